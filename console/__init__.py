@@ -1,0 +1,1 @@
+"""The people's side: command line, live board, HTTP API."""

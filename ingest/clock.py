@@ -1,0 +1,75 @@
+"""The node's clock. Live nodes use the system's; demos run faster; replays follow the data."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells what time it is at the site."""
+
+    live: bool
+    """Whether time passes by itself (ticks are wanted); False when it follows the data."""
+
+    def now_ms(self) -> int:
+        """Return the site's time as epoch milliseconds."""
+        ...
+
+    def observe(self, event_ms: int) -> None:
+        """Tell the clock the newest event time of a message just received."""
+        ...
+
+
+class SystemClock:
+    """The wall clock."""
+
+    live = True
+
+    def now_ms(self) -> int:
+        """Return the wall clock as epoch milliseconds."""
+        return time.time_ns() // 1_000_000
+
+    def observe(self, event_ms: int) -> None:
+        """Take no notice: devices do not set the station's clock."""
+
+
+class ScaledClock:
+    """A clock that showed ``origin_ms`` when the wall clock showed ``started_ms``, and runs ``speed`` times as fast.
+
+    Every process of a demo is given the same three numbers, so that they agree on the time.
+    """
+
+    live = True
+
+    def __init__(self, origin_ms: int, started_ms: int, speed: float) -> None:
+        if speed <= 0:
+            raise ValueError(f"clock speed is {speed}, expected a number above 0")
+        self.origin_ms, self.started_ms, self.speed = origin_ms, started_ms, speed
+
+    def now_ms(self) -> int:
+        """Return the scaled time as epoch milliseconds."""
+        return round(self.origin_ms + (time.time_ns() / 1_000_000 - self.started_ms) * self.speed)
+
+    def observe(self, event_ms: int) -> None:
+        """Take no notice: devices do not set the demo's clock."""
+
+
+class DataClock:
+    """Shows the newest event time seen: for replaying recorded data at any speed."""
+
+    live = False
+
+    def __init__(self) -> None:
+        self._now = 0
+        self._lock = threading.Lock()
+
+    def now_ms(self) -> int:
+        """Return the newest event time observed, 0 before the first."""
+        return self._now
+
+    def observe(self, event_ms: int) -> None:
+        """Move forward to `event_ms`; never back."""
+        with self._lock:
+            self._now = max(self._now, event_ms)

@@ -1,0 +1,48 @@
+"""What people and systems say, beside devices: incidents, commands on alerts, and a device's status."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from ingest.observations import Instant
+
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
+Text = Annotated[str, msgspec.Meta(max_length=280)]
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True):
+    """Something reported with a place and a category, on ``patrolgrid/v1/{site}/incidents``.
+
+    ``id`` makes a repeat harmless; ``provenance`` decides its weight in the hotspot map (what patrols discover is
+    weighed down, because they find more where they are sent: Ensign et al., FAT* 2018).
+    """
+
+    id: Id
+    ts: Instant
+    lon: Annotated[float, msgspec.Meta(ge=-180, le=180)]
+    lat: Annotated[float, msgspec.Meta(ge=-90, le=90)]
+    category: Annotated[str, msgspec.Meta(min_length=1, max_length=48, pattern=r"^[A-Za-z0-9_-]+$")]
+    provenance: Literal["reported", "sensor", "patrol_discovered"] = "reported"
+    text: Text = ""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody did about an alert, on ``patrolgrid/v1/{site}/commands``; ``id`` makes a repeat harmless."""
+
+    id: Id
+    action: Literal["acknowledge", "clear"]
+    alert: Id
+    by: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    ts: Instant
+    note: Text = ""
+
+
+class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A device's retained status or last will, with the device filled in from the topic by the gateway."""
+
+    beat: str
+    device: str
+    state: Literal["online", "offline"]
+    ts: int

@@ -1,0 +1,216 @@
+"""Beats and devices of a site, from one GeoJSON file, checked on load with errors that name the feature."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from ingest.topics import ID_PATTERN, RESERVED_BEATS
+
+DeviceType = Literal["camera", "gate", "noise", "smoke", "heat", "water", "door", "manhole", "environment"]
+DEVICE_TYPES: Final = ("camera", "gate", "noise", "smoke", "heat", "water", "door", "manhole", "environment")
+Point = tuple[float, float]
+"""(lon, lat) in degrees, WGS 84."""
+
+
+class PlacesError(ValueError):
+    """The places file is wrong; the text names the file, the feature, what was wrong and what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A patrol area: a polygon with residents, officers and a community it belongs to."""
+
+    id: str
+    name: dict[str, str]
+    """Language code (``en``, ``zh-CN``) → name."""
+    polygon: tuple[Point, ...]
+    residents: int = 0
+    officers: int = 0
+    community: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A camera, a gate or a sensor at a place in a beat."""
+
+    id: str
+    beat: str
+    type: DeviceType
+    name: dict[str, str]
+    lon: float
+    lat: float
+    overrides: dict[str, Any] = field(default_factory=dict)
+    """Per-device settings of rules, e.g. ``{"open_s": 120}`` for a door."""
+
+
+@dataclass(frozen=True, slots=True)
+class Street:
+    """A line on the map, for people's eyes only."""
+
+    name: dict[str, str]
+    line: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """All beats, devices and streets of a site. Devices keep the order of the file."""
+
+    beats: dict[str, Beat]
+    devices: dict[str, Device]
+    streets: tuple[Street, ...] = ()
+
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Return (west, south, east, north) in degrees, around every beat and device."""
+        points = [point for beat in self.beats.values() for point in beat.polygon]
+        points += [(device.lon, device.lat) for device in self.devices.values()]
+        if not points:
+            raise PlacesError("the places file has no beat and no device, so there are no bounds")
+        lons, lats = [p[0] for p in points], [p[1] for p in points]
+        return min(lons), min(lats), max(lons), max(lats)
+
+
+def load_places(path: Path) -> Places:
+    """Read and check a GeoJSON places file.
+
+    A FeatureCollection; each feature's ``properties.kind`` is ``beat`` (Polygon), ``device`` (Point) or ``street``
+    (LineString); ``id``, ``name`` (text, or an object by language) and the fields of `Beat` and `Device` stand in
+    ``properties``. Raises `PlacesError` naming the file and the feature, OSError where it cannot be read.
+    """
+    try:
+        document = msgspec.json.decode(path.read_bytes())
+    except msgspec.DecodeError as error:
+        raise PlacesError(f"{path}: not JSON: {error}") from error
+    return parse_places(document, str(path))
+
+
+def parse_places(document: object, name: str = "places") -> Places:
+    """Check a decoded GeoJSON document; `name` stands in errors. Raises `PlacesError`."""
+    if not isinstance(document, dict) or document.get("type") != "FeatureCollection":
+        raise PlacesError(f"{name}: expected a GeoJSON FeatureCollection")
+    features = document.get("features")
+    if not isinstance(features, list):
+        raise PlacesError(f"{name}: expected a list under 'features'")
+    beats: dict[str, Beat] = {}
+    devices: dict[str, Device] = {}
+    streets: list[Street] = []
+    for number, feature in enumerate(features):
+        reader = _FeatureReader(name, number, feature)
+        kind = reader.properties.get("kind")
+        if kind == "beat":
+            beat = reader.beat()
+            if beat.id in beats:
+                raise reader.error(f"beat id {beat.id!r} is used twice")
+            beats[beat.id] = beat
+        elif kind == "device":
+            device = reader.device()
+            if device.id in devices:
+                raise reader.error(f"device id {device.id!r} is used twice; ids are unique in the site")
+            devices[device.id] = device
+        elif kind == "street":
+            streets.append(Street(reader.names(), reader.line("LineString", 2)))
+        else:
+            raise reader.error(f"'kind' is {kind!r}, expected beat, device or street")
+    for device in devices.values():
+        if device.beat not in beats:
+            raise PlacesError(
+                f"{name}: device {device.id!r} belongs to beat {device.beat!r}, which is not in the file; "
+                f"beats are {', '.join(sorted(beats)) or 'none'}"
+            )
+    return Places(beats, devices, tuple(streets))
+
+
+class _FeatureReader:
+    """Reads one GeoJSON feature; every error it makes names the file and the feature."""
+
+    def __init__(self, name: str, number: int, feature: object) -> None:
+        self.name, self.number = name, number
+        self.properties: dict[str, Any] = {}
+        if not isinstance(feature, dict):
+            raise self.error("is not an object")
+        properties, geometry = feature.get("properties"), feature.get("geometry")
+        if not isinstance(properties, dict) or not isinstance(geometry, dict):
+            raise self.error("needs 'properties' and 'geometry'")
+        self.properties, self.geometry = properties, geometry
+
+    def error(self, what: str) -> PlacesError:
+        label = self.properties.get("id")
+        return PlacesError(f"{self.name}: feature {self.number}{f' ({label!r})' if label else ''} {what}")
+
+    def identifier(self) -> str:
+        value = self.properties.get("id")
+        if not isinstance(value, str) or not ID_PATTERN.match(value):
+            raise self.error(f"has id {value!r}, expected letters, digits, - and _, at most 48, no leading -")
+        return value
+
+    def names(self) -> dict[str, str]:
+        value = self.properties.get("name", self.properties.get("id", ""))
+        if isinstance(value, str):
+            return {"en": value, "zh-CN": value}
+        if isinstance(value, dict) and value and all(isinstance(text, str) for text in value.values()):
+            fallback = next(iter(value.values()))
+            return {"en": value.get("en", fallback), "zh-CN": value.get("zh-CN", fallback)}
+        raise self.error(f"has name {value!r}, expected text or an object like {{'en': …, 'zh-CN': …}}")
+
+    def point(self, value: object) -> Point:
+        if (
+            isinstance(value, list)
+            and len(value) >= 2
+            and all(isinstance(x, int | float) and math.isfinite(x) for x in value[:2])
+            and abs(value[0]) <= 180
+            and abs(value[1]) <= 90
+        ):
+            return float(value[0]), float(value[1])
+        raise self.error(f"has the coordinates {value!r}, expected [lon, lat] in degrees")
+
+    def line(self, kind: str, least: int) -> tuple[Point, ...]:
+        coordinates = self.geometry.get("coordinates")
+        if self.geometry.get("type") != kind or not isinstance(coordinates, list):
+            raise self.error(f"has a geometry of type {self.geometry.get('type')!r}, expected {kind}")
+        if kind == "Polygon":
+            coordinates = coordinates[0] if coordinates and isinstance(coordinates[0], list) else []
+        if len(coordinates) < least:
+            raise self.error(f"has {len(coordinates)} points, expected at least {least}")
+        return tuple(self.point(value) for value in coordinates)
+
+    def whole(self, key: str) -> int:
+        value = self.properties.get(key, 0)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise self.error(f"has {key} {value!r}, expected a whole number from 0")
+        return value
+
+    def beat(self) -> Beat:
+        identifier = self.identifier()
+        if identifier in RESERVED_BEATS:
+            raise self.error(f"has an id that is a reserved topic word ({', '.join(sorted(RESERVED_BEATS))})")
+        return Beat(
+            id=identifier,
+            name=self.names(),
+            polygon=self.line("Polygon", 4),
+            residents=self.whole("residents"),
+            officers=self.whole("officers"),
+            community=str(self.properties.get("community", "")),
+        )
+
+    def device(self) -> Device:
+        if self.geometry.get("type") != "Point":
+            raise self.error(f"has a geometry of type {self.geometry.get('type')!r}, expected Point")
+        lon, lat = self.point(self.geometry.get("coordinates"))
+        kind, overrides = self.properties.get("type"), self.properties.get("overrides", {})
+        if kind not in DEVICE_TYPES:
+            raise self.error(f"has type {kind!r}, expected one of {', '.join(DEVICE_TYPES)}")
+        if not isinstance(overrides, dict):
+            raise self.error(f"has overrides {overrides!r}, expected an object")
+        return Device(
+            id=self.identifier(),
+            beat=str(self.properties.get("beat", "")),
+            type=kind,
+            name=self.names(),
+            lon=lon,
+            lat=lat,
+            overrides=overrides,
+        )

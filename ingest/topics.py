@@ -1,0 +1,64 @@
+"""The MQTT topic tree (a fixed contract) and the words it is made of."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+ROOT: Final = "patrolgrid/v1"
+ID_PATTERN: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,47}$")
+"""What a site, beat or device id may look like: safe in topics, tags, file names and HTML."""
+MAX_TOPIC: Final = 200
+RESERVED_BEATS: Final = frozenset({"incidents", "commands"})
+"""Words that stand where a beat would; no beat may be called so."""
+
+
+class DeviceTopic(NamedTuple):
+    """The parts of ``patrolgrid/v1/{site}/{beat}/{device}/{leaf}``."""
+
+    site: str
+    beat: str
+    device: str
+    leaf: str
+
+
+def observations(site: str, beat: str, device: str) -> str:
+    """Topic a device publishes its observations on (QoS 1)."""
+    return f"{ROOT}/{site}/{beat}/{device}/obs"
+
+
+def status(site: str, beat: str, device: str) -> str:
+    """Topic of a device's retained status and last will."""
+    return f"{ROOT}/{site}/{beat}/{device}/status"
+
+
+def incidents(site: str) -> str:
+    """Topic on which dispatch systems report incidents."""
+    return f"{ROOT}/{site}/incidents"
+
+
+def commands(site: str) -> str:
+    """Topic on which the console acknowledges and clears alerts."""
+    return f"{ROOT}/{site}/commands"
+
+
+def alerts(site: str, beat: str) -> str:
+    """Topic of alert changes of a beat, one message per change."""
+    return f"{ROOT}/{site}/{beat}/alerts"
+
+
+def hotspots(site: str, beat: str) -> str:
+    """Retained topic of a beat's current hotspots."""
+    return f"{ROOT}/{site}/{beat}/hotspots"
+
+
+def parse_device_topic(topic: str) -> DeviceTopic | None:
+    """Split a device topic, or return None where it is not one or an id is malformed."""
+    if len(topic) > MAX_TOPIC:
+        return None
+    parts = topic.split("/")
+    if len(parts) != 6 or f"{parts[0]}/{parts[1]}" != ROOT or parts[5] not in {"obs", "status"}:
+        return None
+    if not all(ID_PATTERN.match(part) for part in parts[2:5]):
+        return None
+    return DeviceTopic(*parts[2:6])

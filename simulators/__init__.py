@@ -1,0 +1,1 @@
+"""A living neighbourhood: devices that publish over MQTT, scenarios with known truth, record and replay."""

@@ -1,0 +1,1 @@
+"""What drives a pipeline: one engine per kind of log."""

@@ -1,0 +1,249 @@
+"""What the pipeline says: columns where there is much, small structs where there is little.
+
+Every result has a key that is the same when the log is processed again, so that writing it twice changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ingest.events import Incident
+
+Severity = Literal["info", "warning", "critical"]
+Text = dict[str, str]
+"""Language code (``en``, ``zh-CN``) → sentence."""
+
+
+class SeriesKey(msgspec.Struct, frozen=True):
+    """One thing one device measures: the unit of windows and baselines."""
+
+    beat: str
+    device: str
+    kind: int
+    """`ingest.batch.Kind`."""
+    metric: str
+    """person, vehicle (counts); noise, … (levels); door, … (states); gate (gates)."""
+
+
+class WindowStatus(IntEnum):
+    """How final a window row is."""
+
+    OPEN = 0
+    CLOSED = 1
+    REVISED = 2
+    """Late observations came in after it was closed."""
+    LATE = 3
+    """An addition older than the windows kept in memory; key `part` tells additions apart."""
+
+
+class CountState(IntEnum):
+    """The hidden state a count series is in."""
+
+    NORMAL = 0
+    SURGE = 1
+    DEFICIT = 2
+    DEAD = 3
+    YOUNG = 4
+    """Too little history to judge."""
+
+
+@dataclass(slots=True)
+class WindowRows:
+    """Rows of windows; key (series, start, part). All arrays have shape (rows,)."""
+
+    series: NDArray[np.int32]
+    """Index into `Results.catalog`."""
+    start: NDArray[np.int64]
+    """Start of the window, epoch ms."""
+    part: NDArray[np.int64]
+    """0, or for `WindowStatus.LATE` the log position it came from. A window is the sum of its parts."""
+    status: NDArray[np.uint8]
+    n: NDArray[np.int32]
+    """Observations applied: summed over all rows this is what `stored` means."""
+    sum_a: NDArray[np.float64]
+    """Counts: in. Levels: sum of values (mean = sum_a / n). Gates: passes in. States: observations."""
+    sum_b: NDArray[np.float64]
+    """Counts: out. Gates: passes out."""
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    exposure: NDArray[np.float32]
+    """Share of the window that was observed, 0-1 (counts)."""
+    expected: NDArray[np.float32]
+    lower: NDArray[np.float32]
+    upper: NDArray[np.float32]
+    p: NDArray[np.float32]
+    """Tail probability of what was seen; NaN where there is no model. Same for expected, lower, upper."""
+    state: NDArray[np.uint8]
+    """`CountState`."""
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.series)
+
+
+@dataclass(slots=True)
+class GateRows:
+    """One row a passing vehicle; key (series, boot, seq)."""
+
+    series: NDArray[np.int32]
+    ts: NDArray[np.int64]
+    seq: NDArray[np.int64]
+    boot: list[str]
+    direction: NDArray[np.uint8]
+    allowed: NDArray[np.int8]
+    vehicle: list[str]
+    plate: list[str]
+
+
+@dataclass(slots=True)
+class StateRows:
+    """One row a change of state; key (series, ts)."""
+
+    series: NDArray[np.int32]
+    ts: NDArray[np.int64]
+    value: list[str]
+
+
+class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
+    """Something the model finds unlikely; key (device, metric, kind, ts)."""
+
+    beat: str
+    device: str
+    metric: str
+    kind: str
+    """surge, deficit, dead, or the name of the hazard or gate rule."""
+    direction: Literal["surge", "deficit", "hazard", "dead"]
+    severity: Severity
+    ts: int
+    """Event time of its onset (epoch ms)."""
+    observed: float
+    expected: float
+    p: float
+    """Tail probability; NaN for rules."""
+    duration_s: float
+    confidence: float
+    """0-1, lowered by the device's data quality."""
+    text: Text
+
+
+AlertState = Literal["raised", "acknowledged", "cleared", "expired"]
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of an alert; key (id, revision). The newest revision is the alert as it stands."""
+
+    id: str
+    revision: int
+    site: str
+    beat: str
+    device: str
+    kind: str
+    state: AlertState
+    severity: Severity
+    raised_ms: int
+    changed_ms: int
+    lon: float
+    lat: float
+    place: Text
+    text: Text
+    """Why: a sentence with numbers."""
+    advice: Text
+    """What to do."""
+    confidence: float = 1.0
+    by: str = ""
+    """Who acknowledged or cleared it; empty where the system did."""
+    note: str = ""
+    cause_ms: int = 0
+    """Event time of the observation that raised it."""
+    cause_seq: int = -1
+    """Its sequence number, -1 where a window raised it."""
+
+
+class HotspotCell(msgspec.Struct, frozen=True, kw_only=True):
+    """One cell of the hotspot map."""
+
+    cell: str
+    """Stable id, e.g. ``r012c034``."""
+    beat: str
+    lon: float
+    lat: float
+    risk: float
+    """0-1, relative to the highest cell of the map."""
+    rank: int
+    """1 is the highest."""
+    expected: float
+    """Expected events in the coming period (see `HotspotMap.horizon_s`)."""
+    drivers: Text
+    """What drives it, a short sentence."""
+
+
+class HotspotMap(msgspec.Struct, frozen=True, kw_only=True):
+    """The top cells at one time; key (site, ts, cell)."""
+
+    ts: int
+    horizon_s: int
+    cell_m: float
+    cells: list[HotspotCell]
+
+
+class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """A device's data quality over one closed window; key (device, start)."""
+
+    beat: str
+    device: str
+    start: int
+    received: int
+    late: int
+    missing: int
+    duplicate: int
+    stuck: bool
+    silent: bool
+    skew_s: float
+    """Median-like difference of received and event time, seconds; positive is behind."""
+    quality: float
+    """0-1."""
+    online: bool
+
+
+class Reject(msgspec.Struct, frozen=True, kw_only=True):
+    """What the pipeline would not apply; goes to quarantine."""
+
+    topic: str
+    reason: str
+    detail: str
+    payload: bytes
+    received_ms: int
+
+
+@dataclass(slots=True)
+class Results:
+    """What one record gave. Lists are in the order in which things happened."""
+
+    position: int
+    """Log position of the record."""
+    now_ms: int
+    """Its received time."""
+    watermark_ms: int
+    catalog: list[SeriesKey]
+    """All series known so far, shared by all results; only ever grows."""
+    windows: list[WindowRows] = field(default_factory=list)
+    gates: list[GateRows] = field(default_factory=list)
+    states: list[StateRows] = field(default_factory=list)
+    anomalies: list[Anomaly] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    incidents: list[Incident] = field(default_factory=list)
+    hotspots: HotspotMap | None = None
+    health: list[DeviceHealth] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    accepted: int = 0
+    """Observations applied (late ones included)."""
+    duplicates: int = 0
+    late: int = 0
