@@ -1,0 +1,228 @@
+"""What can be set: one frozen dataclass a section of the TOML file, every key with a default and a sentence.
+
+The file, the environment and the documentation are all made from these classes: `deploy.settings_load` reads a file and
+the ``PATROLGRID_SECTION__KEY`` variables into them, `deploy.settings_docs` writes ``patrolgrid.example.toml`` and
+``docs/settings.md`` from them. Secrets have no key in the file: they come from a file that a key names, or from the
+environment.
+"""
+
+# ruff: noqa: RUF009, FBT003 - setting() returns a dataclass field, and a default is named by its attribute
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+PREFIX: Final = "PATROLGRID_"
+"""Every environment variable of the project starts so; ``SECTION__KEY`` follows."""
+
+
+def setting(
+    default: object,
+    doc: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    choices: tuple[str, ...] = (),
+    check: str = "",
+) -> Any:  # noqa: ANN401 - a dataclass field takes the type of the attribute it is assigned to
+    """Return a dataclass field with the sentence and the limits that loading and documentation need.
+
+    ``check`` names a further test of `deploy.settings_load`: ``id``, ``timezone``, ``date``, ``country``, ``word``.
+    """
+    metadata = {"doc": doc, "least": least, "most": most, "choices": choices, "check": check}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Which site this is, and how its people count time and speak."""
+
+    id: str = setting("station-1", "Name of the site in topics, file names and tags.", check="id")
+    timezone: str = setting(
+        "Asia/Shanghai", "IANA time zone of the site; days and nights are counted in it.", check="timezone"
+    )
+    language: str = setting("en", "Language of messages and of the board at first sight.", choices=("en", "zh-CN"))
+    country: str = setting(
+        "CN", "ISO 3166 code of the country whose public holidays count as holidays; empty for none.", check="country"
+    )
+    holidays: list[str] = setting([], "Further days off, as YYYY-MM-DD, besides the country's.", check="date")
+    places: Path | None = setting(
+        None, "GeoJSON file of beats and devices; empty: places.geojson in the site's folder."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Where the site's files live."""
+
+    dir: Path = setting(
+        Path("patrolgrid-data"), "Folder that holds one folder a site: log, results, snapshots, quarantine."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Which time it is at the site."""
+
+    mode: Literal["system", "scaled", "data"] = setting(
+        "system",
+        "system: the wall clock; scaled: a demo's, which runs faster; data: the newest event time, for replays.",
+        choices=("system", "scaled", "data"),
+    )
+    origin_ms: int = setting(0, "Scaled clock: site time (epoch ms) that it showed when it was started.", least=0)
+    started_ms: int = setting(0, "Scaled clock: wall time (epoch ms) at which it was started.", least=0)
+    speed: float = setting(
+        1.0, "Scaled clock: how many seconds pass at the site in one second.", least=0.001, most=100_000
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """The MQTT broker."""
+
+    mode: Literal["embedded", "external"] = setting(
+        "external",
+        "external: connect to a broker that runs by itself (production); embedded: `patrolgrid up` starts one.",
+        choices=("embedded", "external"),
+    )
+    host: str = setting("127.0.0.1", "Host of the broker.")
+    port: int = setting(1883, "Port of the broker; 8883 is usual with TLS.", least=1, most=65_535)
+    protocol: str = setting("3.1.1", "MQTT version to speak.", choices=("3.1.1", "5"))
+    username: str = setting(
+        "", "User name of the node; empty: none. Its password: password_file or PATROLGRID_BROKER__PASSWORD."
+    )
+    password_file: Path | None = setting(
+        None, "File that holds the password on its first line, readable by the node only."
+    )
+    tls: bool = setting(False, "Whether to speak TLS.")
+    tls_ca: Path | None = setting(None, "Certificates of the authorities to trust; empty: the system's.")
+    tls_cert: Path | None = setting(None, "The node's own certificate, where the broker asks for one.")
+    tls_key: Path | None = setting(None, "Private key of tls_cert.")
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The gateway: MQTT in, log out."""
+
+    client_id: str = setting("", "MQTT client id; its session outlives restarts. Empty: patrolgrid-SITE.", check="word")
+    share: str = setting(
+        "", "Name of a shared subscription, to spread load over several gateways; empty: none.", check="word"
+    )
+    flush_ms: int = setting(
+        50, "Longest time a message waits to be written together with others.", least=1, most=10_000
+    )
+    flush_rows: int = setting(20_000, "Observations after which a record is written at once.", least=1, most=1_000_000)
+    inflight: int = setting(2_000, "Most messages under way unacknowledged.", least=1, most=65_535)
+    max_payload_bytes: int = setting(
+        262_144, "Longest payload that is decoded; longer ones are quarantined.", least=1_024
+    )
+    tick_s: float = setting(
+        1.0, "With no message for this long, the gateway writes down that time has passed.", least=0.05
+    )
+    clock_ahead_s: float = setting(
+        120.0, "Observations further in the future than this are quarantined: clock.", least=0
+    )
+    backfill_days: float = setting(30.0, "Observations older than this are quarantined: clock.", least=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Plates:
+    """Number plates are hashed before anything is written."""
+
+    key_file: Path | None = setting(
+        None,
+        "File with the secret key of the plate tokens; empty: plates.key in the site's folder, made at first start.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LogSection:
+    """The durable log between gateway and pipeline."""
+
+    max_mb: int = setting(4_096, "Size above which the oldest processed records are removed, in MiB.", least=16)
+    max_age_days: float = setting(14.0, "Age above which processed records are removed.", least=0.01)
+    min_free_mb: int = setting(
+        256, "Free disk space below which nothing is accepted (and nothing acknowledged), in MiB.", least=0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSection:
+    """Windows and watermarks."""
+
+    window_s: int = setting(300, "Length of a window of event time, in seconds.", least=10, most=86_400)
+    lateness_s: int = setting(
+        30, "How late an observation may be and still be on time, in seconds.", least=0, most=86_400
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sinks:
+    """Where results go besides the store."""
+
+    mqtt: bool = setting(True, "Whether alerts and hotspots are published over MQTT.")
+    jsonl: Path | None = setting(None, "File to which every result is appended as a line of JSON; empty: none.")
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The live board."""
+
+    enabled: bool = setting(True, "Whether `patrolgrid up` starts the board.")
+    host: str = setting(
+        "127.0.0.1", "Address the board listens on; put a proxy with sign-in before it to open it to others."
+    )
+    port: int = setting(8080, "Port of the board.", least=1, most=65_535)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All sections, and the secrets that came with them."""
+
+    site: Site = field(default_factory=Site)
+    data: Data = field(default_factory=Data)
+    clock: Clock = field(default_factory=Clock)
+    broker: Broker = field(default_factory=Broker)
+    gateway: Gateway = field(default_factory=Gateway)
+    plates: Plates = field(default_factory=Plates)
+    log: LogSection = field(default_factory=LogSection)
+    pipeline: PipelineSection = field(default_factory=PipelineSection)
+    sinks: Sinks = field(default_factory=Sinks)
+    board: Board = field(default_factory=Board)
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    """``broker.password`` and ``plates.key`` where the environment gave them; never written anywhere."""
+
+    @property
+    def site_dir(self) -> Path:
+        """The site's folder."""
+        return self.data.dir / self.site.id
+
+    @property
+    def places_file(self) -> Path:
+        """The places file, set or by default."""
+        return self.site.places or self.site_dir / "places.geojson"
+
+
+SECTIONS: Final[dict[str, type]] = {
+    "site": Site,
+    "data": Data,
+    "clock": Clock,
+    "broker": Broker,
+    "gateway": Gateway,
+    "plates": Plates,
+    "log": LogSection,
+    "pipeline": PipelineSection,
+    "sinks": Sinks,
+    "board": Board,
+}
+"""Section name in the file → its class, in the order in which they are documented."""
+
+SECRETS: Final[dict[str, str]] = {
+    "broker.password": "broker.password_file",
+    "plates.key": "plates.key_file",
+}
+"""Secret that only the environment may hold → key that names a file for it instead."""
