@@ -8,7 +8,7 @@ import msgspec
 
 from ingest.observations import Instant
 
-Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*\Z")]
 Text = Annotated[str, msgspec.Meta(max_length=280)]
 
 
@@ -23,7 +23,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     ts: Instant
     lon: Annotated[float, msgspec.Meta(ge=-180, le=180)]
     lat: Annotated[float, msgspec.Meta(ge=-90, le=90)]
-    category: Annotated[str, msgspec.Meta(min_length=1, max_length=48, pattern=r"^[A-Za-z0-9_-]+$")]
+    category: Annotated[str, msgspec.Meta(min_length=1, max_length=48, pattern=r"^[A-Za-z0-9_-]+\Z")]
     provenance: Literal["reported", "sensor", "patrol_discovered"] = "reported"
     text: Text = ""
 

@@ -6,7 +6,7 @@ import re
 from typing import Final, NamedTuple
 
 ROOT: Final = "patrolgrid/v1"
-ID_PATTERN: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,47}$")
+ID_PATTERN: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,47}\Z")
 """What a site, beat or device id may look like: safe in topics, tags, file names and HTML."""
 MAX_TOPIC: Final = 200
 RESERVED_BEATS: Final = frozenset({"incidents", "commands"})
