@@ -1,0 +1,121 @@
+"""Which kind of day and which second of it an instant is, in a site's own time."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import holidays
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+WORKING, SATURDAY, REST = 0, 1, 2
+DAY_CLASSES: Final = 3
+"""Working day, Saturday, Sunday or holiday."""
+_QUARTER_MS: Final = 900_000
+"""Offsets of all zones in use change on quarters of an hour, so one look-up a quarter is exact."""
+_EPOCH: Final = date(1970, 1, 1)
+_FIRST_MS: Final = -62_135_596_800_000 + 2 * 86_400_000
+_LAST_MS: Final = 253_402_300_799_000 - 2 * 86_400_000
+_CACHE_LIMIT: Final = 200_000
+
+
+class Calendar:
+    """Day classes and times of day of one site.
+
+    Parameters
+    ----------
+    timezone
+        IANA name, such as ``Asia/Shanghai``.
+    country
+        ISO 3166 code whose public holidays count as `REST` (package *holidays*); None for no holidays. Where the
+        library knows of weekends that are worked in exchange (China), those days are `WORKING`.
+    extra_holidays
+        More days that count as `REST`.
+
+    Raises
+    ------
+    ValueError
+        Where the zone or the country is not known; the text names it.
+    """
+
+    def __init__(self, timezone: str, country: str | None = None, extra_holidays: Sequence[date] = ()) -> None:
+        try:
+            self._zone = ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"time zone {timezone!r} is not known; expected a name such as Asia/Shanghai") from error
+        self.timezone, self.country = timezone, country
+        self._extra = frozenset(extra_holidays)
+        self._holidays: holidays.HolidayBase | None = None
+        if country is not None:
+            try:
+                self._holidays = holidays.country_holidays(country)
+            except NotImplementedError as error:
+                raise ValueError(f"country {country!r} has no calendar; expected an ISO code such as CN") from error
+        self._offsets: dict[int, int] = {}
+        self._days: dict[int, tuple[int, int]] = {}
+
+    def local(self, start_ms: int | NDArray[np.int64]) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
+        """Return (day class, second of the local day) of epoch milliseconds; arrays of the shape of `start_ms`."""
+        day, second = self._local(start_ms)
+        return self._per_day(day, 0).astype(np.int8), second
+
+    def weekday(self, start_ms: int | NDArray[np.int64]) -> NDArray[np.int8]:
+        """Return 0 (Monday) to 6 (Sunday) by local date, whatever the day's class."""
+        day, _ = self._local(start_ms)
+        return ((day + 3) % 7).astype(np.int8)
+
+    def _local(self, start_ms: int | NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        ms = np.clip(np.asarray(start_ms, dtype=np.int64), _FIRST_MS, _LAST_MS)
+        quarter = ms // _QUARTER_MS
+        if quarter.ndim == 0:
+            offset: int | NDArray[np.int64] = self._offset(int(quarter))
+        else:
+            unique, inverse = np.unique(quarter, return_inverse=True)
+            offset = np.array([self._offset(int(q)) for q in unique], dtype=np.int64)[inverse].reshape(ms.shape)
+        local_s = ms // 1000 + offset
+        day = local_s // 86_400
+        return np.asarray(day), np.asarray(local_s - day * 86_400, dtype=np.int32)
+
+    def _offset(self, quarter: int) -> int:
+        found = self._offsets.get(quarter)
+        if found is None:
+            if len(self._offsets) >= _CACHE_LIMIT:
+                self._offsets.clear()
+            instant = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=quarter * _QUARTER_MS)
+            delta = instant.astimezone(self._zone).utcoffset() or timedelta()
+            found = self._offsets[quarter] = round(delta.total_seconds())
+        return found
+
+    def _per_day(self, day: NDArray[np.int64], which: int) -> NDArray[np.int64]:
+        if day.ndim == 0:
+            return np.asarray(self._day(int(day))[which])
+        unique, inverse = np.unique(day, return_inverse=True)
+        return np.array([self._day(int(d))[which] for d in unique], dtype=np.int64)[inverse].reshape(day.shape)
+
+    def _day(self, day: int) -> tuple[int, int]:
+        found = self._days.get(day)
+        if found is None:
+            if len(self._days) >= _CACHE_LIMIT:
+                self._days.clear()
+            local = _EPOCH + timedelta(days=day)
+            found = self._days[day] = (self._class_of(local), local.weekday())
+        return found
+
+    def _class_of(self, day: date) -> int:
+        if day in self._extra:
+            return REST
+        if self._holidays is not None:
+            if day in self._holidays:
+                return REST
+            if day.weekday() >= 5 and self._holidays.is_working_day(day):
+                # Other countries' weekends (Friday and Saturday, say) are also told by the library.
+                return WORKING
+            if day.weekday() < 5 and not self._holidays.is_working_day(day):
+                return REST
+        return SATURDAY if day.weekday() == 5 else REST if day.weekday() == 6 else WORKING

@@ -1,0 +1,180 @@
+"""Seasonal rates: what a series usually shows for a kind of day and a time of it, with how sure we are.
+
+Sums are kept time first, series last: `(classes, bins, capacity)`, so that one tick, which touches one bin of every
+series, reads memory in a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from models.calendar import DAY_CLASSES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DAY_S: Final = 86_400
+
+
+@dataclass(frozen=True)
+class SeasonalConfig:
+    """How quickly rates forget and how strongly they lean on their neighbours.
+
+    The `spread_*` are relative variances: how much a rate may differ from the one it leans on.
+    """
+
+    bin_s: int = 300
+    half_life_visits: tuple[float, float, float] = (25.0, 10.0, 10.0)
+    """For a working day, Saturday, rest day: visits after which a bin's memory has halved."""
+    smooth_s: float = 300.0
+    """Standard deviation of the kernel over neighbouring bins, in seconds."""
+    spread_class: float = 0.5
+    """Between a class of day and all days at that time."""
+    spread_bin: float = 0.06
+    """Between a bin and the hours around it."""
+    spread_kind: float = 0.6
+    """Between a series and its kind."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.bin_s <= DAY_S:
+            raise ValueError(f"bin_s is {self.bin_s}, expected 1 to {DAY_S} seconds")
+        if len(self.half_life_visits) != DAY_CLASSES or min(self.half_life_visits) <= 0:
+            raise ValueError(f"half_life_visits is {self.half_life_visits}, expected {DAY_CLASSES} positive numbers")
+
+
+class SeasonalRates:
+    """Forgetting sums of amounts and exposures by day class and time of day, fine and coarse.
+
+    The rate of a bin is a chain of Gamma posteriors, each the prior of the next: the series' kind (or its overall
+    rate) → this time on all days → the hours around on this class of day → the bin and its neighbours. A young
+    series so leans on wider averages, and an old one on its own.
+    """
+
+    def __init__(self, config: SeasonalConfig) -> None:
+        self.config = config
+        self.bins = -(-DAY_S // config.bin_s)
+        self.coarse_s = min(max(3600, 3 * config.bin_s), DAY_S)
+        self.coarse_bins = -(-DAY_S // self.coarse_s)
+        self.decay = np.array([0.5 ** (1 / visits) for visits in config.half_life_visits])
+        reach = int(2.5 * config.smooth_s / config.bin_s)
+        offsets = np.arange(-reach, reach + 1)
+        kernel = np.exp(-0.5 * (offsets * config.bin_s / max(config.smooth_s, 1e-9)) ** 2) if reach else np.ones(1)
+        self._offsets, self._kernel = offsets, kernel
+        self.capacity = 0
+        self.fine = np.zeros((2, DAY_CLASSES, self.bins, 0), dtype=np.float32)
+        """(amount or exposure, class, bin, series)."""
+        self.coarse = np.zeros((2, DAY_CLASSES, self.coarse_bins, 0), dtype=np.float32)
+        self.kinds = np.zeros((2, DAY_CLASSES, self.coarse_bins, 0), dtype=np.float64)
+        """Sums over the series of a kind of (their rate relative to their own overall rate, 1)."""
+        self.overall = np.zeros((2, 0), dtype=np.float64)
+
+    def grow(self, size: int) -> None:
+        """Make room for `size` series (amortised: capacity doubles)."""
+        if size <= self.capacity:
+            return
+        capacity = max(size, 2 * self.capacity if self.capacity < 4096 else self.capacity + self.capacity // 4)
+        more = capacity - self.capacity
+        self.fine = np.concatenate([self.fine, np.zeros((*self.fine.shape[:-1], more), np.float32)], axis=-1)
+        self.coarse = np.concatenate([self.coarse, np.zeros((*self.coarse.shape[:-1], more), np.float32)], axis=-1)
+        self.overall = np.concatenate([self.overall, np.zeros((2, more))], axis=-1)
+        self.capacity = capacity
+
+    def grow_kinds(self, kinds: int) -> None:
+        """Make room for `kinds` kinds."""
+        more = kinds - self.kinds.shape[-1]
+        if more > 0:
+            self.kinds = np.concatenate([self.kinds, np.zeros((*self.kinds.shape[:-1], more))], axis=-1)
+
+    def predict(
+        self, rows: NDArray[np.intp], kind: NDArray[np.intp], day_class: int, second: int, dispersion: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return (rate per unit of exposure, its relative variance, own evidence in exposures), each (rows,)."""
+        config = self.config
+        total, seen = self.overall[0][rows], self.overall[1][rows]
+        overall = (total + 0.05) / (seen + 0.1)
+        coarse, weight = self._between(second)
+        # Own sums around this hour, by class of day.
+        around = sum(w * self.coarse[:, :, c, :][:, :, rows].astype(np.float64) for c, w in zip(coarse, weight, strict=True))
+        profile = self._profile(kind, day_class, coarse, weight)
+        rate = np.maximum(overall * profile, 1e-9)
+        strength = np.full(len(rows), 1.0 / config.spread_kind)
+        strength, rate = _posterior(strength, rate, around[0].sum(axis=0), around[1].sum(axis=0), dispersion)
+        strength = np.minimum(strength, 1.0 / config.spread_class)
+        # An hour has many bins: what it says of one bin is limited by `spread_bin`, below.
+        strength, rate = _posterior(strength, rate, around[0][day_class], around[1][day_class], dispersion)
+        strength = np.minimum(strength, 1.0 / config.spread_bin)
+        position = int(second) // config.bin_s
+        index = (position + self._offsets) % self.bins
+        near = np.tensordot(
+            self._kernel, self.fine[:, day_class, index][:, :, rows].astype(np.float64), axes=([0], [1])
+        )
+        strength, rate = _posterior(strength, rate, near[0], near[1], dispersion)
+        return rate, 1.0 / strength, around[1].sum(axis=0) + near[1]
+
+    def learn(
+        self,
+        rows: NDArray[np.intp],
+        kind: NDArray[np.intp],
+        day_class: int,
+        second: int,
+        amount: NDArray[np.float64],
+        exposure: NDArray[np.float64],
+        weight: NDArray[np.float64],
+    ) -> None:
+        """Add one (partly) observed window per row; `weight` 0-1 says how much to trust it. `rows` must not repeat."""
+        position = int(second) // self.config.bin_s
+        keep = self.decay[day_class] ** exposure
+        add = np.stack([amount * weight, exposure * weight])
+        fine = self.fine[:, day_class, position]
+        fine[:, rows] = fine[:, rows] * keep + add
+        hour = int(second) // self.coarse_s
+        slow = keep ** (self.config.bin_s / self.coarse_s)
+        coarse = self.coarse[:, day_class, hour]
+        coarse[:, rows] = coarse[:, rows] * slow + add
+        day = slow ** (1.0 / self.coarse_bins)
+        self.overall[:, rows] = self.overall[:, rows] * day + add
+        known = kind >= 0
+        if known.any():
+            relative = amount / np.maximum((self.overall[0][rows] + 0.05) / (self.overall[1][rows] + 0.1), 1e-9)
+            # One series cannot pull its kind far: its ratio is cut, as the kind is only a starting point.
+            ratio = np.minimum(relative, 20.0 * exposure) * weight
+            kinds = self.kinds[:, day_class, hour]
+            count = kinds.shape[-1]
+            kinds *= self.decay[day_class] ** (self.config.bin_s / self.coarse_s)
+            kinds[0] += np.bincount(kind[known], ratio[known], count) / np.maximum(np.bincount(kind[known], minlength=count), 1)
+            kinds[1] += np.bincount(kind[known], (exposure * weight)[known], count) / np.maximum(
+                np.bincount(kind[known], minlength=count), 1
+            )
+
+    def _between(self, second: int) -> tuple[tuple[int, int], tuple[float, float]]:
+        """Coarse bins on both sides of a time and their weights (linear)."""
+        at = (second + 0.5 * self.config.bin_s) / self.coarse_s - 0.5
+        low = int(np.floor(at))
+        share = at - low
+        return (low % self.coarse_bins, (low + 1) % self.coarse_bins), (1.0 - share, share)
+
+    def _profile(
+        self, kind: NDArray[np.intp], day_class: int, coarse: tuple[int, int], weight: tuple[float, float]
+    ) -> NDArray[np.float64]:
+        if self.kinds.shape[-1] == 0:
+            return np.ones(len(kind))
+        sums = sum(w * self.kinds[:, day_class, c] for c, w in zip(coarse, weight, strict=True))
+        profile = (sums[0] + 1.0) / (sums[1] + 1.0)
+        return np.where(kind >= 0, profile[np.maximum(kind, 0)], 1.0)
+
+
+def _posterior(
+    strength: NDArray[np.float64],
+    rate: NDArray[np.float64],
+    amount: NDArray[np.float64],
+    exposure: NDArray[np.float64],
+    dispersion: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Gamma prior (shape `strength`, mean `rate`) → posterior, with over-dispersed data discounted to their worth."""
+    worth = 1.0 / (1.0 + dispersion * rate)
+    shape = strength + worth * amount
+    scale = strength / rate + worth * exposure
+    return shape, shape / scale
