@@ -1,0 +1,84 @@
+"""What every sink does with results before it writes them: leave out what is in, merge columns, name numbers."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ingest.batch import Kind
+from stream.results import CountState, WindowRows, WindowStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from stream.results import Results
+
+NOTHING_WRITTEN: Final = -1
+"""The position of a destination that has taken no results yet; log positions start at 0 or above."""
+KIND_NAMES: Final = {kind.value: kind.name.lower() for kind in Kind}
+STATUS_NAMES: Final = {status.value: status.name.lower() for status in WindowStatus}
+STATE_NAMES: Final = {state.value: state.name.lower() for state in CountState}
+DIRECTION_NAMES: Final = {0: "in", 1: "out", 2: "unknown"}
+ALLOWED_VALUES: Final = {1: True, 0: False, -1: None}
+WINDOW_COLUMNS: Final = tuple(field.name for field in fields(WindowRows))
+
+
+def after(results: Sequence[Results], position: int) -> list[Results]:
+    """Return the results of records behind `position`: those a destination that holds `position` does not have.
+
+    Results are a pure function of the log and are written in log order, so whatever stands at or before the newest
+    written position is in already, and is passed over rather than written again. To write it again would be wrong, not
+    just slow: an older row of an open window would for a while replace the newer one.
+    """
+    return [result for result in results if result.position > position]
+
+
+def merge_windows(results: Sequence[Results]) -> WindowRows | None:
+    """Return the window rows of all results as one, or None where there is none.
+
+    Keeps the last row of every key (series, start, part), sorted by start, series and part: an open window that
+    fifty records changed is written once, and neighbours on disk are written together.
+    """
+    parts = [rows for result in results for rows in result.windows if len(rows)]
+    if not parts:
+        return None
+    merged = {name: np.concatenate([getattr(rows, name) for rows in parts]) for name in WINDOW_COLUMNS}
+    start, series, part = merged["start"], merged["series"], merged["part"]
+    order = np.lexsort((np.arange(len(start)), part, series, start))
+    start, series, part = start[order], series[order], part[order]
+    last = np.ones(len(order), dtype=bool)
+    last[:-1] = (start[1:] != start[:-1]) | (series[1:] != series[:-1]) | (part[1:] != part[:-1])
+    keep = order[last]
+    return WindowRows(**{name: column[keep] for name, column in merged.items()})
+
+
+def plain(column: NDArray[Any]) -> list[Any]:
+    """Return a column as Python numbers, with NaN for what is not finite (SQLite and JSON make it null).
+
+    The minimum of an empty window is infinite; no reader can use it, and JSON has no word for it.
+    """
+    if column.dtype.kind == "f":
+        finite = np.isfinite(column)
+        if not finite.all():
+            column = np.where(finite, column, np.nan)
+    values: list[Any] = column.tolist()
+    return values
+
+
+def check_series(results: Sequence[Results]) -> None:
+    """Raise `ValueError` where a row's series is not in the catalogue: its device could never be told again."""
+    for result in results:
+        known = len(result.catalog)
+        for name, tables in (("windows", result.windows), ("gates", result.gates), ("states", result.states)):
+            for rows in tables:
+                series = rows.series
+                if len(series) and (series.min() < 0 or series.max() >= known):
+                    wrong = int(series.min() if series.min() < 0 else series.max())
+                    raise ValueError(
+                        f"{name} of log position {result.position} name series {wrong}, "
+                        f"expected 0 to {known - 1}, the catalogue's indices"
+                    )
