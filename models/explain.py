@@ -1,0 +1,213 @@
+"""Why: findings as sentences with numbers, in English and Chinese. Pure functions of what was found."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from models import phrases
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+Text = dict[str, str]
+"""Language code (``en``, ``zh-CN``) → sentence."""
+
+
+def title(kind: str) -> Text:
+    """Return what a kind of finding is called; an unknown kind is called by its own name."""
+    return _pair(phrases.TITLES.get(kind, (kind.replace("_", " "), kind)))
+
+
+def advice(kind: str) -> Text:
+    """Return what to do about it."""
+    return _pair(phrases.ADVICE.get(kind, ("Find out what happened on site.", "派员到现场核实情况。")))
+
+
+def clock(ms: int, zone: tzinfo | None = None) -> str:
+    """Return the local time of an instant as ``21:05``."""
+    return datetime.fromtimestamp(ms / 1000, zone or UTC).strftime("%H:%M")
+
+
+def number(value: float) -> str:
+    """Return a number as people write it: three significant digits, thousands grouped."""
+    if not math.isfinite(value):
+        return "?"
+    if abs(value) >= 100 or value == round(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2g}"
+
+
+def odds(p: float) -> Text:
+    """Return a probability as ``about 1 in 80,000`` (one significant digit; at most a thousand million)."""
+    if not math.isfinite(p) or p <= 0:
+        inverse = 1e9
+    else:
+        inverse = min(1.0 / min(p, 1.0), 1e9)
+    if inverse < 2:
+        return {"en": "not unusual", "zh-CN": "属正常范围"}
+    step = 10.0 ** math.floor(math.log10(inverse))
+    rounded = round(inverse / step) * step
+    if inverse >= 1e9:
+        return {"en": "less than 1 in 1,000,000,000", "zh-CN": "概率不到十亿分之一"}
+    chinese = f"{rounded / 10_000:g}万" if rounded >= 10_000 else f"{rounded:.0f}"
+    return {"en": f"about 1 in {rounded:,.0f}", "zh-CN": f"概率约为{chinese}分之一"}
+
+
+def length(seconds: float) -> Text:
+    """Return a duration: seconds below two minutes, minutes below two hours, else hours, days from two."""
+    value = max(seconds, 0.0)
+    for limit, unit, english, chinese in (
+        (120, 1, "s", "秒"),
+        (7_200, 60, "min", "分钟"),
+        (172_800, 3_600, "h", "小时"),
+    ):
+        if value < limit:
+            return {"en": f"{value / unit:.0f} {english}", "zh-CN": f"{value / unit:.0f}{chinese}"}
+    return {"en": f"{value / 86_400:.0f} days", "zh-CN": f"{value / 86_400:.0f}天"}
+
+
+def count(kind: str, metric: str, observed: float, expected: float, p: float, since: str = "") -> Text:
+    """Explain surge, deficit or dead: ``41 people, expected 12, about 1 in 80,000, since 21:05``.
+
+    Parameters
+    ----------
+    kind
+        ``surge``, ``deficit`` or ``dead``.
+    metric
+        ``person`` or ``vehicle``.
+    observed, expected
+        Counts of the window.
+    p
+        Tail probability of the window.
+    since
+        Local time of the onset, from `clock`; empty: left out.
+    """
+    english, chinese, measure = phrases.METRICS.get(metric, (metric, metric, ""))
+    chance = odds(p)
+    seen, normal = number(observed), number(expected)
+    if kind == "dead":
+        en = f"No {english} counted, expected {normal}"
+        zh = f"未统计到{chinese}，正常应为{normal}{measure}"
+    else:
+        en = f"{seen} {english}, expected {normal}"
+        zh = f"{chinese}{seen}{measure}，正常应为{normal}{measure}"
+    en += f"; {chance['en']}"
+    zh += f"，{chance['zh-CN']}"
+    if since:
+        en, zh = f"{en}; since {since}", f"{zh}，自{since}起"
+    return {"en": f"{en}.", "zh-CN": f"{zh}。"}
+
+
+def level(metric: str, unit: str, observed: float, expected: float, p: float, since: str = "") -> Text:
+    """Explain a reading that is unusual for its time."""
+    english, chinese = phrases.READINGS.get(metric, (metric, metric))
+    chance = odds(p)
+    space = f" {unit}" if unit else ""
+    en = f"{english.capitalize()} {number(observed)}{space}, expected {number(expected)}{space}; {chance['en']}"
+    zh = f"{chinese}{number(observed)}{space}，正常应为{number(expected)}{space}，{chance['zh-CN']}"
+    if since:
+        en, zh = f"{en}; since {since}", f"{zh}，自{since}起"
+    return {"en": f"{en}.", "zh-CN": f"{zh}。"}
+
+
+def hazard(
+    kind: str, metric: str, value: float | str, threshold: float | str, unit: str = "", since: str = ""
+) -> Text:
+    """Explain a hazard: a reading over its threshold, or a state that lasts too long."""
+    name = title(kind)
+    if isinstance(value, str):
+        en = f"{name['en']}: {metric} is {value}"
+        zh = f"{name['zh-CN']}：状态为“{phrases.WORDS.get(value, value)}”"
+        if isinstance(threshold, str) and threshold not in {"", "0 s"}:
+            limit = threshold.removesuffix(" s")
+            en, zh = f"{en} for more than {limit} s", f"{zh}，已超过{limit}秒"
+    else:
+        space = f" {unit}" if unit else ""
+        english, chinese = phrases.READINGS.get(metric, (metric, metric))
+        limit = number(threshold) if isinstance(threshold, int | float) else str(threshold)
+        en = f"{name['en']}: {english} {number(value)}{space}, limit {limit}{space}"
+        zh = f"{name['zh-CN']}：{chinese}{number(value)}{space}，阈值{limit}{space}"
+    if since:
+        en, zh = f"{en}; since {since}", f"{zh}，自{since}起"
+    return {"en": f"{en}.", "zh-CN": f"{zh}。"}
+
+
+def gate(kind: str, value: float, threshold: float, at: str = "") -> Text:
+    """Explain a gate finding; `value` and `threshold` as in `models.gates.GateEvent`."""
+    days, v, limit = number(threshold), number(value), number(threshold)
+    name = title(kind)
+    sentences: dict[str, tuple[str, str]] = {
+        "stranger_vehicle": (
+            f"Vehicle not on the list, {'never seen here before' if value < 0 else f'last seen {v} days ago'}",
+            f"未登记车辆，{f'近{days}天内首次出现' if value < 0 else f'距上次出现已{v}天'}",
+        ),
+        "tailgating": (
+            f"A vehicle that was not let in followed another {value:.1f} s behind (limit {limit} s)",
+            f"未获准车辆紧跟前车通过，间隔{value:.1f}秒（阈值{limit}秒）",
+        ),
+        "circling": (
+            f"The same vehicle passed the gates {v} times within an hour or less",
+            f"同一车辆短时间内{v}次经过卡口",
+        ),
+        "wrong_way": ("A vehicle passed against the permitted direction", "车辆逆向通过单行卡口"),
+        "overstay": (
+            f"A visitor's vehicle has been inside for {v} h (limit {limit} h)",
+            f"外来车辆已滞留{v}小时（上限{limit}小时）",
+        ),
+        "convoy": (
+            f"{v} unknown vehicles passed one behind the other",
+            f"{v}辆陌生车辆接连通过卡口",
+        ),
+    }
+    en, zh = sentences.get(kind, (name["en"], name["zh-CN"]))
+    if at:
+        en, zh = f"{en}, at {at}", f"{at}，{zh}"
+    return {"en": f"{en}.", "zh-CN": f"{zh}。"}
+
+
+def silent(seconds: float, usual_s: float) -> Text:
+    """Explain a device that has said nothing for `seconds`, where it usually speaks every `usual_s`."""
+    gone, usual = length(seconds), length(usual_s)
+    return {
+        "en": f"Nothing heard for {gone['en']}; it usually reports every {usual['en']}.",
+        "zh-CN": f"已{gone['zh-CN']}未收到数据，正常每{usual['zh-CN']}上报一次。",
+    }
+
+
+def series(category: str, how_many: int, radius_m: float, hours: float) -> Text:
+    """Explain a series of incidents."""
+    english, chinese = phrases.CATEGORIES.get(category, (f"incidents ({category})", category))
+    en = f"{how_many} {english} within {radius_m:.0f} m and {hours:.0f} h."
+    return {"en": en, "zh-CN": f"{hours:.0f}小时内在{radius_m:.0f}米范围内发生{chinese}{how_many}起。"}
+
+
+def hotspot(counts: dict[str, int], hours: float, shares: dict[str, float] | None = None) -> Text:
+    """Explain a hotspot: recent events nearby by class, or else what its long memory holds.
+
+    Parameters
+    ----------
+    counts
+        Class → events nearby within `hours`, from `HotspotGrid.recent_counts`; zeros are left out.
+    shares
+        Class → share of the risk, from `HotspotGrid.drivers`, used where nothing is recent.
+    """
+    named = sorted(((n, c) for c, n in counts.items() if n > 0), key=lambda pair: (-pair[0], pair[1]))[:3]
+    if named:
+        pairs = [(n, *phrases.CATEGORIES.get(c, (c, c))) for n, c in named]
+        en = ", ".join(f"{n} {english}" for n, english, _ in pairs)
+        zh = "、".join(f"{chinese}{n}起" for n, _, chinese in pairs)
+        return {"en": f"{en} within {hours:.0f} h nearby.", "zh-CN": f"附近{hours:.0f}小时内{zh}。"}
+    top = max((shares or {}).items(), key=lambda pair: (pair[1], pair[0]), default=("", 0.0))
+    if top[1] <= 0:
+        return {"en": "Nothing known here yet.", "zh-CN": "暂无相关记录。"}
+    english, chinese = phrases.CATEGORIES.get(top[0], (top[0], top[0]))
+    return {
+        "en": f"Mostly earlier {english} ({top[1]:.0%} of the risk).",
+        "zh-CN": f"主要来自以往{chinese}（占风险{top[1]:.0%}）。",
+    }
+
+
+def _pair(pair: tuple[str, str]) -> Text:
+    return {"en": pair[0], "zh-CN": pair[1]}
