@@ -107,7 +107,7 @@ class Supervisor:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
-                    preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - two system calls, no lock
+                    preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - system calls only, no lock
                     env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
                 )
             except OSError as error:
@@ -177,16 +177,16 @@ class Supervisor:
         self.stop_all()
 
 
-def _die_with(parent: int) -> Callable[[], None] | None:
-    """Return the hook that makes a child end with its parent, or None where the system has no such thing."""
+def _die_with(parent: int) -> Callable[[], None]:
+    """Return the hook that makes a child end with its parent, where the system can, and hear all signals."""
     libc = _LIBC
-    if libc is None:
-        return None
 
     def hook() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != parent:  # it died between fork and prctl
-            os._exit(1)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        if libc is not None:
+            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+            if os.getppid() != parent:  # it died between fork and prctl
+                os._exit(1)
 
     return hook
 

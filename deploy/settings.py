@@ -152,12 +152,27 @@ class LogSection:
 
 @dataclass(frozen=True, slots=True)
 class PipelineSection:
-    """Windows and watermarks."""
+    """Windows, watermarks, rules and hotspots."""
 
     window_s: int = setting(300, "Length of a window of event time, in seconds.", least=10, most=86_400)
-    lateness_s: int = setting(
-        30, "How late an observation may be and still be on time, in seconds.", least=0, most=86_400
+    lateness_s: float = setting(
+        30.0, "How late an observation may be and still be on time, in seconds.", least=0, most=86_400
     )
+    grace_s: float = setting(
+        60.0,
+        "A window closes at the latest this long after its end, also when devices are silent.",
+        least=0,
+        most=86_400,
+    )
+    keep_windows: int = setting(4, "Closed windows that late observations still revise in place.", least=1, most=288)
+    silent_s: float = setting(300.0, "A device is silent after this long without a word, in seconds.", least=1)
+    alert_ttl_s: float = setting(
+        14_400.0, "Alerts that have no end of their own, such as a stranger's car, expire after this.", least=60
+    )
+    flap_s: float = setting(300.0, "An alert that comes back within this time is the same alert.", least=0)
+    hotspot_cell_m: float = setting(100.0, "Size of a hotspot cell, in metres.", least=10, most=5_000)
+    hotspot_top: int = setting(10, "How many hotspots are shown.", least=1, most=1_000)
+    hotspot_decay_days: float = setting(14.0, "After how many days an incident weighs 1/e of itself.", least=0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +191,7 @@ class Board:
     host: str = setting(
         "127.0.0.1", "Address the board listens on; put a proxy with sign-in before it to open it to others."
     )
-    port: int = setting(8080, "Port of the board.", least=1, most=65_535)
+    port: int = setting(8060, "Port of the board; a taken one is stepped around.", least=1, most=65_535)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +209,7 @@ class Settings:
     sinks: Sinks = field(default_factory=Sinks)
     board: Board = field(default_factory=Board)
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
-    """``broker.password`` and ``plates.key`` where the environment gave them; never written anywhere."""
+    """``broker.password`` where the environment gave it; never written anywhere."""
 
     @property
     def site_dir(self) -> Path:
@@ -221,8 +236,8 @@ SECTIONS: Final[dict[str, type]] = {
 }
 """Section name in the file → its class, in the order in which they are documented."""
 
-SECRETS: Final[dict[str, str]] = {
-    "broker.password": "broker.password_file",
-    "plates.key": "plates.key_file",
-}
+SECRETS: Final[dict[str, str]] = {"broker.password": "broker.password_file"}
 """Secret that only the environment may hold → key that names a file for it instead."""
+
+SECRET_FILES: Final = ("broker.password_file", "broker.tls_key", "plates.key_file")
+"""Keys that name files which only their owner should be able to read."""

@@ -1,0 +1,251 @@
+"""The doctor's checks: each looks at one thing and says ok, warn or fail, and what to do."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Literal
+from zoneinfo import ZoneInfo
+
+from deploy.processes import free_port, listening
+from deploy.settings import SECRET_FILES
+from ingest.places import PlacesError, load_places
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from console.texts import Texts
+    from deploy.settings import Settings
+    from deploy.settings_load import SettingsError
+
+_PACKAGES: Final = {
+    "stream": ("numpy", "scipy", "sklearn", "holidays", "iotcore"),
+    "console": ("starlette", "uvicorn", "tqdm", "xstatic"),
+}
+_EARLIEST: Final = datetime(2025, 1, 1, tzinfo=UTC)
+"""This program did not exist before: an earlier clock is a clock without a battery."""
+_LATEST: Final = datetime(2090, 1, 1, tzinfo=UTC)
+_BEHIND_S: Final = 60.0
+_MIB: Final = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one check found."""
+
+    id: str
+    state: Literal["ok", "warn", "fail"]
+    name: str
+    text: str
+    todo: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """Return it for JSON."""
+        return {"check": self.id, "state": self.state, "text": self.text, "do": self.todo}
+
+
+def machine(texts: Texts) -> list[Check]:
+    """Check Python, the packages and the clock."""
+    return [_python(texts), _packages(texts), _clock(texts)]
+
+
+def settings(texts: Texts, path: Path | None, wrong: SettingsError | None) -> Check:
+    """Report on reading the settings."""
+    name = texts("doctor.settings")
+    if wrong is not None:
+        return Check("settings", "fail", name, str(wrong), texts("doctor.settings.do"))
+    text = texts("doctor.settings.default") if path is None else texts("doctor.settings.ok", file=path)
+    return Check("settings", "ok", name, text)
+
+
+def site(texts: Texts, settings: Settings) -> list[Check]:
+    """Check what a site's settings name: zone, places, disk, secrets, broker, port, node."""
+    return [
+        _zone(texts, settings),
+        _places(texts, settings),
+        _disk(texts, settings),
+        _secrets(texts, settings),
+        _broker(texts, settings),
+        _port(texts, settings),
+        _node(texts, settings),
+    ]
+
+
+def _python(texts: Texts) -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < (3, 11):  # noqa: UP036 - the doctor also speaks to who started it with the wrong one
+        text = texts("doctor.python.old", version=version)
+        return Check("python", "fail", texts("doctor.python"), text, texts("doctor.python.do"))
+    return Check("python", "ok", texts("doctor.python"), texts("doctor.python.ok", version=version))
+
+
+def _packages(texts: Texts) -> Check:
+    missing = {
+        extra: [name for name in names if importlib.util.find_spec(name) is None] for extra, names in _PACKAGES.items()
+    }
+    lacking = {extra: names for extra, names in missing.items() if names}
+    if not lacking:
+        return Check("packages", "ok", texts("doctor.packages"), texts("doctor.packages.ok"))
+    names = ", ".join(name for group in lacking.values() for name in group)
+    text = texts("doctor.packages.edge", names=names)
+    return Check(
+        "packages", "warn", texts("doctor.packages"), text, texts("doctor.packages.do", extras=",".join(lacking))
+    )
+
+
+def _clock(texts: Texts) -> Check:
+    now = datetime.now(UTC)
+    name, shown = texts("doctor.clock"), now.strftime("%Y-%m-%d %H:%M:%S UTC")
+    if not _EARLIEST < now < _LATEST:
+        return Check("clock", "fail", name, texts("doctor.clock.bad", time=shown), texts("doctor.clock.bad.do"))
+    kept = _time_service()
+    if kept:
+        return Check("clock", "ok", name, texts("doctor.clock.ok", time=shown))
+    key = "doctor.clock.unknown" if kept is None else "doctor.clock.loose"
+    return Check("clock", "warn", name, texts(key, time=shown), texts("doctor.clock.unknown.do"))
+
+
+def _time_service() -> bool | None:
+    """Tell whether a time service keeps the clock right; None where nobody can tell."""
+    for command, good in (
+        (["chronyc", "-c", "tracking"], lambda out: bool(out) and not out.startswith("00000000")),
+        (["timedatectl", "show", "--property=NTPSynchronized", "--value"], lambda out: out.strip() == "yes"),
+    ):
+        if shutil.which(command[0]) is None:
+            continue
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=3, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if done.returncode == 0 and done.stdout.strip():
+            return good(done.stdout)
+    return None
+
+
+def _zone(texts: Texts, settings: Settings) -> Check:
+    name, zone = texts("doctor.zone"), settings.site.timezone
+    try:
+        there = datetime.now(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M %z")
+    except (KeyError, ValueError, OSError):
+        return Check("zone", "fail", name, texts("doctor.zone.bad", zone=zone), texts("doctor.zone.do"))
+    return Check("zone", "ok", name, texts("doctor.zone.ok", zone=zone, time=there))
+
+
+def _places(texts: Texts, settings: Settings) -> Check:
+    name, path = texts("doctor.places"), settings.places_file
+    if not path.exists():
+        # A demo writes its own; only a file that somebody named has to be there.
+        state: Literal["warn", "fail"] = "fail" if settings.site.places is not None else "warn"
+        text = texts("doctor.places.none", file=path)
+        return Check("places", state, name, text, texts("doctor.places.none.do"))
+    try:
+        places = load_places(path)
+    except (PlacesError, OSError) as error:
+        return Check("places", "fail", name, str(error), texts("doctor.places.do"))
+    text = texts("doctor.places.ok", beats=len(places.beats), devices=len(places.devices), file=path)
+    return Check("places", "ok", name, text)
+
+
+def _disk(texts: Texts, settings: Settings) -> Check:
+    name, folder = texts("doctor.disk"), settings.site_dir
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing) as probe:
+            probe.write(b"patrolgrid")
+            probe.flush()
+            os.fsync(probe.fileno())
+        free = shutil.disk_usage(existing).free
+    except OSError as error:
+        text = texts("doctor.disk.bad", folder=existing, error=error.strerror or error)
+        return Check("disk", "fail", name, text, texts("doctor.disk.bad.do"))
+    need = settings.log.min_free_mb * _MIB
+    shown = f"{free / 1e9:.1f} GB"
+    if free < need:
+        text = texts("doctor.disk.low", free=shown, folder=existing, need=f"{need / 1e9:.1f} GB")
+        return Check("disk", "fail", name, text, texts("doctor.disk.low.do"))
+    if free < need + settings.log.max_mb * _MIB:
+        text = texts("doctor.disk.low", free=shown, folder=existing, need=f"{settings.log.max_mb * _MIB / 1e9:.1f} GB")
+        return Check("disk", "warn", name, text, texts("doctor.disk.low.do"))
+    return Check("disk", "ok", name, texts("doctor.disk.ok", free=shown, folder=existing))
+
+
+def _secrets(texts: Texts, settings: Settings) -> Check:
+    name = texts("doctor.secrets")
+    for key in SECRET_FILES:
+        section, _, attribute = key.partition(".")
+        path: Path | None = getattr(getattr(settings, section), attribute)
+        if path is None:
+            continue
+        if not path.is_file():
+            if key == "plates.key_file":  # made at first start
+                continue
+            text = texts("doctor.secrets.missing", file=path)
+            return Check("secrets", "fail", name, text, texts("doctor.secrets.missing.do", key=key))
+        if path.stat().st_mode & 0o077:
+            text = texts("doctor.secrets.open", file=path)
+            return Check("secrets", "warn", name, text, texts("doctor.secrets.open.do", file=path))
+    return Check("secrets", "ok", name, texts("doctor.secrets.ok"))
+
+
+def _broker(texts: Texts, settings: Settings) -> Check:
+    from deploy.mqtt import connect_once  # noqa: PLC0415 - quick start
+
+    name, broker = texts("doctor.broker"), settings.broker
+    address = {"host": broker.host, "port": broker.port}
+    if broker.mode == "embedded" and not listening(broker.host, broker.port):
+        return Check("broker", "ok", name, texts("doctor.broker.embedded"))
+    started = time.monotonic()
+    try:
+        refusal = connect_once(settings, timeout_s=5.0)
+    except (OSError, ValueError) as error:
+        text = texts("doctor.broker.down", **address, error=getattr(error, "strerror", None) or error)
+        return Check("broker", "fail", name, text, texts("doctor.broker.down.do"))
+    if refusal:
+        text = texts("doctor.broker.refused", **address, error=refusal)
+        return Check("broker", "fail", name, text, texts("doctor.broker.refused.do"))
+    milliseconds = (time.monotonic() - started) * 1000
+    return Check("broker", "ok", name, texts("doctor.broker.ok", **address, ms=milliseconds))
+
+
+def _port(texts: Texts, settings: Settings) -> Check:
+    name, board = texts("doctor.ports"), settings.board
+    try:
+        free = free_port(board.port, board.host, tries=1)
+    except OSError:
+        free = 0
+    if free:
+        return Check("ports", "ok", name, texts("doctor.ports.ok", port=board.port))
+    url = settings.site_dir / "board.url"
+    if url.is_file() and f":{board.port}" in url.read_text(encoding="utf-8", errors="replace"):
+        return Check("ports", "ok", name, texts("doctor.ports.ours", port=board.port))
+    return Check("ports", "warn", name, texts("doctor.ports.taken", port=board.port), texts("doctor.ports.do"))
+
+
+def _node(texts: Texts, settings: Settings) -> Check:
+    from console.commands.common import FoundSite  # noqa: PLC0415 - quick start
+    from stream.sinks.reader import StoreReader  # noqa: PLC0415 - an edge device has no stream
+    from stream.sinks.schema import StoreError  # noqa: PLC0415 - an edge device has no stream
+
+    name, here = texts("doctor.node"), FoundSite(settings.site.id, settings.site_dir)
+    node = here.node()
+    if not node["running"]:
+        return Check("node", "ok", name, texts("doctor.node.stopped", site=here.id))
+    reader = StoreReader(here.store)
+    try:
+        lag = (reader.meta("status") or {}).get("lag") or {}
+    except (OSError, StoreError):
+        lag = {}
+    finally:
+        reader.close()
+    records, seconds = int(lag.get("records") or 0), float(lag.get("seconds") or 0.0)
+    if seconds > _BEHIND_S:
+        text = texts("doctor.node.behind", records=records, seconds=seconds)
+        return Check("node", "warn", name, text, texts("doctor.node.behind.do"))
+    return Check("node", "ok", name, texts("doctor.node.running", site=here.id, pid=node.get("pid", "?")))

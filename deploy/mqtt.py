@@ -1,0 +1,63 @@
+"""MQTT clients made from settings: one place that knows user names, passwords, TLS and protocol versions."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from typing import TYPE_CHECKING
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from deploy.settings_load import read_secret
+
+if TYPE_CHECKING:
+    from deploy.settings import Settings
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """Return the TLS context of the broker's settings, or None without TLS. Raises OSError for files that are wrong."""
+    broker = settings.broker
+    if not broker.tls:
+        return None
+    context = ssl.create_default_context(cafile=str(broker.tls_ca) if broker.tls_ca else None)
+    if broker.tls_cert:
+        context.load_cert_chain(str(broker.tls_cert), str(broker.tls_key) if broker.tls_key else None)
+    return context
+
+
+def make_client(settings: Settings, client_id: str = "") -> mqtt.Client:
+    """Return an unconnected client with the broker's protocol, user name, password and TLS."""
+    protocol = mqtt.MQTTv5 if settings.broker.protocol == "5" else mqtt.MQTTv311
+    clean = True if protocol == mqtt.MQTTv311 else None
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=protocol, clean_session=clean)
+    if settings.broker.username:
+        client.username_pw_set(settings.broker.username, read_secret(settings, "broker.password"))
+    context = tls_context(settings)
+    if context is not None:
+        client.tls_set_context(context)
+    return client
+
+
+def connect_once(settings: Settings, timeout_s: float = 5.0) -> str:
+    """Connect and disconnect; return the broker's reason for a refusal, empty where it accepts.
+
+    Raises OSError where nothing answers within `timeout_s`, SettingsError where the password file cannot be read.
+    """
+    client = make_client(settings)
+    answers: list[str] = []
+
+    def on_connect(_client: object, _data: object, _flags: object, reason: object, _properties: object) -> None:
+        answers.append("" if str(reason) == "Success" else str(reason))
+
+    client.on_connect = on_connect
+    client.connect_timeout = timeout_s
+    client.connect(settings.broker.host, settings.broker.port, keepalive=10)
+    deadline = time.monotonic() + timeout_s
+    while not answers and time.monotonic() < deadline:
+        if client.loop(timeout=0.1) != mqtt.MQTT_ERR_SUCCESS and not answers:
+            break
+    client.disconnect()
+    if not answers:
+        raise TimeoutError(f"accepts the connection, and does not speak MQTT {settings.broker.protocol}")
+    return answers[0]
