@@ -85,7 +85,7 @@ class WindowRows:
     """`CountState`."""
 
     def __len__(self) -> int:
-        """Number of rows."""
+        """Return the number of rows."""
         return len(self.series)
 
 
