@@ -1,0 +1,71 @@
+# PatrolGrid. `make demo` is all a newcomer needs; every target makes what it stands on, once.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test check bench services constraints clean distclean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo       a living neighbourhood on this machine (options: ARGS=\"--headless --duration 60\")"
+	@echo "make test       all tests (options: ARGS=\"-k gateway\")"
+	@echo "make check      format, lint, types, import rules"
+	@echo "make bench      what this machine reaches, against the targets (JSON in benchmarks/latest.json)"
+	@echo "make services   Mosquitto, Chromium and fonts for the integration tests"
+	@echo "make clean      removes caches; make distclean also .venv and patrolgrid-data"
+
+demo: $(VENV)/.run
+	@exec $(BIN)/patrolgrid demo $(ARGS)
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks --json benchmarks/latest.json $(ARGS)
+
+services:
+	@bash deploy/install_services.sh
+
+# Pins everything anew from an empty environment.
+constraints:
+	@rm -rf $(VENV)-pins && $(PYTHON) -m venv $(VENV)-pins && $(VENV)-pins/bin/pip install -q -U pip
+	@$(VENV)-pins/bin/pip install -q -e '.[all]' --group dev
+	@head -2 constraints.txt > constraints.new
+	@$(VENV)-pins/bin/pip freeze --all --exclude-editable | grep -v '^setuptools==' | sort -f >> constraints.new
+	@mv constraints.new constraints.txt && rm -rf $(VENV)-pins
+
+$(VENV)/.pip: constraints.txt
+	@test -n "$(PYTHON)" || { echo "PatrolGrid needs Python 3.11 or later: there is no python3 on the PATH" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "PatrolGrid needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V). Name another: make PYTHON=..." >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "Making $(VENV) ..."; $(PYTHON) -m venv $(VENV); } \
+		|| { rm -rf $(VENV); echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install -q -c constraints.txt pip
+	@touch $@
+
+# What runs. (The tests' tools come with the next one.)
+$(VENV)/.run: $(VENV)/.pip pyproject.toml constraints.txt
+	@echo "Installing PatrolGrid into $(VENV) (once) ..."
+	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[stream,console,realdata]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	@echo "Installing the tools for tests and checks (once) ..."
+	@$(BIN)/python -m pip install -q -c constraints.txt --group dev
+	@touch $@
+
+clean:
+	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	@rm -rf $(VENV) patrolgrid-data *.egg-info

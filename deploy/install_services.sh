@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Installs the servers and programs that the integration tests talk to: Mosquitto, Chromium, Chinese fonts.
+# Does nothing where they are there already. Uses apt-get where it is at hand; says what to install where it is not.
+set -euo pipefail
+
+missing=()
+need() { # need DEBIAN_PACKAGE FOUND_COMMAND...
+    local package=$1
+    shift
+    if "$@" >/dev/null 2>&1; then
+        echo "found    $package"
+    else
+        missing+=("$package")
+    fi
+}
+has_program() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$1"; }
+has_chromium() { has_program chromium || has_program chromium-browser || has_program google-chrome; }
+has_chinese_font() { [ -n "$(fc-list :lang=zh-cn 2>/dev/null)" ] || dpkg -s fonts-noto-cjk; }
+
+need mosquitto has_program mosquitto
+need chromium has_chromium
+need fonts-noto-cjk has_chinese_font
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if ! command -v apt-get >/dev/null; then
+    echo "There is no apt-get here. Install these with your system's package manager: ${missing[*]}" >&2
+    exit 1
+fi
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+        as_root=(sudo)
+    else
+        echo "Not root. Run this, then try again:" >&2
+        echo "  sudo apt-get install --no-install-recommends ${missing[*]}" >&2
+        exit 1
+    fi
+fi
+# RUNLEVEL=1: the tests start their own Mosquitto on a free port; the package should not start one on 1883.
+run() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq -o DPkg::Lock::Timeout=120 "$@"; }
+echo "installing ${missing[*]} ..."
+if ! run install -y --no-install-recommends "${missing[@]}" >/dev/null; then
+    run update
+    run install -y --no-install-recommends "${missing[@]}" >/dev/null
+fi
+for package in "${missing[@]}"; do
+    echo "installed $package"
+done
