@@ -1,0 +1,29 @@
+"""``python -m console.board --config-json FILE``: the board as a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from console.board.config import BoardConfigError, load_config
+from console.board.server import serve
+
+
+def main() -> int:
+    """Read the configuration and serve; return the exit code (2 for a wrong configuration)."""
+    parser = argparse.ArgumentParser(prog="python -m console.board", description="PatrolGrid's live board.")
+    parser.add_argument("--config-json", type=Path, required=True, help="file with a console.board.config.BoardConfig")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        config = load_config(arguments.config_json)
+    except BoardConfigError as error:
+        print(f"board: {error}", file=sys.stderr)
+        return 2
+    return serve(config)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

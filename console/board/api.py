@@ -1,0 +1,237 @@
+"""The API's answers, one function a route (docs/api.md)."""
+
+from __future__ import annotations
+
+import unicodedata
+import uuid
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import anyio.to_thread
+import msgspec
+from starlette.responses import Response, StreamingResponse
+
+from console.board.commands import BrokerAwayError, UnconfirmedError
+from console.board.errors import ApiError, json_response
+from console.board.security import same_origin
+from console.board.snapshot import trouble
+from ingest.events import Command
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+
+    from console.board.app import BoardState
+    from console.board.reading import Reader, Row
+    from ingest.places import Places
+
+HEARTBEAT_S: Final = 10.0
+MAX_STREAMS: Final = 100
+MAX_BODY: Final = 4096
+MAX_HOURS: Final = 24 * 14
+HOUR_MS: Final = 3_600_000
+_OPEN: Final = {"raised", "acknowledged"}
+
+
+def _state(request: Request) -> BoardState:
+    state: BoardState = request.app.state.board
+    return state
+
+
+async def site(request: Request) -> Response:
+    """GET /api/site: what does not change while the board runs."""
+    state = _state(request)
+    settings, places = state.settings, state.places
+    return json_response(
+        {
+            "id": settings.site,
+            "name": settings.name,
+            "timezone": settings.timezone,
+            "language": settings.language,
+            "simulated": settings.simulated,
+            "site_ms": state.hub.site_ms(),
+            **_geography(places),
+        }
+    )
+
+
+def _geography(places: Places) -> dict[str, Any]:
+    return {
+        "bounds": places.bounds() if places.beats or places.devices else None,
+        "beats": list(places.beats.values()),
+        "devices": [
+            {"id": d.id, "beat": d.beat, "type": d.type, "name": d.name, "lon": d.lon, "lat": d.lat}
+            for d in places.devices.values()
+        ],
+        "streets": {
+            "type": "FeatureCollection",
+            "features": [
+                {
+                    "type": "Feature",
+                    "properties": {"name": street.name},
+                    "geometry": {"type": "LineString", "coordinates": street.line},
+                }
+                for street in places.streets
+            ],
+        },
+    }
+
+
+async def overview(request: Request) -> Response:
+    """GET /api/overview: everything at a glance."""
+    return Response(_state(request).hub.overview(), media_type="application/json")
+
+
+async def events(request: Request) -> Response:
+    """GET /api/events: the overview, pushed when something changed."""
+    state = _state(request)
+    if state.streams >= MAX_STREAMS:
+        raise ApiError(503, "too_many", limit=MAX_STREAMS)
+
+    async def stream() -> AsyncIterator[bytes]:
+        state.streams += 1
+        try:
+            seen = 0
+            yield b"retry: 2000\n\n"
+            while not state.hub.stopping:
+                if state.hub.generation > seen:
+                    document, seen = state.hub.overview(seen), state.hub.generation
+                    yield b"event: overview\ndata: " + document + b"\n\n"
+                elif not await state.hub.wait(seen, HEARTBEAT_S):
+                    yield b"event: heartbeat\ndata: {}\n\n"
+        finally:
+            state.streams -= 1
+
+    return StreamingResponse(stream(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+async def device(request: Request) -> Response:
+    """GET /api/device/{id}?hours=: one device's windows against what was expected, its alerts, its data quality."""
+    state, identifier = _state(request), request.path_params["id"]
+    hours = _number(request, "hours", 12.0, 0.1, MAX_HOURS)
+    until = state.hub.site_ms()
+    since = until - round(hours * HOUR_MS)
+
+    def gather(reader: Reader) -> tuple[list[Row], list[Row], list[Row], list[Row], list[Row]]:
+        windows = reader.windows(identifier, since_ms=since, limit=20_000)
+        alerts = [row for row in reader.alerts(limit=1000, since_ms=since) if row["device"] == identifier]
+        health = [row for row in reader.health() if row["device"] == identifier]
+        return windows, alerts, health, reader.states(identifier), reader.gates(identifier, limit=50)
+
+    windows, alerts, health, states, gates = await state.asker.ask(gather)
+    place = state.places.devices.get(identifier)
+    if place is None and not windows and not health:
+        raise ApiError(404, "no_device", id=identifier[:64])
+    series: dict[tuple[Any, Any], list[Row]] = {}
+    for row in windows:
+        series.setdefault((row["metric"], row["kind"]), []).append(row)
+    return json_response(
+        {
+            "id": identifier,
+            "since_ms": since,
+            "until_ms": until,
+            "series": [{"metric": metric, "kind": kind, "windows": rows} for (metric, kind), rows in series.items()],
+            "states": states,
+            "gates": gates,
+            "alerts": alerts,
+            "health": health[0] if health else None,
+            "trouble": trouble(health[0]) if health else [],
+        }
+    )
+
+
+async def alerts(request: Request) -> Response:
+    """GET /api/alerts?open=&hours=&limit=: alerts as they stand, newest first."""
+    state = _state(request)
+    open_only = request.query_params.get("open", "0").lower() in {"1", "true", "yes"}
+    limit = round(_number(request, "limit", 200, 1, 1000))
+    hours = _number(request, "hours", 0.0, 0.0, 24 * 366)
+    since = state.hub.site_ms() - round(hours * HOUR_MS) if hours else None
+    rows = await state.asker.ask(lambda reader: reader.alerts(open_only=open_only, limit=limit, since_ms=since))
+    return json_response({"alerts": rows})
+
+
+async def alert(request: Request) -> Response:
+    """GET /api/alerts/{id}: one alert with all its changes."""
+    identifier = request.path_params["id"]
+    found, history = await _state(request).asker.ask(
+        lambda reader: (reader.alert(identifier), reader.alert_history(identifier))
+    )
+    if found is None:
+        raise ApiError(404, "no_alert", id=identifier[:64])
+    return json_response({**found, "history": history})
+
+
+class _Order(msgspec.Struct, forbid_unknown_fields=True):
+    by: Annotated[str, msgspec.Meta(max_length=200)]
+    note: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+
+
+async def command(request: Request) -> Response:
+    """POST /api/alerts/{id}/acknowledge|clear: send a person's command to the node; 202 once the broker has it."""
+    state, identifier, action = _state(request), request.path_params["id"], request.path_params["action"]
+    if action not in {"acknowledge", "clear"}:
+        raise ApiError(404, "not_found", path=request.url.path[:100])
+    if not same_origin(request):
+        raise ApiError(403, "foreign")
+    order = await _order(request)
+    by, note = _one_line(order.by), _one_line(order.note)
+    if not by:
+        raise ApiError(422, "no_name")
+    if len(by) > 64 or len(note) > 280:
+        raise ApiError(422, "too_long")
+    found = await state.asker.ask(lambda reader: reader.alert(identifier))
+    if found is None:
+        raise ApiError(404, "no_alert", id=identifier[:64])
+    if found["state"] not in _OPEN or (action == "acknowledge" and found["state"] == "acknowledged"):
+        raise ApiError(409, f"already_{found['state']}", by=found.get("by") or "-")
+    sent = Command(
+        id=uuid.uuid4().hex, action=action, alert=identifier, by=by, ts=state.hub.site_ms(), note=note
+    )
+    try:
+        await anyio.to_thread.run_sync(state.publisher.publish, sent)
+    except BrokerAwayError as error:
+        raise ApiError(503, "broker_away") from error
+    except UnconfirmedError as error:
+        raise ApiError(503, "unconfirmed") from error
+    return json_response({"command": sent.id, "alert": identifier, "action": action, "by": by}, 202)
+
+
+async def healthz(request: Request) -> Response:
+    """GET /healthz: 200 while the board can read its store, 503 otherwise; says how fresh the data is."""
+    freshness = _state(request).hub.freshness
+    ok = freshness.state != "store_error"
+    return json_response({"ok": ok, "data": freshness.state}, 200 if ok else 503)
+
+
+async def _order(request: Request) -> _Order:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise ApiError(415, "not_json")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise ApiError(413, "too_long")
+    try:
+        return msgspec.json.decode(body, type=_Order)
+    except msgspec.MsgspecError as error:
+        raise ApiError(422, "bad_body", detail=str(error)[:200]) from error
+
+
+def _one_line(text: str) -> str:
+    """Return a person's text without control and direction characters, which could make a record read as another."""
+    kept = (" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
+    return " ".join("".join(kept).split())
+
+
+def _number(request: Request, name: str, default: float, least: float, most: float) -> float:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not least <= value <= most:
+        raise ApiError(422, "bad_number", name=name, value=text[:40], least=least, most=most)
+    return value

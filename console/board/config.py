@@ -1,0 +1,86 @@
+"""What a board needs to know: where it listens, what it reads, which broker takes its commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from ingest.topics import ID_PATTERN
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+Language = Literal["en", "zh-CN"]
+
+
+class BoardConfigError(ValueError):
+    """A key of the board's configuration is wrong; the text names the file, the key and what was expected."""
+
+
+class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Configuration of a board process. Every key but the four without a default may be left out."""
+
+    store_path: str
+    """The node's store; it may come into being after the board."""
+    places_path: str
+    site: str
+    """Id of the site, as in topics."""
+    broker_port: Port
+    host: str = "127.0.0.1"
+    port: Port = 8060
+    """First port tried; the next twenty follow where it is taken, then any free one."""
+    site_name: dict[str, str] = {}
+    """Language → name for people; the id where it is empty."""
+    language: Language = "zh-CN"
+    """Language of a first visit."""
+    timezone: str = "Asia/Shanghai"
+    simulated: bool = False
+    """Whether devices and time are simulated; the page then says so."""
+    hosts: tuple[str, ...] = ()
+    """Names, beside addresses and localhost, by which browsers may call the board (names of a reverse proxy)."""
+    quiet_s: Annotated[float, msgspec.Meta(gt=0)] = 120.0
+    """Wall-clock seconds without any observation after which the page says that data stopped."""
+    broker_host: str = "127.0.0.1"
+    broker_username: str = ""
+    broker_password: str = ""
+    broker_password_file: str = ""
+    """File whose first line is the password; taken before `broker_password`."""
+    broker_ca_file: str = ""
+    """CA certificate of the broker; TLS is used where it is given."""
+    address_file: str = ""
+    """File that the board's real address (a URL) is written to once it answers."""
+
+    def check(self, name: str = "board configuration") -> None:
+        """Raise `BoardConfigError` for values whose types are right and that still cannot work."""
+        if not ID_PATTERN.match(self.site):
+            raise BoardConfigError(f"{name}: site is {self.site!r}, expected letters, digits, - and _, at most 48")
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise BoardConfigError(
+                f"{name}: timezone is {self.timezone!r}, expected an IANA name like 'Asia/Shanghai'"
+            ) from error
+
+    def password(self) -> str:
+        """Return the broker's password; empty for none. Raises `BoardConfigError` naming a file that cannot be read."""
+        if not self.broker_password_file:
+            return self.broker_password
+        try:
+            lines = Path(self.broker_password_file).read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise BoardConfigError(f"broker_password_file: {error}") from error
+        return lines[0] if lines else ""
+
+
+def load_config(path: Path) -> BoardConfig:
+    """Read a configuration from a JSON file.
+
+    Raises `BoardConfigError` that names the file and the key for one that cannot be read or is wrong.
+    """
+    try:
+        config = msgspec.json.decode(path.read_bytes(), type=BoardConfig)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise BoardConfigError(f"{path}: {error}") from error
+    config.check(str(path))
+    return config

@@ -1,0 +1,76 @@
+"""Errors of the API: JSON with a word for machines and a sentence for people, in the language that they read."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from console.board.texts import choose_language, say
+from stream.sinks.schema import StoreMissingError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+
+_log = logging.getLogger(__name__)
+
+
+class ApiError(Exception):
+    """A request that cannot be answered as asked: status, key of its text (below ``error.``), values for the text."""
+
+    def __init__(self, status: int, key: str, **values: object) -> None:
+        super().__init__(f"{status} {key} {values}")
+        self.status, self.key, self.values = status, key, values
+
+
+def language_of(request: Request) -> str:
+    """Return the language of a request: ``?lang=``, then Accept-Language, then the site's."""
+    default: str = request.app.state.settings.language
+    asked = request.query_params.get("lang") or request.headers.get("accept-language", "")
+    return choose_language(asked, default)
+
+
+def json_response(document: Any, status: int = 200) -> Response:  # noqa: ANN401 - JSON
+    """Return a document as JSON; not-a-number becomes null."""
+    return Response(msgspec.json.encode(document), status, media_type="application/json")
+
+
+def answer(request: Request, status: int, key: str, values: dict[str, object]) -> Response:
+    """Return an error's answer."""
+    language = language_of(request)
+    message = say(language, f"error.{key}", **values)
+    response = json_response({"error": key, "message": message}, status)
+    response.headers["Content-Language"] = language
+    return response
+
+
+async def on_api_error(request: Request, error: Exception) -> Response:
+    """Answer an `ApiError`."""
+    if not isinstance(error, ApiError):
+        raise error
+    return answer(request, error.status, error.key, error.values)
+
+
+async def on_store_error(request: Request, error: Exception) -> Response:
+    """Answer while the store is not there yet, or cannot be read."""
+    _log.warning("%s %s: %s", request.method, request.url.path, error)
+    return answer(request, 503, "no_store" if isinstance(error, StoreMissingError) else "store", {})
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Answer an unknown path or a wrong method in the same form."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    key = {404: "not_found", 405: "wrong_method"}.get(status, "internal")
+    response = answer(request, status, key, {"path": request.url.path[:100], "method": request.method})
+    if isinstance(error, HTTPException) and error.headers:
+        response.headers.update(error.headers)
+    return response
+
+
+async def on_crash(request: Request, _error: Exception) -> Response:
+    """Answer an error that nobody foresaw, without telling its inside; the server's log has the trace."""
+    return answer(request, 500, "internal", {"path": request.url.path[:100], "method": request.method})

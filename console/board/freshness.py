@@ -1,0 +1,68 @@
+"""Whether the page may be believed: is data flowing, and if not, since when (in the site's time)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NODE_SILENT_S: Final = 10.0
+"""A node writes its status each second; ten missed in a row are no hiccup."""
+CATCHING_UP_S: Final = 120.0
+"""How far results may be behind before the page says that they are."""
+
+FreshnessState = Literal["live", "waiting", "catching_up", "quiet", "disconnected", "node_silent", "store_error"]
+
+
+class Freshness(msgspec.Struct, frozen=True):
+    """What the page says about its own data."""
+
+    state: FreshnessState
+    """live; waiting (no node has written yet); catching_up (behind by `behind_s`); quiet (no observation comes in);
+    disconnected (the node has lost its broker); node_silent (the node stopped writing); store_error."""
+    since_ms: int = 0
+    """Site time (epoch ms) up to which data can be believed; 0 where unknown or live."""
+    behind_s: float = 0.0
+
+
+class FreshnessJudge:
+    """Judges the node's status, again and again; remembers when its counters last moved.
+
+    Wall-clock times are those of this machine, which the node shares: a browser's clock plays no part.
+    """
+
+    def __init__(self, quiet_s: float) -> None:
+        self.quiet_ms = quiet_s * 1000
+        self._received: object = None
+        self._moved_wall_ms = 0
+        self._moved_site_ms = 0
+        self._connected_site_ms = 0
+
+    def judge(self, status: Mapping[str, Any] | None, wall_ms: int) -> Freshness:
+        """Return how fresh `status` (the store's ``status`` entry, None where there is none) is at `wall_ms`."""
+        if not status:
+            return Freshness("waiting")
+        site_ms = int(status.get("now_ms") or 0)
+        counters = status.get("counters") or {}
+        received = counters.get("received")
+        if received != self._received:
+            # On the first look the watermark is the honest answer: the node may have been quiet for hours already.
+            first = self._received is None
+            self._moved_site_ms = int(status.get("watermark_ms") or site_ms) if first else site_ms
+            self._moved_wall_ms, self._received = wall_ms, received
+        connected = bool(status.get("connected", True))
+        if connected:
+            self._connected_site_ms = site_ms
+        if wall_ms - int(status.get("wall_ms") or 0) > NODE_SILENT_S * 1000:
+            return Freshness("node_silent", site_ms)
+        if not connected:
+            return Freshness("disconnected", self._connected_site_ms or self._moved_site_ms)
+        behind = float((status.get("lag") or {}).get("seconds") or 0.0)
+        if behind > CATCHING_UP_S * max(1.0, float(status.get("speed") or 1.0)):
+            return Freshness("catching_up", int(status.get("watermark_ms") or 0), behind)
+        if wall_ms - self._moved_wall_ms > self.quiet_ms:
+            return Freshness("quiet", self._moved_site_ms)
+        return Freshness("live")

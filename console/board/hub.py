@@ -1,0 +1,139 @@
+"""One watcher for all pages: looks at the store twice a second and wakes the event streams when something changed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from console.board import snapshot
+from console.board.freshness import Freshness, FreshnessJudge
+from stream.sinks.schema import StoreMissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from console.board.reading import Asker
+
+_log = logging.getLogger(__name__)
+POLL_S: Final = 0.5
+"""How often the store is looked at; also the least time between two pushes."""
+
+
+def wall_clock_ms() -> int:
+    """Return this machine's time as epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Hub:
+    """Keeps the newest overview and tells event streams about changes.
+
+    Each change gives a higher `generation`. A stream tells which one it has seen and is given only the devices that
+    changed since, so that a push stays small on a site of thousands. Runs on one event loop.
+    """
+
+    def __init__(self, asker: Asker, *, quiet_s: float, wall: Callable[[], int] = wall_clock_ms) -> None:
+        self._asker, self._wall = asker, wall
+        self._judge = FreshnessJudge(quiet_s)
+        self._changed = asyncio.Condition()
+        self._snapshot: snapshot.Snapshot | None = None
+        self._devices: dict[str, tuple[int, bytes]] = {}
+        self._removed = 0
+        self._error = ""
+        self.freshness = Freshness("waiting")
+        self.generation = 0
+        self.stopping = False
+
+    async def watch(self) -> None:
+        """Look at the store until cancelled. No error of the store ends it: the page says what is wrong."""
+        while True:
+            await self.look()
+            await asyncio.sleep(POLL_S)
+
+    async def look(self) -> None:
+        """Look once; wake the streams where something changed."""
+        known = self._snapshot.version if self._snapshot else None
+        try:
+            taken = await self._asker.ask(
+                lambda reader: None if reader.version() == known and known is not None else snapshot.take(reader)
+            )
+        except StoreMissingError:
+            await self._publish(None, Freshness("waiting"))
+            return
+        except Exception as error:  # noqa: BLE001 - a store that is locked, damaged or gone must not end the watch
+            if str(error) != self._error:
+                _log.error("the store cannot be read: %s", error)
+            self._error = str(error) or type(error).__name__
+            await self._publish(None, Freshness("store_error", self.site_ms()))
+            return
+        self._error = ""
+        status = (taken or self._snapshot).status if (taken or self._snapshot) else None
+        await self._publish(taken, self._judge.judge(status, self._wall()))
+
+    async def _publish(self, taken: snapshot.Snapshot | None, freshness: Freshness) -> None:
+        if taken is None and freshness == self.freshness and self.generation:
+            return
+        self.generation += 1
+        self.freshness = freshness
+        if taken is not None:
+            self._snapshot = taken
+            if self._devices.keys() - taken.devices.keys():
+                self._devices, self._removed = {}, self.generation
+            for device, entry in taken.devices.items():
+                encoded = msgspec.json.encode(entry)
+                before = self._devices.get(device)
+                if before is None or before[1] != encoded:
+                    self._devices[device] = (self.generation, encoded)
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def wait(self, generation: int, timeout_s: float) -> bool:
+        """Wait until there is something newer than `generation`, the board stops, or the time is over; tell the first."""
+        try:
+            async with asyncio.timeout(timeout_s), self._changed:
+                await self._changed.wait_for(lambda: self.generation > generation or self.stopping)
+        except TimeoutError:
+            return False
+        return self.generation > generation
+
+    async def stop(self) -> None:
+        """End all event streams, so that the server can close."""
+        self.stopping = True
+        async with self._changed:
+            self._changed.notify_all()
+
+    def site_ms(self) -> int:
+        """Return the site's time now: the node's, carried on at its speed since it was written; else the wall clock."""
+        status = self._snapshot.status if self._snapshot else None
+        if not status:
+            return self._wall()
+        passed = max(0, self._wall() - int(status.get("wall_ms") or 0))
+        return int(status.get("now_ms") or 0) + round(passed * float(status.get("speed") or 0.0))
+
+    def overview(self, since: int = 0) -> bytes:
+        """Return the overview as JSON.
+
+        With a `since` above 0 only the devices that changed after that generation are in it, and ``partial`` is true.
+        """
+        look = self._snapshot
+        partial = since > 0 and since >= self._removed
+        devices = {
+            device: msgspec.Raw(encoded)
+            for device, (generation, encoded) in self._devices.items()
+            if not partial or generation > since
+        }
+        document: dict[str, Any] = {
+            "generation": self.generation,
+            "partial": partial,
+            "server_ms": self._wall(),
+            "site_ms": self.site_ms(),
+            "freshness": self.freshness,
+            "status": look.status if look else None,
+            "alerts": look.alerts if look else [],
+            "hotspots": look.hotspots if look else None,
+            "devices": devices,
+        }
+        return msgspec.json.encode(document)

@@ -1,0 +1,167 @@
+"""Runs the board: finds a port, answers, tells the real address, and stops when it is asked to."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+
+from console.board.app import BoardSettings, make_app
+from console.board.commands import MqttCommandPublisher
+from console.board.config import BoardConfigError
+from ingest.places import PlacesError, load_places
+from stream.sinks.reader import StoreReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.applications import Starlette
+
+    from console.board.config import BoardConfig
+
+_log = logging.getLogger(__name__)
+TRIES: Final = 20
+"""Ports tried after the wanted one, before any free one is taken."""
+GRACE_S: Final = 3
+"""How long open requests may take when the board stops."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket on `port`, on one of the next `TRIES` where it is taken, or on any free one.
+
+    Raises OSError where `host` itself is no address of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    wanted = [candidate for candidate in range(port, port + TRIES + 1) if 0 < candidate <= 65_535] if port else []
+    for candidate in [*wanted, 0]:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((host, candidate))
+            sock.listen(128)
+        except OSError:
+            sock.close()
+            if candidate == 0:
+                raise
+            continue
+        return sock
+    raise AssertionError("port 0 either binds or raises")
+
+
+def address(host: str, port: int) -> str:
+    """Return the URL under which this machine's browser reaches the board."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn that tells when it answers, and ends the event streams before it waits for requests to finish."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], app: Starlette) -> None:
+        super().__init__(config)
+        self._ready, self._app = ready, app
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._app.state.board.hub.stop()
+        await super().shutdown(sockets)
+
+
+def serve(config: BoardConfig, *, ready: Callable[[str], None] | None = None) -> int:
+    """Serve the board until SIGTERM or SIGINT; return the exit code (0 stopped, 1 could not start).
+
+    `ready` is called with the real address once the board answers; without it the address is printed. The address is
+    also written to ``config.address_file``, whole or not at all.
+    """
+    try:
+        config.check()
+        password = config.password()
+        places = load_places(Path(config.places_path))
+        sock = listen(config.host, config.port)
+    except (BoardConfigError, PlacesError) as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"host {config.host!r}, places {config.places_path!r}: {error}")
+    url = address(config.host, sock.getsockname()[1])
+    reader = StoreReader(Path(config.store_path))
+    try:
+        publisher = MqttCommandPublisher(
+            site=config.site,
+            host=config.broker_host,
+            port=config.broker_port,
+            username=config.broker_username,
+            password=password,
+            ca_file=config.broker_ca_file,
+        )
+    except (OSError, ValueError) as error:
+        sock.close()
+        return _fail(f"broker {config.broker_host}:{config.broker_port}: {error}")
+    settings = BoardSettings(
+        site=config.site,
+        name=config.site_name or {"en": config.site, "zh-CN": config.site},
+        language=config.language,
+        timezone=config.timezone,
+        simulated=config.simulated,
+        hosts=config.hosts,
+        quiet_s=config.quiet_s,
+    )
+    app = make_app(reader, places, publisher, settings)
+
+    def report() -> None:
+        if config.address_file:
+            _write_whole(Path(config.address_file), url)
+        if ready is not None:
+            ready(url)
+        else:
+            print(f"PatrolGrid board: {url}", flush=True)
+
+    server = _Server(
+        uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
+        ),
+        report,
+        app,
+    )
+    before = _quiet_signals()
+    try:
+        server.run(sockets=[sock])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        publisher.close()
+        reader.close()
+        sock.close()
+    return 0 if server.started else 1
+
+
+def _quiet_signals() -> dict[signal.Signals, Any]:
+    """Take SIGTERM and SIGINT; return the handlers that were there.
+
+    Uvicorn stops on them and then raises them again, which would end the process before it has tidied up, and with
+    a code that reads as a failure.
+    """
+    try:
+        return {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    except ValueError:  # not the main thread: there are no signals to take
+        return {}
+
+
+def _write_whole(path: Path, text: str) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_text(text + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def _fail(text: str) -> int:
+    print(f"board: {text}", file=sys.stderr, flush=True)
+    return 1

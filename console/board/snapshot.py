@@ -1,0 +1,86 @@
+"""What one look at the store gives: everything the page shows at a glance, gathered in one go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from console.board.reading import Reader, Row
+
+MAX_OPEN_ALERTS: Final = 200
+_SERIES_KEYS: Final = (
+    "metric",
+    "kind",
+    "start",
+    "status",
+    "n",
+    "in",
+    "out",
+    "mean",
+    "low",
+    "high",
+    "expected",
+    "lower",
+    "upper",
+    "p",
+    "state",
+)
+_HEALTH_KEYS: Final = ("start", "received", "late", "missing", "duplicate", "stuck", "silent", "skew_s", "quality", "online")
+SKEW_S: Final = 120.0
+"""A clock this far off is a reason to send somebody; the ingest guard quarantines beyond it."""
+LOW_QUALITY: Final = 0.8
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """One look at the store."""
+
+    version: int
+    status: Row | None
+    alerts: list[Row]
+    hotspots: Row | None
+    devices: dict[str, Row] = field(default_factory=dict)
+    """Device id → ``series`` (its newest windows) and ``health``, with ``trouble``: reasons in words of the locale."""
+
+
+def take(reader: Reader) -> Snapshot:
+    """Gather a snapshot. The version is read first: what changes meanwhile is shown by the next one."""
+    version = reader.version()
+    devices: dict[str, Row] = {}
+    for row in reader.latest():
+        entry = devices.setdefault(str(row["device"]), {"series": [], "health": None, "trouble": []})
+        entry["series"].append({key: row.get(key) for key in _SERIES_KEYS})
+    for row in reader.health():
+        entry = devices.setdefault(str(row["device"]), {"series": [], "health": None, "trouble": []})
+        entry["health"] = {key: row.get(key) for key in _HEALTH_KEYS}
+        entry["trouble"] = trouble(row)
+    return Snapshot(
+        version=version,
+        status=reader.meta("status", None),
+        alerts=reader.alerts(open_only=True, limit=MAX_OPEN_ALERTS),
+        hotspots=reader.hotspots(),
+        devices=devices,
+    )
+
+
+def trouble(health: dict[str, Any]) -> list[str]:
+    """Return what is wrong with a device's data, worst first, as words that the locale files explain.
+
+    offline, silent, stuck, skew, missing, late, duplicate; the last three only where they lower the quality for real.
+    """
+    found = []
+    if not health.get("online", True):
+        found.append("offline")
+    if health.get("silent"):
+        found.append("silent")
+    if health.get("stuck"):
+        found.append("stuck")
+    if abs(float(health.get("skew_s") or 0.0)) > SKEW_S:
+        found.append("skew")
+    if float(health.get("quality") if health.get("quality") is not None else 1.0) < LOW_QUALITY:
+        received = max(1, int(health.get("received") or 0))
+        found += [word for word in ("missing", "late", "duplicate") if int(health.get(word) or 0) > 0.1 * received]
+        if not found:
+            found.append("quality")
+    return found

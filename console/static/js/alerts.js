@@ -1,0 +1,261 @@
+// Open alerts as cards: what, where, why, what to do; acknowledged with one click, cleared with two.
+
+import { command } from "./api.js";
+import { KeyedList, byId, el, put, say } from "./dom.js";
+import { line, sign } from "./icons.js";
+import { percent, pick, recall, remember, span, t, when, word } from "./i18n.js";
+import { bus, emit, openAlerts, select, siteNow, state } from "./state.js";
+
+const OFFICER = "patrolgrid.officer";
+const SLOW_MS = 15_000; // a command is on its way through the node's log; longer than this is worth a word
+const REASONS = ["handled", "false", "passed"];
+
+class Card {
+  constructor(alert) {
+    this.alert = alert;
+    this.pending = null; // {action, since}
+    this.form = null; // "name:acknowledge", "name:clear" or "clear"
+    this.error = "";
+    this.node = el("article", { class: "card", tabindex: "-1" });
+    this.age = el("span", { class: "age" });
+    this.drawn = "";
+  }
+
+  update(alert) {
+    if (this.pending && alert.state !== this.alert.state) this.pending = null;
+    this.alert = alert;
+    this.draw();
+  }
+
+  draw() {
+    const a = this.alert;
+    this.tick();
+    const look = JSON.stringify([a, this.pending, this.form, this.error, document.documentElement.lang]);
+    if (look === this.drawn) return;
+    this.drawn = look;
+    const calm = a.state === "acknowledged";
+    const focus = this.node.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
+    const typed = this.node.querySelector("input")?.value;
+    this.node.className = `card ${a.severity} ${calm ? "calm" : ""}`;
+    this.node.dataset.alert = a.id;
+    const title = word("kind", a.kind);
+    this.node.setAttribute("aria-label", `${word("severity", a.severity)}: ${title}, ${pick(a.place)}`);
+    put(
+      this.node,
+      el(
+        "header",
+        { class: "card-head" },
+        sign(calm ? "acknowledged" : a.severity),
+        el("div", { class: "card-title" }, el("span", { class: "severity" }, word("severity", a.severity)), el("h3", {}, title)),
+        this.age,
+      ),
+      el(
+        "button",
+        { type: "button", class: "place", "data-focus": "place", title: t("alerts.show"), onclick: () => show(a) },
+        line("place"),
+        el("span", {}, pick(a.place) || a.device || a.beat),
+      ),
+      el("p", { class: "why" }, pick(a.text)),
+      calm ? this.taken() : el("p", { class: "advice" }, line("go"), el("span", {}, pick(a.advice))),
+      el("div", { class: "sure" }, t("alerts.confidence", { share: percent(a.confidence) }), " · ", t("alerts.raised", { time: when(a.raised_ms, siteNow()) })),
+      this.error && el("p", { class: "failed", role: "alert" }, this.error),
+      this.form ? this.drawForm() : this.buttons(calm),
+    );
+    const input = this.node.querySelector("input");
+    if (input && typed !== undefined) input.value = typed;
+    if (focus) (this.node.querySelector(`[data-focus="${focus}"]`) ?? this.node).focus({ preventScroll: true });
+  }
+
+  tick() {
+    say(this.age, span(siteNow() - this.alert.raised_ms));
+    if (this.pending && !this.pending.slow && performance.now() - this.pending.since > SLOW_MS) {
+      this.pending.slow = true;
+      this.draw();
+    }
+  }
+
+  taken() {
+    const a = this.alert;
+    const text = a.by ? t("alerts.taken", { by: a.by, time: when(a.changed_ms, siteNow()) }) : t("alerts.taken_system");
+    return el("p", { class: "taken" }, text, a.note && el("span", { class: "note" }, a.note));
+  }
+
+  buttons(calm) {
+    if (this.pending) {
+      return el("p", { class: "pending", role: "status" }, t(this.pending.slow ? "alerts.pending_slow" : `alerts.pending_${this.pending.action}`));
+    }
+    return el(
+      "div",
+      { class: "actions" },
+      el("button", { type: "button", "data-focus": "clear", "data-action": "clear", onclick: () => this.open("clear") }, t("alerts.clear")),
+      !calm &&
+        el("button", { type: "button", class: "main", "data-focus": "acknowledge", "data-action": "acknowledge", onclick: () => this.send("acknowledge") }, t("alerts.acknowledge")),
+    );
+  }
+
+  open(form) {
+    this.form = form;
+    this.draw();
+    (this.node.querySelector("input") ?? this.node.querySelector(".form button"))?.focus();
+  }
+
+  close() {
+    this.form = null;
+    this.draw();
+    this.node.querySelector('[data-action="acknowledge"], [data-action="clear"]')?.focus();
+  }
+
+  drawForm() {
+    return this.form === "clear" ? this.clearForm() : this.nameForm(this.form.split(":")[1]);
+  }
+
+  nameForm(action) {
+    const input = el("input", { name: "officer", maxlength: 64, autocomplete: "name", required: true, "data-focus": "input", "aria-label": t("officer.ask") });
+    const submit = (event) => {
+      event.preventDefault();
+      if (!setOfficer(input.value)) return input.focus();
+      this.form = null;
+      this.send(action, this.note);
+    };
+    return el(
+      "form",
+      { class: "form", onsubmit: submit },
+      el("label", {}, t("officer.ask"), input),
+      el("p", { class: "hint" }, t("officer.hint")),
+      el(
+        "div",
+        { class: "actions" },
+        el("button", { type: "button", "data-focus": "cancel", onclick: () => this.close() }, t("cancel")),
+        el("button", { type: "submit", class: "main", "data-focus": "submit" }, t(`alerts.${action}`)),
+      ),
+    );
+  }
+
+  clearForm() {
+    const input = el("input", { name: "note", maxlength: 280, "data-focus": "input", "aria-label": t("clear.note"), placeholder: t("clear.note") });
+    const submit = (event) => {
+      event.preventDefault();
+      this.form = null;
+      this.send("clear", input.value);
+    };
+    const reasons = REASONS.map((reason) => {
+      const use = () => {
+        input.value = t(`clear.${reason}`);
+        input.focus();
+      };
+      return el("button", { type: "button", class: "chip", "data-focus": reason, onclick: use }, t(`clear.${reason}`));
+    });
+    return el(
+      "form",
+      { class: "form", onsubmit: submit },
+      el("p", { class: "ask" }, t("clear.ask")),
+      el("div", { class: "chips" }, reasons),
+      input,
+      el(
+        "div",
+        { class: "actions" },
+        el("button", { type: "button", "data-focus": "cancel", onclick: () => this.close() }, t("cancel")),
+        el("button", { type: "submit", class: "main", "data-focus": "submit" }, t("clear.do")),
+      ),
+    );
+  }
+
+  async send(action, note = "") {
+    this.error = "";
+    this.note = note;
+    if (!state.officer) return this.open(`name:${action}`);
+    this.pending = { action, since: performance.now(), slow: false };
+    this.draw();
+    try {
+      await command(this.alert.id, action, state.officer, note);
+    } catch (failure) {
+      this.pending = null;
+      this.error = failure.message || t("error.unreachable");
+      this.draw();
+    }
+  }
+}
+
+function show(alert) {
+  if (state.devices.has(alert.device)) select(alert.device);
+  bus.dispatchEvent(new CustomEvent("look", { detail: { lon: alert.lon, lat: alert.lat } }));
+}
+
+/** Keep an officer's name; tell whether there is one. */
+function setOfficer(name) {
+  state.officer = name.replace(/\s+/g, " ").trim().slice(0, 64);
+  remember(OFFICER, state.officer);
+  emit("officer");
+  return state.officer !== "";
+}
+
+const known = new Set();
+let first = true;
+
+/** Tell of alerts that were not there before: to screen readers, and by a tone where it is switched on. */
+function announce(alerts, tone) {
+  const fresh = alerts.filter((a) => a.state === "raised" && !known.has(a.id));
+  for (const a of alerts) known.add(a.id);
+  if (first) {
+    first = false;
+    return;
+  }
+  for (const a of fresh) {
+    const text = t("alerts.new", { severity: word("severity", a.severity), kind: word("kind", a.kind), place: pick(a.place) });
+    put(byId(a.severity === "critical" ? "urgent" : "polite"), text);
+    byId("alerts-list").querySelector(`[data-alert="${CSS.escape(a.id)}"]`)?.classList.add("fresh");
+  }
+  if (fresh.some((a) => a.severity !== "info")) tone(fresh.some((a) => a.severity === "critical"));
+}
+
+function officerButton() {
+  const button = byId("officer");
+  const edit = () => {
+    const input = el("input", { class: "tool-input", maxlength: 64, autocomplete: "name", "aria-label": t("officer.ask"), placeholder: t("officer.ask") });
+    input.value = state.officer;
+    const done = () => {
+      if (!input.isConnected) return;
+      setOfficer(input.value);
+      input.replaceWith(button);
+    };
+    input.addEventListener("blur", done);
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") done();
+      if (event.key === "Escape") input.replaceWith(button);
+    });
+    button.replaceWith(input);
+    input.focus();
+    input.select();
+  };
+  button.addEventListener("click", edit);
+  const draw = () => {
+    put(button, line("person"), el("span", {}, state.officer || t("officer.none")));
+    button.title = t("officer.ask");
+  };
+  bus.addEventListener("officer", draw);
+  bus.addEventListener("language", draw);
+  draw();
+}
+
+/** Show open alerts, and keep them up to date. `tone(critical)` sounds. */
+export function startAlerts(tone) {
+  state.officer = recall(OFFICER) ?? "";
+  officerButton();
+  const list = new KeyedList(byId("alerts-list"), (alert) => new Card(alert));
+  const calm = el("p", { class: "all-calm" });
+  byId("alerts-list").after(calm);
+  const draw = () => {
+    const alerts = openAlerts();
+    list.show(alerts, (alert) => alert.id);
+    const open = alerts.filter((a) => a.state === "raised").length;
+    say(byId("alerts-count"), String(alerts.length));
+    byId("alerts-count").dataset.level = alerts.some((a) => a.state === "raised" && a.severity === "critical") ? "critical" : open ? "warning" : "calm";
+    calm.hidden = alerts.length > 0 || !state.overview;
+    put(calm, sign("acknowledged"), t("alerts.none"));
+    announce(alerts, tone);
+  };
+  bus.addEventListener("change", draw);
+  bus.addEventListener("language", draw);
+  setInterval(() => list.views.forEach((view) => view.tick()), 1000);
+}
+

@@ -1,0 +1,76 @@
+// The way to the board's server: questions, commands, and the stream of changes.
+
+import { currentLanguage } from "./i18n.js";
+import { emit, siteNow, state, take } from "./state.js";
+
+const SILENT_MS = 25_000; // the server says something at least every 10 s
+
+export class ApiFailure extends Error {}
+
+async function call(path, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, { ...options, headers: { "Accept-Language": currentLanguage(), ...options.headers } });
+  } catch {
+    throw new ApiFailure("");
+  }
+  const document = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new ApiFailure(document.message ?? "");
+  return document;
+}
+
+export const get = (path) => call(path);
+
+/** Send a command; throws `ApiFailure` with a sentence for the officer (empty where the board cannot be reached). */
+export function command(alert, action, by, note = "") {
+  return call(`/api/alerts/${encodeURIComponent(alert)}/${action}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-PatrolGrid": "board" },
+    body: JSON.stringify({ by, note }),
+  });
+}
+
+let source = null;
+let heard = performance.now();
+let wait = 1000;
+let retry = 0;
+
+function link(now) {
+  if (state.link === now) return;
+  if (now === "lost") state.lostAt = siteNow();
+  state.link = now;
+  emit("link");
+}
+
+/** Keep the stream open for as long as the page is. */
+export function listen() {
+  clearTimeout(retry);
+  source?.close();
+  source = new EventSource("/api/events");
+  const alive = () => {
+    heard = performance.now();
+    wait = 1000;
+    link("open");
+  };
+  source.addEventListener("overview", (event) => {
+    alive();
+    take(JSON.parse(event.data));
+  });
+  source.addEventListener("heartbeat", alive);
+  source.addEventListener("error", () => {
+    link("lost");
+    // A refusal ends an EventSource for good, and a proxy's hang-up may: begin again, less and less eagerly.
+    source.close();
+    clearTimeout(retry);
+    retry = setTimeout(listen, wait);
+    wait = Math.min(wait * 2, 15_000);
+  });
+}
+
+/** Notice a stream that neither speaks nor fails (a sleeping laptop, a cut cable). Call it now and then. */
+export function checkLink() {
+  if (performance.now() - heard <= SILENT_MS) return;
+  heard = performance.now();
+  link("lost");
+  listen();
+}

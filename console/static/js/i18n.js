@@ -1,0 +1,112 @@
+// Words, numbers and times in the reader's language and the site's time zone.
+
+const KEY = "patrolgrid.language";
+export const LANGUAGES = ["zh-CN", "en"];
+const tables = new Map();
+let language = "en";
+let zone = "UTC";
+
+/** Return the language chosen before, else the site's, else the browser's. */
+export function firstLanguage(siteDefault) {
+  const kept = recall(KEY);
+  if (LANGUAGES.includes(kept)) return kept;
+  if (LANGUAGES.includes(siteDefault)) return siteDefault;
+  return (navigator.language || "").toLowerCase().startsWith("zh") ? "zh-CN" : "en";
+}
+
+export async function setLanguage(wanted, { remembered = false } = {}) {
+  if (!tables.has(wanted)) {
+    const answer = await fetch(`/locale/${wanted}.json`);
+    if (!answer.ok) throw new Error(`no texts for ${wanted}: ${answer.status}`);
+    tables.set(wanted, await answer.json());
+  }
+  language = wanted;
+  if (remembered) remember(KEY, wanted);
+  document.documentElement.lang = wanted;
+  for (const node of document.querySelectorAll("[data-i18n]")) node.textContent = t(node.dataset.i18n);
+  for (const node of document.querySelectorAll("[data-i18n-label]")) node.setAttribute("aria-label", t(node.dataset.i18nLabel));
+}
+
+export const currentLanguage = () => language;
+export function setZone(name) {
+  zone = name;
+}
+
+/** Return the text of a key with {name} placeholders filled in. */
+export function t(key, values = {}) {
+  const text = tables.get(language)?.[key];
+  if (text === undefined) return key;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+}
+
+/** Return the text of `prefix.word`; the word itself where a newer node says something this page has no text for. */
+export function word(prefix, name) {
+  const key = `${prefix}.${name}`;
+  const text = t(key);
+  return text === key ? String(name) : text;
+}
+
+/** Return the sentence of a {language: text} object that fits best. */
+export function pick(texts) {
+  if (!texts) return "";
+  if (typeof texts === "string") return texts;
+  return texts[language] ?? texts.en ?? Object.values(texts)[0] ?? "";
+}
+
+const formats = new Map();
+function format(name, make) {
+  const key = `${language}|${zone}|${name}`;
+  if (!formats.has(key)) formats.set(key, make());
+  return formats.get(key);
+}
+function moment(name, options) {
+  return format(name, () => new Intl.DateTimeFormat(language, { timeZone: zone, hourCycle: "h23", ...options }));
+}
+
+export const seconds = (ms) => moment("s", { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(ms);
+export const minutes = (ms) => moment("m", { hour: "2-digit", minute: "2-digit" }).format(ms);
+export const day = (ms) => moment("d", { weekday: "short", day: "numeric", month: "long" }).format(ms);
+export const shortDay = (ms) => moment("sd", { day: "numeric", month: "short" }).format(ms);
+
+/** Return a time of day, with the day before it where it is not the day of `now`. */
+export function when(ms, now) {
+  const near = shortDay(ms) === shortDay(now);
+  return near ? minutes(ms) : `${shortDay(ms)} ${minutes(ms)}`;
+}
+
+/** Return how long something took, in at most two units. */
+export function span(ms) {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 60) return t("span.s", { n: s });
+  const m = Math.floor(s / 60);
+  if (m < 60) return t("span.m", { n: m });
+  const h = Math.floor(m / 60);
+  if (h < 48) return m % 60 && h < 10 ? t("span.hm", { h, m: m % 60 }) : t("span.h", { n: h });
+  return t("span.d", { n: Math.floor(h / 24) });
+}
+
+/** Return a number with as many decimals as it deserves. */
+export function number(value, digits) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  const size = Math.abs(value);
+  const most = digits ?? (size >= 100 || Number.isInteger(value) ? 0 : size >= 10 ? 1 : 2);
+  return format(`n${most}`, () => new Intl.NumberFormat(language, { maximumFractionDigits: most })).format(value);
+}
+
+export const percent = (share) => `${Math.round(100 * share)}${language === "en" ? " %" : "%"}`;
+
+/** localStorage, which may be forbidden or full: then nothing is remembered, and nothing breaks. */
+export function remember(key, value) {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    /* private window */
+  }
+}
+export function recall(key) {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,223 @@
+// The map: beats, streets, devices and hotspot cells as vectors, from the site's own places. No tile server.
+
+/* global L */
+import { byId, el, put } from "./dom.js";
+import { deviceIcon } from "./icons.js";
+import { number, pick, t, word } from "./i18n.js";
+import { bus, select, standing, state } from "./state.js";
+
+const METRES_PER_DEGREE = 111_320;
+const TYPES = ["camera", "gate", "noise", "smoke", "heat", "water", "door", "manhole", "environment"];
+const ORDER = { normal: 0, trouble: 100, acknowledged: 200, info: 300, warning: 400, critical: 500 };
+
+let map;
+let bounds;
+let labels;
+let cells;
+const markers = new Map(); // device → {marker, drawn}
+const streets = []; // {line: [LatLng], name}
+let cellsDrawn = "";
+
+function pane(name, z) {
+  map.createPane(name).style.zIndex = z;
+  return name;
+}
+
+const latLng = ([lon, lat]) => [lat, lon];
+const label = (className, text) => L.divIcon({ className: "map-label", iconSize: [0, 0], html: el("span", { class: className }, text) });
+
+function drawBeats() {
+  for (const beat of state.site.beats) L.polygon(beat.polygon.map(latLng), { pane: "beats", className: "beat", interactive: false }).addTo(map);
+  for (const { geometry, properties } of state.site.streets.features) {
+    const line = geometry.coordinates.map(latLng);
+    L.polyline(line, { pane: "streets", className: "street-edge", interactive: false }).addTo(map);
+    L.polyline(line, { pane: "roads", className: "street", interactive: false }).addTo(map);
+    streets.push({ line: line.map((p) => L.latLng(p)), name: properties.name });
+  }
+}
+
+/** Return where on a street its name fits best: the middle of its longest straight piece, and its slope on the screen. */
+function labelPlace(line) {
+  let best = null;
+  for (let i = 1; i < line.length; i++) {
+    const [a, b] = [map.latLngToLayerPoint(line[i - 1]), map.latLngToLayerPoint(line[i])];
+    const length = a.distanceTo(b);
+    if (!best || length > best.length) best = { length, a, b };
+  }
+  const { a, b, length } = best;
+  let angle = (Math.atan2(b.y - a.y, b.x - a.x) * 180) / Math.PI;
+  if (angle > 90) angle -= 180;
+  if (angle < -90) angle += 180;
+  return { at: L.point((a.x + b.x) / 2, (a.y + b.y) / 2), length, angle };
+}
+
+const overlap = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+
+/** Put names on the map: beats first, then streets that are long enough on the screen and in nobody's way. */
+function drawLabels() {
+  labels.clearLayers();
+  const taken = [];
+  const place = (point, text, className, size, angle = 0) => {
+    const wide = [...text].reduce((sum, c) => sum + (c.charCodeAt(0) > 0x2e80 ? 1 : 0.56), 0) * size + 6;
+    const [cos, sin] = [Math.abs(Math.cos((angle * Math.PI) / 180)), Math.abs(Math.sin((angle * Math.PI) / 180))];
+    const [w, h] = [(wide * cos + size * sin) / 2, (wide * sin + size * cos) / 2 + 2];
+    const box = [point.x - w, point.y - h, point.x + w, point.y + h];
+    if (taken.some((other) => overlap(box, other))) return;
+    taken.push(box);
+    const icon = label(className, text);
+    icon.options.html.style.transform = `translate(-50%, -50%) rotate(${angle.toFixed(1)}deg)`;
+    L.marker(map.layerPointToLatLng(point), { pane: "labels", icon, interactive: false, keyboard: false }).addTo(labels);
+  };
+  for (const beat of state.site.beats) {
+    const middle = L.polygon(beat.polygon.map(latLng)).getBounds().getCenter();
+    place(map.latLngToLayerPoint(middle), pick(beat.name), "beat-name", 15);
+  }
+  for (const street of streets) {
+    const text = pick(street.name);
+    const { at, length, angle } = labelPlace(street.line);
+    if (length > text.length * (/[⺀-鿿]/.test(text) ? 15 : 8) + 16) place(at, text, "street-name", 12, angle);
+  }
+}
+
+function words(device) {
+  const entry = state.overview?.devices?.[device.id];
+  const level = standing(device.id);
+  const rows = [el("strong", {}, pick(device.name)), el("span", {}, `${word("type", device.type)} · ${word("standing", level)}`)];
+  if (entry?.trouble.length) rows.push(el("span", {}, entry.trouble.map((w) => word("trouble", w)).join(t("list.comma"))));
+  for (const s of entry?.series ?? []) {
+    if (s.kind === "count" && s.expected !== null) rows.push(el("span", {}, t("map.count", { metric: word("metric", s.metric), seen: number((s.in ?? 0) + (s.out ?? 0)), expected: number(s.expected, 1) })));
+    else if (s.kind === "level") rows.push(el("span", {}, `${word("metric", s.metric)} ${number(s.mean)}`));
+  }
+  return el("div", { class: "tip" }, rows);
+}
+
+function drawDevices() {
+  for (const device of state.site.devices) {
+    const level = standing(device.id);
+    const look = `${level}|${device.id === state.selected}|${document.documentElement.lang}`;
+    let known = markers.get(device.id);
+    if (known?.drawn === look) continue;
+    const box = el("div", { class: `device-mark ${level}${device.id === state.selected ? " selected" : ""}`, "data-device": device.id }, deviceIcon(device.type, level));
+    const icon = L.divIcon({ className: "device-holder", iconSize: [34, 34], html: box });
+    if (!known) {
+      const marker = L.marker([device.lat, device.lon], { pane: "devices", icon, keyboard: true, riseOnHover: true });
+      marker.bindTooltip(() => words(device), { direction: "top", offset: [0, -14], className: "map-tip", opacity: 1 });
+      marker.on("click", () => select(device.id));
+      marker.addTo(map);
+      markers.set(device.id, (known = { marker, drawn: "" }));
+    } else known.marker.setIcon(icon);
+    known.marker.setZIndexOffset(ORDER[level] ?? 0);
+    known.marker.getElement()?.setAttribute("aria-label", `${pick(device.name)}, ${word("standing", level)}`);
+    known.drawn = look;
+  }
+}
+
+function cellWords(cell) {
+  const beat = state.beats.get(cell.beat);
+  return el(
+    "div",
+    { class: "tip" },
+    el("strong", {}, t("map.hotspot", { rank: cell.rank, place: beat ? pick(beat.name) : cell.beat })),
+    el("span", {}, pick(cell.drivers)),
+    el("span", {}, `${t("hotspots.expected")}: ${number(cell.expected, 2)}`),
+  );
+}
+
+function drawCells() {
+  const hot = state.overview?.hotspots;
+  const look = JSON.stringify([hot?.ts, hot?.cells, document.documentElement.lang]);
+  if (look === cellsDrawn) return;
+  cellsDrawn = look;
+  cells.clearLayers();
+  for (const cell of hot?.cells ?? []) {
+    const dy = hot.cell_m / 2 / METRES_PER_DEGREE;
+    const dx = dy / Math.cos((cell.lat * Math.PI) / 180);
+    const box = [[cell.lat - dy, cell.lon - dx], [cell.lat + dy, cell.lon + dx]];
+    L.rectangle(box, { pane: "cells", className: "cell", fillOpacity: 0.1 + 0.4 * cell.risk, weight: cell.rank <= 3 ? 2 : 1 })
+      .bindPopup(() => cellWords(cell), { className: "map-popup", closeButton: false, autoPan: false })
+      .addTo(cells);
+    if (cell.rank > 20) continue;
+    L.marker([cell.lat + dy, cell.lon - dx], { pane: "ranks", icon: label("rank-name", String(cell.rank)), interactive: false, keyboard: false }).addTo(cells);
+  }
+}
+
+function drawLegend() {
+  const present = new Set(state.site.devices.map((d) => d.type));
+  const row = (icon, text) => el("div", { class: "legend-row" }, icon, el("span", {}, text));
+  put(
+    byId("legend-body"),
+    TYPES.filter((type) => present.has(type)).map((type) => row(deviceIcon(type), word("type", type))),
+    ["critical", "warning", "acknowledged", "trouble"].map((level) => row(deviceIcon("camera", level), word("standing", level))),
+    row(el("span", { class: "legend-cell" }, "1"), t("hotspots.title")),
+  );
+}
+
+function home() {
+  if (bounds) map.fitBounds(bounds, { padding: [14, 14], animate: false });
+}
+
+function control() {
+  const Home = L.Control.extend({
+    onAdd() {
+      const button = el("button", { type: "button", class: "map-home" }, "⌂");
+      L.DomEvent.disableClickPropagation(button);
+      button.addEventListener("click", home);
+      return el("div", { class: "leaflet-bar" }, button);
+    },
+  });
+  new Home({ position: "topleft" }).addTo(map);
+}
+
+function drawTitles() {
+  const titles = { ".leaflet-control-zoom-in": "map.in", ".leaflet-control-zoom-out": "map.out", ".map-home": "map.home" };
+  for (const [selector, key] of Object.entries(titles)) {
+    const button = byId("map").querySelector(selector);
+    button.title = t(key);
+    button.setAttribute("aria-label", t(key));
+  }
+}
+
+export function startMap() {
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  map = L.map("map", { attributionControl: false, zoomSnap: 0.25, zoomAnimation: !calm, fadeAnimation: false, markerZoomAnimation: !calm, inertia: !calm, minZoom: 10, maxZoom: 20 });
+  control();
+  for (const [name, z] of [["beats", 300], ["streets", 310], ["roads", 320], ["cells", 350], ["labels", 400], ["devices", 600], ["ranks", 640]]) pane(name, z);
+  map.getPane("labels").style.pointerEvents = "none";
+  map.getPane("ranks").style.pointerEvents = "none";
+  [labels, cells] = [L.layerGroup().addTo(map), L.layerGroup().addTo(map)];
+  if (state.site.bounds) {
+    const [west, south, east, north] = state.site.bounds;
+    bounds = L.latLngBounds([south, west], [north, east]);
+    map.setMaxBounds(bounds.pad(0.6));
+    home();
+  } else map.setView([31, 120], 12);
+  drawBeats();
+  const drawAll = () => {
+    drawDevices();
+    drawCells();
+  };
+  const relabel = () => {
+    drawLabels();
+    drawTitles();
+    drawLegend();
+    drawAll();
+  };
+  map.on("zoomend viewreset", drawLabels);
+  bus.addEventListener("change", drawAll);
+  bus.addEventListener("select", drawDevices);
+  bus.addEventListener("language", relabel);
+  bus.addEventListener("look", ({ detail }) => {
+    const zoom = Math.max(map.getZoom(), map.getBoundsZoom(bounds ?? map.getBounds()) + 1);
+    map.setView([detail.lat, detail.lon], zoom, { animate: !calm });
+  });
+  let moved = false;
+  map.on("dragstart zoomstart", () => (moved = true));
+  new ResizeObserver(() => {
+    map.invalidateSize({ animate: false });
+    if (!moved) {
+      home();
+      moved = false;
+    }
+  }).observe(byId("map"));
+  relabel();
+}

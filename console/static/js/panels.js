@@ -1,0 +1,153 @@
+// The quieter parts: data quality, what was closed lately, and how the node does.
+
+import { ApiFailure, get } from "./api.js";
+import { byId, el, put, say } from "./dom.js";
+import { deviceIcon, sign } from "./icons.js";
+import { number, percent, pick, span, t, when, word } from "./i18n.js";
+import { bus, select, siteNow, state } from "./state.js";
+
+const WORST_FIRST = ["offline", "silent", "stuck", "skew", "missing", "late", "duplicate", "quality"];
+
+function qualityRows() {
+  const rows = Object.entries(state.overview?.devices ?? {}).filter(([, entry]) => entry.trouble.length);
+  const order = ([, entry]) => WORST_FIRST.indexOf(entry.trouble[0]);
+  return rows.sort((a, b) => order(a) - order(b) || a[0].localeCompare(b[0]));
+}
+
+function drawQuality() {
+  const rows = qualityRows();
+  const count = byId("quality-count");
+  say(count, String(rows.length));
+  count.hidden = rows.length === 0;
+  const panel = byId("panel-quality");
+  if (panel.hidden) return;
+  const total = state.devices.size;
+  const list = rows.slice(0, 200).map(([id, entry]) => {
+    const place = state.devices.get(id);
+    const health = entry.health;
+    return el(
+      "li",
+      {},
+      el(
+        "button",
+        { type: "button", class: "row-button", onclick: () => place && select(id) },
+        deviceIcon(place?.type, "trouble"),
+        el("span", { class: "row-text" }, el("strong", {}, place ? pick(place.name) : id), el("span", {}, entry.trouble.map((w) => word("trouble", w)).join(t("list.comma")))),
+        el("span", { class: "row-figures" }, t("quality.figures", { received: number(health.received), missing: number(health.missing), late: number(health.late) })),
+        el("span", { class: "row-end" }, percent(health.quality)),
+      ),
+    );
+  });
+  put(
+    panel,
+    el("p", { class: "lead" }, rows.length ? t("quality.some", { n: rows.length, total }) : t("quality.fine", { total })),
+    el("ul", { class: "rows two" }, list),
+  );
+}
+
+let recent = [];
+let recentError = "";
+async function loadRecent() {
+  try {
+    recent = (await get("/api/alerts?hours=24&limit=100")).alerts;
+    recentError = "";
+  } catch (error) {
+    if (!(error instanceof ApiFailure)) throw error;
+    recentError = error.message || t("error.unreachable");
+  }
+  drawRecent();
+}
+
+function drawRecent() {
+  const panel = byId("panel-recent");
+  if (panel.hidden) return;
+  const now = siteNow();
+  const rows = [...recent].sort((a, b) => b.changed_ms - a.changed_ms).map((a) => {
+    const open = a.state === "raised" || a.state === "acknowledged";
+    const about = [pick(a.place), a.by && t("recent.by", { by: a.by }), a.note].filter(Boolean).join(" · ");
+    const show = () => {
+      if (state.devices.has(a.device)) select(a.device);
+    };
+    return el(
+      "li",
+      {},
+      el(
+        "button",
+        { type: "button", class: "row-button", onclick: show },
+        sign(a.state === "raised" ? a.severity : "acknowledged"),
+        el("time", {}, when(a.raised_ms, now)),
+        el("span", { class: "row-text" }, el("strong", {}, word("kind", a.kind)), el("span", {}, about)),
+        el("span", { class: `row-end state-${a.state}` }, word("alertstate", a.state), !open && el("small", {}, t("recent.took", { span: span(a.changed_ms - a.raised_ms) }))),
+      ),
+    );
+  });
+  put(panel, recentError ? el("p", { class: "failed" }, recentError) : el("p", { class: "lead" }, t("recent.lead", { n: rows.length })), el("ul", { class: "rows" }, rows));
+}
+
+function drawNode() {
+  const panel = byId("panel-node");
+  if (panel.hidden) return;
+  const status = state.overview?.status;
+  if (!status) {
+    put(panel, el("p", { class: "empty" }, t("stale.waiting")));
+    return;
+  }
+  const { rates = {}, lag = {}, counters = {}, quarantined = {} } = status;
+  const figure = (name, value, note = "") => el("div", { class: "figure" }, el("span", {}, t(name)), el("strong", {}, value), note && el("small", {}, note));
+  const reasons = Object.entries(quarantined).sort((a, b) => b[1] - a[1]);
+  const total = reasons.reduce((sum, [, n]) => sum + n, 0);
+  put(
+    panel,
+    el(
+      "div",
+      { class: "figures" },
+      figure("node.observations_s", number(rates.observations_s, 1), t("node.messages_s", { n: number(rates.messages_s, 1) })),
+      figure("node.lag", t("span.s", { n: number(lag.seconds, 1) }), t("node.lag_records", { n: number(lag.records) })),
+      figure("node.stored", number(counters.stored), t("node.received", { n: number(counters.received) })),
+      figure("node.duplicates", number(counters.duplicates), t("node.duplicates_note")),
+      figure("node.late", number(counters.late), t("node.late_note")),
+      figure("node.windows", number(counters.windows), t("node.anomalies", { n: number(counters.anomalies), alerts: number(counters.alerts) })),
+      figure("node.quarantined", number(total), reasons.map(([reason, n]) => `${word("quarantine", reason)} ${number(n)}`).join(t("list.comma"))),
+      figure("node.uptime", span((status.uptime_s ?? 0) * 1000), t(status.connected ? "node.connected" : "node.disconnected")),
+    ),
+  );
+}
+
+/** Wire the tabs and the panels behind them (the device's panel fills itself). */
+export function startPanels() {
+  const tabs = [...document.querySelectorAll("[data-tab]")];
+  const open = (name, focus = false) => {
+    for (const tab of tabs) {
+      const mine = tab.dataset.tab === name;
+      tab.setAttribute("aria-selected", String(mine));
+      tab.tabIndex = mine ? 0 : -1;
+      byId(`panel-${tab.dataset.tab}`).hidden = !mine;
+      if (mine && focus) tab.focus();
+    }
+    drawQuality();
+    drawNode();
+    if (name === "recent") loadRecent();
+  };
+  for (const [index, tab] of tabs.entries()) {
+    tab.addEventListener("click", () => open(tab.dataset.tab));
+    tab.addEventListener("keydown", (event) => {
+      const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (move) open(tabs[(index + move + tabs.length) % tabs.length].dataset.tab, true);
+    });
+  }
+  open("device");
+  const draw = () => {
+    drawQuality();
+    drawNode();
+  };
+  bus.addEventListener("change", draw);
+  bus.addEventListener("language", () => {
+    draw();
+    drawRecent();
+  });
+  bus.addEventListener("select", () => {
+    open("device");
+    if (matchMedia("(max-width: 900px)").matches) byId("dock").scrollIntoView({ block: "start" });
+  });
+  setInterval(() => !byId("panel-recent").hidden && !document.hidden && loadRecent(), 5000);
+}

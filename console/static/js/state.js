@@ -1,0 +1,59 @@
+// What the page knows, in one place; who shows a part of it listens for "change".
+
+export const state = {
+  site: null,
+  devices: new Map(), // id → place
+  beats: new Map(), // id → place
+  overview: null, // newest, with `devices` complete
+  heardAt: 0, // performance.now() of the newest overview
+  link: "connecting", // connecting, open, lost
+  lostAt: 0, // site time at which the link was lost
+  selected: null, // device id
+  officer: "",
+};
+
+export const bus = new EventTarget();
+export const emit = (name) => bus.dispatchEvent(new Event(name));
+
+/** Return the site's time now: the node's, carried on at its speed by a clock that nobody can set. */
+export function siteNow() {
+  const look = state.overview;
+  if (!look) return state.site?.site_ms ?? 0;
+  const speed = look.status?.speed ?? (look.status ? 1 : 1);
+  return look.site_ms + (performance.now() - state.heardAt) * speed;
+}
+
+/** Take an overview, whole or partial. */
+export function take(look) {
+  if (look.partial && state.overview) look.devices = { ...state.overview.devices, ...look.devices };
+  state.overview = look;
+  state.heardAt = performance.now();
+  emit("change");
+}
+
+export function select(device) {
+  state.selected = device;
+  emit("select");
+}
+
+const RANK = { critical: 2, warning: 1, info: 0 };
+export const rank = (severity) => RANK[severity] ?? 0;
+
+/** Return open alerts, those nobody has taken first, the most severe on top, then the newest. */
+export function openAlerts() {
+  const alerts = (state.overview?.alerts ?? []).filter((a) => a.state === "raised" || a.state === "acknowledged");
+  const taken = (a) => (a.state === "acknowledged" ? 1 : 0);
+  return [...alerts].sort((a, b) => taken(a) - taken(b) || rank(b.severity) - rank(a.severity) || b.raised_ms - a.raised_ms);
+}
+
+/** Return how a device stands: critical, warning, info, acknowledged, trouble or normal; worst first. */
+export function standing(id) {
+  let worst = null;
+  for (const alert of state.overview?.alerts ?? []) {
+    if (alert.device !== id) continue;
+    if (alert.state === "acknowledged") worst ??= "acknowledged";
+    else if (alert.state === "raised" && (!worst || worst === "acknowledged" || rank(alert.severity) > rank(worst))) worst = alert.severity;
+  }
+  if (worst) return worst;
+  return state.overview?.devices?.[id]?.trouble?.length ? "trouble" : "normal";
+}

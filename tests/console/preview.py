@@ -1,0 +1,37 @@
+"""``python -m tests.console.preview [speed]``: the board over invented data, for whoever works on the page."""
+
+import sys
+import threading
+import time
+
+import uvicorn
+
+from console.board.app import BoardSettings, make_app
+from tests.console.fake_reader import FakeReader
+
+
+class Publisher:
+    """Does at once what a node would do a moment later."""
+
+    def __init__(self, reader: FakeReader) -> None:
+        self.reader = reader
+
+    def publish(self, command):
+        def act() -> None:
+            time.sleep(0.4)
+            history = self.reader.open_alerts[command.alert]
+            state = {"acknowledge": "acknowledged", "clear": "cleared"}[command.action]
+            change = {"state": state, "by": command.by, "note": command.note, "changed_ms": self.reader.site_ms()}
+            history.append(history[-1] | change | {"revision": history[-1]["revision"] + 1})
+            self.reader.touch()
+
+        threading.Thread(target=act).start()
+
+
+if __name__ == "__main__":
+    reader = FakeReader()
+    reader.speed = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
+    settings = BoardSettings(
+        site="demo", name={"en": "Lakeside Police Station", "zh-CN": "湖滨派出所"}, simulated=reader.speed != 1.0
+    )
+    uvicorn.run(make_app(reader, reader.places, Publisher(reader), settings), port=8061, log_level="warning")
