@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -44,6 +45,7 @@ SEVERITY: Final[dict[str, Severity]] = {
 """Severity by kind; everything else is a warning."""
 _EPISODES: Final = {CountState.SURGE: "surge", CountState.DEFICIT: "deficit", CountState.DEAD: "dead"}
 _NIGHT_FROM_S, _NIGHT_UNTIL_S = 22 * 3600, 6 * 3600
+_UNITS: Final = {"noise": "dB", "smoke": "%/m", "temperature": "°C", "water": "cm"}
 _GATES_EVERY_MS: Final = 60_000
 
 
@@ -85,6 +87,7 @@ class Detection:
         self._count_row = np.full(0, -1, dtype=np.int64)
         self._full: dict[int, NDArray[np.float64]] = {}
         """Window number → expected count of the whole window per baseline row; a cache, not state."""
+        self._zone = ZoneInfo(config.timezone)
         self._gates_due_ms = 0
 
     def add_series(self, added: list[int]) -> None:
@@ -117,14 +120,11 @@ class Detection:
         for event in self.hazards.states(rows.series, rows.ts, values):
             self._hazard(event, now_ms, int(rows.seq[event.index]), out)
 
-    def passes(self, rows: Rows, now_ms: int, out: Results) -> None:
-        """Check live gate passes."""
+    def passes(self, rows: Rows, live: NDArray[np.bool_], now_ms: int, out: Results) -> None:
+        """Check gate passes in order of arrival; late ones (not `live`) are remembered but raise nothing."""
         for event in self._pass(rows):
-            self._gate(event, now_ms, int(rows.seq[event.index]), out)
-
-    def learn_passes(self, rows: Rows) -> None:
-        """Remember the vehicles of late or backfilled passes; raise nothing."""
-        self._pass(rows)
+            if live[event.index]:
+                self._gate(event, now_ms, int(rows.seq[event.index]), out)
 
     def _pass(self, rows: Rows) -> list[GateEvent]:
         used = np.unique(rows.text)
@@ -147,7 +147,7 @@ class Detection:
         silent = self.quality.newly_silent(now_ms)
         for device in silent:
             since = self.quality.heard_ms(device)
-            text = explain.silent(self._clock(since))
+            text = explain.silent((now_ms - since) / 1000, self.quality.usual_s(device))
             self._rise(device, "silent", now_ms, text, out, cause_ms=since)
         out.alerts += self.book.expire(now_ms)
 
@@ -277,14 +277,15 @@ class Detection:
         if not event.on:
             out.alerts += self.book.fall(key.device, event.kind, now_ms)
             return
-        text = explain.hazard(event.kind, event.value, event.threshold, self._clock(event.ts))
+        unit = _UNITS.get(key.metric, "")
+        text = explain.hazard(event.kind, key.metric, event.value, event.threshold, unit, self._clock(event.ts))
         value, threshold = (v if isinstance(v, float) else 1.0 for v in (event.value, event.threshold))
         self._rule(device, key.metric, event.kind, event.ts, value, threshold, text, out)
         self._rise(device, event.kind, now_ms, text, out, cause_ms=event.ts, cause_seq=seq)
 
     def _gate(self, event: GateEvent, now_ms: int, seq: int, out: Results) -> None:
         device = int(self.catalog.series_device[event.row])
-        text = explain.gate(event.kind, self._clock(event.ts))
+        text = explain.gate(event.kind, event.value, event.threshold, self._clock(event.ts))
         self._rule(device, "gate", event.kind, event.ts, 1.0, 0.0, text, out)
         self._rise(device, event.kind, now_ms, text, out, cause_ms=event.ts, cause_seq=seq, ends=False)
 
@@ -343,8 +344,8 @@ class Detection:
     def _confidence(self, device: int) -> float:
         return round(float(self.quality.quality[device]), 2) if device < self.quality.size else 1.0
 
-    def _clock(self, ts: int) -> int:
-        return ts
+    def _clock(self, ts: int) -> str:
+        return explain.clock(ts, self._zone)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state of all models as arrays."""

@@ -28,6 +28,7 @@ _SEVERITY: Final = {"info": 0.05, "warning": 0.25, "critical": 0.5}
 """Weight of an anomaly beside a reported incident."""
 _DRIVERS: Final = 16
 """Kinds of events told apart as drivers; the last stands for all further ones."""
+_RECENT_H: Final = 72.0
 _MAX_IDS: Final = 50_000
 _LEAST_RISK: Final = 1e-3
 
@@ -80,7 +81,7 @@ class HotspotStage:
                 now_ms=now_ms,
                 lonlat=(found.lon, found.lat),
                 place=place,
-                text=explain.incident_series(incident.category, found.count, self.series.radius_m, self.series.hours),
+                text=explain.series(incident.category, found.count, self.series.radius_m, self.series.hours),
                 advice=explain.advice(kind),
                 cause_ms=ts_ms,
                 ends=False,
@@ -113,6 +114,7 @@ class HotspotStage:
         best = best[risk[best] > max(_LEAST_RISK * highest, 1e-9)]
         expected = self.grid.expected(now_ms, self.config.hotspot_horizon_s)
         shares = self.grid.drivers(best, now_ms)
+        recent = self.grid.recent_counts(best, now_ms, _RECENT_H)
         lon, lat = self.grid.centres()
         ids = self.grid.cell_ids()
         cells = [
@@ -124,7 +126,7 @@ class HotspotStage:
                 risk=round(float(risk[cell]) / highest, 4),
                 rank=rank,
                 expected=round(float(expected[cell]), 4),
-                drivers=self._reasons(shares[rank - 1]),
+                drivers=self._reasons(shares[rank - 1], recent[rank - 1]),
             )
             for rank, cell in enumerate(best.tolist(), 1)
         ]
@@ -137,10 +139,11 @@ class HotspotStage:
             self._drivers.append(name)
         return self._drivers.index(name) if name in self._drivers else _DRIVERS - 1
 
-    def _reasons(self, shares: NDArray[np.float64]) -> Text:
-        names = [*self._drivers, *["other"] * (_DRIVERS - len(self._drivers))]
-        best = np.argsort(-shares, kind="stable")[:3].tolist()
-        return explain.drivers([(names[number], float(shares[number])) for number in best if shares[number] > 0.01])
+    def _reasons(self, shares: NDArray[np.float64], recent: NDArray[np.int64]) -> Text:
+        """Say what drives a cell: what happened nearby lately, or else what its long memory holds."""
+        named = {name: float(share) for name, share in zip(self._drivers, shares, strict=False)}
+        counts = {name: int(count) for name, count in zip(self._drivers, recent, strict=False)}
+        return explain.hotspot(counts, _RECENT_H, named)
 
     def meta(self) -> dict[str, Any]:
         """Return the state that is text."""

@@ -197,7 +197,9 @@ class Pipeline:
                 self._touched[series[inside]] = True
             if not held.all():
                 old.append(rows[~held])
-            self._live(columns, keep, series, device, live & _between(start, end, len(keep)), out)
+            self._passes(columns, keep[rows], series[rows], device[rows], live[rows], out)
+            now = rows[live[rows]]
+            self._live(columns, keep[now], series[now], device[now], out)
         self.watermark_ms = int(watermark[-1])
         late = np.flatnonzero(~live)
         out.late += len(late)
@@ -206,46 +208,54 @@ class Pipeline:
         if len(late):
             backwards = late[is_count[late]]
             self.detection.amend(series[backwards], number[backwards], (a + b)[backwards], exposure[backwards])
-            passes = late[is_gate[late]]
-            if len(passes):
-                self.detection.learn_passes(_rows(columns, keep[passes], series[passes], device[passes]))
         if old:
             rows = np.concatenate(old)
             self._write_old(
                 record, series[rows], number[rows], sum_a[rows], sum_b[rows], value[rows], exposure[rows], out
             )
 
-    def _live(
+    def _passes(
         self,
         columns: Columns,
-        keep: NDArray[np.intp],
+        picked: NDArray[np.intp],
         series: NDArray[np.int64],
         device: NDArray[np.int64],
         live: NDArray[np.bool_],
         out: Results,
     ) -> None:
-        """Look at once at what came in time: hazards, gate passes, changes of state, signs of life."""
-        rows = np.flatnonzero(live & (columns.flags[keep] & Flag.BACKFILL == 0))
-        if not len(rows):
+        """Show the gate rules every pass, in order of arrival, so that late ones are at least remembered."""
+        chosen = np.flatnonzero(columns.kind[picked] == Kind.GATE)
+        if len(chosen):
+            rows = picked[chosen]
+            now_ms = int(columns.received[rows[-1]])
+            alive = live[chosen] & (columns.flags[rows] & Flag.BACKFILL == 0)
+            self.detection.passes(_rows(columns, rows, series[chosen], device[chosen]), alive, now_ms, out)
+
+    def _live(
+        self,
+        columns: Columns,
+        picked: NDArray[np.intp],
+        series: NDArray[np.int64],
+        device: NDArray[np.int64],
+        out: Results,
+    ) -> None:
+        """Look at once at what came in time: hazards, changes of state, signs of life."""
+        current = columns.flags[picked] & Flag.BACKFILL == 0
+        picked, series, device = picked[current], series[current], device[current]
+        if not len(picked):
             return
-        picked = keep[rows]
         kind = columns.kind[picked]
         now_ms = int(columns.received[picked[-1]])
-        back = self.quality.heard(device[rows], columns.ts[picked], columns.received[picked])
+        back = self.quality.heard(device, columns.ts[picked], columns.received[picked])
         self.detection.spoke(back, now_ms, out)
-        for wanted, look in (
-            (Kind.LEVEL, self.detection.levels),
-            (Kind.GATE, self.detection.passes),
-        ):
-            chosen = np.flatnonzero(kind == wanted)
-            if len(chosen):
-                look(_rows(columns, picked[chosen], series[rows[chosen]], device[rows[chosen]]), now_ms, out)
+        chosen = np.flatnonzero(kind == Kind.LEVEL)
+        if len(chosen):
+            self.detection.levels(_rows(columns, picked[chosen], series[chosen], device[chosen]), now_ms, out)
         chosen = np.flatnonzero(kind == Kind.STATE)
         if len(chosen):
-            said = _rows(columns, picked[chosen], series[rows[chosen]], device[rows[chosen]])
-            changed = self.states.changes(said)
+            changed = chosen[self.states.changes(series[chosen], columns.text[picked[chosen]], columns.strings)]
             if len(changed):
-                news = _rows(columns, picked[chosen[changed]], said.series[changed], said.device[changed])
+                news = _rows(columns, picked[changed], series[changed], device[changed])
                 self.detection.states(news, now_ms, out)
                 words = [columns.strings[index] for index in news.text.tolist()]
                 out.states.append(StateRows(news.series.astype(np.int32), news.ts, words))
@@ -516,12 +526,6 @@ def _rows(columns: Columns, rows: NDArray[np.intp], series: NDArray[np.int64], d
         text=columns.text[rows].astype(np.int64),
         strings=columns.strings,
     )
-
-
-def _between(start: int, end: int, rows: int) -> NDArray[np.bool_]:
-    inside = np.zeros(rows, dtype=np.bool_)
-    inside[start:end] = True
-    return inside
 
 
 def _reject(record: Record, reason: str, detail: str) -> Reject:

@@ -100,6 +100,10 @@ class Quality:
         """Return the newest event time of a device (epoch ms), -1 before the first."""
         return int(self._heard[device])
 
+    def usual_s(self, device: int) -> float:
+        """Return the usual interval between a device's messages, seconds."""
+        return float(self._interval_ms[device]) / 1000
+
     def report(self, start_ms: int, catalog: Catalog, stuck: NDArray[np.bool_]) -> list[DeviceHealth]:
         """Return the health of every device heard of so far for the window that starts at `start_ms`; reset counts.
 

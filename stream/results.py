@@ -10,9 +10,9 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
-import numpy as np
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from ingest.events import Incident

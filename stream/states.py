@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stream.detect import Rows
-
 
 class LastStates:
     """Last word per series, as a number; words of a site are few and are kept once."""
@@ -27,18 +25,22 @@ class LastStates:
         """Make room for series below `size`."""
         self._last = grown(self._last, size, -1)
 
-    def changes(self, rows: Rows) -> NDArray[np.intp]:
-        """Return the positions of rows whose word differs from the one before of the same series."""
-        used = np.unique(rows.text)
-        table = np.full(len(rows.strings), -1, dtype=np.int32)
-        for index in used.tolist():
-            table[index] = self._codes.setdefault(rows.strings[index], len(self._codes))
-        code = table[rows.text]
-        order = np.argsort(rows.series, kind="stable")
-        series, code = rows.series[order], code[order]
+    def changes(
+        self, series: NDArray[np.int64], text: NDArray[np.integer[Any]], strings: list[str]
+    ) -> NDArray[np.intp]:
+        """Return the positions, rising, of rows whose word differs from the one before of the same series.
+
+        `series` and `text` (an index into `strings`) have shape (rows,), in order of arrival.
+        """
+        table = np.full(len(strings), -1, dtype=np.int32)
+        for index in np.unique(text).tolist():
+            table[index] = self._codes.setdefault(strings[index], len(self._codes))
+        code = table[text]
+        order = np.argsort(series, kind="stable")
+        series, code = series[order], code[order]
         first = np.concatenate(([True], series[1:] != series[:-1]))
         before = np.where(first, self._last[series], np.concatenate(([0], code[:-1])))
-        last = np.flatnonzero(np.append(first[1:], True))  # noqa: FBT003 - an array value, not a switch
+        last = np.flatnonzero(np.append(first[1:], True))
         self._last[series[last]] = code[last]
         return np.sort(order[code != before])
 

@@ -156,7 +156,7 @@ class EmbeddedEngine:
                 continue
             try:
                 results = self.pipeline.process(record)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - any failure makes the record poison, and is logged
                 _LOG.exception("record at log position %d cannot be processed", record.position)
                 self._deliver(gathered)
                 return self._pass_by(record, error)
@@ -226,7 +226,7 @@ class EmbeddedEngine:
             try:
                 sink.write(gathered)
                 sink.flush()
-            except Exception as error:  # noqa: BLE001 - whatever a sink fails with, it is tried again and said
+            except Exception as error:
                 self.stats.failing[sink.name] = f"{type(error).__name__}: {error}"
                 _LOG.warning("sink %s did not take results, again in %.1f s: %s", sink.name, wait_s, error)
                 if self._stop.wait(wait_s):

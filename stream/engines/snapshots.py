@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from stream.snapshot import SnapshotError, unpack
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _LOG = logging.getLogger(__name__)
 _SUFFIX: Final = ".pgs"

@@ -50,7 +50,9 @@ class Writer:
         self.batch = Batch()
         self.newest = 0
 
-    def _row(self, device, kind, ts, *, a=0.0, b=0.0, interval=0.0, metric="", text="", seq=None, boot="a", received=None):
+    def _row(
+        self, device, kind, ts, *, a=0.0, b=0.0, interval=0.0, metric="", text="", seq=None, boot="a", received=None
+    ):
         if seq is None:
             seq = self.seqs[device, boot] = self.seqs.get((device, boot), -1) + 1
         self.newest = max(self.newest, ts if received is None else received)

@@ -1,0 +1,161 @@
+"""The embedded engine: late commits, recovery, poison, sinks that fail."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from ingest.records import Record, RecordKind
+from ingest.sqlite_log import SqliteLog
+from stream.config import PipelineConfig
+from stream.engines.embedded import CONSUMER, EmbeddedEngine
+from stream.engines.snapshots import SnapshotFiles
+from stream.pipeline import Pipeline
+from stream.sinks.reader import StoreReader
+from stream.sinks.store import StoreSink
+from tests.stream.build import MINUTE, NOON, Writer, places
+
+CONFIG = PipelineConfig(site="test", country=None)
+PLACES = places()
+
+
+def make_pipeline():
+    return Pipeline(CONFIG, PLACES)
+
+
+def unplaced(record):
+    return Record(kind=record.kind, received_ms=record.received_ms, payload=record.payload)
+
+
+def fill(log, minutes, start=0):
+    writer = Writer()
+    writer.seqs["cam-1", "a"] = start - 1
+    for minute in range(start, start + minutes):
+        writer.count("cam-1", NOON + minute * MINUTE, 2)
+        if minute % 7 == 6:
+            log.append([unplaced(writer.record())])
+    if len(writer.batch):
+        log.append([unplaced(writer.record())])
+
+
+class Fussy:
+    """A sink that fails now and then, and remembers what it took."""
+
+    name = "fussy"
+
+    def __init__(self, fail=()):
+        self.calls, self.fail, self.taken = 0, set(fail), []
+
+    def write(self, results):
+        self.calls += 1
+        if self.calls in self.fail:
+            raise OSError("away")
+        self.taken += results
+
+    def flush(self):
+        pass
+
+    def close(self):
+        pass
+
+
+def drain(engine):
+    engine.start()
+    engine.stop()
+    assert engine.failure is None
+
+
+def stored(path):
+    return StoreReader(path).totals()["observations"]
+
+
+@pytest.fixture
+def log(tmp_path):
+    log = SqliteLog(tmp_path / "log.db")
+    yield log
+    log.close()
+
+
+def test_stores_everything_once_over_restarts(log, tmp_path):
+    for part in range(3):
+        fill(log, 50, start=part * 50)
+        sink = StoreSink(tmp_path / "store.db", "test")
+        drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", rejected=[].extend))
+        sink.close()
+        assert stored(tmp_path / "store.db") == (part + 1) * 50
+
+
+def test_a_stop_in_the_middle_repeats_nothing(log, tmp_path):
+    fill(log, 200)
+    for _ in range(4):
+        sink = StoreSink(tmp_path / "store.db", "test")
+        engine = EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", rejected=[].extend)
+        engine.start()
+        time.sleep(0.02)
+        engine.stop(drain=False)
+        sink.close()
+    sink = StoreSink(tmp_path / "store.db", "test")
+    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", rejected=[].extend))
+    sink.close()
+    assert stored(tmp_path / "store.db") == 200
+
+
+def test_a_failing_sink_is_tried_again_with_the_same_results(log, tmp_path):
+    fill(log, 30)
+    sink = Fussy(fail={1, 2})
+    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", rejected=[].extend))
+    assert sum(results.accepted for results in sink.taken) == 30
+
+
+def test_a_poison_record_is_passed_by_and_the_rest_counts(log, tmp_path, monkeypatch):
+    fill(log, 35)
+    rejects = []
+    honest = Pipeline.process
+
+    def process(self, record):
+        if record.position == 3:
+            raise ZeroDivisionError("a defect")
+        return honest(self, record)
+
+    monkeypatch.setattr(Pipeline, "process", process)
+    sink = StoreSink(tmp_path / "store.db", "test")
+    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", rejected=rejects.extend))
+    sink.close()
+    assert [(reject.reason, reject.topic) for reject in rejects] == [("processing", "log position 3")]
+    assert "ZeroDivisionError" in rejects[0].detail
+    assert stored(tmp_path / "store.db") == 28
+    again = []
+    sink = StoreSink(tmp_path / "store.db", "test")
+    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", rejected=again.extend))
+    sink.close()
+    assert again == []
+
+
+def test_the_log_is_committed_only_up_to_the_older_snapshot(log, tmp_path):
+    for part in range(3):
+        fill(log, 7, start=part * 7)
+        drain(EmbeddedEngine(log, make_pipeline, [Fussy()], tmp_path / "state", rejected=[].extend))
+    assert log.head() == 3
+    assert log.committed(CONSUMER) == 2
+
+
+def test_a_damaged_snapshot_is_passed_over(tmp_path):
+    files = SnapshotFiles(tmp_path)
+    good = make_pipeline().snapshot()
+    files.save(1, good)
+    files.save(2, good)
+    files.paths()[0].write_bytes(good[:-50])
+    assert files.load() == (1, good)
+
+
+def test_wakes_up_for_new_records(log, tmp_path):
+    taken = threading.Event()
+    engine = EmbeddedEngine(
+        log, make_pipeline, [], tmp_path / "state", rejected=[].extend, on_results=lambda _: taken.set()
+    )
+    engine.start()
+    log.append([Record(kind=RecordKind.TICK, received_ms=NOON, payload=b"")])
+    assert taken.wait(5)
+    engine.stop()

@@ -1,0 +1,292 @@
+"""What the pipeline promises: once in effect, windows by event time, alerts with a life, state that resumes."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.records import Record, RecordKind
+from stream.config import PipelineConfig
+from stream.pipeline import Pipeline
+from stream.results import WindowStatus
+from stream.snapshot import SnapshotError
+from tests.stream.build import MINUTE, NOON, Writer, places
+
+CONFIG = PipelineConfig(site="test", country=None)
+
+
+def pipeline(**more):
+    return Pipeline(CONFIG, places(**more))
+
+
+def totals(all_results):
+    """Sum of parts, newest row per (series, start, part): what a store would hold."""
+    rows = {}
+    for results in all_results:
+        for block in results.windows:
+            for i in range(len(block)):
+                key = results.catalog[block.series[i]]
+                rows[key.device, key.metric, int(block.start[i]), int(block.part[i])] = (
+                    int(block.n[i]),
+                    float(block.sum_a[i]),
+                    float(block.sum_b[i]),
+                )
+    summed = {}
+    for (device, metric, _, _), (n, a, b) in rows.items():
+        before = summed.get((device, metric), (0, 0.0, 0.0))
+        summed[device, metric] = (before[0] + n, before[1] + a, before[2] + b)
+    return summed
+
+
+def alerts(all_results):
+    return [alert for results in all_results for alert in results.alerts]
+
+
+def test_sums_counts_into_the_window_their_interval_lies_in():
+    pipe, log = pipeline(), Writer()
+    for minute in range(1, 12):
+        log.count("cam-1", NOON + minute * MINUTE, 10, 1)
+    out = [pipe.process(log.record()), pipe.process(log.tick(NOON + 20 * MINUTE))]
+    closed = [block for results in out for block in results.windows if block.status[0] == WindowStatus.CLOSED]
+    found = {int(block.start[0]) - NOON: (int(block.n[0]), float(block.sum_a[0])) for block in closed}
+    assert found == {0: (5, 50.0), 5 * MINUTE: (5, 50.0), 10 * MINUTE: (1, 10.0)}
+    assert closed[0].exposure[0] == pytest.approx(1.0)
+
+
+def test_a_repeated_record_changes_nothing():
+    pipe, log = pipeline(), Writer()
+    log.count("cam-1", NOON + MINUTE, 3).level("noise-1", NOON + MINUTE, 50.0)
+    record = log.record()
+    first = pipe.process(record)
+    again = pipe.process(Record(kind=record.kind, received_ms=record.received_ms, payload=record.payload, position=2))
+    assert (first.accepted, first.duplicates) == (2, 0)
+    assert (again.accepted, again.duplicates) == (0, 2)
+    assert totals([first, again, pipe.flush()])["cam-1", "person"] == (1, 3.0, 0.0)
+
+
+def test_late_observations_revise_or_add_and_raise_no_alert():
+    pipe, log = pipeline(), Writer()
+    log.count("cam-1", NOON + MINUTE, 1)
+    out = [pipe.process(log.record())]
+    out.append(pipe.process(log.tick(NOON + 12 * MINUTE)))
+    log.count("cam-1", NOON + 2 * MINUTE, 1, received=NOON + 12 * MINUTE)
+    log.count("cam-1", NOON - 300 * MINUTE, 1, received=NOON + 12 * MINUTE)
+    log.state("door-1", NOON + 2 * MINUTE, "open", received=NOON + 12 * MINUTE)
+    out.append(pipe.process(log.record(NOON + 12 * MINUTE)))
+    assert out[-1].late == 3
+    statuses = {int(status) for block in out[-1].windows for status in block.status}
+    assert statuses == {WindowStatus.REVISED, WindowStatus.LATE}
+    out.append(pipe.process(log.tick(NOON + 30 * MINUTE)))
+    assert totals(out)["cam-1", "person"] == (3, 3.0, 0.0)
+    assert [alert.kind for alert in alerts(out)] == []
+
+
+def test_a_clock_that_runs_ahead_does_not_close_the_window_of_others():
+    pipe, log = pipeline(devices={"cam-1": "camera", "cam-2": "camera"}), Writer()
+    log.count("cam-1", NOON + 6 * MINUTE, 1, received=NOON + 4 * MINUTE)
+    log.count("cam-2", NOON + 4 * MINUTE, 1, received=NOON + 4 * MINUTE)
+    assert pipe.process(log.record(NOON + 4 * MINUTE)).late == 0
+
+
+def test_a_batch_of_hours_closes_its_windows_in_order():
+    pipe, log = pipeline(), Writer()
+    for minute in range(1, 181):
+        log.count("cam-1", NOON + minute * MINUTE, 2)
+    out = [pipe.process(log.record()), pipe.flush()]
+    assert out[0].late == 0
+    assert totals(out)["cam-1", "person"] == (180, 360.0, 0.0)
+    assert sum(int((block.status == WindowStatus.CLOSED).sum()) for block in out[0].windows) >= 35
+
+
+def test_smoke_alarms_at_once_and_clears_with_its_condition():
+    pipe, log = pipeline(), Writer()
+    log.level("smoke-1", NOON + 1000, 0.4, metric="smoke", unit="%/m").level(
+        "smoke-1", NOON + 2000, 6.0, metric="smoke", unit="%/m"
+    )
+    raised = alerts([pipe.process(log.record())])
+    assert [(alert.kind, alert.state, alert.severity, alert.cause_seq) for alert in raised] == [
+        ("smoke", "raised", "critical", 1)
+    ]
+    assert set(raised[0].text) == {"en", "zh-CN"}
+    assert "6" in raised[0].text["en"]
+    log.level("smoke-1", NOON + 60_000, 0.3, metric="smoke", unit="%/m")
+    cleared = alerts([pipe.process(log.record())])
+    assert [(alert.state, alert.revision, alert.id) for alert in cleared] == [("cleared", 2, raised[0].id)]
+
+
+def test_a_door_left_open_needs_no_further_observation():
+    pipe, log = pipeline(), Writer()
+    log.state("door-1", NOON + 1000, "open")
+    assert alerts([pipe.process(log.record())]) == []
+    assert alerts([pipe.process(log.tick(NOON + 100_000))]) == []
+    assert [alert.kind for alert in alerts([pipe.process(log.tick(NOON + 125_000))])] == ["door_open"]
+
+
+def test_overrides_of_the_places_file_count():
+    pipe, log = pipeline(overrides={"door-1": {"open_s": 10}}), Writer()
+    log.state("door-1", NOON + 1000, "open")
+    pipe.process(log.record())
+    assert [alert.kind for alert in alerts([pipe.process(log.tick(NOON + 12_000))])] == ["door_open"]
+
+
+def test_people_acknowledge_and_clear_once():
+    pipe, log = pipeline(), Writer()
+    log.state("door-1", NOON + 1000, "open")
+    pipe.process(log.record())
+    alert = alerts([pipe.process(log.tick(NOON + 125_000))])[0]
+    command = {"action": "acknowledge", "alert": alert.id, "by": "Officer Li", "ts": NOON + 130_000}
+    first = pipe.process(log.json(RecordKind.COMMAND, NOON + 130_000, id="c1", **command))
+    assert [(a.state, a.by, a.revision) for a in first.alerts] == [("acknowledged", "Officer Li", 2)]
+    assert pipe.process(log.json(RecordKind.COMMAND, NOON + 131_000, id="c1", **command)).alerts == []
+    command["action"] = "clear"
+    cleared = pipe.process(log.json(RecordKind.COMMAND, NOON + 132_000, id="c2", **command))
+    assert [(a.state, a.by) for a in cleared.alerts] == [("cleared", "Officer Li")]
+    unknown = pipe.process(log.json(RecordKind.COMMAND, NOON + 133_000, id="c3", **command))
+    assert [reject.reason for reject in unknown.rejects] == ["command"]
+    assert alert.id in unknown.rejects[0].detail
+
+
+def test_a_stranger_at_night_is_told_from_a_resident():
+    night = NOON + 11 * 60 * MINUTE
+    pipe, log = pipeline(), Writer()
+    for day in range(9, 0, -1):
+        log.gate("gate-1", night - day * 86_400_000, plate="h1:k:resident", allowed=1, received=night)
+    log.gate("gate-1", night + MINUTE, plate="h1:k:resident", allowed=-1)
+    log.gate("gate-1", night + 2 * MINUTE, plate="h1:k:stranger", allowed=-1)
+    out = [pipe.process(log.record())]
+    assert [(alert.kind, alert.cause_ms) for alert in alerts(out)] == [("stranger_vehicle", night + 2 * MINUTE)]
+    assert sum(len(block.plate) for results in out for block in results.gates) == 11
+
+
+def test_a_surge_is_seen_before_its_window_closes():
+    pipe, log = pipeline(), Writer()
+    rng = np.random.default_rng(1)
+    for minute in range(-5 * 24 * 60, 0):
+        log.count("cam-1", NOON + minute * MINUTE, rng.poisson(4), received=NOON - 5 * MINUTE)
+        if minute % 4000 == 0:
+            pipe.process(log.record(NOON - 5 * MINUTE))
+    pipe.process(log.record(NOON - 5 * MINUTE))
+    raised = []
+    for second in range(20, 300, 20):
+        log.count("cam-1", NOON + second * 1000, 14, interval=20.0)
+        raised += [(second, alert.kind) for alert in alerts([pipe.process(log.record())])]
+    assert raised
+    assert raised[0][1] == "surge"
+    assert raised[0][0] <= 100
+
+
+def test_a_device_that_reports_regularly_is_missed_when_silent():
+    pipe, log = pipeline(), Writer()
+    regular = [log.count("cam-1", NOON + second * 1000, 1, interval=30.0).record() for second in range(0, 600, 30)]
+    out = [pipe.process(record) for record in regular]
+    out += [pipe.process(log.tick(NOON + 600_000 + second * 1000)) for second in range(0, 400, 20)]
+    assert [alert.kind for alert in alerts(out)] == ["silent"]
+    back = pipe.process(log.count("cam-1", NOON + 1_010_000, 1, interval=30.0).record())
+    assert [(alert.kind, alert.state) for alert in back.alerts] == [("silent", "cleared")]
+
+
+def test_incidents_near_each_other_make_a_hotspot_and_a_series():
+    pipe, log = pipeline(), Writer()
+    out = []
+    for index in range(3):
+        fields = {"id": f"i{index}", "lon": 121.474, "lat": 31.234, "category": "burglary", "ts": NOON + index * MINUTE}
+        out.append(pipe.process(log.json(RecordKind.INCIDENT, NOON + index * MINUTE, **fields)))
+    again = {"id": "i0", "lon": 121.474, "lat": 31.234, "category": "burglary", "ts": NOON}
+    out.append(pipe.process(log.json(RecordKind.INCIDENT, NOON + 4 * MINUTE, **again)))
+    assert [len(results.incidents) for results in out] == [1, 1, 1, 0]
+    assert [alert.kind for alert in alerts(out)] == ["burglary_series"]
+    best = out[-1].hotspots.cells[0]
+    assert (best.rank, best.risk, best.beat) == (1, 1.0, "b1")
+    assert abs(best.lon - 121.474) < 0.001
+
+
+def test_what_cannot_be_applied_is_rejected_with_its_reason():
+    pipe, log = pipeline(), Writer()
+    bad = Record(kind=RecordKind.OBSERVATIONS, received_ms=NOON, payload=b"PGB\x09" + b"\0" * 30, position=1)
+    assert "version 9" in pipe.process(bad).rejects[0].detail
+    for kind in (RecordKind.INCIDENT, RecordKind.COMMAND, RecordKind.STATUS):
+        results = pipe.process(Record(kind=kind, received_ms=NOON, payload=b"{not json", position=2))
+        assert len(results.rejects) == 1
+    for index in range(30):
+        log.level("noise-1", NOON + index, 1.0, metric=f"m{index}")
+    results = pipe.process(log.record())
+    assert results.accepted == CONFIG.max_metrics
+    assert {reject.reason for reject in results.rejects} == {"metrics"}
+
+
+def comparable(results):
+    """Everything of some results, as bytes: equal means byte for byte."""
+    blocks = []
+    for block in results.windows:
+        blocks += [getattr(block, name).tobytes() for name in block.__slots__]
+    rest = (
+        results.anomalies,
+        results.alerts,
+        results.hotspots,
+        results.health,
+        results.rejects,
+        (results.accepted, results.duplicates, results.late, results.watermark_ms),
+        [(block.ts.tobytes(), block.plate) for block in results.gates],
+        [(block.ts.tobytes(), block.value) for block in results.states],
+    )
+    return blocks, msgspec.json.encode(rest)
+
+
+@st.composite
+def recordings(draw):
+    log, records, now = Writer(), [], NOON
+    for _ in range(draw(st.integers(2, 10))):
+        for _ in range(draw(st.integers(0, 12))):
+            ts = now + draw(st.integers(-40 * MINUTE, MINUTE))
+            pick = draw(st.integers(0, 4))
+            value = draw(st.integers(0, 90))
+            received = max(now, log.newest)
+            if pick == 0:
+                log.count("cam-1", ts, value, received=received)
+            elif pick == 1:
+                log.level("noise-1", ts, float(value), received=received)
+            elif pick == 2:
+                log.state("door-1", ts, draw(st.sampled_from(["open", "closed"])), received=received)
+            elif pick == 3:
+                log.gate("gate-1", ts, plate=f"h1:k:{value % 3}", allowed=value % 3 - 1, received=received)
+            else:
+                log.count("cam-1", ts, value, seq=draw(st.integers(0, 40)), boot="b", received=received)
+        records.append(log.record(max(now, log.newest)) if len(log.batch) else log.tick(max(now, log.newest)))
+        now += draw(st.sampled_from([1000, MINUTE, 7 * MINUTE, 90 * MINUTE]))
+    return records
+
+
+@settings(max_examples=40, deadline=None)
+@given(recordings(), st.integers(0, 9))
+def test_resumes_from_a_snapshot_byte_for_byte(records, cut):
+    whole, before = pipeline(), pipeline()
+    for record in records[:cut]:
+        whole.process(record)
+        before.process(record)
+    data = before.snapshot()
+    resumed = pipeline()
+    resumed.restore(data)
+    assert resumed.snapshot() == data
+    for record in records[cut:]:
+        assert comparable(whole.process(record)) == comparable(resumed.process(record))
+
+
+@settings(max_examples=40, deadline=None)
+@given(recordings())
+def test_every_new_observation_is_stored_exactly_once(records):
+    pipe = pipeline()
+    out = [pipe.process(record) for record in records]
+    out.append(pipe.flush())
+    assert sum(n for n, _, _ in totals(out).values()) == sum(results.accepted for results in out)
+
+
+def test_a_snapshot_of_another_site_or_window_is_refused():
+    data = pipeline().snapshot()
+    other = Pipeline(PipelineConfig(site="other", country=None), places())
+    with pytest.raises(SnapshotError, match="site"):
+        other.restore(data)
+    with pytest.raises(SnapshotError, match="check sum"):
+        pipeline().restore(data[:-9] + b"x" + data[-8:])
