@@ -1,0 +1,274 @@
+"""One MQTT connection of a device, driven from outside, and the queue that outlives it.
+
+`Link` keeps nothing itself and starts no thread: whoever owns it waits on `socket` and calls `turn`. A new client is
+made for every connection attempt, so that what is sent after a reconnect, and in which order, is decided here and not
+by the library's own queue: first what a broker may have forgotten (acknowledged within the last `hold_s` seconds), then
+what was never acknowledged, then what is new.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import ssl
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
+
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+Version = Literal["3.1.1", "5"]
+_CONNECT_TIMEOUT_S: Final = 10.0
+_MISC_EVERY_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """How a connection is encrypted. Files are PEM; without `ca_file` the system's authorities are trusted."""
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Return a client context that checks the broker's name. Raises OSError for files that cannot be read."""
+        context = ssl.create_default_context(cafile=None if self.ca_file is None else str(self.ca_file))
+        if self.cert_file is not None:
+            context.load_cert_chain(self.cert_file, self.key_file)
+        return context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSettings:
+    """Where and as whom to connect."""
+
+    host: str = "127.0.0.1"
+    port: int = 1883
+    client_id: str
+    username: str = ""
+    password: str = ""
+    version: Version = "3.1.1"
+    keepalive_s: int = 30
+    tls: Tls | None = None
+    status_topic: str = ""
+    """Where `online` is kept retained, and `offline` by the last will; empty for none."""
+    backoff_s: tuple[float, float] = (0.2, 15.0)
+    """First and longest wait before another attempt; each is the double of the one before, with a random part."""
+
+
+class Link:
+    """One connection, made again whenever it breaks.
+
+    Parameters
+    ----------
+    settings
+        Where and as whom.
+    on_up
+        Called when the broker has accepted the connection.
+    on_ack
+        Called with a message id when its PUBACK came, whose reason says that the broker took it.
+    """
+
+    def __init__(self, settings: LinkSettings, *, on_up: Callable[[], None], on_ack: Callable[[int], None]) -> None:
+        self.settings = settings
+        self.up = False
+        """Whether the broker has accepted the connection and it has not broken since."""
+        self.refused = 0
+        """Publications the broker acknowledged with an error (MQTT 5); they are sent again after a reconnect."""
+        self.attempts = 0
+        self._on_up, self._on_ack = on_up, on_ack
+        self._client: mqtt.Client | None = None
+        self._tls = None if settings.tls is None else settings.tls.context()
+        self._next_attempt = 0.0
+        self._failures = 0
+        self._next_misc = 0.0
+        self._closing = False
+
+    @property
+    def socket(self) -> socket.socket | None:
+        """What to wait on, None while there is no connection."""
+        client = self._client
+        found: Any = None if client is None else client.socket()
+        return found  # type: ignore[no-any-return]  # the library types it as its own union of sockets
+
+    @property
+    def wants_write(self) -> bool:
+        """Whether something waits for room in the socket."""
+        return self._client is not None and self._client.want_write()
+
+    def wait_s(self, now: float) -> float:
+        """Return the seconds until `turn` has something to do without the socket (monotonic time)."""
+        due = self._next_attempt if self._client is None else self._next_misc
+        return max(due - now, 0.0)
+
+    def turn(self, *, readable: bool = False, writable: bool = False, now: float | None = None) -> None:
+        """Do what is to be done: connect when it is time, read, write, keep alive. Raises nothing for the network."""
+        now = time.monotonic() if now is None else now
+        if self._client is None:
+            if not self._closing and now >= self._next_attempt:
+                self._connect(now)
+            return
+        client = self._client
+        if readable:
+            client.loop_read(max_packets=100)
+        if writable and client.want_write():
+            client.loop_write()
+        if now >= self._next_misc:
+            self._next_misc = now + _MISC_EVERY_S
+            client.loop_misc()
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int | None:
+        """Hand one QoS 1 message to the connection and return its id, or None where there is no connection."""
+        if not self.up or self._client is None:
+            return None
+        info = self._client.publish(topic, payload, qos=1, retain=retain)
+        if info.rc in {mqtt.MQTT_ERR_SUCCESS, mqtt.MQTT_ERR_AGAIN}:
+            return info.mid
+        return None
+
+    def close(self, *, last_words: bytes | None = None) -> None:
+        """Disconnect in good order, leaving `last_words` retained as the status; the last will then stays unsaid."""
+        self._closing = True
+        client = self._client
+        if client is None:
+            return
+        if self.up:
+            if last_words is not None and self.settings.status_topic:
+                client.publish(self.settings.status_topic, last_words, qos=1, retain=True)
+            deadline = time.monotonic() + 2.0
+            while client.want_write() and time.monotonic() < deadline and self._client is client:
+                client.loop_write()
+            client.disconnect()
+        self._drop()
+
+    def abort(self) -> None:
+        """Drop the connection without a word, as a device that loses its power does."""
+        self._closing = True
+        found = self.socket
+        if found is not None:
+            found.close()
+        self._client, self.up = None, False
+
+    def _connect(self, now: float) -> None:
+        settings = self.settings
+        self.attempts += 1
+        version = mqtt.MQTTv5 if settings.version == "5" else mqtt.MQTTv311
+        clean = {} if settings.version == "5" else {"clean_session": True}
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, settings.client_id, protocol=version, **clean)
+        client.connect_timeout = _CONNECT_TIMEOUT_S
+        client.max_inflight_messages_set(0)  # the owner bounds what is in flight
+        client.max_queued_messages_set(0)
+        if settings.username:
+            client.username_pw_set(settings.username, settings.password or None)
+        if self._tls is not None:
+            client.tls_set_context(self._tls)
+        if settings.status_topic:
+            client.will_set(settings.status_topic, b'{"state":"offline"}', qos=1, retain=True)
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        client.on_publish = self._published
+        self._client, self._next_misc = client, now + _MISC_EVERY_S
+        try:
+            client.connect(settings.host, settings.port, keepalive=settings.keepalive_s)
+        except (OSError, ValueError) as error:
+            logger.debug("%s: cannot reach %s:%d: %s", settings.client_id, settings.host, settings.port, error)
+            self._broken()
+
+    def _connected(self, _client: object, _userdata: object, _flags: object, reason: Any, _properties: object) -> None:
+        if reason.is_failure:
+            logger.warning("%s: the broker refused the connection: %s", self.settings.client_id, reason)
+            return  # the broker closes; on_disconnect follows
+        self.up, self._failures = True, 0
+        if self.settings.status_topic:
+            self.publish(self.settings.status_topic, b'{"state":"online"}', retain=True)
+        self._on_up()
+
+    def _published(self, _client: object, _userdata: object, mid: int, reason: Any, _properties: object) -> None:
+        if getattr(reason, "is_failure", False):
+            self.refused += 1
+            logger.warning("%s: the broker refused a message: %s", self.settings.client_id, reason)
+            return
+        self._on_ack(mid)
+
+    def _disconnected(self, client: object, *_rest: object) -> None:
+        if client is self._client:
+            self._broken()
+
+    def _broken(self) -> None:
+        first, longest = self.settings.backoff_s
+        wait = min(first * 2.0 ** min(self._failures, 20), longest)
+        self._failures += 1
+        self._drop()
+        # Spread over half the wait, so that a site's devices do not all come back in the same instant.
+        self._next_attempt = time.monotonic() + wait * (0.5 + random.random() / 2)  # noqa: S311 - no secret
+
+    def _drop(self) -> None:
+        self._client, self.up = None, False
+
+
+T = TypeVar("T")
+
+
+class Outbox(Generic[T]):
+    """Messages on their way to the broker: waiting, in flight, and acknowledged but held for a while.
+
+    Parameters
+    ----------
+    window
+        Most messages in flight at once.
+    hold_s
+        How long an acknowledged message is kept, to be sent again after a reconnect.
+    held_limit
+        Most messages held; the oldest go first.
+    """
+
+    def __init__(self, *, window: int = 20, hold_s: float = 0.0, held_limit: int = 5_000) -> None:
+        self.window, self.hold_s = window, hold_s
+        self.waiting: deque[T] = deque()
+        self.in_flight: dict[int, T] = {}
+        self._held: deque[tuple[float, T]] = deque(maxlen=held_limit)
+
+    def __len__(self) -> int:
+        """Messages that the broker has not acknowledged since they were last queued."""
+        return len(self.waiting) + len(self.in_flight)
+
+    def put(self, item: T) -> None:
+        """Queue a message behind all others."""
+        self.waiting.append(item)
+
+    def send(self, publish: Callable[[T], int | None]) -> int:
+        """Publish what the window allows, in order, and return how many; `publish` returns a message id or None."""
+        sent = 0
+        while self.waiting and len(self.in_flight) < self.window:
+            mid = publish(self.waiting[0])
+            if mid is None:
+                break
+            self.in_flight[mid] = self.waiting.popleft()
+            sent += 1
+        return sent
+
+    def acknowledge(self, mid: int, now: float) -> T | None:
+        """Take a message out of flight and return it, or None for an id that is not one of its own."""
+        item = self.in_flight.pop(mid, None)
+        if item is not None and self.hold_s > 0.0:
+            self._held.append((now, item))
+            while self._held and self._held[0][0] < now - self.hold_s:
+                self._held.popleft()
+        return item
+
+    def reconnected(self, now: float) -> int:
+        """Queue again what was held and what was in flight, oldest first, and return how many."""
+        again = [item for acknowledged, item in self._held if acknowledged >= now - self.hold_s]
+        again += self.in_flight.values()
+        self._held.clear()
+        self.in_flight.clear()
+        self.waiting.extendleft(reversed(again))
+        return len(again)

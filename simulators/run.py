@@ -1,0 +1,223 @@
+"""Runs a neighbourhood in a process of its own: ``python -m simulators.run --port 1883 --speed 60``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ingest.clock import ScaledClock
+from ingest.places import PlacesError
+from simulators import neighbourhood
+from simulators.faults import FaultRates, skews
+from simulators.fleet import Fleet, FleetSettings
+from simulators.history import history
+from simulators.life import World
+from simulators.messages import Post, boot_of, live
+from simulators.report import Ledger, Report
+from simulators.rhythm import Calendar
+from simulators.scenarios import Schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+logger = logging.getLogger(__name__)
+_FOREVER_MS: Final = 400 * 86_400_000
+EXIT_UNACKNOWLEDGED: Final = 3
+"""Exit code when the broker had not acknowledged everything in time."""
+
+
+class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One run. Times are epoch milliseconds of event time unless said otherwise."""
+
+    site_id: str = "quarter"
+    seed: int = 7
+    origin_ms: int = 0
+    """Start of the live part; 0 for now."""
+    started_ms: int = 0
+    """Wall clock at which the origin is shown; 0 for when history is through."""
+    speed: float = 1.0
+    """Event seconds in a second of the wall clock; infinity for as fast as possible."""
+    duration_s: float = 0.0
+    """Length of the live part in event time; 0 for until stopped."""
+    history_days: float = 0.0
+    scenarios: bool = True
+    boot: str = ""
+    drain_s: float = 10.0
+
+
+def simulate(
+    site: neighbourhood.Site,
+    run: RunSettings,
+    fleet_settings: FleetSettings,
+    rates: FaultRates,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+    on_ready: Callable[[], None] = lambda: None,
+) -> Report:
+    """Connect, publish history and then life until the end or until stopped, drain, and tell what was done.
+
+    `on_ready` is called once history is acknowledged and life begins.
+    """
+    origin = run.origin_ms or time.time_ns() // 1_000_000
+    boot = run.boot or boot_of(run.seed, origin)
+    calendar = Calendar(site.timezone, site.country)
+    post = Post(site, site_id=run.site_id, seed=run.seed, origin_ms=origin, rates=rates, boot=boot)
+    schedule = None
+    if run.scenarios:
+        spared = frozenset(skews(site, rates, run.seed))
+        schedule = Schedule(site, calendar, seed=run.seed, origin_ms=origin, spared=spared)
+    world = World(site, calendar, seed=run.seed, origin_ms=origin, schedule=schedule)
+    endless = math.isinf(run.speed)
+    report = Report(site=run.site_id, seed=run.seed, boot=boot, origin_ms=origin, speed=None if endless else run.speed)
+    ledger = Ledger(report, site)
+    with Fleet(site, fleet_settings, ledger) as fleet:
+        if not fleet.connect():
+            logger.warning("only %d connections stand so far; the others keep trying", fleet.up)
+        go_on = True
+        if run.history_days > 0:
+            go_on = fleet.play(history(world, post, days=run.history_days, end_ms=origin), clock=None, stopped=stopped)
+            report.history = report.published
+            # What was before must be in before what is now begins, or a burst of both would mix.
+            while go_on and fleet.pending and not stopped():
+                fleet.poll(0.05)
+        on_ready()
+        clock = None if endless else ScaledClock(origin, run.started_ms or time.time_ns() // 1_000_000, run.speed)
+        until = origin + (round(run.duration_s * 1000) or _FOREVER_MS)
+        if go_on:
+            fleet.play(live(world, post, until), clock=clock, stopped=stopped)
+        if not fleet.drain(run.drain_s):
+            logger.warning("%d messages were not acknowledged in time", fleet.pending)
+    return ledger.finish([] if schedule is None else schedule.truths)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's arguments."""
+    found = argparse.ArgumentParser(
+        prog="python -m simulators.run", description="Publish a simulated neighbourhood over MQTT."
+    )
+    add = found.add_argument
+    add("--host", default="127.0.0.1", help="broker (default: %(default)s)")
+    add("--port", type=int, default=1883, help="its port (default: %(default)s)")
+    add("--mqtt", choices=("3.1.1", "5"), default="3.1.1", help="protocol version (default: %(default)s)")
+    add("--site", default="quarter", help="the site's word in topics (default: %(default)s)")
+    add("--seed", type=int, default=7, help="what chance starts from (default: %(default)s)")
+    add("--speed", type=_speed, default=1.0, help="event seconds a second, or max (default: 1)")
+    add(
+        "--duration",
+        type=float,
+        default=0.0,
+        help="length of the live part in seconds of EVENT time (default: endless)",
+    )
+    add("--history-days", type=float, default=0.0, help="days published before the start (default: none)")
+    add("--origin-ms", type=int, default=0, help="event time of the start, epoch ms (default: now)")
+    add("--started-ms", type=int, default=0, help="wall clock at which it is shown (default: when history is through)")
+    add("--boot", default="", help="boot id of the numbering (default: made from seed and start)")
+    add("--places", type=Path, help="GeoJSON places to simulate instead of the built-in quarter")
+    add("--scale", type=int, help="simulate a synthetic site with so many devices")
+    add("--devices-file", type=Path, help="only the devices whose ids stand in this file, one a line")
+    add("--connections", type=int, default=0, help="share so many connections (default: one a device)")
+    add("--hold-s", type=float, default=0.0, help="after a reconnect repeat what was acknowledged so recently")
+    add(
+        "--drain-s",
+        type=float,
+        default=10.0,
+        help="wait so long for acknowledgements at the end (default: %(default)s)",
+    )
+    add("--no-scenarios", action="store_true", help="let nothing happen")
+    add("--no-faults", action="store_true", help="let nothing go wrong on the way")
+    for name in ("loss", "duplicate", "late", "spoilt", "skewed"):
+        default = getattr(FaultRates, name, None) or FaultRates().__getattribute__(name)
+        add(
+            f"--{name}",
+            type=float,
+            help=f"share of {'devices' if name == 'skewed' else 'messages'} (default: {default})",
+        )
+    add("--report", type=Path, help="write what was done here, as JSON")
+    add("--truth", type=Path, help="write the scenarios here, one JSON object a line")
+    add("--ready", type=Path, help="create this file when history is through and life begins")
+    return found
+
+
+def _speed(text: str) -> float:
+    value = math.inf if text == "max" else float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"speed is {text}, expected a number above 0 or max")
+    return value
+
+
+def _site(args: argparse.Namespace) -> neighbourhood.Site:
+    if args.places is not None:
+        site = neighbourhood.load_site(args.places)
+    elif args.scale is not None:
+        site = neighbourhood.scale(args.scale)
+    else:
+        site = neighbourhood.quarter()
+    if args.devices_file is not None:
+        lines = args.devices_file.read_text(encoding="utf-8").split("\n")
+        site = site.only(line.strip() for line in lines if line.strip())
+    return site
+
+
+def _rates(args: argparse.Namespace) -> FaultRates:
+    given = {name: getattr(args, name) for name in ("loss", "duplicate", "late", "spoilt", "skewed")}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if args.no_faults:
+        return FaultRates(**{**dict.fromkeys(given, 0.0), **chosen})
+    return FaultRates(**chosen)
+
+
+@contextmanager
+def _signals() -> Iterator[Callable[[], bool]]:
+    """Turn SIGTERM and SIGINT into a question that can be asked."""
+    seen: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        seen.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield lambda: bool(seen)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run from the command line. Returns 0, 2 for bad arguments, 3 where not everything was acknowledged."""
+    args = parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    try:
+        site, rates = _site(args), _rates(args)
+    except (OSError, ValueError, PlacesError) as error:
+        logger.error("%s", error)  # noqa: TRY400 - the text says it all; a trace would hide it
+        return 2
+    run = RunSettings(
+        site_id=args.site, seed=args.seed, origin_ms=args.origin_ms, started_ms=args.started_ms, speed=args.speed,
+        duration_s=args.duration, history_days=args.history_days, scenarios=not args.no_scenarios, boot=args.boot,
+        drain_s=args.drain_s,
+    )  # fmt: skip
+    fleet = FleetSettings(
+        host=args.host, port=args.port, site_id=args.site, version=args.mqtt,
+        shared_connections=args.connections, hold_s=args.hold_s,
+    )  # fmt: skip
+    with _signals() as stopped:
+        ready = (lambda: args.ready.touch()) if args.ready is not None else (lambda: None)
+        report = simulate(site, run, fleet, rates, stopped=stopped, on_ready=ready)
+    if args.report is not None:
+        report.write(args.report)
+    if args.truth is not None:
+        args.truth.write_bytes(b"".join(msgspec.json.encode(truth) + b"\n" for truth in report.truths))
+    return EXIT_UNACKNOWLEDGED if report.unacknowledged else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
