@@ -189,6 +189,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "{count} sent again to {host}:{port}; what is accepted now leaves no trace here, the rest comes back.",
         "已向 {host}:{port} 重发 {count} 条；可接受的将正常入库，其余会再次隔离。",
     ),
+    "quarantine.cut": (
+        "{count} not sent: only their beginning was kept, or their topic is none that a device may use.",
+        "{count} 条未重发：仅保留了开头部分，或主题不属于设备。",
+    ),
     # replay
     "replay.title": ("{file}: {observations} observations", "{file}：观测 {observations} 条"),
     "replay.progress": ("replaying", "回放"),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ssl
+import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from deploy.settings_load import read_secret
+from deploy.settings_load import SettingsError, read_secret, with_values
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from deploy.settings import Settings
 
 
@@ -61,3 +64,55 @@ def connect_once(settings: Settings, timeout_s: float = 5.0) -> str:
     if not answers:
         raise TimeoutError(f"accepts the connection, and does not speak MQTT {settings.broker.protocol}")
     return answers[0]
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Return host and port of ``HOST:PORT`` (or ``[HOST]:PORT``). Raises SettingsError."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise SettingsError(f"{text!r} is not an address, expected HOST:PORT such as 127.0.0.1:1883")
+    return host.strip("[]"), int(port)
+
+
+def at_broker(settings: Settings, address: str | None, node: Mapping[str, Any] | None = None) -> Settings:
+    """Return settings with the broker of an option ``HOST:PORT``, else of a running node's ``node.json``."""
+    if address is not None:
+        host, port = parse_address(address)
+    elif node is not None and isinstance(node.get("broker"), dict):
+        host, port = str(node["broker"]["host"]), int(node["broker"]["port"])
+    else:
+        return settings
+    return with_values(settings, broker={"host": host, "port": port})
+
+
+def publish_all(settings: Settings, messages: Iterable[tuple[str, bytes]], timeout_s: float = 30.0) -> int:
+    """Publish (topic, payload) pairs with QoS 1, wait until all are acknowledged, and return how many.
+
+    Raises OSError where the broker cannot be reached or stops acknowledging for `timeout_s`.
+    """
+    client = make_client(settings)
+    connected = threading.Event()
+    refusal: list[str] = []
+
+    def on_connect(_client: object, _data: object, _flags: object, reason: object, _properties: object) -> None:
+        if str(reason) != "Success":
+            refusal.append(str(reason))
+        connected.set()
+
+    client.on_connect = on_connect
+    broker = settings.broker
+    client.connect(broker.host, broker.port)
+    client.loop_start()
+    try:
+        if not connected.wait(timeout_s) or refusal:
+            why = refusal[0] if refusal else "no answer"
+            raise ConnectionError(f"broker {broker.host}:{broker.port}: {why}")
+        under_way = [client.publish(topic, payload, qos=1) for topic, payload in messages]
+        for message in under_way:
+            message.wait_for_publish(timeout_s)
+            if not message.is_published():
+                raise TimeoutError(f"broker {broker.host}:{broker.port} stopped acknowledging")
+        return len(under_way)
+    finally:
+        client.disconnect()
+        client.loop_stop()

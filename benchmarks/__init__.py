@@ -1,0 +1,1 @@
+"""Measurements of what this machine reaches, against the project's targets: ``python -m benchmarks``."""
