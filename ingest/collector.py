@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from array import array
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,16 +13,23 @@ from ingest.observations import Count, Gate, Level, State, epoch_ms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from ingest.observations import Observation
     from ingest.plates import Plates
 
 _DIRECTIONS: Final = {"in": 0.0, "out": 1.0, "unknown": 2.0}
 _ALLOWED: Final = {True: 1.0, False: 0.0, None: -1.0}
-KINDS: Final[dict[type, Kind]] = {Count: Kind.COUNT, Gate: Kind.GATE, Level: Kind.LEVEL, State: Kind.STATE}
+_KINDS: Final[dict[type, Kind]] = {Count: Kind.COUNT, Gate: Kind.GATE, Level: Kind.LEVEL, State: Kind.STATE}
 Values = tuple[int, float, float, float, str, str]
 """(kind, a, b, interval, metric, text), as `ingest.batch.Kind` tells them."""
+
+
+def kind_of(observation: type) -> Kind:
+    """Return the kind of an observation type, or of a subclass of one (the codec has its own)."""
+    kind = _KINDS.get(observation)
+    if kind is None:
+        kind = _KINDS[observation] = next(kind for base, kind in _KINDS.items() if issubclass(observation, base))
+    return kind
 
 
 class Collector:
@@ -34,7 +42,9 @@ class Collector:
     def __init__(self, plates: Plates) -> None:
         self.batch = Batch()
         self._plates = plates
-        self._empty = self.batch.string_index("")
+        self._string = self.batch.string_index
+        self._empty = self._string("")
+        self._sources: dict[tuple[str, str, str], int] = {}
         columns: dict[str, Any] = dict(self.batch.columns)  # arrays of int or float: told apart by their names
         self._kind, self._source, self._seq = columns["kind"], columns["source"], columns["seq"]
         self._ts, self._received, self._flags = columns["ts"], columns["received"], columns["flags"]
@@ -50,28 +60,22 @@ class Collector:
         for column in self.batch.columns.values():
             del column[rows:]
 
-    def add(
-        self,
-        source: Source,
-        seq: int,
-        ts: int,
-        received: int,
-        flags: int,
-        values: Values,
-    ) -> None:
-        """Append one observation; `values` are those of `values_of`."""
+    def add(self, source: tuple[str, str, str], seq: int, ts: int, received: int, flags: int, values: Values) -> None:
+        """Append one observation of a (beat, device, boot); `values` are those of `values_of`."""
         kind, a, b, interval, metric, text = values
-        strings = self.batch.string_index
+        index = self._sources.get(source)
+        if index is None:
+            index = self._sources[source] = self.batch.source_index(Source(*source))
         self._kind.append(kind)
-        self._source.append(self.batch.source_index(source))
+        self._source.append(index)
         self._seq.append(seq)
         self._ts.append(ts)
         self._received.append(received)
         self._a.append(a)
         self._b.append(b)
         self._interval.append(interval)
-        self._metric.append(strings(metric))
-        self._text.append(strings(text))
+        self._metric.append(self._string(metric))
+        self._text.append(self._string(text) if text else self._empty)
         self._flags.append(flags)
 
     def values_of(self, observation: Observation) -> Values:
@@ -92,69 +96,68 @@ class Collector:
 
         It can where all are of one type, of one boot, numbered, and with event times from `earliest` to `latest`.
         """
-        kind = type(observations[0])
-        if any(type(observation) is not kind for observation in observations):
+        if len(set(map(type, observations))) > 1:
             return False
         fields = tuple(zip(*map(astuple, observations), strict=True))
-        seqs, boots = fields[-2], fields[-1]
-        if None in seqs or boots.count(boots[0]) != len(boots):
+        boots, rows = fields[-1], len(observations)
+        if boots.count(boots[0]) != rows:
             return False
-        times = _times(fields[0])
+        try:
+            seqs = _packed("q", fields[-2])
+        except struct.error:  # a number is missing
+            return False
+        times: Sequence[int] = fields[0]
+        try:
+            packed_times = _packed("q", times)
+        except struct.error:  # a time is text
+            times = [epoch_ms(instant) for instant in times]
+            packed_times = _packed("q", times)
         if min(times) < earliest or max(times) > latest:
             return False
-        rows = len(times)
+        kind = kind_of(type(observations[0]))
         self._values(kind, fields, rows)
-        self._kind.frombytes(bytes((KINDS[kind],)) * rows)
+        self._kind.frombytes(bytes((kind,)) * rows)
         self._flags.frombytes(bytes(rows))
         self._source.extend(array("I", (self.batch.source_index(Source(beat, device, boots[0])),)) * rows)
         self._received.extend(array("q", (received,)) * rows)
-        self._seq.extend(seqs)
-        self._ts.extend(times)
+        self._seq.frombytes(seqs)
+        self._ts.frombytes(packed_times)
         return True
 
-    def _values(self, kind: type, fields: tuple[tuple[Any, ...], ...], rows: int) -> None:
-        if kind is Count:
+    def _values(self, kind: Kind, fields: tuple[tuple[Any, ...], ...], rows: int) -> None:
+        zeros = bytes(8 * rows)
+        if kind is Kind.COUNT:
             _, interval, ins, outs, of, _, _ = fields
-            self._a.extend(ins)
-            self._b.extend(outs)
-            self._interval.extend(interval)
-            self._metric.extend(self._indices(of))
-            self._text.extend(self._same(rows))
-        elif kind is Level:
+            a, b, intervals = _packed("d", ins), _packed("d", outs), _packed("f", interval)
+            metrics, texts = self._indices(of), array("I", (self._empty,)) * rows
+        elif kind is Kind.LEVEL:
             _, metric, value, unit, _, _ = fields
-            self._a.extend(value)
-            self._b.frombytes(bytes(8 * rows))
-            self._interval.frombytes(bytes(4 * rows))
-            self._metric.extend(self._indices(metric))
-            self._text.extend(self._indices(unit))
-        elif kind is State:
+            a, b, intervals = _packed("d", value), zeros, zeros[: 4 * rows]
+            metrics, texts = self._indices(metric), self._indices(unit)
+        elif kind is Kind.STATE:
             _, metric, word, _, _ = fields
-            self._a.frombytes(bytes(8 * rows))
-            self._b.frombytes(bytes(8 * rows))
-            self._interval.frombytes(bytes(4 * rows))
-            self._metric.extend(self._indices(metric))
-            self._text.extend(self._indices(word))
+            a, b, intervals = zeros, zeros, zeros[: 4 * rows]
+            metrics, texts = self._indices(metric), self._indices(word)
         else:
             _, direction, plate, vehicle, allowed, _, _ = fields
             token = self._plates.token
-            self._a.extend([_DIRECTIONS[word] for word in direction])
-            self._b.extend([_ALLOWED[word] for word in allowed])
-            self._interval.frombytes(bytes(4 * rows))
-            self._metric.extend(self._indices(vehicle))
-            self._text.extend(self._indices(tuple(token(raw) if raw else "" for raw in plate)))
-
-    def _same(self, rows: int) -> array[int]:
-        return array("I", (self._empty,)) * rows
+            a = _packed("d", [_DIRECTIONS[word] for word in direction])
+            b, intervals = _packed("d", [_ALLOWED[word] for word in allowed]), zeros[: 4 * rows]
+            metrics = self._indices(vehicle)
+            texts = self._indices(tuple(token(raw) if raw else "" for raw in plate))
+        self._a.frombytes(a)
+        self._b.frombytes(b)
+        self._interval.frombytes(intervals)
+        self._metric.extend(metrics)
+        self._text.extend(texts)
 
     def _indices(self, texts: tuple[str, ...]) -> array[int]:
-        index = self.batch.string_index
+        index = self._string
         if texts.count(texts[0]) == len(texts):
             return array("I", (index(texts[0]),)) * len(texts)
         return array("I", map(index, texts))
 
 
-def _times(instants: tuple[int | datetime, ...]) -> Sequence[int]:
-    try:
-        return array("q", instants)  # type: ignore[arg-type] # raises TypeError where one is a datetime
-    except TypeError:
-        return [epoch_ms(instant) for instant in instants]
+def _packed(code: str, values: Sequence[float]) -> bytes:
+    """Return values as array bytes: four times as fast as ``array.extend``, which appends one by one."""
+    return struct.pack(f"={len(values)}{code}", *values)

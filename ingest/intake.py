@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from ingest import redact
-from ingest.batch import Flag, Source
+from ingest.batch import Flag
 from ingest.clock_guard import ClockGuard
 from ingest.collector import Collector
 from ingest.events import Command, DeviceStatus, Incident
@@ -162,8 +162,12 @@ class Intake:
             self._reject(topic, fault)
         if not observations:
             return
-        if self._clock.live and self._collector.add_alike(
-            route.beat, route.device, observations, self._now, self._earliest, self._latest
+        if (
+            len(observations) > 1
+            and self._clock.live
+            and self._collector.add_alike(
+                route.beat, route.device, observations, self._now, self._earliest, self._latest
+            )
         ):
             return
         for index, observation in enumerate(observations):
@@ -189,7 +193,7 @@ class Intake:
                 self.counts.repeats += 1
                 return None
             flags, seq, boot = Flag.NUMBERED_HERE, self._numbering.next(device), self._numbering.boot
-        self._collector.add(Source(beat, device, boot), seq, ts, received, flags, values)
+        self._collector.add((beat, device, boot), seq, ts, received, flags, values)
         return None
 
     # -- incidents, commands, status ---------------------------------------------------------------------------------
