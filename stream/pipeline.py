@@ -25,6 +25,7 @@ from ingest.observations import epoch_ms
 from ingest.records import Record, RecordKind
 from stream import snapshot
 from stream.alerts import AlertBook
+from stream.arrays import grown
 from stream.catalog import Catalog
 from stream.columns import Columns
 from stream.detect import Detection, Rows
@@ -423,9 +424,7 @@ class Pipeline:
         self.windows.grow(size)
         self.states.grow(size)
         self.detection.add_series(added)
-        self._touched = np.zeros(max(size, 2 * len(self._touched)), dtype=np.bool_) | np.pad(
-            self._touched, (0, max(size, 2 * len(self._touched)) - len(self._touched))
-        )
+        self._touched = grown(self._touched, size)
 
     def _reject_rows(self, record: Record, columns: Columns, rows: NDArray[np.intp], reason: str, out: Results) -> None:
         detail = {
