@@ -154,6 +154,13 @@ class Intake:
         self._others, self._rejects = [], []
         return taken
 
+    def give_up(self, messages: Sequence[tuple[str, bytes]], detail: str) -> Taken:
+        """Return rejects for all messages since the last `finish`, which failed, and start anew."""
+        self._collector, self._others, self._rejects = Collector(self._plates), [], []
+        for topic, payload in messages:
+            self._reject(topic, Fault(Reason.PROCESSING, detail, payload))
+        return self.finish()
+
     # -- observations ------------------------------------------------------------------------------------------------
 
     def _take_observations(self, topic: str, route: Route, payload: bytes) -> None:
