@@ -14,7 +14,6 @@ import ssl
 import time
 from collections import deque
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 
 from paho.mqtt import client as mqtt
@@ -23,6 +22,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from pathlib import Path
+
+    from paho.mqtt.reasoncodes import ReasonCode
 
 logger = logging.getLogger(__name__)
 Version = Literal["3.1.1", "5"]
@@ -89,6 +91,7 @@ class Link:
         self._tls = None if settings.tls is None else settings.tls.context()
         self._next_attempt = 0.0
         self._failures = 0
+        self._up_since = 0.0
         self._next_misc = 0.0
         self._closing = False
 
@@ -161,8 +164,9 @@ class Link:
         settings = self.settings
         self.attempts += 1
         version = mqtt.MQTTv5 if settings.version == "5" else mqtt.MQTTv311
-        clean = {} if settings.version == "5" else {"clean_session": True}
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, settings.client_id, protocol=version, **clean)
+        # A session that the broker does not keep: what is in flight is known here, and sent again from here.
+        clean = None if settings.version == "5" else True
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, settings.client_id, clean_session=clean, protocol=version)
         client.connect_timeout = _CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(0)  # the owner bounds what is in flight
         client.max_queued_messages_set(0)
@@ -182,20 +186,25 @@ class Link:
             logger.debug("%s: cannot reach %s:%d: %s", settings.client_id, settings.host, settings.port, error)
             self._broken()
 
-    def _connected(self, _client: object, _userdata: object, _flags: object, reason: Any, _properties: object) -> None:
+    def _connected(
+        self, _client: object, _userdata: object, _flags: object, reason: ReasonCode, _properties: object
+    ) -> None:
         if reason.is_failure:
             logger.warning("%s: the broker refused the connection: %s", self.settings.client_id, reason)
             return  # the broker closes; on_disconnect follows
-        self.up, self._failures = True, 0
+        self.up, self._up_since = True, time.monotonic()
         if self.settings.status_topic:
             self.publish(self.settings.status_topic, b'{"state":"online"}', retain=True)
         self._on_up()
 
-    def _published(self, _client: object, _userdata: object, mid: int, reason: Any, _properties: object) -> None:
-        if getattr(reason, "is_failure", False):
+    def _published(self, _client: object, _userdata: object, mid: int, reason: ReasonCode, _properties: object) -> None:
+        if reason.is_failure:
             self.refused += 1
             logger.warning("%s: the broker refused a message: %s", self.settings.client_id, reason)
+            if self._client is not None:
+                self._client.disconnect()  # it is sent again on the next connection, after a wait
             return
+        self._failures = 0
         self._on_ack(mid)
 
     def _disconnected(self, client: object, *_rest: object) -> None:
@@ -204,6 +213,8 @@ class Link:
 
     def _broken(self) -> None:
         first, longest = self.settings.backoff_s
+        if self.up and time.monotonic() - self._up_since > longest:
+            self._failures = 0
         wait = min(first * 2.0 ** min(self._failures, 20), longest)
         self._failures += 1
         self._drop()

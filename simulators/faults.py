@@ -1,4 +1,4 @@
-"""What goes wrong between a device and the broker: loss, repeats, lateness, wrong clocks, spoilt messages. All seeded."""
+"""What goes wrong between a device and the broker: loss, repeats, lateness, wrong clocks, spoilt messages; seeded."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Faults:
 
 
 def skews(site: Site, rates: FaultRates, seed: int) -> dict[str, int]:
-    """Return device id → clock error in ms for the devices whose clocks are wrong. Gates, whose times matter, are not."""
+    """Return device id → clock error in ms for the devices whose clocks are wrong (never gates, whose times matter)."""
     rng = Random(f"{seed}|skew")
     able = [spec.device.id for spec in site.specs if spec.device.type in {"camera", "noise", "water", "environment"}]
     wanted = min(round(rates.skewed * len(site.specs)), len(able))

@@ -130,7 +130,7 @@ class Fleet:
         )
         return _Line(self, link, Outbox(window=settings.window, hold_s=settings.hold_s))
 
-    def __enter__(self) -> Fleet:
+    def __enter__(self) -> Fleet:  # noqa: PYI034 - not made to be subclassed
         return self
 
     def __exit__(self, *_exc: object) -> None:

@@ -1,4 +1,4 @@
-"""What goes through a vehicle gate on a day: residents with habits, visitors by day, and the barrier that moves for them.
+"""What goes through a vehicle gate on a day: residents with habits, visitors by day, and the barrier that lets them in.
 
 A day of a gate depends on the seed, the gate and the date alone, so that history and live data agree on who is known.
 Plates are invented and start with 测 ("test"), which no real plate does; the gateway hashes them.

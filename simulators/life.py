@@ -1,7 +1,7 @@
 """The living neighbourhood: what every device sees, minute by minute, with whatever scenarios are under way.
 
-Every device draws from its own source of chance, seeded by run, device and start, so that leaving a device out or asking
-at another speed changes nothing for the others.
+Every device draws from its own source of chance, seeded by run, device and start, so that leaving a device out or
+asking at another speed changes nothing for the others.
 """
 
 from __future__ import annotations
@@ -290,7 +290,8 @@ class _Device:
         rng = Random(f"{self.world.seed}|door|{self.spec.device.id}|{day.isoformat()}")
         ts = self.world.calendar.start_ms(day)
         last = ts + 86_000_000
-        opened, closed = [], []
+        opened: list[int] = []
+        closed: list[int] = []
         while True:
             ts += round(rng.expovariate(max(self._share(ts), 0.05) / 1_500_000)) + 150_000
             if ts >= last:

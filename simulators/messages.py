@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import msgspec
 
 from ingest import topics
-from ingest.events import Incident
 from simulators.faults import FaultRates, Faults, skews
 from simulators.incidents import incidents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ingest.events import Incident
     from simulators.life import Event, World
     from simulators.neighbourhood import Site, Spec
 
@@ -111,7 +111,7 @@ class Post:
         self._push(Message(at, DISPATCH, topics.incidents(self.site_id), msgspec.json.encode(report), "incident"))
 
     def pack(self, device: int, rows: Iterable[tuple[int, Body]]) -> Iterator[Message]:
-        """Number rows of one device and give them in batches as large as a message may be. Nothing goes wrong here."""
+        """Give one device's rows numbers, in batches as large as a message may be. Nothing goes wrong here."""
         sender = self._senders[device]
         batch: list[Body] = []
         size = at = 0

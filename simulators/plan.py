@@ -55,7 +55,7 @@ def node(column: float, row: float) -> Point:
 
 
 def _between(stops: tuple[float, ...], position: float) -> float:
-    low = min(max(int(math.floor(position)), 0), len(stops) - 2)
+    low = min(max(math.floor(position), 0), len(stops) - 2)
     return stops[low] + (stops[low + 1] - stops[low]) * (position - low)
 
 

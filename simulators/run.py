@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _FOREVER_MS: Final = 400 * 86_400_000
+_RATES: Final = ("loss", "duplicate", "late", "spoilt", "skewed")
 EXIT_UNACKNOWLEDGED: Final = 3
 """Exit code when the broker had not acknowledged everything in time."""
 
@@ -54,6 +55,10 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     drain_s: float = 10.0
 
 
+def _nothing() -> None:
+    pass
+
+
 def simulate(
     site: neighbourhood.Site,
     run: RunSettings,
@@ -61,7 +66,7 @@ def simulate(
     rates: FaultRates,
     *,
     stopped: Callable[[], bool] = lambda: False,
-    on_ready: Callable[[], None] = lambda: None,
+    on_ready: Callable[[], None] = _nothing,
 ) -> Report:
     """Connect, publish history and then life until the end or until stopped, drain, and tell what was done.
 
@@ -134,13 +139,10 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--no-scenarios", action="store_true", help="let nothing happen")
     add("--no-faults", action="store_true", help="let nothing go wrong on the way")
-    for name in ("loss", "duplicate", "late", "spoilt", "skewed"):
-        default = getattr(FaultRates, name, None) or FaultRates().__getattribute__(name)
-        add(
-            f"--{name}",
-            type=float,
-            help=f"share of {'devices' if name == 'skewed' else 'messages'} (default: {default})",
-        )
+    usual = FaultRates()
+    for name in _RATES:
+        what = "devices" if name == "skewed" else "messages"
+        add(f"--{name}", type=float, help=f"share of {what} (default: {getattr(usual, name)})")
     add("--report", type=Path, help="write what was done here, as JSON")
     add("--truth", type=Path, help="write the scenarios here, one JSON object a line")
     add("--ready", type=Path, help="create this file when history is through and life begins")
@@ -168,7 +170,7 @@ def _site(args: argparse.Namespace) -> neighbourhood.Site:
 
 
 def _rates(args: argparse.Namespace) -> FaultRates:
-    given = {name: getattr(args, name) for name in ("loss", "duplicate", "late", "spoilt", "skewed")}
+    given = {name: getattr(args, name) for name in _RATES}
     chosen = {name: value for name, value in given.items() if value is not None}
     if args.no_faults:
         return FaultRates(**{**dict.fromkeys(given, 0.0), **chosen})
@@ -210,7 +212,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         shared_connections=args.connections, hold_s=args.hold_s,
     )  # fmt: skip
     with _signals() as stopped:
-        ready = (lambda: args.ready.touch()) if args.ready is not None else (lambda: None)
+        ready = args.ready.touch if args.ready is not None else _nothing
         report = simulate(site, run, fleet, rates, stopped=stopped, on_ready=ready)
     if args.report is not None:
         report.write(args.report)
