@@ -176,6 +176,14 @@ def silent(seconds: float, usual_s: float) -> Text:
     }
 
 
+def feed_lost(lost: int, heard: int) -> Text:
+    """Explain a beat most of whose devices have fallen silent at once."""
+    return {
+        "en": f"{lost} of {heard} devices in this beat have gone silent; the area is not being watched.",
+        "zh-CN": f"本网格{heard}台设备中有{lost}台失联，该区域目前无法监测。",
+    }
+
+
 def series(category: str, how_many: int, radius_m: float, hours: float) -> Text:
     """Explain a series of incidents."""
     english, chinese = phrases.CATEGORIES.get(category, (f"incidents ({category})", category))

@@ -25,6 +25,7 @@ TITLES: Final[dict[str, tuple[str, str]]] = {
     "cover_open": ("Manhole cover open", "井盖异动"),
     "tamper": ("Device tampered with", "设备被破坏或拆动"),
     "silent": ("Device silent", "设备失联"),
+    "feed_lost": ("Beat not being watched", "网格监测中断"),
     "burglary_series": ("Series of burglaries", "连续入室盗窃"),
     "incident_series": ("Series of incidents", "同类警情连发"),
     "level_high": ("Unusually high reading", "读数异常偏高"),
@@ -88,6 +89,10 @@ ADVICE: Final[dict[str, tuple[str, str]]] = {
         "立即设置警示围挡，防止行人坠落，通知井盖权属单位。",
     ),
     "tamper": ("Check the device on site; secure the pictures of the cameras around.", "到现场检查设备，调取周边视频。"),
+    "feed_lost": (
+        "Send a patrol round in place of the devices; have network and power of the beat checked.",
+        "先派巡逻人员到场补位，并立即排查该网格的网络和供电。",
+    ),
     "silent": ("Check power and network of the device.", "检查设备供电和网络。"),
     "burglary_series": (
         "Patrol these streets on foot at changing times, warn residents, check doors and windows with them.",
