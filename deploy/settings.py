@@ -108,25 +108,37 @@ class Broker:
 class Gateway:
     """The gateway: MQTT in, log out."""
 
-    client_id: str = setting("", "MQTT client id; its session outlives restarts. Empty: patrolgrid-SITE.", check="word")
-    share: str = setting(
-        "", "Name of a shared subscription, to spread load over several gateways; empty: none.", check="word"
+    client_id: str = setting(
+        "", "MQTT client id; its session outlives restarts. Empty: patrolgrid-gateway-SITE.", check="word"
     )
-    flush_ms: int = setting(
-        50, "Longest time a message waits to be written together with others.", least=1, most=10_000
+    shared_group: str = setting(
+        "", "Group of a shared subscription, which spreads load over several gateways; empty: none.", check="word"
     )
-    flush_rows: int = setting(20_000, "Observations after which a record is written at once.", least=1, most=1_000_000)
-    inflight: int = setting(2_000, "Most messages under way unacknowledged.", least=1, most=65_535)
+    accept_unknown: bool = setting(False, "Whether to take observations of devices that are not in the places file.")
     max_payload_bytes: int = setting(
-        262_144, "Longest payload that is decoded; longer ones are quarantined.", least=1_024
+        262_144, "Longest payload that is decoded; longer ones are quarantined.", least=256, most=1_048_576
+    )
+    max_observations: int = setting(1_000, "Most observations in one message.", least=1, most=100_000)
+    max_rows: int = setting(20_000, "Most observations in one record of the log.", least=1, most=1_000_000)
+    receive_maximum: int = setting(
+        4_000, "Most messages the broker sends without acknowledgement (MQTT 5).", least=1, most=65_535
+    )
+    keepalive_s: int = setting(
+        30, "Seconds of silence after which broker and node ask for each other.", least=5, most=300
+    )
+    session_expiry_h: int = setting(
+        168, "Hours for which the broker keeps messages while the node is away (MQTT 5).", least=0, most=100_000
     )
     tick_s: float = setting(
-        1.0, "With no message for this long, the gateway writes down that time has passed.", least=0.05
+        1.0, "With no message for this long, the gateway writes down that time has passed.", least=0.05, most=60
     )
     clock_ahead_s: float = setting(
         120.0, "Observations further in the future than this are quarantined: clock.", least=0
     )
-    backfill_days: float = setting(30.0, "Observations older than this are quarantined: clock.", least=0)
+    backfill_days: float = setting(30.0, "Observations older than this are quarantined: clock.", least=0, most=36_500)
+    repeat_window_s: float = setting(
+        600.0, "For devices that do not number: exact repeats within this time are dropped.", least=1, most=86_400
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +184,6 @@ class PipelineSection:
     flap_s: float = setting(300.0, "An alert that comes back within this time is the same alert.", least=0)
     hotspot_cell_m: float = setting(100.0, "Size of a hotspot cell, in metres.", least=10, most=5_000)
     hotspot_top: int = setting(10, "How many hotspots are shown.", least=1, most=1_000)
-    hotspot_decay_days: float = setting(14.0, "After how many days an incident weighs 1/e of itself.", least=0.1)
 
 
 @dataclass(frozen=True, slots=True)

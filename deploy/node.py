@@ -1,0 +1,225 @@
+"""A node: the whole way of the data in one process, wired here and nowhere else.
+
+    python -m deploy.node --config patrolgrid.toml
+
+What is made, in order: the lock of the site's folder, places, clock, log, quarantine, sinks, engine, gateway. What
+happens on SIGTERM, in order: the gateway stops taking (the broker keeps what comes), the engine works the log off and
+saves its state, the sinks flush and close. Ended in any other way, the next start goes on from the last snapshot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from deploy.lock import LockedError, SiteLock
+from deploy.mqtt import make_client
+from deploy.node_status import Status, write_node_file
+from deploy.settings_load import SettingsError, find_file, load_settings, read_secret
+from deploy.stopping import StopRequest
+from ingest.clock import Clock, DataClock, ScaledClock, SystemClock
+from ingest.clock_guard import ClockGuard
+from ingest.gateway import Gateway, GatewayConfig
+from ingest.mqtt_link import TlsSettings
+from ingest.native import Limits
+from ingest.places import PlacesError, load_places
+from ingest.plates import PlateKeyError, load_plates
+from ingest.quarantine import Quarantine
+from ingest.sqlite_log import SqliteLog
+from stream.config import PipelineConfig
+from stream.engines.embedded import CONSUMER, EmbeddedEngine
+from stream.pipeline import Pipeline
+from stream.sinks.jsonl import JsonLinesSink
+from stream.sinks.mqtt import MqttSink
+from stream.sinks.reader import StoreReader
+from stream.sinks.schema import StoreError, StoreMissingError
+from stream.sinks.store import StoreSink
+
+if TYPE_CHECKING:
+    from deploy.settings import Settings
+    from ingest.places import Places
+    from stream.sinks.base import Sink
+
+_LOG = logging.getLogger("deploy.node")
+_MIB: Final = 1 << 20
+_STATUS_EVERY_S: Final = 1.0
+
+
+class Node:
+    """One site's node. `run` returns when it was asked to stop and everything is closed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def run(self, stop: StopRequest) -> int:
+        """Work until asked to stop; return 0, or 1 where a part ended by itself.
+
+        Raises `LockedError` where another node works on the site's folder, SettingsError, PlacesError or
+        PlateKeyError for what cannot be started with, OSError for a disk that cannot be used.
+        """
+        settings, site, folder = self.settings, self.settings.site.id, self.settings.site_dir
+        with ExitStack() as closing:
+            closing.enter_context(SiteLock(folder))
+            places = load_places(settings.places_file)
+            store = StoreSink(folder / "store.db", site)
+            closing.callback(store.close)
+            clock = make_clock(settings)
+            log = SqliteLog(
+                folder / "log.db",
+                max_bytes=settings.log.max_mb * _MIB,
+                max_age_s=settings.log.max_age_days * 86_400,
+                min_free_bytes=settings.log.min_free_mb * _MIB,
+            )
+            closing.callback(log.close)
+            if not log.committed(CONSUMER):
+                log.commit(CONSUMER, 0)  # known from the start, so that retention waits for it
+            quarantine = Quarantine(folder / "quarantine.db")
+            closing.callback(quarantine.close)
+            sinks: list[Sink] = [store, *self._other_sinks(places, closing)]
+            engine = EmbeddedEngine(
+                log,
+                lambda: Pipeline(pipeline_config(settings), places),
+                sinks,
+                folder / "state",
+                rejected=quarantine.add_many,
+            )
+            plates = load_plates(settings.plates.key_file or folder / "plates.key")
+            gateway = Gateway(gateway_config(settings), places, log, quarantine, clock, plates)
+            status = Status(settings, clock, gateway, engine, log, store, quarantine)
+            closing.callback(status.close)
+
+            started_ms = time.time_ns() // 1_000_000
+            engine.start()
+            gateway.start()
+            status.put()
+            write_node_file(settings, started_ms=started_ms)
+            _LOG.info("node of site %s: %d beats, %d devices", site, len(places.beats), len(places.devices))
+            try:
+                while not stop.wait(_STATUS_EVERY_S) and engine.alive():
+                    status.put()
+            finally:
+                _LOG.info("stopping: gateway, engine, sinks")
+                gateway.stop()
+                engine.stop()
+                status.put(last=True)
+                write_node_file(settings, started_ms=started_ms, stopped_ms=time.time_ns() // 1_000_000)
+            if engine.failure is not None:
+                _LOG.error("the engine ended by itself: %s", engine.failure)
+                return 1
+        return 0
+
+    def _other_sinks(self, places: Places, closing: ExitStack) -> list[Sink]:
+        """Make the sinks besides the store that the settings ask for."""
+        settings = self.settings
+        found: list[Sink] = []
+        if settings.sinks.mqtt:
+            found.append(
+                MqttSink(
+                    lambda: make_client(settings),
+                    settings.broker.host,
+                    settings.broker.port,
+                    settings.site.id,
+                    delivered_path=settings.site_dir / "delivered.json",
+                    beats=places.beats,
+                )
+            )
+        if settings.sinks.jsonl is not None:
+            found.append(JsonLinesSink(settings.sinks.jsonl))
+        for sink in found:
+            closing.callback(sink.close)
+        return found
+
+
+def make_clock(settings: Settings) -> Clock:
+    """Return the clock that the settings ask for; one that follows data goes on from what is in the store."""
+    clock = settings.clock
+    if clock.mode == "scaled":
+        return ScaledClock(clock.origin_ms, clock.started_ms, clock.speed)
+    if clock.mode == "system":
+        return SystemClock()
+    following = DataClock()
+    following.observe(data_end_ms(settings.site_dir))
+    return following
+
+
+def data_end_ms(site_dir: Path) -> int:
+    """Return the site's time up to which a folder has results, epoch ms; 0 where it has none."""
+    reader = StoreReader(site_dir / "store.db")
+    try:
+        return max(int(reader.progress()["now_ms"]), 0)
+    except StoreMissingError:
+        return 0
+    finally:
+        reader.close()
+
+
+def pipeline_config(settings: Settings) -> PipelineConfig:
+    """Return what the pipeline is told about the site."""
+    site, pipeline = settings.site, settings.pipeline
+    return PipelineConfig(
+        site=site.id,
+        timezone=site.timezone,
+        country=site.country or None,
+        holidays=tuple(site.holidays),
+        window_s=pipeline.window_s,
+        lateness_s=pipeline.lateness_s,
+        grace_s=pipeline.grace_s,
+        ahead_s=settings.gateway.clock_ahead_s,
+        keep_windows=pipeline.keep_windows,
+        silent_s=pipeline.silent_s,
+        alert_ttl_s=pipeline.alert_ttl_s,
+        flap_s=pipeline.flap_s,
+        hotspot_cell_m=pipeline.hotspot_cell_m,
+        hotspot_top=pipeline.hotspot_top,
+    )
+
+
+def gateway_config(settings: Settings) -> GatewayConfig:
+    """Return what the gateway is told."""
+    broker, gateway = settings.broker, settings.gateway
+    return GatewayConfig(
+        site=settings.site.id,
+        host=broker.host,
+        port=broker.port,
+        username=broker.username,
+        password=read_secret(settings, "broker.password") or "",
+        tls=TlsSettings(broker.tls_ca, broker.tls_cert, broker.tls_key) if broker.tls else None,
+        mqtt_version=5 if broker.protocol == "5" else 3,
+        client_id=gateway.client_id,
+        shared_group=gateway.shared_group,
+        keepalive_s=gateway.keepalive_s,
+        session_expiry_s=gateway.session_expiry_h * 3600,
+        receive_maximum=gateway.receive_maximum,
+        limits=Limits(max_bytes=gateway.max_payload_bytes, max_observations=gateway.max_observations),
+        guard=ClockGuard(ahead_s=gateway.clock_ahead_s, backfill_s=gateway.backfill_days * 86_400),
+        repeat_window_s=gateway.repeat_window_s,
+        accept_unknown=gateway.accept_unknown,
+        max_rows=gateway.max_rows,
+        tick_s=gateway.tick_s,
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a node until SIGTERM or SIGINT. Returns 0, 1 for a failure, 2 for settings that cannot be started with."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.node", description="One site's node.")
+    parser.add_argument("--config", type=Path, help="settings file (default: PATROLGRID_CONFIG, or patrolgrid.toml)")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with StopRequest() as stop:
+        try:
+            return Node(load_settings(find_file(options.config))).run(stop)
+        except (SettingsError, PlacesError, PlateKeyError) as error:
+            _LOG.error("%s", error)
+            return 2
+        except (LockedError, StoreError, OSError) as error:
+            _LOG.error("%s", error)
+            return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
