@@ -19,19 +19,20 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from ingest.batch import BatchError, Flag, Kind
+from ingest.batch import BatchError, Kind
 from ingest.events import Command, DeviceStatus, Incident
 from ingest.observations import epoch_ms
 from ingest.records import Record, RecordKind
-from stream import snapshot
+from stream import emit, snapshot
 from stream.alerts import AlertBook
 from stream.arrays import grown
 from stream.catalog import Catalog
 from stream.columns import Columns
-from stream.detect import Detection, Rows
+from stream.detect import Detection
 from stream.hotspots import HotspotStage
+from stream.prepare import Prepared, prepare
 from stream.quality import Quality
-from stream.results import GateRows, Reject, Results, StateRows, WindowRows, WindowStatus
+from stream.results import Results, StateRows, WindowStatus
 from stream.sequences import Sequences, Verdict
 from stream.states import LastStates
 from stream.windows import Cells, Windows
@@ -91,9 +92,9 @@ class Pipeline:
                 self._status(record, out)
             case RecordKind.TICK:
                 pass
-        self._advance(max(self.watermark_ms, now_ms - round(self.config.grace_s * 1000)), now_ms, out)
-        self.detection.tick(now_ms, out)
-        self._test_open(now_ms, out)
+        self._advance(max(self.watermark_ms, now_ms - round(self.config.grace_s * 1000)), out)
+        self.detection.rules.tick(now_ms, out)
+        self._test_open(out)
         self.hotspots.anomalies(out.anomalies)
         self._write_revised(out)
         if now_ms >= self._emit_open_ms:
@@ -117,7 +118,7 @@ class Pipeline:
         try:
             columns = Columns(record.payload)
         except BatchError as error:
-            out.rejects.append(_reject(record, "batch", str(error)))
+            out.rejects.append(emit.reject(record, "batch", str(error)))
             return
         if not columns.rows:
             return
@@ -127,145 +128,124 @@ class Pipeline:
         verdict = self._once(slot, device, columns.seq)
         series, added = self.catalog.rows_series(columns, device)
         if added:
-            self._add_series(added)
-        if verdict.unknown.any():
-            self._reject_rows(record, columns, np.flatnonzero(verdict.unknown), "sequence", out)
+            size = len(self.catalog.series)
+            self.windows.grow(size)
+            self.states.grow(size)
+            self._touched = grown(self._touched, size)
+            self.detection.add_series(added)
         nameless = verdict.new & (series < 0)
-        if nameless.any():
-            self._reject_rows(record, columns, np.flatnonzero(nameless), "metrics", out)
+        for refused, reason, detail in (
+            (verdict.unknown, "sequence", "the number is older than everything still remembered of this device"),
+            (nameless, "metrics", f"more than {self.config.max_metrics} different metrics from one device"),
+        ):
+            if refused.any():
+                out.rejects += emit.reject_rows(record, columns, np.flatnonzero(refused), reason, detail)
         keep = np.flatnonzero(verdict.new & (series >= 0))
         repeats = np.flatnonzero(~verdict.new & ~verdict.unknown)
         out.accepted, out.duplicates = len(keep), len(repeats)
         self.quality.count("duplicate", device[repeats])
         self.quality.count("received", device[keep])
         if len(keep):
-            self._apply(record, columns, keep, series[keep], device[keep], out)
+            new = prepare(columns, keep, series[keep], device[keep], self.config, self.watermark_ms)
+            self._apply(record, columns, new, out)
 
     def _once(self, slot: NDArray[np.int64], device: NDArray[np.int64], seq: NDArray[np.int64]) -> Verdict:
         """Drop repeats, and count the numbers that were skipped as missing (until they come after all)."""
-        touched, first = np.unique(slot, return_index=True)
+        touched, first, place = np.unique(slot, return_index=True, return_inverse=True)
         before = self.sequences.highest(touched).copy()
         unseen = before < 0
         if unseen.any():
             lowest = np.full(len(before), np.iinfo(np.int64).max)
-            np.minimum.at(lowest, np.searchsorted(touched, slot), seq)
+            np.minimum.at(lowest, place, seq)
             before[unseen] = lowest[unseen] - 1
         verdict = self.sequences.apply(slot, seq)
-        fresh = np.bincount(np.searchsorted(touched, slot[verdict.new]), minlength=len(touched))
+        fresh = np.bincount(place[verdict.new], minlength=len(touched))
         self.quality.count("missing", device[first], self.sequences.highest(touched) - before - fresh)
         return verdict
 
-    def _apply(
-        self,
-        record: Record,
-        columns: Columns,
-        keep: NDArray[np.intp],
-        series: NDArray[np.int64],
-        device: NDArray[np.int64],
-        out: Results,
-    ) -> None:
-        ts, received = columns.ts[keep], columns.received[keep]
-        kind = columns.kind[keep]
-        is_count = kind == Kind.COUNT
-        lateness, grace = round(self.config.lateness_s * 1000), round(self.config.grace_s * 1000)
-        # A clock that runs ahead must not close everybody's windows: event time counts up to the time of receipt.
-        rising = np.maximum(np.minimum(ts, received) - lateness, received - grace)
-        watermark = np.maximum(np.maximum.accumulate(rising), self.watermark_ms)
-        interval_ms = columns.interval[keep].astype(np.float64) * 1000
-        # A count covers the interval before its time stamp, and belongs to the window its middle lies in.
-        middle = np.where(is_count, ts - (interval_ms / 2).astype(np.int64), ts)
-        number = middle // self._window_ms
-        a, b = columns.a[keep], columns.b[keep]
-        is_gate = kind == Kind.GATE
-        sum_a = np.where(is_gate, a == 0, np.where(kind == Kind.STATE, 1.0, a))
-        sum_b = np.where(is_gate, a == 1, np.where(is_count, b, 0.0))
-        value = np.where(is_count, a + b, np.where(kind == Kind.LEVEL, a, 0.0))
-        exposure = np.where(is_count, interval_ms / self._window_ms, 0.0)
-        first_open = watermark // self._window_ms
-        cuts = np.flatnonzero(np.diff(first_open)) + 1
-        live = np.zeros(len(keep), dtype=np.bool_)
+    def _apply(self, record: Record, columns: Columns, new: Prepared, out: Results) -> None:
+        """Apply new observations, closing windows between them where the watermark passes."""
+        live = np.zeros(len(new.rows), dtype=np.bool_)
         old: list[NDArray[np.intp]] = []
-        for start, end in zip([0, *cuts.tolist()], [*cuts.tolist(), len(keep)], strict=True):
-            self._advance(int(watermark[start]), int(received[start]), out)
+        for start, end in new.segments(self._window_ms):
+            self._advance(int(new.watermark[start]), out)
             rows = np.arange(start, end)
-            live[start:end] = number[start:end] >= self.windows.open_from
-            held = self.windows.holds(number[start:end])
-            inside = rows[held]
+            live[rows] = new.number[rows] >= self.windows.open_from
+            held = self.windows.holds(new.number[rows])
+            inside = rows if held.all() else rows[held]
             if len(inside):
                 self.windows.add(
-                    series[inside], number[inside], sum_a[inside], sum_b[inside], value[inside], exposure[inside]
+                    new.series[inside],
+                    new.number[inside],
+                    new.sum_a[inside],
+                    new.sum_b[inside],
+                    new.value[inside],
+                    new.exposure[inside],
                 )
-                self._touched[series[inside]] = True
-            if not held.all():
+                self._touched[new.series[inside]] = True
+            if len(inside) < len(rows):
                 old.append(rows[~held])
-            self._passes(columns, keep[rows], series[rows], device[rows], live[rows], out)
-            now = rows[live[rows]]
-            self._live(columns, keep[now], series[now], device[now], out)
-        self.watermark_ms = int(watermark[-1])
-        late = np.flatnonzero(~live)
-        out.late += len(late)
-        self.quality.count("late", device[late])
-        self._store_passes(columns, keep, series, out)
-        if len(late):
-            backwards = late[is_count[late]]
-            self.detection.amend(series[backwards], number[backwards], (a + b)[backwards], exposure[backwards])
+            self._passes(columns, new, rows, live[rows] & ~new.backfill[rows], out)
+            self._live(columns, new, rows[live[rows] & ~new.backfill[rows]], out)
+        self.watermark_ms = int(new.watermark[-1])
+        self._late(new, np.flatnonzero(~live), out)
+        passes = np.flatnonzero(new.kind == Kind.GATE)
+        if len(passes):
+            out.gates.append(emit.gate_rows(columns, new.rows[passes], new.series[passes]))
         if old:
-            rows = np.concatenate(old)
-            self._write_old(
-                record, series[rows], number[rows], sum_a[rows], sum_b[rows], value[rows], exposure[rows], out
-            )
+            out.windows.append(emit.addition_rows(new, np.concatenate(old), self._window_ms, record.position))
+
+    def _late(self, new: Prepared, late: NDArray[np.intp], out: Results) -> None:
+        """Let late observations teach the baselines; they raise nothing."""
+        if not len(late):
+            return
+        out.late += len(late)
+        self.quality.count("late", new.device[late])
+        counts = late[new.kind[late] == Kind.COUNT]
+        if len(counts):
+            total = new.sum_a[counts] + new.sum_b[counts]
+            self.detection.counting.amend(new.series[counts], new.number[counts], total, new.exposure[counts])
+        levels = late[new.kind[late] == Kind.LEVEL]
+        if len(levels):
+            self.detection.leveling.amend(new.series[levels], new.number[levels], new.sum_a[levels])
 
     def _passes(
-        self,
-        columns: Columns,
-        picked: NDArray[np.intp],
-        series: NDArray[np.int64],
-        device: NDArray[np.int64],
-        live: NDArray[np.bool_],
-        out: Results,
+        self, columns: Columns, new: Prepared, rows: NDArray[np.intp], live: NDArray[np.bool_], out: Results
     ) -> None:
         """Show the gate rules every pass, in order of arrival, so that late ones are at least remembered."""
-        chosen = np.flatnonzero(columns.kind[picked] == Kind.GATE)
+        chosen = np.flatnonzero(new.kind[rows] == Kind.GATE)
         if len(chosen):
-            rows = picked[chosen]
-            now_ms = int(columns.received[rows[-1]])
-            alive = live[chosen] & (columns.flags[rows] & Flag.BACKFILL == 0)
-            self.detection.passes(_rows(columns, rows, series[chosen], device[chosen]), alive, now_ms, out)
+            picked = rows[chosen]
+            passes = emit.stage_rows(columns, new.rows[picked], new.series[picked], new.device[picked])
+            self.detection.rules.passes(passes, live[chosen], int(new.received[picked[-1]]), out)
 
-    def _live(
-        self,
-        columns: Columns,
-        picked: NDArray[np.intp],
-        series: NDArray[np.int64],
-        device: NDArray[np.int64],
-        out: Results,
-    ) -> None:
-        """Look at once at what came in time: hazards, changes of state, signs of life."""
-        current = columns.flags[picked] & Flag.BACKFILL == 0
-        picked, series, device = picked[current], series[current], device[current]
-        if not len(picked):
+    def _live(self, columns: Columns, new: Prepared, rows: NDArray[np.intp], out: Results) -> None:
+        """Look at once at what came in time: signs of life, hazards, changes of state."""
+        if not len(rows):
             return
-        kind = columns.kind[picked]
-        now_ms = int(columns.received[picked[-1]])
-        back = self.quality.heard(device, columns.ts[picked], columns.received[picked])
-        self.detection.spoke(back, now_ms, out)
-        chosen = np.flatnonzero(kind == Kind.LEVEL)
-        if len(chosen):
-            self.detection.levels(_rows(columns, picked[chosen], series[chosen], device[chosen]), now_ms, out)
-        chosen = np.flatnonzero(kind == Kind.STATE)
-        if len(chosen):
-            changed = chosen[self.states.changes(series[chosen], columns.text[picked[chosen]], columns.strings)]
-            if len(changed):
-                news = _rows(columns, picked[changed], series[changed], device[changed])
-                self.detection.states(news, now_ms, out)
-                words = [columns.strings[index] for index in news.text.tolist()]
-                out.states.append(StateRows(news.series.astype(np.int32), news.ts, words))
+        rules = self.detection.rules
+        now_ms = int(new.received[rows[-1]])
+        back = self.quality.heard(new.device[rows], columns.ts[new.rows[rows]], new.received[rows])
+        rules.spoke(back, now_ms, out)
+        picked = rows[new.kind[rows] == Kind.LEVEL]
+        if len(picked):
+            levels = emit.stage_rows(columns, new.rows[picked], new.series[picked], new.device[picked])
+            rules.levels(levels, now_ms, out)
+        picked = rows[new.kind[rows] == Kind.STATE]
+        if len(picked):
+            changed = self.states.changes(new.series[picked], columns.text[new.rows[picked]], columns.strings)
+            picked = picked[changed]
+        if len(picked):
+            news = emit.stage_rows(columns, new.rows[picked], new.series[picked], new.device[picked])
+            rules.states(news, now_ms, out)
+            words = [columns.strings[index] for index in news.text.tolist()]
+            out.states.append(StateRows(news.series.astype(np.int32), news.ts, words))
 
     def _incident(self, record: Record, out: Results) -> None:
         try:
             incident = msgspec.json.decode(record.payload, type=Incident)
         except msgspec.MsgspecError as error:
-            out.rejects.append(_reject(record, "incident", str(error)))
+            out.rejects.append(emit.reject(record, "incident", str(error)))
             return
         if self.hotspots.incident(incident, epoch_ms(incident.ts), record.received_ms, out):
             out.incidents.append(incident)
@@ -279,15 +259,15 @@ class Pipeline:
                 command.id, command.action, command.alert, command.by, command.note, record.received_ms
             )
         except msgspec.MsgspecError as error:
-            out.rejects.append(_reject(record, "command", str(error)))
+            out.rejects.append(emit.reject(record, "command", str(error)))
         except KeyError as error:
-            out.rejects.append(_reject(record, "command", str(error.args[0])))
+            out.rejects.append(emit.reject(record, "command", str(error.args[0])))
 
     def _status(self, record: Record, out: Results) -> None:
         try:
             status = msgspec.json.decode(record.payload, type=DeviceStatus)
         except msgspec.MsgspecError as error:
-            out.rejects.append(_reject(record, "status", str(error)))
+            out.rejects.append(emit.reject(record, "status", str(error)))
             return
         index = self.catalog.device(status.beat, status.device)
         self.quality.grow(self.catalog)
@@ -295,7 +275,7 @@ class Pipeline:
 
     # -- windows -------------------------------------------------------------------------------------------------
 
-    def _advance(self, watermark_ms: int, now_ms: int, out: Results) -> None:
+    def _advance(self, watermark_ms: int, out: Results) -> None:
         """Raise the watermark, closing every window it passes."""
         self.watermark_ms = max(self.watermark_ms, watermark_ms)
         target = self.watermark_ms // self._window_ms
@@ -307,27 +287,28 @@ class Pipeline:
         self._write_revised(out)
         for number in self.windows.numbers():
             if self.windows.open_from <= number < target:
-                self._close(number, now_ms, out)
+                self._close(number, out)
                 self.windows.move(number + 1)
         self.windows.move(target)
 
-    def _close(self, number: int, now_ms: int, out: Results) -> None:
+    def _close(self, number: int, out: Results) -> None:
         fields = self.windows.column(number)
-        self.detection.close(number, fields, now_ms, out)
+        self.detection.close(number, fields, out)
         series = np.flatnonzero(fields["n"])
         self._write(self.windows.take(series, number), WindowStatus.CLOSED, out)
-        stuck = np.zeros(self.quality.size, dtype=np.bool_)
+        stuck = self.detection.stuck_devices(self.quality.size)
         out.health += self.quality.report(number * self._window_ms, self.catalog, stuck)
 
-    def _test_open(self, now_ms: int, out: Results) -> None:
+    def _test_open(self, out: Results) -> None:
         """Test the counts of open windows that got something new."""
-        touched = self.detection.count_series[self._touched[self.detection.count_series]]
+        counting = self.detection.counting
+        touched = counting.series[self._touched[counting.series]]
         self._touched[:] = False
         if not len(touched):
             return
         for number in self.windows.numbers():
             if number >= self.windows.open_from:
-                self.detection.open_windows(number, touched, self.windows.column(number), now_ms, out)
+                counting.open_window(number, touched, self.windows.column(number), out)
 
     def _write_revised(self, out: Results) -> None:
         for number in self.windows.numbers():
@@ -343,115 +324,11 @@ class Pipeline:
                 if len(changed):
                     self._write(self.windows.take(changed, number), WindowStatus.OPEN, out)
 
-    def _write(self, cells: Cells, status: WindowStatus, out: Results, part: int = 0) -> None:
-        rows = len(cells.series)
-        if not rows:
-            return
-        fields = cells.fields
-        out.windows.append(
-            WindowRows(
-                series=cells.series,
-                start=cells.number * self._window_ms,
-                part=np.full(rows, part, dtype=np.int64),
-                status=np.full(rows, status, dtype=np.uint8),
-                n=fields["n"],
-                sum_a=fields["sum_a"],
-                sum_b=fields["sum_b"],
-                low=fields["low"],
-                high=fields["high"],
-                exposure=fields["exposure"],
-                expected=fields["expected"],
-                lower=fields["lower"],
-                upper=fields["upper"],
-                p=fields["p"],
-                state=fields["state"],
-            )
-        )
+    def _write(self, cells: Cells, status: WindowStatus, out: Results) -> None:
+        if len(cells.series):
+            out.windows.append(emit.window_rows(cells, status, self._window_ms))
 
-    def _write_old(
-        self,
-        record: Record,
-        series: NDArray[np.int64],
-        number: NDArray[np.int64],
-        sum_a: NDArray[np.float64],
-        sum_b: NDArray[np.float64],
-        value: NDArray[np.float64],
-        exposure: NDArray[np.float64],
-        out: Results,
-    ) -> None:
-        """Write observations older than the windows in memory as additions, one row a window and record."""
-        order = np.lexsort((number, series))
-        series, number = series[order], number[order]
-        starts = np.flatnonzero(np.concatenate(([True], (series[1:] != series[:-1]) | (number[1:] != number[:-1]))))
-        rows = len(starts)
-        nothing = np.full(rows, np.nan, dtype=np.float32)
-        fields = {
-            "n": np.diff(np.append(starts, len(series))).astype(np.int32),
-            "sum_a": np.add.reduceat(sum_a[order], starts),
-            "sum_b": np.add.reduceat(sum_b[order], starts),
-            "low": np.minimum.reduceat(value[order], starts),
-            "high": np.maximum.reduceat(value[order], starts),
-            "exposure": np.add.reduceat(exposure[order], starts).astype(np.float32),
-            **dict.fromkeys(("expected", "lower", "upper", "p"), nothing),
-            "state": np.zeros(rows, dtype=np.uint8),
-        }
-        cells = Cells(series[starts].astype(np.int32), number[starts], fields)
-        self._write(cells, WindowStatus.LATE, out, part=record.position)
-
-    def _store_passes(self, columns: Columns, keep: NDArray[np.intp], series: NDArray[np.int64], out: Results) -> None:
-        chosen = np.flatnonzero(columns.kind[keep] == Kind.GATE)
-        if not len(chosen):
-            return
-        rows = keep[chosen]
-        strings = columns.strings
-        out.gates.append(
-            GateRows(
-                series=series[chosen].astype(np.int32),
-                ts=columns.ts[rows],
-                seq=columns.seq[rows],
-                boot=[columns.sources[index].boot for index in columns.source[rows].tolist()],
-                direction=columns.a[rows].astype(np.uint8),
-                allowed=columns.b[rows].astype(np.int8),
-                vehicle=[strings[index] for index in columns.metric[rows].tolist()],
-                plate=[strings[index] for index in columns.text[rows].tolist()],
-            )
-        )
-
-    # -- housekeeping --------------------------------------------------------------------------------------------
-
-    def _add_series(self, added: list[int]) -> None:
-        size = len(self.catalog.series)
-        self.windows.grow(size)
-        self.states.grow(size)
-        self.detection.add_series(added)
-        self._touched = grown(self._touched, size)
-
-    def _reject_rows(self, record: Record, columns: Columns, rows: NDArray[np.intp], reason: str, out: Results) -> None:
-        detail = {
-            "sequence": "the number is older than everything that is still remembered of this device",
-            "metrics": f"the device reports more than {self.config.max_metrics} different metrics",
-        }[reason]
-        for row in rows.tolist():
-            source = columns.sources[columns.source[row]]
-            told = {
-                "kind": Kind(int(columns.kind[row])).name.lower(),
-                "boot": source.boot,
-                "seq": int(columns.seq[row]),
-                "ts": int(columns.ts[row]),
-                "a": float(columns.a[row]),
-                "b": float(columns.b[row]),
-                "metric": columns.strings[columns.metric[row]],
-                "text": columns.strings[columns.text[row]],
-            }
-            out.rejects.append(
-                Reject(
-                    topic=f"{source.beat}/{source.device}",
-                    reason=reason,
-                    detail=detail,
-                    payload=msgspec.json.encode(told),
-                    received_ms=record.received_ms,
-                )
-            )
+    # -- state ---------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> bytes:
         """Return the whole state, to continue from with `restore`."""
@@ -512,26 +389,3 @@ class Pipeline:
             "hotspots": self.hotspots,
             "states": self.states,
         }
-
-
-def _rows(columns: Columns, rows: NDArray[np.intp], series: NDArray[np.int64], device: NDArray[np.int64]) -> Rows:
-    return Rows(
-        series=series,
-        device=device,
-        ts=columns.ts[rows],
-        seq=columns.seq[rows],
-        a=columns.a[rows],
-        b=columns.b[rows],
-        text=columns.text[rows].astype(np.int64),
-        strings=columns.strings,
-    )
-
-
-def _reject(record: Record, reason: str, detail: str) -> Reject:
-    return Reject(
-        topic=f"log position {record.position}",
-        reason=reason,
-        detail=detail,
-        payload=record.payload,
-        received_ms=record.received_ms,
-    )

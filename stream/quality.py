@@ -96,6 +96,10 @@ class Quality:
         self.silent |= late
         return np.flatnonzero(late).tolist()
 
+    def regular(self) -> NDArray[np.intp]:
+        """Return the devices that have reported and are expected to go on doing so."""
+        return np.flatnonzero(self._periodic & (self._heard != _NEVER))
+
     def heard_ms(self, device: int) -> int:
         """Return the newest event time of a device (epoch ms), -1 before the first."""
         return int(self._heard[device])

@@ -1,0 +1,162 @@
+"""The counting stage: people and vehicles against their baselines, in open windows and in closed ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from models import explain
+from models.counts import CountBaseline, CountConfig
+from stream.arrays import grown
+from stream.results import CountState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from models.calendar import Calendar
+    from models.counts import CountTest
+    from stream.findings import Findings
+    from stream.results import Results
+
+_EPISODES: Final = {CountState.SURGE: "surge", CountState.DEFICIT: "deficit", CountState.DEAD: "dead"}
+
+
+class Counting:
+    """Baselines of all count series of a shard."""
+
+    def __init__(self, window_s: int, calendar: Calendar, findings: Findings) -> None:
+        self.window_ms = window_s * 1000
+        self.findings = findings
+        self.baseline = CountBaseline(CountConfig(window_s=window_s), calendar)
+        self.series = np.zeros(0, dtype=np.int64)
+        """Series of each row of the baseline."""
+        self._row = np.full(0, -1, dtype=np.int64)
+        self._full: dict[int, NDArray[np.float64]] = {}
+        """Window number → expected count of the whole window per row; a cache, not state."""
+
+    def add_series(self, added: NDArray[np.int64], size: int) -> None:
+        """Give new count series a baseline; `size` is the number of all series."""
+        self._row = grown(self._row, size, -1)
+        self._row[added] = len(self.series) + np.arange(len(added))
+        self.series = np.append(self.series, added)
+        self.baseline.grow(len(self.series))
+        self._full.clear()
+
+    def open_window(
+        self, number: int, series: NDArray[np.int64], fields: Mapping[str, NDArray[Any]], out: Results
+    ) -> None:
+        """Test a window that is still open, so that a surge is seen before it closes."""
+        rows = self._row[series]
+        total = fields["sum_a"][series] + fields["sum_b"][series]
+        exposure = fields["exposure"][series].astype(np.float64)
+        mean = self._expected(number)[rows] * exposure
+        # No over-dispersed tail is rarer than the Poisson one: below this nothing can be an alarm.
+        strange = np.flatnonzero((total > mean + 3 * np.sqrt(mean) + 3) & (exposure > 0))
+        if not len(strange):
+            return
+        rows, total, exposure = rows[strange], total[strange], exposure[strange]
+        start_ms = number * self.window_ms
+        test = self.baseline.test(rows, start_ms, total, exposure)
+        for place in np.flatnonzero(test.alarm & (total > test.expected)).tolist():
+            self._found(rows, test, total, place, "surge", int(test.onset_ms[place]) or start_ms, out)
+
+    def close(self, number: int, fields: Mapping[str, NDArray[Any]], out: Results) -> None:
+        """Test a closed window, learn from it, and write expected, band and state into `fields`."""
+        exposure = fields["exposure"][self.series].astype(np.float64)
+        rows = np.flatnonzero(exposure > 0)
+        self._full.pop(number, None)
+        if not len(rows):
+            return
+        series, exposure = self.series[rows], exposure[rows]
+        total = fields["sum_a"][series] + fields["sum_b"][series]
+        start_ms = number * self.window_ms
+        test = self.baseline.step(rows, start_ms, total, exposure)
+        for name in ("expected", "lower", "upper", "state"):
+            fields[name][series] = getattr(test, name)
+        fields["p"][series] = np.minimum(test.p_upper, test.p_lower)
+        for place in np.flatnonzero(test.alarm).tolist():
+            kind = _EPISODES.get(CountState(int(test.state[place])))
+            if kind is None:
+                kind = "surge" if total[place] > test.expected[place] else "deficit"
+            self._found(rows, test, total, place, kind, int(test.onset_ms[place]) or start_ms, out)
+        self._settle(series, test, out)
+
+    def amend(
+        self,
+        series: NDArray[np.int64],
+        number: NDArray[np.int64],
+        total: NDArray[np.float64],
+        exposure: NDArray[np.float64],
+    ) -> None:
+        """Let late or backfilled counts teach the baselines; they raise nothing."""
+        self.baseline.amend(self._row[series], number * self.window_ms, total, exposure)
+        self._full.clear()
+
+    def _expected(self, number: int) -> NDArray[np.float64]:
+        cached = self._full.get(number)
+        if cached is None:
+            rows = np.arange(len(self.series))
+            full = np.ones(len(rows))
+            cached = self.baseline.test(rows, number * self.window_ms, np.zeros(len(rows)), full).expected
+            self._full[number] = cached
+        return cached
+
+    def _settle(self, series: NDArray[np.int64], test: CountTest, out: Results) -> None:
+        """Clear the alerts of devices all of whose series are back to normal."""
+        findings = self.findings
+        waiting = [alert for alert in findings.book.open() if alert.kind in _EPISODES.values()]
+        if not waiting:
+            return
+        catalog = findings.catalog.series
+        strange = test.alarm | ((test.state != CountState.NORMAL) & (test.state != CountState.YOUNG))
+        unsettled = {catalog[index].device for index in series[strange].tolist()}
+        seen = {catalog[index].device for index in series.tolist()}
+        for alert in waiting:
+            if alert.device in seen - unsettled:
+                out.alerts += findings.book.fall(alert.device, alert.kind, out.now_ms)
+
+    def _found(
+        self,
+        rows: NDArray[np.int64],
+        test: CountTest,
+        total: NDArray[np.float64],
+        place: int,
+        kind: str,
+        onset_ms: int,
+        out: Results,
+    ) -> None:
+        findings = self.findings
+        index = int(self.series[rows[place]])
+        metric = findings.catalog.series[index].metric
+        device = int(findings.catalog.series_device[index])
+        upper = kind == "surge"
+        p = float(test.p_upper[place] if upper else test.p_lower[place])
+        observed, expected = float(total[place]), float(test.expected[place])
+        text = explain.count(kind, metric, observed, expected, p, findings.clock(onset_ms))
+        findings.anomaly(
+            device,
+            metric,
+            kind,
+            "surge" if upper else "dead" if kind == "dead" else "deficit",
+            onset_ms,
+            text,
+            out,
+            observed=observed,
+            expected=expected,
+            p=p,
+            duration_s=max(out.now_ms - onset_ms, 0) / 1000,
+        )
+        findings.alert(device, kind, out.now_ms, text, out, cause_ms=onset_ms)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state as arrays."""
+        return dict(self.baseline.arrays())
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `arrays` gave; the series must be added again, in the same order."""
+        self.baseline.load(arrays)
+        self.series = np.zeros(0, dtype=np.int64)
+        self._full.clear()

@@ -1,0 +1,193 @@
+"""The rules stage: hazards, gate passes and silence; what must be told at once, or as soon as time has passed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ingest.batch import Kind
+from models import explain
+from models.gates import GateRules
+from models.hazard_defaults import defaults_for
+from models.hazards import HazardRules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from models.calendar import Calendar
+    from models.gates import GateEvent
+    from models.hazards import HazardEvent
+    from stream.findings import Findings
+    from stream.results import Results
+
+_NIGHT_FROM_S, _NIGHT_UNTIL_S = 22 * 3600, 6 * 3600
+_UNITS: Final = {"noise": "dB", "smoke": "%/m", "temperature": "°C", "water": "cm"}
+_GATES_EVERY_MS: Final = 60_000
+_FEED_SHARE: Final = 0.5
+_FEED_LEAST: Final = 3
+"""So many devices of a beat, and at least this share, silent at once: the beat's network is down, not the devices."""
+
+
+@dataclass(slots=True)
+class Rows:
+    """Observations of one kind, in arrival order; arrays of shape (rows,)."""
+
+    series: NDArray[np.int64]
+    device: NDArray[np.int64]
+    ts: NDArray[np.int64]
+    seq: NDArray[np.int64]
+    a: NDArray[np.float64]
+    b: NDArray[np.float64]
+    text: NDArray[np.int64]
+    """Index into `strings`."""
+    strings: list[str]
+
+
+class Rules:
+    """Hazard rules, gate rules and silence of all devices of a shard."""
+
+    def __init__(self, calendar: Calendar, findings: Findings) -> None:
+        self.calendar, self.findings = calendar, findings
+        self.hazards = HazardRules()
+        self.gates = GateRules()
+        self._gates_due_ms = 0
+
+    def add_series(self, added: list[int], size: int) -> None:
+        """Give new series their rules; the places file may override the defaults."""
+        self.hazards.grow(size)
+        self.gates.grow(size)
+        catalog = self.findings.catalog
+        for index in added:
+            key = catalog.series[index]
+            if key.kind in {Kind.LEVEL, Kind.STATE}:
+                place = catalog.places.devices.get(key.device)
+                kind, overrides = ("environment", {}) if place is None else (place.type, place.overrides)
+                for rule in defaults_for(kind, key.kind, key.metric, overrides):
+                    rule.apply(self.hazards, index)
+
+    def levels(self, rows: Rows, now_ms: int, out: Results) -> None:
+        """Check live levels against thresholds."""
+        for event in self.hazards.levels(rows.series, rows.ts, rows.a):
+            self._hazard(event, now_ms, int(rows.seq[event.index]), out)
+
+    def states(self, rows: Rows, now_ms: int, out: Results) -> None:
+        """Check live states (only the changes are needed) against the hazard rules."""
+        values = [rows.strings[index] for index in rows.text.tolist()]
+        for event in self.hazards.states(rows.series, rows.ts, values):
+            self._hazard(event, now_ms, int(rows.seq[event.index]), out)
+
+    def passes(self, rows: Rows, live: NDArray[np.bool_], now_ms: int, out: Results) -> None:
+        """Check gate passes in order of arrival; late ones (not `live`) are remembered but raise nothing."""
+        used = np.unique(rows.text)
+        table = np.zeros(len(rows.strings), dtype=np.uint64)
+        table[used] = [_token(rows.strings[index]) for index in used.tolist()]
+        _, second = self.calendar.local(rows.ts)
+        night = (second >= _NIGHT_FROM_S) | (second < _NIGHT_UNTIL_S)
+        direction, allowed = rows.a.astype(np.int64), rows.b.astype(np.int64)
+        for event in self.gates.passes(rows.series, rows.ts, direction, allowed, table[rows.text], night):
+            if live[event.index]:
+                self._gate(event, now_ms, int(rows.seq[event.index]), out)
+
+    def tick(self, now_ms: int, out: Results) -> None:
+        """Fire what only needs time to pass: doors left open, silent devices, alerts that expire."""
+        for event in self.hazards.tick(now_ms):
+            self._hazard(event, now_ms, -1, out)
+        if now_ms >= self._gates_due_ms:
+            self._gates_due_ms = now_ms + _GATES_EVERY_MS
+            for overstay in self.gates.tick(now_ms):
+                self._gate(overstay, now_ms, -1, out)
+        silent = self.findings.quality.newly_silent(now_ms)
+        if silent:
+            self._silent(silent, now_ms, out)
+        out.alerts += self.findings.book.expire(now_ms)
+
+    def spoke(self, devices: list[int], now_ms: int, out: Results) -> None:
+        """Devices that were silent are heard again."""
+        findings = self.findings
+        for device in devices:
+            findings.over(device, "silent", now_ms, out)
+            out.alerts += findings.book.fall(findings.catalog.devices[device][0], "feed_lost", now_ms)
+
+    def _silent(self, devices: list[int], now_ms: int, out: Results) -> None:
+        """Tell of silent devices; where half a beat has gone quiet, once for the beat instead of for each."""
+        findings = self.findings
+        quality, catalog = findings.quality, findings.catalog
+        lost: defaultdict[str, int] = defaultdict(int)
+        heard: defaultdict[str, int] = defaultdict(int)
+        for index in quality.regular().tolist():
+            beat = catalog.devices[index][0]
+            heard[beat] += 1
+            lost[beat] += bool(quality.silent[index])
+        for device in devices:
+            beat = catalog.devices[device][0]
+            if lost[beat] >= max(_FEED_LEAST, _FEED_SHARE * heard[beat]):
+                self._feed_lost(beat, lost[beat], heard[beat], now_ms, out)
+                continue
+            since = quality.heard_ms(device)
+            text = explain.silent((now_ms - since) / 1000, quality.usual_s(device))
+            findings.alert(device, "silent", now_ms, text, out, cause_ms=since)
+
+    def _feed_lost(self, beat: str, lost: int, heard: int, now_ms: int, out: Results) -> None:
+        findings = self.findings
+        place = findings.places.beats.get(beat)
+        ring = place.polygon if place else ((0.0, 0.0),)
+        out.alerts += findings.book.rise(
+            beat=beat,
+            device=beat,
+            kind="feed_lost",
+            severity="critical",
+            now_ms=now_ms,
+            lonlat=(sum(p[0] for p in ring) / len(ring), sum(p[1] for p in ring) / len(ring)),
+            place=place.name if place else {"en": beat, "zh-CN": beat},
+            text=explain.feed_lost(lost, heard),
+            advice=explain.advice("feed_lost"),
+            cause_ms=now_ms,
+        )
+
+    def _hazard(self, event: HazardEvent, now_ms: int, seq: int, out: Results) -> None:
+        findings = self.findings
+        device = int(findings.catalog.series_device[event.row])
+        if not event.on:
+            findings.over(device, event.kind, now_ms, out)
+            return
+        metric = findings.catalog.series[event.row].metric
+        text = explain.hazard(
+            event.kind, metric, event.value, event.threshold, _UNITS.get(metric, ""), findings.clock(event.ts)
+        )
+        observed, expected = (v if isinstance(v, float) else 1.0 for v in (event.value, event.threshold))
+        findings.anomaly(
+            device, metric, event.kind, "hazard", event.ts, text, out, observed=observed, expected=expected
+        )
+        findings.alert(device, event.kind, now_ms, text, out, cause_ms=event.ts, cause_seq=seq)
+
+    def _gate(self, event: GateEvent, now_ms: int, seq: int, out: Results) -> None:
+        findings = self.findings
+        device = int(findings.catalog.series_device[event.row])
+        text = explain.gate(event.kind, event.value, event.threshold, findings.clock(event.ts))
+        findings.anomaly(
+            device, "gate", event.kind, "hazard", event.ts, text, out, observed=event.value, expected=event.threshold
+        )
+        findings.alert(device, event.kind, now_ms, text, out, cause_ms=event.ts, cause_seq=seq, ends=False)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state as arrays."""
+        state = {f"hazards/{name}": values for name, values in self.hazards.arrays().items()}
+        state |= {f"gates/{name}": values for name, values in self.gates.arrays().items()}
+        return state | {"gates_due_ms": np.array([self._gates_due_ms], dtype=np.int64)}
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `arrays` gave; the series must be added again, for their rules may have changed."""
+        for name, model in (("hazards/", self.hazards), ("gates/", self.gates)):
+            model.load({key.removeprefix(name): v for key, v in arrays.items() if key.startswith(name)})
+        self._gates_due_ms = int(arrays["gates_due_ms"][0])
+
+
+def _token(plate: str) -> int:
+    """Return a 64-bit hash of a plate token, 0 for no plate."""
+    return int.from_bytes(hashlib.blake2b(plate.encode(), digest_size=8).digest(), "little") if plate else 0
