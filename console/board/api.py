@@ -184,10 +184,10 @@ async def command(request: Request) -> Response:
     if found is None:
         raise ApiError(404, "no_alert", id=identifier[:64])
     if found["state"] not in _OPEN or (action == "acknowledge" and found["state"] == "acknowledged"):
-        raise ApiError(409, f"already_{found['state']}", by=found.get("by") or "-")
-    sent = Command(
-        id=uuid.uuid4().hex, action=action, alert=identifier, by=by, ts=state.hub.site_ms(), note=note
-    )
+        # An alert that ended without a person ended by itself, whichever way.
+        ended_alone = found["state"] == "expired" or not found.get("by")
+        raise ApiError(409, "already_expired" if ended_alone else f"already_{found['state']}", by=found.get("by"))
+    sent = Command(id=uuid.uuid4().hex, action=action, alert=identifier, by=by, ts=state.hub.site_ms(), note=note)
     try:
         await anyio.to_thread.run_sync(state.publisher.publish, sent)
     except BrokerAwayError as error:

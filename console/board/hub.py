@@ -70,7 +70,8 @@ class Hub:
             await self._publish(None, Freshness("store_error", self.site_ms()))
             return
         self._error = ""
-        status = (taken or self._snapshot).status if (taken or self._snapshot) else None
+        current = taken or self._snapshot
+        status = current.status if current else None
         await self._publish(taken, self._judge.judge(status, self._wall()))
 
     async def _publish(self, taken: snapshot.Snapshot | None, freshness: Freshness) -> None:
@@ -91,7 +92,7 @@ class Hub:
             self._changed.notify_all()
 
     async def wait(self, generation: int, timeout_s: float) -> bool:
-        """Wait until there is something newer than `generation`, the board stops, or the time is over; tell the first."""
+        """Wait for something newer than `generation`, the board's end or the time's; tell whether it was the first."""
         try:
             async with asyncio.timeout(timeout_s), self._changed:
                 await self._changed.wait_for(lambda: self.generation > generation or self.stopping)

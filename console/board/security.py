@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COMMAND_HEADER: Final = "x-patrolgrid"
-"""A header that only the board's own page sends: another origin would need a CORS preflight, which is never answered."""
+"""A header that only the board's own page sends; another origin's would need a CORS preflight, never granted."""
 
 _HEADERS: Final = {
     "Content-Security-Policy": (

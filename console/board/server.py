@@ -60,7 +60,7 @@ def address(host: str, port: int) -> str:
     return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Uvicorn that tells when it answers, and ends the event streams before it waits for requests to finish."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None], app: Starlette) -> None:
@@ -68,11 +68,13 @@ class _Server(uvicorn.Server):
         self._ready, self._app = ready, app
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer, and tell so."""
         await super().startup(sockets)
         if self.started:
             self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the event streams, which never end by themselves, then what else is under way."""
         await self._app.state.board.hub.stop()
         await super().shutdown(sockets)
 
@@ -125,7 +127,7 @@ def serve(config: BoardConfig, *, ready: Callable[[str], None] | None = None) ->
         else:
             print(f"PatrolGrid board: {url}", flush=True)
 
-    server = _Server(
+    server = Server(
         uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
         ),

@@ -26,7 +26,18 @@ _SERIES_KEYS: Final = (
     "p",
     "state",
 )
-_HEALTH_KEYS: Final = ("start", "received", "late", "missing", "duplicate", "stuck", "silent", "skew_s", "quality", "online")
+_HEALTH_KEYS: Final = (
+    "start",
+    "received",
+    "late",
+    "missing",
+    "duplicate",
+    "stuck",
+    "silent",
+    "skew_s",
+    "quality",
+    "online",
+)
 SKEW_S: Final = 120.0
 """A clock this far off is a reason to send somebody; the ingest guard quarantines beyond it."""
 LOW_QUALITY: Final = 0.8
@@ -78,7 +89,8 @@ def trouble(health: dict[str, Any]) -> list[str]:
         found.append("stuck")
     if abs(float(health.get("skew_s") or 0.0)) > SKEW_S:
         found.append("skew")
-    if float(health.get("quality") if health.get("quality") is not None else 1.0) < LOW_QUALITY:
+    quality = health.get("quality")
+    if quality is not None and quality < LOW_QUALITY:
         received = max(1, int(health.get("received") or 0))
         found += [word for word in ("missing", "late", "duplicate") if int(health.get(word) or 0) > 0.1 * received]
         if not found:

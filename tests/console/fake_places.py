@@ -72,7 +72,12 @@ def neighbourhood() -> Places:
     """The places, checked as a site's file would be."""
     features: list[dict[str, object]] = []
     for index, (identifier, en, zh, ring) in enumerate(BEATS):
-        properties = {"kind": "beat", "id": identifier, "name": {"en": en, "zh-CN": zh}, "residents": 2400 + 700 * index}
+        properties = {
+            "kind": "beat",
+            "id": identifier,
+            "name": {"en": en, "zh-CN": zh},
+            "residents": 2400 + 700 * index,
+        }
         properties |= {"officers": 2, "community": en}
         points = [at(x, y) for x, y in [*ring, ring[0]]]
         features.append({"properties": properties, "geometry": {"type": "Polygon", "coordinates": [points]}})

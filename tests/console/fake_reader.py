@@ -118,10 +118,10 @@ class FakeReader:
     def latest(self) -> list[Row]:
         now = self.site_ms()
         start = now // WINDOW * WINDOW
-        rows = []
-        for place in self.places.devices.values():
-            rows.append({"beat": place.beat, "device": place.id, **self.window(place.id, place.type, start, now)})
-        return rows
+        return [
+            {"beat": place.beat, "device": place.id, **self.window(place.id, place.type, start, now)}
+            for place in self.places.devices.values()
+        ]
 
     def alerts(self, *, open_only: bool = False, limit: int = 200, since_ms: int | None = None) -> list[Row]:
         rows = [history[-1] for history in self.open_alerts.values()]
@@ -142,8 +142,10 @@ class FakeReader:
         spots = [
             (30, -150, "station-square", "4 thefts from bicycles within 300 m in 10 days, mostly 22-02 h",
              "10天内300米范围发生4起自行车盗窃，多在22时至2时"),
-            (-480, -130, "old-town", "2 burglaries in 72 h within 180 m of each other", "72小时内相距180米发生2起入室盗窃"),
-            (-300, 480, "north-market", "3 disturbances reported this week, all after midnight", "本周3起扰序警情，均在零点后"),
+            (-480, -130, "old-town", "2 burglaries in 72 h within 180 m of each other",
+             "72小时内相距180米发生2起入室盗窃"),
+            (-300, 480, "north-market", "3 disturbances reported this week, all after midnight",
+             "本周3起扰序警情，均在零点后"),
             (600, -130, "mill-lanes", "noise alarms on three nights", "连续三晚噪声报警"),
             (350, 150, "river-gardens", "1 robbery 4 days ago, fading", "4天前1起抢夺，影响减弱"),
         ]  # fmt: skip
@@ -234,7 +236,8 @@ def invented_alerts(reader: FakeReader, now_ms: int) -> list[Row]:
         reader, "gate-03", "stranger_vehicle", 12, severity="warning", confidence=0.88,
         text={"en": "Vehicle not on the list, not seen for 28 days, drove in at 02:47.",
               "zh-CN": "未登记车辆于02:47驶入，近28天未出现过。"},
-        advice={"en": "Keep an eye on its way out; check with the gate's guard.", "zh-CN": "关注驶离情况，与门岗核实。"},
+        advice={"en": "Keep an eye on its way out; check with the gate's guard.",
+                "zh-CN": "关注驶离情况，与门岗核实。"},
     )  # fmt: skip
     dead = make_alert(
         reader, "camera-08", "dead", 84, severity="warning", confidence=0.71,
@@ -248,5 +251,11 @@ def invented_alerts(reader: FakeReader, now_ms: int) -> list[Row]:
         text={"en": "Manhole cover lifted.", "zh-CN": "井盖被移动。"},
         advice={"en": "Secure the place.", "zh-CN": "到场警戒。"},
     )  # fmt: skip
-    done = over | {"revision": 3, "state": "cleared", "by": "陈静", "note": "Water company at work", "changed_ms": now_ms - 160 * MINUTE}
+    done = over | {
+        "revision": 3,
+        "state": "cleared",
+        "by": "陈静",
+        "note": "Water company at work",
+        "changed_ms": now_ms - 160 * MINUTE,
+    }
     return [smoke, surge, door, car, dead, seen, over, done]

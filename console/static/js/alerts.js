@@ -4,7 +4,7 @@ import { command } from "./api.js";
 import { KeyedList, byId, el, put, say } from "./dom.js";
 import { line, sign } from "./icons.js";
 import { percent, pick, recall, remember, span, t, when, word } from "./i18n.js";
-import { bus, emit, openAlerts, select, siteNow, state } from "./state.js";
+import { bus, emit, openAlerts, select, siteNow, state, trusted } from "./state.js";
 
 const OFFICER = "patrolgrid.officer";
 const SLOW_MS = 15_000; // a command is on its way through the node's log; longer than this is worth a word
@@ -47,17 +47,16 @@ class Card {
         { class: "card-head" },
         sign(calm ? "acknowledged" : a.severity),
         el("div", { class: "card-title" }, el("span", { class: "severity" }, word("severity", a.severity)), el("h3", {}, title)),
-        this.age,
+        el("div", { class: "card-when" }, this.age, el("time", {}, when(a.raised_ms, siteNow()))),
       ),
       el(
-        "button",
-        { type: "button", class: "place", "data-focus": "place", title: t("alerts.show"), onclick: () => show(a) },
-        line("place"),
-        el("span", {}, pick(a.place) || a.device || a.beat),
+        "div",
+        { class: "card-place" },
+        el("button", { type: "button", class: "place", "data-focus": "place", title: t("alerts.show"), onclick: () => show(a) }, line("place"), el("span", {}, pick(a.place) || a.device || a.beat)),
+        el("span", { class: "sure" }, t("alerts.confidence", { share: percent(a.confidence) })),
       ),
       el("p", { class: "why" }, pick(a.text)),
       calm ? this.taken() : el("p", { class: "advice" }, line("go"), el("span", {}, pick(a.advice))),
-      el("div", { class: "sure" }, t("alerts.confidence", { share: percent(a.confidence) }), " · ", t("alerts.raised", { time: when(a.raised_ms, siteNow()) })),
       this.error && el("p", { class: "failed", role: "alert" }, this.error),
       this.form ? this.drawForm() : this.buttons(calm),
     );
@@ -251,11 +250,10 @@ export function startAlerts(tone) {
     say(byId("alerts-count"), String(alerts.length));
     byId("alerts-count").dataset.level = alerts.some((a) => a.state === "raised" && a.severity === "critical") ? "critical" : open ? "warning" : "calm";
     calm.hidden = alerts.length > 0 || !state.overview;
-    put(calm, sign("acknowledged"), t("alerts.none"));
+    put(calm, trusted() ? [sign("acknowledged"), t("alerts.none")] : [sign("warning"), t("alerts.unknown")]);
     announce(alerts, tone);
   };
-  bus.addEventListener("change", draw);
-  bus.addEventListener("language", draw);
+  for (const name of ["change", "link", "language"]) bus.addEventListener(name, draw);
   setInterval(() => list.views.forEach((view) => view.tick()), 1000);
 }
 

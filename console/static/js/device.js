@@ -94,7 +94,7 @@ function chartArea(place) {
   return el(
     "div",
     { class: "chart-area" },
-    el("div", { class: "chart-head" }, el("strong", {}, unit ? `${label} (${unit})` : label), switcher, chartKey(current.kind)),
+    el("div", { class: "chart-head" }, el("strong", {}, unit ? `${label} (${unit})` : label), ranges(), switcher, chartKey(current.kind)),
     chart.node,
   );
 }
@@ -166,7 +166,7 @@ function draw() {
     el(
       "div",
       { class: "device" },
-      el("div", { class: "device-left" }, facts(place), ranges(), ready && happened()),
+      el("div", { class: "device-left" }, facts(place), ready && happened()),
       ready ? chartArea(place) : el("p", { class: "muted pad" }, failure || t("loading")),
     ),
   );

@@ -9,7 +9,7 @@ import { line, sign } from "./icons.js";
 import { LANGUAGES, currentLanguage, day, firstLanguage, pick, recall, remember, seconds, setLanguage, setZone, span, t, when } from "./i18n.js";
 import { startMap } from "./map.js";
 import { startPanels } from "./panels.js";
-import { bus, emit, openAlerts, siteNow, state } from "./state.js";
+import { bus, emit, openAlerts, siteNow, state, trusted } from "./state.js";
 
 const SOUND = "patrolgrid.sound";
 
@@ -50,13 +50,13 @@ function drawTally() {
   const open = openAlerts().filter((a) => a.state === "raised");
   const taken = openAlerts().length - open.length;
   const critical = open.filter((a) => a.severity === "critical").length;
-  const level = critical ? "critical" : open.length ? "warning" : "calm";
+  const level = critical ? "critical" : open.length || !trusted() ? "warning" : "calm";
   const tally = byId("tally");
   tally.dataset.level = level;
-  const look = `${open.length}/${taken}/${level}/${currentLanguage()}`;
+  const look = `${open.length}/${taken}/${level}/${trusted()}/${currentLanguage()}`;
   if (tally.dataset.look !== look) {
     tally.dataset.look = look;
-    put(tally, sign(level === "calm" ? "acknowledged" : level), el("strong", {}, open.length), el("span", {}, t("tally.open", { taken })));
+    put(tally, sign(level === "calm" ? "acknowledged" : level), el("strong", {}, open.length || trusted() ? open.length : "?"), el("span", {}, t("tally.open", { taken })));
   }
   const name = pick(state.site?.name) || "PatrolGrid";
   document.title = open.length ? `(${open.length}) ${name}` : name;

@@ -28,6 +28,7 @@ const label = (className, text) => L.divIcon({ className: "map-label", iconSize:
 
 function drawBeats() {
   for (const beat of state.site.beats) L.polygon(beat.polygon.map(latLng), { pane: "beats", className: "beat", interactive: false }).addTo(map);
+  for (const beat of state.site.beats) L.polygon(beat.polygon.map(latLng), { pane: "borders", className: "border", interactive: false }).addTo(map);
   for (const { geometry, properties } of state.site.streets.features) {
     const line = geometry.coordinates.map(latLng);
     L.polyline(line, { pane: "streets", className: "street-edge", interactive: false }).addTo(map);
@@ -36,47 +37,73 @@ function drawBeats() {
   }
 }
 
-/** Return where on a street its name fits best: the middle of its longest straight piece, and its slope on the screen. */
-function labelPlace(line) {
-  let best = null;
+/** Return places for a street's name, best first: middles of its pieces, and points beside them, with the slope there. */
+function streetPlaces(line) {
+  const found = [];
   for (let i = 1; i < line.length; i++) {
     const [a, b] = [map.latLngToLayerPoint(line[i - 1]), map.latLngToLayerPoint(line[i])];
     const length = a.distanceTo(b);
-    if (!best || length > best.length) best = { length, a, b };
+    let angle = (Math.atan2(b.y - a.y, b.x - a.x) * 180) / Math.PI;
+    if (angle > 90) angle -= 180;
+    if (angle < -90) angle += 180;
+    for (const share of [0.5, 0.35, 0.65, 0.22, 0.78]) {
+      found.push({ at: L.point(a.x + (b.x - a.x) * share, a.y + (b.y - a.y) * share), room: 2 * length * Math.min(share, 1 - share), angle, worth: length * (1 - Math.abs(share - 0.5)) });
+    }
   }
-  const { a, b, length } = best;
-  let angle = (Math.atan2(b.y - a.y, b.x - a.x) * 180) / Math.PI;
-  if (angle > 90) angle -= 180;
-  if (angle < -90) angle += 180;
-  return { at: L.point((a.x + b.x) / 2, (a.y + b.y) / 2), length, angle };
+  return found.sort((a, b) => b.worth - a.worth);
 }
 
-const overlap = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+/** Return places for a beat's name inside its polygon, the middle first. */
+function beatPlaces(polygon) {
+  const corners = polygon.map((p) => map.latLngToLayerPoint(latLng(p)));
+  const box = L.bounds(corners);
+  const size = box.getSize();
+  const found = [];
+  for (let i = 1; i < 12; i++) {
+    for (let j = 1; j < 12; j++) {
+      const at = L.point(box.min.x + (size.x * i) / 12, box.min.y + (size.y * j) / 12);
+      if (inside(at, corners)) found.push({ at, angle: 0, room: Infinity, worth: -Math.hypot((i - 6) * size.x, (j - 6) * size.y) });
+    }
+  }
+  return found.sort((a, b) => b.worth - a.worth);
+}
 
-/** Put names on the map: beats first, then streets that are long enough on the screen and in nobody's way. */
+function inside(p, corners) {
+  let odd = false;
+  corners.forEach((a, i) => {
+    const b = corners[(i + 1) % corners.length];
+    if (a.y > p.y !== b.y > p.y && p.x < ((b.x - a.x) * (p.y - a.y)) / (b.y - a.y) + a.x) odd = !odd;
+  });
+  return odd;
+}
+
+const CHINESE = /[\u2e80-\u9fff]/;
+const overlap = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+const boxAt = (at, w, h) => [at.x - w, at.y - h, at.x + w, at.y + h];
+
+/** Put names on the map where they cover neither a device nor another name: beats always, streets where there is room. */
 function drawLabels() {
   labels.clearLayers();
-  const taken = [];
-  const place = (point, text, className, size, angle = 0) => {
-    const wide = [...text].reduce((sum, c) => sum + (c.charCodeAt(0) > 0x2e80 ? 1 : 0.56), 0) * size + 6;
-    const [cos, sin] = [Math.abs(Math.cos((angle * Math.PI) / 180)), Math.abs(Math.sin((angle * Math.PI) / 180))];
-    const [w, h] = [(wide * cos + size * sin) / 2, (wide * sin + size * cos) / 2 + 2];
-    const box = [point.x - w, point.y - h, point.x + w, point.y + h];
-    if (taken.some((other) => overlap(box, other))) return;
-    taken.push(box);
+  const marks = (half) => state.site.devices.map((d) => boxAt(map.latLngToLayerPoint([d.lat, d.lon]), half, half));
+  let taken = marks(15);
+  const corners = state.site.streets.features.flatMap(({ geometry }) => geometry.coordinates).map((p) => boxAt(map.latLngToLayerPoint(latLng(p)), 3, 3));
+  const place = (places, text, className, size, always) => {
+    const wide = [...text].reduce((sum, c) => sum + (CHINESE.test(c) ? 1.02 : 0.6), 0) * size + 8;
+    const boxOf = ({ at, angle }) => {
+      const [cos, sin] = [Math.abs(Math.cos((angle * Math.PI) / 180)), Math.abs(Math.sin((angle * Math.PI) / 180))];
+      return boxAt(at, (wide * cos + size * sin) / 2, (wide * sin + size * cos) / 2 + 2);
+    };
+    const free = (spot) => spot.room > wide && !taken.some((other) => overlap(boxOf(spot), other)) && !corners.some((other) => always && overlap(boxOf(spot), other));
+    const spot = places.find(free) ?? (always ? places[0] : null);
+    if (!spot) return;
+    taken.push(boxOf(spot));
     const icon = label(className, text);
-    icon.options.html.style.transform = `translate(-50%, -50%) rotate(${angle.toFixed(1)}deg)`;
-    L.marker(map.layerPointToLatLng(point), { pane: "labels", icon, interactive: false, keyboard: false }).addTo(labels);
+    icon.options.html.style.transform = `translate(-50%, -50%) rotate(${spot.angle.toFixed(1)}deg)`;
+    L.marker(map.layerPointToLatLng(spot.at), { pane: "labels", icon, interactive: false, keyboard: false }).addTo(labels);
   };
-  for (const beat of state.site.beats) {
-    const middle = L.polygon(beat.polygon.map(latLng)).getBounds().getCenter();
-    place(map.latLngToLayerPoint(middle), pick(beat.name), "beat-name", 15);
-  }
-  for (const street of streets) {
-    const text = pick(street.name);
-    const { at, length, angle } = labelPlace(street.line);
-    if (length > text.length * (/[⺀-鿿]/.test(text) ? 15 : 8) + 16) place(at, text, "street-name", 12, angle);
-  }
+  for (const beat of state.site.beats) place(beatPlaces(beat.polygon), pick(beat.name), "beat-name", 15, true);
+  taken = [...taken.slice(state.site.devices.length), ...marks(9)]; // a street's name may come close to a device
+  for (const street of streets) place(streetPlaces(street.line), pick(street.name), "street-name", 12, false);
 }
 
 function words(device) {
@@ -181,7 +208,7 @@ export function startMap() {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   map = L.map("map", { attributionControl: false, zoomSnap: 0.25, zoomAnimation: !calm, fadeAnimation: false, markerZoomAnimation: !calm, inertia: !calm, minZoom: 10, maxZoom: 20 });
   control();
-  for (const [name, z] of [["beats", 300], ["streets", 310], ["roads", 320], ["cells", 350], ["labels", 400], ["devices", 600], ["ranks", 640]]) pane(name, z);
+  for (const [name, z] of [["beats", 300], ["streets", 310], ["roads", 320], ["borders", 330], ["cells", 350], ["labels", 400], ["devices", 600], ["ranks", 640]]) pane(name, z);
   map.getPane("labels").style.pointerEvents = "none";
   map.getPane("ranks").style.pointerEvents = "none";
   [labels, cells] = [L.layerGroup().addTo(map), L.layerGroup().addTo(map)];
@@ -219,5 +246,6 @@ export function startMap() {
       moved = false;
     }
   }).observe(byId("map"));
+  byId("legend").open = matchMedia("(min-width: 1300px)").matches;
   relabel();
 }

@@ -41,7 +41,7 @@ function drawQuality() {
   put(
     panel,
     el("p", { class: "lead" }, rows.length ? t("quality.some", { n: rows.length, total }) : t("quality.fine", { total })),
-    el("ul", { class: "rows two" }, list),
+    el("ul", { class: "rows" }, list),
   );
 }
 
@@ -77,7 +77,7 @@ function drawRecent() {
         sign(a.state === "raised" ? a.severity : "acknowledged"),
         el("time", {}, when(a.raised_ms, now)),
         el("span", { class: "row-text" }, el("strong", {}, word("kind", a.kind)), el("span", {}, about)),
-        el("span", { class: `row-end state-${a.state}` }, word("alertstate", a.state), !open && el("small", {}, t("recent.took", { span: span(a.changed_ms - a.raised_ms) }))),
+        el("span", { class: `row-end state-${a.state}` }, word("alertstate", a.state === "cleared" && !a.by ? "expired" : a.state), !open && el("small", {}, t("recent.took", { span: span(a.changed_ms - a.raised_ms) }))),
       ),
     );
   });

@@ -31,6 +31,9 @@ export function take(look) {
   emit("change");
 }
 
+/** Tell whether what the page shows is so now. Where it is not, an empty list is no good news. */
+export const trusted = () => state.link === "open" && state.overview?.freshness.state === "live";
+
 export function select(device) {
   state.selected = device;
   emit("select");

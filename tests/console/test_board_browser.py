@@ -1,0 +1,218 @@
+"""The page in a real browser: an alert arrives, is acknowledged by a click, nothing leaves the machine."""
+
+import json
+import subprocess
+import sys
+import threading
+from urllib.parse import urlsplit
+
+import msgspec
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from deploy.broker import embedded_command
+from ingest import topics
+from ingest.events import Command
+from tests.console.stores import HOSTILE, SITE, Node
+from tests.stream import make_results as make
+from tests.support import free_port, require_program, wait_for
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+CHROMIUM = "run `make services` (Debian: apt-get install chromium)"
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+class Station:
+    """A broker, a board process over a real store, and what people's commands look like on MQTT."""
+
+    def __init__(self, folder):
+        self.node = Node(folder, camera_name=f"Camera {HOSTILE}")
+        self.node.fill()
+        self.commands, self._subscribed = [], threading.Event()
+        port = free_port()
+        self.broker = subprocess.Popen(embedded_command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.listener = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="test-node")
+        self.listener.on_connect = lambda client, *_: client.subscribe(topics.commands(SITE), qos=1)
+        self.listener.on_subscribe = lambda *_: self._subscribed.set()
+        self.listener.on_message = lambda _client, _data, message: self.commands.append(
+            msgspec.json.decode(message.payload, type=Command)
+        )
+        self.listener.reconnect_delay_set(1, 1)
+        wait_for(lambda: self._try_connect(port), "the broker answers")
+        self.listener.loop_start()
+        assert self._subscribed.wait(15)
+        config, told = folder / "board.json", folder / "address"
+        settings = {
+            "store_path": str(self.node.store_path),
+            "places_path": str(self.node.places_path),
+            "site": SITE,
+            "site_name": {"en": "Lakeside Station", "zh-CN": "湖滨派出所"},
+            "language": "en",
+            "broker_port": port,
+            "port": 0,
+            "address_file": str(told),
+        }
+        config.write_text(json.dumps(settings), encoding="utf-8")
+        self.board = subprocess.Popen(
+            [sys.executable, "-m", "console.board", "--config-json", str(config)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_for(told.exists, "the board tells its address")
+        self.url = told.read_text(encoding="utf-8").strip()
+
+    def _try_connect(self, port):
+        try:
+            return self.listener.connect("127.0.0.1", port) == 0
+        except OSError:
+            return False
+
+    def close(self):
+        self.listener.disconnect()
+        self.listener.loop_stop()
+        for process in (self.board, self.broker):
+            process.terminate()
+            process.wait(10)
+        self.node.close()
+
+
+@pytest.fixture
+def station(tmp_path):
+    made = Station(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    path = require_program("chromium", CHROMIUM)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=ARGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def watched(browser, station):
+    """Make pages that note every request and every complaint of the console."""
+    contexts, requests, complaints = [], [], []
+
+    def open_page(**options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("console", lambda m: complaints.append(m.text) if m.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        station.node.status()
+        page.goto(station.url)
+        page.wait_for_selector(".card")
+        return page
+
+    yield open_page, requests, complaints
+    for context in contexts:
+        context.close()
+
+
+def test_an_alert_arrives_and_is_acknowledged_by_a_click(station, watched):
+    open_page, requests, complaints = watched
+    page = open_page(viewport={"width": 1440, "height": 900})
+    assert page.locator("#site-name").inner_text() == "Lakeside Station"
+    page.wait_for_selector('#link[data-state="live"]')
+
+    hostile = {"en": f"Smoke {HOSTILE}", "zh-CN": f"烟雾{HOSTILE}"}
+    more = {"severity": "critical", "kind": "smoke", "text": hostile, "place": hostile, "advice": hostile}
+    station.node.write(alerts=[make.alert("al-7", 1, raised_ms=make.T0 + 59_000, **more)])
+    station.node.status()
+    card = page.locator('[data-alert="al-7"]')
+    card.wait_for()
+    assert HOSTILE in card.inner_text()
+    assert "New alert" in page.locator("#urgent").inner_text()
+    assert page.locator(".card").first.get_attribute("data-alert") == "al-7"
+
+    card.locator('[data-action="acknowledge"]').click()
+    card.locator('input[name="officer"]').fill(f"Wang Lei {HOSTILE}"[:40])
+    card.locator('button[type="submit"]').click()
+    wait_for(lambda: station.commands, "the command arrives at the broker")
+    (command,) = station.commands
+    assert (command.action, command.alert, command.by) == ("acknowledge", "al-7", f"Wang Lei {HOSTILE}"[:40])
+
+    taken = {"state": "acknowledged", "by": command.by, "changed_ms": make.T0 + 60_000}
+    station.node.write(alerts=[make.alert("al-7", 2, **more, **taken)])
+    page.wait_for_selector('[data-alert="al-7"].calm')
+    assert "Acknowledged by Wang Lei <img" in card.inner_text()
+    assert card.locator('[data-action="acknowledge"]').count() == 0
+
+    card.locator('[data-action="clear"]').click()
+    card.locator(".chip").first.click()
+    card.locator('button[type="submit"]').click()
+    wait_for(lambda: len(station.commands) == 2, "the second command arrives")
+    assert (station.commands[1].action, station.commands[1].note) == ("clear", "Handled on site")
+    station.node.write(alerts=[make.alert("al-7", 3, **more, **taken | {"state": "cleared"})])
+    card.wait_for(state="detached")
+
+    page.locator('[data-device="cam-1"]').click()
+    page.wait_for_selector("#panel-device .chart path.seen")
+    assert HOSTILE in page.locator("#panel-device h3").inner_text()
+    assert page.locator("#panel-device .mark-surge").count() == 1
+    for tab in ("quality", "recent", "node"):
+        page.click(f"#tab-{tab}")
+        page.wait_for_selector(f"#panel-{tab} :is(li, .figure)")
+
+    page.click('[data-language="zh-CN"]')
+    page.wait_for_selector('html[lang="zh-CN"]')
+    assert page.locator("#alerts-title").inner_text() == "未结告警"
+    assert page.locator("#site-name").inner_text() == "湖滨派出所"
+    page.reload()
+    page.wait_for_selector(".card")
+    assert page.locator("#alerts-title").inner_text() == "未结告警"
+
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("img[src='x']").count() == 0
+    here = urlsplit(station.url).netloc
+    assert {urlsplit(url).netloc for url in requests} == {here}
+    assert complaints == []
+
+
+def test_the_page_says_loudly_that_it_knows_nothing_new(station, watched):
+    open_page, _, _ = watched
+    page = open_page(viewport={"width": 1440, "height": 900})
+    assert page.locator("#stale").is_hidden()
+    station.node.status(age_s=60)
+    page.wait_for_selector("#stale:visible")
+    assert page.locator("#stale").inner_text().startswith("NO DATA since 16:01")
+    station.node.status()
+    page.wait_for_selector("#stale", state="hidden")
+    station.board.terminate()
+    page.wait_for_selector("#stale:visible")
+    assert "NO CONNECTION since" in page.locator("#stale").inner_text()
+
+
+def test_a_phone_shows_alerts_first_and_never_scrolls_sideways(watched):
+    open_page, _, complaints = watched
+    page = open_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, locale="zh-CN")
+    for language in ("zh-CN", "en"):
+        page.click(f'[data-language="{language}"]')
+        page.wait_for_selector(f'html[lang="{language}"]')
+        wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide[0] <= wide[1]
+    first_card, the_map = page.locator(".card").first.bounding_box(), page.locator("#map").bounding_box()
+    assert first_card["y"] < the_map["y"]
+    small = page.evaluate(
+        """[...document.querySelectorAll("button, summary, input, .leaflet-bar a")]
+        .filter((node) => node.offsetParent && node.getBoundingClientRect().height < 43.5)
+        .map((node) => node.outerHTML)"""
+    )
+    assert small == []
+    assert complaints == []

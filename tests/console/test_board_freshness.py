@@ -1,0 +1,113 @@
+"""When the page says that it cannot be believed, and what a stream is sent."""
+
+import asyncio
+import json
+
+import pytest
+
+from console.board.freshness import FreshnessJudge
+from console.board.hub import Hub
+from console.board.reading import Asker
+from tests.console.fake_reader import FakeReader
+
+WALL = 1_800_000_000_000
+SITE_NOW = 1_795_000_000_000
+
+
+def status(wall=WALL, received=10, **more):
+    return {
+        "now_ms": SITE_NOW + (wall - WALL),
+        "watermark_ms": SITE_NOW - 30_000,
+        "wall_ms": wall,
+        "counters": {"received": received},
+        "lag": {"seconds": 0.5},
+        "connected": True,
+        "speed": 1.0,
+    } | more
+
+
+def test_a_node_that_counts_on_is_live():
+    judge = FreshnessJudge(120)
+    assert judge.judge(status(), WALL + 500).state == "live"
+    assert judge.judge(status(WALL + 200_000, received=11), WALL + 200_500).state == "live"
+
+
+def test_no_status_means_waiting():
+    assert FreshnessJudge(120).judge(None, WALL).state == "waiting"
+
+
+def test_a_node_that_stopped_writing_was_last_right_at_its_last_word():
+    told = FreshnessJudge(120).judge(status(), WALL + 11_000)
+    assert (told.state, told.since_ms) == ("node_silent", SITE_NOW)
+
+
+def test_no_observations_for_long_is_quiet_since_the_last():
+    judge = FreshnessJudge(120)
+    judge.judge(status(), WALL)
+    judge.judge(status(WALL + 60_000, received=11), WALL + 60_000)
+    assert judge.judge(status(WALL + 170_000, received=11), WALL + 170_000).state == "live"
+    told = judge.judge(status(WALL + 190_000, received=11), WALL + 190_000)
+    assert (told.state, told.since_ms) == ("quiet", SITE_NOW + 60_000)
+
+
+def test_a_board_that_starts_late_believes_the_watermark():
+    judge = FreshnessJudge(120)
+    judge.judge(status(), WALL)
+    told = judge.judge(status(WALL + 130_000), WALL + 130_000)
+    assert (told.state, told.since_ms) == ("quiet", SITE_NOW - 30_000)
+
+
+def test_a_node_without_broker_says_since_when():
+    judge = FreshnessJudge(120)
+    judge.judge(status(), WALL)
+    told = judge.judge(status(WALL + 5000, connected=False), WALL + 5000)
+    assert (told.state, told.since_ms) == ("disconnected", SITE_NOW)
+
+
+@pytest.mark.parametrize(("speed", "lag", "state"), [(1, 100, "live"), (1, 300, "catching_up"), (60, 300, "live")])
+def test_far_behind_is_catching_up(speed, lag, state):
+    told = FreshnessJudge(120).judge(status(lag={"seconds": lag}, speed=speed), WALL)
+    assert told.state == state
+
+
+def test_a_stream_is_sent_only_devices_that_changed():
+    async def story():
+        reader = FakeReader()
+        reader.running = False
+        asker = Asker(reader)
+        hub = Hub(asker, quiet_s=120)
+        await hub.look()
+        first = json.loads(hub.overview())
+        assert (first["partial"], len(first["devices"])) == (False, len(reader.places.devices))
+        row = next(row for row in reader.health() if row["device"] == "door-02")
+        reader.health = lambda: [row | {"online": False}]
+        reader.touch()
+        await hub.look()
+        second = json.loads(hub.overview(first["generation"]))
+        assert second["partial"] is True
+        assert second["devices"]["door-02"]["trouble"] == ["offline"]
+        assert hub.overview(hub.generation).count(b'"devices":{}') == 1
+        asker.close()
+
+    asyncio.run(story())
+
+
+def test_a_failing_store_wakes_the_page_and_a_mended_one_too():
+    async def story():
+        reader = FakeReader()
+        asker = Asker(reader)
+        hub = Hub(asker, quiet_s=120)
+        await hub.look()
+        reader.broken = OSError("disk on fire")
+        await hub.look()
+        assert hub.freshness.state == "store_error"
+        before = hub.generation
+        await hub.look()
+        assert hub.generation - before <= 1
+        reader.broken = None
+        reader.touch()
+        await hub.look()
+        assert hub.freshness.state == "live"
+        asker.close()
+
+    asyncio.run(story())

@@ -1,0 +1,117 @@
+"""Every word of the page exists in both languages, and every colour can be read."""
+
+import json
+import re
+
+import pytest
+
+from console.board.app import STATIC_DIR
+from console.board.texts import LANGUAGES, LOCALE_DIR, choose_language, say
+
+TABLES = {name: json.loads((LOCALE_DIR / f"{name}.json").read_text(encoding="utf-8")) for name in LANGUAGES}
+JS = "\n".join(path.read_text(encoding="utf-8") for path in sorted((STATIC_DIR / "js").glob("*.js")))
+HTML = (STATIC_DIR / "index.html").read_text(encoding="utf-8")
+CSS = "\n".join(path.read_text(encoding="utf-8") for path in sorted((STATIC_DIR / "css").glob("*.css")))
+PY = "\n".join(path.read_text(encoding="utf-8") for path in (STATIC_DIR.parent / "board").glob("*.py"))
+
+LITERAL = set(re.findall(r'\bt\(\s*"([a-z_.]+)"', JS)) | set(re.findall(r'data-i18n(?:-label)?="([^"]+)"', HTML))
+LITERAL |= set(re.findall(r'\? "([a-z_]+\.[a-z_]+)" : ', JS)) | set(re.findall(r': "([a-z_]+\.[a-z_]+)"\)', JS))
+LITERAL |= set(re.findall(r'(?:row|figure)\("([a-z_.]+)"', JS)) | set(re.findall(r'"(map\.[a-z]+)"', JS))
+LITERAL |= {f"error.{key}" for key in re.findall(r'ApiError\(\d+, "([a-z_]+)"', PY)}
+PREFIXES = set(re.findall(r'\bword\(\s*"([a-z]+)"', JS)) | set(re.findall(r"\bt\([^)]*?`([a-z_.]+)\$\{", JS))
+
+
+def test_both_languages_have_the_same_keys_and_placeholders():
+    english, chinese = TABLES["en"], TABLES["zh-CN"]
+    assert english.keys() == chinese.keys()
+    for key in english:
+        found = [sorted(re.findall(r"(?<!\{)\{(\w+)\}", table[key])) for table in (english, chinese)]
+        assert found[0] == found[1], key
+        assert english[key].strip(), key
+        assert chinese[key].strip(), key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_key_that_is_used_exists(language):
+    assert len(LITERAL) > 80
+    assert LITERAL - TABLES[language].keys() == set()
+
+
+def test_no_text_is_left_over():
+    built = tuple(prefix if prefix.endswith((".", "_")) else f"{prefix}." for prefix in PREFIXES)
+    left = {key for key in TABLES["en"] if key not in LITERAL and not key.startswith(built)}
+    assert left - {key for key in left if key.startswith("error.")} == set()
+
+
+def test_rules_and_types_have_names():
+    from ingest.places import DEVICE_TYPES
+
+    rules = ["surge", "deficit", "dead", "camera_fault", "stranger_vehicle", "tailgating", "gate_stuck", "noise_high"]
+    rules += ["smoke", "heat", "water", "door_open", "cover_open", "tamper", "silent", "burglary_series"]
+    for table in TABLES.values():
+        assert all(f"kind.{rule}" in table for rule in rules)
+        assert all(f"type.{kind}" in table for kind in DEVICE_TYPES)
+
+
+def test_no_markup_is_ever_made_from_text():
+    for forbidden in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"):
+        assert forbidden not in JS
+    assert not re.search(r"<(script|style)[^>]*>[^<]", HTML)
+    assert not re.search(r"\s(on\w+|style)=", HTML)
+    assert not re.search(r"https?://(?!www\.w3\.org)", JS + HTML + CSS)
+
+
+@pytest.mark.parametrize(
+    ("accept", "language"),
+    [
+        ("zh-TW,zh;q=0.9,en;q=0.8", "zh-CN"),
+        ("en-US", "en"),
+        ("en;q=0.3,zh;q=0.9", "zh-CN"),
+        ("de,fr;q=0.5", "zh-CN"),
+        ("zh;q=0", "zh-CN"),
+        ("en;q=rubbish", "zh-CN"),
+        ("", "zh-CN"),
+    ],
+)
+def test_language_of_a_browser(accept, language):
+    assert choose_language(accept, "zh-CN") == language
+
+
+def test_a_missing_value_leaves_the_sentence_standing():
+    assert "{id}" in say("en", "error.no_device")
+    assert say("en", "no.such.key") == "no.such.key"
+
+
+COLOURS = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", CSS))
+PAIRS = [
+    *[("text", ground) for ground in ("ground", "panel", "raised", "raised-2", "critical-ground", "warning-ground")],
+    *[("soft", ground) for ground in ("ground", "panel", "raised", "raised-2", "critical-ground", "warning-ground")],
+    *[("accent", ground) for ground in ("panel", "critical-ground", "warning-ground")],
+    *[("critical", ground) for ground in ("critical-ground", "panel")],
+    *[("warning", ground) for ground in ("warning-ground", "panel")],
+    *[("good", ground) for ground in ("panel", "critical-ground")],
+    ("hot", "ground"),
+    ("info", "raised"),
+]
+
+
+def luminance(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize(("text", "ground"), PAIRS)
+def test_text_can_be_read(text, ground):
+    """WCAG 2.2, success criterion 1.4.3 (AA)."""
+    assert contrast(COLOURS[text], COLOURS[ground]) >= 4.5
+
+
+def test_white_can_be_read_on_buttons_and_banners():
+    assert contrast("#ffffff", COLOURS["critical-solid"]) >= 4.5
+    assert contrast("#ffffff", "#1e6fb8") >= 4.5
