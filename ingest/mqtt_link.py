@@ -189,11 +189,12 @@ class MqttLink:
     def acknowledge(self, generation: int, mids: Sequence[int]) -> bool:
         """Acknowledge messages of a connection, in the order in which they came.
 
-        False where that connection is over: the broker sends them again, perhaps under other ids, so acknowledging
+        This does not wait for the subscription: a broker that kept messages may send them before it confirms that,
+        and confirm it only when they have been acknowledged (rumqttd does). False where that connection is over: the broker sends them again, perhaps under other ids, so acknowledging
         the old ids could lose messages that have not been stored.
         """
         with self._lock:
-            if generation != self._generation or not self.connected:
+            if generation != self._generation:
                 return False
             send_pubacks(self._client, mids)
             return True
