@@ -135,10 +135,11 @@ class StoreSink:
             if not fresh:
                 return
             check_series(fresh)
+            added = fresh[-1].catalog[len(self._series) :]  # once: the pipeline may add to it while this writes
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
-                    committed = self._write(fresh)
+                    committed = self._write(fresh, added)
                     self._connection.execute("COMMIT")
                 except BaseException:
                     if self._connection.in_transaction:
@@ -150,7 +151,7 @@ class StoreSink:
                     f"could not be written: {error}"
                 ) from error
             self._position, self._now_ms, self._pruned_ms, self._newest = committed
-            self._series.extend(fresh[-1].catalog[len(self._series) :])
+            self._series += added
 
     def flush(self) -> None:
         """Return at once: every `write` that returned is on disk."""
@@ -195,16 +196,15 @@ class StoreSink:
                     f"move the store away, or bring its log back"
                 )
 
-    def _write(self, results: list[Results]) -> tuple[int, int, int, NDArray[np.int64]]:
-        catalog = results[-1].catalog
+    def _write(self, results: list[Results], added: list[SeriesKey]) -> tuple[int, int, int, NDArray[np.int64]]:
         self._many(
             "INSERT INTO series (id, beat, device, kind, metric) VALUES (?, ?, ?, ?, ?)",
             (
                 (index, key.beat, key.device, int(key.kind), key.metric)
-                for index, key in enumerate(catalog[len(self._series) :], len(self._series))
+                for index, key in enumerate(added, len(self._series))
             ),
         )
-        newest = self._write_windows(results, len(catalog))
+        newest = self._write_windows(results, len(added))
         self._write_events(results)
         self._write_alerts(results)
         self._write_hotspots(results)
@@ -225,8 +225,8 @@ class StoreSink:
         )
         return position, now_ms, self._prune(results), newest
 
-    def _write_windows(self, results: list[Results], known: int) -> NDArray[np.int64]:
-        newest = np.concatenate([self._newest, np.full(known - len(self._newest), -1, dtype=np.int64)])
+    def _write_windows(self, results: list[Results], added: int) -> NDArray[np.int64]:
+        newest = np.concatenate([self._newest, np.full(added, -1, dtype=np.int64)])
         rows = merge_windows(results)
         if rows is None:
             return newest

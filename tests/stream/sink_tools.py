@@ -1,0 +1,187 @@
+"""What the tests of sinks share: what should come out, and a broker and a listener of their own."""
+
+from __future__ import annotations
+
+import json
+import math
+import socket
+import subprocess
+import threading
+import time
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import fields
+from typing import Any
+
+import msgspec
+import paho.mqtt.client as paho
+
+from deploy.broker import embedded_command
+from stream.results import Results, SeriesKey, WindowRows
+
+Tables = dict[str, dict[Any, Any]]
+
+
+def value(number: Any) -> Any:
+    """A number as it comes out: None where there is none."""
+    return None if isinstance(number, float) and not math.isfinite(number) else number
+
+
+def plain_json(struct: Any) -> Any:
+    """A struct as it comes out of JSON."""
+    return json.loads(msgspec.json.encode(struct))
+
+
+def series_name(key: SeriesKey) -> tuple[str, str, int, str]:
+    return (key.beat, key.device, int(key.kind), key.metric)
+
+
+def expected(written: list[Results]) -> Tables:  # noqa: C901, PLR0912 - one branch a table
+    """What a sink holds after these results: row by row, the slow and obvious way, to hold the sinks against."""
+    out: Tables = {
+        name: {}
+        for name in (
+            "windows",
+            "gates",
+            "states",
+            "anomalies",
+            "alerts",
+            "alert_history",
+            "hotspots",
+            "health",
+            "incidents",
+        )
+    }
+    counters = {"accepted": 0, "duplicates": 0, "late": 0}
+    for result in written:
+        names = [series_name(key) for key in result.catalog]
+        for windows in result.windows:
+            for row in range(len(windows)):
+                values = {f.name: value(getattr(windows, f.name)[row].item()) for f in fields(WindowRows)}
+                key = (names[values.pop("series")], values.pop("start"), values.pop("part"))
+                out["windows"][key] = values
+        for gates in result.gates:
+            for row in range(len(gates.ts)):
+                key = (names[gates.series[row]], gates.boot[row], int(gates.seq[row]))
+                out["gates"][key] = {
+                    "ts": int(gates.ts[row]),
+                    "direction": int(gates.direction[row]),
+                    "allowed": int(gates.allowed[row]),
+                    "vehicle": gates.vehicle[row],
+                    "plate": gates.plate[row],
+                }
+        for states in result.states:
+            for row in range(len(states.ts)):
+                out["states"][names[states.series[row]], int(states.ts[row])] = states.value[row]
+        for item in result.anomalies:
+            out["anomalies"][item.device, item.metric, item.kind, item.ts] = plain_json(item)
+        for alert in result.alerts:
+            out["alert_history"][alert.id, alert.revision] = plain_json(alert)
+            if out["alerts"].get(alert.id, {"revision": -1})["revision"] <= alert.revision:
+                out["alerts"][alert.id] = plain_json(alert)
+        if result.hotspots is not None:
+            out["hotspots"][result.hotspots.ts] = plain_json(result.hotspots)
+        for row in result.health:
+            out["health"][row.device, row.start] = plain_json(row)
+        for incident in result.incidents:
+            out["incidents"][incident.id] = plain_json(incident)
+        for name in counters:
+            counters[name] += getattr(result, name)
+    out["counters"] = counters
+    return out
+
+
+def retained(written: list[Results]) -> dict[str, list[str]]:
+    """Beat → cells of the newest map; empty for beats that were in an earlier one."""
+    beats: dict[str, list[str]] = {}
+    for result in written:
+        if result.hotspots is not None:
+            beats = {beat: [] for beat in beats} | {cell.beat: [] for cell in result.hotspots.cells}
+            for cell in result.hotspots.cells:
+                beats[cell.beat] = [*beats[cell.beat], cell.cell]
+    return beats
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Broker:
+    """The embedded broker in a process of its own, on one port through restarts."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(embedded_command(self.port), stdout=subprocess.DEVNULL)
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                return
+            time.sleep(0.05)
+        raise RuntimeError(f"the embedded broker does not listen on port {self.port}")
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(10)
+            self.process = None
+
+
+def client(name: str = "") -> paho.Client:
+    return paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=name)
+
+
+class Listener:
+    """Hears everything below patrolgrid/v1, by site and then (beat, leaf)."""
+
+    def __init__(self, port: int) -> None:
+        self.heard: dict[str, dict[tuple[str, str], list[Any]]] = defaultdict(lambda: defaultdict(list))
+        self._subscribed = threading.Event()
+        self.client = client()
+        self.client.on_connect = lambda c, *_: c.subscribe("patrolgrid/v1/#", 1)
+        self.client.on_subscribe = lambda *_: self._subscribed.set()
+        self.client.on_message = self._on_message
+        self.client.reconnect_delay_set(1, 1)
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
+        assert self._subscribed.wait(10)
+
+    def _on_message(self, _client: Any, _data: Any, message: Any) -> None:
+        _root, _version, site, beat, leaf = message.topic.split("/")
+        self.heard[site][beat, leaf].append(json.loads(message.payload))
+
+    def resubscribed(self) -> None:
+        """Wait until subscribed to a broker that was restarted."""
+        assert self._subscribed.wait(20)
+
+    def expect_restart(self) -> None:
+        self._subscribed.clear()
+
+    def alerts(self, site: str) -> list[dict[str, Any]]:
+        return [
+            alert for (_, leaf), heard in list(self.heard[site].items()) if leaf == "alerts" for alert in list(heard)
+        ]
+
+    def cells(self, site: str) -> dict[str, list[str]]:
+        """Beat → cells of its newest message."""
+        return {
+            beat: [cell["cell"] for cell in heard[-1]]
+            for (beat, leaf), heard in list(self.heard[site].items())
+            if leaf == "hotspots"
+        }
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+def eventually(check: Any, wanted: Any, seconds: float = 5) -> None:
+    """Assert that `check()` becomes `wanted`: a message may be under way."""
+    until = time.monotonic() + seconds
+    while check() != wanted and time.monotonic() < until:
+        time.sleep(0.01)
+    assert check() == wanted

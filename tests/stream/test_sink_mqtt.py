@@ -1,0 +1,207 @@
+"""Alerts on the wire: what happens when the broker, the power or the file is not there."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+
+import paho.mqtt.client as paho
+import pytest
+
+from stream.sinks.mqtt import MqttSink, MqttSinkError
+from tests.stream.make_results import T0, alert, hotspot_map, results
+from tests.stream.sink_tools import Broker, Listener, client, eventually, free_port
+
+
+@pytest.fixture(scope="module")
+def broker():
+    broker = Broker()
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def listener(broker):
+    listener = Listener(broker.port)
+    yield listener
+    listener.close()
+
+
+@pytest.fixture
+def opened(broker, tmp_path, request):
+    """Opens sinks of one site and file, and closes what a test left open."""
+    sinks = []
+
+    def make(**more):
+        settings = {"delivered_path": tmp_path / "state" / "delivered.json", "backoff_s": (1, 1)} | more
+        port = settings.pop("port", broker.port)
+        make_client = settings.pop("make_client", client)
+        sink = MqttSink(make_client, "127.0.0.1", port, request.node.name, **settings)
+        sinks.append(sink)
+        return sink
+
+    yield make
+    for sink in sinks:
+        sink._drop_client()
+
+
+def ids(listener, site):
+    return [(row["id"], row["revision"]) for row in listener.alerts(site)]
+
+
+def test_each_change_is_heard_once_and_in_order(listener, opened, request):
+    sink = opened()
+    written = [results(n, alerts=[alert("a", n), alert("b", n, beat="b2")]) for n in range(1, 30)]
+    sink.write(written)
+    sink.write(written[3:])
+    sink.flush()
+    sink.write(written)
+    sink.flush()
+    site = request.node.name
+    eventually(lambda: len(ids(listener, site)), 58)
+    assert [row["revision"] for row in listener.heard[site]["b2", "alerts"]] == list(range(1, 30))
+    assert listener.heard[site]["b1", "alerts"][0]["place"] == {"en": "West gate", "zh-CN": "西门"}
+
+
+def test_reading_the_log_again_rings_no_phone_for_what_was_delivered(listener, opened, request):
+    written = [results(n, alerts=[alert("a", n)]) for n in range(1, 6)]
+    sink = opened()
+    sink.write(written[:3])
+    sink.flush()
+    sink._drop_client()  # killed: no more is written to its file
+    again = opened()
+    assert again.delivered == 3
+    again.write(written)
+    again.flush()
+    eventually(lambda: ids(listener, request.node.name), [("a", n) for n in range(1, 6)])
+
+
+def test_hotspots_are_retained_and_emptied(broker, opened, request):
+    sink = opened(beats=["b1", "b3"])
+    sink.write([results(1, hotspots=hotspot_map(T0, ("c1", "b1"), ("c2", "b2")))])
+    sink.flush()
+    sink._drop_client()
+    sink = opened()
+    sink.write([results(2, hotspots=hotspot_map(T0 + 5, ("c2", "b2"), ("c3", "b2")))])
+    sink.close()
+    late = Listener(broker.port)  # hears what was retained
+    eventually(lambda: late.cells(request.node.name), {"b1": [], "b2": ["c2", "c3"], "b3": []})
+    first = late.heard[request.node.name]["b2", "hotspots"][0][0]
+    assert (first["ts"], first["horizon_s"], first["rank"]) == (T0 + 5, 7200, 1)
+    late.close()
+
+
+def test_a_broker_that_is_away_is_an_error_and_nothing_is_lost(opened, tmp_path, request):
+    broker = Broker()
+    sink = opened(port=broker.port, timeout_s=0.3)
+    one = [results(1, alerts=[alert("a", 1)])]
+    sink.write(one)
+    with pytest.raises(MqttSinkError, match=f"127.0.0.1:{broker.port}: 1 messages not acknowledged, none for 0.3 s"):
+        sink.flush()
+    assert not (tmp_path / "state" / "delivered.json").exists()
+    broker.start()
+    listener = Listener(broker.port)
+    sink._timeout_s = 20
+    sink.write(one)  # as the engine does
+    sink.flush()
+    eventually(lambda: ids(listener, request.node.name), [("a", 1)])
+
+    listener.expect_restart()
+    broker.stop()
+    sink._timeout_s = 0.3
+    sink.write([results(2, alerts=[alert("a", 2)])])
+    with pytest.raises(MqttSinkError, match="tried again"):
+        sink.flush()
+    broker.start()
+    listener.resubscribed()
+    sink._timeout_s = 20
+    sink.close()
+    eventually(lambda: ids(listener, request.node.name), [("a", 1), ("a", 2)])
+    listener.close()
+    broker.stop()
+
+
+def test_closing_without_a_broker_raises_and_lets_go(opened):
+    sink = opened(port=free_port(), timeout_s=0.2)
+    sink.close()  # nothing to deliver
+    sink = opened(port=free_port(), timeout_s=0.2)
+    sink.write([results(1, alerts=[alert()])])
+    with pytest.raises(MqttSinkError, match=r"cannot be reached|not connected"):
+        sink.close()
+    assert sink._client is None
+
+
+def test_a_full_queue_holds_write_back(opened):
+    sink = opened(port=free_port(), timeout_s=0.2, queue_limit=3)
+    sink.write([results(1, alerts=[alert("a", 1), alert("a", 2)])])
+    with pytest.raises(MqttSinkError, match="2 messages not acknowledged"):
+        sink.write([results(2, alerts=[alert("a", 3), alert("a", 4)])])
+    assert sink._unacknowledged == 2
+
+
+class SilentClient:
+    """Stands for a paho client: connected to a broker that does what a test says."""
+
+    def __init__(self, answer):
+        self.answer, self.mid, self.topics = answer, 0, []
+
+    def __getattr__(self, _name):
+        return lambda *_args, **_more: None
+
+    def is_connected(self):
+        return True
+
+    def publish(self, topic, _payload, **_more):
+        self.mid += 1
+        self.topics.append(topic)
+        if self.answer is not None:
+            reason = SimpleNamespace(is_failure=bool(self.answer), __str__=lambda: self.answer)
+            self.on_publish(self, None, self.mid, reason, None)
+        return SimpleNamespace(rc=paho.MQTT_ERR_SUCCESS, mid=self.mid)
+
+
+def test_a_broker_that_forgets_to_acknowledge_gets_a_new_connection(opened):
+    clients = [SilentClient(None), SilentClient("")]
+    made = iter(clients)
+    sink = opened(make_client=lambda: next(made), timeout_s=0.1)
+    sink.write([results(1, alerts=[alert("a", 1), alert("a", 2, beat="b2")])])
+    with pytest.raises(MqttSinkError, match="connected, but it does not acknowledge"):
+        sink.flush()
+    sink.flush()
+    assert clients[0].topics == clients[1].topics
+    assert sink.delivered == 1
+
+
+def test_a_refused_message_is_an_error_that_names_the_topic(opened):
+    clients = [SilentClient("Not authorized"), SilentClient("")]
+    made = iter(clients)
+    sink = opened(make_client=lambda: next(made), timeout_s=0.1)
+    sink.write([results(1, alerts=[alert()])])
+    with pytest.raises(MqttSinkError, match=r"refused patrolgrid/v1/.*/b1/alerts"):
+        sink.flush()
+    assert sink.delivered == -1
+    sink.flush()  # the access list was put right
+    assert sink.delivered == 1
+
+
+def test_a_file_that_cannot_be_read_means_sending_again(opened, tmp_path, caplog):
+    path = tmp_path / "state" / "delivered.json"
+    path.parent.mkdir()
+    path.write_bytes(b'{"site":"s')
+    sink = opened()
+    assert sink.delivered == -1
+    assert "alerts may be sent a second time" in caplog.text
+    path.write_bytes(b'{"site":"elsewhere","position":4,"beats":[]}')
+    with pytest.raises(ValueError, match="is of site 'elsewhere', expected 'test_a_file"):
+        opened()
+
+
+def test_positions_without_messages_cost_no_disk(opened, tmp_path):
+    sink = opened()
+    sink.write([results(n) for n in range(1, 9)])
+    begin = time.monotonic()
+    sink.flush()
+    assert time.monotonic() - begin < 5
+    assert sink.delivered == 8
+    assert not (tmp_path / "state").exists()
