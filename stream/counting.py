@@ -35,7 +35,7 @@ class Counting:
         """Series of each row of the baseline."""
         self._row = np.full(0, -1, dtype=np.int64)
         self._full: dict[int, NDArray[np.float64]] = {}
-        """Window number → expected count of the whole window per row; a cache, not state."""
+        """Window number → expected count of the whole window per row, infinite where too young to judge; a cache."""
 
     def add_series(self, added: NDArray[np.int64], size: int) -> None:
         """Give new count series a baseline; `size` is the number of all series."""
@@ -49,12 +49,15 @@ class Counting:
         self, number: int, series: NDArray[np.int64], fields: Mapping[str, NDArray[Any]], out: Results
     ) -> None:
         """Test a window that is still open, so that a surge is seen before it closes."""
+        exposure = fields["exposure"][series].astype(np.float64)
+        if not exposure.any():
+            return
         rows = self._row[series]
         total = fields["sum_a"][series] + fields["sum_b"][series]
-        exposure = fields["exposure"][series].astype(np.float64)
-        mean = self._expected(number)[rows] * exposure
+        # (inf where young; 0 * inf is no number, hence the floor)
+        mean = self._expected(number)[rows] * np.maximum(exposure, 1e-9)
         # No over-dispersed tail is rarer than the Poisson one: below this nothing can be an alarm.
-        strange = np.flatnonzero((total > mean + 3 * np.sqrt(mean) + 3) & (exposure > 0))
+        strange = np.flatnonzero(total > np.where(exposure > 0, mean + 3 * np.sqrt(mean) + 3, np.inf))
         if not len(strange):
             return
         rows, total, exposure = rows[strange], total[strange], exposure[strange]
@@ -100,8 +103,8 @@ class Counting:
         if cached is None:
             rows = np.arange(len(self.series))
             full = np.ones(len(rows))
-            cached = self.baseline.test(rows, number * self.window_ms, np.zeros(len(rows)), full).expected
-            self._full[number] = cached
+            test = self.baseline.test(rows, number * self.window_ms, np.zeros(len(rows)), full)
+            cached = self._full[number] = np.where(test.state == CountState.YOUNG, np.inf, test.expected)
         return cached
 
     def _settle(self, series: NDArray[np.int64], test: CountTest, out: Results) -> None:

@@ -116,11 +116,12 @@ class Quality:
         """
         counts = {name: values[: self.size] for name, values in self._counts.items()}
         received = counts["received"]
-        due = np.maximum(received + counts["missing"], 1)
+        missing = np.maximum(counts["missing"], 0)
+        due = np.maximum(received + missing, 1)
         skew_s = self._skew_ms[: self.size] / 1000
         quality = (
             1.0
-            - 0.4 * np.minimum(1, 4 * counts["missing"] / due)
+            - 0.4 * np.minimum(1, 4 * missing / due)
             - 0.2 * np.minimum(1, 4 * counts["late"] / np.maximum(received, 1))
             - 0.1 * np.minimum(1, counts["duplicate"] / np.maximum(received, 1))
             - 0.3 * stuck[: self.size]
@@ -129,22 +130,35 @@ class Quality:
         quality = np.where(self.silent[: self.size], 0.0, np.clip(quality, 0.0, 1.0))
         self.quality[: self.size] = quality
         rows = np.flatnonzero((self._heard[: self.size] != _NEVER) | (received > 0))
+        columns = zip(
+            rows.tolist(),
+            received[rows].tolist(),
+            counts["late"][rows].tolist(),
+            missing[rows].tolist(),
+            counts["duplicate"][rows].tolist(),
+            stuck[rows].tolist(),
+            self.silent[rows].tolist(),
+            np.round(skew_s[rows], 1).tolist(),
+            np.round(quality[rows], 3).tolist(),
+            (~self.offline[rows]).tolist(),
+            strict=True,
+        )
         report = [
             DeviceHealth(
                 beat=catalog.devices[index][0],
                 device=catalog.devices[index][1],
                 start=start_ms,
-                received=int(received[index]),
-                late=int(counts["late"][index]),
-                missing=int(counts["missing"][index]),
-                duplicate=int(counts["duplicate"][index]),
-                stuck=bool(stuck[index]),
-                silent=bool(self.silent[index]),
-                skew_s=round(float(skew_s[index]), 1),
-                quality=round(float(quality[index]), 3),
-                online=not bool(self.offline[index]),
+                received=came,
+                late=late,
+                missing=lost,
+                duplicate=repeated,
+                stuck=is_stuck,
+                silent=is_silent,
+                skew_s=skew,
+                quality=score,
+                online=online,
             )
-            for index in rows.tolist()
+            for index, came, late, lost, repeated, is_stuck, is_silent, skew, score, online in columns
         ]
         for values in self._counts.values():
             values[:] = 0
