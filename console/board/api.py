@@ -15,6 +15,7 @@ from console.board.errors import ApiError, json_response
 from console.board.security import same_origin
 from console.board.snapshot import trouble
 from ingest.events import Command
+from models.phrases import TITLES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,6 +50,7 @@ async def site(request: Request) -> Response:
             "timezone": settings.timezone,
             "language": settings.language,
             "simulated": settings.simulated,
+            "kinds": {kind: {"en": english, "zh-CN": chinese} for kind, (english, chinese) in TITLES.items()},
             "site_ms": state.hub.site_ms(),
             **_geography(places),
         }

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 NODE_SILENT_S: Final = 10.0
 """A node writes its status each second; ten missed in a row are no hiccup."""
 CATCHING_UP_S: Final = 120.0
-"""How far results may be behind before the page says that they are."""
+"""How far results may be behind, in wall-clock seconds, before the page says that they are."""
 
-FreshnessState = Literal["live", "waiting", "catching_up", "quiet", "disconnected", "node_silent", "store_error"]
+FreshnessState = Literal[
+    "live", "waiting", "catching_up", "quiet", "disconnected", "failing", "node_silent", "store_error"
+]
 
 
 class Freshness(msgspec.Struct, frozen=True):
@@ -22,10 +24,13 @@ class Freshness(msgspec.Struct, frozen=True):
 
     state: FreshnessState
     """live; waiting (no node has written yet); catching_up (behind by `behind_s`); quiet (no observation comes in);
-    disconnected (the node has lost its broker); node_silent (the node stopped writing); store_error."""
+    disconnected (the node has lost its broker); failing (some of its `parts` fail: a full disk, a destination that is
+    away); node_silent (the node stopped writing); store_error."""
     since_ms: int = 0
     """Site time (epoch ms) up to which data can be believed; 0 where unknown or live."""
     behind_s: float = 0.0
+    parts: tuple[str, ...] = ()
+    """Names of the node's parts that fail, where the state is failing."""
 
 
 class FreshnessJudge:
@@ -40,6 +45,7 @@ class FreshnessJudge:
         self._moved_wall_ms = 0
         self._moved_site_ms = 0
         self._connected_site_ms = 0
+        self._whole_site_ms = 0
 
     def judge(self, status: Mapping[str, Any] | None, wall_ms: int) -> Freshness:
         """Return how fresh `status` (the store's ``status`` entry, None where there is none) is at `wall_ms`."""
@@ -53,15 +59,23 @@ class FreshnessJudge:
             first = self._received is None
             self._moved_site_ms = int(status.get("watermark_ms") or site_ms) if first else site_ms
             self._moved_wall_ms, self._received = wall_ms, received
-        connected = bool(status.get("connected", True))
+        return self._fault(status, wall_ms, site_ms) or self._flow(status, wall_ms)
+
+    def _fault(self, status: Mapping[str, Any], wall_ms: int, site_ms: int) -> Freshness | None:
+        connected, failing = bool(status.get("connected", True)), tuple(sorted(map(str, status.get("failing") or ())))
         if connected:
             self._connected_site_ms = site_ms
+        if not failing:
+            self._whole_site_ms = site_ms
         if wall_ms - int(status.get("wall_ms") or 0) > NODE_SILENT_S * 1000:
             return Freshness("node_silent", site_ms)
         if not connected:
             return Freshness("disconnected", self._connected_site_ms or self._moved_site_ms)
+        return Freshness("failing", self._whole_site_ms or site_ms, parts=failing) if failing else None
+
+    def _flow(self, status: Mapping[str, Any], wall_ms: int) -> Freshness:
         behind = float((status.get("lag") or {}).get("seconds") or 0.0)
-        if behind > CATCHING_UP_S * max(1.0, float(status.get("speed") or 1.0)):
+        if behind > CATCHING_UP_S:
             return Freshness("catching_up", int(status.get("watermark_ms") or 0), behind)
         if wall_ms - self._moved_wall_ms > self.quiet_ms:
             return Freshness("quiet", self._moved_site_ms)

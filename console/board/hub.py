@@ -43,6 +43,7 @@ class Hub:
         self._devices: dict[str, tuple[int, bytes]] = {}
         self._removed = 0
         self._error = ""
+        self._clock_speed = 0.0
         self.freshness = Freshness("waiting")
         self.generation = 0
         self.stopping = False
@@ -80,6 +81,7 @@ class Hub:
         self.generation += 1
         self.freshness = freshness
         if taken is not None:
+            self._clock_speed = _clock_speed(self._snapshot, taken, self._clock_speed)
             self._snapshot = taken
             if self._devices.keys() - taken.devices.keys():
                 self._devices, self._removed = {}, self.generation
@@ -112,7 +114,7 @@ class Hub:
         if not status:
             return self._wall()
         passed = max(0, self._wall() - int(status.get("wall_ms") or 0))
-        return int(status.get("now_ms") or 0) + round(passed * float(status.get("speed") or 0.0))
+        return int(status.get("now_ms") or 0) + round(passed * self._clock_speed)
 
     def overview(self, since: int = 0) -> bytes:
         """Return the overview as JSON.
@@ -131,6 +133,7 @@ class Hub:
             "partial": partial,
             "server_ms": self._wall(),
             "site_ms": self.site_ms(),
+            "clock_speed": self._clock_speed,
             "freshness": self.freshness,
             "status": look.status if look else None,
             "alerts": look.alerts if look else [],
@@ -138,3 +141,16 @@ class Hub:
             "devices": devices,
         }
         return msgspec.json.encode(document)
+
+
+def _clock_speed(before: snapshot.Snapshot | None, after: snapshot.Snapshot, known: float) -> float:
+    """Return how fast the site's clock runs by itself: as the node says, 0 where it was seen to stand still.
+
+    The clock of a node that replays data follows the data, and stands when there is none.
+    """
+    was, now = (before.status if before else None) or {}, after.status or {}
+    if was.get("wall_ms") == now.get("wall_ms"):
+        return known if was else float(now.get("speed") or 0.0)
+    if was and was.get("now_ms") == now.get("now_ms"):
+        return 0.0
+    return float(now.get("speed") or 0.0)

@@ -64,10 +64,36 @@ def test_a_node_without_broker_says_since_when():
     assert (told.state, told.since_ms) == ("disconnected", SITE_NOW)
 
 
-@pytest.mark.parametrize(("speed", "lag", "state"), [(1, 100, "live"), (1, 300, "catching_up"), (60, 300, "live")])
+@pytest.mark.parametrize(("speed", "lag", "state"), [(1, 100, "live"), (1, 300, "catching_up"), (60, 100, "live")])
 def test_far_behind_is_catching_up(speed, lag, state):
     told = FreshnessJudge(120).judge(status(lag={"seconds": lag}, speed=speed), WALL)
     assert told.state == state
+
+
+def test_a_part_that_fails_is_told_since_it_was_last_well():
+    judge = FreshnessJudge(120)
+    judge.judge(status(), WALL)
+    told = judge.judge(status(WALL + 5000, received=11, failing={"log": "disk full"}), WALL + 5000)
+    assert (told.state, told.since_ms, told.parts) == ("failing", SITE_NOW, ("log",))
+
+
+def test_a_clock_that_follows_data_stands_when_there_is_none():
+    async def story():
+        reader = FakeReader()
+        asker = Asker(reader)
+        hub = Hub(asker, quiet_s=120, wall=lambda: WALL + 5000)
+        for wall_ms in (WALL, WALL + 1000):
+            reader.status = {"now_ms": SITE_NOW, "wall_ms": wall_ms}
+            reader.touch()
+            await hub.look()
+        assert hub.site_ms() == SITE_NOW
+        reader.status = {"now_ms": SITE_NOW + 1000, "wall_ms": WALL + 2000}
+        reader.touch()
+        await hub.look()
+        assert hub.site_ms() == SITE_NOW + 4000
+        asker.close()
+
+    asyncio.run(story())
 
 
 def test_a_stream_is_sent_only_devices_that_changed():

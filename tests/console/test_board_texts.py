@@ -2,11 +2,15 @@
 
 import json
 import re
+from typing import get_args
 
 import pytest
 
 from console.board.app import STATIC_DIR
+from console.board.freshness import FreshnessState
 from console.board.texts import LANGUAGES, LOCALE_DIR, choose_language, say
+from ingest.places import DEVICE_TYPES
+from ingest.reasons import Reason
 
 TABLES = {name: json.loads((LOCALE_DIR / f"{name}.json").read_text(encoding="utf-8")) for name in LANGUAGES}
 JS = "\n".join(path.read_text(encoding="utf-8") for path in sorted((STATIC_DIR / "js").glob("*.js")))
@@ -43,14 +47,12 @@ def test_no_text_is_left_over():
     assert left - {key for key in left if key.startswith("error.")} == set()
 
 
-def test_rules_and_types_have_names():
-    from ingest.places import DEVICE_TYPES
-
-    rules = ["surge", "deficit", "dead", "camera_fault", "stranger_vehicle", "tailgating", "gate_stuck", "noise_high"]
-    rules += ["smoke", "heat", "water", "door_open", "cover_open", "tamper", "silent", "burglary_series"]
+def test_what_the_node_says_has_words():
     for table in TABLES.values():
-        assert all(f"kind.{rule}" in table for rule in rules)
         assert all(f"type.{kind}" in table for kind in DEVICE_TYPES)
+        assert all(f"quarantine.{reason}" in table for reason in Reason)
+        assert all(f"link.{state}" in table for state in get_args(FreshnessState) if state != "live")
+        assert all(f"stale.{state}" in table for state in get_args(FreshnessState) if state != "live")
 
 
 def test_no_markup_is_ever_made_from_text():

@@ -4,7 +4,7 @@ import { command } from "./api.js";
 import { KeyedList, byId, el, put, say } from "./dom.js";
 import { line, sign } from "./icons.js";
 import { percent, pick, recall, remember, span, t, when, word } from "./i18n.js";
-import { bus, emit, openAlerts, select, siteNow, state, trusted } from "./state.js";
+import { bus, emit, kindTitle, openAlerts, select, siteNow, state, trusted } from "./state.js";
 
 const OFFICER = "patrolgrid.officer";
 const SLOW_MS = 15_000; // a command is on its way through the node's log; longer than this is worth a word
@@ -38,7 +38,7 @@ class Card {
     const typed = this.node.querySelector("input")?.value;
     this.node.className = `card ${a.severity} ${calm ? "calm" : ""}`;
     this.node.dataset.alert = a.id;
-    const title = word("kind", a.kind);
+    const title = kindTitle(a.kind);
     this.node.setAttribute("aria-label", `${word("severity", a.severity)}: ${title}, ${pick(a.place)}`);
     put(
       this.node,
@@ -200,7 +200,7 @@ function announce(alerts, tone) {
     return;
   }
   for (const a of fresh) {
-    const text = t("alerts.new", { severity: word("severity", a.severity), kind: word("kind", a.kind), place: pick(a.place) });
+    const text = t("alerts.new", { severity: word("severity", a.severity), kind: kindTitle(a.kind), place: pick(a.place) });
     put(byId(a.severity === "critical" ? "urgent" : "polite"), text);
     byId("alerts-list").querySelector(`[data-alert="${CSS.escape(a.id)}"]`)?.classList.add("fresh");
   }

@@ -96,6 +96,7 @@ export class BandChart {
     const runs = split(all, step * GAP);
     const offset = offsetAt(until, zone);
     const times = timeTicks(from, until, width, offset);
+    const bars = this.data.kind === "gate" || this.data.kind === "state"; // events: a line between them would say nothing
     const isMidnight = (at) => (at + offset) % 86_400_000 === 0;
     put(
       this.svg,
@@ -109,8 +110,10 @@ export class BandChart {
       ]).flat(),
       runs.map((run) => band(run, middle, y)),
       runs.map((run) => path("expected", run.filter((p) => p.expected !== null && p.expected !== undefined), middle, y, "expected")),
-      runs.map((run) => path("seen", run.filter((p) => !p.open && p.y !== null), middle, y, "y")),
-      all.filter((p) => p.y !== null && (p.open || p.state !== "normal")).map((p) => mark(p, middle(p), y(p.y))),
+      bars
+        ? all.filter((p) => p.y).map((p) => svg("rect", { class: `bar${p.open ? " bar-open" : ""}`, x: x(p.at) + 0.5, width: Math.max(1, x(p.at + step) - x(p.at) - 1), y: y(p.y), height: y(0) - y(p.y) }))
+        : runs.map((run) => path("seen", run.filter((p) => !p.open && p.y !== null), middle, y, "y")),
+      all.filter((p) => !bars && p.y !== null && (p.open || p.state !== "normal")).map((p) => mark(p, middle(p), y(p.y))),
       (this.cursor = svg("g", { class: "cursor", visibility: "hidden" }, svg("line", { y1: PAD.top, y2: height - PAD.bottom }), svg("circle", { r: 5 }))),
     );
     this.y = y;

@@ -5,7 +5,7 @@ import { BandChart, points } from "./chart.js";
 import { byId, el, put } from "./dom.js";
 import { deviceIcon, sign } from "./icons.js";
 import { number, percent, pick, seconds, t, when, word } from "./i18n.js";
-import { bus, siteNow, standing, state } from "./state.js";
+import { bus, kindTitle, siteNow, standing, state } from "./state.js";
 
 const RANGES = [3, 12, 24, 168];
 const REFRESH_MS = 5000;
@@ -104,7 +104,7 @@ function chartKey(kind) {
   const item = (name, text) => el("span", { class: `key key-${name}` }, el("i", { "aria-hidden": "true" }), text);
   if (kind === "count") return el("div", { class: "keys" }, item("seen", t("chart.key_seen")), item("expected", t("chart.key_expected")), item("band", t("chart.key_band")));
   if (kind === "level") return el("div", { class: "keys" }, item("seen", t("chart.key_mean")), item("band", t("chart.key_range")));
-  return el("div", { class: "keys" }, item("seen", t("chart.key_passes")));
+  return el("div", { class: "keys" }, item("bar", t("chart.key_passes")));
 }
 
 function stateLine(states) {
@@ -122,7 +122,7 @@ function happened() {
       {},
       sign(a.state === "raised" ? a.severity : "acknowledged"),
       el("time", {}, when(a.raised_ms, siteNow())),
-      el("span", {}, el("strong", {}, word("kind", a.kind)), " ", pick(a.text)),
+      el("span", {}, el("strong", {}, kindTitle(a.kind)), " ", pick(a.text)),
     ),
   );
   const passes = data.gates.slice(0, 5).map((g) =>

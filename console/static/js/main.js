@@ -6,7 +6,7 @@ import { startDevice } from "./device.js";
 import { byId, el, put, say } from "./dom.js";
 import { startHotspots } from "./hotspots.js";
 import { line, sign } from "./icons.js";
-import { LANGUAGES, currentLanguage, day, firstLanguage, pick, recall, remember, seconds, setLanguage, setZone, span, t, when } from "./i18n.js";
+import { LANGUAGES, currentLanguage, day, firstLanguage, pick, recall, remember, seconds, setLanguage, setZone, span, t, when, word } from "./i18n.js";
 import { startMap } from "./map.js";
 import { startPanels } from "./panels.js";
 import { bus, emit, openAlerts, siteNow, state, trusted } from "./state.js";
@@ -20,9 +20,10 @@ function drawClock() {
   say(byId("date"), day(now));
   const speed = state.overview?.status?.speed ?? 1;
   const tag = byId("simulated");
-  const off = speed !== 1 || state.site?.simulated;
+  const stands = state.overview?.status && state.overview.clock_speed === 0;
+  const off = speed !== 1 || stands || state.site?.simulated;
   tag.hidden = !off;
-  if (off) say(tag, speed === 1 ? t("clock.simulated") : speed > 0 ? t("clock.fast", { speed }) : t("clock.replay"));
+  if (off) say(tag, stands ? t("clock.replay") : speed === 1 ? t("clock.simulated") : t("clock.fast", { speed }));
 }
 
 /** Say how far the page can be believed, and say it loudly where it cannot. */
@@ -35,13 +36,14 @@ function drawTrust() {
   const bar = byId("stale");
   document.body.dataset.trust = kind === "live" ? "live" : loud ? "stale" : "connecting";
   byId("link").dataset.state = kind === "live" ? "live" : loud ? "stale" : "connecting";
-  const values = { time: since ? when(since, siteNow()) : "–", span: since ? span(siteNow() - since) : "–", behind: span((fresh.behind_s ?? 0) * 1000) };
+  const parts = (fresh.parts ?? []).map((name) => word("part", name)).join(t("list.comma"));
+  const values = { parts, time: since ? when(since, siteNow()) : "–", span: since ? span(siteNow() - since) : "–", behind: span((fresh.behind_s ?? 0) * 1000) };
   say(byId("link-text"), kind === "live" ? t("link.live") : kind === "connecting" ? t("link.connecting") : since ? t("link.stale", values) : t(`link.${kind}`));
   bar.dataset.kind = kind;
   const text = loud ? t(`stale.${kind}`, values) : "";
   if (bar.dataset.text !== text) {
     bar.dataset.text = text;
-    put(bar, loud && sign(kind === "catching_up" || kind === "waiting" ? "warning" : "critical"), loud && el("span", {}, text));
+    put(bar, loud && sign(["catching_up", "waiting"].includes(kind) ? "warning" : "critical"), loud && el("span", {}, text));
   }
   bar.hidden = !loud;
 }

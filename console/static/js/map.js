@@ -8,6 +8,7 @@ import { bus, select, standing, state } from "./state.js";
 
 const METRES_PER_DEGREE = 111_320;
 const TYPES = ["camera", "gate", "noise", "smoke", "heat", "water", "door", "manhole", "environment"];
+const RANKED = 20; // hotspots whose rank stands on the map
 const ORDER = { normal: 0, trouble: 100, acknowledged: 200, info: 300, warning: 400, critical: 500 };
 
 let map;
@@ -85,7 +86,9 @@ const boxAt = (at, w, h) => [at.x - w, at.y - h, at.x + w, at.y + h];
 function drawLabels() {
   labels.clearLayers();
   const marks = (half) => state.site.devices.map((d) => boxAt(map.latLngToLayerPoint([d.lat, d.lon]), half, half));
-  let taken = marks(15);
+  const hot = state.overview?.hotspots;
+  const ranks = (hot?.cells ?? []).slice(0, RANKED).map((cell) => boxAt(map.latLngToLayerPoint(corner(cell, hot.cell_m)), 16, 14));
+  let taken = [...ranks, ...marks(15)];
   const corners = state.site.streets.features.flatMap(({ geometry }) => geometry.coordinates).map((p) => boxAt(map.latLngToLayerPoint(latLng(p)), 3, 3));
   const place = (places, text, className, size, always) => {
     const wide = [...text].reduce((sum, c) => sum + (CHINESE.test(c) ? 1.02 : 0.6), 0) * size + 8;
@@ -94,7 +97,8 @@ function drawLabels() {
       return boxAt(at, (wide * cos + size * sin) / 2, (wide * sin + size * cos) / 2 + 2);
     };
     const free = (spot) => spot.room > wide && !taken.some((other) => overlap(boxOf(spot), other)) && !corners.some((other) => always && overlap(boxOf(spot), other));
-    const spot = places.find(free) ?? (always ? places[0] : null);
+    const hits = (spot) => taken.filter((other) => overlap(boxOf(spot), other)).length;
+    const spot = places.find(free) ?? (always ? places.reduce((best, other) => (hits(other) < hits(best) ? other : best), places[0]) : null);
     if (!spot) return;
     taken.push(boxOf(spot));
     const icon = label(className, text);
@@ -102,7 +106,7 @@ function drawLabels() {
     L.marker(map.layerPointToLatLng(spot.at), { pane: "labels", icon, interactive: false, keyboard: false }).addTo(labels);
   };
   for (const beat of state.site.beats) place(beatPlaces(beat.polygon), pick(beat.name), "beat-name", 15, true);
-  taken = [...taken.slice(state.site.devices.length), ...marks(9)]; // a street's name may come close to a device
+  taken = [...ranks, ...taken.slice(ranks.length + state.site.devices.length), ...marks(9)]; // a street's name may come close to a device
   for (const street of streets) place(streetPlaces(street.line), pick(street.name), "street-name", 12, false);
 }
 
@@ -139,6 +143,12 @@ function drawDevices() {
   }
 }
 
+/** Return the north-western corner of a hotspot cell. */
+function corner(cell, metres) {
+  const dy = metres / 2 / METRES_PER_DEGREE;
+  return [cell.lat + dy, cell.lon - dy / Math.cos((cell.lat * Math.PI) / 180)];
+}
+
 function cellWords(cell) {
   const beat = state.beats.get(cell.beat);
   return el(
@@ -157,15 +167,15 @@ function drawCells() {
   cellsDrawn = look;
   cells.clearLayers();
   for (const cell of hot?.cells ?? []) {
-    const dy = hot.cell_m / 2 / METRES_PER_DEGREE;
-    const dx = dy / Math.cos((cell.lat * Math.PI) / 180);
-    const box = [[cell.lat - dy, cell.lon - dx], [cell.lat + dy, cell.lon + dx]];
+    const northWest = corner(cell, hot.cell_m);
+    const box = [northWest, [2 * cell.lat - northWest[0], 2 * cell.lon - northWest[1]]];
     L.rectangle(box, { pane: "cells", className: "cell", fillOpacity: 0.1 + 0.4 * cell.risk, weight: cell.rank <= 3 ? 2 : 1 })
       .bindPopup(() => cellWords(cell), { className: "map-popup", closeButton: false, autoPan: false })
       .addTo(cells);
-    if (cell.rank > 20) continue;
-    L.marker([cell.lat + dy, cell.lon - dx], { pane: "ranks", icon: label("rank-name", String(cell.rank)), interactive: false, keyboard: false }).addTo(cells);
+    if (cell.rank > RANKED) continue;
+    L.marker(northWest, { pane: "ranks", icon: label("rank-name", String(cell.rank)), interactive: false, keyboard: false }).addTo(cells);
   }
+  drawLabels();
 }
 
 function drawLegend() {
@@ -180,7 +190,9 @@ function drawLegend() {
 }
 
 function home() {
-  if (bounds) map.fitBounds(bounds, { padding: [14, 14], animate: false });
+  const legend = byId("legend");
+  const right = legend.open && map.getSize().x > 700 ? legend.offsetWidth + 20 : 14;
+  if (bounds) map.fitBounds(bounds, { paddingTopLeft: [14, 14], paddingBottomRight: [right, 14], animate: false });
 }
 
 function control() {
@@ -233,19 +245,18 @@ export function startMap() {
   bus.addEventListener("change", drawAll);
   bus.addEventListener("select", drawDevices);
   bus.addEventListener("language", relabel);
+  let moved = false; // until somebody has moved the map it shows the whole area
   bus.addEventListener("look", ({ detail }) => {
+    moved = true;
     const zoom = Math.max(map.getZoom(), map.getBoundsZoom(bounds ?? map.getBounds()) + 1);
     map.setView([detail.lat, detail.lon], zoom, { animate: !calm });
   });
-  let moved = false;
-  map.on("dragstart zoomstart", () => (moved = true));
+  for (const kind of ["pointerdown", "wheel", "keydown"]) byId("map").addEventListener(kind, () => (moved = true), { passive: true });
   new ResizeObserver(() => {
     map.invalidateSize({ animate: false });
-    if (!moved) {
-      home();
-      moved = false;
-    }
+    if (!moved) home();
   }).observe(byId("map"));
   byId("legend").open = matchMedia("(min-width: 1300px)").matches;
   relabel();
+  home();
 }

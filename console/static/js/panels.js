@@ -4,7 +4,7 @@ import { ApiFailure, get } from "./api.js";
 import { byId, el, put, say } from "./dom.js";
 import { deviceIcon, sign } from "./icons.js";
 import { number, percent, pick, span, t, when, word } from "./i18n.js";
-import { bus, select, siteNow, state } from "./state.js";
+import { bus, kindTitle, select, siteNow, state } from "./state.js";
 
 const WORST_FIRST = ["offline", "silent", "stuck", "skew", "missing", "late", "duplicate", "quality"];
 
@@ -76,7 +76,7 @@ function drawRecent() {
         { type: "button", class: "row-button", onclick: show },
         sign(a.state === "raised" ? a.severity : "acknowledged"),
         el("time", {}, when(a.raised_ms, now)),
-        el("span", { class: "row-text" }, el("strong", {}, word("kind", a.kind)), el("span", {}, about)),
+        el("span", { class: "row-text" }, el("strong", {}, kindTitle(a.kind)), el("span", {}, about)),
         el("span", { class: `row-end state-${a.state}` }, word("alertstate", a.state === "cleared" && !a.by ? "expired" : a.state), !open && el("small", {}, t("recent.took", { span: span(a.changed_ms - a.raised_ms) }))),
       ),
     );

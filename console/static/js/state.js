@@ -1,5 +1,7 @@
 // What the page knows, in one place; who shows a part of it listens for "change".
 
+import { pick } from "./i18n.js";
+
 export const state = {
   site: null,
   devices: new Map(), // id → place
@@ -19,8 +21,7 @@ export const emit = (name) => bus.dispatchEvent(new Event(name));
 export function siteNow() {
   const look = state.overview;
   if (!look) return state.site?.site_ms ?? 0;
-  const speed = look.status?.speed ?? (look.status ? 1 : 1);
-  return look.site_ms + (performance.now() - state.heardAt) * speed;
+  return look.site_ms + (performance.now() - state.heardAt) * (look.status ? look.clock_speed : 1);
 }
 
 /** Take an overview, whole or partial. */
@@ -33,6 +34,9 @@ export function take(look) {
 
 /** Tell whether what the page shows is so now. Where it is not, an empty list is no good news. */
 export const trusted = () => state.link === "open" && state.overview?.freshness.state === "live";
+
+/** Return the title of a kind of alert, in the words that alerts on phones use too. */
+export const kindTitle = (kind) => pick(state.site?.kinds[kind]) || kind;
 
 export function select(device) {
   state.selected = device;
