@@ -91,6 +91,8 @@ class Post:
             if sender.is_due(event.ts):
                 self._seal(sender)
             sender.add(event)
+            if sender.is_full(event.ts):
+                self._seal(sender)
             open_now[event.device] = sender
         for sender in open_now.values():
             if not sender.batch_ms:
@@ -169,8 +171,12 @@ class _Sender:
         self._first = self._at = 0
 
     def is_due(self, ts: int) -> bool:
-        """Tell whether the open batch must leave before an observation of `ts` is added."""
-        return bool(self._open) and ts > self._first + self.batch_ms
+        """Tell whether the open batch leaves before an observation of `ts` is added: what is seen at once goes at once."""
+        return bool(self._open) and not self.batch_ms and ts != self._first
+
+    def is_full(self, ts: int) -> bool:
+        """Tell whether the open batch leaves with the observation of `ts` that was just added."""
+        return self.batch_ms > 0 and ts >= self._first + self.batch_ms
 
     def number(self, ts: int, body: Body) -> Body:
         """Return an observation as the device says it: with its own idea of the time, and its next number."""

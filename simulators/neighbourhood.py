@@ -234,16 +234,19 @@ def places_geojson() -> dict[str, Any]:
     ]
     spots += [(kind, beat, column, row) for kind, beat, column, row, _ in _OTHERS]
     numbers: dict[str, int] = {}
+    seen: dict[tuple[str, plan.Name], int] = {}
     for kind, beat, column, row in spots:
         number = numbers[kind] = numbers.get(kind, 0) + 1
         label, where = _LABELS[kind], plan.address(column, row)
+        same = seen[kind, where] = seen.get((kind, where), 0) + 1
+        nth = f" {same}" if same > 1 else ""
         x, y = plan.node(column, row)
         properties: dict[str, Any] = {
             "kind": "device",
             "id": f"{kind}-{number:02d}",
             "beat": beat,
             "type": kind,
-            "name": {"en": f"{label[0]}, {where[0]}", "zh-CN": f"{where[1]}{label[1]}"},
+            "name": {"en": f"{label[0]}{nth}, {where[0]}", "zh-CN": f"{where[1]}{label[1]}{nth.strip()}"},
         }
         if kind == "door":
             properties["overrides"] = {"open_s": 120}

@@ -38,7 +38,7 @@ class Publisher:
         self.acknowledged = 0
         """Messages whose PUBACK came."""
 
-    def connect(self, timeout_s: float = 10.0) -> None:
+    def connect(self, timeout_s: float = 5.0) -> None:
         """Connect. Raises ConnectionError naming the broker where none answers in time."""
         deadline = time.monotonic() + timeout_s
         while not self._link.up:

@@ -1,0 +1,106 @@
+"""Record, kill, replay: what went in comes out, and no plate is left in the file."""
+
+import gzip
+
+import pytest
+
+from simulators.publisher import Publisher
+from simulators.recording import Recorder, Recording, RecordingError, replay
+from tests.simulators.worlds import Ear
+from tests.support import free_port, wait_for
+
+OBS = "patrolgrid/v1/quarter/academy/gate-06/obs"
+
+
+def publish(port, messages):
+    publisher = Publisher("127.0.0.1", port, client_id="test-publisher")
+    publisher.connect()
+    for topic, payload, retain in messages:
+        assert publisher.publish(topic, payload, retain=retain)
+    assert publisher.drain()
+    publisher.close()
+
+
+def test_what_was_recorded_is_replayed(broker, tmp_path):
+    path = tmp_path / "evening.jsonl.gz"
+    sent = [(OBS, b'{"n":%d}' % n, False) for n in range(500)]
+    sent.append((OBS, b"\xff\x00not text", False))
+    sent.append(("patrolgrid/v1/quarter/academy/gate-06/status", b'{"state":"online"}', True))
+    with Recorder(path, host="127.0.0.1", port=broker.port) as recorder:
+        publish(broker.port, [*sent, ("patrolgrid/v1/quarter/academy/alerts", b"not an input", False)])
+        wait_for(lambda: recorder.messages >= len(sent), "the recorder heard too little")
+    recording = Recording(path)
+    rows = list(recording)
+    assert [(row.topic, row.payload) for row in rows] == [(topic, payload) for topic, payload, _ in sent]
+    assert not recording.broken_off
+    assert [row.offset_s for row in rows] == sorted(row.offset_s for row in rows)
+    told = []
+    with Ear(broker.port, OBS) as ear:
+        n = replay(
+            Recording(path), host="127.0.0.1", port=broker.port, speed=float("inf"),
+            on_progress=lambda done, total: told.append((done, total)),
+        )  # fmt: skip
+        assert n == len(sent)
+        wait_for(lambda: len(ear.heard) >= 501, "the replay was not heard")
+    assert [m.payload for m in ear.heard] == [payload for topic, payload, _ in sent if topic == OBS]
+    assert told[-1] == (path.stat().st_size, path.stat().st_size)
+
+
+def test_a_recording_that_breaks_off_is_read_as_far_as_it_goes(broker, tmp_path):
+    path = tmp_path / "killed.jsonl.gz"
+    with Recorder(path, host="127.0.0.1", port=broker.port) as recorder:
+        publish(broker.port, [(OBS, b'{"n":%d}' % n, False) for n in range(200)])
+        wait_for(lambda: recorder.messages == 200, "the recorder heard too little")
+        wait_for(lambda: path.stat().st_size > 300, "the recorder did not sync")
+        killed = tmp_path / "copy.jsonl.gz"
+        killed.write_bytes(path.read_bytes())
+    recording = Recording(killed)
+    assert len(list(recording)) == 200
+    assert recording.broken_off
+    whole = path.read_bytes()
+    for length in range(60, len(whole), 97):
+        killed.write_bytes(whole[:length])
+        try:
+            part = Recording(killed)
+        except RecordingError:
+            continue
+        assert [row.payload for row in part] == [b'{"n":%d}' % n for n in range(200)][: len(list(Recording(killed)))]
+        assert part.broken_off
+
+
+def test_no_plate_is_left_in_a_recording(broker, tmp_path):
+    path = tmp_path / "plates.jsonl.gz"
+    plates = ["测A1B2C3", "沪B12345"]
+    sent = [(OBS, f'{{"type":"gate","ts":1,"plate":"{plate}"}}'.encode(), False) for plate in (*plates, *plates)]
+    sent.append((OBS, b'{"type":"gate","plate":"\xe6\xb5\x8bA1B2C3","ts":', False))
+    with Recorder(path, host="127.0.0.1", port=broker.port) as recorder:
+        publish(broker.port, sent)
+        wait_for(lambda: recorder.messages == len(sent), "the recorder heard too little")
+    text = gzip.decompress(path.read_bytes()).decode()
+    for plate in plates:
+        assert plate not in text
+        assert plate[1:] not in text
+    rows = [row.payload for row in Recording(path)]
+    assert rows[0] == rows[2] != rows[1] == rows[3]
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", gzip.compress(b'{"type":"count"}\n'), gzip.compress(b"[1]\n")])
+def test_other_files_are_told_apart(tmp_path, content):
+    path = tmp_path / "other"
+    path.write_bytes(content)
+    with pytest.raises(RecordingError, match="not a recording"):
+        Recording(path)
+
+
+def test_a_later_version_asks_for_an_upgrade(tmp_path):
+    path = tmp_path / "later"
+    path.write_bytes(gzip.compress(b'{"patrolgrid_recording":9,"started_ms":0}\n'))
+    with pytest.raises(RecordingError, match="upgrade"):
+        Recording(path)
+
+
+def test_without_a_broker_nothing_is_left_behind(tmp_path):
+    path = tmp_path / "none.gz"
+    with pytest.raises(ConnectionError, match="no MQTT broker"):
+        Recorder(path, host="127.0.0.1", port=free_port())
+    assert not path.exists()

