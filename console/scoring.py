@@ -7,7 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from simulators.scenarios import Truth
 
@@ -50,9 +50,9 @@ def score(
     Returns
     -------
     dict
-        ``scenarios``, ``detected``, ``missed`` (ids), ``delay_s_median`` and ``false_alarms_per_device_day`` (None where
-        there is nothing to judge), ``false_alarms``, ``false_by_kind`` and ``by_kind`` (scenario name → scenarios and
-        detected).
+        ``scenarios``, ``detected``, ``missed`` (ids), ``delay_s_median`` and ``false_alarms_per_device_day`` (None
+        where there is nothing to judge), ``false_alarms``, ``false_by_kind`` and ``by_kind`` (scenario name →
+        scenarios and detected).
     """
     raised = [alert for alert in rises(alerts) if start_ms - EARLY_MS <= alert["changed_ms"] <= until_ms + _DAY_MS]
     scored = [truth for truth in truths if truth.end <= until_ms]
@@ -133,14 +133,3 @@ def latency_summary(took: Sequence[float]) -> dict[str, Any]:
 
 def _rank(took: Sequence[float], share: float) -> float | None:
     return round(took[max(math.ceil(share * len(took)) - 1, 0)], 1) if took else None
-
-
-def explain_difference(numbers: Mapping[str, int]) -> str:
-    """Return, for people, why `stored` is not `published` less `lost`; empty where it is."""
-    expected = numbers["published"] - numbers["lost"]
-    if numbers["stored"] == expected:
-        return ""
-    return (
-        f"stored {numbers['stored']}, expected {expected} (published {numbers['published']} less lost {numbers['lost']}): "
-        f"{numbers['stored'] - expected:+d}"
-    )

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _PR_SET_PDEATHSIG: Final = 1
 _LAST_LINES: Final = 12
+_LOG_BYTES: Final = 4 << 20
+"""A log larger than this is put aside when its child is started again."""
 _LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 """Loaded before the fork: a child between fork and exec may not load libraries."""
 
@@ -92,12 +94,14 @@ class Supervisor:
     ) -> Child:
         """Start a child and wait until `ready()` says that it does its work.
 
-        Its output goes to ``{log_dir}/{name}.log``. Raises `ChildError` where it cannot be started, ends, or is not
-        ready after `ready_s` seconds; it is then stopped.
+        Its output goes to ``{log_dir}/{name}.log``; `environment` stands in for this process's. Raises `ChildError`
+        where it cannot be started, ends, or is not ready after `ready_s` seconds; it is then stopped.
         """
         if name in self._children:
             raise ChildError(f"{name} is already running")
         path = self._log_dir / f"{name}.log"
+        if path.exists() and path.stat().st_size > _LOG_BYTES:
+            path.replace(path.with_suffix(".log.1"))
         with path.open("ab") as log:
             log_start = log.seek(0, os.SEEK_END)
             try:
@@ -108,7 +112,7 @@ class Supervisor:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                     preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - system calls only, no lock
-                    env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+                    env={**(os.environ if environment is None else environment), "PYTHONUNBUFFERED": "1"},
                 )
             except OSError as error:
                 raise ChildError(f"{name} cannot be started: {' '.join(command)}: {error}") from error
