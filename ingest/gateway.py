@@ -25,7 +25,7 @@ import msgspec
 from ingest import topics
 from ingest.clock_guard import ClockGuard
 from ingest.intake import Intake, Taken
-from ingest.mqtt_link import Inbox, LinkConfig, MqttLink, TlsSettings, decode_topic
+from ingest.mqtt_link import Inbox, LinkConfig, MqttLink, TlsSettings
 from ingest.native import Limits
 from ingest.records import Record, RecordKind
 from ingest.repeats import RepeatFilter, refill
@@ -249,10 +249,9 @@ class Gateway:
                 # same, because a broker without persistence would not send it again.
                 self._generation, mids = arrived.generation, []
                 continue
-            topic = decode_topic(message)
-            payload = bytes(message.payload)
-            intake.take(topic, payload, retained=message.retain, size=arrived.size)
-            taken.append((topic, payload))
+            topic = message.topic.decode("utf-8", "replace")
+            intake.take(topic, message.payload, retained=message.retain, size=arrived.size)
+            taken.append((topic, message.payload))
             if message.qos:
                 mids.append(message.mid)
             if intake.rows() >= max_rows:

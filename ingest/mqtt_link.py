@@ -6,30 +6,30 @@ writer takes them out and acknowledges them once they are on disk.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import ssl
-import struct
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from paho.mqtt.client import Client, MQTTMessage, MQTTv5, MQTTv311
+from paho.mqtt.client import MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from ingest.mqtt_client import BufferedClient, Message
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from paho.mqtt.client import Client
     from paho.mqtt.reasoncodes import ReasonCode
 
 _log = logging.getLogger(__name__)
-_PUBACK: Final = 0x40
 _RETAINED_IF_NEW: Final = 1
 """Retain handling of MQTT 5: do not send all retained statuses again at every reconnection."""
 _KEPT_OF_OVERSIZED: Final = 64 << 10
@@ -78,11 +78,11 @@ class LinkConfig:
 
 
 class Arrived(NamedTuple):
-    """A message as it came, or, where ``message`` is None, the sign that a connection (``generation``) began."""
+    """A message as it came, or, where it is None, the sign that a connection (``generation``) began."""
 
-    message: MQTTMessage | None
+    message: Message | None
     size: int
-    """Bytes of the payload as it came; `message.payload` is cut where that is more than is ever taken."""
+    """Bytes of the payload as it came; it is cut where that is more than is ever taken."""
     generation: int = 0
 
 
@@ -106,11 +106,11 @@ class Inbox:
         """Return how many messages wait."""
         return len(self._arrived)
 
-    def put(self, message: MQTTMessage) -> None:
+    def put(self, message: Message) -> None:
         """Add a message (network thread). Dropped, unacknowledged, once the inbox is closed."""
         size = len(message.payload)
         if size > self._max_payload:
-            message.payload = message.payload[:_KEPT_OF_OVERSIZED]
+            message = message._replace(payload=message.payload[:_KEPT_OF_OVERSIZED])
         while self._bytes_in - self._bytes_out > self._max_bytes and not self._closed:
             self._emptied.clear()
             self._emptied.wait(0.1)
@@ -190,32 +190,35 @@ class MqttLink:
         """Acknowledge messages of a connection, in the order in which they came.
 
         This does not wait for the subscription: a broker that kept messages may send them before it confirms that,
-        and confirm it only when they have been acknowledged (rumqttd does). False where that connection is over: the broker sends them again, perhaps under other ids, so acknowledging
+        and confirm it only when they have been acknowledged (rumqttd does).
+
+        False where that connection is over: the broker sends them again, perhaps under other ids, so acknowledging
         the old ids could lose messages that have not been stored.
         """
         with self._lock:
             if generation != self._generation:
                 return False
-            send_pubacks(self._client, mids)
+            self._client.acknowledge(mids)
             return True
 
     # -- callbacks: network thread, must not raise and must be quick ---------------------------------------------------
 
-    def _make_client(self) -> Client:
+    def _make_client(self) -> BufferedClient:
         config = self._config
-        if config.version == 5:
-            client = Client(CallbackAPIVersion.VERSION2, config.client_id, protocol=MQTTv5, manual_ack=True)
-        else:
-            client = Client(
-                CallbackAPIVersion.VERSION2, config.client_id, protocol=MQTTv311, clean_session=False, manual_ack=True
-            )
+        version = MQTTv5 if config.version == 5 else MQTTv311
+        client = BufferedClient(
+            CallbackAPIVersion.VERSION2,
+            config.client_id,
+            protocol=version,
+            clean_session=None if version == MQTTv5 else False,
+            manual_ack=True,
+            receive=self._inbox.put,
+        )
         if config.username:
             client.username_pw_set(config.username, config.password or None)
         if config.tls is not None:
             client.tls_set_context(config.tls.context())
         client.reconnect_delay_set(config.reconnect_min_s, config.reconnect_max_s)  # type: ignore[arg-type] # takes floats
-        inbox = self._inbox
-        client.on_message = lambda _client, _userdata, message: inbox.put(message)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
@@ -266,26 +269,3 @@ class MqttLink:
         if text != self.last_error:
             _log.warning("%s:%d: %s", self._config.host, self._config.port, text)
         self.last_error = text
-
-
-def send_pubacks(client: Client, mids: Sequence[int]) -> None:
-    """Acknowledge QoS 1 messages with one packet queue entry instead of one for each.
-
-    `Client.ack` costs a lock, a dictionary, a wake-up and later a system call of its own for each message: measured,
-    it halves what a gateway can take. Acknowledgements are 4 bytes each and may stand one after another in one write.
-    The method used is not public, so where a later paho has no such method each is acknowledged in the public way.
-    """
-    queue = getattr(client, "_packet_queue", None)
-    if queue is None:
-        for mid in mids:
-            client.ack(mid, 1)
-        return
-    packet = struct.pack("!" + "HH" * len(mids), *(part for mid in mids for part in (_PUBACK << 8 | 2, mid)))
-    queue(_PUBACK, packet, mids[-1], 1)
-
-
-def decode_topic(message: MQTTMessage) -> str:
-    """Return a message's topic; bytes that are not UTF-8 become replacement characters."""
-    with contextlib.suppress(UnicodeDecodeError):
-        return message.topic
-    return "(topic is not UTF-8)"
