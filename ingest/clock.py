@@ -38,7 +38,8 @@ class SystemClock:
 class ScaledClock:
     """A clock that showed ``origin_ms`` when the wall clock showed ``started_ms``, and runs ``speed`` times as fast.
 
-    Every process of a demo is given the same three numbers, so that they agree on the time.
+    Before ``started_ms`` it stands still at the origin. Every process of a demo is given the same three numbers, so
+    that they agree on the time, however long each takes to start.
     """
 
     live = True
@@ -50,7 +51,7 @@ class ScaledClock:
 
     def now_ms(self) -> int:
         """Return the scaled time as epoch milliseconds."""
-        return round(self.origin_ms + (time.time_ns() / 1_000_000 - self.started_ms) * self.speed)
+        return round(self.origin_ms + max(time.time_ns() / 1_000_000 - self.started_ms, 0.0) * self.speed)
 
     def observe(self, event_ms: int) -> None:
         """Take no notice: devices do not set the demo's clock."""

@@ -109,6 +109,12 @@ def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(
         prog="python -m simulators.run", description="Publish a simulated neighbourhood over MQTT."
     )
+    add_arguments(found)
+    return found
+
+
+def add_arguments(found: argparse.ArgumentParser) -> None:
+    """Add the command's arguments to a parser."""
     add = found.add_argument
     add("--host", default="127.0.0.1", help="broker (default: %(default)s)")
     add("--port", type=int, default=1883, help="its port (default: %(default)s)")
@@ -146,7 +152,6 @@ def parser() -> argparse.ArgumentParser:
     add("--report", type=Path, help="write what was done here, as JSON")
     add("--truth", type=Path, help="write the scenarios here, one JSON object a line")
     add("--ready", type=Path, help="create this file when history is through and life begins")
-    return found
 
 
 def _speed(text: str) -> float:
@@ -195,14 +200,18 @@ def _signals() -> Iterator[Callable[[], bool]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run from the command line. Returns 0, 2 for bad arguments, 3 where not everything was acknowledged."""
-    args = parser().parse_args(argv)
+    return run(parser().parse_args(argv))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run with parsed arguments; see `main`."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         site, rates = _site(args), _rates(args)
     except (OSError, ValueError, PlacesError) as error:
         logger.error("%s", error)  # noqa: TRY400 - the text says it all; a trace would hide it
         return 2
-    run = RunSettings(
+    settings = RunSettings(
         site_id=args.site, seed=args.seed, origin_ms=args.origin_ms, started_ms=args.started_ms, speed=args.speed,
         duration_s=args.duration, history_days=args.history_days, scenarios=not args.no_scenarios, boot=args.boot,
         drain_s=args.drain_s,
@@ -213,7 +222,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     with _signals() as stopped:
         ready = args.ready.touch if args.ready is not None else _nothing
-        report = simulate(site, run, fleet, rates, stopped=stopped, on_ready=ready)
+        report = simulate(site, settings, fleet, rates, stopped=stopped, on_ready=ready)
     if args.report is not None:
         report.write(args.report)
     if args.truth is not None:
