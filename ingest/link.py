@@ -14,6 +14,7 @@ import ssl
 import time
 from collections import deque
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 
 from paho.mqtt import client as mqtt
@@ -243,9 +244,11 @@ class Outbox(Generic[T]):
 
     def __init__(self, *, window: int = 20, hold_s: float = 0.0, held_limit: int = 5_000) -> None:
         self.window, self.hold_s = window, hold_s
-        self.waiting: deque[T] = deque()
-        self.in_flight: dict[int, T] = {}
-        self._held: deque[tuple[float, T]] = deque(maxlen=held_limit)
+        self.waiting: deque[tuple[int, T]] = deque()
+        """(number in the order of `put`, message), the next one first."""
+        self.in_flight: dict[int, tuple[int, T]] = {}
+        self._held: deque[tuple[float, int, T]] = deque(maxlen=held_limit)
+        self._next = 0
 
     def __len__(self) -> int:
         """Messages that the broker has not acknowledged since they were last queued."""
@@ -253,13 +256,14 @@ class Outbox(Generic[T]):
 
     def put(self, item: T) -> None:
         """Queue a message behind all others."""
-        self.waiting.append(item)
+        self.waiting.append((self._next, item))
+        self._next += 1
 
     def send(self, publish: Callable[[T], int | None]) -> int:
         """Publish what the window allows, in order, and return how many; `publish` returns a message id or None."""
         sent = 0
         while self.waiting and len(self.in_flight) < self.window:
-            mid = publish(self.waiting[0])
+            mid = publish(self.waiting[0][1])
             if mid is None:
                 break
             self.in_flight[mid] = self.waiting.popleft()
@@ -268,17 +272,21 @@ class Outbox(Generic[T]):
 
     def acknowledge(self, mid: int, now: float) -> T | None:
         """Take a message out of flight and return it, or None for an id that is not one of its own."""
-        item = self.in_flight.pop(mid, None)
-        if item is not None and self.hold_s > 0.0:
-            self._held.append((now, item))
+        found = self.in_flight.pop(mid, None)
+        if found is None:
+            return None
+        number, item = found
+        if self.hold_s > 0.0:
+            self._held.append((now, number, item))
             while self._held and self._held[0][0] < now - self.hold_s:
                 self._held.popleft()
         return item
 
     def reconnected(self, now: float) -> int:
-        """Queue again what was held and what was in flight, oldest first, and return how many."""
-        again = [item for acknowledged, item in self._held if acknowledged >= now - self.hold_s]
+        """Queue again what was held and what was in flight, in the order in which it was put, and return how many."""
+        again = [(number, item) for acknowledged, number, item in self._held if acknowledged >= now - self.hold_s]
         again += self.in_flight.values()
+        again.sort(key=itemgetter(0))
         self._held.clear()
         self.in_flight.clear()
         self.waiting.extendleft(reversed(again))

@@ -171,7 +171,7 @@ class _Sender:
         self._first = self._at = 0
 
     def is_due(self, ts: int) -> bool:
-        """Tell whether the open batch leaves before an observation of `ts` is added: what is seen at once goes at once."""
+        """Tell whether the open batch leaves before an observation of `ts`: what is seen at once goes at once."""
         return bool(self._open) and not self.batch_ms and ts != self._first
 
     def is_full(self, ts: int) -> bool:

@@ -56,7 +56,11 @@ def test_hours_that_the_clocks_skip_are_missing(tmp_path):
         (("2026-01-01 00:00,d",), "timestamp,device,count", "2 fields"),
         (("2026-01-01 00:00,d,1", "2026-01-01 00:00,d,2"), "timestamp,device,count", "second value"),
         (("2026-01-01 00:00,d,1",), "timestamp,device,count", "commonest step"),
-        (("2026-01-01 00:00,a b,1", "2026-01-01 00:00,a-b,1", "2026-01-01 01:00,a b,1"), "timestamp,device,count", "same name"),
+        (
+            ("2026-01-01 00:00,a b,1", "2026-01-01 00:00,a-b,1", "2026-01-01 01:00,a b,1"),
+            "timestamp,device,count",
+            "same name",
+        ),
     ],
 )  # fmt: skip
 def test_errors_name_file_and_line(tmp_path, rows, head, match):
@@ -81,7 +85,7 @@ def test_a_plan_is_published_in_order(broker, tmp_path):
 
 def test_without_a_broker_it_says_so(tmp_path):
     plan = csv_replay(csv(tmp_path, "2026-01-01 00:00,d,1", "2026-01-01 01:00,d,1"))
-    with pytest.raises(ConnectionError, match="127.0.0.1:9"):
+    with pytest.raises(ConnectionError, match=r"127\.0\.0\.1:9"):
         plan.publish("127.0.0.1", 9)
 
 

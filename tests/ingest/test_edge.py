@@ -1,0 +1,299 @@
+"""The edge agent over real brokers: what observe() returned for arrives, once in effect, whatever happens between."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from iotcore import Broker
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from ingest.edge import EdgeAgent, EdgeSettings, feed
+from ingest.link import Outbox, Tls
+from ingest.observations import Count, Level, Observation
+from tests.support import free_port, require_program, wait_for
+
+DECODER = msgspec.json.Decoder(Observation | list[Observation])
+BASE = "patrolgrid/v1/quarter/academy/noise-08"
+
+
+class Heard:
+    """Subscribes to everything; keeps the numbers of noise-08 in the order heard, and its status."""
+
+    def __init__(self, port, **options):
+        self.numbers, self.values, self.status, self.messages = [], {}, [], 0
+        self._ready = threading.Event()
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, f"heard-{port}", protocol=mqtt.MQTTv311)
+        if "tls" in options:
+            self.client.tls_set_context(options["tls"].context())
+        self.client.on_connect = lambda client, *_: client.subscribe("patrolgrid/v1/#", 1)
+        self.client.on_subscribe = lambda *_: self._ready.set()
+        self.client.on_message = self._message
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
+        assert self._ready.wait(10)
+
+    def _message(self, _client, _userdata, message):
+        if message.topic == f"{BASE}/status":
+            self.status.append(json.loads(message.payload)["state"])
+        elif message.topic == f"{BASE}/obs":
+            self.messages += 1
+            found = DECODER.decode(message.payload)
+            for one in found if isinstance(found, list) else [found]:
+                self.numbers.append(one.seq)
+                self.values[one.boot, one.seq] = one
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+def agent_of(tmp_path, port, **more):
+    return EdgeAgent(
+        EdgeSettings(
+            site="quarter", beat="academy", device="noise-08", port=port,
+            spool=tmp_path / "spool.db", backoff_s=(0.05, 0.3), **more,
+        )
+    )  # fmt: skip
+
+
+def levels(start, n):
+    return [Level(ts=start + k, metric="noise", value=float(start + k)) for k in range(n)]
+
+
+@pytest.fixture
+def broker():
+    with Broker(port=free_port(), listen="127.0.0.1") as found:
+        yield found
+
+
+def test_everything_arrives_in_order_and_in_batches(broker, tmp_path):
+    with Heard(broker.port) as heard, agent_of(tmp_path, broker.port) as agent:
+        numbers = [number for start in range(0, 900, 3) for number in agent.observe(*levels(start, 3))]
+        assert numbers == list(range(900))
+        assert agent.flush(20)
+        wait_for(lambda: len(heard.numbers) >= 900, "not everything was heard")
+        assert heard.numbers == list(range(900))
+        assert heard.messages < 900
+        stats = agent.stats()
+        assert (stats.observed, stats.acknowledged, stats.spool.waiting) == (900, 900, 0)
+        assert heard.status == ["online"]
+        agent.close()
+        wait_for(lambda: heard.status[-1] == "offline", "it left without a word")
+        assert all(one.value == one.seq for one in heard.values.values())
+
+
+def test_what_is_seen_without_a_network_arrives_later(tmp_path):
+    port = free_port()
+    with agent_of(tmp_path, port) as agent:
+        agent.observe(*levels(0, 100))
+        assert not agent.flush(0.2)
+    with agent_of(tmp_path, port) as agent:
+        agent.observe(*levels(100, 100))
+        with Broker(port=port, listen="127.0.0.1"), Heard(port) as heard:
+            assert agent.flush(20)
+            # The first batch may have gone out before anybody had subscribed; its broker has acknowledged it.
+            agent.observe(*levels(200, 50))
+            assert agent.flush(20)
+            wait_for(lambda: 249 in heard.numbers, "the last was not heard")
+
+
+def test_after_a_broken_connection_what_was_just_acknowledged_goes_again(tmp_path):
+    port = free_port()
+    first = Broker(port=port, listen="127.0.0.1").start()
+    with agent_of(tmp_path, port, hold_s=30) as agent:
+        agent.observe(*levels(0, 20))
+        assert agent.flush(10)
+        first.stop()
+        agent.observe(*levels(20, 20))
+        with Broker(port=port, listen="127.0.0.1"):
+            assert agent.flush(20)
+            wait_for(lambda: agent.stats().resent == 20, "nothing went again")
+            assert agent.stats().spool.held == 40
+
+
+def test_a_device_that_loses_its_power_is_offline(broker, tmp_path):
+    program = (
+        "import sys,time; from pathlib import Path; from ingest.edge import *;"
+        "EdgeAgent(EdgeSettings(site='quarter',beat='academy',device='noise-08',"
+        f"port={broker.port},spool=Path({str(tmp_path / 's.db')!r}))); time.sleep(60)"
+    )
+    with Heard(broker.port) as heard:
+        process = subprocess.Popen([sys.executable, "-c", program])
+        try:
+            wait_for(lambda: heard.status == ["online"], "it never came online")
+        finally:
+            process.kill()
+            process.wait()
+        wait_for(lambda: heard.status == ["online", "offline"], "its last will was not heard")
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from ingest.edge import EdgeAgent, EdgeSettings
+from ingest.observations import Level
+settings = EdgeSettings(
+    site="quarter", beat="academy", device="noise-08", port=int(sys.argv[2]), spool=Path(sys.argv[1]),
+    backoff_s=(0.05, 0.3),
+)
+agent = EdgeAgent(settings)
+while True:
+    number = agent.observe(Level(ts=1, metric="noise", value=1.0))[0]
+    print(number, flush=True)
+"""
+
+
+def test_sigkill_loses_nothing_that_was_returned(broker, tmp_path):
+    told = -1
+    with Heard(broker.port) as heard:
+        for n in (40, 150, 300):
+            process = subprocess.Popen(
+                [sys.executable, "-c", KILLED, str(tmp_path / "spool.db"), str(broker.port)],
+                stdout=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            for _ in range(n):
+                told = int(process.stdout.readline())
+            process.kill()
+            process.wait()
+            told = max([told, *map(int, process.stdout.read().splitlines())])
+            process.stdout.close()
+        with agent_of(tmp_path, broker.port) as agent:
+            assert agent.flush(20)
+        wait_for(lambda: max(heard.numbers, default=-1) >= told, "the last was not heard")
+    boots = {boot for boot, _ in heard.values}
+    assert len(boots) == 1
+    assert set(range(told + 1)) <= {seq for _, seq in heard.values}
+
+
+def test_lines_that_are_no_observations_are_kept_with_their_reason(tmp_path, caplog):
+    with agent_of(tmp_path, free_port()) as agent:
+        taken, refused = feed(
+            agent,
+            [
+                b'{"type":"level","metric":"noise","value":61.5,"unit":"dB"}\n',
+                b"\n",
+                b"not json\n",
+                b'[{"type":"count","interval_s":60,"in":3},{"type":"count","interval_s":60,"in":-3},{"type":"x"}]\n',
+                b"[1]\n",
+                b'{"type":"state","metric":"door","value":"open","seq":999,"boot":"mine","ts":"2026-11-20T22:00:00Z"}',
+                b"\xff\xfe",
+            ],
+        )
+        assert (taken, refused) == (3, 5)
+        rows = [DECODER.decode(row.payload) for row in agent.spool.waiting(-1, limit=10, max_bytes=1 << 20)]
+        assert [row.seq for row in rows] == [0, 1, 2]
+        assert {row.boot for row in rows} == {agent.spool.boot}
+        assert abs(rows[0].ts - time.time_ns() // 1_000_000) < 60_000
+        reasons = agent.spool.rejects()
+        assert [raw for _, raw in reasons][:1] == [b"not json"]
+        assert len(reasons) == 5
+        assert "line 3 refused" in caplog.text
+
+
+def test_ids_that_topics_cannot_carry_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="device is 'a/b'"):
+        EdgeSettings(site="quarter", beat="b", device="a/b", spool=tmp_path / "s.db")
+
+
+def test_observe_refuses_what_breaks_a_limit(tmp_path):
+    with agent_of(tmp_path, free_port()) as agent, pytest.raises(ValueError, match="interval_s"):
+        agent.observe(Count(ts=1, interval_s=0))
+
+
+# A broker with certificates and rules ----------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def mosquitto(tmp_path, *lines):
+    program = require_program("mosquitto", "install it with: make services")
+    port = free_port()
+    config = tmp_path / "mosquitto.conf"
+    user = ["user root"] if os.geteuid() == 0 else []
+    config.write_text("\n".join([f"listener {port} 127.0.0.1", *user, *lines]) + "\n")
+    process = subprocess.Popen([program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(0.3)
+        assert process.poll() is None, "mosquitto did not start"
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_tls_and_mqtt_5(tmp_path):
+    openssl = require_program("openssl", "install it with: make services")
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(cert),
+         "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    tls = Tls(ca_file=cert)
+    with (
+        mosquitto(tmp_path, "allow_anonymous true", f"certfile {cert}", f"keyfile {key}") as port,
+        Heard(port, tls=tls) as heard,
+        agent_of(tmp_path, port, tls=tls, version="5") as agent,
+    ):
+        for start in range(0, 600, 6):
+            agent.observe(*levels(start, 6))
+        assert agent.flush(20)
+        wait_for(lambda: len(heard.numbers) >= 600, "not everything was heard")
+        assert heard.numbers == list(range(600))
+
+
+def test_what_the_broker_refuses_stays_in_the_spool(tmp_path):
+    rules = tmp_path / "rules"
+    rules.write_text(f"topic write {BASE}/status\n")
+    with (
+        mosquitto(tmp_path, "allow_anonymous true", f"acl_file {rules}") as port,
+        agent_of(tmp_path, port, version="5") as agent,
+    ):
+        agent.observe(*levels(0, 3))
+        wait_for(lambda: agent.stats().refused >= 2, "the broker took what it must refuse")
+        assert agent.stats().spool.waiting == 3
+
+
+# The queue of a link ----------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(st.just("put"), st.just("send"), st.just("break"), st.integers(0, 5)), max_size=60))
+def test_an_outbox_loses_nothing_and_keeps_order(steps):
+    outbox = Outbox(window=3, hold_s=100.0)
+    made, mids, connection, delivered = 0, 0, [], []
+    for step in steps:
+        if step == "put":
+            outbox.put(made)
+            made += 1
+        elif step == "send":
+
+            def publish(item):
+                nonlocal mids
+                mids += 1
+                connection.append((mids, item))
+                return mids
+
+            outbox.send(publish)
+        elif step == "break":
+            connection.clear()
+            outbox.reconnected(1.0)
+            assert [item for _, item in outbox.waiting] == sorted(item for _, item in outbox.waiting)
+        elif step < len(connection):
+            mid, item = connection.pop(step)
+            assert outbox.acknowledge(mid, 0.5) == item
+            delivered.append(item)
+        assert len(outbox.in_flight) <= 3
+    unfinished = {item for _, item in (*outbox.waiting, *outbox.in_flight.values())}
+    assert unfinished | set(delivered) == set(range(made))
