@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     from stream.results import Results, SeriesKey
 
-_MARK: Final = b'{"type":"position",'
+_BEGIN: Final = b'{"type":"'
+_MARK: Final = _BEGIN + b'position",'
 _CHUNK: Final = 65_536
 _encoder = msgspec.json.Encoder()
 
@@ -158,7 +159,7 @@ class JsonLinesSink:
                 if at == 0 and start > 0:
                     break  # whether it begins a line stands in the chunk before
                 end = at + len(_MARK) - 1
-        if size and not tail.startswith(b'{"type":"'):
+        if tail[: len(_BEGIN)] != _BEGIN[: len(tail)]:
             raise JsonLinesError(
                 f"{path}: {size} bytes that are not this sink's, expected lines that begin with a type; "
                 f"move the file away"

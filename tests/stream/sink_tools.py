@@ -131,6 +131,54 @@ class Broker:
             self.process = None
 
 
+class Wire:
+    """A port that leads to the broker, and can be cut while the broker and its other clients go on."""
+
+    def __init__(self, target: int) -> None:
+        self.port, self._target = free_port(), target
+        self._server: socket.socket | None = None
+        self._ends: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+
+    def join(self) -> None:
+        self._server = socket.create_server(("127.0.0.1", self.port))
+        self._run(self._accept, self._server)
+
+    def cut(self) -> None:
+        if self._server is not None:
+            self._server.shutdown(socket.SHUT_RDWR)  # wakes `accept`, which `close` alone does not
+            self._server.close()
+            self._server = None
+        for end in self._ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(5)
+        for end in self._ends:
+            end.close()
+        self._ends, self._threads = [], []
+
+    def _run(self, target: Any, *args: Any) -> None:
+        self._threads.append(threading.Thread(target=target, args=args, daemon=True))
+        self._threads[-1].start()
+
+    def _accept(self, server: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                near, far = server.accept()[0], socket.create_connection(("127.0.0.1", self._target))
+                self._ends += [near, far]
+                for one, other in ((near, far), (far, near)):
+                    self._run(self._pump, one, other)
+
+    @staticmethod
+    def _pump(one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(65_536):
+                other.sendall(data)
+        with suppress(OSError):
+            other.shutdown(socket.SHUT_RDWR)
+
+
 def client(name: str = "") -> paho.Client:
     return paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=name)
 
@@ -153,13 +201,6 @@ class Listener:
     def _on_message(self, _client: Any, _data: Any, message: Any) -> None:
         _root, _version, site, beat, leaf = message.topic.split("/")
         self.heard[site][beat, leaf].append(json.loads(message.payload))
-
-    def resubscribed(self) -> None:
-        """Wait until subscribed to a broker that was restarted."""
-        assert self._subscribed.wait(20)
-
-    def expect_restart(self) -> None:
-        self._subscribed.clear()
 
     def alerts(self, site: str) -> list[dict[str, Any]]:
         return [

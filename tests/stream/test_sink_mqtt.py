@@ -10,7 +10,7 @@ import pytest
 
 from stream.sinks.mqtt import MqttSink, MqttSinkError
 from tests.stream.make_results import T0, alert, hotspot_map, results
-from tests.stream.sink_tools import Broker, Listener, client, eventually, free_port
+from tests.stream.sink_tools import Broker, Listener, Wire, client, eventually, free_port
 
 
 @pytest.fixture(scope="module")
@@ -92,34 +92,38 @@ def test_hotspots_are_retained_and_emptied(broker, opened, request):
     late.close()
 
 
-def test_a_broker_that_is_away_is_an_error_and_nothing_is_lost(opened, tmp_path, request):
-    broker = Broker()
-    sink = opened(port=broker.port, timeout_s=0.3)
+@pytest.fixture
+def wire(broker):
+    """The sink's way to the broker, not joined yet."""
+    wire = Wire(broker.port)
+    yield wire
+    wire.cut()
+
+
+def test_a_broker_that_is_away_is_an_error_and_nothing_is_lost(listener, wire, opened, tmp_path, request):
+    sink = opened(port=wire.port, timeout_s=0.3)
     one = [results(1, alerts=[alert("a", 1)])]
     sink.write(one)
-    with pytest.raises(MqttSinkError, match=f"127.0.0.1:{broker.port}: 1 messages not acknowledged, none for 0.3 s"):
+    with pytest.raises(MqttSinkError, match=f"127.0.0.1:{wire.port}: 1 messages not acknowledged, none for 0.3 s"):
         sink.flush()
     assert not (tmp_path / "state" / "delivered.json").exists()
-    broker.start()
-    listener = Listener(broker.port)
+    wire.join()
     sink._timeout_s = 20
     sink.write(one)  # as the engine does
     sink.flush()
     eventually(lambda: ids(listener, request.node.name), [("a", 1)])
 
-    listener.expect_restart()
-    broker.stop()
+    wire.cut()
     sink._timeout_s = 0.3
     sink.write([results(2, alerts=[alert("a", 2)])])
     with pytest.raises(MqttSinkError, match="tried again"):
         sink.flush()
-    broker.start()
-    listener.resubscribed()
+    assert sink.delivered == 1
+    wire.join()
     sink._timeout_s = 20
     sink.close()
-    eventually(lambda: ids(listener, request.node.name), [("a", 1), ("a", 2)])
-    listener.close()
-    broker.stop()
+    # What was under way when the wire was cut may come twice: at least once is what is promised.
+    eventually(lambda: set(ids(listener, request.node.name)), {("a", 1), ("a", 2)})
 
 
 def test_closing_without_a_broker_raises_and_lets_go(opened):
