@@ -71,14 +71,14 @@ def draw(rows: Sequence[dict[str, Any]], device: str, zone: ZoneInfo, path: Path
     mpl.use("Agg")
     mpl.rcParams["svg.hashsalt"] = "patrolgrid"  # the same data, the same file
     from matplotlib import dates  # noqa: PLC0415 - an extra
-    from matplotlib import pyplot as plt
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - an extra
 
     # matplotlib's stubs know no time zones and no lists of times; what is passed is what its guide passes.
     times: Any = [_at(row, zone) for row in rows]
     days: Any = dates
     figure, axes = plt.subplots(figsize=(10, 3.6), layout="constrained")
-    band = [[_number(row[name]) for row in rows] for name in ("lower", "upper")]
-    axes.fill_between(times, *band, color="#9ecae1", alpha=0.6, linewidth=0, label="expected, 99 % band")
+    lower, upper = ([_number(row[name]) for row in rows] for name in ("lower", "upper"))
+    axes.fill_between(times, lower, upper, color="#9ecae1", alpha=0.6, linewidth=0, label="expected, 99 % band")
     axes.plot(times, [_number(row["expected"]) for row in rows], color="#3182bd", linewidth=1, label="expected")
     observed = [row["in"] + row["out"] for row in rows]
     axes.plot(times, observed, color="#222222", linewidth=1.1, label="observed")
