@@ -160,5 +160,5 @@ def halves(count: int = 2) -> list[list[str]]:
 def environment_seed() -> int:
     """Seed of the moments of death; printed, so that a failure can be repeated."""
     seed = int(os.environ.get("TEST_SEED", time.time_ns() % 1_000_000))
-    print(f"TEST_SEED={seed}")
+    print(f"TEST_SEED={seed}")  # noqa: T201 - pytest shows it where the test fails
     return seed
