@@ -26,15 +26,15 @@ _KEY: Final = re.compile(
     re.IGNORECASE,
 )
 """A field name that holds a plate: plate, plateNo, PlateNumber, license_plate, 车牌号, hphm (GA/T 1400 pinyin)…"""
-_HARMLESS: Final = re.compile(r"colou?r|type|has|confidence|reliab|score|rect|class|count", re.IGNORECASE)
+_HARMLESS: Final = re.compile(r"colou?r|type|has|confidence|reliab|score|rect|class|count|template", re.IGNORECASE)
 """Parts of plate fields that hold no plate: PlateColor, HasPlate, plateType…"""
 _NAMED_BYTES: Final = re.compile(
-    rb"""(?P<head>(?:plate|lpn|lpr|hphm|\xe8\xbd\xa6\xe7\x89\x8c|\xe5\x8f\xb7\xe7\x89\x8c|\xb3\xb5\xc5\xc6|\xba\xc5\xc5\xc6)"""
+    rb"""(?P<head>[a-z_]{0,16}(?:plate|lpn|lpr|hphm|\xe8\xbd\xa6\xe7\x89\x8c|\xe5\x8f\xb7\xe7\x89\x8c|\xb3\xb5\xc5\xc6|\xba\xc5\xc5\xc6)"""
     rb"""[^"'<>:=,{}\[\]]{0,24}["']?\s{0,8}[:=>]\s{0,8})(?P<value>"(?:[^"\\]|\\.){0,256}"?|'[^']{0,256}'?|[^\s"',;&<>{}\[\]]{1,256})""",
     re.IGNORECASE | re.DOTALL,
 )
 """``plate…: value`` in JSON, query strings, logs and XML; Chinese names in UTF-8 and in GBK."""
-_HIDDEN: Final = b"(plate removed)"
+_HIDDEN: Final = b"(plate-removed)"
 _ESCAPE: Final = re.compile(rb"\\u([0-9a-fA-F]{4})")
 
 
@@ -98,6 +98,8 @@ def _hide(plates: Plates, match: re.Match[bytes]) -> bytes:
         return match[0]
     quote = value[:1] if value[:1] in {b'"', b"'"} else b""
     inner = value.strip(quote) if quote else value
+    if inner == _HIDDEN:
+        return match[0]
     try:
         token = plates.token(inner.decode()).encode()
     except UnicodeDecodeError:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,12 +14,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from ingest.records import Log, LogFullError, Record, RecordKind
 from ingest.sqlite_log import SMALLEST_ALLOWANCE, SqliteLog
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 class Harness(Protocol):
     """How the suite makes, reopens and fills a log of one implementation."""
 
     def open(self) -> Log:
-        """Open the log of this harness; again after `Log.close` for the same data, or twice for two processes' views."""
+        """Open the log; again after `Log.close` for the same data, or twice for the views of two processes."""
         ...
 
     def open_small(self) -> Log:
