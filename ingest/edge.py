@@ -13,7 +13,7 @@ import select
 import socket
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -42,7 +42,7 @@ class EdgeSettings:
     spool: Path
     host: str = "127.0.0.1"
     port: int = 1883
-    password: str = ""
+    password: str = field(default="", repr=False)
     """Sent with the device id as the user name; without it no user name is sent either."""
     version: Version = "3.1.1"
     tls: Tls | None = None

@@ -13,7 +13,7 @@ import random
 import ssl
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 
@@ -57,7 +57,7 @@ class LinkSettings:
     port: int = 1883
     client_id: str
     username: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     version: Version = "3.1.1"
     keepalive_s: int = 30
     tls: Tls | None = None

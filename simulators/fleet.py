@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import selectors
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ingest import topics
@@ -38,7 +38,7 @@ class FleetSettings:
     """Messages not yet acknowledged, over all connections; the simulator waits beyond that."""
     hold_s: float = 0.0
     """After a reconnect, send again what was acknowledged so recently: a broker killed between saves forgets it."""
-    password: str = ""
+    password: str = field(default="", repr=False)
     """Given by every device, with its id as the user name."""
 
 
