@@ -1,0 +1,341 @@
+"""Every observation of every message is a row, a counted repeat, or a reject with a reason."""
+
+from __future__ import annotations
+
+import json
+import struct
+from array import array
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest import topics
+from ingest.batch import Flag, Kind, open_batch
+from ingest.clock import DataClock
+from ingest.clock_guard import ClockGuard
+from ingest.intake import Intake
+from ingest.native import Limits
+from ingest.observations import Count
+from ingest.places import parse_places
+from ingest.plates import Plates
+from ingest.records import RecordKind
+from ingest.repeats import RepeatFilter, refill
+from ingest.routes import Routes
+from ingest.sqlite_log import SqliteLog
+
+NOW = 1_795_421_105_000
+PLATES = Plates([("aaaa", b"a" * 32)])
+PLACES = parse_places(
+    {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "properties": {"kind": "beat", "id": "b1"},
+                "geometry": {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]},
+            },
+            {
+                "properties": {"kind": "device", "id": "cam", "beat": "b1", "type": "camera"},
+                "geometry": {"type": "Point", "coordinates": [0, 0]},
+            },
+        ],
+    }
+)
+OBS = topics.observations("s", "b1", "cam")
+STATUS = topics.status("s", "b1", "cam")
+
+
+class StillClock:
+    live = True
+
+    def __init__(self, now: int = NOW) -> None:
+        self.now = now
+
+    def now_ms(self) -> int:
+        return self.now
+
+    def observe(self, event_ms: int) -> None:
+        pass
+
+
+def make(**options) -> Intake:
+    options = {"routes": Routes("s", PLACES), "clock": StillClock(), "plates": PLATES} | options
+    return Intake(**options)
+
+
+def count(**change) -> dict:
+    return {"type": "count", "boot": "a1", "seq": 1, "ts": NOW, "interval_s": 60, "in": 3, "out": 2} | change
+
+
+def send(intake: Intake, value: object, topic: str = OBS) -> None:
+    intake.take(topic, value if isinstance(value, bytes) else json.dumps(value).encode())
+
+
+def rows(taken) -> list[dict]:
+    """Decode a batch the slow and plain way."""
+    record = taken.records[0]
+    assert record.kind is RecordKind.OBSERVATIONS
+    batch = open_batch(record.payload)
+    columns = {}
+    for name, (code, view) in batch.columns.items():
+        columns[name] = array(code, view.tobytes())
+    return [
+        {name: column[i] for name, column in columns.items()}
+        | {
+            "source": tuple(batch.sources[columns["source"][i]]),
+            "metric": batch.strings[columns["metric"][i]],
+            "text": batch.strings[columns["text"][i]],
+        }
+        for i in range(batch.rows)
+    ]
+
+
+def reasons(taken) -> list[str]:
+    return [str(reject.reason) for reject in taken.rejects]
+
+
+def test_each_kind_has_its_columns():
+    intake = make()
+    send(intake, count(interval_s=60.5, of="vehicle"))
+    send(intake, {"type": "gate", "ts": NOW, "seq": 2, "direction": "out", "plate": "吉A12345", "allowed": False})
+    send(intake, {"type": "level", "ts": NOW, "seq": 3, "metric": "noise", "value": 63.2, "unit": "dB"})
+    send(intake, {"type": "state", "ts": "2026-11-23T08:05:05+08:00", "seq": 4, "metric": "door", "value": "open"})
+    taken = intake.finish()
+    one, gate, level, state = rows(taken)
+    assert one | {"received": 0} == {
+        "kind": Kind.COUNT, "source": ("b1", "cam", "a1"), "seq": 1, "ts": NOW, "received": 0, "a": 3.0, "b": 2.0,
+        "interval": 60.5, "metric": "vehicle", "text": "", "flags": 0,
+    }  # fmt: skip
+    assert (gate["kind"], gate["a"], gate["b"], gate["metric"]) == (Kind.GATE, 1.0, 0.0, "unknown")
+    assert gate["text"] == PLATES.token("吉A12345")
+    assert (level["a"], level["metric"], level["text"]) == (63.2, "noise", "dB")
+    assert (state["metric"], state["text"], state["ts"]) == ("door", "open", 1_795_392_305_000)
+    assert {row["received"] for row in rows(taken)} == {NOW}
+    assert taken.rejects == []
+
+
+one_kind = st.sampled_from(
+    [
+        count(),
+        count(of="vehicle", interval_s=0.1),
+        {"type": "gate", "ts": NOW, "plate": "京A00001", "allowed": None, "vehicle": "bus"},
+        {"type": "level", "ts": NOW, "metric": "noise", "value": -1.5, "unit": "dB"},
+        {"type": "state", "ts": "2026-11-23T08:05:05Z", "metric": "door", "value": "open"},
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(one_kind, st.none() | st.integers(0, 50), st.sampled_from(["", "a", "b"]), st.integers(-9, 9)),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_a_message_at_once_is_the_same_as_its_observations_one_by_one(specs):
+    payloads = []
+    for value, seq, boot, shift in specs:
+        ts = value["ts"] + shift * 60_000 if isinstance(value["ts"], int) else value["ts"]
+        payloads.append(value | {"boot": boot, "ts": ts} | ({} if seq is None else {"seq": seq}))
+    together, apart = make(), make()
+    send(together, payloads)
+    for payload in payloads:
+        send(apart, payload)
+    a, b = together.finish(), apart.finish()
+
+    def plain(taken) -> list[dict]:
+        """The rows, but for the boot that the gateway makes up, which is another for each intake."""
+        found = rows(taken) if taken.records else []
+        return [row | {"source": (*row["source"][:2], row["source"][2][:3])} for row in found]
+
+    assert plain(a) == plain(b)
+    assert reasons(a) == reasons(b)
+    assert together.counts.repeats == apart.counts.repeats
+
+
+def test_a_wrong_clock_is_kept_out_alone():
+    intake = make(guard=ClockGuard(ahead_s=120, backfill_s=86_400))
+    good, ahead, old = count(), count(seq=2, ts=NOW + 120_001), count(seq=3, ts=NOW - 86_400_001)
+    send(intake, [good, ahead, old, count(seq=4, ts=NOW + 120_000), count(seq=5, ts=NOW - 86_400_000)])
+    taken = intake.finish()
+    assert [row["seq"] for row in rows(taken)] == [1, 4, 5]
+    assert reasons(taken) == ["clock", "clock"]
+    assert [json.loads(reject.payload) for reject in taken.rejects] == [ahead, old]
+    assert "ahead" in taken.rejects[0].detail
+    assert "days old" in taken.rejects[1].detail
+
+
+def test_a_clock_that_follows_the_data_takes_any_time_and_shows_it():
+    intake = make(clock=DataClock())
+    send(intake, [count(ts=1_000), count(ts=5_000, seq=2), count(ts=2_000, seq=3)])
+    send(intake, count(ts="1969-12-31T23:59:59Z", seq=4))
+    taken = intake.finish()
+    assert [row["received"] for row in rows(taken)] == [1_000, 5_000, 5_000]
+    assert taken.records[0].received_ms == 5_000
+    assert reasons(taken) == ["clock"]
+
+
+def test_devices_that_cannot_number_are_numbered_and_their_repeats_dropped():
+    intake = make()
+    naive = count()
+    del naive["seq"], naive["boot"]
+    send(intake, naive)
+    send(intake, [naive, naive | {"in": 4}])
+    send(intake, naive | {"ts": NOW + 1})
+    taken = intake.finish()
+    found = rows(taken)
+    assert [row["seq"] for row in found] == [0, 1, 2]
+    assert {row["flags"] for row in found} == {Flag.NUMBERED_HERE}
+    assert all(row["source"][2].startswith("gw-") for row in found)
+    assert intake.counts.repeats == 1
+    assert make()._numbering.boot != intake._numbering.boot
+
+
+def test_repeats_are_forgotten_after_their_window_and_memory_is_bounded():
+    repeats = RepeatFilter(window_s=10, capacity=100)
+    assert not repeats.seen("a", 0)
+    assert repeats.seen("a", 9_999)
+    assert not repeats.seen("b", 10_000)
+    assert repeats.seen("a", 19_999), "at least one window"
+    assert not repeats.seen("c", 40_000)
+    assert not repeats.seen("d", 60_000)
+    assert not repeats.seen("b", 60_001), "at most two"
+    for n in range(1_000):
+        repeats.seen(n, 60_002)
+    assert len(repeats) <= 100
+    assert repeats.seen(990, 60_003)
+
+
+def test_repeats_are_known_again_after_a_restart(tmp_path):
+    log = SqliteLog(tmp_path / "log.db", min_free_bytes=0)
+    naive = [{"type": "state", "ts": NOW - n, "metric": "door", "value": "open"} for n in range(5)]
+    naive.append({"type": "gate", "ts": NOW, "plate": "吉A12345"})
+    naive.append({"type": "count", "ts": NOW, "interval_s": 0.1, "in": 1})
+    for n, value in enumerate(naive):
+        intake = make()
+        send(intake, value)
+        send(intake, count(seq=n))
+        log.append(intake.finish().records)
+    repeats = RepeatFilter(window_s=600)
+    assert refill(repeats, log, NOW + 1_000) == len(naive)
+    restarted = make(repeats=repeats)
+    send(restarted, naive)
+    assert restarted.rows() == 0
+    assert restarted.counts.repeats == len(naive)
+    later = RepeatFilter(window_s=1)
+    assert refill(later, log, NOW + 5_000) == 0
+    log.close()
+
+
+@pytest.mark.parametrize(
+    ("topic", "reason"),
+    [
+        ("patrolgrid/v1/s/b1/nobody/obs", "unknown_device"),
+        ("patrolgrid/v1/s/b2/cam/obs", "unknown_device"),
+        ("patrolgrid/v1/other/b1/cam/obs", "topic"),
+        ("patrolgrid/v1/s/b1/cam/alerts", "topic"),
+        ("patrolgrid/v1/s/b1/cam\n/obs", "topic"),
+        ("patrolgrid/v1/s/b1/../obs", "topic"),
+        ("patrolgrid/v1/s/incidents/cam/obs", "topic"),
+        ("", "topic"),
+        ("/" * 5000, "topic"),
+    ],
+)
+def test_topics_that_lead_nowhere(topic, reason):
+    intake = make()
+    send(intake, count(), topic)
+    taken = intake.finish()
+    assert reasons(taken) == [reason]
+    assert taken.records == []
+
+
+def test_unknown_devices_can_be_accepted():
+    intake = make(routes=Routes("s", PLACES, accept_unknown=True))
+    send(intake, count(), "patrolgrid/v1/s/b9/new/obs")
+    assert intake.finish().observations == 1
+
+
+def test_incidents_and_commands_and_statuses_become_records_after_the_batch():
+    intake = make()
+    send(intake, {"state": "online", "fw": 3}, STATUS)
+    send(intake, {"id": "i", "ts": NOW, "lon": 1, "lat": 2, "category": "theft"}, topics.incidents("s"))
+    send(intake, count())
+    send(intake, {"id": "c", "ts": NOW, "alert": "a", "action": "clear", "by": "li"}, topics.commands("s"))
+    taken = intake.finish()
+    assert [record.kind.name for record in taken.records] == ["OBSERVATIONS", "STATUS", "INCIDENT", "COMMAND"]
+    assert json.loads(taken.records[1].payload) == {"beat": "b1", "device": "cam", "state": "online", "ts": NOW}
+    assert json.loads(taken.records[2].payload)["provenance"] == "reported"
+    assert {record.received_ms for record in taken.records} == {NOW}
+
+
+@pytest.mark.parametrize("payload", [b"", b"{}", b"[]", b"\xff", b"[" * 9999, b'{"id":"a b"}', b'{"state":"maybe"}'])
+def test_malformed_incidents_commands_and_statuses_go_to_quarantine(payload):
+    intake = make()
+    for topic in (topics.incidents("s"), topics.commands("s"), STATUS):
+        send(intake, payload, topic)
+    expected = ["incident", "command", "status"]
+    assert reasons(intake.finish()) == (expected[:2] if payload == b"" else expected)
+
+
+def test_an_incident_of_next_year_has_a_wrong_clock():
+    intake = make()
+    incident = {"id": "i", "ts": NOW + 86_400_000, "lon": 1, "lat": 2, "category": "theft"}
+    send(intake, incident, topics.incidents("s"))
+    assert reasons(intake.finish()) == ["clock"]
+
+
+def test_a_retained_status_shown_again_changes_nothing():
+    intake = make()
+    for retained in (True, True, False):
+        intake.take(STATUS, b'{"state":"online"}', retained=retained)
+    assert len(intake.finish().records) == 2
+
+
+def test_what_was_cut_on_arrival_keeps_its_size():
+    intake = make(limits=Limits(max_bytes=1000))
+    intake.take(OBS, b"x" * 500, size=5_000_000)
+    intake.take(topics.incidents("s"), b"y" * 1001)
+    taken = intake.finish()
+    assert reasons(taken) == ["size", "size"]
+    assert [reject.size for reject in taken.rejects] == [5_000_000, 1001]
+
+
+def test_an_unexpected_error_leaves_whole_columns_and_a_reject(monkeypatch):
+    intake = make()
+    send(intake, [count(), count(seq=2)])
+    real = struct.pack
+
+    def broken(form, *values):
+        if form.endswith("f"):
+            raise MemoryError("on purpose")
+        return real(form, *values)
+
+    monkeypatch.setattr("ingest.collector.struct.pack", broken)
+    send(intake, [count(seq=3), count(seq=4)])
+    monkeypatch.undo()
+    send(intake, [count(seq=5), count(seq=6)])
+    taken = intake.finish()
+    assert [row["seq"] for row in rows(taken)] == [1, 2, 5, 6]
+    assert reasons(taken) == ["processing"]
+    assert "MemoryError: on purpose" in taken.rejects[0].detail
+
+
+def test_a_batch_that_cannot_be_written_is_given_up_to_quarantine():
+    intake = make()
+    send(intake, count())
+    taken = intake.give_up([(OBS, b"{}"), (OBS, b"[]")], "on purpose")
+    assert reasons(taken) == ["processing", "processing"]
+    assert taken.records == []
+    send(intake, count())
+    assert intake.finish().observations == 1
+
+
+def test_observations_of_other_codecs_take_the_same_checks():
+    intake = make()
+    good = Count(ts=NOW, interval_s=60, in_=1)
+    faults = intake.take_observations("b1", "cam", [good, Count(ts=NOW + 10**9, interval_s=60), good])
+    assert [str(fault.reason) for fault in faults] == ["clock"]
+    assert json.loads(faults[0].payload)["type"] == "count"
+    assert intake.finish().observations == 1
+    assert intake.counts.repeats == 1
