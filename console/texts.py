@@ -196,6 +196,7 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     # replay
     "replay.title": ("{file}: {observations} observations", "{file}：观测 {observations} 条"),
     "replay.progress": ("replaying", "回放"),
+    "replay.sent": ("{count} messages sent to {host}:{port}.", "已向 {host}:{port} 发送 {count} 条消息。"),
     "replay.catching": ("Waiting for the node to catch up ...", "等待节点处理完毕……"),
     "replay.status": (
         "`patrolgrid status --site {site}` shows more.",

@@ -38,8 +38,8 @@ SITE: Final = "demo"
 START_HOUR, START_MINUTE = 21, 45
 _HISTORY_S: Final = 600.0
 _SETTLE_S: Final = 60.0
-_LEAD_S: Final = 1.5
-"""How long the simulator takes to start: its clock begins that much later, on the same line as the node's."""
+_LEAD_S: Final = 5.0
+"""How long node, board and simulator take to start. Until then the site's clock stands still, for all of them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -184,8 +184,10 @@ class _Demo:
         from console.listening import AlertListener  # noqa: PLC0415 - quick start
 
         options, running, texts = self.options, self.running, self.texts
-        started_ms = _wall_ms()
+        started_ms = _wall_ms() + round(_LEAD_S * 1000)
         running.start_node(clock=_clock(origin_ms, started_ms, options.speed))
+        self.listener = closing.enter_context(AlertListener(running.settings))
+        self._start_simulator("simulator", origin_ms, started_ms, f"{options.speed:g}")
         if not options.headless:
             url = running.start_board(simulated=True)
             wanted = running.settings.board.port
@@ -194,15 +196,11 @@ class _Demo:
             print(texts("run.board", url=url))
         shown = datetime.fromtimestamp(origin_ms / 1000, self.zone).strftime("%Y-%m-%d %H:%M:%S")
         print(texts("run.clock", time=shown, speed=options.speed))
-        self.listener = closing.enter_context(AlertListener(running.settings))
-        begins_ms = _wall_ms() + round(_LEAD_S * 1000)
-        begins_at_ms = origin_ms + round((begins_ms - started_ms) * options.speed)
-        self._start_simulator("simulator", begins_at_ms, begins_ms, f"{options.speed:g}")
         if options.duration is None:
             print(texts("run.stop"), flush=True)
         else:
             print(texts("run.headless", seconds=options.duration), flush=True)
-        deadline = None if options.duration is None else begins_ms / 1000 + options.duration
+        deadline = None if options.duration is None else started_ms / 1000 + options.duration
         while not self.stop.asked and (deadline is None or time.time() < deadline):
             running.supervisor.check()
             left = 0.5 if deadline is None else min(0.5, max(deadline - time.time(), 0.0))

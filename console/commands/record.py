@@ -1,0 +1,51 @@
+"""``patrolgrid record``: what a broker carries, into a compressed file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from console.commands.common import add_settings_arguments, settings_of
+from console.commands.errors import CommandError
+
+if TYPE_CHECKING:
+    import argparse
+
+EXAMPLES: Final = """\
+examples:
+  patrolgrid record night.pgr.gz --duration 3600         an hour from the configured broker
+  patrolgrid record night.pgr.gz --broker 127.0.0.1:1883
+  patrolgrid replay night.pgr.gz --speed 10
+
+Number plates are replaced by tokens under a key that is forgotten when the recording ends.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_settings_arguments(parser)
+    parser.add_argument("file", type=Path, help="file to write; must not exist")
+    parser.add_argument("--broker", metavar="HOST:PORT", help="broker (default: the settings')")
+    parser.add_argument("--duration", type=float, metavar="S", help="stop after so many seconds (default: on Ctrl-C)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Record until stopped."""
+    import time  # noqa: PLC0415 - quick start
+
+    from deploy.mqtt import at_broker  # noqa: PLC0415 - quick start
+    from deploy.stopping import StopRequest  # noqa: PLC0415 - quick start
+    from simulators.recording import Recorder  # noqa: PLC0415 - quick start
+
+    settings = at_broker(settings_of(options), options.broker)
+    if options.file.exists():
+        raise CommandError(f"{options.file} exists already; name another file")
+    with (
+        StopRequest() as stop,
+        Recorder(options.file, host=settings.broker.host, port=settings.broker.port) as recorder,
+    ):
+        deadline = time.monotonic() + (options.duration or 1e9)
+        while not stop.wait(min(0.5, max(deadline - time.monotonic(), 0.0))) and time.monotonic() < deadline:
+            pass
+    print(f"{options.file}: {recorder.messages} messages, {options.file.stat().st_size} bytes")
+    return 0
