@@ -130,6 +130,8 @@ def test_an_alert_arrives_and_is_acknowledged_by_a_click(station, watched):
     page = open_page(viewport={"width": 1440, "height": 900})
     assert page.locator("#site-name").inner_text() == "Lakeside Station"
     page.wait_for_selector('#link[data-state="live"]')
+    assert page.locator(".card.fresh").count() == 0
+    assert page.locator("#urgent").inner_text() == ""
 
     hostile = {"en": f"Smoke {HOSTILE}", "zh-CN": f"烟雾{HOSTILE}"}
     more = {"severity": "critical", "kind": "smoke", "text": hostile, "place": hostile, "advice": hostile}
@@ -138,6 +140,7 @@ def test_an_alert_arrives_and_is_acknowledged_by_a_click(station, watched):
     card = page.locator('[data-alert="al-7"]')
     card.wait_for()
     assert HOSTILE in card.inner_text()
+    assert "fresh" in card.get_attribute("class")
     assert "New alert" in page.locator("#urgent").inner_text()
     assert page.locator(".card").first.get_attribute("data-alert") == "al-7"
 

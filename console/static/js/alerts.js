@@ -50,12 +50,12 @@ class Card {
         el("div", { class: "card-when" }, this.age, el("time", {}, when(a.raised_ms, siteNow()))),
       ),
       el(
-        "div",
-        { class: "card-place" },
-        el("button", { type: "button", class: "place", "data-focus": "place", title: t("alerts.show"), onclick: () => show(a) }, line("place"), el("span", {}, pick(a.place) || a.device || a.beat)),
-        el("span", { class: "sure" }, t("alerts.confidence", { share: percent(a.confidence) })),
+        "button",
+        { type: "button", class: "place", "data-focus": "place", title: t("alerts.show"), onclick: () => show(a) },
+        line("place"),
+        el("span", {}, pick(a.place) || a.device || a.beat),
       ),
-      el("p", { class: "why" }, pick(a.text)),
+      el("p", { class: "why" }, pick(a.text), " ", el("span", { class: "sure" }, t("alerts.confidence", { share: percent(a.confidence) }))),
       calm ? this.taken() : el("p", { class: "advice" }, line("go"), el("span", {}, pick(a.advice))),
       this.error && el("p", { class: "failed", role: "alert" }, this.error),
       this.form ? this.drawForm() : this.buttons(calm),
@@ -196,7 +196,7 @@ function announce(alerts, tone) {
   const fresh = alerts.filter((a) => a.state === "raised" && !known.has(a.id));
   for (const a of alerts) known.add(a.id);
   if (first) {
-    first = false;
+    first = !state.overview;
     return;
   }
   for (const a of fresh) {

@@ -4,10 +4,11 @@
 import { byId, el, put } from "./dom.js";
 import { deviceIcon } from "./icons.js";
 import { number, pick, t, word } from "./i18n.js";
-import { bus, select, standing, state } from "./state.js";
+import { bus, select, standing, standings, state } from "./state.js";
 
 const METRES_PER_DEGREE = 111_320;
 const TYPES = ["camera", "gate", "noise", "smoke", "heat", "water", "door", "manhole", "environment"];
+const CROWDED = 400; // devices with a marker of their own; more are dots until one comes closer
 const RANKED = 20; // hotspots whose rank stands on the map
 const ORDER = { normal: 0, trouble: 100, acknowledged: 200, info: 300, warning: 400, critical: 500 };
 
@@ -18,6 +19,7 @@ let cells;
 const markers = new Map(); // device → {marker, drawn}
 const streets = []; // {line: [LatLng], name}
 let cellsDrawn = "";
+let dots = null;
 
 function pane(name, z) {
   map.createPane(name).style.zIndex = z;
@@ -85,9 +87,10 @@ const boxAt = (at, w, h) => [at.x - w, at.y - h, at.x + w, at.y + h];
 /** Put names on the map where they cover neither a device nor another name: beats always, streets where there is room. */
 function drawLabels() {
   labels.clearLayers();
-  const marks = (half) => state.site.devices.map((d) => boxAt(map.latLngToLayerPoint([d.lat, d.lon]), half, half));
+  const marked = state.site.devices.length > CROWDED ? [] : state.site.devices;
+  const marks = (half) => marked.map((d) => boxAt(map.latLngToLayerPoint([d.lat, d.lon]), half, half));
   const hot = state.overview?.hotspots;
-  const ranks = (hot?.cells ?? []).slice(0, RANKED).map((cell) => boxAt(map.latLngToLayerPoint(corner(cell, hot.cell_m)), 16, 14));
+  const ranks = (hot?.cells ?? []).slice(0, RANKED).map((cell) => boxAt(map.latLngToLayerPoint(corner(cell, hot.cell_m)).add([11, 11]), 11, 10));
   let taken = [...ranks, ...marks(15)];
   const corners = state.site.streets.features.flatMap(({ geometry }) => geometry.coordinates).map((p) => boxAt(map.latLngToLayerPoint(latLng(p)), 3, 3));
   const place = (places, text, className, size, always) => {
@@ -106,7 +109,7 @@ function drawLabels() {
     L.marker(map.layerPointToLatLng(spot.at), { pane: "labels", icon, interactive: false, keyboard: false }).addTo(labels);
   };
   for (const beat of state.site.beats) place(beatPlaces(beat.polygon), pick(beat.name), "beat-name", 15, true);
-  taken = [...ranks, ...taken.slice(ranks.length + state.site.devices.length), ...marks(9)]; // a street's name may come close to a device
+  taken = [...ranks, ...taken.slice(ranks.length + marked.length), ...marks(9)]; // a street's name may come close to a device
   for (const street of streets) place(streetPlaces(street.line), pick(street.name), "street-name", 12, false);
 }
 
@@ -116,15 +119,36 @@ function words(device) {
   const rows = [el("strong", {}, pick(device.name)), el("span", {}, `${word("type", device.type)} · ${word("standing", level)}`)];
   if (entry?.trouble.length) rows.push(el("span", {}, entry.trouble.map((w) => word("trouble", w)).join(t("list.comma"))));
   for (const s of entry?.series ?? []) {
-    if (s.kind === "count" && s.expected !== null) rows.push(el("span", {}, t("map.count", { metric: word("metric", s.metric), seen: number((s.in ?? 0) + (s.out ?? 0)), expected: number(s.expected, 1) })));
+    if (s.kind === "count" && s.expected === null) rows.push(el("span", {}, `${word("metric", s.metric)} ${number((s.in ?? 0) + (s.out ?? 0))}`));
+    else if (s.kind === "count") rows.push(el("span", {}, t("map.count", { metric: word("metric", s.metric), seen: number((s.in ?? 0) + (s.out ?? 0)), expected: number(s.expected, 1) })));
     else if (s.kind === "level") rows.push(el("span", {}, `${word("metric", s.metric)} ${number(s.mean)}`));
   }
   return el("div", { class: "tip" }, rows);
 }
 
+/** On a large site, draw every device as a dot, and tell which are to have a marker: those in sight, if they are few. */
+function inSight() {
+  const devices = state.site.devices;
+  if (devices.length <= CROWDED) return devices;
+  if (!dots) {
+    const renderer = L.canvas({ pane: "dots", padding: 0.3 });
+    dots = devices.map((d) => L.circleMarker([d.lat, d.lon], { renderer, radius: 3, weight: 0, fillColor: "#a9c3dc", fillOpacity: 0.9 }).on("click", () => select(d.id)).addTo(map));
+  }
+  const view = map.getBounds().pad(0.1);
+  const seen = devices.filter((d) => view.contains([d.lat, d.lon]));
+  return seen.length <= CROWDED ? seen : [];
+}
+
 function drawDevices() {
+  const sight = new Set(inSight());
+  const levels = standings();
   for (const device of state.site.devices) {
-    const level = standing(device.id);
+    const level = levels(device.id);
+    if (!sight.has(device) && level === "normal" && device.id !== state.selected) {
+      markers.get(device.id)?.marker.remove();
+      markers.delete(device.id);
+      continue;
+    }
     const look = `${level}|${device.id === state.selected}|${document.documentElement.lang}`;
     let known = markers.get(device.id);
     if (known?.drawn === look) continue;
@@ -220,7 +244,7 @@ export function startMap() {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   map = L.map("map", { attributionControl: false, zoomSnap: 0.25, zoomAnimation: !calm, fadeAnimation: false, markerZoomAnimation: !calm, inertia: !calm, minZoom: 10, maxZoom: 20 });
   control();
-  for (const [name, z] of [["beats", 300], ["streets", 310], ["roads", 320], ["borders", 330], ["cells", 350], ["labels", 400], ["devices", 600], ["ranks", 640]]) pane(name, z);
+  for (const [name, z] of [["beats", 300], ["streets", 310], ["roads", 320], ["borders", 330], ["cells", 350], ["dots", 390], ["labels", 400], ["devices", 600], ["ranks", 640]]) pane(name, z);
   map.getPane("labels").style.pointerEvents = "none";
   map.getPane("ranks").style.pointerEvents = "none";
   [labels, cells] = [L.layerGroup().addTo(map), L.layerGroup().addTo(map)];
@@ -242,6 +266,7 @@ export function startMap() {
     drawAll();
   };
   map.on("zoomend viewreset", drawLabels);
+  map.on("moveend", drawDevices);
   bus.addEventListener("change", drawAll);
   bus.addEventListener("select", drawDevices);
   bus.addEventListener("language", relabel);

@@ -53,14 +53,16 @@ export function openAlerts() {
   return [...alerts].sort((a, b) => taken(a) - taken(b) || rank(b.severity) - rank(a.severity) || b.raised_ms - a.raised_ms);
 }
 
-/** Return how a device stands: critical, warning, info, acknowledged, trouble or normal; worst first. */
-export function standing(id) {
-  let worst = null;
+/** Return a function that tells how a device stands: critical, warning, info, acknowledged, trouble or normal. */
+export function standings() {
+  const worst = new Map();
   for (const alert of state.overview?.alerts ?? []) {
-    if (alert.device !== id) continue;
-    if (alert.state === "acknowledged") worst ??= "acknowledged";
-    else if (alert.state === "raised" && (!worst || worst === "acknowledged" || rank(alert.severity) > rank(worst))) worst = alert.severity;
+    const before = worst.get(alert.device);
+    if (alert.state === "acknowledged") worst.set(alert.device, before ?? "acknowledged");
+    else if (alert.state === "raised" && (!before || before === "acknowledged" || rank(alert.severity) > rank(before))) worst.set(alert.device, alert.severity);
   }
-  if (worst) return worst;
-  return state.overview?.devices?.[id]?.trouble?.length ? "trouble" : "normal";
+  return (id) => worst.get(id) ?? (state.overview?.devices?.[id]?.trouble?.length ? "trouble" : "normal");
 }
+
+/** Return how one device stands. */
+export const standing = (id) => standings()(id);
