@@ -7,7 +7,7 @@ series, reads memory in a row.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from models.calendar import DAY_CLASSES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Rows = NDArray[np.intp] | slice
 
 DAY_S: Final = 86_400
 
@@ -27,16 +29,16 @@ class SeasonalConfig:
     """
 
     bin_s: int = 300
-    half_life_visits: tuple[float, float, float] = (25.0, 10.0, 10.0)
+    half_life_visits: tuple[float, float, float] = (14.0, 8.0, 8.0)
     """For a working day, Saturday, rest day: visits after which a bin's memory has halved."""
     smooth_s: float = 300.0
-    """Standard deviation of the kernel over neighbouring bins, in seconds."""
-    spread_class: float = 0.5
-    """Between a class of day and all days at that time."""
-    spread_bin: float = 0.06
-    """Between a bin and the hours around it."""
+    """Standard deviation of the kernel over neighbouring bins, in seconds; bins wider than it stand alone."""
     spread_kind: float = 0.6
     """Between a series and its kind."""
+    spread_class: float = 0.5
+    """Between a class of day and all days at that time."""
+    spread_bin: float = 0.03
+    """Between a bin of five minutes and the hours around it; grows with the width of the bin (a random walk)."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.bin_s <= DAY_S:
@@ -59,7 +61,7 @@ class SeasonalRates:
         self.coarse_s = min(max(3600, 3 * config.bin_s), DAY_S)
         self.coarse_bins = -(-DAY_S // self.coarse_s)
         self.decay = np.array([0.5 ** (1 / visits) for visits in config.half_life_visits])
-        reach = int(2.5 * config.smooth_s / config.bin_s)
+        reach = int(2.5 * config.smooth_s / config.bin_s) if config.bin_s <= config.smooth_s else 0
         offsets = np.arange(-reach, reach + 1)
         kernel = np.exp(-0.5 * (offsets * config.bin_s / max(config.smooth_s, 1e-9)) ** 2) if reach else np.ones(1)
         self._offsets, self._kernel = offsets, kernel
@@ -89,35 +91,43 @@ class SeasonalRates:
             self.kinds = np.concatenate([self.kinds, np.zeros((*self.kinds.shape[:-1], more))], axis=-1)
 
     def predict(
-        self, rows: NDArray[np.intp], kind: NDArray[np.intp], day_class: int, second: int, dispersion: NDArray[np.float64]
+        self,
+        rows: Rows,
+        kind: NDArray[np.int64],
+        day_class: int,
+        second: int,
+        group: NDArray[np.float64],
+        busy: NDArray[np.float64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return (rate per unit of exposure, its relative variance, own evidence in exposures), each (rows,)."""
+        """Return (rate per unit of exposure, its relative variance, own evidence in windows), each (rows,).
+
+        `group` and `busy` are φ and α of `models.dispersion`: over-dispersed counts say less of their mean.
+        """
         config = self.config
         total, seen = self.overall[0][rows], self.overall[1][rows]
         overall = (total + 0.05) / (seen + 0.1)
         coarse, weight = self._between(second)
-        # Own sums around this hour, by class of day.
-        around = sum(w * self.coarse[:, :, c, :][:, :, rows].astype(np.float64) for c, w in zip(coarse, weight, strict=True))
-        profile = self._profile(kind, day_class, coarse, weight)
-        rate = np.maximum(overall * profile, 1e-9)
-        strength = np.full(len(rows), 1.0 / config.spread_kind)
-        strength, rate = _posterior(strength, rate, around[0].sum(axis=0), around[1].sum(axis=0), dispersion)
+        around = weight[0] * self.coarse[:, :, coarse[0]][:, :, rows] + weight[1] * self.coarse[:, :, coarse[1]][:, :, rows]
+        rate = np.maximum(overall * self._profile(kind, day_class, coarse, weight), 1e-9)
+        strength = np.full_like(rate, 1.0 / config.spread_kind)
+        everyday = around.sum(axis=1)
+        strength, rate = _posterior(strength, rate, everyday[0], everyday[1], group, busy)
         strength = np.minimum(strength, 1.0 / config.spread_class)
-        # An hour has many bins: what it says of one bin is limited by `spread_bin`, below.
-        strength, rate = _posterior(strength, rate, around[0][day_class], around[1][day_class], dispersion)
-        strength = np.minimum(strength, 1.0 / config.spread_bin)
+        strength, rate = _posterior(strength, rate, around[0, day_class], around[1, day_class], group, busy)
+        # What the hours around say of one bin is limited: rates change within them.
+        strength = np.minimum(strength, 1.0 / (config.spread_bin * config.bin_s / 300.0))
         position = int(second) // config.bin_s
-        index = (position + self._offsets) % self.bins
-        near = np.tensordot(
-            self._kernel, self.fine[:, day_class, index][:, :, rows].astype(np.float64), axes=([0], [1])
-        )
-        strength, rate = _posterior(strength, rate, near[0], near[1], dispersion)
-        return rate, 1.0 / strength, around[1].sum(axis=0) + near[1]
+        fine = self.fine[:, day_class]
+        near = np.zeros((2, len(rate)), dtype=np.float32)
+        for offset, share in zip(self._offsets.tolist(), self._kernel.tolist(), strict=True):
+            near += np.float32(share) * fine[:, (position + offset) % self.bins][:, rows]
+        strength, rate = _posterior(strength, rate, near[0], near[1], group, busy)
+        return rate, 1.0 / strength, everyday[1] + near[1]
 
     def learn(
         self,
-        rows: NDArray[np.intp],
-        kind: NDArray[np.intp],
+        rows: Rows,
+        kind: NDArray[np.int64],
         day_class: int,
         second: int,
         amount: NDArray[np.float64],
@@ -157,7 +167,7 @@ class SeasonalRates:
         return (low % self.coarse_bins, (low + 1) % self.coarse_bins), (1.0 - share, share)
 
     def _profile(
-        self, kind: NDArray[np.intp], day_class: int, coarse: tuple[int, int], weight: tuple[float, float]
+        self, kind: NDArray[np.int64], day_class: int, coarse: tuple[int, int], weight: tuple[float, float]
     ) -> NDArray[np.float64]:
         if self.kinds.shape[-1] == 0:
             return np.ones(len(kind))
@@ -169,12 +179,13 @@ class SeasonalRates:
 def _posterior(
     strength: NDArray[np.float64],
     rate: NDArray[np.float64],
-    amount: NDArray[np.float64],
-    exposure: NDArray[np.float64],
-    dispersion: NDArray[np.float64],
+    amount: NDArray[np.floating[Any]],
+    exposure: NDArray[np.floating[Any]],
+    group: NDArray[np.float64],
+    busy: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Gamma prior (shape `strength`, mean `rate`) → posterior, with over-dispersed data discounted to their worth."""
-    worth = 1.0 / (1.0 + dispersion * rate)
+    worth = 1.0 / (1.0 + group + busy * rate)
     shape = strength + worth * amount
     scale = strength / rate + worth * exposure
     return shape, shape / scale
