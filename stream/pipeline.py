@@ -107,7 +107,7 @@ class Pipeline:
 
     def flush(self) -> Results:
         """Return rows of every window that changed since it was last written; for a planned stop."""
-        out = Results(self.position, self.now_ms, self.watermark_ms, self.catalog.series)
+        out = Results(self.position, self.now_ms, self.watermark_ms, self.catalog.series, closing=True)
         self._write_revised(out)
         self._write_open(out)
         return out

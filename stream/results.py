@@ -247,3 +247,5 @@ class Results:
     """Observations applied (late ones included)."""
     duplicates: int = 0
     late: int = 0
+    closing: bool = False
+    """Not what a record gave, but what was still unwritten at a planned stop behind it: rows of open windows."""

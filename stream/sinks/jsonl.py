@@ -25,7 +25,9 @@ from stream.sinks.rows import (
     after,
     check_series,
     merge_windows,
+    order,
     plain,
+    position_of,
 )
 
 if TYPE_CHECKING:
@@ -77,17 +79,17 @@ class JsonLinesSink:
         self._max_bytes, self._keep = max_bytes, keep
         path.parent.mkdir(parents=True, exist_ok=True)
         self._handle = -1
-        self._size, self._position = 0, NOTHING_WRITTEN
+        self._size, self._reached = 0, NOTHING_WRITTEN
         self._open()
 
     @property
     def position(self) -> int:
         """Newest log position written, -1 before the first."""
-        return self._position
+        return position_of(self._reached)
 
     def write(self, results: Sequence[Results]) -> None:
         """Append what is new as one block."""
-        fresh = after(results, self._position)
+        fresh = after(results, self._reached)
         if not fresh:
             return
         check_series(fresh)
@@ -104,7 +106,7 @@ class JsonLinesSink:
                 os.ftruncate(self._handle, self._size)
             raise
         self._size += len(block)
-        self._position = fresh[-1].position
+        self._reached = order(fresh[-1])
 
     def flush(self) -> None:
         """Put everything written on disk."""
@@ -125,13 +127,13 @@ class JsonLinesSink:
     def _open(self) -> None:
         self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o640)
         try:
-            self._size, self._position = self._recover(self._handle, self.path)
+            self._size, self._reached = self._recover(self._handle, self.path)
             os.ftruncate(self._handle, self._size)
             if self._size == 0 and self._aside(1).exists():
                 # A crash between putting a file aside and the first block of the next.
                 handle = os.open(self._aside(1), os.O_RDONLY)
                 try:
-                    self._position = self._recover(handle, self._aside(1))[1]
+                    self._reached = self._recover(handle, self._aside(1))[1]
                 finally:
                     os.close(handle)
             sync_folder(self.path.parent)
@@ -141,7 +143,7 @@ class JsonLinesSink:
 
     @staticmethod
     def _recover(handle: int, path: Path) -> tuple[int, int]:
-        """Return where the last whole block ends, and its position; (0, -1) for a file without one."""
+        """Return where the last whole block ends, and its `order`; (0, -1) for a file without one."""
         size = os.fstat(handle).st_size
         start, tail = size, b""
         while start > 0:
@@ -155,7 +157,8 @@ class JsonLinesSink:
                 stop = tail.find(b"\n", at)
                 if begins_line and stop >= 0:
                     with suppress(msgspec.MsgspecError, KeyError):
-                        return start + stop + 1, int(msgspec.json.decode(tail[at:stop])["position"])
+                        line = msgspec.json.decode(tail[at:stop])
+                        return start + stop + 1, 2 * int(line["position"]) + bool(line["closing"])
                 if at == 0 and start > 0:
                     break  # whether it begins a line stands in the chunk before
                 end = at + len(_MARK) - 1
@@ -172,10 +175,8 @@ class JsonLinesSink:
             if self._aside(number).exists():
                 self._aside(number).replace(self._aside(number + 1))
         self.path.replace(self._aside(1))
-        position = self._position
         self.close()
         self._open()
-        self._position = position
 
 
 def _lines(results: list[Results]) -> Iterator[dict[str, Any]]:
@@ -198,7 +199,13 @@ def _lines(results: list[Results]) -> Iterator[dict[str, Any]]:
         "late": sum(result.late for result in results),
     }
     last = results[-1]
-    yield {"type": "position", "position": last.position, "now": last.now_ms, "watermark": last.watermark_ms}
+    yield {
+        "type": "position",
+        "position": last.position,
+        "closing": last.closing,
+        "now": last.now_ms,
+        "watermark": last.watermark_ms,
+    }
 
 
 def _series(key: SeriesKey) -> dict[str, Any]:

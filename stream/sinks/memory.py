@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stream.sinks.rows import NOTHING_WRITTEN, WINDOW_COLUMNS, after, check_series, merge_windows, plain
+from stream.sinks.rows import (
+    NOTHING_WRITTEN,
+    WINDOW_COLUMNS,
+    after,
+    check_series,
+    merge_windows,
+    order,
+    plain,
+    position_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +36,7 @@ class MemorySink:
     name = "memory"
 
     def __init__(self) -> None:
-        self.position = NOTHING_WRITTEN
-        """Newest log position written."""
+        self._reached = NOTHING_WRITTEN
         self.flushed = NOTHING_WRITTEN
         """Newest log position that `flush` was called for."""
         self.closed = False
@@ -49,9 +57,14 @@ class MemorySink:
         self.rejects: list[Reject] = []
         self.accepted = self.duplicates = self.late = 0
 
+    @property
+    def position(self) -> int:
+        """Newest log position written, -1 before the first."""
+        return position_of(self._reached)
+
     def write(self, results: Sequence[Results]) -> None:
         """Take what is new."""
-        fresh = after(results, self.position)
+        fresh = after(results, self._reached)
         if not fresh:
             return
         check_series(fresh)
@@ -63,7 +76,7 @@ class MemorySink:
                 self.windows[catalog[row.pop("series")], row["start"], row["part"]] = row
         for result in fresh:
             self._take(result)
-        self.position = fresh[-1].position
+        self._reached = order(fresh[-1])
 
     def flush(self) -> None:
         """Note that everything written is as durable as it gets here."""

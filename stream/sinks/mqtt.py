@@ -22,7 +22,7 @@ import paho.mqtt.client as paho
 from ingest.topics import alerts as alerts_topic
 from ingest.topics import hotspots as hotspots_topic
 from stream.sinks.files import replace_file
-from stream.sinks.rows import NOTHING_WRITTEN, after
+from stream.sinks.rows import NOTHING_WRITTEN, after, order, position_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -87,7 +87,8 @@ class MqttSink:
     Notes
     -----
     Payloads are JSON of `stream.results.Alert`, and a list of `stream.results.HotspotCell`, each with the map's ``ts``
-    and ``horizon_s`` added. Of several maps written at once only the newest is published. Only MQTT 5 tells when the
+    and ``horizon_s`` added. Of several maps written at once only the newest is published. Cells
+    outside every beat have no topic and stand in the store only. Only MQTT 5 tells when the
     broker's access list refuses a message; with 3.1.1 it looks delivered.
     """
 
@@ -110,7 +111,8 @@ class MqttSink:
         self._make_client, self._path = make_client, delivered_path
         self._timeout_s, self._limit, self._backoff_s = timeout_s, max(1, queue_limit), backoff_s
         delivered = self._read_delivered()
-        self._delivered = self._taken = delivered.position
+        # A planned stop has no messages of its own, so a position that was delivered was so with its stop.
+        self._delivered = self._taken = 2 * delivered.position + 1
         self._beats = {*delivered.beats, *beats}
         self._unsaved = False
         self._waiting: deque[_Message] = deque()
@@ -143,7 +145,7 @@ class MqttSink:
             while self._unacknowledged and self._unacknowledged + len(messages) > self._limit:
                 self._await_ack()
             self._waiting.extend(messages)
-            self._taken, self._beats = result.position, beats
+            self._taken, self._beats = order(result), beats
             self._unsaved = self._unsaved or bool(messages)
         self._send()
 
@@ -156,7 +158,7 @@ class MqttSink:
         while self._unacknowledged:
             self._await_ack()
         if self._unsaved:
-            delivered = _Delivered(self.site, self._taken, sorted(self._beats))
+            delivered = _Delivered(self.site, position_of(self._taken), sorted(self._beats))
             replace_file(self._path, msgspec.json.encode(delivered))
             self._unsaved = False
         self._delivered = self._taken
@@ -171,7 +173,7 @@ class MqttSink:
     @property
     def delivered(self) -> int:
         """Newest log position that was delivered whole, -1 before the first."""
-        return self._delivered
+        return position_of(self._delivered)
 
     @property
     def _unacknowledged(self) -> int:
@@ -180,6 +182,8 @@ class MqttSink:
     def _hotspot_messages(self, hotspots: HotspotMap) -> tuple[list[_Message], set[str]]:
         by_beat: dict[str, list[dict[str, Any]]] = {beat: [] for beat in sorted(self._beats)}
         for cell in hotspots.cells:
+            if not cell.beat:
+                continue  # no patrol's ground; the store has it
             extra = {"ts": hotspots.ts, "horizon_s": hotspots.horizon_s}
             by_beat.setdefault(cell.beat, []).append(msgspec.structs.asdict(cell) | extra)
         messages = [

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from stream.sinks.rows import ALLOWED_VALUES, DIRECTION_NAMES, KIND_NAMES
+from stream.sinks.rows import ALLOWED_VALUES, DIRECTION_NAMES, KIND_NAMES, position_of
 from stream.sinks.schema import VERSION, StoreError, StoreMissingError, StoreVersionError, stored_version
 from stream.sinks.window_view import fold, window_rows
 
@@ -68,7 +68,6 @@ class StoreReader:
         self._watch: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
         self._generation = 0
-        self._totals: tuple[int, Row] | None = None
 
     def close(self) -> None:
         """Close all connections. The reader opens new ones if it is asked again."""
@@ -95,10 +94,11 @@ class StoreReader:
 
     def progress(self) -> Row:
         """Return ``position``, ``now_ms``, ``watermark_ms`` (how far the log is in) and ``site``."""
-        rows = self._query("SELECT site, position, now_ms, watermark_ms FROM progress")
+        rows = self._query("SELECT site, reached, now_ms, watermark_ms FROM progress")
         if not rows:
             raise StoreMissingError(f"{self.path}: the store is being made; ask again")
-        return dict(zip(("site", "position", "now_ms", "watermark_ms"), rows[0], strict=True))
+        site, reached, now_ms, watermark_ms = rows[0]
+        return {"site": site, "position": position_of(reached), "now_ms": now_ms, "watermark_ms": watermark_ms}
 
     def counters(self) -> Row:
         """Return ``accepted``, ``duplicates`` and ``late``: observations, over all that was ever written."""
@@ -142,19 +142,11 @@ class StoreReader:
         """Return what was stored in all, also of windows deleted since.
 
         ``observations`` (sum of n), ``windows`` (distinct series and start) and ``by_device``: device → ``n, in, out``.
-        Exact; a scan of all windows, kept until the store changes.
+        Exact, and cheap: the sink keeps them in the same transactions as the windows.
         """
-        version = self.version()
-        cached = self._totals
-        if cached is not None and cached[0] == version:
-            return cached[1]
         rows = self._query(
-            """SELECT s.device, s.kind, t.n, t.a, t.b, t.windows FROM (
-                SELECT series, sum(n) AS n, sum(a) AS a, sum(b) AS b, sum(windows) AS windows FROM (
-                    SELECT series, sum(n) AS n, sum(sum_a) AS a, sum(sum_b) AS b, 1 AS windows
-                    FROM windows GROUP BY start, series
-                    UNION ALL SELECT series, n, sum_a, sum_b, windows FROM archive)
-                GROUP BY series) t JOIN series s ON s.id = t.series"""
+            """SELECT s.device, s.kind, t.n, t.sum_a, t.sum_b, t.windows
+            FROM totals t JOIN series s ON s.id = t.series ORDER BY t.series"""
         )
         devices: dict[str, Row] = {}
         observations = windows = 0
@@ -164,11 +156,9 @@ class StoreReader:
             observations += n
             windows += distinct
             if KIND_NAMES.get(kind) in {"count", "gate"}:
-                entry["in"] += round(sum_a or 0)
-                entry["out"] += round(sum_b or 0)
-        result = {"observations": observations, "windows": windows, "by_device": devices}
-        self._totals = (version, result)
-        return result
+                entry["in"] += round(sum_a)
+                entry["out"] += round(sum_b)
+        return {"observations": observations, "windows": windows, "by_device": devices}
 
     def counts(self) -> Row:
         """Return how many rows of each kind there are; ``hotspots`` counts maps, ``open_alerts`` those not closed."""
@@ -326,5 +316,4 @@ class StoreReader:
         if self._watch is not None:
             self._watch.close()
             self._watch = None
-        self._totals = None
         self._generation += 1

@@ -41,15 +41,16 @@ class Retention:
 def prune(connection: sqlite3.Connection, retention: Retention, now_ms: int, portion: int = PORTION) -> bool:
     """Delete up to `portion` rows a table that are older than `retention` allows at `now_ms` (epoch ms).
 
-    Runs inside the caller's transaction. Returns whether there may be more to delete. The sums of deleted windows go
-    to ``archive``, so that totals stay what the devices sent. Nothing newer than its cutoff is touched.
+    Runs inside the caller's transaction. Returns whether there may be more to delete. Table ``totals`` is
+    left alone: totals stay what the devices sent. Nothing newer than its cutoff is touched.
     """
 
     def cutoff(days: float) -> int:
         return now_ms - round(days * DAY_MS)
 
-    more = _prune_windows(connection, cutoff(retention.windows_days), portion)
+    more = False
     for table, column, days in (
+        ("windows", "start", retention.windows_days),
         ("gates", "ts", retention.gates_days),
         ("states", "ts", retention.states_days),
         ("anomalies", "ts", retention.anomalies_days),
@@ -94,19 +95,3 @@ def _bound(connection: sqlite3.Connection, table: str, column: str, cutoff: int,
         (cutoff, portion),
     ).fetchone()
     return cutoff if row is None else max(int(row[0]), int(oldest) + 1)
-
-
-def _prune_windows(connection: sqlite3.Connection, cutoff: int, portion: int) -> bool:
-    bound = _bound(connection, "windows", "start", cutoff, portion)
-    if bound is None:
-        return False
-    connection.execute(
-        """INSERT INTO archive (series, windows, n, sum_a, sum_b)
-        SELECT series, count(DISTINCT start), sum(n), coalesce(sum(sum_a), 0), coalesce(sum(sum_b), 0)
-        FROM windows WHERE start < ? GROUP BY series
-        ON CONFLICT (series) DO UPDATE SET windows = windows + excluded.windows, n = n + excluded.n,
-        sum_a = sum_a + excluded.sum_a, sum_b = sum_b + excluded.sum_b""",
-        (bound,),
-    )
-    connection.execute("DELETE FROM windows WHERE start < ?", (bound,))
-    return bound < cutoff

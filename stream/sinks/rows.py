@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stream.results import Results
 
 NOTHING_WRITTEN: Final = -1
-"""The position of a destination that has taken no results yet; log positions start at 0 or above."""
+"""The `order` that a destination has reached, and its position, before it has taken any results."""
 KIND_NAMES: Final = {kind.value: kind.name.lower() for kind in Kind}
 STATUS_NAMES: Final = {status.value: status.name.lower() for status in WindowStatus}
 STATE_NAMES: Final = {state.value: state.name.lower() for state in CountState}
@@ -27,14 +27,24 @@ ALLOWED_VALUES: Final = {1: True, 0: False, -1: None}
 WINDOW_COLUMNS: Final = tuple(field.name for field in fields(WindowRows))
 
 
-def after(results: Sequence[Results], position: int) -> list[Results]:
-    """Return the results of records behind `position`: those a destination that holds `position` does not have.
+def order(result: Results) -> int:
+    """Return where results stand in the order of writing: by log position, those of a planned stop behind its own."""
+    return 2 * result.position + result.closing
+
+
+def position_of(reached: int) -> int:
+    """Return the log position of an `order`."""
+    return reached // 2
+
+
+def after(results: Sequence[Results], reached: int) -> list[Results]:
+    """Return the results behind `reached`, an `order`: those that a destination which reached it does not have.
 
     Results are a pure function of the log and are written in log order, so whatever stands at or before the newest
-    written position is in already, and is passed over rather than written again. To write it again would be wrong, not
+    written results is in already, and is passed over rather than written again. To write it again would be wrong, not
     just slow: an older row of an open window would for a while replace the newer one.
     """
-    return [result for result in results if result.position > position]
+    return [result for result in results if order(result) > reached]
 
 
 def merge_windows(results: Sequence[Results]) -> WindowRows | None:

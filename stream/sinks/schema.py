@@ -44,7 +44,7 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
             n INTEGER NOT NULL, sum_a REAL, sum_b REAL, low REAL, high REAL, exposure REAL, expected REAL,
             lower REAL, upper REAL, p REAL, state INTEGER NOT NULL,
             PRIMARY KEY (start, series, part)) WITHOUT ROWID""",
-        """CREATE TABLE archive (
+        """CREATE TABLE totals (
             series INTEGER PRIMARY KEY, windows INTEGER NOT NULL, n INTEGER NOT NULL,
             sum_a REAL NOT NULL, sum_b REAL NOT NULL)""",
         """CREATE TABLE gates (
@@ -84,7 +84,7 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX incidents_ts ON incidents (ts)",
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
         """CREATE TABLE progress (
-            one INTEGER PRIMARY KEY CHECK (one = 1), site TEXT NOT NULL, position INTEGER NOT NULL,
+            one INTEGER PRIMARY KEY CHECK (one = 1), site TEXT NOT NULL, reached INTEGER NOT NULL,
             now_ms INTEGER NOT NULL, watermark_ms INTEGER NOT NULL, accepted INTEGER NOT NULL,
             duplicates INTEGER NOT NULL, late INTEGER NOT NULL, pruned_ms INTEGER NOT NULL)""",
     ),

@@ -2,10 +2,10 @@
 
 How it stays right
 ------------------
-1. One `write` is one transaction, and the newest log position stands in the same transaction. Results are a pure
-   function of the log, so whatever is at or before that position is in, whole, and is passed over when it comes again.
-   That makes the counters (accepted, duplicates, late) exact with one addition a write, and no row ever goes back to
-   what an older record said of it.
+1. One `write` is one transaction, and how far the log is in stands in the same transaction. Results are a pure
+   function of the log, so whatever is at or before that point is in, whole, and is passed over when it comes again.
+   That makes the counters (accepted, duplicates, late) and the totals exact with one addition a write, and no row
+   ever goes back to what an older record said of it.
 2. ``synchronous = FULL``: a commit returns when the write-ahead log is on disk. `flush` has nothing left to do.
 3. WAL mode: readers see the last commit and never block the writer.
 """
@@ -22,8 +22,18 @@ import numpy as np
 from ingest.observations import epoch_ms
 from stream.results import SeriesKey
 from stream.sinks.retention import Retention, prune
-from stream.sinks.rows import NOTHING_WRITTEN, WINDOW_COLUMNS, after, check_series, merge_windows, plain
+from stream.sinks.rows import (
+    NOTHING_WRITTEN,
+    WINDOW_COLUMNS,
+    after,
+    check_series,
+    merge_windows,
+    order,
+    plain,
+    position_of,
+)
 from stream.sinks.schema import StoreError, StoreMismatchError, migrate
+from stream.sinks.totals import WindowTotals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -109,21 +119,22 @@ class StoreSink:
             "INSERT OR IGNORE INTO progress VALUES (1, ?, ?, 0, 0, 0, 0, 0, 0)",
             (self.site, NOTHING_WRITTEN),
         )
-        site, self._position, self._now_ms, self._pruned_ms = execute(
-            "SELECT site, position, now_ms, pruned_ms FROM progress"
+        site, self._reached, self._now_ms, self._pruned_ms = execute(
+            "SELECT site, reached, now_ms, pruned_ms FROM progress"
         ).fetchone()
         if site != self.site:
             raise StoreMismatchError(f"{self.path}: belongs to site {site!r}, expected {self.site!r}")
         rows = execute("SELECT beat, device, kind, metric, newest FROM series ORDER BY id").fetchall()
         self._series = [SeriesKey(*row[:4]) for row in rows]
         self._newest = np.array([-1 if row[4] is None else row[4] for row in rows], dtype=np.int64)
+        self._totals = WindowTotals(self._connection)
         self._seen_catalog: list[SeriesKey] = []
         self._compared = 0
 
     @property
     def position(self) -> int:
         """Newest log position written, -1 before the first."""
-        return int(self._position)
+        return position_of(self._reached)
 
     def write(self, results: Sequence[Results]) -> None:
         """Write what is new in one transaction. On an exception nothing of it went in."""
@@ -131,7 +142,7 @@ class StoreSink:
             return
         with self._lock:
             self._check_log(results)
-            fresh = after(results, self._position)
+            fresh = after(results, self._reached)
             if not fresh:
                 return
             check_series(fresh)
@@ -142,6 +153,7 @@ class StoreSink:
                     committed = self._write(fresh, added)
                     self._connection.execute("COMMIT")
                 except BaseException:
+                    self._totals.forget()
                     if self._connection.in_transaction:
                         self._connection.execute("ROLLBACK")
                     raise
@@ -150,7 +162,7 @@ class StoreSink:
                     f"{self.path}: results of log positions {fresh[0].position} to {fresh[-1].position} "
                     f"could not be written: {error}"
                 ) from error
-            self._position, self._now_ms, self._pruned_ms, self._newest = committed
+            self._reached, self._now_ms, self._pruned_ms, self._newest = committed
             self._series += added
 
     def flush(self) -> None:
@@ -189,9 +201,9 @@ class StoreSink:
         self._compared = max(self._compared, end)
         for result in results:
             # Everything up to the stored position was received by then, so a later time tells that the log is new.
-            if result.position <= self._position and result.now_ms > self._now_ms:
+            if order(result) <= self._reached and result.now_ms > self._now_ms:
                 raise StoreMismatchError(
-                    f"{self.path}: holds log positions up to {self._position}, received up to {self._now_ms} ms, and "
+                    f"{self.path}: holds log positions up to {self.position}, received up to {self._now_ms} ms, and "
                     f"position {result.position} now comes with {result.now_ms} ms: the log was replaced; "
                     f"move the store away, or bring its log back"
                 )
@@ -208,14 +220,14 @@ class StoreSink:
         self._write_events(results)
         self._write_alerts(results)
         self._write_hotspots(results)
-        position = max(result.position for result in results)
+        reached = max(order(result) for result in results)
         now_ms = max(self._now_ms, *(result.now_ms for result in results))
         watermark_ms = max(result.watermark_ms for result in results)
         self._connection.execute(
-            """UPDATE progress SET position = ?, now_ms = ?, watermark_ms = max(watermark_ms, ?),
+            """UPDATE progress SET reached = ?, now_ms = ?, watermark_ms = max(watermark_ms, ?),
             accepted = accepted + ?, duplicates = duplicates + ?, late = late + ?""",
             (
-                position,
+                reached,
                 now_ms,
                 watermark_ms,
                 sum(result.accepted for result in results),
@@ -223,13 +235,14 @@ class StoreSink:
                 sum(result.late for result in results),
             ),
         )
-        return position, now_ms, self._prune(results), newest
+        return reached, now_ms, self._prune(results), newest
 
     def _write_windows(self, results: list[Results], added: int) -> NDArray[np.int64]:
         newest = np.concatenate([self._newest, np.full(added, -1, dtype=np.int64)])
         rows = merge_windows(results)
         if rows is None:
             return newest
+        self._totals.add(rows, len(newest))
         columns = [plain(getattr(rows, name)) for name in WINDOW_COLUMNS]
         self._many(_UNIQUE_WINDOWS, zip(*columns, strict=True))
         before = newest.copy()
@@ -318,6 +331,7 @@ class StoreSink:
         now_ms = min(results[-1].now_ms, results[-1].watermark_ms)
         if now_ms <= 0 or 0 <= now_ms - self._pruned_ms < self._prune_every_ms:
             return int(self._pruned_ms)
+        self._totals.forget()  # rows it remembers may go
         if prune(self._connection, self._retention, now_ms):
             return int(self._pruned_ms)
         self._connection.execute("UPDATE progress SET pruned_ms = ?", (now_ms,))

@@ -133,6 +133,12 @@ class StoreHarness(Harness):
         for row in rows("SELECT ts, body FROM hotspots ORDER BY ts, rank"):
             out["hotspots"][row["ts"]]["cells"].append(json.loads(row["body"]))
         out["counters"] = rows("SELECT accepted, duplicates, late FROM progress")[0]
+        summed = """SELECT series, count(DISTINCT start) AS windows, sum(n) AS n,
+            sum(coalesce(sum_a, 0)) AS sum_a, sum(coalesce(sum_b, 0)) AS sum_b FROM windows GROUP BY series"""
+        kept = {row.pop("series"): row for row in rows("SELECT * FROM totals")}
+        for row in rows(summed):
+            assert kept.pop(row.pop("series"), dict.fromkeys(row, 0)) == pytest.approx(row, rel=1e-6, abs=1e-3)
+        assert not kept
         connection.close()
         return out
 
@@ -299,6 +305,23 @@ def test_a_crash_and_reading_the_log_again_change_nothing(durable, written, cut,
         sink = harness.open()
         harness.check(sink, written)
         sink.close()
+
+
+def test_rows_of_a_planned_stop_are_taken_once(kind, tmp_path):
+    harness = kind(tmp_path)
+    sink = harness.open()
+    record = results(3, windows=[windows({"n": 4}, {"series": 1, "n": 1})], accepted=5, alerts=[alert("a", 1)])
+    stop = results(3, windows=[windows({"n": 6}, {"series": 3, "n": 2})], closing=True)
+    sink.write([record])
+    sink.write([stop])
+    sink.write([record, stop])
+    sink.write([record])
+    after = results(4, windows=[windows({"n": 7})])
+    sink.write([after])
+    sink.write([stop, after])
+    sink.flush()
+    harness.check(sink, [record, stop, after])
+    sink.close()
 
 
 def test_nothing_is_nothing(kind, tmp_path):
