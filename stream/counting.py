@@ -91,11 +91,11 @@ class Counting:
         self,
         series: NDArray[np.int64],
         number: NDArray[np.int64],
-        total: NDArray[np.float64],
+        value: NDArray[np.float64],
         exposure: NDArray[np.float64],
     ) -> None:
         """Let late or backfilled counts teach the baselines; they raise nothing."""
-        self.baseline.amend(self._row[series], number * self.window_ms, total, exposure)
+        self.baseline.amend(self._row[series], number * self.window_ms, value, exposure)
         self._full.clear()
 
     def _expected(self, number: int) -> NDArray[np.float64]:

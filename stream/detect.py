@@ -11,6 +11,7 @@ from ingest.batch import Kind
 from models.calendar import Calendar
 from stream.counting import Counting
 from stream.findings import Findings
+from stream.late import Late
 from stream.leveling import Leveling
 from stream.rules import Rules
 
@@ -36,6 +37,8 @@ class Detection:
         self.rules = Rules(calendar, findings)
         self.counting = Counting(config.window_s, calendar, findings)
         self.leveling = Leveling(config.window_s, calendar, findings)
+        self.late = {Kind.COUNT: Late(), Kind.LEVEL: Late()}
+        """What the baselines are still to learn, by kind."""
 
     def add_series(self, added: list[int]) -> None:
         """Give new series their models and rules."""
@@ -44,6 +47,12 @@ class Detection:
         for kind, stage in ((Kind.COUNT, self.counting), (Kind.LEVEL, self.leveling)):
             mine = [index for index in added if self.catalog.series[index].kind == kind]
             stage.add_series(np.array(mine, dtype=np.int64), size)
+
+    def learn_late(self) -> None:
+        """Let the baselines learn what came late; it raises nothing."""
+        for kind, stage in ((Kind.COUNT, self.counting), (Kind.LEVEL, self.leveling)):
+            if self.late[kind].rows:
+                stage.amend(**self.late[kind].take())
 
     def close(self, number: int, fields: Mapping[str, NDArray[Any]], out: Results) -> None:
         """Test a closed window and learn from it."""
@@ -71,5 +80,6 @@ class Detection:
             stage.load({key.removeprefix(prefix): v for key, v in arrays.items() if key.startswith(prefix)})
         self.add_series(list(range(len(self.catalog.series))))
 
-    def _stages(self) -> dict[str, Rules | Counting | Leveling]:
-        return {"rules": self.rules, "counting": self.counting, "leveling": self.leveling}
+    def _stages(self) -> dict[str, Rules | Counting | Leveling | Late]:
+        late = {f"late_{kind.name.lower()}": waiting for kind, waiting in self.late.items()}
+        return {"rules": self.rules, "counting": self.counting, "leveling": self.leveling, **late}

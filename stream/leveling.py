@@ -85,8 +85,15 @@ class Leveling:
                 duration_s=max(out.now_ms - onset, 0) / 1000,
             )
 
-    def amend(self, series: NDArray[np.int64], number: NDArray[np.int64], value: NDArray[np.float64]) -> None:
-        """Let late or backfilled readings teach the baselines; they raise nothing."""
+    def amend(
+        self,
+        series: NDArray[np.int64],
+        number: NDArray[np.int64],
+        value: NDArray[np.float64],
+        exposure: NDArray[np.float64],
+    ) -> None:
+        """Let late or backfilled readings teach the baselines; they raise nothing. A reading has no exposure."""
+        del exposure
         rows = self._row[series]
         order = np.lexsort((number, rows))
         rows, number, value = rows[order], number[order], value[order]

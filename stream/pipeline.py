@@ -30,6 +30,7 @@ from stream.catalog import Catalog
 from stream.columns import Columns
 from stream.detect import Detection
 from stream.hotspots import HotspotStage
+from stream.late import FULL
 from stream.prepare import Prepared, prepare
 from stream.quality import Quality
 from stream.results import Results, StateRows, WindowStatus
@@ -91,7 +92,7 @@ class Pipeline:
             case RecordKind.STATUS:
                 self._status(record, out)
             case RecordKind.TICK:
-                pass
+                self.detection.learn_late()  # nothing else came for a while
         self._advance(max(self.watermark_ms, now_ms - round(self.config.grace_s * 1000)), out)
         self.detection.rules.tick(now_ms, out)
         self._test_open(out)
@@ -196,18 +197,18 @@ class Pipeline:
             out.windows.append(emit.addition_rows(new, np.concatenate(old), self._window_ms, record.position))
 
     def _late(self, new: Prepared, late: NDArray[np.intp], out: Results) -> None:
-        """Let late observations teach the baselines; they raise nothing."""
+        """Keep late observations for the baselines to learn; they raise nothing."""
         if not len(late):
             return
         out.late += len(late)
         self.quality.count("late", new.device[late])
-        counts = late[new.kind[late] == Kind.COUNT]
-        if len(counts):
-            total = new.sum_a[counts] + new.sum_b[counts]
-            self.detection.counting.amend(new.series[counts], new.number[counts], total, new.exposure[counts])
-        levels = late[new.kind[late] == Kind.LEVEL]
-        if len(levels):
-            self.detection.leveling.amend(new.series[levels], new.number[levels], new.sum_a[levels])
+        for kind, waiting in self.detection.late.items():
+            rows = late[new.kind[late] == kind]
+            if len(rows):
+                value = new.sum_a[rows] + new.sum_b[rows]
+                waiting.add(new.series[rows], new.number[rows], value, new.exposure[rows])
+                if waiting.rows > FULL:
+                    self.detection.learn_late()
 
     def _passes(
         self, columns: Columns, new: Prepared, rows: NDArray[np.intp], live: NDArray[np.bool_], out: Results
@@ -285,6 +286,7 @@ class Pipeline:
         if target <= self.windows.open_from:
             return
         self._write_revised(out)
+        self.detection.learn_late()
         for number in self.windows.numbers():
             if self.windows.open_from <= number < target:
                 self._close(number, out)
