@@ -20,6 +20,8 @@ _COUNTERS: Final = ("received", "late", "duplicate", "missing")
 _PERIODIC: Final = frozenset({"camera", "noise", "smoke", "heat", "water", "environment"})
 """Types that report at regular intervals; a gate or a door that says nothing may simply have had no visitor."""
 _NEVER: Final = -1
+_RHYTHM: Final = 5
+"""Times a device must have been heard again before its rhythm is known."""
 
 
 class Quality:
@@ -33,6 +35,7 @@ class Quality:
         """Slow average of received less event time; old data sent on purpose is left out."""
         self._heard = np.full(0, _NEVER, dtype=np.int64)
         self._interval_ms = np.zeros(0, dtype=np.float64)
+        self._reports = np.zeros(0, dtype=np.int64)
         self.silent = np.zeros(0, dtype=np.bool_)
         self.offline = np.zeros(0, dtype=np.bool_)
         self.quality = np.ones(0, dtype=np.float64)
@@ -48,6 +51,7 @@ class Quality:
         self._skew_ms = grown(self._skew_ms, size)
         self._heard = grown(self._heard, size, _NEVER)
         self._interval_ms = grown(self._interval_ms, size)
+        self._reports = grown(self._reports, size)
         self.silent = grown(self.silent, size)
         self.offline = grown(self.offline, size)
         self.quality = grown(self.quality, size, 1)
@@ -77,7 +81,7 @@ class Quality:
         newest = np.maximum.reduceat(ts[order], starts)
         last = self._heard[touched]
         known = last != _NEVER
-        gap = np.maximum(newest - last, 0) / sizes
+        gap = np.maximum(newest - last, 0).astype(np.float64)
         usual = self._interval_ms[touched]
         # Rises at once and falls slowly, so that a device of uneven rhythm is not called silent for its pauses.
         usual = np.where(gap > usual, gap, 0.95 * usual + 0.05 * gap)
@@ -85,13 +89,14 @@ class Quality:
         self._interval_ms[touched] = np.where(known & ~self.silent[touched], usual, self._interval_ms[touched])
         self._skew_ms[touched] = np.where(known, 0.8 * self._skew_ms[touched] + 0.2 * mean_skew, mean_skew)
         self._heard[touched] = np.maximum(last, newest)
+        self._reports[touched] += gap > 0
         self.silent[touched] = False
         return [int(index) for index in back]
 
     def newly_silent(self, now_ms: int) -> list[int]:
         """Mark and return the devices that report regularly but have not for too long."""
         limit = np.maximum(self.silent_ms, 3 * self._interval_ms)
-        late = self._periodic & ~self.silent & (self._heard != _NEVER) & (self._interval_ms > 0)
+        late = self._periodic & ~self.silent & (self._reports >= _RHYTHM)
         late &= now_ms - self._heard > limit
         self.silent |= late
         return np.flatnonzero(late).tolist()
@@ -167,7 +172,7 @@ class Quality:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as arrays."""
         state = {name: values[: self.size].copy() for name, values in self._counts.items()}
-        for name in ("_skew_ms", "_heard", "_interval_ms", "silent", "offline", "quality"):
+        for name in ("_skew_ms", "_heard", "_interval_ms", "_reports", "silent", "offline", "quality"):
             state[name.lstrip("_")] = getattr(self, name)[: self.size].copy()
         return state
 
@@ -175,7 +180,7 @@ class Quality:
         """Take back what `arrays` gave; devices new in the catalogue start empty."""
         for name in _COUNTERS:
             self._counts[name] = arrays[name].copy()
-        for name in ("_skew_ms", "_heard", "_interval_ms", "silent", "offline", "quality"):
+        for name in ("_skew_ms", "_heard", "_interval_ms", "_reports", "silent", "offline", "quality"):
             setattr(self, name, arrays[name.lstrip("_")].copy())
         self._periodic = np.zeros(len(self._heard), dtype=np.bool_)
         self.size = 0
