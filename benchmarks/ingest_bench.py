@@ -104,10 +104,10 @@ def wait(what: Callable[[], bool], why: str, timeout_s: float = 60) -> None:
         time.sleep(0.002)
 
 
-def timed(port: int, messages: int, per_message: int, received: Callable[[], int], prefix: str) -> float:
+def timed(port: int, site: str, messages: int, per_message: int, received: Callable[[], int], prefix: str) -> float:
     """Publish from processes of their own; return messages a second until the last was received."""
     each = messages // PUBLISHERS
-    command = [sys.executable, "-m", "benchmarks.mqtt_load", str(port), SITE, str(each), str(per_message)]
+    command = [sys.executable, "-m", "benchmarks.mqtt_load", str(port), site, str(each), str(per_message)]
     publishers = [
         subprocess.Popen([*command, f"{prefix}{n}-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for n in range(PUBLISHERS)
@@ -129,7 +129,7 @@ def timed(port: int, messages: int, per_message: int, received: Callable[[], int
 
 
 @contextlib.contextmanager
-def empty_callback(port: int, version: int) -> Iterator[Callable[[], int]]:
+def empty_callback(port: int, version: int, site: str) -> Iterator[Callable[[], int]]:
     """A paho client that counts and acknowledges, and does nothing else."""
     client = Client(
         CallbackAPIVersion.VERSION2, "empty", protocol=MQTTv5 if version == 5 else MQTTv311, manual_ack=True
@@ -146,7 +146,11 @@ def empty_callback(port: int, version: int) -> Iterator[Callable[[], int]]:
         ready = True
 
     client.on_message, client.on_subscribe = on_message, on_subscribe
-    client.on_connect = lambda *_args: client.subscribe(topics.observations(SITE, "+", "+"), qos=1)
+
+    def on_connect(*_args: object) -> None:
+        client.subscribe(topics.observations(site, "+", "+"), qos=1)
+
+    client.on_connect = on_connect
     options: dict[str, Any] = {}
     if version == 5:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -163,16 +167,16 @@ def empty_callback(port: int, version: int) -> Iterator[Callable[[], int]]:
 
 
 @contextlib.contextmanager
-def gateway(port: int, version: int, folder: Path) -> Iterator[tuple[Gateway, SqliteLog]]:
+def gateway(port: int, version: int, site: str, folder: Path) -> Iterator[Gateway]:
     """A gateway as a node runs it, with its log and quarantine on disk."""
     log, quarantine = SqliteLog(folder / "log.db"), Quarantine(folder / "quarantine.db")
     running = Gateway(
-        GatewayConfig(SITE, port=port, mqtt_version=version), None, log, quarantine, SystemClock(), PLATES
+        GatewayConfig(site, port=port, mqtt_version=version), None, log, quarantine, SystemClock(), PLATES
     )
     running.start()
     try:
         wait(lambda: running.stats().connected, "the gateway does not connect")
-        yield running, log
+        yield running
     finally:
         running.stop()
         quarantine.close()
@@ -185,11 +189,13 @@ def through_broker(kind: str, version: int, *, quick: bool) -> dict[str, Any]:
     empty, full, fifties = [], [], []
     with tempfile.TemporaryDirectory() as name, broker(kind, Path(name) / "broker") as port:
         for turn in range(rounds):
-            with empty_callback(port, version) as received:
-                empty.append(timed(port, singles, 1, received, f"e{turn}-"))
-            with gateway(port, version, Path(name) / f"node{turn}") as (running, _log):
-                full.append(timed(port, singles, 1, lambda: running.stats().appended, f"g{turn}-"))
-                rate = timed(port, batches, 50, lambda: (running.stats().appended - singles) // 50, f"b{turn}-")
+            # A site of its own each time: the broker keeps messages for gateways of earlier turns, which are away.
+            site = f"{SITE}-{turn}"
+            with empty_callback(port, version, f"{site}-empty") as received:
+                empty.append(timed(port, f"{site}-empty", singles, 1, received, f"e{turn}-"))
+            with gateway(port, version, site, Path(name) / f"node{turn}") as running:
+                full.append(timed(port, site, singles, 1, lambda: running.appended, f"g{turn}-"))
+                rate = timed(port, site, batches, 50, lambda: (running.appended - singles) // 50, f"b{turn}-")
                 fifties.append(rate * 50)
     ratios = [taken / nothing for taken, nothing in zip(full, empty, strict=True)]
     note = f"rounds: {', '.join(f'{ratio:.2f}' for ratio in ratios)}"

@@ -88,7 +88,7 @@ class Intake:
         self._routes, self._clock, self._plates = routes, clock, plates
         self._codec = NativeCodec(limits)
         self._guard = guard or ClockGuard()
-        self._repeats = repeats or RepeatFilter()
+        self._repeats = RepeatFilter() if repeats is None else repeats
         self._numbering = Numbering()
         self._incident = msgspec.json.Decoder(Incident)
         self._command = msgspec.json.Decoder(Command)

@@ -159,6 +159,7 @@ class MqttLink:
         self._config, self._inbox = config, inbox
         self._lock = threading.Lock()
         self._generation = 0
+        self._accepted = False
         self.connected = False
         """Whether the broker has accepted the connection and every subscription."""
         self.connections = 0
@@ -234,6 +235,7 @@ class MqttLink:
             return
         with self._lock:
             self._generation += 1
+            self._accepted = True
             self._inbox.mark(self._generation)
         options = SubscribeOptions(qos=1, retainHandling=_RETAINED_IF_NEW)
         if self._config.version == 5:
@@ -255,14 +257,15 @@ class MqttLink:
     def _on_disconnect(
         self, _client: Client, _userdata: object, _flags: object, code: ReasonCode, _properties: object
     ) -> None:
+        accepted = self._accepted
         self._end_generation()
-        if code.is_failure:
+        if code.is_failure and accepted:  # else why it was refused has been told
             self._failed(f"the connection was lost: {code}")
 
     def _end_generation(self) -> None:
         with self._lock:
             self._generation += 1
-            self.connected = False
+            self._accepted = self.connected = False
 
     def _failed(self, text: str) -> None:
         self.connected = False

@@ -101,8 +101,9 @@ class NativeCodec:
 
     def elements(self, payload: bytes) -> list[bytes]:
         """Return the bytes of each observation of a payload that can be decoded as far as its elements."""
-        found = msgspec.json.decode(payload, type=list[msgspec.Raw] | dict[str, msgspec.Raw])
-        return [bytes(raw) for raw in found] if isinstance(found, list) else [payload]
+        if payload.lstrip()[:1] != b"[":
+            return [payload]
+        return [bytes(raw) for raw in msgspec.json.decode(payload, type=list[msgspec.Raw])]
 
     def _apart(self, payload: bytes, reason: Reason, detail: str) -> Decoded:
         """Decode every element of an array by itself; refuse the payload whole where it is none."""
@@ -208,6 +209,8 @@ def explain(error: Exception) -> tuple[Reason, str]:
 
 def deeper(payload: bytes, limit: int) -> bool:
     """Tell whether brackets are nested more than `limit` deep, strings left out; also of bytes that are not JSON."""
+    if payload.count(b"[") + payload.count(b"{") <= limit:
+        return False
     level = 0
     for match in _OUTSIDE_STRINGS.finditer(payload):
         if match[1]:

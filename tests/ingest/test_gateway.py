@@ -1,0 +1,371 @@
+"""The gateway on real brokers: nothing is acknowledged before it is on disk, and nothing is lost or taken twice."""
+
+from __future__ import annotations
+
+import json
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
+
+from ingest import topics
+from ingest.batch import open_batch
+from ingest.clock import DataClock, SystemClock
+from ingest.gateway import Gateway, GatewayConfig
+from ingest.mqtt_client import Message
+from ingest.mqtt_link import Inbox, LinkConfig, MqttLink, TlsSettings
+from ingest.plates import Plates
+from ingest.quarantine import Quarantine
+from ingest.records import LogFullError, RecordKind
+from ingest.sqlite_log import SqliteLog
+from tests.ingest.brokers import Broker, Publisher
+from tests.support import free_port, require_program, wait_for
+
+PLATES = Plates([("aaaa", b"a" * 32)])
+OBS = topics.observations("s", "b1", "cam")
+KINDS = [("embedded", 3), ("embedded", 5), ("mosquitto", 3), ("mosquitto", 5)]
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: f"{kind[0]}-{kind[1]}")
+def broker(request, tmp_path_factory):
+    running = Broker(*request.param, tmp_path_factory.mktemp("broker"))
+    yield running
+    running.stop()
+
+
+class Node:
+    """A gateway with its files; a site of its own keeps the sessions of tests apart."""
+
+    def __init__(self, folder: Path, broker: Broker, site: str, **options) -> None:
+        self.log = SqliteLog(folder / "log.db", min_free_bytes=0)
+        self.quarantine = Quarantine(folder / "quarantine.db")
+        clock = options.pop("clock", SystemClock())
+        config = GatewayConfig(
+            site, port=broker.port, mqtt_version=broker.version, reconnect_min_s=0.1, reconnect_max_s=0.5, **options
+        )
+        self.gateway = Gateway(config, None, self.log, self.quarantine, clock, PLATES)
+
+    def start(self) -> Node:
+        self.gateway.start()
+        wait_for(lambda: self.gateway.stats().connected, "the gateway connects")
+        return self
+
+    def stop(self) -> None:
+        self.gateway.stop()
+        self.log.close()
+        self.quarantine.close()
+
+    def appended(self, number: int) -> None:
+        wait_for(lambda: self.gateway.stats().appended >= number, f"{number} observations are appended")
+
+
+def count(seq: int, **change: object) -> bytes:
+    now = time.time_ns() // 1_000_000
+    return json.dumps({"type": "count", "boot": "a", "seq": seq, "ts": now, "interval_s": 1, "in": 1} | change).encode()
+
+
+def seqs(log: SqliteLog) -> list[int]:
+    """Every number in the log, in order."""
+    found: list[int] = []
+    for record in log.read(0, limit=100_000):
+        if record.kind is RecordKind.OBSERVATIONS:
+            found += open_batch(record.payload).columns["seq"][1].cast("q")
+    return found
+
+
+def test_everything_reaches_the_log_in_order_and_is_acknowledged(broker, tmp_path):
+    site = f"all-{broker.kind}"
+    node = Node(tmp_path, broker, site).start()
+    publisher = Publisher(broker.port, broker.version)
+    topic = topics.observations(site, "b1", "cam")
+    publisher.send(topic, *[count(n) for n in range(500)])
+    publisher.send(topic, b"[" + b",".join(count(n) for n in range(500, 550)) + b"]", b"nonsense", b"x" * 300_000)
+    publisher.send(topics.status(site, "b1", "cam"), b'{"state":"online"}', b"?", retain=True)
+    incident = {"id": "i", "ts": time.time_ns() // 1_000_000, "lon": 1, "lat": 2, "category": "theft"}
+    publisher.send(topics.incidents(site), json.dumps(incident).encode())
+    node.appended(550)
+    wait_for(lambda: node.gateway.stats().incidents == 1, "the incident is taken")
+    stats = node.gateway.stats()
+    assert stats.quarantined == {"json": 1, "size": 1, "status": 1}
+    assert {entry.size for entry in node.quarantine.list(reason="size")} == {300_000}
+    assert (stats.messages, stats.statuses, stats.log_full, stats.connections) == (506, 1, "", 1)
+    assert seqs(node.log) == list(range(550))
+    node.stop()
+    again = Node(tmp_path, broker, site).start()
+    publisher.send(topic, count(550))
+    again.appended(1)
+    assert seqs(again.log) == list(range(551)), "what was acknowledged came again"
+    again.stop()
+    publisher.close()
+
+
+def test_messages_wait_at_the_broker_while_the_gateway_is_away(broker, tmp_path):
+    site = f"away-{broker.kind}"
+    topic = topics.observations(site, "b1", "cam")
+    publisher = Publisher(broker.port, broker.version)
+    node = Node(tmp_path, broker, site).start()
+    node.stop()
+    publisher.send(topic, *[count(n) for n in range(2_000)])
+    node = Node(tmp_path, broker, site).start()
+    node.appended(2_000)
+    assert seqs(node.log) == list(range(2_000))
+    node.stop()
+    publisher.close()
+
+
+def test_a_full_log_stops_acknowledging_and_loses_nothing(broker, tmp_path, monkeypatch):
+    site = f"full-{broker.kind}"
+    topic = topics.observations(site, "b1", "cam")
+    publisher = Publisher(broker.port, broker.version)
+    node = Node(tmp_path, broker, site).start()
+    publisher.send(topic, count(0))
+    node.appended(1)
+
+    def full(_records):
+        raise LogFullError(28, "no room, on purpose")
+
+    monkeypatch.setattr(node.log, "append", full)
+    publisher.send(topic, *[count(n) for n in range(1, 50)])
+    wait_for(lambda: "on purpose" in node.gateway.stats().log_full, "the gateway says that the log is full")
+    time.sleep(0.3)
+    assert node.gateway.stats().appended == 1
+    monkeypatch.undo()
+    node.appended(50)
+    assert node.gateway.stats().log_full == ""
+    monkeypatch.setattr(node.log, "append", full)
+    publisher.send(topic, *[count(n) for n in range(50, 80)])
+    wait_for(lambda: node.gateway.stats().log_full, "it is full again")
+    node.stop()
+    node = Node(tmp_path, broker, site).start()
+    wait_for(lambda: set(seqs(node.log)) == set(range(80)), "what was not acknowledged comes again")
+    assert len(seqs(node.log)) == 80, "what was acknowledged came again"
+    node.stop()
+    publisher.close()
+
+
+def test_a_broker_that_goes_away_and_comes_back(tmp_path):
+    broker = Broker("mosquitto", 5, tmp_path / "broker")
+    node = Node(tmp_path, broker, "s").start()
+    publisher = Publisher(broker.port)
+    publisher.send(OBS, *[count(n) for n in range(100)])
+    publisher.close()
+    node.appended(100)
+    broker.stop()
+    wait_for(lambda: not node.gateway.stats().connected, "the gateway sees that the broker is away")
+    assert "lost" in node.gateway.stats().last_error
+    broker.start()
+    publisher = Publisher(broker.port)
+    publisher.send(OBS, *[count(n) for n in range(100, 200)])
+    node.appended(200)
+    stats = node.gateway.stats()
+    assert (stats.connected, stats.connections, stats.last_error) == (True, 2, "")
+    assert sorted(set(seqs(node.log))) == list(range(200))
+    publisher.close()
+    node.stop()
+    broker.stop()
+
+
+def test_a_broker_that_is_not_there_yet(tmp_path):
+    class Nowhere:
+        port, version = free_port(), 5
+
+    node = Node(tmp_path, Nowhere(), "s")
+    node.gateway.start()
+    wait_for(lambda: node.gateway.stats().last_error, "the gateway says that there is no broker")
+    assert not node.gateway.stats().connected
+    node.stop()
+
+
+def test_a_group_of_gateways_divides_the_messages(tmp_path):
+    broker = Broker("mosquitto", 5, tmp_path / "broker")
+    nodes = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        nodes.append(Node(tmp_path / name, broker, "s", client_id=name, shared_group="g").start())
+    publisher = Publisher(broker.port)
+    publisher.send(OBS, *[count(n) for n in range(400)])
+    wait_for(lambda: sum(node.gateway.stats().appended for node in nodes) >= 400, "all are appended")
+    parts = [seqs(node.log) for node in nodes]
+    assert sorted(parts[0] + parts[1]) == list(range(400))
+    assert all(parts)
+    publisher.close()
+    for node in nodes:
+        node.stop()
+    broker.stop()
+
+
+def test_time_is_logged_when_nothing_else_is(broker, tmp_path):
+    node = Node(tmp_path, broker, f"tick-{broker.kind}", tick_s=0.05).start()
+    wait_for(lambda: node.gateway.stats().records >= 3, "ticks are appended")
+    kinds = {record.kind for record in node.log.read(0, limit=3)}
+    node.stop()
+    assert kinds == {RecordKind.TICK}
+
+
+def test_a_clock_that_follows_the_data_has_no_ticks(broker, tmp_path):
+    node = Node(tmp_path, broker, f"still-{broker.kind}", tick_s=0.05, clock=DataClock()).start()
+    publisher = Publisher(broker.port, broker.version)
+    publisher.send(topics.observations(f"still-{broker.kind}", "b1", "cam"), count(1, ts=1_000))
+    node.appended(1)
+    time.sleep(0.2)
+    assert [record.received_ms for record in node.log.read(0, limit=9)] == [1_000]
+    node.stop()
+    publisher.close()
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from tests.ingest.test_gateway import Node
+class Broker: port, version = int(sys.argv[2]), int(sys.argv[3])
+node = Node(Path(sys.argv[1]), Broker, sys.argv[4]).start()
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_killed_gateway_loses_nothing_and_takes_nothing_twice(broker, tmp_path):
+    """Numbered observations may stand in the log again, for the pipeline to know; those numbered here may not."""
+    site = f"kill-{broker.kind}"
+    publisher = Publisher(broker.port, broker.version)
+    numbered, naive = topics.observations(site, "b1", "cam"), topics.observations(site, "b1", "door")
+    start = time.time_ns() // 1_000_000
+    total = 0
+    for _ in range(3):
+        command = [sys.executable, "-c", CHILD, str(tmp_path), str(broker.port), str(broker.version), site]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+        assert child.stdout
+        assert child.stdout.readline() == "ready\n"
+        infos = []
+        for _ in range(300):
+            state = {"type": "state", "ts": start + total, "metric": "door", "value": "open"}
+            infos.append(publisher.client.publish(numbered, count(total), qos=1))
+            infos.append(publisher.client.publish(naive, json.dumps(state).encode(), qos=1))
+            total += 1
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+        for info in infos:
+            info.wait_for_publish(30)
+    node = Node(tmp_path, broker, site).start()
+    seen: dict[str, list[int]] = {"cam": [], "door": []}
+
+    def read() -> bool:
+        for found in seen.values():
+            found.clear()
+        for record in node.log.read(0, limit=100_000):
+            if record.kind is RecordKind.OBSERVATIONS:
+                batch = open_batch(record.payload)
+                columns = [
+                    batch.columns[name][1].cast(code) for name, code in (("source", "I"), ("seq", "q"), ("ts", "q"))
+                ]
+                for source, seq, ts in zip(*columns, strict=True):
+                    device = batch.sources[source].device
+                    seen[device].append(seq if device == "cam" else ts - start)
+        return set(seen["cam"]) >= set(range(total)) and set(seen["door"]) >= set(range(total))
+
+    wait_for(read, "everything is in the log")
+    time.sleep(0.3)
+    read()
+    assert sorted(seen["door"]) == list(range(total))
+    node.stop()
+    publisher.close()
+
+
+def test_a_refused_connection_is_told(tmp_path):
+    broker = Broker.__new__(Broker)
+    config = tmp_path / "m.conf"
+    port = free_port()
+    require_program("mosquitto", "run `make services`")
+    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous false\nuser root\n")
+    broker.kind, broker.version, broker.port, broker.command = "mosquitto", 5, port, ["mosquitto", "-c", str(config)]
+    broker.start()
+    node = Node(tmp_path, broker, "s")
+    node.gateway.start()
+    wait_for(lambda: "refused the connection" in node.gateway.stats().last_error, "the refusal is told")
+    node.stop()
+    broker.stop()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # paho leaves a refused socket open
+def test_tls_with_the_broker_s_certificate_checked(tmp_path):
+    require_program("openssl", "install it with the system's packages")
+    require_program("mosquitto", "run `make services`")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem",
+         "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
+        cwd=tmp_path, check=True, capture_output=True,
+    )  # fmt: skip
+    port, config = free_port(), tmp_path / "m.conf"
+    config.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n"
+        f"certfile {tmp_path}/cert.pem\nkeyfile {tmp_path}/key.pem\n"
+    )
+    broker = Broker.__new__(Broker)
+    broker.kind, broker.version, broker.port, broker.command = "mosquitto", 5, port, ["mosquitto", "-c", str(config)]
+    broker.start()
+    node = Node(tmp_path, broker, "s", tls=TlsSettings(ca=tmp_path / "cert.pem")).start()
+    node.gateway._link._client.publish(OBS, count(1), qos=1)
+    big = b"[" + b",".join(count(n) for n in range(2, 1_000)) + b"]"
+    node.gateway._link._client.publish(OBS, big, qos=1)
+    node.appended(999)
+    node.stop()
+    (tmp_path / "two").mkdir()
+    stranger = Node(tmp_path / "two", broker, "s", tls=TlsSettings())
+    stranger.gateway.start()
+    wait_for(lambda: stranger.gateway.stats().last_error, "an unknown certificate is refused")
+    stranger.stop()
+    broker.stop()
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.pem"):
+        TlsSettings(ca=tmp_path / "nowhere.pem").context()
+    assert TlsSettings().context().verify_mode is ssl.CERT_REQUIRED
+
+
+def test_a_refused_subscription_is_told():
+    config = LinkConfig(host="127.0.0.1", port=1, client_id="c", filters=("a/+", "b/+"))
+    link = MqttLink(config, Inbox(100, 1_000))
+    granted, refused = ReasonCode(PacketTypes.SUBACK, "Granted QoS 1"), ReasonCode(PacketTypes.SUBACK, "Not authorized")
+    link._on_subscribe(link._client, None, 1, [granted, refused], None)
+    assert not link.connected
+    assert link.last_error == "the broker refused the subscription to b/+: check its access rules"
+    link._on_subscribe(link._client, None, 1, [granted, granted], None)
+    assert (link.connected, link.last_error) == (True, "")
+
+
+def test_acknowledgements_of_an_old_connection_are_not_sent():
+    inbox = Inbox(100, 1_000)
+    link = MqttLink(LinkConfig(host="127.0.0.1", port=1, client_id="c", filters=("t",)), inbox)
+    link._generation = 4
+    sent = []
+    link._client.acknowledge = sent.append
+    assert not link.acknowledge(3, [1, 2])
+    assert link.acknowledge(4, [3])
+    link._end_generation()
+    assert not link.acknowledge(4, [4])
+    assert sent == [[3]]
+
+
+def test_the_inbox_is_bounded_in_bytes_and_cuts_what_is_too_large():
+    inbox = Inbox(max_payload=100_000, max_bytes=150_000)
+    inbox.put(Message(b"t", bytes(200_000), 1, 1, retain=False))
+    inbox.put(Message(b"t", bytes(90_000), 1, 2, retain=False))
+    import threading
+
+    third = threading.Thread(target=inbox.put, args=(Message(b"t", b"x", 1, 3, retain=False),))
+    third.start()
+    third.join(0.2)
+    assert third.is_alive(), "the socket is not read while the inbox is full"
+    first = inbox.take()
+    assert first
+    assert (first.size, len(first.message.payload)) == (200_000, 64 << 10)
+    third.join(5)
+    assert len(inbox) == 2
+    inbox.close()
+    inbox.put(Message(b"t", b"x", 1, 4, retain=False))
+    assert len(inbox) == 2
