@@ -28,7 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("console.commands.doctor", "check broker, disk, clock, settings and places, and say what to do"),
     "quarantine": ("console.commands.quarantine", "list, show, count or replay what could not be accepted"),
     "figure": ("console.commands.figure", "draw what a device counted against what was expected"),
-    "backtest": ("console.commands.backtest", "run the shipped models over a file, without looking ahead"),
+    "backtest": ("console.backtest", "run the shipped models over a file, without looking ahead"),
     "edge": ("console.commands.edge", "run the edge agent beside devices: spool until the broker has acknowledged"),
     "broker": ("console.commands.broker", "run a broker: embedded, or Mosquitto with the shipped configuration"),
     "board": ("console.commands.board", "run the live board of a site whose node runs elsewhere"),
@@ -130,6 +130,10 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
             commands.add_parser(name, help=summary, add_help=False)
             continue
         command = cast("Command", importlib.import_module(module))
+        own = getattr(command, "add_parser", None)
+        if own is not None:  # a command that makes its parser itself
+            own(commands)
+            continue
         child = commands.add_parser(
             name,
             help=summary,

@@ -162,18 +162,15 @@ class _Demo:
             return origin_ms
         print(self.texts("run.history", days=self.options.history_days), flush=True)
         self.running.start_node(clock=_clock(origin_ms, _wall_ms(), 1.0))
-        # A moment of life at the end, since the simulator takes a duration of nothing for one without an end.
-        self._start_simulator("history", origin_ms, 0, "1", duration="0.001", days=self.options.history_days)
+        ready = self.folder / "history.ready"
+        ready.unlink(missing_ok=True)
+        self._start_simulator("history", origin_ms, 0, "1", days=self.options.history_days, ready=ready)
         deadline = time.monotonic() + _HISTORY_S
-        while (code := self.running.supervisor.wait("history", 0.25)) is None:
+        while not ready.exists() and not self.stop.wait(0.1):
             self.running.supervisor.check()
-            if self.stop.asked:
-                self.running.supervisor.stop("history")
-                break
             if time.monotonic() > deadline:
                 raise CommandError(f"history took more than {_HISTORY_S:g} s; see {self.folder / 'history.log'}")
-        if code not in {0, None}:
-            raise CommandError(f"the simulator ended with exit code {code}; see {self.folder / 'history.log'}")
+        self.running.supervisor.stop("history")
         self.running.wait_caught_up(timeout_s=_HISTORY_S, stopped=lambda: self.stop.asked)
         self.running.supervisor.stop("node")
         return max(data_end_ms(self.folder), origin_ms) + 1_000
@@ -207,7 +204,7 @@ class _Demo:
             self.stop.wait(left)
 
     def _start_simulator(
-        self, name: str, origin_ms: int, started_ms: int, speed: str, *, duration: str = "0", days: float = 0.0
+        self, name: str, origin_ms: int, started_ms: int, speed: str, *, days: float = 0.0, ready: Path | None = None
     ) -> None:
         from console.running import child_environment  # noqa: PLC0415 - quick start
 
@@ -217,10 +214,12 @@ class _Demo:
         settings = self.running.settings
         command = [
             sys.executable, "-m", "simulators.run", "--host", settings.broker.host, "--port", str(settings.broker.port),
-            "--site", settings.site.id, "--seed", str(self.options.seed), "--speed", speed, "--duration", duration,
+            "--site", settings.site.id, "--seed", str(self.options.seed), "--speed", speed,
             "--history-days", f"{days:g}", "--origin-ms", str(origin_ms), "--started-ms", str(started_ms),
             "--report", str(report),
         ]  # fmt: skip
+        if ready is not None:
+            command += ["--ready", str(ready)]
         self.running.supervisor.start(name, command, stop_s=30.0, environment=child_environment())
 
     # -- the end -------------------------------------------------------------------------------------------------

@@ -1,0 +1,170 @@
+"""The command line as people and scripts use it."""
+
+import json
+import os
+import re
+import string
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from console.cli import COMMANDS, main
+from console.commands.common import cells, safe
+from console.texts import CATALOGUE, Texts, pick_language
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def patrolgrid(*arguments, cwd=None, **environment):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PATROLGRID_")}
+    return subprocess.run(
+        [sys.executable, "-m", "console.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=cwd,
+        env={**clean, "PYTHONPATH": str(ROOT), **environment},
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_has_a_help_with_examples(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    assert "examples:" in text
+    assert f"patrolgrid {command}" in text
+
+
+def test_the_help_lists_all_commands(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    for command in COMMANDS:
+        assert command in text
+
+
+def test_an_edge_device_without_numpy_has_its_commands():
+    script = (
+        "import sys\n"
+        "class Without:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name.split('.')[0] in {'numpy', 'scipy', 'sklearn', 'tqdm', 'starlette', 'holidays', 'iotcore'}:\n"
+        "            raise ModuleNotFoundError(f'No module named {name}', name=name)\n"
+        "sys.meta_path.insert(0, Without())\n"
+        "from console.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+
+    def run(*arguments):
+        return subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False)
+
+    for arguments in (["edge", "--help"], ["settings"], ["settings", "--example"], ["--version"]):
+        assert run(*arguments).returncode == 0, arguments
+    refused = run("replay", "none.csv")
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+
+
+def test_errors_are_one_line_and_the_code_tells_wrong_use_from_failure(tmp_path):
+    wrong = tmp_path / "patrolgrid.toml"
+    wrong.write_text("[broker]\nprot = 1\n", encoding="utf-8")
+    for arguments, code, words in (
+        (["settings", "--config", str(wrong)], 2, "did you mean broker.port?"),
+        (["status", "--data-dir", str(tmp_path / "none")], 1, "there is no data"),
+        (["replay", str(tmp_path / "none.csv"), "--data-dir", str(tmp_path)], 1, "there is no file"),
+        (["replay", "x.csv", "--speed", "fast", "--data-dir", str(tmp_path)], 2, "--speed"),
+        (["demo", "--speed", "0", "--data-dir", str(tmp_path)], 2, "--speed"),
+        (["up", "--data-dir", str(tmp_path)], 1, "places"),
+    ):
+        done = patrolgrid(*arguments)
+        assert done.returncode == code, done.stderr
+        assert words in done.stderr
+        assert done.stderr.count("\n") == 1
+        assert "Traceback" not in done.stderr
+    assert "Traceback" in patrolgrid("--debug", "status", "--data-dir", str(tmp_path / "none")).stderr
+    assert patrolgrid("dance").returncode == 2
+
+
+def test_settings_prints_what_is_in_force(tmp_path):
+    example = patrolgrid("settings", "--example").stdout
+    assert example == (ROOT / "deploy/patrolgrid.example.toml").read_text(encoding="utf-8")
+    path = tmp_path / "patrolgrid.toml"
+    path.write_text(patrolgrid("settings", "--data-dir", str(tmp_path)).stdout, encoding="utf-8")
+    found = patrolgrid(
+        "settings",
+        "--json",
+        cwd=tmp_path,
+        PATROLGRID_BROKER__PORT="8883",
+        PATROLGRID_BROKER__PASSWORD="x9y",  # noqa: S106 - no real one
+    )
+    document = json.loads(found.stdout)
+    assert document["broker"]["port"] == 8883
+    assert document["data"]["dir"] == str(tmp_path)
+    assert document["secrets"] == ["broker.password"]
+    assert "x9y" not in found.stdout
+
+
+def test_the_doctor_says_what_is_wrong_and_what_to_do(tmp_path):
+    from deploy.processes import free_port
+
+    places = tmp_path / "places.geojson"
+    places.write_text('{"type": "FeatureCollection", "features": [{"nonsense": 1}]}', encoding="utf-8")
+    config = tmp_path / "patrolgrid.toml"
+    config.write_text(
+        f'[site]\nplaces = "places.geojson"\n[broker]\nport = {free_port()}\n[data]\ndir = "data"\n', encoding="utf-8"
+    )
+    done = patrolgrid("doctor", "--json", "--config", str(config))
+    assert done.returncode == 1
+    checks = {check["check"]: check for check in json.loads(done.stdout)["checks"]}
+    assert checks["settings"]["state"] == "ok"
+    assert checks["disk"]["state"] in {"ok", "warn"}
+    assert (checks["places"]["state"], checks["broker"]["state"]) == ("fail", "fail")
+    assert "feature 0" in checks["places"]["text"]
+    assert "patrolgrid broker" in checks["broker"]["do"]
+    assert not (tmp_path / "data").exists(), "a doctor leaves nothing behind"
+    spoken = patrolgrid("doctor", "--config", str(config), "--lang", "zh-CN")
+    assert "故障" in spoken.stdout
+    config.write_text("[site]\nid = 3\n", encoding="utf-8")
+    done = patrolgrid("doctor", "--config", str(config))
+    assert done.returncode == 1
+    assert "site.id" in done.stdout
+
+
+def fields(text):
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("key", sorted(CATALOGUE))
+def test_both_languages_say_the_same(key):
+    english, chinese = CATALOGUE[key]
+    assert fields(english) == fields(chinese)
+    assert not re.search("[\u4e00-\u9fff]", english)
+
+
+def test_every_text_that_is_asked_for_exists():
+    asked = set()
+    for path in [*(ROOT / "console").glob("*.py"), *(ROOT / "console/commands").glob("*.py")]:
+        asked |= set(re.findall(r'texts\("([a-z.]+)"', path.read_text(encoding="utf-8")))
+    assert asked
+    assert asked <= set(CATALOGUE)
+
+
+def test_which_language_is_spoken():
+    assert pick_language("zh-CN", {"LANG": "en_US.UTF-8"}) == "zh-CN"
+    assert pick_language(None, {"PATROLGRID_SITE__LANGUAGE": "zh-CN"}, "en") == "zh-CN"
+    assert pick_language(None, {"LANG": "zh_CN.UTF-8"}, "en") == "en"
+    assert pick_language(None, {"LANG": "zh_CN.UTF-8"}) == "zh-CN"
+    assert pick_language(None, {}) == "en"
+    assert Texts("zh-CN").pick({"en": "Door", "zh-CN": "门"}) == "门"
+    assert Texts("zh-CN").pick({"en": "Door"}) == "Door"
+
+
+def test_text_from_devices_cannot_steer_the_terminal():
+    assert safe("a\x1b[2Jb\r\n") == "a\\x1b[2Jb\\r\\n"
+    assert safe("灯笼街 5号") == "灯笼街 5号"
+    assert cells("灯笼街a") == 7

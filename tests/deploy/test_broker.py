@@ -1,0 +1,134 @@
+"""Both brokers: what the demo starts and what a station runs."""
+
+import threading
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from deploy.broker import MAX_PAYLOAD, MOSQUITTO_DIR, embedded_command, start_broker, write_mosquitto
+from deploy.mqtt import at_broker, connect_once, parse_address, publish_all
+from deploy.processes import ChildError, Supervisor, free_port
+from deploy.settings import Settings
+from deploy.settings_load import SettingsError, with_values
+from tests.support import require_program, wait_for
+
+
+@pytest.fixture(params=["embedded", "mosquitto"])
+def broker(request, tmp_path):
+    if request.param == "mosquitto":
+        require_program("mosquitto", "run: make services")
+    port = free_port()
+    with Supervisor(tmp_path) as supervisor:
+        start_broker(supervisor, request.param, port, tmp_path / "broker")
+        yield with_values(Settings(), broker={"port": port})
+
+
+def test_large_messages_arrive_and_are_acknowledged(broker):
+    heard = []
+    subscribed = threading.Event()
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.on_message = lambda _c, _u, message: heard.append(len(message.payload))
+    client.connect("127.0.0.1", broker.broker.port)
+    client.loop_start()
+    client.subscribe("patrolgrid/v1/#", qos=1)
+    assert subscribed.wait(10)
+    sizes = [10, 30_000, 300_000, MAX_PAYLOAD - 1_000]
+    assert publish_all(broker, [("patrolgrid/v1/s/b/d/obs", b"x" * size) for size in sizes]) == 4
+    wait_for(lambda: len(heard) == 4, "all four messages")
+    client.disconnect()
+    client.loop_stop()
+    assert heard == sizes
+
+
+def test_a_broker_that_answers_is_told_from_one_that_does_not(broker):
+    assert connect_once(broker) == ""
+    with pytest.raises(OSError, match="refused"):
+        connect_once(with_values(broker, broker={"port": free_port()}))
+
+
+def test_only_this_machine_is_heard(broker):
+    from pathlib import Path
+
+    port = f":{broker.broker.port:04X}"
+    lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()
+    local = [line.split()[1] for line in lines if line.split()[3] == "0A" and line.split()[1].endswith(port)]
+    assert local == [f"0100007F{port}"]
+
+
+def test_a_broker_on_a_taken_port_says_so(broker, tmp_path):
+    # Not `start_broker`: its readiness is true at once, because the first one answers.
+    command = embedded_command(broker.broker.port)
+    with Supervisor(tmp_path / "second") as supervisor, pytest.raises(ChildError, match="in use"):
+        supervisor.start("broker", command, ready=lambda: False)
+
+
+def test_the_production_configuration_keeps_what_it_promises(tmp_path):
+    text = (MOSQUITTO_DIR / "patrolgrid.conf").read_text(encoding="utf-8")
+    active = [line for line in text.splitlines() if line and not line.startswith("#")]
+    for line in (
+        "listener 1883 127.0.0.1",
+        "allow_anonymous false",
+        "persistence true",
+        f"max_packet_size {MAX_PAYLOAD}",
+        "max_queued_messages 1000000",
+    ):
+        assert line in active
+    scratch = write_mosquitto(tmp_path, 12345).read_text(encoding="utf-8")
+    assert "listener 12345 127.0.0.1" in scratch
+    assert "/var/lib" not in scratch
+    assert "password_file" not in scratch
+
+
+def test_a_device_writes_below_its_own_id_only(tmp_path):
+    program = require_program("mosquitto", "run: make services")
+    passwd = require_program("mosquitto_passwd", "run: make services")
+    import subprocess
+
+    config = write_mosquitto(tmp_path, port := free_port(), anonymous=False)
+    passwords = tmp_path / "patrolgrid.passwd"
+    passwords.touch(mode=0o600)
+    for user in ("cam-1", "node", "console"):
+        subprocess.run([passwd, "-b", str(passwords), user, f"pw-{user}"], check=True, capture_output=True)
+    heard = []
+
+    def client(user):
+        made = mqtt.Client(CallbackAPIVersion.VERSION2)
+        made.username_pw_set(user, f"pw-{user}")
+        made.connect("127.0.0.1", port)
+        made.loop_start()
+        return made
+
+    with Supervisor(tmp_path) as supervisor:
+        from deploy.processes import listening
+
+        supervisor.start("broker", [program, "-c", str(config)], ready=lambda: listening("127.0.0.1", port))
+        nobody = with_values(Settings(), broker={"port": port})
+        assert "authori" in connect_once(nobody).lower()
+        node, camera, console = client("node"), client("cam-1"), client("console")
+        subscribed = threading.Event()
+        node.on_subscribe = lambda *_: subscribed.set()
+        node.on_message = lambda _c, _u, message: heard.append(message.topic)
+        node.subscribe("patrolgrid/v1/#", qos=1)
+        assert subscribed.wait(10)
+        for topic in ("s/b/cam-2/obs", "s/commands", "s/b/alerts", "s/b/cam-1/obs"):
+            camera.publish(f"patrolgrid/v1/{topic}", b"x", qos=1).wait_for_publish(10)
+        for topic in ("s/b/cam-1/obs", "s/commands"):
+            console.publish(f"patrolgrid/v1/{topic}", b"x", qos=1).wait_for_publish(10)
+        wait_for(lambda: "patrolgrid/v1/s/commands" in heard, "the console's command")
+        for made in (node, camera, console):
+            made.disconnect()
+            made.loop_stop()
+    assert heard == ["patrolgrid/v1/s/b/cam-1/obs", "patrolgrid/v1/s/commands"]
+
+
+def test_addresses():
+    assert parse_address("[::1]:1883") == ("::1", 1883)
+    for wrong in ("localhost", "host:", "host:0", "host:99999", ":1883"):
+        with pytest.raises(SettingsError, match="HOST:PORT"):
+            parse_address(wrong)
+    node = {"broker": {"host": "10.0.0.9", "port": 1999}}
+    assert at_broker(Settings(), None, node).broker.port == 1999
+    assert at_broker(Settings(), "h:1", node).broker.host == "h"
+    assert at_broker(Settings(), None).broker.port == 1883

@@ -1,0 +1,129 @@
+"""Supervision: a child that dies is noticed, all are stopped in order, none outlives a killed supervisor."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from deploy.lock import LockedError, SiteLock, is_locked
+from deploy.processes import ChildError, Supervisor, alive, free_port, listening
+from deploy.stopping import StopRequest
+from tests.support import wait_for
+
+SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
+STUBBORN = [
+    sys.executable,
+    "-c",
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)",
+]
+
+
+def said_up(folder, name):
+    return lambda: (folder / f"{name}.log").exists() and "up" in (folder / f"{name}.log").read_text()
+
+
+def test_children_stop_in_reverse_order_and_stubborn_ones_are_killed(tmp_path):
+    with Supervisor(tmp_path) as supervisor:
+        for name, command in (("first", SLEEPER), ("second", STUBBORN), ("third", SLEEPER)):
+            supervisor.start(name, command, ready=said_up(tmp_path, name), stop_s=0.5)
+        codes = supervisor.stop_all()
+    assert list(codes) == ["third", "second", "first"]
+    assert codes == {"third": -signal.SIGTERM, "second": -signal.SIGKILL, "first": -signal.SIGTERM}
+
+
+def test_a_death_is_told_with_its_last_words(tmp_path):
+    with Supervisor(tmp_path) as supervisor:
+        supervisor.start("crashing", [sys.executable, "-c", "raise SystemExit('no more paper')"])
+        with pytest.raises(ChildError) as error:
+            wait_for(supervisor.check, "a death that is noticed")
+    assert "crashing ended with exit code 1" in str(error.value)
+    assert "no more paper" in str(error.value)
+
+
+def test_a_child_that_ends_before_it_is_ready_is_told(tmp_path):
+    with Supervisor(tmp_path) as supervisor:
+        with pytest.raises(ChildError, match="ended with exit code 3"):
+            supervisor.start("early", [sys.executable, "-c", "raise SystemExit(3)"], ready=lambda: False)
+        with pytest.raises(ChildError, match="was not ready after"):
+            supervisor.start("never", SLEEPER, ready=lambda: False, ready_s=0.3)
+        assert "never" not in supervisor
+        with pytest.raises(ChildError, match="cannot be started"):
+            supervisor.start("nothing", ["/no/such/program"])
+
+
+def test_last_words_are_of_this_run_only(tmp_path):
+    (tmp_path / "again.log").write_text("an old error\n", encoding="utf-8")
+    with Supervisor(tmp_path) as supervisor, pytest.raises(ChildError) as error:
+        supervisor.start(
+            "again", [sys.executable, "-c", "print('a new one'); raise SystemExit(1)"], ready=lambda: False
+        )
+    assert "a new one" in str(error.value)
+    assert "an old error" not in str(error.value)
+
+
+def test_what_a_child_left_behind_ends_with_it(tmp_path):
+    script = f"import subprocess, sys; p = subprocess.Popen({SLEEPER!r}); print('up', p.pid, flush=True); p.wait()"
+    with Supervisor(tmp_path) as supervisor:
+        supervisor.start("parent", [sys.executable, "-c", script], ready=said_up(tmp_path, "parent"))
+        grandchild = int((tmp_path / "parent.log").read_text().split("up ")[1].split()[0])
+        supervisor.stop("parent")
+    wait_for(lambda: not alive(grandchild), "the end of the grandchild")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+def test_children_end_with_a_supervisor_that_is_killed(tmp_path):
+    script = textwrap.dedent(f"""
+        import sys, time
+        from pathlib import Path
+        from deploy.processes import Supervisor
+        supervisor = Supervisor(Path({str(tmp_path)!r}))
+        child = supervisor.start("child", {SLEEPER!r})
+        print(child.process.pid, flush=True)
+        time.sleep(600)
+    """)
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    child = int(parent.stdout.readline())
+    assert alive(child)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    wait_for(lambda: not alive(child), "the end of the child")
+
+
+def test_a_taken_port_is_stepped_around():
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert listening("127.0.0.1", port)
+        assert free_port(port) != port
+        with pytest.raises(OSError, match="no free port"):
+            free_port(port, tries=1)
+
+
+def test_one_node_a_folder(tmp_path):
+    assert not is_locked(tmp_path)
+    with SiteLock(tmp_path):
+        assert is_locked(tmp_path)
+        with pytest.raises(LockedError, match=str(os.getpid())):
+            SiteLock(tmp_path)
+    assert not is_locked(tmp_path)
+
+
+def test_a_signal_asks_to_stop_and_leaves_the_handlers_as_they_were():
+    before = signal.getsignal(signal.SIGTERM)
+    with StopRequest() as stop:
+        assert not stop.wait(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.wait(5.0)
+        assert stop.asked
+    assert signal.getsignal(signal.SIGTERM) is before
+    began = time.monotonic()
+    assert stop.wait(100.0)
+    assert time.monotonic() - began < 50.0
