@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from console.commands.errors import CommandError
 from deploy.broker import start_broker
 from deploy.lock import is_locked
-from deploy.processes import free_port
+from deploy.processes import ChildError, free_port
 from deploy.settings import PREFIX, SECRETS
 from deploy.settings_docs import dump_toml
 from deploy.settings_load import with_values
@@ -28,6 +28,7 @@ NODE_STOP_S: Final = 90.0
 """A node that is behind works its log off before it ends."""
 _BOARD_S: Final = 30.0
 _SAMPLE_S: Final = 0.25
+_PORT_ATTEMPTS: Final = 4
 
 
 class Running:
@@ -48,8 +49,14 @@ class Running:
 
     def start_broker(self, kind: str, wanted: int) -> int:
         """Start a broker on the wanted port or the next free one, and return the port."""
-        port = free_port(wanted)
-        start_broker(self.supervisor, kind, port, self.folder / "broker")
+        for attempt in range(_PORT_ATTEMPTS):
+            port = free_port(wanted + attempt)
+            try:
+                start_broker(self.supervisor, kind, port, self.folder / "broker")
+                break
+            except ChildError:  # somebody took the port between looking and listening
+                if attempt + 1 == _PORT_ATTEMPTS:
+                    raise
         self.settings = with_values(self.settings, broker={"host": "127.0.0.1", "port": port, "protocol": "3.1.1"})
         return port
 

@@ -79,6 +79,9 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "status.col.kind": ("kind", "类型"),
     "status.col.severity": ("severity", "级别"),
     "status.col.text": ("why", "说明"),
+    "severity.info": ("info", "提示"),
+    "severity.warning": ("warning", "警告"),
+    "severity.critical": ("critical", "紧急"),
     # doctor
     "doctor.ok": ("ok", "正常"),
     "doctor.warn": ("warn", "注意"),

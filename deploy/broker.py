@@ -14,19 +14,20 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from deploy.processes import listening
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from deploy.processes import Supervisor
 
 MAX_PAYLOAD: Final = 1_048_576
 """Largest packet the brokers take, bytes: ten times what an edge agent sends, so that an oversized payload of up to
 this length reaches the gateway and is put on record there."""
+_READY: Final = "broker listens on"
+_CONFIRM_S: Final = 0.15
 MOSQUITTO_DIR: Final = Path(__file__).parent / "mosquitto"
 
 _RUMQTTD: Final = """\
@@ -72,7 +73,7 @@ def run_embedded(port: int, protocol: str = "3.1.1") -> None:
         broker = IotCoreBroker(config_path=str(path))
         broker.check_ports()
         broker.start()
-        print(f"broker listens on 127.0.0.1:{port} (MQTT {protocol})", flush=True)  # noqa: T201 - its log
+        print(f"{_READY} 127.0.0.1:{port} (MQTT {protocol})", flush=True)  # noqa: T201 - its log
         signal.sigwait(ending)
 
 
@@ -133,12 +134,23 @@ def start_broker(supervisor: Supervisor, kind: str, port: int, folder: Path) -> 
     Raises `deploy.processes.ChildError` with its last words where it does not, `MosquittoMissingError` where it is
     not installed.
     """
-    command = mosquitto_command(write_mosquitto(folder, port)) if kind == "mosquitto" else embedded_command(port)
-    supervisor.start("broker", command, ready=_ready(port))
+    log = supervisor.log_of("broker")
+    if kind == "mosquitto":
+        command = mosquitto_command(write_mosquitto(folder, port))
+        ready = lambda: listening("127.0.0.1", port)  # noqa: E731 - one of two readinesses
+    else:
+        # Its own word, since another program may be listening on that port.
+        command = embedded_command(port)
+        said = log.stat().st_size if log.exists() else 0
+        ready = lambda: _READY in _from(log, said) and listening("127.0.0.1", port)  # noqa: E731 - same
+    supervisor.start("broker", command, ready=ready)
+    time.sleep(_CONFIRM_S)  # where the port was taken in the same moment, it has ended by now
+    supervisor.check()
 
 
-def _ready(port: int) -> Callable[[], bool]:
-    return lambda: listening("127.0.0.1", port)
+def _from(log: Path, start: int) -> str:
+    content = log.read_bytes() if log.exists() else b""
+    return content[start if len(content) >= start else 0 :].decode("utf-8", "replace")
 
 
 def main(arguments: list[str] | None = None) -> int:

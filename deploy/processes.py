@@ -99,7 +99,7 @@ class Supervisor:
         """
         if name in self._children:
             raise ChildError(f"{name} is already running")
-        path = self._log_dir / f"{name}.log"
+        path = self.log_of(name)
         if path.exists() and path.stat().st_size > _LOG_BYTES:
             path.replace(path.with_suffix(".log.1"))
         with path.open("ab") as log:
@@ -128,6 +128,10 @@ class Supervisor:
             time.sleep(0.03)
         return child
 
+    def log_of(self, name: str) -> Path:
+        """Return the file that a child of that name writes to."""
+        return self._log_dir / f"{name}.log"
+
     def __contains__(self, name: str) -> bool:
         """Whether a child of that name was started and not stopped."""
         return name in self._children
@@ -137,10 +141,12 @@ class Supervisor:
         return self._children[name]
 
     def check(self) -> None:
-        """Raise `ChildError` if a child has ended by itself."""
-        for child in self._children.values():
+        """Raise `ChildError` if a child has ended by itself; it is then no longer watched."""
+        for name, child in self._children.items():
             if child.process.poll() is not None:
-                raise ChildError(child.how_it_ended())
+                told = child.how_it_ended()
+                self.stop(name)
+                raise ChildError(told)
 
     def wait(self, name: str, timeout_s: float) -> int | None:
         """Wait for a child that is meant to end; return its exit code, or None where it still runs."""

@@ -190,4 +190,7 @@ def _device(row: dict[str, Any]) -> list[object]:
 
 
 def _event(row: dict[str, Any], when: str, texts: Texts) -> list[object]:
-    return [when, row["severity"], row["kind"], row["device"], safe(texts.pick(row["text"]))]
+    from models.explain import title  # noqa: PLC0415 - quick start
+
+    kind = texts.pick(title(row["kind"]))
+    return [when, texts(f"severity.{row['severity']}"), kind, row["device"], safe(texts.pick(row["text"]))]

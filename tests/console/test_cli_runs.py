@@ -56,7 +56,7 @@ def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
     report = folder / "out.json"
     done = run(
-        "demo", "--headless", "--duration", 10, "--speed", 120, "--seed", 7, "--history-days", 0.25,
+        "demo", "--headless", "--duration", 6, "--speed", 120, "--seed", 7, "--history-days", 0.25,
         "--data-dir", folder, "--report", report,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -65,7 +65,7 @@ def demo(tmp_path_factory):
 
 def test_the_demo_stores_what_was_published_less_what_it_was_told_to_lose(demo):
     folder, report, _ = demo
-    assert report["published"] > 5_000
+    assert report["published"] > 4_000
     assert report["unacknowledged"] == 0
     assert report["stored"] == report["published"] - report["lost"]
     assert report["received"] >= report["stored"]
@@ -186,8 +186,6 @@ def test_a_counts_file_goes_through_the_real_chain(tmp_path):
     assert status["totals"]["late"] == 0
     kept = json.loads(run("replay", file, "--keep", "--json", "--data-dir", data).stdout)
     assert (kept["stored"], kept["duplicates"]) == (0, rows), "the same file again changes nothing"
-    again = json.loads(run("replay", file, "--json", "--data-dir", data).stdout)
-    assert again["stored"] == rows
     assert nobody_left(tmp_path)
 
 
