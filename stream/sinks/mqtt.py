@@ -141,6 +141,9 @@ class MqttSink:
             if number == newest_map and result.hotspots is not None:
                 more, beats = self._hotspot_messages(result.hotspots)
                 messages += more
+            elif result.hotspots is not None:
+                # Passed over now, but a run before a crash may have published it: its beats have to be emptied.
+                beats = beats | {cell.beat for cell in result.hotspots.cells if cell.beat}
             # All messages of a record or none, so that a record is never queued in part and then again.
             while self._unacknowledged and self._unacknowledged + len(messages) > self._limit:
                 self._await_ack()

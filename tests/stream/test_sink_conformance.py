@@ -206,19 +206,17 @@ class MqttHarness(Harness):
         return MqttSink(client, "127.0.0.1", self.broker.port, self.site, delivered_path=path, backoff_s=(1, 1))
 
     def crash(self, sink: MqttSink) -> None:
-        # Nothing more is noted: not that the last messages were delivered, nor up to which position.
+        # The broker has everything, and the sink's file does not say so. (Were messages still under way, the broker
+        # might take them after those of the next sink, which no process that is started anew is quick enough to see.)
+        while sink._unacknowledged:
+            sink._await_ack()
         sink._client.disconnect()
 
     def check(self, sink: MqttSink, written: list[Any]) -> None:
         sink.flush()
         history = expected(written)["alert_history"]
         eventually(lambda: {(a["id"], a["revision"]): a for a in self.listener.alerts(self.site)}, history)
-        # A beat that was only in maps written together with a newer one never had anything published.
-        eventually(lambda: filled(self.listener.cells(self.site)), filled(retained(written)))
-
-
-def filled(beats: dict[str, list[str]]) -> dict[str, list[str]]:
-    return {beat: cells for beat, cells in beats.items() if cells}
+        eventually(lambda: self.listener.cells(self.site), retained(written))
 
 
 HARNESSES = {"memory": MemoryHarness, "store": StoreHarness, "jsonl": JsonLinesHarness, "mqtt": MqttHarness}

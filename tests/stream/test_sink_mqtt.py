@@ -100,6 +100,24 @@ def wire(broker):
     wire.cut()
 
 
+def test_a_map_published_before_a_crash_is_emptied_after_it(broker, opened, request):
+    first, second = (
+        results(1, hotspots=hotspot_map(T0, ("c1", "b1"))),
+        results(2, hotspots=hotspot_map(T0 + 5, ("c2", "b2"))),
+    )
+    sink = opened()
+    sink.write([first])
+    while sink._unacknowledged:
+        sink._await_ack()
+    sink._drop_client()  # killed before its file said so
+    sink = opened()
+    sink.write([first, second])  # read again in one go, so that the first map is passed over
+    sink.close()
+    late = Listener(broker.port)
+    eventually(lambda: late.cells(request.node.name), {"b1": [], "b2": ["c2"]})
+    late.close()
+
+
 def test_a_broker_that_is_away_is_an_error_and_nothing_is_lost(listener, wire, opened, tmp_path, request):
     sink = opened(port=wire.port, timeout_s=0.3)
     one = [results(1, alerts=[alert("a", 1)])]

@@ -7,6 +7,8 @@ import threading
 
 import pytest
 
+from stream.config import PipelineConfig
+from stream.pipeline import Pipeline
 from stream.results import SeriesKey, WindowStatus
 from stream.sinks import retention as retention_module
 from stream.sinks import schema
@@ -14,6 +16,7 @@ from stream.sinks.reader import StoreReader
 from stream.sinks.retention import DAY_MS, Retention, prune
 from stream.sinks.schema import StoreError, StoreMismatchError, StoreMissingError, StoreVersionError
 from stream.sinks.store import StoreSink
+from tests.stream.build import NOON, Writer, places
 from tests.stream.make_results import (
     CATALOG,
     T0,
@@ -413,6 +416,17 @@ def test_the_reader_goes_over_to_a_new_file(path, reader):
     assert reader.version() != before
     assert reader.counters()["accepted"] == 0
     sink.close()
+
+
+def test_a_planned_stop_leaves_nothing_unwritten(sink, reader):
+    pipeline, writer = Pipeline(PipelineConfig(site="s1", country=None), places()), Writer()
+    for step in range(5):  # quicker than open windows are written
+        record = writer.count("cam-1", NOON + step * 100, 3).record()
+        sink.write([pipeline.process(record)])
+    assert reader.counters()["accepted"] == 5
+    assert reader.totals()["observations"] < 5
+    sink.write([pipeline.flush()])
+    assert reader.totals()["by_device"]["cam-1"] == {"n": 5, "in": 15, "out": 0}
 
 
 def test_many_threads_read_whole_writes_while_one_writes(path):

@@ -1,0 +1,246 @@
+"""What stands in InfluxDB: the one place that names measurements, tags, fields, types and units.
+
+The encoder takes names and types from here, ``docs/schema.md`` is made from here (``python -m
+stream.sinks.influx_schema_docs``), and the dashboards are checked against it. A new result needs an entry here, the
+lines that fill it in `stream.sinks.influx_points`, and its panels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+FieldType = Literal["float", "integer", "string"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a measurement. ``unit`` is for people: ``1`` is a plain number."""
+
+    name: str
+    type: FieldType
+    unit: str
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One measurement; ``tags`` in the order in which they are written (sorted, as InfluxDB likes them)."""
+
+    name: str
+    doc: str
+    time: str
+    """What the time of a point is."""
+    tags: tuple[str, ...]
+    fields: tuple[Field, ...]
+    example: str
+    """An InfluxQL query that answers something people ask."""
+    written: bool = True
+    """False where the name is reserved for a result that the pipeline does not give yet."""
+
+    @property
+    def types(self) -> dict[str, FieldType]:
+        """Return the type of each field by name."""
+        return {field.name: field.type for field in self.fields}
+
+
+TAGS: Final[dict[str, str]] = {
+    "site": "the site's id",
+    "beat": "the beat's id; absent where a result belongs to none",
+    "device": "the device's id; for alerts without a device the cell or beat they are about",
+    "metric": "what is measured: noise, smoke, temperature, water; door, cover, barrier, tamper …",
+    "of": "absent for cameras; `gate` where a gate counted its passages, else the class that was counted",
+    "kind": "the rule: surge, deficit, dead, smoke, cover_open … (docs/architecture.md)",
+    "severity": "info, warning or critical",
+    "cell": "id of a hotspot cell, such as r012c034",
+    "reason": "why something is in quarantine",
+    "community": "the community's name in the places file",
+}
+
+
+def _count(name: str, what: str) -> Measurement:
+    return Measurement(
+        name,
+        f"{what} passing a device, per window; written again whenever the window changes.",
+        "start of the window",
+        ("beat", "device", "of", "site"),
+        (
+            Field("in", "integer", "count", f"{what} in"),
+            Field("out", "integer", "count", f"{what} out"),
+            Field("n", "integer", "count", "observations the window is made of"),
+            Field("exposure", "float", "0-1", "share of the window that was observed"),
+            Field("expected", "float", "count", "expected in + out; absent while the series is young"),
+            Field("lower", "float", "count", "lower end of the usual band of in + out"),
+            Field("upper", "float", "count", "upper end of the usual band of in + out"),
+            Field("p", "float", "probability", "tail probability of what was seen"),
+            Field("state", "string", "word", "normal, surge, deficit, dead or young"),
+            Field("status", "string", "word", "open, closed, revised, or late where nothing came on time"),
+        ),
+        f'SELECT sum("in") + sum("out") AS seen, sum("expected") AS expected FROM "{name}" '
+        "WHERE $timeFilter GROUP BY time(5m)",
+    )
+
+
+_TEXTS: Final = (
+    Field("text", "string", "sentence", "why, in English"),
+    Field("text_zh", "string", "sentence", "why, in Simplified Chinese"),
+)
+
+MEASUREMENTS: Final[dict[str, Measurement]] = {
+    measurement.name: measurement
+    for measurement in (
+        _count("people", "people"),
+        _count("vehicles", "vehicles"),
+        Measurement(
+            "level",
+            "A number with a unit that a sensor measures (noise dB, smoke %/m, temperature °C, water cm), per window.",
+            "start of the window",
+            ("beat", "device", "metric", "site"),
+            (
+                Field("value", "float", "of the metric", "mean over the window"),
+                Field("low", "float", "of the metric", "lowest"),
+                Field("high", "float", "of the metric", "highest"),
+                Field("n", "integer", "count", "observations the window is made of"),
+                Field("expected", "float", "of the metric", "expected mean; absent without a model"),
+                Field("lower", "float", "of the metric", "lower end of the usual band"),
+                Field("upper", "float", "of the metric", "upper end of the usual band"),
+                Field("p", "float", "probability", "tail probability of what was seen"),
+                Field("state", "string", "word", "normal, surge, deficit, dead or young"),
+                Field("status", "string", "word", "open, closed, revised or late"),
+            ),
+            "SELECT max(\"high\") FROM \"level\" WHERE \"metric\" = 'noise' AND $timeFilter GROUP BY time(5m), \"device\"",
+        ),
+        Measurement(
+            "state",
+            "Changes of state (door open/closed, smoke ok/alarm …). Of several within one second the last one stands.",
+            "time of the change; for n the start of the window",
+            ("beat", "device", "metric", "site"),
+            (
+                Field("value", "string", "word", "the new state"),
+                Field("n", "integer", "count", "observations in the window that starts here"),
+            ),
+            'SELECT last("value") FROM "state" WHERE $timeFilter GROUP BY "device", "metric"',
+        ),
+        Measurement(
+            "anomaly",
+            "Something the model or a rule finds unlikely.",
+            "its onset",
+            ("beat", "device", "kind", "metric", "severity", "site"),
+            (
+                Field("observed", "float", "of the metric", "what was seen"),
+                Field("expected", "float", "of the metric", "what was expected"),
+                Field("p", "float", "probability", "tail probability; absent for rules"),
+                Field("duration_s", "float", "s", "how long it had lasted when it was found"),
+                Field("confidence", "float", "0-1", "lowered by the device's data quality"),
+                Field("direction", "string", "word", "surge, deficit, hazard or dead"),
+                *_TEXTS,
+            ),
+            'SELECT count("observed") FROM "anomaly" WHERE $timeFilter GROUP BY time(1h), "kind"',
+        ),
+        Measurement(
+            "hotspot",
+            "One cell of the hotspot map.",
+            "time of the map",
+            ("beat", "cell", "site"),
+            (
+                Field("lon", "float", "degrees", "longitude of the cell's centre, WGS 84"),
+                Field("lat", "float", "degrees", "latitude of the cell's centre, WGS 84"),
+                Field("risk", "float", "0-1", "relative to the highest cell of the map"),
+                Field("rank", "integer", "1", "1 is the highest"),
+                Field("expected", "float", "events", "expected events in the coming period"),
+                Field("drivers", "string", "sentence", "what drives it, in English"),
+                Field("drivers_zh", "string", "sentence", "what drives it, in Simplified Chinese"),
+            ),
+            'SELECT "risk" FROM "hotspot" WHERE "rank" <= 5 AND $timeFilter GROUP BY "cell"',
+        ),
+        Measurement(
+            "alert",
+            "One change of an alert. A device has at most one open alert of a kind, so the last point of beat, device "
+            "and kind tells whether one is open. Two changes within one second stand a second apart.",
+            "time of the change",
+            ("beat", "device", "kind", "site"),
+            (
+                Field("id", "string", "id", "the alert's id"),
+                Field("revision", "integer", "1", "number of the change"),
+                Field("state", "string", "word", "raised, acknowledged, cleared or expired"),
+                Field("open", "integer", "0/1", "1 for raised and acknowledged"),
+                Field("severity", "string", "word", "info, warning or critical"),
+                Field("level", "integer", "1-3", "the severity as a number"),
+                Field("place", "string", "name", "where, in English"),
+                Field("place_zh", "string", "name", "where, in Simplified Chinese"),
+                *_TEXTS,
+                Field("lon", "float", "degrees", "longitude, WGS 84"),
+                Field("lat", "float", "degrees", "latitude, WGS 84"),
+                Field("confidence", "float", "0-1", "lowered by the device's data quality"),
+                Field("changed_ms", "integer", "ms", "time of the change, epoch milliseconds"),
+                Field("raised_ms", "integer", "ms", "when it was raised, epoch milliseconds"),
+            ),
+            'SELECT * FROM (SELECT last("open") AS "open", "severity", "text", "place" FROM "alert" WHERE $timeFilter '
+            'GROUP BY "beat", "device", "kind") WHERE "open" = 1',
+        ),
+        Measurement(
+            "device_health",
+            "A device's data quality over one closed window.",
+            "start of the window",
+            ("beat", "device", "site"),
+            (
+                Field("received", "integer", "count", "observations received"),
+                Field("late", "integer", "count", "of them late"),
+                Field("missing", "integer", "count", "numbers that never came"),
+                Field("duplicate", "integer", "count", "repeats"),
+                Field("stuck", "integer", "0/1", "the same value again and again"),
+                Field("silent", "integer", "0/1", "nothing came"),
+                Field("online", "integer", "0/1", "its status says online"),
+                Field("skew_s", "float", "s", "received time less event time; positive is behind"),
+                Field("quality", "float", "0-1", "quality score"),
+            ),
+            'SELECT last("quality") FROM "device_health" WHERE $timeFilter GROUP BY "beat", "device"',
+        ),
+        Measurement(
+            "pipeline",
+            "What the node says of itself, every 10 seconds of the site's clock at most.",
+            "the site's clock",
+            ("reason", "site"),
+            (
+                Field("observations_s", "float", "1/s", "observations taken a second"),
+                Field("messages_s", "float", "1/s", "messages taken a second"),
+                Field("received", "integer", "count", "observations received, in all"),
+                Field("stored", "integer", "count", "observations applied, in all"),
+                Field("duplicates", "integer", "count", "repeats left out, in all"),
+                Field("late", "integer", "count", "applied late, in all"),
+                Field("lag_records", "integer", "count", "records of the log not yet processed"),
+                Field("lag_s", "float", "s", "how far behind the results are"),
+                Field("open_alerts", "integer", "count", "open alerts"),
+                Field("quarantined", "integer", "count", "in quarantine, in all; with the tag reason: for that reason"),
+                Field("failing", "integer", "count", "parts of the node that fail just now"),
+                Field("backlog_lines", "integer", "count", "lines that wait for InfluxDB"),
+                Field("backlog_s", "float", "s", "how long the oldest of them has waited"),
+                Field("influx_rejected", "integer", "count", "lines InfluxDB refused, since the node's start"),
+                Field("influx_dropped", "integer", "count", "lines that a full backlog could not keep, in all"),
+            ),
+            'SELECT max("lag_s"), max("backlog_lines") FROM "pipeline" WHERE $timeFilter GROUP BY time(1m)',
+        ),
+        Measurement(
+            "patrol",
+            "Planned and delivered stops of a patrol.",
+            "start of the planned stop",
+            ("beat", "cell", "site"),
+            (
+                Field("planned_s", "float", "s", "planned time at the stop"),
+                Field("delivered_s", "float", "s", "time really spent there"),
+            ),
+            'SELECT sum("delivered_s") / sum("planned_s") FROM "patrol" WHERE $timeFilter GROUP BY "beat"',
+            written=False,
+        ),
+        Measurement(
+            "safety_index",
+            "A community's score with its parts.",
+            "the site's midnight of the day",
+            ("community", "site"),
+            (Field("score", "float", "0-100", "the index"),),
+            'SELECT last("score") FROM "safety_index" WHERE $timeFilter GROUP BY "community"',
+            written=False,
+        ),
+    )
+}
+"""Measurement by name."""
