@@ -55,7 +55,7 @@ $(VENV)/.pip: constraints.txt
 # What runs. (The tests' tools come with the next one.)
 $(VENV)/.run: $(VENV)/.pip pyproject.toml constraints.txt
 	@echo "Installing PatrolGrid into $(VENV) (once) ..."
-	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[stream,console,realdata]'
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q -c constraints.txt -e '.[stream,console,realdata]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
