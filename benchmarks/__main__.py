@@ -85,6 +85,8 @@ def main() -> int:
         for label, measured in found.items():
             entry, verdict = judge(measured)
             entries[label] = entry
+            if "value" not in entry:  # a table of its own: for readers of the JSON
+                continue
             target = f"target {'<=' if entry.get('at_most') else '>='} {shown(entry['target'])}" if verdict else ""
             line = f"  {label:<44} {shown(entry['value']):>12} {entry.get('unit', ''):<18} {verdict:<6} {target}"
             print(line.rstrip() + (f"   {entry['note']}" if entry.get("note") else ""))
