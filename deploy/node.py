@@ -34,6 +34,7 @@ from ingest.sqlite_log import SqliteLog
 from stream.config import PipelineConfig
 from stream.engines.embedded import CONSUMER, EmbeddedEngine
 from stream.pipeline import Pipeline
+from stream.rules import check_overrides
 from stream.sinks.jsonl import JsonLinesSink
 from stream.sinks.mqtt import MqttSink
 from stream.sinks.reader import StoreReader
@@ -66,6 +67,7 @@ class Node:
         with ExitStack() as closing:
             closing.enter_context(SiteLock(folder))
             places = load_places(settings.places_file)
+            check_overrides(places)
             store = StoreSink(folder / "store.db", site)
             closing.callback(store.close)
             clock = make_clock(settings)

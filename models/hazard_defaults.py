@@ -58,6 +58,10 @@ _STATES: Final[dict[str, StateRule]] = {
 }
 
 
+WITH_RULES: Final = (*(("level", metric) for metric in _LEVELS), *(("state", metric) for metric in _STATES))
+"""(kind, metric) of everything that has a rule."""
+
+
 def defaults_for(
     device_type: str, kind: str | int, metric: str, overrides: Mapping[str, Any] | None = None
 ) -> list[ThresholdRule | StateRule]:

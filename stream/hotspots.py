@@ -102,6 +102,10 @@ class HotspotStage:
             weight = _SEVERITY[anomaly.severity] * anomaly.confidence
             self.grid.add(place.lon, place.lat, anomaly.ts, weight, self._driver(anomaly.kind))
 
+    def set_back(self) -> None:
+        """Make a new map at the next chance: the clock was set back."""
+        self._due_ms = 0
+
     def due(self, now_ms: int) -> HotspotMap | None:
         """Return the map where it is time for a new one."""
         if now_ms < self._due_ms:

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from stream.config import PipelineConfig
 
 STATE_VERSION: Final = 1
+_SET_BACK_MS: Final = 600_000
+"""A gateway's clock that falls back by more than this was wrong before; by less, it is being adjusted."""
 _NO_TIME: Final = -(2**62)
 
 
@@ -71,6 +73,7 @@ class Pipeline:
         self.watermark_ms = _NO_TIME
         self.position = 0
         self.now_ms = 0
+        self._part = 0
         self._emit_open_ms = 0
         self._touched = np.zeros(0, dtype=np.bool_)
 
@@ -82,6 +85,8 @@ class Pipeline:
         """
         now_ms = record.received_ms
         out = Results(record.position, now_ms, self.watermark_ms, self.catalog.series)
+        if now_ms < self.now_ms - _SET_BACK_MS:
+            self._set_back(record, out)
         match record.kind:
             case RecordKind.OBSERVATIONS:
                 self._observations(record, out)
@@ -112,6 +117,22 @@ class Pipeline:
         self._write_revised(out)
         self._write_open(out)
         return out
+
+    def _set_back(self, record: Record, out: Results) -> None:
+        """Begin anew in time: the gateway's clock was far ahead and has been put right.
+
+        Otherwise everything would count as late until the right time reaches the wrong one. Windows that were begun
+        are written and left; what comes for them now is a further part of them.
+        """
+        self._write_revised(out)
+        self._write_open(out)
+        self.windows.clear()
+        self.watermark_ms = _NO_TIME
+        self._part = record.position
+        self._emit_open_ms = 0
+        self.hotspots.set_back()
+        self.detection.rules.set_back()
+        self.quality.set_back(record.received_ms)
 
     # -- the kinds of records ------------------------------------------------------------------------------------
 
@@ -328,7 +349,7 @@ class Pipeline:
 
     def _write(self, cells: Cells, status: WindowStatus, out: Results) -> None:
         if len(cells.series):
-            out.windows.append(emit.window_rows(cells, status, self._window_ms))
+            out.windows.append(emit.window_rows(cells, status, self._window_ms, self._part))
 
     # -- state ---------------------------------------------------------------------------------------------------
 
@@ -344,6 +365,7 @@ class Pipeline:
             "position": self.position,
             "watermark_ms": self.watermark_ms,
             "now_ms": self.now_ms,
+            "part": self._part,
             "emit_open_ms": self._emit_open_ms,
             "catalog": self.catalog.meta(),
             "alerts": self.book.meta(),
@@ -378,7 +400,7 @@ class Pipeline:
         self.hotspots.load(meta["hotspots"], parts["hotspots"])
         self.states.load(meta["states"], parts["states"])
         self.watermark_ms, self.position = meta["watermark_ms"], meta["position"]
-        self.now_ms, self._emit_open_ms = meta["now_ms"], meta["emit_open_ms"]
+        self.now_ms, self._emit_open_ms, self._part = meta["now_ms"], meta["emit_open_ms"], meta["part"]
         self._touched = np.zeros(len(self.catalog.series), dtype=np.bool_)
 
     def _parts(self) -> dict[str, Any]:

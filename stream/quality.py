@@ -93,6 +93,10 @@ class Quality:
         self.silent[touched] = False
         return [int(index) for index in back]
 
+    def set_back(self, now_ms: int) -> None:
+        """Nothing can have been heard in the future: the clock was set back."""
+        self._heard = np.minimum(self._heard, now_ms)
+
     def newly_silent(self, now_ms: int) -> list[int]:
         """Mark and return the devices that report regularly but have not for too long."""
         limit = np.maximum(self.silent_ms, 3 * self._interval_ms)

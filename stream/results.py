@@ -64,7 +64,8 @@ class WindowRows:
     start: NDArray[np.int64]
     """Start of the window, epoch ms."""
     part: NDArray[np.int64]
-    """0, or for `WindowStatus.LATE` the log position it came from. A window is the sum of its parts."""
+    """0, or for `WindowStatus.LATE` the log position it came from (also for windows begun again after the gateway's
+    clock was set back). A window is the sum of its parts."""
     status: NDArray[np.uint8]
     n: NDArray[np.int32]
     """Observations applied: summed over all rows this is what `stored` means."""

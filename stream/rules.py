@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ingest.batch import Kind
+from ingest.places import PlacesError
 from models import explain
 from models.gates import GateRules
-from models.hazard_defaults import defaults_for
+from models.hazard_defaults import WITH_RULES, defaults_for
 from models.hazards import HazardRules
 
 if TYPE_CHECKING:
@@ -20,12 +22,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ingest.places import Places
     from models.calendar import Calendar
     from models.gates import GateEvent
     from models.hazards import HazardEvent
     from stream.findings import Findings
     from stream.results import Results
 
+_LOG = logging.getLogger(__name__)
 _NIGHT_FROM_S, _NIGHT_UNTIL_S = 22 * 3600, 6 * 3600
 _UNITS: Final = {"noise": "dB", "smoke": "%/m", "temperature": "°C", "water": "cm"}
 _GATES_EVERY_MS: Final = 60_000
@@ -49,6 +53,19 @@ class Rows:
     strings: list[str]
 
 
+def check_overrides(places: Places) -> None:
+    """Check the rule settings of all devices of a places file.
+
+    Raises `ingest.places.PlacesError` naming the device and the key.
+    """
+    for device in places.devices.values():
+        for kind, metric in WITH_RULES:
+            try:
+                defaults_for(device.type, kind, metric, device.overrides)
+            except ValueError as error:
+                raise PlacesError(f"places: device {device.id!r}: {error}") from error
+
+
 class Rules:
     """Hazard rules, gate rules and silence of all devices of a shard."""
 
@@ -68,7 +85,13 @@ class Rules:
             if key.kind in {Kind.LEVEL, Kind.STATE}:
                 place = catalog.places.devices.get(key.device)
                 kind, overrides = ("environment", {}) if place is None else (place.type, place.overrides)
-                for rule in defaults_for(kind, key.kind, key.metric, overrides):
+                try:
+                    rules = defaults_for(kind, key.kind, key.metric, overrides)
+                except ValueError as error:
+                    # The node refuses such a places file at its start; a device must not be unwatched all the same.
+                    _LOG.warning("device %s: %s; its rules are the defaults", key.device, error)
+                    rules = defaults_for(kind, key.kind, key.metric)
+                for rule in rules:
                     rule.apply(self.hazards, index)
 
     def levels(self, rows: Rows, now_ms: int, out: Results) -> None:
@@ -174,6 +197,10 @@ class Rules:
             device, "gate", event.kind, "hazard", event.ts, text, out, observed=event.value, expected=event.threshold
         )
         findings.alert(device, event.kind, now_ms, text, out, cause_ms=event.ts, cause_seq=seq, ends=False)
+
+    def set_back(self) -> None:
+        """Forget when the next look is due: the clock was set back."""
+        self._gates_due_ms = 0
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as arrays."""

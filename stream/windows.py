@@ -67,6 +67,13 @@ class Windows:
         self._dirty = grown(self._dirty, size, axis=1)
         self.size = size
 
+    def clear(self) -> None:
+        """Forget all windows, as before the first one; the series stay."""
+        for name, (_, fill) in {**_FIELDS, **_TESTED}.items():
+            self._data[name].fill(fill)
+        self._dirty.fill(0)
+        self.open_from = -1
+
     def holds(self, number: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Tell which window numbers are in memory."""
         oldest = self.open_from - self.keep

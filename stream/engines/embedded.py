@@ -128,6 +128,12 @@ class EmbeddedEngine:
         found = self._files.load()
         if found is not None:
             self.pipeline.restore(found[1])
+        head = self._log.head()
+        if self.pipeline.position > head:
+            raise EngineStateError(
+                f"the state saved in {self._files.folder} belongs to log position {self.pipeline.position}, but the "
+                f"log ends at {head}: the log was replaced. Put the old log back, or move the whole site folder away."
+            )
         self.stats.position = self.pipeline.position
         return self.pipeline.position
 
@@ -238,7 +244,15 @@ class EmbeddedEngine:
 
     def _save(self) -> None:
         began = time.monotonic()
-        self._files.save(self.pipeline.position, self.pipeline.snapshot())
+        try:
+            self._files.save(self.pipeline.position, self.pipeline.snapshot())
+        except OSError as error:
+            # Not having saved costs time at the next start, nothing else; stopping would cost the service.
+            self.stats.failing["snapshot"] = str(error)
+            _LOG.warning("the state cannot be saved, again in %.0f s: %s", self._every_s, error)
+            self._next_snapshot = began + self._every_s
+            return
+        self.stats.failing.pop("snapshot", None)
         self._log.commit(CONSUMER, self._files.oldest_position())
         self.stats.snapshots += 1
         took = time.monotonic() - began
@@ -286,3 +300,7 @@ class EmbeddedEngine:
 
 class EngineStoppedError(RuntimeError):
     """The engine was told to stop before a sink took what it was given."""
+
+
+class EngineStateError(RuntimeError):
+    """The saved state and the log do not belong together."""

@@ -10,7 +10,7 @@ import pytest
 from ingest.records import Record, RecordKind
 from ingest.sqlite_log import SqliteLog
 from stream.config import PipelineConfig
-from stream.engines.embedded import CONSUMER, EmbeddedEngine
+from stream.engines.embedded import CONSUMER, EmbeddedEngine, EngineStateError
 from stream.engines.snapshots import SnapshotFiles
 from stream.pipeline import Pipeline
 from stream.sinks.reader import StoreReader
@@ -148,6 +148,33 @@ def test_a_damaged_snapshot_is_passed_over(tmp_path):
     files.save(2, good)
     files.paths()[0].write_bytes(good[:-50])
     assert files.load() == (1, good)
+
+
+def test_a_state_that_cannot_be_saved_does_not_stop_the_work(log, tmp_path, monkeypatch):
+    def full(self, position, data):
+        raise OSError(28, "No space left on device")
+
+    fill(log, 30)
+    monkeypatch.setattr(SnapshotFiles, "save", full)
+    sink = Fussy()
+    engine = EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", rejected=[].extend, snapshot_every_s=0)
+    drain(engine)
+    assert sum(results.accepted for results in sink.taken) == 30
+    assert "No space" in engine.stats.failing["snapshot"]
+    assert log.committed(CONSUMER) == 0
+
+
+def test_a_log_that_was_replaced_is_told(log, tmp_path):
+    SnapshotFiles(tmp_path / "state").save(5, advanced().snapshot())
+    engine = EmbeddedEngine(log, make_pipeline, [], tmp_path / "state", rejected=[].extend)
+    with pytest.raises(EngineStateError, match="the log was replaced"):
+        engine.recover()
+
+
+def advanced():
+    pipeline = make_pipeline()
+    pipeline.process(Record(kind=RecordKind.TICK, received_ms=NOON, payload=b"", position=5))
+    return pipeline
 
 
 def test_wakes_up_for_new_records(log, tmp_path):

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.places import PlacesError
 from ingest.records import Record, RecordKind
 from stream.config import PipelineConfig
 from stream.pipeline import Pipeline
 from stream.results import WindowStatus
+from stream.rules import check_overrides
 from stream.snapshot import SnapshotError
 from tests.stream.build import MINUTE, NOON, Writer, places
 
@@ -281,6 +283,45 @@ def test_every_new_observation_is_stored_exactly_once(records):
     out = [pipe.process(record) for record in records]
     out.append(pipe.flush())
     assert sum(n for n, _, _ in totals(out).values()) == sum(results.accepted for results in out)
+
+
+def test_a_gateway_clock_set_right_does_not_make_everything_late():
+    pipe, log = pipeline(), Writer()
+    day = 24 * 60 * MINUTE
+    log.count("cam-1", NOON + MINUTE, 1, received=NOON + day)
+    out = [pipe.process(log.record(NOON + day))]
+    assert out[0].late == 1
+    log.newest = 0
+    log.count("cam-1", NOON + 2 * MINUTE, 1, received=NOON + 2 * MINUTE)
+    out.append(pipe.process(log.record(NOON + 2 * MINUTE)))
+    assert out[1].late == 0
+    out += [pipe.process(log.tick(NOON + 30 * MINUTE)), pipe.flush()]
+    assert totals(out)["cam-1", "person"] == (2, 2.0, 0.0)
+
+
+def test_a_wrong_override_is_told_before_the_node_starts():
+    check_overrides(places(overrides={"door-1": {"open_s": 10}}))
+    with pytest.raises(PlacesError, match=r"'smoke-1'.*'smoke_on' is 'high'"):
+        check_overrides(places(overrides={"smoke-1": {"smoke_on": "high"}}))
+
+
+def test_a_wrong_override_leaves_the_device_its_default_rules():
+    pipe, log = pipeline(overrides={"smoke-1": {"smoke_on": "high"}}), Writer()
+    log.level("smoke-1", NOON, 9.0, metric="smoke", unit="%/m")
+    assert [alert.kind for alert in alerts([pipe.process(log.record())])] == ["smoke"]
+
+
+def test_half_a_beat_gone_silent_is_one_alert():
+    pipe, log = pipeline(devices={f"cam-{index}": "camera" for index in range(6)}), Writer()
+    out = []
+    for second in range(0, 300, 30):
+        for index in range(6):
+            log.count(f"cam-{index}", NOON + second * 1000, 1, interval=30.0)
+        out.append(pipe.process(log.record()))
+    out += [pipe.process(log.tick(NOON + 300_000 + second * 1000)) for second in range(0, 400, 20)]
+    assert [(alert.kind, alert.device, alert.severity) for alert in alerts(out)] == [("feed_lost", "b1", "critical")]
+    back = pipe.process(log.count("cam-1", NOON + 720_000, 1, interval=30.0).record())
+    assert [(alert.kind, alert.state) for alert in back.alerts] == [("feed_lost", "cleared")]
 
 
 def test_a_snapshot_of_another_site_or_window_is_refused():
