@@ -53,7 +53,7 @@ class CountConfig:
     doubt_low: float = 6.0
     """The same below the baseline: only what looks like a broken counter is doubted."""
     doubt_power: float = 6.0
-    lean: float = 0.2
+    lean: float = 0.15
     """What doubting one side takes from the mean of ordinary windows, in standard deviations; given back."""
     deficit_weight: float = 0.5
     """A deficit counts for less than a surge as rare: covered lenses, rain and holidays make them all the time."""
@@ -293,7 +293,7 @@ class CountBaseline:
         upper, lower = negbin.tails(y, means[0], spreads[0])
         up, down = -np.log10(upper), -np.log10(lower)
         # Sums are looked at exactly only where they could matter: most are ordinary, and exact tails are dear.
-        scale, place = np.nonzero(np.abs(z[1:]) > 2.0)
+        scale, place = np.nonzero(np.abs(z[1:]) > 2.5)
         if len(place):
             scale = scale + 1
             more, less = negbin.tails(totals[scale, place], means[scale, place], spreads[scale, place])
@@ -318,7 +318,8 @@ class CountBaseline:
         """Take a judged window into the ring and learn of its spread; all rows were seen."""
         ring.put(at, start_ms, y, exposure, prediction.mean, prediction.base)
         # One count less: in small numbers the next whole number must not look like doubt.
-        cautious = negbin.residual(np.maximum(verdict.totals - 1.0, 0.0), verdict.means, verdict.spreads)
+        more = verdict.totals + 0.375
+        cautious = verdict.z - 1.0 / np.sqrt(more * (1.0 + verdict.spreads * more))
         ring.judge(at, start_ms, np.maximum(cautious, 0.0), np.maximum(-verdict.z, 0.0))
         means = verdict.means
         sums = self._state["spread"]
@@ -363,11 +364,11 @@ class CountBaseline:
         onset = np.where(found == states.NORMAL, 0, np.where(before > 0, before, start_ms))
         if learn and seen.any():
             self._keep(index, seen, start_ms, y, e, prediction, verdict, pi, onset)
-        mean, spread = prediction.mean, prediction.spread
+        lower, upper = negbin.band(BAND_Z, prediction.mean, prediction.spread)
         return CountTest(
-            expected=mean,
-            lower=np.floor(negbin.quantile(-BAND_Z, mean, spread)),
-            upper=np.ceil(negbin.quantile(BAND_Z, mean, spread)),
+            expected=prediction.mean,
+            lower=np.floor(lower),
+            upper=np.ceil(upper),
             p_upper=np.where(seen, verdict.upper, 0.5),
             p_lower=np.where(seen, verdict.lower, 0.5),
             surprise=surprise,
@@ -389,11 +390,17 @@ class CountBaseline:
         state, config = self._state, self.config
         windows = np.clip((start_ms - state["last_ms"][rows]) / (1000.0 * config.window_s), 1.0, 10_000.0)
         pi = states.ahead(state["pi"][:, rows], self._begin, self._stay, windows)
-        logs = states.log_likelihoods(y, prediction.mean, prediction.spread, config.filter)
+        # Most windows are ordinary and say nothing new of a state that is certain: they cost no logarithms.
+        told = np.flatnonzero(seen & ((np.abs(verdict.z[0]) > 1.0) | (y == 0) | (pi[states.NORMAL] < 0.99)))
+        if not len(told):
+            return pi
+        mean, spread = prediction.mean[told], prediction.spread[told]
+        logs = states.log_likelihoods(y[told], mean, spread, config.filter)
         # Windows of one hour resemble each other: where sums stray further than single windows tell, each tells less.
-        last = 1.0 + verdict.spreads[-1] * verdict.means[-1]
-        temper = np.clip((1.0 + prediction.spread * prediction.mean) / last, 0.2, 1.0)
-        return states.update(pi, np.where(seen, logs * temper, 0.0))
+        last = 1.0 + verdict.spreads[-1, told] * verdict.means[-1, told]
+        temper = np.clip((1.0 + spread * mean) / last, 0.2, 1.0)
+        pi[:, told] = states.update(pi[:, told], logs * temper)
+        return pi
 
     def _keep(
         self,
@@ -446,14 +453,15 @@ class CountBaseline:
         young = self.rates.overall[1][view] < 2.0 * self.rates.bins
         doubt = _doubt(up, config.doubt_up, config.doubt_power) * _doubt(low, config.doubt_low, config.doubt_power)
         weight = np.maximum(doubt, 0.02) * (1.0 - state["pi"][states.DEAD, view] * (0.0 if not level else 1.0))
-        cut = np.clip(y, negbin.quantile(-3.0, mean, spread), negbin.quantile(3.0, mean, spread) + 1.0)
+        low_cut, high_cut = negbin.band(3.0, mean, spread)
+        cut = np.clip(y, low_cut, high_cut + 1.0)
         # A young series knows too little to cut: its own first days are all it has.
         cut = np.where(young, np.minimum(y, mean + 10.0 * deviation + 10.0), cut)
         cut += config.lean * deviation * np.minimum(mean, 1.0)
         self.rates.learn(view, known, day_class, second, cut, e, weight)
         if level:
             worth = 1.0 / (1.0 + spread * mean)
-            inside = np.clip(y, negbin.quantile(-2.0, mean, spread), negbin.quantile(2.0, mean, spread))
+            inside = np.clip(y, mean - 2.0 * deviation, mean + 2.0 * deviation)
             slow = state["level"]
             slow[:, view] = slow[:, view] * self._level_keep + worth * np.stack([inside, base])
 

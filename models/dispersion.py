@@ -25,13 +25,14 @@ _CONSISTENT: Final = 1.93776
 class DispersionConfig:
     """Where φ and α start, and what that is worth."""
 
-    group: float = 0.3
-    """φ of a series that nothing is known of."""
+    group: float = 0.4
+    """φ of a series that nothing is known of, and the least of any: people and cars come in groups, and a camera that
+    seems to count like dice has only not shown it yet."""
     busy: float = 0.005
     """α of one."""
-    group_worth: float = 1000.0
+    group_worth: float = 500.0
     """Windows that the starting φ counts for."""
-    busy_worth: float = 3e6
+    busy_worth: float = 5e4
     """Squared counts that the starting α counts for: small series cannot tell α from φ."""
     half_life: float = 4000.0
     """In windows."""
@@ -40,7 +41,7 @@ class DispersionConfig:
 def solve(
     sums: NDArray[np.float64], config: DispersionConfig
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (φ, α), both ≥ 0, of sums with the first axis `SUMS`."""
+    """Return (φ, α) of sums with the first axis `SUMS`."""
     a11, a12, a22 = sums[0] + config.group_worth, sums[1], sums[2] + config.busy_worth
     b1 = sums[3] + config.group_worth * config.group
     b2 = sums[4] + config.busy_worth * config.busy
@@ -49,7 +50,7 @@ def solve(
     busy = (a11 * b2 - a12 * b1) / determinant
     busy = np.where(group < 0, np.maximum(b2, 0.0) / a22, busy)
     group = np.where(busy < 0, np.maximum(b1, 0.0) / a11, np.maximum(group, 0.0))
-    return group, np.maximum(busy, 0.0)
+    return np.maximum(group, config.group), np.maximum(busy, 0.0)
 
 
 def observe(

@@ -50,7 +50,9 @@ def ahead(
     the stationary share over many.
     """
     rest = (begin / (begin + 1.0 - stay))[:, None]
-    relax = (stay - begin)[:, None].clip(0.0, 1.0) ** windows[None, :]
+    relax = (stay - begin)[:, None].clip(0.0, 1.0)
+    if (windows != 1.0).any():
+        relax = relax ** windows[None, :]
     events = rest + (pi[1:] - rest) * relax
     events = np.clip(events, 1e-12, 1.0)
     total = events.sum(axis=0)
