@@ -64,7 +64,11 @@ class Command(Protocol):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    options = _parser(arguments).parse_args(arguments)
+    try:
+        options = _parser(arguments).parse_args(arguments)
+    except ModuleNotFoundError as error:  # an extra that a command cannot even be asked about without
+        print(f"patrolgrid: {explain(error)}", file=sys.stderr)
+        return 1
     command = cast("Command", importlib.import_module(COMMANDS[options.command][0]))
     try:
         return command.run(options)
