@@ -47,7 +47,7 @@ class Kind(IntEnum):
     COUNT = 0
     """a = in, b = out, interval, metric = person | vehicle."""
     GATE = 1
-    """a = direction (0 in, 1 out, 2 unknown), b = allowed (1, 0, -1 unknown), metric = vehicle class, text = plate token."""
+    """a = direction (0 in, 1 out, 2 unknown), b = allowed (1, 0, -1 unknown), metric = vehicle class, text = token."""
     LEVEL = 2
     """a = value, metric, text = unit."""
     STATE = 3
@@ -92,7 +92,7 @@ class Batch:
         self._string_index: dict[str, int] = {}
 
     def __len__(self) -> int:
-        """Number of observations."""
+        """Return the number of observations."""
         return len(self.columns["kind"])
 
     def source_index(self, source: Source) -> int:
@@ -142,7 +142,7 @@ class EncodedBatch(NamedTuple):
     """Column name → (type code, its bytes)."""
 
 
-_HEADER = msgspec.msgpack.Decoder(tuple[int, list[tuple[str, str, int]], list[tuple[str, str, str]], list[str]])
+_HEADER = msgspec.msgpack.Decoder(tuple[int, list[tuple[str, str, int]], list[Source], list[str]])
 _SIZES: Final = {"B": 1, "I": 4, "q": 8, "d": 8, "f": 4, "H": 2}
 
 
@@ -179,4 +179,4 @@ def open_batch(payload: bytes) -> EncodedBatch:
     for name, code in COLUMNS.items():
         if name not in columns or columns[name][0] != code:
             raise BatchError(f"column {name!r} of type {code!r} is missing")
-    return EncodedBatch(rows, [Source(*source) for source in sources], strings, columns)
+    return EncodedBatch(rows, sources, strings, columns)
