@@ -33,8 +33,8 @@ def score(
     A scenario is *detected* where an alert of one of its kinds was raised on one of its devices (for a scenario
     without devices: in its beat) from its start until its tolerance after its end; its delay is from the start to the
     first such alert. Only scenarios that were over by `until_ms` are scored: nobody can be blamed for the others. An
-    alert of the run is *false* where no scenario, scored or not, explains it: neither as found nor as something that
-    it may raise besides.
+    alert of the run is *false* where it came before the run's end and no scenario, scored or not, explains it:
+    neither as found nor as something that it may raise besides.
 
     Parameters
     ----------
@@ -70,6 +70,8 @@ def score(
             delays.append(max(first - truth.start, 0) / 1000)
     false: dict[str, str] = {}
     for alert in raised:
+        if alert["changed_ms"] > until_ms:
+            continue  # the devices were switched off: that they are missed then is right
         if not any(_fits(truth, alert, (*truth.kinds, *truth.also)) for truth in truths):
             false.setdefault(alert["id"], alert["kind"])
     false_by_kind: dict[str, int] = {}
