@@ -53,7 +53,7 @@ class Counting:
         if not exposure.any():
             return
         rows = self._row[series]
-        total = fields["sum_a"][series] + fields["sum_b"][series]
+        total, exposure, _ = _per_window(fields["sum_a"][series] + fields["sum_b"][series], exposure)
         # (inf where young; 0 * inf is no number, hence the floor)
         mean = self._expected(number)[rows] * np.maximum(exposure, 1e-9)
         # No over-dispersed tail is rarer than the Poisson one: below this nothing can be an alarm.
@@ -74,11 +74,12 @@ class Counting:
         if not len(rows):
             return
         series, exposure = self.series[rows], exposure[rows]
-        total = fields["sum_a"][series] + fields["sum_b"][series]
+        total, exposure, windows = _per_window(fields["sum_a"][series] + fields["sum_b"][series], exposure)
         start_ms = number * self.window_ms
         test = self.baseline.step(rows, start_ms, total, exposure)
-        for name in ("expected", "lower", "upper", "state"):
-            fields[name][series] = getattr(test, name)
+        for name in ("expected", "lower", "upper"):
+            fields[name][series] = getattr(test, name) * windows
+        fields["state"][series] = test.state
         fields["p"][series] = np.minimum(test.p_upper, test.p_lower)
         for place in np.flatnonzero(test.alarm).tolist():
             kind = _EPISODES.get(CountState(int(test.state[place])))
@@ -95,6 +96,7 @@ class Counting:
         exposure: NDArray[np.float64],
     ) -> None:
         """Let late or backfilled counts teach the baselines; they raise nothing."""
+        value, exposure, _ = _per_window(value, exposure)
         self.baseline.amend(self._row[series], number * self.window_ms, value, exposure)
         self._full.clear()
 
@@ -163,3 +165,14 @@ class Counting:
         self.baseline.load(arrays)
         self.series = np.zeros(0, dtype=np.int64)
         self._full.clear()
+
+
+def _per_window(
+    total: NDArray[np.float64], exposure: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Bring counts that cover several windows to one: (total, exposure up to 1, windows covered from 1).
+
+    A device that counts by the half hour is judged by its mean over the half hour.
+    """
+    windows = np.maximum(exposure, 1.0)
+    return total / windows, exposure / windows, windows

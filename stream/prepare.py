@@ -35,7 +35,7 @@ class Prepared:
     value: NDArray[np.float64]
     """What lowest and highest are of."""
     exposure: NDArray[np.float64]
-    """Share of a window that a count covers; 0 for other kinds."""
+    """How much of a window a count covers, above 1 where it covers several; 0 for other kinds."""
     backfill: NDArray[np.bool_]
     """Sent late on purpose."""
 
@@ -62,8 +62,10 @@ def prepare(
     # A clock that runs ahead must not close everybody's windows: event time counts up to the time of receipt.
     rising = np.maximum(np.minimum(ts, received) - lateness, received - grace)
     interval_ms = columns.interval[rows].astype(np.float64) * 1000
-    # A count covers the interval before its time stamp, and belongs to the window its middle lies in.
-    middle = np.where(is_count, ts - (interval_ms / 2).astype(np.int64), ts)
+    # A count covers the interval before its time stamp and belongs to the window its middle lies in; one that is longer
+    # than a window to the window it ends in, or it would always come late.
+    back_ms = np.where(interval_ms > window_ms, 1, (interval_ms / 2).astype(np.int64))
+    middle = np.where(is_count, ts - back_ms, ts)
     return Prepared(
         rows=rows,
         series=series,

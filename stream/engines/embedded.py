@@ -29,6 +29,7 @@ import msgspec
 
 from stream.engines.snapshots import SnapshotFiles
 from stream.results import Reject
+from stream.snapshot import SnapshotError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -124,10 +125,7 @@ class EmbeddedEngine:
     def recover(self) -> int:
         """Load the newest snapshot and return the position it belongs to (0 without one)."""
         self._poison = self._read_poison()
-        self.pipeline = self._make_pipeline()
-        found = self._files.load()
-        if found is not None:
-            self.pipeline.restore(found[1])
+        self.pipeline = self._restored()
         head = self._log.head()
         if self.pipeline.position > head:
             raise EngineStateError(
@@ -136,6 +134,23 @@ class EmbeddedEngine:
             )
         self.stats.position = self.pipeline.position
         return self.pipeline.position
+
+    def _restored(self) -> Pipeline:
+        """Return a pipeline with the newest state that can be read; an empty one where none can.
+
+        A state of another version (after an upgrade) or of other settings is put aside: the pipeline then learns anew
+        from what the log still holds, and the sinks pass over what they have.
+        """
+        for position, data in self._files.candidates():
+            pipeline = self._make_pipeline()
+            try:
+                pipeline.restore(data)
+            except (SnapshotError, ValueError, KeyError, TypeError) as error:
+                _LOG.warning("the state saved at log position %d is put aside: %s", position, error)
+                self._files.put_aside(position)
+                continue
+            return pipeline
+        return self._make_pipeline()
 
     def run(self) -> None:
         """Recover, then process until `stop`; with a drain, until the log has nothing more. Ends with a snapshot."""

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Final
 from stream.snapshot import SnapshotError, unpack
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+if TYPE_CHECKING:
     from pathlib import Path
 
 _LOG = logging.getLogger(__name__)
@@ -49,14 +53,18 @@ class SnapshotFiles:
         paths = self.paths()
         return int(paths[-1].stem) if len(paths) >= KEPT else 0
 
-    def load(self) -> tuple[int, bytes] | None:
-        """Return the newest snapshot that is whole, with its position; None where there is none."""
+    def candidates(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the snapshots that are whole, newest first, each with its position."""
         for path in self.paths():
             try:
                 data = path.read_bytes()
                 unpack(data)
             except (OSError, SnapshotError) as error:
-                _LOG.warning("snapshot %s %s; trying the one before", path.name, error)
+                _LOG.warning("snapshot %s: %s; trying the one before", path.name, error)
                 continue
-            return int(path.stem), data
-        return None
+            yield int(path.stem), data
+
+    def put_aside(self, position: int) -> None:
+        """Keep a snapshot that cannot be used for people to look at, out of the way."""
+        path = self.folder / f"{position:020d}{_SUFFIX}"
+        path.replace(path.with_suffix(".unusable"))

@@ -147,7 +147,7 @@ def test_a_damaged_snapshot_is_passed_over(tmp_path):
     files.save(1, good)
     files.save(2, good)
     files.paths()[0].write_bytes(good[:-50])
-    assert files.load() == (1, good)
+    assert list(files.candidates()) == [(1, good)]
 
 
 def test_a_state_that_cannot_be_saved_does_not_stop_the_work(log, tmp_path, monkeypatch):
@@ -169,6 +169,20 @@ def test_a_log_that_was_replaced_is_told(log, tmp_path):
     engine = EmbeddedEngine(log, make_pipeline, [], tmp_path / "state", rejected=[].extend)
     with pytest.raises(EngineStateError, match="the log was replaced"):
         engine.recover()
+
+
+def test_a_state_of_another_version_is_put_aside_and_learnt_anew(log, tmp_path):
+    fill(log, 30)
+    sink = StoreSink(tmp_path / "store.db", "test")
+    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", rejected=[].extend))
+    sink.close()
+    fill(log, 10, start=30)
+    other = PipelineConfig(site="test", country=None, keep_windows=9)
+    sink = StoreSink(tmp_path / "store.db", "test")
+    drain(EmbeddedEngine(log, lambda: Pipeline(other, PLACES), [sink], tmp_path / "state", rejected=[].extend))
+    sink.close()
+    assert stored(tmp_path / "store.db") == 40
+    assert list((tmp_path / "state").glob("*.unusable"))
 
 
 def advanced():

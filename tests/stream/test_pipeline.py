@@ -86,6 +86,19 @@ def test_late_observations_revise_or_add_and_raise_no_alert():
     assert [alert.kind for alert in alerts(out)] == []
 
 
+def test_counts_longer_than_a_window_are_in_time_and_judged_by_their_mean():
+    pipe, log = pipeline(), Writer()
+    out = []
+    for half_hour in range(1, 6 * 48):
+        log.count("cam-1", NOON + half_hour * 30 * MINUTE, 60, interval=1800.0)
+        out.append(pipe.process(log.record()))
+    out.append(pipe.process(log.tick(NOON + 6 * 1440 * MINUTE)))
+    assert sum(results.late for results in out) == 0
+    assert alerts(out) == []
+    expected = [float(e) for results in out for block in results.windows for e in block.expected if not np.isnan(e)]
+    assert expected[-1] == pytest.approx(60, rel=0.25)
+
+
 def test_a_clock_that_runs_ahead_does_not_close_the_window_of_others():
     pipe, log = pipeline(devices={"cam-1": "camera", "cam-2": "camera"}), Writer()
     log.count("cam-1", NOON + 6 * MINUTE, 1, received=NOON + 4 * MINUTE)
