@@ -78,7 +78,9 @@ def _texts(values: list[float] | list[int]) -> list[str]:
 
 def integer_texts(column: NDArray[np.generic]) -> list[str]:
     """Return a column of whole numbers (floats are rounded) as texts. Every value must be in the range of int64."""
-    return _texts(np.rint(column.astype(np.float64)).astype(np.int64).tolist() if column.dtype.kind == "f" else column.tolist())
+    return _texts(
+        np.rint(column.astype(np.float64)).astype(np.int64).tolist() if column.dtype.kind == "f" else column.tolist()
+    )
 
 
 def usable(column: NDArray[np.generic]) -> NDArray[np.bool_]:

@@ -76,7 +76,7 @@ def _count(name: str, what: str) -> Measurement:
             Field("state", "string", "word", "normal, surge, deficit, dead or young"),
             Field("status", "string", "word", "open, closed, revised, or late where nothing came on time"),
         ),
-        f'SELECT sum("in") + sum("out") AS seen, sum("expected") AS expected FROM "{name}" '
+        f'SELECT sum("in") + sum("out") AS seen, sum("expected") AS expected FROM "{name}" '  # noqa: S608 - a text
         "WHERE $timeFilter GROUP BY time(5m)",
     )
 
@@ -108,7 +108,7 @@ MEASUREMENTS: Final[dict[str, Measurement]] = {
                 Field("state", "string", "word", "normal, surge, deficit, dead or young"),
                 Field("status", "string", "word", "open, closed, revised or late"),
             ),
-            "SELECT max(\"high\") FROM \"level\" WHERE \"metric\" = 'noise' AND $timeFilter GROUP BY time(5m), \"device\"",
+            'SELECT max("high") FROM "level" WHERE "metric" = \'noise\' AND $timeFilter GROUP BY time(5m), "device"',
         ),
         Measurement(
             "state",

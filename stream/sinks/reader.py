@@ -130,6 +130,21 @@ class StoreReader:
         rows = self._ask(lambda connection: window_rows(connection, device, metric, (since, until), limit))
         return fold(rows, named=False)
 
+    def parts(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[tuple[float, ...]]]:
+        """Return the rows of windows by (series, start), part 0 first: part, status, n, sums … as columns stand.
+
+        NaN stands where there is no number. Windows that are not in the store are left out.
+        """
+        columns = "part, status, n, sum_a, sum_b, low, high, exposure, expected, lower, upper, p, state"
+        statement = f"SELECT {columns} FROM windows WHERE start = ? AND series = ? ORDER BY part"  # noqa: S608 - constant
+
+        def ask(connection: sqlite3.Connection) -> list[Any]:
+            return [connection.execute(statement, (start, series)).fetchall() for series, start in keys]
+
+        nan = float("nan")
+        found = zip(keys, self._ask(ask), strict=True)
+        return {key: [tuple(nan if v is None else v for v in row) for row in rows] for key, rows in found if rows}
+
     def latest(self) -> list[Row]:
         """Return the newest window of every series, as `windows` does, with ``beat`` and ``device``."""
         rows = self._query(

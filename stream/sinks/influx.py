@@ -1,0 +1,243 @@
+"""The InfluxDB sink: results as line protocol, through a backlog on disk.
+
+How nothing is lost, and nothing waits
+--------------------------------------
+1. `write` turns new results into lines and puts them into the backlog, in one synced transaction with how far the log
+   is in. That is what durable means here: an InfluxDB that is away for hours costs nothing but delay.
+2. A thread sends batches in order, tries again until they are in, and then takes them out of the backlog.
+3. Points are named by measurement, tags and second, so a batch that is sent twice changes nothing.
+
+A window is the sum of its parts, and a point can only be written over, so a window that got an addition after it had
+left the pipeline's memory is written whole again, from the store: it stands before this sink in the engine's list and
+has every part already. The backlog's file remembers which windows have such parts.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ingest.quarantine import Reject
+from ingest.reasons import Reason
+from stream.sinks.influx_backlog import Backlog
+from stream.sinks.influx_http import connect
+from stream.sinks.influx_lines import WrongTypeError, point_line
+from stream.sinks.influx_points import (
+    SeriesHeads,
+    alert_line,
+    event_lines,
+    state_lines,
+    whole,
+    window_lines,
+)
+from stream.sinks.influx_sender import Sender
+from stream.sinks.rows import after, check_series, merge_windows, order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from ingest.quarantine import Rejected
+    from stream.results import Alert, Results, WindowRows
+    from stream.sinks.influx_http import Address, Endpoint
+    from stream.sinks.reader import StoreReader
+
+_LOG = logging.getLogger(__name__)
+BATCH_LINES: Final = 5000
+_CLOSE_S: Final = 5.0
+_LATE_KEPT_MS: Final = 60 * 86_400_000
+_PIPELINE_EVERY_MS: Final = 10_000
+
+
+class InfluxSink:
+    """Writes the results of one pipeline to InfluxDB.
+
+    Parameters
+    ----------
+    address
+        The server; not asked before there is something to send.
+    site
+        The site's id, a tag of every point.
+    backlog_path
+        The file in which lines wait.
+    store
+        Reads the store that the engine writes before this sink: it has the parts of windows.
+    rejected
+        Takes lines that are wrong or that the server refuses: the quarantine's ``add_many``.
+    batch_lines
+        Lines sent at once.
+    max_backlog_bytes
+        Above it the oldest batches make room, which is counted and told; they still stand in the store.
+    max_wait_s
+        Longest wait between attempts.
+    connect_to
+        Makes the endpoint of an address; for tests.
+
+    Raises
+    ------
+    ingest.sqlite.StorageError
+        The backlog cannot be opened; by `write`: nothing of the results went in.
+    ValueError
+        By `write`: a row's series is not in the catalogue.
+    """
+
+    name = "influx"
+
+    def __init__(
+        self,
+        address: Address,
+        site: str,
+        *,
+        backlog_path: Path,
+        store: StoreReader,
+        rejected: Callable[[Sequence[Rejected]], None],
+        batch_lines: int = BATCH_LINES,
+        max_backlog_bytes: int = 4 << 30,
+        max_wait_s: float = 30.0,
+        connect_to: Callable[[Address], Endpoint] = connect,
+    ) -> None:
+        self.address, self.site = address, site
+        self._store, self._rejected, self._batch_lines = store, rejected, batch_lines
+        self._backlog = Backlog(backlog_path, max_bytes=max_backlog_bytes)
+        self._heads = SeriesHeads(site)
+        self._pipeline_ms = 0
+        self._closed = False
+        self._sender = Sender(self._backlog, lambda: connect_to(address), rejected, max_wait_s=max_wait_s)
+
+    def write(self, results: Sequence[Results]) -> None:
+        """Put what is new into the backlog; it is durable there when this returns."""
+        fresh = self._new(results)
+        if not fresh:
+            return
+        check_series(fresh)
+        self._heads.follow(fresh[-1].catalog)
+        rows = merge_windows(fresh)
+        late: list[tuple[int, int]] = []
+        lines: list[str] = []
+        if rows is not None:
+            rows, late = self._whole_windows(rows)
+            lines += window_lines(self._heads, rows)
+        alerts: dict[str, Any] = {}
+        wrong: list[Rejected] = []
+        for result in fresh:
+            for states in result.states:
+                lines += state_lines(self._heads, states)
+            makers = list(event_lines(self.site, result))
+            makers += [partial(self._alert, alert, alerts) for alert in result.alerts]
+            for make in makers:
+                try:
+                    line = make()
+                except WrongTypeError as error:
+                    detail = f"log position {result.position}: {error}"
+                    wrong.append(Reject("influxdb", Reason.TYPE, detail, str(error).encode(), result.now_ms))
+                else:
+                    lines += [line] if line else []
+        if wrong:
+            self._rejected(wrong)
+        size = self._batch_lines
+        batches = [lines[at : at + size] for at in range(0, len(lines), size)]
+        now_ms = max(self._backlog.now_ms, *(result.now_ms for result in fresh))
+        self._backlog.append(batches, reached=order(fresh[-1]), now_ms=now_ms, late=late, alerts=alerts)
+        if batches:
+            self._sender.wake()
+
+    def flush(self) -> None:
+        """Return at once: what `write` returned for is on disk, and goes out from there."""
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait until InfluxDB has everything; tell whether that was in time."""
+        return self._sender.drain(timeout_s)
+
+    def put_status(self, status: Mapping[str, Any]) -> None:
+        """Write what the node says of itself (`deploy.node_status.Status.gather`) as ``pipeline``, now and then.
+
+        Not part of the results: it is not the same when the log is read again.
+        """
+        now_ms = int(status["now_ms"])
+        if abs(now_ms - self._pipeline_ms) < _PIPELINE_EVERY_MS:
+            return
+        self._pipeline_ms = now_ms
+        waiting, counters = self._backlog.waiting(), status["counters"]
+        fields = {
+            **status["rates"],
+            **{name: counters[name] for name in ("received", "stored", "duplicates", "late", "open_alerts")},
+            "lag_records": status["lag"]["records"],
+            "lag_s": status["lag"]["seconds"],
+            "quarantined": sum(status["quarantined"].values()),
+            "failing": len(status["failing"]),
+            "backlog_lines": waiting.lines,
+            "backlog_s": waiting.oldest_s,
+            "influx_rejected": self._sender.sent.rejected,
+            "influx_dropped": waiting.dropped,
+        }
+        lines = [point_line("pipeline", {"site": self.site}, fields, now_ms // 1000)]
+        lines += [
+            point_line("pipeline", {"reason": reason, "site": self.site}, {"quarantined": count}, now_ms // 1000)
+            for reason, count in status["quarantined"].items()
+        ]
+        self._backlog.append([lines])
+        self._sender.wake()
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the node's status says of this sink."""
+        sent, waiting = self._sender.sent, self._backlog.waiting()
+        return {
+            "lines": sent.lines,
+            "rejected": sent.rejected,
+            "expired_batches": sent.expired,
+            "retries": sent.retries,
+            "backlog_lines": waiting.lines,
+            "backlog_bytes": waiting.size,
+            "backlog_s": round(waiting.oldest_s, 1),
+            "dropped": waiting.dropped,
+            "trouble": sent.trouble,
+        }
+
+    def close(self) -> None:
+        """Send what waits for a few seconds at most, and release; the rest goes out after the next start."""
+        if self._closed:
+            return
+        self._closed = True
+        if not self._sender.sent.trouble:
+            self._sender.drain(_CLOSE_S)
+        self._sender.close()
+        waiting = self._backlog.waiting()
+        if waiting.lines:
+            _LOG.info("%d lines wait in %s for InfluxDB", waiting.lines, self._backlog.path)
+        self._backlog.close()
+        self._store.close()
+
+    def _new(self, results: Sequence[Results]) -> list[Results]:
+        """Return what is not in yet. Results of another log than before begin anew."""
+        if any(order(one) <= self._backlog.reached and one.now_ms > self._backlog.now_ms for one in results):
+            # What stands at or before the position reached was received by then: a later time means a new log.
+            _LOG.warning("%s was of another log than these results; it begins anew", self._backlog.path)
+            self._backlog.start_over()
+        if results and self._backlog.now_ms and results[-1].watermark_ms > self._backlog.now_ms + 86_400_000:
+            self._backlog.forget_late(results[-1].watermark_ms - _LATE_KEPT_MS)
+        return after(results, self._backlog.reached)
+
+    def _whole_windows(self, rows: WindowRows) -> tuple[WindowRows, list[tuple[int, int]]]:
+        """Return the rows with every window of several parts as its sum, and the (start, series) of those."""
+        keys = {(series, start) for series, start in self._backlog.late_series(np.unique(rows.start).tolist())}
+        present = set(zip(rows.series.tolist(), rows.start.tolist(), strict=True)) if keys else set()
+        parted = rows.part != 0
+        added = set(zip(rows.series[parted].tolist(), rows.start[parted].tolist(), strict=True))
+        wanted = sorted((keys & present) | added)
+        if not wanted:
+            return rows, []
+        return whole(rows, self._store.parts(wanted)), [(start, series) for series, start in sorted(added)]
+
+    def _alert(self, alert: Alert, changed: dict[str, Any]) -> str:
+        """Return an alert's line, a second later than the change before it of the same beat, device and kind."""
+        name = f"{alert.beat}/{alert.device}/{alert.kind}"
+        time_s, identity = alert.changed_ms // 1000, [alert.id, alert.revision]
+        before = changed.get(name) or self._backlog.alerts.get(name)
+        if before is not None:
+            time_s = before[0] if before[1:] == identity else max(time_s, before[0] + 1)
+        changed[name] = [time_s, *identity]
+        return alert_line(alert, time_s)

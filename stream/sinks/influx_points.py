@@ -1,0 +1,232 @@
+"""From results to lines: which result fills which measurement."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ingest.batch import Kind
+from stream.results import WindowRows, WindowStatus
+from stream.sinks.influx_lines import column_lines, point_line, string_text, tag_text
+from stream.sinks.influx_schema import MEASUREMENTS
+from stream.sinks.rows import STATE_NAMES, STATUS_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from stream.results import Alert, Anomaly, DeviceHealth, HotspotCell, Results, SeriesKey, StateRows
+
+_STATES: Final = {number: string_text(name) for number, name in STATE_NAMES.items()}
+_STATUSES: Final = {number: string_text(name) for number, name in STATUS_NAMES.items()}
+_LEVELS: Final = {"info": 1, "warning": 2, "critical": 3}
+_OTHER: Final = -1
+
+
+def measurement_of(key: SeriesKey) -> tuple[str, dict[str, str]]:
+    """Return the measurement and tags, but for the site, of a series' windows.
+
+    What is neither a person nor a vehicle in front of a camera gets the tag ``of``, so that two series of one device
+    never meet in one point.
+    """
+    place = {"beat": key.beat, "device": key.device}
+    if key.kind == Kind.COUNT and key.metric == "person":
+        return "people", place
+    if key.kind == Kind.COUNT:
+        return "vehicles", place if key.metric == "vehicle" else place | {"of": key.metric}
+    if key.kind == Kind.GATE:
+        return "vehicles", place | {"of": "gate"}
+    return ("level" if key.kind == Kind.LEVEL else "state"), place | {"metric": key.metric}
+
+
+class SeriesHeads:
+    """Measurement and tags of every series as text, followed as the catalogue grows."""
+
+    def __init__(self, site: str) -> None:
+        self.site = site
+        self._catalog: Sequence[SeriesKey] = ()
+        self.heads: list[str] = []
+        self.measurements: NDArray[np.int8] = np.zeros(0, np.int8)
+        """Index into `NAMES`."""
+
+    NAMES: Final = ("people", "vehicles", "level", "state")
+
+    def follow(self, catalog: Sequence[SeriesKey]) -> None:
+        """Take in a catalogue: the same as before, grown, or another one."""
+        if catalog is not self._catalog:
+            self._catalog, self.heads = catalog, []
+            self.measurements = np.zeros(0, np.int8)
+        fresh = catalog[len(self.heads) :]
+        if fresh:
+            found = [measurement_of(key) for key in fresh]
+            self.heads += [name + tag_text({**tags, "site": self.site}) for name, tags in found]
+            numbers = np.array([self.NAMES.index(name) for name, _ in found], np.int8)
+            self.measurements = np.concatenate([self.measurements, numbers])
+
+
+def window_lines(heads: SeriesHeads, rows: WindowRows) -> list[str]:
+    """Return the lines of windows, one a row. Each row must be a whole window, not a part of one."""
+    lines: list[str] = []
+    kinds = heads.measurements[rows.series]
+    for number, name in enumerate(SeriesHeads.NAMES):
+        picked = np.flatnonzero(kinds == number)
+        if not len(picked):
+            continue
+        texts = [heads.heads[series] for series in rows.series[picked].tolist()]
+        times = [str(start) for start in (rows.start[picked] // 1000).tolist()]
+        n = rows.n[picked]
+        words: dict[str, list[str]] = {}
+        columns: dict[str, NDArray[np.generic]]
+        if name == "state":
+            columns = {"n": n}
+        else:
+            model = {field: getattr(rows, field)[picked] for field in ("expected", "lower", "upper", "p")}
+            if name == "level":
+                mean = np.divide(rows.sum_a[picked], n, where=n > 0, out=np.full(len(n), np.nan))
+                columns = {"value": mean, "low": rows.low[picked], "high": rows.high[picked], "n": n, **model}
+            else:
+                passing = {"in": rows.sum_a[picked], "out": rows.sum_b[picked]}
+                columns = {**passing, "n": n, "exposure": rows.exposure[picked], **model}
+            words = {
+                "state": [_STATES[state] for state in rows.state[picked].tolist()],
+                "status": [_STATUSES[status] for status in rows.status[picked].tolist()],
+            }
+        lines += column_lines(MEASUREMENTS[name], texts, columns, words, times)
+    return lines
+
+
+def state_lines(heads: SeriesHeads, rows: StateRows) -> Iterable[str]:
+    """Return the lines of changes of state."""
+    for series, ts, value in zip(rows.series.tolist(), rows.ts.tolist(), rows.value, strict=True):
+        if heads.measurements[series] == SeriesHeads.NAMES.index("state"):
+            yield f"{heads.heads[series]} value={string_text(value)} {ts // 1000}"
+
+
+def anomaly_line(site: str, anomaly: Anomaly) -> str:
+    """Return the line of an anomaly."""
+    tags = {
+        "beat": anomaly.beat,
+        "device": anomaly.device,
+        "kind": anomaly.kind,
+        "metric": anomaly.metric,
+        "severity": anomaly.severity,
+        "site": site,
+    }
+    fields = {
+        "observed": anomaly.observed,
+        "expected": anomaly.expected,
+        "p": anomaly.p,
+        "duration_s": anomaly.duration_s,
+        "confidence": anomaly.confidence,
+        "direction": anomaly.direction,
+        **_both("text", anomaly.text),
+    }
+    return point_line("anomaly", tags, fields, anomaly.ts // 1000)
+
+
+def alert_line(alert: Alert, time_s: int) -> str:
+    """Return the line of one change of an alert at a time of its own."""
+    tags = {"beat": alert.beat, "device": alert.device, "kind": alert.kind, "site": alert.site}
+    fields = {
+        "id": alert.id,
+        "revision": alert.revision,
+        "state": alert.state,
+        "open": int(alert.state in ("raised", "acknowledged")),
+        "severity": alert.severity,
+        "level": _LEVELS[alert.severity],
+        **_both("place", alert.place),
+        **_both("text", alert.text),
+        "lon": alert.lon,
+        "lat": alert.lat,
+        "confidence": alert.confidence,
+        "changed_ms": alert.changed_ms,
+        "raised_ms": alert.raised_ms,
+    }
+    return point_line("alert", tags, fields, time_s)
+
+
+def hotspot_line(site: str, ts: int, cell: HotspotCell) -> str:
+    """Return the line of one cell of the map of a time."""
+    fields = {
+        "lon": cell.lon,
+        "lat": cell.lat,
+        "risk": cell.risk,
+        "rank": cell.rank,
+        "expected": cell.expected,
+        **_both("drivers", cell.drivers),
+    }
+    return point_line("hotspot", {"beat": cell.beat, "cell": cell.cell, "site": site}, fields, ts // 1000)
+
+
+def health_line(site: str, row: DeviceHealth) -> str:
+    """Return the line of a device's health in one window."""
+    fields = {
+        "received": row.received,
+        "late": row.late,
+        "missing": row.missing,
+        "duplicate": row.duplicate,
+        "stuck": int(row.stuck),
+        "silent": int(row.silent),
+        "online": int(row.online),
+        "skew_s": row.skew_s,
+        "quality": row.quality,
+    }
+    tags = {"beat": row.beat, "device": row.device, "site": site}
+    return point_line("device_health", tags, fields, row.start // 1000)
+
+
+def event_lines(site: str, result: Results) -> Iterator[Callable[[], str]]:
+    """Give what makes the line of each anomaly, hotspot and health row: one that fails leaves the others alone."""
+    for anomaly in result.anomalies:
+        yield partial(anomaly_line, site, anomaly)
+    if result.hotspots is not None:
+        for cell in result.hotspots.cells:
+            yield partial(hotspot_line, site, result.hotspots.ts, cell)
+    for row in result.health:
+        yield partial(health_line, site, row)
+
+
+def _both(name: str, text: Mapping[str, str]) -> dict[str, str | None]:
+    """Return a text in both languages; the other one where there is only one."""
+    english, chinese = text.get("en"), text.get("zh-CN")
+    return {name: english or chinese or None, f"{name}_zh": chinese or english or None}
+
+
+def whole(rows: WindowRows, parts: Mapping[tuple[int, int], Sequence[tuple[float, ...]]]) -> WindowRows:
+    """Return rows in which every window of `parts` (by series, start) stands once, as the sum of its parts.
+
+    A part is ``(part, status, n, sum_a, sum_b, low, high, exposure, expected, lower, upper, p, state)``, part 0 first
+    where there is one: what the model said stands in it, and an addition that came too late for it has no say.
+    """
+    keep = [
+        row for row, key in enumerate(zip(rows.series.tolist(), rows.start.tolist(), strict=True)) if key not in parts
+    ]
+    made = [_sum(key, list(found)) for key, found in parts.items()]
+    columns = {}
+    for name, values in zip(_COLUMNS, zip(*made, strict=True), strict=True):
+        old = getattr(rows, name)
+        columns[name] = np.concatenate([old[keep], np.array(values, old.dtype)])
+    return WindowRows(**columns)
+
+
+_COLUMNS: Final = (
+    "series", "start", "part", "status", "n", "sum_a", "sum_b", "low", "high", "exposure", "expected", "lower", "upper",
+    "p", "state",
+)  # fmt: skip
+
+
+def _sum(key: tuple[int, int], parts: list[tuple[float, ...]]) -> tuple[float, ...]:
+    first = parts[0]
+    n, sum_a, sum_b = (sum(part[column] for part in parts if part[column] == part[column]) for column in (2, 3, 4))
+    low, high = np.array([part[5] for part in parts]), np.array([part[6] for part in parts])
+    status = first[1]
+    if status == WindowStatus.CLOSED and len(parts) > 1:
+        status = WindowStatus.REVISED
+    return (
+        *key, 0, status, n, sum_a, sum_b,
+        float(np.fmin.reduce(low)), float(np.fmax.reduce(high)),
+        *(first[7:13] if first[0] == 0 else (np.nan,) * 5 + (4,)),
+    )  # fmt: skip

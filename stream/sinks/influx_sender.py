@@ -1,0 +1,162 @@
+"""A thread that brings the backlog to InfluxDB, one batch after the other.
+
+In order, since a window is written again whenever it changes and the newest row must stay. What the server refuses for
+what stands in it is halved until the bad line is alone: that goes to quarantine, all others go in. Everything else
+(no connection, a full or restarting server, a wrong token) is tried again until it works.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ingest.quarantine import Reject
+from ingest.reasons import Reason
+from stream.sinks.influx_http import ExpiredError, RejectedError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ingest.quarantine import Rejected
+    from stream.sinks.influx_backlog import Backlog
+    from stream.sinks.influx_http import Endpoint
+
+_LOG = logging.getLogger(__name__)
+_FIRST_WAIT_S: Final = 0.25
+_IDLE_S: Final = 5.0
+_LONGEST_AFTER_S: Final = 300.0
+
+
+@dataclass(slots=True)
+class Sent:
+    """What the sender did since it started."""
+
+    lines: int = 0
+    batches: int = 0
+    rejected: int = 0
+    """Lines that went to quarantine."""
+    expired: int = 0
+    """Batches in which lines were older than the server keeps."""
+    retries: int = 0
+    trouble: str = ""
+    """Why nothing goes in just now; empty where all is well."""
+
+
+class Sender:
+    """Sends batches until it is closed.
+
+    Parameters
+    ----------
+    backlog
+        Where batches come from; one is taken out when the server has it.
+    connect
+        Makes the endpoint, in the thread: it may take its time.
+    rejected
+        Takes lines that the server refuses. Called before the batch is taken out.
+    max_wait_s
+        Longest wait between two attempts.
+    """
+
+    def __init__(
+        self,
+        backlog: Backlog,
+        connect: Callable[[], Endpoint],
+        rejected: Callable[[Sequence[Rejected]], None],
+        *,
+        max_wait_s: float = 30.0,
+    ) -> None:
+        self._backlog, self._connect, self._rejected, self._max_wait_s = backlog, connect, rejected, max_wait_s
+        self.sent = Sent()
+        self._wake, self._stop, self._idle = threading.Event(), threading.Event(), threading.Event()
+        self._endpoint: Endpoint | None = None
+        self._thread = threading.Thread(target=self._run, name="influx", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Tell that there is something to send."""
+        self._idle.clear()
+        self._wake.set()
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait until nothing waits any more; tell whether that was in time."""
+        until = time.monotonic() + timeout_s
+        while self._backlog.waiting().batches:
+            self._wake.set()
+            if time.monotonic() >= until or not self._thread.is_alive():
+                return False
+            self._idle.wait(0.02)
+        return True
+
+    def close(self) -> None:
+        """Stop after the request that is under way; what waits stays in the backlog."""
+        self._stop.set()
+        self._wake.set()
+        self._thread.join(30.0)
+
+    def _run(self) -> None:
+        wait_s = _FIRST_WAIT_S
+        while not self._stop.is_set():
+            try:
+                busy = self._step()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the lines are on disk and are tried again
+                self.sent.retries += 1
+                text = str(error) or type(error).__name__
+                if self.sent.trouble != text:
+                    _LOG.warning("InfluxDB does not take lines, they wait on disk: %s", text)
+                self.sent.trouble = text
+                after_s = min(getattr(error, "after_s", 0.0), _LONGEST_AFTER_S)
+                # Jitter: many nodes that lost one server must not come back all at once.
+                self._stop.wait(max(after_s, wait_s * random.uniform(0.5, 1.0)))  # noqa: S311 - no secret
+                wait_s = min(wait_s * 2, self._max_wait_s)
+                continue
+            wait_s = _FIRST_WAIT_S
+            if not busy:
+                self._idle.set()
+                self._wake.wait(_IDLE_S)
+                self._wake.clear()
+        if self._endpoint is not None:
+            self._endpoint.close()
+
+    def _step(self) -> bool:
+        """Send one batch; tell whether there was one."""
+        batch = self._backlog.oldest()
+        if batch is None:
+            return False
+        if self._endpoint is None:
+            self._endpoint = self._connect()
+        bad: list[Reject] = []
+        self._deliver(self._endpoint, batch.body, bad)
+        if bad:
+            self._rejected(bad)
+            self.sent.rejected += len(bad)
+        self._backlog.remove(batch)
+        if self.sent.trouble:
+            _LOG.info("InfluxDB takes lines again")
+            self.sent.trouble = ""
+        self.sent.lines += batch.lines - len(bad)
+        self.sent.batches += 1
+        return True
+
+    def _deliver(self, endpoint: Endpoint, body: bytes, bad: list[Reject]) -> None:
+        """Send lines; the bad ones end in `bad`."""
+        if self._stop.is_set():
+            raise UnavailableError("stopped")
+        try:
+            endpoint.write(body)
+        except ExpiredError as error:
+            self.sent.expired += 1
+            _LOG.info("InfluxDB does not keep lines that old: %s", error)
+        except RejectedError as error:
+            # No field holds a line break (`influx_lines.clean`), so lines can be told apart.
+            lines = body.split(b"\n")
+            if len(lines) == 1:
+                now_ms = time.time_ns() // 1_000_000
+                bad.append(Reject("influxdb", Reason.PROCESSING, f"InfluxDB refused the line: {error}", body, now_ms))
+                return
+            half = len(lines) // 2
+            self._deliver(endpoint, b"\n".join(lines[:half]), bad)
+            self._deliver(endpoint, b"\n".join(lines[half:]), bad)
