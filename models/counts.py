@@ -37,7 +37,7 @@ _WIDEST: Final = 1e4
 
 @dataclass(frozen=True)
 class CountConfig:
-    """Settings of a `CountBaseline`; times in seconds. The defaults follow from the nature of counts, not from a file."""
+    """Settings of a `CountBaseline`; times in seconds. Defaults follow from the nature of counts, not from a file."""
 
     window_s: int = 300
     seasonal: SeasonalConfig | None = None
@@ -210,8 +210,8 @@ class CountBaseline:
         times, first = np.unique(starts[order], return_index=True)
         for at, part in zip(times.tolist(), np.split(order, first[1:]), strict=True):
             here, where = np.unique(local[part], return_inverse=True)
-            y = np.bincount(where, totals[part])
-            e = np.minimum(np.bincount(where, shares[part]), 1.0)
+            y = np.bincount(where, totals[part]).astype(np.float64)
+            e = np.minimum(np.bincount(where, shares[part]).astype(np.float64), 1.0)
             use = e > 0
             if use.any():
                 self._backfill(ring, here[use], unique[here[use]], at, y[use], e[use])
@@ -230,16 +230,16 @@ class CountBaseline:
                 raise ValueError(f"state of counts: array {name!r} is missing or has no axis")
         fresh = CountBaseline(self.config, self.calendar, int(np.shape(arrays["onset_ms"])[-1]))
         fresh.rates.grow_kinds(int(np.shape(arrays["kinds"])[-1]))
-        for name, holder in fresh._holders().items():  # noqa: SLF001 - the same class
+        for name, holder in fresh._holders().items():
             given = np.asarray(arrays[name]) if name in arrays else None
-            width = fresh._width(name)  # noqa: SLF001 - the same class
+            width = fresh._width(name)
             shape = (*holder.shape[:-1], width)
             if given is None or given.shape != shape or given.dtype != holder.dtype:
                 found = "missing" if given is None else f"{given.dtype}{given.shape}"
                 raise ValueError(f"state of counts: array {name!r} is {found}, expected {holder.dtype}{shape}")
             holder[..., :width] = given
         self.rates, self.ring, self.size = fresh.rates, fresh.ring, fresh.size
-        self._state = fresh._state  # noqa: SLF001 - the same class
+        self._state = fresh._state
 
     def _holders(self) -> dict[str, NDArray[Any]]:
         """All arrays of the state by name, as they lie in memory."""
@@ -402,7 +402,7 @@ class CountBaseline:
         pi[:, told] = states.update(pi[:, told], logs * temper)
         return pi
 
-    def _keep(
+    def _keep(  # noqa: PLR0917 - one column each
         self,
         index: NDArray[np.intp],
         seen: NDArray[np.bool_],
@@ -424,9 +424,7 @@ class CountBaseline:
         state["pi"][:, rows], state["onset_ms"][rows], state["last_ms"][rows] = pi, onset, start_ms
         self._note(self.ring, rows, rows, start_ms, y, exposure, prediction, verdict)
 
-    def _digest(
-        self, ring: scan.Ring, slot: int, at: NDArray[np.intp], rows: NDArray[np.intp], *, level: bool
-    ) -> None:
+    def _digest(self, ring: scan.Ring, slot: int, at: NDArray[np.intp], rows: NDArray[np.intp], *, level: bool) -> None:
         """Learn from the windows that a slot still holds, before they are overwritten."""
         starts = ring.start[slot][at]
         first = int(starts[0])

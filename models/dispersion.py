@@ -38,9 +38,7 @@ class DispersionConfig:
     """In windows."""
 
 
-def solve(
-    sums: NDArray[np.float64], config: DispersionConfig
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def solve(sums: NDArray[np.float64], config: DispersionConfig) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return (φ, α) of sums with the first axis `SUMS`."""
     a11, a12, a22 = sums[0] + config.group_worth, sums[1], sums[2] + config.busy_worth
     b1 = sums[3] + config.group_worth * config.group

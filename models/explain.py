@@ -41,10 +41,7 @@ def number(value: float) -> str:
 
 def odds(p: float) -> Text:
     """Return a probability as ``about 1 in 80,000`` (one significant digit; at most a thousand million)."""
-    if not math.isfinite(p) or p <= 0:
-        inverse = 1e9
-    else:
-        inverse = min(1.0 / min(p, 1.0), 1e9)
+    inverse = 1e9 if not math.isfinite(p) or p <= 0 else min(1.0 / min(p, 1.0), 1e9)
     if inverse < 2:
         return {"en": "not unusual", "zh-CN": "属正常范围"}
     step = 10.0 ** math.floor(math.log10(inverse))
@@ -112,9 +109,7 @@ def level(metric: str, unit: str, observed: float, expected: float, p: float, si
     return {"en": f"{en}.", "zh-CN": f"{zh}。"}
 
 
-def hazard(
-    kind: str, metric: str, value: float | str, threshold: float | str, unit: str = "", since: str = ""
-) -> Text:
+def hazard(kind: str, metric: str, value: float | str, threshold: float | str, unit: str = "", since: str = "") -> Text:
     """Explain a hazard: a reading over its threshold, or a state that lasts too long."""
     name = title(kind)
     if isinstance(value, str):

@@ -122,7 +122,7 @@ class GateRules:
         self.grow(int(index.max()) + 1)
         times, ways = np.asarray(ts, dtype=np.int64), np.asarray(direction, dtype=np.int64)
         permits, tokens = np.asarray(allowed, dtype=np.int64), np.asarray(token, dtype=np.uint64)
-        dark = np.asarray(night, dtype=np.bool_)
+        dark = np.asarray(night, dtype=np.bool_).astype(np.int8)
         if self._began[0] == NEVER:
             self._began[0] = times.min()
         events: list[GateEvent] = []
@@ -153,7 +153,15 @@ class GateRules:
         return sorted(events, key=lambda e: (e.ts, e.token))
 
     def _one(
-        self, row: int, at: int, way: int, permit: int, plate: int, is_night: bool, i: int, events: list[GateEvent]  # noqa: FBT001 - a column
+        self,
+        row: int,
+        at: int,
+        way: int,
+        permit: int,
+        plate: int,
+        is_night: int,
+        i: int,
+        events: list[GateEvent],
     ) -> None:
         gates, config = self._gates, self.config
         live = at >= gates["last_ms"][row]
@@ -174,7 +182,15 @@ class GateRules:
             gates["last_ms"][row], gates["last_way"][row], gates["last_token"][row] = at, way, plate
 
     def _vehicle(
-        self, row: int, at: int, way: int, permit: int, plate: int, is_night: bool, i: int, events: list[GateEvent] | None  # noqa: FBT001 - a column
+        self,
+        row: int,
+        at: int,
+        way: int,
+        permit: int,
+        plate: int,
+        is_night: int,
+        i: int,
+        events: list[GateEvent] | None,
     ) -> bool:
         """Rules on one vehicle's own past; returns whether the site had not seen it (lately)."""
         config, table = self.config, self.table

@@ -41,7 +41,9 @@ class Grid:
         self.columns = max(1, int(np.ceil((east - west) / self.lon_step)))
         self.cells = self.rows * self.columns
         if self.cells > 1_000_000:
-            raise ValueError(f"{self.cells} cells of {cell_m} m over {bounds}; expected at most 1000000, use larger cells")
+            raise ValueError(
+                f"{self.cells} cells of {cell_m} m over {bounds}; expected at most 1000000, use larger cells"
+            )
 
     def position(self, lon: ArrayLike, lat: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return (row, column) as fractions of a cell from the south-west corner."""
@@ -73,4 +75,5 @@ def distance_m(lon: ArrayLike, lat: ArrayLike, to_lon: float, to_lat: float) -> 
     """Return flat-earth distances in metres, good to a percent within 100 km."""
     north = (np.asarray(lat, dtype=np.float64) - to_lat) * METRES_PER_DEGREE
     east = (np.asarray(lon, dtype=np.float64) - to_lon) * METRES_PER_DEGREE * np.cos(np.radians(to_lat))
-    return np.hypot(north, east)
+    distance: NDArray[np.float64] = np.hypot(north, east)
+    return distance

@@ -88,7 +88,7 @@ def defaults_for(
     given = overrides or {}
     switch = given.get(f"{metric}_rule", True)
     if not isinstance(switch, bool):
-        raise ValueError(f"override '{metric}_rule' is {switch!r}, expected true or false")
+        raise ValueError(f"override '{metric}_rule' is {switch!r}, expected true or false")  # noqa: TRY004 - a setting
     if not switch:
         return []
     if name == "level" and metric in _LEVELS:
@@ -98,7 +98,7 @@ def defaults_for(
         if metric == "temperature" and device_type not in {"heat", "smoke"} and not explicit:
             return []
         on = _number(given, f"{metric}_on", base.on)
-        off = _number(given, f"{metric}_off", base.off if base.off <= on else on)
+        off = _number(given, f"{metric}_off", min(base.off, on))
         return [ThresholdRule(base.kind, on, off, _number(given, f"{metric}_hold_s", base.hold_s, least=0.0))]
     if name == "state" and metric in _STATES:
         rule = _STATES[metric]

@@ -230,11 +230,8 @@ class HazardRules:
         since, rule.since = rule.since, _NONE
         self._waiting.discard(number)
         self._mark(rule)
-        threshold: float | str
-        if rule.sort == _LEVEL:
-            threshold = rule.on if rule.active else rule.off
-        else:
-            threshold = f"{rule.wait_ms / 1000:g} s"
+        level = rule.on if rule.active else rule.off
+        threshold: float | str = level if rule.sort == _LEVEL else f"{rule.wait_ms / 1000:g} s"
         value = rule.value if rule.sort == _LEVEL else rule.word
         events.append(HazardEvent(rule.row, rule.kind, rule.active, since, fired, value, threshold, index))
 
@@ -299,23 +296,26 @@ class HazardRules:
                 raise ValueError(f"state of hazards: array {name!r} is missing")
             given = np.asarray(arrays[name])
             if given.dtype.kind != like.dtype.kind or given.ndim != like.ndim:
-                raise ValueError(f"state of hazards: array {name!r} is {given.dtype}, {given.ndim} axes; expected {like.dtype}, {like.ndim}")
+                raise ValueError(
+                    f"state of hazards: array {name!r} is {given.dtype} with {given.ndim} axes, "
+                    f"expected {like.dtype} with {like.ndim}"
+                )
         count = len(arrays["row"])
         for name in ("kind", "sort", "limits", "times", "active", "word"):
             if len(arrays[name]) != count:
                 raise ValueError(f"state of hazards: array {name!r} has {len(arrays[name])} rules, expected {count}")
         for n in range(count):
-            rule = fresh._rule(int(arrays["row"][n]), arrays["kind"][n].decode(), int(arrays["sort"][n]))  # noqa: SLF001
+            rule = fresh._rule(int(arrays["row"][n]), arrays["kind"][n].decode(), int(arrays["sort"][n]))
             rule.on, rule.off, rule.value = (float(x) for x in arrays["limits"][n])
             rule.hold_ms, rule.release_ms, rule.since, rule.wait_ms, rule.seen = (int(x) for x in arrays["times"][n])
             rule.active, rule.word = bool(arrays["active"][n]), arrays["word"][n].decode()
         for n, word, ms in zip(arrays["bad_rule"], arrays["bad_word"], arrays["bad_ms"], strict=True):
             if not 0 <= int(n) < count:
                 raise ValueError(f"state of hazards: array 'bad_rule' names rule {n}, there are {count}")
-            fresh._rules[int(n)].bad[word.decode()] = int(ms)  # noqa: SLF001
-            fresh._words.setdefault(word.decode(), len(fresh._words))  # noqa: SLF001
+            fresh._rules[int(n)].bad[word.decode()] = int(ms)
+            fresh._words.setdefault(word.decode(), len(fresh._words))
         fresh.grow(arrays["last"].shape[1])
-        fresh._last = np.array(arrays["last"], dtype=np.int64)  # noqa: SLF001
+        fresh._last = np.array(arrays["last"], dtype=np.int64)
         fresh._high = fresh._high[: fresh._last.shape[1]]
         self.__dict__.update(fresh.__dict__)
         self._high, self._low = np.full(self._last.shape[1], np.inf), np.full(self._last.shape[1], -np.inf)

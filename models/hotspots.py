@@ -37,7 +37,8 @@ class Kernel:
     sigma_m: float
 
 
-DEFAULT_KERNELS: Final = (Kernel(3.0, 200.0), Kernel(30.0, 200.0), Kernel(180.0, 200.0), Kernel(900.0, 250.0))
+DEFAULT_KERNELS: Final = (Kernel(5.0, 100.0), Kernel(45.0, 100.0), Kernel(200.0, 100.0))
+"""Days, weeks and seasons."""
 
 
 class HotspotGrid:
@@ -173,7 +174,8 @@ class HotspotGrid:
         at_row, at_column = np.divmod(index, self.grid.columns)
         near = (np.abs(row[None, :] - at_row[:, None]) <= 1) & (np.abs(column[None, :] - at_column[:, None]) <= 1)
         one = np.eye(self.driver_classes, dtype=np.int64)[state["recent_driver"][live]]
-        return near.astype(np.int64) @ one
+        counts: NDArray[np.int64] = near.astype(np.int64) @ one
+        return counts
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the whole state as arrays."""
@@ -237,7 +239,7 @@ class HotspotGrid:
         return out
 
     def _learn_shares(self, cell: NDArray[np.int64], weight: NDArray[np.float64]) -> None:
-        """One EM step: which kernel's last map had expected these events?"""
+        """Take one EM step: ask which kernel's last map had expected these events."""
         state = self._state
         told = state["share"][:, None] * state["ahead"][:, cell]
         total = told.sum(axis=0)

@@ -1,6 +1,6 @@
-"""Baselines of readings (noise, smoke density, water, temperature): what is usual at this time, how far it strays,
-and whether the sensor itself is stuck, drifting or has jumped.
+"""Baselines of readings: noise, smoke density, water, temperature.
 
+They know what is usual at this time, how far it strays, and whether the sensor itself is stuck, drifting or has jumped.
 Where a series has a season, the residual from a robust seasonal location is judged by a robust scale; its far tail
 follows a generalised Pareto law fitted to the peaks over a high threshold (SPOT, and DSPOT where the location drifts:
 Siffer et al., KDD 2017), so that rare stays rare whatever the shape of the noise.
@@ -227,9 +227,7 @@ class LevelBaseline:
         # The location itself is only known so well.
         return location / weight, scale * np.sqrt(1.0 + 1.0 / weight)
 
-    def _tails(
-        self, rows: NDArray[np.intp], z: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _tails(self, rows: NDArray[np.intp], z: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return self._tail(rows, z, 0), self._tail(rows, -z, 1)
 
     def _tail(self, rows: NDArray[np.intp], z: NDArray[np.float64], side: int) -> NDArray[np.float64]:
@@ -261,7 +259,7 @@ class LevelBaseline:
         share = np.clip((rate * watched + 0.01 * 200.0) / (watched + 200.0), 1e-4, 0.2)
         return start, share, mean * (1.0 - gamma), gamma
 
-    def _learn(
+    def _learn(  # noqa: PLR0917 - one column each
         self,
         rows: NDArray[np.intp],
         day_class: int,

@@ -32,15 +32,15 @@ def tails(
     r = 1.0 / dispersion
     q = mean / (mean + r)
     at_least = np.where(y > 0, special.betainc(np.maximum(y, 1.0), r, q), 1.0)
-    point = np.exp(special.gammaln(y + r) - special.gammaln(r) - special.gammaln(y + 1.0) + y * np.log(q) + r * np.log1p(-q))
+    point = np.exp(
+        special.gammaln(y + r) - special.gammaln(r) - special.gammaln(y + 1.0) + y * np.log(q) + r * np.log1p(-q)
+    )
     # Far out the point is a difference of large logarithms; it is never more than what it is a part of.
     upper = np.clip(at_least - 0.5 * np.minimum(point, at_least), LEAST_P, 1.0)
     return upper, np.clip(1.0 - upper, 1e-16, 1.0)
 
 
-def residual(
-    y: NDArray[np.float64], mean: NDArray[np.float64], dispersion: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def residual(y: NDArray[np.float64], mean: NDArray[np.float64], dispersion: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the variance-stabilised residual ∫ du/√(u + αu²) from μ to y (Anscombe, 1948; both raised by 3/8).
 
     By the midpoint rule on the square-root scale: within a hundredth of (2/√α)[asinh √(αy) - asinh √(αμ)] up to
@@ -77,4 +77,5 @@ def log_ratio(
     """Return log f(y; other) - log f(y; mean) at the same dispersion: the gamma functions cancel."""
     r = 1.0 / dispersion
     grown = np.log((other + r) / (mean + r))
-    return y * (np.log(other / mean) - grown) - r * grown
+    ratio: NDArray[np.float64] = y * (np.log(other / mean) - grown) - r * grown
+    return ratio

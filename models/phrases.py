@@ -64,8 +64,14 @@ ADVICE: Final[dict[str, tuple[str, str]]] = {
     ),
     "wrong_way": ("Watch for danger to others and stop the vehicle if need be.", "注意通行安全，必要时拦停车辆。"),
     "overstay": ("Ask the property management whom the vehicle visits.", "联系物业核实车辆来访对象。"),
-    "convoy": ("Check the picture at the gate and send a patrol to find out why they come.", "查看卡口画面，派员到场了解来意。"),
-    "gate_stuck": ("Tell the property management; have a guard at the gate until it works.", "通知物业维修，修复前安排专人值守。"),
+    "convoy": (
+        "Check the picture at the gate and send a patrol to find out why they come.",
+        "查看卡口画面，派员到场了解来意。",
+    ),
+    "gate_stuck": (
+        "Tell the property management; have a guard at the gate until it works.",
+        "通知物业维修，修复前安排专人值守。",
+    ),
     "noise_high": (
         "Listen and look by the nearest camera; send a patrol if there is a quarrel or a fight.",
         "通过就近摄像头查看现场；如有争吵斗殴，立即派员处置。",
@@ -88,7 +94,10 @@ ADVICE: Final[dict[str, tuple[str, str]]] = {
         "Secure the hole at once, keep people away, tell the owner of the cover.",
         "立即设置警示围挡，防止行人坠落，通知井盖权属单位。",
     ),
-    "tamper": ("Check the device on site; secure the pictures of the cameras around.", "到现场检查设备，调取周边视频。"),
+    "tamper": (
+        "Check the device on site; secure the pictures of the cameras around.",
+        "到现场检查设备，调取周边视频。",
+    ),
     "feed_lost": (
         "Send a patrol round in place of the devices; have network and power of the beat checked.",
         "先派巡逻人员到场补位，并立即排查该网格的网络和供电。",
@@ -102,12 +111,24 @@ ADVICE: Final[dict[str, tuple[str, str]]] = {
         "Patrol there at changing times and look for what the incidents have in common.",
         "不定时加强该片区巡逻，研判警情共同点。",
     ),
-    "level_high": ("Compare with the devices around; check on site if they agree.", "与周边设备比对，如一致则到现场核查。"),
-    "level_low": ("Compare with the devices around; check on site if they agree.", "与周边设备比对，如一致则到现场核查。"),
+    "level_high": (
+        "Compare with the devices around; check on site if they agree.",
+        "与周边设备比对，如一致则到现场核查。",
+    ),
+    "level_low": (
+        "Compare with the devices around; check on site if they agree.",
+        "与周边设备比对，如一致则到现场核查。",
+    ),
     "level_stuck": ("Have the sensor checked.", "安排检查传感器。"),
     "level_drift": ("Have the sensor cleaned and calibrated.", "安排清洁并校准传感器。"),
-    "level_step": ("Find out what has changed on site, or have the sensor checked.", "核实现场变化，或安排检查传感器。"),
-    "joint": ("Look at the beat's cameras for what ties the readings together.", "查看网格内视频，研判各项指标的关联。"),
+    "level_step": (
+        "Find out what has changed on site, or have the sensor checked.",
+        "核实现场变化，或安排检查传感器。",
+    ),
+    "joint": (
+        "Look at the beat's cameras for what ties the readings together.",
+        "查看网格内视频，研判各项指标的关联。",
+    ),
 }
 
 METRICS: Final[dict[str, tuple[str, str, str]]] = {

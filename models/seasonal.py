@@ -43,7 +43,7 @@ class SeasonalConfig:
     def __post_init__(self) -> None:
         if not 1 <= self.bin_s <= DAY_S:
             raise ValueError(f"bin_s is {self.bin_s}, expected 1 to {DAY_S} seconds")
-        if len(self.half_life_visits) != DAY_CLASSES or min(self.half_life_visits) <= 0:
+        if min(self.half_life_visits) <= 0:
             raise ValueError(f"half_life_visits is {self.half_life_visits}, expected {DAY_CLASSES} positive numbers")
 
 
@@ -107,7 +107,9 @@ class SeasonalRates:
         total, seen = self.overall[0][rows], self.overall[1][rows]
         overall = (total + 0.05) / (seen + 0.1)
         coarse, weight = self._between(second)
-        around = weight[0] * self.coarse[:, :, coarse[0]][:, :, rows] + weight[1] * self.coarse[:, :, coarse[1]][:, :, rows]
+        around = (
+            weight[0] * self.coarse[:, :, coarse[0]][:, :, rows] + weight[1] * self.coarse[:, :, coarse[1]][:, :, rows]
+        )
         rate = np.maximum(overall * self._profile(kind, day_class, coarse, weight), 1e-9)
         strength = np.full_like(rate, 1.0 / config.spread_kind)
         everyday = around.sum(axis=1)
@@ -154,7 +156,9 @@ class SeasonalRates:
             kinds = self.kinds[:, day_class, hour]
             count = kinds.shape[-1]
             kinds *= self.decay[day_class] ** (self.config.bin_s / self.coarse_s)
-            kinds[0] += np.bincount(kind[known], ratio[known], count) / np.maximum(np.bincount(kind[known], minlength=count), 1)
+            kinds[0] += np.bincount(kind[known], ratio[known], count) / np.maximum(
+                np.bincount(kind[known], minlength=count), 1
+            )
             kinds[1] += np.bincount(kind[known], (exposure * weight)[known], count) / np.maximum(
                 np.bincount(kind[known], minlength=count), 1
             )
@@ -171,7 +175,7 @@ class SeasonalRates:
     ) -> NDArray[np.float64]:
         if self.kinds.shape[-1] == 0:
             return np.ones(len(kind))
-        sums = sum(w * self.kinds[:, day_class, c] for c, w in zip(coarse, weight, strict=True))
+        sums = weight[0] * self.kinds[:, day_class, coarse[0]] + weight[1] * self.kinds[:, day_class, coarse[1]]
         profile = (sums[0] + 1.0) / (sums[1] + 1.0)
         return np.where(kind >= 0, profile[np.maximum(kind, 0)], 1.0)
 
