@@ -5,21 +5,27 @@ from __future__ import annotations
 import itertools
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stream.results import CountState, SeriesKey, WindowStatus
+from stream.sinks.influx import InfluxSink
 from stream.sinks.jsonl import JsonLinesSink
 from stream.sinks.memory import MemorySink
 from stream.sinks.mqtt import MqttSink
+from stream.sinks.reader import StoreReader
 from stream.sinks.rows import ALLOWED_VALUES, DIRECTION_NAMES, KIND_NAMES, WINDOW_COLUMNS
 from stream.sinks.store import StoreSink
+from tests.influx import contents
+from tests.influx.servers import One, Server, Two, running
 from tests.stream.make_results import (
     CATALOG,
     T0,
@@ -219,7 +225,77 @@ class MqttHarness(Harness):
         eventually(lambda: self.listener.cells(self.site), retained(written))
 
 
-HARNESSES = {"memory": MemoryHarness, "store": StoreHarness, "jsonl": JsonLinesHarness, "mqtt": MqttHarness}
+class InfluxHarness(Harness):
+    """The sink behind a store, as the node wires it: a window's parts are read from there."""
+
+    server: Server
+    kind: type[Server]
+    sites = itertools.count()
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.site = f"site-{next(self.sites)}"
+        self.refused: list[Any] = []
+
+    def open(self) -> Any:
+        harness = self
+
+        class StoreThenInflux:
+            def __init__(self) -> None:
+                self.store = StoreSink(harness.folder / "store.db", "s1")
+                self.influx = InfluxSink(
+                    harness.server.address("conformance"),
+                    harness.site,
+                    backlog_path=harness.folder / "influx.db",
+                    store=StoreReader(harness.folder / "store.db"),
+                    rejected=harness.refused.extend,
+                    batch_lines=500,
+                )
+
+            def write(self, written: Any) -> None:
+                self.store.write(written)
+                # The site stands in alerts too.
+                self.influx.write([harness.own(result) for result in written])
+
+            def flush(self) -> None:
+                self.influx.flush()
+
+            def close(self) -> None:
+                self.influx.close()
+                self.store.close()
+
+        return StoreThenInflux()
+
+    def own(self, result: Any) -> Any:
+        return replace(result, alerts=[msgspec.structs.replace(alert, site=self.site) for alert in result.alerts])
+
+    def crash(self, sink: Any) -> None:
+        sink.influx._sender.close()
+        sink.influx._backlog.close()
+        sink.store._connection.close()
+
+    def check(self, sink: Any, written: list[Any]) -> None:
+        assert sink.influx.drain(20), sink.influx.state
+        contents.check(self.server, "conformance", self.site, written)
+        assert not self.refused
+
+
+class InfluxOneHarness(InfluxHarness):
+    kind = One
+
+
+class InfluxTwoHarness(InfluxHarness):
+    kind = Two
+
+
+HARNESSES = {
+    "memory": MemoryHarness,
+    "store": StoreHarness,
+    "jsonl": JsonLinesHarness,
+    "mqtt": MqttHarness,
+    "influx1": InfluxOneHarness,
+    "influx2": InfluxTwoHarness,
+}
 
 
 @pytest.fixture(scope="module")
@@ -232,17 +308,37 @@ def _broker():
     MqttHarness.broker.stop()
 
 
+@pytest.fixture(scope="module")
+def _influx1(tmp_path_factory):
+    yield from influx_server(InfluxOneHarness, tmp_path_factory.mktemp("influx1"))
+
+
+@pytest.fixture(scope="module")
+def _influx2(tmp_path_factory):
+    yield from influx_server(InfluxTwoHarness, tmp_path_factory.mktemp("influx2"))
+
+
+def influx_server(harness: type[InfluxHarness], folder: Path) -> Any:
+    with running(harness.kind, folder) as server:
+        server.database("conformance")
+        harness.server = server
+        yield
+
+
+SERVERS = {"mqtt": "_broker", "influx1": "_influx1", "influx2": "_influx2"}
+
+
 @pytest.fixture(params=list(HARNESSES))
 def kind(request):
-    if request.param == "mqtt":
-        request.getfixturevalue("_broker")
+    if request.param in SERVERS:
+        request.getfixturevalue(SERVERS[request.param])
     return HARNESSES[request.param]
 
 
 @pytest.fixture(params=[name for name, harness in HARNESSES.items() if harness.durable])
 def durable(request):
-    if request.param == "mqtt":
-        request.getfixturevalue("_broker")
+    if request.param in SERVERS:
+        request.getfixturevalue(SERVERS[request.param])
     return HARNESSES[request.param]
 
 

@@ -1,0 +1,163 @@
+"""What should stand in InfluxDB after some results, the slow and obvious way, and what does."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ingest.batch import Kind
+from stream.results import Results, WindowStatus
+from stream.sinks.influx_lines import clean, clean_tag
+from stream.sinks.rows import STATE_NAMES, STATUS_NAMES
+from tests.stream.sink_tools import expected
+
+if TYPE_CHECKING:
+    from tests.influx.servers import Server
+
+Points = dict[tuple[Any, ...], dict[str, Any]]
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _text(text: dict[str, str], language: str, other: str) -> str | None:
+    found = text.get(language) or text.get(other)
+    return clean(found) if found else None
+
+
+def points(written: list[Results]) -> dict[str, Points]:  # noqa: C901, PLR0912, PLR0915 - one branch a measurement
+    """Measurement → (second, tag values but the site's, in order of their names) → fields that are not None."""
+    out: dict[str, Points] = defaultdict(dict)
+    parts: dict[Any, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+    for (series, start, part), row in expected(written)["windows"].items():
+        parts[series, start].append((part, row))
+    for ((beat, device, kind, metric), start), found in parts.items():
+        found.sort(key=lambda pair: pair[0])
+        rows = [row for _, row in found]
+        first, whole = rows[0], found[0][0] == 0
+        n = sum(row["n"] for row in rows)
+        sums = [sum(row[name] for row in rows if row[name] is not None) for name in ("sum_a", "sum_b")]
+        if len(rows) == 1 and whole:
+            sums = [first["sum_a"], first["sum_b"]]
+        low = [row["low"] for row in rows if row["low"] is not None]
+        high = [row["high"] for row in rows if row["high"] is not None]
+        status = first["status"]
+        if status == WindowStatus.CLOSED and len(rows) > 1:
+            status = WindowStatus.REVISED
+        model = {name: first[name] if whole else None for name in ("expected", "lower", "upper", "p")}
+        words = {"state": STATE_NAMES[first["state"] if whole else 4], "status": STATUS_NAMES[status]}
+        second = start // 1000
+        if kind in (Kind.COUNT, Kind.GATE):
+            fields = {"in": _round(sums[0]), "out": _round(sums[1]), "n": n, **model, **words}
+            fields["exposure"] = first["exposure"] if whole else None
+            name = "people" if metric == "person" else "vehicles"
+            of = {"gate": "gate"}.get(metric, "")
+            out[name][second, beat, device, of] = fields
+        elif kind == Kind.LEVEL:
+            fields = {"value": sums[0] / n if n and sums[0] is not None else None, "n": n, **model, **words}
+            fields |= {"low": min(low) if low else None, "high": max(high) if high else None}
+            out["level"][second, beat, device, metric] = fields
+        else:
+            out["state"].setdefault((second, beat, device, metric), {})["n"] = n
+    alerts: dict[Any, Any] = {}
+    for result in written:
+        for states in result.states:
+            for series, ts, value in zip(states.series.tolist(), states.ts.tolist(), states.value, strict=True):
+                key = result.catalog[series]
+                if key.kind == Kind.STATE:
+                    where = (ts // 1000, key.beat, key.device, key.metric)
+                    out["state"].setdefault(where, {})["value"] = clean(value)
+        for a in result.anomalies:
+            where = (a.ts // 1000, a.beat, a.device, clean_tag(a.kind), a.metric, a.severity)
+            fields = {name: getattr(a, name) for name in ("observed", "expected", "p", "duration_s", "confidence")}
+            new = fields | {"direction": a.direction, "text": _text(a.text, "en", "zh-CN")}
+            new["text_zh"] = _text(a.text, "zh-CN", "en")
+            # What a point had and a new one does not say stays: InfluxDB writes fields over, not points.
+            old = out["anomaly"].get(where, {})
+            out["anomaly"][where] = old | {k: v for k, v in new.items() if _finite(v) is not None}
+        for row in result.health:
+            fields = {name: getattr(row, name) for name in ("received", "late", "missing", "duplicate", "quality")}
+            fields |= {name: int(getattr(row, name)) for name in ("stuck", "silent", "online")}
+            old = out["device_health"].get((row.start // 1000, row.beat, row.device), {})
+            skew = {} if _finite(row.skew_s) is None else {"skew_s": row.skew_s}
+            out["device_health"][row.start // 1000, row.beat, row.device] = old | fields | skew
+        for alert in result.alerts:
+            old = alerts.get((alert.id, alert.revision), {})
+            new = {"state": alert.state, "severity": alert.severity, "changed_ms": alert.changed_ms, "lon": alert.lon}
+            new |= {"text": _text(alert.text, "en", "zh-CN"), "place_zh": _text(alert.place, "zh-CN", "en")}
+            alerts[alert.id, alert.revision] = old | {k: v for k, v in new.items() if v is not None}
+        if result.hotspots is not None:
+            for cell in result.hotspots.cells:
+                out["hotspot"][result.hotspots.ts // 1000, cell.beat, cell.cell] = {
+                    "lon": cell.lon, "lat": cell.lat, "risk": cell.risk, "rank": cell.rank, "expected": cell.expected,
+                    "drivers": _text(cell.drivers, "en", "zh-CN"), "drivers_zh": _text(cell.drivers, "zh-CN", "en"),
+                }  # fmt: skip
+    out["alert"] = alerts
+    return {name: {key: _clean(row) for key, row in rows.items()} for name, rows in out.items() if rows}
+
+
+def _round(value: float | None) -> int | None:
+    return None if value is None else round(value)
+
+
+def _clean(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if _finite(value) is not None}
+
+
+_TAGS = {
+    "people": ("beat", "device", "of"),
+    "vehicles": ("beat", "device", "of"),
+    "level": ("beat", "device", "metric"),
+    "state": ("beat", "device", "metric"),
+    "anomaly": ("beat", "device", "kind", "metric", "severity"),
+    "device_health": ("beat", "device"),
+    "hotspot": ("beat", "cell"),
+}
+
+
+def stored(server: Server, database: str, site: str) -> dict[str, Points]:
+    """What the server has of a site, in the same form."""
+    out: dict[str, Points] = defaultdict(dict)
+    for name in (*_TAGS, "alert"):
+        for found in server.query(database, f"SELECT * FROM \"{name}\" WHERE site = '{site}'"):  # noqa: S608 - ours
+            row = found
+            second = row.pop("time") // 1000
+            row.pop("measurement")
+            row.pop("site")
+            if name == "alert":
+                kept = ("state", "severity", "changed_ms", "lon", "text", "place_zh")
+                key: tuple[Any, ...] = (row["id"], row["revision"])
+                row = {field: row.get(field) for field in kept}
+            else:
+                key = (second, *(row.pop(tag, None) or "" for tag in _TAGS[name]))
+            assert key not in out[name], (name, key)
+            out[name][key] = _clean(row)
+    return {name: rows for name, rows in out.items() if rows}
+
+
+_WINDOWS = ("people", "vehicles", "level", "state")
+
+
+def check(server: Server, database: str, site: str, written: list[Results]) -> None:
+    """Assert that the server holds what these results say, value by value."""
+    wanted, found = points(written), stored(server, database, site)
+    assert {name: set(rows) for name, rows in found.items()} == {name: set(rows) for name, rows in wanted.items()}
+    for name, rows in wanted.items():
+        for key, fields in rows.items():
+            have = found[name][key]
+            # A window that had a number and has none any more keeps it: InfluxDB writes fields over, not points.
+            extra = set(have) - set(fields) if name in _WINDOWS else set()
+            assert set(have) - extra == set(fields), (name, key, have, fields)
+            for field, value in fields.items():
+                assert _same(have[field], value), (name, key, field, have[field], value)
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    if isinstance(wanted, float) and not isinstance(found, str):
+        close = math.isclose(found, wanted, rel_tol=1e-12, abs_tol=1e-300)
+        return close or bool(np.float32(found) == np.float32(wanted) and float(np.float32(wanted)) == wanted)
+    return bool(found == wanted)
