@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
 from ingest.topics import ID_PATTERN, RESERVED_BEATS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DeviceType = Literal["camera", "gate", "noise", "smoke", "heat", "water", "door", "manhole", "environment"]
 DEVICE_TYPES: Final = ("camera", "gate", "noise", "smoke", "heat", "water", "door", "manhole", "environment")
@@ -63,6 +65,8 @@ class Places:
     beats: dict[str, Beat]
     devices: dict[str, Device]
     streets: tuple[Street, ...] = ()
+    name: dict[str, str] = field(default_factory=dict)
+    """Language code → name of the site for people; empty where the file gives none."""
 
     def bounds(self) -> tuple[float, float, float, float]:
         """Return (west, south, east, north) in degrees, around every beat and device."""
@@ -79,7 +83,9 @@ def load_places(path: Path) -> Places:
 
     A FeatureCollection; each feature's ``properties.kind`` is ``beat`` (Polygon), ``device`` (Point) or ``street``
     (LineString); ``id``, ``name`` (text, or an object by language) and the fields of `Beat` and `Device` stand in
-    ``properties``. Raises `PlacesError` naming the file and the feature, OSError where it cannot be read.
+    ``properties``. The document may have a ``name`` of its own: what people call the site.
+
+    Raises `PlacesError` naming the file and the feature, OSError where it cannot be read.
     """
     try:
         document = msgspec.json.decode(path.read_bytes())
@@ -121,7 +127,25 @@ def parse_places(document: object, name: str = "places") -> Places:
                 f"{name}: device {device.id!r} belongs to beat {device.beat!r}, which is not in the file; "
                 f"beats are {', '.join(sorted(beats)) or 'none'}"
             )
-    return Places(beats, devices, tuple(streets))
+    title = _names(document.get("name", {}))
+    if title is None:
+        raise PlacesError(f"{name}: 'name' is {document['name']!r}, {_EXPECTED_NAME}")
+    return Places(beats, devices, tuple(streets), title)
+
+
+_EXPECTED_NAME: Final = "expected text or an object like {'en': …, 'zh-CN': …}"
+
+
+def _names(value: object) -> dict[str, str] | None:
+    """Return names in both languages, one standing in for the other; {} for {}, None where it is no name."""
+    if isinstance(value, str):
+        return {"en": value, "zh-CN": value}
+    if isinstance(value, dict) and all(isinstance(text, str) for text in value.values()):
+        if not value:
+            return {}
+        fallback = next(iter(value.values()))
+        return {"en": value.get("en", fallback), "zh-CN": value.get("zh-CN", fallback)}
+    return None
 
 
 class _FeatureReader:
@@ -149,12 +173,10 @@ class _FeatureReader:
 
     def names(self) -> dict[str, str]:
         value = self.properties.get("name", self.properties.get("id", ""))
-        if isinstance(value, str):
-            return {"en": value, "zh-CN": value}
-        if isinstance(value, dict) and value and all(isinstance(text, str) for text in value.values()):
-            fallback = next(iter(value.values()))
-            return {"en": value.get("en", fallback), "zh-CN": value.get("zh-CN", fallback)}
-        raise self.error(f"has name {value!r}, expected text or an object like {{'en': …, 'zh-CN': …}}")
+        found = _names(value)
+        if not found:
+            raise self.error(f"has name {value!r}, {_EXPECTED_NAME}")
+        return found
 
     def point(self, value: object) -> Point:
         if (

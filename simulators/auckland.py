@@ -108,7 +108,8 @@ def _document(places: dict[str, tuple[float, float]]) -> dict[str, Any]:
         feature("Point", list(spot), kind="device", id=identifier(place), beat=beats[place], type="camera", name=place)
         for place, spot in places.items()
     ]
-    return {"type": "FeatureCollection", "features": features}
+    name = {"en": "Auckland city centre", "zh-CN": "奥克兰市中心"}
+    return {"type": "FeatureCollection", "name": name, "features": features}
 
 
 def _streets(places: dict[str, tuple[float, float]]) -> dict[str, list[tuple[float, float]]]:

@@ -71,6 +71,7 @@ def _site(places: Places, specs: Iterable[Spec]) -> Site:
 
 
 _Area = tuple[str, plan.Name, str, tuple[int, int, int, int], int, int]
+NAME: Final[plan.Name] = ("Qingwu Quarter", "青梧片区")
 _BEATS: Final[tuple[_Area, ...]] = (
     ("lantern-street", ("Lantern Street", "灯笼街"), "青梧社区 Qingwu", (2, 0, 4, 1), 520, 1),
     ("creekside", ("Creekside", "溪滨里"), "青梧社区 Qingwu", (0, 0, 2, 2), 1130, 0),
@@ -251,7 +252,7 @@ def places_geojson() -> dict[str, Any]:
         if kind == "door":
             properties["overrides"] = {"open_s": 120}
         features.append(_feature("Point", list(plan.to_lonlat((x + 4.0, y + 4.0))), properties))
-    return {"type": "FeatureCollection", "name": "quarter", "features": features}
+    return {"type": "FeatureCollection", "name": _names(NAME), "features": features}
 
 
 def _names(name: plan.Name) -> dict[str, str]:
@@ -372,11 +373,13 @@ def to_geojson(found: Places) -> dict[str, Any]:
         if device.overrides:
             properties["overrides"] = device.overrides
         features.append(_feature("Point", [device.lon, device.lat], properties))
-    return {"type": "FeatureCollection", "features": features}
+    document: dict[str, Any] = {"type": "FeatureCollection", "features": features}
+    return {**document, "name": found.name} if found.name else document
 
 
 def write_places(path: Path, document: dict[str, Any] | None = None) -> None:
     """Write a places document (the quarter's by default), one feature a line so that changes can be read."""
     chosen = places_geojson() if document is None else document
     rows = ",\n".join(msgspec.json.encode(feature).decode() for feature in chosen["features"])
-    path.write_text(f'{{"type":"FeatureCollection","features":[\n{rows}\n]}}\n', encoding="utf-8")
+    name = msgspec.json.encode(chosen.get("name", {})).decode()
+    path.write_text(f'{{"type":"FeatureCollection","name":{name},"features":[\n{rows}\n]}}\n', encoding="utf-8")

@@ -31,7 +31,7 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     port: Port = 8060
     """First port tried; the next twenty follow where it is taken, then any free one."""
     site_name: dict[str, str] = {}
-    """Language → name for people; the id where it is empty."""
+    """Language → name for people; where it is empty, the places file's name or else the id."""
     language: Language = "zh-CN"
     """Language of a first visit."""
     timezone: str = "Asia/Shanghai"

@@ -110,7 +110,7 @@ def serve(config: BoardConfig, *, ready: Callable[[str], None] | None = None) ->
         return _fail(f"broker {config.broker_host}:{config.broker_port}: {error}")
     settings = BoardSettings(
         site=config.site,
-        name=config.site_name or {"en": config.site, "zh-CN": config.site},
+        name=config.site_name or places.name or {"en": config.site, "zh-CN": config.site},
         language=config.language,
         timezone=config.timezone,
         simulated=config.simulated,

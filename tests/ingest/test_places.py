@@ -1,0 +1,85 @@
+"""A places file is read whole, or refused with the feature that is wrong."""
+
+import copy
+import json
+
+import pytest
+
+from ingest.places import PlacesError, load_places, parse_places
+
+SQUARE = [[121.0, 31.0], [121.1, 31.0], [121.1, 31.1], [121.0, 31.0]]
+GOOD = {
+    "type": "FeatureCollection",
+    "name": {"zh-CN": "青梧片区"},
+    "features": [
+        {
+            "properties": {"kind": "beat", "id": "b1", "name": "Beat", "residents": 10, "officers": 1},
+            "geometry": {"type": "Polygon", "coordinates": [SQUARE]},
+        },
+        {
+            "properties": {"kind": "device", "id": "cam-1", "beat": "b1", "type": "camera", "name": {"en": "Cam"}},
+            "geometry": {"type": "Point", "coordinates": [121.05, 31.05]},
+        },
+        {
+            "properties": {"kind": "street", "name": "A street"},
+            "geometry": {"type": "LineString", "coordinates": SQUARE[:2]},
+        },
+    ],
+}
+
+
+def test_reads_beats_devices_streets_and_names(tmp_path):
+    path = tmp_path / "places.geojson"
+    path.write_text(json.dumps(GOOD), encoding="utf-8")
+    places = load_places(path)
+    assert places.name == {"en": "青梧片区", "zh-CN": "青梧片区"}
+    assert places.beats["b1"].residents == 10
+    assert (places.devices["cam-1"].lon, places.devices["cam-1"].name["zh-CN"]) == (121.05, "Cam")
+    assert len(places.streets) == 1
+    assert places.bounds() == (121.0, 31.0, 121.1, 31.1)
+
+
+@pytest.mark.parametrize(
+    ("feature", "section", "key", "value", "told"),
+    [
+        (0, "properties", "id", "no space", "feature 0 .*'no space'.*expected letters"),
+        (0, "properties", "id", "incidents", "reserved topic word"),
+        (0, "properties", "residents", -1, "residents -1, expected a whole number"),
+        (0, "geometry", "type", "Point", "expected Polygon"),
+        (0, "geometry", "coordinates", [SQUARE[:2]], "has 2 points, expected at least 4"),
+        (1, "properties", "beat", "b9", "device 'cam-1' belongs to beat 'b9'.*beats are b1"),
+        (1, "properties", "type", "drone", "'drone', expected one of camera"),
+        (1, "properties", "overrides", [1], "overrides"),
+        (1, "properties", "name", 7, "has name 7"),
+        (1, "geometry", "coordinates", [121.0, 91.0], r"expected \[lon, lat\]"),
+        (1, "geometry", "coordinates", ["a", "b"], r"expected \[lon, lat\]"),
+        (2, "properties", "kind", "river", "'kind' is 'river', expected beat, device or street"),
+    ],
+)
+def test_names_the_feature_that_is_wrong(feature, section, key, value, told):
+    document = copy.deepcopy(GOOD)
+    document["features"][feature][section][key] = value
+    with pytest.raises(PlacesError, match=rf"^file\.geojson: .*{told}"):
+        parse_places(document, "file.geojson")
+
+
+@pytest.mark.parametrize(
+    "document", [[], {}, {"type": "FeatureCollection"}, {"type": "FeatureCollection", "features": [1]}]
+)
+def test_refuses_what_is_no_collection(document):
+    with pytest.raises(PlacesError):
+        parse_places(document)
+
+
+def test_refuses_the_same_id_twice():
+    document = copy.deepcopy(GOOD)
+    document["features"].append(document["features"][1])
+    with pytest.raises(PlacesError, match="'cam-1' is used twice"):
+        parse_places(document)
+
+
+def test_says_what_is_no_json(tmp_path):
+    path = tmp_path / "places.geojson"
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(PlacesError, match=r"places\.geojson: not JSON"):
+        load_places(path)
