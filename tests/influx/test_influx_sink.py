@@ -1,0 +1,327 @@
+"""What only the InfluxDB sink must do: wait on disk, split what is refused, keep types, never stop the engine."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.results import SeriesKey, WindowStatus
+from stream.sinks.influx import InfluxSink
+from stream.sinks.influx_http import Address, ExpiredError, RejectedError, UnavailableError
+from stream.sinks.influx_lines import clean, clean_tag, float_texts, point_line
+from stream.sinks.influx_schema import MEASUREMENTS, TAGS
+from stream.sinks.influx_schema_docs import PAGE, page
+from stream.sinks.reader import StoreReader
+from stream.sinks.store import StoreSink
+from tests.influx import contents
+from tests.stream.make_results import T0, alert, anomaly, health, hotspot_map, results, states, windows
+from tests.support import wait_for
+
+
+class Fake:
+    """An endpoint that does as it is told."""
+
+    def __init__(self):
+        self.bodies: list[bytes] = []
+        self.errors: deque[Exception] = deque()
+        self.bad = b"\0"
+        self.away = threading.Event()
+
+    def write(self, body):
+        if self.away.is_set():
+            raise UnavailableError("away")
+        if self.errors:
+            raise self.errors.popleft()
+        if self.bad in body:
+            raise RejectedError("bad line")
+        self.bodies.append(body)
+
+    def close(self):
+        pass
+
+    @property
+    def lines(self):
+        return [line for body in self.bodies for line in body.decode().split("\n")]
+
+
+class Site:
+    """A store and the sink behind it, as a node has them."""
+
+    def __init__(self, folder, address=None, **more):
+        self.folder, self.fake, self.refused = folder, Fake(), []
+        self.more = {"batch_lines": 100, "max_wait_s": 0.05} | more
+        if address is None:
+            self.more["connect_to"] = lambda _: self.fake
+        self.address = address or Address(url="http://127.0.0.1:1", bucket="x")
+        self.open()
+
+    def open(self):
+        self.store = StoreSink(self.folder / "store.db", "s1")
+        self.sink = InfluxSink(
+            self.address,
+            "s1",
+            backlog_path=self.folder / "influx.db",
+            store=StoreReader(self.folder / "store.db"),
+            rejected=self.refused.extend,
+            **self.more,
+        )
+
+    def write(self, *written):
+        self.store.write(written)
+        self.sink.write(written)
+        self.sink.flush()
+
+    def close(self):
+        self.sink.close()
+        self.store.close()
+
+
+@pytest.fixture
+def site(tmp_path):
+    made = Site(tmp_path)
+    yield made
+    made.close()
+
+
+def many(position, rows=250, catalog=None):
+    catalog = catalog or [SeriesKey("b1", f"cam-{n}", 0, "person") for n in range(rows)]
+    return results(position, catalog=catalog, windows=[windows(*({"series": n, "n": position} for n in range(rows)))])
+
+
+def test_an_influxdb_that_is_away_costs_only_delay(site):
+    site.fake.away.set()
+    catalog = [SeriesKey("b1", f"cam-{n}", 0, "person") for n in range(250)]
+    for position in range(1, 21):
+        site.write(many(position, catalog=catalog))
+    assert wait_for(lambda: site.sink.state["trouble"], "trouble is told") == "away"
+    assert site.sink.state["backlog_lines"] == 20 * 250
+    site.close()
+    site.open()
+    assert site.sink.state["backlog_lines"] == 20 * 250
+    site.fake.away.clear()
+    assert site.sink.drain(10)
+    assert len(site.fake.lines) == 20 * 250
+    assert len(set(site.fake.lines)) == 20 * 250, "every row once, the last one last"
+    assert ",n=20i," in site.fake.lines[-1]
+    assert site.sink.state["trouble"] == ""
+
+
+def test_a_bad_line_ends_alone_in_quarantine(site):
+    site.fake.bad = b"cam-77 "
+    site.fake.bad = b"device=cam-77,"
+    site.write(many(1))
+    assert site.sink.drain(10)
+    assert [reject.topic for reject in site.refused] == ["influxdb"]
+    assert b"cam-77" in site.refused[0].payload
+    assert len(site.fake.lines) == 249
+    assert site.sink.state["rejected"] == 1
+
+
+def test_what_is_older_than_the_server_keeps_is_not_split(site):
+    site.fake.errors.append(ExpiredError("points beyond retention policy dropped=100"))
+    site.write(many(1))
+    assert site.sink.drain(10)
+    assert site.sink.state["expired_batches"] == 1
+    assert not site.refused
+
+
+def test_errors_of_all_kinds_are_tried_again(site):
+    site.fake.errors.extend([UnavailableError("status 503", 0.01), OSError("reset"), RuntimeError("odd")])
+    site.write(many(1, rows=3))
+    assert site.sink.drain(10)
+    assert len(site.fake.lines) == 3
+    assert site.sink.state["retries"] == 3
+
+
+def test_a_value_of_another_type_is_quarantined_and_the_rest_goes_in(site):
+    wrong = msgspec.structs.replace(anomaly(), observed="forty")
+    site.write(results(1, anomalies=[wrong, anomaly(T0 + 1000)], health=[health()]))
+    assert site.sink.drain(10)
+    assert [reject.reason for reject in site.refused] == ["type"]
+    assert "anomaly.observed is 'forty', expected float" in site.refused[0].detail
+    assert sorted(line.split(",")[0] for line in site.fake.lines) == ["anomaly", "device_health"]
+
+
+def test_a_backlog_that_is_full_drops_the_oldest_and_says_so(tmp_path):
+    site = Site(tmp_path, max_backlog_bytes=20_000)
+    site.fake.away.set()
+    catalog = [SeriesKey("b1", f"cam-{n}", 0, "person") for n in range(100)]
+    for position in range(1, 60):
+        site.write(many(position, rows=100, catalog=catalog))
+    state = site.sink.state
+    assert state["dropped"] + state["backlog_lines"] == 59 * 100
+    assert 0 < state["backlog_bytes"] <= 20_000
+    site.close()
+
+
+def test_late_parts_are_summed_with_what_the_store_has(site):
+    first = results(1, windows=[windows({"n": 4, "sum_a": 4.0, "status": WindowStatus.CLOSED, "expected": 5.0})])
+    site.write(first)
+    site.write(results(2, windows=[windows({"n": 2, "sum_a": 3.0, "part": 2, "status": WindowStatus.LATE})]))
+    site.write(results(3, windows=[windows({"n": 1, "sum_a": 1.0, "part": 3, "status": WindowStatus.LATE})]))
+    assert site.sink.drain(10)
+    assert ",device=cam-1,site=s1 in=4i,out=0i,n=4i," in site.fake.lines[0]
+    assert ",device=cam-1,site=s1 in=8i,out=0i,n=7i," in site.fake.lines[-1]
+    assert "expected=5.0" in site.fake.lines[-1]
+    assert 'status="revised"' in site.fake.lines[-1]
+
+
+def test_two_changes_of_an_alert_within_a_second_both_stand(site):
+    site.write(results(1, alerts=[alert("a", 1, changed_ms=T0), alert("a", 2, changed_ms=T0 + 300, state="cleared")]))
+    assert site.sink.drain(10)
+    times = [int(line.rsplit(" ", 1)[1]) for line in site.fake.lines]
+    assert times == [T0 // 1000, T0 // 1000 + 1]
+
+
+def test_results_of_a_new_log_are_not_taken_for_old_ones(site):
+    site.write(many(50, rows=2))
+    site.store.close()
+    (site.folder / "store.db").unlink()
+    site.store = StoreSink(site.folder / "store.db", "s1")
+    site.write(results(3, now_ms=T0 + 10_000_000, windows=[windows({"n": 9})]))
+    assert site.sink.drain(10)
+    assert any(",n=9i," in line for line in site.fake.lines)
+
+
+def test_what_the_node_says_is_written_now_and_then(site):
+    status = {
+        "now_ms": T0,
+        "rates": {"observations_s": 12.5, "messages_s": 3.0},
+        "counters": dict.fromkeys(("received", "stored", "duplicates", "late", "open_alerts"), 3),
+        "lag": {"records": 2, "seconds": 0.5},
+        "quarantined": {"clock": 2, "json": 1},
+        "failing": {},
+    }
+    for _ in range(5):
+        site.sink.put_status(status)
+    site.sink.put_status(status | {"now_ms": T0 + 10_000})
+    assert site.sink.drain(10)
+    assert len(site.fake.lines) == 6
+    assert "quarantined=3i" in site.fake.lines[0]
+    assert site.fake.lines[1].startswith("pipeline,reason=clock,site=s1 quarantined=2i ")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(width=32), max_size=20), st.lists(st.floats(), max_size=20))
+def test_numbers_read_back_as_they_were(small, large):
+    for column in (np.array(small, np.float32), np.array(large, np.float64)):
+        texts = float_texts(column)
+        for number, text in zip(column, texts, strict=True):
+            assert (text == "null") == (not np.isfinite(number))
+            if text != "null":
+                assert column.dtype.type(float(text)) == number
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_no_text_breaks_a_line(tag, text):
+    line = point_line("alert", {"kind": tag, "site": "s"}, {"text": text, "revision": 1}, 7)
+    assert "\n" not in line
+    assert line.endswith(",revision=1i 7")
+    assert clean(clean(text)) == clean(text)
+    assert clean_tag(clean_tag(tag)) == clean_tag(tag)
+
+
+def test_the_schema_says_all_that_is_written():
+    assert PAGE.read_text("utf-8") == page(), "run python -m stream.sinks.influx_schema_docs"
+    for measurement in MEASUREMENTS.values():
+        assert list(measurement.tags) == sorted(measurement.tags)
+        assert set(measurement.tags) <= set(TAGS)
+        assert "$timeFilter" in measurement.example
+
+
+# -- against real servers ------------------------------------------------------------------------------------------
+
+
+def written(first=1, last=30, rows=200):
+    catalog = [SeriesKey("b1", f"cam-{n}", 0, "person") for n in range(rows)]
+    steps = range(first, last + 1)
+    return [
+        results(
+            position,
+            catalog=catalog,
+            windows=[windows(*({"series": n, "start": T0 + position * 300_000, "n": n} for n in range(rows)))],
+            alerts=[alert("a", position, site="s1", text={"en": f"number {position}", "zh-CN": f"第{position}号"})],
+            hotspots=hotspot_map(T0 + position * 1000, ("c1", "b1"), ("c2", "b2")),
+        )
+        for position in steps
+    ]
+
+
+def test_a_stop_of_the_server_in_mid_load_loses_and_doubles_nothing(server, tmp_path):
+    database = f"stop_{tmp_path.name}"
+    server.database(database)
+    site = Site(tmp_path, server.address(database, gzip=True))
+    all_of_it = written()
+    for number, result in enumerate(all_of_it):
+        site.write(result)
+        if number == 9:
+            server.stop(kill=True)
+        if number == 19:
+            wait_for(lambda: site.sink.state["trouble"], "the sink notices")
+            server.start()
+    assert site.sink.drain(30), site.sink.state
+    contents.check(server, database, "s1", all_of_it)
+    assert site.sink.state["retries"] > 0
+    site.close()
+
+
+def test_a_bad_line_harms_no_other(server, tmp_path):
+    database = f"bad_{tmp_path.name}"
+    server.database(database)
+    site = Site(tmp_path, server.address(database))
+    all_of_it = written(last=2)
+    site.write(all_of_it[0])
+    assert site.sink.drain(20)
+    # Another program has made a field of ours a text for one device's series: all of that measurement conflicts.
+    other = b'level,beat=b1,device=n1,metric=noise,site=s1 value="loud" 1\n' + b"level,device=n1 value= 1"
+    site.sink._backlog.append([other.decode().split("\n")])
+    site.sink._sender.wake()
+    site.write(all_of_it[1])
+    assert site.sink.drain(20), site.sink.state
+    assert [b"value= 1" in reject.payload for reject in site.refused] == [True]
+    found = server.query(database, 'SELECT count("n") FROM people')
+    assert found[0]["count"] == 400
+    site.close()
+
+
+def test_a_type_conflict_with_another_programs_field_is_quarantined(server, tmp_path):
+    database = f"conflict_{tmp_path.name}"
+    server.database(database)
+    site = Site(tmp_path, server.address(database))
+    site.sink._backlog.append([[f'people,device=x n="many" {T0 // 1000}']])
+    site.sink._sender.wake()
+    assert site.sink.drain(20)
+    site.write(results(1, windows=[windows({"n": 3})], states=[states((4, T0, "open"))]))
+    assert site.sink.drain(20), site.sink.state
+    assert len(site.refused) == 1
+    assert "n" in site.refused[0].detail
+    assert server.query(database, "SELECT value FROM state")[0]["value"] == "open"
+    site.close()
+
+
+def test_a_wrong_token_is_told_and_waits(two, tmp_path):
+    site = Site(tmp_path, two.address("first", token="wrong"))  # noqa: S106 - that it is wrong is the point
+    site.write(results(1, windows=[windows({})]))
+    trouble = wait_for(lambda: site.sink.state["trouble"], "trouble is told")
+    assert "status 401" in str(trouble)
+    assert "token" in str(trouble)
+    assert site.sink.state["backlog_lines"] == 1
+    site.close()
+
+
+def test_a_database_that_is_not_there_is_told_and_waits(one, tmp_path):
+    site = Site(tmp_path, one.address("nowhere"))
+    site.write(results(1, windows=[windows({})]))
+    trouble = wait_for(lambda: site.sink.state["trouble"], "trouble is told")
+    assert "status 404" in str(trouble)
+    assert "patrolgrid influx setup" in str(trouble)
+    one.database("nowhere")
+    assert site.sink.drain(10)
+    site.close()
