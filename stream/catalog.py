@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 MAX_NAMES: Final = 512
 """Different (kind, metric) pairs of a whole site; more is a device that makes names up."""
 MAX_BOOTS: Final = 4
-"""Boots remembered per device; a device that restarts more often within its messages' travel time is broken."""
+"""Boots remembered per device, and more where one record holds more: a device that keeps restarting, or a backlog."""
 
 
 class Catalog:
@@ -40,10 +41,12 @@ class Catalog:
         self._boots: list[list[tuple[Source, int]]] = []
         self._names: list[tuple[int, str]] = []
         self._codes: dict[tuple[int, str], int] = {}
-        self._table = np.full((0, 0), -1, dtype=np.int32)
+        self._table = np.full((0, 16), -1, dtype=np.int32)
         """(device index, code of kind and metric) → series, -1 where there is none."""
         self._metrics: dict[int, int] = {}
         self._slot_count = 0
+        self._free: list[int] = []
+        """Slots below `_slot_count` that no boot has, as a heap: the lowest is given next."""
         for device in places.devices.values():
             self.device(device.beat, device.id)
 
@@ -57,27 +60,38 @@ class Catalog:
         return index
 
     def slots(self, sources: list[Source], sequences: Sequences) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return (slot, device index) of each source; a device's fifth boot takes the place of its oldest."""
+        """Return (slot, device index) of each source of one record.
+
+        A device's fifth boot takes the place of its oldest, but never of one that is in the same record: two boots in
+        one slot would take each other's numbers for repeats.
+        """
         slots = np.empty(len(sources), dtype=np.int64)
+        present: frozenset[Source] | None = None
         devices = np.empty(len(sources), dtype=np.int64)
         for index, source in enumerate(sources):
             device = self.device(source.beat, source.device)
             slot = self._slots.get(source)
             if slot is None:
-                slot = self._new_slot(source, device, sequences)
+                if present is None:
+                    present = frozenset(sources)
+                slot = self._new_slot(source, device, present, sequences)
             slots[index], devices[index] = slot, device
         return slots, devices
 
-    def _new_slot(self, source: Source, device: int, sequences: Sequences) -> int:
+    def _new_slot(self, source: Source, device: int, present: frozenset[Source], sequences: Sequences) -> int:
         boots = self._boots[device]
-        if len(boots) < MAX_BOOTS:
+        idle = [entry for entry in boots if entry[0] not in present]
+        for gone, slot in idle[: max(len(boots) - MAX_BOOTS + 1, 0)]:
+            boots.remove((gone, slot))
+            del self._slots[gone]
+            sequences.forget(slot)
+            heapq.heappush(self._free, slot)
+        if self._free:
+            slot = heapq.heappop(self._free)
+        else:
             slot = self._slot_count
             self._slot_count += 1
             sequences.grow(self._slot_count)
-        else:
-            oldest, slot = boots.pop(0)
-            del self._slots[oldest]
-            sequences.forget(slot)
         boots.append((source, slot))
         self._slots[source] = slot
         return slot
@@ -87,34 +101,33 @@ class Catalog:
 
         `devices` is the device index per row. Gates have one series however many vehicle classes they tell apart.
         """
-        codes = self._row_codes(columns)
-        self._table = grown(self._table, len(self.devices), -1)
-        found = self._table[devices, codes].astype(np.int64)
-        found[codes < 0] = -1
-        missing = np.flatnonzero((found < 0) & (codes >= 0))
-        added: list[int] = []
-        if len(missing):
-            pairs = np.unique(devices[missing] * MAX_NAMES + codes[missing])
-            for pair in pairs.tolist():
-                device, code = divmod(pair, MAX_NAMES)
-                index = self._new_series(device, *self._names[code])
-                if index >= 0:
-                    self._table[device, code] = index
-                    added.append(index)
-            found[missing] = self._table[devices[missing], codes[missing]]
-        return found, added
-
-    def _row_codes(self, columns: Columns) -> NDArray[np.int64]:
-        """Return a small number for each row's (kind, metric), -1 where the site has too many different ones."""
         width = max(len(columns.strings), 1)
         metric = np.where(columns.kind == Kind.GATE, 0, columns.metric)
         key = columns.kind.astype(np.int64) * width + metric
-        table = np.zeros(len(Kind) * width, dtype=np.int64)
-        table[key] = 1
-        for combination in np.flatnonzero(table).tolist():
-            kind, string = divmod(combination, width)
-            table[combination] = self._code(kind, "gate" if kind == Kind.GATE else columns.strings[string])
-        return table[key]
+        codes = np.full(len(Kind) * width, -1, dtype=np.int64)
+        present = np.zeros(len(codes), dtype=np.bool_)
+        present[key] = True
+        for combination in np.flatnonzero(present).tolist():
+            codes[combination] = self._codes.get(self._name(columns, combination), -1)
+        self._table = grown(self._table, len(self.devices), -1)
+        code = codes[key]
+        found = np.where(code < 0, -1, self._table[devices, code]).astype(np.int64)
+        missing = np.flatnonzero(found < 0)
+        added: list[int] = []
+        if len(missing):
+            pairs, place = np.unique(devices[missing] * len(codes) + key[missing], return_inverse=True)
+            given = np.empty(len(pairs), dtype=np.int64)
+            for number, pair in enumerate(pairs.tolist()):
+                device, combination = divmod(pair, len(codes))
+                given[number] = self._new_series(device, *self._name(columns, combination))
+            added = given[given >= 0].tolist()
+            found[missing] = given[place]
+        return found, added
+
+    def _name(self, columns: Columns, combination: int) -> tuple[int, str]:
+        """Return the (kind, metric) of a number made of a kind and a string's index."""
+        kind, string = divmod(combination, max(len(columns.strings), 1))
+        return kind, "gate" if kind == Kind.GATE else columns.strings[string]
 
     def _code(self, kind: int, metric: str) -> int:
         code = self._codes.get((kind, metric))
@@ -127,14 +140,19 @@ class Catalog:
         return code
 
     def _new_series(self, device: int, kind: int, metric: str) -> int:
+        """Return a new series, -1 where the device, or then the site, has too many.
+
+        The device's limit comes first: what it makes up beyond that must not use up the site's names.
+        """
         beat, name = self.devices[device]
-        if self._metrics.get(device, 0) >= self.max_metrics:
+        if self._metrics.get(device, 0) >= self.max_metrics or (code := self._code(kind, metric)) < 0:
             return -1
         self._metrics[device] = self._metrics.get(device, 0) + 1
         index = len(self.series)
         self.series.append(SeriesKey(beat=beat, device=name, kind=kind, metric=metric))
         self.series_device = grown(self.series_device, index + 1)
         self.series_device[index] = device
+        self._table[device, code] = index
         return index
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -163,6 +181,7 @@ class Catalog:
             self._boots[index] = [(Source(beat, device, boot), slot) for beat, device, boot, slot in boots]
             self._slots.update(self._boots[index])
         self._slot_count = meta["slots"]
+        self._free = sorted(set(range(self._slot_count)) - set(self._slots.values()))
         self.series = [SeriesKey(beat=b, device=d, kind=k, metric=m) for b, d, k, m in meta["series"]]
         self.series_device = arrays["series_device"].copy()
         self._metrics = {}
@@ -170,7 +189,8 @@ class Catalog:
         self._table = np.full((len(self.devices), 16), -1, dtype=np.int32)
         for index, (key, device) in enumerate(zip(self.series, self.series_device.tolist(), strict=True)):
             self._metrics[device] = self._metrics.get(device, 0) + 1
-            self._table[device, self._code(key.kind, key.metric)] = index
+            code = self._code(key.kind, key.metric)  # first: it may replace the table by a larger one
+            self._table[device, code] = index
         for place in self.places.devices.values():
             self.devices[self._device_index[place.id]] = (place.beat, place.id)
         self.series = [

@@ -344,3 +344,47 @@ def test_a_snapshot_of_another_site_or_window_is_refused():
         other.restore(data)
     with pytest.raises(SnapshotError, match="check sum"):
         pipeline().restore(data[:-9] + b"x" + data[-8:])
+
+
+def test_every_boot_of_a_restarting_device_counts_also_when_one_record_holds_many():
+    pipe, log = pipeline(), Writer()
+    for boot in range(9):
+        for number in range(3):
+            log.count("cam-1", NOON + MINUTE, 1, seq=number, boot=f"boot-{boot}")
+    first = pipe.process(log.record())
+    assert (first.accepted, first.duplicates) == (27, 0)
+    resumed = pipeline()
+    resumed.restore(pipe.snapshot())
+    for number in range(6):  # the newest boot goes on, and another one begins
+        log.count("cam-1", NOON + 2 * MINUTE, 1, seq=number, boot="boot-8")
+        log.count("cam-1", NOON + 2 * MINUTE, 1, seq=number, boot="boot-9")
+    record = log.record()
+    again = [pipe.process(record), resumed.process(record)]
+    assert [(out.accepted, out.duplicates) for out in again] == [(9, 3), (9, 3)]
+    assert pipe.snapshot() == resumed.snapshot()
+
+
+def test_names_that_one_device_makes_up_leave_room_for_other_devices():
+    pipe, log = pipeline(), Writer()
+    for number in range(900):
+        log.level("noise-1", NOON + MINUTE, 1.0, metric=f"made-up-{number}")
+    flood = pipe.process(log.record())
+    assert flood.accepted == CONFIG.max_metrics
+    assert len(flood.rejects) == 900 - CONFIG.max_metrics
+    log.level("smoke-1", NOON + MINUTE, 1.0, metric="smoke").count("cam-1", NOON + MINUTE, 1)
+    calm = pipe.process(log.record())
+    assert (calm.accepted, len(calm.rejects)) == (2, 0)
+
+
+def test_every_series_is_found_again_after_a_restart_however_many_metrics_the_site_has():
+    devices = {f"noise-{number}": "noise" for number in range(40)}
+    pipe, log = pipeline(devices=devices), Writer()
+    for number, device in enumerate(devices):
+        log.level(device, NOON + MINUTE, 1.0, metric=f"m-{number}")
+    pipe.process(log.record())
+    resumed = pipeline(devices=devices)
+    resumed.restore(pipe.snapshot())
+    for number, device in enumerate(devices):
+        log.level(device, NOON + 2 * MINUTE, 1.0, metric=f"m-{number}")
+    assert resumed.process(log.record()).accepted == 40
+    assert len(resumed.catalog.series) == 40
