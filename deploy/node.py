@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from deploy.influx import influx_address
 from deploy.lock import LockedError, SiteLock
 from deploy.mqtt import make_client
 from deploy.node_status import Status, write_node_file
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from deploy.settings import Settings
     from ingest.places import Places
     from stream.sinks.base import Sink
+    from stream.sinks.influx import InfluxSink
 
 _LOG = logging.getLogger("deploy.node")
 _MIB: Final = 1 << 20
@@ -83,6 +85,9 @@ class Node:
             quarantine = Quarantine(folder / "quarantine.db")
             closing.callback(quarantine.close)
             sinks: list[Sink] = [store, *self._other_sinks(places, closing)]
+            influx = self._influx_sink(quarantine, closing)
+            if influx is not None:
+                sinks.append(influx)  # behind the store, which it reads
             engine = EmbeddedEngine(
                 log,
                 lambda: Pipeline(pipeline_config(settings), places),
@@ -94,6 +99,8 @@ class Node:
             gateway = Gateway(gateway_config(settings), places, log, quarantine, clock, plates)
             status = Status(settings, clock, gateway, engine, log, store, quarantine)
             closing.callback(status.close)
+            if influx is not None:
+                status.listeners.append(influx.put_status)
 
             started_ms = time.time_ns() // 1_000_000
             engine.start()
@@ -135,6 +142,26 @@ class Node:
         for sink in found:
             closing.callback(sink.close)
         return found
+
+    def _influx_sink(self, quarantine: Quarantine, closing: ExitStack) -> InfluxSink | None:
+        """Make the InfluxDB sink where the settings name a server."""
+        settings = self.settings
+        if not settings.influx.url:
+            return None
+        from stream.sinks.influx import InfluxSink  # noqa: PLC0415 - its client is an extra of its own
+
+        sink = InfluxSink(
+            influx_address(settings),
+            settings.site.id,
+            backlog_path=settings.site_dir / "influx.db",
+            store=StoreReader(settings.site_dir / "store.db"),
+            rejected=quarantine.add_many,
+            batch_lines=settings.influx.batch_lines,
+            max_backlog_bytes=settings.influx.backlog_mb * _MIB,
+            max_wait_s=settings.influx.max_wait_s,
+        )
+        closing.callback(sink.close)
+        return sink
 
 
 def make_clock(settings: Settings) -> Clock:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from stream.sinks.reader import StoreReader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from deploy.settings import Settings
@@ -78,12 +79,16 @@ class Status:
         self._base = {key: int(value) for key, value in (self._reader.meta("gateway_totals") or {}).items()}
         self._counts: dict[str, Any] = {}
         self._count_at = 0.0
+        self.listeners: list[Callable[[dict[str, Any]], None]] = []
+        """Get every status that is put."""
 
     def put(self, *, last: bool = False) -> None:
         """Write the status, and the totals that the next node goes on from, into the store."""
         document = self.gather(last=last)
         self._store.put_meta("gateway_totals", self._gateway_totals())
         self._store.put_meta("status", document)
+        for listener in self.listeners:
+            listener(document)
 
     def gather(self, *, last: bool = False) -> dict[str, Any]:
         """Return the status. With `last`, rows are counted now, however long that takes."""

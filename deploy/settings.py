@@ -195,6 +195,42 @@ class Sinks:
 
 
 @dataclass(frozen=True, slots=True)
+class Influx:
+    """InfluxDB, from which Grafana draws. `patrolgrid influx setup` prepares it."""
+
+    url: str = setting("", "Address of InfluxDB, such as http://127.0.0.1:8086; empty: nothing is sent.")
+    version: Literal["1", "2"] = setting(
+        "2", "2 for InfluxDB 2.x (and what speaks its write API), 1 for InfluxDB 1.x.", choices=("1", "2")
+    )
+    bucket: str = setting("patrolgrid", "Bucket that results go to; for 1.x the database.")
+    org: str = setting("patrolgrid", "Organization of the bucket (2.x).")
+    retention: str = setting("", "Retention policy to write to (1.x); empty: the database's default.")
+    username: str = setting("", "User that writes (1.x); empty: none. Its password stands where the token does.")
+    token_file: Path | None = setting(None, "File that holds the writing token (1.x: password) on its first line.")
+    read_username: str = setting("", "User that Grafana reads as (1.x); empty: none.")
+    read_token_file: Path | None = setting(None, "File that holds Grafana's reading token (1.x: password).")
+    gzip: bool = setting(False, "Whether to compress what is sent: worth it over a slow line.")
+    batch_lines: int = setting(5_000, "Lines sent at once.", least=1, most=100_000)
+    timeout_s: float = setting(20.0, "How long to wait for an answer, in seconds.", least=0.1, most=600)
+    max_wait_s: float = setting(30.0, "Longest wait between two attempts, in seconds.", least=0.1, most=3_600)
+    backlog_mb: int = setting(
+        4_096, "Disk space for what waits while InfluxDB is away, in MiB; above it the oldest lines make room.", least=1
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Grafana:
+    """Grafana, for `patrolgrid grafana sync`."""
+
+    url: str = setting("", "Address of Grafana, such as http://127.0.0.1:3000.")
+    token_file: Path | None = setting(
+        None, "File that holds a service account token with the role Admin on its first line."
+    )
+    influx_url: str = setting("", "InfluxDB's address as Grafana sees it; empty: url of [influx].")
+    timeout_s: float = setting(10.0, "How long to wait for an answer, in seconds.", least=0.1, most=600)
+
+
+@dataclass(frozen=True, slots=True)
 class Board:
     """The live board."""
 
@@ -218,9 +254,11 @@ class Settings:
     log: LogSection = field(default_factory=LogSection)
     pipeline: PipelineSection = field(default_factory=PipelineSection)
     sinks: Sinks = field(default_factory=Sinks)
+    influx: Influx = field(default_factory=Influx)
+    grafana: Grafana = field(default_factory=Grafana)
     board: Board = field(default_factory=Board)
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
-    """``broker.password`` where the environment gave it; never written anywhere."""
+    """Those of `SECRETS` that the environment gave; never written anywhere."""
 
     @property
     def site_dir(self) -> Path:
@@ -243,12 +281,19 @@ SECTIONS: Final[dict[str, type]] = {
     "log": LogSection,
     "pipeline": PipelineSection,
     "sinks": Sinks,
+    "influx": Influx,
+    "grafana": Grafana,
     "board": Board,
 }
 """Section name in the file → its class, in the order in which they are documented."""
 
-SECRETS: Final[dict[str, str]] = {"broker.password": "broker.password_file"}
+SECRETS: Final[dict[str, str]] = {
+    "broker.password": "broker.password_file",
+    "influx.token": "influx.token_file",
+    "influx.read_token": "influx.read_token_file",
+    "grafana.token": "grafana.token_file",
+}
 """Secret that only the environment may hold → key that names a file for it instead."""
 
-SECRET_FILES: Final = ("broker.password_file", "broker.tls_key", "plates.key_file")
+SECRET_FILES: Final = (*SECRETS.values(), "broker.tls_key", "plates.key_file")
 """Keys that name files which only their owner should be able to read."""
