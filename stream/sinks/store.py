@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -33,6 +34,7 @@ from stream.sinks.rows import (
     position_of,
 )
 from stream.sinks.schema import StoreError, StoreMismatchError, migrate
+from stream.sinks.series_ids import SeriesIds, SeriesMatch
 from stream.sinks.totals import WindowTotals
 
 if TYPE_CHECKING:
@@ -125,11 +127,9 @@ class StoreSink:
         if site != self.site:
             raise StoreMismatchError(f"{self.path}: belongs to site {site!r}, expected {self.site!r}")
         rows = execute("SELECT beat, device, kind, metric, newest FROM series ORDER BY id").fetchall()
-        self._series = [SeriesKey(*row[:4]) for row in rows]
         self._newest = np.array([-1 if row[4] is None else row[4] for row in rows], dtype=np.int64)
         self._totals = WindowTotals(self._connection)
-        self._seen_catalog: list[SeriesKey] = []
-        self._compared = 0
+        self._ids = SeriesIds([SeriesKey(*row[:4]) for row in rows])
 
     @property
     def position(self) -> int:
@@ -146,11 +146,11 @@ class StoreSink:
             if not fresh:
                 return
             check_series(fresh)
-            added = fresh[-1].catalog[len(self._series) :]  # once: the pipeline may add to it while this writes
+            match = self._ids.match(fresh[-1].catalog)
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
-                    committed = self._write(fresh, added)
+                    committed = self._write(fresh, match)
                     self._connection.execute("COMMIT")
                 except BaseException:
                     self._totals.forget()
@@ -163,7 +163,7 @@ class StoreSink:
                     f"could not be written: {error}"
                 ) from error
             self._reached, self._now_ms, self._pruned_ms, self._newest = committed
-            self._series += added
+            self._ids.accept(match)
 
     def flush(self) -> None:
         """Return at once: every `write` that returned is on disk."""
@@ -188,17 +188,6 @@ class StoreSink:
 
     def _check_log(self, results: Sequence[Results]) -> None:
         """Raise `StoreMismatchError` where the results can only be of another log than the store's."""
-        catalog = results[-1].catalog
-        if catalog is not self._seen_catalog:
-            self._seen_catalog, self._compared = catalog, 0
-        end = min(len(catalog), len(self._series))
-        for index in range(self._compared, end):
-            if catalog[index] != self._series[index]:
-                raise StoreMismatchError(
-                    f"{self.path}: holds {self._series[index]} as series {index}, and the results say "
-                    f"{catalog[index]}: they are of another log; move the store away, or bring its log back"
-                )
-        self._compared = max(self._compared, end)
         for result in results:
             # Everything up to the stored position was received by then, so a later time tells that the log is new.
             if order(result) <= self._reached and result.now_ms > self._now_ms:
@@ -208,16 +197,14 @@ class StoreSink:
                     f"move the store away, or bring its log back"
                 )
 
-    def _write(self, results: list[Results], added: list[SeriesKey]) -> tuple[int, int, int, NDArray[np.int64]]:
+    def _write(self, results: list[Results], match: SeriesMatch) -> tuple[int, int, int, NDArray[np.int64]]:
         self._many(
             "INSERT INTO series (id, beat, device, kind, metric) VALUES (?, ?, ?, ?, ?)",
-            (
-                (index, key.beat, key.device, int(key.kind), key.metric)
-                for index, key in enumerate(added, len(self._series))
-            ),
+            ((number, key.beat, key.device, int(key.kind), key.metric) for number, key in match.added),
         )
-        newest = self._write_windows(results, len(added))
-        self._write_events(results)
+        self._many("UPDATE series SET beat = ? WHERE id = ?", ((key.beat, number) for number, key in match.moved))
+        newest = self._write_windows(results, match)
+        self._write_events(results, match.ids)
         self._write_alerts(results)
         self._write_hotspots(results)
         reached = max(order(result) for result in results)
@@ -237,11 +224,12 @@ class StoreSink:
         )
         return reached, now_ms, self._prune(results), newest
 
-    def _write_windows(self, results: list[Results], added: int) -> NDArray[np.int64]:
-        newest = np.concatenate([self._newest, np.full(added, -1, dtype=np.int64)])
+    def _write_windows(self, results: list[Results], match: SeriesMatch) -> NDArray[np.int64]:
+        newest = np.concatenate([self._newest, np.full(len(match.added), -1, dtype=np.int64)])
         rows = merge_windows(results)
         if rows is None:
             return newest
+        rows = replace(rows, series=match.ids[rows.series])
         self._totals.add(rows, len(newest))
         columns = [plain(getattr(rows, name)) for name in WINDOW_COLUMNS]
         self._many(_UNIQUE_WINDOWS, zip(*columns, strict=True))
@@ -253,7 +241,7 @@ class StoreSink:
         )
         return newest
 
-    def _write_events(self, results: list[Results]) -> None:
+    def _write_events(self, results: list[Results], ids: NDArray[np.int32]) -> None:
         for result in results:
             for gates in result.gates:
                 numbers = [plain(column) for column in (gates.ts, gates.direction, gates.allowed)]
@@ -261,7 +249,7 @@ class StoreSink:
                     "INSERT OR REPLACE INTO gates (series, boot, seq, ts, direction, allowed, vehicle, plate) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     zip(
-                        plain(gates.series),
+                        plain(ids[gates.series]),
                         gates.boot,
                         plain(gates.seq),
                         *numbers,
@@ -273,7 +261,7 @@ class StoreSink:
             for states in result.states:
                 self._many(
                     "INSERT OR REPLACE INTO states (series, ts, value) VALUES (?, ?, ?)",
-                    zip(plain(states.series), plain(states.ts), states.value, strict=True),
+                    zip(plain(ids[states.series]), plain(states.ts), states.value, strict=True),
                 )
         self._many(
             "INSERT OR REPLACE INTO anomalies (device, metric, kind, ts, body) VALUES (?, ?, ?, ?, ?)",

@@ -280,11 +280,36 @@ def test_a_store_of_another_site_or_log_is_refused(path, sink):
         StoreSink(path, "s2")
     with pytest.raises(StoreMismatchError, match="the log was replaced"):
         sink.write([results(1, now_ms=T0 + DAY_MS)])
-    other = [SeriesKey("b1", "else", 0, "person"), *CATALOG[1:]]
-    with pytest.raises(StoreMismatchError, match="as series 0"):
-        sink.write([results(9, catalog=other)])
     sink.write([results(6, catalog=list(CATALOG[:2])), results(7, catalog=list(CATALOG[:2]))])
     assert sink.position == 7
+
+
+def test_a_pipeline_that_learnt_anew_in_another_order_goes_on_in_the_same_series(sink, reader):
+    sink.write([results(1, windows=[windows(*({"series": index, "n": 1} for index in range(3)))])])
+    known = reader.series()
+    turned = [SeriesKey("b9", "new", 2, "water"), *reversed(CATALOG)]
+    last = len(turned) - 1
+    sink.write([results(2, catalog=turned, windows=[windows({"series": last, "n": 5}, {"series": 0, "n": 7})])])
+    assert reader.series()[: len(known)] == known
+    assert reader.series()[len(known) :] == [
+        {"id": len(known), "beat": "b9", "device": "new", "kind": "level", "metric": "water"}
+    ]
+    assert reader.totals()["by_device"]["new"]["n"] == 7
+    assert reader.windows(CATALOG[0].device, CATALOG[0].metric)[0]["n"] == 5
+
+
+def test_a_device_moved_to_another_beat_keeps_its_series(path, sink, reader):
+    sink.write([results(1, windows=[windows({"n": 1})])])
+    moved = [SeriesKey("elsewhere", CATALOG[0].device, CATALOG[0].kind, CATALOG[0].metric), *CATALOG[1:]]
+    sink.write([results(2, catalog=moved, windows=[windows({"n": 2})])])
+    assert [row["beat"] for row in reader.series()[:2]] == ["elsewhere", CATALOG[1].beat]
+    assert len(reader.series()) == len(CATALOG)
+    sink.close()
+    again = StoreSink(path, "s1")
+    again.write([results(3, catalog=list(CATALOG), windows=[windows({"n": 4})])])
+    again.close()
+    assert reader.series()[0]["beat"] == CATALOG[0].beat
+    assert reader.totals()["observations"] == 4
 
 
 def test_files_of_other_versions_and_kinds_are_refused(tmp_path, monkeypatch):
