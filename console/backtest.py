@@ -128,7 +128,7 @@ def _series(options: argparse.Namespace) -> dict[str, Any]:
         )
         report["events"] = shipped.events
         report["found_within"] = {f"{budget:g}": _detection(found) for budget, found in best.items()}
-        report["shipped"] = _detection(shipped) | {"threshold": None}
+        report["shipped"] = _detection(shipped) | {"threshold": backtest.shipped_threshold(options.kind)}
     return report
 
 

@@ -122,6 +122,11 @@ def levels(
     return out
 
 
+def shipped_threshold(kind: str) -> float:
+    """Return the surprise from which the shipped model of ``counts`` or ``levels`` raises an alarm."""
+    return CountConfig().threshold if kind == "counts" else LevelConfig().threshold
+
+
 def alarms(
     times: NDArray[np.int64],
     score: NDArray[np.float64],

@@ -47,13 +47,13 @@ class CountConfig:
     level_half_life_s: float = 10_800.0
     level_spread: float = 0.1
     """How far (standard deviation, relative) the slow level usually strays from 1."""
-    doubt_up: float = 1.0
+    doubt_up: float = 0.8
     """Residual above which a window is learnt from less and less. Events add people, so the lower of two habits is
     the baseline, also where events are as frequent as their absence (a stadium with a game every other Sunday)."""
     doubt_low: float = 6.0
     """The same below the baseline: only what looks like a broken counter is doubted."""
     doubt_power: float = 6.0
-    lean: float = 0.15
+    lean: float = 0.25
     """What doubting one side takes from the mean of ordinary windows, in standard deviations; given back."""
     deficit_weight: float = 0.5
     """A deficit counts for less than a surge as rare: covered lenses, rain and holidays make them all the time."""

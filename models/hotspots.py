@@ -125,7 +125,8 @@ class HotspotGrid:
         self._learn_shares(cell, w)
         self._rebase(int(ts.max()))
         age = (ts - state["base"][0])[None, :] / self._tau_ms[:, None]
-        scaled = w * np.exp(np.maximum(age, -700.0)) / (self._tau_ms[:, None] / _DAY_MS)
+        # One event weighs at most a million: nothing real does, and sums stay finite.
+        scaled = np.minimum(w, 1e6) * np.exp(np.maximum(age, -700.0)) / (self._tau_ms[:, None] / _DAY_MS)
         for corner, share in self._corners(x, y):
             for k in range(len(self.kernels)):
                 np.add.at(state["sums"][k], (d, corner), scaled[k] * share)

@@ -1,0 +1,73 @@
+"""Kinds of days and local times, across clock changes and worked weekends."""
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.calendar import REST, SATURDAY, WORKING, Calendar
+
+
+def ms(zone: str, *parts: int) -> int:
+    return round(datetime(*parts, tzinfo=ZoneInfo(zone)).timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("day", "kind"),
+    [
+        ((2025, 9, 26), WORKING),
+        ((2025, 9, 27), SATURDAY),
+        ((2025, 9, 28), WORKING),  # a Sunday worked for the National Day holiday
+        ((2025, 10, 2), REST),
+        ((2025, 10, 11), WORKING),  # a Saturday worked for the same
+        ((2025, 10, 12), REST),
+        ((2025, 10, 18), SATURDAY),
+    ],
+)
+def test_chinas_worked_weekends_and_holidays(day: tuple[int, int, int], kind: int):
+    calendar = Calendar("Asia/Shanghai", "CN")
+    day_class, second = calendar.local(ms("Asia/Shanghai", *day, 8, 30))
+    assert int(day_class) == kind
+    assert int(second) == 8 * 3600 + 1800
+
+
+def test_the_day_is_the_local_one_and_the_clock_changes():
+    calendar = Calendar("America/Los_Angeles", "US")
+    # 2026-03-08 02:00 does not exist; 2026-11-01 01:30 exists twice.
+    assert int(calendar.local(ms("America/Los_Angeles", 2026, 3, 8, 1, 59))[1]) == 7140
+    assert int(calendar.local(ms("America/Los_Angeles", 2026, 3, 8, 1, 59) + 60_000)[1]) == 10_800
+    first = ms("America/Los_Angeles", 2026, 11, 1, 1, 30)
+    assert [int(calendar.local(first + hour * 3_600_000)[1]) for hour in (0, 1)] == [5400, 5400]
+
+
+def test_extra_holidays_and_no_country():
+    calendar = Calendar("UTC", extra_holidays=[date(2026, 11, 24)])
+    day_class, _ = calendar.local(np.array([ms("UTC", 2026, 11, day, 12) for day in (23, 24, 28, 29)]))
+    assert day_class.tolist() == [WORKING, REST, SATURDAY, REST]
+    assert calendar.weekday(ms("UTC", 2026, 11, 29)).item() == 6
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 4_000_000_000_000), min_size=1, max_size=20))
+def test_arrays_and_single_times_agree(times: list[int]):
+    calendar = Calendar("Europe/Berlin", "DE")
+    day_class, second = calendar.local(np.array(times))
+    for at, time in enumerate(times):
+        one = calendar.local(time)
+        assert (int(one[0]), int(one[1])) == (day_class[at], second[at])
+        local = datetime.fromtimestamp(time / 1000, ZoneInfo("Europe/Berlin"))
+        assert second[at] == local.hour * 3600 + local.minute * 60 + local.second
+
+
+def test_unknown_names_are_told():
+    with pytest.raises(ValueError, match="'Mars/Base' is not known"):
+        Calendar("Mars/Base")
+    with pytest.raises(ValueError, match="'XX' has no calendar"):
+        Calendar("UTC", "XX")
+
+
+def test_absurd_times_do_no_harm():
+    assert Calendar("Asia/Shanghai", "CN").local(np.array([-(2**62), 2**62]))[1].shape == (2,)

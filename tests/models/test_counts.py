@@ -1,0 +1,198 @@
+"""Count baselines: what they expect, what they find, and that their probabilities mean what they say."""
+
+import numpy as np
+import pytest
+
+from models.calendar import Calendar
+from models.counts import CountBaseline, CountConfig
+from models.seasonal import SeasonalConfig
+from tests.models.traffic import T0, Neighbourhood, warm
+
+CALENDAR = Calendar("Asia/Shanghai", "CN")
+
+
+def test_expects_what_is_usual_at_this_time_on_this_kind_of_day():
+    place = Neighbourhood(20, window_s=900, mean=40.0)
+    model = warm(CountBaseline(CountConfig(window_s=900), CALENDAR, 20), place, days=28)
+    for hours in range(0, 24 * 7, 5):
+        start = T0 + (28 * 24 + hours) * 3_600_000
+        test = model.test(np.arange(20), start, np.zeros(20), np.ones(20))
+        ratio = test.expected / place.mean(start)
+        assert np.median(ratio) == pytest.approx(1.0, abs=0.15)
+
+
+def test_probabilities_are_uniform_and_false_alarms_rare_on_200_ordinary_device_weeks():
+    size, window_s, weeks = 100, 900, 4
+    place = Neighbourhood(size, window_s=window_s, mean=30.0, dispersion=0.05)
+    model = CountBaseline(CountConfig(window_s=window_s), CALENDAR, size)
+    per_week = 7 * 86_400 // window_s
+    tails, alarms, before = [], 0, np.zeros(size, dtype=bool)
+    for step in range(weeks * per_week):
+        start = T0 + step * window_s * 1000
+        test = model.step(np.arange(size), start, place.count(start), np.ones(size))
+        if step >= 2 * per_week:
+            tails.append(test.p_upper)
+            alarms += int((test.alarm & ~before).sum())
+            before = test.alarm
+    p = np.concatenate(tails)
+    assert alarms / (size * (weeks - 2)) <= 1.2
+    for q in (0.1, 0.25, 0.5, 0.75, 0.9):
+        assert (p < q).mean() == pytest.approx(q, abs=0.03)
+    assert 0.004 < (p < 0.01).mean() < 0.025
+    assert 0.004 < (p > 0.99).mean() < 0.025
+
+
+def test_a_threefold_surge_is_seen_within_a_third_of_an_open_window():
+    place = Neighbourhood(50, mean=60.0, amplitude=0.3)
+    model = warm(CountBaseline(CountConfig(), CALENDAR, 50), place, days=15)
+    start = T0 + (15 * 24 + 15) * 3_600_000
+    mean = place.mean(start)
+    share = np.full(50, 1 / 3)
+    ordinary = model.test(np.arange(50), start, np.rint(mean / 3), share)
+    surge = model.test(np.arange(50), start, np.rint(mean), share)
+    assert not ordinary.alarm.any()
+    assert surge.alarm[mean >= 50].mean() > 0.95
+    assert (surge.state[surge.alarm] == 1).all()
+
+
+def test_testing_learns_nothing():
+    place = Neighbourhood(3)
+    model = warm(CountBaseline(CountConfig(), CALENDAR, 3), place, days=1)
+    before = model.arrays()
+    model.test(np.arange(3), T0 + 86_400_000, np.array([500.0, 0.0, 7.0]), np.array([0.2, 1.0, 0.5]))
+    after = model.arrays()
+    assert all(before[name].tobytes() == after[name].tobytes() for name in before)
+
+
+def test_a_dead_camera_is_told_from_a_quiet_one():
+    place = Neighbourhood(2, mean=20.0)
+    model = warm(CountBaseline(CountConfig(), CALENDAR, 2), place, days=16)
+    start = T0 + (16 * 24 + 10) * 3_600_000
+    for step in range(24):
+        at = start + step * 300_000
+        total = np.array([0.0, np.rint(place.mean(at)[1])])
+        test = model.step(np.arange(2), at, total, np.ones(2))
+    assert test.state.tolist() == [3, 0]
+    assert test.alarm[0]
+    assert start <= test.onset_ms[0] <= start + 3_600_000
+    assert test.onset_ms[1] == 0
+
+
+def test_an_event_has_a_beginning_and_an_end():
+    place = Neighbourhood(1, mean=30.0)
+    model = warm(CountBaseline(CountConfig(), CALENDAR, 1), place, days=16)
+    start = T0 + (16 * 24 + 12) * 3_600_000
+    states, onsets = [], []
+    for step in range(36):
+        at = start + step * 300_000
+        factor = 3.0 if 6 <= step < 18 else 1.0
+        test = model.step(np.array([0]), at, np.rint(place.mean(at) * factor), np.ones(1))
+        states.append(int(test.state[0]))
+        onsets.append(int(test.onset_ms[0]))
+    assert states[:6] == [0] * 6
+    assert set(states[8:18]) == {1}
+    assert states[-1] == 0
+    assert onsets[12] == pytest.approx(start + 6 * 300_000, abs=600_000)
+    assert onsets[-1] == 0
+
+
+def test_regular_events_do_not_become_the_baseline():
+    # Every other evening the street is full for two hours: the quiet evening stays the measure.
+    model = CountBaseline(CountConfig(window_s=900), CALENDAR, 1)
+    rng = np.random.default_rng(5)
+    for step in range(96 * 42):
+        at = T0 + step * 900_000
+        day, hour = step // 96, (step % 96) / 4
+        mean = 90.0 if day % 2 and 19 <= hour < 21 else 30.0
+        model.step(np.array([0]), at, np.array([rng.poisson(mean)], dtype=float), np.ones(1))
+    test = model.test(np.array([0]), T0 + (42 * 24 + 20) * 3_600_000, np.array([90.0]), np.ones(1))
+    assert test.expected[0] < 45
+    assert test.alarm[0]
+
+
+def test_a_lasting_change_is_learnt_within_some_weeks():
+    model = CountBaseline(CountConfig(window_s=900), CALENDAR, 1)
+    rng = np.random.default_rng(6)
+    for step in range(96 * 70):
+        mean = 20.0 if step < 96 * 28 else 45.0
+        at = T0 + step * 900_000
+        test = model.step(np.array([0]), at, np.array([rng.poisson(mean)], dtype=float), np.ones(1))
+    assert test.expected[0] == pytest.approx(45.0, rel=0.25)
+    assert not test.alarm[0]
+
+
+def test_fourteen_days_of_backfill_are_as_good_as_fourteen_days():
+    place = Neighbourhood(10, window_s=900, mean=40.0, dispersion=0.1)
+    live = warm(CountBaseline(CountConfig(window_s=900), CALENDAR, 10), place, days=14)
+    late = CountBaseline(CountConfig(window_s=900), CALENDAR, 10)
+    starts = T0 + np.arange(14 * 96) * 900_000
+    rows = np.tile(np.arange(10), len(starts))
+    again = Neighbourhood(10, window_s=900, mean=40.0, dispersion=0.1)
+    totals = np.concatenate([again.count(int(at)) for at in starts])
+    order = np.random.default_rng(0).permutation(len(rows))
+    late.amend(rows[order], np.repeat(starts, 10)[order], totals[order], np.ones(len(rows)))
+    at = T0 + (14 * 24 + 12) * 3_600_000
+    a = live.test(np.arange(10), at, np.zeros(10), np.ones(10))
+    b = late.test(np.arange(10), at, np.zeros(10), np.ones(10))
+    np.testing.assert_allclose(b.expected, a.expected, rtol=0.15)
+    np.testing.assert_allclose(b.upper - b.lower, a.upper - a.lower, rtol=0.25)
+    assert (b.state != 4).all()
+    assert (late.arrays()["last_ms"] == 0).all()
+
+
+def test_late_parts_of_a_window_count_by_their_share():
+    model = CountBaseline(CountConfig(), CALENDAR, 1)
+    model.amend([0, 0, 0], [T0, T0, T0], [3.0, 4.0, 5.0], [0.25, 0.25, 0.5])
+    other = CountBaseline(CountConfig(), CALENDAR, 1)
+    other.amend([0], [T0], [12.0], [1.0])
+    assert all(
+        a.tobytes() == b.tobytes() for a, b in zip(model.arrays().values(), other.arrays().values(), strict=True)
+    )
+
+
+def test_a_young_series_leans_on_its_kind():
+    place = Neighbourhood(30, window_s=1800, mean=40.0, amplitude=1.2, same_phase=True)
+    model = CountBaseline(CountConfig(window_s=1800), CALENDAR, 30)
+    model.grow(30, np.zeros(30, dtype=int))
+    warm(model, place, days=21)
+    model.grow(32, np.append(np.zeros(31, dtype=int), -1))
+    # One working day only, so that nothing is known of weekends yet.
+    day = T0 + 21 * 86_400_000
+    for step in range(48):
+        at = day + step * 1_800_000
+        model.step(np.array([30, 31]), at, np.rint(place.mean(at)[[0, 0]]), np.ones(2))
+    expected = [model.test(np.array([30]), day + h * 3_600_000, [0.0], [1.0]).expected[0] for h in (28, 40)]
+    truth = [place.mean(day + h * 3_600_000)[0] for h in (28, 40)]
+    assert expected == pytest.approx(truth, rel=0.4)
+
+
+def test_a_new_series_is_young_and_raises_nothing():
+    model = CountBaseline(CountConfig(), CALENDAR, 1)
+    test = model.step([0], T0, [5000.0], [1.0])
+    assert test.state[0] == 4
+    assert not test.alarm[0]
+    assert test.surprise[0] == 0
+    assert test.onset_ms[0] == 0
+
+
+def test_memory_is_under_20_kb_a_series():
+    model = CountBaseline(CountConfig(), CALENDAR, 1000)
+    assert sum(array.nbytes for array in model.arrays().values()) / 1000 < 20_000
+
+
+def test_errors_say_what_was_wrong():
+    model = CountBaseline(CountConfig(), CALENDAR, 2)
+    with pytest.raises(ValueError, match=r"groups has the shape \(3,\), expected \(2,\)"):
+        model.grow(2, [0, 1, 2])
+    with pytest.raises(ValueError, match="expected the same"):
+        model.step([0, 1], T0, [1.0, 2.0], [1.0])
+    with pytest.raises(ValueError, match="expected the same"):
+        model.step([0], T0, [1.0, 2.0], [1.0, 1.0])
+    with pytest.raises(ValueError, match="window_s is 0"):
+        CountConfig(window_s=0)
+    with pytest.raises(ValueError, match="half_life_visits"):
+        SeasonalConfig(half_life_visits=(1.0, 0.0, 1.0))
+    saved = model.arrays()
+    saved["level"] = saved["level"][:, :1]
+    with pytest.raises(ValueError, match="array 'level' is float64"):
+        CountBaseline(CountConfig(), CALENDAR).load(saved)

@@ -1,0 +1,165 @@
+"""Hazard rules: hysteresis, minimum duration, timers, late values, overrides."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.hazards import HazardRules, StateRule, ThresholdRule, defaults_for
+
+
+def noisy() -> HazardRules:
+    rules = HazardRules()
+    rules.set_threshold(0, "noise_high", 85.0, 75.0, hold_s=10.0)
+    return rules
+
+
+def level(rules: HazardRules, *pairs: tuple[int, float], row: int = 0):
+    return rules.levels([row] * len(pairs), [at * 1000 for at, _ in pairs], [value for _, value in pairs])
+
+
+def test_a_level_must_stay_and_then_fall_below_the_lower_limit():
+    events = level(noisy(), (0, 90), (5, 92), (10, 91), (15, 80), (20, 74))
+    assert [(e.on, e.ts, e.fired_ms, e.value, e.threshold, e.index) for e in events] == [
+        (True, 0, 10_000, 91.0, 85.0, 2),
+        (False, 20_000, 20_000, 74.0, 75.0, 4),
+    ]
+
+
+def test_a_spike_is_not_a_duration_and_time_alone_does_not_make_it_one():
+    rules = noisy()
+    assert level(rules, (0, 90), (5, 84), (12, 90)) == []
+    assert rules.tick(60_000) == []
+
+
+def test_an_instant_rule_fires_on_the_value_itself():
+    rules = HazardRules()
+    rules.set_threshold(3, "smoke", 4.0, 2.0)
+    events = level(rules, (1, 4.0), (2, 3.0), (3, 1.9), row=3)
+    assert [(e.on, e.ts) for e in events] == [(True, 1000), (False, 3000)]
+
+
+def test_low_values_can_be_watched_too():
+    rules = HazardRules()
+    rules.set_threshold(0, "cold", on=0.0, off=3.0)
+    assert [e.on for e in level(rules, (0, 5), (1, -1), (2, 2), (3, 4))] == [True, False]
+
+
+def test_a_door_fires_by_the_timer_alone():
+    rules = HazardRules()
+    rules.set_states(1, "door_open", {"open": 120.0})
+    assert rules.states([1], [0], ["open"]) == []
+    assert rules.tick(119_999) == []
+    (event,) = rules.tick(120_000)
+    assert (event.kind, event.on, event.ts, event.fired_ms, event.value, event.index) == (
+        "door_open",
+        True,
+        0,
+        120_000,
+        "open",
+        -1,
+    )
+    assert rules.tick(500_000) == []
+    assert rules.active(1, "door_open")
+    (event,) = rules.states([1], [600_000], ["closed"])
+    assert not event.on
+    assert not rules.active(1, "door_open")
+
+
+def test_a_door_that_closed_before_any_tick_said_so_is_still_told():
+    rules = HazardRules()
+    rules.set_states(1, "door_open", {"open": 120.0})
+    rules.states([1], [0], ["open"])
+    events = rules.states([1], [300_000], ["closed"])
+    assert [(e.on, e.ts, e.fired_ms) for e in events] == [(True, 0, 300_000), (False, 300_000, 300_000)]
+
+
+def test_a_worse_word_shortens_the_wait():
+    rules = HazardRules()
+    rules.set_states(0, "gate_stuck", {"up": 300.0, "stuck": 0.0})
+    assert rules.states([0], [0], ["up"]) == []
+    (event,) = rules.states([0], [10_000], ["stuck"])
+    assert event.on
+    assert event.ts == 0
+
+
+def test_late_values_are_ignored():
+    rules = HazardRules()
+    rules.set_threshold(0, "smoke", 4.0, 2.0)
+    level(rules, (100, 1.0))
+    assert level(rules, (50, 9.0)) == []
+    assert [e.on for e in level(rules, (101, 9.0))] == [True]
+    assert level(rules, (60, 0.0)) == []
+
+
+def test_what_is_not_a_number_starts_and_ends_nothing():
+    rules = noisy()
+    assert level(rules, (0, float("nan")), (1, float("inf")), (20, float("-inf"))) == []
+    level(rules, (30, 90), (40, 90))
+    assert level(rules, (50, float("nan"))) == []
+    assert rules.active(0, "noise_high")
+
+
+def test_changing_a_rule_keeps_its_state():
+    rules = noisy()
+    level(rules, (0, 90), (10, 90))
+    rules.set_threshold(0, "noise_high", 95.0, 85.0)
+    assert [e.on for e in level(rules, (20, 84))] == [False]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.floats(0, 100)), max_size=60), st.integers(1, 7))
+def test_the_size_of_calls_does_not_matter(steps: list[tuple[int, int, float]], chunk: int):
+    def run(size: int) -> list[tuple]:
+        rules = HazardRules()
+        for row in range(4):
+            rules.set_threshold(row, "high", 60.0, 40.0, hold_s=2.0)
+        now, rows, times, values = 0, [], [], []
+        for row, wait, value in steps:
+            now += wait * 1000
+            rows.append(row), times.append(now), values.append(value)
+        out = []
+        for at in range(0, len(rows), size):
+            part = slice(at, at + size)
+            out += [
+                (e.row, e.on, e.ts, e.fired_ms, e.index + at)
+                for e in rules.levels(rows[part], times[part], values[part])
+            ]
+        return out
+
+    assert run(chunk) == run(1000)
+
+
+def test_defaults_follow_the_table_and_overrides():
+    assert defaults_for("door", "state", "door", {"open_s": 60}) == [StateRule("door_open", {"open": 60.0})]
+    assert defaults_for("noise", 2, "noise") == [ThresholdRule("noise_high", 85.0, 75.0, 10.0)]
+    assert defaults_for("noise", "level", "noise", {"noise_on": 70}) == [ThresholdRule("noise_high", 70.0, 70.0, 10.0)]
+    assert defaults_for("environment", "level", "temperature") == []
+    assert defaults_for("heat", "level", "temperature")[0].kind == "heat"
+    assert defaults_for("smoke", "state", "smoke")[0].kind == "smoke"
+    assert defaults_for("camera", "count", "person") == []
+    assert defaults_for("water", "level", "water", {"water_rule": False}) == []
+
+
+@pytest.mark.parametrize("bad", ["many", True, None, float("nan"), -3])
+def test_a_bad_override_is_named(bad: object):
+    with pytest.raises(ValueError, match="open_s"):
+        defaults_for("door", "state", "door", {"open_s": bad})
+
+
+def test_bad_rules_are_refused():
+    rules = HazardRules()
+    with pytest.raises(ValueError, match="rule 'x' of row 0"):
+        rules.set_threshold(0, "x", float("nan"), 1.0)
+    with pytest.raises(ValueError, match="bad states"):
+        rules.set_states(0, "x", {})
+    rules.set_threshold(0, "x", 1.0, 0.0)
+    with pytest.raises(ValueError, match="already a rule on levels"):
+        rules.set_states(0, "x", {"open": 0.0})
+
+
+def test_thousands_of_ordinary_values_give_no_event():
+    rules = HazardRules()
+    for row in range(2000):
+        rules.set_threshold(row, "noise_high", 85.0, 75.0)
+    assert rules.levels(np.arange(2000), np.full(2000, 5), np.full(2000, 60.0)) == []

@@ -1,0 +1,125 @@
+"""Hotspot maps, series of incidents, and the backtest of forecasts."""
+
+import numpy as np
+import pytest
+
+from models.grid import Grid, distance_m
+from models.hotspot_backtest import hit_rates, hotspots
+from models.hotspots import HotspotGrid, IncidentSeries, Kernel
+
+BOUNDS = (121.40, 31.20, 121.44, 31.23)
+NOW = 1_795_363_200_000
+HOUR = 3_600_000
+
+
+def test_cells_have_names_centres_and_edges():
+    grid = Grid(BOUNDS, 100.0)
+    lon, lat = grid.centres()
+    assert (grid.cell_of(lon, lat) == np.arange(grid.cells)).all()
+    assert grid.cell_ids()[0] == "r000c000"
+    assert grid.cell_ids()[grid.columns + 2] == "r001c002"
+    assert grid.cell_of([121.39, 121.42, np.nan], [31.21, 31.5, 31.21]).tolist() == [-1, -1, -1]
+    assert grid.cell_of(121.40, 31.20) == 0
+    side = distance_m(lon[1], lat[1], lon[0], lat[0])
+    assert side == pytest.approx(100.0, rel=0.01)
+
+
+@pytest.mark.parametrize("bounds", [(1, 2, 0, 3), (0, 0, 400, 1), (0, 0, 90, 80)])
+def test_bad_bounds_are_refused(bounds: tuple[float, ...]):
+    with pytest.raises(ValueError, match=r"bounds|cells"):
+        Grid(bounds, 10.0)
+
+
+def test_risk_rises_where_something_happened_and_fades():
+    grid = HotspotGrid(BOUNDS, 100.0)
+    assert grid.risk(NOW).max() == 0
+    assert grid.add(121.42, 31.215, NOW, 1.0, 0) == 1
+    here = int(grid.cell_of(121.42, 31.215))
+    assert grid.risk(NOW + HOUR).argmax() in {here, here - 1, here + 1}
+    soon, later = grid.expected(NOW + HOUR, 86_400).sum(), grid.expected(NOW + 60 * 24 * HOUR, 86_400).sum()
+    assert 0 < later < soon
+    assert grid.add([0.0, 121.42], [0.0, 31.21], NOW, [1.0, np.nan], 0) == 0
+
+
+def test_order_and_batches_do_not_matter():
+    rng = np.random.default_rng(1)
+    lon, lat = rng.uniform(121.40, 121.44, 200), rng.uniform(31.20, 31.23, 200)
+    ts = NOW + rng.integers(0, 400 * 24 * HOUR, 200)
+    one, two = HotspotGrid(BOUNDS, 200.0), HotspotGrid(BOUNDS, 200.0)
+    one.add(lon, lat, ts, 1.0, 0)
+    for at in rng.permutation(200):
+        two.add(lon[at], lat[at], ts[at], 1.0, 0)
+    end = NOW + 400 * 24 * HOUR
+    np.testing.assert_allclose(one.intensity(end), two.intensity(end), rtol=1e-9)
+
+
+def test_expected_is_the_rate_of_a_steady_process():
+    rng = np.random.default_rng(2)
+    grid = HotspotGrid(BOUNDS, 200.0)
+    days = 400
+    ts = np.sort(NOW + rng.integers(0, days * 24 * HOUR, 3 * days))
+    grid.add(rng.uniform(121.41, 121.43, len(ts)), rng.uniform(31.21, 31.22, len(ts)), ts, 1.0, 0)
+    assert grid.expected(NOW + days * 24 * HOUR, 86_400).sum() == pytest.approx(3.0, rel=0.35)
+
+
+def test_drivers_and_recent_counts_explain_a_cell():
+    grid = HotspotGrid(BOUNDS, 100.0, drivers=3)
+    grid.add([121.42] * 4, [31.215] * 4, [NOW, NOW + 1, NOW + 2, NOW - 80 * HOUR], 1.0, [1, 1, 1, 2])
+    cell = grid.cell_of(121.42, 31.215)
+    shares = grid.drivers([cell], NOW + HOUR)
+    assert shares.sum() == pytest.approx(1.0)
+    assert shares[0, 1] > shares[0, 2] > 0 == shares[0, 0]
+    assert grid.recent_counts([cell], NOW + HOUR).tolist() == [[0, 3, 0]]
+
+
+def test_the_better_kernel_gains_weight():
+    rng = np.random.default_rng(3)
+    grid = HotspotGrid(BOUNDS, 100.0, kernels=(Kernel(2.0, 100.0), Kernel(300.0, 100.0)))
+    # Where things happen moves every few days: a long memory is no use.
+    for day in range(240):
+        spot = (day // 4) % 7
+        at = NOW + day * 24 * HOUR
+        grid.risk(at)
+        grid.add(121.405 + 0.005 * spot + rng.normal(0, 2e-4, 5), np.full(5, 31.21), at + HOUR, 1.0, 0)
+    share = grid.arrays()["share"]
+    assert share[0] > 0.6
+    assert share.sum() == pytest.approx(1.0)
+
+
+def test_three_in_three_days_and_three_streets_are_a_series():
+    series = IncidentSeries()
+    assert series.add("burglary", 121.4, 31.2, NOW) is None
+    assert series.add("burglary", 121.4, 31.2011, NOW + 20 * HOUR) is None
+    assert series.add("theft", 121.4, 31.2, NOW + 21 * HOUR) is None
+    assert series.add("burglary", 121.4, 31.25, NOW + 22 * HOUR) is None
+    found = series.add("burglary", 121.4, 31.2005, NOW + 40 * HOUR)
+    assert (found.new, found.count, found.number, found.first_ms) == (True, 3, 1, NOW)
+    again = series.add("burglary", 121.4, 31.2, NOW + 50 * HOUR)
+    assert (again.new, again.count, again.number) == (False, 4, 1)
+    assert series.add("burglary", 121.4, 31.2, NOW + 200 * HOUR) is None
+
+
+def test_forecasts_know_nothing_of_the_future():
+    rng = np.random.default_rng(4)
+    day = 24 * HOUR
+    start = NOW - NOW % day
+    ts = start + np.sort(rng.integers(0, 60 * day, 300))
+    lon, lat = rng.normal(121.42, 0.004, 300), rng.normal(31.215, 0.003, 300)
+    points = (rng.uniform(121.40, 121.44, 400), rng.uniform(31.20, 31.23, 400))
+    whole = hotspots(ts, lon, lat, points, start + 30 * day)
+    upto = ts < start + 45 * day
+    part = hotspots(ts[upto], lon[upto], lat[upto], points, start + 30 * day)
+    days = len(part.day_ms)
+    assert (whole.risk[:days] == part.risk).all()
+    rates = hit_rates(whole, (0.1, 1.0))
+    assert rates[1.0] == 1.0
+    assert rates[0.1] > 0.2
+    assert whole.hits.sum() + whole.outside == (ts >= start + 30 * day).sum()
+
+
+def test_no_forecast_day_and_no_domain_are_told():
+    one = np.array([121.42]), np.array([31.21])
+    with pytest.raises(ValueError, match="no incident lies on or after"):
+        hotspots(np.array([NOW]), *one, one, NOW + 10 * 24 * HOUR)
+    with pytest.raises(ValueError, match="no usable point"):
+        hotspots(np.array([NOW]), *one, (np.array([np.nan]), np.array([1.0])), NOW)
