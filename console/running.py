@@ -93,7 +93,12 @@ class Running:
             "broker_host": broker.host,
             "broker_port": broker.port,
             "broker_username": broker.username,
-            "broker_ca_file": str(broker.tls_ca) if broker.tls and broker.tls_ca else "",
+            "broker_protocol": broker.protocol,
+            "broker_tls": broker.tls,
+            "broker_ca_file": str(broker.tls_ca or ""),
+            "broker_cert_file": str(broker.tls_cert or ""),
+            "broker_key_file": str(broker.tls_key or ""),
+            "hosts": settings.board.hosts,
             "address_file": str(address),
             **password,
         }

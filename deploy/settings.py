@@ -239,6 +239,9 @@ class Board:
         "127.0.0.1", "Address the board listens on; put a proxy with sign-in before it to open it to others."
     )
     port: int = setting(8060, "Port of the board; a taken one is stepped around.", least=1, most=65_535)
+    hosts: list[str] = setting(
+        [], "Names by which browsers call the board, besides addresses and localhost: those of a proxy before it."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from ingest import topics
 
 if TYPE_CHECKING:
     from ingest.events import Command
+    from ingest.mqtt_link import TlsSettings
 
 _log = logging.getLogger(__name__)
 CONFIRM_S: Final = 5.0
@@ -47,15 +48,28 @@ class MqttCommandPublisher:
     """
 
     def __init__(
-        self, *, site: str, host: str, port: int, username: str = "", password: str = "", ca_file: str = ""
+        self,
+        *,
+        site: str,
+        host: str,
+        port: int,
+        username: str = "",
+        password: str = "",
+        protocol: str = "3.1.1",
+        tls: TlsSettings | None = None,
     ) -> None:
+        """Begin to connect. Raises OSError where a file of `tls` cannot be used."""
         self.topic = topics.commands(site)
         self._where = f"{host}:{port}"
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"board-{site}-{uuid.uuid4().hex[:8]}")
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=f"board-{site}-{uuid.uuid4().hex[:8]}",
+            protocol=mqtt.MQTTv5 if protocol == "5" else mqtt.MQTTv311,
+        )
         if username:
             self._client.username_pw_set(username, password or None)
-        if ca_file:
-            self._client.tls_set(ca_certs=ca_file)
+        if tls is not None:
+            self._client.tls_set_context(tls.context())
         self._client.reconnect_delay_set(min_delay=1, max_delay=15)
         self._client.on_connect = self._connected
         self._client.on_disconnect = self._disconnected

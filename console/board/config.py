@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from ingest.mqtt_link import TlsSettings
 from ingest.topics import ID_PATTERN
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Language = Literal["en", "zh-CN"]
+PASSWORD_VARIABLE: Final = "PATROLGRID_BROKER__PASSWORD"  # noqa: S105 - the name of a variable
 
 
 class BoardConfigError(ValueError):
@@ -43,11 +46,15 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Wall-clock seconds without any observation after which the page says that data stopped."""
     broker_host: str = "127.0.0.1"
     broker_username: str = ""
-    broker_password: str = ""
     broker_password_file: str = ""
-    """File whose first line is the password; taken before `broker_password`."""
+    """File whose first line is the password. The environment's `PASSWORD_VARIABLE` is taken before it."""
+    broker_protocol: Literal["3.1.1", "5"] = "3.1.1"
+    broker_tls: bool = False
     broker_ca_file: str = ""
-    """CA certificate of the broker; TLS is used where it is given."""
+    """Certificates of the authorities to trust; the system's where it is empty."""
+    broker_cert_file: str = ""
+    broker_key_file: str = ""
+    """The board's own certificate and its key, for brokers that ask for one."""
     address_file: str = ""
     """File that the board's real address (a URL) is written to once it answers."""
 
@@ -64,13 +71,24 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def password(self) -> str:
         """Return the broker's password; empty for none. Raises `BoardConfigError` naming a file that cannot be read."""
+        if PASSWORD_VARIABLE in os.environ:
+            return os.environ[PASSWORD_VARIABLE]
         if not self.broker_password_file:
-            return self.broker_password
+            return ""
         try:
             lines = Path(self.broker_password_file).read_text(encoding="utf-8").splitlines()
         except OSError as error:
             raise BoardConfigError(f"broker_password_file: {error}") from error
-        return lines[0] if lines else ""
+        return lines[0].strip() if lines else ""
+
+    def tls(self) -> TlsSettings | None:
+        """Return how to encrypt the way to the broker; None for not at all."""
+        if not self.broker_tls:
+            return None
+        ca, certificate, key = (
+            Path(name) if name else None for name in (self.broker_ca_file, self.broker_cert_file, self.broker_key_file)
+        )
+        return TlsSettings(ca, certificate, key)
 
 
 def load_config(path: Path) -> BoardConfig:

@@ -71,7 +71,7 @@ class SecureHeaders:
     """
 
     def __init__(self, app: ASGIApp, names: Collection[str] = ()) -> None:
-        self.app, self.names = app, frozenset(names)
+        self.app, self.names = app, frozenset(name.lower() for name in names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -95,7 +95,7 @@ class SecureHeaders:
 
 
 async def _refuse(send: Send) -> None:
-    body = b"This board does not go by that name. Add it to the setting 'hosts'.\n"
+    body = b"This board does not go by that name. Add it to the setting board.hosts.\n"
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 421, "headers": headers})
     await send({"type": "http.response.body", "body": body})

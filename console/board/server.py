@@ -103,7 +103,8 @@ def serve(config: BoardConfig, *, ready: Callable[[str], None] | None = None) ->
             port=config.broker_port,
             username=config.broker_username,
             password=password,
-            ca_file=config.broker_ca_file,
+            protocol=config.broker_protocol,
+            tls=config.tls(),
         )
     except (OSError, ValueError) as error:
         sock.close()

@@ -1,0 +1,127 @@
+"""The board's way to a broker as stations run it: passwords, access rules, TLS, MQTT 5."""
+
+import ssl
+import subprocess
+import threading
+
+import msgspec
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from console.board.commands import MqttCommandPublisher
+from console.board.config import PASSWORD_VARIABLE, BoardConfig
+from deploy.broker import write_mosquitto
+from deploy.processes import Supervisor, listening
+from ingest.events import Command
+from tests.support import free_port, require_program, wait_for
+
+COMMAND = Command(id="c-1", action="acknowledge", alert="al-1", by="Li", ts=0)
+
+
+@pytest.fixture(scope="module")
+def station(tmp_path_factory):
+    """Mosquitto with the production configuration over TLS; (port, certificate)."""
+    program = require_program("mosquitto", "run: make services")
+    passwd = require_program("mosquitto_passwd", "run: make services")
+    openssl = require_program("openssl", "install it with the system's packages")
+    folder = tmp_path_factory.mktemp("station")
+    port, certificate, key = free_port(), folder / "cert.pem", folder / "key.pem"
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(certificate),
+         "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    config = write_mosquitto(folder, port, anonymous=False)
+    with config.open("a", encoding="utf-8") as file:
+        file.write(f"certfile {certificate}\nkeyfile {key}\n")
+    passwords = folder / "patrolgrid.passwd"
+    passwords.touch(mode=0o600)
+    for user in ("node", "alerts"):
+        subprocess.run([passwd, "-b", str(passwords), user, f"pw-{user}"], check=True, capture_output=True)
+    with Supervisor(folder) as supervisor:
+        supervisor.start("broker", [program, "-c", str(config)], ready=lambda: listening("127.0.0.1", port))
+        yield port, certificate
+
+
+def configuration(station, **more):
+    port, certificate = station
+    usual = {"broker_username": "node", "broker_tls": True, "broker_ca_file": str(certificate)}
+    return BoardConfig(store_path="x", places_path="x", site="s", broker_port=port, **{**usual, **more})
+
+
+def publisher(config):
+    return MqttCommandPublisher(
+        site=config.site,
+        host=config.broker_host,
+        port=config.broker_port,
+        username=config.broker_username,
+        password=config.password(),
+        protocol=config.broker_protocol,
+        tls=config.tls(),
+    )
+
+
+def heard_by(station, topic):
+    port, certificate = station
+    heard, subscribed = [], threading.Event()
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    client.username_pw_set("node", "pw-node")
+    client.tls_set(ca_certs=str(certificate))
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.on_message = lambda _c, _u, message: heard.append(message.topic)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    client.subscribe(topic, qos=1)
+    assert subscribed.wait(10)
+    return client, heard
+
+
+@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
+def test_a_command_of_the_board_passes_the_access_rules(station, monkeypatch, protocol):
+    monkeypatch.setenv(PASSWORD_VARIABLE, "pw-node")
+    listener, heard = heard_by(station, "patrolgrid/v1/s/commands")
+    board = publisher(configuration(station, broker_protocol=protocol))
+    try:
+        wait_for(board._client.is_connected, "the board connects")
+        board.publish(COMMAND)
+        wait_for(lambda: heard, "the command arrives")
+    finally:
+        board.close()
+        listener.disconnect()
+        listener.loop_stop()
+
+
+def test_a_device_cannot_raise_alerts_whatever_it_is_called(station):
+    port, certificate = station
+    listener, heard = heard_by(station, "patrolgrid/v1/#")
+    device = mqtt.Client(CallbackAPIVersion.VERSION2)
+    device.username_pw_set("alerts", "pw-alerts")
+    device.tls_set(ca_certs=str(certificate))
+    device.connect("127.0.0.1", port)
+    device.loop_start()
+    for topic in ("s/b/alerts", "s/b/alerts/hotspots", "s/b/alerts/obs"):
+        device.publish(f"patrolgrid/v1/{topic}", b"x", qos=1).wait_for_publish(10)
+    wait_for(lambda: heard, "what the device may say")
+    for client in (device, listener):
+        client.disconnect()
+        client.loop_stop()
+    assert heard == ["patrolgrid/v1/s/b/alerts/obs"]
+
+
+def test_the_password_comes_from_the_environment_or_the_first_line_of_a_file(tmp_path, monkeypatch):
+    monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
+    file = tmp_path / "secret"
+    file.write_text("from-file \nsecond line\n", encoding="utf-8")
+    config = BoardConfig(store_path="x", places_path="x", site="s", broker_port=1, broker_password_file=str(file))
+    assert config.password() == "from-file"
+    monkeypatch.setenv(PASSWORD_VARIABLE, "from-environment")
+    assert config.password() == "from-environment"
+
+
+def test_tls_is_spoken_also_where_the_system_s_authorities_are_trusted():
+    plain = BoardConfig(store_path="x", places_path="x", site="s", broker_port=1)
+    assert plain.tls() is None
+    checked = msgspec.structs.replace(plain, broker_tls=True).tls()
+    assert checked is not None
+    assert checked.context().verify_mode is ssl.CERT_REQUIRED
