@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from stream.findings import Findings
     from stream.results import Results
 
+_ORDINARY_P: Final = 0.05
+_STRANGE_P: Final = 1e-4
+_CALM: Final = 2
+"""So many ordinary windows in a row end an alert. The hidden state is slower: it asks whether the event is over, the
+alert whether anything is left to see."""
+_OWN: Final = frozenset({"calm", "told"})
 _EPISODES: Final = {CountState.SURGE: "surge", CountState.DEFICIT: "deficit", CountState.DEAD: "dead"}
 
 
@@ -34,6 +40,10 @@ class Counting:
         self.series = np.zeros(0, dtype=np.int64)
         """Series of each row of the baseline."""
         self._row = np.full(0, -1, dtype=np.int64)
+        self._calm = np.zeros(0, dtype=np.int8)
+        """Ordinary windows in a row, per row of the baseline, up to `_CALM`."""
+        self._told = np.zeros(0, dtype=np.int64)
+        """Onset of the last episode whose alert has ended though the hidden state goes on, per row."""
         self._full: dict[int, NDArray[np.float64]] = {}
         """Window number → expected count of the whole window per row, infinite where too young to judge; a cache."""
 
@@ -42,6 +52,8 @@ class Counting:
         self._row = grown(self._row, size, -1)
         self._row[added] = len(self.series) + np.arange(len(added))
         self.series = np.append(self.series, added)
+        self._calm = grown(self._calm, len(self.series))
+        self._told = grown(self._told, len(self.series))
         self.baseline.grow(len(self.series))
         self._full.clear()
 
@@ -63,7 +75,8 @@ class Counting:
         rows, total, exposure = rows[strange], total[strange], exposure[strange]
         start_ms = number * self.window_ms
         test = self.baseline.test(rows, start_ms, total, exposure)
-        for place in np.flatnonzero(test.alarm & (total > test.expected)).tolist():
+        news = self._news(rows, test) & (total > test.expected)
+        for place in np.flatnonzero(news).tolist():
             self._found(rows, test, total, place, "surge", int(test.onset_ms[place]) or start_ms, out)
 
     def close(self, number: int, fields: Mapping[str, NDArray[Any]], out: Results) -> None:
@@ -81,12 +94,17 @@ class Counting:
             fields[name][series] = getattr(test, name) * windows
         fields["state"][series] = test.state
         fields["p"][series] = np.minimum(test.p_upper, test.p_lower)
-        for place in np.flatnonzero(test.alarm).tolist():
+        for place in np.flatnonzero(self._news(rows, test)).tolist():
             kind = _EPISODES.get(CountState(int(test.state[place])))
             if kind is None:
                 kind = "surge" if total[place] > test.expected[place] else "deficit"
             self._found(rows, test, total, place, kind, int(test.onset_ms[place]) or start_ms, out)
-        self._settle(series, test, out)
+        ordinary = np.minimum(test.p_upper, test.p_lower) > _ORDINARY_P
+        self._calm[rows] = np.where(ordinary, np.minimum(self._calm[rows] + 1, _CALM), 0)
+        over = (test.state == CountState.NORMAL) | (test.state == CountState.YOUNG)
+        settled = (over & ~test.alarm) | (self._calm[rows] >= _CALM)
+        self._told[rows] = np.where(settled & ~over, test.onset_ms, self._told[rows])
+        self._settle(series, settled, start_ms + self.window_ms, out)
 
     def amend(
         self,
@@ -109,15 +127,22 @@ class Counting:
             cached = self._full[number] = np.where(test.state == CountState.YOUNG, np.inf, test.expected)
         return cached
 
-    def _settle(self, series: NDArray[np.int64], test: CountTest, out: Results) -> None:
-        """Clear the alerts of devices all of whose series are back to normal."""
+    def _news(self, rows: NDArray[np.int64], test: CountTest) -> NDArray[np.bool_]:
+        """Return which alarms are worth telling: not those that only remember an episode that has been told and ended.
+
+        The model looks at sums over up to an hour, and its hidden state is slow to believe that an event is over.
+        """
+        known = (test.onset_ms > 0) & (test.onset_ms == self._told[rows])
+        return test.alarm & (~known | (np.minimum(test.p_upper, test.p_lower) < _STRANGE_P))
+
+    def _settle(self, series: NDArray[np.int64], settled: NDArray[np.bool_], end_ms: int, out: Results) -> None:
+        """Clear the alerts of devices all of whose series have settled, unless a later window raised them."""
         findings = self.findings
-        waiting = [alert for alert in findings.book.open() if alert.kind in _EPISODES.values()]
+        waiting = [a for a in findings.book.open() if a.kind in _EPISODES.values() and a.cause_ms < end_ms]
         if not waiting:
             return
         catalog = findings.catalog.series
-        strange = test.alarm | ((test.state != CountState.NORMAL) & (test.state != CountState.YOUNG))
-        unsettled = {catalog[index].device for index in series[strange].tolist()}
+        unsettled = {catalog[index].device for index in series[~settled].tolist()}
         seen = {catalog[index].device for index in series.tolist()}
         for alert in waiting:
             if alert.device in seen - unsettled:
@@ -158,11 +183,13 @@ class Counting:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as arrays."""
-        return dict(self.baseline.arrays())
+        size = len(self.series)
+        return {**self.baseline.arrays(), "calm": self._calm[:size].copy(), "told": self._told[:size].copy()}
 
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take back what `arrays` gave; the series must be added again, in the same order."""
-        self.baseline.load(arrays)
+        self.baseline.load({name: values for name, values in arrays.items() if name not in _OWN})
+        self._calm, self._told = arrays["calm"].copy(), arrays["told"].copy()
         self.series = np.zeros(0, dtype=np.int64)
         self._full.clear()
 

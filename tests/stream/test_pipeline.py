@@ -191,6 +191,13 @@ def test_a_surge_is_seen_before_its_window_closes():
     assert raised
     assert raised[0][1] == "surge"
     assert raised[0][0] <= 100
+    assert len(raised) == 1
+    ended = []
+    for minute in range(6, 60):
+        log.count("cam-1", NOON + minute * MINUTE, 4)
+        ended += [(minute, alert.state) for alert in alerts([pipe.process(log.record())])]
+    assert [state for _, state in ended] == ["cleared"]
+    assert ended[0][0] <= 25
 
 
 def test_a_device_that_reports_regularly_is_missed_when_silent():
