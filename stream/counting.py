@@ -133,7 +133,8 @@ class Counting:
         The model looks at sums over up to an hour, and its hidden state is slow to believe that an event is over.
         """
         known = (test.onset_ms > 0) & (test.onset_ms == self._told[rows])
-        return test.alarm & (~known | (np.minimum(test.p_upper, test.p_lower) < _STRANGE_P))
+        news: NDArray[np.bool_] = test.alarm & (~known | (np.minimum(test.p_upper, test.p_lower) < _STRANGE_P))
+        return news
 
     def _settle(self, series: NDArray[np.int64], settled: NDArray[np.bool_], end_ms: int, out: Results) -> None:
         """Clear the alerts of devices all of whose series have settled, unless a later window raised them."""
