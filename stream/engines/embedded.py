@@ -23,6 +23,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
@@ -46,6 +47,7 @@ _MAX_RECORDS: Final = 256
 _MAX_ROWS: Final = 50_000
 """Result rows gathered before the sinks get them."""
 _IDLE_S: Final = 0.5
+_RETRY_S: Final = 1.0
 
 
 class Rejected(Protocol):
@@ -157,11 +159,17 @@ class EmbeddedEngine:
         position = self.recover()
         self._next_snapshot = time.monotonic() + self._every_s
         while not self._stop.is_set():
-            records = self._log.read(position, limit=_MAX_RECORDS)
-            if not records:
-                if self._drain.is_set():
-                    break
-                self._log.wait(position, _IDLE_S)
+            try:
+                records = self._log.read(position, limit=_MAX_RECORDS)
+                if not records and not self._drain.is_set():
+                    self._log.wait(position, _IDLE_S)
+            except OSError as error:
+                self._note("log", error, _RETRY_S)
+                self._stop.wait(_RETRY_S)
+                continue
+            self.stats.failing.pop("log", None)
+            if not records and self._drain.is_set():
+                break
             position = self._step(position, records)
         if self._drain.is_set() and not self._stop.is_set():
             self._deliver([self.pipeline.flush()])
@@ -195,27 +203,30 @@ class EmbeddedEngine:
     def _pass_by(self, record: Record, error: Exception) -> int:
         """Note a record as poison and go back to the last snapshot."""
         self._poison.add(record.position)
+        self._until_done("poison list", self._write_poison)
+        self.stats.poison += 1
+        reject = Reject(
+            topic=f"log position {record.position}",
+            reason="processing",
+            detail=f"{type(error).__name__}: {error}",
+            payload=record.payload,
+            received_ms=record.received_ms,
+        )
+        self._until_done("quarantine", partial(self._rejected, [reject]))
+        return self.recover()
+
+    def _write_poison(self) -> None:
         unfinished = self._poison_path.with_suffix(".tmp")
         unfinished.write_bytes(msgspec.json.encode(sorted(self._poison)))
         unfinished.replace(self._poison_path)
-        self.stats.poison += 1
-        self._rejected(
-            [
-                Reject(
-                    topic=f"log position {record.position}",
-                    reason="processing",
-                    detail=f"{type(error).__name__}: {error}",
-                    payload=record.payload,
-                    received_ms=record.received_ms,
-                )
-            ]
-        )
-        return self.recover()
 
     def _read_poison(self) -> set[int]:
         try:
             return set(msgspec.json.decode(self._poison_path.read_bytes(), type=list[int]))
         except FileNotFoundError:
+            return set()
+        except msgspec.MsgspecError as error:
+            _LOG.warning("%s cannot be read (%s): records that fail are noted again", self._poison_path, error)
             return set()
 
     def _deliver(self, gathered: Sequence[Results]) -> None:
@@ -223,10 +234,10 @@ class EmbeddedEngine:
         if not gathered:
             return
         for sink in self._sinks:
-            self._until_taken(sink, gathered)
+            self._until_done(sink.name, partial(self._bring, sink, gathered))
         rejects = [reject for results in gathered for reject in results.rejects]
         if rejects:
-            self._rejected(rejects)
+            self._until_done("quarantine", partial(self._rejected, rejects))
         stats = self.stats
         for results in gathered:
             stats.accepted += results.accepted
@@ -241,34 +252,42 @@ class EmbeddedEngine:
         if self._on_results is not None:
             self._on_results(gathered)
 
-    def _until_taken(self, sink: Sink, gathered: Sequence[Results]) -> None:
+    def _until_done(self, name: str, write: Callable[[], None]) -> None:
+        """Try to write until it succeeds; raise `EngineStoppedError` where the engine is stopped before."""
         wait_s = 0.1
         while True:
             try:
-                sink.write(gathered)
-                sink.flush()
+                write()
             except Exception as error:
-                self.stats.failing[sink.name] = f"{type(error).__name__}: {error}"
-                _LOG.warning("sink %s did not take results, again in %.1f s: %s", sink.name, wait_s, error)
+                self._note(name, error, wait_s)
                 if self._stop.wait(wait_s):
-                    raise EngineStoppedError(f"stopped while sink {sink.name} was failing: {error}") from error
+                    raise EngineStoppedError(f"stopped while {name} was failing: {error}") from error
                 wait_s = min(wait_s * 2, 10.0)
             else:
-                self.stats.failing.pop(sink.name, None)
+                self.stats.failing.pop(name, None)
                 return
+
+    def _note(self, name: str, error: Exception, wait_s: float) -> None:
+        """Tell that a part fails, in the status and in the log file."""
+        self.stats.failing[name] = f"{type(error).__name__}: {error}"
+        _LOG.warning("%s fails, again in %.1f s: %s", name, wait_s, error)
+
+    @staticmethod
+    def _bring(sink: Sink, gathered: Sequence[Results]) -> None:
+        sink.write(gathered)
+        sink.flush()
 
     def _save(self) -> None:
         began = time.monotonic()
         try:
             self._files.save(self.pipeline.position, self.pipeline.snapshot())
+            self._log.commit(CONSUMER, self._files.oldest_position())
         except OSError as error:
             # Not having saved costs time at the next start, nothing else; stopping would cost the service.
-            self.stats.failing["snapshot"] = str(error)
-            _LOG.warning("the state cannot be saved, again in %.0f s: %s", self._every_s, error)
+            self._note("snapshot", error, self._every_s)
             self._next_snapshot = began + self._every_s
             return
         self.stats.failing.pop("snapshot", None)
-        self._log.commit(CONSUMER, self._files.oldest_position())
         self.stats.snapshots += 1
         took = time.monotonic() - began
         self._next_snapshot = time.monotonic() + max(self._every_s, 20 * took)

@@ -8,8 +8,10 @@ import time
 import pytest
 
 from ingest.records import Record, RecordKind
+from ingest.sqlite import StorageError
 from ingest.sqlite_log import SqliteLog
 from stream.config import PipelineConfig
+from stream.engines import embedded
 from stream.engines.embedded import CONSUMER, EmbeddedEngine, EngineStateError
 from stream.engines.snapshots import SnapshotFiles
 from stream.pipeline import Pipeline
@@ -200,3 +202,37 @@ def test_wakes_up_for_new_records(log, tmp_path):
     log.append([Record(kind=RecordKind.TICK, received_ms=NOON, payload=b"")])
     assert taken.wait(5)
     engine.stop()
+
+
+def test_a_quarantine_a_log_or_a_poison_list_that_fails_for_a_while_does_not_end_the_engine(log, tmp_path, monkeypatch):
+    fill(log, 21)
+    batch = Record(kind=RecordKind.OBSERVATIONS, received_ms=NOON + 30 * MINUTE, payload=b"no batch")
+    log.append([batch, unplaced(Writer().tick(NOON + 31 * MINUTE))])
+    failures = {"read": 1, "commit": 1, "rejected": 1}
+    rejects, honest_read, honest_commit = [], log.read, log.commit
+
+    def fail(name):
+        failures[name] -= 1
+        if failures[name] >= 0:
+            raise StorageError(5, "the disk does not answer")
+
+    monkeypatch.setattr(embedded, "_RETRY_S", 0.01)
+    monkeypatch.setattr(log, "read", lambda *args, **more: [fail("read"), honest_read(*args, **more)][1])
+    monkeypatch.setattr(log, "commit", lambda *args: [fail("commit"), honest_commit(*args)][1])
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "poison.json").write_bytes(b"[1, 2")
+    sink = StoreSink(tmp_path / "store.db", "test")
+    engine = EmbeddedEngine(
+        log,
+        make_pipeline,
+        [sink],
+        tmp_path / "state",
+        rejected=lambda found: [fail("rejected"), rejects.extend(found)][1],
+        snapshot_every_s=0.0,
+    )
+    drain(engine)
+    sink.close()
+    assert max(failures.values()) < 0
+    assert engine.stats.failing == {}
+    assert [reject.reason for reject in rejects] == ["batch"]
+    assert stored(tmp_path / "store.db") == 21
