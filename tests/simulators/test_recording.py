@@ -84,7 +84,7 @@ def test_no_plate_is_left_in_a_recording(broker, tmp_path):
     assert rows[0] == rows[2] != rows[1] == rows[3]
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", gzip.compress(b'{"type":"count"}\n'), gzip.compress(b"[1]\n")])
+@pytest.mark.parametrize("content", [b"", b"hello", gzip.compress(b'{"type":"count"}\n', mtime=0), gzip.compress(b"[1]\n")])
 def test_other_files_are_told_apart(tmp_path, content):
     path = tmp_path / "other"
     path.write_bytes(content)
@@ -94,7 +94,7 @@ def test_other_files_are_told_apart(tmp_path, content):
 
 def test_a_later_version_asks_for_an_upgrade(tmp_path):
     path = tmp_path / "later"
-    path.write_bytes(gzip.compress(b'{"patrolgrid_recording":9,"started_ms":0}\n'))
+    path.write_bytes(gzip.compress(b'{"patrolgrid_recording":9,"started_ms":0}\n', mtime=0))
     with pytest.raises(RecordingError, match="upgrade"):
         Recording(path)
 
