@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -33,6 +33,7 @@ examples:
   patrolgrid demo --speed 1                              in real time
   patrolgrid demo --fresh --seed 11                      forget the data of earlier runs, another neighbourhood life
   patrolgrid demo --headless --duration 60 --speed 60 --seed 7 --report out.json
+  patrolgrid demo --fresh --influx http://127.0.0.1:8086 --backfill 14d       for Grafana's dashboards
 """
 SITE: Final = "demo"
 START_HOUR, START_MINUTE = 21, 45
@@ -54,6 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--fresh", action="store_true", help="begin with empty data")
     add("--port", type=int, metavar="N", help="port of the board (default: 8060; a taken one is stepped around)")
     add("--history-days", type=float, default=14.0, metavar="D", help="days before a fresh start (default: 14)")
+    add("--influx", metavar="URL", help="also write to a running InfluxDB, such as http://127.0.0.1:8086, for Grafana")
+    add("--backfill", metavar="D", help="as --history-days, such as 14d: what dashboards show from the start")
     add("--broker", choices=("embedded", "mosquitto"), default="embedded", help="broker to start (default: embedded)")
 
 
@@ -78,6 +81,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
+    if options.backfill is not None:
+        try:
+            options.history_days = float(options.backfill.removesuffix("d"))
+        except ValueError:
+            raise CommandError(f"--backfill is {options.backfill!r}, expected days such as 14d", code=2) from None
     for name, least in (("speed", 0.01), ("history_days", 0.0), ("duration", 0.1)):
         value = getattr(options, name)
         if value is not None and not least <= value <= 1e6:
@@ -113,6 +121,10 @@ def _settings(options: argparse.Namespace) -> Settings:
     )
     if options.port is not None:
         settings = with_values(settings, board={"port": options.port})
+    if options.influx:
+        from console.influx_feed import pointed_at  # noqa: PLC0415 - quick start
+
+        settings = pointed_at(settings, options.influx)
     return settings
 
 
@@ -142,7 +154,8 @@ class _Demo:
             print(texts("run.again"))
             origin_ms = end_ms + 1_000
         else:
-            origin_ms = self._make_history(_evening(self.zone))
+            # Grafana shows the past up to now, so what is for it must not lie in the future.
+            origin_ms = self._make_history(_evening(self.zone, past=bool(options.influx)))
         if not self.stop.asked:
             self._live(origin_ms, closing)
         print(texts("run.stopping"), flush=True)
@@ -246,7 +259,12 @@ class _Demo:
             return None
         heard = list(self.listener.heard) if hasattr(self, "listener") else []
         devices = len(load_places(self.folder / "places.geojson").devices)
-        return demo_report(runs, seen, self._alerts(runs[-1].origin_ms), heard, devices=devices)
+        alerts = self._alerts(runs[-1].origin_ms)
+        if self.options.influx:
+            from console.influx_feed import write_truth  # noqa: PLC0415 - quick start
+
+            write_truth(self.running.settings, runs[-1].truths, alerts, until_ms=runs[-1].ended_event_ms)
+        return demo_report(runs, seen, alerts, heard, devices=devices)
 
     def _alerts(self, since_ms: int) -> list[dict[str, Any]]:
         """Return all revisions of the alerts that changed in this run."""
@@ -276,7 +294,10 @@ def _clock(origin_ms: int, started_ms: int, speed: float) -> dict[str, Any]:
     return {"mode": "scaled", "origin_ms": origin_ms, "started_ms": started_ms, "speed": speed}
 
 
-def _evening(zone: ZoneInfo) -> int:
-    """Return 21:45 of today at the site, epoch ms."""
-    evening = datetime.now(zone).replace(hour=START_HOUR, minute=START_MINUTE, second=0, microsecond=0)
+def _evening(zone: ZoneInfo, *, past: bool = False) -> int:
+    """Return 21:45 of today at the site, epoch ms; with `past` of yesterday where today's is still to come."""
+    now = datetime.now(zone)
+    evening = now.replace(hour=START_HOUR, minute=START_MINUTE, second=0, microsecond=0)
+    if past and evening > now:
+        evening -= timedelta(days=1)
     return round(evening.timestamp() * 1000)

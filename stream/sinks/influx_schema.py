@@ -54,6 +54,7 @@ TAGS: Final[dict[str, str]] = {
     "severity": "info, warning or critical",
     "cell": "id of a hotspot cell, such as r012c034",
     "reason": "why something is in quarantine",
+    "name": "the simulated scenario",
     "community": "the community's name in the places file",
 }
 
@@ -219,6 +220,19 @@ MEASUREMENTS: Final[dict[str, Measurement]] = {
                 Field("influx_dropped", "integer", "count", "lines that a full backlog could not keep, in all"),
             ),
             'SELECT max("lag_s"), max("backlog_lines") FROM "pipeline" WHERE $timeFilter GROUP BY time(1m)',
+        ),
+        Measurement(
+            "truth",
+            "What a simulator says really happened, and whether an alert found it; written by `patrolgrid demo --influx`.",
+            "its start and its end",
+            ("beat", "name", "site"),
+            (
+                Field("active", "integer", "0/1", "1 at the start, 0 at the end"),
+                Field("found", "integer", "0/1", "whether an alert found it; at the start only"),
+                Field("delay_s", "float", "s", "from the start to the first alert that found it"),
+                Field("devices", "string", "ids", "devices on which it showed"),
+            ),
+            'SELECT sum("found") / count("found") FROM "truth" WHERE $timeFilter GROUP BY "name"',
         ),
         Measurement(
             "patrol",

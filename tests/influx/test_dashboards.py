@@ -1,0 +1,194 @@
+"""Every panel is proven: all queries of all dashboards, filled in, against real servers that a demo has fed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+
+import pytest
+
+from deploy.grafana.build import ROOT, files
+from deploy.grafana.dashboards import LANGUAGES, dashboards
+from deploy.grafana.rules import rules
+from stream.sinks.influx_http import connect
+from stream.sinks.influx_schema import MEASUREMENTS
+from tests.influx.servers import One, Two, missing, running, two_path
+
+HOUR_MS = 3_600_000
+pytestmark = pytest.mark.xdist_group("influx-dashboards")  # one demo for all of them
+
+
+class Tee(BaseHTTPRequestHandler):
+    """Takes 1.x writes and passes them to every endpoint."""
+
+    endpoints: ClassVar[list[Any]] = []
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self._answer(204)
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.startswith("/write"):
+            for endpoint in self.endpoints:
+                endpoint.write(body)
+            self._answer(204)
+        else:
+            self._answer(200, b'{"results":[{}]}')
+
+    def _answer(self, status, body=b""):
+        self.send_response(status)
+        self.send_header("X-Influxdb-Version", "1.6.7")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture(scope="module")
+def fed(tmp_path_factory):
+    """Servers with what one demo sent, and the time it ended."""
+    folder = tmp_path_factory.mktemp("demo")
+    kinds = [One, Two] if two_path() is not None else [One]
+    contexts = [running(kind, tmp_path_factory.mktemp(kind.__name__)) for kind in kinds]
+    servers = [context.__enter__() for context in contexts]
+    Tee.endpoints = []
+    for server in servers:
+        server.database("patrolgrid")
+        Tee.endpoints.append(connect(server.address("patrolgrid")))
+    tee = ThreadingHTTPServer(("127.0.0.1", 0), Tee)
+    threading.Thread(target=tee.serve_forever, daemon=True).start()
+    try:
+        report = folder / "report.json"
+        subprocess.run(
+            [sys.executable, "-m", "console.cli", "demo", "--headless", "--duration", "14", "--speed", "300",
+             "--backfill", "0.5d", "--seed", "7", "--data-dir", str(folder), "--report", str(report),
+             "--influx", f"http://127.0.0.1:{tee.server_port}"],
+            check=True, timeout=180, cwd=folder, capture_output=True,
+            env={k: v for k, v in os.environ.items() if not k.startswith("PATROLGRID_")},
+        )  # fmt: skip
+        time.sleep(0.1)
+        yield dict(zip(("one", "two"), servers, strict=False)), json.loads(report.read_text())
+    finally:
+        tee.shutdown()
+        tee.server_close()
+        for endpoint in Tee.endpoints:
+            endpoint.close()
+        for context in contexts:
+            context.__exit__(None, None, None)
+
+
+def filled(query, report, **chosen):
+    """Fill in what Grafana would."""
+    begin, end = report["event_start_ms"] - 12 * HOUR_MS, report["event_end_ms"] + HOUR_MS
+    values = {"site": "demo", "beat": ".*", "device": ".*"} | chosen
+    query = query.replace("$timeFilter", f"time >= {begin}ms AND time <= {end}ms").replace("$__interval", "5m")
+    for name, value in values.items():
+        query = re.sub(rf"\${name}\b", lambda _, value=value: value, query)
+    assert "$" not in query, query
+    return query
+
+
+def queries():
+    for language in LANGUAGES:
+        for uid, dashboard in dashboards(language).items():
+            for panel in dashboard["panels"]:
+                for target in panel["targets"]:
+                    yield f"{uid}-{panel['id']}{target['refId']}", target["query"]
+            for variable in dashboard["templating"]["list"]:
+                yield f"{uid}-{variable['name']}", variable["query"]
+            for annotation in dashboard["annotations"]["list"]:
+                yield f"{uid}-annotation", annotation["target"]["query"]
+        for rule in rules(language):
+            yield rule["uid"], rule["data"][0]["model"]["query"]
+    for measurement in MEASUREMENTS.values():
+        if measurement.written:
+            yield f"schema-{measurement.name}", measurement.example
+
+
+@pytest.mark.parametrize("version", ["one", "two"])
+def test_every_query_answers(fed, version):
+    servers, report = fed
+    if version not in servers:
+        missing("InfluxDB 2.7")
+    empty = []
+    for name, query in queries():
+        rows = servers[version].query("patrolgrid", filled(query, report))
+        values = (value for row in rows for key, value in row.items() if key not in {"time", "measurement"})
+        if all(value is None for value in values):
+            empty.append((name, filled(query, report)))
+    assert not empty, "\n".join(map(str, empty))
+
+
+def test_variables_of_one_beat_and_device_narrow_the_answer(fed):
+    servers, report = fed
+    query = 'SELECT sum("received") FROM "device_health" WHERE "beat" =~ /^$beat$/ AND $timeFilter GROUP BY "beat"'
+    assert len(servers["one"].query("patrolgrid", filled(query, report))) > 1
+    assert len(servers["one"].query("patrolgrid", filled(query, report, beat="creekside"))) == 1
+
+
+def test_what_the_demo_stored_is_what_influxdb_has(fed):
+    servers, report = fed
+    for server in servers.values():
+        total = 0
+        for name in ("people", "vehicles", "level", "state"):
+            query = f'SELECT sum("n") AS n FROM "{name}"'  # noqa: S608 - ours
+            total += sum(row["n"] or 0 for row in server.query("patrolgrid", query))
+        assert total == report["stored"]
+
+
+# -- the JSON itself -----------------------------------------------------------------------------------------------
+
+
+def test_the_files_are_those_that_the_code_makes():
+    made = files()
+    for path, text in made.items():
+        assert path.read_text("utf-8") == text, f"{path}: run python -m deploy.grafana.build"
+    assert {*ROOT.glob("dashboards/*/*.json")} == {path for path in made if path.suffix == ".json"}
+
+
+def test_queries_name_only_what_the_schema_has():
+    for _, query in queries():
+        for name in re.findall(r'FROM "(\w+)"', query):
+            measurement = MEASUREMENTS[name]
+            known = {*measurement.types, *measurement.tags, name}
+            told = set(re.findall(r'AS "([^"]+)"', query))
+            assert set(re.findall(r'"([^"]+)"', query)) <= known | told, (name, query)
+
+
+def test_both_languages_have_the_same_panels_in_the_same_places():
+    for one, other in zip(dashboards("en").values(), dashboards("zh-CN").values(), strict=True):
+        assert [(p["type"], p["gridPos"]) for p in one["panels"]] == [
+            (p["type"], p["gridPos"]) for p in other["panels"]
+        ]
+        assert one["title"] != other["title"]
+        titles = zip([p["title"] for p in one["panels"]], [p["title"] for p in other["panels"]], strict=True)
+        assert all(english != chinese for english, chinese in titles)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_dashboards_are_whole(language):
+    found = dashboards(language)
+    for dashboard in found.values():
+        assert dashboard["title"]
+        assert {v["name"] for v in dashboard["templating"]["list"]} == {"site", "beat", "device"}
+        boxes = [tuple(panel["gridPos"].values()) for panel in dashboard["panels"]]
+        assert len({panel["id"] for panel in dashboard["panels"]}) == len(boxes)
+        cells = [(x + i, y + j) for w, h, x, y in boxes for i in range(w) for j in range(h)]
+        assert len(cells) == len(set(cells)), "panels overlap"
+        assert all(x < 24 for x, _ in cells)
+        for panel in dashboard["panels"]:
+            assert panel["fieldConfig"]["defaults"]["unit"]
+        text = json.dumps(dashboard)
+        assert "http://" not in text
+        assert "https://" not in text
+        for uid in re.findall(r"/d/([\w-]+)", text):
+            assert uid in found
