@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
 from stream.sinks.reader import StoreReader
+from stream.sinks.schema import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from stream.engines.embedded import EmbeddedEngine
     from stream.sinks.store import StoreSink
 
+_LOG = logging.getLogger(__name__)
 _COUNT_EVERY_S: Final = 5.0
 """Counting rows of the store takes longer than a second's status should."""
 
@@ -79,14 +82,25 @@ class Status:
         self._base = {key: int(value) for key, value in (self._reader.meta("gateway_totals") or {}).items()}
         self._counts: dict[str, Any] = {}
         self._count_at = 0.0
+        self._trouble = ""
         self.listeners: list[Callable[[dict[str, Any]], None]] = []
         """Get every status that is put."""
 
     def put(self, *, last: bool = False) -> None:
-        """Write the status, and the totals that the next node goes on from, into the store."""
-        document = self.gather(last=last)
-        self._store.put_meta("gateway_totals", self._gateway_totals())
-        self._store.put_meta("status", document)
+        """Write the status, and the totals that the next node goes on from, into the store.
+
+        A store that is locked or full is told in the log file; it must not end the node, which has better things to do.
+        """
+        try:
+            document = self.gather(last=last)
+            self._store.put_meta("gateway_totals", self._gateway_totals())
+            self._store.put_meta("status", document)
+        except (StoreError, OSError) as error:
+            if str(error) != self._trouble:
+                _LOG.warning("the status cannot be written: %s", error)
+            self._trouble = str(error)
+            return
+        self._trouble = ""
         for listener in self.listeners:
             listener(document)
 

@@ -1,0 +1,36 @@
+"""A node's status: what cannot be written must not end the node."""
+
+import logging
+
+from deploy.node_status import Status
+from deploy.settings import Settings
+from ingest.clock import SystemClock
+from stream.sinks.reader import StoreReader
+from stream.sinks.schema import StoreError
+from stream.sinks.store import StoreSink
+
+
+def test_a_store_that_is_locked_for_a_while_is_told_once_and_ends_nothing(tmp_path, monkeypatch, caplog):
+    store = StoreSink(tmp_path / "store.db", "s")
+    status = Status(Settings(), SystemClock(), None, None, None, store, None)  # type: ignore[arg-type] # not asked
+    monkeypatch.setattr(status, "gather", lambda *, last: {"now_ms": 1, "last": last})
+    monkeypatch.setattr(status, "_gateway_totals", dict)
+    heard = []
+    status.listeners.append(heard.append)
+    honest = store.put_meta
+
+    def locked(key, value):
+        raise StoreError(f"meta {key!r} could not be written: database is locked")
+
+    with caplog.at_level(logging.WARNING):
+        monkeypatch.setattr(store, "put_meta", locked)
+        status.put()
+        status.put()
+        assert len(caplog.records) == 1
+        assert "database is locked" in caplog.text
+        monkeypatch.setattr(store, "put_meta", honest)
+        status.put(last=True)
+    assert heard == [{"now_ms": 1, "last": True}]
+    assert StoreReader(tmp_path / "store.db").meta("status") == heard[0]
+    status.close()
+    store.close()
