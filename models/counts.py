@@ -31,6 +31,10 @@ MAX_TOTAL: Final = 1e9
 """Larger totals are cut: no place on earth passes a thousand million people in a window."""
 BAND_Z: Final = 2.5758
 """Half of a percent on either side."""
+_USUAL_DOUBT: Final = 0.2
+"""Share of weight that is doubted in ordinary windows, at least."""
+_NEW_HABIT: Final = 0.6
+"""Where more is doubted for days on end, it is no event: it is how things are now."""
 _WIDEST: Final = 1e4
 """Largest dispersion: a band so wide that nothing is strange."""
 
@@ -53,6 +57,8 @@ class CountConfig:
     doubt_low: float = 6.0
     """The same below the baseline: only what looks like a broken counter is doubted."""
     doubt_power: float = 6.0
+    habit_half_life_s: float = 3 * 86_400.0
+    """How long it takes until what was doubted day and night is believed."""
     lean: float = 0.25
     """What doubting one side takes from the mean of ordinary windows, in standard deviations; given back."""
     deficit_weight: float = 0.5
@@ -146,6 +152,7 @@ class CountBaseline:
         self.ring = scan.Ring(config.window_s, self.scales)
         self._begin, self._stay = states.transition(config.filter, config.window_s)
         self._level_keep = 0.5 ** (config.window_s / config.level_half_life_s)
+        self._doubt_keep = 0.5 ** (config.window_s / config.habit_half_life_s)
         self._spread_keep = 0.5 ** (1.0 / config.dispersion.half_life)
         self.size = 0
         self._state = self._empty(0)
@@ -266,6 +273,7 @@ class CountBaseline:
             "level": np.zeros((2, size)),
             "spread": np.zeros((dispersion.SUMS, len(self.scales), size)),
             "kind": np.full(size, -1, dtype=np.int64),
+            "doubted": np.full(size, _USUAL_DOUBT),
         }
 
     def _local(self, start_ms: int) -> tuple[int, int]:
@@ -450,12 +458,16 @@ class CountBaseline:
         day_class, second = self._local(start_ms)
         young = self.rates.overall[1][view] < 2.0 * self.rates.bins
         doubt = _doubt(up, config.doubt_up, config.doubt_power) * _doubt(low, config.doubt_low, config.doubt_power)
-        weight = np.maximum(doubt, 0.02) * (1.0 - state["pi"][states.DEAD, view] * (0.0 if not level else 1.0))
+        believed = np.clip((state["doubted"][view] - _NEW_HABIT) * 5.0, 0.02, 1.0)
+        weight = np.maximum(doubt, believed) * (1.0 - state["pi"][states.DEAD, view] * (0.0 if not level else 1.0))
         low_cut, high_cut = negbin.band(3.0, mean, spread)
         cut = np.clip(y, low_cut, high_cut + 1.0)
         # A young series knows too little to cut: its own first days are all it has.
         cut = np.where(young, np.minimum(y, mean + 10.0 * deviation + 10.0), cut)
-        cut += config.lean * deviation * np.minimum(mean, 1.0)
+        # A band that is too wide for now doubts nobody, and then there is nothing to give back.
+        habit = state["doubted"]
+        habit[view] += (1.0 - self._doubt_keep) * (1.0 - doubt - habit[view])
+        cut += config.lean * deviation * np.minimum(mean, 1.0) * np.minimum(habit[view] / _USUAL_DOUBT, 1.0)
         self.rates.learn(view, known, day_class, second, cut, e, weight)
         if level:
             worth = 1.0 / (1.0 + spread * mean)
