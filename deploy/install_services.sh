@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the servers and programs that the integration tests talk to: Mosquitto, Chromium, Chinese fonts.
+# Installs the servers and programs that the integration tests talk to: Mosquitto, InfluxDB, Chromium, Chinese fonts.
 # Does nothing where they are there already. Uses apt-get where it is at hand; says what to install where it is not.
 set -euo pipefail
 
@@ -18,9 +18,14 @@ has_chromium() { has_program chromium || has_program chromium-browser || has_pro
 has_chinese_font() { [ -n "$(fc-list :lang=zh-cn 2>/dev/null)" ] || dpkg -s fonts-noto-cjk; }
 
 need mosquitto has_program mosquitto
+need influxdb has_program influxd
 need chromium has_chromium
 need fonts-noto-cjk has_chinese_font
-[ ${#missing[@]} -eq 0 ] && exit 0
+build_influxdb2() { bash "$(dirname "$0")/build_influxdb2.sh"; }
+if [ ${#missing[@]} -eq 0 ]; then
+    build_influxdb2
+    exit 0
+fi
 
 if ! command -v apt-get >/dev/null; then
     echo "There is no apt-get here. Install these with your system's package manager: ${missing[*]}" >&2
@@ -46,3 +51,4 @@ fi
 for package in "${missing[@]}"; do
     echo "installed $package"
 done
+build_influxdb2
