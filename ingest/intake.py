@@ -124,7 +124,7 @@ class Intake:
                 limit = self._codec.limits.max_bytes
                 self._reject(topic, Fault(Reason.SIZE, f"{size} bytes, at most {limit} are taken", payload), size)
             elif route.leaf is Leaf.OBSERVATIONS:
-                self._take_observations(topic, route, payload)
+                self._take_observations(topic, route, payload, retained=retained)
             else:
                 self._take_other(topic, route, payload, retained=retained)
         except Exception as error:  # noqa: BLE001 - a message must neither stop the gateway nor vanish
@@ -163,7 +163,7 @@ class Intake:
 
     # -- observations ------------------------------------------------------------------------------------------------
 
-    def _take_observations(self, topic: str, route: Route, payload: bytes) -> None:
+    def _take_observations(self, topic: str, route: Route, payload: bytes, *, retained: bool) -> None:
         observations, faults, raws = self._codec.decode(payload)
         for fault in faults:
             self._reject(topic, fault)
@@ -178,13 +178,15 @@ class Intake:
         ):
             return
         for index, observation in enumerate(observations):
-            wrong = self._take_one(route.beat, route.device, observation)
+            wrong = self._take_one(route.beat, route.device, observation, retained=retained)
             if wrong is not None:
                 if raws is None:
                     raws = self._codec.elements(payload)
                 self._reject(topic, Fault(*wrong, raws[index]))
 
-    def _take_one(self, beat: str, device: str, observation: Observation) -> tuple[Reason, str] | None:
+    def _take_one(
+        self, beat: str, device: str, observation: Observation, *, retained: bool = False
+    ) -> tuple[Reason, str] | None:
         ts = epoch_ms(observation.ts)
         if not self._earliest <= ts <= self._latest:
             return Reason.CLOCK, self._guard.fault(ts, self._now) or f"{ts} is not between 1970 and 2100"
@@ -196,7 +198,9 @@ class Intake:
         flags, seq, boot = 0, observation.seq, observation.boot
         if seq is None:
             kind, a, b, _, metric, text = values
-            if self._repeats.seen(repeat_key(device, kind, ts, a, b, metric, text), received):
+            # A broker shows retained messages at every subscription, also when the memory of them is long gone.
+            shown_again = retained and ts < received - self._repeats.window_ms
+            if shown_again or self._repeats.seen(repeat_key(device, kind, ts, a, b, metric, text), received):
                 self.counts.repeats += 1
                 return None
             flags, seq, boot = Flag.NUMBERED_HERE, self._numbering.next(device), self._numbering.boot
@@ -241,7 +245,10 @@ class Intake:
             self._reject(topic, Fault(Reason.COMMAND, explain(error)[1], payload))
             return
         clean = msgspec.structs.replace(
-            command, ts=epoch_ms(command.ts), note=redact.text(self._plates, command.note)[:280]
+            command,
+            ts=epoch_ms(command.ts),
+            by=redact.text(self._plates, command.by)[:64],
+            note=redact.text(self._plates, command.note)[:280],
         )
         self._others.append(Record(RecordKind.COMMAND, self._received(), msgspec.json.encode(clean)))
         self.counts.commands += 1
@@ -259,7 +266,7 @@ class Intake:
         except Exception as error:  # noqa: BLE001 - hostile bytes raise many types
             self._reject(topic, Fault(Reason.STATUS, explain(error)[1], payload))
             return
-        if len(self._statuses) < _STATUSES:
+        if route.device in self._statuses or len(self._statuses) < _STATUSES:
             self._statuses[route.device] = payload
         # The time in a last will is that of the connection, not of its end: what counts is when it came.
         received = self._received()

@@ -27,14 +27,16 @@ _SHAPE_GBK: Final = re.compile(
 """The same in GBK, which older Chinese gates send."""
 _KEY: Final = re.compile(
     r"(?:^|[^a-z])(?:licen[cs]e|number|car|vehicle|veh|plate)?[_ -]?(?:plate|lpn?|lpr)[_ -]?"
-    r"(?:no|num|number|text|str|string|value|id|code|license|raw)?$|号牌|车牌|hphm",
+    r"(?:no|num|number|text|str|string|value|id|code|license|raw)?$|号牌|车牌|hphm|"
+    r"(?:^|[^a-z])(?:car|vehicle|veh|licen[cs]e)[_ -]?(?:no|num|number)$|(?:^|[^a-z])cphm?$|(?:^|[^a-z])licen[cs]e$",
     re.IGNORECASE,
 )
-"""A field name that holds a plate: plate, plateNo, PlateNumber, license_plate, 车牌号, hphm (GA/T 1400 pinyin)…"""
+"""A field name that holds a plate: plate, plateNo, PlateNumber, license_plate, carNo, 车牌号, hphm (GA/T 1400)…"""
 _HARMLESS: Final = re.compile(r"colou?r|type|has|confidence|reliab|score|rect|class|count|template", re.IGNORECASE)
 """Parts of plate fields that hold no plate: PlateColor, HasPlate, plateType…"""
 _NAMED_BYTES: Final = re.compile(
-    rb"""(?P<head>(?:plate|lpn|lpr|hphm|\xe8\xbd\xa6\xe7\x89\x8c|\xe5\x8f\xb7\xe7\x89\x8c|\xb3\xb5\xc5\xc6|\xba\xc5\xc5\xc6)"""
+    rb"""(?P<head>(?:plate|lpn|lpr|hphm|\bcphm?\b|(?:car|veh|vehicle|licen[cs]e)[_ -]?(?:no|num|number)\b|"""
+    rb"""\xe8\xbd\xa6\xe7\x89\x8c|\xe5\x8f\xb7\xe7\x89\x8c|\xb3\xb5\xc5\xc6|\xba\xc5\xc5\xc6)"""
     rb"""[^"'<>:=,{}\[\]]{0,24}["']?\s{0,8}[:=>]\s{0,8})(?P<value>"(?:[^"\\]|\\.){0,256}"?|'[^']{0,256}'?|[^\s"',;&<>{}\[\]]{1,256})""",
     re.IGNORECASE | re.DOTALL,
 )
@@ -44,6 +46,13 @@ _WORDS: Final = (
     b"lpn",
     b"lpr",
     b"hphm",
+    b"cph",
+    b"carn",
+    b"car_n",
+    b"car-n",
+    b"car n",
+    b"veh",
+    b"licen",
     *("车牌".encode(code) for code in ("utf-8", "gb18030")),
     *("号牌".encode(code) for code in ("utf-8", "gb18030")),
 )

@@ -285,6 +285,21 @@ def test_an_incident_of_next_year_has_a_wrong_clock():
     assert reasons(intake.finish()) == ["clock"]
 
 
+def test_a_retained_observation_shown_again_long_after_is_not_counted_again():
+    clock = StillClock()
+    intake = make(clock=clock)
+    kept = json.dumps(count(seq=None)).encode()
+    intake.take(OBS, kept, retained=True)  # the first that is heard of it
+    assert intake.finish().observations == 1
+    for _ in range(5):
+        clock.now += 1_000_000
+        intake.begin()
+        send(intake, count(seq=None, ts=clock.now))
+        intake.take(OBS, kept, retained=True)
+        assert intake.finish().observations == 1
+    assert intake.counts.repeats == 5
+
+
 def test_a_retained_status_shown_again_changes_nothing():
     intake = make()
     for retained in (True, True, False):

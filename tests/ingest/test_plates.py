@@ -105,6 +105,10 @@ HIDING = [
     json.dumps({"type": "gate", "vehicle": RAW}, ensure_ascii=False).encode(),
     json.dumps({RAW: {"x": ["in 吉A·12345 out"]}}, ensure_ascii=False).encode(),
     json.dumps({"carPlate": "B 123 ABC"}).encode(),
+    json.dumps(
+        {"carNo": "B 123 ABC", "vehicle_number": "B 123 ABC", "cph": "B 123 ABC", "license": "B 123 ABC"}
+    ).encode(),
+    b'{"carNum":"B 123 ABC","vehicleNo":"B 123 ABC","cphm":"B 123 ABC"',
     b"[" * 3000 + b'{"plate":"' + RAW.encode() + b'"}',
 ]
 NEVER = [RAW.encode(), RAW.encode("gb18030"), ESCAPED.encode(), "吉A·12345".encode(), b"B 123 ABC"]
@@ -123,6 +127,7 @@ def test_plates_are_taken_out_of_payloads(payload):
     [
         b'{"type":"count","in":3}',
         b'{"HasPlate":"1","PlateColor":"5"}',
+        b'{"vehicle":"car","vehicle_noise":61,"carNotes":"none","licensed":true}',
         b'{"plate":"","speed":3}',
         b'{"plate":"h1:aaaa0123456789abcdef0123456789abcdef"}',
         b"\x00\x01\x02 nothing",
@@ -179,7 +184,7 @@ def test_no_file_ever_holds_a_raw_plate(tmp_path, caplog):
     intake.take(f"patrolgrid/v1/s/{RAW}/g/obs", b"{}")
     incident = {"id": "i1", "ts": now, "lon": 1, "lat": 2, "category": "theft", "text": f"took {RAW}, ran"}
     intake.take(topics.incidents("s"), json.dumps(incident, ensure_ascii=False).encode())
-    command = {"id": "c1", "ts": now, "action": "clear", "alert": "a1", "by": "li", "note": f"it was {RAW}"}
+    command = {"id": "c1", "ts": now, "action": "clear", "alert": "a1", "by": f"li {RAW}", "note": f"it was {RAW}"}
     intake.take(topics.commands("s"), json.dumps(command, ensure_ascii=False).encode())
     taken = intake.finish()
     assert taken.observations == 4
