@@ -370,7 +370,6 @@ class Pipeline:
             "catalog": self.catalog.meta(),
             "alerts": self.book.meta(),
             "hotspots": self.hotspots.meta(),
-            "states": self.states.meta(),
         }
         return snapshot.pack(meta, arrays)
 
@@ -398,7 +397,7 @@ class Pipeline:
         self.book.load(meta["alerts"])
         self.detection.load(parts["detection"])
         self.hotspots.load(meta["hotspots"], parts["hotspots"])
-        self.states.load(meta["states"], parts["states"])
+        self.states.load(parts["states"])
         self.watermark_ms, self.position = meta["watermark_ms"], meta["position"]
         self.now_ms, self._emit_open_ms, self._part = meta["now_ms"], meta["emit_open_ms"], meta["part"]
         self._touched = np.zeros(len(self.catalog.series), dtype=np.bool_)

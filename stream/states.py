@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -13,17 +14,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_NONE: Final = -1
+
 
 class LastStates:
-    """Last word per series, as a number; words of a site are few and are kept once."""
+    """Last word per series, as a hash of 63 bits: a device that makes up words for ever fills no memory.
+
+    Two words of one series are taken for the same with probability 1e-19.
+    """
 
     def __init__(self) -> None:
-        self._codes: dict[str, int] = {}
-        self._last = np.full(0, -1, dtype=np.int32)
+        self._last = np.full(0, _NONE, dtype=np.int64)
 
     def grow(self, size: int) -> None:
         """Make room for series below `size`."""
-        self._last = grown(self._last, size, -1)
+        self._last = grown(self._last, size, _NONE)
 
     def changes(
         self, series: NDArray[np.int64], text: NDArray[np.integer[Any]], strings: list[str]
@@ -32,9 +37,9 @@ class LastStates:
 
         `series` and `text` (an index into `strings`) have shape (rows,), in order of arrival.
         """
-        table = np.full(len(strings), -1, dtype=np.int32)
+        table = np.full(len(strings), _NONE, dtype=np.int64)
         for index in np.unique(text).tolist():
-            table[index] = self._codes.setdefault(strings[index], len(self._codes))
+            table[index] = _code(strings[index])
         code = table[text]
         order = np.argsort(series, kind="stable")
         series, code = series[order], code[order]
@@ -44,15 +49,14 @@ class LastStates:
         self._last[series[last]] = code[last]
         return np.sort(order[code != before])
 
-    def meta(self) -> dict[str, Any]:
-        """Return the words."""
-        return {"words": list(self._codes)}
-
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the last words' numbers."""
+        """Return the state as arrays."""
         return {"last": self._last.copy()}
 
-    def load(self, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `meta` and `arrays` gave."""
-        self._codes = {word: index for index, word in enumerate(meta["words"])}
-        self._last = arrays["last"].copy()
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `arrays` gave."""
+        self._last = arrays["last"].astype(np.int64)
+
+
+def _code(word: str) -> int:
+    return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little") >> 1

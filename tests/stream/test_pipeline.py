@@ -395,3 +395,15 @@ def test_every_series_is_found_again_after_a_restart_however_many_metrics_the_si
         log.level(device, NOON + 2 * MINUTE, 1.0, metric=f"m-{number}")
     assert resumed.process(log.record()).accepted == 40
     assert len(resumed.catalog.series) == 40
+
+
+def test_a_device_that_makes_up_states_for_ever_does_not_grow_the_state():
+    pipe, log = pipeline(), Writer()
+    log.state("door-1", NOON, "open")
+    pipe.process(log.record())
+    before = len(pipe.snapshot())
+    for number in range(5_000):
+        log.state("door-1", NOON + number, f"uptime {number}")
+    out = pipe.process(log.record())
+    assert sum(len(rows.value) for rows in out.states) == 5_000
+    assert len(pipe.snapshot()) < before + 200
