@@ -51,18 +51,32 @@ class AlertBook:
         cause_seq: int = -1,
         ends: bool = True,
     ) -> list[Alert]:
-        """Raise an alert, or make an open one more severe.
+        """Raise an alert, make an open one more severe, or raise an acknowledged one again for a further event.
 
-        `device` may name a cell or a beat where no device is the cause. With `ends`, `fall` will clear it; without,
-        it expires. An alert that ended less than the flap time ago comes back under its old id, unless a person
-        cleared it: then the person gets a new one.
+        `device` may name a cell or a beat where no device is the cause. With `ends`, `fall` will clear it, and until
+        then it is one event; without, it expires, and every call tells of another event: who acknowledged the first
+        stranger's car has not heard of the second.
+
+        An alert that ended less than the flap time ago comes back under its old id, unless a person cleared it: then
+        the person gets a new one.
         """
         key = (device, kind)
         before = self._open.get(key)
         if before is not None:
-            if _RANK[severity] <= _RANK[before.severity]:
+            worse = _RANK[severity] > _RANK[before.severity]
+            another = key not in self._ending and before.state == "acknowledged"
+            if not worse and not another:
                 return []
-            return [self._put(key, _next(before, now_ms, severity=severity, text=text, state="raised"))]
+            change = _next(
+                before,
+                now_ms,
+                severity=severity if worse else before.severity,
+                text=text,
+                state="raised",
+                cause_ms=cause_ms,
+                cause_seq=cause_seq,
+            )
+            return [self._put(key, change)]
         ended = self._ended.pop(key, None)
         if ends:
             self._ending.add(key)
@@ -110,11 +124,11 @@ class AlertBook:
         return [] if alert is None else [self._end(key, _next(alert, now_ms, state="cleared"))]
 
     def expire(self, now_ms: int) -> list[Alert]:
-        """End the open alerts that have no end of their own and are older than their time to live."""
+        """End the open alerts that have no end of their own and have not changed for their time to live."""
         due = [
             key
             for key, alert in self._open.items()
-            if key not in self._ending and now_ms - alert.raised_ms >= self.ttl_ms
+            if key not in self._ending and now_ms - alert.changed_ms >= self.ttl_ms
         ]
         return [self._end(key, _next(self._open[key], now_ms, state="expired")) for key in due]
 

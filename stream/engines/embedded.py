@@ -203,7 +203,7 @@ class EmbeddedEngine:
     def _pass_by(self, record: Record, error: Exception) -> int:
         """Note a record as poison and go back to the last snapshot."""
         self._poison.add(record.position)
-        self._until_done("poison list", self._write_poison)
+        self._until_done("snapshot", self._write_poison)
         self.stats.poison += 1
         reject = Reject(
             topic=f"log position {record.position}",

@@ -176,6 +176,29 @@ def test_a_stranger_at_night_is_told_from_a_resident():
     assert sum(len(block.plate) for results in out for block in results.gates) == 11
 
 
+def test_a_second_stranger_is_told_to_who_acknowledged_the_first():
+    pipe, log = pipeline(), Writer()
+    night = NOON + 11 * 60 * MINUTE
+
+    def stranger(minute):
+        ts = night + minute * MINUTE
+        log.gate("gate-1", ts, plate=f"h1:aaaa{minute:032d}", allowed=0)
+        return alerts([pipe.process(log.record())])
+
+    (first,) = stranger(0)
+    assert (first.kind, first.state) == ("stranger_vehicle", "raised")
+    assert stranger(1) == []  # nobody has looked at the first: that alert stands
+    ack = {"id": "c1", "action": "acknowledge", "alert": first.id, "by": "Li", "ts": night}
+    pipe.process(log.json(RecordKind.COMMAND, night + 2 * MINUTE, **ack))
+    (again,) = stranger(3)
+    assert (again.id, again.revision, again.state, again.by) == (first.id, 3, "raised", "")
+    assert again.cause_ms == night + 3 * MINUTE
+    quiet = [pipe.process(log.tick(night + 5 * 60 * MINUTE))]
+    assert [(alert.id, alert.state) for alert in alerts(quiet) if alert.kind == "stranger_vehicle"] == [
+        (first.id, "expired")
+    ]
+
+
 def test_a_surge_is_seen_before_its_window_closes():
     pipe, log = pipeline(), Writer()
     rng = np.random.default_rng(1)
