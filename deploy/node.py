@@ -17,7 +17,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from deploy.influx import influx_address
 from deploy.lock import LockedError, SiteLock
 from deploy.mqtt import make_client
 from deploy.node_status import Status, write_node_file
@@ -148,7 +147,8 @@ class Node:
         settings = self.settings
         if not settings.influx.url:
             return None
-        from stream.sinks.influx import InfluxSink  # noqa: PLC0415 - its client is an extra of its own
+        from deploy.influx import influx_address  # noqa: PLC0415 - needs the extra
+        from stream.sinks.influx import InfluxSink  # noqa: PLC0415 - same
 
         sink = InfluxSink(
             influx_address(settings),
