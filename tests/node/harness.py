@@ -81,6 +81,9 @@ class Site:
             speed = {speed}
             [broker]
             port = {self.port}
+            [gateway]
+            # Seconds of the site's clock: at this speed ten minutes are over before a killed node is back.
+            repeat_window_s = 86400
             """,
             encoding="utf-8",
         )
