@@ -33,6 +33,8 @@ _log = logging.getLogger(__name__)
 _RETAINED_IF_NEW: Final = 1
 """Retain handling of MQTT 5: do not send all retained statuses again at every reconnection."""
 _KEPT_OF_OVERSIZED: Final = 64 << 10
+_MESSAGE_BYTES: Final = 300
+"""What a message takes in memory beside its payload and topic, about: a flood of empty ones is bounded too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,8 @@ class Arrived(NamedTuple):
 class Inbox:
     """Messages between the network thread, which puts, and the writer, which takes. Bounded in bytes.
 
-    Their number is bounded by the broker, which sends no more than ``receive_maximum`` without acknowledgement. Where
-    their bytes reach the bound, `put` blocks: the socket is no longer read, and the broker keeps what comes.
+    Of QoS 1 the broker sends no more than ``receive_maximum`` without acknowledgement; of QoS 0 it may send any number.
+    Where their bytes reach the bound, `put` blocks: the socket is no longer read, and the broker keeps what comes.
     """
 
     def __init__(self, max_payload: int, max_bytes: int) -> None:
@@ -116,7 +118,7 @@ class Inbox:
             self._emptied.wait(0.1)
         if self._closed:
             return
-        self._bytes_in += len(message.payload)
+        self._bytes_in += _memory_of(message)
         self._arrived.append(Arrived(message, size))
         if self._idle:
             self._filled.set()
@@ -132,7 +134,7 @@ class Inbox:
         except IndexError:
             return None
         if arrived.message is not None:
-            self._bytes_out += len(arrived.message.payload)
+            self._bytes_out += _memory_of(arrived.message)
             if not self._emptied.is_set():
                 self._emptied.set()
         return arrived
@@ -150,6 +152,10 @@ class Inbox:
         self._closed = True
         self._emptied.set()
         self._filled.set()
+
+
+def _memory_of(message: Message) -> int:
+    return len(message.payload) + len(message.topic) + _MESSAGE_BYTES
 
 
 class MqttLink:

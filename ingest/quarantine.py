@@ -217,6 +217,16 @@ class Quarantine:
                     self._connection.execute("UPDATE totals SET replayed = replayed + 1 WHERE reason = ?", (reason,))
         return marked
 
+    def take_back(self, ids: Sequence[int]) -> None:
+        """Undo `mark_replayed` for entries that could not be published after all: they wait again."""
+        with self._lock, self._transaction():
+            for entry_id in ids:
+                for (reason,) in self._connection.execute(
+                    "UPDATE entries SET replayed_ms = NULL WHERE id = ? AND replayed_ms IS NOT NULL RETURNING reason",
+                    (entry_id,),
+                ).fetchall():
+                    self._connection.execute("UPDATE totals SET replayed = replayed - 1 WHERE reason = ?", (reason,))
+
     def counts(self) -> dict[str, int]:
         """Return how many came for every reason, dropped and replayed ones included."""
         return {reason: totals.total for reason, totals in self.totals().items()}

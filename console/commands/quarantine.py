@@ -181,8 +181,13 @@ def _replay(
         whole = [entry for entry in batch if entry.whole and _publishable(entry.topic)]
         passed_by += len(batch) - len(whole)
         # Marked first: whatever is wrong still comes back as the same entry, and is waiting again.
-        quarantine.mark_replayed([entry.id for entry in whole], time.time_ns() // 1_000_000)
-        publish_all(settings, [(entry.topic, entry.payload) for entry in whole])
+        ids = [entry.id for entry in whole]
+        quarantine.mark_replayed(ids, time.time_ns() // 1_000_000)
+        try:
+            publish_all(settings, [(entry.topic, entry.payload) for entry in whole])
+        except BaseException:  # also Ctrl-C: what may not have been sent has to wait for the next attempt
+            quarantine.take_back(ids)
+            raise
         sent += len(whole)
     if options.json:
         print_json({"sent": sent, "passed_by": passed_by})

@@ -158,6 +158,7 @@ def test_the_quarantine_can_be_listed_shown_and_replayed(demo):
     refused = run("quarantine", "replay", "--all", *site, "--broker", "127.0.0.1:1")
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
+    assert json.loads(run("quarantine", "list", "--waiting", "--json", *site).stdout) == entries  # nothing was sent
     assert run("quarantine", "replay", *site).returncode == 2
 
 

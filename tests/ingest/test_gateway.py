@@ -338,6 +338,19 @@ def test_a_refused_subscription_is_told():
     assert (link.connected, link.last_error) == (True, "")
 
 
+def test_a_flood_of_empty_messages_is_bounded_too():
+    import threading
+
+    inbox = Inbox(100, 100_000)
+    flood = threading.Thread(target=lambda: [inbox.put(Message(b"t", b"", 0, 0, retain=False)) for _ in range(5_000)])
+    flood.start()
+    flood.join(0.3)
+    assert flood.is_alive()
+    assert len(inbox) < 500
+    inbox.close()
+    flood.join(10)
+
+
 def test_acknowledgements_of_an_old_connection_are_not_sent():
     inbox = Inbox(100, 1_000)
     link = MqttLink(LinkConfig(host="127.0.0.1", port=1, client_id="c", filters=("t",)), inbox)

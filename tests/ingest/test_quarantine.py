@@ -79,6 +79,15 @@ def test_replay_is_remembered_until_it_comes_again(quarantine):
     assert quarantine.totals()["json"] == Totals(4, 0, 2)
 
 
+def test_what_could_not_be_published_waits_again(quarantine):
+    quarantine.add_many([reject(number) for number in range(3)])
+    ids = [entry.id for entry in quarantine.list()]
+    quarantine.mark_replayed(ids[:2], 5_000)
+    quarantine.take_back([*ids[1:], 999])
+    assert [entry.id for entry in quarantine.list(waiting=True)] == ids[1:]
+    assert quarantine.totals()["json"].replayed == 1
+
+
 def test_two_processes_see_one_quarantine(tmp_path):
     one, two = Quarantine(tmp_path / "q.db"), Quarantine(tmp_path / "q.db")
     one.add_many([reject(1)])
