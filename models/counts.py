@@ -56,7 +56,6 @@ class CountConfig:
     the baseline, also where events are as frequent as their absence (a stadium with a game every other Sunday)."""
     doubt_low: float = 6.0
     """The same below the baseline: only what looks like a broken counter is doubted."""
-    doubt_power: float = 6.0
     habit_half_life_s: float = 3 * 86_400.0
     """How long it takes until what was doubted day and night is believed."""
     lean: float = 0.25
@@ -298,7 +297,7 @@ class CountBaseline:
         totals, means = ring.sums(at, start_ms, y, prediction.mean)
         spreads = prediction.at(means)
         z = negbin.residual(totals, means, spreads)
-        upper, lower = negbin.tails(y, means[0], spreads[0])
+        upper, lower = negbin.quick_tails(y, means[0], spreads[0], z[0])
         up, down = -np.log10(upper), -np.log10(lower)
         # Sums are looked at exactly only where they could matter: most are ordinary, and exact tails are dear.
         scale, place = np.nonzero(np.abs(z[1:]) > 2.5)
@@ -399,7 +398,7 @@ class CountBaseline:
         windows = np.clip((start_ms - state["last_ms"][rows]) / (1000.0 * config.window_s), 1.0, 10_000.0)
         pi = states.ahead(state["pi"][:, rows], self._begin, self._stay, windows)
         # Most windows are ordinary and say nothing new of a state that is certain: they cost no logarithms.
-        told = np.flatnonzero(seen & ((np.abs(verdict.z[0]) > 1.0) | (y == 0) | (pi[states.NORMAL] < 0.99)))
+        told = np.flatnonzero(seen & ((np.abs(verdict.z[0]) > 1.5) | (y == 0) | (pi[states.NORMAL] < 0.99)))
         if not len(told):
             return pi
         mean, spread = prediction.mean[told], prediction.spread[told]
@@ -457,7 +456,7 @@ class CountBaseline:
         known = state["kind"][view]
         day_class, second = self._local(start_ms)
         young = self.rates.overall[1][view] < 2.0 * self.rates.bins
-        doubt = _doubt(up, config.doubt_up, config.doubt_power) * _doubt(low, config.doubt_low, config.doubt_power)
+        doubt = _doubt(up, config.doubt_up) * _doubt(low, config.doubt_low)
         believed = np.clip((state["doubted"][view] - _NEW_HABIT) * 5.0, 0.02, 1.0)
         weight = np.maximum(doubt, believed) * (1.0 - state["pi"][states.DEAD, view] * (0.0 if not level else 1.0))
         low_cut, high_cut = negbin.band(3.0, mean, spread)
@@ -476,8 +475,14 @@ class CountBaseline:
             slow[:, view] = slow[:, view] * self._level_keep + worth * np.stack([inside, base])
 
 
-def _doubt(z: Floats, limit: float, power: float) -> Floats:
-    return np.minimum(1.0, (limit / np.maximum(z, 1e-9)) ** power)
+def _doubt(z: Floats, limit: float) -> Floats:
+    """Weight of a residual: 1 up to the limit, then falling with its sixth power.
+
+    Improved Farrington falls with the second: enough for outbreaks, which are rare, not for events of every week.
+    """
+    ratio = np.minimum(limit / np.maximum(z, 1e-9), 1.0)
+    weight: Floats = (ratio * ratio * ratio) ** 2
+    return weight
 
 
 def _view(index: NDArray[np.intp]) -> Rows:

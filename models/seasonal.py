@@ -138,7 +138,9 @@ class SeasonalRates:
     ) -> None:
         """Add one (partly) observed window per row; `weight` 0-1 says how much to trust it. `rows` must not repeat."""
         position = int(second) // self.config.bin_s
-        keep = self.decay[day_class] ** exposure
+        # Whole windows, which are most, need no powers.
+        whole = bool((exposure == 1.0).all())
+        keep = float(self.decay[day_class]) ** (1.0 if whole else exposure)
         add = np.stack([amount * weight, exposure * weight])
         fine = self.fine[:, day_class, position]
         fine[:, rows] = fine[:, rows] * keep + add

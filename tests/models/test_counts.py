@@ -9,6 +9,21 @@ from models.seasonal import SeasonalConfig
 from tests.models.traffic import T0, Neighbourhood, warm
 
 CALENDAR = Calendar("Asia/Shanghai", "CN")
+DAYS = 15
+PLACE = {"mean": 60.0, "amplitude": 0.3}
+
+
+@pytest.fixture(scope="module")
+def watched():
+    """Fifty cameras watched for fifteen days: (what the place is like, a maker of models that know it)."""
+    saved = warm(CountBaseline(CountConfig(), CALENDAR, 50), Neighbourhood(50, **PLACE), days=DAYS).arrays()
+
+    def fresh() -> CountBaseline:
+        model = CountBaseline(CountConfig(), CALENDAR)
+        model.load(saved)
+        return model
+
+    return Neighbourhood(50, **PLACE), fresh
 
 
 def test_expects_what_is_usual_at_this_time_on_this_kind_of_day():
@@ -42,10 +57,10 @@ def test_probabilities_are_uniform_and_false_alarms_rare_on_200_ordinary_device_
     assert 0.004 < (p > 0.99).mean() < 0.025
 
 
-def test_a_threefold_surge_is_seen_within_a_third_of_an_open_window():
-    place = Neighbourhood(50, mean=60.0, amplitude=0.3)
-    model = warm(CountBaseline(CountConfig(), CALENDAR, 50), place, days=15)
-    start = T0 + (15 * 24 + 15) * 3_600_000
+def test_a_threefold_surge_is_seen_within_a_third_of_an_open_window(watched):
+    place, fresh = watched
+    model = fresh()
+    start = T0 + (DAYS * 24 + 15) * 3_600_000
     mean = place.mean(start)
     share = np.full(50, 1 / 3)
     ordinary = model.test(np.arange(50), start, np.rint(mean / 3), share)
@@ -64,29 +79,29 @@ def test_testing_learns_nothing():
     assert all(before[name].tobytes() == after[name].tobytes() for name in before)
 
 
-def test_a_dead_camera_is_told_from_a_quiet_one():
-    place = Neighbourhood(2, mean=20.0)
-    model = warm(CountBaseline(CountConfig(), CALENDAR, 2), place, days=16)
-    start = T0 + (16 * 24 + 10) * 3_600_000
+def test_a_dead_camera_is_told_from_a_quiet_one(watched):
+    place, fresh = watched
+    model = fresh()
+    start = T0 + (DAYS * 24 + 10) * 3_600_000
     for step in range(24):
         at = start + step * 300_000
-        total = np.array([0.0, np.rint(place.mean(at)[1])])
-        test = model.step(np.arange(2), at, total, np.ones(2))
+        total = np.rint(place.mean(at)[:2]) * [0, 1]
+        test = model.step([0, 1], at, total, np.ones(2))
     assert test.state.tolist() == [3, 0]
     assert test.alarm[0]
     assert start <= test.onset_ms[0] <= start + 3_600_000
     assert test.onset_ms[1] == 0
 
 
-def test_an_event_has_a_beginning_and_an_end():
-    place = Neighbourhood(1, mean=30.0)
-    model = warm(CountBaseline(CountConfig(), CALENDAR, 1), place, days=16)
-    start = T0 + (16 * 24 + 12) * 3_600_000
+def test_an_event_has_a_beginning_and_an_end(watched):
+    place, fresh = watched
+    model = fresh()
+    start = T0 + (DAYS * 24 + 12) * 3_600_000
     states, onsets = [], []
     for step in range(36):
         at = start + step * 300_000
         factor = 3.0 if 6 <= step < 18 else 1.0
-        test = model.step(np.array([0]), at, np.rint(place.mean(at) * factor), np.ones(1))
+        test = model.step([0], at, np.rint(place.mean(at)[:1] * factor), np.ones(1))
         states.append(int(test.state[0]))
         onsets.append(int(test.onset_ms[0]))
     assert states[:6] == [0] * 6
