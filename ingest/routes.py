@@ -11,7 +11,9 @@ from ingest.reasons import Reason
 if TYPE_CHECKING:
     from ingest.places import Places
 
-_CACHED: Final = 50_000
+_CACHED: Final = 100_000
+MAX_STRANGERS: Final = 50_000
+"""Devices outside the places file that are let in where the settings allow any: each costs memory for good."""
 
 
 class Leaf(IntEnum):
@@ -45,6 +47,7 @@ class Routes:
         """Take the site's places; with `accept_unknown` (or no places) any device of any beat is taken."""
         self._site, self._places = site, places
         self._accept_unknown = accept_unknown or places is None
+        self._strangers: set[str] = set()
         self._known: dict[str, Route] = {
             topics.incidents(site): Route(Leaf.INCIDENT),
             topics.commands(site): Route(Leaf.COMMAND),
@@ -72,9 +75,15 @@ class Routes:
         return route
 
     def _unknown(self, parsed: topics.DeviceTopic) -> str | None:
-        if self._accept_unknown or self._places is None:
+        device = None if self._places is None else self._places.devices.get(parsed.device)
+        if self._accept_unknown:
+            if device is None and parsed.device not in self._strangers:
+                if len(self._strangers) >= MAX_STRANGERS:
+                    return (
+                        f"device {parsed.device!r} is not in the places file, and {MAX_STRANGERS} such devices are in"
+                    )
+                self._strangers.add(parsed.device)
             return None
-        device = self._places.devices.get(parsed.device)
         if device is None:
             return f"device {parsed.device!r} is not in the places file"
         if device.beat != parsed.beat:

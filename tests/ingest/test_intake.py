@@ -354,3 +354,16 @@ def test_observations_of_other_codecs_take_the_same_checks():
     assert json.loads(faults[0].payload)["type"] == "count"
     assert intake.finish().observations == 1
     assert intake.counts.repeats == 1
+
+
+def test_devices_that_somebody_makes_up_do_not_fill_the_memory_where_any_is_let_in(monkeypatch):
+    monkeypatch.setattr("ingest.routes.MAX_STRANGERS", 3)
+    intake = make(routes=Routes("s", PLACES, accept_unknown=True))
+    for number in range(6):
+        send(intake, count(), topics.observations("s", "b1", f"made-up-{number}"))
+    send(intake, count(), topics.status("s", "b1", "made-up-9"))
+    send(intake, count(seq=2), topics.observations("s", "b1", "made-up-1"))
+    send(intake, count(), OBS)
+    taken = intake.finish()
+    assert taken.observations == 5
+    assert reasons(taken) == ["unknown_device"] * 4
