@@ -1,4 +1,4 @@
-"""Writes what Grafana reads at start: ``python -m deploy.grafana.build``. A test holds that the files are up to date."""
+"""Writes what Grafana reads at start: ``python -m deploy.grafana.build``. A test holds that it was run."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def _json(document: object) -> str:
 
 
 _DATASOURCE: Final = """\
-# Grafana fills in ${...} from its environment. For InfluxDB 2 and 3: a token that reads; for 1.x leave the header out and
-# set user and password where the server asks for them.
+# Grafana fills in ${...} from its environment. For InfluxDB 2 and 3: a token that reads; for 1.x leave the header out
+# and set user and password where the server asks for them.
 apiVersion: 1
 datasources:
   - name: PatrolGrid

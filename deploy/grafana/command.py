@@ -1,0 +1,153 @@
+"""The dashboards of the command centre: Now, Beat, Hotspots."""
+
+# ruff: noqa: S608 - queries are made of names of our own; Grafana fills in the variables
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deploy.grafana import panels as p
+from deploy.grafana.panels import override, target
+from deploy.grafana.shared import (
+    BAD_GOOD,
+    DEVICE,
+    EACH,
+    GOOD_BAD,
+    HERE,
+    alert_changes,
+    band,
+    go,
+    hazards,
+    hotspot_map,
+    open_alerts,
+    text_field,
+    trouble,
+)
+
+if TYPE_CHECKING:
+    from deploy.grafana.panels import Json
+    from deploy.grafana.shared import Say
+
+
+def now(say: Say, language: str) -> list[Json]:
+    """Return what stands now."""
+    latest = f'FROM "device_health" WHERE {HERE} {EACH}'
+    return [
+        p.stat(
+            say("Open alerts", "未解除告警"),
+            'SELECT sum("open") AS "open" FROM (SELECT last("open") AS "open" FROM "alert" '
+            f'WHERE {HERE} GROUP BY "beat", "device", "kind")',
+            steps=GOOD_BAD,
+        ),
+        p.stat(say("Anomalies", "异常"), f'SELECT count("observed") AS "anomalies" FROM "anomaly" WHERE {HERE}'),
+        p.stat(
+            say("Silent devices", "失联设备"),
+            f'SELECT sum("silent") AS "silent" FROM (SELECT last("silent") AS "silent" {latest})',
+            steps=GOOD_BAD,
+            links=go(language, "devices", say("Devices", "设备")),
+        ),
+        p.stat(
+            say("Data quality", "数据质量"),
+            f'SELECT mean("quality") AS "quality" FROM (SELECT last("quality") AS "quality" {latest})',
+            unit="percentunit",
+            steps=BAD_GOOD,
+        ),
+        p.stat(
+            say("People in the time shown", "时段内人流"),
+            f'SELECT sum("in") + sum("out") AS "people" FROM "people" WHERE {HERE}',
+        ),
+        p.stat(
+            say("Vehicles in the time shown", "时段内车流"),
+            f'SELECT sum("in") + sum("out") AS "vehicles" FROM "vehicles" WHERE {HERE}',
+        ),
+        open_alerts(say, language, (14, 10)),
+        hotspot_map(say, language, (10, 10)),
+        band(say("People against expected", "人流：实际与预期"), "people", HERE, say, (12, 8)),
+        band(
+            say("Vehicles against expected (cameras)", "车流：实际与预期（摄像头）"),
+            "vehicles",
+            f"\"of\" = '' AND {HERE}",
+            say,
+            (12, 8),
+        ),
+        p.bars(
+            say("Alerts raised, by kind", "新增告警（按类型）"),
+            [
+                target(
+                    f'SELECT count("id") FROM "alert" WHERE "state" = \'raised\' AND {HERE} '
+                    'GROUP BY time($__interval), "kind" fill(none)',
+                    alias="$tag_kind",
+                )
+            ],
+            interval="5m",
+        ),
+        hazards(say, HERE),
+        trouble(say, language, (24, 8)),
+    ]
+
+
+def beat(say: Say, language: str) -> list[Json]:
+    """Return one beat through a day."""
+    gate = (
+        f'SELECT sum("in") AS "in", sum("out") AS "out" FROM "vehicles" WHERE "of" = \'gate\' AND {DEVICE} '
+        'GROUP BY time($__interval), "device" fill(none)'
+    )
+    states = f'SELECT "value" FROM "state" WHERE {DEVICE} GROUP BY "device", "metric"'
+    levels = f'SELECT max("high") FROM "level" WHERE {DEVICE} GROUP BY time($__interval), "device", "metric" fill(none)'
+    counted = (
+        f'SELECT sum("in") + sum("out") FROM "people" WHERE {DEVICE} GROUP BY time($__interval), "device" fill(none)'
+    )
+    return [
+        band(say("People against expected", "人流：实际与预期"), "people", DEVICE, say, (24, 9)),
+        band(
+            say("Vehicles against expected", "车流：实际与预期"), "vehicles", f"\"of\" = '' AND {DEVICE}", say, (12, 8)
+        ),
+        p.lines(
+            say("Gates: vehicles in and out", "卡口：进出车辆"), [target(gate, alias="$tag_device $col")], interval="5m"
+        ),
+        p.lines(say("People by device", "各设备人流"), [target(counted, alias="$tag_device")], interval="5m"),
+        p.lines(
+            say("Sensors: highest", "传感器：最高值"), [target(levels, alias="$tag_device $tag_metric")], interval="5m"
+        ),
+        p.timeline(
+            say("Doors, covers, barriers", "门、井盖、道闸状态"), [target(states, alias="$tag_device $tag_metric")]
+        ),
+        open_alerts(say, language, (24, 8)),
+        alert_changes(say, language),
+    ]
+
+
+def hotspots(say: Say, language: str) -> list[Json]:
+    """Return where to be next, and why."""
+    cells = (
+        f'SELECT last("rank") AS "rank", "risk", "expected", {text_field("drivers", language)} FROM "hotspot" '
+        f'WHERE {HERE} GROUP BY "beat", "cell"'
+    )
+    risk = f'SELECT max("risk") FROM "hotspot" WHERE {HERE} GROUP BY time($__interval), "cell" fill(none)'
+    events = f'SELECT mean("expected") FROM "hotspot" WHERE {HERE} GROUP BY time($__interval), "beat" fill(none)'
+    return [
+        hotspot_map(say, language, (12, 14)),
+        p.table(
+            say("Top cells, and why", "重点格及成因"),
+            cells,
+            size=(12, 14),
+            transformations=[{"id": "sortBy", "options": {"sort": [{"field": "rank"}]}}],
+            overrides=[
+                override(
+                    "risk", unit="percentunit", custom_cellOptions={"type": "gauge", "mode": "basic"}, min=0, max=1
+                )
+            ],
+            links=go(language, "beat", say("The beat's day", "查看该网格"), "beat"),
+        ),
+        p.lines(
+            say("How a cell's risk went", "各格风险走势"),
+            [target(risk, alias="$tag_cell")],
+            unit="percentunit",
+            interval="5m",
+        ),
+        p.lines(
+            say("Expected events a cell, by beat", "各网格每格预期事件数"),
+            [target(events, alias="$tag_beat")],
+            interval="5m",
+        ),
+    ]
