@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _NAME: Final = "node.lock"
 _ATTEMPTS: Final = 5
+PRIVATE: Final = 0o700
+"""Mode of a site's folder where it is made: who passed which gate, and the key of the plate tokens, are in it."""
 
 
 class LockedError(RuntimeError):
@@ -23,7 +25,7 @@ class SiteLock:
     """Holds the lock of a site's folder until it is closed or the process ends. Raises `LockedError`."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         self._file = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         for attempt in range(_ATTEMPTS):
             try:

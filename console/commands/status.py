@@ -72,9 +72,9 @@ def gather(site: FoundSite, reader: StoreReader, *, limit: int = 200) -> dict[st
     status``. Raises `stream.sinks.schema.StoreMissingError` where the node has written nothing yet.
     """
     node, totals, health = site.node(), reader.totals(), {row["device"]: row for row in reader.health()}
-    series, latest = reader.series(), {(row["device"], row["metric"]): row for row in reader.latest()}
+    series, latest = reader.series(), {_series_key(row): row for row in reader.latest()}
     for row in series:
-        newest = latest.get((row["device"], row["metric"]))
+        newest = latest.get(_series_key(row))
         row["latest"] = newest and {
             key: newest.get(key) for key in ("start", "n", "in", "out", "mean", "expected", "state")
         }
@@ -115,6 +115,11 @@ def gather(site: FoundSite, reader: StoreReader, *, limit: int = 200) -> dict[st
         "quarantine": quarantined(site),
         "status": status,
     }
+
+
+def _series_key(row: dict[str, Any]) -> tuple[str, str, str]:
+    # A smoke detector has a level and a state of one name.
+    return row["device"], row["kind"], row["metric"]
 
 
 def quarantined(site: FoundSite) -> dict[str, int]:

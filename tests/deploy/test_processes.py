@@ -127,3 +127,10 @@ def test_a_signal_asks_to_stop_and_leaves_the_handlers_as_they_were():
     began = time.monotonic()
     assert stop.wait(100.0)
     assert time.monotonic() - began < 50.0
+
+
+def test_a_site_s_folder_is_private_where_it_is_made(tmp_path):
+    with SiteLock(tmp_path / "data" / "site-1"):
+        assert (tmp_path / "data" / "site-1").stat().st_mode & 0o077 == 0
+    with Supervisor(tmp_path / "data" / "site-2"):
+        assert (tmp_path / "data" / "site-2").stat().st_mode & 0o077 == 0
