@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from paho.mqtt.reasoncodes import ReasonCode
+
 VERSION: Final = 1
 INPUTS: Final = (f"{ROOT}/+/+/+/obs", f"{ROOT}/+/+/+/status", f"{ROOT}/+/incidents")
 """What goes into a node; what comes out of it is made again by a replay."""
@@ -62,13 +64,25 @@ class Recorder:
         The broker.
     filters
         Topic filters to listen to.
+    make_client
+        Makes an unconnected client of a given id, with the user name, password and TLS that the broker asks for.
 
-    Raises FileExistsError, and ConnectionError where no broker answers within 10 s.
+    Raises FileExistsError, and ConnectionError where no broker answers within 10 s, or it refuses.
     """
 
-    def __init__(self, path: Path, *, host: str, port: int, filters: tuple[str, ...] = INPUTS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        host: str,
+        port: int,
+        filters: tuple[str, ...] = INPUTS,
+        make_client: Callable[[str], mqtt.Client] | None = None,
+    ) -> None:
         self.path = path
         self.messages = 0
+        self.failure: OSError | None = None
+        """Why nothing is recorded any more: the disk is full, or gone."""
         self._plates = Plates([(secrets.token_hex(2), secrets.token_bytes(32))])
         self._lock = threading.Lock()
         self._raw = path.open("xb")
@@ -80,7 +94,8 @@ class Recorder:
         self._filters = filters
         self._ready = threading.Event()
         client_id = f"recorder-{secrets.token_hex(4)}"
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv311)
+        self._refusal = ""
+        self._client = (make_client or _plain_client)(client_id)
         self._client.on_connect = self._connected
         self._client.on_subscribe = lambda *_: self._ready.set()
         self._client.on_message = self._message
@@ -88,8 +103,9 @@ class Recorder:
         try:
             self._client.connect(host, port)
             self._client.loop_start()
-            if not self._ready.wait(10.0):
-                raise ConnectionError(f"the MQTT broker at {host}:{port} did not take the subscription within 10 s")
+            if not self._ready.wait(10.0) or self._refusal:
+                why = self._refusal or "it did not take the subscription within 10 s"
+                raise ConnectionError(f"the MQTT broker at {host}:{port}: {why}")
         except OSError as error:
             self._client.loop_stop()
             self._file.close()
@@ -116,14 +132,29 @@ class Recorder:
         self._client.disconnect()
         self._client.loop_stop()
         with self._lock:
-            self._file.close()
-            self._raw.close()
+            try:
+                self._file.close()
+                self._raw.close()
+            except OSError as error:
+                self.failure = self.failure or error
 
-    def _connected(self, client: mqtt.Client, *_rest: object) -> None:
-        client.subscribe([(name, 1) for name in self._filters])
+    def _connected(
+        self,
+        client: mqtt.Client,
+        _userdata: object,
+        _flags: object,
+        reason: ReasonCode,
+        _properties: object,
+    ) -> None:
+        if reason.is_failure:
+            self._refusal = f"it refused the connection: {reason}"
+            self._ready.set()
+        else:
+            client.subscribe([(name, 1) for name in self._filters])
 
     def _message(self, _client: object, _userdata: object, message: mqtt.MQTTMessage) -> None:
-        row: dict[str, Any] = {"t": round(time.monotonic() - self._started, 4), "topic": message.topic}
+        topic = redact.text(self._plates, message.topic)
+        row: dict[str, Any] = {"t": round(time.monotonic() - self._started, 4), "topic": topic}
         if message.retain:
             row["retain"] = True
         payload = redact.payload(self._plates, bytes(message.payload))
@@ -131,8 +162,12 @@ class Recorder:
             row["p"] = payload.decode()
         except UnicodeDecodeError:
             row["b"] = base64.b64encode(payload).decode()
-        self._write(row)
-        self.messages += 1
+        try:
+            self._write(row)
+        except OSError as error:
+            self.failure = self.failure or error  # an exception here would end paho's thread without a word
+        else:
+            self.messages += 1
 
     def _write(self, row: dict[str, Any]) -> None:
         line = msgspec.json.encode(row) + b"\n"
@@ -142,9 +177,16 @@ class Recorder:
 
     def _sync_often(self) -> None:
         while not self._closed.wait(_SYNC_S):
-            with self._lock:
-                self._file.flush(zlib.Z_SYNC_FLUSH)
-                self._raw.flush()
+            try:
+                with self._lock:
+                    self._file.flush(zlib.Z_SYNC_FLUSH)
+                    self._raw.flush()
+            except OSError as error:
+                self.failure = self.failure or error
+
+
+def _plain_client(client_id: str) -> mqtt.Client:
+    return mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv311)
 
 
 class Recording:

@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     """Record until stopped."""
     import time  # noqa: PLC0415 - quick start
 
-    from deploy.mqtt import at_broker  # noqa: PLC0415 - quick start
+    from deploy.mqtt import at_broker, make_client  # noqa: PLC0415 - quick start
     from deploy.stopping import StopRequest  # noqa: PLC0415 - quick start
     from simulators.recording import Recorder  # noqa: PLC0415 - quick start
 
@@ -42,10 +42,18 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(f"{options.file} exists already; name another file")
     with (
         StopRequest() as stop,
-        Recorder(options.file, host=settings.broker.host, port=settings.broker.port) as recorder,
+        Recorder(
+            options.file,
+            host=settings.broker.host,
+            port=settings.broker.port,
+            make_client=lambda client_id: make_client(settings, client_id),
+        ) as recorder,
     ):
         deadline = time.monotonic() + (options.duration or 1e9)
         while not stop.wait(min(0.5, max(deadline - time.monotonic(), 0.0))) and time.monotonic() < deadline:
-            pass
+            if recorder.failure is not None:
+                break
+    if recorder.failure is not None:
+        raise CommandError(f"{options.file}: {recorder.failure}; {recorder.messages} messages came before")
     print(f"{options.file}: {recorder.messages} messages, {options.file.stat().st_size} bytes")
     return 0

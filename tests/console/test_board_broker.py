@@ -12,8 +12,12 @@ from paho.mqtt.enums import CallbackAPIVersion
 from console.board.commands import MqttCommandPublisher
 from console.board.config import PASSWORD_VARIABLE, BoardConfig
 from deploy.broker import write_mosquitto
+from deploy.mqtt import make_client
 from deploy.processes import Supervisor, listening
+from deploy.settings import Settings
+from deploy.settings_load import with_values
 from ingest.events import Command
+from simulators.recording import Recorder
 from tests.support import free_port, require_program, wait_for
 
 COMMAND = Command(id="c-1", action="acknowledge", alert="al-1", by="Li", ts=0)
@@ -107,6 +111,26 @@ def test_a_device_cannot_raise_alerts_whatever_it_is_called(station):
         client.disconnect()
         client.loop_stop()
     assert heard == ["patrolgrid/v1/s/b/alerts/obs"]
+
+
+def test_a_station_s_broker_can_be_recorded(station, tmp_path):
+    port, certificate = station
+    secret = tmp_path / "secret"
+    secret.write_text("pw-node\n", encoding="utf-8")
+    broker = {"port": port, "username": "node", "password_file": str(secret), "tls": True, "tls_ca": str(certificate)}
+    settings = with_values(Settings(), broker=broker)
+    where = {"host": "127.0.0.1", "port": port}
+    listener, _ = heard_by(station, "x")
+    path = tmp_path / "night.pgr.gz"
+    with Recorder(path, **where, make_client=lambda name: make_client(settings, name)) as recorder:
+        listener.publish("patrolgrid/v1/s/b/cam/obs", b"{}", qos=1).wait_for_publish(10)
+        wait_for(lambda: recorder.messages == 1, "the message is recorded")
+    listener.disconnect()
+    listener.loop_stop()
+    secret.write_text("wrong\n", encoding="utf-8")
+    with pytest.raises(ConnectionError, match=r"refused the connection: Not authorized"):
+        Recorder(tmp_path / "no.pgr.gz", **where, make_client=lambda name: make_client(settings, name))
+    assert not (tmp_path / "no.pgr.gz").exists()
 
 
 def test_the_password_comes_from_the_environment_or_the_first_line_of_a_file(tmp_path, monkeypatch):

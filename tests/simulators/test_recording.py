@@ -84,7 +84,9 @@ def test_no_plate_is_left_in_a_recording(broker, tmp_path):
     assert rows[0] == rows[2] != rows[1] == rows[3]
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", gzip.compress(b'{"type":"count"}\n', mtime=0), gzip.compress(b"[1]\n")])
+@pytest.mark.parametrize(
+    "content", [b"", b"hello", gzip.compress(b'{"type":"count"}\n', mtime=0), gzip.compress(b"[1]\n")]
+)
 def test_other_files_are_told_apart(tmp_path, content):
     path = tmp_path / "other"
     path.write_bytes(content)
@@ -104,3 +106,18 @@ def test_without_a_broker_nothing_is_left_behind(tmp_path):
     with pytest.raises(ConnectionError, match="no MQTT broker"):
         Recorder(path, host="127.0.0.1", port=free_port())
     assert not path.exists()
+
+
+def test_a_disk_that_is_full_is_told(broker, tmp_path, monkeypatch):
+    recorder = Recorder(tmp_path / "full.jsonl.gz", host="127.0.0.1", port=broker.port)
+
+    def full(_line):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(recorder._file, "write", full)
+    publish(broker.port, [(OBS, b"{}", False)])
+    wait_for(lambda: recorder.failure is not None, "the recorder notices")
+    assert recorder.failure.errno == 28
+    assert recorder.messages == 0
+    monkeypatch.undo()
+    recorder.close()
