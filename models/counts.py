@@ -146,7 +146,7 @@ class CountBaseline:
 
     def __init__(self, config: CountConfig, calendar: Calendar, size: int = 0) -> None:
         self.config, self.calendar = config, calendar
-        self.rates = SeasonalRates(config.seasonal or SeasonalConfig(bin_s=max(config.window_s, 300)))
+        self.rates = SeasonalRates(config.seasonal or SeasonalConfig(bin_s=max(config.window_s, 300)), config.window_s)
         self.scales = scan.scales_for(config.window_s)
         self.ring = scan.Ring(config.window_s, self.scales)
         self._begin, self._stay = states.transition(config.filter, config.window_s)
@@ -455,7 +455,7 @@ class CountBaseline:
         deviation = np.sqrt(mean + spread * mean**2)
         known = state["kind"][view]
         day_class, second = self._local(start_ms)
-        young = self.rates.overall[1][view] < 2.0 * self.rates.bins
+        young = self.rates.overall[1][view] < 2.0 * 86_400 / config.window_s
         doubt = _doubt(up, config.doubt_up) * _doubt(low, config.doubt_low)
         believed = np.clip((state["doubted"][view] - _NEW_HABIT) * 5.0, 0.02, 1.0)
         weight = np.maximum(doubt, believed) * (1.0 - state["pi"][states.DEAD, view] * (0.0 if not level else 1.0))

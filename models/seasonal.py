@@ -55,8 +55,10 @@ class SeasonalRates:
     series so leans on wider averages, and an old one on its own.
     """
 
-    def __init__(self, config: SeasonalConfig) -> None:
+    def __init__(self, config: SeasonalConfig, window_s: int | None = None) -> None:
         self.config = config
+        self.visit = min(1.0, (window_s or config.bin_s) / config.bin_s)
+        """What a whole window is of a visit to its bin: windows may be shorter than bins."""
         self.bins = -(-DAY_S // config.bin_s)
         self.coarse_s = min(max(3600, 3 * config.bin_s), DAY_S)
         self.coarse_bins = -(-DAY_S // self.coarse_s)
@@ -140,7 +142,7 @@ class SeasonalRates:
         position = int(second) // self.config.bin_s
         # Whole windows, which are most, need no powers.
         whole = bool((exposure == 1.0).all())
-        keep = float(self.decay[day_class]) ** (1.0 if whole else exposure)
+        keep = float(self.decay[day_class]) ** (self.visit if whole else self.visit * exposure)
         add = np.stack([amount * weight, exposure * weight])
         fine = self.fine[:, day_class, position]
         fine[:, rows] = fine[:, rows] * keep + add
