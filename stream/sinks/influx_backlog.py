@@ -35,7 +35,7 @@ CREATE TABLE progress (
 CREATE TABLE late (start INTEGER, series INTEGER, PRIMARY KEY (start, series)) WITHOUT ROWID;
 CREATE TABLE alerts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
 """
-_PACK_FROM: Final = 8
+_PACK_FROM: Final = 32
 """Batches that wait before new ones are compressed: with InfluxDB at hand they are gone before it would pay."""
 
 
@@ -78,6 +78,8 @@ class Backlog:
     def __init__(self, path: Path, *, max_bytes: int) -> None:
         self.path, self.max_bytes = path, max_bytes
         self._lock = threading.Lock()
+        self._fresh: dict[int, Batch] = {}
+        """Batches that were put in uncompressed, at most `_PACK_FROM`: so that they need not be read back."""
         self._connection = sqlite.connect(path, application_id=_APPLICATION, version=_VERSION, schema=_SCHEMA)
         with self._lock, self._connection as connection:
             connection.execute("INSERT OR IGNORE INTO progress VALUES (1, ?, 0, 0)", (NOTHING_WRITTEN,))
@@ -106,21 +108,24 @@ class Backlog:
         """
         pack = self._batches + len(batches) > _PACK_FROM
         put_ms = time.time_ns() // 1_000_000
-        rows = []
-        for lines in batches:
-            body = "\n".join(lines).encode("utf-8", "replace")
-            rows.append((len(lines), put_ms, int(pack), zlib.compress(body, 1) if pack else body))
+        bodies = ["\n".join(lines).encode("utf-8", "replace") for lines in batches]
+        rows = [
+            (len(lines), put_ms, int(pack), zlib.compress(body, 1) if pack else body)
+            for lines, body in zip(batches, bodies, strict=True)
+        ]
         with self._lock:
             try:
                 self._connection.execute("PRAGMA synchronous = FULL")
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
-                    self._put(rows, reached, now_ms, late, alerts or {})
+                    ids = self._put(rows, reached, now_ms, late, alerts or {})
                     self._connection.execute("COMMIT")
                 finally:
                     sqlite.rollback(self._connection)
             except sqlite3.Error as error:
                 raise sqlite.StorageError(5, f"the backlog cannot be written: {error}", str(self.path)) from error
+            if not pack:
+                self._fresh |= {one: Batch(one, row[0], body) for one, row, body in zip(ids, rows, bodies, strict=True)}
             self._batches += len(rows)
             self._lines += sum(row[0] for row in rows)
             self._bytes += sum(len(row[3]) for row in rows)
@@ -137,9 +142,10 @@ class Backlog:
         now_ms: int,
         late: Iterable[tuple[int, int]],
         alerts: dict[str, Any],
-    ) -> None:
+    ) -> list[int]:
         connection = self._connection
-        connection.executemany("INSERT INTO batches (lines, put_ms, packed, body) VALUES (?, ?, ?, ?)", rows)
+        insert = "INSERT INTO batches (lines, put_ms, packed, body) VALUES (?, ?, ?, ?)"
+        ids = [connection.execute(insert, row).lastrowid or 0 for row in rows]
         if reached is not None:
             connection.execute("UPDATE progress SET reached = ?, now_ms = ?", (reached, now_ms))
         connection.executemany("INSERT OR IGNORE INTO late (start, series) VALUES (?, ?)", late)
@@ -147,6 +153,7 @@ class Backlog:
             "INSERT OR REPLACE INTO alerts (name, value) VALUES (?, ?)",
             ((name, json.dumps(value)) for name, value in alerts.items()),
         )
+        return ids
 
     def _make_room(self) -> None:
         """Drop the oldest batches. The lock is held."""
@@ -154,6 +161,7 @@ class Backlog:
             oldest = "SELECT id, lines, length(body) FROM batches ORDER BY id LIMIT 1"
             identifier, lines, size = self._connection.execute(oldest).fetchone()
             self._connection.execute("DELETE FROM batches WHERE id = ?", (identifier,))
+            self._fresh.pop(identifier, None)
             self._connection.execute("UPDATE progress SET dropped = dropped + ?", (lines,))
             self._batches, self._lines, self._bytes = self._batches - 1, self._lines - lines, self._bytes - size
             self.dropped += lines
@@ -170,12 +178,19 @@ class Backlog:
     def oldest(self) -> Batch | None:
         """Return the oldest batch, None where nothing waits."""
         with self._lock:
-            row = self._connection.execute("SELECT id, lines, packed, body FROM batches ORDER BY id LIMIT 1").fetchone()
-        return None if row is None else Batch(row[0], row[1], zlib.decompress(row[3]) if row[2] else row[3])
+            first = self._connection.execute("SELECT min(id) FROM batches").fetchone()[0]
+            if first is None:
+                return None
+            if first in self._fresh:
+                return self._fresh[first]
+            find = "SELECT id, lines, packed, body FROM batches WHERE id = ?"
+            row = self._connection.execute(find, (first,)).fetchone()
+        return Batch(row[0], row[1], zlib.decompress(row[3]) if row[2] else row[3])
 
     def remove(self, batch: Batch) -> None:
         """Take a batch out: InfluxDB has it. Nothing happens where it had to make room meanwhile."""
         with self._lock:
+            self._fresh.pop(batch.id, None)
             self._connection.execute("PRAGMA synchronous = NORMAL")
             removed = self._connection.execute(
                 "DELETE FROM batches WHERE id = ? RETURNING lines, length(body)", (batch.id,)
