@@ -122,20 +122,22 @@ _TAGS = {
 def stored(server: Server, database: str, site: str) -> dict[str, Points]:
     """What the server has of a site, in the same form."""
     out: dict[str, Points] = defaultdict(dict)
-    for name in (*_TAGS, "alert"):
-        for found in server.query(database, f"SELECT * FROM \"{name}\" WHERE site = '{site}'"):  # noqa: S608 - ours
-            row = found
-            second = row.pop("time") // 1000
-            row.pop("measurement")
-            row.pop("site")
-            if name == "alert":
-                kept = ("state", "severity", "changed_ms", "lon", "text", "place_zh")
-                key: tuple[Any, ...] = (row["id"], row["revision"])
-                row = {field: row.get(field) for field in kept}
-            else:
-                key = (second, *(row.pop(tag, None) or "" for tag in _TAGS[name]))
-            assert key not in out[name], (name, key)
-            out[name][key] = _clean(row)
+    # One question for all: most of the time of a small test goes into asking.
+    asked = "; ".join(f"SELECT * FROM \"{name}\" WHERE site = '{site}'" for name in (*_TAGS, "alert"))  # noqa: S608 - ours
+    for found in server.query(database, asked):
+        row = found
+        name = row["measurement"]
+        second = row.pop("time") // 1000
+        row.pop("measurement")
+        row.pop("site")
+        if name == "alert":
+            kept = ("state", "severity", "changed_ms", "lon", "text", "place_zh")
+            key: tuple[Any, ...] = (row["id"], row["revision"])
+            row = {field: row.get(field) for field in kept}
+        else:
+            key = (second, *(row.pop(tag, None) or "" for tag in _TAGS[name]))
+        assert key not in out[name], (name, key)
+        out[name][key] = _clean(row)
     return {name: rows for name, rows in out.items() if rows}
 
 
