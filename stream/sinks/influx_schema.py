@@ -223,7 +223,7 @@ MEASUREMENTS: Final[dict[str, Measurement]] = {
         ),
         Measurement(
             "truth",
-            "What a simulator says really happened, and whether an alert found it; written by `patrolgrid demo --influx`.",
+            "What a simulator says really happened, and whether an alert found it; by `patrolgrid demo --influx`.",
             "its start and its end",
             ("beat", "name", "site"),
             (
