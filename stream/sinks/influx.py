@@ -178,7 +178,12 @@ class InfluxSink:
             point_line("pipeline", {"reason": reason, "site": self.site}, {"quarantined": count}, now_ms // 1000)
             for reason, count in status["quarantined"].items()
         ]
-        self._backlog.append([lines])
+        try:
+            self._backlog.append([lines])
+        except OSError as error:
+            # A full disk stops the engine's own writes, with a better word than a node that ends would have.
+            _LOG.warning("the node's status could not be put into the backlog: %s", error)
+            return
         self._sender.wake()
 
     @property
