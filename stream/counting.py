@@ -9,7 +9,7 @@ import numpy as np
 from models import explain
 from models.counts import CountBaseline, CountConfig
 from stream.arrays import grown
-from stream.results import CountState
+from stream.results import RECALLED, CountState, WindowRows, WindowStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,7 @@ _STRANGE_P: Final = 1e-4
 _CALM: Final = 2
 """So many ordinary windows in a row end an alert. The hidden state is slower: it asks whether the event is over, the
 alert whether anything is left to see."""
+_RECALL_MS: Final = 86_400_000
 _OWN: Final = frozenset({"calm", "told"})
 _EPISODES: Final = {CountState.SURGE: "surge", CountState.DEFICIT: "deficit", CountState.DEAD: "dead"}
 
@@ -118,6 +119,29 @@ class Counting:
         self.baseline.amend(self._row[series], number * self.window_ms, value, exposure)
         self._full.clear()
 
+    def recall(
+        self, series: NDArray[np.int64], number: NDArray[np.int64], exposure: NDArray[np.float64], out: Results
+    ) -> None:
+        """Write what the model expects of the newest late windows, so that people see a band over a fresh history.
+
+        These rows hold no observations; see `RECALLED`. They cost a test per window, so only a day is recalled.
+        """
+        newest = number > int(number.max()) - _RECALL_MS // self.window_ms
+        pair, where = np.unique((number[newest] << 32) | series[newest], return_inverse=True)
+        covered = np.minimum(np.bincount(where, exposure[newest]), 1.0)
+        number, series = pair >> 32, pair & 0xFFFF_FFFF
+        rows = self._row[series]
+        tested = {name: np.full(len(pair), np.nan, dtype=np.float32) for name in ("expected", "lower", "upper")}
+        for window in np.unique(number).tolist():
+            at = np.flatnonzero((number == window) & (covered > 0))
+            test = self.baseline.test(rows[at], window * self.window_ms, np.zeros(len(at)), covered[at])
+            known = test.state != CountState.YOUNG
+            for name, values in tested.items():
+                values[at[known]] = getattr(test, name)[known]
+        keep = ~np.isnan(tested["expected"])
+        if keep.any():
+            out.windows.append(_recalled(series[keep], number[keep] * self.window_ms, covered[keep], tested, keep))
+
     def _expected(self, number: int) -> NDArray[np.float64]:
         cached = self._full.get(number)
         if cached is None:
@@ -204,3 +228,31 @@ def _per_window(
     """
     windows = np.maximum(exposure, 1.0)
     return total / windows, exposure / windows, windows
+
+
+def _recalled(
+    series: NDArray[np.int64],
+    start: NDArray[np.int64],
+    exposure: NDArray[np.float64],
+    tested: Mapping[str, NDArray[np.float32]],
+    keep: NDArray[np.bool_],
+) -> WindowRows:
+    size = len(series)
+    nothing, unknown = np.zeros(size), np.full(size, np.nan)
+    return WindowRows(
+        series=series.astype(np.int32),
+        start=start,
+        part=np.full(size, RECALLED, dtype=np.int64),
+        status=np.full(size, WindowStatus.LATE, dtype=np.uint8),
+        n=np.zeros(size, dtype=np.int32),
+        sum_a=nothing,
+        sum_b=nothing,
+        low=unknown,
+        high=unknown,
+        exposure=exposure.astype(np.float32),
+        expected=tested["expected"][keep],
+        lower=tested["lower"][keep],
+        upper=tested["upper"][keep],
+        p=unknown.astype(np.float32),
+        state=np.zeros(size, dtype=np.uint8),
+    )

@@ -11,7 +11,7 @@ from ingest.batch import Kind
 from models.calendar import Calendar
 from stream.counting import Counting
 from stream.findings import Findings
-from stream.late import Late
+from stream.late import HISTORY, Late
 from stream.leveling import Leveling
 from stream.rules import Rules
 
@@ -48,11 +48,15 @@ class Detection:
             mine = [index for index in added if self.catalog.series[index].kind == kind]
             stage.add_series(np.array(mine, dtype=np.int64), size)
 
-    def learn_late(self) -> None:
+    def learn_late(self, out: Results) -> None:
         """Let the baselines learn what came late; it raises nothing."""
-        for kind, stage in ((Kind.COUNT, self.counting), (Kind.LEVEL, self.leveling)):
-            if self.late[kind].rows:
-                stage.amend(**self.late[kind].take())
+        if self.late[Kind.COUNT].rows:
+            counts = self.late[Kind.COUNT].take()
+            self.counting.amend(**counts)
+            if len(counts["series"]) >= HISTORY:
+                self.counting.recall(counts["series"], counts["number"], counts["exposure"], out)
+        if self.late[Kind.LEVEL].rows:
+            self.leveling.amend(**self.late[Kind.LEVEL].take())
 
     def close(self, number: int, fields: Mapping[str, NDArray[Any]], out: Results) -> None:
         """Test a closed window and learn from it."""

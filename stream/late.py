@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FULL: Final = 500_000
 """Observations from which waiting would cost more memory than it saves time."""
+HISTORY: Final = 1_000
+"""Observations learnt at once from which they are a history to look at, and not just a few that were late."""
 _FIELDS: Final = {"series": "i8", "number": "i8", "value": "f8", "exposure": "f8"}
 
 

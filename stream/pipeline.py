@@ -97,7 +97,7 @@ class Pipeline:
             case RecordKind.STATUS:
                 self._status(record, out)
             case RecordKind.TICK:
-                self.detection.learn_late()  # nothing else came for a while
+                self.detection.learn_late(out)  # nothing else came for a while
         self._advance(max(self.watermark_ms, now_ms - round(self.config.grace_s * 1000)), out)
         self.detection.rules.tick(now_ms, out)
         self._test_open(out)
@@ -229,7 +229,7 @@ class Pipeline:
                 value = new.sum_a[rows] + new.sum_b[rows]
                 waiting.add(new.series[rows], new.number[rows], value, new.exposure[rows])
                 if waiting.rows > FULL:
-                    self.detection.learn_late()
+                    self.detection.learn_late(out)
 
     def _passes(
         self, columns: Columns, new: Prepared, rows: NDArray[np.intp], live: NDArray[np.bool_], out: Results
@@ -307,7 +307,7 @@ class Pipeline:
         if target <= self.windows.open_from:
             return
         self._write_revised(out)
-        self.detection.learn_late()
+        self.detection.learn_late(out)
         for number in self.windows.numbers():
             if self.windows.open_from <= number < target:
                 self._close(number, out)

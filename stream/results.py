@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -53,6 +53,11 @@ class CountState(IntEnum):
     DEAD = 3
     YOUNG = 4
     """Too little history to judge."""
+
+
+RECALLED: Final = -1
+"""`WindowRows.part` of rows without observations: what the model expects of a window that it knows from late data only.
+What it said when the window closed (part 0) goes before."""
 
 
 @dataclass(slots=True)

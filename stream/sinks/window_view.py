@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ingest.batch import Kind
-from stream.results import WindowStatus
+from stream.results import RECALLED, WindowStatus
 from stream.sinks.rows import KIND_NAMES, STATE_NAMES, STATUS_NAMES
 
 if TYPE_CHECKING:
@@ -71,18 +71,20 @@ def fold(rows: Iterable[tuple[Any, ...]], *, named: bool) -> list[Row]:
 
 
 def _window(parts: list[tuple[Any, ...]], *, named: bool) -> Row:
-    beat, device, kind, metric, _series, start, part, status, *_ = first = parts[0]
+    beat, device, kind, metric, _series, start, *_ = first = parts[0]
     n = sum(row[8] for row in parts)
     sum_a = sum(row[9] or 0.0 for row in parts)
     sum_b = sum(row[10] or 0.0 for row in parts)
     lows = [row[11] for row in parts if row[11] is not None]
     highs = [row[12] for row in parts if row[12] is not None]
-    if status == WindowStatus.CLOSED and len(parts) > 1:
-        status = WindowStatus.REVISED
     passing = kind in (Kind.COUNT, Kind.GATE)
     window: Row = {"beat": beat, "device": device} if named else {}
-    # What the model said stands in part 0; an addition that came too late for it has no say.
-    exposure, expected, lower, upper, p, state = first[13:19] if part == 0 else (None,) * 6
+    # What the model said stands in part 0, or else in what it recalls; additions that came too late have no say.
+    told = next((row for row in parts if row[6] == 0), first)
+    status = told[7]
+    if status == WindowStatus.CLOSED and parts[-1][6] > 0:
+        status = WindowStatus.REVISED
+    exposure, expected, lower, upper, p, state = told[13:19] if told[6] in {0, RECALLED} else (None,) * 6
     window |= {
         "start": start,
         "metric": metric,

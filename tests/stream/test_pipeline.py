@@ -12,7 +12,7 @@ from ingest.places import PlacesError
 from ingest.records import Record, RecordKind
 from stream.config import PipelineConfig
 from stream.pipeline import Pipeline
-from stream.results import WindowStatus
+from stream.results import RECALLED, WindowStatus
 from stream.rules import check_overrides
 from stream.snapshot import SnapshotError
 from tests.stream.build import MINUTE, NOON, Writer, places
@@ -221,6 +221,20 @@ def test_a_surge_is_seen_before_its_window_closes():
         ended += [(minute, alert.state) for alert in alerts([pipe.process(log.record())])]
     assert [state for _, state in ended] == ["cleared"]
     assert ended[0][0] <= 25
+
+
+def test_a_history_gets_the_band_that_it_teaches():
+    pipe, log = pipeline(), Writer()
+    for five in range(-14 * 288, 0):
+        log.count("cam-1", NOON + five * 5 * MINUTE, 20, interval=300.0, received=NOON)
+    out = [pipe.process(log.record(NOON)), pipe.process(log.tick(NOON + 1000))]
+    recalled = [block for results in out for block in results.windows if block.part[0] == RECALLED]
+    assert sum(len(block) for block in recalled) == 288
+    assert recalled[0].n.sum() == 0
+    assert recalled[0].expected.mean() == pytest.approx(20, rel=0.1)
+    assert (recalled[0].lower < 20).all()
+    assert (recalled[0].upper > 20).all()
+    assert totals(out)["cam-1", "person"] == (14 * 288, 14 * 288 * 20.0, 0.0)
 
 
 def test_a_device_that_reports_regularly_is_missed_when_silent():
