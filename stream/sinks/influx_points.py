@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ingest.batch import Kind
-from stream.results import WindowRows, WindowStatus
+from stream.results import RECALLED, WindowRows, WindowStatus
 from stream.sinks.influx_lines import column_lines, point_line, string_text, tag_text
 from stream.sinks.influx_schema import MEASUREMENTS
 from stream.sinks.rows import STATE_NAMES, STATUS_NAMES
@@ -199,7 +199,7 @@ def whole(rows: WindowRows, parts: Mapping[tuple[int, int], Sequence[tuple[float
     """Return rows in which every window of `parts` (by series, start) stands once, as the sum of its parts.
 
     A part is ``(part, status, n, sum_a, sum_b, low, high, exposure, expected, lower, upper, p, state)``, part 0 first
-    where there is one: what the model said stands in it, and an addition that came too late for it has no say.
+    where there is one, but behind `RECALLED`.
     """
     keep = [
         row for row, key in enumerate(zip(rows.series.tolist(), rows.start.tolist(), strict=True)) if key not in parts
@@ -219,14 +219,15 @@ _COLUMNS: Final = (
 
 
 def _sum(key: tuple[int, int], parts: list[tuple[float, ...]]) -> tuple[float, ...]:
-    first = parts[0]
+    # What the model said when the window closed stands in part 0, else in what it recalls; additions have no say.
+    told = next((part for part in parts if part[0] == 0), parts[0])
     n, sum_a, sum_b = (sum(part[column] for part in parts if part[column] == part[column]) for column in (2, 3, 4))
     low, high = np.array([part[5] for part in parts]), np.array([part[6] for part in parts])
-    status = first[1]
-    if status == WindowStatus.CLOSED and len(parts) > 1:
+    status = told[1]
+    if status == WindowStatus.CLOSED and parts[-1][0] > 0:
         status = WindowStatus.REVISED
     return (
         *key, 0, status, n, sum_a, sum_b,
         float(np.fmin.reduce(low)), float(np.fmax.reduce(high)),
-        *(first[7:13] if first[0] == 0 else (np.nan,) * 5 + (4,)),
+        *(told[7:13] if told[0] in {0, RECALLED} else (np.nan,) * 5 + (4,)),
     )  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.results import SeriesKey, WindowStatus
+from stream.results import RECALLED, SeriesKey, WindowStatus
 from stream.sinks.influx import InfluxSink
 from stream.sinks.influx_http import Address, ExpiredError, RejectedError, UnavailableError
 from stream.sinks.influx_lines import clean, clean_tag, float_texts, point_line
@@ -170,6 +170,16 @@ def test_late_parts_are_summed_with_what_the_store_has(site):
     assert ",device=cam-1,site=s1 in=8i,out=0i,n=7i," in site.fake.lines[-1]
     assert "expected=5.0" in site.fake.lines[-1]
     assert 'status="revised"' in site.fake.lines[-1]
+
+
+def test_what_the_model_recalls_of_late_windows_is_shown(site):
+    late = {"n": 2, "sum_a": 3.0, "part": 2, "status": WindowStatus.LATE}
+    recalled = {"n": 0, "sum_a": 0.0, "part": RECALLED, "status": WindowStatus.LATE, "expected": 7.5, "state": 0}
+    site.write(results(2, windows=[windows(late)]))
+    site.write(results(3, windows=[windows(recalled)]))
+    assert site.sink.drain(10)
+    assert " in=3i,out=0i,n=2i," in site.fake.lines[-1]
+    assert 'expected=7.5,state="normal"' in site.fake.lines[-1]
 
 
 def test_two_changes_of_an_alert_within_a_second_both_stand(site):
