@@ -46,7 +46,7 @@ def points(written: list[Results]) -> dict[str, Points]:  # noqa: C901, PLR0912,
         low = [row["low"] for row in rows if row["low"] is not None]
         high = [row["high"] for row in rows if row["high"] is not None]
         status = first["status"]
-        if status == WindowStatus.CLOSED and len(rows) > 1:
+        if status == WindowStatus.CLOSED and found[-1][0] > 0:
             status = WindowStatus.REVISED
         model = {name: first[name] if whole else None for name in ("expected", "lower", "upper", "p")}
         words = {"state": STATE_NAMES[first["state"] if whole else 4], "status": STATUS_NAMES[status]}
