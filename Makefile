@@ -60,7 +60,7 @@ $(VENV)/.run: $(VENV)/.pip pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.run
 	@echo "Installing the tools for tests and checks (once) ..."
-	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[influx]' --group dev
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q -c constraints.txt -e '.[influx]' --group dev
 	@touch $@
 
 clean:

@@ -85,7 +85,7 @@ def test_no_plate_is_left_in_a_recording(broker, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"hello", gzip.compress(b'{"type":"count"}\n', mtime=0), gzip.compress(b"[1]\n")]
+    "content", [b"", b"hello", gzip.compress(b'{"type":"count"}\n', mtime=0), gzip.compress(b"[1]\n", mtime=0)]
 )
 def test_other_files_are_told_apart(tmp_path, content):
     path = tmp_path / "other"
