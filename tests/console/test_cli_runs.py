@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from deploy.processes import alive
+from ingest.quarantine import Quarantine, Reject
 from tests.support import wait_for
 
 ROOT = Path(__file__).parent.parent.parent
@@ -148,6 +149,10 @@ def test_killing_the_demo_leaves_no_process_behind(demo):
 
 def test_the_quarantine_can_be_listed_shown_and_replayed(demo):
     folder, report, _ = demo
+    # How far a demo comes in its seconds is chance, and so is whether anything was spoilt by then.
+    quarantine = Quarantine(folder / "demo" / "quarantine.db")
+    quarantine.add_many([Reject("patrolgrid/v1/demo/academy/camera-40/obs", "json", "not JSON", b"{", 1)])
+    quarantine.close()
     site = ("--data-dir", folder, "--site", "demo")
     counts = json.loads(run("quarantine", "counts", "--json", *site).stdout)
     assert {reason: count["total"] for reason, count in counts.items()}.keys() >= report["quarantined"].keys()
