@@ -91,7 +91,7 @@ def explain(error: BaseException) -> str:
     """Return one line for people about an error."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         extra = _EXTRAS.get(error.name.split(".", 1)[0], "all")
-        return f"this needs the package {error.name}; install it with: pip install 'patrolgrid[{extra}]'"
+        return f"this needs the package {error.name}; in PatrolGrid's folder: pip install '.[{extra}]'"
     if isinstance(error, CommandError | ValueError | OSError | RuntimeError):
         return str(error) or type(error).__name__
     return f"{type(error).__name__}: {error} (--debug shows where; please report it)"

