@@ -11,8 +11,8 @@ from console.commands.errors import CommandError
 from console.scoring import score
 from deploy.influx import influx_address, set_up
 from deploy.settings_load import with_values
-from stream.sinks.influx_http import ExpiredError, RejectedError, UnavailableError, connect
-from stream.sinks.influx_lines import point_line
+from stream.sinks.influx.http import ExpiredError, RejectedError, UnavailableError, connect
+from stream.sinks.influx.lines import point_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

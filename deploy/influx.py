@@ -15,7 +15,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from deploy.settings_load import read_secret
-from stream.sinks.influx_http import Address
+from stream.sinks.influx.http import Address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

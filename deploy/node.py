@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from deploy.settings import Settings
     from ingest.places import Places
     from stream.sinks.base import Sink
-    from stream.sinks.influx import InfluxSink
+    from stream.sinks.influx.sink import InfluxSink
 
 _LOG = logging.getLogger("deploy.node")
 _MIB: Final = 1 << 20
@@ -148,7 +148,7 @@ class Node:
         if not settings.influx.url:
             return None
         from deploy.influx import influx_address  # noqa: PLC0415 - needs the extra
-        from stream.sinks.influx import InfluxSink  # noqa: PLC0415 - same
+        from stream.sinks.influx.sink import InfluxSink  # noqa: PLC0415 - same
 
         sink = InfluxSink(
             influx_address(settings),

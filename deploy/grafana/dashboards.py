@@ -1,6 +1,6 @@
 """The six dashboards, in English and Simplified Chinese from one source.
 
-Every query is InfluxQL; names come from `stream.sinks.influx_schema`, which a test checks them against. A measurement
+Every query is InfluxQL; names come from `stream.sinks.influx.schema`, which a test checks them against. A measurement
 of its own gets its panels in one function of `deploy.grafana.command` or `deploy.grafana.engineers`.
 """
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ingest.batch import Kind
 from stream.results import Results, WindowStatus
-from stream.sinks.influx_lines import clean, clean_tag
+from stream.sinks.influx.lines import clean, clean_tag
 from stream.sinks.rows import STATE_NAMES, STATUS_NAMES
 from tests.stream.sink_tools import expected
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import urllib3
 
-from stream.sinks.influx_http import Address
+from stream.sinks.influx.http import Address
 from tests.support import free_port
 
 if TYPE_CHECKING:

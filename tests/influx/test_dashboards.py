@@ -17,8 +17,8 @@ import pytest
 from deploy.grafana.build import ROOT, files
 from deploy.grafana.dashboards import LANGUAGES, dashboards
 from deploy.grafana.rules import rules
-from stream.sinks.influx_http import connect
-from stream.sinks.influx_schema import MEASUREMENTS
+from stream.sinks.influx.http import connect
+from stream.sinks.influx.schema import MEASUREMENTS
 from tests.influx.servers import One, Two, missing, running, two_path
 
 HOUR_MS = 3_600_000

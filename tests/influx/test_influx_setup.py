@@ -6,7 +6,7 @@ import pytest
 
 from console.cli import main
 from deploy.influx import InfluxSetupError, set_up
-from stream.sinks.influx_http import UnavailableError, connect
+from stream.sinks.influx.http import UnavailableError, connect
 from tests.influx.servers import TOKEN, One, running
 from tests.support import free_port
 

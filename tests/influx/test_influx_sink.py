@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.results import RECALLED, SeriesKey, WindowStatus
-from stream.sinks.influx import InfluxSink
-from stream.sinks.influx_http import Address, ExpiredError, RejectedError, UnavailableError
-from stream.sinks.influx_lines import clean, clean_tag, float_texts, point_line
-from stream.sinks.influx_schema import MEASUREMENTS, TAGS
-from stream.sinks.influx_schema_docs import PAGE, page
+from stream.sinks.influx.http import Address, ExpiredError, RejectedError, UnavailableError
+from stream.sinks.influx.lines import clean, clean_tag, float_texts, point_line
+from stream.sinks.influx.schema import MEASUREMENTS, TAGS
+from stream.sinks.influx.schema_docs import PAGE, page
+from stream.sinks.influx.sink import InfluxSink
 from stream.sinks.reader import StoreReader
 from stream.sinks.store import StoreSink
 from tests.influx import contents
@@ -239,7 +239,7 @@ def test_no_text_breaks_a_line(tag, text):
 
 
 def test_the_schema_says_all_that_is_written():
-    assert PAGE.read_text("utf-8") == page(), "run python -m stream.sinks.influx_schema_docs"
+    assert PAGE.read_text("utf-8") == page(), "run python -m stream.sinks.influx.schema_docs"
     for measurement in MEASUREMENTS.values():
         assert list(measurement.tags) == sorted(measurement.tags)
         assert set(measurement.tags) <= set(TAGS)

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stream.results import CountState, SeriesKey, WindowStatus
-from stream.sinks.influx import InfluxSink
+from stream.sinks.influx.sink import InfluxSink
 from stream.sinks.jsonl import JsonLinesSink
 from stream.sinks.memory import MemorySink
 from stream.sinks.mqtt import MqttSink

@@ -9,8 +9,8 @@ import numpy as np
 
 from ingest.batch import Kind
 from stream.results import RECALLED, WindowRows, WindowStatus
-from stream.sinks.influx_lines import column_lines, point_line, string_text, tag_text
-from stream.sinks.influx_schema import MEASUREMENTS
+from stream.sinks.influx.lines import column_lines, point_line, string_text, tag_text
+from stream.sinks.influx.schema import MEASUREMENTS
 from stream.sinks.rows import STATE_NAMES, STATUS_NAMES
 
 if TYPE_CHECKING:

@@ -22,10 +22,10 @@ import numpy as np
 
 from ingest.quarantine import Reject
 from ingest.reasons import Reason
-from stream.sinks.influx_backlog import Backlog
-from stream.sinks.influx_http import connect
-from stream.sinks.influx_lines import WrongTypeError, point_line
-from stream.sinks.influx_points import (
+from stream.sinks.influx.backlog import Backlog
+from stream.sinks.influx.http import connect
+from stream.sinks.influx.lines import WrongTypeError, point_line
+from stream.sinks.influx.points import (
     SeriesHeads,
     alert_line,
     event_lines,
@@ -33,7 +33,7 @@ from stream.sinks.influx_points import (
     whole,
     window_lines,
 )
-from stream.sinks.influx_sender import Sender
+from stream.sinks.influx.sender import Sender
 from stream.sinks.rows import after, check_series, merge_windows, order
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from ingest.quarantine import Rejected
     from stream.results import Alert, Results, WindowRows
-    from stream.sinks.influx_http import Address, Endpoint
+    from stream.sinks.influx.http import Address, Endpoint
     from stream.sinks.reader import StoreReader
 
 _LOG = logging.getLogger(__name__)

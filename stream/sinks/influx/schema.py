@@ -1,8 +1,8 @@
 """What stands in InfluxDB: the one place that names measurements, tags, fields, types and units.
 
 The encoder takes names and types from here, ``docs/schema.md`` is made from here (``python -m
-stream.sinks.influx_schema_docs``), and the dashboards are checked against it. A new result needs an entry here, the
-lines that fill it in `stream.sinks.influx_points`, and its panels.
+stream.sinks.influx.schema_docs``), and the dashboards are checked against it. A new result needs an entry here, the
+lines that fill it in `stream.sinks.influx.points`, and its panels.
 """
 
 from __future__ import annotations

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Final
 
 from ingest.quarantine import Reject
 from ingest.reasons import Reason
-from stream.sinks.influx_http import ExpiredError, RejectedError, UnavailableError
+from stream.sinks.influx.http import ExpiredError, RejectedError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ingest.quarantine import Rejected
-    from stream.sinks.influx_backlog import Backlog
-    from stream.sinks.influx_http import Endpoint
+    from stream.sinks.influx.backlog import Backlog
+    from stream.sinks.influx.http import Endpoint
 
 _LOG = logging.getLogger(__name__)
 _FIRST_WAIT_S: Final = 0.25
@@ -151,7 +151,7 @@ class Sender:
             self.sent.expired += 1
             _LOG.info("InfluxDB does not keep lines that old: %s", error)
         except RejectedError as error:
-            # No field holds a line break (`influx_lines.clean`), so lines can be told apart.
+            # No field holds a line break (`lines.clean`), so lines can be told apart.
             lines = body.split(b"\n")
             if len(lines) == 1:
                 now_ms = time.time_ns() // 1_000_000

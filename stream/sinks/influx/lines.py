@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
-from stream.sinks.influx_schema import MEASUREMENTS
+from stream.sinks.influx.schema import MEASUREMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from stream.sinks.influx_schema import FieldType, Measurement
+    from stream.sinks.influx.schema import FieldType, Measurement
 
 _INT_LIMIT: Final = 2.0**63
 _SAFE_DIGITS: Final = 8
