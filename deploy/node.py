@@ -14,6 +14,7 @@ import logging
 import sys
 import time
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -38,6 +39,7 @@ from stream.rules import check_overrides
 from stream.sinks.jsonl import JsonLinesSink
 from stream.sinks.mqtt import MqttSink
 from stream.sinks.reader import StoreReader
+from stream.sinks.retention import Retention
 from stream.sinks.schema import StoreError, StoreMissingError
 from stream.sinks.store import StoreSink
 
@@ -69,7 +71,7 @@ class Node:
             closing.enter_context(SiteLock(folder))
             places = load_places(settings.places_file)
             check_overrides(places)
-            store = StoreSink(folder / "store.db", site)
+            store = StoreSink(folder / "store.db", site, retention=Retention(**asdict(settings.store)))
             closing.callback(store.close)
             clock = make_clock(settings)
             log = SqliteLog(

@@ -187,6 +187,22 @@ class PipelineSection:
 
 
 @dataclass(frozen=True, slots=True)
+class Store:
+    """How long the node's own store keeps its results."""
+
+    windows_days: float = setting(180.0, "Days that windows are kept.", least=0.01)
+    gates_days: float = setting(30.0, "Days that passages of gates are kept; they carry plate tokens.", least=0.01)
+    states_days: float = setting(180.0, "Days that changes of state are kept.", least=0.01)
+    anomalies_days: float = setting(730.0, "Days that anomalies are kept.", least=0.01)
+    alerts_days: float = setting(
+        730.0, "Days that alerts are kept after their last change; open ones stay.", least=0.01
+    )
+    hotspots_days: float = setting(30.0, "Days that hotspot maps are kept; the newest stays.", least=0.01)
+    health_days: float = setting(30.0, "Days that data quality is kept; the newest of each device stays.", least=0.01)
+    incidents_days: float = setting(1_095.0, "Days that incidents are kept after they came in.", least=0.01)
+
+
+@dataclass(frozen=True, slots=True)
 class Sinks:
     """Where results go besides the store."""
 
@@ -256,6 +272,7 @@ class Settings:
     plates: Plates = field(default_factory=Plates)
     log: LogSection = field(default_factory=LogSection)
     pipeline: PipelineSection = field(default_factory=PipelineSection)
+    store: Store = field(default_factory=Store)
     sinks: Sinks = field(default_factory=Sinks)
     influx: Influx = field(default_factory=Influx)
     grafana: Grafana = field(default_factory=Grafana)
@@ -283,6 +300,7 @@ SECTIONS: Final[dict[str, type]] = {
     "plates": Plates,
     "log": LogSection,
     "pipeline": PipelineSection,
+    "store": Store,
     "sinks": Sinks,
     "influx": Influx,
     "grafana": Grafana,

@@ -1,7 +1,7 @@
 """Settings: what is written is what is read, and whatever is wrong is said with the key, the place and the way out."""
 
 import tomllib
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from deploy import settings_docs
 from deploy.settings import SECTIONS, Settings
 from deploy.settings_load import SettingsError, find_file, load_settings, read_secret, with_values
+from stream.sinks.retention import Retention
 
 
 def write(folder: Path, text: str) -> Path:
@@ -31,6 +32,11 @@ def test_the_table_is_up_to_date():
     assert settings_docs.TABLE.read_text(encoding="utf-8") == settings_docs.settings_table(), (
         "run: python -m deploy.settings_docs"
     )
+
+
+def test_the_store_keeps_by_default_what_its_settings_say():
+    assert Retention(**asdict(Settings().store)) == Retention()
+    assert Retention(**asdict(with_values(Settings(), store={"gates_days": 7}).store)).gates_days == 7
 
 
 @pytest.mark.parametrize(
