@@ -26,6 +26,10 @@ class RecordKind(IntEnum):
     """Empty: only time has passed."""
     STATUS = 5
     """JSON of `ingest.events.DeviceStatus`."""
+    MODEL = 6
+    """A model of a beat's context that was trained beside the pipeline; see `models.context`."""
+    HISTORY = 7
+    """Windows for the baselines to learn from, which are stored already or belong to no store; see `ingest.history`."""
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):

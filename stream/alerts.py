@@ -1,4 +1,8 @@
-"""The life of an alert: raised, acknowledged, cleared or expired. One open alert a device and kind."""
+"""The life of an alert: raised, acknowledged, cleared or expired. One open alert a device and kind.
+
+What happens to one (device, kind) depends only on what was told of it, in order, and not on other alerts or on when the
+book was asked: so the shards of a site may be faster or slower, and the alerts are the same.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ OPEN_STATES: Final = ("raised", "acknowledged")
 
 
 class AlertBook:
-    """All alerts of a shard. Every method returns the changes it made, in order; replays give the same ones."""
+    """All alerts of a site. Every method returns the changes it made, in order; replays give the same ones."""
 
     def __init__(self, site: str, *, ttl_ms: int, flap_ms: int) -> None:
         self.site, self.ttl_ms, self.flap_ms = site, ttl_ms, flap_ms
@@ -61,6 +65,7 @@ class AlertBook:
         the person gets a new one.
         """
         key = (device, kind)
+        overdue = self._expire([key], now_ms)
         before = self._open.get(key)
         if before is not None:
             worse = _RANK[severity] > _RANK[before.severity]
@@ -81,20 +86,16 @@ class AlertBook:
         if ends:
             self._ending.add(key)
         if ended is not None and not ended.by and now_ms - ended.changed_ms < self.flap_ms:
-            return [
-                self._put(
-                    key,
-                    _next(
-                        ended,
-                        now_ms,
-                        state="raised",
-                        severity=severity,
-                        text=text,
-                        cause_ms=cause_ms,
-                        cause_seq=cause_seq,
-                    ),
-                )
-            ]
+            change = _next(
+                ended,
+                now_ms,
+                state="raised",
+                severity=severity,
+                text=text,
+                cause_ms=cause_ms,
+                cause_seq=cause_seq,
+            )
+            return [*overdue, self._put(key, change)]
         alert = Alert(
             id=_alert_id(self.site, device, kind, now_ms),
             revision=1,
@@ -115,7 +116,7 @@ class AlertBook:
             cause_ms=cause_ms,
             cause_seq=cause_seq,
         )
-        return [self._put(key, alert)]
+        return [*overdue, self._put(key, alert)]
 
     def fall(self, device: str, kind: str, now_ms: int) -> list[Alert]:
         """Clear an alert whose condition is over; nothing where none is open."""
@@ -124,13 +125,19 @@ class AlertBook:
         return [] if alert is None else [self._end(key, _next(alert, now_ms, state="cleared"))]
 
     def expire(self, now_ms: int) -> list[Alert]:
-        """End the open alerts that have no end of their own and have not changed for their time to live."""
-        due = [
-            key
-            for key, alert in self._open.items()
-            if key not in self._ending and now_ms - alert.changed_ms >= self.ttl_ms
-        ]
-        return [self._end(key, _next(self._open[key], now_ms, state="expired")) for key in due]
+        """End the open alerts that have no end of their own and have not changed for their time to live.
+
+        They end when that time was over, whenever this is asked.
+        """
+        return self._expire(list(self._open), now_ms)
+
+    def _expire(self, keys: list[tuple[str, str]], now_ms: int) -> list[Alert]:
+        expired = []
+        for key in keys:
+            alert = self._open.get(key)
+            if alert is not None and key not in self._ending and now_ms - alert.changed_ms >= self.ttl_ms:
+                expired.append(self._end(key, _next(alert, alert.changed_ms + self.ttl_ms, state="expired")))
+        return expired
 
     def command(self, command_id: str, action: str, alert_id: str, by: str, note: str, now_ms: int) -> list[Alert]:
         """Carry out what a person said. A repeated command changes nothing.

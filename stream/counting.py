@@ -29,6 +29,7 @@ alert whether anything is left to see."""
 _RECALL_MS: Final = 86_400_000
 _OWN: Final = frozenset({"calm", "told"})
 _EPISODES: Final = {CountState.SURGE: "surge", CountState.DEFICIT: "deficit", CountState.DEAD: "dead"}
+_EPISODE_KINDS: Final = frozenset(_EPISODES.values())
 
 
 class Counting:
@@ -163,15 +164,15 @@ class Counting:
     def _settle(self, series: NDArray[np.int64], settled: NDArray[np.bool_], end_ms: int, out: Results) -> None:
         """Clear the alerts of devices all of whose series have settled, unless a later window raised them."""
         findings = self.findings
-        waiting = [a for a in findings.book.open() if a.kind in _EPISODES.values() and a.cause_ms < end_ms]
+        waiting = findings.standing.begun_before(_EPISODE_KINDS, end_ms)
         if not waiting:
             return
         catalog = findings.catalog.series
         unsettled = {catalog[index].device for index in series[~settled].tolist()}
-        seen = {catalog[index].device for index in series.tolist()}
-        for alert in waiting:
-            if alert.device in seen - unsettled:
-                out.alerts += findings.book.fall(alert.device, alert.kind, out.now_ms)
+        seen = {catalog[index].device: catalog[index].beat for index in series.tolist()}
+        for device, kind in waiting:
+            if device in seen and device not in unsettled:
+                findings.over_at(seen[device], device, kind, out.now_ms, out, by_model=True)
 
     def _found(
         self,
@@ -204,7 +205,8 @@ class Counting:
             p=p,
             duration_s=max(out.now_ms - onset_ms, 0) / 1000,
         )
-        findings.alert(device, kind, out.now_ms, text, out, cause_ms=onset_ms)
+        surprise = float(test.surprise[place])
+        findings.alert(device, kind, out.now_ms, text, out, cause_ms=onset_ms, surprise=surprise)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as arrays."""

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stream.alerts import AlertBook
     from stream.catalog import Catalog
     from stream.config import PipelineConfig
     from stream.quality import Quality
@@ -30,9 +29,9 @@ if TYPE_CHECKING:
 class Detection:
     """Rules, counting and leveling of a shard."""
 
-    def __init__(self, config: PipelineConfig, catalog: Catalog, book: AlertBook, quality: Quality) -> None:
+    def __init__(self, config: PipelineConfig, catalog: Catalog, quality: Quality) -> None:
         calendar = Calendar(config.timezone, config.country, tuple(date.fromisoformat(day) for day in config.holidays))
-        findings = Findings(catalog, book, quality, config.timezone)
+        findings = self.findings = Findings(catalog, quality, config.timezone)
         self.catalog = catalog
         self.rules = Rules(calendar, findings)
         self.counting = Counting(config.window_s, calendar, findings)

@@ -1,16 +1,17 @@
-"""From a finding to people: an anomaly for the record, and an alert for whoever is on duty."""
+"""From a finding to people: an anomaly for the record, and a notice for the site, which makes an alert of it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from models import explain
-from stream.results import Anomaly, Severity
+from stream.results import Anomaly, Notice, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ingest.places import Places
-    from stream.alerts import AlertBook
     from stream.catalog import Catalog
     from stream.quality import Quality
     from stream.results import Results, Text
@@ -31,11 +32,39 @@ SEVERITY: Final[dict[str, Severity]] = {
 """Severity by kind; everything else is a warning."""
 
 
+class Standing:
+    """Conditions a shard has told of that are not over yet: (device, kind) → event time of the cause, epoch ms."""
+
+    def __init__(self) -> None:
+        self._since: dict[tuple[str, str], int] = {}
+
+    def rise(self, device: str, kind: str, cause_ms: int) -> None:
+        """Note that a condition has begun; what is noted already keeps its time."""
+        self._since.setdefault((device, kind), cause_ms)
+
+    def fall(self, device: str, kind: str) -> bool:
+        """Forget a condition; tell whether it was noted."""
+        return self._since.pop((device, kind), None) is not None
+
+    def begun_before(self, kinds: frozenset[str], end_ms: int) -> list[tuple[str, str]]:
+        """Return the (device, kind) of some kinds whose cause is older than `end_ms`, in order of telling."""
+        return [key for key, since in self._since.items() if key[1] in kinds and since < end_ms]
+
+    def meta(self) -> list[tuple[str, str, int]]:
+        """Return the state as plain data."""
+        return [(*key, since) for key, since in self._since.items()]
+
+    def load(self, meta: Sequence[Sequence[Any]]) -> None:
+        """Take back what `meta` gave."""
+        self._since = {(device, kind): since for device, kind, since in meta}
+
+
 class Findings:
     """Knows the devices' places, beats and quality, so that a finding becomes a sentence with a place."""
 
-    def __init__(self, catalog: Catalog, book: AlertBook, quality: Quality, timezone: str) -> None:
-        self.catalog, self.book, self.quality = catalog, book, quality
+    def __init__(self, catalog: Catalog, quality: Quality, timezone: str) -> None:
+        self.catalog, self.quality = catalog, quality
+        self.standing = Standing()
         self._zone = ZoneInfo(timezone)
 
     @property
@@ -97,26 +126,45 @@ class Findings:
         cause_ms: int,
         cause_seq: int = -1,
         ends: bool = True,
+        surprise: float | None = None,
     ) -> None:
-        """Raise an alert at a device (by index); see `AlertBook.rise`."""
+        """Tell the site of a condition at a device (by index); `surprise` is for what a model found."""
         beat, name = self.catalog.devices[device]
         place = self.places.devices.get(name)
-        out.alerts += self.book.rise(
-            beat=beat,
-            device=name,
-            kind=kind,
-            severity=SEVERITY.get(kind, "warning"),
-            now_ms=now_ms,
-            lonlat=(place.lon, place.lat) if place else (0.0, 0.0),
-            place=place.name if place else {"en": name, "zh-CN": name},
-            text=text,
-            advice=explain.advice(kind),
-            confidence=self.confidence(device),
-            cause_ms=cause_ms,
-            cause_seq=cause_seq,
-            ends=ends,
+        self.notice(
+            Notice(
+                act="rise",
+                beat=beat,
+                device=name,
+                kind=kind,
+                at_ms=now_ms,
+                by_model=surprise is not None,
+                severity=SEVERITY.get(kind, "warning"),
+                lonlat=(place.lon, place.lat) if place else (0.0, 0.0),
+                place=place.name if place else {"en": name, "zh-CN": name},
+                text=text,
+                advice=explain.advice(kind),
+                confidence=self.confidence(device),
+                surprise=surprise or 0.0,
+                cause_ms=cause_ms,
+                cause_seq=cause_seq,
+                ends=ends,
+            ),
+            out,
         )
 
-    def over(self, device: int, kind: str, now_ms: int, out: Results) -> None:
-        """Clear a device's alert whose condition has ended."""
-        out.alerts += self.book.fall(self.catalog.devices[device][1], kind, now_ms)
+    def notice(self, notice: Notice, out: Results) -> None:
+        """Tell the site that a condition has begun or goes on."""
+        out.notices.append(notice)
+        if notice.ends:
+            self.standing.rise(notice.device, notice.kind, notice.cause_ms)
+
+    def over(self, device: int, kind: str, now_ms: int, out: Results, *, by_model: bool = False) -> None:
+        """Tell the site that a device's condition has ended, if it was told of."""
+        beat, name = self.catalog.devices[device]
+        self.over_at(beat, name, kind, now_ms, out, by_model=by_model)
+
+    def over_at(self, beat: str, name: str, kind: str, now_ms: int, out: Results, *, by_model: bool = False) -> None:
+        """Tell the site that a condition at a device or beat (by id) has ended, if it was told of."""
+        if self.standing.fall(name, kind):
+            out.notices.append(Notice(act="fall", beat=beat, device=name, kind=kind, at_ms=now_ms, by_model=by_model))

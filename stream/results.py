@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ingest.events import Incident
+    from ingest.events import Command, Incident
 
 Severity = Literal["info", "warning", "critical"]
 Text = dict[str, str]
@@ -140,6 +140,35 @@ class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
     text: Text
 
 
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """A condition at a device, or at a beat, has begun or gone on (rise), or is over (fall).
+
+    What a shard tells the site, whose alert book makes alerts of it.
+    """
+
+    act: Literal["rise", "fall"]
+    beat: str
+    device: str
+    """A device's id, or the beat's where no single device is the cause."""
+    kind: str
+    at_ms: int
+    """Received time of the record that told."""
+    by_model: bool = False
+    """Found by a model, so that it takes part in the budget and in grouping; a rule's finding is told at once."""
+    severity: Severity = "info"
+    lonlat: tuple[float, float] = (0.0, 0.0)
+    place: Text = msgspec.field(default_factory=dict)
+    text: Text = msgspec.field(default_factory=dict)
+    advice: Text = msgspec.field(default_factory=dict)
+    confidence: float = 1.0
+    surprise: float = 0.0
+    """-log10 of the tail probability, for findings of a model."""
+    cause_ms: int = 0
+    cause_seq: int = -1
+    ends: bool = True
+    """Whether a fall will follow; otherwise the alert expires, and every rise is an event of its own."""
+
+
 AlertState = Literal["raised", "acknowledged", "cleared", "expired"]
 
 
@@ -246,6 +275,11 @@ class Results:
     anomalies: list[Anomaly] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     incidents: list[Incident] = field(default_factory=list)
+    """Of a shard: all that came; of a site: those not seen before."""
+    commands: list[Command] = field(default_factory=list)
+    """What people said, for the site."""
+    notices: list[Notice] = field(default_factory=list)
+    """What has begun and ended, for the site."""
     hotspots: HotspotMap | None = None
     health: list[DeviceHealth] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
@@ -253,5 +287,6 @@ class Results:
     """Observations applied (late ones included)."""
     duplicates: int = 0
     late: int = 0
+    shard: int = 0
     closing: bool = False
     """Not what a record gave, but what was still unwritten at a planned stop behind it: rows of open windows."""

@@ -16,6 +16,7 @@ from models import explain
 from models.gates import GateRules
 from models.hazard_defaults import WITH_RULES, defaults_for
 from models.hazards import HazardRules
+from stream.results import Notice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,7 +119,7 @@ class Rules:
                 self._gate(event, now_ms, int(rows.seq[event.index]), out)
 
     def tick(self, now_ms: int, out: Results) -> None:
-        """Fire what only needs time to pass: doors left open, silent devices, alerts that expire."""
+        """Fire what only needs time to pass: doors left open, silent devices, vehicles that stay."""
         for event in self.hazards.tick(now_ms):
             self._hazard(event, now_ms, -1, out)
         if now_ms >= self._gates_due_ms:
@@ -128,14 +129,14 @@ class Rules:
         silent = self.findings.quality.newly_silent(now_ms)
         if silent:
             self._silent(silent, now_ms, out)
-        out.alerts += self.findings.book.expire(now_ms)
 
     def spoke(self, devices: list[int], now_ms: int, out: Results) -> None:
         """Devices that were silent are heard again."""
         findings = self.findings
         for device in devices:
             findings.over(device, "silent", now_ms, out)
-            out.alerts += findings.book.fall(findings.catalog.devices[device][0], "feed_lost", now_ms)
+            beat = findings.catalog.devices[device][0]
+            findings.over_at(beat, beat, "feed_lost", now_ms, out)
 
     def _silent(self, devices: list[int], now_ms: int, out: Results) -> None:
         """Tell of silent devices; where half a beat has gone quiet, once for the beat instead of for each."""
@@ -160,17 +161,21 @@ class Rules:
         findings = self.findings
         place = findings.places.beats.get(beat)
         ring = place.polygon if place else ((0.0, 0.0),)
-        out.alerts += findings.book.rise(
-            beat=beat,
-            device=beat,
-            kind="feed_lost",
-            severity="critical",
-            now_ms=now_ms,
-            lonlat=(sum(p[0] for p in ring) / len(ring), sum(p[1] for p in ring) / len(ring)),
-            place=place.name if place else {"en": beat, "zh-CN": beat},
-            text=explain.feed_lost(lost, heard),
-            advice=explain.advice("feed_lost"),
-            cause_ms=now_ms,
+        findings.notice(
+            Notice(
+                act="rise",
+                beat=beat,
+                device=beat,
+                kind="feed_lost",
+                at_ms=now_ms,
+                severity="critical",
+                lonlat=(sum(p[0] for p in ring) / len(ring), sum(p[1] for p in ring) / len(ring)),
+                place=place.name if place else {"en": beat, "zh-CN": beat},
+                text=explain.feed_lost(lost, heard),
+                advice=explain.advice("feed_lost"),
+                cause_ms=now_ms,
+            ),
+            out,
         )
 
     def _hazard(self, event: HazardEvent, now_ms: int, seq: int, out: Results) -> None:

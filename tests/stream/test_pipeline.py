@@ -431,7 +431,7 @@ def test_every_series_is_found_again_after_a_restart_however_many_metrics_the_si
     for number, device in enumerate(devices):
         log.level(device, NOON + 2 * MINUTE, 1.0, metric=f"m-{number}")
     assert resumed.process(log.record()).accepted == 40
-    assert len(resumed.catalog.series) == 40
+    assert len(resumed.shards[0].catalog.series) == 40
 
 
 def test_a_device_that_makes_up_states_for_ever_does_not_grow_the_state():
