@@ -19,6 +19,7 @@ from deploy.grafana.shared import (
     go,
     hazards,
     hotspot_map,
+    metric_units,
     open_alerts,
     text_field,
     trouble,
@@ -107,7 +108,10 @@ def beat(say: Say, language: str) -> list[Json]:
         ),
         p.lines(say("People by device", "各设备人流"), [target(counted, alias="$tag_device")], interval="5m"),
         p.lines(
-            say("Sensors: highest", "传感器：最高值"), [target(levels, alias="$tag_device $tag_metric")], interval="5m"
+            say("Sensors: highest", "传感器：最高值"),
+            [target(levels, alias="$tag_device $tag_metric")],
+            interval="5m",
+            overrides=metric_units(" {}$"),
         ),
         p.timeline(
             say("Doors, covers, barriers", "门、井盖、道闸状态"), [target(states, alias="$tag_device $tag_metric")]

@@ -62,9 +62,10 @@ def _dashboard(language: str, name: str, title: str, found: list[Json], say: Say
             "refId": "Anno",
             "resultFormat": "table",
             "textEditor": True,
+            "fromAnnotations": True,
+            "textColumn": "text",
+            "tagsColumn": "kind,device",
         },
-        "textColumn": "text",
-        "tagsColumn": "kind,device",
     }
     tag = f"patrolgrid-{language}"
     return {

@@ -28,11 +28,14 @@ def thresholds(*steps: tuple[float | None, str]) -> Json:
     return {"mode": "absolute", "steps": [{"value": value, "color": color} for value, color in steps]}
 
 
-def override(name: str, **properties: Any) -> Json:  # noqa: ANN401 - Grafana's properties are of any type
-    """Return properties of one column or series; ``custom_x`` stands for ``custom.x``."""
+def override(name: str, *, like: bool = False, **properties: Any) -> Json:  # noqa: ANN401 - Grafana's properties are of any type
+    """Return properties of one column or series; ``custom_x`` stands for ``custom.x``.
+
+    With `like` the name is a regular expression that is found in the series' names.
+    """
     named = {key.replace("custom_", "custom."): value for key, value in properties.items()}
     return {
-        "matcher": {"id": "byName", "options": name},
+        "matcher": {"id": "byRegexp", "options": f"/{name}/"} if like else {"id": "byName", "options": name},
         "properties": [{"id": key, "value": value} for key, value in named.items()],
     }
 

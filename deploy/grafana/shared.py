@@ -39,7 +39,7 @@ def go(language: str, name: str, title: str, *variables: str) -> list[Json]:
 def band(title: str, measurement: str, where: str, say: Say, size: tuple[int, int]) -> Json:
     """Return what was counted against what was expected, with the usual band."""
     seen, expected = say("seen", "实际"), say("expected", "预期")
-    lower, upper = say("usual, lower", "常态下限"), say("usual, upper", "常态上限")
+    lower, upper = say("usual from", "常态下限"), say("usual to", "常态上限")
     query = (
         f'SELECT sum("in") + sum("out") AS "{seen}", sum("expected") AS "{expected}", sum("lower") AS "{lower}", '
         f'sum("upper") AS "{upper}" FROM "{measurement}" WHERE {where} GROUP BY time($__interval) fill(none)'
@@ -108,18 +108,27 @@ def hotspot_map(say: Say, language: str, size: tuple[int, int]) -> Json:
             "所选时段内上榜的格，各取最近一次的值；上方为北。",
         ),
         links=go(language, "hotspots", say("Hotspots", "巡逻热点"), "beat"),
+        overrides=[override("risk", unit="percentunit", decimals=0)],
     )
+
+
+METRIC_UNITS: Final = {"noise": "dB", "smoke": "suffix: %/m", "temperature": "celsius", "water": "suffix: cm"}
+"""Metric → what Grafana calls its unit; it knows no centimetres and nothing per metre."""
+
+
+def metric_units(pattern: str) -> list[Json]:
+    """Return the units of series whose names have the metric where `pattern` has ``{}``."""
+    return [override(pattern.format(metric), like=True, unit=unit) for metric, unit in METRIC_UNITS.items()]
 
 
 def hazards(say: Say, where: str) -> Json:
     """Return the highest of each metric over time."""
-    units = {"noise": "dB", "smoke": "%/m", "temperature": "celsius", "water": "lengthcm"}
     query = f'SELECT max("high") FROM "level" WHERE {where} GROUP BY time($__interval), "metric" fill(none)'
     return p.lines(
         say("Hazards: highest of each metric", "险情：各指标最高值"),
         [target(query, alias="$tag_metric")],
         interval="5m",
-        overrides=[override(metric, unit=unit) for metric, unit in units.items()],
+        overrides=metric_units("^{}$"),
     )
 
 

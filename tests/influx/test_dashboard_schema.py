@@ -1,0 +1,126 @@
+"""The dashboards' JSON against Grafana's own schema, and their fields and units against ours."""
+
+from __future__ import annotations
+
+import copy
+import re
+
+import pytest
+
+from deploy.grafana.dashboards import LANGUAGES, dashboards
+from deploy.grafana.rules import rules
+from stream.sinks.influx.schema import MEASUREMENTS
+from tests.influx.grafana_schema import dashboard_problems, rule_problems
+
+PLAIN = {"short", "none", "sishort"}
+UNITS = {
+    "count": PLAIN, "events": PLAIN, "1": PLAIN, "0/1": PLAIN, "1-3": PLAIN, "degrees": PLAIN,
+    "0-1": {"percentunit"}, "probability": {"percentunit"}, "ratio": {"percentunit"},
+    "s": {"s"}, "ms": {"ms"}, "1/s": {"ops"},
+}  # fmt: skip
+"""Unit of the schema → what Grafana may call it."""
+METRICS = {"noise": "dB", "smoke": "suffix: %/m", "temperature": "celsius", "water": "suffix: cm"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_dashboards_and_rules_are_of_grafanas_schema(language):
+    for document in dashboards(language).values():
+        assert dashboard_problems(document) == [], document["uid"]
+    for rule in rules(language):
+        assert rule_problems(rule) == [], rule["uid"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        (("graphTooltip",), 7, "graph_tooltip: 7"),
+        (("refresh",), 10, "refresh: 10"),
+        (("colour",), "red", "colour: unknown key"),
+        (("panels", 0, "gridPos", "w"), "wide", "'wide', expected int"),
+        (("panels", 0, "type"), "statt", "no panel type statt"),
+        (("panels", 0, "options", "colorMode"), "loud", "'loud', expected one of"),
+        (("panels", 0, "fieldConfig", "defaults", "unit"), "furlongs", "unit furlongs"),
+        (("panels", 8, "fieldConfig", "defaults", "custom", "lineWith"), 2, "lineWith: unknown key"),
+        (("panels", 8, "fieldConfig", "overrides", 2, "properties", 0, "id"), "couleur", "couleur: unknown key"),
+        (("panels", 0, "targets", 0, "qwery"), "", "query key qwery"),
+        (("panels", 12, "transformations", 0, "identity"), "", "identity: unknown key"),
+    ],
+)
+def test_the_check_finds_what_is_wrong(path, value, told):
+    document = copy.deepcopy(dashboards("en")["patrolgrid-now-en"])
+    place = document
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    assert any(told in problem for problem in dashboard_problems(document)), dashboard_problems(document)
+
+
+# -- what a query shows --------------------------------------------------------------------------------------------
+
+
+def shown(query: str) -> dict[str, str]:
+    """Column → unit of the schema, for each field that a query's answer has."""
+    measurement = MEASUREMENTS[re.findall(r'FROM "(\w+)"', query)[-1]]
+    kinds = {field.name: field.unit for field in measurement.fields}
+    out: dict[str, str] = {}
+    inner = re.search(r"\((SELECT .*)\)", query)
+    if inner is not None:
+        kinds = shown(inner[1])
+        if re.match(r"SELECT \*", query):
+            return kinds
+    for part in re.findall(r'(?:[^,"(]|"[^"]*"|\([^)]*\))+', re.match(r"SELECT (.*?) FROM ", query)[1]):
+        expression, _, alias = part.partition(" AS ")
+        functions, fields = re.findall(r"(\w+)\(", expression), re.findall(r'"(\w+)"', expression)
+        units = {kinds[field] for field in fields}
+        assert len(units) == 1 or functions == ["spread", "spread"], (query, units)
+        unit = "ratio" if "/" in expression else "count" if "count" in functions else units.pop()
+        # A name for what has none, as InfluxDB gives it.
+        out[alias.strip('"') or (functions[0] if functions else fields[0])] = unit
+    return out
+
+
+def unit_of(panel: dict, name: str) -> str:
+    """The unit in which a panel shows a column."""
+    unit = panel["fieldConfig"]["defaults"]["unit"]
+    for override in panel["fieldConfig"]["overrides"]:
+        options, kind = override["matcher"]["options"], override["matcher"]["id"]
+        if options == name if kind == "byName" else re.search(options.strip("/"), name):
+            unit = next((one["value"] for one in override["properties"] if one["id"] == "unit"), unit)
+    return unit
+
+
+def columns(language: str):
+    for dashboard in dashboards(language).values():
+        for panel in dashboard["panels"]:
+            for target in panel["targets"]:
+                alias = target.get("alias", "$col")
+                for column, unit in shown(target["query"]).items():
+                    yield panel, target, alias.replace("$col", column), unit
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_panels_show_fields_in_their_units(language):
+    wrong = []
+    for panel, target, column, unit in columns(language):
+        if unit == "of the metric":
+            found = {metric: unit_of(panel, column.replace("$tag_metric", metric)) for metric in METRICS}
+            if found != METRICS:
+                wrong.append((panel["title"], column, found))
+        elif unit in UNITS and unit_of(panel, column) not in UNITS[unit]:
+            wrong.append((panel["title"], target["refId"], column, unit, unit_of(panel, column)))
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_columns_that_are_styled_or_sorted_by_are_there(language):
+    for dashboard in dashboards(language).values():
+        for panel in dashboard["panels"]:
+            names = {name for target in panel["targets"] for name in shown(target["query"])}
+            names |= {tag for target in panel["targets"] for tag in re.findall(r'"(\w+)"', target["query"])}
+            names |= {target.get("alias", "") for target in panel["targets"]} | set(METRICS)
+            wanted = [one["matcher"] for one in panel["fieldConfig"]["overrides"]]
+            styled = {one["options"] for one in wanted if one["id"] == "byName"}
+            sorted_by = {
+                sort["field"] for one in panel.get("transformations", []) for sort in one["options"].get("sort", [])
+            }
+            assert styled | sorted_by <= names, panel["title"]
