@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from deploy.grafana import panels as p
 from deploy.grafana.panels import BLUE, GREEN, GREY, RED, YELLOW, Json, override, target, thresholds
@@ -44,7 +44,7 @@ def band(title: str, measurement: str, where: str, say: Say, size: tuple[int, in
         f'SELECT sum("in") + sum("out") AS "{seen}", sum("expected") AS "{expected}", sum("lower") AS "{lower}", '
         f'sum("upper") AS "{upper}" FROM "{measurement}" WHERE {where} GROUP BY time($__interval) fill(none)'
     )
-    hidden = {"color": {"mode": "fixed", "fixedColor": GREY}, "custom_lineWidth": 0}
+    hidden: dict[str, Any] = {"color": {"mode": "fixed", "fixedColor": GREY}, "custom_lineWidth": 0}
     return p.lines(
         title,
         [target(query, alias="$col")],

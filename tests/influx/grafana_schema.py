@@ -112,7 +112,7 @@ def _hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 
-def _mistyped(value: Any, hint: Any, at: str) -> list[str]:  # noqa: C901, PLR0911 - one branch a kind of type
+def _mistyped(value: Any, hint: Any, at: str) -> list[str]:  # noqa: PLR0911, PLR0912 - one branch a kind of type
     """Return where a value is not of its type."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint in (Any, object):
