@@ -111,7 +111,7 @@ class Supervisor:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
-                    preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - system calls only, no lock
+                    preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 - system calls only, no lock
                     env={**(os.environ if environment is None else environment), "PYTHONUNBUFFERED": "1"},
                 )
             except OSError as error:
@@ -187,8 +187,8 @@ class Supervisor:
         self.stop_all()
 
 
-def _die_with(parent: int) -> Callable[[], None]:
-    """Return the hook that makes a child end with its parent, where the system can, and hear all signals."""
+def die_with(parent: int) -> Callable[[], None]:
+    """Return a ``preexec_fn`` that makes a child end with its parent, where the system can, and hear all signals."""
     libc = _LIBC
 
     def hook() -> None:
