@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy.settings_load import SettingsError, read_secret, with_values
+from ingest.tls import Tls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,15 +18,10 @@ if TYPE_CHECKING:
     from deploy.settings import Settings
 
 
-def tls_context(settings: Settings) -> ssl.SSLContext | None:
-    """Return the TLS context of the broker's settings, or None without TLS. Raises OSError for files that are wrong."""
+def broker_tls(settings: Settings) -> Tls | None:
+    """Return how the broker's connections are encrypted, or None without TLS."""
     broker = settings.broker
-    if not broker.tls:
-        return None
-    context = ssl.create_default_context(cafile=str(broker.tls_ca) if broker.tls_ca else None)
-    if broker.tls_cert:
-        context.load_cert_chain(str(broker.tls_cert), str(broker.tls_key) if broker.tls_key else None)
-    return context
+    return Tls(broker.tls_ca, broker.tls_cert, broker.tls_key) if broker.tls else None
 
 
 def make_client(settings: Settings, client_id: str = "") -> mqtt.Client:
@@ -36,9 +31,9 @@ def make_client(settings: Settings, client_id: str = "") -> mqtt.Client:
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=protocol, clean_session=clean)
     if settings.broker.username:
         client.username_pw_set(settings.broker.username, read_secret(settings, "broker.password"))
-    context = tls_context(settings)
-    if context is not None:
-        client.tls_set_context(context)
+    tls = broker_tls(settings)
+    if tls is not None:
+        client.tls_set_context(tls.context())
     return client
 
 

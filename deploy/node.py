@@ -19,14 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from deploy.lock import LockedError, SiteLock
-from deploy.mqtt import make_client
+from deploy.mqtt import broker_tls, make_client
 from deploy.node_status import Status, write_node_file
 from deploy.settings_load import SettingsError, find_file, load_settings, read_secret
 from deploy.stopping import StopRequest
 from ingest.clock import Clock, DataClock, ScaledClock, SystemClock
 from ingest.clock_guard import ClockGuard
 from ingest.gateway import Gateway, GatewayConfig
-from ingest.mqtt_link import TlsSettings
 from ingest.native import Limits
 from ingest.places import PlacesError, load_places
 from ingest.plates import PlateKeyError, load_plates
@@ -219,7 +218,7 @@ def gateway_config(settings: Settings) -> GatewayConfig:
         port=broker.port,
         username=broker.username,
         password=read_secret(settings, "broker.password") or "",
-        tls=TlsSettings(broker.tls_ca, broker.tls_cert, broker.tls_key) if broker.tls else None,
+        tls=broker_tls(settings),
         mqtt_version=5 if broker.protocol == "5" else 3,
         client_id=gateway.client_id,
         shared_group=gateway.shared_group,

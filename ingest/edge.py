@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from ingest import topics
-from ingest.link import Link, LinkSettings, Tls, Version
+from ingest.link import Link, LinkSettings, Version
 from ingest.observations import Observation
 from ingest.spool import Spool, SpoolStats
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from ingest.tls import Tls
 
 logger = logging.getLogger(__name__)
 _TICK_S: Final = 1.0

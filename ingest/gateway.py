@@ -25,7 +25,7 @@ import msgspec
 from ingest import topics
 from ingest.clock_guard import ClockGuard
 from ingest.intake import Intake, Taken
-from ingest.mqtt_link import Inbox, LinkConfig, MqttLink, TlsSettings
+from ingest.mqtt_link import Inbox, LinkConfig, MqttLink
 from ingest.native import Limits
 from ingest.records import Record, RecordKind
 from ingest.repeats import RepeatFilter, refill
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ingest.plates import Plates
     from ingest.quarantine import Quarantine
     from ingest.records import Log
+    from ingest.tls import Tls
 
 _log = logging.getLogger(__name__)
 _RETRY_FIRST_S: Final = 0.1
@@ -55,7 +56,7 @@ class GatewayConfig:
     port: int = 1883
     username: str = ""
     password: str = ""
-    tls: TlsSettings | None = None
+    tls: Tls | None = None
     mqtt_version: int = 5
     """5, or 3 for brokers that speak 3.1.1 only."""
     client_id: str = ""

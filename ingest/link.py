@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import random
-import ssl
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -23,30 +22,15 @@ from paho.mqtt.enums import CallbackAPIVersion
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
-    from pathlib import Path
 
     from paho.mqtt.reasoncodes import ReasonCode
+
+    from ingest.tls import Tls
 
 logger = logging.getLogger(__name__)
 Version = Literal["3.1.1", "5"]
 _CONNECT_TIMEOUT_S: Final = 10.0
 _MISC_EVERY_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tls:
-    """How a connection is encrypted. Files are PEM; without `ca_file` the system's authorities are trusted."""
-
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-
-    def context(self) -> ssl.SSLContext:
-        """Return a client context that checks the broker's name. Raises OSError for files that cannot be read."""
-        context = ssl.create_default_context(cafile=None if self.ca_file is None else str(self.ca_file))
-        if self.cert_file is not None:
-            context.load_cert_chain(self.cert_file, self.key_file)
-        return context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ writer takes them out and acknowledges them once they are on disk.
 from __future__ import annotations
 
 import logging
-import ssl
 import threading
 import time
 from collections import deque
@@ -24,10 +23,11 @@ from ingest.mqtt_client import BufferedClient, Message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from paho.mqtt.client import Client
     from paho.mqtt.reasoncodes import ReasonCode
+
+    from ingest.tls import Tls
 
 _log = logging.getLogger(__name__)
 _RETAINED_IF_NEW: Final = 1
@@ -35,26 +35,6 @@ _RETAINED_IF_NEW: Final = 1
 _KEPT_OF_OVERSIZED: Final = 64 << 10
 _MESSAGE_BYTES: Final = 300
 """What a message takes in memory beside its payload and topic, about: a flood of empty ones is bounded too."""
-
-
-@dataclass(frozen=True, slots=True)
-class TlsSettings:
-    """TLS to the broker. ``certificate`` and ``key`` are the client's own, for brokers that ask for one."""
-
-    ca: Path | None = None
-    """CA certificates that the broker's must be signed by; None takes the system's."""
-    certificate: Path | None = None
-    key: Path | None = None
-
-    def context(self) -> ssl.SSLContext:
-        """Return a context that checks the broker's certificate and host name. Raises OSError, naming the file."""
-        for path in (self.ca, self.certificate, self.key):
-            if path is not None:
-                path.open("rb").close()  # ssl's own error does not name the file
-        context = ssl.create_default_context(cafile=self.ca)
-        if self.certificate is not None:
-            context.load_cert_chain(self.certificate, self.key)
-        return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +47,7 @@ class LinkConfig:
     filters: tuple[str, ...]
     username: str = ""
     password: str = ""
-    tls: TlsSettings | None = None
+    tls: Tls | None = None
     version: int = 5
     """5 or 3 (3.1.1)."""
     keepalive_s: int = 30

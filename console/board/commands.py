@@ -14,7 +14,7 @@ from ingest import topics
 
 if TYPE_CHECKING:
     from ingest.events import Command
-    from ingest.mqtt_link import TlsSettings
+    from ingest.tls import Tls
 
 _log = logging.getLogger(__name__)
 CONFIRM_S: Final = 5.0
@@ -56,7 +56,7 @@ class MqttCommandPublisher:
         username: str = "",
         password: str = "",
         protocol: str = "3.1.1",
-        tls: TlsSettings | None = None,
+        tls: Tls | None = None,
     ) -> None:
         """Begin to connect. Raises OSError where a file of `tls` cannot be used."""
         self.topic = topics.commands(site)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from ingest.mqtt_link import TlsSettings
+from ingest.tls import Tls
 from ingest.topics import ID_PATTERN
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
@@ -81,14 +81,14 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise BoardConfigError(f"broker_password_file: {error}") from error
         return lines[0].strip() if lines else ""
 
-    def tls(self) -> TlsSettings | None:
+    def tls(self) -> Tls | None:
         """Return how to encrypt the way to the broker; None for not at all."""
         if not self.broker_tls:
             return None
         ca, certificate, key = (
             Path(name) if name else None for name in (self.broker_ca_file, self.broker_cert_file, self.broker_key_file)
         )
-        return TlsSettings(ca, certificate, key)
+        return Tls(ca, certificate, key)
 
 
 def load_config(path: Path) -> BoardConfig:

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     """Feed standard input to an agent."""
     from deploy.mqtt import parse_address  # noqa: PLC0415 - quick start
     from ingest.edge import EdgeAgent, EdgeSettings, feed  # noqa: PLC0415 - quick start
-    from ingest.link import Tls  # noqa: PLC0415 - quick start
+    from ingest.tls import Tls  # noqa: PLC0415 - quick start
 
     host, port = parse_address(options.broker)
     encrypted = options.tls or options.tls_ca or options.tls_cert
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         port=port,
         password=_password(options.password_file),
         version=options.mqtt,
-        tls=Tls(ca_file=options.tls_ca, cert_file=options.tls_cert, key_file=options.tls_key) if encrypted else None,
+        tls=Tls(options.tls_ca, options.tls_cert, options.tls_key) if encrypted else None,
     )
     with EdgeAgent(settings) as agent:
         taken, refused = feed(agent, sys.stdin.buffer)

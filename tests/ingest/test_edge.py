@@ -17,8 +17,9 @@ from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from ingest.edge import EdgeAgent, EdgeSettings, feed
-from ingest.link import Outbox, Tls
+from ingest.link import Outbox
 from ingest.observations import Count, Level, Observation
+from ingest.tls import Tls
 from tests.support import free_port, require_program, wait_for
 
 DECODER = msgspec.json.Decoder(Observation | list[Observation])
@@ -240,7 +241,7 @@ def test_tls_and_mqtt_5(tmp_path):
          "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
         check=True, capture_output=True,
     )  # fmt: skip
-    tls = Tls(ca_file=cert)
+    tls = Tls(cert)
     with (
         mosquitto(tmp_path, "allow_anonymous true", f"certfile {cert}", f"keyfile {key}") as port,
         Heard(port, tls=tls) as heard,

@@ -19,11 +19,12 @@ from ingest.batch import open_batch
 from ingest.clock import DataClock, SystemClock
 from ingest.gateway import Gateway, GatewayConfig
 from ingest.mqtt_client import Message
-from ingest.mqtt_link import Inbox, LinkConfig, MqttLink, TlsSettings
+from ingest.mqtt_link import Inbox, LinkConfig, MqttLink
 from ingest.plates import Plates
 from ingest.quarantine import Quarantine
 from ingest.records import LogFullError, RecordKind
 from ingest.sqlite_log import SqliteLog
+from ingest.tls import Tls
 from tests.ingest.brokers import Broker, Publisher
 from tests.support import free_port, require_program, wait_for
 
@@ -310,21 +311,21 @@ def test_tls_with_the_broker_s_certificate_checked(tmp_path):
     broker = Broker.__new__(Broker)
     broker.kind, broker.version, broker.port, broker.command = "mosquitto", 5, port, ["mosquitto", "-c", str(config)]
     broker.start()
-    node = Node(tmp_path, broker, "s", tls=TlsSettings(ca=tmp_path / "cert.pem")).start()
+    node = Node(tmp_path, broker, "s", tls=Tls(ca=tmp_path / "cert.pem")).start()
     node.gateway._link._client.publish(OBS, count(1), qos=1)
     big = b"[" + b",".join(count(n) for n in range(2, 1_000)) + b"]"
     node.gateway._link._client.publish(OBS, big, qos=1)
     node.appended(999)
     node.stop()
     (tmp_path / "two").mkdir()
-    stranger = Node(tmp_path / "two", broker, "s", tls=TlsSettings())
+    stranger = Node(tmp_path / "two", broker, "s", tls=Tls())
     stranger.gateway.start()
     wait_for(lambda: stranger.gateway.stats().last_error, "an unknown certificate is refused")
     stranger.stop()
     broker.stop()
     with pytest.raises(FileNotFoundError, match=r"nowhere\.pem"):
-        TlsSettings(ca=tmp_path / "nowhere.pem").context()
-    assert TlsSettings().context().verify_mode is ssl.CERT_REQUIRED
+        Tls(ca=tmp_path / "nowhere.pem").context()
+    assert Tls().context().verify_mode is ssl.CERT_REQUIRED
 
 
 def test_a_refused_subscription_is_told():
