@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-
 import msgspec
 import numpy as np
 import pytest
@@ -12,74 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.results import RECALLED, SeriesKey, WindowStatus
-from stream.sinks.influx.http import Address, ExpiredError, RejectedError, UnavailableError
+from stream.sinks.influx.http import ExpiredError, UnavailableError
 from stream.sinks.influx.lines import clean, clean_tag, float_texts, point_line
 from stream.sinks.influx.schema import MEASUREMENTS, TAGS
 from stream.sinks.influx.schema_docs import PAGE, page
-from stream.sinks.influx.sink import InfluxSink
-from stream.sinks.reader import StoreReader
 from stream.sinks.store import StoreSink
-from tests.influx import contents
-from tests.stream.make_results import T0, alert, anomaly, health, hotspot_map, results, states, windows
+from tests.influx.outage import outage
+from tests.influx.site import Site
+from tests.stream.make_results import T0, alert, anomaly, health, results, states, windows
 from tests.support import wait_for
-
-
-class Fake:
-    """An endpoint that does as it is told."""
-
-    def __init__(self):
-        self.bodies: list[bytes] = []
-        self.errors: deque[Exception] = deque()
-        self.bad = b"\0"
-        self.away = threading.Event()
-
-    def write(self, body):
-        if self.away.is_set():
-            raise UnavailableError("away")
-        if self.errors:
-            raise self.errors.popleft()
-        if self.bad in body:
-            raise RejectedError("bad line")
-        self.bodies.append(body)
-
-    def close(self):
-        pass
-
-    @property
-    def lines(self):
-        return [line for body in self.bodies for line in body.decode().split("\n")]
-
-
-class Site:
-    """A store and the sink behind it, as a node has them."""
-
-    def __init__(self, folder, address=None, **more):
-        self.folder, self.fake, self.refused = folder, Fake(), []
-        self.more = {"batch_lines": 100, "max_wait_s": 0.05} | more
-        if address is None:
-            self.more["connect_to"] = lambda _: self.fake
-        self.address = address or Address(url="http://127.0.0.1:1", bucket="x")
-        self.open()
-
-    def open(self):
-        self.store = StoreSink(self.folder / "store.db", "s1")
-        self.sink = InfluxSink(
-            self.address,
-            "s1",
-            backlog_path=self.folder / "influx.db",
-            store=StoreReader(self.folder / "store.db"),
-            rejected=self.refused.extend,
-            **self.more,
-        )
-
-    def write(self, *written):
-        self.store.write(written)
-        self.sink.write(written)
-        self.sink.flush()
-
-    def close(self):
-        self.sink.close()
-        self.store.close()
 
 
 @pytest.fixture
@@ -249,55 +187,28 @@ def test_the_schema_says_all_that_is_written():
 # -- against real servers ------------------------------------------------------------------------------------------
 
 
-def written(first=1, last=30, rows=200):
-    catalog = [SeriesKey("b1", f"cam-{n}", 0, "person") for n in range(rows)]
-    steps = range(first, last + 1)
-    return [
-        results(
-            position,
-            catalog=catalog,
-            windows=[windows(*({"series": n, "start": T0 + position * 300_000, "n": n} for n in range(rows)))],
-            alerts=[alert("a", position, site="s1", text={"en": f"number {position}", "zh-CN": f"第{position}号"})],
-            hotspots=hotspot_map(T0 + position * 1000, ("c1", "b1"), ("c2", "b2")),
-        )
-        for position in steps
-    ]
-
-
 def test_a_stop_of_the_server_in_mid_load_loses_and_doubles_nothing(server, tmp_path):
-    database = f"stop_{tmp_path.name}"
-    server.database(database)
-    site = Site(tmp_path, server.address(database, gzip=True))
-    all_of_it = written()
-    for number, result in enumerate(all_of_it):
-        site.write(result)
-        if number == 9:
-            server.stop(kill=True)
-        if number == 19:
-            wait_for(lambda: site.sink.state["trouble"], "the sink notices")
-            server.start()
-    assert site.sink.drain(30), site.sink.state
-    contents.check(server, database, "s1", all_of_it)
-    assert site.sink.state["retries"] > 0
-    site.close()
+    """The short form of `python -m tests.influx.outage`, which stops it for a minute."""
+    figures = outage(server, tmp_path, away_s=1.0, around_s=0.6, lines_s=800)
+    assert figures["attempts_that_failed"] > 0
+    assert figures["most_lines_waiting"] > 400
 
 
 def test_a_bad_line_harms_no_other(server, tmp_path):
     database = f"bad_{tmp_path.name}"
     server.database(database)
     site = Site(tmp_path, server.address(database))
-    all_of_it = written(last=2)
-    site.write(all_of_it[0])
+    site.write(many(1, rows=200))
     assert site.sink.drain(20)
     # Another program has made a field of ours a text for one device's series: all of that measurement conflicts.
     other = b'level,beat=b1,device=n1,metric=noise,site=s1 value="loud" 1\n' + b"level,device=n1 value= 1"
     site.sink._backlog.append([other.decode().split("\n")])
     site.sink._sender.wake()
-    site.write(all_of_it[1])
+    site.write(results(2, windows=[windows({"n": 2, "start": T0 + 300_000})]))
     assert site.sink.drain(20), site.sink.state
     assert [b"value= 1" in reject.payload for reject in site.refused] == [True]
     found = server.query(database, 'SELECT count("n") FROM people')
-    assert found[0]["count"] == 400
+    assert found[0]["count"] == 201
     site.close()
 
 

@@ -1,0 +1,69 @@
+"""A site's store and the InfluxDB sink behind it, as a node has them, and an endpoint that does as it is told."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from stream.sinks.influx.http import Address, RejectedError, UnavailableError
+from stream.sinks.influx.sink import InfluxSink
+from stream.sinks.reader import StoreReader
+from stream.sinks.store import StoreSink
+
+
+class Fake:
+    """An endpoint that does as it is told."""
+
+    def __init__(self):
+        self.bodies: list[bytes] = []
+        self.errors: deque[Exception] = deque()
+        self.bad = b"\0"
+        self.away = threading.Event()
+
+    def write(self, body):
+        if self.away.is_set():
+            raise UnavailableError("away")
+        if self.errors:
+            raise self.errors.popleft()
+        if self.bad in body:
+            raise RejectedError("bad line")
+        self.bodies.append(body)
+
+    def close(self):
+        pass
+
+    @property
+    def lines(self):
+        return [line for body in self.bodies for line in body.decode().split("\n")]
+
+
+class Site:
+    """A store and the sink behind it, as a node has them."""
+
+    def __init__(self, folder, address=None, **more):
+        self.folder, self.fake, self.refused = folder, Fake(), []
+        self.more = {"batch_lines": 100, "max_wait_s": 0.05} | more
+        if address is None:
+            self.more["connect_to"] = lambda _: self.fake
+        self.address = address or Address(url="http://127.0.0.1:1", bucket="x")
+        self.open()
+
+    def open(self):
+        self.store = StoreSink(self.folder / "store.db", "s1")
+        self.sink = InfluxSink(
+            self.address,
+            "s1",
+            backlog_path=self.folder / "influx.db",
+            store=StoreReader(self.folder / "store.db"),
+            rejected=self.refused.extend,
+            **self.more,
+        )
+
+    def write(self, *written):
+        self.store.write(written)
+        self.sink.write(written)
+        self.sink.flush()
+
+    def close(self):
+        self.sink.close()
+        self.store.close()
