@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import date
 
+    from ingest.tls import Login
     from simulators.recording import Recorded, Recording
     from simulators.series import Plan
 
@@ -41,6 +42,7 @@ class Track(Protocol):
         speed: float,
         on_progress: Callable[[int, int], None] | None,
         stopped: Callable[[], bool],
+        login: Login | None = None,
     ) -> int:
         """Publish everything, and return how many messages the broker acknowledged."""
         ...
@@ -89,8 +91,9 @@ class _Series:
         speed: float,
         on_progress: Callable[[int, int], None] | None,
         stopped: Callable[[], bool],
+        login: Login | None = None,
     ) -> int:
-        return self._plan.publish(host, port, speed, on_progress or _nothing, stopped=stopped)
+        return self._plan.publish(host, port, speed, on_progress or _nothing, stopped=stopped, login=login)
 
 
 class _Recorded:
@@ -123,6 +126,7 @@ class _Recorded:
         speed: float,
         on_progress: Callable[[int, int], None] | None,
         stopped: Callable[[], bool],
+        login: Login | None = None,
     ) -> int:
         from simulators.recording import Recording, replay  # noqa: PLC0415 - quick start
 
@@ -134,6 +138,7 @@ class _Recorded:
             speed=speed,
             on_progress=on_progress or _nothing,
             stopped=stopped,
+            login=login,
         )
 
 

@@ -10,7 +10,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy.settings_load import SettingsError, read_secret, with_values
-from ingest.tls import Tls
+from ingest.tls import Login, Tls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,6 +22,11 @@ def broker_tls(settings: Settings) -> Tls | None:
     """Return how the broker's connections are encrypted, or None without TLS."""
     broker = settings.broker
     return Tls(broker.tls_ca, broker.tls_cert, broker.tls_key) if broker.tls else None
+
+
+def broker_login(settings: Settings) -> Login:
+    """Return what the broker is told of us. Raises SettingsError where the password file cannot be read."""
+    return Login(settings.broker.username, read_secret(settings, "broker.password") or "", broker_tls(settings))
 
 
 def make_client(settings: Settings, client_id: str = "") -> mqtt.Client:

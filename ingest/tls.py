@@ -1,9 +1,9 @@
-"""TLS to the broker, for every client of ours."""
+"""Who a client of ours is to the broker, and how it is encrypted."""
 
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,3 +29,12 @@ class Tls:
         if self.certificate is not None:
             context.load_cert_chain(self.certificate, self.key)
         return context
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What a broker may ask of who connects."""
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+    tls: Tls | None = None

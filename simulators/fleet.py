@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ingest.clock import Clock
+    from ingest.tls import Tls
     from simulators.neighbourhood import Site
     from simulators.report import Ledger
 
@@ -40,6 +41,7 @@ class FleetSettings:
     """After a reconnect, send again what was acknowledged so recently: a broker killed between saves forgets it."""
     password: str = field(default="", repr=False)
     """Given by every device, with its id as the user name."""
+    tls: Tls | None = None
 
 
 class _Item:
@@ -124,6 +126,7 @@ class Fleet:
             client_id=name,
             username=name if settings.password else "",
             password=settings.password,
+            tls=settings.tls,
             version=settings.version,
             status_topic=status,
             backoff_s=(0.1, 3.0),

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from ingest.link import Link, LinkSettings, Outbox
+from ingest.tls import Login
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,12 +26,23 @@ class Publisher:
     ----------
     host, port, client_id
         The broker, and as whom.
+    login
+        What the broker asks for; nothing by default.
     window
         Most messages in flight; `publish` waits when four times as many are pending.
     """
 
-    def __init__(self, host: str, port: int, *, client_id: str, window: int = 100) -> None:
-        settings = LinkSettings(host=host, port=port, client_id=client_id, backoff_s=(0.1, 3.0))
+    def __init__(self, host: str, port: int, *, client_id: str, login: Login | None = None, window: int = 100) -> None:
+        login = login or Login()
+        settings = LinkSettings(
+            host=host,
+            port=port,
+            client_id=client_id,
+            username=login.username,
+            password=login.password,
+            tls=login.tls,
+            backoff_s=(0.1, 3.0),
+        )
         self._link = Link(settings, on_up=self._up, on_ack=self._acknowledged)
         self._outbox: Outbox[_Letter] = Outbox(window=window)
         self._limit = window * 4

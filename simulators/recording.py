@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from paho.mqtt.reasoncodes import ReasonCode
 
+    from ingest.tls import Login
+
 VERSION: Final = 1
 INPUTS: Final = (f"{ROOT}/+/+/+/obs", f"{ROOT}/+/+/+/status", f"{ROOT}/+/incidents")
 """What goes into a node; what comes out of it is made again by a replay."""
@@ -251,6 +253,7 @@ def replay(
     speed: float,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     stopped: Callable[[], bool] = lambda: False,
+    login: Login | None = None,
 ) -> int:
     """Publish a recording through one connection, in its order, and return how many messages were acknowledged.
 
@@ -261,8 +264,10 @@ def replay(
         they were: the node that listens must follow the data's clock.
     on_progress
         Called with bytes of the file done and in all.
+    login
+        What the broker asks for.
     """
-    publisher = Publisher(host, port, client_id=f"replay-{secrets.token_hex(4)}")
+    publisher = Publisher(host, port, client_id=f"replay-{secrets.token_hex(4)}", login=login)
     publisher.connect()
     begun = time.monotonic()
     try:

@@ -16,6 +16,7 @@ import msgspec
 
 from ingest.clock import ScaledClock
 from ingest.places import PlacesError
+from ingest.tls import Tls
 from simulators import neighbourhood
 from simulators.faults import FaultRates, skews
 from simulators.fleet import Fleet, FleetSettings
@@ -136,6 +137,13 @@ def add_arguments(found: argparse.ArgumentParser) -> None:
     add("--scale", type=int, help="simulate a synthetic site with so many devices")
     add("--devices-file", type=Path, help="only the devices whose ids stand in this file, one a line")
     add("--connections", type=int, default=0, help="share so many connections (default: one a device)")
+    add(
+        "--password-file",
+        type=Path,
+        help="password that every device gives, with its id as the user name (--connections: sim-000 and on)",
+    )
+    add("--tls", action="store_true", help="encrypt, and check the broker's certificate")
+    add("--tls-ca", type=Path, help="certificates of the authorities to trust (default: the system's)")
     add("--hold-s", type=float, default=0.0, help="after a reconnect repeat what was acknowledged so recently")
     add(
         "--drain-s",
@@ -208,6 +216,7 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         site, rates = _site(args), _rates(args)
+        password = "" if args.password_file is None else args.password_file.read_text(encoding="utf-8").strip()
     except (OSError, ValueError, PlacesError) as error:
         logger.error("%s", error)  # noqa: TRY400 - the text says it all; a trace would hide it
         return 2
@@ -218,7 +227,8 @@ def run(args: argparse.Namespace) -> int:
     )  # fmt: skip
     fleet = FleetSettings(
         host=args.host, port=args.port, site_id=args.site, version=args.mqtt,
-        shared_connections=args.connections, hold_s=args.hold_s,
+        shared_connections=args.connections, hold_s=args.hold_s, password=password,
+        tls=Tls(args.tls_ca) if args.tls else None,
     )  # fmt: skip
     with _signals() as stopped:
         ready = args.ready.touch if args.ready is not None else _nothing

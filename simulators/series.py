@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from ingest.tls import Login
+
 _OUT: Final = re.compile(r"[-_ ]out$", re.IGNORECASE)
 _BOOT: Final = "replay"
 
@@ -89,6 +91,7 @@ class Plan:
         *,
         boot: str = _BOOT,
         stopped: Callable[[], bool] = lambda: False,
+        login: Login | None = None,
     ) -> int:
         """Publish everything, and return how many observations went out; all of them are acknowledged on return.
 
@@ -100,6 +103,8 @@ class Plan:
             Called with observations done and in all.
         boot
             The numbering's id. The same file under the same id a second time changes nothing in a node's store.
+        login
+            What the broker asks for.
 
         Raises
         ------
@@ -111,7 +116,7 @@ class Plan:
             for feature in self.document["features"]
             if feature["properties"]["kind"] == "device"
         }
-        publisher = Publisher(host, port, client_id=f"replay-{secrets.token_hex(4)}")
+        publisher = Publisher(host, port, client_id=f"replay-{secrets.token_hex(4)}", login=login)
         publisher.connect()
         numbers: Counter[str] = Counter()
         begun, first, done = time.monotonic(), self.span_ms()[0], 0

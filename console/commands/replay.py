@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from console.tracks import Track
     from deploy.settings import Settings
     from deploy.stopping import StopRequest
+    from ingest.tls import Login
 
 EXAMPLES: Final = """\
 examples:
@@ -50,7 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--days", type=int, default=28, metavar="N", help="auckland: how many days (default: 28)")
     add("--timezone", metavar="ZONE", help="time zone of the data's local times (default: the site's)")
     add("--of", choices=("person", "vehicle"), default="person", help="what a CSV counts (default: person)")
-    add("--broker", metavar="HOST:PORT", help="publish to this broker, for a node that runs already")
+    add(
+        "--broker",
+        metavar="HOST:PORT",
+        help="publish to this broker, for a node that runs already; user, password and TLS are the settings'",
+    )
     add("--site", metavar="ID", help="the site's word in topics (default: made from the file's name)")
     add("--keep", action="store_true", help="go on with the data of an earlier replay (default: begin anew)")
     add("--serve", action="store_true", help="start the board, too, and stay until Ctrl-C")
@@ -82,10 +87,11 @@ def run(options: argparse.Namespace) -> int:
 def _into_running(
     options: argparse.Namespace, settings: Settings, track: Track, speed: float, stop: StopRequest, texts: Texts
 ) -> int:
-    from deploy.mqtt import at_broker  # noqa: PLC0415 - quick start
+    from deploy.mqtt import at_broker, broker_login  # noqa: PLC0415 - quick start
 
-    broker = at_broker(settings, options.broker).broker
-    sent, _ = _publish(track, broker.host, broker.port, speed, options, stop, texts)
+    settings = at_broker(settings, options.broker)
+    broker = settings.broker
+    sent, _ = _publish(track, (broker.host, broker.port), speed, options, stop, texts, broker_login(settings))
     document = {"site": track.site, "published": sent}
     if options.json:
         print_json(document)
@@ -131,7 +137,7 @@ class _OwnNode:
             running.start_node()
             if options.serve:
                 print(texts("run.board", url=running.start_board(simulated=False)), flush=True)
-            sent, took_s = _publish(track, "127.0.0.1", port, speed, options, self.stop, texts)
+            sent, took_s = _publish(track, ("127.0.0.1", port), speed, options, self.stop, texts)
             if not options.json:
                 print(texts("replay.catching"), flush=True)
             caught = running.wait_caught_up(timeout_s=_CATCH_UP_S, stopped=lambda: self.stop.asked)
@@ -186,7 +192,13 @@ class _OwnNode:
 
 
 def _publish(
-    track: Track, host: str, port: int, speed: float, options: argparse.Namespace, stop: StopRequest, texts: Texts
+    track: Track,
+    address: tuple[str, int],
+    speed: float,
+    options: argparse.Namespace,
+    stop: StopRequest,
+    texts: Texts,
+    login: Login | None = None,
 ) -> tuple[int, float]:
     """Publish with a progress bar; return how much went out and how many seconds it took."""
     from tqdm import tqdm  # noqa: PLC0415 - an extra
@@ -205,7 +217,7 @@ def _publish(
         def progress(done: int, _total: int) -> None:
             bar.update(done - bar.n)
 
-        sent = track.publish(host, port, speed, None if hidden else progress, lambda: stop.asked)
+        sent = track.publish(*address, speed, None if hidden else progress, lambda: stop.asked, login)
     return sent, time.monotonic() - began
 
 

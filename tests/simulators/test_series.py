@@ -1,15 +1,18 @@
 """Counts of others, through MQTT: nothing is invented, nothing is left out, and the order holds."""
 
+import subprocess
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from deploy.processes import Supervisor, free_port, listening
 from ingest.places import parse_places
+from ingest.tls import Login
 from simulators.auckland import auckland_replay
 from simulators.series import SeriesError, csv_replay
 from tests.simulators.worlds import Ear, observations
-from tests.support import wait_for
+from tests.support import require_program, wait_for
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -81,6 +84,20 @@ def test_a_plan_is_published_in_order(broker, tmp_path):
     assert sum(one.in_ for one in found) == sum(range(200)) * 2
     assert {one.seq for one in found} == set(range(200))
     assert told[-1] == (400, 400)
+
+
+def test_a_broker_that_asks_for_a_password_gets_it(tmp_path):
+    program = require_program("mosquitto", "run: make services")
+    passwd = require_program("mosquitto_passwd", "run: make services")
+    port, passwords, config = free_port(), tmp_path / "passwd", tmp_path / "m.conf"
+    subprocess.run([passwd, "-c", "-b", str(passwords), "replayer", "secret"], check=True, capture_output=True)
+    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous false\nuser root\npassword_file {passwords}\n")
+    plan = csv_replay(csv(tmp_path, *(f"2026-01-01 {hour:02d}:00,d,1" for hour in range(10))))
+    with Supervisor(tmp_path) as supervisor:
+        supervisor.start("broker", [program, "-c", str(config)], ready=lambda: listening("127.0.0.1", port))
+        assert plan.publish("127.0.0.1", port, login=Login("replayer", "secret")) == 10
+        with pytest.raises(ConnectionError, match=str(port)):
+            plan.publish("127.0.0.1", port)
 
 
 def test_without_a_broker_it_says_so(tmp_path):
