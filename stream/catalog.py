@@ -12,7 +12,7 @@ from stream.arrays import grown
 from stream.results import SeriesKey
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -123,6 +123,21 @@ class Catalog:
             added = given[given >= 0].tolist()
             found[missing] = given[place]
         return found, added
+
+    def named(self, names: Iterable[tuple[str, str, int, str]]) -> tuple[NDArray[np.int64], list[int]]:
+        """Return the series of each (beat, device, kind, metric), -1 where a device has too many, and the new ones."""
+        found: list[int] = []
+        added: list[int] = []
+        for beat, device, kind, metric in names:
+            index = self.device(beat, device)
+            self._table = grown(self._table, len(self.devices), -1)
+            code = self._codes.get((kind, metric), -1)
+            series = int(self._table[index, code]) if code >= 0 else -1
+            if series < 0:
+                series = self._new_series(index, kind, metric)
+                added += [series] if series >= 0 else []
+            found.append(series)
+        return np.array(found, dtype=np.int64), added
 
     def _name(self, columns: Columns, combination: int) -> tuple[int, str]:
         """Return the (kind, metric) of a number made of a kind and a string's index."""

@@ -12,6 +12,7 @@ from models.calendar import Calendar
 from stream.counting import Counting
 from stream.findings import Findings
 from stream.late import HISTORY, Late
+from stream.learnt import Learnt
 from stream.leveling import Leveling
 from stream.rules import Rules
 
@@ -38,6 +39,8 @@ class Detection:
         self.leveling = Leveling(config.window_s, calendar, findings)
         self.late = {Kind.COUNT: Late(), Kind.LEVEL: Late()}
         """What the baselines are still to learn, by kind."""
+        self.learnt = Learnt(config.window_s)
+        """Which windows they have learnt."""
 
     def add_series(self, added: list[int]) -> None:
         """Give new series their models and rules."""
@@ -50,17 +53,49 @@ class Detection:
     def learn_late(self, out: Results) -> None:
         """Let the baselines learn what came late; it raises nothing."""
         if self.late[Kind.COUNT].rows:
-            counts = self.late[Kind.COUNT].take()
+            counts = self._fresh(self.late[Kind.COUNT].take())
             self.counting.amend(**counts)
             if len(counts["series"]) >= HISTORY:
                 self.counting.recall(counts["series"], counts["number"], counts["exposure"], out)
         if self.late[Kind.LEVEL].rows:
-            self.leveling.amend(**self.late[Kind.LEVEL].take())
+            levels = self._fresh(self.late[Kind.LEVEL].take())
+            if len(levels["series"]):
+                self.leveling.amend(**levels)
+
+    def _fresh(self, late: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Leave out windows that history has taught already, and note the others as learnt."""
+        fresh = ~self.learnt.from_history(late["series"], late["number"])
+        kept = {name: values[fresh] for name, values in late.items()}
+        self.learnt.late(kept["series"], kept["number"])
+        return kept
+
+    def teach(
+        self,
+        kind: Kind,
+        series: NDArray[np.int64],
+        number: NDArray[np.int64],
+        value: NDArray[np.float64],
+        exposure: NDArray[np.float64],
+        recent: int,
+        out: Results,
+    ) -> None:
+        """Let the baselines of a kind learn history; what they expect is recalled from window number `recent` on."""
+        if not len(series):
+            return
+        stage = self.counting if kind == Kind.COUNT else self.leveling
+        stage.amend(series, number, value, exposure)
+        self.learnt.taught(series, number)
+        lately = number >= recent
+        if kind == Kind.COUNT and lately.any():
+            self.counting.recall(series[lately], number[lately], exposure[lately], out)
 
     def close(self, number: int, fields: Mapping[str, NDArray[Any]], out: Results) -> None:
         """Test a closed window and learn from it."""
         self.counting.close(number, fields, out)
         self.leveling.close(number, fields, out)
+        counted, measured = self.counting.series, self.leveling.series
+        learnt = [counted[fields["exposure"][counted] > 0], measured[fields["n"][measured] > 0]]
+        self.learnt.live(np.concatenate(learnt), number)
 
     def stuck_devices(self, devices: int) -> NDArray[np.bool_]:
         """Return which devices, shape (devices,), have a reading that does not change."""
@@ -83,6 +118,11 @@ class Detection:
             stage.load({key.removeprefix(prefix): v for key, v in arrays.items() if key.startswith(prefix)})
         self.add_series(list(range(len(self.catalog.series))))
 
-    def _stages(self) -> dict[str, Rules | Counting | Leveling | Late]:
-        late = {f"late_{kind.name.lower()}": waiting for kind, waiting in self.late.items()}
-        return {"rules": self.rules, "counting": self.counting, "leveling": self.leveling, **late}
+    def _stages(self) -> dict[str, Rules | Counting | Leveling | Late | Learnt]:
+        stages: dict[str, Rules | Counting | Leveling | Late | Learnt] = {
+            "rules": self.rules,
+            "counting": self.counting,
+            "leveling": self.leveling,
+            "learnt": self.learnt,
+        }
+        return stages | {f"late_{kind.name.lower()}": waiting for kind, waiting in self.late.items()}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ingest.shards import ShardMap
 from stream import snapshot
+from stream.migrations import migrate
 from stream.results import Results
 from stream.shard import ShardPipeline
 from stream.site import SiteStage
@@ -56,7 +57,7 @@ class Pipeline:
         if not 0 <= record.shard < len(self.shards):
             raise IndexError(f"a record of shard {record.shard}, expected one of 0 to {len(self.shards) - 1}")
         out = self.site.apply(self.shards[record.shard].process(record))
-        self.position, self.now_ms = record.position, record.received_ms
+        self.position, self.now_ms = record.position, out.now_ms
         return out
 
     def flush(self) -> Results:
@@ -87,12 +88,12 @@ class Pipeline:
     def restore(self, data: bytes) -> None:
         """Take over the state of a snapshot; call on a new pipeline only.
 
-        Raises `stream.snapshot.SnapshotError` where it is damaged, of another site, version or window length, or of
-        another number of shards.
+        A snapshot of an earlier version is brought up to date first (`stream.migrations`). Raises
+        `stream.snapshot.SnapshotError` where it is damaged, of another site or window length, of another number of
+        shards, or of a later version.
         """
-        meta, arrays = snapshot.unpack(data)
+        meta, arrays = migrate(*snapshot.unpack(data), STATE_VERSION)
         for key, mine in (
-            ("state_version", STATE_VERSION),
             ("site", self.config.site),
             ("window_s", self.config.window_s),
             ("shards", len(self.shards)),

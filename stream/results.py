@@ -258,6 +258,16 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
     received_ms: int
 
 
+class Taught(msgspec.Struct, frozen=True):
+    """What became of the windows of one record of history."""
+
+    learnt: int = 0
+    known: int = 0
+    """Learnt before, and so passed over."""
+    early: int = 0
+    """Not over yet when the record came."""
+
+
 @dataclass(slots=True)
 class Results:
     """What one record gave. Lists are in the order in which things happened."""
@@ -287,6 +297,8 @@ class Results:
     """Observations applied (late ones included)."""
     duplicates: int = 0
     late: int = 0
+    taught: Taught | None = None
+    """What became of a record of history."""
     shard: int = 0
     closing: bool = False
     """Not what a record gave, but what was still unwritten at a planned stop behind it: rows of open windows."""

@@ -24,16 +24,18 @@ import numpy as np
 
 from ingest.batch import BatchError, Kind
 from ingest.events import Command, DeviceStatus, Incident
+from ingest.history import HistoryError
 from ingest.records import Record, RecordKind
 from stream import emit
 from stream.arrays import grown
 from stream.catalog import Catalog
 from stream.columns import Columns
 from stream.detect import Detection
+from stream.history import KINDS, HistoryColumns
 from stream.late import FULL
 from stream.prepare import Prepared, prepare
 from stream.quality import Quality
-from stream.results import Results, StateRows, WindowStatus
+from stream.results import Results, StateRows, Taught, WindowStatus
 from stream.sequences import Sequences, Verdict
 from stream.states import LastStates
 from stream.windows import Cells, Windows
@@ -91,7 +93,9 @@ class ShardPipeline:
         What cannot be applied is in `Results.rejects`. An exception means a defect: the state may then be half
         changed, and the engine goes back to its last snapshot and passes the record by.
         """
-        now_ms = record.received_ms
+        # Who appends history knows the log's time only roughly: it must not put the clock back.
+        history = record.kind is RecordKind.HISTORY
+        now_ms = max(record.received_ms, self.now_ms) if history else record.received_ms
         out = Results(record.position, now_ms, self.watermark_ms, self.catalog.series, shard=self.shard)
         if now_ms < self.now_ms - SET_BACK_MS:
             self._set_back(record, out)
@@ -106,6 +110,8 @@ class ShardPipeline:
                 self._status(record, out)
             case RecordKind.TICK:
                 self.detection.learn_late(out)  # nothing else came for a while
+            case RecordKind.HISTORY:
+                self._history(record, out)
         self._advance(max(self.watermark_ms, now_ms - round(self.config.grace_s * 1000)), out)
         self.detection.rules.tick(now_ms, out)
         self._test_open(out)
@@ -156,12 +162,7 @@ class ShardPipeline:
         slot, device = source_slot[columns.source], source_device[columns.source]
         verdict = self._once(slot, device, columns.seq)
         series, added = self.catalog.rows_series(columns, device)
-        if added:
-            size = len(self.catalog.series)
-            self.windows.grow(size)
-            self.states.grow(size)
-            self._touched = grown(self._touched, size)
-            self.detection.add_series(added)
+        self._make_room(added)
         nameless = verdict.new & (series < 0)
         for refused, reason, detail in (
             (verdict.unknown, "sequence", "the number is older than everything still remembered of this device"),
@@ -177,6 +178,14 @@ class ShardPipeline:
         if len(keep):
             new = prepare(columns, keep, series[keep], device[keep], self.config, self.watermark_ms)
             self._apply(record, columns, new, out)
+
+    def _make_room(self, added: list[int]) -> None:
+        if added:
+            size = len(self.catalog.series)
+            self.windows.grow(size)
+            self.states.grow(size)
+            self._touched = grown(self._touched, size)
+            self.detection.add_series(added)
 
     def _once(self, slot: NDArray[np.int64], device: NDArray[np.int64], seq: NDArray[np.int64]) -> Verdict:
         """Drop repeats, and count the numbers that were skipped as missing (until they come after all)."""
@@ -291,6 +300,33 @@ class ShardPipeline:
         index = self.catalog.device(status.beat, status.device)
         self.quality.grow(self.catalog)
         self.quality.offline[index] = status.state == "offline"
+
+    def _history(self, record: Record, out: Results) -> None:
+        """Let the baselines learn windows that they have not learnt before. Writes none of them."""
+        try:
+            history = HistoryColumns(record.payload, self._window_ms)
+        except HistoryError as error:
+            out.rejects.append(emit.reject(record, "history", str(error)))
+            return
+        found, added = self.catalog.named(history.names)
+        self.quality.grow(self.catalog)
+        self._make_room(added)
+        series, number = found[history.which], history.number
+        now = out.now_ms // self._window_ms
+        early = number >= (self.windows.open_from if self.windows.open_from >= 0 else now)
+        known = np.zeros(len(series), dtype=np.bool_) if history.again else self.detection.learnt.knows(series, number)
+        fresh = ~early & ~known & (series >= 0)
+        kind = history.kind[history.which]
+        for one in KINDS:
+            rows = np.flatnonzero(fresh & (kind == one))
+            values = history.value[rows], history.exposure[rows]
+            self.detection.teach(one, series[rows], number[rows], *values, now - 86_400_000 // self._window_ms, out)
+        out.taught = Taught(int(fresh.sum()), int((known & ~early).sum()), int(early.sum()))
+        for name in (history.names[index] for index in np.flatnonzero(found < 0).tolist()):
+            detail = (
+                f"{name.device} {name.metric}: more than {self.config.max_metrics} different metrics from one device"
+            )
+            out.rejects.append(emit.reject(record, "metrics", detail))
 
     # -- windows -------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,127 @@
+"""Snapshots of earlier versions, brought up to date one version after another.
+
+A step takes the meta data and arrays of version n to those of version n + 1, as a pure function: no settings, no
+places, no clock. A step that was released is never changed, and so uses nothing of the program that may change; what
+is new is a further step.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from stream.snapshot import SnapshotError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    Meta = Mapping[str, Any]
+    Arrays = Mapping[str, NDArray[Any]]
+    Step = Callable[[Meta, Arrays], tuple[dict[str, Any], dict[str, NDArray[Any]]]]
+
+
+class NewerStateError(SnapshotError):
+    """A snapshot was written by a later version of the program. It is kept as it is."""
+
+
+def migrate(
+    meta: Meta, arrays: Arrays, wanted: int, steps: Mapping[int, Step] | None = None
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return a snapshot's meta data and arrays as those of version `wanted`.
+
+    Parameters
+    ----------
+    meta, arrays
+        As `stream.snapshot.unpack` gives them; the version is ``meta["state_version"]``.
+    wanted
+        The version this program works with.
+    steps
+        Version → the step from it to the next; those of this module by default.
+
+    Raises
+    ------
+    NewerStateError
+        Where the snapshot is of a later version.
+    stream.snapshot.SnapshotError
+        Where its version is none, or no step leads from it.
+    """
+    steps = STEPS if steps is None else steps
+    version = meta.get("state_version")
+    if not isinstance(version, int) or version < 1:
+        raise SnapshotError(f"state_version is {version!r} in the snapshot, expected 1 to {wanted}")
+    if version > wanted:
+        raise NewerStateError(
+            f"the state is of version {version}, and this program knows versions up to {wanted}: a newer program wrote "
+            f"it; install that one again to go on with it"
+        )
+    new_meta, new_arrays = dict(meta), dict(arrays)
+    while version < wanted:
+        step = steps.get(version)
+        if step is None:
+            raise SnapshotError(f"the state is of version {version}, from which nothing leads to version {wanted}")
+        new_meta, new_arrays = step(new_meta, new_arrays)
+        version += 1
+        new_meta["state_version"] = version
+    return new_meta, new_arrays
+
+
+def _shards_and_site(meta: Meta, arrays: Arrays) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Bring version 1, a single pipeline, to version 2: one shard and a site, which has alerts, hotspots, incidents.
+
+    Version 2 also remembers what the baselines have learnt. Version 1 did not: all up to its watermark counts as
+    learnt, so that history does not teach a second time what observations have taught.
+    """
+    ending = {(device, kind) for device, kind in meta["alerts"]["ending"]}
+    standing = [
+        (alert["device"], alert["kind"], alert["cause_ms"])
+        for alert in meta["alerts"]["open"]
+        if (alert["device"], alert["kind"]) in ending
+    ]
+    common = ("position", "watermark_ms", "now_ms")
+    shard = {name: meta[name] for name in (*common, "part", "emit_open_ms", "catalog")} | {"standing": standing}
+    site = {
+        "alerts": meta["alerts"],
+        "hotspots": meta["hotspots"],
+        "catalog": [],
+        "waiting": [],
+        "now_ms": meta["now_ms"],
+        "newest": [meta["now_ms"]],
+        "reached": [meta["position"]],
+    }
+    new_meta = {
+        "site": meta["site"],
+        "window_s": meta["window_s"],
+        "shards": 1,
+        "position": meta["position"],
+        "now_ms": meta["now_ms"],
+        "parts": [shard],
+        "whole": site,
+    }
+    moved = {
+        f"site/{name.removeprefix('hotspots/')}" if name.startswith("hotspots/") else f"0/{name}": values
+        for name, values in arrays.items()
+    }
+    return new_meta, moved | _learnt_so_far(meta, arrays)
+
+
+def _learnt_so_far(meta: Meta, arrays: Arrays) -> dict[str, NDArray[Any]]:
+    """Version 2's record of what was learnt, as the keys series * 2**40 + window number: from 0 to the watermark."""
+    series = [kind for _, _, kind, _ in meta["catalog"]["series"]]
+    taught = np.zeros(len(series), dtype=np.bool_)
+    for kind, name, row in ((0, "counting", 1), (2, "leveling", 0)):
+        rows = np.flatnonzero(np.array(series, dtype=np.int64) == kind)
+        taught[rows] = arrays[f"detection/{name}/overall"][row] > 0
+    base = np.flatnonzero(taught).astype(np.int64) << 40
+    last = max(int(meta["watermark_ms"]) // (int(meta["window_s"]) * 1000), 0)
+    return {
+        "0/detection/learnt/observed": np.stack([base, base + last]),
+        "0/detection/learnt/history": np.zeros((2, 0), dtype=np.int64),
+        "0/detection/learnt/live": np.full((2, 0), -1, dtype=np.int64),
+    }
+
+
+STEPS: Final[Mapping[int, Step]] = {1: _shards_and_site}
+"""Version → the step from it to the next."""
