@@ -34,7 +34,7 @@ def pointed_at(settings: Settings, url: str) -> Settings:
     settings = with_values(settings, influx={"url": url, "version": version})
     address = influx_address(settings)
     if version == "1" and not address.username:
-        set_up(address, "")
+        set_up(address, "", zone=settings.site.timezone)
     elif version == "2" and not address.token:
         raise CommandError(
             f"--influx {url}: InfluxDB 2 asks for a token: set PATROLGRID_INFLUX__TOKEN, and PATROLGRID_INFLUX__ORG "

@@ -1,33 +1,39 @@
 """Preparing InfluxDB: buckets or retention policies, downsampling, and two tokens that can do no more than they must.
 
-What is kept: raw points for `RAW_DAYS`, five-minute means for `MIDDLE_DAYS`, daily sums for `LONG_DAYS`. In 2.x the
-coarse buckets are filled by tasks, in 1.x by continuous queries; both run in the server. Everything here may be run
-again and again: it makes what is missing and changes nothing else.
+What is kept: raw points for `RAW_DAYS`, five-minute values for `MIDDLE_DAYS`, daily ones for `LONG_DAYS`. In 2.x the
+coarse buckets are filled by tasks, in 1.x by continuous queries; both run in the server, and `downsample` does the same
+for the past. Everything here may be run again and again: a setup makes what is missing and changes nothing else.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from deploy.influx_downsampling import continuous_queries, days, flux, quoted, selects
 from deploy.settings_load import read_secret
 from stream.sinks.influx.http import Address
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from deploy.settings import Settings
 
 RAW_DAYS: Final = 30
 MIDDLE_DAYS: Final = 180
 LONG_DAYS: Final = 3650
+_TIMEOUT_S: Final = 60
 _DAY_S: Final = 86_400
-_COUNTS: Final = ("people", "vehicles")
-_SUMMED: Final = ("in", "out", "n", "expected")
+_POLICIES: Final = {"5m": "middle", "1d": "long"}
+"""1.x: width of the coarse values → their retention policy. 2.x: a bucket whose name ends so."""
+
+
+_T = TypeVar("_T")
 
 
 class InfluxSetupError(RuntimeError):
@@ -59,7 +65,9 @@ def influx_address(settings: Settings) -> Address:
     )
 
 
-def set_up(address: Address, admin_token: str, *, admin_user: str = "", check: bool = False) -> Prepared:
+def set_up(
+    address: Address, admin_token: str, *, admin_user: str = "", zone: str = "UTC", check: bool = False
+) -> Prepared:
     """Prepare a server for an address, as its administrator.
 
     Parameters
@@ -70,6 +78,8 @@ def set_up(address: Address, admin_token: str, *, admin_user: str = "", check: b
         2.x: an operator or all-access token; 1.x: the administrator's password, empty where the server asks for none.
     admin_user
         1.x: the administrator.
+    zone
+        The site's time zone: daily values are of its days.
     check
         Change nothing; say what would be done.
 
@@ -78,25 +88,65 @@ def set_up(address: Address, admin_token: str, *, admin_user: str = "", check: b
     InfluxSetupError
         The server cannot be reached, refuses the token, or has no such organization.
     """
+    return _server(address, admin_token, admin_user, zone, check=check).run()
+
+
+def downsample(
+    address: Address,
+    admin_token: str,
+    since_ms: int,
+    until_ms: int,
+    *,
+    admin_user: str = "",
+    zone: str = "UTC",
+    told: Callable[[datetime], None] = lambda _: None,
+) -> int:
+    """Make the coarse values of the past anew, by whole days of the site; return how many days that were.
+
+    `told` is called with each day that is done. Raises as `set_up` does, and where the coarse buckets (1.x: retention
+    policies) are missing.
+    """
+    server, done = _server(address, admin_token, admin_user, zone), 0
+    for day in days(since_ms, until_ms, zone):
+        server.downsample(*day)
+        told(day[0])
+        done += 1
+    return done
+
+
+def _server(address: Address, admin_token: str, admin_user: str, zone: str, *, check: bool = False) -> _One | _Two:
     if address.version == "1":
-        return _One(replace(address, username=admin_user, token=admin_token), check=check).run()
-    return _Two(replace(address, token=admin_token), check=check).run()
+        return _One(replace(address, username=admin_user, token=admin_token), zone, check=check)
+    return _Two(replace(address, token=admin_token), zone, check=check)
 
 
 class _Two:
     """InfluxDB 2.x, through influxdb-client."""
 
-    def __init__(self, address: Address, *, check: bool) -> None:
-        from influxdb_client.client.influxdb_client import InfluxDBClient  # noqa: PLC0415 - slow, and an extra
-
-        self._address, self._check, self._done = address, check, list[str]()
-        self._client: Any = InfluxDBClient(address.url, address.token, org=address.org, timeout=20_000)
+    def __init__(self, address: Address, zone: str, *, check: bool) -> None:
+        self._address, self._zone, self._check, self._done = address, zone, check, list[str]()
+        self._client: Any = None
 
     def run(self) -> Prepared:
-        from influxdb_client.rest import ApiException  # noqa: PLC0415 - an extra
+        return self._with_client(self._run)
 
+    def downsample(self, begin: datetime, end: datetime) -> None:
+        bucket = self._address.bucket
+
+        def fill() -> None:
+            for every in _POLICIES:
+                self._client.query_api().query(flux(bucket, f"{bucket}_{every}", every, self._zone, (begin, end)))
+
+        self._with_client(fill)
+
+    def _with_client(self, do: Callable[[], _T]) -> _T:
+        from influxdb_client.client.influxdb_client import InfluxDBClient  # noqa: PLC0415 - slow, and an extra
+        from influxdb_client.rest import ApiException  # noqa: PLC0415 - same
+
+        address = self._address
+        self._client = InfluxDBClient(address.url, address.token, org=address.org, timeout=_TIMEOUT_S * 1000)
         try:
-            return self._run()
+            return do()
         except ApiException as error:
             told = {
                 401: "the token is wrong; use the operator's, or an all-access token",
@@ -118,8 +168,8 @@ class _Two:
         self._org = orgs[0]
         raw = self._bucket(address.bucket, RAW_DAYS)
         coarse = [self._bucket(f"{address.bucket}_5m", MIDDLE_DAYS), self._bucket(f"{address.bucket}_1d", LONG_DAYS)]
-        for every, name in (("5m", f"{address.bucket}_5m"), ("1d", f"{address.bucket}_1d")):
-            self._task(every, name)
+        for every in _POLICIES:
+            self._task(every, f"{address.bucket}_{every}")
         tokens = [
             self._token(f"patrolgrid writes {address.bucket}", "write", [raw]),
             self._token(f"patrolgrid reads {address.bucket}", "read", [raw, *coarse]),
@@ -144,7 +194,7 @@ class _Two:
             return
         self._done.append(f"task {name}, every {every}")
         if not self._check:
-            api.create_task_every(name, flux(self._address.bucket, target, every), every, self._org)
+            api.create_task_every(name, flux(self._address.bucket, target, every, self._zone), every, self._org)
 
     def _token(self, description: str, action: str, buckets: list[str]) -> str:
         api = self._client.authorizations_api()
@@ -173,31 +223,13 @@ def _domain() -> Any:  # noqa: ANN401 - a module without types
     return influxdb_client.domain
 
 
-def flux(source: str, target: str, every: str) -> str:
-    """Return the body of a downsampling task: counts are summed, other numbers averaged.
-
-    Looks three periods back, so that late additions are taken in; what stood there is written over.
-    """
-    back = {"5m": "-1h", "1d": "-3d"}[every]
-    summed = " or ".join(f'r._field == "{field}"' for field in _SUMMED)
-    levels = 'r._field == "value" or r._field == "quality" or r._field == "risk" or r._field == "lag_s"'
-    return f"""data = from(bucket: {json.dumps(source)}) |> range(start: {back})
-data |> filter(fn: (r) => ({" or ".join(f'r._measurement == "{name}"' for name in _COUNTS)}) and ({summed}))
-    |> toFloat() |> aggregateWindow(every: {every}, fn: sum, createEmpty: false, timeSrc: "_start")
-    |> to(bucket: {json.dumps(target)})
-data |> filter(fn: (r) => {levels})
-    |> filter(fn: (r) => r._measurement != "state")
-    |> toFloat() |> aggregateWindow(every: {every}, fn: mean, createEmpty: false, timeSrc: "_start")
-    |> to(bucket: {json.dumps(target)})
-"""
-
-
 class _One:
     """InfluxDB 1.x, through InfluxQL."""
 
-    def __init__(self, address: Address, *, check: bool) -> None:
-        self._address, self._check, self._done = address, check, list[str]()
-        self._pool = urllib3.PoolManager(retries=False, timeout=20)
+    def __init__(self, address: Address, zone: str, *, check: bool) -> None:
+        self._address, self._zone, self._check, self._done = address, zone, check, list[str]()
+        self._source = address.retention or "raw"
+        self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT_S)
         self._headers = (
             urllib3.make_headers(basic_auth=f"{address.username}:{address.token}") if address.username else {}
         )
@@ -206,22 +238,29 @@ class _One:
         database = self._address.bucket
         known = {row[0] for row in self._ask("SHOW DATABASES")}
         if database not in known:
-            self._do(f"database {database}", f"CREATE DATABASE {_quoted(database)}")
+            self._do(f"database {database}", f"CREATE DATABASE {quoted(database)}")
             if self._check:
                 return Prepared(self._done)
-        policies = {row[0] for row in self._ask(f"SHOW RETENTION POLICIES ON {_quoted(database)}")}
-        for name, days in (("raw", RAW_DAYS), ("middle", MIDDLE_DAYS), ("long", LONG_DAYS)):
+        policies = {row[0] for row in self._ask(f"SHOW RETENTION POLICIES ON {quoted(database)}")}
+        for name, kept_days in (("raw", RAW_DAYS), ("middle", MIDDLE_DAYS), ("long", LONG_DAYS)):
             if name not in policies:
                 default = " DEFAULT" if name == "raw" else ""
                 statement = (
-                    f"CREATE RETENTION POLICY {name} ON {_quoted(database)} DURATION {days}d REPLICATION 1{default}"
+                    f"CREATE RETENTION POLICY {name} ON {quoted(database)} DURATION {kept_days}d REPLICATION 1{default}"
                 )
-                self._do(f"retention policy {name}, {days} days", statement)
+                self._do(f"retention policy {name}, {kept_days} days", statement)
         queries = {row[0] for row in self._ask("SHOW CONTINUOUS QUERIES", series=database)}
-        for name, statement in continuous_queries(database).items():
+        for name, statement in continuous_queries(database, self._source, _POLICIES, self._zone).items():
             if name not in queries:
                 self._do(f"continuous query {name}", statement)
         return Prepared(self._done, *self._users(database))
+
+    def downsample(self, begin: datetime, end: datetime) -> None:
+        database, (since, until) = self._address.bucket, (round(moment.timestamp()) for moment in (begin, end))
+        where = f"time >= {since}s AND time < {until}s"
+        for every, policy in _POLICIES.items():
+            for select in selects(database, self._source, policy, every, self._zone, where=where).values():
+                self._ask(select)
 
     def _users(self, database: str) -> tuple[str, str]:
         """Make the two users where the server knows users at all; return their passwords."""
@@ -236,7 +275,7 @@ class _One:
             if name not in known:
                 password = secrets.token_urlsafe(24)
                 self._do(f"user {name}", f"CREATE USER {name} WITH PASSWORD '{password}'")
-                self._do(f"right {right} for {name}", f"GRANT {right} ON {_quoted(database)} TO {name}")
+                self._do(f"right {right} for {name}", f"GRANT {right} ON {quoted(database)} TO {name}")
             passwords.append("" if self._check else password)
         return passwords[0], passwords[1]
 
@@ -264,29 +303,3 @@ class _One:
             raise InfluxSetupError(f"{address.url}: status {answer.status}: {wrong}{hint}")
         found = [one for one in result.get("series", []) if not series or one.get("name") == series]
         return [row for one in found for row in one.get("values", [])]
-
-
-def continuous_queries(database: str) -> dict[str, str]:
-    """Return the downsampling of 1.x by name: counts are summed, other numbers averaged."""
-    made = {}
-    for every, policy, back in (("5m", "middle", "1h"), ("1d", "long", "3d")):
-        for name, fields in (
-            *((name, ", ".join(f'sum("{field}") AS "{field}"' for field in _SUMMED)) for name in _COUNTS),
-            ("level", 'mean("value") AS "value", max("high") AS "high", min("low") AS "low"'),
-            ("device_health", 'mean("quality") AS "quality", sum("missing") AS "missing"'),
-            ("hotspot", 'mean("risk") AS "risk"'),
-            ("pipeline", 'max("lag_s") AS "lag_s", max("backlog_lines") AS "backlog_lines"'),
-        ):  # fmt: skip
-            select = (
-                f"SELECT {fields} INTO {_quoted(database)}.{_quoted(policy)}.{_quoted(name)} "  # noqa: S608 - names of ours, quoted
-                f'FROM {_quoted(database)}."raw".{_quoted(name)} GROUP BY time({every}), *'
-            )
-            made[f"pg_{name}_{every}"] = (
-                f"CREATE CONTINUOUS QUERY {_quoted(f'pg_{name}_{every}')} ON {_quoted(database)} "
-                f"RESAMPLE EVERY {every} FOR {back} BEGIN {select} END"
-            )
-    return made
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -50,7 +50,9 @@ def run(options: argparse.Namespace) -> int:
         admin = options.admin_token_file.read_text(encoding="utf-8").split("\n", 1)[0].strip()
     if settings.influx.version == "2" and not admin:
         raise CommandError(texts("influx.admin"), code=2)
-    prepared = set_up(influx_address(settings), admin, admin_user=options.admin_user, check=options.check)
+    prepared = set_up(
+        influx_address(settings), admin, admin_user=options.admin_user, zone=settings.site.timezone, check=options.check
+    )
     for one in prepared.done:
         print(f"{texts('influx.missing' if options.check else 'influx.made')}  {one}")
     if not prepared.done:

@@ -69,7 +69,13 @@ class Load:
 
 
 def outage(
-    server: Server, folder: Path, *, away_s: float = 60.0, around_s: float = 10.0, lines_s: int = 2000
+    server: Server,
+    folder: Path,
+    *,
+    away_s: float = 60.0,
+    around_s: float = 10.0,
+    lines_s: int = 2000,
+    max_wait_s: float = 5.0,
 ) -> dict[str, Any]:
     """Write for `around_s`, kill the server, write on for `away_s`, start it, write on; return figures.
 
@@ -77,7 +83,7 @@ def outage(
     """
     database = f"outage_{folder.name}"
     server.database(database)
-    site, load = Site(folder, server.address(database), batch_lines=1000), Load(lines_s)
+    site, load = Site(folder, server.address(database), batch_lines=1000, max_wait_s=max_wait_s), Load(lines_s)
     longest_s, waiting = 0.0, 0
 
     def write_for(seconds: float) -> None:
