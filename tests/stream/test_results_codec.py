@@ -1,0 +1,84 @@
+"""Results that travel come out as they went in, or are refused by name."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.events import Command
+from stream import results_codec
+from stream.results import GateRows, Notice, Results, StateRows, WindowRows
+from stream.results_codec import ResultsCodecError, decode_results, encode_results
+from tests.stream import make_results
+
+ROW_TYPES = (WindowRows, GateRows, StateRows)
+
+
+def told(results: Results) -> dict:
+    """Everything results say, series by name, in a form that compares (NaN equals NaN)."""
+    out = {}
+    for field in fields(Results):
+        value = getattr(results, field.name)
+        if field.name == "catalog":
+            continue
+        if field.name in {"windows", "gates", "states"}:
+            value = [
+                {
+                    f.name: [results.catalog[i] for i in rows.series.tolist()]
+                    if f.name == "series"
+                    else repr(list(getattr(rows, f.name)))
+                    for f in fields(rows)
+                }
+                for rows in value
+            ]
+        elif not isinstance(value, int | bool):
+            value = msgspec.json.encode(value)
+        out[field.name] = value
+    return out
+
+
+@given(make_results.result_lists(), st.integers(0, 9), st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_results_come_out_as_they_went_in(written, shard, closing):
+    for results in written:
+        results.shard, results.closing = shard, closing
+        results.notices.append(Notice(act="rise", beat="b", device="d", kind="smoke", at_ms=5, lonlat=(1.5, 2.0)))
+        results.commands.append(Command(id="c", action="clear", alert="a", by="x", ts=1_795_406_400_000))
+        data = encode_results(results)
+        read = decode_results(data)
+        assert told(read) == told(results)
+        assert encode_results(read) == data
+        assert len(read.catalog) <= len(results.catalog)
+
+
+def test_every_field_is_carried():
+    assert {field.name for field in fields(Results)} == results_codec.CARRIED
+    assert [field.name for field in fields(WindowRows)] == list(results_codec.WINDOW_COLUMNS)
+    assert {field.name for field in fields(GateRows)} == {*results_codec.GATE_COLUMNS, "boot", "vehicle", "plate"}
+    assert {field.name for field in fields(StateRows)} == {*results_codec.STATE_COLUMNS, "value"}
+
+
+def test_a_number_of_numpy_in_a_struct_passes():
+    results = make_results.results(3, health=[make_results.health(received=np.int64(4))])
+    assert decode_results(encode_results(results)).health[0].received == 4
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda data: data[:5], "too few"),
+        (lambda data: data[:-9], "check sum"),
+        (lambda data: data[:20] + b"!" + data[21:], "check sum"),
+        (lambda data: b"XYZ" + data[3:], "start with"),
+        (lambda data: data[:3] + b"\x09" + data[4:], "newer program"),
+    ],
+)
+def test_damaged_and_future_results_are_refused_by_name(damage, words):
+    results = make_results.results(1, windows=[make_results.windows({})])
+    with pytest.raises(ResultsCodecError, match=words):
+        decode_results(damage(encode_results(results)))
