@@ -30,6 +30,7 @@ from ingest.native import Limits
 from ingest.records import Record, RecordKind
 from ingest.repeats import RepeatFilter, refill
 from ingest.routes import Routes
+from ingest.shards import ShardMap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +82,9 @@ class GatewayConfig:
     max_rows: int = 20_000
     """Observations in one record of the log."""
     tick_s: float = 1.0
-    """Wall-clock seconds without any other record after which time alone is logged."""
+    """Wall-clock seconds without any other record in a shard after which time alone is logged there."""
+    shards: int = 1
+    """How many shards the beats are divided among, see `ingest.shards`."""
 
     def link(self) -> LinkConfig:
         """Return what of this concerns the connection."""
@@ -165,7 +168,12 @@ class Gateway:
         self.config, self._log, self._quarantine, self._clock = config, log, quarantine, clock
         self._repeats = RepeatFilter(config.repeat_window_s)
         self._intake = Intake(
-            routes=Routes(config.site, places, accept_unknown=config.accept_unknown),
+            routes=Routes(
+                config.site,
+                places,
+                accept_unknown=config.accept_unknown,
+                shards=ShardMap(config.shards, None if places is None else places.beats),
+            ),
             clock=clock,
             plates=plates,
             limits=config.limits,
@@ -179,12 +187,16 @@ class Gateway:
         self._generation = 0
         self._appended = self._records = 0
         self._log_full = self._fault = ""
-        self._appended_at = time.monotonic()
+        self._appended_at = [time.monotonic()] * config.shards
+        self._told_ms = [0] * config.shards
         self._rates: deque[tuple[float, int, int]] = deque([(time.monotonic(), 0, 0)], maxlen=8)
 
     def start(self) -> None:
-        """Rebuild what is remembered of the log's end, then connect in the background."""
-        refill(self._repeats, self._log, self._clock.now_ms())
+        """Rebuild what is remembered of the log's end, then connect in the background.
+
+        Raises OSError where the log cannot be read; nothing has begun then, and it may be called again.
+        """
+        refill(self._repeats, self._log, self._clock.now_ms(), self.config.shards)
         self._writer.start()
         self._link.start()
 
@@ -231,16 +243,20 @@ class Gateway:
         while True:
             waiting = len(self._inbox)
             if waiting:
-                self._flush(waiting)
+                if not self._flush(waiting):
+                    return  # asked to stop while nothing can be stored: the broker keeps what was not acknowledged
             elif self._stopping.is_set():
                 return
             else:
                 self._inbox.wait(min(self.config.tick_s, 0.5))
-                self._tick()
+            self._tick()
             self._sample_rates()
 
-    def _flush(self, waiting: int) -> None:
-        """Take up to `waiting` messages, as many as one record holds, and bring them to disk."""
+    def _flush(self, waiting: int) -> bool:
+        """Take up to `waiting` messages, as many as one record holds, and bring them to disk.
+
+        Returns False where they cannot be brought there, and `stop` was called meanwhile.
+        """
         intake, inbox, max_rows = self._intake, self._inbox, self.config.max_rows
         intake.begin()
         mids: list[int] = []
@@ -262,8 +278,11 @@ class Gateway:
                 mids.append(message.mid)
             if intake.rows() >= max_rows:
                 break
-        if self._store(self._finish(taken)) and mids:
+        if not self._store(self._finish(taken)):
+            return False
+        if mids:
             self._link.acknowledge(self._generation, mids)
+        return True
 
     def _finish(self, messages: list[tuple[str, bytes]]) -> Taken:
         try:
@@ -284,7 +303,10 @@ class Gateway:
     def _append(self, records: list[Record]) -> None:
         self._log.append(records)
         self._records += len(records)
-        self._appended_at = time.monotonic()
+        now = time.monotonic()
+        for record in records:
+            self._appended_at[record.shard] = now
+            self._told_ms[record.shard] = record.received_ms
 
     def _until_done(self, write: Callable[[], None]) -> bool:
         """Try a write until it succeeds. Meanwhile nothing is acknowledged, so the broker keeps what comes."""
@@ -313,14 +335,29 @@ class Gateway:
         self._log_full = ""
 
     def _tick(self) -> None:
-        if not self._clock.live or time.monotonic() - self._appended_at < self.config.tick_s:
+        """Tell the time to the shards that nothing else has told it for a while."""
+        late = self._shards_without_time()
+        if not late:
             return
+        now_ms = self._clock.now_ms()
         try:
-            self._append([Record(RecordKind.TICK, self._clock.now_ms(), b"")])
+            self._append([Record(RecordKind.TICK, now_ms, b"", shard) for shard in late])
         except Exception as error:  # noqa: BLE001 - the next one tells the time as well
             self._not_stored(error)
         else:
             self._stored()
+
+    def _shards_without_time(self) -> list[int]:
+        if self._clock.live:
+            before = time.monotonic() - self.config.tick_s
+            if min(self._appended_at) > before:
+                return []
+            return [shard for shard, at in enumerate(self._appended_at) if at <= before]
+        if len(self._told_ms) == 1:
+            return []
+        # Where time follows the data, one shard's data tell the others: the site waits for every shard's time.
+        before_ms = self._clock.now_ms() - round(self.config.tick_s * 1000)
+        return [shard for shard, told_ms in enumerate(self._told_ms) if told_ms <= before_ms]
 
     def _sample_rates(self) -> None:
         now = time.monotonic()

@@ -49,10 +49,11 @@ class Taken(NamedTuple):
     """What the messages since the last `Intake.finish` came to."""
 
     records: list[Record]
-    """To append to the log, in one append: the batch first, then incidents, commands and statuses as they came."""
+    """To append to the log, in one append: a batch for every shard that got something, in the order of their numbers,
+    then incidents, commands and statuses as they came."""
     rejects: list[Reject]
     observations: int
-    """Rows of the batch."""
+    """Rows of the batches."""
 
 
 @dataclass
@@ -85,7 +86,7 @@ class Intake:
         guard: ClockGuard | None = None,
         repeats: RepeatFilter | None = None,
     ) -> None:
-        self._routes, self._clock, self._plates = routes, clock, plates
+        self._routes, self._clock, self._plates, self._shards = routes, clock, plates, routes.shards
         self._codec = NativeCodec(limits)
         self._guard = guard or ClockGuard()
         self._repeats = RepeatFilter() if repeats is None else repeats
@@ -94,7 +95,8 @@ class Intake:
         self._command = msgspec.json.Decoder(Command)
         self._status = msgspec.json.Decoder(_StatusMessage)
         self._statuses: dict[str, bytes] = {}
-        self._collector = Collector(plates)
+        self._collectors: list[Collector | None] = [None] * self._shards.shards
+        self._fullest = 0
         self._others: list[Record] = []
         self._rejects: list[Reject] = []
         self.counts = IntakeCounts()
@@ -109,13 +111,15 @@ class Intake:
             self._earliest, self._latest = max(earliest, _EARLIEST_MS), min(latest, _LATEST_MS)
 
     def rows(self) -> int:
-        """Return how many observations wait for `finish`."""
-        return len(self._collector)
+        """Return how many observations the longest batch has that waits for `finish`."""
+        return self._fullest
 
     def take(self, topic: str, payload: bytes, *, retained: bool = False, size: int | None = None) -> None:
         """Take one message. ``size`` is its size as it came, where the payload was cut because it is too large."""
         self.counts.messages += 1
-        before, others = len(self._collector), len(self._others)
+        others = len(self._others)
+        collector: Collector | None = None
+        before = 0
         try:
             route = self._routes.find(topic)
             if isinstance(route, Misrouted):
@@ -124,46 +128,66 @@ class Intake:
                 limit = self._codec.limits.max_bytes
                 self._reject(topic, Fault(Reason.SIZE, f"{size} bytes, at most {limit} are taken", payload), size)
             elif route.leaf is Leaf.OBSERVATIONS:
-                self._take_observations(topic, route, payload, retained=retained)
+                collector = self._collector(route.shard)
+                before = len(collector)
+                self._take_observations(topic, route, collector, payload, retained=retained)
             else:
                 self._take_other(topic, route, payload, retained=retained)
         except Exception as error:  # noqa: BLE001 - a message must neither stop the gateway nor vanish
-            self._collector.truncate(before)
+            if collector is not None:
+                collector.truncate(before)
             del self._others[others:]
             self._reject(topic, Fault(Reason.PROCESSING, f"{type(error).__name__}: {error}", payload), size)
+        if collector is not None and len(collector) > self._fullest:
+            self._fullest = len(collector)
 
     def take_observations(self, beat: str, device: str, observations: Sequence[Observation]) -> list[Fault]:
         """Take observations that another codec made; return the faults, with the observation's JSON as payload."""
         faults: list[Fault] = []
+        collector = self._collector(self._shards.shard_of(beat))
         for observation in observations:
-            fault = self._take_one(beat, device, observation)
+            fault = self._take_one(collector, beat, device, observation)
             if fault is not None:
                 faults.append(Fault(*fault, msgspec.json.encode(observation)))
+        self._fullest = max(self._fullest, len(collector))
         return faults
 
     def finish(self) -> Taken:
         """Return what has been taken since the last call, and start anew."""
-        rows = len(self._collector)
-        received = self._now if self._clock.live else self._clock.now_ms()
-        records = self._others
-        if rows:
-            records = [Record(RecordKind.OBSERVATIONS, received, self._collector.batch.encode()), *records]
-            self._collector = Collector(self._plates)
-        taken = Taken(records, self._rejects, rows)
+        received = self._received()
+        rows, records = 0, []
+        for shard, collector in enumerate(self._collectors):
+            if collector is not None and len(collector):
+                rows += len(collector)
+                records.append(Record(RecordKind.OBSERVATIONS, received, collector.batch.encode(), shard))
+        taken = Taken(records + self._others, self._rejects, rows)
         self.counts.observations += rows
-        self._others, self._rejects = [], []
+        self._begin_anew()
         return taken
 
     def give_up(self, messages: Sequence[tuple[str, bytes]], detail: str) -> Taken:
         """Return rejects for all messages since the last `finish`, which failed, and start anew."""
-        self._collector, self._others, self._rejects = Collector(self._plates), [], []
+        self._begin_anew()
         for topic, payload in messages:
             self._reject(topic, Fault(Reason.PROCESSING, detail, payload))
         return self.finish()
 
+    def _begin_anew(self) -> None:
+        self._collectors = [None] * self._shards.shards
+        self._others, self._rejects, self._fullest = [], [], 0
+
+    def _collector(self, shard: int) -> Collector:
+        """Return the batch of a shard that waits for `finish`, begun where there is none."""
+        collector = self._collectors[shard]
+        if collector is None:
+            collector = self._collectors[shard] = Collector(self._plates)
+        return collector
+
     # -- observations ------------------------------------------------------------------------------------------------
 
-    def _take_observations(self, topic: str, route: Route, payload: bytes, *, retained: bool) -> None:
+    def _take_observations(
+        self, topic: str, route: Route, collector: Collector, payload: bytes, *, retained: bool
+    ) -> None:
         observations, faults, raws = self._codec.decode(payload)
         for fault in faults:
             self._reject(topic, fault)
@@ -172,20 +196,18 @@ class Intake:
         if (
             len(observations) > 1
             and self._clock.live
-            and self._collector.add_alike(
-                route.beat, route.device, observations, self._now, self._earliest, self._latest
-            )
+            and collector.add_alike(route.beat, route.device, observations, self._now, self._earliest, self._latest)
         ):
             return
         for index, observation in enumerate(observations):
-            wrong = self._take_one(route.beat, route.device, observation, retained=retained)
+            wrong = self._take_one(collector, route.beat, route.device, observation, retained=retained)
             if wrong is not None:
                 if raws is None:
                     raws = self._codec.elements(payload)
                 self._reject(topic, Fault(*wrong, raws[index]))
 
     def _take_one(
-        self, beat: str, device: str, observation: Observation, *, retained: bool = False
+        self, collector: Collector, beat: str, device: str, observation: Observation, *, retained: bool = False
     ) -> tuple[Reason, str] | None:
         ts = epoch_ms(observation.ts)
         if not self._earliest <= ts <= self._latest:
@@ -194,7 +216,7 @@ class Intake:
         if not self._clock.live:
             self._clock.observe(ts)
             received = self._clock.now_ms()
-        values = self._collector.values_of(observation)
+        values = collector.values_of(observation)
         flags, seq, boot = 0, observation.seq, observation.boot
         if seq is None:
             kind, a, b, _, metric, text = values
@@ -204,7 +226,7 @@ class Intake:
                 self.counts.repeats += 1
                 return None
             flags, seq, boot = Flag.NUMBERED_HERE, self._numbering.next(device), self._numbering.boot
-        self._collector.add((beat, device, boot), seq, ts, received, flags, values)
+        collector.add((beat, device, boot), seq, ts, received, flags, values)
         return None
 
     # -- incidents, commands, status ---------------------------------------------------------------------------------
@@ -271,7 +293,7 @@ class Intake:
         # The time in a last will is that of the connection, not of its end: what counts is when it came.
         received = self._received()
         status = DeviceStatus(beat=route.beat, device=route.device, state=message.state, ts=received)  # type: ignore[arg-type] # checked above
-        self._others.append(Record(RecordKind.STATUS, received, msgspec.json.encode(status)))
+        self._others.append(Record(RecordKind.STATUS, received, msgspec.json.encode(status), route.shard))
         self.counts.statuses += 1
 
     def _received(self) -> int:

@@ -34,6 +34,8 @@ class Beat:
     residents: int = 0
     officers: int = 0
     community: str = ""
+    shard: int | None = None
+    """The shard that shall have it, so that neighbours can be together; None leaves it to `ingest.shards`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,7 @@ class _FeatureReader:
             residents=self.whole("residents"),
             officers=self.whole("officers"),
             community=str(self.properties.get("community", "")),
+            shard=self.whole("shard") if "shard" in self.properties else None,
         )
 
     def device(self) -> Device:

@@ -72,8 +72,11 @@ class Log(Protocol):
         """Return the committed position, 0 for a consumer never seen."""
         ...
 
-    def head(self) -> int:
-        """Return the newest position, 0 for an empty log."""
+    def head(self, shard: int = 0) -> int:
+        """Return the newest position of a shard, 0 for an empty one.
+
+        Where a log numbers all shards together (SQLite), it may be another shard's.
+        """
         ...
 
     def close(self) -> None:

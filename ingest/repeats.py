@@ -90,17 +90,23 @@ def repeat_key(device: str, kind: int, ts: int, a: float, b: float, metric: str,
     return device, kind, ts, a, b, metric, text
 
 
-def refill(repeats: RepeatFilter, log: Log, now_ms: int) -> int:
+def refill(repeats: RepeatFilter, log: Log, now_ms: int, shards: int = 1) -> int:
     """Rebuild the memory from the end of the log after a restart; return how many observations were found.
 
     Without it a message that was appended, but not yet acknowledged when the gateway died, would be numbered and
-    counted a second time when the broker delivers it again. The log is read backwards, as far as the window, the
-    filter's capacity or 128 MB reach: what was not yet acknowledged stands at its very end.
+    counted a second time when the broker delivers it again. Every shard is read backwards, as far as the window, the
+    filter's capacity or 128 MB in all reach: what was not yet acknowledged stands at its very end.
     """
-    since, end, size = now_ms - repeats.window_ms, log.head(), 0
-    while end > 0 and size < _REFILL_BYTES and repeats.has_room():
+    for shard in range(shards):
+        _refill_shard(repeats, log, now_ms, shard, _REFILL_BYTES // shards)
+    return len(repeats)
+
+
+def _refill_shard(repeats: RepeatFilter, log: Log, now_ms: int, shard: int, allowance: int) -> None:
+    since, end, size = now_ms - repeats.window_ms, log.head(shard), 0
+    while end > 0 and size < allowance and repeats.has_room():
         start = max(0, end - _CHUNK)
-        records = _between(log, start, end)
+        records = _between(log, shard, start, end)
         for record in reversed(records):
             size += len(record.payload)
             if record.kind is RecordKind.OBSERVATIONS and record.received_ms >= since:
@@ -109,14 +115,13 @@ def refill(repeats: RepeatFilter, log: Log, now_ms: int) -> int:
         if records and records[0].received_ms < since:
             break
         end = start
-    return len(repeats)
 
 
-def _between(log: Log, start: int, end: int) -> list[Record]:
-    """Return the records after `start` up to `end`, however many reads that takes."""
+def _between(log: Log, shard: int, start: int, end: int) -> list[Record]:
+    """Return a shard's records after `start` up to `end`, however many reads that takes."""
     records: list[Record] = []
     while start < end:
-        found = [record for record in log.read(start, limit=_CHUNK) if record.position <= end]
+        found = [record for record in log.read(start, limit=_CHUNK, shard=shard) if record.position <= end]
         if not found:
             break
         records += found

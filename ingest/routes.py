@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ingest import topics
 from ingest.reasons import Reason
+from ingest.shards import ShardMap
 
 if TYPE_CHECKING:
     from ingest.places import Places
@@ -26,11 +27,12 @@ class Leaf(IntEnum):
 
 
 class Route(NamedTuple):
-    """Where a message belongs. Beat and device are empty for incidents and commands."""
+    """Where a message belongs. Beat and device are empty for incidents and commands, which go to shard 0."""
 
     leaf: Leaf
     beat: str = ""
     device: str = ""
+    shard: int = 0
 
 
 class Misrouted(NamedTuple):
@@ -43,9 +45,15 @@ class Misrouted(NamedTuple):
 class Routes:
     """Looks topics up; remembers only those that lead somewhere, so that hostile topics fill no memory."""
 
-    def __init__(self, site: str, places: Places | None, *, accept_unknown: bool = False) -> None:
-        """Take the site's places; with `accept_unknown` (or no places) any device of any beat is taken."""
+    def __init__(
+        self, site: str, places: Places | None, *, accept_unknown: bool = False, shards: ShardMap | None = None
+    ) -> None:
+        """Take the site's places; with `accept_unknown` (or no places) any device of any beat is taken.
+
+        Without `shards` there is one.
+        """
         self._site, self._places = site, places
+        self.shards = shards or ShardMap(1)
         self._accept_unknown = accept_unknown or places is None
         self._strangers: set[str] = set()
         self._known: dict[str, Route] = {
@@ -69,7 +77,7 @@ class Routes:
         if unknown is not None:
             return Misrouted(Reason.UNKNOWN_DEVICE, unknown)
         leaf = Leaf.OBSERVATIONS if parsed.leaf == "obs" else Leaf.STATUS
-        route = Route(leaf, parsed.beat, parsed.device)
+        route = Route(leaf, parsed.beat, parsed.device, self.shards.shard_of(parsed.beat))
         if len(self._known) < _CACHED:
             self._known[topic] = route
         return route

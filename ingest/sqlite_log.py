@@ -196,7 +196,7 @@ class SqliteLog:
         """Return every consumer's committed position."""
         return dict(self._query("SELECT name, position FROM consumers"))
 
-    def head(self) -> int:
+    def head(self, shard: int = 0) -> int:  # noqa: ARG002 - all shards are numbered together
         """Return the newest position ever given (retention may have dropped its record), 0 for a new log."""
         return self._number("SELECT seq FROM sqlite_sequence WHERE name = 'records'")
 
