@@ -312,7 +312,7 @@ class ShardPipeline:
         self.quality.grow(self.catalog)
         self._make_room(added)
         series, number = found[history.which], history.number
-        now = out.now_ms // self._window_ms
+        now = (out.now_ms - round(self.config.grace_s * 1000)) // self._window_ms
         early = number >= (self.windows.open_from if self.windows.open_from >= 0 else now)
         known = np.zeros(len(series), dtype=np.bool_) if history.again else self.detection.learnt.knows(series, number)
         fresh = ~early & ~known & (series >= 0)
