@@ -36,6 +36,7 @@ def run(options: argparse.Namespace) -> int:
     from deploy.grafana.dashboards import LANGUAGES  # noqa: PLC0415 - quick start
     from deploy.grafana.sync import data_source, sync  # noqa: PLC0415 - quick start
     from deploy.settings_load import read_secret  # noqa: PLC0415 - quick start
+    from ingest.places import load_places  # noqa: PLC0415 - quick start
 
     settings = settings_of(options)
     texts = texts_of(options, settings)
@@ -48,9 +49,11 @@ def run(options: argparse.Namespace) -> int:
     # The site's language first: alert rules speak one language only.
     first = options.only or settings.site.language
     languages = [options.only] if options.only else sorted(LANGUAGES, key=lambda one: one != first)
+    # A site that is elsewhere has no places file here: its maps look for one in Grafana's own folder.
+    places = load_places(settings.places_file) if settings.places_file.exists() else None
     grafana = Grafana(settings.grafana.url, token, timeout_s=settings.grafana.timeout_s)
     try:
-        changes = sync(grafana, data_source(settings), languages=languages, check=check)
+        changes = sync(grafana, data_source(settings), languages=languages, places=places, check=check)
     finally:
         grafana.close()
     for change in changes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from deploy.grafana import command, engineers
 from deploy.grafana import panels as p
+from deploy.grafana.outlines import LABEL
 from deploy.grafana.shared import HERE, text_field, uid
 
 if TYPE_CHECKING:
@@ -23,8 +24,12 @@ FOLDERS: Final = {"en": ("patrolgrid-en", "PatrolGrid"), "zh-CN": ("patrolgrid-z
 """Language → uid and title of its folder."""
 
 
-def dashboards(language: str) -> dict[str, Json]:
-    """Return the dashboards of a language by uid."""
+def dashboards(language: str, outlines: str | None = None) -> dict[str, Json]:
+    """Return the dashboards of a language by uid.
+
+    `outlines` is where maps find the site's beats (`deploy.grafana.outlines`); without it they look for the file that
+    `deploy.grafana.panels.OUTLINES` names.
+    """
 
     def say(english: str, chinese: str) -> str:
         return chinese if language == "zh-CN" else english
@@ -40,6 +45,9 @@ def dashboards(language: str) -> dict[str, Json]:
             ("replay", say("Replay", "回放评估"), engineers.replay),
         )
     ]
+    if outlines is not None:
+        for one in made:
+            one["panels"] = [p.with_outlines(panel, outlines, LABEL) for panel in one["panels"]]
     return {one["uid"]: one for one in made}
 
 

@@ -116,25 +116,31 @@ def timeline(title: str, targets: list[Json], *, size: tuple[int, int] = (24, 8)
 
 
 def risk_map(title: str, query: str, *, size: tuple[int, int] = (12, 12), **more: Any) -> Json:  # noqa: ANN401 - `panel`'s
-    """Return cells on a map without tiles: the columns lon, lat and risk place, colour and size them."""
+    """Return cells on a map without tiles: the columns lon, lat and risk place, colour and size them.
+
+    Under them lie the beats and streets of `OUTLINES`; where Grafana does not have that file, only the cells are shown.
+    """
     style = {
         "color": {"field": "risk", "fixed": "red"},
-        "size": {"field": "risk", "fixed": 8, "min": 5, "max": 22},
-        "opacity": 0.7,
+        "size": {"field": "risk", "fixed": 8, "min": 6, "max": 20},
+        # Grafana writes the rank in the marker's own colour: it can only be read on a pale one.
+        "opacity": 0.3,
+        "lineWidth": 2,
         "symbol": {"mode": "fixed", "fixed": "img/icons/marker/square.svg"},
         "text": {"field": "rank", "mode": "field", "fixed": ""},
-        "textConfig": {"fontSize": 12, "textAlign": "center", "textBaseline": "middle", "offsetX": 0, "offsetY": 0},
+        "textConfig": _TEXT,
     }
     options = {
         "basemap": {"type": "xyz", "name": "", "config": {"url": _NO_TILES, "attribution": ""}},
         "layers": [
+            outlines_layer(OUTLINES, "id"),
             {
                 "type": "markers",
                 "name": "risk",
                 "location": {"mode": "coords", "longitude": "lon", "latitude": "lat"},
                 "config": {"style": style, "showLegend": True},
                 "tooltip": True,
-            }
+            },
         ],
         "view": {"id": "fit", "allLayers": True, "padding": 15, "lat": 0, "lon": 0, "zoom": 14},
         "controls": {"showZoom": True, "mouseWheelZoom": False, "showScale": True, "showAttribution": False},
@@ -142,6 +148,45 @@ def risk_map(title: str, query: str, *, size: tuple[int, int] = (12, 12), **more
     }
     steps = thresholds((None, GREEN), (0.4, YELLOW), (0.75, RED))
     return panel("geomap", title, [target(query, table=True)], size=size, options=options, steps=steps, **more)
+
+
+OUTLINES: Final = "public/maps/patrolgrid.geojson"
+"""A places file where Grafana has its own maps; the compose file mounts the site's there."""
+_TEXT: Final = {"fontSize": 12, "textAlign": "center", "textBaseline": "middle", "offsetX": 0, "offsetY": 0}
+
+
+def outlines_layer(source: str, label: str) -> Json:
+    """Return the layer of beats, streets and devices of a GeoJSON file, beats with the property `label` on them."""
+
+    def named(kind: str, **style: Any) -> Json:  # noqa: ANN401 - Grafana's properties are of any type
+        return {"check": {"property": "kind", "operation": "eq", "value": kind}, "style": style}
+
+    return {
+        "type": "geojson",
+        "name": "beats",
+        "config": {
+            "src": source,
+            "style": {
+                "color": {"fixed": "#6e7f96"},
+                "opacity": 0.06,
+                "lineWidth": 2,
+                "text": {"field": label, "mode": "field", "fixed": ""},
+                "textConfig": _TEXT,
+            },
+            "rules": [
+                named("street", color={"fixed": "#8a8a8a"}, opacity=0, lineWidth=1),
+                named("device", color={"fixed": "#8a8a8a"}, opacity=0.5, lineWidth=0, size={"fixed": 2}),
+            ],
+        },
+        "tooltip": False,
+    }
+
+
+def with_outlines(panel: Json, source: str, label: str) -> Json:
+    """Return a panel, with other outlines where it is a map."""
+    if panel["type"] == "geomap":
+        panel["options"]["layers"][0] = outlines_layer(source, label)
+    return panel
 
 
 def variable(name: str, label: str, query: str, *, many: bool = True) -> Json:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from deploy.grafana.api import Grafana, GrafanaError
 from deploy.grafana.dashboards import FOLDERS, LANGUAGES, dashboards
+from deploy.grafana.outlines import outlines
 from deploy.grafana.panels import DATASOURCE
 from deploy.grafana.rules import rules
 from deploy.settings_load import read_secret
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from deploy.grafana.panels import Json
     from deploy.settings import Settings
+    from ingest.places import Places
 
 _TRIES: Final = 3
 
@@ -54,8 +56,17 @@ def data_source(settings: Settings) -> Json:
     return document | {"secureJsonData": {"httpHeaderValue1": f"Token {secret}"}}
 
 
-def sync(grafana: Grafana, source: Json, *, languages: Sequence[str] = LANGUAGES, check: bool = False) -> list[Change]:
+def sync(
+    grafana: Grafana,
+    source: Json,
+    *,
+    languages: Sequence[str] = LANGUAGES,
+    places: Places | None = None,
+    check: bool = False,
+) -> list[Change]:
     """Make or update what is missing or differs, and return what that was; with `check`, change nothing.
+
+    With `places`, maps have the site's beats and streets in them.
 
     Raises
     ------
@@ -74,7 +85,7 @@ def sync(grafana: Grafana, source: Json, *, languages: Sequence[str] = LANGUAGES
         _note(changes, "folder", title, folder, {"title": title})
         if not check and (folder is None or folder.get("title") != title):
             grafana.put_folder(uid, title, version=None if folder is None else int(folder.get("version", 1)))
-        for dashboard in dashboards(language).values():
+        for dashboard in dashboards(language, None if places is None else outlines(places, language)).values():
             _dashboard(grafana, dashboard, uid, changes, check=check)
     # Rules speak one language: two of each would wake people twice.
     folder_uid = FOLDERS[languages[0]][0]

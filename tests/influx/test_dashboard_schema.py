@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
+from urllib.parse import unquote
 
 import pytest
 
+from deploy.grafana.build import ROOT
 from deploy.grafana.dashboards import LANGUAGES, dashboards
+from deploy.grafana.outlines import outlines
+from deploy.grafana.panels import OUTLINES
 from deploy.grafana.rules import rules
+from ingest.places import load_places
+from simulators.neighbourhood import write_places
 from stream.sinks.influx.schema import MEASUREMENTS
 from tests.influx.grafana_schema import dashboard_problems, rule_problems
 
@@ -124,3 +131,48 @@ def test_columns_that_are_styled_or_sorted_by_are_there(language):
                 sort["field"] for one in panel.get("transformations", []) for sort in one["options"].get("sort", [])
             }
             assert styled | sorted_by <= names, panel["title"]
+
+
+# -- the map -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    path = tmp_path_factory.mktemp("places") / "places.geojson"
+    write_places(path)
+    return load_places(path)
+
+
+def maps(found):
+    return [panel for one in found.values() for panel in one["panels"] if panel["type"] == "geomap"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_maps_have_the_sites_beats_in_them(places, language):
+    address = outlines(places, language)
+    document = json.loads(unquote(address.removeprefix("data:application/json,")))
+    beats = [one for one in document["features"] if one["properties"]["kind"] == "beat"]
+    assert [one["properties"]["label"] for one in beats] == [beat.name[language] for beat in places.beats.values()]
+    for one in beats:
+        ring = one["geometry"]["coordinates"][0]
+        assert ring[0] == ring[-1]
+        assert ring[0] != ring[-2]
+    assert len(beats) + len(places.streets) == len(document["features"])
+    found = dashboards(language, address)
+    assert [panel["options"]["layers"][0]["config"]["src"] for panel in maps(found)] == [address] * 2
+    for dashboard in found.values():
+        assert dashboard_problems(dashboard) == []
+
+
+def test_maps_without_the_sites_places_look_for_a_file_that_the_compose_file_mounts():
+    layers = [panel["options"]["layers"][0] for panel in maps(dashboards("en"))]
+    assert {one["config"]["src"] for one in layers} == {OUTLINES}
+    assert f"/usr/share/grafana/{OUTLINES}:ro" in (ROOT.parent / "compose.yaml").read_text("utf-8")
+
+
+def test_outlines_that_are_too_large_lose_streets_first(places, monkeypatch):
+    whole = outlines(places, "en")
+    monkeypatch.setattr("deploy.grafana.outlines.MOST", len(whole) - 1)
+    assert len(outlines(places, "en")) < len(whole)
+    monkeypatch.setattr("deploy.grafana.outlines.MOST", 100)
+    assert outlines(places, "en") is None
