@@ -134,6 +134,11 @@ class Status:
             "connected": gateway.connected and not last,
             "waiting": gateway.waiting,
             "failing": {**engine.failing, **({"log": gateway.log_full} if gateway.log_full else {})},
+            "learning": {
+                "taught": engine.taught,
+                "known": engine.known,
+                "anew": engine.anew and {"since_ms": engine.anew.since_ms, "reason": engine.anew.reason},
+            },
             "speed": speed,
             "wall_ms": time.time_ns() // 1_000_000,
             "uptime_s": round(now - self._began, 1),

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
+from stream.engines.anew import AnewNote
 from stream.engines.snapshots import SnapshotFiles
 from stream.results import Reject
 from stream.snapshot import SnapshotError
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ingest.records import Log, Record
+    from stream.engines.anew import Anew
     from stream.pipeline import Pipeline
     from stream.results import Results
     from stream.sinks.base import Sink
@@ -76,6 +78,12 @@ class EngineStats:
     watermark_ms: int = 0
     failing: dict[str, str] = field(default_factory=dict)
     """Sink name → its last error, while it fails."""
+    taught: int = 0
+    """Windows that history taught the baselines."""
+    known: int = 0
+    """Windows of history that they had learnt before."""
+    anew: Anew | None = None
+    """Set while the baselines learn anew because no saved state could be used."""
 
 
 class EmbeddedEngine:
@@ -113,6 +121,7 @@ class EmbeddedEngine:
         self._log, self._make_pipeline, self._sinks = log, make_pipeline, list(sinks)
         self._files = SnapshotFiles(state_dir)
         self._poison_path = state_dir / "poison.json"
+        self._anew = AnewNote(state_dir)
         self._rejected, self._on_results = rejected, on_results
         self._every_s = snapshot_every_s
         self._stop = threading.Event()
@@ -143,6 +152,7 @@ class EmbeddedEngine:
         A state of another version (after an upgrade) or of other settings is put aside: the pipeline then learns anew
         from what the log still holds, and the sinks pass over what they have.
         """
+        reason = "no snapshot is whole" if self._files.paths() else ""
         for position, data in self._files.candidates():
             pipeline = self._make_pipeline()
             try:
@@ -150,8 +160,13 @@ class EmbeddedEngine:
             except (SnapshotError, ValueError, KeyError, TypeError) as error:
                 _LOG.warning("the state saved at log position %d is put aside: %s", position, error)
                 self._files.put_aside(position)
+                reason = str(error)
                 continue
+            self.stats.anew = self._anew.read()
             return pipeline
+        if reason:
+            self._anew.write(reason)
+        self.stats.anew = self._anew.read()
         return self._make_pipeline()
 
     def run(self) -> None:
@@ -247,10 +262,25 @@ class EmbeddedEngine:
             stats.windows += sum(len(part) for part in results.windows)
             stats.anomalies += len(results.anomalies)
             stats.alerts += len(results.alerts)
+            self._count_taught(results)
         stats.position = gathered[-1].position
         stats.now_ms, stats.watermark_ms = gathered[-1].now_ms, gathered[-1].watermark_ms
         if self._on_results is not None:
             self._on_results(gathered)
+
+    def _count_taught(self, results: Results) -> None:
+        taught = results.taught
+        if taught is None:
+            return
+        self.stats.taught += taught.learnt
+        self.stats.known += taught.known
+        if taught.learnt and self.stats.anew is not None:
+            self._anew.clear()
+            self.stats.anew = None
+        _LOG.info(
+            "history at log position %d: learnt %d windows, %d were known, %d are not over yet",
+            results.position, taught.learnt, taught.known, taught.early,
+        )  # fmt: skip
 
     def _until_done(self, name: str, write: Callable[[], None]) -> None:
         """Try to write until it succeeds; raise `EngineStoppedError` where the engine is stopped before."""

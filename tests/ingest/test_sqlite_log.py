@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -150,3 +151,49 @@ def test_what_was_appended_survives_sigkill(tmp_path):
         assert positions == list(range(1, log.head() + 1))
         assert log.head() % 2 == 0, "half an append was written"
         log.close()
+
+
+def test_a_second_process_appends_while_the_first_does(tmp_path):
+    """As `patrolgrid train` does beside a node: every record is read once, in order, by who waits for it."""
+    path, each = tmp_path / "log.db", 60
+    log = SqliteLog(path)
+    script = (
+        "import sys; from pathlib import Path; from ingest.records import Record, RecordKind\n"
+        "from ingest.sqlite_log import SqliteLog\n"
+        "log = SqliteLog(Path(sys.argv[1]))\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        f"positions = [log.append([Record(RecordKind.HISTORY, n, bytes(500))] * 3) for n in range({each})]\n"
+        "assert log.wait(log.head() - 1, 0); log.commit('trainer', log.head()); log.close()\n"
+        "print(*positions)\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    read: list[Record] = []
+
+    def follow():
+        while len(read) < 4 * each:
+            after = read[-1].position if read else 0
+            if not log.wait(after, 20):
+                return
+            read.extend(log.read(after, limit=7))
+
+    follower = threading.Thread(target=follow)
+    follower.start()
+    try:
+        assert child.stdout.readline() == "ready\n"
+        child.stdin.write("go\n")
+        child.stdin.flush()
+        for n in range(each):
+            log.append([record(n)])
+        out, _ = child.communicate(timeout=60)
+    finally:
+        child.kill()
+        follower.join(30)
+    assert child.returncode == 0
+    assert [r.position for r in read] == list(range(1, 4 * each + 1))
+    theirs = [r.position for r in read if r.kind is RecordKind.HISTORY]
+    assert theirs[2::3] == [int(position) for position in out.split()]
+    assert all(b - a == 1 for a, b in zip(theirs[::3], theirs[1::3], strict=True)), "an append stays together"
+    assert log.consumers()["trainer"] > 0
+    log.close()

@@ -1,0 +1,87 @@
+"""The engine and history: what was lost is told until history has taught it again."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from ingest.batch import Kind
+from ingest.history import History, HistorySeries
+from ingest.records import Record, RecordKind
+from ingest.sqlite_log import SqliteLog
+from stream import snapshot
+from stream.config import PipelineConfig
+from stream.engines.embedded import EmbeddedEngine
+from stream.engines.snapshots import SnapshotFiles
+from stream.pipeline import STATE_VERSION, Pipeline
+from tests.stream.build import MINUTE, NOON, places
+
+CONFIG = PipelineConfig(site="test", country=None)
+
+
+@pytest.fixture
+def log(tmp_path):
+    log = SqliteLog(tmp_path / "log.db")
+    log.append([Record(RecordKind.TICK, NOON, b"")])
+    yield log
+    log.close()
+
+
+def worked_off(log, folder):
+    engine = EmbeddedEngine(log, lambda: Pipeline(CONFIG, places()), [], folder, rejected=[].extend)
+    engine.start()
+    engine.stop()
+    assert engine.failure is None
+    return engine.stats
+
+
+def history() -> Record:
+    made = History(5 * MINUTE)
+    for number in range(NOON // (5 * MINUTE) - 20, NOON // (5 * MINUTE) - 10):
+        made.add(HistorySeries("b1", "cam-1", Kind.COUNT, "person"), number, 5.0)
+    return Record(RecordKind.HISTORY, NOON, made.encode())
+
+
+def of_a_newer_version(folder) -> None:
+    """Every snapshot as a later program would have written it."""
+    for path in SnapshotFiles(folder).paths():
+        meta, arrays = snapshot.unpack(path.read_bytes())
+        path.write_bytes(snapshot.pack({**meta, "state_version": STATE_VERSION + 1}, arrays))
+
+
+def test_a_state_that_cannot_be_read_is_kept_and_told_until_history_has_taught(log, tmp_path, caplog):
+    folder = tmp_path / "state"
+    assert worked_off(log, folder).anew is None
+    of_a_newer_version(folder)
+    with caplog.at_level(logging.WARNING):
+        told = worked_off(log, folder).anew
+    assert told is not None
+    assert f"of version {STATE_VERSION + 1}, and this program knows versions up to {STATE_VERSION}" in told.reason
+    assert "patrolgrid train --from-store" in caplog.text
+    kept = list(folder.glob("*.unusable"))
+    assert snapshot.unpack(kept[0].read_bytes())[0]["state_version"] == STATE_VERSION + 1
+    assert worked_off(log, folder).anew == told, "a restart does not make it good"
+    log.append([history()])
+    stats = worked_off(log, folder)
+    assert (stats.taught, stats.known, stats.anew) == (10, 0, None)
+    log.append([history()])
+    stats = worked_off(log, folder)
+    assert (stats.taught, stats.known, stats.anew) == (0, 10, None)
+
+
+def test_snapshots_that_are_all_damaged_are_told_too(log, tmp_path):
+    folder = tmp_path / "state"
+    worked_off(log, folder)
+    for path in SnapshotFiles(folder).paths():
+        path.write_bytes(path.read_bytes()[:-9])
+    (folder / "anew.json").write_bytes(b"{")  # a note that was cut short is replaced
+    told = worked_off(log, folder).anew
+    assert told is not None
+    assert told.reason == "no snapshot is whole"
+
+
+def test_a_site_that_begins_has_lost_nothing(log, tmp_path):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "anew.json").write_bytes(b"{")
+    assert worked_off(log, tmp_path / "state").anew is None
