@@ -29,7 +29,8 @@ def setting(
 ) -> Any:  # noqa: ANN401 - a dataclass field takes the type of the attribute it is assigned to
     """Return a dataclass field with the sentence and the limits that loading and documentation need.
 
-    ``check`` names a further test of `deploy.settings_load`: ``id``, ``timezone``, ``date``, ``country``, ``word``.
+    ``check`` names a further test of `deploy.settings_load`: ``id``, ``timezone``, ``date``, ``country``, ``word``,
+    ``addresses``.
     """
     metadata = {"doc": doc, "least": least, "most": most, "choices": choices, "check": check}
     if isinstance(default, list):
@@ -163,6 +164,49 @@ class LogSection:
 
 
 @dataclass(frozen=True, slots=True)
+class Kafka:
+    """Kafka, for a city's worth: gateways write to it and workers read from it instead of one node's own log."""
+
+    bootstrap: str = setting(
+        "", "Brokers to begin with, as HOST:PORT, several with commas; empty: Kafka is not used.", check="addresses"
+    )
+    shards: int = setting(
+        4,
+        "How many shards the beats are divided among: partitions of the topics, and most workers that have work.",
+        least=1,
+        most=1_024,
+    )
+    replication: int = setting(
+        0, "How many brokers keep each record; 0: three, or as many as there are.", least=0, most=15
+    )
+    retention_h: float = setting(168.0, "Hours for which Kafka keeps the site's records.", least=1, most=100_000)
+    timeout_s: float = setting(10.0, "How long to wait for Kafka before trying again, in seconds.", least=1, most=300)
+    username: str = setting(
+        "", "User name at Kafka (SASL); empty: none. Its password: password_file or PATROLGRID_KAFKA__PASSWORD."
+    )
+    password_file: Path | None = setting(
+        None, "File that holds the password on its first line, readable by the gateway and the workers only."
+    )
+    mechanism: str = setting(
+        "SCRAM-SHA-512", "How the password is proven (SASL).", choices=("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+    )
+    tls: bool = setting(False, "Whether to speak TLS.")
+    tls_ca: Path | None = setting(None, "Certificates of the authorities to trust; empty: the system's.")
+    tls_cert: Path | None = setting(None, "The client's own certificate, where the brokers ask for one.")
+    tls_key: Path | None = setting(None, "Private key of tls_cert.")
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What gateways and workers tell Prometheus and whoever asks whether they are well."""
+
+    host: str = setting("127.0.0.1", "Address that /metrics, /healthz and /readyz are served on.")
+    port: int = setting(
+        0, "Port of them; 0: they are not served. Several processes of a machine need several.", least=0, most=65_535
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineSection:
     """Windows, watermarks, rules and hotspots."""
 
@@ -271,12 +315,14 @@ class Settings:
     gateway: Gateway = field(default_factory=Gateway)
     plates: Plates = field(default_factory=Plates)
     log: LogSection = field(default_factory=LogSection)
+    kafka: Kafka = field(default_factory=Kafka)
     pipeline: PipelineSection = field(default_factory=PipelineSection)
     store: Store = field(default_factory=Store)
     sinks: Sinks = field(default_factory=Sinks)
     influx: Influx = field(default_factory=Influx)
     grafana: Grafana = field(default_factory=Grafana)
     board: Board = field(default_factory=Board)
+    metrics: Metrics = field(default_factory=Metrics)
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
     """Those of `SECRETS` that the environment gave; never written anywhere."""
 
@@ -299,22 +345,25 @@ SECTIONS: Final[dict[str, type]] = {
     "gateway": Gateway,
     "plates": Plates,
     "log": LogSection,
+    "kafka": Kafka,
     "pipeline": PipelineSection,
     "store": Store,
     "sinks": Sinks,
     "influx": Influx,
     "grafana": Grafana,
     "board": Board,
+    "metrics": Metrics,
 }
 """Section name in the file → its class, in the order in which they are documented."""
 
 SECRETS: Final[dict[str, str]] = {
     "broker.password": "broker.password_file",
+    "kafka.password": "kafka.password_file",
     "influx.token": "influx.token_file",
     "influx.read_token": "influx.read_token_file",
     "grafana.token": "grafana.token_file",
 }
 """Secret that only the environment may hold → key that names a file for it instead."""
 
-SECRET_FILES: Final = (*SECRETS.values(), "broker.tls_key", "plates.key_file")
+SECRET_FILES: Final = (*SECRETS.values(), "broker.tls_key", "kafka.tls_key", "plates.key_file")
 """Keys that name files which only their owner should be able to read."""

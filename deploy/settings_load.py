@@ -32,6 +32,8 @@ NOT_SETTINGS: Final = frozenset({CONFIG_VARIABLE, "PATROLGRID_DEBUG"})
 _SWITCHES: Final = {
     "true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False,
 }  # fmt: skip
+_ADDRESS: Final = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}"
+_ADDRESSES: Final = re.compile(rf"({_ADDRESS}(,{_ADDRESS})*)?")
 _WORD: Final = re.compile(r"^[A-Za-z0-9._-]{0,64}$")
 
 
@@ -238,6 +240,8 @@ def _check_text(item: Field[Any], text: str, name: str) -> None:
         expected = "letters, digits, - and _, at most 48, not starting with - or _"
     elif check == "word" and not _WORD.match(text):
         expected = "letters, digits, dots, - and _, at most 64"
+    elif check == "addresses" and not _ADDRESSES.fullmatch(text):
+        expected = "HOST:PORT, several with commas and no spaces, or nothing"
     elif check == "timezone" and not _is_timezone(text):
         expected = "an IANA time zone such as Asia/Shanghai"
     elif check == "date" and not _is_date(text):

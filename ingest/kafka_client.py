@@ -44,11 +44,6 @@ class KafkaAddress:
         return options
 
 
-def records_topic(site: str) -> str:
-    """Topic of a site's records: one partition a shard."""
-    return f"patrolgrid.{site}.records"
-
-
 class LoopThread:
     """An event loop in a thread of its own, for threads that call coroutines and wait."""
 

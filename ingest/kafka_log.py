@@ -60,7 +60,7 @@ class KafkaLog:
     address
         How to reach Kafka.
     topic
-        The site's records, see `ingest.kafka_client.records_topic`. It is never made here.
+        The site's records, see `ingest.kafka_topics`. It is never made here.
     shards
         How many partitions it must have: with another number, beats would come to other shards than those that the
         workers know them in.
