@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,40 +13,58 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from ingest.records import Log, LogFullError, Record, RecordKind
 from ingest.sqlite_log import SMALLEST_ALLOWANCE, SqliteLog
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.kafka.servers import GROUP
 
 
 class Harness(Protocol):
     """How the suite makes, reopens and fills a log of one implementation."""
 
-    def open(self) -> Log:
-        """Open the log; again after `Log.close` for the same data, or twice for the views of two processes."""
-        ...
+    one_order: bool
+    """Whether all shards are numbered together, and can be read in one order."""
 
-    def open_small(self) -> Log:
-        """Open it with the smallest allowance."""
+    def open(self, shards: int = 1) -> Log:
+        """Open the log; again after `Log.close` for the same data, or twice for the views of two processes."""
         ...
 
 
 class SqliteHarness:
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "log.db"
+    one_order = True
 
-    def open(self) -> Log:
+    def __init__(self, request, number=0) -> None:
+        self.path = request.getfixturevalue("tmp_path") / f"log{number}.db"
+
+    def open(self, shards: int = 1) -> Log:
         return SqliteLog(self.path, min_free_bytes=0)
 
     def open_small(self) -> Log:
+        """Open it with the smallest allowance."""
         return SqliteLog(self.path, max_bytes=SMALLEST_ALLOWANCE, min_free_bytes=0)
 
 
-HARNESSES = [pytest.param(SqliteHarness, id="sqlite")]
+class KafkaHarness:
+    one_order = False
+
+    def __init__(self, request, number=0) -> None:
+        self.kafka = request.getfixturevalue("kafka")
+        self.topics: dict[int, str] = {}
+
+    def open(self, shards: int = 1) -> Log:
+        from ingest.kafka_log import KafkaLog
+
+        if shards not in self.topics:
+            self.topics[shards] = self.kafka.new_records(shards)
+        return KafkaLog(self.kafka.address, self.topics[shards], shards=shards)
+
+
+SQLITE = pytest.param(SqliteHarness, id="sqlite")
+HARNESSES = [SQLITE, pytest.param(KafkaHarness, id="kafka", marks=GROUP)]
+WITH_ALLOWANCE = pytest.mark.parametrize("harness", [SQLITE], indirect=True)
+"""Kafka keeps by time, and has no allowance of bytes to fill."""
 
 
 @pytest.fixture(params=HARNESSES)
-def harness(request, tmp_path):
-    return request.param(tmp_path)
+def harness(request):
+    return request.param(request)
 
 
 @pytest.fixture
@@ -87,10 +105,19 @@ def test_reading_starts_after_a_position_and_stops_at_the_limit(log):
     assert log.read(log.head(), limit=4) == []
 
 
-def test_shards_are_read_apart(log):
+def test_shards_are_read_apart(harness):
+    log = harness.open(3)
     log.append([tick(n, shard=n % 3) for n in range(9)])
-    assert [r.received_ms for r in log.read(0, limit=9, shard=1)] == [1, 4, 7]
-    assert [r.received_ms for r in log.read(0, limit=9)] == list(range(9))
+    found = log.read(0, limit=9, shard=1)
+    assert [(r.received_ms, r.shard) for r in found] == [(1, 1), (4, 1), (7, 1)]
+    assert [r.received_ms for r in log.read(found[0].position, limit=9, shard=1)] == [4, 7]
+    assert found[-1].position <= log.head(1)
+    if harness.one_order:
+        assert [r.received_ms for r in log.read(0, limit=9)] == list(range(9))
+    else:
+        with pytest.raises(ValueError, match="no order between 3 shards"):
+            log.read(0, limit=9)
+    log.close()
 
 
 def test_everything_is_there_after_reopening(harness):
@@ -147,6 +174,7 @@ def fill(log: Log) -> int:
     raise AssertionError("the log never became full")
 
 
+@WITH_ALLOWANCE
 def test_a_full_log_refuses_whole_appends_and_loses_nothing(harness):
     log = harness.open_small()
     count = fill(log)
@@ -158,6 +186,7 @@ def test_a_full_log_refuses_whole_appends_and_loses_nothing(harness):
     log.close()
 
 
+@WITH_ALLOWANCE
 def test_room_is_made_only_from_what_every_consumer_has_committed(harness):
     log = harness.open_small()
     count = fill(log)
@@ -175,6 +204,7 @@ def test_room_is_made_only_from_what_every_consumer_has_committed(harness):
     log.close()
 
 
+@WITH_ALLOWANCE
 def test_positions_go_on_after_retention_emptied_the_log(harness):
     log = harness.open_small()
     fill(log)
@@ -192,15 +222,13 @@ class LogMachine(RuleBasedStateMachine):
     """Any order of appends, commits and reopenings agrees with a plain list."""
 
     harness_type: type
-    folder: Path
+    request: pytest.FixtureRequest
+    number = 0
 
     @initialize()
     def start(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        LogMachine.number = getattr(LogMachine, "number", 0) + 1
-        folder = self.folder / str(LogMachine.number)
-        folder.mkdir()
-        self.harness = self.harness_type(folder)
+        LogMachine.number += 1
+        self.harness = self.harness_type(self.request, LogMachine.number)
         self.log = self.harness.open()
         self.given: list[Record] = []
         self.positions: list[int] = []
@@ -213,7 +241,7 @@ class LogMachine(RuleBasedStateMachine):
         )
     )
     def append(self, payloads) -> None:
-        records = [Record(*fields) for fields in payloads]
+        records = [Record(kind, ms, data, shard * self.harness.one_order) for kind, ms, data, shard in payloads]
         last = self.log.append(records)
         self.given += records
         new = self.log.read(self.positions[-1] if self.positions else 0, limit=100)
@@ -236,6 +264,8 @@ class LogMachine(RuleBasedStateMachine):
     def read(self, data, limit, shard) -> None:
         start = data.draw(st.integers(0, len(self.positions)))
         after = self.positions[start - 1] if start else 0
+        if not self.harness.one_order:
+            shard = 0
         expected = [r for r in self.given[start:] if shard is None or r.shard == shard][:limit]
         found = self.log.read(after, limit=limit, shard=shard)
         assert [(r.kind, r.received_ms, r.payload, r.shard) for r in found] == [
@@ -257,9 +287,10 @@ class LogMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("harness_type", HARNESSES)
-def test_any_order_of_operations(harness_type, tmp_path):
-    machine = type("Machine", (LogMachine,), {"harness_type": harness_type, "folder": tmp_path / "machine"})
+def test_any_order_of_operations(harness_type, request):
+    machine = type("Machine", (LogMachine,), {"harness_type": harness_type, "request": request})
+    examples, steps = (25, 15) if harness_type is SqliteHarness else (4, 10)
     machine.TestCase.settings = settings(
-        max_examples=25, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
     )
     machine.TestCase().runTest()
