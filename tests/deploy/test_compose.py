@@ -7,11 +7,15 @@ import os
 import re
 import shutil
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+from deploy.settings_load import load_settings
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
 HINT = "run `make services`"
 
 
@@ -41,17 +45,27 @@ def config(folder: Path, *more: str, env: str | None = None) -> subprocess.Compl
 
 
 def filled() -> str:
-    """The example with a secret behind every key."""
+    """The example with a secret behind every key that has no value."""
     text = (DEPLOY / "compose.env.example").read_text("utf-8")
-    return re.sub(r"^(\w+)=.*$", r"\1=something", text, flags=re.MULTILINE)
+    return re.sub(r"^(\w+)=$", r"\1=something", text, flags=re.MULTILINE)
 
 
-def test_docker_reads_it_and_nothing_listens_outside(tmp_path):
-    done = config(tmp_path, "config", "--format", "json", env=filled())
+STATION = {"broker", "influxdb", "node", "grafana"}
+CITY = STATION - {"node"} | {"kafka", "topics", "gateway-1", "gateway-2", "worker-1", "worker-2", "board"}
+
+
+def read(folder: Path, profile: str) -> dict:
+    env = filled().replace("COMPOSE_PROFILES=station", f"COMPOSE_PROFILES={profile}")
+    done = config(folder, "config", "--format", "json", env=env)
     assert done.returncode == 0, done.stderr
     assert "level=warning" not in done.stderr, done.stderr
-    services = json.loads(done.stdout)["services"]
-    assert {"broker", "influxdb", "node", "grafana"} <= set(services)
+    return json.loads(done.stdout)["services"]
+
+
+@pytest.mark.parametrize(("profile", "expected"), [("station", STATION), ("city", CITY)])
+def test_docker_reads_it_and_nothing_listens_outside(tmp_path, profile, expected):
+    services = read(tmp_path, profile)
+    assert set(services) == expected
     for name, service in services.items():
         for port in service.get("ports", []):
             assert port.get("host_ip") == "127.0.0.1", name
@@ -59,6 +73,30 @@ def test_docker_reads_it_and_nothing_listens_outside(tmp_path):
             if volume["type"] == "bind" and not volume["source"].endswith(("/site", "/site/places.geojson")):
                 assert Path(volume["source"]).exists(), (name, volume["source"])
         assert re.search(r":\d", service["image"]), f"{name}: an image without a version"
+
+
+def test_our_own_image_has_our_version(tmp_path):
+    for name, service in read(tmp_path, "city").items():
+        if "build" in service:
+            assert service["image"] == f"patrolgrid:{version('patrolgrid')}", name
+            assert (ROOT / service["build"]["dockerfile"]).exists()
+
+
+def test_every_setting_of_a_container_is_one_that_we_have(tmp_path):
+    for profile in ("station", "city"):
+        for name, service in read(tmp_path, profile).items():
+            given = {key: value for key, value in service["environment"].items() if key.startswith("PATROLGRID_")}
+            settings = load_settings(None, {key: str(value) for key, value in given.items()})
+            assert not given or settings.site.id == "station-1", name
+
+
+def test_gateways_share_and_each_has_a_session_of_its_own(tmp_path):
+    services = read(tmp_path, "city")
+    gateways = [services[name]["environment"] for name in ("gateway-1", "gateway-2")]
+    assert len({gateway["PATROLGRID_GATEWAY__CLIENT_ID"] for gateway in gateways}) == 2
+    assert len({gateway["PATROLGRID_GATEWAY__SHARED_GROUP"] for gateway in gateways}) == 1
+    for name in ("gateway-1", "worker-1"):
+        assert services[name]["depends_on"]["topics"]["condition"] == "service_completed_successfully"
 
 
 def test_a_secret_that_is_missing_is_told(tmp_path):
