@@ -145,6 +145,24 @@ class StoreReader:
         found = zip(keys, self._ask(ask), strict=True)
         return {key: [tuple(nan if v is None else v for v in row) for row in rows] for key, rows in found if rows}
 
+    def span(self) -> tuple[int, int] | None:
+        """Return the start of the oldest and of the newest window; None where there is no window."""
+        oldest, newest = self._query("SELECT min(start), max(start) FROM windows")[0]
+        return None if oldest is None else (oldest, newest)
+
+    def parts_between(self, since_ms: int, until_ms: int) -> list[tuple[Any, ...]]:
+        """Return the rows of all series' windows with ``since_ms <= start < until_ms``, as columns stand.
+
+        Each is ``series, start, part, status, n, sum_a, sum_b, exposure, expected, lower, upper, p, state``, in the
+        order of start, series and part; None where there is no number. For programs that look at much: the caller
+        chooses a span that fits into memory.
+        """
+        return self._query(
+            """SELECT series, start, part, status, n, sum_a, sum_b, exposure, expected, lower, upper, p, state
+            FROM windows WHERE start >= ? AND start < ? ORDER BY start, series, part""",
+            (since_ms, until_ms),
+        )
+
     def latest(self) -> list[Row]:
         """Return the newest window of every series, as `windows` does, with ``beat`` and ``device``."""
         rows = self._query(
