@@ -29,6 +29,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "quarantine": ("console.commands.quarantine", "list, show, count or replay what could not be accepted"),
     "figure": ("console.commands.figure", "draw what a device counted against what was expected"),
     "backtest": ("console.backtest", "run the shipped models over a file, without looking ahead"),
+    "gateway": ("console.commands.gateway", "run one of a city's gateways: from MQTT to Kafka"),
+    "topics": ("console.commands.topics", "make a city's topics on Kafka, or tell what differs in them"),
     "edge": ("console.commands.edge", "run the edge agent beside devices: spool until the broker has acknowledged"),
     "broker": ("console.commands.broker", "run a broker: embedded, or Mosquitto with the shipped configuration"),
     "board": ("console.commands.board", "run the live board of a site whose node runs elsewhere"),
@@ -113,6 +115,9 @@ _EXTRAS: Final = {
     "urllib3": "influx",
     "grafana_api": "influx",
     "requests": "influx",
+    "aiokafka": "kafka",
+    "faust": "kafka",
+    "prometheus_client": "kafka",
 }
 """Package → the extra that brings it."""
 

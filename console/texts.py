@@ -48,6 +48,45 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "sum.of": ("{part} of {whole}", "{part} / {whole}"),
     "sum.missed": ("missed", "漏检"),
     "sum.none": ("-", "-"),
+    # topics, gateway
+    "topics.made": ("made {topic}", "已创建 {topic}"),
+    "topics.same": (
+        "All {count} topics at {kafka} are as they must be.",
+        "{kafka} 上的 {count} 个主题均符合要求。",
+    ),
+    "topics.col.topic": ("topic", "主题"),
+    "topics.col.what": ("differs", "差异项"),
+    "topics.col.found": ("is", "现状"),
+    "topics.col.expected": ("must be", "应为"),
+    "topics.what.missing": ("missing", "缺失"),
+    "topics.what.partitions": ("partitions", "分区数"),
+    "topics.what.replication": ("copies", "副本数"),
+    "topics.do.missing": (
+        "Missing topics: `patrolgrid topics create` makes them.",
+        "缺失的主题：运行 `patrolgrid topics create` 即可创建。",
+    ),
+    "topics.do.partitions": (
+        "Partitions are never changed here: set kafka.shards to what is there, or see docs/operations.md.",
+        "本命令不改动分区数：请将 kafka.shards 设为现有分区数，或参阅 docs/operations.md。",
+    ),
+    "topics.do.replication": (
+        "Copies: bring missing brokers back and reassign the partitions, or set kafka.replication to fewer.",
+        "副本数：请恢复缺少的 Kafka 节点并重新分配分区，或将 kafka.replication 设小。",
+    ),
+    "topics.do.config": (
+        "Settings of a topic: kafka-configs.sh --alter --topic TOPIC --add-config KEY=VALUE, or the [kafka] section.",
+        "主题配置：使用 kafka-configs.sh --alter --topic TOPIC --add-config KEY=VALUE，或修改 [kafka] 设置。",
+    ),
+    "topics.alter": ("Nothing that was there has been changed.", "现有主题未作任何改动。"),
+    "gateway.runs": ("Gateway {name}: MQTT to Kafka at {kafka}.", "网关 {name}：MQTT 数据写入 Kafka（{kafka}）。"),
+    "gateway.name": (
+        "--name is {name!r}, expected letters, digits, - and _, at most 48",
+        "--name 为 {name!r}，只能使用字母、数字、- 和 _，最长 48 个字符",
+    ),
+    "gateway.locked": (
+        "a gateway {name} runs on this machine already; give this one another --name ({error})",
+        "本机已在运行网关 {name}；请为新网关换一个 --name（{error}）",
+    ),
     # influx, grafana
     "influx.url": (
         "influx.url is empty: set it in [influx], or PATROLGRID_INFLUX__URL",

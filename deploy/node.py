@@ -18,15 +18,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from deploy.gateway_settings import gateway_config
 from deploy.lock import LockedError, SiteLock
-from deploy.mqtt import broker_tls, make_client
+from deploy.mqtt import make_client
 from deploy.node_status import Status, write_node_file
-from deploy.settings_load import SettingsError, find_file, load_settings, read_secret
+from deploy.settings_load import SettingsError, find_file, load_settings
 from deploy.stopping import StopRequest
 from ingest.clock import Clock, DataClock, ScaledClock, SystemClock
-from ingest.clock_guard import ClockGuard
-from ingest.gateway import Gateway, GatewayConfig
-from ingest.native import Limits
+from ingest.gateway import Gateway
 from ingest.places import PlacesError, load_places
 from ingest.plates import PlateKeyError, load_plates
 from ingest.quarantine import Quarantine
@@ -206,31 +205,6 @@ def pipeline_config(settings: Settings) -> PipelineConfig:
         flap_s=pipeline.flap_s,
         hotspot_cell_m=pipeline.hotspot_cell_m,
         hotspot_top=pipeline.hotspot_top,
-    )
-
-
-def gateway_config(settings: Settings) -> GatewayConfig:
-    """Return what the gateway is told."""
-    broker, gateway = settings.broker, settings.gateway
-    return GatewayConfig(
-        site=settings.site.id,
-        host=broker.host,
-        port=broker.port,
-        username=broker.username,
-        password=read_secret(settings, "broker.password") or "",
-        tls=broker_tls(settings),
-        mqtt_version=5 if broker.protocol == "5" else 3,
-        client_id=gateway.client_id,
-        shared_group=gateway.shared_group,
-        keepalive_s=gateway.keepalive_s,
-        session_expiry_s=gateway.session_expiry_h * 3600,
-        receive_maximum=gateway.receive_maximum,
-        limits=Limits(max_bytes=gateway.max_payload_bytes, max_observations=gateway.max_observations),
-        guard=ClockGuard(ahead_s=gateway.clock_ahead_s, backfill_s=gateway.backfill_days * 86_400),
-        repeat_window_s=gateway.repeat_window_s,
-        accept_unknown=gateway.accept_unknown,
-        max_rows=gateway.max_rows,
-        tick_s=gateway.tick_s,
     )
 
 

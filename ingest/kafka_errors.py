@@ -13,6 +13,10 @@ from ingest.records import LogFullError
 class KafkaLogError(OSError):
     """Kafka did not take or give what was asked; the text names the address, the topic and what to do."""
 
+    def __str__(self) -> str:
+        """Return the sentence without the number before it, which means nothing to people."""
+        return self.strerror or super().__str__()
+
 
 class KafkaAwayError(KafkaLogError):
     """Kafka cannot be reached, or does not answer in time. Trying again is right."""
