@@ -92,9 +92,9 @@ def test_every_setting_of_a_container_is_one_that_we_have(tmp_path):
 
 def test_gateways_share_and_each_has_a_session_of_its_own(tmp_path):
     services = read(tmp_path, "city")
-    gateways = [services[name]["environment"] for name in ("gateway-1", "gateway-2")]
-    assert len({gateway["PATROLGRID_GATEWAY__CLIENT_ID"] for gateway in gateways}) == 2
-    assert len({gateway["PATROLGRID_GATEWAY__SHARED_GROUP"] for gateway in gateways}) == 1
+    gateways = [services[name] for name in ("gateway-1", "gateway-2")]
+    assert [gateway["command"] for gateway in gateways] == [["gateway", "--name", f"gateway-{n}"] for n in (1, 2)]
+    assert {gateway["environment"]["PATROLGRID_GATEWAY__SHARED_GROUP"] for gateway in gateways} == {"city"}
     for name in ("gateway-1", "worker-1"):
         assert services[name]["depends_on"]["topics"]["condition"] == "service_completed_successfully"
 
