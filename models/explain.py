@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from models import phrases
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import tzinfo
 
 Text = dict[str, str]
 """Language code (``en``, ``zh-CN``) → sentence."""
+_NAMED: Final = 5
+"""So many devices of a group are called by their names."""
 
 
 def title(kind: str) -> Text:
@@ -179,6 +182,71 @@ def feed_lost(lost: int, heard: int) -> Text:
     }
 
 
+def over(text: Text, seconds: float) -> Text:
+    """Complete the sentence of a finding that is over with how long it went on."""
+    lasted = length(seconds)
+    return {
+        "en": f"{text['en']} Over after {lasted['en']}.",
+        "zh-CN": f"{text['zh-CN']}现已结束，共持续{lasted['zh-CN']}。",
+    }
+
+
+def taken_over(text: Text, kind: str) -> Text:
+    """Complete the sentence of an alert that another one, of `kind`, has taken the place of."""
+    name = title(kind)
+    return {
+        "en": f"{text['en']} Now part of the alert “{name['en']}”.",
+        "zh-CN": f"{text['zh-CN']}已并入“{name['zh-CN']}”告警。",
+    }
+
+
+def together(device_type: str, names: Sequence[Text], distance_m: float, place: Text, strongest: Text) -> Text:
+    """Explain one finding of several neighbouring devices.
+
+    Parameters
+    ----------
+    device_type
+        Type of all the devices, as in the places file; empty where they differ.
+    names
+        What the devices are called, in the order in which they joined; from the sixth on they are only counted.
+    distance_m
+        How far apart they are at most.
+    place, strongest
+        Name of the device where it shows most, and what is said of that one.
+    """
+    english, chinese = phrases.DEVICES.get(device_type, phrases.DEVICES[""])
+    metres, count = _tens(distance_m), len(names)
+    en = ", ".join(name["en"] for name in names[:_NAMED])
+    zh = "、".join(name["zh-CN"] for name in names[:_NAMED])
+    if count > _NAMED:
+        en, zh = f"{en} and {count - _NAMED} more", f"{zh}等"
+    return {
+        "en": f"{count} {english} within {metres} m: {en}. Strongest at {place['en']}: {strongest['en']}",
+        "zh-CN": f"{metres}米范围内{count}{chinese}同时异常：{zh}。{place['zh-CN']}最为明显：{strongest['zh-CN']}",
+    }
+
+
+def fire(distance_m: float, parts: Sequence[tuple[Text, Text]]) -> Text:
+    """Explain smoke and heat close together; `parts` are pairs of a detector's name and what is said of it."""
+    metres = _tens(distance_m)
+    en = " ".join(f"{name['en']}: {text['en']}" for name, text in parts)
+    zh = "".join(f"{name['zh-CN']}：{text['zh-CN']}" for name, text in parts)
+    near_en, near_zh = (f"within {metres} m", f"{metres}米范围内") if distance_m > 0 else ("in one place", "同一位置")
+    return {
+        "en": f"Smoke and heat {near_en}, probably a fire. {en}",
+        "zh-CN": f"{near_zh}烟感、温感同时报警，疑似起火。{zh}",
+    }
+
+
+def barrier_down(passes: float, at: str) -> Text:
+    """Explain vehicles that pass a barrier which says that it is down."""
+    n = number(passes)
+    return {
+        "en": f"{n} vehicles in a row passed while the barrier said it was down; since {at}.",
+        "zh-CN": f"道闸显示为落下状态，仍连续有{n}辆车通过，自{at}起。",
+    }
+
+
 def series(category: str, how_many: int, radius_m: float, hours: float) -> Text:
     """Explain a series of incidents."""
     english, chinese = phrases.CATEGORIES.get(category, (f"incidents ({category})", category))
@@ -210,6 +278,11 @@ def hotspot(counts: dict[str, int], hours: float, shares: dict[str, float] | Non
         "en": f"Mostly earlier {english} ({top[1]:.0%} of the risk).",
         "zh-CN": f"主要来自以往{chinese}（占风险{top[1]:.0%}）。",
     }
+
+
+def _tens(metres: float) -> int:
+    """Return a distance as people say it: whole tens of metres, rounded up."""
+    return max(math.ceil(metres / 10 - 1e-9), 1) * 10
 
 
 def _pair(pair: tuple[str, str]) -> Text:

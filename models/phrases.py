@@ -137,6 +137,13 @@ METRICS: Final[dict[str, tuple[str, str, str]]] = {
     "vehicle": ("vehicles", "车辆", "辆次"),
 }
 
+DEVICES: Final[dict[str, tuple[str, str]]] = {
+    # type in the places file: English plural, Chinese with its measure word
+    "camera": ("cameras", "个摄像头"),
+    "gate": ("gates", "个卡口"),
+    "": ("devices", "台设备"),
+}
+
 READINGS: Final[dict[str, tuple[str, str]]] = {
     "noise": ("noise", "噪声"),
     "smoke": ("smoke density", "烟雾浓度"),

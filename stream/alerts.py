@@ -1,7 +1,8 @@
 """The life of an alert: raised, acknowledged, cleared or expired. One open alert a device and kind.
 
 What happens to one (device, kind) depends only on what was told of it, in order, and not on other alerts or on when the
-book was asked: so the shards of a site may be faster or slower, and the alerts are the same.
+book was asked: so the shards of a site may be faster or slower, and the alerts are the same. (An alert that takes the
+place of others, as a fire does of smoke and heat, does so within one shard.)
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from models import explain
 from stream.results import Alert, AlertState, Severity, Text
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ class AlertBook:
         self._ended: OrderedDict[tuple[str, str], Alert] = OrderedDict()
         self._ending: set[tuple[str, str]] = set()
         """Open alerts that have a condition whose end clears them (the others expire)."""
+        self._heard: dict[tuple[str, str], int] = {}
+        """How many devices an open alert of several had when people last heard of it."""
         self._commands: OrderedDict[str, None] = OrderedDict()
 
     def open(self) -> list[Alert]:
@@ -54,6 +58,8 @@ class AlertBook:
         cause_ms: int = 0,
         cause_seq: int = -1,
         ends: bool = True,
+        devices: tuple[str, ...] = (),
+        takes: tuple[tuple[str, str], ...] = (),
     ) -> list[Alert]:
         """Raise an alert, make an open one more severe, or raise an acknowledged one again for a further event.
 
@@ -63,6 +69,10 @@ class AlertBook:
 
         An alert that ended less than the flap time ago comes back under its old id, unless a person cleared it: then
         the person gets a new one.
+
+        Where one alert is for several `devices`, each that joins makes a revision; an acknowledged alert stays so until
+        it is for twice as many devices as people have heard of. `takes` names alerts that this one takes the place of:
+        they are cleared, and say so.
         """
         key = (device, kind)
         overdue = self._expire([key], now_ms)
@@ -70,18 +80,26 @@ class AlertBook:
         if before is not None:
             worse = _RANK[severity] > _RANK[before.severity]
             another = key not in self._ending and before.state == "acknowledged"
-            if not worse and not another:
+            if not worse and not another and len(devices) <= max(len(before.devices), 1):
                 return []
+            doubled = len(devices) >= 2 * self._heard.get(key, 1)
+            aloud = worse or another or doubled or before.state == "raised"
+            if aloud:
+                self._heard[key] = max(len(devices), 1)
             change = _next(
                 before,
                 now_ms,
                 severity=severity if worse else before.severity,
                 text=text,
-                state="raised",
+                state="raised" if aloud else before.state,
+                by="" if aloud else before.by,
+                note="" if aloud else before.note,
                 cause_ms=cause_ms,
                 cause_seq=cause_seq,
+                devices=devices,
             )
-            return [self._put(key, change)]
+            return [self._put(key, change), *self._taken(takes, kind, now_ms)]
+        self._heard[key] = max(len(devices), 1)
         ended = self._ended.pop(key, None)
         if ends:
             self._ending.add(key)
@@ -94,8 +112,9 @@ class AlertBook:
                 text=text,
                 cause_ms=cause_ms,
                 cause_seq=cause_seq,
+                devices=devices,
             )
-            return [*overdue, self._put(key, change)]
+            return [*overdue, self._put(key, change), *self._taken(takes, kind, now_ms)]
         alert = Alert(
             id=_alert_id(self.site, device, kind, now_ms),
             revision=1,
@@ -115,14 +134,29 @@ class AlertBook:
             confidence=confidence,
             cause_ms=cause_ms,
             cause_seq=cause_seq,
+            devices=devices,
         )
-        return [*overdue, self._put(key, alert)]
+        return [*overdue, self._put(key, alert), *self._taken(takes, kind, now_ms)]
 
-    def fall(self, device: str, kind: str, now_ms: int) -> list[Alert]:
-        """Clear an alert whose condition is over; nothing where none is open."""
+    def fall(self, device: str, kind: str, now_ms: int, end_ms: int = 0) -> list[Alert]:
+        """Clear an alert whose condition is over; nothing where none is open.
+
+        `end_ms` is the event time of the end, where it is known: the alert says how long it went on.
+        """
         key = (device, kind)
         alert = self._open.get(key)
-        return [] if alert is None else [self._end(key, _next(alert, now_ms, state="cleared"))]
+        if alert is None:
+            return []
+        lasted = max((end_ms or now_ms) - (alert.cause_ms or alert.raised_ms), 0) / 1000
+        return [self._end(key, _next(alert, now_ms, state="cleared", text=explain.over(alert.text, lasted)))]
+
+    def _taken(self, keys: tuple[tuple[str, str], ...], by_kind: str, now_ms: int) -> list[Alert]:
+        """Clear alerts that another one, of `by_kind`, has taken the place of."""
+        return [
+            self._end(key, _next(alert, now_ms, state="cleared", text=explain.taken_over(alert.text, by_kind)))
+            for key in keys
+            if (alert := self._open.get(key)) is not None
+        ]
 
     def expire(self, now_ms: int) -> list[Alert]:
         """End the open alerts that have no end of their own and have not changed for their time to live.
@@ -166,6 +200,7 @@ class AlertBook:
     def _end(self, key: tuple[str, str], alert: Alert) -> Alert:
         del self._open[key]
         self._ending.discard(key)
+        self._heard.pop(key, None)
         self._ended[key] = alert
         while len(self._ended) > MAX_REMEMBERED:
             self._ended.popitem(last=False)
@@ -177,6 +212,7 @@ class AlertBook:
             "open": [msgspec.to_builtins(alert) for alert in self._open.values()],
             "ended": [msgspec.to_builtins(alert) for alert in self._ended.values()],
             "ending": sorted(self._ending),
+            "heard": [(*key, devices) for key, devices in self._heard.items() if devices > 1],
             "commands": list(self._commands),
         }
 
@@ -186,6 +222,7 @@ class AlertBook:
         self._open = {(alert.device, alert.kind): alert for alert in alerts["open"]}
         self._ended = OrderedDict(((alert.device, alert.kind), alert) for alert in alerts["ended"])
         self._ending = {(device, kind) for device, kind in meta["ending"]}
+        self._heard = {(device, kind): devices for device, kind, devices in meta["heard"]}
         self._commands = OrderedDict.fromkeys(meta["commands"])
 
 
@@ -200,6 +237,7 @@ def _next(
     note: str = "",
     cause_ms: int | None = None,
     cause_seq: int | None = None,
+    devices: tuple[str, ...] | None = None,
 ) -> Alert:
     """Return the next revision of an alert."""
     return msgspec.structs.replace(
@@ -213,6 +251,7 @@ def _next(
         note=note,
         cause_ms=alert.cause_ms if cause_ms is None else cause_ms,
         cause_seq=alert.cause_seq if cause_seq is None else cause_seq,
+        devices=alert.devices if devices is None else devices,
     )
 
 

@@ -38,3 +38,7 @@ class PipelineConfig:
     """Alerts that have no end of their own (a stranger's car) expire after this."""
     flap_s: float = 300.0
     """An alert that comes back within this time is the same alert, not a new one."""
+    alerts_per_day: int = 20
+    """Alerts of models a day that the site's people can look into; 0 for as many as come. Rules have no budget."""
+    group_m: float = 200.0
+    """Devices no further apart than this, at which a model finds the same at the same time, make one alert; 0: none."""

@@ -164,9 +164,14 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     surprise: float = 0.0
     """-log10 of the tail probability, for findings of a model."""
     cause_ms: int = 0
+    """Event time of its beginning; for a fall, of its end (0: not known)."""
     cause_seq: int = -1
     ends: bool = True
     """Whether a fall will follow; otherwise the alert expires, and every rise is an event of its own."""
+    devices: tuple[str, ...] = ()
+    """All devices that it concerns, where a rule has combined several; `device` is the first."""
+    takes: tuple[tuple[str, str], ...] = ()
+    """(device, kind) of findings whose alerts this one takes the place of."""
 
 
 AlertState = Literal["raised", "acknowledged", "cleared", "expired"]
@@ -200,6 +205,23 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """Event time of the observation that raised it."""
     cause_seq: int = -1
     """Its sequence number, -1 where a window raised it."""
+    devices: tuple[str, ...] = ()
+    """All devices it concerns, the first being `device`, where neighbours make one alert; empty for one alone."""
+
+
+class BudgetState(msgspec.Struct, frozen=True, kw_only=True):
+    """How a site's alert budget stands; see `stream.budget`."""
+
+    per_day: int
+    """Alerts of models a day that are asked for; 0: no budget."""
+    day: str
+    """The local day, as an ISO date."""
+    threshold: float
+    """Surprise below which nothing is alerted today; 0: as the models are shipped."""
+    raised: int
+    """Findings of models today that became alerts; neighbours together count once."""
+    held: int
+    """Those that did not, for the budget's sake."""
 
 
 class HotspotCell(msgspec.Struct, frozen=True, kw_only=True):
@@ -291,6 +313,8 @@ class Results:
     notices: list[Notice] = field(default_factory=list)
     """What has begun and ended, for the site."""
     hotspots: HotspotMap | None = None
+    budget: BudgetState | None = None
+    """Where it has changed."""
     health: list[DeviceHealth] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     accepted: int = 0

@@ -10,12 +10,17 @@ its shards. What it says does not depend on which shard was faster:
   concerns a single (device, kind), whose notices all come from one shard, in order.
 
 With one shard nothing ever waits.
+
+What models have found goes through two sieves on its way to people: neighbours that fire together are one cause
+(`stream.grouping`), and a cause must be strange enough for the site's budget (`stream.budget`). Rules pass by both.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -23,8 +28,10 @@ import numpy as np
 from ingest.events import Incident
 from ingest.observations import epoch_ms
 from stream.alerts import AlertBook
+from stream.budget import AlertBudget
+from stream.grouping import Causes
 from stream.hotspots import HotspotStage
-from stream.results import Anomaly, Notice, Reject, SeriesKey
+from stream.results import Anomaly, HotspotMap, Notice, Reject, SeriesKey
 from stream.shard import SET_BACK_MS
 
 if TYPE_CHECKING:
@@ -34,7 +41,7 @@ if TYPE_CHECKING:
 
     from ingest.places import Places
     from stream.config import PipelineConfig
-    from stream.results import Alert, Results
+    from stream.results import Alert, BudgetState, Results
 
 _NEVER: Final = -(2**62)
 
@@ -105,6 +112,8 @@ class SiteStage:
         self.config, self.shards = config, shards
         self.book = AlertBook(config.site, ttl_ms=round(config.alert_ttl_s * 1000), flap_ms=round(config.flap_s * 1000))
         self.hotspots = HotspotStage(config, places, self.book)
+        self.budget = AlertBudget(config.alerts_per_day, ZoneInfo(config.timezone))
+        self.causes = Causes(places, config.group_m, within_ms=2 * config.window_s * 1000)
         self.catalog = SiteCatalog()
         self._newest = np.full(shards, _NEVER, dtype=np.int64)
         """Newest received time per shard."""
@@ -112,6 +121,10 @@ class SiteStage:
         """Newest position taken per shard."""
         self._waiting: list[_Waiting] = []
         self._now_ms = _NEVER
+        self._maps: deque[HotspotMap] = deque()
+        """Maps still to be given: results have room for one, and several may fall due at once."""
+        self._budget: BudgetState | None = None
+        """How the budget stood when it was last told."""
 
     def knows(self, shard: int, position: int) -> bool:
         """Tell whether a shard's results of this position were taken before: a worker that restarts repeats some."""
@@ -148,6 +161,11 @@ class SiteStage:
         heapq.heappush(self._waiting, entry)
         while self._waiting and self._is_due(self._waiting[0]):
             self._take(heapq.heappop(self._waiting), out)
+        if self._maps:
+            out.hotspots = self._maps.popleft()
+        budget = self.budget.state()
+        if budget != self._budget:
+            self._budget = out.budget = budget
         return out
 
     def _is_due(self, entry: _Waiting) -> bool:
@@ -160,22 +178,45 @@ class SiteStage:
         if entry.time_ms < self._now_ms - SET_BACK_MS:
             self.hotspots.set_back()
         self._now_ms = entry.time_ms
+        self.budget.roll(entry.time_ms)
         for incident in entry.incidents:
             if self.hotspots.incident(incident, epoch_ms(incident.ts), entry.time_ms, out):
                 out.incidents.append(incident)
             else:
                 out.duplicates += 1
         for notice in entry.notices:
-            out.alerts += self._notice(notice)
+            out.alerts += self._of_model(notice)
         out.alerts += self.book.expire(entry.time_ms)
         self.hotspots.anomalies(entry.anomalies)
         hotspots = self.hotspots.due(entry.time_ms)
         if hotspots is not None:
-            out.hotspots = hotspots
+            self._maps.append(hotspots)
+
+    def _of_model(self, notice: Notice) -> list[Alert]:
+        """Take what a model has found, or what of it is over: as part of a cause, and where the budget allows."""
+        if notice.act == "fall":
+            over = self.causes.fall(notice)
+            return [] if over is None else self.book.fall(over.first.device, over.kind, notice.at_ms, notice.cause_ms)
+        cause = self.causes.rise(notice)
+        if not self.budget.note(cause.noted, cause.strangest.surprise):
+            return []
+        first, strangest = cause.first, cause.strangest
+        return self._notice(
+            msgspec.structs.replace(
+                strangest,
+                at_ms=notice.at_ms,
+                device=first.device,
+                lonlat=first.lonlat,
+                place=first.place,
+                text=self.causes.text(cause),
+                cause_ms=cause.cause_ms,
+                devices=cause.devices,
+            )
+        )
 
     def _notice(self, notice: Notice) -> list[Alert]:
         if notice.act == "fall":
-            return self.book.fall(notice.device, notice.kind, notice.at_ms)
+            return self.book.fall(notice.device, notice.kind, notice.at_ms, notice.cause_ms)
         return self.book.rise(
             beat=notice.beat,
             device=notice.device,
@@ -190,6 +231,8 @@ class SiteStage:
             cause_ms=notice.cause_ms,
             cause_seq=notice.cause_seq,
             ends=notice.ends,
+            devices=notice.devices,
+            takes=notice.takes,
         )
 
     def _commands(self, out: Results) -> None:
@@ -221,6 +264,9 @@ class SiteStage:
             "alerts": self.book.meta(),
             "hotspots": self.hotspots.meta(),
             "catalog": self.catalog.meta(),
+            "budget": self.budget.meta(),
+            "causes": self.causes.meta(),
+            "maps": [msgspec.to_builtins(one) for one in self._maps],
             "waiting": [msgspec.to_builtins(entry) for entry in sorted(self._waiting)],
             "now_ms": self._now_ms,
             "newest": self._newest.tolist(),
@@ -229,7 +275,7 @@ class SiteStage:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state that is arrays."""
-        return self.hotspots.arrays()
+        return self.hotspots.arrays() | {f"budget/{name}": values for name, values in self.budget.arrays().items()}
 
     def load(self, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take back what `meta` and `arrays` gave; raises ValueError where the number of shards is another."""
@@ -237,6 +283,10 @@ class SiteStage:
             raise ValueError(f"state of a site with {len(meta['newest'])} shards, expected {self.shards}")
         self.book.load(meta["alerts"])
         self.hotspots.load(meta["hotspots"], arrays)
+        budget = {name.removeprefix("budget/"): v for name, v in arrays.items() if name.startswith("budget/")}
+        self.budget.load(meta["budget"], budget)
+        self.causes.load(meta["causes"])
+        self._maps = deque(msgspec.convert(meta["maps"], list[HotspotMap]))
         self.catalog.load(meta["catalog"])
         self._waiting = msgspec.convert(meta["waiting"], list[_Waiting])
         self._now_ms = meta["now_ms"]

@@ -51,7 +51,20 @@ class Writer:
         self.newest = 0
 
     def _row(
-        self, device, kind, ts, *, a=0.0, b=0.0, interval=0.0, metric="", text="", seq=None, boot="a", received=None
+        self,
+        device,
+        kind,
+        ts,
+        *,
+        a=0.0,
+        b=0.0,
+        interval=0.0,
+        metric="",
+        text="",
+        seq=None,
+        boot="a",
+        received=None,
+        beat="b1",
     ):
         if seq is None:
             seq = self.seqs[device, boot] = self.seqs.get((device, boot), -1) + 1
@@ -59,7 +72,7 @@ class Writer:
         batch = self.batch
         row = {
             "kind": kind,
-            "source": batch.source_index(Source("b1", device, boot)),
+            "source": batch.source_index(Source(beat, device, boot)),
             "seq": seq,
             "ts": ts,
             "received": self.newest if received is None else received,

@@ -1,0 +1,203 @@
+"""What a site says does not depend on which of its shards was faster, nor on where it was stopped in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.places import parse_places
+from ingest.records import RecordKind
+from ingest.shards import ShardMap
+from stream import snapshot
+from stream.config import PipelineConfig
+from stream.pipeline import Pipeline
+from stream.results import Notice, Results
+from stream.shard import ShardPipeline
+from stream.site import SiteStage
+from tests.stream.build import MINUTE, NOON, Writer
+
+SHARDS = 4
+BEATS = [f"b{number}" for number in range(8)]
+CONFIG = PipelineConfig(site="test", country=None, alert_ttl_s=1800.0, alerts_per_day=1)
+STEPS = (0, 1, 700, 20_000, MINUTE, 6 * MINUTE, 40 * MINUTE, 9 * 60 * MINUTE)
+
+
+def _feature(kind, identifier, shape, coordinates, **more):
+    return {
+        "type": "Feature",
+        "properties": {"kind": kind, "id": identifier, **more},
+        "geometry": {"type": shape, "coordinates": coordinates},
+    }
+
+
+def town():
+    """Eight beats in a row, each with three cameras 50 m apart, smoke and heat detectors side by side, and a gate."""
+    features = []
+    for number, beat in enumerate(BEATS):
+        west, east = 121.47 + 0.01 * number, 121.48 + 0.01 * number
+        ring = [[west, 31.23], [east, 31.23], [east, 31.24], [west, 31.24], [west, 31.23]]
+        features.append(_feature("beat", beat, "Polygon", [ring]))
+        kinds = ("camera", "camera", "camera", "smoke", "heat", "gate")
+        for place, kind in enumerate(kinds):
+            point = [west + 0.001 + 0.0005 * min(place, 3), 31.235]
+            features.append(_feature("device", f"{beat}-{kind}-{place}", "Point", point, beat=beat, type=kind))
+    return parse_places({"type": "FeatureCollection", "features": features})
+
+
+PLACES = town()
+SHARD_OF = {beat: ShardMap(SHARDS).shard_of(beat) for beat in BEATS}
+
+
+@dataclass
+class Story:
+    """Records in the order of the log, and what models are made to have found beside them."""
+
+    log: Writer = field(default_factory=Writer)
+    records: list = field(default_factory=list)
+    notices: dict[int, list[Notice]] = field(default_factory=dict)
+    """Position → notices that the shard's results get besides its own."""
+
+    def add(self, record, shard):
+        self.records.append(msgspec.structs.replace(record, shard=shard))
+
+    def told(self, out: Results) -> Results:
+        out.notices += self.notices.get(out.position, [])
+        return out
+
+
+def _found(beat, camera, kind, act, now, surprise):
+    device = PLACES.devices[f"{beat}-camera-{camera}"]
+    if act == "fall":
+        return Notice(act="fall", beat=beat, device=device.id, kind=kind, at_ms=now, by_model=True)
+    return Notice(
+        act="rise",
+        beat=beat,
+        device=device.id,
+        kind=kind,
+        at_ms=now,
+        by_model=True,
+        severity="warning",
+        lonlat=(device.lon, device.lat),
+        place=device.name,
+        text={"en": f"{kind} {surprise}.", "zh-CN": f"{kind} {surprise}。"},
+        surprise=surprise,
+        cause_ms=now,
+    )
+
+
+@st.composite
+def stories(draw):
+    story, now = Story(), NOON
+    steps = draw(
+        st.lists(
+            st.tuples(
+                st.sampled_from(STEPS),
+                st.integers(0, len(BEATS) - 1),
+                st.sampled_from(("tick", "smoke", "heat", "gate", "incident", "surge", "surge", "deficit", "fall")),
+                st.integers(0, 7),
+            ),
+            min_size=5,
+            max_size=60,
+        )
+    )
+    for number, (wait, place, what, value) in enumerate(steps):
+        now += wait
+        beat, log = BEATS[place], story.log
+        if what == "smoke":
+            log.level(f"{beat}-smoke-3", now, float(value), metric="smoke", beat=beat)
+        elif what == "heat":
+            log.level(f"{beat}-heat-4", now, 10.0 * value, metric="temperature", beat=beat)
+        elif what == "gate":
+            log.gate(f"{beat}-gate-5", now, f"h1:k:{value}", allowed=value % 2, beat=beat)
+        elif what == "incident":
+            report = {"id": f"i{number % 20}", "ts": now, "lon": 121.475 + 0.0001 * value, "lat": 31.235}
+            story.add(log.json(RecordKind.INCIDENT, now, **report, category="burglary"), SHARD_OF[beat])
+            continue
+        elif what in {"surge", "deficit", "fall"}:
+            kind = ("surge", "deficit")[value % 2] if what == "fall" else what
+            act = "fall" if what == "fall" else "rise"
+            notice = _found(beat, value % 3, kind, act, now, 5.0 + 3 * value + number % 3)
+            story.notices[log.position + 1] = [notice]
+        observed = what in {"smoke", "heat", "gate"}
+        story.add(log.record(now) if observed else log.tick(now), SHARD_OF[beat])
+    for shard in range(SHARDS):
+        story.add(story.log.tick(now + 60 * MINUTE), shard)
+    for shard in range(SHARDS):
+        story.add(story.log.tick(now + 90 * MINUTE), shard)
+    return story
+
+
+def said(results):
+    """What people get: alerts, maps, incidents and the counts of what was kept from them; each once."""
+    alerts = [alert for out in results for alert in out.alerts]
+    maps = [out.hotspots for out in results if out.hotspots is not None]
+    by_key = {(alert.id, alert.revision): alert for alert in alerts}
+    assert len(by_key) == len(alerts)
+    return (
+        {key: msgspec.json.encode(alert) for key, alert in by_key.items()},
+        {one.ts: msgspec.json.encode(one) for one in maps},
+        sorted(incident.id for out in results for incident in out.incidents),
+        sum(out.duplicates for out in results),
+    )
+
+
+def by_shard(story):
+    """Results of each shard, in its order, as bytes would bring them: every caller gets its own."""
+    parts = ShardMap(SHARDS).split(PLACES)
+    queues = []
+    for number in range(SHARDS):
+        shard = ShardPipeline(CONFIG, parts[number], number)
+        queues.append([story.told(shard.process(one)) for one in story.records if one.shard == number])
+    return queues
+
+
+def drained(site, story):
+    """Give a site time to say what it has ready: of maps that fell due at once, results bring one each."""
+    last = story.records[-1]
+    return [site.apply(Results(last.position + 1, last.received_ms, 0, [])) for _ in story.records]
+
+
+def merged(story, turns, *, cut=None):
+    """Give the site the results of its shards, the shard whose turn it is first; restart it after `cut` of them."""
+    site, queues, out = SiteStage(CONFIG, PLACES, SHARDS), by_shard(story), []
+    turns = [*turns, *(shard for shard in range(SHARDS) for _ in range(len(story.records)))]
+    for turn in turns:
+        if queues[turn]:
+            if len(out) == cut:
+                state = snapshot.unpack(snapshot.pack(site.meta(), site.arrays()))
+                site = SiteStage(CONFIG, PLACES, SHARDS)
+                site.load(*state)
+            out.append(site.apply(queues[turn].pop(0)))
+    assert len(out) == len(story.records)
+    return out + drained(site, story)
+
+
+def embedded(story):
+    pipe = Pipeline(CONFIG, PLACES, SHARDS)
+    for shard in pipe.shards:
+        shard.process = lambda record, process=shard.process: story.told(process(record))
+    return [pipe.process(record) for record in story.records] + drained(pipe.site, story)
+
+
+@settings(max_examples=25, deadline=None)
+@given(stories(), st.lists(st.integers(0, SHARDS - 1), max_size=60), st.integers(0, 60))
+def test_what_a_site_says_depends_neither_on_the_pace_of_its_shards_nor_on_a_restart(story, turns, cut):
+    expected = said(embedded(story))
+    assert said(merged(story, turns)) == expected
+    assert said(merged(story, turns, cut=cut)) == expected
+
+
+def test_results_of_a_shard_that_does_not_exist_are_refused():
+    site = SiteStage(CONFIG, PLACES, 2)
+    with pytest.raises(IndexError, match="results of shard 2, expected one of 0 to 1"):
+        site.apply(Results(1, NOON, NOON, [], shard=2))
+
+
+def test_a_state_of_another_number_of_shards_is_refused():
+    site = SiteStage(CONFIG, PLACES, 2)
+    with pytest.raises(ValueError, match="state of a site with 4 shards, expected 2"):
+        site.load(SiteStage(CONFIG, PLACES, 4).meta(), {})
