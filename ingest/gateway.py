@@ -46,6 +46,7 @@ _log = logging.getLogger(__name__)
 _RETRY_FIRST_S: Final = 0.1
 _RETRY_LAST_S: Final = 5.0
 _RATE_S: Final = 5.0
+_WAITED_MS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,10 +296,21 @@ class Gateway:
     def _store(self, taken: Taken) -> bool:
         """Write records and rejects, trying again until both are on disk; False where `stop` came first."""
         if taken.records:
-            if not self._until_done(lambda: self._append(taken.records)):
+            if not self._until_done(lambda: self._append(self._told_now(taken.records))):
                 return False
             self._appended += taken.observations
         return not taken.rejects or self._until_done(lambda: self._quarantine.add_many(taken.rejects))
+
+    def _told_now(self, records: list[Record]) -> list[Record]:
+        """Return records that had to wait for the log with the time of now; others as they are.
+
+        Other gateways have told later times meanwhile, and a time that falls back far looks like a clock that was
+        wrong before. When its message came, each observation says itself.
+        """
+        now_ms = self._clock.now_ms()
+        if not self._clock.live or now_ms - records[0].received_ms < _WAITED_MS:
+            return records
+        return [msgspec.structs.replace(record, received_ms=now_ms) for record in records]
 
     def _append(self, records: list[Record]) -> None:
         self._log.append(records)

@@ -383,3 +383,36 @@ def test_the_inbox_is_bounded_in_bytes_and_cuts_what_is_too_large():
     inbox.close()
     inbox.put(Message(b"t", b"x", 1, 4, retain=False))
     assert len(inbox) == 2
+
+
+def test_what_waited_for_the_log_is_told_with_the_time_of_now(tmp_path):
+    """Other gateways have told later times by then: an old one would look like a clock that was put right."""
+
+    class Clock(SystemClock):
+        ahead_ms = 0
+
+        def now_ms(self) -> int:
+            return super().now_ms() + self.ahead_ms
+
+    class Away:
+        def __init__(self) -> None:
+            self.records, self.fails = [], 2
+
+        def append(self, records) -> int:
+            if self.fails:
+                self.fails -= 1
+                clock.ahead_ms += 900_000
+                raise OSError("Kafka is away")
+            self.records += records
+            return len(self.records)
+
+    clock, log, quarantine = Clock(), Away(), Quarantine(tmp_path / "quarantine.db")
+    gateway = Gateway(GatewayConfig("s"), None, log, quarantine, clock, PLATES)
+    began = clock.now_ms()
+    gateway._intake.begin()
+    gateway._intake.take(OBS, count(1))
+    assert gateway._store(gateway._intake.finish())
+    quarantine.close()
+    assert log.records[0].received_ms >= began + 1_800_000
+    received = open_batch(log.records[0].payload).columns["received"][1].cast("q")
+    assert received[0] < began + 60_000
