@@ -85,7 +85,7 @@ class Counting:
         """Test a closed window, learn from it, and write expected, band and state into `fields`."""
         exposure = fields["exposure"][self.series].astype(np.float64)
         rows = np.flatnonzero(exposure > 0)
-        self._full.pop(number, None)
+        self._full.clear()  # what closes is learnt: windows still open are judged by it, too, here and after a restart
         if not len(rows):
             return
         series, exposure = self.series[rows], exposure[rows]

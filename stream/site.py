@@ -106,10 +106,13 @@ class SiteStage:
         Settings, and all beats and devices of the site.
     shards
         How many shards there are; results of every one must come for time to go on.
+    apart
+        The shards are in other processes: each of their results brings a catalogue of its own.
     """
 
-    def __init__(self, config: PipelineConfig, places: Places, shards: int = 1) -> None:
+    def __init__(self, config: PipelineConfig, places: Places, shards: int = 1, *, apart: bool = False) -> None:
         self.config, self.shards = config, shards
+        self._renumbers = apart or shards > 1
         self.book = AlertBook(config.site, ttl_ms=round(config.alert_ttl_s * 1000), flap_ms=round(config.flap_s * 1000))
         self.hotspots = HotspotStage(config, places, self.book)
         self.budget = AlertBudget(config.alerts_per_day, ZoneInfo(config.timezone))
@@ -138,7 +141,7 @@ class SiteStage:
         shard = out.shard
         if not 0 <= shard < self.shards:
             raise IndexError(f"results of shard {shard}, expected one of 0 to {self.shards - 1}")
-        if self.shards > 1:
+        if self._renumbers:
             self._renumber(out)
         if out.closing:
             return out
