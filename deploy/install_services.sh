@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the servers and programs that the integration tests talk to: Mosquitto, InfluxDB, Chromium, Chinese fonts.
+# Installs the servers and programs that the integration tests talk to: Mosquitto, InfluxDB, Kafka (with Java, and Maven
+# to bring it), Chromium, Chinese fonts.
 # Does nothing where they are there already. Uses apt-get where it is at hand; says what to install where it is not.
 set -euo pipefail
 
@@ -17,12 +18,19 @@ has_program() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$1"; }
 has_chromium() { has_program chromium || has_program chromium-browser || has_program google-chrome; }
 has_chinese_font() { [ -n "$(fc-list :lang=zh-cn 2>/dev/null)" ] || dpkg -s fonts-noto-cjk; }
 
+# Kafka needs Java 17; "17.0.15", or "1.8.0" for what came before 9.
+has_java() { [ "$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')" -ge 17 ]; }
+
 need mosquitto has_program mosquitto
 need influxdb has_program influxd
 need chromium has_chromium
 need fonts-noto-cjk has_chinese_font
+need default-jre-headless has_java
+need maven has_program mvn
+bring_kafka() { bash "$(dirname "$0")/kafka/install.sh"; }
 build_influxdb2() { bash "$(dirname "$0")/build_influxdb2.sh"; }
 if [ ${#missing[@]} -eq 0 ]; then
+    bring_kafka
     build_influxdb2
     exit 0
 fi
@@ -51,4 +59,5 @@ fi
 for package in "${missing[@]}"; do
     echo "installed $package"
 done
+bring_kafka
 build_influxdb2

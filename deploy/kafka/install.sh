@@ -22,8 +22,11 @@ mkdir -p "$CACHE"
 # Beside its place first, so that what was cut short is never taken for the whole.
 work=$(mktemp -d "$CACHE/new.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-if ! mvn -B -q -C -f "$HERE/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
-    -DincludeScope=runtime -DoutputDirectory="$work/lib" >"$work/maven.log" 2>&1; then
+bring() {
+    mvn -B -q -C -f "$HERE/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+        -DincludeScope=runtime -DoutputDirectory="$work/lib" >"$work/maven.log" 2>&1
+}
+if ! bring && ! bring; then # once more: a line that is cut for a moment is no reason to stop
     tail -20 "$work/maven.log" >&2
     echo "Kafka $VERSION could not be brought; its tests are skipped." >&2
     exit 0
