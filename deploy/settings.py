@@ -207,6 +207,24 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
+class Worker:
+    """Workers, which take the site's records from Kafka."""
+
+    checkpoint_s: float = setting(
+        5.0,
+        "How often state is saved to Kafka, in seconds: so much is worked through again after a crash.",
+        least=0.2,
+        most=300,
+    )
+    session_s: float = setting(
+        6.0,
+        "A worker not heard of for this long is taken for dead, and others take over its shards.",
+        least=6,
+        most=300,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineSection:
     """Windows, watermarks, rules and hotspots."""
 
@@ -323,6 +341,7 @@ class Settings:
     grafana: Grafana = field(default_factory=Grafana)
     board: Board = field(default_factory=Board)
     metrics: Metrics = field(default_factory=Metrics)
+    worker: Worker = field(default_factory=Worker)
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
     """Those of `SECRETS` that the environment gave; never written anywhere."""
 
@@ -353,6 +372,7 @@ SECTIONS: Final[dict[str, type]] = {
     "grafana": Grafana,
     "board": Board,
     "metrics": Metrics,
+    "worker": Worker,
 }
 """Section name in the file → its class, in the order in which they are documented."""
 
