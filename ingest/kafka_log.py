@@ -320,9 +320,16 @@ def _look_at(future: asyncio.Future[Any]) -> None:
 
 async def _stop_now(producer: AIOKafkaProducer) -> None:
     """Stop a producer without waiting for Kafka to take what it still holds."""
-    accumulator = producer._message_accumulator  # noqa: SLF001 - stop() alone waits for deliveries that may never come
+    # aiokafka has no public way: stop() alone waits for deliveries that may never come.
+    accumulator, sender = producer._message_accumulator, producer._sender  # noqa: SLF001 - see above
+    if sender.sender_task is not None:
+        # It would tell a transaction, which we have none of, and fail at that.
+        sender.sender_task.remove_done_callback(sender._fail_all)  # noqa: SLF001 - see above
     accumulator.fail_all(kafka_errors.KafkaTimeoutError())
     try:
         await producer.stop()
-    except (kafka_errors.KafkaError, OSError) as error:
-        _log.debug("a producer that was given up: %s", error)
+    except (kafka_errors.KafkaError, OSError, LookupError) as error:
+        # LookupError: a request that was under way comes back, and its batch has been failed already.
+        _log.debug("a producer that was given up: %r", error)
+    finally:
+        await producer.client.close()
