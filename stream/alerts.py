@@ -222,7 +222,7 @@ class AlertBook:
         self._open = {(alert.device, alert.kind): alert for alert in alerts["open"]}
         self._ended = OrderedDict(((alert.device, alert.kind), alert) for alert in alerts["ended"])
         self._ending = {(device, kind) for device, kind in meta["ending"]}
-        self._heard = {(device, kind): devices for device, kind, devices in meta["heard"]}
+        self._heard = {(device, kind): devices for device, kind, devices in meta.get("heard", ())}
         self._commands = OrderedDict.fromkeys(meta["commands"])
 
 

@@ -106,7 +106,7 @@ class Counting:
         over = (test.state == CountState.NORMAL) | (test.state == CountState.YOUNG)
         settled = (over & ~test.alarm) | (self._calm[rows] >= _CALM)
         self._told[rows] = np.where(settled & ~over, test.onset_ms, self._told[rows])
-        self._settle(series, settled, start_ms + self.window_ms, out)
+        self._settle(rows, settled, start_ms + self.window_ms, out)
 
     def amend(
         self,
@@ -161,18 +161,23 @@ class Counting:
         news: NDArray[np.bool_] = test.alarm & (~known | (np.minimum(test.p_upper, test.p_lower) < _STRANGE_P))
         return news
 
-    def _settle(self, series: NDArray[np.int64], settled: NDArray[np.bool_], end_ms: int, out: Results) -> None:
+    def _settle(self, rows: NDArray[np.int64], settled: NDArray[np.bool_], end_ms: int, out: Results) -> None:
         """Clear the alerts of devices all of whose series have settled, unless a later window raised them."""
         findings = self.findings
         waiting = findings.standing.begun_before(_EPISODE_KINDS, end_ms)
         if not waiting:
             return
-        catalog = findings.catalog.series
+        catalog, series = findings.catalog.series, self.series[rows]
         unsettled = {catalog[index].device for index in series[~settled].tolist()}
         seen = {catalog[index].device: catalog[index].beat for index in series.tolist()}
+        # What is over was over with the last window that was not ordinary.
+        ended: dict[str, int] = {}
+        for index, calm in zip(series.tolist(), self._calm[rows].tolist(), strict=True):
+            device = catalog[index].device
+            ended[device] = max(ended.get(device, 0), end_ms - calm * self.window_ms)
         for device, kind in waiting:
             if device in seen and device not in unsettled:
-                findings.over_at(seen[device], device, kind, out.now_ms, out, by_model=True)
+                findings.over_at(seen[device], device, kind, out.now_ms, out, end_ms=ended[device], by_model=True)
 
     def _found(
         self,
@@ -192,7 +197,7 @@ class Counting:
         p = float(test.p_upper[place] if upper else test.p_lower[place])
         observed, expected = float(total[place]), float(test.expected[place])
         text = explain.count(kind, metric, observed, expected, p, findings.clock(onset_ms))
-        findings.anomaly(
+        anomaly = findings.anomaly(
             device,
             metric,
             kind,
@@ -206,7 +211,7 @@ class Counting:
             duration_s=max(out.now_ms - onset_ms, 0) / 1000,
         )
         surprise = float(test.surprise[place])
-        findings.alert(device, kind, out.now_ms, text, out, cause_ms=onset_ms, surprise=surprise)
+        findings.alert(device, kind, out.now_ms, text, out, cause_ms=onset_ms, surprise=surprise, of=anomaly)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as arrays."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from models import explain
 from stream.results import Anomaly, Notice, Severity
 
@@ -59,12 +61,44 @@ class Standing:
         self._since = {(device, kind): since for device, kind, since in meta}
 
 
+_MOST_GOING: Final = 4
+"""Anomalies kept of one condition: a device counts people and vehicles, a detector tells a level and a state."""
+
+
+class Going:
+    """The newest anomalies of conditions that go on, so that each can be completed with how long it lasted."""
+
+    def __init__(self) -> None:
+        self._of: dict[tuple[str, str], list[Anomaly]] = {}
+
+    def add(self, anomaly: Anomaly) -> None:
+        """Keep an anomaly, in place of an earlier state of the same one."""
+        found = self._of.setdefault((anomaly.device, anomaly.kind), [])
+        found[:] = [one for one in found if (one.metric, one.ts) != (anomaly.metric, anomaly.ts)][1 - _MOST_GOING :]
+        found.append(anomaly)
+
+    def end(self, device: str, kind: str) -> list[Anomaly]:
+        """Return the anomalies of a condition that is over, and forget them."""
+        return self._of.pop((device, kind), [])
+
+    def meta(self) -> list[Any]:
+        """Return the state as plain data."""
+        return [msgspec.to_builtins(one) for found in self._of.values() for one in found]
+
+    def load(self, meta: Sequence[Any]) -> None:
+        """Take back what `meta` gave."""
+        self._of = {}
+        for anomaly in msgspec.convert(list(meta), list[Anomaly]):
+            self.add(anomaly)
+
+
 class Findings:
     """Knows the devices' places, beats and quality, so that a finding becomes a sentence with a place."""
 
     def __init__(self, catalog: Catalog, quality: Quality, timezone: str) -> None:
         self.catalog, self.quality = catalog, quality
         self.standing = Standing()
+        self.going = Going()
         self._zone = ZoneInfo(timezone)
 
     @property
@@ -94,26 +128,26 @@ class Findings:
         expected: float,
         p: float = float("nan"),
         duration_s: float = 0.0,
-    ) -> None:
-        """Write an anomaly of a device (by index)."""
+    ) -> Anomaly:
+        """Write an anomaly of a device (by index), and return it."""
         beat, name = self.catalog.devices[device]
-        out.anomalies.append(
-            Anomaly(
-                beat=beat,
-                device=name,
-                metric=metric,
-                kind=kind,
-                direction=direction,
-                severity=SEVERITY.get(kind, "warning"),
-                ts=ts,
-                observed=observed,
-                expected=expected,
-                p=p,
-                duration_s=duration_s,
-                confidence=self.confidence(device),
-                text=text,
-            )
+        anomaly = Anomaly(
+            beat=beat,
+            device=name,
+            metric=metric,
+            kind=kind,
+            direction=direction,
+            severity=SEVERITY.get(kind, "warning"),
+            ts=ts,
+            observed=observed,
+            expected=expected,
+            p=p,
+            duration_s=duration_s,
+            confidence=self.confidence(device),
+            text=text,
         )
+        out.anomalies.append(anomaly)
+        return anomaly
 
     def alert(
         self,
@@ -127,8 +161,14 @@ class Findings:
         cause_seq: int = -1,
         ends: bool = True,
         surprise: float | None = None,
+        of: Anomaly | None = None,
     ) -> None:
-        """Tell the site of a condition at a device (by index); `surprise` is for what a model found."""
+        """Tell the site of a condition at a device (by index).
+
+        `surprise` is for what a model found; `of` is the anomaly to be completed when the condition is over.
+        """
+        if of is not None:
+            self.going.add(of)
         beat, name = self.catalog.devices[device]
         place = self.places.devices.get(name)
         self.notice(
@@ -159,12 +199,30 @@ class Findings:
         if notice.ends:
             self.standing.rise(notice.device, notice.kind, notice.cause_ms)
 
-    def over(self, device: int, kind: str, now_ms: int, out: Results, *, by_model: bool = False) -> None:
+    def over(
+        self, device: int, kind: str, now_ms: int, out: Results, *, end_ms: int = 0, by_model: bool = False
+    ) -> None:
         """Tell the site that a device's condition has ended, if it was told of."""
         beat, name = self.catalog.devices[device]
-        self.over_at(beat, name, kind, now_ms, out, by_model=by_model)
+        self.over_at(beat, name, kind, now_ms, out, end_ms=end_ms, by_model=by_model)
 
-    def over_at(self, beat: str, name: str, kind: str, now_ms: int, out: Results, *, by_model: bool = False) -> None:
-        """Tell the site that a condition at a device or beat (by id) has ended, if it was told of."""
+    def over_at(
+        self, beat: str, name: str, kind: str, now_ms: int, out: Results, *, end_ms: int = 0, by_model: bool = False
+    ) -> None:
+        """Tell the site that a condition at a device or beat (by id) has ended, if it was told of.
+
+        `end_ms` is the event time of its end, where that is known.
+        """
+        self.ended(name, kind, end_ms or now_ms, out)
         if self.standing.fall(name, kind):
-            out.notices.append(Notice(act="fall", beat=beat, device=name, kind=kind, at_ms=now_ms, by_model=by_model))
+            fall = Notice(
+                act="fall", beat=beat, device=name, kind=kind, at_ms=now_ms, by_model=by_model, cause_ms=end_ms
+            )
+            out.notices.append(fall)
+
+    def ended(self, name: str, kind: str, end_ms: int, out: Results) -> None:
+        """Complete the anomalies of a condition that is over with how long it lasted."""
+        for anomaly in self.going.end(name, kind):
+            lasted = max(end_ms - anomaly.ts, 0) / 1000
+            text = explain.over(anomaly.text, lasted)
+            out.anomalies.append(msgspec.structs.replace(anomaly, duration_s=lasted, text=text))

@@ -13,9 +13,13 @@ import numpy as np
 from ingest.batch import Kind
 from ingest.places import PlacesError
 from models import explain
-from models.gates import GateRules
+from models.barriers import Barriers
+from models.combos import FIRE_KINDS, FireWatch, spot_of
+from models.gates import IN, OUT, UNKNOWN, GateRules
 from models.hazard_defaults import WITH_RULES, defaults_for
 from models.hazards import HazardRules
+from stream.arrays import grown
+from stream.findings import SEVERITY
 from stream.results import Notice
 
 if TYPE_CHECKING:
@@ -24,7 +28,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ingest.places import Places
+    from models.barriers import BarrierEvent
     from models.calendar import Calendar
+    from models.combos import Fire, Spot
     from models.gates import GateEvent
     from models.hazards import HazardEvent
     from stream.findings import Findings
@@ -34,6 +40,8 @@ _LOG = logging.getLogger(__name__)
 _NIGHT_FROM_S, _NIGHT_UNTIL_S = 22 * 3600, 6 * 3600
 _UNITS: Final = {"noise": "dB", "smoke": "%/m", "temperature": "°C", "water": "cm"}
 _GATES_EVERY_MS: Final = 60_000
+_STUCK: Final = "gate_stuck"
+_ONE_WAY: Final = {"in": IN, "out": OUT}
 _FEED_SHARE: Final = 0.5
 _FEED_LEAST: Final = 3
 """So many devices of a beat, and at least this share, silent at once: the beat's network is down, not the devices."""
@@ -65,6 +73,11 @@ def check_overrides(places: Places) -> None:
                 defaults_for(device.type, kind, metric, device.overrides)
             except ValueError as error:
                 raise PlacesError(f"places: device {device.id!r}: {error}") from error
+        try:
+            spot_of(device.id, device.beat, (device.lon, device.lat), device.overrides)
+            _one_way(device.overrides)
+        except ValueError as error:
+            raise PlacesError(f"places: device {device.id!r}: {error}") from error
 
 
 class Rules:
@@ -74,26 +87,44 @@ class Rules:
         self.calendar, self.findings = calendar, findings
         self.hazards = HazardRules()
         self.gates = GateRules()
+        self.barriers = Barriers()
+        self.fires = FireWatch()
         self._gates_due_ms = 0
+        self._rows: dict[tuple[int, str], list[int]] = {}
+        """(device, kind) → series with a hazard rule of that kind: a smoke detector tells a density and an alarm."""
+        self._barrier = np.zeros(0, dtype=np.bool_)
+        """Which series are the words of a barrier."""
 
     def add_series(self, added: list[int], size: int) -> None:
         """Give new series their rules; the places file may override the defaults."""
         self.hazards.grow(size)
         self.gates.grow(size)
+        self._barrier = grown(self._barrier, size)
         catalog = self.findings.catalog
         for index in added:
             key = catalog.series[index]
-            if key.kind in {Kind.LEVEL, Kind.STATE}:
-                place = catalog.places.devices.get(key.device)
-                kind, overrides = ("environment", {}) if place is None else (place.type, place.overrides)
-                try:
-                    rules = defaults_for(kind, key.kind, key.metric, overrides)
-                except ValueError as error:
-                    # The node refuses such a places file at its start; a device must not be unwatched all the same.
-                    _LOG.warning("device %s: %s; its rules are the defaults", key.device, error)
-                    rules = defaults_for(kind, key.kind, key.metric)
-                for rule in rules:
-                    rule.apply(self.hazards, index)
+            place = catalog.places.devices.get(key.device)
+            kind, overrides = ("environment", {}) if place is None else (place.type, place.overrides)
+            if key.kind == Kind.GATE:
+                self._set_way(index, key.device, overrides)
+            if key.kind not in {Kind.LEVEL, Kind.STATE}:
+                continue
+            self._barrier[index] = key.metric == "barrier"
+            try:
+                rules = defaults_for(kind, key.kind, key.metric, overrides)
+            except ValueError as error:
+                # The node refuses such a places file at its start; a device must not be unwatched all the same.
+                _LOG.warning("device %s: %s; its rules are the defaults", key.device, error)
+                rules = defaults_for(kind, key.kind, key.metric)
+            for rule in rules:
+                rule.apply(self.hazards, index)
+                self._rows.setdefault((int(catalog.series_device[index]), rule.kind), []).append(index)
+
+    def _set_way(self, row: int, device: str, overrides: Mapping[str, Any]) -> None:
+        try:
+            self.gates.set_one_way(row, _one_way(overrides))
+        except ValueError as error:
+            _LOG.warning("device %s: %s; it is taken as open both ways", device, error)
 
     def levels(self, rows: Rows, now_ms: int, out: Results) -> None:
         """Check live levels against thresholds."""
@@ -103,6 +134,9 @@ class Rules:
     def states(self, rows: Rows, now_ms: int, out: Results) -> None:
         """Check live states (only the changes are needed) against the hazard rules."""
         values = [rows.strings[index] for index in rows.text.tolist()]
+        for row in np.flatnonzero(self._barrier[rows.series]).tolist():
+            for moved in self.barriers.says(int(rows.device[row]), int(rows.ts[row]), values[row]):
+                self._passed_down(moved, now_ms, out)
         for event in self.hazards.states(rows.series, rows.ts, values):
             self._hazard(event, now_ms, int(rows.seq[event.index]), out)
 
@@ -117,6 +151,8 @@ class Rules:
         for event in self.gates.passes(rows.series, rows.ts, direction, allowed, table[rows.text], night):
             if live[event.index]:
                 self._gate(event, now_ms, int(rows.seq[event.index]), out)
+        for row in np.flatnonzero(live).tolist():
+            self.barriers.passed(int(rows.device[row]), int(rows.ts[row]))
 
     def tick(self, now_ms: int, out: Results) -> None:
         """Fire what only needs time to pass: doors left open, silent devices, vehicles that stay."""
@@ -126,6 +162,8 @@ class Rules:
             self._gates_due_ms = now_ms + _GATES_EVERY_MS
             for overstay in self.gates.tick(now_ms):
                 self._gate(overstay, now_ms, -1, out)
+            for stuck in self.barriers.tick(now_ms):
+                self._passed_down(stuck, now_ms, out)
         silent = self.findings.quality.newly_silent(now_ms)
         if silent:
             self._silent(silent, now_ms, out)
@@ -182,17 +220,86 @@ class Rules:
         findings = self.findings
         device = int(findings.catalog.series_device[event.row])
         if not event.on:
-            findings.over(device, event.kind, now_ms, out)
+            self._hazard_over(device, event.kind, event.ts, now_ms, out)
             return
         metric = findings.catalog.series[event.row].metric
         text = explain.hazard(
             event.kind, metric, event.value, event.threshold, _UNITS.get(metric, ""), findings.clock(event.ts)
         )
         observed, expected = (v if isinstance(v, float) else 1.0 for v in (event.value, event.threshold))
-        findings.anomaly(
+        anomaly = findings.anomaly(
             device, metric, event.kind, "hazard", event.ts, text, out, observed=observed, expected=expected
         )
-        findings.alert(device, event.kind, now_ms, text, out, cause_ms=event.ts, cause_seq=seq)
+        spot = self._spot(device) if event.kind in FIRE_KINDS else None
+        fire = None if spot is None else self.fires.on(spot, event.kind, event.ts, text)
+        if fire is None:
+            findings.alert(device, event.kind, now_ms, text, out, cause_ms=event.ts, cause_seq=seq, of=anomaly)
+        else:
+            findings.going.add(anomaly)
+            self._fire(fire, now_ms, out)
+
+    def _hazard_over(self, device: int, kind: str, end_ms: int, now_ms: int, out: Results) -> None:
+        """End a device's hazard, unless something else of the device says the same."""
+        findings = self.findings
+        if any(self.hazards.active(row, kind) for row in self._rows.get((device, kind), ())):
+            return
+        if kind == _STUCK and self.barriers.active(device):
+            return
+        beat, name = findings.catalog.devices[device]
+        findings.over(device, kind, now_ms, out, end_ms=end_ms)
+        fire = self.fires.off(name, kind, end_ms) if kind in FIRE_KINDS else None
+        if fire is not None and fire.over:
+            findings.over_at(beat, fire.parts[0].spot.device, "fire", now_ms, out, end_ms=end_ms)
+
+    def _spot(self, device: int) -> Spot | None:
+        """Return where a detector is, None where that is not known or it is not to be combined."""
+        beat, name = self.findings.catalog.devices[device]
+        place = self.findings.places.devices.get(name)
+        if place is None:
+            return None
+        try:
+            return spot_of(name, beat, (place.lon, place.lat), place.overrides)
+        except ValueError:
+            return spot_of(name, beat, (place.lon, place.lat))
+
+    def _fire(self, fire: Fire, now_ms: int, out: Results) -> None:
+        """Tell of smoke and heat together, in place of the smoke and the heat."""
+        findings = self.findings
+        places = findings.places.devices
+        first = fire.parts[0].spot
+        for part in fire.parts:
+            findings.standing.fall(*part.key)
+        devices = tuple(dict.fromkeys(part.spot.device for part in fire.parts))
+        findings.notice(
+            Notice(
+                act="rise",
+                beat=first.beat,
+                device=first.device,
+                kind="fire",
+                at_ms=now_ms,
+                severity=SEVERITY["fire"],
+                lonlat=(first.lon, first.lat),
+                place=places[first.device].name,
+                text=explain.fire(fire.metres, [(places[part.spot.device].name, part.text) for part in fire.parts]),
+                advice=explain.advice("fire"),
+                cause_ms=min(part.since_ms for part in fire.parts),
+                devices=devices if len(devices) > 1 else (),
+                takes=tuple(part.key for part in fire.parts),
+            ),
+            out,
+        )
+
+    def _passed_down(self, event: BarrierEvent, now_ms: int, out: Results) -> None:
+        """Tell of vehicles that pass a barrier which says it is down."""
+        findings, device = self.findings, event.row
+        if not event.on:
+            self._hazard_over(device, _STUCK, event.ts, now_ms, out)
+            return
+        text = explain.barrier_down(event.passes, findings.clock(event.ts))
+        anomaly = findings.anomaly(
+            device, "gate", _STUCK, "hazard", event.ts, text, out, observed=float(event.passes), expected=0.0
+        )
+        findings.alert(device, _STUCK, now_ms, text, out, cause_ms=event.ts, of=anomaly)
 
     def _gate(self, event: GateEvent, now_ms: int, seq: int, out: Results) -> None:
         findings = self.findings
@@ -211,13 +318,22 @@ class Rules:
         """Return the state as arrays."""
         state = {f"hazards/{name}": values for name, values in self.hazards.arrays().items()}
         state |= {f"gates/{name}": values for name, values in self.gates.arrays().items()}
+        state |= {f"barriers/{name}": values for name, values in self.barriers.arrays().items()}
         return state | {"gates_due_ms": np.array([self._gates_due_ms], dtype=np.int64)}
 
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take back what `arrays` gave; the series must be added again, for their rules may have changed."""
-        for name, model in (("hazards/", self.hazards), ("gates/", self.gates)):
+        for name, model in (("hazards/", self.hazards), ("gates/", self.gates), ("barriers/", self.barriers)):
             model.load({key.removeprefix(name): v for key, v in arrays.items() if key.startswith(name)})
         self._gates_due_ms = int(arrays["gates_due_ms"][0])
+
+
+def _one_way(overrides: Mapping[str, Any]) -> int:
+    """Return the only direction in which a gate may be passed. Raises ValueError naming a wrong setting."""
+    given = overrides.get("one_way", "")
+    if given not in ("", *_ONE_WAY):
+        raise ValueError(f"override 'one_way' is {given!r}, expected 'in' or 'out'")
+    return _ONE_WAY.get(given, UNKNOWN)
 
 
 def _token(plate: str) -> int:

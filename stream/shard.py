@@ -396,6 +396,8 @@ class ShardPipeline:
             "emit_open_ms": self._emit_open_ms,
             "catalog": self.catalog.meta(),
             "standing": self.detection.findings.standing.meta(),
+            "going": self.detection.findings.going.meta(),
+            "fires": self.detection.rules.fires.meta(),
         }
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -416,6 +418,8 @@ class ShardPipeline:
         self.windows.load(parts["windows"])
         self.quality.load(parts["quality"], self.catalog)
         self.detection.findings.standing.load(meta["standing"])
+        self.detection.findings.going.load(meta.get("going", ()))
+        self.detection.rules.fires.load(meta.get("fires", ()))
         self.detection.load(parts["detection"])
         self.states.load(parts["states"])
         self.watermark_ms, self.position = meta["watermark_ms"], meta["position"]

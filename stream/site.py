@@ -287,9 +287,10 @@ class SiteStage:
         self.book.load(meta["alerts"])
         self.hotspots.load(meta["hotspots"], arrays)
         budget = {name.removeprefix("budget/"): v for name, v in arrays.items() if name.startswith("budget/")}
-        self.budget.load(meta["budget"], budget)
-        self.causes.load(meta["causes"])
-        self._maps = deque(msgspec.convert(meta["maps"], list[HotspotMap]))
+        if "budget" in meta:
+            self.budget.load(meta["budget"], budget)
+            self.causes.load(meta["causes"])
+            self._maps = deque(msgspec.convert(meta["maps"], list[HotspotMap]))
         self.catalog.load(meta["catalog"])
         self._waiting = msgspec.convert(meta["waiting"], list[_Waiting])
         self._now_ms = meta["now_ms"]
