@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -112,7 +113,7 @@ def _broker_again(city: City) -> None:
     city.start_broker()
 
 
-def _compare(city: City, report: Report, idle_s: float, say: Callable[[str], None]) -> None:
+def _compare(city: City, report: Report, idle_s: float, say: Callable[[str], None], settle_s: float = 60.0) -> None:
     books, began = city.end_devices(), time.monotonic()
     report.devices = len(books)
     report.observations = wanted = sum(book["n"] for book in books.values())
@@ -125,18 +126,28 @@ def _compare(city: City, report: Report, idle_s: float, say: Callable[[str], Non
     # Time goes on until the last windows are closed, and what would be too many has a chance to come.
     time.sleep(idle_s)
     city.end_gateways()
-    city.settle()
-    stored = city.stored()
-    for device in sorted(books.keys() | stored.keys()):
-        if stored.get(device) != books.get(device):
-            report.wrong_devices[device] = {"stored": stored.get(device), "said": books.get(device)}
     by_shard = records(city.address, SITE, city.shards)
     expected = city.folder / "expected.db"
     expected.unlink(missing_ok=True)
     report.records = replay(by_shard, pipeline_config(load_settings(city.config)), city.places, expected)
-    wanted_rows, found_rows = contents(expected), contents(city.store)
-    report.compared = {name: len(rows) for name, rows in wanted_rows.items()}
-    report.differences = differences(found_rows, wanted_rows)
+    rows = contents(expected)
+    report.compared = {name: len(found) for name, found in rows.items()}
+    deadline = time.monotonic() + settle_s
+    while True:  # the workers may still be at it
+        report.differences = differences(contents(city.store), rows)
+        if not report.differences or time.monotonic() > deadline:
+            break
+        time.sleep(1.0)
+    # Nothing is added by waiting, nor by ending in order.
+    time.sleep(2.0)
+    for worker in city.workers:
+        if (code := worker.end(signal.SIGTERM)) != 0:
+            report.differences[worker.name] = {"missing": 0, "too_much": 0, "different": 0, "examples": [code]}
+    report.differences |= differences(contents(city.store), rows)
+    stored = city.stored()
+    for device in sorted(books.keys() | stored.keys()):
+        if stored.get(device) != books.get(device):
+            report.wrong_devices[device] = {"stored": stored.get(device), "said": books.get(device)}
 
 
 def table(report: Report) -> str:

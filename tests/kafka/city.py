@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import sys
@@ -10,14 +9,11 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.request import urlopen
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
 from deploy import topics
 from deploy.broker import mosquitto_command, write_mosquitto
 from deploy.kafka import KafkaNode
 from deploy.processes import free_port, listening
 from ingest.kafka_client import KafkaAddress
-from ingest.kafka_topics import site_topic
 from ingest.places import parse_places
 from simulators.neighbourhood import places_geojson, quarter
 from stream.sinks.reader import StoreReader
@@ -179,34 +175,6 @@ class City:
         """Stop the gateways in order: what they have received is in Kafka then."""
         for gateway in self.gateways:
             assert gateway.end(signal.SIGTERM) == 0, f"{gateway.name} failed"
-
-    def settle(self, timeout_s: float = 90) -> None:
-        """Wait until everything that stands in Kafka is in the store: the site's topic no longer grows, and is read."""
-        deadline, seen, since = time.monotonic() + timeout_s, -1, time.monotonic()
-        while time.monotonic() < deadline:
-            end = self.end_of(site_topic(SITE), 1)[0]
-            read = int(StoreReader(self.store).progress()["position"])
-            if (end, read) != (seen, end):
-                seen, since = end, time.monotonic()
-            elif time.monotonic() - since > 5:
-                return
-            time.sleep(0.3)
-        raise AssertionError(f"not within {timeout_s:.0f} s: the store has {read} of {end} results of the shards")
-
-    def end_of(self, topic: str, partitions: int) -> list[int]:
-        """Return how far each partition of a topic reaches."""
-
-        async def ask() -> list[int]:
-            consumer = AIOKafkaConsumer(bootstrap_servers=self.kafka.bootstrap)
-            await consumer.start()
-            try:
-                wanted = [TopicPartition(topic, number) for number in range(partitions)]
-                ends = await consumer.end_offsets(wanted)
-                return [ends[one] for one in wanted]
-            finally:
-                await consumer.stop()
-
-        return asyncio.run(ask())
 
     def stop(self) -> None:
         """End everything at once."""
