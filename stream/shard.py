@@ -4,7 +4,7 @@ A pure function of its state and the next record. It knows nothing of brokers, f
 of observations, in order:
 
 1. `Columns`: arrays over the record's bytes;
-2. `Sequences`: repeats are dropped, by (device, boot, number);
+2. `Sequences`: repeats are dropped, by (device, boot, number), and `Repeats`: by content, where a gateway numbered;
 3. `Catalog`: every row gets its series;
 4. the watermark rises row by row, and where it passes a window's end the window is closed before the row is applied;
 5. `Windows`: sums; rows older than what is in memory become additions of their own;
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from ingest.batch import BatchError, Kind
+from ingest.batch import BatchError, Flag, Kind
 from ingest.events import Command, DeviceStatus, Incident
 from ingest.history import HistoryError
 from ingest.records import Record, RecordKind
@@ -35,6 +35,7 @@ from stream.history import KINDS, HistoryColumns
 from stream.late import FULL
 from stream.prepare import Prepared, prepare
 from stream.quality import Quality
+from stream.repeats import Repeats, content_keys
 from stream.results import Results, StateRows, Taught, WindowStatus
 from stream.sequences import Sequences, Verdict
 from stream.states import LastStates
@@ -75,6 +76,7 @@ class ShardPipeline:
         ahead = math.ceil((config.lateness_s + config.ahead_s) / config.window_s) + 2
         self.catalog = Catalog(places, config.max_metrics)
         self.sequences = Sequences()
+        self.repeats = Repeats()
         self.windows = Windows(ring=config.keep_windows + ahead, keep=config.keep_windows)
         self.quality = Quality(silent_s=config.silent_s)
         self.quality.grow(self.catalog)
@@ -161,6 +163,7 @@ class ShardPipeline:
         self.quality.grow(self.catalog)
         slot, device = source_slot[columns.source], source_device[columns.source]
         verdict = self._once(slot, device, columns.seq)
+        self._drop_again(columns, device, verdict)
         series, added = self.catalog.rows_series(columns, device)
         self._make_room(added)
         nameless = verdict.new & (series < 0)
@@ -200,6 +203,12 @@ class ShardPipeline:
         fresh = np.bincount(place[verdict.new], minlength=len(touched))
         self.quality.count("missing", device[first], self.sequences.highest(touched) - before - fresh)
         return verdict
+
+    def _drop_again(self, columns: Columns, device: NDArray[np.int64], verdict: Verdict) -> None:
+        """Take from what is new what another gateway gave another number."""
+        rows = np.flatnonzero(verdict.new & (columns.flags & Flag.NUMBERED_HERE != 0))
+        if len(rows):
+            verdict.new[rows] = ~self.repeats.again(device[rows], content_keys(columns, rows))
 
     def _apply(self, record: Record, columns: Columns, new: Prepared, out: Results) -> None:
         """Apply new observations, closing windows between them where the watermark passes."""
@@ -415,6 +424,7 @@ class ShardPipeline:
             parts[part][key] = values
         self.catalog.load(meta["catalog"], parts["catalog"])
         self.sequences.load(parts["sequences"])
+        self.repeats.load(parts["repeats"])
         self.windows.load(parts["windows"])
         self.quality.load(parts["quality"], self.catalog)
         self.detection.findings.standing.load(meta["standing"])
@@ -430,6 +440,7 @@ class ShardPipeline:
         return {
             "catalog": self.catalog,
             "sequences": self.sequences,
+            "repeats": self.repeats,
             "windows": self.windows,
             "quality": self.quality,
             "detection": self.detection,
