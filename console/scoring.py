@@ -30,11 +30,11 @@ def score(
 ) -> dict[str, Any]:
     """Compare alerts with the scenarios of a run.
 
-    A scenario is *detected* where an alert of one of its kinds was raised on one of its devices (for a scenario
-    without devices: in its beat) from its start until its tolerance after its end; its delay is from the start to the
-    first such alert. Only scenarios that were over by `until_ms` are scored: nobody can be blamed for the others. An
-    alert of the run is *false* where it came before the run's end and no scenario, scored or not, explains it:
-    neither as found nor as something that it may raise besides.
+    A scenario is *detected* where an alert of one of its kinds was raised on one of its devices (alone or together
+    with neighbours; for a scenario without devices: in its beat) from its start until its tolerance after its end; its
+    delay is from the start to the first such alert. Only scenarios that were over by `until_ms` are scored: nobody can
+    be blamed for the others. An alert of the run is *false* where it came before the run's end and no scenario, scored
+    or not, explains it: neither as found nor as something that it may raise besides.
 
     Parameters
     ----------
@@ -94,7 +94,8 @@ def _fits(truth: Truth, alert: Alert, kinds: Sequence[str]) -> bool:
     if alert["kind"] not in kinds:
         return False
     if truth.devices:
-        if alert["device"] not in truth.devices:
+        # One alert for several neighbours was found at each of them.
+        if not set(truth.devices).intersection(alert.get("devices") or (alert["device"],)):
             return False
     elif alert["beat"] != truth.beat:
         return False

@@ -205,6 +205,8 @@ def pipeline_config(settings: Settings) -> PipelineConfig:
         flap_s=pipeline.flap_s,
         hotspot_cell_m=pipeline.hotspot_cell_m,
         hotspot_top=pipeline.hotspot_top,
+        alerts_per_day=settings.alerts.per_day,
+        group_m=settings.alerts.group_m,
     )
 
 

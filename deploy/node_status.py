@@ -9,6 +9,8 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from stream.sinks.reader import StoreReader
 from stream.sinks.schema import StoreError
 
@@ -130,6 +132,7 @@ class Status:
                 "late": stored["late"],
                 **{key: self._counts[key] for key in ("windows", "anomalies", "alerts", "hotspots", "open_alerts")},
             },
+            "budget": None if engine.budget is None else msgspec.to_builtins(engine.budget),
             "quarantined": self._quarantine.counts(),
             "connected": gateway.connected and not last,
             "waiting": gateway.waiting,

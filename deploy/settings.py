@@ -249,6 +249,26 @@ class PipelineSection:
 
 
 @dataclass(frozen=True, slots=True)
+class Alerts:
+    """How much people are told; docs/alerts.md has the whole story. What rules find is always told."""
+
+    per_day: int = setting(
+        20,
+        "Alerts of models a day that the shifts can look into (about three officers); 0: as many as come. The "
+        "threshold of a day is chosen from the fortnight before, and never lower than the models' own.",
+        least=0,
+        most=10_000,
+    )
+    group_m: float = setting(
+        200.0,
+        "Devices of a beat no further apart than this, in metres, at which a model finds the same at the same time, "
+        "make one alert; 0: every device has its own.",
+        least=0,
+        most=5_000,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """How long the node's own store keeps its results."""
 
@@ -335,6 +355,7 @@ class Settings:
     log: LogSection = field(default_factory=LogSection)
     kafka: Kafka = field(default_factory=Kafka)
     pipeline: PipelineSection = field(default_factory=PipelineSection)
+    alerts: Alerts = field(default_factory=Alerts)
     store: Store = field(default_factory=Store)
     sinks: Sinks = field(default_factory=Sinks)
     influx: Influx = field(default_factory=Influx)
@@ -366,6 +387,7 @@ SECTIONS: Final[dict[str, type]] = {
     "log": LogSection,
     "kafka": Kafka,
     "pipeline": PipelineSection,
+    "alerts": Alerts,
     "store": Store,
     "sinks": Sinks,
     "influx": Influx,

@@ -71,7 +71,7 @@ KINDS: Final[dict[str, Kind]] = {
     "burglary_series": Kind(6, (16, 18), ("burglary_series",), tolerance_s=900),
     "tailgating": Kind(9, (0.1, 0.1), ("tailgating",), ("stranger_vehicle",)),
     "manhole_open": Kind(11, (9, 12), ("cover_open",)),
-    "smoke": Kind(14, (6, 8), ("smoke",), ("heat",)),
+    "smoke": Kind(14, (6, 8), ("smoke", "fire"), ("heat",)),
     "camera_dead": Kind(16, (19, 22), ("dead", "silent", "camera_fault"), ("deficit",), 600),
     "fire_door_open": Kind(24, (6, 8), ("door_open",)),
     "stranger_vehicle": Kind(28, (0.1, 0.1), ("stranger_vehicle",), ("tailgating",), night_only=True),

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from ingest.records import Log, Record
     from stream.engines.anew import Anew
     from stream.pipeline import Pipeline
-    from stream.results import Results
+    from stream.results import BudgetState, Results
     from stream.sinks.base import Sink
 
 _LOG = logging.getLogger(__name__)
@@ -76,6 +76,8 @@ class EngineStats:
     poison: int = 0
     now_ms: int = 0
     watermark_ms: int = 0
+    budget: BudgetState | None = None
+    """How the alert budget stands."""
     failing: dict[str, str] = field(default_factory=dict)
     """Sink name → its last error, while it fails."""
     taught: int = 0
@@ -262,6 +264,7 @@ class EmbeddedEngine:
             stats.windows += sum(len(part) for part in results.windows)
             stats.anomalies += len(results.anomalies)
             stats.alerts += len(results.alerts)
+            stats.budget = results.budget or stats.budget
             self._count_taught(results)
         stats.position = gathered[-1].position
         stats.now_ms, stats.watermark_ms = gathered[-1].now_ms, gathered[-1].watermark_ms
