@@ -1,0 +1,202 @@
+"""One alert for one cause: who joins, what the alert says of it, how it lives."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from ingest.events import Command
+from ingest.places import parse_places
+from stream.config import PipelineConfig
+from stream.results import Notice, Results
+from stream.site import SiteStage
+from tests.stream.build import MINUTE, NOON
+
+EAST_M = 0.0000105
+"""Degrees of longitude in a metre at the latitude of Shanghai."""
+
+
+def town(east_m, beats=None, kinds=None):
+    """Devices d0, d1, … so many metres east of the first; beats b0 and b1."""
+    ring = [[121.4, 31.2], [121.5, 31.2], [121.5, 31.3], [121.4, 31.3], [121.4, 31.2]]
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"kind": "beat", "id": beat},
+            "geometry": {"type": "Polygon", "coordinates": [ring]},
+        }
+        for beat in ("b0", "b1")
+    ]
+    features += [
+        {
+            "type": "Feature",
+            "properties": {
+                "kind": "device",
+                "id": f"d{number}",
+                "name": {"en": f"Place {number}", "zh-CN": f"{number}号点"},
+                "beat": (beats or {}).get(number, "b0"),
+                "type": (kinds or {}).get(number, "camera"),
+            },
+            "geometry": {"type": "Point", "coordinates": [121.45 + metres * EAST_M, 31.23]},
+        }
+        for number, metres in enumerate(east_m)
+    ]
+    return parse_places({"type": "FeatureCollection", "features": features})
+
+
+class Site:
+    """A site of one shard, told what models find."""
+
+    def __init__(self, places, **more):
+        self.places, self.position = places, 0
+        self.stage = SiteStage(PipelineConfig(site="test", country=None, **more), places)
+
+    def _apply(self, minute, notices=(), commands=()):
+        self.position += 1
+        out = Results(self.position, NOON + round(minute * MINUTE), 0, [])
+        out.notices, out.commands = list(notices), list(commands)
+        return self.stage.apply(out).alerts
+
+    def rise(self, number, minute, surprise=6.0, kind="surge", **more):
+        device = self.places.devices[f"d{number}"]
+        notice = Notice(
+            act="rise",
+            beat=device.beat,
+            device=device.id,
+            kind=kind,
+            at_ms=NOON + round(minute * MINUTE),
+            by_model=True,
+            severity="warning",
+            lonlat=(device.lon, device.lat),
+            place=device.name,
+            text={"en": f"{surprise:g} seen.", "zh-CN": f"看到{surprise:g}。"},
+            surprise=surprise,
+            cause_ms=NOON + round(minute * MINUTE) - MINUTE,
+        )
+        return self._apply(minute, [msgspec.structs.replace(notice, **more)])
+
+    def fall(self, number, minute, kind="surge"):
+        device = self.places.devices[f"d{number}"]
+        at = NOON + round(minute * MINUTE)
+        return self._apply(
+            minute,
+            [Notice(act="fall", beat=device.beat, device=device.id, kind=kind, at_ms=at, by_model=True, cause_ms=at)],
+        )
+
+    def acknowledge(self, alert, minute):
+        command = Command(id=f"c{minute}", action="acknowledge", alert=alert.id, by="li", ts=NOON, note="on my way")
+        return self._apply(minute, commands=[command])
+
+
+def test_neighbours_join_one_alert_that_names_them():
+    site = Site(town([0, 60, 120]))
+    (first,) = site.rise(0, 0)
+    (second,) = site.rise(1, 4, surprise=9.0)
+    (third,) = site.rise(2, 9)
+    assert (first.id, first.revision, first.devices) == (second.id, 1, ())
+    assert (third.id, third.revision, third.device, third.devices) == (first.id, 3, "d0", ("d0", "d1", "d2"))
+    assert third.text == {
+        "en": "3 cameras within 120 m: Place 0, Place 1, Place 2. Strongest at Place 1: 9 seen.",
+        "zh-CN": "120米范围内3个摄像头同时异常：0号点、1号点、2号点。1号点最为明显：看到9。",
+    }
+    assert third.cause_ms == first.cause_ms
+    assert site.rise(1, 10, surprise=9.5) == []
+
+
+def test_an_alert_of_neighbours_clears_when_all_have_settled_and_says_how_long_it_was():
+    site = Site(town([0, 60]))
+    (first,) = site.rise(0, 0)
+    site.rise(1, 4)
+    assert site.fall(0, 20) == []
+    (cleared,) = site.fall(1, 24)
+    assert (cleared.id, cleared.state, cleared.revision) == (first.id, "cleared", 3)
+    assert cleared.text["en"].endswith("Over after 25 min.")
+    assert cleared.text["zh-CN"].endswith("现已结束，共持续25分钟。")
+    (after,) = site.rise(1, 40)
+    assert after.device == "d1"
+
+
+@pytest.mark.parametrize(
+    ("east_m", "beats", "minute", "kind"),
+    [
+        ([0, 250], {}, 1, "surge"),
+        ([0, 60], {1: "b1"}, 1, "surge"),
+        ([0, 60], {}, 11, "surge"),
+        ([0, 60], {}, 1, "deficit"),
+    ],
+    ids=["too far", "another beat", "too late", "another kind"],
+)
+def test_others_have_an_alert_of_their_own(east_m, beats, minute, kind):
+    site = Site(town(east_m, beats))
+    (first,) = site.rise(0, 0)
+    (second,) = site.rise(1, minute, kind=kind)
+    assert first.id != second.id
+
+
+def test_all_devices_of_a_cause_are_near_each_other():
+    site = Site(town([0, 150, 300]))
+    (first,), (second,), (third,) = site.rise(0, 0), site.rise(1, 1), site.rise(2, 2)
+    assert first.id == second.id != third.id
+
+
+def test_kinds_that_neighbours_do_not_share_and_devices_without_a_place_stay_alone():
+    site = Site(town([0, 60]))
+    assert site.rise(0, 0, kind="context")[0].id != site.rise(1, 0, kind="context")[0].id
+    assert site.rise(0, 0, device="x", lonlat=(0.0, 0.0))[0].id != site.rise(1, 0, device="y", lonlat=(0.0, 0.0))[0].id
+    alone = Site(town([0, 0]), group_m=0.0)
+    assert alone.rise(0, 0)[0].id != alone.rise(1, 0)[0].id
+
+
+def test_different_devices_are_called_devices_and_many_are_counted():
+    site = Site(town([10 * number for number in range(8)], kinds={3: "gate"}))
+    said = [alert for number in range(8) for alert in site.rise(number, number * 0.1)][-1]
+    assert said.text["en"].startswith(
+        "8 devices within 70 m: Place 0, Place 1, Place 2, Place 3, Place 4 and 3 more. Strongest at Place 0:"
+    )
+    assert said.text["zh-CN"].startswith("70米范围内8台设备同时异常：0号点、1号点、2号点、3号点、4号点等。")
+
+
+def test_who_has_acknowledged_is_told_again_when_it_has_doubled():
+    site = Site(town([0, 20, 40, 60, 80]))
+    site.rise(0, 0)
+    (alert,) = site.rise(1, 1)
+    site.acknowledge(alert, 2)
+    (third,) = site.rise(2, 3)
+    assert (third.state, third.by, third.note, len(third.devices)) == ("acknowledged", "li", "on my way", 3)
+    (fourth,) = site.rise(3, 4)
+    assert (fourth.state, fourth.by, len(fourth.devices)) == ("raised", "", 4)
+    site.acknowledge(fourth, 5)
+    assert site.rise(4, 6)[0].state == "acknowledged"
+
+
+def test_an_alert_that_a_person_has_cleared_comes_back_as_a_new_one():
+    site = Site(town([0, 20]))
+    (alert,) = site.rise(0, 0)
+    command = Command(id="c", action="clear", alert=alert.id, by="li", ts=NOON)
+    site._apply(1, commands=[command])
+    (again,) = site.rise(1, 2)
+    assert again.id != alert.id
+    assert again.devices == ("d0", "d1")
+
+
+def test_what_the_budget_holds_back_is_told_with_its_neighbours_when_it_grows():
+    site = Site(town([0, 60, 5000]), alerts_per_day=1)
+    for day in range(1, 9):  # eight days with four findings of 8 each
+        for number in range(4):
+            site.rise(2, day * 1440 + 30 * number, surprise=8.0)
+            site.fall(2, day * 1440 + 30 * number + 20)
+    evening = 9 * 1440
+    assert site.rise(0, evening, surprise=6.0) == []
+    assert site.rise(1, evening + 1, surprise=7.0) == []
+    assert site.stage.budget.state().held == 1
+    (alert,) = site.rise(0, evening + 6, surprise=12.0)
+    assert (alert.state, alert.revision, alert.devices) == ("raised", 1, ("d0", "d1"))
+    assert "Strongest at Place 0: 12 seen." in alert.text["en"]
+    assert site.stage.budget.state().held == 0
+    assert site.fall(0, evening + 20) == []
+    assert site.fall(1, evening + 20)[0].state == "cleared"
+
+
+def test_the_end_of_what_was_never_told_is_not_told_either():
+    site = Site(town([0]))
+    assert site.fall(0, 0) == []

@@ -1,0 +1,134 @@
+"""Combinations, stuck barriers, one-way gates, and how alerts and anomalies end, through the whole pipeline."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingest.places import PlacesError
+from stream.config import PipelineConfig
+from stream.pipeline import Pipeline
+from stream.rules import check_overrides
+from tests.stream.build import MINUTE, NOON, Writer, places
+
+CONFIG = PipelineConfig(site="test", country=None)
+DEVICES = {"smoke-1": "smoke", "heat-1": "heat", "gate-1": "gate", "door-1": "door"}
+"""About ten metres from one to the next."""
+
+
+class Run:
+    """A pipeline and its log; every call is a record of one observation, and what it changed."""
+
+    def __init__(self, overrides=None):
+        self.places = places(DEVICES, overrides)
+        self.pipe, self.log = Pipeline(CONFIG, self.places), Writer()
+        self.anomalies = []
+
+    def _process(self, record):
+        out = self.pipe.process(record)
+        self.anomalies += out.anomalies
+        return [(alert.kind, alert.device, alert.state) for alert in out.alerts], out.alerts
+
+    def smoke(self, minute, density):
+        self.log.level("smoke-1", NOON + minute * MINUTE, density, metric="smoke")
+        return self._process(self.log.record())
+
+    def heat(self, minute, degrees):
+        self.log.level("heat-1", NOON + minute * MINUTE, degrees, metric="temperature")
+        return self._process(self.log.record())
+
+    def says(self, minute, word):
+        self.log.state("smoke-1", NOON + minute * MINUTE, word, metric="smoke")
+        return self._process(self.log.record())
+
+    def restart(self):
+        state, self.pipe = self.pipe.snapshot(), Pipeline(CONFIG, self.places)
+        self.pipe.restore(state)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_smoke_and_heat_close_together_become_one_fire_in_their_place(restart):
+    run = Run()
+    changes, _ = run.smoke(0, 7.2)
+    assert changes == [("smoke", "smoke-1", "raised")]
+    if restart:
+        run.restart()
+    changes, (fire, smoke) = run.heat(2, 61.0)
+    assert changes == [("fire", "smoke-1", "raised"), ("smoke", "smoke-1", "cleared")]
+    assert (fire.severity, fire.devices, fire.cause_ms) == ("critical", ("smoke-1", "heat-1"), NOON)
+    assert fire.text["en"] == (
+        "Smoke and heat within 10 m, probably a fire. smoke-1: Smoke: smoke density 7.2, limit 4; since 12:00. "
+        "heat-1: Dangerous heat: temperature 61 °C, limit 57 °C; since 12:02."
+    ).replace("7.2, limit 4;", "7.2 %/m, limit 4 %/m;")
+    assert fire.text["zh-CN"].startswith("10米范围内烟感、温感同时报警，疑似起火。")
+    assert smoke.text["en"].endswith("Now part of the alert “Smoke and heat together”.")
+    assert smoke.text["zh-CN"].endswith("已并入“烟温复合火警”告警。")
+    if restart:
+        run.restart()
+    assert run.smoke(3, 0.1)[0] == []
+    changes, (over,) = run.heat(12, 20.0)
+    assert changes == [("fire", "smoke-1", "cleared")]
+    assert over.text["en"].endswith("Over after 12 min.")
+    lasted = {(one.device, one.kind): one.duration_s for one in run.anomalies}
+    assert lasted == {("smoke-1", "smoke"): 180.0, ("heat-1", "heat"): 600.0}
+
+
+def test_a_fire_may_be_switched_off_for_a_device():
+    run = Run({"heat-1": {"fire_rule": False}})
+    run.smoke(0, 7.0)
+    assert run.heat(1, 61.0)[0] == [("heat", "heat-1", "raised")]
+
+
+def test_a_density_and_an_alarm_of_one_detector_are_one_alert_that_ends_with_both():
+    run = Run()
+    assert run.smoke(0, 5.0)[0] == [("smoke", "smoke-1", "raised")]
+    assert run.says(1, "alarm")[0] == []
+    assert run.says(2, "ok")[0] == []
+    changes, (over,) = run.smoke(4, 0.1)
+    assert changes == [("smoke", "smoke-1", "cleared")]
+    assert over.text["en"].endswith("since 12:00. Over after 4 min.")
+
+
+def test_a_door_says_how_long_it_was_open():
+    run = Run()
+    run.log.state("door-1", NOON, "open")
+    run._process(run.log.record())
+    assert run._process(run.log.tick(NOON + 2 * MINUTE))[0] == [("door_open", "door-1", "raised")]
+    run.log.state("door-1", NOON + 9 * MINUTE, "closed")
+    changes, (over,) = run._process(run.log.record())
+    assert changes == [("door_open", "door-1", "cleared")]
+    assert over.text["zh-CN"].endswith("现已结束，共持续9分钟。")
+    assert [(one.ts, one.duration_s) for one in run.anomalies] == [(NOON, 0.0), (NOON, 540.0)]
+
+
+def test_vehicles_that_pass_a_barrier_said_to_be_down_tell_that_it_is_stuck():
+    run, now, found = Run(), NOON, []
+    for _ in range(25):
+        now += MINUTE
+        run.log.state("gate-1", now - 2_000, "up", metric="barrier")
+        run.log.gate("gate-1", now)
+        run.log.state("gate-1", now + 4_000, "down", metric="barrier")
+        found += run._process(run.log.record())[0]
+    assert found == []
+    run.restart()
+    for _ in range(3):
+        now += 2 * MINUTE
+        run.log.gate("gate-1", now)
+        found += run._process(run.log.record())[0]
+    found += run._process(run.log.tick(now + 2 * MINUTE))[0]
+    assert found == [("gate_stuck", "gate-1", "raised")]
+    run.log.state("gate-1", now + 5 * MINUTE, "up", metric="barrier")
+    assert run._process(run.log.record())[0] == [("gate_stuck", "gate-1", "cleared")]
+
+
+def test_a_gate_that_the_places_file_calls_one_way():
+    run = Run({"gate-1": {"one_way": "in"}})
+    run.log.gate("gate-1", NOON, direction=0)
+    assert run._process(run.log.record())[0] == []
+    run.log.gate("gate-1", NOON + MINUTE, direction=1)
+    assert run._process(run.log.record())[0] == [("wrong_way", "gate-1", "raised")]
+
+
+@pytest.mark.parametrize("overrides", [{"one_way": "up"}, {"room": 1}, {"fire_m": "near"}, {"fire_rule": "no"}])
+def test_wrong_overrides_are_told_before_the_node_starts(overrides):
+    with pytest.raises(PlacesError, match=f"device 'gate-1'.*{next(iter(overrides))}"):
+        check_overrides(places(DEVICES, {"gate-1": overrides}))
