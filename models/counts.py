@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from models import dispersion, negbin, scan, states
+from models.count_state import USUAL_DOUBT, CountState
 from models.count_types import CountConfig, CountTest
-from models.seasonal import SeasonalConfig, SeasonalRates
+from models.rows import as_run, nearly_a_run, put, some_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from models.calendar import Calendar
+    from models.rows import Rows, Seen
 
-    Floats = NDArray[np.float64]
-    Rows = NDArray[np.intp] | slice
+    Floats = NDArray[np.floating[Any]]
+    Doubles = NDArray[np.float64]
 
 __all__ = ["CountBaseline", "CountConfig", "CountTest"]
 
@@ -33,12 +35,12 @@ MAX_TOTAL: Final = 1e9
 """Larger totals are cut: no place on earth passes a thousand million people in a window."""
 BAND_Z: Final = 2.5758
 """Half of a percent on either side."""
-_USUAL_DOUBT: Final = 0.2
-"""Share of weight that is doubted in ordinary windows, at least."""
 _NEW_HABIT: Final = 0.6
 """Where more is doubted for days on end, it is no event: it is how things are now."""
 _WIDEST: Final = 1e4
 """Largest dispersion: a band so wide that nothing is strange."""
+_ODD_SUM: Final = 2.5
+"""Residual from which a sum can be what is strangest about a window."""
 
 
 @dataclass
@@ -49,31 +51,38 @@ class _Prediction:
     """Seasonal mean."""
     mean: Floats
     """With the slow level."""
-    spread: Floats
-    """Dispersion a of one window, Var = μ + aμ², all doubts included."""
     uncertain: Floats
     """Relative variance of the mean."""
     own: Floats
+    """Evidence of its own, in windows."""
     group: Floats
     """φ and α per scale, (scales, rows)."""
     busy: Floats
 
-    def at(self, means: Floats) -> Floats:
-        """Dispersion of sums with these means (scales, rows)."""
-        wide = self.group / np.maximum(means, negbin.LEAST_MEAN) + self.busy + self.uncertain
-        return np.clip(wide, negbin.LEAST_DISPERSION, _WIDEST)
+    def spread(self, means: Floats) -> Floats:
+        """Dispersion a of sums with these means (scales, rows), Var = μ + aμ², all doubts included."""
+        wide = self.group / means
+        wide += self.busy
+        wide += self.uncertain
+        return np.clip(wide, negbin.LEAST_DISPERSION, _WIDEST, out=wide)
 
 
 @dataclass
 class _Verdict:
-    upper: Floats
-    lower: Floats
-    surprise: Floats
+    """A window, and the sums it ends, against what was expected."""
+
+    upper: Doubles
+    """Mid-p tails of the window alone, (rows,)."""
+    lower: Doubles
+    surprise: Doubles
     rising: NDArray[np.bool_]
     totals: Floats
+    """The sums, what was expected of them, its dispersion, and their residuals: (scales, rows)."""
     means: Floats
     spreads: Floats
     z: Floats
+    held: list[Seen]
+    """Which earlier windows the sums could use."""
 
 
 class CountBaseline:
@@ -90,42 +99,35 @@ class CountBaseline:
     -----
     Fails where a series has a season the calendar does not know (a market every second Thursday is a surge each time),
     in the first days after a lasting change of habit (a new entrance: alarms for some days, then it is learnt), and
-    where nearly nothing is ever counted. Costs about a microsecond per series and window.
+    where nearly nothing is ever counted. Costs about a third of a microsecond per series and window.
     """
 
     def __init__(self, config: CountConfig, calendar: Calendar, size: int = 0) -> None:
         self.config, self.calendar = config, calendar
-        self.rates = SeasonalRates(config.seasonal or SeasonalConfig(bin_s=max(config.window_s, 300)), config.window_s)
-        self.scales = scan.scales_for(config.window_s)
-        self.ring = scan.Ring(config.window_s, self.scales)
         self._begin, self._stay = states.transition(config.filter, config.window_s)
         self._level_keep = 0.5 ** (config.window_s / config.level_half_life_s)
         self._doubt_keep = 0.5 ** (config.window_s / config.habit_half_life_s)
         self._spread_keep = 0.5 ** (1.0 / config.dispersion.half_life)
-        self.size = 0
-        self._state = self._empty(0)
+        self._state = CountState(config)
         self.grow(size)
+
+    @property
+    def size(self) -> int:
+        """How many series there are."""
+        return self._state.size
 
     def grow(self, size: int, groups: ArrayLike | None = None) -> None:
         """Make room for `size` series; `groups` (size,) names the kind each belongs to (-1: none).
 
         Never shrinks. Raises ValueError where `groups` has another length.
         """
-        if size > self.size:
-            self.rates.grow(size)
-            if self.rates.capacity > self.ring.start.shape[-1]:
-                self.ring.grow(self.rates.capacity)
-                state = self._empty(self.rates.capacity)
-                for name, values in self._state.items():
-                    state[name][..., : self.size] = values[..., : self.size]
-                self._state = state
-            self.size = size
+        self._state.grow(size)
         if groups is not None:
             kinds = np.asarray(groups, dtype=np.int64)
             if kinds.shape != (self.size,):
                 raise ValueError(f"groups has the shape {kinds.shape}, expected ({self.size},)")
-            self._state["kind"][: self.size] = kinds
-            self.rates.grow_kinds(int(kinds.max(initial=-1)) + 1)
+            self._state.kind[: self.size] = np.maximum(kinds, -1)
+            self._state.rates.kinds.grow(int(kinds.max(initial=-1)) + 1)
 
     def test(self, rows: ArrayLike, start_ms: int, total: ArrayLike, exposure: ArrayLike) -> CountTest:
         """Judge (partly) observed windows without learning from them.
@@ -151,6 +153,7 @@ class CountBaseline:
         """Learn from late or backfilled windows, in any order, several per row allowed; hidden states stay.
 
         Windows are learnt oldest first, with the same care as live ones; a part of a window counts by its exposure.
+        What a kind learns from them shows from the next `step` on.
         """
         index, starts = np.asarray(rows, dtype=np.intp), np.asarray(start_ms, dtype=np.int64)
         totals, shares, _ = _clean(np.asarray(total, dtype=np.float64), np.asarray(exposure, dtype=np.float64))
@@ -160,107 +163,155 @@ class CountBaseline:
         starts = starts // window_ms * window_ms
         unique, local = np.unique(index, return_inverse=True)
         # The live ring holds the live windows; backfill gets one of its own.
-        ring = scan.Ring(self.config.window_s, self.scales, len(unique))
+        ring = scan.Ring(self.config.window_s, self._state.ring.scales, len(unique))
         order = np.argsort(starts, kind="stable")
         times, first = np.unique(starts[order], return_index=True)
         for at, part in zip(times.tolist(), np.split(order, first[1:]), strict=True):
             here, where = np.unique(local[part], return_inverse=True)
-            y = np.bincount(where, totals[part]).astype(np.float64)
-            e = np.minimum(np.bincount(where, shares[part]).astype(np.float64), 1.0)
+            y = np.bincount(where, totals[part]).astype(np.float32)
+            e = np.minimum(np.bincount(where, shares[part]), 1.0).astype(np.float32)
             use = e > 0
             if use.any():
-                self._backfill(ring, here[use], unique[here[use]], at, y[use], e[use])
-        everyone = np.arange(len(unique))
+                self._backfill(ring, as_run(here[use]), as_run(unique[here[use]]), at, y[use], e[use])
+        everyone, everywhere = slice(0, len(unique)), as_run(unique)
         for back in range(ring.slots - 1, -1, -1):
-            self._digest(ring, ring.slot(int(times[-1]) - back * window_ms), everyone, unique, level=False)
+            self._digest(ring, int(times[-1]) - back * window_ms, everyone, everywhere, None, level=False)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the whole state as arrays, trimmed to size."""
-        return {name: values[..., : self._width(name)].copy() for name, values in self._holders().items()}
+        return self._state.arrays()
 
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take over a state made by `arrays`. Raises ValueError naming the array that does not fit."""
-        for name in ("onset_ms", "kinds"):
-            if name not in arrays or np.ndim(arrays[name]) == 0:
-                raise ValueError(f"state of counts: array {name!r} is missing or has no axis")
-        fresh = CountBaseline(self.config, self.calendar, int(np.shape(arrays["onset_ms"])[-1]))
-        fresh.rates.grow_kinds(int(np.shape(arrays["kinds"])[-1]))
-        for name, holder in fresh._holders().items():
-            given = np.asarray(arrays[name]) if name in arrays else None
-            width = fresh._width(name)
-            shape = (*holder.shape[:-1], width)
-            if given is None or given.shape != shape or given.dtype != holder.dtype:
-                found = "missing" if given is None else f"{given.dtype}{given.shape}"
-                raise ValueError(f"state of counts: array {name!r} is {found}, expected {holder.dtype}{shape}")
-            holder[..., :width] = given
-        self.rates, self.ring, self.size = fresh.rates, fresh.ring, fresh.size
-        self._state = fresh._state
+        fresh = CountState(self.config)
+        fresh.load(arrays)
+        self._state = fresh
 
-    def _holders(self) -> dict[str, NDArray[Any]]:
-        """All arrays of the state by name, as they lie in memory."""
-        rates, ring = self.rates, self.ring
-        return self._state | {
-            "fine": rates.fine,
-            "coarse": rates.coarse,
-            "overall": rates.overall,
-            "kinds": rates.kinds,
-            "ring_start": ring.start,
-            "ring_value": ring.value,
-        }
+    def _run(self, rows: ArrayLike, start_ms: int, total: ArrayLike, exposure: ArrayLike, *, learn: bool) -> CountTest:
+        index = np.asarray(rows, dtype=np.intp)
+        y, e, seen = _clean(np.asarray(total, dtype=np.float64), np.asarray(exposure, dtype=np.float64))
+        if y.shape != index.shape:
+            raise ValueError(f"rows has the shape {index.shape} and total {y.shape}, expected the same")
+        start_ms = start_ms // (self.config.window_s * 1000) * self.config.window_s * 1000
+        run = nearly_a_run(index)
+        if run is None:
+            return self._look(as_run(index), start_ms, y, e, seen, learn=learn)
+        if run.stop - run.start == len(index):
+            return self._look(run, start_ms, y, e, seen, learn=learn)
+        place = index - run.start
+        wide = [np.zeros(run.stop - run.start, dtype=values.dtype) for values in (y, e, seen)]
+        for values, given in zip(wide, (y, e, seen), strict=True):
+            values[place] = given
+        test = self._look(run, start_ms, wide[0], wide[1], wide[2], learn=learn)
+        return CountTest(*(values[place] for values in vars(test).values()))
 
-    def _width(self, name: str) -> int:
-        return self.rates.kinds.shape[-1] if name == "kinds" else self.size
+    def _look(
+        self, rows: Rows, start_ms: int, y: Floats, exposure: Floats, there: NDArray[np.bool_], *, learn: bool
+    ) -> CountTest:
+        """Test or step `rows`, of which those that are not `there` were not seen."""
+        config, state = self.config, self._state
+        seen = None if there.all() else there
+        learn = learn and bool(there.any())
+        if learn:
+            state.rates.kinds.settle(start_ms)
+            self._digest(state.ring, start_ms, rows, rows, seen, level=True)
+        prediction = self._predict(rows, start_ms, exposure if seen is None else np.where(seen, exposure, 1.0))
+        verdict = self._judge(state.ring, rows, start_ms, y, prediction)
+        pi = self._filter(rows, start_ms, y, there, prediction, verdict)
+        young = prediction.own < config.least_visits
+        surprise = verdict.surprise * (there & ~young)
+        alarm = surprise >= config.threshold
+        found = np.zeros(len(y), dtype=np.uint8)
+        odd = np.flatnonzero(pi[states.NORMAL] < 0.5)
+        found[odd] = pi[:, odd].argmax(axis=0)
+        # What the sums see, the filter may not have followed yet.
+        ahead = np.flatnonzero(alarm & (found == states.NORMAL))
+        found[ahead] = np.where(verdict.rising[ahead], states.SURGE, states.DEFICIT)
+        onset = np.zeros(len(y), dtype=np.int64)
+        odd = np.flatnonzero(found)
+        before = state.onset_ms[rows][odd]
+        onset[odd] = np.where(before > 0, before, start_ms)
+        if learn:
+            put(state.pi, rows, pi, seen)
+            put(state.onset_ms, rows, onset, seen)
+            put(state.last_ms, rows, start_ms, seen)
+            self._note(state.ring, rows, rows, start_ms, y, exposure, prediction, verdict, seen)
+        lower, upper = negbin.band(BAND_Z, prediction.mean, verdict.spreads[0])
+        if seen is not None:
+            verdict.upper[~seen] = verdict.lower[~seen] = 0.5
+        found[young], onset[young] = states.YOUNG, 0
+        return CountTest(
+            expected=prediction.mean.astype(np.float64),
+            lower=np.floor(lower).astype(np.float64),
+            upper=np.ceil(upper).astype(np.float64),
+            p_upper=verdict.upper,
+            p_lower=verdict.lower,
+            surprise=surprise,
+            alarm=alarm,
+            state=found,
+            onset_ms=onset,
+        )
 
-    def _empty(self, size: int) -> dict[str, NDArray[Any]]:
-        pi = np.full((states.STATES, size), 1e-4)
-        pi[states.NORMAL] = 1.0 - 3e-4
-        return {
-            "pi": pi,
-            "onset_ms": np.zeros(size, dtype=np.int64),
-            "last_ms": np.zeros(size, dtype=np.int64),
-            "level": np.zeros((2, size)),
-            "spread": np.zeros((dispersion.SUMS, len(self.scales), size)),
-            "kind": np.full(size, -1, dtype=np.int64),
-            "doubted": np.full(size, _USUAL_DOUBT),
-        }
-
-    def _local(self, start_ms: int) -> tuple[int, int]:
-        day_class, second = self.calendar.local(start_ms)
-        return int(day_class), int(second)
-
-    def _predict(self, rows: Rows, start_ms: int, exposure: Floats, *, level: bool) -> _Prediction:
+    def _predict(self, rows: Rows, start_ms: int, exposure: Floats, *, level: bool = True) -> _Prediction:
         state = self._state
-        group, busy = dispersion.solve(state["spread"][:, :, rows], self.config.dispersion)
+        group, busy = state.solved[:, :, rows]
         day_class, second = self._local(start_ms)
-        rate, uncertain, own = self.rates.predict(rows, state["kind"][rows], day_class, second, group[0], busy[0])
+        rate, uncertain, own = state.rates.predict(rows, state.kind[rows], day_class, second, group[0], busy[0])
         base = np.maximum(rate * exposure, negbin.LEAST_MEAN)
         mean = base
         if level:
             prior = 1.0 / self.config.level_spread**2
-            mean = np.maximum(base * (state["level"][0, rows] + prior) / (state["level"][1, rows] + prior), 1e-6)
-        spread = np.clip(group[0] / mean + busy[0] + uncertain, negbin.LEAST_DISPERSION, _WIDEST)
-        return _Prediction(base, mean, spread, uncertain, own, group, busy)
+            counted, expected = state.level[:, rows]
+            mean = np.maximum(base * (counted + prior) / (expected + prior), negbin.LEAST_MEAN)
+        return _Prediction(base, mean, uncertain, own, group, busy)
 
     def _judge(self, ring: scan.Ring, at: Rows, start_ms: int, y: Floats, prediction: _Prediction) -> _Verdict:
         """Compare a window, and the sums it ends, with what was expected."""
-        totals, means = ring.sums(at, start_ms, y, prediction.mean)
-        spreads = prediction.at(means)
+        held = ring.held(at, start_ms)
+        totals, means = ring.sums(at, start_ms, y, prediction.mean, held)
+        spreads = prediction.spread(means)
         z = negbin.residual(totals, means, spreads)
         upper, lower = negbin.quick_tails(y, means[0], spreads[0], z[0])
-        up, down = -np.log10(upper), -np.log10(lower)
-        # Sums are looked at exactly only where they could matter: most are ordinary, and exact tails are dear.
-        scale, place = np.nonzero(np.abs(z[1:]) > 2.5)
+        up, down = negbin.rarity(upper), negbin.rarity(lower)
+        # Sums are looked at only where they could matter: most are ordinary.
+        scale, place = np.nonzero(np.abs(z[1:]) > _ODD_SUM)
         if len(place):
             scale = scale + 1
-            more, less = negbin.tails(totals[scale, place], means[scale, place], spreads[scale, place])
-            np.maximum.at(up, place, -np.log10(more))
-            np.maximum.at(down, place, -np.log10(less))
-        down = down * self.config.deficit_weight
+            sums = (totals[scale, place], means[scale, place], spreads[scale, place], z[scale, place])
+            more, less = negbin.quick_tails(*sums)
+            np.maximum.at(up, place, negbin.rarity(more))
+            np.maximum.at(down, place, negbin.rarity(less))
+        down *= self.config.deficit_weight
         # The best of several looks is rarer than it seems: about twice, as the looks overlap.
         surprise = np.maximum(np.maximum(up, down) - np.log10(2.0), 0.0)
-        return _Verdict(upper, lower, surprise, up >= down, totals, means, spreads, z)
+        return _Verdict(upper, lower, surprise, up >= down, totals, means, spreads, z, held)
 
-    def _note(
+    def _filter(
+        self,
+        rows: Rows,
+        start_ms: int,
+        y: Floats,
+        there: NDArray[np.bool_],
+        prediction: _Prediction,
+        verdict: _Verdict,
+    ) -> Floats:
+        """Return the probabilities of the hidden states after this window, (4, rows)."""
+        state, config = self._state, self.config
+        windows = (start_ms - state.last_ms[rows]) / np.float32(1000 * config.window_s)
+        pi = states.ahead(state.pi[:, rows], self._begin, self._stay, np.clip(windows, 1.0, 10_000.0))
+        # Most windows are ordinary and say nothing new of a state that is certain: they cost no logarithms.
+        told = np.flatnonzero(there & ((np.abs(verdict.z[0]) > 1.5) | (y == 0) | (pi[states.NORMAL] < 0.99)))
+        if not len(told):
+            return pi
+        mean, spread = prediction.mean[told], verdict.spreads[0, told]
+        logs = states.log_likelihoods(y[told], mean, spread, config.filter)
+        # Windows of one hour resemble each other: where sums stray further than single windows tell, each tells less.
+        last = 1.0 + verdict.spreads[-1, told] * verdict.means[-1, told]
+        temper = np.clip((1.0 + spread * mean) / last, 0.2, 1.0)
+        pi[:, told] = states.update(pi[:, told], logs * temper)
+        return pi
+
+    def _note(  # noqa: PLR0917 - one column each
         self,
         ring: scan.Ring,
         at: Rows,
@@ -270,158 +321,82 @@ class CountBaseline:
         exposure: Floats,
         prediction: _Prediction,
         verdict: _Verdict,
+        seen: Seen = None,
     ) -> None:
-        """Take a judged window into the ring and learn of its spread; all rows were seen."""
-        ring.put(at, start_ms, y, exposure, prediction.mean, prediction.base)
+        """Take a judged window into the ring and learn of its spread."""
+        state, means, spreads = self._state, verdict.means, verdict.spreads
+        ring.put(at, start_ms, (y, exposure, prediction.mean, prediction.base), seen)
         # One count less: in small numbers the next whole number must not look like doubt.
         more = verdict.totals + 0.375
-        cautious = verdict.z - 1.0 / np.sqrt(more * (1.0 + verdict.spreads * more))
-        ring.judge(at, start_ms, np.maximum(cautious, 0.0), np.maximum(-verdict.z, 0.0))
-        means = verdict.means
-        sums = self._state["spread"]
-        sums[:, :, rows] = dispersion.observe(
-            sums[:, :, rows],
-            verdict.totals,
-            means,
-            means + verdict.spreads * means**2,
-            prediction.uncertain,
-            self._spread_keep,
-            exposure > 0,
-        )
+        up = np.maximum(verdict.z - 1.0 / np.sqrt(more * (1.0 + spreads * more)), 0.0)
+        low = np.maximum(-verdict.z, 0.0)
+        if seen is not None:
+            up *= seen
+            low *= seen
+        ring.judge(at, start_ms, up, low, verdict.held, self.config.doubt_low)
+        sums = state.spread[:, :, rows]
+        variance = means + spreads * means * means
+        dispersion.observe(sums, verdict.totals, means, variance, prediction.uncertain, self._spread_keep, seen)
+        state.solve(rows, sums)
 
-    def _backfill(
-        self, ring: scan.Ring, at: NDArray[np.intp], rows: NDArray[np.intp], start_ms: int, y: Floats, e: Floats
-    ) -> None:
-        self._digest(ring, ring.slot(start_ms), at, rows, level=False)
+    def _backfill(self, ring: scan.Ring, at: Rows, rows: Rows, start_ms: int, y: Floats, e: Floats) -> None:
+        self._digest(ring, start_ms, at, rows, None, level=False)
         prediction = self._predict(rows, start_ms, e, level=False)
         self._note(ring, at, rows, start_ms, y, e, prediction, self._judge(ring, at, start_ms, y, prediction))
 
-    def _run(self, rows: ArrayLike, start_ms: int, total: ArrayLike, exposure: ArrayLike, *, learn: bool) -> CountTest:
-        index = np.asarray(rows, dtype=np.intp)
-        y, e, seen = _clean(np.asarray(total, dtype=np.float64), np.asarray(exposure, dtype=np.float64))
-        if y.shape != index.shape:
-            raise ValueError(f"rows has the shape {index.shape} and total {y.shape}, expected the same")
-        config, state = self.config, self._state
-        start_ms = start_ms // (config.window_s * 1000) * config.window_s * 1000
-        if learn and seen.any():
-            present = index[seen]
-            self._digest(self.ring, self.ring.slot(start_ms), present, present, level=True)
-        view = _view(index)
-        prediction = self._predict(view, start_ms, np.where(seen, e, 1.0), level=True)
-        verdict = self._judge(self.ring, view, start_ms, y, prediction)
-        pi = self._filter(view, start_ms, y, seen, prediction, verdict)
-        young = prediction.own < config.least_visits
-        surprise = np.where(seen & ~young, verdict.surprise, 0.0)
-        alarm = surprise >= config.threshold
-        found = pi.argmax(axis=0).astype(np.uint8)
-        # What the sums see, the filter may not have followed yet.
-        found = np.where(alarm & (found == states.NORMAL), np.where(verdict.rising, 1, 2), found).astype(np.uint8)
-        before = state["onset_ms"][view]
-        onset = np.where(found == states.NORMAL, 0, np.where(before > 0, before, start_ms))
-        if learn and seen.any():
-            self._keep(index, seen, start_ms, y, e, prediction, verdict, pi, onset)
-        lower, upper = negbin.band(BAND_Z, prediction.mean, prediction.spread)
-        return CountTest(
-            expected=prediction.mean,
-            lower=np.floor(lower),
-            upper=np.ceil(upper),
-            p_upper=np.where(seen, verdict.upper, 0.5),
-            p_lower=np.where(seen, verdict.lower, 0.5),
-            surprise=surprise,
-            alarm=alarm,
-            state=np.where(young, states.YOUNG, found).astype(np.uint8),
-            onset_ms=np.where(young, 0, onset),
-        )
-
-    def _filter(
-        self,
-        rows: Rows,
-        start_ms: int,
-        y: Floats,
-        seen: NDArray[np.bool_],
-        prediction: _Prediction,
-        verdict: _Verdict,
-    ) -> Floats:
-        """Return the probabilities of the hidden states after this window, (4, rows)."""
-        state, config = self._state, self.config
-        windows = np.clip((start_ms - state["last_ms"][rows]) / (1000.0 * config.window_s), 1.0, 10_000.0)
-        pi = states.ahead(state["pi"][:, rows], self._begin, self._stay, windows)
-        # Most windows are ordinary and say nothing new of a state that is certain: they cost no logarithms.
-        told = np.flatnonzero(seen & ((np.abs(verdict.z[0]) > 1.5) | (y == 0) | (pi[states.NORMAL] < 0.99)))
-        if not len(told):
-            return pi
-        mean, spread = prediction.mean[told], prediction.spread[told]
-        logs = states.log_likelihoods(y[told], mean, spread, config.filter)
-        # Windows of one hour resemble each other: where sums stray further than single windows tell, each tells less.
-        last = 1.0 + verdict.spreads[-1, told] * verdict.means[-1, told]
-        temper = np.clip((1.0 + spread * mean) / last, 0.2, 1.0)
-        pi[:, told] = states.update(pi[:, told], logs * temper)
-        return pi
-
-    def _keep(  # noqa: PLR0917 - one column each
-        self,
-        index: NDArray[np.intp],
-        seen: NDArray[np.bool_],
-        start_ms: int,
-        y: Floats,
-        exposure: Floats,
-        prediction: _Prediction,
-        verdict: _Verdict,
-        pi: Floats,
-        onset: NDArray[np.int64],
-    ) -> None:
-        """Store what a closed window has changed, for the rows that were seen."""
-        if not seen.all():
-            index, y, exposure, pi, onset = index[seen], y[seen], exposure[seen], pi[:, seen], onset[seen]
-            prediction = _Prediction(*(values[..., seen] for values in vars(prediction).values()))
-            verdict = _Verdict(*(values[..., seen] for values in vars(verdict).values()))
-        rows = _view(index)
-        state = self._state
-        state["pi"][:, rows], state["onset_ms"][rows], state["last_ms"][rows] = pi, onset, start_ms
-        self._note(self.ring, rows, rows, start_ms, y, exposure, prediction, verdict)
-
-    def _digest(self, ring: scan.Ring, slot: int, at: NDArray[np.intp], rows: NDArray[np.intp], *, level: bool) -> None:
-        """Learn from the windows that a slot still holds, before they are overwritten."""
+    def _digest(self, ring: scan.Ring, start_ms: int, at: Rows, rows: Rows, seen: Seen, *, level: bool) -> None:
+        """Learn from the windows that lie where the one of `start_ms` will be written."""
+        slot = ring.slot(start_ms)
         starts = ring.start[slot][at]
-        first = int(starts[0])
-        if (starts == first).all():
-            if first != scan.NEVER:
-                self._learn(ring, slot, first, at, rows, level=level)
-        else:
-            for start in np.unique(starts[starts != scan.NEVER]).tolist():
-                part = starts == start
-                self._learn(ring, slot, start, at[part], rows[part], level=level)
-        ring.start[slot][at] = scan.NEVER
+        usual = int((starts if seen is None else starts[seen]).max())
+        if usual == scan.NEVER:
+            return
+        due = starts == usual if seen is None else (starts == usual) & seen
+        self._learn(ring, slot, usual, at, rows, None if due.all() else due, level=level)
+        # Few, if any: devices that were silent an hour ago.
+        late = (starts != usual) & (starts != scan.NEVER)
+        for start in np.unique(starts[late if seen is None else late & seen]).tolist():
+            due = starts == start if seen is None else (starts == start) & seen
+            self._learn(ring, slot, start, some_of(at, due), some_of(rows, due), None, level=level)
+        put(ring.start[slot], at, scan.NEVER, seen)
 
     def _learn(
-        self, ring: scan.Ring, slot: int, start_ms: int, at: NDArray[np.intp], rows: NDArray[np.intp], *, level: bool
+        self, ring: scan.Ring, slot: int, start_ms: int, at: Rows, rows: Rows, seen: Seen, *, level: bool
     ) -> None:
         """Add one settled window per row to the seasonal rates and the slow level."""
-        config, state, view = self.config, self._state, _view(rows)
-        y, e, mean, base, up, low = ring.value[slot][:, _view(at)].astype(np.float64)
-        group, busy = dispersion.solve(state["spread"][:, 0, view], config.dispersion)
+        config, state = self.config, self._state
+        y, e, mean, base, up, low = ring.value[slot][:, at]
+        if seen is not None:
+            mean = np.maximum(mean, negbin.LEAST_MEAN)
+        group, busy = state.solved[:, 0, rows]
         spread = np.clip(group / mean + busy, negbin.LEAST_DISPERSION, _WIDEST)
-        deviation = np.sqrt(mean + spread * mean**2)
-        known = state["kind"][view]
-        day_class, second = self._local(start_ms)
-        young = self.rates.overall[1][view] < 2.0 * 86_400 / config.window_s
+        deviation = np.sqrt(mean + spread * mean * mean)
+        habit = state.doubted[rows]
         doubt = _doubt(up, config.doubt_up) * _doubt(low, config.doubt_low)
-        believed = np.clip((state["doubted"][view] - _NEW_HABIT) * 5.0, 0.02, 1.0)
-        weight = np.maximum(doubt, believed) * (1.0 - state["pi"][states.DEAD, view] * (0.0 if not level else 1.0))
+        believed = np.clip((habit - _NEW_HABIT) * 5.0, 0.02, 1.0)
+        weight = np.maximum(doubt, believed)
+        if level:
+            weight *= 1.0 - state.pi[states.DEAD, rows]
         low_cut, high_cut = negbin.band(3.0, mean, spread)
         cut = np.clip(y, low_cut, high_cut + 1.0)
         # A young series knows too little to cut: its own first days are all it has.
-        cut = np.where(young, np.minimum(y, mean + 10.0 * deviation + 10.0), cut)
+        young = np.flatnonzero(state.rates.overall[1, rows] < 2.0 * 86_400 / config.window_s)
+        cut[young] = np.minimum(y[young], mean[young] + 10.0 * deviation[young] + 10.0)
         # A band that is too wide for now doubts nobody, and then there is nothing to give back.
-        habit = state["doubted"]
-        habit[view] += (1.0 - self._doubt_keep) * (1.0 - doubt - habit[view])
-        cut += config.lean * deviation * np.minimum(mean, 1.0) * np.minimum(habit[view] / _USUAL_DOUBT, 1.0)
-        self.rates.learn(view, known, day_class, second, cut, e, weight)
+        habit = habit + (1.0 - self._doubt_keep) * (1.0 - doubt - habit)
+        put(state.doubted, rows, habit, seen)
+        cut += config.lean * deviation * np.minimum(mean, 1.0) * np.minimum(habit / USUAL_DOUBT, 1.0)
+        day_class, second = self._local(start_ms)
+        state.rates.learn(rows, state.kind[rows], start_ms, day_class, second, cut, e, weight, seen)
         if level:
             worth = 1.0 / (1.0 + spread * mean)
             inside = np.clip(y, mean - 2.0 * deviation, mean + 2.0 * deviation)
-            slow = state["level"]
-            slow[:, view] = slow[:, view] * self._level_keep + worth * np.stack([inside, base])
+            for which, more in enumerate((inside, base)):
+                put(state.level[which], rows, state.level[which, rows] * self._level_keep + worth * more, seen)
+
+    def _local(self, start_ms: int) -> tuple[int, int]:
+        day_class, second = self.calendar.local(start_ms)
+        return int(day_class), int(second)
 
 
 def _doubt(z: Floats, limit: float) -> Floats:
@@ -434,17 +409,12 @@ def _doubt(z: Floats, limit: float) -> Floats:
     return weight
 
 
-def _view(index: NDArray[np.intp]) -> Rows:
-    """Return a slice where the rows are a run: numpy then reads memory in place."""
-    if len(index) and index[-1] - index[0] == len(index) - 1 and bool((np.diff(index) == 1).all()):
-        return slice(int(index[0]), int(index[-1]) + 1)
-    return index
-
-
-def _clean(total: Floats, exposure: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+def _clean(total: Doubles, exposure: Doubles) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Return usable totals and exposures, and which windows were seen at all."""
     if total.shape != exposure.shape:
         raise ValueError(f"total has the shape {total.shape} and exposure {exposure.shape}, expected the same")
     seen = np.isfinite(total) & np.isfinite(exposure) & (exposure > 0) & (total >= 0)
-    y = np.where(seen, np.clip(total, 0.0, MAX_TOTAL), 0.0)
-    return np.rint(y), np.where(seen, np.clip(exposure, 0.0, 1.0), 0.0), seen
+    y, e = np.clip(total, 0.0, MAX_TOTAL), np.clip(exposure, 0.0, 1.0)
+    if not seen.all():
+        y, e = np.where(seen, y, 0.0), np.where(seen, e, 0.0)
+    return np.rint(y).astype(np.float32), e.astype(np.float32), seen

@@ -8,12 +8,14 @@ with c = 1): events, which are what is looked for, hardly widen the band they mu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating[Any]]
 
 SUMS: Final = 5
 """Normal equations of one series and scale: a11, a12, a22, b1, b2."""
@@ -38,29 +40,30 @@ class DispersionConfig:
     """In windows."""
 
 
-def solve(sums: NDArray[np.float64], config: DispersionConfig) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def solve(sums: Floats, config: DispersionConfig) -> tuple[Floats, Floats]:
     """Return (φ, α) of sums with the first axis `SUMS`."""
     a11, a12, a22 = sums[0] + config.group_worth, sums[1], sums[2] + config.busy_worth
     b1 = sums[3] + config.group_worth * config.group
     b2 = sums[4] + config.busy_worth * config.busy
-    determinant = a11 * a22 - a12 * a12
-    group = (a22 * b1 - a12 * b2) / determinant
-    busy = (a11 * b2 - a12 * b1) / determinant
-    busy = np.where(group < 0, np.maximum(b2, 0.0) / a22, busy)
-    group = np.where(busy < 0, np.maximum(b1, 0.0) / a11, np.maximum(group, 0.0))
+    scale = 1.0 / (a11 * a22 - a12 * a12)
+    group = (a22 * b1 - a12 * b2) * scale
+    busy = (a11 * b2 - a12 * b1) * scale
+    # Neither is negative: where one would be, the other explains it all.
+    np.copyto(busy, np.maximum(b2, 0.0) / a22, where=group < 0)
+    np.copyto(group, b1 / a11, where=busy < 0)
     return np.maximum(group, config.group), np.maximum(busy, 0.0)
 
 
 def observe(
-    sums: NDArray[np.float64],
-    y: NDArray[np.float64],
-    mean: NDArray[np.float64],
-    variance: NDArray[np.float64],
-    uncertain: NDArray[np.float64],
+    sums: Floats,
+    y: Floats,
+    mean: Floats,
+    variance: Floats,
+    uncertain: Floats,
     keep: float,
-    seen: NDArray[np.bool_],
-) -> NDArray[np.float64]:
-    """Return the sums with one more window each.
+    seen: NDArray[np.bool_] | None = None,
+) -> None:
+    """Add one more window to the sums, in place.
 
     Parameters
     ----------
@@ -73,11 +76,20 @@ def observe(
     keep
         Share of the past that is kept.
     seen
-        (rows,): windows that count.
+        (rows,): windows that count; None for all.
     """
-    square = np.minimum((y - mean) ** 2, variance) * _CONSISTENT - mean - uncertain * mean**2
+    # Everything relative to the variance: fourth powers of large counts would leave single precision.
+    e1 = mean / variance
+    e2 = e1 * mean
+    square = np.minimum((y - mean) ** 2 / variance, 1.0) * _CONSISTENT - e1 - uncertain * e2
     # Below a few counts a cut square says more of the cut than of the spread.
-    trust = np.where(seen, (mean / (mean + 2.0)) ** 2, 0.0) / variance**2
-    e1, e2 = mean, mean * mean
-    fresh = np.stack([trust * e1 * e1, trust * e1 * e2, trust * e2 * e2, trust * e1 * square, trust * e2 * square])
-    return sums * np.where(seen, keep, 1.0) + fresh
+    trust = mean / (mean + 2.0)
+    trust *= trust
+    if seen is None:
+        sums *= keep
+    else:
+        trust *= seen
+        sums *= np.where(seen, np.float32(keep), np.float32(1.0))
+    a1, a2 = trust * e1, trust * e2
+    for which, more in enumerate((a1 * e1, a1 * e2, a2 * e2, a1 * square, a2 * square)):
+        sums[which] += more

@@ -6,12 +6,18 @@ only when it leaves this ring: by then it is known whether it belonged to an eve
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from models.rows import put, some_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from models.rows import Rows, Seen
+
+    Floats = NDArray[np.floating[Any]]
 
 TOTAL, EXPOSURE, MEAN, BASE, UP, LOW = range(6)
 _FIELDS: Final = 6
@@ -43,59 +49,56 @@ class Ring:
         """Return the slot of a window."""
         return (start_ms // self.window_ms) % self.slots
 
-    def sums(
-        self, rows: NDArray[np.intp] | slice, start_ms: int, total: NDArray[np.float64], mean: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def held(self, rows: Rows, start_ms: int) -> list[Seen]:
+        """Return, for each of the windows before one, which rows still hold it; None where all do."""
+        out: list[Seen] = []
+        for back in range(1, self.slots):
+            at = start_ms - back * self.window_ms
+            there = self.start[self.slot(at)][rows] == at
+            out.append(None if there.all() else there)
+        return out
+
+    def sums(self, rows: Rows, start_ms: int, total: Floats, mean: Floats, held: list[Seen]) -> tuple[Floats, Floats]:
         """Return (totals, means) over the scales (scales, rows): the given window and the ones before it."""
         y, m = total.copy(), mean.copy()
-        totals, means = np.empty((len(self.scales), len(y))), np.empty((len(self.scales), len(y)))
-        rank = 0
-        for back in range(self.slots):
-            if back:
-                at = start_ms - back * self.window_ms
-                slot = self.slot(at)
-                held = self.start[slot][rows] == at
-                value = self.value[slot][:, rows]
-                y += np.where(held, value[TOTAL], 0.0)
-                m += np.where(held, value[MEAN], 0.0)
-            while rank < len(self.scales) and self.scales[rank] == back + 1:
-                totals[rank], means[rank] = y, m
-                rank += 1
+        totals = np.empty((len(self.scales), len(y)), dtype=np.float32)
+        means = np.empty_like(totals)
+        for rank, scale in enumerate(self.scales):
+            for back in range(self.scales[rank - 1] if rank else 1, scale):
+                value, there = self.value[self.slot(start_ms - back * self.window_ms)], held[back - 1]
+                y += value[TOTAL, rows] if there is None else value[TOTAL, rows] * there
+                m += value[MEAN, rows] if there is None else value[MEAN, rows] * there
+            totals[rank], means[rank] = y, m
         return totals, means
 
-    def judge(
-        self,
-        rows: NDArray[np.intp] | slice,
-        start_ms: int,
-        up: NDArray[np.float64],
-        low: NDArray[np.float64],
-    ) -> None:
-        """Tell every window the worst residuals (scales, rows) of the sums it is part of."""
-        worst_up, worst_low = up[-1].astype(np.float32), low[-1].astype(np.float32)
+    def judge(self, rows: Rows, start_ms: int, up: Floats, low: Floats, held: list[Seen], least: float) -> None:
+        """Tell every window the worst residuals (scales, rows) of the sums it is part of.
+
+        Residuals are not negative, nothing was seen where they are zero; lows up to `least` are of no interest.
+        """
+        self._raise(UP, rows, start_ms, up, held)
+        odd = low.max(axis=0) > least
+        if odd.any():
+            there = [None if one is None else one[odd] for one in held]
+            self._raise(LOW, some_of(rows, odd), start_ms, low[:, odd], there)
+
+    def _raise(self, which: int, rows: Rows, start_ms: int, residuals: Floats, held: list[Seen]) -> None:
+        worst = residuals[-1]
         rank = len(self.scales) - 1
         for back in range(self.slots - 1, -1, -1):
             while rank > 0 and self.scales[rank - 1] > back:
                 rank -= 1
-                worst_up = np.maximum(worst_up, up[rank]).astype(np.float32)
-                worst_low = np.maximum(worst_low, low[rank]).astype(np.float32)
-            at = start_ms - back * self.window_ms
-            slot = self.slot(at)
-            held = self.start[slot][rows] == at
-            value = self.value[slot]
-            value[UP, rows] = np.where(held, np.maximum(value[UP, rows], worst_up), value[UP, rows])
-            value[LOW, rows] = np.where(held, np.maximum(value[LOW, rows], worst_low), value[LOW, rows])
+                worst = np.maximum(worst, residuals[rank])
+            value = self.value[self.slot(start_ms - back * self.window_ms), which]
+            there = held[back - 1] if back else None
+            value[rows] = np.maximum(value[rows], worst if there is None else worst * there)
 
-    def put(
-        self,
-        rows: NDArray[np.intp] | slice,
-        start_ms: int,
-        total: NDArray[np.float64],
-        exposure: NDArray[np.float64],
-        mean: NDArray[np.float64],
-        base: NDArray[np.float64],
-    ) -> None:
-        """Write the newest window over the one that leaves; take that out first, with `leaving`."""
+    def put(self, rows: Rows, start_ms: int, fields: tuple[Floats, Floats, Floats, Floats], seen: Seen) -> None:
+        """Write the newest window (total, exposure, mean, base) over the one that leaves: digest that one first."""
         slot = self.slot(start_ms)
-        self.start[slot][rows] = start_ms
-        none = np.zeros_like(total)
-        self.value[slot][:, rows] = np.stack([total, exposure, mean, base, none, none])
+        put(self.start[slot], rows, start_ms, seen)
+        value = self.value[slot]
+        for which, values in zip((TOTAL, EXPOSURE, MEAN, BASE), fields, strict=True):
+            put(value[which], rows, values, seen)
+        for which in (UP, LOW):
+            put(value[which], rows, 0.0, seen)

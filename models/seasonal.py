@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from models.calendar import DAY_CLASSES
+from models.kinds import Kinds
+from models.rows import put
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Rows = NDArray[np.intp] | slice
+    from models.rows import Rows, Seen
+
+    Floats = NDArray[np.floating[Any]]
 
 DAY_S: Final = 86_400
 
@@ -71,51 +75,38 @@ class SeasonalRates:
         self.fine = np.zeros((2, DAY_CLASSES, self.bins, 0), dtype=np.float32)
         """(amount or exposure, class, bin, series)."""
         self.coarse = np.zeros((2, DAY_CLASSES, self.coarse_bins, 0), dtype=np.float32)
-        self.kinds = np.zeros((2, DAY_CLASSES, self.coarse_bins, 0), dtype=np.float64)
-        """Sums over the series of a kind of (their rate relative to their own overall rate, 1)."""
-        self.overall = np.zeros((2, 0), dtype=np.float64)
+        self.overall = np.zeros((3, 0), dtype=np.float32)
+        """Amount, exposure, and exposure × what the kind usually shows at that time, over all times."""
+        self.kinds = Kinds(self.coarse_bins, config.half_life_visits)
 
     def grow(self, size: int) -> None:
         """Make room for `size` series (amortised: capacity doubles)."""
         if size <= self.capacity:
             return
         capacity = max(size, 2 * self.capacity if self.capacity < 4096 else self.capacity + self.capacity // 4)
-        more = capacity - self.capacity
-        self.fine = np.concatenate([self.fine, np.zeros((*self.fine.shape[:-1], more), np.float32)], axis=-1)
-        self.coarse = np.concatenate([self.coarse, np.zeros((*self.coarse.shape[:-1], more), np.float32)], axis=-1)
-        self.overall = np.concatenate([self.overall, np.zeros((2, more))], axis=-1)
+        for name in ("fine", "coarse", "overall"):
+            old = getattr(self, name)
+            new = np.zeros((*old.shape[:-1], capacity), dtype=old.dtype)
+            new[..., : self.capacity] = old
+            setattr(self, name, new)
         self.capacity = capacity
 
-    def grow_kinds(self, kinds: int) -> None:
-        """Make room for `kinds` kinds."""
-        more = kinds - self.kinds.shape[-1]
-        if more > 0:
-            self.kinds = np.concatenate([self.kinds, np.zeros((*self.kinds.shape[:-1], more))], axis=-1)
-
     def predict(
-        self,
-        rows: Rows,
-        kind: NDArray[np.int64],
-        day_class: int,
-        second: int,
-        group: NDArray[np.float64],
-        busy: NDArray[np.float64],
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        self, rows: Rows, kind: NDArray[np.int64], day_class: int, second: int, group: Floats, busy: Floats
+    ) -> tuple[Floats, Floats, Floats]:
         """Return (rate per unit of exposure, its relative variance, own evidence in windows), each (rows,).
 
         `group` and `busy` are φ and α of `models.dispersion`: over-dispersed counts say less of their mean.
         """
         config = self.config
-        total, seen = self.overall[0][rows], self.overall[1][rows]
-        overall = (total + 0.05) / (seen + 0.1)
-        coarse, weight = self._between(second)
-        around = (
-            weight[0] * self.coarse[:, :, coarse[0]][:, :, rows] + weight[1] * self.coarse[:, :, coarse[1]][:, :, rows]
-        )
-        rate = np.maximum(overall * self._profile(kind, day_class, coarse, weight), 1e-9)
-        strength = np.full_like(rate, 1.0 / config.spread_kind)
-        everyday = around.sum(axis=1)
-        strength, rate = _posterior(strength, rate, everyday[0], everyday[1], group, busy)
+        profile = self.kinds.profile(kind, day_class, *self._between(second))
+        overall = self._overall(rows)
+        rate = np.maximum(overall if profile is None else overall * profile, 1e-9)
+        (low, high), (left, right) = self._between(second)
+        around = np.float32(left) * self.coarse[:, :, low, rows] + np.float32(right) * self.coarse[:, :, high, rows]
+        everyday = around[:, 0] + around[:, 1] + around[:, 2]
+        first = np.full_like(rate, 1.0 / config.spread_kind)
+        strength, rate = _posterior(first, rate, everyday[0], everyday[1], group, busy)
         strength = np.minimum(strength, 1.0 / config.spread_class)
         strength, rate = _posterior(strength, rate, around[0, day_class], around[1, day_class], group, busy)
         # What the hours around say of one bin is limited: rates change within them.
@@ -124,48 +115,45 @@ class SeasonalRates:
         fine = self.fine[:, day_class]
         near = np.zeros((2, len(rate)), dtype=np.float32)
         for offset, share in zip(self._offsets.tolist(), self._kernel.tolist(), strict=True):
-            near += np.float32(share) * fine[:, (position + offset) % self.bins][:, rows]
+            near += share * fine[:, (position + offset) % self.bins, rows]
         strength, rate = _posterior(strength, rate, near[0], near[1], group, busy)
         return rate, 1.0 / strength, everyday[1] + near[1]
 
-    def learn(
+    def learn(  # noqa: PLR0917 - one column each
         self,
         rows: Rows,
         kind: NDArray[np.int64],
+        start_ms: int,
         day_class: int,
         second: int,
-        amount: NDArray[np.float64],
-        exposure: NDArray[np.float64],
-        weight: NDArray[np.float64],
+        amount: Floats,
+        exposure: Floats,
+        weight: Floats,
+        seen: Seen = None,
     ) -> None:
         """Add one (partly) observed window per row; `weight` 0-1 says how much to trust it. `rows` must not repeat."""
-        position = int(second) // self.config.bin_s
+        position, hour = int(second) // self.config.bin_s, int(second) // self.coarse_s
         # Whole windows, which are most, need no powers.
         whole = bool((exposure == 1.0).all())
         keep = float(self.decay[day_class]) ** (self.visit if whole else self.visit * exposure)
-        add = np.stack([amount * weight, exposure * weight])
-        fine = self.fine[:, day_class, position]
-        fine[:, rows] = fine[:, rows] * keep + add
-        hour = int(second) // self.coarse_s
         slow = keep ** (self.config.bin_s / self.coarse_s)
-        coarse = self.coarse[:, day_class, hour]
-        coarse[:, rows] = coarse[:, rows] * slow + add
-        day = slow ** (1.0 / self.coarse_bins)
-        self.overall[:, rows] = self.overall[:, rows] * day + add
-        known = kind >= 0
-        if known.any():
-            relative = amount / np.maximum((self.overall[0][rows] + 0.05) / (self.overall[1][rows] + 0.1), 1e-9)
-            # One series cannot pull its kind far: its ratio is cut, as the kind is only a starting point.
-            ratio = np.minimum(relative, 20.0 * exposure) * weight
-            kinds = self.kinds[:, day_class, hour]
-            count = kinds.shape[-1]
-            kinds *= self.decay[day_class] ** (self.config.bin_s / self.coarse_s)
-            kinds[0] += np.bincount(kind[known], ratio[known], count) / np.maximum(
-                np.bincount(kind[known], minlength=count), 1
-            )
-            kinds[1] += np.bincount(kind[known], (exposure * weight)[known], count) / np.maximum(
-                np.bincount(kind[known], minlength=count), 1
-            )
+        worth = exposure * weight
+        relative = self.kinds.profile(kind, day_class, (hour, hour), (1.0, 0.0))
+        add = (amount * weight, worth, worth if relative is None else worth * relative)
+        for sums, factor in (
+            (self.fine[:, day_class, position], keep),
+            (self.coarse[:, day_class, hour], slow),
+            (self.overall, slow ** (1.0 / self.coarse_bins)),
+        ):
+            for total, more in zip(sums, add, strict=False):
+                put(total, rows, total[rows] * factor + more, seen)
+        if relative is not None:
+            self.kinds.add(kind, start_ms, day_class, hour, amount / self._overall(rows), exposure, weight, seen)
+
+    def _overall(self, rows: Rows) -> Floats:
+        """Amount per unit of exposure over all times, as it would be if all times had been seen alike."""
+        rate: Floats = (self.overall[0, rows] + 0.05) / (self.overall[2, rows] + 0.1)
+        return rate
 
     def _between(self, second: int) -> tuple[tuple[int, int], tuple[float, float]]:
         """Coarse bins on both sides of a time and their weights (linear)."""
@@ -174,24 +162,10 @@ class SeasonalRates:
         share = at - low
         return (low % self.coarse_bins, (low + 1) % self.coarse_bins), (1.0 - share, share)
 
-    def _profile(
-        self, kind: NDArray[np.int64], day_class: int, coarse: tuple[int, int], weight: tuple[float, float]
-    ) -> NDArray[np.float64]:
-        if self.kinds.shape[-1] == 0:
-            return np.ones(len(kind))
-        sums = weight[0] * self.kinds[:, day_class, coarse[0]] + weight[1] * self.kinds[:, day_class, coarse[1]]
-        profile = (sums[0] + 1.0) / (sums[1] + 1.0)
-        return np.where(kind >= 0, profile[np.maximum(kind, 0)], 1.0)
-
 
 def _posterior(
-    strength: NDArray[np.float64],
-    rate: NDArray[np.float64],
-    amount: NDArray[np.floating[Any]],
-    exposure: NDArray[np.floating[Any]],
-    group: NDArray[np.float64],
-    busy: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    strength: Floats, rate: Floats, amount: Floats, exposure: Floats, group: Floats, busy: Floats
+) -> tuple[Floats, Floats]:
     """Gamma prior (shape `strength`, mean `rate`) → posterior, with over-dispersed data discounted to their worth."""
     worth = 1.0 / (1.0 + group + busy * rate)
     shape = strength + worth * amount

@@ -7,7 +7,7 @@ negative binomial instead of a Poisson, and with events as a small mixture of si
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -16,8 +16,14 @@ from models import negbin
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.floating[Any]]
+
 NORMAL, SURGE, DEFICIT, DEAD, YOUNG = range(5)
 STATES: Final = 4
+LEAST: Final = 1e-12
+"""No state is ever ruled out."""
+_MOST: Final = 0.999
+"""What the events may claim together before a window was looked at."""
 
 
 @dataclass(frozen=True)
@@ -41,50 +47,53 @@ def transition(config: FilterConfig, window_s: int) -> tuple[NDArray[np.float64]
     return begin, stay
 
 
-def ahead(
-    pi: NDArray[np.float64], begin: NDArray[np.float64], stay: NDArray[np.float64], windows: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Move state probabilities (4, rows) ahead by a number of windows (rows,), without looking.
+def ahead(pi: Floats, begin: NDArray[np.float64], stay: NDArray[np.float64], windows: Floats) -> Floats:
+    """Move state probabilities (4, rows) ahead without looking: by `windows` (rows,), which is nearly always one.
 
     Each event state is a two-state chain with normal (events rarely overlap): exact for one window, and relaxing to
     the stationary share over many.
     """
-    rest = (begin / (begin + 1.0 - stay))[:, None]
-    relax = (stay - begin)[:, None].clip(0.0, 1.0)
-    if (windows != 1.0).any():
-        relax = relax ** windows[None, :]
-    events = rest + (pi[1:] - rest) * relax
-    events = np.clip(events, 1e-12, 1.0)
-    total = events.sum(axis=0)
-    scale = np.where(total > 0.999, 0.999 / total, 1.0)
-    events *= scale
-    return np.concatenate([(1.0 - events.sum(axis=0))[None, :], events])
+    out = np.empty_like(pi)
+    gaps = np.flatnonzero(windows != 1.0)
+    for state, (start, keep) in enumerate(zip(begin.tolist(), stay.tolist(), strict=True), start=1):
+        rest, relax = start / (start + 1.0 - keep), max(keep - start, 0.0)
+        out[state] = np.maximum((pi[state] - rest) * relax + rest, LEAST)
+        if len(gaps):
+            out[state, gaps] = np.maximum((pi[state, gaps] - rest) * relax ** windows[gaps] + rest, LEAST)
+    total = out[1] + out[2] + out[3]
+    crowded = np.flatnonzero(total > _MOST)
+    if len(crowded):
+        out[1:, crowded] *= _MOST / total[crowded]
+        total[crowded] = _MOST
+    out[NORMAL] = 1.0 - total
+    return out
 
 
-def log_likelihoods(
-    y: NDArray[np.float64], mean: NDArray[np.float64], dispersion: NDArray[np.float64], config: FilterConfig
-) -> NDArray[np.float64]:
-    """Return log likelihoods (4, rows) relative to the normal state."""
+def log_likelihoods(y: Floats, mean: Floats, dispersion: Floats, config: FilterConfig) -> Floats:
+    """Return log likelihoods (3, rows) of surge, deficit and dead, relative to the normal state."""
     deviation = np.sqrt(mean + dispersion * mean * mean)
     surge = _mixture([negbin.log_ratio(y, mean + size * deviation, mean, dispersion) for size in config.surge_sizes])
     deficit = _mixture([negbin.log_ratio(y, share * mean, mean, dispersion) for share in config.deficit_shares])
-    r = 1.0 / dispersion
     # A dead camera says nothing but zeros; one count in a thousand windows is let through, not more.
-    dead = np.where(y > 0, -6.9, r * np.log1p(mean / r))
-    return np.stack([np.zeros_like(y), surge, deficit, dead])
+    dead = np.where(y > 0, -6.9, np.log(1.0 + mean * dispersion) / dispersion)
+    return np.stack([surge, deficit, dead])
 
 
-def update(pi: NDArray[np.float64], log_likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Multiply state probabilities by likelihoods and normalise; both (4, rows)."""
-    logs = np.log(pi) + log_likelihood
-    logs -= logs.max(axis=0)
-    out = np.exp(logs)
+def update(pi: Floats, log_likelihood: Floats) -> Floats:
+    """Multiply state probabilities (4, rows) by likelihoods relative to the first (3, rows), and normalise."""
+    # Beyond e^60 no state comes back in a window anyway, and single precision ends at e^88.
+    out = pi.copy()
+    out[1:] *= np.exp(np.clip(log_likelihood, -60.0, 60.0))
     out /= out.sum(axis=0)
-    return np.clip(out, 1e-12, 1.0)
+    return np.maximum(out, LEAST, out=out)
 
 
-def _mixture(logs: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    stacked = np.stack(logs)
-    top = stacked.max(axis=0)
-    mixed: NDArray[np.float64] = top + np.log(np.exp(stacked - top).mean(axis=0))
+def _mixture(logs: list[Floats]) -> Floats:
+    top = logs[0]
+    for one in logs[1:]:
+        top = np.maximum(top, one)
+    total = np.exp(logs[0] - top)
+    for one in logs[1:]:
+        total += np.exp(one - top)
+    mixed: Floats = top + np.log(total / len(logs))
     return mixed

@@ -210,5 +210,5 @@ def test_errors_say_what_was_wrong():
         SeasonalConfig(half_life_visits=(1.0, 0.0, 1.0))
     saved = model.arrays()
     saved["level"] = saved["level"][:, :1]
-    with pytest.raises(ValueError, match="array 'level' is float64"):
+    with pytest.raises(ValueError, match="array 'level' is float32"):
         CountBaseline(CountConfig(), CALENDAR).load(saved)

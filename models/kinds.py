@@ -1,0 +1,105 @@
+"""What the devices of one kind have in common: how busy they are at a time, relative to themselves.
+
+A new camera in a park knows nothing of its Sunday mornings, but the other cameras in parks do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from models.calendar import DAY_CLASSES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from models.rows import Seen
+
+    Floats = NDArray[np.floating[Any]]
+
+DAY_MS: Final = 86_400_000
+_A_WEEK_HAS: Final = (5, 1, 1)
+"""Working days, Saturdays, rest days: a visit is one of them."""
+_MOST: Final = 20.0
+"""One series cannot pull its kind far: its ratio is cut, as the kind is only a starting point."""
+_ORDINARY: Final = 12.0
+"""Windows of ordinary time (a ratio of one) that a kind begins with."""
+
+
+class Kinds:
+    """Forgetting sums over the series of a kind: their rate relative to their own, and how much was seen of it.
+
+    Forgetting goes by event time, and what is learnt shows from the next window on, so that it does not matter in how
+    many calls, or in what order, the series of a window are handed over.
+    """
+
+    def __init__(self, bins: int, half_life_visits: tuple[float, ...]) -> None:
+        visits = np.asarray(half_life_visits) * 7.0 / np.asarray(_A_WEEK_HAS)
+        self._half_life_ms = (visits * DAY_MS)[:, None, None]
+        self.shown = np.zeros((2, DAY_CLASSES, bins, 0))
+        """(ratio or exposure, class, coarse bin, kind), as of `as_of`: what predictions see."""
+        self.fresh = np.zeros((2, DAY_CLASSES, bins, 0))
+        """What has been learnt since."""
+        self.as_of = np.zeros(1, dtype=np.int64)
+        """Epoch ms that the sums refer to; 0 before anything was learnt."""
+
+    @property
+    def count(self) -> int:
+        """How many kinds there are."""
+        return self.shown.shape[-1]
+
+    def grow(self, count: int) -> None:
+        """Make room for `count` kinds."""
+        more = count - self.count
+        if more > 0:
+            self.shown = np.concatenate([self.shown, np.zeros((*self.shown.shape[:-1], more))], axis=-1)
+            self.fresh = np.concatenate([self.fresh, np.zeros((*self.fresh.shape[:-1], more))], axis=-1)
+
+    def settle(self, start_ms: int) -> None:
+        """Show what was learnt before a window to the predictions of that window, and forget up to it."""
+        if self.count == 0 or start_ms <= self.as_of[0]:
+            return
+        if self.as_of[0] > 0:
+            keep = 0.5 ** ((start_ms - self.as_of[0]) / self._half_life_ms)
+            self.shown = (self.shown + self.fresh) * keep
+            self.fresh[:] = 0.0
+        self.as_of[:] = start_ms
+
+    def add(
+        self,
+        kind: NDArray[np.int64],
+        start_ms: int,
+        day_class: int,
+        hour: int,
+        ratio: Floats,
+        exposure: Floats,
+        weight: Floats,
+        seen: Seen,
+    ) -> None:
+        """Add windows (rows,) that began at `start_ms`: amounts relative to what their series shows over all times."""
+        use = kind >= 0 if seen is None else (kind >= 0) & seen
+        kind, exposure = kind[use], exposure[use]
+        if not len(kind):
+            return
+        if self.as_of[0] == 0:
+            self.as_of[:] = start_ms
+        # Weights refer to the same instant as the sums: late windows count for less, as if they had come in time.
+        worth = 0.5 ** ((self.as_of[0] - start_ms) / self._half_life_ms[day_class, 0, 0]) * weight[use]
+        cut = np.minimum(ratio[use], _MOST * exposure)
+        self.fresh[0, day_class, hour] += np.bincount(kind, cut * worth, self.count)
+        self.fresh[1, day_class, hour] += np.bincount(kind, exposure * worth, self.count)
+
+    def profile(
+        self, kind: NDArray[np.int64], day_class: int, hours: tuple[int, int], weights: tuple[float, float]
+    ) -> Floats | None:
+        """Return how busy the kind of each row is at a time, relative to its own usual; None where there are no kinds.
+
+        Between two coarse bins it is their mean by `weights`. A row without a kind (-1) gets one.
+        """
+        if self.count == 0:
+            return None
+        sums = weights[0] * self.shown[:, day_class, hours[0]] + weights[1] * self.shown[:, day_class, hours[1]]
+        shape = np.append((sums[0] + _ORDINARY) / (sums[1] + _ORDINARY), 1.0).astype(np.float32)
+        profile: Floats = shape[kind]
+        return profile
