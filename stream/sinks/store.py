@@ -8,6 +8,8 @@ How it stays right
    ever goes back to what an older record said of it.
 2. ``synchronous = FULL``: a commit returns when the write-ahead log is on disk. `flush` has nothing left to do.
 3. WAL mode: readers see the last commit and never block the writer.
+4. Another process may have written meanwhile, where a worker was thought dead and comes back: every transaction begins
+   by looking how far the store is by now, and passes over what is in.
 """
 
 from __future__ import annotations
@@ -51,6 +53,8 @@ _BUSY_S: Final = 10.0
 _UNIQUE_WINDOWS: Final = (
     f"INSERT OR REPLACE INTO windows ({', '.join(WINDOW_COLUMNS)}) VALUES ({', '.join('?' * len(WINDOW_COLUMNS))})"  # noqa: S608 - column names of our own
 )
+_Committed = tuple[int, int, int, "NDArray[np.int64]"]
+"""How far the store is after a write: order reached, time, time of the last pruning, and newest window per series."""
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -121,6 +125,11 @@ class StoreSink:
             "INSERT OR IGNORE INTO progress VALUES (1, ?, ?, 0, 0, 0, 0, 0, 0)",
             (self.site, NOTHING_WRITTEN),
         )
+        self._look()
+
+    def _look(self) -> None:
+        """Learn from the store how far it is, and which series it has."""
+        execute = self._connection.execute
         site, self._reached, self._now_ms, self._pruned_ms = execute(
             "SELECT site, reached, now_ms, pruned_ms FROM progress"
         ).fetchone()
@@ -145,12 +154,10 @@ class StoreSink:
             fresh = after(results, self._reached)
             if not fresh:
                 return
-            check_series(fresh)
-            match = self._ids.match(fresh[-1].catalog)
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
-                    committed = self._write(fresh, match)
+                    committed = self._write_fresh(results)
                     self._connection.execute("COMMIT")
                 except BaseException:
                     self._totals.forget()
@@ -162,8 +169,9 @@ class StoreSink:
                     f"{self.path}: results of log positions {fresh[0].position} to {fresh[-1].position} "
                     f"could not be written: {error}"
                 ) from error
-            self._reached, self._now_ms, self._pruned_ms, self._newest = committed
-            self._ids.accept(match)
+            if committed is not None:
+                (self._reached, self._now_ms, self._pruned_ms, self._newest), match = committed
+                self._ids.accept(match)
 
     def flush(self) -> None:
         """Return at once: every `write` that returned is on disk."""
@@ -197,7 +205,19 @@ class StoreSink:
                     f"move the store away, or bring its log back"
                 )
 
-    def _write(self, results: list[Results], match: SeriesMatch) -> tuple[int, int, int, NDArray[np.int64]]:
+    def _write_fresh(self, results: Sequence[Results]) -> tuple[_Committed, SeriesMatch] | None:
+        """Write what the store does not have, in the transaction that has begun; None where it has all by now."""
+        if self._connection.execute("SELECT reached FROM progress").fetchone()[0] != self._reached:
+            self._look()
+            self._check_log(results)
+        fresh = after(results, self._reached)
+        if not fresh:
+            return None
+        check_series(fresh)
+        match = self._ids.match(fresh[-1].catalog)
+        return self._write(fresh, match), match
+
+    def _write(self, results: list[Results], match: SeriesMatch) -> _Committed:
         self._many(
             "INSERT INTO series (id, beat, device, kind, metric) VALUES (?, ?, ?, ?, ?)",
             ((number, key.beat, key.device, int(key.kind), key.metric) for number, key in match.added),

@@ -483,3 +483,24 @@ def test_many_threads_read_whole_writes_while_one_writes(path):
     reader.close()
     sink.close()
     sink.close()
+
+
+def test_a_worker_that_was_thought_dead_writes_nothing_twice(path, sink, reader):
+    """It was stopped while another wrote on; when it wakes it sends what the other has written already, and more."""
+    first, second, third = (
+        results(n, windows=[windows({"n": n}, {"series": 1, "n": 3})], accepted=5) for n in (1, 2, 3)
+    )
+    sink.write([first])
+    other = StoreSink(path, "s1")
+    more = [*CATALOG, SeriesKey(beat="b9", device="new", kind=0, metric="person")]
+    newest = windows({"series": len(CATALOG), "n": 7})
+    other.write([first, results(2, catalog=more, windows=[*second.windows, newest], accepted=5)])
+    before = reader.totals(), reader.counters()
+    sink.write([second])
+    assert (reader.totals(), reader.counters()) == before
+    sink.write([second, third])
+    other.write([second, third])
+    other.close()
+    assert reader.counters()["accepted"] == 15
+    assert reader.totals()["observations"] == 3 + 3 + 7
+    assert reader.progress()["position"] == 3
