@@ -48,6 +48,10 @@ class ChangelogError(ValueError):
     """Entries do not make a state: one is missing, damaged, or of a version not known here."""
 
 
+class NewerChangelogError(ChangelogError):
+    """The entries were written by a later version of the program. They are kept as they are."""
+
+
 class State(NamedTuple):
     """What `meta` and `arrays` of a shard or of a site's stage give, and `load` takes."""
 
@@ -348,7 +352,7 @@ def _opened(sealed: bytes) -> _Meta:
     if sealed[:3] != MAGIC or len(sealed) < 8:
         raise ChangelogError(f"the state's meta entry starts with {sealed[:3]!r}, expected {MAGIC!r}")
     if sealed[3] > VERSION:
-        raise ChangelogError(
+        raise NewerChangelogError(
             f"the state is of version {sealed[3]}, expected at most {VERSION}: it was written by a newer program"
         )
     if zlib.crc32(sealed[:-4]) != int.from_bytes(sealed[-4:], "little"):

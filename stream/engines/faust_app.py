@@ -1,0 +1,218 @@
+"""The Faust engine: a worker process of a site on Kafka.
+
+Faust is what it is good at here: it joins the consumer group, deals out partitions, fetches, and commits offsets. Its
+two agents only hand raw records to keepers (`stream.engines.keeper`): one per assigned partition of the records (a
+shard's), and one for the site's topic, wherever that is assigned. What Faust is known for, and what keeps it away:
+
+* an exception inside ``events()`` acknowledges and loses the event: nothing in the agents can raise, and the streams
+  are ``noack()``, acknowledged by the keepers when state is saved;
+* a value that cannot be decoded ends an agent: values are raw bytes;
+* tables lose their expiry after a rebalance and write each key by itself, and exactly-once mode crashes on one: neither
+  is used, state has its own topic, transaction and fence (`stream.engines.kafka_state`);
+* topics it makes itself have the wrong number of partitions: it is not allowed to, and `check` tells before;
+* its web server shows everything to everybody: off.
+
+The committed offset is a hint. What counts is the position that a shard's state carries: records before it are passed
+over when they come again, and those that are missing are read again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import faust
+from faust.types.auth import SASLMechanism
+from faust.types.tuples import TP
+
+from ingest.kafka_topics import records_topic, site_topic
+from stream.engines.keeper import Delivery
+from stream.engines.keepers import ShardKeeper, SiteKeeper
+
+if TYPE_CHECKING:
+    from ingest.kafka_client import KafkaAddress
+    from stream.engines.keeper import Keeper
+    from stream.engines.keepers import KafkaSite
+
+_LOG: Final = logging.getLogger(__name__)
+_BUFFER: Final = 128
+"""Records that Faust fetches ahead for an agent."""
+_FETCH_BYTES: Final = 4 << 20
+_STOP_S: Final = 15.0
+
+
+class FaustEngine:
+    """Works on the partitions that Kafka assigns to this process.
+
+    Parameters
+    ----------
+    site
+        What it works on.
+    session_s
+        After so long without a sign of life Kafka gives its partitions to others.
+    """
+
+    def __init__(self, site: KafkaSite, session_s: float = 6.0) -> None:
+        self.site, self._session_s = site, session_s
+        name = site.config.site
+        self._records, self._site_topic = records_topic(name), site_topic(name)
+        self._app: faust.App | None = None
+        self.keepers: dict[tuple[str, int], Keeper] = {}
+        """By topic and partition, those assigned now."""
+        self.assigned = False
+        """Whether Kafka has dealt out partitions, if only none to this worker."""
+        self.rebalances = 0
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    @property
+    def ready(self) -> tuple[bool, str]:
+        """Whether every partition it has is worked on, and if not, why."""
+        if not self.assigned:
+            return False, "waiting for Kafka to assign partitions"
+        for keeper in list(self.keepers.values()):
+            if not keeper.ready:
+                return False, f"{keeper}: {keeper.stats.failing}"
+        return True, ""
+
+    def lag(self) -> dict[tuple[str, int], int]:
+        """Return by topic and partition how many records are in Kafka that were not taken yet."""
+        consumer = None if self._app is None or not self.assigned else self._app.consumer
+        behind: dict[tuple[str, int], int] = {}
+        for place, keeper in list(self.keepers.items()):
+            end = 0 if consumer is None else consumer.highwater(TP(*place))
+            behind[place] = max((end or 0) - keeper.position, 0)
+        return behind
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set; then save state and leave the group.
+
+        Raises RuntimeError where Faust ends by itself, which it does where Kafka is away for too long at its start:
+        whoever watches processes starts another.
+        """
+        app = self._app = self._new_app()
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            starting = asyncio.create_task(app.start())
+            await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                ended = asyncio.create_task(app.wait_until_stopped())
+                while not stopped.done() and not ended.done() and not app.crashed:
+                    await asyncio.wait({stopped, ended}, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
+                ended.cancel()
+            else:
+                starting.cancel()
+            if not stopped.done():
+                raise RuntimeError(f"Faust ended by itself: {app.crash_reason!r}") from app.crash_reason
+        finally:
+            stopped.cancel()
+            await self._let_go(save=not app.crashed)
+            await self._stop_app(app)
+
+    async def _let_go(self, *, save: bool) -> None:
+        keepers, self.assigned = list(self.keepers.values()), False
+        await asyncio.gather(*(keeper.stop(save=save, timeout_s=_STOP_S) for keeper in keepers), *self._leaving)
+        self.keepers.clear()
+
+    @staticmethod
+    async def _stop_app(app: faust.App) -> None:
+        try:
+            await asyncio.wait_for(app.stop(), _STOP_S)
+        except TimeoutError:
+            _LOG.warning("Faust did not stop within %.0f s; Kafka takes note of it by itself", _STOP_S)
+
+    # -- Faust -------------------------------------------------------------------------------------------------------
+
+    def _new_app(self) -> faust.App:
+        address, site = self.site.address, self.site
+        app = faust.App(
+            f"patrolgrid-{site.config.site}",
+            broker=";".join(f"kafka://{server}" for server in address.bootstrap.split(",")),
+            broker_credentials=_credentials(address),
+            broker_client_id=site.name,
+            broker_session_timeout=self._session_s,
+            broker_heartbeat_interval=self._session_s / 4,
+            broker_rebalance_timeout=max(2 * self._session_s, 20.0),
+            broker_commit_interval=1.0,
+            broker_max_poll_records=_BUFFER,
+            consumer_auto_offset_reset="earliest",
+            consumer_max_fetch_size=_FETCH_BYTES,
+            stream_buffer_maxsize=_BUFFER,
+            stream_wait_empty=False,
+            processing_guarantee="at_least_once",
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            autodiscover=False,
+            web_enabled=False,
+            store="memory://",
+            key_serializer="raw",
+            value_serializer="raw",
+        )
+        records = self._raw(app, self._records)
+        app.agent(records, name="shards")(self._agent)
+        app.agent(self._raw(app, self._site_topic), name="site")(self._agent)
+        # Faust's types know neither signals with arguments nor `noack`.
+        app.on_partitions_revoked.connect(self._revoked)  # type: ignore[arg-type]
+        app.on_partitions_assigned.connect(self._dealt)  # type: ignore[arg-type]
+        return app
+
+    @staticmethod
+    def _raw(app: faust.App, name: str) -> Any:  # noqa: ANN401 - Faust's topic
+        return app.topic(
+            name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", allow_empty=True
+        )
+
+    async def _agent(self, stream: faust.StreamT[bytes]) -> None:
+        """Hand records to their keepers. Nothing here raises."""
+        async for event in stream.noack().events():  # type: ignore[attr-defined]
+            message = event.message
+            keeper = self.keepers.get((message.topic, message.partition))
+            if keeper is not None:
+                await keeper.offer(Delivery(message.offset, message.value, event.ack))
+
+    async def _revoked(self, _: faust.App, *told: Any, **_more: Any) -> None:  # noqa: ANN401 - as Faust calls
+        """Stop taking records until Kafka has dealt out anew: keepers stay, for most will go on."""
+        self.rebalances += 1
+        for keeper in self.keepers.values():
+            keeper.pause()
+        _LOG.info("Kafka deals out anew; had %s", _named(*told))
+
+    async def _dealt(self, _: faust.App, *told: Any, **_more: Any) -> None:  # noqa: ANN401 - as Faust calls
+        """Begin to keep what is new, go on with what is still ours, and let go of the rest."""
+        (assigned,) = told
+        wanted = {(place.topic, place.partition) for place in assigned}
+        for place in self.keepers.keys() - wanted:
+            task = asyncio.create_task(self.keepers.pop(place).stop(save=False))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+        for place in wanted:
+            keeper = self.keepers.get(place)
+            if keeper is None:
+                keeper = self.keepers[place] = self._keeper(*place)
+                keeper.start()
+            else:
+                keeper.resume()
+        self.assigned = True
+        _LOG.info("assigned %s", _named(assigned))
+
+    def _keeper(self, topic: str, partition: int) -> Keeper:
+        return SiteKeeper(self.site) if topic == self._site_topic else ShardKeeper(self.site, partition)
+
+
+def _named(places: set[Any]) -> str:
+    return ", ".join(f"{place.topic}/{place.partition}" for place in sorted(places)) or "nothing"
+
+
+def _credentials(address: KafkaAddress) -> Any:  # noqa: ANN401 - Faust's
+    """Return what Faust is given to sign in with, None where Kafka asks for nothing."""
+    login = address.login
+    context = login.tls.context() if login.tls is not None else None
+    if login.username:
+        return faust.SASLCredentials(
+            username=login.username,
+            password=login.password,
+            ssl_context=context,
+            mechanism=SASLMechanism(address.mechanism),
+        )
+    return faust.SSLCredentials(context) if context is not None else None

@@ -1,0 +1,215 @@
+"""State on Kafka: read to its end when a partition is taken over, written in one transaction a checkpoint.
+
+Transactions do two things here: the entries of a checkpoint are all there or none is, and whoever opens the state
+*fences* the one before, which then cannot write any more: a worker that was thought dead, and comes back, does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError, KafkaTimeoutError
+
+from ingest.kafka_client import MAX_RECORD_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from ingest.kafka_client import KafkaAddress
+
+_LOG: Final = logging.getLogger(__name__)
+_FETCH_BYTES: Final = 16 << 20
+_STALLED_S: Final = 30.0
+"""So long may a partition give nothing before its end is reached."""
+_BREATH: Final = 200
+"""Entries between two chances for the rest of the process."""
+_TRANSACTION_MS: Final = 60_000
+
+
+class StalledError(OSError):
+    """A partition gave nothing more before its end."""
+
+
+class StateTopic:
+    """The state of one partition: a compacted topic's partition of the same number.
+
+    Parameters
+    ----------
+    address
+        How to reach Kafka.
+    topic, partition
+        Where the entries are.
+    name
+        Its one writer's: whoever opens it under the same name takes over from whoever had it.
+    timeout_s
+        How long Kafka may need for an answer.
+    """
+
+    def __init__(self, address: KafkaAddress, topic: str, partition: int, name: str, timeout_s: float = 30.0) -> None:
+        self._address, self.topic, self.partition, self._name = address, topic, partition, name
+        self._timeout_s = timeout_s
+        self._producer: AIOKafkaProducer | None = None
+
+    async def open(self) -> dict[bytes, bytes]:
+        """Take over, and return the newest entry of every key. What the writer before had begun is undone.
+
+        Raises aiokafka's errors and OSError where Kafka does not answer.
+        """
+        self._producer = AIOKafkaProducer(
+            **self._address.options(),
+            client_id=self._name,
+            transactional_id=self._name,
+            transaction_timeout_ms=_TRANSACTION_MS,
+            acks="all",
+            linger_ms=5,
+            max_batch_size=1 << 20,
+            max_request_size=MAX_RECORD_BYTES + 1024,
+            request_timeout_ms=round(self._timeout_s * 1000),
+        )
+        await self._producer.start()
+        entries: dict[bytes, bytes] = {}
+        async for _, key, value in read_partition(self._address, self.topic, self.partition, committed=True):
+            if value is None:
+                entries.pop(key or b"", None)
+            else:
+                entries[key or b""] = value
+        return entries
+
+    async def write(self, entries: Mapping[bytes, bytes | None]) -> None:
+        """Write entries, all or none; None removes a key. Raises aiokafka's errors, ProducerFenced among them."""
+        producer = self._producer
+        if producer is None:
+            raise RuntimeError(f"state {self._name} is written before it is opened")
+        async with asyncio.timeout(_TRANSACTION_MS / 1000), producer.transaction():
+            sent = []
+            for number, (key, value) in enumerate(entries.items(), 1):
+                sent.append(await producer.send(self.topic, value, key=key, partition=self.partition))
+                if number % _BREATH == 0:
+                    await asyncio.sleep(0)
+            await asyncio.gather(*sent)
+
+    async def close(self) -> None:
+        """Leave, without waiting for what Kafka has not taken. A second call does nothing."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await stop_now(producer)
+
+
+class ResultsTopic:
+    """Where results of shards go: sent in order, each once (idempotent), known to be there after `flush`."""
+
+    def __init__(self, address: KafkaAddress, topic: str, name: str, timeout_s: float = 30.0) -> None:
+        self._address, self.topic, self._name, self._timeout_s = address, topic, name, timeout_s
+        self._producer: AIOKafkaProducer | None = None
+        self._sent: list[asyncio.Future[Any]] = []
+        self._bytes = 0
+
+    async def open(self) -> None:
+        """Connect. Raises aiokafka's errors."""
+        self._producer = AIOKafkaProducer(
+            **self._address.options(),
+            client_id=self._name,
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=2,
+            max_batch_size=1 << 20,
+            max_request_size=MAX_RECORD_BYTES + 1024,
+            request_timeout_ms=round(self._timeout_s * 1000),
+        )
+        await self._producer.start()
+
+    async def send(self, key: bytes, value: bytes) -> None:
+        """Send a value; waits where much is under way. Raises what an earlier one has failed with."""
+        if self._producer is None:
+            raise RuntimeError(f"{self._name} sends before it is opened")
+        self._sent.append(await self._producer.send(self.topic, value, key=key, partition=0))
+        self._bytes += len(value)
+        if len(self._sent) >= 1_000 or self._bytes > 32 << 20:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Wait until Kafka has everything sent so far. Raises aiokafka's errors: some of it may then be there."""
+        sent, self._sent, self._bytes = self._sent, [], 0
+        if sent:
+            await asyncio.gather(*sent)
+
+    async def close(self) -> None:
+        """Leave, without waiting for what Kafka has not taken. A second call does nothing."""
+        producer, self._producer = self._producer, None
+        for future in self._sent:
+            future.add_done_callback(_look_at)
+        self._sent = []
+        if producer is not None:
+            await stop_now(producer)
+
+
+async def read_partition(
+    address: KafkaAddress,
+    topic: str,
+    partition: int,
+    start: int = 0,
+    end: int | None = None,
+    *,
+    committed: bool = False,
+) -> AsyncGenerator[tuple[int, bytes | None, bytes | None], None]:
+    """Yield (offset, key, value) of a partition from `start`, or where it begins now, up to `end` or its present end.
+
+    With `committed` only what belongs to transactions that were committed. Raises aiokafka's errors, and
+    `StalledError` where nothing comes for 30 s.
+    """
+    consumer = AIOKafkaConsumer(
+        **address.options(),
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed" if committed else "read_uncommitted",
+        max_partition_fetch_bytes=_FETCH_BYTES,
+        fetch_max_bytes=_FETCH_BYTES,
+        fetch_max_wait_ms=100,
+    )
+    await consumer.start()
+    try:
+        place = TopicPartition(topic, partition)
+        consumer.assign([place])
+        first = (await consumer.beginning_offsets([place]))[place]
+        if end is None:
+            end = (await consumer.end_offsets([place]))[place]
+        if first > start > 0:
+            _LOG.warning(
+                "%s/%d begins at offset %d, wanted %d: what was between is gone", topic, partition, first, start
+            )
+        start = max(start, first)
+        if start >= end:
+            return
+        consumer.seek(place, start)
+        while (at := await consumer.position(place)) < end:
+            async with asyncio.timeout(_STALLED_S):
+                while not (found := await consumer.getmany(place, timeout_ms=200)):
+                    if await consumer.position(place) >= end:
+                        return
+            for message in found[place]:
+                if message.offset >= end:
+                    return
+                yield message.offset, message.key, message.value
+    except TimeoutError as error:
+        raise StalledError(f"{topic}/{partition} gives nothing from offset {at}, its end is {end}") from error
+    finally:
+        await consumer.stop()
+
+
+def _look_at(future: asyncio.Future[Any]) -> None:
+    """Take note of an error that nobody waits for any more, so that asyncio does not complain of it."""
+    if not future.cancelled():
+        future.exception()
+
+
+async def stop_now(producer: AIOKafkaProducer) -> None:
+    """Stop a producer without waiting for Kafka to take what it still holds."""
+    producer._message_accumulator.fail_all(KafkaTimeoutError())  # noqa: SLF001 - stop() alone may wait for ever
+    try:
+        await asyncio.wait_for(producer.stop(), 5.0)
+    except (KafkaError, OSError, TimeoutError) as error:
+        _LOG.debug("a producer that was given up: %s", error)
