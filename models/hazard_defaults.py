@@ -77,12 +77,14 @@ def defaults_for(
         ``noise``, ``door``, …
     overrides
         Of the device: ``{metric}_on``, ``{metric}_off``, ``{metric}_hold_s`` for levels; ``open_s`` for doors and
-        covers, ``up_s`` for barriers, in general ``{word}_s`` for states; ``{metric}_rule: false`` switches it off.
+        covers, ``up_s`` for barriers, in general ``{word}_s`` for states; ``{metric}_release_s`` for how long the end
+        must last, ``{metric}_rule: false`` switches it off.
 
     Raises
     ------
     ValueError
-        Where an override is not a number (or true/false for ``_rule``); the text names the key.
+        Where an override is not a number (or true/false for ``_rule``), or ``_off`` lies above ``_on``; the text names
+        the key.
     """
     name = KINDS[kind] if isinstance(kind, int) and 0 <= kind < len(KINDS) else str(kind)
     given = overrides or {}
@@ -99,11 +101,19 @@ def defaults_for(
             return []
         on = _number(given, f"{metric}_on", base.on)
         off = _number(given, f"{metric}_off", min(base.off, on))
-        return [ThresholdRule(base.kind, on, off, _number(given, f"{metric}_hold_s", base.hold_s, least=0.0))]
+        if off > on:
+            raise ValueError(f"override '{metric}_off' is {off:g}, expected at most '{metric}_on', which is {on:g}")
+        hold_s = _number(given, f"{metric}_hold_s", base.hold_s, least=0.0)
+        return [ThresholdRule(base.kind, on, off, hold_s, _release(given, metric, base.release_s))]
     if name == "state" and metric in _STATES:
         rule = _STATES[metric]
-        return [StateRule(rule.kind, {w: _number(given, f"{w}_s", hold, least=0.0) for w, hold in rule.bad.items()})]
+        bad = {word: _number(given, f"{word}_s", hold, least=0.0) for word, hold in rule.bad.items()}
+        return [StateRule(rule.kind, bad, _release(given, metric, rule.release_s))]
     return []
+
+
+def _release(overrides: Mapping[str, Any], metric: str, default: float) -> float:
+    return _number(overrides, f"{metric}_release_s", default, least=0.0)
 
 
 def _number(overrides: Mapping[str, Any], key: str, default: float, least: float = -1e9) -> float:

@@ -141,6 +141,25 @@ def test_defaults_follow_the_table_and_overrides():
     assert defaults_for("water", "level", "water", {"water_rule": False}) == []
 
 
+def test_an_end_that_must_last_stops_a_rule_from_chattering():
+    (rule,) = defaults_for("water", "level", "water", {"water_on": 30, "water_off": 20, "water_release_s": 60})
+    rules = HazardRules()
+    rule.apply(rules, 0)
+    assert [e.on for e in level(rules, (0, 31), (10, 19), (40, 25), (50, 19), (100, 19))] == [True]
+    (over,) = level(rules, (110, 19))
+    assert (over.on, over.ts, over.fired_ms) == (False, 50_000, 110_000)
+    (contact,) = defaults_for("door", "state", "door", {"open_s": 0, "door_release_s": 30})
+    contact.apply(rules, 1)
+    assert [e.on for e in rules.states([1] * 3, [0, 1000, 2000], ["open", "closed", "open"])] == [True]
+    rules.states([1], [3000], ["closed"])
+    assert [(e.on, e.ts) for e in rules.tick(33_000)] == [(False, 3000)]
+
+
+def test_limits_the_wrong_way_round_are_refused():
+    with pytest.raises(ValueError, match="'noise_off' is 80, expected at most 'noise_on', which is 70"):
+        defaults_for("noise", "level", "noise", {"noise_on": 70, "noise_off": 80})
+
+
 @pytest.mark.parametrize("bad", ["many", True, None, float("nan"), -3])
 def test_a_bad_override_is_named(bad: object):
     with pytest.raises(ValueError, match="open_s"):

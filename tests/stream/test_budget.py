@@ -1,4 +1,4 @@
-"""The alert budget: it makes alarms fewer, never more; a wild day does not blind the next ones; it counts what it holds."""
+"""The alert budget makes alarms fewer, never more; a wild day does not blind the next; what is held is counted."""
 
 from __future__ import annotations
 

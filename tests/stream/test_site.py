@@ -21,9 +21,11 @@ from stream.site import SiteStage
 from tests.stream.build import MINUTE, NOON, Writer
 
 SHARDS = 4
-BEATS = [f"b{number}" for number in range(8)]
+BEATS = ["b0", "b1", "b2", "b3", "b6"]
 CONFIG = PipelineConfig(site="test", country=None, alert_ttl_s=1800.0, alerts_per_day=1)
-STEPS = (0, 1, 700, 20_000, MINUTE, 6 * MINUTE, 40 * MINUTE, 9 * 60 * MINUTE)
+STEPS = (0, 1, 700, 20_000, MINUTE, MINUTE, 6 * MINUTE, 40 * MINUTE, 9 * 60 * MINUTE)
+HAPPENS = ("tick", "smoke", "heat", "gate", "incident", "surge", "surge", "surge", "deficit", "fall", "fall")
+DAY = 1440 * MINUTE
 
 
 def _feature(kind, identifier, shape, coordinates, **more):
@@ -35,7 +37,7 @@ def _feature(kind, identifier, shape, coordinates, **more):
 
 
 def town():
-    """Eight beats in a row, each with three cameras 50 m apart, smoke and heat detectors side by side, and a gate."""
+    """Five beats in a row, each with three cameras 50 m apart, smoke and heat detectors side by side, and a gate."""
     features = []
     for number, beat in enumerate(BEATS):
         west, east = 121.47 + 0.01 * number, 121.48 + 0.01 * number
@@ -97,20 +99,27 @@ def stories(draw):
             st.tuples(
                 st.sampled_from(STEPS),
                 st.integers(0, len(BEATS) - 1),
-                st.sampled_from(("tick", "smoke", "heat", "gate", "incident", "surge", "surge", "deficit", "fall")),
+                st.sampled_from(
+                    ("tick", "smoke", "heat", "gate", "incident", *["surge"] * 3, "deficit", "fall", "fall")
+                ),
                 st.integers(0, 7),
             ),
-            min_size=5,
-            max_size=60,
+            min_size=20,
+            max_size=70,
         )
     )
+    for day in range(4):  # too much for the budget, so that there is a threshold
+        acts = [_found(BEATS[0], 0, "busy", act, now + day * DAY, 12.0) for _ in range(3) for act in ("rise", "fall")]
+        story.add(story.log.tick(now + day * DAY), SHARD_OF[BEATS[0]])
+        story.notices[story.log.position] = acts
+    now += 4 * DAY
     for number, (wait, place, what, value) in enumerate(steps):
         now += wait
         beat, log = BEATS[place], story.log
         if what == "smoke":
             log.level(f"{beat}-smoke-3", now, float(value), metric="smoke", beat=beat)
         elif what == "heat":
-            log.level(f"{beat}-heat-4", now, 10.0 * value, metric="temperature", beat=beat)
+            log.level(f"{beat}-heat-4", now, 20.0 * value, metric="temperature", beat=beat)
         elif what == "gate":
             log.gate(f"{beat}-gate-5", now, f"h1:k:{value}", allowed=value % 2, beat=beat)
         elif what == "incident":
@@ -183,11 +192,10 @@ def embedded(story):
     return [pipe.process(record) for record in story.records] + drained(pipe.site, story)
 
 
-@settings(max_examples=25, deadline=None)
-@given(stories(), st.lists(st.integers(0, SHARDS - 1), max_size=60), st.integers(0, 60))
+@settings(max_examples=10, deadline=None)
+@given(stories(), st.lists(st.integers(0, SHARDS - 1), max_size=60), st.integers(0, 80))
 def test_what_a_site_says_depends_neither_on_the_pace_of_its_shards_nor_on_a_restart(story, turns, cut):
     expected = said(embedded(story))
-    assert said(merged(story, turns)) == expected
     assert said(merged(story, turns, cut=cut)) == expected
 
 
