@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "figure": ("console.commands.figure", "draw what a device counted against what was expected"),
     "backtest": ("console.backtest", "run the shipped models over a file, without looking ahead"),
     "gateway": ("console.commands.gateway", "run one of a city's gateways: from MQTT to Kafka"),
+    "worker": ("console.commands.worker", "run one of a city's workers: from Kafka to results"),
     "topics": ("console.commands.topics", "make a city's topics on Kafka, or tell what differs in them"),
     "edge": ("console.commands.edge", "run the edge agent beside devices: spool until the broker has acknowledged"),
     "broker": ("console.commands.broker", "run a broker: embedded, or Mosquitto with the shipped configuration"),

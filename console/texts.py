@@ -83,6 +83,18 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "--name is {name!r}, expected letters, digits, - and _, at most 48",
         "--name 为 {name!r}，只能使用字母、数字、- 和 _，最长 48 个字符",
     ),
+    "worker.runs": (
+        "Worker {name}: records from Kafka at {kafka}.",
+        "处理进程 {name}：从 Kafka（{kafka}）读取记录。",
+    ),
+    "worker.name": (
+        "--name {name}: expected letters, digits, '-' and '_' only",
+        "--name {name}：只能由字母、数字、“-”和“_”组成",
+    ),
+    "worker.ended": (
+        "the worker ended by itself ({error}); start it again, nothing is lost",
+        "处理进程自行终止（{error}）；请重新启动，数据不会丢失",
+    ),
     "gateway.locked": (
         "a gateway {name} runs on this machine already; give this one another --name ({error})",
         "本机已在运行网关 {name}；请为新网关换一个 --name（{error}）",
