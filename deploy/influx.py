@@ -65,6 +65,14 @@ def influx_address(settings: Settings) -> Address:
     )
 
 
+def reading_address(settings: Settings) -> Address:
+    """Return where results are read, with the reading token; the writing one where there is none."""
+    secret = read_secret(settings, "influx.read_token")
+    if not secret:
+        return influx_address(settings)
+    return replace(influx_address(settings), token=secret, username=settings.influx.read_username)
+
+
 def set_up(
     address: Address, admin_token: str, *, admin_user: str = "", zone: str = "UTC", check: bool = False
 ) -> Prepared:

@@ -7,19 +7,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deploy.grafana import panels as p
-from deploy.grafana.panels import override, target
+from deploy.grafana import words
+from deploy.grafana.panels import GREEN, RED, YELLOW, override, target
 from deploy.grafana.shared import (
     BAD_GOOD,
     DEVICE,
     EACH,
     GOOD_BAD,
     HERE,
+    NOTHING,
     alert_changes,
     band,
     go,
     hazards,
     hotspot_map,
-    metric_units,
+    known,
+    newest_map,
     open_alerts,
     text_field,
     trouble,
@@ -44,7 +47,8 @@ def now(say: Say, language: str) -> list[Json]:
         p.stat(
             say("Silent devices", "失联设备"),
             f'SELECT sum("silent") AS "silent" FROM (SELECT last("silent") AS "silent" {latest})',
-            steps=GOOD_BAD,
+            steps=known((0, GREEN), (1, YELLOW), (5, RED)),
+            no_value=NOTHING,
             links=go(language, "devices", say("Devices", "设备")),
         ),
         p.stat(
@@ -52,6 +56,7 @@ def now(say: Say, language: str) -> list[Json]:
             f'SELECT mean("quality") AS "quality" FROM (SELECT last("quality") AS "quality" {latest})',
             unit="percentunit",
             steps=BAD_GOOD,
+            no_value=NOTHING,
         ),
         p.stat(
             say("People in the time shown", "时段内人流"),
@@ -61,8 +66,8 @@ def now(say: Say, language: str) -> list[Json]:
             say("Vehicles in the time shown", "时段内车流"),
             f'SELECT sum("in") + sum("out") AS "vehicles" FROM "vehicles" WHERE {HERE}',
         ),
-        open_alerts(say, language, (14, 10)),
-        hotspot_map(say, language, (10, 10)),
+        open_alerts(say, language, (16, 11)),
+        hotspot_map(say, language, (8, 11)),
         band(say("People against expected", "人流：实际与预期"), "people", HERE, say, (12, 8)),
         band(
             say("Vehicles against expected (cameras)", "车流：实际与预期（摄像头）"),
@@ -80,66 +85,64 @@ def now(say: Say, language: str) -> list[Json]:
                     alias="$tag_kind",
                 )
             ],
-            interval="5m",
+            interval="15m",
+            overrides=words.kind_series(say),
         ),
-        hazards(say, HERE),
-        trouble(say, language, (24, 8)),
+        hazards(say, say("Hazards: share of the alarm limit", "险情指标：占报警阈值比例"), HERE),
+        trouble(say, language, (24, 9)),
     ]
 
 
 def beat(say: Say, language: str) -> list[Json]:
     """Return one beat through a day."""
+    coming, going = say("in", "进"), say("out", "出")
     gate = (
-        f'SELECT sum("in") AS "in", sum("out") AS "out" FROM "vehicles" WHERE "of" = \'gate\' AND {DEVICE} '
+        f'SELECT sum("in") AS "{coming}", sum("out") AS "{going}" FROM "vehicles" WHERE "of" = \'gate\' AND {DEVICE} '
         'GROUP BY time($__interval), "device" fill(none)'
     )
     states = f'SELECT "value" FROM "state" WHERE {DEVICE} GROUP BY "device", "metric"'
-    levels = f'SELECT max("high") FROM "level" WHERE {DEVICE} GROUP BY time($__interval), "device", "metric" fill(none)'
     counted = (
         f'SELECT sum("in") + sum("out") FROM "people" WHERE {DEVICE} GROUP BY time($__interval), "device" fill(none)'
     )
     return [
+        open_alerts(say, language, (24, 6)),
         band(say("People against expected", "人流：实际与预期"), "people", DEVICE, say, (24, 9)),
         band(
             say("Vehicles against expected", "车流：实际与预期"), "vehicles", f"\"of\" = '' AND {DEVICE}", say, (12, 8)
         ),
-        p.lines(
-            say("Gates: vehicles in and out", "卡口：进出车辆"), [target(gate, alias="$tag_device $col")], interval="5m"
+        p.bars(
+            say("Gates: vehicles in and out", "卡口：进出车辆"),
+            [target(gate, alias="$tag_device $col")],
+            interval="15m",
         ),
-        p.lines(say("People by device", "各设备人流"), [target(counted, alias="$tag_device")], interval="5m"),
-        p.lines(
-            say("Sensors: highest", "传感器：最高值"),
-            [target(levels, alias="$tag_device $tag_metric")],
-            interval="5m",
-            overrides=metric_units(" {}$"),
-        ),
+        p.lines(say("People by device", "各设备人流"), [target(counted, alias="$tag_device")], interval="15m"),
+        hazards(say, say("Sensors: share of the alarm limit", "传感器：占报警阈值比例"), DEVICE, '"device"'),
         p.timeline(
-            say("Doors, covers, barriers", "门、井盖、道闸状态"), [target(states, alias="$tag_device $tag_metric")]
+            say("Doors, covers, barriers, cameras", "门、井盖、道闸、摄像头状态"),
+            [target(states, alias="$tag_device $tag_metric")],
+            overrides=words.device_states(say),
         ),
-        open_alerts(say, language, (24, 8)),
         alert_changes(say, language),
     ]
 
 
 def hotspots(say: Say, language: str) -> list[Json]:
     """Return where to be next, and why."""
-    cells = (
-        f'SELECT last("rank") AS "rank", "risk", "expected", {text_field("drivers", language)} FROM "hotspot" '
-        f'WHERE {HERE} GROUP BY "beat", "cell"'
-    )
     risk = f'SELECT max("risk") FROM "hotspot" WHERE {HERE} GROUP BY time($__interval), "cell" fill(none)'
     events = f'SELECT mean("expected") FROM "hotspot" WHERE {HERE} GROUP BY time($__interval), "beat" fill(none)'
     return [
         hotspot_map(say, language, (12, 14)),
         p.table(
             say("Top cells, and why", "重点格及成因"),
-            cells,
+            newest_map(f'"rank", "risk", "expected", {text_field("drivers", language)}', '"beat", "cell"'),
             size=(12, 14),
-            transformations=[{"id": "sortBy", "options": {"sort": [{"field": "rank"}]}}],
+            transformations=[p.smallest_first("rank"), p.ordered("rank", "risk", "cell", "beat")],
             overrides=[
+                *words.columns(say, "beat", "cell", "rank", "risk", "expected", "drivers"),
+                *words.hidden("Time", "current"),
                 override(
                     "risk", unit="percentunit", custom_cellOptions={"type": "gauge", "mode": "basic"}, min=0, max=1
-                )
+                ),
             ],
             links=go(language, "beat", say("The beat's day", "查看该网格"), "beat"),
         ),

@@ -7,8 +7,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deploy.grafana import panels as p
+from deploy.grafana import words
 from deploy.grafana.panels import BLUE, GREEN, RED, YELLOW, override, target, thresholds
-from deploy.grafana.shared import BAD_GOOD, DEVICE, HERE, SITE, band, trouble
+from deploy.grafana.shared import BAD_GOOD, DEVICE, HERE, NOTHING, SITE, band, known, trouble
 
 if TYPE_CHECKING:
     from deploy.grafana.panels import Json
@@ -90,24 +91,34 @@ def pipeline(say: Say, _language: str) -> list[Json]:
         'GROUP BY time($__interval), "reason" fill(none)'
     )
     lag = thresholds((None, GREEN), (5, YELLOW), (30, RED))
+    bad = known((0, GREEN), (1, RED))
     return [
-        p.stat(say("Behind", "处理滞后"), last("lag_s"), unit="s", steps=lag),
+        p.stat(
+            say("Behind", "处理滞后"),
+            last("lag_s"),
+            unit="s",
+            steps=known((0, GREEN), (5, YELLOW), (30, RED)),
+            no_value=NOTHING,
+        ),
         p.stat(
             say("Waiting for InfluxDB", "待写入 InfluxDB"),
             last("backlog_lines"),
-            steps=thresholds((None, GREEN), (10_000, YELLOW), (1_000_000, RED)),
+            steps=known((0, GREEN), (10_000, YELLOW), (1_000_000, RED)),
+            no_value=NOTHING,
         ),
-        p.stat(say("Parts failing", "故障部件"), last("failing"), steps=thresholds((None, GREEN), (1, RED))),
-        p.stat(say("In quarantine", "隔离数据"), last("quarantined"), steps=thresholds((None, BLUE))),
+        p.stat(say("Parts failing", "故障部件"), last("failing"), steps=bad, no_value=NOTHING),
+        p.stat(say("In quarantine", "隔离数据"), last("quarantined"), steps=known((0, BLUE)), no_value=NOTHING),
         p.stat(
             say("Refused by InfluxDB", "被 InfluxDB 拒收"),
             last("influx_rejected"),
-            steps=thresholds((None, GREEN), (1, RED)),
+            steps=bad,
+            no_value=NOTHING,
         ),
         p.stat(
             say("Dropped from a full backlog", "积压溢出丢弃"),
             last("influx_dropped"),
-            steps=thresholds((None, GREEN), (1, RED)),
+            steps=bad,
+            no_value=NOTHING,
         ),
         p.lines(
             say("Rates", "速率"),
@@ -185,13 +196,29 @@ def replay(say: Say, _language: str) -> list[Json]:
     ]
     held = [{"matcher": {"id": "byRegexp", "options": ".*"}, "properties": [{"id": "mappings", "value": on_off}]}]
     return [
-        p.stat(say("Found of what happened", "检出率"), found, unit="percentunit", steps=BAD_GOOD, size=(6, 8)),
-        p.table(say("Found, by scenario", "各场景检出"), score, size=(9, 8)),
+        p.stat(
+            say("Found of what happened", "检出率"),
+            found,
+            unit="percentunit",
+            steps=BAD_GOOD,
+            size=(6, 8),
+            no_value=NOTHING,
+        ),
+        p.table(
+            say("Found, by scenario", "各场景检出"),
+            score,
+            size=(9, 8),
+            overrides=[*words.columns(say, "name", "found", "happened"), *words.hidden("Time")],
+        ),
         p.table(
             say("Mean delay, by scenario", "各场景平均延迟"),
             delay,
             size=(9, 8),
-            overrides=[override("delay_s", unit="s")],
+            overrides=[
+                *words.columns(say, "name", "delay_s"),
+                *words.hidden("Time"),
+                override("delay_s", unit="s"),
+            ],
         ),
         p.timeline(
             say("What really happened", "真实发生"), [target(truth, alias="$tag_name $tag_beat")], overrides=held
@@ -199,9 +226,14 @@ def replay(say: Say, _language: str) -> list[Json]:
         p.timeline(
             say("What was alerted", "系统告警"),
             [target(alerts, alias="$tag_kind $tag_device")],
-            size=(24, 12),
+            size=(24, 14),
             overrides=held,
         ),
-        p.bars(say("Anomalies, by kind", "异常（按类型）"), [target(anomalies, alias="$tag_kind")], interval="5m"),
+        p.bars(
+            say("Anomalies, by kind", "异常（按类型）"),
+            [target(anomalies, alias="$tag_kind")],
+            interval="15m",
+            overrides=words.kind_series(say),
+        ),
         band(say("People against expected", "人流：实际与预期"), "people", HERE, say, (12, 8)),
     ]

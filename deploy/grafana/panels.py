@@ -48,6 +48,7 @@ def panel(
     size: tuple[int, int],
     unit: str = "short",
     steps: Json | None = None,
+    color: Json | None = None,
     overrides: list[Json] | None = None,
     options: Json | None = None,
     custom: Json | None = None,
@@ -60,7 +61,7 @@ def panel(
     """Return a panel; `lay_out` gives it its place. `size` is (width, height) in Grafana's grid of 24 columns."""
     defaults: Json = {"unit": unit, "custom": custom or {}}
     if steps is not None:
-        defaults |= {"thresholds": steps, "color": {"mode": "thresholds"}}
+        defaults |= {"thresholds": steps, "color": color or {"mode": "thresholds"}}
     if no_value:
         defaults["noValue"] = no_value
     if links:
@@ -88,7 +89,8 @@ def stat(title: str, query: str, *, size: tuple[int, int] = (4, 4), **more: Any)
         "graphMode": "none",
     }
     more.setdefault("steps", thresholds((None, BLUE)))
-    return panel("stat", title, [target(query, table=True)], size=size, options=options, no_value="0", **more)
+    more.setdefault("no_value", "0")
+    return panel("stat", title, [target(query, table=True)], size=size, options=options, **more)
 
 
 def lines(title: str, targets: list[Json], *, size: tuple[int, int] = (12, 8), **more: Any) -> Json:  # noqa: ANN401 - `panel`'s
@@ -187,6 +189,22 @@ def with_outlines(panel: Json, source: str, label: str) -> Json:
     if panel["type"] == "geomap":
         panel["options"]["layers"][0] = outlines_layer(source, label)
     return panel
+
+
+def newest_first(name: str = "Time") -> Json:
+    """Return the transformation that sorts a table by a column, the greatest first."""
+    return {"id": "sortBy", "options": {"sort": [{"field": name, "desc": True}]}}
+
+
+def smallest_first(name: str) -> Json:
+    """Return the transformation that sorts a table by a column, the smallest first."""
+    return {"id": "sortBy", "options": {"sort": [{"field": name}]}}
+
+
+def ordered(*names: str) -> Json:
+    """Return the transformation that puts a table's columns into an order."""
+    order = {name: number for number, name in enumerate(names)}
+    return {"id": "organize", "options": {"indexByName": order, "excludeByName": {}, "renameByName": {}}}
 
 
 def variable(name: str, label: str, query: str, *, many: bool = True) -> Json:

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from deploy.grafana import panels as p
+from deploy.grafana import words
 from deploy.grafana.panels import BLUE, GREEN, GREY, RED, YELLOW, Json, override, target, thresholds
+from models.hazard_defaults import ThresholdRule, defaults_for
+from models.phrases import READINGS
 
 Say = Callable[[str, str], str]
 """Chooses between English and Chinese."""
@@ -16,8 +19,15 @@ HERE: Final = '"site" =~ /^$site$/ AND "beat" =~ /^$beat$/ AND $timeFilter'
 SITE: Final = '"site" =~ /^$site$/ AND $timeFilter'
 DEVICE: Final = f'"device" =~ /^$device$/ AND {HERE}'
 EACH: Final = 'GROUP BY "beat", "device"'
-BAD_GOOD: Final = thresholds((None, RED), (0.5, YELLOW), (0.8, GREEN))
+BAD_GOOD: Final = thresholds((None, GREY), (0, RED), (0.5, YELLOW), (0.8, GREEN))
 GOOD_BAD: Final = thresholds((None, GREEN), (1, YELLOW), (5, RED))
+NOTHING: Final = "—"
+"""What a number says that nobody has told: not 0, which would be good news."""
+
+
+def known(*steps: tuple[float, str]) -> Json:
+    """Return colours of a number that may be missing: grey then."""
+    return thresholds((None, GREY), *steps)
 
 
 def uid(name: str, language: str) -> str:
@@ -44,92 +54,136 @@ def band(title: str, measurement: str, where: str, say: Say, size: tuple[int, in
         f'SELECT sum("in") + sum("out") AS "{seen}", sum("expected") AS "{expected}", sum("lower") AS "{lower}", '
         f'sum("upper") AS "{upper}" FROM "{measurement}" WHERE {where} GROUP BY time($__interval) fill(none)'
     )
-    hidden: dict[str, Any] = {"color": {"mode": "fixed", "fixedColor": GREY}, "custom_lineWidth": 0}
+    edge: dict[str, Any] = {
+        "color": {"mode": "fixed", "fixedColor": GREY},
+        "custom_lineWidth": 0,
+        "custom_hideFrom": {"legend": True, "tooltip": False, "viz": False},
+    }
     return p.lines(
         title,
         [target(query, alias="$col")],
         size=size,
         interval="5m",
+        description=say(
+            "Grey: from the sum of the devices' lower limits to the sum of their upper ones; the whole is mostly well "
+            "inside it.",
+            "灰色区域：各设备常态上下限之和；合计值通常远在其内。",
+        ),
         overrides=[
             override(seen, color={"mode": "fixed", "fixedColor": BLUE}),
             override(expected, color={"mode": "fixed", "fixedColor": "orange"}, custom_lineStyle={"fill": "dash"}),
-            override(lower, **hidden),
-            override(upper, custom_fillBelowTo=lower, **hidden),
+            override(lower, **edge),
+            override(upper, custom_fillBelowTo=lower, **edge),
         ],
     )
 
 
+_ALERT: Final = ("severity", "Time", "kind", "place", "text", "state")
+"""Columns of an alert, the most urgent thing first."""
+
+
 def open_alerts(say: Say, language: str, size: tuple[int, int]) -> Json:
-    """Return the table of open alerts."""
-    fields = f'"severity", "state", {text_field("place", language)}, {text_field("text", language)}'
+    """Return the table of open alerts, the gravest first, of those the newest."""
+    fields = f'"severity", {text_field("place", language)}, {text_field("text", language)}, "state", "level"'
     query = (
         f'SELECT * FROM (SELECT last("open") AS "open", {fields} FROM "alert" WHERE {HERE} '
         'GROUP BY "beat", "device", "kind") WHERE "open" = 1'
     )
-    colors = {"critical": RED, "warning": YELLOW, "info": BLUE}
-    mapping = {word: {"color": color, "text": word} for word, color in colors.items()}
     return p.table(
         say("Open alerts", "未解除告警"),
         query,
         size=size,
         links=go(language, "beat", say("The beat's day", "查看该网格"), "beat"),
+        transformations=[p.newest_first(), p.newest_first("level"), p.ordered(*_ALERT)],
         overrides=[
-            override("open", custom_hidden=True),
-            override(
-                "severity",
-                mappings=[{"type": "value", "options": mapping}],
-                custom_cellOptions={"type": "color-background"},
-            ),
+            *words.columns(say, *_ALERT),
+            *words.kinds(say),
+            *words.severities(say),
+            *words.standings(say),
+            *words.hidden("open", "level", "beat", "device"),
         ],
     )
 
 
 def alert_changes(say: Say, language: str) -> Json:
-    """Return the table of every change of an alert."""
+    """Return the table of every change of an alert, the newest first."""
     query = (
-        f'SELECT "state", "severity", {text_field("place", language)}, {text_field("text", language)}, "id" '
+        f'SELECT "state", "severity", {text_field("place", language)}, {text_field("text", language)} '
         f'FROM "alert" WHERE {HERE} GROUP BY "beat", "device", "kind"'
     )
-    return p.table(say("Everything that happened to alerts", "告警处置记录"), query, size=(24, 8))
+    return p.table(
+        say("Everything that happened to alerts", "告警处置记录"),
+        query,
+        size=(24, 10),
+        transformations=[p.newest_first(), p.ordered(*_ALERT)],
+        overrides=[
+            *words.columns(say, *_ALERT),
+            *words.kinds(say),
+            *words.severities(say),
+            *words.standings(say),
+            *words.hidden("beat", "device"),
+        ],
+    )
+
+
+def newest_map(fields: str, by: str) -> str:
+    """Return the query for the cells of the newest map: those that left it say so."""
+    return (
+        f'SELECT * FROM (SELECT last("current") AS "current", {fields} FROM "hotspot" WHERE {HERE} GROUP BY {by}) '
+        'WHERE "current" = 1'
+    )
 
 
 def hotspot_map(say: Say, language: str, size: tuple[int, int]) -> Json:
     """Return the map of hotspots."""
-    query = (
-        f'SELECT last("risk") AS "risk", "rank", "lon", "lat", "expected", {text_field("drivers", language)} '
-        f'FROM "hotspot" WHERE {HERE} GROUP BY "cell", "beat"'
-    )
+    fields = f'"risk", "rank", "lon", "lat", "expected", {text_field("drivers", language)}'
     return p.risk_map(
         say("Hotspots", "热点分布"),
-        query,
+        newest_map(fields, '"cell", "beat"'),
         size=size,
-        description=say(
-            "Cells of the maps in the chosen time, each as the newest one shows it; north is up.",
-            "所选时段内上榜的格，各取最近一次的值；上方为北。",
-        ),
+        description=say("The newest map, with ranks; north is up.", "最新一期热点图，数字为排名；上方为北。"),
         links=go(language, "hotspots", say("Hotspots", "巡逻热点"), "beat"),
-        overrides=[override("risk", unit="percentunit", decimals=0)],
+        overrides=[
+            *words.columns(say, "rank", "risk", "expected", "drivers", "cell", "beat"),
+            override("risk", unit="percentunit", decimals=0),
+        ],
     )
 
 
-METRIC_UNITS: Final = {"noise": "dB", "smoke": "suffix: %/m", "temperature": "celsius", "water": "suffix: cm"}
-"""Metric → what Grafana calls its unit; it knows no centimetres and nothing per metre."""
+def hazards(say: Say, title: str, where: str, *by: str) -> Json:
+    """Return the highest of each metric as a share of its alarm limit: 100 % is where the alarm goes off.
 
-
-def metric_units(pattern: str) -> list[Json]:
-    """Return the units of series whose names have the metric where `pattern` has ``{}``."""
-    return [override(pattern.format(metric), like=True, unit=unit) for metric, unit in METRIC_UNITS.items()]
-
-
-def hazards(say: Say, where: str) -> Json:
-    """Return the highest of each metric over time."""
-    query = f'SELECT max("high") FROM "level" WHERE {where} GROUP BY time($__interval), "metric" fill(none)'
+    One scale for what is measured in decibels, degrees and centimetres. Limits are the default ones.
+    """
+    targets = []
+    for number, (metric, (device, unit)) in enumerate(_ALARMS.items()):
+        limit = next(rule.on for rule in defaults_for(device, "level", metric) if isinstance(rule, ThresholdRule))
+        name = f"{say(*READINGS[metric])} ({limit:g} {unit})"
+        query = (
+            f'SELECT max("high") / {limit:g} FROM "level" WHERE "metric" = \'{metric}\' AND {where} '
+            f"GROUP BY time($__interval){''.join(f', {quoted}' for quoted in by)} fill(none)"
+        )
+        devices = "".join(f" $tag_{one.strip(chr(34))}" for one in by)
+        targets.append(target(query, ref="ABCD"[number], alias=name + devices))
     return p.lines(
-        say("Hazards: highest of each metric", "险情：各指标最高值"),
-        [target(query, alias="$tag_metric")],
+        title,
+        targets,
+        unit="percentunit",
         interval="5m",
-        overrides=metric_units("^{}$"),
+        description=say("100 % is where the alarm goes off.", "100% 即报警阈值。"),
+        custom={"thresholdsStyle": {"mode": "dashed"}},
+        steps=thresholds((None, GREEN), (1, RED)),
+        color={"mode": "palette-classic"},
     )
+
+
+_ALARMS: Final = {
+    "noise": ("noise", "dB"),
+    "smoke": ("smoke", "%/m"),
+    "temperature": ("heat", "°C"),
+    "water": ("water", "cm"),
+}
+"""Metric → the type of device that raises an alarm on it, and its unit."""
 
 
 def trouble(say: Say, language: str, size: tuple[int, int]) -> Json:
@@ -143,8 +197,12 @@ def trouble(say: Say, language: str, size: tuple[int, int]) -> Json:
         query,
         size=size,
         links=go(language, "devices", say("This device", "查看该设备"), "beat", "device"),
-        transformations=[{"id": "sortBy", "options": {"sort": [{"field": "quality"}]}}],
+        transformations=[p.smallest_first("quality"), p.ordered("quality", "device", "beat")],
         overrides=[
+            *words.columns(say, "beat", "device", "quality", "online", "silent", "stuck", "missing", "late", "skew_s"),
+            *words.yes_no(say, 1, "online"),
+            *words.yes_no(say, 0, "silent", "stuck"),
+            *words.hidden("Time"),
             override(
                 "quality", unit="percentunit", thresholds=BAD_GOOD, custom_cellOptions={"type": "color-background"}
             ),

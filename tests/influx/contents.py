@@ -64,6 +64,7 @@ def points(written: list[Results]) -> dict[str, Points]:  # noqa: C901, PLR0912,
         else:
             out["state"].setdefault((second, beat, device, metric), {})["n"] = n
     alerts: dict[Any, Any] = {}
+    before: set[tuple[str, str]] = set()
     for result in written:
         for states in result.states:
             for series, ts, value in zip(states.series.tolist(), states.ts.tolist(), states.value, strict=True):
@@ -91,8 +92,13 @@ def points(written: list[Results]) -> dict[str, Points]:  # noqa: C901, PLR0912,
             new |= {"text": _text(alert.text, "en", "zh-CN"), "place_zh": _text(alert.place, "zh-CN", "en")}
             alerts[alert.id, alert.revision] = old | {k: v for k, v in new.items() if v is not None}
         if result.hotspots is not None:
+            second, now = result.hotspots.ts // 1000, {(cell.beat, cell.cell) for cell in result.hotspots.cells}
+            for beat, cell in before - now:
+                out["hotspot"].setdefault((second, beat, cell), {}).update({"current": 0, "risk": 0.0})
+            before = now
             for cell in result.hotspots.cells:
-                out["hotspot"][result.hotspots.ts // 1000, cell.beat, cell.cell] = {
+                out["hotspot"][second, cell.beat, cell.cell] = {
+                    "current": 1,
                     "lon": cell.lon, "lat": cell.lat, "risk": cell.risk, "rank": cell.rank, "expected": cell.expected,
                     "drivers": _text(cell.drivers, "en", "zh-CN"), "drivers_zh": _text(cell.drivers, "zh-CN", "en"),
                 }  # fmt: skip

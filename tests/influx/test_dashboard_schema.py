@@ -15,6 +15,7 @@ from deploy.grafana.outlines import outlines
 from deploy.grafana.panels import OUTLINES
 from deploy.grafana.rules import rules
 from ingest.places import load_places
+from models.phrases import TITLES
 from simulators.neighbourhood import write_places
 from stream.sinks.influx.schema import MEASUREMENTS
 from tests.influx.grafana_schema import dashboard_problems, rule_problems
@@ -124,7 +125,10 @@ def test_columns_that_are_styled_or_sorted_by_are_there(language):
         for panel in dashboard["panels"]:
             names = {name for target in panel["targets"] for name in shown(target["query"])}
             names |= {tag for target in panel["targets"] for tag in re.findall(r'"(\w+)"', target["query"])}
-            names |= {target.get("alias", "") for target in panel["targets"]} | set(METRICS)
+            if panel["type"] == "table":
+                names.add("Time")
+            if any(target.get("alias") == "$tag_kind" for target in panel["targets"]):
+                names |= set(TITLES)
             wanted = [one["matcher"] for one in panel["fieldConfig"]["overrides"]]
             styled = {one["options"] for one in wanted if one["id"] == "byName"}
             sorted_by = {

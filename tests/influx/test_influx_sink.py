@@ -16,7 +16,7 @@ from stream.sinks.influx.schema_docs import PAGE, page
 from stream.sinks.store import StoreSink
 from tests.influx.outage import outage
 from tests.influx.site import Site
-from tests.stream.make_results import T0, alert, anomaly, health, results, states, windows
+from tests.stream.make_results import T0, alert, anomaly, health, hotspot_map, results, states, windows
 from tests.support import wait_for
 
 
@@ -125,6 +125,22 @@ def test_two_changes_of_an_alert_within_a_second_both_stand(site):
     assert site.sink.drain(10)
     times = [int(line.rsplit(" ", 1)[1]) for line in site.fake.lines]
     assert times == [T0 // 1000, T0 // 1000 + 1]
+
+
+def test_a_cell_that_leaves_the_map_says_so_also_after_a_restart(site):
+    site.write(results(1, hotspots=hotspot_map(T0, ("c1", "b1"), ("c2", "b1"))))
+    assert site.sink.drain(10)
+    site.close()
+    site.open()
+    site.write(results(2, hotspots=hotspot_map(T0 + 60_000, ("c2", "b1"))))
+    site.write(results(3, hotspots=hotspot_map(T0 + 120_000)))
+    site.write(results(4, hotspots=hotspot_map(T0 + 180_000, ("c1", "b1"))))
+    assert site.sink.drain(10)
+    last = {line.split(" ")[0]: line.split(" ")[-2:] for line in site.fake.lines}
+    assert last["hotspot,beat=b1,cell=c2,site=s1"] == ["risk=0.0,current=0i", str(T0 // 1000 + 120)]
+    assert "current=1i" in last["hotspot,beat=b1,cell=c1,site=s1"][0]
+    assert last["hotspot,beat=b1,cell=c1,site=s1"][1] == str(T0 // 1000 + 180)
+    assert sum("current=0i" in line for line in site.fake.lines) == 2
 
 
 def test_results_of_a_new_log_are_not_taken_for_old_ones(site):

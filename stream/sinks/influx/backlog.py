@@ -88,10 +88,10 @@ class Backlog:
             ).fetchone()
             counted = "SELECT count(*), coalesce(sum(lines), 0), coalesce(sum(length(body)), 0) FROM batches"
             self._batches, self._lines, self._bytes = connection.execute(counted).fetchone()
-            self.alerts: dict[str, Any] = {
+            self.remembered: dict[str, Any] = {
                 name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM alerts")
             }
-            """Beat, device and kind → the last change of an alert that was written, and its second."""
+            """What the sink wants to know of the points before: see `append`."""
 
     def append(
         self,
@@ -100,11 +100,12 @@ class Backlog:
         reached: int | None = None,
         now_ms: int = 0,
         late: Iterable[tuple[int, int]] = (),
-        alerts: dict[str, Any] | None = None,
+        remember: dict[str, Any] | None = None,
     ) -> None:
         """Put batches of lines in, with what has to be remembered beside them; durable when this returns.
 
-        `reached` is the `stream.sinks.rows.order` of the results, `late` gives (start, series) of windows with parts.
+        `reached` is the `stream.sinks.rows.order` of the results, `late` gives (start, series) of windows with parts,
+        `remember` is added to `remembered`.
         """
         pack = self._batches + len(batches) > _PACK_FROM
         put_ms = time.time_ns() // 1_000_000
@@ -118,7 +119,7 @@ class Backlog:
                 self._connection.execute("PRAGMA synchronous = FULL")
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
-                    ids = self._put(rows, reached, now_ms, late, alerts or {})
+                    ids = self._put(rows, reached, now_ms, late, remember or {})
                     self._connection.execute("COMMIT")
                 finally:
                     sqlite.rollback(self._connection)
@@ -131,7 +132,7 @@ class Backlog:
             self._bytes += sum(len(row[3]) for row in rows)
             if reached is not None:
                 self.reached, self.now_ms = reached, now_ms
-            self.alerts |= alerts or {}
+            self.remembered |= remember or {}
             if self._bytes > self.max_bytes:
                 self._make_room()
 
@@ -141,7 +142,7 @@ class Backlog:
         reached: int | None,
         now_ms: int,
         late: Iterable[tuple[int, int]],
-        alerts: dict[str, Any],
+        remember: dict[str, Any],
     ) -> list[int]:
         connection = self._connection
         insert = "INSERT INTO batches (lines, put_ms, packed, body) VALUES (?, ?, ?, ?)"
@@ -151,7 +152,7 @@ class Backlog:
         connection.executemany("INSERT OR IGNORE INTO late (start, series) VALUES (?, ?)", late)
         connection.executemany(
             "INSERT OR REPLACE INTO alerts (name, value) VALUES (?, ?)",
-            ((name, json.dumps(value)) for name, value in alerts.items()),
+            ((name, json.dumps(value)) for name, value in remember.items()),
         )
         return ids
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stream.results import Alert, Anomaly, DeviceHealth, HotspotCell, Results, SeriesKey, StateRows
+    from stream.results import Alert, Anomaly, DeviceHealth, HotspotCell, HotspotMap, Results, SeriesKey, StateRows
 
 _STATES: Final = {number: string_text(name) for number, name in STATE_NAMES.items()}
 _STATUSES: Final = {number: string_text(name) for number, name in STATUS_NAMES.items()}
@@ -156,9 +156,30 @@ def hotspot_line(site: str, ts: int, cell: HotspotCell) -> str:
         "risk": cell.risk,
         "rank": cell.rank,
         "expected": cell.expected,
+        "current": 1,
         **_both("drivers", cell.drivers),
     }
     return point_line("hotspot", {"beat": cell.beat, "cell": cell.cell, "site": site}, fields, ts // 1000)
+
+
+def left_line(site: str, ts: int, cell: str, beat: str) -> str:
+    """Return the line that says that a cell is not on the map of a time any more."""
+    return point_line("hotspot", {"beat": beat, "cell": cell, "site": site}, {"risk": 0.0, "current": 0}, ts // 1000)
+
+
+def map_lines(
+    site: str, hotspots: HotspotMap, before: Iterable[Sequence[str]]
+) -> tuple[list[Callable[[], str]], list[list[str]]]:
+    """Return what makes the lines of a map, and its (cell, beat) for the next one.
+
+    `before` has the (cell, beat) of the map before; those that are not on this one get a last point.
+    """
+    cells = [[cell.cell, cell.beat] for cell in hotspots.cells]
+    makers: list[Callable[[], str]] = [
+        partial(left_line, site, hotspots.ts, *one) for one in before if list(one) not in cells
+    ]
+    makers += [partial(hotspot_line, site, hotspots.ts, cell) for cell in hotspots.cells]
+    return makers, cells
 
 
 def health_line(site: str, row: DeviceHealth) -> str:
@@ -179,12 +200,9 @@ def health_line(site: str, row: DeviceHealth) -> str:
 
 
 def event_lines(site: str, result: Results) -> Iterator[Callable[[], str]]:
-    """Give what makes the line of each anomaly, hotspot and health row: one that fails leaves the others alone."""
+    """Give what makes the line of each anomaly and health row: one that fails leaves the others alone."""
     for anomaly in result.anomalies:
         yield partial(anomaly_line, site, anomaly)
-    if result.hotspots is not None:
-        for cell in result.hotspots.cells:
-            yield partial(hotspot_line, site, result.hotspots.ts, cell)
     for row in result.health:
         yield partial(health_line, site, row)
 

@@ -140,7 +140,7 @@ MEASUREMENTS: Final[dict[str, Measurement]] = {
         ),
         Measurement(
             "hotspot",
-            "One cell of the hotspot map.",
+            "One cell of the hotspot map. A cell that leaves the map gets a last point with a risk of 0.",
             "time of the map",
             ("beat", "cell", "site"),
             (
@@ -148,11 +148,13 @@ MEASUREMENTS: Final[dict[str, Measurement]] = {
                 Field("lat", "float", "degrees", "latitude of the cell's centre, WGS 84"),
                 Field("risk", "float", "0-1", "relative to the highest cell of the map"),
                 Field("rank", "integer", "1", "1 is the highest"),
+                Field("current", "integer", "0/1", "1 while the cell is on the map; 0 on the map that it left"),
                 Field("expected", "float", "events", "expected events in the coming period"),
                 Field("drivers", "string", "sentence", "what drives it, in English"),
                 Field("drivers_zh", "string", "sentence", "what drives it, in Simplified Chinese"),
             ),
-            'SELECT "risk" FROM "hotspot" WHERE "rank" <= 5 AND $timeFilter GROUP BY "cell"',
+            'SELECT * FROM (SELECT last("current") AS "current", "rank", "risk", "drivers" FROM "hotspot" '
+            'WHERE $timeFilter GROUP BY "beat", "cell") WHERE "current" = 1',
         ),
         Measurement(
             "alert",

@@ -29,6 +29,7 @@ from stream.sinks.influx.points import (
     SeriesHeads,
     alert_line,
     event_lines,
+    map_lines,
     state_lines,
     whole,
     window_lines,
@@ -50,6 +51,8 @@ BATCH_LINES: Final = 5000
 _CLOSE_S: Final = 5.0
 _LATE_KEPT_MS: Final = 60 * 86_400_000
 _PIPELINE_EVERY_MS: Final = 10_000
+_MAP: Final = "hotspots"
+"""Under this name the backlog's file remembers which cells the last map had. Alerts have names with slashes."""
 
 
 class InfluxSink:
@@ -120,13 +123,17 @@ class InfluxSink:
         if rows is not None:
             rows, late = self._whole_windows(rows)
             lines += window_lines(self._heads, rows)
-        alerts: dict[str, Any] = {}
+        changed: dict[str, Any] = {}
         wrong: list[Rejected] = []
         for result in fresh:
             for states in result.states:
                 lines += state_lines(self._heads, states)
             makers = list(event_lines(self.site, result))
-            makers += [partial(self._alert, alert, alerts) for alert in result.alerts]
+            if result.hotspots is not None:
+                before = changed[_MAP] if _MAP in changed else self._backlog.remembered.get(_MAP, [])
+                more, changed[_MAP] = map_lines(self.site, result.hotspots, before)
+                makers += more
+            makers += [partial(self._alert, alert, changed) for alert in result.alerts]
             for make in makers:
                 try:
                     line = make()
@@ -140,7 +147,7 @@ class InfluxSink:
         size = self._batch_lines
         batches = [lines[at : at + size] for at in range(0, len(lines), size)]
         now_ms = max(self._backlog.now_ms, *(result.now_ms for result in fresh))
-        self._backlog.append(batches, reached=order(fresh[-1]), now_ms=now_ms, late=late, alerts=alerts)
+        self._backlog.append(batches, reached=order(fresh[-1]), now_ms=now_ms, late=late, remember=changed)
         if batches:
             self._sender.wake()
 
@@ -241,7 +248,7 @@ class InfluxSink:
         """Return an alert's line, a second later than the change before it of the same beat, device and kind."""
         name = f"{alert.beat}/{alert.device}/{alert.kind}"
         time_s, identity = alert.changed_ms // 1000, [alert.id, alert.revision]
-        before = changed.get(name) or self._backlog.alerts.get(name)
+        before = changed.get(name) or self._backlog.remembered.get(name)
         if before is not None:
             time_s = before[0] if before[1:] == identity else max(time_s, before[0] + 1)
         changed[name] = [time_s, *identity]
