@@ -151,8 +151,13 @@ async def _brokers(admin: AIOKafkaAdminClient) -> int:
 
 
 async def _described(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, Any]]:
-    found = await admin.describe_topics(names)
-    return {topic["topic"]: topic for topic in found if not topic["error_code"] and topic["partitions"]}
+    # All of them: some clusters make a topic that is asked for by name, with a number of partitions of their own.
+    found = await admin.describe_topics()
+    return {
+        topic["topic"]: topic
+        for topic in found
+        if topic["topic"] in names and not topic["error_code"] and topic["partitions"]
+    }
 
 
 async def _differences(admin: AIOKafkaAdminClient, topics: list[Topic], copies: int) -> list[Difference]:
