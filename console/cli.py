@@ -27,6 +27,11 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "status": ("console.commands.status", "show what a site has seen and how far it is"),
     "doctor": ("console.commands.doctor", "check broker, disk, clock, settings and places, and say what to do"),
     "quarantine": ("console.commands.quarantine", "list, show, count or replay what could not be accepted"),
+    "models": (
+        "console.commands.models",
+        "tell what each device's model has learnt, what it lacks, and how well it fits",
+    ),
+    "train": ("console.commands.train", "let the models learn from the store's past, or from a CSV file"),
     "figure": ("console.commands.figure", "draw what a device counted against what was expected"),
     "backtest": ("console.backtest", "run the shipped models over a file, without looking ahead"),
     "gateway": ("console.commands.gateway", "run one of a city's gateways: from MQTT to Kafka"),

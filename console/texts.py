@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from console.model_texts import MODEL_TEXTS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -143,6 +145,11 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "{rate:.0f} observations/s, {lag} records ({seconds:.1f} s) behind",
         "每秒 {rate:.0f} 条观测，积压 {lag} 条记录（{seconds:.1f} 秒）",
     ),
+    "status.budget": (
+        "Alert budget: {per_day} a day; threshold {odds}; {raised} raised, {held} held back today",
+        "告警预算：每天 {per_day} 条；今日阈值：{odds}；今日已告警 {raised} 条，压下未报 {held} 条",
+    ),
+    "status.shipped": ("as shipped", "出厂值"),
     "status.quarantine": ("Quarantine: {text}", "隔离区：{text}"),
     "status.empty": ("empty", "空"),
     "status.devices": ("Devices", "设备"),
@@ -260,6 +267,7 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "doctor.secrets.missing.do": ("make the file, or correct {key}", "请创建该文件，或更正 {key}"),
     "doctor.good": ("Nothing stands in the way.", "检查通过，可以运行。"),
     "doctor.bad": ("{count} to put right before a node can run.", "有 {count} 项需要处理后才能运行。"),
+    **MODEL_TEXTS,
     # quarantine
     "quarantine.empty": ("The quarantine of site {site} is empty.", "站点 {site} 的隔离区为空。"),
     "quarantine.total": ("{count} in quarantine", "隔离区共 {count} 条"),

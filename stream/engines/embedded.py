@@ -277,7 +277,7 @@ class EmbeddedEngine:
             return
         self.stats.taught += taught.learnt
         self.stats.known += taught.known
-        if taught.learnt and self.stats.anew is not None:
+        if (taught.learnt or taught.known) and self.stats.anew is not None:  # what it would have taught is there
             self._anew.clear()
             self.stats.anew = None
         _LOG.info(

@@ -163,6 +163,17 @@ class StoreReader:
             (since_ms, until_ms),
         )
 
+    def series_between(self, since_ms: int, until_ms: int) -> list[int]:
+        """Return the numbers of the series with observations in windows of ``since_ms <= start < until_ms``."""
+        rows = self._query(
+            "SELECT DISTINCT series FROM windows WHERE start >= ? AND start < ? AND n > 0", (since_ms, until_ms)
+        )
+        return [row[0] for row in rows]
+
+    def windows_by_series(self) -> dict[int, int]:
+        """Return how many windows every series has had, those deleted since included."""
+        return dict(self._query("SELECT series, windows FROM totals"))
+
     def latest(self) -> list[Row]:
         """Return the newest window of every series, as `windows` does, with ``beat`` and ``device``."""
         rows = self._query(
