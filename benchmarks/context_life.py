@@ -23,7 +23,7 @@ from simulators.neighbourhood import Site, quarter
 
 WINDOW_MS: Final = 300_000
 A_DAY: Final = 288
-T0: Final = 1_795_363_200_000 - 8 * 3_600_000
+T0: Final = 1_795_363_200_000
 """A midnight in Shanghai."""
 YOUNG: Final = 4
 

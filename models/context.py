@@ -49,13 +49,13 @@ FEATURES: Final = (
 _FARTHEST: Final = 8.0
 """Deviations are cut here: a number farther out is not stranger, and single precision must hold it."""
 LEAST_SPREAD: Final = 0.2
-ALARM: Final = 3.7
-"""Surprise from which a beat's mix is told: at most about one false alarm a beat in two weeks."""
+ALARM: Final = 3.3
+"""Surprise from which a beat's mix is told: at most about one false alarm a beat in two weeks (docs/context.md)."""
 ORDINARY: Final = 2.0
 """Surprise below which it is over, `CALM` windows in a row."""
 CALM: Final = 2
 MAX_BEATS: Final = 100_000
-MAGIC: Final = b"PGC"
+MAGIC: Final = b"PGB"
 VERSION: Final = 1
 
 
