@@ -98,6 +98,7 @@ MODEL_TEXTS: Final[dict[str, tuple[str, str]]] = {
         "The node of site {site} is stopped: it learns from them when it starts next.",
         "站点 {site} 的节点已停止：下次启动时学习。",
     ),
+    "train.kafka": ("The workers on Kafka learn from them in their turn.", "Kafka 上的处理进程将依次学习。"),
     "train.not_waited": ("The node learns from them now.", "节点正在学习。"),
     "train.slow": (
         "The node has not worked them off yet; it goes on by itself. `patrolgrid status` shows how far it is.",

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from console.texts import Texts
     from deploy.settings import Settings
     from ingest.places import Places
+    from ingest.records import Log
     from stream.training import PastWindows, Piece
 
 _DAY_MS: Final = 86_400_000
@@ -123,6 +124,8 @@ class Teaching:
         self.options, self.settings, self.site, self.source = options, settings, site, source
         self.window_ms = settings.pipeline.window_s * 1000
         self.saved = read_saved(site.folder / "state", settings.pipeline.window_s)
+        self.kafka = bool(settings.kafka.bootstrap) and not (site.folder / "log.db").exists()
+        """Whether workers on Kafka do what elsewhere one node does; nobody waits for them."""
         self.running = bool(site.node()["running"])
         self.windows = self.known = self.records = self.position = 0
         self.series: set[HistorySeries] = set()
@@ -172,10 +175,13 @@ class Teaching:
     def _follows(self) -> bool:
         """Tell whether there is a node to wait for."""
         self.running = self.running and bool(self.site.node()["running"])
-        return self.running and not self.options.no_wait
+        return self.running and not self.kafka and not self.options.no_wait
 
     def _pieces(self) -> Iterator[Piece]:
-        return pieces(self.source.windows, self.window_ms, again=self.options.again, keep=self._worth_sending)
+        shards = self.settings.kafka.shards if self.kafka else 1
+        return pieces(
+            self.source.windows, self.window_ms, shards=shards, again=self.options.again, keep=self._worth_sending
+        )
 
     def _worth_sending(self, portion: PastWindows) -> NDArray[np.bool_]:
         """Leave out what the saved state knows. The node looks again, with what it has learnt since."""
@@ -187,28 +193,47 @@ class Teaching:
         fresh: NDArray[np.bool_] = ~known
         return fresh
 
-    def _open_log(self, closing: ExitStack) -> SqliteLog:
+    def _open_log(self, closing: ExitStack) -> Log:
+        log = self._kafka_log() if self.kafka else self._own_log()
+        closing.callback(log.close)
+        self.received_ms = self._log_time(log)
+        return log
+
+    def _own_log(self) -> SqliteLog:
+        """Return the log of the site's one node, which may be running."""
         self.site.folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         section = self.settings.log
-        log = SqliteLog(
+        return SqliteLog(
             self.site.folder / "log.db",
             max_bytes=section.max_mb * _MIB,
             max_age_s=section.max_age_days * 86_400,
             min_free_bytes=section.min_free_mb * _MIB,
         )
-        closing.callback(log.close)
-        self.received_ms = self._log_time(log)
-        return log
 
-    def _log_time(self, log: SqliteLog) -> int:
+    def _kafka_log(self) -> Log:
+        """Return the log of a site whose shards are worked on by several."""
+        from deploy.kafka_settings import kafka_address  # noqa: PLC0415 - needs the extra kafka
+        from ingest.kafka_log import KafkaLog  # noqa: PLC0415 - same
+        from ingest.kafka_topics import records_topic  # noqa: PLC0415 - same
+
+        kafka = self.settings.kafka
+        return KafkaLog(
+            kafka_address(self.settings),
+            records_topic(self.site.id),
+            shards=kafka.shards,
+            client_id="patrolgrid-train",
+            timeout_s=kafka.timeout_s,
+        )
+
+    def _log_time(self, log: Log) -> int:
         """Return the log's own time, which a replay's or a demo's clock may have set: history must not move it."""
-        newest = log.read(log.head() - 1, limit=1)
+        newest = [] if self.kafka else log.read(log.head() - 1, limit=1)
         if newest:
             return newest[-1].received_ms
         stored = self.source.reader.progress()["now_ms"] if self.source.reader is not None else 0
         return int(stored) or time.time_ns() // 1_000_000
 
-    def _append(self, log: SqliteLog, piece: Piece) -> None:
+    def _append(self, log: Log, piece: Piece) -> None:
         try:
             self.position = log.append([Record(RecordKind.HISTORY, self.received_ms, piece.payload, piece.shard)])
         except LogFullError as error:

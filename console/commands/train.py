@@ -142,7 +142,9 @@ def _tell(teaching: Teaching, texts: Texts, site: FoundSite, zone: ZoneInfo) -> 
 
 
 def _tell_node(teaching: Teaching, texts: Texts, site: FoundSite) -> None:
-    if not teaching.running and not teaching.done:
+    if teaching.kafka:
+        print(texts("train.kafka"))
+    elif not teaching.running and not teaching.done:
         print(texts("train.later", site=site.id))
     elif teaching.learnt is not None:
         print(texts("train.learnt", windows=teaching.learnt))

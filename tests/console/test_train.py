@@ -8,7 +8,11 @@ import shutil
 import pytest
 
 from console.cli import main
+from console.teaching import Teaching
+from ingest.history import open_history
 from ingest.quarantine import Quarantine
+from ingest.records import Record, RecordKind
+from ingest.shards import ShardMap
 from tests.console.station import SITE, WINDOW, Station
 from tests.stream.build import MINUTE, NOON
 
@@ -126,6 +130,32 @@ def test_a_file_can_be_there_before_the_node(tmp_path, capsys):
     with station.node() as node:
         pass
     assert node.engine.stats.taught == 144
+
+
+class Taken:
+    """A log that only takes."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def append(self, records: list[Record]) -> int:
+        self.records += records
+        return len(self.records)
+
+    def close(self) -> None:
+        pass
+
+
+def test_on_kafka_history_goes_to_the_shard_of_its_beat(tmp_path, capsys, monkeypatch):
+    station, log = Station(tmp_path), Taken()
+    path = past_file(station)
+    with station.config.open("a") as file:
+        file.write('[kafka]\nbootstrap = "127.0.0.1:9"\nshards = 3\n')
+    monkeypatch.setattr(Teaching, "_kafka_log", lambda _self: log)
+    assert "workers on Kafka learn from them" in call(station, capsys, "train", path)
+    shard = ShardMap(3).shard_of("b1")
+    assert {(record.kind, record.shard) for record in log.records} == {(RecordKind.HISTORY, shard)}
+    assert sum(open_history(record.payload).rows for record in log.records) == 144
 
 
 @pytest.mark.parametrize(
