@@ -109,7 +109,8 @@ class AlertBudget:
 
     def note(self, noted: Noted, surprise: float) -> bool:
         """Note how strange a finding has become at most, and tell whether it is an alert; what is one stays one."""
-        bin_ = min(int(max(surprise, 0.0) / STEP), BINS - 1)
+        # What is no number is taken for ordinary; what is infinitely strange has a bin too.
+        bin_ = int(min(surprise / STEP, BINS - 1)) if surprise > 0 else 0
         if noted.bin < 0:
             noted.day = self._today
             self._held += 1

@@ -56,6 +56,16 @@ def test_another_device_kind_or_time_is_false():
     assert found["false_alarms_per_device_day"] == 0.4
 
 
+def test_an_alert_of_neighbours_finds_what_happens_at_any_of_them():
+    first = alert("surge", at=9 * MINUTE, device="d9")
+    joined = alert("surge", at=11 * MINUTE, device="d9", id=first["id"], revision=2, devices=("d9", "d1"))
+    assert scored([truth("surge")], [joined])["detected"] == 1
+    assert scored([truth("surge")], [joined])["false_alarms"] == 0
+    both = scored([truth("surge")], [first, joined])
+    assert (both["detected"], both["false_alarms"]) == (1, 1)
+    assert scored([truth("surge", devices=("d7",))], [joined])["detected"] == 0
+
+
 def test_without_devices_the_beat_counts():
     series = truth("burglary_series", devices=(), also=())
     assert scored([series], [alert("burglary_series", device="r01c02")])["detected"] == 1

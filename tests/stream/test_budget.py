@@ -88,6 +88,9 @@ def test_what_nothing_explains_is_always_told():
     budget = lived(1, [[500.0] * 50] * 10)
     assert threshold(budget) == (BINS - 1) * STEP
     assert told(budget, 500.0)
+    assert told(budget, float("inf"))
+    assert not told(budget, float("nan"))
+    assert not told(budget, -1.0)
 
 
 def test_a_clock_that_ran_ahead_and_was_put_right_leaves_no_days_to_come():
