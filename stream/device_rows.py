@@ -32,7 +32,7 @@ AXES: Final[tuple[tuple[str, str, int], ...]] = (
     ("windows/open_from", "", 0),
     ("windows/*", "series", 1),
     ("quality/*", "device", 0),
-    ("states/last", "series", 0),
+    ("states/*", "series", 0),
     ("detection/rules/hazards/last", "series", 1),
     ("detection/rules/hazards/bad_*", "bad", 0),
     ("detection/rules/hazards/*", "rule", 0),

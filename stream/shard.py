@@ -147,6 +147,7 @@ class ShardPipeline:
         self._part = record.position
         self._emit_open_ms = 0
         self.detection.rules.set_back()
+        self.states.set_back()
         self.quality.set_back(record.received_ms)
 
     # -- the kinds of records ------------------------------------------------------------------------------------
@@ -280,7 +281,8 @@ class ShardPipeline:
             rules.levels(levels, now_ms, out)
         picked = rows[new.kind[rows] == Kind.STATE]
         if len(picked):
-            changed = self.states.changes(new.series[picked], columns.text[new.rows[picked]], columns.strings)
+            said = new.rows[picked]
+            changed = self.states.changes(new.series[picked], columns.ts[said], columns.text[said], columns.strings)
             picked = picked[changed]
         if len(picked):
             news = emit.stage_rows(columns, new.rows[picked], new.series[picked], new.device[picked])
