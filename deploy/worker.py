@@ -207,7 +207,7 @@ class WorkerService:
         before, at = self._counters[1], time.monotonic()
         rate = max(stored["accepted"] - before, 0) / max(at - self._counters[0], 1e-3) if before else 0.0
         self._counters = at, stored["accepted"]
-        behind = sum(engine.lag().values())
+        behind = sum(engine.lag(keeper) for keeper in engine.keepers)
         return {
             "now_ms": progress["now_ms"],
             "watermark_ms": progress["watermark_ms"],
@@ -224,7 +224,7 @@ class WorkerService:
             "quarantined": sinks.quarantine.counts(),
             "connected": True,
             "waiting": 0,
-            "failing": {str(one): one.stats.failing for one in list(engine.keepers.values()) if one.stats.failing},
+            "failing": {str(one): one.stats.failing for one in engine.keepers if one.stats.failing},
             "speed": self.settings.clock.speed if self.settings.clock.mode == "scaled" else 1.0,
             "wall_ms": time.time_ns() // 1_000_000,
             "uptime_s": 0.0,

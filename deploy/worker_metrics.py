@@ -45,24 +45,24 @@ def metrics_of(engine: FaustEngine | None, site: str, worker: str, *, ready: boo
     )
     rebalances.add_metric(values, engine.rebalances)
     yield rebalances
-    keepers, lag = list(engine.keepers.items()), engine.lag()
+    keepers = engine.keepers
     labels = [*names, "topic", "partition"]
     for name, doc in _COUNTERS.items():
         counter = CounterMetricFamily(f"patrolgrid_worker_{name}", doc, labels=labels)
-        for (topic, partition), keeper in keepers:
-            counter.add_metric([*values, topic, str(partition)], getattr(keeper.stats, name))
+        for keeper in keepers:
+            counter.add_metric([*values, keeper.topic, str(keeper.partition)], getattr(keeper.stats, name))
         yield counter
     for name, doc in _GAUGES.items():
         gauge = GaugeMetricFamily(f"patrolgrid_worker_{_UNITS.get(name, name)}", doc, labels=labels)
-        for (topic, partition), keeper in keepers:
-            gauge.add_metric([*values, topic, str(partition)], getattr(keeper.stats, name))
+        for keeper in keepers:
+            gauge.add_metric([*values, keeper.topic, str(keeper.partition)], getattr(keeper.stats, name))
         yield gauge
     time_s = GaugeMetricFamily("patrolgrid_worker_time_seconds", "Site time reached, epoch seconds", labels=labels)
     failing = GaugeMetricFamily("patrolgrid_worker_failing", "1 while the partition is not worked on", labels=labels)
     behind = GaugeMetricFamily("patrolgrid_worker_lag", "Records in Kafka that are still to be taken", labels=labels)
-    for (topic, partition), keeper in keepers:
-        place = [*values, topic, str(partition)]
+    for keeper in keepers:
+        place = [*values, keeper.topic, str(keeper.partition)]
         time_s.add_metric(place, keeper.stats.now_ms / 1000)
         failing.add_metric(place, float(not keeper.ready))
-        behind.add_metric(place, lag.get((topic, partition), 0))
+        behind.add_metric(place, engine.lag(keeper))
     yield from (time_s, failing, behind)

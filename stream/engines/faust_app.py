@@ -1,8 +1,8 @@
 """The Faust engine: a worker process of a site on Kafka.
 
-Faust is what it is good at here: it joins the consumer group, deals out partitions, fetches, and commits offsets. Its
-two agents only hand raw records to keepers (`stream.engines.keeper`): one per assigned partition of the records (a
-shard's), and one for the site's topic, wherever that is assigned. What Faust is known for, and what keeps it away:
+Faust does what it is good at: it joins consumer groups, fetches, and commits offsets. Its agents only hand raw records
+to keepers (`stream.engines.keeper`): one per assigned partition of the records (a shard's), and one for the site's
+topic, wherever that is assigned. What Faust is known for, and what keeps it away:
 
 * an exception inside ``events()`` acknowledges and loses the event: nothing in the agents can raise, and the streams
   are ``noack()``, acknowledged by the keepers when state is saved;
@@ -31,6 +31,8 @@ from stream.engines.keeper import Delivery
 from stream.engines.keepers import ShardKeeper, SiteKeeper
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ingest.kafka_client import KafkaAddress
     from stream.engines.keeper import Keeper
     from stream.engines.keepers import KafkaSite
@@ -45,6 +47,9 @@ _STOP_S: Final = 15.0
 class FaustEngine:
     """Works on the partitions that Kafka assigns to this process.
 
+    Shards and the site's topic have a consumer group each: while shards work off what has piled up, their records must
+    not stand in the way of what they have already found.
+
     Parameters
     ----------
     site
@@ -54,55 +59,87 @@ class FaustEngine:
     """
 
     def __init__(self, site: KafkaSite, session_s: float = 6.0) -> None:
-        self.site, self._session_s = site, session_s
         name = site.config.site
-        self._records, self._site_topic = records_topic(name), site_topic(name)
+        self._groups = [
+            _Group(site, session_s, "shards", records_topic(name), lambda shard: ShardKeeper(site, shard)),
+            _Group(site, session_s, "site", site_topic(name), lambda _: SiteKeeper(site)),
+        ]
+
+    @property
+    def keepers(self) -> list[Keeper]:
+        """Those of the partitions assigned now."""
+        return [keeper for group in self._groups for _, keeper in sorted(group.keepers.items())]
+
+    @property
+    def rebalances(self) -> int:
+        """How often partitions were dealt out anew."""
+        return sum(group.rebalances for group in self._groups)
+
+    @property
+    def ready(self) -> tuple[bool, str]:
+        """Whether every partition it has is worked on, and if not, why."""
+        for group in self._groups:
+            if not group.assigned:
+                return False, f"waiting for Kafka to assign partitions of {group.topic}"
+        for keeper in self.keepers:
+            if not keeper.ready:
+                return False, f"{keeper}: {keeper.stats.failing}"
+        return True, ""
+
+    def lag(self, keeper: Keeper) -> int:
+        """Return how many records are in Kafka that a keeper has not taken yet."""
+        return max(self._group(keeper).end(keeper.partition) - keeper.position, 0)
+
+    def _group(self, keeper: Keeper) -> _Group:
+        return next(group for group in self._groups if group.topic == keeper.topic)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set; then save state and leave the groups.
+
+        Raises RuntimeError where Faust ends by itself: whoever watches processes starts another.
+        """
+        running = [asyncio.create_task(group.run(stop), name=f"group {group.topic}") for group in self._groups]
+        try:
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.set()
+            await asyncio.wait(running)
+        for task in running:
+            task.result()
+
+
+class _Group:
+    """One topic's consumer group, of which this process is a member: a Faust app with one agent."""
+
+    def __init__(self, site: KafkaSite, session_s: float, name: str, topic: str, make: Callable[[int], Keeper]) -> None:
+        self.site, self.name, self.topic = site, name, topic
+        self._session_s, self._make = session_s, make
         self._app: faust.App | None = None
-        self.keepers: dict[tuple[str, int], Keeper] = {}
-        """By topic and partition, those assigned now."""
+        self.keepers: dict[int, Keeper] = {}
+        """By partition."""
         self.assigned = False
         """Whether Kafka has dealt out partitions, if only none to this worker."""
         self.rebalances = 0
         self._leaving: set[asyncio.Task[None]] = set()
 
-    @property
-    def ready(self) -> tuple[bool, str]:
-        """Whether every partition it has is worked on, and if not, why."""
-        if not self.assigned:
-            return False, "waiting for Kafka to assign partitions"
-        for keeper in list(self.keepers.values()):
-            if not keeper.ready:
-                return False, f"{keeper}: {keeper.stats.failing}"
-        return True, ""
-
-    def lag(self) -> dict[tuple[str, int], int]:
-        """Return by topic and partition how many records are in Kafka that were not taken yet."""
+    def end(self, partition: int) -> int:
+        """Return the offset behind the newest record that Kafka has told of."""
         consumer = None if self._app is None or not self.assigned else self._app.consumer
-        behind: dict[tuple[str, int], int] = {}
-        for place, keeper in list(self.keepers.items()):
-            end = 0 if consumer is None else consumer.highwater(TP(*place))
-            behind[place] = max((end or 0) - keeper.position, 0)
-        return behind
+        return (consumer and consumer.highwater(TP(self.topic, partition))) or 0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set; then save state and leave the group.
-
-        Raises RuntimeError where Faust ends by itself, which it does where Kafka is away for too long at its start:
-        whoever watches processes starts another.
-        """
+        """Work until `stop` is set, or raise RuntimeError where Faust ends by itself."""
         app = self._app = self._new_app()
         stopped = asyncio.create_task(stop.wait())
         try:
             starting = asyncio.create_task(app.start())
             await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if starting.done():
-                starting.result()
-                ended = asyncio.create_task(app.wait_until_stopped())
-                while not stopped.done() and not ended.done() and not app.crashed:
-                    await asyncio.wait({stopped, ended}, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
-                ended.cancel()
-            else:
+            if not starting.done():
                 starting.cancel()
+            else:
+                starting.result()
+            while not stopped.done() and not app.crashed and not app.should_stop:
+                await asyncio.wait({stopped}, timeout=0.5)
             if not stopped.done():
                 raise RuntimeError(f"Faust ended by itself: {app.crash_reason!r}") from app.crash_reason
         finally:
@@ -122,12 +159,10 @@ class FaustEngine:
         except TimeoutError:
             _LOG.warning("Faust did not stop within %.0f s; Kafka takes note of it by itself", _STOP_S)
 
-    # -- Faust -------------------------------------------------------------------------------------------------------
-
     def _new_app(self) -> faust.App:
         address, site = self.site.address, self.site
         app = faust.App(
-            f"patrolgrid-{site.config.site}",
+            f"patrolgrid-{site.config.site}-{self.name}",
             broker=";".join(f"kafka://{server}" for server in address.bootstrap.split(",")),
             broker_credentials=_credentials(address),
             broker_client_id=site.name,
@@ -149,25 +184,20 @@ class FaustEngine:
             key_serializer="raw",
             value_serializer="raw",
         )
-        records = self._raw(app, self._records)
-        app.agent(records, name="shards")(self._agent)
-        app.agent(self._raw(app, self._site_topic), name="site")(self._agent)
+        topic = app.topic(
+            self.topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", allow_empty=True
+        )
+        app.agent(topic, name=self.name)(self._agent)
         # Faust's types know neither signals with arguments nor `noack`.
         app.on_partitions_revoked.connect(self._revoked)  # type: ignore[arg-type]
         app.on_partitions_assigned.connect(self._dealt)  # type: ignore[arg-type]
         return app
 
-    @staticmethod
-    def _raw(app: faust.App, name: str) -> Any:  # noqa: ANN401 - Faust's topic
-        return app.topic(
-            name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", allow_empty=True
-        )
-
     async def _agent(self, stream: faust.StreamT[bytes]) -> None:
         """Hand records to their keepers. Nothing here raises."""
         async for event in stream.noack().events():  # type: ignore[attr-defined]
             message = event.message
-            keeper = self.keepers.get((message.topic, message.partition))
+            keeper = self.keepers.get(message.partition)
             if keeper is not None:
                 await keeper.offer(Delivery(message.offset, message.value, event.ack))
 
@@ -176,32 +206,28 @@ class FaustEngine:
         self.rebalances += 1
         for keeper in self.keepers.values():
             keeper.pause()
-        _LOG.info("Kafka deals out anew; had %s", _named(*told))
+        _LOG.info("%s: dealt out anew; had %s", self.topic, _named(*told))
 
     async def _dealt(self, _: faust.App, *told: Any, **_more: Any) -> None:  # noqa: ANN401 - as Faust calls
         """Begin to keep what is new, go on with what is still ours, and let go of the rest."""
-        (assigned,) = told
-        wanted = {(place.topic, place.partition) for place in assigned}
-        for place in self.keepers.keys() - wanted:
-            task = asyncio.create_task(self.keepers.pop(place).stop(save=False))
+        wanted = {place.partition for place in told[0]}
+        for partition in self.keepers.keys() - wanted:
+            task = asyncio.create_task(self.keepers.pop(partition).stop(save=False))
             self._leaving.add(task)
             task.add_done_callback(self._leaving.discard)
-        for place in wanted:
-            keeper = self.keepers.get(place)
+        for partition in wanted:
+            keeper = self.keepers.get(partition)
             if keeper is None:
-                keeper = self.keepers[place] = self._keeper(*place)
+                keeper = self.keepers[partition] = self._make(partition)
                 keeper.start()
             else:
                 keeper.resume()
         self.assigned = True
-        _LOG.info("assigned %s", _named(assigned))
-
-    def _keeper(self, topic: str, partition: int) -> Keeper:
-        return SiteKeeper(self.site) if topic == self._site_topic else ShardKeeper(self.site, partition)
+        _LOG.info("%s: assigned %s", self.topic, _named(*told))
 
 
 def _named(places: set[Any]) -> str:
-    return ", ".join(f"{place.topic}/{place.partition}" for place in sorted(places)) or "nothing"
+    return ", ".join(str(place.partition) for place in sorted(places)) or "nothing"
 
 
 def _credentials(address: KafkaAddress) -> Any:  # noqa: ANN401 - Faust's
