@@ -113,6 +113,12 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "influx.made": ("made    ", "已创建"),
     "influx.missing": ("missing ", "缺少  "),
     "influx.same": ("Everything is there already.", "均已就绪，无需改动。"),
+    "influx.backfilled": ("{lines:,} lines are in InfluxDB.", "已向 InfluxDB 补写 {lines:,} 行。"),
+    "influx.expired": (
+        "InfluxDB does not keep some lines that old ({count} batches). A longer retention would keep them.",
+        "部分数据早于 InfluxDB 的保留期限（{count} 批），未能写入；延长保留期限后可重新补写。",
+    ),
+    "influx.downsampled": ("{days} days have coarse values.", "已生成 {days} 天的降采样数据。"),
     "influx.token": ("{path}: set {key} to this file", "{path}：请将 {key} 设为此文件"),
     "grafana.url": (
         "grafana.url is empty: set it in [grafana], or PATROLGRID_GRAFANA__URL",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ingest.batch import Kind
-from stream.results import Results, WindowStatus
+from stream.results import RECALLED, Results, WindowStatus
 from stream.sinks.influx.lines import clean, clean_tag
 from stream.sinks.rows import STATE_NAMES, STATUS_NAMES
 from tests.stream.sink_tools import expected
@@ -38,7 +38,9 @@ def points(written: list[Results]) -> dict[str, Points]:  # noqa: C901, PLR0912,
     for ((beat, device, kind, metric), start), found in parts.items():
         found.sort(key=lambda pair: pair[0])
         rows = [row for _, row in found]
-        first, whole = rows[0], found[0][0] == 0
+        # What the model said stands in part 0, else in what it recalled later; additions have no say.
+        part, first = next((one for one in found if one[0] == 0), found[0])
+        whole = part in (0, RECALLED)
         n = sum(row["n"] for row in rows)
         sums = [sum(row[name] for row in rows if row[name] is not None) for name in ("sum_a", "sum_b")]
         if len(rows) == 1 and whole:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -127,6 +127,19 @@ def anomaly_line(site: str, anomaly: Anomaly) -> str:
     return point_line("anomaly", tags, fields, anomaly.ts // 1000)
 
 
+def alert_second(alert: Alert, before: Mapping[str, Sequence[Any]]) -> tuple[str, list[Any]]:
+    """Return under which name and when a change of an alert stands: ``[second, id, revision]``.
+
+    A second after the change before it of the same beat, device and kind, at least. `before` has those by name.
+    """
+    name = f"{alert.beat}/{alert.device}/{alert.kind}"
+    time_s, identity = alert.changed_ms // 1000, [alert.id, alert.revision]
+    last = before.get(name)
+    if last is not None:
+        time_s = last[0] if list(last[1:]) == identity else max(time_s, last[0] + 1)
+    return name, [time_s, *identity]
+
+
 def alert_line(alert: Alert, time_s: int) -> str:
     """Return the line of one change of an alert at a time of its own."""
     tags = {"beat": alert.beat, "device": alert.device, "kind": alert.kind, "site": alert.site}
@@ -224,16 +237,17 @@ def whole(rows: WindowRows, parts: Mapping[tuple[int, int], Sequence[tuple[float
     ]
     made = [_sum(key, list(found)) for key, found in parts.items()]
     columns = {}
-    for name, values in zip(_COLUMNS, zip(*made, strict=True), strict=True):
+    for name, values in zip(COLUMNS, zip(*made, strict=True), strict=True):
         old = getattr(rows, name)
         columns[name] = np.concatenate([old[keep], np.array(values, old.dtype)])
     return WindowRows(**columns)
 
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     "series", "start", "part", "status", "n", "sum_a", "sum_b", "low", "high", "exposure", "expected", "lower", "upper",
     "p", "state",
 )  # fmt: skip
+"""Columns of `WindowRows`, a row's first three being its key."""
 
 
 def _sum(key: tuple[int, int], parts: list[tuple[float, ...]]) -> tuple[float, ...]:

@@ -128,11 +128,11 @@ class Sender:
             return False
         if self._endpoint is None:
             self._endpoint = self._connect()
-        bad: list[Reject] = []
-        self._deliver(self._endpoint, batch.body, bad)
+        bad, expired = deliver(self._endpoint, batch.body, self._stop.is_set)
         if bad:
             self._rejected(bad)
             self.sent.rejected += len(bad)
+        self.sent.expired += expired
         self._backlog.remove(batch)
         if self.sent.trouble:
             _LOG.info("InfluxDB takes lines again")
@@ -141,22 +141,28 @@ class Sender:
         self.sent.batches += 1
         return True
 
-    def _deliver(self, endpoint: Endpoint, body: bytes, bad: list[Reject]) -> None:
-        """Send lines; the bad ones end in `bad`."""
-        if self._stop.is_set():
-            raise UnavailableError("stopped")
-        try:
-            endpoint.write(body)
-        except ExpiredError as error:
-            self.sent.expired += 1
-            _LOG.info("InfluxDB does not keep lines that old: %s", error)
-        except RejectedError as error:
-            # No field holds a line break (`lines.clean`), so lines can be told apart.
-            lines = body.split(b"\n")
-            if len(lines) == 1:
-                now_ms = time.time_ns() // 1_000_000
-                bad.append(Reject("influxdb", Reason.PROCESSING, f"InfluxDB refused the line: {error}", body, now_ms))
-                return
-            half = len(lines) // 2
-            self._deliver(endpoint, b"\n".join(lines[:half]), bad)
-            self._deliver(endpoint, b"\n".join(lines[half:]), bad)
+
+def deliver(endpoint: Endpoint, body: bytes, stopped: Callable[[], bool]) -> tuple[list[Reject], int]:
+    """Send lines; return those the server refused, and how many requests had lines older than it keeps.
+
+    What is refused is halved until the bad line is alone. Raises `UnavailableError` where the server is away, or
+    `stopped` says so: then some of the lines are in, and all are to be sent again.
+    """
+    if stopped():
+        raise UnavailableError("stopped")
+    try:
+        endpoint.write(body)
+    except ExpiredError as error:
+        _LOG.info("InfluxDB does not keep lines that old: %s", error)
+        return [], 1
+    except RejectedError as error:
+        # No field holds a line break (`lines.clean`), so lines can be told apart.
+        lines = body.split(b"\n")
+        if len(lines) == 1:
+            now_ms = time.time_ns() // 1_000_000
+            return [Reject("influxdb", Reason.PROCESSING, f"InfluxDB refused the line: {error}", body, now_ms)], 0
+        half = len(lines) // 2
+        bad, expired = deliver(endpoint, b"\n".join(lines[:half]), stopped)
+        more, old = deliver(endpoint, b"\n".join(lines[half:]), stopped)
+        return bad + more, expired + old
+    return [], 0

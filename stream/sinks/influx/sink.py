@@ -15,6 +15,7 @@ has every part already. The backlog's file remembers which windows have such par
 from __future__ import annotations
 
 import logging
+from collections import ChainMap
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +29,7 @@ from stream.sinks.influx.lines import WrongTypeError, point_line
 from stream.sinks.influx.points import (
     SeriesHeads,
     alert_line,
+    alert_second,
     event_lines,
     map_lines,
     state_lines,
@@ -246,10 +248,5 @@ class InfluxSink:
 
     def _alert(self, alert: Alert, changed: dict[str, Any]) -> str:
         """Return an alert's line, a second later than the change before it of the same beat, device and kind."""
-        name = f"{alert.beat}/{alert.device}/{alert.kind}"
-        time_s, identity = alert.changed_ms // 1000, [alert.id, alert.revision]
-        before = changed.get(name) or self._backlog.remembered.get(name)
-        if before is not None:
-            time_s = before[0] if before[1:] == identity else max(time_s, before[0] + 1)
-        changed[name] = [time_s, *identity]
-        return alert_line(alert, time_s)
+        name, changed[name] = alert_second(alert, ChainMap(changed, self._backlog.remembered))
+        return alert_line(alert, changed[name][0])

@@ -1,0 +1,189 @@
+"""What a store holds, as lines: for results that were made before InfluxDB was named, or while it was switched off.
+
+The same makers of lines as the sink's, so the same points: writing them again changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from urllib.parse import quote
+
+import msgspec
+import numpy as np
+
+from stream.results import Alert, Anomaly, DeviceHealth, HotspotCell, HotspotMap, SeriesKey, StateRows, WindowRows
+from stream.sinks.influx.points import (
+    COLUMNS,
+    SeriesHeads,
+    alert_line,
+    alert_second,
+    anomaly_line,
+    health_line,
+    map_lines,
+    state_lines,
+    whole,
+    window_lines,
+)
+from stream.sinks.schema import VERSION, StoreError, StoreMissingError, StoreVersionError, stored_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_T = TypeVar("_T")
+CHUNK_MS: Final = 6 * 3_600_000
+"""Of a site with ten thousand series about 700,000 rows, which fit into memory."""
+_TYPES: Final[dict[str, type]] = {
+    "series": np.int32, "start": np.int64, "part": np.int64, "status": np.uint8, "n": np.int32, "state": np.uint8,
+    **dict.fromkeys(("sum_a", "sum_b", "low", "high"), np.float64),
+    **dict.fromkeys(("exposure", "expected", "lower", "upper", "p"), np.float32),
+}  # fmt: skip
+
+
+class Span(NamedTuple):
+    """Some hours, and what happened in them."""
+
+    since_ms: int
+    until_ms: int
+    lines: list[str]
+
+
+class Past:
+    """Reads a store for its lines. The node may go on writing meanwhile.
+
+    Parameters
+    ----------
+    path
+        The store's file.
+    site
+        The site's id, a tag of every point.
+
+    Raises
+    ------
+    stream.sinks.schema.StoreError
+        There is no store, it is of another version, or it cannot be read.
+    """
+
+    def __init__(self, path: Path, site: str) -> None:
+        if not path.exists():
+            raise StoreMissingError(f"{path}: there is no store yet; start the node first")
+        self.site, self._path = site, path
+        self._connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
+        if stored_version(self._connection, path) != VERSION:
+            raise StoreVersionError(f"{path}: is a store of another version; start the node once")
+        self._heads = SeriesHeads(site)
+
+    def close(self) -> None:
+        """Release the file."""
+        self._connection.close()
+
+    def extent(self) -> tuple[int, int] | None:
+        """Return the times of the first result and right behind the last, epoch ms; None where there is none."""
+        edges = [
+            edge
+            for table, column in _TIMES
+            for edge in self._ask(f"SELECT min({column}), max({column}) FROM {table}")[0]  # noqa: S608 - constants
+            if edge is not None
+        ]
+        return (min(edges), max(edges) + 1) if edges else None
+
+    def spans(self, since_ms: int, until_ms: int) -> Iterator[Span]:
+        """Give the lines of all results in ``since_ms <= time < until_ms``, some hours at a time, oldest first."""
+        for begin in range(since_ms // CHUNK_MS * CHUNK_MS, until_ms, CHUNK_MS):
+            span = max(begin, since_ms), min(begin + CHUNK_MS, until_ms)
+            yield Span(*span, self.lines(*span))
+
+    def lines(self, since_ms: int, until_ms: int) -> list[str]:
+        """Return the lines of all results in ``since_ms <= time < until_ms``, as they stand now."""
+        self._heads.follow(self._catalog())
+        span = (since_ms, until_ms)
+        lines = self._windows(span)
+        rows = self._ask("SELECT series, ts, value FROM states WHERE ts >= ? AND ts < ? ORDER BY ts", *span)
+        if rows:
+            series, times, values = zip(*rows, strict=True)
+            places = np.array([self._places[one] for one in series], np.int32)
+            lines += state_lines(self._heads, StateRows(places, np.array(times, np.int64), list(values)))
+        lines += (anomaly_line(self.site, one) for one in self._structs(Anomaly, "anomalies", "ts", span))
+        lines += self._alerts(span)
+        lines += self._maps(span)
+        lines += (health_line(self.site, one) for one in self._structs(DeviceHealth, "health", "start", span))
+        return [line for line in lines if line]
+
+    def _catalog(self) -> list[SeriesKey]:
+        rows = self._ask("SELECT id, beat, device, kind, metric FROM series ORDER BY id")
+        self._places = {row[0]: place for place, row in enumerate(rows)}
+        return [SeriesKey(*row[1:]) for row in rows]
+
+    def _windows(self, span: tuple[int, int]) -> list[str]:
+        columns = ", ".join(COLUMNS)
+        found = self._ask(
+            f"SELECT {columns} FROM windows WHERE start >= ? AND start < ? ORDER BY start, series, part",  # noqa: S608 - ours
+            *span,
+        )
+        if not found:
+            return []
+        table = [(self._places[row[0]], *(math.nan if one is None else one for one in row[1:])) for row in found]
+        rows = WindowRows(
+            **{
+                name: np.array(column, _TYPES[name])
+                for name, column in zip(COLUMNS, zip(*table, strict=True), strict=True)
+            }
+        )
+        parts: dict[tuple[int, int], list[tuple[float, ...]]] = {}
+        for row in table:
+            parts.setdefault((int(row[0]), int(row[1])), []).append(row[2:])
+        several = {key: made for key, made in parts.items() if len(made) > 1 or made[0][0] != 0}
+        return window_lines(self._heads, whole(rows, several) if several else rows)
+
+    def _alerts(self, span: tuple[int, int]) -> Iterator[str]:
+        before: dict[str, list[Any]] = {}
+        # A change that came right before may have moved one of these by a second.
+        early = (span[0] - 60_000, span[1])
+        found = self._structs(Alert, "alert_history", "changed_ms", early, then=", id, revision")
+        for alert in found:
+            name, before[name] = alert_second(alert, before)
+            if alert.changed_ms >= span[0]:
+                yield alert_line(alert, before[name][0])
+
+    def _maps(self, span: tuple[int, int]) -> Iterator[str]:
+        """Give the lines of maps; the one before the first tells which cells left."""
+        start = self._ask("SELECT max(ts) FROM hotspot_maps WHERE ts < ?", span[0])[0][0]
+        times = self._ask("SELECT ts FROM hotspot_maps WHERE ts >= ? AND ts < ? ORDER BY ts", *span)
+        before: list[list[str]] = [] if start is None else [[cell.cell, cell.beat] for cell in self._cells(start)]
+        for (at,) in times:
+            makers, before = map_lines(
+                self.site, HotspotMap(ts=at, horizon_s=0, cell_m=0, cells=self._cells(at)), before
+            )
+            yield from (make() for make in makers)
+
+    def _cells(self, at: int) -> list[HotspotCell]:
+        rows = self._ask("SELECT body FROM hotspots WHERE ts = ? ORDER BY rank, cell", at)
+        return [_struct(HotspotCell, body) for (body,) in rows]
+
+    def _structs(
+        self, kind: type[_T], table: str, column: str, span: tuple[int, int], *, then: str = ""
+    ) -> Iterator[_T]:
+        query = f"SELECT body FROM {table} WHERE {column} >= ? AND {column} < ? ORDER BY {column}{then}"  # noqa: S608 - constants
+        return (_struct(kind, body) for (body,) in self._ask(query, *span))
+
+    def _ask(self, query: str, *values: int) -> list[Any]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: cannot be read: {error}") from error
+
+
+_TIMES: Final = (
+    ("windows", "start"), ("states", "ts"), ("anomalies", "ts"), ("alert_history", "changed_ms"),
+    ("hotspot_maps", "ts"), ("health", "start"),
+)  # fmt: skip
+
+
+def _struct(kind: type[_T], body: str) -> _T:
+    """Return a result from its JSON, in which a number that is none stands as null."""
+    document = msgspec.json.decode(body)
+    floats = {field.name for field in msgspec.structs.fields(kind) if field.type is float}  # type: ignore[arg-type]
+    filled = {name: math.nan if value is None and name in floats else value for name, value in document.items()}
+    return msgspec.convert(filled, kind)
