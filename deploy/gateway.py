@@ -80,6 +80,10 @@ class GatewayService:
                 "its own with --name (or gateway.client_id), which stays the same when it is started again"
             )
         self.settings, self._address = settings, kafka_address(settings)
+        if config.shared_group:
+            # Mosquitto forgets shared subscriptions when it is started again: until the gateways are back, what devices
+            # say has no destination. Edge agents say it again after some seconds (`ingest.link`); be back before.
+            config = replace(config, reconnect_min_s=0.1, reconnect_max_s=2.0)
         self.config: GatewayConfig = replace(config, max_rows=min(config.max_rows, _MAX_ROWS))
         self._gateway: Gateway | None = None
         self._waiting_for = "starting"

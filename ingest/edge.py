@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _TICK_S: Final = 1.0
+_SETTLED: Final = 0.8
+"""Share of `hold_s` after which a reconnect is thought to be over; what was acknowledged since is still held then."""
 _INPUT: Final = msgspec.json.Decoder(dict[str, object] | list[dict[str, object]])
 
 
@@ -114,6 +116,7 @@ class EdgeAgent:
         self._cursor = -1
         self._observed = self._acked = self._resent = self._messages = 0
         self._next_message = self._next_forget = 0.0
+        self._settles_at = float("inf")
         self._wake_out, self._wake_in = socket.socketpair()
         self._wake_in.settimeout(0.0)
         self._wake_out.settimeout(0.0)
@@ -208,8 +211,11 @@ class EdgeAgent:
             self._wake_out.recv(4096)
         ready = connection is not None and (connection in readable or wait == 0.0)
         self._link.turn(readable=ready, writable=connection in writable)
-        self._send()
         now = time.monotonic()
+        if now >= self._settles_at:
+            self._say_again()
+            self._settles_at = float("inf")
+        self._send()
         if now >= self._next_forget:
             self._next_forget = now + max(self.settings.hold_s / 4, 1.0)
             self.spool.forget()
@@ -236,6 +242,13 @@ class EdgeAgent:
 
     def _up(self) -> None:
         self._in_flight.clear()
+        self._say_again()
+        # Once more what is acknowledged until then: a broker that was started again may have had nobody to give it to.
+        if self.settings.hold_s > 0.0:
+            self._settles_at = time.monotonic() + self.settings.hold_s * _SETTLED
+
+    def _say_again(self) -> None:
+        """Send again whatever is held, in its order."""
         self._cursor = -1
         self._resent += self.spool.rewind()
 

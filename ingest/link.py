@@ -3,7 +3,9 @@
 `Link` keeps nothing itself and starts no thread: whoever owns it waits on `socket` and calls `turn`. A new client is
 made for every connection attempt, so that what is sent after a reconnect, and in which order, is decided here and not
 by the library's own queue: first what a broker may have forgotten (acknowledged within the last `hold_s` seconds), then
-what was never acknowledged, then what is new.
+what was never acknowledged, then what is new. Once more, `hold_s` after the reconnect, goes what was acknowledged
+since: a broker that was started again may acknowledge what nobody is subscribed to yet. (Mosquitto keeps subscriptions
+on disk, but not shared ones; until the gateways are back, what comes has no destination.)
 """
 
 from __future__ import annotations
@@ -233,6 +235,7 @@ class Outbox(Generic[T]):
         self.in_flight: dict[int, tuple[int, T]] = {}
         self._held: deque[tuple[float, int, T]] = deque(maxlen=held_limit)
         self._next = 0
+        self._settles_at = float("inf")
 
     def __len__(self) -> int:
         """Messages that the broker has not acknowledged since they were last queued."""
@@ -273,5 +276,20 @@ class Outbox(Generic[T]):
         again.sort(key=itemgetter(0))
         self._held.clear()
         self.in_flight.clear()
+        self.waiting.extendleft(reversed(again))
+        if self.hold_s > 0.0:
+            self._settles_at = now + self.hold_s
+        return len(again)
+
+    def settled(self, now: float) -> int:
+        """Where a reconnect is `hold_s` ago, queue once more what was acknowledged since; return how many.
+
+        To be called now and then; what is sent twice is dropped by its number.
+        """
+        if now < self._settles_at:
+            return 0
+        self._settles_at = float("inf")
+        again = [(number, item) for _, number, item in self._held]
+        self._held.clear()
         self.waiting.extendleft(reversed(again))
         return len(again)

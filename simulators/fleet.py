@@ -79,6 +79,14 @@ class _Line:
             self.fleet.pending += len(self.outbox) - before
         self.send()
 
+    def settle(self, now: float) -> None:
+        """Say again, some time after a reconnect, what may have had no destination."""
+        again = self.outbox.settled(now)
+        if again:
+            self.fleet.ledger.report.resent += again
+            self.fleet.pending += again
+            self.send()
+
     def _ack(self, mid: int) -> None:
         item = self.outbox.acknowledge(mid, time.monotonic())
         if item is None:
@@ -221,9 +229,10 @@ class Fleet:
             return
         self._next_timers = now + _TIMERS_S
         for line in self._all:
+            line.settle(now)
             if line.link.wait_s(now) <= 0.0:
                 line.link.turn(now=now)
-                self._watch(line)
+            self._watch(line)
 
     def _watch(self, line: _Line) -> None:
         """Tell the selector what this connection waits for now."""

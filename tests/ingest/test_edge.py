@@ -64,7 +64,7 @@ def agent_of(tmp_path, port, **more):
     return EdgeAgent(
         EdgeSettings(
             site="quarter", beat="academy", device="noise-08", port=port,
-            spool=tmp_path / "spool.db", backoff_s=(0.05, 0.3), **more,
+            spool=tmp_path / "spool.db", backoff_s=(0.05, 0.3), **{"hold_s": 60.0, **more},
         )
     )  # fmt: skip
 
@@ -122,6 +122,18 @@ def test_after_a_broken_connection_what_was_just_acknowledged_goes_again(tmp_pat
             assert agent.flush(20)
             wait_for(lambda: agent.stats().resent == 20, "nothing went again")
             assert agent.stats().spool.held == 40
+
+
+def test_what_was_acknowledged_right_after_a_reconnect_goes_once_more(tmp_path):
+    """A broker that was started again may have had nobody to give it to: shared subscriptions are not kept on disk."""
+    port = free_port()
+    with Broker(port=port, listen="127.0.0.1"), agent_of(tmp_path, port, hold_s=2.0) as agent:
+        agent.observe(*levels(0, 20))
+        assert agent.flush(10)
+        with Heard(port) as heard:  # too late for what the broker has acknowledged
+            wait_for(lambda: 19 in heard.numbers, "nothing went once more")
+            assert agent.stats().resent == 20
+            assert agent.flush(10)
 
 
 def test_a_device_that_loses_its_power_is_offline(broker, tmp_path):
@@ -298,3 +310,22 @@ def test_an_outbox_loses_nothing_and_keeps_order(steps):
         assert len(outbox.in_flight) <= 3
     unfinished = {item for _, item in (*outbox.waiting, *outbox.in_flight.values())}
     assert unfinished | set(delivered) == set(range(made))
+
+
+def test_an_outbox_says_again_what_came_after_a_reconnect_and_only_once():
+    outbox: Outbox[str] = Outbox(hold_s=10.0)
+    numbers = iter(range(100))
+    outbox.put("a")
+    outbox.reconnected(100.0)
+    assert outbox.settled(100.0) == 0
+    for item in ("b", "c"):
+        outbox.put(item)
+    outbox.send(lambda _: next(numbers))
+    assert [outbox.acknowledge(mid, 101.0) for mid in (0, 1)] == ["a", "b"]
+    assert outbox.settled(109.9) == 0
+    assert outbox.settled(110.0) == 2
+    assert [item for _, item in outbox.waiting] == ["a", "b"]
+    assert len(outbox.in_flight) == 1
+    outbox.send(lambda _: next(numbers))
+    assert outbox.acknowledge(3, 110.1) == "a"
+    assert outbox.settled(130.0) == 0
