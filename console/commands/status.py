@@ -162,6 +162,7 @@ def _print(document: dict[str, Any], texts: Texts, zone: ZoneInfo) -> None:
         rate = float(rates.get("observations_s") or 0.0)
         seconds = float(lag.get("seconds") or 0.0)
         print(texts("status.rates", rate=rate, lag=int(lag.get("records") or 0), seconds=seconds))
+    _print_budget(document["status"].get("budget"), texts)
     held = ", ".join(f"{reason} {count}" for reason, count in sorted(document["quarantine"].items()))
     print(texts("status.quarantine", text=held or texts("status.empty")))
     _print_rows(
@@ -171,6 +172,17 @@ def _print(document: dict[str, Any], texts: Texts, zone: ZoneInfo) -> None:
     header = ("time", "severity", "kind", "device", "text")
     _print_rows(texts, "alerts", alerts, header, lambda row: _event(row, clock(row["raised_ms"]), texts))
     _print_rows(texts, "anomalies", document["anomalies"], header, lambda row: _event(row, clock(row["ts"]), texts))
+
+
+def _print_budget(budget: dict[str, Any] | None, texts: Texts) -> None:
+    """Print how many findings of models were told today, and how many the budget held back."""
+    from models.explain import odds  # noqa: PLC0415 - quick start
+
+    if not budget or not budget["per_day"]:
+        return
+    threshold = odds(10.0 ** -budget["threshold"])[texts.language] if budget["threshold"] else texts("status.shipped")
+    numbers = {name: budget[name] for name in ("per_day", "raised", "held")}
+    print(texts("status.budget", odds=threshold, **numbers))
 
 
 def _print_rows(

@@ -1,7 +1,8 @@
 """What `patrolgrid status --json` says of a store."""
 
 from console.commands.common import FoundSite
-from console.commands.status import gather
+from console.commands.status import _print_budget, gather
+from console.texts import Texts
 from ingest.batch import Kind
 from stream.results import SeriesKey
 from stream.sinks.reader import StoreReader
@@ -18,3 +19,15 @@ def test_a_level_and_a_state_of_one_name_are_two_series_with_their_own_windows(t
     series = gather(FoundSite("s1", tmp_path), reader)["series"]
     reader.close()
     assert [(row["kind"], row["latest"]["n"]) for row in series] == [("level", 60), ("state", 1)]
+
+
+def test_what_the_alert_budget_holds_back_is_said(capsys):
+    budget = {"per_day": 20, "day": "2026-11-23", "threshold": 4.9, "raised": 3, "held": 7}
+    _print_budget(budget, Texts("en"))
+    _print_budget(budget | {"threshold": 0.0, "held": 0}, Texts("zh-CN"))
+    _print_budget(budget | {"per_day": 0}, Texts("en"))
+    _print_budget(None, Texts("en"))
+    assert capsys.readouterr().out.splitlines() == [
+        "Alert budget: 20 a day; threshold about 1 in 80,000; 3 raised, 7 held back today",
+        "告警预算：每天 20 条；今日阈值：出厂值；今日已告警 3 条，压下未报 0 条",
+    ]
