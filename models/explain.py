@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from models import phrases
 
@@ -163,6 +163,72 @@ def gate(kind: str, value: float, threshold: float, at: str = "") -> Text:
     if at:
         en, zh = f"{en}, at {at}", f"{at}，{zh}"
     return {"en": f"{en}.", "zh-CN": f"{zh}。"}
+
+
+class Channel(NamedTuple):
+    """One channel of a beat's context, as a sentence tells it."""
+
+    name: str
+    """``people``, ``vehicles`` or ``noise``."""
+    direction: int
+    """1 for more than expected, -1 for less, 0 for as usual."""
+    observed: float
+    """Counts in all, noise on average."""
+    expected: float
+
+
+def context(channels: Sequence[Channel], p: float, day: Text, at: str, minutes: float, since: str = "") -> Text:
+    """Explain an unusual mix: ``Few people (3 in 30 min, expected 14) but many vehicles (22, expected 9) for …``.
+
+    Parameters
+    ----------
+    channels
+        What drives it first, the strongest on top; channels as usual (direction 0) behind.
+    p
+        Tail probability of the mix.
+    day, at
+        Class of day, from `day`, and local time, from `clock`.
+    minutes
+        What the numbers cover.
+    since
+        Local time of the onset, from `clock`; empty: left out.
+    """
+    en, zh, before = "", "", 0
+    span_en, span_zh = f" in {minutes:.0f} min", f"{minutes:.0f}分钟内"
+    for channel in channels:
+        english, chinese, unit, measure = phrases.CHANNELS[channel.name]
+        if not channel.direction:
+            continue
+        more, counted = channel.direction > 0, not unit
+        seen, normal = number(channel.observed), number(channel.expected)
+        word = ("many" if more else "few") if counted else ("high" if more else "low")
+        en += (" but " if before == -channel.direction else " and ") if before else ""
+        zh += ("，而" if before == -channel.direction else "，且") if before else ""
+        en += f"{word} {english} ({seen}{unit}{span_en}, expected {normal}{unit})"
+        zh += f"{chinese}偏{('多' if more else '少') if counted else ('高' if more else '低')}"
+        zh += f"（{span_zh}{seen}{measure}，正常应为{normal}{measure}）"
+        before, span_en, span_zh = channel.direction, "", ""
+    calm = [phrases.CHANNELS[channel.name] for channel in channels if not channel.direction]
+    chance = odds(p)
+    en = f"{en[:1].upper()}{en[1:]} for {day['en']} around {at}"
+    zh = f"{day['zh-CN']}{at}前后{zh}"
+    if calm:
+        en += f", {' and '.join(names[0] for names in calm)} as usual"
+        zh += f"，{'、'.join(names[1] for names in calm)}正常"
+    en, zh = f"{en}; such a mix: {chance['en']}", f"{zh}；此类组合{chance['zh-CN']}"
+    if since:
+        en, zh = f"{en}; since {since}", f"{zh}，自{since}起"
+    return {"en": f"{en}.", "zh-CN": f"{zh}。"}
+
+
+def day(weekday: int, *, working: bool) -> Text:
+    """Return what a day is called: ``a Tuesday``, ``a holiday``, ``a working Saturday``; 0 is Monday."""
+    english, chinese = phrases.DAYS[weekday]
+    if working and weekday >= 5:
+        return {"en": f"a working {english}", "zh-CN": f"调休上班的{chinese}"}
+    if not working and weekday < 5:
+        return {"en": "a holiday", "zh-CN": "节假日"}
+    return {"en": f"a {english}", "zh-CN": chinese}
 
 
 def silent(seconds: float, usual_s: float) -> Text:

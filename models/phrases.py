@@ -33,7 +33,7 @@ TITLES: Final[dict[str, tuple[str, str]]] = {
     "level_stuck": ("Reading does not change", "读数长时间不变"),
     "level_drift": ("Reading drifts", "读数持续漂移"),
     "level_step": ("Reading has jumped to a new level", "读数发生阶跃"),
-    "joint": ("Unusual mix of readings in the beat", "网格内多项指标组合异常"),
+    "context": ("Unusual mix in the beat", "网格多项指标组合异常"),
 }
 
 ADVICE: Final[dict[str, tuple[str, str]]] = {
@@ -125,9 +125,9 @@ ADVICE: Final[dict[str, tuple[str, str]]] = {
         "Find out what has changed on site, or have the sensor checked.",
         "核实现场变化，或安排检查传感器。",
     ),
-    "joint": (
-        "Look at the beat's cameras for what ties the readings together.",
-        "查看网格内视频，研判各项指标的关联。",
+    "context": (
+        "Look at the beat's cameras for what ties the figures together; no single device is out of its range.",
+        "查看本网格各路视频，研判几项指标同时变化的原因；单台设备的读数均未超出正常范围。",
     ),
 }
 
@@ -143,6 +143,23 @@ DEVICES: Final[dict[str, tuple[str, str]]] = {
     "gate": ("gates", "个卡口"),
     "": ("devices", "台设备"),
 }
+
+CHANNELS: Final[dict[str, tuple[str, str, str, str]]] = {
+    # channel of a beat's context: English, Chinese, English unit, Chinese measure word
+    "people": ("people", "行人", "", "人次"),
+    "vehicles": ("vehicles", "车辆", "", "辆次"),
+    "noise": ("noise", "噪声", " dB", "分贝"),
+}
+
+DAYS: Final[tuple[tuple[str, str], ...]] = (
+    ("Monday", "周一"),
+    ("Tuesday", "周二"),
+    ("Wednesday", "周三"),
+    ("Thursday", "周四"),
+    ("Friday", "周五"),
+    ("Saturday", "周六"),
+    ("Sunday", "周日"),
+)
 
 READINGS: Final[dict[str, tuple[str, str]]] = {
     "noise": ("noise", "噪声"),

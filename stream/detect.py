@@ -9,6 +9,7 @@ import numpy as np
 
 from ingest.batch import Kind
 from models.calendar import Calendar
+from stream.context import Context
 from stream.counting import Counting
 from stream.findings import Findings
 from stream.late import HISTORY, Late
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Detection:
-    """Rules, counting and leveling of a shard."""
+    """Rules, counting, leveling and the beats' context of a shard."""
 
     def __init__(self, config: PipelineConfig, catalog: Catalog, quality: Quality) -> None:
         calendar = Calendar(config.timezone, config.country, tuple(date.fromisoformat(day) for day in config.holidays))
@@ -37,6 +38,7 @@ class Detection:
         self.rules = Rules(calendar, findings)
         self.counting = Counting(config.window_s, calendar, findings)
         self.leveling = Leveling(config.window_s, calendar, findings)
+        self.context = Context(config.window_s, calendar, findings)
         self.late = {Kind.COUNT: Late(), Kind.LEVEL: Late()}
         """What the baselines are still to learn, by kind."""
         self.learnt = Learnt(config.window_s)
@@ -49,6 +51,7 @@ class Detection:
         for kind, stage in ((Kind.COUNT, self.counting), (Kind.LEVEL, self.leveling)):
             mine = [index for index in added if self.catalog.series[index].kind == kind]
             stage.add_series(np.array(mine, dtype=np.int64), size)
+        self.context.add_series(added)
 
     def learn_late(self, out: Results) -> None:
         """Let the baselines learn what came late; it raises nothing."""
@@ -93,6 +96,7 @@ class Detection:
         """Test a closed window and learn from it."""
         self.counting.close(number, fields, out)
         self.leveling.close(number, fields, out)
+        self.context.close(number, fields, out)
         counted, measured = self.counting.series, self.leveling.series
         learnt = [counted[fields["exposure"][counted] > 0], measured[fields["n"][measured] > 0]]
         self.learnt.live(np.concatenate(learnt), number)
@@ -118,11 +122,12 @@ class Detection:
             stage.load({key.removeprefix(prefix): v for key, v in arrays.items() if key.startswith(prefix)})
         self.add_series(list(range(len(self.catalog.series))))
 
-    def _stages(self) -> dict[str, Rules | Counting | Leveling | Late | Learnt]:
-        stages: dict[str, Rules | Counting | Leveling | Late | Learnt] = {
+    def _stages(self) -> dict[str, Rules | Counting | Leveling | Context | Late | Learnt]:
+        stages: dict[str, Rules | Counting | Leveling | Context | Late | Learnt] = {
             "rules": self.rules,
             "counting": self.counting,
             "leveling": self.leveling,
+            "context": self.context,
             "learnt": self.learnt,
         }
         return stages | {f"late_{kind.name.lower()}": waiting for kind, waiting in self.late.items()}

@@ -30,6 +30,7 @@ SEVERITY: Final[dict[str, Severity]] = {
     "overstay": "info",
     "level_low": "info",
     "level_stuck": "info",
+    "context": "info",
 }
 """Severity by kind; everything else is a warning."""
 
@@ -105,6 +106,14 @@ class Findings:
     def places(self) -> Places:
         """Where the beats and devices are."""
         return self.catalog.places
+
+    def beat_place(self, beat: str) -> tuple[tuple[float, float], Text]:
+        """Return the middle (lon, lat) of a beat and what it is called; (0, 0) and its id where it is unknown."""
+        place = self.places.beats.get(beat)
+        if place is None:
+            return (0.0, 0.0), {"en": beat, "zh-CN": beat}
+        ring = place.polygon
+        return (sum(p[0] for p in ring) / len(ring), sum(p[1] for p in ring) / len(ring)), place.name
 
     def clock(self, ts: int) -> str:
         """Return an instant as people of the site read it, ``21:05``."""

@@ -197,8 +197,7 @@ class Rules:
 
     def _feed_lost(self, beat: str, lost: int, heard: int, now_ms: int, out: Results) -> None:
         findings = self.findings
-        place = findings.places.beats.get(beat)
-        ring = place.polygon if place else ((0.0, 0.0),)
+        lonlat, place = findings.beat_place(beat)
         findings.notice(
             Notice(
                 act="rise",
@@ -207,8 +206,8 @@ class Rules:
                 kind="feed_lost",
                 at_ms=now_ms,
                 severity="critical",
-                lonlat=(sum(p[0] for p in ring) / len(ring), sum(p[1] for p in ring) / len(ring)),
-                place=place.name if place else {"en": beat, "zh-CN": beat},
+                lonlat=lonlat,
+                place=place,
                 text=explain.feed_lost(lost, heard),
                 advice=explain.advice("feed_lost"),
                 cause_ms=now_ms,

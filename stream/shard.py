@@ -26,6 +26,7 @@ from ingest.batch import BatchError, Flag, Kind
 from ingest.events import Command, DeviceStatus, Incident
 from ingest.history import HistoryError
 from ingest.records import Record, RecordKind
+from models.context import ContextError
 from stream import emit
 from stream.arrays import grown
 from stream.catalog import Catalog
@@ -95,9 +96,9 @@ class ShardPipeline:
         What cannot be applied is in `Results.rejects`. An exception means a defect: the state may then be half
         changed, and the engine goes back to its last snapshot and passes the record by.
         """
-        # Who appends history knows the log's time only roughly: it must not put the clock back.
-        history = record.kind is RecordKind.HISTORY
-        now_ms = max(record.received_ms, self.now_ms) if history else record.received_ms
+        # Who appends history or a model knows the log's time only roughly: it must not put the clock back.
+        beside = record.kind in {RecordKind.HISTORY, RecordKind.MODEL}
+        now_ms = max(record.received_ms, self.now_ms) if beside else record.received_ms
         out = Results(record.position, now_ms, self.watermark_ms, self.catalog.series, shard=self.shard)
         if now_ms < self.now_ms - SET_BACK_MS:
             self._set_back(record, out)
@@ -114,6 +115,8 @@ class ShardPipeline:
                 self.detection.learn_late(out)  # nothing else came for a while
             case RecordKind.HISTORY:
                 self._history(record, out)
+            case RecordKind.MODEL:
+                self._model(record, out)
         self._advance(max(self.watermark_ms, now_ms - round(self.config.grace_s * 1000)), out)
         self.detection.rules.tick(now_ms, out)
         self._test_open(out)
@@ -311,6 +314,12 @@ class ShardPipeline:
         index = self.catalog.device(status.beat, status.device)
         self.quality.grow(self.catalog)
         self.quality.offline[index] = status.state == "offline"
+
+    def _model(self, record: Record, out: Results) -> None:
+        try:
+            self.detection.context.take(record.payload)
+        except ContextError as error:
+            out.rejects.append(emit.reject(record, "model", str(error)))
 
     def _history(self, record: Record, out: Results) -> None:
         """Let the baselines learn windows that they have not learnt before. Writes none of them."""
