@@ -72,7 +72,8 @@ def _shards_and_site(meta: Meta, arrays: Arrays) -> tuple[dict[str, Any], dict[s
     """Bring version 1, a single pipeline, to version 2: one shard and a site, which has alerts, hotspots, incidents.
 
     Version 2 also remembers what the baselines have learnt. Version 1 did not: all up to its watermark counts as
-    learnt, so that history does not teach a second time what observations have taught.
+    learnt, so that history does not teach a second time what observations have taught. Baselines of counts are in
+    single precision. What version 2 knows besides (beats' context, budget, causes of alerts) begins empty.
     """
     ending = {(device, kind) for device, kind in meta["alerts"]["ending"]}
     standing = [
@@ -104,7 +105,7 @@ def _shards_and_site(meta: Meta, arrays: Arrays) -> tuple[dict[str, Any], dict[s
         f"site/{name.removeprefix('hotspots/')}" if name.startswith("hotspots/") else f"0/{name}": values
         for name, values in arrays.items()
     }
-    return new_meta, moved | _learnt_so_far(meta, arrays)
+    return new_meta, moved | _learnt_so_far(meta, arrays) | _single_precision(moved)
 
 
 def _learnt_so_far(meta: Meta, arrays: Arrays) -> dict[str, NDArray[Any]]:
@@ -121,6 +122,18 @@ def _learnt_so_far(meta: Meta, arrays: Arrays) -> dict[str, NDArray[Any]]:
         "0/detection/learnt/history": np.zeros((2, 0), dtype=np.int64),
         "0/detection/learnt/live": np.full((2, 0), -1, dtype=np.int64),
     }
+
+
+def _single_precision(arrays: Arrays) -> dict[str, NDArray[Any]]:
+    """Version 2's baselines of counts. The windows of the last hour, which it keeps otherwise, are not learnt from."""
+    at = "0/detection/counting/"
+    old = {name: arrays[at + name] for name in ("pi", "level", "spread", "doubted", "overall", "kinds", "ring_start")}
+    new = {name: old[name].astype(np.float32) for name in ("pi", "level", "spread", "doubted")}
+    # No series had a kind, so what its kind usually shows is one at all times.
+    new["overall"] = np.concatenate([old["overall"], old["overall"][1:]]).astype(np.float32)
+    new["kinds_fresh"], new["kinds_ms"] = np.zeros_like(old["kinds"]), np.zeros(1, dtype=np.int64)
+    new["ring_start"] = np.full_like(old["ring_start"], np.iinfo(np.int64).min)
+    return {at + name: values for name, values in new.items()}
 
 
 STEPS: Final[Mapping[int, Step]] = {1: _shards_and_site}
