@@ -163,6 +163,9 @@ def _print(document: dict[str, Any], texts: Texts, zone: ZoneInfo) -> None:
         seconds = float(lag.get("seconds") or 0.0)
         print(texts("status.rates", rate=rate, lag=int(lag.get("records") or 0), seconds=seconds))
     _print_budget(document["status"].get("budget"), texts)
+    anew = (document["status"].get("learning") or {}).get("anew")
+    if anew:
+        print(texts("models.anew", time=clock(anew["since_ms"]), reason=safe(anew["reason"])))
     held = ", ".join(f"{reason} {count}" for reason, count in sorted(document["quarantine"].items()))
     print(texts("status.quarantine", text=held or texts("status.empty")))
     _print_rows(

@@ -57,7 +57,8 @@ def test_a_state_that_was_lost_comes_back_from_the_store(station, capsys):
     report = asked(station, capsys, "models")
     assert report["anew"]["reason"] == "no snapshot is whole"
     assert [model["learnt_days"] for model in report["models"]] == [None, None]
-    assert "patrolgrid train --from-store" in call(station, capsys, "models")
+    for command in ("models", "status"):
+        assert "`patrolgrid train --from-store` brings back what they knew" in call(station, capsys, command)
 
     found = asked(station, capsys, "train", "--from-store")
     assert found["windows"] in {2 * EACH - 2, 2 * EACH}, "but for the windows that were open"
