@@ -157,23 +157,23 @@ class Context:
         devices = np.unique(findings.catalog.series_device[self._series[self._beat == row]]).tolist()
         confidence = round(sum(findings.confidence(device) for device in devices) / len(devices), 2)
         severity = SEVERITY[KIND]
-        out.anomalies.append(
-            Anomaly(
-                beat=beat,
-                device=beat,
-                metric=KIND,
-                kind=KIND,
-                direction="surge" if usual[first] > 0 else "deficit",
-                severity=severity,
-                ts=onset_ms,
-                observed=float(seen[first]),
-                expected=float(expected[first]),
-                p=p,
-                duration_s=max(end_ms - onset_ms, 0) / 1000,
-                confidence=confidence,
-                text=text,
-            )
+        anomaly = Anomaly(
+            beat=beat,
+            device=beat,
+            metric=KIND,
+            kind=KIND,
+            direction="surge" if usual[first] > 0 else "deficit",
+            severity=severity,
+            ts=onset_ms,
+            observed=float(seen[first]),
+            expected=float(expected[first]),
+            p=p,
+            duration_s=max(end_ms - onset_ms, 0) / 1000,
+            confidence=confidence,
+            text=text,
         )
+        out.anomalies.append(anomaly)
+        findings.going.add(anomaly)
         place, name = findings.beat_place(beat)
         findings.notice(
             Notice(

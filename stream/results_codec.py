@@ -20,6 +20,7 @@ from ingest.events import Command, Incident
 from stream.results import (
     Alert,
     Anomaly,
+    BudgetState,
     DeviceHealth,
     GateRows,
     HotspotMap,
@@ -96,12 +97,24 @@ class _Header(msgspec.Struct, omit_defaults=True, kw_only=True):
     commands: list[Command] = []
     notices: list[Notice] = []
     hotspots: HotspotMap | None = None
+    budget: BudgetState | None = None
     taught: Taught | None = None
     health: list[DeviceHealth] = []
     rejects: list[Reject] = []
 
 
-_STRUCTS: Final = ("anomalies", "alerts", "incidents", "commands", "notices", "hotspots", "taught", "health", "rejects")
+_STRUCTS: Final = (
+    "anomalies",
+    "alerts",
+    "incidents",
+    "commands",
+    "notices",
+    "hotspots",
+    "budget",
+    "taught",
+    "health",
+    "rejects",
+)
 _NUMBERS: Final = ("position", "now_ms", "watermark_ms", "shard", "closing", "accepted", "duplicates", "late")
 _TABLES: Final[dict[str, tuple[type, dict[str, str]]]] = {
     "windows": (WindowRows, WINDOW_COLUMNS),
