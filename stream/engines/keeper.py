@@ -138,6 +138,7 @@ class Keeper(ABC):
         self._unacknowledged: deque[Delivery] = deque()
         self._wake, self._room = asyncio.Event(), asyncio.Event()
         self._ending = self._paused = False
+        self._saves_last = True
         self._saving: asyncio.Task[None] | None = None
         self._next_save = self._turn = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -206,7 +207,7 @@ class Keeper(ABC):
 
     async def stop(self, *, save: bool, timeout_s: float = 20.0) -> None:
         """End, with `save` after a last checkpoint."""
-        self._ending = True
+        self._ending, self._saves_last = True, save
         self._wake.set()
         self._room.set()
         if self._task is None:
@@ -249,7 +250,8 @@ class Keeper(ABC):
                 self.stats.restarts += 1
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._ended(), wait_s)
+                    async with asyncio.timeout(wait_s):
+                        await self._ended()
 
     async def _ended(self) -> None:
         while not self._ending:
@@ -316,7 +318,7 @@ class Keeper(ABC):
                 await self.settle(idle=True)
                 await self._rest()
             await self._save_if_due()
-        if not self._paused:
+        if self._saves_last and not self._paused:
             await self._save_last()
 
     async def _deliver(self, delivery: Delivery) -> None:
@@ -357,7 +359,8 @@ class Keeper(ABC):
         if self._ending or (self._inbox and not self._paused):
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), max(self._next_save - time.monotonic(), 0.05))
+            async with asyncio.timeout(max(self._next_save - time.monotonic(), 0.05)):
+                await self._wake.wait()
 
     # -- saving ------------------------------------------------------------------------------------------------------
 
