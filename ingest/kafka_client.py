@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -55,7 +56,7 @@ class LoopThread:
     def call(self, work: Coroutine[Any, Any, _T], timeout_s: float) -> _T:
         """Run a coroutine in the loop and return its result. Raises its error, or TimeoutError; it is then cancelled.
 
-        Raises RuntimeError where the thread has been stopped.
+        Raises RuntimeError where the thread has been stopped, or is stopped meanwhile.
         """
         try:
             future = asyncio.run_coroutine_threadsafe(work, self.loop)
@@ -68,6 +69,8 @@ class LoopThread:
             if not future.done():
                 future.cancel()
             raise
+        except CancelledError:
+            raise RuntimeError("stopped meanwhile") from None
 
     def stop(self) -> None:
         """Cancel what still runs, and end the thread. A second call does nothing."""
@@ -80,7 +83,11 @@ class LoopThread:
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
-        left = asyncio.all_tasks(self.loop)
-        for task in left:
-            task.cancel()
-        self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        while True:
+            self.loop.run_until_complete(asyncio.sleep(0))  # what was called just before becomes a task
+            left = asyncio.all_tasks(self.loop)
+            if not left:
+                return
+            for task in left:
+                task.cancel()
+            self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
