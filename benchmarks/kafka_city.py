@@ -51,7 +51,7 @@ def places_document(devices: int) -> dict[str, Any]:
     return {"type": "FeatureCollection", "features": features}
 
 
-def shard_record(members: list[int], shard: int, number: int, rows: int, start_ms: int) -> Record:
+def shard_record(members: list[int], shard: int, number: int, rows: int) -> Record:
     """The `number`-th record of a shard: its devices take turns, each says something every second."""
     batch = Batch()
     for name in ("person", "dB", "noise", "smoke", "%/m", ""):
@@ -60,7 +60,7 @@ def shard_record(members: list[int], shard: int, number: int, rows: int, start_m
         batch.source_index(Source(f"b{device // _DEVICES_A_BEAT}", f"d{device}", "boot"))
     turn = number * rows + np.arange(rows)
     which, seq = turn % len(members), turn // len(members)
-    device, ts = np.array(members)[which], start_ms + seq * 1_000
+    device, ts = np.array(members)[which], START_MS + seq * 1_000
     kind = np.where(device % 4 < 2, Kind.COUNT, Kind.LEVEL)
     chance = np.random.default_rng(number * 1_000 + shard)
     values = {
@@ -93,6 +93,7 @@ class KafkaCity:
     more_settings: str = ""
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _ports: dict[int, int] = field(default_factory=dict)
+    _log: KafkaLog | None = None
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
@@ -118,22 +119,15 @@ class KafkaCity:
         """Where results are stored."""
         return self.folder / "data" / self.name / "store.db"
 
-    def fill(self, observations: int, rows: int = 20_000, *, start_ms: int = START_MS, first: int = 0) -> int:
-        """Append records of `rows` observations, shard after shard; return how many observations that is."""
+    def fill(self, observations: int, rows: int = 20_000, *, first: int = 0) -> int:
+        """Append records of `rows` observations to every shard; return how many observations that is."""
+        if self._log is None:
+            self._log = KafkaLog(self.address, records_topic(self.name), shards=self.shards, timeout_s=60)
         each = max(observations // (rows * self.shards), 1)
-        log = KafkaLog(self.address, records_topic(self.name), shards=self.shards, timeout_s=60)
-        try:
-            for number in range(first, first + each):
-                log.append(
-                    [
-                        shard_record(members, shard, number, rows, start_ms)
-                        for shard, members in enumerate(self.members)
-                        if members
-                    ]
-                )
-        finally:
-            log.close()
-        return each * rows * sum(1 for members in self.members if members)
+        speaking = [(shard, members) for shard, members in enumerate(self.members) if members]
+        for number in range(first, first + each):
+            self._log.append([shard_record(members, shard, number, rows) for shard, members in speaking])
+        return each * rows * len(speaking)
 
     def start(self, kind: str, name: str) -> subprocess.Popen[bytes]:
         """Start a ``gateway`` or a ``worker``."""
@@ -181,6 +175,8 @@ class KafkaCity:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._log is not None:
+            self._log.close()
         for process in self._running:
             if process.poll() is None:
                 process.kill()

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from deploy.node import pipeline_config
 from deploy.settings_load import load_settings
-from tests.kafka.city import SITE, City
+from tests.kafka.city import City
 from tests.kafka.same_results import contents, differences, records, replay
 from tests.node.harness import until
 
@@ -68,15 +68,16 @@ def run(
     kafka_too: bool,
     pause_s: tuple[float, float] = (2.0, 8.0),
     away_s: tuple[float, float] = (0.2, 3.0),
+    hold_s: float = 15.0,
     idle_s: float = 15.0,
     say: Callable[[str], None] = print,
 ) -> Report:
     """Disturb a city for some seconds, let it settle, and compare. The city has been started; it is ended here."""
     chance, report = random.Random(seed), Report(seed, round(seconds / 60, 2))
-    city.add_devices(2, "--seed", str(seed % 1000), "--hold-s", "15", "--loss", "0.01")
+    city.add_devices(2, "--seed", str(seed % 1000), "--hold-s", str(hold_s), "--loss", "0.01")
     # Mosquitto saves its sessions every five seconds: what it had never saved, nobody could ask of it.
     time.sleep(min(8.0, seconds / 3))
-    ends = time.monotonic() + seconds
+    ends, struck = time.monotonic() + seconds, 0.0
     great: list[tuple[float, str, Callable[[], None]]] = []
     if kafka_too:
         great.append((time.monotonic() + seconds * chance.uniform(0.2, 0.45), "kafka", lambda: _kafka_again(city)))
@@ -86,6 +87,7 @@ def run(
         if great and time.monotonic() > great[0][0]:
             _, name, act = great.pop(0)
             act()
+            struck = time.monotonic()
         else:
             victim = chance.choice([*city.gateways, *city.workers])
             name = victim.name
@@ -96,7 +98,9 @@ def run(
         say(f"{seconds - (ends - time.monotonic()):6.1f} s  killed {name}, stored {city.totals()['observations']:,}")
     for _, name, act in great:
         act()
-        report.kills[name] = 1
+        report.kills[name], struck = 1, time.monotonic()
+    # Devices that end must have had the time to say again what the broker may have forgotten.
+    time.sleep(max(struck + hold_s + 3 - time.monotonic(), 0))
     _compare(city, report, idle_s, say)
     return report
 
@@ -126,7 +130,7 @@ def _compare(city: City, report: Report, idle_s: float, say: Callable[[str], Non
     # Time goes on until the last windows are closed, and what would be too many has a chance to come.
     time.sleep(idle_s)
     city.end_gateways()
-    by_shard = records(city.address, SITE, city.shards)
+    by_shard = records(city.address, city.site, city.shards)
     expected = city.folder / "expected.db"
     expected.unlink(missing_ok=True)
     report.records = replay(by_shard, pipeline_config(load_settings(city.config)), city.places, expected)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from ingest.places import Places
 
-SITE: Final = "quarter"
 _STARTED_MS: Final = 1_795_442_700_000
 """Site time at which it all begins: an evening, with the market and the bars busy."""
 
@@ -41,8 +40,10 @@ class City:
         How many of each.
     speed
         How many seconds pass at the site in one.
-    quick
-        Kafka compiles less: it starts sooner.
+    kafka
+        One that runs already, and goes on running; else it has its own.
+    site
+        The site's id: on a Kafka that others use it must be its own.
     """
 
     def __init__(
@@ -53,19 +54,21 @@ class City:
         gateways: int = 2,
         workers: int = 2,
         speed: float = 30.0,
-        quick: bool = False,
+        kafka: KafkaNode | None = None,
+        site: str = "quarter",
     ) -> None:
-        self.folder, self.shards, self.speed = folder, shards, speed
+        self.folder, self.shards, self.speed, self.site = folder, shards, speed, site
         self.port, self.ports = free_port(), dict[str, int]()
         self.started_ms = time.time_ns() // 1_000_000
-        self.kafka = KafkaNode(folder / "kafka", free_port(), heap_mb=384, quick=quick)
+        self.own_kafka = kafka is None
+        self.kafka = kafka or KafkaNode(folder / "kafka", free_port(), heap_mb=384)
         places = folder / "places.geojson"
         places.write_text(json.dumps(places_geojson()), encoding="utf-8")
         self.config = folder / "patrolgrid.toml"
         self.config.write_text(
             f"""
             [site]
-            id = "{SITE}"
+            id = "{site}"
             places = "{places}"
             [data]
             dir = "{folder / "data"}"
@@ -103,12 +106,13 @@ class City:
     @property
     def store(self) -> Path:
         """Where the site's stage stores results."""
-        return self.folder / "data" / SITE / "store.db"
+        return self.folder / "data" / self.site / "store.db"
 
     def start(self) -> None:
         """Start all but the devices, and wait until the gateways are subscribed: the broker keeps what comes then."""
-        self.kafka.start()
-        topics.create(self.address, topics.topics_of(SITE, self.shards, 24))
+        if self.own_kafka:
+            self.kafka.start()
+        topics.create(self.address, topics.topics_of(self.site, self.shards, 168))
         self.start_broker()
         for process in (*self.gateways, *self.workers):
             process.start()
@@ -127,7 +131,7 @@ class City:
             name = f"devices-{index}"
             chosen = self.folder / f"{name}.txt"
             chosen.write_text("\n".join(ids[index::processes]), encoding="utf-8")
-            command = [sys.executable, "-m", "simulators.run", "--port", str(self.port), "--site", SITE]
+            command = [sys.executable, "-m", "simulators.run", "--port", str(self.port), "--site", self.site]
             command += ["--devices-file", str(chosen), "--report", str(self.folder / f"{name}.json"), "--drain-s", "90"]
             command += ["--origin-ms", str(_STARTED_MS), "--started-ms", str(self.started_ms)]
             process = Process(name, [*command, "--speed", str(self.speed), *arguments], self.folder)
@@ -180,7 +184,8 @@ class City:
         """End everything at once."""
         for process in (*self.devices, *self.gateways, *self.workers, self.broker):
             process.kill()
-        self.kafka.kill()
+        if self.own_kafka:
+            self.kafka.kill()
 
     def _ours(self, kind: str, number: int) -> Process:
         name = f"{kind}-{number + 1}"

@@ -1,0 +1,42 @@
+"""The short form of `make chaos`: gateways, workers and Mosquitto are killed, and nothing is lost or counted twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.kafka import chaos
+from tests.kafka.city import City
+from tests.node.harness import environment_seed
+from tests.support import require_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.kafka.servers import Kafka
+
+
+@pytest.mark.slow
+def test_a_city_whose_processes_are_killed(kafka: Kafka, tmp_path: Path):
+    require_program("mosquitto", "make services")
+    city = City(tmp_path, kafka=kafka.node, site="chaos", speed=60)
+    try:
+        city.start()
+        report = chaos.run(
+            city,
+            10.0,
+            environment_seed(),
+            kafka_too=False,
+            pause_s=(0.5, 2.0),
+            away_s=(0.0, 0.5),
+            hold_s=3.0,
+            idle_s=5.0,
+        )
+    finally:
+        city.stop()
+    assert report.passed, chaos.table(report)
+    assert report.kills["broker"] == 1
+    assert sum(report.kills.values()) >= 4
+    assert report.observations > 1_000
+    assert min(report.compared[name] for name in ("windows", "anomalies", "alerts", "hotspots", "health")) > 0
