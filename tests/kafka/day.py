@@ -54,9 +54,7 @@ def recorded(hours: float, shards: int, *, start: str = "2026-11-20 18:00", seed
     found = []
     for record in _records(hours, shards, start, seed):
         positions[record.shard] += 1
-        found.append(
-            Record(record.kind, record.received_ms, record.payload, record.shard, positions[record.shard])
-        )
+        found.append(Record(record.kind, record.received_ms, record.payload, record.shard, positions[record.shard]))
     return found
 
 
