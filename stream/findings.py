@@ -67,16 +67,20 @@ _MOST_GOING: Final = 4
 
 
 class Going:
-    """The newest anomalies of conditions that go on, so that each can be completed with how long it lasted."""
+    """The anomalies of conditions that go on, at their strangest, so that each can be completed when it is over."""
 
     def __init__(self) -> None:
         self._of: dict[tuple[str, str], list[Anomaly]] = {}
 
     def add(self, anomaly: Anomaly) -> None:
-        """Keep an anomaly, in place of an earlier state of the same one."""
+        """Keep an anomaly; of several states of the same one that with the smallest probability."""
         found = self._of.setdefault((anomaly.device, anomaly.kind), [])
-        found[:] = [one for one in found if (one.metric, one.ts) != (anomaly.metric, anomaly.ts)][1 - _MOST_GOING :]
-        found.append(anomaly)
+        same = [one for one in found if (one.metric, one.ts) == (anomaly.metric, anomaly.ts)]
+        if not same:
+            del found[: len(found) + 1 - _MOST_GOING]
+            found.append(anomaly)
+        elif not same[0].p <= anomaly.p:
+            found[found.index(same[0])] = anomaly
 
     def end(self, device: str, kind: str) -> list[Anomaly]:
         """Return the anomalies of a condition that is over, and forget them."""

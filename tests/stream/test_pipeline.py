@@ -207,10 +207,12 @@ def test_a_surge_is_seen_before_its_window_closes():
         if minute % 4000 == 0:
             pipe.process(log.record(NOON - 5 * MINUTE))
     pipe.process(log.record(NOON - 5 * MINUTE))
-    raised = []
+    raised, anomalies = [], []
     for second in range(20, 300, 20):
         log.count("cam-1", NOON + second * 1000, 14, interval=20.0)
-        raised += [(second, alert.kind) for alert in alerts([pipe.process(log.record())])]
+        out = pipe.process(log.record())
+        raised += [(second, alert.kind) for alert in out.alerts]
+        anomalies += out.anomalies
     assert raised
     assert raised[0][1] == "surge"
     assert raised[0][0] <= 100
@@ -218,9 +220,17 @@ def test_a_surge_is_seen_before_its_window_closes():
     ended = []
     for minute in range(6, 60):
         log.count("cam-1", NOON + minute * MINUTE, 4)
-        ended += [(minute, alert.state) for alert in alerts([pipe.process(log.record())])]
-    assert [state for _, state in ended] == ["cleared"]
-    assert ended[0][0] <= 25
+        out = pipe.process(log.record())
+        ended += [(minute, alert) for alert in out.alerts]
+        anomalies += out.anomalies
+    ((minute, cleared),) = ended
+    assert cleared.state == "cleared"
+    assert minute <= 25
+    assert {(one.kind, one.ts) for one in anomalies} == {("surge", NOON)}
+    assert (anomalies[-1].duration_s, anomalies[-1].p) == (300.0, min(one.p for one in anomalies))
+    for told in (cleared, anomalies[-1]):
+        assert told.text["en"].endswith("; since 12:00. Over after 5 min.")
+        assert told.text["zh-CN"].endswith("自12:00起。现已结束，共持续5分钟。")
 
 
 def test_a_history_gets_the_band_that_it_teaches():
