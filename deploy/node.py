@@ -14,38 +14,29 @@ import logging
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from deploy.gateway_settings import gateway_config
 from deploy.lock import LockedError, SiteLock
-from deploy.mqtt import make_client
 from deploy.node_status import Status, write_node_file
 from deploy.settings_load import SettingsError, find_file, load_settings
+from deploy.sinks import open_sinks
 from deploy.stopping import StopRequest
 from ingest.clock import Clock, DataClock, ScaledClock, SystemClock
 from ingest.gateway import Gateway
 from ingest.places import PlacesError, load_places
 from ingest.plates import PlateKeyError, load_plates
-from ingest.quarantine import Quarantine
 from ingest.sqlite_log import SqliteLog
 from stream.config import PipelineConfig
 from stream.engines.embedded import CONSUMER, EmbeddedEngine
 from stream.pipeline import Pipeline
 from stream.rules import check_overrides
-from stream.sinks.jsonl import JsonLinesSink
-from stream.sinks.mqtt import MqttSink
 from stream.sinks.reader import StoreReader
-from stream.sinks.retention import Retention
 from stream.sinks.schema import StoreError, StoreMissingError
-from stream.sinks.store import StoreSink
 
 if TYPE_CHECKING:
     from deploy.settings import Settings
-    from ingest.places import Places
-    from stream.sinks.base import Sink
-    from stream.sinks.influx.sink import InfluxSink
 
 _LOG = logging.getLogger("deploy.node")
 _MIB: Final = 1 << 20
@@ -69,8 +60,7 @@ class Node:
             closing.enter_context(SiteLock(folder))
             places = load_places(settings.places_file)
             check_overrides(places)
-            store = StoreSink(folder / "store.db", site, retention=Retention(**asdict(settings.store)))
-            closing.callback(store.close)
+            sinks = open_sinks(settings, places, closing)
             clock = make_clock(settings)
             log = SqliteLog(
                 folder / "log.db",
@@ -81,25 +71,19 @@ class Node:
             closing.callback(log.close)
             if not log.committed(CONSUMER):
                 log.commit(CONSUMER, 0)  # known from the start, so that retention waits for it
-            quarantine = Quarantine(folder / "quarantine.db")
-            closing.callback(quarantine.close)
-            sinks: list[Sink] = [store, *self._other_sinks(places, closing)]
-            influx = self._influx_sink(quarantine, closing)
-            if influx is not None:
-                sinks.append(influx)  # behind the store, which it reads
             engine = EmbeddedEngine(
                 log,
                 lambda: Pipeline(pipeline_config(settings), places),
-                sinks,
+                sinks.all,
                 folder / "state",
-                rejected=quarantine.add_many,
+                rejected=sinks.quarantine.add_many,
             )
             plates = load_plates(settings.plates.key_file or folder / "plates.key")
-            gateway = Gateway(gateway_config(settings), places, log, quarantine, clock, plates)
-            status = Status(settings, clock, gateway, engine, log, store, quarantine)
+            gateway = Gateway(gateway_config(settings), places, log, sinks.quarantine, clock, plates)
+            status = Status(settings, clock, gateway, engine, log, sinks.store, sinks.quarantine)
             closing.callback(status.close)
-            if influx is not None:
-                status.listeners.append(influx.put_status)
+            if sinks.influx is not None:
+                status.listeners.append(sinks.influx.put_status)
 
             started_ms = time.time_ns() // 1_000_000
             engine.start()
@@ -120,48 +104,6 @@ class Node:
                 _LOG.error("the engine ended by itself: %s", engine.failure)
                 return 1
         return 0
-
-    def _other_sinks(self, places: Places, closing: ExitStack) -> list[Sink]:
-        """Make the sinks besides the store that the settings ask for."""
-        settings = self.settings
-        found: list[Sink] = []
-        if settings.sinks.mqtt:
-            found.append(
-                MqttSink(
-                    lambda: make_client(settings),
-                    settings.broker.host,
-                    settings.broker.port,
-                    settings.site.id,
-                    delivered_path=settings.site_dir / "delivered.json",
-                    beats=places.beats,
-                )
-            )
-        if settings.sinks.jsonl is not None:
-            found.append(JsonLinesSink(settings.sinks.jsonl))
-        for sink in found:
-            closing.callback(sink.close)
-        return found
-
-    def _influx_sink(self, quarantine: Quarantine, closing: ExitStack) -> InfluxSink | None:
-        """Make the InfluxDB sink where the settings name a server."""
-        settings = self.settings
-        if not settings.influx.url:
-            return None
-        from deploy.influx import influx_address  # noqa: PLC0415 - needs the extra
-        from stream.sinks.influx.sink import InfluxSink  # noqa: PLC0415 - same
-
-        sink = InfluxSink(
-            influx_address(settings),
-            settings.site.id,
-            backlog_path=settings.site_dir / "influx.db",
-            store=StoreReader(settings.site_dir / "store.db"),
-            rejected=quarantine.add_many,
-            batch_lines=settings.influx.batch_lines,
-            max_backlog_bytes=settings.influx.backlog_mb * _MIB,
-            max_wait_s=settings.influx.max_wait_s,
-        )
-        closing.callback(sink.close)
-        return sink
 
 
 def make_clock(settings: Settings) -> Clock:
