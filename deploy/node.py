@@ -23,6 +23,7 @@ from deploy.node_status import Status, write_node_file
 from deploy.settings_load import SettingsError, find_file, load_settings
 from deploy.sinks import open_sinks
 from deploy.stopping import StopRequest
+from deploy.training import Trainer
 from ingest.clock import Clock, DataClock, ScaledClock, SystemClock
 from ingest.gateway import Gateway
 from ingest.places import PlacesError, load_places
@@ -80,7 +81,8 @@ class Node:
             )
             plates = load_plates(settings.plates.key_file or folder / "plates.key")
             gateway = Gateway(gateway_config(settings), places, log, sinks.quarantine, clock, plates)
-            status = Status(settings, clock, gateway, engine, log, sinks.store, sinks.quarantine)
+            trainer = Trainer(settings, clock, log)
+            status = Status(settings, clock, gateway, engine, log, sinks.store, sinks.quarantine, trainer)
             closing.callback(status.close)
             if sinks.influx is not None:
                 status.listeners.append(sinks.influx.put_status)
@@ -88,6 +90,7 @@ class Node:
             started_ms = time.time_ns() // 1_000_000
             engine.start()
             gateway.start()
+            trainer.start()
             status.put()
             write_node_file(settings, started_ms=started_ms)
             _LOG.info("node of site %s: %d beats, %d devices", site, len(places.beats), len(places.devices))
@@ -95,7 +98,8 @@ class Node:
                 while not stop.wait(_STATUS_EVERY_S) and engine.alive():
                     status.put()
             finally:
-                _LOG.info("stopping: gateway, engine, sinks")
+                _LOG.info("stopping: training, gateway, engine, sinks")
+                trainer.stop()
                 gateway.stop()
                 engine.stop()
                 status.put(last=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deploy.settings import Settings
+    from deploy.training import Trainer
     from ingest.clock import Clock
     from ingest.gateway import Gateway
     from ingest.quarantine import Quarantine
@@ -76,8 +77,9 @@ class Status:
         log: Log,
         store: StoreSink,
         quarantine: Quarantine,
+        trainer: Trainer,
     ) -> None:
-        self._settings, self._clock = settings, clock
+        self._settings, self._clock, self._trainer = settings, clock, trainer
         self._gateway, self._engine, self._log, self._store, self._quarantine = gateway, engine, log, store, quarantine
         self._reader = StoreReader(store.path)
         self._began = time.monotonic()
@@ -142,6 +144,7 @@ class Status:
                 "known": engine.known,
                 "anew": engine.anew and {"since_ms": engine.anew.since_ms, "reason": engine.anew.reason},
             },
+            "training": self._trainer.status(),
             "speed": speed,
             "wall_ms": time.time_ns() // 1_000_000,
             "uptime_s": round(now - self._began, 1),

@@ -285,6 +285,16 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
+class Training:
+    """Training of the forest that judges a beat's people, vehicles and noise together (docs/context.md)."""
+
+    enabled: bool = setting(True, "Whether the node trains it in the background; without one nothing is judged.")
+    every_h: float = setting(24.0, "Hours between two trainings.", least=0.1, most=8_760)
+    min_days: int = setting(14, "Days with closed windows in the store before the first one.", least=4, most=366)
+    days: float = setting(42.0, "How many of the newest days it is trained on.", least=4, most=366)
+
+
+@dataclass(frozen=True, slots=True)
 class Sinks:
     """Where results go besides the store."""
 
@@ -357,6 +367,7 @@ class Settings:
     pipeline: PipelineSection = field(default_factory=PipelineSection)
     alerts: Alerts = field(default_factory=Alerts)
     store: Store = field(default_factory=Store)
+    training: Training = field(default_factory=Training)
     sinks: Sinks = field(default_factory=Sinks)
     influx: Influx = field(default_factory=Influx)
     grafana: Grafana = field(default_factory=Grafana)
@@ -389,6 +400,7 @@ SECTIONS: Final[dict[str, type]] = {
     "pipeline": PipelineSection,
     "alerts": Alerts,
     "store": Store,
+    "training": Training,
     "sinks": Sinks,
     "influx": Influx,
     "grafana": Grafana,

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+TREES: Final = 100
+SAMPLES: Final = 1_024
+"""Points a tree is grown from. The 256 that are usual leave too few steps to tell rare from very rare."""
 LEAST_DAYS: Final = 4
 LEAST_ROWS: Final = 2_000
 _MOST_ROWS: Final = 250_000
@@ -66,22 +69,30 @@ class _Rows:
 
 
 def train(
-    history: History, calendar: Calendar, window_s: int, *, trees: int = 100, samples: int = 1024, seed: int = 0
+    history: History,
+    calendar: Calendar,
+    window_s: int,
+    *,
+    trees: int = TREES,
+    samples: int = SAMPLES,
+    seed: int = 0,
+    least_days: int = LEAST_DAYS,
 ) -> context.BeatForest:
     """Train on a site's history.
 
     Scales and forest are trained on all of it. The tail probability comes from scores of days that were held out: the
     days are dealt to four parts, and each part is scored by scales and a forest trained on the other three.
 
-    The same history and seed give the same bytes. Raises `TooLittleError` for less than `LEAST_DAYS` days or
-    `LEAST_ROWS` rows.
+    The same history and seed give the same bytes. Raises `TooLittleError` for less than `least_days` days (or
+    `LEAST_DAYS`) or `LEAST_ROWS` rows.
     """
     rows = _rows(history, calendar, window_s)
     days, part = np.unique(rows.day, return_inverse=True)
-    if len(days) < LEAST_DAYS or len(rows.beat) < LEAST_ROWS:
+    least_days = max(least_days, LEAST_DAYS)
+    if len(days) < least_days or len(rows.beat) < LEAST_ROWS:
         raise TooLittleError(
             f"{len(days)} days with {len(rows.beat)} ordinary windows of beats, "
-            f"expected at least {LEAST_DAYS} days with {LEAST_ROWS}"
+            f"expected at least {least_days} days with {LEAST_ROWS}"
         )
     rng = np.random.default_rng(seed)
     if len(rows.beat) > _MOST_ROWS:

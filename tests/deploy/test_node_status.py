@@ -12,7 +12,7 @@ from stream.sinks.store import StoreSink
 
 def test_a_store_that_is_locked_for_a_while_is_told_once_and_ends_nothing(tmp_path, monkeypatch, caplog):
     store = StoreSink(tmp_path / "store.db", "s")
-    status = Status(Settings(), SystemClock(), None, None, None, store, None)  # type: ignore[arg-type] # not asked
+    status = Status(Settings(), SystemClock(), None, None, None, store, None, None)  # type: ignore[arg-type] # not asked
     monkeypatch.setattr(status, "gather", lambda *, last: {"now_ms": 1, "last": last})
     monkeypatch.setattr(status, "_gateway_totals", dict)
     heard = []
