@@ -292,11 +292,12 @@ class KafkaLog:
         return f"{self.topic}.{consumer}"
 
     async def _leave(self) -> None:
-        self._retire_producer()
-        for consumer in self._readers.values():
-            await consumer.stop()
-        self._readers.clear()
-        await asyncio.gather(*self._retiring, return_exceptions=True)
+        async with self._sending, self._reading:  # not in the middle of a connection: it would be left half open
+            self._retire_producer()
+            for consumer in self._readers.values():
+                await consumer.stop()
+            self._readers.clear()
+            await asyncio.gather(*self._retiring, return_exceptions=True)
 
     # -- between the threads -----------------------------------------------------------------------------------------
 
