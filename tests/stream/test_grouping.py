@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 import pytest
 
 from ingest.events import Command
 from ingest.places import parse_places
 from stream.config import PipelineConfig
+from stream.pipeline import Pipeline
 from stream.results import Notice, Results
 from stream.site import SiteStage
+from tests.stream import build
 from tests.stream.build import MINUTE, NOON
 
 EAST_M = 0.0000105
@@ -18,7 +21,7 @@ EAST_M = 0.0000105
 
 def town(east_m, beats=None, kinds=None):
     """Devices d0, d1, … so many metres east of the first; beats b0 and b1."""
-    ring = [[121.4, 31.2], [121.5, 31.2], [121.5, 31.3], [121.4, 31.3], [121.4, 31.2]]
+    ring = [[121.445, 31.225], [121.46, 31.225], [121.46, 31.235], [121.445, 31.235], [121.445, 31.225]]
     features = [
         {
             "type": "Feature",
@@ -180,7 +183,7 @@ def test_an_alert_that_a_person_has_cleared_comes_back_as_a_new_one():
 
 
 def test_what_the_budget_holds_back_is_told_with_its_neighbours_when_it_grows():
-    site = Site(town([0, 60, 5000]), alerts_per_day=1)
+    site = Site(town([0, 60, 900]), alerts_per_day=1)
     for day in range(1, 9):  # eight days with four findings of 8 each
         for number in range(4):
             site.rise(2, day * 1440 + 30 * number, surprise=8.0)
@@ -200,3 +203,28 @@ def test_what_the_budget_holds_back_is_told_with_its_neighbours_when_it_grows():
 def test_the_end_of_what_was_never_told_is_not_told_either():
     site = Site(town([0]))
     assert site.fall(0, 0) == []
+
+
+def test_a_crowd_before_two_cameras_is_one_alert_through_the_whole_pipeline():
+    pipe = Pipeline(PipelineConfig(site="test", country=None), build.places({"cam-1": "camera", "cam-2": "camera"}))
+    log, rng, cameras = build.Writer(), np.random.default_rng(1), ("cam-1", "cam-2")
+    for window in range(-6 * 288, 0):
+        for camera in cameras:
+            log.count(camera, NOON + window * 5 * MINUTE, rng.poisson(20), interval=300.0, received=NOON - MINUTE)
+    pipe.process(log.record(NOON - MINUTE))
+    changes, anomalies = [], []
+    for minute in range(1, 40):
+        for camera in cameras:
+            crowd = 5 if camera == "cam-1" and minute <= 15 else 4 if 5 < minute <= 15 else 1
+            log.count(camera, NOON + minute * MINUTE, 4 * crowd)
+        out = pipe.process(log.record())
+        changes += out.alerts
+        anomalies += out.anomalies
+    assert [(one.kind, one.state, len(one.devices)) for one in changes] == [
+        ("surge", "raised", 0),
+        ("surge", "raised", 2),
+        ("surge", "cleared", 2),
+    ]
+    assert {one.id for one in changes} == {changes[0].id}
+    assert changes[1].text["en"].startswith("2 cameras within 10 m: cam-1, cam-2. Strongest at cam-")
+    assert {one.device for one in anomalies} == set(cameras)
