@@ -14,7 +14,7 @@ help:
 	@echo "make test       all tests (options: ARGS=\"-k gateway\")"
 	@echo "make check      format, lint, types, import rules"
 	@echo "make bench      what this machine reaches, against the targets (JSON in benchmarks/latest.json)"
-	@echo "make services   Mosquitto, InfluxDB, Chromium and fonts for the integration tests"
+	@echo "make services   Mosquitto, Kafka, InfluxDB, Chromium and fonts for the integration tests"
 	@echo "make clean      removes caches; make distclean also .venv and patrolgrid-data"
 
 demo: $(VENV)/.run
@@ -60,7 +60,7 @@ $(VENV)/.run: $(VENV)/.pip pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.run
 	@echo "Installing the tools for tests and checks (once) ..."
-	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q -c constraints.txt -e '.[influx]' --group dev
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q -c constraints.txt -e '.[influx,kafka]' --group dev
 	@touch $@
 
 clean:
