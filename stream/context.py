@@ -135,7 +135,8 @@ class Context:
                 self._found(row, judgement, drivers[:, place], start_ms, out)
         for row in np.flatnonzero(over).tolist():
             beat = self.beats[row]
-            self.findings.over_at(beat, beat, KIND, out.now_ms, out, by_model=True)
+            end_ms = start_ms - (context.CALM - 1) * self.window_s * 1000
+            self.findings.over_at(beat, beat, KIND, out.now_ms, out, end_ms=end_ms, by_model=True)
 
     def _found(self, row: int, judgement: Judgement, drivers: NDArray[np.float64], start_ms: int, out: Results) -> None:
         findings, beat = self.findings, self.beats[row]

@@ -96,8 +96,11 @@ def test_an_unusual_mix_is_told_with_what_drives_it_and_ends():
     assert going_on.anomalies[0].ts == anomaly.ts
     assert "since 02:00" in going_on.anomalies[0].text["en"]
     assert not beat.close(NIGHT + 2).notices
-    (end,) = beat.close(NIGHT + 3).notices
+    over = beat.close(NIGHT + 3)
+    (end,) = over.notices
     assert (end.act, end.device, end.kind, end.by_model) == ("fall", "b1", "context", True)
+    assert end.cause_ms == anomaly.ts + 2 * WINDOW_S * 1000
+    assert [(one.ts, one.duration_s) for one in over.anomalies] == [(anomaly.ts, 3600.0)]
 
 
 def test_without_a_model_nothing_is_judged():
@@ -124,7 +127,8 @@ def test_state_goes_on_where_it_was_taken():
     again.stage.add_series(list(range(len(SERIES))))
     for name, values in again.stage.arrays().items():
         assert np.array_equal(values, arrays[name]), name
-    again.stage.findings.standing.load(first.stage.findings.standing.meta())
+    for name in ("standing", "going"):
+        getattr(again.stage.findings, name).load(getattr(first.stage.findings, name).meta())
     for step, shift in ((1, STRANGE), (2, (0, 0, 0)), (3, (0, 0, 0))):
         one, other = (beat.close(NIGHT + step, shift) for beat in (first, again))
         assert one.anomalies == other.anomalies
