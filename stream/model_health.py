@@ -33,8 +33,8 @@ KINDS: Final = {Kind.COUNT: "count", Kind.LEVEL: "level"}
 _LOOKED_AT_H: Final = (3, 11, 19)
 """Hours of a day that are looked at to see whether a device was there: whole days of a long history are many rows."""
 _SUNDAY: Final = 6
-_LEARNT_DAYS: Final = 0.5
-"""Less of a class of day is not worth calling learnt."""
+_LEARNT_DAYS: Final = 0.3
+"""Less of a class of day is not worth calling learnt. (A day full of events, which are doubted, counts for half.)"""
 _PORTION_MS: Final = 6 * 3_600_000
 _STUCK: Final = 3
 """State of a level series whose reading does not change."""

@@ -111,11 +111,11 @@ def test_days_are_told_by_their_kind(store):
 
 def test_what_was_learnt_comes_from_the_saved_state(store):
     evidence = np.zeros((3, 288))
-    evidence[0], evidence[2, :100] = 4.0, 1.0
+    evidence[0], evidence[2, :60] = 4.0, 1.0
     model = SeriesModel(evidence, 1000.0, 0, stuck=False, spans={"observed": [(5, 50)], "history": [(1, 4), (60, 62)]})
     saved = SavedState(7, 0, {("good", int(Kind.COUNT), "person"): model})
     found = report(store, saved)
-    assert found["good"].learnt_days == {"working": 4.0, "saturday": 0.0, "rest": 0.3}
+    assert found["good"].learnt_days == {"working": 4.0, "saturday": 0.0, "rest": 0.2}
     assert found["good"].missing == ["saturday", "rest"]
     assert found["good"].needs == "missing"
     assert (found["good"].history_windows, found["good"].last_learnt_ms) == (5, 62 * WINDOW)
