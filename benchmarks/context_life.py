@@ -8,7 +8,7 @@ and level baselines, so that expected values, bands and alarms are those of a no
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -16,117 +16,128 @@ import numpy as np
 
 from models import context
 from models.calendar import Calendar
+from models.context_training import History
 from models.counts import CountBaseline, CountConfig
 from models.levels import LevelBaseline, LevelConfig
 from simulators import rhythm
-from simulators.neighbourhood import Site, quarter
+from simulators.neighbourhood import quarter
 
-WINDOW_MS: Final = 300_000
+WINDOW_S: Final = 300
+WINDOW_MS: Final = WINDOW_S * 1000
 A_DAY: Final = 288
 T0: Final = 1_795_363_200_000
 """A midnight in Shanghai."""
-YOUNG: Final = 4
+CALENDAR: Final = Calendar("Asia/Shanghai", "CN")
+NOISE: Final = 2
+_YOUNG: Final = 4
+_HEARD: Final = 30
+"""Readings of a noise sensor in a window."""
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """Something unusual in a whole beat that moves every device by about a standard deviation only."""
+    """Something unusual in a whole beat that moves each of its devices by a standard deviation or less."""
 
     beat: int
     first: int
-    """Windows since the start."""
+    """In windows since the start; `last` is not part of it."""
     last: int
-    people: float = 0.0
-    """In standard deviations of each camera's window."""
-    vehicles: float = 0.0
-    noise: float = 0.0
+    shift: tuple[float, float, float]
+    """Of every camera's people, every camera's vehicles and every noise sensor, in standard deviations of a window."""
 
 
-@dataclass
-class Life:
-    """What a node would have seen of some beats; the sums are those of `models.context.sums`."""
+class Neighbourhoods:
+    """Several sites of the simulator's quarter side by side; beat b of site s is number s * 6 + b."""
 
-    start_ms: np.ndarray
-    """(windows,)."""
-    sums: np.ndarray
-    """(windows, `context.SUMS`, channels, beats)."""
-    told: np.ndarray
-    """(windows, beats): a device of the beat is itself in alarm, or not in its normal state."""
-    mixtures: list[Mixture] = field(default_factory=list)
+    def __init__(self, sites: int, seed: int) -> None:
+        quarter_ = quarter()
+        self.names = list(quarter_.places.beats)
+        self.beats = len(self.names) * sites
+        self.step = 0
+        self._days = rhythm.Calendar("Asia/Shanghai", "CN")
+        self._rng = np.random.default_rng(seed)
+        cameras = [spec for spec in quarter_.specs if spec.device.type == "camera"]
+        self._sensors = [spec for spec in quarter_.specs if spec.device.type == "noise"]
+        self._pairs = [(spec, 0, spec.people_h) for spec in cameras]
+        self._pairs += [(spec, 1, spec.vehicles_h) for spec in cameras if spec.vehicles_h > 0]
+        self._sites, self._cameras = sites, len(cameras) * sites
+        self._hourly = np.tile([mean for *_, mean in self._pairs], sites)
+        camera_of = np.array([cameras.index(spec) for spec, *_ in self._pairs])
+        self._device = (np.arange(sites)[:, None] * len(cameras) + camera_of).ravel()
+        self._channel = np.tile([kind for _, kind, _ in self._pairs], sites)
+        self._beat = self._beats_of([spec.device.beat for spec, *_ in self._pairs])
+        self._noise_beat = self._beats_of([spec.device.beat for spec in self._sensors])
+        self._counts = CountBaseline(CountConfig(window_s=WINDOW_S), CALENDAR, len(self._hourly))
+        self._levels = LevelBaseline(LevelConfig(window_s=WINDOW_S), CALENDAR, len(self._noise_beat))
+        self._today = date.min
+        self._share = self._noise_share = self._level = np.zeros(0)
 
+    def _beats_of(self, of: list[str]) -> np.ndarray:
+        one = np.array([self.names.index(beat) for beat in of])
+        return (np.arange(self._sites)[:, None] * len(self.names) + one).ravel()
 
-def live(
-    days: int, *, seed: int, replicas: int = 1, mixtures: list[Mixture] | None = None, site: Site | None = None
-) -> Life:
-    """Live through some days of `replicas` neighbourhoods; beat b of replica r is number r * beats + b."""
-    site = site or quarter()
-    calendar, days_of = Calendar("Asia/Shanghai", "CN"), rhythm.Calendar("Asia/Shanghai", "CN")
-    rng = np.random.default_rng(seed)
-    names = list(site.places.beats)
-    cameras = [spec for spec in site.specs if spec.device.type == "camera"]
-    sensors = [spec for spec in site.specs if spec.device.type == "noise"]
-    pairs = [(spec, 0, spec.people_h) for spec in cameras]
-    pairs += [(spec, 1, spec.vehicles_h) for spec in cameras if spec.vehicles_h > 0]
-    hourly = np.tile([mean for *_, mean in pairs], replicas)
-    camera_of = np.array([cameras.index(spec) for spec, *_ in pairs])
-    device = (np.arange(replicas)[:, None] * len(cameras) + camera_of).ravel()
-    channel = np.tile([kind for _, kind, _ in pairs], replicas)
-    beat = _beats(names, [spec.device.beat for spec, *_ in pairs], replicas)
-    noise_beat = _beats(names, [spec.device.beat for spec in sensors], replicas)
-    size, beats = len(hourly), len(names) * replicas
-    counts = CountBaseline(CountConfig(), calendar, size)
-    levels = LevelBaseline(LevelConfig(), calendar, len(noise_beat))
-    rows, noise_rows = np.arange(size), np.arange(len(noise_beat))
-    steps = days * A_DAY
-    out = Life(
-        T0 + np.arange(steps, dtype=np.int64) * WINDOW_MS,
-        np.zeros((steps, context.SUMS, len(context.CHANNELS), beats)),
-        np.zeros((steps, beats), dtype=bool),
-        list(mixtures or ()),
-    )
-    shift = np.zeros((len(context.CHANNELS), beats))
-    today, share, noise_share = date.min, np.zeros((A_DAY, size)), np.zeros((A_DAY, len(noise_beat)))
-    level_of_day = np.ones(size)
-    whole = np.ones(size)
-    for step, start in enumerate(out.start_ms.tolist()):
-        day = days_of.day_of(start)
-        if day != today:
-            today, kind = day, days_of.day_class(day)
-            share = np.tile([rhythm.curve(spec.profile, kind) for spec, *_ in pairs], (replicas, 1)).T
-            noise_share = np.tile([rhythm.curve(spec.profile, kind) for spec in sensors], (replicas, 1)).T
-            sigma = rhythm.DAY_SPREAD
-            level_of_day = rng.lognormal(-(sigma**2) / 2, sigma, len(cameras) * replicas)[device]
-        at = step % A_DAY
-        mean = hourly * (share[at] + share[(at + 1) % A_DAY]) / 2 * level_of_day / 12
-        shift[:] = 0.0
-        for mixture in out.mixtures:
-            if mixture.first <= step < mixture.last:
-                shift[:, mixture.beat] = mixture.people, mixture.vehicles, mixture.noise
-        alpha = rhythm.DISPERSION
-        moved = np.maximum(mean + shift[channel, beat] * np.sqrt(mean + alpha * mean**2), 0.1 * mean)
-        total = rng.poisson(moved * rng.gamma(1 / alpha, alpha, size)).astype(np.float64)
-        heard = 44.0 + 16.0 * np.minimum((noise_share[at] + noise_share[(at + 1) % A_DAY]) / 2, 1.1)
-        heard += 2.2 / math.sqrt(30) * rng.standard_normal(len(noise_beat))
-        test = counts.step(rows, start, total, whole)
-        spread = levels.test(noise_rows, start, heard, heard, np.full(len(heard), 30))
-        heard += shift[2, noise_beat] * (spread.upper - spread.lower) / context.BAND_WIDTH
-        loud = levels.step(noise_rows, start, heard, heard, np.full(len(heard), 30))
-        known = np.concatenate([test.state != YOUNG, loud.state != YOUNG])
-        out.sums[step] = context.sums(
-            np.concatenate([beat, noise_beat]),
-            np.concatenate([channel, np.full(len(noise_beat), 2)]),
+    def live(self, days: int, mixtures: list[Mixture] | None = None) -> History:
+        """Live through some more days; every call goes on where the one before ended."""
+        steps = days * A_DAY
+        start_ms = T0 + (self.step + np.arange(steps, dtype=np.int64)) * WINDOW_MS
+        sums = np.zeros((steps, context.SUMS, len(context.CHANNELS), self.beats))
+        told = np.zeros((steps, self.beats), dtype=bool)
+        for row, start in enumerate(start_ms.tolist()):
+            shift = np.zeros((len(context.CHANNELS), self.beats))
+            for mixture in mixtures or ():
+                if mixture.first <= self.step < mixture.last:
+                    shift[:, mixture.beat] = mixture.shift
+            sums[row], told[row] = self._window(start, shift)
+            self.step += 1
+        return History(tuple(str(beat) for beat in range(self.beats)), start_ms, sums, told)
+
+    def _window(self, start_ms: int, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self._midnight(start_ms)
+        total, heard = self._draw(start_ms, shift)
+        test = self._counts.step(np.arange(len(total)), start_ms, total, np.ones(len(total)))
+        loud = self._levels.step(np.arange(len(heard)), start_ms, heard, heard, np.full(len(heard), _HEARD))
+        beat = np.concatenate([self._beat, self._noise_beat])
+        known = np.concatenate([test.state, loud.state]) != _YOUNG
+        sums = context.sums(
+            beat,
+            np.concatenate([self._channel, np.full(len(heard), NOISE)]),
             np.concatenate([total, heard]),
             np.where(known, np.concatenate([test.expected, loud.expected]), np.nan),
             np.concatenate([test.lower, loud.lower]),
             np.concatenate([test.upper, loud.upper]),
-            beats,
+            self.beats,
         )
-        strange = beat[(test.alarm | ((test.state > 0) & (test.state != YOUNG)))]
-        out.told[step, strange] = True
-        out.told[step, noise_beat[loud.alarm]] = True
-    return out
+        told = np.zeros(self.beats, dtype=bool)
+        told[self._beat[(test.state > 0) & (test.state != _YOUNG)]] = True
+        told[self._noise_beat[loud.alarm]] = True
+        return sums, told
+
+    def _draw(self, start_ms: int, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        at, after, rng, alpha = self.step % A_DAY, (self.step + 1) % A_DAY, self._rng, rhythm.DISPERSION
+        mean = self._hourly * (self._share[at] + self._share[after]) / 2 * self._level / 12
+        moved = mean + shift[self._channel, self._beat] * np.sqrt(mean + alpha * mean**2)
+        total = rng.poisson(np.maximum(moved, 0.1 * mean) * rng.gamma(1 / alpha, alpha, len(mean))).astype(float)
+        heard = 44.0 + 16.0 * np.minimum((self._noise_share[at] + self._noise_share[after]) / 2, 1.1)
+        heard += 2.2 / math.sqrt(_HEARD) * rng.standard_normal(len(heard))
+        if shift.any():
+            band = self._levels.test(np.arange(len(heard)), start_ms, heard, heard, np.full(len(heard), _HEARD))
+            heard += shift[NOISE, self._noise_beat] * (band.upper - band.lower) / context.BAND_WIDTH
+        return total, heard
+
+    def _midnight(self, start_ms: int) -> None:
+        """Choose the curves and levels of a new day."""
+        day = self._days.day_of(start_ms)
+        if day == self._today:
+            return
+        self._today, kind = day, self._days.day_class(day)
+        curves = [rhythm.curve(spec.profile, kind) for spec, *_ in self._pairs]
+        self._share = np.tile(curves, (self._sites, 1)).T
+        self._noise_share = np.tile([rhythm.curve(spec.profile, kind) for spec in self._sensors], (self._sites, 1)).T
+        sigma = rhythm.DAY_SPREAD
+        self._level = self._rng.lognormal(-(sigma**2) / 2, sigma, self._cameras)[self._device]
 
 
-def _beats(names: list[str], of: list[str], replicas: int) -> np.ndarray:
-    one = np.array([names.index(beat) for beat in of])
-    return (np.arange(replicas)[:, None] * len(names) + one).ravel()
+def site_of(history: History, site: int, beats: int = 6) -> History:
+    """Return the history of one of several sites."""
+    mine = slice(site * beats, (site + 1) * beats)
+    return History(history.beats[mine], history.start_ms, history.sums[..., mine], history.told[:, mine])
