@@ -41,6 +41,7 @@ _NIGHT_FROM_S, _NIGHT_UNTIL_S = 22 * 3600, 6 * 3600
 _UNITS: Final = {"noise": "dB", "smoke": "%/m", "temperature": "°C", "water": "cm"}
 _GATES_EVERY_MS: Final = 60_000
 _STUCK: Final = "gate_stuck"
+_COUNTED: Final = ("surge", "deficit", "dead")
 _ONE_WAY: Final = {"in": IN, "out": OUT}
 _FEED_SHARE: Final = 0.5
 _FEED_LEAST: Final = 3
@@ -188,6 +189,8 @@ class Rules:
             lost[beat] += bool(quality.silent[index])
         for device in devices:
             beat = catalog.devices[device][0]
+            for kind in _COUNTED:  # nobody can see any more whether it goes on; that nobody sees is told below
+                findings.over(device, kind, now_ms, out, end_ms=quality.heard_ms(device), by_model=True)
             if lost[beat] >= max(_FEED_LEAST, _FEED_SHARE * heard[beat]):
                 self._feed_lost(beat, lost[beat], heard[beat], now_ms, out)
                 continue

@@ -7,6 +7,7 @@ import pytest
 from ingest.places import PlacesError
 from stream.config import PipelineConfig
 from stream.pipeline import Pipeline
+from stream.results import Results
 from stream.rules import check_overrides
 from tests.stream.build import MINUTE, NOON, Writer, places
 
@@ -132,3 +133,24 @@ def test_a_gate_that_the_places_file_calls_one_way():
 def test_wrong_overrides_are_told_before_the_node_starts(overrides):
     with pytest.raises(PlacesError, match=f"device 'gate-1'.*{next(iter(overrides))}"):
         check_overrides(places(DEVICES, {"gate-1": overrides}))
+
+
+def test_a_camera_that_falls_silent_in_a_crowd_leaves_no_alert_open_for_ever():
+    pipe, log = Pipeline(CONFIG, places({"cam-1": "camera", "cam-2": "camera"})), Writer()
+    for minute in range(20):
+        log.count("cam-1", NOON + minute * MINUTE, 5).count("cam-2", NOON + minute * MINUTE, 5)
+        pipe.process(log.record())
+    now = NOON + 20 * MINUTE
+    out = Results(pipe.position, now, now, pipe.shards[0].catalog.series)
+    text = {"en": "41 people.", "zh-CN": "41人。"}
+    pipe.shards[0].detection.findings.alert(0, "surge", now, text, out, cause_ms=now, surprise=6.0)
+    (alert,) = pipe.site.apply(out).alerts
+    found = []
+    for minute in range(20, 30):
+        log.count("cam-2", NOON + minute * MINUTE, 5)
+        found += pipe.process(log.record()).alerts
+    assert [(one.kind, one.state, one.device) for one in found] == [
+        ("silent", "raised", "cam-1"),
+        ("surge", "cleared", "cam-1"),
+    ]
+    assert found[1].id == alert.id
