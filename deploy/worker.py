@@ -14,6 +14,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from deploy import topics
 from deploy.kafka_settings import kafka_address
 from deploy.lock import SiteLock
@@ -25,7 +27,7 @@ from deploy.worker_metrics import metrics_of
 from ingest.kafka_errors import KafkaAwayError, KafkaTopicError
 from ingest.places import load_places
 from stream.engines.faust_app import FaustEngine
-from stream.engines.keepers import KafkaSite, Outlets
+from stream.engines.keepers import KafkaSite, Outlets, SiteKeeper
 from stream.rules import check_overrides
 from stream.sinks.reader import StoreReader
 from stream.sinks.schema import StoreError
@@ -68,7 +70,8 @@ class WorkerService:
         self._waiting_for = "starting"
         self._sinks: SiteSinks | None = None
         """What is open while this worker has the site's topic."""
-        self._counters: tuple[float, int] = (time.monotonic(), 0)
+        self._began = time.monotonic()
+        self._counters: tuple[float, int] = (self._began, 0)
 
     def run(self, stop: StopRequest) -> int:
         """Work until asked to stop; return 0.
@@ -221,14 +224,26 @@ class WorkerService:
                 "late": stored["late"],
                 **{key: counts[key] for key in ("windows", "anomalies", "alerts", "hotspots", "open_alerts")},
             },
+            **_of_site(engine),
             "quarantined": sinks.quarantine.counts(),
             "connected": True,
             "waiting": 0,
             "failing": {str(one): one.stats.failing for one in engine.keepers if one.stats.failing},
             "speed": self.settings.clock.speed if self.settings.clock.mode == "scaled" else 1.0,
             "wall_ms": time.time_ns() // 1_000_000,
-            "uptime_s": 0.0,
+            "uptime_s": round(at - self._began, 1),
         }
+
+
+def _of_site(engine: FaustEngine) -> dict[str, Any]:
+    """Return how the alert budget stands, what history has taught, and whether baselines of shards here learn anew."""
+    found: dict[str, Any] = {}
+    anew = next((keeper.anew for keeper in engine.keepers if keeper.anew is not None), None)
+    for keeper in engine.keepers:
+        if isinstance(keeper, SiteKeeper):
+            learning = {"taught": keeper.taught, "known": keeper.known, "anew": msgspec.to_builtins(anew)}
+            found = {"budget": msgspec.to_builtins(keeper.stage.budget.state()), "learning": learning}
+    return found
 
 
 async def _watch(stop: StopRequest, asked: asyncio.Event) -> None:

@@ -59,10 +59,14 @@ def metrics_of(engine: FaustEngine | None, site: str, worker: str, *, ready: boo
         yield gauge
     time_s = GaugeMetricFamily("patrolgrid_worker_time_seconds", "Site time reached, epoch seconds", labels=labels)
     failing = GaugeMetricFamily("patrolgrid_worker_failing", "1 while the partition is not worked on", labels=labels)
+    anew = GaugeMetricFamily(
+        "patrolgrid_worker_learns_anew", "1 while its baselines learn anew: no saved state could be used", labels=labels
+    )
     behind = GaugeMetricFamily("patrolgrid_worker_lag", "Records in Kafka that are still to be taken", labels=labels)
     for keeper in keepers:
         place = [*values, keeper.topic, str(keeper.partition)]
         time_s.add_metric(place, keeper.stats.now_ms / 1000)
         failing.add_metric(place, float(not keeper.ready))
+        anew.add_metric(place, float(keeper.anew is not None))
         behind.add_metric(place, engine.lag(keeper))
-    yield from (time_s, failing, behind)
+    yield from (time_s, failing, anew, behind)

@@ -27,7 +27,7 @@ from faust.types.auth import SASLMechanism
 from faust.types.tuples import TP
 
 from ingest.kafka_topics import records_topic, site_topic
-from stream.engines.keeper import Delivery
+from stream.engines.keeper_types import Delivery
 from stream.engines.keepers import ShardKeeper, SiteKeeper
 
 if TYPE_CHECKING:

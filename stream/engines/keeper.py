@@ -22,18 +22,23 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from aiokafka.errors import ProducerFenced
 
 from stream.changelog import Changelog, ChangelogError, NewerChangelogError, State, rebuild
+from stream.engines.anew import Anew
 from stream.engines.kafka_state import StateTopic, read_partition
+from stream.engines.keeper_types import (
+    Delivery,
+    KeeperStats,
+    NewerProgramError,
+    OtherStateError,
+    PoisonError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ingest.kafka_client import KafkaAddress
 
 _LOG: Final = logging.getLogger(__name__)
@@ -46,52 +51,6 @@ _LONGEST_WAIT_S: Final = 10.0
 _SAVING_SHARE: Final = 5
 """State is saved at most for one part in so many of the time."""
 _POISON_KEY: Final = b"poison"
-
-
-class Delivery(NamedTuple):
-    """A record as it comes."""
-
-    offset: int
-    value: bytes | None
-    ack: Callable[[], Any]
-    """Tells the group's coordinator that it is done with."""
-
-
-class PoisonError(Exception):
-    """A record makes the pipeline fail: a defect of ours, told together with the record."""
-
-    def __init__(self, position: int, why: str) -> None:
-        super().__init__(f"position {position}: {why}")
-        self.position, self.why = position, why
-
-
-class OtherStateError(ValueError):
-    """The saved state is of other settings (site, window length, shards), and so of no use."""
-
-
-@dataclass(slots=True)
-class KeeperStats:
-    """What a keeper did; read by the metrics."""
-
-    position: int = 0
-    saved: int = 0
-    """Position that the saved state belongs to."""
-    records: int = 0
-    repeated: int = 0
-    """Records read again by the keeper itself, after a crash or a move."""
-    observations: int = 0
-    rejected: int = 0
-    poison: int = 0
-    restarts: int = 0
-    """How often it let go and opened its state anew."""
-    checkpoints: int = 0
-    checkpoint_s: float = 0.0
-    """How long the last one took, and `checkpoint_bytes` of how many bytes it was."""
-    checkpoint_bytes: int = 0
-    recovery_s: float = 0.0
-    now_ms: int = 0
-    failing: str = "starting"
-    """Why it does not work; empty while it does."""
 
 
 class Keeper(ABC):
@@ -133,6 +92,8 @@ class Keeper(ABC):
         """Position that the saved state belongs to: everything before may be acknowledged."""
         self._stale: set[bytes] = set()
         """Keys of a state that was not taken, to be removed."""
+        self.anew: Anew | None = None
+        """Set while the baselines learn anew, because no saved state could be used; kept with the state."""
         self._poison: dict[int, str] = {}
         self._inbox: deque[Delivery] = deque()
         self._unacknowledged: deque[Delivery] = deque()
@@ -266,7 +227,7 @@ class Keeper(ABC):
         self._poison = {} if noted is None else dict(msgspec.msgpack.decode(noted, type=list[tuple[int, str]]))
         await self.connect()
         self._changelog.forget()
-        self._stale = set()
+        self._stale, self.anew = set(), None
         self.position = 0
         try:
             state = await asyncio.to_thread(rebuild, entries)
@@ -277,6 +238,7 @@ class Keeper(ABC):
             raise
         except (ChangelogError, ValueError, KeyError, TypeError, IndexError) as error:
             _LOG.warning("%s: the saved state is put aside, and learnt anew from what Kafka still has: %s", self, error)
+            self.anew = Anew(time.time_ns() // 1_000_000, str(error))
             self._stale = set(entries)
             self.position = 0
             self.restore(None)
@@ -291,6 +253,7 @@ class Keeper(ABC):
 
     def _take_over(self, state: State) -> None:
         about, position = state.meta.pop("about"), state.meta.pop("kept")
+        self.anew = msgspec.convert(state.meta.pop("anew"), Anew | None)
         program, mine = about.pop("program"), self._about["program"]
         if program > mine:
             raise NewerProgramError(
@@ -386,6 +349,7 @@ class Keeper(ABC):
     def _captured(self) -> State:
         state = self.capture()
         state.meta["about"], state.meta["kept"] = dict(self._about), self.kept_position()
+        state.meta["anew"] = msgspec.to_builtins(self.anew)
         return state
 
     def kept_position(self) -> int:
@@ -440,10 +404,6 @@ class Keeper(ABC):
         await self._cancel_saving()
         await self.disconnect()
         await self._state.close()
-
-
-class NewerProgramError(Exception):
-    """The saved state was written by a newer program: going on without it would lose what it has learnt."""
 
 
 def _unexpected(error: Exception) -> bool:

@@ -15,7 +15,8 @@ from ingest.reasons import Reason
 from ingest.shards import ShardMap
 from stream.changelog import State
 from stream.engines.kafka_state import ResultsTopic, StateTopic
-from stream.engines.keeper import Keeper, PoisonError
+from stream.engines.keeper import Keeper
+from stream.engines.keeper_types import PoisonError
 from stream.migrations import migrate
 from stream.parcels import Joiner, ParcelError, split
 from stream.pipeline import STATE_VERSION
@@ -145,6 +146,8 @@ class ShardKeeper(Keeper):
         stats.observations += results.accepted
         stats.rejected += len(results.rejects)
         stats.now_ms = results.now_ms
+        if results.taught is not None and (results.taught.learnt or results.taught.known):
+            self.anew = None  # what was lost is there again
         for piece in split(encode_results(results), self.shard):
             await self._results.send(self._key, piece)
 
@@ -178,6 +181,8 @@ class SiteKeeper(Keeper):
         )
         self._site = site
         self.stage = self._new_stage()
+        self.taught = self.known = 0
+        """Windows that history has taught since the keeper began, and those it could not teach again."""
         self._joiner = Joiner()
         self._watermark_ms = 0
         self._gathered: list[Results] = []
@@ -262,6 +267,9 @@ class SiteKeeper(Keeper):
         stats.observations += out.accepted
         stats.now_ms = max(stats.now_ms, out.now_ms)
         self._watermark_ms = out.watermark_ms
+        if out.taught is not None:
+            self.taught += out.taught.learnt
+            self.known += out.taught.known
         return out
 
     async def settle(self, *, idle: bool) -> None:

@@ -16,7 +16,7 @@ from stream import snapshot
 from stream.config import PipelineConfig
 from stream.engines import keepers
 from stream.engines.kafka_state import read_partition
-from stream.engines.keeper import Delivery, Keeper
+from stream.engines.keeper_types import Delivery
 from stream.engines.keepers import KafkaSite, Outlets, ShardKeeper, SiteKeeper
 from stream.results_codec import decode_results
 from stream.shard import ShardPipeline
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from ingest.records import Record
+    from stream.engines.keeper import Keeper
     from tests.kafka.servers import Kafka
 
 POISON = 66.0
@@ -243,6 +244,7 @@ def test_a_state_of_other_settings_is_learnt_anew_and_one_of_a_newer_program_is_
             await feed.give(keeper, 4, values[4])
             await until(lambda: keeper.stats.saved == 5)
             assert keeper.stats.repeated == 4
+            assert "window_s" in keeper.anew.reason
         monkeypatch.setattr(keepers, "STATE_VERSION", keepers.STATE_VERSION - 1)
         async with running(ShardKeeper(other, 0)) as keeper:
             await until(lambda: "newer program" in keeper.stats.failing)
@@ -250,5 +252,6 @@ def test_a_state_of_other_settings_is_learnt_anew_and_one_of_a_newer_program_is_
         async with running(ShardKeeper(other, 0)) as keeper:
             await until(lambda: keeper.ready)
             assert keeper.position == 5
+            assert keeper.anew is not None
 
     asyncio.run(scenario())
