@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -90,6 +91,19 @@ def ready_made(address: Address, bodies: list[bytes]) -> float:
     return len(bodies) * SERIES / took
 
 
+def two_at_once(address: Address, bodies: list[bytes]) -> float:
+    """Return lines a second of the same bytes in the same batches, each as two halves over two connections."""
+    endpoint = connect(address)
+    halves = [(body[:middle], body[middle + 1 :]) for body in bodies if (middle := body.find(b"\n", len(body) // 2))]
+    with ThreadPoolExecutor(2) as pool:
+        began = time.perf_counter()
+        for pair in halves:
+            list(pool.map(endpoint.write, pair))
+        took = time.perf_counter() - began
+    endpoint.close()
+    return len(bodies) * SERIES / took
+
+
 def by_points(address: Address, results: list[Results]) -> float:
     """Return lines a second through influxdb-client's Point and its batching API."""
 
@@ -155,15 +169,16 @@ def against(
     kind: type[Server], name: str, results: list[Results], bodies: list[bytes], few: list[Results], rounds: int
 ) -> dict[str, Any]:
     """Measure against one real server."""
-    sink, bytes_, points = [], [], []
+    sink, bytes_, twice, points = [], [], [], []
     with ExitStack() as stack:
         server = stack.enter_context(running(kind, Path(stack.enter_context(tempfile.TemporaryDirectory()))))
         server.database("warm")
         ready_made(server.address("warm"), bodies[:4])
         for one in range(rounds):
-            for way in ("a", "b", "c"):
+            for way in ("a", "b", "c", "d"):
                 server.database(f"{way}{one}")
             bytes_.append(ready_made(server.address(f"a{one}"), bodies))
+            twice.append(two_at_once(server.address(f"d{one}"), bodies))
             sink.append(through_sink(server.address(f"b{one}"), results))
             if kind is Two:
                 points.append(by_points(server.address(f"c{one}"), few))
@@ -172,6 +187,8 @@ def against(
         f"InfluxDB {name}, sink": {"value": ours, "unit": "lines/s"},
         f"InfluxDB {name}, pre-made bytes": {"value": theirs, "unit": "lines/s"},
         f"InfluxDB {name}, sink / bytes": {"value": ours / theirs, "target": 0.8},
+        f"InfluxDB {name}, pre-made bytes, two connections": {"value": median(twice), "unit": "lines/s"},
+        f"InfluxDB {name}, sink / bytes, two connections": {"value": ours / median(twice)},
     }
     if points:
         out[f"InfluxDB {name}, Point"] = {"value": median(points), "unit": "lines/s"}

@@ -1,50 +1,25 @@
 """What is kept for months and years: five-minute and daily values, made inside InfluxDB from every point.
 
-`COARSE` says it once; 2.x gets it as Flux tasks, 1.x as continuous queries, and `downsample` does the same for the
-past (after a backfill, say), which neither tasks nor continuous queries look at. Days are those of the site. Everything
-may be run again: what stood there is written over.
+`stream.sinks.influx.schema.COARSE` says it once; 2.x gets it as Flux tasks, 1.x as continuous queries, and
+`deploy.influx.downsample` does the same for the past (after a backfill, say), which neither of them looks at. Days are
+those of the site. Everything may be run again: what stood there is written over.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
+
+from stream.sinks.influx.schema import COARSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from stream.sinks.influx.schema import Coarse
 
-@dataclass(frozen=True, slots=True)
-class Coarse:
-    """One field of the coarse values."""
-
-    measurement: str
-    name: str
-    function: Literal["sum", "mean", "max", "min", "count"]
-    field: str
-    only: str = ""
-    """Count only points whose field has this value."""
-
-
-COARSE: Final = (
-    *(Coarse(name, field, "sum", field) for name in ("people", "vehicles") for field in ("in", "out", "n", "expected")),
-    Coarse("level", "value", "mean", "value"),
-    Coarse("level", "high", "max", "high"),
-    Coarse("level", "low", "min", "low"),
-    Coarse("anomaly", "anomalies", "count", "direction"),
-    Coarse("alert", "raised", "count", "state", only="raised"),
-    Coarse("device_health", "quality", "mean", "quality"),
-    Coarse("device_health", "received", "sum", "received"),
-    Coarse("device_health", "missing", "sum", "missing"),
-    Coarse("hotspot", "risk", "mean", "risk"),
-    Coarse("pipeline", "lag_s", "max", "lag_s"),
-    Coarse("pipeline", "backlog_lines", "max", "backlog_lines"),
-)
-"""In order of measurements, which is how both languages write them."""
 
 BACK: Final = {"5m": "1h", "1d": "3d"}
 """Width of the coarse values → how far back they are made anew each time, so that late additions are taken in."""

@@ -11,17 +11,22 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from deploy.grafana.asking import Influx
 from deploy.grafana.build import ROOT, files
 from deploy.grafana.dashboards import LANGUAGES, dashboards
+from deploy.grafana.pictures import pictures
 from deploy.grafana.rules import rules
 from stream.sinks.influx.http import connect
 from stream.sinks.influx.schema import MEASUREMENTS
 from tests.influx.servers import One, Two, missing, running, two_path
 
 HOUR_MS = 3_600_000
+PATIENT = {"PATROLGRID_PIPELINE__LATENESS_S": "1200", "PATROLGRID_PIPELINE__GRACE_S": "1200"}
+"""At 400 times real time half a second on a busy machine would make everything late, and late things raise nothing."""
 
 
 class Tee(BaseHTTPRequestHandler):
@@ -68,11 +73,11 @@ def fed(tmp_path_factory):
     try:
         report = folder / "report.json"
         subprocess.run(
-            [sys.executable, "-m", "console.cli", "demo", "--headless", "--duration", "8", "--speed", "400",
+            [sys.executable, "-m", "console.cli", "demo", "--headless", "--duration", "9", "--speed", "400",
              "--backfill", "0.1d", "--seed", "7", "--data-dir", str(folder), "--report", str(report),
              "--influx", f"http://127.0.0.1:{tee.server_port}"],
             check=True, timeout=180, cwd=folder, capture_output=True,
-            env={k: v for k, v in os.environ.items() if not k.startswith("PATROLGRID_")},
+            env={k: v for k, v in os.environ.items() if not k.startswith("PATROLGRID_")} | PATIENT,
         )  # fmt: skip
         time.sleep(0.1)
         yield dict(zip(("one", "two"), servers, strict=False)), json.loads(report.read_text())
@@ -133,8 +138,19 @@ def test_every_query_answers_from_what_a_demo_sent(fed):
             query = f'SELECT sum("n") AS n FROM "{name}"'  # noqa: S608 - ours
             total += sum(row["n"] or 0 for row in server.query("patrolgrid", query))
         assert total == report["stored"]
+    draw_now(servers["one"], report)
     if "two" not in servers:
         missing("InfluxDB 2.7")
+
+
+def draw_now(server, report):
+    """One dashboard as a picture, from the same queries; the others are of the same pieces."""
+    name, picture = next(
+        pictures(Influx(server.address("patrolgrid")), "en", report["event_end_ms"], ZoneInfo("Asia/Shanghai"))
+    )
+    assert name == "now"
+    assert picture.startswith(b"\x89PNG")
+    assert 20_000 < len(picture) < 150_000
 
 
 # -- the JSON itself -----------------------------------------------------------------------------------------------

@@ -13,9 +13,10 @@ import pytest
 import urllib3
 
 from deploy.influx import InfluxSetupError, downsample, set_up
-from deploy.influx_downsampling import BACK, COARSE, continuous_queries, days, flux
+from deploy.influx_downsampling import BACK, continuous_queries, days, flux
 from stream.sinks.influx.http import connect
 from stream.sinks.influx.lines import point_line
+from stream.sinks.influx.schema import COARSE
 from tests.influx.servers import TOKEN, One, Server
 from tests.support import wait_for
 

@@ -61,6 +61,25 @@ def test_a_bad_line_ends_alone_in_quarantine(site):
     assert site.sink.state["rejected"] == 1
 
 
+def test_a_large_batch_goes_as_two_halves_and_is_whole_before_the_next(tmp_path):
+    site = Site(tmp_path, batch_lines=3000)
+    site.fake.bad = b"device=cam-2999,"
+    site.fake.errors.extend([UnavailableError("away", 0.01), OSError("reset")])
+    catalog = [SeriesKey("b1", f"cam-{n}", 0, "person") for n in range(3000)]
+    for position in (1, 2):
+        site.write(many(position, rows=3000, catalog=catalog))
+    assert site.sink.drain(20)
+    lines = site.fake.lines
+    first = [number for number, line in enumerate(lines) if ",n=1i," in line]
+    second = [number for number, line in enumerate(lines) if ",n=2i," in line]
+    assert max(first) < min(second), "a later row must not be written over by an earlier one"
+    assert len({lines[number] for number in second}) == 2999
+    assert max(body.count(b"\n") for body in site.fake.bodies) < 1600
+    assert {reject.payload.split(b" ")[0] for reject in site.refused} == {b"people,beat=b1,device=cam-2999,site=s1"}
+    assert site.sink.state["retries"] > 0
+    site.close()
+
+
 def test_what_is_older_than_the_server_keeps_is_not_split(site):
     site.fake.errors.append(ExpiredError("points beyond retention policy dropped=100"))
     site.write(many(1))

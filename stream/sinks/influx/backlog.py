@@ -35,6 +35,8 @@ CREATE TABLE progress (
 CREATE TABLE late (start INTEGER, series INTEGER, PRIMARY KEY (start, series)) WITHOUT ROWID;
 CREATE TABLE alerts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
 """
+_PACKED, _APART = 1, 2
+"""Bits of the column ``packed``."""
 _PACK_FROM: Final = 32
 """Batches that wait before new ones are compressed: with InfluxDB at hand they are gone before it would pay."""
 
@@ -45,6 +47,8 @@ class Batch(NamedTuple):
     id: int
     lines: int
     body: bytes
+    apart: bool = False
+    """No two lines are of one point, so its lines may be sent in any order."""
 
 
 class Waiting(NamedTuple):
@@ -97,6 +101,7 @@ class Backlog:
         self,
         batches: Sequence[Sequence[str]],
         *,
+        apart: int = 0,
         reached: int | None = None,
         now_ms: int = 0,
         late: Iterable[tuple[int, int]] = (),
@@ -104,6 +109,7 @@ class Backlog:
     ) -> None:
         """Put batches of lines in, with what has to be remembered beside them; durable when this returns.
 
+        Within each of the first `apart` batches no two lines are of one point.
         `reached` is the `stream.sinks.rows.order` of the results, `late` gives (start, series) of windows with parts,
         `remember` is added to `remembered`.
         """
@@ -111,8 +117,8 @@ class Backlog:
         put_ms = time.time_ns() // 1_000_000
         bodies = ["\n".join(lines).encode("utf-8", "replace") for lines in batches]
         rows = [
-            (len(lines), put_ms, int(pack), zlib.compress(body, 1) if pack else body)
-            for lines, body in zip(batches, bodies, strict=True)
+            (len(lines), put_ms, pack * _PACKED | (at < apart) * _APART, zlib.compress(body, 1) if pack else body)
+            for at, (lines, body) in enumerate(zip(batches, bodies, strict=True))
         ]
         with self._lock:
             try:
@@ -126,7 +132,10 @@ class Backlog:
             except sqlite3.Error as error:
                 raise sqlite.StorageError(5, f"the backlog cannot be written: {error}", str(self.path)) from error
             if not pack:
-                self._fresh |= {one: Batch(one, row[0], body) for one, row, body in zip(ids, rows, bodies, strict=True)}
+                self._fresh |= {
+                    one: Batch(one, row[0], body, bool(row[2] & _APART))
+                    for one, row, body in zip(ids, rows, bodies, strict=True)
+                }
             self._batches += len(rows)
             self._lines += sum(row[0] for row in rows)
             self._bytes += sum(len(row[3]) for row in rows)
@@ -186,7 +195,8 @@ class Backlog:
                 return self._fresh[first]
             find = "SELECT id, lines, packed, body FROM batches WHERE id = ?"
             row = self._connection.execute(find, (first,)).fetchone()
-        return Batch(row[0], row[1], zlib.decompress(row[3]) if row[2] else row[3])
+        body = zlib.decompress(row[3]) if row[2] & _PACKED else row[3]
+        return Batch(row[0], row[1], body, bool(row[2] & _APART))
 
     def remove(self, batch: Batch) -> None:
         """Take a batch out: InfluxDB has it. Nothing happens where it had to make room meanwhile."""

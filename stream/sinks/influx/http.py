@@ -68,7 +68,7 @@ class Endpoint(Protocol):
     """Takes a batch of lines."""
 
     def write(self, body: bytes) -> None:
-        """Write lines, second precision. Returns when the server has them.
+        """Write lines, second precision. Returns when the server has them. Two threads may write at once.
 
         Raises `RejectedError` for what stands in the lines, `ExpiredError`, and `UnavailableError` for all else.
         """
@@ -90,7 +90,7 @@ class OneEndpoint:
     def __init__(self, address: Address) -> None:
         self._address = address
         timeout = urllib3.Timeout(connect=min(5.0, address.timeout_s), read=address.timeout_s)
-        self._pool = urllib3.PoolManager(maxsize=1, retries=False, timeout=timeout)
+        self._pool = urllib3.PoolManager(maxsize=2, retries=False, timeout=timeout)
         fields = {"db": address.bucket, "precision": "s", **({"rp": address.retention} if address.retention else {})}
         self._url = f"{address.url.rstrip('/')}/write?{urlencode(fields)}"
         self._headers = {"Content-Type": "text/plain; charset=utf-8"}

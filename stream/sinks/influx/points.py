@@ -76,7 +76,9 @@ def window_lines(heads: SeriesHeads, rows: WindowRows) -> list[str]:
         if not len(picked):
             continue
         texts = [heads.heads[series] for series in rows.series[picked].tolist()]
-        times = [str(start) for start in (rows.start[picked] // 1000).tolist()]
+        seconds = (rows.start[picked] // 1000).tolist()
+        # Mostly one window of every device: one text, then.
+        times = [str(seconds[0])] * len(seconds) if len(set(seconds)) == 1 else list(map(str, seconds))
         n = rows.n[picked]
         words: dict[str, list[str]] = {}
         columns: dict[str, NDArray[np.generic]]

@@ -260,3 +260,32 @@ MEASUREMENTS: Final[dict[str, Measurement]] = {
     )
 }
 """Measurement by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coarse:
+    """One field of the coarse values."""
+
+    measurement: str
+    name: str
+    function: Literal["sum", "mean", "max", "min", "count"]
+    field: str
+    only: str = ""
+    """Count only points whose field has this value."""
+
+
+COARSE: Final = (
+    *(Coarse(name, field, "sum", field) for name in ("people", "vehicles") for field in ("in", "out", "n", "expected")),
+    Coarse("level", "value", "mean", "value"),
+    Coarse("level", "high", "max", "high"),
+    Coarse("level", "low", "min", "low"),
+    Coarse("anomaly", "anomalies", "count", "direction"),
+    Coarse("alert", "raised", "count", "state", only="raised"),
+    Coarse("device_health", "quality", "mean", "quality"),
+    Coarse("device_health", "received", "sum", "received"),
+    Coarse("device_health", "missing", "sum", "missing"),
+    Coarse("hotspot", "risk", "max", "risk"),
+    Coarse("pipeline", "lag_s", "max", "lag_s"),
+    Coarse("pipeline", "backlog_lines", "max", "backlog_lines"),
+)
+"""In order of measurements, which is how both languages write them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from stream.sinks.influx.schema import MEASUREMENTS, TAGS
+from stream.sinks.influx.schema import COARSE, MEASUREMENTS, TAGS
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "schema.md"
 _HEAD: Final = """\
@@ -28,6 +28,14 @@ Number plates and their tokens never come here.
 |---|---|
 """
 
+_COARSE: Final = """
+## Five-minute and daily values
+
+Made inside InfluxDB (`patrolgrid influx setup`), under the same tags, at the interval's start; days are the site's.
+
+| measurement | field | made from |
+|---|---|---|"""
+
 
 def page() -> str:
     """Return ``docs/schema.md``."""
@@ -40,6 +48,18 @@ def page() -> str:
         lines += ["| field | type | unit | meaning |", "|---|---|---|---|"]
         lines += [f"| `{f.name}` | {f.type} | {_cell(f.unit)} | {_cell(f.doc)} |" for f in measurement.fields]
         lines += ["", "```sql", measurement.example, "```"]
+    lines += [
+        "",
+        "## Five-minute and daily values",
+        "",
+        _COARSE,
+        "",
+        "| measurement | field | made from |",
+        "|---|---|---|",
+    ]
+    for one in COARSE:
+        made = f"{one.function} of `{one.field}`" + (f" where it is `{one.only}`" if one.only else "")
+        lines.append(f"| `{one.measurement}` | `{one.name}` | {made} |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,6 +1,8 @@
 """A thread that brings the backlog to InfluxDB, one batch after the other.
 
-In order, since a window is written again whenever it changes and the newest row must stay. What the server refuses for
+In order, since a window is written again whenever it changes and the newest row must stay. The two halves of a large
+batch in which every point stands once go at the same time: while the server waits for its disk with one, it reads the
+other. What the server refuses for
 what stands in it is halved until the bad line is alone: that goes to quarantine, all others go in. Everything else
 (no connection, a full or restarting server, a wrong token) is tried again until it works.
 """
@@ -11,6 +13,7 @@ import logging
 import random
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -22,13 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ingest.quarantine import Rejected
-    from stream.sinks.influx.backlog import Backlog
+    from stream.sinks.influx.backlog import Backlog, Batch
     from stream.sinks.influx.http import Endpoint
 
 _LOG = logging.getLogger(__name__)
 _FIRST_WAIT_S: Final = 0.25
 _IDLE_S: Final = 5.0
 _LONGEST_AFTER_S: Final = 300.0
+WORTH_LINES: Final = 2000
+"""Lines from which two halves at once are worth it."""
 
 
 @dataclass(slots=True)
@@ -73,6 +78,7 @@ class Sender:
         self.sent = Sent()
         self._wake, self._stop, self._idle = threading.Event(), threading.Event(), threading.Event()
         self._endpoint: Endpoint | None = None
+        self._helper = ThreadPoolExecutor(1, thread_name_prefix="influx-half")
         self._thread = threading.Thread(target=self._run, name="influx", daemon=True)
         self._thread.start()
 
@@ -118,6 +124,7 @@ class Sender:
                 self._idle.set()
                 self._wake.wait(_IDLE_S)
                 self._wake.clear()
+        self._helper.shutdown()
         if self._endpoint is not None:
             self._endpoint.close()
 
@@ -128,7 +135,7 @@ class Sender:
             return False
         if self._endpoint is None:
             self._endpoint = self._connect()
-        bad, expired = deliver(self._endpoint, batch.body, self._stop.is_set)
+        bad, expired = self._deliver(self._endpoint, batch)
         if bad:
             self._rejected(bad)
             self.sent.rejected += len(bad)
@@ -140,6 +147,19 @@ class Sender:
         self.sent.lines += batch.lines - len(bad)
         self.sent.batches += 1
         return True
+
+    def _deliver(self, endpoint: Endpoint, batch: Batch) -> tuple[list[Reject], int]:
+        """Send a batch, as two halves where that is worth it. Raises where one of them did not go in."""
+        middle = batch.body.find(b"\n", len(batch.body) // 2) if batch.apart and batch.lines >= WORTH_LINES else -1
+        if middle < 0:
+            return deliver(endpoint, batch.body, self._stop.is_set)
+        other = self._helper.submit(deliver, endpoint, batch.body[middle + 1 :], self._stop.is_set)
+        try:
+            bad, expired = deliver(endpoint, batch.body[:middle], self._stop.is_set)
+        finally:
+            wait([other])  # the next try must not overtake it
+        more, old = other.result()
+        return bad + more, expired + old
 
 
 def deliver(endpoint: Endpoint, body: bytes, stopped: Callable[[], bool]) -> tuple[list[Reject], int]:

@@ -36,7 +36,7 @@ from stream.sinks.influx.points import (
     whole,
     window_lines,
 )
-from stream.sinks.influx.sender import Sender
+from stream.sinks.influx.sender import WORTH_LINES, Sender
 from stream.sinks.rows import after, check_series, merge_windows, order
 
 if TYPE_CHECKING:
@@ -121,10 +121,14 @@ class InfluxSink:
         self._heads.follow(fresh[-1].catalog)
         rows = merge_windows(fresh)
         late: list[tuple[int, int]] = []
+        apart: list[str] = []
         lines: list[str] = []
         if rows is not None:
             rows, late = self._whole_windows(rows)
-            lines += window_lines(self._heads, rows)
+            # Each window once: its lines may go in any order, which two connections at once make of them.
+            apart = window_lines(self._heads, rows)
+            if len(apart) < WORTH_LINES:
+                apart, lines = [], apart
         changed: dict[str, Any] = {}
         wrong: list[Rejected] = []
         for result in fresh:
@@ -147,9 +151,11 @@ class InfluxSink:
         if wrong:
             self._rejected(wrong)
         size = self._batch_lines
-        batches = [lines[at : at + size] for at in range(0, len(lines), size)]
+        batches = [apart[at : at + size] for at in range(0, len(apart), size)]
+        many = len(batches)
+        batches += [lines[at : at + size] for at in range(0, len(lines), size)]
         now_ms = max(self._backlog.now_ms, *(result.now_ms for result in fresh))
-        self._backlog.append(batches, reached=order(fresh[-1]), now_ms=now_ms, late=late, remember=changed)
+        self._backlog.append(batches, apart=many, reached=order(fresh[-1]), now_ms=now_ms, late=late, remember=changed)
         if batches:
             self._sender.wake()
 
