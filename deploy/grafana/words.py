@@ -38,6 +38,8 @@ _COLUMNS: Final[dict[str, tuple[str, str, int]]] = {
     "delay_s": ("Delay", "延迟", 0),
 }
 """Column → its name in English and Chinese, and its width in pixels; 0 shares what is left."""
+_LONG: Final = {"place", "text", "drivers"}
+"""Columns of sentences, which go on in a second line."""
 _SEVERITIES: Final = {
     "critical": ("critical", "紧急", RED),
     "warning": ("warning", "警告", YELLOW),
@@ -59,6 +61,8 @@ def columns(say: Say, *names: str) -> list[Json]:
     for name in names:
         english, chinese, width = _COLUMNS[name]
         more: dict[str, Any] = {"custom_width": width} if width else {}
+        if name in _LONG:
+            more["custom_cellOptions"] = {"type": "auto", "wrapText": True}
         made.append(override(name, displayName=say(english, chinese), **more))
     return made
 
