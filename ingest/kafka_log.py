@@ -31,6 +31,7 @@ from aiokafka.structs import OffsetAndMetadata
 from ingest import kafka_codec
 from ingest.kafka_client import MAX_RECORD_BYTES, LoopThread
 from ingest.kafka_errors import KafkaLogError, KafkaTopicError, explained
+from ingest.kafka_producer import stop_now
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -222,7 +223,7 @@ class KafkaLog:
     def _retire_producer(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            task = self._thread.loop.create_task(_stop_now(producer))
+            task = self._thread.loop.create_task(stop_now(producer))
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
 
@@ -317,20 +318,3 @@ def _look_at(future: asyncio.Future[Any]) -> None:
     """Take note of an error that nobody waits for any more, so that asyncio does not complain of it."""
     if not future.cancelled():
         future.exception()
-
-
-async def _stop_now(producer: AIOKafkaProducer) -> None:
-    """Stop a producer without waiting for Kafka to take what it still holds."""
-    # aiokafka has no public way: stop() alone waits for deliveries that may never come.
-    accumulator, sender = producer._message_accumulator, producer._sender  # noqa: SLF001 - see above
-    if sender.sender_task is not None:
-        # It would tell a transaction, which we have none of, and fail at that.
-        sender.sender_task.remove_done_callback(sender._fail_all)  # noqa: SLF001 - see above
-    accumulator.fail_all(kafka_errors.KafkaTimeoutError())
-    try:
-        await producer.stop()
-    except (kafka_errors.KafkaError, OSError, LookupError) as error:
-        # LookupError: a request that was under way comes back, and its batch has been failed already.
-        _log.debug("a producer that was given up: %r", error)
-    finally:
-        await producer.client.close()

@@ -11,9 +11,10 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from ingest.kafka_client import MAX_RECORD_BYTES
+from ingest.kafka_producer import stop_now
+from stream.changelog import META_KEY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -30,7 +31,7 @@ _TRANSACTION_MS: Final = 60_000
 
 
 class StalledError(OSError):
-    """A partition gave nothing more before its end."""
+    """A partition gave nothing more before its end, or took nothing for too long."""
 
 
 class StateTopic:
@@ -46,11 +47,23 @@ class StateTopic:
         Its one writer's: whoever opens it under the same name takes over from whoever had it.
     timeout_s
         How long Kafka may need for an answer.
+    plain
+        For brokers without transactions (Tansu, for tests): nobody is fenced, and a checkpoint is whole because its
+        ``meta`` entry is written last, unless the process is killed just then.
     """
 
-    def __init__(self, address: KafkaAddress, topic: str, partition: int, name: str, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        address: KafkaAddress,
+        topic: str,
+        partition: int,
+        name: str,
+        timeout_s: float = 30.0,
+        *,
+        plain: bool = False,
+    ) -> None:
         self._address, self.topic, self.partition, self._name = address, topic, partition, name
-        self._timeout_s = timeout_s
+        self._timeout_s, self._plain = timeout_s, plain
         self._producer: AIOKafkaProducer | None = None
 
     async def open(self) -> dict[bytes, bytes]:
@@ -58,11 +71,11 @@ class StateTopic:
 
         Raises aiokafka's errors and OSError where Kafka does not answer.
         """
+        transactions = {"transactional_id": self._name, "transaction_timeout_ms": _TRANSACTION_MS}
         self._producer = AIOKafkaProducer(
             **self._address.options(),
+            **({} if self._plain else transactions),
             client_id=self._name,
-            transactional_id=self._name,
-            transaction_timeout_ms=_TRANSACTION_MS,
             acks="all",
             linger_ms=5,
             max_batch_size=1 << 20,
@@ -71,7 +84,8 @@ class StateTopic:
         )
         await self._producer.start()
         entries: dict[bytes, bytes] = {}
-        async for _, key, value in read_partition(self._address, self.topic, self.partition, committed=True):
+        reading = read_partition(self._address, self.topic, self.partition, committed=not self._plain)
+        async for _, key, value in reading:
             if value is None:
                 entries.pop(key or b"", None)
             else:
@@ -83,13 +97,25 @@ class StateTopic:
         producer = self._producer
         if producer is None:
             raise RuntimeError(f"state {self._name} is written before it is opened")
-        async with asyncio.timeout(_TRANSACTION_MS / 1000), producer.transaction():
-            sent = []
-            for number, (key, value) in enumerate(entries.items(), 1):
-                sent.append(await producer.send(self.topic, value, key=key, partition=self.partition))
-                if number % _BREATH == 0:
-                    await asyncio.sleep(0)
-            await asyncio.gather(*sent)
+        try:
+            async with asyncio.timeout(_TRANSACTION_MS / 1000):
+                if self._plain:
+                    await self._send(producer, {key: value for key, value in entries.items() if key != META_KEY})
+                    await self._send(producer, {key: value for key, value in entries.items() if key == META_KEY})
+                else:
+                    async with producer.transaction():
+                        await self._send(producer, entries)
+        except TimeoutError as error:
+            seconds = _TRANSACTION_MS / 1000
+            raise StalledError(f"Kafka did not take the state {self._name} within {seconds:.0f} s") from error
+
+    async def _send(self, producer: AIOKafkaProducer, entries: Mapping[bytes, bytes | None]) -> None:
+        sent = []
+        for number, (key, value) in enumerate(entries.items(), 1):
+            sent.append(await producer.send(self.topic, value, key=key, partition=self.partition))
+            if number % _BREATH == 0:
+                await asyncio.sleep(0)
+        await asyncio.gather(*sent)
 
     async def close(self) -> None:
         """Leave, without waiting for what Kafka has not taken. A second call does nothing."""
@@ -101,8 +127,11 @@ class StateTopic:
 class ResultsTopic:
     """Where results of shards go: sent in order, each once (idempotent), known to be there after `flush`."""
 
-    def __init__(self, address: KafkaAddress, topic: str, name: str, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self, address: KafkaAddress, topic: str, name: str, timeout_s: float = 30.0, *, plain: bool = False
+    ) -> None:
         self._address, self.topic, self._name, self._timeout_s = address, topic, name, timeout_s
+        self._plain = plain
         self._producer: AIOKafkaProducer | None = None
         self._sent: list[asyncio.Future[Any]] = []
         self._bytes = 0
@@ -112,7 +141,7 @@ class ResultsTopic:
         self._producer = AIOKafkaProducer(
             **self._address.options(),
             client_id=self._name,
-            enable_idempotence=True,
+            enable_idempotence=not self._plain,
             acks="all",
             linger_ms=2,
             max_batch_size=1 << 20,
@@ -204,12 +233,3 @@ def _look_at(future: asyncio.Future[Any]) -> None:
     """Take note of an error that nobody waits for any more, so that asyncio does not complain of it."""
     if not future.cancelled():
         future.exception()
-
-
-async def stop_now(producer: AIOKafkaProducer) -> None:
-    """Stop a producer without waiting for Kafka to take what it still holds."""
-    producer._message_accumulator.fail_all(KafkaTimeoutError())  # noqa: SLF001 - stop() alone may wait for ever
-    try:
-        await asyncio.wait_for(producer.stop(), 5.0)
-    except (KafkaError, OSError, TimeoutError) as error:
-        _LOG.debug("a producer that was given up: %s", error)

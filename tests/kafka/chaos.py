@@ -66,7 +66,7 @@ def run(
     seed: int,
     *,
     kafka_too: bool,
-    pause_s: tuple[float, float] = (2.0, 8.0),
+    pause_s: tuple[float, float] = (3.0, 10.0),
     away_s: tuple[float, float] = (0.2, 3.0),
     hold_s: float = 15.0,
     idle_s: float = 15.0,

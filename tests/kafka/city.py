@@ -85,6 +85,9 @@ class City:
             [kafka]
             bootstrap = "{self.kafka.bootstrap}"
             shards = {shards}
+            [worker]
+            # Whoever is killed every few seconds has to save more often.
+            checkpoint_s = 1
             """,
             encoding="utf-8",
         )
@@ -125,7 +128,7 @@ class City:
         until(lambda: listening("127.0.0.1", self.port), 20, "the broker listens")
 
     def add_devices(self, processes: int = 2, *arguments: str) -> None:
-        """Start the quarter's devices that number what they say, divided among some processes."""
+        """Start the quarter's devices that number what they say, divided among processes, and wait until they speak."""
         ids = sorted(spec.device.id for spec in quarter().specs if spec.numbered)
         for index in range(processes):
             name = f"devices-{index}"
@@ -134,9 +137,12 @@ class City:
             command = [sys.executable, "-m", "simulators.run", "--port", str(self.port), "--site", self.site]
             command += ["--devices-file", str(chosen), "--report", str(self.folder / f"{name}.json"), "--drain-s", "90"]
             command += ["--origin-ms", str(_STARTED_MS), "--started-ms", str(self.started_ms)]
-            process = Process(name, [*command, "--speed", str(self.speed), *arguments], self.folder)
+            command += ["--ready", str(self.folder / f"{name}.ready"), "--speed", str(self.speed)]
+            process = Process(name, [*command, *arguments], self.folder)
             process.start()
             self.devices.append(process)
+        ready = [self.folder / f"{process.name}.ready" for process in self.devices]
+        until(lambda: all(path.exists() for path in ready), 60, "the devices speak")
 
     def ready(self, process: Process) -> bool:
         """Tell whether a gateway or worker says that it does its work."""
