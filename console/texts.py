@@ -151,6 +151,17 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "{rate:.0f} observations/s, {lag} records ({seconds:.1f} s) behind",
         "每秒 {rate:.0f} 条观测，积压 {lag} 条记录（{seconds:.1f} 秒）",
     ),
+    "status.training.trained": (
+        "Context of the beats: judged by a model trained {time} on {rows:,} windows of {beats} beats",
+        "网格组合分析：使用{time}训练的模型，依据{beats}个网格的{rows:,}个时间窗",
+    ),
+    "status.training.none": ("Context of the beats: no model yet ({detail})", "网格组合分析：尚无模型（{detail}）"),
+    "status.training.waiting": ("history is gathered", "正在积累历史数据"),
+    "status.training.running": ("it is being trained", "正在训练"),
+    "status.training.failed": (
+        "Context of the beats: training failed, nothing else is affected: {detail}",
+        "网格组合分析：模型训练失败，不影响其他功能：{detail}",
+    ),
     "status.budget": (
         "Alert budget: {per_day} a day; threshold {odds}; {raised} raised, {held} held back today",
         "告警预算：每天 {per_day} 条；今日阈值：{odds}；今日已告警 {raised} 条，压下未报 {held} 条",

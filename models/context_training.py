@@ -183,7 +183,7 @@ def _rows(history: History, calendar: Calendar, window_s: int) -> _Rows:
         kept = context.Deviation(found.z[:, beat], found.weight[:, beat], found.known[:, beat])
         columns.append((kept, beat, np.full(len(beat), at)))
     if not columns:
-        raise TooLittleError("no window at all")
+        raise TooLittleError("no closed window of a beat with two of people, vehicles and noise")
     window = np.concatenate([at for *_, at in columns])
     starts = history.start_ms[window]
     day_class, second = calendar.local(starts)

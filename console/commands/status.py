@@ -163,6 +163,7 @@ def _print(document: dict[str, Any], texts: Texts, zone: ZoneInfo) -> None:
         seconds = float(lag.get("seconds") or 0.0)
         print(texts("status.rates", rate=rate, lag=int(lag.get("records") or 0), seconds=seconds))
     _print_budget(document["status"].get("budget"), texts)
+    _print_training(document["status"].get("training"), texts, clock)
     anew = (document["status"].get("learning") or {}).get("anew")
     if anew:
         print(texts("models.anew", time=clock(anew["since_ms"]), reason=safe(anew["reason"])))
@@ -186,6 +187,26 @@ def _print_budget(budget: dict[str, Any] | None, texts: Texts) -> None:
     threshold = odds(10.0 ** -budget["threshold"])[texts.language] if budget["threshold"] else texts("status.shipped")
     numbers = {name: budget[name] for name in ("per_day", "raised", "held")}
     print(texts("status.budget", odds=threshold, **numbers))
+
+
+def _print_training(training: dict[str, Any] | None, texts: Texts, clock: Callable[[float | None], str]) -> None:
+    """Print which forest judges the beats' context, and what came of the last training."""
+    if not training:
+        return
+    state, detail = training["state"], safe(str(training["detail"]))
+    if training["trained_ms"]:
+        print(
+            texts(
+                "status.training.trained",
+                time=clock(training["trained_ms"]),
+                rows=training["rows"],
+                beats=training["beats"],
+            )
+        )
+    elif state in {"waiting", "running"}:
+        print(texts("status.training.none", detail=detail or texts(f"status.training.{state}")))
+    if state == "failed":
+        print(texts("status.training.failed", detail=detail))
 
 
 def _print_rows(

@@ -198,7 +198,7 @@ def test_too_little_history_is_said() -> None:
     with pytest.raises(TooLittleError, match=r"3 days with 432 .* at least 4 days with 2000"):
         train(history(days=3), CALENDAR, WINDOW_S)
     nothing = History((), np.zeros(0, dtype=np.int64), np.zeros((0, context.SUMS, 3, 0)), np.zeros((0, 0), dtype=bool))
-    with pytest.raises(TooLittleError, match="no window"):
+    with pytest.raises(TooLittleError, match="no closed window"):
         train(nothing, CALENDAR, WINDOW_S)
 
 
