@@ -90,7 +90,7 @@ class KafkaCity:
     name: str
     devices: int = 1_000
     shards: int = 4
-    more_settings: str = ""
+    more_settings: str = "[sinks]\nmqtt = false\n"
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _ports: dict[int, int] = field(default_factory=dict)
     _log: KafkaLog | None = None
