@@ -187,7 +187,7 @@ class WorkerService:
             try:
                 document = await asyncio.to_thread(self._put_status, sinks, engine)
             except (StoreError, OSError) as error:
-                if str(error) != told:
+                if str(error) != told and self._sinks is sinks:  # else they were closed meanwhile
                     _LOG.warning("the status cannot be written: %s", error)
                 told = str(error)
                 continue

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger(__name__)
 _BUFFER: Final = 128
 """Records that Faust fetches ahead for an agent."""
-_FETCH_BYTES: Final = 4 << 20
+_FETCH_BYTES: Final = 512 << 10
+"""Of one partition at a time: with more, one shard would run ahead of the others while a backlog is worked off."""
 _STOP_S: Final = 15.0
 
 

@@ -112,7 +112,9 @@ class StateTopic:
     async def _send(self, producer: AIOKafkaProducer, entries: Mapping[bytes, bytes | None]) -> None:
         sent = []
         for number, (key, value) in enumerate(entries.items(), 1):
-            sent.append(await producer.send(self.topic, value, key=key, partition=self.partition))
+            future = await producer.send(self.topic, value, key=key, partition=self.partition)
+            future.add_done_callback(_look_at)
+            sent.append(future)
             if number % _BREATH == 0:
                 await asyncio.sleep(0)
         await asyncio.gather(*sent)
@@ -122,6 +124,10 @@ class StateTopic:
         producer, self._producer = self._producer, None
         if producer is not None:
             await stop_now(producer)
+            manager = producer._txn_manager  # noqa: SLF001 - who was fenced leaves an error there that nobody looks at
+            waiting = None if manager is None else manager._transaction_waiter  # noqa: SLF001 - same
+            if waiting is not None:
+                waiting.add_done_callback(_look_at)
 
 
 class ResultsTopic:
@@ -154,7 +160,9 @@ class ResultsTopic:
         """Send a value; waits where much is under way. Raises what an earlier one has failed with."""
         if self._producer is None:
             raise RuntimeError(f"{self._name} sends before it is opened")
-        self._sent.append(await self._producer.send(self.topic, value, key=key, partition=0))
+        future = await self._producer.send(self.topic, value, key=key, partition=0)
+        future.add_done_callback(_look_at)
+        self._sent.append(future)
         self._bytes += len(value)
         if len(self._sent) >= 1_000 or self._bytes > 32 << 20:
             await self.flush()
@@ -168,8 +176,6 @@ class ResultsTopic:
     async def close(self) -> None:
         """Leave, without waiting for what Kafka has not taken. A second call does nothing."""
         producer, self._producer = self._producer, None
-        for future in self._sent:
-            future.add_done_callback(_look_at)
         self._sent = []
         if producer is not None:
             await stop_now(producer)
@@ -199,8 +205,9 @@ async def read_partition(
         fetch_max_bytes=_FETCH_BYTES,
         fetch_max_wait_ms=100,
     )
-    await consumer.start()
+    at = start
     try:
+        await consumer.start()
         place = TopicPartition(topic, partition)
         consumer.assign([place])
         first = (await consumer.beginning_offsets([place]))[place]

