@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check bench services constraints clean distclean
+.PHONY: help demo test check bench chaos services constraints clean distclean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make test       all tests (options: ARGS=\"-k gateway\")"
 	@echo "make check      format, lint, types, import rules"
 	@echo "make bench      what this machine reaches, against the targets (JSON in benchmarks/latest.json)"
+	@echo "make chaos      five minutes of a city whose processes are killed, with a report (chaos.json)"
 	@echo "make services   Mosquitto, Kafka, InfluxDB, Chromium and fonts for the integration tests"
 	@echo "make clean      removes caches; make distclean also .venv and patrolgrid-data"
 
@@ -31,6 +32,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks --json benchmarks/latest.json $(ARGS)
+
+chaos: $(VENV)/.dev
+	@$(BIN)/python -m tests.kafka.chaos --report chaos.json $(ARGS)
 
 services:
 	@bash deploy/install_services.sh

@@ -1,0 +1,36 @@
+"""The systemd units: systemd reads them without a complaint, and they start commands that there are."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from console.cli import COMMANDS
+
+UNITS = sorted((Path(__file__).parents[2] / "deploy" / "systemd").glob("*.service"))
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_a_unit_starts_a_command_that_there_is(unit):
+    (command,) = re.findall(r"^ExecStart=(.*)$", unit.read_text("utf-8"), flags=re.MULTILINE)
+    program, name, *options = command.split()
+    assert program == "/opt/patrolgrid/.venv/bin/patrolgrid"
+    assert name in COMMANDS
+    assert options in ([], ["--name", "%i"])
+
+
+def test_systemd_reads_them(tmp_path):
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not here: there is no systemd")
+    copies = []
+    for unit in UNITS:
+        copy = tmp_path / unit.name
+        copy.write_text(unit.read_text("utf-8").replace("/opt/patrolgrid/.venv/bin/patrolgrid", "/bin/true"), "utf-8")
+        copies.append(str(copy))
+    done = subprocess.run(["systemd-analyze", "verify", *copies], capture_output=True, text=True, check=False)
+    # It also tells of whatever else is wrong on this machine.
+    assert not [line for line in done.stderr.splitlines() if "patrolgrid" in line], done.stderr
