@@ -182,3 +182,4 @@ def test_days_are_those_of_the_site():
 
 def test_flux_begins_where_a_window_begins():
     assert "date.truncate(t: -1h, unit: 5m)" in flux("raw", "raw_5m", "5m", ZONE)
+    assert "option location" in flux("raw", "raw_1d", "1d", ZONE)
