@@ -290,8 +290,10 @@ class Training:
 
     enabled: bool = setting(True, "Whether the node trains it in the background; without one nothing is judged.")
     every_h: float = setting(24.0, "Hours between two trainings.", least=0.1, most=8_760)
-    min_days: int = setting(14, "Days with closed windows in the store before the first one.", least=4, most=366)
-    days: float = setting(42.0, "How many of the newest days it is trained on.", least=4, most=366)
+    min_days: int = setting(10, "Days that the devices' baselines could judge before the first one.", least=4, most=366)
+    days: float = setting(
+        14.0, "How many of the newest days it is trained on; older ones show younger baselines.", least=4, most=366
+    )
 
 
 @dataclass(frozen=True, slots=True)

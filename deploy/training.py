@@ -28,7 +28,7 @@ from ingest.shards import broadcast
 from models.calendar import Calendar
 from models.context import BeatForest, ContextError
 from models.context_training import TREES, TooLittleError, train
-from stream.sinks.beat_history import read_history
+from stream.sinks.beat_history import most_days, read_history
 from stream.sinks.schema import StoreError
 
 if TYPE_CHECKING:
@@ -210,8 +210,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--country", default="", help="whose public holidays count")
     parser.add_argument("--holidays", default="", help="further days off, YYYY-MM-DD, separated by commas")
     parser.add_argument("--window-s", type=int, default=300)
-    parser.add_argument("--days", type=float, default=42.0, help="how far back to look")
-    parser.add_argument("--least-days", type=int, default=14)
+    parser.add_argument("--days", type=float, default=14.0, help="how far back to look")
+    parser.add_argument("--least-days", type=int, default=10)
     parser.add_argument("--nice", type=int, default=19, help="how far to stand back behind other processes")
     parser.add_argument("--trees", type=int, default=TREES)
     options = parser.parse_args(arguments)
@@ -220,7 +220,8 @@ def main(arguments: list[str] | None = None) -> int:
         extra = tuple(date.fromisoformat(day) for day in options.holidays.split(",") if day)
         calendar = Calendar(options.timezone, options.country or None, extra)
         history = read_history(options.store, days=options.days, window_s=options.window_s)
-        forest = train(history, calendar, options.window_s, trees=options.trees, least_days=options.least_days)
+        least_days = min(options.least_days, int(most_days(len(history.beats), options.window_s)))
+        forest = train(history, calendar, options.window_s, trees=options.trees, least_days=least_days)
         beside = options.out.with_name(f"{options.out.name}.{os.getpid()}.new")
         beside.write_bytes(forest.pack())
         beside.replace(options.out)

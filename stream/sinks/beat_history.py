@@ -61,6 +61,11 @@ WHERE channel IS NOT NULL GROUP BY start, beat, channel ORDER BY start
 """  # noqa: S608 - numbers and names of our own
 
 
+def most_days(beats: int, window_s: int) -> float:
+    """Return how many days of a site with so many beats are read at most."""
+    return max(MOST_CELLS // max(beats, 1), 1) * window_s / 86_400
+
+
 def read_history(path: Path, *, days: float, window_s: int) -> History:
     """Return the newest days of a store that a node may be writing to; nothing is changed, and nobody waits.
 
@@ -81,8 +86,7 @@ def read_history(path: Path, *, days: float, window_s: int) -> History:
         newest = connection.execute("SELECT MAX(newest) FROM series").fetchone()[0]
         if newest is None or not beats:
             return _history([], [], [])
-        most = max(MOST_CELLS // len(beats), 1) * window_s * 1000
-        first = newest - min(round(days * _DAY_MS), most)
+        first = newest - round(min(days, most_days(len(beats), window_s)) * _DAY_MS)
         rows = [row for since in range(first, newest + 1, _DAY_MS) for row in _day(connection, since, newest + 1)]
     except sqlite3.Error as error:
         raise StoreError(f"{path}: cannot be read: {error}") from error

@@ -42,7 +42,7 @@ def settings_for(folder: Path, **training: object) -> Settings:
         data={"dir": folder},
         site={"id": "s"},
         pipeline={"window_s": WINDOW_S},
-        training={"min_days": 14, **training},
+        training={"min_days": 14, "days": 30, **training},
     )
 
 
@@ -156,9 +156,9 @@ def arguments(settings: Settings, out: Path) -> list[str]:
 
 def test_the_process_says_how_much_is_missing(tmp_path, capsys, kept_priority):
     settings = settings_for(tmp_path)
-    fill(settings, days=10)
+    fill(settings, days=9)
     assert main(arguments(settings, tmp_path / "out")) == 3
-    assert "10 days with 1440" in capsys.readouterr().out
+    assert "9 days with 1296" in capsys.readouterr().out
     assert kept_priority == [19]
     assert not (tmp_path / "out").exists()
 
