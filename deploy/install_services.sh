@@ -28,10 +28,12 @@ need fonts-noto-cjk has_chinese_font
 need default-jre-headless has_java
 need maven has_program mvn
 bring_kafka() { bash "$(dirname "$0")/kafka/install.sh"; }
+build_compose() { bash "$(dirname "$0")/build_compose.sh"; }
 build_influxdb2() { bash "$(dirname "$0")/build_influxdb2.sh"; }
 if [ ${#missing[@]} -eq 0 ]; then
     bring_kafka
     build_influxdb2
+    build_compose
     exit 0
 fi
 
@@ -61,3 +63,4 @@ for package in "${missing[@]}"; do
 done
 bring_kafka
 build_influxdb2
+build_compose
