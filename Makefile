@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check bench chaos services constraints clean distclean
+.PHONY: help demo test check bench chaos parity outage services constraints clean distclean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,8 @@ help:
 	@echo "make check      format, lint, types, import rules"
 	@echo "make bench      what this machine reaches, against the targets (JSON in benchmarks/latest.json)"
 	@echo "make chaos      five minutes of a city whose processes are killed, with a report (chaos.json)"
+	@echo "make parity     a simulated day through both engines, compared value by value (about half an hour)"
+	@echo "make outage     InfluxDB is killed for a minute under load, and what went in is compared with what is there"
 	@echo "make services   Mosquitto, Kafka, InfluxDB, Chromium and fonts for the integration tests"
 	@echo "make clean      removes caches; make distclean also .venv and patrolgrid-data"
 
@@ -35,6 +37,12 @@ bench: $(VENV)/.dev
 
 chaos: $(VENV)/.dev
 	@$(BIN)/python -m tests.kafka.chaos --report chaos.json $(ARGS)
+
+parity: $(VENV)/.dev
+	@$(BIN)/python -m tests.kafka.parity --hours 24 $(ARGS)
+
+outage: $(VENV)/.dev
+	@$(BIN)/python -m tests.influx.outage --away 60 $(ARGS)
 
 services:
 	@bash deploy/install_services.sh
