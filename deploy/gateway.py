@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger("deploy.gateway")
 _MAX_ROWS: Final = 100_000
 """Most observations in one Kafka record: it stays far below what the topics take."""
+_LINGER_S: Final = 0.1
+"""Under load a gateway makes this much of a second one record a shard: workers take some hundred records a second."""
 _AGAIN_S: Final = 2.0
 _COUNTERS: Final = {
     "messages": "MQTT messages received, those sent again by the broker included",
@@ -84,7 +86,7 @@ class GatewayService:
             # Mosquitto forgets shared subscriptions when it is started again: until the gateways are back, what devices
             # say has no destination. Edge agents say it again after some seconds (`ingest.link`); be back before.
             config = replace(config, reconnect_min_s=0.1, reconnect_max_s=2.0)
-        self.config: GatewayConfig = replace(config, max_rows=min(config.max_rows, _MAX_ROWS))
+        self.config: GatewayConfig = replace(config, max_rows=min(config.max_rows, _MAX_ROWS), linger_s=_LINGER_S)
         self._gateway: Gateway | None = None
         self._waiting_for = "starting"
 

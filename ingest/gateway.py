@@ -82,6 +82,9 @@ class GatewayConfig:
     """Take observations of devices that are not in the places file."""
     max_rows: int = 20_000
     """Observations in one record of the log."""
+    linger_s: float = 0.0
+    """Least time between two flushes, while messages come all the time; one that comes alone is flushed at once. On
+    Kafka, where each flush makes a record for every shard it touches, and a record costs the same however small."""
     tick_s: float = 1.0
     """Wall-clock seconds without any other record in a shard after which time alone is logged there."""
     shards: int = 1
@@ -187,6 +190,7 @@ class Gateway:
         self._writer = threading.Thread(target=self._run, name=f"gateway-{config.site}", daemon=True)
         self._generation = 0
         self._appended = self._records = 0
+        self._flushed_at = 0.0
         self._log_full = self._fault = ""
         self._appended_at = [time.monotonic()] * config.shards
         self._told_ms = [0] * config.shards
@@ -244,7 +248,8 @@ class Gateway:
         while True:
             waiting = len(self._inbox)
             if waiting:
-                if not self._flush(waiting):
+                self._gather()
+                if not self._flush(len(self._inbox)):
                     return  # asked to stop while nothing can be stored: the broker keeps what was not acknowledged
             elif self._stopping.is_set():
                 return
@@ -252,6 +257,13 @@ class Gateway:
                 self._inbox.wait(min(self.config.tick_s, 0.5))
             self._tick()
             self._sample_rates()
+
+    def _gather(self) -> None:
+        """Wait where the flush before is not long ago, so that this one has more in it."""
+        left = self._flushed_at + self.config.linger_s - time.monotonic()
+        if left > 0:
+            self._stopping.wait(left)
+        self._flushed_at = time.monotonic()
 
     def _flush(self, waiting: int) -> bool:
         """Take up to `waiting` messages, as many as one record holds, and bring them to disk.
