@@ -45,6 +45,8 @@ class CountState:
         self.level = np.zeros((2, capacity), dtype=np.float32)
         """Forgetting sums of what was counted and what the season expected."""
         self.spread = np.zeros((dispersion.SUMS, len(self.ring.scales), capacity), dtype=np.float32)
+        self.misfit = np.full(capacity, self.config.dispersion.misfit, dtype=np.float32)
+        """What the α of single windows lacks."""
         self.kind = np.full(capacity, -1, dtype=np.int64)
         self.doubted = np.full(capacity, USUAL_DOUBT, dtype=np.float32)
         """Share of weight that was doubted lately."""
@@ -65,11 +67,11 @@ class CountState:
             self.solved[..., :used] = self._solution(self.spread[..., :used])
         self.size = size
 
-    def solve(self, rows: Rows, sums: Floats) -> None:
-        """Write changed sums of spread (SUMS, scales, rows) back, and what follows from them."""
+    def solve(self, rank: int, rows: Rows, sums: Floats) -> None:
+        """Write changed sums of spread (SUMS, rows) of one scale back, and what follows from them."""
         if not isinstance(rows, slice):  # else they have been changed in place
-            self.spread[:, :, rows] = sums
-        self.solved[:, :, rows] = self._solution(sums)
+            self.spread[:, rank, rows] = sums
+        self.solved[0, rank, rows], self.solved[1, rank, rows] = dispersion.solve(sums, self.config.dispersion)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the whole state as arrays, trimmed to size."""
@@ -96,7 +98,7 @@ class CountState:
         return np.stack(dispersion.solve(sums, self.config.dispersion))
 
     def _columns(self) -> dict[str, NDArray[Any]]:
-        names = ("pi", "onset_ms", "last_ms", "level", "spread", "kind", "doubted")
+        names = ("pi", "onset_ms", "last_ms", "level", "spread", "misfit", "kind", "doubted")
         return {name: getattr(self, name) for name in names}
 
     def _all(self) -> dict[str, NDArray[Any]]:

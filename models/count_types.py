@@ -38,6 +38,8 @@ class CountConfig:
     """How long it takes until what was doubted day and night is believed."""
     lean: float = 0.25
     """What doubting one side takes from the mean of ordinary windows, in standard deviations; given back."""
+    lean_busy: float = 0.6
+    """How much more it takes per unit of α, where the distribution has a long upper side."""
     deficit_weight: float = 0.5
     """A deficit counts for less than a surge as rare: covered lenses, rain and holidays make them all the time."""
     least_visits: float = 2.0

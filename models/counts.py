@@ -8,12 +8,12 @@ the formulas, the sources, and what it reaches on real data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from models import dispersion, negbin, scan, states
+from models.count_judge import ODD, WIDEST, Prediction, Verdict, judge
 from models.count_state import USUAL_DOUBT, CountState
 from models.count_types import CountConfig, CountTest
 from models.rows import as_run, nearly_a_run, put, some_of
@@ -37,52 +37,9 @@ BAND_Z: Final = 2.5758
 """Half of a percent on either side."""
 _NEW_HABIT: Final = 0.6
 """Where more is doubted for days on end, it is no event: it is how things are now."""
-_WIDEST: Final = 1e4
-"""Largest dispersion: a band so wide that nothing is strange."""
-_ODD_SUM: Final = 2.5
-"""Residual from which a sum can be what is strangest about a window."""
-
-
-@dataclass
-class _Prediction:
-    """What is expected before looking; arrays (rows,)."""
-
-    base: Floats
-    """Seasonal mean."""
-    mean: Floats
-    """With the slow level."""
-    uncertain: Floats
-    """Relative variance of the mean."""
-    own: Floats
-    """Evidence of its own, in windows."""
-    group: Floats
-    """φ and α per scale, (scales, rows)."""
-    busy: Floats
-
-    def spread(self, means: Floats) -> Floats:
-        """Dispersion a of sums with these means (scales, rows), Var = μ + aμ², all doubts included."""
-        wide = self.group / means
-        wide += self.busy
-        wide += self.uncertain
-        return np.clip(wide, negbin.LEAST_DISPERSION, _WIDEST, out=wide)
-
-
-@dataclass
-class _Verdict:
-    """A window, and the sums it ends, against what was expected."""
-
-    upper: Doubles
-    """Mid-p tails of the window alone, (rows,)."""
-    lower: Doubles
-    surprise: Doubles
-    rising: NDArray[np.bool_]
-    totals: Floats
-    """The sums, what was expected of them, its dispersion, and their residuals: (scales, rows)."""
-    means: Floats
-    spreads: Floats
-    z: Floats
-    held: list[Seen]
-    """Which earlier windows the sums could use."""
+_CERTAIN: Final = 0.98
+"""A little over what is normal in the long run: below it, every window is asked what it says of the state."""
+_KNOWN: Final = 4096
 
 
 class CountBaseline:
@@ -104,10 +61,11 @@ class CountBaseline:
 
     def __init__(self, config: CountConfig, calendar: Calendar, size: int = 0) -> None:
         self.config, self.calendar = config, calendar
-        self._begin, self._stay = states.transition(config.filter, config.window_s)
+        self._chain = states.transition(config.filter, config.window_s)
         self._level_keep = 0.5 ** (config.window_s / config.level_half_life_s)
         self._doubt_keep = 0.5 ** (config.window_s / config.habit_half_life_s)
-        self._spread_keep = 0.5 ** (1.0 / config.dispersion.half_life)
+        self._known: dict[int, tuple[int, int]] = {}
+        """Start of a window → kind of day and second of it; a cache."""
         self._state = CountState(config)
         self.grow(size)
 
@@ -216,19 +174,19 @@ class CountBaseline:
             state.rates.kinds.settle(start_ms)
             self._digest(state.ring, start_ms, rows, rows, seen, level=True)
         prediction = self._predict(rows, start_ms, exposure if seen is None else np.where(seen, exposure, 1.0))
-        verdict = self._judge(state.ring, rows, start_ms, y, prediction)
-        pi = self._filter(rows, start_ms, y, there, prediction, verdict)
+        verdict = judge(state.ring, rows, start_ms, y, prediction, config.deficit_weight)
+        pi = self._filter(rows, start_ms, y, there, verdict)
         young = prediction.own < config.least_visits
         surprise = verdict.surprise * (there & ~young)
         alarm = surprise >= config.threshold
         found = np.zeros(len(y), dtype=np.uint8)
-        odd = np.flatnonzero(pi[states.NORMAL] < 0.5)
+        odd = (pi[states.NORMAL] < 0.5).nonzero()[0]
         found[odd] = pi[:, odd].argmax(axis=0)
         # What the sums see, the filter may not have followed yet.
-        ahead = np.flatnonzero(alarm & (found == states.NORMAL))
+        ahead = (alarm & (found == states.NORMAL)).nonzero()[0]
         found[ahead] = np.where(verdict.rising[ahead], states.SURGE, states.DEFICIT)
         onset = np.zeros(len(y), dtype=np.int64)
-        odd = np.flatnonzero(found)
+        odd = found.nonzero()[0]
         before = state.onset_ms[rows][odd]
         onset[odd] = np.where(before > 0, before, start_ms)
         if learn:
@@ -236,7 +194,7 @@ class CountBaseline:
             put(state.onset_ms, rows, onset, seen)
             put(state.last_ms, rows, start_ms, seen)
             self._note(state.ring, rows, rows, start_ms, y, exposure, prediction, verdict, seen)
-        lower, upper = negbin.band(BAND_Z, prediction.mean, verdict.spreads[0])
+        lower, upper = negbin.band(BAND_Z, prediction.mean, verdict.sums[0].spread)
         if seen is not None:
             verdict.upper[~seen] = verdict.lower[~seen] = 0.5
         found[young], onset[young] = states.YOUNG, 0
@@ -252,39 +210,21 @@ class CountBaseline:
             onset_ms=onset,
         )
 
-    def _predict(self, rows: Rows, start_ms: int, exposure: Floats, *, level: bool = True) -> _Prediction:
+    def _predict(self, rows: Rows, start_ms: int, exposure: Floats, *, level: bool = True) -> Prediction:
         state = self._state
         group, busy = state.solved[:, :, rows]
         day_class, second = self._local(start_ms)
-        rate, uncertain, own = state.rates.predict(rows, state.kind[rows], day_class, second, group[0], busy[0])
+        misfit = state.misfit[rows] * dispersion.AMENDS
+        rate, uncertain, own = state.rates.predict(
+            rows, state.kind[rows], day_class, second, group[0], busy[0] + misfit
+        )
         base = np.maximum(rate * exposure, negbin.LEAST_MEAN)
         mean = base
         if level:
             prior = 1.0 / self.config.level_spread**2
             counted, expected = state.level[:, rows]
             mean = np.maximum(base * (counted + prior) / (expected + prior), negbin.LEAST_MEAN)
-        return _Prediction(base, mean, uncertain, own, group, busy)
-
-    def _judge(self, ring: scan.Ring, at: Rows, start_ms: int, y: Floats, prediction: _Prediction) -> _Verdict:
-        """Compare a window, and the sums it ends, with what was expected."""
-        held = ring.held(at, start_ms)
-        totals, means = ring.sums(at, start_ms, y, prediction.mean, held)
-        spreads = prediction.spread(means)
-        z = negbin.residual(totals, means, spreads)
-        upper, lower = negbin.quick_tails(y, means[0], spreads[0], z[0])
-        up, down = negbin.rarity(upper), negbin.rarity(lower)
-        # Sums are looked at only where they could matter: most are ordinary.
-        scale, place = np.nonzero(np.abs(z[1:]) > _ODD_SUM)
-        if len(place):
-            scale = scale + 1
-            sums = (totals[scale, place], means[scale, place], spreads[scale, place], z[scale, place])
-            more, less = negbin.quick_tails(*sums)
-            np.maximum.at(up, place, negbin.rarity(more))
-            np.maximum.at(down, place, negbin.rarity(less))
-        down *= self.config.deficit_weight
-        # The best of several looks is rarer than it seems: about twice, as the looks overlap.
-        surprise = np.maximum(np.maximum(up, down) - np.log10(2.0), 0.0)
-        return _Verdict(upper, lower, surprise, up >= down, totals, means, spreads, z, held)
+        return Prediction(base, mean, uncertain, own, group, busy, misfit)
 
     def _filter(
         self,
@@ -292,22 +232,24 @@ class CountBaseline:
         start_ms: int,
         y: Floats,
         there: NDArray[np.bool_],
-        prediction: _Prediction,
-        verdict: _Verdict,
+        verdict: Verdict,
     ) -> Floats:
         """Return the probabilities of the hidden states after this window, (4, rows)."""
         state, config = self._state, self.config
-        windows = (start_ms - state.last_ms[rows]) / np.float32(1000 * config.window_s)
-        pi = states.ahead(state.pi[:, rows], self._begin, self._stay, np.clip(windows, 1.0, 10_000.0))
+        before = state.last_ms[rows]
+        gaps = (before != start_ms - 1000 * config.window_s).nonzero()[0]
+        windows = np.clip((start_ms - before[gaps]) / (1000.0 * config.window_s), 1.0, 10_000.0)
+        pi = states.ahead(state.pi[:, rows], self._chain, gaps, windows.astype(np.float32))
         # Most windows are ordinary and say nothing new of a state that is certain: they cost no logarithms.
-        told = np.flatnonzero(there & ((np.abs(verdict.z[0]) > 1.5) | (y == 0) | (pi[states.NORMAL] < 0.99)))
+        told = (there & ((np.abs(verdict.sums[0].z) > 1.5) | (y == 0) | (pi[states.NORMAL] < _CERTAIN))).nonzero()[0]
         if not len(told):
             return pi
-        mean, spread = prediction.mean[told], verdict.spreads[0, told]
+        _, mean, spread, _ = verdict.sums[0].pick(told)
         logs = states.log_likelihoods(y[told], mean, spread, config.filter)
         # Windows of one hour resemble each other: where sums stray further than single windows tell, each tells less.
-        last = 1.0 + verdict.spreads[-1, told] * verdict.means[-1, told]
-        temper = np.clip((1.0 + spread * mean) / last, 0.2, 1.0)
+        last = verdict.sums[-1]
+        hour = 1.0 + last.spread[told] * last.mean[told]
+        temper = np.clip((1.0 + spread * mean) / hour, 0.2, 1.0)
         pi[:, told] = states.update(pi[:, told], logs * temper)
         return pi
 
@@ -319,30 +261,40 @@ class CountBaseline:
         start_ms: int,
         y: Floats,
         exposure: Floats,
-        prediction: _Prediction,
-        verdict: _Verdict,
+        prediction: Prediction,
+        verdict: Verdict,
         seen: Seen = None,
     ) -> None:
         """Take a judged window into the ring and learn of its spread."""
-        state, means, spreads = self._state, verdict.means, verdict.spreads
-        ring.put(at, start_ms, (y, exposure, prediction.mean, prediction.base), seen)
-        # One count less: in small numbers the next whole number must not look like doubt.
-        more = verdict.totals + 0.375
-        up = np.maximum(verdict.z - 1.0 / np.sqrt(more * (1.0 + spreads * more)), 0.0)
-        low = np.maximum(-verdict.z, 0.0)
+        state = self._state
+        ring.put(at, start_ms, (y, prediction.mean, exposure, prediction.base), seen)
+        up, low = [], []
+        for total, _, spread, z in verdict.sums:
+            # One count less: in small numbers the next whole number must not look like doubt.
+            more = total + 0.375
+            more *= 1.0 + spread * more
+            up.append(np.maximum(z - 1.0 / np.sqrt(more), 0.0))
+            low.append(np.maximum(-z, 0.0))
         if seen is not None:
-            up *= seen
-            low *= seen
+            up, low = [values * seen for values in up], [values * seen for values in low]
         ring.judge(at, start_ms, up, low, verdict.held, self.config.doubt_low)
-        sums = state.spread[:, :, rows]
-        variance = means + spreads * means * means
-        dispersion.observe(sums, verdict.totals, means, variance, prediction.uncertain, self._spread_keep, seen)
-        state.solve(rows, sums)
+        # Longer sums overlap from window to window and tell little new: one of them is drawn, and counts for all.
+        others, config = len(verdict.sums) - 1, self.config.dispersion
+        for rank, times in ((0, 1), (1 + _drawn(start_ms // (1000 * self.config.window_s)) % others, others)):
+            total, mean, spread, _ = verdict.sums[rank]
+            known = state.spread[:, rank, rows]
+            variance = mean + spread * mean * mean
+            dispersion.observe(known, total, mean, variance, prediction.uncertain, config, times, seen)
+            state.solve(rank, rows, known)
+        one, last = verdict.sums[0], ring.before(at, start_ms, verdict.held)
+        found = dispersion.misfit(state.misfit[rows], one.total, one.mean, one.spread, last, config)
+        put(state.misfit, rows, found, seen)
 
     def _backfill(self, ring: scan.Ring, at: Rows, rows: Rows, start_ms: int, y: Floats, e: Floats) -> None:
         self._digest(ring, start_ms, at, rows, None, level=False)
         prediction = self._predict(rows, start_ms, e, level=False)
-        self._note(ring, at, rows, start_ms, y, e, prediction, self._judge(ring, at, start_ms, y, prediction))
+        verdict = judge(ring, at, start_ms, y, prediction, self.config.deficit_weight)
+        self._note(ring, at, rows, start_ms, y, e, prediction, verdict)
 
     def _digest(self, ring: scan.Ring, start_ms: int, at: Rows, rows: Rows, seen: Seen, *, level: bool) -> None:
         """Learn from the windows that lie where the one of `start_ms` will be written."""
@@ -365,38 +317,50 @@ class CountBaseline:
     ) -> None:
         """Add one settled window per row to the seasonal rates and the slow level."""
         config, state = self.config, self._state
-        y, e, mean, base, up, low = ring.value[slot][:, at]
+        y, mean, e, base, up, low = ring.value[slot][:, at]
         if seen is not None:
             mean = np.maximum(mean, negbin.LEAST_MEAN)
         group, busy = state.solved[:, 0, rows]
-        spread = np.clip(group / mean + busy, negbin.LEAST_DISPERSION, _WIDEST)
+        busy = busy + state.misfit[rows] * dispersion.AMENDS
+        spread = np.minimum(np.maximum(group / mean + busy, negbin.LEAST_DISPERSION), WIDEST)
         deviation = np.sqrt(mean + spread * mean * mean)
         habit = state.doubted[rows]
-        doubt = _doubt(up, config.doubt_up) * _doubt(low, config.doubt_low)
-        believed = np.clip((habit - _NEW_HABIT) * 5.0, 0.02, 1.0)
-        weight = np.maximum(doubt, believed)
+        doubt = _doubt(up, config.doubt_up)
+        if low.any():
+            doubt *= _doubt(low, config.doubt_low)
+        weight = np.maximum(doubt, np.minimum(np.maximum((habit - _NEW_HABIT) * 5.0, 0.02), 1.0))
         if level:
             weight *= 1.0 - state.pi[states.DEAD, rows]
-        low_cut, high_cut = negbin.band(3.0, mean, spread)
-        cut = np.clip(y, low_cut, high_cut + 1.0)
+        cut = y.copy()
+        odd = (np.abs(negbin.residual(y, mean, spread)) > ODD).nonzero()[0]
+        if len(odd):
+            low_cut, high_cut = negbin.band(3.0, mean[odd], spread[odd])
+            cut[odd] = np.minimum(np.maximum(y[odd], low_cut), high_cut + 1.0)
         # A young series knows too little to cut: its own first days are all it has.
-        young = np.flatnonzero(state.rates.overall[1, rows] < 2.0 * 86_400 / config.window_s)
-        cut[young] = np.minimum(y[young], mean[young] + 10.0 * deviation[young] + 10.0)
+        young = (state.rates.overall[1, rows] < 2.0 * 86_400 / config.window_s).nonzero()[0]
+        if len(young):
+            cut[young] = np.minimum(y[young], mean[young] + 10.0 * deviation[young] + 10.0)
         # A band that is too wide for now doubts nobody, and then there is nothing to give back.
         habit = habit + (1.0 - self._doubt_keep) * (1.0 - doubt - habit)
         put(state.doubted, rows, habit, seen)
-        cut += config.lean * deviation * np.minimum(mean, 1.0) * np.minimum(habit / USUAL_DOUBT, 1.0)
+        lean = config.lean + config.lean_busy * np.minimum(busy, 1.0)
+        cut += lean * deviation * np.minimum(mean, 1.0) * np.minimum(habit / USUAL_DOUBT, 1.0)
         day_class, second = self._local(start_ms)
         state.rates.learn(rows, state.kind[rows], start_ms, day_class, second, cut, e, weight, seen)
         if level:
             worth = 1.0 / (1.0 + spread * mean)
-            inside = np.clip(y, mean - 2.0 * deviation, mean + 2.0 * deviation)
+            inside = np.minimum(np.maximum(y, mean - 2.0 * deviation), mean + 2.0 * deviation)
             for which, more in enumerate((inside, base)):
                 put(state.level[which], rows, state.level[which, rows] * self._level_keep + worth * more, seen)
 
     def _local(self, start_ms: int) -> tuple[int, int]:
-        day_class, second = self.calendar.local(start_ms)
-        return int(day_class), int(second)
+        found = self._known.get(start_ms)
+        if found is None:
+            if len(self._known) > _KNOWN:
+                self._known.clear()
+            day_class, second = self.calendar.local(start_ms)
+            found = self._known[start_ms] = int(day_class), int(second)
+        return found
 
 
 def _doubt(z: Floats, limit: float) -> Floats:
@@ -404,9 +368,15 @@ def _doubt(z: Floats, limit: float) -> Floats:
 
     Improved Farrington falls with the second: enough for outbreaks, which are rare, not for events of every week.
     """
-    ratio = np.minimum(limit / np.maximum(z, 1e-9), 1.0)
-    weight: Floats = (ratio * ratio * ratio) ** 2
-    return weight
+    ratio = limit / np.maximum(z, limit)
+    ratio *= ratio * ratio
+    ratio *= ratio
+    return ratio
+
+
+def _drawn(number: int) -> int:
+    """Return a whole number that looks like chance, but is the same for the same window."""
+    return (number * 0x9E3779B97F4A7C15 & 0xFFFF_FFFF_FFFF_FFFF) >> 40
 
 
 def _clean(total: Doubles, exposure: Doubles) -> tuple[Floats, Floats, NDArray[np.bool_]]:

@@ -25,8 +25,8 @@ LEAST_P: Final = 1e-300
 _NEAR: Final = 2.8
 """Residual up to which tails are approximated: beyond, about one ordinary window in 200, they are exact."""
 _FEW: Final = 6
-_PLAIN_DISPERSION: Final = 0.7
-"""Above it the normal approximation is worse than 0.005."""
+_WIDE: Final = 1.0
+"""Above it the normal approximation is worse than 0.01."""
 _ROUNDING: Final = 1e-7
 _RARE: Final = 1e-3
 _ROOT: Final = 0.3989422804014327
@@ -52,15 +52,17 @@ def quick_tails(y: Floats, mean: Floats, dispersion: Floats, z: Floats) -> tuple
     """Return what `tails` does at a twentieth of its price: exact where `z` (the `residual`) is beyond 2.8 either way.
 
     In ordinary windows nothing hangs on the third digit. Up to `_FEW` counts their tail is a sum of the probabilities
-    of 0, 1, 2, …; above, it is Paulson's normal approximation (1942) to the same beta, within 0.005.
+    of 0, 1, 2, …; above, it is Paulson's normal approximation (1942) to the same beta, within 0.003 for α up to
+    0.4 and 0.01 up to one.
     """
+    upper = _cube_root(y, mean, dispersion).astype(np.float64)
     near, few = np.abs(z) < _NEAR, y <= _FEW
-    plain = near & ~few & (dispersion < _PLAIN_DISPERSION)
-    upper, lower = np.empty(len(y)), np.empty(len(y))
-    for usual, quick in ((near & few, _summed), (plain, _cube_root)):
-        part = _where(usual)
-        upper[part], lower[part] = quick(y[part], mean[part], dispersion[part])
-    rare = np.flatnonzero(~(near & few | plain))
+    some = (near & few).nonzero()[0]
+    if len(some):
+        upper[some] = _summed(y[some], mean[some], dispersion[some])
+    np.clip(upper, _ROUNDING, 1.0 - _ROUNDING, out=upper)
+    lower = 1.0 - upper
+    rare = (~near | ((dispersion >= _WIDE) & ~few)).nonzero()[0]
     if len(rare):
         upper[rare], lower[rare] = tails(*(values[rare].astype(np.float64) for values in (y, mean, dispersion)))
     return upper, lower
@@ -71,13 +73,13 @@ def rarity(p: Doubles) -> Doubles:
     out = (np.log(np.maximum(p.astype(np.float32), np.float32(1e-37))) * np.float32(-1.0 / np.log(10.0))).astype(
         np.float64
     )
-    rare = np.flatnonzero(p < _RARE)
+    rare = (p < _RARE).nonzero()[0]
     out[rare] = -np.log10(p[rare])
     return out
 
 
-def _summed(y: Floats, mean: Floats, dispersion: Floats) -> tuple[Floats, Floats]:
-    """Mid-p tails of small counts: P(0) = (1 + αμ)^(-1/α), P(k+1) = P(k) · (1 + αk)/(k + 1) · μ/(1 + αμ)."""
+def _summed(y: Floats, mean: Floats, dispersion: Floats) -> Floats:
+    """Upper mid-p tail of small counts: P(0) = (1 + αμ)^(-1/α), P(k+1) = P(k) · (1 + αk)/(k + 1) · μ/(1 + αμ)."""
     inner = dispersion * mean
     step = mean / (1.0 + inner)
     growth = dispersion * step
@@ -86,19 +88,20 @@ def _summed(y: Floats, mean: Floats, dispersion: Floats) -> tuple[Floats, Floats
     last = int(y.max(initial=0))
     for k in range(last + 1):
         # One for what lies below y, a half for y itself, nothing above.
-        lower += point * np.clip(y - (k - 0.5), 0.0, 1.0)
+        lower += point * np.minimum(np.maximum(y - (k - 0.5), 0.0), 1.0)
         if k < last:
             point *= growth * (k / (k + 1)) + step * (1 / (k + 1))
-    return np.maximum(1.0 - lower, _ROUNDING), lower
+    return 1.0 - lower
 
 
-def _cube_root(y: Floats, mean: Floats, dispersion: Floats) -> tuple[Floats, Floats]:
-    """Mid-p tails of larger counts, from Paulson's normal deviate of the variance ratio, between the counts.
+def _cube_root(y: Floats, mean: Floats, dispersion: Floats) -> Floats:
+    """Upper mid-p tail of larger counts, from Paulson's normal deviate of the variance ratio, between the counts.
 
     Y ≤ k just when an F with 2(k + 1) and 2/α degrees of freedom exceeds μ/(k + 1). The mid-p is the mean of the
     tails half a count to either side: to second order the tail in the middle, less an eighth of its curvature.
     """
     middle = y + 0.5
+    # (far out the cube root of nothing would be: those tails are exact anyway)
     own, other = (1.0 / 9.0) / middle, dispersion * (1.0 / 9.0)
     root = np.exp(np.log(mean / middle) * (1.0 / 3.0))
     deviate = ((1.0 - other) * root - (1.0 - own)) / np.sqrt(other * root * root + own)
@@ -109,8 +112,7 @@ def _cube_root(y: Floats, mean: Floats, dispersion: Floats) -> tuple[Floats, Flo
     series = 1.781477937 + t * (-1.821255978 + t * 1.330274429)
     tail = density * t * (0.319381530 + t * (-0.356563782 + t * series))
     tail += density * size / (8.0 * middle * (1.0 + dispersion * middle))
-    upper = np.where(deviate < 0, tail, 1.0 - tail)
-    return upper, 1.0 - upper
+    return 0.5 + np.copysign(0.5 - tail, deviate)
 
 
 def _log1p(x: Floats) -> Floats:
@@ -118,11 +120,6 @@ def _log1p(x: Floats) -> Floats:
     whole = 1.0 + x
     logs: Floats = np.log(whole) - ((whole - 1.0) - x) / whole
     return logs
-
-
-def _where(usual: NDArray[np.bool_]) -> NDArray[np.intp] | slice:
-    """Return the places of the true, or everything as a slice where all are."""
-    return slice(None) if usual.all() else np.flatnonzero(usual)
 
 
 def _point(y: Doubles, r: Doubles, q: Doubles) -> Doubles:
@@ -151,11 +148,12 @@ def band(z: float, mean: Floats, dispersion: Floats) -> tuple[Floats, Floats]:
     inner = dispersion * (mean + 0.375)
     sine, cosine = np.sqrt(inner), np.sqrt(1.0 + inner)
     step = np.exp(np.minimum(0.5 * z * np.sqrt(dispersion), 15.0))
-    even, odd = 0.5 * (step + 1.0 / step), 0.5 * (step - 1.0 / step)
-    low = np.maximum(sine * even - cosine * odd, 0.0) ** 2 / dispersion - 0.375
-    high = (sine * even + cosine * odd) ** 2 / dispersion - 0.375
+    back = 1.0 / step
+    sine *= 0.5 * (step + back)
+    cosine *= 0.5 * (step - back)
+    low, high = np.maximum(sine - cosine, 0.0), sine + cosine
     # A count of 1e15 is beyond any camera.
-    return np.clip(low, 0.0, 1e15), np.clip(high, 0.0, 1e15)
+    return np.maximum(low * low / dispersion - 0.375, 0.0), np.minimum(high * high / dispersion - 0.375, 1e15)
 
 
 def log_ratio(

@@ -6,6 +6,7 @@ only when it leaves this ring: by then it is known whether it belonged to an eve
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from models.rows import Rows, Seen
 
     Floats = NDArray[np.floating[Any]]
+    Held = NDArray[np.bool_] | None
 
-TOTAL, EXPOSURE, MEAN, BASE, UP, LOW = range(6)
+TOTAL, MEAN, EXPOSURE, BASE, UP, LOW = range(6)
 _FIELDS: Final = 6
 NEVER: Final = np.iinfo(np.int64).min
 
@@ -49,56 +51,67 @@ class Ring:
         """Return the slot of a window."""
         return (start_ms // self.window_ms) % self.slots
 
-    def held(self, rows: Rows, start_ms: int) -> list[Seen]:
-        """Return, for each of the windows before one, which rows still hold it; None where all do."""
-        out: list[Seen] = []
-        for back in range(1, self.slots):
-            at = start_ms - back * self.window_ms
-            there = self.start[self.slot(at)][rows] == at
-            out.append(None if there.all() else there)
+    def held(self, rows: Rows, start_ms: int) -> NDArray[np.bool_] | None:
+        """Return which rows hold which of the windows before one, (slots, rows); None where all hold all."""
+        here = self.slot(start_ms)
+        back = (here - np.arange(self.slots)) % self.slots
+        there = self.start[:, rows] == (start_ms - back * self.window_ms)[:, None]
+        there[here] = True
+        return None if there.all() else there
+
+    def sums(self, rows: Rows, start_ms: int, total: Floats, mean: Floats, held: Held) -> list[tuple[Floats, Floats]]:
+        """Return (total, mean), each (rows,), for every scale: over the given window and the ones before it."""
+        out = [(total, mean)]
+        for shorter, longer in pairwise(self.scales):
+            for part in self._slots(start_ms, shorter, longer):
+                value = self.value[part, : MEAN + 1, rows]
+                more = value.sum(axis=0) if held is None else (value * held[part][:, None]).sum(axis=0)
+                total, mean = total + more[TOTAL], mean + more[MEAN]
+            out.append((total, mean))
         return out
 
-    def sums(self, rows: Rows, start_ms: int, total: Floats, mean: Floats, held: list[Seen]) -> tuple[Floats, Floats]:
-        """Return (totals, means) over the scales (scales, rows): the given window and the ones before it."""
-        y, m = total.copy(), mean.copy()
-        totals = np.empty((len(self.scales), len(y)), dtype=np.float32)
-        means = np.empty_like(totals)
-        for rank, scale in enumerate(self.scales):
-            for back in range(self.scales[rank - 1] if rank else 1, scale):
-                value, there = self.value[self.slot(start_ms - back * self.window_ms)], held[back - 1]
-                y += value[TOTAL, rows] if there is None else value[TOTAL, rows] * there
-                m += value[MEAN, rows] if there is None else value[MEAN, rows] * there
-            totals[rank], means[rank] = y, m
-        return totals, means
+    def before(self, rows: Rows, start_ms: int, held: Held) -> tuple[Floats, Floats]:
+        """Return (total, mean) of the window before one, each (rows,); nothing where it is not there."""
+        slot = self.slot(start_ms - self.window_ms)
+        total, mean = self.value[slot][: MEAN + 1, rows]
+        return (total, mean) if held is None else (total * held[slot], mean * held[slot])
 
-    def judge(self, rows: Rows, start_ms: int, up: Floats, low: Floats, held: list[Seen], least: float) -> None:
-        """Tell every window the worst residuals (scales, rows) of the sums it is part of.
+    def judge(self, rows: Rows, start_ms: int, up: list[Floats], low: list[Floats], held: Held, least: float) -> None:
+        """Tell every window the worst residuals (rows,), by scale, of the sums it is part of.
 
         Residuals are not negative, nothing was seen where they are zero; lows up to `least` are of no interest.
         """
         self._raise(UP, rows, start_ms, up, held)
-        odd = low.max(axis=0) > least
+        deep = low[0]
+        for one in low[1:]:
+            deep = np.maximum(deep, one)
+        odd = deep > least
         if odd.any():
-            there = [None if one is None else one[odd] for one in held]
-            self._raise(LOW, some_of(rows, odd), start_ms, low[:, odd], there)
+            self._raise(
+                LOW, some_of(rows, odd), start_ms, [one[odd] for one in low], None if held is None else held[:, odd]
+            )
 
-    def _raise(self, which: int, rows: Rows, start_ms: int, residuals: Floats, held: list[Seen]) -> None:
+    def _raise(self, which: int, rows: Rows, start_ms: int, residuals: list[Floats], held: Held) -> None:
         worst = residuals[-1]
-        rank = len(self.scales) - 1
-        for back in range(self.slots - 1, -1, -1):
-            while rank > 0 and self.scales[rank - 1] > back:
-                rank -= 1
-                worst = np.maximum(worst, residuals[rank])
-            value = self.value[self.slot(start_ms - back * self.window_ms), which]
-            there = held[back - 1] if back else None
-            value[rows] = np.maximum(value[rows], worst if there is None else worst * there)
+        for rank in range(len(self.scales) - 1, -1, -1):
+            worst = np.maximum(worst, residuals[rank])
+            for part in self._slots(start_ms, self.scales[rank - 1] if rank else 0, self.scales[rank]):
+                value = self.value[part, which, rows]
+                higher = np.maximum(value, worst if held is None else worst * held[part])
+                self.value[part, which, rows] = higher
 
     def put(self, rows: Rows, start_ms: int, fields: tuple[Floats, Floats, Floats, Floats], seen: Seen) -> None:
-        """Write the newest window (total, exposure, mean, base) over the one that leaves: digest that one first."""
+        """Write the newest window (total, mean, exposure, base) over the one that leaves: digest that one first."""
         slot = self.slot(start_ms)
         put(self.start[slot], rows, start_ms, seen)
         value = self.value[slot]
-        for which, values in zip((TOTAL, EXPOSURE, MEAN, BASE), fields, strict=True):
+        for which, values in zip((TOTAL, MEAN, EXPOSURE, BASE), fields, strict=True):
             put(value[which], rows, values, seen)
         for which in (UP, LOW):
             put(value[which], rows, 0.0, seen)
+
+    def _slots(self, start_ms: int, first: int, last: int) -> list[slice]:
+        """Return the slots of the windows from `first` to before `last` back, as one or two runs."""
+        end = (self.slot(start_ms) - first) % self.slots + 1
+        begin = end - (last - first)
+        return [slice(begin, end)] if begin >= 0 else [slice(0, end), slice(begin + self.slots, self.slots)]

@@ -40,32 +40,33 @@ class FilterConfig:
     """What is left of the expected count in a deficit."""
 
 
-def transition(config: FilterConfig, window_s: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (probability of beginning, probability of staying) per window for surge, deficit, dead."""
+def transition(config: FilterConfig, window_s: int) -> tuple[Floats, Floats]:
+    """Return (share in the long run, what is left of a difference from it after one window), each (3, 1).
+
+    For surge, deficit and dead. Each is a two-state chain with normal: events rarely overlap.
+    """
     begin = 1.0 - np.exp(-window_s / np.asarray(config.every_s))
     stay = np.exp(-window_s / np.asarray(config.lasts_s))
-    return begin, stay
+    share, left = begin / (begin + 1.0 - stay), np.maximum(stay - begin, 0.0)
+    return share[:, None].astype(np.float32), left[:, None].astype(np.float32)
 
 
-def ahead(pi: Floats, begin: NDArray[np.float64], stay: NDArray[np.float64], windows: Floats) -> Floats:
-    """Move state probabilities (4, rows) ahead without looking: by `windows` (rows,), which is nearly always one.
+def ahead(pi: Floats, chain: tuple[Floats, Floats], gaps: NDArray[np.intp], windows: Floats) -> Floats:
+    """Move state probabilities (4, rows) ahead without looking.
 
-    Each event state is a two-state chain with normal (events rarely overlap): exact for one window, and relaxing to
-    the stationary share over many.
+    By one window; by `windows` (gaps,) in the rows `gaps`. Exact for one, relaxing to the share in the long run.
     """
+    share, left = chain
     out = np.empty_like(pi)
-    gaps = np.flatnonzero(windows != 1.0)
-    for state, (start, keep) in enumerate(zip(begin.tolist(), stay.tolist(), strict=True), start=1):
-        rest, relax = start / (start + 1.0 - keep), max(keep - start, 0.0)
-        out[state] = np.maximum((pi[state] - rest) * relax + rest, LEAST)
-        if len(gaps):
-            out[state, gaps] = np.maximum((pi[state, gaps] - rest) * relax ** windows[gaps] + rest, LEAST)
+    np.maximum((pi[1:] - share) * left + share, LEAST, out=out[1:])
+    if len(gaps):
+        out[1:, gaps] = np.maximum((pi[1:, gaps] - share) * left**windows + share, LEAST)
     total = out[1] + out[2] + out[3]
-    crowded = np.flatnonzero(total > _MOST)
+    crowded = (total > _MOST).nonzero()[0]
     if len(crowded):
         out[1:, crowded] *= _MOST / total[crowded]
         total[crowded] = _MOST
-    out[NORMAL] = 1.0 - total
+    np.subtract(1.0, total, out=out[NORMAL])
     return out
 
 

@@ -129,6 +129,7 @@ def _single_precision(arrays: Arrays) -> dict[str, NDArray[Any]]:
     at = "0/detection/counting/"
     old = {name: arrays[at + name] for name in ("pi", "level", "spread", "doubted", "overall", "kinds", "ring_start")}
     new = {name: old[name].astype(np.float32) for name in ("pi", "level", "spread", "doubted")}
+    new["misfit"] = np.zeros_like(new["doubted"])
     # No series had a kind, so what its kind usually shows is one at all times.
     new["overall"] = np.concatenate([old["overall"], old["overall"][1:]]).astype(np.float32)
     new["kinds_fresh"], new["kinds_ms"] = np.zeros_like(old["kinds"]), np.zeros(1, dtype=np.int64)

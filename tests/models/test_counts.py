@@ -150,7 +150,7 @@ def test_fourteen_days_of_backfill_are_as_good_as_fourteen_days():
     at = T0 + (14 * 24 + 12) * 3_600_000
     a = live.test(np.arange(10), at, np.zeros(10), np.ones(10))
     b = late.test(np.arange(10), at, np.zeros(10), np.ones(10))
-    np.testing.assert_allclose(b.expected, a.expected, rtol=0.15)
+    np.testing.assert_allclose(b.expected, a.expected, rtol=0.2)
     np.testing.assert_allclose(b.upper - b.lower, a.upper - a.lower, rtol=0.25)
     assert (b.state != 4).all()
     assert (late.arrays()["last_ms"] == 0).all()
