@@ -30,7 +30,7 @@ def test_a_city_whose_processes_are_killed(kafka: Kafka, tmp_path: Path):
             kafka_too=False,
             pause_s=(0.5, 2.0),
             away_s=(0.0, 0.5),
-            hold_s=3.0,
+            hold_s=8.0,  # Mosquitto saves every five seconds
             idle_s=5.0,
         )
     finally:
