@@ -50,7 +50,7 @@ class Town:
         # The rest of the town is like these, and its days are its own from here on.
         which = np.arange(SERIES) % self.different
         self.model = CountBaseline(CountConfig(), Calendar("Asia/Shanghai", "CN"))
-        shared = {"kinds", "kinds_fresh", "kinds_ms"}
+        shared = {"kinds", "kinds_fresh", "kinds_strays", "kinds_ms"}
         self.model.load({n: v if n in shared else np.ascontiguousarray(v[..., which]) for n, v in few.arrays().items()})
         self.scale, self.phase = self.scale[which], self.phase[which]
         self.begin, self.ahead = self.now, [self.counts(step) for step in range(288)]

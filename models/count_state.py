@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 USUAL_DOUBT: Final = 0.2
 """Share of weight that is doubted in ordinary windows, at least."""
-_PER_KIND: Final = frozenset({"kinds", "kinds_fresh"})
+_PER_KIND: Final = frozenset({"kinds", "kinds_fresh", "kinds_strays"})
 _PER_SITE: Final = frozenset({"kinds_ms"})
 
 
@@ -110,6 +110,7 @@ class CountState:
             "overall": rates.overall,
             "kinds": rates.kinds.shown,
             "kinds_fresh": rates.kinds.fresh,
+            "kinds_strays": rates.kinds.strays,
             "kinds_ms": rates.kinds.as_of,
             "ring_start": ring.start,
             "ring_value": ring.value,

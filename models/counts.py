@@ -75,16 +75,16 @@ class CountBaseline:
         return self._state.size
 
     def grow(self, size: int, groups: ArrayLike | None = None) -> None:
-        """Make room for `size` series; `groups` (size,) names the kind each belongs to (-1: none).
+        """Make room for `size` series; `groups` (size,) names the kind each of them belongs to (-1: none).
 
         Never shrinks. Raises ValueError where `groups` has another length.
         """
         self._state.grow(size)
         if groups is not None:
             kinds = np.asarray(groups, dtype=np.int64)
-            if kinds.shape != (self.size,):
-                raise ValueError(f"groups has the shape {kinds.shape}, expected ({self.size},)")
-            self._state.kind[: self.size] = np.maximum(kinds, -1)
+            if kinds.shape != (size,):
+                raise ValueError(f"groups has the shape {kinds.shape}, expected ({size},)")
+            self._state.kind[:size] = np.maximum(kinds, -1)
             self._state.rates.kinds.grow(int(kinds.max(initial=-1)) + 1)
 
     def test(self, rows: ArrayLike, start_ms: int, total: ArrayLike, exposure: ArrayLike) -> CountTest:
@@ -337,16 +337,20 @@ class CountBaseline:
             low_cut, high_cut = negbin.band(3.0, mean[odd], spread[odd])
             cut[odd] = np.minimum(np.maximum(y[odd], low_cut), high_cut + 1.0)
         # A young series knows too little to cut: its own first days are all it has.
-        young = (state.rates.overall[1, rows] < 2.0 * 86_400 / config.window_s).nonzero()[0]
+        watched = state.rates.overall[1, rows] * (config.window_s / 3600.0)
+        young = (watched < 48.0).nonzero()[0]
         if len(young):
             cut[young] = np.minimum(y[young], mean[young] + 10.0 * deviation[young] + 10.0)
+            # At first it knows nothing at all to doubt or cut by; what it then learns, it learns whole, for a part.
+            new = (watched < 0.25).nonzero()[0]
+            cut[new], weight[new] = y[new], 0.3
         # A band that is too wide for now doubts nobody, and then there is nothing to give back.
         habit = habit + (1.0 - self._doubt_keep) * (1.0 - doubt - habit)
         put(state.doubted, rows, habit, seen)
         lean = config.lean + config.lean_busy * np.minimum(busy, 1.0)
         cut += lean * deviation * np.minimum(mean, 1.0) * np.minimum(habit / USUAL_DOUBT, 1.0)
         day_class, second = self._local(start_ms)
-        state.rates.learn(rows, state.kind[rows], start_ms, day_class, second, cut, e, weight, seen)
+        state.rates.learn(rows, state.kind[rows], start_ms, day_class, second, cut, e, weight, spread, seen)
         if level:
             worth = 1.0 / (1.0 + spread * mean)
             inside = np.minimum(np.maximum(y, mean - 2.0 * deviation), mean + 2.0 * deviation)

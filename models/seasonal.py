@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating[Any]]
 
 DAY_S: Final = 86_400
+HOUR_S: Final = 3600
 
 
 @dataclass(frozen=True)
@@ -94,18 +95,27 @@ class SeasonalRates:
     def predict(
         self, rows: Rows, kind: NDArray[np.int64], day_class: int, second: int, group: Floats, busy: Floats
     ) -> tuple[Floats, Floats, Floats]:
-        """Return (rate per unit of exposure, its relative variance, own evidence in windows), each (rows,).
+        """Return (rate per unit of exposure, its relative variance, evidence in windows), each (rows,).
 
-        `group` and `busy` are φ and α of `models.dispersion`: over-dispersed counts say less of their mean.
+        `group` and `busy` are φ and α of `models.dispersion`: over-dispersed counts say less of their mean. The
+        evidence is the series' own about this time of day; a known kind vouches for its series after their first hour.
         """
         config = self.config
-        profile = self.kinds.profile(kind, day_class, *self._between(second))
+        between = self._between(second)
+        profile = self.kinds.profile(kind, day_class, *between)
         overall = self._overall(rows)
         rate = np.maximum(overall if profile is None else overall * profile, 1e-9)
-        (low, high), (left, right) = self._between(second)
+        (low, high), (left, right) = between
         around = np.float32(left) * self.coarse[:, :, low, rows] + np.float32(right) * self.coarse[:, :, high, rows]
         everyday = around[:, 0] + around[:, 1] + around[:, 2]
-        first = np.full_like(rate, 1.0 / config.spread_kind)
+        watched = self.overall[1, rows]
+        hour = HOUR_S / (self.visit * config.bin_s)
+        if profile is None:
+            first = np.full_like(rate, 1.0 / config.spread_kind)
+        else:
+            # The series strays from its kind now, and did when its own rate was seen: the more hours, the less.
+            doubt = (self.kinds.stray(kind) + busy) * (1.0 + hour / np.maximum(watched, 0.1 * hour))
+            first = np.where(kind >= 0, 1.0 / (doubt + 1.0 / (self.overall[0, rows] + 1.0)), 1.0 / config.spread_kind)
         strength, rate = _posterior(first, rate, everyday[0], everyday[1], group, busy)
         strength = np.minimum(strength, 1.0 / config.spread_class)
         strength, rate = _posterior(strength, rate, around[0, day_class], around[1, day_class], group, busy)
@@ -117,7 +127,11 @@ class SeasonalRates:
         for offset, share in zip(self._offsets.tolist(), self._kernel.tolist(), strict=True):
             near += share * fine[:, (position + offset) % self.bins, rows]
         strength, rate = _posterior(strength, rate, near[0], near[1], group, busy)
-        return rate, 1.0 / strength, everyday[1] + near[1]
+        evidence = everyday[1] + near[1]
+        if profile is not None:
+            vouched = self.kinds.known(kind, day_class, between[0]) & (watched >= hour)
+            evidence = np.where(vouched, np.maximum(evidence, watched), evidence)
+        return rate, 1.0 / strength, evidence
 
     def learn(  # noqa: PLR0917 - one column each
         self,
@@ -129,9 +143,13 @@ class SeasonalRates:
         amount: Floats,
         exposure: Floats,
         weight: Floats,
+        spread: Floats,
         seen: Seen = None,
     ) -> None:
-        """Add one (partly) observed window per row; `weight` 0-1 says how much to trust it. `rows` must not repeat."""
+        """Add one (partly) observed window per row; `rows` must not repeat.
+
+        `weight` 0-1 says how much to trust it, `spread` is the dispersion α of a window.
+        """
         position, hour = int(second) // self.config.bin_s, int(second) // self.coarse_s
         # Whole windows, which are most, need no powers.
         whole = bool((exposure == 1.0).all())
@@ -148,7 +166,10 @@ class SeasonalRates:
             for total, more in zip(sums, add, strict=False):
                 put(total, rows, total[rows] * factor + more, seen)
         if relative is not None:
-            self.kinds.add(kind, start_ms, day_class, hour, amount / self._overall(rows), exposure, weight, seen)
+            usual = self._overall(rows)
+            noise = spread + 1.0 / np.maximum(usual * relative * exposure, 1e-3)
+            ratio = amount / usual
+            self.kinds.add(kind, start_ms, day_class, hour, ratio, relative, noise, exposure, weight, seen)
 
     def _overall(self, rows: Rows) -> Floats:
         """Amount per unit of exposure over all times, as it would be if all times had been seen alike."""

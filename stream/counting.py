@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ingest.places import DEVICE_TYPES
 from models import explain
 from models.counts import CountBaseline, CountConfig
 from stream.arrays import grown
@@ -29,6 +30,7 @@ alert whether anything is left to see."""
 _RECALL_MS: Final = 86_400_000
 _OWN: Final = frozenset({"calm", "told"})
 _EPISODES: Final = {CountState.SURGE: "surge", CountState.DEFICIT: "deficit", CountState.DEAD: "dead"}
+_METRICS: Final = ("person", "vehicle")
 _EPISODE_KINDS: Final = frozenset(_EPISODES.values())
 
 
@@ -41,6 +43,8 @@ class Counting:
         self.baseline = CountBaseline(CountConfig(window_s=window_s), calendar)
         self.series = np.zeros(0, dtype=np.int64)
         """Series of each row of the baseline."""
+        self._kinds = np.zeros(0, dtype=np.int64)
+        """Kind of each row of the baseline, see `_kind`."""
         self._row = np.full(0, -1, dtype=np.int64)
         self._calm = np.zeros(0, dtype=np.int8)
         """Ordinary windows in a row, per row of the baseline, up to `_CALM`."""
@@ -56,8 +60,21 @@ class Counting:
         self.series = np.append(self.series, added)
         self._calm = grown(self._calm, len(self.series))
         self._told = grown(self._told, len(self.series))
-        self.baseline.grow(len(self.series))
+        self._kinds = np.append(self._kinds, [self._kind(index) for index in added.tolist()]).astype(np.int64)
+        self.baseline.grow(len(self.series), self._kinds)
         self._full.clear()
+
+    def _kind(self, index: int) -> int:
+        """Return what a series is one of, such as the people that cameras count; a new one borrows from the others.
+
+        A number that stays the same whichever series come first; -1 for devices that the places file does not have.
+        """
+        catalog = self.findings.catalog
+        key = catalog.series[index]
+        device = catalog.places.devices.get(key.device)
+        if device is None or key.metric not in _METRICS:
+            return -1
+        return DEVICE_TYPES.index(device.type) * len(_METRICS) + _METRICS.index(key.metric)
 
     def open_window(
         self, number: int, series: NDArray[np.int64], fields: Mapping[str, NDArray[Any]], out: Results
@@ -223,6 +240,7 @@ class Counting:
         self.baseline.load({name: values for name, values in arrays.items() if name not in _OWN})
         self._calm, self._told = arrays["calm"].copy(), arrays["told"].copy()
         self.series = np.zeros(0, dtype=np.int64)
+        self._kinds = np.zeros(0, dtype=np.int64)
         self._full.clear()
 
 

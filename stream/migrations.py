@@ -133,6 +133,7 @@ def _single_precision(arrays: Arrays) -> dict[str, NDArray[Any]]:
     # No series had a kind, so what its kind usually shows is one at all times.
     new["overall"] = np.concatenate([old["overall"], old["overall"][1:]]).astype(np.float32)
     new["kinds_fresh"], new["kinds_ms"] = np.zeros_like(old["kinds"]), np.zeros(1, dtype=np.int64)
+    new["kinds_strays"] = np.zeros((2, 2, old["kinds"].shape[-1]))
     new["ring_start"] = np.full_like(old["ring_start"], np.iinfo(np.int64).min)
     return {at + name: values for name, values in new.items()}
 

@@ -228,6 +228,31 @@ def test_rows_in_any_order_and_number_are_the_same(make: type[Counts]) -> None:
             np.testing.assert_allclose(c.astype(float), a[rest].astype(float), rtol=1e-9, atol=1e-9)
 
 
+def test_kinds_learn_the_same_however_the_windows_were_handed_over() -> None:
+    values, groups = stream(8, 160), np.array([0, 0, 1, 1, 0, -1, 1, 0])
+    at_once, in_parts = Counts(8).model, Counts(8).model
+    at_once.grow(8, groups)
+    in_parts.grow(8, groups)
+    parts = [np.array([7, 1, 4]), np.array([0, 2]), np.array([6, 5, 3])]
+    history = T0 - (np.arange(96) + 1) * WINDOW_S * 1000
+    for model, rows in ((at_once, [np.arange(8)]), (in_parts, parts)):
+        for some in rows:
+            total = np.tile(np.nan_to_num(values[0]), (96, 1))[:, some]
+            model.amend(np.tile(some, 96), np.repeat(history, len(some)), total.ravel(), np.ones(total.size))
+    for step in range(len(values)):
+        start, seen = T0 + step * WINDOW_S * 1000, np.isfinite(values[step]).astype(float)
+        whole = at_once.step(np.arange(8), start, values[step], seen)
+        for some in parts:
+            part = in_parts.step(some, start, values[step][some], seen[some])
+            for name, column in vars(part).items():
+                np.testing.assert_allclose(column, getattr(whole, name)[some], rtol=1e-4, atol=1e-5, err_msg=name)
+    kinds = {name: values for name, values in at_once.arrays().items() if name.startswith("kinds")}
+    assert kinds["kinds"].any()
+    for name, array in in_parts.arrays().items():
+        if name in kinds:
+            np.testing.assert_allclose(array, kinds[name], rtol=1e-4, atol=1e-6, err_msg=name)
+
+
 @pytest.mark.parametrize("make", [Counts, Levels], ids=lambda cls: cls.name)
 def test_missing_windows_change_nothing(make: type[Counts]) -> None:
     model = make(2)
