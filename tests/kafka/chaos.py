@@ -99,8 +99,9 @@ def run(
     for _, name, act in great:
         act()
         report.kills[name], struck = 1, time.monotonic()
-    # Devices that end must have had the time to say again what the broker may have forgotten.
-    time.sleep(max(struck + hold_s + 3 - time.monotonic(), 0))
+    # Devices that end must have had the time to come back (up to three seconds), and to say again what the broker may
+    # have forgotten, and what it took before the gateways were back.
+    time.sleep(max(struck + hold_s + 6 - time.monotonic(), 0))
     _compare(city, report, idle_s, say)
     return report
 
@@ -164,6 +165,7 @@ def table(report: Report) -> str:
         + (f"{len(report.wrong_devices)} DIFFER" if report.wrong_devices else "the store has exactly these"),
         f"  records read again     {report.records:,}; the store was complete {report.settled_s:g} s after the last",
     ]
+    lines += [f"    {device}: {wrong}" for device, wrong in list(report.wrong_devices.items())[:5]]
     for name, count in report.compared.items():
         wrong = report.differences.get(name)
         said = "equal" if wrong is None else f"{wrong['missing']} missing, {wrong['too_much']} too many, "
