@@ -36,25 +36,41 @@ def test_expects_what_is_usual_at_this_time_on_this_kind_of_day():
         assert np.median(ratio) == pytest.approx(1.0, abs=0.15)
 
 
+ORDINARY = [(mean, dispersion) for mean in (3.0, 30.0, 300.0) for dispersion in (0.0, 0.05, 0.2, 0.5)]
+"""(mean of a window, α): Poisson and negative binomial, small counts and large."""
+
+
 def test_probabilities_are_uniform_and_false_alarms_rare_on_200_ordinary_device_weeks():
-    size, window_s, weeks = 100, 900, 4
-    place = Neighbourhood(size, window_s=window_s, mean=30.0, dispersion=0.05)
+    each, window_s, weeks = 9, 900, 4
+    places = [
+        Neighbourhood(each, window_s=window_s, mean=mean, dispersion=dispersion, seed=seed)
+        for seed, (mean, dispersion) in enumerate(ORDINARY)
+    ]
+    size, per_week = each * len(places), 7 * 86_400 // window_s
     model = CountBaseline(CountConfig(window_s=window_s), CALENDAR, size)
-    per_week = 7 * 86_400 // window_s
-    tails, alarms, before = [], 0, np.zeros(size, dtype=bool)
+    tails, alarms, before = [], np.zeros(size), np.zeros(size, dtype=bool)
     for step in range(weeks * per_week):
         start = T0 + step * window_s * 1000
-        test = model.step(np.arange(size), start, place.count(start), np.ones(size))
+        count = np.concatenate([place.count(start) for place in places])
+        test = model.step(np.arange(size), start, count, np.ones(size))
         if step >= 2 * per_week:
             tails.append(test.p_upper)
-            alarms += int((test.alarm & ~before).sum())
-            before = test.alarm
-    p = np.concatenate(tails)
-    assert alarms / (size * (weeks - 2)) <= 1.2
+            alarms += test.alarm & ~before
+        before = test.alarm
+    assert size * (weeks - 2) >= 200
+    for kind, (mean, dispersion) in enumerate(ORDINARY):
+        mine, case = slice(kind * each, (kind + 1) * each), f"mean {mean}, dispersion {dispersion}"
+        assert alarms[mine].sum() / (each * (weeks - 2)) <= 1.2, case
+        p = np.array(tails)[:, mine]
+        for q in (0.1, 0.25, 0.5, 0.75, 0.9):
+            assert (p < q).mean() == pytest.approx(q, abs=0.08), case
+        assert (p < 0.01).mean() < 0.045, case
+        assert (p > 0.99).mean() < 0.03, case
+    everyone = np.concatenate(tails)
     for q in (0.1, 0.25, 0.5, 0.75, 0.9):
-        assert (p < q).mean() == pytest.approx(q, abs=0.04)
-    assert 0.004 < (p < 0.01).mean() < 0.025
-    assert 0.004 < (p > 0.99).mean() < 0.025
+        assert (everyone < q).mean() == pytest.approx(q, abs=0.03)
+    assert 0.004 < (everyone < 0.01).mean() < 0.025
+    assert 0.003 < (everyone > 0.99).mean() < 0.025
 
 
 def test_a_threefold_surge_is_seen_within_a_third_of_an_open_window(watched):

@@ -36,6 +36,8 @@ class Neighbourhood:
         return self.scale * np.exp(self.amplitude * np.sin(turn + self.phase)) * (1.0, 0.8, 0.6)[int(day_class)]
 
     def count(self, start_ms: int) -> np.ndarray:
+        if self.dispersion == 0:
+            return self.rng.poisson(self.mean(start_ms)).astype(np.float64)
         busy = self.rng.gamma(1 / self.dispersion, self.dispersion, len(self.scale))
         return self.rng.poisson(self.mean(start_ms) * busy).astype(np.float64)
 
