@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from ingest import topics
-from ingest.link import Link, LinkSettings, Version
+from ingest.link import SETTLED, Link, LinkSettings, Version
 from ingest.observations import Observation
 from ingest.spool import Spool, SpoolStats
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _TICK_S: Final = 1.0
-_SETTLED: Final = 0.8
-"""Share of `hold_s` after which a reconnect is thought to be over; what was acknowledged since is still held then."""
 _INPUT: Final = msgspec.json.Decoder(dict[str, object] | list[dict[str, object]])
 
 
@@ -245,7 +243,7 @@ class EdgeAgent:
         self._say_again()
         # Once more what is acknowledged until then: a broker that was started again may have had nobody to give it to.
         if self.settings.hold_s > 0.0:
-            self._settles_at = time.monotonic() + self.settings.hold_s * _SETTLED
+            self._settles_at = time.monotonic() + self.settings.hold_s * SETTLED
 
     def _say_again(self) -> None:
         """Send again whatever is held, in its order."""

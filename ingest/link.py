@@ -3,7 +3,7 @@
 `Link` keeps nothing itself and starts no thread: whoever owns it waits on `socket` and calls `turn`. A new client is
 made for every connection attempt, so that what is sent after a reconnect, and in which order, is decided here and not
 by the library's own queue: first what a broker may have forgotten (acknowledged within the last `hold_s` seconds), then
-what was never acknowledged, then what is new. Once more, `hold_s` after the reconnect, goes what was acknowledged
+what was never acknowledged, then what is new. Once more, some time after the reconnect, goes what was acknowledged
 since: a broker that was started again may acknowledge what nobody is subscribed to yet. (Mosquitto keeps subscriptions
 on disk, but not shared ones; until the gateways are back, what comes has no destination.)
 """
@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 Version = Literal["3.1.1", "5"]
 _CONNECT_TIMEOUT_S: Final = 10.0
 _MISC_EVERY_S: Final = 1.0
+SETTLED: Final = 0.8
+"""Share of `hold_s` after which a reconnect is thought to be over; all that was acknowledged since is still held then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,11 +280,11 @@ class Outbox(Generic[T]):
         self.in_flight.clear()
         self.waiting.extendleft(reversed(again))
         if self.hold_s > 0.0:
-            self._settles_at = now + self.hold_s
+            self._settles_at = now + self.hold_s * SETTLED
         return len(again)
 
     def settled(self, now: float) -> int:
-        """Where a reconnect is `hold_s` ago, queue once more what was acknowledged since; return how many.
+        """Where a reconnect is long enough ago, queue once more what was acknowledged since; return how many.
 
         To be called now and then; what is sent twice is dropped by its number.
         """
