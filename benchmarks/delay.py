@@ -77,7 +77,7 @@ class Log:
             device, body = self.site.specs[event.device].device, event.body
             newest = max(newest, event.ts)
             self._seq[device.id] += 1
-            row = {
+            row: dict[str, Any] = {
                 "kind": Kind.COUNT,
                 "source": batch.source_index(Source(device.beat, device.id, "live")),
                 "seq": self._seq[device.id],
@@ -113,8 +113,11 @@ class Log:
         return Record(kind, received, payload, position=self.position)
 
 
-def follow(seed: int, weeks: int) -> list[dict[str, float]]:
-    """Return one row per crowd: expected count per window, delays (infinite where it was not told)."""
+def follow(seed: int, weeks: int) -> tuple[list[dict[str, float]], float]:
+    """Return one row per crowd, and how many surges a camera-week were told away from any.
+
+    A row has the expected count per window and the delays in seconds, infinite where the crowd was not told.
+    """
     whole = quarter()
     site = whole.only([spec.device.id for spec in whole.specs if spec.device.type == "camera"])
     begin, end = MONDAY + 6 * HOUR, MONDAY + 23 * HOUR
@@ -145,7 +148,13 @@ def follow(seed: int, weeks: int) -> list[dict[str, float]]:
             alarm = next((ts for ts in told[spec.device.id] if effect.start <= ts < effect.end + WINDOW), np.inf)
             usual = spec.people_h * calendar.share(spec.profile, effect.start) / 12
             rows.append({"expected": usual, "begin": (alarm - effect.start) / 1000, "first": (alarm - first) / 1000})
-    return rows
+    false, ordinary_ms = 0, 0
+    for spec in site.specs:
+        spans = [(effect.start, effect.end + 90 * MINUTE) for effect in crowds.effects[spec.device.id]]
+        ordinary_ms += end - begin - sum(min(last, end) - first for first, last in spans)
+        times = [ts for ts in told[spec.device.id] if not any(first <= ts <= last for first, last in spans)]
+        false += sum(at - before > HOUR for before, at in pairwise([-HOUR, *times]))
+    return rows, false / (ordinary_ms / (7 * DAY))
 
 
 def quantiles(values: list[float]) -> str:
@@ -163,7 +172,9 @@ def main() -> int:
     parser.add_argument("--weeks", type=int, default=2, help="of history")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    rows = [row for seed in range(options.seeds) for row in follow(seed, options.weeks)]
+    runs = [follow(seed, options.weeks) for seed in range(options.seeds)]
+    rows = [row for run, _ in runs for row in run]
+    print(f"{np.mean([false for _, false in runs]):.2f} surges a camera-week told where there was none")
     print(f"{len(rows)} crowds of three times the expected count, {options.seeds} days of chance; a third is 100 s")
     head = ("expected a window", "crowds", "told", "in a third", "s from beginning", "s from first effect")
     print("{:<20}{:>8}{:>8}{:>12}   {:<22}{}".format(*head) + "   (50 / 75 / 90 %)")

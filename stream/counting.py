@@ -28,7 +28,9 @@ _CALM: Final = 2
 """So many ordinary windows in a row end an alert. The hidden state is slower: it asks whether the event is over, the
 alert whether anything is left to see."""
 _RECALL_MS: Final = 86_400_000
-_OWN: Final = frozenset({"calm", "told"})
+_CALM_PART: Final = 1.5
+"""Up to so much of the usual, a part of an open window is nothing special."""
+_OWN: Final = frozenset({"calm", "told", "since_window", "since_total", "since_exposure"})
 _EPISODES: Final = {CountState.SURGE: "surge", CountState.DEFICIT: "deficit", CountState.DEAD: "dead"}
 _METRICS: Final = ("person", "vehicle")
 _EPISODE_KINDS: Final = frozenset(_EPISODES.values())
@@ -50,6 +52,9 @@ class Counting:
         """Ordinary windows in a row, per row of the baseline, up to `_CALM`."""
         self._told = np.zeros(0, dtype=np.int64)
         """Onset of the last episode whose alert has ended though the hidden state goes on, per row."""
+        self._since_window = np.zeros(0, dtype=np.int64)
+        """Window whose part up to the last look that was nothing special is in the next two, per series of any kind."""
+        self._since_total, self._since_exposure = np.zeros(0), np.zeros(0)
         self._full: dict[int, NDArray[np.float64]] = {}
         """Window number → expected count of the whole window per row, infinite where too young to judge; a cache."""
 
@@ -60,6 +65,9 @@ class Counting:
         self.series = np.append(self.series, added)
         self._calm = grown(self._calm, len(self.series))
         self._told = grown(self._told, len(self.series))
+        self._since_window = grown(self._since_window, size)
+        self._since_total = grown(self._since_total, size)
+        self._since_exposure = grown(self._since_exposure, size)
         self._kinds = np.append(self._kinds, [self._kind(index) for index in added.tolist()]).astype(np.int64)
         self.baseline.grow(len(self.series), self._kinds)
         self._full.clear()
@@ -85,8 +93,31 @@ class Counting:
             return
         rows = self._row[series]
         total, exposure, _ = _per_window(fields["sum_a"][series] + fields["sum_b"][series], exposure)
+        usual = self._expected(number)[rows]
+        self._surges(number, rows, total, exposure, usual, out)
+        # What came since the last look that was nothing special: a surge that begins late in a window is not thinned
+        # by the ordinary part before it (a cumulative sum with restarts: Page, 1954).
+        known = self._since_window[series] == number
+        before, seen = self._since_total[series] * known, self._since_exposure[series] * known
+        part, share = total - before, exposure - seen
+        late = np.flatnonzero((seen > 0) & (share > 0))
+        self._surges(number, rows[late], part[late], share[late], usual[late], out)
+        calm = np.flatnonzero(part <= _CALM_PART * usual * np.maximum(share, 1e-9))
+        self._since_window[series[calm]] = number
+        self._since_total[series[calm]], self._since_exposure[series[calm]] = total[calm], exposure[calm]
+
+    def _surges(
+        self,
+        number: int,
+        rows: NDArray[np.int64],
+        total: NDArray[np.float64],
+        exposure: NDArray[np.float64],
+        usual: NDArray[np.float64],
+        out: Results,
+    ) -> None:
+        """Tell of rows that have counted too much in the observed share of a window; `usual` is its whole."""
         # (inf where young; 0 * inf is no number, hence the floor)
-        mean = self._expected(number)[rows] * np.maximum(exposure, 1e-9)
+        mean = usual * np.maximum(exposure, 1e-9)
         # No over-dispersed tail is rarer than the Poisson one: below this nothing can be an alarm.
         strange = np.flatnonzero(total > np.where(exposure > 0, mean + 3 * np.sqrt(mean) + 3, np.inf))
         if not len(strange):
@@ -232,13 +263,22 @@ class Counting:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as arrays."""
-        size = len(self.series)
-        return {**self.baseline.arrays(), "calm": self._calm[:size].copy(), "told": self._told[:size].copy()}
+        size, whole = len(self.series), len(self.findings.catalog.series)
+        return {
+            **self.baseline.arrays(),
+            "calm": self._calm[:size].copy(),
+            "told": self._told[:size].copy(),
+            "since_window": self._since_window[:whole].copy(),
+            "since_total": self._since_total[:whole].copy(),
+            "since_exposure": self._since_exposure[:whole].copy(),
+        }
 
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take back what `arrays` gave; the series must be added again, in the same order."""
         self.baseline.load({name: values for name, values in arrays.items() if name not in _OWN})
         self._calm, self._told = arrays["calm"].copy(), arrays["told"].copy()
+        self._since_window = arrays["since_window"].copy()
+        self._since_total, self._since_exposure = arrays["since_total"].copy(), arrays["since_exposure"].copy()
         self.series = np.zeros(0, dtype=np.int64)
         self._kinds = np.zeros(0, dtype=np.int64)
         self._full.clear()

@@ -38,6 +38,7 @@ AXES: Final[tuple[tuple[str, str, int], ...]] = (
     ("detection/rules/hazards/*", "rule", 0),
     ("detection/rules/gates/gate_*", "series", 0),
     ("detection/counting/kinds*", "", 0),
+    ("detection/counting/since_*", "series", 0),
     ("detection/counting/*", "count", -1),
     ("detection/leveling/is_stuck", "series", 0),
     ("detection/leveling/*", "level", -1),

@@ -128,8 +128,11 @@ def _single_precision(arrays: Arrays) -> dict[str, NDArray[Any]]:
     """Version 2's baselines of counts. The windows of the last hour, which it keeps otherwise, are not learnt from."""
     at = "0/detection/counting/"
     old = {name: arrays[at + name] for name in ("pi", "level", "spread", "doubted", "overall", "kinds", "ring_start")}
-    new = {name: old[name].astype(np.float32) for name in ("pi", "level", "spread", "doubted")}
+    new: dict[str, NDArray[Any]] = {name: old[name].astype(np.float32) for name in ("pi", "level", "spread", "doubted")}
     new["misfit"] = np.zeros_like(new["doubted"])
+    series = len(arrays["0/catalog/series_device"])
+    new["since_window"], new["since_total"] = np.zeros(series, dtype=np.int64), np.zeros(series)
+    new["since_exposure"] = np.zeros(series)
     # No series had a kind, so what its kind usually shows is one at all times.
     new["overall"] = np.concatenate([old["overall"], old["overall"][1:]]).astype(np.float32)
     new["kinds_fresh"], new["kinds_ms"] = np.zeros_like(old["kinds"]), np.zeros(1, dtype=np.int64)
