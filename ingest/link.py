@@ -34,7 +34,7 @@ Version = Literal["3.1.1", "5"]
 _CONNECT_TIMEOUT_S: Final = 10.0
 _MISC_EVERY_S: Final = 1.0
 SETTLED: Final = 0.8
-"""Share of `hold_s` after which a reconnect is thought to be over; all that was acknowledged since is still held then."""
+"""Share of `hold_s` after which a reconnect is thought to be over: what was acknowledged since is still held then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,13 +25,13 @@ def test_a_city_whose_processes_are_killed(kafka: Kafka, tmp_path: Path):
         city.start()
         report = chaos.run(
             city,
-            10.0,
+            8.0,
             environment_seed(),
             kafka_too=False,
             pause_s=(0.5, 2.0),
             away_s=(0.0, 0.5),
             hold_s=8.0,  # Mosquitto saves every five seconds
-            idle_s=5.0,
+            idle_s=4.0,
         )
     finally:
         city.stop()
