@@ -23,15 +23,15 @@ _A_WEEK_HAS: Final = (5, 1, 1)
 """Working days, Saturdays, rest days: a visit is one of them."""
 _MOST: Final = 20.0
 """One series cannot pull its kind far: its ratio is cut, as the kind is only a starting point."""
-_ORDINARY: Final = 12.0
+_ORDINARY: Final = 4.0
 """Windows of ordinary time (a ratio of one) that a kind begins with."""
 _STRAY: Final = 0.6
 """How far (relative variance) a series strays from its kind, as long as nothing is known of that."""
-_STRAY_WORTH: Final = 500.0
+_STRAY_WORTH: Final = 200.0
 """Windows that this counts for."""
 _LEAST_STRAY: Final = 0.02
 _FARTHEST: Final = 4.0
-_KNOWN: Final = 200.0
+_KNOWN: Final = 70.0
 """Windows at an hour from which a kind is known well enough to judge others by."""
 
 

@@ -43,3 +43,8 @@ def put(array: NDArray[Any], rows: Rows, values: NDArray[Any] | float, seen: See
         np.copyto(array[..., rows], values, where=seen)
     else:
         array[..., rows[seen]] = values[..., seen] if isinstance(values, np.ndarray) else values
+
+
+def drawn(number: int) -> int:
+    """Return a whole number that looks like chance, but is the same for the same window."""
+    return (number * 0x9E3779B97F4A7C15 & 0xFFFF_FFFF_FFFF_FFFF) >> 40

@@ -13,7 +13,7 @@ import numpy as np
 
 from models.calendar import DAY_CLASSES
 from models.kinds import Kinds
-from models.rows import put
+from models.rows import drawn, put
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -165,7 +165,9 @@ class SeasonalRates:
         ):
             for total, more in zip(sums, add, strict=False):
                 put(total, rows, total[rows] * factor + more, seen)
-        if relative is not None:
+        # A kind has many series and its profile is coarse: a window in a quarter of an hour says enough.
+        window_ms = int(1000 * self.visit * self.config.bin_s)
+        if relative is not None and drawn(start_ms // window_ms) % max(900_000 // window_ms, 1) == 0:
             usual = self._overall(rows)
             noise = spread + 1.0 / np.maximum(usual * relative * exposure, 1e-3)
             ratio = amount / usual
