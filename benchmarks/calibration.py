@@ -55,12 +55,13 @@ def main() -> int:
     p = np.array(tails)
     report: list[dict[str, object]] = []
     print(f"{'mean':>6}{'α':>6}   {'false alarms a device-week, by week':<38}{'p < 1 %':>9}{'p > 99 %':>9}")
-    for number, (mean, dispersion) in enumerate(kinds):
+    for number, (usually, dispersion) in enumerate(kinds):
         mine = which == number
         weekly = alarms[:, mine].mean(axis=1).tolist()
         low, high = float((p[:, mine] < 0.01).mean()), float((p[:, mine] > 0.99).mean())
-        print(f"{mean:>6g}{dispersion:>6g}   {'  '.join(f'{rate:.2f}' for rate in weekly):<38}{low:>9.1%}{high:>9.1%}")
-        report.append({"mean": mean, "dispersion": dispersion, "false_alarms": weekly, "low": low, "high": high})
+        shown = "  ".join(f"{rate:.2f}" for rate in weekly)
+        print(f"{usually:>6g}{dispersion:>6g}   {shown:<38}{low:>9.1%}{high:>9.1%}")
+        report.append({"mean": usually, "dispersion": dispersion, "false_alarms": weekly, "low": low, "high": high})
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return 0
