@@ -12,7 +12,9 @@ How nothing is lost
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _IN_FLIGHT: Final = 20
 """Messages under way at once: what Mosquitto takes by default."""
+_LOOK_S: Final = 0.02
+"""How often to look whether there is a connection while something waits for one."""
 
 
 class MqttSinkError(ConnectionError):
@@ -196,9 +200,13 @@ class MqttSink:
         return messages, {beat for beat, cells in by_beat.items() if cells}
 
     def _send(self) -> None:
-        """Hand waiting messages to the client, as many as may be under way at once."""
+        """Hand waiting messages to the client, as many as may be under way at once.
+
+        Not before the broker has answered: between the connection and its answer paho sends what is new at once, and
+        what it was given before only afterwards.
+        """
         client = self._client or self._connect()
-        while self._waiting and len(self._sent) < self._limit:
+        while self._waiting and len(self._sent) < self._limit and client.is_connected():
             message = self._waiting[0]
             info = client.publish(message.topic, message.payload, qos=1, retain=message.retain)
             if info.rc not in (paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_NO_CONN):
@@ -207,10 +215,8 @@ class MqttSink:
 
     def _await_ack(self) -> None:
         """Wait for one acknowledgement; raise `MqttSinkError` where none comes or a message is refused."""
-        self._send()
-        try:
-            ack = self._acks.get(timeout=self._timeout_s)
-        except Empty:
+        ack = self._next_ack()
+        if ack is None:
             client = self._client
             trouble = self._trouble
             if client is not None and client.is_connected():
@@ -220,7 +226,7 @@ class MqttSink:
             raise MqttSinkError(
                 f"{self._address}: {self._unacknowledged} messages not acknowledged, "
                 f"none for {self._timeout_s:g} s ({trouble}); they are kept and tried again"
-            ) from None
+            )
         if ack.refusal:
             topic = self._sent[ack.mid].topic if ack.mid in self._sent else "a message"
             self._drop_client()
@@ -228,6 +234,15 @@ class MqttSink:
                 f"{self._address}: refused {topic}: {ack.refusal}; the node's user must be allowed to write there"
             )
         self._sent.pop(ack.mid, None)
+
+    def _next_ack(self) -> _Ack | None:
+        """Wait for an acknowledgement, handing over what waits for a connection; None where none comes in time."""
+        until = time.monotonic() + self._timeout_s
+        while (left := until - time.monotonic()) > 0:
+            self._send()
+            with suppress(Empty):
+                return self._acks.get(timeout=min(left, _LOOK_S) if self._waiting else left)
+        return None
 
     @property
     def _address(self) -> str:
