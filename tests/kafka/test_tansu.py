@@ -22,6 +22,7 @@ from stream.config import PipelineConfig
 from stream.engines.faust_app import FaustEngine
 from stream.engines.keepers import KafkaSite, Outlets
 from stream.sinks.reader import StoreReader
+from stream.sinks.schema import StoreMissingError
 from stream.sinks.store import StoreSink
 from tests.kafka.day import SITE, places, recorded
 from tests.kafka.same_results import contents, differences, replay
@@ -61,6 +62,17 @@ async def append(address: KafkaAddress, records: list[Record]) -> None:
         await producer.flush()
 
 
+def reached(store: Path) -> int:
+    """Return how far the store has come, -1 before it holds anything."""
+    reader = StoreReader(store)
+    try:
+        return int(reader.progress()["position"])
+    except StoreMissingError:
+        return -1
+    finally:
+        reader.close()
+
+
 def test_equal_to_the_embedded_engine(tansu, tmp_path):
     topics.create(tansu, topics.topics_of(SITE, SHARDS, 24))
     records, config = recorded(0.3, SHARDS), PipelineConfig(site=SITE)
@@ -78,7 +90,7 @@ def test_equal_to_the_embedded_engine(tansu, tmp_path):
         engine = FaustEngine(site)
         running = asyncio.create_task(engine.run(stop))
         async with asyncio.timeout(90):
-            while not (store.exists() and StoreReader(store).progress()["position"] >= len(records)):
+            while reached(store) < len(records):
                 if running.done():
                     break
                 await asyncio.sleep(0.1)
