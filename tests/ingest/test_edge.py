@@ -127,7 +127,7 @@ def test_after_a_broken_connection_what_was_just_acknowledged_goes_again(tmp_pat
 def test_what_was_acknowledged_right_after_a_reconnect_goes_once_more(tmp_path):
     """A broker that was started again may have had nobody to give it to: shared subscriptions are not kept on disk."""
     port = free_port()
-    with Broker(port=port, listen="127.0.0.1"), agent_of(tmp_path, port, hold_s=2.0) as agent:
+    with Broker(port=port, listen="127.0.0.1"), agent_of(tmp_path, port, hold_s=6.0) as agent:
         agent.observe(*levels(0, 20))
         assert agent.flush(10)
         with Heard(port) as heard:  # too late for what the broker has acknowledged
