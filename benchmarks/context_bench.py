@@ -63,13 +63,12 @@ def scoring(repeats: int) -> dict[str, Any]:
 def closing(forest: BeatForest, made: History, repeats: int) -> float:
     """CPU seconds to take and judge one window of all beats."""
     recent, places = Recent(WINDOW_S, len(made.beats)), forest.index(made.beats)
+    windows = iter(zip(made.start_ms.tolist(), made.sums, strict=True))
 
     def work() -> None:
-        at = int(made.start_ms[work.step])  # type: ignore[attr-defined]
-        forest.judge(places, at, recent.push(at, made.sums[work.step]), CALENDAR)  # type: ignore[attr-defined]
-        work.step += 1  # type: ignore[attr-defined]
+        at, sums = next(windows)
+        forest.judge(places, at, recent.push(at, sums), CALENDAR)
 
-    work.step = 0  # type: ignore[attr-defined]
     return best_s(work, repeats)
 
 

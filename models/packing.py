@@ -8,6 +8,7 @@ that stands before it. The check sum is against accidents; against malice every 
 from __future__ import annotations
 
 import math
+import re
 import struct
 import zlib
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,9 @@ _DTYPES: Final = frozenset(
     np.dtype(name).newbyteorder("<").str for name in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8")
 )
 """Booleans and numbers: nothing that could hold an object."""
+_BYTES: Final = re.compile(r"\|S[1-9][0-9]{0,4}\Z")
+"""Byte strings of a fixed length; nor do these."""
+_EXPECTED: Final = "numbers, booleans or bytes of a fixed length"
 _MOST_AXES: Final = 8
 _HEADER = msgspec.msgpack.Decoder(tuple[dict[str, Any], list[tuple[str, str, list[int], int]]])
 
@@ -34,20 +38,20 @@ class PackError(ValueError):
 
 
 def pack(magic: bytes, version: int, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Return `meta` (what MessagePack can hold) and arrays of booleans or numbers as bytes.
+    """Return `meta` (what MessagePack can hold) and arrays of booleans, numbers or byte strings as bytes.
 
     Equal values give equal bytes. Raises `PackError` for an array of anything else.
     """
     layout, parts, offset = [], [], 0
     for name, array in arrays.items():
         little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-        if little.dtype.str not in _DTYPES:
-            raise PackError(f"array {name!r} is of type {array.dtype}, expected numbers or booleans")
+        if not _is_plain(little.dtype.str):
+            raise PackError(f"array {name!r} is of type {array.dtype}, expected {_EXPECTED}")
         raw = little.tobytes()
         layout.append((name, little.dtype.str, list(array.shape), offset))
-        padded = raw + b"\0" * (-len(raw) % 8)
-        parts.append(padded)
-        offset += len(padded)
+        padding = -len(raw) % 8
+        parts += [raw, b"\0" * padding]
+        offset += len(raw) + padding
     header = msgspec.msgpack.encode((dict(meta), layout))
     head = _PREFIX.pack(magic, version, len(header)) + header
     body = b"".join([head, b"\0" * (-len(head) % 8), *parts])
@@ -85,9 +89,13 @@ def unpack(magic: bytes, version: int, data: bytes) -> tuple[dict[str, Any], dic
     return meta, arrays
 
 
+def _is_plain(dtype: str) -> bool:
+    return dtype in _DTYPES or _BYTES.match(dtype) is not None
+
+
 def _array(body: memoryview, name: str, dtype: str, shape: list[int], offset: int) -> NDArray[Any]:
-    if dtype not in _DTYPES:
-        raise PackError(f"array {name!r} is of type {dtype!r}, expected numbers or booleans")
+    if not _is_plain(dtype):
+        raise PackError(f"array {name!r} is of type {dtype!r}, expected {_EXPECTED}")
     if len(shape) > _MOST_AXES or any(size < 0 for size in shape):
         raise PackError(f"array {name!r} has the shape {shape}, which no array has")
     kind, count = np.dtype(dtype), math.prod(shape)
