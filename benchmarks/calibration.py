@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from models.baselines.counts import CountBaseline, CountConfig
 from models.calendar import Calendar
-from models.counts import CountBaseline, CountConfig
 
 T0 = 1_795_363_200_000
 """Midnight of Monday, 2026-11-23, in Shanghai."""

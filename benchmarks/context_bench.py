@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from models import context, isolation
 from models.calendar import Calendar
-from models.context import BeatForest, Recent
-from models.context_training import SAMPLES, TREES, History, train
+from models.context import beat_forest as context
+from models.context import isolation
+from models.context.beat_forest import BeatForest, Recent
+from models.context.forest_training import SAMPLES, TREES, History, train
 
 CALENDAR = Calendar("Asia/Shanghai", "CN")
 T0 = 1_795_363_200_000

@@ -1,8 +1,8 @@
 """Weeks of whole beats at once, window by window: the simulator's rhythm, drawn by numpy and judged by the baselines.
 
-What the context forest is measured on. Counts follow the law of `simulators.rhythm` (a Gamma factor of each window, a
-log-normal level of each day and device), noise that of `simulators.life`; all devices pass through the shipped count
-and level baselines, so that expected values, bands and alarms are those of a node that has seen the same.
+What the context forest is measured on. Counts follow the law of `simulators.world.rhythm` (a Gamma factor of each
+window, a log-normal level of each day and device), noise that of `simulators.world.life`; all devices pass through the
+shipped count and level baselines, so that expected values, bands and alarms are those of a node that has seen the same.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Final
 
 import numpy as np
 
-from models import context
+from models.baselines.counts import CountBaseline, CountConfig
+from models.baselines.levels import LevelBaseline, LevelConfig
 from models.calendar import Calendar
-from models.context_training import History
-from models.counts import CountBaseline, CountConfig
-from models.levels import LevelBaseline, LevelConfig
-from simulators import rhythm
-from simulators.neighbourhood import quarter
+from models.context import beat_forest as context
+from models.context.forest_training import History
+from simulators.world import rhythm
+from simulators.world.neighbourhood import quarter
 
 WINDOW_S: Final = 300
 WINDOW_MS: Final = WINDOW_S * 1000

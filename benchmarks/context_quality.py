@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.context_life import A_DAY, CALENDAR, WINDOW_S, Mixture, Neighbourhoods, site_of
-from models import context, isolation
-from models.context import BeatForest, Episodes, Recent
-from models.context_training import History, train
+from models.context import beat_forest as context
+from models.context import isolation
+from models.context.beat_forest import BeatForest, Episodes, Recent
+from models.context.forest_training import History, train
 
 BEATS = 6
 LEARNT = 14

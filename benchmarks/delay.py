@@ -24,18 +24,18 @@ from typing import Any
 
 import numpy as np
 
-from ingest.batch import Batch, Kind, Source
-from ingest.history import History, HistorySeries
-from ingest.records import Record, RecordKind
-from simulators.faults import FaultRates
-from simulators.history import history
-from simulators.life import Event, World
-from simulators.messages import Post
-from simulators.neighbourhood import COUNTRY, TIMEZONE, Site, quarter
-from simulators.rhythm import Calendar
-from simulators.scenarios import Effect
+from ingest.log.batch import Batch, Kind, Source
+from ingest.log.history import History, HistorySeries
+from ingest.log.records import Record, RecordKind
+from simulators.devices.faults import FaultRates
+from simulators.devices.messages import Post
+from simulators.devices.past import history
+from simulators.world.life import Event, World
+from simulators.world.neighbourhood import COUNTRY, TIMEZONE, Site, quarter
+from simulators.world.rhythm import Calendar
+from simulators.world.scenarios import Effect
 from stream.config import PipelineConfig
-from stream.pipeline import Pipeline
+from stream.pipeline.pipeline import Pipeline
 
 MONDAY = 1_795_363_200_000
 """Midnight of Monday, 2026-11-23, in Shanghai."""

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from models import backtest
+from models.backtests import series_backtest as backtest
 from models.calendar import DAY_CLASSES, Calendar
 
 BUDGETS = (1.0, 2.0, 5.0)

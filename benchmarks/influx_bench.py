@@ -26,7 +26,7 @@ from stream.results import Results, SeriesKey
 from stream.sinks.influx.http import Address, connect
 from stream.sinks.influx.points import SeriesHeads, window_lines
 from stream.sinks.influx.sink import BATCH_LINES, InfluxSink
-from stream.sinks.reader import StoreReader
+from stream.sinks.store.reader import StoreReader
 from tests.influx.servers import One, Server, Two, running
 from tests.stream.make_results import T0, windows
 

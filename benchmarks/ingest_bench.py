@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from paho.mqtt.client import Client, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
@@ -18,19 +19,16 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from benchmarks.mqtt_load import DEVICES, payload
-from deploy.broker import MosquittoMissingError, embedded_command, mosquitto_command, write_mosquitto
+from deploy.processes.broker import MosquittoMissingError, embedded_command, mosquitto_command, write_mosquitto
 from ingest import topics
 from ingest.clock import SystemClock
-from ingest.gateway import Gateway, GatewayConfig
-from ingest.intake import Intake
-from ingest.native import NativeCodec
-from ingest.plates import Plates
-from ingest.quarantine import Quarantine
-from ingest.routes import Routes
-from ingest.sqlite_log import SqliteLog
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from ingest.codecs.native import NativeCodec
+from ingest.gateway.gateway import Gateway, GatewayConfig
+from ingest.gateway.intake import Intake
+from ingest.gateway.plates import Plates
+from ingest.gateway.quarantine import Quarantine
+from ingest.gateway.routes import Routes
+from ingest.log.sqlite_log import SqliteLog
 
 SITE = "bench"
 PLATES = Plates([("0000", bytes(32))])

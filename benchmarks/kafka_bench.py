@@ -16,16 +16,13 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from deploy.kafka import KafkaMissingError, KafkaNode
-from deploy.processes import free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from benchmarks.kafka_city import KafkaCity
+from benchmarks.kafka_city import KafkaCity
+from deploy.processes.supervisor import free_port
+from tests.kafka_node import KafkaMissingError, KafkaNode
 
 PLAIN_TOPIC: Final = "plain-observations"
 _TIMEOUT_S: Final = 420

@@ -7,29 +7,27 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Self
+from pathlib import Path
+from typing import Any, Final, Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import numpy as np
 import psutil
 
-from deploy import topics
-from deploy.processes import free_port
-from ingest.batch import Batch, Kind, Source
-from ingest.kafka_client import KafkaAddress
-from ingest.kafka_log import KafkaLog
-from ingest.kafka_topics import records_topic
+from deploy.kafka import site_topics as topics
+from deploy.processes.supervisor import free_port
+from ingest.log.batch import Batch, Kind, Source
+from ingest.log.kafka_client import KafkaAddress
+from ingest.log.kafka_log import KafkaLog
+from ingest.log.kafka_topics import records_topic
+from ingest.log.records import Record, RecordKind
 from ingest.places import parse_places
-from ingest.records import Record, RecordKind
 from ingest.shards import ShardMap
-from stream.sinks.reader import StoreReader
-from stream.sinks.schema import StoreMissingError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.tables import StoreMissingError
 
 START_MS: Final = 1_795_406_400_000
 _DEVICES_A_BEAT: Final = 25

@@ -7,18 +7,16 @@ import shutil
 import subprocess
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from paho.mqtt.client import Client, MQTTMessage, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion
 
-from deploy.broker import embedded_command, mosquitto_command, write_mosquitto
-from deploy.processes import listening
+from benchmarks.kafka_city import KafkaCity
+from deploy.processes.broker import embedded_command, mosquitto_command, write_mosquitto
+from deploy.processes.supervisor import listening
 from ingest import topics
-
-if TYPE_CHECKING:
-    from benchmarks.kafka_city import KafkaCity
 
 _PER_MESSAGE: Final = 50
 _DEVICES_A_BEAT: Final = 25

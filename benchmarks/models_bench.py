@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from models.baselines.counts import CountBaseline, CountConfig
+from models.baselines.levels import LevelBaseline, LevelConfig
 from models.calendar import Calendar
-from models.counts import CountBaseline, CountConfig
-from models.hazards import HazardRules
-from models.hotspots import HotspotGrid
-from models.levels import LevelBaseline, LevelConfig
+from models.hotspots.risk_map import HotspotGrid
+from models.rules.hazards import HazardRules
 
 SERIES = 10_000
 T0 = 1_795_363_200_000

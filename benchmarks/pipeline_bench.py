@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.ingest_bench import decoding
-from ingest.batch import Batch, Kind, Source
+from ingest.log.batch import Batch, Kind, Source
+from ingest.log.records import Record, RecordKind
 from ingest.places import Places, parse_places
-from ingest.records import Record, RecordKind
 from stream.config import PipelineConfig
-from stream.pipeline import Pipeline
+from stream.pipeline.pipeline import Pipeline
 
 START = 1_795_406_400_000
 ROWS = 20_000

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from stream.results import Results, SeriesKey, WindowRows
-from stream.sinks.jsonl import JsonLinesSink
-from stream.sinks.reader import StoreReader
-from stream.sinks.store import StoreSink
+from stream.sinks.jsonl_sink import JsonLinesSink
+from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.store_sink import StoreSink
 
 DEVICES = 10_000
 START = 1_795_420_800_000

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from models.baselines.counts import CountBaseline, CountConfig
+from models.baselines.hidden_states import YOUNG
 from models.calendar import Calendar
-from models.counts import CountBaseline, CountConfig
-from models.states import YOUNG
 
 T0 = 1_795_363_200_000
 """Midnight of Monday, 2026-11-23, in Shanghai."""

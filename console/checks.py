@@ -11,19 +11,15 @@ import tempfile
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Literal
+from pathlib import Path
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from deploy.processes import free_port, listening
-from deploy.settings import SECRET_FILES
+from console.texts import Texts
+from deploy.processes.supervisor import free_port, listening
+from deploy.settings.load import SettingsError
+from deploy.settings.sections import SECRET_FILES, Settings
 from ingest.places import PlacesError, load_places
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from console.texts import Texts
-    from deploy.settings import Settings
-    from deploy.settings_load import SettingsError
 
 _PACKAGES: Final = {
     "stream": ("numpy", "scipy", "sklearn", "holidays", "iotcore"),
@@ -195,7 +191,7 @@ def _secrets(texts: Texts, settings: Settings) -> Check:
 
 
 def _broker(texts: Texts, settings: Settings) -> Check:
-    from deploy.mqtt import connect_once  # noqa: PLC0415 - quick start
+    from deploy.settings.mqtt_settings import connect_once  # noqa: PLC0415 - quick start
 
     name, broker = texts("doctor.broker"), settings.broker
     address = {"host": broker.host, "port": broker.port}
@@ -229,9 +225,9 @@ def _port(texts: Texts, settings: Settings) -> Check:
 
 
 def _node(texts: Texts, settings: Settings) -> Check:
-    from console.commands.common import FoundSite  # noqa: PLC0415 - quick start
-    from stream.sinks.reader import StoreReader  # noqa: PLC0415 - an edge device has no stream
-    from stream.sinks.schema import StoreError  # noqa: PLC0415 - an edge device has no stream
+    from console.common import FoundSite  # noqa: PLC0415 - quick start
+    from stream.sinks.store.reader import StoreReader  # noqa: PLC0415 - an edge device has no stream
+    from stream.sinks.store.tables import StoreError  # noqa: PLC0415 - an edge device has no stream
 
     name, here = texts("doctor.node"), FoundSite(settings.site.id, settings.site_dir)
     node = here.node()

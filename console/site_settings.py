@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import argparse
+from typing import Final
 
-from console.commands.common import FoundSite, chosen_site, settings_of
-from deploy.settings_load import find_file, load_settings, with_values
-
-if TYPE_CHECKING:
-    import argparse
-
-    from deploy.settings import Settings
+from console.common import FoundSite, chosen_site, settings_of
+from deploy.settings.load import find_file, load_settings, with_values
+from deploy.settings.sections import Settings
 
 _NODE_FILE: Final = "node.toml"
 """What `patrolgrid up`, `demo` and `replay` leave in a site's folder: the settings they gave its node."""

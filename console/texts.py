@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final
 
 from console.model_texts import MODEL_TEXTS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 LANGUAGES: Final = ("en", "zh-CN")
 

@@ -27,7 +27,7 @@ need chromium has_chromium
 need fonts-noto-cjk has_chinese_font
 need default-jre-headless has_java
 need maven has_program mvn
-bring_kafka() { bash "$(dirname "$0")/kafka/install.sh"; }
+bring_kafka() { bash "$(dirname "$0")/../tests/kafka_node/install.sh"; }
 build_compose() { bash "$(dirname "$0")/build_compose.sh"; }
 build_influxdb2() { bash "$(dirname "$0")/build_influxdb2.sh"; }
 if [ ${#missing[@]} -eq 0 ]; then

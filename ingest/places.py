@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from pathlib import Path
+from typing import Any, Final, Literal
 
 import msgspec
 
 from ingest.topics import ID_PATTERN, RESERVED_BEATS
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DeviceType = Literal["camera", "gate", "noise", "smoke", "heat", "water", "door", "manhole", "environment"]
 DEVICE_TYPES: Final = ("camera", "gate", "noise", "smoke", "heat", "water", "door", "manhole", "environment")

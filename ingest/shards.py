@@ -8,18 +8,14 @@ beats it takes over. Neighbouring beats that shall be together name the same ``s
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
-from ingest.places import PlacesError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ingest.places import Beat, Places
-    from ingest.records import Record
+from ingest.log.records import Record
+from ingest.places import Beat, Places, PlacesError
 
 _REMEMBERED: Final = 100_000
 """Beats that somebody makes up cost no memory beyond this."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import Final
 
 BUSY_TIMEOUT_S: Final = 30.0
 """How long a writer waits for another process's transaction before it gives up."""

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import Final, NamedTuple
 
 from models import phrases
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import tzinfo
 
 Text = dict[str, str]
 """Language code (``en``, ``zh-CN``) → sentence."""
@@ -133,7 +130,7 @@ def hazard(kind: str, metric: str, value: float | str, threshold: float | str, u
 
 
 def gate(kind: str, value: float, threshold: float, at: str = "") -> Text:
-    """Explain a gate finding; `value` and `threshold` as in `models.gates.GateEvent`."""
+    """Explain a gate finding; `value` and `threshold` as in `models.rules.gates.GateEvent`."""
     days, v, limit = number(threshold), number(value), number(threshold)
     name = title(kind)
     sentences: dict[str, tuple[str, str]] = {

@@ -11,15 +11,12 @@ import math
 import re
 import struct
 import zlib
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 _PREFIX: Final = struct.Struct("<3sBI")
 _DTYPES: Final = frozenset(

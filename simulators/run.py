@@ -8,27 +8,25 @@ import math
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
 from ingest.clock import ScaledClock
+from ingest.mqtt.tls import Tls
 from ingest.places import PlacesError
-from ingest.tls import Tls
-from simulators import neighbourhood
-from simulators.faults import FaultRates, skews
-from simulators.fleet import Fleet, FleetSettings
-from simulators.history import history
-from simulators.life import World
-from simulators.messages import Post, boot_of, live
-from simulators.report import Ledger, Report
-from simulators.rhythm import Calendar
-from simulators.scenarios import Schedule
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+from simulators.devices.faults import FaultRates, skews
+from simulators.devices.fleet import Fleet, FleetSettings
+from simulators.devices.ledger import Ledger, Report
+from simulators.devices.messages import Post, boot_of, live
+from simulators.devices.past import history
+from simulators.world import neighbourhood
+from simulators.world.life import World
+from simulators.world.rhythm import Calendar
+from simulators.world.scenarios import Schedule
 
 logger = logging.getLogger(__name__)
 _FOREVER_MS: Final = 400 * 86_400_000

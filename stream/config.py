@@ -1,4 +1,4 @@
-"""What a pipeline is told about its site. `deploy.settings` fills it in; the defaults suit a police station."""
+"""What a pipeline is told about its site. The settings fill it in; the defaults suit a police station."""
 
 from __future__ import annotations
 

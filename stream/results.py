@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from ingest.events import Command, Incident
+from ingest.events import Command, Incident
 
 Severity = Literal["info", "warning", "critical"]
 Text = dict[str, str]
@@ -28,7 +26,7 @@ class SeriesKey(msgspec.Struct, frozen=True):
     beat: str
     device: str
     kind: int
-    """`ingest.batch.Kind`."""
+    """`ingest.log.batch.Kind`."""
     metric: str
     """person, vehicle (counts); noise, … (levels); door, … (states); gate (gates)."""
 
@@ -210,7 +208,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BudgetState(msgspec.Struct, frozen=True, kw_only=True):
-    """How a site's alert budget stands; see `stream.budget`."""
+    """How a site's alert budget stands; see `stream.alerts.budget`."""
 
     per_day: int
     """Alerts of models a day that are asked for; 0: no budget."""

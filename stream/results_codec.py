@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from ingest.events import Command, Incident
 from stream.results import (
@@ -32,11 +34,6 @@ from stream.results import (
     Taught,
     WindowRows,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
 MAGIC: Final = b"PGR"
 VERSION: Final = 1

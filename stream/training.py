@@ -6,23 +6,19 @@ a record should span many windows, but live data waits while one is learnt.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ingest.batch import Kind
-from ingest.history import History, HistorySeries
+from ingest.log.batch import Kind
+from ingest.log.history import History, HistorySeries
 from ingest.shards import ShardMap
 from stream.results import RECALLED, WindowStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from numpy.typing import NDArray
-
-    from stream.sinks.reader import StoreReader
+from stream.sinks.store.reader import StoreReader
 
 RECORD_MS: Final = 86_400_000
 """Longest span of a record."""

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import unicodedata
 import uuid
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final
 
 import anyio.to_thread
 import msgspec
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from console.board.commands import BrokerAwayError, UnconfirmedError
 from console.board.errors import ApiError, json_response
+from console.board.reading import Reader, Row
 from console.board.security import same_origin
 from console.board.snapshot import trouble
+from console.board.state import BoardState
 from ingest.events import Command
+from ingest.places import Places
 from models.phrases import TITLES
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from starlette.requests import Request
-
-    from console.board.app import BoardState
-    from console.board.reading import Reader, Row
-    from ingest.places import Places
 
 HEARTBEAT_S: Final = 10.0
 MAX_STREAMS: Final = 100

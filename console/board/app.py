@@ -4,67 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import FileResponse
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from xstatic.pkg import leaflet
 
 from console.board import api
+from console.board.commands import CommandPublisher
 from console.board.errors import ApiError, on_api_error, on_crash, on_http_error, on_store_error
-from console.board.hub import Hub
-from console.board.reading import Asker
+from console.board.reading import Asker, Reader
 from console.board.security import SecureHeaders
+from console.board.state import BoardSettings, BoardState
 from console.board.texts import LOCALE_DIR
-from stream.sinks.schema import StoreError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from starlette.requests import Request
-    from starlette.responses import Response
-
-    from console.board.commands import CommandPublisher
-    from console.board.reading import Reader
-    from ingest.places import Places
+from ingest.places import Places
+from stream.sinks.store.tables import StoreError
 
 STATIC_DIR: Final = Path(__file__).resolve().parent.parent / "static"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoardSettings:
-    """What the page and the API need to know beside the store and the places."""
-
-    site: str
-    name: dict[str, str]
-    """Language → name of the site."""
-    language: str = "zh-CN"
-    timezone: str = "Asia/Shanghai"
-    simulated: bool = False
-    hosts: tuple[str, ...] = ()
-    quiet_s: float = 120.0
-
-
-@dataclass(slots=True)
-class BoardState:
-    """What the routes share; in `Starlette.state` as ``board``."""
-
-    settings: BoardSettings
-    places: Places
-    publisher: CommandPublisher
-    asker: Asker
-    hub: Hub = field(init=False)
-    streams: int = 0
-    """Event streams open now."""
-
-    def __post_init__(self) -> None:
-        self.hub = Hub(self.asker, quiet_s=self.settings.quiet_s)
 
 
 async def _page(_request: Request) -> Response:

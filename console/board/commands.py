@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import logging
 import uuid
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from ingest import topics
-
-if TYPE_CHECKING:
-    from ingest.events import Command
-    from ingest.tls import Tls
+from ingest.events import Command
+from ingest.mqtt.tls import Tls
 
 _log = logging.getLogger(__name__)
 CONFIRM_S: Final = 5.0

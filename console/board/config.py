@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from ingest.tls import Tls
+from ingest.mqtt.tls import Tls
 from ingest.topics import ID_PATTERN
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]

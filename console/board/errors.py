@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 
 from console.board.texts import choose_language, say
-from stream.sinks.schema import StoreMissingError
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
+from stream.sinks.store.tables import StoreMissingError
 
 _log = logging.getLogger(__name__)
 

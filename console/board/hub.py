@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import msgspec
 
 from console.board import snapshot
 from console.board.freshness import Freshness, FreshnessJudge
-from stream.sinks.schema import StoreMissingError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from console.board.reading import Asker
+from console.board.reading import Asker
+from stream.sinks.store.tables import StoreMissingError
 
 _log = logging.getLogger(__name__)
 POLL_S: Final = 0.5

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 Row = dict[str, Any]
 T = TypeVar("T")
 
 
 class Reader(Protocol):
-    """The questions of the board; `stream.sinks.reader.StoreReader` answers them. All rows are plain dicts."""
+    """The questions of the board; `stream.sinks.store.reader.StoreReader` answers them. All rows are plain dicts."""
 
     def version(self) -> int:
         """Return a number that differs after every commit of the node."""

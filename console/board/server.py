@@ -7,23 +7,19 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import uvicorn
+from starlette.applications import Starlette
 
-from console.board.app import BoardSettings, make_app
+from console.board.app import make_app
 from console.board.commands import MqttCommandPublisher
-from console.board.config import BoardConfigError
+from console.board.config import BoardConfig, BoardConfigError
+from console.board.state import BoardSettings
 from ingest.places import PlacesError, load_places
-from stream.sinks.reader import StoreReader
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.applications import Starlette
-
-    from console.board.config import BoardConfig
+from stream.sinks.store.reader import StoreReader
 
 _log = logging.getLogger(__name__)
 TRIES: Final = 20

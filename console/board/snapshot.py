@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from console.board.reading import Reader, Row
+from console.board.reading import Reader, Row
 
 MAX_OPEN_ALERTS: Final = 200
 _SERIES_KEYS: Final = (

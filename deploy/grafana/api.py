@@ -6,11 +6,10 @@ token and the error types.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-if TYPE_CHECKING:
-    from deploy.grafana.panels import Json
+from deploy.grafana.panels import Json
 
 _HINTS: Final = {
     401: "the token is wrong or was revoked; make one for a service account with the role Admin",

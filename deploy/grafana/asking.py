@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from deploy.grafana.panels import Json
-    from stream.sinks.influx.http import Address
+from deploy.grafana.panels import Json
+from stream.sinks.influx.http import Address
 
 _STEPS_S: Final = tuple(
     unit * count for unit in (1, 60, 3600) for count in (1, 2, 5, 10, 15, 20, 30) if unit * count < 86_400

@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from deploy.grafana import panels as p
 from deploy.grafana import words
-from deploy.grafana.panels import GREEN, RED, YELLOW, override, target
+from deploy.grafana.panels import GREEN, RED, YELLOW, Json, Say, override, target
 from deploy.grafana.shared import (
     BAD_GOOD,
     DEVICE,
@@ -27,10 +25,6 @@ from deploy.grafana.shared import (
     text_field,
     trouble,
 )
-
-if TYPE_CHECKING:
-    from deploy.grafana.panels import Json
-    from deploy.grafana.shared import Say
 
 
 def now(say: Say, language: str) -> list[Json]:

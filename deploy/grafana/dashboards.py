@@ -8,16 +8,13 @@ of its own gets its panels in one function of `deploy.grafana.command` or `deplo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from deploy.grafana import command, engineers
 from deploy.grafana import panels as p
 from deploy.grafana.outlines import LABEL
+from deploy.grafana.panels import Json, Say
 from deploy.grafana.shared import HERE, text_field, uid
-
-if TYPE_CHECKING:
-    from deploy.grafana.panels import Json
-    from deploy.grafana.shared import Say
 
 LANGUAGES: Final = ("en", "zh-CN")
 FOLDERS: Final = {"en": ("patrolgrid-en", "PatrolGrid"), "zh-CN": ("patrolgrid-zh", "PatrolGrid 网格巡防")}

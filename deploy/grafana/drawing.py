@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, DateFormatter
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from deploy.grafana.asking import interval_s
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from matplotlib.axes import Axes
-    from matplotlib.patches import Patch
-
-    from deploy.grafana.asking import Influx, Series, Table, Value, View
-    from deploy.grafana.panels import Json
+from deploy.grafana.asking import Influx, Series, Table, Value, View, interval_s
+from deploy.grafana.panels import Json
 
 INK, FAINT, LINE = "#ccccdc", "#8e8ea0", "#2c3235"
 PALETTE: Final = (

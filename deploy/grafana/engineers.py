@@ -4,16 +4,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from deploy.grafana import panels as p
 from deploy.grafana import words
-from deploy.grafana.panels import BLUE, GREEN, RED, YELLOW, override, target, thresholds
+from deploy.grafana.panels import BLUE, GREEN, RED, YELLOW, Json, Say, override, target, thresholds
 from deploy.grafana.shared import BAD_GOOD, DEVICE, HERE, NOTHING, SITE, band, known, trouble
-
-if TYPE_CHECKING:
-    from deploy.grafana.panels import Json
-    from deploy.grafana.shared import Say
 
 
 def devices(say: Say, language: str) -> list[Json]:

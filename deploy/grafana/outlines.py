@@ -7,14 +7,12 @@ A browser reads them from a ``data:`` address, so nothing has to be put on Grafa
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import Final
 from urllib.parse import quote
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from deploy.grafana.panels import Json
-    from ingest.places import Places
+from deploy.grafana.panels import Json
+from ingest.places import Places
 
 LABEL: Final = "label"
 MOST: Final = 200_000

@@ -6,7 +6,9 @@ They are not screenshots: layout, colours, units and texts are those of the dash
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Mapping
+from datetime import tzinfo
+from typing import Final
 
 import matplotlib as mpl
 from matplotlib import font_manager
@@ -16,12 +18,7 @@ from matplotlib.patches import FancyBboxPatch
 from deploy.grafana.asking import Influx, QueryError, View, seconds
 from deploy.grafana.dashboards import dashboards
 from deploy.grafana.drawing import FAINT, INK, Place, draw
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import tzinfo
-
-    from deploy.grafana.panels import Json
+from deploy.grafana.panels import Json
 
 WIDTH: Final = 1600
 _ROW, _GAP, _HEAD, _TITLE = 30, 8, 44, 26

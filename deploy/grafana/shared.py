@@ -4,16 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from deploy.grafana import panels as p
 from deploy.grafana import words
-from deploy.grafana.panels import BLUE, GREEN, GREY, RED, YELLOW, Json, override, target, thresholds
-from models.hazard_defaults import ThresholdRule, defaults_for
+from deploy.grafana.panels import BLUE, GREEN, GREY, RED, YELLOW, Json, Say, override, target, thresholds
 from models.phrases import READINGS
+from models.rules.hazard_defaults import ThresholdRule, defaults_for
 
-Say = Callable[[str, str], str]
 """Chooses between English and Chinese."""
 HERE: Final = '"site" =~ /^$site$/ AND "beat" =~ /^$beat$/ AND $timeFilter'
 SITE: Final = '"site" =~ /^$site$/ AND $timeFilter'

@@ -6,22 +6,18 @@ Only what carries our own uids is touched; what people made by hand stays as it 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from deploy.grafana.api import Grafana, GrafanaError
 from deploy.grafana.dashboards import FOLDERS, LANGUAGES, dashboards
 from deploy.grafana.outlines import outlines
-from deploy.grafana.panels import DATASOURCE
+from deploy.grafana.panels import DATASOURCE, Json
 from deploy.grafana.rules import rules
-from deploy.settings_load import read_secret
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from deploy.grafana.panels import Json
-    from deploy.settings import Settings
-    from ingest.places import Places
+from deploy.settings.load import read_secret
+from deploy.settings.sections import Settings
+from ingest.places import Places
 
 _TRIES: Final = 3
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from deploy.grafana.panels import BLUE, GREEN, RED, YELLOW, override
+from deploy.grafana.panels import BLUE, GREEN, RED, YELLOW, Json, Say, override
 from models.phrases import TITLES, WORDS
-
-if TYPE_CHECKING:
-    from deploy.grafana.panels import Json
-    from deploy.grafana.shared import Say
 
 _COLUMNS: Final[dict[str, tuple[str, str, int]]] = {
     "Time": ("Time", "时间", 155),

@@ -22,26 +22,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from pathlib import Path
+from typing import Final, Protocol
 
 import msgspec
 
-from stream.engines.anew import AnewNote
-from stream.engines.snapshots import SnapshotFiles
-from stream.results import Reject
-from stream.snapshot import SnapshotError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
-    from ingest.records import Log, Record
-    from stream.engines.anew import Anew
-    from stream.pipeline import Pipeline
-    from stream.results import BudgetState, Results
-    from stream.sinks.base import Sink
+from ingest.log.records import Log, Record
+from stream.engines.checkpoints import SnapshotFiles
+from stream.engines.cold_start import Anew, AnewNote
+from stream.pipeline.pipeline import Pipeline
+from stream.results import BudgetState, Reject, Results
+from stream.sinks.base import Sink
+from stream.state.snapshot import SnapshotError
 
 _LOG = logging.getLogger(__name__)
 CONSUMER: Final = "embedded"

@@ -1,8 +1,8 @@
 """The Faust engine: a worker process of a site on Kafka.
 
 Faust does what it is good at: it joins consumer groups, fetches, and commits offsets. Its agents only hand raw records
-to keepers (`stream.engines.keeper`): one per assigned partition of the records (a shard's), and one for the site's
-topic, wherever that is assigned. What Faust is known for, and what keeps it away:
+to keepers (`stream.engines.partition_worker`): one per assigned partition of the records (a shard's), and one for the
+site's topic, wherever that is assigned. What Faust is known for, and what keeps it away:
 
 * an exception inside ``events()`` acknowledges and loses the event: nothing in the agents can raise, and the streams
   are ``noack()``, acknowledged by the keepers when state is saved;
@@ -20,22 +20,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import faust
 from faust.types.auth import SASLMechanism
 from faust.types.tuples import TP
 
-from ingest.kafka_topics import records_topic, site_topic
-from stream.engines.keeper_types import Delivery
-from stream.engines.keepers import ShardKeeper, SiteKeeper
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ingest.kafka_client import KafkaAddress
-    from stream.engines.keeper import Keeper
-    from stream.engines.keepers import KafkaSite
+from ingest.log.kafka_client import KafkaAddress
+from ingest.log.kafka_topics import records_topic, site_topic
+from stream.engines.partition_worker import Keeper
+from stream.engines.worker_types import Delivery
+from stream.engines.workers import KafkaSite, ShardKeeper, SiteKeeper
 
 _LOG: Final = logging.getLogger(__name__)
 _BUFFER: Final = 128

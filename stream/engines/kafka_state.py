@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from ingest.kafka_client import MAX_RECORD_BYTES
-from ingest.kafka_producer import stop_now
-from stream.changelog import META_KEY
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
-
-    from ingest.kafka_client import KafkaAddress
+from ingest.log.kafka_client import MAX_RECORD_BYTES, KafkaAddress
+from ingest.log.kafka_producer import stop_now
+from stream.state.changelog import META_KEY
 
 _LOG: Final = logging.getLogger(__name__)
 _FETCH_BYTES: Final = 16 << 20

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ingest.batch import Kind
-from stream.results import CountState, WindowRows, WindowStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from stream.results import Results
+from ingest.log.batch import Kind
+from stream.results import CountState, Results, WindowRows, WindowStatus
 
 NOTHING_WRITTEN: Final = -1
 """The `order` that a destination has reached, and its position, before it has taken any results."""

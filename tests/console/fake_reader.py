@@ -24,7 +24,7 @@ def usual(device: str, ts: int) -> float:
 
 
 class FakeReader:
-    """Has the methods of `stream.sinks.reader.StoreReader`. Change `open_alerts` or `status` and call `touch`."""
+    """Has the methods of `stream.sinks.store.reader.StoreReader`. Change `open_alerts` or `status` and call `touch`."""
 
     def __init__(self, now_ms: int = NIGHT) -> None:
         self.places, self.now, self.started, self.number = neighbourhood(), now_ms, time.time(), 1

@@ -6,7 +6,8 @@ import time
 
 import uvicorn
 
-from console.board.app import BoardSettings, make_app
+from console.board.app import make_app
+from console.board.state import BoardSettings
 from tests.console.fake_reader import FakeReader
 
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import threading
 import time
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 
-from deploy.lock import SiteLock
-from ingest.quarantine import Quarantine
-from ingest.records import Record
-from ingest.sqlite_log import SqliteLog
+from deploy.node.lock import SiteLock
+from ingest.gateway.quarantine import Quarantine
+from ingest.log.records import Record
+from ingest.log.sqlite_log import SqliteLog
 from stream.config import PipelineConfig
 from stream.engines.embedded import EmbeddedEngine
-from stream.pipeline import Pipeline
-from stream.sinks.store import StoreSink
+from stream.pipeline.pipeline import Pipeline
+from stream.sinks.store.store_sink import StoreSink
 from tests.stream.build import MINUTE, NOON, Writer, places
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WINDOW = 30 * MINUTE
 SITE = "s1"

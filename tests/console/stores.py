@@ -7,7 +7,7 @@ from typing import Any
 
 from ingest.places import Places, parse_places
 from stream.results import WindowStatus
-from stream.sinks.store import StoreSink
+from stream.sinks.store.store_sink import StoreSink
 from tests.stream import make_results as make
 
 SITE = "s1"

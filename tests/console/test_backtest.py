@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from console.cli import main
+from console.cli.main import main
 
 
 def write(path: Path, header: str, rows: list[str]) -> str:

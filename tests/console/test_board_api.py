@@ -5,10 +5,11 @@ import json
 
 import pytest
 
-from console.board.app import BoardSettings, make_app
+from console.board.app import make_app
 from console.board.commands import BrokerAwayError, UnconfirmedError
 from console.board.security import host_allowed
-from stream.sinks.reader import StoreReader
+from console.board.state import BoardSettings
+from stream.sinks.store.reader import StoreReader
 from tests.console.serving import served
 from tests.console.stores import HOSTILE, SITE, Node, places
 from tests.stream import make_results as make

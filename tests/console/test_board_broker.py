@@ -11,13 +11,13 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from console.board.commands import MqttCommandPublisher
 from console.board.config import PASSWORD_VARIABLE, BoardConfig
-from deploy.broker import write_mosquitto
-from deploy.mqtt import make_client
-from deploy.processes import Supervisor, listening
-from deploy.settings import Settings
-from deploy.settings_load import with_values
+from deploy.processes.broker import write_mosquitto
+from deploy.processes.supervisor import Supervisor, listening
+from deploy.settings.load import with_values
+from deploy.settings.mqtt_settings import make_client
+from deploy.settings.sections import Settings
 from ingest.events import Command
-from simulators.recording import Recorder
+from simulators.replay.recording import Recorder
 from tests.support import free_port, require_program, wait_for
 
 COMMAND = Command(id="c-1", action="acknowledge", alert="al-1", by="Li", ts=0)

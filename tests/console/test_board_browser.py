@@ -11,7 +11,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from deploy.broker import embedded_command
+from deploy.processes.broker import embedded_command
 from ingest import topics
 from ingest.events import Command
 from tests.console.stores import HOSTILE, SITE, Node

@@ -10,7 +10,7 @@ from console.board.app import STATIC_DIR
 from console.board.freshness import FreshnessState
 from console.board.texts import LANGUAGES, LOCALE_DIR, choose_language, say
 from ingest.places import DEVICE_TYPES
-from ingest.reasons import Reason
+from ingest.vocabulary import Reason
 
 TABLES = {name: json.loads((LOCALE_DIR / f"{name}.json").read_text(encoding="utf-8")) for name in LANGUAGES}
 JS = "\n".join(path.read_text(encoding="utf-8") for path in sorted((STATIC_DIR / "js").glob("*.js")))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from console.cli import COMMANDS, main
-from console.commands.common import cells, safe
+from console.cli.main import COMMANDS, main
+from console.common import cells, safe
 from console.texts import CATALOGUE, Texts, pick_language
 
 ROOT = Path(__file__).parent.parent.parent
@@ -59,7 +59,7 @@ def test_an_edge_device_without_numpy_has_its_commands():
         "        if name.split('.')[0] in {'numpy', 'scipy', 'sklearn', 'tqdm', 'starlette', 'holidays', 'iotcore'}:\n"
         "            raise ModuleNotFoundError(f'No module named {name}', name=name)\n"
         "sys.meta_path.insert(0, Without())\n"
-        "from console.cli import main\n"
+        "from console.cli.main import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
 
@@ -113,7 +113,7 @@ def test_settings_prints_what_is_in_force(tmp_path):
 
 
 def test_the_doctor_says_what_is_wrong_and_what_to_do(tmp_path):
-    from deploy.processes import free_port
+    from deploy.processes.supervisor import free_port
 
     places = tmp_path / "places.geojson"
     places.write_text('{"type": "FeatureCollection", "features": [{"nonsense": 1}]}', encoding="utf-8")

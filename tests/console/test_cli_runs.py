@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.processes import alive
-from ingest.quarantine import Quarantine, Reject
+from deploy.processes.supervisor import alive
+from ingest.gateway.quarantine import Quarantine, Reject
 from tests.support import wait_for
 
 ROOT = Path(__file__).parent.parent.parent

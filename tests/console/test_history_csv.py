@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from console.commands.errors import CommandError
-from console.history_csv import HistoryFile, read_history
-from ingest.batch import Kind
-from ingest.history import HistorySeries
+from console.errors import CommandError
+from console.training.history_csv import HistoryFile, read_history
+from ingest.log.batch import Kind
+from ingest.log.history import HistorySeries
 from tests.stream.build import places
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ZONE = ZoneInfo("Asia/Shanghai")
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.scoring import latencies, latency_summary, rises, score
-from simulators.scenarios import Truth
+from console.demo.scoring import latencies, latency_summary, rises, score
+from simulators.world.scenarios import Truth
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE

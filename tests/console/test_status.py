@@ -1,12 +1,12 @@
 """What `patrolgrid status --json` says of a store."""
 
-from console.commands.common import FoundSite
-from console.commands.status import _print_budget, gather
+from console.cli.commands.status import _print_budget, gather
+from console.common import FoundSite
 from console.texts import Texts
-from ingest.batch import Kind
+from ingest.log.batch import Kind
 from stream.results import SeriesKey
-from stream.sinks.reader import StoreReader
-from stream.sinks.store import StoreSink
+from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.store_sink import StoreSink
 from tests.stream import make_results as make
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.commands.status import _print_training
+from console.cli.commands.status import _print_training
 from console.texts import Texts
 
 NEVER = {"state": "waiting", "detail": "", "trained_ms": 0}

@@ -7,11 +7,11 @@ import shutil
 
 import pytest
 
-from console.cli import main
-from console.teaching import Teaching
-from ingest.history import open_history
-from ingest.quarantine import Quarantine
-from ingest.records import Record, RecordKind
+from console.cli.main import main
+from console.training.teaching import Teaching
+from ingest.gateway.quarantine import Quarantine
+from ingest.log.history import open_history
+from ingest.log.records import Record, RecordKind
 from ingest.shards import ShardMap
 from tests.console.station import SITE, WINDOW, Station
 from tests.stream.build import MINUTE, NOON
@@ -188,7 +188,7 @@ def test_devices_that_are_gone_and_a_site_without_a_store_are_told(station, caps
 
 
 def test_a_full_log_is_told(lived, capsys, monkeypatch):
-    from ingest import sqlite_log
+    from ingest.log import sqlite_log
 
     monkeypatch.setattr(sqlite_log.SqliteLog, "_make_room", _full)
     assert main(["train", "--again", "--config", str(lived.config)]) == 1
@@ -196,7 +196,7 @@ def test_a_full_log_is_told(lived, capsys, monkeypatch):
 
 
 def _full(_log, _incoming):
-    from ingest.records import LogFullError
+    from ingest.log.records import LogFullError
 
     raise LogFullError(28, "the log is full")
 

@@ -6,11 +6,11 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from deploy.broker import MAX_PAYLOAD, MOSQUITTO_DIR, embedded_command, start_broker, write_mosquitto
-from deploy.mqtt import at_broker, connect_once, parse_address, publish_all
-from deploy.processes import ChildError, Supervisor, free_port
-from deploy.settings import Settings
-from deploy.settings_load import SettingsError, with_values
+from deploy.processes.broker import MAX_PAYLOAD, MOSQUITTO_DIR, embedded_command, start_broker, write_mosquitto
+from deploy.processes.supervisor import ChildError, Supervisor, free_port
+from deploy.settings.load import SettingsError, with_values
+from deploy.settings.mqtt_settings import at_broker, connect_once, parse_address, publish_all
+from deploy.settings.sections import Settings
 from tests.support import require_program, wait_for
 
 
@@ -101,7 +101,7 @@ def test_a_device_writes_below_its_own_id_only(tmp_path):
         return made
 
     with Supervisor(tmp_path) as supervisor:
-        from deploy.processes import listening
+        from deploy.processes.supervisor import listening
 
         supervisor.start("broker", [program, "-c", str(config)], ready=lambda: listening("127.0.0.1", port))
         nobody = with_values(Settings(), broker={"port": port})

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.settings_load import load_settings
+from deploy.settings.load import load_settings
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -13,7 +13,7 @@ pytest.importorskip("prometheus_client", reason="the extra `kafka` is not instal
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.metrics import MetricsServer
+from deploy.processes.metrics import MetricsServer
 
 
 def get(server: MetricsServer, path: str, method: str = "GET") -> tuple[int, str, str]:

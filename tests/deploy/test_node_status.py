@@ -2,12 +2,12 @@
 
 import logging
 
-from deploy.node_status import Status
-from deploy.settings import Settings
+from deploy.node.status import Status
+from deploy.settings.sections import Settings
 from ingest.clock import SystemClock
-from stream.sinks.reader import StoreReader
-from stream.sinks.schema import StoreError
-from stream.sinks.store import StoreSink
+from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.store_sink import StoreSink
+from stream.sinks.store.tables import StoreError
 
 
 def test_a_store_that_is_locked_for_a_while_is_told_once_and_ends_nothing(tmp_path, monkeypatch, caplog):

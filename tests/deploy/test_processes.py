@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from deploy.lock import LockedError, SiteLock, is_locked
-from deploy.processes import ChildError, Supervisor, alive, free_port, listening
-from deploy.stopping import StopRequest
+from deploy.node.lock import LockedError, SiteLock, is_locked
+from deploy.processes.stopping import StopRequest
+from deploy.processes.supervisor import ChildError, Supervisor, alive, free_port, listening
 from tests.support import wait_for
 
 SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
@@ -79,7 +79,7 @@ def test_children_end_with_a_supervisor_that_is_killed(tmp_path):
     script = textwrap.dedent(f"""
         import sys, time
         from pathlib import Path
-        from deploy.processes import Supervisor
+        from deploy.processes.supervisor import Supervisor
         supervisor = Supervisor(Path({str(tmp_path)!r}))
         child = supervisor.start("child", {SLEEPER!r})
         print(child.process.pid, flush=True)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy import settings_docs
-from deploy.settings import SECTIONS, Settings
-from deploy.settings_load import SettingsError, find_file, load_settings, read_secret, with_values
-from stream.sinks.retention import Retention
+from deploy.settings import documents as settings_docs
+from deploy.settings.load import SettingsError, find_file, load_settings, read_secret, with_values
+from deploy.settings.sections import SECTIONS, Settings
+from stream.sinks.store.retention import Retention
 
 
 def write(folder: Path, text: str) -> Path:
@@ -22,7 +22,7 @@ def write(folder: Path, text: str) -> Path:
 
 def test_the_example_is_up_to_date_and_gives_the_defaults():
     assert settings_docs.EXAMPLE.read_text(encoding="utf-8") == settings_docs.example_toml(), (
-        "run: python -m deploy.settings_docs"
+        "run: python -m deploy.settings.documents"
     )
     loaded = load_settings(settings_docs.EXAMPLE, {})
     assert with_values(loaded, data={"dir": "patrolgrid-data"}) == load_settings(None, {})
@@ -30,7 +30,7 @@ def test_the_example_is_up_to_date_and_gives_the_defaults():
 
 def test_the_table_is_up_to_date():
     assert settings_docs.TABLE.read_text(encoding="utf-8") == settings_docs.settings_table(), (
-        "run: python -m deploy.settings_docs"
+        "run: python -m deploy.settings.documents"
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from console.cli import COMMANDS
+from console.cli.main import COMMANDS
 
 UNITS = sorted((Path(__file__).parents[2] / "deploy" / "systemd").glob("*.service"))
 

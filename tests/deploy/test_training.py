@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.settings import Settings
-from deploy.settings_load import with_values
-from deploy.training import Trainer, main
-from ingest.batch import Kind
+from deploy.node.forest_process import Trainer, main
+from deploy.settings.load import with_values
+from deploy.settings.sections import Settings
 from ingest.clock import SystemClock
-from ingest.records import LogFullError, Record, RecordKind
-from models.context import BeatForest
+from ingest.log.batch import Kind
+from ingest.log.records import LogFullError, Record, RecordKind
+from models.context.beat_forest import BeatForest
 from stream.results import SeriesKey, WindowRows, WindowStatus
-from stream.sinks.store import StoreSink
+from stream.sinks.store.store_sink import StoreSink
 from tests.models.beats import A_DAY, BEATS, T0, WINDOW_S, window
 from tests.stream.make_results import results
 

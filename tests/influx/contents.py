@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ingest.batch import Kind
+from ingest.log.batch import Kind
 from stream.results import RECALLED, Results, WindowStatus
 from stream.sinks.influx.lines import clean, clean_tag
 from stream.sinks.rows import STATE_NAMES, STATUS_NAMES
+from tests.influx.servers import Server
 from tests.stream.sink_tools import expected
-
-if TYPE_CHECKING:
-    from tests.influx.servers import Server
 
 Points = dict[tuple[Any, ...], dict[str, Any]]
 

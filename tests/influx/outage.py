@@ -15,18 +15,15 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from stream.results import Results, SeriesKey, WindowStatus
 from tests.influx import contents
-from tests.influx.servers import One, Two, running
+from tests.influx.servers import One, Server, Two, running
 from tests.influx.site import Site
 from tests.stream.make_results import T0, WINDOW_MS, alert, health, hotspot_map, results, windows
-
-if TYPE_CHECKING:
-    from tests.influx.servers import Server
 
 STEP_S = 0.25
 OPEN_STEPS = 4

@@ -7,18 +7,16 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import urllib3
 
 from stream.sinks.influx.http import Address
 from tests.support import free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 HINT = "run `make services`"
 _HTTP = urllib3.PoolManager(retries=False, timeout=20)

@@ -7,8 +7,8 @@ from collections import deque
 
 from stream.sinks.influx.http import Address, RejectedError, UnavailableError
 from stream.sinks.influx.sink import InfluxSink
-from stream.sinks.reader import StoreReader
-from stream.sinks.store import StoreSink
+from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.store_sink import StoreSink
 
 
 class Fake:

@@ -16,7 +16,7 @@ from deploy.grafana.panels import OUTLINES
 from deploy.grafana.rules import rules
 from ingest.places import load_places
 from models.phrases import TITLES
-from simulators.neighbourhood import write_places
+from simulators.world.neighbourhood import write_places
 from stream.sinks.influx.schema import MEASUREMENTS
 from tests.influx.grafana_schema import dashboard_problems, rule_problems
 

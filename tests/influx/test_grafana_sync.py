@@ -6,14 +6,14 @@ import copy
 
 import pytest
 
-from console.cli import main
+from console.cli.main import main
 from deploy.grafana.api import Grafana, GrafanaError
 from deploy.grafana.dashboards import dashboards
 from deploy.grafana.panels import DATASOURCE
 from deploy.grafana.rules import rules
 from deploy.grafana.shared import uid
 from deploy.grafana.sync import Change, data_source, differs, sync
-from deploy.settings_load import load_settings
+from deploy.settings.load import load_settings
 from tests.influx.fake_grafana import READER, TOKEN, FakeGrafana
 from tests.support import free_port
 

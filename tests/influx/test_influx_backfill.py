@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from console.cli import main
-from deploy.influx_backfill import backfill
+from console.cli.main import main
+from deploy.influx.backfill import backfill
 from stream.results import RECALLED, WindowStatus
 from stream.sinks.influx.http import UnavailableError
 from stream.sinks.influx.past import CHUNK_MS, Past
-from stream.sinks.schema import StoreMissingError
-from stream.sinks.store import StoreSink
+from stream.sinks.store.store_sink import StoreSink
+from stream.sinks.store.tables import StoreMissingError
 from tests.influx import contents
 from tests.influx.servers import TOKEN
 from tests.influx.site import Site

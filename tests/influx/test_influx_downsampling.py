@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import pytest
 import urllib3
 
-from deploy.influx import InfluxSetupError, downsample, set_up
-from deploy.influx_downsampling import BACK, continuous_queries, days, flux
+from deploy.influx.downsampling import BACK, continuous_queries, days, flux
+from deploy.influx.setup import InfluxSetupError, downsample, set_up
 from stream.sinks.influx.http import connect
 from stream.sinks.influx.lines import point_line
 from stream.sinks.influx.schema import COARSE

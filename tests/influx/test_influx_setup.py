@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from console.cli import main
-from deploy.influx import InfluxSetupError, set_up
+from console.cli.main import main
+from deploy.influx.setup import InfluxSetupError, set_up
 from stream.sinks.influx.http import UnavailableError, connect
 from tests.influx.servers import TOKEN, One, running
 from tests.support import free_port

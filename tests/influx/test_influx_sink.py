@@ -13,7 +13,7 @@ from stream.sinks.influx.http import ExpiredError, UnavailableError
 from stream.sinks.influx.lines import clean, clean_tag, float_texts, point_line
 from stream.sinks.influx.schema import MEASUREMENTS, TAGS
 from stream.sinks.influx.schema_docs import PAGE, page
-from stream.sinks.store import StoreSink
+from stream.sinks.store.store_sink import StoreSink
 from tests.influx.outage import outage
 from tests.influx.site import Site
 from tests.stream.make_results import T0, alert, anomaly, health, hotspot_map, results, states, windows

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from deploy.broker import embedded_command, mosquitto_command, write_mosquitto
-from deploy.processes import listening
+from deploy.processes.broker import embedded_command, mosquitto_command, write_mosquitto
+from deploy.processes.supervisor import listening
 from tests.support import free_port, require_program, wait_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Broker:

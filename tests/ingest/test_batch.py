@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.batch import COLUMNS, Batch, BatchError, Kind, Source, open_batch
+from ingest.log.batch import COLUMNS, Batch, BatchError, Kind, Source, open_batch
 from ingest.observations import MAX_SEQ
 
 texts = st.text(max_size=20)

@@ -16,10 +16,10 @@ from iotcore import Broker
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from ingest.edge import EdgeAgent, EdgeSettings, feed
-from ingest.link import Outbox
+from ingest.edge.agent import EdgeAgent, EdgeSettings, feed
+from ingest.mqtt.link import Outbox
+from ingest.mqtt.tls import Tls
 from ingest.observations import Count, Level, Observation
-from ingest.tls import Tls
 from tests.support import free_port, require_program, wait_for
 
 DECODER = msgspec.json.Decoder(Observation | list[Observation])
@@ -138,7 +138,7 @@ def test_what_was_acknowledged_right_after_a_reconnect_goes_once_more(tmp_path):
 
 def test_a_device_that_loses_its_power_is_offline(broker, tmp_path):
     program = (
-        "import sys,time; from pathlib import Path; from ingest.edge import *;"
+        "import sys,time; from pathlib import Path; from ingest.edge.agent import *;"
         "EdgeAgent(EdgeSettings(site='quarter',beat='academy',device='noise-08',"
         f"port={broker.port},spool=Path({str(tmp_path / 's.db')!r}))); time.sleep(60)"
     )
@@ -155,7 +155,7 @@ def test_a_device_that_loses_its_power_is_offline(broker, tmp_path):
 KILLED = """
 import sys
 from pathlib import Path
-from ingest.edge import EdgeAgent, EdgeSettings
+from ingest.edge.agent import EdgeAgent, EdgeSettings
 from ingest.observations import Level
 settings = EdgeSettings(
     site="quarter", beat="academy", device="noise-08", port=int(sys.argv[2]), spool=Path(sys.argv[1]),

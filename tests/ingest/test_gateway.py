@@ -15,16 +15,16 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest import topics
-from ingest.batch import open_batch
 from ingest.clock import DataClock, SystemClock
-from ingest.gateway import Gateway, GatewayConfig
-from ingest.mqtt_client import Message
-from ingest.mqtt_link import Inbox, LinkConfig, MqttLink
-from ingest.plates import Plates
-from ingest.quarantine import Quarantine
-from ingest.records import LogFullError, RecordKind
-from ingest.sqlite_log import SqliteLog
-from ingest.tls import Tls
+from ingest.gateway.gateway import Gateway, GatewayConfig
+from ingest.gateway.plates import Plates
+from ingest.gateway.quarantine import Quarantine
+from ingest.log.batch import open_batch
+from ingest.log.records import LogFullError, RecordKind
+from ingest.log.sqlite_log import SqliteLog
+from ingest.mqtt.client import Message
+from ingest.mqtt.session import Inbox, LinkConfig, MqttLink
+from ingest.mqtt.tls import Tls
 from tests.ingest.brokers import Broker, Publisher
 from tests.support import free_port, require_program, wait_for
 

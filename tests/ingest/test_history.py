@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest import history
-from ingest.batch import Kind
-from ingest.history import MAX_ROWS, History, HistoryError, HistorySeries, open_history
+from ingest.log import history
+from ingest.log.batch import Kind
+from ingest.log.history import MAX_ROWS, History, HistoryError, HistorySeries, open_history
 
 NAMES = st.builds(
     HistorySeries,

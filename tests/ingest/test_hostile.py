@@ -6,26 +6,23 @@ import json
 import random
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import psutil
 import pytest
 
 from ingest import topics
 from ingest.clock import SystemClock
-from ingest.gateway import Gateway, GatewayConfig
-from ingest.intake import Intake
-from ingest.native import Limits
-from ingest.plates import Plates
-from ingest.quarantine import Quarantine
-from ingest.reasons import Reason
-from ingest.routes import Routes
-from ingest.sqlite_log import SqliteLog
+from ingest.codecs.native import Limits
+from ingest.gateway.gateway import Gateway, GatewayConfig
+from ingest.gateway.intake import Intake
+from ingest.gateway.plates import Plates
+from ingest.gateway.quarantine import Quarantine
+from ingest.gateway.routes import Routes
+from ingest.log.sqlite_log import SqliteLog
+from ingest.vocabulary import Reason
 from tests.ingest.brokers import Broker, Publisher
 from tests.support import wait_for
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 PLATES = Plates([("aaaa", b"a" * 32)])
 SITE = "s"

@@ -11,18 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import topics
-from ingest.batch import Flag, Kind, open_batch
 from ingest.clock import DataClock
-from ingest.clock_guard import ClockGuard
-from ingest.intake import Intake
-from ingest.native import Limits
+from ingest.codecs.native import Limits
+from ingest.gateway.clock_guard import ClockGuard
+from ingest.gateway.intake import Intake
+from ingest.gateway.numbering import RepeatFilter, refill
+from ingest.gateway.plates import Plates
+from ingest.gateway.routes import Routes
+from ingest.log.batch import Flag, Kind, open_batch
+from ingest.log.records import RecordKind
+from ingest.log.sqlite_log import SqliteLog
 from ingest.observations import Count
 from ingest.places import parse_places
-from ingest.plates import Plates
-from ingest.records import RecordKind
-from ingest.repeats import RepeatFilter, refill
-from ingest.routes import Routes
-from ingest.sqlite_log import SqliteLog
 
 NOW = 1_795_421_105_000
 PLATES = Plates([("aaaa", b"a" * 32)])
@@ -326,7 +326,7 @@ def test_an_unexpected_error_leaves_whole_columns_and_a_reject(monkeypatch):
             raise MemoryError("on purpose")
         return real(form, *values)
 
-    monkeypatch.setattr("ingest.collector.struct.pack", broken)
+    monkeypatch.setattr("ingest.gateway.collector.struct.pack", broken)
     send(intake, [count(seq=3), count(seq=4)])
     monkeypatch.undo()
     send(intake, [count(seq=5), count(seq=6)])
@@ -357,7 +357,7 @@ def test_observations_of_other_codecs_take_the_same_checks():
 
 
 def test_devices_that_somebody_makes_up_do_not_fill_the_memory_where_any_is_let_in(monkeypatch):
-    monkeypatch.setattr("ingest.routes.MAX_STRANGERS", 3)
+    monkeypatch.setattr("ingest.gateway.routes.MAX_STRANGERS", 3)
     intake = make(routes=Routes("s", PLACES, accept_unknown=True))
     for number in range(6):
         send(intake, count(), topics.observations("s", "b1", f"made-up-{number}"))

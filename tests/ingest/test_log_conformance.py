@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ingest.records import Log, LogFullError, Record, RecordKind
-from ingest.sqlite_log import SMALLEST_ALLOWANCE, SqliteLog
+from ingest.log.records import Log, LogFullError, Record, RecordKind
+from ingest.log.sqlite_log import SMALLEST_ALLOWANCE, SqliteLog
 from tests.kafka.servers import GROUP
 
 
@@ -49,7 +49,7 @@ class KafkaHarness:
         self.topics: dict[int, str] = {}
 
     def open(self, shards: int = 1) -> Log:
-        from ingest.kafka_log import KafkaLog
+        from ingest.log.kafka_log import KafkaLog
 
         if shards not in self.topics:
             self.topics[shards] = self.kafka.new_records(shards)

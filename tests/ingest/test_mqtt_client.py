@@ -12,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from ingest.mqtt_client import BufferedClient, BufferedSocket, Message
+from ingest.mqtt.client import BufferedClient, BufferedSocket, Message
 
 OTHER = b"\xd0\x00"
 """A ping response: a packet that is paho's."""

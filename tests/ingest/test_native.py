@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.native import Limits, NativeCodec, deeper
+from ingest.codecs.native import Limits, NativeCodec, deeper
 from ingest.observations import MAX_SEQ, Count, Gate, Level, Observation, State
-from ingest.reasons import Reason
+from ingest.vocabulary import Reason
 
 NOW = 1_795_421_105_000
 COUNT = {"type": "count", "boot": "a1", "seq": 18, "ts": NOW, "interval_s": 60, "in": 12, "out": 9, "of": "person"}

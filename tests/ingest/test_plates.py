@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest import redact, topics
+from ingest import topics
 from ingest.clock import SystemClock
-from ingest.intake import Intake
-from ingest.plates import PlateKeyError, Plates, is_token, load_plates, normalise, rotate
-from ingest.quarantine import Quarantine
-from ingest.routes import Routes
-from ingest.sqlite_log import SqliteLog
+from ingest.gateway import redact
+from ingest.gateway.intake import Intake
+from ingest.gateway.plates import PlateKeyError, Plates, is_token, load_plates, normalise, rotate
+from ingest.gateway.quarantine import Quarantine
+from ingest.gateway.routes import Routes
+from ingest.log.sqlite_log import SqliteLog
 
 PLATES = Plates([("aaaa", b"a" * 32)])
 SHARED = Path(__file__).parents[3] / "shared" / "payloads" / "messages.jsonl"

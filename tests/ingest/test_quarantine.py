@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.quarantine import Quarantine, Reject, Totals
-from ingest.reasons import Reason
+from ingest.gateway.quarantine import Quarantine, Reject, Totals
 from ingest.sqlite import StorageError
+from ingest.vocabulary import Reason
 
 
 def reject(number: int, reason: str = Reason.JSON, size: int = 0) -> Reject:

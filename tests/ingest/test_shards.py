@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import topics
-from ingest.batch import open_batch
 from ingest.clock import SystemClock
-from ingest.intake import Intake
+from ingest.gateway.intake import Intake
+from ingest.gateway.plates import Plates
+from ingest.gateway.routes import Routes
+from ingest.log.batch import open_batch
+from ingest.log.records import Record, RecordKind
 from ingest.observations import Level
 from ingest.places import PlacesError, parse_places
-from ingest.plates import Plates
-from ingest.records import Record, RecordKind
-from ingest.routes import Routes
 from ingest.shards import ShardMap, broadcast
-from simulators.neighbourhood import places_geojson
+from simulators.world.neighbourhood import places_geojson
 
 BEATS = st.lists(st.text("abcdefgh-_0123", min_size=1, max_size=8), min_size=1, max_size=30, unique=True)
 

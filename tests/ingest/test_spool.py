@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from ingest.edge.spool import Spool, SpoolError
 from ingest.observations import Count, Level, State
-from ingest.spool import Spool, SpoolError
 
 BIG = 1 << 30
 
@@ -111,7 +111,7 @@ def test_held_ones_wait_again_after_a_rewind_until_their_time_is_over(tmp_path):
 
 def test_a_second_agent_is_refused(tmp_path):
     spool = Spool(tmp_path / "s.db")
-    program = f"from pathlib import Path; from ingest.spool import Spool; Spool(Path({str(tmp_path / 's.db')!r}))"
+    program = f"from pathlib import Path; from ingest.edge.spool import Spool; Spool(Path({str(tmp_path / 's.db')!r}))"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert found.returncode != 0
     assert "in use by another process" in found.stderr
@@ -171,7 +171,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from ingest.observations import Level
-from ingest.spool import Spool
+from ingest.edge.spool import Spool
 spool = Spool(Path(sys.argv[1]))
 n = 0
 while True:

@@ -12,10 +12,10 @@ import time
 
 import pytest
 
-from ingest import sqlite_log
-from ingest.records import LogFullError, Record, RecordKind
+from ingest.log import sqlite_log
+from ingest.log.records import LogFullError, Record, RecordKind
+from ingest.log.sqlite_log import SqliteLog
 from ingest.sqlite import StorageError
-from ingest.sqlite_log import SqliteLog
 
 
 def record(ms: int = 0, size: int = 0) -> Record:
@@ -119,8 +119,8 @@ def test_a_closed_log_says_so(tmp_path):
 WRITER = """
 import sys
 from pathlib import Path
-from ingest.records import Record, RecordKind
-from ingest.sqlite_log import SqliteLog
+from ingest.log.records import Record, RecordKind
+from ingest.log.sqlite_log import SqliteLog
 log = SqliteLog(Path(sys.argv[1]), min_free_bytes=0)
 n = log.head()
 while True:
@@ -158,8 +158,8 @@ def test_a_second_process_appends_while_the_first_does(tmp_path):
     path, each = tmp_path / "log.db", 60
     log = SqliteLog(path)
     script = (
-        "import sys; from pathlib import Path; from ingest.records import Record, RecordKind\n"
-        "from ingest.sqlite_log import SqliteLog\n"
+        "import sys; from pathlib import Path; from ingest.log.records import Record, RecordKind\n"
+        "from ingest.log.sqlite_log import SqliteLog\n"
         "log = SqliteLog(Path(sys.argv[1]))\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         f"positions = [log.append([Record(RecordKind.HISTORY, n, bytes(500))] * 3) for n in range({each})]\n"

@@ -19,18 +19,16 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from deploy.node import pipeline_config
-from deploy.settings_load import load_settings
+from deploy.node.node import pipeline_config
+from deploy.settings.load import load_settings
 from tests.kafka.city import City
 from tests.kafka.same_results import contents, differences, records, replay
 from tests.node.harness import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @dataclass

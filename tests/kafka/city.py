@@ -6,24 +6,20 @@ import json
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 from urllib.request import urlopen
 
-from deploy import topics
-from deploy.broker import mosquitto_command, write_mosquitto
-from deploy.kafka import KafkaNode
-from deploy.processes import free_port, listening
-from ingest.kafka_client import KafkaAddress
-from ingest.places import parse_places
-from simulators.neighbourhood import places_geojson, quarter
-from stream.sinks.reader import StoreReader
-from stream.sinks.schema import StoreMissingError
+from deploy.kafka import site_topics as topics
+from deploy.processes.broker import mosquitto_command, write_mosquitto
+from deploy.processes.supervisor import free_port, listening
+from ingest.log.kafka_client import KafkaAddress
+from ingest.places import Places, parse_places
+from simulators.world.neighbourhood import places_geojson, quarter
+from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.tables import StoreMissingError
+from tests.kafka_node import KafkaNode
 from tests.node.harness import Process, until
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ingest.places import Places
 
 _STARTED_MS: Final = 1_795_442_700_000
 """Site time at which it all begins: an evening, with the market and the bars busy."""

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from ingest.intake import Intake
-from ingest.places import parse_places
-from ingest.plates import Plates
-from ingest.records import Record, RecordKind
-from ingest.routes import Routes
+from ingest.gateway.intake import Intake
+from ingest.gateway.plates import Plates
+from ingest.gateway.routes import Routes
+from ingest.log.records import Record, RecordKind
+from ingest.places import Places, parse_places
 from ingest.shards import ShardMap
-from simulators.faults import FaultRates, skews
-from simulators.life import World
-from simulators.messages import Post, live
-from simulators.neighbourhood import places_geojson, quarter
-from simulators.rhythm import Calendar
-from simulators.scenarios import Schedule
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ingest.places import Places
+from simulators.devices.faults import FaultRates, skews
+from simulators.devices.messages import Post, live
+from simulators.world.life import World
+from simulators.world.neighbourhood import places_geojson, quarter
+from simulators.world.rhythm import Calendar
+from simulators.world.scenarios import Schedule
 
 SITE = "quarter"
 _FLUSH_MS = 5_000

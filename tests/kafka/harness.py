@@ -8,30 +8,25 @@ import re
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy import topics
-from deploy.processes import free_port
-from ingest.kafka_log import KafkaLog
-from ingest.kafka_topics import records_topic, site_topic
-from simulators.neighbourhood import places_geojson
-from stream.sinks.reader import StoreReader
-from stream.sinks.schema import StoreMissingError
+from deploy.kafka import site_topics as topics
+from deploy.processes.supervisor import free_port
+from ingest.log.kafka_client import KafkaAddress
+from ingest.log.kafka_log import KafkaLog
+from ingest.log.kafka_topics import records_topic, site_topic
+from ingest.log.records import Record
+from ingest.places import Places
+from simulators.world.neighbourhood import places_geojson
+from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.tables import StoreMissingError
 from tests.kafka.day import SITE, places
 from tests.node.harness import Process, until
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from ingest.kafka_client import KafkaAddress
-    from ingest.places import Places
-    from ingest.records import Record
-
 
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 

@@ -17,13 +17,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from deploy.kafka import KafkaNode
-from deploy.node import pipeline_config
-from deploy.settings_load import load_settings
-from ingest.kafka_client import KafkaAddress
+from deploy.node.node import pipeline_config
+from deploy.settings.load import load_settings
+from ingest.log.kafka_client import KafkaAddress
 from tests.kafka.day import recorded
 from tests.kafka.harness import SiteOnKafka
 from tests.kafka.same_results import contents, differences, replay
+from tests.kafka_node import KafkaNode
 
 
 def run(folder: Path, *, hours: float, shards: int, workers: int, seed: int, wait_s: float) -> dict[str, Any]:

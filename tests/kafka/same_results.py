@@ -11,21 +11,18 @@ from __future__ import annotations
 import heapq
 import json
 import sqlite3
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
 
-from ingest.kafka_log import KafkaLog
-from ingest.kafka_topics import records_topic
-from stream.pipeline import Pipeline
-from stream.sinks.store import StoreSink
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from ingest.kafka_client import KafkaAddress
-    from ingest.places import Places
-    from ingest.records import Record
-    from stream.config import PipelineConfig
+from ingest.log.kafka_client import KafkaAddress
+from ingest.log.kafka_log import KafkaLog
+from ingest.log.kafka_topics import records_topic
+from ingest.log.records import Record
+from ingest.places import Places
+from stream.config import PipelineConfig
+from stream.pipeline.pipeline import Pipeline
+from stream.sinks.store.store_sink import StoreSink
 
 Rows = dict[tuple[Any, ...], tuple[Any, ...]]
 _TABLES: Final[dict[str, tuple[int, str]]] = {

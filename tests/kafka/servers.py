@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from deploy.kafka import KafkaMissingError, KafkaNode, kafka_jars
-from ingest.kafka_client import KafkaAddress
-from ingest.kafka_topics import records_topic
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from ingest.log.kafka_client import KafkaAddress
+from ingest.log.kafka_topics import records_topic
+from tests.kafka_node import KafkaMissingError, KafkaNode, kafka_jars
 
 GROUP = pytest.mark.xdist_group("kafka")
 """Marks tests on the shared server: they run in one process, so that one server is started, and not one each."""
@@ -45,7 +42,7 @@ class Kafka:
 
     def new_site(self, shards: int = 1) -> str:
         """Return a site that nobody has used, with its topics made."""
-        from deploy import topics
+        from deploy.kafka import site_topics as topics
 
         site = f"t{next(_NUMBERS)}"
         topics.create(self.address, topics.topics_of(site, shards, 24))
@@ -53,7 +50,7 @@ class Kafka:
 
     def new_records(self, shards: int = 1) -> str:
         """Return a topic of records that nobody has used."""
-        from deploy import topics
+        from deploy.kafka import site_topics as topics
 
         site = f"t{next(_NUMBERS)}"
         topics.create(self.address, topics.topics_of(site, shards, 24)[:1])

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.kafka import chaos
 from tests.kafka.city import City
+from tests.kafka.servers import Kafka
 from tests.node.harness import environment_seed
 from tests.support import require_program
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.kafka.servers import Kafka
 
 
 @pytest.mark.slow

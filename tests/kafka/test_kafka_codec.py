@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest import kafka_codec
-from ingest.kafka_codec import (
+from ingest.log import kafka_codec
+from ingest.log.kafka_codec import (
     AlteredRecordError,
     FutureRecordError,
     NotARecordError,
@@ -14,7 +14,7 @@ from ingest.kafka_codec import (
     decode,
     encode,
 )
-from ingest.records import Record, RecordKind
+from ingest.log.records import Record, RecordKind
 
 RECORDS = st.builds(Record, st.sampled_from(RecordKind), st.integers(-(2**62), 2**62), st.binary(max_size=400))
 

@@ -16,16 +16,16 @@ from pathlib import Path
 import pytest
 
 from ingest import topics
-from ingest.batch import open_batch
 from ingest.clock import SystemClock
-from ingest.gateway import Gateway, GatewayConfig
-from ingest.kafka_log import KafkaLog
-from ingest.kafka_topics import records_topic
-from ingest.plates import Plates
-from ingest.quarantine import Quarantine
-from ingest.records import RecordKind
+from ingest.gateway.gateway import Gateway, GatewayConfig
+from ingest.gateway.plates import Plates
+from ingest.gateway.quarantine import Quarantine
+from ingest.log.batch import open_batch
+from ingest.log.kafka_log import KafkaLog
+from ingest.log.kafka_topics import records_topic
+from ingest.log.records import RecordKind
 from ingest.shards import ShardMap
-from simulators.neighbourhood import places_geojson
+from simulators.world.neighbourhood import places_geojson
 from tests.ingest.brokers import Broker, Publisher
 from tests.support import free_port, wait_for
 

@@ -6,10 +6,10 @@ import os
 
 import pytest
 
-from deploy.kafka import KafkaMissingError, KafkaNode, kafka_jars
-from deploy.kafka.__main__ import main
-from deploy.kafka.config import properties
-from deploy.kafka.node import KafkaNodeError
+from tests.kafka_node import KafkaMissingError, KafkaNode, kafka_jars
+from tests.kafka_node.__main__ import main
+from tests.kafka_node.node import KafkaNodeError
+from tests.kafka_node.node_config import properties
 
 
 def test_a_running_node_is_found_from_elsewhere_and_not_started_twice(kafka, capsys):

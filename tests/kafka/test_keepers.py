@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from ingest import kafka_codec
-from ingest.kafka_topics import records_topic, site_topic
-from stream import snapshot
+from ingest.log import kafka_codec
+from ingest.log.kafka_topics import records_topic, site_topic
+from ingest.log.records import Record
 from stream.config import PipelineConfig
-from stream.engines import keepers
+from stream.engines import workers as keepers
 from stream.engines.kafka_state import read_partition
-from stream.engines.keeper_types import Delivery
-from stream.engines.keepers import KafkaSite, Outlets, ShardKeeper, SiteKeeper
+from stream.engines.partition_worker import Keeper
+from stream.engines.worker_types import Delivery
+from stream.engines.workers import KafkaSite, Outlets, ShardKeeper, SiteKeeper
+from stream.pipeline.shard import ShardPipeline
 from stream.results_codec import decode_results
-from stream.shard import ShardPipeline
-from stream.sinks.memory import MemorySink
+from stream.sinks.memory_sink import MemorySink
+from stream.state import snapshot
+from tests.kafka.servers import Kafka
 from tests.stream.build import MINUTE, NOON, Writer, places
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from ingest.records import Record
-    from stream.engines.keeper import Keeper
-    from tests.kafka.servers import Kafka
 
 POISON = 66.0
 """A count that makes the pipeline of these tests fail."""

@@ -8,32 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from deploy import topics
-from deploy.processes import free_port, listening
-from ingest import kafka_codec
-from ingest.kafka_client import KafkaAddress
-from ingest.kafka_topics import records_topic
+from deploy.kafka import site_topics as topics
+from deploy.processes.supervisor import free_port, listening
+from ingest.log import kafka_codec
+from ingest.log.kafka_client import KafkaAddress
+from ingest.log.kafka_topics import records_topic
+from ingest.log.records import Record
 from stream.config import PipelineConfig
 from stream.engines.faust_app import FaustEngine
-from stream.engines.keepers import KafkaSite, Outlets
-from stream.sinks.reader import StoreReader
-from stream.sinks.schema import StoreMissingError
-from stream.sinks.store import StoreSink
+from stream.engines.workers import KafkaSite, Outlets
+from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.store_sink import StoreSink
+from stream.sinks.store.tables import StoreMissingError
 from tests.kafka.day import SITE, places, recorded
 from tests.kafka.same_results import contents, differences, replay
 from tests.node.harness import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from contextlib import ExitStack
-    from pathlib import Path
-
-    from ingest.records import Record
 
 SHARDS = 2
 

@@ -8,14 +8,14 @@ import json
 
 import pytest
 
-from console.cli import main
-from deploy import topics
-from deploy.settings_load import SettingsError, load_settings
-from ingest.kafka_client import KafkaAddress
-from ingest.kafka_errors import KafkaAwayError, KafkaTopicError
-from ingest.kafka_log import KafkaLog
-from ingest.kafka_topics import records_topic
-from ingest.records import Record, RecordKind
+from console.cli.main import main
+from deploy.kafka import site_topics as topics
+from deploy.settings.load import SettingsError, load_settings
+from ingest.log.kafka_client import KafkaAddress
+from ingest.log.kafka_errors import KafkaAwayError, KafkaTopicError
+from ingest.log.kafka_log import KafkaLog
+from ingest.log.kafka_topics import records_topic
+from ingest.log.records import Record, RecordKind
 from tests.support import free_port
 
 _NUMBERS = itertools.count()

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from deploy.node import pipeline_config
-from deploy.settings_load import load_settings
+from deploy.node.node import pipeline_config
+from deploy.settings.load import load_settings
+from ingest.log.records import Record
 from tests.kafka.day import recorded
 from tests.kafka.harness import SiteOnKafka
 from tests.kafka.same_results import contents, differences, replay
+from tests.kafka.servers import Kafka
 from tests.node.harness import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from ingest.records import Record
-    from tests.kafka.servers import Kafka
 
 SHARDS = 2
 

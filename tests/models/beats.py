@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.calendar import Calendar
-from models.context_training import History
+from models.context.forest_training import History
 
 CALENDAR = Calendar("Asia/Shanghai", "CN")
 WINDOW_S = 1800

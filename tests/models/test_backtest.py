@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import backtest
+from models.backtests import series_backtest as backtest
 from models.calendar import Calendar
 from tests.models.traffic import T0, Neighbourhood
 

@@ -1,6 +1,6 @@
 """A barrier that is passed while it says it is down; one that says little, or late, proves nothing."""
 
-from models.barriers import Barriers
+from models.rules.barriers import Barriers
 
 MINUTE = 60_000
 

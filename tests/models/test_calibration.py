@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models import negbin
-from models.calibration import Calibration, Tally, count_intervals, level_intervals
+from models.backtests.calibration import Calibration, Tally, count_intervals, level_intervals
+from models.baselines import negbin
 
 RNG = np.random.default_rng(11)
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.baselines.counts import CountBaseline, CountConfig
+from models.baselines.levels import LevelBaseline, LevelConfig
 from models.calendar import Calendar
-from models.counts import CountBaseline, CountConfig
-from models.gates import GateConfig, GateRules
-from models.hazards import HazardRules
-from models.hotspots import HotspotGrid, IncidentSeries
-from models.levels import LevelBaseline, LevelConfig
+from models.hotspots.risk_map import HotspotGrid, IncidentSeries
+from models.rules.gates import GateConfig, GateRules
+from models.rules.hazards import HazardRules
 
 CALENDAR = Calendar("Asia/Shanghai", "CN")
 T0 = 1_795_363_200_000

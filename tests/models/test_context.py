@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import context, context_training, packing
-from models.context import BeatForest, ContextError, Episodes, Recent
-from models.context_training import History, TooLittleError, train
+from models import packing
+from models.context import beat_forest as context
+from models.context import forest_training as context_training
+from models.context.beat_forest import BeatForest, ContextError, Episodes, Recent
+from models.context.forest_training import History, TooLittleError, train
 from tests.models.beats import A_DAY, BEATS, CALENDAR, T0, WINDOW_S, history, spans, window
 
 NIGHT = T0 + 2 * 3_600_000

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from models.baselines.counts import CountBaseline, CountConfig
+from models.baselines.seasonal import SeasonalConfig
 from models.calendar import Calendar
-from models.counts import CountBaseline, CountConfig
-from models.seasonal import SeasonalConfig
 from tests.models.traffic import T0, Neighbourhood, warm
 
 CALENDAR = Calendar("Asia/Shanghai", "CN")

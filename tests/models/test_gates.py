@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.gates import IN, NO, OUT, UNSAID, YES, GateConfig, GateRules
-from models.tokens import TokenTable
+from models.rules.gates import IN, NO, OUT, UNSAID, YES, GateConfig, GateRules
+from models.rules.tokens import TokenTable
 
 DAY = 86_400_000
 T0 = 1_795_363_200_000

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.hazards import HazardRules, StateRule, ThresholdRule, defaults_for
+from models.rules.hazards import HazardRules, StateRule, ThresholdRule, defaults_for
 
 
 def noisy() -> HazardRules:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from models.grid import Grid, distance_m
-from models.hotspot_backtest import hit_rates, hotspots
-from models.hotspots import HotspotGrid, IncidentSeries, Kernel
+from models.backtests.hotspot_backtest import hit_rates, hotspots
+from models.hotspots.grid import Grid, distance_m
+from models.hotspots.risk_map import HotspotGrid, IncidentSeries, Kernel
 
 BOUNDS = (121.40, 31.20, 121.44, 31.23)
 NOW = 1_795_363_200_000

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import IsolationForest
 
-from models import isolation
-from models.isolation import Forest, ForestError
+from models.context import isolation
+from models.context.isolation import Forest, ForestError
 
 
 def points(rows: int, features: int = 5, seed: int = 0) -> np.ndarray:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from models.baselines.levels import LevelBaseline, LevelConfig
 from models.calendar import Calendar
-from models.levels import LevelBaseline, LevelConfig
 
 CALENDAR = Calendar("Asia/Shanghai", "CN")
 T0 = 1_795_363_200_000

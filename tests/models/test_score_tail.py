@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from models.score_tail import ScoreTail
+from models.context.score_tail import ScoreTail
 
 
 @pytest.mark.parametrize("law", [stats.norm(), stats.expon(), stats.beta(2, 5), stats.t(5)])

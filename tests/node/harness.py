@@ -8,17 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from deploy.broker import embedded_command, mosquitto_command, write_mosquitto
-from deploy.processes import free_port, listening
-from simulators.neighbourhood import places_geojson, quarter
-from stream.sinks.reader import StoreReader
-from stream.sinks.schema import StoreMissingError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from deploy.processes.broker import embedded_command, mosquitto_command, write_mosquitto
+from deploy.processes.supervisor import free_port, listening
+from simulators.world.neighbourhood import places_geojson, quarter
+from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.tables import StoreMissingError
 
 SITE = "quarter"
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.faults import SPOILT, FaultRates
-from simulators.messages import live
+from simulators.devices.faults import SPOILT, FaultRates
+from simulators.devices.messages import live
 from tests.simulators.worlds import DECODER, EVENING, SITE, world
 
 MINUTE = 60_000

@@ -15,9 +15,9 @@ from iotcore import Broker
 from ingest import topics
 from ingest.observations import Count, Gate
 from simulators import run
-from simulators.faults import FaultRates
-from simulators.fleet import FleetSettings
-from simulators.report import read_report
+from simulators.devices.faults import FaultRates
+from simulators.devices.fleet import FleetSettings
+from simulators.devices.ledger import read_report
 from tests.simulators.worlds import EVENING, SITE, Ear, observations
 from tests.support import free_port, wait_for
 

@@ -10,10 +10,10 @@ from statistics import mean, variance
 import pytest
 
 from ingest.observations import epoch_ms
-from simulators.history import history
-from simulators.messages import live
-from simulators.rhythm import Calendar, curve, poisson, spread
-from simulators.scenarios import KINDS, Schedule
+from simulators.devices.messages import live
+from simulators.devices.past import history
+from simulators.world.rhythm import Calendar, curve, poisson, spread
+from simulators.world.scenarios import KINDS, Schedule
 from tests.simulators.worlds import EVENING, SITE, at, observations, world
 
 MINUTE = 60_000

@@ -1,7 +1,7 @@
 import pytest
 
 from ingest.places import load_places, parse_places
-from simulators import neighbourhood
+from simulators.world import neighbourhood
 
 
 def test_the_quarter_is_as_large_as_promised():

@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from simulators.publisher import Publisher
-from simulators.recording import Recorder, Recording, RecordingError, replay
+from simulators.devices.publisher import Publisher
+from simulators.replay.recording import Recorder, Recording, RecordingError, replay
 from tests.simulators.worlds import Ear
 from tests.support import free_port, wait_for
 

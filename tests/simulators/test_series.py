@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy.processes import Supervisor, free_port, listening
+from deploy.processes.supervisor import Supervisor, free_port, listening
+from ingest.mqtt.tls import Login
 from ingest.places import parse_places
-from ingest.tls import Login
-from simulators.auckland import auckland_replay
-from simulators.series import SeriesError, csv_replay
+from simulators.replay.auckland import auckland_replay
+from simulators.replay.count_files import SeriesError, csv_replay
 from tests.simulators.worlds import Ear, observations
 from tests.support import require_program, wait_for
 

@@ -9,12 +9,12 @@ from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from ingest.observations import Observation
-from simulators import neighbourhood
-from simulators.faults import FaultRates, skews
-from simulators.life import World
-from simulators.messages import Post
-from simulators.rhythm import Calendar
-from simulators.scenarios import Schedule
+from simulators.devices.faults import FaultRates, skews
+from simulators.devices.messages import Post
+from simulators.world import neighbourhood
+from simulators.world.life import World
+from simulators.world.rhythm import Calendar
+from simulators.world.scenarios import Schedule
 
 SITE = neighbourhood.quarter()
 DECODER = msgspec.json.Decoder(Observation | list[Observation])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from ingest.batch import Batch, Kind, Source
+from ingest.log.batch import Batch, Kind, Source
+from ingest.log.records import Record, RecordKind
 from ingest.places import Places, parse_places
-from ingest.records import Record, RecordKind
 
 NOON = 1_795_406_400_000
 """2026-11-23 04:00 UTC, noon in Shanghai; a multiple of five minutes."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from ingest.batch import Kind
 from ingest.events import Incident
+from ingest.log.batch import Kind
 from stream.results import (
     Alert,
     Anomaly,

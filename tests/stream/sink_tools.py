@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import paho.mqtt.client as paho
 
-from deploy.broker import embedded_command
+from deploy.processes.broker import embedded_command
 from stream.results import Results, SeriesKey, WindowRows
 
 Tables = dict[str, dict[Any, Any]]

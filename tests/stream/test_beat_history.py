@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from ingest.batch import Kind
-from models import context
+from deploy.node import beat_history
+from deploy.node.beat_history import read_history
+from ingest.log.batch import Kind
 from models.calendar import Calendar
-from stream.catalog import Catalog
-from stream.context import Context
-from stream.findings import Findings
-from stream.quality import Quality
+from models.context import beat_forest as context
+from stream.detect.context_stage import Context
+from stream.detect.findings import Findings
 from stream.results import CountState, SeriesKey, WindowStatus
-from stream.sinks import beat_history
-from stream.sinks.beat_history import read_history
-from stream.sinks.schema import StoreError, StoreMissingError
-from stream.sinks.store import StoreSink
+from stream.sinks.store.store_sink import StoreSink
+from stream.sinks.store.tables import StoreError, StoreMissingError
+from stream.windows.catalog import Catalog
+from stream.windows.quality import Quality
 from tests.stream.build import places
 from tests.stream.make_results import T0, WINDOW_MS, results, windows
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.budget import BINS, STEP, AlertBudget, Noted
+from stream.alerts.budget import BINS, STEP, AlertBudget, Noted
 from tests.stream.build import NOON
 
 DAY = 86_400_000

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import random
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.records import RecordKind
-from models.gates import GateConfig, GateRules
-from stream import rules, snapshot
-from stream.changelog import META_KEY, Changelog, ChangelogError, State, rebuild
+from ingest.log.records import RecordKind
+from models.rules.gates import GateConfig, GateRules
 from stream.config import PipelineConfig
+from stream.detect import rules_stage as rules
+from stream.pipeline.shard import ShardPipeline
+from stream.pipeline.site import SiteStage
 from stream.results_codec import encode_results
-from stream.shard import ShardPipeline
-from stream.site import SiteStage
+from stream.state import snapshot
+from stream.state.changelog import META_KEY, Changelog, ChangelogError, State, rebuild
 from tests.stream.build import MINUTE, NOON, Writer, places
-
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Iterator
 
 CONFIG = PipelineConfig(site="test", country=None)
 DEVICES = {"cam-1": "camera", "cam-2": "camera", "gate-1": "gate", "door-1": "door", "noise-1": "noise"}

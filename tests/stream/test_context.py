@@ -5,15 +5,15 @@ from functools import cache
 import numpy as np
 import pytest
 
-from ingest.records import RecordKind
-from models.context_training import History, train
-from stream.catalog import Catalog
+from ingest.log.records import RecordKind
+from models.context.forest_training import History, train
 from stream.config import PipelineConfig
-from stream.context import Context
-from stream.findings import Findings
-from stream.pipeline import Pipeline
-from stream.quality import Quality
+from stream.detect.context_stage import Context
+from stream.detect.findings import Findings
+from stream.pipeline.pipeline import Pipeline
 from stream.results import CountState, Results, SeriesKey
+from stream.windows.catalog import Catalog
+from stream.windows.quality import Quality
 from tests.models.beats import A_DAY, CALENDAR, T0, WINDOW_S, expected, history
 from tests.stream.build import MINUTE, NOON, Writer, places
 

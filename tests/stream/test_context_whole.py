@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from ingest.records import RecordKind
-from models import context_training
+from deploy.node.beat_history import read_history
+from ingest.log.records import RecordKind
 from models.calendar import Calendar
+from models.context import forest_training as context_training
 from stream.config import PipelineConfig
-from stream.pipeline import Pipeline
-from stream.sinks.beat_history import read_history
-from stream.sinks.store import StoreSink
+from stream.pipeline.pipeline import Pipeline
+from stream.sinks.store.store_sink import StoreSink
 from tests.stream.build import Writer, places
 
 WINDOW_S = 1800

@@ -7,16 +7,16 @@ import time
 
 import pytest
 
-from ingest.records import Record, RecordKind
+from ingest.log.records import Record, RecordKind
+from ingest.log.sqlite_log import SqliteLog
 from ingest.sqlite import StorageError
-from ingest.sqlite_log import SqliteLog
 from stream.config import PipelineConfig
 from stream.engines import embedded
+from stream.engines.checkpoints import SnapshotFiles
 from stream.engines.embedded import CONSUMER, EmbeddedEngine, EngineStateError
-from stream.engines.snapshots import SnapshotFiles
-from stream.pipeline import Pipeline
-from stream.sinks.reader import StoreReader
-from stream.sinks.store import StoreSink
+from stream.pipeline.pipeline import Pipeline
+from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.store_sink import StoreSink
 from tests.stream.build import MINUTE, NOON, Writer, places
 
 CONFIG = PipelineConfig(site="test", country=None)

@@ -6,15 +6,15 @@ import logging
 
 import pytest
 
-from ingest.batch import Kind
-from ingest.history import History, HistorySeries
-from ingest.records import Record, RecordKind
-from ingest.sqlite_log import SqliteLog
-from stream import snapshot
+from ingest.log.batch import Kind
+from ingest.log.history import History, HistorySeries
+from ingest.log.records import Record, RecordKind
+from ingest.log.sqlite_log import SqliteLog
 from stream.config import PipelineConfig
+from stream.engines.checkpoints import SnapshotFiles
 from stream.engines.embedded import EmbeddedEngine
-from stream.engines.snapshots import SnapshotFiles
-from stream.pipeline import STATE_VERSION, Pipeline
+from stream.pipeline.pipeline import STATE_VERSION, Pipeline
+from stream.state import snapshot
 from tests.stream.build import MINUTE, NOON, places
 
 CONFIG = PipelineConfig(site="test", country=None)

@@ -9,9 +9,9 @@ import pytest
 from ingest.events import Command
 from ingest.places import parse_places
 from stream.config import PipelineConfig
-from stream.pipeline import Pipeline
+from stream.pipeline.pipeline import Pipeline
+from stream.pipeline.site import SiteStage
 from stream.results import Notice, Results
-from stream.site import SiteStage
 from tests.stream import build
 from tests.stream.build import MINUTE, NOON
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ingest.batch import Kind
-from ingest.history import History, HistoryError, HistorySeries
-from ingest.records import Record, RecordKind
+from ingest.log.batch import Kind
+from ingest.log.history import History, HistoryError, HistorySeries
+from ingest.log.records import Record, RecordKind
 from stream.config import PipelineConfig
-from stream.history import HistoryColumns
-from stream.pipeline import Pipeline
+from stream.pipeline.pipeline import Pipeline
 from stream.results import RECALLED, Taught
+from stream.windows.history_columns import HistoryColumns
 from tests.stream.build import MINUTE, NOON, Writer, places
 
 WINDOW = 30 * MINUTE

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.learnt import Intervals, Learnt
+from stream.detect.taught import Intervals, Learnt
 
 HOUR = 12
 """Windows of five minutes in an hour."""

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream import migrations, snapshot
 from stream.config import PipelineConfig
-from stream.migrations import NewerStateError, migrate
-from stream.pipeline import STATE_VERSION, Pipeline
+from stream.pipeline.pipeline import STATE_VERSION, Pipeline
 from stream.results import WindowStatus
-from stream.snapshot import SnapshotError
+from stream.state import migrations, snapshot
+from stream.state.migrations import NewerStateError, migrate
+from stream.state.snapshot import SnapshotError
 from tests.stream.build import MINUTE, NOON, Writer, places
 
 DATA = Path(__file__).parent / "data"

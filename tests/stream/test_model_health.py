@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ingest.batch import Kind
-from models import negbin
+from console.training.model_health import DAY_MS, ModelHealth, model_health, summary
+from console.training.saved_state import SavedState, SeriesModel
+from ingest.log.batch import Kind
+from models.baselines import negbin
 from models.calendar import Calendar
-from stream.model_health import DAY_MS, ModelHealth, model_health, summary
 from stream.results import CountState, SeriesKey, WindowStatus
-from stream.saved import SavedState, SeriesModel
-from stream.sinks.reader import StoreReader
-from stream.sinks.store import StoreSink
+from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.store_sink import StoreSink
 from tests.stream import make_results as make
 
 WINDOW = 300_000

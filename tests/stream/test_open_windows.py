@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from ingest.batch import Kind
-from ingest.history import History, HistorySeries
-from ingest.records import Record, RecordKind
+from ingest.log.batch import Kind
+from ingest.log.history import History, HistorySeries
+from ingest.log.records import Record, RecordKind
 from stream.config import PipelineConfig
-from stream.pipeline import Pipeline
+from stream.pipeline.pipeline import Pipeline
 from tests.stream.build import MINUTE, NOON, Writer, places
 
 WINDOW = 5 * MINUTE

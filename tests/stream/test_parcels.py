@@ -2,7 +2,7 @@
 
 import pytest
 
-from stream.parcels import Joiner, ParcelError, split
+from stream.state.chunks import Joiner, ParcelError, split
 
 LONG = bytes(range(256)) * 10
 

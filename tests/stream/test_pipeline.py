@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.log.records import Record, RecordKind
 from ingest.places import PlacesError
-from ingest.records import Record, RecordKind
 from stream.config import PipelineConfig
-from stream.pipeline import Pipeline
+from stream.detect.rules_stage import check_overrides
+from stream.pipeline.pipeline import Pipeline
 from stream.results import RECALLED, WindowStatus
-from stream.rules import check_overrides
-from stream.snapshot import SnapshotError
+from stream.state.snapshot import SnapshotError
 from tests.stream.build import MINUTE, NOON, Writer, places
 
 CONFIG = PipelineConfig(site="test", country=None)

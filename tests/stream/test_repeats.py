@@ -9,11 +9,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.batch import Flag, Kind
-from stream.columns import Columns
+from ingest.log.batch import Flag, Kind
 from stream.config import PipelineConfig
-from stream.pipeline import Pipeline
-from stream.repeats import KEPT, Repeats, content_keys
+from stream.pipeline.pipeline import Pipeline
+from stream.windows.columns import Columns
+from stream.windows.repeats import KEPT, Repeats, content_keys
 from tests.stream.build import NOON, Writer, places
 
 ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 400)), max_size=700)

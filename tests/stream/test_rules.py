@@ -6,9 +6,9 @@ import pytest
 
 from ingest.places import PlacesError
 from stream.config import PipelineConfig
-from stream.pipeline import Pipeline
+from stream.detect.rules_stage import check_overrides
+from stream.pipeline.pipeline import Pipeline
 from stream.results import Results
-from stream.rules import check_overrides
 from tests.stream.build import MINUTE, NOON, Writer, places
 
 CONFIG = PipelineConfig(site="test", country=None)

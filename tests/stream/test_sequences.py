@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.sequences import MAX_GAPS, Sequences
+from stream.windows.sequences import MAX_GAPS, Sequences
 
 numbers = st.one_of(
     st.integers(0, 200),

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 
 from stream.results import CountState, SeriesKey, WindowStatus
 from stream.sinks.influx.sink import InfluxSink
-from stream.sinks.jsonl import JsonLinesSink
-from stream.sinks.memory import MemorySink
-from stream.sinks.mqtt import MqttSink
-from stream.sinks.reader import StoreReader
+from stream.sinks.jsonl_sink import JsonLinesSink
+from stream.sinks.memory_sink import MemorySink
+from stream.sinks.mqtt_sink import MqttSink
 from stream.sinks.rows import ALLOWED_VALUES, DIRECTION_NAMES, KIND_NAMES, WINDOW_COLUMNS
-from stream.sinks.store import StoreSink
+from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.store_sink import StoreSink
 from tests.influx import contents
 from tests.influx.servers import One, Server, Two, running
 from tests.stream.make_results import (

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.sinks import jsonl
-from stream.sinks.files import replace_file
-from stream.sinks.jsonl import JsonLinesError, JsonLinesSink
+from ingest.files import replace_file
+from stream.sinks import jsonl_sink as jsonl
+from stream.sinks.jsonl_sink import JsonLinesError, JsonLinesSink
 from tests.stream.make_results import alert, results, windows
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import paho.mqtt.client as paho
 import pytest
 
-from stream.sinks.mqtt import MqttSink, MqttSinkError
+from stream.sinks.mqtt_sink import MqttSink, MqttSinkError
 from tests.stream.make_results import T0, alert, hotspot_map, results
 from tests.stream.sink_tools import Broker, Listener, Wire, client, eventually, free_port
 

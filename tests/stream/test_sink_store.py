@@ -8,14 +8,14 @@ import threading
 import pytest
 
 from stream.config import PipelineConfig
-from stream.pipeline import Pipeline
+from stream.pipeline.pipeline import Pipeline
 from stream.results import SeriesKey, WindowStatus
-from stream.sinks import retention as retention_module
-from stream.sinks import schema
-from stream.sinks.reader import StoreReader
-from stream.sinks.retention import DAY_MS, Retention, prune
-from stream.sinks.schema import StoreError, StoreMismatchError, StoreMissingError, StoreVersionError
-from stream.sinks.store import StoreSink
+from stream.sinks.store import retention as retention_module
+from stream.sinks.store import tables as schema
+from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.retention import DAY_MS, Retention, prune
+from stream.sinks.store.store_sink import StoreSink
+from stream.sinks.store.tables import StoreError, StoreMismatchError, StoreMissingError, StoreVersionError
 from tests.stream.build import NOON, Writer, places
 from tests.stream.make_results import (
     CATALOG,
@@ -345,7 +345,7 @@ def test_an_older_store_is_brought_up_to_date_by_the_sink_and_not_by_a_reader(pa
     sink.close()
     monkeypatch.setattr(schema, "_STEPS", (*schema._STEPS, ("CREATE TABLE later (x)", "INSERT INTO later VALUES (7)")))
     monkeypatch.setattr(schema, "VERSION", 2)
-    monkeypatch.setattr("stream.sinks.reader.VERSION", 2)
+    monkeypatch.setattr("stream.sinks.store.reader.VERSION", 2)
     reader = StoreReader(path)
     with pytest.raises(StoreVersionError, match="version 1, expected 2: start the node once"):
         reader.counters()

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.log.records import RecordKind
 from ingest.places import parse_places
-from ingest.records import RecordKind
 from ingest.shards import ShardMap
-from stream import snapshot
 from stream.config import PipelineConfig
-from stream.pipeline import Pipeline
+from stream.pipeline.pipeline import Pipeline
+from stream.pipeline.shard import ShardPipeline
+from stream.pipeline.site import SiteStage
 from stream.results import Notice, Results
-from stream.shard import ShardPipeline
-from stream.site import SiteStage
+from stream.state import snapshot
 from tests.stream.build import MINUTE, NOON, Writer
 
 SHARDS = 4

@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.batch import Kind
+from ingest.log.batch import Kind
 from stream.config import PipelineConfig
-from stream.pipeline import Pipeline
-from stream.states import LastStates
+from stream.pipeline.pipeline import Pipeline
+from stream.windows.last_states import LastStates
 from tests.stream.build import MINUTE, NOON, Writer, places
 
 WORDS = ["open", "closed", "ajar"]

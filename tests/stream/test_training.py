@@ -7,20 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.batch import Kind
-from ingest.history import HistorySeries
-from ingest.records import RecordKind
+from console.training.saved_state import read_saved
+from ingest.log.batch import Kind
+from ingest.log.history import HistorySeries
+from ingest.log.records import RecordKind
 from ingest.shards import ShardMap
 from stream import training
 from stream.config import PipelineConfig
-from stream.engines.snapshots import SnapshotFiles
-from stream.history import HistoryColumns
-from stream.pipeline import Pipeline
+from stream.engines.checkpoints import SnapshotFiles
+from stream.pipeline.pipeline import Pipeline
 from stream.results import RECALLED, WindowStatus
-from stream.saved import read_saved
-from stream.sinks.reader import StoreReader
-from stream.sinks.store import StoreSink
+from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.store_sink import StoreSink
 from stream.training import PastWindows, fitted, pieces, stored_windows
+from stream.windows.history_columns import HistoryColumns
 from tests.stream import make_results as make
 from tests.stream.build import MINUTE, NOON, Writer, places
 

@@ -12,14 +12,12 @@ import sqlite3
 import threading
 import time
 import zlib
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 from ingest import sqlite
 from stream.sinks.rows import NOTHING_WRITTEN
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
 _APPLICATION: Final = 0x50474958
 _VERSION: Final = 1

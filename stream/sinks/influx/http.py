@@ -10,15 +10,13 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import urlencode
 
 import urllib3
 from urllib3.exceptions import HTTPError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _EXPIRED: Final = "beyond retention policy"
 _REFUSED: Final = {

@@ -7,19 +7,14 @@ back as the same number, a whole column in one call.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from stream.sinks.influx.schema import MEASUREMENTS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    from stream.sinks.influx.schema import FieldType, Measurement
+from stream.sinks.influx.schema import MEASUREMENTS, FieldType, Measurement
 
 _INT_LIMIT: Final = 2.0**63
 _SAFE_DIGITS: Final = 8

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -26,11 +28,7 @@ from stream.sinks.influx.points import (
     whole,
     window_lines,
 )
-from stream.sinks.schema import VERSION, StoreError, StoreMissingError, StoreVersionError, stored_version
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from stream.sinks.store.tables import VERSION, StoreError, StoreMissingError, StoreVersionError, stored_version
 
 _T = TypeVar("_T")
 CHUNK_MS: Final = 6 * 3_600_000
@@ -62,7 +60,7 @@ class Past:
 
     Raises
     ------
-    stream.sinks.schema.StoreError
+    stream.sinks.store.tables.StoreError
         There is no store, it is of another version, or it cannot be read.
     """
 

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ingest.batch import Kind
-from stream.results import RECALLED, WindowRows, WindowStatus
+from ingest.log.batch import Kind
+from stream.results import (
+    RECALLED,
+    Alert,
+    Anomaly,
+    DeviceHealth,
+    HotspotCell,
+    HotspotMap,
+    Results,
+    SeriesKey,
+    StateRows,
+    WindowRows,
+    WindowStatus,
+)
 from stream.sinks.influx.lines import column_lines, point_line, string_text, tag_text
 from stream.sinks.influx.schema import MEASUREMENTS
 from stream.sinks.rows import STATE_NAMES, STATUS_NAMES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    from stream.results import Alert, Anomaly, DeviceHealth, HotspotCell, HotspotMap, Results, SeriesKey, StateRows
 
 _STATES: Final = {number: string_text(name) for number, name in STATE_NAMES.items()}
 _STATUSES: Final = {number: string_text(name) for number, name in STATUS_NAMES.items()}

@@ -13,20 +13,15 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from ingest.quarantine import Reject
-from ingest.reasons import Reason
-from stream.sinks.influx.http import ExpiredError, RejectedError, UnavailableError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from ingest.quarantine import Rejected
-    from stream.sinks.influx.backlog import Backlog, Batch
-    from stream.sinks.influx.http import Endpoint
+from ingest.gateway.quarantine import Reject, Rejected
+from ingest.vocabulary import Reason
+from stream.sinks.influx.backlog import Backlog, Batch
+from stream.sinks.influx.http import Endpoint, ExpiredError, RejectedError, UnavailableError
 
 _LOG = logging.getLogger(__name__)
 _FIRST_WAIT_S: Final = 0.25

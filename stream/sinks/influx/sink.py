@@ -16,15 +16,18 @@ from __future__ import annotations
 
 import logging
 from collections import ChainMap
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 
-from ingest.quarantine import Reject
-from ingest.reasons import Reason
+from ingest.gateway.quarantine import Reject, Rejected
+from ingest.vocabulary import Reason
+from stream.results import Alert, Results, WindowRows
 from stream.sinks.influx.backlog import Backlog
-from stream.sinks.influx.http import connect
+from stream.sinks.influx.http import Address, Endpoint, connect
 from stream.sinks.influx.lines import WrongTypeError, point_line
 from stream.sinks.influx.points import (
     SeriesHeads,
@@ -38,15 +41,7 @@ from stream.sinks.influx.points import (
 )
 from stream.sinks.influx.sender import WORTH_LINES, Sender
 from stream.sinks.rows import after, check_series, merge_windows, order
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
-
-    from ingest.quarantine import Rejected
-    from stream.results import Alert, Results, WindowRows
-    from stream.sinks.influx.http import Address, Endpoint
-    from stream.sinks.reader import StoreReader
+from stream.sinks.store.reader import StoreReader
 
 _LOG = logging.getLogger(__name__)
 BATCH_LINES: Final = 5000
@@ -167,7 +162,7 @@ class InfluxSink:
         return self._sender.drain(timeout_s)
 
     def put_status(self, status: Mapping[str, Any]) -> None:
-        """Write what the node says of itself (`deploy.node_status.Status.gather`) as ``pipeline``, now and then.
+        """Write what the node says of itself (`deploy.node.status.Status.gather`) as ``pipeline``, now and then.
 
         Not part of the results: it is not the same when the log is read again.
         """

@@ -1,0 +1,331 @@
+"""``patrolgrid backtest``: the shipped models over a file, row by row, without looking ahead."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from console.common import print_json
+from console.errors import CommandError
+
+EXAMPLES: Final = """\
+examples:
+  patrolgrid backtest counts counts.csv --events events.csv --scores scores.csv --json
+  patrolgrid backtest levels noise.csv --scores scores.csv
+  patrolgrid backtest hotspots incidents.csv --domain points.csv --train-until 2018-01-01 --save forecasts.npz
+
+Files: counts `timestamp,device,count` (empty: missing), levels `timestamp,device,value`, events `start,end`,
+incidents `timestamp,lon,lat,category`, domain `lon,lat`. Times are local, without zone; with a zone they are used as
+they are.
+"""
+BUDGETS: Final = (1.0, 2.0, 5.0)
+"""False alarms a week that detection is told for."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of all three backtests."""
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
+    for kind, column in (("counts", "count"), ("levels", "value")):
+        part = kinds.add_parser(kind, help=f"a file of timestamp,device,{column}")
+        part.add_argument("file", type=Path, metavar="FILE")
+        part.add_argument("--events", type=Path, metavar="CSV", help="known events (start,end) to score against")
+        part.add_argument("--scores", type=Path, metavar="CSV", help="write timestamp,device,score,alarm here")
+        part.add_argument("--timezone", default="UTC", metavar="ZONE", help="zone of local times (default: UTC)")
+        part.add_argument("--country", metavar="CODE", help="its holidays are rest days, such as CN or US")
+        part.add_argument("--window", type=int, metavar="SECONDS", help="seconds between rows (default: found out)")
+        part.add_argument("--join", type=float, default=1800.0, metavar="SECONDS", help="alarms closer are one")
+        part.add_argument("--warm-up", type=float, default=14.0, metavar="DAYS", help="days not scored (default: 14)")
+        _common(part)
+    spots = kinds.add_parser("hotspots", help="a file of timestamp,lon,lat,category")
+    spots.add_argument("file", type=Path, metavar="INCIDENTS")
+    spots.add_argument("--domain", type=Path, required=True, metavar="CSV", help="lon,lat of points of the area")
+    spots.add_argument("--train-until", required=True, metavar="DATE", help="day of the first forecast")
+    spots.add_argument("--save", type=Path, metavar="NPZ", help="write days, lon, lat, risk and hits here")
+    spots.add_argument("--cell", type=float, default=250.0, metavar="METRES", help="side of a cell (default: 250)")
+    _common(spots)
+
+
+def add_parser(subparsers: Any) -> None:  # noqa: ANN401 - argparse does not name this type
+    """Add the command to a parser's subcommands."""
+    add_arguments(subparsers.add_parser("backtest", help="run the shipped models over a file", epilog=EXAMPLES))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the backtest asked for. Raises `CommandError` naming the file and the line that is wrong."""
+    try:
+        report = _hotspots(options) if options.kind == "hotspots" else _series(options)
+    except OSError as error:
+        raise CommandError(f"{error.filename}: {error.strerror}") from error
+    if options.json:
+        print_json(report)
+    else:
+        _print(report)
+    return 0
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def _series(options: argparse.Namespace) -> dict[str, Any]:
+    import numpy as np  # noqa: PLC0415 - the command line must start without numpy
+
+    from models.backtests import series_backtest as backtest  # noqa: PLC0415
+    from models.calendar import Calendar  # noqa: PLC0415
+
+    try:
+        calendar = Calendar(options.timezone, options.country)
+    except ValueError as error:
+        raise CommandError(str(error), 2) from error
+    column = "count" if options.kind == "counts" else "value"
+    stamps, times, devices, values = _table(options.file, column, calendar)
+    window_s = options.window or _window(times)
+    progress = _progress("rows", quiet=options.quiet)
+    model = backtest.counts if options.kind == "counts" else backtest.levels
+    scores = model(times, values, calendar, window_s, progress=progress)
+    if options.scores:
+        _write_scores(options.scores, stamps, devices, values, scores.surprise, scores.alarm)
+    days = (int(times[-1]) - int(times[0])) / 86_400_000
+    report: dict[str, Any] = {
+        "file": str(options.file),
+        "kind": options.kind,
+        "window_s": window_s,
+        "rows": int(np.isfinite(values).sum()),
+        "missing": int((~np.isfinite(values)).sum()),
+        "devices": {
+            device: {"alarm_rows": int(scores.alarm[:, at].sum()), "rows": int(np.isfinite(values[:, at]).sum())}
+            for at, device in enumerate(devices)
+        },
+    }
+    if options.events:
+        events = _events(options.events, calendar)
+        if days <= options.warm_up:
+            raise CommandError(f"{options.file}: {days:.1f} days, but {options.warm_up:g} are warm-up; use --warm-up")
+        surprise = scores.surprise.max(axis=1)
+        best = backtest.best_within(
+            times, surprise, events, BUDGETS, window_s, join_s=options.join, warm_up_days=options.warm_up
+        )
+        shipped = backtest.score(
+            times,
+            np.asarray(scores.alarm.any(axis=1), dtype=np.float64),
+            events,
+            0.5,
+            window_s,
+            join_s=options.join,
+            warm_up_days=options.warm_up,
+        )
+        report["events"] = shipped.events
+        report["found_within"] = {f"{budget:g}": _detection(found) for budget, found in best.items()}
+        report["shipped"] = _detection(shipped) | {"threshold": backtest.shipped_threshold(options.kind)}
+    return report
+
+
+def _hotspots(options: argparse.Namespace) -> dict[str, Any]:
+    import numpy as np  # noqa: PLC0415 - the command line must start without numpy
+
+    from models.backtests.hotspot_backtest import hit_rates, hotspots  # noqa: PLC0415
+
+    try:
+        until = datetime.fromisoformat(options.train_until).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise CommandError(f"--train-until {options.train_until!r}: expected a date such as 2018-01-01", 2) from error
+    times, lon, lat = [], [], []
+    for line, row in _rows(options.file, ("timestamp", "lon", "lat")):
+        # Local times: whatever zone they are of, days are cut at their midnight.
+        times.append(_instant(row["timestamp"], options.file, line).replace(tzinfo=UTC).timestamp() * 1000)
+        lon.append(_number(row["lon"], options.file, line, "lon"))
+        lat.append(_number(row["lat"], options.file, line, "lat"))
+    points = [
+        (_number(row["lon"], options.domain, line, "lon"), _number(row["lat"], options.domain, line, "lat"))
+        for line, row in _rows(options.domain, ("lon", "lat"))
+    ]
+    if not times or not points:
+        raise CommandError(f"{options.file if not times else options.domain}: no rows")
+    domain = np.asarray(points, dtype=np.float64)
+    try:
+        made = hotspots(
+            np.asarray(times, dtype=np.int64),
+            np.asarray(lon, dtype=np.float64),
+            np.asarray(lat, dtype=np.float64),
+            (domain[:, 0], domain[:, 1]),
+            round(until.timestamp() * 1000),
+            cell_m=options.cell,
+            progress=_progress("days", quiet=options.quiet),
+        )
+    except ValueError as error:
+        raise CommandError(f"{options.file}: {error}") from error
+    days = [datetime.fromtimestamp(ms / 1000, UTC).date().isoformat() for ms in made.day_ms.tolist()]
+    if options.save:
+        with options.save.open("wb") as file:
+            np.savez_compressed(file, days=np.array(days), lon=made.lon, lat=made.lat, risk=made.risk, hits=made.hits)
+    rates = hit_rates(made)
+    return {
+        "file": str(options.file),
+        "kind": "hotspots",
+        "days": len(days),
+        "first_day": days[0],
+        "cells": len(made.lon),
+        "incidents": int(made.hits.sum()),
+        "outside": made.outside,
+        "hit_rate": {f"{share:g}": rate for share, rate in rates.items()},
+        "pai": {f"{share:g}": rate / share for share, rate in rates.items()},
+    }
+
+
+def _table(
+    path: Path,
+    column: str,
+    calendar: Any,  # noqa: ANN401 - models.calendar.Calendar, not imported for speed
+) -> tuple[list[str], NDArray[np.int64], list[str], NDArray[np.float64]]:
+    """Read ``timestamp,device,<column>`` into (timestamps, epoch ms, devices, values (times, devices))."""
+    import numpy as np  # noqa: PLC0415
+
+    cells: dict[tuple[str, str], float] = {}
+    stamps: dict[str, int] = {}
+    devices: dict[str, int] = {}
+    for line, row in _rows(path, ("timestamp", "device", column)):
+        stamp, device, text = row["timestamp"], row["device"], row[column].strip()
+        if stamp not in stamps:
+            stamps[stamp] = _epoch_ms(_instant(stamp, path, line), calendar)
+        devices.setdefault(device, len(devices))
+        cells[stamp, device] = _number(text, path, line, column) if text else math.nan
+    if not cells:
+        raise CommandError(f"{path}: no rows")
+    ordered = sorted(stamps, key=lambda stamp: stamps[stamp])
+    names = list(devices)
+    times = np.array([stamps[stamp] for stamp in ordered], dtype=np.int64)
+    keep = np.concatenate([[True], np.diff(times) > 0])
+    values = np.array([[cells.get((stamp, name), math.nan) for name in names] for stamp in ordered])
+    # An hour that a clock change repeats has one instant here: its first row counts.
+    return [s for s, k in zip(ordered, keep.tolist(), strict=True) if k], times[keep], names, values[keep]
+
+
+def _events(path: Path, calendar: Any) -> list[tuple[int, int]]:  # noqa: ANN401 - as in _table
+    out = []
+    for line, row in _rows(path, ("start", "end")):
+        begin = _epoch_ms(_instant(row["start"], path, line), calendar)
+        end = _epoch_ms(_instant(row["end"], path, line), calendar)
+        if end <= begin:
+            raise CommandError(f"{path}, line {line}: the event ends ({row['end']}) before it starts ({row['start']})")
+        out.append((begin, end))
+    return out
+
+
+def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in columns if name not in (reader.fieldnames or ())]
+        if missing:
+            found = ", ".join(reader.fieldnames or ()) or "nothing"
+            raise CommandError(
+                f"{path}: column {missing[0]!r} is missing; expected {', '.join(columns)}, found {found}"
+            )
+        for row in reader:
+            if any(row[name] is None for name in columns):
+                raise CommandError(f"{path}, line {reader.line_num}: too few fields")
+            yield reader.line_num, row
+
+
+def _instant(text: str, path: Path, line: int) -> datetime:
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise CommandError(f"{path}, line {line}: time {text!r}, expected one like 2005-07-24 00:30:00") from error
+
+
+def _epoch_ms(instant: datetime, calendar: Any) -> int:  # noqa: ANN401 - as in _table
+    from zoneinfo import ZoneInfo  # noqa: PLC0415
+
+    aware = instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(calendar.timezone))
+    return round(aware.timestamp() * 1000)
+
+
+def _number(text: str, path: Path, line: int, column: str) -> float:
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise CommandError(f"{path}, line {line}: {column} {text!r} is not a number") from error
+    if not math.isfinite(value):
+        raise CommandError(f"{path}, line {line}: {column} {text!r} is not finite")
+    return value
+
+
+def _window(times: NDArray[np.int64]) -> int:
+    import numpy as np  # noqa: PLC0415
+
+    if len(times) < 2:
+        raise CommandError("one time only: give --window SECONDS")
+    seconds = int(np.median(np.diff(times))) // 1000
+    return min(max(seconds, 1), 86_400)
+
+
+def _write_scores(
+    path: Path,
+    stamps: Sequence[str],
+    devices: Sequence[str],
+    values: NDArray[np.float64],
+    surprise: NDArray[np.float64],
+    alarm: NDArray[np.bool_],
+) -> None:
+    import numpy as np  # noqa: PLC0415
+
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("timestamp", "device", "score", "alarm"))
+        for at, stamp in enumerate(stamps):
+            for number, device in enumerate(devices):
+                if np.isfinite(values[at, number]) or len(devices) == 1:
+                    writer.writerow((stamp, device, f"{surprise[at, number]:.6g}", int(alarm[at, number])))
+
+
+def _detection(found: Any) -> dict[str, Any]:  # noqa: ANN401 - models.backtests.series_backtest.Detection
+    return {
+        "found": found.found,
+        "share": found.share,
+        "false_per_week": found.false_per_week,
+        "threshold": found.threshold if math.isfinite(found.threshold) else None,
+        "delay_s_median": found.delay_s,
+    }
+
+
+def _progress(what: str, *, quiet: bool) -> Callable[[int, int], None] | None:
+    if quiet or not sys.stderr.isatty():
+        return None
+    from tqdm import tqdm  # noqa: PLC0415 - only where somebody looks on
+
+    bar = tqdm(unit=what, leave=False)
+
+    def show(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+
+    return show
+
+
+def _print(report: dict[str, Any]) -> None:
+    if report["kind"] == "hotspots":
+        days, cells = report["days"], report["cells"]
+        print(f"{days} days from {report['first_day']}, {cells} cells, {report['incidents']} incidents")
+        for share, rate in report["hit_rate"].items():
+            pai = report["pai"][share]
+            print(f"  riskiest {float(share):5.0%} of the area: {rate:6.1%} of incidents, PAI {pai:.2f}")
+        return
+    print(f"{report['rows']} rows, {report['missing']} missing, windows of {report['window_s']} s")
+    for device, part in report["devices"].items():
+        print(f"  {device}: {part['alarm_rows']} rows in alarm")
+    if "found_within" in report:
+        print(f"{report['events']} events")
+        for budget, found in report["found_within"].items():
+            print(f"  within {budget} false alarms a week: {found['share']:.3f} found, threshold {found['threshold']}")
+        shipped = report["shipped"]
+        print(f"  shipped threshold: {shipped['share']:.3f} found, {shipped['false_per_week']:.2f} false a week")

@@ -1,0 +1,300 @@
+"""``patrolgrid demo``: broker, node, board and a simulated neighbourhood on this machine, until it is stopped.
+
+The site's clock is made up: it starts in the evening of the day of the first run, at 21:45, so that the night's rules
+have something to do soon, and runs as fast as asked. A later run goes on where the data ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from console.common import add_settings_arguments, settings_of, texts_of
+from console.demo.running import Running
+from console.errors import CommandError
+from console.texts import Texts
+from deploy.processes.stopping import StopRequest
+from deploy.settings.sections import Settings
+from simulators.devices.ledger import Report
+
+EXAMPLES: Final = """\
+examples:
+  patrolgrid demo                                        open the address it prints; Ctrl-C stops everything
+  patrolgrid demo --speed 1                              in real time
+  patrolgrid demo --fresh --seed 11                      forget the data of earlier runs, another neighbourhood life
+  patrolgrid demo --headless --duration 60 --speed 60 --seed 7 --report out.json
+  patrolgrid demo --fresh --influx http://127.0.0.1:8086 --backfill 14d       for Grafana's dashboards
+"""
+SITE: Final = "demo"
+START_HOUR, START_MINUTE = 21, 45
+_HISTORY_S: Final = 600.0
+_SETTLE_S: Final = 60.0
+_LEAD_S: Final = 5.0
+"""How long node, board and simulator take to start. Until then the site's clock stands still, for all of them."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_settings_arguments(parser)
+    add = parser.add_argument
+    add("--headless", action="store_true", help="no board")
+    add("--duration", type=float, metavar="S", help="stop after so many seconds by the wall clock (default: on Ctrl-C)")
+    add("--speed", type=float, default=10.0, metavar="N", help="seconds that pass at the site in one (default: 10)")
+    add("--seed", type=int, default=7, metavar="N", help="what chance starts from (default: 7)")
+    add("--report", type=Path, metavar="FILE", help="write what was published, seen and found, as JSON")
+    add("--fresh", action="store_true", help="begin with empty data")
+    add("--port", type=int, metavar="N", help="port of the board (default: 8060; a taken one is stepped around)")
+    add("--history-days", type=float, default=14.0, metavar="D", help="days before a fresh start (default: 14)")
+    add("--influx", metavar="URL", help="also write to a running InfluxDB, such as http://127.0.0.1:8086, for Grafana")
+    add("--backfill", metavar="D", help="as --history-days, such as 14d: what dashboards show from the start")
+    add("--broker", choices=("embedded", "mosquitto"), default="embedded", help="broker to start (default: embedded)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the demo and return 0, or raise where a part of it ends by itself."""
+    from console.demo import running  # noqa: PLC0415 - quick start
+    from deploy.processes.stopping import StopRequest  # noqa: PLC0415 - quick start
+    from deploy.processes.supervisor import ChildError, Supervisor  # noqa: PLC0415 - quick start
+
+    _check(options)
+    settings = _settings(options)
+    texts = texts_of(options, settings)
+    running.refuse_running(settings)
+    if options.fresh and settings.site_dir.exists():
+        shutil.rmtree(settings.site_dir)
+    with StopRequest() as stop, ExitStack() as closing:
+        supervisor = closing.enter_context(Supervisor(settings.site_dir))
+        try:
+            return _Demo(options, running.Running(settings, supervisor), texts, stop).run(closing)
+        except ChildError as error:
+            raise CommandError(f"{texts('run.died')} {error}") from error
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.backfill is not None:
+        try:
+            options.history_days = float(options.backfill.removesuffix("d"))
+        except ValueError:
+            raise CommandError(f"--backfill is {options.backfill!r}, expected days such as 14d", code=2) from None
+    for name, least in (("speed", 0.01), ("history_days", 0.0), ("duration", 0.1)):
+        value = getattr(options, name)
+        if value is not None and not least <= value <= 1e6:
+            raise CommandError(f"--{name.replace('_', '-')} is {value:g}, expected at least {least:g}", code=2)
+    if options.report is not None and not options.report.absolute().parent.is_dir():
+        raise CommandError(f"--report {options.report}: there is no folder {options.report.absolute().parent}", code=2)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """Return the demo's settings: a site of its own, on the loopback interface, with slack for a fast clock."""
+    from deploy.settings.load import with_values  # noqa: PLC0415 - quick start
+    from simulators.world import neighbourhood  # noqa: PLC0415 - quick start
+
+    settings = settings_of(options)
+    # A message is under way for a moment by the wall clock, which is a long time on a fast one.
+    slack_s = options.speed
+    language = texts_of(options, settings).language
+    settings = with_values(
+        settings,
+        site={
+            "id": SITE,
+            "timezone": neighbourhood.TIMEZONE,
+            "country": neighbourhood.COUNTRY,
+            "places": None,
+            "language": language,
+        },
+        broker={"mode": "embedded", "host": "127.0.0.1", "tls": False, "username": ""},
+        pipeline={
+            "lateness_s": settings.pipeline.lateness_s + 0.5 * slack_s,
+            "grace_s": settings.pipeline.grace_s + 2.0 * slack_s,
+        },
+        gateway={"backfill_days": max(settings.gateway.backfill_days, options.history_days + 2), "tick_s": 0.25},
+    )
+    if options.port is not None:
+        settings = with_values(settings, board={"port": options.port})
+    if options.influx:
+        from console.demo.influx_feed import pointed_at  # noqa: PLC0415 - quick start
+
+        settings = pointed_at(settings, options.influx)
+    return settings
+
+
+class _Demo:
+    """One run of the demo."""
+
+    def __init__(self, options: argparse.Namespace, running: Running, texts: Texts, stop: StopRequest) -> None:
+        self.options, self.running, self.texts, self.stop = options, running, texts, stop
+        self.folder = running.folder
+        self.zone = ZoneInfo(running.settings.site.timezone)
+        self.reports: list[Path] = []
+
+    def run(self, closing: ExitStack) -> int:
+        from console.demo.running import since, totals  # noqa: PLC0415 - quick start
+        from deploy.node.node import data_end_ms  # noqa: PLC0415 - quick start
+        from simulators.world.neighbourhood import write_places  # noqa: PLC0415 - quick start
+
+        options, running, texts = self.options, self.running, self.texts
+        write_places(self.folder / "places.geojson")
+        before = totals(running.settings)
+        kind, wanted = options.broker, 1883
+        port = running.start_broker(kind, wanted)
+        print(texts("run.data", folder=self.folder))
+        print(texts("run.broker", port=port, kind=kind), flush=True)
+        end_ms = data_end_ms(self.folder)
+        if end_ms:
+            print(texts("run.again"))
+            origin_ms = end_ms + 1_000
+        else:
+            # Grafana shows the past up to now, so what is for it must not lie in the future.
+            origin_ms = self._make_history(_evening(self.zone, past=bool(options.influx)))
+        if not self.stop.asked:
+            self._live(origin_ms, closing)
+        print(texts("run.stopping"), flush=True)
+        self._stop_all()
+        report = self._report(since(before, totals(running.settings)))
+        if report is not None:
+            self._tell(report)
+        return 0
+
+    # -- before life ---------------------------------------------------------------------------------------------
+
+    def _make_history(self, origin_ms: int) -> int:
+        """Publish the days before, wait until they are stored, and return the site's time afterwards."""
+        from deploy.node.node import data_end_ms  # noqa: PLC0415 - quick start
+
+        if self.options.history_days <= 0:
+            return origin_ms
+        print(self.texts("run.history", days=self.options.history_days), flush=True)
+        self.running.start_node(clock=_clock(origin_ms, _wall_ms(), 1.0))
+        ready = self.folder / "history.ready"
+        ready.unlink(missing_ok=True)
+        self._start_simulator("history", origin_ms, 0, "1", days=self.options.history_days, ready=ready)
+        deadline = time.monotonic() + _HISTORY_S
+        while not ready.exists() and not self.stop.wait(0.1):
+            self.running.supervisor.check()
+            if time.monotonic() > deadline:
+                raise CommandError(f"history took more than {_HISTORY_S:g} s; see {self.folder / 'history.log'}")
+        self.running.supervisor.stop("history")
+        self.running.wait_caught_up(timeout_s=_HISTORY_S, stopped=lambda: self.stop.asked)
+        self.running.supervisor.stop("node")
+        return max(data_end_ms(self.folder), origin_ms) + 1_000
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def _live(self, origin_ms: int, closing: ExitStack) -> None:
+        from console.demo.listening import AlertListener  # noqa: PLC0415 - quick start
+
+        options, running, texts = self.options, self.running, self.texts
+        started_ms = _wall_ms() + round(_LEAD_S * 1000)
+        running.start_node(clock=_clock(origin_ms, started_ms, options.speed))
+        self.listener = closing.enter_context(AlertListener(running.settings))
+        self._start_simulator("simulator", origin_ms, started_ms, f"{options.speed:g}")
+        if not options.headless:
+            url = running.start_board(simulated=True)
+            wanted = running.settings.board.port
+            if not url.rstrip("/").endswith(f":{wanted}"):
+                print(texts("run.port", wanted=wanted, port=url.rstrip("/").rpartition(":")[2]))
+            print(texts("run.board", url=url))
+        shown = datetime.fromtimestamp(origin_ms / 1000, self.zone).strftime("%Y-%m-%d %H:%M:%S")
+        print(texts("run.clock", time=shown, speed=options.speed))
+        if options.duration is None:
+            print(texts("run.stop"), flush=True)
+        else:
+            print(texts("run.headless", seconds=options.duration), flush=True)
+        deadline = None if options.duration is None else started_ms / 1000 + options.duration
+        while not self.stop.asked and (deadline is None or time.time() < deadline):
+            running.supervisor.check()
+            left = 0.5 if deadline is None else min(0.5, max(deadline - time.time(), 0.0))
+            self.stop.wait(left)
+
+    def _start_simulator(
+        self, name: str, origin_ms: int, started_ms: int, speed: str, *, days: float = 0.0, ready: Path | None = None
+    ) -> None:
+        from console.demo.running import child_environment  # noqa: PLC0415 - quick start
+
+        report = self.folder / f"{name}.report.json"
+        report.unlink(missing_ok=True)
+        self.reports.append(report)
+        settings = self.running.settings
+        command = [
+            sys.executable, "-m", "simulators.run", "--host", settings.broker.host, "--port", str(settings.broker.port),
+            "--site", settings.site.id, "--seed", str(self.options.seed), "--speed", speed,
+            "--history-days", f"{days:g}", "--origin-ms", str(origin_ms), "--started-ms", str(started_ms),
+            "--report", str(report),
+        ]  # fmt: skip
+        if ready is not None:
+            command += ["--ready", str(ready)]
+        self.running.supervisor.start(name, command, stop_s=30.0, environment=child_environment())
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    def _stop_all(self) -> None:
+        """Stop devices first, then the node once it has everything, then the rest."""
+        supervisor = self.running.supervisor
+        if "simulator" in supervisor:
+            supervisor.stop("simulator")
+            self.running.wait_caught_up(timeout_s=_SETTLE_S)
+        for name in ("node", "board", "broker"):
+            if name == "broker" and hasattr(self, "listener"):
+                time.sleep(0.2)  # what the node published last is on its way to the listener
+            if name in supervisor:
+                supervisor.stop(name)
+
+    def _report(self, seen: dict[str, Any]) -> dict[str, Any] | None:
+        from console.demo.report import demo_report  # noqa: PLC0415 - quick start
+        from ingest.places import load_places  # noqa: PLC0415 - quick start
+        from simulators.devices.ledger import read_report  # noqa: PLC0415 - quick start
+
+        runs: list[Report] = [read_report(path) for path in self.reports if path.exists()]
+        if not runs:
+            return None
+        heard = list(self.listener.heard) if hasattr(self, "listener") else []
+        devices = len(load_places(self.folder / "places.geojson").devices)
+        alerts = self._alerts(runs[-1].origin_ms)
+        if self.options.influx:
+            from console.demo.influx_feed import write_truth  # noqa: PLC0415 - quick start
+
+            write_truth(self.running.settings, runs[-1].truths, alerts, until_ms=runs[-1].ended_event_ms)
+        return demo_report(runs, seen, alerts, heard, devices=devices)
+
+    def _alerts(self, since_ms: int) -> list[dict[str, Any]]:
+        """Return all revisions of the alerts that changed in this run."""
+        from stream.sinks.store.reader import StoreReader  # noqa: PLC0415 - quick start
+
+        reader = StoreReader(self.folder / "store.db")
+        try:
+            changed = reader.alerts(since_ms=since_ms - 60_000, limit=1_000_000)
+            return [revision for alert in changed for revision in reader.alert_history(alert["id"])]
+        finally:
+            reader.close()
+
+    def _tell(self, report: dict[str, Any]) -> None:
+        from console.demo.report import print_summary  # noqa: PLC0415 - quick start
+        from ingest.files import replace_json  # noqa: PLC0415 - quick start
+
+        print_summary(report, self.texts)
+        if self.options.report is not None:
+            replace_json(self.options.report, report)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _clock(origin_ms: int, started_ms: int, speed: float) -> dict[str, Any]:
+    return {"mode": "scaled", "origin_ms": origin_ms, "started_ms": started_ms, "speed": speed}
+
+
+def _evening(zone: ZoneInfo, *, past: bool = False) -> int:
+    """Return 21:45 of today at the site, epoch ms; with `past` of yesterday where today's is still to come."""
+    now = datetime.now(zone)
+    evening = now.replace(hour=START_HOUR, minute=START_MINUTE, second=0, microsecond=0)
+    if past and evening > now:
+        evening -= timedelta(days=1)
+    return round(evening.timestamp() * 1000)

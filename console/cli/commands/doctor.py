@@ -1,0 +1,47 @@
+"""``patrolgrid doctor``: what stands in the way of a node, and what to do about it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from console.common import add_settings_arguments, print_json, settings_of, texts_of
+
+EXAMPLES: Final = """\
+examples:
+  patrolgrid doctor --config patrolgrid.toml             each line: ok, warn, or FAIL with what to do
+  patrolgrid doctor --json | jq '.checks[] | select(.state != "ok")'
+
+Exit code 1 where something would keep a node from running.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_settings_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Make all checks, print them, and return 1 where one failed."""
+    from console import checks  # noqa: PLC0415 - quick start
+    from deploy.settings.load import SettingsError, find_file  # noqa: PLC0415 - quick start
+
+    try:
+        settings, wrong = settings_of(options), None
+    except SettingsError as error:
+        settings, wrong = None, error
+    texts = texts_of(options, settings)
+    results = [*checks.machine(texts), checks.settings(texts, find_file(options.config), wrong)]
+    if settings is not None:
+        results += checks.site(texts, settings)
+    failed = sum(check.state == "fail" for check in results)
+    if options.json:
+        print_json({"ok": failed == 0, "checks": [check.as_dict() for check in results]})
+        return 1 if failed else 0
+    for check in results:
+        print(f"{texts(f'doctor.{check.state}'):<6}{check.name}: {check.text}")
+        if check.todo:
+            print(f"      {texts('doctor.todo', text=check.todo)}")
+    print(texts("doctor.bad", count=failed) if failed else texts("doctor.good"))
+    return 1 if failed else 0

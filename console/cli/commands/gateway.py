@@ -1,0 +1,56 @@
+"""``patrolgrid gateway``: a gateway alone, from MQTT to Kafka."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from console.common import add_settings_arguments, settings_of, texts_of
+from console.errors import CommandError
+
+EXAMPLES: Final = """\
+examples:
+  patrolgrid topics create                               once, before anything else
+  patrolgrid gateway                                     one gateway
+  PATROLGRID_GATEWAY__SHARED_GROUP=city patrolgrid gateway --name a --metrics-port 9101
+  PATROLGRID_GATEWAY__SHARED_GROUP=city patrolgrid gateway --name b --metrics-port 9102
+
+Gateways of one group divide the messages among them (MQTT shared subscription). Each needs a name of its own, and the
+same name whenever it is started again: its share waits for it at the broker. All of a site's gateways need the same
+plate key (plates.key_file). Messages are acknowledged when Kafka has them; while it has not, the broker keeps them.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_settings_arguments(parser)
+    parser.add_argument("--name", default="", metavar="NAME", help="tells this gateway from others of its group")
+    parser.add_argument("--metrics-port", type=int, metavar="PORT", help="serve /metrics, /healthz and /readyz")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run a gateway until asked to stop."""
+    import logging  # noqa: PLC0415 - quick start
+
+    from deploy.kafka.gateway_service import GatewayService  # noqa: PLC0415 - quick start
+    from deploy.node.lock import LockedError  # noqa: PLC0415 - quick start
+    from deploy.processes.stopping import StopRequest  # noqa: PLC0415 - quick start
+    from deploy.settings.load import with_values  # noqa: PLC0415 - quick start
+    from ingest.topics import ID_PATTERN  # noqa: PLC0415 - quick start
+
+    settings = settings_of(options)
+    texts = texts_of(options, settings)
+    if options.name and not ID_PATTERN.match(options.name):
+        raise CommandError(texts("gateway.name", name=options.name), code=2)
+    if options.metrics_port is not None:
+        settings = with_values(settings, metrics={"port": options.metrics_port})
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Our own lines say what is wrong with Kafka, once, and what to do; the client repeats itself every 100 ms.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    service = GatewayService(settings, options.name)
+    with StopRequest() as stop:
+        try:
+            print(texts("gateway.runs", name=service.name, kafka=settings.kafka.bootstrap), flush=True)
+            return service.run(stop)
+        except LockedError as error:
+            raise CommandError(texts("gateway.locked", name=service.name, error=error)) from error

@@ -1,0 +1,57 @@
+"""``patrolgrid record``: what a broker carries, into a compressed file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Final
+
+from console.common import add_settings_arguments, settings_of
+from console.errors import CommandError
+
+EXAMPLES: Final = """\
+examples:
+  patrolgrid record night.pgr.gz --duration 3600         an hour from the configured broker
+  patrolgrid record night.pgr.gz --broker 127.0.0.1:1883
+  patrolgrid replay night.pgr.gz --speed 10
+
+Number plates are replaced by tokens under a key that is forgotten when the recording ends.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_settings_arguments(parser)
+    parser.add_argument("file", type=Path, help="file to write; must not exist")
+    parser.add_argument("--broker", metavar="HOST:PORT", help="broker (default: the settings')")
+    parser.add_argument("--duration", type=float, metavar="S", help="stop after so many seconds (default: on Ctrl-C)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Record until stopped."""
+    import time  # noqa: PLC0415 - quick start
+
+    from deploy.processes.stopping import StopRequest  # noqa: PLC0415 - quick start
+    from deploy.settings.mqtt_settings import at_broker, make_client  # noqa: PLC0415 - quick start
+    from simulators.replay.recording import Recorder  # noqa: PLC0415 - quick start
+
+    settings = at_broker(settings_of(options), options.broker)
+    if options.file.exists():
+        raise CommandError(f"{options.file} exists already; name another file")
+    with (
+        StopRequest() as stop,
+        Recorder(
+            options.file,
+            host=settings.broker.host,
+            port=settings.broker.port,
+            make_client=lambda client_id: make_client(settings, client_id),
+        ) as recorder,
+    ):
+        deadline = time.monotonic() + (options.duration or 1e9)
+        while not stop.wait(min(0.5, max(deadline - time.monotonic(), 0.0))) and time.monotonic() < deadline:
+            if recorder.failure is not None:
+                break
+    if recorder.failure is not None:
+        raise CommandError(f"{options.file}: {recorder.failure}; {recorder.messages} messages came before")
+    print(f"{options.file}: {recorder.messages} messages, {options.file.stat().st_size} bytes")
+    return 0

@@ -1,0 +1,234 @@
+"""``patrolgrid status``: what a site has seen and how far it is, while its node runs and after."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from console.common import (
+    FoundSite,
+    add_settings_arguments,
+    chosen_site,
+    print_json,
+    print_table,
+    safe,
+    settings_of,
+    texts_of,
+)
+from console.texts import Texts
+from stream.sinks.store.reader import StoreReader
+
+EXAMPLES: Final = """\
+examples:
+  patrolgrid status                                      the site that was written to last
+  patrolgrid status --site demo --json | jq .totals
+  patrolgrid status --lang zh-CN
+"""
+_SHOWN: Final = 12
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_settings_arguments(parser, site=True)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--limit",
+        type=int,
+        default=200,
+        metavar="N",
+        help="most alerts and anomalies in the JSON, newest first (default: 200)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what the store holds and what the node last said."""
+    from stream.sinks.store.reader import StoreReader  # noqa: PLC0415 - quick start
+
+    settings = settings_of(options)
+    site = chosen_site(settings, options.site)
+    reader = StoreReader(site.store)
+    try:
+        document = gather(site, reader, limit=options.limit)
+    finally:
+        reader.close()
+    if options.json:
+        print_json(document)
+    else:
+        zone = str(site.node().get("timezone") or settings.site.timezone)
+        _print(document, texts_of(options, settings), ZoneInfo(zone))
+    return 0
+
+
+def gather(site: FoundSite, reader: StoreReader, *, limit: int = 200) -> dict[str, Any]:
+    """Return everything there is to say about a site, for JSON.
+
+    ``site, running, node, progress, totals, counts, devices, series, alerts, anomalies, hotspots, quarantine,
+    status``. Raises `stream.sinks.store.tables.StoreMissingError` where the node has written nothing yet.
+    """
+    node, totals, health = site.node(), reader.totals(), {row["device"]: row for row in reader.health()}
+    series, latest = reader.series(), {_series_key(row): row for row in reader.latest()}
+    for row in series:
+        newest = latest.get(_series_key(row))
+        row["latest"] = newest and {
+            key: newest.get(key) for key in ("start", "n", "in", "out", "mean", "expected", "state")
+        }
+    devices: dict[str, dict[str, Any]] = {}
+    for row in series:
+        known = totals["by_device"].get(row["device"], {})
+        entry = devices.setdefault(
+            row["device"],
+            {
+                "id": row["device"],
+                "beat": row["beat"],
+                "series": [],
+                "observations": known.get("n", 0),
+                "in": known.get("in", 0),
+                "out": known.get("out", 0),
+                "quality": health.get(row["device"], {}).get("quality"),
+                "online": health.get(row["device"], {}).get("online"),
+            },
+        )
+        entry["series"].append(f"{row['kind']} {row['metric']}")
+    status = reader.meta("status") or {}
+    return {
+        "site": site.id,
+        "running": node["running"],
+        "node": node,
+        "progress": reader.progress(),
+        "totals": {
+            "observations": totals["observations"],
+            **{key: value for key, value in reader.counters().items() if key != "accepted"},
+        },
+        "counts": reader.counts(),
+        "lag": status.get("lag"),
+        "devices": list(devices.values()),
+        "series": series,
+        "alerts": reader.alerts(limit=limit),
+        "anomalies": reader.anomalies(limit=limit),
+        "hotspots": reader.hotspots(),
+        "quarantine": quarantined(site),
+        "status": status,
+    }
+
+
+def _series_key(row: dict[str, Any]) -> tuple[str, str, str]:
+    # A smoke detector has a level and a state of one name.
+    return row["device"], row["kind"], row["metric"]
+
+
+def quarantined(site: FoundSite) -> dict[str, int]:
+    """Return how many entries the quarantine has of each reason."""
+    from ingest.gateway.quarantine import Quarantine  # noqa: PLC0415 - quick start
+
+    path = site.folder / "quarantine.db"
+    if not path.exists():
+        return {}
+    quarantine = Quarantine(path)
+    try:
+        return dict(quarantine.counts())
+    finally:
+        quarantine.close()
+
+
+def _print(document: dict[str, Any], texts: Texts, zone: ZoneInfo) -> None:
+    def clock(milliseconds: float | None) -> str:
+        if not milliseconds or milliseconds <= 0:
+            return "-"
+        return datetime.fromtimestamp(milliseconds / 1000, zone).strftime("%Y-%m-%d %H:%M:%S")
+
+    counts, totals = document["counts"], document["totals"]
+    state = texts("status.running" if document["running"] else "status.stopped")
+    print(texts("status.site", site=document["site"], state=state))
+    print(texts("status.upto", time=clock(document["progress"]["now_ms"])))
+    print(
+        texts(
+            "status.totals",
+            observations=totals["observations"],
+            windows=counts["windows"],
+            anomalies=counts["anomalies"],
+            alerts=counts["alerts"],
+            open=counts["open_alerts"],
+        )
+    )
+    print(texts("status.quality", duplicates=totals["duplicates"], late=totals["late"]))
+    if document["running"] and document["status"]:
+        lag, rates = document["lag"] or {}, document["status"].get("rates") or {}
+        rate = float(rates.get("observations_s") or 0.0)
+        seconds = float(lag.get("seconds") or 0.0)
+        print(texts("status.rates", rate=rate, lag=int(lag.get("records") or 0), seconds=seconds))
+    _print_budget(document["status"].get("budget"), texts)
+    _print_training(document["status"].get("training"), texts, clock)
+    anew = (document["status"].get("learning") or {}).get("anew")
+    if anew:
+        print(texts("models.anew", time=clock(anew["since_ms"]), reason=safe(anew["reason"])))
+    held = ", ".join(f"{reason} {count}" for reason, count in sorted(document["quarantine"].items()))
+    print(texts("status.quarantine", text=held or texts("status.empty")))
+    _print_rows(
+        texts, "devices", document["devices"], ("device", "beat", "series", "n", "in", "out", "quality"), _device
+    )
+    alerts = [row for row in document["alerts"] if row["state"] in {"raised", "acknowledged"}]
+    header = ("time", "severity", "kind", "device", "text")
+    _print_rows(texts, "alerts", alerts, header, lambda row: _event(row, clock(row["raised_ms"]), texts))
+    _print_rows(texts, "anomalies", document["anomalies"], header, lambda row: _event(row, clock(row["ts"]), texts))
+
+
+def _print_budget(budget: dict[str, Any] | None, texts: Texts) -> None:
+    """Print how many findings of models were told today, and how many the budget held back."""
+    from models.explain import odds  # noqa: PLC0415 - quick start
+
+    if not budget or not budget["per_day"]:
+        return
+    threshold = odds(10.0 ** -budget["threshold"])[texts.language] if budget["threshold"] else texts("status.shipped")
+    numbers = {name: budget[name] for name in ("per_day", "raised", "held")}
+    print(texts("status.budget", odds=threshold, **numbers))
+
+
+def _print_training(training: dict[str, Any] | None, texts: Texts, clock: Callable[[float | None], str]) -> None:
+    """Print which forest judges the beats' context, and what came of the last training."""
+    if not training:
+        return
+    state, detail = training["state"], safe(str(training["detail"]))
+    if training["trained_ms"]:
+        print(
+            texts(
+                "status.training.trained",
+                time=clock(training["trained_ms"]),
+                rows=training["rows"],
+                beats=training["beats"],
+            )
+        )
+    elif state in {"waiting", "running"}:
+        print(texts("status.training.none", detail=detail or texts(f"status.training.{state}")))
+    if state == "failed":
+        print(texts("status.training.failed", detail=detail))
+
+
+def _print_rows(
+    texts: Texts,
+    what: str,
+    rows: list[dict[str, Any]],
+    header: tuple[str, ...],
+    cells_of: Callable[[dict[str, Any]], list[object]],
+) -> None:
+    if not rows:
+        return
+    print(f"\n{texts(f'status.{what}')} ({len(rows)})")
+    print_table([texts(f"status.col.{name}") for name in header], [cells_of(row) for row in rows[:_SHOWN]])
+    if len(rows) > _SHOWN:
+        print("  " + texts("status.more", count=len(rows) - _SHOWN))
+
+
+def _device(row: dict[str, Any]) -> list[object]:
+    quality = "-" if row["quality"] is None else f"{row['quality']:.2f}"
+    measures = ", ".join(sorted({name.split(" ", 1)[1] for name in row["series"]}))
+    return [row["id"], row["beat"], safe(measures), row["observations"], row["in"], row["out"], quality]
+
+
+def _event(row: dict[str, Any], when: str, texts: Texts) -> list[object]:
+    from models.explain import title  # noqa: PLC0415 - quick start
+
+    kind = texts.pick(title(row["kind"]))
+    return [when, texts(f"severity.{row['severity']}"), kind, row["device"], safe(texts.pick(row["text"]))]

@@ -1,0 +1,156 @@
+"""``patrolgrid train``: the models learn from the store's past, or from a file of counts or readings.
+
+History goes in through the site's log, like everything that changes state, and the node learns from it in its turn. So
+it does not matter whether the node runs, and nothing is learnt twice: the node remembers what it has learnt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from console.common import FoundSite, add_settings_arguments, print_json, safe, texts_of
+from console.errors import CommandError
+from console.texts import Texts
+from console.training.teaching import Source, Teaching
+from deploy.settings.sections import Settings
+
+EXAMPLES: Final = """\
+examples:
+  patrolgrid train                                       from all that the site's store still holds
+  patrolgrid train --from-store --days 56
+  patrolgrid train counts.csv                            columns timestamp,device,count; local times
+  patrolgrid train noise.csv --metric noise              columns timestamp,device,value
+  patrolgrid train counts.csv --dry-run                  only say what would be learnt
+
+Works while the node runs and while it is stopped. What was learnt before is left out. docs/models.md tells more.
+"""
+_SHOWN: Final = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_settings_arguments(parser, site=True)
+    add = parser.add_argument
+    add("file", nargs="?", type=Path, metavar="FILE", help="a CSV (default: the site's own store)")
+    add("--from-store", action="store_true", help="learn from the windows that the site's store holds")
+    add("--days", type=float, metavar="N", help="from the store: only the last days (default: all it holds)")
+    add("--metric", metavar="NAME", help="CSV: what is counted or measured (default: person, or by device type)")
+    add("--interval", type=float, metavar="SECONDS", help="CSV: what a row covers (default: found out)")
+    add("--timezone", metavar="ZONE", help="CSV: zone of local times (default: the site's)")
+    add("--again", action="store_true", help="learn also what was learnt before")
+    add("--dry-run", action="store_true", help="say what would be learnt, and change nothing")
+    add("--no-wait", action="store_true", help="do not wait until the node has learnt")
+    add("--quiet", action="store_true", help="no progress bar")
+    add("--json", action="store_true", help="print what was done as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Give the node what there is to learn, wait for it, and say what came of it."""
+    from console.site_settings import settings_of_site  # noqa: PLC0415 - quick start
+    from console.training.teaching import Teaching, from_file, from_store  # noqa: PLC0415 - an edge device has no numpy
+    from ingest.places import load_places  # noqa: PLC0415 - same
+
+    if options.file is not None and (options.from_store or options.days is not None):
+        raise CommandError("--from-store and --days go without a FILE", 2)
+    if options.days is not None and not options.days > 0:
+        raise CommandError(f"--days is {options.days:g}, expected a number above 0", 2)
+    settings, site = settings_of_site(options, new=options.file is not None)
+    texts = texts_of(options, settings)
+    places = load_places(settings.places_file)
+    source = (
+        from_store(options, settings, site, places) if options.file is None else from_file(options, settings, places)
+    )
+    with closing(source):
+        teaching = Teaching(options, settings, site, source)
+        teaching.run(texts)
+    if source.bad and not options.dry_run:
+        _quarantine(source, settings, site)
+    if options.json:
+        print_json(teaching.document())
+    else:
+        _tell(teaching, texts, site, ZoneInfo(settings.site.timezone))
+    return 0
+
+
+def _quarantine(source: Source, settings: Settings, site: FoundSite) -> None:
+    """Keep the rows that taught nothing, without plates, where everything is kept that was not accepted."""
+    from ingest.gateway import redact  # noqa: PLC0415 - quick start
+    from ingest.gateway.plates import load_plates  # noqa: PLC0415 - same
+    from ingest.gateway.quarantine import Quarantine, Reject  # noqa: PLC0415 - same
+    from ingest.vocabulary import Reason  # noqa: PLC0415 - same
+
+    plates = load_plates(settings.plates.key_file or site.folder / "plates.key")
+    name, now_ms = Path(source.name).name, time.time_ns() // 1_000_000
+    quarantine = Quarantine(site.folder / "quarantine.db")
+    try:
+        quarantine.add_many(
+            Reject(
+                topic=f"{name}, line {row.line}",
+                reason=Reason.HISTORY,
+                detail=redact.text(plates, row.why),
+                payload=redact.payload(plates, row.text.encode("utf-8", "replace")),
+                received_ms=now_ms,
+            )
+            for row in source.bad
+        )
+    finally:
+        quarantine.close()
+
+
+def _tell(teaching: Teaching, texts: Texts, site: FoundSite, zone: ZoneInfo) -> None:
+    source = teaching.source
+
+    def day(milliseconds: int) -> str:
+        return datetime.fromtimestamp(milliseconds / 1000, zone).strftime("%Y-%m-%d")
+
+    told = {
+        "windows": teaching.windows,
+        "series": len(teaching.series),
+        "known": teaching.known,
+        "first": day(source.first_ms),
+        "last": day(source.last_ms - 1),
+    }
+    if teaching.options.dry_run:
+        print(texts("train.would", **told))
+    elif not teaching.windows:
+        print(texts("train.nothing" if teaching.known else "train.empty", known=teaching.known))
+    else:
+        print(texts("train.sent", **told))
+        if teaching.known:
+            print(texts("train.known", known=teaching.known))
+        _tell_node(teaching, texts, site)
+    if source.gone:
+        print(texts("train.gone", count=len(source.gone), devices=", ".join(source.gone[:_SHOWN])))
+    if source.bad:
+        print(texts("train.bad", count=len(source.bad), file=source.name), file=sys.stderr)
+        for row in source.bad[:_SHOWN]:
+            print(f"  {source.name}, line {row.line}: {safe(row.why)}", file=sys.stderr)
+        if len(source.bad) > _SHOWN:
+            print("  " + texts("train.more_bad", count=len(source.bad) - _SHOWN), file=sys.stderr)
+        if not teaching.options.dry_run:
+            print(texts("train.kept", site=site.id), file=sys.stderr)
+
+
+def _tell_node(teaching: Teaching, texts: Texts, site: FoundSite) -> None:
+    if teaching.kafka:
+        print(texts("train.kafka"))
+    elif not teaching.running and not teaching.done:
+        print(texts("train.later", site=site.id))
+    elif teaching.learnt is not None:
+        print(texts("train.learnt", windows=teaching.learnt))
+        if teaching.passed_over:
+            print(texts("train.node_known", known=teaching.passed_over))
+        left = teaching.windows - teaching.learnt - teaching.passed_over
+        if left > 0:
+            print(texts("train.refused", count=left, site=site.id))
+    elif teaching.done or teaching.options.no_wait:
+        print(texts("train.not_waited"))
+    else:
+        print(texts("train.slow"))

@@ -1,0 +1,61 @@
+"""``patrolgrid up``: a site's node and board under one supervisor, from a settings file."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from console.common import add_settings_arguments, settings_of, texts_of
+from console.errors import CommandError
+
+EXAMPLES: Final = """\
+examples:
+  patrolgrid settings --example > patrolgrid.toml        begin with every key and its default
+  patrolgrid doctor                                      what stands in the way
+  patrolgrid up                                          run until Ctrl-C or SIGTERM
+
+With broker.mode = "embedded" it starts a broker, too, which keeps nothing on disk: good for trying out.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_settings_arguments(parser)
+    parser.add_argument("--headless", action="store_true", help="no board")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run node and board until asked to stop."""
+    from console.demo.running import Running, refuse_running  # noqa: PLC0415 - quick start
+    from deploy.processes.stopping import StopRequest  # noqa: PLC0415 - quick start
+    from deploy.processes.supervisor import ChildError, Supervisor  # noqa: PLC0415 - quick start
+    from ingest.places import load_places  # noqa: PLC0415 - quick start
+
+    settings = settings_of(options)
+    texts = texts_of(options, settings)
+    refuse_running(settings)
+    if not settings.places_file.exists():
+        raise CommandError(
+            f"{texts('doctor.places.none', file=settings.places_file)}; {texts('doctor.places.none.do')}"
+        )
+    load_places(settings.places_file)
+    with StopRequest() as stop, Supervisor(settings.site_dir) as supervisor:
+        running = Running(settings, supervisor)
+        try:
+            if settings.broker.mode == "embedded":
+                port = running.start_broker("embedded", settings.broker.port)
+                print(texts("run.broker", port=port, kind="embedded"))
+            running.start_node()
+            print(texts("run.data", folder=settings.site_dir))
+            if settings.board.enabled and not options.headless:
+                print(texts("run.board", url=running.start_board()))
+            print(texts("run.stop"), flush=True)
+            while not stop.wait(0.5):
+                supervisor.check()
+            print(texts("run.stopping"), flush=True)
+            for name in ("node", "board", "broker"):
+                if name in supervisor:
+                    supervisor.stop(name)
+        except ChildError as error:
+            raise CommandError(f"{texts('run.died')} {error}") from error
+    return 0

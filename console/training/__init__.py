@@ -1,0 +1,1 @@
+"""Teaching a site's models from history, and telling how each model is doing."""

@@ -1,0 +1,317 @@
+"""Giving history to a site's node: where it comes from, and how it goes in through the log, little by little."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from console.common import FoundSite
+from console.errors import CommandError
+from console.texts import Texts
+from console.training.history_csv import BadRow, read_history
+from console.training.model_health import KINDS
+from console.training.saved_state import read_saved
+from deploy.node.lock import PRIVATE
+from deploy.settings.sections import Settings
+from ingest.log.history import HistorySeries
+from ingest.log.records import Log, LogFullError, Record, RecordKind
+from ingest.log.sqlite_log import SqliteLog
+from ingest.places import Places
+from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.tables import StoreError
+from stream.training import PastWindows, Piece, fitted, pieces, stored_windows
+
+_DAY_MS: Final = 86_400_000
+_MIB: Final = 1 << 20
+_AHEAD: Final = 3
+"""Records that wait for the node at a time: what is live comes in between."""
+_POLL_S: Final = 0.05
+_STALL_S: Final = 120.0
+"""A node that gets no further for so long has something else to do, or a sink that fails."""
+_STATUS_S: Final = 10.0
+
+
+@dataclass(slots=True)
+class Source:
+    """Where history comes from."""
+
+    name: str
+    windows: Iterator[PastWindows]
+    """Oldest first."""
+    first_ms: int
+    last_ms: int
+    """End of the newest window."""
+    bad: list[BadRow] = field(default_factory=list)
+    missing: int = 0
+    gone: list[str] = field(default_factory=list)
+    """Devices of the store that are not in the places file any more."""
+    reader: StoreReader | None = None
+
+    def close(self) -> None:
+        """Release the store."""
+        if self.reader is not None:
+            self.reader.close()
+
+
+def from_store(options: argparse.Namespace, settings: Settings, site: FoundSite, places: Places) -> Source:
+    """Return what the site's store holds of counts and levels, as the options narrow it.
+
+    Raises `CommandError` where there is no store yet.
+    """
+    if not site.store.exists():
+        raise CommandError(f"site {site.id} has no store yet; name a CSV file to learn from", 2)
+    reader = StoreReader(site.store)
+    window_ms = settings.pipeline.window_s * 1000
+    kinds = {name: int(kind) for kind, name in KINDS.items()}
+    names: dict[int, HistorySeries] = {}
+    gone: set[str] = set()
+    for row in reader.series():
+        if row["kind"] not in kinds:
+            continue
+        device = places.devices.get(row["device"])
+        if device is None and not settings.gateway.accept_unknown:
+            gone.add(row["device"])
+            continue
+        beat = row["beat"] if device is None else device.beat
+        names[row["id"]] = HistorySeries(beat, row["device"], kinds[row["kind"]], row["metric"])
+    span = reader.span() or (0, -window_ms)
+    end = span[1] + window_ms
+    since = span[0] if options.days is None else max(span[0], end - round(options.days * _DAY_MS))
+    windows = stored_windows(reader, window_ms, since, end, names) if names else iter(())
+    return Source(str(site.store), windows, since, end, gone=sorted(gone), reader=reader)
+
+
+def from_file(options: argparse.Namespace, settings: Settings, places: Places) -> Source:
+    """Return what a CSV file holds. Raises `CommandError` where nothing of it can be used."""
+    try:
+        zone = ZoneInfo(options.timezone or settings.site.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise CommandError(
+            f"--timezone {options.timezone!r} is not known, expected one such as Asia/Shanghai", 2
+        ) from error
+    try:
+        found = read_history(options.file, places, zone, metric=options.metric, interval_s=options.interval)
+    except OSError as error:
+        raise CommandError(f"{options.file}: {error.strerror or error}") from error
+    window_ms = settings.pipeline.window_s * 1000
+    windows = fitted(found.names, found.which, found.start_ms, found.value, found.interval_ms, window_ms)
+    first, last = int(found.start_ms.min()), int(found.start_ms.max()) + found.interval_ms
+    return Source(str(options.file), iter([windows]), first, last, bad=found.bad, missing=found.missing)
+
+
+class Teaching:
+    """Gives history to a site's node through its log, a few records ahead of it."""
+
+    def __init__(self, options: argparse.Namespace, settings: Settings, site: FoundSite, source: Source) -> None:
+        self.options, self.settings, self.site, self.source = options, settings, site, source
+        self.window_ms = settings.pipeline.window_s * 1000
+        self.saved = read_saved(site.folder / "state", settings.pipeline.window_s)
+        self.kafka = bool(settings.kafka.bootstrap) and not (site.folder / "log.db").exists()
+        """Whether workers on Kafka do what elsewhere one node does; nobody waits for them."""
+        self.running = bool(site.node()["running"])
+        self.windows = self.known = self.records = self.position = 0
+        self.series: set[HistorySeries] = set()
+        self.learnt: int | None = None
+        """What the node says that it learnt, and what it had learnt meanwhile; None where it was not asked."""
+        self.passed_over = 0
+        self.done = False
+        """Whether the node has worked everything off."""
+
+    def run(self, texts: Texts) -> None:
+        """Do it, with a progress bar where somebody looks on.
+
+        Raises `CommandError` where the log is full; what went in before then is learnt, and not sent again.
+        """
+        source, options = self.source, self.options
+        days = max(-(-(source.last_ms - source.first_ms) // _DAY_MS), 1)
+        hidden = options.quiet or options.json or not sys.stderr.isatty()
+        before = self._status()
+        with ExitStack() as closing:
+            bar = closing.enter_context(
+                tqdm(total=days, desc=texts("train.reading"), unit="d", disable=hidden, leave=False, file=sys.stderr)
+            )
+
+            def reached(end_ms: int) -> None:
+                bar.update(max((end_ms - source.first_ms) // _DAY_MS - bar.n, 0))
+
+            if options.dry_run:
+                for piece in self._pieces():
+                    self.windows, self.records = self.windows + piece.windows, self.records + 1
+                    reached(piece.end_ms)
+                return
+            log = self._open_log(closing)
+            node = _Follower(self.site)
+            closing.callback(node.close)
+            waiting: deque[tuple[int, int]] = deque()
+            for piece in self._pieces():
+                self._append(log, piece)
+                waiting.append((self.position, piece.end_ms))
+                while len(waiting) > _AHEAD and self._follows() and node.reaches(waiting[0][0]):
+                    reached(waiting.popleft()[1])
+            while waiting and self._follows() and node.reaches(waiting[0][0]):
+                reached(waiting.popleft()[1])
+            self.done = bool(self.records) and not waiting
+        if self.done:
+            self._ask(before)
+
+    def _follows(self) -> bool:
+        """Tell whether there is a node to wait for."""
+        self.running = self.running and bool(self.site.node()["running"])
+        return self.running and not self.kafka and not self.options.no_wait
+
+    def _pieces(self) -> Iterator[Piece]:
+        shards = self.settings.kafka.shards if self.kafka else 1
+        return pieces(
+            self.source.windows, self.window_ms, shards=shards, again=self.options.again, keep=self._worth_sending
+        )
+
+    def _worth_sending(self, portion: PastWindows) -> NDArray[np.bool_]:
+        """Leave out what the saved state knows. The node looks again, with what it has learnt since."""
+        known = self.saved.knows(portion.names, portion.which, portion.number)
+        if self.options.again:
+            known[:] = False
+        self.known += int(known.sum())
+        self.series.update(portion.names[index] for index in set(portion.which[~known].tolist()))
+        fresh: NDArray[np.bool_] = ~known
+        return fresh
+
+    def _open_log(self, closing: ExitStack) -> Log:
+        log = self._kafka_log() if self.kafka else self._own_log()
+        closing.callback(log.close)
+        self.received_ms = self._log_time(log)
+        return log
+
+    def _own_log(self) -> SqliteLog:
+        """Return the log of the site's one node, which may be running."""
+        self.site.folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        section = self.settings.log
+        return SqliteLog(
+            self.site.folder / "log.db",
+            max_bytes=section.max_mb * _MIB,
+            max_age_s=section.max_age_days * 86_400,
+            min_free_bytes=section.min_free_mb * _MIB,
+        )
+
+    def _kafka_log(self) -> Log:
+        """Return the log of a site whose shards are worked on by several."""
+        from deploy.settings.kafka_settings import kafka_address  # noqa: PLC0415 - needs the extra kafka
+        from ingest.log.kafka_log import KafkaLog  # noqa: PLC0415 - same
+        from ingest.log.kafka_topics import records_topic  # noqa: PLC0415 - same
+
+        kafka = self.settings.kafka
+        return KafkaLog(
+            kafka_address(self.settings),
+            records_topic(self.site.id),
+            shards=kafka.shards,
+            client_id="patrolgrid-train",
+            timeout_s=kafka.timeout_s,
+        )
+
+    def _log_time(self, log: Log) -> int:
+        """Return the log's own time, which a replay's or a demo's clock may have set: history must not move it."""
+        newest = [] if self.kafka else log.read(log.head() - 1, limit=1)
+        if newest:
+            return newest[-1].received_ms
+        stored = self.source.reader.progress()["now_ms"] if self.source.reader is not None else 0
+        return int(stored) or time.time_ns() // 1_000_000
+
+    def _append(self, log: Log, piece: Piece) -> None:
+        try:
+            self.position = log.append([Record(RecordKind.HISTORY, self.received_ms, piece.payload, piece.shard)])
+        except LogFullError as error:
+            raise CommandError(
+                f"{error}; {self.windows} windows were given to the node before, and are left out when you train again"
+            ) from error
+        self.windows, self.records = self.windows + piece.windows, self.records + 1
+
+    def _status(self) -> dict[str, Any]:
+        reader = StoreReader(self.site.store)
+        try:
+            return dict(reader.meta("status") or {})
+        except StoreError:
+            return {}
+        finally:
+            reader.close()
+
+    def _ask(self, before: dict[str, Any]) -> None:
+        """Ask the node's status, made after it was done, what it has learnt."""
+        since_ms, deadline = time.time_ns() // 1_000_000, time.monotonic() + _STATUS_S
+        while time.monotonic() < deadline:
+            status = self._status()
+            if int(status.get("wall_ms", 0)) > since_ms and "learning" in status:
+                was, now = before.get("learning") or {}, status["learning"]
+                # History that waited from before is in these numbers, too.
+                self.learnt = min(int(now["taught"]) - int(was.get("taught", 0)), self.windows)
+                self.passed_over = min(int(now["known"]) - int(was.get("known", 0)), self.windows - self.learnt)
+                return
+            time.sleep(_POLL_S)
+
+    def document(self) -> dict[str, Any]:
+        """Return what was done, for JSON."""
+        source = self.source
+        return {
+            "site": self.site.id,
+            "source": source.name,
+            "first_ms": source.first_ms,
+            "last_ms": source.last_ms,
+            "windows": self.windows,
+            "series": len(self.series),
+            "records": self.records,
+            "position": self.position,
+            "known": self.known,
+            "missing": source.missing,
+            "bad": [{"line": row.line, "why": row.why} for row in source.bad],
+            "gone": source.gone,
+            "dry_run": bool(self.options.dry_run),
+            "running": self.running,
+            "done": self.done,
+            "learnt": self.learnt,
+            "passed_over": self.passed_over,
+        }
+
+
+class _Follower:
+    """Watches how far the node has come, in its store."""
+
+    def __init__(self, site: FoundSite) -> None:
+        self._site, self._reader = site, StoreReader(site.store)
+        self._position = -1
+        self.stalled = False
+        """Whether it got no further for long: then nobody waits again."""
+
+    def reaches(self, position: int) -> bool:
+        """Wait until the node has worked off the record at a position; tell whether it has."""
+        moved = time.monotonic()
+        while self._position < position:
+            before = self._position
+            self._position = self._now()
+            if self._position > before:
+                moved = time.monotonic()
+            elif self.stalled or time.monotonic() - moved > _STALL_S:
+                self.stalled = True
+                return False
+            elif not self._site.node()["running"]:
+                return False
+            if self._position < position:
+                time.sleep(_POLL_S)
+        return True
+
+    def _now(self) -> int:
+        try:
+            return int(self._reader.progress()["position"])
+        except StoreError:  # a node that has just been started makes its store
+            return -1
+
+    def close(self) -> None:
+        self._reader.close()

@@ -1,0 +1,1 @@
+"""Preparing InfluxDB: buckets, retention, downsampling, tokens, and filling in what the store already has."""

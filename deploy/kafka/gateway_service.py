@@ -1,0 +1,204 @@
+"""A gateway alone: from MQTT to Kafka, one of several that share a site's messages.
+
+What is made, in order: the lock of the gateway's name on this machine, places, plate key, quarantine, log, gateway,
+metrics. It waits for Kafka where Kafka is not there yet; meanwhile the broker keeps what comes. On SIGTERM it stores
+and acknowledges what it has received, and leaves; what comes later goes to the others, or waits at the broker.
+
+A gateway's name is its session at the broker, and its share of the messages waits there while it is away: start it
+again under the same name, on this machine or on another, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from deploy.node.lock import SiteLock
+from deploy.processes.metrics import MetricsServer
+from deploy.processes.stopping import StopRequest
+from deploy.settings.gateway_settings import gateway_config
+from deploy.settings.kafka_settings import kafka_address
+from deploy.settings.load import SettingsError
+from deploy.settings.sections import Settings
+from ingest.clock import Clock, DataClock, ScaledClock, SystemClock
+from ingest.gateway.gateway import Gateway, GatewayConfig, GatewayStats
+from ingest.gateway.plates import load_plates
+from ingest.gateway.quarantine import Quarantine
+from ingest.log.kafka_log import KafkaLog
+from ingest.log.kafka_topics import records_topic
+from ingest.places import load_places
+
+_LOG: Final = logging.getLogger("deploy.kafka.gateway_service")
+_MAX_ROWS: Final = 100_000
+"""Most observations in one Kafka record: it stays far below what the topics take."""
+_LINGER_S: Final = 0.1
+"""Under load a gateway makes this much of a second one record a shard: workers take some hundred records a second."""
+_AGAIN_S: Final = 2.0
+_COUNTERS: Final = {
+    "messages": "MQTT messages received, those sent again by the broker included",
+    "appended": "Observations in Kafka",
+    "repeats": "Exact repeats of observations without a number, dropped",
+    "incidents": "Incidents taken",
+    "commands": "Commands taken",
+    "statuses": "Device statuses taken",
+    "records": "Records in Kafka, ticks included",
+    "connections": "How often a connection to the broker was made",
+}
+
+
+class GatewayService:
+    """One gateway as a process of its own.
+
+    Parameters
+    ----------
+    settings
+        The site's. ``gateway.shared_group`` lets several share the messages.
+    name
+        Tells this gateway from the others, and stays the same over its restarts. Empty: ``gateway.client_id``.
+
+    Raises
+    ------
+    SettingsError
+        Where Kafka is not set up, or a group's gateway has no name.
+    """
+
+    def __init__(self, settings: Settings, name: str = "") -> None:
+        config = gateway_config(settings, shards=settings.kafka.shards)
+        if name:
+            config = replace(config, client_id=f"patrolgrid-gateway-{settings.site.id}-{name}")
+        if config.shared_group and not config.client_id:
+            raise SettingsError(
+                f"several gateways share the group {config.shared_group!r} (gateway.shared_group): give each a name of "
+                "its own with --name (or gateway.client_id), which stays the same when it is started again"
+            )
+        self.settings, self._address = settings, kafka_address(settings)
+        if config.shared_group:
+            # Mosquitto forgets shared subscriptions when it is started again: until the gateways are back, what devices
+            # say has no destination. Edge agents say it again after some seconds (`ingest.mqtt.link`); be back before.
+            config = replace(config, reconnect_min_s=0.1, reconnect_max_s=2.0)
+        self.config: GatewayConfig = replace(config, max_rows=min(config.max_rows, _MAX_ROWS), linger_s=_LINGER_S)
+        self._gateway: Gateway | None = None
+        self._waiting_for = "starting"
+
+    @property
+    def name(self) -> str:
+        """What the broker, Kafka and the metrics know it by."""
+        return self.config.link().client_id
+
+    def run(self, stop: StopRequest) -> int:
+        """Work until asked to stop; return 0.
+
+        Raises LockedError where a gateway of this name runs on this machine, PlacesError or PlateKeyError for what
+        cannot be started with, OSError for a disk or a port that cannot be used.
+        """
+        settings, site, folder = self.settings, self.settings.site.id, self.settings.site_dir
+        with ExitStack() as closing:
+            closing.enter_context(SiteLock(folder / "gateways" / self.name))
+            places = load_places(settings.places_file)
+            plates = load_plates(settings.plates.key_file or folder / "plates.key")
+            quarantine = Quarantine(folder / "quarantine.db")
+            closing.callback(quarantine.close)
+            log = KafkaLog(
+                self._address,
+                records_topic(site),
+                shards=settings.kafka.shards,
+                client_id=self.name,
+                timeout_s=settings.kafka.timeout_s,
+            )
+            closing.callback(log.close)
+            clock = _clock(settings)
+            gateway = Gateway(self.config, places, log, quarantine, clock, plates)
+            if settings.metrics.port:
+                server = MetricsServer(settings.metrics.port, self.ready, self.collect, host=settings.metrics.host)
+                closing.enter_context(server)
+                _LOG.info("metrics: http://%s:%d/metrics", settings.metrics.host, server.port)
+            if not self._start(gateway, log, clock, stop):
+                return 0
+            _LOG.info(
+                "gateway %s of site %s: %d beats in %d shards, %d devices",
+                self.name, site, len(places.beats), settings.kafka.shards, len(places.devices),
+            )  # fmt: skip
+            self._gateway = gateway
+            while not stop.wait(1.0):
+                pass
+            _LOG.info("stopping: what was received goes to Kafka, and is acknowledged")
+            self._gateway, self._waiting_for = None, "stopping"
+            gateway.stop()
+        return 0
+
+    def ready(self) -> tuple[bool, str]:
+        """Tell whether messages come in and get on, and if not, why."""
+        gateway = self._gateway
+        if gateway is None:
+            return False, self._waiting_for
+        stats = gateway.stats()
+        if stats.log_full:
+            return False, stats.log_full
+        return stats.connected, stats.last_error or "not connected to the broker"
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the metrics of now."""
+        names, labels = ["site", "gateway"], [self.settings.site.id, self.name]
+        ready = GaugeMetricFamily("patrolgrid_gateway_ready", "1 while messages come in and get on", labels=names)
+        ready.add_metric(labels, float(self.ready()[0]))
+        gateway = self._gateway
+        return [ready] if gateway is None else [ready, *_metrics(gateway.stats(), names, labels)]
+
+    def _start(self, gateway: Gateway, log: KafkaLog, clock: Clock, stop: StopRequest) -> bool:
+        """Start it, trying again while Kafka is away; False where it was asked to stop before."""
+        told = ""
+        while True:
+            try:
+                if isinstance(clock, DataClock):
+                    _go_on(clock, log)
+                gateway.start()
+            except OSError as error:
+                self._waiting_for = str(error)
+                if told != self._waiting_for:
+                    _LOG.error("waiting: %s", error)
+                told = self._waiting_for
+                if stop.wait(_AGAIN_S):
+                    return False
+            else:
+                return True
+
+
+def _metrics(stats: GatewayStats, names: list[str], labels: list[str]) -> Iterable[Metric]:
+    for name, doc in _COUNTERS.items():
+        metric = "observations" if name == "appended" else name
+        counter = CounterMetricFamily(f"patrolgrid_gateway_{metric}", doc, labels=names)
+        counter.add_metric(labels, getattr(stats, name))
+        yield counter
+    quarantined = CounterMetricFamily(
+        "patrolgrid_gateway_quarantined", "What was not taken, by reason", labels=[*names, "reason"]
+    )
+    for reason, count in stats.quarantined.items():
+        quarantined.add_metric([*labels, reason], count)
+    yield quarantined
+    for name, doc, value in (
+        ("connected", "1 while connected to the broker", stats.connected),
+        ("waiting", "Messages received and not yet in Kafka", stats.waiting),
+        ("failing", "1 while nothing can be stored, so that nothing is acknowledged", bool(stats.log_full)),
+    ):
+        gauge = GaugeMetricFamily(f"patrolgrid_gateway_{name}", doc, labels=names)
+        gauge.add_metric(labels, float(value))
+        yield gauge
+
+
+def _clock(settings: Settings) -> Clock:
+    clock = settings.clock
+    if clock.mode == "scaled":
+        return ScaledClock(clock.origin_ms, clock.started_ms, clock.speed)
+    return DataClock() if clock.mode == "data" else SystemClock()
+
+
+def _go_on(clock: DataClock, log: KafkaLog) -> None:
+    """Set a clock that follows the data to where the log ends: time must not begin anew with every start."""
+    for shard in range(log.shards):
+        for record in log.read(log.head(shard) - 1, limit=1, shard=shard):
+            clock.observe(record.received_ms)

@@ -1,0 +1,1 @@
+"""One site in one process: the wiring of a node, its status, its lock, its sinks."""

@@ -1,0 +1,114 @@
+"""The history of a site's beats, from its store: what the forest of `models.context.beat_forest` is trained on.
+
+One row a window, beat and channel, summed by SQLite where the windows lie. Only windows as they were when they closed
+are taken: they have what was expected at that time, so that training sees what the stage sees. One that late
+observations have changed since is left out.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import numpy as np
+
+from ingest.log.batch import Kind
+from models.context import beat_forest as context
+from models.context.forest_training import History
+from stream.detect.context_stage import CHANNEL_OF, TOLD, UNKNOWN
+from stream.results import WindowStatus
+from stream.sinks.store.tables import VERSION, StoreError, StoreMissingError, StoreVersionError, stored_version
+
+MOST_CELLS: Final = 2_000_000
+"""Windows times beats that are read: 200 MB. A city has its newest days only."""
+_DAY_MS: Final = 86_400_000
+_BUSY_S: Final = 5.0
+
+
+def _numbers(values: Iterable[int]) -> str:
+    return ", ".join(str(int(value)) for value in values)
+
+
+def _states(states: dict[Kind, tuple[int, ...]]) -> str:
+    """Return the SQL condition that a series `s` was in one of some states in a window `w`."""
+    return " OR ".join(f"(s.kind = {int(kind)} AND w.state IN ({_numbers(which)}))" for kind, which in states.items())
+
+
+_CHANNEL: Final = (
+    "CASE " + " ".join(f"WHEN s.kind = {int(kind)} AND s.metric = '{metric}' THEN {channel}"
+                       for (kind, metric), channel in CHANNEL_OF.items()) + " END"
+)  # fmt: skip
+_COUNT: Final = f"kind = {int(Kind.COUNT)}"
+_QUERY: Final = f"""
+SELECT start, beat, channel, TOTAL(known * observed),
+    TOTAL(known * CASE WHEN {_COUNT} THEN MAX(expected, 0.0) ELSE expected END),
+    TOTAL(known * CASE WHEN {_COUNT} THEN MAX(spread * spread, expected, 0.0) ELSE spread * spread END),
+    TOTAL(known), MAX(told)
+FROM (
+    SELECT w.start, s.beat, s.kind, {_CHANNEL} AS channel, w.expected,
+        (w.upper - w.lower) / {context.BAND_WIDTH!r} AS spread,
+        CASE WHEN s.{_COUNT} THEN w.sum_a + w.sum_b ELSE w.sum_a / w.n END AS observed,
+        NOT ({_states(UNKNOWN)}) AND w.expected IS NOT NULL AS known, ({_states(TOLD)}) AS told
+    FROM windows w JOIN series s ON s.id = w.series
+    WHERE w.start >= ? AND w.start < ? AND w.part = 0 AND w.status = {int(WindowStatus.CLOSED)} AND w.n > 0
+)
+WHERE channel IS NOT NULL GROUP BY start, beat, channel ORDER BY start
+"""  # noqa: S608 - numbers and names of our own
+
+
+def most_days(beats: int, window_s: int) -> float:
+    """Return how many days of a site with so many beats are read at most."""
+    return max(MOST_CELLS // max(beats, 1), 1) * window_s / 86_400
+
+
+def read_history(path: Path, *, days: float, window_s: int) -> History:
+    """Return the newest days of a store that a node may be writing to; nothing is changed, and nobody waits.
+
+    `days` count back from the newest window. A site with so many beats that they would not fit into memory
+    (`MOST_CELLS`) has fewer days. Raises `StoreError` where there is no store, or not one of this version.
+    """
+    if not path.is_file():
+        raise StoreMissingError(f"{path}: there is no store yet; start the node first")
+    try:
+        connection = sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True, timeout=_BUSY_S)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: cannot be opened for reading: {error}") from error
+    try:
+        version = stored_version(connection, path)
+        if version != VERSION:
+            raise StoreVersionError(f"{path}: is a store of version {version}, expected {VERSION}")
+        beats = [beat for (beat,) in connection.execute("SELECT DISTINCT beat FROM series ORDER BY beat")]
+        newest = connection.execute("SELECT MAX(newest) FROM series").fetchone()[0]
+        if newest is None or not beats:
+            return _history([], [], [])
+        first = newest - round(min(days, most_days(len(beats), window_s)) * _DAY_MS)
+        rows = [row for since in range(first, newest + 1, _DAY_MS) for row in _day(connection, since, newest + 1)]
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: cannot be read: {error}") from error
+    finally:
+        connection.close()
+    starts = sorted({row[0] for row in rows})
+    return _history(beats, starts, rows)
+
+
+_Row = tuple[int, str, int, float, float, float, float, int]
+
+
+def _day(connection: sqlite3.Connection, since: int, until: int) -> Iterator[_Row]:
+    yield from connection.execute(_QUERY, (since, min(since + _DAY_MS, until)))
+
+
+def _history(beats: Sequence[str], starts: Sequence[int], rows: Sequence[_Row]) -> History:
+    sums = np.zeros((len(starts), context.SUMS, len(context.CHANNELS), len(beats)))
+    told = np.zeros((len(starts), len(beats)), dtype=np.bool_)
+    if rows:
+        at = np.searchsorted(np.array(starts), np.array([row[0] for row in rows]))
+        place = {beat: number for number, beat in enumerate(beats)}
+        beat = np.array([place[row[1]] for row in rows])
+        channel = np.array([row[2] for row in rows])
+        sums[at, :, channel, beat] = np.array([row[3:7] for row in rows])
+        np.logical_or.at(told, (at, beat), np.array([row[7] for row in rows], dtype=np.bool_))
+    return History(tuple(beats), np.array(starts, dtype=np.int64), sums, told)

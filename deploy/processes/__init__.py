@@ -1,0 +1,1 @@
+"""Processes of a site: supervision, brokers, stopping on request, metrics over HTTP."""

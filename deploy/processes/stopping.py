@@ -1,0 +1,59 @@
+"""Ending on request: SIGINT and SIGTERM set an event instead of interrupting whatever runs."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+
+class StopRequest:
+    """While entered, SIGINT and SIGTERM ask for an orderly end; a third one ends the process at once.
+
+    Enter it in the main thread: only there does Python take signals.
+    """
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._count = 0
+        self._before: dict[signal.Signals, Any] = {}
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody asked to stop."""
+        return self._asked.is_set()
+
+    def ask(self) -> None:
+        """Ask to stop, as a signal would."""
+        self._asked.set()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until somebody asks to stop, or the time is over; tell which."""
+        # In slices: a wait without an end keeps Python from running signal handlers on some systems.
+        deadline = time.monotonic() + timeout_s
+        while (left := deadline - time.monotonic()) > 0:
+            if self._asked.wait(min(left, 0.5)):
+                return True
+        return self._asked.is_set()
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        self._count += 1
+        self._asked.set()
+        if self._count >= 3:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    def __enter__(self) -> Self:
+        """Take the signals."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give the signals back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)

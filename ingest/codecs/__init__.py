@@ -1,0 +1,1 @@
+"""Codecs: a device's payload in, observations out. One file a dialect."""

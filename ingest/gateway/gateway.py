@@ -1,0 +1,387 @@
+"""The gateway: MQTT messages of one site go into the log, and are acknowledged when they are on disk.
+
+The order of one flush, which a crash may cut anywhere:
+
+1. take what has arrived, decode and check it (`ingest.gateway.intake`);
+2. append records to the log: on disk, or nothing is;
+3. add rejects to quarantine;
+4. acknowledge.
+
+What was not acknowledged the broker sends again. Numbered observations are then applied once by the pipeline, those
+numbered here are recognised by their content, and rejects share one quarantine entry: so again means never twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from ingest import topics
+from ingest.clock import Clock
+from ingest.codecs.native import Limits
+from ingest.gateway.clock_guard import ClockGuard
+from ingest.gateway.intake import Intake, Taken
+from ingest.gateway.numbering import RepeatFilter, refill
+from ingest.gateway.plates import Plates
+from ingest.gateway.quarantine import Quarantine
+from ingest.gateway.routes import Routes
+from ingest.log.records import Log, Record, RecordKind
+from ingest.mqtt.session import Inbox, LinkConfig, MqttLink
+from ingest.mqtt.tls import Tls
+from ingest.places import Places
+from ingest.shards import ShardMap
+
+_log = logging.getLogger(__name__)
+_RETRY_FIRST_S: Final = 0.1
+_RETRY_LAST_S: Final = 5.0
+_RATE_S: Final = 5.0
+_WAITED_MS: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """Settings of a gateway. Only ``site`` has no default."""
+
+    site: str
+    host: str = "127.0.0.1"
+    port: int = 1883
+    username: str = ""
+    password: str = ""
+    tls: Tls | None = None
+    mqtt_version: int = 5
+    """5, or 3 for brokers that speak 3.1.1 only."""
+    client_id: str = ""
+    """Names the session at the broker; two gateways must differ. Empty: ``patrolgrid-gateway-{site}``."""
+    shared_group: str = ""
+    """Subscribe as one of a group (``$share/…``), so that several gateways divide the devices among them.
+
+    The embedded broker (rumqttd 0.20) panics when a member of a group disconnects: use Mosquitto for this."""
+    keepalive_s: int = 30
+    session_expiry_s: int = 7 * 86_400
+    """How long the broker keeps messages for a gateway that is away (MQTT 5)."""
+    receive_maximum: int = 4_000
+    """Most messages the broker sends without acknowledgement: with `max_queued_bytes` it bounds memory."""
+    max_queued_bytes: int = 64 << 20
+    reconnect_min_s: float = 0.5
+    reconnect_max_s: float = 30.0
+    limits: Limits = field(default_factory=Limits)
+    guard: ClockGuard = field(default_factory=ClockGuard)
+    repeat_window_s: float = 600.0
+    accept_unknown: bool = False
+    """Take observations of devices that are not in the places file."""
+    max_rows: int = 20_000
+    """Observations in one record of the log."""
+    linger_s: float = 0.0
+    """Least time between two flushes, while messages come all the time; one that comes alone is flushed at once. On
+    Kafka, where each flush makes a record for every shard it touches, and a record costs the same however small."""
+    tick_s: float = 1.0
+    """Wall-clock seconds without any other record in a shard after which time alone is logged there."""
+    shards: int = 1
+    """How many shards the beats are divided among, see `ingest.shards`."""
+
+    def link(self) -> LinkConfig:
+        """Return what of this concerns the connection."""
+        prefix = f"$share/{self.shared_group}/" if self.shared_group else ""
+        filters = (
+            topics.observations(self.site, "+", "+"),
+            topics.status(self.site, "+", "+"),
+            topics.incidents(self.site),
+            topics.commands(self.site),
+        )
+        return LinkConfig(
+            host=self.host,
+            port=self.port,
+            client_id=self.client_id or f"patrolgrid-gateway-{self.site}",
+            filters=tuple(prefix + topic_filter for topic_filter in filters),
+            username=self.username,
+            password=self.password,
+            tls=self.tls,
+            version=self.mqtt_version,
+            keepalive_s=self.keepalive_s,
+            session_expiry_s=self.session_expiry_s,
+            receive_maximum=self.receive_maximum,
+            max_payload=self.limits.max_bytes,
+            max_queued_bytes=self.max_queued_bytes,
+            reconnect_min_s=self.reconnect_min_s,
+            reconnect_max_s=self.reconnect_max_s,
+        )
+
+
+class GatewayStats(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gateway has done since its start."""
+
+    connected: bool
+    connections: int
+    """How often a connection was made; more than 1 means the broker went away."""
+    last_error: str
+    messages: int
+    """Messages received, those sent again by the broker included."""
+    appended: int
+    """Observations in the log."""
+    repeats: int
+    """Exact repeats of observations without a number, dropped."""
+    incidents: int
+    commands: int
+    statuses: int
+    quarantined: dict[str, int]
+    """By reason; an array counts once for each of its bad elements."""
+    records: int
+    """Records in the log, ticks included."""
+    waiting: int
+    """Messages received and not yet in the log."""
+    log_full: str
+    """Why nothing can be appended; empty while all is well."""
+    messages_per_s: float
+    observations_per_s: float
+    """Over the last seconds."""
+
+
+class Gateway:
+    """Takes one site's messages from the broker to the log.
+
+    Parameters
+    ----------
+    config, places
+        Settings, and the beats and devices that are known; None for places takes every device.
+    log, quarantine, plates
+        Where good and bad go, and what hides plates. They stay open at `stop`: whoever made them closes them.
+    clock
+        The site's clock; one that follows the data switches the clock guard and the ticks off.
+    """
+
+    def __init__(
+        self,
+        config: GatewayConfig,
+        places: Places | None,
+        log: Log,
+        quarantine: Quarantine,
+        clock: Clock,
+        plates: Plates,
+    ) -> None:
+        self.config, self._log, self._quarantine, self._clock = config, log, quarantine, clock
+        self._repeats = RepeatFilter(config.repeat_window_s)
+        self._intake = Intake(
+            routes=Routes(
+                config.site,
+                places,
+                accept_unknown=config.accept_unknown,
+                shards=ShardMap(config.shards, None if places is None else places.beats),
+            ),
+            clock=clock,
+            plates=plates,
+            limits=config.limits,
+            guard=config.guard,
+            repeats=self._repeats,
+        )
+        self._inbox = Inbox(config.limits.max_bytes, config.max_queued_bytes)
+        self._link = MqttLink(config.link(), self._inbox)
+        self._stopping = threading.Event()
+        self._writer = threading.Thread(target=self._run, name=f"gateway-{config.site}", daemon=True)
+        self._generation = 0
+        self._appended = self._records = 0
+        self._flushed_at = 0.0
+        self._log_full = self._fault = ""
+        self._appended_at = [time.monotonic()] * config.shards
+        self._told_ms = [0] * config.shards
+        self._rates: deque[tuple[float, int, int]] = deque([(time.monotonic(), 0, 0)], maxlen=8)
+
+    def start(self) -> None:
+        """Rebuild what is remembered of the log's end, then connect in the background.
+
+        Raises OSError where the log cannot be read; nothing has begun then, and it may be called again.
+        """
+        refill(self._repeats, self._log, self._clock.now_ms(), self.config.shards)
+        self._writer.start()
+        self._link.start()
+
+    def stop(self) -> None:
+        """Store and acknowledge what has been received, then disconnect. What comes later waits at the broker.
+
+        While the log is full nothing is stored: the broker keeps all that was not acknowledged.
+        """
+        self._stopping.set()
+        self._inbox.close()
+        self._writer.join()
+        self._link.stop()
+
+    @property
+    def appended(self) -> int:
+        """How many observations are in the log; cheaper than `stats` for who looks often."""
+        return self._appended
+
+    def stats(self) -> GatewayStats:
+        """Return the totals; callable at any time from any thread."""
+        counts, (since, messages, observations) = self._intake.counts, self._rates[0]
+        elapsed = max(time.monotonic() - since, 1e-3)
+        return GatewayStats(
+            connected=self._link.connected,
+            connections=self._link.connections,
+            last_error=self._fault or self._link.last_error,
+            messages=counts.messages,
+            appended=self._appended,
+            repeats=counts.repeats,
+            incidents=counts.incidents,
+            commands=counts.commands,
+            statuses=counts.statuses,
+            quarantined={str(reason): count for reason, count in counts.quarantined.items()},
+            records=self._records,
+            waiting=len(self._inbox),
+            log_full=self._log_full,
+            messages_per_s=(counts.messages - messages) / elapsed,
+            observations_per_s=(self._appended - observations) / elapsed,
+        )
+
+    # -- writer thread -----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            waiting = len(self._inbox)
+            if waiting:
+                self._gather()
+                if not self._flush(len(self._inbox)):
+                    return  # asked to stop while nothing can be stored: the broker keeps what was not acknowledged
+            elif self._stopping.is_set():
+                return
+            else:
+                self._inbox.wait(min(self.config.tick_s, 0.5))
+            self._tick()
+            self._sample_rates()
+
+    def _gather(self) -> None:
+        """Wait where the flush before is not long ago, so that this one has more in it."""
+        left = self._flushed_at + self.config.linger_s - time.monotonic()
+        if left > 0:
+            self._stopping.wait(left)
+        self._flushed_at = time.monotonic()
+
+    def _flush(self, waiting: int) -> bool:
+        """Take up to `waiting` messages, as many as one record holds, and bring them to disk.
+
+        Returns False where they cannot be brought there, and `stop` was called meanwhile.
+        """
+        intake, inbox, max_rows = self._intake, self._inbox, self.config.max_rows
+        intake.begin()
+        mids: list[int] = []
+        taken: list[tuple[str, bytes]] = []
+        for _ in range(waiting):
+            arrived = inbox.take()
+            if arrived is None:
+                break
+            message = arrived.message
+            if message is None:
+                # A connection ended here. What came before it cannot be acknowledged any more; it is stored all the
+                # same, because a broker without persistence would not send it again.
+                self._generation, mids = arrived.generation, []
+                continue
+            topic = message.topic.decode("utf-8", "replace")
+            intake.take(topic, message.payload, retained=message.retain, size=arrived.size)
+            taken.append((topic, message.payload))
+            if message.qos:
+                mids.append(message.mid)
+            if intake.rows() >= max_rows:
+                break
+        if not self._store(self._finish(taken)):
+            return False
+        if mids:
+            self._link.acknowledge(self._generation, mids)
+        return True
+
+    def _finish(self, messages: list[tuple[str, bytes]]) -> Taken:
+        try:
+            return self._intake.finish()
+        except Exception as error:  # noqa: BLE001 - it must neither stop the gateway nor lose the messages
+            _log.exception("a batch could not be written; its %d messages go to quarantine", len(messages))
+            self._fault = f"{type(error).__name__}: {error}"
+            return self._intake.give_up(messages, self._fault)
+
+    def _store(self, taken: Taken) -> bool:
+        """Write records and rejects, trying again until both are on disk; False where `stop` came first."""
+        if taken.records:
+            if not self._until_done(lambda: self._append(self._told_now(taken.records))):
+                return False
+            self._appended += taken.observations
+        return not taken.rejects or self._until_done(lambda: self._quarantine.add_many(taken.rejects))
+
+    def _told_now(self, records: list[Record]) -> list[Record]:
+        """Return records that had to wait for the log with the time of now; others as they are.
+
+        Other gateways have told later times meanwhile, and a time that falls back far looks like a clock that was
+        wrong before. When its message came, each observation says itself.
+        """
+        now_ms = self._clock.now_ms()
+        if not self._clock.live or now_ms - records[0].received_ms < _WAITED_MS:
+            return records
+        return [msgspec.structs.replace(record, received_ms=now_ms) for record in records]
+
+    def _append(self, records: list[Record]) -> None:
+        self._log.append(records)
+        self._records += len(records)
+        now = time.monotonic()
+        for record in records:
+            self._appended_at[record.shard] = now
+            self._told_ms[record.shard] = record.received_ms
+
+    def _until_done(self, write: Callable[[], None]) -> bool:
+        """Try a write until it succeeds. Meanwhile nothing is acknowledged, so the broker keeps what comes."""
+        delay = _RETRY_FIRST_S
+        while True:
+            try:
+                write()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the messages must not be lost
+                self._not_stored(error)
+                if self._stopping.wait(delay):
+                    return False
+                delay = min(delay * 2, _RETRY_LAST_S)
+            else:
+                self._stored()
+                return True
+
+    def _not_stored(self, error: Exception) -> None:
+        if not self._log_full:
+            trace = None if isinstance(error, OSError) else error
+            _log.error("nothing can be stored, so nothing is acknowledged: %s", error, exc_info=trace)
+        self._log_full = str(error)
+
+    def _stored(self) -> None:
+        if self._log_full:
+            _log.warning("storing goes on")
+        self._log_full = ""
+
+    def _tick(self) -> None:
+        """Tell the time to the shards that nothing else has told it for a while."""
+        late = self._shards_without_time()
+        if not late:
+            return
+        now_ms = self._clock.now_ms()
+        try:
+            self._append([Record(RecordKind.TICK, now_ms, b"", shard) for shard in late])
+        except Exception as error:  # noqa: BLE001 - the next one tells the time as well
+            self._not_stored(error)
+        else:
+            self._stored()
+
+    def _shards_without_time(self) -> list[int]:
+        if self._clock.live:
+            before = time.monotonic() - self.config.tick_s
+            if min(self._appended_at) > before:
+                return []
+            return [shard for shard, at in enumerate(self._appended_at) if at <= before]
+        if len(self._told_ms) == 1:
+            return []
+        # Where time follows the data, one shard's data tell the others: the site waits for every shard's time.
+        before_ms = self._clock.now_ms() - round(self.config.tick_s * 1000)
+        return [shard for shard, told_ms in enumerate(self._told_ms) if told_ms <= before_ms]
+
+    def _sample_rates(self) -> None:
+        now = time.monotonic()
+        if now - self._rates[-1][0] >= _RATE_S / 5:
+            self._rates.append((now, self._intake.counts.messages, self._appended))
+            while now - self._rates[0][0] > _RATE_S and len(self._rates) > 2:
+                self._rates.popleft()

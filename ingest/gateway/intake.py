@@ -1,0 +1,309 @@
+"""From messages to records: decode, check, hash plates, number, drop repeats. No network and no disk in here.
+
+For every message exactly one of these happens to each observation in it: it is a row of the batch, it is counted as a
+repeat, or it is a reject with a reason. Nothing a message holds makes `Intake.take` raise.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import msgspec
+
+from ingest.clock import Clock
+from ingest.codecs.native import Fault, Limits, NativeCodec, explain
+from ingest.events import Command, DeviceStatus, Incident
+from ingest.gateway import redact
+from ingest.gateway.clock_guard import ClockGuard
+from ingest.gateway.collector import Collector
+from ingest.gateway.numbering import Numbering, RepeatFilter, repeat_key
+from ingest.gateway.plates import Plates
+from ingest.gateway.quarantine import Reject
+from ingest.gateway.routes import Leaf, Misrouted, Route, Routes
+from ingest.log.batch import Flag
+from ingest.log.records import Record, RecordKind
+from ingest.observations import Observation, epoch_ms
+from ingest.vocabulary import Reason
+
+_EARLIEST_MS: Final = 0
+_LATEST_MS: Final = 4_102_444_800_000
+"""2100-01-01: event times beyond are a fault whatever the clock says."""
+_STATUSES: Final = 50_000
+
+
+class _StatusMessage(msgspec.Struct, frozen=True):
+    """What of a status payload matters here: ``{"state": "online" | "offline", …}``."""
+
+    state: str
+    ts: int | str | None = None
+
+
+class Taken(NamedTuple):
+    """What the messages since the last `Intake.finish` came to."""
+
+    records: list[Record]
+    """To append to the log, in one append: a batch for every shard that got something, in the order of their numbers,
+    then incidents, commands and statuses as they came."""
+    rejects: list[Reject]
+    observations: int
+    """Rows of the batches."""
+
+
+@dataclass
+class IntakeCounts:
+    """Totals since the start. ``quarantined`` counts by reason."""
+
+    messages: int = 0
+    observations: int = 0
+    repeats: int = 0
+    incidents: int = 0
+    commands: int = 0
+    statuses: int = 0
+    quarantined: Counter[str] = field(default_factory=Counter)
+
+
+class Intake:
+    """Turns messages of one site into records. Not for use by several threads at once.
+
+    With a clock that follows the data (``clock.live`` is False) the clock guard is off, the clock is told every event
+    time, and ``received`` is what it shows then.
+    """
+
+    def __init__(
+        self,
+        *,
+        routes: Routes,
+        clock: Clock,
+        plates: Plates,
+        limits: Limits | None = None,
+        guard: ClockGuard | None = None,
+        repeats: RepeatFilter | None = None,
+    ) -> None:
+        self._routes, self._clock, self._plates, self._shards = routes, clock, plates, routes.shards
+        self._codec = NativeCodec(limits)
+        self._guard = guard or ClockGuard()
+        self._repeats = RepeatFilter() if repeats is None else repeats
+        self._numbering = Numbering()
+        self._incident = msgspec.json.Decoder(Incident)
+        self._command = msgspec.json.Decoder(Command)
+        self._status = msgspec.json.Decoder(_StatusMessage)
+        self._statuses: dict[str, bytes] = {}
+        self._collectors: list[Collector | None] = [None] * self._shards.shards
+        self._fullest = 0
+        self._others: list[Record] = []
+        self._rejects: list[Reject] = []
+        self.counts = IntakeCounts()
+        self.begin()
+
+    def begin(self) -> None:
+        """Read the clock. Messages taken until the next call count as received now."""
+        self._now = self._clock.now_ms()
+        self._earliest, self._latest = _EARLIEST_MS, _LATEST_MS
+        if self._clock.live:
+            earliest, latest = self._guard.limits(self._now)
+            self._earliest, self._latest = max(earliest, _EARLIEST_MS), min(latest, _LATEST_MS)
+
+    def rows(self) -> int:
+        """Return how many observations the longest batch has that waits for `finish`."""
+        return self._fullest
+
+    def take(self, topic: str, payload: bytes, *, retained: bool = False, size: int | None = None) -> None:
+        """Take one message. ``size`` is its size as it came, where the payload was cut because it is too large."""
+        self.counts.messages += 1
+        others = len(self._others)
+        collector: Collector | None = None
+        before = 0
+        try:
+            route = self._routes.find(topic)
+            if isinstance(route, Misrouted):
+                self._reject(topic, Fault(*route, payload), size)
+            elif size is not None and size > len(payload):
+                limit = self._codec.limits.max_bytes
+                self._reject(topic, Fault(Reason.SIZE, f"{size} bytes, at most {limit} are taken", payload), size)
+            elif route.leaf is Leaf.OBSERVATIONS:
+                collector = self._collector(route.shard)
+                before = len(collector)
+                self._take_observations(topic, route, collector, payload, retained=retained)
+            else:
+                self._take_other(topic, route, payload, retained=retained)
+        except Exception as error:  # noqa: BLE001 - a message must neither stop the gateway nor vanish
+            if collector is not None:
+                collector.truncate(before)
+            del self._others[others:]
+            self._reject(topic, Fault(Reason.PROCESSING, f"{type(error).__name__}: {error}", payload), size)
+        if collector is not None and len(collector) > self._fullest:
+            self._fullest = len(collector)
+
+    def take_observations(self, beat: str, device: str, observations: Sequence[Observation]) -> list[Fault]:
+        """Take observations that another codec made; return the faults, with the observation's JSON as payload."""
+        faults: list[Fault] = []
+        collector = self._collector(self._shards.shard_of(beat))
+        for observation in observations:
+            fault = self._take_one(collector, beat, device, observation)
+            if fault is not None:
+                faults.append(Fault(*fault, msgspec.json.encode(observation)))
+        self._fullest = max(self._fullest, len(collector))
+        return faults
+
+    def finish(self) -> Taken:
+        """Return what has been taken since the last call, and start anew."""
+        received = self._received()
+        rows, records = 0, []
+        for shard, collector in enumerate(self._collectors):
+            if collector is not None and len(collector):
+                rows += len(collector)
+                records.append(Record(RecordKind.OBSERVATIONS, received, collector.batch.encode(), shard))
+        taken = Taken(records + self._others, self._rejects, rows)
+        self.counts.observations += rows
+        self._begin_anew()
+        return taken
+
+    def give_up(self, messages: Sequence[tuple[str, bytes]], detail: str) -> Taken:
+        """Return rejects for all messages since the last `finish`, which failed, and start anew."""
+        self._begin_anew()
+        for topic, payload in messages:
+            self._reject(topic, Fault(Reason.PROCESSING, detail, payload))
+        return self.finish()
+
+    def _begin_anew(self) -> None:
+        self._collectors = [None] * self._shards.shards
+        self._others, self._rejects, self._fullest = [], [], 0
+
+    def _collector(self, shard: int) -> Collector:
+        """Return the batch of a shard that waits for `finish`, begun where there is none."""
+        collector = self._collectors[shard]
+        if collector is None:
+            collector = self._collectors[shard] = Collector(self._plates)
+        return collector
+
+    # -- observations ------------------------------------------------------------------------------------------------
+
+    def _take_observations(
+        self, topic: str, route: Route, collector: Collector, payload: bytes, *, retained: bool
+    ) -> None:
+        observations, faults, raws = self._codec.decode(payload)
+        for fault in faults:
+            self._reject(topic, fault)
+        if not observations:
+            return
+        if (
+            len(observations) > 1
+            and self._clock.live
+            and collector.add_alike(route.beat, route.device, observations, self._now, self._earliest, self._latest)
+        ):
+            return
+        for index, observation in enumerate(observations):
+            wrong = self._take_one(collector, route.beat, route.device, observation, retained=retained)
+            if wrong is not None:
+                if raws is None:
+                    raws = self._codec.elements(payload)
+                self._reject(topic, Fault(*wrong, raws[index]))
+
+    def _take_one(
+        self, collector: Collector, beat: str, device: str, observation: Observation, *, retained: bool = False
+    ) -> tuple[Reason, str] | None:
+        ts = epoch_ms(observation.ts)
+        if not self._earliest <= ts <= self._latest:
+            return Reason.CLOCK, self._guard.fault(ts, self._now) or f"{ts} is not between 1970 and 2100"
+        received = self._now
+        if not self._clock.live:
+            self._clock.observe(ts)
+            received = self._clock.now_ms()
+        values = collector.values_of(observation)
+        flags, seq, boot = 0, observation.seq, observation.boot
+        if seq is None:
+            kind, a, b, _, metric, text = values
+            # A broker shows retained messages at every subscription, also when the memory of them is long gone.
+            shown_again = retained and ts < received - self._repeats.window_ms
+            if shown_again or self._repeats.seen(repeat_key(device, kind, ts, a, b, metric, text), received):
+                self.counts.repeats += 1
+                return None
+            flags, seq, boot = Flag.NUMBERED_HERE, self._numbering.next(device), self._numbering.boot
+        collector.add((beat, device, boot), seq, ts, received, flags, values)
+        return None
+
+    # -- incidents, commands, status ---------------------------------------------------------------------------------
+
+    def _take_other(self, topic: str, route: Route, payload: bytes, *, retained: bool) -> None:
+        limits = self._codec.limits
+        if len(payload) > limits.max_bytes:
+            detail = f"{len(payload)} bytes, at most {limits.max_bytes} are taken"
+            self._reject(topic, Fault(Reason.SIZE, detail, payload))
+            return
+        if route.leaf is Leaf.STATUS:
+            self._take_status(topic, route, payload, retained=retained)
+        elif route.leaf is Leaf.INCIDENT:
+            self._take_incident(topic, payload)
+        else:
+            self._take_command(topic, payload)
+
+    def _take_incident(self, topic: str, payload: bytes) -> None:
+        try:
+            incident = self._incident.decode(payload)
+        except Exception as error:  # noqa: BLE001 - hostile bytes raise many types
+            self._reject(topic, Fault(Reason.INCIDENT, explain(error)[1], payload))
+            return
+        ts = epoch_ms(incident.ts)
+        if not self._earliest <= ts <= self._latest:
+            detail = self._guard.fault(ts, self._now) or f"{ts} is not between 1970 and 2100"
+            self._reject(topic, Fault(Reason.CLOCK, detail, payload))
+            return
+        self._clock.observe(ts)
+        clean = msgspec.structs.replace(incident, ts=ts, text=redact.text(self._plates, incident.text)[:280])
+        self._others.append(Record(RecordKind.INCIDENT, self._received(), msgspec.json.encode(clean)))
+        self.counts.incidents += 1
+
+    def _take_command(self, topic: str, payload: bytes) -> None:
+        try:
+            command = self._command.decode(payload)
+        except Exception as error:  # noqa: BLE001 - hostile bytes raise many types
+            self._reject(topic, Fault(Reason.COMMAND, explain(error)[1], payload))
+            return
+        clean = msgspec.structs.replace(
+            command,
+            ts=epoch_ms(command.ts),
+            by=redact.text(self._plates, command.by)[:64],
+            note=redact.text(self._plates, command.note)[:280],
+        )
+        self._others.append(Record(RecordKind.COMMAND, self._received(), msgspec.json.encode(clean)))
+        self.counts.commands += 1
+
+    def _take_status(self, topic: str, route: Route, payload: bytes, *, retained: bool) -> None:
+        if not payload:  # how a retained status is taken back
+            self._statuses.pop(route.device, None)
+            return
+        if retained and self._statuses.get(route.device) == payload:
+            return  # the broker shows it again after a reconnection
+        try:
+            message = self._status.decode(payload)
+            if message.state not in {"online", "offline"}:
+                raise msgspec.ValidationError(f"Invalid enum value {message.state!r} - at `$.state`")  # noqa: TRY301
+        except Exception as error:  # noqa: BLE001 - hostile bytes raise many types
+            self._reject(topic, Fault(Reason.STATUS, explain(error)[1], payload))
+            return
+        if route.device in self._statuses or len(self._statuses) < _STATUSES:
+            self._statuses[route.device] = payload
+        # The time in a last will is that of the connection, not of its end: what counts is when it came.
+        received = self._received()
+        status = DeviceStatus(beat=route.beat, device=route.device, state=message.state, ts=received)  # type: ignore[arg-type] # checked above
+        self._others.append(Record(RecordKind.STATUS, received, msgspec.json.encode(status), route.shard))
+        self.counts.statuses += 1
+
+    def _received(self) -> int:
+        return self._now if self._clock.live else self._clock.now_ms()
+
+    # -- rejects -----------------------------------------------------------------------------------------------------
+
+    def _reject(self, topic: str, fault: Fault, size: int | None = None) -> None:
+        """Note a reject, its texts and bytes without raw plates."""
+        self.counts.quarantined[fault.reason] += 1
+        plates, reason = self._plates, fault.reason
+        try:
+            payload, detail = redact.payload(plates, fault.payload), redact.text(plates, fault.detail)
+            topic = redact.text(plates, topic)
+        except Exception as error:  # noqa: BLE001 - rather no bytes than a raw plate
+            payload, detail = b"", f"{fault.detail[:60]} (bytes withheld, {type(error).__name__} while hiding plates)"
+        self._rejects.append(Reject(topic, reason, detail, payload, self._received(), size or len(fault.payload)))

@@ -1,0 +1,356 @@
+"""What could not be decoded, checked or processed: kept with its bytes, its topic, the reason and the time.
+
+Bounded by rows and bytes. The oldest entries are dropped, but never the counts: for every reason the file tells how
+many came, how many were dropped and how many were replayed.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Protocol
+
+import msgspec
+
+from ingest import sqlite
+
+_APPLICATION: Final = 0x50475141  # "PGQA"
+_VERSION: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE entries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    digest BLOB NOT NULL UNIQUE,
+    received_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    topic TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    replayed_ms INTEGER
+);
+CREATE TABLE totals (
+    reason TEXT PRIMARY KEY,
+    total INTEGER NOT NULL DEFAULT 0,
+    dropped INTEGER NOT NULL DEFAULT 0,
+    replayed INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE held (one INTEGER PRIMARY KEY CHECK (one = 1), entries INTEGER NOT NULL, bytes INTEGER NOT NULL);
+INSERT INTO held VALUES (1, 0, 0)
+"""
+_TOPIC_CHARACTERS: Final = 512
+_DETAIL_CHARACTERS: Final = 400
+_ENTRY_BYTES: Final = 160
+"""What an entry takes beside its payload, about."""
+
+
+_Tuples = list[tuple[Any, ...]]
+
+
+class Rejected(Protocol):
+    """Anything with these fields can go to quarantine (`Reject` here, `stream.results.Reject` of the pipeline)."""
+
+    @property
+    def topic(self) -> str:
+        """Where it came in."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """A `ingest.vocabulary.Reason`."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """What was wrong, for people."""
+        ...
+
+    @property
+    def payload(self) -> bytes:
+        """Its bytes, without raw plates."""
+        ...
+
+    @property
+    def received_ms(self) -> int:
+        """When it came in, epoch ms."""
+        ...
+
+
+class Reject(msgspec.Struct, frozen=True, gc=False):
+    """Something the gateway would not take. ``size`` is its size as it came, where ``payload`` holds less of it."""
+
+    topic: str
+    reason: str
+    detail: str
+    payload: bytes
+    received_ms: int
+    size: int = 0
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the quarantine; ``count`` equal ones (same topic, reason and payload) share it."""
+
+    id: int
+    received_ms: int
+    last_ms: int
+    topic: str
+    reason: str
+    detail: str
+    payload: bytes
+    size: int
+    count: int
+    replayed_ms: int | None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all its bytes are here: only then can it be replayed."""
+        return len(self.payload) >= self.size
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """What became of all that came for one reason, since the file was made."""
+
+    total: int
+    dropped: int
+    """Came, were counted, and had to make room."""
+    replayed: int
+
+
+class Quarantine:
+    """A quarantine in one SQLite file; safe across threads and processes.
+
+    Parameters
+    ----------
+    path
+        The file; made with its folder where absent.
+    max_rows, max_bytes
+        Bounds on entries and on their bytes; beyond them the oldest go, and are counted.
+    max_payload
+        Bytes kept of one payload; ``Entry.size`` tells how many there were.
+    """
+
+    def __init__(
+        self, path: Path, *, max_rows: int = 50_000, max_bytes: int = 128 << 20, max_payload: int = 64 << 10
+    ) -> None:
+        if min(max_rows, max_bytes, max_payload) < 1:
+            raise ValueError(f"quarantine {path}: bounds {max_rows}, {max_bytes}, {max_payload}: expected above 0")
+        self.path, self.max_rows, self.max_bytes, self.max_payload = path, max_rows, max_bytes, max_payload
+        self._lock = threading.Lock()
+        self._connection = sqlite.connect(path, application_id=_APPLICATION, version=_VERSION, schema=_SCHEMA)
+
+    def add_many(self, rejects: Iterable[Rejected]) -> None:
+        """Store rejects in one transaction; they are on disk when this returns.
+
+        Raises OSError when the disk is full or fails; none of them is then stored.
+        """
+        rows: dict[bytes, _Row] = {}
+        for reject in rejects:
+            row = self._row(reject)
+            known = rows.get(row.digest)
+            rows[row.digest] = row if known is None else known.again(row.received_ms)
+        if rows:
+            with self._lock, self._transaction():
+                self._store(list(rows.values()))
+
+    def list(
+        self, *, reason: str | None = None, limit: int = 100, after: int = 0, waiting: bool = False
+    ) -> list[Entry]:
+        """Return entries in the order in which they first came, from the first whose id is greater than `after`.
+
+        `reason` chooses one reason; `waiting` leaves out what has been replayed since it last came.
+        """
+        where = ["id > ?"]
+        parameters: list[object] = [after]
+        if reason is not None:
+            where.append("reason = ?")
+            parameters.append(str(reason))
+        if waiting:
+            where.append("replayed_ms IS NULL")
+        query = (
+            "SELECT id, received_ms, last_ms, topic, reason, detail, payload, size, count, replayed_ms "  # noqa: S608 - ours
+            f"FROM entries WHERE {' AND '.join(where)} ORDER BY id LIMIT ?"
+        )
+        return [
+            Entry(
+                id=row[0],
+                received_ms=row[1],
+                last_ms=row[2],
+                topic=row[3],
+                reason=row[4],
+                detail=row[5],
+                payload=row[6],
+                size=row[7],
+                count=row[8],
+                replayed_ms=row[9],
+            )
+            for row in self._query(query, (*parameters, limit))
+        ]
+
+    def get(self, entry_id: int) -> Entry | None:
+        """Return one entry, None where there is none (any more)."""
+        found = self.list(after=entry_id - 1, limit=1)
+        return found[0] if found and found[0].id == entry_id else None
+
+    def mark_replayed(self, ids: Sequence[int], now_ms: int) -> int:
+        """Remember that entries were published again; return how many of them had not been.
+
+        Mark before publishing: what is wrong still comes back as the same entry, waiting again.
+        """
+        marked = 0
+        with self._lock, self._transaction():
+            for entry_id in ids:
+                found = self._connection.execute(
+                    "UPDATE entries SET replayed_ms = ? WHERE id = ? AND replayed_ms IS NULL RETURNING reason",
+                    (now_ms, entry_id),
+                ).fetchall()
+                for (reason,) in found:
+                    marked += 1
+                    self._connection.execute("UPDATE totals SET replayed = replayed + 1 WHERE reason = ?", (reason,))
+        return marked
+
+    def take_back(self, ids: Sequence[int]) -> None:
+        """Undo `mark_replayed` for entries that could not be published after all: they wait again."""
+        with self._lock, self._transaction():
+            for entry_id in ids:
+                for (reason,) in self._connection.execute(
+                    "UPDATE entries SET replayed_ms = NULL WHERE id = ? AND replayed_ms IS NOT NULL RETURNING reason",
+                    (entry_id,),
+                ).fetchall():
+                    self._connection.execute("UPDATE totals SET replayed = replayed - 1 WHERE reason = ?", (reason,))
+
+    def counts(self) -> dict[str, int]:
+        """Return how many came for every reason, dropped and replayed ones included."""
+        return {reason: totals.total for reason, totals in self.totals().items()}
+
+    def totals(self) -> dict[str, Totals]:
+        """Return, for every reason, what became of all that came."""
+        rows = self._query("SELECT reason, total, dropped, replayed FROM totals ORDER BY reason")
+        return {row[0]: Totals(*row[1:]) for row in rows}
+
+    def close(self) -> None:
+        """Release the file."""
+        with self._lock:
+            self._connection.close()
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            finally:
+                sqlite.rollback(self._connection)
+        except sqlite3.Error as error:
+            raise self._disk_error(error) from error
+
+    def _row(self, reject: Rejected) -> _Row:
+        topic = _printable(reject.topic, _TOPIC_CHARACTERS)
+        payload = reject.payload
+        digest = hashlib.blake2b(payload, digest_size=16)
+        digest.update(f"\0{reject.reason}\0{topic}".encode())
+        return _Row(
+            digest=digest.digest(),
+            received_ms=reject.received_ms,
+            last_ms=reject.received_ms,
+            topic=topic,
+            reason=str(reject.reason),
+            detail=_printable(reject.detail, _DETAIL_CHARACTERS),
+            payload=payload[: self.max_payload],
+            size=max(int(getattr(reject, "size", 0)), len(payload)),
+            times=1,
+        )
+
+    def _store(self, rows: Sequence[_Row]) -> None:
+        execute = self._connection.execute
+        totals: Counter[str] = Counter()
+        entries = size = 0
+        for row in rows:
+            totals[row.reason] += row.times
+            inserted = execute(
+                "INSERT INTO entries (digest, received_ms, last_ms, topic, reason, detail, payload, size, count) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
+                row,
+            ).rowcount
+            if inserted:
+                entries += 1
+                size += row.stored_bytes()
+            else:
+                execute(
+                    "UPDATE entries SET count = count + ?, last_ms = ?, replayed_ms = NULL WHERE digest = ?",
+                    (row.times, row.last_ms, row.digest),
+                )
+        for reason, count in totals.items():
+            execute(
+                "INSERT INTO totals (reason, total) VALUES (?, ?) ON CONFLICT (reason) DO UPDATE SET total = total + ?",
+                (reason, count, count),
+            )
+        execute("UPDATE held SET entries = entries + ?, bytes = bytes + ?", (entries, size))
+        self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        execute = self._connection.execute
+        entries, size = execute("SELECT entries, bytes FROM held").fetchone()
+        if entries <= self.max_rows and size <= self.max_bytes:
+            return
+        dropped: Counter[str] = Counter()
+        through = 0
+        oldest = execute(
+            "SELECT id, reason, count, length(payload) + length(topic) + length(detail) FROM entries ORDER BY id"
+        )
+        for entry_id, reason, count, stored in oldest:
+            if entries <= self.max_rows and size <= self.max_bytes:
+                break
+            dropped[reason] += count
+            entries, size, through = entries - 1, size - stored - _ENTRY_BYTES, entry_id
+        oldest.close()
+        execute("DELETE FROM entries WHERE id <= ?", (through,))
+        for reason, count in dropped.items():
+            execute("UPDATE totals SET dropped = dropped + ? WHERE reason = ?", (count, reason))
+        execute("UPDATE held SET entries = ?, bytes = ?", (entries, size))
+
+    def _query(self, query: str, values: tuple[object, ...] = ()) -> _Tuples:
+        with self._lock:
+            try:
+                return self._connection.execute(query, values).fetchall()
+            except sqlite3.Error as error:
+                raise self._disk_error(error) from error
+
+    def _disk_error(self, error: sqlite3.Error) -> sqlite.StorageError:
+        number = errno.ENOSPC if sqlite.is_full(error) else errno.EIO
+        return sqlite.StorageError(number, f"the quarantine cannot be read or written: {error}", str(self.path))
+
+
+class _Row(NamedTuple):
+    """What is inserted, in the order of the statement in `Quarantine._store`."""
+
+    digest: bytes
+    received_ms: int
+    last_ms: int
+    topic: str
+    reason: str
+    detail: str
+    payload: bytes
+    size: int
+    times: int
+
+    def again(self, received_ms: int) -> _Row:
+        return self._replace(last_ms=received_ms, times=self.times + 1)
+
+    def stored_bytes(self) -> int:
+        return len(self.payload) + len(self.topic) + len(self.detail) + _ENTRY_BYTES
+
+
+def _printable(text: str, limit: int) -> str:
+    """Return a text that SQLite can store and a terminal can show, whatever a device put into it."""
+    clean = text[:limit].encode("utf-8", "replace").decode()
+    return clean if clean.isprintable() else "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in clean)

@@ -1,0 +1,97 @@
+"""What a topic means to the gateway of one site: parsed once for every topic that a device uses."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from ingest import topics
+from ingest.places import Places
+from ingest.shards import ShardMap
+from ingest.vocabulary import Reason
+
+_CACHED: Final = 100_000
+MAX_STRANGERS: Final = 50_000
+"""Devices outside the places file that are let in where the settings allow any: each costs memory for good."""
+
+
+class Leaf(IntEnum):
+    """What a message on a topic is."""
+
+    OBSERVATIONS = 0
+    STATUS = 1
+    INCIDENT = 2
+    COMMAND = 3
+
+
+class Route(NamedTuple):
+    """Where a message belongs. Beat and device are empty for incidents and commands, which go to shard 0."""
+
+    leaf: Leaf
+    beat: str = ""
+    device: str = ""
+    shard: int = 0
+
+
+class Misrouted(NamedTuple):
+    """Why a topic leads nowhere."""
+
+    reason: Reason
+    detail: str
+
+
+class Routes:
+    """Looks topics up; remembers only those that lead somewhere, so that hostile topics fill no memory."""
+
+    def __init__(
+        self, site: str, places: Places | None, *, accept_unknown: bool = False, shards: ShardMap | None = None
+    ) -> None:
+        """Take the site's places; with `accept_unknown` (or no places) any device of any beat is taken.
+
+        Without `shards` there is one.
+        """
+        self._site, self._places = site, places
+        self.shards = shards or ShardMap(1)
+        self._accept_unknown = accept_unknown or places is None
+        self._strangers: set[str] = set()
+        self._known: dict[str, Route] = {
+            topics.incidents(site): Route(Leaf.INCIDENT),
+            topics.commands(site): Route(Leaf.COMMAND),
+        }
+
+    def find(self, topic: str) -> Route | Misrouted:
+        """Return where a topic leads, or why nowhere."""
+        route = self._known.get(topic)
+        if route is not None:
+            return route
+        parsed = topics.parse_device_topic(topic)
+        if parsed is None:
+            return Misrouted(Reason.TOPIC, f"expected {topics.ROOT}/{self._site}/BEAT/DEVICE/obs or …/status")
+        if parsed.site != self._site:
+            return Misrouted(Reason.TOPIC, f"site {parsed.site!r}, this gateway serves {self._site!r}")
+        if parsed.beat in topics.RESERVED_BEATS:
+            return Misrouted(Reason.TOPIC, f"{parsed.beat!r} is a reserved word, no beat")
+        unknown = self._unknown(parsed)
+        if unknown is not None:
+            return Misrouted(Reason.UNKNOWN_DEVICE, unknown)
+        leaf = Leaf.OBSERVATIONS if parsed.leaf == "obs" else Leaf.STATUS
+        route = Route(leaf, parsed.beat, parsed.device, self.shards.shard_of(parsed.beat))
+        if len(self._known) < _CACHED:
+            self._known[topic] = route
+        return route
+
+    def _unknown(self, parsed: topics.DeviceTopic) -> str | None:
+        device = None if self._places is None else self._places.devices.get(parsed.device)
+        if self._accept_unknown:
+            if device is None and parsed.device not in self._strangers:
+                if len(self._strangers) >= MAX_STRANGERS:
+                    return (
+                        f"device {parsed.device!r} is not in the places file, and {MAX_STRANGERS} such devices are in"
+                    )
+                self._strangers.add(parsed.device)
+            return None
+        if device is None:
+            return f"device {parsed.device!r} is not in the places file"
+        if device.beat != parsed.beat:
+            return f"device {parsed.device!r} belongs to beat {device.beat!r}, not {parsed.beat!r}"
+        return None

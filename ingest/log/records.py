@@ -1,0 +1,89 @@
+"""What the log holds: records, in order, each with the time at which the gateway received it.
+
+Time enters the pipeline only through the log: every record carries ``received_ms``, and the gateway appends a
+``TICK`` when nothing else arrived for a while. Results are therefore a pure function of the log's contents, and the
+same log gives the same results on every engine.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Protocol
+
+import msgspec
+
+
+class RecordKind(IntEnum):
+    """What a record's payload is."""
+
+    OBSERVATIONS = 1
+    """A columnar batch, see `ingest.log.batch`."""
+    INCIDENT = 2
+    """JSON of `ingest.events.Incident`."""
+    COMMAND = 3
+    """JSON of `ingest.events.Command`."""
+    TICK = 4
+    """Empty: only time has passed."""
+    STATUS = 5
+    """JSON of `ingest.events.DeviceStatus`."""
+    MODEL = 6
+    """A model of a beat's context that was trained beside the pipeline; see `models.context.beat_forest`."""
+    HISTORY = 7
+    """Windows for the baselines to learn from, which are stored already or belong to no store; see
+    `ingest.log.history`."""
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """One entry of the log.
+
+    ``position`` is given by the log (0 before it is appended); positions of a shard rise, gaps are allowed.
+    """
+
+    kind: RecordKind
+    received_ms: int
+    payload: bytes
+    shard: int = 0
+    position: int = 0
+
+
+class Log(Protocol):
+    """A durable, ordered log of records. One conformance suite (tests/ingest/test_log_conformance.py) holds for all."""
+
+    def append(self, records: list[Record]) -> int:
+        """Write all records or none, and return the last position.
+
+        When this returns the records are on disk (or acknowledged by every in-sync replica): only then may MQTT be
+        acknowledged. Raises `LogFullError` when there is no room; nothing is then written.
+        """
+        ...
+
+    def read(self, after: int, *, limit: int, shard: int | None = None) -> list[Record]:
+        """Return up to `limit` records with a position greater than `after`, in order; empty where there are none."""
+        ...
+
+    def wait(self, after: int, timeout_s: float) -> bool:
+        """Block until there is a record after `after`, or the time is over; tell which."""
+        ...
+
+    def commit(self, consumer: str, position: int) -> None:
+        """Remember durably that `consumer` needs nothing up to and including `position` again."""
+        ...
+
+    def committed(self, consumer: str) -> int:
+        """Return the committed position, 0 for a consumer never seen."""
+        ...
+
+    def head(self, shard: int = 0) -> int:
+        """Return the newest position of a shard, 0 for an empty one.
+
+        Where a log numbers all shards together (SQLite), it may be another shard's.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release files and connections; appended records stay."""
+        ...
+
+
+class LogFullError(OSError):
+    """The log's disk, or its allowance, is full. The gateway stops acknowledging until there is room."""

@@ -1,0 +1,298 @@
+"""The durable log in one SQLite file: appended by the gateway, read by the engine, each in a process of its own."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from ingest import sqlite
+from ingest.log.records import LogFullError, Record, RecordKind
+
+_APPLICATION: Final = 0x50474C47  # "PGLG"
+_VERSION: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE records (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    shard INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    received_ms INTEGER NOT NULL,
+    payload BLOB NOT NULL
+);
+CREATE TABLE consumers (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID
+"""
+_ROW_BYTES: Final = 48
+"""What a row takes beside its payload, about."""
+_POLL_S: Final = 0.02
+"""How often `SqliteLog.wait` looks for records that another process appended."""
+_READ_BYTES: Final = 64 << 20
+"""`SqliteLog.read` stops after this many payload bytes, so that a long backlog does not fill the memory."""
+_SLACK_BYTES: Final = 8 << 20
+"""How much more than needed is dropped when the allowance is reached, so that not every append has to."""
+_DROP_ROWS: Final = 2_000
+"""Most records dropped in one transaction: an append never waits long for old records to go."""
+_AGE_EVERY_S: Final = 10.0
+SMALLEST_ALLOWANCE: Final = 256 << 10
+
+
+class SqliteLog:
+    """A log in one SQLite file (WAL, ``synchronous=FULL``). Implements `ingest.log.records.Log`; safe across threads.
+
+    Parameters
+    ----------
+    path
+        The file; made with its folder where absent.
+    max_bytes
+        Allowance of live data. When it is reached, the oldest records that *every* consumer has committed go; where
+        none may go, `append` raises `LogFullError`. The file keeps its largest size and uses freed pages again.
+    max_age_s
+        Records that every consumer has committed go when they are this much older than the newest record. Age is
+        counted in received time, so that a replay of old data keeps its records as long as live data would.
+    min_free_bytes
+        Room on the disk that the log leaves to others (and to SQLite's own write-ahead file).
+
+    Raises
+    ------
+    StorageError
+        When the file is no log, is of another version, or cannot be opened.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        max_bytes: int = 2 << 30,
+        max_age_s: float = 7 * 86_400.0,
+        min_free_bytes: int = 64 << 20,
+    ) -> None:
+        if max_bytes < SMALLEST_ALLOWANCE:
+            raise ValueError(f"log {path}: max_bytes is {max_bytes}, expected at least {SMALLEST_ALLOWANCE}")
+        if max_age_s <= 0 or min_free_bytes < 0:
+            raise ValueError(
+                f"log {path}: max_age_s {max_age_s}, min_free_bytes {min_free_bytes}: expected > 0 and >= 0"
+            )
+        self.path, self.max_bytes, self.max_age_s, self.min_free_bytes = path, max_bytes, max_age_s, min_free_bytes
+        # Two connections: readers do not wait while an append waits for the disk.
+        self._writer = sqlite.connect(path, application_id=_APPLICATION, version=_VERSION, schema=_SCHEMA)
+        self._reader = sqlite.connect(path, application_id=_APPLICATION, version=_VERSION, schema=_SCHEMA)
+        self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
+        self._grown = threading.Condition()
+        self._newest = self.head()
+        self._aged_at = -_AGE_EVERY_S
+        self._closed = False
+        self._page_bytes = int(self._writer.execute("PRAGMA page_size").fetchone()[0])
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def append(self, records: list[Record]) -> int:
+        """Write all records or none in one transaction that is on disk when this returns; return the last position.
+
+        Raises `LogFullError` when the allowance or the disk is full, OSError when the disk fails; nothing is written
+        in either case.
+        """
+        if not records:
+            return self.head()
+        incoming = sum(self._stored_bytes(len(record.payload)) for record in records)
+        with self._write_lock:
+            if not self._is_open():
+                raise sqlite.StorageError(errno.EBADF, "the log is closed", str(self.path))
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                self._make_room(incoming)
+                last = 0
+                for record in records:
+                    cursor = self._writer.execute(
+                        "INSERT INTO records (shard, kind, received_ms, payload) VALUES (?, ?, ?, ?)",
+                        (record.shard, int(record.kind), record.received_ms, record.payload),
+                    )
+                    last = cursor.lastrowid or last
+                self._drop_aged(records[-1].received_ms)
+                self._writer.execute("COMMIT")
+            except BaseException as error:
+                sqlite.rollback(self._writer)
+                if isinstance(error, sqlite3.Error):
+                    raise self._disk_error(error) from error
+                raise
+        with self._grown:
+            self._newest = last
+            self._grown.notify_all()
+        return last
+
+    def commit(self, consumer: str, position: int) -> None:
+        """Remember durably that `consumer` needs nothing up to `position` again; an older position changes nothing.
+
+        Raises ValueError for a position that no record has had yet: what comes later would be lost to the consumer.
+        """
+        if not 0 <= position <= self.head():
+            raise ValueError(f"log {self.path}: {consumer!r} commits {position}, expected 0 to {self.head()}")
+        with self._write_lock:
+            try:
+                self._writer.execute(
+                    "INSERT INTO consumers VALUES (?, ?) "
+                    "ON CONFLICT (name) DO UPDATE SET position = max(position, excluded.position)",
+                    (consumer, position),
+                )
+            except sqlite3.Error as error:
+                sqlite.rollback(self._writer)
+                raise self._disk_error(error) from error
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def read(self, after: int, *, limit: int, shard: int | None = None) -> list[Record]:
+        """Return up to `limit` records (and about 64 MB) with a position greater than `after`, in order."""
+        where = "position > ?" if shard is None else "position > ? AND shard = ?"
+        values = (after, limit) if shard is None else (after, shard, limit)
+        records, size = [], 0
+        with self._read_lock:
+            try:
+                rows = self._reader.execute(
+                    "SELECT kind, received_ms, payload, shard, position FROM records "  # noqa: S608 - `where` is ours
+                    f"WHERE {where} ORDER BY position LIMIT ?",
+                    values,
+                )
+                for kind, received_ms, payload, row_shard, position in rows:
+                    records.append(Record(RecordKind(kind), received_ms, payload, row_shard, position))
+                    size += len(payload)
+                    if size >= _READ_BYTES:
+                        break
+                rows.close()
+            except sqlite3.Error as error:
+                raise self._disk_error(error) from error
+        return records
+
+    def wait(self, after: int, timeout_s: float) -> bool:
+        """Block until there is a record after `after`, or the time is over; tell which.
+
+        Wakes at once for an append of this process, and within 20 ms for one of another process.
+        """
+        deadline = time.monotonic() + timeout_s
+        while self._is_open():
+            try:
+                if self.head() > after:
+                    return True
+            except sqlite.StorageError:
+                if not self._is_open():  # closed while this thread looked
+                    return False
+                raise
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                return False
+            with self._grown:
+                if self._newest <= after and self._is_open():
+                    self._grown.wait(min(_POLL_S, remaining))
+        return False
+
+    def committed(self, consumer: str) -> int:
+        """Return the committed position, 0 for a consumer never seen."""
+        return self._number("SELECT position FROM consumers WHERE name = ?", consumer)
+
+    def consumers(self) -> dict[str, int]:
+        """Return every consumer's committed position."""
+        return dict(self._query("SELECT name, position FROM consumers"))
+
+    def head(self, shard: int = 0) -> int:  # noqa: ARG002 - all shards are numbered together
+        """Return the newest position ever given (retention may have dropped its record), 0 for a new log."""
+        return self._number("SELECT seq FROM sqlite_sequence WHERE name = 'records'")
+
+    def oldest(self) -> int:
+        """Return the position of the oldest record still held, 0 where there is none."""
+        return self._number("SELECT min(position) FROM records")
+
+    def size_bytes(self) -> int:
+        """Return the bytes of live data, freed pages not counted."""
+        with self._read_lock:
+            return self._live_bytes(self._reader)
+
+    def close(self) -> None:
+        """Release the file. Waiting readers return; appended records stay."""
+        self._closed = True
+        with self._grown:
+            self._grown.notify_all()
+        with self._write_lock, self._read_lock:
+            self._reader.close()
+            self._writer.close()
+
+    # -- room --------------------------------------------------------------------------------------------------------
+
+    def _make_room(self, incoming: int) -> None:
+        """Drop what may go until `incoming` bytes fit. Runs inside the append's transaction."""
+        live = self._live_bytes(self._writer)
+        disk = os.statvfs(self.path.parent)
+        free = disk.f_bavail * disk.f_frsize
+        need = live + incoming - self.max_bytes
+        if free < self.min_free_bytes:  # the file must not grow: only pages it has already may be used
+            need = max(need, incoming - self._free_pages(self._writer) * self._page_bytes)
+        if need <= 0:
+            return
+        slack = min(_SLACK_BYTES, self.max_bytes // 8)
+        self._drop_oldest(need + slack)
+        freed = live - self._live_bytes(self._writer)
+        if freed >= need:
+            return
+        positions = dict(self._writer.execute("SELECT name, position FROM consumers").fetchall())
+        raise LogFullError(
+            errno.ENOSPC,
+            f"the log is full: it holds {live} of {self.max_bytes} bytes, {free} bytes are free on the disk "
+            f"({self.min_free_bytes} are kept), and only records that every consumer has committed may go "
+            f"(committed: {positions or 'by nobody yet'}, newest {self._newest})",
+            str(self.path),
+        )
+
+    def _drop_oldest(self, need: int) -> None:
+        freed = 0
+        through = 0
+        rows = self._writer.execute(
+            "SELECT position, length(payload) FROM records "
+            "WHERE position <= (SELECT min(position) FROM consumers) ORDER BY position"
+        )
+        for position, size in rows:
+            through, freed = position, freed + self._stored_bytes(size)
+            if freed >= need:
+                break
+        rows.close()
+        self._writer.execute("DELETE FROM records WHERE position <= ?", (through,))
+
+    def _drop_aged(self, newest_ms: int) -> None:
+        if time.monotonic() < self._aged_at + _AGE_EVERY_S:
+            return
+        deleted = self._writer.execute(
+            "DELETE FROM records WHERE position IN (SELECT position FROM records "
+            "WHERE position <= (SELECT min(position) FROM consumers) AND received_ms < ? ORDER BY position LIMIT ?)",
+            (newest_ms - round(self.max_age_s * 1000), _DROP_ROWS),
+        ).rowcount
+        if deleted < _DROP_ROWS:  # else there is more: go on at the next append
+            self._aged_at = time.monotonic()
+
+    def _stored_bytes(self, payload: int) -> int:
+        """Return about what a payload takes in the file: large ones fill pages of their own."""
+        return payload + _ROW_BYTES if payload < 1024 else -(-(payload + _ROW_BYTES) // 4096) * 4096
+
+    def _live_bytes(self, connection: sqlite3.Connection) -> int:
+        pages = int(connection.execute("PRAGMA page_count").fetchone()[0])
+        return (pages - self._free_pages(connection)) * self._page_bytes
+
+    def _free_pages(self, connection: sqlite3.Connection) -> int:
+        return int(connection.execute("PRAGMA freelist_count").fetchone()[0])
+
+    def _is_open(self) -> bool:
+        return not self._closed
+
+    def _number(self, query: str, *values: str) -> int:
+        rows = self._query(query, values)
+        return int(rows[0][0] or 0) if rows else 0
+
+    def _query(self, query: str, values: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
+        with self._read_lock:
+            try:
+                return self._reader.execute(query, values).fetchall()
+            except sqlite3.Error as error:
+                raise self._disk_error(error) from error
+
+    def _disk_error(self, error: sqlite3.Error) -> OSError:
+        if sqlite.is_full(error):
+            return LogFullError(errno.ENOSPC, f"the disk is full: {error}", str(self.path))
+        return sqlite.StorageError(errno.EIO, f"the log cannot be read or written: {error}", str(self.path))

@@ -1,0 +1,205 @@
+"""paho's client with a fast lane for what a gateway gets most: PUBLISH packets of QoS 0 and 1.
+
+paho needs four system calls and some forty Python calls for each message, and three system calls more to acknowledge
+it; MQTT 5 doubles the Python part. Measured, that is more than all the rest of the gateway's work. Here the socket is
+read in large pieces, complete PUBLISH packets are taken out of them directly, and any number of acknowledgements goes
+out in one write. Everything else (connecting, subscribing, pings, QoS 2, disconnecting, reconnecting) is paho's.
+
+The fast lane leans on four members of paho's client that are not public (``_create_socket``, ``_in_packet``,
+``_packet_queue``, and that it reads by ``recv``). Where a later paho lacks one of the first three, messages simply
+take paho's own way; tests hold both ways.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+from paho.mqtt.client import Client, MQTTMessage, MQTTv5
+from paho.mqtt.enums import MQTTErrorCode
+
+_READ_BYTES: Final = 64 << 10
+_READS: Final = 8
+"""Pieces read before acknowledgements that wait get their turn."""
+_LARGEST: Final = 4 << 20
+"""Packets larger than this are read in paho's way, which gathers them without copying again and again."""
+_PUBLISH, _PUBACK = 0x30, 0x40
+
+
+class Message(NamedTuple):
+    """A message as it came."""
+
+    topic: bytes
+    payload: bytes
+    qos: int
+    mid: int
+    """0 for QoS 0."""
+    retain: bool
+
+
+class BufferedSocket:
+    """A connected socket that reads ahead. What it does not have itself it passes on to the socket."""
+
+    def __init__(self, connected: Any, *, properties: bool) -> None:  # noqa: ANN401 - plain and SSL sockets share no base
+        self._socket, self._properties = connected, properties
+        self._data, self._at = b"", 0
+        self._stalled = False
+        self.ended = False
+        """Whether the socket has nothing more to give: paho has to find out why."""
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the socket has
+        return getattr(self._socket, name)
+
+    def recv(self, size: int) -> bytes:
+        """Return up to `size` bytes, empty at the end of the stream. Raises what the socket raises."""
+        if self._at >= len(self._data):
+            self._data, self._at = self._socket.recv(_READ_BYTES), 0
+        found = self._data[self._at : self._at + size]
+        self._at += len(found)
+        self._stalled = False
+        return found
+
+    def pending(self) -> int:
+        """Return how many bytes can be used without waiting: none where a packet's end has not come yet.
+
+        paho asks this before it waits for the socket.
+        """
+        beneath = getattr(self._socket, "pending", None)
+        ahead = 0 if self._stalled else len(self._data) - self._at
+        return ahead + (beneath() if beneath is not None else 0)
+
+    def fill(self) -> bool:
+        """Read on where nothing more can be done with what has been read; False where nothing has come.
+
+        At the end of the stream and after errors `ended` is set, and `recv` will tell paho.
+        """
+        if self._at < len(self._data) and not self._stalled:
+            return True
+        try:
+            more = self._socket.recv(_READ_BYTES)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return False
+        except OSError:
+            more = b""
+        self.ended = not more
+        self._data, self._at = self._data[self._at :] + more, 0
+        self._stalled = False
+        return True
+
+    def publishes(self) -> list[Message]:
+        """Take the complete PUBLISH packets of QoS 0 and 1 that stand at the front."""
+        found = []
+        data, at, end = self._data, self._at, len(self._data)
+        while at < end:
+            first = data[at]
+            if first & 0xF0 != _PUBLISH or first & 0x06 > 0x02:
+                break
+            length, start, shift = 0, at + 1, 0
+            while start < end and shift <= 21:
+                byte = data[start]
+                start += 1
+                length |= (byte & 0x7F) << shift
+                shift += 7
+                if byte < 0x80:
+                    break
+            else:
+                self._stalled = shift <= 21
+                break
+            stop = start + length
+            if stop > end:
+                self._stalled = length <= _LARGEST
+                break
+            message = _parse(data, start, stop, first, properties=self._properties)
+            if message is None:  # malformed: paho says so, and closes the connection
+                break
+            found.append(message)
+            at = stop
+        self._at = at
+        return found
+
+    def has_other(self) -> bool:
+        """Tell whether what comes next is for paho: another packet, or the end of the stream."""
+        return self.ended or (not self._stalled and self._at < len(self._data))
+
+
+def _parse(data: bytes, start: int, stop: int, first: int, *, properties: bool) -> Message | None:
+    """Return the PUBLISH packet whose content is ``data[start:stop]``, None where it is malformed."""
+    body = start + 2 + int.from_bytes(data[start : start + 2], "big")
+    topic = data[start + 2 : body]
+    qos, mid = (first >> 1) & 3, 0
+    if qos:
+        mid = int.from_bytes(data[body : body + 2], "big")
+        body += 2
+    if properties:  # user properties and the like, of no use here: a length, and that many bytes
+        length, shift = 0, 0
+        while body < stop:
+            byte = data[body]
+            body += 1
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        else:
+            return None
+        body += length
+    if body > stop or (qos and not mid):
+        return None
+    return Message(topic, data[body:stop], qos, mid, bool(first & 1))
+
+
+class BufferedClient(Client):
+    """`paho.mqtt.client.Client` that hands messages to `receive` and acknowledges many at once.
+
+    ``receive`` runs in the network thread, for every message, whichever way it came; it must not raise.
+    """
+
+    receive: Callable[[Message], None]
+
+    def __init__(self, *args: Any, receive: Callable[[Message], None], **options: Any) -> None:  # noqa: ANN401 - paho's
+        super().__init__(*args, **options)
+        self.receive = receive
+        self.on_message = self._on_slow_message
+
+    def acknowledge(self, mids: Sequence[int]) -> None:
+        """Acknowledge QoS 1 messages, in this order: 4 bytes each, one after another, in one write."""
+        queue = getattr(self, "_packet_queue", None)
+        if queue is None:
+            for mid in mids:
+                self.ack(mid, 1)
+        elif mids:
+            packet = struct.pack("!" + "HH" * len(mids), *(part for mid in mids for part in (_PUBACK << 8 | 2, mid)))
+            queue(_PUBACK, packet, mids[-1], 1)
+
+    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
+        """Handle what has come, several packets at once where it can be done without waiting for the socket."""
+        for _ in range(_READS):
+            connected: Any = self.socket()
+            packet = getattr(self, "_in_packet", None)
+            if not isinstance(connected, BufferedSocket) or packet is None or packet["command"]:
+                return super().loop_read(max_packets)  # paho is within a packet
+            if not connected.fill():
+                break
+            for message in connected.publishes():
+                self.receive(message)
+            if connected.has_other():
+                code = super().loop_read(max_packets)
+                if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                    return code
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def _create_socket(self) -> Any:  # noqa: ANN401 - paho's own type for it is private
+        connected: Any = super()._create_socket()
+        with contextlib.suppress(OSError):
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return BufferedSocket(connected, properties=self.protocol == MQTTv5)
+
+    def _on_slow_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic.encode()
+        except UnicodeDecodeError:
+            topic = b"\xff"
+        self.receive(Message(topic, bytes(message.payload), message.qos, message.mid, message.retain))

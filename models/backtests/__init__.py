@@ -1,0 +1,1 @@
+"""Backtests: the shipped models over files of the past, causally, and their scores."""

@@ -1,0 +1,107 @@
+"""A window of counts, and the sums it ends, against what was expected: residuals, tails, surprise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.baselines import negbin
+from models.baselines.rows import Rows
+from models.baselines.scan import Ring
+
+Floats = NDArray[np.floating[Any]]
+Doubles = NDArray[np.float64]
+
+WIDEST: Final = 1e4
+"""Largest dispersion: a band so wide that nothing is strange."""
+ODD: Final = 2.5
+"""Residual from which a sum can be what is strangest about a window, and a count may have to be cut."""
+
+
+@dataclass
+class Prediction:
+    """What is expected before looking; arrays (rows,)."""
+
+    base: Floats
+    """Seasonal mean."""
+    mean: Floats
+    """With the slow level."""
+    uncertain: Floats
+    """Relative variance of the mean."""
+    own: Floats
+    """Evidence of its own, in windows."""
+    group: Floats
+    """φ and α per scale, (scales, rows)."""
+    busy: Floats
+    misfit: Floats
+    """What the α of single windows lacks, (rows,)."""
+
+    def spread(self, rank: int, mean: Floats, windows: int) -> Floats:
+        """Dispersion a of sums (rows,) of a scale, Var = μ + aμ², all doubts included."""
+        wide: Floats = self.group[rank] / mean
+        wide += self.busy[rank]
+        wide += self.uncertain
+        # Over several windows it evens out; what they have in common is in φ and α.
+        wide += self.misfit * (1.0 / windows)
+        np.maximum(wide, negbin.LEAST_DISPERSION, out=wide)
+        np.minimum(wide, WIDEST, out=wide)
+        return wide
+
+
+@dataclass
+class Verdict:
+    """A window, and the sums it ends, against what was expected."""
+
+    upper: Doubles
+    """Mid-p tails of the window alone, (rows,)."""
+    lower: Doubles
+    surprise: Doubles
+    rising: NDArray[np.bool_]
+    sums: list[Sum]
+    """The window itself, and the sums that it ends."""
+    held: NDArray[np.bool_] | None
+    """Which earlier windows the sums could use."""
+
+
+class Sum(NamedTuple):
+    """A count over one or more windows against what was expected; arrays (rows,).
+
+    One scale at a time: all of them together would leave the processor's cache.
+    """
+
+    total: Floats
+    mean: Floats
+    spread: Floats
+    """Its dispersion."""
+    z: Floats
+    """Its residual."""
+
+    def pick(self, some: NDArray[np.intp]) -> Sum:
+        """Return some of the rows."""
+        return Sum(*(values[some] for values in self))
+
+
+def judge(ring: Ring, at: Rows, start_ms: int, y: Floats, prediction: Prediction, deficit_weight: float) -> Verdict:
+    """Compare a window, and the sums it ends, with what was expected."""
+    held = ring.held(at, start_ms)
+    sums = []
+    for rank, (total, mean) in enumerate(ring.sums(at, start_ms, y, prediction.mean, held)):
+        spread = prediction.spread(rank, mean, ring.scales[rank])
+        sums.append(Sum(total, mean, spread, negbin.residual(total, mean, spread)))
+    upper, lower = negbin.quick_tails(*sums[0])
+    up, down = negbin.rarity(upper), negbin.rarity(lower)
+    # Sums are looked at only where they could matter: most are ordinary.
+    places = [(np.abs(one.z) > ODD).nonzero()[0] for one in sums[1:]]
+    place = np.concatenate(places)
+    if len(place):
+        odd = [one.pick(some) for one, some in zip(sums[1:], places, strict=True)]
+        more, less = negbin.quick_tails(*(np.concatenate(parts) for parts in zip(*odd, strict=True)))
+        np.maximum.at(up, place, negbin.rarity(more))
+        np.maximum.at(down, place, negbin.rarity(less))
+    down *= deficit_weight
+    # The best of several looks is rarer than it seems: about twice, as the looks overlap.
+    surprise = np.maximum(np.maximum(up, down) - np.log10(2.0), 0.0)
+    return Verdict(upper, lower, surprise, up >= down, sums, held)

@@ -1,0 +1,131 @@
+"""How much more than a Poisson counts vary: Var = (1 + φ)μ + αμ², learnt robustly for many series and time scales.
+
+φ stands for people and cars that come in groups, α for days that are busier than others. Both follow from forgetting
+least squares of (y-μ)² - μ on (μ, μ²). Squares are cut at the variance itself and scaled up again (Huber's Proposal 2
+with c = 1): events, which are what is looked for, hardly widen the band they must leave.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+
+SUMS: Final = 5
+"""Normal equations of one series and scale: a11, a12, a22, b1, b2."""
+_USUAL: Final = 0.51606
+"""E[min(Z², 1)] for a standard normal Z: what the cut leaves of a square, in variances."""
+_SKEWED: Final = 0.11
+"""How much less that is, per unit of α, for differences of negative binomials (by simulation)."""
+_SLACK: Final = 0.03
+"""More than that must be left before a variance is found too small."""
+AMENDS: Final = 1.75
+"""So, where the steps have found something missing, three quarters as much again are."""
+_CONSISTENT: Final = 1.93776
+"""1 / E[min(Z², 1)] for a standard normal Z: makes the cut squares unbiased in the body."""
+
+
+@dataclass(frozen=True)
+class DispersionConfig:
+    """Where φ and α start, and what that is worth."""
+
+    group: float = 0.4
+    """φ of a series that nothing is known of: people and cars come in groups."""
+    least_group: float = 0.1
+    """The least φ of any: a camera that seems to count like dice has only not shown it yet."""
+    busy: float = 0.005
+    """α of one."""
+    group_worth: float = 500.0
+    """Windows that the starting φ counts for."""
+    busy_worth: float = 5e4
+    """Squared counts that the starting α counts for: small series cannot tell α from φ."""
+    misfit: float = 0.05
+    """What is added to α as long as nothing has been seen: a new camera gets a wide band, not false alarms."""
+    misfit_rate: float = 0.03
+    """How quickly that follows, relative to the variance, per window."""
+    half_life: float = 4000.0
+    """In windows."""
+
+
+def solve(sums: Floats, config: DispersionConfig) -> tuple[Floats, Floats]:
+    """Return (φ, α) of sums with the first axis `SUMS`."""
+    a11, a12, a22 = sums[0] + config.group_worth, sums[1], sums[2] + config.busy_worth
+    b1 = sums[3] + config.group_worth * config.group
+    b2 = sums[4] + config.busy_worth * config.busy
+    scale = 1.0 / (a11 * a22 - a12 * a12)
+    group = (a22 * b1 - a12 * b2) * scale
+    busy = (a11 * b2 - a12 * b1) * scale
+    # Neither is negative: where one would be, the other explains it all.
+    np.copyto(busy, np.maximum(b2, 0.0) / a22, where=group < 0)
+    np.copyto(group, b1 / a11, where=busy < 0)
+    return np.maximum(group, config.least_group), np.maximum(busy, 0.0)
+
+
+def observe(
+    sums: Floats,
+    y: Floats,
+    mean: Floats,
+    variance: Floats,
+    uncertain: Floats,
+    config: DispersionConfig,
+    times: int = 1,
+    seen: NDArray[np.bool_] | None = None,
+) -> None:
+    """Add one more window to the sums, in place; it counts `times`.
+
+    Parameters
+    ----------
+    sums
+        (SUMS, …, rows).
+    y, mean, variance
+        (…, rows): what was counted, expected, and the variance that was expected (with `uncertain`).
+    uncertain
+        (rows,): relative variance of the mean itself; that part is not the series' own.
+    seen
+        (rows,): windows that count; None for all.
+    """
+    # Everything relative to the variance: fourth powers of large counts would leave single precision.
+    e1 = mean / variance
+    e2 = e1 * mean
+    left = np.minimum((y - mean) ** 2 / variance, 1.0)
+    square = left * _CONSISTENT - e1 - uncertain * e2
+    # Below a few counts a cut square says more of the cut than of the spread.
+    trust = mean / (mean + 2.0)
+    trust *= trust * times
+    keep = 0.5 ** (times / config.half_life)
+    if seen is None:
+        sums *= keep
+    else:
+        trust *= seen
+        sums *= np.where(seen, np.float32(keep), np.float32(1.0))
+    a1, a2 = trust * e1, trust * e2
+    for which, more in enumerate((a1 * e1, a1 * e2, a2 * e2, a1 * square, a2 * square)):
+        sums[which] += more
+
+
+def misfit(
+    found: Floats, y: Floats, mean: Floats, spread: Floats, before: tuple[Floats, Floats], config: DispersionConfig
+) -> Floats:
+    """Return what single windows (rows,) lack of α beside what `solve` gives, after one more of them.
+
+    In `solve` windows from when the variance was far too small outweigh all others, and what the cut leaves of squares
+    lets it grow for months. So what is missing is also found by steps (Robbins and Monro, 1951), as for a quantile:
+    up where more is left of a square, in variances, than would be if the variance were right, down where less. The
+    squares are those of differences between neighbouring windows (von Neumann, 1941), which hours of an event and
+    closed days do not change. `before` is what the window before was and was expected to be, nothing where unknown.
+    """
+    wide = spread - (AMENDS - 1.0) * found
+    relative = wide + 1.0 / mean
+    last = np.maximum(before[1], 1e-6)
+    left = np.minimum((y / mean - before[0] / last) ** 2 * 0.5 / relative, 1.0)
+    least = np.minimum(mean, before[1])
+    trust = least / (least + 2.0)
+    # (what φ gives counts in few groups, not a longer side)
+    usual = (_USUAL + _SLACK) - _SKEWED * np.minimum(np.maximum(wide - 0.5 / mean, 0.0), 1.0)
+    step = config.misfit_rate * trust * trust * (left - usual) * relative
+    grown: Floats = np.minimum(np.maximum(found + step, 0.0), 10.0)
+    return grown

@@ -1,0 +1,98 @@
+"""The hidden state of a count series: normal, surge, deficit or dead, filtered forward one window at a time.
+
+In the spirit of the Markov-modulated Poisson process of Ihler, Hutchins and Smyth (KDD 2006), but online, with a
+negative binomial instead of a Poisson, and with events as a small mixture of sizes instead of a sampled one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.baselines import negbin
+
+Floats = NDArray[np.floating[Any]]
+
+NORMAL, SURGE, DEFICIT, DEAD, YOUNG = range(5)
+STATES: Final = 4
+LEAST: Final = 1e-12
+"""No state is ever ruled out."""
+_MOST: Final = 0.999
+"""What the events may claim together before a window was looked at."""
+
+
+@dataclass(frozen=True)
+class FilterConfig:
+    """How often states begin and how long they last."""
+
+    every_s: tuple[float, float, float] = (4 * 86_400.0, 8 * 86_400.0, 60 * 86_400.0)
+    """Mean time between the beginnings of surge, deficit, dead."""
+    lasts_s: tuple[float, float, float] = (5_400.0, 5_400.0, 86_400.0)
+    """Mean length of surge, deficit, dead."""
+    surge_sizes: tuple[float, ...] = (2.0, 4.0, 8.0)
+    """Sizes of surges, in standard deviations of the normal state."""
+    deficit_shares: tuple[float, ...] = (0.25, 0.6)
+    """What is left of the expected count in a deficit."""
+
+
+def transition(config: FilterConfig, window_s: int) -> tuple[Floats, Floats]:
+    """Return (share in the long run, what is left of a difference from it after one window), each (3, 1).
+
+    For surge, deficit and dead. Each is a two-state chain with normal: events rarely overlap.
+    """
+    begin = 1.0 - np.exp(-window_s / np.asarray(config.every_s))
+    stay = np.exp(-window_s / np.asarray(config.lasts_s))
+    share, left = begin / (begin + 1.0 - stay), np.maximum(stay - begin, 0.0)
+    return share[:, None].astype(np.float32), left[:, None].astype(np.float32)
+
+
+def ahead(pi: Floats, chain: tuple[Floats, Floats], gaps: NDArray[np.intp], windows: Floats) -> Floats:
+    """Move state probabilities (4, rows) ahead without looking.
+
+    By one window; by `windows` (gaps,) in the rows `gaps`. Exact for one, relaxing to the share in the long run.
+    """
+    share, left = chain
+    out = np.empty_like(pi)
+    np.maximum((pi[1:] - share) * left + share, LEAST, out=out[1:])
+    if len(gaps):
+        out[1:, gaps] = np.maximum((pi[1:, gaps] - share) * left**windows + share, LEAST)
+    total = out[1] + out[2] + out[3]
+    crowded = (total > _MOST).nonzero()[0]
+    if len(crowded):
+        out[1:, crowded] *= _MOST / total[crowded]
+        total[crowded] = _MOST
+    np.subtract(1.0, total, out=out[NORMAL])
+    return out
+
+
+def log_likelihoods(y: Floats, mean: Floats, dispersion: Floats, config: FilterConfig) -> Floats:
+    """Return log likelihoods (3, rows) of surge, deficit and dead, relative to the normal state."""
+    deviation = np.sqrt(mean + dispersion * mean * mean)
+    surge = _mixture([negbin.log_ratio(y, mean + size * deviation, mean, dispersion) for size in config.surge_sizes])
+    deficit = _mixture([negbin.log_ratio(y, share * mean, mean, dispersion) for share in config.deficit_shares])
+    # A dead camera says nothing but zeros; one count in a thousand windows is let through, not more.
+    dead = np.where(y > 0, -6.9, np.log(1.0 + mean * dispersion) / dispersion)
+    return np.stack([surge, deficit, dead])
+
+
+def update(pi: Floats, log_likelihood: Floats) -> Floats:
+    """Multiply state probabilities (4, rows) by likelihoods relative to the first (3, rows), and normalise."""
+    # Beyond e^60 no state comes back in a window anyway, and single precision ends at e^88.
+    out = pi.copy()
+    out[1:] *= np.exp(np.clip(log_likelihood, -60.0, 60.0))
+    out /= out.sum(axis=0)
+    return np.maximum(out, LEAST, out=out)
+
+
+def _mixture(logs: list[Floats]) -> Floats:
+    top = logs[0]
+    for one in logs[1:]:
+        top = np.maximum(top, one)
+    total = np.exp(logs[0] - top)
+    for one in logs[1:]:
+        total += np.exp(one - top)
+    mixed: Floats = top + np.log(total / len(logs))
+    return mixed

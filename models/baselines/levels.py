@@ -1,0 +1,333 @@
+"""Baselines of readings: noise, smoke density, water, temperature.
+
+They know what is usual at this time, how far it strays, and whether the sensor itself is stuck, drifting or has jumped.
+Where a series has a season, the residual from a robust seasonal location is judged by a robust scale; its far tail
+follows a generalised Pareto law fitted to the peaks over a high threshold (SPOT, and DSPOT where the location drifts:
+Siffer et al., KDD 2017), so that rare stays rare whatever the shape of the noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from models.calendar import DAY_CLASSES, Calendar
+
+MAX_VALUE: Final = 1e9
+_EPS: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class LevelConfig:
+    """Settings of a `LevelBaseline`; times in seconds."""
+
+    window_s: int = 300
+    bin_s: int = 1800
+    half_life_visits: float = 40.0
+    """Windows of one bin after which its location and scale have half forgotten."""
+    slow_half_life_s: float = 14_400.0
+    """Of the slow level that follows weather and the like."""
+    least_windows: float = 72.0
+    """Windows before a series stops being young."""
+    peak_share: float = 0.02
+    """Share of windows whose residual counts as a peak."""
+    peak_half_life: float = 200.0
+    """In peaks."""
+    stuck_s: float = 21_600.0
+    """A reading that usually varies and has been the very same for as long is stuck."""
+    threshold: float = 5.0
+    """Surprise from which a window is an alarm."""
+
+
+@dataclass
+class LevelTest:
+    """What the baseline says of one window per row; all arrays (rows,)."""
+
+    expected: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    p_upper: NDArray[np.float64]
+    p_lower: NDArray[np.float64]
+    surprise: NDArray[np.float64]
+    alarm: NDArray[np.bool_]
+    state: NDArray[np.uint8]
+    """0 normal, 1 high, 2 low, 3 stuck, 4 young."""
+    stuck: NDArray[np.bool_]
+    drift: NDArray[np.bool_]
+    """The sensor has crept away from its own season, over days."""
+    step: NDArray[np.bool_]
+    """It has jumped and stays at a new level."""
+    onset_ms: NDArray[np.int64]
+
+
+class LevelBaseline:
+    """Robust seasonal baselines of readings, for many series at once.
+
+    State is arrays `(…, series)`. The location of a bin is an M-estimate by stochastic steps with Huber's ψ, its scale
+    a forgetting mean of cut squares; both are shrunk towards the series' overall location and scale while young.
+    """
+
+    def __init__(self, config: LevelConfig, calendar: Calendar, size: int = 0) -> None:
+        if config.window_s < 1 or config.bin_s < 1:
+            raise ValueError(f"window_s {config.window_s}, bin_s {config.bin_s}: expected from 1 second")
+        self.config, self.calendar = config, calendar
+        self.bins = -(-86_400 // config.bin_s)
+        self.size = 0
+        self._state = self._empty(0)
+        self.grow(size)
+
+    def _empty(self, size: int) -> dict[str, NDArray[Any]]:
+        return {
+            # weight, location, scale² by class and bin
+            "season": np.zeros((3, DAY_CLASSES, self.bins, size), dtype=np.float32),
+            "overall": np.zeros((3, size)),
+            # residual level: slow, very slow (for drift)
+            "slow": np.zeros((3, size)),
+            # peaks: threshold in scales, rate, weight, mean and mean square of excesses; upper then lower
+            "peaks": np.tile(np.array([2.5, 0.0, 0.0, 0.0, 0.0])[:, None, None], (1, 2, size)),
+            "same_since": np.zeros(size, dtype=np.int64),
+            "last": np.full(size, np.nan),
+            "last_ms": np.zeros(size, dtype=np.int64),
+            "onset_ms": np.zeros(size, dtype=np.int64),
+            "runs": np.zeros((2, size)),
+        }
+
+    def grow(self, size: int, groups: ArrayLike | None = None) -> None:
+        """Make room for `size` series; `groups` is taken for symmetry with counts and not used."""
+        del groups
+        if size <= self.size:
+            return
+        capacity = max(size, 2 * self.size)
+        if size > self._state["last"].shape[-1]:
+            state = self._empty(capacity)
+            for name, values in self._state.items():
+                state[name][..., : self.size] = values[..., : self.size]
+            self._state = state
+        self.size = size
+
+    def test(self, rows: ArrayLike, start_ms: int, mean: ArrayLike, high: ArrayLike, n: ArrayLike) -> LevelTest:
+        """Judge windows without learning; see `step`."""
+        return self._run(rows, start_ms, mean, high, n, learn=False)
+
+    def step(self, rows: ArrayLike, start_ms: int, mean: ArrayLike, high: ArrayLike, n: ArrayLike) -> LevelTest:
+        """Judge closed windows, then learn. Once per (row, window), in time order.
+
+        Parameters
+        ----------
+        rows, mean, high, n
+            Series, mean and highest reading of the window and how many there were; each (rows,). n of 0: missing.
+        start_ms
+            Start of the window, epoch ms.
+        """
+        return self._run(rows, start_ms, mean, high, n, learn=True)
+
+    def _run(
+        self, rows: ArrayLike, start_ms: int, mean: ArrayLike, high: ArrayLike, n: ArrayLike, *, learn: bool
+    ) -> LevelTest:
+        index = np.asarray(rows, dtype=np.intp)
+        x = np.asarray(mean, dtype=np.float64)
+        seen = (np.asarray(n) > 0) & np.isfinite(x)
+        x = np.where(seen, np.clip(np.nan_to_num(x), -MAX_VALUE, MAX_VALUE), 0.0)
+        del high  # peaks within a window are for hazard rules; the mean is what has a season
+        config, state = self.config, self._state
+        day_class, second = (int(v) for v in self.calendar.local(start_ms))
+        position = second // config.bin_s
+        location, scale = self._season(index, day_class, second)
+        # The slow level fades when nothing is heard.
+        gap = np.clip((start_ms - state["last_ms"][index]) / 1000.0, 0.0, 1e9)
+        slow = state["slow"][0, index] * 0.5 ** (np.maximum(gap - config.window_s, 0.0) / config.slow_half_life_s)
+        expected = location + slow
+        z = np.where(seen, (x - expected) / scale, 0.0)
+        p_upper, p_lower = self._tails(index, z)
+        p_upper, p_lower = np.where(seen, p_upper, 0.5), np.where(seen, p_lower, 0.5)
+        young = state["overall"][0, index] < config.least_windows
+        surprise = np.where(seen & ~young, -np.log10(np.minimum(2.0 * np.minimum(p_upper, p_lower), 1.0)), 0.0)
+        same = seen & (x == state["last"][index]) & (state["same_since"][index] > 0)
+        stuck = same & (start_ms - state["same_since"][index] >= config.stuck_s * 1000)
+        stuck &= state["overall"][2, index] > 1e-12
+        alarm = surprise >= config.threshold
+        runs = np.where(seen, np.where(z > 3.0, state["runs"][0, index] + 1, 0.0), state["runs"][0, index])
+        falls = np.where(seen, np.where(z < -3.0, state["runs"][1, index] + 1, 0.0), state["runs"][1, index])
+        long_run = 4.0 * 3600.0 / config.window_s
+        step = ~young & (np.maximum(runs, falls) >= long_run)
+        drift = ~young & (np.abs(state["slow"][1, index]) > 3.0 * np.sqrt(state["overall"][2, index] + _EPS))
+        shown = np.select([young, stuck, alarm & (z > 0), alarm & (z < 0)], [4, 3, 1, 2], 0).astype(np.uint8)
+        before = state["onset_ms"][index]
+        onset = np.where((shown == 0) | (shown == 4), 0, np.where(before > 0, before, start_ms))
+        if learn:
+            r, xs = index[seen], x[seen]
+            state["same_since"][r] = np.where(same[seen], state["same_since"][r], start_ms)
+            state["last"][r], state["last_ms"][r], state["onset_ms"][r] = xs, start_ms, onset[seen]
+            state["runs"][:, r] = np.stack([runs, falls])[:, seen]
+            trust = ~stuck[seen]
+            self._learn(r, day_class, position, xs, location[seen], scale[seen], slow[seen], z[seen], trust)
+        band = self._quantile(index, 0.005)
+        return LevelTest(
+            expected,
+            expected - band[1] * scale,
+            expected + band[0] * scale,
+            p_upper,
+            p_lower,
+            surprise,
+            alarm,
+            shown,
+            stuck,
+            drift,
+            step,
+            onset,
+        )
+
+    def amend(self, rows: ArrayLike, start_ms: ArrayLike, mean: ArrayLike, n: ArrayLike) -> None:
+        """Learn from late or backfilled windows, in any order; oldest first, seasons and tails only."""
+        index, starts = np.asarray(rows, dtype=np.intp), np.asarray(start_ms, dtype=np.int64)
+        values, counts = np.asarray(mean, dtype=np.float64), np.asarray(n, dtype=np.float64)
+        good = np.isfinite(values) & (counts > 0)
+        index, starts, values = index[good], starts[good], np.clip(values[good], -MAX_VALUE, MAX_VALUE)
+        for at in np.unique(starts).tolist():
+            part = starts == at
+            row, first = np.unique(index[part], return_index=True)
+            x = values[part][first]
+            day_class, second = (int(v) for v in self.calendar.local(at))
+            location, scale = self._season(row, day_class, second)
+            slow = np.zeros(len(row))
+            z = (x - location) / scale
+            keep = self._state["slow"][:, row].copy()
+            self._learn(
+                row, day_class, second // self.config.bin_s, x, location, scale, slow, z, np.ones(len(row), dtype=bool)
+            )
+            self._state["slow"][:, row] = keep
+
+    def _season(
+        self, rows: NDArray[np.intp], day_class: int, second: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Location and scale, between the bins on both sides, leaning on the whole series while young."""
+        state, bin_s = self._state, self.config.bin_s
+        at = second / bin_s - 0.5
+        low = int(np.floor(at))
+        share = at - low
+        overall = state["overall"][:, rows]
+        spread = overall[2] + _EPS + 1e-6 * overall[1] ** 2
+        weight = np.full(len(rows), 3.0)
+        location, square = overall[1] * 3.0, spread * 3.0
+        for other, trust in [(c, 1.0 if c == day_class else 0.1) for c in range(DAY_CLASSES)]:
+            for where, part in ((low, 1.0 - share), (low + 1, share)):
+                w, m, v = state["season"][:, other, where % self.bins][:, rows].astype(np.float64)
+                w = w * part * trust
+                weight, location, square = weight + w, location + w * m, square + w * v
+        scale = np.sqrt(square / weight + 1e-4 * spread)
+        # The location itself is only known so well.
+        return location / weight, scale * np.sqrt(1.0 + 1.0 / weight)
+
+    def _tails(self, rows: NDArray[np.intp], z: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self._tail(rows, z, 0), self._tail(rows, -z, 1)
+
+    def _tail(self, rows: NDArray[np.intp], z: NDArray[np.float64], side: int) -> NDArray[np.float64]:
+        """P(Z ≥ z): logistic body up to the peaks' threshold, a generalised Pareto tail over it."""
+        start, rate, sigma, gamma = self._pareto(rows, side)
+        slope = np.log(1.0 / rate - 1.0) / start
+        body = 1.0 / (1.0 + np.exp(np.clip(slope * z, -500, 500)))
+        over = np.maximum(z - start, 0.0) / sigma
+        tail = rate * np.maximum(1.0 + gamma * over, 1e-12) ** (-1.0 / gamma)
+        return np.clip(np.where(z > start, tail, body), 1e-300, 1.0)
+
+    def _quantile(self, rows: NDArray[np.intp], p: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        out = []
+        for side in (0, 1):
+            start, rate, sigma, gamma = self._pareto(rows, side)
+            over = start + sigma / gamma * (np.maximum(p / rate, 1e-12) ** (-gamma) - 1.0)
+            body = np.log(1.0 / p - 1.0) * start / np.log(1.0 / rate - 1.0)
+            out.append(np.where(rate > p, over, body))
+        return out[0], out[1]
+
+    def _pareto(self, rows: NDArray[np.intp], side: int) -> tuple[NDArray[np.float64], ...]:
+        """Threshold, rate, scale and shape by moments, with 20 peaks of an exponential tail as a prior."""
+        start, rate, weight, mean, square = self._state["peaks"][:, side][:, rows]
+        mean = (mean * weight + 0.5 * 20.0) / (weight + 20.0)
+        square = (square * weight + 0.5 * 20.0) / (weight + 20.0)
+        variance = np.maximum(square - mean**2, 0.05 * mean**2)
+        gamma = np.clip(0.5 * (1.0 - mean**2 / variance), 0.02, 0.4)
+        watched = self._state["overall"][0, rows]
+        share = np.clip((rate * watched + 0.01 * 200.0) / (watched + 200.0), 1e-4, 0.2)
+        return start, share, mean * (1.0 - gamma), gamma
+
+    def _learn(  # noqa: PLR0917 - one column each
+        self,
+        rows: NDArray[np.intp],
+        day_class: int,
+        position: int,
+        x: NDArray[np.float64],
+        location: NDArray[np.float64],
+        scale: NDArray[np.float64],
+        slow: NDArray[np.float64],
+        z: NDArray[np.float64],
+        trust: NDArray[np.bool_],
+    ) -> None:
+        config, state = self.config, self._state
+        t = trust.astype(np.float64)
+        overall = state["overall"]
+        first = overall[0, rows] == 0
+        overall[1, rows] = np.where(first, x, overall[1, rows])
+        weight = np.minimum(overall[0, rows] + t, 2000.0)
+        spread = np.sqrt(overall[2, rows]) + _EPS
+        rest = x - overall[1, rows]
+        # Early on the scale is unknown, and cutting by it would keep it small for ever.
+        cut = np.where(weight < 20, np.inf, 3.0 * spread)
+        psi = np.clip(rest, -cut, cut)
+        gain = t / np.maximum(weight, 1.0)
+        overall[0, rows] = weight
+        overall[1, rows] += gain * psi
+        overall[2, rows] += gain * (np.minimum(psi**2, 9.0 * MAX_VALUE) - overall[2, rows])
+        season = state["season"][:, day_class, position]
+        w, m, v = season[:, rows].astype(np.float64)
+        limit = 1.0 / (1.0 - 0.5 ** (1.0 / config.half_life_visits))
+        grown = np.minimum(w + t, limit)
+        step = t / np.maximum(grown, 1.0)
+        # What the slow level explains does not belong to the season, but most of it must, or the season never learns.
+        inside = np.clip(x - 0.5 * slow - location, -2.5 * scale, 2.5 * scale)
+        m_new = np.where(w == 0, location + inside, m + step * (location + inside - m))
+        noise = np.clip(x - location - slow, -3.0 * scale, 3.0 * scale) ** 2 * 1.02
+        v_new = np.where(w == 0, noise, v + step * (noise - v))
+        season[:, rows] = np.stack([grown, m_new, np.minimum(v_new, 1e30)])
+        keep = 0.5 ** (config.window_s / config.slow_half_life_s)
+        away = np.clip(x - location, -3.0 * scale, 3.0 * scale)
+        state["slow"][0, rows] = np.where(trust, keep * slow + (1 - keep) * 0.8 * away, slow)
+        creep = 0.5 ** (config.window_s / (7 * 86_400.0))
+        state["slow"][1, rows] += np.where(trust, (1 - creep) * (away - state["slow"][1, rows]), 0.0)
+        self._learn_peaks(rows, z, t, weight)
+
+    def _learn_peaks(
+        self, rows: NDArray[np.intp], z: NDArray[np.float64], t: NDArray[np.float64], weight: NDArray[np.float64]
+    ) -> None:
+        """Excesses over the threshold, on both sides; an alarm's own excess is cut, not learnt whole."""
+        config, peaks = self.config, self._state["peaks"]
+        limit = 1.0 / (1.0 - 0.5 ** (1.0 / config.peak_half_life))
+        for side, signed in ((0, z), (1, -z)):
+            start, rate, have, mean, square = peaks[:, side][:, rows]
+            peak = ((signed > start) & (weight >= 20)).astype(np.float64) * t
+            excess = np.clip(signed - start, 0.0, 6.0) * peak
+            have = np.where(peak > 0, np.minimum(have + 1.0, limit), have)
+            gain = peak / np.maximum(have, 1.0)
+            mean, square = mean + gain * (excess - mean), square + gain * (excess**2 - square)
+            rate = rate + t / np.maximum(weight, 20.0) * (peak - rate)
+            # The threshold climbs and sinks until the wanted share of windows lies over it.
+            start = np.clip(start + 0.02 * t * (peak - config.peak_share), 1.5, 6.0)
+            peaks[:, side, rows] = np.stack([start, rate, have, mean, square])
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the whole state as arrays, trimmed to size."""
+        return {name: values[..., : self.size].copy() for name, values in self._state.items()}
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take over a state made by `arrays`. Raises ValueError naming the array that does not fit."""
+        size = int(np.shape(arrays["last"])[-1]) if "last" in arrays and np.ndim(arrays["last"]) else 0
+        fresh = self._empty(size)
+        for name, like in fresh.items():
+            given = np.asarray(arrays[name]) if name in arrays else None
+            if given is None or given.shape != like.shape or given.dtype != like.dtype:
+                shape = None if given is None else f"{given.dtype}{given.shape}"
+                raise ValueError(f"state of levels: array {name!r} is {shape}, expected {like.dtype}{like.shape}")
+        self._state, self.size = {name: np.array(arrays[name]) for name in fresh}, size

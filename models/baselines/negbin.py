@@ -1,0 +1,167 @@
+"""The negative binomial in the (mean, dispersion) form: exact tails, a fast band, likelihood ratios.
+
+Y has mean μ and variance μ + αμ²; r = 1/α is its size and μ/(μ+r) the success probability. All functions are
+vectorised and give no numpy warning for μ ≥ `LEAST_MEAN`, α ≥ `LEAST_DISPERSION`. Single precision is enough for all
+but the exact tails, and three to eight times as fast.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+Floats = NDArray[np.floating[Any]]
+Doubles = NDArray[np.float64]
+
+LEAST_MEAN: Final = 1e-6
+LEAST_DISPERSION: Final = 1e-4
+"""Below it the distribution is a Poisson to within a thousandth for means up to ten, and r stays a sane number."""
+LEAST_P: Final = 1e-300
+_NEAR: Final = 2.8
+"""Residual up to which tails are approximated: beyond, about one ordinary window in 200, they are exact."""
+_FEW: Final = 6
+_WIDE: Final = 1.0
+"""Above it the normal approximation is worse than 0.01."""
+_ROUNDING: Final = 1e-7
+_RARE: Final = 1e-3
+_ROOT: Final = 0.3989422804014327
+"""1 / √(2π)."""
+
+
+def tails(y: Doubles, mean: Doubles, dispersion: Doubles) -> tuple[Doubles, Doubles]:
+    """Return the mid-p tails (upper, lower) of whole numbers `y`; give it double precision.
+
+    P(Y ≥ y) = I_q(y, r) with q = μ/(μ+r), the regularised incomplete beta function. The mid-p takes half of the
+    point's own probability, which makes tails of discrete counts uniform on average (Lancaster, 1961). Precise to
+    machine accuracy for the upper tail; the lower one loses precision below 1e-15 and is floored there.
+    """
+    r = 1.0 / dispersion
+    q = mean / (mean + r)
+    at_least = np.where(y > 0, special.betainc(np.maximum(y, 1.0), r, q), 1.0)
+    # Far out the point is a difference of large logarithms; it is never more than what it is a part of.
+    upper = np.clip(at_least - 0.5 * np.minimum(_point(y, r, q), at_least), LEAST_P, 1.0)
+    return upper, np.clip(1.0 - upper, 1e-16, 1.0)
+
+
+def quick_tails(y: Floats, mean: Floats, dispersion: Floats, z: Floats) -> tuple[Doubles, Doubles]:
+    """Return what `tails` does at a twentieth of its price: exact where `z` (the `residual`) is beyond 2.8 either way.
+
+    In ordinary windows nothing hangs on the third digit. Up to `_FEW` counts their tail is a sum of the probabilities
+    of 0, 1, 2, …; above, it is Paulson's normal approximation (1942) to the same beta, within 0.003 for α up to
+    0.4 and 0.01 up to one.
+    """
+    upper = _cube_root(y, mean, dispersion).astype(np.float64)
+    near, few = np.abs(z) < _NEAR, y <= _FEW
+    some = (near & few).nonzero()[0]
+    if len(some):
+        upper[some] = _summed(y[some], mean[some], dispersion[some])
+    np.clip(upper, _ROUNDING, 1.0 - _ROUNDING, out=upper)
+    lower = 1.0 - upper
+    rare = (~near | ((dispersion >= _WIDE) & ~few)).nonzero()[0]
+    if len(rare):
+        upper[rare], lower[rare] = tails(*(values[rare].astype(np.float64) for values in (y, mean, dispersion)))
+    return upper, lower
+
+
+def rarity(p: Doubles) -> Doubles:
+    """Return -log10 of probabilities: to single precision for those that are not rare."""
+    out = (np.log(np.maximum(p.astype(np.float32), np.float32(1e-37))) * np.float32(-1.0 / np.log(10.0))).astype(
+        np.float64
+    )
+    rare = (p < _RARE).nonzero()[0]
+    out[rare] = -np.log10(p[rare])
+    return out
+
+
+def _summed(y: Floats, mean: Floats, dispersion: Floats) -> Floats:
+    """Upper mid-p tail of small counts: P(0) = (1 + αμ)^(-1/α), P(k+1) = P(k) · (1 + αk)/(k + 1) · μ/(1 + αμ)."""
+    inner = dispersion * mean
+    step = mean / (1.0 + inner)
+    growth = dispersion * step
+    point = np.exp(-_log1p(inner) / dispersion)
+    lower = np.zeros_like(point)
+    last = int(y.max(initial=0))
+    for k in range(last + 1):
+        # One for what lies below y, a half for y itself, nothing above.
+        lower += point * np.minimum(np.maximum(y - (k - 0.5), 0.0), 1.0)
+        if k < last:
+            point *= growth * (k / (k + 1)) + step * (1 / (k + 1))
+    return 1.0 - lower
+
+
+def _cube_root(y: Floats, mean: Floats, dispersion: Floats) -> Floats:
+    """Upper mid-p tail of larger counts, from Paulson's normal deviate of the variance ratio, between the counts.
+
+    Y ≤ k just when an F with 2(k + 1) and 2/α degrees of freedom exceeds μ/(k + 1). The mid-p is the mean of the
+    tails half a count to either side: to second order the tail in the middle, less an eighth of its curvature.
+    """
+    middle = y + 0.5
+    # (far out the cube root of nothing would be: those tails are exact anyway)
+    own, other = (1.0 / 9.0) / middle, dispersion * (1.0 / 9.0)
+    root = np.exp(np.log(mean / middle) * (1.0 / 3.0))
+    deviate = ((1.0 - other) * root - (1.0 - own)) / np.sqrt(other * root * root + own)
+    size = np.abs(deviate)
+    density = np.exp(-0.5 * size * size) * _ROOT
+    # Abramowitz and Stegun 26.2.17, within 7.5e-8.
+    t = 1.0 / (1.0 + 0.2316419 * size)
+    series = 1.781477937 + t * (-1.821255978 + t * 1.330274429)
+    tail = density * t * (0.319381530 + t * (-0.356563782 + t * series))
+    tail += density * size / (8.0 * middle * (1.0 + dispersion * middle))
+    return 0.5 + np.copysign(0.5 - tail, deviate)
+
+
+def _log1p(x: Floats) -> Floats:
+    """log(1 + x) for x ≥ 0 to the last digit; numpy's own has no vector instructions."""
+    whole = 1.0 + x
+    logs: Floats = np.log(whole) - ((whole - 1.0) - x) / whole
+    return logs
+
+
+def _point(y: Doubles, r: Doubles, q: Doubles) -> Doubles:
+    """P(Y = y)."""
+    logs = special.gammaln(y + r) - special.gammaln(r) - special.gammaln(y + 1.0) + y * np.log(q) + r * np.log1p(-q)
+    point: Doubles = np.exp(np.minimum(logs, 0.0))
+    return point
+
+
+def residual(y: Floats, mean: Floats, dispersion: Floats) -> Floats:
+    """Return the variance-stabilised residual ∫ du/√(u + αu²) from μ to y (Anscombe, 1948; both raised by 3/8).
+
+    By the midpoint rule on the square-root scale: within a hundredth of (2/√α)[asinh √(αy) - asinh √(αμ)] up to
+    three deviations, at a third of its price.
+    """
+    middle = 0.25 * (np.sqrt(y + 0.375) + np.sqrt(mean + 0.375)) ** 2
+    z: Floats = (y - mean) / np.sqrt(middle * (1.0 + dispersion * middle))
+    return z
+
+
+def band(z: float, mean: Floats, dispersion: Floats) -> tuple[Floats, Floats]:
+    """Return the counts (lower, upper) whose `residual` is -z and z: quantiles to within about one count.
+
+    From sinh(t ± d) = sinh t cosh d ± cosh t sinh d, so that no inverse function is needed.
+    """
+    inner = dispersion * (mean + 0.375)
+    sine, cosine = np.sqrt(inner), np.sqrt(1.0 + inner)
+    step = np.exp(np.minimum(0.5 * z * np.sqrt(dispersion), 15.0))
+    back = 1.0 / step
+    sine *= 0.5 * (step + back)
+    cosine *= 0.5 * (step - back)
+    low, high = np.maximum(sine - cosine, 0.0), sine + cosine
+    # A count of 1e15 is beyond any camera.
+    return np.maximum(low * low / dispersion - 0.375, 0.0), np.minimum(high * high / dispersion - 0.375, 1e15)
+
+
+def log_ratio(
+    y: Floats,
+    other: Floats,
+    mean: Floats,
+    dispersion: Floats,
+) -> Floats:
+    """Return log f(y; other) - log f(y; mean) at the same dispersion: the gamma functions cancel."""
+    r = 1.0 / dispersion
+    grown = np.log((other + r) / (mean + r))
+    ratio: Floats = y * (np.log(other / mean) - grown) - r * grown
+    return ratio

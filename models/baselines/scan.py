@@ -1,0 +1,113 @@
+"""The last windows of every series: sums over several of them, and a verdict on each once the next ones are known.
+
+An event that lasts an hour shows in the hour's sum long before it shows in one window. And a window is learnt from
+only when it leaves this ring: by then it is known whether it belonged to an event.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.baselines.rows import Rows, Seen, put, some_of
+
+Floats = NDArray[np.floating[Any]]
+Held = NDArray[np.bool_] | None
+
+TOTAL, MEAN, EXPOSURE, BASE, UP, LOW = range(6)
+_FIELDS: Final = 6
+NEVER: Final = np.iinfo(np.int64).min
+
+
+def scales_for(window_s: int) -> tuple[int, ...]:
+    """Return how many windows are summed up: one, and about a quarter of an hour, half an hour, an hour."""
+    return tuple(max(rank + 1, round(length / window_s)) for rank, length in enumerate((0, 900, 1800, 3600)))
+
+
+class Ring:
+    """The newest windows per series: arrays (slots, …, series); a window lives in slot (start // window) % slots."""
+
+    def __init__(self, window_s: int, scales: tuple[int, ...], size: int = 0) -> None:
+        self.window_ms, self.scales = window_s * 1000, scales
+        self.slots = max(scales)
+        self.start = np.full((self.slots, size), NEVER, dtype=np.int64)
+        self.value = np.zeros((self.slots, _FIELDS, size), dtype=np.float32)
+
+    def grow(self, size: int) -> None:
+        """Make room for `size` series."""
+        more = size - self.start.shape[-1]
+        if more > 0:
+            self.start = np.concatenate([self.start, np.full((self.slots, more), NEVER, dtype=np.int64)], axis=-1)
+            self.value = np.concatenate([self.value, np.zeros((self.slots, _FIELDS, more), np.float32)], axis=-1)
+
+    def slot(self, start_ms: int) -> int:
+        """Return the slot of a window."""
+        return (start_ms // self.window_ms) % self.slots
+
+    def held(self, rows: Rows, start_ms: int) -> NDArray[np.bool_] | None:
+        """Return which rows hold which of the windows before one, (slots, rows); None where all hold all."""
+        here = self.slot(start_ms)
+        back = (here - np.arange(self.slots)) % self.slots
+        there = self.start[:, rows] == (start_ms - back * self.window_ms)[:, None]
+        there[here] = True
+        return None if there.all() else there
+
+    def sums(self, rows: Rows, start_ms: int, total: Floats, mean: Floats, held: Held) -> list[tuple[Floats, Floats]]:
+        """Return (total, mean), each (rows,), for every scale: over the given window and the ones before it."""
+        out = [(total, mean)]
+        for shorter, longer in pairwise(self.scales):
+            for part in self._slots(start_ms, shorter, longer):
+                value = self.value[part, : MEAN + 1, rows]
+                more = value.sum(axis=0) if held is None else (value * held[part][:, None]).sum(axis=0)
+                total, mean = total + more[TOTAL], mean + more[MEAN]
+            out.append((total, mean))
+        return out
+
+    def before(self, rows: Rows, start_ms: int, held: Held) -> tuple[Floats, Floats]:
+        """Return (total, mean) of the window before one, each (rows,); nothing where it is not there."""
+        slot = self.slot(start_ms - self.window_ms)
+        total, mean = self.value[slot][: MEAN + 1, rows]
+        return (total, mean) if held is None else (total * held[slot], mean * held[slot])
+
+    def judge(self, rows: Rows, start_ms: int, up: list[Floats], low: list[Floats], held: Held, least: float) -> None:
+        """Tell every window the worst residuals (rows,), by scale, of the sums it is part of.
+
+        Residuals are not negative, nothing was seen where they are zero; lows up to `least` are of no interest.
+        """
+        self._raise(UP, rows, start_ms, up, held)
+        deep = low[0]
+        for one in low[1:]:
+            deep = np.maximum(deep, one)
+        odd = deep > least
+        if odd.any():
+            self._raise(
+                LOW, some_of(rows, odd), start_ms, [one[odd] for one in low], None if held is None else held[:, odd]
+            )
+
+    def _raise(self, which: int, rows: Rows, start_ms: int, residuals: list[Floats], held: Held) -> None:
+        worst = residuals[-1]
+        for rank in range(len(self.scales) - 1, -1, -1):
+            worst = np.maximum(worst, residuals[rank])
+            for part in self._slots(start_ms, self.scales[rank - 1] if rank else 0, self.scales[rank]):
+                value = self.value[part, which, rows]
+                higher = np.maximum(value, worst if held is None else worst * held[part])
+                self.value[part, which, rows] = higher
+
+    def put(self, rows: Rows, start_ms: int, fields: tuple[Floats, Floats, Floats, Floats], seen: Seen) -> None:
+        """Write the newest window (total, mean, exposure, base) over the one that leaves: digest that one first."""
+        slot = self.slot(start_ms)
+        put(self.start[slot], rows, start_ms, seen)
+        value = self.value[slot]
+        for which, values in zip((TOTAL, MEAN, EXPOSURE, BASE), fields, strict=True):
+            put(value[which], rows, values, seen)
+        for which in (UP, LOW):
+            put(value[which], rows, 0.0, seen)
+
+    def _slots(self, start_ms: int, first: int, last: int) -> list[slice]:
+        """Return the slots of the windows from `first` to before `last` back, as one or two runs."""
+        end = (self.slot(start_ms) - first) % self.slots + 1
+        begin = end - (last - first)
+        return [slice(begin, end)] if begin >= 0 else [slice(0, end), slice(begin + self.slots, self.slots)]

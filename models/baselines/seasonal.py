@@ -1,0 +1,193 @@
+"""Seasonal rates: what a series usually shows for a kind of day and a time of it, with how sure we are.
+
+Sums are kept time first, series last: `(classes, bins, capacity)`, so that one tick, which touches one bin of every
+series, reads memory in a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.baselines.kinds import Kinds
+from models.baselines.rows import Rows, Seen, drawn, put
+from models.calendar import DAY_CLASSES
+
+Floats = NDArray[np.floating[Any]]
+
+DAY_S: Final = 86_400
+HOUR_S: Final = 3600
+
+
+@dataclass(frozen=True)
+class SeasonalConfig:
+    """How quickly rates forget and how strongly they lean on their neighbours.
+
+    The `spread_*` are relative variances: how much a rate may differ from the one it leans on.
+    """
+
+    bin_s: int = 300
+    half_life_visits: tuple[float, float, float] = (14.0, 8.0, 8.0)
+    """For a working day, Saturday, rest day: visits after which a bin's memory has halved."""
+    smooth_s: float = 300.0
+    """Standard deviation of the kernel over neighbouring bins, in seconds; bins wider than it stand alone."""
+    spread_kind: float = 0.6
+    """Between a series and its kind."""
+    spread_class: float = 0.5
+    """Between a class of day and all days at that time."""
+    spread_bin: float = 0.03
+    """Between a bin of five minutes and the hours around it; grows with the width of the bin (a random walk)."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.bin_s <= DAY_S:
+            raise ValueError(f"bin_s is {self.bin_s}, expected 1 to {DAY_S} seconds")
+        if min(self.half_life_visits) <= 0:
+            raise ValueError(f"half_life_visits is {self.half_life_visits}, expected {DAY_CLASSES} positive numbers")
+
+
+class SeasonalRates:
+    """Forgetting sums of amounts and exposures by day class and time of day, fine and coarse.
+
+    The rate of a bin is a chain of Gamma posteriors, each the prior of the next: the series' kind (or its overall
+    rate) → this time on all days → the hours around on this class of day → the bin and its neighbours. A young
+    series so leans on wider averages, and an old one on its own.
+    """
+
+    def __init__(self, config: SeasonalConfig, window_s: int | None = None) -> None:
+        self.config = config
+        self.visit = min(1.0, (window_s or config.bin_s) / config.bin_s)
+        """What a whole window is of a visit to its bin: windows may be shorter than bins."""
+        self.bins = -(-DAY_S // config.bin_s)
+        self.coarse_s = min(max(3600, 3 * config.bin_s), DAY_S)
+        self.coarse_bins = -(-DAY_S // self.coarse_s)
+        self.decay = np.array([0.5 ** (1 / visits) for visits in config.half_life_visits])
+        reach = int(2.5 * config.smooth_s / config.bin_s) if config.bin_s <= config.smooth_s else 0
+        offsets = np.arange(-reach, reach + 1)
+        kernel = np.exp(-0.5 * (offsets * config.bin_s / max(config.smooth_s, 1e-9)) ** 2) if reach else np.ones(1)
+        self._offsets, self._kernel = offsets, kernel
+        self.capacity = 0
+        self.fine = np.zeros((2, DAY_CLASSES, self.bins, 0), dtype=np.float32)
+        """(amount or exposure, class, bin, series)."""
+        self.coarse = np.zeros((2, DAY_CLASSES, self.coarse_bins, 0), dtype=np.float32)
+        self.overall = np.zeros((3, 0), dtype=np.float32)
+        """Amount, exposure, and exposure × what the kind usually shows at that time, over all times."""
+        self.kinds = Kinds(self.coarse_bins, config.half_life_visits)
+
+    def grow(self, size: int) -> None:
+        """Make room for `size` series (amortised: capacity doubles)."""
+        if size <= self.capacity:
+            return
+        capacity = max(size, 2 * self.capacity if self.capacity < 4096 else self.capacity + self.capacity // 4)
+        for name in ("fine", "coarse", "overall"):
+            old = getattr(self, name)
+            new = np.zeros((*old.shape[:-1], capacity), dtype=old.dtype)
+            new[..., : self.capacity] = old
+            setattr(self, name, new)
+        self.capacity = capacity
+
+    def predict(
+        self, rows: Rows, kind: NDArray[np.int64], day_class: int, second: int, group: Floats, busy: Floats
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return (rate per unit of exposure, its relative variance, evidence in windows), each (rows,).
+
+        `group` and `busy` are φ and α of `models.baselines.dispersion`: over-dispersed counts say less of their mean.
+        The evidence is the series' own about this time of day; a known kind vouches for its series after their first
+        hour.
+        """
+        config = self.config
+        between = self._between(second)
+        profile = self.kinds.profile(kind, day_class, *between)
+        overall = self._overall(rows)
+        rate = np.maximum(overall if profile is None else overall * profile, 1e-9)
+        (low, high), (left, right) = between
+        around = np.float32(left) * self.coarse[:, :, low, rows] + np.float32(right) * self.coarse[:, :, high, rows]
+        everyday = around[:, 0] + around[:, 1] + around[:, 2]
+        watched = self.overall[1, rows]
+        hour = HOUR_S / (self.visit * config.bin_s)
+        if profile is None:
+            first = np.full_like(rate, 1.0 / config.spread_kind)
+        else:
+            # The series strays from its kind now, and did when its own rate was seen: the more hours, the less.
+            doubt = (self.kinds.stray(kind) + busy) * (1.0 + hour / np.maximum(watched, 0.1 * hour))
+            first = np.where(kind >= 0, 1.0 / (doubt + 1.0 / (self.overall[0, rows] + 1.0)), 1.0 / config.spread_kind)
+        strength, rate = _posterior(first, rate, everyday[0], everyday[1], group, busy)
+        strength = np.minimum(strength, 1.0 / config.spread_class)
+        strength, rate = _posterior(strength, rate, around[0, day_class], around[1, day_class], group, busy)
+        # What the hours around say of one bin is limited: rates change within them.
+        strength = np.minimum(strength, 1.0 / (config.spread_bin * config.bin_s / 300.0))
+        position = int(second) // config.bin_s
+        fine = self.fine[:, day_class]
+        near = np.zeros((2, len(rate)), dtype=np.float32)
+        for offset, share in zip(self._offsets.tolist(), self._kernel.tolist(), strict=True):
+            near += share * fine[:, (position + offset) % self.bins, rows]
+        strength, rate = _posterior(strength, rate, near[0], near[1], group, busy)
+        evidence = everyday[1] + near[1]
+        if profile is not None:
+            vouched = self.kinds.known(kind, day_class, between[0]) & (watched >= hour)
+            evidence = np.where(vouched, np.maximum(evidence, watched), evidence)
+        return rate, 1.0 / strength, evidence
+
+    def learn(  # noqa: PLR0917 - one column each
+        self,
+        rows: Rows,
+        kind: NDArray[np.int64],
+        start_ms: int,
+        day_class: int,
+        second: int,
+        amount: Floats,
+        exposure: Floats,
+        weight: Floats,
+        spread: Floats,
+        seen: Seen = None,
+    ) -> None:
+        """Add one (partly) observed window per row; `rows` must not repeat.
+
+        `weight` 0-1 says how much to trust it, `spread` is the dispersion α of a window.
+        """
+        position, hour = int(second) // self.config.bin_s, int(second) // self.coarse_s
+        # Whole windows, which are most, need no powers.
+        whole = bool((exposure == 1.0).all())
+        keep = float(self.decay[day_class]) ** (self.visit if whole else self.visit * exposure)
+        slow = keep ** (self.config.bin_s / self.coarse_s)
+        worth = exposure * weight
+        relative = self.kinds.profile(kind, day_class, (hour, hour), (1.0, 0.0))
+        add = (amount * weight, worth, worth if relative is None else worth * relative)
+        for sums, factor in (
+            (self.fine[:, day_class, position], keep),
+            (self.coarse[:, day_class, hour], slow),
+            (self.overall, slow ** (1.0 / self.coarse_bins)),
+        ):
+            for total, more in zip(sums, add, strict=False):
+                put(total, rows, total[rows] * factor + more, seen)
+        # A kind has many series and its profile is coarse: a window in a quarter of an hour says enough.
+        window_ms = int(1000 * self.visit * self.config.bin_s)
+        if relative is not None and drawn(start_ms // window_ms) % max(900_000 // window_ms, 1) == 0:
+            usual = self._overall(rows)
+            noise = spread + 1.0 / np.maximum(usual * relative * exposure, 1e-3)
+            ratio = amount / usual
+            self.kinds.add(kind, start_ms, day_class, hour, ratio, relative, noise, exposure, weight, seen)
+
+    def _overall(self, rows: Rows) -> Floats:
+        """Amount per unit of exposure over all times, as it would be if all times had been seen alike."""
+        rate: Floats = (self.overall[0, rows] + 0.05) / (self.overall[2, rows] + 0.1)
+        return rate
+
+    def _between(self, second: int) -> tuple[tuple[int, int], tuple[float, float]]:
+        """Coarse bins on both sides of a time and their weights (linear)."""
+        at = (second + 0.5 * self.config.bin_s) / self.coarse_s - 0.5
+        low = int(np.floor(at))
+        share = at - low
+        return (low % self.coarse_bins, (low + 1) % self.coarse_bins), (1.0 - share, share)
+
+
+def _posterior(
+    strength: Floats, rate: Floats, amount: Floats, exposure: Floats, group: Floats, busy: Floats
+) -> tuple[Floats, Floats]:
+    """Gamma prior (shape `strength`, mean `rate`) → posterior, with over-dispersed data discounted to their worth."""
+    worth = 1.0 / (1.0 + group + busy * rate)
+    shape = strength + worth * amount
+    scale = strength / rate + worth * exposure
+    return shape, shape / scale

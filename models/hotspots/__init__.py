@@ -1,0 +1,1 @@
+"""Where to be next: the risk map, its grid, and series of incidents."""

@@ -1,0 +1,258 @@
+"""Where to be next: a map that remembers events and forgets them, at several speeds and widths at once.
+
+λ(cell, t) = Σ_k θ_k Σ_i w_i · exp(-(t-t_i)/τ_k)/τ_k · K_σk(cell, x_i): a mix of exponentially forgetting Gaussian
+kernels, in the family of self-exciting point processes (Mohler et al., JASA 2015). The shares θ_k follow from how well
+each kernel told the place of the events that came after it (expectation-maximisation, one step an event, forgetting).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from models.hotspots.grid import Grid
+from models.hotspots.near_repeats import IncidentSeries, Series
+
+__all__ = ["DEFAULT_KERNELS", "HotspotGrid", "IncidentSeries", "Kernel", "Series"]
+
+_DAY_MS: Final = 86_400_000.0
+_NEVER: Final = np.iinfo(np.int64).min
+_REBASE: Final = 200.0
+"""Half-lives in exponents after which sums are scaled anew; exp(700) is where float64 ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """One speed of forgetting and one width."""
+
+    tau_days: float
+    sigma_m: float
+
+
+DEFAULT_KERNELS: Final = (Kernel(5.0, 100.0), Kernel(45.0, 100.0), Kernel(200.0, 100.0))
+"""Days, weeks and seasons."""
+
+
+class HotspotGrid:
+    """A hotspot map over a grid.
+
+    Parameters
+    ----------
+    bounds, cell_m
+        Of the `Grid`.
+    horizon
+        Seconds ahead that `risk` is about.
+    kernels
+        The mix.
+    drivers
+        Number of classes of drivers that are told apart (burglary, surge, …; the caller numbers them).
+    recent
+        Events kept for `recent_counts`.
+
+    Notes
+    -----
+    Adding costs O(events), evaluating O(cells). Weights are the caller's: what patrols find themselves must weigh
+    less, or the map sends them where they have been (Ensign et al., FAT* 2018). The map tells where, hardly when: it
+    knows neither hours of the day nor reasons, and it cannot see what nobody reports.
+    """
+
+    def __init__(
+        self,
+        bounds: tuple[float, float, float, float],
+        cell_m: float,
+        horizon: float = 86_400.0,
+        kernels: tuple[Kernel, ...] = DEFAULT_KERNELS,
+        drivers: int = 8,
+        recent: int = 4096,
+    ) -> None:
+        if not horizon > 0:
+            raise ValueError(f"horizon is {horizon}, expected seconds above 0")
+        self.grid, self.horizon, self.kernels, self.driver_classes = Grid(bounds, cell_m), horizon, kernels, drivers
+        self._tau_ms = np.array([k.tau_days for k in kernels]) * _DAY_MS
+        count = len(kernels)
+        self._state: dict[str, NDArray[Any]] = {
+            # sums, scaled by exp((base - now)/tau): adding needs no pass over the cells
+            "sums": np.zeros((count, drivers, self.grid.cells)),
+            "base": np.full(1, _NEVER, dtype=np.int64),
+            "first": np.full(1, _NEVER, dtype=np.int64),
+            "share": np.full(count, 1.0 / count),
+            "seen": np.zeros(1),
+            "ahead": np.zeros((count, self.grid.cells)),
+            "recent_ms": np.full(recent, _NEVER, dtype=np.int64),
+            "recent_cell": np.full(recent, -1, dtype=np.int64),
+            "recent_driver": np.zeros(recent, dtype=np.int64),
+            "recent_next": np.zeros(1, dtype=np.int64),
+        }
+
+    def cell_of(self, lon: ArrayLike, lat: ArrayLike) -> NDArray[np.int64]:
+        """Return the cell of each point; -1 outside."""
+        return self.grid.cell_of(lon, lat)
+
+    def centres(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return (lon, lat) of the middle of every cell."""
+        return self.grid.centres()
+
+    def cell_ids(self) -> list[str]:
+        """Return the name of every cell."""
+        return self.grid.cell_ids()
+
+    def add(self, lon: ArrayLike, lat: ArrayLike, ts_ms: ArrayLike, weight: ArrayLike, driver: ArrayLike) -> int:
+        """Add events, scalars or arrays (n,); returns how many lay on the map. Any order in time."""
+        x, y, ts, w, d = np.broadcast_arrays(
+            np.atleast_1d(np.asarray(lon, dtype=np.float64)),
+            np.asarray(lat, dtype=np.float64),
+            np.asarray(ts_ms, dtype=np.int64),
+            np.asarray(weight, dtype=np.float64),
+            np.asarray(driver, dtype=np.int64),
+        )
+        cell = self.grid.cell_of(x, y)
+        good = (cell >= 0) & np.isfinite(w) & (w > 0) & (d >= 0) & (d < self.driver_classes)
+        if not good.any():
+            return 0
+        x, y, ts, w, d, cell = x[good], y[good], ts[good], w[good], d[good], cell[good]
+        state = self._state
+        if state["base"][0] == _NEVER:
+            state["base"][0] = state["first"][0] = ts.min()
+        state["first"][0] = min(state["first"][0], ts.min())
+        self._learn_shares(cell, w)
+        self._rebase(int(ts.max()))
+        age = (ts - state["base"][0])[None, :] / self._tau_ms[:, None]
+        # One event weighs at most a million: nothing real does, and sums stay finite.
+        scaled = np.minimum(w, 1e6) * np.exp(np.maximum(age, -700.0)) / (self._tau_ms[:, None] / _DAY_MS)
+        for corner, share in self._corners(x, y):
+            for k in range(len(self.kernels)):
+                np.add.at(state["sums"][k], (d, corner), scaled[k] * share)
+        self._remember(cell, ts, d)
+        return len(cell)
+
+    def intensity(self, now_ms: int) -> NDArray[np.float64]:
+        """Return expected events a day per cell now, (cells,)."""
+        per_kernel = self._per_kernel(now_ms)
+        self._state["ahead"][:] = per_kernel
+        mixed: NDArray[np.float64] = self._state["share"] @ per_kernel
+        return mixed
+
+    def risk(self, now_ms: int) -> NDArray[np.float64]:
+        """Return 0-1 per cell, relative to the highest cell; zeros while nothing is known."""
+        rate = self.intensity(now_ms)
+        top = rate.max(initial=0.0)
+        return rate / top if top > 0 else rate
+
+    def expected(self, now_ms: int, horizon_s: float | None = None) -> NDArray[np.float64]:
+        """Return expected (weighted) events per cell in the coming period, (cells,)."""
+        horizon_ms = (self.horizon if horizon_s is None else horizon_s) * 1000.0
+        per_kernel = self._per_kernel(now_ms)
+        mixed: NDArray[np.float64] = self._state["share"] @ per_kernel * (horizon_ms / _DAY_MS)
+        return mixed
+
+    def drivers(self, cells: ArrayLike, now_ms: int) -> NDArray[np.float64]:
+        """Return each driver class's share of the risk of the cells, (cells, drivers); rows of zeros where none."""
+        index = np.asarray(cells, dtype=np.int64)
+        total = np.zeros((self.driver_classes, self.grid.cells))
+        fade = self._fade(now_ms)
+        for k, kernel in enumerate(self.kernels):
+            total += self._state["share"][k] * fade[k] * self._smooth(self._state["sums"][k], kernel.sigma_m)
+        picked = total[:, index].T
+        whole = picked.sum(axis=1, keepdims=True)
+        out: NDArray[np.float64] = np.divide(picked, whole, out=np.zeros_like(picked), where=whole > 0)
+        return out
+
+    def recent_counts(self, cells: ArrayLike, now_ms: int, hours: float = 72.0) -> NDArray[np.int64]:
+        """Return how many events of each class lay in or next to each cell lately, (cells, drivers)."""
+        index = np.asarray(cells, dtype=np.int64)
+        state = self._state
+        live = (state["recent_cell"] >= 0) & (state["recent_ms"] > now_ms - hours * 3_600_000)
+        live &= state["recent_ms"] <= now_ms
+        row, column = np.divmod(state["recent_cell"][live], self.grid.columns)
+        at_row, at_column = np.divmod(index, self.grid.columns)
+        near = (np.abs(row[None, :] - at_row[:, None]) <= 1) & (np.abs(column[None, :] - at_column[:, None]) <= 1)
+        one = np.eye(self.driver_classes, dtype=np.int64)[state["recent_driver"][live]]
+        counts: NDArray[np.int64] = near.astype(np.int64) @ one
+        return counts
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the whole state as arrays."""
+        return {name: values.copy() for name, values in self._state.items()}
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what `arrays` gave. Raises ValueError naming the array that does not fit this grid."""
+        for name, like in self._state.items():
+            given = np.asarray(arrays[name]) if name in arrays else None
+            if given is None or given.shape != like.shape or given.dtype != like.dtype:
+                shape = None if given is None else f"{given.dtype}{given.shape}"
+                raise ValueError(f"state of hotspots: array {name!r} is {shape}, expected {like.dtype}{like.shape}")
+        self._state = {name: np.array(arrays[name]) for name in self._state}
+
+    def _fade(self, now_ms: int) -> NDArray[np.float64]:
+        """Factor from the stored sums to the intensity now, corrected for kernels longer than what was watched."""
+        state = self._state
+        if state["base"][0] == _NEVER:
+            return np.zeros(len(self.kernels))
+        watched = max(now_ms - int(state["first"][0]), _DAY_MS)
+        fade: NDArray[np.float64] = np.exp(np.clip(-(now_ms - state["base"][0]) / self._tau_ms, -700.0, 700.0))
+        return fade / -np.expm1(-watched / self._tau_ms)
+
+    def _per_kernel(self, now_ms: int) -> NDArray[np.float64]:
+        fade = self._fade(now_ms)
+        return np.stack(
+            [
+                fade[k] * self._smooth(self._state["sums"][k].sum(axis=0, keepdims=True), kernel.sigma_m)[0]
+                for k, kernel in enumerate(self.kernels)
+            ]
+        )
+
+    def _smooth(self, sums: NDArray[np.float64], sigma_m: float) -> NDArray[np.float64]:
+        maps = sums.reshape(-1, self.grid.rows, self.grid.columns)
+        sigma = sigma_m / self.grid.cell_m
+        smooth = ndimage.gaussian_filter(maps, (0.0, sigma, sigma), mode="constant", truncate=4.0)
+        return np.asarray(smooth, dtype=np.float64).reshape(len(maps), -1)
+
+    def _rebase(self, newest: int) -> None:
+        """Keep exponents small: move the base time forward when it lies far behind."""
+        state = self._state
+        ahead = newest - int(state["base"][0])
+        if ahead > _REBASE * self._tau_ms.min():
+            state["sums"] *= np.exp(np.maximum(-ahead / self._tau_ms, -700.0))[:, None, None]
+            state["base"][0] = newest
+
+    def _corners(
+        self, lon: NDArray[np.float64], lat: NDArray[np.float64]
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """Spread a point over the four nearest cell centres, by nearness: a grid's origin then matters little."""
+        row, column = self.grid.position(lon, lat)
+        row, column = row - 0.5, column - 0.5
+        low_row, low_column = np.floor(row).astype(np.int64), np.floor(column).astype(np.int64)
+        out = []
+        for up in (0, 1):
+            for right in (0, 1):
+                r = np.clip(low_row + up, 0, self.grid.rows - 1)
+                c = np.clip(low_column + right, 0, self.grid.columns - 1)
+                share = np.abs(1 - up - (row - low_row)) * np.abs(1 - right - (column - low_column))
+                out.append((r * self.grid.columns + c, share))
+        return out
+
+    def _learn_shares(self, cell: NDArray[np.int64], weight: NDArray[np.float64]) -> None:
+        """Take one EM step: ask which kernel's last map had expected these events."""
+        state = self._state
+        told = state["share"][:, None] * state["ahead"][:, cell]
+        total = told.sum(axis=0)
+        known = total > 0
+        if not known.any():
+            return
+        duty = (told[:, known] / total[known] * np.minimum(weight[known], 1.0)).sum(axis=1)
+        # A prior of 30 events a kernel keeps a small site from believing the first few.
+        state["seen"][0] = min(state["seen"][0] + duty.sum(), 2000.0)
+        step = duty.sum() / (30.0 * len(self.kernels) + state["seen"][0])
+        state["share"] += min(step, 1.0) * (duty / duty.sum() - state["share"])
+
+    def _remember(self, cell: NDArray[np.int64], ts: NDArray[np.int64], driver: NDArray[np.int64]) -> None:
+        state = self._state
+        size = len(state["recent_ms"])
+        at = (int(state["recent_next"][0]) + np.arange(len(cell))) % size
+        state["recent_ms"][at], state["recent_cell"][at], state["recent_driver"][at] = ts, cell, driver
+        state["recent_next"][0] = (int(state["recent_next"][0]) + len(cell)) % size

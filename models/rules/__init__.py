@@ -1,0 +1,1 @@
+"""Rules that need no learning: hazards, gates, barriers, combinations."""

@@ -1,0 +1,144 @@
+"""Barriers that say they are down while vehicles pass: broken off, taken off, or with a sensor that lies.
+
+A barrier that says nothing, or only now and then, proves nothing. Only one that has been seen to say "up" around
+vehicles is watched, and only passes well away from any "up" count: words and passes may come out of order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEED: Final = 3
+"""So many passes in a row under a barrier that is said to be down."""
+_SEEN: Final = 20
+"""So many vehicles must have passed while it was said to be up, before it is believed to tell of its moves."""
+_SLACK_MS: Final = 30_000
+_JUDGED_MS: Final = 60_000
+"""A pass is judged when this much time has passed, and words that belong to it have come."""
+_WAITING: Final = 8
+_NEVER: Final = -(2**62)
+
+
+@dataclass(frozen=True, slots=True)
+class BarrierEvent:
+    """A barrier began (`on`) to be passed while down, or works again."""
+
+    row: int
+    on: bool
+    ts: int
+    """Event time of the first of the passes, or of the word "up"."""
+    passes: int
+
+
+@dataclass(slots=True)
+class _Barrier:
+    up: bool = False
+    up_ms: int = _NEVER
+    """When it was last said to go up."""
+    down_ms: int = _NEVER
+    """When it was last said not to be up any more."""
+    newest_ms: int = _NEVER
+    """Time of its newest word."""
+    seen: int = 0
+    under: int = 0
+    """Passes in a row while it was down."""
+    first_ms: int = 0
+    active: bool = False
+    waiting: list[int] = field(default_factory=list)
+    """Event times of passes that are not judged yet."""
+
+
+class Barriers:
+    """All barriers of a shard, by row (a gate's device). One pass or word at a time: there are few."""
+
+    def __init__(self) -> None:
+        self._barriers: dict[int, _Barrier] = {}
+
+    def says(self, row: int, ts: int, word: str) -> list[BarrierEvent]:
+        """Take a word of a barrier. Older words than its newest change nothing."""
+        barrier = self._barriers.setdefault(row, _Barrier())
+        if ts < barrier.newest_ms:
+            return []
+        barrier.newest_ms = ts
+        if word == "up" and not barrier.up:
+            barrier.up_ms = ts
+        elif word != "up" and barrier.up:
+            barrier.down_ms = ts
+        barrier.up = word == "up"
+        self._explain(barrier)
+        if word != "up" or not barrier.active:
+            return []
+        barrier.active, barrier.under = False, 0
+        return [BarrierEvent(row, on=False, ts=ts, passes=0)]
+
+    def passed(self, row: int, ts: int) -> None:
+        """Take a vehicle's pass; `tick` judges it. Gates without a barrier that speaks are passed over."""
+        barrier = self._barriers.get(row)
+        if barrier is not None:
+            barrier.waiting = [*barrier.waiting[-_WAITING + 1 :], ts]
+            self._explain(barrier)
+
+    def tick(self, now_ms: int) -> list[BarrierEvent]:
+        """Judge the passes of which all words must have come by now."""
+        events = []
+        for row, barrier in self._barriers.items():
+            ripe = [ts for ts in barrier.waiting if ts <= now_ms - _JUDGED_MS]
+            if not ripe:
+                continue
+            barrier.waiting = [ts for ts in barrier.waiting if ts > now_ms - _JUDGED_MS]
+            if barrier.seen < _SEEN:
+                continue
+            if not barrier.under:
+                barrier.first_ms = min(ripe)
+            barrier.under += len(ripe)
+            if barrier.under >= NEED and not barrier.active:
+                barrier.active = True
+                events.append(BarrierEvent(row, on=True, ts=barrier.first_ms, passes=barrier.under))
+        return events
+
+    def active(self, row: int) -> bool:
+        """Tell whether a barrier is being passed while it is down."""
+        barrier = self._barriers.get(row)
+        return barrier is not None and barrier.active
+
+    @staticmethod
+    def _explain(barrier: _Barrier) -> None:
+        """Let go of the passes that an open barrier explains."""
+        if barrier.up_ms == _NEVER:
+            return
+        open_from = barrier.up_ms - _SLACK_MS
+        open_until = 2**62 if barrier.up else barrier.down_ms + _SLACK_MS
+        left = [ts for ts in barrier.waiting if not open_from <= ts <= open_until]
+        if len(left) < len(barrier.waiting):
+            barrier.seen = min(barrier.seen + len(barrier.waiting) - len(left), _SEEN)
+            barrier.under = 0
+            barrier.waiting = left
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state as arrays."""
+        rows = sorted(self._barriers)
+        found = [astuple(self._barriers[row]) for row in rows]
+        waiting = [(*ts, *[_NEVER] * (_WAITING - len(ts))) for *_, ts in found]
+        return {
+            "row": np.array(rows, dtype=np.int64),
+            "state": np.array([one[:-1] for one in found], dtype=np.int64).reshape(-1, 8),
+            "waiting": np.array(waiting, dtype=np.int64).reshape(-1, _WAITING),
+        }
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `arrays` gave; nothing of a state from before there were any."""
+        self._barriers = {}
+        if "row" not in arrays:
+            return
+        columns = (arrays[name].tolist() for name in ("row", "state", "waiting"))
+        for row, state, waiting in zip(*columns, strict=True):
+            up, up_ms, down_ms, newest_ms, seen, under, first_ms, active = state
+            left = [ts for ts in waiting if ts != _NEVER]
+            self._barriers[row] = _Barrier(
+                bool(up), up_ms, down_ms, newest_ms, seen, under, first_ms, bool(active), left
+            )

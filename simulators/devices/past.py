@@ -1,0 +1,74 @@
+"""The days before: what a site that has been running for a fortnight already knows. Nothing goes wrong in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from random import Random
+from typing import Any, Final
+
+from simulators.devices.messages import Message, Post
+from simulators.world.life import World
+from simulators.world.neighbourhood import Spec
+from simulators.world.reports import incidents
+from simulators.world.rhythm import DAY_MS, WINDOW_MS, Calendar, curve, day_level, inward, poisson, spread
+
+_CHUNK: Final = 72
+"""Windows to a step: six hours of every device before the next six hours of any."""
+
+
+def history(world: World, post: Post, *, days: float, end_ms: int) -> Iterator[Message]:
+    """Give a warm start: counts per 5-minute window, gate passes of residents and callers, and reported incidents.
+
+    Ordered by time across devices in steps of six hours; a message holds one device's step. Ends with the last whole
+    window before `end_ms`; `days` may be a fraction.
+    """
+    end = end_ms // WINDOW_MS * WINDOW_MS
+    start = end - round(days * DAY_MS) // WINDOW_MS * WINDOW_MS
+    calendar, site = world.calendar, world.site
+    chains = {
+        position: _windows(world.seed, calendar, spec, start, end)
+        for position, spec in enumerate(site.specs)
+        if spec.device.type == "camera"
+    }
+    for step in range(start, end, _CHUNK * WINDOW_MS):
+        step_end = min(step + _CHUNK * WINDOW_MS, end)
+        for position, spec in enumerate(site.specs):
+            if position in chains:
+                rows = [row for _ in range((step_end - step) // WINDOW_MS) for row in next(chains[position])]
+                yield from post.pack(position, rows)
+            elif spec.device.type == "gate":
+                life = world.gates[spec.device.id].between(step, step_end)
+                yield from post.pack(position, [(ts, body) for ts, body in life if body["type"] == "gate"])
+        for report in incidents(site, calendar, world.seed, step, step_end):
+            post.incident(report)
+        yield from post.minute((), step_end)
+
+
+def _windows(
+    seed: int, calendar: Calendar, spec: Spec, start: int, end: int
+) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+    """Give a camera's observations window by window; a day depends on nothing but seed, device and date."""
+    day, level, rng = date.min, 1.0, Random()
+    curve_now: tuple[float, ...] = ()
+    for window in range(start, end, WINDOW_MS):
+        today = calendar.day_of(window)
+        if today != day:
+            day = today
+            key = f"{seed}|{{}}|{spec.device.id}|{day.isoformat()}"
+            level = day_level(Random(key.format("day")))
+            rng = Random(key.format("history"))
+            curve_now = curve(spec.profile, calendar.day_class(day))
+        minute = calendar.minute_of_day(window) + 2.5
+        mark = int(minute / 5)
+        share = (curve_now[mark % 288] + curve_now[(mark + 1) % 288]) / 2 * level / 12
+        into = inward(spec.profile, minute)
+        rows = []
+        for of, hourly in (("person", spec.people_h), ("vehicle", spec.vehicles_h)):
+            if hourly > 0.0:
+                mean = hourly * share * spread(rng)
+                came, went = poisson(rng, mean * into), poisson(rng, mean * (1 - into))
+                rows.append(
+                    (window + WINDOW_MS, {"type": "count", "interval_s": 300, "in": came, "out": went, "of": of})
+                )
+        yield rows

@@ -1,0 +1,1 @@
+"""Replaying what really happened: recordings, files of counts, the street sensors of Auckland."""

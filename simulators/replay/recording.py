@@ -1,0 +1,280 @@
+"""Records what devices say into a compressed file, and plays it back at any speed.
+
+A recording is gzip over JSON lines: a head, then one object a message with its offset in seconds (``t``), topic,
+retain flag, and payload as text (``p``) or, where it is not UTF-8, as base64 (``b``). It is synced every second, so
+that a recorder that was killed leaves a file that can be read up to there. Number plates are replaced by tokens under
+a key that is forgotten when the recording ends: the same car stays the same car within a recording, and nobody can go
+back.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import secrets
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from ingest.gateway import redact
+from ingest.gateway.plates import Plates
+from ingest.mqtt.tls import Login
+from ingest.topics import ROOT
+from simulators.devices.publisher import Publisher
+
+VERSION: Final = 1
+INPUTS: Final = (f"{ROOT}/+/+/+/obs", f"{ROOT}/+/+/+/status", f"{ROOT}/+/incidents")
+"""What goes into a node; what comes out of it is made again by a replay."""
+_SYNC_S: Final = 1.0
+_CHUNK: Final = 1 << 16
+
+
+class RecordingError(ValueError):
+    """A file is not a recording, or one of a later version; the text names the file and what was found."""
+
+
+class Recorded(NamedTuple):
+    """One message of a recording."""
+
+    offset_s: float
+    """Since the recording began, by the recorder's clock."""
+    topic: str
+    payload: bytes
+    retain: bool
+
+
+class Recorder:
+    """Writes everything that a broker passes on into a file, until closed. Use as a context manager.
+
+    Parameters
+    ----------
+    path
+        The file; it must not exist.
+    host, port
+        The broker.
+    filters
+        Topic filters to listen to.
+    make_client
+        Makes an unconnected client of a given id, with the user name, password and TLS that the broker asks for.
+
+    Raises FileExistsError, and ConnectionError where no broker answers within 10 s, or it refuses.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        host: str,
+        port: int,
+        filters: tuple[str, ...] = INPUTS,
+        make_client: Callable[[str], mqtt.Client] | None = None,
+    ) -> None:
+        self.path = path
+        self.messages = 0
+        self.failure: OSError | None = None
+        """Why nothing is recorded any more: the disk is full, or gone."""
+        self._plates = Plates([(secrets.token_hex(2), secrets.token_bytes(32))])
+        self._lock = threading.Lock()
+        self._raw = path.open("xb")
+        self._file = gzip.GzipFile(fileobj=self._raw, mode="wb", compresslevel=6, mtime=0)
+        self._started = time.monotonic()
+        self._next_sync = 0.0
+        head = {"patrolgrid_recording": VERSION, "started_ms": time.time_ns() // 1_000_000, "filters": filters}
+        self._write(head)
+        self._filters = filters
+        self._ready = threading.Event()
+        client_id = f"recorder-{secrets.token_hex(4)}"
+        self._refusal = ""
+        self._client = (make_client or _plain_client)(client_id)
+        self._client.on_connect = self._connected
+        self._client.on_subscribe = lambda *_: self._ready.set()
+        self._client.on_message = self._message
+        self._closed = threading.Event()
+        try:
+            self._client.connect(host, port)
+            self._client.loop_start()
+            if not self._ready.wait(10.0) or self._refusal:
+                why = self._refusal or "it did not take the subscription within 10 s"
+                raise ConnectionError(f"the MQTT broker at {host}:{port}: {why}")
+        except OSError as error:
+            self._client.loop_stop()
+            self._file.close()
+            self._raw.close()
+            path.unlink()
+            if isinstance(error, ConnectionError) and "MQTT broker" in str(error):
+                raise
+            raise ConnectionError(f"no MQTT broker answers at {host}:{port}: {error}") from error
+        self._syncer = threading.Thread(target=self._sync_often, name="recorder-sync", daemon=True)
+        self._syncer.start()
+
+    def __enter__(self) -> Recorder:  # noqa: PYI034 - not made to be subclassed
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop listening and finish the file."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        self._syncer.join()
+        self._client.disconnect()
+        self._client.loop_stop()
+        with self._lock:
+            try:
+                self._file.close()
+                self._raw.close()
+            except OSError as error:
+                self.failure = self.failure or error
+
+    def _connected(
+        self,
+        client: mqtt.Client,
+        _userdata: object,
+        _flags: object,
+        reason: ReasonCode,
+        _properties: object,
+    ) -> None:
+        if reason.is_failure:
+            self._refusal = f"it refused the connection: {reason}"
+            self._ready.set()
+        else:
+            client.subscribe([(name, 1) for name in self._filters])
+
+    def _message(self, _client: object, _userdata: object, message: mqtt.MQTTMessage) -> None:
+        topic = redact.text(self._plates, message.topic)
+        row: dict[str, Any] = {"t": round(time.monotonic() - self._started, 4), "topic": topic}
+        if message.retain:
+            row["retain"] = True
+        payload = redact.payload(self._plates, bytes(message.payload))
+        try:
+            row["p"] = payload.decode()
+        except UnicodeDecodeError:
+            row["b"] = base64.b64encode(payload).decode()
+        try:
+            self._write(row)
+        except OSError as error:
+            self.failure = self.failure or error  # an exception here would end paho's thread without a word
+        else:
+            self.messages += 1
+
+    def _write(self, row: dict[str, Any]) -> None:
+        line = msgspec.json.encode(row) + b"\n"
+        with self._lock:
+            if not self._file.closed:
+                self._file.write(line)
+
+    def _sync_often(self) -> None:
+        while not self._closed.wait(_SYNC_S):
+            try:
+                with self._lock:
+                    self._file.flush(zlib.Z_SYNC_FLUSH)
+                    self._raw.flush()
+            except OSError as error:
+                self.failure = self.failure or error
+
+
+def _plain_client(client_id: str) -> mqtt.Client:
+    return mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv311)
+
+
+class Recording:
+    """Reads a recording; a file that breaks off is read up to its last whole message.
+
+    Raises `RecordingError` where it is none, OSError where it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = path.stat().st_size
+        """Bytes of the file."""
+        self.position = 0
+        """Bytes read so far, for progress."""
+        self.broken_off = False
+        """Whether the end was missing; known after the last message."""
+        lines = self._lines()
+        try:
+            head = msgspec.json.decode(next(lines, b""))
+            version = head["patrolgrid_recording"]
+        except (msgspec.DecodeError, KeyError, TypeError) as error:
+            raise RecordingError(f"{path}: is not a recording made by `patrolgrid record`") from error
+        if version > VERSION:
+            raise RecordingError(f"{path}: is of version {version}, expected at most {VERSION}: upgrade PatrolGrid")
+        self.started_ms: int = head["started_ms"]
+        """Wall clock at which it began, epoch ms."""
+        self._rest = lines
+
+    def __iter__(self) -> Iterator[Recorded]:
+        """Give the messages in order; once."""
+        for line in self._rest:
+            try:
+                row = msgspec.json.decode(line)
+                payload = row["p"].encode() if "p" in row else base64.b64decode(row["b"], validate=True)
+                found = Recorded(float(row["t"]), str(row["topic"]), payload, bool(row.get("retain", False)))
+            except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError):
+                self.broken_off = True
+                return
+            yield found
+
+    def _lines(self) -> Iterator[bytes]:
+        unzip = zlib.decompressobj(wbits=31)
+        left = b""
+        with self.path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                self.position += len(chunk)
+                try:
+                    text = left + unzip.decompress(chunk)
+                except zlib.error:
+                    self.broken_off = True
+                    break
+                *lines, left = text.split(b"\n")
+                yield from lines
+        self.broken_off = self.broken_off or not unzip.eof or bool(left)
+
+
+def replay(
+    recording: Recording,
+    *,
+    host: str,
+    port: int,
+    speed: float,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    stopped: Callable[[], bool] = lambda: False,
+    login: Login | None = None,
+) -> int:
+    """Publish a recording through one connection, in its order, and return how many messages were acknowledged.
+
+    Parameters
+    ----------
+    speed
+        1 as it was, 10 ten times as fast, infinity as fast as the broker takes it. Times inside the payloads stay as
+        they were: the node that listens must follow the data's clock.
+    on_progress
+        Called with bytes of the file done and in all.
+    login
+        What the broker asks for.
+    """
+    publisher = Publisher(host, port, client_id=f"replay-{secrets.token_hex(4)}", login=login)
+    publisher.connect()
+    begun = time.monotonic()
+    try:
+        for row in recording:
+            due = begun + row.offset_s / speed
+            while (wait := due - time.monotonic()) > 0 and not stopped():
+                publisher.turn(min(wait, 0.05))
+            if stopped() or not publisher.publish(row.topic, row.payload, retain=row.retain, stopped=stopped):
+                break
+            on_progress(recording.position, recording.size)
+        publisher.drain()
+    finally:
+        publisher.close()
+    return publisher.acknowledged

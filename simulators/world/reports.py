@@ -1,0 +1,52 @@
+"""What people report on ordinary days. A day depends on the seed and the date alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from random import Random
+from typing import Final
+
+from ingest.events import Incident
+from simulators.world.ground import shifted
+from simulators.world.neighbourhood import Site
+from simulators.world.rhythm import Calendar, poisson
+
+_CATEGORIES: Final = (
+    ("theft", "noise_complaint"),
+    ("dispute", "fraud"),
+    ("vandalism", "burglary"),
+    ("traffic", "lost_property"),
+)
+"""Each pair is reported on every fourth day only, twice at most: ordinary days never make up a series (3 in 72 h)."""
+
+
+def incidents(site: Site, calendar: Calendar, seed: int, start: int, end: int) -> Iterator[Incident]:
+    """Give the ordinary reports of a site from `start` up to but not at `end`, in order of time."""
+    day = calendar.day_of(start)
+    while calendar.start_ms(day) < end:
+        first, last = calendar.start_ms(day), calendar.start_ms(day + timedelta(days=1))
+        if first < end and start < last:
+            yield from (report for report in _day(site, calendar, seed, day) if start <= _ms(report) < end)
+        day += timedelta(days=1)
+
+
+def _ms(report: Incident) -> int:
+    return report.ts if isinstance(report.ts, int) else round(report.ts.timestamp() * 1000)
+
+
+def _day(site: Site, calendar: Calendar, seed: int, day: date) -> list[Incident]:
+    rng = Random(f"{seed}|incidents|{day.isoformat()}")
+    midnight = calendar.start_ms(day)
+    places = [spec for spec in site.specs if spec.device.type == "camera"] or list(site.specs)
+    # Trouble goes where people are: the same corners are reported again and again, which makes a hotspot.
+    weights = [0.2 + spec.people_h / 400 for spec in places]
+    found = []
+    for category in _CATEGORIES[day.toordinal() % len(_CATEGORIES)]:
+        for number in range(min(poisson(rng, 1.4), 2)):
+            device = rng.choices(places, weights)[0].device
+            lon, lat = shifted((device.lon, device.lat), rng.gauss(0, 25), rng.gauss(0, 25))
+            ts = midnight + round((rng.triangular(0.5, 23.9, 21.0)) * 3_600_000)
+            name = f"{category}-{day.isoformat()}-{number}-{seed}"
+            found.append(Incident(id=name, ts=ts, lon=lon, lat=lat, category=category))
+    return sorted(found, key=_ms)

@@ -1,0 +1,259 @@
+"""The life of an alert: raised, acknowledged, cleared or expired. One open alert a device and kind.
+
+What happens to one (device, kind) depends only on what was told of it, in order, and not on other alerts or on when the
+book was asked: so the shards of a site may be faster or slower, and the alerts are the same. (An alert that takes the
+place of others, as a fire does of smoke and heat, does so within one shard.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from models import explain
+from stream.results import Alert, AlertState, Severity, Text
+
+MAX_REMEMBERED: Final = 10_000
+"""Command ids and ended alerts kept, so that repeats and returns are recognised."""
+_RANK: Final[dict[Severity, int]] = {"info": 0, "warning": 1, "critical": 2}
+OPEN_STATES: Final = ("raised", "acknowledged")
+
+
+class AlertBook:
+    """All alerts of a site. Every method returns the changes it made, in order; replays give the same ones."""
+
+    def __init__(self, site: str, *, ttl_ms: int, flap_ms: int) -> None:
+        self.site, self.ttl_ms, self.flap_ms = site, ttl_ms, flap_ms
+        self._open: dict[tuple[str, str], Alert] = {}
+        self._ended: OrderedDict[tuple[str, str], Alert] = OrderedDict()
+        self._ending: set[tuple[str, str]] = set()
+        """Open alerts that have a condition whose end clears them (the others expire)."""
+        self._heard: dict[tuple[str, str], int] = {}
+        """How many devices an open alert of several had when people last heard of it."""
+        self._commands: OrderedDict[str, None] = OrderedDict()
+
+    def open(self) -> list[Alert]:
+        """Return the open alerts, oldest first."""
+        return list(self._open.values())
+
+    def rise(
+        self,
+        *,
+        beat: str,
+        device: str,
+        kind: str,
+        severity: Severity,
+        now_ms: int,
+        lonlat: tuple[float, float],
+        place: Text,
+        text: Text,
+        advice: Text,
+        confidence: float = 1.0,
+        cause_ms: int = 0,
+        cause_seq: int = -1,
+        ends: bool = True,
+        devices: tuple[str, ...] = (),
+        takes: tuple[tuple[str, str], ...] = (),
+    ) -> list[Alert]:
+        """Raise an alert, make an open one more severe, or raise an acknowledged one again for a further event.
+
+        `device` may name a cell or a beat where no device is the cause. With `ends`, `fall` will clear it, and until
+        then it is one event; without, it expires, and every call tells of another event: who acknowledged the first
+        stranger's car has not heard of the second.
+
+        An alert that ended less than the flap time ago comes back under its old id, unless a person cleared it: then
+        the person gets a new one.
+
+        Where one alert is for several `devices`, each that joins makes a revision; an acknowledged alert stays so until
+        it is for twice as many devices as people have heard of. `takes` names alerts that this one takes the place of:
+        they are cleared, and say so.
+        """
+        key = (device, kind)
+        overdue = self._expire([key], now_ms)
+        before = self._open.get(key)
+        if before is not None:
+            worse = _RANK[severity] > _RANK[before.severity]
+            another = key not in self._ending and before.state == "acknowledged"
+            if not worse and not another and len(devices) <= max(len(before.devices), 1):
+                return []
+            doubled = len(devices) >= 2 * self._heard.get(key, 1)
+            aloud = worse or another or doubled or before.state == "raised"
+            if aloud:
+                self._heard[key] = max(len(devices), 1)
+            change = _next(
+                before,
+                now_ms,
+                severity=severity if worse else before.severity,
+                text=text,
+                state="raised" if aloud else before.state,
+                by="" if aloud else before.by,
+                note="" if aloud else before.note,
+                cause_ms=cause_ms,
+                cause_seq=cause_seq,
+                devices=devices,
+            )
+            return [self._put(key, change), *self._taken(takes, kind, now_ms)]
+        self._heard[key] = max(len(devices), 1)
+        ended = self._ended.pop(key, None)
+        if ends:
+            self._ending.add(key)
+        if ended is not None and not ended.by and now_ms - ended.changed_ms < self.flap_ms:
+            change = _next(
+                ended,
+                now_ms,
+                state="raised",
+                severity=severity,
+                text=text,
+                cause_ms=cause_ms,
+                cause_seq=cause_seq,
+                devices=devices,
+            )
+            return [*overdue, self._put(key, change), *self._taken(takes, kind, now_ms)]
+        alert = Alert(
+            id=_alert_id(self.site, device, kind, now_ms),
+            revision=1,
+            site=self.site,
+            beat=beat,
+            device=device,
+            kind=kind,
+            state="raised",
+            severity=severity,
+            raised_ms=now_ms,
+            changed_ms=now_ms,
+            lon=lonlat[0],
+            lat=lonlat[1],
+            place=place,
+            text=text,
+            advice=advice,
+            confidence=confidence,
+            cause_ms=cause_ms,
+            cause_seq=cause_seq,
+            devices=devices,
+        )
+        return [*overdue, self._put(key, alert), *self._taken(takes, kind, now_ms)]
+
+    def fall(self, device: str, kind: str, now_ms: int, end_ms: int = 0) -> list[Alert]:
+        """Clear an alert whose condition is over; nothing where none is open.
+
+        `end_ms` is the event time of the end, where it is known: the alert says how long it went on.
+        """
+        key = (device, kind)
+        alert = self._open.get(key)
+        if alert is None:
+            return []
+        lasted = max((end_ms or now_ms) - (alert.cause_ms or alert.raised_ms), 0) / 1000
+        return [self._end(key, _next(alert, now_ms, state="cleared", text=explain.over(alert.text, lasted)))]
+
+    def _taken(self, keys: tuple[tuple[str, str], ...], by_kind: str, now_ms: int) -> list[Alert]:
+        """Clear alerts that another one, of `by_kind`, has taken the place of."""
+        return [
+            self._end(key, _next(alert, now_ms, state="cleared", text=explain.taken_over(alert.text, by_kind)))
+            for key in keys
+            if (alert := self._open.get(key)) is not None
+        ]
+
+    def expire(self, now_ms: int) -> list[Alert]:
+        """End the open alerts that have no end of their own and have not changed for their time to live.
+
+        They end when that time was over, whenever this is asked.
+        """
+        return self._expire(list(self._open), now_ms)
+
+    def _expire(self, keys: list[tuple[str, str]], now_ms: int) -> list[Alert]:
+        expired = []
+        for key in keys:
+            alert = self._open.get(key)
+            if alert is not None and key not in self._ending and now_ms - alert.changed_ms >= self.ttl_ms:
+                expired.append(self._end(key, _next(alert, alert.changed_ms + self.ttl_ms, state="expired")))
+        return expired
+
+    def command(self, command_id: str, action: str, alert_id: str, by: str, note: str, now_ms: int) -> list[Alert]:
+        """Carry out what a person said. A repeated command changes nothing.
+
+        Raises KeyError with a text for people where no open alert has that id.
+        """
+        if command_id in self._commands:
+            return []
+        found = next((item for item in self._open.items() if item[1].id == alert_id), None)
+        if found is None:
+            raise KeyError(f"alert {alert_id!r} is not open, so it cannot be {action}d")
+        self._commands[command_id] = None
+        while len(self._commands) > MAX_REMEMBERED:
+            self._commands.popitem(last=False)
+        key, alert = found
+        if action == "clear":
+            return [self._end(key, _next(alert, now_ms, state="cleared", by=by, note=note))]
+        if alert.state == "acknowledged":
+            return []
+        return [self._put(key, _next(alert, now_ms, state="acknowledged", by=by, note=note))]
+
+    def _put(self, key: tuple[str, str], alert: Alert) -> Alert:
+        self._open[key] = alert
+        return alert
+
+    def _end(self, key: tuple[str, str], alert: Alert) -> Alert:
+        del self._open[key]
+        self._ending.discard(key)
+        self._heard.pop(key, None)
+        self._ended[key] = alert
+        while len(self._ended) > MAX_REMEMBERED:
+            self._ended.popitem(last=False)
+        return alert
+
+    def meta(self) -> dict[str, Any]:
+        """Return the state as plain data."""
+        return {
+            "open": [msgspec.to_builtins(alert) for alert in self._open.values()],
+            "ended": [msgspec.to_builtins(alert) for alert in self._ended.values()],
+            "ending": sorted(self._ending),
+            "heard": [(*key, devices) for key, devices in self._heard.items() if devices > 1],
+            "commands": list(self._commands),
+        }
+
+    def load(self, meta: Mapping[str, Any]) -> None:
+        """Take back what `meta` gave."""
+        alerts = {name: msgspec.convert(meta[name], list[Alert]) for name in ("open", "ended")}
+        self._open = {(alert.device, alert.kind): alert for alert in alerts["open"]}
+        self._ended = OrderedDict(((alert.device, alert.kind), alert) for alert in alerts["ended"])
+        self._ending = {(device, kind) for device, kind in meta["ending"]}
+        self._heard = {(device, kind): devices for device, kind, devices in meta.get("heard", ())}
+        self._commands = OrderedDict.fromkeys(meta["commands"])
+
+
+def _next(
+    alert: Alert,
+    now_ms: int,
+    *,
+    state: AlertState,
+    severity: Severity | None = None,
+    text: Text | None = None,
+    by: str = "",
+    note: str = "",
+    cause_ms: int | None = None,
+    cause_seq: int | None = None,
+    devices: tuple[str, ...] | None = None,
+) -> Alert:
+    """Return the next revision of an alert."""
+    return msgspec.structs.replace(
+        alert,
+        revision=alert.revision + 1,
+        changed_ms=now_ms,
+        state=state,
+        severity=alert.severity if severity is None else severity,
+        text=alert.text if text is None else text,
+        by=by,
+        note=note,
+        cause_ms=alert.cause_ms if cause_ms is None else cause_ms,
+        cause_seq=alert.cause_seq if cause_seq is None else cause_seq,
+        devices=alert.devices if devices is None else devices,
+    )
+
+
+def _alert_id(site: str, device: str, kind: str, raised_ms: int) -> str:
+    """Return an id that is the same when the log is read again."""
+    digest = hashlib.blake2b(f"{site}\n{device}\n{kind}\n{raised_ms}".encode(), digest_size=8)
+    return digest.hexdigest()

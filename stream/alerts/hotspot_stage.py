@@ -1,0 +1,178 @@
+"""The hotspot stage: what happened, where, becomes a map of where to be next."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.events import Incident
+from ingest.places import Places
+from models import explain
+from models.hotspots.risk_map import HotspotGrid, IncidentSeries
+from stream.alerts.alert_book import AlertBook
+from stream.config import PipelineConfig
+from stream.results import Anomaly, HotspotCell, HotspotMap, Results, Text
+
+_PROVENANCE: Final = {"reported": 1.0, "sensor": 0.7, "patrol_discovered": 0.3}
+"""Weight of an incident: patrols find more where they are sent (Ensign et al., FAT* 2018)."""
+_SEVERITY: Final = {"info": 0.05, "warning": 0.25, "critical": 0.5}
+"""Weight of an anomaly beside a reported incident."""
+_DRIVERS: Final = 16
+"""Kinds of events told apart as drivers; the last stands for all further ones."""
+_RECENT_H: Final = 72.0
+_MAX_IDS: Final = 50_000
+_LEAST_RISK: Final = 1e-3
+
+
+class HotspotStage:
+    """The risk map of a site and the series of incidents that stand close together."""
+
+    def __init__(self, config: PipelineConfig, places: Places, book: AlertBook) -> None:
+        self.config, self.places, self.book = config, places, book
+        self.grid = HotspotGrid(places.bounds(), config.hotspot_cell_m, config.hotspot_horizon_s, drivers=_DRIVERS)
+        self.series = IncidentSeries()
+        self._drivers: list[str] = []
+        """Driver name by number."""
+        self._ids: OrderedDict[str, None] = OrderedDict()
+        self._counted: OrderedDict[str, None] = OrderedDict()
+        self._due_ms = 0
+        self._beat_of_cell = self._beats()
+
+    def _beats(self) -> list[str]:
+        """Return the beat of every cell, empty where a centre lies in none."""
+        lon, lat = self.grid.centres()
+        beats = [""] * len(lon)
+        for beat in self.places.beats.values():
+            inside = _inside(lon, lat, np.array(beat.polygon, dtype=np.float64))
+            for cell in np.flatnonzero(inside).tolist():
+                beats[cell] = beat.id
+        return beats
+
+    def incident(self, incident: Incident, ts_ms: int, now_ms: int, out: Results) -> bool:
+        """Take an incident; False where its id was taken before."""
+        if incident.id in self._ids:
+            return False
+        self._ids[incident.id] = None
+        while len(self._ids) > _MAX_IDS:
+            self._ids.popitem(last=False)
+        weight = _PROVENANCE[incident.provenance]
+        self.grid.add(incident.lon, incident.lat, ts_ms, weight, self._driver(incident.category))
+        found = self.series.add(incident.category, incident.lon, incident.lat, ts_ms)
+        if found is not None:
+            cell = int(self.grid.cell_of(found.lon, found.lat)[()])
+            beat = self._beat_of_cell[cell] if cell >= 0 else ""
+            name = self.grid.cell_ids()[cell] if cell >= 0 else "site"
+            kind = "burglary_series" if incident.category == "burglary" else "incident_series"
+            place = self.places.beats[beat].name if beat else {"en": "outside the beats", "zh-CN": "网格之外"}
+            out.alerts += self.book.rise(
+                beat=beat or next(iter(self.places.beats), "site"),
+                device=name,
+                kind=kind,
+                severity="warning",
+                now_ms=now_ms,
+                lonlat=(found.lon, found.lat),
+                place=place,
+                text=explain.series(incident.category, found.count, self.series.radius_m, self.series.hours),
+                advice=explain.advice(kind),
+                cause_ms=ts_ms,
+                ends=False,
+            )
+        self._due_ms = 0
+        return True
+
+    def anomalies(self, anomalies: list[Anomaly]) -> None:
+        """Let new anomalies raise the risk around their devices; one that goes on counts once."""
+        for anomaly in anomalies:
+            place = self.places.devices.get(anomaly.device)
+            key = f"{anomaly.device}/{anomaly.kind}/{anomaly.ts}"
+            if place is None or key in self._counted:
+                continue
+            self._counted[key] = None
+            while len(self._counted) > _MAX_IDS:
+                self._counted.popitem(last=False)
+            weight = _SEVERITY[anomaly.severity] * anomaly.confidence
+            self.grid.add(place.lon, place.lat, anomaly.ts, weight, self._driver(anomaly.kind))
+
+    def set_back(self) -> None:
+        """Make a new map at the next chance: the clock was set back."""
+        self._due_ms = 0
+
+    def due(self, now_ms: int) -> HotspotMap | None:
+        """Return the map where it is time for a new one."""
+        if now_ms < self._due_ms:
+            return None
+        self._due_ms = now_ms + round(self.config.hotspot_every_s * 1000)
+        risk = self.grid.risk(now_ms)
+        top = min(self.config.hotspot_top, len(risk))
+        best = np.argsort(-risk, kind="stable")[:top]
+        highest = float(risk[best[0]]) if top else 0.0
+        best = best[risk[best] > max(_LEAST_RISK * highest, 1e-9)]
+        expected = self.grid.expected(now_ms, self.config.hotspot_horizon_s)
+        shares = self.grid.drivers(best, now_ms)
+        recent = self.grid.recent_counts(best, now_ms, _RECENT_H)
+        lon, lat = self.grid.centres()
+        ids = self.grid.cell_ids()
+        cells = [
+            HotspotCell(
+                cell=ids[cell],
+                beat=self._beat_of_cell[cell],
+                lon=round(float(lon[cell]), 6),
+                lat=round(float(lat[cell]), 6),
+                risk=round(float(risk[cell]) / highest, 4),
+                rank=rank,
+                expected=round(float(expected[cell]), 4),
+                drivers=self._reasons(shares[rank - 1], recent[rank - 1]),
+            )
+            for rank, cell in enumerate(best.tolist(), 1)
+        ]
+        return HotspotMap(
+            ts=now_ms, horizon_s=self.config.hotspot_horizon_s, cell_m=self.config.hotspot_cell_m, cells=cells
+        )
+
+    def _driver(self, name: str) -> int:
+        if name not in self._drivers and len(self._drivers) < _DRIVERS - 1:
+            self._drivers.append(name)
+        return self._drivers.index(name) if name in self._drivers else _DRIVERS - 1
+
+    def _reasons(self, shares: NDArray[np.float64], recent: NDArray[np.int64]) -> Text:
+        """Say what drives a cell: what happened nearby lately, or else what its long memory holds."""
+        named = {name: float(share) for name, share in zip(self._drivers, shares, strict=False)}
+        counts = {name: int(count) for name, count in zip(self._drivers, recent, strict=False)}
+        return explain.hotspot(counts, _RECENT_H, named)
+
+    def meta(self) -> dict[str, Any]:
+        """Return the state that is text."""
+        return {
+            "drivers": self._drivers,
+            "ids": list(self._ids),
+            "counted": list(self._counted),
+            "due_ms": self._due_ms,
+        }
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state that is arrays."""
+        state = {f"grid/{name}": values for name, values in self.grid.arrays().items()}
+        return state | {f"series/{name}": values for name, values in self.series.arrays().items()}
+
+    def load(self, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `meta` and `arrays` gave."""
+        self._drivers = list(meta["drivers"])
+        self._ids = OrderedDict.fromkeys(meta["ids"])
+        self._counted = OrderedDict.fromkeys(meta["counted"])
+        self._due_ms = int(meta["due_ms"])
+        self.grid.load({k.removeprefix("grid/"): v for k, v in arrays.items() if k.startswith("grid/")})
+        self.series.load({k.removeprefix("series/"): v for k, v in arrays.items() if k.startswith("series/")})
+
+
+def _inside(lon: NDArray[np.float64], lat: NDArray[np.float64], ring: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which points lie inside a polygon's outer ring, by the even-odd rule; shape (points,)."""
+    inside = np.zeros(len(lon), dtype=np.bool_)
+    for (x0, y0), (x1, y1) in zip(ring, np.roll(ring, -1, axis=0), strict=True):
+        crosses = (y0 > lat) != (y1 > lat)
+        if y0 != y1:
+            inside ^= crosses & (lon < x0 + (lat - y0) / (y1 - y0) * (x1 - x0))
+    return inside

@@ -1,0 +1,1 @@
+"""Detection: rules at once, counts in open and closed windows, levels, a beat's context."""

@@ -1,0 +1,246 @@
+"""The context stage: when a window closes, each beat's people, vehicles and noise are judged together.
+
+The forest that judges is trained beside the pipeline and comes in through the log (`RecordKind.MODEL`), so that reading
+the log again gives the same findings. Until the first one comes, nothing is judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.log.batch import Kind
+from models import explain
+from models.calendar import Calendar
+from models.context import beat_forest as context
+from models.context.beat_forest import BeatForest, ContextError, Episodes, Judgement, Recent
+from stream.detect.findings import SEVERITY, Findings
+from stream.results import Anomaly, CountState, Notice, Results
+
+KIND: Final = "context"
+CHANNEL_OF: Final[dict[tuple[int, str], int]] = {
+    (Kind.COUNT, "person"): 0,
+    (Kind.COUNT, "vehicle"): 1,
+    (Kind.LEVEL, "noise"): 2,
+}
+"""(kind, metric) of a series → its channel in `models.context.beat_forest.CHANNELS`."""
+TOLD: Final = {
+    Kind.COUNT: (CountState.SURGE, CountState.DEFICIT, CountState.DEAD),
+    Kind.LEVEL: (1, 2),  # high, low: `models.baselines.levels.LevelTest.state`
+}
+"""States of a series in which its own device tells what is the matter."""
+UNKNOWN: Final = {Kind.COUNT: (CountState.YOUNG,), Kind.LEVEL: (3, 4)}
+"""States in which what is expected, or seen, says nothing: too young to judge, or stuck."""
+_DRIVES: Final = 0.4
+"""A channel drives a finding if it makes at least this share of what the strongest does."""
+_USUAL: Final = 1.5
+"""Deviations up to this are told as usual."""
+_ID_BYTES: Final = 64
+"""A beat's id has at most 48."""
+
+
+class Context:
+    """The beats of a shard. Rows of its arrays are beats, in the order in which their first series came."""
+
+    def __init__(self, window_s: int, calendar: Calendar, findings: Findings) -> None:
+        self.window_s, self.calendar, self.findings = window_s, calendar, findings
+        self.beats: list[str] = []
+        self.forest: BeatForest | None = None
+        self.recent = Recent(window_s, 0)
+        self.episodes = Episodes(0)
+        self._number: dict[str, int] = {}
+        self._series = np.zeros(0, dtype=np.int64)
+        """Series that belong to a channel."""
+        self._channel = np.zeros(0, dtype=np.int64)
+        self._beat = np.zeros(0, dtype=np.int64)
+        self._level = np.zeros(0, dtype=np.bool_)
+        self._index = np.zeros(0, dtype=np.intp)
+        """Place of each beat in the forest, -1 where it was not trained on."""
+        self._packed = b""
+
+    def add_series(self, added: list[int]) -> None:
+        """Take note of new series; those that are no channel of a beat are left out."""
+        for series in added:
+            key = self.findings.catalog.series[series]
+            channel = CHANNEL_OF.get((key.kind, key.metric))
+            if channel is None:
+                continue
+            self._series = np.append(self._series, series)
+            self._channel = np.append(self._channel, channel)
+            self._beat = np.append(self._beat, self._beat_number(key.beat))
+            self._level = np.append(self._level, key.kind == Kind.LEVEL)
+        self._grow()
+
+    def _beat_number(self, beat: str) -> int:
+        if beat not in self._number:
+            self._number[beat] = len(self.beats)
+            self.beats.append(beat)
+        return self._number[beat]
+
+    def _grow(self) -> None:
+        self.recent.grow(len(self.beats))
+        self.episodes.grow(len(self.beats))
+        if len(self._index) < len(self.beats):
+            self._index = self._places()
+
+    def _places(self) -> NDArray[np.intp]:
+        return np.full(len(self.beats), -1, dtype=np.intp) if self.forest is None else self.forest.index(self.beats)
+
+    def take(self, payload: bytes) -> None:
+        """Take over a newly trained forest. Raises `ContextError`; the one before then stays."""
+        forest = BeatForest.load(payload)
+        if forest.window_s != self.window_s:
+            raise ContextError(
+                f"model of the beats' context: trained on windows of {forest.window_s} s, expected {self.window_s} s"
+            )
+        self.forest, self._packed = forest, payload
+        self._index = self._places()
+
+    def close(self, number: int, fields: Mapping[str, NDArray[Any]], out: Results) -> None:
+        """Judge the beats by a closed window, after `Counting` and `Leveling` have written what they expected."""
+        if not len(self._series):
+            return
+        start_ms = number * self.window_s * 1000
+        series = self._series
+        state = fields["state"][series]
+        told, unknown = (_in_states(state, self._level, states) for states in (TOLD, UNKNOWN))
+        total = fields["sum_a"][series]
+        n = np.maximum(fields["n"][series], 1)
+        observed = np.where(self._level, total / n, total + fields["sum_b"][series])
+        expected = np.where(unknown | (fields["n"][series] == 0), np.nan, fields["expected"][series])
+        window = context.sums(
+            self._beat, self._channel, observed, expected, fields["lower"][series], fields["upper"][series],
+            len(self.beats),
+        )  # fmt: skip
+        span = self.recent.push(start_ms, window)
+        if self.forest is None:
+            return
+        judgement = self.forest.judge(self._index, start_ms, span, self.calendar)
+        strange = np.zeros(len(self.beats), dtype=np.bool_)
+        strange[self._beat[told]] = True
+        news, over = self.episodes.step(start_ms, judgement.surprise, strange)
+        rows = np.flatnonzero(news)
+        if len(rows):
+            drivers = self.forest.drivers(judgement.usual[:, rows], start_ms, self.calendar)
+            for place, row in enumerate(rows.tolist()):
+                self._found(row, judgement, drivers[:, place], start_ms, out)
+        for row in np.flatnonzero(over).tolist():
+            beat = self.beats[row]
+            end_ms = start_ms - (context.CALM - 1) * self.window_s * 1000
+            self.findings.over_at(beat, beat, KIND, out.now_ms, out, end_ms=end_ms, by_model=True)
+
+    def _found(self, row: int, judgement: Judgement, drivers: NDArray[np.float64], start_ms: int, out: Results) -> None:
+        findings, beat = self.findings, self.beats[row]
+        surprise, usual = float(judgement.surprise[row]), judgement.usual[:, row]
+        seen, expected = judgement.seen[:, row], judgement.expected[:, row]
+        channels = _told(usual, drivers, seen, expected)
+        first = context.CHANNELS.index(channels[0].name)
+        onset_ms = int(self.episodes.onset_ms[row])
+        end_ms = start_ms + self.window_s * 1000
+        p = 10.0**-surprise
+        text = explain.context(
+            channels,
+            p,
+            self._day(start_ms),
+            findings.clock(end_ms),
+            self.recent.slots * self.window_s / 60,
+            findings.clock(onset_ms) if onset_ms < start_ms else "",
+        )
+        devices = np.unique(findings.catalog.series_device[self._series[self._beat == row]]).tolist()
+        confidence = round(sum(findings.confidence(device) for device in devices) / len(devices), 2)
+        severity = SEVERITY[KIND]
+        anomaly = Anomaly(
+            beat=beat,
+            device=beat,
+            metric=KIND,
+            kind=KIND,
+            direction="surge" if usual[first] > 0 else "deficit",
+            severity=severity,
+            ts=onset_ms,
+            observed=float(seen[first]),
+            expected=float(expected[first]),
+            p=p,
+            duration_s=max(end_ms - onset_ms, 0) / 1000,
+            confidence=confidence,
+            text=text,
+        )
+        out.anomalies.append(anomaly)
+        findings.going.add(anomaly)
+        place, name = findings.beat_place(beat)
+        findings.notice(
+            Notice(
+                act="rise",
+                beat=beat,
+                device=beat,
+                kind=KIND,
+                at_ms=out.now_ms,
+                by_model=True,
+                severity=severity,
+                lonlat=place,
+                place=name,
+                text=text,
+                advice=explain.advice(KIND),
+                confidence=confidence,
+                surprise=surprise,
+                cause_ms=onset_ms,
+            ),
+            out,
+        )
+
+    def _day(self, start_ms: int) -> explain.Text:
+        day_class, _ = self.calendar.local(start_ms)
+        weekday = int(self.calendar.weekday(start_ms))
+        # A Saturday is a class of its own, and not worked.
+        return explain.day(weekday, working=int(day_class) == 0)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state as arrays; the forest as its bytes."""
+        state = {f"recent/{name}": values for name, values in self.recent.arrays().items()}
+        state |= {f"episodes/{name}": values for name, values in self.episodes.arrays().items()}
+        state["beats"] = np.array([beat.encode() for beat in self.beats], dtype=f"S{_ID_BYTES}")
+        state["forest"] = np.frombuffer(self._packed, dtype=np.uint8).copy()
+        return state
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `arrays` gave; the series must be added again."""
+        if "beats" not in arrays:  # a state from before there was a context
+            return
+        self.beats, self._number = [], {}
+        self._series, self._channel, self._beat = (np.zeros(0, dtype=np.int64) for _ in range(3))
+        self._level, self._index = np.zeros(0, dtype=np.bool_), np.zeros(0, dtype=np.intp)
+        for raw in arrays["beats"].tolist():
+            self._beat_number(raw.decode())
+        self.recent.load({name.removeprefix("recent/"): v for name, v in arrays.items() if name.startswith("recent/")})
+        self.episodes.load(
+            {name.removeprefix("episodes/"): v for name, v in arrays.items() if name.startswith("episodes/")}
+        )
+        if arrays["forest"].size:
+            self.take(arrays["forest"].astype(np.uint8).tobytes())
+        self._grow()
+
+
+def _told(
+    usual: NDArray[np.float64],
+    drivers: NDArray[np.float64],
+    seen: NDArray[np.float64],
+    expected: NDArray[np.float64],
+) -> list[explain.Channel]:
+    """Return what a sentence tells: what drives the finding, the strongest first, and behind it what is as usual."""
+    strongest = float(drivers.max())
+    order = sorted(range(len(usual)), key=lambda channel: (-drivers[channel], -abs(usual[channel])))
+    leading = [c for c in order if usual[c] != 0 and drivers[c] >= max(_DRIVES * strongest, 1e-9)]
+    # Where the time alone is strange, nothing drives it: then the farthest from usual is told.
+    leading = leading or [max(order, key=lambda channel: abs(usual[channel]))]
+    found = [explain.Channel(context.CHANNELS[c], 1 if usual[c] >= 0 else -1, seen[c], expected[c]) for c in leading]
+    calm = [c for c in order if c not in leading and np.isfinite(seen[c]) and abs(usual[c]) < _USUAL]
+    return found + [explain.Channel(context.CHANNELS[c], 0, seen[c], expected[c]) for c in calm]
+
+
+def _in_states(
+    state: NDArray[np.uint8], level: NDArray[np.bool_], states: Mapping[Kind, tuple[int, ...]]
+) -> NDArray[np.bool_]:
+    """Return which series are in some states, which mean different things for counts and levels."""
+    return np.where(level, np.isin(state, states[Kind.LEVEL]), np.isin(state, states[Kind.COUNT]))

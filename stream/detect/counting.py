@@ -1,0 +1,317 @@
+"""The counting stage: people and vehicles against their baselines, in open windows and in closed ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.places import DEVICE_TYPES
+from models import explain
+from models.baselines.counts import CountBaseline, CountConfig, CountTest
+from models.calendar import Calendar
+from stream.detect.findings import Findings
+from stream.results import RECALLED, CountState, Results, WindowRows, WindowStatus
+from stream.state.arrays import grown
+
+_ORDINARY_P: Final = 0.05
+_STRANGE_P: Final = 1e-4
+_CALM: Final = 2
+"""So many ordinary windows in a row end an alert. The hidden state is slower: it asks whether the event is over, the
+alert whether anything is left to see."""
+_RECALL_MS: Final = 86_400_000
+_CALM_PART: Final = 1.5
+"""Up to so much of the usual, a part of an open window is nothing special."""
+_OWN: Final = frozenset({"calm", "told", "since_window", "since_total", "since_exposure"})
+_EPISODES: Final = {CountState.SURGE: "surge", CountState.DEFICIT: "deficit", CountState.DEAD: "dead"}
+_METRICS: Final = ("person", "vehicle")
+_EPISODE_KINDS: Final = frozenset(_EPISODES.values())
+
+
+class Counting:
+    """Baselines of all count series of a shard."""
+
+    def __init__(self, window_s: int, calendar: Calendar, findings: Findings) -> None:
+        self.window_ms = window_s * 1000
+        self.findings = findings
+        self.baseline = CountBaseline(CountConfig(window_s=window_s), calendar)
+        self.series = np.zeros(0, dtype=np.int64)
+        """Series of each row of the baseline."""
+        self._kinds = np.zeros(0, dtype=np.int64)
+        """Kind of each row of the baseline, see `_kind`."""
+        self._row = np.full(0, -1, dtype=np.int64)
+        self._calm = np.zeros(0, dtype=np.int8)
+        """Ordinary windows in a row, per row of the baseline, up to `_CALM`."""
+        self._told = np.zeros(0, dtype=np.int64)
+        """Onset of the last episode whose alert has ended though the hidden state goes on, per row."""
+        self._since_window = np.zeros(0, dtype=np.int64)
+        """Window whose part up to the last look that was nothing special is in the next two, per series of any kind."""
+        self._since_total, self._since_exposure = np.zeros(0), np.zeros(0)
+        self._full: dict[int, NDArray[np.float64]] = {}
+        """Window number → expected count of the whole window per row, infinite where too young to judge; a cache."""
+
+    def add_series(self, added: NDArray[np.int64], size: int) -> None:
+        """Give new count series a baseline; `size` is the number of all series."""
+        self._row = grown(self._row, size, -1)
+        self._row[added] = len(self.series) + np.arange(len(added))
+        self.series = np.append(self.series, added)
+        self._calm = grown(self._calm, len(self.series))
+        self._told = grown(self._told, len(self.series))
+        self._since_window = grown(self._since_window, size)
+        self._since_total = grown(self._since_total, size)
+        self._since_exposure = grown(self._since_exposure, size)
+        self._kinds = np.append(self._kinds, [self._kind(index) for index in added.tolist()]).astype(np.int64)
+        self.baseline.grow(len(self.series), self._kinds)
+        self._full.clear()
+
+    def _kind(self, index: int) -> int:
+        """Return what a series is one of, such as the people that cameras count; a new one borrows from the others.
+
+        A number that stays the same whichever series come first; -1 for devices that the places file does not have.
+        """
+        catalog = self.findings.catalog
+        key = catalog.series[index]
+        device = catalog.places.devices.get(key.device)
+        if device is None or key.metric not in _METRICS:
+            return -1
+        return DEVICE_TYPES.index(device.type) * len(_METRICS) + _METRICS.index(key.metric)
+
+    def open_window(
+        self, number: int, series: NDArray[np.int64], fields: Mapping[str, NDArray[Any]], out: Results
+    ) -> None:
+        """Test a window that is still open, so that a surge is seen before it closes."""
+        exposure = fields["exposure"][series].astype(np.float64)
+        if not exposure.any():
+            return
+        rows = self._row[series]
+        total, exposure, _ = _per_window(fields["sum_a"][series] + fields["sum_b"][series], exposure)
+        usual = self._expected(number)[rows]
+        self._surges(number, rows, total, exposure, usual, out)
+        # What came since the last look that was nothing special: a surge that begins late in a window is not thinned
+        # by the ordinary part before it (a cumulative sum with restarts: Page, 1954).
+        known = self._since_window[series] == number
+        before, seen = self._since_total[series] * known, self._since_exposure[series] * known
+        part, share = total - before, exposure - seen
+        late = np.flatnonzero((seen > 0) & (share > 0))
+        self._surges(number, rows[late], part[late], share[late], usual[late], out)
+        calm = np.flatnonzero(part <= _CALM_PART * usual * np.maximum(share, 1e-9))
+        self._since_window[series[calm]] = number
+        self._since_total[series[calm]], self._since_exposure[series[calm]] = total[calm], exposure[calm]
+
+    def _surges(
+        self,
+        number: int,
+        rows: NDArray[np.int64],
+        total: NDArray[np.float64],
+        exposure: NDArray[np.float64],
+        usual: NDArray[np.float64],
+        out: Results,
+    ) -> None:
+        """Tell of rows that have counted too much in the observed share of a window; `usual` is its whole."""
+        # (inf where young; 0 * inf is no number, hence the floor)
+        mean = usual * np.maximum(exposure, 1e-9)
+        # No over-dispersed tail is rarer than the Poisson one: below this nothing can be an alarm.
+        strange = np.flatnonzero(total > np.where(exposure > 0, mean + 3 * np.sqrt(mean) + 3, np.inf))
+        if not len(strange):
+            return
+        rows, total, exposure = rows[strange], total[strange], exposure[strange]
+        start_ms = number * self.window_ms
+        test = self.baseline.test(rows, start_ms, total, exposure)
+        news = self._news(rows, test) & (total > test.expected)
+        for place in np.flatnonzero(news).tolist():
+            self._found(rows, test, total, place, "surge", int(test.onset_ms[place]) or start_ms, out)
+
+    def close(self, number: int, fields: Mapping[str, NDArray[Any]], out: Results) -> None:
+        """Test a closed window, learn from it, and write expected, band and state into `fields`."""
+        exposure = fields["exposure"][self.series].astype(np.float64)
+        rows = np.flatnonzero(exposure > 0)
+        self._full.clear()  # what closes is learnt: windows still open are judged by it, too, here and after a restart
+        if not len(rows):
+            return
+        series, exposure = self.series[rows], exposure[rows]
+        total, exposure, windows = _per_window(fields["sum_a"][series] + fields["sum_b"][series], exposure)
+        start_ms = number * self.window_ms
+        test = self.baseline.step(rows, start_ms, total, exposure)
+        for name in ("expected", "lower", "upper"):
+            fields[name][series] = getattr(test, name) * windows
+        fields["state"][series] = test.state
+        fields["p"][series] = np.minimum(test.p_upper, test.p_lower)
+        for place in np.flatnonzero(self._news(rows, test)).tolist():
+            kind = _EPISODES.get(CountState(int(test.state[place])))
+            if kind is None:
+                kind = "surge" if total[place] > test.expected[place] else "deficit"
+            self._found(rows, test, total, place, kind, int(test.onset_ms[place]) or start_ms, out)
+        ordinary = np.minimum(test.p_upper, test.p_lower) > _ORDINARY_P
+        self._calm[rows] = np.where(ordinary, np.minimum(self._calm[rows] + 1, _CALM), 0)
+        over = (test.state == CountState.NORMAL) | (test.state == CountState.YOUNG)
+        settled = (over & ~test.alarm) | (self._calm[rows] >= _CALM)
+        self._told[rows] = np.where(settled & ~over, test.onset_ms, self._told[rows])
+        self._settle(rows, settled, start_ms + self.window_ms, out)
+
+    def amend(
+        self,
+        series: NDArray[np.int64],
+        number: NDArray[np.int64],
+        value: NDArray[np.float64],
+        exposure: NDArray[np.float64],
+    ) -> None:
+        """Let late or backfilled counts teach the baselines; they raise nothing."""
+        value, exposure, _ = _per_window(value, exposure)
+        self.baseline.amend(self._row[series], number * self.window_ms, value, exposure)
+        self._full.clear()
+
+    def recall(
+        self, series: NDArray[np.int64], number: NDArray[np.int64], exposure: NDArray[np.float64], out: Results
+    ) -> None:
+        """Write what the model expects of the newest late windows, so that people see a band over a fresh history.
+
+        These rows hold no observations; see `RECALLED`. They cost a test per window, so only a day is recalled.
+        """
+        newest = number > int(number.max()) - _RECALL_MS // self.window_ms
+        pair, where = np.unique((number[newest] << 32) | series[newest], return_inverse=True)
+        covered = np.minimum(np.bincount(where, exposure[newest]), 1.0)
+        number, series = pair >> 32, pair & 0xFFFF_FFFF
+        rows = self._row[series]
+        tested = {name: np.full(len(pair), np.nan, dtype=np.float32) for name in ("expected", "lower", "upper")}
+        for window in np.unique(number).tolist():
+            at = np.flatnonzero((number == window) & (covered > 0))
+            test = self.baseline.test(rows[at], window * self.window_ms, np.zeros(len(at)), covered[at])
+            known = test.state != CountState.YOUNG
+            for name, values in tested.items():
+                values[at[known]] = getattr(test, name)[known]
+        keep = ~np.isnan(tested["expected"])
+        if keep.any():
+            out.windows.append(_recalled(series[keep], number[keep] * self.window_ms, covered[keep], tested, keep))
+
+    def _expected(self, number: int) -> NDArray[np.float64]:
+        cached = self._full.get(number)
+        if cached is None:
+            rows = np.arange(len(self.series))
+            full = np.ones(len(rows))
+            test = self.baseline.test(rows, number * self.window_ms, np.zeros(len(rows)), full)
+            cached = self._full[number] = np.where(test.state == CountState.YOUNG, np.inf, test.expected)
+        return cached
+
+    def _news(self, rows: NDArray[np.int64], test: CountTest) -> NDArray[np.bool_]:
+        """Return which alarms are worth telling: not those that only remember an episode that has been told and ended.
+
+        The model looks at sums over up to an hour, and its hidden state is slow to believe that an event is over.
+        """
+        known = (test.onset_ms > 0) & (test.onset_ms == self._told[rows])
+        news: NDArray[np.bool_] = test.alarm & (~known | (np.minimum(test.p_upper, test.p_lower) < _STRANGE_P))
+        return news
+
+    def _settle(self, rows: NDArray[np.int64], settled: NDArray[np.bool_], end_ms: int, out: Results) -> None:
+        """Clear the alerts of devices all of whose series have settled, unless a later window raised them."""
+        findings = self.findings
+        waiting = findings.standing.begun_before(_EPISODE_KINDS, end_ms)
+        if not waiting:
+            return
+        catalog, series = findings.catalog.series, self.series[rows]
+        unsettled = {catalog[index].device for index in series[~settled].tolist()}
+        seen = {catalog[index].device: catalog[index].beat for index in series.tolist()}
+        # What is over was over with the last window that was not ordinary.
+        ended: dict[str, int] = {}
+        for index, calm in zip(series.tolist(), self._calm[rows].tolist(), strict=True):
+            device = catalog[index].device
+            ended[device] = max(ended.get(device, 0), end_ms - calm * self.window_ms)
+        for device, kind in waiting:
+            if device in seen and device not in unsettled:
+                findings.over_at(seen[device], device, kind, out.now_ms, out, end_ms=ended[device], by_model=True)
+
+    def _found(
+        self,
+        rows: NDArray[np.int64],
+        test: CountTest,
+        total: NDArray[np.float64],
+        place: int,
+        kind: str,
+        onset_ms: int,
+        out: Results,
+    ) -> None:
+        findings = self.findings
+        index = int(self.series[rows[place]])
+        metric = findings.catalog.series[index].metric
+        device = int(findings.catalog.series_device[index])
+        upper = kind == "surge"
+        p = float(test.p_upper[place] if upper else test.p_lower[place])
+        observed, expected = float(total[place]), float(test.expected[place])
+        text = explain.count(kind, metric, observed, expected, p, findings.clock(onset_ms))
+        anomaly = findings.anomaly(
+            device,
+            metric,
+            kind,
+            "surge" if upper else "dead" if kind == "dead" else "deficit",
+            onset_ms,
+            text,
+            out,
+            observed=observed,
+            expected=expected,
+            p=p,
+            duration_s=max(out.now_ms - onset_ms, 0) / 1000,
+        )
+        surprise = float(test.surprise[place])
+        findings.alert(device, kind, out.now_ms, text, out, cause_ms=onset_ms, surprise=surprise, of=anomaly)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state as arrays."""
+        size, whole = len(self.series), len(self.findings.catalog.series)
+        return {
+            **self.baseline.arrays(),
+            "calm": self._calm[:size].copy(),
+            "told": self._told[:size].copy(),
+            "since_window": self._since_window[:whole].copy(),
+            "since_total": self._since_total[:whole].copy(),
+            "since_exposure": self._since_exposure[:whole].copy(),
+        }
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `arrays` gave; the series must be added again, in the same order."""
+        self.baseline.load({name: values for name, values in arrays.items() if name not in _OWN})
+        self._calm, self._told = arrays["calm"].copy(), arrays["told"].copy()
+        self._since_window = arrays["since_window"].copy()
+        self._since_total, self._since_exposure = arrays["since_total"].copy(), arrays["since_exposure"].copy()
+        self.series = np.zeros(0, dtype=np.int64)
+        self._kinds = np.zeros(0, dtype=np.int64)
+        self._full.clear()
+
+
+def _per_window(
+    total: NDArray[np.float64], exposure: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Bring counts that cover several windows to one: (total, exposure up to 1, windows covered from 1).
+
+    A device that counts by the half hour is judged by its mean over the half hour.
+    """
+    windows = np.maximum(exposure, 1.0)
+    return total / windows, exposure / windows, windows
+
+
+def _recalled(
+    series: NDArray[np.int64],
+    start: NDArray[np.int64],
+    exposure: NDArray[np.float64],
+    tested: Mapping[str, NDArray[np.float32]],
+    keep: NDArray[np.bool_],
+) -> WindowRows:
+    size = len(series)
+    nothing, unknown = np.zeros(size), np.full(size, np.nan)
+    return WindowRows(
+        series=series.astype(np.int32),
+        start=start,
+        part=np.full(size, RECALLED, dtype=np.int64),
+        status=np.full(size, WindowStatus.LATE, dtype=np.uint8),
+        n=np.zeros(size, dtype=np.int32),
+        sum_a=nothing,
+        sum_b=nothing,
+        low=unknown,
+        high=unknown,
+        exposure=exposure.astype(np.float32),
+        expected=tested["expected"][keep],
+        lower=tested["lower"][keep],
+        upper=tested["upper"][keep],
+        p=unknown.astype(np.float32),
+        state=np.zeros(size, dtype=np.uint8),
+    )

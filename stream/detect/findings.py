@@ -1,0 +1,237 @@
+"""From a finding to people: an anomaly for the record, and a notice for the site, which makes an alert of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from ingest.places import Places
+from models import explain
+from stream.results import Anomaly, Notice, Results, Severity, Text
+from stream.windows.catalog import Catalog
+from stream.windows.quality import Quality
+
+SEVERITY: Final[dict[str, Severity]] = {
+    "smoke": "critical",
+    "heat": "critical",
+    "fire": "critical",
+    "cover_open": "critical",
+    "feed_lost": "critical",
+    "tailgating": "info",
+    "silent": "info",
+    "deficit": "info",
+    "overstay": "info",
+    "level_low": "info",
+    "level_stuck": "info",
+    "context": "info",
+}
+"""Severity by kind; everything else is a warning."""
+
+
+class Standing:
+    """Conditions a shard has told of that are not over yet: (device, kind) → event time of the cause, epoch ms."""
+
+    def __init__(self) -> None:
+        self._since: dict[tuple[str, str], int] = {}
+
+    def rise(self, device: str, kind: str, cause_ms: int) -> None:
+        """Note that a condition has begun; what is noted already keeps its time."""
+        self._since.setdefault((device, kind), cause_ms)
+
+    def fall(self, device: str, kind: str) -> bool:
+        """Forget a condition; tell whether it was noted."""
+        return self._since.pop((device, kind), None) is not None
+
+    def begun_before(self, kinds: frozenset[str], end_ms: int) -> list[tuple[str, str]]:
+        """Return the (device, kind) of some kinds whose cause is older than `end_ms`, in order of telling."""
+        return [key for key, since in self._since.items() if key[1] in kinds and since < end_ms]
+
+    def meta(self) -> list[tuple[str, str, int]]:
+        """Return the state as plain data."""
+        return [(*key, since) for key, since in self._since.items()]
+
+    def load(self, meta: Sequence[Sequence[Any]]) -> None:
+        """Take back what `meta` gave."""
+        self._since = {(device, kind): since for device, kind, since in meta}
+
+
+_MOST_GOING: Final = 4
+"""Anomalies kept of one condition: a device counts people and vehicles, a detector tells a level and a state."""
+
+
+class Going:
+    """The anomalies of conditions that go on, at their strangest, so that each can be completed when it is over."""
+
+    def __init__(self) -> None:
+        self._of: dict[tuple[str, str], list[Anomaly]] = {}
+
+    def add(self, anomaly: Anomaly) -> None:
+        """Keep an anomaly; of several states of the same one that with the smallest probability."""
+        found = self._of.setdefault((anomaly.device, anomaly.kind), [])
+        same = [one for one in found if (one.metric, one.ts) == (anomaly.metric, anomaly.ts)]
+        if not same:
+            del found[: len(found) + 1 - _MOST_GOING]
+            found.append(anomaly)
+        elif not same[0].p <= anomaly.p:
+            found[found.index(same[0])] = anomaly
+
+    def end(self, device: str, kind: str) -> list[Anomaly]:
+        """Return the anomalies of a condition that is over, and forget them."""
+        return self._of.pop((device, kind), [])
+
+    def meta(self) -> list[Any]:
+        """Return the state as plain data."""
+        return [msgspec.to_builtins(one) for found in self._of.values() for one in found]
+
+    def load(self, meta: Sequence[Any]) -> None:
+        """Take back what `meta` gave."""
+        self._of = {}
+        for anomaly in msgspec.convert(list(meta), list[Anomaly]):
+            self.add(anomaly)
+
+
+class Findings:
+    """Knows the devices' places, beats and quality, so that a finding becomes a sentence with a place."""
+
+    def __init__(self, catalog: Catalog, quality: Quality, timezone: str) -> None:
+        self.catalog, self.quality = catalog, quality
+        self.standing = Standing()
+        self.going = Going()
+        self._zone = ZoneInfo(timezone)
+
+    @property
+    def places(self) -> Places:
+        """Where the beats and devices are."""
+        return self.catalog.places
+
+    def beat_place(self, beat: str) -> tuple[tuple[float, float], Text]:
+        """Return the middle (lon, lat) of a beat and what it is called; (0, 0) and its id where it is unknown."""
+        place = self.places.beats.get(beat)
+        if place is None:
+            return (0.0, 0.0), {"en": beat, "zh-CN": beat}
+        ring = place.polygon
+        return (sum(p[0] for p in ring) / len(ring), sum(p[1] for p in ring) / len(ring)), place.name
+
+    def clock(self, ts: int) -> str:
+        """Return an instant as people of the site read it, ``21:05``."""
+        return explain.clock(ts, self._zone)
+
+    def confidence(self, device: int) -> float:
+        """Return how far a device's data can be trusted, 0-1."""
+        return round(float(self.quality.quality[device]), 2) if device < self.quality.size else 1.0
+
+    def anomaly(
+        self,
+        device: int,
+        metric: str,
+        kind: str,
+        direction: Literal["surge", "deficit", "hazard", "dead"],
+        ts: int,
+        text: Text,
+        out: Results,
+        *,
+        observed: float,
+        expected: float,
+        p: float = float("nan"),
+        duration_s: float = 0.0,
+    ) -> Anomaly:
+        """Write an anomaly of a device (by index), and return it."""
+        beat, name = self.catalog.devices[device]
+        anomaly = Anomaly(
+            beat=beat,
+            device=name,
+            metric=metric,
+            kind=kind,
+            direction=direction,
+            severity=SEVERITY.get(kind, "warning"),
+            ts=ts,
+            observed=observed,
+            expected=expected,
+            p=p,
+            duration_s=duration_s,
+            confidence=self.confidence(device),
+            text=text,
+        )
+        out.anomalies.append(anomaly)
+        return anomaly
+
+    def alert(
+        self,
+        device: int,
+        kind: str,
+        now_ms: int,
+        text: Text,
+        out: Results,
+        *,
+        cause_ms: int,
+        cause_seq: int = -1,
+        ends: bool = True,
+        surprise: float | None = None,
+        of: Anomaly | None = None,
+    ) -> None:
+        """Tell the site of a condition at a device (by index).
+
+        `surprise` is for what a model found; `of` is the anomaly to be completed when the condition is over.
+        """
+        if of is not None:
+            self.going.add(of)
+        beat, name = self.catalog.devices[device]
+        place = self.places.devices.get(name)
+        self.notice(
+            Notice(
+                act="rise",
+                beat=beat,
+                device=name,
+                kind=kind,
+                at_ms=now_ms,
+                by_model=surprise is not None,
+                severity=SEVERITY.get(kind, "warning"),
+                lonlat=(place.lon, place.lat) if place else (0.0, 0.0),
+                place=place.name if place else {"en": name, "zh-CN": name},
+                text=text,
+                advice=explain.advice(kind),
+                confidence=self.confidence(device),
+                surprise=surprise or 0.0,
+                cause_ms=cause_ms,
+                cause_seq=cause_seq,
+                ends=ends,
+            ),
+            out,
+        )
+
+    def notice(self, notice: Notice, out: Results) -> None:
+        """Tell the site that a condition has begun or goes on."""
+        out.notices.append(notice)
+        if notice.ends:
+            self.standing.rise(notice.device, notice.kind, notice.cause_ms)
+
+    def over(
+        self, device: int, kind: str, now_ms: int, out: Results, *, end_ms: int = 0, by_model: bool = False
+    ) -> None:
+        """Tell the site that a device's condition has ended, if it was told of."""
+        beat, name = self.catalog.devices[device]
+        self.over_at(beat, name, kind, now_ms, out, end_ms=end_ms, by_model=by_model)
+
+    def over_at(
+        self, beat: str, name: str, kind: str, now_ms: int, out: Results, *, end_ms: int = 0, by_model: bool = False
+    ) -> None:
+        """Tell the site that a condition at a device or beat (by id) has ended, if it was told of.
+
+        `end_ms` is the event time of its end, where that is known.
+        """
+        self.ended(name, kind, end_ms or now_ms, out)
+        if self.standing.fall(name, kind):
+            fall = Notice(
+                act="fall", beat=beat, device=name, kind=kind, at_ms=now_ms, by_model=by_model, cause_ms=end_ms
+            )
+            out.notices.append(fall)
+
+    def ended(self, name: str, kind: str, end_ms: int, out: Results) -> None:
+        """Complete the anomalies of a condition that is over with how long it lasted."""
+        for anomaly in self.going.end(name, kind):
+            lasted = max(end_ms - anomaly.ts, 0) / 1000
+            text = explain.over(anomaly.text, lasted)
+            out.anomalies.append(msgspec.structs.replace(anomaly, duration_s=lasted, text=text))

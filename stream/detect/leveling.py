@@ -1,0 +1,108 @@
+"""The levels stage: noise, smoke density, water and temperature against their own seasons, window by window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import explain
+from models.baselines.levels import LevelBaseline, LevelConfig
+from models.calendar import Calendar
+from stream.detect.findings import Findings
+from stream.results import Results
+from stream.state.arrays import grown
+
+_HIGH: Final = 1
+_LOW: Final = 2
+
+
+class Leveling:
+    """Baselines of all level series of a shard. Thresholds that mean danger are the hazard rules' affair."""
+
+    def __init__(self, window_s: int, calendar: Calendar, findings: Findings) -> None:
+        self.window_ms = window_s * 1000
+        self.findings = findings
+        self.baseline = LevelBaseline(LevelConfig(window_s=window_s), calendar)
+        self.series = np.zeros(0, dtype=np.int64)
+        """Series of each row of the baseline."""
+        self._row = np.full(0, -1, dtype=np.int64)
+        self.stuck = np.zeros(0, dtype=np.bool_)
+        """Whether the series' reading has not changed for too long; shape (all series,)."""
+
+    def add_series(self, added: NDArray[np.int64], size: int) -> None:
+        """Give new level series a baseline; `size` is the number of all series."""
+        self._row = grown(self._row, size, -1)
+        self.stuck = grown(self.stuck, size)
+        self._row[added] = len(self.series) + np.arange(len(added))
+        self.series = np.append(self.series, added)
+        self.baseline.grow(len(self.series))
+
+    def close(self, number: int, fields: Mapping[str, NDArray[Any]], out: Results) -> None:
+        """Test a closed window, learn from it, and write expected, band and state into `fields`."""
+        n = fields["n"][self.series]
+        rows = np.flatnonzero(n > 0)
+        if not len(rows):
+            return
+        series, n = self.series[rows], n[rows]
+        mean = fields["sum_a"][series] / n
+        start_ms = number * self.window_ms
+        test = self.baseline.step(rows, start_ms, mean, fields["high"][series], n)
+        for name in ("expected", "lower", "upper", "state"):
+            fields[name][series] = getattr(test, name)
+        fields["p"][series] = np.minimum(test.p_upper, test.p_lower)
+        self.stuck[series] = test.stuck
+        findings = self.findings
+        for place in np.flatnonzero(test.alarm).tolist():
+            index = int(series[place])
+            device, metric = int(findings.catalog.series_device[index]), findings.catalog.series[index].metric
+            state = int(test.state[place])
+            if state not in {_HIGH, _LOW}:
+                continue
+            upper = state == _HIGH
+            kind = "level_high" if upper else "level_low"
+            p = float(test.p_upper[place] if upper else test.p_lower[place])
+            observed, expected = float(mean[place]), float(test.expected[place])
+            onset = int(test.onset_ms[place]) or start_ms
+            # An anomaly, not an alert: what a loud evening means is for people to judge; danger has thresholds.
+            findings.anomaly(
+                device,
+                metric,
+                kind,
+                "surge" if upper else "deficit",
+                onset,
+                explain.level(metric, "", observed, expected, p, findings.clock(onset)),
+                out,
+                observed=observed,
+                expected=expected,
+                p=p,
+                duration_s=max(out.now_ms - onset, 0) / 1000,
+            )
+
+    def amend(
+        self,
+        series: NDArray[np.int64],
+        number: NDArray[np.int64],
+        value: NDArray[np.float64],
+        exposure: NDArray[np.float64],
+    ) -> None:
+        """Let late or backfilled readings teach the baselines; they raise nothing. A reading has no exposure."""
+        del exposure
+        rows = self._row[series]
+        order = np.lexsort((number, rows))
+        rows, number, value = rows[order], number[order], value[order]
+        starts = np.flatnonzero(np.concatenate(([True], (rows[1:] != rows[:-1]) | (number[1:] != number[:-1]))))
+        n = np.diff(np.append(starts, len(rows)))
+        self.baseline.amend(rows[starts], number[starts] * self.window_ms, np.add.reduceat(value, starts) / n, n)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state as arrays."""
+        return {**self.baseline.arrays(), "is_stuck": self.stuck.copy()}
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `arrays` gave; the series must be added again, in the same order."""
+        self.baseline.load({name: values for name, values in arrays.items() if name != "is_stuck"})
+        self.series = np.zeros(0, dtype=np.int64)
+        self.stuck = arrays["is_stuck"].copy()

@@ -1,0 +1,332 @@
+"""The rules stage: hazards, gate passes and silence; what must be told at once, or as soon as time has passed."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.log.batch import Kind
+from ingest.places import Places, PlacesError
+from models import explain
+from models.calendar import Calendar
+from models.rules.barriers import BarrierEvent, Barriers
+from models.rules.combos import FIRE_KINDS, Fire, FireWatch, Spot, spot_of
+from models.rules.gates import IN, OUT, UNKNOWN, GateEvent, GateRules
+from models.rules.hazard_defaults import WITH_RULES, defaults_for
+from models.rules.hazards import HazardEvent, HazardRules
+from stream.detect.findings import SEVERITY, Findings
+from stream.results import Notice, Results
+from stream.state.arrays import grown
+
+_LOG = logging.getLogger(__name__)
+_NIGHT_FROM_S, _NIGHT_UNTIL_S = 22 * 3600, 6 * 3600
+_UNITS: Final = {"noise": "dB", "smoke": "%/m", "temperature": "°C", "water": "cm"}
+_GATES_EVERY_MS: Final = 60_000
+_STUCK: Final = "gate_stuck"
+_COUNTED: Final = ("surge", "deficit", "dead")
+_ONE_WAY: Final = {"in": IN, "out": OUT}
+_FEED_SHARE: Final = 0.5
+_FEED_LEAST: Final = 3
+"""So many devices of a beat, and at least this share, silent at once: the beat's network is down, not the devices."""
+
+
+@dataclass(slots=True)
+class Rows:
+    """Observations of one kind, in arrival order; arrays of shape (rows,)."""
+
+    series: NDArray[np.int64]
+    device: NDArray[np.int64]
+    ts: NDArray[np.int64]
+    seq: NDArray[np.int64]
+    a: NDArray[np.float64]
+    b: NDArray[np.float64]
+    text: NDArray[np.int64]
+    """Index into `strings`."""
+    strings: list[str]
+
+
+def check_overrides(places: Places) -> None:
+    """Check the rule settings of all devices of a places file.
+
+    Raises `ingest.places.PlacesError` naming the device and the key.
+    """
+    for device in places.devices.values():
+        for kind, metric in WITH_RULES:
+            try:
+                defaults_for(device.type, kind, metric, device.overrides)
+            except ValueError as error:
+                raise PlacesError(f"places: device {device.id!r}: {error}") from error
+        try:
+            spot_of(device.id, device.beat, (device.lon, device.lat), device.overrides)
+            _one_way(device.overrides)
+        except ValueError as error:
+            raise PlacesError(f"places: device {device.id!r}: {error}") from error
+
+
+class Rules:
+    """Hazard rules, gate rules and silence of all devices of a shard."""
+
+    def __init__(self, calendar: Calendar, findings: Findings) -> None:
+        self.calendar, self.findings = calendar, findings
+        self.hazards = HazardRules()
+        self.gates = GateRules()
+        self.barriers = Barriers()
+        self.fires = FireWatch()
+        self._gates_due_ms = 0
+        self._rows: dict[tuple[int, str], list[int]] = {}
+        """(device, kind) → series with a hazard rule of that kind: a smoke detector tells a density and an alarm."""
+        self._barrier = np.zeros(0, dtype=np.bool_)
+        """Which series are the words of a barrier."""
+
+    def add_series(self, added: list[int], size: int) -> None:
+        """Give new series their rules; the places file may override the defaults."""
+        self.hazards.grow(size)
+        self.gates.grow(size)
+        self._barrier = grown(self._barrier, size)
+        catalog = self.findings.catalog
+        for index in added:
+            key = catalog.series[index]
+            place = catalog.places.devices.get(key.device)
+            kind, overrides = ("environment", {}) if place is None else (place.type, place.overrides)
+            if key.kind == Kind.GATE:
+                self._set_way(index, key.device, overrides)
+            if key.kind not in {Kind.LEVEL, Kind.STATE}:
+                continue
+            self._barrier[index] = key.metric == "barrier"
+            try:
+                rules = defaults_for(kind, key.kind, key.metric, overrides)
+            except ValueError as error:
+                # The node refuses such a places file at its start; a device must not be unwatched all the same.
+                _LOG.warning("device %s: %s; its rules are the defaults", key.device, error)
+                rules = defaults_for(kind, key.kind, key.metric)
+            for rule in rules:
+                self.hazards.set_rule(index, rule)
+                self._rows.setdefault((int(catalog.series_device[index]), rule.kind), []).append(index)
+
+    def _set_way(self, row: int, device: str, overrides: Mapping[str, Any]) -> None:
+        try:
+            self.gates.set_one_way(row, _one_way(overrides))
+        except ValueError as error:
+            _LOG.warning("device %s: %s; it is taken as open both ways", device, error)
+
+    def levels(self, rows: Rows, now_ms: int, out: Results) -> None:
+        """Check live levels against thresholds."""
+        for event in self.hazards.levels(rows.series, rows.ts, rows.a):
+            self._hazard(event, now_ms, int(rows.seq[event.index]), out)
+
+    def states(self, rows: Rows, now_ms: int, out: Results) -> None:
+        """Check live states (only the changes are needed) against the hazard rules."""
+        values = [rows.strings[index] for index in rows.text.tolist()]
+        for row in np.flatnonzero(self._barrier[rows.series]).tolist():
+            for moved in self.barriers.says(int(rows.device[row]), int(rows.ts[row]), values[row]):
+                self._passed_down(moved, now_ms, out)
+        for event in self.hazards.states(rows.series, rows.ts, values):
+            self._hazard(event, now_ms, int(rows.seq[event.index]), out)
+
+    def passes(self, rows: Rows, live: NDArray[np.bool_], now_ms: int, out: Results) -> None:
+        """Check gate passes in order of arrival; late ones (not `live`) are remembered but raise nothing."""
+        used = np.unique(rows.text)
+        table = np.zeros(len(rows.strings), dtype=np.uint64)
+        table[used] = [_token(rows.strings[index]) for index in used.tolist()]
+        _, second = self.calendar.local(rows.ts)
+        night = (second >= _NIGHT_FROM_S) | (second < _NIGHT_UNTIL_S)
+        direction, allowed = rows.a.astype(np.int64), rows.b.astype(np.int64)
+        for event in self.gates.passes(rows.series, rows.ts, direction, allowed, table[rows.text], night):
+            if live[event.index]:
+                self._gate(event, now_ms, int(rows.seq[event.index]), out)
+        for row in np.flatnonzero(live).tolist():
+            self.barriers.passed(int(rows.device[row]), int(rows.ts[row]))
+
+    def tick(self, now_ms: int, out: Results) -> None:
+        """Fire what only needs time to pass: doors left open, silent devices, vehicles that stay."""
+        for event in self.hazards.tick(now_ms):
+            self._hazard(event, now_ms, -1, out)
+        if now_ms >= self._gates_due_ms:
+            self._gates_due_ms = now_ms + _GATES_EVERY_MS
+            for overstay in self.gates.tick(now_ms):
+                self._gate(overstay, now_ms, -1, out)
+            for stuck in self.barriers.tick(now_ms):
+                self._passed_down(stuck, now_ms, out)
+        silent = self.findings.quality.newly_silent(now_ms)
+        if silent:
+            self._silent(silent, now_ms, out)
+
+    def spoke(self, devices: list[int], now_ms: int, out: Results) -> None:
+        """Devices that were silent are heard again."""
+        findings = self.findings
+        for device in devices:
+            findings.over(device, "silent", now_ms, out)
+            beat = findings.catalog.devices[device][0]
+            findings.over_at(beat, beat, "feed_lost", now_ms, out)
+
+    def _silent(self, devices: list[int], now_ms: int, out: Results) -> None:
+        """Tell of silent devices; where half a beat has gone quiet, once for the beat instead of for each."""
+        findings = self.findings
+        quality, catalog = findings.quality, findings.catalog
+        lost: defaultdict[str, int] = defaultdict(int)
+        heard: defaultdict[str, int] = defaultdict(int)
+        for index in quality.regular().tolist():
+            beat = catalog.devices[index][0]
+            heard[beat] += 1
+            lost[beat] += bool(quality.silent[index])
+        for device in devices:
+            beat = catalog.devices[device][0]
+            for kind in _COUNTED:  # nobody can see any more whether it goes on; that nobody sees is told below
+                findings.over(device, kind, now_ms, out, end_ms=quality.heard_ms(device), by_model=True)
+            if lost[beat] >= max(_FEED_LEAST, _FEED_SHARE * heard[beat]):
+                self._feed_lost(beat, lost[beat], heard[beat], now_ms, out)
+                continue
+            since = quality.heard_ms(device)
+            text = explain.silent((now_ms - since) / 1000, quality.usual_s(device))
+            findings.alert(device, "silent", now_ms, text, out, cause_ms=since)
+
+    def _feed_lost(self, beat: str, lost: int, heard: int, now_ms: int, out: Results) -> None:
+        findings = self.findings
+        lonlat, place = findings.beat_place(beat)
+        findings.notice(
+            Notice(
+                act="rise",
+                beat=beat,
+                device=beat,
+                kind="feed_lost",
+                at_ms=now_ms,
+                severity="critical",
+                lonlat=lonlat,
+                place=place,
+                text=explain.feed_lost(lost, heard),
+                advice=explain.advice("feed_lost"),
+                cause_ms=now_ms,
+            ),
+            out,
+        )
+
+    def _hazard(self, event: HazardEvent, now_ms: int, seq: int, out: Results) -> None:
+        findings = self.findings
+        device = int(findings.catalog.series_device[event.row])
+        if not event.on:
+            self._hazard_over(device, event.kind, event.ts, now_ms, out)
+            return
+        metric = findings.catalog.series[event.row].metric
+        text = explain.hazard(
+            event.kind, metric, event.value, event.threshold, _UNITS.get(metric, ""), findings.clock(event.ts)
+        )
+        observed, expected = (v if isinstance(v, float) else 1.0 for v in (event.value, event.threshold))
+        anomaly = findings.anomaly(
+            device, metric, event.kind, "hazard", event.ts, text, out, observed=observed, expected=expected
+        )
+        spot = self._spot(device) if event.kind in FIRE_KINDS else None
+        fire = None if spot is None else self.fires.on(spot, event.kind, event.ts, text)
+        if fire is None:
+            findings.alert(device, event.kind, now_ms, text, out, cause_ms=event.ts, cause_seq=seq, of=anomaly)
+        else:
+            findings.going.add(anomaly)
+            self._fire(fire, now_ms, out)
+
+    def _hazard_over(self, device: int, kind: str, end_ms: int, now_ms: int, out: Results) -> None:
+        """End a device's hazard, unless something else of the device says the same."""
+        findings = self.findings
+        if any(self.hazards.active(row, kind) for row in self._rows.get((device, kind), ())):
+            return
+        if kind == _STUCK and self.barriers.active(device):
+            return
+        beat, name = findings.catalog.devices[device]
+        findings.over(device, kind, now_ms, out, end_ms=end_ms)
+        fire = self.fires.off(name, kind, end_ms) if kind in FIRE_KINDS else None
+        if fire is not None and fire.over:
+            findings.over_at(beat, fire.parts[0].spot.device, "fire", now_ms, out, end_ms=end_ms)
+
+    def _spot(self, device: int) -> Spot | None:
+        """Return where a detector is, None where that is not known or it is not to be combined."""
+        beat, name = self.findings.catalog.devices[device]
+        place = self.findings.places.devices.get(name)
+        if place is None:
+            return None
+        try:
+            return spot_of(name, beat, (place.lon, place.lat), place.overrides)
+        except ValueError:
+            return spot_of(name, beat, (place.lon, place.lat))
+
+    def _fire(self, fire: Fire, now_ms: int, out: Results) -> None:
+        """Tell of smoke and heat together, in place of the smoke and the heat."""
+        findings = self.findings
+        places = findings.places.devices
+        first = fire.parts[0].spot
+        for part in fire.parts:
+            findings.standing.fall(*part.key)
+        devices = tuple(dict.fromkeys(part.spot.device for part in fire.parts))
+        findings.notice(
+            Notice(
+                act="rise",
+                beat=first.beat,
+                device=first.device,
+                kind="fire",
+                at_ms=now_ms,
+                severity=SEVERITY["fire"],
+                lonlat=(first.lon, first.lat),
+                place=places[first.device].name,
+                text=explain.fire(fire.metres, [(places[part.spot.device].name, part.text) for part in fire.parts]),
+                advice=explain.advice("fire"),
+                cause_ms=min(part.since_ms for part in fire.parts),
+                devices=devices if len(devices) > 1 else (),
+                takes=tuple(part.key for part in fire.parts),
+            ),
+            out,
+        )
+
+    def _passed_down(self, event: BarrierEvent, now_ms: int, out: Results) -> None:
+        """Tell of vehicles that pass a barrier which says it is down."""
+        findings, device = self.findings, event.row
+        if not event.on:
+            self._hazard_over(device, _STUCK, event.ts, now_ms, out)
+            return
+        text = explain.barrier_down(event.passes, findings.clock(event.ts))
+        anomaly = findings.anomaly(
+            device, "gate", _STUCK, "hazard", event.ts, text, out, observed=float(event.passes), expected=0.0
+        )
+        findings.alert(device, _STUCK, now_ms, text, out, cause_ms=event.ts, of=anomaly)
+
+    def _gate(self, event: GateEvent, now_ms: int, seq: int, out: Results) -> None:
+        findings = self.findings
+        device = int(findings.catalog.series_device[event.row])
+        text = explain.gate(event.kind, event.value, event.threshold, findings.clock(event.ts))
+        findings.anomaly(
+            device, "gate", event.kind, "hazard", event.ts, text, out, observed=event.value, expected=event.threshold
+        )
+        findings.alert(device, event.kind, now_ms, text, out, cause_ms=event.ts, cause_seq=seq, ends=False)
+
+    def set_back(self) -> None:
+        """Forget when the next look is due: the clock was set back."""
+        self._gates_due_ms = 0
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state as arrays."""
+        state = {f"hazards/{name}": values for name, values in self.hazards.arrays().items()}
+        state |= {f"gates/{name}": values for name, values in self.gates.arrays().items()}
+        state |= {f"barriers/{name}": values for name, values in self.barriers.arrays().items()}
+        return state | {"gates_due_ms": np.array([self._gates_due_ms], dtype=np.int64)}
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `arrays` gave; the series must be added again, for their rules may have changed."""
+        for name, model in (("hazards/", self.hazards), ("gates/", self.gates), ("barriers/", self.barriers)):
+            model.load({key.removeprefix(name): v for key, v in arrays.items() if key.startswith(name)})
+        self._gates_due_ms = int(arrays["gates_due_ms"][0])
+
+
+def _one_way(overrides: Mapping[str, Any]) -> int:
+    """Return the only direction in which a gate may be passed. Raises ValueError naming a wrong setting."""
+    given = overrides.get("one_way", "")
+    if given not in ("", *_ONE_WAY):
+        raise ValueError(f"override 'one_way' is {given!r}, expected 'in' or 'out'")
+    return _ONE_WAY.get(given, UNKNOWN)
+
+
+def _token(plate: str) -> int:
+    """Return a 64-bit hash of a plate token, 0 for no plate."""
+    return int.from_bytes(hashlib.blake2b(plate.encode(), digest_size=8).digest(), "little") if plate else 0

@@ -1,0 +1,167 @@
+"""Which windows of which series the baselines have learnt, so that no history teaches twice by accident.
+
+Kept as intervals of window numbers per series. Two sources are told apart: what came as observations (live or late),
+and what came as history (`ingest.log.history`). History is refused where either has been; late observations, which
+come in parts, only where history has been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.state.arrays import grown
+
+_SPAN: Final = 40
+"""Bits of a window number: windows of a second reach to the year 36,800."""
+_PER_SERIES: Final = 16
+"""Intervals per series, on average, above which near ones are joined: memory stays bounded, whatever devices send."""
+_NEVER: Final = -1
+
+
+class Intervals:
+    """Intervals of window numbers of many series, sorted and apart; series and number share one 63-bit key."""
+
+    def __init__(self) -> None:
+        self._low = np.zeros(0, dtype=np.int64)
+        self._high = np.zeros(0, dtype=np.int64)
+        """First key behind each interval."""
+
+    def __len__(self) -> int:
+        """Return the number of intervals."""
+        return len(self._low)
+
+    def add(self, series: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64], gap: int = 0) -> None:
+        """Add [low, high) of each series; intervals of a series no more than `gap` apart become one."""
+        base = series << _SPAN
+        lows = np.concatenate([self._low, base + low])
+        highs = np.concatenate([self._high, base + high])
+        order = np.argsort(lows, kind="stable")
+        self._low, self._high = lows[order], highs[order]
+        self._join(gap)
+        tolerance = max(gap, 1)
+        while len(self) > 64 + _PER_SERIES * len(np.unique(self._low >> _SPAN)):
+            tolerance *= 4
+            self._join(tolerance)
+
+    def _join(self, gap: int) -> None:
+        if not len(self):
+            return
+        reach = np.maximum.accumulate(self._high)
+        # No gap reaches from one series to the next: numbers are far below what a key has room for.
+        start = np.concatenate(([True], self._low[1:] > reach[:-1] + gap))
+        same = np.concatenate(([False], self._low[1:] >> _SPAN == self._low[:-1] >> _SPAN))
+        first = np.flatnonzero(start | ~same)
+        self._low, self._high = self._low[first], np.maximum.reduceat(self._high, first)
+
+    def holds(self, series: NDArray[np.int64], number: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which windows lie in an interval of their series."""
+        key = (series << _SPAN) + number
+        place = np.searchsorted(self._low, key, side="right") - 1
+        inside = np.zeros(len(key), dtype=np.bool_)
+        there = place >= 0
+        inside[there] = key[there] < self._high[place[there]]
+        return inside
+
+    def of(self, series: int) -> list[tuple[int, int]]:
+        """Return the intervals [low, high) of one series, oldest first."""
+        base = series << _SPAN
+        begin, end = np.searchsorted(self._low, (base, base + (1 << _SPAN)))
+        return [
+            (low - base, high - base)
+            for low, high in zip(self._low[begin:end].tolist(), self._high[begin:end].tolist(), strict=True)
+        ]
+
+    def array(self) -> NDArray[np.int64]:
+        """Return the state as an array (2, intervals)."""
+        return np.stack([self._low, self._high])
+
+    def load(self, array: NDArray[np.int64]) -> None:
+        """Take back what `array` gave."""
+        self._low, self._high = array[0].copy(), array[1].copy()
+
+
+class Learnt:
+    """What a shard's baselines have learnt of count and level series.
+
+    Parameters
+    ----------
+    window_s
+        Length of a window, seconds.
+    """
+
+    def __init__(self, window_s: int) -> None:
+        self._hour = max(3600 // window_s, 1)
+        self._observed, self._history = Intervals(), Intervals()
+        # What is learnt live grows by a window at a time: it waits here until it breaks off, so that a close is cheap.
+        self._live = np.full((2, 0), _NEVER, dtype=np.int64)
+
+    def live(self, series: NDArray[np.int64], number: int) -> None:
+        """Note that these series have learnt a closed window; windows close in order."""
+        if not len(series):
+            return
+        self._live = grown(self._live, int(series.max()) + 1, _NEVER, axis=1)
+        low, high = self._live[0, series], self._live[1, series]
+        # A device may be silent at night; after days it may have missed what a history still can tell.
+        broken = (high != _NEVER) & (number > high + 24 * self._hour)
+        if broken.any():
+            self._observed.add(series[broken], low[broken], high[broken])
+        self._live[0, series] = np.where(broken | (low == _NEVER), number, np.minimum(low, number))
+        self._live[1, series] = np.maximum(high, number + 1)
+
+    def late(self, series: NDArray[np.int64], number: NDArray[np.int64]) -> None:
+        """Note that windows were learnt from observations that came late."""
+        fresh = ~self.knows(series, number)
+        self._note(self._observed, series[fresh], number[fresh])
+
+    def taught(self, series: NDArray[np.int64], number: NDArray[np.int64]) -> None:
+        """Note that windows were learnt from history."""
+        self._note(self._history, series, number)
+
+    def _note(self, where: Intervals, series: NDArray[np.int64], number: NDArray[np.int64]) -> None:
+        if len(series):
+            key = np.unique((series << _SPAN) + number)
+            begin = np.flatnonzero(np.concatenate(([True], np.diff(key) > self._hour)))
+            end = np.append(begin[1:], len(key)) - 1
+            series = key[begin] >> _SPAN
+            where.add(series, key[begin] - (series << _SPAN), key[end] - (series << _SPAN) + 1, self._hour)
+
+    def from_history(self, series: NDArray[np.int64], number: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which windows were learnt from history."""
+        return self._history.holds(series, number)
+
+    def knows(self, series: NDArray[np.int64], number: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which windows were learnt, from whatever source. `series` below 0 are known to nobody."""
+        known = self._history.holds(series, number) | self._observed.holds(series, number)
+        has = (series >= 0) & (series < self._live.shape[1])
+        low, high = (
+            self._live[:, np.where(has, series, 0)] if self._live.shape[1] else np.full((2, len(series)), _NEVER)
+        )
+        lately: NDArray[np.bool_] = has & (low != _NEVER) & (number >= low) & (number < high)
+        return lately | (known & (series >= 0))
+
+    def spans(self, series: int) -> dict[str, list[tuple[int, int]]]:
+        """Return the intervals of window numbers that a series has learnt: ``observed`` and ``history``."""
+        observed = self._observed.of(series)
+        if series < self._live.shape[1] and self._live[1, series] != _NEVER:
+            observed.append((int(self._live[0, series]), int(self._live[1, series])))
+        return {"observed": observed, "history": self._history.of(series)}
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state as arrays."""
+        used = np.flatnonzero(self._live[1] != _NEVER)
+        size = int(used[-1]) + 1 if len(used) else 0
+        return {
+            "observed": self._observed.array(),
+            "history": self._history.array(),
+            "live": self._live[:, :size].copy(),
+        }
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `arrays` gave."""
+        self._observed.load(arrays["observed"])
+        self._history.load(arrays["history"])
+        self._live = arrays["live"].astype(np.int64)

@@ -1,0 +1,65 @@
+"""Snapshots as files: written whole or not at all, the two newest kept, a damaged one passed over."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from stream.state.snapshot import SnapshotError, unpack
+
+_LOG = logging.getLogger(__name__)
+_SUFFIX: Final = ".pgs"
+KEPT: Final = 2
+
+
+class SnapshotFiles:
+    """Snapshots of one pipeline in a folder, named by the log position they belong to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def save(self, position: int, data: bytes) -> None:
+        """Write a snapshot durably; when this returns it survives a power cut. Older ones but one are removed."""
+        path = self.folder / f"{position:020d}{_SUFFIX}"
+        unfinished = path.with_suffix(".tmp")
+        with unfinished.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        for old in self.paths()[KEPT:]:
+            old.unlink(missing_ok=True)
+
+    def paths(self) -> list[Path]:
+        """Return the snapshots, newest first."""
+        return sorted(self.folder.glob(f"*{_SUFFIX}"), reverse=True)
+
+    def oldest_position(self) -> int:
+        """Return the position that the log must keep everything after, 0 where there is no snapshot."""
+        paths = self.paths()
+        return int(paths[-1].stem) if len(paths) >= KEPT else 0
+
+    def candidates(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the snapshots that are whole, newest first, each with its position."""
+        for path in self.paths():
+            try:
+                data = path.read_bytes()
+                unpack(data)
+            except (OSError, SnapshotError) as error:
+                _LOG.warning("snapshot %s: %s; trying the one before", path.name, error)
+                continue
+            yield int(path.stem), data
+
+    def put_aside(self, position: int) -> None:
+        """Keep a snapshot that cannot be used for people to look at, out of the way."""
+        path = self.folder / f"{position:020d}{_SUFFIX}"
+        path.replace(path.with_suffix(".unusable"))

@@ -1,0 +1,117 @@
+"""From arrays to result rows."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.log.batch import Kind
+from ingest.log.records import Record
+from stream.detect.rules_stage import Rows
+from stream.results import GateRows, Reject, WindowRows, WindowStatus
+from stream.windows.columns import Columns
+from stream.windows.prepare import Prepared
+from stream.windows.windows import Cells
+
+
+def window_rows(cells: Cells, status: WindowStatus, window_ms: int, part: int = 0) -> WindowRows:
+    """Return rows of some windows' contents."""
+    rows = len(cells.series)
+    return WindowRows(
+        series=cells.series,
+        start=cells.number * window_ms,
+        part=np.full(rows, part, dtype=np.int64),
+        status=np.full(rows, status, dtype=np.uint8),
+        **cells.fields,
+    )
+
+
+def addition_rows(new: Prepared, rows: NDArray[np.intp], window_ms: int, position: int) -> WindowRows:
+    """Return observations older than the windows in memory as additions: one row a series and window.
+
+    The log position tells additions of different records apart, so that writing them again changes nothing.
+    """
+    order = rows[np.lexsort((new.number[rows], new.series[rows]))]
+    series, number = new.series[order], new.number[order]
+    starts = np.flatnonzero(np.concatenate(([True], (series[1:] != series[:-1]) | (number[1:] != number[:-1]))))
+    unknown = np.full(len(starts), np.nan, dtype=np.float32)
+    fields = {
+        "n": np.diff(np.append(starts, len(series))).astype(np.int32),
+        "sum_a": np.add.reduceat(new.sum_a[order], starts),
+        "sum_b": np.add.reduceat(new.sum_b[order], starts),
+        "low": np.minimum.reduceat(new.value[order], starts),
+        "high": np.maximum.reduceat(new.value[order], starts),
+        "exposure": np.add.reduceat(new.exposure[order], starts).astype(np.float32),
+        **dict.fromkeys(("expected", "lower", "upper", "p"), unknown),
+        "state": np.zeros(len(starts), dtype=np.uint8),
+    }
+    cells = Cells(series[starts].astype(np.int32), number[starts], fields)
+    return window_rows(cells, WindowStatus.LATE, window_ms, part=position)
+
+
+def gate_rows(columns: Columns, rows: NDArray[np.intp], series: NDArray[np.int64]) -> GateRows:
+    """Return one row a vehicle."""
+    strings = columns.strings
+    return GateRows(
+        series=series.astype(np.int32),
+        ts=columns.ts[rows],
+        seq=columns.seq[rows],
+        boot=[columns.sources[index].boot for index in columns.source[rows].tolist()],
+        direction=columns.a[rows].astype(np.uint8),
+        allowed=columns.b[rows].astype(np.int8),
+        vehicle=[strings[index] for index in columns.metric[rows].tolist()],
+        plate=[strings[index] for index in columns.text[rows].tolist()],
+    )
+
+
+def stage_rows(columns: Columns, rows: NDArray[np.intp], series: NDArray[np.int64], device: NDArray[np.int64]) -> Rows:
+    """Return some observations as the rules take them."""
+    return Rows(
+        series=series,
+        device=device,
+        ts=columns.ts[rows],
+        seq=columns.seq[rows],
+        a=columns.a[rows],
+        b=columns.b[rows],
+        text=columns.text[rows].astype(np.int64),
+        strings=columns.strings,
+    )
+
+
+def reject(record: Record, reason: str, detail: str) -> Reject:
+    """Return a whole record as rejected."""
+    return Reject(
+        topic=f"log position {record.position}",
+        reason=reason,
+        detail=detail,
+        payload=record.payload,
+        received_ms=record.received_ms,
+    )
+
+
+def reject_rows(record: Record, columns: Columns, rows: NDArray[np.intp], reason: str, detail: str) -> list[Reject]:
+    """Return single observations as rejected, each with what is known of it as JSON."""
+    rejects: list[Reject] = []
+    for row in rows.tolist():
+        source = columns.sources[columns.source[row]]
+        told = {
+            "kind": Kind(int(columns.kind[row])).name.lower(),
+            "boot": source.boot,
+            "seq": int(columns.seq[row]),
+            "ts": int(columns.ts[row]),
+            "a": float(columns.a[row]),
+            "b": float(columns.b[row]),
+            "metric": columns.strings[columns.metric[row]],
+            "text": columns.strings[columns.text[row]],
+        }
+        rejects.append(
+            Reject(
+                topic=f"{source.beat}/{source.device}",
+                reason=reason,
+                detail=detail,
+                payload=msgspec.json.encode(told),
+                received_ms=record.received_ms,
+            )
+        )
+    return rejects

@@ -1,0 +1,455 @@
+"""A shard's part of the pipeline: everything that concerns single devices and beats.
+
+A pure function of its state and the next record. It knows nothing of brokers, files or clocks. What happens to a record
+of observations, in order:
+
+1. `Columns`: arrays over the record's bytes;
+2. `Sequences`: repeats are dropped, by (device, boot, number), and `Repeats`: by content, where a gateway numbered;
+3. `Catalog`: every row gets its series;
+4. the watermark rises row by row, and where it passes a window's end the window is closed before the row is applied;
+5. `Windows`: sums; rows older than what is in memory become additions of their own;
+6. `Detection`: hazards and gate passes at once, counts of open windows, counts of closed ones.
+
+What needs the whole site (alerts, hotspots, incidents, people's commands) leaves the shard as notices, anomalies and
+events for `stream.pipeline.site`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.events import Command, DeviceStatus, Incident
+from ingest.log.batch import BatchError, Flag, Kind
+from ingest.log.history import HistoryError
+from ingest.log.records import Record, RecordKind
+from ingest.places import Places
+from models.context.beat_forest import ContextError
+from stream.config import PipelineConfig
+from stream.detect.late import FULL
+from stream.detect.stages import Detection
+from stream.pipeline import emit
+from stream.results import Results, StateRows, Taught, WindowStatus
+from stream.state.arrays import grown
+from stream.windows.catalog import Catalog
+from stream.windows.columns import Columns
+from stream.windows.history_columns import KINDS, HistoryColumns
+from stream.windows.last_states import LastStates
+from stream.windows.prepare import Prepared, prepare
+from stream.windows.quality import Quality
+from stream.windows.repeats import Repeats, content_keys
+from stream.windows.sequences import Sequences, Verdict
+from stream.windows.windows import Cells, Windows
+
+SET_BACK_MS: Final = 600_000
+"""A gateway's clock that falls back by more than this was wrong before; by less, it is being adjusted."""
+_NO_TIME: Final = -(2**62)
+
+
+class ShardPipeline:
+    """One shard: a group of beats with all their devices.
+
+    `process` is deterministic: the same records in the same order from the same state give equal results, and a state
+    taken with `meta` and `arrays` and given to `load` continues exactly where it was taken.
+
+    Parameters
+    ----------
+    config
+        Settings of the site.
+    places
+        The shard's beats and devices, and no others'.
+    shard
+        Its number, which its results carry.
+    """
+
+    def __init__(self, config: PipelineConfig, places: Places, shard: int = 0) -> None:
+        self.config, self.places, self.shard = config, places, shard
+        self._window_ms = config.window_s * 1000
+        ahead = math.ceil((config.lateness_s + config.ahead_s) / config.window_s) + 2
+        self.catalog = Catalog(places, config.max_metrics)
+        self.sequences = Sequences()
+        self.repeats = Repeats()
+        self.windows = Windows(ring=config.keep_windows + ahead, keep=config.keep_windows)
+        self.quality = Quality(silent_s=config.silent_s)
+        self.quality.grow(self.catalog)
+        self.detection = Detection(config, self.catalog, self.quality)
+        self.states = LastStates()
+        self.watermark_ms = _NO_TIME
+        self.position = 0
+        self.now_ms = 0
+        self._part = 0
+        self._emit_open_ms = 0
+        self._touched = np.zeros(0, dtype=np.bool_)
+
+    def process(self, record: Record) -> Results:
+        """Apply one record and return what it gave.
+
+        What cannot be applied is in `Results.rejects`. An exception means a defect: the state may then be half
+        changed, and the engine goes back to its last snapshot and passes the record by.
+        """
+        # Who appends history or a model knows the log's time only roughly: it must not put the clock back.
+        beside = record.kind in {RecordKind.HISTORY, RecordKind.MODEL}
+        now_ms = max(record.received_ms, self.now_ms) if beside else record.received_ms
+        out = Results(record.position, now_ms, self.watermark_ms, self.catalog.series, shard=self.shard)
+        if now_ms < self.now_ms - SET_BACK_MS:
+            self._set_back(record, out)
+        match record.kind:
+            case RecordKind.OBSERVATIONS:
+                self._observations(record, out)
+            case RecordKind.INCIDENT:
+                self._incident(record, out)
+            case RecordKind.COMMAND:
+                self._command(record, out)
+            case RecordKind.STATUS:
+                self._status(record, out)
+            case RecordKind.TICK:
+                self.detection.learn_late(out)  # nothing else came for a while
+            case RecordKind.HISTORY:
+                self._history(record, out)
+            case RecordKind.MODEL:
+                self._model(record, out)
+        self._advance(max(self.watermark_ms, now_ms - round(self.config.grace_s * 1000)), out)
+        self.detection.rules.tick(now_ms, out)
+        self._test_open(out)
+        self._write_revised(out)
+        if now_ms >= self._emit_open_ms:
+            self._emit_open_ms = now_ms + round(self.config.emit_open_s * 1000)
+            self._write_open(out)
+        out.watermark_ms = self.watermark_ms
+        self.position, self.now_ms = record.position, now_ms
+        return out
+
+    def flush(self) -> Results:
+        """Return rows of every window that changed since it was last written; for a planned stop."""
+        out = Results(
+            self.position, self.now_ms, self.watermark_ms, self.catalog.series, closing=True, shard=self.shard
+        )
+        self._write_revised(out)
+        self._write_open(out)
+        return out
+
+    def _set_back(self, record: Record, out: Results) -> None:
+        """Begin anew in time: the gateway's clock was far ahead and has been put right.
+
+        Otherwise everything would count as late until the right time reaches the wrong one. Windows that were begun
+        are written and left; what comes for them now is a further part of them.
+        """
+        self._write_revised(out)
+        self._write_open(out)
+        self.windows.clear()
+        self.watermark_ms = _NO_TIME
+        self._part = record.position
+        self._emit_open_ms = 0
+        self.detection.rules.set_back()
+        self.states.set_back()
+        self.quality.set_back(record.received_ms)
+
+    # -- the kinds of records ------------------------------------------------------------------------------------
+
+    def _observations(self, record: Record, out: Results) -> None:
+        try:
+            columns = Columns(record.payload)
+        except BatchError as error:
+            out.rejects.append(emit.reject(record, "batch", str(error)))
+            return
+        if not columns.rows:
+            return
+        source_slot, source_device = self.catalog.slots(columns.sources, self.sequences)
+        self.quality.grow(self.catalog)
+        slot, device = source_slot[columns.source], source_device[columns.source]
+        verdict = self._once(slot, device, columns.seq)
+        self._drop_again(columns, device, verdict)
+        series, added = self.catalog.rows_series(columns, device)
+        self._make_room(added)
+        nameless = verdict.new & (series < 0)
+        for refused, reason, detail in (
+            (verdict.unknown, "sequence", "the number is older than everything still remembered of this device"),
+            (nameless, "metrics", f"more than {self.config.max_metrics} different metrics from one device"),
+        ):
+            if refused.any():
+                out.rejects += emit.reject_rows(record, columns, np.flatnonzero(refused), reason, detail)
+        keep = np.flatnonzero(verdict.new & (series >= 0))
+        repeats = np.flatnonzero(~verdict.new & ~verdict.unknown)
+        out.accepted, out.duplicates = len(keep), len(repeats)
+        self.quality.count("duplicate", device[repeats])
+        self.quality.count("received", device[keep])
+        if len(keep):
+            new = prepare(columns, keep, series[keep], device[keep], self.config, self.watermark_ms)
+            self._apply(record, columns, new, out)
+
+    def _make_room(self, added: list[int]) -> None:
+        if added:
+            size = len(self.catalog.series)
+            self.windows.grow(size)
+            self.states.grow(size)
+            self._touched = grown(self._touched, size)
+            self.detection.add_series(added)
+
+    def _once(self, slot: NDArray[np.int64], device: NDArray[np.int64], seq: NDArray[np.int64]) -> Verdict:
+        """Drop repeats, and count the numbers that were skipped as missing (until they come after all)."""
+        touched, first, place = np.unique(slot, return_index=True, return_inverse=True)
+        before = self.sequences.highest(touched).copy()
+        unseen = before < 0
+        if unseen.any():
+            lowest = np.full(len(before), np.iinfo(np.int64).max)
+            np.minimum.at(lowest, place, seq)
+            before[unseen] = lowest[unseen] - 1
+        verdict = self.sequences.apply(slot, seq)
+        fresh = np.bincount(place[verdict.new], minlength=len(touched))
+        self.quality.count("missing", device[first], self.sequences.highest(touched) - before - fresh)
+        return verdict
+
+    def _drop_again(self, columns: Columns, device: NDArray[np.int64], verdict: Verdict) -> None:
+        """Take from what is new what another gateway gave another number."""
+        rows = np.flatnonzero(verdict.new & (columns.flags & Flag.NUMBERED_HERE != 0))
+        if len(rows):
+            verdict.new[rows] = ~self.repeats.again(device[rows], content_keys(columns, rows))
+
+    def _apply(self, record: Record, columns: Columns, new: Prepared, out: Results) -> None:
+        """Apply new observations, closing windows between them where the watermark passes."""
+        live = np.zeros(len(new.rows), dtype=np.bool_)
+        old: list[NDArray[np.intp]] = []
+        for start, end in new.segments(self._window_ms):
+            self._advance(int(new.watermark[start]), out)
+            rows = np.arange(start, end)
+            live[rows] = new.number[rows] >= self.windows.open_from
+            held = self.windows.holds(new.number[rows])
+            inside = rows if held.all() else rows[held]
+            if len(inside):
+                self.windows.add(
+                    new.series[inside],
+                    new.number[inside],
+                    new.sum_a[inside],
+                    new.sum_b[inside],
+                    new.value[inside],
+                    new.exposure[inside],
+                )
+                self._touched[new.series[inside]] = True
+            if len(inside) < len(rows):
+                old.append(rows[~held])
+            self._passes(columns, new, rows, live[rows] & ~new.backfill[rows], out)
+            self._live(columns, new, rows[live[rows] & ~new.backfill[rows]], out)
+        self.watermark_ms = int(new.watermark[-1])
+        self._late(new, np.flatnonzero(~live), out)
+        passes = np.flatnonzero(new.kind == Kind.GATE)
+        if len(passes):
+            out.gates.append(emit.gate_rows(columns, new.rows[passes], new.series[passes]))
+        if old:
+            out.windows.append(emit.addition_rows(new, np.concatenate(old), self._window_ms, record.position))
+
+    def _late(self, new: Prepared, late: NDArray[np.intp], out: Results) -> None:
+        """Keep late observations for the baselines to learn; they raise nothing."""
+        if not len(late):
+            return
+        out.late += len(late)
+        self.quality.count("late", new.device[late])
+        for kind, waiting in self.detection.late.items():
+            rows = late[new.kind[late] == kind]
+            if len(rows):
+                value = new.sum_a[rows] + new.sum_b[rows]
+                waiting.add(new.series[rows], new.number[rows], value, new.exposure[rows])
+                if waiting.rows > FULL:
+                    self.detection.learn_late(out)
+
+    def _passes(
+        self, columns: Columns, new: Prepared, rows: NDArray[np.intp], live: NDArray[np.bool_], out: Results
+    ) -> None:
+        """Show the gate rules every pass, in order of arrival, so that late ones are at least remembered."""
+        chosen = np.flatnonzero(new.kind[rows] == Kind.GATE)
+        if len(chosen):
+            picked = rows[chosen]
+            passes = emit.stage_rows(columns, new.rows[picked], new.series[picked], new.device[picked])
+            self.detection.rules.passes(passes, live[chosen], int(new.received[picked[-1]]), out)
+
+    def _live(self, columns: Columns, new: Prepared, rows: NDArray[np.intp], out: Results) -> None:
+        """Look at once at what came in time: signs of life, hazards, changes of state."""
+        if not len(rows):
+            return
+        rules = self.detection.rules
+        now_ms = int(new.received[rows[-1]])
+        back = self.quality.heard(new.device[rows], columns.ts[new.rows[rows]], new.received[rows])
+        rules.spoke(back, now_ms, out)
+        picked = rows[new.kind[rows] == Kind.LEVEL]
+        if len(picked):
+            levels = emit.stage_rows(columns, new.rows[picked], new.series[picked], new.device[picked])
+            rules.levels(levels, now_ms, out)
+        picked = rows[new.kind[rows] == Kind.STATE]
+        if len(picked):
+            said = new.rows[picked]
+            changed = self.states.changes(new.series[picked], columns.ts[said], columns.text[said], columns.strings)
+            picked = picked[changed]
+        if len(picked):
+            news = emit.stage_rows(columns, new.rows[picked], new.series[picked], new.device[picked])
+            rules.states(news, now_ms, out)
+            words = [columns.strings[index] for index in news.text.tolist()]
+            out.states.append(StateRows(news.series.astype(np.int32), news.ts, words))
+
+    def _incident(self, record: Record, out: Results) -> None:
+        try:
+            out.incidents.append(msgspec.json.decode(record.payload, type=Incident))
+        except msgspec.MsgspecError as error:
+            out.rejects.append(emit.reject(record, "incident", str(error)))
+
+    def _command(self, record: Record, out: Results) -> None:
+        try:
+            out.commands.append(msgspec.json.decode(record.payload, type=Command))
+        except msgspec.MsgspecError as error:
+            out.rejects.append(emit.reject(record, "command", str(error)))
+
+    def _status(self, record: Record, out: Results) -> None:
+        try:
+            status = msgspec.json.decode(record.payload, type=DeviceStatus)
+        except msgspec.MsgspecError as error:
+            out.rejects.append(emit.reject(record, "status", str(error)))
+            return
+        index = self.catalog.device(status.beat, status.device)
+        self.quality.grow(self.catalog)
+        self.quality.offline[index] = status.state == "offline"
+
+    def _model(self, record: Record, out: Results) -> None:
+        try:
+            self.detection.context.take(record.payload)
+        except ContextError as error:
+            out.rejects.append(emit.reject(record, "model", str(error)))
+
+    def _history(self, record: Record, out: Results) -> None:
+        """Let the baselines learn windows that they have not learnt before. Writes none of them."""
+        try:
+            history = HistoryColumns(record.payload, self._window_ms)
+        except HistoryError as error:
+            out.rejects.append(emit.reject(record, "history", str(error)))
+            return
+        found, added = self.catalog.named(history.names)
+        self.quality.grow(self.catalog)
+        self._make_room(added)
+        series, number = found[history.which], history.number
+        now = (out.now_ms - round(self.config.grace_s * 1000)) // self._window_ms
+        early = number >= (self.windows.open_from if self.windows.open_from >= 0 else now)
+        known = np.zeros(len(series), dtype=np.bool_) if history.again else self.detection.learnt.knows(series, number)
+        fresh = ~early & ~known & (series >= 0)
+        kind = history.kind[history.which]
+        for one in KINDS:
+            rows = np.flatnonzero(fresh & (kind == one))
+            values = history.value[rows], history.exposure[rows]
+            self.detection.teach(one, series[rows], number[rows], *values, now - 86_400_000 // self._window_ms, out)
+        out.taught = Taught(int(fresh.sum()), int((known & ~early).sum()), int(early.sum()))
+        for name in (history.names[index] for index in np.flatnonzero(found < 0).tolist()):
+            detail = (
+                f"{name.device} {name.metric}: more than {self.config.max_metrics} different metrics from one device"
+            )
+            out.rejects.append(emit.reject(record, "metrics", detail))
+
+    # -- windows -------------------------------------------------------------------------------------------------
+
+    def _advance(self, watermark_ms: int, out: Results) -> None:
+        """Raise the watermark, closing every window it passes."""
+        self.watermark_ms = max(self.watermark_ms, watermark_ms)
+        target = self.watermark_ms // self._window_ms
+        if self.windows.open_from < 0:
+            self.windows.move(target)
+            return
+        if target <= self.windows.open_from:
+            return
+        self._write_revised(out)
+        self.detection.learn_late(out)
+        for number in self.windows.numbers():
+            if self.windows.open_from <= number < target:
+                self._close(number, out)
+                self.windows.move(number + 1)
+        self.windows.move(target)
+
+    def _close(self, number: int, out: Results) -> None:
+        fields = self.windows.column(number)
+        self.detection.close(number, fields, out)
+        series = np.flatnonzero(fields["n"])
+        self._write(self.windows.take(series, number), WindowStatus.CLOSED, out)
+        stuck = self.detection.stuck_devices(self.quality.size)
+        out.health += self.quality.report(number * self._window_ms, self.catalog, stuck)
+
+    def _test_open(self, out: Results) -> None:
+        """Test the counts of open windows that got something new."""
+        counting = self.detection.counting
+        touched = counting.series[self._touched[counting.series]]
+        self._touched[:] = False
+        if not len(touched):
+            return
+        for number in self.windows.numbers():
+            if number >= self.windows.open_from:
+                counting.open_window(number, touched, self.windows.column(number), out)
+
+    def _write_revised(self, out: Results) -> None:
+        for number in self.windows.numbers():
+            if number < self.windows.open_from:
+                changed = self.windows.changed(number)
+                if len(changed):
+                    self._write(self.windows.take(changed, number), WindowStatus.REVISED, out)
+
+    def _write_open(self, out: Results) -> None:
+        for number in self.windows.numbers():
+            if number >= self.windows.open_from:
+                changed = self.windows.changed(number)
+                if len(changed):
+                    self._write(self.windows.take(changed, number), WindowStatus.OPEN, out)
+
+    def _write(self, cells: Cells, status: WindowStatus, out: Results) -> None:
+        if len(cells.series):
+            out.windows.append(emit.window_rows(cells, status, self._window_ms, self._part))
+
+    # -- state ---------------------------------------------------------------------------------------------------
+
+    def meta(self) -> dict[str, Any]:
+        """Return the state that is text and single numbers."""
+        return {
+            "position": self.position,
+            "watermark_ms": self.watermark_ms,
+            "now_ms": self.now_ms,
+            "part": self._part,
+            "emit_open_ms": self._emit_open_ms,
+            "catalog": self.catalog.meta(),
+            "standing": self.detection.findings.standing.meta(),
+            "going": self.detection.findings.going.meta(),
+            "fires": self.detection.rules.fires.meta(),
+        }
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state that is arrays."""
+        state: dict[str, NDArray[Any]] = {}
+        for name, part in self._parts().items():
+            state |= {f"{name}/{key}": values for key, values in part.arrays().items()}
+        return state
+
+    def load(self, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `meta` and `arrays` gave; call on a new shard only."""
+        parts: dict[str, dict[str, NDArray[Any]]] = {name: {} for name in self._parts()}
+        for name, values in arrays.items():
+            part, _, key = name.partition("/")
+            parts[part][key] = values
+        self.catalog.load(meta["catalog"], parts["catalog"])
+        self.sequences.load(parts["sequences"])
+        self.repeats.load(parts["repeats"])
+        self.windows.load(parts["windows"])
+        self.quality.load(parts["quality"], self.catalog)
+        self.detection.findings.standing.load(meta["standing"])
+        self.detection.findings.going.load(meta.get("going", ()))
+        self.detection.rules.fires.load(meta.get("fires", ()))
+        self.detection.load(parts["detection"])
+        self.states.load(parts["states"])
+        self.watermark_ms, self.position = meta["watermark_ms"], meta["position"]
+        self.now_ms, self._emit_open_ms, self._part = meta["now_ms"], meta["emit_open_ms"], meta["part"]
+        self._touched = np.zeros(len(self.catalog.series), dtype=np.bool_)
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "catalog": self.catalog,
+            "sequences": self.sequences,
+            "repeats": self.repeats,
+            "windows": self.windows,
+            "quality": self.quality,
+            "detection": self.detection,
+            "states": self.states,
+        }

@@ -1,0 +1,294 @@
+"""What needs the whole site: alerts and their life, the hotspot map, incidents, people's commands.
+
+Shards tell of conditions, anomalies and incidents in their results; a site has one stage that takes the results of all
+its shards. What it says does not depend on which shard was faster:
+
+* results are merged in the order (received time, shard, position), and one is taken only when no shard can still
+  deliver an earlier one. Every shard's time goes on by itself, because the gateway writes a tick where nothing else is
+  to be written;
+* what a rule has found, and what a person has said, is acted upon at once, without waiting for other shards: it
+  concerns a single (device, kind), whose notices all come from one shard, in order.
+
+With one shard nothing ever waits.
+
+What models have found goes through two sieves on its way to people: neighbours that fire together are one cause
+(`stream.alerts.grouping`), and a cause must be strange enough for the site's budget (`stream.alerts.budget`). Rules
+pass by both.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.events import Incident
+from ingest.observations import epoch_ms
+from ingest.places import Places
+from stream.alerts.alert_book import AlertBook
+from stream.alerts.budget import AlertBudget
+from stream.alerts.grouping import Causes
+from stream.alerts.hotspot_stage import HotspotStage
+from stream.config import PipelineConfig
+from stream.pipeline.shard import SET_BACK_MS
+from stream.results import Alert, Anomaly, BudgetState, HotspotMap, Notice, Reject, Results, SeriesKey
+
+_NEVER: Final = -(2**62)
+
+
+class _Waiting(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """What of a shard's results waits for its turn; sorts by time, shard and position."""
+
+    time_ms: int
+    shard: int
+    position: int
+    anomalies: list[Anomaly] = msgspec.field(default_factory=list)
+    incidents: list[Incident] = msgspec.field(default_factory=list)
+    notices: list[Notice] = msgspec.field(default_factory=list)
+
+
+class SiteCatalog:
+    """One numbering of the series of all shards. Only grows; a device that moves keeps its numbers."""
+
+    def __init__(self) -> None:
+        self.series: list[SeriesKey] = []
+        self._index: dict[tuple[str, int, str], int] = {}
+        self._known: dict[int, tuple[list[SeriesKey], NDArray[np.int32]]] = {}
+        """Shard → its catalogue as last seen, and the site's number of each of its series."""
+
+    def numbers(self, shard: int, catalog: list[SeriesKey]) -> NDArray[np.int32]:
+        """Return the site's number of every series of a shard's catalogue, shape (series,)."""
+        known, numbers = self._known.get(shard, ([], np.zeros(0, dtype=np.int32)))
+        if known is not catalog:
+            numbers = np.zeros(0, dtype=np.int32)
+        if len(numbers) < len(catalog):
+            new = [self._number(key) for key in catalog[len(numbers) :]]
+            numbers = np.concatenate([numbers, np.array(new, dtype=np.int32)])
+            self._known[shard] = (catalog, numbers)
+        return numbers
+
+    def _number(self, key: SeriesKey) -> int:
+        name = (key.device, key.kind, key.metric)
+        number = self._index.setdefault(name, len(self.series))
+        if number == len(self.series):
+            self.series.append(key)
+        elif self.series[number] != key:  # the device has moved to another beat
+            self.series = [*self.series[:number], key, *self.series[number + 1 :]]
+        return number
+
+    def meta(self) -> list[tuple[str, str, int, str]]:
+        """Return the state as plain data."""
+        return [(key.beat, key.device, key.kind, key.metric) for key in self.series]
+
+    def load(self, meta: list[tuple[str, str, int, str]]) -> None:
+        """Take back what `meta` gave."""
+        self.series = [SeriesKey(beat=b, device=d, kind=k, metric=m) for b, d, k, m in meta]
+        self._index = {(key.device, key.kind, key.metric): number for number, key in enumerate(self.series)}
+        self._known = {}
+
+
+class SiteStage:
+    """The stage of a site behind its shards.
+
+    Parameters
+    ----------
+    config, places
+        Settings, and all beats and devices of the site.
+    shards
+        How many shards there are; results of every one must come for time to go on.
+    apart
+        The shards are in other processes: each of their results brings a catalogue of its own.
+    """
+
+    def __init__(self, config: PipelineConfig, places: Places, shards: int = 1, *, apart: bool = False) -> None:
+        self.config, self.shards = config, shards
+        self._renumbers = apart or shards > 1
+        self.book = AlertBook(config.site, ttl_ms=round(config.alert_ttl_s * 1000), flap_ms=round(config.flap_s * 1000))
+        self.hotspots = HotspotStage(config, places, self.book)
+        self.budget = AlertBudget(config.alerts_per_day, ZoneInfo(config.timezone))
+        self.causes = Causes(places, config.group_m, within_ms=2 * config.window_s * 1000)
+        self.catalog = SiteCatalog()
+        self._newest = np.full(shards, _NEVER, dtype=np.int64)
+        """Newest received time per shard."""
+        self._reached = np.zeros(shards, dtype=np.int64)
+        """Newest position taken per shard."""
+        self._waiting: list[_Waiting] = []
+        self._now_ms = _NEVER
+        self._maps: deque[HotspotMap] = deque()
+        """Maps still to be given: results have room for one, and several may fall due at once."""
+        self._budget: BudgetState | None = None
+        """How the budget stood when it was last told."""
+
+    def knows(self, shard: int, position: int) -> bool:
+        """Tell whether a shard's results of this position were taken before: a worker that restarts repeats some."""
+        return position <= int(self._reached[shard])
+
+    def apply(self, out: Results) -> Results:
+        """Take the next results of a shard, complete them with what the site says of all so far, and return them.
+
+        Series are renumbered to the site's catalogue. Raises IndexError for a shard the site does not have.
+        """
+        shard = out.shard
+        if not 0 <= shard < self.shards:
+            raise IndexError(f"results of shard {shard}, expected one of 0 to {self.shards - 1}")
+        if self._renumbers:
+            self._renumber(out)
+        if out.closing:
+            return out
+        self._reached[shard] = max(int(self._reached[shard]), out.position)
+        set_back = out.now_ms < int(self._newest[shard]) - SET_BACK_MS
+        self._newest[shard] = out.now_ms if set_back else max(int(self._newest[shard]), out.now_ms)
+        self._commands(out)
+        for notice in out.notices:
+            if not notice.by_model:
+                out.alerts += self._notice(notice)
+        entry = _Waiting(
+            time_ms=int(self._newest[shard]),
+            shard=shard,
+            position=out.position,
+            anomalies=out.anomalies,
+            incidents=out.incidents,
+            notices=[notice for notice in out.notices if notice.by_model],
+        )
+        out.incidents = []
+        heapq.heappush(self._waiting, entry)
+        while self._waiting and self._is_due(self._waiting[0]):
+            self._take(heapq.heappop(self._waiting), out)
+        if self._maps:
+            out.hotspots = self._maps.popleft()
+        budget = self.budget.state()
+        if budget != self._budget:
+            self._budget = out.budget = budget
+        return out
+
+    def _is_due(self, entry: _Waiting) -> bool:
+        """Tell whether no other shard can still deliver something that goes before."""
+        ahead = self._newest >= entry.time_ms
+        ahead[: entry.shard] = self._newest[: entry.shard] > entry.time_ms
+        return bool(ahead.all())
+
+    def _take(self, entry: _Waiting, out: Results) -> None:
+        if entry.time_ms < self._now_ms - SET_BACK_MS:
+            self.hotspots.set_back()
+        self._now_ms = entry.time_ms
+        self.budget.roll(entry.time_ms)
+        for incident in entry.incidents:
+            if self.hotspots.incident(incident, epoch_ms(incident.ts), entry.time_ms, out):
+                out.incidents.append(incident)
+            else:
+                out.duplicates += 1
+        for notice in entry.notices:
+            out.alerts += self._of_model(notice)
+        out.alerts += self.book.expire(entry.time_ms)
+        self.hotspots.anomalies(entry.anomalies)
+        hotspots = self.hotspots.due(entry.time_ms)
+        if hotspots is not None:
+            self._maps.append(hotspots)
+
+    def _of_model(self, notice: Notice) -> list[Alert]:
+        """Take what a model has found, or what of it is over: as part of a cause, and where the budget allows."""
+        if notice.act == "fall":
+            over = self.causes.fall(notice)
+            return [] if over is None else self.book.fall(over.first.device, over.kind, notice.at_ms, notice.cause_ms)
+        cause = self.causes.rise(notice)
+        if not self.budget.note(cause.noted, cause.strangest.surprise):
+            return []
+        first, strangest = cause.first, cause.strangest
+        return self._notice(
+            msgspec.structs.replace(
+                strangest,
+                at_ms=notice.at_ms,
+                device=first.device,
+                lonlat=first.lonlat,
+                place=first.place,
+                text=self.causes.text(cause),
+                cause_ms=cause.cause_ms,
+                devices=cause.devices,
+            )
+        )
+
+    def _notice(self, notice: Notice) -> list[Alert]:
+        if notice.act == "fall":
+            return self.book.fall(notice.device, notice.kind, notice.at_ms, notice.cause_ms)
+        return self.book.rise(
+            beat=notice.beat,
+            device=notice.device,
+            kind=notice.kind,
+            severity=notice.severity,
+            now_ms=notice.at_ms,
+            lonlat=notice.lonlat,
+            place=notice.place,
+            text=notice.text,
+            advice=notice.advice,
+            confidence=notice.confidence,
+            cause_ms=notice.cause_ms,
+            cause_seq=notice.cause_seq,
+            ends=notice.ends,
+            devices=notice.devices,
+            takes=notice.takes,
+        )
+
+    def _commands(self, out: Results) -> None:
+        for command in out.commands:
+            try:
+                out.alerts += self.book.command(
+                    command.id, command.action, command.alert, command.by, command.note, out.now_ms
+                )
+            except KeyError as error:
+                reject = Reject(
+                    topic=f"log position {out.position}",
+                    reason="command",
+                    detail=str(error.args[0]),
+                    payload=msgspec.json.encode(command),
+                    received_ms=out.now_ms,
+                )
+                out.rejects.append(reject)
+
+    def _renumber(self, out: Results) -> None:
+        numbers = self.catalog.numbers(out.shard, out.catalog)
+        for tables in (out.windows, out.gates, out.states):
+            for rows in tables:
+                rows.series = numbers[rows.series]
+        out.catalog = self.catalog.series
+
+    def meta(self) -> dict[str, Any]:
+        """Return the state that is text."""
+        return {
+            "alerts": self.book.meta(),
+            "hotspots": self.hotspots.meta(),
+            "catalog": self.catalog.meta(),
+            "budget": self.budget.meta(),
+            "causes": self.causes.meta(),
+            "maps": [msgspec.to_builtins(one) for one in self._maps],
+            "waiting": [msgspec.to_builtins(entry) for entry in sorted(self._waiting)],
+            "now_ms": self._now_ms,
+            "newest": self._newest.tolist(),
+            "reached": self._reached.tolist(),
+        }
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state that is arrays."""
+        return self.hotspots.arrays() | {f"budget/{name}": values for name, values in self.budget.arrays().items()}
+
+    def load(self, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `meta` and `arrays` gave; raises ValueError where the number of shards is another."""
+        if len(meta["newest"]) != self.shards:
+            raise ValueError(f"state of a site with {len(meta['newest'])} shards, expected {self.shards}")
+        self.book.load(meta["alerts"])
+        self.hotspots.load(meta["hotspots"], arrays)
+        budget = {name.removeprefix("budget/"): v for name, v in arrays.items() if name.startswith("budget/")}
+        if "budget" in meta:
+            self.budget.load(meta["budget"], budget)
+            self.causes.load(meta["causes"])
+            self._maps = deque(msgspec.convert(meta["maps"], list[HotspotMap]))
+        self.catalog.load(meta["catalog"])
+        self._waiting = msgspec.convert(meta["waiting"], list[_Waiting])
+        self._now_ms = meta["now_ms"]
+        self._newest = np.array(meta["newest"], dtype=np.int64)
+        self._reached = np.array(meta["reached"], dtype=np.int64)

@@ -1,0 +1,348 @@
+"""The store: results in one SQLite file that the board and the command line read while the node writes.
+
+How it stays right
+------------------
+1. One `write` is one transaction, and how far the log is in stands in the same transaction. Results are a pure
+   function of the log, so whatever is at or before that point is in, whole, and is passed over when it comes again.
+   That makes the counters (accepted, duplicates, late) and the totals exact with one addition a write, and no row
+   ever goes back to what an older record said of it.
+2. ``synchronous = FULL``: a commit returns when the write-ahead log is on disk. `flush` has nothing left to do.
+3. WAL mode: readers see the last commit and never block the writer.
+4. Another process may have written meanwhile, where a worker was thought dead and comes back: every transaction begins
+   by looking how far the store is by now, and passes over what is in.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.events import Incident
+from ingest.observations import epoch_ms
+from stream.results import Results, SeriesKey
+from stream.sinks.rows import (
+    NOTHING_WRITTEN,
+    WINDOW_COLUMNS,
+    after,
+    check_series,
+    merge_windows,
+    order,
+    plain,
+    position_of,
+)
+from stream.sinks.store.retention import Retention, prune
+from stream.sinks.store.series_ids import SeriesIds, SeriesMatch
+from stream.sinks.store.tables import StoreError, StoreMismatchError, migrate
+from stream.sinks.store.totals import WindowTotals
+
+_BUSY_S: Final = 10.0
+"""How long to wait for another writer; there is none but a second node started by mistake, or a backup."""
+_UNIQUE_WINDOWS: Final = (
+    f"INSERT OR REPLACE INTO windows ({', '.join(WINDOW_COLUMNS)}) VALUES ({', '.join('?' * len(WINDOW_COLUMNS))})"  # noqa: S608 - column names of our own
+)
+_Committed = tuple[int, int, int, "NDArray[np.int64]"]
+"""How far the store is after a write: order reached, time, time of the last pruning, and newest window per series."""
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def _body(value: object) -> str:
+    return _encode(value).decode()
+
+
+class StoreSink:
+    """Writes the results of one pipeline to a SQLite file, made where there is none.
+
+    Parameters
+    ----------
+    path
+        The file; its folder is made. ``-wal`` and ``-shm`` files stand beside it while it is open.
+    site
+        The site's id. A store belongs to one site and one log.
+    retention
+        How long each kind is kept, in days of the log's time.
+    prune_every_s
+        Seconds of the log's time between looks for what is too old.
+
+    Raises
+    ------
+    StoreVersionError
+        The file is of a later version.
+    StoreMismatchError
+        The file is another site's; by `write`: the results are of another log than those it holds.
+    StoreError
+        The file is no store, or cannot be opened or written. The write is then undone, whole.
+
+    Notes
+    -----
+    Safe to call from several threads: the engine writes while the node puts its status with `put_meta`.
+    """
+
+    name = "store"
+
+    def __init__(
+        self, path: Path, site: str, *, retention: Retention | None = None, prune_every_s: float = 3600
+    ) -> None:
+        self.path, self.site = path, site
+        self._retention = retention or Retention()
+        self._prune_every_ms = round(prune_every_s * 1000)
+        self._lock = threading.RLock()
+        self._closed = False
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"{path}: cannot be opened: {error}") from error
+        try:
+            self._open()
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise StoreError(f"{path}: cannot be opened: {error}") from error
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _open(self) -> None:
+        execute = self._connection.execute
+        migrate(self._connection, self.path)
+        execute("PRAGMA journal_mode = WAL")
+        execute("PRAGMA synchronous = FULL")
+        execute("PRAGMA cache_size = -32000")
+        execute("PRAGMA journal_size_limit = 67108864")
+        execute(
+            "INSERT OR IGNORE INTO progress VALUES (1, ?, ?, 0, 0, 0, 0, 0, 0)",
+            (self.site, NOTHING_WRITTEN),
+        )
+        self._look()
+
+    def _look(self) -> None:
+        """Learn from the store how far it is, and which series it has."""
+        execute = self._connection.execute
+        site, self._reached, self._now_ms, self._pruned_ms = execute(
+            "SELECT site, reached, now_ms, pruned_ms FROM progress"
+        ).fetchone()
+        if site != self.site:
+            raise StoreMismatchError(f"{self.path}: belongs to site {site!r}, expected {self.site!r}")
+        rows = execute("SELECT beat, device, kind, metric, newest FROM series ORDER BY id").fetchall()
+        self._newest = np.array([-1 if row[4] is None else row[4] for row in rows], dtype=np.int64)
+        self._totals = WindowTotals(self._connection)
+        self._ids = SeriesIds([SeriesKey(*row[:4]) for row in rows])
+
+    @property
+    def position(self) -> int:
+        """Newest log position written, -1 before the first."""
+        return position_of(self._reached)
+
+    def write(self, results: Sequence[Results]) -> None:
+        """Write what is new in one transaction. On an exception nothing of it went in."""
+        if not results:
+            return
+        with self._lock:
+            self._check_log(results)
+            fresh = after(results, self._reached)
+            if not fresh:
+                return
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    committed = self._write_fresh(results)
+                    self._connection.execute("COMMIT")
+                except BaseException:
+                    self._totals.forget()
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                raise StoreError(
+                    f"{self.path}: results of log positions {fresh[0].position} to {fresh[-1].position} "
+                    f"could not be written: {error}"
+                ) from error
+            if committed is not None:
+                (self._reached, self._now_ms, self._pruned_ms, self._newest), match = committed
+                self._ids.accept(match)
+
+    def flush(self) -> None:
+        """Return at once: every `write` that returned is on disk."""
+
+    def put_meta(self, key: str, value: object) -> None:
+        """Keep a JSON-able value under a key for readers, replacing the one before; not durable against power loss."""
+        with self._lock:
+            try:
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+                self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, _body(value)))
+            except sqlite3.Error as error:
+                raise StoreError(f"{self.path}: meta {key!r} could not be written: {error}") from error
+            finally:
+                self._connection.execute("PRAGMA synchronous = FULL")
+
+    def close(self) -> None:
+        """Close the file. A second call does nothing."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._connection.close()
+
+    def _check_log(self, results: Sequence[Results]) -> None:
+        """Raise `StoreMismatchError` where the results can only be of another log than the store's."""
+        for result in results:
+            # Everything up to the stored position was received by then, so a later time tells that the log is new.
+            if order(result) <= self._reached and result.now_ms > self._now_ms:
+                raise StoreMismatchError(
+                    f"{self.path}: holds log positions up to {self.position}, received up to {self._now_ms} ms, and "
+                    f"position {result.position} now comes with {result.now_ms} ms: the log was replaced; "
+                    f"move the store away, or bring its log back"
+                )
+
+    def _write_fresh(self, results: Sequence[Results]) -> tuple[_Committed, SeriesMatch] | None:
+        """Write what the store does not have, in the transaction that has begun; None where it has all by now."""
+        if self._connection.execute("SELECT reached FROM progress").fetchone()[0] != self._reached:
+            self._look()
+            self._check_log(results)
+        fresh = after(results, self._reached)
+        if not fresh:
+            return None
+        check_series(fresh)
+        match = self._ids.match(fresh[-1].catalog)
+        return self._write(fresh, match), match
+
+    def _write(self, results: list[Results], match: SeriesMatch) -> _Committed:
+        self._many(
+            "INSERT INTO series (id, beat, device, kind, metric) VALUES (?, ?, ?, ?, ?)",
+            ((number, key.beat, key.device, int(key.kind), key.metric) for number, key in match.added),
+        )
+        self._many("UPDATE series SET beat = ? WHERE id = ?", ((key.beat, number) for number, key in match.moved))
+        newest = self._write_windows(results, match)
+        self._write_events(results, match.ids)
+        self._write_alerts(results)
+        self._write_hotspots(results)
+        reached = max(order(result) for result in results)
+        now_ms = max(self._now_ms, *(result.now_ms for result in results))
+        watermark_ms = max(result.watermark_ms for result in results)
+        self._connection.execute(
+            """UPDATE progress SET reached = ?, now_ms = ?, watermark_ms = max(watermark_ms, ?),
+            accepted = accepted + ?, duplicates = duplicates + ?, late = late + ?""",
+            (
+                reached,
+                now_ms,
+                watermark_ms,
+                sum(result.accepted for result in results),
+                sum(result.duplicates for result in results),
+                sum(result.late for result in results),
+            ),
+        )
+        return reached, now_ms, self._prune(results), newest
+
+    def _write_windows(self, results: list[Results], match: SeriesMatch) -> NDArray[np.int64]:
+        newest = np.concatenate([self._newest, np.full(len(match.added), -1, dtype=np.int64)])
+        rows = merge_windows(results)
+        if rows is None:
+            return newest
+        rows = replace(rows, series=match.ids[rows.series])
+        self._totals.add(rows, len(newest))
+        columns = [plain(getattr(rows, name)) for name in WINDOW_COLUMNS]
+        self._many(_UNIQUE_WINDOWS, zip(*columns, strict=True))
+        before = newest.copy()
+        np.maximum.at(newest, rows.series, rows.start)
+        moved = np.flatnonzero(newest != before)
+        self._many(
+            "UPDATE series SET newest = ? WHERE id = ?", zip(newest[moved].tolist(), moved.tolist(), strict=True)
+        )
+        return newest
+
+    def _write_events(self, results: list[Results], ids: NDArray[np.int32]) -> None:
+        for result in results:
+            for gates in result.gates:
+                numbers = [plain(column) for column in (gates.ts, gates.direction, gates.allowed)]
+                self._many(
+                    "INSERT OR REPLACE INTO gates (series, boot, seq, ts, direction, allowed, vehicle, plate) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    zip(
+                        plain(ids[gates.series]),
+                        gates.boot,
+                        plain(gates.seq),
+                        *numbers,
+                        gates.vehicle,
+                        gates.plate,
+                        strict=True,
+                    ),
+                )
+            for states in result.states:
+                self._many(
+                    "INSERT OR REPLACE INTO states (series, ts, value) VALUES (?, ?, ?)",
+                    zip(plain(ids[states.series]), plain(states.ts), states.value, strict=True),
+                )
+        self._many(
+            "INSERT OR REPLACE INTO anomalies (device, metric, kind, ts, body) VALUES (?, ?, ?, ?, ?)",
+            ((a.device, a.metric, a.kind, a.ts, _body(a)) for result in results for a in result.anomalies),
+        )
+        self._many(
+            "INSERT OR REPLACE INTO incidents (id, ts, seen_ms, body) VALUES (?, ?, ?, ?)",
+            (
+                (incident.id, epoch_ms(incident.ts), result.now_ms, _incident_body(incident))
+                for result in results
+                for incident in result.incidents
+            ),
+        )
+        health = [(row.start, row.device, _body(row)) for result in results for row in result.health]
+        self._many("INSERT OR REPLACE INTO health (start, device, body) VALUES (?, ?, ?)", health)
+        self._many(
+            """INSERT INTO health_now (start, device, body) VALUES (?, ?, ?) ON CONFLICT (device) DO UPDATE
+            SET start = excluded.start, body = excluded.body WHERE excluded.start >= start""",
+            health,
+        )
+
+    def _write_alerts(self, results: list[Results]) -> None:
+        alerts = [(alert, _body(alert)) for result in results for alert in result.alerts]
+        self._many(
+            "INSERT OR REPLACE INTO alert_history (id, revision, changed_ms, body) VALUES (?, ?, ?, ?)",
+            ((alert.id, alert.revision, alert.changed_ms, body) for alert, body in alerts),
+        )
+        self._many(
+            """INSERT INTO alerts (id, revision, state, severity, raised_ms, changed_ms, body)
+            VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET revision = excluded.revision,
+            state = excluded.state, severity = excluded.severity, raised_ms = excluded.raised_ms,
+            changed_ms = excluded.changed_ms, body = excluded.body WHERE excluded.revision >= revision""",
+            ((a.id, a.revision, a.state, a.severity, a.raised_ms, a.changed_ms, body) for a, body in alerts),
+        )
+
+    def _write_hotspots(self, results: list[Results]) -> None:
+        for result in results:
+            hotspots = result.hotspots
+            if hotspots is None:
+                continue
+            # The map of one time is replaced whole: a cell that left it must not stay.
+            self._connection.execute("DELETE FROM hotspots WHERE ts = ?", (hotspots.ts,))
+            self._connection.execute(
+                "INSERT OR REPLACE INTO hotspot_maps (ts, horizon_s, cell_m) VALUES (?, ?, ?)",
+                (hotspots.ts, hotspots.horizon_s, hotspots.cell_m),
+            )
+            self._many(
+                "INSERT OR REPLACE INTO hotspots (ts, cell, rank, body) VALUES (?, ?, ?, ?)",
+                ((hotspots.ts, cell.cell, cell.rank, _body(cell)) for cell in hotspots.cells),
+            )
+
+    def _prune(self, results: list[Results]) -> int:
+        """Delete a portion of what is too old where it is time to look, and return when that last was."""
+        # A gateway clock that jumped ahead must not empty the store: the devices' times have to agree.
+        now_ms = min(results[-1].now_ms, results[-1].watermark_ms)
+        if now_ms <= 0 or 0 <= now_ms - self._pruned_ms < self._prune_every_ms:
+            return int(self._pruned_ms)
+        self._totals.forget()  # rows it remembers may go
+        if prune(self._connection, self._retention, now_ms):
+            return int(self._pruned_ms)
+        self._connection.execute("UPDATE progress SET pruned_ms = ?", (now_ms,))
+        return now_ms
+
+    def _many(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
+        self._connection.executemany(statement, rows)
+
+
+def _incident_body(incident: Incident) -> str:
+    return _body(msgspec.structs.replace(incident, ts=epoch_ms(incident.ts)))

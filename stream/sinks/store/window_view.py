@@ -1,0 +1,104 @@
+"""Finding a device's windows in the store, and adding up the parts of each."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any, Final
+
+from ingest.log.batch import Kind
+from stream.results import RECALLED, WindowStatus
+from stream.sinks.rows import KIND_NAMES, STATE_NAMES, STATUS_NAMES
+
+Row = dict[str, Any]
+
+# Windows stand by start, then series. The inner select walks from each start to the one before it by index, newest
+# first, and so needs two look-ups a window, where a scan would read every device's rows. CROSS JOIN keeps that order
+# of loops in SQLite, and rows come out newest window first.
+_FIND: Final = """
+WITH RECURSIVE starts (start) AS (
+    SELECT max(start) FROM windows WHERE start >= :since AND start < :until
+    UNION ALL
+    SELECT (SELECT max(w.start) FROM windows w WHERE w.start >= :since AND w.start < starts.start)
+    FROM starts WHERE starts.start IS NOT NULL
+)
+SELECT s.beat, s.device, s.kind, s.metric, w.*
+FROM starts CROSS JOIN series s CROSS JOIN windows w
+WHERE s.device = :device AND (:metric IS NULL OR s.metric = :metric) AND w.start = starts.start AND w.series = s.id
+"""
+
+
+def window_rows(
+    connection: sqlite3.Connection, device: str, metric: str | None, span: tuple[int, int], limit: int
+) -> list[tuple[Any, ...]]:
+    """Return the rows of a device's newest `limit` windows that start in ``span[0] <= start < span[1]``, oldest first.
+
+    A row is ``beat, device, kind, metric`` and then the columns of the table ``windows``.
+    """
+    rows: list[tuple[Any, ...]] = []
+    found: set[tuple[int, int]] = set()
+    values = {"device": device, "metric": metric, "since": span[0], "until": span[1]}
+    cursor = connection.execute(_FIND, values)
+    for row in cursor:
+        found.add(row[4:6])
+        if len(found) > limit:
+            break
+        rows.append(row)
+    cursor.close()
+    rows.sort(key=lambda row: (row[5], row[4], row[6]))
+    return rows
+
+
+def fold(rows: Iterable[tuple[Any, ...]], *, named: bool) -> list[Row]:
+    """Add up the rows of each window (the parts of one stand together, in order) and name what they hold.
+
+    `named` puts ``beat`` and ``device`` in front.
+    """
+    windows: list[Row] = []
+    key: tuple[int, int] | None = None
+    parts: list[tuple[Any, ...]] = []
+    for row in rows:
+        if row[4:6] != key and parts:
+            windows.append(_window(parts, named=named))
+            parts = []
+        key = row[4:6]
+        parts.append(row)
+    if parts:
+        windows.append(_window(parts, named=named))
+    return windows
+
+
+def _window(parts: list[tuple[Any, ...]], *, named: bool) -> Row:
+    beat, device, kind, metric, _series, start, *_ = first = parts[0]
+    n = sum(row[8] for row in parts)
+    sum_a = sum(row[9] or 0.0 for row in parts)
+    sum_b = sum(row[10] or 0.0 for row in parts)
+    lows = [row[11] for row in parts if row[11] is not None]
+    highs = [row[12] for row in parts if row[12] is not None]
+    passing = kind in (Kind.COUNT, Kind.GATE)
+    window: Row = {"beat": beat, "device": device} if named else {}
+    # What the model said stands in part 0, or else in what it recalls; additions that came too late have no say.
+    told = next((row for row in parts if row[6] == 0), first)
+    status = told[7]
+    if status == WindowStatus.CLOSED and parts[-1][6] > 0:
+        status = WindowStatus.REVISED
+    exposure, expected, lower, upper, p, state = told[13:19] if told[6] in {0, RECALLED} else (None,) * 6
+    window |= {
+        "start": start,
+        "metric": metric,
+        "kind": KIND_NAMES.get(kind, str(kind)),
+        "n": n,
+        "in": round(sum_a) if passing else None,
+        "out": round(sum_b) if passing else None,
+        "mean": sum_a / n if kind == Kind.LEVEL and n else None,
+        "low": min(lows) if lows else None,
+        "high": max(highs) if highs else None,
+        "exposure": exposure,
+        "expected": expected,
+        "lower": lower,
+        "upper": upper,
+        "p": p,
+        "state": "young" if state is None else STATE_NAMES.get(state, str(state)),
+        "status": STATUS_NAMES.get(status, str(status)),
+    }
+    return window

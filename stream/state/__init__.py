@@ -1,0 +1,1 @@
+"""State as bytes: snapshots, the changelog by device, earlier versions."""

@@ -1,0 +1,1 @@
+"""From a record to windows: columns, repeats, series, sums, data quality."""

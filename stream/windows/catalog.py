@@ -1,0 +1,210 @@
+"""Which devices and series there are: text ids on one side, array indices on the other."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.log.batch import Kind, Source
+from ingest.places import Places
+from stream.results import SeriesKey
+from stream.state.arrays import grown
+from stream.windows.columns import Columns
+from stream.windows.sequences import Sequences
+
+MAX_NAMES: Final = 512
+"""Different (kind, metric) pairs of a whole site; more is a device that makes names up."""
+MAX_BOOTS: Final = 4
+"""Boots remembered per device, and more where one record holds more: a device that keeps restarting, or a backlog."""
+
+
+class Catalog:
+    """Indices of devices, of their boots (slots), and of their series. All only grow, so snapshots stay valid."""
+
+    def __init__(self, places: Places, max_metrics: int) -> None:
+        self.places, self.max_metrics = places, max_metrics
+        self.devices: list[tuple[str, str]] = []
+        """(beat, device) by device index; the devices of the places file first, in its order."""
+        self.series: list[SeriesKey] = []
+        self.series_device = np.zeros(0, dtype=np.int64)
+        """Device index per series."""
+        self._device_index: dict[str, int] = {}
+        self._slots: dict[Source, int] = {}
+        self._boots: list[list[tuple[Source, int]]] = []
+        self._names: list[tuple[int, str]] = []
+        self._codes: dict[tuple[int, str], int] = {}
+        self._table = np.full((0, 16), -1, dtype=np.int32)
+        """(device index, code of kind and metric) → series, -1 where there is none."""
+        self._metrics: dict[int, int] = {}
+        self._slot_count = 0
+        self._free: list[int] = []
+        """Slots below `_slot_count` that no boot has, as a heap: the lowest is given next."""
+        for device in places.devices.values():
+            self.device(device.beat, device.id)
+
+    def device(self, beat: str, device: str) -> int:
+        """Return a device's index, adding it where it is new (a gateway may be set to let unknown devices in)."""
+        index = self._device_index.get(device)
+        if index is None:
+            index = self._device_index[device] = len(self.devices)
+            self.devices.append((beat, device))
+            self._boots.append([])
+        return index
+
+    def slots(self, sources: list[Source], sequences: Sequences) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return (slot, device index) of each source of one record.
+
+        A device's fifth boot takes the place of its oldest, but never of one that is in the same record: two boots in
+        one slot would take each other's numbers for repeats.
+        """
+        slots = np.empty(len(sources), dtype=np.int64)
+        present: frozenset[Source] | None = None
+        devices = np.empty(len(sources), dtype=np.int64)
+        for index, source in enumerate(sources):
+            device = self.device(source.beat, source.device)
+            slot = self._slots.get(source)
+            if slot is None:
+                if present is None:
+                    present = frozenset(sources)
+                slot = self._new_slot(source, device, present, sequences)
+            slots[index], devices[index] = slot, device
+        return slots, devices
+
+    def _new_slot(self, source: Source, device: int, present: frozenset[Source], sequences: Sequences) -> int:
+        boots = self._boots[device]
+        idle = [entry for entry in boots if entry[0] not in present]
+        for gone, slot in idle[: max(len(boots) - MAX_BOOTS + 1, 0)]:
+            boots.remove((gone, slot))
+            del self._slots[gone]
+            sequences.forget(slot)
+            heapq.heappush(self._free, slot)
+        if self._free:
+            slot = heapq.heappop(self._free)
+        else:
+            slot = self._slot_count
+            self._slot_count += 1
+            sequences.grow(self._slot_count)
+        boots.append((source, slot))
+        self._slots[source] = slot
+        return slot
+
+    def rows_series(self, columns: Columns, devices: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[int]]:
+        """Return the series of every row, -1 where there are too many metrics, and the series that are new.
+
+        `devices` is the device index per row. Gates have one series however many vehicle classes they tell apart.
+        """
+        width = max(len(columns.strings), 1)
+        metric = np.where(columns.kind == Kind.GATE, 0, columns.metric)
+        key = columns.kind.astype(np.int64) * width + metric
+        codes = np.full(len(Kind) * width, -1, dtype=np.int64)
+        present = np.zeros(len(codes), dtype=np.bool_)
+        present[key] = True
+        for combination in np.flatnonzero(present).tolist():
+            codes[combination] = self._codes.get(self._name(columns, combination), -1)
+        self._table = grown(self._table, len(self.devices), -1)
+        code = codes[key]
+        found = np.where(code < 0, -1, self._table[devices, code]).astype(np.int64)
+        missing = np.flatnonzero(found < 0)
+        added: list[int] = []
+        if len(missing):
+            pairs, place = np.unique(devices[missing] * len(codes) + key[missing], return_inverse=True)
+            given = np.empty(len(pairs), dtype=np.int64)
+            for number, pair in enumerate(pairs.tolist()):
+                device, combination = divmod(pair, len(codes))
+                given[number] = self._new_series(device, *self._name(columns, combination))
+            added = given[given >= 0].tolist()
+            found[missing] = given[place]
+        return found, added
+
+    def named(self, names: Iterable[tuple[str, str, int, str]]) -> tuple[NDArray[np.int64], list[int]]:
+        """Return the series of each (beat, device, kind, metric), -1 where a device has too many, and the new ones."""
+        found: list[int] = []
+        added: list[int] = []
+        for beat, device, kind, metric in names:
+            index = self.device(beat, device)
+            self._table = grown(self._table, len(self.devices), -1)
+            code = self._codes.get((kind, metric), -1)
+            series = int(self._table[index, code]) if code >= 0 else -1
+            if series < 0:
+                series = self._new_series(index, kind, metric)
+                added += [series] if series >= 0 else []
+            found.append(series)
+        return np.array(found, dtype=np.int64), added
+
+    def _name(self, columns: Columns, combination: int) -> tuple[int, str]:
+        """Return the (kind, metric) of a number made of a kind and a string's index."""
+        kind, string = divmod(combination, max(len(columns.strings), 1))
+        return kind, "gate" if kind == Kind.GATE else columns.strings[string]
+
+    def _code(self, kind: int, metric: str) -> int:
+        code = self._codes.get((kind, metric))
+        if code is None:
+            if len(self._names) >= MAX_NAMES:
+                return -1
+            code = self._codes[kind, metric] = len(self._names)
+            self._names.append((kind, metric))
+            self._table = grown(self._table, len(self._names), -1, axis=1)
+        return code
+
+    def _new_series(self, device: int, kind: int, metric: str) -> int:
+        """Return a new series, -1 where the device, or then the site, has too many.
+
+        The device's limit comes first: what it makes up beyond that must not use up the site's names.
+        """
+        beat, name = self.devices[device]
+        if self._metrics.get(device, 0) >= self.max_metrics or (code := self._code(kind, metric)) < 0:
+            return -1
+        self._metrics[device] = self._metrics.get(device, 0) + 1
+        index = len(self.series)
+        self.series.append(SeriesKey(beat=beat, device=name, kind=kind, metric=metric))
+        self.series_device = grown(self.series_device, index + 1)
+        self.series_device[index] = device
+        self._table[device, code] = index
+        return index
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state that is arrays."""
+        return {"series_device": self.series_device[: len(self.series)].copy()}
+
+    def meta(self) -> dict[str, Any]:
+        """Return the state that is text."""
+        return {
+            "devices": self.devices,
+            "series": [(key.beat, key.device, key.kind, key.metric) for key in self.series],
+            "boots": [[(*source, slot) for source, slot in boots] for boots in self._boots],
+            "slots": self._slot_count,
+        }
+
+    def load(self, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `meta` and `arrays` gave; devices that the places file has gained since are kept behind."""
+        known = self.devices
+        self.devices, self._device_index, self._boots = [], {}, []
+        for beat, device in meta["devices"]:
+            self.device(beat, device)
+        for beat, device in known:
+            self.device(beat, device)
+        self._slots = {}
+        for index, boots in enumerate(meta["boots"]):
+            self._boots[index] = [(Source(beat, device, boot), slot) for beat, device, boot, slot in boots]
+            self._slots.update(self._boots[index])
+        self._slot_count = meta["slots"]
+        self._free = sorted(set(range(self._slot_count)) - set(self._slots.values()))
+        self.series = [SeriesKey(beat=b, device=d, kind=k, metric=m) for b, d, k, m in meta["series"]]
+        self.series_device = arrays["series_device"].copy()
+        self._metrics = {}
+        self._names, self._codes = [], {}
+        self._table = np.full((len(self.devices), 16), -1, dtype=np.int32)
+        for index, (key, device) in enumerate(zip(self.series, self.series_device.tolist(), strict=True)):
+            self._metrics[device] = self._metrics.get(device, 0) + 1
+            code = self._code(key.kind, key.metric)  # first: it may replace the table by a larger one
+            self._table[device, code] = index
+        for place in self.places.devices.values():
+            self.devices[self._device_index[place.id]] = (place.beat, place.id)
+        self.series = [
+            SeriesKey(beat=self.devices[device][0], device=key.device, kind=key.kind, metric=key.metric)
+            for key, device in zip(self.series, self.series_device.tolist(), strict=True)
+        ]

@@ -1,0 +1,61 @@
+"""History as arrays, checked: windows for the baselines to learn from."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.log.batch import Kind
+from ingest.log.history import COLUMNS, HistoryError, HistorySeries, open_history
+
+_DTYPES: Final = {"I": "<u4", "d": "<f8", "f": "<f4"}
+KINDS: Final = (Kind.COUNT, Kind.LEVEL)
+"""Only these have baselines."""
+
+
+class HistoryColumns:
+    """Columns of one record of history, shape (rows,), with what they hold checked.
+
+    Raises `ingest.log.history.HistoryError` that says what is wrong, for bytes that are no history, for windows of
+    another length than `window_ms`, and for values that cannot be. A record is taken whole or not at all.
+    """
+
+    def __init__(self, payload: bytes, window_ms: int) -> None:
+        opened = open_history(payload)
+        if opened.window_ms != window_ms:
+            raise HistoryError(
+                f"has windows of {opened.window_ms / 1000:g} s, expected {window_ms / 1000:g} s as the site has them"
+            )
+        columns = {name: np.frombuffer(raw, dtype=_DTYPES[COLUMNS[name]]) for name, raw in opened.columns.items()}
+        self.again = opened.again
+        self.names: list[HistorySeries] = opened.series
+        self.which: NDArray[np.int64] = columns["series"].astype(np.int64)
+        self.number: NDArray[np.int64] = columns["window"].astype(np.int64) + opened.first
+        self.value: NDArray[np.float64] = columns["value"]
+        self.exposure: NDArray[np.float64] = columns["exposure"].astype(np.float64)
+        self.kind = np.array([series.kind for series in self.names], dtype=np.int64)
+        self._check()
+
+    def _check(self) -> None:
+        for series in self.names:
+            if series.kind not in KINDS:
+                raise HistoryError(
+                    f"series {series.device} {series.metric} is of kind {series.kind}, expected a count or level"
+                )
+        if not len(self.which):
+            return
+        if int(self.which.max()) >= len(self.names):
+            raise HistoryError(f"column 'series' points to entry {self.which.max()}, but there are {len(self.names)}")
+        counts = self.kind[self.which] == Kind.COUNT
+        for wrong, what in (
+            (~np.isfinite(self.value), "a value that is not finite"),
+            (counts & (self.value < 0), "a count below 0"),
+            (~((self.exposure > 0) & (self.exposure <= 1)), "an exposure outside 0-1"),
+            (self.number >= 1 << 40, "a window beyond all times"),
+        ):
+            if wrong.any():
+                row = int(np.flatnonzero(wrong)[0])
+                name = self.names[int(self.which[row])]
+                raise HistoryError(f"row {row} ({name.device} {name.metric}) has {what}")

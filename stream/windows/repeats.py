@@ -1,0 +1,128 @@
+"""Exact repeats of observations that a gateway numbered, whichever gateway that was.
+
+A gateway recognises by its content what a device without numbers sends twice (`ingest.gateway.numbering`). Where
+several gateways share a site's messages, the second copy may reach another one, which has not seen the first and gives
+it a number of its own; only where the records of a shard come together can it be told. Here each such device's newest
+observations are remembered, as 64-bit hashes of kind, time and values: what is among them has been applied.
+
+Fails for a copy that comes after `KEPT` other observations of its device, and takes two different observations of a
+device for one with a probability below 1e-17.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.state.arrays import grown
+from stream.windows.columns import Columns
+
+KEPT: Final = 128
+"""Observations remembered of a device without numbers: 1 kB."""
+_CHUNK: Final = 4_096
+"""Rows compared at once: 0.5 MB of verdicts."""
+
+
+class Repeats:
+    """The newest observations of every device that does not number them."""
+
+    def __init__(self) -> None:
+        self._row = np.full(0, -1, dtype=np.int64)
+        """Device → row of `_keys`, -1 for devices that number."""
+        self._keys = np.zeros((0, KEPT), dtype=np.uint64)
+        self._next = np.zeros(0, dtype=np.int64)
+        self._rows = 0
+
+    def again(self, device: NDArray[np.int64], keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Tell which observations were given before, and remember the others.
+
+        Parameters
+        ----------
+        device, keys
+            Shape (rows,), in the order of arrival: the device's index, and what `content_keys` gives. Of equal rows the
+            first is new.
+
+        Returns
+        -------
+        Shape (rows,).
+        """
+        rows = self._rows_of(device)
+        order = np.lexsort((keys, rows))
+        known = np.zeros(len(keys), dtype=np.bool_)
+        known[order[1:]] = (rows[order[1:]] == rows[order[:-1]]) & (keys[order[1:]] == keys[order[:-1]])
+        fresh = np.flatnonzero(~known)
+        for start in range(0, len(fresh), _CHUNK):
+            chunk = fresh[start : start + _CHUNK]
+            known[chunk] = (self._keys[rows[chunk]] == keys[chunk, None]).any(axis=1)
+        fresh = fresh[~known[fresh]]
+        self._remember(rows[fresh], keys[fresh])
+        return known
+
+    def _rows_of(self, device: NDArray[np.int64]) -> NDArray[np.int64]:
+        self._row = grown(self._row, int(device.max(initial=-1)) + 1, -1)
+        unseen = np.unique(device[self._row[device] < 0])
+        if len(unseen):
+            self._row[unseen] = np.arange(self._rows, self._rows + len(unseen))
+            self._rows += len(unseen)
+            self._keys, self._next = grown(self._keys, self._rows), grown(self._next, self._rows)
+        return self._row[device]
+
+    def _remember(self, rows: NDArray[np.int64], keys: NDArray[np.uint64]) -> None:
+        """Put keys over the oldest of their rows, in the order of arrival."""
+        order = np.argsort(rows, kind="stable")
+        rows, keys = rows[order], keys[order]
+        touched, start, count = np.unique(rows, return_index=True, return_counts=True)
+        place = np.arange(len(rows)) - np.repeat(start, count)
+        kept = place >= np.repeat(count, count) - KEPT
+        at = (self._next[rows] + place) % KEPT
+        self._keys[rows[kept], at[kept]] = keys[kept]
+        self._next[touched] = (self._next[touched] + count) % KEPT
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state as arrays."""
+        device = np.flatnonzero(self._row >= 0)
+        device = device[np.argsort(self._row[device])]
+        return {"device": device, "keys": self._keys[: self._rows].copy(), "next": self._next[: self._rows].copy()}
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `arrays` gave; nothing, where a state comes from before this was kept."""
+        if not arrays:
+            return
+        device = arrays["device"]
+        self._rows = len(device)
+        self._row = np.full(int(device.max(initial=-1)) + 1, -1, dtype=np.int64)
+        self._row[device] = np.arange(self._rows)
+        self._keys, self._next = arrays["keys"].copy(), arrays["next"].copy()
+
+
+def content_keys(columns: Columns, rows: NDArray[np.intp]) -> NDArray[np.uint64]:
+    """Return a hash of what makes two observations of a device the same: kind, time, values, metric and text.
+
+    The interval is left out, as `ingest.gateway.numbering.repeat_key` does. Never 0, which stands for nothing.
+    """
+    texts = np.zeros(len(columns.strings), dtype=np.uint64)
+    for index in np.unique(np.concatenate((columns.metric[rows], columns.text[rows]))).tolist():
+        digest = hashlib.blake2b(columns.strings[index].encode(), digest_size=8).digest()
+        texts[index] = int.from_bytes(digest, "little")
+    keys = _mixed(columns.ts[rows].astype(np.uint64))
+    for part in (
+        columns.kind[rows].astype(np.uint64),
+        (columns.a[rows] + 0.0).view(np.uint64),  # + 0.0: -0.0 is 0.0
+        (columns.b[rows] + 0.0).view(np.uint64),
+        texts[columns.metric[rows]],
+        texts[columns.text[rows]],
+    ):
+        keys = _mixed(keys ^ part)
+    return np.maximum(keys, np.uint64(1))
+
+
+def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Spread every bit over all: the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
+    values = values + np.uint64(0x9E3779B97F4A7C15)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
