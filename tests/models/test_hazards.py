@@ -144,7 +144,7 @@ def test_defaults_follow_the_table_and_overrides():
 def test_an_end_that_must_last_stops_a_rule_from_chattering():
     (rule,) = defaults_for("water", "level", "water", {"water_on": 30, "water_off": 20, "water_release_s": 60})
     rules = HazardRules()
-    rule.apply(rules, 0)
+    rules.set_rule(0, rule)
     assert [e.on for e in level(rules, (0, 31), (10, 19), (40, 25), (50, 19), (100, 19))] == [True]
     (over,) = level(rules, (110, 19))
     assert (over.on, over.ts, over.fired_ms) == (False, 50_000, 110_000)
