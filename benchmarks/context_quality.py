@@ -20,9 +20,8 @@ import numpy as np
 
 from benchmarks.context_life import A_DAY, CALENDAR, WINDOW_S, Mixture, Neighbourhoods, site_of
 from models.context import beat_forest as context
-from models.context import isolation
 from models.context.beat_forest import BeatForest, Episodes, Recent
-from models.context.forest_training import History, train
+from models.context.forest_training import History, grow, train
 
 BEATS = 6
 LEARNT = 14
@@ -113,7 +112,7 @@ def run(sites: int, seed: int, learn: int = 28, days: int = 14) -> dict[str, Any
         columns["quiet"].append(surprises(forest, old, new))
         columns["mixed"].append(surprises(forest, old, other))
         run_up = History(old.beats, old.start_ms[:12], old.sums[:12], old.told[:12])
-        plain = isolation.grow(raw_features(run_up, old)[~old.told], seed=seed + site)
+        plain = grow(raw_features(run_up, old)[~old.told], seed=seed + site)
         for name, history in (("raw quiet", new), ("raw mixed", other)):
             x = raw_features(old, history)
             columns[name].append(plain.score(x.reshape(-1, x.shape[-1])).reshape(x.shape[:2]))

@@ -15,16 +15,18 @@ from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
+from console.common import FoundSite
 from console.texts import Texts
 from deploy.processes.supervisor import free_port, listening
 from deploy.settings.load import SettingsError
+from deploy.settings.mqtt_settings import connect_once
 from deploy.settings.sections import SECRET_FILES, Settings
+from ingest.extras import EXTRAS, load
 from ingest.places import PlacesError, load_places
+from stream.sinks.store.tables import StoreError
 
-_PACKAGES: Final = {
-    "stream": ("numpy", "scipy", "sklearn", "holidays", "iotcore"),
-    "console": ("starlette", "uvicorn", "tqdm", "xstatic"),
-}
+_EXTRAS: Final = {"stream", "console"}
+"""What a node and its board need."""
 _EARLIEST: Final = datetime(2025, 1, 1, tzinfo=UTC)
 """This program did not exist before: an earlier clock is a clock without a battery."""
 _LATEST: Final = datetime(2090, 1, 1, tzinfo=UTC)
@@ -83,17 +85,14 @@ def _python(texts: Texts) -> Check:
 
 
 def _packages(texts: Texts) -> Check:
-    missing = {
-        extra: [name for name in names if importlib.util.find_spec(name) is None] for extra, names in _PACKAGES.items()
+    needed = {
+        name: extra for name, extra in EXTRAS.items() if extra in _EXTRAS and importlib.util.find_spec(name) is None
     }
-    lacking = {extra: names for extra, names in missing.items() if names}
-    if not lacking:
+    if not needed:
         return Check("packages", "ok", texts("doctor.packages"), texts("doctor.packages.ok"))
-    names = ", ".join(name for group in lacking.values() for name in group)
-    text = texts("doctor.packages.edge", names=names)
-    return Check(
-        "packages", "warn", texts("doctor.packages"), text, texts("doctor.packages.do", extras=",".join(lacking))
-    )
+    text = texts("doctor.packages.edge", names=", ".join(needed))
+    extras = ",".join(dict.fromkeys(needed.values()))
+    return Check("packages", "warn", texts("doctor.packages"), text, texts("doctor.packages.do", extras=extras))
 
 
 def _clock(texts: Texts) -> Check:
@@ -191,8 +190,6 @@ def _secrets(texts: Texts, settings: Settings) -> Check:
 
 
 def _broker(texts: Texts, settings: Settings) -> Check:
-    from deploy.settings.mqtt_settings import connect_once  # noqa: PLC0415 - quick start
-
     name, broker = texts("doctor.broker"), settings.broker
     address = {"host": broker.host, "port": broker.port}
     if broker.mode == "embedded" and not listening(broker.host, broker.port):
@@ -225,15 +222,11 @@ def _port(texts: Texts, settings: Settings) -> Check:
 
 
 def _node(texts: Texts, settings: Settings) -> Check:
-    from console.common import FoundSite  # noqa: PLC0415 - quick start
-    from stream.sinks.store.reader import StoreReader  # noqa: PLC0415 - an edge device has no stream
-    from stream.sinks.store.tables import StoreError  # noqa: PLC0415 - an edge device has no stream
-
     name, here = texts("doctor.node"), FoundSite(settings.site.id, settings.site_dir)
     node = here.node()
     if not node["running"]:
         return Check("node", "ok", name, texts("doctor.node.stopped", site=here.id))
-    reader = StoreReader(here.store)
+    reader = load("stream.sinks.store.reader").StoreReader(here.store)  # an edge device has no numpy
     try:
         lag = (reader.meta("status") or {}).get("lag") or {}
     except (OSError, StoreError):

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import Any
 
 from console.errors import CommandError
 from console.texts import Texts, pick_language
+from deploy.node.lock import is_locked
 from deploy.settings.load import find_file, load_settings, with_values
-from deploy.settings.sections import Settings
+from deploy.settings.sections import Settings, Site
 
 
 def add_settings_arguments(parser: argparse.ArgumentParser, *, site: bool = False) -> None:
@@ -65,8 +67,6 @@ class FoundSite:
 
     def node(self) -> dict[str, Any]:
         """Return what ``node.json`` says, with ``running`` added; empty where there was never a node."""
-        from deploy.node.lock import is_locked  # noqa: PLC0415 - quick start
-
         try:
             document = json.loads((self.folder / "node.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -114,8 +114,6 @@ def chosen_site(settings: Settings, wanted: str | None) -> FoundSite:
 
 
 def _configured(settings: Settings) -> bool:
-    from deploy.settings.sections import Site  # noqa: PLC0415 - quick start
-
     return settings.site.id != Site().id
 
 
@@ -151,8 +149,6 @@ def print_table(header: Iterable[str], rows: Iterable[Iterable[object]], indent:
 
 def cells(text: str) -> int:
     """Return how many terminal cells a text takes."""
-    import unicodedata  # noqa: PLC0415 - quick start
-
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 
 

@@ -12,9 +12,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-import msgspec
-
-from ingest.log.records import Record
 from ingest.places import Beat, Places, PlacesError
 
 _REMEMBERED: Final = 100_000
@@ -62,11 +59,6 @@ class ShardMap:
         beats = [{k: v for k, v in places.beats.items() if find(k) == n} for n in range(self.shards)]
         devices = [{k: v for k, v in places.devices.items() if find(v.beat) == n} for n in range(self.shards)]
         return [replace(places, beats=b, devices=d) for b, d in zip(beats, devices, strict=True)]
-
-
-def broadcast(record: Record, shards: int) -> list[Record]:
-    """Return a record once for every shard: for what concerns all of them, such as a model."""
-    return [msgspec.structs.replace(record, shard=shard) for shard in range(shards)]
 
 
 def _weight(beat: str, shard: int) -> bytes:

@@ -10,8 +10,9 @@ from typing import Any, Final, Protocol
 from console.errors import CommandError
 from ingest.mqtt.tls import Login
 from ingest.topics import ROOT, parse_device_topic
-from simulators.replay.count_files import Plan
-from simulators.replay.recording import Recorded, Recording
+from simulators.replay.auckland import auckland_replay
+from simulators.replay.count_files import Plan, csv_replay, identifier
+from simulators.replay.recording import Recorded, Recording, replay
 
 AUCKLAND: Final = "auckland"
 _GZIP: Final = b"\x1f\x8b"
@@ -52,11 +53,7 @@ def open_track(
 
     Raises `CommandError` where there is no such file; SeriesError and RecordingError for files that are wrong.
     """
-    from simulators.replay.count_files import csv_replay, identifier  # noqa: PLC0415 - quick start
-
     if what == AUCKLAND:
-        from simulators.replay.auckland import auckland_replay  # noqa: PLC0415 - quick start
-
         return _Series(auckland_replay(start, days, site_id=site or AUCKLAND))
     path = Path(what)
     if not path.is_file():
@@ -100,15 +97,11 @@ class _Recorded:
     interval_s = 0.0
 
     def __init__(self, path: Path, site: str, timezone: str) -> None:
-        from simulators.replay.recording import Recording  # noqa: PLC0415 - quick start
-
         self._path, self.site, self.timezone = path, site, timezone
         self.total = Recording(path).size
 
     def places_geojson(self) -> dict[str, Any]:
         """Return the devices that speak in it, on a grid: a recording does not say where they stand."""
-        from simulators.replay.recording import Recording  # noqa: PLC0415 - quick start
-
         beats: dict[str, dict[str, None]] = {}
         for row in Recording(self._path):
             topic = parse_device_topic(row.topic)
@@ -125,8 +118,6 @@ class _Recorded:
         stopped: Callable[[], bool],
         login: Login | None = None,
     ) -> int:
-        from simulators.replay.recording import Recording, replay  # noqa: PLC0415 - quick start
-
         recording = _Renamed(Recording(self._path), self.site)
         return replay(
             recording,  # type: ignore[arg-type] # reads like one

@@ -23,8 +23,11 @@ from console.training.history_csv import BadRow, read_history
 from console.training.model_health import KINDS
 from console.training.saved_state import read_saved
 from deploy.node.lock import PRIVATE
+from deploy.settings.kafka_settings import kafka_address
 from deploy.settings.sections import Settings
+from ingest.extras import load
 from ingest.log.history import HistorySeries
+from ingest.log.kafka_topics import records_topic
 from ingest.log.records import Log, LogFullError, Record, RecordKind
 from ingest.log.sqlite_log import SqliteLog
 from ingest.places import Places
@@ -205,18 +208,15 @@ class Teaching:
 
     def _kafka_log(self) -> Log:
         """Return the log of a site whose shards are worked on by several."""
-        from deploy.settings.kafka_settings import kafka_address  # noqa: PLC0415 - needs the extra kafka
-        from ingest.log.kafka_log import KafkaLog  # noqa: PLC0415 - same
-        from ingest.log.kafka_topics import records_topic  # noqa: PLC0415 - same
-
         kafka = self.settings.kafka
-        return KafkaLog(
+        log: Log = load("ingest.log.kafka_log").KafkaLog(
             kafka_address(self.settings),
             records_topic(self.site.id),
             shards=kafka.shards,
             client_id="patrolgrid-train",
             timeout_s=kafka.timeout_s,
         )
+        return log
 
     def _log_time(self, log: Log) -> int:
         """Return the log's own time, which a replay's or a demo's clock may have set: history must not move it."""

@@ -9,6 +9,10 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
+from grafana_api.grafana_api import GrafanaException
+from grafana_api.grafana_face import GrafanaFace
+from requests import RequestException
+
 from deploy.grafana.panels import Json
 
 _HINTS: Final = {
@@ -48,8 +52,6 @@ class Grafana:
     """
 
     def __init__(self, url: str, token: str, *, timeout_s: float = 10.0) -> None:
-        from grafana_api.grafana_face import GrafanaFace  # noqa: PLC0415 - an extra
-
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise GrafanaError(f"grafana.url is {url!r}, expected an address such as http://127.0.0.1:3000")
@@ -128,9 +130,6 @@ class Grafana:
         return self._call(what, getattr(self._face.api, method), path, json=body, headers=headers)
 
     def _call(self, what: str, function: Any, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - the package has no types
-        from grafana_api.grafana_api import GrafanaException  # noqa: PLC0415 - an extra
-        from requests import RequestException  # noqa: PLC0415 - comes with it
-
         try:
             return function(*arguments, **named)
         except GrafanaException as error:

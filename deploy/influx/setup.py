@@ -8,23 +8,29 @@ for the past. Everything here may be run again and again: a setup makes what is 
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import urllib3
+from influxdb_client.client.influxdb_client import InfluxDBClient
+from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
 from deploy.influx.downsampling import continuous_queries, days, flux, quoted, selects
 from deploy.settings.load import read_secret
 from deploy.settings.sections import Settings
+from ingest.extras import load
 from stream.sinks.influx.http import Address
 
 RAW_DAYS: Final = 30
 MIDDLE_DAYS: Final = 180
 LONG_DAYS: Final = 3650
 _TIMEOUT_S: Final = 60
+_DOMAIN: Final = "influxdb_client.domain"
+"""influxdb-client's classes for requests; a module without types."""
 _DAY_S: Final = 86_400
 _POLICIES: Final = {"5m": "middle", "1d": "long"}
 """1.x: width of the coarse values → their retention policy. 2.x: a bucket whose name ends so."""
@@ -145,9 +151,6 @@ class _Two:
         self._with_client(fill)
 
     def _with_client(self, do: Callable[[], _T]) -> _T:
-        from influxdb_client.client.influxdb_client import InfluxDBClient  # noqa: PLC0415 - slow, and an extra
-        from influxdb_client.rest import ApiException  # noqa: PLC0415 - same
-
         address = self._address
         self._client = InfluxDBClient(address.url, address.token, org=address.org, timeout=_TIMEOUT_S * 1000)
         try:
@@ -189,7 +192,7 @@ class _Two:
         self._done.append(f"bucket {name}, kept for {days} days")
         if self._check:
             return ""
-        rule = _domain().BucketRetentionRules(type="expire", every_seconds=days * _DAY_S)
+        rule = load(_DOMAIN).BucketRetentionRules(type="expire", every_seconds=days * _DAY_S)
         return str(api.create_bucket(bucket_name=name, retention_rules=rule, org=self._org).id)
 
     def _task(self, every: str, target: str) -> None:
@@ -208,7 +211,7 @@ class _Two:
         self._done.append(f"token '{description}'")
         if self._check:
             return ""
-        domain = _domain()
+        domain = load(_DOMAIN)
         permissions = [
             domain.Permission(
                 action=action, resource=domain.PermissionResource(type="buckets", id=bucket, org_id=self._org.id)
@@ -219,13 +222,6 @@ class _Two:
             authorization=domain.Authorization(org_id=self._org.id, permissions=permissions, description=description)
         )
         return str(made.token)
-
-
-def _domain() -> Any:  # noqa: ANN401 - a module without types
-    """Return influxdb-client's classes for requests."""
-    import influxdb_client.domain  # noqa: PLC0415 - an extra
-
-    return influxdb_client.domain
 
 
 class _One:
@@ -269,8 +265,6 @@ class _One:
 
     def _users(self, database: str) -> tuple[str, str]:
         """Make the two users where the server knows users at all; return their passwords."""
-        import secrets  # noqa: PLC0415 - only here
-
         if not self._address.username:
             return "", ""  # a server without users has nobody to tell apart
         known = {row[0] for row in self._ask("SHOW USERS")}

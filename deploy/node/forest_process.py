@@ -1,201 +1,125 @@
-"""Training of the beats' forest beside the node: in a process of its own, of low priority, on the node's own store.
-
-The node's side is `Trainer`: a thread that starts the process when it is time, and puts what it made into the log. The
-process is this module's `main`:
+"""Trains the forest of `models.context.beat_forest` on a site's store, once, in a process of its own.
 
     python -m deploy.node.forest_process --store store.db --out model.pgb --timezone Asia/Shanghai
 
-Whatever happens to the process, the node goes on with the forest it has; the status tells.
+The node starts it (`deploy.node.trainer`). It trains on the history of the site's beats: one row a window, beat and
+channel, summed by SQLite. Only windows as they were when they closed are taken: they have what was expected then, so
+training sees what the stage sees. A window that late observations have changed since is left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import logging
 import os
+import sqlite3
 import sys
-import threading
-import time
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+from urllib.parse import quote
 
-from deploy.node.beat_history import most_days, read_history
-from deploy.processes.supervisor import ChildError, Supervisor
-from deploy.settings.sections import Settings
-from ingest.clock import Clock
-from ingest.files import replace_json
-from ingest.log.records import Log, Record, RecordKind
-from ingest.shards import broadcast
+import numpy as np
+
+from deploy.node.trainer import TOO_LITTLE
+from ingest.log.batch import Kind
 from models.calendar import Calendar
-from models.context.beat_forest import BeatForest, ContextError
-from models.context.forest_training import TREES, TooLittleError, train
-from stream.sinks.store.tables import StoreError
+from models.context import beat_forest as context
+from models.context.forest_training import TREES, History, TooLittleError, train
+from stream.detect.context_stage import CHANNEL_OF, TOLD, UNKNOWN
+from stream.results import WindowStatus
+from stream.sinks.store.tables import VERSION, StoreError, StoreMissingError, StoreVersionError, stored_version
 
-_LOG = logging.getLogger(__name__)
-_NAME: Final = "training"
-_TOO_LITTLE: Final = 3
-"""Exit code for a history that is too short yet."""
-_FIRST_S: Final = 60.0
-"""A node that has just started has better things to do for so long."""
-_PAUSE_S: Final = 600.0
-"""Wall time between two looks, however fast the site's clock runs."""
-_AGAIN_H: Final = 1.0
-"""Site time after which a training that failed, or had too little history, is tried again."""
-_LONGEST_S: Final = 3_600.0
-_HOUR_MS: Final = 3_600_000
+MOST_CELLS: Final = 2_000_000
+"""Windows times beats that are read: 200 MB. A city has its newest days only."""
+_DAY_MS: Final = 86_400_000
+_BUSY_S: Final = 5.0
 
 
-class Trainer:
-    """Trains the site's forest every so often. `start` and `stop` it; `status` may be asked at any time.
+def _numbers(values: Iterable[int]) -> str:
+    return ", ".join(str(int(value)) for value in values)
 
-    Parameters
-    ----------
-    settings
-        The section ``[training]``, the site's calendar, and the folder with the store.
-    clock
-        The site's time: a demo that runs sixty times as fast trains sixty times as often.
-    log
-        Where a new forest goes, as a record for every shard.
-    shards
-        How many the log has.
-    first_s, pause_s
-        Wall time before the first look, and between two.
-    nice, trees
-        Of the process: how far it stands back behind others (0-19), and what it grows.
+
+def _states(states: dict[Kind, tuple[int, ...]]) -> str:
+    """Return the SQL condition that a series `s` was in one of some states in a window `w`."""
+    return " OR ".join(f"(s.kind = {int(kind)} AND w.state IN ({_numbers(which)}))" for kind, which in states.items())
+
+
+_CHANNEL: Final = (
+    "CASE " + " ".join(f"WHEN s.kind = {int(kind)} AND s.metric = '{metric}' THEN {channel}"
+                       for (kind, metric), channel in CHANNEL_OF.items()) + " END"
+)  # fmt: skip
+_COUNT: Final = f"kind = {int(Kind.COUNT)}"
+_QUERY: Final = f"""
+SELECT start, beat, channel, TOTAL(known * observed),
+    TOTAL(known * CASE WHEN {_COUNT} THEN MAX(expected, 0.0) ELSE expected END),
+    TOTAL(known * CASE WHEN {_COUNT} THEN MAX(spread * spread, expected, 0.0) ELSE spread * spread END),
+    TOTAL(known), MAX(told)
+FROM (
+    SELECT w.start, s.beat, s.kind, {_CHANNEL} AS channel, w.expected,
+        (w.upper - w.lower) / {context.BAND_WIDTH!r} AS spread,
+        CASE WHEN s.{_COUNT} THEN w.sum_a + w.sum_b ELSE w.sum_a / w.n END AS observed,
+        NOT ({_states(UNKNOWN)}) AND w.expected IS NOT NULL AS known, ({_states(TOLD)}) AS told
+    FROM windows w JOIN series s ON s.id = w.series
+    WHERE w.start >= ? AND w.start < ? AND w.part = 0 AND w.status = {int(WindowStatus.CLOSED)} AND w.n > 0
+)
+WHERE channel IS NOT NULL GROUP BY start, beat, channel ORDER BY start
+"""  # noqa: S608 - numbers and names of our own
+
+
+def most_days(beats: int, window_s: int) -> float:
+    """Return how many days of a site with so many beats are read at most."""
+    return max(MOST_CELLS // max(beats, 1), 1) * window_s / 86_400
+
+
+def read_history(path: Path, *, days: float, window_s: int) -> History:
+    """Return the newest days of a store that a node may be writing to; nothing is changed, and nobody waits.
+
+    `days` count back from the newest window. A site with so many beats that they would not fit into memory
+    (`MOST_CELLS`) has fewer days. Raises `StoreError` where there is no store, or not one of this version.
     """
+    if not path.is_file():
+        raise StoreMissingError(f"{path}: there is no store yet; start the node first")
+    try:
+        connection = sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True, timeout=_BUSY_S)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: cannot be opened for reading: {error}") from error
+    try:
+        version = stored_version(connection, path)
+        if version != VERSION:
+            raise StoreVersionError(f"{path}: is a store of version {version}, expected {VERSION}")
+        beats = [beat for (beat,) in connection.execute("SELECT DISTINCT beat FROM series ORDER BY beat")]
+        newest = connection.execute("SELECT MAX(newest) FROM series").fetchone()[0]
+        if newest is None or not beats:
+            return _history([], [], [])
+        first = newest - round(min(days, most_days(len(beats), window_s)) * _DAY_MS)
+        rows = [row for since in range(first, newest + 1, _DAY_MS) for row in _day(connection, since, newest + 1)]
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: cannot be read: {error}") from error
+    finally:
+        connection.close()
+    starts = sorted({row[0] for row in rows})
+    return _history(beats, starts, rows)
 
-    def __init__(
-        self,
-        settings: Settings,
-        clock: Clock,
-        log: Log,
-        *,
-        shards: int = 1,
-        first_s: float = _FIRST_S,
-        pause_s: float = _PAUSE_S,
-        nice: int = 19,
-        trees: int = TREES,
-    ) -> None:
-        self._settings, self._clock, self._log, self._shards = settings, clock, log, shards
-        self._first_s, self._pause_s = first_s, pause_s
-        self._effort = ("--nice", str(nice), "--trees", str(trees))
-        self._note = settings.site_dir / "training.json"
-        self._model = settings.site_dir / "model.pgb"
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="trainer", daemon=True)
-        self._status: dict[str, Any] = {"state": "off", "detail": "", "trained_ms": 0, **self._noted()}
-        self._due_ms = 0
 
-    def start(self) -> None:
-        """Begin to look whether it is time, unless the settings say no."""
-        if self._settings.training.enabled:
-            self._tell("waiting")
-            self._thread.start()
+_Row = tuple[int, str, int, float, float, float, float, int]
 
-    def stop(self) -> None:
-        """End a training that is under way; the thread is gone when this returns."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
-    def status(self) -> dict[str, Any]:
-        """Return ``state`` (off, waiting, running, trained, failed), ``detail``, and what the last training gave."""
-        return dict(self._status)
+def _day(connection: sqlite3.Connection, since: int, until: int) -> Iterator[_Row]:
+    yield from connection.execute(_QUERY, (since, min(since + _DAY_MS, until)))
 
-    def _run(self) -> None:
-        trained_ms = int(self._status["trained_ms"])
-        self._due_ms = trained_ms + self._every_ms() if trained_ms else 0
-        wait_s = self._first_s
-        while not self._stop.wait(wait_s):
-            wait_s = self._pause_s
-            # A clock that was put back must not put training off for years.
-            if self._due_ms - 10 * self._every_ms() < self._clock.now_ms() < self._due_ms:
-                continue
-            try:
-                self._once()
-            except (ChildError, ContextError, OSError, ValueError) as error:
-                self._failed(str(error))
-            except Exception as error:  # noqa: BLE001 - whatever it is, the node goes on without a new forest
-                self._failed(f"{type(error).__name__}: {error}")
 
-    def _every_ms(self) -> int:
-        return round(self._settings.training.every_h * _HOUR_MS)
-
-    def _once(self) -> None:
-        """Train once, and append what came of it."""
-        self._tell("running")
-        began = time.monotonic()
-        with Supervisor(self._settings.site_dir) as children:
-            child = children.start(_NAME, self._command(), environment={**os.environ, "OMP_NUM_THREADS": "1"})
-            code = None
-            while code is None and not self._stop.is_set():
-                if time.monotonic() - began > _LONGEST_S:
-                    raise ChildError(f"training took more than {_LONGEST_S:.0f} s and was ended")
-                code = children.wait(_NAME, 0.5)
-            if self._stop.is_set():
-                self._tell("waiting")
-                return
-            if code == _TOO_LITTLE:
-                self._due_ms = self._again_ms()
-                self._tell("waiting", child.last_words().rpartition("| ")[2])
-                return
-            if code != 0:
-                raise ChildError(child.how_it_ended())
-        payload = self._model.read_bytes()
-        forest = BeatForest.load(payload)  # what the pipeline would refuse does not go into the log
-        now_ms = self._clock.now_ms()
-        self._log.append(broadcast(Record(RecordKind.MODEL, now_ms, payload), self._shards))
-        self._due_ms = now_ms + self._every_ms()
-        note = {
-            "trained_ms": now_ms,
-            "from_ms": forest.from_ms,
-            "to_ms": forest.to_ms,
-            "rows": forest.rows,
-            "beats": len(forest.beats),
-            "seconds": round(time.monotonic() - began, 1),
-        }
-        replace_json(self._note, note)
-        self._status |= note
-        self._tell("trained")
-        _LOG.info("a forest of %d beats was trained on %d windows", len(forest.beats), forest.rows)
-
-    def _command(self) -> list[str]:
-        settings, training = self._settings, self._settings.training
-        return [
-            sys.executable,
-            "-m",
-            "deploy.node.forest_process",
-            *("--store", str((settings.site_dir / "store.db").resolve())),
-            *("--out", str(self._model.resolve())),
-            *("--timezone", settings.site.timezone),
-            *("--country", settings.site.country),
-            *("--holidays", ",".join(settings.site.holidays)),
-            *("--window-s", str(settings.pipeline.window_s)),
-            *("--days", str(training.days)),
-            *("--least-days", str(training.min_days)),
-            *self._effort,
-        ]
-
-    def _again_ms(self) -> int:
-        return self._clock.now_ms() + min(round(_AGAIN_H * _HOUR_MS), self._every_ms())
-
-    def _failed(self, why: str) -> None:
-        _LOG.warning("training failed, the forest before stays: %s", why)
-        self._due_ms = self._again_ms()
-        self._tell("failed", why)
-
-    def _tell(self, state: str, detail: str = "") -> None:
-        self._status = {**self._status, "state": state, "detail": detail}
-
-    def _noted(self) -> dict[str, Any]:
-        """Return what the node before has noted of its last training; nothing where it cannot be read."""
-        try:
-            note = json.loads(self._note.read_text(encoding="utf-8"))
-            return {name: int(note[name]) for name in ("trained_ms", "from_ms", "to_ms", "rows", "beats")}
-        except (OSError, ValueError, KeyError, TypeError):
-            return {}
+def _history(beats: Sequence[str], starts: Sequence[int], rows: Sequence[_Row]) -> History:
+    sums = np.zeros((len(starts), context.SUMS, len(context.CHANNELS), len(beats)))
+    told = np.zeros((len(starts), len(beats)), dtype=np.bool_)
+    if rows:
+        at = np.searchsorted(np.array(starts), np.array([row[0] for row in rows]))
+        place = {beat: number for number, beat in enumerate(beats)}
+        beat = np.array([place[row[1]] for row in rows])
+        channel = np.array([row[2] for row in rows])
+        sums[at, :, channel, beat] = np.array([row[3:7] for row in rows])
+        np.logical_or.at(told, (at, beat), np.array([row[7] for row in rows], dtype=np.bool_))
+    return History(tuple(beats), np.array(starts, dtype=np.int64), sums, told)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -226,7 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
         beside.replace(options.out)
     except TooLittleError as error:
         print(error, flush=True)  # noqa: T201 - the node reads it
-        return _TOO_LITTLE
+        return TOO_LITTLE
     except (StoreError, OSError, ValueError) as error:
         print(error, file=sys.stderr, flush=True)  # noqa: T201 - the node reads it
         return 1

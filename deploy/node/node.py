@@ -17,10 +17,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from deploy.node.forest_process import Trainer
 from deploy.node.lock import LockedError, SiteLock
 from deploy.node.site_sinks import open_sinks
 from deploy.node.status import Status, write_node_file
+from deploy.node.trainer import Trainer
 from deploy.processes.stopping import StopRequest
 from deploy.settings.gateway_settings import gateway_config
 from deploy.settings.load import SettingsError, find_file, load_settings

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from deploy.settings.mqtt_settings import make_client
 from deploy.settings.sections import Settings
+from ingest.extras import load
 from ingest.gateway.quarantine import Quarantine
 from ingest.places import Places
 from stream.sinks.base import Sink
@@ -74,11 +75,8 @@ def _influx(settings: Settings, quarantine: Quarantine, closing: ExitStack) -> I
     """Make the InfluxDB sink where the settings name a server."""
     if not settings.influx.url:
         return None
-    from deploy.influx.setup import influx_address  # noqa: PLC0415 - needs the extra
-    from stream.sinks.influx.sink import InfluxSink  # noqa: PLC0415 - same
-
-    sink = InfluxSink(
-        influx_address(settings),
+    sink: InfluxSink = load("stream.sinks.influx.sink").InfluxSink(  # needs the extra influx
+        load("deploy.influx.setup").influx_address(settings),
         settings.site.id,
         backlog_path=settings.site_dir / "influx.db",
         store=StoreReader(settings.site_dir / "store.db"),

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from deploy.node.forest_process import Trainer
+from deploy.node.trainer import Trainer
 from deploy.settings.sections import Settings
 from ingest.clock import Clock
 from ingest.files import replace_json

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.processes.supervisor import Supervisor, listening
+from ingest.extras import load
 
 MAX_PAYLOAD: Final = 1_048_576
 """Largest packet the brokers take, bytes: ten times what an edge agent sends, so that an oversized payload of up to
@@ -59,15 +60,13 @@ def embedded_command(port: int) -> list[str]:
 
 def run_embedded(port: int, protocol: str = "3.1.1") -> None:
     """Run the embedded broker in this process until it is ended by a signal."""
-    from iotcore.iotcore import IotCoreBroker  # noqa: PLC0415 - an extra; an edge device has no broker
-
     with tempfile.TemporaryDirectory(prefix="patrolgrid-broker-") as folder:
         path = Path(folder) / "rumqttd.toml"
         version = "v5" if protocol == "5" else "v4"
         path.write_text(_RUMQTTD.format(version=version, port=port, max_payload=MAX_PAYLOAD), encoding="ascii")
         ending = {signal.SIGTERM, signal.SIGINT}
         signal.pthread_sigmask(signal.SIG_BLOCK, ending)  # before the broker's threads start, which inherit it
-        broker = IotCoreBroker(config_path=str(path))
+        broker = load("iotcore.iotcore").IotCoreBroker(config_path=str(path))
         broker.check_ports()
         broker.start()
         print(f"{_READY} 127.0.0.1:{port} (MQTT {protocol})", flush=True)  # noqa: T201 - its log

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.ensemble import IsolationForest
 
 from models.calendar import Calendar
 from models.context import beat_forest as context
@@ -103,11 +104,11 @@ def train(
         inside = fold == number
         learnt, judged = rows.take(~inside), rows.take(inside)
         scales = fit_scales(learnt.found, learnt.beat, beats)
-        forest = isolation.grow(_features(learnt, scales), trees=trees, samples=samples, seed=seed + 1 + number)
+        forest = grow(_features(learnt, scales), trees=trees, samples=samples, seed=seed + 1 + number)
         held_out[inside] = forest.score(_features(judged, scales))
     scales = fit_scales(rows.found, rows.beat, beats)
     return context.BeatForest(
-        isolation.grow(_features(rows, scales), trees=trees, samples=samples, seed=seed),
+        grow(_features(rows, scales), trees=trees, samples=samples, seed=seed),
         ScoreTail.fit(held_out),
         scales,
         history.beats,
@@ -116,6 +117,19 @@ def train(
         to_ms=int(history.start_ms[-1]),
         rows=len(rows.beat),
     )
+
+
+def grow(x: NDArray[np.floating[Any]], *, trees: int = 100, samples: int = 1024, seed: int = 0) -> isolation.Forest:
+    """Grow a forest on points (rows, features) with scikit-learn's `IsolationForest`.
+
+    The same points and seed give the same forest. Raises ValueError for fewer than two points or one that is not
+    finite.
+    """
+    points = np.ascontiguousarray(x, dtype=np.float32)
+    if points.ndim != 2 or len(points) < 2:
+        raise ValueError(f"points have the shape {points.shape}, expected at least two rows of features")
+    model = IsolationForest(n_estimators=trees, max_samples=min(samples, len(points)), random_state=seed).fit(points)
+    return isolation.export(model)
 
 
 def fit_scales(found: context.Deviation, beat: NDArray[np.intp], beats: int) -> context.Scales:

@@ -132,21 +132,6 @@ class Forest:
         return cls(arrays["feature"], arrays["value"], trees=trees, samples=samples, features=features)
 
 
-def grow(x: NDArray[np.floating[Any]], *, trees: int = 100, samples: int = 1024, seed: int = 0) -> Forest:
-    """Grow a forest on points (rows, features) with scikit-learn's `IsolationForest`.
-
-    The same points and seed give the same forest. Raises ValueError for fewer than two points or one that is not
-    finite.
-    """
-    from sklearn.ensemble import IsolationForest  # noqa: PLC0415 - a second to import, and only training needs it
-
-    points = np.ascontiguousarray(x, dtype=np.float32)
-    if points.ndim != 2 or len(points) < 2:
-        raise ValueError(f"points have the shape {points.shape}, expected at least two rows of features")
-    model = IsolationForest(n_estimators=trees, max_samples=min(samples, len(points)), random_state=seed).fit(points)
-    return export(model)
-
-
 def export(model: Any) -> Forest:  # noqa: ANN401 - scikit-learn ships no types
     """Return a fitted `sklearn.ensemble.IsolationForest` (all features in every tree) as a `Forest`."""
     grown = [estimator.tree_ for estimator in model.estimators_]

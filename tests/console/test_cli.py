@@ -1,6 +1,5 @@
 """The command line as people and scripts use it."""
 
-import importlib.util
 import json
 import os
 import re
@@ -33,8 +32,6 @@ def patrolgrid(*arguments, cwd=None, **environment):
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_every_command_has_a_help_with_examples(command, capsys):
-    if importlib.util.find_spec(COMMANDS[command][0]) is None:
-        pytest.skip(f"{COMMANDS[command][0]} is not part of this checkout yet")
     with pytest.raises(SystemExit) as end:
         main([command, "--help"])
     assert end.value.code == 0

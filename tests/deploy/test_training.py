@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.node.forest_process import Trainer, main
+from deploy.node.forest_process import main
+from deploy.node.trainer import Trainer
 from deploy.settings.load import with_values
 from deploy.settings.sections import Settings
 from ingest.clock import SystemClock
@@ -89,14 +90,14 @@ def test_a_forest_is_trained_and_goes_into_the_log_once(tmp_path):
     settings = settings_for(tmp_path)
     fill(settings, days=20)
     shelf, clock = Shelf(), SystemClock()
-    trainer = Trainer(settings, clock, shelf, shards=2, first_s=0.0, pause_s=0.05, nice=0, trees=5)  # type: ignore[arg-type]
+    trainer = Trainer(settings, clock, shelf, first_s=0.0, pause_s=0.05, options=("--nice", "0", "--trees", "5"))  # type: ignore[arg-type]
     trainer.start()
     status = wait_for(trainer, "trained", "failed")
     time.sleep(0.3)  # several looks, none of which may train again
     trainer.stop()
     assert status["state"] == "trained", status
     assert (status["beats"], status["rows"]) == (3, 3 * 20 * A_DAY)
-    assert [(record.kind, record.shard) for record in shelf.records] == [(RecordKind.MODEL, 0), (RecordKind.MODEL, 1)]
+    assert [(record.kind, record.shard) for record in shelf.records] == [(RecordKind.MODEL, 0)]
     forest = BeatForest.load(shelf.records[0].payload)
     assert forest.beats == tuple(sorted(BEATS))
     assert (forest.window_s, forest.to_ms) == (WINDOW_S, T0 + (20 * A_DAY - 1) * WINDOW_S * 1000)
@@ -112,7 +113,7 @@ def test_a_forest_is_trained_and_goes_into_the_log_once(tmp_path):
 def test_failures_and_short_histories_are_told_and_nothing_goes_into_the_log(tmp_path):
     settings = settings_for(tmp_path)
     shelf = Shelf()
-    trainer = Trainer(settings, SystemClock(), shelf, first_s=0.0, pause_s=30.0, nice=0)  # type: ignore[arg-type]
+    trainer = Trainer(settings, SystemClock(), shelf, first_s=0.0, pause_s=30.0, options=("--nice", "0"))  # type: ignore[arg-type]
     settings.site_dir.mkdir()
     (settings.site_dir / "store.db").write_bytes(b"this is no store" * 300)
     trainer.start()

@@ -11,14 +11,11 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from deploy.grafana.asking import Influx
 from deploy.grafana.build import ROOT, files
 from deploy.grafana.dashboards import LANGUAGES, dashboards
-from deploy.grafana.pictures import pictures
 from deploy.grafana.rules import rules
 from stream.sinks.influx.http import connect
 from stream.sinks.influx.schema import MEASUREMENTS
@@ -138,19 +135,8 @@ def test_every_query_answers_from_what_a_demo_sent(fed):
             query = f'SELECT sum("n") AS n FROM "{name}"'  # noqa: S608 - ours
             total += sum(row["n"] or 0 for row in server.query("patrolgrid", query))
         assert total == report["stored"]
-    draw_now(servers["one"], report)
     if "two" not in servers:
         missing("InfluxDB 2.7")
-
-
-def draw_now(server, report):
-    """One dashboard as a picture, from the same queries; the others are of the same pieces."""
-    name, picture = next(
-        pictures(Influx(server.address("patrolgrid")), "en", report["event_end_ms"], ZoneInfo("Asia/Shanghai"))
-    )
-    assert name == "now"
-    assert picture.startswith(b"\x89PNG")
-    assert 20_000 < len(picture) < 150_000
 
 
 # -- the JSON itself -----------------------------------------------------------------------------------------------

@@ -15,10 +15,10 @@ from ingest.gateway.intake import Intake
 from ingest.gateway.plates import Plates
 from ingest.gateway.routes import Routes
 from ingest.log.batch import open_batch
-from ingest.log.records import Record, RecordKind
+from ingest.log.records import RecordKind
 from ingest.observations import Level
 from ingest.places import PlacesError, parse_places
-from ingest.shards import ShardMap, broadcast
+from ingest.shards import ShardMap
 from simulators.world.neighbourhood import places_geojson
 
 BEATS = st.lists(st.text("abcdefgh-_0123", min_size=1, max_size=8), min_size=1, max_size=30, unique=True)
@@ -72,13 +72,6 @@ def test_a_beat_that_names_a_shard_there_is_not_is_an_error_with_its_name():
         places(**{first: -1})
     with pytest.raises(ValueError, match="0 shards"):
         ShardMap(0)
-
-
-def test_what_concerns_all_goes_to_all():
-    record = Record(RecordKind.MODEL, 5, b"forest")
-    assert [(r.shard, r.kind, r.payload) for r in broadcast(record, 3)] == [
-        (shard, RecordKind.MODEL, b"forest") for shard in range(3)
-    ]
 
 
 def intake(shards: int) -> Intake:

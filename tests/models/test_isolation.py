@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from sklearn.ensemble import IsolationForest
 
 from models.context import isolation
+from models.context.forest_training import grow
 from models.context.isolation import Forest, ForestError
 
 
@@ -43,8 +44,8 @@ def test_batches_of_any_size_score_the_same() -> None:
 
 
 def test_the_same_points_and_seed_grow_the_same_forest() -> None:
-    first, again = (isolation.grow(points(500), trees=5, samples=64, seed=7) for _ in range(2))
-    other = isolation.grow(points(500), trees=5, samples=64, seed=8)
+    first, again = (grow(points(500), trees=5, samples=64, seed=7) for _ in range(2))
+    other = grow(points(500), trees=5, samples=64, seed=8)
     assert np.array_equal(first.value, again.value)
     assert not np.array_equal(first.value[:10], other.value[:10])
 
@@ -61,7 +62,7 @@ def test_points_of_another_shape_or_not_finite_are_refused() -> None:
     with pytest.raises(ValueError, match="not finite"):
         FOREST.score(np.full((1, 5), np.nan))
     with pytest.raises(ValueError, match="at least two rows"):
-        isolation.grow(points(1))
+        grow(points(1))
 
 
 def hostile(**changes: object) -> dict[str, np.ndarray]:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from deploy.node import beat_history
-from deploy.node.beat_history import read_history
+from deploy.node import forest_process
+from deploy.node.forest_process import read_history
 from ingest.log.batch import Kind
 from models.calendar import Calendar
 from models.context import beat_forest as context
@@ -87,7 +87,7 @@ def test_sums_are_those_of_the_stage(store):
 
 def test_only_the_newest_days_are_read_and_a_city_has_fewer(store, monkeypatch):
     assert len(read_history(store, days=WINDOW_MS / 86_400_000, window_s=300).start_ms) == 1
-    monkeypatch.setattr(beat_history, "MOST_CELLS", 2)
+    monkeypatch.setattr(forest_process, "MOST_CELLS", 2)
     assert len(read_history(store, days=10, window_s=300).start_ms) == 1
 
 

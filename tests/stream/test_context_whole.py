@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from deploy.node.beat_history import read_history
+from deploy.node.forest_process import read_history
 from ingest.log.records import RecordKind
 from models.calendar import Calendar
 from models.context import forest_training as context_training

@@ -1,5 +1,5 @@
 """One module a command: `add_arguments` fills its parser, `run` does its work and returns the exit code.
 
-A command's module is imported when the command is used, and what it needs when it runs, so that an edge device
-without numpy has its commands too.
+A command's module is imported only when that command is asked for (`console.cli.main`), so it imports at its top what
+it needs, extras included. ``edge``, ``settings``, ``doctor`` and ``quarantine`` need none: an edge device has them too.
 """

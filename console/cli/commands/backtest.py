@@ -10,12 +10,17 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from console.common import print_json
 from console.errors import CommandError
+from ingest.extras import load
+from models.backtests import series_backtest as backtest
+from models.backtests.hotspot_backtest import hit_rates, hotspots
+from models.calendar import Calendar
 
 EXAMPLES: Final = """\
 examples:
@@ -54,11 +59,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _common(spots)
 
 
-def add_parser(subparsers: Any) -> None:  # noqa: ANN401 - argparse does not name this type
-    """Add the command to a parser's subcommands."""
-    add_arguments(subparsers.add_parser("backtest", help="run the shipped models over a file", epilog=EXAMPLES))
-
-
 def run(options: argparse.Namespace) -> int:
     """Run the backtest asked for. Raises `CommandError` naming the file and the line that is wrong."""
     try:
@@ -78,11 +78,6 @@ def _common(parser: argparse.ArgumentParser) -> None:
 
 
 def _series(options: argparse.Namespace) -> dict[str, Any]:
-    import numpy as np  # noqa: PLC0415 - the command line must start without numpy
-
-    from models.backtests import series_backtest as backtest  # noqa: PLC0415
-    from models.calendar import Calendar  # noqa: PLC0415
-
     try:
         calendar = Calendar(options.timezone, options.country)
     except ValueError as error:
@@ -131,10 +126,6 @@ def _series(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _hotspots(options: argparse.Namespace) -> dict[str, Any]:
-    import numpy as np  # noqa: PLC0415 - the command line must start without numpy
-
-    from models.backtests.hotspot_backtest import hit_rates, hotspots  # noqa: PLC0415
-
     try:
         until = datetime.fromisoformat(options.train_until).replace(tzinfo=UTC)
     except ValueError as error:
@@ -185,11 +176,9 @@ def _hotspots(options: argparse.Namespace) -> dict[str, Any]:
 def _table(
     path: Path,
     column: str,
-    calendar: Any,  # noqa: ANN401 - models.calendar.Calendar, not imported for speed
+    calendar: Calendar,
 ) -> tuple[list[str], NDArray[np.int64], list[str], NDArray[np.float64]]:
     """Read ``timestamp,device,<column>`` into (timestamps, epoch ms, devices, values (times, devices))."""
-    import numpy as np  # noqa: PLC0415
-
     cells: dict[tuple[str, str], float] = {}
     stamps: dict[str, int] = {}
     devices: dict[str, int] = {}
@@ -243,9 +232,7 @@ def _instant(text: str, path: Path, line: int) -> datetime:
         raise CommandError(f"{path}, line {line}: time {text!r}, expected one like 2005-07-24 00:30:00") from error
 
 
-def _epoch_ms(instant: datetime, calendar: Any) -> int:  # noqa: ANN401 - as in _table
-    from zoneinfo import ZoneInfo  # noqa: PLC0415
-
+def _epoch_ms(instant: datetime, calendar: Calendar) -> int:
     aware = instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(calendar.timezone))
     return round(aware.timestamp() * 1000)
 
@@ -261,8 +248,6 @@ def _number(text: str, path: Path, line: int, column: str) -> float:
 
 
 def _window(times: NDArray[np.int64]) -> int:
-    import numpy as np  # noqa: PLC0415
-
     if len(times) < 2:
         raise CommandError("one time only: give --window SECONDS")
     seconds = int(np.median(np.diff(times))) // 1000
@@ -277,8 +262,6 @@ def _write_scores(
     surprise: NDArray[np.float64],
     alarm: NDArray[np.bool_],
 ) -> None:
-    import numpy as np  # noqa: PLC0415
-
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("timestamp", "device", "score", "alarm"))
@@ -301,9 +284,7 @@ def _detection(found: Any) -> dict[str, Any]:  # noqa: ANN401 - models.backtests
 def _progress(what: str, *, quiet: bool) -> Callable[[int, int], None] | None:
     if quiet or not sys.stderr.isatty():
         return None
-    from tqdm import tqdm  # noqa: PLC0415 - only where somebody looks on
-
-    bar = tqdm(unit=what, leave=False)
+    bar = load("tqdm").tqdm(unit=what, leave=False)
 
     def show(done: int, total: int) -> None:
         bar.total = total

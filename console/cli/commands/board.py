@@ -6,7 +6,12 @@ import argparse
 from typing import Final
 
 from console.common import add_settings_arguments, chosen_site, settings_of, texts_of
+from console.demo.running import Running
 from console.errors import CommandError
+from deploy.processes.stopping import StopRequest
+from deploy.processes.supervisor import ChildError, Supervisor
+from deploy.settings.load import with_values
+from deploy.settings.mqtt_settings import at_broker
 
 EXAMPLES: Final = """\
 examples:
@@ -25,12 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run a board until asked to stop."""
-    from console.demo.running import Running  # noqa: PLC0415 - quick start
-    from deploy.processes.stopping import StopRequest  # noqa: PLC0415 - quick start
-    from deploy.processes.supervisor import ChildError, Supervisor  # noqa: PLC0415 - quick start
-    from deploy.settings.load import with_values  # noqa: PLC0415 - quick start
-    from deploy.settings.mqtt_settings import at_broker  # noqa: PLC0415 - quick start
-
     settings = settings_of(options)
     site = chosen_site(settings, options.site)
     node = site.node()

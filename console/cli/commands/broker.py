@@ -11,6 +11,9 @@ from typing import Final
 from console.common import add_language_argument
 from console.errors import CommandError
 from console.texts import Texts, pick_language
+from deploy.processes.broker import start_broker
+from deploy.processes.stopping import StopRequest
+from deploy.processes.supervisor import Supervisor, free_port
 
 EXAMPLES: Final = """\
 examples:
@@ -33,10 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run a broker until a signal ends it."""
-    from deploy.processes.broker import start_broker  # noqa: PLC0415 - quick start
-    from deploy.processes.stopping import StopRequest  # noqa: PLC0415 - quick start
-    from deploy.processes.supervisor import Supervisor, free_port  # noqa: PLC0415 - quick start
-
     texts = Texts(pick_language(options.lang, os.environ))
     if not 0 < options.port < 65_536:
         raise CommandError(f"--port is {options.port}, expected 1 to 65535", code=2)

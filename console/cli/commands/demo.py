@@ -17,12 +17,22 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from console.common import add_settings_arguments, settings_of, texts_of
-from console.demo.running import Running
+from console.demo.listening import AlertListener
+from console.demo.report import demo_report, print_summary
+from console.demo.running import Running, child_environment, refuse_running, since, totals
 from console.errors import CommandError
 from console.texts import Texts
+from deploy.node.node import data_end_ms
 from deploy.processes.stopping import StopRequest
+from deploy.processes.supervisor import ChildError, Supervisor
+from deploy.settings.load import with_values
 from deploy.settings.sections import Settings
-from simulators.devices.ledger import Report
+from ingest.extras import load
+from ingest.files import replace_json
+from ingest.places import load_places
+from simulators.devices.ledger import Report, read_report
+from simulators.world import neighbourhood
+from stream.sinks.store.reader import StoreReader
 
 EXAMPLES: Final = """\
 examples:
@@ -33,6 +43,7 @@ examples:
   patrolgrid demo --fresh --influx http://127.0.0.1:8086 --backfill 14d       for Grafana's dashboards
 """
 SITE: Final = "demo"
+_INFLUX_FEED: Final = "console.demo.influx_feed"  # needs the extra influx
 START_HOUR, START_MINUTE = 21, 45
 _HISTORY_S: Final = 600.0
 _SETTLE_S: Final = 60.0
@@ -59,20 +70,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the demo and return 0, or raise where a part of it ends by itself."""
-    from console.demo import running  # noqa: PLC0415 - quick start
-    from deploy.processes.stopping import StopRequest  # noqa: PLC0415 - quick start
-    from deploy.processes.supervisor import ChildError, Supervisor  # noqa: PLC0415 - quick start
-
     _check(options)
     settings = _settings(options)
     texts = texts_of(options, settings)
-    running.refuse_running(settings)
+    refuse_running(settings)
     if options.fresh and settings.site_dir.exists():
         shutil.rmtree(settings.site_dir)
     with StopRequest() as stop, ExitStack() as closing:
         supervisor = closing.enter_context(Supervisor(settings.site_dir))
         try:
-            return _Demo(options, running.Running(settings, supervisor), texts, stop).run(closing)
+            return _Demo(options, Running(settings, supervisor), texts, stop).run(closing)
         except ChildError as error:
             raise CommandError(f"{texts('run.died')} {error}") from error
 
@@ -93,9 +100,6 @@ def _check(options: argparse.Namespace) -> None:
 
 def _settings(options: argparse.Namespace) -> Settings:
     """Return the demo's settings: a site of its own, on the loopback interface, with slack for a fast clock."""
-    from deploy.settings.load import with_values  # noqa: PLC0415 - quick start
-    from simulators.world import neighbourhood  # noqa: PLC0415 - quick start
-
     settings = settings_of(options)
     # A message is under way for a moment by the wall clock, which is a long time on a fast one.
     slack_s = options.speed
@@ -119,9 +123,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     if options.port is not None:
         settings = with_values(settings, board={"port": options.port})
     if options.influx:
-        from console.demo.influx_feed import pointed_at  # noqa: PLC0415 - quick start
-
-        settings = pointed_at(settings, options.influx)
+        settings = load(_INFLUX_FEED).pointed_at(settings, options.influx)
     return settings
 
 
@@ -135,12 +137,8 @@ class _Demo:
         self.reports: list[Path] = []
 
     def run(self, closing: ExitStack) -> int:
-        from console.demo.running import since, totals  # noqa: PLC0415 - quick start
-        from deploy.node.node import data_end_ms  # noqa: PLC0415 - quick start
-        from simulators.world.neighbourhood import write_places  # noqa: PLC0415 - quick start
-
         options, running, texts = self.options, self.running, self.texts
-        write_places(self.folder / "places.geojson")
+        neighbourhood.write_places(self.folder / "places.geojson")
         before = totals(running.settings)
         kind, wanted = options.broker, 1883
         port = running.start_broker(kind, wanted)
@@ -166,8 +164,6 @@ class _Demo:
 
     def _make_history(self, origin_ms: int) -> int:
         """Publish the days before, wait until they are stored, and return the site's time afterwards."""
-        from deploy.node.node import data_end_ms  # noqa: PLC0415 - quick start
-
         if self.options.history_days <= 0:
             return origin_ms
         print(self.texts("run.history", days=self.options.history_days), flush=True)
@@ -188,8 +184,6 @@ class _Demo:
     # -- life ----------------------------------------------------------------------------------------------------
 
     def _live(self, origin_ms: int, closing: ExitStack) -> None:
-        from console.demo.listening import AlertListener  # noqa: PLC0415 - quick start
-
         options, running, texts = self.options, self.running, self.texts
         started_ms = _wall_ms() + round(_LEAD_S * 1000)
         running.start_node(clock=_clock(origin_ms, started_ms, options.speed))
@@ -216,8 +210,6 @@ class _Demo:
     def _start_simulator(
         self, name: str, origin_ms: int, started_ms: int, speed: str, *, days: float = 0.0, ready: Path | None = None
     ) -> None:
-        from console.demo.running import child_environment  # noqa: PLC0415 - quick start
-
         report = self.folder / f"{name}.report.json"
         report.unlink(missing_ok=True)
         self.reports.append(report)
@@ -247,10 +239,6 @@ class _Demo:
                 supervisor.stop(name)
 
     def _report(self, seen: dict[str, Any]) -> dict[str, Any] | None:
-        from console.demo.report import demo_report  # noqa: PLC0415 - quick start
-        from ingest.places import load_places  # noqa: PLC0415 - quick start
-        from simulators.devices.ledger import read_report  # noqa: PLC0415 - quick start
-
         runs: list[Report] = [read_report(path) for path in self.reports if path.exists()]
         if not runs:
             return None
@@ -258,15 +246,13 @@ class _Demo:
         devices = len(load_places(self.folder / "places.geojson").devices)
         alerts = self._alerts(runs[-1].origin_ms)
         if self.options.influx:
-            from console.demo.influx_feed import write_truth  # noqa: PLC0415 - quick start
-
-            write_truth(self.running.settings, runs[-1].truths, alerts, until_ms=runs[-1].ended_event_ms)
+            load(_INFLUX_FEED).write_truth(
+                self.running.settings, runs[-1].truths, alerts, until_ms=runs[-1].ended_event_ms
+            )
         return demo_report(runs, seen, alerts, heard, devices=devices)
 
     def _alerts(self, since_ms: int) -> list[dict[str, Any]]:
         """Return all revisions of the alerts that changed in this run."""
-        from stream.sinks.store.reader import StoreReader  # noqa: PLC0415 - quick start
-
         reader = StoreReader(self.folder / "store.db")
         try:
             changed = reader.alerts(since_ms=since_ms - 60_000, limit=1_000_000)
@@ -275,9 +261,6 @@ class _Demo:
             reader.close()
 
     def _tell(self, report: dict[str, Any]) -> None:
-        from console.demo.report import print_summary  # noqa: PLC0415 - quick start
-        from ingest.files import replace_json  # noqa: PLC0415 - quick start
-
         print_summary(report, self.texts)
         if self.options.report is not None:
             replace_json(self.options.report, report)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
+from console import checks
 from console.common import add_settings_arguments, print_json, settings_of, texts_of
+from deploy.settings.load import SettingsError, find_file
 
 EXAMPLES: Final = """\
 examples:
@@ -24,9 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Make all checks, print them, and return 1 where one failed."""
-    from console import checks  # noqa: PLC0415 - quick start
-    from deploy.settings.load import SettingsError, find_file  # noqa: PLC0415 - quick start
-
     try:
         settings, wrong = settings_of(options), None
     except SettingsError as error:

@@ -10,6 +10,9 @@ from typing import Final
 
 from console.common import print_json
 from console.errors import CommandError
+from deploy.settings.mqtt_settings import parse_address
+from ingest.edge.agent import EdgeAgent, EdgeSettings, feed
+from ingest.mqtt.tls import Tls
 
 EXAMPLES: Final = """\
 examples:
@@ -44,10 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Feed standard input to an agent."""
-    from deploy.settings.mqtt_settings import parse_address  # noqa: PLC0415 - quick start
-    from ingest.edge.agent import EdgeAgent, EdgeSettings, feed  # noqa: PLC0415 - quick start
-    from ingest.mqtt.tls import Tls  # noqa: PLC0415 - quick start
-
     host, port = parse_address(options.broker)
     encrypted = options.tls or options.tls_ca or options.tls_cert
     settings = EdgeSettings(

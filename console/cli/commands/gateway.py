@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from typing import Final
 
 from console.common import add_settings_arguments, settings_of, texts_of
 from console.errors import CommandError
+from deploy.kafka.gateway_service import GatewayService
+from deploy.node.lock import LockedError
+from deploy.processes.stopping import StopRequest
+from deploy.settings.load import with_values
+from ingest.topics import ID_PATTERN
 
 EXAMPLES: Final = """\
 examples:
@@ -30,14 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run a gateway until asked to stop."""
-    import logging  # noqa: PLC0415 - quick start
-
-    from deploy.kafka.gateway_service import GatewayService  # noqa: PLC0415 - quick start
-    from deploy.node.lock import LockedError  # noqa: PLC0415 - quick start
-    from deploy.processes.stopping import StopRequest  # noqa: PLC0415 - quick start
-    from deploy.settings.load import with_values  # noqa: PLC0415 - quick start
-    from ingest.topics import ID_PATTERN  # noqa: PLC0415 - quick start
-
     settings = settings_of(options)
     texts = texts_of(options, settings)
     if options.name and not ID_PATTERN.match(options.name):

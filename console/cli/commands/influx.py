@@ -12,7 +12,10 @@ from zoneinfo import ZoneInfo
 from console.common import add_settings_arguments, settings_of, texts_of
 from console.errors import CommandError
 from console.texts import Texts
+from deploy.influx.backfill import backfill
+from deploy.influx.setup import downsample, influx_address, set_up
 from deploy.settings.sections import Settings
+from stream.sinks.influx.http import UnavailableError
 from stream.sinks.influx.past import Span
 
 _MONTH_MS: Final = 30 * 86_400_000
@@ -82,8 +85,6 @@ def _admin(options: argparse.Namespace, settings: Settings, texts: Texts) -> str
 
 
 def _set_up(options: argparse.Namespace, settings: Settings, texts: Texts) -> int:
-    from deploy.influx.setup import influx_address, set_up  # noqa: PLC0415 - quick start
-
     prepared = set_up(
         influx_address(settings), _admin(options, settings, texts),
         admin_user=options.admin_user, zone=settings.site.timezone, check=options.check,
@@ -102,10 +103,6 @@ def _set_up(options: argparse.Namespace, settings: Settings, texts: Texts) -> in
 
 
 def _backfill(options: argparse.Namespace, settings: Settings, texts: Texts) -> int:
-    from deploy.influx.backfill import backfill  # noqa: PLC0415 - quick start
-    from deploy.influx.setup import influx_address  # noqa: PLC0415 - quick start
-    from stream.sinks.influx.http import UnavailableError  # noqa: PLC0415 - quick start
-
     zone = ZoneInfo(settings.site.timezone)
 
     def told(span: Span) -> None:
@@ -130,8 +127,6 @@ def _backfill(options: argparse.Namespace, settings: Settings, texts: Texts) -> 
 
 
 def _downsample(options: argparse.Namespace, settings: Settings, texts: Texts) -> int:
-    from deploy.influx.setup import downsample, influx_address  # noqa: PLC0415 - quick start
-
     zone = ZoneInfo(settings.site.timezone)
     now_ms = round(datetime.now(zone).timestamp() * 1000)
     since_ms = _time_ms(options.since, zone, "--from")

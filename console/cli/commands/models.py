@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import msgspec
+from tqdm import tqdm
+
 from console.common import add_settings_arguments, print_json, print_table, safe, texts_of
 from console.errors import CommandError
+from console.site_settings import settings_of_site
 from console.texts import Texts
-from console.training.model_health import ModelHealth
+from console.training.model_health import ModelHealth, model_health, summary
+from console.training.saved_state import SavedState, read_saved
+from deploy.settings.sections import Settings
+from models.calendar import Calendar
+from stream.sinks.store.reader import StoreReader
 
 EXAMPLES: Final = """\
 examples:
@@ -38,11 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the report. Raises `CommandError` for a device that the site does not have."""
-    from console.site_settings import settings_of_site  # noqa: PLC0415 - quick start
-    from console.training.model_health import summary  # noqa: PLC0415 - an edge device has no numpy
-    from console.training.saved_state import read_saved  # noqa: PLC0415 - same
-    from stream.sinks.store.reader import StoreReader  # noqa: PLC0415 - same
-
     if not options.days > 0:
         raise CommandError(f"--days is {options.days:g}, expected a number above 0", 2)
     settings, site = settings_of_site(options)
@@ -76,14 +79,9 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _gather(options: argparse.Namespace, settings: Any, reader: Any, saved: Any) -> list[ModelHealth]:  # noqa: ANN401 - types that would load numpy
-    from datetime import date  # noqa: PLC0415 - quick start
-
-    from tqdm import tqdm  # noqa: PLC0415 - an extra
-
-    from console.training.model_health import model_health  # noqa: PLC0415 - same
-    from models.calendar import Calendar  # noqa: PLC0415 - an edge device has no numpy
-
+def _gather(
+    options: argparse.Namespace, settings: Settings, reader: StoreReader, saved: SavedState
+) -> list[ModelHealth]:
     holidays = tuple(date.fromisoformat(day) for day in settings.site.holidays)
     calendar = Calendar(settings.site.timezone, settings.site.country or None, holidays)
     hidden = options.quiet or options.json or not sys.stderr.isatty()
@@ -99,8 +97,6 @@ def _gather(options: argparse.Namespace, settings: Any, reader: Any, saved: Any)
 
 
 def _document(model: ModelHealth) -> dict[str, Any]:
-    import msgspec  # noqa: PLC0415 - quick start
-
     return {**msgspec.to_builtins(model), "needs": model.needs}
 
 

@@ -22,6 +22,7 @@ from console.common import (
 )
 from console.errors import CommandError
 from console.texts import Texts
+from deploy.settings.mqtt_settings import at_broker, publish_all
 from deploy.settings.sections import Settings
 from ingest.gateway.quarantine import Entry, Quarantine
 from ingest.topics import MAX_TOPIC, ROOT
@@ -167,8 +168,6 @@ def _counts(quarantine: Quarantine, site: FoundSite, texts: Texts, *, as_json: b
 def _replay(
     quarantine: Quarantine, site: FoundSite, settings: Settings, options: argparse.Namespace, texts: Texts
 ) -> int:
-    from deploy.settings.mqtt_settings import at_broker, publish_all  # noqa: PLC0415 - quick start
-
     if not options.id and not options.reason and not options.all:
         raise CommandError("name entries, or --reason WORD, or --all", code=2)
     node = site.node()

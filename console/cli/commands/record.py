@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 from typing import Final
 
 from console.common import add_settings_arguments, settings_of
 from console.errors import CommandError
+from deploy.processes.stopping import StopRequest
+from deploy.settings.mqtt_settings import at_broker, make_client
+from simulators.replay.recording import Recorder
 
 EXAMPLES: Final = """\
 examples:
@@ -29,12 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Record until stopped."""
-    import time  # noqa: PLC0415 - quick start
-
-    from deploy.processes.stopping import StopRequest  # noqa: PLC0415 - quick start
-    from deploy.settings.mqtt_settings import at_broker, make_client  # noqa: PLC0415 - quick start
-    from simulators.replay.recording import Recorder  # noqa: PLC0415 - quick start
-
     settings = at_broker(settings_of(options), options.broker)
     if options.file.exists():
         raise CommandError(f"{options.file} exists already; name another file")

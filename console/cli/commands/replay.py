@@ -16,11 +16,17 @@ from contextlib import ExitStack
 from datetime import date
 from typing import Any, Final
 
+from tqdm import tqdm
+
 from console.common import add_settings_arguments, print_json, print_table, settings_of, texts_of
-from console.demo.tracks import Track
+from console.demo.running import Running, refuse_running, since, totals
+from console.demo.tracks import Track, open_track
 from console.errors import CommandError
 from console.texts import Texts
 from deploy.processes.stopping import StopRequest
+from deploy.processes.supervisor import ChildError, Supervisor
+from deploy.settings.load import with_values
+from deploy.settings.mqtt_settings import at_broker, broker_login
 from deploy.settings.sections import Settings
 from ingest.mqtt.tls import Login
 
@@ -63,10 +69,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Replay, and say what came of it."""
-    from console.demo.tracks import open_track  # noqa: PLC0415 - quick start
-    from deploy.processes.stopping import StopRequest  # noqa: PLC0415 - quick start
-    from deploy.processes.supervisor import ChildError  # noqa: PLC0415 - quick start
-
     speed, start = _speed(options.speed), _date(options.start)
     settings = settings_of(options)
     texts = texts_of(options, settings)
@@ -84,8 +86,6 @@ def run(options: argparse.Namespace) -> int:
 def _into_running(
     options: argparse.Namespace, settings: Settings, track: Track, speed: float, stop: StopRequest, texts: Texts
 ) -> int:
-    from deploy.settings.mqtt_settings import at_broker, broker_login  # noqa: PLC0415 - quick start
-
     settings = at_broker(settings, options.broker)
     broker = settings.broker
     sent, _ = _publish(track, (broker.host, broker.port), speed, options, stop, texts, broker_login(settings))
@@ -103,8 +103,6 @@ class _OwnNode:
     def __init__(
         self, options: argparse.Namespace, settings: Settings, track: Track, texts: Texts, stop: StopRequest
     ) -> None:
-        from deploy.settings.load import with_values  # noqa: PLC0415 - quick start
-
         self.options, self.track, self.texts, self.stop = options, track, texts, stop
         settings = with_values(
             settings,
@@ -120,9 +118,6 @@ class _OwnNode:
         self.settings = settings
 
     def run(self, speed: float) -> int:
-        from console.demo.running import Running, refuse_running, since, totals  # noqa: PLC0415 - quick start
-        from deploy.processes.supervisor import Supervisor  # noqa: PLC0415 - quick start
-
         options, texts, track = self.options, self.texts, self.track
         refuse_running(self.settings)
         self._prepare()
@@ -198,8 +193,6 @@ def _publish(
     login: Login | None = None,
 ) -> tuple[int, float]:
     """Publish with a progress bar; return how much went out and how many seconds it took."""
-    from tqdm import tqdm  # noqa: PLC0415 - an extra
-
     hidden = options.quiet or options.json or not sys.stderr.isatty()
     began = time.monotonic()
     with tqdm(

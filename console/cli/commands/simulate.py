@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
+from simulators import run as simulator
+
 EXAMPLES: Final = """\
 examples:
   patrolgrid simulate --port 1883 --site demo --speed 10
@@ -17,13 +19,9 @@ The same seed and start give the same stream. Exit code 3: the broker had not ac
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the simulator's arguments."""
-    from simulators import run as simulator  # noqa: PLC0415 - quick start
-
     simulator.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the simulator in this process."""
-    from simulators import run as simulator  # noqa: PLC0415 - quick start
-
     return simulator.run(options)

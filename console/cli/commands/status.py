@@ -19,6 +19,8 @@ from console.common import (
     texts_of,
 )
 from console.texts import Texts
+from ingest.gateway.quarantine import Quarantine
+from models.explain import odds, title
 from stream.sinks.store.reader import StoreReader
 
 EXAMPLES: Final = """\
@@ -45,8 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print what the store holds and what the node last said."""
-    from stream.sinks.store.reader import StoreReader  # noqa: PLC0415 - quick start
-
     settings = settings_of(options)
     site = chosen_site(settings, options.site)
     reader = StoreReader(site.store)
@@ -121,8 +121,6 @@ def _series_key(row: dict[str, Any]) -> tuple[str, str, str]:
 
 def quarantined(site: FoundSite) -> dict[str, int]:
     """Return how many entries the quarantine has of each reason."""
-    from ingest.gateway.quarantine import Quarantine  # noqa: PLC0415 - quick start
-
     path = site.folder / "quarantine.db"
     if not path.exists():
         return {}
@@ -177,8 +175,6 @@ def _print(document: dict[str, Any], texts: Texts, zone: ZoneInfo) -> None:
 
 def _print_budget(budget: dict[str, Any] | None, texts: Texts) -> None:
     """Print how many findings of models were told today, and how many the budget held back."""
-    from models.explain import odds  # noqa: PLC0415 - quick start
-
     if not budget or not budget["per_day"]:
         return
     threshold = odds(10.0 ** -budget["threshold"])[texts.language] if budget["threshold"] else texts("status.shipped")
@@ -228,7 +224,5 @@ def _device(row: dict[str, Any]) -> list[object]:
 
 
 def _event(row: dict[str, Any], when: str, texts: Texts) -> list[object]:
-    from models.explain import title  # noqa: PLC0415 - quick start
-
     kind = texts.pick(title(row["kind"]))
     return [when, texts(f"severity.{row['severity']}"), kind, row["device"], safe(texts.pick(row["text"]))]

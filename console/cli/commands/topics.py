@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from typing import Final
 
 from console.common import add_settings_arguments, print_json, print_table, settings_of, texts_of
 from console.texts import Texts
+from deploy.kafka import site_topics as topics
 from deploy.kafka.site_topics import Difference
+from deploy.settings.kafka_settings import kafka_address
 
 EXAMPLES: Final = """\
 examples:
@@ -30,11 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Make or compare the topics; return 1 where something differs."""
-    import logging  # noqa: PLC0415 - quick start
-
-    from deploy.kafka import site_topics as topics  # noqa: PLC0415 - quick start
-    from deploy.settings.kafka_settings import kafka_address  # noqa: PLC0415 - quick start
-
     settings = settings_of(options)
     texts = texts_of(options, settings)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the error that comes of it says what to do

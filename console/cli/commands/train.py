@@ -17,9 +17,15 @@ from zoneinfo import ZoneInfo
 
 from console.common import FoundSite, add_settings_arguments, print_json, safe, texts_of
 from console.errors import CommandError
+from console.site_settings import settings_of_site
 from console.texts import Texts
-from console.training.teaching import Source, Teaching
+from console.training.teaching import Source, Teaching, from_file, from_store
 from deploy.settings.sections import Settings
+from ingest.gateway import redact
+from ingest.gateway.plates import load_plates
+from ingest.gateway.quarantine import Quarantine, Reject
+from ingest.places import load_places
+from ingest.vocabulary import Reason
 
 EXAMPLES: Final = """\
 examples:
@@ -53,10 +59,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Give the node what there is to learn, wait for it, and say what came of it."""
-    from console.site_settings import settings_of_site  # noqa: PLC0415 - quick start
-    from console.training.teaching import Teaching, from_file, from_store  # noqa: PLC0415 - an edge device has no numpy
-    from ingest.places import load_places  # noqa: PLC0415 - same
-
     if options.file is not None and (options.from_store or options.days is not None):
         raise CommandError("--from-store and --days go without a FILE", 2)
     if options.days is not None and not options.days > 0:
@@ -81,11 +83,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _quarantine(source: Source, settings: Settings, site: FoundSite) -> None:
     """Keep the rows that taught nothing, without plates, where everything is kept that was not accepted."""
-    from ingest.gateway import redact  # noqa: PLC0415 - quick start
-    from ingest.gateway.plates import load_plates  # noqa: PLC0415 - same
-    from ingest.gateway.quarantine import Quarantine, Reject  # noqa: PLC0415 - same
-    from ingest.vocabulary import Reason  # noqa: PLC0415 - same
-
     plates = load_plates(settings.plates.key_file or site.folder / "plates.key")
     name, now_ms = Path(source.name).name, time.time_ns() // 1_000_000
     quarantine = Quarantine(site.folder / "quarantine.db")

@@ -6,7 +6,11 @@ import argparse
 from typing import Final
 
 from console.common import add_settings_arguments, settings_of, texts_of
+from console.demo.running import Running, refuse_running
 from console.errors import CommandError
+from deploy.processes.stopping import StopRequest
+from deploy.processes.supervisor import ChildError, Supervisor
+from ingest.places import load_places
 
 EXAMPLES: Final = """\
 examples:
@@ -26,11 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run node and board until asked to stop."""
-    from console.demo.running import Running, refuse_running  # noqa: PLC0415 - quick start
-    from deploy.processes.stopping import StopRequest  # noqa: PLC0415 - quick start
-    from deploy.processes.supervisor import ChildError, Supervisor  # noqa: PLC0415 - quick start
-    from ingest.places import load_places  # noqa: PLC0415 - quick start
-
     settings = settings_of(options)
     texts = texts_of(options, settings)
     refuse_running(settings)

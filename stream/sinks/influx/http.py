@@ -18,6 +18,8 @@ from urllib.parse import urlencode
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from ingest.extras import load
+
 _EXPIRED: Final = "beyond retention policy"
 _REFUSED: Final = {
     401: "the token, or the user's password, is wrong",
@@ -117,11 +119,9 @@ class TwoEndpoint:
     """InfluxDB 2.x, and what speaks its write API: through influxdb-client."""
 
     def __init__(self, address: Address) -> None:
-        from influxdb_client.client.influxdb_client import InfluxDBClient  # noqa: PLC0415 - slow, and only needed here
-        from influxdb_client.client.write_api import SYNCHRONOUS  # noqa: PLC0415 - same
-
         self._address = address
-        self._client: Any = InfluxDBClient(
+        self._refusal: type[Any] = load("influxdb_client.rest").ApiException  # slow to import, and only needed here
+        self._client: Any = load("influxdb_client").InfluxDBClient(
             address.url,
             address.token,
             org=address.org,
@@ -129,16 +129,14 @@ class TwoEndpoint:
             timeout=round(address.timeout_s * 1000),
             retries=urllib3.Retry(0, redirect=0),
         )
-        self._api: Any = self._client.write_api(write_options=SYNCHRONOUS)
+        self._api: Any = self._client.write_api(write_options=load("influxdb_client.client.write_api").SYNCHRONOUS)
 
     def write(self, body: bytes) -> None:
         """Write lines; see `Endpoint.write`."""
-        from influxdb_client.rest import ApiException  # noqa: PLC0415 - imported above already
-
         address = self._address
         try:
             self._api.write(bucket=address.bucket, org=address.org, record=body, write_precision="s")
-        except ApiException as error:
+        except self._refusal as error:
             if error.status is None:
                 raise UnavailableError(f"{address.url}: {error}") from error
             raise failure(address, int(error.status), error.body, error.headers or {}) from error

@@ -1,39 +1,43 @@
-"""``patrolgrid figure``: what a device counted against what was expected, as a picture."""
+"""What a device counted against what was expected, as a picture for the documentation.
+
+    patrolgrid replay auckland --from 2024-01-01 --days 28 --speed max
+    python docs/figure.py --site auckland --from 2024-01-15 --days 7 --out docs/img/auckland.svg
+
+Needs matplotlib, which the development tools bring (``pip install --group dev``).
+"""
 
 from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from console.common import add_settings_arguments, chosen_site, settings_of
-from console.errors import CommandError
+import matplotlib as mpl
+from matplotlib import dates
+from matplotlib import pyplot as plt
 
-EXAMPLES: Final = """\
-examples:
-  patrolgrid replay auckland --from 2024-01-01 --days 28 --speed max
-  patrolgrid figure --site auckland --from 2024-01-15 --days 7 --out week.svg
-"""
+from console.common import add_settings_arguments, chosen_site, settings_of
+from stream.sinks.store.reader import StoreReader
+
+mpl.use("Agg")
+mpl.rcParams["svg.hashsalt"] = "patrolgrid"  # the same data, the same file
 _MAX_WINDOWS: Final = 200_000
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
+def main() -> None:
+    """Draw the figure."""
+    parser = argparse.ArgumentParser(prog="python docs/figure.py", description="Draw counts over what was expected.")
     add_settings_arguments(parser, site=True)
     parser.add_argument("--device", metavar="ID", help="which device (default: the busiest)")
     parser.add_argument("--from", dest="start", metavar="DATE", help="first day (default: the last seven days)")
     parser.add_argument("--days", type=int, default=7, help="how many days (default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="picture to write: .svg, .png or .pdf")
-
-
-def run(options: argparse.Namespace) -> int:
-    """Draw the figure. Raises `CommandError` where there is nothing to draw."""
-    from stream.sinks.store.reader import StoreReader  # noqa: PLC0415 - an edge device has no numpy
-
+    options = parser.parse_args()
     settings = settings_of(options)
     site = chosen_site(settings, options.site)
     reader = StoreReader(site.store)
@@ -46,31 +50,21 @@ def run(options: argparse.Namespace) -> int:
         reader.close()
     rows = [row for row in rows if row["kind"] == "count"]
     if not rows:
-        raise CommandError(
-            f"site {site.id} has no counts of a device {device!r}; `patrolgrid status` lists the devices"
-        )
+        sys.exit(f"site {site.id} has no counts of a device {device!r}; `patrolgrid status` lists the devices")
     start = _start(options.start, rows[-1]["start"], options.days, zone)
     end = start + timedelta(days=options.days)
     chosen = [row for row in rows if start.timestamp() * 1000 <= row["start"] < end.timestamp() * 1000]
     if not chosen:
-        raise CommandError(
+        sys.exit(
             f"{device} has no counts from {start:%Y-%m-%d} for {options.days} days; it has them from "
             f"{_at(rows[0], zone):%Y-%m-%d} to {_at(rows[-1], zone):%Y-%m-%d}"
         )
     draw(chosen, device, zone, options.out)
     print(f"{options.out}: {len(chosen)} windows of {device}")
-    return 0
 
 
 def draw(rows: Sequence[dict[str, Any]], device: str, zone: ZoneInfo, path: Path) -> None:
     """Draw windows (as `StoreReader.windows` returns them) of one count series: observed over the expected band."""
-    import matplotlib as mpl  # noqa: PLC0415 - an extra
-
-    mpl.use("Agg")
-    mpl.rcParams["svg.hashsalt"] = "patrolgrid"  # the same data, the same file
-    from matplotlib import dates  # noqa: PLC0415 - an extra
-    from matplotlib import pyplot as plt  # noqa: PLC0415 - an extra
-
     # matplotlib's stubs know no time zones and no lists of times; what is passed is what its guide passes.
     times: Any = [_at(row, zone) for row in rows]
     days: Any = dates
@@ -105,7 +99,7 @@ def draw(rows: Sequence[dict[str, Any]], device: str, zone: ZoneInfo, path: Path
 
 def _busiest(totals: dict[str, dict[str, float]]) -> str:
     if not totals:
-        raise CommandError("the store is empty")
+        sys.exit("the store is empty")
     return max(totals, key=lambda device: totals[device]["in"] + totals[device]["out"])
 
 
@@ -116,7 +110,7 @@ def _start(day: str | None, newest_ms: int, days: int, zone: ZoneInfo) -> dateti
     try:
         return datetime.fromisoformat(day).replace(tzinfo=zone)
     except ValueError:
-        raise CommandError(f"--from is {day!r}, expected a date such as 2024-01-15", code=2) from None
+        sys.exit(f"--from is {day!r}, expected a date such as 2024-01-15")
 
 
 def _at(row: dict[str, Any], zone: ZoneInfo) -> datetime:
@@ -125,3 +119,7 @@ def _at(row: dict[str, Any], zone: ZoneInfo) -> datetime:
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else value
+
+
+if __name__ == "__main__":
+    main()
