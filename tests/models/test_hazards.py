@@ -149,7 +149,7 @@ def test_an_end_that_must_last_stops_a_rule_from_chattering():
     (over,) = level(rules, (110, 19))
     assert (over.on, over.ts, over.fired_ms) == (False, 50_000, 110_000)
     (contact,) = defaults_for("door", "state", "door", {"open_s": 0, "door_release_s": 30})
-    contact.apply(rules, 1)
+    rules.set_rule(1, contact)
     assert [e.on for e in rules.states([1] * 3, [0, 1000, 2000], ["open", "closed", "open"])] == [True]
     rules.states([1], [3000], ["closed"])
     assert [(e.on, e.ts) for e in rules.tick(33_000)] == [(False, 3000)]
