@@ -75,7 +75,7 @@ class Node:
                 lambda: Pipeline(pipeline_config(settings), places),
                 sinks.all,
                 folder / "state",
-                rejected=sinks.quarantine.add_many,
+                quarantine=sinks.quarantine.add_many,
             )
             plates = load_plates(settings.plates.key_file or folder / "plates.key")
             gateway = Gateway(gateway_config(settings), places, log, sinks.quarantine, clock, plates)

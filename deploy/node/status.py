@@ -105,7 +105,7 @@ class Status:
             self._counts = self._reader.counts()
             self._count_at = time.monotonic() + _COUNT_EVERY_S
         speed = self._settings.clock.speed if self._settings.clock.mode == "scaled" else 1.0
-        behind = max(self._log.head() - engine.position, 0)
+        behind = max(self._log.head() - self._engine.position, 0)
         behind_s = max(now_ms - engine.now_ms, 0) / 1000 / speed if behind and engine.now_ms else 0.0
         return {
             "now_ms": now_ms,
@@ -127,11 +127,11 @@ class Status:
             "quarantined": self._quarantine.counts(),
             "connected": gateway.connected and not last,
             "waiting": gateway.waiting,
-            "failing": {**engine.failing, **({"log": gateway.log_full} if gateway.log_full else {})},
+            "failing": {**self._engine.failing, **({"log": gateway.log_full} if gateway.log_full else {})},
             "learning": {
                 "taught": engine.taught,
                 "known": engine.known,
-                "anew": engine.anew and {"since_ms": engine.anew.since_ms, "reason": engine.anew.reason},
+                "anew": msgspec.to_builtins(engine.cold_start),
             },
             "training": self._trainer.status(),
             "speed": speed,

@@ -28,7 +28,7 @@ import msgspec
 from aiokafka.errors import ProducerFenced
 
 from ingest.log.kafka_client import KafkaAddress
-from stream.engines.cold_start import Anew
+from stream.engines.cold_start import ColdStart
 from stream.engines.kafka_state import StateTopic, read_partition
 from stream.engines.worker_types import (
     Delivery,
@@ -91,7 +91,7 @@ class Keeper(ABC):
         """Position that the saved state belongs to: everything before may be acknowledged."""
         self._stale: set[bytes] = set()
         """Keys of a state that was not taken, to be removed."""
-        self.anew: Anew | None = None
+        self.anew: ColdStart | None = None
         """Set while the baselines learn anew, because no saved state could be used; kept with the state."""
         self._poison: dict[int, str] = {}
         self._inbox: deque[Delivery] = deque()
@@ -238,7 +238,7 @@ class Keeper(ABC):
             raise
         except (ChangelogError, ValueError, KeyError, TypeError, IndexError) as error:
             _LOG.warning("%s: the saved state is put aside, and learnt anew from what Kafka still has: %s", self, error)
-            self.anew = Anew(time.time_ns() // 1_000_000, str(error))
+            self.anew = ColdStart(time.time_ns() // 1_000_000, str(error))
             self._stale = set(entries)
             self.position = 0
             self.restore(None)
@@ -253,7 +253,7 @@ class Keeper(ABC):
 
     def _take_over(self, state: State) -> None:
         about, position = state.meta.pop("about"), state.meta.pop("kept")
-        self.anew = msgspec.convert(state.meta.pop("anew"), Anew | None)
+        self.anew = msgspec.convert(state.meta.pop("anew"), ColdStart | None)
         program, mine = about.pop("program"), self._about["program"]
         if program > mine:
             raise NewerProgramError(

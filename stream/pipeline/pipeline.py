@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from ingest.log.records import Record
 from ingest.places import Places
 from ingest.shards import ShardMap
+from ingest.vocabulary import Reason
 from stream.config import PipelineConfig
+from stream.pipeline import emit
 from stream.pipeline.shard import ShardPipeline
 from stream.pipeline.site import SiteStage
 from stream.results import Results
@@ -48,14 +50,21 @@ class Pipeline:
     def process(self, record: Record) -> Results:
         """Apply one record and return what it gave.
 
-        What cannot be applied is in `Results.rejects`. An exception means a defect, or a record of a shard that does
-        not exist: the state may then be half changed, and the engine goes back to its last snapshot and passes the
-        record by.
+        `Results.rejects` lists what could not be applied. An exception means a defect, or a record of a shard that
+        does not exist: the state may then be half changed, and the engine goes back to its last snapshot and passes
+        the record by.
         """
         if not 0 <= record.shard < len(self.shards):
             raise IndexError(f"a record of shard {record.shard}, expected one of 0 to {len(self.shards) - 1}")
         out = self.site.apply(self.shards[record.shard].process(record))
         self.position, self.now_ms = record.position, out.now_ms
+        return out
+
+    def pass_by(self, record: Record, why: str) -> Results:
+        """Return results that say only that a record cannot be processed."""
+        shard = self.shards[record.shard if 0 <= record.shard < len(self.shards) else 0]
+        out = self.site.apply(shard.pass_by(record.position, emit.reject(record, Reason.PROCESSING, why)))
+        self.position = record.position
         return out
 
     def flush(self) -> Results:

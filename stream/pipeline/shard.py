@@ -34,7 +34,7 @@ from stream.config import PipelineConfig
 from stream.detect.late import FULL
 from stream.detect.stages import Detection
 from stream.pipeline import emit
-from stream.results import Results, StateRows, Taught, WindowStatus
+from stream.results import Reject, Results, StateRows, Taught, WindowStatus
 from stream.state.arrays import grown
 from stream.windows.catalog import Catalog
 from stream.windows.columns import Columns
@@ -89,7 +89,7 @@ class ShardPipeline:
     def process(self, record: Record) -> Results:
         """Apply one record and return what it gave.
 
-        What cannot be applied is in `Results.rejects`. An exception means a defect: the state may then be half
+        `Results.rejects` lists what could not be applied. An exception means a defect: the state may then be half
         changed, and the engine goes back to its last snapshot and passes the record by.
         """
         # Who appends history or a model knows the log's time only roughly: it must not put the clock back.
@@ -123,6 +123,12 @@ class ShardPipeline:
         out.watermark_ms = self.watermark_ms
         self.position, self.now_ms = record.position, now_ms
         return out
+
+    def pass_by(self, position: int, reject: Reject) -> Results:
+        """Return results that say only that the record of a log position is refused; nothing else changes."""
+        self.position = position
+        series = self.catalog.series
+        return Results(position, self.now_ms, self.watermark_ms, series, rejects=[reject], shard=self.shard)
 
     def flush(self) -> Results:
         """Return rows of every window that changed since it was last written; for a planned stop."""

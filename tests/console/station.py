@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Self
 
+import msgspec
 import numpy as np
 
 from deploy.node.lock import SiteLock
@@ -86,7 +87,7 @@ class RunningNode:
             lambda: Pipeline(config, places(devices={"cam-1": "camera", "noise-1": "noise"})),
             [self.store],
             self.folder / "state",
-            rejected=self.quarantine.add_many,
+            quarantine=self.quarantine.add_many,
         )
         self.engine.start()
         self._over = threading.Event()
@@ -100,7 +101,7 @@ class RunningNode:
 
     def _put(self) -> None:
         stats = self.engine.stats
-        anew = stats.anew and {"since_ms": stats.anew.since_ms, "reason": stats.anew.reason}
+        anew = msgspec.to_builtins(stats.cold_start)
         learning = {"taught": stats.taught, "known": stats.known, "anew": anew}
         self.store.put_meta("status", {"wall_ms": time.time_ns() // 1_000_000, "learning": learning})
 

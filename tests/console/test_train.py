@@ -53,7 +53,7 @@ def test_a_state_that_was_lost_comes_back_from_the_store(station, capsys):
     station.lose_state()
     with station.node() as node:
         pass
-    assert node.engine.stats.anew is not None
+    assert node.engine.stats.cold_start is not None
     report = asked(station, capsys, "models")
     assert report["anew"]["reason"] == "no snapshot is whole"
     assert [model["learnt_days"] for model in report["models"]] == [None, None]
@@ -66,7 +66,9 @@ def test_a_state_that_was_lost_comes_back_from_the_store(station, capsys):
     assert "learns from them when it starts next" in call(station, capsys, "train", "--from-store", "--again")
     with station.node() as node:
         pass
-    assert (node.engine.stats.taught, node.engine.stats.anew) == (2 * found["windows"], None), "once more by --again"
+    assert (node.engine.stats.taught, node.engine.stats.cold_start) == (2 * found["windows"], None), (
+        "once more by --again"
+    )
     report = asked(station, capsys, "models")
     assert report["anew"] is None
     assert [model["history_windows"] for model in report["models"]] == [found["windows"] // 2] * 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 import pytest
@@ -12,12 +11,13 @@ from ingest.log.sqlite_log import SqliteLog
 from ingest.sqlite import StorageError
 from stream.config import PipelineConfig
 from stream.engines import embedded
-from stream.engines.checkpoints import SnapshotFiles
 from stream.engines.embedded import CONSUMER, EmbeddedEngine, EngineStateError
+from stream.engines.snapshot_files import SnapshotFiles
 from stream.pipeline.pipeline import Pipeline
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
 from tests.stream.build import MINUTE, NOON, Writer, places
+from tests.support import wait_for
 
 CONFIG = PipelineConfig(site="test", country=None)
 PLACES = places()
@@ -84,7 +84,7 @@ def test_stores_everything_once_over_restarts(log, tmp_path):
     for part in range(3):
         fill(log, 50, start=part * 50)
         sink = StoreSink(tmp_path / "store.db", "test")
-        drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", rejected=[].extend))
+        drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=[].extend))
         sink.close()
         assert stored(tmp_path / "store.db") == (part + 1) * 50
 
@@ -93,13 +93,13 @@ def test_a_stop_in_the_middle_repeats_nothing(log, tmp_path):
     fill(log, 200)
     for _ in range(4):
         sink = StoreSink(tmp_path / "store.db", "test")
-        engine = EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", rejected=[].extend)
+        engine = EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=[].extend)
         engine.start()
         time.sleep(0.02)
         engine.stop(drain=False)
         sink.close()
     sink = StoreSink(tmp_path / "store.db", "test")
-    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", rejected=[].extend))
+    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=[].extend))
     sink.close()
     assert stored(tmp_path / "store.db") == 200
 
@@ -107,7 +107,7 @@ def test_a_stop_in_the_middle_repeats_nothing(log, tmp_path):
 def test_a_failing_sink_is_tried_again_with_the_same_results(log, tmp_path):
     fill(log, 30)
     sink = Fussy(fail={1, 2})
-    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", rejected=[].extend))
+    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=[].extend))
     assert sum(results.accepted for results in sink.taken) == 30
 
 
@@ -123,14 +123,14 @@ def test_a_poison_record_is_passed_by_and_the_rest_counts(log, tmp_path, monkeyp
 
     monkeypatch.setattr(Pipeline, "process", process)
     sink = StoreSink(tmp_path / "store.db", "test")
-    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", rejected=rejects.extend))
+    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=rejects.extend))
     sink.close()
     assert [(reject.reason, reject.topic) for reject in rejects] == [("processing", "log position 3")]
     assert "ZeroDivisionError" in rejects[0].detail
     assert stored(tmp_path / "store.db") == 28
     again = []
     sink = StoreSink(tmp_path / "store.db", "test")
-    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", rejected=again.extend))
+    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=again.extend))
     sink.close()
     assert again == []
 
@@ -138,7 +138,7 @@ def test_a_poison_record_is_passed_by_and_the_rest_counts(log, tmp_path, monkeyp
 def test_the_log_is_committed_only_up_to_the_older_snapshot(log, tmp_path):
     for part in range(3):
         fill(log, 7, start=part * 7)
-        drain(EmbeddedEngine(log, make_pipeline, [Fussy()], tmp_path / "state", rejected=[].extend))
+        drain(EmbeddedEngine(log, make_pipeline, [Fussy()], tmp_path / "state", quarantine=[].extend))
     assert log.head() == 3
     assert log.committed(CONSUMER) == 2
 
@@ -159,7 +159,7 @@ def test_a_state_that_cannot_be_saved_does_not_stop_the_work(log, tmp_path, monk
     fill(log, 30)
     monkeypatch.setattr(SnapshotFiles, "save", full)
     sink = Fussy()
-    engine = EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", rejected=[].extend, snapshot_every_s=0)
+    engine = EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=[].extend, snapshot_every_s=0)
     drain(engine)
     assert sum(results.accepted for results in sink.taken) == 30
     assert "No space" in engine.stats.failing["snapshot"]
@@ -168,7 +168,7 @@ def test_a_state_that_cannot_be_saved_does_not_stop_the_work(log, tmp_path, monk
 
 def test_a_log_that_was_replaced_is_told(log, tmp_path):
     SnapshotFiles(tmp_path / "state").save(5, advanced().snapshot())
-    engine = EmbeddedEngine(log, make_pipeline, [], tmp_path / "state", rejected=[].extend)
+    engine = EmbeddedEngine(log, make_pipeline, [], tmp_path / "state", quarantine=[].extend)
     with pytest.raises(EngineStateError, match="the log was replaced"):
         engine.recover()
 
@@ -176,12 +176,12 @@ def test_a_log_that_was_replaced_is_told(log, tmp_path):
 def test_a_state_of_another_version_is_put_aside_and_learnt_anew(log, tmp_path):
     fill(log, 30)
     sink = StoreSink(tmp_path / "store.db", "test")
-    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", rejected=[].extend))
+    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=[].extend))
     sink.close()
     fill(log, 10, start=30)
     other = PipelineConfig(site="test", country=None, keep_windows=9)
     sink = StoreSink(tmp_path / "store.db", "test")
-    drain(EmbeddedEngine(log, lambda: Pipeline(other, PLACES), [sink], tmp_path / "state", rejected=[].extend))
+    drain(EmbeddedEngine(log, lambda: Pipeline(other, PLACES), [sink], tmp_path / "state", quarantine=[].extend))
     sink.close()
     assert stored(tmp_path / "store.db") == 40
     assert list((tmp_path / "state").glob("*.unusable"))
@@ -194,13 +194,10 @@ def advanced():
 
 
 def test_wakes_up_for_new_records(log, tmp_path):
-    taken = threading.Event()
-    engine = EmbeddedEngine(
-        log, make_pipeline, [], tmp_path / "state", rejected=[].extend, on_results=lambda _: taken.set()
-    )
+    engine = EmbeddedEngine(log, make_pipeline, [], tmp_path / "state", quarantine=[].extend)
     engine.start()
     log.append([Record(kind=RecordKind.TICK, received_ms=NOON, payload=b"")])
-    assert taken.wait(5)
+    wait_for(lambda: engine.position == 1, "the record is worked through")
     engine.stop()
 
 
@@ -227,12 +224,15 @@ def test_a_quarantine_a_log_or_a_poison_list_that_fails_for_a_while_does_not_end
         make_pipeline,
         [sink],
         tmp_path / "state",
-        rejected=lambda found: [fail("rejected"), rejects.extend(found)][1],
+        quarantine=lambda found: [fail("rejected"), rejects.extend(found)][1],
         snapshot_every_s=0.0,
     )
-    drain(engine)
+    engine.start()
+    wait_for(lambda: "snapshot" in engine.failing, "the first snapshot could not be committed")
+    log.append([unplaced(Writer().tick(NOON + 32 * MINUTE))])
+    engine.stop()
     sink.close()
     assert max(failures.values()) < 0
-    assert engine.stats.failing == {}
+    assert engine.failing == {}
     assert [reject.reason for reject in rejects] == ["batch"]
     assert stored(tmp_path / "store.db") == 21

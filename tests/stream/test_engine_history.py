@@ -11,8 +11,8 @@ from ingest.log.history import History, HistorySeries
 from ingest.log.records import Record, RecordKind
 from ingest.log.sqlite_log import SqliteLog
 from stream.config import PipelineConfig
-from stream.engines.checkpoints import SnapshotFiles
 from stream.engines.embedded import EmbeddedEngine
+from stream.engines.snapshot_files import SnapshotFiles
 from stream.pipeline.pipeline import STATE_VERSION, Pipeline
 from stream.state import snapshot
 from tests.stream.build import MINUTE, NOON, places
@@ -29,7 +29,7 @@ def log(tmp_path):
 
 
 def worked_off(log, folder):
-    engine = EmbeddedEngine(log, lambda: Pipeline(CONFIG, places()), [], folder, rejected=[].extend)
+    engine = EmbeddedEngine(log, lambda: Pipeline(CONFIG, places()), [], folder, quarantine=[].extend)
     engine.start()
     engine.stop()
     assert engine.failure is None
@@ -52,22 +52,22 @@ def of_a_newer_version(folder) -> None:
 
 def test_a_state_that_cannot_be_read_is_kept_and_told_until_history_has_taught(log, tmp_path, caplog):
     folder = tmp_path / "state"
-    assert worked_off(log, folder).anew is None
+    assert worked_off(log, folder).cold_start is None
     of_a_newer_version(folder)
     with caplog.at_level(logging.WARNING):
-        told = worked_off(log, folder).anew
+        told = worked_off(log, folder).cold_start
     assert told is not None
     assert f"of version {STATE_VERSION + 1}, and this program knows versions up to {STATE_VERSION}" in told.reason
     assert "patrolgrid train --from-store" in caplog.text
     kept = list(folder.glob("*.unusable"))
     assert snapshot.unpack(kept[0].read_bytes())[0]["state_version"] == STATE_VERSION + 1
-    assert worked_off(log, folder).anew == told, "a restart does not make it good"
+    assert worked_off(log, folder).cold_start == told, "a restart does not make it good"
     log.append([history()])
     stats = worked_off(log, folder)
-    assert (stats.taught, stats.known, stats.anew) == (10, 0, None)
+    assert (stats.taught, stats.known, stats.cold_start) == (10, 0, None)
     log.append([history()])
     stats = worked_off(log, folder)
-    assert (stats.taught, stats.known, stats.anew) == (0, 10, None)
+    assert (stats.taught, stats.known, stats.cold_start) == (0, 10, None)
 
 
 def test_snapshots_that_are_all_damaged_are_told_too(log, tmp_path):
@@ -75,13 +75,13 @@ def test_snapshots_that_are_all_damaged_are_told_too(log, tmp_path):
     worked_off(log, folder)
     for path in SnapshotFiles(folder).paths():
         path.write_bytes(path.read_bytes()[:-9])
-    (folder / "anew.json").write_bytes(b"{")  # a note that was cut short is replaced
-    told = worked_off(log, folder).anew
+    (folder / "cold_start.json").write_bytes(b"{")  # a note that was cut short is replaced
+    told = worked_off(log, folder).cold_start
     assert told is not None
     assert told.reason == "no snapshot is whole"
 
 
 def test_a_site_that_begins_has_lost_nothing(log, tmp_path):
     (tmp_path / "state").mkdir()
-    (tmp_path / "state" / "anew.json").write_bytes(b"{")
-    assert worked_off(log, tmp_path / "state").anew is None
+    (tmp_path / "state" / "cold_start.json").write_bytes(b"{")
+    assert worked_off(log, tmp_path / "state").cold_start is None

@@ -269,8 +269,7 @@ def test_a_full_disk_is_an_error_that_names_the_file(sink, reader):
     many = results(1, windows=[windows(*[{"start": T0 + n} for n in range(5000)])])
     with pytest.raises(StoreError, match=r"store\.db: results .* full"):
         sink.write([many])
-    sink._connection.execute("PRAGMA max_page_count = 1000000")
-    sink.write([many])
+    sink.write([many])  # the file is opened again, without the limit
     assert reader.totals()["observations"] == 5000
 
 
@@ -333,8 +332,10 @@ def test_files_of_other_versions_and_kinds_are_refused(tmp_path, monkeypatch):
         StoreSink(foreign, "s1")
     text = tmp_path / "text.db"
     text.write_text("not a database, and long enough to be looked at " * 100)
+    damaged = StoreSink(text, "s1")
     with pytest.raises(StoreError, match="not a database"):
-        StoreSink(text, "s1")
+        damaged.write([results(1)])
+    damaged.close()
     with pytest.raises(StoreError, match="not a database"):
         StoreReader(text).series()
 

@@ -14,7 +14,7 @@ from ingest.log.records import RecordKind
 from ingest.shards import ShardMap
 from stream import training
 from stream.config import PipelineConfig
-from stream.engines.checkpoints import SnapshotFiles
+from stream.engines.snapshot_files import SnapshotFiles
 from stream.pipeline.pipeline import Pipeline
 from stream.results import RECALLED, WindowStatus
 from stream.sinks.store.reader import StoreReader

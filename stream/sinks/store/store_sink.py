@@ -8,12 +8,15 @@ How it stays right
    ever goes back to what an older record said of it.
 2. ``synchronous = FULL``: a commit returns when the write-ahead log is on disk. `flush` has nothing left to do.
 3. WAL mode: readers see the last commit and never block the writer.
-4. Another process may have written meanwhile, where a worker was thought dead and comes back: every transaction begins
+4. A file that is damaged, or on a full disk, does not keep anybody from starting: `write` raises until it can be used.
+   After every failure the file is opened again, so that one that was put in its place is taken up.
+5. Another process may have written meanwhile, where a worker was thought dead and comes back: every transaction begins
    by looking how far the store is by now, and passes over what is in.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
@@ -40,9 +43,10 @@ from stream.sinks.rows import (
 )
 from stream.sinks.store.retention import Retention, prune
 from stream.sinks.store.series_ids import SeriesIds, SeriesMatch
-from stream.sinks.store.tables import StoreError, StoreMismatchError, migrate
+from stream.sinks.store.tables import StoreDamagedError, StoreError, StoreMismatchError, migrate
 from stream.sinks.store.totals import WindowTotals
 
+_LOG: Final = logging.getLogger(__name__)
 _BUSY_S: Final = 10.0
 """How long to wait for another writer; there is none but a second node started by mistake, or a backup."""
 _UNIQUE_WINDOWS: Final = (
@@ -78,7 +82,8 @@ class StoreSink:
     StoreMismatchError
         The file is another site's; by `write`: the results are of another log than those it holds.
     StoreError
-        The file is no store, or cannot be opened or written. The write is then undone, whole.
+        The file is of something else. By `write` and `put_meta`: it cannot be opened or written; the write is then
+        undone, whole.
 
     Notes
     -----
@@ -95,23 +100,41 @@ class StoreSink:
         self._prune_every_ms = round(prune_every_s * 1000)
         self._lock = threading.RLock()
         self._closed = False
+        self._connection: sqlite3.Connection | None = None
+        """None after a failure: the file is opened again then."""
+        self._reached, self._now_ms = NOTHING_WRITTEN, 0
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"{path}: cannot be opened: {error}") from error
-        try:
-            self._open()
-        except sqlite3.Error as error:
-            self._connection.close()
-            raise StoreError(f"{path}: cannot be opened: {error}") from error
-        except BaseException:
-            self._connection.close()
-            raise
+            self._opened()
+        except StoreDamagedError as error:
+            _LOG.error("%s; results wait until it is repaired", error)
 
-    def _open(self) -> None:
-        execute = self._connection.execute
-        migrate(self._connection, self.path)
+    def _opened(self) -> sqlite3.Connection:
+        """Return the connection, opening the file where that has not worked yet or something failed."""
+        if self._closed:
+            raise StoreError(f"{self.path}: is closed")
+        if self._connection is None:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._connection = sqlite3.connect(
+                    self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+                )
+                self._prepare(self._connection)
+            except (OSError, sqlite3.Error) as error:
+                self._drop()
+                raise StoreDamagedError(f"{self.path}: cannot be opened: {error}") from error
+            except BaseException:
+                self._drop()
+                raise
+        return self._connection
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        execute = connection.execute
+        migrate(connection, self.path)
         execute("PRAGMA journal_mode = WAL")
         execute("PRAGMA synchronous = FULL")
         execute("PRAGMA cache_size = -32000")
@@ -120,11 +143,11 @@ class StoreSink:
             "INSERT OR IGNORE INTO progress VALUES (1, ?, ?, 0, 0, 0, 0, 0, 0)",
             (self.site, NOTHING_WRITTEN),
         )
-        self._look()
+        self._look(connection)
 
-    def _look(self) -> None:
+    def _look(self, connection: sqlite3.Connection) -> None:
         """Learn from the store how far it is, and which series it has."""
-        execute = self._connection.execute
+        execute = connection.execute
         site, self._reached, self._now_ms, self._pruned_ms = execute(
             "SELECT site, reached, now_ms, pruned_ms FROM progress"
         ).fetchone()
@@ -132,7 +155,7 @@ class StoreSink:
             raise StoreMismatchError(f"{self.path}: belongs to site {site!r}, expected {self.site!r}")
         rows = execute("SELECT beat, device, kind, metric, newest FROM series ORDER BY id").fetchall()
         self._newest = np.array([-1 if row[4] is None else row[4] for row in rows], dtype=np.int64)
-        self._totals = WindowTotals(self._connection)
+        self._totals = WindowTotals(connection)
         self._ids = SeriesIds([SeriesKey(*row[:4]) for row in rows])
 
     @property
@@ -145,21 +168,23 @@ class StoreSink:
         if not results:
             return
         with self._lock:
+            connection = self._opened()
             self._check_log(results)
             fresh = after(results, self._reached)
             if not fresh:
                 return
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
+                connection.execute("BEGIN IMMEDIATE")
                 try:
-                    committed = self._write_fresh(results)
-                    self._connection.execute("COMMIT")
+                    committed = self._write_fresh(connection, results)
+                    connection.execute("COMMIT")
                 except BaseException:
                     self._totals.forget()
-                    if self._connection.in_transaction:
-                        self._connection.execute("ROLLBACK")
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
                     raise
             except sqlite3.Error as error:
+                self._drop()
                 raise StoreError(
                     f"{self.path}: results of log positions {fresh[0].position} to {fresh[-1].position} "
                     f"could not be written: {error}"
@@ -174,20 +199,20 @@ class StoreSink:
     def put_meta(self, key: str, value: object) -> None:
         """Keep a JSON-able value under a key for readers, replacing the one before; not durable against power loss."""
         with self._lock:
+            connection = self._opened()
             try:
-                self._connection.execute("PRAGMA synchronous = NORMAL")
-                self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, _body(value)))
+                connection.execute("PRAGMA synchronous = NORMAL")
+                connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, _body(value)))
+                connection.execute("PRAGMA synchronous = FULL")
             except sqlite3.Error as error:
+                self._drop()
                 raise StoreError(f"{self.path}: meta {key!r} could not be written: {error}") from error
-            finally:
-                self._connection.execute("PRAGMA synchronous = FULL")
 
     def close(self) -> None:
         """Close the file. A second call does nothing."""
         with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._connection.close()
+            self._closed = True
+            self._drop()
 
     def _check_log(self, results: Sequence[Results]) -> None:
         """Raise `StoreMismatchError` where the results can only be of another log than the store's."""
@@ -200,10 +225,12 @@ class StoreSink:
                     f"move the store away, or bring its log back"
                 )
 
-    def _write_fresh(self, results: Sequence[Results]) -> tuple[_Committed, SeriesMatch] | None:
+    def _write_fresh(
+        self, connection: sqlite3.Connection, results: Sequence[Results]
+    ) -> tuple[_Committed, SeriesMatch] | None:
         """Write what the store does not have, in the transaction that has begun; None where it has all by now."""
-        if self._connection.execute("SELECT reached FROM progress").fetchone()[0] != self._reached:
-            self._look()
+        if connection.execute("SELECT reached FROM progress").fetchone()[0] != self._reached:
+            self._look(connection)
             self._check_log(results)
         fresh = after(results, self._reached)
         if not fresh:
@@ -225,7 +252,7 @@ class StoreSink:
         reached = max(order(result) for result in results)
         now_ms = max(self._now_ms, *(result.now_ms for result in results))
         watermark_ms = max(result.watermark_ms for result in results)
-        self._connection.execute(
+        self._opened().execute(
             """UPDATE progress SET reached = ?, now_ms = ?, watermark_ms = max(watermark_ms, ?),
             accepted = accepted + ?, duplicates = duplicates + ?, late = late + ?""",
             (
@@ -318,8 +345,8 @@ class StoreSink:
             if hotspots is None:
                 continue
             # The map of one time is replaced whole: a cell that left it must not stay.
-            self._connection.execute("DELETE FROM hotspots WHERE ts = ?", (hotspots.ts,))
-            self._connection.execute(
+            self._opened().execute("DELETE FROM hotspots WHERE ts = ?", (hotspots.ts,))
+            self._opened().execute(
                 "INSERT OR REPLACE INTO hotspot_maps (ts, horizon_s, cell_m) VALUES (?, ?, ?)",
                 (hotspots.ts, hotspots.horizon_s, hotspots.cell_m),
             )
@@ -335,13 +362,14 @@ class StoreSink:
         if now_ms <= 0 or 0 <= now_ms - self._pruned_ms < self._prune_every_ms:
             return int(self._pruned_ms)
         self._totals.forget()  # rows it remembers may go
-        if prune(self._connection, self._retention, now_ms):
+        connection = self._opened()
+        if prune(connection, self._retention, now_ms):
             return int(self._pruned_ms)
-        self._connection.execute("UPDATE progress SET pruned_ms = ?", (now_ms,))
+        connection.execute("UPDATE progress SET pruned_ms = ?", (now_ms,))
         return now_ms
 
     def _many(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
-        self._connection.executemany(statement, rows)
+        self._opened().executemany(statement, rows)
 
 
 def _incident_body(incident: Incident) -> str:

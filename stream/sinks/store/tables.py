@@ -22,6 +22,10 @@ class StoreMissingError(StoreError):
     """There is no store yet: the node has not run here."""
 
 
+class StoreDamagedError(StoreError):
+    """The file is damaged, or the disk does not let it be opened: move it away, or bring a backup of it."""
+
+
 class StoreVersionError(StoreError):
     """The store is of a version that this program does not know."""
 
@@ -101,7 +105,7 @@ def stored_version(connection: sqlite3.Connection, path: Path) -> int:
         application = int(connection.execute("PRAGMA application_id").fetchone()[0])
         tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
     except sqlite3.Error as error:
-        raise StoreError(f"{path}: cannot be read as a store: {error}") from error
+        raise StoreDamagedError(f"{path}: cannot be read as a store: {error}") from error
     if application != APPLICATION_ID and (tables or version):
         raise StoreError(f"{path}: is a SQLite file of something else, expected a store of results")
     if version > VERSION:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from ingest.files import replace_file
 from stream.state.snapshot import SnapshotError, unpack
 
 _LOG = logging.getLogger(__name__)
@@ -24,18 +24,7 @@ class SnapshotFiles:
 
     def save(self, position: int, data: bytes) -> None:
         """Write a snapshot durably; when this returns it survives a power cut. Older ones but one are removed."""
-        path = self.folder / f"{position:020d}{_SUFFIX}"
-        unfinished = path.with_suffix(".tmp")
-        with unfinished.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_file(self._path(position), data)
         for old in self.paths()[KEPT:]:
             old.unlink(missing_ok=True)
 
@@ -61,5 +50,8 @@ class SnapshotFiles:
 
     def put_aside(self, position: int) -> None:
         """Keep a snapshot that cannot be used for people to look at, out of the way."""
-        path = self.folder / f"{position:020d}{_SUFFIX}"
+        path = self._path(position)
         path.replace(path.with_suffix(".unusable"))
+
+    def _path(self, position: int) -> Path:
+        return self.folder / f"{position:020d}{_SUFFIX}"
