@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check bench chaos parity outage services constraints clean distclean
+.PHONY: help demo test check bench chaos parity same outage services constraints clean distclean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make bench      what this machine reaches, against the targets (JSON in benchmarks/latest.json)"
 	@echo "make chaos      five minutes of a city whose processes are killed, with a report (chaos.json)"
 	@echo "make parity     a simulated day through both engines, compared value by value (about half an hour)"
+	@echo "make same       a simulated day through another commit and through this tree, compared: BASE=<commit>"
 	@echo "make outage     InfluxDB is killed for a minute under load, and what went in is compared with what is there"
 	@echo "make services   Mosquitto, Kafka, InfluxDB, Chromium and fonts for the integration tests"
 	@echo "make clean      removes caches; make distclean also .venv and patrolgrid-data"
@@ -40,6 +41,10 @@ chaos: $(VENV)/.dev
 
 parity: $(VENV)/.dev
 	@$(BIN)/python -m tests.kafka.parity --hours 24 $(ARGS)
+
+same: $(VENV)/.dev
+	@test -n "$(BASE)" || { echo "Which commit to compare with? make same BASE=<commit>" >&2; exit 2; }
+	@$(BIN)/python -m tests.same --base "$(BASE)" --hours 24 $(ARGS)
 
 outage: $(VENV)/.dev
 	@$(BIN)/python -m tests.influx.outage --away 60 $(ARGS)

@@ -1,0 +1,46 @@
+"""The records that this tree's intake made of the recording, worked off by real workers on a Kafka of their own."""
+
+import base64
+import gzip
+import json
+from pathlib import Path
+
+from deploy.kafka import KafkaNode
+from deploy.node import pipeline_config
+from deploy.settings_load import load_settings
+from ingest.kafka_client import KafkaAddress
+from ingest.records import Record, RecordKind
+from stream.config import PipelineConfig
+from tests.kafka.harness import SiteOnKafka
+from tests.same.contents import Dump, read_store
+
+_WORKERS = 2
+
+
+def worked_off(folder: Path, records: Path, shards: int, wait_s: float) -> Dump:
+    """Append records to a site's topic, let workers work them off, and return what is in their store.
+
+    Raises AssertionError where a worker ends with another code than 0.
+    """
+    with KafkaNode(folder / "kafka") as node:
+        site = SiteOnKafka(folder, KafkaAddress(node.bootstrap), shards=shards, checkpoint_s=5.0)
+        try:
+            told = pipeline_config(load_settings(site.config))
+            assert told == PipelineConfig(site=site.site), "the workers are told other things than the driver told"
+            site.append(_read(records))
+            processes = [site.worker(f"worker-{number + 1}") for number in range(_WORKERS)]
+            site.settle(wait_s)
+            codes = [site.end(process) for process in processes]
+            assert not any(codes), f"the workers ended with {codes}"
+        finally:
+            site.close()
+    return read_store(site.store)
+
+
+def _read(path: Path) -> list[Record]:
+    found = []
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        for line in file:
+            kind, received_ms, payload, shard = json.loads(line)
+            found.append(Record(RecordKind[kind], received_ms, base64.b64decode(payload), shard))
+    return found
