@@ -5,13 +5,13 @@ import gzip
 import json
 from pathlib import Path
 
-from deploy.kafka import KafkaNode
-from deploy.node import pipeline_config
-from deploy.settings_load import load_settings
-from ingest.kafka_client import KafkaAddress
-from ingest.records import Record, RecordKind
+from deploy.node.node import pipeline_config
+from deploy.settings.load import load_settings
+from ingest.log.kafka_client import KafkaAddress
+from ingest.log.records import Record, RecordKind
 from stream.config import PipelineConfig
 from tests.kafka.harness import SiteOnKafka
+from tests.kafka_node import KafkaNode
 from tests.same.contents import Dump, read_store
 
 _WORKERS = 2

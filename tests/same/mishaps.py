@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from simulators.messages import Message
-from simulators.neighbourhood import Site
+from simulators.devices.messages import Message
+from simulators.world.neighbourhood import Site
 
 Event = list[Any]
 

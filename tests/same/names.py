@@ -28,21 +28,21 @@ def names_of(tree: Path) -> Names:
 
 def _today() -> Names:
     """Names of the tree that this file stands in: a rename of modules has to rename here."""
-    from ingest.batch import Kind
-    from ingest.history import History, HistorySeries
-    from ingest.intake import Intake
+    from ingest.gateway.intake import Intake
+    from ingest.gateway.plates import Plates
+    from ingest.gateway.routes import Routes
+    from ingest.log.batch import Kind
+    from ingest.log.history import History, HistorySeries
+    from ingest.log.records import Record, RecordKind
     from ingest.places import parse_places
-    from ingest.plates import Plates
-    from ingest.records import Record, RecordKind
-    from ingest.routes import Routes
     from ingest.shards import ShardMap, broadcast
     from models.calendar import Calendar
-    from models.context import CHANNELS, SUMS
-    from models.context_training import History as BeatHistory
-    from models.context_training import train
+    from models.context.beat_forest import CHANNELS, SUMS
+    from models.context.forest_training import History as BeatHistory
+    from models.context.forest_training import train
     from stream.config import PipelineConfig
-    from stream.pipeline import Pipeline
-    from stream.sinks.store import StoreSink
+    from stream.pipeline.pipeline import Pipeline
+    from stream.sinks.store.store_sink import StoreSink
 
     return Names(
         Kind=Kind,

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from simulators.messages import Message
-from simulators.neighbourhood import Site
+from simulators.devices.messages import Message
+from simulators.world.neighbourhood import Site
 
 _DAY_MS: Final = 86_400_000
 _CHANNELS: Final = {"person": "people", "vehicle": "vehicles"}

@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from simulators.faults import FaultRates, skews
-from simulators.history import history
-from simulators.life import World
-from simulators.messages import Message, Post, live
-from simulators.neighbourhood import Site, places_geojson, quarter
-from simulators.rhythm import Calendar
-from simulators.scenarios import Schedule
+from simulators.devices.faults import FaultRates, skews
+from simulators.devices.messages import Message, Post, live
+from simulators.devices.past import history
+from simulators.world.life import World
+from simulators.world.neighbourhood import Site, places_geojson, quarter
+from simulators.world.rhythm import Calendar
+from simulators.world.scenarios import Schedule
 from tests.same.mishaps import Mishaps
 from tests.same.past import model_rows, taught
 
