@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.events import Command, Incident
+from stream.sentences import Why
 
 Severity = Literal["info", "warning", "critical"]
-Text = dict[str, str]
-"""Language code (``en``, ``zh-CN``) → sentence."""
+Names = dict[str, str]
+"""Language → what a place is called in it, from the places file."""
 
 
 class SeriesKey(msgspec.Struct, frozen=True):
@@ -135,7 +136,11 @@ class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float
     confidence: float
     """0-1, lowered by the device's data quality."""
-    text: Text
+    why: Why
+
+
+NO_REASON: Final = Why("")
+"""Of a notice that only says that a condition is over."""
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,9 +160,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """Found by a model, so that it takes part in the budget and in grouping; a rule's finding is told at once."""
     severity: Severity = "info"
     lonlat: tuple[float, float] = (0.0, 0.0)
-    place: Text = msgspec.field(default_factory=dict)
-    text: Text = msgspec.field(default_factory=dict)
-    advice: Text = msgspec.field(default_factory=dict)
+    place: Names = msgspec.field(default_factory=dict)
+    why: Why = NO_REASON
     confidence: float = 1.0
     surprise: float = 0.0
     """-log10 of the tail probability, for findings of a model."""
@@ -190,11 +194,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     changed_ms: int
     lon: float
     lat: float
-    place: Text
-    text: Text
-    """Why: a sentence with numbers."""
-    advice: Text
-    """What to do."""
+    place: Names
+    why: Why
     confidence: float = 1.0
     by: str = ""
     """Who acknowledged or cleared it; empty where the system did."""
@@ -236,8 +237,8 @@ class HotspotCell(msgspec.Struct, frozen=True, kw_only=True):
     """1 is the highest."""
     expected: float
     """Expected events in the coming period (see `HotspotMap.horizon_s`)."""
-    drivers: Text
-    """What drives it, a short sentence."""
+    why: Why
+    """What drives it."""
 
 
 class HotspotMap(msgspec.Struct, frozen=True, kw_only=True):

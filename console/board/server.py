@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import uvicorn
 from starlette.applications import Starlette
@@ -91,7 +92,7 @@ def serve(config: BoardConfig, *, ready: Callable[[str], None] | None = None) ->
     except OSError as error:
         return _fail(f"host {config.host!r}, places {config.places_path!r}: {error}")
     url = address(config.host, sock.getsockname()[1])
-    reader = StoreReader(Path(config.store_path))
+    reader = StoreReader(Path(config.store_path), ZoneInfo(config.timezone))
     try:
         publisher = MqttCommandPublisher(
             site=config.site,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,7 @@ def backfill(
     address: Address,
     site: str,
     *,
+    zone: tzinfo = UTC,
     since_ms: int | None = None,
     until_ms: int | None = None,
     told: Callable[[Span], None] = lambda _: None,
@@ -49,7 +51,7 @@ def backfill(
         InfluxDB is away, or refuses us. What is in stays in; run it again.
     """
     fed = Fed()
-    past = Past(store, site)
+    past = Past(store, site, zone)
     endpoint = connect(address)
 
     def send(lines: list[str]) -> None:

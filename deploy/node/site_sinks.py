@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from deploy.settings.mqtt_settings import make_client
 from deploy.settings.sections import Settings
@@ -53,6 +54,7 @@ def open_sinks(settings: Settings, places: Places, closing: ExitStack) -> SiteSi
 
 def _others(settings: Settings, places: Places, closing: ExitStack) -> list[Sink]:
     found: list[Sink] = []
+    zone = ZoneInfo(settings.site.timezone)
     if settings.sinks.mqtt:
         found.append(
             MqttSink(
@@ -62,10 +64,11 @@ def _others(settings: Settings, places: Places, closing: ExitStack) -> list[Sink
                 settings.site.id,
                 delivered_path=settings.site_dir / "delivered.json",
                 beats=places.beats,
+                zone=zone,
             )
         )
     if settings.sinks.jsonl is not None:
-        found.append(JsonLinesSink(settings.sinks.jsonl))
+        found.append(JsonLinesSink(settings.sinks.jsonl, zone=zone))
     for sink in found:
         closing.callback(sink.close)
     return found
@@ -84,6 +87,7 @@ def _influx(settings: Settings, quarantine: Quarantine, closing: ExitStack) -> I
         batch_lines=settings.influx.batch_lines,
         max_backlog_bytes=settings.influx.backlog_mb * _MIB,
         max_wait_s=settings.influx.max_wait_s,
+        zone=ZoneInfo(settings.site.timezone),
     )
     closing.callback(sink.close)
     return sink

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from models.hotspots.grid import distance_m
 
-Text = dict[str, str]
 Key = tuple[str, str]
 """(device, kind)."""
 
@@ -55,7 +54,8 @@ class Part:
     spot: Spot
     kind: str
     since_ms: int
-    text: Text
+    why: dict[str, Any]
+    """What is told of it, as plain data."""
     until_ms: int | None = None
     """When it was over; None while it goes on."""
 
@@ -96,9 +96,9 @@ class FireWatch:
         self._fires: list[Fire] = []
         """Those that go on or were over just now: a fire that flares up again is the same one."""
 
-    def on(self, spot: Spot, kind: str, since_ms: int, text: Text) -> Fire | None:
+    def on(self, spot: Spot, kind: str, since_ms: int, why: dict[str, Any]) -> Fire | None:
         """Take a finding that begins (or is said again); return the fire it makes or belongs to, or None."""
-        part = Part(spot, kind, since_ms, text)
+        part = Part(spot, kind, since_ms, why)
         self._forget(since_ms)
         fire = self._fire_of(part.key)
         if fire is not None:

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
-from models import explain
-from stream.results import Alert, AlertState, Severity, Text
+from stream.results import Alert, AlertState, Names, Severity
+from stream.sentences import Why
 
 MAX_REMEMBERED: Final = 10_000
 """Command ids and ended alerts kept, so that repeats and returns are recognised."""
@@ -49,9 +49,8 @@ class AlertBook:
         severity: Severity,
         now_ms: int,
         lonlat: tuple[float, float],
-        place: Text,
-        text: Text,
-        advice: Text,
+        place: Names,
+        why: Why,
         confidence: float = 1.0,
         cause_ms: int = 0,
         cause_seq: int = -1,
@@ -88,7 +87,7 @@ class AlertBook:
                 before,
                 now_ms,
                 severity=severity if worse else before.severity,
-                text=text,
+                why=why,
                 state="raised" if aloud else before.state,
                 by="" if aloud else before.by,
                 note="" if aloud else before.note,
@@ -107,7 +106,7 @@ class AlertBook:
                 now_ms,
                 state="raised",
                 severity=severity,
-                text=text,
+                why=why,
                 cause_ms=cause_ms,
                 cause_seq=cause_seq,
                 devices=devices,
@@ -127,8 +126,7 @@ class AlertBook:
             lon=lonlat[0],
             lat=lonlat[1],
             place=place,
-            text=text,
-            advice=advice,
+            why=why,
             confidence=confidence,
             cause_ms=cause_ms,
             cause_seq=cause_seq,
@@ -145,13 +143,17 @@ class AlertBook:
         alert = self._open.get(key)
         if alert is None:
             return []
-        lasted = max((end_ms or now_ms) - (alert.cause_ms or alert.raised_ms), 0) / 1000
-        return [self._end(key, _next(alert, now_ms, state="cleared", text=explain.over(alert.text, lasted)))]
+        lasted_s = max((end_ms or now_ms) - (alert.cause_ms or alert.raised_ms), 0) / 1000
+        why = Why("over", {"why": alert.why, "lasted_s": lasted_s})
+        return [self._end(key, _next(alert, now_ms, state="cleared", why=why))]
 
     def _taken(self, keys: tuple[tuple[str, str], ...], by_kind: str, now_ms: int) -> list[Alert]:
         """Clear alerts that another one, of `by_kind`, has taken the place of."""
         return [
-            self._end(key, _next(alert, now_ms, state="cleared", text=explain.taken_over(alert.text, by_kind)))
+            self._end(
+                key,
+                _next(alert, now_ms, state="cleared", why=Why("taken_over", {"why": alert.why, "kind": by_kind})),
+            )
             for key in keys
             if (alert := self._open.get(key)) is not None
         ]
@@ -230,7 +232,7 @@ def _next(
     *,
     state: AlertState,
     severity: Severity | None = None,
-    text: Text | None = None,
+    why: Why | None = None,
     by: str = "",
     note: str = "",
     cause_ms: int | None = None,
@@ -244,7 +246,7 @@ def _next(
         changed_ms=now_ms,
         state=state,
         severity=alert.severity if severity is None else severity,
-        text=alert.text if text is None else text,
+        why=alert.why if why is None else why,
         by=by,
         note=note,
         cause_ms=alert.cause_ms if cause_ms is None else cause_ms,

@@ -16,11 +16,13 @@ from typing import Any, Final
 import msgspec
 
 from ingest.places import Places
-from models import explain
 from models.hotspots.grid import distance_m
 from stream.alerts.budget import Noted
-from stream.results import Notice, Text
+from stream.results import Notice
+from stream.sentences import Why, literal
 
+NAMED: Final = 5
+"""So many devices of a cause are called by their names; the others are counted."""
 JOINED: Final = frozenset({"surge", "deficit", "dead"})
 """Kinds that neighbours have together; others are a cause each."""
 
@@ -124,15 +126,24 @@ class Causes:
             and _farthest(notice, list(cause.members.values())) <= self.near_m
         )
 
-    def text(self, cause: Cause) -> Text:
-        """Return the sentence of a cause: that of its only device, or one that names them all."""
+    def why(self, cause: Cause) -> Why:
+        """Return why a cause is told: as its only device says, or in one sentence for all of them."""
         strangest, found = cause.strangest, list(cause.members.values())
         if len(found) == 1:
-            return strangest.text
+            return strangest.why
         types = {self.places.devices[name].type if name in self.places.devices else "" for name in cause.members}
-        apart = max(_farthest(one, found) for one in found)
-        of_type = types.pop() if len(types) == 1 else ""
-        return explain.together(of_type, [one.place for one in found], apart, strangest.place, strangest.text)
+        return Why(
+            "together",
+            {
+                "type": types.pop() if len(types) == 1 else "",
+                "count": len(found),
+                "metres": max(_farthest(one, found) for one in found),
+                "names": [literal(one.place) for one in found[:NAMED]],
+                "more": max(len(found) - NAMED, 0),
+                "place": literal(strangest.place),
+                "strongest": strangest.why,
+            },
+        )
 
     def meta(self) -> list[Any]:
         """Return the state as plain data."""

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ingest.events import Incident
 from ingest.places import Places
-from models import explain
 from models.hotspots.risk_map import HotspotGrid, IncidentSeries
 from stream.alerts.alert_book import AlertBook
 from stream.config import PipelineConfig
-from stream.results import Anomaly, HotspotCell, HotspotMap, Results, Text
+from stream.results import Anomaly, HotspotCell, HotspotMap, Results
+from stream.sentences import Why
 
 _PROVENANCE: Final = {"reported": 1.0, "sensor": 0.7, "patrol_discovered": 0.3}
 """Weight of an incident: patrols find more where they are sent (Ensign et al., FAT* 2018)."""
@@ -24,6 +24,8 @@ _SEVERITY: Final = {"info": 0.05, "warning": 0.25, "critical": 0.5}
 _DRIVERS: Final = 16
 """Kinds of events told apart as drivers; the last stands for all further ones."""
 _RECENT_H: Final = 72.0
+_MOST_DRIVERS: Final = 3
+"""So many kinds of recent events are named."""
 _MAX_IDS: Final = 50_000
 _LEAST_RISK: Final = 1e-3
 
@@ -67,7 +69,7 @@ class HotspotStage:
             beat = self._beat_of_cell[cell] if cell >= 0 else ""
             name = self.grid.cell_ids()[cell] if cell >= 0 else "site"
             kind = "burglary_series" if incident.category == "burglary" else "incident_series"
-            place = self.places.beats[beat].name if beat else {"en": "outside the beats", "zh-CN": "网格之外"}
+            place = self.places.beats[beat].name if beat else {}
             out.alerts += self.book.rise(
                 beat=beat or next(iter(self.places.beats), "site"),
                 device=name,
@@ -76,8 +78,15 @@ class HotspotStage:
                 now_ms=now_ms,
                 lonlat=(found.lon, found.lat),
                 place=place,
-                text=explain.series(incident.category, found.count, self.series.radius_m, self.series.hours),
-                advice=explain.advice(kind),
+                why=Why(
+                    "series",
+                    {
+                        "category": incident.category,
+                        "count": found.count,
+                        "metres": self.series.radius_m,
+                        "hours": self.series.hours,
+                    },
+                ),
                 cause_ms=ts_ms,
                 ends=False,
             )
@@ -125,7 +134,7 @@ class HotspotStage:
                 risk=round(float(risk[cell]) / highest, 4),
                 rank=rank,
                 expected=round(float(expected[cell]), 4),
-                drivers=self._reasons(shares[rank - 1], recent[rank - 1]),
+                why=self._drivers_of(shares[rank - 1], recent[rank - 1]),
             )
             for rank, cell in enumerate(best.tolist(), 1)
         ]
@@ -138,11 +147,18 @@ class HotspotStage:
             self._drivers.append(name)
         return self._drivers.index(name) if name in self._drivers else _DRIVERS - 1
 
-    def _reasons(self, shares: NDArray[np.float64], recent: NDArray[np.int64]) -> Text:
-        """Say what drives a cell: what happened nearby lately, or else what its long memory holds."""
-        named = {name: float(share) for name, share in zip(self._drivers, shares, strict=False)}
-        counts = {name: int(count) for name, count in zip(self._drivers, recent, strict=False)}
-        return explain.hotspot(counts, _RECENT_H, named)
+    def _drivers_of(self, shares: NDArray[np.float64], recent: NDArray[np.int64]) -> Why:
+        """Return what drives a cell: what happened nearby lately, or else what its long memory holds."""
+        counts = [(int(n), name) for name, n in zip(self._drivers, recent, strict=False) if n > 0]
+        if counts:
+            most = sorted(counts, key=lambda pair: (-pair[0], pair[1]))[:_MOST_DRIVERS]
+            parts = [Why("hotspot-part", {"category": name, "count": n}) for n, name in most]
+            return Why("hotspot", {"parts": parts, "hours": _RECENT_H})
+        named = ((float(share), name) for name, share in zip(self._drivers, shares, strict=False))
+        share, category = max(named, default=(0.0, ""))
+        if share <= 0:
+            return Why("hotspot-nothing")
+        return Why("hotspot-earlier", {"category": category, "count": 0, "share": share})
 
     def meta(self) -> dict[str, Any]:
         """Return the state that is text."""

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.log.batch import Kind
-from models import explain
 from models.calendar import Calendar
 from models.context import beat_forest as context
 from models.context.beat_forest import BeatForest, ContextError, Episodes, Judgement, Recent
 from stream.detect.findings import SEVERITY, Findings
 from stream.results import Anomaly, CountState, Notice, Results
+from stream.sentences import Why
 
 KIND: Final = "context"
 CHANNEL_OF: Final[dict[tuple[int, str], int]] = {
@@ -38,6 +38,8 @@ _DRIVES: Final = 0.4
 """A channel drives a finding if it makes at least this share of what the strongest does."""
 _USUAL: Final = 1.5
 """Deviations up to this are told as usual."""
+_DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_SATURDAY: Final = 5
 _ID_BYTES: Final = 64
 """A beat's id has at most 48."""
 
@@ -136,18 +138,23 @@ class Context:
         findings, beat = self.findings, self.beats[row]
         surprise, usual = float(judgement.surprise[row]), judgement.usual[:, row]
         seen, expected = judgement.seen[:, row], judgement.expected[:, row]
-        channels = _told(usual, drivers, seen, expected)
-        first = context.CHANNELS.index(channels[0].name)
+        leading, calm = _driving(usual, drivers, seen)
+        first = leading[0]
         onset_ms = int(self.episodes.onset_ms[row])
         end_ms = start_ms + self.window_s * 1000
         p = 10.0**-surprise
-        text = explain.context(
-            channels,
-            p,
-            self._day(start_ms),
-            findings.clock(end_ms),
-            self.recent.slots * self.window_s / 60,
-            findings.clock(onset_ms) if onset_ms < start_ms else "",
+        minutes = self.recent.slots * self.window_s / 60
+        why = Why(
+            "context",
+            {
+                "channels": _channels(leading, usual, seen, expected, minutes),
+                "calm": len(calm),
+                "usual": [Why("channel-name", {"channel": context.CHANNELS[channel]}) for channel in calm],
+                "p": p,
+                "day": self._day(start_ms),
+                "at_ms": end_ms,
+                "since_ms": onset_ms if onset_ms < start_ms else 0,
+            },
         )
         devices = np.unique(findings.catalog.series_device[self._series[self._beat == row]]).tolist()
         confidence = round(sum(findings.confidence(device) for device in devices) / len(devices), 2)
@@ -165,7 +172,7 @@ class Context:
             p=p,
             duration_s=max(end_ms - onset_ms, 0) / 1000,
             confidence=confidence,
-            text=text,
+            why=why,
         )
         out.anomalies.append(anomaly)
         findings.going.add(anomaly)
@@ -181,8 +188,7 @@ class Context:
                 severity=severity,
                 lonlat=place,
                 place=name,
-                text=text,
-                advice=explain.advice(KIND),
+                why=why,
                 confidence=confidence,
                 surprise=surprise,
                 cause_ms=onset_ms,
@@ -190,11 +196,15 @@ class Context:
             out,
         )
 
-    def _day(self, start_ms: int) -> explain.Text:
+    def _day(self, start_ms: int) -> str:
+        """Return what kind of day it is, as the catalogue's message ``day`` tells them apart."""
         day_class, _ = self.calendar.local(start_ms)
         weekday = int(self.calendar.weekday(start_ms))
         # A Saturday is a class of its own, and not worked.
-        return explain.day(weekday, working=int(day_class) == 0)
+        working = int(day_class) == 0
+        if not working and weekday < _SATURDAY:
+            return "holiday"
+        return f"working_{_DAYS[weekday]}" if working and weekday >= _SATURDAY else _DAYS[weekday]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as arrays; the forest as its bytes."""
@@ -222,21 +232,41 @@ class Context:
         self._grow()
 
 
-def _told(
-    usual: NDArray[np.float64],
-    drivers: NDArray[np.float64],
-    seen: NDArray[np.float64],
-    expected: NDArray[np.float64],
-) -> list[explain.Channel]:
-    """Return what a sentence tells: what drives the finding, the strongest first, and behind it what is as usual."""
+def _driving(
+    usual: NDArray[np.float64], drivers: NDArray[np.float64], seen: NDArray[np.float64]
+) -> tuple[list[int], list[int]]:
+    """Return the channels that drive a finding, the strongest first, and those that are as usual."""
     strongest = float(drivers.max())
     order = sorted(range(len(usual)), key=lambda channel: (-drivers[channel], -abs(usual[channel])))
     leading = [c for c in order if usual[c] != 0 and drivers[c] >= max(_DRIVES * strongest, 1e-9)]
     # Where the time alone is strange, nothing drives it: then the farthest from usual is told.
     leading = leading or [max(order, key=lambda channel: abs(usual[channel]))]
-    found = [explain.Channel(context.CHANNELS[c], 1 if usual[c] >= 0 else -1, seen[c], expected[c]) for c in leading]
-    calm = [c for c in order if c not in leading and np.isfinite(seen[c]) and abs(usual[c]) < _USUAL]
-    return found + [explain.Channel(context.CHANNELS[c], 0, seen[c], expected[c]) for c in calm]
+    return leading, [c for c in order if c not in leading and np.isfinite(seen[c]) and abs(usual[c]) < _USUAL]
+
+
+def _channels(
+    leading: list[int],
+    usual: NDArray[np.float64],
+    seen: NDArray[np.float64],
+    expected: NDArray[np.float64],
+    minutes: float,
+) -> list[Why]:
+    """Return what is told of each channel that drives a finding; the numbers cover `minutes`."""
+    found: list[Why] = []
+    before = 0
+    for channel in leading:
+        direction = 1 if usual[channel] >= 0 else -1
+        args: dict[str, Any] = {
+            "channel": context.CHANNELS[channel],
+            "link": "first" if not before else "and" if direction == before else "but",
+            "direction": direction,
+            "observed": float(seen[channel]),
+            "expected": float(expected[channel]),
+            "minutes": minutes,
+        }
+        found.append(Why("channel", args))
+        before = direction
+    return found
 
 
 def _in_states(

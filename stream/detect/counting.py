@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.places import DEVICE_TYPES
-from models import explain
 from models.baselines.counts import CountBaseline, CountConfig, CountTest
 from models.calendar import Calendar
 from stream.detect.findings import Findings
 from stream.results import RECALLED, CountState, Results, WindowRows, WindowStatus
+from stream.sentences import Why
 from stream.state.arrays import grown
 
 _ORDINARY_P: Final = 0.05
@@ -238,14 +238,14 @@ class Counting:
         upper = kind == "surge"
         p = float(test.p_upper[place] if upper else test.p_lower[place])
         observed, expected = float(total[place]), float(test.expected[place])
-        text = explain.count(kind, metric, observed, expected, p, findings.clock(onset_ms))
+        why = Why(kind, {"metric": metric, "observed": observed, "expected": expected, "p": p, "since_ms": onset_ms})
         anomaly = findings.anomaly(
             device,
             metric,
             kind,
             "surge" if upper else "dead" if kind == "dead" else "deficit",
             onset_ms,
-            text,
+            why,
             out,
             observed=observed,
             expected=expected,
@@ -253,7 +253,7 @@ class Counting:
             duration_s=max(out.now_ms - onset_ms, 0) / 1000,
         )
         surprise = float(test.surprise[place])
-        findings.alert(device, kind, out.now_ms, text, out, cause_ms=onset_ms, surprise=surprise, of=anomaly)
+        findings.alert(device, kind, out.now_ms, why, out, cause_ms=onset_ms, surprise=surprise, of=anomaly)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as arrays."""

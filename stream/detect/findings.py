@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final, Literal
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from ingest.places import Places
-from models import explain
-from stream.results import Anomaly, Notice, Results, Severity, Text
+from stream.results import Anomaly, Names, Notice, Results, Severity
+from stream.sentences import Why
 from stream.windows.catalog import Catalog
 from stream.windows.quality import Quality
 
@@ -94,30 +93,25 @@ class Going:
 
 
 class Findings:
-    """Knows the devices' places, beats and quality, so that a finding becomes a sentence with a place."""
+    """Knows the devices' places, beats and quality, so that a finding becomes a notice with a place."""
 
-    def __init__(self, catalog: Catalog, quality: Quality, timezone: str) -> None:
+    def __init__(self, catalog: Catalog, quality: Quality) -> None:
         self.catalog, self.quality = catalog, quality
         self.standing = Standing()
         self.going = Going()
-        self._zone = ZoneInfo(timezone)
 
     @property
     def places(self) -> Places:
         """Where the beats and devices are."""
         return self.catalog.places
 
-    def beat_place(self, beat: str) -> tuple[tuple[float, float], Text]:
+    def beat_place(self, beat: str) -> tuple[tuple[float, float], Names]:
         """Return the middle (lon, lat) of a beat and what it is called; (0, 0) and its id where it is unknown."""
         place = self.places.beats.get(beat)
         if place is None:
             return (0.0, 0.0), {"en": beat, "zh-CN": beat}
         ring = place.polygon
         return (sum(p[0] for p in ring) / len(ring), sum(p[1] for p in ring) / len(ring)), place.name
-
-    def clock(self, ts: int) -> str:
-        """Return an instant as people of the site read it, ``21:05``."""
-        return explain.clock(ts, self._zone)
 
     def confidence(self, device: int) -> float:
         """Return how far a device's data can be trusted, 0-1."""
@@ -130,7 +124,7 @@ class Findings:
         kind: str,
         direction: Literal["surge", "deficit", "hazard", "dead"],
         ts: int,
-        text: Text,
+        why: Why,
         out: Results,
         *,
         observed: float,
@@ -153,7 +147,7 @@ class Findings:
             p=p,
             duration_s=duration_s,
             confidence=self.confidence(device),
-            text=text,
+            why=why,
         )
         out.anomalies.append(anomaly)
         return anomaly
@@ -163,7 +157,7 @@ class Findings:
         device: int,
         kind: str,
         now_ms: int,
-        text: Text,
+        why: Why,
         out: Results,
         *,
         cause_ms: int,
@@ -191,8 +185,7 @@ class Findings:
                 severity=SEVERITY.get(kind, "warning"),
                 lonlat=(place.lon, place.lat) if place else (0.0, 0.0),
                 place=place.name if place else {"en": name, "zh-CN": name},
-                text=text,
-                advice=explain.advice(kind),
+                why=why,
                 confidence=self.confidence(device),
                 surprise=surprise or 0.0,
                 cause_ms=cause_ms,
@@ -233,5 +226,5 @@ class Findings:
         """Complete the anomalies of a condition that is over with how long it lasted."""
         for anomaly in self.going.end(name, kind):
             lasted = max(end_ms - anomaly.ts, 0) / 1000
-            text = explain.over(anomaly.text, lasted)
-            out.anomalies.append(msgspec.structs.replace(anomaly, duration_s=lasted, text=text))
+            why = Why("over", {"why": anomaly.why, "lasted_s": lasted})
+            out.anomalies.append(msgspec.structs.replace(anomaly, duration_s=lasted, why=why))

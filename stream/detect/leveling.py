@@ -8,11 +8,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models import explain
 from models.baselines.levels import LevelBaseline, LevelConfig
 from models.calendar import Calendar
 from stream.detect.findings import Findings
 from stream.results import Results
+from stream.sentences import Why
 from stream.state.arrays import grown
 
 _HIGH: Final = 1
@@ -73,7 +73,10 @@ class Leveling:
                 kind,
                 "surge" if upper else "deficit",
                 onset,
-                explain.level(metric, "", observed, expected, p, findings.clock(onset)),
+                Why(
+                    kind,
+                    {"metric": metric, "observed": observed, "expected": expected, "p": p, "since_ms": onset},
+                ),
                 out,
                 observed=observed,
                 expected=expected,

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from ingest.log.batch import Kind
 from ingest.places import Places, PlacesError
-from models import explain
 from models.calendar import Calendar
 from models.rules.barriers import BarrierEvent, Barriers
 from models.rules.combos import FIRE_KINDS, Fire, FireWatch, Spot, spot_of
@@ -23,11 +23,11 @@ from models.rules.hazard_defaults import WITH_RULES, defaults_for
 from models.rules.hazards import HazardEvent, HazardRules
 from stream.detect.findings import SEVERITY, Findings
 from stream.results import Notice, Results
+from stream.sentences import Why, literal
 from stream.state.arrays import grown
 
 _LOG = logging.getLogger(__name__)
 _NIGHT_FROM_S, _NIGHT_UNTIL_S = 22 * 3600, 6 * 3600
-_UNITS: Final = {"noise": "dB", "smoke": "%/m", "temperature": "°C", "water": "cm"}
 _GATES_EVERY_MS: Final = 60_000
 _STUCK: Final = "gate_stuck"
 _COUNTED: Final = ("surge", "deficit", "dead")
@@ -184,8 +184,8 @@ class Rules:
                 self._feed_lost(beat, lost[beat], heard[beat], now_ms, out)
                 continue
             since = quality.heard_ms(device)
-            text = explain.silent((now_ms - since) / 1000, quality.usual_s(device))
-            findings.alert(device, "silent", now_ms, text, out, cause_ms=since)
+            why = Why("silent", {"silent_s": (now_ms - since) / 1000, "usual_s": quality.usual_s(device)})
+            findings.alert(device, "silent", now_ms, why, out, cause_ms=since)
 
     def _feed_lost(self, beat: str, lost: int, heard: int, now_ms: int, out: Results) -> None:
         findings = self.findings
@@ -200,8 +200,7 @@ class Rules:
                 severity="critical",
                 lonlat=lonlat,
                 place=place,
-                text=explain.feed_lost(lost, heard),
-                advice=explain.advice("feed_lost"),
+                why=Why("feed_lost", {"lost": lost, "heard": heard}),
                 cause_ms=now_ms,
             ),
             out,
@@ -214,17 +213,15 @@ class Rules:
             self._hazard_over(device, event.kind, event.ts, now_ms, out)
             return
         metric = findings.catalog.series[event.row].metric
-        text = explain.hazard(
-            event.kind, metric, event.value, event.threshold, _UNITS.get(metric, ""), findings.clock(event.ts)
-        )
+        why = _hazard_why(event, metric)
         observed, expected = (v if isinstance(v, float) else 1.0 for v in (event.value, event.threshold))
         anomaly = findings.anomaly(
-            device, metric, event.kind, "hazard", event.ts, text, out, observed=observed, expected=expected
+            device, metric, event.kind, "hazard", event.ts, why, out, observed=observed, expected=expected
         )
         spot = self._spot(device) if event.kind in FIRE_KINDS else None
-        fire = None if spot is None else self.fires.on(spot, event.kind, event.ts, text)
+        fire = None if spot is None else self.fires.on(spot, event.kind, event.ts, msgspec.to_builtins(why))
         if fire is None:
-            findings.alert(device, event.kind, now_ms, text, out, cause_ms=event.ts, cause_seq=seq, of=anomaly)
+            findings.alert(device, event.kind, now_ms, why, out, cause_ms=event.ts, cause_seq=seq, of=anomaly)
         else:
             findings.going.add(anomaly)
             self._fire(fire, now_ms, out)
@@ -261,6 +258,10 @@ class Rules:
         for part in fire.parts:
             findings.standing.fall(*part.key)
         devices = tuple(dict.fromkeys(part.spot.device for part in fire.parts))
+        parts = [
+            Why("part", {"place": literal(places[part.spot.device].name), "why": msgspec.convert(part.why, Why)})
+            for part in fire.parts
+        ]
         findings.notice(
             Notice(
                 act="rise",
@@ -271,8 +272,7 @@ class Rules:
                 severity=SEVERITY["fire"],
                 lonlat=(first.lon, first.lat),
                 place=places[first.device].name,
-                text=explain.fire(fire.metres, [(places[part.spot.device].name, part.text) for part in fire.parts]),
-                advice=explain.advice("fire"),
+                why=Why("fire", {"metres": fire.metres, "parts": parts}),
                 cause_ms=min(part.since_ms for part in fire.parts),
                 devices=devices if len(devices) > 1 else (),
                 takes=tuple(part.key for part in fire.parts),
@@ -286,20 +286,20 @@ class Rules:
         if not event.on:
             self._hazard_over(device, _STUCK, event.ts, now_ms, out)
             return
-        text = explain.barrier_down(event.passes, findings.clock(event.ts))
+        why = Why("barrier_down", {"passes": event.passes, "since_ms": event.ts})
         anomaly = findings.anomaly(
-            device, "gate", _STUCK, "hazard", event.ts, text, out, observed=float(event.passes), expected=0.0
+            device, "gate", _STUCK, "hazard", event.ts, why, out, observed=float(event.passes), expected=0.0
         )
-        findings.alert(device, _STUCK, now_ms, text, out, cause_ms=event.ts, of=anomaly)
+        findings.alert(device, _STUCK, now_ms, why, out, cause_ms=event.ts, of=anomaly)
 
     def _gate(self, event: GateEvent, now_ms: int, seq: int, out: Results) -> None:
         findings = self.findings
         device = int(findings.catalog.series_device[event.row])
-        text = explain.gate(event.kind, event.value, event.threshold, findings.clock(event.ts))
+        why = Why(event.kind, {"value": event.value, "limit": event.threshold, "at_ms": event.ts})
         findings.anomaly(
-            device, "gate", event.kind, "hazard", event.ts, text, out, observed=event.value, expected=event.threshold
+            device, "gate", event.kind, "hazard", event.ts, why, out, observed=event.value, expected=event.threshold
         )
-        findings.alert(device, event.kind, now_ms, text, out, cause_ms=event.ts, cause_seq=seq, ends=False)
+        findings.alert(device, event.kind, now_ms, why, out, cause_ms=event.ts, cause_seq=seq, ends=False)
 
     def set_back(self) -> None:
         """Forget when the next look is due: the clock was set back."""
@@ -317,6 +317,15 @@ class Rules:
         for name, model in (("hazards/", self.hazards), ("gates/", self.gates), ("barriers/", self.barriers)):
             model.load({key.removeprefix(name): v for key, v in arrays.items() if key.startswith(name)})
         self._gates_due_ms = int(arrays["gates_due_ms"][0])
+
+
+def _hazard_why(event: HazardEvent, metric: str) -> Why:
+    args: dict[str, Any] = {"kind": event.kind, "metric": metric, "since_ms": event.ts}
+    if isinstance(event.value, str):
+        # How long a state must last comes as text, such as "120 s".
+        hold = float(str(event.threshold).removesuffix(" s") or 0)
+        return Why("state", args | {"word": event.value, "hold": hold})
+    return Why("threshold", args | {"observed": event.value, "limit": event.threshold})
 
 
 def _one_way(overrides: Mapping[str, Any]) -> int:

@@ -29,7 +29,7 @@ class Detection:
 
     def __init__(self, config: PipelineConfig, catalog: Catalog, quality: Quality) -> None:
         calendar = Calendar(config.timezone, config.country, tuple(date.fromisoformat(day) for day in config.holidays))
-        findings = self.findings = Findings(catalog, quality, config.timezone)
+        findings = self.findings = Findings(catalog, quality)
         self.catalog = catalog
         self.rules = Rules(calendar, findings)
         self.counting = Counting(config.window_s, calendar, findings)

@@ -207,7 +207,7 @@ class SiteStage:
                 device=first.device,
                 lonlat=first.lonlat,
                 place=first.place,
-                text=self.causes.text(cause),
+                why=self.causes.why(cause),
                 cause_ms=cause.cause_ms,
                 devices=cause.devices,
             )
@@ -224,8 +224,7 @@ class SiteStage:
             now_ms=notice.at_ms,
             lonlat=notice.lonlat,
             place=notice.place,
-            text=notice.text,
-            advice=notice.advice,
+            why=notice.why,
             confidence=notice.confidence,
             cause_ms=notice.cause_ms,
             cause_seq=notice.cause_seq,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ import msgspec
 from ingest.files import sync_folder
 from ingest.observations import epoch_ms
 from stream.results import Results, SeriesKey
+from stream.sentences.catalogue import with_texts
 from stream.sinks.rows import (
     ALLOWED_VALUES,
     DIRECTION_NAMES,
@@ -58,6 +60,8 @@ class JsonLinesSink:
         A file larger than this is put aside before the next write.
     keep
         How many full files to keep.
+    zone
+        Zone of the times in texts: the site's.
 
     Raises
     ------
@@ -69,11 +73,11 @@ class JsonLinesSink:
 
     name = "jsonl"
 
-    def __init__(self, path: Path, *, max_bytes: int = 64 * 1024 * 1024, keep: int = 8) -> None:
+    def __init__(self, path: Path, *, max_bytes: int = 64 * 1024 * 1024, keep: int = 8, zone: tzinfo = UTC) -> None:
         if max_bytes < 1 or keep < 1:
             raise ValueError(f"max_bytes is {max_bytes} and keep is {keep}, expected numbers above 0")
         self.path = path
-        self._max_bytes, self._keep = max_bytes, keep
+        self._max_bytes, self._keep, self._zone = max_bytes, keep, zone
         path.parent.mkdir(parents=True, exist_ok=True)
         self._handle = -1
         self._size, self._reached = 0, NOTHING_WRITTEN
@@ -90,7 +94,7 @@ class JsonLinesSink:
         if not fresh:
             return
         check_series(fresh)
-        block = _encoder.encode_lines(list(_lines(fresh)))
+        block = _encoder.encode_lines(list(_lines(fresh, self._zone)))
         if self._size > self._max_bytes:
             self._rotate()
         try:
@@ -176,15 +180,16 @@ class JsonLinesSink:
         self._open()
 
 
-def _lines(results: list[Results]) -> Iterator[dict[str, Any]]:
+def _lines(results: list[Results], zone: tzinfo) -> Iterator[dict[str, Any]]:
     catalog = results[-1].catalog
     yield from _window_lines(results, catalog)
     for result in results:
         yield from _event_lines(result, catalog)
-        yield from ({"type": "anomaly", **msgspec.structs.asdict(item)} for item in result.anomalies)
-        yield from ({"type": "alert", **msgspec.structs.asdict(item)} for item in result.alerts)
+        yield from ({"type": "anomaly", **with_texts(msgspec.structs.asdict(item), zone)} for item in result.anomalies)
+        yield from ({"type": "alert", **with_texts(msgspec.structs.asdict(item), zone)} for item in result.alerts)
         if result.hotspots is not None:
-            yield {"type": "hotspots", **msgspec.structs.asdict(result.hotspots)}
+            cells = [with_texts(msgspec.structs.asdict(cell), zone, "drivers") for cell in result.hotspots.cells]
+            yield {"type": "hotspots", **msgspec.structs.asdict(result.hotspots), "cells": cells}
         yield from ({"type": "health", **msgspec.structs.asdict(item)} for item in result.health)
         for incident in result.incidents:
             yield {"type": "incident", **msgspec.structs.asdict(incident), "ts": epoch_ms(incident.ts)}

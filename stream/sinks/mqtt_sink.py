@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from datetime import UTC, tzinfo
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, NamedTuple
@@ -27,6 +28,7 @@ from ingest.files import replace_file
 from ingest.topics import alerts as alerts_topic
 from ingest.topics import hotspots as hotspots_topic
 from stream.results import HotspotMap, Results
+from stream.sentences.catalogue import with_texts
 from stream.sinks.rows import NOTHING_WRITTEN, after, order, position_of
 
 _log = logging.getLogger(__name__)
@@ -84,13 +86,15 @@ class MqttSink:
         Messages kept unacknowledged; `write` waits for room above it.
     backoff_s
         Shortest and longest wait between attempts to connect, seconds.
+    zone
+        Zone of the times in texts: the site's.
 
     Notes
     -----
-    Payloads are JSON of `stream.results.Alert`, and a list of `stream.results.HotspotCell`, each with the map's ``ts``
-    and ``horizon_s`` added. Of several maps written at once only the newest is published. Cells
-    outside every beat have no topic and stand in the store only. Only MQTT 5 tells when the
-    broker's access list refuses a message; with 3.1.1 it looks delivered.
+    Payloads are JSON of `stream.results.Alert` with its texts (``text``, ``advice``), and a list of
+    `stream.results.HotspotCell` with ``drivers`` as text and the map's ``ts`` and ``horizon_s`` added. Of several maps
+    written at once only the newest is published. Cells outside every beat have no topic and stand in the store only.
+    Only MQTT 5 tells when the broker's access list refuses a message; with 3.1.1 it looks delivered.
     """
 
     name = "mqtt"
@@ -107,8 +111,9 @@ class MqttSink:
         timeout_s: float = 10.0,
         queue_limit: int = 1000,
         backoff_s: tuple[int, int] = (1, 30),
+        zone: tzinfo = UTC,
     ) -> None:
-        self.host, self.port, self.site = host, port, site
+        self.host, self.port, self.site, self._zone = host, port, site, zone
         self._make_client, self._path = make_client, delivered_path
         self._timeout_s, self._limit, self._backoff_s = timeout_s, max(1, queue_limit), backoff_s
         delivered = self._read_delivered()
@@ -135,7 +140,11 @@ class MqttSink:
         newest_map = max((number for number, result in enumerate(fresh) if result.hotspots is not None), default=None)
         for number, result in enumerate(fresh):
             messages = [
-                _Message(alerts_topic(self.site, alert.beat), msgspec.json.encode(alert), retain=False)
+                _Message(
+                    alerts_topic(self.site, alert.beat),
+                    msgspec.json.encode(with_texts(msgspec.structs.asdict(alert), self._zone)),
+                    retain=False,
+                )
                 for alert in result.alerts
             ]
             beats = self._beats
@@ -189,7 +198,8 @@ class MqttSink:
             if not cell.beat:
                 continue  # no patrol's ground; the store has it
             extra = {"ts": hotspots.ts, "horizon_s": hotspots.horizon_s}
-            by_beat.setdefault(cell.beat, []).append(msgspec.structs.asdict(cell) | extra)
+            row = with_texts(msgspec.structs.asdict(cell), self._zone, "drivers")
+            by_beat.setdefault(cell.beat, []).append(row | extra)
         messages = [
             _Message(hotspots_topic(self.site, beat), msgspec.json.encode(cells), retain=True)
             for beat, cells in by_beat.items()

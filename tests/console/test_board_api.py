@@ -9,6 +9,7 @@ from console.board.app import make_app
 from console.board.commands import BrokerAwayError, UnconfirmedError
 from console.board.security import host_allowed
 from console.board.state import BoardSettings
+from stream.sentences import literal
 from stream.sinks.store.reader import StoreReader
 from tests.console.serving import served
 from tests.console.stores import HOSTILE, SITE, Node, places
@@ -239,7 +240,7 @@ def test_hosts(host, allowed):
 
 
 def test_hostile_text_stays_text_in_json(node, board):
-    node.write(alerts=[make.alert("al-9", 1, text={"en": HOSTILE}, state="cleared")])
+    node.write(alerts=[make.alert("al-9", 1, why=literal({"en": HOSTILE}), state="cleared")])
     found = board.get("/api/alerts/al-9")
     assert found.json()["text"]["en"] == HOSTILE
     assert found.headers["Content-Type"] == "application/json"

@@ -10,6 +10,8 @@ import numpy as np
 
 from ingest.log.batch import Kind
 from stream.results import RECALLED, Results, WindowStatus
+from stream.sentences import Why
+from stream.sentences.catalogue import in_all_languages
 from stream.sinks.influx.lines import clean, clean_tag
 from stream.sinks.rows import STATE_NAMES, STATUS_NAMES
 from tests.influx.servers import Server
@@ -22,9 +24,8 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _text(text: dict[str, str], language: str, other: str) -> str | None:
-    found = text.get(language) or text.get(other)
-    return clean(found) if found else None
+def _text(why: Why, language: str) -> str | None:
+    return clean(in_all_languages(why)[language]) or None
 
 
 def points(written: list[Results]) -> dict[str, Points]:  # noqa: C901, PLR0912, PLR0915 - one branch a measurement
@@ -75,8 +76,7 @@ def points(written: list[Results]) -> dict[str, Points]:  # noqa: C901, PLR0912,
         for a in result.anomalies:
             where = (a.ts // 1000, a.beat, a.device, clean_tag(a.kind), a.metric, a.severity)
             fields = {name: getattr(a, name) for name in ("observed", "expected", "p", "duration_s", "confidence")}
-            new = fields | {"direction": a.direction, "text": _text(a.text, "en", "zh-CN")}
-            new["text_zh"] = _text(a.text, "zh-CN", "en")
+            new = fields | {"direction": a.direction, "text": _text(a.why, "en"), "text_zh": _text(a.why, "zh-CN")}
             # What a point had and a new one does not say stays: InfluxDB writes fields over, not points.
             old = out["anomaly"].get(where, {})
             out["anomaly"][where] = old | {k: v for k, v in new.items() if _finite(v) is not None}
@@ -89,7 +89,7 @@ def points(written: list[Results]) -> dict[str, Points]:  # noqa: C901, PLR0912,
         for alert in result.alerts:
             old = alerts.get((alert.id, alert.revision), {})
             new = {"state": alert.state, "severity": alert.severity, "changed_ms": alert.changed_ms, "lon": alert.lon}
-            new |= {"text": _text(alert.text, "en", "zh-CN"), "place_zh": _text(alert.place, "zh-CN", "en")}
+            new |= {"text": _text(alert.why, "en"), "place_zh": clean(alert.place["zh-CN"])}
             alerts[alert.id, alert.revision] = old | {k: v for k, v in new.items() if v is not None}
         if result.hotspots is not None:
             second, now = result.hotspots.ts // 1000, {(cell.beat, cell.cell) for cell in result.hotspots.cells}
@@ -100,7 +100,7 @@ def points(written: list[Results]) -> dict[str, Points]:  # noqa: C901, PLR0912,
                 out["hotspot"][second, cell.beat, cell.cell] = {
                     "current": 1,
                     "lon": cell.lon, "lat": cell.lat, "risk": cell.risk, "rank": cell.rank, "expected": cell.expected,
-                    "drivers": _text(cell.drivers, "en", "zh-CN"), "drivers_zh": _text(cell.drivers, "zh-CN", "en"),
+                    "drivers": _text(cell.why, "en"), "drivers_zh": _text(cell.why, "zh-CN"),
                 }  # fmt: skip
     out["alert"] = alerts
     return {name: {key: _clean(row) for key, row in rows.items()} for name, rows in out.items() if rows}

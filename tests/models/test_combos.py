@@ -6,7 +6,7 @@ from models.rules.combos import FireWatch, Spot, spot_of
 
 MINUTE = 60_000
 EAST_M = 0.0000105
-TEXT = {"en": "Smoke.", "zh-CN": "烟。"}
+TEXT = {"code": "state", "args": {"kind": "smoke"}}
 
 
 def spot(device, east_m=0.0, **more):

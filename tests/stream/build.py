@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import msgspec
 
 from ingest.log.batch import Batch, Kind, Source
 from ingest.log.records import Record, RecordKind
 from ingest.places import Places, parse_places
+from stream.sentences.catalogue import in_all_languages
 
 NOON = 1_795_406_400_000
 """2026-11-23 04:00 UTC, noon in Shanghai; a multiple of five minutes."""
 MINUTE = 60_000
+
+
+def text_of(result):
+    """Language → what is told of an anomaly, alert or hotspot, in Shanghai's time."""
+    return in_all_languages(result.why, ZoneInfo("Asia/Shanghai"))
 
 
 def places(devices: dict[str, str] | None = None, overrides: dict[str, dict] | None = None) -> Places:

@@ -24,7 +24,9 @@ from stream.results import (
     WindowRows,
     WindowStatus,
 )
+from stream.sentences import Why, literal
 
+SURGE = Why("surge", {"metric": "person", "observed": 40.0, "expected": 12.5, "p": 1e-7, "since_ms": 1_795_420_800_000})
 NAN = math.nan
 WINDOW_MS = 300_000
 T0 = 1_795_420_800_000
@@ -122,7 +124,7 @@ def anomaly(ts: int = T0, **more: Any) -> Anomaly:
         "p": 1e-7,
         "duration_s": 60.0,
         "confidence": 0.9,
-        "text": {"en": "40 people, 12 expected", "zh-CN": "40 人，预期 12 人"},
+        "why": SURGE,
     }
     return Anomaly(**(usual | more))
 
@@ -143,8 +145,7 @@ def alert(identifier: str = "al-1", revision: int = 0, **more: Any) -> Alert:
         "lon": 116.4,
         "lat": 39.9,
         "place": {"en": "West gate", "zh-CN": "西门"},
-        "text": {"en": "40 people, 12 expected", "zh-CN": "40 人，预期 12 人"},
-        "advice": {"en": "Go and look", "zh-CN": "请前往查看"},
+        "why": SURGE,
     }
     return Alert(**(usual | more))
 
@@ -164,7 +165,7 @@ def hotspot_map(ts: int, *cells: tuple[str, str]) -> HotspotMap:
                 risk=1 / rank,
                 rank=rank,
                 expected=0.5,
-                drivers={"en": "theft"},
+                why=literal({"en": "theft"}),
             )
             for rank, (cell, beat) in enumerate(cells, 1)
         ],
@@ -240,7 +241,12 @@ def _window_rows(draw: st.DrawFn, position: int) -> WindowRows:
 @st.composite
 def _one(draw: st.DrawFn, position: int, catalog: list[SeriesKey]) -> Results:
     few = draw(st.integers(0, 2))
-    texts = st.dictionaries(st.sampled_from(["en", "zh-CN"]), _text)
+    whys = st.builds(
+        lambda metric, observed, p: Why("surge", dict(SURGE.args) | {"metric": metric, "observed": observed, "p": p}),
+        _text,
+        _number,
+        _number,
+    )
     return results(
         position,
         catalog=catalog,
@@ -255,9 +261,9 @@ def _one(draw: st.DrawFn, position: int, catalog: list[SeriesKey]) -> Results:
             )
         ],
         states=[states(*draw(st.lists(st.tuples(_counts, _starts, _text), max_size=3)))],
-        anomalies=[anomaly(draw(_starts), kind=draw(_text), p=draw(_number), text=draw(texts)) for _ in range(few)],
+        anomalies=[anomaly(draw(_starts), kind=draw(_text), p=draw(_number), why=draw(whys)) for _ in range(few)],
         alerts=[
-            alert(draw(st.sampled_from(["x", "y"])), position, text=draw(texts), note=draw(_text)) for _ in range(few)
+            alert(draw(st.sampled_from(["x", "y"])), position, why=draw(whys), note=draw(_text)) for _ in range(few)
         ],
         incidents=[incident(draw(st.sampled_from(["i", "j"])), draw(_starts), text=draw(_text)) for _ in range(few)],
         hotspots=hotspot_map(

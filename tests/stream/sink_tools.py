@@ -18,6 +18,7 @@ import paho.mqtt.client as paho
 
 from deploy.processes.broker import embedded_command
 from stream.results import Results, SeriesKey, WindowRows
+from stream.sentences.catalogue import with_texts
 
 Tables = dict[str, dict[Any, Any]]
 
@@ -89,6 +90,15 @@ def expected(written: list[Results]) -> Tables:  # noqa: C901, PLR0912 - one bra
             counters[name] += getattr(result, name)
     out["counters"] = counters
     return out
+
+
+def with_all_texts(tables: Tables) -> Tables:
+    """The same with the sentences that a sink makes for programs that cannot make them."""
+    for name in ("anomalies", "alerts", "alert_history"):
+        tables[name] = {key: with_texts(row) for key, row in tables[name].items()}
+    for row in tables["hotspots"].values():
+        row["cells"] = [with_texts(cell, name="drivers") for cell in row["cells"]]
+    return tables
 
 
 def retained(written: list[Results]) -> dict[str, list[str]]:

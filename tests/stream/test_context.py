@@ -15,7 +15,7 @@ from stream.results import CountState, Results, SeriesKey
 from stream.windows.catalog import Catalog
 from stream.windows.quality import Quality
 from tests.models.beats import A_DAY, CALENDAR, T0, WINDOW_S, expected, history
-from tests.stream.build import MINUTE, NOON, Writer, places
+from tests.stream.build import MINUTE, NOON, Writer, places, text_of
 
 CONFIG = PipelineConfig(site="s", window_s=WINDOW_S)
 SERIES = [("cam-1", 0, "person"), ("cam-1", 0, "vehicle"), ("noise-1", 2, "noise"), ("cam-2", 0, "person")]
@@ -42,7 +42,7 @@ class Beat:
             catalog.series.append(SeriesKey(beat="b1", device=device, kind=kind, metric=metric))
         catalog.series_device = np.array([catalog.device("b1", device) for device, *_ in SERIES])
         self.catalog = catalog
-        self.stage = Context(WINDOW_S, CALENDAR, Findings(catalog, quality, "Asia/Shanghai"))
+        self.stage = Context(WINDOW_S, CALENDAR, Findings(catalog, quality))
         self.stage.add_series(list(range(len(SERIES))))
         if trained:
             self.stage.take(model())
@@ -80,13 +80,13 @@ def test_an_unusual_mix_is_told_with_what_drives_it_and_ends():
     assert 0 < anomaly.p < 1e-3
     mean = expected(NIGHT)[:, 0]
     few = f"{mean[0] - 3.6 * mean[0] ** 0.5:.0f}"
-    assert f"ew people ({few}" in anomaly.text["en"]
-    assert "any vehicles (" in anomaly.text["en"]
-    assert anomaly.text["en"].endswith(".")
-    assert " for a Monday around 02:30" in anomaly.text["en"]
-    assert "noise as usual" in anomaly.text["en"]
-    assert "行人偏少" in anomaly.text["zh-CN"]
-    assert "车辆偏多" in anomaly.text["zh-CN"]
+    assert f"ew people ({few}" in text_of(anomaly)["en"]
+    assert "any vehicles (" in text_of(anomaly)["en"]
+    assert text_of(anomaly)["en"].endswith(".")
+    assert " for a Monday around 02:30" in text_of(anomaly)["en"]
+    assert "noise as usual" in text_of(anomaly)["en"]
+    assert "行人偏少" in text_of(anomaly)["zh-CN"]
+    assert "车辆偏多" in text_of(anomaly)["zh-CN"]
     (notice,) = out.notices
     assert (notice.act, notice.device, notice.by_model, notice.ends) == ("rise", "b1", True, True)
     assert notice.place["en"] == "Beat 1"
@@ -94,7 +94,7 @@ def test_an_unusual_mix_is_told_with_what_drives_it_and_ends():
     assert notice.surprise == pytest.approx(-np.log10(anomaly.p))
     going_on = beat.close(NIGHT + 1, STRANGE)
     assert going_on.anomalies[0].ts == anomaly.ts
-    assert "since 02:00" in going_on.anomalies[0].text["en"]
+    assert "since 02:00" in text_of(going_on.anomalies[0])["en"]
     assert not beat.close(NIGHT + 2).notices
     over = beat.close(NIGHT + 3)
     (end,) = over.notices

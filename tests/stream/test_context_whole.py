@@ -9,7 +9,7 @@ from models.context import forest_training as context_training
 from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
 from stream.sinks.store.store_sink import StoreSink
-from tests.stream.build import Writer, places
+from tests.stream.build import Writer, places, text_of
 
 WINDOW_S = 1800
 A_DAY = 48
@@ -51,10 +51,10 @@ def test_what_no_device_tells_is_told_of_the_beat(tmp_path, monkeypatch):
         shift = (-2.0, 2.0, 0.0) if step == days * A_DAY + 5 else (0.0, 0.0, 0.0)
         after.append(pipeline.process(record(writer, rng, step, shift)))
     told = [one for result in after for one in result.anomalies]
-    assert {one.kind for one in told} == {"context"}, [one.text["en"] for one in told]
+    assert {one.kind for one in told} == {"context"}, [text_of(one)["en"] for one in told]
     assert told[0].device == told[0].beat == "b1"
     assert told[0].ts == T0 + (days * A_DAY + 5) * WINDOW_S * 1000
-    assert told[0].text["en"].startswith("Few people") or told[0].text["en"].startswith("Many vehicles")
+    assert text_of(told[0])["en"].startswith("Few people") or text_of(told[0])["en"].startswith("Many vehicles")
     alerts = [alert for result in after for alert in result.alerts if alert.kind == "context"]
     assert alerts[0].state == "raised"
     assert alerts[-1].state == "cleared"

@@ -12,8 +12,9 @@ from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
 from stream.pipeline.site import SiteStage
 from stream.results import Notice, Results
+from stream.sentences import literal
 from tests.stream import build
-from tests.stream.build import MINUTE, NOON
+from tests.stream.build import MINUTE, NOON, text_of
 
 EAST_M = 0.0000105
 """Degrees of longitude in a metre at the latitude of Shanghai."""
@@ -72,7 +73,7 @@ class Site:
             severity="warning",
             lonlat=(device.lon, device.lat),
             place=device.name,
-            text={"en": f"{surprise:g} seen.", "zh-CN": f"看到{surprise:g}。"},
+            why=literal({"en": f"{surprise:g} seen.", "zh-CN": f"看到{surprise:g}。"}),
             surprise=surprise,
             cause_ms=NOON + round(minute * MINUTE) - MINUTE,
         )
@@ -98,7 +99,7 @@ def test_neighbours_join_one_alert_that_names_them():
     (third,) = site.rise(2, 9)
     assert (first.id, first.revision, first.devices) == (second.id, 1, ())
     assert (third.id, third.revision, third.device, third.devices) == (first.id, 3, "d0", ("d0", "d1", "d2"))
-    assert third.text == {
+    assert text_of(third) == {
         "en": "3 cameras within 120 m: Place 0, Place 1, Place 2. Strongest at Place 1: 9 seen.",
         "zh-CN": "120米范围内3个摄像头同时异常：0号点、1号点、2号点。1号点最为明显：看到9。",
     }
@@ -113,8 +114,8 @@ def test_an_alert_of_neighbours_clears_when_all_have_settled_and_says_how_long_i
     assert site.fall(0, 20) == []
     (cleared,) = site.fall(1, 24)
     assert (cleared.id, cleared.state, cleared.revision) == (first.id, "cleared", 3)
-    assert cleared.text["en"].endswith("Over after 25 min.")
-    assert cleared.text["zh-CN"].endswith("现已结束，共持续25分钟。")
+    assert text_of(cleared)["en"].endswith("Over after 25 min.")
+    assert text_of(cleared)["zh-CN"].endswith("现已结束，共持续25分钟。")
     (after,) = site.rise(1, 40)
     assert after.device == "d1"
 
@@ -153,10 +154,10 @@ def test_kinds_that_neighbours_do_not_share_and_devices_without_a_place_stay_alo
 def test_different_devices_are_called_devices_and_many_are_counted():
     site = Site(town([10 * number for number in range(8)], kinds={3: "gate"}))
     said = [alert for number in range(8) for alert in site.rise(number, number * 0.1)][-1]
-    assert said.text["en"].startswith(
+    assert text_of(said)["en"].startswith(
         "8 devices within 70 m: Place 0, Place 1, Place 2, Place 3, Place 4 and 3 more. Strongest at Place 0:"
     )
-    assert said.text["zh-CN"].startswith("70米范围内8台设备同时异常：0号点、1号点、2号点、3号点、4号点等。")
+    assert text_of(said)["zh-CN"].startswith("70米范围内8台设备同时异常：0号点、1号点、2号点、3号点、4号点等。")
 
 
 def test_who_has_acknowledged_is_told_again_when_it_has_doubled():
@@ -194,7 +195,7 @@ def test_what_the_budget_holds_back_is_told_with_its_neighbours_when_it_grows():
     assert site.stage.budget.state().held == 1
     (alert,) = site.rise(0, evening + 6, surprise=12.0)
     assert (alert.state, alert.revision, alert.devices) == ("raised", 1, ("d0", "d1"))
-    assert "Strongest at Place 0: 12 seen." in alert.text["en"]
+    assert "Strongest at Place 0: 12 seen." in text_of(alert)["en"]
     assert site.stage.budget.state().held == 0
     assert site.fall(0, evening + 20) == []
     assert site.fall(1, evening + 20)[0].state == "cleared"
@@ -226,5 +227,5 @@ def test_a_crowd_before_two_cameras_is_one_alert_through_the_whole_pipeline():
         ("surge", "cleared", 2),
     ]
     assert {one.id for one in changes} == {changes[0].id}
-    assert changes[1].text["en"].startswith("2 cameras within 10 m: cam-1, cam-2. Strongest at cam-")
+    assert text_of(changes[1])["en"].startswith("2 cameras within 10 m: cam-1, cam-2. Strongest at cam-")
     assert {one.device for one in anomalies} == set(cameras)

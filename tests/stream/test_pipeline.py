@@ -15,7 +15,7 @@ from stream.detect.rules_stage import check_overrides
 from stream.pipeline.pipeline import Pipeline
 from stream.results import RECALLED, WindowStatus
 from stream.state.snapshot import SnapshotError
-from tests.stream.build import MINUTE, NOON, Writer, places
+from tests.stream.build import MINUTE, NOON, Writer, places, text_of
 
 CONFIG = PipelineConfig(site="test", country=None)
 
@@ -125,8 +125,8 @@ def test_smoke_alarms_at_once_and_clears_with_its_condition():
     assert [(alert.kind, alert.state, alert.severity, alert.cause_seq) for alert in raised] == [
         ("smoke", "raised", "critical", 1)
     ]
-    assert set(raised[0].text) == {"en", "zh-CN"}
-    assert "6" in raised[0].text["en"]
+    assert set(text_of(raised[0])) == {"en", "zh-CN"}
+    assert "6" in text_of(raised[0])["en"]
     log.level("smoke-1", NOON + 60_000, 0.3, metric="smoke", unit="%/m")
     cleared = alerts([pipe.process(log.record())])
     assert [(alert.state, alert.revision, alert.id) for alert in cleared] == [("cleared", 2, raised[0].id)]
@@ -229,8 +229,8 @@ def test_a_surge_is_seen_before_its_window_closes():
     assert {(one.kind, one.ts) for one in anomalies} == {("surge", NOON)}
     assert (anomalies[-1].duration_s, anomalies[-1].p) == (300.0, min(one.p for one in anomalies))
     for told in (cleared, anomalies[-1]):
-        assert told.text["en"].endswith("; since 12:00. Over after 5 min.")
-        assert told.text["zh-CN"].endswith("自12:00起。现已结束，共持续5分钟。")
+        assert text_of(told)["en"].endswith("; since 12:00. Over after 5 min.")
+        assert text_of(told)["zh-CN"].endswith("自12:00起。现已结束，共持续5分钟。")
 
 
 def test_a_history_gets_the_band_that_it_teaches():

@@ -9,7 +9,7 @@ from stream.config import PipelineConfig
 from stream.detect.rules_stage import check_overrides
 from stream.pipeline.pipeline import Pipeline
 from stream.results import Results
-from tests.stream.build import MINUTE, NOON, Writer, places
+from tests.stream.build import MINUTE, NOON, Writer, places, text_of
 
 CONFIG = PipelineConfig(site="test", country=None)
 DEVICES = {"smoke-1": "smoke", "heat-1": "heat", "gate-1": "gate", "door-1": "door"}
@@ -56,19 +56,19 @@ def test_smoke_and_heat_close_together_become_one_fire_in_their_place(restart):
     changes, (fire, smoke) = run.heat(2, 61.0)
     assert changes == [("fire", "smoke-1", "raised"), ("smoke", "smoke-1", "cleared")]
     assert (fire.severity, fire.devices, fire.cause_ms) == ("critical", ("smoke-1", "heat-1"), NOON)
-    assert fire.text["en"] == (
+    assert text_of(fire)["en"] == (
         "Smoke and heat within 10 m, probably a fire. smoke-1: Smoke: smoke density 7.2, limit 4; since 12:00. "
         "heat-1: Dangerous heat: temperature 61 °C, limit 57 °C; since 12:02."
     ).replace("7.2, limit 4;", "7.2 %/m, limit 4 %/m;")
-    assert fire.text["zh-CN"].startswith("10米范围内烟感、温感同时报警，疑似起火。")
-    assert smoke.text["en"].endswith("Now part of the alert “Smoke and heat together”.")
-    assert smoke.text["zh-CN"].endswith("已并入“烟温复合火警”告警。")
+    assert text_of(fire)["zh-CN"].startswith("10米范围内烟感、温感同时报警，疑似起火。")
+    assert text_of(smoke)["en"].endswith("Now part of the alert “Smoke and heat together”.")
+    assert text_of(smoke)["zh-CN"].endswith("已并入“烟温复合火警”告警。")
     if restart:
         run.restart()
     assert run.smoke(3, 0.1)[0] == []
     changes, (over,) = run.heat(12, 20.0)
     assert changes == [("fire", "smoke-1", "cleared")]
-    assert over.text["en"].endswith("Over after 12 min.")
+    assert text_of(over)["en"].endswith("Over after 12 min.")
     lasted = {(one.device, one.kind): one.duration_s for one in run.anomalies}
     assert lasted == {("smoke-1", "smoke"): 180.0, ("heat-1", "heat"): 600.0}
 
@@ -86,7 +86,7 @@ def test_a_density_and_an_alarm_of_one_detector_are_one_alert_that_ends_with_bot
     assert run.says(2, "ok")[0] == []
     changes, (over,) = run.smoke(4, 0.1)
     assert changes == [("smoke", "smoke-1", "cleared")]
-    assert over.text["en"].endswith("since 12:00. Over after 4 min.")
+    assert text_of(over)["en"].endswith("since 12:00. Over after 4 min.")
 
 
 def test_a_door_says_how_long_it_was_open():
@@ -97,7 +97,7 @@ def test_a_door_says_how_long_it_was_open():
     run.log.state("door-1", NOON + 9 * MINUTE, "closed")
     changes, (over,) = run._process(run.log.record())
     assert changes == [("door_open", "door-1", "cleared")]
-    assert over.text["zh-CN"].endswith("现已结束，共持续9分钟。")
+    assert text_of(over)["zh-CN"].endswith("现已结束，共持续9分钟。")
     assert [(one.ts, one.duration_s) for one in run.anomalies] == [(NOON, 0.0), (NOON, 540.0)]
 
 

@@ -17,6 +17,7 @@ from stream.pipeline.pipeline import Pipeline
 from stream.pipeline.shard import ShardPipeline
 from stream.pipeline.site import SiteStage
 from stream.results import Notice, Results
+from stream.sentences import literal
 from stream.state import snapshot
 from tests.stream.build import MINUTE, NOON, Writer
 
@@ -85,7 +86,7 @@ def _found(beat, camera, kind, act, now, surprise):
         severity="warning",
         lonlat=(device.lon, device.lat),
         place=device.name,
-        text={"en": f"{kind} {surprise}.", "zh-CN": f"{kind} {surprise}。"},
+        why=literal({"en": f"{kind} {surprise}.", "zh-CN": f"{kind} {surprise}。"}),
         surprise=surprise,
         cause_ms=now,
     )

@@ -49,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
     """Print what the store holds and what the node last said."""
     settings = settings_of(options)
     site = chosen_site(settings, options.site)
-    reader = StoreReader(site.store)
+    zone = ZoneInfo(str(site.node().get("timezone") or settings.site.timezone))
+    reader = StoreReader(site.store, zone)
     try:
         document = gather(site, reader, limit=options.limit)
     finally:
@@ -57,8 +58,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(document)
     else:
-        zone = str(site.node().get("timezone") or settings.site.timezone)
-        _print(document, texts_of(options, settings), ZoneInfo(zone))
+        _print(document, texts_of(options, settings), zone)
     return 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote
@@ -16,9 +17,11 @@ import msgspec
 import numpy as np
 
 from stream.results import Alert, Anomaly, DeviceHealth, HotspotCell, HotspotMap, SeriesKey, StateRows, WindowRows
+from stream.sentences.catalogue import with_why
 from stream.sinks.influx.points import (
     COLUMNS,
     SeriesHeads,
+    TextFields,
     alert_line,
     alert_second,
     anomaly_line,
@@ -64,14 +67,14 @@ class Past:
         There is no store, it is of another version, or it cannot be read.
     """
 
-    def __init__(self, path: Path, site: str) -> None:
+    def __init__(self, path: Path, site: str, zone: tzinfo = UTC) -> None:
         if not path.exists():
             raise StoreMissingError(f"{path}: there is no store yet; start the node first")
         self.site, self._path = site, path
         self._connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
         if stored_version(self._connection, path) != VERSION:
             raise StoreVersionError(f"{path}: is a store of another version; start the node once")
-        self._heads = SeriesHeads(site)
+        self._heads, self._texts = SeriesHeads(site), TextFields(zone)
 
     def close(self) -> None:
         """Release the file."""
@@ -103,7 +106,7 @@ class Past:
             series, times, values = zip(*rows, strict=True)
             places = np.array([self._places[one] for one in series], np.int32)
             lines += state_lines(self._heads, StateRows(places, np.array(times, np.int64), list(values)))
-        lines += (anomaly_line(self.site, one) for one in self._structs(Anomaly, "anomalies", "ts", span))
+        lines += (anomaly_line(self.site, one, self._texts) for one in self._structs(Anomaly, "anomalies", "ts", span))
         lines += self._alerts(span)
         lines += self._maps(span)
         lines += (health_line(self.site, one) for one in self._structs(DeviceHealth, "health", "start", span))
@@ -143,7 +146,7 @@ class Past:
         for alert in found:
             name, before[name] = alert_second(alert, before)
             if alert.changed_ms >= span[0]:
-                yield alert_line(alert, before[name][0])
+                yield alert_line(alert, before[name][0], self._texts)
 
     def _maps(self, span: tuple[int, int]) -> Iterator[str]:
         """Give the lines of maps; the one before the first tells which cells left."""
@@ -152,7 +155,7 @@ class Past:
         before: list[list[str]] = [] if start is None else [[cell.cell, cell.beat] for cell in self._cells(start)]
         for (at,) in times:
             makers, before = map_lines(
-                self.site, HotspotMap(ts=at, horizon_s=0, cell_m=0, cells=self._cells(at)), before
+                self.site, HotspotMap(ts=at, horizon_s=0, cell_m=0, cells=self._cells(at)), before, self._texts
             )
             yield from (make() for make in makers)
 
@@ -181,7 +184,7 @@ _TIMES: Final = (
 
 def _struct(kind: type[_T], body: str) -> _T:
     """Return a result from its JSON, in which a number that is none stands as null."""
-    document = msgspec.json.decode(body)
+    document = with_why(msgspec.json.decode(body))
     floats = {field.name for field in msgspec.structs.fields(kind) if field.type is float}  # type: ignore[arg-type]
     filled = {name: math.nan if value is None and name in floats else value for name, value in document.items()}
     return msgspec.convert(filled, kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, tzinfo
 from functools import partial
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ from stream.results import (
     WindowRows,
     WindowStatus,
 )
+from stream.sentences import OUTSIDE, Why, literal
+from stream.sentences.catalogue import Sentences
 from stream.sinks.influx.lines import column_lines, point_line, string_text, tag_text
 from stream.sinks.influx.schema import MEASUREMENTS
 from stream.sinks.rows import STATE_NAMES, STATUS_NAMES
@@ -114,7 +117,24 @@ def state_lines(heads: SeriesHeads, rows: StateRows) -> Iterable[str]:
             yield f"{heads.heads[series]} value={string_text(value)} {ts // 1000}"
 
 
-def anomaly_line(site: str, anomaly: Anomaly) -> str:
+class TextFields:
+    """The text fields of points, in the schema's two languages: ``text`` in English, ``text_zh`` in Chinese.
+
+    Parameters
+    ----------
+    zone
+        Zone of the times in sentences: the site's.
+    """
+
+    def __init__(self, zone: tzinfo = UTC) -> None:
+        self._languages = (("", Sentences("en", zone)), ("_zh", Sentences("zh-CN", zone)))
+
+    def __call__(self, name: str, why: Why) -> dict[str, str | None]:
+        """Return the fields of a sentence."""
+        return {name + suffix: say.why(why) or None for suffix, say in self._languages}
+
+
+def anomaly_line(site: str, anomaly: Anomaly, texts: TextFields) -> str:
     """Return the line of an anomaly."""
     tags = {
         "beat": anomaly.beat,
@@ -131,7 +151,7 @@ def anomaly_line(site: str, anomaly: Anomaly) -> str:
         "duration_s": anomaly.duration_s,
         "confidence": anomaly.confidence,
         "direction": anomaly.direction,
-        **_both("text", anomaly.text),
+        **texts("text", anomaly.why),
     }
     return point_line("anomaly", tags, fields, anomaly.ts // 1000)
 
@@ -149,7 +169,7 @@ def alert_second(alert: Alert, before: Mapping[str, Sequence[Any]]) -> tuple[str
     return name, [time_s, *identity]
 
 
-def alert_line(alert: Alert, time_s: int) -> str:
+def alert_line(alert: Alert, time_s: int, texts: TextFields) -> str:
     """Return the line of one change of an alert at a time of its own."""
     tags = {"beat": alert.beat, "device": alert.device, "kind": alert.kind, "site": alert.site}
     fields = {
@@ -159,8 +179,8 @@ def alert_line(alert: Alert, time_s: int) -> str:
         "open": int(alert.state in ("raised", "acknowledged")),
         "severity": alert.severity,
         "level": _LEVELS[alert.severity],
-        **_both("place", alert.place),
-        **_both("text", alert.text),
+        **texts("place", literal(alert.place) if alert.place else OUTSIDE),
+        **texts("text", alert.why),
         "lon": alert.lon,
         "lat": alert.lat,
         "confidence": alert.confidence,
@@ -170,7 +190,7 @@ def alert_line(alert: Alert, time_s: int) -> str:
     return point_line("alert", tags, fields, time_s)
 
 
-def hotspot_line(site: str, ts: int, cell: HotspotCell) -> str:
+def hotspot_line(site: str, ts: int, cell: HotspotCell, texts: TextFields) -> str:
     """Return the line of one cell of the map of a time."""
     fields = {
         "lon": cell.lon,
@@ -179,7 +199,7 @@ def hotspot_line(site: str, ts: int, cell: HotspotCell) -> str:
         "rank": cell.rank,
         "expected": cell.expected,
         "current": 1,
-        **_both("drivers", cell.drivers),
+        **texts("drivers", cell.why),
     }
     return point_line("hotspot", {"beat": cell.beat, "cell": cell.cell, "site": site}, fields, ts // 1000)
 
@@ -190,7 +210,7 @@ def left_line(site: str, ts: int, cell: str, beat: str) -> str:
 
 
 def map_lines(
-    site: str, hotspots: HotspotMap, before: Iterable[Sequence[str]]
+    site: str, hotspots: HotspotMap, before: Iterable[Sequence[str]], texts: TextFields
 ) -> tuple[list[Callable[[], str]], list[list[str]]]:
     """Return what makes the lines of a map, and its (cell, beat) for the next one.
 
@@ -200,7 +220,7 @@ def map_lines(
     makers: list[Callable[[], str]] = [
         partial(left_line, site, hotspots.ts, *one) for one in before if list(one) not in cells
     ]
-    makers += [partial(hotspot_line, site, hotspots.ts, cell) for cell in hotspots.cells]
+    makers += [partial(hotspot_line, site, hotspots.ts, cell, texts) for cell in hotspots.cells]
     return makers, cells
 
 
@@ -221,18 +241,12 @@ def health_line(site: str, row: DeviceHealth) -> str:
     return point_line("device_health", tags, fields, row.start // 1000)
 
 
-def event_lines(site: str, result: Results) -> Iterator[Callable[[], str]]:
+def event_lines(site: str, result: Results, texts: TextFields) -> Iterator[Callable[[], str]]:
     """Give what makes the line of each anomaly and health row: one that fails leaves the others alone."""
     for anomaly in result.anomalies:
-        yield partial(anomaly_line, site, anomaly)
+        yield partial(anomaly_line, site, anomaly, texts)
     for row in result.health:
         yield partial(health_line, site, row)
-
-
-def _both(name: str, text: Mapping[str, str]) -> dict[str, str | None]:
-    """Return a text in both languages; the other one where there is only one."""
-    english, chinese = text.get("en"), text.get("zh-CN")
-    return {name: english or chinese or None, f"{name}_zh": chinese or english or None}
 
 
 def whole(rows: WindowRows, parts: Mapping[tuple[int, int], Sequence[tuple[float, ...]]]) -> WindowRows:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +32,7 @@ from stream.sinks.influx.http import Address, Endpoint, connect
 from stream.sinks.influx.lines import WrongTypeError, point_line
 from stream.sinks.influx.points import (
     SeriesHeads,
+    TextFields,
     alert_line,
     alert_second,
     event_lines,
@@ -73,6 +75,8 @@ class InfluxSink:
         Above it the oldest batches make room, which is counted and told; they still stand in the store.
     max_wait_s
         Longest wait between attempts.
+    zone
+        Zone of the times in texts: the site's.
     connect_to
         Makes the endpoint of an address; for tests.
 
@@ -97,12 +101,13 @@ class InfluxSink:
         batch_lines: int = BATCH_LINES,
         max_backlog_bytes: int = 4 << 30,
         max_wait_s: float = 30.0,
+        zone: tzinfo = UTC,
         connect_to: Callable[[Address], Endpoint] = connect,
     ) -> None:
         self.address, self.site = address, site
         self._store, self._rejected, self._batch_lines = store, rejected, batch_lines
         self._backlog = Backlog(backlog_path, max_bytes=max_backlog_bytes)
-        self._heads = SeriesHeads(site)
+        self._heads, self._texts = SeriesHeads(site), TextFields(zone)
         self._pipeline_ms = 0
         self._closed = False
         self._sender = Sender(self._backlog, lambda: connect_to(address), rejected, max_wait_s=max_wait_s)
@@ -129,10 +134,10 @@ class InfluxSink:
         for result in fresh:
             for states in result.states:
                 lines += state_lines(self._heads, states)
-            makers = list(event_lines(self.site, result))
+            makers = list(event_lines(self.site, result, self._texts))
             if result.hotspots is not None:
                 before = changed[_MAP] if _MAP in changed else self._backlog.remembered.get(_MAP, [])
-                more, changed[_MAP] = map_lines(self.site, result.hotspots, before)
+                more, changed[_MAP] = map_lines(self.site, result.hotspots, before, self._texts)
                 makers += more
             makers += [partial(self._alert, alert, changed) for alert in result.alerts]
             for make in makers:
@@ -250,4 +255,4 @@ class InfluxSink:
     def _alert(self, alert: Alert, changed: dict[str, Any]) -> str:
         """Return an alert's line, a second later than the change before it of the same beat, device and kind."""
         name, changed[name] = alert_second(alert, ChainMap(changed, self._backlog.remembered))
-        return alert_line(alert, changed[name][0])
+        return alert_line(alert, changed[name][0], self._texts)

@@ -8,17 +8,22 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from datetime import UTC, tzinfo
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
 
+from stream.sentences.catalogue import with_texts
 from stream.sinks.rows import ALLOWED_VALUES, DIRECTION_NAMES, KIND_NAMES, position_of
 from stream.sinks.store.tables import VERSION, StoreError, StoreMissingError, StoreVersionError, stored_version
 from stream.sinks.store.window_view import fold, window_rows
 
 Row = dict[str, Any]
+_TEXTS_KEPT: Final = 2048
+"""Rows whose sentences are made once: the board asks for the same ones again and again."""
 _BUSY_S: Final = 5.0
 _END: Final = 2**63 - 1
 _OPEN: Final = "state IN ('raised', 'acknowledged')"
@@ -43,6 +48,8 @@ class StoreReader:
     ----------
     path
         The store's file.
+    zone
+        Zone of the times in texts: the site's.
 
     Raises
     ------
@@ -59,8 +66,9 @@ class StoreReader:
     next `version` sees that, and the reader goes over to the new file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, zone: tzinfo = UTC) -> None:
         self.path = path
+        self._texts = lru_cache(_TEXTS_KEPT)(partial(_with_texts, zone))
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._watch: sqlite3.Connection | None = None
@@ -222,22 +230,24 @@ class StoreReader:
             f"""SELECT body FROM alerts WHERE {where}changed_ms >= ? ORDER BY {_OPEN} DESC,
             CASE WHEN {_OPEN} THEN {_SEVERITY} ELSE 0 END DESC, raised_ms DESC, id LIMIT ?""",  # noqa: S608 - constants
             (since_ms or 0, limit),
+            "text",
         )
 
     def alert(self, identifier: str) -> Row | None:
         """Return one alert as it stands, or None."""
-        found = self._bodies("SELECT body FROM alerts WHERE id = ?", (identifier,))
+        found = self._bodies("SELECT body FROM alerts WHERE id = ?", (identifier,), "text")
         return found[0] if found else None
 
     def alert_history(self, identifier: str) -> list[Row]:
         """Return all revisions of an alert, oldest first."""
-        return self._bodies("SELECT body FROM alert_history WHERE id = ? ORDER BY revision", (identifier,))
+        return self._bodies("SELECT body FROM alert_history WHERE id = ? ORDER BY revision", (identifier,), "text")
 
     def anomalies(self, limit: int = 200, since_ms: int | None = None) -> list[Row]:
         """Return anomalies, newest onset first."""
         return self._bodies(
             "SELECT body FROM anomalies WHERE ts >= ? ORDER BY ts DESC, device, metric, kind LIMIT ?",
             (since_ms or 0, limit),
+            "text",
         )
 
     def incidents(self, limit: int = 200, since_ms: int | None = None) -> list[Row]:
@@ -259,13 +269,13 @@ class StoreReader:
         )
         if not rows:
             return None
-        cells = [msgspec.json.decode(body) for *_, body in rows if body is not None]
+        cells = [{**self._texts(body, "drivers")} for *_, body in rows if body is not None]
         return {"ts": rows[0][0], "horizon_s": rows[0][1], "cell_m": rows[0][2], "cells": cells}
 
     def hotspot_history(self, cell: str, limit: int = 200) -> list[Row]:
         """Return what the maps said of a cell, newest first, each with the map's ``ts``."""
         rows = self._query("SELECT ts, body FROM hotspots WHERE cell = ? ORDER BY ts DESC LIMIT ?", (cell, limit))
-        return [{"ts": ts, **msgspec.json.decode(body)} for ts, body in rows]
+        return [{"ts": ts, **self._texts(body, "drivers")} for ts, body in rows]
 
     def gates(self, device: str | None = None, limit: int = 200) -> list[Row]:
         """Return passages, newest first: ``beat, device, ts, seq, boot, direction, allowed, vehicle, plate``."""
@@ -297,8 +307,10 @@ class StoreReader:
         )
         return [{"metric": metric, "ts": ts, "value": value} for metric, ts, value in rows]
 
-    def _bodies(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
-        return [msgspec.json.decode(row[0]) for row in self._query(statement, values)]
+    def _bodies(self, statement: str, values: Sequence[object] = (), text: str = "") -> list[Row]:
+        """Return rows from their JSON, with their sentences under the name of `text` where there is one."""
+        rows = self._query(statement, values)
+        return [{**self._texts(row[0], text)} if text else msgspec.json.decode(row[0]) for row in rows]
 
     def _query(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
         return self._ask(lambda connection: connection.execute(statement, values).fetchall())
@@ -359,3 +371,7 @@ class StoreReader:
             self._watch.close()
             self._watch = None
         self._generation += 1
+
+
+def _with_texts(zone: tzinfo, body: str, name: str) -> Row:
+    return with_texts(msgspec.json.decode(body), zone, name)

@@ -1,0 +1,195 @@
+"""The catalogue: the messages of one language, and how numbers, times and durations are shown in them.
+
+It loads Fluent, and Babel for the numbers; a program that says nothing does without this module.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+from babel.numbers import format_compact_decimal, parse_pattern
+from fluent.runtime import FluentBundle, FluentResource
+from fluent.runtime.resolver import CurrentEnvironment, Pattern, ResolverEnvironment
+from fluent.runtime.types import FluentFloat, FluentType
+
+from stream.sentences.languages import ENGLISH, FOLDER, LANGUAGES
+from stream.sentences.why import LITERAL, OUTSIDE, Why, literal
+
+_LEAST_P: Final = 1e-9
+"""Smaller probabilities are not told apart."""
+_WHOLE, _TENTHS, _SMALL = (parse_pattern(text) for text in ("#,##0", "#,##0.0", "0.################"))
+
+
+class _Text(FluentType):
+    """A sentence within a sentence; a plain string of that length would be cut by Fluent."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def format(self, _locale: object) -> str:
+        return self.text
+
+
+class _Number(FluentFloat):
+    """A number that messages can choose by, shown by a function of its own."""
+
+    show: Callable[[float, Any], str]
+
+    def format(self, locale: object) -> str:
+        return self.show(float(self), locale)
+
+
+def _number(value: float, show: Callable[[float, Any], str] | None = None) -> _Number:
+    found = _Number(value)
+    found.show = show or shown
+    return found
+
+
+def shown(value: float, locale: Any) -> str:  # noqa: ANN401 - babel.Locale
+    """Return a number as people write it: tenths below 100, two digits below 1, thousands grouped."""
+    if not math.isfinite(value):
+        return "?"
+    if abs(value) >= 100 or value == round(value):
+        pattern, digits = _WHOLE, f"{value:.0f}"
+    elif abs(value) >= 1:
+        pattern, digits = _TENTHS, f"{value:.1f}"
+    else:
+        pattern, digits = _SMALL, f"{value:.2g}"
+    return str(pattern.apply(Decimal(digits), locale))
+
+
+def _odds(p: float) -> _Number:
+    """Return N of a probability of 1 in N, of one significant digit; 0 for less than can be told, 1 above a half."""
+    if not math.isfinite(p) or p <= _LEAST_P:
+        return _number(0.0)
+    if p > 0.5:
+        return _number(1.0)
+    inverse = 1.0 / p
+    step = 10.0 ** math.floor(math.log10(inverse))
+    return _number(round(inverse / step) * step)
+
+
+def _tens(metres: float) -> _Number:
+    """Return a distance as people say it: whole tens of metres, rounded up."""
+    return _number(max(math.ceil(metres / 10 - 1e-9), 1) * 10)
+
+
+def _compact(value: float) -> _Number:
+    return _number(value, lambda number, locale: format_compact_decimal(number, locale=locale))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+_FUNCTIONS: Final[dict[str, Callable[[Any], Any]]] = {
+    "ODDS": _odds,
+    "TENS": _tens,
+    "COMPACT": _compact,
+    "CAPITAL": _capital,
+}
+
+
+@cache
+def bundle_of(language: str) -> FluentBundle:
+    """Return the messages of a language; without the marks of direction that Fluent puts around what it fills in."""
+    bundle = FluentBundle([language], functions=_FUNCTIONS, use_isolating=False)
+    bundle.add_resource(FluentResource((FOLDER / f"{language}.ftl").read_text(encoding="utf-8")))
+    return bundle
+
+
+class Sentences:
+    """All sentences in one language, with times in one zone; calling it with a code and arguments makes one.
+
+    Parameters
+    ----------
+    language
+        One of `LANGUAGES`; English stands in for others.
+    zone
+        Zone of the times.
+    """
+
+    def __init__(self, language: str = ENGLISH, zone: tzinfo = UTC) -> None:
+        self.language = language if language in LANGUAGES else ENGLISH
+        self._zone = zone
+        self._bundle = bundle_of(self.language)
+
+    def __call__(self, code: str, /, **args: Any) -> str:  # noqa: ANN401 - what `Why` takes
+        """Return the sentence of a code; the code itself where there is none, and a gap for what is missing in it."""
+        if not self._bundle.has_message(code):
+            return code
+        message = self._bundle.get_message(code)
+        values = {name: self._value(name, value, message.attributes) for name, value in args.items()}
+        return self._fill(message.value, values) if message.value else code
+
+    def why(self, why: Why) -> str:
+        """Return the sentence of a result."""
+        if why.code == LITERAL:
+            return self.pick(why.args)
+        return self(why.code, **why.args)
+
+    def pick(self, texts: Mapping[str, Any]) -> str:
+        """Return the text for this language of a dict of languages, another one where there is none."""
+        return str(texts.get(self.language) or texts.get(ENGLISH) or next(iter(texts.values()), ""))
+
+    def _fill(self, pattern: Pattern, values: Mapping[str, Any]) -> str:
+        # Not by `format_pattern`, which would make plain numbers of ours.
+        env = ResolverEnvironment(self._bundle, errors=[], current=CurrentEnvironment(args=dict(values)))
+        return str(pattern(env))
+
+    def _value(self, name: str, value: Any, attributes: Mapping[str, Any]) -> Any:  # noqa: ANN401 - as Fluent takes it
+        """Return an argument as Fluent takes it; a list is joined with the message's attribute of its name."""
+        if isinstance(value, Why):
+            return _Text(self.why(value))
+        if isinstance(value, list):
+            joint = self._fill(attributes[name], {}) if name in attributes else ""
+            return _Text(joint.join(map(self.why, value)))
+        if isinstance(value, str):
+            return value
+        number = math.nan if value is None else float(value)
+        if name.endswith("_ms"):
+            return _number(number, self._clock)
+        return _number(number, self._duration if name.endswith("_s") else shown)
+
+    def _clock(self, ms: float, _locale: object) -> str:
+        return datetime.fromtimestamp(ms / 1000, self._zone).strftime("%H:%M")
+
+    def _duration(self, seconds: float, _locale: object) -> str:
+        """Return seconds below two minutes, minutes below two hours, hours below two days, else days."""
+        value = max(seconds, 0.0)
+        for limit, unit, code in ((120, 1, "seconds"), (7_200, 60, "minutes"), (172_800, 3_600, "hours")):
+            if value < limit:
+                return self(code, count=round(value / unit))
+        return self("days", count=round(value / 86_400))
+
+
+def in_all_languages(why: Why, zone: tzinfo = UTC) -> dict[str, str]:
+    """Return language → sentence: what an edge carries that does not know its readers."""
+    return {language: Sentences(language, zone).why(why) for language in LANGUAGES}
+
+
+def with_texts(row: Mapping[str, Any], zone: tzinfo = UTC, name: str = "text") -> dict[str, Any]:
+    """Return a row of results with the sentences of its `why` under `name`.
+
+    An alert gets its ``advice`` too, and a ``place`` where it has none. A row that version 0.1 has stored has its
+    sentences in it, and stays as it is.
+    """
+    if "why" not in row:
+        return dict(row)
+    made = {name: in_all_languages(msgspec.convert(row["why"], Why), zone)}
+    if "revision" in row:
+        made["advice"] = in_all_languages(Why("advice", {"kind": row["kind"]}))
+        made["place"] = row["place"] or in_all_languages(OUTSIDE)
+    return {**row, **made}
+
+
+def with_why(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stored row with a `why`: version 0.1 stored sentences instead."""
+    texts = row.get("text") or row.get("drivers") or {}
+    return {"why": msgspec.to_builtins(literal(texts)), **row}
