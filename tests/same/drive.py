@@ -126,7 +126,8 @@ class Drive:
         past = beat_history(names, rows)
         forest = names.train(past, calendar, header["window_s"], trees=_TREES)
         self._judged(forest, past, calendar)
-        for record in names.broadcast(names.Record(names.RecordKind.MODEL, now, forest.pack()), self._count):
+        for shard in range(self._count):
+            record = names.Record(names.RecordKind.MODEL, now, forest.pack(), shard)
             self._process(record.kind, record.received_ms, record.payload, record.shard)
 
     def _poison(self, now: int, kind: str, payload: str) -> None:

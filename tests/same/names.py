@@ -35,7 +35,7 @@ def _today() -> Names:
     from ingest.log.history import History, HistorySeries
     from ingest.log.records import Record, RecordKind
     from ingest.places import parse_places
-    from ingest.shards import ShardMap, broadcast
+    from ingest.shards import ShardMap
     from models.calendar import Calendar
     from models.context.beat_forest import CHANNELS, SUMS
     from models.context.forest_training import History as BeatHistory
@@ -55,7 +55,6 @@ def _today() -> Names:
         RecordKind=RecordKind,
         Routes=Routes,
         ShardMap=ShardMap,
-        broadcast=broadcast,
         Calendar=Calendar,
         CHANNELS=CHANNELS,
         SUMS=SUMS,
@@ -82,7 +81,7 @@ def _first() -> Names:
         **take("ingest", "plates", "Plates"),
         **take("ingest", "records", "Record", "RecordKind"),
         **take("ingest", "routes", "Routes"),
-        **take("ingest", "shards", "ShardMap", "broadcast"),
+        **take("ingest", "shards", "ShardMap"),
         **take("models", "calendar", "Calendar"),
         **take("models", "context", "CHANNELS", "SUMS"),
         "BeatHistory": take("models", "context_training", "History")["History"],
