@@ -1,16 +1,13 @@
 """A shard's results as bytes: what travels from the process of a shard to that of the site's stage.
 
-Layout (little-endian): ``b"PGR"``, one version byte, ``u32`` header length, a MessagePack header (single numbers, small
-structs, strings, how long each table is), padding to 8 bytes, the columns of the tables one after another, each padded
-to 8 bytes, and last a ``u32`` CRC-32 of all that stands before it. Only the series that the rows name are carried, so
-that a message stands for itself. Header fields that a reader does not know are passed over, and those that a writer did
-not know have defaults: what is added needs no new version.
+They are a frame (`ingest.frame`). Its meta data are single numbers, small structs, strings, and how long each table is;
+its arrays are the columns of the tables, those of one kind joined. Only the series that the rows name are carried, so
+that a message can be read by itself. Fields of the meta data that a reader does not know are passed over, and those
+that a writer did not know have defaults: an addition needs no new version.
 """
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -18,7 +15,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest import frame
 from ingest.events import Command, Incident
+from ingest.frame import Buffer, FrameError, FrameKind
+from models.frames import to_numpy
 from stream.results import (
     Alert,
     Anomaly,
@@ -34,10 +34,6 @@ from stream.results import (
     Taught,
     WindowRows,
 )
-
-MAGIC: Final = b"PGR"
-VERSION: Final = 1
-_PREFIX: Final = struct.Struct("<3sBI")
 
 WINDOW_COLUMNS: Final[dict[str, str]] = {
     "series": "<i4",
@@ -65,10 +61,6 @@ GATE_COLUMNS: Final[dict[str, str]] = {
 }
 STATE_COLUMNS: Final[dict[str, str]] = {"series": "<i4", "ts": "<i8"}
 """Column → type; the strings of gates and states are in the header."""
-
-
-class ResultsCodecError(ValueError):
-    """Bytes are no results: cut short, altered, or of a version not known here."""
 
 
 class _Header(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -130,31 +122,27 @@ def _plain(value: object) -> object:
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder(enc_hook=_plain)
-_DECODER: Final = msgspec.msgpack.Decoder(_Header)
 
 
 def encode_results(results: Results) -> bytes:
     """Return results as bytes; equal results give equal bytes."""
     tables = {name: getattr(results, name) for name in _TABLES}
     used, number = _used_series(tables, len(results.catalog))
-    told: dict[str, Any] = {name: getattr(results, name) for name in (*_NUMBERS, *_STRUCTS)}
-    told |= {name: [len(rows.series) for rows in blocks] for name, blocks in tables.items()}
+    fields: dict[str, Any] = {name: getattr(results, name) for name in (*_NUMBERS, *_STRUCTS)}
+    fields |= {name: [len(rows.series) for rows in blocks] for name, blocks in tables.items()}
     header = _Header(
         series=[(key.beat, key.device, key.kind, key.metric) for key in map(results.catalog.__getitem__, used)],
         gate_strings=[(rows.boot, rows.vehicle, rows.plate) for rows in results.gates],
         state_values=[rows.value for rows in results.states],
-        **told,
+        **fields,
     )
-    encoded = _ENCODER.encode(header)
-    head = _PREFIX.pack(MAGIC, VERSION, len(encoded)) + encoded
-    parts = [head, b"\0" * (-len(head) % 8)]
-    for name, blocks in tables.items():
-        if blocks:
-            for column, dtype in _TABLES[name][1].items():
-                raw = _column(blocks, column, dtype, number).tobytes()
-                parts += [raw, b"\0" * (-len(raw) % 8)]
-    body = b"".join(parts)
-    return body + zlib.crc32(body).to_bytes(4, "little")
+    columns = {
+        f"{name}/{column}": _column(blocks, column, dtype, number)
+        for name, blocks in tables.items()
+        if blocks
+        for column, dtype in _TABLES[name][1].items()
+    }
+    return frame.encode(FrameKind.RESULTS, msgspec.Raw(_ENCODER.encode(header)), columns)
 
 
 def _used_series(tables: dict[str, list[Any]], size: int) -> tuple[list[int], NDArray[np.int32]]:
@@ -172,40 +160,23 @@ def _column(blocks: Sequence[Any], column: str, dtype: str, number: NDArray[np.i
     return np.ascontiguousarray(number[joined] if column == "series" else joined, dtype=dtype)
 
 
-def decode_results(data: bytes | memoryview) -> Results:
+def decode_results(data: Buffer | None) -> Results:
     """Return the results that `encode_results` wrote; their arrays are read-only views of `data`.
 
-    Raises
-    ------
-    ResultsCodecError
-        Naming what is wrong: too few bytes, another format, a version of a newer program, a check sum that differs,
-        tables that do not fit.
+    Raises `ingest.frame.FrameError` for any other bytes, and for tables that do not fit each other.
     """
-    if len(data) < _PREFIX.size + 4:
-        raise ResultsCodecError(f"{len(data)} bytes are too few for results: they were cut short")
-    magic, version, length = _PREFIX.unpack_from(data)
-    if magic != MAGIC:
-        raise ResultsCodecError(f"results start with {bytes(magic)!r}, expected {MAGIC!r}")
-    if version > VERSION:
-        raise ResultsCodecError(
-            f"results are of version {version}, expected at most {VERSION}: they were written by a newer program"
-        )
-    view = memoryview(data)
-    if zlib.crc32(view[:-4]) != int.from_bytes(view[-4:], "little"):
-        raise ResultsCodecError("check sum of results differs: they were cut short or altered")
+    header, arrays = frame.decode(FrameKind.RESULTS, data, _Header)
     try:
-        header = _DECODER.decode(view[_PREFIX.size : _PREFIX.size + length])
-        return _results(header, view[:-4], _PREFIX.size + length)
-    except (msgspec.MsgspecError, ValueError, IndexError) as error:
-        raise ResultsCodecError(f"results of version {version} do not fit: {error}") from error
+        return _results(header, to_numpy(arrays))
+    except (ValueError, KeyError) as error:
+        raise FrameError(f"the parts of the message of results do not fit each other: {error}") from error
 
 
-def _results(header: _Header, view: memoryview, start: int) -> Results:
+def _results(header: _Header, arrays: dict[str, NDArray[Any]]) -> Results:
     out = Results(
         catalog=[SeriesKey(beat=b, device=d, kind=k, metric=m) for b, d, k, m in header.series],
         **{name: getattr(header, name) for name in (*_NUMBERS, *_STRUCTS)},
     )
-    start += -start % 8
     strings: dict[str, list[dict[str, list[str]]]] = {
         "windows": [{}] * len(header.windows),
         "gates": [{"boot": boot, "vehicle": vehicle, "plate": plate} for boot, vehicle, plate in header.gate_strings],
@@ -215,10 +186,13 @@ def _results(header: _Header, view: memoryview, start: int) -> Results:
         lengths: list[int] = getattr(header, name)
         if not lengths:
             continue
-        whole: dict[str, NDArray[Any]] = {}
-        for column, dtype in columns.items():
-            whole[column] = np.frombuffer(view, dtype=dtype, count=sum(lengths), offset=start)
-            start += whole[column].nbytes + -whole[column].nbytes % 8
+        whole = {column: arrays[f"{name}/{column}"] for column in columns}
+        for column, values in whole.items():
+            if values.dtype != columns[column] or values.shape != (sum(lengths),):
+                raise ValueError(
+                    f"{name} have {column} of type {values.dtype} and shape {values.shape}, "
+                    f"expected {columns[column]} and ({sum(lengths)},)"
+                )
         if len(whole["series"]) and int(whole["series"].max()) >= len(out.catalog):
             raise ValueError(f"{name} name series {int(whole['series'].max())} of {len(out.catalog)}")
         ends = np.cumsum(lengths).tolist()

@@ -10,13 +10,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.frame import FrameError, FrameKind
 from ingest.log.batch import Kind
 from ingest.log.history import HistorySeries
+from models.frames import unpack
 from stream.detect.taught import Learnt
 from stream.pipeline.pipeline import STATE_VERSION
-from stream.state import snapshot
 from stream.state.migrations import migrate
-from stream.state.snapshot import SnapshotError
 
 Name = tuple[str, int, str]
 """Device, kind and metric of a series: what tells it apart, in whatever beat its device is."""
@@ -74,15 +74,15 @@ def read_saved(folder: Path, window_s: int) -> SavedState:
     for path in sorted(folder.glob("*.pgs"), reverse=True) if folder.is_dir() else []:
         try:
             return _read(path.read_bytes(), window_s)
-        except (OSError, SnapshotError, ValueError, KeyError, TypeError, IndexError) as error:
+        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
             problem = problem or f"{path.name}: {error}"
     return SavedState(problem=problem)
 
 
 def _read(data: bytes, window_s: int) -> SavedState:
-    meta, arrays = migrate(*snapshot.unpack(data), STATE_VERSION)
+    meta, arrays = migrate(*unpack(FrameKind.SNAPSHOT, data), STATE_VERSION)
     if meta["window_s"] != window_s:
-        raise SnapshotError(f"window_s is {meta['window_s']!r} in the snapshot, expected {window_s!r}")
+        raise FrameError(f"window_s is {meta['window_s']!r} in the snapshot, expected {window_s!r}")
     models: dict[Name, SeriesModel] = {}
     index: dict[Name, tuple[int, int]] = {}
     learnt: list[Learnt] = []

@@ -2,7 +2,7 @@
 
 | topic | partitions | keeps | what it is |
 |---|---|---|---|
-| ``patrolgrid.{site}.records`` | one a shard | by time | what the gateways append, see `ingest.log.kafka_codec` |
+| ``patrolgrid.{site}.records`` | one a shard | by time | what the gateways append, see `ingest.log.records` |
 | ``patrolgrid.{site}.site`` | 1 | by time | what the shards' workers tell the site's stage |
 | ``patrolgrid.{site}.state`` | one a shard | the newest of each key | changelog of the shards' state |
 | ``patrolgrid.{site}.site-state`` | 1 | the newest of each key | changelog of the site's state |

@@ -8,12 +8,11 @@ recognised by its content instead (same device, kind, event time and values).
 from __future__ import annotations
 
 import secrets
-import sys
-from array import array
 from collections.abc import Hashable, Iterator
 from typing import Final
 
-from ingest.log.batch import BatchError, Flag, open_batch
+from ingest.frame import FrameError
+from ingest.log.batch import Flag, open_batch
 from ingest.log.records import Log, Record, RecordKind
 
 WINDOW_S: Final = 600.0
@@ -129,22 +128,13 @@ def _keys(payload: bytes) -> Iterator[Hashable]:
     """Yield the keys of a batch's observations that were numbered by a gateway."""
     try:
         batch = open_batch(payload)
-    except BatchError:  # of a later version: the pipeline says so, here nothing is known about it
+    except FrameError:  # of a later version: the pipeline says so, here nothing is known about it
         return
     if not any(source.boot.startswith(BOOT_PREFIX) for source in batch.sources):
         return
-    columns = {
-        name: _column(*batch.columns[name]) for name in ("flags", "source", "kind", "ts", "a", "b", "metric", "text")
-    }
-    for flags, source, kind, ts, a, b, metric, text in zip(*columns.values(), strict=True):
-        if int(flags) & Flag.NUMBERED_HERE:
-            device = batch.sources[int(source)].device
-            yield repeat_key(device, int(kind), int(ts), a, b, batch.strings[int(metric)], batch.strings[int(text)])
-
-
-def _column(code: str, view: memoryview) -> array[int] | array[float]:
-    column: array[int] | array[float] = array(code)
-    column.frombytes(view)
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column
+    names = ("flags", "source", "kind", "ts", "a", "b", "metric", "text")
+    columns = (batch.columns[name].values() for name in names)
+    for flags, source, kind, ts, a, b, metric, text in zip(*columns, strict=True):
+        if flags & Flag.NUMBERED_HERE:
+            device = batch.sources[source].device
+            yield repeat_key(device, kind, ts, a, b, batch.strings[metric], batch.strings[text])

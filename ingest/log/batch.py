@@ -1,40 +1,34 @@
 """The columnar batch: what the gateway appends to the log and the pipeline reads without decoding again.
 
-Layout (little-endian): ``b"PGB"``, one version byte, ``u32`` header length, a MessagePack header, padding to 8 bytes,
-then the columns one after another, each padded to 8 bytes, and last a ``u32`` CRC-32 of all that stands before it.
-The header names every column with its type code and offset, so that a later version can add columns that an earlier
-reader passes over. No numpy here: an edge device writes the same format with `array.array`.
+A batch is a frame (`ingest.frame`). Its meta data are the tables of sources and of strings, its arrays are the columns
+in `COLUMNS`, all of one length. A reader passes over columns that it does not know.
 """
 
 from __future__ import annotations
 
-import struct
-import sys
-import zlib
 from array import array
 from enum import IntEnum, IntFlag
 from typing import Final, NamedTuple
 
 import msgspec
 
-MAGIC: Final = b"PGB"
-VERSION: Final = 1
-_PREFIX: Final = struct.Struct("<3sBI")
+from ingest import frame
+from ingest.frame import Buffer, FrameArray, FrameError, FrameKind
 
 COLUMNS: Final[dict[str, str]] = {
-    "kind": "B",
-    "source": "I",
-    "seq": "q",
-    "ts": "q",
-    "received": "q",
-    "a": "d",
-    "b": "d",
-    "interval": "f",
-    "metric": "I",
-    "text": "I",
-    "flags": "B",
+    "kind": "u1",
+    "source": "u4",
+    "seq": "i8",
+    "ts": "i8",
+    "received": "i8",
+    "a": "f8",
+    "b": "f8",
+    "interval": "f4",
+    "metric": "u4",
+    "text": "u4",
+    "flags": "u1",
 }
-"""Column name → `array` type code. What each holds per kind is told in `Kind`.
+"""Column name → code of its values, see `ingest.frame`. What each holds per kind is told in `Kind`.
 
 ``source`` indexes `Batch.sources`; ``metric`` and ``text`` index `Batch.strings`; ``seq`` is the device's number;
 ``ts`` is event time and ``received`` the gateway's time, both epoch milliseconds; ``interval`` is in seconds.
@@ -71,8 +65,9 @@ class Source(NamedTuple):
     boot: str
 
 
-class BatchError(ValueError):
-    """A batch's bytes are not a batch, or not one of a version that is known here."""
+class _Meta(msgspec.Struct, array_like=True):
+    sources: list[Source]
+    strings: list[str]
 
 
 class Batch:
@@ -85,7 +80,9 @@ class Batch:
     __slots__ = ("_source_index", "_string_index", "columns", "sources", "strings")
 
     def __init__(self) -> None:
-        self.columns: dict[str, array[int] | array[float]] = {name: array(code) for name, code in COLUMNS.items()}
+        self.columns: dict[str, array[int] | array[float]] = {
+            name: array(frame.FORMATS[code]) for name, code in COLUMNS.items()
+        }
         self.sources: list[Source] = []
         self.strings: list[str] = []
         self._source_index: dict[Source, int] = {}
@@ -112,71 +109,39 @@ class Batch:
         return index
 
     def encode(self) -> bytes:
-        """Return the batch in the layout told at the top of this module."""
-        rows, offset, layout, parts = len(self), 0, [], []
-        for name, code in COLUMNS.items():
-            column = self.columns[name]
+        """Return the batch as a frame. Raises `ingest.frame.FrameError` where its columns differ in length."""
+        rows = len(self)
+        for name, column in self.columns.items():
             if len(column) != rows:
-                raise BatchError(f"column {name!r} has {len(column)} rows, expected {rows}")
-            if sys.byteorder == "big":
-                column = array(code, column)
-                column.byteswap()
-            raw = column.tobytes()
-            layout.append((name, code, offset))
-            padding = -len(raw) % 8
-            parts += [raw, b"\0" * padding]
-            offset += len(raw) + padding
-        header = msgspec.msgpack.encode((rows, layout, self.sources, self.strings))
-        head = _PREFIX.pack(MAGIC, VERSION, len(header)) + header
-        body = b"".join([head, b"\0" * (-len(head) % 8), *parts])
-        return body + zlib.crc32(body).to_bytes(4, "little")
+                raise FrameError(f"column {name!r} of a batch has {len(column)} rows, expected {rows}")
+        return frame.encode(FrameKind.BATCH, _Meta(self.sources, self.strings), self.columns)
 
 
 class EncodedBatch(NamedTuple):
-    """A decoded header and, for every column, where its bytes lie: nothing is copied."""
+    """A batch as it was read; nothing is copied."""
 
     rows: int
     sources: list[Source]
     strings: list[str]
-    columns: dict[str, tuple[str, memoryview]]
-    """Column name → (type code, its bytes)."""
+    columns: dict[str, FrameArray]
+    """Column name → its values, each of shape (rows,)."""
 
 
-_HEADER = msgspec.msgpack.Decoder(tuple[int, list[tuple[str, str, int]], list[Source], list[str]])
-_SIZES: Final = {"B": 1, "I": 4, "q": 8, "d": 8, "f": 4, "H": 2}
+def open_batch(payload: Buffer) -> EncodedBatch:
+    """Return views of a batch's columns.
 
-
-def open_batch(payload: bytes) -> EncodedBatch:
-    """Check a batch's frame and return views of its columns.
-
-    Raises `BatchError` that says what was found and what was expected, for bytes that are no batch, were cut short or
-    altered, are of a later version, or lack a column this version needs.
+    Raises `ingest.frame.FrameError` for bytes that are no batch, and where a column is missing, or is of another type
+    or length.
     """
-    if len(payload) < _PREFIX.size + 4:
-        raise BatchError(f"{len(payload)} bytes are too few for a batch, expected at least {_PREFIX.size + 4}")
-    magic, version, header_length = _PREFIX.unpack_from(payload)
-    if magic != MAGIC:
-        raise BatchError(f"starts with {magic!r}, expected {MAGIC!r}")
-    if version > VERSION:
-        raise BatchError(f"is of version {version}, expected at most {VERSION}: upgrade this node")
-    view = memoryview(payload)
-    if zlib.crc32(view[:-4]) != int.from_bytes(view[-4:], "little"):
-        raise BatchError("check sum differs: the batch was cut short or altered")
-    try:
-        rows, layout, sources, strings = _HEADER.decode(view[_PREFIX.size : _PREFIX.size + header_length])
-    except msgspec.MsgspecError as error:
-        raise BatchError(f"header cannot be read: {error}") from error
-    start = _PREFIX.size + header_length
-    start += -start % 8
-    columns: dict[str, tuple[str, memoryview]] = {}
-    for name, code, offset in layout:
-        if code not in _SIZES:
-            continue
-        end = start + offset + rows * _SIZES[code]
-        if rows < 0 or offset < 0 or end > len(payload) - 4:
-            raise BatchError(f"column {name!r} reaches beyond the batch's {len(payload)} bytes")
-        columns[name] = (code, view[start + offset : end])
+    meta, columns = frame.decode(FrameKind.BATCH, payload, _Meta)
+    shape = columns["kind"].shape if "kind" in columns else ()
     for name, code in COLUMNS.items():
-        if name not in columns or columns[name][0] != code:
-            raise BatchError(f"column {name!r} of type {code!r} is missing")
-    return EncodedBatch(rows, sources, strings, columns)
+        found = columns.get(name)
+        if found is None:
+            raise FrameError(f"column {name!r} of the batch is missing")
+        if found.code != code or found.shape != shape or len(shape) != 1:
+            raise FrameError(
+                f"column {name!r} of the batch is of type {found.code} and shape {found.shape}, "
+                f"expected {code} and {shape}"
+            )
+    return EncodedBatch(shape[0], meta.sources, meta.strings, columns)

@@ -29,11 +29,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka import errors as kafka_errors
 from aiokafka.structs import OffsetAndMetadata
 
-from ingest.log import kafka_codec
+from ingest.frame import FrameError
 from ingest.log.kafka_client import MAX_RECORD_BYTES, KafkaAddress, LoopThread
 from ingest.log.kafka_errors import KafkaLogError, KafkaTopicError, explained
 from ingest.log.kafka_producer import stop_now
-from ingest.log.records import Record
+from ingest.log.records import Record, decode_record, encode_record
 
 _log = logging.getLogger(__name__)
 _BATCH_BYTES: Final = 1 << 20
@@ -100,7 +100,7 @@ class KafkaLog:
 
         Raises `LogFullError` where a broker's disk refuses, ValueError for a record that no topic takes.
         """
-        values = [kafka_codec.encode(record) for record in records]
+        values = [encode_record(record) for record in records]
         for record, value in zip(records, values, strict=True):
             if not 0 <= record.shard < self.shards:
                 raise ValueError(f"{self._where}: shard {record.shard}, expected 0 to {self.shards - 1}")
@@ -264,8 +264,8 @@ class KafkaLog:
                 found = await reader.getmany(partition, timeout_ms=500, max_records=limit - len(records))
                 for message in found.get(partition, ()):
                     try:
-                        record = kafka_codec.decode(message.value, shard=shard, position=message.offset + 1)
-                    except kafka_codec.RecordError as error:
+                        record = decode_record(message.value, shard=shard, position=message.offset + 1)
+                    except FrameError as error:
                         self.unreadable += 1
                         _log.warning("%s, shard %d, position %d: %s", self._where, shard, message.offset + 1, error)
                         continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def records_topic(site: str) -> str:
-    """Topic of what gateways append: one partition a shard, see `ingest.log.kafka_codec`."""
+    """Topic of what gateways append: one partition a shard, see `ingest.log.records`."""
     return f"patrolgrid.{site}.records"
 
 

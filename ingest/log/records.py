@@ -12,6 +12,9 @@ from typing import Protocol
 
 import msgspec
 
+from ingest import frame
+from ingest.frame import Buffer, FrameError, FrameKind, NewerFrameError
+
 
 class RecordKind(IntEnum):
     """What a record's payload is."""
@@ -44,6 +47,39 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
     shard: int = 0
     position: int = 0
+
+
+class _Meta(msgspec.Struct, array_like=True):
+    kind: int
+    received_ms: int
+
+
+def encode_record(record: Record) -> bytes:
+    """Return a record as the value of one Kafka record. Its shard and position are the partition and the offset."""
+    return frame.encode(FrameKind.RECORD, _Meta(record.kind, record.received_ms), {"payload": record.payload})
+
+
+def decode_record(value: Buffer | None, *, shard: int = 0, position: int = 0) -> Record:
+    """Return the record that a value stands for, with the shard and the position it was read at.
+
+    Raises
+    ------
+    ingest.frame.NewerFrameError
+        For a record of a later version, or of a kind that is not known here.
+    ingest.frame.FrameError
+        For any other value that `encode_record` does not give.
+    """
+    meta, arrays = frame.decode(FrameKind.RECORD, value, _Meta)
+    if "payload" not in arrays:
+        raise FrameError("the record on Kafka has no payload")
+    try:
+        kind = RecordKind(meta.kind)
+    except ValueError:
+        known = f"{min(RecordKind)} to {max(RecordKind)}"
+        raise NewerFrameError(
+            f"the record on Kafka is of kind {meta.kind}, known are {known}: upgrade this node"
+        ) from None
+    return Record(kind, meta.received_ms, bytes(arrays["payload"].data), shard, position)
 
 
 class Log(Protocol):

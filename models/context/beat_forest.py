@@ -18,11 +18,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models import packing
+from ingest import frame
+from ingest.frame import FrameKind
 from models.baselines import negbin
 from models.calendar import Calendar
 from models.context.isolation import Forest
 from models.context.score_tail import ScoreTail
+from models.frames import unpack
 
 Floats = NDArray[np.float64]
 
@@ -53,8 +55,6 @@ ORDINARY: Final = 2.0
 """Surprise below which it is over, `CALM` windows in a row."""
 CALM: Final = 2
 MAX_BEATS: Final = 100_000
-MAGIC: Final = b"PGB"
-VERSION: Final = 1
 
 
 class ContextError(ValueError):
@@ -279,14 +279,14 @@ class BeatForest:
             "beats": list(self.beats),
             **{name: getattr(self, name) for name in ("window_s", "from_ms", "to_ms", "rows")},
         }
-        return packing.pack(MAGIC, VERSION, meta, arrays)
+        return frame.encode(FrameKind.FOREST, meta, arrays)
 
     @classmethod
     def load(cls, data: bytes) -> BeatForest:
         """Return the model that `pack` gave. Raises `ContextError`, and nothing else, for any other bytes."""
         try:
-            return cls._checked(*packing.unpack(MAGIC, VERSION, data))
-        except ValueError as error:  # of this module, of the packing, the forest or the tail
+            return cls._checked(*unpack(FrameKind.FOREST, data))
+        except ValueError as error:  # of this module, of the frame, the forest or the tail
             raise ContextError(f"model of the beats' context: {error}") from error
 
     @classmethod

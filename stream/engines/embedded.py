@@ -40,7 +40,6 @@ from stream.results import Results
 from stream.sinks.base import Sink
 from stream.sinks.delivery import Delivery, QuarantineSink, Quarantining, rows_of
 from stream.sinks.rows import NOTHING_WRITTEN, after, order
-from stream.state.snapshot import SnapshotError
 
 _LOG = logging.getLogger(__name__)
 CONSUMER: Final = "embedded"
@@ -146,7 +145,7 @@ class EmbeddedEngine:
             pipeline = self._make_pipeline()
             try:
                 pipeline.restore(data)
-            except (SnapshotError, ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError) as error:
                 _LOG.warning("the state saved at log position %d is put aside: %s", position, error)
                 self._files.put_aside(position)
                 reason = str(error)

@@ -27,6 +27,7 @@ from typing import Any, Final
 import msgspec
 from aiokafka.errors import ProducerFenced
 
+from ingest.frame import NewerFrameError
 from ingest.log.kafka_client import KafkaAddress
 from stream.engines.cold_start import ColdStart
 from stream.engines.kafka_state import StateTopic, read_partition
@@ -37,7 +38,7 @@ from stream.engines.worker_types import (
     OtherStateError,
     PoisonError,
 )
-from stream.state.changelog import Changelog, ChangelogError, NewerChangelogError, State, rebuild
+from stream.state.changelog import Changelog, State, rebuild
 
 _LOG: Final = logging.getLogger(__name__)
 _INBOX: Final = 64
@@ -115,7 +116,7 @@ class Keeper(ABC):
 
     @abstractmethod
     def upgrade(self, state: State, version: int) -> State:
-        """Bring a state of an earlier version of the program up to date. Raises `SnapshotError`."""
+        """Bring a state of an earlier version of the program up to date. Raises `ingest.frame.FrameError`."""
 
     @abstractmethod
     async def take(self, offset: int, value: bytes | None, poison: str) -> None:
@@ -234,9 +235,9 @@ class Keeper(ABC):
             if state is not None:
                 self._take_over(state)
                 await asyncio.to_thread(self._changelog.changes, state)
-        except (NewerProgramError, NewerChangelogError):
+        except (NewerProgramError, NewerFrameError):
             raise
-        except (ChangelogError, ValueError, KeyError, TypeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError, IndexError) as error:
             _LOG.warning("%s: the saved state is put aside, and learnt anew from what Kafka still has: %s", self, error)
             self.anew = ColdStart(time.time_ns() // 1_000_000, str(error))
             self._stale = set(entries)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from ingest.files import replace_file
-from stream.state.snapshot import SnapshotError, unpack
+from ingest.frame import FrameError, FrameKind
+from models.frames import unpack
 
 _LOG = logging.getLogger(__name__)
 _SUFFIX: Final = ".pgs"
@@ -42,8 +43,8 @@ class SnapshotFiles:
         for path in self.paths():
             try:
                 data = path.read_bytes()
-                unpack(data)
-            except (OSError, SnapshotError) as error:
+                unpack(FrameKind.SNAPSHOT, data)
+            except (OSError, FrameError) as error:
                 _LOG.warning("snapshot %s: %s; trying the one before", path.name, error)
                 continue
             yield int(path.stem), data

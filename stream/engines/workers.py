@@ -11,9 +11,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
-from ingest.log import kafka_codec
+from ingest.frame import FrameError
 from ingest.log.kafka_client import KafkaAddress
 from ingest.log.kafka_topics import records_topic, site_state_topic, site_topic, state_topic
+from ingest.log.records import decode_record
 from ingest.places import Places
 from ingest.shards import ShardMap
 from ingest.vocabulary import Reason
@@ -25,10 +26,10 @@ from stream.pipeline.pipeline import STATE_VERSION
 from stream.pipeline.shard import ShardPipeline
 from stream.pipeline.site import SiteStage
 from stream.results import Reject, Results
-from stream.results_codec import ResultsCodecError, decode_results, encode_results
+from stream.results_codec import decode_results, encode_results
 from stream.sinks.base import Sink
 from stream.state.changelog import State
-from stream.state.chunks import Joiner, ParcelError, split
+from stream.state.chunks import Joiner, split
 from stream.state.migrations import migrate
 
 _LOG: Final = logging.getLogger(__name__)
@@ -137,8 +138,8 @@ class ShardKeeper(Keeper):
             results = self._refused(position, value, Reason.PROCESSING, poison)
         else:
             try:
-                record = kafka_codec.decode(value, shard=self.shard, position=position)
-            except kafka_codec.RecordError as error:
+                record = decode_record(value, shard=self.shard, position=position)
+            except FrameError as error:
                 results = self._refused(position, value, Reason.RECORD, str(error))
             else:
                 try:
@@ -243,7 +244,7 @@ class SiteKeeper(Keeper):
         """Apply a shard's results that are new; gather what comes of it for the sinks."""
         try:
             out = self._applied(offset, value, poison)
-        except (ParcelError, ResultsCodecError) as error:
+        except FrameError as error:
             out = self._nothing(self._refused(offset, value, Reason.RECORD, str(error)))
         out.position = offset + 1
         if out.now_ms or out.rejects:
@@ -261,7 +262,7 @@ class SiteKeeper(Keeper):
         if poison:
             return self._nothing(self._refused(offset, value, Reason.PROCESSING, poison))
         if value is None:
-            raise ResultsCodecError("there is no value (a tombstone), expected results")
+            raise FrameError("the message of results is missing: there is no value (a tombstone)")
         message = self._joiner.join(value, offset)
         if message is None:
             return self._nothing()

@@ -10,16 +10,18 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
+from ingest import frame
+from ingest.frame import FrameError, FrameKind
 from ingest.log.records import Record
 from ingest.places import Places
 from ingest.shards import ShardMap
 from ingest.vocabulary import Reason
+from models.frames import unpack
 from stream.config import PipelineConfig
 from stream.pipeline import emit
 from stream.pipeline.shard import ShardPipeline
 from stream.pipeline.site import SiteStage
 from stream.results import Results
-from stream.state import snapshot
 from stream.state.migrations import migrate
 
 STATE_VERSION: Final = 2
@@ -90,23 +92,23 @@ class Pipeline:
             "parts": [shard.meta() for shard in self.shards],
             "whole": self.site.meta(),
         }
-        return snapshot.pack(meta, arrays)
+        return frame.encode(FrameKind.SNAPSHOT, meta, arrays)
 
     def restore(self, data: bytes) -> None:
         """Take over the state of a snapshot; call on a new pipeline only.
 
         A snapshot of an earlier version is brought up to date first (`stream.state.migrations`). Raises
-        `stream.state.snapshot.SnapshotError` where it is damaged, of another site or window length, of another number
+        `ingest.frame.FrameError` where it is damaged, of another site or window length, of another number
         of shards, or of a later version.
         """
-        meta, arrays = migrate(*snapshot.unpack(data), STATE_VERSION)
+        meta, arrays = migrate(*unpack(FrameKind.SNAPSHOT, data), STATE_VERSION)
         for key, mine in (
             ("site", self.config.site),
             ("window_s", self.config.window_s),
             ("shards", len(self.shards)),
         ):
             if meta.get(key) != mine:
-                raise snapshot.SnapshotError(f"{key} is {meta.get(key)!r} in the snapshot, expected {mine!r}")
+                raise FrameError(f"{key} is {meta.get(key)!r} in the snapshot, expected {mine!r}")
         parts: dict[str, dict[str, NDArray[Any]]] = {"site": {}, **{str(shard.shard): {} for shard in self.shards}}
         for name, values in arrays.items():
             part, _, key = name.partition("/")

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.events import Command, DeviceStatus, Incident
-from ingest.log.batch import BatchError, Flag, Kind
-from ingest.log.history import HistoryError
+from ingest.frame import FrameError
+from ingest.log.batch import Flag, Kind
 from ingest.log.records import Record, RecordKind
 from ingest.places import Places
 from models.context.beat_forest import ContextError
@@ -160,7 +160,7 @@ class ShardPipeline:
     def _observations(self, record: Record, out: Results) -> None:
         try:
             columns = Columns(record.payload)
-        except BatchError as error:
+        except FrameError as error:
             out.rejects.append(emit.reject(record, "batch", str(error)))
             return
         if not columns.rows:
@@ -327,7 +327,7 @@ class ShardPipeline:
         """Let the baselines learn windows that they have not learnt before. Writes none of them."""
         try:
             history = HistoryColumns(record.payload, self._window_ms)
-        except HistoryError as error:
+        except FrameError as error:
             out.rejects.append(emit.reject(record, "history", str(error)))
             return
         found, added = self.catalog.named(history.names)

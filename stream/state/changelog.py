@@ -25,11 +25,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest import frame
+from ingest.frame import FrameError, FrameKind
 from stream.state import device_rows
 from stream.state.device_rows import Part
 
-MAGIC: Final = b"PGC"
-VERSION: Final = 1
 META_KEY: Final = b"meta"
 PAGE: Final = 2048
 """Bytes of a page."""
@@ -39,14 +39,6 @@ _DEVICES: Final = "catalog/series_device"
 
 Entries = dict[bytes, "bytes | None"]
 """Key → value; None removes the key."""
-
-
-class ChangelogError(ValueError):
-    """Entries do not make a state: one is missing, damaged, or of a version not known here."""
-
-
-class NewerChangelogError(ChangelogError):
-    """The entries were written by a later version of the program. They are kept as they are."""
 
 
 class State(NamedTuple):
@@ -124,7 +116,7 @@ class Changelog:
             meta.leaves.append(leaf)
         self._write_pages(blobs, meta, entries)
         self._arrays = state.arrays
-        entries[META_KEY] = _sealed(meta)
+        entries[META_KEY] = frame.encode(FrameKind.CHANGELOG, meta, {})
         return entries
 
     def _devices(self, state: State, meta: _Meta, entries: Entries, blobs: dict[str, bytes]) -> None:
@@ -205,17 +197,17 @@ def rebuild(entries: Mapping[bytes, bytes | None]) -> State | None:
 
     Raises
     ------
-    ChangelogError
+    ingest.frame.FrameError
         Where an entry is missing, damaged, or of a later version.
     """
     sealed = entries.get(META_KEY)
     if sealed is None:
         return None
-    meta = _opened(sealed)
+    meta, _ = frame.decode(FrameKind.CHANGELOG, sealed, _Meta)
     try:
         return _rebuilt(meta, entries)
     except (msgspec.MsgspecError, zlib.error, ValueError, IndexError, TypeError) as error:
-        raise ChangelogError(f"the entries of the state do not fit each other: {error}") from error
+        raise FrameError(f"the entries of the state do not fit each other: {error}") from error
 
 
 def _rebuilt(meta: _Meta, entries: Mapping[bytes, bytes | None]) -> State:
@@ -338,20 +330,3 @@ def _blob(name: str, size: int, entries: Mapping[bytes, bytes | None]) -> bytes:
         pages.append(zlib.decompress(page))
         have += len(pages[-1])
     return b"".join(pages)[:size]
-
-
-def _sealed(meta: _Meta) -> bytes:
-    body = MAGIC + bytes([VERSION]) + msgspec.msgpack.encode(meta)
-    return body + zlib.crc32(body).to_bytes(4, "little")
-
-
-def _opened(sealed: bytes) -> _Meta:
-    if sealed[:3] != MAGIC or len(sealed) < 8:
-        raise ChangelogError(f"the state's meta entry starts with {sealed[:3]!r}, expected {MAGIC!r}")
-    if sealed[3] > VERSION:
-        raise NewerChangelogError(
-            f"the state is of version {sealed[3]}, expected at most {VERSION}: it was written by a newer program"
-        )
-    if zlib.crc32(sealed[:-4]) != int.from_bytes(sealed[-4:], "little"):
-        raise ChangelogError("the check sum of the state's meta entry differs: it was cut short or altered")
-    return msgspec.msgpack.decode(sealed[4:-4], type=_Meta)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.log.batch import BatchError, Kind, Source, open_batch
-
-_DTYPES = {"B": "<u1", "H": "<u2", "I": "<u4", "q": "<i8", "d": "<f8", "f": "<f4"}
+from ingest.frame import FrameError
+from ingest.log.batch import COLUMNS, Kind, Source, open_batch
+from models.frames import to_numpy
 
 
 class Columns:
@@ -45,15 +45,15 @@ class Columns:
     def __init__(self, payload: bytes) -> None:
         """Open an encoded batch.
 
-        Raises `ingest.log.batch.BatchError` where it is not one, or where an index points outside its tables.
+        Raises `ingest.frame.FrameError` where it is not one, or where an index points outside its tables.
         """
         batch = open_batch(payload)
         self.rows: int = batch.rows
         self.sources: list[Source] = batch.sources
         self.strings: list[str] = batch.strings
-        for name, (code, view) in batch.columns.items():
-            if name in self.__slots__:
-                setattr(self, name, np.frombuffer(view, dtype=_DTYPES[code]))
+        for name, values in to_numpy(batch.columns).items():
+            if name in COLUMNS:
+                setattr(self, name, values)
         if not self.rows:
             return
         for name, limit in (
@@ -64,4 +64,4 @@ class Columns:
         ):
             highest = int(getattr(self, name).max())
             if highest >= limit:
-                raise BatchError(f"column {name!r} points to entry {highest}, but its table has {limit}")
+                raise FrameError(f"column {name!r} points to entry {highest}, but its table has {limit}")

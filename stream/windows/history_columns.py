@@ -7,10 +7,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.frame import FrameError
 from ingest.log.batch import Kind
-from ingest.log.history import COLUMNS, HistoryError, HistorySeries, open_history
+from ingest.log.history import HistorySeries, open_history
+from models.frames import to_numpy
 
-_DTYPES: Final = {"I": "<u4", "d": "<f8", "f": "<f4"}
 KINDS: Final = (Kind.COUNT, Kind.LEVEL)
 """Only these have baselines."""
 
@@ -18,17 +19,17 @@ KINDS: Final = (Kind.COUNT, Kind.LEVEL)
 class HistoryColumns:
     """Columns of one record of history, shape (rows,), with what they hold checked.
 
-    Raises `ingest.log.history.HistoryError` that says what is wrong, for bytes that are no history, for windows of
+    Raises `ingest.frame.FrameError` that says what is wrong, for bytes that are no history, for windows of
     another length than `window_ms`, and for values that cannot be. A record is taken whole or not at all.
     """
 
     def __init__(self, payload: bytes, window_ms: int) -> None:
-        opened = open_history(payload)
+        opened, arrays = open_history(payload)
         if opened.window_ms != window_ms:
-            raise HistoryError(
+            raise FrameError(
                 f"has windows of {opened.window_ms / 1000:g} s, expected {window_ms / 1000:g} s as the site has them"
             )
-        columns = {name: np.frombuffer(raw, dtype=_DTYPES[COLUMNS[name]]) for name, raw in opened.columns.items()}
+        columns = to_numpy(arrays)
         self.again = opened.again
         self.names: list[HistorySeries] = opened.series
         self.which: NDArray[np.int64] = columns["series"].astype(np.int64)
@@ -41,13 +42,13 @@ class HistoryColumns:
     def _check(self) -> None:
         for series in self.names:
             if series.kind not in KINDS:
-                raise HistoryError(
+                raise FrameError(
                     f"series {series.device} {series.metric} is of kind {series.kind}, expected a count or level"
                 )
         if not len(self.which):
             return
         if int(self.which.max()) >= len(self.names):
-            raise HistoryError(f"column 'series' points to entry {self.which.max()}, but there are {len(self.names)}")
+            raise FrameError(f"column 'series' points to entry {self.which.max()}, but there are {len(self.names)}")
         counts = self.kind[self.which] == Kind.COUNT
         for wrong, what in (
             (~np.isfinite(self.value), "a value that is not finite"),
@@ -58,4 +59,4 @@ class HistoryColumns:
             if wrong.any():
                 row = int(np.flatnonzero(wrong)[0])
                 name = self.names[int(self.which[row])]
-                raise HistoryError(f"row {row} ({name.device} {name.metric}) has {what}")
+                raise FrameError(f"row {row} ({name.device} {name.metric}) has {what}")

@@ -158,7 +158,7 @@ def test_on_kafka_history_goes_to_the_shard_of_its_beat(tmp_path, capsys, monkey
     assert "workers on Kafka learn from them" in call(station, capsys, "train", path)
     shard = ShardMap(3).shard_of("b1")
     assert {(record.kind, record.shard) for record in log.records} == {(RecordKind.HISTORY, shard)}
-    assert sum(open_history(record.payload).rows for record in log.records) == 144
+    assert sum(open_history(record.payload)[0].rows for record in log.records) == 144
 
 
 @pytest.mark.parametrize(

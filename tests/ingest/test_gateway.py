@@ -76,7 +76,7 @@ def seqs(log: SqliteLog) -> list[int]:
     found: list[int] = []
     for record in log.read(0, limit=100_000):
         if record.kind is RecordKind.OBSERVATIONS:
-            found += open_batch(record.payload).columns["seq"][1].cast("q")
+            found += open_batch(record.payload).columns["seq"].values()
     return found
 
 
@@ -263,9 +263,7 @@ def test_a_killed_gateway_loses_nothing_and_takes_nothing_twice(broker, tmp_path
         for record in node.log.read(0, limit=100_000):
             if record.kind is RecordKind.OBSERVATIONS:
                 batch = open_batch(record.payload)
-                columns = [
-                    batch.columns[name][1].cast(code) for name, code in (("source", "I"), ("seq", "q"), ("ts", "q"))
-                ]
+                columns = [batch.columns[name].values() for name in ("source", "seq", "ts")]
                 for source, seq, ts in zip(*columns, strict=True):
                     device = batch.sources[source].device
                     seen[device].append(seq if device == "cam" else ts - start)
@@ -414,5 +412,5 @@ def test_what_waited_for_the_log_is_told_with_the_time_of_now(tmp_path):
     assert gateway._store(gateway._intake.finish())
     quarantine.close()
     assert log.records[0].received_ms >= began + 1_800_000
-    received = open_batch(log.records[0].payload).columns["received"][1].cast("q")
+    received = open_batch(log.records[0].payload).columns["received"].values()
     assert received[0] < began + 60_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import struct
-from array import array
 
 import pytest
 from hypothesis import given, settings
@@ -76,9 +75,7 @@ def rows(taken) -> list[dict]:
     record = taken.records[0]
     assert record.kind is RecordKind.OBSERVATIONS
     batch = open_batch(record.payload)
-    columns = {}
-    for name, (code, view) in batch.columns.items():
-        columns[name] = array(code, view.tobytes())
+    columns = {name: column.values().tolist() for name, column in batch.columns.items()}
     return [
         {name: column[i] for name, column in columns.items()}
         | {

@@ -64,8 +64,8 @@ def rows(log: KafkaLog) -> Counter[tuple[str, str, int]]:
         for record in held:
             if record.kind is RecordKind.OBSERVATIONS:
                 batch = open_batch(record.payload)
-                sources = batch.columns["source"][1].cast("I")
-                for source, seq in zip(sources, batch.columns["seq"][1].cast("q"), strict=True):
+                sources = batch.columns["source"].values()
+                for source, seq in zip(sources, batch.columns["seq"].values(), strict=True):
                     beat, device, _ = batch.sources[source]
                     assert shards.shard_of(beat) == shard
                     found[beat, device, seq] += 1

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from ingest.log import kafka_codec
+from ingest import frame
+from ingest.frame import FrameKind
 from ingest.log.kafka_topics import records_topic, site_topic
-from ingest.log.records import Record
+from ingest.log.records import Record, encode_record
 from stream.config import PipelineConfig
 from stream.engines import workers as keepers
 from stream.engines.kafka_state import read_partition
@@ -23,7 +24,6 @@ from stream.engines.workers import KafkaSite, Outlets, ShardKeeper, SiteKeeper
 from stream.pipeline.shard import ShardPipeline
 from stream.results_codec import decode_results
 from stream.sinks.memory_sink import MemorySink
-from stream.state import snapshot
 from tests.kafka.servers import Kafka
 from tests.stream.build import MINUTE, NOON, Writer, places
 
@@ -112,15 +112,15 @@ async def results_of(site: KafkaSite) -> list[Any]:
 def state(pipeline: ShardPipeline) -> bytes:
     meta = pipeline.meta()
     meta.pop("position")  # what is passed by moves the keeper's, not the pipeline's
-    return snapshot.pack(meta, pipeline.arrays())
+    return frame.encode(FrameKind.SNAPSHOT, meta, pipeline.arrays())
 
 
 def test_bad_records_are_named_and_passed_by(site, outside, monkeypatch):
     monkeypatch.setattr(keepers, "ShardPipeline", Fragile)
     good = a_log()
     poison = Writer().count("cam-1", NOON + 6 * MINUTE, POISON, seq=900).record()
-    encoded = [kafka_codec.encode(record) for record in good]
-    bad = [kafka_codec.encode(poison), encoded[0][:30], b"PGR\x09" + encoded[0][4:], b"not ours", None]
+    encoded = [encode_record(record) for record in good]
+    bad = [encode_record(poison), encoded[0][:30], b"PGre\x09" + encoded[0][5:], b"not ours", None]
     values = [*encoded[:6], *bad, *encoded[6:]]
 
     async def scenario() -> ShardPipeline:
@@ -137,7 +137,7 @@ def test_bad_records_are_named_and_passed_by(site, outside, monkeypatch):
             topic = site_topic(site.config.site)
             await until(lambda: keeper.ready)
             found = [(offset, value) async for offset, _, value in read_partition(site.address, topic, 0)]
-            for offset, value in [*found, (len(found), b"PGR\x09 results of tomorrow"), (len(found) + 1, None)]:
+            for offset, value in [*found, (len(found), b"PGrs\x09 are results of tomorrow"), (len(found) + 1, None)]:
                 await feed.give(keeper, offset, value)
             await until(lambda: len(outside.rejects) == 7)
         return shard
@@ -147,7 +147,7 @@ def test_bad_records_are_named_and_passed_by(site, outside, monkeypatch):
     assert told[0] == ("processing", "ZeroDivisionError: one count too many")
     for (reason, detail), words in zip(
         told[1:],
-        ("cut short", "upgrade this node", "expected b'PGR'", "tombstone", "newer program", "tombstone"),
+        ("cut short", "upgrade this node", "expected b'PGre'", "tombstone", "newer program", "tombstone"),
         strict=True,
     ):
         assert reason == "record"
@@ -162,7 +162,7 @@ def test_bad_records_are_named_and_passed_by(site, outside, monkeypatch):
 
 
 def test_the_next_keeper_goes_on_where_the_state_is(site):
-    values = [kafka_codec.encode(record) for record in a_log(20)]
+    values = [encode_record(record) for record in a_log(20)]
 
     async def scenario() -> tuple[bytes, list[Any]]:
         await write(site, records_topic(site.config.site), values)
@@ -207,7 +207,7 @@ def test_the_next_keeper_goes_on_where_the_state_is(site):
 
 
 def test_who_was_thought_dead_cannot_write_any_more(site):
-    values = [kafka_codec.encode(record) for record in a_log(6)]
+    values = [encode_record(record) for record in a_log(6)]
 
     async def scenario() -> None:
         await write(site, records_topic(site.config.site), values)
@@ -227,7 +227,7 @@ def test_who_was_thought_dead_cannot_write_any_more(site):
 
 
 def test_a_state_of_other_settings_is_learnt_anew_and_one_of_a_newer_program_is_kept(site, monkeypatch):
-    values = [kafka_codec.encode(record) for record in a_log(6)]
+    values = [encode_record(record) for record in a_log(6)]
 
     async def scenario() -> None:
         await write(site, records_topic(site.config.site), values)

@@ -17,10 +17,9 @@ from aiokafka import AIOKafkaProducer
 
 from deploy.kafka import site_topics as topics
 from deploy.processes.supervisor import free_port, listening
-from ingest.log import kafka_codec
 from ingest.log.kafka_client import KafkaAddress
 from ingest.log.kafka_topics import records_topic
-from ingest.log.records import Record
+from ingest.log.records import Record, encode_record
 from stream.config import PipelineConfig
 from stream.engines.faust_app import FaustEngine
 from stream.engines.workers import KafkaSite, Outlets
@@ -54,7 +53,7 @@ def tansu(tmp_path: Path) -> Iterator[KafkaAddress]:
 async def append(address: KafkaAddress, records: list[Record]) -> None:
     async with AIOKafkaProducer(bootstrap_servers=address.bootstrap) as producer:
         for record in records:
-            await producer.send(records_topic(SITE), kafka_codec.encode(record), partition=record.shard)
+            await producer.send(records_topic(SITE), encode_record(record), partition=record.shard)
         await producer.flush()
 
 

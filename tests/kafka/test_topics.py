@@ -110,14 +110,14 @@ def test_a_log_on_the_wrong_topic_says_so(kafka):
 
 def test_what_is_no_record_is_passed_over_and_told(kafka, caplog):
     topic = kafka.new_records()
-    asyncio.run(_write(kafka.node.bootstrap, topic, [b"{}", b"PGR\x09later"]))
+    asyncio.run(_write(kafka.node.bootstrap, topic, [b"{}", b"PGre\x09\0\0\0 is of a later version"]))
     log = KafkaLog(kafka.address, topic)
     last = log.append([Record(RecordKind.TICK, 7, b"")])
     found = log.read(0, limit=10)
     assert [(record.received_ms, record.position) for record in found] == [(7, 3)]
     assert (last, log.unreadable) == (3, 2)
-    assert "position 1: starts with b'{}'" in caplog.text
-    assert "position 2: is of version 9" in caplog.text
+    assert "position 1: the record on Kafka starts with b'{}'" in caplog.text
+    assert "position 2: the record on Kafka is of version 9" in caplog.text
     log.close()
 
 

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import packing
+from ingest import frame
+from ingest.frame import FrameKind
 from models.context import beat_forest as context
 from models.context import forest_training as context_training
 from models.context.beat_forest import BeatForest, ContextError, Episodes, Recent
 from models.context.forest_training import History, TooLittleError, train
+from models.frames import unpack
 from tests.models.beats import A_DAY, BEATS, CALENDAR, T0, WINDOW_S, history, spans, window
 
 NIGHT = T0 + 2 * 3_600_000
@@ -225,9 +227,9 @@ def test_a_model_comes_back_from_its_bytes() -> None:
 
 def altered(meta: dict[str, object], arrays: dict[str, np.ndarray | None]) -> bytes:
     """Pack something else under a right check sum; None leaves an array out."""
-    old_meta, old_arrays = packing.unpack(context.MAGIC, context.VERSION, forest().pack())
+    old_meta, old_arrays = unpack(FrameKind.FOREST, forest().pack())
     kept = {name: values for name, values in {**old_arrays, **arrays}.items() if values is not None}
-    return packing.pack(context.MAGIC, context.VERSION, {**old_meta, **meta}, kept)
+    return frame.encode(FrameKind.FOREST, {**old_meta, **meta}, kept)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +260,7 @@ def test_hostile_models_are_refused_with_a_reason(
 
 
 def test_damaged_bytes_are_refused() -> None:
-    for data in (b"", forest().pack()[:-1], b"PGS" + forest().pack()[3:]):
+    for data in (b"", forest().pack()[:-1], b"PGba" + forest().pack()[4:]):
         with pytest.raises(ContextError, match="model of the beats' context"):
             BeatForest.load(data)
 

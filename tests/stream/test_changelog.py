@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest import frame
+from ingest.frame import FrameError, FrameKind
 from ingest.log.records import RecordKind
 from models.rules.gates import GateConfig, GateRules
 from stream.config import PipelineConfig
@@ -17,8 +19,7 @@ from stream.detect import rules_stage as rules
 from stream.pipeline.shard import ShardPipeline
 from stream.pipeline.site import SiteStage
 from stream.results_codec import encode_results
-from stream.state import snapshot
-from stream.state.changelog import META_KEY, Changelog, ChangelogError, State, rebuild
+from stream.state.changelog import META_KEY, Changelog, State, rebuild
 from tests.stream.build import MINUTE, NOON, Writer, places
 
 CONFIG = PipelineConfig(site="test", country=None)
@@ -45,7 +46,7 @@ def state_of(part) -> State:
 
 
 def packed(part) -> bytes:
-    return snapshot.pack(part.meta(), part.arrays())
+    return frame.encode(FrameKind.SNAPSHOT, part.meta(), part.arrays())
 
 
 def a_record(rng: random.Random, log: Writer, minute: int):
@@ -146,13 +147,13 @@ def test_damaged_missing_and_future_entries_are_refused_by_name():
     assert rebuild({}) is None
     meta = entries[META_KEY]
     for damaged, words in (
-        (meta[:3] + b"\x09" + meta[4:], "newer program"),
+        (meta[:4] + b"\x09" + meta[5:], "newer program"),
         (meta[:-6] + b"xx" + meta[-4:], "check sum"),
         (b"nothing like it", "starts with"),
     ):
-        with pytest.raises(ChangelogError, match=words):
+        with pytest.raises(FrameError, match=words):
             rebuild(entries | {META_KEY: damaged})
-    with pytest.raises(ChangelogError, match="4 devices, expected 5"):
+    with pytest.raises(FrameError, match="4 devices, expected 5"):
         rebuild({key: value for key, value in entries.items() if key != b"d/cam-2/info"})
-    with pytest.raises(ChangelogError, match="page 0 of 'a/windows/open_from' is missing"):
+    with pytest.raises(FrameError, match="page 0 of 'a/windows/open_from' is missing"):
         rebuild({key: value for key, value in entries.items() if key != b"p/a/windows/open_from/0"})

@@ -6,15 +6,17 @@ import logging
 
 import pytest
 
+from ingest import frame
+from ingest.frame import FrameKind
 from ingest.log.batch import Kind
 from ingest.log.history import History, HistorySeries
 from ingest.log.records import Record, RecordKind
 from ingest.log.sqlite_log import SqliteLog
+from models.frames import unpack
 from stream.config import PipelineConfig
 from stream.engines.embedded import EmbeddedEngine
 from stream.engines.snapshot_files import SnapshotFiles
 from stream.pipeline.pipeline import STATE_VERSION, Pipeline
-from stream.state import snapshot
 from tests.stream.build import MINUTE, NOON, places
 
 CONFIG = PipelineConfig(site="test", country=None)
@@ -46,8 +48,8 @@ def history() -> Record:
 def of_a_newer_version(folder) -> None:
     """Every snapshot as a later program would have written it."""
     for path in SnapshotFiles(folder).paths():
-        meta, arrays = snapshot.unpack(path.read_bytes())
-        path.write_bytes(snapshot.pack({**meta, "state_version": STATE_VERSION + 1}, arrays))
+        meta, arrays = unpack(FrameKind.SNAPSHOT, path.read_bytes())
+        path.write_bytes(frame.encode(FrameKind.SNAPSHOT, {**meta, "state_version": STATE_VERSION + 1}, arrays))
 
 
 def test_a_state_that_cannot_be_read_is_kept_and_told_until_history_has_taught(log, tmp_path, caplog):
@@ -60,7 +62,7 @@ def test_a_state_that_cannot_be_read_is_kept_and_told_until_history_has_taught(l
     assert f"of version {STATE_VERSION + 1}, and this program knows versions up to {STATE_VERSION}" in told.reason
     assert "patrolgrid train --from-store" in caplog.text
     kept = list(folder.glob("*.unusable"))
-    assert snapshot.unpack(kept[0].read_bytes())[0]["state_version"] == STATE_VERSION + 1
+    assert unpack(FrameKind.SNAPSHOT, kept[0].read_bytes())[0]["state_version"] == STATE_VERSION + 1
     assert worked_off(log, folder).cold_start == told, "a restart does not make it good"
     log.append([history()])
     stats = worked_off(log, folder)

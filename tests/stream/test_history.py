@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ingest.frame import FrameError
 from ingest.log.batch import Kind
-from ingest.log.history import History, HistoryError, HistorySeries
+from ingest.log.history import History, HistorySeries
 from ingest.log.records import Record, RecordKind
 from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
@@ -137,7 +138,7 @@ def of_kind(kind: int) -> bytes:
 @pytest.mark.parametrize(
     ("payload", "error"),
     [
-        (b"nothing", "too few for history"),
+        (b"nothing", "starts with"),
         (History(60_000).encode(), "windows of 60 s, expected 1800 s"),
         (broken("_value", float("nan")), "row 7 .* not finite"),
         (broken("_value", -1.0), "row 7 .cam-1 person. has a count below 0"),
@@ -149,7 +150,7 @@ def of_kind(kind: int) -> bytes:
     ids=["bytes", "length", "nan", "below", "nothing", "too-much", "series", "kind"],
 )
 def test_history_that_cannot_be_is_rejected_whole(payload, error):
-    with pytest.raises(HistoryError, match=error):
+    with pytest.raises(FrameError, match=error):
         HistoryColumns(payload, WINDOW)
     pipe = pipeline()
     out = pipe.process(Record(RecordKind.HISTORY, NOON + 2 * MINUTE, payload, position=1))

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.frame import FrameError
 from ingest.log.records import Record, RecordKind
 from ingest.places import PlacesError
 from stream.config import PipelineConfig
 from stream.detect.rules_stage import check_overrides
 from stream.pipeline.pipeline import Pipeline
 from stream.results import RECALLED, WindowStatus
-from stream.state.snapshot import SnapshotError
 from tests.stream.build import MINUTE, NOON, Writer, places, text_of
 
 CONFIG = PipelineConfig(site="test", country=None)
@@ -274,7 +274,7 @@ def test_incidents_near_each_other_make_a_hotspot_and_a_series():
 
 def test_what_cannot_be_applied_is_rejected_with_its_reason():
     pipe, log = pipeline(), Writer()
-    bad = Record(kind=RecordKind.OBSERVATIONS, received_ms=NOON, payload=b"PGB\x09" + b"\0" * 30, position=1)
+    bad = Record(kind=RecordKind.OBSERVATIONS, received_ms=NOON, payload=b"PGba\x09" + b"\0" * 30, position=1)
     assert "version 9" in pipe.process(bad).rejects[0].detail
     for kind in (RecordKind.INCIDENT, RecordKind.COMMAND, RecordKind.STATUS):
         results = pipe.process(Record(kind=kind, received_ms=NOON, payload=b"{not json", position=2))
@@ -394,9 +394,9 @@ def test_half_a_beat_gone_silent_is_one_alert():
 def test_a_snapshot_of_another_site_or_window_is_refused():
     data = pipeline().snapshot()
     other = Pipeline(PipelineConfig(site="other", country=None), places())
-    with pytest.raises(SnapshotError, match="site"):
+    with pytest.raises(FrameError, match="site"):
         other.restore(data)
-    with pytest.raises(SnapshotError, match="check sum"):
+    with pytest.raises(FrameError, match="check sum"):
         pipeline().restore(data[:-9] + b"x" + data[-8:])
 
 

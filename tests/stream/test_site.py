@@ -9,16 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest import frame
+from ingest.frame import FrameKind
 from ingest.log.records import RecordKind
 from ingest.places import parse_places
 from ingest.shards import ShardMap
+from models.frames import unpack
 from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
 from stream.pipeline.shard import ShardPipeline
 from stream.pipeline.site import SiteStage
 from stream.results import Notice, Results
 from stream.sentences import literal
-from stream.state import snapshot
 from tests.stream.build import MINUTE, NOON, Writer
 
 SHARDS = 4
@@ -178,7 +180,7 @@ def merged(story, turns, *, cut=None):
     for turn in turns:
         if queues[turn]:
             if len(out) == cut:
-                state = snapshot.unpack(snapshot.pack(site.meta(), site.arrays()))
+                state = unpack(FrameKind.SNAPSHOT, frame.encode(FrameKind.SNAPSHOT, site.meta(), site.arrays()))
                 site = SiteStage(CONFIG, PLACES, SHARDS)
                 site.load(*state)
             out.append(site.apply(queues[turn].pop(0)))
