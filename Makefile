@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check bench chaos parity same outage services constraints clean distclean
+.PHONY: help demo test check bench chaos parity same speed outage services constraints clean distclean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make chaos      five minutes of a city whose processes are killed, with a report (chaos.json)"
 	@echo "make parity     a simulated day through both engines, compared value by value (about half an hour)"
 	@echo "make same       a simulated day through another commit and through this tree, compared: BASE=<commit>"
+	@echo "make speed      processor time of another commit and of this tree in ten turns: BASE=<commit>"
 	@echo "make outage     InfluxDB is killed for a minute under load, and what went in is compared with what is there"
 	@echo "make services   Mosquitto, Kafka, InfluxDB, Chromium and fonts for the integration tests"
 	@echo "make clean      removes caches; make distclean also .venv and patrolgrid-data"
@@ -45,6 +46,10 @@ parity: $(VENV)/.dev
 same: $(VENV)/.dev
 	@test -n "$(BASE)" || { echo "Which commit to compare with? make same BASE=<commit>" >&2; exit 2; }
 	@$(BIN)/python -m tests.same --base "$(BASE)" --hours 24 $(ARGS)
+
+speed: $(VENV)/.dev
+	@test -n "$(BASE)" || { echo "Which commit to compare with? make speed BASE=<commit>" >&2; exit 2; }
+	@$(BIN)/python -m tests.same.speed --base "$(BASE)" $(ARGS)
 
 outage: $(VENV)/.dev
 	@$(BIN)/python -m tests.influx.outage --away 60 $(ARGS)

@@ -96,12 +96,15 @@ def raised(dump: Dump) -> list[tuple[str, int]]:
     return [(key[0], fields["raised_ms"]) for key, fields in dump.rows["alerts"].items()]
 
 
-def drive(tree: Path, recording: Path, dump: Path, shards: int, records: Path | None = None) -> None:
+def drive(
+    tree: Path, recording: Path, dump: Path, shards: int, records: Path | None = None, seconds: Path | None = None
+) -> None:
     """Drive a tree in a process of its own, whose modules are the tree's. Raises CalledProcessError."""
     new = dump.with_suffix(".new")
     command = [sys.executable, "-c", _START, str(ROOT / "tests"), str(recording.resolve()), str(new.resolve())]
     command += ["--tree", str(tree), "--shards", str(shards)]
     command += [] if records is None else ["--records", str(records.resolve())]
+    command += [] if seconds is None else ["--seconds", str(seconds.resolve())]
     subprocess.run(command, check=True, cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)})
     new.replace(dump)
 

@@ -12,7 +12,10 @@ import gzip
 import json
 import sys
 import tempfile
+import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +29,8 @@ _TREES: Final = 40
 """Of the forest: fewer than a node grows, for the day's forest takes a second then."""
 _EVERY: Final = 10
 """Windows between two that the forest judges for the dump."""
+_SNAPSHOTS: Final = 20
+"""Snapshots taken at a restart: one alone takes too little time to be compared."""
 Event = list[Any]
 
 
@@ -76,6 +81,8 @@ class Drive:
         self._positions = [0] * shards
         self._results = 0
         self._waiting: list[Any] = []
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        """Part of the way → processor time that it took, for `tests.same.speed`."""
         self.records: list[Any] = []
         """All records, as a log would have given them; for another engine of the same tree."""
         self.rows = Dump()
@@ -89,15 +96,24 @@ class Drive:
         self._count_intake()
         self._store.close()
 
+    @contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        began = time.process_time()
+        yield
+        self.seconds[part] += time.process_time() - began
+
     # -- events ------------------------------------------------------------------------------------------------------
 
     def _message(self, now: int, topic: str, payload: str, retained: bool) -> None:
-        self._begin(now)
-        self._intake.take(topic, base64.b64decode(payload), retained=retained)
+        raw = base64.b64decode(payload)
+        with self._timed("gateway"):
+            self._begin(now)
+            self._intake.take(topic, raw, retained=retained)
 
     def _flush(self, now: int) -> None:
-        self._begin(now)
-        taken = self._intake.finish()
+        with self._timed("gateway"):
+            self._begin(now)
+            taken = self._intake.finish()
         self._rejected("intake", taken.rejects)
         for record in taken.records:
             self._process(record.kind, record.received_ms, record.payload, record.shard)
@@ -140,7 +156,9 @@ class Drive:
         self._waiting.append(out)
         self._write()
         self._count_intake()
-        state = self._pipeline.snapshot()
+        for _ in range(_SNAPSHOTS):
+            with self._timed("snapshot"):
+                state = self._pipeline.snapshot()
         self._pipeline = self._names.Pipeline(self._config, self._places, shards=self._count)
         self._pipeline.restore(state)
         self._clock.ms = now
@@ -162,7 +180,8 @@ class Drive:
         self._positions[shard] += 1
         record = self._names.Record(kind, received_ms, payload, shard, self._positions[shard])
         self.records.append(record)
-        results = self._pipeline.process(record)
+        with self._timed("tick" if kind is self._names.RecordKind.TICK else "pipeline"):
+            results = self._pipeline.process(record)
         self._results += 1
         # Positions of shards cannot be compared; the store wants one order.
         results.position = self._results
@@ -173,7 +192,8 @@ class Drive:
             self._write()
 
     def _write(self) -> None:
-        self._store.write(self._waiting)
+        with self._timed("store"):
+            self._store.write(self._waiting)
         self._waiting = []
 
     # -- what is in no store -----------------------------------------------------------------------------------------
@@ -241,8 +261,8 @@ def read_recording(path: Path) -> tuple[dict[str, Any], Iterator[Event]]:
     return header, events()
 
 
-def drive(names: Names, recording: Path, shards: int) -> tuple[Dump, list[Any]]:
-    """Feed a recording through a tree; return its dump, and the records that its intake made."""
+def drive(names: Names, recording: Path, shards: int) -> tuple[Dump, Drive]:
+    """Feed a recording through a tree; return its dump, and the drive."""
     header, events = read_recording(recording)
     with tempfile.TemporaryDirectory(prefix="patrolgrid-same-") as folder:
         store = Path(folder) / "store.db"
@@ -250,7 +270,7 @@ def drive(names: Names, recording: Path, shards: int) -> tuple[Dump, list[Any]]:
         driven.run(events)
         dump = read_store(store, getattr(names, "said", None))
     dump.update(driven.rows)
-    return dump, driven.records
+    return dump, driven
 
 
 def main() -> None:
@@ -261,11 +281,15 @@ def main() -> None:
     parser.add_argument("--tree", type=Path, required=True)
     parser.add_argument("--shards", type=int, default=1)
     parser.add_argument("--records", type=Path, help="write the records here too, as [kind, ms, payload, shard]")
+    parser.add_argument("--seconds", type=Path, help="write the processor time of every part here")
     options = parser.parse_args()
     tree = options.tree.resolve()
     names = names_of(tree)
-    dump, records = drive(names, options.recording, options.shards)
+    dump, driven = drive(names, options.recording, options.shards)
+    records = driven.records
     check(tree)
+    if options.seconds is not None:
+        options.seconds.write_text(json.dumps(driven.seconds), encoding="utf-8")
     write_dump(options.dump, dump)
     if options.records is not None:
         with gzip.open(options.records, "wt", compresslevel=1) as file:
