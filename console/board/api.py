@@ -20,7 +20,8 @@ from console.board.snapshot import trouble
 from console.board.state import BoardState
 from ingest.events import Command
 from ingest.places import Places
-from models.phrases import TITLES
+from stream.sentences import Why
+from stream.sentences.catalogue import choices, in_all_languages
 
 HEARTBEAT_S: Final = 10.0
 MAX_STREAMS: Final = 100
@@ -46,7 +47,7 @@ async def site(request: Request) -> Response:
             "timezone": settings.timezone,
             "language": settings.language,
             "simulated": settings.simulated,
-            "kinds": {kind: {"en": english, "zh-CN": chinese} for kind, (english, chinese) in TITLES.items()},
+            "kinds": {kind: in_all_languages(Why("kind", {"kind": kind})) for kind in choices("kind")},
             "site_ms": state.hub.site_ms(),
             **_geography(places),
         }

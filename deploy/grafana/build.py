@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Final
 
-from deploy.grafana.dashboards import FOLDERS, LANGUAGES, dashboards
+from deploy.grafana.dashboards import FOLDERS, dashboards
 from deploy.grafana.rules import GROUP, rules
+from stream.sentences.languages import LANGUAGES
 
 ROOT: Final = Path(__file__).parent
 

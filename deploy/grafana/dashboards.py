@@ -1,4 +1,4 @@
-"""The six dashboards, in English and Simplified Chinese from one source.
+"""The six dashboards, in every language of the catalogue from one source.
 
 Every query is InfluxQL; names come from `stream.sinks.influx.schema`, which a test checks them against. A measurement
 of its own gets its panels in one function of `deploy.grafana.command` or `deploy.grafana.engineers`.
@@ -13,11 +13,14 @@ from typing import Final
 from deploy.grafana import command, engineers
 from deploy.grafana import panels as p
 from deploy.grafana.outlines import LABEL
-from deploy.grafana.panels import Json, Say
-from deploy.grafana.shared import HERE, text_field, uid
+from deploy.grafana.panels import Json
+from deploy.grafana.shared import HERE, short, text_field, uid
+from stream.sentences.catalogue import Sentences
+from stream.sentences.languages import LANGUAGES
 
-LANGUAGES: Final = ("en", "zh-CN")
-FOLDERS: Final = {"en": ("patrolgrid-en", "PatrolGrid"), "zh-CN": ("patrolgrid-zh", "PatrolGrid 网格巡防")}
+FOLDERS: Final = {
+    language: (f"patrolgrid-{short(language)}", Sentences(language)("grafana-folder")) for language in LANGUAGES
+}
 """Language → uid and title of its folder."""
 
 
@@ -27,19 +30,16 @@ def dashboards(language: str, outlines: str | None = None) -> dict[str, Json]:
     `outlines` is where maps find the site's beats (`deploy.grafana.outlines`); without it they look for the file that
     `deploy.grafana.panels.OUTLINES` names.
     """
-
-    def say(english: str, chinese: str) -> str:
-        return chinese if language == "zh-CN" else english
-
+    say = Sentences(language)
     made = [
-        _dashboard(language, name, title, make(say, language), say)
+        _dashboard(name, title, make(say), say)
         for name, title, make in (
-            ("now", say("Now", "实时态势"), command.now),
-            ("beat", say("Beat", "网格一日"), command.beat),
-            ("hotspots", say("Hotspots", "巡逻热点"), command.hotspots),
-            ("devices", say("Devices and data quality", "设备与数据质量"), engineers.devices),
-            ("pipeline", say("Pipeline", "数据管道"), engineers.pipeline),
-            ("replay", say("Replay", "回放评估"), engineers.replay),
+            ("now", say("grafana-dashboard-now"), command.now),
+            ("beat", say("grafana-dashboard-beat"), command.beat),
+            ("hotspots", say("grafana-dashboard-hotspots"), command.hotspots),
+            ("devices", say("grafana-dashboard-devices"), engineers.devices),
+            ("pipeline", say("grafana-dashboard-pipeline"), engineers.pipeline),
+            ("replay", say("grafana-dashboard-replay"), engineers.replay),
         )
     ]
     if outlines is not None:
@@ -48,21 +48,21 @@ def dashboards(language: str, outlines: str | None = None) -> dict[str, Json]:
     return {one["uid"]: one for one in made}
 
 
-def _dashboard(language: str, name: str, title: str, found: list[Json], say: Say) -> Json:
+def _dashboard(name: str, title: str, found: list[Json], say: Sentences) -> Json:
     variables = [
-        p.variable("site", say("Site", "站点"), 'SHOW TAG VALUES FROM "device_health" WITH KEY = "site"', many=False)
+        p.variable("site", say("grafana-site"), 'SHOW TAG VALUES FROM "device_health" WITH KEY = "site"', many=False)
     ]
     beats = 'SHOW TAG VALUES FROM "device_health" WITH KEY = "beat" WHERE "site" =~ /^$site$/'
     devices = 'SHOW TAG VALUES FROM "device_health" WITH KEY = "device" WHERE "beat" =~ /^$beat$/'
-    variables.append(p.variable("beat", say("Beat", "网格"), beats))
-    variables.append(p.variable("device", say("Device", "设备"), devices))
+    variables.append(p.variable("beat", say("grafana-beat"), beats))
+    variables.append(p.variable("device", say("grafana-device"), devices))
     annotation = {
-        "name": say("Alerts", "告警"),
+        "name": say("grafana-alerts"),
         "datasource": p.DATASOURCE,
         "enable": True,
         "iconColor": "red",
         "target": {
-            "query": f'SELECT {text_field("text", language)} FROM "alert" WHERE "state" = \'raised\' AND {HERE}',
+            "query": f'SELECT {text_field("text", say.language)} FROM "alert" WHERE "state" = \'raised\' AND {HERE}',
             "rawQuery": True,
             "refId": "Anno",
             "resultFormat": "table",
@@ -72,9 +72,9 @@ def _dashboard(language: str, name: str, title: str, found: list[Json], say: Say
             "tagsColumn": "kind,device",
         },
     }
-    tag = f"patrolgrid-{language}"
+    tag = f"patrolgrid-{say.language}"
     return {
-        "uid": uid(name, language),
+        "uid": uid(name, say.language),
         "title": title,
         "tags": ["patrolgrid", tag],
         "schemaVersion": 39,
@@ -89,7 +89,7 @@ def _dashboard(language: str, name: str, title: str, found: list[Json], say: Say
         "links": [
             {
                 "type": "dashboards",
-                "title": say("Dashboards", "看板"),
+                "title": say("grafana-dashboards"),
                 "tags": [tag],
                 "asDropdown": False,
                 "keepTime": True,

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 Json = dict[str, Any]
-Say = Callable[[str, str], str]
-"""Chooses between an English and a Chinese text."""
 DATASOURCE: Final = {"type": "influxdb", "uid": "patrolgrid-influxdb"}
 GREEN, YELLOW, RED, BLUE, GREY = "green", "#EAB839", "red", "blue", "rgba(140,140,140,0.35)"
 _NO_TILES: Final = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"

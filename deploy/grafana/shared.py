@@ -8,11 +8,10 @@ from typing import Any, Final
 
 from deploy.grafana import panels as p
 from deploy.grafana import words
-from deploy.grafana.panels import BLUE, GREEN, GREY, RED, YELLOW, Json, Say, override, target, thresholds
-from models.phrases import READINGS
+from deploy.grafana.panels import BLUE, GREEN, GREY, RED, YELLOW, Json, override, target, thresholds
 from models.rules.hazard_defaults import ThresholdRule, defaults_for
+from stream.sentences.catalogue import Sentences
 
-"""Chooses between English and Chinese."""
 HERE: Final = '"site" =~ /^$site$/ AND "beat" =~ /^$beat$/ AND $timeFilter'
 SITE: Final = '"site" =~ /^$site$/ AND $timeFilter'
 DEVICE: Final = f'"device" =~ /^$device$/ AND {HERE}'
@@ -28,9 +27,14 @@ def known(*steps: tuple[float, str]) -> Json:
     return thresholds((None, GREY), *steps)
 
 
+def short(language: str) -> str:
+    """Return a language without its country, as uids have it."""
+    return language.partition("-")[0]
+
+
 def uid(name: str, language: str) -> str:
     """Return a dashboard's uid."""
-    return f"patrolgrid-{name}-{'zh' if language == 'zh-CN' else 'en'}"
+    return f"patrolgrid-{name}-{short(language)}"
 
 
 def text_field(name: str, language: str) -> str:
@@ -44,10 +48,10 @@ def go(language: str, name: str, title: str, *variables: str) -> list[Json]:
     return [{"title": title, "url": f"/d/{uid(name, language)}?${{__url_time_range}}&${{site:queryparam}}{chosen}"}]
 
 
-def band(title: str, measurement: str, where: str, say: Say, size: tuple[int, int]) -> Json:
+def band(title: str, measurement: str, where: str, say: Sentences, size: tuple[int, int]) -> Json:
     """Return what was counted against what was expected, with the usual band."""
-    seen, expected = say("seen", "实际"), say("expected", "预期")
-    lower, upper = say("usual from", "常态下限"), say("usual to", "常态上限")
+    seen, expected = say("grafana-seen"), say("grafana-expected")
+    lower, upper = say("grafana-usual-from"), say("grafana-usual-to")
     query = (
         f'SELECT sum("in") + sum("out") AS "{seen}", sum("expected") AS "{expected}", sum("lower") AS "{lower}", '
         f'sum("upper") AS "{upper}" FROM "{measurement}" WHERE {where} GROUP BY time($__interval) fill(none)'
@@ -62,11 +66,7 @@ def band(title: str, measurement: str, where: str, say: Say, size: tuple[int, in
         [target(query, alias="$col")],
         size=size,
         interval="5m",
-        description=say(
-            "Grey: from the sum of the devices' lower limits to the sum of their upper ones; the whole is mostly well "
-            "inside it.",
-            "灰色区域：各设备常态上下限之和；合计值通常远在其内。",
-        ),
+        description=say("grafana-band-help"),
         overrides=[
             override(seen, color={"mode": "fixed", "fixedColor": BLUE}),
             override(expected, color={"mode": "fixed", "fixedColor": "orange"}, custom_lineStyle={"fill": "dash"}),
@@ -80,18 +80,18 @@ _ALERT: Final = ("severity", "Time", "kind", "place", "text", "state")
 """Columns of an alert, the most urgent thing first."""
 
 
-def open_alerts(say: Say, language: str, size: tuple[int, int]) -> Json:
+def open_alerts(say: Sentences, size: tuple[int, int]) -> Json:
     """Return the table of open alerts, the gravest first, of those the newest."""
-    fields = f'"severity", {text_field("place", language)}, {text_field("text", language)}, "state", "level"'
+    fields = f'"severity", {text_field("place", say.language)}, {text_field("text", say.language)}, "state", "level"'
     query = (
         f'SELECT * FROM (SELECT last("open") AS "open", {fields} FROM "alert" WHERE {HERE} '
         'GROUP BY "beat", "device", "kind") WHERE "open" = 1'
     )
     return p.table(
-        say("Open alerts", "未解除告警"),
+        say("grafana-open-alerts"),
         query,
         size=size,
-        links=go(language, "beat", say("The beat's day", "查看该网格"), "beat"),
+        links=go(say.language, "beat", say("grafana-see-beat"), "beat"),
         transformations=[p.newest_first(), p.newest_first("level"), p.ordered(*_ALERT)],
         overrides=[
             *words.columns(say, *_ALERT),
@@ -103,14 +103,14 @@ def open_alerts(say: Say, language: str, size: tuple[int, int]) -> Json:
     )
 
 
-def alert_changes(say: Say, language: str) -> Json:
+def alert_changes(say: Sentences) -> Json:
     """Return the table of every change of an alert, the newest first."""
     query = (
-        f'SELECT "state", "severity", {text_field("place", language)}, {text_field("text", language)} '
+        f'SELECT "state", "severity", {text_field("place", say.language)}, {text_field("text", say.language)} '
         f'FROM "alert" WHERE {HERE} GROUP BY "beat", "device", "kind"'
     )
     return p.table(
-        say("Everything that happened to alerts", "告警处置记录"),
+        say("grafana-alert-changes"),
         query,
         size=(24, 10),
         transformations=[p.newest_first(), p.ordered(*_ALERT)],
@@ -132,15 +132,15 @@ def newest_map(fields: str, by: str) -> str:
     )
 
 
-def hotspot_map(say: Say, language: str, size: tuple[int, int]) -> Json:
+def hotspot_map(say: Sentences, size: tuple[int, int]) -> Json:
     """Return the map of hotspots."""
-    fields = f'"risk", "rank", "lon", "lat", "expected", {text_field("drivers", language)}'
+    fields = f'"risk", "rank", "lon", "lat", "expected", {text_field("drivers", say.language)}'
     return p.risk_map(
-        say("Hotspots", "热点分布"),
+        say("grafana-hotspot-map"),
         newest_map(fields, '"cell", "beat"'),
         size=size,
-        description=say("The newest map, with ranks; north is up.", "最新一期热点图，数字为排名；上方为北。"),
-        links=go(language, "hotspots", say("Hotspots", "巡逻热点"), "beat"),
+        description=say("grafana-map-help"),
+        links=go(say.language, "hotspots", say("grafana-dashboard-hotspots"), "beat"),
         overrides=[
             *words.columns(say, "rank", "risk", "expected", "drivers", "cell", "beat"),
             override("risk", unit="percentunit", decimals=0),
@@ -148,7 +148,7 @@ def hotspot_map(say: Say, language: str, size: tuple[int, int]) -> Json:
     )
 
 
-def hazards(say: Say, title: str, where: str, *by: str) -> Json:
+def hazards(say: Sentences, title: str, where: str, *by: str) -> Json:
     """Return the highest of each metric as a share of its alarm limit: 100 % is where the alarm goes off.
 
     One scale for what is measured in decibels, degrees and centimetres. Limits are the default ones.
@@ -156,7 +156,7 @@ def hazards(say: Say, title: str, where: str, *by: str) -> Json:
     targets = []
     for number, (metric, (device, unit)) in enumerate(_ALARMS.items()):
         limit = next(rule.on for rule in defaults_for(device, "level", metric) if isinstance(rule, ThresholdRule))
-        name = f"{say(*READINGS[metric])} ({limit:g} {unit})"
+        name = f"{say('reading', metric=metric)} ({limit:g} {unit})"
         query = (
             f'SELECT max("high") / {limit:g} FROM "level" WHERE "metric" = \'{metric}\' AND {where} '
             f"GROUP BY time($__interval){''.join(f', {quoted}' for quoted in by)} fill(none)"
@@ -168,7 +168,7 @@ def hazards(say: Say, title: str, where: str, *by: str) -> Json:
         targets,
         unit="percentunit",
         interval="5m",
-        description=say("100 % is where the alarm goes off.", "100% 即报警阈值。"),
+        description=say("grafana-limit-help"),
         custom={"thresholdsStyle": {"mode": "dashed"}},
         steps=thresholds((None, GREEN), (1, RED)),
         color={"mode": "palette-classic"},
@@ -184,17 +184,17 @@ _ALARMS: Final = {
 """Metric → the type of device that raises an alarm on it, and its unit."""
 
 
-def trouble(say: Say, language: str, size: tuple[int, int]) -> Json:
+def trouble(say: Sentences, size: tuple[int, int]) -> Json:
     """Return the table of devices, the worst first."""
     query = (
         'SELECT last("quality") AS "quality", "online", "silent", "stuck", "missing", "late", "skew_s" '
         f'FROM "device_health" WHERE {HERE} {EACH}'
     )
     return p.table(
-        say("Devices, the worst first", "设备（质量最差在前）"),
+        say("grafana-worst-devices"),
         query,
         size=size,
-        links=go(language, "devices", say("This device", "查看该设备"), "beat", "device"),
+        links=go(say.language, "devices", say("grafana-see-device"), "beat", "device"),
         transformations=[p.smallest_first("quality"), p.ordered("quality", "device", "beat")],
         overrides=[
             *words.columns(say, "beat", "device", "quality", "online", "silent", "stuck", "missing", "late", "skew_s"),

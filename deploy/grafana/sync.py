@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from deploy.grafana.api import Grafana, GrafanaError
-from deploy.grafana.dashboards import FOLDERS, LANGUAGES, dashboards
+from deploy.grafana.dashboards import FOLDERS, dashboards
 from deploy.grafana.outlines import outlines
 from deploy.grafana.panels import DATASOURCE, Json
 from deploy.grafana.rules import rules
 from deploy.settings.load import read_secret
 from deploy.settings.sections import Settings
 from ingest.places import Places
+from stream.sentences.languages import LANGUAGES
 
 _TRIES: Final = 3
 

@@ -104,6 +104,12 @@ def bundle_of(language: str) -> FluentBundle:
     return bundle
 
 
+def choices(code: str) -> list[str]:
+    """Return the words that a message tells apart, in its order: the kinds of findings, for instance."""
+    whole: Any = bundle_of(ENGLISH).get_message(code).value
+    return [variant.key.name for variant in whole.expression.variants if not variant.default]
+
+
 class Sentences:
     """All sentences in one language, with times in one zone; calling it with a code and arguments makes one.
 

@@ -273,3 +273,143 @@ advice = { $kind ->
     [context] Look at the beat's cameras for what ties the figures together; no single device is out of its range.
    *[other] Find out what happened on site.
 }
+
+## Grafana: titles and explanations of panels, names of columns
+
+grafana-folder = PatrolGrid
+grafana-dashboard-now = Now
+grafana-dashboard-beat = Beat
+grafana-dashboard-hotspots = Hotspots
+grafana-dashboard-devices = Devices and data quality
+grafana-dashboard-pipeline = Pipeline
+grafana-dashboard-replay = Replay
+grafana-site = Site
+grafana-beat = Beat
+grafana-device = Device
+grafana-alerts = Alerts
+grafana-dashboards = Dashboards
+grafana-open-alerts = Open alerts
+grafana-anomalies = Anomalies
+grafana-silent-devices = Silent devices
+grafana-devices = Devices
+grafana-data-quality = Data quality
+grafana-people = People in the time shown
+grafana-vehicles = Vehicles in the time shown
+grafana-people-against-expected = People against expected
+grafana-vehicles-against-expected-cameras = Vehicles against expected (cameras)
+grafana-alerts-by-kind = Alerts raised, by kind
+grafana-hazards-of-limit = Hazards: share of the alarm limit
+grafana-in = in
+grafana-out = out
+grafana-vehicles-against-expected = Vehicles against expected
+grafana-gates-in-out = Gates: vehicles in and out
+grafana-people-by-device = People by device
+grafana-sensors-of-limit = Sensors: share of the alarm limit
+grafana-device-states = Doors, covers, barriers, cameras
+grafana-top-cells = Top cells, and why
+grafana-see-beat = The beat's day
+grafana-cell-risk = How a cell's risk went
+grafana-expected-events-by-beat = Expected events a cell, by beat
+grafana-late = late
+grafana-missing = missing
+grafana-duplicate = duplicate
+grafana-silent = silent
+grafana-stuck = stuck
+grafana-quality-over-time = Data quality: lowest and mean
+grafana-lowest = lowest
+grafana-mean = mean
+grafana-faulty-observations = Late, missing, duplicate observations
+grafana-silent-and-stuck = Silent and stuck devices
+grafana-clock-skew = Clock skew
+grafana-slowest = slowest
+grafana-fastest = fastest
+grafana-observations-by-beat = Observations by beat
+grafana-behind = Behind
+grafana-waiting-for-influxdb = Waiting for InfluxDB
+grafana-parts-failing = Parts failing
+grafana-in-quarantine = In quarantine
+grafana-refused = Refused by InfluxDB
+grafana-dropped = Dropped from a full backlog
+grafana-rates = Rates
+grafana-observations = observations
+grafana-messages = messages
+grafana-how-far-behind = How far behind
+grafana-lag = lag
+grafana-backlog = Backlog of the InfluxDB sink
+grafana-lines = lines
+grafana-age = age
+grafana-quarantine-by-reason = Quarantine, by reason
+grafana-received-and-stored = Observations: received and stored
+grafana-received = received
+grafana-stored = stored
+grafana-duplicate-and-late = Duplicate and late observations
+grafana-on = on
+grafana-found-share = Found of what happened
+grafana-found-by-scenario = Found, by scenario
+grafana-delay-by-scenario = Mean delay, by scenario
+grafana-what-really-happened = What really happened
+grafana-what-was-alerted = What was alerted
+grafana-anomalies-by-kind = Anomalies, by kind
+grafana-seen = seen
+grafana-expected = expected
+grafana-usual-from = usual from
+grafana-usual-to = usual to
+grafana-band-help = Grey: from the sum of the devices' lower limits to the sum of their upper ones; the whole is mostly well inside it.
+grafana-alert-changes = Everything that happened to alerts
+grafana-hotspot-map = Hotspots
+grafana-map-help = The newest map, with ranks; north is up.
+grafana-limit-help = 100 % is where the alarm goes off.
+grafana-worst-devices = Devices, the worst first
+grafana-see-device = This device
+grafana-rule-no-data = A beat sends no data
+grafana-rule-no-data-help = Nothing came from a beat for 15 minutes.
+grafana-rule-node-down = The node says nothing
+grafana-rule-node-down-help = The node has written no status for 5 minutes.
+grafana-rule-lag = Results lag behind
+grafana-rule-lag-help = Results are more than a minute behind.
+grafana-rule-backlog = InfluxDB does not keep up
+grafana-rule-backlog-help = Lines have waited for InfluxDB for more than 5 minutes.
+grafana-rule-quarantine = Much goes to quarantine
+grafana-rule-quarantine-help = More than 100 inputs were refused in 5 minutes.
+grafana-rule-dropped = Lines were dropped or refused
+grafana-rule-dropped-help = A full backlog dropped lines, or InfluxDB refused some.
+grafana-no = no
+grafana-yes = yes
+grafana-column = { $column ->
+    [Time] Time
+    [beat] Beat
+    [device] Device
+    [kind] Kind
+    [severity] Severity
+    [state] State
+    [place] Place
+    [text] What
+    [cell] Cell
+    [rank] Rank
+    [risk] Risk
+    [expected] Expected events
+    [drivers] Why
+    [quality] Data quality
+    [online] Online
+    [silent] Silent
+    [stuck] Stuck
+    [missing] Missing
+    [late] Late
+    [skew_s] Clock skew
+    [name] Scenario
+    [found] Found
+    [happened] Happened
+    [delay_s] Delay
+   *[other] { $column }
+}
+severity = { $severity ->
+    [critical] critical
+    [warning] warning
+   *[info] info
+}
+alert-state = { $state ->
+    [raised] raised
+    [acknowledged] acknowledged
+    [cleared] cleared
+   *[expired] expired
+}

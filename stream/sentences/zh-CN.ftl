@@ -250,3 +250,143 @@ advice = { $kind ->
     [context] 查看本网格各路视频，研判几项指标同时变化的原因；单台设备的读数均未超出正常范围。
    *[other] 派员到现场核实情况。
 }
+
+## Grafana：面板标题与说明、列名
+
+grafana-folder = PatrolGrid 网格巡防
+grafana-dashboard-now = 实时态势
+grafana-dashboard-beat = 网格一日
+grafana-dashboard-hotspots = 巡逻热点
+grafana-dashboard-devices = 设备与数据质量
+grafana-dashboard-pipeline = 数据管道
+grafana-dashboard-replay = 回放评估
+grafana-site = 站点
+grafana-beat = 网格
+grafana-device = 设备
+grafana-alerts = 告警
+grafana-dashboards = 看板
+grafana-open-alerts = 未解除告警
+grafana-anomalies = 异常
+grafana-silent-devices = 失联设备
+grafana-devices = 设备
+grafana-data-quality = 数据质量
+grafana-people = 时段内人流
+grafana-vehicles = 时段内车流
+grafana-people-against-expected = 人流：实际与预期
+grafana-vehicles-against-expected-cameras = 车流：实际与预期（摄像头）
+grafana-alerts-by-kind = 新增告警（按类型）
+grafana-hazards-of-limit = 险情指标：占报警阈值比例
+grafana-in = 进
+grafana-out = 出
+grafana-vehicles-against-expected = 车流：实际与预期
+grafana-gates-in-out = 卡口：进出车辆
+grafana-people-by-device = 各设备人流
+grafana-sensors-of-limit = 传感器：占报警阈值比例
+grafana-device-states = 门、井盖、道闸、摄像头状态
+grafana-top-cells = 重点格及成因
+grafana-see-beat = 查看该网格
+grafana-cell-risk = 各格风险走势
+grafana-expected-events-by-beat = 各网格每格预期事件数
+grafana-late = 迟到
+grafana-missing = 缺失
+grafana-duplicate = 重复
+grafana-silent = 失联
+grafana-stuck = 卡死
+grafana-quality-over-time = 数据质量：最低与平均
+grafana-lowest = 最低
+grafana-mean = 平均
+grafana-faulty-observations = 迟到、缺失、重复的数据
+grafana-silent-and-stuck = 失联与卡死设备数
+grafana-clock-skew = 时钟偏差
+grafana-slowest = 最慢
+grafana-fastest = 最快
+grafana-observations-by-beat = 各网格数据量
+grafana-behind = 处理滞后
+grafana-waiting-for-influxdb = 待写入 InfluxDB
+grafana-parts-failing = 故障部件
+grafana-in-quarantine = 隔离数据
+grafana-refused = 被 InfluxDB 拒收
+grafana-dropped = 积压溢出丢弃
+grafana-rates = 速率
+grafana-observations = 观测
+grafana-messages = 消息
+grafana-how-far-behind = 滞后
+grafana-lag = 滞后
+grafana-backlog = InfluxDB 写入积压
+grafana-lines = 行数
+grafana-age = 最久等待
+grafana-quarantine-by-reason = 隔离数据（按原因）
+grafana-received-and-stored = 数据：接收与入库
+grafana-received = 接收
+grafana-stored = 入库
+grafana-duplicate-and-late = 重复与迟到的数据
+grafana-on = 发生
+grafana-found-share = 检出率
+grafana-found-by-scenario = 各场景检出
+grafana-delay-by-scenario = 各场景平均延迟
+grafana-what-really-happened = 真实发生
+grafana-what-was-alerted = 系统告警
+grafana-anomalies-by-kind = 异常（按类型）
+grafana-seen = 实际
+grafana-expected = 预期
+grafana-usual-from = 常态下限
+grafana-usual-to = 常态上限
+grafana-band-help = 灰色区域：各设备常态上下限之和；合计值通常远在其内。
+grafana-alert-changes = 告警处置记录
+grafana-hotspot-map = 热点分布
+grafana-map-help = 最新一期热点图，数字为排名；上方为北。
+grafana-limit-help = 100% 即报警阈值。
+grafana-worst-devices = 设备（质量最差在前）
+grafana-see-device = 查看该设备
+grafana-rule-no-data = 网格无数据上报
+grafana-rule-no-data-help = 某网格 15 分钟内无任何数据。
+grafana-rule-node-down = 节点无状态上报
+grafana-rule-node-down-help = 节点 5 分钟内未上报运行状态。
+grafana-rule-lag = 处理滞后
+grafana-rule-lag-help = 处理结果滞后超过 1 分钟。
+grafana-rule-backlog = InfluxDB 写入积压
+grafana-rule-backlog-help = 待写入数据已等待超过 5 分钟。
+grafana-rule-quarantine = 隔离数据激增
+grafana-rule-quarantine-help = 5 分钟内隔离数据超过 100 条。
+grafana-rule-dropped = 数据被丢弃或拒收
+grafana-rule-dropped-help = 积压溢出丢弃数据，或 InfluxDB 拒收数据。
+grafana-no = 否
+grafana-yes = 是
+grafana-column = { $column ->
+    [Time] 时间
+    [beat] 网格
+    [device] 设备
+    [kind] 类型
+    [severity] 级别
+    [state] 状态
+    [place] 地点
+    [text] 情况
+    [cell] 格
+    [rank] 排名
+    [risk] 风险
+    [expected] 预期事件数
+    [drivers] 成因
+    [quality] 数据质量
+    [online] 在线
+    [silent] 失联
+    [stuck] 卡死
+    [missing] 缺失
+    [late] 迟到
+    [skew_s] 时钟偏差
+    [name] 场景
+    [found] 检出
+    [happened] 发生
+    [delay_s] 延迟
+   *[other] { $column }
+}
+severity = { $severity ->
+    [critical] 紧急
+    [warning] 警告
+   *[info] 提示
+}
+alert-state = { $state ->
+    [raised] 待处置
+    [acknowledged] 处置中
+    [cleared] 已解除
+   *[expired] 已过期
+}

@@ -10,13 +10,14 @@ from urllib.parse import unquote
 import pytest
 
 from deploy.grafana.build import ROOT
-from deploy.grafana.dashboards import LANGUAGES, dashboards
+from deploy.grafana.dashboards import dashboards
 from deploy.grafana.outlines import outlines
 from deploy.grafana.panels import OUTLINES
 from deploy.grafana.rules import rules
 from ingest.places import load_places
-from models.phrases import TITLES
 from simulators.world.neighbourhood import write_places
+from stream.sentences.catalogue import choices
+from stream.sentences.languages import LANGUAGES
 from stream.sinks.influx.schema import MEASUREMENTS
 from tests.influx.grafana_schema import dashboard_problems, rule_problems
 
@@ -128,7 +129,7 @@ def test_columns_that_are_styled_or_sorted_by_are_there(language):
             if panel["type"] == "table":
                 names.add("Time")
             if any(target.get("alias") == "$tag_kind" for target in panel["targets"]):
-                names |= set(TITLES)
+                names |= set(choices("kind"))
             wanted = [one["matcher"] for one in panel["fieldConfig"]["overrides"]]
             styled = {one["options"] for one in wanted if one["id"] == "byName"}
             sorted_by = {

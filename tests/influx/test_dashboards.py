@@ -15,8 +15,9 @@ from typing import Any, ClassVar
 import pytest
 
 from deploy.grafana.build import ROOT, files
-from deploy.grafana.dashboards import LANGUAGES, dashboards
+from deploy.grafana.dashboards import dashboards
 from deploy.grafana.rules import rules
+from stream.sentences.languages import LANGUAGES
 from stream.sinks.influx.http import connect
 from stream.sinks.influx.schema import MEASUREMENTS
 from tests.influx.servers import One, Two, missing, running, two_path

@@ -8,10 +8,10 @@ from typing import Final
 from console.common import add_settings_arguments, settings_of, texts_of
 from console.errors import CommandError
 from deploy.grafana.api import Grafana
-from deploy.grafana.dashboards import LANGUAGES
 from deploy.grafana.sync import data_source, sync
 from deploy.settings.load import read_secret
 from ingest.places import load_places
+from stream.sentences.languages import LANGUAGES
 
 EXAMPLES: Final = """\
 examples:
