@@ -29,10 +29,10 @@ from ingest.log.history import History, HistorySeries
 from ingest.log.records import Record, RecordKind
 from simulators.devices.faults import FaultRates
 from simulators.devices.messages import Post
-from simulators.devices.past import history
+from simulators.devices.warm_start import history
 from simulators.world.life import Event, World
-from simulators.world.neighbourhood import COUNTRY, TIMEZONE, Site, quarter
-from simulators.world.rhythm import Calendar
+from simulators.world.neighbourhood import COUNTRY, TIMEZONE, Neighbourhood, quarter
+from simulators.world.rhythm import LocalDays
 from simulators.world.scenarios import Effect
 from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
@@ -51,7 +51,7 @@ SLICE = 5_000
 class Crowds:
     """A schedule with nothing but crowds: every camera, each some hours after the one before."""
 
-    def __init__(self, site: Site, seed: int, begin: int, end: int) -> None:
+    def __init__(self, site: Neighbourhood, seed: int, begin: int, end: int) -> None:
         rng = Random(f"{seed}|delay")
         self.effects: dict[str, list[Effect]] = defaultdict(list)
         for spec in site.specs:
@@ -67,7 +67,7 @@ class Crowds:
 class Log:
     """Writes what devices saw as the records of a log."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Neighbourhood) -> None:
         self.site, self.position = site, 0
         self._seq: dict[str, int] = defaultdict(int)
 
@@ -121,7 +121,7 @@ def follow(seed: int, weeks: int) -> tuple[list[dict[str, float]], float]:
     whole = quarter()
     site = whole.only([spec.device.id for spec in whole.specs if spec.device.type == "camera"])
     begin, end = MONDAY + 6 * HOUR, MONDAY + 23 * HOUR
-    calendar = Calendar(TIMEZONE, COUNTRY)
+    calendar = LocalDays(TIMEZONE, COUNTRY)
     crowds: Any = Crowds(site, seed, begin, end)
     world = World(site, calendar, seed=seed, origin_ms=begin, schedule=crowds)
     log = Log(site)

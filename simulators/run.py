@@ -22,10 +22,10 @@ from simulators.devices.faults import FaultRates, skews
 from simulators.devices.fleet import Fleet, FleetSettings
 from simulators.devices.ledger import Ledger, Report
 from simulators.devices.messages import Post, boot_of, live
-from simulators.devices.past import history
+from simulators.devices.warm_start import history
 from simulators.world import neighbourhood
 from simulators.world.life import World
-from simulators.world.rhythm import Calendar
+from simulators.world.rhythm import LocalDays
 from simulators.world.scenarios import Schedule
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def _nothing() -> None:
 
 
 def simulate(
-    site: neighbourhood.Site,
+    site: neighbourhood.Neighbourhood,
     run: RunSettings,
     fleet_settings: FleetSettings,
     rates: FaultRates,
@@ -73,7 +73,7 @@ def simulate(
     """
     origin = run.origin_ms or time.time_ns() // 1_000_000
     boot = run.boot or boot_of(run.seed, origin)
-    calendar = Calendar(site.timezone, site.country)
+    calendar = LocalDays(site.timezone, site.country)
     post = Post(site, site_id=run.site_id, seed=run.seed, origin_ms=origin, rates=rates, boot=boot)
     schedule = None
     if run.scenarios:
@@ -167,7 +167,7 @@ def _speed(text: str) -> float:
     return value
 
 
-def _site(args: argparse.Namespace) -> neighbourhood.Site:
+def _site(args: argparse.Namespace) -> neighbourhood.Neighbourhood:
     if args.places is not None:
         site = neighbourhood.load_site(args.places)
     elif args.scale is not None:

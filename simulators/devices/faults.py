@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from simulators.world.neighbourhood import Site
+from simulators.world.neighbourhood import Neighbourhood
 
 _HOUR_MS: Final = 3_600_000
 SPOILT: Final = ("not_json", "cut_short", "wrong_type", "out_of_range", "unknown_type", "clock_ahead", "clock_reset")
@@ -107,7 +107,7 @@ class Faults:
         return wrong
 
 
-def skews(site: Site, rates: FaultRates, seed: int) -> dict[str, int]:
+def skews(site: Neighbourhood, rates: FaultRates, seed: int) -> dict[str, int]:
     """Return device id → clock error in ms for the devices whose clocks are wrong (never gates, whose times matter)."""
     rng = Random(f"{seed}|skew")
     able = [spec.device.id for spec in site.specs if spec.device.type in {"camera", "noise", "water", "environment"}]

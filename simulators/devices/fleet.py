@@ -13,8 +13,8 @@ from ingest.clock import Clock
 from ingest.mqtt.link import Link, LinkSettings, Outbox, Version
 from ingest.mqtt.tls import Tls
 from simulators.devices.ledger import Ledger
-from simulators.devices.messages import DISPATCH, Message
-from simulators.world.neighbourhood import Site
+from simulators.devices.messages import DISPATCH, SimulatedMessage
+from simulators.world.neighbourhood import Neighbourhood
 
 _IDLE_S: Final = 0.05
 _TIMERS_S: Final = 0.1
@@ -46,7 +46,7 @@ class _Item:
 
     __slots__ = ("done", "message")
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: SimulatedMessage) -> None:
         self.message, self.done = message, False
 
 
@@ -106,7 +106,7 @@ class Fleet:
         Where everything is noted.
     """
 
-    def __init__(self, site: Site, settings: FleetSettings, ledger: Ledger) -> None:
+    def __init__(self, site: Neighbourhood, settings: FleetSettings, ledger: Ledger) -> None:
         self.settings, self.ledger = settings, ledger
         self.pending = 0
         """Messages handed over and not acknowledged."""
@@ -160,11 +160,11 @@ class Fleet:
 
     def play(
         self,
-        messages: Iterable[Message],
+        messages: Iterable[SimulatedMessage],
         *,
         clock: Clock | None,
         stopped: Callable[[], bool] = lambda: False,
-        on_progress: Callable[[Message], None] | None = None,
+        on_progress: Callable[[SimulatedMessage], None] | None = None,
     ) -> bool:
         """Send messages in order, each when the clock shows its time (without a clock, as fast as possible).
 
@@ -183,13 +183,13 @@ class Fleet:
             self._timers()
         return True
 
-    def _patience(self, message: Message, clock: Clock | None) -> float:
+    def _patience(self, message: SimulatedMessage, clock: Clock | None) -> float:
         if clock is None:
             return _IDLE_S
         speed = getattr(clock, "speed", 1.0)
         return min(max((message.at - clock.now_ms()) / 1000 / speed, 0.001), _IDLE_S)
 
-    def _hand(self, message: Message) -> None:
+    def _hand(self, message: SimulatedMessage) -> None:
         self.ledger.handed(message)
         if message.course == "lost":
             return

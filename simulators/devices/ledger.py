@@ -9,8 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from ingest.log.batch import Kind
-from simulators.devices.messages import Message
-from simulators.world.neighbourhood import Site
+from simulators.devices.messages import SimulatedMessage
+from simulators.world.neighbourhood import Neighbourhood
 from simulators.world.scenarios import Truth
 
 _KINDS: Final = {"count": Kind.COUNT, "gate": Kind.GATE, "level": Kind.LEVEL, "state": Kind.STATE}
@@ -99,12 +99,12 @@ def read_report(path: Path) -> Report:
 class Ledger:
     """Keeps a `Report` while messages go out and acknowledgements come in."""
 
-    def __init__(self, report: Report, site: Site) -> None:
+    def __init__(self, report: Report, site: Neighbourhood) -> None:
         self.report = report
         self._ids = [spec.device.id for spec in site.specs]
         self.report.started_wall_ns = time.time_ns()
 
-    def handed(self, message: Message) -> None:
+    def handed(self, message: SimulatedMessage) -> None:
         """Note a message that is about to go out for the first time, or that was lost."""
         report, n = self.report, len(message.observations)
         report.ended_event_ms = max(report.ended_event_ms, message.at)
@@ -128,7 +128,7 @@ class Ledger:
         else:
             report.incidents += 1
 
-    def acknowledged(self, message: Message) -> None:
+    def acknowledged(self, message: SimulatedMessage) -> None:
         """Note the first PUBACK of a message."""
         if message.course != "sent":
             return

@@ -14,7 +14,7 @@ from ingest import topics
 from ingest.events import Incident
 from simulators.devices.faults import FaultRates, Faults, skews
 from simulators.world.life import Event, World
-from simulators.world.neighbourhood import Site, Spec
+from simulators.world.neighbourhood import Neighbourhood, Spec
 from simulators.world.reports import incidents
 
 Body = dict[str, Any]
@@ -27,13 +27,13 @@ DISPATCH: Final = -1
 Course = Literal["sent", "lost", "again", "spoilt", "incident"]
 
 
-class Message(NamedTuple):
+class SimulatedMessage(NamedTuple):
     """One MQTT message, or one that was lost on its way to being one."""
 
     at: int
     """Event time at which it leaves."""
     device: int
-    """Position in `Site.specs`, or `DISPATCH`."""
+    """Position in `Neighbourhood.specs`, or `DISPATCH`."""
     topic: str
     payload: bytes
     course: Course
@@ -66,7 +66,7 @@ class Post:
     """
 
     def __init__(
-        self, site: Site, *, site_id: str, seed: int, origin_ms: int, rates: FaultRates, boot: str = ""
+        self, site: Neighbourhood, *, site_id: str, seed: int, origin_ms: int, rates: FaultRates, boot: str = ""
     ) -> None:
         self.site, self.site_id, self.seed = site, site_id, seed
         wrong = skews(site, rates, seed)
@@ -78,9 +78,9 @@ class Post:
             for position, spec in enumerate(site.specs)
         ]  # fmt: skip
         self._order = 0
-        self._queue: list[tuple[int, int, Message]] = []
+        self._queue: list[tuple[int, int, SimulatedMessage]] = []
 
-    def minute(self, events: Iterable[Event], end: int) -> Iterator[Message]:
+    def minute(self, events: Iterable[Event], end: int) -> Iterator[SimulatedMessage]:
         """Take a minute's events, in order, and give what leaves before `end`, in order."""
         open_now: dict[int, _Sender] = {}
         for event in events:
@@ -96,7 +96,7 @@ class Post:
                 self._seal(sender)
         return self._leaving(end)
 
-    def rest(self, end: int) -> Iterator[Message]:
+    def rest(self, end: int) -> Iterator[SimulatedMessage]:
         """Give everything that is still on its way, as if it left at `end`."""
         for sender in self._senders:
             self._seal(sender)
@@ -107,9 +107,11 @@ class Post:
         """Queue a report of the dispatch system."""
         ts = report.ts
         at = ts if isinstance(ts, int) else round(ts.timestamp() * 1000)
-        self._push(Message(at, DISPATCH, topics.incidents(self.site_id), msgspec.json.encode(report), "incident"))
+        self._push(
+            SimulatedMessage(at, DISPATCH, topics.incidents(self.site_id), msgspec.json.encode(report), "incident")
+        )
 
-    def pack(self, device: int, rows: Iterable[tuple[int, Body]]) -> Iterator[Message]:
+    def pack(self, device: int, rows: Iterable[tuple[int, Body]]) -> Iterator[SimulatedMessage]:
         """Give one device's rows numbers, in batches as large as a message may be. Nothing goes wrong here."""
         sender = self._senders[device]
         batch: list[Body] = []
@@ -119,24 +121,24 @@ class Post:
             observation = sender.number(ts, body)
             raw = msgspec.json.encode(observation)
             if batch and (size + len(raw) + 1 > MAX_PAYLOAD or len(batch) >= MAX_BATCH):
-                yield Message(at, device, sender.topic, b"[" + b",".join(encoded) + b"]", "sent", tuple(batch))
+                yield SimulatedMessage(at, device, sender.topic, b"[" + b",".join(encoded) + b"]", "sent", tuple(batch))
                 batch, encoded, size = [], [], 0
             batch.append(observation)
             encoded.append(raw)
             size += len(raw) + 1
             at = ts
         if batch:
-            yield Message(at, device, sender.topic, b"[" + b",".join(encoded) + b"]", "sent", tuple(batch))
+            yield SimulatedMessage(at, device, sender.topic, b"[" + b",".join(encoded) + b"]", "sent", tuple(batch))
 
     def _seal(self, sender: _Sender) -> None:
         for message in sender.seal():
             self._push(message)
 
-    def _push(self, message: Message) -> None:
+    def _push(self, message: SimulatedMessage) -> None:
         self._order += 1
         heapq.heappush(self._queue, (message.at, self._order, message))
 
-    def _leaving(self, end: int | None) -> Iterator[Message]:
+    def _leaving(self, end: int | None) -> Iterator[SimulatedMessage]:
         while self._queue and (end is None or self._queue[0][0] < end):
             yield heapq.heappop(self._queue)[2]
 
@@ -197,7 +199,7 @@ class _Sender:
         self._open.append(observation)
         self._at = event.ts
 
-    def seal(self) -> list[Message]:
+    def seal(self) -> list[SimulatedMessage]:
         """Close the open batch and return what becomes of it."""
         if not self._open:
             return []
@@ -206,19 +208,21 @@ class _Sender:
         payload = msgspec.json.encode(batch[0] if len(batch) == 1 else batch)
         fate = self._faults.fate(spare=bool(causes))
         if fate.lost:
-            return [Message(at, self.position, self.topic, payload, "lost", batch)]
+            return [SimulatedMessage(at, self.position, self.topic, payload, "lost", batch)]
         late = fate.delay_ms > 0
-        messages = [Message(at + fate.delay_ms, self.position, self.topic, payload, "sent", batch, causes, "", late)]
+        messages = [
+            SimulatedMessage(at + fate.delay_ms, self.position, self.topic, payload, "sent", batch, causes, "", late)
+        ]
         if fate.again_ms is not None:
-            messages.append(Message(at + fate.again_ms, self.position, self.topic, payload, "again", batch))
+            messages.append(SimulatedMessage(at + fate.again_ms, self.position, self.topic, payload, "again", batch))
         if fate.spoilt:
             wrong = self._faults.spoil(fate.spoilt, self.number(at, batch[-1]), at)
             raw = wrong if isinstance(wrong, bytes) else msgspec.json.encode(wrong)
-            messages.append(Message(at, self.position, self.topic, raw, "spoilt", (), (), fate.spoilt))
+            messages.append(SimulatedMessage(at, self.position, self.topic, raw, "spoilt", (), (), fate.spoilt))
         return messages
 
 
-def live(world: World, post: Post, until: int) -> Iterator[Message]:
+def live(world: World, post: Post, until: int) -> Iterator[SimulatedMessage]:
     """Give every message of a world's life up to an instant, in the order in which they leave."""
     schedule, told = world.schedule, 0
     while world.minute_start < until:

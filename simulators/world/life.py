@@ -13,8 +13,8 @@ from datetime import date
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from simulators.world.neighbourhood import Site, Spec
-from simulators.world.rhythm import WINDOW_MS, Calendar, curve, day_level, inward, poisson, spread
+from simulators.world.neighbourhood import Neighbourhood, Spec
+from simulators.world.rhythm import WINDOW_MS, LocalDays, curve, day_level, inward, poisson, spread
 from simulators.world.scenarios import Effect, Schedule
 from simulators.world.vehicles import GateLife, plate
 
@@ -27,7 +27,7 @@ class Event(NamedTuple):
 
     ts: int
     device: int
-    """Position in `Site.specs`."""
+    """Position in `Neighbourhood.specs`."""
     body: Body
     cause: bool = False
     """Shows a scenario that one observation can show: never lost on the way, and its sending time is reported."""
@@ -47,7 +47,7 @@ class World:
     """
 
     def __init__(
-        self, site: Site, calendar: Calendar, *, seed: int, origin_ms: int, schedule: Schedule | None = None
+        self, site: Neighbourhood, calendar: LocalDays, *, seed: int, origin_ms: int, schedule: Schedule | None = None
     ) -> None:
         self.site, self.calendar, self.seed, self.schedule = site, calendar, seed, schedule
         self.minute_start = origin_ms

@@ -42,7 +42,7 @@ class Spec:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class Neighbourhood:
     """Places with the habits of their devices, in the order of the places file."""
 
     places: Places
@@ -54,7 +54,7 @@ class Site:
     index: dict[str, int] = field(default_factory=dict)
     """Device id → position in `specs`."""
 
-    def only(self, devices: Iterable[str]) -> Site:
+    def only(self, devices: Iterable[str]) -> Neighbourhood:
         """Return the same site with only these devices speaking. Raises ValueError naming an unknown one."""
         wanted = set(devices)
         unknown = sorted(wanted - set(self.places.devices))
@@ -63,9 +63,9 @@ class Site:
         return _site(self.places, [spec for spec in self.specs if spec.device.id in wanted])
 
 
-def _site(places: Places, specs: Iterable[Spec]) -> Site:
+def _site(places: Places, specs: Iterable[Spec]) -> Neighbourhood:
     kept = tuple(specs)
-    return Site(places, kept, index={spec.device.id: position for position, spec in enumerate(kept)})
+    return Neighbourhood(places, kept, index={spec.device.id: position for position, spec in enumerate(kept)})
 
 
 _Area = tuple[str, plan.Name, str, tuple[int, int, int, int], int, int]
@@ -266,7 +266,7 @@ def places() -> Places:
     return parse_places(places_geojson(), "quarter")
 
 
-def quarter() -> Site:
+def quarter() -> Neighbourhood:
     """Return the built-in neighbourhood with its habits."""
     found = places()
     habits: list[tuple[Profile, float, float]] = [
@@ -293,7 +293,7 @@ _PROFILES: Final[tuple[Profile, ...]] = (
 )  # fmt: skip
 
 
-def from_places(found: Places) -> Site:
+def from_places(found: Places) -> Neighbourhood:
     """Give every device of a places file a habit, chosen by its id, so that it can be simulated."""
     specs = []
     for device in found.devices.values():
@@ -304,7 +304,7 @@ def from_places(found: Places) -> Site:
     return _site(found, specs)
 
 
-def load_site(path: Path) -> Site:
+def load_site(path: Path) -> Neighbourhood:
     """Read a places file and give its devices habits. Raises `ingest.places.PlacesError` and OSError."""
     return from_places(load_places(path))
 
@@ -315,7 +315,7 @@ _MIX: Final[tuple[DeviceType, ...]] = (
 """Half cameras, the rest shared out, as a site with thousands of devices is."""
 
 
-def scale(n_devices: int) -> Site:
+def scale(n_devices: int) -> Neighbourhood:
     """Return a synthetic site with this many devices, 100 to a beat, on a square grid of blocks.
 
     Raises ValueError for fewer than one device.

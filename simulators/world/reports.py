@@ -9,8 +9,8 @@ from typing import Final
 
 from ingest.events import Incident
 from simulators.world.ground import shifted
-from simulators.world.neighbourhood import Site
-from simulators.world.rhythm import Calendar, poisson
+from simulators.world.neighbourhood import Neighbourhood
+from simulators.world.rhythm import LocalDays, poisson
 
 _CATEGORIES: Final = (
     ("theft", "noise_complaint"),
@@ -21,7 +21,7 @@ _CATEGORIES: Final = (
 """Each pair is reported on every fourth day only, twice at most: ordinary days never make up a series (3 in 72 h)."""
 
 
-def incidents(site: Site, calendar: Calendar, seed: int, start: int, end: int) -> Iterator[Incident]:
+def incidents(site: Neighbourhood, calendar: LocalDays, seed: int, start: int, end: int) -> Iterator[Incident]:
     """Give the ordinary reports of a site from `start` up to but not at `end`, in order of time."""
     day = calendar.day_of(start)
     while calendar.start_ms(day) < end:
@@ -35,7 +35,7 @@ def _ms(report: Incident) -> int:
     return report.ts if isinstance(report.ts, int) else round(report.ts.timestamp() * 1000)
 
 
-def _day(site: Site, calendar: Calendar, seed: int, day: date) -> list[Incident]:
+def _day(site: Neighbourhood, calendar: LocalDays, seed: int, day: date) -> list[Incident]:
     rng = Random(f"{seed}|incidents|{day.isoformat()}")
     midnight = calendar.start_ms(day)
     places = [spec for spec in site.specs if spec.device.type == "camera"] or list(site.specs)

@@ -90,7 +90,7 @@ def curve(profile: Profile, day_class: int) -> tuple[float, ...]:
     return tuple(values)
 
 
-class Calendar:
+class LocalDays:
     """Local days of a site: where they start, and of which class they are."""
 
     def __init__(self, timezone: str, country: str = "") -> None:

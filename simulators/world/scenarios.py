@@ -16,8 +16,8 @@ import msgspec
 
 from ingest.events import Incident
 from simulators.world.ground import distance_m, shifted
-from simulators.world.neighbourhood import Site, Spec
-from simulators.world.rhythm import Calendar
+from simulators.world.neighbourhood import Neighbourhood, Spec
+from simulators.world.rhythm import LocalDays
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
@@ -52,7 +52,7 @@ class Effect(NamedTuple):
     amount: float = 0.0
 
 
-class Kind(NamedTuple):
+class ScenarioKind(NamedTuple):
     """What is known of a kind of scenario, before it happens."""
 
     offset_min: float
@@ -64,17 +64,17 @@ class Kind(NamedTuple):
     night_only: bool = False
 
 
-KINDS: Final[dict[str, Kind]] = {
-    "crowd_surge": Kind(4, (16, 19), ("surge",)),
-    "burglary_series": Kind(6, (16, 18), ("burglary_series",), tolerance_s=900),
-    "tailgating": Kind(9, (0.1, 0.1), ("tailgating",), ("stranger_vehicle",)),
-    "manhole_open": Kind(11, (9, 12), ("cover_open",)),
-    "smoke": Kind(14, (6, 8), ("smoke", "fire"), ("heat",)),
-    "camera_dead": Kind(16, (19, 22), ("dead", "silent", "camera_fault"), ("deficit",), 600),
-    "fire_door_open": Kind(24, (6, 8), ("door_open",)),
-    "stranger_vehicle": Kind(28, (0.1, 0.1), ("stranger_vehicle",), ("tailgating",), night_only=True),
-    "gate_stuck": Kind(33, (9, 12), ("gate_stuck", "silent")),
-    "fight": Kind(39, (4, 5), ("noise_high", "surge")),
+KINDS: Final[dict[str, ScenarioKind]] = {
+    "crowd_surge": ScenarioKind(4, (16, 19), ("surge",)),
+    "burglary_series": ScenarioKind(6, (16, 18), ("burglary_series",), tolerance_s=900),
+    "tailgating": ScenarioKind(9, (0.1, 0.1), ("tailgating",), ("stranger_vehicle",)),
+    "manhole_open": ScenarioKind(11, (9, 12), ("cover_open",)),
+    "smoke": ScenarioKind(14, (6, 8), ("smoke", "fire"), ("heat",)),
+    "camera_dead": ScenarioKind(16, (19, 22), ("dead", "silent", "camera_fault"), ("deficit",), 600),
+    "fire_door_open": ScenarioKind(24, (6, 8), ("door_open",)),
+    "stranger_vehicle": ScenarioKind(28, (0.1, 0.1), ("stranger_vehicle",), ("tailgating",), night_only=True),
+    "gate_stuck": ScenarioKind(33, (9, 12), ("gate_stuck", "silent")),
+    "fight": ScenarioKind(39, (4, 5), ("noise_high", "surge")),
 }
 """The ten, with the alert kinds of docs/architecture.md that count as found."""
 NIGHT: Final = (22 * 60 + 3, 29 * 60 + 30)
@@ -95,7 +95,13 @@ class Schedule:
     """
 
     def __init__(
-        self, site: Site, calendar: Calendar, *, seed: int, origin_ms: int, spared: frozenset[str] = frozenset()
+        self,
+        site: Neighbourhood,
+        calendar: LocalDays,
+        *,
+        seed: int,
+        origin_ms: int,
+        spared: frozenset[str] = frozenset(),
     ) -> None:
         self.site, self.calendar, self.origin_ms = site, calendar, origin_ms
         self.truths: list[Truth] = []
@@ -125,7 +131,7 @@ class Schedule:
             gap = 2 * HOUR_MS + round(self._rng.expovariate(1 / (9 * HOUR_MS)))
             heapq.heappush(self._due, (self._allowed(kind, end + gap), name))
 
-    def _allowed(self, kind: Kind, start: int) -> int:
+    def _allowed(self, kind: ScenarioKind, start: int) -> int:
         if not kind.night_only:
             return start
         midnight = self.calendar.start_ms(self.calendar.day_of(start))
@@ -134,7 +140,7 @@ class Schedule:
             return start
         return midnight + round((NIGHT[0] + self._rng.uniform(0, 4)) * MINUTE_MS)
 
-    def _happen(self, name: str, kind: Kind, start: int, end: int) -> None:
+    def _happen(self, name: str, kind: ScenarioKind, start: int, end: int) -> None:
         placed = _PLAY[name](self, start, end)
         if placed is None:  # nothing in the site that it could happen to now
             return

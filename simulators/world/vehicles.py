@@ -11,7 +11,7 @@ from datetime import date
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from simulators.world.rhythm import SUNDAY, WORK, Calendar, poisson
+from simulators.world.rhythm import SUNDAY, WORK, LocalDays, poisson
 
 Body = dict[str, Any]
 """An observation without time and number."""
@@ -42,7 +42,7 @@ def plate(rng: Random) -> str:
 class GateLife:
     """All days of one gate."""
 
-    def __init__(self, seed: int, gate: str, cars: int, calendar: Calendar) -> None:
+    def __init__(self, seed: int, gate: str, cars: int, calendar: LocalDays) -> None:
         self._key, self._calendar = f"{seed}|gate|{gate}", calendar
         rng = Random(f"{self._key}|cars")
         self.cars = [

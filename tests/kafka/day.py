@@ -16,7 +16,7 @@ from simulators.devices.faults import FaultRates, skews
 from simulators.devices.messages import Post, live
 from simulators.world.life import World
 from simulators.world.neighbourhood import places_geojson, quarter
-from simulators.world.rhythm import Calendar
+from simulators.world.rhythm import LocalDays
 from simulators.world.scenarios import Schedule
 
 SITE = "quarter"
@@ -56,7 +56,7 @@ def recorded(hours: float, shards: int, *, start: str = "2026-11-20 18:00", seed
 def _records(hours: float, shards: int, start: str, seed: int) -> Iterator[Record]:
     site, rates = quarter(), FaultRates()
     origin = round(datetime.fromisoformat(start).replace(tzinfo=ZoneInfo(site.timezone)).timestamp() * 1000)
-    calendar = Calendar(site.timezone, site.country)
+    calendar = LocalDays(site.timezone, site.country)
     spared = frozenset(skews(site, rates, seed))
     schedule = Schedule(site, calendar, seed=seed, origin_ms=origin, spared=spared)
     post = Post(site, site_id=SITE, seed=seed, origin_ms=origin, rates=rates)

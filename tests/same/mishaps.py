@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from simulators.devices.messages import Message
-from simulators.world.neighbourhood import Site
+from simulators.devices.messages import SimulatedMessage
+from simulators.world.neighbourhood import Neighbourhood
 
 Event = list[Any]
 
@@ -46,7 +46,7 @@ class Mishaps:
         Whether the gateway's clock is ahead for a while.
     """
 
-    def __init__(self, site_id: str, site: Site, origin: int, length: int, *, set_back: bool) -> None:
+    def __init__(self, site_id: str, site: Neighbourhood, origin: int, length: int, *, set_back: bool) -> None:
         self._site, self._origin, self._length = site_id, origin, length
         self._ahead = _AHEAD if set_back else (2.0, 2.0, 0)
         self._beats = {spec.device.id: spec.device.beat for spec in site.specs}
@@ -83,7 +83,7 @@ class Mishaps:
         since, until, by = self._ahead
         return by if since <= (now_ms - self._origin) / self._length < until else 0
 
-    def on_the_way(self, message: Message) -> list[bytes]:
+    def on_the_way(self, message: SimulatedMessage) -> list[bytes]:
         """Return what arrives of a message now: it, nothing, or it with other numbers."""
         device = message.topic.split("/")[-2]
         payload = message.payload

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from simulators.devices.messages import Message
-from simulators.world.neighbourhood import Site
+from simulators.devices.messages import SimulatedMessage
+from simulators.world.neighbourhood import Neighbourhood
 
 _DAY_MS: Final = 86_400_000
 _CHANNELS: Final = {"person": "people", "vehicle": "vehicles"}
@@ -16,7 +16,7 @@ _CHANNELS: Final = {"person": "people", "vehicle": "vehicles"}
 Portion = dict[str, Any]
 
 
-def taught(past: Iterable[Message], site: Site, window_ms: int) -> list[Portion]:
+def taught(past: Iterable[SimulatedMessage], site: Neighbourhood, window_ms: int) -> list[Portion]:
     """Return the cameras' counts by window, a portion a day, as columns beside a list of series."""
     days: dict[int, dict[tuple[int, tuple[str, str, str, str]], float]] = defaultdict(dict)
     for one in past:

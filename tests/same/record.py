@@ -24,11 +24,11 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from simulators.devices.faults import FaultRates, skews
-from simulators.devices.messages import Message, Post, live
-from simulators.devices.past import history
+from simulators.devices.messages import Post, SimulatedMessage, live
+from simulators.devices.warm_start import history
 from simulators.world.life import World
-from simulators.world.neighbourhood import Site, places_geojson, quarter
-from simulators.world.rhythm import Calendar
+from simulators.world.neighbourhood import Neighbourhood, places_geojson, quarter
+from simulators.world.rhythm import LocalDays
 from simulators.world.scenarios import Schedule
 from tests.same.mishaps import Mishaps
 from tests.same.past import model_rows, taught
@@ -90,9 +90,11 @@ def message(received_ms: int, topic: str, payload: bytes, *, retained: bool = Fa
     return ["message", received_ms, topic, base64.b64encode(payload).decode(), retained]
 
 
-def _events(site: Site, hours: float, days: float, seed: int, origin: int, *, set_back: bool) -> Iterator[Event]:
+def _events(
+    site: Neighbourhood, hours: float, days: float, seed: int, origin: int, *, set_back: bool
+) -> Iterator[Event]:
     rates = FaultRates()
-    calendar = Calendar(site.timezone, site.country)
+    calendar = LocalDays(site.timezone, site.country)
     spared = frozenset(skews(site, rates, seed))
     schedule = Schedule(site, calendar, seed=seed, origin_ms=origin, spared=spared)
     post = Post(site, site_id=SITE, seed=seed, origin_ms=origin, rates=rates)
@@ -111,7 +113,9 @@ def _events(site: Site, hours: float, days: float, seed: int, origin: int, *, se
     yield from _through(messages, mishaps, origin)
 
 
-def _before(past: list[Message], portions: list[dict[str, Any]], site: Site, origin: int) -> Iterator[Event]:
+def _before(
+    past: list[SimulatedMessage], portions: list[dict[str, Any]], site: Neighbourhood, origin: int
+) -> Iterator[Event]:
     """Teach the counts of the days before as history; gate passes and incidents are sent afterwards, backfilled."""
     for portion in portions:
         yield ["history", origin, portion]
@@ -125,7 +129,7 @@ def _before(past: list[Message], portions: list[dict[str, Any]], site: Site, ori
     yield ["flush", origin]
 
 
-def _through(messages: Iterable[Message], mishaps: Mishaps, origin: int) -> Iterator[Event]:
+def _through(messages: Iterable[SimulatedMessage], mishaps: Mishaps, origin: int) -> Iterator[Event]:
     due = origin + FLUSH_MS
 
     def shown() -> int:

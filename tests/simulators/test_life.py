@@ -11,8 +11,8 @@ import pytest
 
 from ingest.observations import epoch_ms
 from simulators.devices.messages import live
-from simulators.devices.past import history
-from simulators.world.rhythm import Calendar, curve, poisson, spread
+from simulators.devices.warm_start import history
+from simulators.world.rhythm import LocalDays, curve, poisson, spread
 from simulators.world.scenarios import KINDS, Schedule
 from tests.simulators.worlds import EVENING, SITE, at, observations, world
 
@@ -102,7 +102,7 @@ def test_normal_doors_close_within_a_minute_and_covers_stay_shut(quiet_day):
 
 
 def test_normal_gates_are_never_tailgated_stuck_or_passed_by_strangers_at_night(quiet_day):
-    calendar = Calendar(SITE.timezone, SITE.country)
+    calendar = LocalDays(SITE.timezone, SITE.country)
     passes = 0
     for device, rows in quiet_day.items():
         last = {}
@@ -144,7 +144,7 @@ def test_poisson_has_its_mean_and_variance(mu):
 
 
 def test_days_differ_as_weeks_do():
-    calendar = Calendar("Asia/Shanghai", "CN")
+    calendar = LocalDays("Asia/Shanghai", "CN")
     day = calendar.day_of
     assert calendar.day_class(day(at("2026-11-20 12:00"))) == 0
     assert calendar.day_class(day(at("2026-11-21 12:00"))) == 1
@@ -183,7 +183,7 @@ def test_each_of_the_ten_happens_within_55_minutes_and_really_shows(seed):
     assert set(first) == set(KINDS)
     for truth in first.values():
         assert EVENING <= truth.start < truth.end <= EVENING + 55 * MINUTE, truth.name
-    calendar = Calendar(SITE.timezone)
+    calendar = LocalDays(SITE.timezone)
 
     def during(truth, device=None):
         found = rows[device or truth.devices[0]]
@@ -229,7 +229,7 @@ def test_each_of_the_ten_happens_within_55_minutes_and_really_shows(seed):
 
 def test_scenarios_go_on_for_days_without_overlapping_on_a_device_and_in_any_step():
     def laid_out(step):
-        schedule = Schedule(SITE, Calendar(SITE.timezone, SITE.country), seed=3, origin_ms=EVENING)
+        schedule = Schedule(SITE, LocalDays(SITE.timezone, SITE.country), seed=3, origin_ms=EVENING)
         for hour in range(0, 120, step):
             schedule.until(EVENING + (hour + step) * HOUR)
         return schedule.truths

@@ -13,7 +13,7 @@ from simulators.devices.faults import FaultRates, skews
 from simulators.devices.messages import Post
 from simulators.world import neighbourhood
 from simulators.world.life import World
-from simulators.world.rhythm import Calendar
+from simulators.world.rhythm import LocalDays
 from simulators.world.scenarios import Schedule
 
 SITE = neighbourhood.quarter()
@@ -31,7 +31,7 @@ EVENING = at("2026-11-20 21:45")
 def world(*, seed=7, origin=EVENING, scenarios=True, rates=None, site=SITE):
     """Return a world and its post."""
     rates = FaultRates.none() if rates is None else rates
-    calendar = Calendar(site.timezone, site.country)
+    calendar = LocalDays(site.timezone, site.country)
     schedule = None
     if scenarios:
         spared = frozenset(skews(site, rates, seed))

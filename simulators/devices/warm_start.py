@@ -7,17 +7,17 @@ from datetime import date
 from random import Random
 from typing import Any, Final
 
-from simulators.devices.messages import Message, Post
+from simulators.devices.messages import Post, SimulatedMessage
 from simulators.world.life import World
 from simulators.world.neighbourhood import Spec
 from simulators.world.reports import incidents
-from simulators.world.rhythm import DAY_MS, WINDOW_MS, Calendar, curve, day_level, inward, poisson, spread
+from simulators.world.rhythm import DAY_MS, WINDOW_MS, LocalDays, curve, day_level, inward, poisson, spread
 
 _CHUNK: Final = 72
 """Windows to a step: six hours of every device before the next six hours of any."""
 
 
-def history(world: World, post: Post, *, days: float, end_ms: int) -> Iterator[Message]:
+def history(world: World, post: Post, *, days: float, end_ms: int) -> Iterator[SimulatedMessage]:
     """Give a warm start: counts per 5-minute window, gate passes of residents and callers, and reported incidents.
 
     Ordered by time across devices in steps of six hours; a message holds one device's step. Ends with the last whole
@@ -46,7 +46,7 @@ def history(world: World, post: Post, *, days: float, end_ms: int) -> Iterator[M
 
 
 def _windows(
-    seed: int, calendar: Calendar, spec: Spec, start: int, end: int
+    seed: int, calendar: LocalDays, spec: Spec, start: int, end: int
 ) -> Iterator[list[tuple[int, dict[str, Any]]]]:
     """Give a camera's observations window by window; a day depends on nothing but seed, device and date."""
     day, level, rng = date.min, 1.0, Random()
