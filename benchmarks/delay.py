@@ -24,9 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from ingest.log.batch import Batch, Kind, Source
+from ingest.log.batch import Batch, Source
 from ingest.log.history import History, HistorySeries
 from ingest.log.records import Record, RecordKind
+from ingest.vocabulary import Kind
 from simulators.devices.faults import FaultRates
 from simulators.devices.messages import Post
 from simulators.devices.warm_start import history

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.ingest_bench import decoding
-from ingest.log.batch import Batch, Kind, Source
+from ingest.log.batch import Batch, Source
 from ingest.log.records import Record, RecordKind
 from ingest.places import Places, parse_places
+from ingest.vocabulary import Kind
 from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
 

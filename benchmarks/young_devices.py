@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ingest.vocabulary import HiddenState
 from models.baselines.counts import CountBaseline, CountConfig
-from models.baselines.hidden_states import YOUNG
 from models.calendar import Calendar
 
 T0 = 1_795_363_200_000
@@ -64,7 +64,7 @@ def follow(
         for step in range(PER_DAY):
             at = T0 + (begin + day * PER_DAY + step) * WINDOW_S * 1000
             test = model.step(everyone, at, street.count(at), np.ones(OLD + NEW))
-            known = test.state[new] != YOUNG
+            known = test.state[new] != HiddenState.YOUNG
             judged.append(known.mean())
             errors.append(np.abs(np.log(test.expected[new] / street.mean(at)[new])))
             alarms += int((test.alarm[new] & ~before).sum())

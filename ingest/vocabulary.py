@@ -1,8 +1,151 @@
-"""Why something went to quarantine: a small closed set, so that it can be counted, filtered and translated."""
+"""The codes that rooms share: one table each, so that no number and no name is repeated by hand.
+
+Numbers stand in columns (batches, windows, the store); names stand in messages, files and sentences. No numpy here.
+"""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, IntFlag, StrEnum
+from typing import Final, Literal, NamedTuple
+
+
+class Kind(IntEnum):
+    """Observation kinds, and what their columns hold."""
+
+    COUNT = 0
+    """a = in, b = out, interval, metric = person | vehicle."""
+    GATE = 1
+    """a = `Direction`, b = `Permit`, metric = vehicle class, text = token."""
+    LEVEL = 2
+    """a = value, metric, text = unit."""
+    STATE = 3
+    """metric, text = value."""
+
+
+KIND_NAMES: Final = {kind.value: kind.name.lower() for kind in Kind}
+MODELLED: Final = (Kind.COUNT, Kind.LEVEL)
+"""Kinds with baselines; only their windows can be history."""
+
+
+class Flag(IntFlag):
+    """Marks on one observation."""
+
+    NUMBERED_HERE = 1
+    """The device cannot number; the gateway gave boot and seq."""
+    BACKFILL = 2
+    """Recorded earlier and sent later on purpose; raises no live alert."""
+
+
+class Direction(IntEnum):
+    """Which way a vehicle passed a gate."""
+
+    IN = 0
+    OUT = 1
+    UNKNOWN = 2
+
+
+DIRECTION_NAMES: Final = {way.value: way.name.lower() for way in Direction}
+
+
+class Permit(IntEnum):
+    """Whether a gate's list allows a vehicle."""
+
+    UNKNOWN = -1
+    NO = 0
+    YES = 1
+
+
+PERMIT_VALUES: Final[dict[int, bool | None]] = {Permit.YES: True, Permit.NO: False, Permit.UNKNOWN: None}
+
+
+class WindowStatus(IntEnum):
+    """How final a window row is."""
+
+    OPEN = 0
+    CLOSED = 1
+    REVISED = 2
+    """Late observations came in after it was closed."""
+    LATE = 3
+    """An addition older than the windows kept in memory; key `part` tells additions apart."""
+
+
+STATUS_NAMES: Final = {status.value: status.name.lower() for status in WindowStatus}
+
+
+class HiddenState(IntEnum):
+    """The hidden state of a count series. Column `state` of its windows holds it."""
+
+    NORMAL = 0
+    SURGE = 1
+    DEFICIT = 2
+    DEAD = 3
+    YOUNG = 4
+    """Too little history to judge."""
+
+
+STATE_NAMES: Final = {state.value: state.name.lower() for state in HiddenState}
+
+
+class LevelState(IntEnum):
+    """What the baseline says of a level series. Column `state` of its windows holds it."""
+
+    NORMAL = 0
+    HIGH = 1
+    LOW = 2
+    STUCK = 3
+    """The reading has not changed for too long."""
+    YOUNG = 4
+    """Too little history to judge."""
+
+
+AnomalyDirection = Literal["surge", "deficit", "hazard", "dead"]
+Severity = Literal["info", "warning", "critical"]
+SEVERITY_RANK: Final[dict[Severity, int]] = {"info": 0, "warning": 1, "critical": 2}
+
+
+class AlertKind(NamedTuple):
+    """What all alerts and anomalies of a kind have in common."""
+
+    severity: Severity
+    by_model: bool = False
+    """Found by a model, so it counts in the alert budget and neighbours are joined; what a rule finds is alerted."""
+
+
+ALERT_KINDS: Final[dict[str, AlertKind]] = {
+    # counts and readings against their baselines, a beat against its past
+    "surge": AlertKind("warning", by_model=True),
+    "deficit": AlertKind("info", by_model=True),
+    "dead": AlertKind("warning", by_model=True),
+    "level_high": AlertKind("warning", by_model=True),
+    "level_low": AlertKind("info", by_model=True),
+    "context": AlertKind("info", by_model=True),
+    # hazards
+    "smoke": AlertKind("critical"),
+    "heat": AlertKind("critical"),
+    "fire": AlertKind("critical"),
+    "water": AlertKind("warning"),
+    "noise_high": AlertKind("warning"),
+    "door_open": AlertKind("warning"),
+    "cover_open": AlertKind("critical"),
+    "camera_fault": AlertKind("warning"),
+    "gate_stuck": AlertKind("warning"),
+    "tamper": AlertKind("warning"),
+    # vehicles at gates
+    "stranger_vehicle": AlertKind("warning"),
+    "tailgating": AlertKind("info"),
+    "circling": AlertKind("warning"),
+    "wrong_way": AlertKind("warning"),
+    "overstay": AlertKind("info"),
+    "convoy": AlertKind("warning"),
+    # devices that send nothing
+    "silent": AlertKind("info"),
+    "feed_lost": AlertKind("critical"),
+    # incidents
+    "burglary_series": AlertKind("warning"),
+    "incident_series": AlertKind("warning"),
+}
+COUNT_ALERTS: Final = {HiddenState.SURGE: "surge", HiddenState.DEFICIT: "deficit", HiddenState.DEAD: "dead"}
+"""Hidden state → the alert kind of its episode."""
 
 
 class Reason(StrEnum):

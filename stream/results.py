@@ -6,7 +6,6 @@ Every result has a key that is the same when the log is processed again, so that
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Final, Literal
 
 import msgspec
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.events import Command, Incident
+from ingest.vocabulary import AnomalyDirection
 from stream.sentences import Why
 
 Severity = Literal["info", "warning", "critical"]
@@ -27,31 +27,9 @@ class SeriesKey(msgspec.Struct, frozen=True):
     beat: str
     device: str
     kind: int
-    """`ingest.log.batch.Kind`."""
+    """`ingest.vocabulary.Kind`."""
     metric: str
     """person, vehicle (counts); noise, … (levels); door, … (states); gate (gates)."""
-
-
-class WindowStatus(IntEnum):
-    """How final a window row is."""
-
-    OPEN = 0
-    CLOSED = 1
-    REVISED = 2
-    """Late observations came in after it was closed."""
-    LATE = 3
-    """An addition older than the windows kept in memory; key `part` tells additions apart."""
-
-
-class CountState(IntEnum):
-    """The hidden state a count series is in."""
-
-    NORMAL = 0
-    SURGE = 1
-    DEFICIT = 2
-    DEAD = 3
-    YOUNG = 4
-    """Too little history to judge."""
 
 
 RECALLED: Final = -1
@@ -87,7 +65,7 @@ class WindowRows:
     p: NDArray[np.float32]
     """Tail probability of what was seen; NaN where there is no model. Same for expected, lower, upper."""
     state: NDArray[np.uint8]
-    """`CountState`."""
+    """`HiddenState` of counts, `LevelState` of levels."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -125,7 +103,7 @@ class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
     metric: str
     kind: str
     """surge, deficit, dead, or the name of the hazard or gate rule."""
-    direction: Literal["surge", "deficit", "hazard", "dead"]
+    direction: AnomalyDirection
     severity: Severity
     ts: int
     """Event time of its onset (epoch ms)."""

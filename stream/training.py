@@ -14,10 +14,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.log.batch import Kind
 from ingest.log.history import History, HistorySeries
 from ingest.shards import ShardMap
-from stream.results import RECALLED, WindowStatus
+from ingest.vocabulary import Kind, WindowStatus
+from stream.results import RECALLED
 from stream.sinks.store.reader import StoreReader
 
 RECORD_MS: Final = 86_400_000

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from console.errors import CommandError
-from ingest.log.batch import Kind
 from ingest.log.history import HistorySeries
 from ingest.places import Places
+from ingest.vocabulary import Kind
 
 _MOST: Final = 1e9
 """Larger numbers are typing errors."""

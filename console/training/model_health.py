@@ -14,24 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from console.training.saved_state import SavedState
-from ingest.log.batch import Kind
+from ingest.vocabulary import KIND_NAMES, MODELLED, HiddenState, Kind, LevelState, WindowStatus
 from models.backtests.calibration import BAND, Calibration, Tally, count_intervals, level_intervals
 from models.calendar import DAY_CLASSES, REST, SATURDAY, WORKING, Calendar
-from stream.results import CountState, WindowStatus
 from stream.sinks.store.reader import StoreReader
 
 DAY_MS: Final = 86_400_000
 CLASSES: Final = {WORKING: "working", SATURDAY: "saturday", REST: "rest"}
 """The classes of day that baselines tell apart; ``rest`` is a Sunday or a holiday."""
-KINDS: Final = {Kind.COUNT: "count", Kind.LEVEL: "level"}
+KINDS: Final = {kind: KIND_NAMES[kind] for kind in MODELLED}
 _LOOKED_AT_H: Final = (3, 11, 19)
 """Hours of a day that are looked at to see whether a device was there: whole days of a long history are many rows."""
 _SUNDAY: Final = 6
 _LEARNT_DAYS: Final = 0.3
 """Less of a class of day is not worth calling learnt. (A day full of events, which are doubted, counts for half.)"""
 _PORTION_MS: Final = 6 * 3_600_000
-_STUCK: Final = 3
-"""State of a level series whose reading does not change."""
 
 
 class ModelHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,7 +198,7 @@ def _count(lately: _Lately, table: NDArray[np.float64], is_count: NDArray[np.boo
     newest = lately_rows & (start == lately.last[np.minimum(series, size - 1)])
     lately.state[series[newest]] = table[newest, 12].astype(np.int64)
     judged = known & (status == WindowStatus.CLOSED) & np.isfinite(table[:, [8, 9, 10, 11]]).all(axis=1)
-    young = table[:, 12] == CountState.YOUNG
+    young = table[:, 12] == HiddenState.YOUNG
     day = judged & (start > day_ms)
     lately.judged += np.bincount(series[day & ~young], minlength=size)[:size]
     lately.young += np.bincount(series[day & young], minlength=size)[:size]
@@ -259,7 +256,8 @@ def _health(
         last_learnt_ms=last_learnt,
         state=_state(judged, young),
         young=round(young / (judged + young), 3) if judged + young else 0.0,
-        stuck=(kind == Kind.LEVEL and int(lately.state[number]) == _STUCK) or (model is not None and model.stuck),
+        stuck=(kind == Kind.LEVEL and int(lately.state[number]) == LevelState.STUCK)
+        or (model is not None and model.stuck),
         calibration=None if figures is None else _rounded(figures),
         verdict="little" if figures is None else figures.verdict,
     )

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.frame import FrameError, FrameKind
-from ingest.log.batch import Kind
 from ingest.log.history import HistorySeries
+from ingest.vocabulary import Kind
 from models.frames import unpack
 from stream.detect.taught import Learnt
 from stream.pipeline.pipeline import STATE_VERSION

@@ -9,6 +9,7 @@ from typing import Any, Final
 from deploy.grafana import panels as p
 from deploy.grafana import words
 from deploy.grafana.panels import BLUE, GREEN, GREY, RED, YELLOW, Json, override, target, thresholds
+from ingest.vocabulary import Kind
 from models.rules.hazard_defaults import ThresholdRule, defaults_for
 from stream.sentences.catalogue import Sentences
 
@@ -155,7 +156,7 @@ def hazards(say: Sentences, title: str, where: str, *by: str) -> Json:
     """
     targets = []
     for number, (metric, (device, unit)) in enumerate(_ALARMS.items()):
-        limit = next(rule.on for rule in defaults_for(device, "level", metric) if isinstance(rule, ThresholdRule))
+        limit = next(rule.on for rule in defaults_for(device, Kind.LEVEL, metric) if isinstance(rule, ThresholdRule))
         name = f"{say('reading', metric=metric)} ({limit:g} {unit})"
         query = (
             f'SELECT max("high") / {limit:g} FROM "level" WHERE "metric" = \'{metric}\' AND {where} '

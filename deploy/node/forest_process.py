@@ -13,7 +13,7 @@ import argparse
 import os
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -22,12 +22,11 @@ from urllib.parse import quote
 import numpy as np
 
 from deploy.node.trainer import TOO_LITTLE
-from ingest.log.batch import Kind
+from ingest.vocabulary import Kind, WindowStatus
 from models.calendar import Calendar
 from models.context import beat_forest as context
 from models.context.forest_training import TREES, History, TooLittleError, train
 from stream.detect.context_stage import CHANNEL_OF, TOLD, UNKNOWN
-from stream.results import WindowStatus
 from stream.sinks.store.tables import VERSION, StoreError, StoreMissingError, StoreVersionError, stored_version
 
 MOST_CELLS: Final = 2_000_000
@@ -40,7 +39,7 @@ def _numbers(values: Iterable[int]) -> str:
     return ", ".join(str(int(value)) for value in values)
 
 
-def _states(states: dict[Kind, tuple[int, ...]]) -> str:
+def _states(states: Mapping[Kind, Sequence[int]]) -> str:
     """Return the SQL condition that a series `s` was in one of some states in a window `w`."""
     return " OR ".join(f"(s.kind = {int(kind)} AND w.state IN ({_numbers(which)}))" for kind, which in states.items())
 

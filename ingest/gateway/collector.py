@@ -10,14 +10,15 @@ from typing import Any, Final
 from msgspec.structs import astuple
 
 from ingest.gateway.plates import Plates
-from ingest.log.batch import Batch, Kind, Source
+from ingest.log.batch import Batch, Source
 from ingest.observations import Count, Gate, Level, Observation, State, epoch_ms
+from ingest.vocabulary import DIRECTION_NAMES, PERMIT_VALUES, Kind
 
-_DIRECTIONS: Final = {"in": 0.0, "out": 1.0, "unknown": 2.0}
-_ALLOWED: Final = {True: 1.0, False: 0.0, None: -1.0}
+_DIRECTIONS: Final = {word: float(number) for number, word in DIRECTION_NAMES.items()}
+_ALLOWED: Final = {said: float(number) for number, said in PERMIT_VALUES.items()}
 _KINDS: Final[dict[type, Kind]] = {Count: Kind.COUNT, Gate: Kind.GATE, Level: Kind.LEVEL, State: Kind.STATE}
 Values = tuple[int, float, float, float, str, str]
-"""(kind, a, b, interval, metric, text), as `ingest.log.batch.Kind` tells them."""
+"""(kind, a, b, interval, metric, text), as `ingest.vocabulary.Kind` tells them."""
 
 
 def kind_of(observation: type) -> Kind:

@@ -23,10 +23,9 @@ from ingest.gateway.numbering import Numbering, RepeatFilter, repeat_key
 from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Reject
 from ingest.gateway.routes import Leaf, Misrouted, Route, Routes
-from ingest.log.batch import Flag
 from ingest.log.records import Record, RecordKind
 from ingest.observations import Observation, epoch_ms
-from ingest.vocabulary import Reason
+from ingest.vocabulary import Flag, Reason
 
 _EARLIEST_MS: Final = 0
 _LATEST_MS: Final = 4_102_444_800_000

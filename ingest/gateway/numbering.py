@@ -12,8 +12,9 @@ from collections.abc import Hashable, Iterator
 from typing import Final
 
 from ingest.frame import FrameError
-from ingest.log.batch import Flag, open_batch
+from ingest.log.batch import open_batch
 from ingest.log.records import Log, Record, RecordKind
+from ingest.vocabulary import Flag
 
 WINDOW_S: Final = 600.0
 CAPACITY: Final = 200_000

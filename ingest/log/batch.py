@@ -7,7 +7,6 @@ in `COLUMNS`, all of one length. A reader passes over columns that it does not k
 from __future__ import annotations
 
 from array import array
-from enum import IntEnum, IntFlag
 from typing import Final, NamedTuple
 
 import msgspec
@@ -33,28 +32,6 @@ COLUMNS: Final[dict[str, str]] = {
 ``source`` indexes `Batch.sources`; ``metric`` and ``text`` index `Batch.strings`; ``seq`` is the device's number;
 ``ts`` is event time and ``received`` the gateway's time, both epoch milliseconds; ``interval`` is in seconds.
 """
-
-
-class Kind(IntEnum):
-    """Observation kinds, and what their columns hold."""
-
-    COUNT = 0
-    """a = in, b = out, interval, metric = person | vehicle."""
-    GATE = 1
-    """a = direction (0 in, 1 out, 2 unknown), b = allowed (1, 0, -1 unknown), metric = vehicle class, text = token."""
-    LEVEL = 2
-    """a = value, metric, text = unit."""
-    STATE = 3
-    """metric, text = value."""
-
-
-class Flag(IntFlag):
-    """Marks on one observation."""
-
-    NUMBERED_HERE = 1
-    """The device cannot number; the gateway gave boot and seq."""
-    BACKFILL = 2
-    """Recorded earlier and sent later on purpose; raises no live alert."""
 
 
 class Source(NamedTuple):

@@ -40,7 +40,7 @@ class HistorySeries(NamedTuple):
     beat: str
     device: str
     kind: int
-    """`ingest.log.batch.Kind`: COUNT or LEVEL."""
+    """`ingest.vocabulary.Kind`: COUNT or LEVEL."""
     metric: str
 
 

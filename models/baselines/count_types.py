@@ -64,6 +64,6 @@ class CountTest:
     """About -log10 of the probability that ordinary days bring something as strange; higher is stranger."""
     alarm: NDArray[np.bool_]
     state: NDArray[np.uint8]
-    """0 normal, 1 surge, 2 deficit, 3 dead, 4 young."""
+    """`HiddenState`."""
     onset_ms: NDArray[np.int64]
     """Start of the current episode that is not normal, else 0."""

@@ -12,11 +12,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.vocabulary import HiddenState
 from models.baselines import negbin
 
 Floats = NDArray[np.floating[Any]]
 
-NORMAL, SURGE, DEFICIT, DEAD, YOUNG = range(5)
+NORMAL, SURGE, DEFICIT, DEAD, YOUNG = (int(state) for state in HiddenState)
+"""As plain numbers: numpy is slower with members of an enumeration."""
 STATES: Final = 4
 LEAST: Final = 1e-12
 """No state is ever ruled out."""

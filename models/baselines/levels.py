@@ -15,10 +15,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ingest.vocabulary import LevelState
 from models.calendar import DAY_CLASSES, Calendar
 
 MAX_VALUE: Final = 1e9
 _EPS: Final = 1e-9
+_STATES: Final = (LevelState.YOUNG, LevelState.STUCK, LevelState.HIGH, LevelState.LOW)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class LevelTest:
     surprise: NDArray[np.float64]
     alarm: NDArray[np.bool_]
     state: NDArray[np.uint8]
-    """0 normal, 1 high, 2 low, 3 stuck, 4 young."""
+    """`LevelState`."""
     stuck: NDArray[np.bool_]
     drift: NDArray[np.bool_]
     """The sensor has crept away from its own season, over days."""
@@ -155,9 +157,9 @@ class LevelBaseline:
         long_run = 4.0 * 3600.0 / config.window_s
         step = ~young & (np.maximum(runs, falls) >= long_run)
         drift = ~young & (np.abs(state["slow"][1, index]) > 3.0 * np.sqrt(state["overall"][2, index] + _EPS))
-        shown = np.select([young, stuck, alarm & (z > 0), alarm & (z < 0)], [4, 3, 1, 2], 0).astype(np.uint8)
+        shown = np.select([young, stuck, alarm & (z > 0), alarm & (z < 0)], _STATES, LevelState.NORMAL).astype(np.uint8)
         before = state["onset_ms"][index]
-        onset = np.where((shown == 0) | (shown == 4), 0, np.where(before > 0, before, start_ms))
+        onset = np.where(young | (shown == LevelState.NORMAL), 0, np.where(before > 0, before, start_ms))
         if learn:
             r, xs = index[seen], x[seen]
             state["same_since"][r] = np.where(same[seen], state["same_since"][r], start_ms)

@@ -13,10 +13,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ingest.vocabulary import Direction, Permit
 from models.rules.tokens import NEVER, TokenTable
 
-IN, OUT, UNKNOWN = 0, 1, 2
-YES, NO, UNSAID = 1, 0, -1
 _RECENT: Final = 8
 """Passes kept per gate for convoys."""
 _HOUR_MS: Final = 3_600_000
@@ -94,7 +93,7 @@ class GateRules:
 
     def set_one_way(self, row: int, direction: int) -> None:
         """Declare that a gate is for one direction only (0 in, 1 out; 2: both)."""
-        if row < 0 or direction not in {IN, OUT, UNKNOWN}:
+        if row < 0 or direction not in set(Direction):
             raise ValueError(f"gate row {row}, direction {direction}: expected a row from 0 and 0, 1 or 2")
         self.grow(row + 1)
         self._gates["one_way"][row] = direction
@@ -163,9 +162,9 @@ class GateRules:
         gates, config = self._gates, self.config
         live = at >= gates["last_ms"][row]
         one_way = int(gates["one_way"][row])
-        if live and one_way != UNKNOWN and way not in {UNKNOWN, one_way}:
+        if live and one_way != Direction.UNKNOWN and way not in {Direction.UNKNOWN, one_way}:
             events.append(GateEvent(row, "wrong_way", at, at, plate, 1.0, 1.0, i))
-        if live and way == gates["last_way"][row] and permit == NO and way != UNKNOWN:
+        if live and way == gates["last_way"][row] and permit == Permit.NO and way != Direction.UNKNOWN:
             behind = (at - int(gates["last_ms"][row])) / 1000
             same = plate != 0 and plate == int(gates["last_token"][row])
             if behind <= config.tailgate_s and not same:
@@ -174,7 +173,7 @@ class GateRules:
         if plate:
             new = self._vehicle(row, at, way, permit, plate, is_night, i, events if live else None)
         if live:
-            if new and permit != YES:
+            if new and permit != Permit.YES:
                 self._convoy(row, at, way, plate, i, events)
             gates["last_ms"][row], gates["last_way"][row], gates["last_token"][row] = at, way, plate
 
@@ -197,14 +196,14 @@ class GateRules:
         knows = at - int(self._began[0]) >= config.learn_days * 24 * _HOUR_MS
         new = config.stranger_days > 0 and (seen == NEVER or gap_days >= config.stranger_days)
         # A gate that says "not allowed" knows its list; one that says nothing must first learn who belongs here.
-        if events is not None and new and is_night and (permit == NO or (permit == UNSAID and knows)):
+        if events is not None and new and is_night and (permit == Permit.NO or (permit == Permit.UNKNOWN and knows)):
             events.append(GateEvent(row, "stranger_vehicle", at, at, plate, gap_days, config.stranger_days, i))
-        if events is not None and permit != YES and config.circling_passes > 0:
+        if events is not None and permit != Permit.YES and config.circling_passes > 0:
             self._circling(row, at, plate, fields, i, events)
-        if way == IN and permit != YES:
+        if way == Direction.IN and permit != Permit.YES:
             fields[2] = at
             fields[1] = (row << 44) | (int(fields[1]) & ((1 << 44) - 1))
-        elif way == OUT or permit == YES:
+        elif way == Direction.OUT or permit == Permit.YES:
             fields[2] = 0
         table.seen[place] = max(seen, at)
         return new and knows
@@ -262,10 +261,10 @@ class GateRules:
 
 def _no_gates(size: int) -> dict[str, NDArray[Any]]:
     return {
-        "one_way": np.full(size, UNKNOWN, dtype=np.uint8),
+        "one_way": np.full(size, Direction.UNKNOWN, dtype=np.uint8),
         "last_ms": np.full(size, NEVER, dtype=np.int64),
-        "last_way": np.full(size, UNKNOWN, dtype=np.uint8),
+        "last_way": np.full(size, Direction.UNKNOWN, dtype=np.uint8),
         "last_token": np.zeros(size, dtype=np.uint64),
         "recent_ms": np.full((size, _RECENT), NEVER, dtype=np.int64),
-        "recent_way": np.full((size, _RECENT), UNKNOWN, dtype=np.uint8),
+        "recent_way": np.full((size, _RECENT), Direction.UNKNOWN, dtype=np.uint8),
     }

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-KINDS: Final = ("count", "gate", "level", "state")
-"""Names of the observation kinds, in the order of their numbers from 0."""
+from ingest.vocabulary import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +45,12 @@ _STATES: Final[dict[str, StateRule]] = {
 }
 
 
-WITH_RULES: Final = (*(("level", metric) for metric in _LEVELS), *(("state", metric) for metric in _STATES))
+WITH_RULES: Final = (*((Kind.LEVEL, metric) for metric in _LEVELS), *((Kind.STATE, metric) for metric in _STATES))
 """(kind, metric) of everything that has a rule."""
 
 
 def defaults_for(
-    device_type: str, kind: str | int, metric: str, overrides: Mapping[str, Any] | None = None
+    device_type: str, kind: int, metric: str, overrides: Mapping[str, Any] | None = None
 ) -> list[ThresholdRule | StateRule]:
     """Return the rules of one series.
 
@@ -60,7 +59,7 @@ def defaults_for(
     device_type
         As in the places file; a heat sensor's and an environment station's temperature are told apart by it.
     kind
-        ``level`` or ``state`` (or its number); other kinds have no rule here.
+        `Kind`; only LEVEL and STATE have rules here.
     metric
         ``noise``, ``door``, …
     overrides
@@ -74,14 +73,13 @@ def defaults_for(
         Where an override is not a number (or true/false for ``_rule``), or ``_off`` lies above ``_on``; the text names
         the key.
     """
-    name = KINDS[kind] if isinstance(kind, int) and 0 <= kind < len(KINDS) else str(kind)
     given = overrides or {}
     switch = given.get(f"{metric}_rule", True)
     if not isinstance(switch, bool):
         raise ValueError(f"override '{metric}_rule' is {switch!r}, expected true or false")  # noqa: TRY004 - a setting
     if not switch:
         return []
-    if name == "level" and metric in _LEVELS:
+    if kind == Kind.LEVEL and metric in _LEVELS:
         base = _LEVELS[metric]
         # Open-air stations see hot summers and cars exhaust; only fire detectors mean fire by their temperature.
         explicit = any(key.startswith(f"{metric}_") for key in given)
@@ -93,7 +91,7 @@ def defaults_for(
             raise ValueError(f"override '{metric}_off' is {off:g}, expected at most '{metric}_on', which is {on:g}")
         hold_s = _number(given, f"{metric}_hold_s", base.hold_s, least=0.0)
         return [ThresholdRule(base.kind, on, off, hold_s, _release(given, metric, base.release_s))]
-    if name == "state" and metric in _STATES:
+    if kind == Kind.STATE and metric in _STATES:
         rule = _STATES[metric]
         bad = {word: _number(given, f"{word}_s", hold, least=0.0) for word, hold in rule.bad.items()}
         return [StateRule(rule.kind, bad, _release(given, metric, rule.release_s))]

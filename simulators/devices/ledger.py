@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ingest.log.batch import Kind
+from ingest.vocabulary import Kind
 from simulators.devices.messages import SimulatedMessage
 from simulators.world.neighbourhood import Neighbourhood
 from simulators.world.scenarios import Truth

@@ -14,12 +14,12 @@ from typing import Any, Final
 
 import msgspec
 
-from stream.results import Alert, AlertState, Names, Severity
+from ingest.vocabulary import SEVERITY_RANK, Severity
+from stream.results import Alert, AlertState, Names
 from stream.sentences import Why
 
 MAX_REMEMBERED: Final = 10_000
 """Command ids and ended alerts kept, so that repeats and returns are recognised."""
-_RANK: Final[dict[Severity, int]] = {"info": 0, "warning": 1, "critical": 2}
 OPEN_STATES: Final = ("raised", "acknowledged")
 
 
@@ -75,7 +75,7 @@ class AlertBook:
         overdue = self._expire([key], now_ms)
         before = self._open.get(key)
         if before is not None:
-            worse = _RANK[severity] > _RANK[before.severity]
+            worse = SEVERITY_RANK[severity] > SEVERITY_RANK[before.severity]
             another = key not in self._ending and before.state == "acknowledged"
             if not worse and not another and len(devices) <= max(len(before.devices), 1):
                 return []

@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from ingest.places import Places
+from ingest.vocabulary import COUNT_ALERTS
 from models.hotspots.grid import distance_m
 from stream.alerts.budget import Noted
 from stream.results import Notice
@@ -23,8 +24,6 @@ from stream.sentences import Why, literal
 
 NAMED: Final = 5
 """So many devices of a cause are called by their names; the others are counted."""
-JOINED: Final = frozenset({"surge", "deficit", "dead"})
-"""Kinds that neighbours have together; others are a cause each."""
 
 
 class Cause(msgspec.Struct, kw_only=True):
@@ -114,7 +113,7 @@ class Causes:
     def _near(self, notice: Notice) -> Cause | None:
         """Return the oldest cause that a new finding joins, or None."""
         known = notice.device in self.places.devices
-        if self.near_m <= 0 or not known or notice.kind not in JOINED or not notice.ends:
+        if self.near_m <= 0 or not known or notice.kind not in COUNT_ALERTS.values() or not notice.ends:
             return None
         return next((cause for cause in self._open if self._fits(cause, notice)), None)
 

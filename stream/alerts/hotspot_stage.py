@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ingest.events import Incident
 from ingest.places import Places
+from ingest.vocabulary import ALERT_KINDS
 from models.hotspots.risk_map import HotspotGrid, IncidentSeries
 from stream.alerts.alert_book import AlertBook
 from stream.config import PipelineConfig
@@ -74,7 +75,7 @@ class HotspotStage:
                 beat=beat or next(iter(self.places.beats), "site"),
                 device=name,
                 kind=kind,
-                severity="warning",
+                severity=ALERT_KINDS[kind].severity,
                 now_ms=now_ms,
                 lonlat=(found.lon, found.lat),
                 place=place,

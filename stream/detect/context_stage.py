@@ -12,12 +12,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.log.batch import Kind
+from ingest.vocabulary import ALERT_KINDS, COUNT_ALERTS, HiddenState, Kind, LevelState
 from models.calendar import Calendar
 from models.context import beat_forest as context
 from models.context.beat_forest import BeatForest, ContextError, Episodes, Judgement, Recent
-from stream.detect.findings import SEVERITY, Findings
-from stream.results import Anomaly, CountState, Notice, Results
+from stream.detect.findings import Findings
+from stream.results import Anomaly, Notice, Results
 from stream.sentences import Why
 
 KIND: Final = "context"
@@ -28,11 +28,11 @@ CHANNEL_OF: Final[dict[tuple[int, str], int]] = {
 }
 """(kind, metric) of a series → its channel in `models.context.beat_forest.CHANNELS`."""
 TOLD: Final = {
-    Kind.COUNT: (CountState.SURGE, CountState.DEFICIT, CountState.DEAD),
-    Kind.LEVEL: (1, 2),  # high, low: `models.baselines.levels.LevelTest.state`
+    Kind.COUNT: tuple(COUNT_ALERTS),
+    Kind.LEVEL: (LevelState.HIGH, LevelState.LOW),
 }
 """States of a series in which its own device tells what is the matter."""
-UNKNOWN: Final = {Kind.COUNT: (CountState.YOUNG,), Kind.LEVEL: (3, 4)}
+UNKNOWN: Final = {Kind.COUNT: (HiddenState.YOUNG,), Kind.LEVEL: (LevelState.STUCK, LevelState.YOUNG)}
 """States in which what is expected, or seen, says nothing: too young to judge, or stuck."""
 _DRIVES: Final = 0.4
 """A channel drives a finding if it makes at least this share of what the strongest does."""
@@ -158,7 +158,7 @@ class Context:
         )
         devices = np.unique(findings.catalog.series_device[self._series[self._beat == row]]).tolist()
         confidence = round(sum(findings.confidence(device) for device in devices) / len(devices), 2)
-        severity = SEVERITY[KIND]
+        severity = ALERT_KINDS[KIND].severity
         anomaly = Anomaly(
             beat=beat,
             device=beat,

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.places import DEVICE_TYPES
+from ingest.vocabulary import COUNT_ALERTS, HiddenState, WindowStatus
 from models.baselines.counts import CountBaseline, CountConfig, CountTest
 from models.calendar import Calendar
 from stream.detect.findings import Findings
-from stream.results import RECALLED, CountState, Results, WindowRows, WindowStatus
+from stream.results import RECALLED, Results, WindowRows
 from stream.sentences import Why
 from stream.state.arrays import grown
 
@@ -25,9 +26,8 @@ _RECALL_MS: Final = 86_400_000
 _CALM_PART: Final = 1.5
 """Up to so much of the usual, a part of an open window is nothing special."""
 _OWN: Final = frozenset({"calm", "told", "since_window", "since_total", "since_exposure"})
-_EPISODES: Final = {CountState.SURGE: "surge", CountState.DEFICIT: "deficit", CountState.DEAD: "dead"}
 _METRICS: Final = ("person", "vehicle")
-_EPISODE_KINDS: Final = frozenset(_EPISODES.values())
+_EPISODE_KINDS: Final = frozenset(COUNT_ALERTS.values())
 
 
 class Counting:
@@ -139,13 +139,13 @@ class Counting:
         fields["state"][series] = test.state
         fields["p"][series] = np.minimum(test.p_upper, test.p_lower)
         for place in np.flatnonzero(self._news(rows, test)).tolist():
-            kind = _EPISODES.get(CountState(int(test.state[place])))
+            kind = COUNT_ALERTS.get(HiddenState(int(test.state[place])))
             if kind is None:
                 kind = "surge" if total[place] > test.expected[place] else "deficit"
             self._found(rows, test, total, place, kind, int(test.onset_ms[place]) or start_ms, out)
         ordinary = np.minimum(test.p_upper, test.p_lower) > _ORDINARY_P
         self._calm[rows] = np.where(ordinary, np.minimum(self._calm[rows] + 1, _CALM), 0)
-        over = (test.state == CountState.NORMAL) | (test.state == CountState.YOUNG)
+        over = (test.state == HiddenState.NORMAL) | (test.state == HiddenState.YOUNG)
         settled = (over & ~test.alarm) | (self._calm[rows] >= _CALM)
         self._told[rows] = np.where(settled & ~over, test.onset_ms, self._told[rows])
         self._settle(rows, settled, start_ms + self.window_ms, out)
@@ -178,7 +178,7 @@ class Counting:
         for window in np.unique(number).tolist():
             at = np.flatnonzero((number == window) & (covered > 0))
             test = self.baseline.test(rows[at], window * self.window_ms, np.zeros(len(at)), covered[at])
-            known = test.state != CountState.YOUNG
+            known = test.state != HiddenState.YOUNG
             for name, values in tested.items():
                 values[at[known]] = getattr(test, name)[known]
         keep = ~np.isnan(tested["expected"])
@@ -191,7 +191,7 @@ class Counting:
             rows = np.arange(len(self.series))
             full = np.ones(len(rows))
             test = self.baseline.test(rows, number * self.window_ms, np.zeros(len(rows)), full)
-            cached = self._full[number] = np.where(test.state == CountState.YOUNG, np.inf, test.expected)
+            cached = self._full[number] = np.where(test.state == HiddenState.YOUNG, np.inf, test.expected)
         return cached
 
     def _news(self, rows: NDArray[np.int64], test: CountTest) -> NDArray[np.bool_]:

@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
 from ingest.places import Places
-from stream.results import Anomaly, Names, Notice, Results, Severity
+from ingest.vocabulary import ALERT_KINDS, AnomalyDirection
+from stream.results import Anomaly, Names, Notice, Results
 from stream.sentences import Why
 from stream.windows.catalog import Catalog
 from stream.windows.quality import Quality
-
-SEVERITY: Final[dict[str, Severity]] = {
-    "smoke": "critical",
-    "heat": "critical",
-    "fire": "critical",
-    "cover_open": "critical",
-    "feed_lost": "critical",
-    "tailgating": "info",
-    "silent": "info",
-    "deficit": "info",
-    "overstay": "info",
-    "level_low": "info",
-    "level_stuck": "info",
-    "context": "info",
-}
-"""Severity by kind; everything else is a warning."""
 
 
 class Standing:
@@ -122,7 +107,7 @@ class Findings:
         device: int,
         metric: str,
         kind: str,
-        direction: Literal["surge", "deficit", "hazard", "dead"],
+        direction: AnomalyDirection,
         ts: int,
         why: Why,
         out: Results,
@@ -140,7 +125,7 @@ class Findings:
             metric=metric,
             kind=kind,
             direction=direction,
-            severity=SEVERITY.get(kind, "warning"),
+            severity=ALERT_KINDS[kind].severity,
             ts=ts,
             observed=observed,
             expected=expected,
@@ -182,7 +167,7 @@ class Findings:
                 kind=kind,
                 at_ms=now_ms,
                 by_model=surprise is not None,
-                severity=SEVERITY.get(kind, "warning"),
+                severity=ALERT_KINDS[kind].severity,
                 lonlat=(place.lon, place.lat) if place else (0.0, 0.0),
                 place=place.name if place else {"en": name, "zh-CN": name},
                 why=why,

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.vocabulary import LevelState
 from models.baselines.levels import LevelBaseline, LevelConfig
 from models.calendar import Calendar
 from stream.detect.findings import Findings
 from stream.results import Results
 from stream.sentences import Why
 from stream.state.arrays import grown
-
-_HIGH: Final = 1
-_LOW: Final = 2
 
 
 class Leveling:
@@ -59,9 +57,9 @@ class Leveling:
             index = int(series[place])
             device, metric = int(findings.catalog.series_device[index]), findings.catalog.series[index].metric
             state = int(test.state[place])
-            if state not in {_HIGH, _LOW}:
+            if state not in {LevelState.HIGH, LevelState.LOW}:
                 continue
-            upper = state == _HIGH
+            upper = state == LevelState.HIGH
             kind = "level_high" if upper else "level_low"
             p = float(test.p_upper[place] if upper else test.p_lower[place])
             observed, expected = float(mean[place]), float(test.expected[place])

@@ -13,15 +13,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.log.batch import Kind
 from ingest.places import Places, PlacesError
+from ingest.vocabulary import ALERT_KINDS, COUNT_ALERTS, Direction, Kind
 from models.calendar import Calendar
 from models.rules.barriers import BarrierEvent, Barriers
 from models.rules.combos import FIRE_KINDS, Fire, FireWatch, Spot, spot_of
-from models.rules.gates import IN, OUT, UNKNOWN, GateEvent, GateRules
+from models.rules.gates import GateEvent, GateRules
 from models.rules.hazard_defaults import WITH_RULES, defaults_for
 from models.rules.hazards import HazardEvent, HazardRules
-from stream.detect.findings import SEVERITY, Findings
+from stream.detect.findings import Findings
 from stream.results import Notice, Results
 from stream.sentences import Why, literal
 from stream.state.arrays import grown
@@ -30,8 +30,7 @@ _LOG = logging.getLogger(__name__)
 _NIGHT_FROM_S, _NIGHT_UNTIL_S = 22 * 3600, 6 * 3600
 _GATES_EVERY_MS: Final = 60_000
 _STUCK: Final = "gate_stuck"
-_COUNTED: Final = ("surge", "deficit", "dead")
-_ONE_WAY: Final = {"in": IN, "out": OUT}
+_ONE_WAY: Final = {"in": Direction.IN, "out": Direction.OUT}
 _FEED_SHARE: Final = 0.5
 _FEED_LEAST: Final = 3
 """So many devices of a beat, and at least this share, silent at once: the beat's network is down, not the devices."""
@@ -178,7 +177,8 @@ class Rules:
             lost[beat] += bool(quality.silent[index])
         for device in devices:
             beat = catalog.devices[device][0]
-            for kind in _COUNTED:  # nobody can see any more whether it goes on; that nobody sees is told below
+            # Nobody can see any more whether an episode goes on. That nobody sees is alerted below.
+            for kind in COUNT_ALERTS.values():
                 findings.over(device, kind, now_ms, out, end_ms=quality.heard_ms(device), by_model=True)
             if lost[beat] >= max(_FEED_LEAST, _FEED_SHARE * heard[beat]):
                 self._feed_lost(beat, lost[beat], heard[beat], now_ms, out)
@@ -197,7 +197,7 @@ class Rules:
                 device=beat,
                 kind="feed_lost",
                 at_ms=now_ms,
-                severity="critical",
+                severity=ALERT_KINDS["feed_lost"].severity,
                 lonlat=lonlat,
                 place=place,
                 why=Why("feed_lost", {"lost": lost, "heard": heard}),
@@ -269,7 +269,7 @@ class Rules:
                 device=first.device,
                 kind="fire",
                 at_ms=now_ms,
-                severity=SEVERITY["fire"],
+                severity=ALERT_KINDS["fire"].severity,
                 lonlat=(first.lon, first.lat),
                 place=places[first.device].name,
                 why=Why("fire", {"metres": fire.metres, "parts": parts}),
@@ -333,7 +333,7 @@ def _one_way(overrides: Mapping[str, Any]) -> int:
     given = overrides.get("one_way", "")
     if given not in ("", *_ONE_WAY):
         raise ValueError(f"override 'one_way' is {given!r}, expected 'in' or 'out'")
-    return _ONE_WAY.get(given, UNKNOWN)
+    return _ONE_WAY.get(given, Direction.UNKNOWN)
 
 
 def _token(plate: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.log.batch import Kind
+from ingest.vocabulary import Kind
 from models.calendar import Calendar
 from stream.config import PipelineConfig
 from stream.detect.context_stage import Context

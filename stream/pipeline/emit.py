@@ -6,10 +6,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.log.batch import Kind
 from ingest.log.records import Record
+from ingest.vocabulary import KIND_NAMES, WindowStatus
 from stream.detect.rules_stage import Rows
-from stream.results import GateRows, Reject, WindowRows, WindowStatus
+from stream.results import GateRows, Reject, WindowRows
 from stream.windows.columns import Columns
 from stream.windows.prepare import Prepared
 from stream.windows.windows import Cells
@@ -96,7 +96,7 @@ def reject_rows(record: Record, columns: Columns, rows: NDArray[np.intp], reason
     for row in rows.tolist():
         source = columns.sources[columns.source[row]]
         told = {
-            "kind": Kind(int(columns.kind[row])).name.lower(),
+            "kind": KIND_NAMES[int(columns.kind[row])],
             "boot": source.boot,
             "seq": int(columns.seq[row]),
             "ts": int(columns.ts[row]),

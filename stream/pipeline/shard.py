@@ -26,19 +26,19 @@ from numpy.typing import NDArray
 
 from ingest.events import Command, DeviceStatus, Incident
 from ingest.frame import FrameError
-from ingest.log.batch import Flag, Kind
 from ingest.log.records import Record, RecordKind
 from ingest.places import Places
+from ingest.vocabulary import MODELLED, Flag, Kind, WindowStatus
 from models.context.beat_forest import ContextError
 from stream.config import PipelineConfig
 from stream.detect.late import FULL
 from stream.detect.stages import Detection
 from stream.pipeline import emit
-from stream.results import Reject, Results, StateRows, Taught, WindowStatus
+from stream.results import Reject, Results, StateRows, Taught
 from stream.state.arrays import grown
 from stream.windows.catalog import Catalog
 from stream.windows.columns import Columns
-from stream.windows.history_columns import KINDS, HistoryColumns
+from stream.windows.history_columns import HistoryColumns
 from stream.windows.last_states import LastStates
 from stream.windows.prepare import Prepared, prepare
 from stream.windows.quality import Quality
@@ -339,7 +339,7 @@ class ShardPipeline:
         known = np.zeros(len(series), dtype=np.bool_) if history.again else self.detection.learnt.knows(series, number)
         fresh = ~early & ~known & (series >= 0)
         kind = history.kind[history.which]
-        for one in KINDS:
+        for one in MODELLED:
             rows = np.flatnonzero(fresh & (kind == one))
             values = history.value[rows], history.exposure[rows]
             self.detection.teach(one, series[rows], number[rows], *values, now - 86_400_000 // self._window_ms, out)

@@ -17,15 +17,11 @@ import msgspec
 
 from ingest.files import sync_folder
 from ingest.observations import epoch_ms
+from ingest.vocabulary import DIRECTION_NAMES, KIND_NAMES, PERMIT_VALUES, STATE_NAMES, STATUS_NAMES
 from stream.results import Results, SeriesKey
 from stream.sentences.catalogue import with_texts
 from stream.sinks.rows import (
-    ALLOWED_VALUES,
-    DIRECTION_NAMES,
-    KIND_NAMES,
     NOTHING_WRITTEN,
-    STATE_NAMES,
-    STATUS_NAMES,
     WINDOW_COLUMNS,
     after,
     check_series,
@@ -244,7 +240,7 @@ def _event_lines(result: Results, catalog: list[SeriesKey]) -> Iterator[dict[str
                 "boot": boot,
                 "seq": seq,
                 "direction": DIRECTION_NAMES.get(direction, "unknown"),
-                "allowed": ALLOWED_VALUES.get(allowed),
+                "allowed": PERMIT_VALUES.get(allowed),
                 "vehicle": vehicle,
                 "plate": plate,
             }

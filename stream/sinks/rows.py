@@ -9,16 +9,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.log.batch import Kind
-from stream.results import CountState, Results, WindowRows, WindowStatus
+from stream.results import Results, WindowRows
 
 NOTHING_WRITTEN: Final = -1
 """The `order` that a destination has reached, and its position, before it has taken any results."""
-KIND_NAMES: Final = {kind.value: kind.name.lower() for kind in Kind}
-STATUS_NAMES: Final = {status.value: status.name.lower() for status in WindowStatus}
-STATE_NAMES: Final = {state.value: state.name.lower() for state in CountState}
-DIRECTION_NAMES: Final = {0: "in", 1: "out", 2: "unknown"}
-ALLOWED_VALUES: Final = {1: True, 0: False, -1: None}
 WINDOW_COLUMNS: Final = tuple(field.name for field in fields(WindowRows))
 
 

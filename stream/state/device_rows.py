@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.log.batch import Kind
+from ingest.vocabulary import Kind
 
 Arrays = Mapping[str, NDArray[Any]]
 

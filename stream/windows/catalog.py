@@ -9,8 +9,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.log.batch import Kind, Source
+from ingest.log.batch import Source
 from ingest.places import Places
+from ingest.vocabulary import Kind
 from stream.results import SeriesKey
 from stream.state.arrays import grown
 from stream.windows.columns import Columns

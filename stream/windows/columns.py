@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.frame import FrameError
-from ingest.log.batch import COLUMNS, Kind, Source, open_batch
+from ingest.log.batch import COLUMNS, Source, open_batch
+from ingest.vocabulary import Kind
 from models.frames import to_numpy
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ingest.frame import FrameError
-from ingest.log.batch import Kind
 from ingest.log.history import HistorySeries, open_history
+from ingest.vocabulary import MODELLED, Kind
 from models.frames import to_numpy
-
-KINDS: Final = (Kind.COUNT, Kind.LEVEL)
-"""Only these have baselines."""
 
 
 class HistoryColumns:
@@ -41,7 +36,7 @@ class HistoryColumns:
 
     def _check(self) -> None:
         for series in self.names:
-            if series.kind not in KINDS:
+            if series.kind not in MODELLED:
                 raise FrameError(
                     f"series {series.device} {series.metric} is of kind {series.kind}, expected a count or level"
                 )

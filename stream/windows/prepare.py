@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.log.batch import Flag, Kind
+from ingest.vocabulary import Flag, Kind
 from stream.config import PipelineConfig
 from stream.windows.columns import Columns
 

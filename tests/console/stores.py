@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.places import Places, parse_places
-from stream.results import WindowStatus
+from ingest.vocabulary import WindowStatus
 from stream.sinks.store.store_sink import StoreSink
 from tests.stream import make_results as make
 

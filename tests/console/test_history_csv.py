@@ -10,8 +10,8 @@ import pytest
 
 from console.errors import CommandError
 from console.training.history_csv import HistoryFile, read_history
-from ingest.log.batch import Kind
 from ingest.log.history import HistorySeries
+from ingest.vocabulary import Kind
 from tests.stream.build import places
 
 ZONE = ZoneInfo("Asia/Shanghai")

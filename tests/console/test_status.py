@@ -3,7 +3,7 @@
 from console.cli.commands.status import _print_budget, gather
 from console.common import FoundSite
 from console.texts import Texts
-from ingest.log.batch import Kind
+from ingest.vocabulary import Kind
 from stream.results import SeriesKey
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink

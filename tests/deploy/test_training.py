@@ -11,10 +11,10 @@ from deploy.node.trainer import Trainer
 from deploy.settings.load import with_values
 from deploy.settings.sections import Settings
 from ingest.clock import SystemClock
-from ingest.log.batch import Kind
 from ingest.log.records import LogFullError, Record, RecordKind
+from ingest.vocabulary import Kind, WindowStatus
 from models.context.beat_forest import BeatForest
-from stream.results import SeriesKey, WindowRows, WindowStatus
+from stream.results import SeriesKey, WindowRows
 from stream.sinks.store.store_sink import StoreSink
 from tests.models.beats import A_DAY, BEATS, T0, WINDOW_S, window
 from tests.stream.make_results import results

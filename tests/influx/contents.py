@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ingest.log.batch import Kind
-from stream.results import RECALLED, Results, WindowStatus
+from ingest.vocabulary import STATE_NAMES, STATUS_NAMES, Kind, WindowStatus
+from stream.results import RECALLED, Results
 from stream.sentences import Why
 from stream.sentences.catalogue import in_all_languages
 from stream.sinks.influx.lines import clean, clean_tag
-from stream.sinks.rows import STATE_NAMES, STATUS_NAMES
 from tests.influx.servers import Server
 from tests.stream.sink_tools import expected
 

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from stream.results import Results, SeriesKey, WindowStatus
+from ingest.vocabulary import WindowStatus
+from stream.results import Results, SeriesKey
 from tests.influx import contents
 from tests.influx.servers import One, Server, Two, running
 from tests.influx.site import Site

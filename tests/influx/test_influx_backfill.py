@@ -7,7 +7,8 @@ from hypothesis import given, settings
 
 from console.cli.main import main
 from deploy.influx.backfill import backfill
-from stream.results import RECALLED, WindowStatus
+from ingest.vocabulary import WindowStatus
+from stream.results import RECALLED
 from stream.sinks.influx.http import UnavailableError
 from stream.sinks.influx.past import CHUNK_MS, Past
 from stream.sinks.store.store_sink import StoreSink

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.results import RECALLED, SeriesKey, WindowStatus
+from ingest.vocabulary import WindowStatus
+from stream.results import RECALLED, SeriesKey
 from stream.sinks.influx.http import ExpiredError, UnavailableError
 from stream.sinks.influx.lines import clean, clean_tag, float_texts, point_line
 from stream.sinks.influx.schema import MEASUREMENTS, TAGS

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from ingest import frame
 from ingest.frame import FrameError, FrameKind
-from ingest.log.batch import COLUMNS, Batch, Kind, Source, open_batch
+from ingest.log.batch import COLUMNS, Batch, Source, open_batch
 from ingest.observations import MAX_SEQ
+from ingest.vocabulary import Kind
 
 texts = st.text(max_size=20)
 rows = st.tuples(

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ingest import frame
 from ingest.frame import FrameError, FrameKind
-from ingest.log.batch import Kind
 from ingest.log.history import MAX_ROWS, History, HistorySeries, open_history
+from ingest.vocabulary import Kind
 
 NAMES = st.builds(
     HistorySeries,

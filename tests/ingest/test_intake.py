@@ -17,11 +17,12 @@ from ingest.gateway.intake import Intake
 from ingest.gateway.numbering import RepeatFilter, refill
 from ingest.gateway.plates import Plates
 from ingest.gateway.routes import Routes
-from ingest.log.batch import Flag, Kind, open_batch
+from ingest.log.batch import open_batch
 from ingest.log.records import RecordKind
 from ingest.log.sqlite_log import SqliteLog
 from ingest.observations import Count
 from ingest.places import parse_places
+from ingest.vocabulary import Flag, Kind
 
 NOW = 1_795_421_105_000
 PLATES = Plates([("aaaa", b"a" * 32)])

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from models.rules.gates import IN, NO, OUT, UNSAID, YES, GateConfig, GateRules
+from ingest.vocabulary import Direction, Permit
+from models.rules.gates import GateConfig, GateRules
 from models.rules.tokens import TokenTable
 
 DAY = 86_400_000
@@ -26,68 +27,79 @@ def go(rules: GateRules, *passes: tuple[float, int, int, int, int], night: bool 
 
 def test_a_stranger_at_night():
     rules = GateRules()
-    assert go(rules, (0, 0, IN, NO, 5), night=True) == [("stranger_vehicle", 0)]
-    assert go(rules, (60, 0, OUT, NO, 5), night=True) == []
-    assert go(rules, (120, 0, IN, YES, 6), night=True) == []
-    assert go(rules, (180, 0, IN, NO, 7), night=False) == []
-    assert go(rules, (30 * 86_400, 0, IN, NO, 5), night=True) == [("stranger_vehicle", 0)]
-    assert go(rules, (31 * 86_400, 0, IN, NO, 0), night=True) == []
+    assert go(rules, (0, 0, Direction.IN, Permit.NO, 5), night=True) == [("stranger_vehicle", 0)]
+    assert go(rules, (60, 0, Direction.OUT, Permit.NO, 5), night=True) == []
+    assert go(rules, (120, 0, Direction.IN, Permit.YES, 6), night=True) == []
+    assert go(rules, (180, 0, Direction.IN, Permit.NO, 7), night=False) == []
+    assert go(rules, (30 * 86_400, 0, Direction.IN, Permit.NO, 5), night=True) == [("stranger_vehicle", 0)]
+    assert go(rules, (31 * 86_400, 0, Direction.IN, Permit.NO, 0), night=True) == []
 
 
 def test_where_nobody_says_who_is_allowed_the_site_is_learnt_first():
     rules = GateRules()
-    assert go(rules, (0, 0, IN, UNSAID, 5), (60, 0, IN, UNSAID, 6), night=True) == []
-    assert go(rules, (8 * 86_400, 0, IN, UNSAID, 7), (8 * 86_400 + 60, 0, IN, UNSAID, 5), night=True) == [
-        ("stranger_vehicle", 0)
-    ]
+    assert (
+        go(rules, (0, 0, Direction.IN, Permit.UNKNOWN, 5), (60, 0, Direction.IN, Permit.UNKNOWN, 6), night=True) == []
+    )
+    assert go(
+        rules,
+        (8 * 86_400, 0, Direction.IN, Permit.UNKNOWN, 7),
+        (8 * 86_400 + 60, 0, Direction.IN, Permit.UNKNOWN, 5),
+        night=True,
+    ) == [("stranger_vehicle", 0)]
 
 
 def test_tailgating_is_the_second_vehicle_close_behind():
     rules = GateRules()
-    assert go(rules, (0, 0, IN, YES, 1), (2, 0, IN, NO, 2)) == [("tailgating", 1)]
-    assert go(rules, (100, 0, IN, YES, 1), (104, 0, IN, NO, 2)) == []
-    assert go(rules, (200, 0, IN, YES, 1), (201, 0, OUT, NO, 2)) == []
-    assert go(rules, (300, 0, IN, YES, 1), (301, 1, IN, NO, 2)) == []
-    assert go(rules, (400, 0, IN, NO, 9), (401, 0, IN, NO, 9)) == []
-    assert go(rules, (500, 0, IN, YES, 1), (502, 0, IN, NO, 0)) == [("tailgating", 1)]
+    assert go(rules, (0, 0, Direction.IN, Permit.YES, 1), (2, 0, Direction.IN, Permit.NO, 2)) == [("tailgating", 1)]
+    assert go(rules, (100, 0, Direction.IN, Permit.YES, 1), (104, 0, Direction.IN, Permit.NO, 2)) == []
+    assert go(rules, (200, 0, Direction.IN, Permit.YES, 1), (201, 0, Direction.OUT, Permit.NO, 2)) == []
+    assert go(rules, (300, 0, Direction.IN, Permit.YES, 1), (301, 1, Direction.IN, Permit.NO, 2)) == []
+    assert go(rules, (400, 0, Direction.IN, Permit.NO, 9), (401, 0, Direction.IN, Permit.NO, 9)) == []
+    assert go(rules, (500, 0, Direction.IN, Permit.YES, 1), (502, 0, Direction.IN, Permit.NO, 0)) == [("tailgating", 1)]
 
 
 def test_circling_over_several_gates():
     rules = GateRules()
-    passes = [(600 * n, n % 3, n % 2, NO, 8) for n in range(7)]
+    passes = [(600 * n, n % 3, n % 2, Permit.NO, 8) for n in range(7)]
     assert go(rules, *passes) == [("circling", 5)]
-    assert go(rules, *[(90_000 + 5000 * n, 0, n % 2, NO, 9) for n in range(9)]) == []
-    assert go(rules, *[(200_000 + 60 * n, 0, n % 2, YES, 10) for n in range(9)]) == []
+    assert go(rules, *[(90_000 + 5000 * n, 0, n % 2, Permit.NO, 9) for n in range(9)]) == []
+    assert go(rules, *[(200_000 + 60 * n, 0, n % 2, Permit.YES, 10) for n in range(9)]) == []
 
 
 def test_wrong_way():
     rules = GateRules()
-    rules.set_one_way(2, OUT)
-    assert go(rules, (0, 2, IN, YES, 1), (60, 2, OUT, YES, 1)) == [("wrong_way", 0)]
+    rules.set_one_way(2, Direction.OUT)
+    assert go(rules, (0, 2, Direction.IN, Permit.YES, 1), (60, 2, Direction.OUT, Permit.YES, 1)) == [("wrong_way", 0)]
 
 
 def test_overstay_is_told_once():
     rules = GateRules(GateConfig(overstay_s=3600.0))
-    go(rules, (0, 4, IN, NO, 1), (5, 4, IN, YES, 2), (10, 4, IN, NO, 3), (70, 4, OUT, NO, 3))
+    go(
+        rules,
+        (0, 4, Direction.IN, Permit.NO, 1),
+        (5, 4, Direction.IN, Permit.YES, 2),
+        (10, 4, Direction.IN, Permit.NO, 3),
+        (70, 4, Direction.OUT, Permit.NO, 3),
+    )
     assert rules.tick(T0 + 3_599_000) == []
     (event,) = rules.tick(T0 + 3_700_000)
     assert (event.kind, event.row, event.ts, event.token) == ("overstay", 4, T0, 1)
     assert rules.tick(T0 + 9_999_000) == []
-    assert go(rules, (20_000, 4, OUT, NO, 1)) == []
+    assert go(rules, (20_000, 4, Direction.OUT, Permit.NO, 1)) == []
 
 
 def test_a_convoy_of_strangers():
     rules = GateRules()
-    go(rules, (0, 0, IN, YES, 1))
+    go(rules, (0, 0, Direction.IN, Permit.YES, 1))
     start = 9 * 86_400
-    assert go(rules, *[(start + 5 * n, 0, IN, NO, 100 + n) for n in range(5)]) == [("convoy", 3)]
+    assert go(rules, *[(start + 5 * n, 0, Direction.IN, Permit.NO, 100 + n) for n in range(5)]) == [("convoy", 3)]
 
 
 def test_a_late_pass_raises_nothing_but_is_remembered():
     rules = GateRules()
-    go(rules, (1000, 0, IN, YES, 1))
-    assert go(rules, (10, 0, IN, NO, 2), night=True) == []
-    assert go(rules, (2000, 0, IN, NO, 2), night=True) == []
+    go(rules, (1000, 0, Direction.IN, Permit.YES, 1))
+    assert go(rules, (10, 0, Direction.IN, Permit.NO, 2), night=True) == []
+    assert go(rules, (2000, 0, Direction.IN, Permit.NO, 2), night=True) == []
 
 
 def test_memory_is_bounded_and_the_longest_unseen_go_first():

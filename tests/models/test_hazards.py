@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.vocabulary import Kind
 from models.rules.hazards import HazardRules, StateRule, ThresholdRule, defaults_for
 
 
@@ -131,24 +132,26 @@ def test_the_size_of_calls_does_not_matter(steps: list[tuple[int, int, float]], 
 
 
 def test_defaults_follow_the_table_and_overrides():
-    assert defaults_for("door", "state", "door", {"open_s": 60}) == [StateRule("door_open", {"open": 60.0})]
-    assert defaults_for("noise", 2, "noise") == [ThresholdRule("noise_high", 85.0, 75.0, 10.0)]
-    assert defaults_for("noise", "level", "noise", {"noise_on": 70}) == [ThresholdRule("noise_high", 70.0, 70.0, 10.0)]
-    assert defaults_for("environment", "level", "temperature") == []
-    assert defaults_for("heat", "level", "temperature")[0].kind == "heat"
-    assert defaults_for("smoke", "state", "smoke")[0].kind == "smoke"
-    assert defaults_for("camera", "count", "person") == []
-    assert defaults_for("water", "level", "water", {"water_rule": False}) == []
+    assert defaults_for("door", Kind.STATE, "door", {"open_s": 60}) == [StateRule("door_open", {"open": 60.0})]
+    assert defaults_for("noise", Kind.LEVEL, "noise") == [ThresholdRule("noise_high", 85.0, 75.0, 10.0)]
+    assert defaults_for("noise", Kind.LEVEL, "noise", {"noise_on": 70}) == [
+        ThresholdRule("noise_high", 70.0, 70.0, 10.0)
+    ]
+    assert defaults_for("environment", Kind.LEVEL, "temperature") == []
+    assert defaults_for("heat", Kind.LEVEL, "temperature")[0].kind == "heat"
+    assert defaults_for("smoke", Kind.STATE, "smoke")[0].kind == "smoke"
+    assert defaults_for("camera", Kind.COUNT, "person") == []
+    assert defaults_for("water", Kind.LEVEL, "water", {"water_rule": False}) == []
 
 
 def test_an_end_that_must_last_stops_a_rule_from_chattering():
-    (rule,) = defaults_for("water", "level", "water", {"water_on": 30, "water_off": 20, "water_release_s": 60})
+    (rule,) = defaults_for("water", Kind.LEVEL, "water", {"water_on": 30, "water_off": 20, "water_release_s": 60})
     rules = HazardRules()
     rules.set_rule(0, rule)
     assert [e.on for e in level(rules, (0, 31), (10, 19), (40, 25), (50, 19), (100, 19))] == [True]
     (over,) = level(rules, (110, 19))
     assert (over.on, over.ts, over.fired_ms) == (False, 50_000, 110_000)
-    (contact,) = defaults_for("door", "state", "door", {"open_s": 0, "door_release_s": 30})
+    (contact,) = defaults_for("door", Kind.STATE, "door", {"open_s": 0, "door_release_s": 30})
     rules.set_rule(1, contact)
     assert [e.on for e in rules.states([1] * 3, [0, 1000, 2000], ["open", "closed", "open"])] == [True]
     rules.states([1], [3000], ["closed"])
@@ -157,13 +160,13 @@ def test_an_end_that_must_last_stops_a_rule_from_chattering():
 
 def test_limits_the_wrong_way_round_are_refused():
     with pytest.raises(ValueError, match="'noise_off' is 80, expected at most 'noise_on', which is 70"):
-        defaults_for("noise", "level", "noise", {"noise_on": 70, "noise_off": 80})
+        defaults_for("noise", Kind.LEVEL, "noise", {"noise_on": 70, "noise_off": 80})
 
 
 @pytest.mark.parametrize("bad", ["many", True, None, float("nan"), -3])
 def test_a_bad_override_is_named(bad: object):
     with pytest.raises(ValueError, match="open_s"):
-        defaults_for("door", "state", "door", {"open_s": bad})
+        defaults_for("door", Kind.STATE, "door", {"open_s": bad})
 
 
 def test_bad_rules_are_refused():

@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from ingest.log.batch import Batch, Kind, Source
+from ingest.log.batch import Batch, Source
 from ingest.log.records import Record, RecordKind
 from ingest.places import Places, parse_places
+from ingest.vocabulary import Kind
 from stream.sentences.catalogue import in_all_languages
 
 NOON = 1_795_406_400_000

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ingest.events import Incident
-from ingest.log.batch import Kind
+from ingest.vocabulary import Kind, WindowStatus
 from stream.results import (
     Alert,
     Anomaly,
@@ -22,7 +22,6 @@ from stream.results import (
     SeriesKey,
     StateRows,
     WindowRows,
-    WindowStatus,
 )
 from stream.sentences import Why, literal
 

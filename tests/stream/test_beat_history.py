@@ -5,12 +5,12 @@ import pytest
 
 from deploy.node import forest_process
 from deploy.node.forest_process import read_history
-from ingest.log.batch import Kind
+from ingest.vocabulary import HiddenState, Kind, WindowStatus
 from models.calendar import Calendar
 from models.context import beat_forest as context
 from stream.detect.context_stage import Context
 from stream.detect.findings import Findings
-from stream.results import CountState, SeriesKey, WindowStatus
+from stream.results import SeriesKey
 from stream.sinks.store.store_sink import StoreSink
 from stream.sinks.store.tables import StoreError, StoreMissingError
 from stream.windows.catalog import Catalog
@@ -38,16 +38,16 @@ def row(series, window=0, **more):
 ROWS = [
     row(0),
     row(1, expected=0.25, lower=0.0, upper=1.0, sum_a=1.0, sum_b=0.0),
-    row(2, state=CountState.YOUNG),
+    row(2, state=HiddenState.YOUNG),
     row(3, n=30, sum_a=1650.0, expected=54.0, lower=50.0, upper=58.0),
-    row(4, sum_a=0.0, sum_b=0.0, state=CountState.DEAD),
+    row(4, sum_a=0.0, sum_b=0.0, state=HiddenState.DEAD),
     row(5),
     row(6, n=3, expected=np.nan, lower=np.nan, upper=np.nan),
     row(0, 1, expected=np.nan, lower=np.nan, upper=np.nan),
     row(1, 1, status=WindowStatus.REVISED),
     row(2, 1, status=WindowStatus.OPEN),
     row(3, 1, state=3),
-    row(4, 1, sum_a=200.0, state=CountState.SURGE),
+    row(4, 1, sum_a=200.0, state=HiddenState.SURGE),
     row(0, 2, part=77, status=WindowStatus.LATE),
     row(0, 3, n=0, sum_a=0.0, sum_b=0.0),
     row(3, 3, state=1, sum_a=400.0),

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from ingest.log.records import RecordKind
+from ingest.vocabulary import HiddenState
 from models.context.forest_training import History, train
 from stream.config import PipelineConfig
 from stream.detect.context_stage import Context
 from stream.detect.findings import Findings
 from stream.pipeline.pipeline import Pipeline
-from stream.results import CountState, Results, SeriesKey
+from stream.results import Results, SeriesKey
 from stream.windows.catalog import Catalog
 from stream.windows.quality import Quality
 from tests.models.beats import A_DAY, CALENDAR, T0, WINDOW_S, expected, history
@@ -110,12 +111,12 @@ def test_without_a_model_nothing_is_judged():
 
 
 def test_a_device_that_tells_its_own_alarm_is_enough():
-    out = Beat().close(NIGHT, STRANGE, states=(CountState.DEFICIT,))
+    out = Beat().close(NIGHT, STRANGE, states=(HiddenState.DEFICIT,))
     assert not out.anomalies
 
 
 def test_young_and_stuck_series_do_not_speak():
-    for states in ((CountState.YOUNG, 0, 3), (0, CountState.YOUNG, 4)):
+    for states in ((HiddenState.YOUNG, 0, 3), (0, HiddenState.YOUNG, 4)):
         assert not Beat().close(NIGHT, (9.0, -9.0, 9.0), states=states).anomalies
 
 

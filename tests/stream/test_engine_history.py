@@ -8,10 +8,10 @@ import pytest
 
 from ingest import frame
 from ingest.frame import FrameKind
-from ingest.log.batch import Kind
 from ingest.log.history import History, HistorySeries
 from ingest.log.records import Record, RecordKind
 from ingest.log.sqlite_log import SqliteLog
+from ingest.vocabulary import Kind
 from models.frames import unpack
 from stream.config import PipelineConfig
 from stream.engines.embedded import EmbeddedEngine

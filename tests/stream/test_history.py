@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from ingest.frame import FrameError
-from ingest.log.batch import Kind
 from ingest.log.history import History, HistorySeries
 from ingest.log.records import Record, RecordKind
+from ingest.vocabulary import Kind
 from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
 from stream.results import RECALLED, Taught

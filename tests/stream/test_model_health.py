@@ -7,10 +7,10 @@ import pytest
 
 from console.training.model_health import DAY_MS, ModelHealth, model_health, summary
 from console.training.saved_state import SavedState, SeriesModel
-from ingest.log.batch import Kind
+from ingest.vocabulary import HiddenState, Kind, WindowStatus
 from models.baselines import negbin
 from models.calendar import Calendar
-from stream.results import CountState, SeriesKey, WindowStatus
+from stream.results import SeriesKey
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
 from tests.stream import make_results as make
@@ -23,7 +23,7 @@ CATALOG = [
     SeriesKey("b1", "stuck", int(Kind.LEVEL), "noise"),
     SeriesKey("b1", "door", int(Kind.STATE), "door"),
 ]
-STATES = {"young": CountState.YOUNG, "stuck": 3}
+STATES = {"young": HiddenState.YOUNG, "stuck": 3}
 
 
 def counted(days: int, name: str) -> dict[str, np.ndarray]:
@@ -51,7 +51,7 @@ def store(tmp_path_factory):
     rows = []
     for series, name in enumerate(NAMES):
         columns = counted(5, name)
-        usual = {"series": series, "status": WindowStatus.CLOSED, "state": STATES.get(name, CountState.NORMAL)}
+        usual = {"series": series, "status": WindowStatus.CLOSED, "state": STATES.get(name, HiddenState.NORMAL)}
         rows += [
             usual | {key: float(values[at]) if key != "start" else int(values[at]) for key, values in columns.items()}
             for at in range(len(columns["p"]))

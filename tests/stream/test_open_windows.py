@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from ingest.log.batch import Kind
 from ingest.log.history import History, HistorySeries
 from ingest.log.records import Record, RecordKind
+from ingest.vocabulary import Kind
 from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
 from tests.stream.build import MINUTE, NOON, Writer, places

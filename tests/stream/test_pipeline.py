@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from ingest.frame import FrameError
 from ingest.log.records import Record, RecordKind
 from ingest.places import PlacesError
+from ingest.vocabulary import WindowStatus
 from stream.config import PipelineConfig
 from stream.detect.rules_stage import check_overrides
 from stream.pipeline.pipeline import Pipeline
-from stream.results import RECALLED, WindowStatus
+from stream.results import RECALLED
 from tests.stream.build import MINUTE, NOON, Writer, places, text_of
 
 CONFIG = PipelineConfig(site="test", country=None)

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.log.batch import Flag, Kind
+from ingest.vocabulary import Flag, Kind
 from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
 from stream.windows.columns import Columns

@@ -16,13 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stream.results import CountState, SeriesKey, WindowStatus
+from ingest.vocabulary import DIRECTION_NAMES, KIND_NAMES, PERMIT_VALUES, HiddenState, WindowStatus
+from stream.results import SeriesKey
 from stream.sentences import literal
 from stream.sinks.influx.sink import InfluxSink
 from stream.sinks.jsonl_sink import JsonLinesSink
 from stream.sinks.memory_sink import MemorySink
 from stream.sinks.mqtt_sink import MqttSink
-from stream.sinks.rows import ALLOWED_VALUES, DIRECTION_NAMES, KIND_NAMES, WINDOW_COLUMNS
+from stream.sinks.rows import WINDOW_COLUMNS
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
 from tests.influx import contents
@@ -168,7 +169,7 @@ class JsonLinesHarness(Harness):
     def contents(self, sink: JsonLinesSink) -> Tables:
         kinds = {name: kind for kind, name in KIND_NAMES.items()}
         directions = {name: number for number, name in DIRECTION_NAMES.items()}
-        allowed = {word: number for number, word in ALLOWED_VALUES.items()}
+        allowed = {word: number for number, word in PERMIT_VALUES.items()}
         out = expected([])
 
         def series(line: dict[str, Any]) -> tuple[Any, ...]:
@@ -183,7 +184,7 @@ class JsonLinesHarness(Harness):
             match row.pop("type"):
                 case "window":
                     row["status"] = WindowStatus[row["status"].upper()]
-                    row["state"] = CountState[row["state"].upper()]
+                    row["state"] = HiddenState[row["state"].upper()]
                     out["windows"][series(row), row.pop("start"), row.pop("part")] = row
                 case "gate":
                     row["direction"], row["allowed"] = directions[row["direction"]], allowed[row["allowed"]]

@@ -7,9 +7,10 @@ import threading
 
 import pytest
 
+from ingest.vocabulary import WindowStatus
 from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
-from stream.results import SeriesKey, WindowStatus
+from stream.results import SeriesKey
 from stream.sinks.store import retention as retention_module
 from stream.sinks.store import tables as schema
 from stream.sinks.store.reader import StoreReader

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.log.batch import Kind
+from ingest.vocabulary import Kind
 from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
 from stream.windows.last_states import LastStates

@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.training.saved_state import read_saved
-from ingest.log.batch import Kind
 from ingest.log.history import HistorySeries
 from ingest.log.records import RecordKind
 from ingest.shards import ShardMap
+from ingest.vocabulary import Kind, WindowStatus
 from stream import training
 from stream.config import PipelineConfig
 from stream.engines.snapshot_files import SnapshotFiles
 from stream.pipeline.pipeline import Pipeline
-from stream.results import RECALLED, WindowStatus
+from stream.results import RECALLED
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
 from stream.training import PastWindows, fitted, pieces, stored_windows

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.log.batch import Kind
+from ingest.vocabulary import SEVERITY_RANK, STATE_NAMES, STATUS_NAMES, Kind, WindowStatus
 from stream.results import (
     RECALLED,
     Alert,
@@ -22,17 +22,14 @@ from stream.results import (
     SeriesKey,
     StateRows,
     WindowRows,
-    WindowStatus,
 )
 from stream.sentences import OUTSIDE, Why, literal
 from stream.sentences.catalogue import Sentences
 from stream.sinks.influx.lines import column_lines, point_line, string_text, tag_text
 from stream.sinks.influx.schema import MEASUREMENTS
-from stream.sinks.rows import STATE_NAMES, STATUS_NAMES
 
 _STATES: Final = {number: string_text(name) for number, name in STATE_NAMES.items()}
 _STATUSES: Final = {number: string_text(name) for number, name in STATUS_NAMES.items()}
-_LEVELS: Final = {"info": 1, "warning": 2, "critical": 3}
 _OTHER: Final = -1
 
 
@@ -178,7 +175,7 @@ def alert_line(alert: Alert, time_s: int, texts: TextFields) -> str:
         "state": alert.state,
         "open": int(alert.state in ("raised", "acknowledged")),
         "severity": alert.severity,
-        "level": _LEVELS[alert.severity],
+        "level": SEVERITY_RANK[alert.severity] + 1,
         **texts("place", literal(alert.place) if alert.place else OUTSIDE),
         **texts("text", alert.why),
         "lon": alert.lon,

@@ -16,8 +16,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from ingest.vocabulary import DIRECTION_NAMES, KIND_NAMES, PERMIT_VALUES, SEVERITY_RANK
 from stream.sentences.catalogue import with_texts
-from stream.sinks.rows import ALLOWED_VALUES, DIRECTION_NAMES, KIND_NAMES, position_of
+from stream.sinks.rows import position_of
 from stream.sinks.store.tables import VERSION, StoreError, StoreMissingError, StoreVersionError, stored_version
 from stream.sinks.store.window_view import fold, window_rows
 
@@ -27,7 +28,9 @@ _TEXTS_KEPT: Final = 2048
 _BUSY_S: Final = 5.0
 _END: Final = 2**63 - 1
 _OPEN: Final = "state IN ('raised', 'acknowledged')"
-_SEVERITY: Final = "CASE severity WHEN 'critical' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END"
+_SEVERITY: Final = (
+    "CASE severity " + " ".join(f"WHEN '{name}' THEN {rank}" for name, rank in SEVERITY_RANK.items()) + " END"
+)
 _COUNTED: Final = {
     "anomalies": "anomalies",
     "alerts": "alerts",
@@ -291,7 +294,7 @@ class StoreReader:
             dict(
                 zip(
                     names,
-                    (*row[:5], DIRECTION_NAMES.get(row[5], "unknown"), ALLOWED_VALUES.get(row[6]), *row[7:]),
+                    (*row[:5], DIRECTION_NAMES.get(row[5], "unknown"), PERMIT_VALUES.get(row[6]), *row[7:]),
                     strict=True,
                 )
             )

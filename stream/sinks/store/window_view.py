@@ -6,9 +6,8 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any, Final
 
-from ingest.log.batch import Kind
-from stream.results import RECALLED, WindowStatus
-from stream.sinks.rows import KIND_NAMES, STATE_NAMES, STATUS_NAMES
+from ingest.vocabulary import KIND_NAMES, STATE_NAMES, STATUS_NAMES, Kind, WindowStatus
+from stream.results import RECALLED
 
 Row = dict[str, Any]
 
