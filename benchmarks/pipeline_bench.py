@@ -115,7 +115,7 @@ def rate(devices: int, count: int, *, per_message: int = PER_MESSAGE, step_s: in
         results = pipeline.process(record)
         spent = time.perf_counter() - began
         if results.accepted != ROWS:
-            raise RuntimeError(f"only {results.accepted} of {ROWS} observations were applied: {results.rejects[:1]}")
+            raise RuntimeError(f"only {results.accepted} of {ROWS} observations were applied: {results.refusals[:1]}")
         if index >= warm:
             took.append(spent)
     return ROWS * len(took) / sum(took), pipeline

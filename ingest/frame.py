@@ -73,7 +73,7 @@ class FrameKind(Enum):
     CHUNK = (b"PGch", 1, "the chunk of a message")
     SNAPSHOT = (b"PGsn", 1, "the snapshot")
     CHANGELOG = (b"PGcl", 1, "the meta entry of the changelog")
-    FOREST = (b"PGfo", 1, "the model of the beats' context")
+    FOREST = (b"PGfo", 1, "the trained forest")
 
     def __init__(self, mark: bytes, version: int, title: str) -> None:
         self.mark, self.version, self.title = mark, version, title

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.events import Command, Incident
+from ingest.refusal import Refusal
 from ingest.vocabulary import AnomalyDirection
 from stream.sentences import Why
 
@@ -247,16 +248,6 @@ class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
     online: bool
 
 
-class Reject(msgspec.Struct, frozen=True, kw_only=True):
-    """What the pipeline would not apply; goes to quarantine."""
-
-    topic: str
-    reason: str
-    detail: str
-    payload: bytes
-    received_ms: int
-
-
 class Taught(msgspec.Struct, frozen=True):
     """What became of the windows of one record of history."""
 
@@ -293,7 +284,7 @@ class Results:
     budget: BudgetState | None = None
     """Where it has changed."""
     health: list[DeviceHealth] = field(default_factory=list)
-    rejects: list[Reject] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
     accepted: int = 0
     """Observations applied (late ones included)."""
     duplicates: int = 0

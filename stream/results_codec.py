@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ingest import frame
 from ingest.events import Command, Incident
 from ingest.frame import Buffer, FrameError, FrameKind
+from ingest.refusal import Refusal
 from models.frames import to_numpy
 from stream.results import (
     Alert,
@@ -27,7 +28,6 @@ from stream.results import (
     GateRows,
     HotspotMap,
     Notice,
-    Reject,
     Results,
     SeriesKey,
     StateRows,
@@ -89,7 +89,7 @@ class _Header(msgspec.Struct, omit_defaults=True, kw_only=True):
     budget: BudgetState | None = None
     taught: Taught | None = None
     health: list[DeviceHealth] = []
-    rejects: list[Reject] = []
+    refusals: list[Refusal] = []
 
 
 _STRUCTS: Final = (
@@ -102,7 +102,7 @@ _STRUCTS: Final = (
     "budget",
     "taught",
     "health",
-    "rejects",
+    "refusals",
 )
 _NUMBERS: Final = ("position", "now_ms", "watermark_ms", "shard", "closing", "accepted", "duplicates", "late")
 _TABLES: Final[dict[str, tuple[type, dict[str, str]]]] = {

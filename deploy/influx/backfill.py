@@ -8,7 +8,7 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Final
 
-from ingest.gateway.quarantine import Rejected
+from ingest.refusal import Refusal
 from stream.sinks.influx.http import Address, connect
 from stream.sinks.influx.past import Past, Span
 from stream.sinks.influx.sender import deliver
@@ -22,7 +22,7 @@ class Fed:
     """What a backfill did."""
 
     lines: int = 0
-    refused: list[Rejected] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
     """Lines that InfluxDB refused for what stands in them."""
     expired: int = 0
     """Batches in which lines were older than it keeps."""

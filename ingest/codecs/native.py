@@ -19,6 +19,7 @@ from typing import Annotated, Any, Final, NamedTuple, Union, get_type_hints
 import msgspec
 
 from ingest.observations import Count, Gate, Level, Observation, State
+from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
 
 _RANGE_WORDS: Final = re.compile(r" of length |[<>]=? |matching regex|out of range|multiple of|Invalid enum value")
@@ -35,19 +36,12 @@ class Limits:
     """Levels of arrays and objects. An observation in an array takes two; fields that are unknown here take more."""
 
 
-class Fault(NamedTuple):
-    """Why a payload, or an element of one, was refused."""
-
-    reason: Reason
-    detail: str
-    payload: bytes
-
-
 class Decoded(NamedTuple):
     """What a payload held. ``raws`` has the bytes of every observation where they had to be taken apart, else None."""
 
     observations: list[Observation]
-    faults: list[Fault]
+    refusals: list[Refusal]
+    """Of the payload, or of elements of it: without topic and time."""
     raws: list[bytes] | None = None
 
 
@@ -127,12 +121,12 @@ class NativeCodec:
         decoded = Decoded([], [], good)
         for raw in raws:
             if deeper(raw, limit - 1):
-                decoded.faults.append(Fault(Reason.DEPTH, f"nested more than {limit} levels deep", raw))
+                decoded.refusals.append(Refusal(Reason.DEPTH, f"nested more than {limit} levels deep", raw))
                 continue
             try:
                 decoded.observations.append(self._decode_one(raw))
             except Exception as broken:  # noqa: BLE001 - as in `decode`
-                decoded.faults.append(Fault(*explain(broken), raw))
+                decoded.refusals.append(Refusal(*explain(broken), raw))
             else:
                 good.append(raw)
         return decoded
@@ -188,7 +182,7 @@ _LOOSE: Final = dict(_without_patterns(observation) for observation in (Count, G
 
 
 def _refused(reason: Reason, detail: str, payload: bytes) -> Decoded:
-    return Decoded([], [Fault(reason, detail, payload)])
+    return Decoded([], [Refusal(reason, detail, payload)])
 
 
 def explain(error: Exception) -> tuple[Reason, str]:

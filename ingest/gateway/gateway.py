@@ -4,11 +4,11 @@ The order of one flush, which a crash may cut anywhere:
 
 1. take what has arrived, decode and check it (`ingest.gateway.intake`);
 2. append records to the log: on disk, or nothing is;
-3. add rejects to quarantine;
+3. add refusals to quarantine;
 4. acknowledge.
 
 What was not acknowledged the broker sends again. Numbered observations are then applied once by the pipeline, those
-numbered here are recognised by their content, and rejects share one quarantine entry: so again means never twice.
+numbered here are recognised by their content, and refusals share one quarantine entry: so again means never twice.
 """
 
 from __future__ import annotations
@@ -302,12 +302,12 @@ class Gateway:
             return self._intake.give_up(messages, self._fault)
 
     def _store(self, taken: Taken) -> bool:
-        """Write records and rejects, trying again until both are on disk; False where `stop` came first."""
+        """Write records and refusals, trying again until both are on disk; False where `stop` came first."""
         if taken.records:
             if not self._until_done(lambda: self._append(self._told_now(taken.records))):
                 return False
             self._appended += taken.observations
-        return not taken.rejects or self._until_done(lambda: self._quarantine.add_many(taken.rejects))
+        return not taken.refusals or self._until_done(lambda: self._quarantine.add_many(taken.refusals))
 
     def _told_now(self, records: list[Record]) -> list[Record]:
         """Return records that had to wait for the log with the time of now; others as they are.

@@ -1,7 +1,7 @@
 """From messages to records: decode, check, hash plates, number, drop repeats. No network and no disk in here.
 
 For every message exactly one of these happens to each observation in it: it is a row of the batch, it is counted as a
-repeat, or it is a reject with a reason. Nothing a message holds makes `Intake.take` raise.
+repeat, or it is a refusal with a reason. Nothing a message holds makes `Intake.take` raise.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ingest.clock import Clock
-from ingest.codecs.native import Fault, Limits, NativeCodec, explain
+from ingest.codecs.native import Limits, NativeCodec, explain
 from ingest.events import Command, DeviceStatus, Incident
 from ingest.gateway import redact
 from ingest.gateway.clock_guard import ClockGuard
 from ingest.gateway.collector import Collector
 from ingest.gateway.numbering import Numbering, RepeatFilter, repeat_key
 from ingest.gateway.plates import Plates
-from ingest.gateway.quarantine import Reject
-from ingest.gateway.routes import Leaf, Misrouted, Route, Routes
+from ingest.gateway.routes import Leaf, Route, Routes
 from ingest.log.records import Record, RecordKind
 from ingest.observations import Observation, epoch_ms
+from ingest.refusal import Refusal
 from ingest.vocabulary import Flag, Reason
 
 _EARLIEST_MS: Final = 0
@@ -46,7 +46,7 @@ class Taken(NamedTuple):
     records: list[Record]
     """To append to the log, in one append: a batch for every shard that got something, in the order of their numbers,
     then incidents, commands and statuses as they came."""
-    rejects: list[Reject]
+    refusals: list[Refusal]
     observations: int
     """Rows of the batches."""
 
@@ -93,7 +93,7 @@ class Intake:
         self._collectors: list[Collector | None] = [None] * self._shards.shards
         self._fullest = 0
         self._others: list[Record] = []
-        self._rejects: list[Reject] = []
+        self._refusals: list[Refusal] = []
         self.counts = IntakeCounts()
         self.begin()
 
@@ -117,11 +117,11 @@ class Intake:
         before = 0
         try:
             route = self._routes.find(topic)
-            if isinstance(route, Misrouted):
-                self._reject(topic, Fault(*route, payload), size)
+            if isinstance(route, Refusal):
+                self._refuse(topic, route.reason, route.detail, payload, size)
             elif size is not None and size > len(payload):
                 limit = self._codec.limits.max_bytes
-                self._reject(topic, Fault(Reason.SIZE, f"{size} bytes, at most {limit} are taken", payload), size)
+                self._refuse(topic, Reason.SIZE, f"{size} bytes, at most {limit} are taken", payload, size)
             elif route.leaf is Leaf.OBSERVATIONS:
                 collector = self._collector(route.shard)
                 before = len(collector)
@@ -132,20 +132,9 @@ class Intake:
             if collector is not None:
                 collector.truncate(before)
             del self._others[others:]
-            self._reject(topic, Fault(Reason.PROCESSING, f"{type(error).__name__}: {error}", payload), size)
+            self._refuse(topic, Reason.PROCESSING, f"{type(error).__name__}: {error}", payload, size)
         if collector is not None and len(collector) > self._fullest:
             self._fullest = len(collector)
-
-    def take_observations(self, beat: str, device: str, observations: Sequence[Observation]) -> list[Fault]:
-        """Take observations that another codec made; return the faults, with the observation's JSON as payload."""
-        faults: list[Fault] = []
-        collector = self._collector(self._shards.shard_of(beat))
-        for observation in observations:
-            fault = self._take_one(collector, beat, device, observation)
-            if fault is not None:
-                faults.append(Fault(*fault, msgspec.json.encode(observation)))
-        self._fullest = max(self._fullest, len(collector))
-        return faults
 
     def finish(self) -> Taken:
         """Return what has been taken since the last call, and start anew."""
@@ -155,21 +144,21 @@ class Intake:
             if collector is not None and len(collector):
                 rows += len(collector)
                 records.append(Record(RecordKind.OBSERVATIONS, received, collector.batch.encode(), shard))
-        taken = Taken(records + self._others, self._rejects, rows)
+        taken = Taken(records + self._others, self._refusals, rows)
         self.counts.observations += rows
         self._begin_anew()
         return taken
 
     def give_up(self, messages: Sequence[tuple[str, bytes]], detail: str) -> Taken:
-        """Return rejects for all messages since the last `finish`, which failed, and start anew."""
+        """Return refusals for all messages since the last `finish`, which failed, and start anew."""
         self._begin_anew()
         for topic, payload in messages:
-            self._reject(topic, Fault(Reason.PROCESSING, detail, payload))
+            self._refuse(topic, Reason.PROCESSING, detail, payload)
         return self.finish()
 
     def _begin_anew(self) -> None:
         self._collectors = [None] * self._shards.shards
-        self._others, self._rejects, self._fullest = [], [], 0
+        self._others, self._refusals, self._fullest = [], [], 0
 
     def _collector(self, shard: int) -> Collector:
         """Return the batch of a shard that waits for `finish`, begun where there is none."""
@@ -183,9 +172,9 @@ class Intake:
     def _take_observations(
         self, topic: str, route: Route, collector: Collector, payload: bytes, *, retained: bool
     ) -> None:
-        observations, faults, raws = self._codec.decode(payload)
-        for fault in faults:
-            self._reject(topic, fault)
+        observations, refusals, raws = self._codec.decode(payload)
+        for refusal in refusals:
+            self._refuse(topic, refusal.reason, refusal.detail, refusal.payload)
         if not observations:
             return
         if (
@@ -199,7 +188,7 @@ class Intake:
             if wrong is not None:
                 if raws is None:
                     raws = self._codec.elements(payload)
-                self._reject(topic, Fault(*wrong, raws[index]))
+                self._refuse(topic, *wrong, raws[index])
 
     def _take_one(
         self, collector: Collector, beat: str, device: str, observation: Observation, *, retained: bool = False
@@ -230,7 +219,7 @@ class Intake:
         limits = self._codec.limits
         if len(payload) > limits.max_bytes:
             detail = f"{len(payload)} bytes, at most {limits.max_bytes} are taken"
-            self._reject(topic, Fault(Reason.SIZE, detail, payload))
+            self._refuse(topic, Reason.SIZE, detail, payload)
             return
         if route.leaf is Leaf.STATUS:
             self._take_status(topic, route, payload, retained=retained)
@@ -243,12 +232,12 @@ class Intake:
         try:
             incident = self._incident.decode(payload)
         except Exception as error:  # noqa: BLE001 - hostile bytes raise many types
-            self._reject(topic, Fault(Reason.INCIDENT, explain(error)[1], payload))
+            self._refuse(topic, Reason.INCIDENT, explain(error)[1], payload)
             return
         ts = epoch_ms(incident.ts)
         if not self._earliest <= ts <= self._latest:
             detail = self._guard.fault(ts, self._now) or f"{ts} is not between 1970 and 2100"
-            self._reject(topic, Fault(Reason.CLOCK, detail, payload))
+            self._refuse(topic, Reason.CLOCK, detail, payload)
             return
         self._clock.observe(ts)
         clean = msgspec.structs.replace(incident, ts=ts, text=redact.text(self._plates, incident.text)[:280])
@@ -259,7 +248,7 @@ class Intake:
         try:
             command = self._command.decode(payload)
         except Exception as error:  # noqa: BLE001 - hostile bytes raise many types
-            self._reject(topic, Fault(Reason.COMMAND, explain(error)[1], payload))
+            self._refuse(topic, Reason.COMMAND, explain(error)[1], payload)
             return
         clean = msgspec.structs.replace(
             command,
@@ -281,7 +270,7 @@ class Intake:
             if message.state not in {"online", "offline"}:
                 raise msgspec.ValidationError(f"Invalid enum value {message.state!r} - at `$.state`")  # noqa: TRY301
         except Exception as error:  # noqa: BLE001 - hostile bytes raise many types
-            self._reject(topic, Fault(Reason.STATUS, explain(error)[1], payload))
+            self._refuse(topic, Reason.STATUS, explain(error)[1], payload)
             return
         if route.device in self._statuses or len(self._statuses) < _STATUSES:
             self._statuses[route.device] = payload
@@ -294,15 +283,15 @@ class Intake:
     def _received(self) -> int:
         return self._now if self._clock.live else self._clock.now_ms()
 
-    # -- rejects -----------------------------------------------------------------------------------------------------
+    # -- refusals ---------------------------------------------------------------------------------------------------
 
-    def _reject(self, topic: str, fault: Fault, size: int | None = None) -> None:
-        """Note a reject, its texts and bytes without raw plates."""
-        self.counts.quarantined[fault.reason] += 1
-        plates, reason = self._plates, fault.reason
+    def _refuse(self, topic: str, reason: str, detail: str, payload: bytes, size: int | None = None) -> None:
+        """Note what is refused, its texts and bytes without raw plates."""
+        self.counts.quarantined[reason] += 1
+        plates, length = self._plates, size or len(payload)
         try:
-            payload, detail = redact.payload(plates, fault.payload), redact.text(plates, fault.detail)
+            payload, told = redact.payload(plates, payload), redact.text(plates, detail)
             topic = redact.text(plates, topic)
         except Exception as error:  # noqa: BLE001 - rather no bytes than a raw plate
-            payload, detail = b"", f"{fault.detail[:60]} (bytes withheld, {type(error).__name__} while hiding plates)"
-        self._rejects.append(Reject(topic, reason, detail, payload, self._received(), size or len(fault.payload)))
+            payload, told = b"", f"{detail[:60]} (bytes withheld, {type(error).__name__} while hiding plates)"
+        self._refusals.append(Refusal(reason, told, payload, topic, self._received(), length))

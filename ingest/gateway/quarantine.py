@@ -14,11 +14,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from ingest import sqlite
+from ingest.refusal import Refusal
 
 _APPLICATION: Final = 0x50475141  # "PGQA"
 _VERSION: Final = 1
@@ -52,46 +53,6 @@ _ENTRY_BYTES: Final = 160
 
 
 _Tuples = list[tuple[Any, ...]]
-
-
-class Rejected(Protocol):
-    """Anything with these fields can go to quarantine (`Reject` here, `stream.results.Reject` of the pipeline)."""
-
-    @property
-    def topic(self) -> str:
-        """Where it came in."""
-        ...
-
-    @property
-    def reason(self) -> str:
-        """A `ingest.vocabulary.Reason`."""
-        ...
-
-    @property
-    def detail(self) -> str:
-        """What was wrong, for people."""
-        ...
-
-    @property
-    def payload(self) -> bytes:
-        """Its bytes, without raw plates."""
-        ...
-
-    @property
-    def received_ms(self) -> int:
-        """When it came in, epoch ms."""
-        ...
-
-
-class Reject(msgspec.Struct, frozen=True, gc=False):
-    """Something the gateway would not take. ``size`` is its size as it came, where ``payload`` holds less of it."""
-
-    topic: str
-    reason: str
-    detail: str
-    payload: bytes
-    received_ms: int
-    size: int = 0
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,14 +106,14 @@ class Quarantine:
         self._lock = threading.Lock()
         self._connection = sqlite.connect(path, application_id=_APPLICATION, version=_VERSION, schema=_SCHEMA)
 
-    def add_many(self, rejects: Iterable[Rejected]) -> None:
-        """Store rejects in one transaction; they are on disk when this returns.
+    def add_many(self, refusals: Iterable[Refusal]) -> None:
+        """Store refusals in one transaction; they are on disk when this returns.
 
         Raises OSError when the disk is full or fails; none of them is then stored.
         """
         rows: dict[bytes, _Row] = {}
-        for reject in rejects:
-            row = self._row(reject)
+        for refusal in refusals:
+            row = self._row(refusal)
             known = rows.get(row.digest)
             rows[row.digest] = row if known is None else known.again(row.received_ms)
         if rows:
@@ -253,20 +214,20 @@ class Quarantine:
         except sqlite3.Error as error:
             raise self._disk_error(error) from error
 
-    def _row(self, reject: Rejected) -> _Row:
-        topic = _printable(reject.topic, _TOPIC_CHARACTERS)
-        payload = reject.payload
+    def _row(self, refusal: Refusal) -> _Row:
+        topic = _printable(refusal.topic, _TOPIC_CHARACTERS)
+        payload = refusal.payload
         digest = hashlib.blake2b(payload, digest_size=16)
-        digest.update(f"\0{reject.reason}\0{topic}".encode())
+        digest.update(f"\0{refusal.reason}\0{topic}".encode())
         return _Row(
             digest=digest.digest(),
-            received_ms=reject.received_ms,
-            last_ms=reject.received_ms,
+            received_ms=refusal.received_ms,
+            last_ms=refusal.received_ms,
             topic=topic,
-            reason=str(reject.reason),
-            detail=_printable(reject.detail, _DETAIL_CHARACTERS),
+            reason=str(refusal.reason),
+            detail=_printable(refusal.detail, _DETAIL_CHARACTERS),
             payload=payload[: self.max_payload],
-            size=max(int(getattr(reject, "size", 0)), len(payload)),
+            size=max(refusal.size, len(payload)),
             times=1,
         )
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from ingest import topics
 from ingest.places import Places
+from ingest.refusal import Refusal
 from ingest.shards import ShardMap
 from ingest.vocabulary import Reason
 
@@ -33,13 +34,6 @@ class Route(NamedTuple):
     shard: int = 0
 
 
-class Misrouted(NamedTuple):
-    """Why a topic leads nowhere."""
-
-    reason: Reason
-    detail: str
-
-
 class Routes:
     """Looks topics up; remembers only those that lead somewhere, so that hostile topics fill no memory."""
 
@@ -59,21 +53,21 @@ class Routes:
             topics.commands(site): Route(Leaf.COMMAND),
         }
 
-    def find(self, topic: str) -> Route | Misrouted:
+    def find(self, topic: str) -> Route | Refusal:
         """Return where a topic leads, or why nowhere."""
         route = self._known.get(topic)
         if route is not None:
             return route
         parsed = topics.parse_device_topic(topic)
         if parsed is None:
-            return Misrouted(Reason.TOPIC, f"expected {topics.ROOT}/{self._site}/BEAT/DEVICE/obs or …/status")
+            return Refusal(Reason.TOPIC, f"expected {topics.ROOT}/{self._site}/BEAT/DEVICE/obs or …/status")
         if parsed.site != self._site:
-            return Misrouted(Reason.TOPIC, f"site {parsed.site!r}, this gateway serves {self._site!r}")
+            return Refusal(Reason.TOPIC, f"site {parsed.site!r}, this gateway serves {self._site!r}")
         if parsed.beat in topics.RESERVED_BEATS:
-            return Misrouted(Reason.TOPIC, f"{parsed.beat!r} is a reserved word, no beat")
+            return Refusal(Reason.TOPIC, f"{parsed.beat!r} is a reserved word, no beat")
         unknown = self._unknown(parsed)
         if unknown is not None:
-            return Misrouted(Reason.UNKNOWN_DEVICE, unknown)
+            return Refusal(Reason.UNKNOWN_DEVICE, unknown)
         leaf = Leaf.OBSERVATIONS if parsed.leaf == "obs" else Leaf.STATUS
         route = Route(leaf, parsed.beat, parsed.device, self.shards.shard_of(parsed.beat))
         if len(self._known) < _CACHED:

@@ -16,6 +16,7 @@ from ingest.log.kafka_client import KafkaAddress
 from ingest.log.kafka_topics import records_topic, site_state_topic, site_topic, state_topic
 from ingest.log.records import decode_record
 from ingest.places import Places
+from ingest.refusal import Refusal
 from ingest.shards import ShardMap
 from ingest.vocabulary import Reason
 from stream.config import PipelineConfig
@@ -25,7 +26,7 @@ from stream.engines.worker_types import PoisonError
 from stream.pipeline.pipeline import STATE_VERSION
 from stream.pipeline.shard import ShardPipeline
 from stream.pipeline.site import SiteStage
-from stream.results import Reject, Results
+from stream.results import Results
 from stream.results_codec import decode_results, encode_results
 from stream.sinks.base import Sink
 from stream.state.changelog import State
@@ -45,9 +46,9 @@ _LONGEST_RETRY_S: Final = 10.0
 
 
 class Rejected(Protocol):
-    """Where rejects go."""
+    """Where refusals go."""
 
-    def __call__(self, rejects: Sequence[Reject]) -> None:
+    def __call__(self, refusals: Sequence[Refusal]) -> None:
         """Keep them durably."""
         ...
 
@@ -148,7 +149,7 @@ class ShardKeeper(Keeper):
                     raise PoisonError(position, f"{type(error).__name__}: {error}") from error
         stats = self.stats
         stats.observations += results.accepted
-        stats.rejected += len(results.rejects)
+        stats.rejected += len(results.refusals)
         stats.now_ms = results.now_ms
         if results.taught is not None and (results.taught.learnt or results.taught.known):
             self.anew = None  # what was lost is there again
@@ -164,14 +165,14 @@ class ShardKeeper(Keeper):
         """Return results that say only that a value was not taken."""
         pipeline = self.pipeline
         now_ms = pipeline.now_ms
-        reject = Reject(
+        refusal = Refusal(
             topic=f"{self.topic}/{self.partition} offset {position - 1}",
             reason=reason,
             detail=why,
             payload=value or b"",
             received_ms=now_ms,
         )
-        return Results(position, now_ms, pipeline.watermark_ms, [], rejects=[reject], shard=self.shard)
+        return Results(position, now_ms, pipeline.watermark_ms, [], refusals=[refusal], shard=self.shard)
 
 
 class SiteKeeper(Keeper):
@@ -247,7 +248,7 @@ class SiteKeeper(Keeper):
         except FrameError as error:
             out = self._nothing(self._refused(offset, value, Reason.RECORD, str(error)))
         out.position = offset + 1
-        if out.now_ms or out.rejects:
+        if out.now_ms or out.refusals:
             self._gathered.append(out)
         self._rows += sum(len(rows) for rows in out.windows) + out.accepted
         now = time.monotonic()
@@ -290,10 +291,10 @@ class SiteKeeper(Keeper):
             return
         for sink in self._outlets.sinks:
             await self._until_done(sink.name, _bring, sink, gathered)
-        rejects = [reject for results in gathered for reject in results.rejects]
-        if rejects:
-            await self._until_done("quarantine", self._outlets.rejected, rejects)
-            self.stats.rejected += len(rejects)
+        refusals = [refusal for results in gathered for refusal in results.refusals]
+        if refusals:
+            await self._until_done("quarantine", self._outlets.rejected, refusals)
+            self.stats.rejected += len(refusals)
 
     async def _until_done(self, name: str, write: Callable[..., None], *arguments: object) -> None:
         wait_s = _RETRY_S
@@ -314,13 +315,13 @@ class SiteKeeper(Keeper):
     async def _in_thread(self, work: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - whatever it gives
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
-    def _nothing(self, *rejects: Reject) -> Results:
+    def _nothing(self, *refusals: Refusal) -> Results:
         """Return results that say only how far the topic was read."""
         now_ms, catalog = self.stats.now_ms, self.stage.catalog.series
-        return Results(0, now_ms, self._watermark_ms, catalog, rejects=list(rejects))
+        return Results(0, now_ms, self._watermark_ms, catalog, refusals=list(refusals))
 
-    def _refused(self, offset: int, value: bytes | None, reason: Reason, why: str) -> Reject:
-        return Reject(
+    def _refused(self, offset: int, value: bytes | None, reason: Reason, why: str) -> Refusal:
+        return Refusal(
             topic=f"{self.topic}/{self.partition} offset {offset}",
             reason=reason,
             detail=why,
@@ -334,5 +335,5 @@ def _bring(sink: Sink, gathered: Sequence[Results]) -> None:
     sink.flush()
 
 
-def _nowhere(rejects: Sequence[Reject]) -> None:
-    raise RuntimeError(f"{len(rejects)} rejects before the quarantine is open")
+def _nowhere(refusals: Sequence[Refusal]) -> None:
+    raise RuntimeError(f"{len(refusals)} refusals before the quarantine is open")

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.log.records import Record
+from ingest.refusal import Refusal
 from ingest.vocabulary import KIND_NAMES, WindowStatus
 from stream.detect.rules_stage import Rows
-from stream.results import GateRows, Reject, WindowRows
+from stream.results import GateRows, WindowRows
 from stream.windows.columns import Columns
 from stream.windows.prepare import Prepared
 from stream.windows.windows import Cells
@@ -79,9 +80,9 @@ def stage_rows(columns: Columns, rows: NDArray[np.intp], series: NDArray[np.int6
     )
 
 
-def reject(record: Record, reason: str, detail: str) -> Reject:
-    """Return a whole record as rejected."""
-    return Reject(
+def refusal(record: Record, reason: str, detail: str) -> Refusal:
+    """Return a whole record as refused."""
+    return Refusal(
         topic=f"log position {record.position}",
         reason=reason,
         detail=detail,
@@ -90,9 +91,9 @@ def reject(record: Record, reason: str, detail: str) -> Reject:
     )
 
 
-def reject_rows(record: Record, columns: Columns, rows: NDArray[np.intp], reason: str, detail: str) -> list[Reject]:
-    """Return single observations as rejected, each with what is known of it as JSON."""
-    rejects: list[Reject] = []
+def refused_rows(record: Record, columns: Columns, rows: NDArray[np.intp], reason: str, detail: str) -> list[Refusal]:
+    """Return single observations as refused, each with what is known of it as JSON."""
+    refusals: list[Refusal] = []
     for row in rows.tolist():
         source = columns.sources[columns.source[row]]
         told = {
@@ -105,8 +106,8 @@ def reject_rows(record: Record, columns: Columns, rows: NDArray[np.intp], reason
             "metric": columns.strings[columns.metric[row]],
             "text": columns.strings[columns.text[row]],
         }
-        rejects.append(
-            Reject(
+        refusals.append(
+            Refusal(
                 topic=f"{source.beat}/{source.device}",
                 reason=reason,
                 detail=detail,
@@ -114,4 +115,4 @@ def reject_rows(record: Record, columns: Columns, rows: NDArray[np.intp], reason
                 received_ms=record.received_ms,
             )
         )
-    return rejects
+    return refusals

@@ -52,7 +52,7 @@ class Pipeline:
     def process(self, record: Record) -> Results:
         """Apply one record and return what it gave.
 
-        `Results.rejects` lists what could not be applied. An exception means a defect, or a record of a shard that
+        `Results.refusals` lists what could not be applied. An exception means a defect, or a record of a shard that
         does not exist: the state may then be half changed, and the engine goes back to its last snapshot and passes
         the record by.
         """
@@ -65,7 +65,7 @@ class Pipeline:
     def pass_by(self, record: Record, why: str) -> Results:
         """Return results that say only that a record cannot be processed."""
         shard = self.shards[record.shard if 0 <= record.shard < len(self.shards) else 0]
-        out = self.site.apply(shard.pass_by(record.position, emit.reject(record, Reason.PROCESSING, why)))
+        out = self.site.apply(shard.pass_by(record.position, emit.refusal(record, Reason.PROCESSING, why)))
         self.position = record.position
         return out
 

@@ -28,13 +28,14 @@ from ingest.events import Command, DeviceStatus, Incident
 from ingest.frame import FrameError
 from ingest.log.records import Record, RecordKind
 from ingest.places import Places
+from ingest.refusal import Refusal
 from ingest.vocabulary import MODELLED, Flag, Kind, WindowStatus
 from models.context.beat_forest import ContextError
 from stream.config import PipelineConfig
 from stream.detect.late import FULL
 from stream.detect.stages import Detection
 from stream.pipeline import emit
-from stream.results import Reject, Results, StateRows, Taught
+from stream.results import Results, StateRows, Taught
 from stream.state.arrays import grown
 from stream.windows.catalog import Catalog
 from stream.windows.columns import Columns
@@ -89,7 +90,7 @@ class ShardPipeline:
     def process(self, record: Record) -> Results:
         """Apply one record and return what it gave.
 
-        `Results.rejects` lists what could not be applied. An exception means a defect: the state may then be half
+        `Results.refusals` lists what could not be applied. An exception means a defect: the state may then be half
         changed, and the engine goes back to its last snapshot and passes the record by.
         """
         # Who appends history or a model knows the log's time only roughly: it must not put the clock back.
@@ -124,11 +125,11 @@ class ShardPipeline:
         self.position, self.now_ms = record.position, now_ms
         return out
 
-    def pass_by(self, position: int, reject: Reject) -> Results:
+    def pass_by(self, position: int, refusal: Refusal) -> Results:
         """Return results that say only that the record of a log position is refused; nothing else changes."""
         self.position = position
         series = self.catalog.series
-        return Results(position, self.now_ms, self.watermark_ms, series, rejects=[reject], shard=self.shard)
+        return Results(position, self.now_ms, self.watermark_ms, series, refusals=[refusal], shard=self.shard)
 
     def flush(self) -> Results:
         """Return rows of every window that changed since it was last written; for a planned stop."""
@@ -161,7 +162,7 @@ class ShardPipeline:
         try:
             columns = Columns(record.payload)
         except FrameError as error:
-            out.rejects.append(emit.reject(record, "batch", str(error)))
+            out.refusals.append(emit.refusal(record, "batch", str(error)))
             return
         if not columns.rows:
             return
@@ -178,7 +179,7 @@ class ShardPipeline:
             (nameless, "metrics", f"more than {self.config.max_metrics} different metrics from one device"),
         ):
             if refused.any():
-                out.rejects += emit.reject_rows(record, columns, np.flatnonzero(refused), reason, detail)
+                out.refusals += emit.refused_rows(record, columns, np.flatnonzero(refused), reason, detail)
         keep = np.flatnonzero(verdict.new & (series >= 0))
         repeats = np.flatnonzero(~verdict.new & ~verdict.unknown)
         out.accepted, out.duplicates = len(keep), len(repeats)
@@ -299,19 +300,19 @@ class ShardPipeline:
         try:
             out.incidents.append(msgspec.json.decode(record.payload, type=Incident))
         except msgspec.MsgspecError as error:
-            out.rejects.append(emit.reject(record, "incident", str(error)))
+            out.refusals.append(emit.refusal(record, "incident", str(error)))
 
     def _command(self, record: Record, out: Results) -> None:
         try:
             out.commands.append(msgspec.json.decode(record.payload, type=Command))
         except msgspec.MsgspecError as error:
-            out.rejects.append(emit.reject(record, "command", str(error)))
+            out.refusals.append(emit.refusal(record, "command", str(error)))
 
     def _status(self, record: Record, out: Results) -> None:
         try:
             status = msgspec.json.decode(record.payload, type=DeviceStatus)
         except msgspec.MsgspecError as error:
-            out.rejects.append(emit.reject(record, "status", str(error)))
+            out.refusals.append(emit.refusal(record, "status", str(error)))
             return
         index = self.catalog.device(status.beat, status.device)
         self.quality.grow(self.catalog)
@@ -321,14 +322,14 @@ class ShardPipeline:
         try:
             self.detection.context.take(record.payload)
         except ContextError as error:
-            out.rejects.append(emit.reject(record, "model", str(error)))
+            out.refusals.append(emit.refusal(record, "model", str(error)))
 
     def _history(self, record: Record, out: Results) -> None:
         """Let the baselines learn windows that they have not learnt before. Writes none of them."""
         try:
             history = HistoryColumns(record.payload, self._window_ms)
         except FrameError as error:
-            out.rejects.append(emit.reject(record, "history", str(error)))
+            out.refusals.append(emit.refusal(record, "history", str(error)))
             return
         found, added = self.catalog.named(history.names)
         self.quality.grow(self.catalog)
@@ -348,7 +349,7 @@ class ShardPipeline:
             detail = (
                 f"{name.device} {name.metric}: more than {self.config.max_metrics} different metrics from one device"
             )
-            out.rejects.append(emit.reject(record, "metrics", detail))
+            out.refusals.append(emit.refusal(record, "metrics", detail))
 
     # -- windows -------------------------------------------------------------------------------------------------
 

@@ -31,13 +31,14 @@ from numpy.typing import NDArray
 from ingest.events import Incident
 from ingest.observations import epoch_ms
 from ingest.places import Places
+from ingest.refusal import Refusal
 from stream.alerts.alert_book import AlertBook
 from stream.alerts.budget import AlertBudget
 from stream.alerts.grouping import Causes
 from stream.alerts.hotspot_stage import HotspotStage
 from stream.config import PipelineConfig
 from stream.pipeline.shard import SET_BACK_MS
-from stream.results import Alert, Anomaly, BudgetState, HotspotMap, Notice, Reject, Results, SeriesKey
+from stream.results import Alert, Anomaly, BudgetState, HotspotMap, Notice, Results, SeriesKey
 
 _NEVER: Final = -(2**62)
 
@@ -240,14 +241,14 @@ class SiteStage:
                     command.id, command.action, command.alert, command.by, command.note, out.now_ms
                 )
             except KeyError as error:
-                reject = Reject(
+                refusal = Refusal(
                     topic=f"log position {out.position}",
                     reason="command",
                     detail=str(error.args[0]),
                     payload=msgspec.json.encode(command),
                     received_ms=out.now_ms,
                 )
-                out.rejects.append(reject)
+                out.refusals.append(refusal)
 
     def _renumber(self, out: Results) -> None:
         numbers = self.catalog.numbers(out.shard, out.catalog)

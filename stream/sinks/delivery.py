@@ -23,7 +23,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from stream.results import Reject, Results
+from ingest.refusal import Refusal
+from stream.results import Results
 from stream.sinks.base import Backoff, Sink
 from stream.sinks.rows import NOTHING_WRITTEN, after, order, position_of
 
@@ -40,7 +41,7 @@ _HANGS_S: Final = 30.0
 class Quarantining(Protocol):
     """Takes what the pipeline refused."""
 
-    def __call__(self, rejects: Sequence[Reject]) -> None:
+    def __call__(self, refusals: Sequence[Refusal]) -> None:
         """Keep them durably."""
         ...
 
@@ -54,10 +55,10 @@ class QuarantineSink:
         self._take = take
 
     def write(self, results: Sequence[Results]) -> None:
-        """Keep the rejects of some results durably."""
-        rejects = [reject for result in results for reject in result.rejects]
-        if rejects:
-            self._take(rejects)
+        """Keep the refusals of some results durably."""
+        refusals = [refusal for result in results for refusal in result.refusals]
+        if refusals:
+            self._take(refusals)
 
     def flush(self) -> None:
         """Return at once: `write` is durable."""
@@ -239,4 +240,4 @@ class Delivery:
 def rows_of(result: Results) -> int:
     """Return how many rows results have in all, and at least one."""
     tables = (result.windows, result.gates, result.states)
-    return 1 + sum(len(rows.series) for blocks in tables for rows in blocks) + len(result.alerts) + len(result.rejects)
+    return 1 + sum(len(rows.series) for blocks in tables for rows in blocks) + len(result.alerts) + len(result.refusals)

@@ -189,7 +189,7 @@ def _lines(results: list[Results], zone: tzinfo) -> Iterator[dict[str, Any]]:
         yield from ({"type": "health", **msgspec.structs.asdict(item)} for item in result.health)
         for incident in result.incidents:
             yield {"type": "incident", **msgspec.structs.asdict(incident), "ts": epoch_ms(incident.ts)}
-        yield from ({"type": "reject", **msgspec.structs.asdict(item)} for item in result.rejects)
+        yield from ({"type": "reject", **msgspec.structs.asdict(item)} for item in result.refusals)
     yield {
         "type": "counters",
         "accepted": sum(result.accepted for result in results),

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ingest.events import Incident
-from stream.results import Alert, Anomaly, DeviceHealth, HotspotMap, Reject, Results, SeriesKey
+from ingest.refusal import Refusal
+from stream.results import Alert, Anomaly, DeviceHealth, HotspotMap, Results, SeriesKey
 from stream.sinks.rows import (
     NOTHING_WRITTEN,
     WINDOW_COLUMNS,
@@ -51,7 +52,7 @@ class MemorySink:
         """By ts."""
         self.health: dict[tuple[str, int], DeviceHealth] = {}
         self.incidents: dict[str, Incident] = {}
-        self.rejects: list[Reject] = []
+        self.refusals: list[Refusal] = []
         self.accepted = self.duplicates = self.late = 0
 
     @property
@@ -109,7 +110,7 @@ class MemorySink:
             self.hotspots[result.hotspots.ts] = result.hotspots
         self.health |= {(item.device, item.start): item for item in result.health}
         self.incidents |= {item.id: item for item in result.incidents}
-        self.rejects += result.rejects
+        self.refusals += result.refusals
         self.accepted += result.accepted
         self.duplicates += result.duplicates
         self.late += result.late

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from deploy.processes.supervisor import alive
-from ingest.gateway.quarantine import Quarantine, Reject
+from ingest.gateway.quarantine import Quarantine
+from ingest.refusal import Refusal
 from tests.support import wait_for
 
 ROOT = Path(__file__).parent.parent.parent
@@ -151,7 +152,7 @@ def test_the_quarantine_can_be_listed_shown_and_replayed(demo):
     folder, report, _ = demo
     # How far a demo comes in its seconds is chance, and so is whether anything was spoilt by then.
     quarantine = Quarantine(folder / "demo" / "quarantine.db")
-    quarantine.add_many([Reject("patrolgrid/v1/demo/academy/camera-40/obs", "json", "not JSON", b"{", 1)])
+    quarantine.add_many([Refusal("json", "not JSON", b"{", "patrolgrid/v1/demo/academy/camera-40/obs", 1)])
     quarantine.close()
     site = ("--data-dir", folder, "--site", "demo")
     counts = json.loads(run("quarantine", "counts", "--json", *site).stdout)

@@ -56,7 +56,7 @@ def test_a_bad_line_ends_alone_in_quarantine(site):
     site.fake.bad = b"device=cam-77,"
     site.write(many(1))
     assert site.sink.drain(10)
-    assert [reject.topic for reject in site.refused] == ["influxdb"]
+    assert [refusal.topic for refusal in site.refused] == ["influxdb"]
     assert b"cam-77" in site.refused[0].payload
     assert len(site.fake.lines) == 249
     assert site.sink.state["rejected"] == 1
@@ -76,7 +76,7 @@ def test_a_large_batch_goes_as_two_halves_and_is_whole_before_the_next(tmp_path)
     assert max(first) < min(second), "a later row must not be written over by an earlier one"
     assert len({lines[number] for number in second}) == 2999
     assert max(body.count(b"\n") for body in site.fake.bodies) < 1600
-    assert {reject.payload.split(b" ")[0] for reject in site.refused} == {b"people,beat=b1,device=cam-2999,site=s1"}
+    assert {refusal.payload.split(b" ")[0] for refusal in site.refused} == {b"people,beat=b1,device=cam-2999,site=s1"}
     assert site.sink.state["retries"] > 0
     site.close()
 
@@ -101,7 +101,7 @@ def test_a_value_of_another_type_is_quarantined_and_the_rest_goes_in(site):
     wrong = msgspec.structs.replace(anomaly(), observed="forty")
     site.write(results(1, anomalies=[wrong, anomaly(T0 + 1000)], health=[health()]))
     assert site.sink.drain(10)
-    assert [reject.reason for reject in site.refused] == ["type"]
+    assert [refusal.reason for refusal in site.refused] == ["type"]
     assert "anomaly.observed is 'forty', expected float" in site.refused[0].detail
     assert sorted(line.split(",")[0] for line in site.fake.lines) == ["anomaly", "device_health"]
 
@@ -242,7 +242,7 @@ def test_a_bad_line_harms_no_other(server, tmp_path):
     site.sink._sender.wake()
     site.write(results(2, windows=[windows({"n": 2, "start": T0 + 300_000})]))
     assert site.sink.drain(20), site.sink.state
-    assert [b"value= 1" in reject.payload for reject in site.refused] == [True]
+    assert [b"value= 1" in refusal.payload for refusal in site.refused] == [True]
     found = server.query(database, 'SELECT count("n") FROM people')
     assert found[0]["count"] == 201
     site.close()

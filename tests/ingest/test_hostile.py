@@ -142,8 +142,8 @@ def test_a_hundred_thousand_hostile_messages(tmp_path):
         if number % 1_000 == 999:
             taken = intake.finish()
             assert taken.records == [], [record.payload[:200] for record in taken.records]
-            expected.update(str(reject.reason) for reject in taken.rejects)
-            quarantine.add_many(taken.rejects)
+            expected.update(str(refusal.reason) for refusal in taken.refusals)
+            quarantine.add_many(taken.refusals)
             intake.begin()
         if number == 30_000:
             after_warm_up = process.memory_info().rss

@@ -1,4 +1,4 @@
-"""Every observation of every message is a row, a counted repeat, or a reject with a reason."""
+"""Every observation of every message is a row, a counted repeat, or a refusal with a reason."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from ingest.gateway.routes import Routes
 from ingest.log.batch import open_batch
 from ingest.log.records import RecordKind
 from ingest.log.sqlite_log import SqliteLog
-from ingest.observations import Count
 from ingest.places import parse_places
 from ingest.vocabulary import Flag, Kind
 
@@ -89,7 +88,7 @@ def rows(taken) -> list[dict]:
 
 
 def reasons(taken) -> list[str]:
-    return [str(reject.reason) for reject in taken.rejects]
+    return [str(refusal.reason) for refusal in taken.refusals]
 
 
 def test_each_kind_has_its_columns():
@@ -109,7 +108,7 @@ def test_each_kind_has_its_columns():
     assert (level["a"], level["metric"], level["text"]) == (63.2, "noise", "dB")
     assert (state["metric"], state["text"], state["ts"]) == ("door", "open", 1_795_392_305_000)
     assert {row["received"] for row in rows(taken)} == {NOW}
-    assert taken.rejects == []
+    assert taken.refusals == []
 
 
 one_kind = st.sampled_from(
@@ -159,9 +158,9 @@ def test_a_wrong_clock_is_kept_out_alone():
     taken = intake.finish()
     assert [row["seq"] for row in rows(taken)] == [1, 4, 5]
     assert reasons(taken) == ["clock", "clock"]
-    assert [json.loads(reject.payload) for reject in taken.rejects] == [ahead, old]
-    assert "ahead" in taken.rejects[0].detail
-    assert "days old" in taken.rejects[1].detail
+    assert [json.loads(refusal.payload) for refusal in taken.refusals] == [ahead, old]
+    assert "ahead" in taken.refusals[0].detail
+    assert "days old" in taken.refusals[1].detail
 
 
 def test_a_clock_that_follows_the_data_takes_any_time_and_shows_it():
@@ -311,10 +310,10 @@ def test_what_was_cut_on_arrival_keeps_its_size():
     intake.take(topics.incidents("s"), b"y" * 1001)
     taken = intake.finish()
     assert reasons(taken) == ["size", "size"]
-    assert [reject.size for reject in taken.rejects] == [5_000_000, 1001]
+    assert [refusal.size for refusal in taken.refusals] == [5_000_000, 1001]
 
 
-def test_an_unexpected_error_leaves_whole_columns_and_a_reject(monkeypatch):
+def test_an_unexpected_error_leaves_whole_columns_and_a_refusal(monkeypatch):
     intake = make()
     send(intake, [count(), count(seq=2)])
     real = struct.pack
@@ -331,7 +330,7 @@ def test_an_unexpected_error_leaves_whole_columns_and_a_reject(monkeypatch):
     taken = intake.finish()
     assert [row["seq"] for row in rows(taken)] == [1, 2, 5, 6]
     assert reasons(taken) == ["processing"]
-    assert "MemoryError: on purpose" in taken.rejects[0].detail
+    assert "MemoryError: on purpose" in taken.refusals[0].detail
 
 
 def test_a_batch_that_cannot_be_written_is_given_up_to_quarantine():
@@ -342,16 +341,6 @@ def test_a_batch_that_cannot_be_written_is_given_up_to_quarantine():
     assert taken.records == []
     send(intake, count())
     assert intake.finish().observations == 1
-
-
-def test_observations_of_other_codecs_take_the_same_checks():
-    intake = make()
-    good = Count(ts=NOW, interval_s=60, in_=1)
-    faults = intake.take_observations("b1", "cam", [good, Count(ts=NOW + 10**9, interval_s=60), good])
-    assert [str(fault.reason) for fault in faults] == ["clock"]
-    assert json.loads(faults[0].payload)["type"] == "count"
-    assert intake.finish().observations == 1
-    assert intake.counts.repeats == 1
 
 
 def test_devices_that_somebody_makes_up_do_not_fill_the_memory_where_any_is_let_in(monkeypatch):

@@ -30,7 +30,7 @@ def test_the_four_observations_of_the_contract():
         b'{"type":"state","seq":21,"ts":1795421105000,"metric":"door","value":"open"}',
     ]
     found = [CODEC.decode(payload) for payload in payloads]
-    assert all(not decoded.faults for decoded in found)
+    assert all(not decoded.refusals for decoded in found)
     kinds = [decoded.observations[0] for decoded in found]
     assert [isinstance(o, t) for o, t in zip(kinds, (Count, Gate, Level, State), strict=True)] == [True] * 4
     together = CODEC.decode(b"[" + b",".join(payloads) + b"]")
@@ -71,13 +71,13 @@ def test_each_fault_is_named_and_its_neighbours_go_on(change, reason):
     bad = encoded(COUNT | change)
     alone = CODEC.decode(bad)
     assert alone.observations == []
-    assert [(fault.reason, fault.payload) for fault in alone.faults] == [(reason, bad)]
-    assert alone.faults[0].detail
+    assert [(refusal.reason, refusal.payload) for refusal in alone.refusals] == [(reason, bad)]
+    assert alone.refusals[0].detail
     good = encoded(COUNT)
     among = CODEC.decode(b"[" + good + b",  " + bad + b" ," + good + b"]")
     assert len(among.observations) == 2
     assert among.raws == [good, good]
-    assert [(fault.reason, fault.payload) for fault in among.faults] == [(reason, bad)]
+    assert [(refusal.reason, refusal.payload) for refusal in among.refusals] == [(reason, bad)]
 
 
 @pytest.mark.parametrize(
@@ -110,27 +110,27 @@ def test_each_fault_is_named_and_its_neighbours_go_on(change, reason):
 def test_what_is_no_payload_is_refused_whole(payload, reason):
     decoded = CODEC.decode(payload)
     assert decoded.observations == []
-    assert [(fault.reason, fault.payload) for fault in decoded.faults] == [(reason, payload)]
+    assert [(refusal.reason, refusal.payload) for refusal in decoded.refusals] == [(reason, payload)]
 
 
 def test_unknown_fields_are_passed_over_up_to_the_depth():
     extra = COUNT | {"firmware": "1.2", "extra": {"a": [1, {"b": "}}}]]]{{{"}]}}
-    assert CODEC.decode(encoded(extra)).faults == []
-    assert CODEC.decode(encoded([extra] * 3)).faults == []
+    assert CODEC.decode(encoded(extra)).refusals == []
+    assert CODEC.decode(encoded([extra] * 3)).refusals == []
 
 
 def test_one_deep_element_does_not_take_the_others_with_it():
     deep = encoded(COUNT | {"x": [[[[[[[[1]]]]]]]]})
     decoded = CODEC.decode(b"[" + encoded(COUNT) + b"," + deep + b"]")
     assert len(decoded.observations) == 1
-    assert [(fault.reason, fault.payload) for fault in decoded.faults] == [(Reason.DEPTH, deep)]
+    assert [(refusal.reason, refusal.payload) for refusal in decoded.refusals] == [(Reason.DEPTH, deep)]
 
 
 def test_limits_are_settings():
     codec = NativeCodec(Limits(max_bytes=300, max_observations=2, max_depth=3))
-    assert codec.decode(encoded([COUNT] * 3)).faults[0].reason is Reason.SIZE
+    assert codec.decode(encoded([COUNT] * 3)).refusals[0].reason is Reason.SIZE
     assert len(codec.decode(encoded([COUNT] * 2)).observations) == 2
-    assert codec.decode(encoded(COUNT | {"x": [[[]]]})).faults[0].reason is Reason.DEPTH
+    assert codec.decode(encoded(COUNT | {"x": [[[]]]})).refusals[0].reason is Reason.DEPTH
 
 
 def test_depth_is_counted_outside_strings():
@@ -174,7 +174,7 @@ observations = st.one_of(
 @given(st.lists(observations, max_size=8))
 def test_what_is_encoded_is_decoded(given_observations):
     decoded = CODEC.decode(msgspec.json.encode(given_observations))
-    assert decoded.faults == []
+    assert decoded.refusals == []
     assert [msgspec.structs.asdict(o) for o in decoded.observations] == [
         msgspec.structs.asdict(o) for o in given_observations
     ]
@@ -210,8 +210,8 @@ def test_the_fast_way_and_the_strict_types_agree(changes):
         except (msgspec.MsgspecError, UnicodeError):
             continue
     decoded = CODEC.decode(b"[" + b",".join(raws) + b"]")
-    assert len(decoded.observations) + len(decoded.faults) in {len(rows), 1}
-    if any(fault.reason in {Reason.JSON, Reason.DEPTH} for fault in decoded.faults):
+    assert len(decoded.observations) + len(decoded.refusals) in {len(rows), 1}
+    if any(refusal.reason in {Reason.JSON, Reason.DEPTH} for refusal in decoded.refusals):
         return
     assert [msgspec.to_builtins(o) for o in decoded.observations] == [msgspec.to_builtins(o) for o in strict]
 
@@ -220,4 +220,4 @@ def test_the_fast_way_and_the_strict_types_agree(changes):
 @given(st.binary(max_size=200))
 def test_random_bytes_never_raise(payload):
     decoded = CODEC.decode(payload)
-    assert decoded.observations or decoded.faults or not payload.strip(b" \t\r\n[]")
+    assert decoded.observations or decoded.refusals or not payload.strip(b" \t\r\n[]")

@@ -190,7 +190,7 @@ def test_no_file_ever_holds_a_raw_plate(tmp_path, caplog):
     taken = intake.finish()
     assert taken.observations == 4
     log.append(taken.records)
-    quarantine.add_many(taken.rejects)
+    quarantine.add_many(taken.refusals)
     found = bytes_of(tmp_path) + caplog.text.encode()
     for raw in NEVER:
         assert raw not in found

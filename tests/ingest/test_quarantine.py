@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.gateway.quarantine import Quarantine, Reject, Totals
+from ingest.gateway.quarantine import Quarantine, Totals
+from ingest.refusal import Refusal
 from ingest.sqlite import StorageError
 from ingest.vocabulary import Reason
 
 
-def reject(number: int, reason: str = Reason.JSON, size: int = 0) -> Reject:
-    return Reject("a/b", reason, "is wrong", f"payload {number}".encode() + bytes(size), 1_000 + number)
+def refusal(number: int, reason: str = Reason.JSON, size: int = 0) -> Refusal:
+    return Refusal(reason, "is wrong", f"payload {number}".encode() + bytes(size), "a/b", 1_000 + number)
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def quarantine(tmp_path):
 
 
 def test_entries_keep_what_came(quarantine):
-    quarantine.add_many([reject(1), reject(2, Reason.CLOCK)])
+    quarantine.add_many([refusal(1), refusal(2, Reason.CLOCK)])
     first, second = quarantine.list()
     assert (first.topic, first.reason, first.detail, first.payload) == ("a/b", "json", "is wrong", b"payload 1")
     assert (second.reason, second.received_ms, second.count, second.whole) == ("clock", 1_002, 1, True)
@@ -36,31 +37,31 @@ def test_entries_keep_what_came(quarantine):
 
 
 def test_equal_rejects_share_an_entry(quarantine):
-    quarantine.add_many([reject(1), reject(1)])
-    quarantine.add_many([reject(1), reject(1, Reason.TYPE)])
+    quarantine.add_many([refusal(1), refusal(1)])
+    quarantine.add_many([refusal(1), refusal(1, Reason.TYPE)])
     quarantine.add_many([])
     assert [(entry.reason, entry.count) for entry in quarantine.list()] == [("json", 3), ("type", 1)]
     assert quarantine.counts() == {"json": 3, "type": 1}
 
 
 def test_long_payloads_are_cut_and_say_so(quarantine):
-    quarantine.add_many([reject(1, size=5_000), Reject("t", "size", "x", b"start", 1, size=9_000_000)])
+    quarantine.add_many([refusal(1, size=5_000), Refusal("size", "x", b"start", "t", 1, size=9_000_000)])
     long, cut = quarantine.list()
     assert (len(long.payload), long.size, long.whole) == (1_000, 5_009, False)
     assert (cut.payload, cut.size, cut.whole) == (b"start", 9_000_000, False)
 
 
 def test_the_oldest_make_room_and_stay_counted(quarantine):
-    quarantine.add_many([reject(n, Reason.TYPE) for n in range(30)])
+    quarantine.add_many([refusal(n, Reason.TYPE) for n in range(30)])
     for n in range(30, 200, 10):
-        quarantine.add_many([reject(n + i) for i in range(10)])
+        quarantine.add_many([refusal(n + i) for i in range(10)])
     assert len(quarantine.list(limit=1_000)) == 50
     assert quarantine.totals() == {"json": Totals(170, 120, 0), "type": Totals(30, 30, 0)}
     assert quarantine.list(limit=1_000)[-1].payload == b"payload 199"
 
 
 def test_bytes_are_bounded_too(quarantine):
-    quarantine.add_many([Reject("t" * 5_000, "json", "d" * 5_000, bytes([n]) * 9_000, n) for n in range(200)])
+    quarantine.add_many([Refusal("json", "d" * 5_000, bytes([n]) * 9_000, "t" * 5_000, n) for n in range(200)])
     entries = quarantine.list(limit=1_000)
     assert sum(len(entry.payload) + len(entry.topic) + len(entry.detail) for entry in entries) <= 100_000
     assert quarantine.totals()["json"].total == 200
@@ -68,19 +69,19 @@ def test_bytes_are_bounded_too(quarantine):
 
 
 def test_replay_is_remembered_until_it_comes_again(quarantine):
-    quarantine.add_many([reject(1), reject(2), reject(3)])
+    quarantine.add_many([refusal(1), refusal(2), refusal(3)])
     ids = [entry.id for entry in quarantine.list()]
     assert quarantine.mark_replayed(ids[:2], 5_000) == 2
     assert quarantine.mark_replayed([ids[0], 999], 6_000) == 0
     assert [entry.id for entry in quarantine.list(waiting=True)] == [ids[2]]
     assert quarantine.list()[0].replayed_ms == 5_000
-    quarantine.add_many([reject(1)])
+    quarantine.add_many([refusal(1)])
     assert [entry.id for entry in quarantine.list(waiting=True)] == [ids[0], ids[2]]
     assert quarantine.totals()["json"] == Totals(4, 0, 2)
 
 
 def test_what_could_not_be_published_waits_again(quarantine):
-    quarantine.add_many([reject(number) for number in range(3)])
+    quarantine.add_many([refusal(number) for number in range(3)])
     ids = [entry.id for entry in quarantine.list()]
     quarantine.mark_replayed(ids[:2], 5_000)
     quarantine.take_back([*ids[1:], 999])
@@ -90,8 +91,8 @@ def test_what_could_not_be_published_waits_again(quarantine):
 
 def test_two_processes_see_one_quarantine(tmp_path):
     one, two = Quarantine(tmp_path / "q.db"), Quarantine(tmp_path / "q.db")
-    one.add_many([reject(1)])
-    two.add_many([reject(1), reject(2)])
+    one.add_many([refusal(1)])
+    two.add_many([refusal(1), refusal(2)])
     assert one.counts() == two.counts() == {"json": 3}
     assert [entry.count for entry in one.list()] == [2, 1]
     one.close()
@@ -99,11 +100,11 @@ def test_two_processes_see_one_quarantine(tmp_path):
     with pytest.raises(StorageError, match=r"q\.db"):
         one.list()
     with pytest.raises(StorageError, match=r"q\.db"):
-        one.add_many([reject(1)])
+        one.add_many([refusal(1)])
 
 
 def test_texts_are_made_fit_for_a_terminal(quarantine):
-    quarantine.add_many([Reject("a\x1b[2Jb\ud800", "json", "x\ny\x00" + "z" * 9_999, b"\x1b\x00", 1)])
+    quarantine.add_many([Refusal("json", "x\ny\x00" + "z" * 9_999, b"\x1b\x00", "a\x1b[2Jb\ud800", 1)])
     entry = quarantine.list()[0]
     assert entry.topic == "a\\x1b[2Jb?"
     assert entry.detail.startswith("x\\x0ay\\x00zz")
@@ -112,11 +113,11 @@ def test_texts_are_made_fit_for_a_terminal(quarantine):
 
 def test_a_full_disk_stores_none_of_them(tmp_path):
     quarantine = Quarantine(tmp_path / "q.db")
-    quarantine.add_many([reject(1)])
+    quarantine.add_many([refusal(1)])
     pages = quarantine._connection.execute("PRAGMA page_count").fetchone()[0]
     quarantine._connection.execute(f"PRAGMA max_page_count={pages + 3}")
     with pytest.raises(StorageError, match="full"):
-        quarantine.add_many([reject(n, size=9_000) for n in range(2, 20)])
+        quarantine.add_many([refusal(n, size=9_000) for n in range(2, 20)])
     assert quarantine.counts() == {"json": 1}
     assert len(quarantine.list()) == 1
     quarantine.close()
@@ -133,7 +134,7 @@ def test_what_is_held_and_what_was_dropped_is_what_came(tmp_path_factory, batche
     quarantine = Quarantine(tmp_path_factory.mktemp("q") / "q.db", max_rows=10, max_bytes=5_000, max_payload=1_000)
     came = {"json": 0, "type": 0}
     for batch in batches:
-        quarantine.add_many([reject(*fields) for fields in batch])
+        quarantine.add_many([refusal(*fields) for fields in batch])
         for _, reason, _ in batch:
             came[reason] += 1
     entries, totals = quarantine.list(limit=1_000), quarantine.totals()

@@ -16,7 +16,6 @@ from ingest.gateway.plates import Plates
 from ingest.gateway.routes import Routes
 from ingest.log.batch import open_batch
 from ingest.log.records import RecordKind
-from ingest.observations import Level
 from ingest.places import PlacesError, parse_places
 from ingest.shards import ShardMap
 from simulators.world.neighbourhood import places_geojson
@@ -133,7 +132,7 @@ def test_a_message_that_fails_in_the_middle_leaves_nothing_in_its_shard(monkeypa
     taking.take(topics.observations("s", "b2", "d2"), json.dumps([level(None, now_ms), level(None, now_ms)]).encode())
     monkeypatch.undo()
     taken = taking.finish()
-    assert (taken.observations, [reject.reason for reject in taken.rejects]) == (1, ["processing"])
+    assert (taken.observations, [refusal.reason for refusal in taken.refusals]) == (1, ["processing"])
 
 
 def fail_at_second():
@@ -146,10 +145,3 @@ def fail_at_second():
         return take_one(self, *arguments, **options)
 
     return failing
-
-
-def test_another_codecs_observations_come_to_their_beats_shard():
-    taking = intake(4)
-    now_ms = SystemClock().now_ms()
-    assert taking.take_observations("b7", "d7", [Level(ts=now_ms, metric="noise", value=1.0, seq=1, boot="a")]) == []
-    assert [record.shard for record in taking.finish().records] == [ShardMap(4).shard_of("b7")]

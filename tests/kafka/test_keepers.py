@@ -45,10 +45,10 @@ class Outside:
     """What the site's keeper writes to."""
 
     def __init__(self) -> None:
-        self.sink, self.rejects = MemorySink(), []
+        self.sink, self.refusals = MemorySink(), []
 
     def open(self, _closing: object) -> Outlets:
-        return Outlets([self.sink], self.rejects.extend)
+        return Outlets([self.sink], self.refusals.extend)
 
 
 @pytest.fixture
@@ -139,11 +139,11 @@ def test_bad_records_are_named_and_passed_by(site, outside, monkeypatch):
             found = [(offset, value) async for offset, _, value in read_partition(site.address, topic, 0)]
             for offset, value in [*found, (len(found), b"PGrs\x09 are results of tomorrow"), (len(found) + 1, None)]:
                 await feed.give(keeper, offset, value)
-            await until(lambda: len(outside.rejects) == 7)
+            await until(lambda: len(outside.refusals) == 7)
         return shard
 
     shard = asyncio.run(scenario())
-    told = [(reject.reason, reject.detail) for reject in outside.rejects]
+    told = [(refusal.reason, refusal.detail) for refusal in outside.refusals]
     assert told[0] == ("processing", "ZeroDivisionError: one count too many")
     for (reason, detail), words in zip(
         told[1:],
@@ -152,8 +152,8 @@ def test_bad_records_are_named_and_passed_by(site, outside, monkeypatch):
     ):
         assert reason == "record"
         assert words in detail
-    assert outside.rejects[0].topic == f"{records_topic(site.config.site)}/0 offset 6"
-    assert outside.rejects[0].payload == bad[0]
+    assert outside.refusals[0].topic == f"{records_topic(site.config.site)}/0 offset 6"
+    assert outside.refusals[0].payload == bad[0]
     undisturbed = ShardPipeline(site.config, site.places)
     for record in good:
         undisturbed.process(record)

@@ -76,7 +76,7 @@ def test_equal_to_the_embedded_engine(tansu, tmp_path):
     def outlets(closing: ExitStack) -> Outlets:
         sink = StoreSink(store, SITE)
         closing.callback(sink.close)
-        return Outlets([sink], lambda rejects: pytest.fail(f"{len(rejects)} rejects"))
+        return Outlets([sink], lambda refusals: pytest.fail(f"{len(refusals)} refusals"))
 
     async def scenario() -> None:
         await append(tansu, records)

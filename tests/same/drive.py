@@ -114,7 +114,7 @@ class Drive:
         with self._timed("gateway"):
             self._begin(now)
             taken = self._intake.finish()
-        self._rejected("intake", taken.rejects)
+        self._rejected("intake", _refusals(taken))
         for record in taken.records:
             self._process(record.kind, record.received_ms, record.payload, record.shard)
         self._tick(now, set(range(self._count)) - {record.shard for record in taken.records})
@@ -185,7 +185,7 @@ class Drive:
         self._results += 1
         # Positions of shards cannot be compared; the store wants one order.
         results.position = self._results
-        self._rejected("pipeline", results.rejects)
+        self._rejected("pipeline", _refusals(results))
         self._note(results, record)
         self._waiting.append(results)
         if len(self._waiting) >= _AT_ONCE:
@@ -297,3 +297,8 @@ def main() -> None:
                 payload = base64.b64encode(one.payload).decode()
                 file.write(json.dumps([one.kind.name, one.received_ms, payload, one.shard]) + "\n")
     sys.stderr.write(f"{len(records):,} records through {tree.name}, {options.shards} shard(s)\n")
+
+
+def _refusals(found: Any) -> Any:
+    """Return what was refused, as both trees call it."""
+    return found.refusals if hasattr(found, "refusals") else found.rejects

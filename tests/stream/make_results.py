@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ingest.events import Incident
+from ingest.refusal import Refusal
 from ingest.vocabulary import Kind, WindowStatus
 from stream.results import (
     Alert,
@@ -17,7 +18,6 @@ from stream.results import (
     GateRows,
     HotspotCell,
     HotspotMap,
-    Reject,
     Results,
     SeriesKey,
     StateRows,
@@ -196,7 +196,7 @@ def incident(identifier: str = "in-1", ts: Any = T0, **more: Any) -> Incident:
     return Incident(**(usual | more))
 
 
-def reject(**more: Any) -> Reject:
+def refusal(**more: Any) -> Refusal:
     """A refused observation."""
     usual: dict[str, Any] = {
         "topic": "t",
@@ -205,7 +205,7 @@ def reject(**more: Any) -> Reject:
         "payload": b"\x00\xff",
         "received_ms": T0,
     }
-    return Reject(**(usual | more))
+    return Refusal(**(usual | more))
 
 
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -280,7 +280,7 @@ def _one(draw: st.DrawFn, position: int, catalog: list[SeriesKey]) -> Results:
         health=[
             health(draw(st.sampled_from(["cam-1", "d2"])), draw(_starts), skew_s=draw(_number)) for _ in range(few)
         ],
-        rejects=[reject(detail=draw(_text)) for _ in range(few)],
+        refusals=[refusal(detail=draw(_text)) for _ in range(few)],
         accepted=draw(st.integers(0, 50)),
         duplicates=draw(st.integers(0, 5)),
         late=draw(st.integers(0, 5)),

@@ -148,7 +148,7 @@ def test_a_model_comes_through_the_log_and_stays_in_the_snapshot():
     devices = places({"cam-1": "camera", "noise-1": "noise"})
     pipeline = Pipeline(CONFIG, devices)
     pipeline.process(writer.count("cam-1", NOON, 3).level("noise-1", NOON, 50.0).record())
-    assert not pipeline.process(writer._next(RecordKind.MODEL, model(), NOON)).rejects
+    assert not pipeline.process(writer._next(RecordKind.MODEL, model(), NOON)).refusals
     again = Pipeline(CONFIG, devices)
     again.restore(pipeline.snapshot())
     for one in (pipeline, again):
@@ -172,7 +172,7 @@ def test_models_that_do_not_fit_go_to_quarantine_and_the_old_one_stays(window_s)
     if window_s == WINDOW_S:
         pipeline.process(writer._next(RecordKind.MODEL, model(), NOON))
     before, payload = stage.forest, model() if window_s == 300 else model()[:-7]
-    (reject,) = pipeline.process(writer._next(RecordKind.MODEL, payload, NOON)).rejects
-    assert reject.reason == "model"
-    assert ("check sum" if window_s == WINDOW_S else "windows of 1800 s, expected 300 s") in reject.detail
+    (refusal,) = pipeline.process(writer._next(RecordKind.MODEL, payload, NOON)).refusals
+    assert refusal.reason == "model"
+    assert ("cut short" if window_s == WINDOW_S else "windows of 1800 s, expected 300 s") in refusal.detail
     assert stage.forest is before

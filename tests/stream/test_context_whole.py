@@ -45,7 +45,7 @@ def test_what_no_device_tells_is_told_of_the_beat(tmp_path, monkeypatch):
     assert history.beats == ("b1",)
     forest = context_training.train(history, Calendar("Asia/Shanghai", "CN"), WINDOW_S, trees=40)
     taken = pipeline.process(writer._next(RecordKind.MODEL, forest.pack(), writer.newest))
-    assert not taken.rejects
+    assert not taken.refusals
     after = []
     for step in range(days * A_DAY, days * A_DAY + 12):
         shift = (-2.0, 2.0, 0.0) if step == days * A_DAY + 5 else (0.0, 0.0, 0.0)

@@ -113,7 +113,7 @@ def test_a_failing_sink_is_tried_again_with_the_same_results(log, tmp_path):
 
 def test_a_poison_record_is_passed_by_and_the_rest_counts(log, tmp_path, monkeypatch):
     fill(log, 35)
-    rejects = []
+    refusals = []
     honest = Pipeline.process
 
     def process(self, record):
@@ -123,10 +123,10 @@ def test_a_poison_record_is_passed_by_and_the_rest_counts(log, tmp_path, monkeyp
 
     monkeypatch.setattr(Pipeline, "process", process)
     sink = StoreSink(tmp_path / "store.db", "test")
-    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=rejects.extend))
+    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=refusals.extend))
     sink.close()
-    assert [(reject.reason, reject.topic) for reject in rejects] == [("processing", "log position 3")]
-    assert "ZeroDivisionError" in rejects[0].detail
+    assert [(refusal.reason, refusal.topic) for refusal in refusals] == [("processing", "log position 3")]
+    assert "ZeroDivisionError" in refusals[0].detail
     assert stored(tmp_path / "store.db") == 28
     again = []
     sink = StoreSink(tmp_path / "store.db", "test")
@@ -206,7 +206,7 @@ def test_a_quarantine_a_log_or_a_poison_list_that_fails_for_a_while_does_not_end
     batch = Record(kind=RecordKind.OBSERVATIONS, received_ms=NOON + 30 * MINUTE, payload=b"no batch")
     log.append([batch, unplaced(Writer().tick(NOON + 31 * MINUTE))])
     failures = {"read": 1, "commit": 1, "rejected": 1}
-    rejects, honest_read, honest_commit = [], log.read, log.commit
+    refusals, honest_read, honest_commit = [], log.read, log.commit
 
     def fail(name):
         failures[name] -= 1
@@ -224,7 +224,7 @@ def test_a_quarantine_a_log_or_a_poison_list_that_fails_for_a_while_does_not_end
         make_pipeline,
         [sink],
         tmp_path / "state",
-        quarantine=lambda found: [fail("rejected"), rejects.extend(found)][1],
+        quarantine=lambda found: [fail("rejected"), refusals.extend(found)][1],
         snapshot_every_s=0.0,
     )
     engine.start()
@@ -234,5 +234,5 @@ def test_a_quarantine_a_log_or_a_poison_list_that_fails_for_a_while_does_not_end
     sink.close()
     assert max(failures.values()) < 0
     assert engine.failing == {}
-    assert [reject.reason for reject in rejects] == ["batch"]
+    assert [refusal.reason for refusal in refusals] == ["batch"]
     assert stored(tmp_path / "store.db") == 21

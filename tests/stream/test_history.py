@@ -52,7 +52,7 @@ def test_history_teaches_and_writes_no_sums():
     out = pipe.process(record(days(5, 0), 1))
     assert out.taught == Taught(learnt=5 * DAY)
     assert expected(pipe) == pytest.approx(40, rel=0.1)
-    assert (out.accepted, out.rejects, out.alerts) == (0, [], [])
+    assert (out.accepted, out.refusals, out.alerts) == (0, [], [])
     assert {int(part) for block in out.windows for part in block.part} == {RECALLED}, "only the band of the last day"
     assert sum(int(block.n.sum()) for block in out.windows) == 0
     assert sum(len(block) for block in out.windows) <= DAY
@@ -149,12 +149,12 @@ def of_kind(kind: int) -> bytes:
     ],
     ids=["bytes", "length", "nan", "below", "nothing", "too-much", "series", "kind"],
 )
-def test_history_that_cannot_be_is_rejected_whole(payload, error):
+def test_history_that_cannot_be_is_refused_whole(payload, error):
     with pytest.raises(FrameError, match=error):
         HistoryColumns(payload, WINDOW)
     pipe = pipeline()
     out = pipe.process(Record(RecordKind.HISTORY, NOON + 2 * MINUTE, payload, position=1))
-    assert [(reject.reason, reject.payload) for reject in out.rejects] == [("history", payload)]
+    assert [(refusal.reason, refusal.payload) for refusal in out.refusals] == [("history", payload)]
     assert out.taught is None
     assert pipe.process(record(days(1, 0), 2)).taught == Taught(learnt=DAY), "and the next one is learnt"
 
@@ -165,8 +165,8 @@ def test_a_device_that_makes_up_metrics_is_told():
         made.add(HistorySeries("b1", "cam-1", Kind.COUNT, f"m{index}"), NOW - 10, 1.0)
     out = pipe.process(record(made, 1))
     assert out.taught == Taught(learnt=16)
-    assert [reject.reason for reject in out.rejects] == ["metrics"] * 4
-    assert "cam-1 m16" in out.rejects[0].detail
+    assert [refusal.reason for refusal in out.refusals] == ["metrics"] * 4
+    assert "cam-1 m16" in out.refusals[0].detail
 
 
 def test_an_empty_history_is_nothing():

@@ -161,8 +161,8 @@ def test_people_acknowledge_and_clear_once():
     cleared = pipe.process(log.json(RecordKind.COMMAND, NOON + 132_000, id="c2", **command))
     assert [(a.state, a.by) for a in cleared.alerts] == [("cleared", "Officer Li")]
     unknown = pipe.process(log.json(RecordKind.COMMAND, NOON + 133_000, id="c3", **command))
-    assert [reject.reason for reject in unknown.rejects] == ["command"]
-    assert alert.id in unknown.rejects[0].detail
+    assert [refusal.reason for refusal in unknown.refusals] == ["command"]
+    assert alert.id in unknown.refusals[0].detail
 
 
 def test_a_stranger_at_night_is_told_from_a_resident():
@@ -273,18 +273,18 @@ def test_incidents_near_each_other_make_a_hotspot_and_a_series():
     assert abs(best.lon - 121.474) < 0.001
 
 
-def test_what_cannot_be_applied_is_rejected_with_its_reason():
+def test_what_cannot_be_applied_is_refused_with_its_reason():
     pipe, log = pipeline(), Writer()
     bad = Record(kind=RecordKind.OBSERVATIONS, received_ms=NOON, payload=b"PGba\x09" + b"\0" * 30, position=1)
-    assert "version 9" in pipe.process(bad).rejects[0].detail
+    assert "version 9" in pipe.process(bad).refusals[0].detail
     for kind in (RecordKind.INCIDENT, RecordKind.COMMAND, RecordKind.STATUS):
         results = pipe.process(Record(kind=kind, received_ms=NOON, payload=b"{not json", position=2))
-        assert len(results.rejects) == 1
+        assert len(results.refusals) == 1
     for index in range(30):
         log.level("noise-1", NOON + index, 1.0, metric=f"m{index}")
     results = pipe.process(log.record())
     assert results.accepted == CONFIG.max_metrics
-    assert {reject.reason for reject in results.rejects} == {"metrics"}
+    assert {refusal.reason for refusal in results.refusals} == {"metrics"}
 
 
 def comparable(results):
@@ -297,7 +297,7 @@ def comparable(results):
         results.alerts,
         results.hotspots,
         results.health,
-        results.rejects,
+        results.refusals,
         (results.accepted, results.duplicates, results.late, results.watermark_ms),
         [(block.ts.tobytes(), block.plate) for block in results.gates],
         [(block.ts.tobytes(), block.value) for block in results.states],
@@ -425,10 +425,10 @@ def test_names_that_one_device_makes_up_leave_room_for_other_devices():
         log.level("noise-1", NOON + MINUTE, 1.0, metric=f"made-up-{number}")
     flood = pipe.process(log.record())
     assert flood.accepted == CONFIG.max_metrics
-    assert len(flood.rejects) == 900 - CONFIG.max_metrics
+    assert len(flood.refusals) == 900 - CONFIG.max_metrics
     log.level("smoke-1", NOON + MINUTE, 1.0, metric="smoke").count("cam-1", NOON + MINUTE, 1)
     calm = pipe.process(log.record())
-    assert (calm.accepted, len(calm.rejects)) == (2, 0)
+    assert (calm.accepted, len(calm.refusals)) == (2, 0)
 
 
 def test_every_series_is_found_again_after_a_restart_however_many_metrics_the_site_has():

@@ -35,7 +35,7 @@ from tests.stream.make_results import (
     gates,
     hotspot_map,
     incident,
-    reject,
+    refusal,
     result_lists,
     results,
     states,
@@ -468,7 +468,7 @@ def test_hostile_text_and_numbers_that_are_none(kind, tmp_path):
             alerts=[alert(why=literal({"zh-CN": text}), note=text)],
             incidents=[incident(text=text)],
             hotspots=hotspot_map(T0, ("c1", "b1"), ("c2", "b2")),
-            rejects=[reject(detail=text)],
+            refusals=[refusal(detail=text)],
         ),
         results(2, hotspots=hotspot_map(T0 + 1, ("c2", "b2"))),
     ]

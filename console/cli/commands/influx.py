@@ -121,8 +121,8 @@ def _backfill(options: argparse.Namespace, settings: Settings, texts: Texts) -> 
     print(texts("influx.backfilled", lines=fed.lines))
     if fed.expired:
         print(texts("influx.expired", count=fed.expired))
-    for reject in fed.refused[:10]:
-        print(f"  {reject.detail}: {reject.payload.decode('utf-8', 'replace')[:200]}")
+    for refusal in fed.refused[:10]:
+        print(f"  {refusal.detail}: {refusal.payload.decode('utf-8', 'replace')[:200]}")
     return 1 if fed.refused else 0
 
 

@@ -23,8 +23,9 @@ from console.training.teaching import Source, Teaching, from_file, from_store
 from deploy.settings.sections import Settings
 from ingest.gateway import redact
 from ingest.gateway.plates import load_plates
-from ingest.gateway.quarantine import Quarantine, Reject
+from ingest.gateway.quarantine import Quarantine
 from ingest.places import load_places
+from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
 
 EXAMPLES: Final = """\
@@ -88,7 +89,7 @@ def _quarantine(source: Source, settings: Settings, site: FoundSite) -> None:
     quarantine = Quarantine(site.folder / "quarantine.db")
     try:
         quarantine.add_many(
-            Reject(
+            Refusal(
                 topic=f"{name}, line {row.line}",
                 reason=Reason.HISTORY,
                 detail=redact.text(plates, row.why),

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final
 
-from ingest.gateway.quarantine import Reject, Rejected
+from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
 from stream.sinks.influx.backlog import Backlog, Batch
 from stream.sinks.influx.http import Endpoint, ExpiredError, RejectedError, UnavailableError
@@ -65,7 +65,7 @@ class Sender:
         self,
         backlog: Backlog,
         connect: Callable[[], Endpoint],
-        rejected: Callable[[Sequence[Rejected]], None],
+        rejected: Callable[[Sequence[Refusal]], None],
         *,
         max_wait_s: float = 30.0,
     ) -> None:
@@ -143,7 +143,7 @@ class Sender:
         self.sent.batches += 1
         return True
 
-    def _deliver(self, endpoint: Endpoint, batch: Batch) -> tuple[list[Reject], int]:
+    def _deliver(self, endpoint: Endpoint, batch: Batch) -> tuple[list[Refusal], int]:
         """Send a batch, as two halves where that is worth it. Raises where one of them did not go in."""
         middle = batch.body.find(b"\n", len(batch.body) // 2) if batch.apart and batch.lines >= WORTH_LINES else -1
         if middle < 0:
@@ -157,7 +157,7 @@ class Sender:
         return bad + more, expired + old
 
 
-def deliver(endpoint: Endpoint, body: bytes, stopped: Callable[[], bool]) -> tuple[list[Reject], int]:
+def deliver(endpoint: Endpoint, body: bytes, stopped: Callable[[], bool]) -> tuple[list[Refusal], int]:
     """Send lines; return those the server refused, and how many requests had lines older than it keeps.
 
     What is refused is halved until the bad line is alone. Raises `UnavailableError` where the server is away, or
@@ -175,7 +175,7 @@ def deliver(endpoint: Endpoint, body: bytes, stopped: Callable[[], bool]) -> tup
         lines = body.split(b"\n")
         if len(lines) == 1:
             now_ms = time.time_ns() // 1_000_000
-            return [Reject("influxdb", Reason.PROCESSING, f"InfluxDB refused the line: {error}", body, now_ms)], 0
+            return [Refusal(Reason.PROCESSING, f"InfluxDB refused the line: {error}", body, "influxdb", now_ms)], 0
         half = len(lines) // 2
         bad, expired = deliver(endpoint, b"\n".join(lines[:half]), stopped)
         more, old = deliver(endpoint, b"\n".join(lines[half:]), stopped)

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ingest.gateway.quarantine import Reject, Rejected
+from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
 from stream.results import Alert, Results, WindowRows
 from stream.sinks.influx.backlog import Backlog
@@ -97,7 +97,7 @@ class InfluxSink:
         *,
         backlog_path: Path,
         store: StoreReader,
-        rejected: Callable[[Sequence[Rejected]], None],
+        rejected: Callable[[Sequence[Refusal]], None],
         batch_lines: int = BATCH_LINES,
         max_backlog_bytes: int = 4 << 30,
         max_wait_s: float = 30.0,
@@ -130,7 +130,7 @@ class InfluxSink:
             if len(apart) < WORTH_LINES:
                 apart, lines = [], apart
         changed: dict[str, Any] = {}
-        wrong: list[Rejected] = []
+        wrong: list[Refusal] = []
         for result in fresh:
             for states in result.states:
                 lines += state_lines(self._heads, states)
@@ -145,7 +145,7 @@ class InfluxSink:
                     line = make()
                 except WrongTypeError as error:
                     detail = f"log position {result.position}: {error}"
-                    wrong.append(Reject("influxdb", Reason.TYPE, detail, str(error).encode(), result.now_ms))
+                    wrong.append(Refusal(Reason.TYPE, detail, str(error).encode(), "influxdb", result.now_ms))
                 else:
                     lines += [line] if line else []
         if wrong:
