@@ -101,10 +101,11 @@ class Calendar:
             if len(self._days) >= _CACHE_LIMIT:
                 self._days.clear()
             local = _EPOCH + timedelta(days=day)
-            found = self._days[day] = (self._class_of(local), local.weekday())
+            found = self._days[day] = (self.day_class(local), local.weekday())
         return found
 
-    def _class_of(self, day: date) -> int:
+    def day_class(self, day: date) -> int:
+        """Return `WORKING`, `SATURDAY` or `REST` for a local day."""
         if day in self._extra:
             return REST
         if self._holidays is not None:

@@ -169,7 +169,7 @@ def _speed(text: str) -> float:
 
 def _site(args: argparse.Namespace) -> neighbourhood.Neighbourhood:
     if args.places is not None:
-        site = neighbourhood.load_site(args.places)
+        site = neighbourhood.load(args.places)
     elif args.scale is not None:
         site = neighbourhood.scale(args.scale)
     else:

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -15,9 +15,9 @@ from ingest.events import Incident
 from simulators.devices.faults import FaultRates, Faults, skews
 from simulators.world.life import Event, World
 from simulators.world.neighbourhood import Neighbourhood, Spec
-from simulators.world.reports import incidents
+from simulators.world.reports import epoch_ms, incidents
+from simulators.world.vehicles import Body
 
-Body = dict[str, Any]
 MAX_PAYLOAD: Final = 9_000
 """Bytes after which a batch is cut: small brokers accept little more than 10 kB."""
 MAX_BATCH: Final = 200
@@ -105,30 +105,30 @@ class Post:
 
     def incident(self, report: Incident) -> None:
         """Queue a report of the dispatch system."""
-        ts = report.ts
-        at = ts if isinstance(ts, int) else round(ts.timestamp() * 1000)
-        self._push(
-            SimulatedMessage(at, DISPATCH, topics.incidents(self.site_id), msgspec.json.encode(report), "incident")
-        )
+        topic, payload = topics.incidents(self.site_id), msgspec.json.encode(report)
+        self._push(SimulatedMessage(epoch_ms(report), DISPATCH, topic, payload, "incident"))
 
     def pack(self, device: int, rows: Iterable[tuple[int, Body]]) -> Iterator[SimulatedMessage]:
         """Give one device's rows numbers, in batches as large as a message may be. Nothing goes wrong here."""
         sender = self._senders[device]
         batch: list[Body] = []
-        size = at = 0
         encoded: list[bytes] = []
+        at = 0
+
+        def message() -> SimulatedMessage:
+            return SimulatedMessage(at, device, sender.topic, b"[" + b",".join(encoded) + b"]", "sent", tuple(batch))
+
         for ts, body in rows:
             observation = sender.number(ts, body)
             raw = msgspec.json.encode(observation)
-            if batch and (size + len(raw) + 1 > MAX_PAYLOAD or len(batch) >= MAX_BATCH):
-                yield SimulatedMessage(at, device, sender.topic, b"[" + b",".join(encoded) + b"]", "sent", tuple(batch))
-                batch, encoded, size = [], [], 0
+            if batch and (sum(map(len, encoded)) + len(batch) + len(raw) + 1 > MAX_PAYLOAD or len(batch) >= MAX_BATCH):
+                yield message()
+                batch, encoded = [], []
             batch.append(observation)
             encoded.append(raw)
-            size += len(raw) + 1
             at = ts
         if batch:
-            yield SimulatedMessage(at, device, sender.topic, b"[" + b",".join(encoded) + b"]", "sent", tuple(batch))
+            yield message()
 
     def _seal(self, sender: _Sender) -> None:
         for message in sender.seal():

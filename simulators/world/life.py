@@ -11,15 +11,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from datetime import date
 from random import Random
-from typing import Any, Final, NamedTuple
+from typing import NamedTuple
 
 from simulators.world.neighbourhood import Neighbourhood, Spec
-from simulators.world.rhythm import WINDOW_MS, LocalDays, curve, day_level, inward, poisson, spread
+from simulators.world.rhythm import MINUTE_MS, WINDOW_MS, LocalDays, curve, day_level, inward, poisson, spread
 from simulators.world.scenarios import Effect, Schedule
-from simulators.world.vehicles import GateLife, plate
-
-MINUTE_MS: Final = 60_000
-Body = dict[str, Any]
+from simulators.world.vehicles import OPEN_AFTER_MS, OPEN_BEFORE_MS, Body, GateLife, gate_pass, plate, state
 
 
 class Event(NamedTuple):
@@ -67,13 +64,9 @@ class World:
         events: list[Event] = []
         for device in self._devices:
             events += device.minute(start, end)
-        events.sort(key=_by_time)
+        events.sort(key=lambda event: (event.ts, event.device))
         self.minute_start = end
         return events
-
-
-def _by_time(event: Event) -> tuple[int, int]:
-    return event.ts, event.device
 
 
 class _Device:
@@ -85,7 +78,7 @@ class _Device:
         # By its id and not by its place in the site, so that a part of a site says the same as the whole.
         self.mark = zlib.crc32(spec.device.id.encode())
         self.phase = self.mark % 60 * 1000 + 137
-        self._play: Callable[[int, int, list[Effect]], list[Event]] = getattr(self, f"_{spec.device.type}")
+        self._see: Callable[[int, int, list[Effect]], list[Event]] = getattr(self, f"_{spec.device.type}")
         self._levels: tuple[date | None, float] = (None, 1.0)
         self._window, self._factors = -1, (1.0, 1.0)
         self._doors: tuple[date | None, list[int], list[int]] = (None, [], [])
@@ -96,17 +89,20 @@ class _Device:
             mine = self.world.schedule.effects.get(self.spec.device.id)
             if mine:
                 effects = [effect for effect in mine if effect.start < end and start < effect.end + 2 * MINUTE_MS]
-        return self._play(start, end, effects)
-
-    def _event(self, ts: int, body: Body, *, cause: bool = False) -> Event:
-        return Event(ts, self.position, body, cause)
+        return self._see(start, end, effects)
 
     def _level(self, ts: int, metric: str, value: float, unit: str, *, cause: bool = False) -> Event:
         body = {"type": "level", "metric": metric, "value": round(value, 2), "unit": unit}
         return Event(ts, self.position, body, cause)
 
     def _state(self, ts: int, metric: str, value: str, *, cause: bool = False) -> Event:
-        return Event(ts, self.position, {"type": "state", "metric": metric, "value": value}, cause)
+        return Event(ts, self.position, state(metric, value), cause)
+
+    def _changes(self, span: tuple[int, int], metric: str, cause: str, *changes: tuple[int, str]) -> list[Event]:
+        """Return those changes of a state that fall into a span; the value `cause` shows a scenario."""
+        return [
+            self._state(ts, metric, value, cause=value == cause) for ts, value in changes if span[0] <= ts < span[1]
+        ]
 
     def _share(self, ts: int) -> float:
         return self.world.calendar.share(self.spec.profile, ts)
@@ -116,22 +112,17 @@ class _Device:
     def _camera(self, start: int, end: int, effects: list[Effect]) -> list[Event]:
         ts, spec = start + self.phase, self.spec
         middle = ts - MINUTE_MS // 2
-        crowd, state, dark = 1.0, "ok", False
-        changes: list[Event] = []
+        crowd, condition = 1.0, "ok"
+        events: list[Event] = []
         for effect in effects:
             if effect.what == "crowd" and effect.start <= middle < effect.end:
                 crowd = effect.amount
             elif effect.what in {"dark", "gone", "lost"} and effect.start <= ts < effect.end:
-                dark, state = True, effect.what
+                condition = effect.what
             if effect.what == "lost":
-                changes += [
-                    self._state(at, "video", word, cause=word == "lost")
-                    for at, word in ((effect.start, "lost"), (effect.end, "ok"))
-                    if start <= at < end
-                ]
-        if state == "gone":
-            return changes
-        events = changes
+                events += self._changes((start, end), "video", "lost", (effect.start, "lost"), (effect.end, "ok"))
+        if condition == "gone":
+            return events
         day = self.world.calendar.day_of(middle)
         if self._levels[0] != day:
             self._levels = (day, day_level(Random(f"{self.world.seed}|day|{spec.device.id}|{day.isoformat()}")))
@@ -150,18 +141,20 @@ class _Device:
                 factor = max(factor, 0.95)  # noqa: PLW2901 - a surge of known size must not be hidden by chance
             mean = hourly * share * factor
             came, went = poisson(self.rng, mean * into), poisson(self.rng, mean * (1 - into))
-            if dark:
+            if condition != "ok":
                 came = went = 0
-            events.append(self._event(ts, {"type": "count", "interval_s": 60, "in": came, "out": went, "of": of}))
+            body = {"type": "count", "interval_s": 60, "in": came, "out": went, "of": of}
+            events.append(Event(ts, self.position, body))
         if start // MINUTE_MS % 10 == self.mark % 10:
-            events.append(self._state(ts + 20, "video", "lost" if state == "lost" else "ok", cause=state == "lost"))
+            lost = condition == "lost"
+            events.append(self._state(ts + 20, "video", "lost" if lost else "ok", cause=lost))
         return events
 
     # Gates --------------------------------------------------------------------------------------------------------
 
     def _gate(self, start: int, end: int, effects: list[Effect]) -> list[Event]:
         life = self.world.gates[self.spec.device.id]
-        rows = [self._event(ts, body) for ts, body in life.between(start, end)]
+        rows = [Event(ts, self.position, body) for ts, body in life.between(start, end)]
         heartbeat = start + self.phase
         value = life.barrier(heartbeat)
         for effect in effects:
@@ -169,11 +162,7 @@ class _Device:
                 rows = [row for row in rows if not effect.start <= row.ts < effect.end]
                 if effect.start <= heartbeat < effect.end:
                     value = "stuck"
-                rows += [
-                    self._state(at, "barrier", word, cause=word == "stuck")
-                    for at, word in ((effect.start, "stuck"), (effect.end, "down"))
-                    if start <= at < end
-                ]
+                rows += self._changes((start, end), "barrier", "stuck", (effect.start, "stuck"), (effect.end, "down"))
             elif start <= effect.start < end:
                 rows = [row for row in rows if abs(row.ts - effect.start) > 20_000]
                 rows += self._intrusion(effect)
@@ -182,18 +171,15 @@ class _Device:
 
     def _intrusion(self, effect: Effect) -> list[Event]:
         """Let in a car that nobody has seen before, behind a resident's or alone."""
-        stranger = {"type": "gate", "direction": "in", "plate": plate(self.rng), "vehicle": "car", "allowed": False}
+        stranger = gate_pass(plate(self.rng), "in", "car", allowed=False)
         ts = effect.start
-        rows = [self._state(ts - 1_400, "barrier", "up")]
+        rows = [self._state(ts - OPEN_BEFORE_MS, "barrier", "up")]
         if effect.what == "tailgate":
             car = self.rng.choice(self.world.gates[self.spec.device.id].cars)
-            resident = {
-                "type": "gate", "direction": "in", "plate": car.plate, "vehicle": car.vehicle, "allowed": True,
-            }  # fmt: skip
-            rows.append(self._event(ts, resident, cause=True))
+            rows.append(Event(ts, self.position, gate_pass(car.plate, "in", car.vehicle, allowed=True), cause=True))
             ts += round(self.rng.uniform(1_300, 2_400))
-        rows.append(self._event(ts, stranger, cause=True))
-        rows.append(self._state(ts + 5_300, "barrier", "down"))
+        rows.append(Event(ts, self.position, stranger, cause=True))
+        rows.append(self._state(ts + OPEN_AFTER_MS, "barrier", "down"))
         return rows
 
     # Levels -------------------------------------------------------------------------------------------------------
@@ -223,11 +209,7 @@ class _Device:
         for effect in effects:
             on = effect.start + 70_500
             alarm = alarm or on <= start + self.phase < effect.end
-            events += [
-                self._state(at, "smoke", word, cause=word == "alarm")
-                for at, word in ((on, "alarm"), (effect.end, "ok"))
-                if start <= at < end
-            ]
+            events += self._changes((start, end), "smoke", "alarm", (on, "alarm"), (effect.end, "ok"))
         if start // MINUTE_MS % 5 == self.mark % 5:
             events.append(self._state(start + self.phase, "smoke", "alarm" if alarm else "ok", cause=alarm))
         return events
@@ -266,18 +248,15 @@ class _Device:
             return any(effect.start - 60_000 <= ts < effect.end for effect in held)
 
         rows = [
-            self._state(ts, "door", word)
-            for times, word in ((opened, "open"), (closed, "closed"))
+            self._state(ts, "door", value)
+            for times, value in ((opened, "open"), (closed, "closed"))
             for ts in times[bisect_left(times, start) : bisect_left(times, end)]
             if not is_held(ts)
         ]
         for effect in held:
-            rows += [
-                self._state(at, "door", word, cause=word == "open")
-                for at, word in ((effect.start - 60_000, "closed"), (effect.start, "open"), (effect.end, "closed"))
-                if start <= at < end
-            ]
-        # Said again every half minute, so that one lost message does not leave a door open in the books.
+            changes = ((effect.start - 60_000, "closed"), (effect.start, "open"), (effect.end, "closed"))
+            rows += self._changes((start, end), "door", "open", *changes)
+        # Repeated every half minute, so that one lost message does not leave a door open for good.
         for ts in range(start + self.phase % 30_000, end, 30_000):
             propped = any(effect.start <= ts < effect.end for effect in held)
             last = bisect_right(opened, ts) - 1
@@ -300,15 +279,11 @@ class _Device:
             closed.append(opened[-1] + rng.randrange(5_000, 40_000))
 
     def _manhole(self, start: int, end: int, effects: list[Effect]) -> list[Event]:
-        rows, value = [], "closed"
-        heartbeat = start + self.phase
+        rows: list[Event] = []
+        value, heartbeat = "closed", start + self.phase
         for effect in effects:
             if effect.start <= heartbeat < effect.end:
                 value = "open"
-            rows += [
-                self._state(at, "cover", word, cause=word == "open")
-                for at, word in ((effect.start, "open"), (effect.end, "closed"))
-                if start <= at < end
-            ]
+            rows += self._changes((start, end), "cover", "open", (effect.start, "open"), (effect.end, "closed"))
         rows.append(self._state(heartbeat, "cover", value, cause=value == "open"))
         return rows

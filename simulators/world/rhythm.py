@@ -14,14 +14,13 @@ from random import Random
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import holidays
-
+from models.calendar import Calendar
 from simulators.world.neighbourhood import Profile
 
-WORK, SATURDAY, SUNDAY = 0, 1, 2
-"""Classes of day. A public holiday is a Sunday; a weekend day worked in exchange for one is a working day."""
-DAY_MS: Final = 86_400_000
-WINDOW_MS: Final = 300_000
+MINUTE_MS: Final = 60_000
+WINDOW_MS: Final = 5 * MINUTE_MS
+HOUR_MS: Final = 60 * MINUTE_MS
+DAY_MS: Final = 24 * HOUR_MS
 DISPERSION: Final = 0.04
 """α of the window's Gamma factor: a busy camera varies by ±20 % around its mean from window to window."""
 DAY_SPREAD: Final = 0.06
@@ -91,52 +90,30 @@ def curve(profile: Profile, day_class: int) -> tuple[float, ...]:
 
 
 class LocalDays:
-    """Local days of a site: where they start, and of which class they are."""
+    """Local days of a site: where they start, and of which class they are. For single instants, without arrays."""
 
     def __init__(self, timezone: str, country: str = "") -> None:
         self.zone = ZoneInfo(timezone)
-        self._holidays = holidays.country_holidays(country) if country else None
-        self._classes: dict[date, int] = {}
-        self._starts: dict[date, int] = {}
+        self.day_class = cache(Calendar(timezone, country or None).day_class)
+        """Local day → `WORKING`, `SATURDAY` or `REST` of `models.calendar`."""
+        self.start_ms = cache(self._start_ms)
+        """Local day → its midnight as epoch milliseconds."""
         self._last: tuple[int, int, date] = (0, 0, date.min)
 
-    def local(self, ms: int) -> datetime:
-        """Return an instant as local time."""
-        return datetime.fromtimestamp(ms / 1000, tz=UTC).astimezone(self.zone)
-
-    def start_ms(self, day: date) -> int:
-        """Return local midnight of a day as epoch milliseconds."""
-        found = self._starts.get(day)
-        if found is None:
-            midnight = datetime(day.year, day.month, day.day, tzinfo=self.zone)
-            found = self._starts[day] = round(midnight.timestamp() * 1000)
-        return found
+    def _start_ms(self, day: date) -> int:
+        return round(datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp() * 1000)
 
     def day_of(self, ms: int) -> date:
         """Return the local day an instant falls on."""
         start, end, day = self._last
         if not start <= ms < end:
-            day = self.local(ms).date()
+            day = datetime.fromtimestamp(ms / 1000, tz=UTC).astimezone(self.zone).date()
             self._last = (self.start_ms(day), self.start_ms(day + timedelta(days=1)), day)
         return day
 
     def minute_of_day(self, ms: int) -> float:
         """Return minutes since local midnight (elapsed, so a clock change shifts the rest of its day)."""
-        return (ms - self.start_ms(self.day_of(ms))) / 60_000
-
-    def day_class(self, day: date) -> int:
-        """Return `WORK`, `SATURDAY` or `SUNDAY` for a local day."""
-        found = self._classes.get(day)
-        if found is None:
-            weekday = day.weekday()
-            if self._holidays is None:
-                found = WORK if weekday < 5 else weekday - 4
-            elif self._holidays.is_working_day(day):
-                found = WORK
-            else:
-                found = SATURDAY if weekday == 5 and day not in self._holidays else SUNDAY
-            self._classes[day] = found
-        return found
+        return (ms - self.start_ms(self.day_of(ms))) / MINUTE_MS
 
     def share(self, profile: Profile, ms: int) -> float:
         """Return the profile's value at an instant, linear between five-minute marks."""

@@ -1,7 +1,7 @@
-"""Things that happen, with known truth: who is affected, from when to when, and which alerts count as having found it.
+"""Scenarios with known truth: who is affected, from when to when, and which alerts count as having found it.
 
-`Schedule` lays them out in event time: each of the ten once in the first 55 minutes, then again and again with gaps of
-hours. What a scenario does to the data stands in its effects, which `simulators.world.life` plays.
+`Schedule` lays them out in event time: each of the ten once in the first 55 minutes, then repeatedly with gaps of
+hours. The effects of a scenario say what it does to the data; `simulators.world.life` applies them.
 """
 
 from __future__ import annotations
@@ -17,10 +17,7 @@ import msgspec
 from ingest.events import Incident
 from simulators.world.ground import distance_m, shifted
 from simulators.world.neighbourhood import Neighbourhood, Spec
-from simulators.world.rhythm import LocalDays
-
-MINUTE_MS: Final = 60_000
-HOUR_MS: Final = 60 * MINUTE_MS
+from simulators.world.rhythm import HOUR_MS, MINUTE_MS, LocalDays
 
 
 class Truth(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,31 +49,6 @@ class Effect(NamedTuple):
     amount: float = 0.0
 
 
-class ScenarioKind(NamedTuple):
-    """What is known of a kind of scenario, before it happens."""
-
-    offset_min: float
-    """Minutes after the start of a run at which it first happens."""
-    length_min: tuple[float, float]
-    finds: tuple[str, ...]
-    also: tuple[str, ...] = ()
-    tolerance_s: int = 300
-    night_only: bool = False
-
-
-KINDS: Final[dict[str, ScenarioKind]] = {
-    "crowd_surge": ScenarioKind(4, (16, 19), ("surge",)),
-    "burglary_series": ScenarioKind(6, (16, 18), ("burglary_series",), tolerance_s=900),
-    "tailgating": ScenarioKind(9, (0.1, 0.1), ("tailgating",), ("stranger_vehicle",)),
-    "manhole_open": ScenarioKind(11, (9, 12), ("cover_open",)),
-    "smoke": ScenarioKind(14, (6, 8), ("smoke", "fire"), ("heat",)),
-    "camera_dead": ScenarioKind(16, (19, 22), ("dead", "silent", "camera_fault"), ("deficit",), 600),
-    "fire_door_open": ScenarioKind(24, (6, 8), ("door_open",)),
-    "stranger_vehicle": ScenarioKind(28, (0.1, 0.1), ("stranger_vehicle",), ("tailgating",), night_only=True),
-    "gate_stuck": ScenarioKind(33, (9, 12), ("gate_stuck", "silent")),
-    "fight": ScenarioKind(39, (4, 5), ("noise_high", "surge")),
-}
-"""The ten, with the alert kinds of docs/architecture.md that count as found."""
 NIGHT: Final = (22 * 60 + 3, 29 * 60 + 30)
 """Minutes of the local day between which a stranger's vehicle is worth a word (22:03 to 05:30)."""
 
@@ -108,17 +80,18 @@ class Schedule:
         self.effects: dict[str, list[Effect]] = defaultdict(list)
         self.incidents: list[Incident] = []
         """Reports that belong to scenarios, in no particular order."""
-        self._rng = Random(f"{seed}|scenarios|{origin_ms}")
+        self.rng = Random(f"{seed}|scenarios|{origin_ms}")
         self._seed = seed
         self._by_type: dict[str, list[Spec]] = defaultdict(list)
         for spec in site.specs:
             if spec.device.id not in spared:
                 self._by_type[spec.device.type].append(spec)
         self._busy: dict[str, int] = {}
-        self._numbers: dict[str, int] = defaultdict(int)
+        self.numbers: dict[str, int] = defaultdict(int)
+        """Scenarios so far, by name."""
         self._due: list[tuple[int, str]] = []
         for name, kind in KINDS.items():
-            start = origin_ms + round((kind.offset_min + self._rng.uniform(-0.8, 0.8)) * MINUTE_MS)
+            start = origin_ms + round((kind.offset_min + self.rng.uniform(-0.8, 0.8)) * MINUTE_MS)
             heapq.heappush(self._due, (self._allowed(kind, start), name))
 
     def until(self, ms: int) -> None:
@@ -126,9 +99,9 @@ class Schedule:
         while self._due and self._due[0][0] < ms:
             start, name = heapq.heappop(self._due)
             kind = KINDS[name]
-            end = start + round(self._rng.uniform(*kind.length_min) * MINUTE_MS)
+            end = start + round(self.rng.uniform(*kind.length_min) * MINUTE_MS)
             self._happen(name, kind, start, end)
-            gap = 2 * HOUR_MS + round(self._rng.expovariate(1 / (9 * HOUR_MS)))
+            gap = 2 * HOUR_MS + round(self.rng.expovariate(1 / (9 * HOUR_MS)))
             heapq.heappush(self._due, (self._allowed(kind, end + gap), name))
 
     def _allowed(self, kind: ScenarioKind, start: int) -> int:
@@ -138,20 +111,19 @@ class Schedule:
         minute = (start - midnight) / MINUTE_MS
         if minute < NIGHT[1] - 24 * 60 or minute >= NIGHT[0]:
             return start
-        return midnight + round((NIGHT[0] + self._rng.uniform(0, 4)) * MINUTE_MS)
+        return midnight + round((NIGHT[0] + self.rng.uniform(0, 4)) * MINUTE_MS)
 
     def _happen(self, name: str, kind: ScenarioKind, start: int, end: int) -> None:
-        placed = _PLAY[name](self, start, end)
-        if placed is None:  # nothing in the site that it could happen to now
+        placed = kind.place(self, start, end)
+        if placed is None:
             return
-        for spec, _ in placed.effects:
-            self._busy[spec.device.id] = end + 20 * MINUTE_MS
         for spec, effect in placed.effects:
+            self._busy[spec.device.id] = end + 20 * MINUTE_MS
             self.effects[spec.device.id].append(effect)
-        self._numbers[name] += 1
+        self.numbers[name] += 1
         self.truths.append(
             Truth(
-                id=f"{name}-{self._numbers[name]:03d}",
+                id=f"{name}-{self.numbers[name]:03d}",
                 name=name,
                 beat=placed.beat,
                 devices=tuple(dict.fromkeys(spec.device.id for spec, _ in placed.effects)),
@@ -172,7 +144,7 @@ class Schedule:
     def one(self, kind: str, now: int) -> Spec | None:
         """Return one of `free` by chance, or None where there is none."""
         found = self.free(kind, now)
-        return self._rng.choice(found) if found else None
+        return self.rng.choice(found) if found else None
 
     def busy_camera(self, now: int, least_h: float) -> Spec | None:
         """Return one of the eight busiest free cameras that sees at least so many people an hour now, or None."""
@@ -181,7 +153,7 @@ class Schedule:
             for position, spec in enumerate(self.free("camera", now))
         ]
         best = [spec for rate, _, spec in sorted(rates, reverse=True)[:8] if rate >= least_h]
-        return self._rng.choice(best) if best else None
+        return self.rng.choice(best) if best else None
 
     def beside(self, spec: Spec, kind: str, now: int, within_m: float) -> Spec | None:
         """Return the nearest free device of a type within a distance, or None."""
@@ -193,19 +165,10 @@ class Schedule:
         best = min(near, default=None)
         return best[2] if best is not None and best[0] <= within_m else None
 
-    @property
-    def rng(self) -> Random:
-        """The schedule's own source of chance."""
-        return self._rng
-
     def report(self, incident_id: str, ts: int, place: tuple[float, float], category: str) -> None:
         """Add a report that the dispatch system will send."""
         lon, lat = place
         self.incidents.append(Incident(id=f"{incident_id}-{self._seed}", ts=ts, lon=lon, lat=lat, category=category))
-
-    def number(self, name: str) -> int:
-        """Return the number that the next scenario of a name will have."""
-        return self._numbers[name] + 1
 
 
 class _Placed(NamedTuple):
@@ -217,20 +180,20 @@ class _Placed(NamedTuple):
     effects: tuple[tuple[Spec, Effect], ...] = ()
 
 
-Play = Callable[[Schedule, int, int], _Placed | None]
-"""Chooses where a scenario happens between two instants, or says that it cannot."""
+Place = Callable[[Schedule, int, int], _Placed | None]
+"""Chooses where a scenario happens between two instants; None where the site has nothing that it could happen to."""
 
 
 def _at(spec: Spec, *effects: tuple[Spec, Effect]) -> _Placed:
     return _Placed(spec.device.beat, spec.device.lon, spec.device.lat, effects)
 
 
-def _simple(kind: str, what: str) -> Play:
-    def play(schedule: Schedule, start: int, end: int) -> _Placed | None:
-        spec = schedule.one(kind, start)
+def _simple(device_type: str, what: str) -> Place:
+    def place(schedule: Schedule, start: int, end: int) -> _Placed | None:
+        spec = schedule.one(device_type, start)
         return None if spec is None else _at(spec, (spec, Effect(what, start, end)))
 
-    return play
+    return place
 
 
 def _crowd(schedule: Schedule, start: int, end: int) -> _Placed | None:
@@ -276,22 +239,39 @@ def _burglaries(schedule: Schedule, start: int, end: int) -> _Placed | None:
     beat = schedule.rng.choice(beats)
     lons, lats = [point[0] for point in beat.polygon[:-1]], [point[1] for point in beat.polygon[:-1]]
     centre = (round(sum(lons) / len(lons), 6), round(sum(lats) / len(lats), 6))
-    name = f"burglary-{start}-{schedule.number('burglary_series')}"
+    name = f"burglary-{start}-{schedule.numbers['burglary_series'] + 1}"
     for step in range(4):
         where = shifted(centre, schedule.rng.uniform(-70, 70), schedule.rng.uniform(-70, 70))
         schedule.report(f"{name}-{step}", start + (end - start) * step // 3, where, "burglary")
     return _Placed(beat.id, *centre)
 
 
-_PLAY: Final[dict[str, Play]] = {
-    "crowd_surge": _crowd,
-    "burglary_series": _burglaries,
-    "tailgating": _simple("gate", "tailgate"),
-    "manhole_open": _simple("manhole", "lifted"),
-    "smoke": _smoke,
-    "camera_dead": _dead,
-    "fire_door_open": _simple("door", "open"),
-    "stranger_vehicle": _simple("gate", "stranger"),
-    "gate_stuck": _simple("gate", "stuck"),
-    "fight": _fight,
+class ScenarioKind(NamedTuple):
+    """What is known of a kind of scenario, before it happens."""
+
+    offset_min: float
+    """Minutes after the start of a run at which it first happens."""
+    length_min: tuple[float, float]
+    place: Place
+    finds: tuple[str, ...]
+    """Alert kinds of docs/architecture.md that count as found."""
+    also: tuple[str, ...] = ()
+    tolerance_s: int = 300
+    night_only: bool = False
+
+
+KINDS: Final[dict[str, ScenarioKind]] = {
+    "crowd_surge": ScenarioKind(4, (16, 19), _crowd, ("surge",)),
+    "burglary_series": ScenarioKind(6, (16, 18), _burglaries, ("burglary_series",), tolerance_s=900),
+    "tailgating": ScenarioKind(9, (0.1, 0.1), _simple("gate", "tailgate"), ("tailgating",), ("stranger_vehicle",)),
+    "manhole_open": ScenarioKind(11, (9, 12), _simple("manhole", "lifted"), ("cover_open",)),
+    "smoke": ScenarioKind(14, (6, 8), _smoke, ("smoke", "fire"), ("heat",)),
+    "camera_dead": ScenarioKind(16, (19, 22), _dead, ("dead", "silent", "camera_fault"), ("deficit",), 600),
+    "fire_door_open": ScenarioKind(24, (6, 8), _simple("door", "open"), ("door_open",)),
+    "stranger_vehicle": ScenarioKind(
+        28, (0.1, 0.1), _simple("gate", "stranger"), ("stranger_vehicle",), ("tailgating",), night_only=True
+    ),
+    "gate_stuck": ScenarioKind(33, (9, 12), _simple("gate", "stuck"), ("gate_stuck", "silent")),
+    "fight": ScenarioKind(39, (4, 5), _fight, ("noise_high", "surge")),
 }
+"""The ten scenarios."""

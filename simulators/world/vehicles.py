@@ -11,15 +11,17 @@ from datetime import date
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from simulators.world.rhythm import SUNDAY, WORK, LocalDays, poisson
+from models.calendar import REST, WORKING
+from simulators.world.rhythm import HOUR_MS, MINUTE_MS, LocalDays, poisson
 
 Body = dict[str, Any]
 """An observation without time and number."""
 _LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
 APART_MS: Final = 9_000
 """Vehicles of a normal day pass this far apart at least, well beyond the 3 s of tailgating."""
-_OPEN_BEFORE_MS, _OPEN_AFTER_MS = 1_400, 5_300
-_LAST_VISIT_MS: Final = 21 * 3_600_000 + 40 * 60_000
+OPEN_BEFORE_MS, OPEN_AFTER_MS = 1_400, 5_300
+"""The barrier is up so long before a vehicle passes, and stays up so long behind it."""
+_LAST_VISIT_MS: Final = 21 * HOUR_MS + 40 * MINUTE_MS
 """Visitors have left by 21:40, so that whoever is not on the list by night is out of the ordinary."""
 
 
@@ -60,16 +62,11 @@ class GateLife:
 
     def day(self, day: date) -> tuple[list[int], list[Body]]:
         """Return the times (epoch ms, rising) and the observations of a local day, passes and barrier."""
-        found = self._days.get(day)
-        if found is None:
+        if day not in self._days:
             if len(self._days) > 3:
                 self._days.clear()
-            found = self._days[day] = self._live(day)
-        return found
-
-    def passes(self, day: date) -> list[tuple[int, Body]]:
-        """Return only the vehicles of a local day, with epoch ms."""
-        return [(ts, body) for ts, body in zip(*self.day(day), strict=True) if body["type"] == "gate"]
+            self._days[day] = self._live(day)
+        return self._days[day]
 
     def barrier(self, ts: int) -> str:
         """Return whether the barrier is up or down at an instant."""
@@ -93,21 +90,21 @@ class GateLife:
         kind = self._calendar.day_class(day)
         wanted: list[tuple[float, Body]] = []
         for car in self.cars:
-            if rng.random() < (car.works if kind == WORK else 0.5):
-                if kind == WORK:
+            if rng.random() < (car.works if kind == WORKING else 0.5):
+                if kind == WORKING:
                     leaves, returns = rng.gauss(car.leaves, 0.25), rng.gauss(car.returns, 0.5)
                 else:
-                    leaves = rng.gauss(10.4 if kind == SUNDAY else 9.8, 1.6)
+                    leaves = rng.gauss(10.4 if kind == REST else 9.8, 1.6)
                     returns = leaves + rng.uniform(1.0, 8.0)
-                wanted.append((leaves, _pass(car.plate, "out", car.vehicle, allowed=True)))
-                wanted.append((max(returns, leaves + 0.4), _pass(car.plate, "in", car.vehicle, allowed=True)))
+                wanted.append((leaves, gate_pass(car.plate, "out", car.vehicle, allowed=True)))
+                wanted.append((max(returns, leaves + 0.4), gate_pass(car.plate, "in", car.vehicle, allowed=True)))
         for _ in range(poisson(rng, 14.0)):
             caller = rng.choice(self._callers) if rng.random() < 0.7 else plate(rng)
             vehicle = rng.choice(("van", "car", "motorcycle", "truck"))
             arrives = rng.uniform(7.5, 20.6)
             allowed = None if rng.random() < 0.5 else False
-            wanted.append((arrives, _pass(caller, "in", vehicle, allowed=allowed)))
-            wanted.append((arrives + rng.uniform(0.1, 0.9), _pass(caller, "out", vehicle, allowed=allowed)))
+            wanted.append((arrives, gate_pass(caller, "in", vehicle, allowed=allowed)))
+            wanted.append((arrives + rng.uniform(0.1, 0.9), gate_pass(caller, "out", vehicle, allowed=allowed)))
         return self._timed(day, wanted)
 
     def _timed(self, day: date, wanted: list[tuple[float, Body]]) -> tuple[list[int], list[Body]]:
@@ -117,28 +114,29 @@ class GateLife:
         rows: list[tuple[int, Body]] = []
         earliest, down_at = 0, None
         for hour, body in wanted:
-            moment = max(round(hour * 3_600_000), earliest)
-            latest = 23 * 3_600_000 + 58 * 60_000 if body["allowed"] else _LAST_VISIT_MS
+            moment = max(round(hour * HOUR_MS), earliest)
+            latest = 23 * HOUR_MS + 58 * MINUTE_MS if body["allowed"] else _LAST_VISIT_MS
             if moment > latest:
                 continue
             earliest = moment + APART_MS
             ts = midnight + moment - moment % 1000 + 611
-            if down_at is None or ts - _OPEN_BEFORE_MS > down_at:
+            if down_at is None or ts - OPEN_BEFORE_MS > down_at:
                 if down_at is not None:
-                    rows.append((down_at, _barrier("down")))
-                rows.append((ts - _OPEN_BEFORE_MS, _barrier("up")))
+                    rows.append((down_at, state("barrier", "down")))
+                rows.append((ts - OPEN_BEFORE_MS, state("barrier", "up")))
             rows.append((ts, body))
-            down_at = ts + _OPEN_AFTER_MS
+            down_at = ts + OPEN_AFTER_MS
         if down_at is not None:
-            rows.append((down_at, _barrier("down")))
+            rows.append((down_at, state("barrier", "down")))
         rows.sort(key=lambda row: row[0])
         return [ts for ts, _ in rows], [body for _, body in rows]
 
 
-def _pass(number: str, direction: str, vehicle: str, *, allowed: bool | None) -> Body:
-    body: Body = {"type": "gate", "direction": direction, "plate": number, "vehicle": vehicle, "allowed": allowed}
-    return body
+def gate_pass(number: str, direction: str, vehicle: str, *, allowed: bool | None) -> Body:
+    """Return the observation of a vehicle at a gate."""
+    return {"type": "gate", "direction": direction, "plate": number, "vehicle": vehicle, "allowed": allowed}
 
 
-def _barrier(value: str) -> Body:
-    return {"type": "state", "metric": "barrier", "value": value}
+def state(metric: str, value: str) -> Body:
+    """Return the observation of a state."""
+    return {"type": "state", "metric": metric, "value": value}

@@ -1,6 +1,8 @@
+import msgspec
 import pytest
 
-from ingest.places import load_places, parse_places
+from ingest.places import PlacesError
+from ingest.topics import ID_PATTERN
 from simulators.world import neighbourhood
 
 
@@ -18,16 +20,27 @@ def test_the_quarter_is_as_large_as_promised():
 
 
 def test_every_name_is_its_own():
-    names = [device.name["en"] for device in neighbourhood.places().devices.values()]
+    names = [device.name["en"] for device in neighbourhood.quarter().places.devices.values()]
     assert len(set(names)) == len(names)
 
 
-def test_the_file_beside_the_code_is_what_the_code_makes():
-    assert load_places(neighbourhood.PLACES_FILE) == neighbourhood.places()
+def test_a_places_file_may_say_how_busy_its_devices_are(tmp_path):
+    document = neighbourhood.places_geojson()
+    path = tmp_path / "places.geojson"
+    by_id = {feature["properties"].get("id"): feature["properties"] for feature in document["features"]}
+    assert by_id["camera-01"].pop("habits")["profile"] == "nightlife"
+    path.write_bytes(msgspec.json.encode(document))
+    first, second, *_ = neighbourhood.load(path).specs
+    assert second == neighbourhood.quarter().specs[1]
+    assert first.people_h >= 150
+    by_id["camera-02"]["habits"]["people_h"] = "many"
+    path.write_bytes(msgspec.json.encode(document))
+    with pytest.raises(PlacesError, match=r"places\.geojson: the habits of 'camera-02': .*people_h"):
+        neighbourhood.load(path)
 
 
 def test_devices_stand_in_their_beat_or_on_its_edge():
-    found = neighbourhood.places()
+    found = neighbourhood.quarter().places
     for device in found.devices.values():
         ring = found.beats[device.beat].polygon
         lons, lats = [point[0] for point in ring], [point[1] for point in ring]
@@ -35,19 +48,12 @@ def test_devices_stand_in_their_beat_or_on_its_edge():
         assert min(lats) - 0.0003 <= device.lat <= max(lats) + 0.0003, device.id
 
 
-def test_places_survive_writing(tmp_path):
-    site = neighbourhood.scale(250)
-    path = tmp_path / "places.geojson"
-    neighbourhood.write_places(path, neighbourhood.to_geojson(site.places))
-    assert load_places(path) == site.places
-    assert neighbourhood.load_site(path).specs == site.specs
-
-
 @pytest.mark.parametrize("n", [1, 99, 100, 101, 1234])
 def test_scale_gives_as_many_devices_as_asked(n):
     site = neighbourhood.scale(n)
     assert len(site.specs) == n
-    assert parse_places(neighbourhood.to_geojson(site.places)) == site.places
+    assert {device.beat for device in site.places.devices.values()} == set(site.places.beats)
+    assert all(ID_PATTERN.match(device) for device in site.places.devices)
 
 
 def test_scale_refuses_no_devices():

@@ -138,7 +138,7 @@ class _Demo:
 
     def run(self, closing: ExitStack) -> int:
         options, running, texts = self.options, self.running, self.texts
-        neighbourhood.write_places(self.folder / "places.geojson")
+        shutil.copyfile(neighbourhood.QUARTER, self.folder / "places.geojson")
         before = totals(running.settings)
         kind, wanted = options.broker, 1883
         port = running.start_broker(kind, wanted)
