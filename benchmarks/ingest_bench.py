@@ -29,6 +29,7 @@ from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Quarantine
 from ingest.gateway.routes import Routes
 from ingest.log.sqlite_log import SqliteLog
+from ingest.login import BrokerAddress
 
 SITE = "bench"
 PLATES = Plates([("0000", bytes(32))])
@@ -168,9 +169,8 @@ def empty_callback(port: int, version: int, site: str) -> Iterator[Callable[[], 
 def gateway(port: int, version: int, site: str, folder: Path) -> Iterator[Gateway]:
     """A gateway as a node runs it, with its log and quarantine on disk."""
     log, quarantine = SqliteLog(folder / "log.db"), Quarantine(folder / "quarantine.db")
-    running = Gateway(
-        GatewayConfig(site, port=port, mqtt_version=version), None, log, quarantine, SystemClock(), PLATES
-    )
+    address = BrokerAddress(port=port, protocol="5" if version == 5 else "3.1.1")
+    running = Gateway(GatewayConfig(site, address), None, log, quarantine, SystemClock(), PLATES)
     running.start()
     try:
         wait(lambda: running.stats().connected, "the gateway does not connect")

@@ -19,9 +19,10 @@ from console.common import FoundSite
 from console.texts import Texts
 from deploy.processes.supervisor import free_port, listening
 from deploy.settings.load import SettingsError
-from deploy.settings.mqtt_settings import connect_once
+from deploy.settings.mqtt_settings import broker_address
 from deploy.settings.sections import SECRET_FILES, Settings
 from ingest.extras import EXTRAS, load
+from ingest.mqtt.session import Session
 from ingest.places import PlacesError, load_places
 from stream.sinks.store.tables import StoreError
 
@@ -196,13 +197,15 @@ def _broker(texts: Texts, settings: Settings) -> Check:
         return Check("broker", "ok", name, texts("doctor.broker.embedded"))
     started = time.monotonic()
     try:
-        refusal = connect_once(settings, timeout_s=5.0)
+        session = Session(broker_address(settings), "")
+        session.connect(timeout_s=5.0)
+    except ConnectionError:
+        key = "doctor.broker.refused" if session.refused else "doctor.broker.down"
+        return Check("broker", "fail", name, texts(key, **address, error=session.trouble), texts(f"{key}.do"))
     except (OSError, ValueError) as error:
         text = texts("doctor.broker.down", **address, error=getattr(error, "strerror", None) or error)
         return Check("broker", "fail", name, text, texts("doctor.broker.down.do"))
-    if refusal:
-        text = texts("doctor.broker.refused", **address, error=refusal)
-        return Check("broker", "fail", name, text, texts("doctor.broker.refused.do"))
+    session.close()
     milliseconds = (time.monotonic() - started) * 1000
     return Check("broker", "ok", name, texts("doctor.broker.ok", **address, ms=milliseconds))
 

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from ingest.clock import ScaledClock
-from ingest.mqtt.tls import Tls
+from ingest.login import BrokerAddress
 from ingest.places import PlacesError
 from simulators.devices.faults import FaultRates, skews
 from simulators.devices.fleet import Fleet, FleetSettings
@@ -85,7 +85,7 @@ def simulate(
     ledger = Ledger(report, site)
     with Fleet(site, fleet_settings, ledger) as fleet:
         if not fleet.connect():
-            logger.warning("only %d connections stand so far; the others keep trying", fleet.up)
+            logger.warning("only %d connections so far; the others keep trying: %s", fleet.up, fleet.trouble)
         go_on = True
         if run.history_days > 0:
             go_on = fleet.play(history(world, post, days=run.history_days, end_ms=origin), clock=None, stopped=stopped)
@@ -224,9 +224,10 @@ def run(args: argparse.Namespace) -> int:
         drain_s=args.drain_s,
     )  # fmt: skip
     fleet = FleetSettings(
-        host=args.host, port=args.port, site_id=args.site, version=args.mqtt,
-        shared_connections=args.connections, hold_s=args.hold_s, password=password,
-        tls=Tls(args.tls_ca) if args.tls else None,
+        broker=BrokerAddress(
+            host=args.host, port=args.port, protocol=args.mqtt, password=password, tls=args.tls, tls_ca=args.tls_ca,
+        ),
+        site_id=args.site, shared_connections=args.connections, hold_s=args.hold_s,
     )  # fmt: skip
     with _signals() as stopped:
         ready = args.ready.touch if args.ready is not None else _nothing

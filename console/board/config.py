@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from ingest.mqtt.tls import Tls
+from ingest.login import BrokerAddress
 from ingest.topics import ID_PATTERN
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
@@ -69,26 +69,23 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 f"{name}: timezone is {self.timezone!r}, expected an IANA name like 'Asia/Shanghai'"
             ) from error
 
-    def password(self) -> str:
-        """Return the broker's password; empty for none. Raises `BoardConfigError` naming a file that cannot be read."""
-        if PASSWORD_VARIABLE in os.environ:
-            return os.environ[PASSWORD_VARIABLE]
-        if not self.broker_password_file:
-            return ""
-        try:
-            lines = Path(self.broker_password_file).read_text(encoding="utf-8").splitlines()
-        except OSError as error:
-            raise BoardConfigError(f"broker_password_file: {error}") from error
-        return lines[0].strip() if lines else ""
-
-    def tls(self) -> Tls | None:
-        """Return how to encrypt the way to the broker; None for not at all."""
-        if not self.broker_tls:
-            return None
-        ca, certificate, key = (
+    def broker(self) -> BrokerAddress:
+        """Return how to reach the broker; the environment's password goes before the file's."""
+        ca, cert, key = (
             Path(name) if name else None for name in (self.broker_ca_file, self.broker_cert_file, self.broker_key_file)
         )
-        return Tls(ca, certificate, key)
+        return BrokerAddress(
+            host=self.broker_host,
+            port=self.broker_port,
+            protocol=self.broker_protocol,
+            username=self.broker_username,
+            password=os.environ.get(PASSWORD_VARIABLE, ""),
+            password_file=Path(self.broker_password_file) if self.broker_password_file else None,
+            tls=self.broker_tls,
+            tls_ca=ca,
+            tls_cert=cert,
+            tls_key=key,
+        )
 
 
 def load_config(path: Path) -> BoardConfig:

@@ -84,7 +84,6 @@ def serve(config: BoardConfig, *, ready: Callable[[str], None] | None = None) ->
     """
     try:
         config.check()
-        password = config.password()
         places = load_places(Path(config.places_path))
         sock = listen(config.host, config.port)
     except (BoardConfigError, PlacesError) as error:
@@ -94,15 +93,7 @@ def serve(config: BoardConfig, *, ready: Callable[[str], None] | None = None) ->
     url = address(config.host, sock.getsockname()[1])
     reader = StoreReader(Path(config.store_path), ZoneInfo(config.timezone))
     try:
-        publisher = MqttCommandPublisher(
-            site=config.site,
-            host=config.broker_host,
-            port=config.broker_port,
-            username=config.broker_username,
-            password=password,
-            protocol=config.broker_protocol,
-            tls=config.tls(),
-        )
+        publisher = MqttCommandPublisher(config.site, config.broker())
     except (OSError, ValueError) as error:
         sock.close()
         return _fail(f"broker {config.broker_host}:{config.broker_port}: {error}")

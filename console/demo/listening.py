@@ -3,53 +3,39 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from typing import Any
 
-from deploy.settings.mqtt_settings import make_client
+from deploy.settings.mqtt_settings import broker_address
 from deploy.settings.sections import Settings
 from ingest import topics
+from ingest.mqtt.client import Incoming
+from ingest.mqtt.session import Session
 
 
 class AlertListener:
     """Subscribes to the alerts of all beats of a site. Use as a context manager.
 
-    Raises OSError on entering where the broker does not answer.
+    Raises ConnectionError on entering where the broker does not answer or refuses.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._client = make_client(settings)
-        self._subscribed = threading.Event()
         self.heard: list[tuple[dict[str, Any], int]] = []
         """Alerts in order of arrival, each with the wall clock in ns."""
-        self._client.on_connect = self._on_connect
-        self._client.on_subscribe = self._on_subscribe
-        self._client.on_message = self._on_message
+        alerts = topics.alerts(settings.site.id, "+")
+        self._session = Session(broker_address(settings), "", filters=(alerts,), on_message=self._on_message)
 
     def __enter__(self) -> AlertListener:  # noqa: PYI034 - final in practice
         """Connect, and wait until the broker has taken the subscription."""
-        broker = self._settings.broker
-        self._client.connect(broker.host, broker.port)
-        self._client.loop_start()
-        if not self._subscribed.wait(10.0):
-            self.__exit__()
-            raise TimeoutError(f"broker {broker.host}:{broker.port} did not take the subscription to alerts")
+        self._session.connect()
+        self._session.start()
         return self
 
     def __exit__(self, *_exc: object) -> None:
         """Disconnect."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        self._session.close()
 
-    def _on_connect(self, *_arguments: object) -> None:
-        self._client.subscribe(topics.alerts(self._settings.site.id, "+"), qos=1)
-
-    def _on_subscribe(self, *_arguments: object) -> None:
-        self._subscribed.set()
-
-    def _on_message(self, _client: object, _data: object, message: Any) -> None:  # noqa: ANN401 - paho's type
+    def _on_message(self, message: Incoming) -> None:
         arrived = time.time_ns()
         try:
             alert = json.loads(message.payload)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from console.errors import CommandError
-from ingest.mqtt.tls import Login
+from ingest.login import BrokerAddress
 from ingest.topics import ROOT, parse_device_topic
 from simulators.replay.auckland import auckland_replay
 from simulators.replay.count_files import Plan, csv_replay, identifier
@@ -35,12 +35,10 @@ class Track(Protocol):
 
     def publish(
         self,
-        host: str,
-        port: int,
+        broker: BrokerAddress,
         speed: float,
         on_progress: Callable[[int, int], None] | None,
         stopped: Callable[[], bool],
-        login: Login | None = None,
     ) -> int:
         """Publish everything, and return how many messages the broker acknowledged."""
         ...
@@ -80,14 +78,12 @@ class _Series:
 
     def publish(
         self,
-        host: str,
-        port: int,
+        broker: BrokerAddress,
         speed: float,
         on_progress: Callable[[int, int], None] | None,
         stopped: Callable[[], bool],
-        login: Login | None = None,
     ) -> int:
-        return self._plan.publish(host, port, speed, on_progress or _nothing, stopped=stopped, login=login)
+        return self._plan.publish(broker, speed, on_progress or _nothing, stopped=stopped)
 
 
 class _Recorded:
@@ -111,22 +107,18 @@ class _Recorded:
 
     def publish(
         self,
-        host: str,
-        port: int,
+        broker: BrokerAddress,
         speed: float,
         on_progress: Callable[[int, int], None] | None,
         stopped: Callable[[], bool],
-        login: Login | None = None,
     ) -> int:
         recording = _Renamed(Recording(self._path), self.site)
         return replay(
             recording,  # type: ignore[arg-type] # reads like one
-            host=host,
-            port=port,
+            broker,
             speed=speed,
             on_progress=on_progress or _nothing,
             stopped=stopped,
-            login=login,
         )
 
 

@@ -79,8 +79,8 @@ class GatewayService:
         self.settings, self._address = settings, kafka_address(settings)
         if config.shared_group:
             # Mosquitto forgets shared subscriptions when it is started again: until the gateways are back, what devices
-            # say has no destination. Edge agents say it again after some seconds (`ingest.mqtt.link`); be back before.
-            config = replace(config, reconnect_min_s=0.1, reconnect_max_s=2.0)
+            # say has no destination. Edge agents send it again after some seconds (`hold_s`); be back before.
+            config = replace(config, backoff_s=(0.1, 2.0))
         self.config: GatewayConfig = replace(config, max_rows=min(config.max_rows, _MAX_ROWS), linger_s=_LINGER_S)
         self._gateway: Gateway | None = None
         self._waiting_for = "starting"
@@ -88,7 +88,7 @@ class GatewayService:
     @property
     def name(self) -> str:
         """What the broker, Kafka and the metrics know it by."""
-        return self.config.link().client_id
+        return self.config.session_name
 
     def run(self, stop: StopRequest) -> int:
         """Work until asked to stop; return 0.

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from deploy.settings.mqtt_settings import make_client
+from deploy.settings.mqtt_settings import broker_address
 from deploy.settings.sections import Settings
 from ingest.extras import load
 from ingest.gateway.quarantine import Quarantine
@@ -58,9 +58,7 @@ def _others(settings: Settings, places: Places, closing: ExitStack) -> list[Sink
     if settings.sinks.mqtt:
         found.append(
             MqttSink(
-                lambda: make_client(settings),
-                settings.broker.host,
-                settings.broker.port,
+                broker_address(settings),
                 settings.site.id,
                 delivered_path=settings.site_dir / "delivered.json",
                 beats=places.beats,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.settings.load import read_secret
-from deploy.settings.mqtt_settings import broker_tls
+from deploy.settings.mqtt_settings import broker_address
 from deploy.settings.sections import Settings
 from ingest.codecs.native import Limits
 from ingest.gateway.clock_guard import ClockGuard
@@ -12,15 +11,10 @@ from ingest.gateway.gateway import GatewayConfig
 
 def gateway_config(settings: Settings, shards: int = 1) -> GatewayConfig:
     """Return what the gateway is told."""
-    broker, gateway = settings.broker, settings.gateway
+    gateway = settings.gateway
     return GatewayConfig(
         site=settings.site.id,
-        host=broker.host,
-        port=broker.port,
-        username=broker.username,
-        password=read_secret(settings, "broker.password") or "",
-        tls=broker_tls(settings),
-        mqtt_version=5 if broker.protocol == "5" else 3,
+        broker=broker_address(settings),
         client_id=gateway.client_id,
         shared_group=gateway.shared_group,
         keepalive_s=gateway.keepalive_s,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from deploy.settings.load import SettingsError, read_secret
 from deploy.settings.sections import Settings
 from ingest.log.kafka_client import KafkaAddress
-from ingest.mqtt.tls import Login, Tls
+from ingest.login import Login
 
 
 def kafka_address(settings: Settings) -> KafkaAddress:
@@ -19,6 +19,9 @@ def kafka_address(settings: Settings) -> KafkaAddress:
     login = Login(
         username=kafka.username,
         password=read_secret(settings, "kafka.password") or "",
-        tls=Tls(kafka.tls_ca, kafka.tls_cert, kafka.tls_key) if kafka.tls else None,
+        tls=kafka.tls,
+        tls_ca=kafka.tls_ca,
+        tls_cert=kafka.tls_cert,
+        tls_key=kafka.tls_key,
     )
     return KafkaAddress(kafka.bootstrap, login, kafka.mechanism)

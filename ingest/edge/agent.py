@@ -7,14 +7,10 @@ does no harm and sending too seldom does: when in doubt the agent sends again.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import select
-import socket
-import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -22,12 +18,12 @@ import msgspec
 
 from ingest import topics
 from ingest.edge.spool import Spool, SpoolStats
-from ingest.mqtt.link import SETTLED, Link, LinkSettings, Version
-from ingest.mqtt.tls import Tls
+from ingest.login import BrokerAddress
+from ingest.mqtt.outbox import Outbox, Outgoing
+from ingest.mqtt.session import Session
 from ingest.observations import Observation
 
 logger = logging.getLogger(__name__)
-_TICK_S: Final = 1.0
 _INPUT: Final = msgspec.json.Decoder(dict[str, object] | list[dict[str, object]])
 
 
@@ -39,12 +35,8 @@ class EdgeSettings:
     beat: str
     device: str
     spool: Path
-    host: str = "127.0.0.1"
-    port: int = 1883
-    password: str = field(default="", repr=False)
-    """Sent with the device id as the user name; without it no user name is sent either."""
-    version: Version = "3.1.1"
-    tls: Tls | None = None
+    broker: BrokerAddress
+    """With a password and no user name, the device id is the user name."""
     keepalive_s: int = 30
     batch: int = 50
     """Most observations in a message."""
@@ -81,6 +73,42 @@ class EdgeStats(NamedTuple):
     spool: SpoolStats
 
 
+class _SpoolStorage:
+    """The spool as an outbox sees it: batches of the observations that wait."""
+
+    def __init__(self, spool: Spool, settings: EdgeSettings) -> None:
+        self.hold_s = spool.hold_s
+        self.acknowledged = 0
+        """Observations."""
+        self._spool, self._settings = spool, settings
+        self._topic = topics.observations(settings.site, settings.beat, settings.device)
+        self._taken = -1
+        self._next_forget = 0.0
+
+    def take(self, *, full: bool) -> Outgoing | None:
+        """Return the next batch, None where there is none."""
+        settings = self._settings
+        rows = self._spool.waiting(self._taken, limit=settings.batch, max_bytes=settings.batch_bytes)
+        if not rows or (full and len(rows) < settings.batch):
+            return None
+        self._taken = rows[-1].seq
+        payload = rows[0].payload if len(rows) == 1 else b"[" + b",".join(row.payload for row in rows) + b"]"
+        return Outgoing(self._topic, payload, source=[row.seq for row in rows])
+
+    def acknowledge(self, message: Outgoing) -> None:
+        """Hold a batch's observations, and forget those that were held long enough."""
+        self._spool.acknowledge(message.source)
+        self.acknowledged += len(message.source)
+        if time.monotonic() >= self._next_forget:
+            self._next_forget = time.monotonic() + max(self.hold_s / 4, 1.0)
+            self._spool.forget()
+
+    def rewind(self, in_flight: Iterable[Outgoing]) -> int:  # noqa: ARG002 - the spool has these, too
+        """Begin again with the oldest observation that waits or is held; return how many were held."""
+        self._taken = -1
+        return self._spool.rewind()
+
+
 class EdgeAgent:
     """Runs one thread that carries observations from the spool to the broker. Use as a context manager.
 
@@ -89,35 +117,23 @@ class EdgeAgent:
 
     def __init__(self, settings: EdgeSettings) -> None:
         self.settings = settings
-        self._topic = topics.observations(settings.site, settings.beat, settings.device)
-        self._link = Link(
-            LinkSettings(
-                host=settings.host,
-                port=settings.port,
-                client_id=settings.device,
-                username=settings.device if settings.password else "",
-                password=settings.password,
-                version=settings.version,
-                keepalive_s=settings.keepalive_s,
-                tls=settings.tls,
-                status_topic=topics.status(settings.site, settings.beat, settings.device),
-                backoff_s=settings.backoff_s,
-            ),
-            on_up=self._up,
-            on_ack=self._acknowledged,
+        broker = settings.broker
+        if broker.secret() and not broker.username:
+            broker = msgspec.structs.replace(broker, username=settings.device)
+        # First, since it reads TLS files, which may not be there.
+        self._session = Session(
+            broker,
+            settings.device,
+            status_topic=topics.status(settings.site, settings.beat, settings.device),
+            keepalive_s=settings.keepalive_s,
+            backoff_s=settings.backoff_s,
         )
         self.spool = Spool(settings.spool, max_bytes=settings.max_bytes, hold_s=settings.hold_s)
-        self._in_flight: dict[int, list[int]] = {}
-        self._cursor = -1
-        self._observed = self._acked = self._resent = self._messages = 0
-        self._next_message = self._next_forget = 0.0
-        self._settles_at = float("inf")
-        self._wake_out, self._wake_in = socket.socketpair()
-        self._wake_in.settimeout(0.0)
-        self._wake_out.settimeout(0.0)
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"edge-{settings.device}", daemon=True)
-        self._thread.start()
+        self._storage = _SpoolStorage(self.spool, settings)
+        self._outbox = Outbox(self._storage, window=settings.window, linger_s=settings.linger_s)
+        self._session.outbox = self._outbox
+        self._observed = 0
+        self._session.start()
 
     def __enter__(self) -> EdgeAgent:  # noqa: PYI034 - not made to be subclassed
         return self
@@ -133,27 +149,23 @@ class EdgeAgent:
         """
         numbers = self.spool.append(observations)
         self._observed += len(numbers)
-        self._wake()
+        self._session.wake()
         return numbers
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until the broker has acknowledged everything, and tell whether it was in time."""
-        deadline = time.monotonic() + timeout_s
-        while self.spool.stats().waiting:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.01)
-        return True
+        return self._outbox.wait(lambda: not self.spool.stats().waiting, timeout_s)
 
     def stats(self) -> EdgeStats:
         """Return counts; may be called at any time, from any thread."""
+        outbox = self._outbox
         return EdgeStats(
-            self._link.up,
+            self._session.up,
             self._observed,
-            self._acked,
-            self._resent,
-            self._messages,
-            self._link.refused,
+            self._storage.acknowledged,
+            outbox.resent,
+            outbox.sent,
+            outbox.refused,
             self.spool.stats(),
         )
 
@@ -161,97 +173,8 @@ class EdgeAgent:
         """Stop, after waiting at most `flush_s` for acknowledgements; the rest goes when an agent runs here again."""
         if flush_s > 0.0:
             self.flush(flush_s)
-        if self._closing.is_set():
-            return
-        self._closing.set()
-        self._wake()
-        self._thread.join()
-        self._wake_out.close()
-        self._wake_in.close()
+        self._session.close()
         self.spool.close()
-
-    def _wake(self) -> None:
-        # A full pipe means that the thread has been woken already; a closed one that it has ended.
-        with contextlib.suppress(OSError):
-            self._wake_in.send(b"\0")
-
-    # The agent's thread -------------------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        while not self._closing.is_set():
-            try:
-                self._turn()
-            except Exception:
-                # The thread is all that moves observations: whatever happens, it goes on, and nothing is lost by it.
-                logger.exception("%s: the agent's turn failed; trying again in a second", self.settings.device)
-                self._closing.wait(1.0)
-        self._link.close(last_words=b'{"state":"offline"}')
-
-    def _turn(self) -> None:
-        now = time.monotonic()
-        wait = min(self._link.wait_s(now), _TICK_S)
-        if self._next_message > now:
-            wait = min(wait, self._next_message - now)
-        readers: list[socket.socket] = [self._wake_out]
-        writers: list[socket.socket] = []
-        connection = self._link.socket
-        if connection is not None:
-            readers.append(connection)
-            if self._link.wants_write:
-                writers.append(connection)
-            if getattr(connection, "pending", int)():
-                wait = 0.0  # TLS has decrypted bytes that the socket no longer shows
-        readable, writable, _ = select.select(readers, writers, [], wait)
-        if self._wake_out in readable:
-            self._wake_out.recv(4096)
-        ready = connection is not None and (connection in readable or wait == 0.0)
-        self._link.turn(readable=ready, writable=connection in writable)
-        now = time.monotonic()
-        if now >= self._settles_at:
-            self._say_again()
-            self._settles_at = float("inf")
-        self._send()
-        if now >= self._next_forget:
-            self._next_forget = now + max(self.settings.hold_s / 4, 1.0)
-            self.spool.forget()
-
-    def _send(self) -> None:
-        """Publish what waits, in order, as far as the window and the linger allow."""
-        settings = self.settings
-        while self._link.up and len(self._in_flight) < settings.window:
-            rows = self.spool.waiting(self._cursor, limit=settings.batch, max_bytes=settings.batch_bytes)
-            if not rows:
-                self._next_message = 0.0
-                return
-            now = time.monotonic()
-            if len(rows) < settings.batch and now < self._next_message:
-                return
-            self._next_message = now + settings.linger_s
-            payload = rows[0].payload if len(rows) == 1 else b"[" + b",".join(row.payload for row in rows) + b"]"
-            mid = self._link.publish(self._topic, payload)
-            if mid is None:
-                return
-            self._in_flight[mid] = [row.seq for row in rows]
-            self._cursor = rows[-1].seq
-            self._messages += 1
-
-    def _up(self) -> None:
-        self._in_flight.clear()
-        self._say_again()
-        # Once more what is acknowledged until then: a broker that was started again may have had nobody to give it to.
-        if self.settings.hold_s > 0.0:
-            self._settles_at = time.monotonic() + self.settings.hold_s * SETTLED
-
-    def _say_again(self) -> None:
-        """Send again whatever is held, in its order."""
-        self._cursor = -1
-        self._resent += self.spool.rewind()
-
-    def _acknowledged(self, mid: int) -> None:
-        seqs = self._in_flight.pop(mid, None)
-        if seqs is not None:
-            self.spool.acknowledge(seqs)
-            self._acked += len(seqs)
 
 
 def feed(agent: EdgeAgent, lines: Iterable[bytes]) -> tuple[int, int]:
@@ -285,4 +208,4 @@ def feed(agent: EdgeAgent, lines: Iterable[bytes]) -> tuple[int, int]:
 
 def _refuse(agent: EdgeAgent, number: int, text: bytes, reason: str) -> None:
     logger.warning("line %d refused: %s", number, reason)
-    agent.spool.reject(text, reason)
+    agent.spool.refuse(text, reason)

@@ -2,7 +2,7 @@
 
 One SQLite file (WAL, every commit synced) holds the observations that wait, and those that were acknowledged only a
 moment ago. The row number is the observation's sequence number; the file makes its own boot id when it is created. So
-numbers go on through restarts, and start anew under a new boot id only when the file is gone.
+numbers go on through restarts; only when the file is gone do they begin at 0, under a new boot id.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 VERSION: Final = 1
 _ROW_OVERHEAD: Final = 24
 """Bytes that SQLite adds to a row of this table, roughly."""
-_MAX_REJECTS: Final = 1_000
+_MAX_REFUSALS: Final = 1_000
 _DECODER: Final = msgspec.json.Decoder(Observation)
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS spool (seq INTEGER PRIMARY KEY AUTOINCREMENT, payload BLOB NOT NULL, acked_ms INTEGER);
@@ -54,7 +54,7 @@ class SpoolStats(NamedTuple):
     """Acknowledged, and kept in case the broker forgets."""
     dropped: int
     """Never acknowledged, and pushed out because the spool was full; counted over the life of the file."""
-    rejected: int
+    refused: int
     size: int
     """Bytes of observations in the file."""
 
@@ -233,16 +233,16 @@ class Spool:
         with self._lock:
             return self._db.execute("UPDATE spool SET acked_ms = NULL WHERE acked_ms IS NOT NULL").rowcount
 
-    def reject(self, payload: bytes, reason: str) -> None:
+    def refuse(self, payload: bytes, reason: str) -> None:
         """Keep input that is no observation, with the reason; the newest thousand are kept."""
         with self._lock:
             self._db.execute(
                 "INSERT INTO rejects (at_ms, reason, payload) VALUES (?, ?, ?)",
                 (time.time_ns() // 1_000_000, reason[:500], payload[:65_536]),
             )
-            self._db.execute("DELETE FROM rejects WHERE id <= (SELECT max(id) FROM rejects) - ?", (_MAX_REJECTS,))
+            self._db.execute("DELETE FROM rejects WHERE id <= (SELECT max(id) FROM rejects) - ?", (_MAX_REFUSALS,))
 
-    def rejects(self) -> list[tuple[str, bytes]]:
+    def refusals(self) -> list[tuple[str, bytes]]:
         """Return (reason, input) of what was refused, newest last."""
         with self._lock:
             return self._db.execute("SELECT reason, payload FROM rejects ORDER BY id").fetchall()
@@ -251,8 +251,8 @@ class Spool:
         """Return what is in it."""
         with self._lock:
             waiting, held = self._db.execute("SELECT count(*) - count(acked_ms), count(acked_ms) FROM spool").fetchone()
-            rejected = self._db.execute("SELECT coalesce(max(id), 0) FROM rejects").fetchone()[0]
-        return SpoolStats(waiting, held, self._dropped, rejected, self._size)
+            refused = self._db.execute("SELECT coalesce(max(id), 0) FROM rejects").fetchone()[0]
+        return SpoolStats(waiting, held, self._dropped, refused, self._size)
 
     def close(self) -> None:
         """Release the file. What is in it stays."""

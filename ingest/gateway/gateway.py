@@ -33,8 +33,9 @@ from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Quarantine
 from ingest.gateway.routes import Routes
 from ingest.log.records import Log, Record, RecordKind
-from ingest.mqtt.session import Inbox, LinkConfig, MqttLink
-from ingest.mqtt.tls import Tls
+from ingest.login import BrokerAddress
+from ingest.mqtt.inbox import Inbox
+from ingest.mqtt.session import Session
 from ingest.places import Places
 from ingest.shards import ShardMap
 
@@ -50,13 +51,7 @@ class GatewayConfig:
     """Settings of a gateway. Only ``site`` has no default."""
 
     site: str
-    host: str = "127.0.0.1"
-    port: int = 1883
-    username: str = ""
-    password: str = ""
-    tls: Tls | None = None
-    mqtt_version: int = 5
-    """5, or 3 for brokers that speak 3.1.1 only."""
+    broker: BrokerAddress = field(default_factory=lambda: BrokerAddress(protocol="5"))
     client_id: str = ""
     """Names the session at the broker; two gateways must differ. Empty: ``patrolgrid-gateway-{site}``."""
     shared_group: str = ""
@@ -69,8 +64,8 @@ class GatewayConfig:
     receive_maximum: int = 4_000
     """Most messages the broker sends without acknowledgement: with `max_queued_bytes` it bounds memory."""
     max_queued_bytes: int = 64 << 20
-    reconnect_min_s: float = 0.5
-    reconnect_max_s: float = 30.0
+    backoff_s: tuple[float, float] = (0.5, 30.0)
+    """First and longest wait before a new connection; see `ingest.mqtt.session`."""
     limits: Limits = field(default_factory=Limits)
     guard: ClockGuard = field(default_factory=ClockGuard)
     repeat_window_s: float = 600.0
@@ -86,8 +81,13 @@ class GatewayConfig:
     shards: int = 1
     """How many shards the beats are divided among, see `ingest.shards`."""
 
-    def link(self) -> LinkConfig:
-        """Return what of this concerns the connection."""
+    @property
+    def session_name(self) -> str:
+        """The client id at the broker."""
+        return self.client_id or f"patrolgrid-gateway-{self.site}"
+
+    def session(self, inbox: Inbox) -> Session:
+        """Return the session that fills an inbox, not started."""
         prefix = f"$share/{self.shared_group}/" if self.shared_group else ""
         filters = (
             topics.observations(self.site, "+", "+"),
@@ -95,22 +95,17 @@ class GatewayConfig:
             topics.incidents(self.site),
             topics.commands(self.site),
         )
-        return LinkConfig(
-            host=self.host,
-            port=self.port,
-            client_id=self.client_id or f"patrolgrid-gateway-{self.site}",
+        return Session(
+            self.broker,
+            self.session_name,
             filters=tuple(prefix + topic_filter for topic_filter in filters),
-            username=self.username,
-            password=self.password,
-            tls=self.tls,
-            version=self.mqtt_version,
-            keepalive_s=self.keepalive_s,
-            session_expiry_s=self.session_expiry_s,
+            on_message=inbox.put,
+            on_accepted=inbox.mark,
+            manual_ack=True,
+            expiry_s=self.session_expiry_s,
             receive_maximum=self.receive_maximum,
-            max_payload=self.limits.max_bytes,
-            max_queued_bytes=self.max_queued_bytes,
-            reconnect_min_s=self.reconnect_min_s,
-            reconnect_max_s=self.reconnect_max_s,
+            keepalive_s=self.keepalive_s,
+            backoff_s=self.backoff_s,
         )
 
 
@@ -181,7 +176,7 @@ class Gateway:
             repeats=self._repeats,
         )
         self._inbox = Inbox(config.limits.max_bytes, config.max_queued_bytes)
-        self._link = MqttLink(config.link(), self._inbox)
+        self._session = config.session(self._inbox)
         self._stopping = threading.Event()
         self._writer = threading.Thread(target=self._run, name=f"gateway-{config.site}", daemon=True)
         self._generation = 0
@@ -199,7 +194,7 @@ class Gateway:
         """
         refill(self._repeats, self._log, self._clock.now_ms(), self.config.shards)
         self._writer.start()
-        self._link.start()
+        self._session.start()
 
     def stop(self) -> None:
         """Store and acknowledge what has been received, then disconnect. What comes later waits at the broker.
@@ -209,7 +204,7 @@ class Gateway:
         self._stopping.set()
         self._inbox.close()
         self._writer.join()
-        self._link.stop()
+        self._session.close()
 
     @property
     def appended(self) -> int:
@@ -221,9 +216,9 @@ class Gateway:
         counts, (since, messages, observations) = self._intake.counts, self._rates[0]
         elapsed = max(time.monotonic() - since, 1e-3)
         return GatewayStats(
-            connected=self._link.connected,
-            connections=self._link.connections,
-            last_error=self._fault or self._link.last_error,
+            connected=self._session.up,
+            connections=self._session.connections,
+            last_error=self._fault or self._session.trouble,
             messages=counts.messages,
             appended=self._appended,
             repeats=counts.repeats,
@@ -290,7 +285,7 @@ class Gateway:
         if not self._store(self._finish(taken)):
             return False
         if mids:
-            self._link.acknowledge(self._generation, mids)
+            self._session.acknowledge(self._generation, mids)
         return True
 
     def _finish(self, messages: list[tuple[str, bytes]]) -> Taken:

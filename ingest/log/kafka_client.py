@@ -10,7 +10,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from ingest.mqtt.tls import Login
+from ingest.login import Login
 
 MAX_RECORD_BYTES: Final = 16 << 20
 """Longest record that is written; topics are made to take as much."""
@@ -30,12 +30,12 @@ class KafkaAddress:
     def options(self) -> dict[str, Any]:
         """Return what aiokafka's clients are given. Raises OSError for a certificate file that cannot be read."""
         login = self.login
-        tls = login.tls.context() if login.tls is not None else None
+        tls = login.tls_context()
         options: dict[str, Any] = {"bootstrap_servers": self.bootstrap.split(",")}
         if login.username:
             options["security_protocol"] = "SASL_PLAINTEXT" if tls is None else "SASL_SSL"
             options["sasl_mechanism"] = self.mechanism
-            options["sasl_plain_username"], options["sasl_plain_password"] = login.username, login.password
+            options["sasl_plain_username"], options["sasl_plain_password"] = login.username, login.secret()
         elif tls is not None:
             options["security_protocol"] = "SSL"
         if tls is not None:

@@ -30,7 +30,7 @@ _LARGEST: Final = 4 << 20
 _PUBLISH, _PUBACK = 0x30, 0x40
 
 
-class Message(NamedTuple):
+class Incoming(NamedTuple):
     """A message as it came."""
 
     topic: bytes
@@ -90,7 +90,7 @@ class BufferedSocket:
         self._stalled = False
         return True
 
-    def publishes(self) -> list[Message]:
+    def publishes(self) -> list[Incoming]:
         """Take the complete PUBLISH packets of QoS 0 and 1 that stand at the front."""
         found = []
         data, at, end = self._data, self._at, len(self._data)
@@ -126,7 +126,7 @@ class BufferedSocket:
         return self.ended or (not self._stalled and self._at < len(self._data))
 
 
-def _parse(data: bytes, start: int, stop: int, first: int, *, properties: bool) -> Message | None:
+def _parse(data: bytes, start: int, stop: int, first: int, *, properties: bool) -> Incoming | None:
     """Return the PUBLISH packet whose content is ``data[start:stop]``, None where it is malformed."""
     body = start + 2 + int.from_bytes(data[start : start + 2], "big")
     topic = data[start + 2 : body]
@@ -148,7 +148,7 @@ def _parse(data: bytes, start: int, stop: int, first: int, *, properties: bool) 
         body += length
     if body > stop or (qos and not mid):
         return None
-    return Message(topic, data[body:stop], qos, mid, bool(first & 1))
+    return Incoming(topic, data[body:stop], qos, mid, bool(first & 1))
 
 
 class BufferedClient(Client):
@@ -157,12 +157,22 @@ class BufferedClient(Client):
     ``receive`` runs in the network thread, for every message, whichever way it came; it must not raise.
     """
 
-    receive: Callable[[Message], None]
+    receive: Callable[[Incoming], None]
 
-    def __init__(self, *args: Any, receive: Callable[[Message], None], **options: Any) -> None:  # noqa: ANN401 - paho's
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - paho's
+        receive: Callable[[Incoming], None],
+        **options: Any,  # noqa: ANN401 - paho's
+    ) -> None:
         super().__init__(*args, **options)
-        self.receive = receive
+        self.receive, self._manual = receive, options.get("manual_ack", False)
         self.on_message = self._on_slow_message
+
+    def pending(self) -> int:
+        """Return how many bytes have been read from the socket and can be used without waiting."""
+        found: int = getattr(self.socket(), "pending", int)()
+        return found
 
     def acknowledge(self, mids: Sequence[int]) -> None:
         """Acknowledge QoS 1 messages, in this order: 4 bytes each, one after another, in one write."""
@@ -183,8 +193,11 @@ class BufferedClient(Client):
                 return super().loop_read(max_packets)  # paho is within a packet
             if not connected.fill():
                 break
-            for message in connected.publishes():
+            messages = connected.publishes()
+            for message in messages:
                 self.receive(message)
+            if messages and not self._manual:
+                self.acknowledge([message.mid for message in messages if message.qos])
             if connected.has_other():
                 code = super().loop_read(max_packets)
                 if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
@@ -202,4 +215,4 @@ class BufferedClient(Client):
             topic = message.topic.encode()
         except UnicodeDecodeError:
             topic = b"\xff"
-        self.receive(Message(topic, bytes(message.payload), message.qos, message.mid, message.retain))
+        self.receive(Incoming(topic, bytes(message.payload), message.qos, message.mid, message.retain))

@@ -1,18 +1,24 @@
-"""The gateway's connection to the broker: a persistent session, manual acknowledgement, reconnection with backoff.
+"""A session with an MQTT broker: every connection that PatrolGrid makes is one of these.
 
-Two threads meet here. paho's network thread runs the callbacks, which only put messages into an `Inbox`; the gateway's
-writer takes them out and acknowledges them once they are on disk.
+Connects with TLS and a login, in MQTT 3.1.1 or 5, keeps a last will, subscribes, publishes what its outbox holds, and
+connects again whenever the connection breaks. A new client of the library is made for each attempt, so that what is
+sent after a reconnect, and in which order, is decided by the outbox and not by the library's own queue.
+
+A session runs in a thread of its own (`start`), or its owner drives it: with `wait`, or, where one thread has many, by
+waiting on `socket` and calling `turn`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import random
+import select
+import socket
 import threading
 import time
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from paho.mqtt.client import Client, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
@@ -21,155 +27,110 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from ingest.mqtt.client import BufferedClient, Message
-from ingest.mqtt.tls import Tls
+from ingest.login import BrokerAddress
+from ingest.mqtt.client import BufferedClient, Incoming
+from ingest.mqtt.outbox import Outbox, Outgoing
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
+_CONNECT_TIMEOUT_S: Final = 5.0
+_KEEPALIVE_CHECK_S: Final = 1.0
+_LAST_WRITES_S: Final = 2.0
 _RETAINED_IF_NEW: Final = 1
-"""Retain handling of MQTT 5: do not send all retained statuses again at every reconnection."""
-_KEPT_OF_OVERSIZED: Final = 64 << 10
-_MESSAGE_BYTES: Final = 300
-"""What a message takes in memory beside its payload and topic, about: a flood of empty ones is bounded too."""
+"""Retain handling of MQTT 5: do not send all retained messages again at every reconnection."""
+_ONLINE, _OFFLINE = b'{"state":"online"}', b'{"state":"offline"}'
 
 
-@dataclass(frozen=True, slots=True)
-class LinkConfig:
-    """Where and how to connect, and what to subscribe to (all with QoS 1)."""
+class Session:
+    """One connection, made again whenever it breaks.
 
-    host: str
-    port: int
-    client_id: str
-    filters: tuple[str, ...]
-    username: str = ""
-    password: str = ""
-    tls: Tls | None = None
-    version: int = 5
-    """5 or 3 (3.1.1)."""
-    keepalive_s: int = 30
-    session_expiry_s: int = 7 * 86_400
-    receive_maximum: int = 4_000
-    max_payload: int = 256 << 10
-    max_queued_bytes: int = 64 << 20
-    reconnect_min_s: float = 0.5
-    reconnect_max_s: float = 30.0
+    Parameters
+    ----------
+    broker, client_id
+        Where to connect, and under which name; an empty one lets the broker choose.
+    outbox
+        What to publish; None publishes nothing.
+    filters
+        What to subscribe to, with QoS 1.
+    on_message
+        Called with each message, in the session's thread; it must not raise.
+    on_accepted
+        Called with the connection's number when the broker has accepted it, before its first message.
+    status_topic
+        Where ``online`` is kept retained, and ``offline`` at `close` or by the last will; empty for none.
+    manual_ack
+        Whether messages are acknowledged by `acknowledge` alone.
+    expiry_s
+        How long the broker keeps the session, with messages that come meanwhile; 0 for not at all. Brokers that speak
+        MQTT 3.1.1 keep it without end.
+    receive_maximum
+        Most messages that the broker sends without acknowledgement (MQTT 5).
+    backoff_s
+        First and longest wait before another attempt; each is the double of the one before, with a random part. Only a
+        connection that has lasted as long as the longest wait starts this over: two clients that share a client id
+        take the session from each other, and each of their connections is accepted.
 
-
-class Arrived(NamedTuple):
-    """A message as it came, or, where it is None, the sign that a connection (``generation``) began."""
-
-    message: Message | None
-    size: int
-    """Bytes of the payload as it came; it is cut where that is more than is ever taken."""
-    generation: int = 0
-
-
-class Inbox:
-    """Messages between the network thread, which puts, and the writer, which takes. Bounded in bytes.
-
-    Of QoS 1 the broker sends no more than ``receive_maximum`` without acknowledgement; of QoS 0 it may send any number.
-    Where their bytes reach the bound, `put` blocks: the socket is no longer read, and the broker keeps what comes.
+    Raises OSError for TLS files that cannot be read, ValueError for such a password file.
     """
 
-    def __init__(self, max_payload: int, max_bytes: int) -> None:
-        self._max_payload, self._max_bytes = max_payload, max_bytes
-        self._arrived: deque[Arrived] = deque()
-        self._filled, self._emptied = threading.Event(), threading.Event()
-        self._idle = False
-        # Each is written by one thread only, so no lock is needed to compare them.
-        self._bytes_in = self._bytes_out = 0
-        self._closed = False
-
-    def __len__(self) -> int:
-        """Return how many messages wait."""
-        return len(self._arrived)
-
-    def put(self, message: Message) -> None:
-        """Add a message (network thread). Dropped, unacknowledged, once the inbox is closed."""
-        size = len(message.payload)
-        if size > self._max_payload:
-            message = message._replace(payload=message.payload[:_KEPT_OF_OVERSIZED])
-        while self._bytes_in - self._bytes_out > self._max_bytes and not self._closed:
-            self._emptied.clear()
-            self._emptied.wait(0.1)
-        if self._closed:
-            return
-        self._bytes_in += _memory_of(message)
-        self._arrived.append(Arrived(message, size))
-        if self._idle:
-            self._filled.set()
-
-    def mark(self, generation: int) -> None:
-        """Note that messages put from now on belong to a new connection (network thread)."""
-        self._arrived.append(Arrived(None, 0, generation))
-
-    def take(self) -> Arrived | None:
-        """Return the oldest message, None where there is none (writer)."""
-        try:
-            arrived = self._arrived.popleft()
-        except IndexError:
-            return None
-        if arrived.message is not None:
-            self._bytes_out += _memory_of(arrived.message)
-            if not self._emptied.is_set():
-                self._emptied.set()
-        return arrived
-
-    def wait(self, timeout_s: float) -> None:
-        """Block until there is a message, `close`, or the time is over (writer)."""
-        self._filled.clear()
-        self._idle = True  # from here on `put` wakes us; what came before is seen by the next test
-        if not self._arrived and not self._closed:
-            self._filled.wait(timeout_s)
-        self._idle = False
-
-    def close(self) -> None:
-        """Take no more messages, and wake whoever waits."""
-        self._closed = True
-        self._emptied.set()
-        self._filled.set()
-
-
-def _memory_of(message: Message) -> int:
-    return len(message.payload) + len(message.topic) + _MESSAGE_BYTES
-
-
-class MqttLink:
-    """One persistent session with the broker. Reconnects by itself until `stop`."""
-
-    def __init__(self, config: LinkConfig, inbox: Inbox) -> None:
-        self._config, self._inbox = config, inbox
+    def __init__(
+        self,
+        broker: BrokerAddress,
+        client_id: str,
+        *,
+        outbox: Outbox | None = None,
+        filters: Sequence[str] = (),
+        on_message: Callable[[Incoming], None] = lambda _message: None,
+        on_accepted: Callable[[int], None] = lambda _generation: None,
+        status_topic: str = "",
+        manual_ack: bool = False,
+        expiry_s: int = 0,
+        receive_maximum: int = 65_535,
+        keepalive_s: int = 30,
+        backoff_s: tuple[float, float] = (0.5, 30.0),
+    ) -> None:
+        self.broker, self.client_id, self.outbox = broker, client_id, outbox
+        self._filters, self._on_message, self._on_accepted = filters, on_message, on_accepted
+        self._status_topic, self._manual_ack, self._keepalive_s = status_topic, manual_ack, keepalive_s
+        self._expiry_s, self._receive_maximum, self._backoff_s = expiry_s, receive_maximum, backoff_s
+        self.up = False
+        """Whether the broker has accepted the connection and every subscription, and it has not broken since."""
+        self.connections = 0
+        """How often it came up."""
+        self.trouble = ""
+        """Why it is not up, or was not before it came up; empty while all is well."""
+        self.refused = False
+        """Whether the broker answered the last attempt, and said no."""
+        self._password, self._tls = broker.secret(), broker.tls_context()
+        self._client: BufferedClient | None = None
         self._lock = threading.Lock()
         self._generation = 0
-        self._accepted = False
-        self.connected = False
-        """Whether the broker has accepted the connection and every subscription."""
-        self.connections = 0
-        self.last_error = ""
-        self._client = self._make_client()
+        self._accepted_at: float | None = None
+        self._failures = 0
+        self._next_attempt = self._next_check = 0.0
+        self._closing = False
+        self._thread: threading.Thread | None = None
+        self._wake_out: socket.socket | None = None
+        self._wake_in: socket.socket | None = None
+
+    # -- for any thread ------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin to connect, in the background; a broker that is not there yet is tried again."""
-        config = self._config
-        options: dict[str, Any] = {}
-        if config.version == 5:
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.SessionExpiryInterval = config.session_expiry_s
-            properties.ReceiveMaximum = config.receive_maximum
-            options = {"clean_start": False, "properties": properties}
-        self._client.connect_async(config.host, config.port, keepalive=config.keepalive_s, **options)
-        self._client.loop_start()
+        """Run in a thread of its own from now on."""
+        self._wake_out, self._wake_in = socket.socketpair()
+        self._wake_out.settimeout(0.0)
+        self._wake_in.settimeout(0.0)
+        self._thread = threading.Thread(target=self._run, name=f"mqtt-{self.client_id}", daemon=True)
+        self._thread.start()
 
-    def stop(self) -> None:
-        """Send what is to be sent and disconnect; the session stays at the broker."""
-        deadline = time.monotonic() + 2.0
-        while self._client.want_write() and self.connected and time.monotonic() < deadline:
-            time.sleep(0.005)
-        self._client.disconnect()
-        self._client.loop_stop()
-        self.connected = False
+    def wake(self) -> None:
+        """Have the session's thread look at its outbox now."""
+        # A full pipe means that the thread has been woken already; a closed one that it has ended.
+        if self._wake_in is not None:
+            with contextlib.suppress(OSError):
+                self._wake_in.send(b"\0")
 
     def acknowledge(self, generation: int, mids: Sequence[int]) -> bool:
-        """Acknowledge messages of a connection, in the order in which they came.
+        """Acknowledge messages of a connection (numbered as in `on_accepted`), in the order in which they came.
 
         This does not wait for the subscription: a broker that kept messages may send them before it confirms that,
         and confirm it only when they have been acknowledged (rumqttd does).
@@ -178,78 +139,252 @@ class MqttLink:
         the old ids could lose messages that have not been stored.
         """
         with self._lock:
-            if generation != self._generation:
+            if generation != self._generation or self._client is None:
                 return False
             self._client.acknowledge(mids)
-            return True
+        self.wake()
+        return True
 
-    # -- callbacks: network thread, must not raise and must be quick ---------------------------------------------------
+    def close(self) -> None:
+        """Send what waits to be sent, leave the last status, and disconnect. Further calls do nothing."""
+        self._closing = True
+        if self._thread is not None:
+            self.wake()
+            self._thread.join()
+        client = self._client
+        if client is not None:
+            if self.up and self._status_topic:
+                client.publish(self._status_topic, _OFFLINE, qos=1, retain=True)
+            client.disconnect()
+            deadline = time.monotonic() + _LAST_WRITES_S
+            while client.want_write() and (connection := self.socket) is not None and time.monotonic() < deadline:
+                select.select([], [connection], [], 0.1)
+                client.loop_write()
+            self._drop()
+        for end in (self._wake_out, self._wake_in):
+            if end is not None:
+                end.close()
 
-    def _make_client(self) -> BufferedClient:
-        config = self._config
-        version = MQTTv5 if config.version == 5 else MQTTv311
+    # -- for the thread that drives it ---------------------------------------------------------------------------------
+
+    def connect(self, timeout_s: float = 10.0) -> None:
+        """Connect, once, and return when the session is up.
+
+        Raises ConnectionError naming the broker and the reason; the session is closed then.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not self.up:
+            if time.monotonic() > deadline:
+                self._fail(f"it does not answer within {timeout_s:g} s in MQTT {self.broker.protocol}")
+            if self.trouble:
+                self.close()
+                raise ConnectionError(f"no connection to the MQTT broker at {self.broker}: {self.trouble}")
+            self.wait(0.05)
+
+    @property
+    def socket(self) -> socket.socket | None:
+        """What to wait on, None while there is no connection."""
+        found: Any = None if self._client is None else self._client.socket()
+        return found  # type: ignore[no-any-return]  # the library types it as its own union of sockets
+
+    @property
+    def wants_write(self) -> bool:
+        """Whether something waits for room in the socket."""
+        return self._client is not None and self._client.want_write()
+
+    def wait_s(self) -> float:
+        """Return the seconds until `turn` has something to do although nothing comes."""
+        if self._client is None:
+            due = self._next_attempt
+        else:
+            if self._client.pending():
+                return 0.0
+            due = self._next_check
+            if self.outbox is not None and self.up:
+                due = min(due, self.outbox.due())
+        return max(due - time.monotonic(), 0.0)
+
+    def wait(self, timeout_s: float) -> None:
+        """Serve the connection, waiting for it at most so long; `wake` ends the wait."""
+        timeout_s = min(timeout_s, self.wait_s())
+        readers: list[socket.socket] = [] if self._wake_out is None else [self._wake_out]
+        writers: list[socket.socket] = []
+        connection = self.socket
+        if connection is not None:
+            readers.append(connection)
+            if self.wants_write:
+                writers.append(connection)
+        readable, _, _ = select.select(readers, writers, [], timeout_s)
+        if self._wake_out is not None and self._wake_out in readable:
+            self._wake_out.recv(4096)
+        self.turn(readable=connection in readable)
+
+    def turn(self, *, readable: bool = False) -> None:
+        """Do what is to be done: connect when it is time, read, keep alive, send. Raises nothing for the network."""
+        now = time.monotonic()
+        client = self._client
+        if client is None:
+            if now >= self._next_attempt:
+                self._attempt()
+            return
+        if readable or client.pending():
+            client.loop_read()
+        if now >= self._next_check:
+            self._next_check = now + _KEEPALIVE_CHECK_S
+            client.loop_misc()
+        if self.outbox is not None and self.outbox.stalled(now) and self.up:
+            self._fail("connected, but the broker does not acknowledge")
+            self._lost()
+        self.send()
+
+    def send(self) -> None:
+        """Publish what the outbox's window allows, and write what waits to be written."""
+        if self.up and self.outbox is not None:
+            self.outbox.send(self._publish)
+        client = self._client
+        if client is not None and client.want_write():
+            client.loop_write()
+
+    def _run(self) -> None:
+        while not self._closing:
+            try:
+                self.wait(_KEEPALIVE_CHECK_S)
+            except Exception:
+                # The thread is all that carries messages: whatever happens, it goes on, and nothing is lost by it.
+                logger.exception("%s: the session's turn failed; it connects again", self.client_id)
+                self._lost()
+
+    def _attempt(self) -> None:
+        """Make a client and connect it."""
+        broker, version_5 = self.broker, self.broker.protocol == "5"
         client = BufferedClient(
             CallbackAPIVersion.VERSION2,
-            config.client_id,
-            protocol=version,
-            clean_session=None if version == MQTTv5 else False,
-            manual_ack=True,
-            receive=self._inbox.put,
+            self.client_id,
+            clean_session=None if version_5 else not self._expiry_s,
+            protocol=MQTTv5 if version_5 else MQTTv311,
+            reconnect_on_failure=False,
+            manual_ack=self._manual_ack,
+            receive=self._on_message,
         )
-        if config.username:
-            client.username_pw_set(config.username, config.password or None)
-        if config.tls is not None:
-            client.tls_set_context(config.tls.context())
-        client.reconnect_delay_set(config.reconnect_min_s, config.reconnect_max_s)  # type: ignore[arg-type] # takes floats
-        client.on_connect = self._on_connect
-        client.on_subscribe = self._on_subscribe
-        client.on_disconnect = self._on_disconnect
-        client.on_pre_connect = lambda _client, _userdata: self._end_generation()
-        client.on_connect_fail = lambda _client, _userdata: self._failed("the broker cannot be reached")
-        return client
+        client.connect_timeout = _CONNECT_TIMEOUT_S
+        client.max_inflight_messages_set(0)  # the outbox bounds what is in flight
+        client.max_queued_messages_set(0)
+        if broker.username:
+            client.username_pw_set(broker.username, self._password or None)
+        if self._tls is not None:
+            client.tls_set_context(self._tls)
+        if self._status_topic:
+            client.will_set(self._status_topic, _OFFLINE, qos=1, retain=True)
+        options: dict[str, Any] = {}
+        if version_5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.SessionExpiryInterval = self._expiry_s
+            properties.ReceiveMaximum = self._receive_maximum
+            options = {"clean_start": not self._expiry_s, "properties": properties}
+        client.on_connect, client.on_subscribe = self._connected, self._subscribed
+        client.on_disconnect, client.on_publish = self._disconnected, self._published
+        # Else the library writes in whichever thread publishes or acknowledges.
+        client.on_socket_register_write = lambda _client, _userdata, _socket: None
+        with self._lock:
+            self._client = client
+        self._next_check, self.refused = time.monotonic() + _KEEPALIVE_CHECK_S, False
+        try:
+            client.connect(broker.host, broker.port, keepalive=self._keepalive_s, **options)
+        except (OSError, ValueError) as error:
+            self._fail(f"the broker cannot be reached: {getattr(error, 'strerror', None) or error}")
+            self._lost()
 
-    def _on_connect(
-        self, client: Client, _userdata: object, _flags: object, code: ReasonCode, _properties: object
+    def _publish(self, message: Outgoing) -> int:
+        if self._client is None:
+            raise ConnectionError("no connection")  # `send` looks first
+        # Where this fails the connection is lost, and the outbox sends the message again on the next.
+        return self._client.publish(message.topic, message.payload, qos=1, retain=message.retain).mid
+
+    def _fail(self, text: str) -> None:
+        if text != self.trouble and self._thread is not None:  # whoever drives a session sees its `trouble`
+            logger.warning("MQTT session %s at %s: %s", self.client_id, self.broker, text)
+        self.trouble = text
+
+    def _drop(self) -> None:
+        with self._lock:
+            client, self._client = self._client, None
+            self._generation += 1
+            self.up, self._accepted_at = False, None
+        connection = None if client is None else client.socket()
+        if connection is not None:
+            connection.close()
+
+    def _lost(self) -> None:
+        """End the connection, and set the time of the next attempt."""
+        first, longest = self._backoff_s
+        if self._accepted_at is not None and time.monotonic() - self._accepted_at >= longest:
+            self._failures = 0
+        wait = min(first * 2.0 ** min(self._failures, 20), longest)
+        self._failures += 1
+        self._drop()
+        # Spread over half the wait, so that a site's devices do not all come back in the same instant.
+        self._next_attempt = time.monotonic() + wait * (0.5 + random.random() / 2)  # noqa: S311 - no secret
+
+    # -- callbacks of the client, in the same thread -------------------------------------------------------------------
+
+    def _connected(
+        self,
+        client: Client,
+        _userdata: object,
+        _flags: object,
+        reason: ReasonCode,
+        _properties: object,
     ) -> None:
-        if code.is_failure:
-            self._failed(f"the broker refused the connection: {code}")
-            return
+        if reason.is_failure:
+            self.refused = True
+            self._fail(f"the broker refused the connection: {reason}")
+            return  # `_disconnected` follows
         with self._lock:
             self._generation += 1
-            self._accepted = True
-            self._inbox.mark(self._generation)
-        options = SubscribeOptions(qos=1, retainHandling=_RETAINED_IF_NEW)
-        if self._config.version == 5:
-            client.subscribe([(topic_filter, options) for topic_filter in self._config.filters])
+            self._accepted_at = time.monotonic()
+        self._on_accepted(self._generation)
+        if self._status_topic:
+            client.publish(self._status_topic, _ONLINE, qos=1, retain=True)
+        if self.outbox is not None:
+            self.outbox.reconnected()
+        if not self._filters:
+            self._came_up()
+        elif self.broker.protocol == "5":
+            options = SubscribeOptions(qos=1, retainHandling=_RETAINED_IF_NEW)
+            client.subscribe([(topic_filter, options) for topic_filter in self._filters])
         else:
-            client.subscribe([(topic_filter, 1) for topic_filter in self._config.filters])
+            client.subscribe([(topic_filter, 1) for topic_filter in self._filters])
 
-    def _on_subscribe(
-        self, _client: Client, _userdata: object, _mid: int, codes: list[ReasonCode], _properties: object
+    def _subscribed(
+        self, _client: object, _userdata: object, _mid: int, reasons: list[ReasonCode], _properties: object
     ) -> None:
-        refused = [name for name, code in zip(self._config.filters, codes, strict=False) if code.is_failure]
+        refused = [name for name, reason in zip(self._filters, reasons, strict=False) if reason.is_failure]
         if refused:
-            self._failed(f"the broker refused the subscription to {', '.join(refused)}: check its access rules")
-            return
-        self.connected, self.last_error = True, ""
+            self.refused = True
+            self._fail(f"the broker refused the subscription to {', '.join(refused)}: check its access rules")
+        else:
+            self._came_up()
+
+    def _came_up(self) -> None:
+        self.up, self.trouble = True, ""
         self.connections += 1
-        _log.info("connected to %s:%d", self._config.host, self._config.port)
+        if self._thread is not None:
+            logger.info("MQTT session %s at %s: connected", self.client_id, self.broker)
 
-    def _on_disconnect(
-        self, _client: Client, _userdata: object, _flags: object, code: ReasonCode, _properties: object
+    def _published(self, client: Client, _userdata: object, mid: int, reason: ReasonCode, _properties: object) -> None:
+        if self.outbox is None or client is not self._client:
+            return
+        if not reason.is_failure:
+            self.outbox.acknowledge(mid)
+        elif self.outbox.refuse(mid, str(reason)):
+            self._fail(f"the broker refused a message: {self.outbox.refusal or reason}")
+            client.disconnect()  # it is sent again on the next connection, after a wait
+
+    def _disconnected(
+        self, client: object, _userdata: object, _flags: object, reason: ReasonCode, _properties: object
     ) -> None:
-        accepted = self._accepted
-        self._end_generation()
-        if code.is_failure and accepted:  # else why it was refused has been told
-            self._failed(f"the connection was lost: {code}")
-
-    def _end_generation(self) -> None:
-        with self._lock:
-            self._generation += 1
-            self._accepted = self.connected = False
-
-    def _failed(self, text: str) -> None:
-        self.connected = False
-        if text != self.last_error:
-            _log.warning("%s:%d: %s", self._config.host, self._config.port, text)
-        self.last_error = text
+        if client is not self._client:
+            return
+        if reason.is_failure and self._accepted_at is not None:  # else `trouble` says already why it was refused
+            self._fail(f"the connection was lost: {reason}")
+        self._lost()

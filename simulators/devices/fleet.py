@@ -1,17 +1,20 @@
-"""Publishes as the devices do: one MQTT connection each, with a last will, all driven by one thread."""
+"""Publishes as the devices do: one MQTT session each, with a last will, all driven by one thread."""
 
 from __future__ import annotations
 
 import selectors
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from ingest import topics
 from ingest.clock import Clock
-from ingest.mqtt.link import Link, LinkSettings, Outbox, Version
-from ingest.mqtt.tls import Tls
+from ingest.login import BrokerAddress
+from ingest.mqtt.outbox import MemoryStorage, Outbox, Outgoing
+from ingest.mqtt.session import Session
 from simulators.devices.ledger import Ledger
 from simulators.devices.messages import DISPATCH, SimulatedMessage
 from simulators.world.neighbourhood import Neighbourhood
@@ -24,10 +27,9 @@ _TIMERS_S: Final = 0.1
 class FleetSettings:
     """How a fleet connects."""
 
-    host: str = "127.0.0.1"
-    port: int = 1883
+    broker: BrokerAddress
+    """With a password, every device gives its id as the user name."""
     site_id: str = "quarter"
-    version: Version = "3.1.1"
     shared_connections: int = 0
     """Send through so many connections instead of one a device (for sites of thousands)."""
     window: int = 20
@@ -36,63 +38,20 @@ class FleetSettings:
     """Messages not yet acknowledged, over all connections; the simulator waits beyond that."""
     hold_s: float = 0.0
     """After a reconnect, send again what was acknowledged so recently: a broker killed between saves forgets it."""
-    password: str = field(default="", repr=False)
-    """Given by every device, with its id as the user name."""
-    tls: Tls | None = None
 
 
-class _Item:
-    """A message in an outbox; acknowledged once in its life, however often it is sent."""
+class _Connection:
+    """A session, the messages that wait for it, and what the selector watches of it."""
 
-    __slots__ = ("done", "message")
-
-    def __init__(self, message: SimulatedMessage) -> None:
-        self.message, self.done = message, False
-
-
-class _Line:
-    """One connection with its outbox."""
-
-    def __init__(self, fleet: Fleet, settings: LinkSettings, outbox: Outbox[_Item]) -> None:
-        self.fleet, self.outbox = fleet, outbox
-        self.link = Link(settings, on_up=self._up, on_ack=self._ack)
-        self.ups = 0
-        self.registered: tuple[int, int] | None = None
-
-    def send(self) -> None:
-        """Publish what the window allows."""
-        self.outbox.send(self._publish)
-
-    def _publish(self, item: _Item) -> int | None:
-        return self.link.publish(item.message.topic, item.message.payload)
-
-    def _up(self) -> None:
-        self.ups += 1
-        if self.ups > 1:
-            before = len(self.outbox)
-            report = self.fleet.ledger.report
-            report.reconnects += 1
-            report.resent += self.outbox.reconnected(time.monotonic())
-            self.fleet.pending += len(self.outbox) - before
-        self.send()
-
-    def settle(self, now: float) -> None:
-        """Say again, some time after a reconnect, what may have had no destination."""
-        again = self.outbox.settled(now)
-        if again:
-            self.fleet.ledger.report.resent += again
-            self.fleet.pending += again
-            self.send()
-
-    def _ack(self, mid: int) -> None:
-        item = self.outbox.acknowledge(mid, time.monotonic())
-        if item is None:
-            return
-        self.fleet.pending -= 1
-        if not item.done:
-            item.done = True
-            self.fleet.ledger.acknowledged(item.message)
-        self.send()
+    def __init__(self, fleet: Fleet, name: str, status_topic: str) -> None:
+        settings, broker = fleet.settings, fleet.settings.broker
+        if broker.secret():
+            broker = msgspec.structs.replace(broker, username=name)
+        self.waiting = MemoryStorage(hold_s=settings.hold_s)
+        self.outbox = Outbox(self.waiting, window=settings.window, on_acknowledged=fleet.acknowledged)
+        self.session = Session(broker, name, outbox=self.outbox, status_topic=status_topic, backoff_s=(0.1, 3.0))
+        self.watched: tuple[int, int] | None = None
+        """File number and events."""
 
 
 class Fleet:
@@ -108,8 +67,8 @@ class Fleet:
 
     def __init__(self, site: Neighbourhood, settings: FleetSettings, ledger: Ledger) -> None:
         self.settings, self.ledger = settings, ledger
-        self.pending = 0
-        """Messages handed over and not acknowledged."""
+        self._unacknowledged = 0
+        """Messages that have never been acknowledged."""
         self._selector = selectors.DefaultSelector()
         self._next_timers = 0.0
         if settings.shared_connections:
@@ -119,24 +78,9 @@ class Fleet:
                 (spec.device.id, topics.status(settings.site_id, spec.device.beat, spec.device.id))
                 for spec in site.specs
             ]
-        self._lines = [self._line(name, status) for name, status in names]
-        self._dispatch = self._line("dispatch", "")
-        self._all = [*self._lines, self._dispatch]
-
-    def _line(self, name: str, status: str) -> _Line:
-        settings = self.settings
-        link = LinkSettings(
-            host=settings.host,
-            port=settings.port,
-            client_id=name,
-            username=name if settings.password else "",
-            password=settings.password,
-            tls=settings.tls,
-            version=settings.version,
-            status_topic=status,
-            backoff_s=(0.1, 3.0),
-        )
-        return _Line(self, link, Outbox(window=settings.window, hold_s=settings.hold_s))
+        self._devices = [_Connection(self, name, status) for name, status in names]
+        self._dispatch = _Connection(self, "dispatch", "")
+        self._all = [*self._devices, self._dispatch]
 
     def __enter__(self) -> Fleet:  # noqa: PYI034 - not made to be subclassed
         return self
@@ -146,11 +90,26 @@ class Fleet:
 
     @property
     def up(self) -> int:
-        """Connections that stand."""
-        return sum(line.link.up for line in self._all)
+        """How many connections are up."""
+        return sum(connection.session.up for connection in self._all)
+
+    @property
+    def trouble(self) -> str:
+        """Why a connection is not up, of one that is not."""
+        return next((c.session.trouble for c in self._all if not c.session.up), "")
+
+    @property
+    def pending(self) -> int:
+        """Messages that wait for an acknowledgement, those that are sent again included."""
+        return sum(len(connection.waiting) for connection in self._all)
+
+    def acknowledged(self, message: Outgoing) -> None:
+        """Note the first acknowledgement of a message."""
+        self._unacknowledged -= 1
+        self.ledger.acknowledged(message.source)
 
     def connect(self, timeout_s: float = 20.0) -> bool:
-        """Connect everything, and tell whether all connections stood within the time; the rest keeps trying."""
+        """Connect everything, and tell whether all were up within the time; the rest keeps trying."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             self.poll(_IDLE_S)
@@ -164,22 +123,21 @@ class Fleet:
         *,
         clock: Clock | None,
         stopped: Callable[[], bool] = lambda: False,
-        on_progress: Callable[[SimulatedMessage], None] | None = None,
     ) -> bool:
         """Send messages in order, each when the clock shows its time (without a clock, as fast as possible).
 
         Returns False when it was stopped before the last. Waits while too much is unacknowledged.
         """
         for message in messages:
-            while self.pending >= self.settings.max_pending or (clock is not None and clock.now_ms() < message.at):
+            while self._unacknowledged >= self.settings.max_pending or (
+                clock is not None and clock.now_ms() < message.at
+            ):
                 if stopped():
                     return False
                 self.poll(self._patience(message, clock))
             if stopped():
                 return False
-            self._hand(message)
-            if on_progress is not None:
-                on_progress(message)
+            self._send(message)
             self._timers()
         return True
 
@@ -189,15 +147,16 @@ class Fleet:
         speed = getattr(clock, "speed", 1.0)
         return min(max((message.at - clock.now_ms()) / 1000 / speed, 0.001), _IDLE_S)
 
-    def _hand(self, message: SimulatedMessage) -> None:
+    def _send(self, message: SimulatedMessage) -> None:
         self.ledger.handed(message)
         if message.course == "lost":
             return
-        line = self._dispatch if message.device == DISPATCH else self._lines[message.device % len(self._lines)]
-        line.outbox.put(_Item(message))
-        self.pending += 1
-        line.send()
-        self._watch(line)
+        devices = self._devices
+        connection = self._dispatch if message.device == DISPATCH else devices[message.device % len(devices)]
+        connection.waiting.put(message.topic, message.payload, source=message)
+        self._unacknowledged += 1
+        connection.session.send()
+        self._watch(connection)
 
     def drain(self, timeout_s: float = 10.0) -> bool:
         """Wait until everything is acknowledged, and tell whether it was in time."""
@@ -206,18 +165,12 @@ class Fleet:
             self.poll(_IDLE_S)
         return self.pending == 0
 
-    def idle(self, seconds: float, stopped: Callable[[], bool] = lambda: False) -> None:
-        """Keep the connections alive for a while without sending."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and not stopped():
-            self.poll(_IDLE_S)
-
     def poll(self, timeout_s: float) -> None:
         """Wait for the sockets, at most so long, and serve those that are ready and those whose time has come."""
         for key, mask in self._selector.select(timeout_s):
-            line: _Line = key.data
-            line.link.turn(readable=bool(mask & selectors.EVENT_READ), writable=bool(mask & selectors.EVENT_WRITE))
-            self._watch(line)
+            connection: _Connection = key.data
+            connection.session.turn(readable=bool(mask & selectors.EVENT_READ))
+            self._watch(connection)
         self._timers()
 
     def _timers(self) -> None:
@@ -225,35 +178,36 @@ class Fleet:
         if now < self._next_timers:
             return
         self._next_timers = now + _TIMERS_S
-        for line in self._all:
-            line.settle(now)
-            if line.link.wait_s(now) <= 0.0:
-                line.link.turn(now=now)
-            self._watch(line)
+        for connection in self._all:
+            if connection.session.wait_s() <= 0.0:
+                connection.session.turn()
+            self._watch(connection)
 
-    def _watch(self, line: _Line) -> None:
-        """Tell the selector what this connection waits for now."""
-        found = line.link.socket
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if line.link.wants_write else 0)
-        wanted = None if found is None else (found.fileno(), events)
-        if wanted is not None and wanted[0] < 0:
-            wanted = None
-        if wanted == line.registered:
+    def _watch(self, connection: _Connection) -> None:
+        """Have the selector wait for what this connection waits for now."""
+        found = connection.session.socket
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.session.wants_write else 0)
+        wanted = None if found is None or found.fileno() < 0 else (found.fileno(), events)
+        watched = connection.watched
+        if wanted == watched:
             return
-        if line.registered is not None and wanted is not None and wanted[0] == line.registered[0]:
-            self._selector.modify(wanted[0], events, line)
+        if watched is not None and wanted is not None and wanted[0] == watched[0]:
+            self._selector.modify(wanted[0], events, connection)
         else:
-            if line.registered is not None:
-                self._selector.unregister(line.registered[0])
+            if watched is not None:
+                self._selector.unregister(watched[0])
             if wanted is not None:
-                self._selector.register(wanted[0], events, line)
-        line.registered = wanted
+                self._selector.register(wanted[0], events, connection)
+        connection.watched = wanted
 
     def close(self) -> None:
         """Say goodbye on every connection, leaving `offline` retained, and release the sockets."""
-        for line in self._all:
-            if line.registered is not None:
-                self._selector.unregister(line.registered[0])
-                line.registered = None
-            line.link.close(last_words=b'{"state":"offline"}')
+        for connection in self._all:
+            if connection.watched is not None:
+                self._selector.unregister(connection.watched[0])
+                connection.watched = None
+            connection.session.close()
         self._selector.close()
+        report = self.ledger.report
+        report.reconnects = sum(max(connection.session.connections - 1, 0) for connection in self._all)
+        report.resent = sum(connection.outbox.resent for connection in self._all)

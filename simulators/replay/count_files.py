@@ -23,8 +23,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from ingest import topics
-from ingest.mqtt.tls import Login
-from simulators.devices.publisher import Publisher
+from ingest.login import BrokerAddress
+from ingest.mqtt.publisher import Publisher
 
 _OUT: Final = re.compile(r"[-_ ]out$", re.IGNORECASE)
 _BOOT: Final = "replay"
@@ -81,14 +81,12 @@ class Plan:
 
     def publish(
         self,
-        host: str,
-        port: int,
+        broker: BrokerAddress,
         speed: float = math.inf,
         on_progress: Callable[[int, int], None] = lambda _done, _total: None,
         *,
         boot: str = _BOOT,
         stopped: Callable[[], bool] = lambda: False,
-        login: Login | None = None,
     ) -> int:
         """Publish everything, and return how many observations went out; all of them are acknowledged on return.
 
@@ -100,8 +98,6 @@ class Plan:
             Called with observations done and in all.
         boot
             The numbering's id. The same file under the same id a second time changes nothing in a node's store.
-        login
-            What the broker asks for.
 
         Raises
         ------
@@ -113,15 +109,13 @@ class Plan:
             for feature in self.document["features"]
             if feature["properties"]["kind"] == "device"
         }
-        publisher = Publisher(host, port, client_id=f"replay-{secrets.token_hex(4)}", login=login)
-        publisher.connect()
         numbers: Counter[str] = Counter()
         begun, first, done = time.monotonic(), self.span_ms()[0], 0
-        try:
+        with Publisher(broker, f"replay-{secrets.token_hex(4)}") as publisher:
             for row in self.rows:
                 due = begun + (row.ts - first) / 1000 / speed
                 while (wait := due - time.monotonic()) > 0 and not stopped():
-                    publisher.turn(min(wait, 0.05))
+                    publisher.serve(min(wait, 0.05))
                 payload = msgspec.json.encode({
                     "type": "count", "boot": boot, "seq": numbers[row.device], "ts": row.ts,
                     "interval_s": self.interval_s, "in": row.came, "out": row.went, "of": self.of,
@@ -133,9 +127,7 @@ class Plan:
                 done += 1
                 on_progress(done, len(self.rows))
             if not publisher.drain() and not stopped():
-                raise ConnectionError(f"the MQTT broker at {host}:{port} did not acknowledge everything within 30 s")
-        finally:
-            publisher.close()
+                raise ConnectionError(f"the MQTT broker at {broker} did not acknowledge everything within 30 s")
         return done
 
 

@@ -20,15 +20,14 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest.gateway import redact
 from ingest.gateway.plates import Plates
-from ingest.mqtt.tls import Login
+from ingest.login import BrokerAddress
+from ingest.mqtt.client import Incoming
+from ingest.mqtt.publisher import Publisher
+from ingest.mqtt.session import Session
 from ingest.topics import ROOT
-from simulators.devices.publisher import Publisher
 
 VERSION: Final = 1
 INPUTS: Final = (f"{ROOT}/+/+/+/obs", f"{ROOT}/+/+/+/status", f"{ROOT}/+/incidents")
@@ -58,25 +57,13 @@ class Recorder:
     ----------
     path
         The file; it must not exist.
-    host, port
-        The broker.
-    filters
-        Topic filters to listen to.
-    make_client
-        Makes an unconnected client of a given id, with the user name, password and TLS that the broker asks for.
+    broker
+        What to listen to.
 
-    Raises FileExistsError, and ConnectionError where no broker answers within 10 s, or it refuses.
+    Raises FileExistsError, and ConnectionError where no broker answers, or it refuses.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        host: str,
-        port: int,
-        filters: tuple[str, ...] = INPUTS,
-        make_client: Callable[[str], mqtt.Client] | None = None,
-    ) -> None:
+    def __init__(self, path: Path, broker: BrokerAddress) -> None:
         self.path = path
         self.messages = 0
         self.failure: OSError | None = None
@@ -87,31 +74,19 @@ class Recorder:
         self._file = gzip.GzipFile(fileobj=self._raw, mode="wb", compresslevel=6, mtime=0)
         self._started = time.monotonic()
         self._next_sync = 0.0
-        head = {"patrolgrid_recording": VERSION, "started_ms": time.time_ns() // 1_000_000, "filters": filters}
+        head = {"patrolgrid_recording": VERSION, "started_ms": time.time_ns() // 1_000_000, "filters": INPUTS}
         self._write(head)
-        self._filters = filters
-        self._ready = threading.Event()
-        client_id = f"recorder-{secrets.token_hex(4)}"
-        self._refusal = ""
-        self._client = (make_client or _plain_client)(client_id)
-        self._client.on_connect = self._connected
-        self._client.on_subscribe = lambda *_: self._ready.set()
-        self._client.on_message = self._message
         self._closed = threading.Event()
         try:
-            self._client.connect(host, port)
-            self._client.loop_start()
-            if not self._ready.wait(10.0) or self._refusal:
-                why = self._refusal or "it did not take the subscription within 10 s"
-                raise ConnectionError(f"the MQTT broker at {host}:{port}: {why}")
-        except OSError as error:
-            self._client.loop_stop()
+            client_id = f"recorder-{secrets.token_hex(4)}"
+            self._session = Session(broker, client_id, filters=INPUTS, on_message=self._on_message)
+            self._session.connect()
+        except (OSError, ValueError):
             self._file.close()
             self._raw.close()
             path.unlink()
-            if isinstance(error, ConnectionError) and "MQTT broker" in str(error):
-                raise
-            raise ConnectionError(f"no MQTT broker answers at {host}:{port}: {error}") from error
+            raise
+        self._session.start()
         self._syncer = threading.Thread(target=self._sync_often, name="recorder-sync", daemon=True)
         self._syncer.start()
 
@@ -127,8 +102,7 @@ class Recorder:
             return
         self._closed.set()
         self._syncer.join()
-        self._client.disconnect()
-        self._client.loop_stop()
+        self._session.close()
         with self._lock:
             try:
                 self._file.close()
@@ -136,26 +110,12 @@ class Recorder:
             except OSError as error:
                 self.failure = self.failure or error
 
-    def _connected(
-        self,
-        client: mqtt.Client,
-        _userdata: object,
-        _flags: object,
-        reason: ReasonCode,
-        _properties: object,
-    ) -> None:
-        if reason.is_failure:
-            self._refusal = f"it refused the connection: {reason}"
-            self._ready.set()
-        else:
-            client.subscribe([(name, 1) for name in self._filters])
-
-    def _message(self, _client: object, _userdata: object, message: mqtt.MQTTMessage) -> None:
-        topic = redact.text(self._plates, message.topic)
+    def _on_message(self, message: Incoming) -> None:
+        topic = redact.text(self._plates, message.topic.decode("utf-8", "replace"))
         row: dict[str, Any] = {"t": round(time.monotonic() - self._started, 4), "topic": topic}
         if message.retain:
             row["retain"] = True
-        payload = redact.payload(self._plates, bytes(message.payload))
+        payload = redact.payload(self._plates, message.payload)
         try:
             row["p"] = payload.decode()
         except UnicodeDecodeError:
@@ -163,7 +123,7 @@ class Recorder:
         try:
             self._write(row)
         except OSError as error:
-            self.failure = self.failure or error  # an exception here would end paho's thread without a word
+            self.failure = self.failure or error  # an exception here would break the connection
         else:
             self.messages += 1
 
@@ -181,10 +141,6 @@ class Recorder:
                     self._raw.flush()
             except OSError as error:
                 self.failure = self.failure or error
-
-
-def _plain_client(client_id: str) -> mqtt.Client:
-    return mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv311)
 
 
 class Recording:
@@ -243,13 +199,11 @@ class Recording:
 
 def replay(
     recording: Recording,
+    broker: BrokerAddress,
     *,
-    host: str,
-    port: int,
     speed: float,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     stopped: Callable[[], bool] = lambda: False,
-    login: Login | None = None,
 ) -> int:
     """Publish a recording through one connection, in its order, and return how many messages were acknowledged.
 
@@ -260,21 +214,15 @@ def replay(
         they were: the node that listens must follow the data's clock.
     on_progress
         Called with bytes of the file done and in all.
-    login
-        What the broker asks for.
     """
-    publisher = Publisher(host, port, client_id=f"replay-{secrets.token_hex(4)}", login=login)
-    publisher.connect()
-    begun = time.monotonic()
-    try:
+    with Publisher(broker, f"replay-{secrets.token_hex(4)}") as publisher:
+        begun = time.monotonic()
         for row in recording:
             due = begun + row.offset_s / speed
             while (wait := due - time.monotonic()) > 0 and not stopped():
-                publisher.turn(min(wait, 0.05))
+                publisher.serve(min(wait, 0.05))
             if stopped() or not publisher.publish(row.topic, row.payload, retain=row.retain, stopped=stopped):
                 break
             on_progress(recording.position, recording.size)
         publisher.drain()
-    finally:
-        publisher.close()
-    return publisher.acknowledged
+        return publisher.acknowledged

@@ -230,11 +230,11 @@ def _named(places: set[Any]) -> str:
 def _credentials(address: KafkaAddress) -> Any:  # noqa: ANN401 - Faust's
     """Return what Faust is given to sign in with, None where Kafka asks for nothing."""
     login = address.login
-    context = login.tls.context() if login.tls is not None else None
+    context = login.tls_context()
     if login.username:
         return faust.SASLCredentials(
             username=login.username,
-            password=login.password,
+            password=login.secret(),
             ssl_context=context,
             mechanism=SASLMechanism(address.mechanism),
         )

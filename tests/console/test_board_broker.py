@@ -14,7 +14,7 @@ from console.board.config import PASSWORD_VARIABLE, BoardConfig
 from deploy.processes.broker import write_mosquitto
 from deploy.processes.supervisor import Supervisor, listening
 from deploy.settings.load import with_values
-from deploy.settings.mqtt_settings import make_client
+from deploy.settings.mqtt_settings import broker_address
 from deploy.settings.sections import Settings
 from ingest.events import Command
 from simulators.replay.recording import Recorder
@@ -55,15 +55,7 @@ def configuration(station, **more):
 
 
 def publisher(config):
-    return MqttCommandPublisher(
-        site=config.site,
-        host=config.broker_host,
-        port=config.broker_port,
-        username=config.broker_username,
-        password=config.password(),
-        protocol=config.broker_protocol,
-        tls=config.tls(),
-    )
+    return MqttCommandPublisher(config.site, config.broker())
 
 
 def heard_by(station, topic):
@@ -87,7 +79,7 @@ def test_a_command_of_the_board_passes_the_access_rules(station, monkeypatch, pr
     listener, heard = heard_by(station, "patrolgrid/v1/s/commands")
     board = publisher(configuration(station, broker_protocol=protocol))
     try:
-        wait_for(board._client.is_connected, "the board connects")
+        wait_for(lambda: board.connected, "the board connects")
         board.publish(COMMAND)
         wait_for(lambda: heard, "the command arrives")
     finally:
@@ -119,17 +111,16 @@ def test_a_station_s_broker_can_be_recorded(station, tmp_path):
     secret.write_text("pw-node\n", encoding="utf-8")
     broker = {"port": port, "username": "node", "password_file": str(secret), "tls": True, "tls_ca": str(certificate)}
     settings = with_values(Settings(), broker=broker)
-    where = {"host": "127.0.0.1", "port": port}
     listener, _ = heard_by(station, "x")
     path = tmp_path / "night.pgr.gz"
-    with Recorder(path, **where, make_client=lambda name: make_client(settings, name)) as recorder:
+    with Recorder(path, broker_address(settings)) as recorder:
         listener.publish("patrolgrid/v1/s/b/cam/obs", b"{}", qos=1).wait_for_publish(10)
         wait_for(lambda: recorder.messages == 1, "the message is recorded")
     listener.disconnect()
     listener.loop_stop()
     secret.write_text("wrong\n", encoding="utf-8")
     with pytest.raises(ConnectionError, match=r"refused the connection: Not authorized"):
-        Recorder(tmp_path / "no.pgr.gz", **where, make_client=lambda name: make_client(settings, name))
+        Recorder(tmp_path / "no.pgr.gz", broker_address(settings))
     assert not (tmp_path / "no.pgr.gz").exists()
 
 
@@ -138,14 +129,14 @@ def test_the_password_comes_from_the_environment_or_the_first_line_of_a_file(tmp
     file = tmp_path / "secret"
     file.write_text("from-file \nsecond line\n", encoding="utf-8")
     config = BoardConfig(store_path="x", places_path="x", site="s", broker_port=1, broker_password_file=str(file))
-    assert config.password() == "from-file"
+    assert config.broker().secret() == "from-file"
     monkeypatch.setenv(PASSWORD_VARIABLE, "from-environment")
-    assert config.password() == "from-environment"
+    assert config.broker().secret() == "from-environment"
 
 
 def test_tls_is_spoken_also_where_the_system_s_authorities_are_trusted():
     plain = BoardConfig(store_path="x", places_path="x", site="s", broker_port=1)
-    assert plain.tls() is None
-    checked = msgspec.structs.replace(plain, broker_tls=True).tls()
+    assert plain.broker().tls_context() is None
+    checked = msgspec.structs.replace(plain, broker_tls=True).broker().tls_context()
     assert checked is not None
-    assert checked.context().verify_mode is ssl.CERT_REQUIRED
+    assert checked.verify_mode is ssl.CERT_REQUIRED

@@ -10,15 +10,12 @@ import time
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from iotcore import Broker
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from ingest.edge.agent import EdgeAgent, EdgeSettings, feed
-from ingest.mqtt.link import Outbox
-from ingest.mqtt.tls import Tls
+from ingest.login import BrokerAddress
 from ingest.observations import Count, Level, Observation
 from tests.support import free_port, require_program, wait_for
 
@@ -33,8 +30,8 @@ class Heard:
         self.numbers, self.values, self.status, self.messages = [], {}, [], 0
         self._ready = threading.Event()
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, f"heard-{port}", protocol=mqtt.MQTTv311)
-        if "tls" in options:
-            self.client.tls_set_context(options["tls"].context())
+        if "tls_ca" in options:
+            self.client.tls_set(str(options["tls_ca"]))
         self.client.on_connect = lambda client, *_: client.subscribe("patrolgrid/v1/#", 1)
         self.client.on_subscribe = lambda *_: self._ready.set()
         self.client.on_message = self._message
@@ -60,11 +57,11 @@ class Heard:
         self.client.loop_stop()
 
 
-def agent_of(tmp_path, port, **more):
+def agent_of(tmp_path, port, hold_s=60.0, **broker):
     return EdgeAgent(
         EdgeSettings(
-            site="quarter", beat="academy", device="noise-08", port=port,
-            spool=tmp_path / "spool.db", backoff_s=(0.05, 0.3), **{"hold_s": 60.0, **more},
+            site="quarter", beat="academy", device="noise-08", broker=BrokerAddress(port=port, **broker),
+            spool=tmp_path / "spool.db", backoff_s=(0.05, 0.3), hold_s=hold_s,
         )
     )  # fmt: skip
 
@@ -139,8 +136,9 @@ def test_what_was_acknowledged_right_after_a_reconnect_goes_once_more(tmp_path):
 def test_a_device_that_loses_its_power_is_offline(broker, tmp_path):
     program = (
         "import sys,time; from pathlib import Path; from ingest.edge.agent import *;"
+        "from ingest.login import BrokerAddress;"
         "EdgeAgent(EdgeSettings(site='quarter',beat='academy',device='noise-08',"
-        f"port={broker.port},spool=Path({str(tmp_path / 's.db')!r}))); time.sleep(60)"
+        f"broker=BrokerAddress(port={broker.port}),spool=Path({str(tmp_path / 's.db')!r}))); time.sleep(60)"
     )
     with Heard(broker.port) as heard:
         process = subprocess.Popen([sys.executable, "-c", program])
@@ -156,10 +154,11 @@ KILLED = """
 import sys
 from pathlib import Path
 from ingest.edge.agent import EdgeAgent, EdgeSettings
+from ingest.login import BrokerAddress
 from ingest.observations import Level
 settings = EdgeSettings(
-    site="quarter", beat="academy", device="noise-08", port=int(sys.argv[2]), spool=Path(sys.argv[1]),
-    backoff_s=(0.05, 0.3),
+    site="quarter", beat="academy", device="noise-08", broker=BrokerAddress(port=int(sys.argv[2])),
+    spool=Path(sys.argv[1]), backoff_s=(0.05, 0.3),
 )
 agent = EdgeAgent(settings)
 while True:
@@ -209,7 +208,7 @@ def test_lines_that_are_no_observations_are_kept_with_their_reason(tmp_path, cap
         assert [row.seq for row in rows] == [0, 1, 2]
         assert {row.boot for row in rows} == {agent.spool.boot}
         assert abs(rows[0].ts - time.time_ns() // 1_000_000) < 60_000
-        reasons = agent.spool.rejects()
+        reasons = agent.spool.refusals()
         assert [raw for _, raw in reasons][:1] == [b"not json"]
         assert len(reasons) == 5
         assert "line 3 refused" in caplog.text
@@ -217,7 +216,7 @@ def test_lines_that_are_no_observations_are_kept_with_their_reason(tmp_path, cap
 
 def test_ids_that_topics_cannot_carry_are_refused(tmp_path):
     with pytest.raises(ValueError, match="device is 'a/b'"):
-        EdgeSettings(site="quarter", beat="b", device="a/b", spool=tmp_path / "s.db")
+        EdgeSettings(site="quarter", beat="b", device="a/b", spool=tmp_path / "s.db", broker=BrokerAddress())
 
 
 def test_observe_refuses_what_breaks_a_limit(tmp_path):
@@ -253,11 +252,10 @@ def test_tls_and_mqtt_5(tmp_path):
          "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
         check=True, capture_output=True,
     )  # fmt: skip
-    tls = Tls(cert)
     with (
         mosquitto(tmp_path, "allow_anonymous true", f"certfile {cert}", f"keyfile {key}") as port,
-        Heard(port, tls=tls) as heard,
-        agent_of(tmp_path, port, tls=tls, version="5") as agent,
+        Heard(port, tls_ca=cert) as heard,
+        agent_of(tmp_path, port, tls=True, tls_ca=cert, protocol="5") as agent,
     ):
         for start in range(0, 600, 6):
             agent.observe(*levels(start, 6))
@@ -271,61 +269,8 @@ def test_what_the_broker_refuses_stays_in_the_spool(tmp_path):
     rules.write_text(f"topic write {BASE}/status\n")
     with (
         mosquitto(tmp_path, "allow_anonymous true", f"acl_file {rules}") as port,
-        agent_of(tmp_path, port, version="5") as agent,
+        agent_of(tmp_path, port, protocol="5") as agent,
     ):
         agent.observe(*levels(0, 3))
         wait_for(lambda: agent.stats().refused >= 2, "the broker took what it must refuse")
         assert agent.stats().spool.waiting == 3
-
-
-# The queue of a link ----------------------------------------------------------------------
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.one_of(st.just("put"), st.just("send"), st.just("break"), st.integers(0, 5)), max_size=60))
-def test_an_outbox_loses_nothing_and_keeps_order(steps):
-    outbox = Outbox(window=3, hold_s=100.0)
-    made, mids, connection, delivered = 0, 0, [], []
-    for step in steps:
-        if step == "put":
-            outbox.put(made)
-            made += 1
-        elif step == "send":
-
-            def publish(item):
-                nonlocal mids
-                mids += 1
-                connection.append((mids, item))
-                return mids
-
-            outbox.send(publish)
-        elif step == "break":
-            connection.clear()
-            outbox.reconnected(1.0)
-            assert [item for _, item in outbox.waiting] == sorted(item for _, item in outbox.waiting)
-        elif step < len(connection):
-            mid, item = connection.pop(step)
-            assert outbox.acknowledge(mid, 0.5) == item
-            delivered.append(item)
-        assert len(outbox.in_flight) <= 3
-    unfinished = {item for _, item in (*outbox.waiting, *outbox.in_flight.values())}
-    assert unfinished | set(delivered) == set(range(made))
-
-
-def test_an_outbox_says_again_what_came_after_a_reconnect_and_only_once():
-    outbox: Outbox[str] = Outbox(hold_s=10.0)
-    numbers = iter(range(100))
-    outbox.put("a")
-    outbox.reconnected(100.0)
-    assert outbox.settled(100.0) == 0
-    for item in ("b", "c"):
-        outbox.put(item)
-    outbox.send(lambda _: next(numbers))
-    assert [outbox.acknowledge(mid, 101.0) for mid in (0, 1)] == ["a", "b"]
-    assert outbox.settled(107.9) == 0
-    assert outbox.settled(108.0) == 2
-    assert [item for _, item in outbox.waiting] == ["a", "b"]
-    assert len(outbox.in_flight) == 1
-    outbox.send(lambda _: next(numbers))
-    assert outbox.acknowledge(3, 108.1) == "a"
-    assert outbox.settled(130.0) == 0

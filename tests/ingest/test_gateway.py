@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import ssl
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest import topics
 from ingest.clock import DataClock, SystemClock
@@ -22,9 +19,10 @@ from ingest.gateway.quarantine import Quarantine
 from ingest.log.batch import open_batch
 from ingest.log.records import LogFullError, RecordKind
 from ingest.log.sqlite_log import SqliteLog
-from ingest.mqtt.client import Message
-from ingest.mqtt.session import Inbox, LinkConfig, MqttLink
-from ingest.mqtt.tls import Tls
+from ingest.login import BrokerAddress
+from ingest.mqtt.client import Incoming
+from ingest.mqtt.inbox import Inbox
+from ingest.mqtt.publisher import publish_all
 from tests.ingest.brokers import Broker, Publisher
 from tests.support import free_port, require_program, wait_for
 
@@ -47,9 +45,9 @@ class Node:
         self.log = SqliteLog(folder / "log.db", min_free_bytes=0)
         self.quarantine = Quarantine(folder / "quarantine.db")
         clock = options.pop("clock", SystemClock())
-        config = GatewayConfig(
-            site, port=broker.port, mqtt_version=broker.version, reconnect_min_s=0.1, reconnect_max_s=0.5, **options
-        )
+        tls = {name: options.pop(name) for name in ("tls", "tls_ca") if name in options}
+        address = BrokerAddress(port=broker.port, protocol="5" if broker.version == 5 else "3.1.1", **tls)
+        config = GatewayConfig(site, address, backoff_s=(0.1, 0.5), **options)
         self.gateway = Gateway(config, None, self.log, self.quarantine, clock, PLATES)
 
     def start(self) -> Node:
@@ -277,7 +275,7 @@ def test_a_killed_gateway_loses_nothing_and_takes_nothing_twice(broker, tmp_path
     publisher.close()
 
 
-def test_a_refused_connection_is_told(tmp_path):
+def test_a_refused_connection_is_reported(tmp_path):
     broker = Broker.__new__(Broker)
     config = tmp_path / "m.conf"
     port = free_port()
@@ -287,7 +285,7 @@ def test_a_refused_connection_is_told(tmp_path):
     broker.start()
     node = Node(tmp_path, broker, "s")
     node.gateway.start()
-    wait_for(lambda: "refused the connection" in node.gateway.stats().last_error, "the refusal is told")
+    wait_for(lambda: "refused the connection" in node.gateway.stats().last_error, "the refusal is reported")
     node.stop()
     broker.stop()
 
@@ -309,39 +307,24 @@ def test_tls_with_the_broker_s_certificate_checked(tmp_path):
     broker = Broker.__new__(Broker)
     broker.kind, broker.version, broker.port, broker.command = "mosquitto", 5, port, ["mosquitto", "-c", str(config)]
     broker.start()
-    node = Node(tmp_path, broker, "s", tls=Tls(ca=tmp_path / "cert.pem")).start()
-    node.gateway._link._client.publish(OBS, count(1), qos=1)
+    node = Node(tmp_path, broker, "s", tls=True, tls_ca=tmp_path / "cert.pem").start()
     big = b"[" + b",".join(count(n) for n in range(2, 1_000)) + b"]"
-    node.gateway._link._client.publish(OBS, big, qos=1)
+    publish_all(node.gateway.config.broker, [(OBS, count(1)), (OBS, big)])
     node.appended(999)
     node.stop()
     (tmp_path / "two").mkdir()
-    stranger = Node(tmp_path / "two", broker, "s", tls=Tls())
+    stranger = Node(tmp_path / "two", broker, "s", tls=True)
     stranger.gateway.start()
     wait_for(lambda: stranger.gateway.stats().last_error, "an unknown certificate is refused")
     stranger.stop()
     broker.stop()
-    with pytest.raises(FileNotFoundError, match=r"nowhere\.pem"):
-        Tls(ca=tmp_path / "nowhere.pem").context()
-    assert Tls().context().verify_mode is ssl.CERT_REQUIRED
-
-
-def test_a_refused_subscription_is_told():
-    config = LinkConfig(host="127.0.0.1", port=1, client_id="c", filters=("a/+", "b/+"))
-    link = MqttLink(config, Inbox(100, 1_000))
-    granted, refused = ReasonCode(PacketTypes.SUBACK, "Granted QoS 1"), ReasonCode(PacketTypes.SUBACK, "Not authorized")
-    link._on_subscribe(link._client, None, 1, [granted, refused], None)
-    assert not link.connected
-    assert link.last_error == "the broker refused the subscription to b/+: check its access rules"
-    link._on_subscribe(link._client, None, 1, [granted, granted], None)
-    assert (link.connected, link.last_error) == (True, "")
 
 
 def test_a_flood_of_empty_messages_is_bounded_too():
     import threading
 
     inbox = Inbox(100, 100_000)
-    flood = threading.Thread(target=lambda: [inbox.put(Message(b"t", b"", 0, 0, retain=False)) for _ in range(5_000)])
+    flood = threading.Thread(target=lambda: [inbox.put(Incoming(b"t", b"", 0, 0, retain=False)) for _ in range(5_000)])
     flood.start()
     flood.join(0.3)
     assert flood.is_alive()
@@ -350,26 +333,13 @@ def test_a_flood_of_empty_messages_is_bounded_too():
     flood.join(10)
 
 
-def test_acknowledgements_of_an_old_connection_are_not_sent():
-    inbox = Inbox(100, 1_000)
-    link = MqttLink(LinkConfig(host="127.0.0.1", port=1, client_id="c", filters=("t",)), inbox)
-    link._generation = 4
-    sent = []
-    link._client.acknowledge = sent.append
-    assert not link.acknowledge(3, [1, 2])
-    assert link.acknowledge(4, [3])
-    link._end_generation()
-    assert not link.acknowledge(4, [4])
-    assert sent == [[3]]
-
-
 def test_the_inbox_is_bounded_in_bytes_and_cuts_what_is_too_large():
     inbox = Inbox(max_payload=100_000, max_bytes=150_000)
-    inbox.put(Message(b"t", bytes(200_000), 1, 1, retain=False))
-    inbox.put(Message(b"t", bytes(90_000), 1, 2, retain=False))
+    inbox.put(Incoming(b"t", bytes(200_000), 1, 1, retain=False))
+    inbox.put(Incoming(b"t", bytes(90_000), 1, 2, retain=False))
     import threading
 
-    third = threading.Thread(target=inbox.put, args=(Message(b"t", b"x", 1, 3, retain=False),))
+    third = threading.Thread(target=inbox.put, args=(Incoming(b"t", b"x", 1, 3, retain=False),))
     third.start()
     third.join(0.2)
     assert third.is_alive(), "the socket is not read while the inbox is full"
@@ -379,7 +349,7 @@ def test_the_inbox_is_bounded_in_bytes_and_cuts_what_is_too_large():
     third.join(5)
     assert len(inbox) == 2
     inbox.close()
-    inbox.put(Message(b"t", b"x", 1, 4, retain=False))
+    inbox.put(Incoming(b"t", b"x", 1, 4, retain=False))
     assert len(inbox) == 2
 
 

@@ -186,9 +186,7 @@ def test_hostile_messages_through_a_real_broker(kind, tmp_path):
     rng = random.Random(7)
     broker = Broker(kind, 3 if kind == "embedded" else 5, tmp_path / "broker")
     log, quarantine = SqliteLog(tmp_path / "log.db", min_free_bytes=0), Quarantine(tmp_path / "q.db")
-    config = GatewayConfig(
-        SITE, port=broker.port, mqtt_version=broker.version, limits=Limits(max_bytes=100_000), max_queued_bytes=4 << 20
-    )
+    config = GatewayConfig(SITE, broker.address, limits=Limits(max_bytes=100_000), max_queued_bytes=4 << 20)
     gateway = Gateway(config, None, log, quarantine, SystemClock(), PLATES)
     gateway.start()
     wait_for(lambda: gateway.stats().connected, "the gateway connects")

@@ -12,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from ingest.mqtt.client import BufferedClient, BufferedSocket, Message
+from ingest.mqtt.client import BufferedClient, BufferedSocket, Incoming
 
 OTHER = b"\xd0\x00"
 """A ping response: a packet that is paho's."""
@@ -36,7 +36,7 @@ class FakeSocket:
         raise BlockingIOError
 
 
-def packet(message: Message, *, properties: bytes | None = None) -> bytes:
+def packet(message: Incoming, *, properties: bytes | None = None) -> bytes:
     body = struct.pack("!H", len(message.topic)) + message.topic
     if message.qos:
         body += struct.pack("!H", message.mid)
@@ -52,7 +52,7 @@ def packet(message: Message, *, properties: bytes | None = None) -> bytes:
 
 
 messages = st.builds(
-    lambda topic, payload, mid, retain: Message(topic.encode(), payload, 1 if mid else 0, mid, retain),
+    lambda topic, payload, mid, retain: Incoming(topic.encode(), payload, 1 if mid else 0, mid, retain),
     st.text(max_size=20),
     st.binary(max_size=300),
     st.integers(0, 65535),
@@ -117,7 +117,7 @@ def test_any_cut_of_the_stream_gives_the_same_messages(given_messages, cuts, pin
 
 
 def test_a_packet_without_its_end_is_nothing_to_do_yet():
-    whole = packet(Message(b"t", b"x" * 1000, 1, 7, retain=False))
+    whole = packet(Incoming(b"t", b"x" * 1000, 1, 7, retain=False))
     fake = FakeSocket([whole[:600]])
     buffered = BufferedSocket(fake, properties=False)
     assert buffered.fill()
@@ -131,7 +131,7 @@ def test_a_packet_without_its_end_is_nothing_to_do_yet():
 
 
 def test_the_end_of_the_stream_is_told_by_paho():
-    fake = FakeSocket([packet(Message(b"t", b"x", 1, 7, retain=False)) + b"\x32\x50"])
+    fake = FakeSocket([packet(Incoming(b"t", b"x", 1, 7, retain=False)) + b"\x32\x50"])
     fake.closed = True
     buffered = BufferedSocket(fake, properties=False)
     assert buffered.fill()

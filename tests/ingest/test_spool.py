@@ -139,14 +139,14 @@ def test_a_folder_that_cannot_be_made_is_named():
         Spool(Path("/proc/nothing/s.db"))
 
 
-def test_rejects_are_kept_and_bounded(tmp_path):
+def test_refusals_are_kept_and_bounded(tmp_path):
     spool = Spool(tmp_path / "s.db")
     for n in range(1_100):
-        spool.reject(b"x%d" % n, "no reason")
-    found = spool.rejects()
+        spool.refuse(b"x%d" % n, "no reason")
+    found = spool.refusals()
     assert len(found) == 1_000
     assert found[-1] == ("no reason", b"x1099")
-    assert spool.stats().rejected == 1_100
+    assert spool.stats().refused == 1_100
     spool.close()
 
 

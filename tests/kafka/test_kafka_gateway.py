@@ -79,7 +79,7 @@ class Site:
         self.site = kafka.new_site(SHARDS)
         self.log = KafkaLog(kafka.address, records_topic(self.site), shards=SHARDS, timeout_s=options.pop("timeout", 5))
         self.quarantine = Quarantine(folder / "quarantine.db")
-        config = GatewayConfig(self.site, port=broker.port, shards=SHARDS, reconnect_min_s=0.1, **options)
+        config = GatewayConfig(self.site, broker.address, shards=SHARDS, backoff_s=(0.1, 30.0), **options)
         self.gateway = Gateway(config, None, self.log, self.quarantine, SystemClock(), PLATES)
         self.gateway.start()
         wait_for(lambda: self.gateway.stats().connected, "the gateway connects")

@@ -13,6 +13,7 @@ import msgspec
 from iotcore import Broker
 
 from ingest import topics
+from ingest.login import BrokerAddress
 from ingest.observations import Count, Gate
 from simulators import run
 from simulators.devices.faults import FaultRates
@@ -57,7 +58,7 @@ def heard_of(ear):
 def test_the_report_is_what_was_heard(broker):
     with Ear(broker.port) as ear:
         settings = run.RunSettings(origin_ms=EVENING, speed=float("inf"), duration_s=1_500, history_days=0.3)
-        report = run.simulate(PART, settings, FleetSettings(port=broker.port), RATES)
+        report = run.simulate(PART, settings, FleetSettings(broker=BrokerAddress(port=broker.port)), RATES)
         wait_for(lambda: len(ear.heard) >= report.messages + 2 * len(PART.specs), "not everything was heard")
     assert report.unacknowledged == 0
     assert report.published == report.lost + report.sent
@@ -89,7 +90,7 @@ def test_a_broker_that_restarts_is_found_again():
     settings = run.RunSettings(origin_ms=EVENING, speed=60.0, scenarios=False)
 
     def simulate():
-        fleet = FleetSettings(port=port, hold_s=5.0)
+        fleet = FleetSettings(broker=BrokerAddress(port=port), hold_s=5.0)
         found.append(run.simulate(small, settings, fleet, FaultRates.none(), stopped=stop.is_set))
 
     thread = threading.Thread(target=simulate)
@@ -118,7 +119,7 @@ def test_a_broker_that_restarts_is_found_again():
 def test_shared_connections_carry_many_devices(broker):
     with Ear(broker.port) as ear:
         settings = run.RunSettings(origin_ms=EVENING, speed=float("inf"), duration_s=180, scenarios=False)
-        fleet = FleetSettings(port=broker.port, shared_connections=3)
+        fleet = FleetSettings(broker=BrokerAddress(port=broker.port), shared_connections=3)
         report = run.simulate(SITE, settings, fleet, FaultRates.none())
         wait_for(lambda: len(ear.heard) >= report.messages, "not everything was heard")
     assert report.unacknowledged == 0

@@ -4,7 +4,8 @@ import gzip
 
 import pytest
 
-from simulators.devices.publisher import Publisher
+from ingest.login import BrokerAddress
+from ingest.mqtt.publisher import Publisher
 from simulators.replay.recording import Recorder, Recording, RecordingError, replay
 from tests.simulators.worlds import Ear
 from tests.support import free_port, wait_for
@@ -13,12 +14,10 @@ OBS = "patrolgrid/v1/quarter/academy/gate-06/obs"
 
 
 def publish(port, messages):
-    publisher = Publisher("127.0.0.1", port, client_id="test-publisher")
-    publisher.connect()
-    for topic, payload, retain in messages:
-        assert publisher.publish(topic, payload, retain=retain)
-    assert publisher.drain()
-    publisher.close()
+    with Publisher(BrokerAddress(port=port), "test-publisher") as publisher:
+        for topic, payload, retain in messages:
+            assert publisher.publish(topic, payload, retain=retain)
+        assert publisher.drain()
 
 
 def test_what_was_recorded_is_replayed(broker, tmp_path):
@@ -26,7 +25,7 @@ def test_what_was_recorded_is_replayed(broker, tmp_path):
     sent = [(OBS, b'{"n":%d}' % n, False) for n in range(500)]
     sent.append((OBS, b"\xff\x00not text", False))
     sent.append(("patrolgrid/v1/quarter/academy/gate-06/status", b'{"state":"online"}', True))
-    with Recorder(path, host="127.0.0.1", port=broker.port) as recorder:
+    with Recorder(path, BrokerAddress(port=broker.port)) as recorder:
         publish(broker.port, [*sent, ("patrolgrid/v1/quarter/academy/alerts", b"not an input", False)])
         wait_for(lambda: recorder.messages >= len(sent), "the recorder heard too little")
     recording = Recording(path)
@@ -37,7 +36,7 @@ def test_what_was_recorded_is_replayed(broker, tmp_path):
     told = []
     with Ear(broker.port, OBS) as ear:
         n = replay(
-            Recording(path), host="127.0.0.1", port=broker.port, speed=float("inf"),
+            Recording(path), BrokerAddress(port=broker.port), speed=float("inf"),
             on_progress=lambda done, total: told.append((done, total)),
         )  # fmt: skip
         assert n == len(sent)
@@ -48,7 +47,7 @@ def test_what_was_recorded_is_replayed(broker, tmp_path):
 
 def test_a_recording_that_breaks_off_is_read_as_far_as_it_goes(broker, tmp_path):
     path = tmp_path / "killed.jsonl.gz"
-    with Recorder(path, host="127.0.0.1", port=broker.port) as recorder:
+    with Recorder(path, BrokerAddress(port=broker.port)) as recorder:
         publish(broker.port, [(OBS, b'{"n":%d}' % n, False) for n in range(200)])
         wait_for(lambda: recorder.messages == 200, "the recorder heard too little")
         wait_for(lambda: path.stat().st_size > 300, "the recorder did not sync")
@@ -73,7 +72,7 @@ def test_no_plate_is_left_in_a_recording(broker, tmp_path):
     plates = ["测A1B2C3", "沪B12345"]
     sent = [(OBS, f'{{"type":"gate","ts":1,"plate":"{plate}"}}'.encode(), False) for plate in (*plates, *plates)]
     sent.append((OBS, b'{"type":"gate","plate":"\xe6\xb5\x8bA1B2C3","ts":', False))
-    with Recorder(path, host="127.0.0.1", port=broker.port) as recorder:
+    with Recorder(path, BrokerAddress(port=broker.port)) as recorder:
         publish(broker.port, sent)
         wait_for(lambda: recorder.messages == len(sent), "the recorder heard too little")
     text = gzip.decompress(path.read_bytes()).decode()
@@ -103,13 +102,13 @@ def test_a_later_version_asks_for_an_upgrade(tmp_path):
 
 def test_without_a_broker_nothing_is_left_behind(tmp_path):
     path = tmp_path / "none.gz"
-    with pytest.raises(ConnectionError, match="no MQTT broker"):
-        Recorder(path, host="127.0.0.1", port=free_port())
+    with pytest.raises(ConnectionError, match="no connection to the MQTT broker"):
+        Recorder(path, BrokerAddress(port=free_port()))
     assert not path.exists()
 
 
 def test_a_disk_that_is_full_is_told(broker, tmp_path, monkeypatch):
-    recorder = Recorder(tmp_path / "full.jsonl.gz", host="127.0.0.1", port=broker.port)
+    recorder = Recorder(tmp_path / "full.jsonl.gz", BrokerAddress(port=broker.port))
 
     def full(_line):
         raise OSError(28, "No space left on device")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.processes.supervisor import Supervisor, free_port, listening
-from ingest.mqtt.tls import Login
+from ingest.login import BrokerAddress
 from ingest.places import parse_places
 from simulators.replay.auckland import auckland_replay
 from simulators.replay.count_files import SeriesError, csv_replay
@@ -77,7 +77,7 @@ def test_a_plan_is_published_in_order(broker, tmp_path):
     plan = csv_replay(csv(tmp_path, *rows))
     told = []
     with Ear(broker.port) as ear:
-        assert plan.publish("127.0.0.1", broker.port, on_progress=lambda *now: told.append(now)) == 400
+        assert plan.publish(BrokerAddress(port=broker.port), on_progress=lambda *now: told.append(now)) == 400
         wait_for(lambda: len(ear.heard) == 400, "not everything was heard")
     found = [one for message in ear.heard for one in observations(message.payload)]
     assert [one.ts for one in found] == sorted(one.ts for one in found)
@@ -95,15 +95,16 @@ def test_a_broker_that_asks_for_a_password_gets_it(tmp_path):
     plan = csv_replay(csv(tmp_path, *(f"2026-01-01 {hour:02d}:00,d,1" for hour in range(10))))
     with Supervisor(tmp_path) as supervisor:
         supervisor.start("broker", [program, "-c", str(config)], ready=lambda: listening("127.0.0.1", port))
-        assert plan.publish("127.0.0.1", port, login=Login("replayer", "secret")) == 10
+        login = {"username": "replayer", "password": "secret"}
+        assert plan.publish(BrokerAddress(port=port, **login)) == 10
         with pytest.raises(ConnectionError, match=str(port)):
-            plan.publish("127.0.0.1", port)
+            plan.publish(BrokerAddress(port=port))
 
 
 def test_without_a_broker_it_says_so(tmp_path):
     plan = csv_replay(csv(tmp_path, "2026-01-01 00:00,d,1", "2026-01-01 01:00,d,1"))
     with pytest.raises(ConnectionError, match=r"127\.0\.0\.1:9"):
-        plan.publish("127.0.0.1", 9)
+        plan.publish(BrokerAddress(port=9))
 
 
 def test_auckland_has_its_streets_and_its_hours():

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingest.login import BrokerAddress
 from ingest.vocabulary import DIRECTION_NAMES, KIND_NAMES, PERMIT_VALUES, HiddenState, WindowStatus
 from stream.results import SeriesKey
 from stream.sentences import literal
@@ -45,7 +46,6 @@ from tests.stream.sink_tools import (
     Broker,
     Listener,
     Tables,
-    client,
     eventually,
     expected,
     plain_json,
@@ -218,14 +218,14 @@ class MqttHarness(Harness):
 
     def open(self) -> MqttSink:
         path = self.folder / "delivered.json"
-        return MqttSink(client, "127.0.0.1", self.broker.port, self.site, delivered_path=path, backoff_s=(1, 1))
+        return MqttSink(BrokerAddress(port=self.broker.port), self.site, delivered_path=path, backoff_s=(1, 1))
 
     def crash(self, sink: MqttSink) -> None:
         # The broker has everything, and the sink's file does not say so. (Were messages still under way, the broker
         # might take them after those of the next sink, which no process that is started anew is quick enough to see.)
-        while sink._unacknowledged:
+        while sink._waiting:
             sink._await_ack()
-        sink._client.disconnect()
+        sink._session.close()
 
     def check(self, sink: MqttSink, written: list[Any]) -> None:
         sink.flush()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from types import SimpleNamespace
 
-import paho.mqtt.client as paho
 import pytest
 
+from ingest.login import BrokerAddress
 from stream.sinks.mqtt_sink import MqttSink, MqttSinkError
+from tests.ingest.brokers import ScriptedBroker
 from tests.stream.make_results import T0, alert, hotspot_map, results
-from tests.stream.sink_tools import Broker, Listener, Wire, client, eventually, free_port
+from tests.stream.sink_tools import Broker, Listener, Wire, eventually, free_port
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +35,14 @@ def opened(broker, tmp_path, request):
 
     def make(**more):
         settings = {"delivered_path": tmp_path / "state" / "delivered.json", "backoff_s": (1, 1)} | more
-        port = settings.pop("port", broker.port)
-        make_client = settings.pop("make_client", client)
-        sink = MqttSink(make_client, "127.0.0.1", port, request.node.name, **settings)
+        address = settings.pop("address", None) or BrokerAddress(port=settings.pop("port", broker.port))
+        sink = MqttSink(address, request.node.name, **settings)
         sinks.append(sink)
         return sink
 
     yield make
     for sink in sinks:
-        sink._drop_client()
+        sink._session.close()
 
 
 def ids(listener, site):
@@ -69,7 +68,7 @@ def test_reading_the_log_again_rings_no_phone_for_what_was_delivered(listener, o
     sink = opened()
     sink.write(written[:3])
     sink.flush()
-    sink._drop_client()  # killed: no more is written to its file
+    sink._session.close()  # killed: no more is written to its file
     again = opened()
     assert again.delivered == 3
     again.write(written)
@@ -81,7 +80,7 @@ def test_hotspots_are_retained_and_emptied(broker, opened, request):
     sink = opened(beats=["b1", "b3"])
     sink.write([results(1, hotspots=hotspot_map(T0, ("c1", "b1"), ("c2", "b2")))])
     sink.flush()
-    sink._drop_client()
+    sink._session.close()
     sink = opened()
     sink.write([results(2, hotspots=hotspot_map(T0 + 5, ("c2", "b2"), ("c3", "b2")))])
     sink.close()
@@ -107,9 +106,9 @@ def test_a_map_published_before_a_crash_is_emptied_after_it(broker, opened, requ
     )
     sink = opened()
     sink.write([first])
-    while sink._unacknowledged:
+    while sink._waiting:
         sink._await_ack()
-    sink._drop_client()  # killed before its file said so
+    sink._session.close()  # killed before its file said so
     sink = opened()
     sink.write([first, second])  # read again in one go, so that the first map is passed over
     sink.close()
@@ -151,7 +150,8 @@ def test_closing_without_a_broker_raises_and_lets_go(opened):
     sink.write([results(1, alerts=[alert()])])
     with pytest.raises(MqttSinkError, match=r"cannot be reached|not connected"):
         sink.close()
-    assert sink._client is None
+    assert not sink._session.up
+    assert not sink._session._thread.is_alive()
 
 
 def test_a_full_queue_holds_write_back(opened):
@@ -159,52 +159,35 @@ def test_a_full_queue_holds_write_back(opened):
     sink.write([results(1, alerts=[alert("a", 1), alert("a", 2)])])
     with pytest.raises(MqttSinkError, match="2 messages not acknowledged"):
         sink.write([results(2, alerts=[alert("a", 3), alert("a", 4)])])
-    assert sink._unacknowledged == 2
-
-
-class SilentClient:
-    """Stands for a paho client: connected to a broker that does what a test says."""
-
-    def __init__(self, answer):
-        self.answer, self.mid, self.topics = answer, 0, []
-
-    def __getattr__(self, _name):
-        return lambda *_args, **_more: None
-
-    def is_connected(self):
-        return True
-
-    def publish(self, topic, _payload, **_more):
-        self.mid += 1
-        self.topics.append(topic)
-        if self.answer is not None:
-            reason = SimpleNamespace(is_failure=bool(self.answer), __str__=lambda: self.answer)
-            self.on_publish(self, None, self.mid, reason, None)
-        return SimpleNamespace(rc=paho.MQTT_ERR_SUCCESS, mid=self.mid)
+    assert len(sink._waiting) == 2
 
 
 def test_a_broker_that_forgets_to_acknowledge_gets_a_new_connection(opened):
-    clients = [SilentClient(None), SilentClient("")]
-    made = iter(clients)
-    sink = opened(make_client=lambda: next(made), timeout_s=0.1)
-    sink.write([results(1, alerts=[alert("a", 1), alert("a", 2, beat="b2")])])
-    with pytest.raises(MqttSinkError, match="connected, but it does not acknowledge"):
+    with ScriptedBroker() as silent:
+        silent.answer = lambda _topic: None
+        sink = opened(address=silent.address, timeout_s=0.5, backoff_s=(0.05, 0.1))
+        sink.write([results(1, alerts=[alert("a", 1), alert("a", 2, beat="b2")])])
+        with pytest.raises(MqttSinkError, match=r"connected, but .* does not acknowledge"):
+            sink.flush()
+        silent.answer = lambda _topic: 0
         sink.flush()
-    sink.flush()
-    assert clients[0].topics == clients[1].topics
-    assert sink.delivered == 1
+        assert silent.topics[0] == silent.topics[-1]
+        assert len(silent.topics[0]) == 2
+        assert sink.delivered == 1
 
 
 def test_a_refused_message_is_an_error_that_names_the_topic(opened):
-    clients = [SilentClient("Not authorized"), SilentClient("")]
-    made = iter(clients)
-    sink = opened(make_client=lambda: next(made), timeout_s=0.1)
-    sink.write([results(1, alerts=[alert()])])
-    with pytest.raises(MqttSinkError, match=r"refused patrolgrid/v1/.*/b1/alerts"):
+    with ScriptedBroker() as strict:
+        strict.answer = lambda _topic: 0x87
+        sink = opened(address=strict.address, timeout_s=5, backoff_s=(0.05, 0.1))
+        sink.write([results(1, alerts=[alert()])])
+        with pytest.raises(MqttSinkError, match=r"refused patrolgrid/v1/.*/b1/alerts: Not authorized"):
+            sink.flush()
+        assert sink.delivered == -1
+        strict.answer = lambda _topic: 0  # the access list was put right
+        sink._refused = 1_000  # whatever was refused meanwhile is known
         sink.flush()
-    assert sink.delivered == -1
-    sink.flush()  # the access list was put right
-    assert sink.delivered == 1
+        assert sink.delivered == 1
 
 
 def test_a_file_that_cannot_be_read_means_sending_again(opened, tmp_path, caplog):

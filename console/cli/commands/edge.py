@@ -12,7 +12,7 @@ from console.common import print_json
 from console.errors import CommandError
 from deploy.settings.mqtt_settings import parse_address
 from ingest.edge.agent import EdgeAgent, EdgeSettings, feed
-from ingest.mqtt.tls import Tls
+from ingest.login import BrokerAddress
 
 EXAMPLES: Final = """\
 examples:
@@ -48,17 +48,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Feed standard input to an agent."""
     host, port = parse_address(options.broker)
-    encrypted = options.tls or options.tls_ca or options.tls_cert
     settings = EdgeSettings(
         site=options.site,
         beat=options.beat,
         device=options.device,
         spool=options.spool,
-        host=host,
-        port=port,
-        password=_password(options.password_file),
-        version=options.mqtt,
-        tls=Tls(options.tls_ca, options.tls_cert, options.tls_key) if encrypted else None,
+        broker=BrokerAddress(
+            host=host,
+            port=port,
+            protocol=options.mqtt,
+            password=_password(options.password_file),
+            tls=bool(options.tls or options.tls_ca or options.tls_cert),
+            tls_ca=options.tls_ca,
+            tls_cert=options.tls_cert,
+            tls_key=options.tls_key,
+        ),
     )
     with EdgeAgent(settings) as agent:
         taken, refused = feed(agent, sys.stdin.buffer)

@@ -22,9 +22,10 @@ from console.common import (
 )
 from console.errors import CommandError
 from console.texts import Texts
-from deploy.settings.mqtt_settings import at_broker, publish_all
+from deploy.settings.mqtt_settings import at_broker, broker_address
 from deploy.settings.sections import Settings
 from ingest.gateway.quarantine import Entry, Quarantine
+from ingest.mqtt.publisher import publish_all
 from ingest.topics import MAX_TOPIC, ROOT
 
 EXAMPLES: Final = """\
@@ -180,7 +181,7 @@ def _replay(
         ids = [entry.id for entry in whole]
         quarantine.mark_replayed(ids, time.time_ns() // 1_000_000)
         try:
-            publish_all(settings, [(entry.topic, entry.payload) for entry in whole])
+            publish_all(broker_address(settings), ((entry.topic, entry.payload) for entry in whole))
         except BaseException:  # also Ctrl-C: what may not have been sent has to wait for the next attempt
             quarantine.take_back(ids)
             raise

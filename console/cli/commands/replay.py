@@ -26,9 +26,9 @@ from console.texts import Texts
 from deploy.processes.stopping import StopRequest
 from deploy.processes.supervisor import ChildError, Supervisor
 from deploy.settings.load import with_values
-from deploy.settings.mqtt_settings import at_broker, broker_login
+from deploy.settings.mqtt_settings import at_broker, broker_address
 from deploy.settings.sections import Settings
-from ingest.mqtt.tls import Login
+from ingest.login import BrokerAddress
 
 EXAMPLES: Final = """\
 examples:
@@ -87,8 +87,8 @@ def _into_running(
     options: argparse.Namespace, settings: Settings, track: Track, speed: float, stop: StopRequest, texts: Texts
 ) -> int:
     settings = at_broker(settings, options.broker)
-    broker = settings.broker
-    sent, _ = _publish(track, (broker.host, broker.port), speed, options, stop, texts, broker_login(settings))
+    broker = broker_address(settings)
+    sent, _ = _publish(track, broker, speed, options, stop, texts)
     document = {"site": track.site, "published": sent}
     if options.json:
         print_json(document)
@@ -129,7 +129,7 @@ class _OwnNode:
             running.start_node()
             if options.serve:
                 print(texts("run.board", url=running.start_board(simulated=False)), flush=True)
-            sent, took_s = _publish(track, ("127.0.0.1", port), speed, options, self.stop, texts)
+            sent, took_s = _publish(track, BrokerAddress(port=port), speed, options, self.stop, texts)
             if not options.json:
                 print(texts("replay.catching"), flush=True)
             caught = running.wait_caught_up(timeout_s=_CATCH_UP_S, stopped=lambda: self.stop.asked)
@@ -185,12 +185,11 @@ class _OwnNode:
 
 def _publish(
     track: Track,
-    address: tuple[str, int],
+    broker: BrokerAddress,
     speed: float,
     options: argparse.Namespace,
     stop: StopRequest,
     texts: Texts,
-    login: Login | None = None,
 ) -> tuple[int, float]:
     """Publish with a progress bar; return how much went out and how many seconds it took."""
     hidden = options.quiet or options.json or not sys.stderr.isatty()
@@ -207,7 +206,7 @@ def _publish(
         def progress(done: int, _total: int) -> None:
             bar.update(done - bar.n)
 
-        sent = track.publish(*address, speed, None if hidden else progress, lambda: stop.asked, login)
+        sent = track.publish(broker, speed, None if hidden else progress, lambda: stop.asked)
     return sent, time.monotonic() - began
 
 

@@ -1,0 +1,227 @@
+"""Messages on their way to a broker: in order, a few in flight, and sent again after a reconnect.
+
+A broker that is killed forgets what it had acknowledged and not saved. So what was acknowledged within the last
+`hold_s` seconds is sent again after a reconnect, before what was never acknowledged. Some time after the reconnect,
+what was acknowledged since is sent once more: a broker that was started again may acknowledge what nobody is subscribed
+to yet. (Mosquitto keeps subscriptions on disk, but not shared ones; what comes before the gateways are back has no
+destination.) Receivers drop repeats by their number, so a repeat does no harm and a gap would.
+
+`Outbox` decides what goes out and when. Where messages wait is a `Storage`: `MemoryStorage` here, the spool on disk in
+`ingest.edge`.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Final, Protocol
+
+SETTLED: Final = 0.8
+"""Share of `hold_s` after which a reconnect is thought to be over: what was acknowledged since is still held then."""
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """A message with QoS 1."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+    source: Any = None
+    """What it was made from; the outbox does not look at it."""
+    number: int = 0
+    """Place in the order of `MemoryStorage.put`."""
+    acknowledged: bool = False
+    """Whether the broker has acknowledged it, however often it is sent afterwards."""
+    refusal: str = ""
+    """Why the broker would not take it (only MQTT 5 says so)."""
+
+
+class Storage(Protocol):
+    """Where messages wait until they are acknowledged, oldest first. Called in the session's thread."""
+
+    hold_s: float
+    """How long an acknowledged message is kept."""
+
+    def take(self, *, full: bool) -> Outgoing | None:
+        """Return the next message and pass over it, None where there is none (with `full`: none that is full)."""
+        ...
+
+    def acknowledge(self, message: Outgoing) -> None:
+        """Hold a message that was taken, or forget it where nothing is held."""
+        ...
+
+    def rewind(self, in_flight: Iterable[Outgoing]) -> int:
+        """Let everything held, and what is in flight, be taken again in its order; return how many were held."""
+        ...
+
+
+class MemoryStorage:
+    """Keeps messages in memory. `put` may be called in any thread; at most `held_limit` are held, the newest."""
+
+    def __init__(self, *, hold_s: float = 0.0, held_limit: int = 5_000) -> None:
+        self.hold_s = hold_s
+        self._waiting: deque[Outgoing] = deque()
+        self._held: deque[tuple[float, Outgoing]] = deque(maxlen=held_limit)
+        self._lock = threading.Lock()
+        # The first is changed by those who put, the second by the session's thread.
+        self._put = self._done = 0
+
+    def __len__(self) -> int:
+        """Messages that the broker has not acknowledged since they were last queued."""
+        return self._put - self._done
+
+    def put(self, topic: str, payload: bytes, *, retain: bool = False, source: object = None) -> Outgoing:
+        """Queue a message behind all others and return it."""
+        message = Outgoing(topic, payload, retain, source)
+        with self._lock:
+            message.number = self._put
+            self._put += 1
+            self._waiting.append(message)
+        return message
+
+    def take(self, *, full: bool) -> Outgoing | None:  # noqa: ARG002 - each message is full
+        """Return the next message, None where there is none."""
+        return self._waiting.popleft() if self._waiting else None
+
+    def acknowledge(self, message: Outgoing) -> None:
+        """Hold a message, and forget those that were held long enough."""
+        if self.hold_s > 0.0:
+            now = time.monotonic()
+            self._held.append((now, message))
+            self._forget(now)
+        self._done += 1
+
+    def rewind(self, in_flight: Iterable[Outgoing]) -> int:
+        """Queue what is held and what is in flight before everything else, in order; return how many were held."""
+        self._forget(time.monotonic())
+        held = [message for _, message in self._held]
+        self._held.clear()
+        self._done -= len(held)
+        self._waiting.extendleft(sorted([*held, *in_flight], key=attrgetter("number"), reverse=True))
+        return len(held)
+
+    def _forget(self, now: float) -> None:
+        while self._held and self._held[0][0] < now - self.hold_s:
+            self._held.popleft()
+
+
+class Outbox:
+    """What is sent over a session. Only `wait` and the counts may be used in threads other than the session's.
+
+    Parameters
+    ----------
+    storage
+        Where the messages wait.
+    window
+        Most messages in flight.
+    linger_s
+        Wait so long between messages that are not full, so that a burst becomes a batch.
+    ack_timeout_s
+        A connection on which nothing was acknowledged for so long is given up, seconds: only a new one makes a broker
+        take up what it has forgotten.
+    keep_refused
+        Whether a message that the broker refuses is sent again on the next connection, after a wait.
+    on_acknowledged
+        Called with a message when the broker acknowledges it for the first time.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        window: int = 20,
+        linger_s: float = 0.0,
+        ack_timeout_s: float = 30.0,
+        keep_refused: bool = True,
+        on_acknowledged: Callable[[Outgoing], None] | None = None,
+    ) -> None:
+        self.storage, self.window, self.linger_s, self.ack_timeout_s = storage, window, linger_s, ack_timeout_s
+        self.keep_refused = keep_refused
+        self.in_flight: dict[int, Outgoing] = {}
+        """By message id, in the order in which they were sent."""
+        self.sent = self.acknowledged = self.resent = self.refused = 0
+        """Messages published, acknowledged, queued again after they had been acknowledged, and refused."""
+        self.refusal = ""
+        """The last refused message's topic, and why."""
+        self._on_acknowledged = on_acknowledged
+        self._changed = threading.Condition()
+        self._progress = self._not_full_before = 0.0
+        self._lingers = False
+        self._settles_at = math.inf
+
+    def send(self, publish: Callable[[Outgoing], int]) -> None:
+        """Publish what the window allows, in order; `publish` returns the message id."""
+        now = time.monotonic()
+        self._lingers = False
+        if now >= self._settles_at:
+            if self.in_flight:
+                return  # first the answers to these, so that none goes twice
+            self._rewind()
+        while len(self.in_flight) < self.window:
+            message = self.storage.take(full=now < self._not_full_before)
+            if message is None:
+                self._lingers = now < self._not_full_before
+                return
+            if not self.in_flight:
+                self._progress = now
+            self.in_flight[publish(message)] = message
+            self.sent += 1
+            self._not_full_before = now + self.linger_s
+
+    def acknowledge(self, mid: int) -> None:
+        """Take a message out of flight. An id that is not one of its own is passed over."""
+        message = self.in_flight.pop(mid, None)
+        if message is None:
+            return
+        first, message.acknowledged = not message.acknowledged, True
+        self.storage.acknowledge(message)
+        self.acknowledged += 1
+        self._progress = time.monotonic()
+        if first and self._on_acknowledged is not None:
+            self._on_acknowledged(message)
+        with self._changed:
+            self._changed.notify_all()
+
+    def refuse(self, mid: int, reason: str) -> bool:
+        """Note that the broker would not take a message; return whether it is to be sent on a new connection."""
+        self.refused += 1
+        message = self.in_flight.get(mid)
+        if message is not None:
+            message.refusal, self.refusal = reason, f"{message.topic}: {reason}"
+            if not self.keep_refused:
+                self.storage.acknowledge(self.in_flight.pop(mid))
+        with self._changed:
+            self._changed.notify_all()
+        return self.keep_refused
+
+    def reconnected(self) -> None:
+        """Queue again what a new connection has to send again."""
+        self._rewind()
+        if self.storage.hold_s > 0.0:
+            self._settles_at = time.monotonic() + self.storage.hold_s * SETTLED
+
+    def _rewind(self) -> None:
+        self._settles_at = math.inf
+        self.resent += self.storage.rewind(self.in_flight.values())
+        self.in_flight.clear()
+
+    def stalled(self, now: float) -> bool:
+        """Tell whether something is in flight and nothing was acknowledged for `ack_timeout_s`."""
+        return bool(self.in_flight) and now - self._progress > self.ack_timeout_s
+
+    def due(self) -> float:
+        """Return the time (monotonic) at which something is to be done although nothing has come."""
+        if self.in_flight:
+            return self._progress + self.ack_timeout_s
+        return min(self._settles_at, self._not_full_before) if self._lingers else self._settles_at
+
+    def wait(self, done: Callable[[], bool], timeout_s: float) -> bool:
+        """Block until something holds, looking after each answer of the broker; tell whether it was in time."""
+        with self._changed:
+            return self._changed.wait_for(done, timeout_s)

@@ -1,0 +1,145 @@
+"""A session keeps its word when brokers do not: it comes back, in order, and not too often."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ingest.mqtt.outbox import MemoryStorage, Outbox
+from ingest.mqtt.session import Session
+from tests.ingest.brokers import ScriptedBroker
+from tests.support import wait_for
+
+NOT_AUTHORIZED = 0x87
+
+
+@pytest.fixture(params=[3, 5])
+def broker(request):
+    with ScriptedBroker(request.param) as found:
+        yield found
+
+
+@pytest.fixture
+def started():
+    """Start sessions and close them."""
+    sessions = []
+
+    def start(address, name="c", **options):
+        session = Session(address, name, **{"backoff_s": (0.05, 0.1), **options})
+        session.start()
+        sessions.append(session)
+        return session
+
+    yield start
+    for session in sessions:
+        session.close()
+
+
+def test_the_wait_grows_although_each_connection_is_accepted(broker, started):
+    """Two clients that share a client id would else take the session from each other without end."""
+    broker.hang_up = True
+    started(broker.address, backoff_s=(0.02, 60.0))
+    wait_for(lambda: len(broker.accepted) >= 7, "seven attempts")
+    gaps = [after - before for before, after in zip(broker.accepted, broker.accepted[1:], strict=False)]
+    for number, gap in enumerate(gaps[:6]):
+        assert gap >= 0.02 * 2**number / 2
+
+
+def test_a_connection_that_lasted_starts_the_wait_over(broker, started):
+    broker.hang_up = True
+    session = started(broker.address, backoff_s=(0.02, 0.1))
+    wait_for(lambda: session._failures >= 4, "some failures")
+    broker.hang_up = False
+    wait_for(lambda: session._accepted_at and time.monotonic() - session._accepted_at > 0.15, "a connection that lasts")
+    broker.cut()
+    wait_for(lambda: session.connections and session._failures == 1, "the wait begins again")
+
+
+def test_a_session_that_is_taken_over_says_so(started):
+    with ScriptedBroker() as broker:
+        session = started(broker.address, backoff_s=(60.0, 60.0))
+        wait_for(lambda: session.up, "it is up")
+        broker.cut(b"\xe0\x01\x8e")
+        wait_for(lambda: session.trouble == "the connection was lost: Session taken over", "the session says why")
+
+
+def test_a_refused_subscription_names_the_filter(started):
+    with ScriptedBroker() as broker:
+        broker.granted = [1, NOT_AUTHORIZED]
+        session = started(broker.address, filters=("a/+", "b/+"))
+        wait_for(lambda: session.trouble, "the refusal")
+        assert session.trouble == "the broker refused the subscription to b/+: check its access rules"
+        assert (session.up, session.refused) == (False, True)
+        broker.granted = [1, 1]
+        broker.cut()
+        wait_for(lambda: session.up, "the rules were put right")
+        assert session.trouble == ""
+
+
+def test_acknowledgements_of_an_old_connection_are_not_sent(broker, started):
+    generations = []
+    session = started(broker.address, manual_ack=True, on_accepted=generations.append)
+    wait_for(lambda: session.up, "it is up")
+    assert session.acknowledge(generations[0], [3])
+    assert not session.acknowledge(generations[0] - 1, [1, 2])
+    broker.cut()
+    wait_for(lambda: len(generations) == 2, "the next connection")
+    assert not session.acknowledge(generations[0], [4])
+    assert session.acknowledge(generations[1], [5])
+
+
+def test_a_broker_that_forgets_to_acknowledge_gets_a_new_connection(broker, started):
+    broker.answer = lambda _topic: None
+    waiting = MemoryStorage()
+    session = started(broker.address, outbox=Outbox(waiting, ack_timeout_s=0.2))
+    for topic in ("a", "b", "c"):
+        waiting.put(topic, b"")
+    session.wake()
+    wait_for(lambda: "does not acknowledge" in session.trouble, "the session gives the connection up")
+    broker.answer = lambda _topic: 0
+    wait_for(lambda: not len(waiting), "all is acknowledged")
+    assert broker.topics[0] == broker.topics[-1] == ["a", "b", "c"]
+
+
+def test_a_refused_message_goes_again_or_is_given_up(started):
+    with ScriptedBroker() as broker:
+        broker.answer = lambda topic: NOT_AUTHORIZED if topic == "secret" else 0
+        kept, dropped = MemoryStorage(), MemoryStorage()
+        patient, quick = Outbox(kept), Outbox(dropped, keep_refused=False)
+        for storage in (kept, dropped):
+            storage.put("secret", b"")
+            message = storage.put("open", b"")
+        session = started(broker.address, outbox=quick)
+        wait_for(lambda: not len(dropped), "it is given up")
+        assert (quick.refusal, quick.refused, session.connections) == ("secret: Not authorized", 1, 1)
+        assert message.acknowledged
+        session = started(broker.address, "d", outbox=patient)
+        wait_for(lambda: patient.refused >= 3, "it is tried again")
+        assert "refused a message: secret: Not authorized" in session.trouble
+        broker.answer = lambda _topic: 0
+        wait_for(lambda: not len(kept), "the rules were put right")
+
+
+def test_connecting_says_why_it_cannot(broker):
+    session = Session(broker.address, "c")
+    session.connect()
+    assert session.up
+    session.close()
+    broker.granted = [NOT_AUTHORIZED, 0x80][: 1 + (broker.version == 3)][-1:]
+    refused = Session(broker.address, "c", filters=("t",))
+    with pytest.raises(ConnectionError, match=rf"MQTT broker at {broker.address}: the broker refused the subscription"):
+        refused.connect()
+    assert refused.refused
+
+
+def test_a_failing_callback_ends_the_connection_and_not_the_session(broker, started, caplog):
+    failing = iter([True, False])
+
+    def accepted(_generation):
+        if next(failing):
+            raise RuntimeError("on purpose")
+
+    session = started(broker.address, on_accepted=accepted)
+    wait_for(lambda: session.up, "it connects again")
+    assert "on purpose" in caplog.text
