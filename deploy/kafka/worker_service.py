@@ -34,7 +34,7 @@ from ingest.log.kafka_errors import KafkaAwayError, KafkaTopicError
 from ingest.places import load_places
 from stream.detect.rules_stage import check_overrides
 from stream.engines.faust_app import FaustEngine
-from stream.engines.workers import KafkaSite, Outlets, SiteKeeper
+from stream.engines.workloads import KafkaSite, Outlets, SiteWorkload
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError
 
@@ -206,7 +206,7 @@ class WorkerService:
         before, at = self._counters[1], time.monotonic()
         rate = max(stored["accepted"] - before, 0) / max(at - self._counters[0], 1e-3) if before else 0.0
         self._counters = at, stored["accepted"]
-        behind = sum(engine.lag(keeper) for keeper in engine.keepers)
+        behind = sum(engine.lag(worker) for worker in engine.workers)
         return {
             "now_ms": progress["now_ms"],
             "watermark_ms": progress["watermark_ms"],
@@ -224,7 +224,7 @@ class WorkerService:
             "quarantined": sinks.quarantine.counts(),
             "connected": True,
             "waiting": 0,
-            "failing": {str(one): one.stats.failing for one in engine.keepers if one.stats.failing},
+            "failing": {name: why for worker in engine.workers for name, why in worker.failing.items()},
             "speed": self.settings.clock.speed if self.settings.clock.mode == "scaled" else 1.0,
             "wall_ms": time.time_ns() // 1_000_000,
             "uptime_s": round(at - self._began, 1),
@@ -232,13 +232,14 @@ class WorkerService:
 
 
 def _of_site(engine: FaustEngine) -> dict[str, Any]:
-    """Return how the alert budget stands, what history has taught, and whether baselines of shards here learn anew."""
+    """Return how the alert budget stands, what history has taught, and whether baselines of shards here start cold."""
     found: dict[str, Any] = {}
-    anew = next((keeper.anew for keeper in engine.keepers if keeper.anew is not None), None)
-    for keeper in engine.keepers:
-        if isinstance(keeper, SiteKeeper):
-            learning = {"taught": keeper.taught, "known": keeper.known, "anew": msgspec.to_builtins(anew)}
-            found = {"budget": msgspec.to_builtins(keeper.stage.budget.state()), "learning": learning}
+    cold_start = next((one.stats.cold_start for one in engine.workers if one.stats.cold_start is not None), None)
+    for worker in engine.workers:
+        if isinstance(worker.workload, SiteWorkload):
+            stats = worker.stats
+            learning = {"taught": stats.taught, "known": stats.known, "anew": msgspec.to_builtins(cold_start)}
+            found = {"budget": msgspec.to_builtins(stats.budget), "learning": learning}
     return found
 
 

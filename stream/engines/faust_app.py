@@ -1,11 +1,11 @@
 """The Faust engine: a worker process of a site on Kafka.
 
 Faust does what it is good at: it joins consumer groups, fetches, and commits offsets. Its agents only hand raw records
-to keepers (`stream.engines.partition_worker`): one per assigned partition of the records (a shard's), and one for the
-site's topic, wherever that is assigned. What Faust is known for, and what keeps it away:
+to partition workers (`stream.engines.partition_worker`): one per assigned partition of the records (a shard's), and one
+for the site's topic, wherever that is assigned. What Faust is known for, and what keeps it away:
 
 * an exception inside ``events()`` acknowledges and loses the event: nothing in the agents can raise, and the streams
-  are ``noack()``, acknowledged by the keepers when state is saved;
+  are ``noack()``, acknowledged by the workers when state is saved;
 * a value that cannot be decoded ends an agent: values are raw bytes;
 * tables lose their expiry after a rebalance and write each key by itself, and exactly-once mode crashes on one: neither
   is used, state has its own topic, transaction and fence (`stream.engines.kafka_state`);
@@ -29,9 +29,9 @@ from faust.types.tuples import TP
 
 from ingest.log.kafka_client import KafkaAddress
 from ingest.log.kafka_topics import records_topic, site_topic
-from stream.engines.partition_worker import Keeper
-from stream.engines.worker_types import Delivery
-from stream.engines.workers import KafkaSite, ShardKeeper, SiteKeeper
+from stream.engines.partition_worker import PartitionWorker
+from stream.engines.workload import Incoming
+from stream.engines.workloads import KafkaSite
 
 _LOG: Final = logging.getLogger(__name__)
 _BUFFER: Final = 128
@@ -58,18 +58,18 @@ class FaustEngine:
     def __init__(self, site: KafkaSite, session_s: float = 6.0) -> None:
         name = site.config.site
         self._groups = [
-            _Group(site, session_s, "shards", records_topic(name), lambda shard: ShardKeeper(site, shard)),
-            _Group(site, session_s, "site", site_topic(name), lambda _: SiteKeeper(site)),
+            _Group(site, session_s, "shards", records_topic(name), site.shard_worker),
+            _Group(site, session_s, "site", site_topic(name), lambda _: site.site_worker()),
         ]
 
     @property
-    def keepers(self) -> list[Keeper]:
+    def workers(self) -> list[PartitionWorker]:
         """Those of the partitions assigned now."""
-        return [keeper for group in self._groups for _, keeper in sorted(group.keepers.items())]
+        return [worker for group in self._groups for _, worker in sorted(group.workers.items())]
 
     @property
     def rebalances(self) -> int:
-        """How often partitions were dealt out anew."""
+        """How often Kafka assigned partitions again."""
         return sum(group.rebalances for group in self._groups)
 
     @property
@@ -78,17 +78,17 @@ class FaustEngine:
         for group in self._groups:
             if not group.assigned:
                 return False, f"waiting for Kafka to assign partitions of {group.topic}"
-        for keeper in self.keepers:
-            if not keeper.ready:
-                return False, f"{keeper}: {keeper.stats.failing}"
+        for worker in self.workers:
+            if not worker.ready:
+                return False, f"{worker}: {worker.trouble}"
         return True, ""
 
-    def lag(self, keeper: Keeper) -> int:
-        """Return how many records are in Kafka that a keeper has not taken yet."""
-        return max(self._group(keeper).end(keeper.partition) - keeper.position, 0)
+    def lag(self, worker: PartitionWorker) -> int:
+        """Return how many records are in Kafka that a worker has not taken yet."""
+        return max(self._group(worker).end(worker.partition) - worker.position, 0)
 
-    def _group(self, keeper: Keeper) -> _Group:
-        return next(group for group in self._groups if group.topic == keeper.topic)
+    def _group(self, worker: PartitionWorker) -> _Group:
+        return next(group for group in self._groups if group.topic == worker.topic)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then save state and leave the groups.
@@ -108,14 +108,16 @@ class FaustEngine:
 class _Group:
     """One topic's consumer group, of which this process is a member: a Faust app with one agent."""
 
-    def __init__(self, site: KafkaSite, session_s: float, name: str, topic: str, make: Callable[[int], Keeper]) -> None:
+    def __init__(
+        self, site: KafkaSite, session_s: float, name: str, topic: str, make: Callable[[int], PartitionWorker]
+    ) -> None:
         self.site, self.name, self.topic = site, name, topic
         self._session_s, self._make = session_s, make
         self._app: faust.App | None = None
-        self.keepers: dict[int, Keeper] = {}
+        self.workers: dict[int, PartitionWorker] = {}
         """By partition."""
         self.assigned = False
-        """Whether Kafka has dealt out partitions, if only none to this worker."""
+        """Whether Kafka has assigned partitions, if only none to this process."""
         self.rebalances = 0
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -145,9 +147,9 @@ class _Group:
             await self._stop_app(app)
 
     async def _let_go(self, *, save: bool) -> None:
-        keepers, self.assigned = list(self.keepers.values()), False
-        await asyncio.gather(*(keeper.stop(save=save, timeout_s=_STOP_S) for keeper in keepers), *self._leaving)
-        self.keepers.clear()
+        workers, self.assigned = list(self.workers.values()), False
+        await asyncio.gather(*(worker.stop(save=save, timeout_s=_STOP_S) for worker in workers), *self._leaving)
+        self.workers.clear()
 
     @staticmethod
     async def _stop_app(app: faust.App) -> None:
@@ -187,38 +189,38 @@ class _Group:
         app.agent(topic, name=self.name)(self._agent)
         # Faust's types know neither signals with arguments nor `noack`.
         app.on_partitions_revoked.connect(self._revoked)  # type: ignore[arg-type]
-        app.on_partitions_assigned.connect(self._dealt)  # type: ignore[arg-type]
+        app.on_partitions_assigned.connect(self._assign)  # type: ignore[arg-type]
         return app
 
     async def _agent(self, stream: faust.StreamT[bytes]) -> None:
-        """Hand records to their keepers. Nothing here raises."""
+        """Hand records to their workers. Nothing here raises."""
         async for event in stream.noack().events():  # type: ignore[attr-defined]
             message = event.message
-            keeper = self.keepers.get(message.partition)
-            if keeper is not None:
-                await keeper.offer(Delivery(message.offset, message.value, event.ack))
+            worker = self.workers.get(message.partition)
+            if worker is not None:
+                await worker.offer(Incoming(message.offset, message.value, event.ack))
 
     async def _revoked(self, _: faust.App, *told: Any, **_more: Any) -> None:  # noqa: ANN401 - as Faust calls
-        """Stop taking records until Kafka has dealt out anew: keepers stay, for most will go on."""
+        """Stop taking records until Kafka has assigned partitions again: workers stay, for most will go on."""
         self.rebalances += 1
-        for keeper in self.keepers.values():
-            keeper.pause()
-        _LOG.info("%s: dealt out anew; had %s", self.topic, _named(*told))
+        for worker in self.workers.values():
+            worker.pause()
+        _LOG.info("%s: partitions are assigned again; had %s", self.topic, _named(*told))
 
-    async def _dealt(self, _: faust.App, *told: Any, **_more: Any) -> None:  # noqa: ANN401 - as Faust calls
-        """Begin to keep what is new, go on with what is still ours, and let go of the rest."""
+    async def _assign(self, _: faust.App, *told: Any, **_more: Any) -> None:  # noqa: ANN401 - as Faust calls
+        """Begin with what is new, go on with what is still ours, and let go of the rest."""
         wanted = {place.partition for place in told[0]}
-        for partition in self.keepers.keys() - wanted:
-            task = asyncio.create_task(self.keepers.pop(partition).stop(save=False))
+        for partition in self.workers.keys() - wanted:
+            task = asyncio.create_task(self.workers.pop(partition).stop(save=False))
             self._leaving.add(task)
             task.add_done_callback(self._leaving.discard)
         for partition in wanted:
-            keeper = self.keepers.get(partition)
-            if keeper is None:
-                keeper = self.keepers[partition] = self._make(partition)
-                keeper.start()
+            worker = self.workers.get(partition)
+            if worker is None:
+                worker = self.workers[partition] = self._make(partition)
+                worker.start()
             else:
-                keeper.resume()
+                worker.resume()
         self.assigned = True
         _LOG.info("%s: assigned %s", self.topic, _named(*told))
 

@@ -1,17 +1,18 @@
-"""A keeper: takes the records of one Kafka partition in order, and keeps the state that they make.
+"""A partition worker: takes the records of one Kafka partition in order, and keeps the state that they make.
 
 What holds, whatever ends when:
 
 1. records are taken in the order of their offsets, each once from the state's point of view: one that the state has is
-   passed over, one that is missing before it is read from Kafka by the keeper itself;
-2. what a record gives is sent on first (`settle`), then the state is saved together with the position it belongs to,
-   and only then are the records up to there acknowledged;
+   passed over, one that is missing before it is read from Kafka by the worker itself;
+2. the results of a record go out first (`Workload.settle`), then the state is saved together with the position it
+   belongs to, and only then are the records up to there acknowledged;
 3. so after any crash the state is the older one: records behind it are worked through again, and because the pipeline
-   is deterministic give the same results, which whoever receives them knows already.
+   is deterministic give the same results, which whoever receives them has already.
 
-Everything that fails (Kafka away, a sink that refuses, another worker that has taken over) ends in the same way: the
-keeper lets go, waits, opens its state anew, and goes on from there. A record that makes the pipeline fail is *poison*:
-that is noted with the state first, and the record passed by when the keeper comes to it again.
+Everything that fails (Kafka away, another worker that has taken over) ends in the same way: the worker lets go, waits,
+opens its state again, and goes on from there. A sink that fails holds up nothing but saving; one that has missed
+results makes the worker open its state again, with the sinks left open. A record that makes the pipeline fail is
+*poison*: that is noted with the state first, and the record is passed by when the worker comes to it again.
 """
 
 from __future__ import annotations
@@ -20,40 +21,44 @@ import asyncio
 import contextlib
 import logging
 import time
-from abc import ABC, abstractmethod
 from collections import deque
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from aiokafka.errors import ProducerFenced
 
 from ingest.frame import NewerFrameError
 from ingest.log.kafka_client import KafkaAddress
-from stream.engines.cold_start import ColdStart
+from stream.engines.cold_start import ColdStart, begin_cold_start
 from stream.engines.kafka_state import StateTopic, read_partition
-from stream.engines.worker_types import (
-    Delivery,
-    KeeperStats,
-    NewerProgramError,
-    OtherStateError,
-    PoisonError,
-)
+from stream.engines.workload import Incoming, PoisonError, Workload
+from stream.sinks.base import Backoff
 from stream.state.changelog import Changelog, State, rebuild
 
 _LOG: Final = logging.getLogger(__name__)
 _INBOX: Final = 64
-"""Records that wait for a keeper; more wait at Kafka."""
+"""Records that wait for a worker; more wait at Kafka."""
+_UNACKNOWLEDGED: Final = 4_096
+"""Records whose acknowledgement waits for the state to be saved. Beyond that the oldest are acknowledged before: what
+counts is the position of the saved state, and the worker reads from Kafka again what that lacks."""
 _AT_ONCE_S: Final = 0.05
-"""So long a keeper may work before others get their turn."""
-_WAIT_S: Final = 0.25
-_FENCED_WAIT_S: Final = 1.0
-_LONGEST_WAIT_S: Final = 10.0
+"""So long a worker may work before others get their turn."""
+_RETRY_S: Final = (0.25, 10.0)
+_FENCED_S: Final = 2.0
 _SAVING_SHARE: Final = 5
 """State is saved at most for one part in so many of the time."""
 _POISON_KEY: Final = b"poison"
 
 
-class Keeper(ABC):
+class OtherStateError(ValueError):
+    """The saved state is of other settings (site, window length, shards), and so of no use."""
+
+
+class NewerProgramError(Exception):
+    """The saved state was written by a newer program: going on without it would lose what it has learnt."""
+
+
+class PartitionWorker:
     """One partition's. Everything runs in one event loop; long work of the CPU is done in slices.
 
     Parameters
@@ -64,12 +69,10 @@ class Keeper(ABC):
         Where the records come from.
     state
         Where the state is kept.
-    about
-        What the state depends on: the ``program``'s version, and settings. One of other settings is not taken.
+    workload
+        What is done with the records.
     checkpoint_s
         How often state is saved.
-    page
-        See `stream.state.changelog.Changelog`.
     """
 
     def __init__(
@@ -78,25 +81,26 @@ class Keeper(ABC):
         topic: str,
         partition: int,
         state: StateTopic,
-        about: dict[str, Any],
+        workload: Workload,
         checkpoint_s: float,
-        page: int,
     ) -> None:
         self.address, self.topic, self.partition = address, topic, partition
-        self.stats = KeeperStats()
+        self.workload, self.stats = workload, workload.stats
         self.position = 0
         """Offset of the next record."""
-        self._state, self._about, self._checkpoint_s = state, about, checkpoint_s
-        self._changelog = Changelog(page)
-        self._kept = 0
-        """Position that the saved state belongs to: everything before may be acknowledged."""
+        self.saved = 0
+        """Position that the saved state belongs to."""
+        self.trouble = "starting"
+        """Why it does not work; empty while it does."""
+        self._state, self._checkpoint_s = state, checkpoint_s
+        self._changelog = Changelog(workload.page)
+        self._needed = 0
+        """Position from which the saved state needs records: those before may be acknowledged."""
         self._stale: set[bytes] = set()
         """Keys of a state that was not taken, to be removed."""
-        self.anew: ColdStart | None = None
-        """Set while the baselines learn anew, because no saved state could be used; kept with the state."""
         self._poison: dict[int, str] = {}
-        self._inbox: deque[Delivery] = deque()
-        self._unacknowledged: deque[Delivery] = deque()
+        self._inbox: deque[Incoming] = deque()
+        self._unacknowledged: deque[Incoming] = deque()
         self._wake, self._room = asyncio.Event(), asyncio.Event()
         self._ending = self._paused = False
         self._saves_last, self._must_save = True, False
@@ -104,54 +108,29 @@ class Keeper(ABC):
         self._next_save = self._turn = 0.0
         self._task: asyncio.Task[None] | None = None
 
-    # -- what the two kinds of keepers do ----------------------------------------------------------------------------
-
-    @abstractmethod
-    async def connect(self) -> None:
-        """Open what results go to. Called before `restore`, and again after every `disconnect`."""
-
-    @abstractmethod
-    def restore(self, state: State | None) -> None:
-        """Begin with a state, or with none. Raises ValueError, KeyError or TypeError for one that cannot be used."""
-
-    @abstractmethod
-    def upgrade(self, state: State, version: int) -> State:
-        """Bring a state of an earlier version of the program up to date. Raises `ingest.frame.FrameError`."""
-
-    @abstractmethod
-    async def take(self, offset: int, value: bytes | None, poison: str) -> None:
-        """Apply the next record; with `poison` not empty, pass it by and tell. Raises `PoisonError`."""
-
-    @abstractmethod
-    async def settle(self, *, idle: bool) -> None:
-        """Bring results to where they go. Called before every checkpoint and, with `idle`, when nothing waits."""
-
-    @abstractmethod
-    def capture(self) -> State:
-        """Return the state as it is now, with arrays of its own."""
-
-    @abstractmethod
-    async def disconnect(self) -> None:
-        """Let go of what `connect` opened, at once."""
-
     # -- from outside ------------------------------------------------------------------------------------------------
 
     @property
     def ready(self) -> bool:
         """Whether it has its state and works."""
-        return not self.stats.failing
+        return not self.trouble
+
+    @property
+    def failing(self) -> dict[str, str]:
+        """Why it does not work, by its partition's name, and which sinks do not take results."""
+        return self.workload.failing | ({str(self): self.trouble} if self.trouble else {})
 
     def start(self) -> None:
         """Begin to work, as a task of the running loop."""
-        self._task = asyncio.create_task(self._run(), name=f"keeper {self.topic}/{self.partition}")
+        self._task = asyncio.create_task(self._run(), name=f"worker {self.topic}/{self.partition}")
 
-    async def offer(self, delivery: Delivery) -> None:
+    async def offer(self, incoming: Incoming) -> None:
         """Give it a record; waits while many wait. After `pause` and `stop` records are dropped: they come again."""
         while len(self._inbox) >= _INBOX and not (self._paused or self._ending):
             self._room.clear()
             await self._room.wait()
         if not (self._paused or self._ending):
-            self._inbox.append(delivery)
+            self._inbox.append(incoming)
             self._wake.set()
 
     def pause(self) -> None:
@@ -189,25 +168,28 @@ class Keeper(ABC):
     # -- inside ------------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        wait_s = _WAIT_S
+        retry = Backoff(*_RETRY_S)
         while not self._ending:
-            saved = self.stats.checkpoints
+            wait_s, saved = 0.0, self.stats.checkpoints
             try:
                 await self._open()
-                await self._work()
+                while await self._work():
+                    _LOG.info("%s: a sink works again and has missed results: goes back to the saved state", self)
+                    await self._leave_state()
+                    await self._open()
             except PoisonError as error:
                 wait_s = await self._note(error)
-            except ProducerFenced:
-                # Either the other believes it has the partition, or it did for a moment: not both may insist at once.
-                wait_s = min(2 * max(wait_s, _FENCED_WAIT_S), _LONGEST_WAIT_S)
-                self.stats.failing = "another worker has taken over"
-                _LOG.warning("%s: another worker has taken over; looks again in %.0f s", self, wait_s)
             except Exception as error:  # noqa: BLE001 - whatever fails, it lets go and begins again, and tells
-                wait_s = _WAIT_S if self.stats.checkpoints > saved else min(2 * wait_s, _LONGEST_WAIT_S)
-                self.stats.failing = f"{type(error).__name__}: {error}"
-                _LOG.warning("%s: again in %.1f s: %s", self, wait_s, self.stats.failing, exc_info=_unexpected(error))
+                if self.stats.checkpoints > saved:
+                    retry.reset()
+                wait_s, self.trouble = retry.next_s(), f"{type(error).__name__}: {error}"
+                if isinstance(error, ProducerFenced):
+                    # Either the other believes it has the partition, or it did for a moment: not both may insist.
+                    wait_s, self.trouble = max(wait_s, _FENCED_S), "another worker has taken over"
+                _LOG.warning("%s: again in %.1f s: %s", self, wait_s, self.trouble, exc_info=_unexpected(error))
             finally:
-                await self._let_go()
+                await self._leave_state()
+                await self.workload.close()
             if not self._ending:
                 self.stats.restarts += 1
                 self._wake.clear()
@@ -222,13 +204,13 @@ class Keeper(ABC):
 
     async def _open(self) -> None:
         began = time.monotonic()
-        self.stats.failing = self.stats.failing or "reading its state"
+        self.trouble = self.trouble or "reading its state"
         entries = await self._state.open()
         noted = entries.pop(_POISON_KEY, None)
         self._poison = {} if noted is None else dict(msgspec.msgpack.decode(noted, type=list[tuple[int, str]]))
-        await self.connect()
+        await self.workload.open()
         self._changelog.forget()
-        self._stale, self.anew = set(), None
+        self._stale, self.stats.cold_start = set(), None
         self.position = 0
         try:
             state = await asyncio.to_thread(rebuild, entries)
@@ -238,36 +220,37 @@ class Keeper(ABC):
         except (NewerProgramError, NewerFrameError):
             raise
         except (ValueError, KeyError, TypeError, IndexError) as error:
-            _LOG.warning("%s: the saved state is put aside, and learnt anew from what Kafka still has: %s", self, error)
-            self.anew = ColdStart(time.time_ns() // 1_000_000, str(error))
+            _LOG.warning("%s: the saved state is put aside, and learnt again from what Kafka still has", self)
+            self.stats.cold_start = begin_cold_start(str(error))
             self._stale = set(entries)
             self.position = 0
-            self.restore(None)
+            self.workload.restore(None, 0)
         else:
             if state is None:
-                self.restore(None)
-        self.stats.position = self.stats.saved = self._kept = self.position
+                self.workload.restore(None, 0)
+        self.saved = self._needed = self.position
         self.stats.recovery_s = time.monotonic() - began
-        self.stats.failing = ""
+        self.trouble = ""
         self._next_save = time.monotonic() + self._checkpoint_s
         _LOG.info("%s: goes on from position %d, after %.1f s", self, self.position, self.stats.recovery_s)
 
     def _take_over(self, state: State) -> None:
-        about, position = state.meta.pop("about"), state.meta.pop("kept")
-        self.anew = msgspec.convert(state.meta.pop("anew"), ColdStart | None)
-        program, mine = about.pop("program"), self._about["program"]
+        about, position = state.meta.pop("about"), state.meta.pop("needed_from")
+        self.stats.cold_start = msgspec.convert(state.meta.pop("cold_start"), ColdStart | None)
+        program, mine = about.pop("program"), self.workload.about["program"]
         if program > mine:
             raise NewerProgramError(
                 f"the saved state is of version {program}, and this program knows versions up to {mine}: a newer "
                 "program wrote it; install that one again to go on with it"
             )
-        if about != {name: value for name, value in self._about.items() if name != "program"}:
-            raise OtherStateError(f"it was saved with the settings {about}, expected {self._about}")
+        if about != {name: value for name, value in self.workload.about.items() if name != "program"}:
+            raise OtherStateError(f"it was saved with the settings {about}, expected {self.workload.about}")
         own = State(state.meta, {name: values.copy() for name, values in state.arrays.items()})
-        self.restore(own if program == mine else self.upgrade(own, program))
+        self.workload.restore(own if program == mine else self.workload.upgrade(own, program), position)
         self.position = position
 
-    async def _work(self) -> None:
+    async def _work(self) -> bool:
+        """Work until it is to end, or until results have to be made again, from the saved state on; tell whether so."""
         if self._unacknowledged and self._unacknowledged[-1].offset >= self.position:
             await self._catch_up(self._unacknowledged[-1].offset + 1)
         while not self._ending:
@@ -275,27 +258,31 @@ class Keeper(ABC):
                 self._saving.result()
                 self._saving = None
             if self._inbox and not self._paused:
-                delivery = self._inbox.popleft()
+                incoming = self._inbox.popleft()
                 self._room.set()
-                await self._deliver(delivery)
+                await self._take(incoming)
             else:
-                await self.settle(idle=True)
                 await self._rest()
+            if self.workload.behind:
+                return True
             await self._save_if_due()
         if self._saves_last and not self._paused:
             await self._save_last()
+        return False
 
-    async def _deliver(self, delivery: Delivery) -> None:
-        self._unacknowledged.append(delivery)
-        if delivery.offset > self.position:
-            await self._catch_up(delivery.offset)
-        if delivery.offset == self.position:
-            await self._apply(delivery.offset, delivery.value)
-        elif delivery.offset < self._kept:
-            self._acknowledge(self._kept)
+    async def _take(self, incoming: Incoming) -> None:
+        self._unacknowledged.append(incoming)
+        if len(self._unacknowledged) > _UNACKNOWLEDGED:
+            self._unacknowledged.popleft().acknowledge()
+        if incoming.offset > self.position:
+            await self._catch_up(incoming.offset)
+        if incoming.offset == self.position:
+            await self._apply(incoming.offset, incoming.value)
+        elif incoming.offset < self._needed:
+            self._acknowledge(self._needed)
 
     async def _catch_up(self, end: int) -> None:
-        """Take from Kafka what stands between the state and the next delivery."""
+        """Take from Kafka what is missing between the state and the next record."""
         _LOG.info("%s: reads again from position %d to %d", self, self.position, end)
         async with contextlib.aclosing(
             read_partition(self.address, self.topic, self.partition, self.position, end)
@@ -310,8 +297,8 @@ class Keeper(ABC):
 
     async def _apply(self, offset: int, value: bytes | None) -> None:
         position = offset + 1
-        await self.take(offset, value, self._poison.get(position, ""))
-        self.position = self.stats.position = position
+        await self.workload.take(offset, value, self._poison.get(position, ""))
+        self.position = position
         self.stats.records += 1
         if time.monotonic() - self._turn > _AT_ONCE_S:
             await asyncio.sleep(0)
@@ -333,9 +320,8 @@ class Keeper(ABC):
         if now < self._next_save or self._saving is not None or self._paused:
             return
         self._next_save = now + self._checkpoint_s
-        if self.position != self.stats.saved or self._must_save:
+        if self.position != self.saved or self._must_save:
             self._must_save = False
-            await self.settle(idle=False)
             # What is captured no longer changes: it is compared and sent while further records are worked through.
             self._saving = asyncio.create_task(self._save(self._captured(), self.position))
             self._saving.add_done_callback(lambda _: self._wake.set())
@@ -344,45 +330,41 @@ class Keeper(ABC):
         if self._saving is not None:
             await self._saving
             self._saving = None
-        await self.settle(idle=False)
-        if self.position != self.stats.saved:
+        if self.position != self.saved:
             await self._save(self._captured(), self.position)
 
     def _captured(self) -> State:
-        state = self.capture()
-        state.meta["about"], state.meta["kept"] = dict(self._about), self.kept_position()
-        state.meta["anew"] = msgspec.to_builtins(self.anew)
+        state = self.workload.capture()
+        state.meta["about"] = dict(self.workload.about)
+        state.meta["needed_from"] = self.workload.needed_from(self.position)
+        state.meta["cold_start"] = msgspec.to_builtins(self.stats.cold_start)
         return state
 
-    def kept_position(self) -> int:
-        """Return the position from which records are needed by a state captured now."""
-        return self.position
-
     async def _save(self, state: State, position: int) -> None:
+        await self.workload.settle()
         began = time.monotonic()
-        kept = state.meta["kept"]
+        needed = state.meta["needed_from"]
         changes = await asyncio.to_thread(self._changelog.changes, state)
         entries = dict.fromkeys(self._stale - changes.keys()) | changes
-        if self._poison and max(self._poison) <= kept:
+        if self._poison and max(self._poison) <= needed:
             entries[_POISON_KEY], self._poison = None, {}
         await self._state.write(entries)
         self._stale = set()
-        stats, self._kept = self.stats, kept
-        stats.saved = position
+        stats, self._needed, self.saved = self.stats, needed, position
         stats.checkpoints += 1
         stats.checkpoint_s = time.monotonic() - began
         stats.checkpoint_bytes = sum(len(key) + len(value or b"") for key, value in entries.items())
         self._next_save = max(self._next_save, time.monotonic() + _SAVING_SHARE * stats.checkpoint_s)
-        self._acknowledge(kept)
+        self._acknowledge(needed)
 
     def _acknowledge(self, position: int) -> None:
         """Acknowledge, in order, what stands before a saved position."""
         while self._unacknowledged and self._unacknowledged[0].offset < position:
-            self._unacknowledged.popleft().ack()
+            self._unacknowledged.popleft().acknowledge()
 
     async def _note(self, error: PoisonError) -> float:
         """Note poison with the state; return how long to wait before going on."""
-        self.stats.failing = f"a record cannot be processed: {error}"
+        self.trouble = f"a record cannot be processed: {error}"
         self.stats.poison += 1
         _LOG.error("%s: a record cannot be processed, and is passed by: %s", self, error)
         self._poison[error.position] = error.why
@@ -391,7 +373,7 @@ class Keeper(ABC):
             await self._state.write({_POISON_KEY: msgspec.msgpack.encode(list(self._poison.items()))})
         except Exception as failed:  # noqa: BLE001 - it fails again then, and is noted then
             _LOG.warning("%s: that could not be noted: %s", self, failed)
-            return _WAIT_S
+            return _RETRY_S[0]
         return 0.0
 
     async def _cancel_saving(self) -> None:
@@ -402,9 +384,8 @@ class Keeper(ABC):
             if not saving.cancelled() and saving.exception() is not None:
                 _LOG.debug("%s: a checkpoint was given up: %s", self, saving.exception())
 
-    async def _let_go(self) -> None:
+    async def _leave_state(self) -> None:
         await self._cancel_saving()
-        await self.disconnect()
         await self._state.close()
 
 

@@ -138,12 +138,12 @@ class Delivery:
         The saved state of that position was written when every sink had the results up to there.
         """
         with self._changed:
-            self.newest = max(self.newest, 2 * position + 1)
             for lane in self._lanes:
                 lane.missed = False
-                if lane.taken == NOTHING_WRITTEN:
-                    lane.taken = lane.reached = 2 * position + 1
-        if not self._threads:
+        if self.newest == NOTHING_WRITTEN:
+            self.newest = 2 * position + 1
+            for lane in self._lanes:
+                lane.taken = lane.reached = self.newest
             self._threads = [
                 threading.Thread(target=self._run, args=(lane,), name=f"sink {lane.sink.name}", daemon=True)
                 for lane in self._lanes

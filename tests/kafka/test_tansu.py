@@ -22,7 +22,7 @@ from ingest.log.kafka_topics import records_topic
 from ingest.log.records import Record, encode_record
 from stream.config import PipelineConfig
 from stream.engines.faust_app import FaustEngine
-from stream.engines.workers import KafkaSite, Outlets
+from stream.engines.workloads import KafkaSite, Outlets
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
 from stream.sinks.store.tables import StoreMissingError

@@ -1,4 +1,4 @@
-"""Keepers on real Kafka, without Faust: what they pass by, where they go on, and who may write."""
+"""Partition workers on real Kafka, without Faust: what they pass by, where they go on, and who may write."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ingest.frame import FrameKind
 from ingest.log.kafka_topics import records_topic, site_topic
 from ingest.log.records import Record, encode_record
 from stream.config import PipelineConfig
-from stream.engines import workers as keepers
+from stream.engines import workloads
 from stream.engines.kafka_state import read_partition
-from stream.engines.partition_worker import Keeper
-from stream.engines.worker_types import Delivery
-from stream.engines.workers import KafkaSite, Outlets, ShardKeeper, SiteKeeper
+from stream.engines.partition_worker import PartitionWorker
+from stream.engines.workload import Incoming
+from stream.engines.workloads import KafkaSite, Outlets
 from stream.pipeline.shard import ShardPipeline
 from stream.results_codec import decode_results
 from stream.sinks.memory_sink import MemorySink
@@ -42,7 +42,7 @@ class Fragile(ShardPipeline):
 
 
 class Outside:
-    """What the site's keeper writes to."""
+    """What the site's worker writes to."""
 
     def __init__(self) -> None:
         self.sink, self.refusals = MemorySink(), []
@@ -85,12 +85,12 @@ async def until(condition: Callable[[], Any], timeout_s: float = 20.0) -> None:
 
 
 @asynccontextmanager
-async def running(keeper: Keeper) -> AsyncIterator[Keeper]:
-    keeper.start()
+async def running(worker: PartitionWorker) -> AsyncIterator[PartitionWorker]:
+    worker.start()
     try:
-        yield keeper
+        yield worker
     finally:
-        await keeper.stop(save=False)
+        await worker.stop(save=False)
 
 
 class Feed:
@@ -99,8 +99,8 @@ class Feed:
     def __init__(self) -> None:
         self.acknowledged: list[int] = []
 
-    async def give(self, keeper: Keeper, offset: int, value: bytes | None) -> None:
-        await keeper.offer(Delivery(offset, value, lambda: self.acknowledged.append(offset)))
+    async def give(self, worker: PartitionWorker, offset: int, value: bytes | None) -> None:
+        await worker.offer(Incoming(offset, value, lambda: self.acknowledged.append(offset)))
 
 
 async def results_of(site: KafkaSite) -> list[Any]:
@@ -111,12 +111,12 @@ async def results_of(site: KafkaSite) -> list[Any]:
 
 def state(pipeline: ShardPipeline) -> bytes:
     meta = pipeline.meta()
-    meta.pop("position")  # what is passed by moves the keeper's, not the pipeline's
+    meta.pop("position")  # what is passed by moves the worker's, not the pipeline's
     return frame.encode(FrameKind.SNAPSHOT, meta, pipeline.arrays())
 
 
 def test_bad_records_are_named_and_passed_by(site, outside, monkeypatch):
-    monkeypatch.setattr(keepers, "ShardPipeline", Fragile)
+    monkeypatch.setattr(workloads, "ShardPipeline", Fragile)
     good = a_log()
     poison = Writer().count("cam-1", NOON + 6 * MINUTE, POISON, seq=900).record()
     encoded = [encode_record(record) for record in good]
@@ -126,19 +126,19 @@ def test_bad_records_are_named_and_passed_by(site, outside, monkeypatch):
     async def scenario() -> ShardPipeline:
         await write(site, records_topic(site.config.site), values)
         feed = Feed()
-        async with running(ShardKeeper(site, 0)) as keeper:
+        async with running(site.shard_worker(0)) as worker:
             for offset, value in enumerate(values):
-                await feed.give(keeper, offset, value)
+                await feed.give(worker, offset, value)
             await until(lambda: len(feed.acknowledged) == len(values))
             assert feed.acknowledged == sorted(feed.acknowledged)
-            assert (keeper.stats.poison, keeper.stats.restarts) == (1, 1)
-            shard = keeper.pipeline
-        async with running(SiteKeeper(site)) as keeper:
+            assert (worker.stats.poison, worker.stats.restarts) == (1, 1)
+            shard = worker.workload.pipeline
+        async with running(site.site_worker()) as worker:
             topic = site_topic(site.config.site)
-            await until(lambda: keeper.ready)
+            await until(lambda: worker.ready)
             found = [(offset, value) async for offset, _, value in read_partition(site.address, topic, 0)]
             for offset, value in [*found, (len(found), b"PGrs\x09 are results of tomorrow"), (len(found) + 1, None)]:
-                await feed.give(keeper, offset, value)
+                await feed.give(worker, offset, value)
             await until(lambda: len(outside.refusals) == 7)
         return shard
 
@@ -161,34 +161,34 @@ def test_bad_records_are_named_and_passed_by(site, outside, monkeypatch):
     assert outside.sink.accepted == 3 * len(good)
 
 
-def test_the_next_keeper_goes_on_where_the_state_is(site):
+def test_the_next_worker_goes_on_where_the_state_is(site):
     values = [encode_record(record) for record in a_log(20)]
 
     async def scenario() -> tuple[bytes, list[Any]]:
         await write(site, records_topic(site.config.site), values)
         feed = Feed()
-        async with running(ShardKeeper(site, 0)) as keeper:
+        async with running(site.shard_worker(0)) as worker:
             for offset in range(8):
-                await feed.give(keeper, offset, values[offset])
+                await feed.give(worker, offset, values[offset])
             await until(lambda: feed.acknowledged == list(range(8)))
-            keeper._checkpoint_s = keeper._next_save = 1e12  # what follows is never saved: it is "killed"
+            worker._checkpoint_s = worker._next_save = 1e12  # what follows is never saved: it is "killed"
             for offset in range(8, 12):
-                await feed.give(keeper, offset, values[offset])
-            await until(lambda: keeper.position == 12)
-            await keeper.settle(idle=False)
-        async with running(ShardKeeper(site, 0)) as keeper:
-            await until(lambda: keeper.ready)
-            assert keeper.position == 8
-            await feed.give(keeper, 3, values[3])  # the offset committed may be older than the state
-            await feed.give(keeper, 15, values[15])  # or newer, when the state was given up
-            await until(lambda: keeper.position == 16)
-            assert keeper.stats.repeated == 7
+                await feed.give(worker, offset, values[offset])
+            await until(lambda: worker.position == 12)
+            await worker.workload.settle()
+        async with running(site.shard_worker(0)) as worker:
+            await until(lambda: worker.ready)
+            assert worker.position == 8
+            await feed.give(worker, 3, values[3])  # the offset committed may be older than the state
+            await feed.give(worker, 15, values[15])  # or newer, when the state was given up
+            await until(lambda: worker.position == 16)
+            assert worker.stats.repeated == 7
             for offset in range(16, 20):
-                await feed.give(keeper, offset, values[offset])
-            await until(lambda: keeper.position == 20)
-            await keeper.stop(save=True)
-            assert keeper.stats.saved == 20
-            saved = state(keeper.pipeline)
+                await feed.give(worker, offset, values[offset])
+            await until(lambda: worker.position == 20)
+            await worker.stop(save=True)
+            assert worker.saved == 20
+            saved = state(worker.workload.pipeline)
         return saved, await results_of(site)
 
     saved, results = asyncio.run(scenario())
@@ -212,16 +212,16 @@ def test_who_was_thought_dead_cannot_write_any_more(site):
     async def scenario() -> None:
         await write(site, records_topic(site.config.site), values)
         feed = Feed()
-        async with running(ShardKeeper(site, 0)) as old:
+        async with running(site.shard_worker(0)) as old:
             await feed.give(old, 0, values[0])
             await until(lambda: feed.acknowledged == [0])
-            async with running(ShardKeeper(site, 0)) as new:
+            async with running(site.shard_worker(0)) as new:
                 await until(lambda: new.ready)
                 await feed.give(old, 1, values[1])
-                await until(lambda: old.stats.failing == "another worker has taken over")
-                assert old.stats.saved == 1
+                await until(lambda: old.trouble == "another worker has taken over")
+                assert old.saved == 1
                 await feed.give(new, 1, values[1])
-                await until(lambda: new.stats.saved == 2)
+                await until(lambda: new.saved == 2)
 
     asyncio.run(scenario())
 
@@ -232,23 +232,23 @@ def test_a_state_of_other_settings_is_learnt_anew_and_one_of_a_newer_program_is_
     async def scenario() -> None:
         await write(site, records_topic(site.config.site), values)
         feed = Feed()
-        async with running(ShardKeeper(site, 0)) as keeper:
+        async with running(site.shard_worker(0)) as worker:
             for offset in range(4):
-                await feed.give(keeper, offset, values[offset])
+                await feed.give(worker, offset, values[offset])
             await until(lambda: len(feed.acknowledged) == 4)
         other = replace(site, config=replace(site.config, window_s=600))
-        async with running(ShardKeeper(other, 0)) as keeper:
-            await feed.give(keeper, 4, values[4])
-            await until(lambda: keeper.stats.saved == 5)
-            assert keeper.stats.repeated == 4
-            assert "window_s" in keeper.anew.reason
-        monkeypatch.setattr(keepers, "STATE_VERSION", keepers.STATE_VERSION - 1)
-        async with running(ShardKeeper(other, 0)) as keeper:
-            await until(lambda: "newer program" in keeper.stats.failing)
+        async with running(other.shard_worker(0)) as worker:
+            await feed.give(worker, 4, values[4])
+            await until(lambda: worker.saved == 5)
+            assert worker.stats.repeated == 4
+            assert "window_s" in worker.stats.cold_start.reason
+        monkeypatch.setattr(workloads, "STATE_VERSION", workloads.STATE_VERSION - 1)
+        async with running(other.shard_worker(0)) as worker:
+            await until(lambda: "newer program" in worker.trouble)
         monkeypatch.undo()
-        async with running(ShardKeeper(other, 0)) as keeper:
-            await until(lambda: keeper.ready)
-            assert keeper.position == 5
-            assert keeper.anew is not None
+        async with running(other.shard_worker(0)) as worker:
+            await until(lambda: worker.ready)
+            assert worker.position == 5
+            assert worker.stats.cold_start is not None
 
     asyncio.run(scenario())

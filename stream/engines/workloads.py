@@ -1,0 +1,308 @@
+"""The two workloads of partition workers: a shard's, which drives a `ShardPipeline`, and the site's (`SiteStage`)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from ingest.frame import FrameError
+from ingest.log.kafka_client import KafkaAddress
+from ingest.log.kafka_topics import records_topic, site_state_topic, site_topic, state_topic
+from ingest.log.records import decode_record
+from ingest.places import Places
+from ingest.refusal import Refusal
+from ingest.shards import ShardMap
+from ingest.vocabulary import Reason
+from stream.config import PipelineConfig
+from stream.engines.kafka_state import ResultsTopic, StateTopic
+from stream.engines.partition_worker import PartitionWorker
+from stream.engines.stats import EngineStats
+from stream.engines.workload import PoisonError
+from stream.pipeline.pipeline import STATE_VERSION
+from stream.pipeline.shard import ShardPipeline
+from stream.pipeline.site import SiteStage
+from stream.results import Results
+from stream.results_codec import decode_results, encode_results
+from stream.sinks.base import Sink
+from stream.sinks.delivery import Delivery, QuarantineSink, Quarantining
+from stream.state.changelog import State
+from stream.state.chunks import Joiner, split
+from stream.state.migrations import migrate
+
+_LOG: Final = logging.getLogger(__name__)
+_WAIT_S: Final = 0.5
+
+
+class Outlets(NamedTuple):
+    """Where the site's results go."""
+
+    sinks: Sequence[Sink]
+    quarantine: Quarantining
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSite:
+    """A site on Kafka, as all its partition workers know it."""
+
+    address: KafkaAddress
+    config: PipelineConfig
+    places: Places
+    shards: int
+    open_outlets: Callable[[ExitStack], Outlets]
+    """Opens what the site's results go to, in a thread of its own, and leaves with the stack how to close it."""
+    name: str = "worker"
+    """The worker process's, for Kafka's log files."""
+    checkpoint_s: float = 5.0
+    timeout_s: float = 30.0
+    plain: bool = False
+    """For brokers without transactions, in tests; see `stream.engines.kafka_state.StateTopic`."""
+
+    def about(self, part: str) -> dict[str, Any]:
+        """Return what a state depends on."""
+        config = self.config
+        return {
+            "program": STATE_VERSION,
+            "part": part,
+            "site": config.site,
+            "window_s": config.window_s,
+            "shards": self.shards,
+        }
+
+    def shard_worker(self, shard: int) -> PartitionWorker:
+        """Return the worker of a shard's partition: records in, results out to the site's topic."""
+        name = f"patrolgrid-{self.config.site}-state-{shard}"
+        state = StateTopic(self.address, state_topic(self.config.site), shard, name, self.timeout_s, plain=self.plain)
+        records = records_topic(self.config.site)
+        return PartitionWorker(self.address, records, shard, state, ShardWorkload(self, shard), self.checkpoint_s)
+
+    def site_worker(self) -> PartitionWorker:
+        """Return the worker of the site's partition: results of shards in, results of the site out to the sinks."""
+        name = f"patrolgrid-{self.config.site}-site-state"
+        state = StateTopic(self.address, site_state_topic(self.config.site), 0, name, self.timeout_s, plain=self.plain)
+        return PartitionWorker(
+            self.address, site_topic(self.config.site), 0, state, SiteWorkload(self), self.checkpoint_s
+        )
+
+
+class ShardWorkload:
+    """Works on a shard's records."""
+
+    page = 2_048
+    behind = False
+    failing: Final[dict[str, str]] = {}
+
+    def __init__(self, site: KafkaSite, shard: int) -> None:
+        self.stats, self.about = EngineStats(), site.about(f"shard {shard}")
+        self._site, self.shard = site, shard
+        self._places = ShardMap(site.shards).split(site.places)[shard]
+        sender = f"{site.name}-results-{shard}"
+        topic = site_topic(site.config.site)
+        self._results = ResultsTopic(site.address, topic, sender, site.timeout_s, plain=site.plain)
+        self._key = b"%d" % shard
+        self._topic = records_topic(site.config.site)
+        self.pipeline = ShardPipeline(site.config, self._places, shard)
+
+    async def open(self) -> None:
+        """Connect to the site's topic."""
+        await self._results.open()
+
+    async def close(self) -> None:
+        """Leave it."""
+        await self._results.close()
+
+    def restore(self, state: State | None, position: int) -> None:
+        """Begin with a state, or with none."""
+        del position
+        self.pipeline = ShardPipeline(self._site.config, self._places, self.shard)
+        if state is not None:
+            self.pipeline.load(*state)
+
+    def upgrade(self, state: State, version: int) -> State:
+        """Bring an earlier version's state up to date, as that of a pipeline with this shard only."""
+        meta = self.about | {"state_version": version, "shards": 1, "parts": [state.meta], "whole": {}}
+        arrays = {f"0/{name}": values for name, values in state.arrays.items()}
+        meta, arrays = migrate(meta, arrays, STATE_VERSION)
+        return State(meta["parts"][0], {name.removeprefix("0/"): values for name, values in arrays.items()})
+
+    def capture(self) -> State:
+        """Return the shard's state."""
+        return State(self.pipeline.meta(), self.pipeline.arrays())
+
+    def needed_from(self, position: int) -> int:
+        """Return the position: nothing before it is needed."""
+        return position
+
+    async def take(self, offset: int, value: bytes | None, poison: str) -> None:
+        """Process a record and send on its results; what is not a record goes to quarantine by the same way."""
+        results = self._processed(offset, value, poison)
+        stats = self.stats
+        stats.observations += results.accepted
+        stats.rejected += len(results.refusals)
+        stats.now_ms = results.now_ms
+        if results.taught is not None and (results.taught.learnt or results.taught.known):
+            stats.cold_start = None  # what was lost is there again
+        for piece in split(encode_results(results), self.shard):
+            await self._results.send(self._key, piece)
+
+    def _processed(self, offset: int, value: bytes | None, poison: str) -> Results:
+        position = offset + 1
+        if poison:
+            return self._refused(offset, value, Reason.PROCESSING, poison)
+        try:
+            record = decode_record(value, shard=self.shard, position=position)
+        except FrameError as error:
+            return self._refused(offset, value, Reason.RECORD, str(error))
+        try:
+            return self.pipeline.process(record)
+        except Exception as error:
+            raise PoisonError(position, f"{type(error).__name__}: {error}") from error
+
+    def _refused(self, offset: int, value: bytes | None, reason: Reason, why: str) -> Results:
+        where = f"{self._topic}/{self.shard}"
+        return self.pipeline.pass_by(offset + 1, _refusal(where, offset, value, reason, why, self.pipeline.now_ms))
+
+    async def settle(self) -> None:
+        """Wait until Kafka has the results."""
+        await self._results.flush()
+
+
+class SiteWorkload:
+    """Works on the results of shards: through the site's stage to the sinks."""
+
+    page = 8_192
+
+    def __init__(self, site: KafkaSite) -> None:
+        self.stats, self.about = EngineStats(), site.about("site")
+        self._site, self._topic = site, site_topic(site.config.site)
+        self.stage = self._new_stage()
+        self._joiner = Joiner()
+        self._delivery = Delivery([])
+        self._captured = -1
+        self._thread: ThreadPoolExecutor | None = None
+        self._closing = ExitStack()
+
+    def _new_stage(self) -> SiteStage:
+        return SiteStage(self._site.config, self._site.places, self._site.shards, apart=True)
+
+    async def open(self) -> None:
+        """Open the sinks, in a thread, where they are not open."""
+        if self._thread is not None:
+            return
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="outlets")
+        self._closing = ExitStack()
+        outlets = await self._in_thread(self._site.open_outlets, self._closing)
+        self._delivery = Delivery([*outlets.sinks, QuarantineSink(outlets.quarantine)])
+        self._closing.callback(self._delivery.close)
+
+    async def close(self) -> None:
+        """Close the sinks."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            try:
+                await asyncio.get_running_loop().run_in_executor(thread, self._closing.close)
+            except Exception as error:  # noqa: BLE001 - it is released because something failed; the state is safe
+                _LOG.warning("%s: a sink did not close: %s", self._topic, error)
+            thread.shutdown(wait=False)
+
+    def restore(self, state: State | None, position: int) -> None:
+        """Begin with a state, or with none."""
+        self.stage, self._joiner = self._new_stage(), Joiner()
+        if state is not None:
+            self.stats.now_ms, self.stats.watermark_ms = state.meta.pop("told")
+            self.stage.load(*state)
+        self._delivery.start(position)
+
+    def upgrade(self, state: State, version: int) -> State:
+        """Bring an earlier version's state up to date, as that of a pipeline without shards."""
+        meta = self.about | {"state_version": version, "parts": [], "whole": state.meta}
+        arrays = {f"site/{name}": values for name, values in state.arrays.items()}
+        meta, arrays = migrate(meta, arrays, STATE_VERSION)
+        return State(meta["whole"], {name.removeprefix("site/"): values for name, values in arrays.items()})
+
+    def capture(self) -> State:
+        """Return the stage's state."""
+        self._captured = self._delivery.newest
+        meta = self.stage.meta() | {"told": [self.stats.now_ms, self.stats.watermark_ms]}
+        return State(meta, {name: values.copy() for name, values in self.stage.arrays().items()})
+
+    def needed_from(self, position: int) -> int:
+        """Return where the oldest message begins that has not come as a whole."""
+        since = self._joiner.since
+        return position if since is None else min(since, position)
+
+    async def take(self, offset: int, value: bytes | None, poison: str) -> None:
+        """Apply a shard's results that are new, and hand over to the sinks what comes of it."""
+        if poison:
+            out: Results | None = self._refused(offset, value, Reason.PROCESSING, poison)
+        else:
+            try:
+                out = self._applied(offset, value)
+            except FrameError as error:
+                out = self._refused(offset, value, Reason.RECORD, str(error))
+        if out is None:
+            return
+        out.position = offset + 1
+        self._delivery.put([out])
+        while self._delivery.full:
+            await asyncio.to_thread(self._delivery.wait_for_room, _WAIT_S)
+
+    def _applied(self, offset: int, value: bytes | None) -> Results | None:
+        """Return what a shard's results give; None where they were applied before, or come in further pieces."""
+        if value is None:
+            raise FrameError("the message of results is missing: there is no value (a tombstone)")
+        message = self._joiner.join(value, offset)
+        if message is None:
+            return None
+        results = decode_results(message)
+        if self.stage.knows(results.shard, results.position):
+            return None
+        try:
+            out = self.stage.apply(results)
+        except Exception as error:
+            raise PoisonError(offset + 1, f"{type(error).__name__}: {error}") from error
+        stats = self.stats
+        stats.observations += out.accepted
+        stats.rejected += len(out.refusals)
+        stats.now_ms = max(stats.now_ms, out.now_ms)
+        stats.watermark_ms = out.watermark_ms
+        stats.budget = out.budget or stats.budget
+        if out.taught is not None:
+            stats.taught += out.taught.learnt
+            stats.known += out.taught.known
+        return out
+
+    def _refused(self, offset: int, value: bytes | None, reason: Reason, why: str) -> Results:
+        stats = self.stats
+        stats.rejected += 1
+        refusal = _refusal(f"{self._topic}/0", offset, value, reason, why, stats.now_ms)
+        return Results(0, stats.now_ms, stats.watermark_ms, self.stage.catalog.series, refusals=[refusal])
+
+    async def settle(self) -> None:
+        """Wait until every sink has what was handed over before the newest `capture`."""
+        wanted = self._captured
+        while not await asyncio.to_thread(self._delivery.wait_until_reached, wanted, _WAIT_S):
+            pass
+
+    @property
+    def behind(self) -> bool:
+        """Whether a sink that works again has missed results."""
+        return self._delivery.behind
+
+    @property
+    def failing(self) -> dict[str, str]:
+        """Sinks that do not take results."""
+        return self._delivery.failing
+
+    async def _in_thread(self, work: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - whatever it gives
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+
+def _refusal(where: str, offset: int, value: bytes | None, reason: Reason, why: str, now_ms: int) -> Refusal:
+    return Refusal(
+        topic=f"{where} offset {offset}", reason=reason, detail=why, payload=value or b"", received_ms=now_ms
+    )
