@@ -10,7 +10,7 @@ from models.calendar import Calendar
 from models.context import beat_forest as context
 from models.context import isolation
 from models.context.beat_forest import BeatForest, Recent
-from models.context.forest_training import SAMPLES, TREES, History, train
+from models.context.forest_training import SAMPLES, TREES, BeatHistory, train
 
 CALENDAR = Calendar("Asia/Shanghai", "CN")
 T0 = 1_795_363_200_000
@@ -28,7 +28,7 @@ def best_s(work: Callable[[], Any], repeats: int) -> float:
     return min(times)
 
 
-def history(beats: int, days: int) -> History:
+def history(beats: int, days: int) -> BeatHistory:
     """Ordinary windows, drawn straight from their law."""
     rng = np.random.default_rng(1)
     steps = days * 86_400 // WINDOW_S
@@ -38,7 +38,9 @@ def history(beats: int, days: int) -> History:
     sums[:, context.OBSERVED] = np.maximum(mean + spread * rng.standard_normal((steps, *mean.shape)), 0.0)
     sums[:, context.EXPECTED], sums[:, context.VARIANCE], sums[:, context.DEVICES] = mean, spread**2, 8.0
     start = T0 + np.arange(steps, dtype=np.int64) * WINDOW_S * 1000
-    return History(tuple(f"b{number}" for number in range(beats)), start, sums, np.zeros((steps, beats), dtype=bool))
+    return BeatHistory(
+        tuple(f"b{number}" for number in range(beats)), start, sums, np.zeros((steps, beats), dtype=bool)
+    )
 
 
 def scoring(repeats: int) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def scoring(repeats: int) -> dict[str, Any]:
     return out
 
 
-def closing(forest: BeatForest, made: History, repeats: int) -> float:
+def closing(forest: BeatForest, made: BeatHistory, repeats: int) -> float:
     """CPU seconds to take and judge one window of all beats."""
     recent, places = Recent(WINDOW_S, len(made.beats)), forest.index(made.beats)
     windows = iter(zip(made.start_ms.tolist(), made.sums, strict=True))

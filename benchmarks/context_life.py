@@ -18,7 +18,7 @@ from models.baselines.counts import CountBaseline, CountConfig
 from models.baselines.levels import LevelBaseline, LevelConfig
 from models.calendar import Calendar
 from models.context import beat_forest as context
-from models.context.forest_training import History
+from models.context.forest_training import BeatHistory
 from simulators.world import rhythm
 from simulators.world.neighbourhood import quarter
 
@@ -76,7 +76,7 @@ class Neighbourhoods:
         one = np.array([self.names.index(beat) for beat in of])
         return (np.arange(self._sites)[:, None] * len(self.names) + one).ravel()
 
-    def live(self, days: int, mixtures: list[Mixture] | None = None) -> History:
+    def live(self, days: int, mixtures: list[Mixture] | None = None) -> BeatHistory:
         """Live through some more days; every call goes on where the one before ended."""
         steps = days * A_DAY
         start_ms = T0 + (self.step + np.arange(steps, dtype=np.int64)) * WINDOW_MS
@@ -89,7 +89,7 @@ class Neighbourhoods:
                     shift[:, mixture.beat] = mixture.shift
             sums[row], told[row] = self._window(start, shift)
             self.step += 1
-        return History(tuple(str(beat) for beat in range(self.beats)), start_ms, sums, told)
+        return BeatHistory(tuple(str(beat) for beat in range(self.beats)), start_ms, sums, told)
 
     def _window(self, start_ms: int, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         self._midnight(start_ms)
@@ -137,7 +137,7 @@ class Neighbourhoods:
         self._level = self._rng.lognormal(-(sigma**2) / 2, sigma, self._cameras)[self._device]
 
 
-def site_of(history: History, site: int, beats: int = 6) -> History:
+def site_of(history: BeatHistory, site: int, beats: int = 6) -> BeatHistory:
     """Return the history of one of several sites."""
     mine = slice(site * beats, (site + 1) * beats)
-    return History(history.beats[mine], history.start_ms, history.sums[..., mine], history.told[:, mine])
+    return BeatHistory(history.beats[mine], history.start_ms, history.sums[..., mine], history.told[:, mine])

@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.context_life import A_DAY, CALENDAR, WINDOW_S, Mixture, Neighbourhoods, site_of
 from models.context import beat_forest as context
 from models.context.beat_forest import BeatForest, Episodes, Recent
-from models.context.forest_training import History, grow, train
+from models.context.forest_training import BeatHistory, grow, train
 
 BEATS = 6
 LEARNT = 14
@@ -55,7 +55,7 @@ def planned(sites: int, first_day: int, days: int, seed: int) -> list[tuple[str,
     return found
 
 
-def spans(before: History, history: History) -> Iterator[tuple[int, np.ndarray]]:
+def spans(before: BeatHistory, history: BeatHistory) -> Iterator[tuple[int, np.ndarray]]:
     """Window number and sums of the span, with the hour before as a run-up."""
     recent = Recent(WINDOW_S, history.sums.shape[-1])
     for start, window in zip(before.start_ms[-12:].tolist(), before.sums[-12:], strict=True):
@@ -64,12 +64,12 @@ def spans(before: History, history: History) -> Iterator[tuple[int, np.ndarray]]
         yield start, recent.push(start, window)
 
 
-def surprises(forest: BeatForest, before: History, history: History) -> np.ndarray:
+def surprises(forest: BeatForest, before: BeatHistory, history: BeatHistory) -> np.ndarray:
     places = np.arange(BEATS)
     return np.array([forest.judge(places, at, span, CALENDAR).surprise for at, span in spans(before, history)])
 
 
-def raw_features(before: History, history: History) -> np.ndarray:
+def raw_features(before: BeatHistory, history: BeatHistory) -> np.ndarray:
     """Plain sums of the last half hour, and the time: (windows, beats, features)."""
     rows = []
     for at, span in spans(before, history):
@@ -103,7 +103,7 @@ def run(sites: int, seed: int, learn: int = 28, days: int = 14) -> dict[str, Any
     columns: dict[str, list[np.ndarray]] = {name: [] for name in ("quiet", "mixed", "raw quiet", "raw mixed")}
     train_s = []
     newest = slice(-LEARNT * A_DAY, None)
-    past = History(past.beats, past.start_ms[newest], past.sums[newest], past.told[newest])
+    past = BeatHistory(past.beats, past.start_ms[newest], past.sums[newest], past.told[newest])
     for site in range(sites):
         old, new, other = (site_of(history, site) for history in (past, quiet, mixed))
         began = time.process_time()
@@ -111,7 +111,7 @@ def run(sites: int, seed: int, learn: int = 28, days: int = 14) -> dict[str, Any
         train_s.append(time.process_time() - began)
         columns["quiet"].append(surprises(forest, old, new))
         columns["mixed"].append(surprises(forest, old, other))
-        run_up = History(old.beats, old.start_ms[:12], old.sums[:12], old.told[:12])
+        run_up = BeatHistory(old.beats, old.start_ms[:12], old.sums[:12], old.told[:12])
         plain = grow(raw_features(run_up, old)[~old.told], seed=seed + site)
         for name, history in (("raw quiet", new), ("raw mixed", other)):
             x = raw_features(old, history)

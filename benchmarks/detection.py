@@ -175,7 +175,7 @@ def measure(table: Table, calendar: Calendar) -> tuple[dict[str, Any], backtest.
         }
 
     began = time.perf_counter()
-    scores = backtest.counts(table.times, table.values, calendar, table.window_s)
+    scores = backtest.run("counts", table.times, table.values, calendar, table.window_s)
     judge("PatrolGrid", scores.surprise.max(axis=1), time.perf_counter() - began)
     raised = scores.alarm.any(axis=1).astype(np.float64)
     shipped = backtest.score(table.times, raised, table.events, 0.5, table.window_s, join_s=join_s)

@@ -25,7 +25,7 @@ from deploy.node.trainer import TOO_LITTLE
 from ingest.vocabulary import Kind, WindowStatus
 from models.calendar import Calendar
 from models.context import beat_forest as context
-from models.context.forest_training import TREES, History, TooLittleError, train
+from models.context.forest_training import TREES, BeatHistory, TooLittleError, train
 from stream.detect.context_stage import CHANNEL_OF, TOLD, UNKNOWN
 from stream.sinks.store.tables import VERSION, StoreError, StoreMissingError, StoreVersionError, stored_version
 
@@ -71,7 +71,7 @@ def most_days(beats: int, window_s: int) -> float:
     return max(MOST_CELLS // max(beats, 1), 1) * window_s / 86_400
 
 
-def read_history(path: Path, *, days: float, window_s: int) -> History:
+def read_history(path: Path, *, days: float, window_s: int) -> BeatHistory:
     """Return the newest days of a store that a node may be writing to; nothing is changed, and nobody waits.
 
     `days` count back from the newest window. A site with so many beats that they would not fit into memory
@@ -108,7 +108,7 @@ def _day(connection: sqlite3.Connection, since: int, until: int) -> Iterator[_Ro
     yield from connection.execute(_QUERY, (since, min(since + _DAY_MS, until)))
 
 
-def _history(beats: Sequence[str], starts: Sequence[int], rows: Sequence[_Row]) -> History:
+def _history(beats: Sequence[str], starts: Sequence[int], rows: Sequence[_Row]) -> BeatHistory:
     sums = np.zeros((len(starts), context.SUMS, len(context.CHANNELS), len(beats)))
     told = np.zeros((len(starts), len(beats)), dtype=np.bool_)
     if rows:
@@ -118,7 +118,7 @@ def _history(beats: Sequence[str], starts: Sequence[int], rows: Sequence[_Row]) 
         channel = np.array([row[2] for row in rows])
         sums[at, :, channel, beat] = np.array([row[3:7] for row in rows])
         np.logical_or.at(told, (at, beat), np.array([row[7] for row in rows], dtype=np.bool_))
-    return History(tuple(beats), np.array(starts, dtype=np.int64), sums, told)
+    return BeatHistory(tuple(beats), np.array(starts, dtype=np.int64), sums, told)
 
 
 def main(arguments: list[str] | None = None) -> int:

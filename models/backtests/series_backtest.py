@@ -15,11 +15,15 @@ from models.calendar import Calendar
 
 DAY_MS: Final = 86_400_000
 WEEK_MS: Final = 7 * DAY_MS
+_CUT_MS: Final = 4 * 3_600_000
+"""A longer alarm counts as several."""
+_TRIES: Final = 200
+"""Thresholds that `best_within` tries, at most."""
 
 
 @dataclass
 class Scores:
-    """What a model said; arrays (times, devices)."""
+    """What a model said of a table; arrays (times, devices)."""
 
     surprise: NDArray[np.float64]
     alarm: NDArray[np.bool_]
@@ -28,7 +32,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Detection:
+class BacktestScore:
     """How one threshold did on one file."""
 
     threshold: float
@@ -39,7 +43,7 @@ class Detection:
     """Alarms that overlapped no event."""
     weeks: float
     delay_s: float
-    """Median time from an event's beginning to the end of the window that told; NaN where none was found."""
+    """Median time from an event's beginning to the end of the window that found it; NaN where none was found."""
 
     @property
     def share(self) -> float:
@@ -52,7 +56,8 @@ class Detection:
         return self.false / self.weeks if self.weeks > 0 else float("nan")
 
 
-def counts(
+def run(
+    kind: str,
     times: NDArray[np.int64],
     values: NDArray[np.float64],
     calendar: Calendar,
@@ -60,10 +65,12 @@ def counts(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Scores:
-    """Run `CountBaseline` over a table of counts.
+    """Run the shipped model over a table, row by row.
 
     Parameters
     ----------
+    kind
+        ``counts`` or ``levels``.
     times
         Starts of windows, epoch ms, increasing, (times,).
     values
@@ -72,47 +79,28 @@ def counts(
         The site's calendar; seconds between rows.
     progress
         Called with (rows done, rows) now and then.
+
+    Raises
+    ------
+    ValueError
+        Where the shapes differ, or times do not increase.
     """
-    _check(times, values)
-    model = CountBaseline(CountConfig(window_s=window_s), calendar, values.shape[1])
-    rows = np.arange(values.shape[1])
-    out = _nothing(values.shape)
+    if values.ndim != 2 or times.shape != values.shape[:1]:
+        raise ValueError(f"times has the shape {times.shape} and values {values.shape}, expected (n,) and (n, devices)")
+    if len(times) > 1 and (np.diff(times) <= 0).any():
+        raise ValueError("times must increase from row to row")
+    size = values.shape[1]
+    counts = CountBaseline(CountConfig(window_s=window_s), calendar, size)
+    levels = LevelBaseline(LevelConfig(window_s=window_s, bin_s=max(1800, window_s)), calendar, size)
+    rows = np.arange(size)
+    shape = values.shape
+    out = Scores(np.zeros(shape), np.zeros(shape, np.bool_), np.zeros(shape), np.zeros(shape, np.uint8))
     for at, start in enumerate(times.tolist()):
         row = values[at]
-        test = model.step(rows, start, row, np.isfinite(row).astype(np.float64))
-        out.surprise[at], out.alarm[at], out.expected[at], out.state[at] = (
-            test.surprise,
-            test.alarm,
-            test.expected,
-            test.state,
-        )
-        if progress is not None and at % 256 == 0:
-            progress(at, len(times))
-    return out
-
-
-def levels(
-    times: NDArray[np.int64],
-    values: NDArray[np.float64],
-    calendar: Calendar,
-    window_s: int,
-    *,
-    progress: Callable[[int, int], None] | None = None,
-) -> Scores:
-    """Run `LevelBaseline` over a table of readings; parameters as in `counts`."""
-    _check(times, values)
-    model = LevelBaseline(LevelConfig(window_s=window_s, bin_s=max(1800, window_s)), calendar, values.shape[1])
-    rows = np.arange(values.shape[1])
-    out = _nothing(values.shape)
-    for at, start in enumerate(times.tolist()):
-        row = values[at]
-        test = model.step(rows, start, row, row, np.isfinite(row).astype(np.int64))
-        out.surprise[at], out.alarm[at], out.expected[at], out.state[at] = (
-            test.surprise,
-            test.alarm,
-            test.expected,
-            test.state,
-        )
+        seen = np.isfinite(row).astype(np.float64)
+        test = counts.step(rows, start, row, seen) if kind == "counts" else levels.step(rows, start, row, row, seen)
+        for name, column in vars(out).items():
+            column[at] = getattr(test, name)
         if progress is not None and at % 256 == 0:
             progress(at, len(times))
     return out
@@ -130,7 +118,6 @@ def alarms(
     window_s: int,
     *,
     join_s: float = 1800.0,
-    cut_s: float = 14_400.0,
 ) -> list[tuple[int, int]]:
     """Return alarms (begin, end) in ms: runs of rows at or over the threshold, near ones joined, long ones cut."""
     step = window_s * 1000
@@ -140,10 +127,9 @@ def alarms(
     gaps = np.flatnonzero(np.diff(over) - step >= join_s * 1000)
     begins = over[np.concatenate([[0], gaps + 1])].tolist()
     ends = (over[np.concatenate([gaps, [len(over) - 1]])] + step).tolist()
-    cut = round(cut_s * 1000)
     out = []
     for begin, end in zip(begins, ends, strict=True):
-        out += [(at, min(at + cut, end)) for at in range(begin, end, cut)]
+        out += [(at, min(at + _CUT_MS, end)) for at in range(begin, end, _CUT_MS)]
     return out
 
 
@@ -156,7 +142,7 @@ def score(
     *,
     join_s: float = 1800.0,
     warm_up_days: float = 14.0,
-) -> Detection:
+) -> BacktestScore:
     """Score one threshold: which events were found, how many alarms were false, how soon.
 
     Parameters
@@ -173,15 +159,15 @@ def score(
     weeks = (int(times[-1]) + window_s * 1000 - first) / WEEK_MS if len(times) else 0.0
     raised = alarms(times, surprise, threshold, window_s, join_s=join_s)
     false = 0
-    told: dict[tuple[int, int], int] = {}
+    delays: dict[tuple[int, int], int] = {}
     for begin, end in raised:
         hit = [event for event in wanted if begin < event[1] and end > event[0]]
         false += not hit
         for event in hit:
             # The alarm can have begun before the event: it is then known as soon as the event is.
-            told.setdefault(event, max(begin + window_s * 1000, event[0]) - event[0])
-    delay = float(np.median(list(told.values()))) / 1000 if told else float("nan")
-    return Detection(threshold, len(told), len(wanted), false, weeks, delay)
+            delays.setdefault(event, max(begin + window_s * 1000, event[0]) - event[0])
+    delay = float(np.median(list(delays.values()))) / 1000 if delays else float("nan")
+    return BacktestScore(threshold, len(delays), len(wanted), false, weeks, delay)
 
 
 def best_within(
@@ -193,18 +179,17 @@ def best_within(
     *,
     join_s: float = 1800.0,
     warm_up_days: float = 14.0,
-    tries: int = 200,
-) -> dict[float, Detection]:
+) -> dict[float, BacktestScore]:
     """Return, per budget of false alarms a week, the threshold that finds most events within it.
 
-    One number for the whole file, as it would be set in practice.
+    One number for the whole file, as a site would set it.
     """
     late = surprise[times >= times[0] + round(warm_up_days * DAY_MS)]
     positive = np.unique(late[late > 0])
     if len(positive) == 0:
         positive = np.ones(1)
-    if len(positive) > tries:
-        positive = np.unique(np.quantile(positive, 1.0 - np.geomspace(1e-4, 0.4, tries)))
+    if len(positive) > _TRIES:
+        positive = np.unique(np.quantile(positive, 1.0 - np.geomspace(1e-4, 0.4, _TRIES)))
     found = [
         score(times, surprise, events, float(t), window_s, join_s=join_s, warm_up_days=warm_up_days)
         for t in positive[::-1]
@@ -212,19 +197,6 @@ def best_within(
     out = {}
     for budget in budgets:
         within = [d for d in found if d.false_per_week <= budget]
-        none = Detection(float("inf"), 0, found[0].events, 0, found[0].weeks, float("nan"))
+        none = BacktestScore(float("inf"), 0, found[0].events, 0, found[0].weeks, float("nan"))
         out[budget] = max(within, key=lambda d: (d.found, -d.false), default=none)
     return out
-
-
-def _nothing(shape: tuple[int, ...]) -> Scores:
-    return Scores(
-        np.zeros(shape), np.zeros(shape, dtype=np.bool_), np.full(shape, np.nan), np.zeros(shape, dtype=np.uint8)
-    )
-
-
-def _check(times: NDArray[np.int64], values: NDArray[np.float64]) -> None:
-    if values.ndim != 2 or times.shape != values.shape[:1]:
-        raise ValueError(f"times has the shape {times.shape} and values {values.shape}, expected (n,) and (n, devices)")
-    if len(times) > 1 and (np.diff(times) <= 0).any():
-        raise ValueError("times must increase from row to row")

@@ -34,7 +34,7 @@ class TooLittleError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class BeatHistory:
     """Closed windows of a site's beats, in order of time."""
 
     beats: tuple[str, ...]
@@ -68,7 +68,7 @@ class _Rows:
 
 
 def train(
-    history: History,
+    history: BeatHistory,
     calendar: Calendar,
     window_s: int,
     *,
@@ -185,7 +185,7 @@ def _features(rows: _Rows, scales: context.Scales) -> Floats:
     return context.features(scales.apply(rows.found, rows.beat), rows.day_class, rows.second)
 
 
-def _rows(history: History, calendar: Calendar, window_s: int) -> _Rows:
+def _rows(history: BeatHistory, calendar: Calendar, window_s: int) -> _Rows:
     """Return one row per beat and window in which nothing was told and at least two channels are known."""
     recent = context.Recent(window_s, len(history.beats))
     columns: list[tuple[context.Deviation, NDArray[np.intp], NDArray[np.intp]]] = []

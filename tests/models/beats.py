@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.calendar import Calendar
-from models.context.forest_training import History
+from models.context.forest_training import BeatHistory
 
 CALENDAR = Calendar("Asia/Shanghai", "CN")
 WINDOW_S = 1800
@@ -29,12 +29,12 @@ def window(rng: np.random.Generator, step: int) -> np.ndarray:
     return np.stack([np.maximum(seen, 0), mean, deviation**2, np.ones_like(mean)])
 
 
-def history(days: int = 60, seed: int = 1) -> History:
+def history(days: int = 60, seed: int = 1) -> BeatHistory:
     rng = np.random.default_rng(seed)
     steps = days * A_DAY
     start = T0 + np.arange(steps, dtype=np.int64) * WINDOW_S * 1000
     sums = np.stack([window(rng, step) for step in range(steps)])
-    return History(BEATS, start, sums, np.zeros((steps, len(BEATS)), dtype=bool))
+    return BeatHistory(BEATS, start, sums, np.zeros((steps, len(BEATS)), dtype=bool))
 
 
 def spans(shift: tuple[float, float, float]) -> np.ndarray:

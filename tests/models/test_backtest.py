@@ -20,9 +20,9 @@ def test_a_prefix_gets_the_same_scores_as_the_whole():
     times = T0 + np.arange(400) * 1_800_000
     values = np.array([place.count(int(at)) for at in times])
     values[50:60, 0] = np.nan
-    for model in (backtest.counts, backtest.levels):
-        whole = model(times, values, CALENDAR, 1800)
-        part = model(times[:300], values[:300], CALENDAR, 1800)
+    for kind in ("counts", "levels"):
+        whole = backtest.run(kind, times, values, CALENDAR, 1800)
+        part = backtest.run(kind, times[:300], values[:300], CALENDAR, 1800)
         assert (whole.surprise[:300] == part.surprise).all()
         assert (whole.alarm[:300] == part.alarm).all()
 
@@ -60,9 +60,9 @@ def test_scoring_counts_hits_false_alarms_and_delay():
 
 def test_bad_tables_are_told():
     with pytest.raises(ValueError, match="must increase"):
-        backtest.counts(np.array([5, 5]), np.zeros((2, 1)), CALENDAR, 300)
+        backtest.run("counts", np.array([5, 5]), np.zeros((2, 1)), CALENDAR, 300)
     with pytest.raises(ValueError, match="expected"):
-        backtest.counts(np.array([5]), np.zeros(1), CALENDAR, 300)
+        backtest.run("counts", np.array([5]), np.zeros(1), CALENDAR, 300)
 
 
 @pytest.mark.slow
@@ -80,7 +80,7 @@ def test_events_in_a_real_building():
         values[np.searchsorted(times, stamp(row["timestamp"])), column] = float(row["count"])
     with (DATA / "calit2_events.csv").open() as file:
         events = [(stamp(row["start"]), stamp(row["end"])) for row in csv.DictReader(file)]
-    scores = backtest.counts(times, values, Calendar("UTC", "US"), 1800)
+    scores = backtest.run("counts", times, values, Calendar("UTC", "US"), 1800)
     best = backtest.best_within(times, scores.surprise.max(axis=1), events, (1, 2, 5), 1800, join_s=3600.0)
     assert best[1].share >= 0.80
     assert best[2].share >= 0.95

@@ -11,7 +11,7 @@ from ingest.frame import FrameKind
 from models.context import beat_forest as context
 from models.context import forest_training as context_training
 from models.context.beat_forest import BeatForest, ContextError, Episodes, Recent
-from models.context.forest_training import History, TooLittleError, train
+from models.context.forest_training import BeatHistory, TooLittleError, train
 from models.frames import unpack
 from tests.models.beats import A_DAY, BEATS, CALENDAR, T0, WINDOW_S, history, spans, window
 
@@ -178,7 +178,7 @@ def test_the_same_history_gives_the_same_bytes() -> None:
 
 def test_windows_in_which_a_device_told_something_are_not_learnt_from() -> None:
     plain = history(days=15)
-    wild = History(plain.beats, plain.start_ms, plain.sums.copy(), plain.told.copy())
+    wild = BeatHistory(plain.beats, plain.start_ms, plain.sums.copy(), plain.told.copy())
     wild.told[5::50] = True
     wild.sums[5::50, context.OBSERVED] *= 7.0
     few = train(wild, CALENDAR, WINDOW_S, trees=5, samples=64)
@@ -201,7 +201,9 @@ def test_errors_in_common_are_told_from_chance() -> None:
 def test_too_little_history_is_said() -> None:
     with pytest.raises(TooLittleError, match=r"3 days with 432 .* at least 4 days with 2000"):
         train(history(days=3), CALENDAR, WINDOW_S)
-    nothing = History((), np.zeros(0, dtype=np.int64), np.zeros((0, context.SUMS, 3, 0)), np.zeros((0, 0), dtype=bool))
+    nothing = BeatHistory(
+        (), np.zeros(0, dtype=np.int64), np.zeros((0, context.SUMS, 3, 0)), np.zeros((0, 0), dtype=bool)
+    )
     with pytest.raises(TooLittleError, match="no closed window"):
         train(nothing, CALENDAR, WINDOW_S)
 

@@ -31,15 +31,14 @@ def _today() -> Names:
     from ingest.gateway.intake import Intake
     from ingest.gateway.plates import Plates
     from ingest.gateway.routes import Routes
-    from ingest.log.batch import Kind
     from ingest.log.history import History, HistorySeries
     from ingest.log.records import Record, RecordKind
     from ingest.places import parse_places
     from ingest.shards import ShardMap
+    from ingest.vocabulary import Kind
     from models.calendar import Calendar
     from models.context.beat_forest import CHANNELS, SUMS
-    from models.context.forest_training import History as BeatHistory
-    from models.context.forest_training import train
+    from models.context.forest_training import BeatHistory, train
     from stream.config import PipelineConfig
     from stream.pipeline.pipeline import Pipeline
     from stream.sinks.store.store_sink import StoreSink

@@ -7,7 +7,7 @@ import pytest
 
 from ingest.log.records import RecordKind
 from ingest.vocabulary import HiddenState
-from models.context.forest_training import History, train
+from models.context.forest_training import BeatHistory, train
 from stream.config import PipelineConfig
 from stream.detect.context_stage import Context
 from stream.detect.findings import Findings
@@ -28,7 +28,7 @@ NIGHT = 70 * A_DAY + 4
 def model() -> bytes:
     made = history()
     return train(
-        History(("b1", "b2", "b3"), made.start_ms, made.sums, made.told), CALENDAR, WINDOW_S, trees=40, seed=1
+        BeatHistory(("b1", "b2", "b3"), made.start_ms, made.sums, made.told), CALENDAR, WINDOW_S, trees=40, seed=1
     ).pack()
 
 

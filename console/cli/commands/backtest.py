@@ -86,8 +86,7 @@ def _series(options: argparse.Namespace) -> dict[str, Any]:
     stamps, times, devices, values = _table(options.file, column, calendar)
     window_s = options.window or _window(times)
     progress = _progress("rows", quiet=options.quiet)
-    model = backtest.counts if options.kind == "counts" else backtest.levels
-    scores = model(times, values, calendar, window_s, progress=progress)
+    scores = backtest.run(options.kind, times, values, calendar, window_s, progress=progress)
     if options.scores:
         _write_scores(options.scores, stamps, devices, values, scores.surprise, scores.alarm)
     days = (int(times[-1]) - int(times[0])) / 86_400_000
@@ -271,7 +270,7 @@ def _write_scores(
                     writer.writerow((stamp, device, f"{surprise[at, number]:.6g}", int(alarm[at, number])))
 
 
-def _detection(found: Any) -> dict[str, Any]:  # noqa: ANN401 - models.backtests.series_backtest.Detection
+def _detection(found: Any) -> dict[str, Any]:  # noqa: ANN401 - models.backtests.series_backtest.BacktestScore
     return {
         "found": found.found,
         "share": found.share,
