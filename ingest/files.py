@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -16,23 +17,41 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Replace a file's content durably: readers, and the next start, see the old content or the new.
+def replace_file(
+    path: Path, content: bytes, *, durable: bool = True, mode: int = 0o666, create_only: bool = False
+) -> None:
+    """Replace a file's content, or make the file: readers, and the next start, see the old content or the new.
 
     Raises OSError where it cannot be written; the old content then stays.
+
+    Parameters
+    ----------
+    durable
+        Return only when the content is on disk. Without it a power cut may bring the old content back.
+    mode
+        Rights of the file, from which the process's umask takes away.
+    create_only
+        Leave a file alone that is there already, or that another process makes at the same time.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    sync_folder(path.parent)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        if create_only:
+            with contextlib.suppress(FileExistsError):
+                os.link(fresh, path)
+        else:
+            fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+    if durable:
+        sync_folder(path.parent)
 
 
 def replace_json(path: Path, document: object) -> None:
-    """Replace a file by a document as JSON, so that readers see the old one or the new; no wait for the disk."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
-    fresh.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    fresh.replace(path)
+    """Replace a file by a document as JSON, without a wait for the disk."""
+    replace_file(path, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode(), durable=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import socket
 import sys
@@ -19,6 +18,7 @@ from console.board.app import make_app
 from console.board.commands import MqttCommandPublisher
 from console.board.config import BoardConfig, BoardConfigError
 from console.board.state import BoardSettings
+from ingest.files import replace_file
 from ingest.places import PlacesError, load_places
 from stream.sinks.store.reader import StoreReader
 
@@ -110,7 +110,7 @@ def serve(config: BoardConfig, *, ready: Callable[[str], None] | None = None) ->
 
     def report() -> None:
         if config.address_file:
-            _write_whole(Path(config.address_file), url)
+            replace_file(Path(config.address_file), f"{url}\n".encode(), durable=False)
         if ready is not None:
             ready(url)
         else:
@@ -145,12 +145,6 @@ def _quiet_signals() -> dict[signal.Signals, Any]:
         return {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
     except ValueError:  # not the main thread: there are no signals to take
         return {}
-
-
-def _write_whole(path: Path, text: str) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(path)
 
 
 def _fail(text: str) -> int:

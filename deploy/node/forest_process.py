@@ -22,6 +22,7 @@ from urllib.parse import quote
 import numpy as np
 
 from deploy.node.trainer import TOO_LITTLE
+from ingest.files import replace_file
 from ingest.vocabulary import Kind, WindowStatus
 from models.calendar import Calendar
 from models.context import beat_forest as context
@@ -144,9 +145,7 @@ def main(arguments: list[str] | None = None) -> int:
         history = read_history(options.store, days=options.days, window_s=options.window_s)
         least_days = min(options.least_days, int(most_days(len(history.beats), options.window_s)))
         forest = train(history, calendar, options.window_s, trees=options.trees, least_days=least_days)
-        beside = options.out.with_name(f"{options.out.name}.{os.getpid()}.new")
-        beside.write_bytes(forest.pack())
-        beside.replace(options.out)
+        replace_file(options.out, forest.pack(), durable=False)
     except TooLittleError as error:
         print(error, flush=True)  # noqa: T201 - the node reads it
         return TOO_LITTLE

@@ -20,6 +20,8 @@ from typing import Final
 
 import msgspec
 
+from ingest.files import replace_file
+
 PREFIX: Final = "h1:"
 _TOKEN: Final = re.compile(r"h1:[0-9A-Za-z_-]{12,60}\Z")
 _HASH_DIGITS: Final = 32
@@ -100,7 +102,7 @@ def _token(key_id: str, secret: bytes, text: str) -> str:
 def load_plates(path: Path) -> Plates:
     """Read the key file, making one with a fresh key (mode 0600) where there is none. Raises `PlateKeyError`."""
     if not path.exists():
-        _write(path, [_new_key()], exclusive=True)
+        _write(path, [_new_key()], create_only=True)
     return Plates([(key.id, key.secret) for key in _read(path)])
 
 
@@ -110,7 +112,7 @@ def rotate(path: Path, keep: int = 3) -> str:
     Running gateways use it after their next start.
     """
     keys = [*_read(path), _new_key()][-max(keep, 1) :] if path.exists() else [_new_key()]
-    _write(path, keys, exclusive=False)
+    _write(path, keys)
     return keys[-1].id
 
 
@@ -135,22 +137,5 @@ def _read(path: Path) -> list[_Key]:
     return sorted(keys, key=lambda key: key.created_ms)
 
 
-def _write(path: Path, keys: list[_Key], *, exclusive: bool) -> None:
-    """Write a whole new file beside the old one, so that a crash leaves either the old or the new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(_KeyFile(keys)))
-            file.flush()
-            os.fsync(file.fileno())
-        if exclusive:
-            try:
-                os.link(fresh, path)
-            except FileExistsError:  # another process made one in the same moment: use that
-                return
-        else:
-            fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
+def _write(path: Path, keys: list[_Key], *, create_only: bool = False) -> None:
+    replace_file(path, msgspec.json.encode(_KeyFile(keys)), mode=0o600, create_only=create_only)

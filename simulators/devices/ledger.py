@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ingest.files import replace_file
 from ingest.vocabulary import Kind
 from simulators.devices.messages import SimulatedMessage
 from simulators.world.neighbourhood import Neighbourhood
@@ -81,9 +82,7 @@ class Report(msgspec.Struct, kw_only=True):
 
     def write(self, path: Path) -> None:
         """Write as JSON, whole or not at all."""
-        beside = path.with_name(path.name + ".part")
-        beside.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1))
-        beside.replace(path)
+        replace_file(path, msgspec.json.format(msgspec.json.encode(self), indent=1), durable=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data, as in the JSON file."""
