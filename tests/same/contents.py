@@ -88,7 +88,7 @@ def read_store(path: Path, said: Said | None = None) -> Dump:
             for key, fields in _rows(connection, table, keys, query):
                 texts = {name: value for name, value in fields.items() if _is_text(value)}
                 kept = {name: value for name, value in fields.items() if name not in texts}
-                dump.put(table, key, kept, texts | (said(table, kept) if said else {}))
+                dump.put(table, key, kept, texts | (said(table, fields) if said else {}))
     finally:
         connection.close()
     return dump

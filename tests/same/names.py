@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 Names = SimpleNamespace
 
@@ -41,9 +42,15 @@ def _today() -> Names:
     from models.context.forest_training import BeatHistory, train
     from stream.config import PipelineConfig
     from stream.pipeline.pipeline import Pipeline
+    from stream.sentences.catalogue import with_texts
     from stream.sinks.store.store_sink import StoreSink
 
+    def said(table: str, fields: dict[str, Any]) -> dict[str, dict[str, str]]:
+        made = with_texts(fields, ZoneInfo("Asia/Shanghai"), "drivers" if table == "hotspots" else "text")
+        return {name: value for name, value in made.items() if isinstance(value, dict) and "en" in value}
+
     return Names(
+        said=said,
         Kind=Kind,
         History=History,
         HistorySeries=HistorySeries,
