@@ -20,9 +20,8 @@ import psutil
 from deploy.kafka import site_topics as topics
 from deploy.processes.supervisor import free_port
 from ingest.log.batch import Batch, Source
-from ingest.log.kafka_client import KafkaAddress
+from ingest.log.kafka_address import KafkaAddress, records_topic
 from ingest.log.kafka_log import KafkaLog
-from ingest.log.kafka_topics import records_topic
 from ingest.log.records import Record, RecordKind
 from ingest.places import parse_places
 from ingest.shards import ShardMap

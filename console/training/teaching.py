@@ -27,7 +27,7 @@ from deploy.settings.kafka_settings import kafka_address
 from deploy.settings.sections import Settings
 from ingest.extras import load
 from ingest.log.history import HistorySeries
-from ingest.log.kafka_topics import records_topic
+from ingest.log.kafka_address import records_topic
 from ingest.log.records import Log, LogFullError, Record, RecordKind
 from ingest.log.sqlite_log import SqliteLog
 from ingest.places import Places

@@ -29,8 +29,8 @@ from ingest.clock import Clock, DataClock, ScaledClock, SystemClock
 from ingest.gateway.gateway import Gateway, GatewayConfig, GatewayStats
 from ingest.gateway.plates import load_plates
 from ingest.gateway.quarantine import Quarantine
+from ingest.log.kafka_address import records_topic
 from ingest.log.kafka_log import KafkaLog
-from ingest.log.kafka_topics import records_topic
 from ingest.places import load_places
 
 _LOG: Final = logging.getLogger("deploy.kafka.gateway_service")

@@ -23,9 +23,15 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from ingest.log.kafka_client import MAX_RECORD_BYTES, KafkaAddress
-from ingest.log.kafka_errors import KafkaTopicError, explained
-from ingest.log.kafka_topics import records_topic, site_state_topic, site_topic, state_topic
+from ingest.log.kafka_address import (
+    MAX_RECORD_BYTES,
+    KafkaAddress,
+    records_topic,
+    site_state_topic,
+    site_topic,
+    state_topic,
+)
+from ingest.log.kafka_client import KafkaTopicError, explained
 
 _T = TypeVar("_T")
 _HOUR_MS: Final = 3_600_000
@@ -95,7 +101,7 @@ def check(address: KafkaAddress, topics: list[Topic], replication: int = 0) -> l
     """Return every difference between what is there and what must be; [] where all is well.
 
     ``replication`` 0 stands for three, or as many as there are brokers. Raises KafkaAwayError or KafkaTopicError
-    (`ingest.log.kafka_errors`) where Kafka does not answer, or refuses.
+    (`ingest.log.kafka_client`) where Kafka does not answer, or refuses.
     """
 
     async def look(admin: AIOKafkaAdminClient) -> list[Difference]:

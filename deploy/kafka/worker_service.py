@@ -29,8 +29,8 @@ from deploy.processes.metrics import MetricsServer
 from deploy.processes.stopping import StopRequest
 from deploy.settings.kafka_settings import kafka_address
 from deploy.settings.sections import Settings
-from ingest.log.kafka_client import KafkaAddress
-from ingest.log.kafka_errors import KafkaAwayError, KafkaTopicError
+from ingest.log.kafka_address import KafkaAddress
+from ingest.log.kafka_client import KafkaAwayError, KafkaTopicError
 from ingest.places import load_places
 from stream.detect.rules_stage import check_overrides
 from stream.engines.faust_app import FaustEngine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.settings.load import SettingsError, read_secret
 from deploy.settings.sections import Settings
-from ingest.log.kafka_client import KafkaAddress
+from ingest.log.kafka_address import KafkaAddress
 from ingest.login import Login
 
 

@@ -1,91 +1,107 @@
-"""Where Kafka is and how to reach it: what every client of it needs, and a loop in a thread for those that block."""
+"""What the clients of Kafka share: errors for people, and giving a producer up while Kafka does not answer."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Coroutine
-from concurrent.futures import CancelledError
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+import errno
+import logging
+from typing import Any, Final
 
-from ingest.login import Login
+from aiokafka import AIOKafkaProducer, errors
 
-MAX_RECORD_BYTES: Final = 16 << 20
-"""Longest record that is written; topics are made to take as much."""
-_T = TypeVar("_T")
+from ingest.log.records import LogFullError
+
+_LOG: Final = logging.getLogger(__name__)
+_STOP_S: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class KafkaAddress:
-    """The brokers to begin with, and what they ask of who connects."""
+class KafkaLogError(OSError):
+    """Kafka did not take or give what was asked; the text names the address, the topic and what to do."""
 
-    bootstrap: str
-    """``HOST:PORT``, several with commas; the clients find the other brokers through any of them."""
-    login: Login = field(default_factory=Login)
-    mechanism: str = "SCRAM-SHA-512"
-    """SASL mechanism that the user name and password are for."""
-
-    def options(self) -> dict[str, Any]:
-        """Return what aiokafka's clients are given. Raises OSError for a certificate file that cannot be read."""
-        login = self.login
-        tls = login.tls_context()
-        options: dict[str, Any] = {"bootstrap_servers": self.bootstrap.split(",")}
-        if login.username:
-            options["security_protocol"] = "SASL_PLAINTEXT" if tls is None else "SASL_SSL"
-            options["sasl_mechanism"] = self.mechanism
-            options["sasl_plain_username"], options["sasl_plain_password"] = login.username, login.secret()
-        elif tls is not None:
-            options["security_protocol"] = "SSL"
-        if tls is not None:
-            options["ssl_context"] = tls
-        return options
+    def __str__(self) -> str:
+        """Return the sentence without the number before it, which means nothing to people."""
+        return self.strerror or super().__str__()
 
 
-class LoopThread:
-    """An event loop in a thread of its own, for threads that call coroutines and wait."""
+class KafkaAwayError(KafkaLogError):
+    """Kafka cannot be reached, or does not answer in time. Trying again is right."""
 
-    def __init__(self, name: str) -> None:
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
 
-    def call(self, work: Coroutine[Any, Any, _T], timeout_s: float) -> _T:
-        """Run a coroutine in the loop and return its result. Raises its error, or TimeoutError; it is then cancelled.
+class KafkaTopicError(KafkaLogError):
+    """The topic is not there, or not as it must be, or may not be used: somebody has to make it so."""
 
-        Raises RuntimeError where the thread has been stopped, or is stopped meanwhile.
-        """
-        try:
-            future = asyncio.run_coroutine_threadsafe(work, self.loop)
-        except RuntimeError:
-            work.close()  # it will never be awaited
-            raise
-        try:
-            return future.result(timeout_s)
-        except FutureTimeoutError:
-            if not future.done():
-                future.cancel()
-            raise
-        except CancelledError:
-            raise RuntimeError("stopped meanwhile") from None
 
-    def stop(self) -> None:
-        """Cancel what still runs, and end the thread. A second call does nothing."""
-        if self.loop.is_closed():
-            return
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
-        self.loop.close()
+_KNOWN: Final[tuple[tuple[tuple[type[Exception], ...], type[OSError], int, str], ...]] = (
+    (
+        (errors.KafkaStorageError,),
+        LogFullError,
+        errno.ENOSPC,
+        "a broker's disk refuses to be written; make room there",
+    ),
+    (
+        (errors.UnknownTopicOrPartitionError,),
+        KafkaTopicError,
+        errno.ENOENT,
+        "there is no such topic; `patrolgrid topics create` makes it",
+    ),
+    (
+        (errors.NotEnoughReplicasError, errors.NotEnoughReplicasAfterAppendError),
+        KafkaAwayError,
+        errno.EAGAIN,
+        "too few brokers have the partition; bring the missing ones back",
+    ),
+    (
+        (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError),
+        KafkaTopicError,
+        errno.EMSGSIZE,
+        "the topic takes smaller records than it must; `patrolgrid topics check` says what differs",
+    ),
+    (
+        (
+            errors.AuthenticationFailedError,
+            errors.SaslAuthenticationFailed,
+            errors.UnsupportedSaslMechanismError,
+            errors.TopicAuthorizationFailedError,
+            errors.GroupAuthorizationFailedError,
+            errors.ClusterAuthorizationFailedError,
+        ),
+        KafkaTopicError,
+        errno.EACCES,
+        "refused; check kafka.username, its password, kafka.mechanism, and the rights of that user",
+    ),
+)
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
-        while True:
-            self.loop.run_until_complete(asyncio.sleep(0))  # what was called just before becomes a task
-            left = asyncio.all_tasks(self.loop)
-            if not left:
-                return
-            for task in left:
-                task.cancel()
-            self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+
+def explained(error: Exception, where: str) -> OSError:
+    """Return an error for people in place of one of aiokafka's, of a socket's, or of a wait that was too long."""
+    if isinstance(error, KafkaLogError):
+        return error
+    what = f"{type(error).__name__}: {error}".rstrip(": ")
+    for kinds, kind, number, advice in _KNOWN:
+        if isinstance(error, kinds):
+            return kind(number, f"{where}: {advice} ({what})")
+    advice = "no answer; check that the brokers run and that kafka.bootstrap names them"
+    return KafkaAwayError(errno.EHOSTUNREACH, f"{where}: {advice} ({what})")
+
+
+async def stop_now(producer: AIOKafkaProducer) -> None:
+    """Stop a producer without waiting for Kafka to take what it still holds. Raises nothing for the network."""
+    # aiokafka has no public way: stop() alone waits for deliveries that may never come.
+    accumulator, sender = producer._message_accumulator, producer._sender  # noqa: SLF001 - see above
+    if sender.sender_task is not None:
+        # It would tell a transaction, which may not have begun, and fail at that.
+        sender.sender_task.remove_done_callback(sender._fail_all)  # noqa: SLF001 - see above
+    accumulator.fail_all(errors.KafkaTimeoutError())
+    try:
+        await asyncio.wait_for(producer.stop(), _STOP_S)
+    except LookupError:
+        # A request that was under way came back, and its batch has been failed already: stop() got no further.
+        await producer.client.close()
+    except (errors.KafkaError, OSError, TimeoutError) as error:
+        _LOG.debug("a producer that was given up: %r", error)
+
+
+def note_error(future: asyncio.Future[Any]) -> None:
+    """Take note of an error that nobody waits for any more, so that asyncio does not complain of it."""
+    if not future.cancelled():
+        future.exception()

@@ -21,25 +21,23 @@ import asyncio
 import errno
 import logging
 import threading
-import time
 from collections.abc import Coroutine
+from concurrent.futures import CancelledError
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka import errors as kafka_errors
-from aiokafka.structs import OffsetAndMetadata
 
 from ingest.frame import FrameError
-from ingest.log.kafka_client import MAX_RECORD_BYTES, KafkaAddress, LoopThread
-from ingest.log.kafka_errors import KafkaLogError, KafkaTopicError, explained
-from ingest.log.kafka_producer import stop_now
+from ingest.log.kafka_address import MAX_RECORD_BYTES, KafkaAddress
+from ingest.log.kafka_client import KafkaLogError, KafkaTopicError, explained, note_error, stop_now
 from ingest.log.records import Record, decode_record, encode_record
 
 _log = logging.getLogger(__name__)
 _BATCH_BYTES: Final = 1 << 20
 _READ_BYTES: Final = 64 << 20
 """`KafkaLog.read` stops after this many payload bytes, so that a long backlog does not fill the memory."""
-_POLL_S: Final = 0.05
 _FETCH_MS: Final = 100
 """How long Kafka holds a fetch at the end of a partition: so long may the next read wait behind it."""
 _T = TypeVar("_T")
@@ -57,7 +55,7 @@ class KafkaLog:
     address
         How to reach Kafka.
     topic
-        The site's records, see `ingest.log.kafka_topics`. It is never made here.
+        The site's records, see `ingest.log.kafka_address`. It is never made here.
     shards
         How many partitions it must have: with another number, beats would come to other shards than those that the
         workers know them in.
@@ -85,13 +83,11 @@ class KafkaLog:
             "request_timeout_ms": round(timeout_s * 500),
         }
         self._producer: AIOKafkaProducer | None = None
-        self._readers: dict[str, AIOKafkaConsumer] = {}
+        self._consumer: AIOKafkaConsumer | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._closed = threading.Event()
         self._thread = LoopThread(f"kafka-{topic}")
         self._sending, self._reading = asyncio.Lock(), asyncio.Lock()
-        self.unreadable = 0
-        """Values that `read` passed over because they are no records that this version can read."""
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -110,17 +106,6 @@ class KafkaLog:
             return self.head()
         return self._call(self._send([record.shard for record in records], values))
 
-    def commit(self, consumer: str, position: int, *, shard: int = 0) -> None:
-        """Remember in Kafka that `consumer` needs nothing of a shard up to `position` again; never goes back.
-
-        Raises ValueError for a position that no record has had yet.
-        """
-        head = self.head(shard)
-        if not 0 <= position <= head:
-            raise ValueError(f"{self._where}: {consumer!r} commits {position}, expected 0 to {head}")
-        if position > self.committed(consumer, shard=shard):
-            self._call(self._commit(consumer, shard, position))
-
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def read(self, after: int, *, limit: int, shard: int | None = None) -> list[Record]:
@@ -133,32 +118,12 @@ class KafkaLog:
             raise ValueError(f"{self._where}: name the shard to read; there is no order between {self.shards} shards")
         return self._call(self._read(shard or 0, after, limit))
 
-    def wait(self, after: int, timeout_s: float, *, shard: int = 0) -> bool:
-        """Block until a shard has a record after `after`, or the time is over; tell which. Looks every 50 ms."""
-        deadline = time.monotonic() + timeout_s
-        while not self._closed.is_set():
-            try:
-                if self.head(shard) > after:
-                    return True
-            except KafkaLogError:
-                if self._closed.is_set():
-                    return False
-                raise
-            remaining = deadline - time.monotonic()
-            if remaining <= 0 or self._closed.wait(min(_POLL_S, remaining)):
-                return False
-        return False
-
-    def committed(self, consumer: str, *, shard: int = 0) -> int:
-        """Return the committed position of a shard, 0 for a consumer never seen."""
-        return self._call(self._committed(consumer, shard))
-
     def head(self, shard: int = 0) -> int:
         """Return the newest position of a shard, 0 for an empty one."""
         return self._call(self._end(shard))
 
     def close(self) -> None:
-        """Leave Kafka; appended records stay. Waiting readers return."""
+        """Leave Kafka; appended records stay."""
         if self._closed.is_set():
             return
         self._closed.set()
@@ -177,7 +142,7 @@ class KafkaLog:
                 waiting = []
                 for shard, value in zip(shards, values, strict=True):
                     future = await producer.send(self.topic, value, key=b"%d" % shard, partition=shard)
-                    future.add_done_callback(_look_at)
+                    future.add_done_callback(note_error)
                     waiting.append(future)
                 await asyncio.wait(waiting)
                 offsets = [int(future.result().offset) for future in waiting]
@@ -206,9 +171,7 @@ class KafkaLog:
         await client.set_topics([self.topic])
         found = client.cluster.partitions_for_topic(self.topic)
         if not found:
-            raise KafkaTopicError(
-                errno.ENOENT, f"{self._where}: there is no such topic; `patrolgrid topics create` makes it"
-            )
+            raise kafka_errors.UnknownTopicOrPartitionError
         if len(found) != self.shards:
             raise KafkaTopicError(
                 errno.EINVAL,
@@ -223,13 +186,10 @@ class KafkaLog:
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
 
-    async def _reader(self, group: str | None = None) -> AIOKafkaConsumer:
-        """Return a consumer: of a group for its committed positions, else the one that reads."""
-        name = group or ""
-        consumer = self._readers.get(name)
-        if consumer is None:
+    async def _reader(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
             consumer = AIOKafkaConsumer(
-                **self._options, group_id=group, enable_auto_commit=False, auto_offset_reset="earliest",
+                **self._options, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
                 max_partition_fetch_bytes=MAX_RECORD_BYTES, fetch_max_bytes=_READ_BYTES, fetch_max_wait_ms=_FETCH_MS,
             )  # fmt: skip
             try:
@@ -238,8 +198,8 @@ class KafkaLog:
             except BaseException:
                 await consumer.stop()
                 raise
-            self._readers[name] = consumer
-        return consumer
+            self._consumer = consumer
+        return self._consumer
 
     async def _end(self, shard: int) -> int:
         async with self._reading:
@@ -266,34 +226,17 @@ class KafkaLog:
                     try:
                         record = decode_record(message.value, shard=shard, position=message.offset + 1)
                     except FrameError as error:
-                        self.unreadable += 1
                         _log.warning("%s, shard %d, position %d: %s", self._where, shard, message.offset + 1, error)
                         continue
                     records.append(record)
                     size += len(record.payload)
             return records
 
-    async def _commit(self, consumer: str, shard: int, position: int) -> None:
-        async with self._reading:
-            member = await self._reader(self._group(consumer))
-            partition = TopicPartition(self.topic, shard)
-            member.assign([partition])
-            await member.commit({partition: OffsetAndMetadata(position, "")})
-
-    async def _committed(self, consumer: str, shard: int) -> int:
-        async with self._reading:
-            member = await self._reader(self._group(consumer))
-            return int(await member.committed(TopicPartition(self.topic, shard)) or 0)
-
-    def _group(self, consumer: str) -> str:
-        return f"{self.topic}.{consumer}"
-
     async def _leave(self) -> None:
         async with self._sending, self._reading:  # not in the middle of a connection: it would be left half open
             self._retire_producer()
-            for consumer in self._readers.values():
-                await consumer.stop()
-            self._readers.clear()
+            if self._consumer is not None:
+                await self._consumer.stop()
             await asyncio.gather(*self._retiring, return_exceptions=True)
 
     # -- between the threads -----------------------------------------------------------------------------------------
@@ -310,7 +253,49 @@ class KafkaLog:
             raise explained(error, self._where) from error
 
 
-def _look_at(future: asyncio.Future[Any]) -> None:
-    """Take note of an error that nobody waits for any more, so that asyncio does not complain of it."""
-    if not future.cancelled():
-        future.exception()
+class LoopThread:
+    """An event loop in a thread of its own, for threads that call coroutines and wait."""
+
+    def __init__(self, name: str) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def call(self, work: Coroutine[Any, Any, _T], timeout_s: float) -> _T:
+        """Run a coroutine in the loop and return its result. Raises its error, or TimeoutError; it is then cancelled.
+
+        Raises RuntimeError where the thread has been stopped, or is stopped meanwhile.
+        """
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        except RuntimeError:
+            work.close()  # it will never be awaited
+            raise
+        try:
+            return future.result(timeout_s)
+        except FutureTimeoutError:
+            if not future.done():
+                future.cancel()
+            raise
+        except CancelledError:
+            raise RuntimeError("stopped meanwhile") from None
+
+    def stop(self) -> None:
+        """Cancel what still runs, and end the thread. A second call does nothing."""
+        if self.loop.is_closed():
+            return
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+        while True:
+            self.loop.run_until_complete(asyncio.sleep(0))  # what was called just before becomes a task
+            left = asyncio.all_tasks(self.loop)
+            if not left:
+                return
+            for task in left:
+                task.cancel()
+            self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))

@@ -97,6 +97,21 @@ class Log(Protocol):
         """Return up to `limit` records with a position greater than `after`, in order; empty where there are none."""
         ...
 
+    def head(self, shard: int = 0) -> int:
+        """Return the newest position of a shard, 0 for an empty one.
+
+        Where a log numbers all shards together (SQLite), it may be another shard's.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release files and connections; appended records stay."""
+        ...
+
+
+class ConsumedLog(Log, Protocol):
+    """A log that remembers how far its consumers are. On Kafka the consumers' own clients do that."""
+
     def wait(self, after: int, timeout_s: float) -> bool:
         """Block until there is a record after `after`, or the time is over; tell which."""
         ...
@@ -107,17 +122,6 @@ class Log(Protocol):
 
     def committed(self, consumer: str) -> int:
         """Return the committed position, 0 for a consumer never seen."""
-        ...
-
-    def head(self, shard: int = 0) -> int:
-        """Return the newest position of a shard, 0 for an empty one.
-
-        Where a log numbers all shards together (SQLite), it may be another shard's.
-        """
-        ...
-
-    def close(self) -> None:
-        """Release files and connections; appended records stay."""
         ...
 
 

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ingest import sqlite
 from ingest.log.records import LogFullError, Record, RecordKind
@@ -40,7 +40,7 @@ SMALLEST_ALLOWANCE: Final = 256 << 10
 
 
 class SqliteLog:
-    """A log in one SQLite file (WAL, ``synchronous=FULL``). Implements `ingest.log.records.Log`; safe across threads.
+    """A log in one SQLite file (WAL, ``synchronous=FULL``). An `ingest.log.records.ConsumedLog`; safe across threads.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class SqliteLog:
         self._grown = threading.Condition()
         self._newest = self.head()
         self._aged_at = -_AGE_EVERY_S
-        self._closed = False
+        self._closed = threading.Event()
         self._page_bytes = int(self._writer.execute("PRAGMA page_size").fetchone()[0])
 
     # -- writing -----------------------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ class SqliteLog:
             return self.head()
         incoming = sum(self._stored_bytes(len(record.payload)) for record in records)
         with self._write_lock:
-            if not self._is_open():
+            if self._closed.is_set():
                 raise sqlite.StorageError(errno.EBADF, "the log is closed", str(self.path))
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
@@ -170,19 +170,19 @@ class SqliteLog:
         Wakes at once for an append of this process, and within 20 ms for one of another process.
         """
         deadline = time.monotonic() + timeout_s
-        while self._is_open():
+        while not self._closed.is_set():
             try:
                 if self.head() > after:
                     return True
             except sqlite.StorageError:
-                if not self._is_open():  # closed while this thread looked
+                if self._closed.is_set():  # closed while this thread looked
                     return False
                 raise
             remaining = deadline - time.monotonic()
             if remaining <= 0:
                 return False
             with self._grown:
-                if self._newest <= after and self._is_open():
+                if self._newest <= after and not self._closed.is_set():
                     self._grown.wait(min(_POLL_S, remaining))
         return False
 
@@ -190,26 +190,13 @@ class SqliteLog:
         """Return the committed position, 0 for a consumer never seen."""
         return self._number("SELECT position FROM consumers WHERE name = ?", consumer)
 
-    def consumers(self) -> dict[str, int]:
-        """Return every consumer's committed position."""
-        return dict(self._query("SELECT name, position FROM consumers"))
-
     def head(self, shard: int = 0) -> int:  # noqa: ARG002 - all shards are numbered together
         """Return the newest position ever given (retention may have dropped its record), 0 for a new log."""
         return self._number("SELECT seq FROM sqlite_sequence WHERE name = 'records'")
 
-    def oldest(self) -> int:
-        """Return the position of the oldest record still held, 0 where there is none."""
-        return self._number("SELECT min(position) FROM records")
-
-    def size_bytes(self) -> int:
-        """Return the bytes of live data, freed pages not counted."""
-        with self._read_lock:
-            return self._live_bytes(self._reader)
-
     def close(self) -> None:
         """Release the file. Waiting readers return; appended records stay."""
-        self._closed = True
+        self._closed.set()
         with self._grown:
             self._grown.notify_all()
         with self._write_lock, self._read_lock:
@@ -278,19 +265,13 @@ class SqliteLog:
     def _free_pages(self, connection: sqlite3.Connection) -> int:
         return int(connection.execute("PRAGMA freelist_count").fetchone()[0])
 
-    def _is_open(self) -> bool:
-        return not self._closed
-
     def _number(self, query: str, *values: str) -> int:
-        rows = self._query(query, values)
-        return int(rows[0][0] or 0) if rows else 0
-
-    def _query(self, query: str, values: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
         with self._read_lock:
             try:
-                return self._reader.execute(query, values).fetchall()
+                row = self._reader.execute(query, values).fetchone()
             except sqlite3.Error as error:
                 raise self._disk_error(error) from error
+        return 0 if row is None else int(row[0])
 
     def _disk_error(self, error: sqlite3.Error) -> OSError:
         if sqlite.is_full(error):

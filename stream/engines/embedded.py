@@ -31,7 +31,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ingest.files import replace_file
-from ingest.log.records import Log, Record
+from ingest.log.records import ConsumedLog, Record
 from stream.engines.cold_start import ColdStartNote
 from stream.engines.snapshot_files import SnapshotFiles
 from stream.engines.stats import EngineStats
@@ -83,7 +83,7 @@ class EmbeddedEngine:
 
     def __init__(
         self,
-        log: Log,
+        log: ConsumedLog,
         make_pipeline: Callable[[], Pipeline],
         sinks: Sequence[Sink],
         state_dir: Path,

@@ -27,8 +27,7 @@ import faust
 from faust.types.auth import SASLMechanism
 from faust.types.tuples import TP
 
-from ingest.log.kafka_client import KafkaAddress
-from ingest.log.kafka_topics import records_topic, site_topic
+from ingest.log.kafka_address import KafkaAddress, records_topic, site_topic
 from stream.engines.partition_worker import PartitionWorker
 from stream.engines.workload import Incoming
 from stream.engines.workloads import KafkaSite

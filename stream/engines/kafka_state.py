@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from ingest.log.kafka_client import MAX_RECORD_BYTES, KafkaAddress
-from ingest.log.kafka_producer import stop_now
+from ingest.log.kafka_address import MAX_RECORD_BYTES, KafkaAddress
+from ingest.log.kafka_client import note_error, stop_now
 from stream.state.changelog import META_KEY
 
 _LOG: Final = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ class StateTopic:
         sent = []
         for number, (key, value) in enumerate(entries.items(), 1):
             future = await producer.send(self.topic, value, key=key, partition=self.partition)
-            future.add_done_callback(_look_at)
+            future.add_done_callback(note_error)
             sent.append(future)
             if number % _BREATH == 0:
                 await asyncio.sleep(0)
@@ -123,7 +123,7 @@ class StateTopic:
             manager = producer._txn_manager  # noqa: SLF001 - who was fenced leaves an error there that nobody looks at
             waiting = None if manager is None else manager._transaction_waiter  # noqa: SLF001 - same
             if waiting is not None:
-                waiting.add_done_callback(_look_at)
+                waiting.add_done_callback(note_error)
 
 
 class ResultsTopic:
@@ -157,7 +157,7 @@ class ResultsTopic:
         if self._producer is None:
             raise RuntimeError(f"{self._name} sends before it is opened")
         future = await self._producer.send(self.topic, value, key=key, partition=0)
-        future.add_done_callback(_look_at)
+        future.add_done_callback(note_error)
         self._sent.append(future)
         self._bytes += len(value)
         if len(self._sent) >= 1_000 or self._bytes > 32 << 20:
@@ -230,9 +230,3 @@ async def read_partition(
         raise StalledError(f"{topic}/{partition} gives nothing from offset {at}, its end is {end}") from error
     finally:
         await consumer.stop()
-
-
-def _look_at(future: asyncio.Future[Any]) -> None:
-    """Take note of an error that nobody waits for any more, so that asyncio does not complain of it."""
-    if not future.cancelled():
-        future.exception()

@@ -28,7 +28,7 @@ import msgspec
 from aiokafka.errors import ProducerFenced
 
 from ingest.frame import NewerFrameError
-from ingest.log.kafka_client import KafkaAddress
+from ingest.log.kafka_address import KafkaAddress
 from stream.engines.cold_start import ColdStart, begin_cold_start
 from stream.engines.kafka_state import StateTopic, read_partition
 from stream.engines.workload import Incoming, PoisonError, Workload

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from ingest.frame import FrameError
-from ingest.log.kafka_client import KafkaAddress
-from ingest.log.kafka_topics import records_topic, site_state_topic, site_topic, state_topic
+from ingest.log.kafka_address import KafkaAddress, records_topic, site_state_topic, site_topic, state_topic
 from ingest.log.records import decode_record
 from ingest.places import Places
 from ingest.refusal import Refusal

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 from deploy.kafka import site_topics as topics
 from deploy.processes.broker import mosquitto_command, write_mosquitto
 from deploy.processes.supervisor import free_port, listening
-from ingest.log.kafka_client import KafkaAddress
+from ingest.log.kafka_address import KafkaAddress
 from ingest.places import Places, parse_places
 from simulators.world.neighbourhood import places_geojson, quarter
 from stream.sinks.store.reader import StoreReader

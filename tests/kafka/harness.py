@@ -17,9 +17,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.kafka import site_topics as topics
 from deploy.processes.supervisor import free_port
-from ingest.log.kafka_client import KafkaAddress
+from ingest.log.kafka_address import KafkaAddress, records_topic, site_topic
 from ingest.log.kafka_log import KafkaLog
-from ingest.log.kafka_topics import records_topic, site_topic
 from ingest.log.records import Record
 from ingest.places import Places
 from simulators.world.neighbourhood import places_geojson

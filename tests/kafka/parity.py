@@ -19,7 +19,7 @@ from typing import Any
 
 from deploy.node.node import pipeline_config
 from deploy.settings.load import load_settings
-from ingest.log.kafka_client import KafkaAddress
+from ingest.log.kafka_address import KafkaAddress
 from tests.kafka.day import recorded
 from tests.kafka.harness import SiteOnKafka
 from tests.kafka.same_results import contents, differences, replay

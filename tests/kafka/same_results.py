@@ -15,9 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from ingest.log.kafka_client import KafkaAddress
+from ingest.log.kafka_address import KafkaAddress, records_topic
 from ingest.log.kafka_log import KafkaLog
-from ingest.log.kafka_topics import records_topic
 from ingest.log.records import Record
 from ingest.places import Places
 from stream.config import PipelineConfig

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.log.kafka_client import KafkaAddress
-from ingest.log.kafka_topics import records_topic
+from ingest.log.kafka_address import KafkaAddress, records_topic
 from tests.kafka_node import KafkaMissingError, KafkaNode, kafka_jars
 
 GROUP = pytest.mark.xdist_group("kafka")

@@ -21,8 +21,8 @@ from ingest.gateway.gateway import Gateway, GatewayConfig
 from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Quarantine
 from ingest.log.batch import open_batch
+from ingest.log.kafka_address import records_topic
 from ingest.log.kafka_log import KafkaLog
-from ingest.log.kafka_topics import records_topic
 from ingest.log.records import RecordKind
 from ingest.shards import ShardMap
 from simulators.world.neighbourhood import places_geojson

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 
 from ingest import frame
 from ingest.frame import FrameKind
-from ingest.log.kafka_topics import records_topic, site_topic
+from ingest.log.kafka_address import records_topic, site_topic
 from ingest.log.records import Record, encode_record
 from stream.config import PipelineConfig
 from stream.engines import workloads

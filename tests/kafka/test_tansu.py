@@ -17,8 +17,7 @@ from aiokafka import AIOKafkaProducer
 
 from deploy.kafka import site_topics as topics
 from deploy.processes.supervisor import free_port, listening
-from ingest.log.kafka_client import KafkaAddress
-from ingest.log.kafka_topics import records_topic
+from ingest.log.kafka_address import KafkaAddress, records_topic
 from ingest.log.records import Record, encode_record
 from stream.config import PipelineConfig
 from stream.engines.faust_app import FaustEngine

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.log.kafka_topics import site_topic
+from ingest.log.kafka_address import site_topic
 from stream.config import PipelineConfig
 from stream.engines.workloads import KafkaSite, Outlets
 from stream.pipeline.pipeline import Pipeline

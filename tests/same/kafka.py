@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deploy.node.node import pipeline_config
 from deploy.settings.load import load_settings
-from ingest.log.kafka_client import KafkaAddress
+from ingest.log.kafka_address import KafkaAddress
 from ingest.log.records import Record, RecordKind
 from stream.config import PipelineConfig
 from tests.kafka.harness import SiteOnKafka
