@@ -14,6 +14,7 @@ from iotcore import Broker
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from deploy.processes.supervisor import listening
 from ingest.edge.agent import EdgeAgent, EdgeSettings, feed
 from ingest.login import BrokerAddress
 from ingest.observations import Count, Level, Observation
@@ -236,7 +237,7 @@ def mosquitto(tmp_path, *lines):
     config.write_text("\n".join([f"listener {port} 127.0.0.1", *user, *lines]) + "\n")
     process = subprocess.Popen([program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        time.sleep(0.3)
+        wait_for(lambda: listening("127.0.0.1", port) or process.poll() is not None, "mosquitto listens or has ended")
         assert process.poll() is None, "mosquitto did not start"
         yield port
     finally:

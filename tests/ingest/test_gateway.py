@@ -90,6 +90,7 @@ def test_everything_reaches_the_log_in_order_and_is_acknowledged(broker, tmp_pat
     publisher.send(topics.incidents(site), json.dumps(incident).encode())
     node.appended(550)
     wait_for(lambda: node.gateway.stats().incidents == 1, "the incident is taken")
+    wait_for(lambda: len(node.quarantine.list()) == 3, "what was refused is in quarantine")
     stats = node.gateway.stats()
     assert stats.quarantined == {"json": 1, "size": 1, "status": 1}
     assert {entry.size for entry in node.quarantine.list(reason="size")} == {300_000}
@@ -126,13 +127,16 @@ def test_a_full_log_stops_acknowledging_and_loses_nothing(broker, tmp_path, monk
     publisher.send(topic, count(0))
     node.appended(1)
 
-    def full(_records):
+    attempts = []
+
+    def full(records):
+        attempts.append(records)
         raise LogFullError(28, "no room, on purpose")
 
     monkeypatch.setattr(node.log, "append", full)
     publisher.send(topic, *[count(n) for n in range(1, 50)])
     wait_for(lambda: "on purpose" in node.gateway.stats().log_full, "the gateway says that the log is full")
-    time.sleep(0.3)
+    wait_for(lambda: len(attempts) >= 3, "it tries again")
     assert node.gateway.stats().appended == 1
     monkeypatch.undo()
     node.appended(50)
@@ -212,7 +216,10 @@ def test_a_clock_that_follows_the_data_has_no_ticks(broker, tmp_path):
     publisher = Publisher(broker.port, broker.version)
     publisher.send(topics.observations(f"still-{broker.kind}", "b1", "cam"), count(1, ts=1_000))
     node.appended(1)
-    time.sleep(0.2)
+    rounds = []
+    tick = node.gateway._tick
+    node.gateway._tick = lambda: rounds.append(tick())
+    wait_for(lambda: len(rounds) >= 4, "the writer has nothing to do")
     assert [record.received_ms for record in node.log.read(0, limit=9)] == [1_000]
     node.stop()
     publisher.close()
@@ -268,8 +275,8 @@ def test_a_killed_gateway_loses_nothing_and_takes_nothing_twice(broker, tmp_path
         return set(seen["cam"]) >= set(range(total)) and set(seen["door"]) >= set(range(total))
 
     wait_for(read, "everything is in the log")
-    time.sleep(0.3)
-    read()
+    publisher.send(numbered, count(total))
+    wait_for(lambda: read() and total in seen["cam"], "what the broker sends again comes before what is new")
     assert sorted(seen["door"]) == list(range(total))
     node.stop()
     publisher.close()
