@@ -11,10 +11,11 @@ an isolation forest sees (`models.context.isolation`). Its score is calibrated t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +25,7 @@ from models.baselines import negbin
 from models.calendar import Calendar
 from models.context.isolation import Forest
 from models.context.score_tail import ScoreTail
-from models.frames import unpack
+from models.frames import to_numpy
 
 Floats = NDArray[np.float64]
 
@@ -133,6 +134,10 @@ class Deviation:
     """E²/V of counts, 0 of readings: what an error of the expectation itself, in percent, makes of z²."""
     known: NDArray[np.bool_]
 
+    def pick(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Deviation:
+        """Return some of the rows."""
+        return Deviation(self.z[:, rows], self.weight[:, rows], self.known[:, rows])
+
 
 def deviation(span: Floats) -> Deviation:
     """Return the deviations of sums (`SUMS`, channels, rows)."""
@@ -200,6 +205,20 @@ class Judgement:
     seen: Floats
     """(channels, rows): observed over the span; counts in all, readings on average. NaN where nothing is known."""
     expected: Floats
+
+
+_Whole = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
+
+
+class _Meta(msgspec.Struct, frozen=True):
+    """What the bytes of a trained model say beside its arrays."""
+
+    features: list[str]
+    beats: Annotated[tuple[str, ...], msgspec.Meta(max_length=MAX_BEATS)]
+    window_s: _Whole
+    from_ms: _Whole
+    to_ms: _Whole
+    rows: _Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,38 +290,29 @@ class BeatForest:
 
     def pack(self) -> bytes:
         """Return the model as bytes that `load` takes; equal models give equal bytes."""
-        arrays = {f"forest/{name}": values for name, values in self.forest.arrays().items()}
-        arrays |= {f"tail/{name}": values for name, values in self.tail.arrays().items()}
-        arrays |= {f"scales/{name}": getattr(self.scales, name) for name in ("location", "own", "shared")}
-        meta = {
-            "features": list(FEATURES),
-            "beats": list(self.beats),
-            **{name: getattr(self, name) for name in ("window_s", "from_ms", "to_ms", "rows")},
-        }
+        parts = {"forest": self.forest.arrays(), "tail": self.tail.arrays(), "scales": asdict(self.scales)}
+        arrays = {f"{part}/{name}": values for part, found in parts.items() for name, values in found.items()}
+        meta = _Meta(list(FEATURES), self.beats, self.window_s, self.from_ms, self.to_ms, self.rows)
         return frame.encode(FrameKind.FOREST, meta, arrays)
 
     @classmethod
     def load(cls, data: bytes) -> BeatForest:
         """Return the model that `pack` gave. Raises `ContextError`, and nothing else, for any other bytes."""
         try:
-            return cls._checked(*unpack(FrameKind.FOREST, data))
+            meta, found = frame.decode(FrameKind.FOREST, data, _Meta)
+            if meta.features != list(FEATURES):
+                raise ContextError(f"it was trained on {meta.features!r}, expected {list(FEATURES)!r}")
+            parts: dict[str, dict[str, NDArray[Any]]] = {"forest": {}, "tail": {}, "scales": {}}
+            for path, values in to_numpy(found).items():
+                part, _, name = path.partition("/")
+                parts.get(part, {})[name] = values
+            forest, tail = Forest.from_arrays(parts["forest"]), ScoreTail.from_arrays(parts["tail"])
+            if parts["scales"].keys() != {"location", "own", "shared"}:
+                raise ContextError(f"its scales are {sorted(parts['scales'])}, expected location, own and shared")
+            scales = Scales(**parts["scales"])
+            return cls(forest, tail, scales, meta.beats, meta.window_s, meta.from_ms, meta.to_ms, meta.rows)
         except ValueError as error:  # of this module, of the frame, the forest or the tail
             raise ContextError(f"model of the beats' context: {error}") from error
-
-    @classmethod
-    def _checked(cls, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> BeatForest:
-        if meta.get("features") != list(FEATURES):
-            raise ContextError(f"it was trained on {meta.get('features')!r}, expected {list(FEATURES)!r}")
-        beats = meta.get("beats")
-        if not isinstance(beats, list) or len(beats) > MAX_BEATS or not all(isinstance(beat, str) for beat in beats):
-            raise ContextError(f"its beats are no list of at most {MAX_BEATS} names")
-        return cls(
-            Forest.from_arrays(_part(arrays, "forest")),
-            ScoreTail.from_arrays(_part(arrays, "tail")),
-            Scales(**{name: _scale(arrays, name) for name in ("location", "own", "shared")}),
-            tuple(beats),
-            **{name: _whole(meta, name) for name in ("window_s", "from_ms", "to_ms", "rows")},
-        )
 
 
 class Episodes:
@@ -346,22 +356,3 @@ def _without(usual: Floats, channel: int) -> Floats:
     changed = usual.copy()
     changed[channel] = 0.0
     return changed
-
-
-def _part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    head = f"{prefix}/"
-    return {name.removeprefix(head): values for name, values in arrays.items() if name.startswith(head)}
-
-
-def _scale(arrays: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:
-    found = arrays.get(f"scales/{name}")
-    if found is None:
-        raise ContextError(f"array 'scales/{name}' is missing")
-    return found
-
-
-def _whole(meta: Mapping[str, Any], name: str) -> int:
-    value = meta.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**62:
-        raise ContextError(f"{name} is {value!r}, expected a whole number from 0")
-    return value

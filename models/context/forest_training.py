@@ -57,14 +57,8 @@ class _Rows:
     second: NDArray[np.int32]
 
     def take(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> _Rows:
-        found = self.found
-        return _Rows(
-            context.Deviation(found.z[:, chosen], found.weight[:, chosen], found.known[:, chosen]),
-            self.beat[chosen],
-            self.day[chosen],
-            self.day_class[chosen],
-            self.second[chosen],
-        )
+        found = self.found.pick(chosen)
+        return _Rows(found, self.beat[chosen], self.day[chosen], self.day_class[chosen], self.second[chosen])
 
 
 def train(
@@ -192,20 +186,15 @@ def _rows(history: BeatHistory, calendar: Calendar, window_s: int) -> _Rows:
     for at, start in enumerate(history.start_ms.tolist()):
         found = context.deviation(recent.push(start, history.sums[at]))
         beat = np.flatnonzero((found.known.sum(axis=0) >= 2) & ~history.told[at])
-        kept = context.Deviation(found.z[:, beat], found.weight[:, beat], found.known[:, beat])
-        columns.append((kept, beat, np.full(len(beat), at)))
+        columns.append((found.pick(beat), beat, np.full(len(beat), at)))
     if not columns:
         raise TooLittleError("no closed window of a beat with two of people, vehicles and noise")
     window = np.concatenate([at for *_, at in columns])
     starts = history.start_ms[window]
     day_class, second = calendar.local(starts)
-    parts = [found for found, *_ in columns]
+    parts = [(found.z, found.weight, found.known) for found, *_ in columns]
     return _Rows(
-        context.Deviation(
-            np.concatenate([part.z for part in parts], axis=1),
-            np.concatenate([part.weight for part in parts], axis=1),
-            np.concatenate([part.known for part in parts], axis=1),
-        ),
+        context.Deviation(*(np.concatenate(values, axis=1) for values in zip(*parts, strict=True))),
         np.concatenate([beat for _, beat, _ in columns]),
         starts // 1000 - second.astype(np.int64),  # local midnights tell days apart
         day_class,

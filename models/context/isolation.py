@@ -116,14 +116,14 @@ class Forest:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what `from_arrays` takes."""
         shape = np.array([self.trees, self.samples, self.features], dtype=np.int64)
-        return {"feature": self.feature.copy(), "value": self.value.copy(), "shape": shape}
+        return {"feature": self.feature, "value": self.value, "shape": shape}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Forest:
         """Take what `arrays` gave, or what somebody says it gave. Raises `ForestError`."""
-        for name, dtype, axes in (("feature", np.int8, 1), ("value", np.float32, 1), ("shape", np.int64, 1)):
+        for name, dtype in (("feature", np.int8), ("value", np.float32), ("shape", np.int64)):
             given = arrays.get(name)
-            if given is None or given.dtype != dtype or given.ndim != axes:
+            if given is None or given.dtype != dtype or given.ndim != 1:
                 found = "missing" if given is None else f"{given.dtype}{given.shape}"
                 raise ForestError(f"array {name!r} is {found}, expected {np.dtype(dtype)} with one axis")
         if arrays["shape"].shape != (3,):

@@ -85,7 +85,7 @@ class ScoreTail:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what `from_arrays` takes."""
-        return {"body": self.body.copy(), "law": np.array([self.share, self.scale, self.shape, self.least])}
+        return {"body": self.body, "law": np.array([self.share, self.scale, self.shape, self.least])}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> ScoreTail:
