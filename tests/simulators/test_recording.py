@@ -6,7 +6,8 @@ import pytest
 
 from ingest.login import BrokerAddress
 from ingest.mqtt.publisher import Publisher
-from simulators.replay.recording import Recorder, Recording, RecordingError, replay
+from simulators.replay.recording import Recorder, Recording, RecordingError, RecordingTrack
+from simulators.replay.track import publish as replay
 from tests.simulators.worlds import Ear
 from tests.support import free_port, wait_for
 
@@ -35,14 +36,11 @@ def test_what_was_recorded_is_replayed(broker, tmp_path):
     assert [row.offset_s for row in rows] == sorted(row.offset_s for row in rows)
     told = []
     with Ear(broker.port, OBS) as ear:
-        n = replay(
-            Recording(path), BrokerAddress(port=broker.port), speed=float("inf"),
-            on_progress=lambda done, total: told.append((done, total)),
-        )  # fmt: skip
+        n = replay(RecordingTrack(path, "quarter", "UTC"), BrokerAddress(port=broker.port), on_progress=told.append)
         assert n == len(sent)
         wait_for(lambda: len(ear.heard) >= 501, "the replay was not heard")
     assert [m.payload for m in ear.heard] == [payload for topic, payload, _ in sent if topic == OBS]
-    assert told[-1] == (path.stat().st_size, path.stat().st_size)
+    assert told[-1] == path.stat().st_size
 
 
 def test_a_recording_that_breaks_off_is_read_as_far_as_it_goes(broker, tmp_path):

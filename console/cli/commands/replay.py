@@ -14,13 +14,13 @@ import sys
 import time
 from contextlib import ExitStack
 from datetime import date
+from pathlib import Path
 from typing import Any, Final
 
 from tqdm import tqdm
 
 from console.common import add_settings_arguments, print_json, print_table, settings_of, texts_of
 from console.demo.running import Running, refuse_running, since, totals
-from console.demo.tracks import Track, open_track
 from console.errors import CommandError
 from console.texts import Texts
 from deploy.processes.stopping import StopRequest
@@ -29,6 +29,10 @@ from deploy.settings.load import with_values
 from deploy.settings.mqtt_settings import at_broker, broker_address
 from deploy.settings.sections import Settings
 from ingest.login import BrokerAddress
+from simulators.replay.auckland import auckland_track
+from simulators.replay.counts import csv_track, identifier
+from simulators.replay.recording import RecordingTrack
+from simulators.replay.track import Track, publish
 
 EXAMPLES: Final = """\
 examples:
@@ -40,6 +44,8 @@ examples:
 `auckland` is 21 street sensors of Auckland with their places, hourly, 2019-2025 (CC BY 4.0); it needs
 pip install '.[realdata]'.
 """
+_AUCKLAND: Final = "auckland"
+_GZIP: Final = b"\x1f\x8b"
 _MARKER: Final = "replay.json"
 _CATCH_UP_S: Final = 900.0
 
@@ -73,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     texts = texts_of(options, settings)
     zone = options.timezone or settings.site.timezone
-    track = open_track(options.what, site=options.site, timezone=zone, of=options.of, start=start, days=options.days)
+    track = _open(options.what, site=options.site, timezone=zone, of=options.of, start=start, days=options.days)
     with StopRequest() as stop:
         if options.broker is not None:
             return _into_running(options, settings, track, speed, stop, texts)
@@ -81,6 +87,20 @@ def run(options: argparse.Namespace) -> int:
             return _OwnNode(options, settings, track, texts, stop).run(speed)
         except ChildError as error:
             raise CommandError(f"{texts('run.died')} {error}") from error
+
+
+def _open(what: str, *, site: str | None, timezone: str, of: str, start: date | None, days: int) -> Track:
+    """Return what `what` names: the word ``auckland``, a recording, or a counts CSV."""
+    if what == _AUCKLAND:
+        return auckland_track(start, days, site=site or _AUCKLAND)
+    path = Path(what)
+    if not path.is_file():
+        raise CommandError(f"there is no file {what}; expected a counts CSV, a recording, or the word {_AUCKLAND}")
+    name = site or identifier(path.name.split(".", 1)[0])
+    with path.open("rb") as file:
+        if file.read(2) == _GZIP:
+            return RecordingTrack(path, name, timezone)
+    return csv_track(path, timezone=timezone, site=name, of=of)
 
 
 def _into_running(
@@ -202,11 +222,9 @@ def _publish(
         disable=hidden,
         file=sys.stderr,
     ) as bar:
-
-        def progress(done: int, _total: int) -> None:
-            bar.update(done - bar.n)
-
-        sent = track.publish(broker, speed, None if hidden else progress, lambda: stop.asked)
+        sent = publish(
+            track, broker, speed=speed, on_progress=lambda done: bar.update(done - bar.n), stopped=lambda: stop.asked
+        )
     return sent, time.monotonic() - began
 
 

@@ -1,0 +1,81 @@
+"""What can be replayed is a `Track`: places for the map, and messages with the time at which each is due."""
+
+from __future__ import annotations
+
+import math
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol
+
+from ingest.login import BrokerAddress
+from ingest.mqtt.publisher import Publisher
+
+
+class TimedMessage(NamedTuple):
+    """One message of a track."""
+
+    offset_s: float
+    """When it is due, since the track's beginning."""
+    topic: str
+    payload: bytes
+    retain: bool = False
+
+
+class Track(Protocol):
+    """Something to replay."""
+
+    site: str
+    timezone: str
+    total: int
+    """How far progress goes, in `unit`."""
+    unit: str
+    interval_s: float
+    """Seconds that each count covers; 0 where that differs."""
+
+    def places_geojson(self) -> dict[str, Any]:
+        """Return its places, as `ingest.places.parse_places` reads them."""
+        ...
+
+    def messages(self) -> Iterator[tuple[int, TimedMessage]]:
+        """Give its messages in order of time, each with the progress up to it."""
+        ...
+
+
+def publish(
+    track: Track,
+    broker: BrokerAddress,
+    *,
+    speed: float = math.inf,
+    on_progress: Callable[[int], object] = lambda _done: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> int:
+    """Publish a track through one connection, so that its order holds; return how many messages were acknowledged.
+
+    Parameters
+    ----------
+    speed
+        Seconds of the track in one second; infinity for as fast as the broker takes it. Times inside the payloads stay
+        as they were: the node that listens must follow the data's clock.
+    on_progress
+        Called with the progress after each message.
+
+    Raises
+    ------
+    ConnectionError
+        Where no broker answers, it refuses, or it does not acknowledge within 30 s.
+    """
+    with Publisher(broker, f"replay-{secrets.token_hex(4)}") as publisher:
+        begun = time.monotonic()
+        for done, message in track.messages():
+            due = begun + message.offset_s / speed
+            while (wait := due - time.monotonic()) > 0 and not stopped():
+                publisher.serve(min(wait, 0.05))
+            if stopped() or not publisher.publish(
+                message.topic, message.payload, retain=message.retain, stopped=stopped
+            ):
+                break
+            on_progress(done)
+        if not publisher.drain() and not stopped():
+            raise ConnectionError(f"the MQTT broker at {broker} did not acknowledge everything within 30 s")
+        return publisher.acknowledged
