@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from ingest.log.batch import Batch, Source
-from ingest.log.history import History, HistorySeries
+from ingest.log.history import HistorySeries, encode_history
 from ingest.log.records import Record, RecordKind
 from ingest.vocabulary import Kind
 from simulators.devices.faults import FaultRates
@@ -96,7 +96,7 @@ class Log:
         return self._next(RecordKind.OBSERVATIONS, newest, batch.encode())
 
     def taught(self, world: World, post: Post, days: float, end: int) -> Record:
-        made = History(WINDOW)
+        rows: list[tuple[HistorySeries, int, float]] = []
         for message in history(world, post, days=days, end_ms=end):
             if message.device < 0 or self.site.specs[message.device].device.type != "camera":
                 continue
@@ -106,8 +106,11 @@ class Log:
                 ts = body["ts"]
                 if isinstance(ts, str):
                     ts = round(datetime.fromisoformat(ts).timestamp() * 1000)
-                made.add(series, ts // WINDOW - 1, body["in"] + body["out"])
-        return self._next(RecordKind.HISTORY, end, made.encode())
+                rows.append((series, ts // WINDOW - 1, body["in"] + body["out"]))
+        which = {series: place for place, series in enumerate(dict.fromkeys(row[0] for row in rows))}
+        places, number, value = [which[row[0]] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
+        payload = encode_history(WINDOW, list(which), places, number, value, [1.0] * len(rows))
+        return self._next(RecordKind.HISTORY, end, payload)
 
     def _next(self, kind: RecordKind, received: int, payload: bytes) -> Record:
         self.position += 1

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.log.history import History, HistorySeries
+from ingest.log.history import HistorySeries, encode_history
 from ingest.shards import ShardMap
 from ingest.vocabulary import Kind, WindowStatus
 from stream.results import RECALLED
@@ -205,12 +205,12 @@ def _joined(portions: Sequence[PastWindows]) -> PastWindows:
 
 def _payload(windows: PastWindows, window_ms: int, *, again: bool) -> bytes:
     used, place = np.unique(windows.which, return_inverse=True)
-    made = History(window_ms, again=again)
-    made.extend(
+    return encode_history(
+        window_ms,
         [windows.names[index] for index in used.tolist()],
         place.tolist(),
         windows.number.tolist(),
         windows.value.tolist(),
         windows.exposure.tolist(),
+        again=again,
     )
-    return made.encode()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -28,7 +28,7 @@ _LEVEL: Final = 1
 COLUMNS: Final[dict[str, str]] = {"series": "u4", "window": "u4", "value": "f8", "exposure": "f4"}
 """Column name → code of its values, see `ingest.frame`.
 
-``series`` indexes `EncodedHistory.series`; ``window`` counts windows from `EncodedHistory.first`; ``value`` is the
+``series`` indexes `HistoryMeta.series`; ``window`` counts windows from `HistoryMeta.first`; ``value`` is the
 total of a count (in and out) or the mean of a level; ``exposure`` is the share of the window that was observed, up to 1
 (levels: 1).
 """
@@ -57,70 +57,50 @@ class HistoryMeta(msgspec.Struct, array_like=True):
     series: list[HistorySeries]
 
 
-class History:
-    """Gathers windows of history and writes them as one payload. All windows have the same length.
+def encode_history(
+    window_ms: int,
+    series: list[HistorySeries],
+    which: Sequence[int],
+    number: Sequence[int],
+    value: Sequence[float],
+    exposure: Sequence[float],
+    *,
+    again: bool = False,
+) -> bytes:
+    """Return the payload that holds windows of history, all of `window_ms`.
 
     Parameters
     ----------
-    window_ms
-        Length of a window, epoch milliseconds; has to be the site's.
+    series, which
+        What is measured, and for every window its place in `series`.
+    number
+        Number of the window: its start divided by its length.
+    value, exposure
+        See `COLUMNS`.
     again
         Whether to learn also what was learnt before, on purpose.
+
+    Raises
+    ------
+    ingest.frame.FrameError
+        For columns of different lengths, too many rows, or windows too far apart.
     """
-
-    def __init__(self, window_ms: int, *, again: bool = False) -> None:
-        if window_ms <= 0:
-            raise FrameError(f"windows of {window_ms} ms, expected more than 0")
-        self.window_ms, self.again = window_ms, again
-        self._series: dict[HistorySeries, int] = {}
-        self._which, self._number = array("I"), array("q")
-        self._value, self._exposure = array("d"), array("f")
-
-    def __len__(self) -> int:
-        """Return the number of windows gathered."""
-        return len(self._number)
-
-    def add(self, series: HistorySeries, number: int, value: float, exposure: float = 1.0) -> None:
-        """Gather one window: its number (start / length), its total or mean, and the share that was observed."""
-        self._which.append(self._series.setdefault(series, len(self._series)))
-        self._number.append(number)
-        self._value.append(value)
-        self._exposure.append(exposure)
-
-    def extend(
-        self,
-        names: Sequence[HistorySeries],
-        which: Iterable[int],
-        number: Iterable[int],
-        value: Iterable[float],
-        exposure: Iterable[float],
-    ) -> None:
-        """Gather many windows, as `add` does; `which` indexes `names`. All columns have the same length."""
-        index = [self._series.setdefault(series, len(self._series)) for series in names]
-        self._which.extend(index[place] for place in which)
-        self._number.extend(number)
-        self._value.extend(value)
-        self._exposure.extend(exposure)
-
-    def encode(self) -> bytes:
-        """Return the payload. Raises `ingest.frame.FrameError` for too many rows, or windows too far apart."""
-        rows = len(self)
-        if rows > MAX_ROWS or not len(self._which) == rows == len(self._value) == len(self._exposure):
-            raise FrameError(f"{rows} windows of history, expected whole rows and at most {MAX_ROWS} of them")
-        first = min(self._number, default=0)
-        last = max(self._number, default=0)
-        if first < 0 or last - first >= 1 << 32:
-            raise FrameError(f"windows {first} to {last}, expected none before 1970 and fewer than 2**32 in between")
-        window = array("I", (number - first for number in self._number))
-        meta = HistoryMeta(self.window_ms, first, self.again, rows, list(self._series))
-        columns: dict[str, array[int] | array[float]] = {
-            "series": self._which,
-            "window": window,
-            "value": self._value,
-            "exposure": self._exposure,
-        }
-        packed = {name: zlib.compress(memoryview(column), _LEVEL) for name, column in columns.items()}
-        return frame.encode(FrameKind.HISTORY, meta, packed)
+    rows, first, last = len(number), min(number, default=0), max(number, default=0)
+    if rows > MAX_ROWS or not len(which) == rows == len(value) == len(exposure):
+        raise FrameError(f"{rows} windows of history, expected whole rows and at most {MAX_ROWS} of them")
+    if window_ms <= 0 or first < 0 or last - first >= 1 << 32:
+        raise FrameError(
+            f"windows of {window_ms} ms, number {first} to {last}: expected more than 0 ms, none before 1970, "
+            "and fewer than 2**32 in between"
+        )
+    columns: dict[str, array[int] | array[float]] = {
+        "series": array("I", which),
+        "window": array("I", (one - first for one in number)),
+        "value": array("d", value),
+        "exposure": array("f", exposure),
+    }
+    packed = {name: zlib.compress(memoryview(column), _LEVEL) for name, column in columns.items()}
+    return frame.encode(FrameKind.HISTORY, HistoryMeta(window_ms, first, again, rows, series), packed)
 
 
 def open_history(payload: Buffer) -> tuple[HistoryMeta, dict[str, FrameArray]]:

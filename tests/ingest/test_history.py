@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from ingest import frame
 from ingest.frame import FrameError, FrameKind
-from ingest.log.history import MAX_ROWS, History, HistorySeries, open_history
+from ingest.log.history import MAX_ROWS, HistorySeries, encode_history, open_history
 from ingest.vocabulary import Kind
+from tests.stream.build import HistoryBuilder
 
 NAMES = st.builds(
     HistorySeries,
@@ -26,7 +27,7 @@ ROWS = st.lists(st.tuples(NAMES, st.integers(0, 2**31), FLOATS, st.floats(0, 1, 
 
 
 def small() -> bytes:
-    made = History(300_000)
+    made = HistoryBuilder(300_000)
     for number in range(50):
         made.add(HistorySeries("b1", "cam-1", Kind.COUNT, "person"), 5_900_000 + number, 12.0)
     return made.encode()
@@ -35,7 +36,7 @@ def small() -> bytes:
 @given(rows=ROWS, window_ms=st.integers(1, 86_400_000), again=st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_what_goes_in_comes_out(rows, window_ms, again):
-    made = History(window_ms, again=again)
+    made = HistoryBuilder(window_ms, again=again)
     for row in rows:
         made.add(*row)
     opened, columns = open_history(made.encode())
@@ -50,22 +51,13 @@ def test_what_goes_in_comes_out(rows, window_ms, again):
     assert list(found) == rows
 
 
-def test_columns_go_in_as_rows_do():
-    one, many = History(1000), History(1000)
-    a, b = HistorySeries("b1", "a", 0, "person"), HistorySeries("b1", "b", 2, "noise")
-    for row in ((a, 7, 1.0, 0.5), (b, 7, 2.0, 1.0), (a, 8, 3.0, 1.0)):
-        one.add(*row)
-    many.extend([a, b], [0, 1, 0], [7, 7, 8], [1.0, 2.0, 3.0], [0.5, 1.0, 1.0])
-    assert one.encode() == many.encode()
-
-
 def test_a_day_of_a_hundred_devices_is_small():
-    made = History(300_000)
+    made = HistoryBuilder(300_000)
     names = [HistorySeries("b1", f"cam-{index}", 0, "person") for index in range(100)]
     for number in range(288):
         for index, name in enumerate(names):
             made.add(name, 5_900_000 + number, float((index * 7 + number) % 40))
-    assert len(made.encode()) < 3 * len(made), "bytes a window"
+    assert len(made.encode()) < 3 * len(made.number), "bytes a window"
 
 
 META = [300_000, 5, False, 1, [["b", "d", 0, "person"]]]
@@ -97,18 +89,18 @@ def test_a_right_frame_around_something_wrong_is_refused(meta, value, error):
         open_history(frame.encode(FrameKind.HISTORY, meta, present))
 
 
-def test_what_does_not_fit_is_not_written():
-    series = HistorySeries("b", "d", 0, "person")
-    far, early, uneven = History(1), History(1), History(1)
-    far.add(series, 0, 1.0)
-    far.add(series, 1 << 33, 1.0)
-    early.add(series, -1, 1.0)
-    uneven.extend([series], [0, 0], [1], [1.0], [1.0])
-    for wrong in (far, early, uneven):
-        with pytest.raises(FrameError, match="expected"):
-            wrong.encode()
-    with pytest.raises(FrameError, match="0 ms"):
-        History(0)
-    odd = History(1)
-    odd.add(series, 1, math.inf)  # values are the reader's to judge, the frame only carries them
-    assert open_history(odd.encode())[0].rows == 1
+SERIES = HistorySeries("b", "d", 0, "person")
+
+
+@pytest.mark.parametrize(
+    ("window_ms", "number", "value"),
+    [(1, [0, 1 << 33], [1.0, 1.0]), (1, [-1], [1.0]), (1, [1], [1.0, 1.0]), (0, [1], [1.0])],
+    ids=["far apart", "before 1970", "columns of different lengths", "no time"],
+)
+def test_what_does_not_fit_is_not_written(window_ms, number, value):
+    with pytest.raises(FrameError, match="expected"):
+        encode_history(window_ms, [SERIES], [0] * len(number), number, value, value)
+
+
+def test_values_are_the_readers_to_judge():
+    assert open_history(encode_history(1, [SERIES], [0], [1], [math.inf], [1.0]))[0].rows == 1

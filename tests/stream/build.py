@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from ingest.log.batch import Batch, Source
+from ingest.log.history import HistorySeries, encode_history
 from ingest.log.records import Record, RecordKind
 from ingest.places import Places, parse_places
 from ingest.vocabulary import Kind
@@ -123,3 +124,25 @@ class Writer:
         self.position += 1
         self.newest = max(self.newest, received)
         return Record(kind=kind, received_ms=received, payload=payload, position=self.position)
+
+
+class HistoryBuilder:
+    """Gathers windows of history one by one. A column may be changed before `encode`."""
+
+    def __init__(self, window_ms: int, *, again: bool = False) -> None:
+        self.window_ms, self.again = window_ms, again
+        self.series: dict[HistorySeries, int] = {}
+        self.which: list[int] = []
+        self.number: list[int] = []
+        self.value: list[float] = []
+        self.exposure: list[float] = []
+
+    def add(self, series: HistorySeries, number: int, value: float, exposure: float = 1.0) -> None:
+        self.which.append(self.series.setdefault(series, len(self.series)))
+        self.number.append(number)
+        self.value.append(value)
+        self.exposure.append(exposure)
+
+    def encode(self) -> bytes:
+        columns = (self.which, self.number, self.value, self.exposure)
+        return encode_history(self.window_ms, list(self.series), *columns, again=self.again)

@@ -8,7 +8,7 @@ import pytest
 
 from ingest import frame
 from ingest.frame import FrameKind
-from ingest.log.history import History, HistorySeries
+from ingest.log.history import HistorySeries
 from ingest.log.records import Record, RecordKind
 from ingest.log.sqlite_log import SqliteLog
 from ingest.vocabulary import Kind
@@ -17,7 +17,7 @@ from stream.config import PipelineConfig
 from stream.engines.embedded import EmbeddedEngine
 from stream.engines.snapshot_files import SnapshotFiles
 from stream.pipeline.pipeline import STATE_VERSION, Pipeline
-from tests.stream.build import MINUTE, NOON, places
+from tests.stream.build import MINUTE, NOON, HistoryBuilder, places
 
 CONFIG = PipelineConfig(site="test", country=None)
 
@@ -39,7 +39,7 @@ def worked_off(log, folder):
 
 
 def history() -> Record:
-    made = History(5 * MINUTE)
+    made = HistoryBuilder(5 * MINUTE)
     for number in range(NOON // (5 * MINUTE) - 20, NOON // (5 * MINUTE) - 10):
         made.add(HistorySeries("b1", "cam-1", Kind.COUNT, "person"), number, 5.0)
     return Record(RecordKind.HISTORY, NOON, made.encode())

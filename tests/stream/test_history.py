@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from ingest.frame import FrameError
-from ingest.log.history import History, HistorySeries
+from ingest.log.history import HistorySeries
 from ingest.log.records import Record, RecordKind
 from ingest.vocabulary import Kind
 from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
 from stream.results import RECALLED, Taught
 from stream.windows.history_columns import HistoryColumns
-from tests.stream.build import MINUTE, NOON, Writer, places
+from tests.stream.build import MINUTE, NOON, HistoryBuilder, Writer, places
 
 WINDOW = 30 * MINUTE
 """Long windows, for learning costs by the window."""
@@ -28,15 +28,15 @@ def pipeline() -> Pipeline:
     return Pipeline(CONFIG, places())
 
 
-def days(first: int, last: int, *, again: bool = False, value: float = 40.0, series=CAMERA) -> History:
+def days(first: int, last: int, *, again: bool = False, value: float = 40.0, series=CAMERA) -> HistoryBuilder:
     """Windows of some days, counted back from noon of today."""
-    made = History(WINDOW, again=again)
+    made = HistoryBuilder(WINDOW, again=again)
     for number in range(NOW - first * DAY, NOW - last * DAY):
         made.add(series, number, value)
     return made
 
 
-def record(made: History, position: int, received: int = NOON + 2 * MINUTE) -> Record:
+def record(made: HistoryBuilder, position: int, received: int = NOON + 2 * MINUTE) -> Record:
     return Record(RecordKind.HISTORY, received, made.encode(), position=position)
 
 
@@ -76,7 +76,7 @@ def test_what_was_observed_is_not_taught_again_and_what_is_not_over_waits():
         log.count("cam-1", number * WINDOW + WINDOW, 4, interval=1800.0)
     pipe.process(log.record(NOON + WINDOW))
     assert pipe.process(record(days(1, 0), 2)).taught == Taught(learnt=DAY - 24, known=24)
-    ahead = History(WINDOW)
+    ahead = HistoryBuilder(WINDOW)
     for number in range(NOW - 400, NOW + 10):
         ahead.add(CAMERA, number, 1.0)
     taught = pipe.process(record(ahead, 3)).taught
@@ -139,12 +139,12 @@ def of_kind(kind: int) -> bytes:
     ("payload", "error"),
     [
         (b"nothing", "starts with"),
-        (History(60_000).encode(), "windows of 60 s, expected 1800 s"),
-        (broken("_value", float("nan")), "row 7 .* not finite"),
-        (broken("_value", -1.0), "row 7 .cam-1 person. has a count below 0"),
-        (broken("_exposure", 0.0), "exposure outside"),
-        (broken("_exposure", 1.5), "exposure outside"),
-        (broken("_which", 3), "points to entry 3"),
+        (HistoryBuilder(60_000).encode(), "windows of 60 s, expected 1800 s"),
+        (broken("value", float("nan")), "row 7 .* not finite"),
+        (broken("value", -1.0), "row 7 .cam-1 person. has a count below 0"),
+        (broken("exposure", 0.0), "exposure outside"),
+        (broken("exposure", 1.5), "exposure outside"),
+        (broken("which", 3), "points to entry 3"),
         (of_kind(Kind.STATE), "kind 3, expected a count or level"),
     ],
     ids=["bytes", "length", "nan", "below", "nothing", "too-much", "series", "kind"],
@@ -160,7 +160,7 @@ def test_history_that_cannot_be_is_refused_whole(payload, error):
 
 
 def test_a_device_that_makes_up_metrics_is_told():
-    pipe, made = pipeline(), History(WINDOW)
+    pipe, made = pipeline(), HistoryBuilder(WINDOW)
     for index in range(20):
         made.add(HistorySeries("b1", "cam-1", Kind.COUNT, f"m{index}"), NOW - 10, 1.0)
     out = pipe.process(record(made, 1))
@@ -170,5 +170,5 @@ def test_a_device_that_makes_up_metrics_is_told():
 
 
 def test_an_empty_history_is_nothing():
-    assert pipeline().process(record(History(WINDOW), 1)).taught == Taught()
-    assert HistoryColumns(History(WINDOW).encode(), WINDOW).number.dtype == np.int64
+    assert pipeline().process(record(HistoryBuilder(WINDOW), 1)).taught == Taught()
+    assert HistoryColumns(HistoryBuilder(WINDOW).encode(), WINDOW).number.dtype == np.int64

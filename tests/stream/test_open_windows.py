@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from ingest.log.history import History, HistorySeries
+from ingest.log.history import HistorySeries
 from ingest.log.records import Record, RecordKind
 from ingest.vocabulary import Kind
 from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
-from tests.stream.build import MINUTE, NOON, Writer, places
+from tests.stream.build import MINUTE, NOON, HistoryBuilder, Writer, places
 
 WINDOW = 5 * MINUTE
 DAYS = 10
@@ -19,7 +19,7 @@ USUAL = 100.0
 def taught() -> bytes:
     """A pipeline's state after ten days of about a hundred people a window."""
     pipe, rng = Pipeline(PipelineConfig(site="s", country=None), places()), np.random.default_rng(2)
-    made, camera = History(WINDOW), HistorySeries("b1", "cam-1", Kind.COUNT, "person")
+    made, camera = HistoryBuilder(WINDOW), HistorySeries("b1", "cam-1", Kind.COUNT, "person")
     for number in range((NOON - DAYS * 24 * 60 * MINUTE) // WINDOW, NOON // WINDOW):
         made.add(camera, number, float(rng.poisson(USUAL * rng.gamma(25.0, 1 / 25.0))))
     pipe.process(Record(RecordKind.HISTORY, NOON, made.encode(), position=0))

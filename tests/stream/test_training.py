@@ -201,7 +201,7 @@ def test_a_state_that_cannot_be_read_says_why(tmp_path):
     assert read_saved(tmp_path / "none", 300).problem == ""
     (tmp_path / "00000000000000000001.pgs").write_bytes(b"damaged")
     saved = read_saved(tmp_path, 300)
-    assert saved.problem == "00000000000000000001.pgs: the snapshot 7 bytes are too few"
+    assert saved.problem == "00000000000000000001.pgs: the snapshot starts with b'dama', expected b'PGsn'"
     assert saved.knows([CAMERA], column(0), column(5)).tolist() == [False]
     pipe = Pipeline(PipelineConfig(site="test", country=None), places())
     (tmp_path / "00000000000000000002.pgs").write_bytes(pipe.snapshot())
