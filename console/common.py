@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from console.errors import CommandError
-from console.texts import Texts, pick_language
 from deploy.node.lock import is_locked
 from deploy.settings.load import find_file, load_settings, with_values
 from deploy.settings.sections import Settings, Site
+from stream.sentences.catalogue import Sentences
+from stream.sentences.languages import LANGUAGES, choose_language
 
 
 def add_settings_arguments(parser: argparse.ArgumentParser, *, site: bool = False) -> None:
@@ -34,7 +35,7 @@ def add_settings_arguments(parser: argparse.ArgumentParser, *, site: bool = Fals
 
 def add_language_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--lang``."""
-    parser.add_argument("--lang", choices=("en", "zh-CN"), help="language of messages (default: the site's, or LANG)")
+    parser.add_argument("--lang", choices=LANGUAGES, help="language of messages (default: the site's, or LANG)")
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
@@ -45,12 +46,19 @@ def settings_of(options: argparse.Namespace) -> Settings:
     return settings
 
 
-def texts_of(options: argparse.Namespace, settings: Settings | None = None) -> Texts:
+def texts_of(options: argparse.Namespace, settings: Settings | None = None) -> Sentences:
     """Return the messages in the language asked for."""
     configured = None
     if settings is not None and find_file(options.config) is not None:
         configured = settings.site.language
-    return Texts(pick_language(options.lang, os.environ, configured))
+    return Sentences(language_of(options.lang, configured))
+
+
+def language_of(option: str | None, configured: str | None = None) -> str:
+    """Return the language to speak: the option's, the environment's, the settings file's, the locale's, or English."""
+    named = os.environ.get("PATROLGRID_SITE__LANGUAGE")
+    locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), None)
+    return choose_language(filter(None, (option, named, configured, locale)))
 
 
 @dataclass(frozen=True, slots=True)

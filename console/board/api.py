@@ -21,7 +21,8 @@ from console.board.state import BoardState
 from ingest.events import Command
 from ingest.places import Places
 from stream.sentences import Why
-from stream.sentences.catalogue import choices, in_all_languages
+from stream.sentences.catalogue import Sentences, choices, in_all_languages, page_texts
+from stream.sentences.languages import LANGUAGES, choose_language
 
 HEARTBEAT_S: Final = 10.0
 MAX_STREAMS: Final = 100
@@ -46,12 +47,21 @@ async def site(request: Request) -> Response:
             "name": settings.name,
             "timezone": settings.timezone,
             "language": settings.language,
+            "languages": {language: Sentences(language)("language-name") for language in LANGUAGES},
             "simulated": settings.simulated,
             "kinds": {kind: in_all_languages(Why("kind", {"kind": kind})) for kind in choices("kind")},
             "site_ms": state.hub.site_ms(),
             **_geography(places),
         }
     )
+
+
+async def locale(request: Request) -> Response:
+    """GET /locale/{language}.json: the page's texts, in the language that comes nearest."""
+    language = choose_language([request.path_params["language"]], _state(request).settings.language)
+    response = json_response(page_texts(language, "board-"))
+    response.headers["Content-Language"] = language
+    return response
 
 
 def _geography(places: Places) -> dict[str, Any]:

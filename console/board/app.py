@@ -23,7 +23,6 @@ from console.board.errors import ApiError, on_api_error, on_crash, on_http_error
 from console.board.reading import Asker, Reader
 from console.board.security import SecureHeaders
 from console.board.state import BoardSettings, BoardState
-from console.board.texts import LOCALE_DIR
 from ingest.places import Places
 from stream.sinks.store.tables import StoreError
 
@@ -67,7 +66,7 @@ def make_app(reader: Reader, places: Places, command_publisher: CommandPublisher
             Route("/api/alerts/{id}", api.alert),
             Route("/api/alerts/{id}/{action}", api.command, methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC_DIR)),
-            Mount("/locale", StaticFiles(directory=LOCALE_DIR)),
+            Route("/locale/{language}.json", api.locale),
             Mount("/vendor/leaflet", StaticFiles(directory=leaflet.BASE_DIR)),
         ],
         middleware=[Middleware(SecureHeaders, names=settings.hosts)],

@@ -10,14 +10,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from console.board.texts import choose_language, say
+from stream.sentences.catalogue import Sentences
+from stream.sentences.languages import accepted, choose_language
 from stream.sinks.store.tables import StoreMissingError
 
 _log = logging.getLogger(__name__)
 
 
 class ApiError(Exception):
-    """A request that cannot be answered as asked: status, key of its text (below ``error.``), values for the text."""
+    """A request that cannot be answered as asked: status, code of its text behind ``board-error-``, and its values."""
 
     def __init__(self, status: int, key: str, **values: object) -> None:
         super().__init__(f"{status} {key} {values}")
@@ -28,7 +29,7 @@ def language_of(request: Request) -> str:
     """Return the language of a request: ``?lang=``, then Accept-Language, then the site's."""
     default: str = request.app.state.settings.language
     asked = request.query_params.get("lang") or request.headers.get("accept-language", "")
-    return choose_language(asked, default)
+    return choose_language(accepted(asked), default)
 
 
 def json_response(document: Any, status: int = 200) -> Response:  # noqa: ANN401 - JSON
@@ -39,7 +40,7 @@ def json_response(document: Any, status: int = 200) -> Response:  # noqa: ANN401
 def answer(request: Request, status: int, key: str, values: dict[str, object]) -> Response:
     """Return an error's answer."""
     language = language_of(request)
-    message = say(language, f"error.{key}", **values)
+    message = Sentences(language)(f"board-error-{key}", **values)
     response = json_response({"error": key, "message": message}, status)
     response.headers["Content-Language"] = language
     return response

@@ -7,8 +7,8 @@ from typing import Any
 
 from console.common import print_table
 from console.demo.scoring import latencies, latency_summary, score
-from console.texts import Texts
 from simulators.devices.ledger import Report
+from stream.sentences.catalogue import Sentences
 
 Alert = dict[str, Any]
 
@@ -65,22 +65,22 @@ def demo_report(
     }
 
 
-def print_summary(report: dict[str, Any], texts: Texts) -> None:
+def print_summary(report: dict[str, Any], texts: Sentences) -> None:
     """Print the report for people."""
     truth, latency = report["truth"], report["latency_ms"]
     held = ", ".join(f"{reason} {count}" for reason, count in sorted(report["quarantined"].items()))
-    rows: list[tuple[str, object]] = [(texts(f"sum.{key}"), f"{report[key]:,}") for key in ("published", "lost")]
-    rows += [(texts(f"sum.{key}"), f"{report[key]:,}") for key in ("received", "stored", "duplicates")]
-    rows += [(texts("sum.quarantined"), held or "0")]
-    rows += [(texts(f"sum.{key}"), f"{report[key]:,}") for key in ("windows", "anomalies", "hotspots", "alerts")]
+    rows: list[tuple[str, object]] = [(texts(f"sum-{key}"), f"{report[key]:,}") for key in ("published", "lost")]
+    rows += [(texts(f"sum-{key}"), f"{report[key]:,}") for key in ("received", "stored", "duplicates")]
+    rows += [(texts("sum-quarantined"), held or "0")]
+    rows += [(texts(f"sum-{key}"), f"{report[key]:,}") for key in ("windows", "anomalies", "hotspots", "alerts")]
     if latency["n"]:
-        rows.append((texts("sum.latency"), f"{latency['p50']:.0f} / {latency['p99']:.0f} ms ({latency['n']})"))
+        rows.append((texts("sum-latency"), f"{latency['p50']:.0f} / {latency['p99']:.0f} ms ({latency['n']})"))
     if truth["scenarios"]:
-        found = texts("sum.of", part=truth["detected"], whole=truth["scenarios"])
-        rows.append((texts("sum.truth"), found))
+        found = texts("sum-of", part=truth["detected"], whole=truth["scenarios"])
+        rows.append((texts("sum-truth"), found))
         if truth["missed"]:
-            rows.append((texts("sum.missed"), ", ".join(truth["missed"])))
+            rows.append((texts("sum-missed"), ", ".join(truth["missed"])))
     if truth["false_alarms_per_device_day"] is not None:
-        rows.append((texts("sum.false"), f"{truth['false_alarms_per_device_day']:.3f}"))
+        rows.append((texts("sum-false"), f"{truth['false_alarms_per_device_day']:.3f}"))
     print()
-    print_table([texts("sum.title"), ""], rows, indent="")
+    print_table([texts("sum-title"), ""], rows, indent="")

@@ -18,7 +18,6 @@ from tqdm import tqdm
 
 from console.common import FoundSite
 from console.errors import CommandError
-from console.texts import Texts
 from console.training.history_csv import BadRow, read_history
 from console.training.model_health import KINDS
 from console.training.saved_state import read_saved
@@ -31,6 +30,7 @@ from ingest.log.kafka_address import records_topic
 from ingest.log.records import Log, LogFullError, Record, RecordKind
 from ingest.log.sqlite_log import SqliteLog
 from ingest.places import Places
+from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError
 from stream.training import PastWindows, Piece, fitted, pieces, stored_windows
@@ -131,7 +131,7 @@ class Teaching:
         self.done = False
         """Whether the node has worked everything off."""
 
-    def run(self, texts: Texts) -> None:
+    def run(self, texts: Sentences) -> None:
         """Do it, with a progress bar where somebody looks on.
 
         Raises `CommandError` where the log is full; what went in before then is learnt, and not sent again.
@@ -142,7 +142,7 @@ class Teaching:
         before = self._status()
         with ExitStack() as closing:
             bar = closing.enter_context(
-                tqdm(total=days, desc=texts("train.reading"), unit="d", disable=hidden, leave=False, file=sys.stderr)
+                tqdm(total=days, desc=texts("train-reading"), unit="d", disable=hidden, leave=False, file=sys.stderr)
             )
 
             def reached(end_ms: int) -> None:

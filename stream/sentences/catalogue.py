@@ -15,25 +15,18 @@ from typing import Any, Final
 import msgspec
 from babel.numbers import format_compact_decimal, parse_pattern
 from fluent.runtime import FluentBundle, FluentResource
-from fluent.runtime.resolver import CurrentEnvironment, Pattern, ResolverEnvironment
-from fluent.runtime.types import FluentFloat, FluentType
+from fluent.runtime.resolver import CurrentEnvironment, ResolverEnvironment
+from fluent.runtime.types import FluentFloat
+from fluent.syntax.ast import Message, Resource
 
 from stream.sentences.languages import ENGLISH, FOLDER, LANGUAGES
 from stream.sentences.why import LITERAL, OUTSIDE, Why, literal
 
 _LEAST_P: Final = 1e-9
 """Smaller probabilities are not told apart."""
+_LONGEST: Final = 2400
+"""Characters of one argument; Fluent refuses more than 2500."""
 _WHOLE, _TENTHS, _SMALL = (parse_pattern(text) for text in ("#,##0", "#,##0.0", "0.################"))
-
-
-class _Text(FluentType):
-    """A sentence within a sentence; a plain string of that length would be cut by Fluent."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def format(self, _locale: object) -> str:
-        return self.text
 
 
 class _Number(FluentFloat):
@@ -84,6 +77,10 @@ def _compact(value: float) -> _Number:
     return _number(value, lambda number, locale: format_compact_decimal(number, locale=locale))
 
 
+def _fitting(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
@@ -97,10 +94,16 @@ _FUNCTIONS: Final[dict[str, Callable[[Any], Any]]] = {
 
 
 @cache
+def resource_of(language: str) -> Resource:
+    """Return a language's file, parsed."""
+    return FluentResource((FOLDER / f"{language}.ftl").read_text(encoding="utf-8"))
+
+
+@cache
 def bundle_of(language: str) -> FluentBundle:
     """Return the messages of a language; without the marks of direction that Fluent puts around what it fills in."""
     bundle = FluentBundle([language], functions=_FUNCTIONS, use_isolating=False)
-    bundle.add_resource(FluentResource((FOLDER / f"{language}.ftl").read_text(encoding="utf-8")))
+    bundle.add_resource(resource_of(language))
     return bundle
 
 
@@ -108,6 +111,28 @@ def choices(code: str) -> list[str]:
     """Return the words that a message tells apart, in its order: the kinds of findings, for instance."""
     whole: Any = bundle_of(ENGLISH).get_message(code).value
     return [variant.key.name for variant in whole.expression.variants if not variant.default]
+
+
+class _Blanks(dict[str, Any]):
+    """Arguments that nobody knows yet: each is its own name in braces."""
+
+    def __missing__(self, name: str) -> str:
+        return "{" + name + "}"
+
+
+@cache
+def page_texts(language: str, prefix: str) -> dict[str, str]:
+    """Return the messages whose codes begin with `prefix`, by the rest of their codes, for a page that fills them in.
+
+    An argument stands as ``{name}``; of a choice the page gets the default.
+    """
+    bundle = bundle_of(language)
+    codes = [entry.id.name for entry in resource_of(language).body if isinstance(entry, Message)]
+    return {
+        code.removeprefix(prefix): Sentences(language).fill(bundle.get_message(code).value, _Blanks())
+        for code in codes
+        if code.startswith(prefix)
+    }
 
 
 class Sentences:
@@ -132,7 +157,7 @@ class Sentences:
             return code
         message = self._bundle.get_message(code)
         values = {name: self._value(name, value, message.attributes) for name, value in args.items()}
-        return self._fill(message.value, values) if message.value else code
+        return self.fill(message.value, values) if message.value else code
 
     def why(self, why: Why) -> str:
         """Return the sentence of a result."""
@@ -144,20 +169,21 @@ class Sentences:
         """Return the text for this language of a dict of languages, another one where there is none."""
         return str(texts.get(self.language) or texts.get(ENGLISH) or next(iter(texts.values()), ""))
 
-    def _fill(self, pattern: Pattern, values: Mapping[str, Any]) -> str:
+    def fill(self, pattern: Any, values: dict[str, Any]) -> str:  # noqa: ANN401 - Fluent's own
+        """Return a pattern of a message with its arguments, as Fluent takes them."""
         # Not by `format_pattern`, which would make plain numbers of ours.
-        env = ResolverEnvironment(self._bundle, errors=[], current=CurrentEnvironment(args=dict(values)))
+        env = ResolverEnvironment(self._bundle, errors=[], current=CurrentEnvironment(args=values))
         return str(pattern(env))
 
     def _value(self, name: str, value: Any, attributes: Mapping[str, Any]) -> Any:  # noqa: ANN401 - as Fluent takes it
         """Return an argument as Fluent takes it; a list is joined with the message's attribute of its name."""
         if isinstance(value, Why):
-            return _Text(self.why(value))
+            return _fitting(self.why(value))
         if isinstance(value, list):
-            joint = self._fill(attributes[name], {}) if name in attributes else ""
-            return _Text(joint.join(map(self.why, value)))
-        if isinstance(value, str):
-            return value
+            joint = self.fill(attributes[name], {}) if name in attributes else ""
+            return _fitting(joint.join(map(self.why, value)))
+        if value is not None and not isinstance(value, int | float):
+            return _fitting(str(value))
         number = math.nan if value is None else float(value)
         if name.endswith("_ms"):
             return _number(number, self._clock)

@@ -40,7 +40,19 @@ state = { kind }: { $metric } is { state-word }{ $hold ->
     [0] {""}
    *[other] {" "}for more than { $hold } s
 }; since { $since_ms }.
-state-word = { $word }
+state-word = { $word ->
+    [open] open
+    [closed] closed
+    [tilted] tilted
+    [alarm] alarm
+    [ok] ok
+    [blocked] blocked
+    [lost] lost
+    [stuck] stuck
+    [up] up
+    [down] down
+   *[other] { $word }
+}
 
 stranger_vehicle = Vehicle not on the list, { $value ->
     [-1] never seen here before
@@ -413,3 +425,514 @@ alert-state = { $state ->
     [cleared] cleared
    *[expired] expired
 }
+
+## The command line: run
+
+run-broker = Broker        127.0.0.1:{ $port } ({ $kind })
+run-board = Board         { $url }
+run-data = Data          { $folder }
+run-clock = Clock         { $time }, { $speed } times real time
+run-history = Making { $days } days of history, so that the models know what is usual ...
+run-again = Found the data of an earlier run; --fresh starts empty.
+run-stop = Ctrl-C stops everything.
+run-stopping = Stopping ...
+run-headless = Running for { $seconds } seconds ...
+run-port = Port { $wanted } is taken, using { $port }.
+run-died = Stopped because a part ended by itself:
+
+## The command line: sum
+
+sum-title = What was seen
+sum-published = published
+sum-lost = lost on purpose on the way
+sum-received = received
+sum-stored = stored
+sum-duplicates = duplicates dropped
+sum-quarantined = quarantined
+sum-windows = windows
+sum-anomalies = anomalies
+sum-alerts = alerts
+sum-hotspots = hotspot maps
+sum-latency = hazard to alert, p50 / p99
+sum-truth = scenarios detected
+sum-false = false alarms per device and day
+sum-rate = observations per second
+sum-of = { $part } of { $whole }
+sum-missed = missed
+sum-none = -
+
+## The command line: topics
+
+topics-made = made { $topic }
+topics-same = All { $count } topics at { $kafka } are as they must be.
+topics-col-topic = topic
+topics-col-what = differs
+topics-col-found = is
+topics-col-expected = must be
+topics-what-missing = missing
+topics-what-partitions = partitions
+topics-what-replication = copies
+topics-do-missing = Missing topics: `patrolgrid topics create` makes them.
+topics-do-partitions = Partitions are never changed here: set kafka.shards to what is there, or see docs/operations.md.
+topics-do-replication = Copies: bring missing brokers back and reassign the partitions, or set kafka.replication to fewer.
+topics-do-config = Settings of a topic: kafka-configs.sh --alter --topic TOPIC --add-config KEY=VALUE, or the [kafka] section.
+topics-alter = Nothing that was there has been changed.
+
+## The command line: gateway
+
+gateway-runs = Gateway { $name }: MQTT to Kafka at { $kafka }.
+gateway-name = --name is '{ $name }', expected letters, digits, - and _, at most 48
+gateway-locked = a gateway { $name } runs on this machine already; give this one another --name ({ $error })
+
+## The command line: worker
+
+worker-runs = Worker { $name }: records from Kafka at { $kafka }.
+worker-name = --name { $name }: expected letters, digits, '-' and '_' only
+worker-ended = the worker ended by itself ({ $error }); start it again, nothing is lost
+
+## The command line: influx
+
+influx-url = influx.url is empty: set it in [influx], or PATROLGRID_INFLUX__URL
+influx-admin = InfluxDB 2 asks for the operator's token: set INFLUX_TOKEN, or name a file with --admin-token-file
+influx-made = made{"    "}
+influx-missing = missing{" "}
+influx-same = Everything is there already.
+influx-backfilled = { $lines } lines are in InfluxDB.
+influx-expired = InfluxDB does not keep some lines that old ({ $count } batches). A longer retention would keep them.
+influx-downsampled = { $days } days have coarse values.
+influx-token = { $path }: set { $key } to this file
+
+## The command line: grafana
+
+sync-url = grafana.url is empty: set it in [grafana], or PATROLGRID_GRAFANA__URL
+sync-token = there is no Grafana token: name a file with grafana.token_file, or set PATROLGRID_GRAFANA__TOKEN
+sync-create = created{"     "}
+sync-update = updated{"     "}
+sync-would_create = would create
+sync-would_update = would update
+sync-data-source = data source
+sync-folder = folder{"     "}
+sync-dashboard = dashboard{"  "}
+sync-alert-rule = alert rule{" "}
+sync-same = Grafana has everything as it should be.
+
+## The command line: status
+
+status-site = Site { $site }: { $state }
+status-running = running
+status-stopped = stopped
+status-upto = Data up to { $time }
+status-totals = { $observations } observations, { $windows } windows, { $anomalies } anomalies, { $alerts } alerts ({ $open } open)
+status-quality = { $duplicates } duplicates dropped, { $late } late
+status-rates = { NUMBER($rate, maximumFractionDigits: 0) } observations/s, { $lag } records ({ NUMBER($seconds, minimumFractionDigits: 1, maximumFractionDigits: 1) } s) behind
+status-training-trained = Context of the beats: judged by a model trained { $time } on { $rows } windows of { $beats } beats
+status-training-none = Context of the beats: no model yet ({ $detail })
+status-training-waiting = history is gathered
+status-training-running = it is being trained
+status-training-failed = Context of the beats: training failed, nothing else is affected: { $detail }
+status-budget = Alert budget: { $per_day } a day; threshold { $odds }; { $raised } raised, { $held } held back today
+status-shipped = as shipped
+status-quarantine = Quarantine: { $text }
+status-empty = empty
+status-devices = Devices
+status-alerts = Open alerts
+status-anomalies = Latest anomalies
+status-more = {"..."} and { $count } more (--json shows all)
+status-col-device = device
+status-col-beat = beat
+status-col-series = measures
+status-col-n = observations
+status-col-in = in
+status-col-out = out
+status-col-quality = quality
+status-col-time = time
+status-col-kind = kind
+status-col-severity = severity
+status-col-text = why
+
+## The command line: doctor
+
+doctor-ok = ok
+doctor-warn = warn
+doctor-fail = FAIL
+doctor-todo = do: { $text }
+doctor-python = Python
+doctor-packages = packages
+doctor-settings = settings
+doctor-places = places
+doctor-broker = broker
+doctor-disk = disk
+doctor-clock = clock
+doctor-zone = time zone
+doctor-ports = ports
+doctor-node = node
+doctor-secrets = secrets
+doctor-python-ok = { $version }
+doctor-python-old = { $version } is too old
+doctor-python-do = install Python 3.11 or later
+doctor-packages-ok = all extras a node and a board need are here
+doctor-packages-edge = enough for an edge device; missing: { $names }
+doctor-packages-do = pip install '.[{ $extras }]'
+doctor-settings-ok = { $file } is in order
+doctor-settings-default = no file, all defaults
+doctor-settings-do = correct that key; `patrolgrid settings --example` shows all
+doctor-places-ok = { $beats } beats, { $devices } devices in { $file }
+doctor-places-none = no places file at { $file }
+doctor-places-none-do = draw beats and devices as GeoJSON and name the file as site.places
+doctor-places-do = correct that feature in the file
+doctor-broker-ok = { $host }:{ $port } accepts the connection in { NUMBER($ms, maximumFractionDigits: 0) } ms
+doctor-broker-embedded = embedded: it is started together with the node
+doctor-broker-down = { $host }:{ $port }: { $error }
+doctor-broker-down-do = start the broker (`patrolgrid broker`), or correct broker.host and broker.port
+doctor-broker-refused = { $host }:{ $port } refuses: { $error }
+doctor-broker-refused-do = check broker.username, its password and the TLS files
+doctor-disk-ok = { $free } free in { $folder }, writable
+doctor-disk-low = { $free } free in { $folder }, fewer than { $need } are left to work with
+doctor-disk-low-do = make room, or lower log.max_mb and log.max_age_days
+doctor-disk-bad = { $folder } cannot be written to: { $error }
+doctor-disk-bad-do = correct its owner or data.dir
+doctor-clock-ok = { $time }, kept by a time service
+doctor-clock-unknown = { $time }; no time service to ask here
+doctor-clock-unknown-do = make sure something keeps the clock right (chrony, systemd-timesyncd)
+doctor-clock-loose = { $time }; no time service keeps it
+doctor-clock-bad = the clock says { $time }
+doctor-clock-bad-do = set the clock: observations are judged by it
+doctor-zone-ok = { $zone }, { $time } there
+doctor-zone-bad = { $zone } is not known here
+doctor-zone-do = pip install tzdata, or correct site.timezone
+doctor-ports-ok = board port { $port } is free
+doctor-ports-ours = a board answers on port { $port }
+doctor-ports-taken = board port { $port } is taken; the next free one is used
+doctor-ports-do = set board.port if the address has to stay the same
+doctor-node-running = running for site { $site }, process { $pid }
+doctor-node-stopped = not running for site { $site }
+doctor-node-behind = { $records } records behind ({ NUMBER($seconds, maximumFractionDigits: 0) } s)
+doctor-node-behind-do = look at the machine's load and at node.log
+doctor-secrets-ok = secret files are readable by their owner only
+doctor-secrets-open = { $file } can be read by others
+doctor-secrets-open-do = chmod 600 { $file }
+doctor-secrets-missing = { $file } is not there
+doctor-secrets-missing-do = make the file, or correct { $key }
+doctor-good = Nothing stands in the way.
+doctor-bad = { $count } to put right before a node can run.
+
+## The command line: models
+
+models-none = No device counts or measures anything yet.
+models-semicolon = ;{" "}
+models-col-device = device
+models-col-metric = measures
+models-col-weeks = weeks
+models-col-days = days work/Sat/Sun/hol
+models-col-state = model
+models-col-rare = 1-in-100
+models-col-inside = in band
+models-col-verdict = calibration
+models-col-learnt = learnt to
+models-col-needs = to look at
+models-class-working = working days
+models-class-saturday = Saturdays
+models-class-rest = Sundays and holidays
+models-state-judged = judging
+models-state-partly = partly young
+models-state-young = young
+models-state-unseen = no data lately
+models-verdict-good = good
+models-verdict-narrow = too many surprises
+models-verdict-wide = too few surprises
+models-verdict-shifted = expects too much or too little
+models-verdict-little = too little data
+models-needs-stuck = reading does not change
+models-needs-unseen = nothing lately: look at the device
+models-needs-young = needs history: patrolgrid train
+models-needs-narrow = alarms at ordinary things
+models-needs-shifted = habits have changed, or the count is wrong
+models-needs-wide = may overlook things
+models-needs-missing = has not learnt { $classes }
+    .classes = {" and "}
+models-summary = { $series } models of { $devices } devices: { $judged } judging, { $young } young, { $unseen } without data lately; { $wrong } badly calibrated, { $lacking } stuck or lacking a kind of day.
+models-figures = { $windows } windows of { $days } days: { NUMBER($rare, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } as strange as 1 in 100, { NUMBER($rarer, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } as 1 in 20, { NUMBER($inside, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } inside the { NUMBER($band, style: "percent") } band.
+models-anew = The baselines learn anew since { $time } ({ $reason }); `patrolgrid train --from-store` brings back what they knew.
+models-state = The saved state cannot be read: { $problem }
+
+## The command line: train
+
+train-reading = learning
+train-nothing = Nothing to learn: all { $known } windows were learnt before.
+train-empty = Nothing to learn: there is no window of a count or a level.
+train-would = { $windows } windows of { $series } series would be learnt ({ $first } to { $last }); { $known } were learnt before.
+train-sent = { $windows } windows of { $series } series given to the node ({ $first } to { $last }).
+train-known = { $known } windows were left out: the models had learnt them before (--again learns them once more).
+train-learnt = The node has learnt { $windows } windows.
+train-node_known = { $known } more were passed over by the node, which had learnt them meanwhile.
+train-refused = { $count } were not learnt: they are not over yet, or the node refused them (patrolgrid quarantine counts --site { $site }).
+train-later = The node of site { $site } is stopped: it learns from them when it starts next.
+train-kafka = The workers on Kafka learn from them in their turn.
+train-not_waited = The node learns from them now.
+train-slow = The node has not worked them off yet; it goes on by itself. `patrolgrid status` shows how far it is.
+train-bad = { $count } rows of { $file } were not learnt from:
+train-more_bad = {"..."} and { $count } more
+train-kept = They are in quarantine: patrolgrid quarantine list --site { $site } --reason history
+train-gone = { $count } series of the store were left out, as their device is not in the places file: { $devices }
+
+## The command line: quarantine
+
+quarantine-empty = The quarantine of site { $site } is empty.
+quarantine-total = { $count } in quarantine
+quarantine-col-id = id
+quarantine-col-time = received
+quarantine-col-reason = reason
+quarantine-col-topic = topic
+quarantine-col-detail = detail
+quarantine-col-count = count
+quarantine-replayed = { $count } sent again to { $host }:{ $port }; what is accepted now leaves no trace here, the rest comes back.
+quarantine-cut = { $count } not sent: only their beginning was kept, or their topic is none that a device may use.
+
+## The command line: replay
+
+replay-progress = replaying
+replay-sent = { $count } messages sent to { $host }:{ $port }.
+replay-catching = Waiting for the node to catch up ...
+replay-status = `patrolgrid status --site { $site }` shows more.
+
+## The board's page and the errors of its API; the page fills in the values itself
+
+language-name = EN
+board-skip = Go to the alerts
+board-loading = Loading…
+board-cancel = Cancel
+board-list-comma = ,{" "}
+board-percent = { $n } %
+board-span-s = { $n } s
+board-span-m = { $n } min
+board-span-hm = { $h } h { $m } min
+board-span-h = { $n } h
+board-span-d = { $n } days
+board-clock-label = Site time
+board-clock-simulated = Simulated
+board-clock-fast = Simulated, ×{ $speed }
+board-clock-replay = Replay
+board-link-live = Live
+board-link-connecting = Connecting…
+board-link-stale = Stale since { $time }
+board-link-waiting = Waiting for data
+board-link-catching_up = Catching up
+board-link-quiet = No data
+board-link-disconnected = No data
+board-link-node_silent = No data
+board-link-failing = Faulty
+board-link-store_error = No data
+board-link-link_lost = Not connected
+board-stale-link_lost = NO CONNECTION since { $time } ({ $span }). This page shows old information. Trying again…
+board-stale-node_silent = NO DATA since { $time } ({ $span }): the PatrolGrid node has stopped. New alerts will not appear.
+board-stale-failing = FAULT since { $time } ({ $span }): { $parts } not working. Alerts may be late or missing. Call technical support.
+board-stale-disconnected = NO DATA since { $time } ({ $span }): the node has lost the message broker. New alerts will not appear.
+board-stale-quiet = NO DATA since { $time } ({ $span }): no device is reporting. Check the network.
+board-stale-store_error = NO DATA since { $time }: the results cannot be read. Call technical support.
+board-stale-waiting = Waiting for the first data from the node…
+board-stale-catching_up = Catching up: results are { $behind } behind. Alerts may come late.
+board-tally-open = open · { $taken } being handled
+board-sound-label = Sound for new alerts
+board-sound-on = Sound on
+board-sound-off = Sound off
+board-language-label = Language
+board-officer-ask = Your name
+board-officer-none = Officer on duty
+board-officer-hint = It stands beside what you acknowledge or clear, and is kept on this device.
+board-map-label = Map of beats, devices and hotspots
+board-map-in = Zoom in
+board-map-out = Zoom out
+board-map-home = Whole area
+board-map-count = { $metric }: { $seen }, expected { $expected }
+board-map-hotspot = Hotspot { $rank } · { $place }
+board-legend-title = Legend
+board-alerts-title = Open alerts
+board-alerts-none = No open alerts.
+board-alerts-unknown = No data, so nothing can be said about alerts.
+board-alerts-show = Show on the map
+board-alerts-confidence = Confidence { $share }
+board-alerts-acknowledge = Acknowledge
+board-alerts-clear = Clear
+board-alerts-taken = Acknowledged by { $by }, { $time }
+board-alerts-taken_system = Acknowledged
+board-alerts-pending_acknowledge = Acknowledging…
+board-alerts-pending_clear = Clearing…
+board-alerts-pending_slow = Sent; the node has not confirmed it yet…
+board-alerts-new = New alert. { $severity }: { $kind }, { $place }
+board-clear-ask = How did it end?
+board-clear-note = Note (optional)
+board-clear-handled = Handled on site
+board-clear-false = False alarm
+board-clear-passed = Passed on
+board-clear-do = Clear alert
+board-hotspots-title = Hotspots
+board-hotspots-when = as of { $time }, next { $span }
+board-hotspots-expected = Expected events
+board-hotspots-none = No hotspots yet.
+board-dock-label = Details
+board-device-tab = Device
+board-device-none = Choose a device on the map, or the place of an alert.
+board-device-id = Number
+board-device-standing = State
+board-device-quality = Data quality
+board-device-trouble = Trouble
+board-device-skew = Clock behind
+board-device-alerts = Alerts here
+board-device-gates = Last passages
+board-device-range = Time shown
+board-device-no_windows = No data in this time.
+board-chart-key_seen = Counted
+board-chart-key_expected = Expected
+board-chart-key_band = Usual range
+board-chart-key_mean = Mean
+board-chart-key_range = Lowest to highest
+board-chart-key_passes = Passages
+board-chart-inout = { $total } (in { $into }, out { $out })
+board-chart-expected = expected { $value }, usual { $lower } to { $upper }
+board-chart-range = { $low } to { $high }
+board-chart-open = window still open
+board-chart-summary = { $label }: { $n } windows, { $odd } unusual. Arrow keys move through them.
+board-chart-empty = { $label }: no data in this time.
+board-gate-allowed = registered
+board-gate-stranger = not registered
+board-gate-unknown = registration unknown
+board-quality-tab = Data quality
+board-quality-some = { $n } of { $total } devices need attention; their alerts count for less.
+board-quality-fine = All { $total } devices report as they should.
+board-quality-figures = received { $received } · missing { $missing } · late { $late }
+board-recent-tab = Last 24 hours
+board-recent-lead = { $n } alerts changed in the last 24 hours.
+board-recent-by = by { $by }
+board-recent-took = after { $span }
+board-node-tab = Node
+board-node-observations_s = Observations per second
+board-node-messages_s = { $n } messages per second
+board-node-lag = Behind
+board-node-lag_records = { $n } records waiting
+board-node-stored = Stored
+board-node-received = of { $n } received
+board-node-duplicates = Duplicates
+board-node-duplicates_note = recognised and dropped
+board-node-late = Late
+board-node-late_note = stored, no live alert
+board-node-windows = Windows
+board-node-anomalies = { $n } anomalies, { $alerts } alerts
+board-node-quarantined = Quarantined
+board-node-uptime = Running for
+board-node-connected = broker connected
+board-node-disconnected = broker away
+board-severity-critical = Critical
+board-severity-warning = Warning
+board-severity-info = Notice
+board-standing-critical = Critical alert
+board-standing-warning = Warning
+board-standing-info = Notice
+board-standing-acknowledged = Being handled
+board-standing-trouble = Data trouble
+board-standing-normal = Normal
+board-alertstate-raised = Open
+board-alertstate-acknowledged = Being handled
+board-alertstate-cleared = Cleared
+board-alertstate-expired = Ended by itself
+board-state-surge = unusually many
+board-state-deficit = unusually few
+board-state-dead = nothing seen
+board-state-young = still learning
+board-type-camera = Camera
+board-type-gate = Vehicle gate
+board-type-noise = Noise sensor
+board-type-smoke = Smoke detector
+board-type-heat = Heat sensor
+board-type-water = Water level
+board-type-door = Fire door
+board-type-manhole = Manhole cover
+board-type-environment = Environment sensor
+board-metric-person = People
+board-metric-vehicle = Vehicles
+board-metric-gate = Passages
+board-metric-noise = Noise
+board-metric-smoke = Smoke
+board-metric-temperature = Temperature
+board-metric-water = Water level
+board-metric-door = Door
+board-metric-cover = Cover
+board-metric-video = Picture
+board-metric-barrier = Barrier
+board-metric-tamper = Tamper contact
+board-unit-noise = dB
+board-unit-smoke = %/m
+board-unit-temperature = °C
+board-unit-water = cm
+board-value-open = open
+board-value-closed = closed
+board-value-tilted = tilted
+board-value-ok = in order
+board-value-alarm = ALARM
+board-value-blocked = blocked
+board-value-lost = lost
+board-value-up = up
+board-value-down = down
+board-value-stuck = stuck
+board-direction-in = in
+board-direction-out = out
+board-direction-unknown = direction unknown
+board-vehicle-car = car
+board-vehicle-truck = truck
+board-vehicle-bus = bus
+board-vehicle-motorcycle = motorcycle
+board-vehicle-bicycle = bicycle
+board-vehicle-van = van
+board-vehicle-emergency = emergency vehicle
+board-vehicle-unknown = vehicle
+board-trouble-offline = offline
+board-trouble-silent = silent
+board-trouble-stuck = value stuck
+board-trouble-skew = clock wrong
+board-trouble-missing = data missing
+board-trouble-late = data late
+board-trouble-duplicate = repeats itself
+board-trouble-quality = poor data
+board-quarantine-json = not JSON
+board-quarantine-type = wrong type
+board-quarantine-range = value out of range
+board-quarantine-topic = unknown topic
+board-quarantine-size = too large
+board-quarantine-depth = nested too deeply
+board-quarantine-clock = wrong clock
+board-quarantine-unknown_device = unknown device
+board-quarantine-incident = unreadable incident
+board-quarantine-command = unreadable command
+board-quarantine-status = unreadable status
+board-quarantine-history = history not learnt
+board-quarantine-sequence = wrong number
+board-quarantine-processing = fault of ours
+board-quarantine-metrics = too many metrics
+board-quarantine-record = damaged record
+board-quarantine-batch = damaged batch
+board-part-log = log (disk full?)
+board-part-store = store of results
+board-part-mqtt = alerts to phones
+board-part-snapshot = its saved state
+board-part-quarantine = quarantine
+board-part-jsonl = result files
+board-part-influx = time series database
+board-error-unreachable = The board's server cannot be reached. Nothing was sent. Try again.
+board-error-not_found = There is nothing at { $path }.
+board-error-wrong_method = { $path } does not take { $method }.
+board-error-internal = Something went wrong in the board. The log has the details.
+board-error-no_store = There are no results yet: the node has not started.
+board-error-store = The results cannot be read just now. Try again.
+board-error-too_many = More than { $limit } pages are open. Close one and try again.
+board-error-no_device = There is no device { $id }.
+board-error-no_alert = There is no alert { $id }.
+board-error-bad_number = { $name } is { $value }, expected a number from { $least } to { $most }.
+board-error-foreign = Commands are taken from the board's own page only.
+board-error-not_json = Expected JSON (Content-Type: application/json).
+board-error-bad_body = Expected {"{"}"by": "name", "note": "text"{"}"}: { $detail }
+board-error-no_name = Say who you are first.
+board-error-too_long = That is too long: a name has at most 64 characters, a note 280.
+board-error-already_acknowledged = Already acknowledged by { $by }.
+board-error-already_cleared = Already cleared by { $by }.
+board-error-already_expired = This alert has already ended by itself.
+board-error-broker_away = NOT SENT: there is no connection to the message broker. Try again in a moment.
+board-error-unconfirmed = Not confirmed: the message broker did not answer. Look whether the alert changes before you try again.

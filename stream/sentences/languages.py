@@ -27,5 +27,20 @@ def choose_language(wanted: Iterable[str], default: str = ENGLISH) -> str:
     return default
 
 
+def accepted(header: str) -> list[str]:
+    """Return the languages of an Accept-Language header, the most wanted first; its weights (``;q=``) are followed."""
+    wanted: list[tuple[float, int, str]] = []
+    for order, part in enumerate(header[:200].split(",")):
+        tag, _, parameters = part.strip().partition(";")
+        weight = 1.0
+        if parameters.strip().startswith("q="):
+            try:
+                weight = float(parameters.strip()[2:])
+            except ValueError:
+                weight = 0.0
+        wanted.append((-weight, order, tag))
+    return [tag for weight, _, tag in sorted(wanted) if weight < 0]
+
+
 def _spoken(tag: str) -> str:
     return tag.partition("-")[0].lower()

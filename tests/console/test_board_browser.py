@@ -14,6 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from deploy.processes.broker import embedded_command
 from ingest import topics
 from ingest.events import Command
+from stream.sentences import literal
 from tests.console.stores import HOSTILE, SITE, Node
 from tests.stream import make_results as make
 from tests.support import free_port, require_program, wait_for
@@ -143,7 +144,7 @@ def test_an_alert_arrives_and_is_acknowledged_by_a_click(station, watched):
     assert page.locator("#urgent").inner_text() == ""
 
     hostile = {"en": f"Smoke {HOSTILE}", "zh-CN": f"烟雾{HOSTILE}"}
-    more = {"severity": "critical", "kind": "smoke", "text": hostile, "place": hostile, "advice": hostile}
+    more = {"severity": "critical", "kind": "smoke", "why": literal(hostile), "place": hostile}
     station.node.write(alerts=[make.alert("al-7", 1, raised_ms=make.T0 + 59_000, **more)])
     station.node.status()
     card = page.locator('[data-alert="al-7"]')

@@ -1,6 +1,5 @@
 """Every word of the page exists in both languages, and every colour can be read."""
 
-import json
 import re
 from typing import get_args
 
@@ -8,21 +7,22 @@ import pytest
 
 from console.board.app import STATIC_DIR
 from console.board.freshness import FreshnessState
-from console.board.texts import LANGUAGES, LOCALE_DIR, choose_language, say
 from ingest.places import DEVICE_TYPES
 from ingest.vocabulary import Reason
+from stream.sentences.catalogue import page_texts
+from stream.sentences.languages import LANGUAGES
 
-TABLES = {name: json.loads((LOCALE_DIR / f"{name}.json").read_text(encoding="utf-8")) for name in LANGUAGES}
+TABLES = {language: page_texts(language, "board-") for language in LANGUAGES}
 JS = "\n".join(path.read_text(encoding="utf-8") for path in sorted((STATIC_DIR / "js").glob("*.js")))
 HTML = (STATIC_DIR / "index.html").read_text(encoding="utf-8")
 CSS = "\n".join(path.read_text(encoding="utf-8") for path in sorted((STATIC_DIR / "css").glob("*.css")))
 PY = "\n".join(path.read_text(encoding="utf-8") for path in (STATIC_DIR.parent / "board").glob("*.py"))
 
-LITERAL = set(re.findall(r'\bt\(\s*"([a-z_.]+)"', JS)) | set(re.findall(r'data-i18n(?:-label)?="([^"]+)"', HTML))
-LITERAL |= set(re.findall(r'\? "([a-z_]+\.[a-z_]+)" : ', JS)) | set(re.findall(r': "([a-z_]+\.[a-z_]+)"\)', JS))
-LITERAL |= set(re.findall(r'(?:row|figure)\("([a-z_.]+)"', JS)) | set(re.findall(r'"(map\.[a-z]+)"', JS))
-LITERAL |= {f"error.{key}" for key in re.findall(r'ApiError\(\d+, "([a-z_]+)"', PY)}
-PREFIXES = set(re.findall(r'\bword\(\s*"([a-z]+)"', JS)) | set(re.findall(r"\bt\([^)]*?`([a-z_.]+)\$\{", JS))
+LITERAL = set(re.findall(r'\bt\(\s*"([a-z_-]+)"', JS)) | set(re.findall(r'data-i18n(?:-label)?="([^"]+)"', HTML))
+LITERAL |= set(re.findall(r'\? "([a-z_]+-[a-z_]+)" : ', JS)) | set(re.findall(r': "([a-z_]+-[a-z_]+)"\)', JS))
+LITERAL |= set(re.findall(r'(?:row|figure)\("([a-z_-]+)"', JS)) | set(re.findall(r'"(map-(?:in|out|home))"', JS))
+LITERAL |= {f"error-{key}" for key in re.findall(r'ApiError\(\d+, "([a-z_]+)"', PY)}
+PREFIXES = set(re.findall(r'\bword\(\s*"([a-z]+)"', JS)) | set(re.findall(r"\bt\([^)]*?`([a-z_-]+)\$\{", JS))
 
 
 def test_both_languages_have_the_same_keys_and_placeholders():
@@ -42,17 +42,17 @@ def test_every_key_that_is_used_exists(language):
 
 
 def test_no_text_is_left_over():
-    built = tuple(prefix if prefix.endswith((".", "_")) else f"{prefix}." for prefix in PREFIXES)
+    built = tuple(prefix if prefix.endswith(("-", "_")) else f"{prefix}-" for prefix in PREFIXES)
     left = {key for key in TABLES["en"] if key not in LITERAL and not key.startswith(built)}
-    assert left - {key for key in left if key.startswith("error.")} == set()
+    assert left - {key for key in left if key.startswith("error-")} == set()
 
 
 def test_what_the_node_says_has_words():
     for table in TABLES.values():
-        assert all(f"type.{kind}" in table for kind in DEVICE_TYPES)
-        assert all(f"quarantine.{reason}" in table for reason in Reason)
-        assert all(f"link.{state}" in table for state in get_args(FreshnessState) if state != "live")
-        assert all(f"stale.{state}" in table for state in get_args(FreshnessState) if state != "live")
+        assert all(f"type-{kind}" in table for kind in DEVICE_TYPES)
+        assert all(f"quarantine-{reason}" in table for reason in Reason)
+        assert all(f"link-{state}" in table for state in get_args(FreshnessState) if state != "live")
+        assert all(f"stale-{state}" in table for state in get_args(FreshnessState) if state != "live")
 
 
 def test_no_markup_is_ever_made_from_text():
@@ -61,27 +61,6 @@ def test_no_markup_is_ever_made_from_text():
     assert not re.search(r"<(script|style)[^>]*>[^<]", HTML)
     assert not re.search(r"\s(on\w+|style)=", HTML)
     assert not re.search(r"https?://(?!www\.w3\.org)", JS + HTML + CSS)
-
-
-@pytest.mark.parametrize(
-    ("accept", "language"),
-    [
-        ("zh-TW,zh;q=0.9,en;q=0.8", "zh-CN"),
-        ("en-US", "en"),
-        ("en;q=0.3,zh;q=0.9", "zh-CN"),
-        ("de,fr;q=0.5", "zh-CN"),
-        ("zh;q=0", "zh-CN"),
-        ("en;q=rubbish", "zh-CN"),
-        ("", "zh-CN"),
-    ],
-)
-def test_language_of_a_browser(accept, language):
-    assert choose_language(accept, "zh-CN") == language
-
-
-def test_a_missing_value_leaves_the_sentence_standing():
-    assert "{id}" in say("en", "error.no_device")
-    assert say("en", "no.such.key") == "no.such.key"
 
 
 COLOURS = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", CSS))

@@ -2,8 +2,6 @@
 
 import json
 import os
-import re
-import string
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from console.cli.main import COMMANDS, main
-from console.common import cells, safe
-from console.texts import CATALOGUE, Texts, pick_language
+from console.common import cells, language_of, safe
+from stream.sentences.catalogue import Sentences
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -135,33 +133,25 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(tmp_path):
     assert "site.id" in done.stdout
 
 
-def fields(text):
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
-
-
-@pytest.mark.parametrize("key", sorted(CATALOGUE))
-def test_both_languages_say_the_same(key):
-    english, chinese = CATALOGUE[key]
-    assert fields(english) == fields(chinese)
-    assert not re.search("[\u4e00-\u9fff]", english)
-
-
-def test_every_text_that_is_asked_for_exists():
-    asked = set()
-    for path in [*(ROOT / "console").glob("*.py"), *(ROOT / "console/commands").glob("*.py")]:
-        asked |= set(re.findall(r'texts\("([a-z.]+)"', path.read_text(encoding="utf-8")))
-    assert asked
-    assert asked <= set(CATALOGUE)
-
-
-def test_which_language_is_spoken():
-    assert pick_language("zh-CN", {"LANG": "en_US.UTF-8"}) == "zh-CN"
-    assert pick_language(None, {"PATROLGRID_SITE__LANGUAGE": "zh-CN"}, "en") == "zh-CN"
-    assert pick_language(None, {"LANG": "zh_CN.UTF-8"}, "en") == "en"
-    assert pick_language(None, {"LANG": "zh_CN.UTF-8"}) == "zh-CN"
-    assert pick_language(None, {}) == "en"
-    assert Texts("zh-CN").pick({"en": "Door", "zh-CN": "门"}) == "门"
-    assert Texts("zh-CN").pick({"en": "Door"}) == "Door"
+@pytest.mark.parametrize(
+    ("option", "environment", "configured", "language"),
+    [
+        ("zh-CN", {"LANG": "en_US.UTF-8"}, None, "zh-CN"),
+        (None, {"PATROLGRID_SITE__LANGUAGE": "zh-CN"}, "en", "zh-CN"),
+        (None, {"LANG": "zh_CN.UTF-8"}, "en", "en"),
+        (None, {"LANG": "zh_CN.UTF-8"}, None, "zh-CN"),
+        (None, {"LC_ALL": "C", "LANG": "zh_CN.UTF-8"}, None, "en"),
+        (None, {}, None, "en"),
+    ],
+)
+def test_which_language_is_spoken(option, environment, configured, language, monkeypatch):
+    for name in ("PATROLGRID_SITE__LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert language_of(option, configured) == language
+    assert Sentences("zh-CN").pick({"en": "Door", "zh-CN": "门"}) == "门"
+    assert Sentences("zh-CN").pick({"en": "Door"}) == "Door"
 
 
 def test_text_from_devices_cannot_steer_the_terminal():

@@ -2,9 +2,9 @@
 
 from console.cli.commands.status import _print_budget, gather
 from console.common import FoundSite
-from console.texts import Texts
 from ingest.vocabulary import Kind
 from stream.results import SeriesKey
+from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
 from tests.stream import make_results as make
@@ -23,10 +23,10 @@ def test_a_level_and_a_state_of_one_name_are_two_series_with_their_own_windows(t
 
 def test_what_the_alert_budget_holds_back_is_said(capsys):
     budget = {"per_day": 20, "day": "2026-11-23", "threshold": 4.9, "raised": 3, "held": 7}
-    _print_budget(budget, Texts("en"))
-    _print_budget(budget | {"threshold": 0.0, "held": 0}, Texts("zh-CN"))
-    _print_budget(budget | {"per_day": 0}, Texts("en"))
-    _print_budget(None, Texts("en"))
+    _print_budget(budget, Sentences("en"))
+    _print_budget(budget | {"threshold": 0.0, "held": 0}, Sentences("zh-CN"))
+    _print_budget(budget | {"per_day": 0}, Sentences("en"))
+    _print_budget(None, Sentences("en"))
     assert capsys.readouterr().out.splitlines() == [
         "Alert budget: 20 a day; threshold about 1 in 80,000; 3 raised, 7 held back today",
         "告警预算：每天 20 条；今日阈值：出厂值；今日已告警 3 条，压下未报 0 条",

@@ -3,7 +3,7 @@
 import pytest
 
 from console.cli.commands.status import _print_training
-from console.texts import Texts
+from stream.sentences.catalogue import Sentences
 
 NEVER = {"state": "waiting", "detail": "", "trained_ms": 0}
 TRAINED = {"state": "trained", "detail": "", "trained_ms": 5, "rows": 24_000, "beats": 6}
@@ -22,7 +22,7 @@ TRAINED = {"state": "trained", "detail": "", "trained_ms": 5, "rows": 24_000, "b
     ],
 )
 def test_one_line_or_two(training, language, said, capsys):
-    _print_training(training, Texts(language), lambda ms: f"T{ms}")
+    _print_training(training, Sentences(language), lambda ms: f"T{ms}")
     out = capsys.readouterr().out
     assert said in out
     assert bool(out) == bool(said)

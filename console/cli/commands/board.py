@@ -43,10 +43,10 @@ def run(options: argparse.Namespace) -> int:
     with StopRequest() as stop, Supervisor(settings.site_dir) as supervisor:
         try:
             running = Running(settings, supervisor)
-            print(texts("run.board", url=running.start_board()))
-            print(texts("run.stop"), flush=True)
+            print(texts("run-board", url=running.start_board()))
+            print(texts("run-stop"), flush=True)
             while not stop.wait(0.5):
                 supervisor.check()
         except ChildError as error:
-            raise CommandError(f"{texts('run.died')} {error}") from error
+            raise CommandError(f"{texts('run-died')} {error}") from error
     return 0

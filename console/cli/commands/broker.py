@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from pathlib import Path
 from typing import Final
 
-from console.common import add_language_argument
+from console.common import add_language_argument, language_of
 from console.errors import CommandError
-from console.texts import Texts, pick_language
 from deploy.processes.broker import start_broker
 from deploy.processes.stopping import StopRequest
 from deploy.processes.supervisor import Supervisor, free_port
+from stream.sentences.catalogue import Sentences
 
 EXAMPLES: Final = """\
 examples:
@@ -36,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run a broker until a signal ends it."""
-    texts = Texts(pick_language(options.lang, os.environ))
+    texts = Sentences(language_of(options.lang))
     if not 0 < options.port < 65_536:
         raise CommandError(f"--port is {options.port}, expected 1 to 65535", code=2)
     with tempfile.TemporaryDirectory(prefix="patrolgrid-broker-") as scratch:
@@ -45,9 +44,9 @@ def run(options: argparse.Namespace) -> int:
         with StopRequest() as stop, Supervisor(folder) as supervisor:
             start_broker(supervisor, options.kind, port, folder)
             if port != options.port:
-                print(texts("run.port", wanted=options.port, port=port))
-            print(texts("run.broker", port=port, kind=options.kind))
-            print(texts("run.stop"), flush=True)
+                print(texts("run-port", wanted=str(options.port), port=str(port)))
+            print(texts("run-broker", port=str(port), kind=options.kind))
+            print(texts("run-stop"), flush=True)
             while not stop.wait(0.5):
                 supervisor.check()
     return 0

@@ -21,7 +21,6 @@ from console.demo.listening import AlertListener
 from console.demo.report import demo_report, print_summary
 from console.demo.running import Running, child_environment, refuse_running, since, totals
 from console.errors import CommandError
-from console.texts import Texts
 from deploy.node.node import data_end_ms
 from deploy.processes.stopping import StopRequest
 from deploy.processes.supervisor import ChildError, Supervisor
@@ -32,6 +31,7 @@ from ingest.files import replace_json
 from ingest.places import load_places
 from simulators.devices.ledger import Report, read_report
 from simulators.world import neighbourhood
+from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import StoreReader
 
 EXAMPLES: Final = """\
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             return _Demo(options, Running(settings, supervisor), texts, stop).run(closing)
         except ChildError as error:
-            raise CommandError(f"{texts('run.died')} {error}") from error
+            raise CommandError(f"{texts('run-died')} {error}") from error
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -130,7 +130,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 class _Demo:
     """One run of the demo."""
 
-    def __init__(self, options: argparse.Namespace, running: Running, texts: Texts, stop: StopRequest) -> None:
+    def __init__(self, options: argparse.Namespace, running: Running, texts: Sentences, stop: StopRequest) -> None:
         self.options, self.running, self.texts, self.stop = options, running, texts, stop
         self.folder = running.folder
         self.zone = ZoneInfo(running.settings.site.timezone)
@@ -142,18 +142,18 @@ class _Demo:
         before = totals(running.settings)
         kind, wanted = options.broker, 1883
         port = running.start_broker(kind, wanted)
-        print(texts("run.data", folder=self.folder))
-        print(texts("run.broker", port=port, kind=kind), flush=True)
+        print(texts("run-data", folder=self.folder))
+        print(texts("run-broker", port=str(port), kind=kind), flush=True)
         end_ms = data_end_ms(self.folder)
         if end_ms:
-            print(texts("run.again"))
+            print(texts("run-again"))
             origin_ms = end_ms + 1_000
         else:
             # Grafana shows the past up to now, so what is for it must not lie in the future.
             origin_ms = self._make_history(_evening(self.zone, past=bool(options.influx)))
         if not self.stop.asked:
             self._live(origin_ms, closing)
-        print(texts("run.stopping"), flush=True)
+        print(texts("run-stopping"), flush=True)
         self._stop_all()
         report = self._report(since(before, totals(running.settings)))
         if report is not None:
@@ -166,7 +166,7 @@ class _Demo:
         """Publish the days before, wait until they are stored, and return the site's time afterwards."""
         if self.options.history_days <= 0:
             return origin_ms
-        print(self.texts("run.history", days=self.options.history_days), flush=True)
+        print(self.texts("run-history", days=self.options.history_days), flush=True)
         self.running.start_node(clock=_clock(origin_ms, _wall_ms(), 1.0))
         ready = self.folder / "history.ready"
         ready.unlink(missing_ok=True)
@@ -193,14 +193,14 @@ class _Demo:
             url = running.start_board(simulated=True)
             wanted = running.settings.board.port
             if not url.rstrip("/").endswith(f":{wanted}"):
-                print(texts("run.port", wanted=wanted, port=url.rstrip("/").rpartition(":")[2]))
-            print(texts("run.board", url=url))
+                print(texts("run-port", wanted=str(wanted), port=url.rstrip("/").rpartition(":")[2]))
+            print(texts("run-board", url=url))
         shown = datetime.fromtimestamp(origin_ms / 1000, self.zone).strftime("%Y-%m-%d %H:%M:%S")
-        print(texts("run.clock", time=shown, speed=options.speed))
+        print(texts("run-clock", time=shown, speed=options.speed))
         if options.duration is None:
-            print(texts("run.stop"), flush=True)
+            print(texts("run-stop"), flush=True)
         else:
-            print(texts("run.headless", seconds=options.duration), flush=True)
+            print(texts("run-headless", seconds=options.duration), flush=True)
         deadline = None if options.duration is None else started_ms / 1000 + options.duration
         while not self.stop.asked and (deadline is None or time.time() < deadline):
             running.supervisor.check()

@@ -39,8 +39,8 @@ def run(options: argparse.Namespace) -> int:
         print_json({"ok": failed == 0, "checks": [check.as_dict() for check in results]})
         return 1 if failed else 0
     for check in results:
-        print(f"{texts(f'doctor.{check.state}'):<6}{check.name}: {check.text}")
+        print(f"{texts(f'doctor-{check.state}'):<6}{check.name}: {check.text}")
         if check.todo:
-            print(f"      {texts('doctor.todo', text=check.todo)}")
-    print(texts("doctor.bad", count=failed) if failed else texts("doctor.good"))
+            print(f"      {texts('doctor-todo', text=check.todo)}")
+    print(texts("doctor-bad", count=failed) if failed else texts("doctor-good"))
     return 1 if failed else 0

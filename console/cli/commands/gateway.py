@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     texts = texts_of(options, settings)
     if options.name and not ID_PATTERN.match(options.name):
-        raise CommandError(texts("gateway.name", name=options.name), code=2)
+        raise CommandError(texts("gateway-name", name=options.name), code=2)
     if options.metrics_port is not None:
         settings = with_values(settings, metrics={"port": options.metrics_port})
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     service = GatewayService(settings, options.name)
     with StopRequest() as stop:
         try:
-            print(texts("gateway.runs", name=service.name, kafka=settings.kafka.bootstrap), flush=True)
+            print(texts("gateway-runs", name=service.name, kafka=settings.kafka.bootstrap), flush=True)
             return service.run(stop)
         except LockedError as error:
-            raise CommandError(texts("gateway.locked", name=service.name, error=error)) from error
+            raise CommandError(texts("gateway-locked", name=service.name, error=error)) from error

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, summary in (("sync", "create or update what differs"), ("check", "tell what differs, change nothing")):
         child = actions.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         add_settings_arguments(child)
-        child.add_argument("--only", choices=("en", "zh-CN"), help="language of dashboards (default: both)")
+        child.add_argument("--only", choices=LANGUAGES, help="language of dashboards (default: both)")
         child.add_argument("--check", action="store_true", help="change nothing; exit code 1 where something differs")
 
 
@@ -38,10 +38,10 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     texts = texts_of(options, settings)
     if not settings.grafana.url:
-        raise CommandError(texts("grafana.url"), code=2)
+        raise CommandError(texts("sync-url"), code=2)
     token = read_secret(settings, "grafana.token")
     if not token:
-        raise CommandError(texts("grafana.token"), code=2)
+        raise CommandError(texts("sync-token"), code=2)
     check = options.check or options.action == "check"
     # The site's language first: alert rules speak one language only.
     first = options.only or settings.site.language
@@ -54,10 +54,9 @@ def run(options: argparse.Namespace) -> int:
     finally:
         grafana.close()
     for change in changes:
-        action = texts(f"grafana.{'would_' if check else ''}{change.action}")
-        print(
-            f"{action}  {texts(f'grafana.{change.kind}')}  {change.name}" + (f"  ({change.why})" if change.why else "")
-        )
+        action = texts(f"sync-{'would_' if check else ''}{change.action}")
+        kind = texts(f"sync-{change.kind.replace(' ', '-')}")
+        print(f"{action}  {kind}  {change.name}" + (f"  ({change.why})" if change.why else ""))
     if not changes:
-        print(texts("grafana.same"))
+        print(texts("sync-same"))
     return 1 if check and changes else 0

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 from console.common import add_settings_arguments, settings_of, texts_of
 from console.errors import CommandError
-from console.texts import Texts
 from deploy.influx.backfill import backfill
 from deploy.influx.setup import downsample, influx_address, set_up
 from deploy.settings.sections import Settings
+from stream.sentences.catalogue import Sentences
 from stream.sinks.influx.http import UnavailableError
 from stream.sinks.influx.past import Span
 
@@ -68,41 +68,41 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     texts = texts_of(options, settings)
     if not settings.influx.url:
-        raise CommandError(texts("influx.url"), code=2)
+        raise CommandError(texts("influx-url"), code=2)
     return {"setup": _set_up, "backfill": _backfill, "downsample": _downsample}[options.action](
         options, settings, texts
     )
 
 
-def _admin(options: argparse.Namespace, settings: Settings, texts: Texts) -> str:
+def _admin(options: argparse.Namespace, settings: Settings, texts: Sentences) -> str:
     """Return the administrator's token or password."""
     admin = os.environ.get("INFLUX_TOKEN", "")
     if options.admin_token_file is not None:
         admin = options.admin_token_file.read_text(encoding="utf-8").split("\n", 1)[0].strip()
     if settings.influx.version == "2" and not admin:
-        raise CommandError(texts("influx.admin"), code=2)
+        raise CommandError(texts("influx-admin"), code=2)
     return admin
 
 
-def _set_up(options: argparse.Namespace, settings: Settings, texts: Texts) -> int:
+def _set_up(options: argparse.Namespace, settings: Settings, texts: Sentences) -> int:
     prepared = set_up(
         influx_address(settings), _admin(options, settings, texts),
         admin_user=options.admin_user, zone=settings.site.timezone, check=options.check,
     )  # fmt: skip
     for one in prepared.done:
-        print(f"{texts('influx.missing' if options.check else 'influx.made')}  {one}")
+        print(f"{texts('influx-missing' if options.check else 'influx-made')}  {one}")
     if not prepared.done:
-        print(texts("influx.same"))
+        print(texts("influx-same"))
     folder = options.tokens_dir or settings.site_dir
     for name, token in (("token_file", prepared.write_token), ("read_token_file", prepared.read_token)):
         if token:
             path = folder / f"influx-{'write' if name == 'token_file' else 'read'}.token"
             _keep(path, token)
-            print(texts("influx.token", path=path, key=f"influx.{name}"))
+            print(texts("influx-token", path=path, key=f"influx.{name}"))
     return 1 if options.check and prepared.done else 0
 
 
-def _backfill(options: argparse.Namespace, settings: Settings, texts: Texts) -> int:
+def _backfill(options: argparse.Namespace, settings: Settings, texts: Sentences) -> int:
     zone = ZoneInfo(settings.site.timezone)
 
     def told(span: Span) -> None:
@@ -118,15 +118,15 @@ def _backfill(options: argparse.Namespace, settings: Settings, texts: Texts) -> 
         )  # fmt: skip
     except UnavailableError as error:
         raise CommandError(str(error)) from error
-    print(texts("influx.backfilled", lines=fed.lines))
+    print(texts("influx-backfilled", lines=fed.lines))
     if fed.expired:
-        print(texts("influx.expired", count=fed.expired))
+        print(texts("influx-expired", count=fed.expired))
     for refusal in fed.refused[:10]:
         print(f"  {refusal.detail}: {refusal.payload.decode('utf-8', 'replace')[:200]}")
     return 1 if fed.refused else 0
 
 
-def _downsample(options: argparse.Namespace, settings: Settings, texts: Texts) -> int:
+def _downsample(options: argparse.Namespace, settings: Settings, texts: Sentences) -> int:
     zone = ZoneInfo(settings.site.timezone)
     now_ms = round(datetime.now(zone).timestamp() * 1000)
     since_ms = _time_ms(options.since, zone, "--from")
@@ -136,7 +136,7 @@ def _downsample(options: argparse.Namespace, settings: Settings, texts: Texts) -
         admin_user=options.admin_user, zone=settings.site.timezone,
         told=lambda day: print(f"{day:%Y-%m-%d}", flush=True),
     )  # fmt: skip
-    print(texts("influx.downsampled", days=done))
+    print(texts("influx-downsampled", days=done))
     return 0
 
 

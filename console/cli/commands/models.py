@@ -14,11 +14,12 @@ from tqdm import tqdm
 from console.common import add_settings_arguments, print_json, print_table, safe, texts_of
 from console.errors import CommandError
 from console.site_settings import settings_of_site
-from console.texts import Texts
 from console.training.model_health import ModelHealth, model_health, summary
 from console.training.saved_state import SavedState, read_saved
 from deploy.settings.sections import Settings
 from models.calendar import Calendar
+from stream.sentences import Why
+from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import StoreReader
 
 EXAMPLES: Final = """\
@@ -73,9 +74,9 @@ def run(options: argparse.Namespace) -> int:
     _print_summary(whole, texts, options.days)
     if anew:
         since = datetime.fromtimestamp(anew["since_ms"] / 1000, zone).strftime("%Y-%m-%d %H:%M")
-        print(texts("models.anew", time=since, reason=safe(anew["reason"])))
+        print(texts("models-anew", time=since, reason=safe(anew["reason"])))
     if saved.problem:
-        print(texts("models.state", problem=safe(saved.problem)))
+        print(texts("models-state", problem=safe(saved.problem)))
     return 0
 
 
@@ -100,38 +101,38 @@ def _document(model: ModelHealth) -> dict[str, Any]:
     return {**msgspec.to_builtins(model), "needs": model.needs}
 
 
-def _print(models: list[ModelHealth], texts: Texts, zone: ZoneInfo) -> None:
+def _print(models: list[ModelHealth], texts: Sentences, zone: ZoneInfo) -> None:
     if not models:
-        print(texts("models.none"))
+        print(texts("models-none"))
         return
     header = ("device", "metric", "weeks", "days", "state", "rare", "inside", "verdict", "learnt", "needs")
-    print_table([texts(f"models.col.{name}") for name in header], [_row(model, texts, zone) for model in models], "")
+    print_table([texts(f"models-col-{name}") for name in header], [_row(model, texts, zone) for model in models], "")
 
 
-def _row(model: ModelHealth, texts: Texts, zone: ZoneInfo) -> list[object]:
+def _row(model: ModelHealth, texts: Sentences, zone: ZoneInfo) -> list[object]:
     days, figures = model.days, model.calibration
     newest = "-"
     if model.last_learnt_ms:
         newest = datetime.fromtimestamp(model.last_learnt_ms / 1000, zone).strftime("%m-%d %H:%M")
-    missing = texts("models.and").join(texts(f"models.class.{name}") for name in model.missing)
-    needs = [texts(f"models.needs.{model.needs}")] if model.needs not in {"", "missing"} else []
+    missing = [Why(f"models-class-{name}") for name in model.missing]
+    needs = [texts(f"models-needs-{model.needs}")] if model.needs not in {"", "missing"} else []
     if missing and model.state not in {"young", "unseen"}:  # who lacks everything need not be told of each kind of day
-        needs.append(texts("models.needs.missing", classes=missing))
+        needs.append(texts("models-needs-missing", classes=missing))
     return [
         model.device,
         safe(model.metric),
         f"{model.weeks:.1f}",
         f"{days['working']}/{days['saturday']}/{days['sunday']}/{days['holiday']}",
-        texts(f"models.state.{model.state}"),
+        texts(f"models-state-{model.state}"),
         "-" if figures is None else f"{figures['below_1pct']:.1%}",
         "-" if figures is None else f"{figures['inside']:.1%}",
-        texts(f"models.verdict.{model.verdict}"),
+        texts(f"models-verdict-{model.verdict}"),
         newest,
-        texts("models.semicolon").join(needs) or "-",
+        texts("models-semicolon").join(needs) or "-",
     ]
 
 
-def _print_summary(whole: dict[str, Any], texts: Texts, days: float) -> None:
+def _print_summary(whole: dict[str, Any], texts: Sentences, days: float) -> None:
     if not whole["series"]:
         return
     states, verdicts = whole["states"], whole["verdicts"]
@@ -140,7 +141,7 @@ def _print_summary(whole: dict[str, Any], texts: Texts, days: float) -> None:
     print()
     print(
         texts(
-            "models.summary",
+            "models-summary",
             series=whole["series"],
             devices=whole["devices"],
             judged=states.get("judged", 0),
@@ -153,7 +154,7 @@ def _print_summary(whole: dict[str, Any], texts: Texts, days: float) -> None:
     if whole["windows"]:
         print(
             texts(
-                "models.figures",
+                "models-figures",
                 windows=whole["windows"],
                 days=days,
                 rare=whole["below_1pct"],

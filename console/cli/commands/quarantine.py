@@ -21,12 +21,12 @@ from console.common import (
     texts_of,
 )
 from console.errors import CommandError
-from console.texts import Texts
 from deploy.settings.mqtt_settings import at_broker, broker_address
 from deploy.settings.sections import Settings
 from ingest.gateway.quarantine import Entry, Quarantine
 from ingest.mqtt.publisher import publish_all
 from ingest.topics import MAX_TOPIC, ROOT
+from stream.sentences.catalogue import Sentences
 
 EXAMPLES: Final = """\
 examples:
@@ -108,18 +108,18 @@ def _document(entry: Entry) -> dict[str, Any]:
 
 
 def _list(
-    quarantine: Quarantine, site: FoundSite, settings: Settings, options: argparse.Namespace, texts: Texts
+    quarantine: Quarantine, site: FoundSite, settings: Settings, options: argparse.Namespace, texts: Sentences
 ) -> int:
     entries = quarantine.list(reason=options.reason, limit=options.limit, after=options.after, waiting=options.waiting)
     if options.json:
         print_json([_document(entry) for entry in entries])
         return 0
     if not entries:
-        print(texts("quarantine.empty", site=site.id))
+        print(texts("quarantine-empty", site=site.id))
         return 0
     zone = ZoneInfo(str(site.node().get("timezone") or settings.site.timezone))
     print_table(
-        [texts(f"quarantine.col.{name}") for name in ("id", "time", "reason", "count", "topic", "detail")],
+        [texts(f"quarantine-col-{name}") for name in ("id", "time", "reason", "count", "topic", "detail")],
         [
             (
                 entry.id,
@@ -151,23 +151,23 @@ def _show(quarantine: Quarantine, site: FoundSite, number: int, *, as_json: bool
     return 0
 
 
-def _counts(quarantine: Quarantine, site: FoundSite, texts: Texts, *, as_json: bool) -> int:
+def _counts(quarantine: Quarantine, site: FoundSite, texts: Sentences, *, as_json: bool) -> int:
     totals = quarantine.totals()
     if as_json:
         print_json(
             {reason: {"total": t.total, "dropped": t.dropped, "replayed": t.replayed} for reason, t in totals.items()}
         )
     elif not totals:
-        print(texts("quarantine.empty", site=site.id))
+        print(texts("quarantine-empty", site=site.id))
     else:
-        header = [texts("quarantine.col.reason"), texts("quarantine.col.count")]
+        header = [texts("quarantine-col-reason"), texts("quarantine-col-count")]
         print_table(header, [(reason, t.total) for reason, t in totals.items()], indent="")
-        print(texts("quarantine.total", count=sum(t.total for t in totals.values())))
+        print(texts("quarantine-total", count=sum(t.total for t in totals.values())))
     return 0
 
 
 def _replay(
-    quarantine: Quarantine, site: FoundSite, settings: Settings, options: argparse.Namespace, texts: Texts
+    quarantine: Quarantine, site: FoundSite, settings: Settings, options: argparse.Namespace, texts: Sentences
 ) -> int:
     if not options.id and not options.reason and not options.all:
         raise CommandError("name entries, or --reason WORD, or --all", code=2)
@@ -189,9 +189,9 @@ def _replay(
     if options.json:
         print_json({"sent": sent, "passed_by": passed_by})
     else:
-        print(texts("quarantine.replayed", count=sent, host=settings.broker.host, port=settings.broker.port))
+        print(texts("quarantine-replayed", count=sent, host=settings.broker.host, port=str(settings.broker.port)))
         if passed_by:
-            print(texts("quarantine.cut", count=passed_by))
+            print(texts("quarantine-cut", count=passed_by))
     return 0
 
 

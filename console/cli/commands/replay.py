@@ -22,7 +22,6 @@ from tqdm import tqdm
 from console.common import add_settings_arguments, print_json, print_table, settings_of, texts_of
 from console.demo.running import Running, refuse_running, since, totals
 from console.errors import CommandError
-from console.texts import Texts
 from deploy.processes.stopping import StopRequest
 from deploy.processes.supervisor import ChildError, Supervisor
 from deploy.settings.load import with_values
@@ -33,6 +32,7 @@ from simulators.replay.auckland import auckland_track
 from simulators.replay.counts import csv_track, identifier
 from simulators.replay.recording import RecordingTrack
 from simulators.replay.track import Track, publish
+from stream.sentences.catalogue import Sentences
 
 EXAMPLES: Final = """\
 examples:
@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             return _OwnNode(options, settings, track, texts, stop).run(speed)
         except ChildError as error:
-            raise CommandError(f"{texts('run.died')} {error}") from error
+            raise CommandError(f"{texts('run-died')} {error}") from error
 
 
 def _open(what: str, *, site: str | None, timezone: str, of: str, start: date | None, days: int) -> Track:
@@ -104,7 +104,7 @@ def _open(what: str, *, site: str | None, timezone: str, of: str, start: date | 
 
 
 def _into_running(
-    options: argparse.Namespace, settings: Settings, track: Track, speed: float, stop: StopRequest, texts: Texts
+    options: argparse.Namespace, settings: Settings, track: Track, speed: float, stop: StopRequest, texts: Sentences
 ) -> int:
     settings = at_broker(settings, options.broker)
     broker = broker_address(settings)
@@ -113,7 +113,7 @@ def _into_running(
     if options.json:
         print_json(document)
     else:
-        print(texts("replay.sent", count=sent, host=broker.host, port=broker.port))
+        print(texts("replay-sent", count=sent, host=broker.host, port=str(broker.port)))
     return 0
 
 
@@ -121,7 +121,7 @@ class _OwnNode:
     """A replay with a broker and a node of its own."""
 
     def __init__(
-        self, options: argparse.Namespace, settings: Settings, track: Track, texts: Texts, stop: StopRequest
+        self, options: argparse.Namespace, settings: Settings, track: Track, texts: Sentences, stop: StopRequest
     ) -> None:
         self.options, self.track, self.texts, self.stop = options, track, texts, stop
         settings = with_values(
@@ -148,10 +148,10 @@ class _OwnNode:
             port = running.start_broker("embedded", 1883)
             running.start_node()
             if options.serve:
-                print(texts("run.board", url=running.start_board(simulated=False)), flush=True)
+                print(texts("run-board", url=running.start_board(simulated=False)), flush=True)
             sent, took_s = _publish(track, BrokerAddress(port=port), speed, options, self.stop, texts)
             if not options.json:
-                print(texts("replay.catching"), flush=True)
+                print(texts("replay-catching"), flush=True)
             caught = running.wait_caught_up(timeout_s=_CATCH_UP_S, stopped=lambda: self.stop.asked)
             if not options.serve:
                 supervisor.stop("node")
@@ -166,7 +166,7 @@ class _OwnNode:
             }
             self._tell(document)
             if options.serve:
-                print(texts("run.stop"), flush=True)
+                print(texts("run-stop"), flush=True)
                 while not self.stop.wait(0.5):
                     supervisor.check()
                 for name in ("node", "board", "broker"):
@@ -194,13 +194,13 @@ class _OwnNode:
             return
         texts = self.texts
         rows: list[tuple[str, object]] = [
-            (texts(f"sum.{key}"), f"{document[key]:,}")
+            (texts(f"sum-{key}"), f"{document[key]:,}")
             for key in ("published", "stored", "duplicates", "windows", "anomalies", "alerts")
         ]
         held = ", ".join(f"{reason} {count}" for reason, count in sorted(document["quarantined"].items()))
-        rows += [(texts("sum.quarantined"), held or "0"), (texts("sum.rate"), f"{document['observations_s'] or 0:,}")]
-        print_table([texts("sum.title"), ""], rows, indent="")
-        print(texts("replay.status", site=self.track.site))
+        rows += [(texts("sum-quarantined"), held or "0"), (texts("sum-rate"), f"{document['observations_s'] or 0:,}")]
+        print_table([texts("sum-title"), ""], rows, indent="")
+        print(texts("replay-status", site=self.track.site))
 
 
 def _publish(
@@ -209,14 +209,14 @@ def _publish(
     speed: float,
     options: argparse.Namespace,
     stop: StopRequest,
-    texts: Texts,
+    texts: Sentences,
 ) -> tuple[int, float]:
     """Publish with a progress bar; return how much went out and how many seconds it took."""
     hidden = options.quiet or options.json or not sys.stderr.isatty()
     began = time.monotonic()
     with tqdm(
         total=track.total,
-        desc=texts("replay.progress"),
+        desc=texts("replay-progress"),
         unit=track.unit,
         unit_scale=True,
         disable=hidden,

@@ -18,9 +18,8 @@ from console.common import (
     settings_of,
     texts_of,
 )
-from console.texts import Texts
 from ingest.gateway.quarantine import Quarantine
-from models.explain import odds, title
+from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import StoreReader
 
 EXAMPLES: Final = """\
@@ -131,19 +130,19 @@ def quarantined(site: FoundSite) -> dict[str, int]:
         quarantine.close()
 
 
-def _print(document: dict[str, Any], texts: Texts, zone: ZoneInfo) -> None:
+def _print(document: dict[str, Any], texts: Sentences, zone: ZoneInfo) -> None:
     def clock(milliseconds: float | None) -> str:
         if not milliseconds or milliseconds <= 0:
             return "-"
         return datetime.fromtimestamp(milliseconds / 1000, zone).strftime("%Y-%m-%d %H:%M:%S")
 
     counts, totals = document["counts"], document["totals"]
-    state = texts("status.running" if document["running"] else "status.stopped")
-    print(texts("status.site", site=document["site"], state=state))
-    print(texts("status.upto", time=clock(document["progress"]["now_ms"])))
+    state = texts("status-running" if document["running"] else "status-stopped")
+    print(texts("status-site", site=document["site"], state=state))
+    print(texts("status-upto", time=clock(document["progress"]["now_ms"])))
     print(
         texts(
-            "status.totals",
+            "status-totals",
             observations=totals["observations"],
             windows=counts["windows"],
             anomalies=counts["anomalies"],
@@ -151,19 +150,19 @@ def _print(document: dict[str, Any], texts: Texts, zone: ZoneInfo) -> None:
             open=counts["open_alerts"],
         )
     )
-    print(texts("status.quality", duplicates=totals["duplicates"], late=totals["late"]))
+    print(texts("status-quality", duplicates=totals["duplicates"], late=totals["late"]))
     if document["running"] and document["status"]:
         lag, rates = document["lag"] or {}, document["status"].get("rates") or {}
         rate = float(rates.get("observations_s") or 0.0)
         seconds = float(lag.get("seconds") or 0.0)
-        print(texts("status.rates", rate=rate, lag=int(lag.get("records") or 0), seconds=seconds))
+        print(texts("status-rates", rate=rate, lag=int(lag.get("records") or 0), seconds=seconds))
     _print_budget(document["status"].get("budget"), texts)
     _print_training(document["status"].get("training"), texts, clock)
     anew = (document["status"].get("learning") or {}).get("anew")
     if anew:
-        print(texts("models.anew", time=clock(anew["since_ms"]), reason=safe(anew["reason"])))
+        print(texts("models-anew", time=clock(anew["since_ms"]), reason=safe(anew["reason"])))
     held = ", ".join(f"{reason} {count}" for reason, count in sorted(document["quarantine"].items()))
-    print(texts("status.quarantine", text=held or texts("status.empty")))
+    print(texts("status-quarantine", text=held or texts("status-empty")))
     _print_rows(
         texts, "devices", document["devices"], ("device", "beat", "series", "n", "in", "out", "quality"), _device
     )
@@ -173,16 +172,16 @@ def _print(document: dict[str, Any], texts: Texts, zone: ZoneInfo) -> None:
     _print_rows(texts, "anomalies", document["anomalies"], header, lambda row: _event(row, clock(row["ts"]), texts))
 
 
-def _print_budget(budget: dict[str, Any] | None, texts: Texts) -> None:
+def _print_budget(budget: dict[str, Any] | None, texts: Sentences) -> None:
     """Print how many findings of models were told today, and how many the budget held back."""
     if not budget or not budget["per_day"]:
         return
-    threshold = odds(10.0 ** -budget["threshold"])[texts.language] if budget["threshold"] else texts("status.shipped")
+    threshold = texts("chance", p=10.0 ** -budget["threshold"]) if budget["threshold"] else texts("status-shipped")
     numbers = {name: budget[name] for name in ("per_day", "raised", "held")}
-    print(texts("status.budget", odds=threshold, **numbers))
+    print(texts("status-budget", odds=threshold, **numbers))
 
 
-def _print_training(training: dict[str, Any] | None, texts: Texts, clock: Callable[[float | None], str]) -> None:
+def _print_training(training: dict[str, Any] | None, texts: Sentences, clock: Callable[[float | None], str]) -> None:
     """Print which forest judges the beats' context, and what came of the last training."""
     if not training:
         return
@@ -190,20 +189,20 @@ def _print_training(training: dict[str, Any] | None, texts: Texts, clock: Callab
     if training["trained_ms"]:
         print(
             texts(
-                "status.training.trained",
+                "status-training-trained",
                 time=clock(training["trained_ms"]),
                 rows=training["rows"],
                 beats=training["beats"],
             )
         )
     elif state in {"waiting", "running"}:
-        print(texts("status.training.none", detail=detail or texts(f"status.training.{state}")))
+        print(texts("status-training-none", detail=detail or texts(f"status-training-{state}")))
     if state == "failed":
-        print(texts("status.training.failed", detail=detail))
+        print(texts("status-training-failed", detail=detail))
 
 
 def _print_rows(
-    texts: Texts,
+    texts: Sentences,
     what: str,
     rows: list[dict[str, Any]],
     header: tuple[str, ...],
@@ -211,10 +210,10 @@ def _print_rows(
 ) -> None:
     if not rows:
         return
-    print(f"\n{texts(f'status.{what}')} ({len(rows)})")
-    print_table([texts(f"status.col.{name}") for name in header], [cells_of(row) for row in rows[:_SHOWN]])
+    print(f"\n{texts(f'status-{what}')} ({len(rows)})")
+    print_table([texts(f"status-col-{name}") for name in header], [cells_of(row) for row in rows[:_SHOWN]])
     if len(rows) > _SHOWN:
-        print("  " + texts("status.more", count=len(rows) - _SHOWN))
+        print("  " + texts("status-more", count=len(rows) - _SHOWN))
 
 
 def _device(row: dict[str, Any]) -> list[object]:
@@ -223,6 +222,6 @@ def _device(row: dict[str, Any]) -> list[object]:
     return [row["id"], row["beat"], safe(measures), row["observations"], row["in"], row["out"], quality]
 
 
-def _event(row: dict[str, Any], when: str, texts: Texts) -> list[object]:
-    kind = texts.pick(title(row["kind"]))
-    return [when, texts(f"severity.{row['severity']}"), kind, row["device"], safe(texts.pick(row["text"]))]
+def _event(row: dict[str, Any], when: str, texts: Sentences) -> list[object]:
+    severity, kind = texts("severity", severity=row["severity"]), texts("kind", kind=row["kind"])
+    return [when, severity, kind, row["device"], safe(texts.pick(row["text"]))]

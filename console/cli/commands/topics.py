@@ -7,10 +7,10 @@ import logging
 from typing import Final
 
 from console.common import add_settings_arguments, print_json, print_table, settings_of, texts_of
-from console.texts import Texts
 from deploy.kafka import site_topics as topics
 from deploy.kafka.site_topics import Difference
 from deploy.settings.kafka_settings import kafka_address
+from stream.sentences.catalogue import Sentences
 
 EXAMPLES: Final = """\
 examples:
@@ -45,17 +45,17 @@ def run(options: argparse.Namespace) -> int:
         print_json({**made, "ok": not differences, "differences": [found._asdict() for found in differences]})
         return 1 if differences else 0
     for name in created.made if created is not None else ():
-        print(texts("topics.made", topic=name))
+        print(texts("topics-made", topic=name))
     if not differences:
-        print(texts("topics.same", count=len(wanted), kafka=address.bootstrap))
+        print(texts("topics-same", count=len(wanted), kafka=address.bootstrap))
         return 0
     print_table(
-        (texts("topics.col.topic"), texts("topics.col.what"), texts("topics.col.found"), texts("topics.col.expected")),
+        (texts("topics-col-topic"), texts("topics-col-what"), texts("topics-col-found"), texts("topics-col-expected")),
         [(found.topic, _what(texts, found), found.found, found.expected) for found in differences],
     )
     for kind in dict.fromkeys(_kind(found) for found in differences):
-        print(texts(f"topics.do.{kind}"))
-    print(texts("topics.alter"))
+        print(texts(f"topics-do-{kind}"))
+    print(texts("topics-alter"))
     return 1
 
 
@@ -63,6 +63,6 @@ def _kind(found: Difference) -> str:
     return found.what if found.what in {"missing", "partitions", "replication"} else "config"
 
 
-def _what(texts: Texts, found: Difference) -> str:
+def _what(texts: Sentences, found: Difference) -> str:
     kind = _kind(found)
-    return found.what if kind == "config" else texts(f"topics.what.{kind}")
+    return found.what if kind == "config" else texts(f"topics-what-{kind}")

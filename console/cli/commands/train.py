@@ -18,7 +18,6 @@ from zoneinfo import ZoneInfo
 from console.common import FoundSite, add_settings_arguments, print_json, safe, texts_of
 from console.errors import CommandError
 from console.site_settings import settings_of_site
-from console.texts import Texts
 from console.training.teaching import Source, Teaching, from_file, from_store
 from deploy.settings.sections import Settings
 from ingest.gateway import redact
@@ -27,6 +26,7 @@ from ingest.gateway.quarantine import Quarantine
 from ingest.places import load_places
 from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
+from stream.sentences.catalogue import Sentences
 
 EXAMPLES: Final = """\
 examples:
@@ -102,7 +102,7 @@ def _quarantine(source: Source, settings: Settings, site: FoundSite) -> None:
         quarantine.close()
 
 
-def _tell(teaching: Teaching, texts: Texts, site: FoundSite, zone: ZoneInfo) -> None:
+def _tell(teaching: Teaching, texts: Sentences, site: FoundSite, zone: ZoneInfo) -> None:
     source = teaching.source
 
     def day(milliseconds: int) -> str:
@@ -116,39 +116,39 @@ def _tell(teaching: Teaching, texts: Texts, site: FoundSite, zone: ZoneInfo) -> 
         "last": day(source.last_ms - 1),
     }
     if teaching.options.dry_run:
-        print(texts("train.would", **told))
+        print(texts("train-would", **told))
     elif not teaching.windows:
-        print(texts("train.nothing" if teaching.known else "train.empty", known=teaching.known))
+        print(texts("train-nothing" if teaching.known else "train-empty", known=teaching.known))
     else:
-        print(texts("train.sent", **told))
+        print(texts("train-sent", **told))
         if teaching.known:
-            print(texts("train.known", known=teaching.known))
+            print(texts("train-known", known=teaching.known))
         _tell_node(teaching, texts, site)
     if source.gone:
-        print(texts("train.gone", count=len(source.gone), devices=", ".join(source.gone[:_SHOWN])))
+        print(texts("train-gone", count=len(source.gone), devices=", ".join(source.gone[:_SHOWN])))
     if source.bad:
-        print(texts("train.bad", count=len(source.bad), file=source.name), file=sys.stderr)
+        print(texts("train-bad", count=len(source.bad), file=source.name), file=sys.stderr)
         for row in source.bad[:_SHOWN]:
             print(f"  {source.name}, line {row.line}: {safe(row.why)}", file=sys.stderr)
         if len(source.bad) > _SHOWN:
-            print("  " + texts("train.more_bad", count=len(source.bad) - _SHOWN), file=sys.stderr)
+            print("  " + texts("train-more_bad", count=len(source.bad) - _SHOWN), file=sys.stderr)
         if not teaching.options.dry_run:
-            print(texts("train.kept", site=site.id), file=sys.stderr)
+            print(texts("train-kept", site=site.id), file=sys.stderr)
 
 
-def _tell_node(teaching: Teaching, texts: Texts, site: FoundSite) -> None:
+def _tell_node(teaching: Teaching, texts: Sentences, site: FoundSite) -> None:
     if teaching.kafka:
-        print(texts("train.kafka"))
+        print(texts("train-kafka"))
     elif not teaching.running and not teaching.done:
-        print(texts("train.later", site=site.id))
+        print(texts("train-later", site=site.id))
     elif teaching.learnt is not None:
-        print(texts("train.learnt", windows=teaching.learnt))
+        print(texts("train-learnt", windows=teaching.learnt))
         if teaching.passed_over:
-            print(texts("train.node_known", known=teaching.passed_over))
+            print(texts("train-node_known", known=teaching.passed_over))
         left = teaching.windows - teaching.learnt - teaching.passed_over
         if left > 0:
-            print(texts("train.refused", count=left, site=site.id))
+            print(texts("train-refused", count=left, site=site.id))
     elif teaching.done or teaching.options.no_wait:
-        print(texts("train.not_waited"))
+        print(texts("train-not_waited"))
     else:
-        print(texts("train.slow"))
+        print(texts("train-slow"))

@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     refuse_running(settings)
     if not settings.places_file.exists():
         raise CommandError(
-            f"{texts('doctor.places.none', file=settings.places_file)}; {texts('doctor.places.none.do')}"
+            f"{texts('doctor-places-none', file=settings.places_file)}; {texts('doctor-places-none-do')}"
         )
     load_places(settings.places_file)
     with StopRequest() as stop, Supervisor(settings.site_dir) as supervisor:
@@ -43,18 +43,18 @@ def run(options: argparse.Namespace) -> int:
         try:
             if settings.broker.mode == "embedded":
                 port = running.start_broker("embedded", settings.broker.port)
-                print(texts("run.broker", port=port, kind="embedded"))
+                print(texts("run-broker", port=str(port), kind="embedded"))
             running.start_node()
-            print(texts("run.data", folder=settings.site_dir))
+            print(texts("run-data", folder=settings.site_dir))
             if settings.board.enabled and not options.headless:
-                print(texts("run.board", url=running.start_board()))
-            print(texts("run.stop"), flush=True)
+                print(texts("run-board", url=running.start_board()))
+            print(texts("run-stop"), flush=True)
             while not stop.wait(0.5):
                 supervisor.check()
-            print(texts("run.stopping"), flush=True)
+            print(texts("run-stopping"), flush=True)
             for name in ("node", "board", "broker"):
                 if name in supervisor:
                     supervisor.stop(name)
         except ChildError as error:
-            raise CommandError(f"{texts('run.died')} {error}") from error
+            raise CommandError(f"{texts('run-died')} {error}") from error
     return 0

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     texts = texts_of(options, settings)
     if not ID_PATTERN.match(options.name):
-        raise CommandError(texts("worker.name", name=options.name), code=2)
+        raise CommandError(texts("worker-name", name=options.name), code=2)
     if options.metrics_port is not None:
         settings = with_values(settings, metrics={"port": options.metrics_port})
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -47,9 +47,9 @@ def run(options: argparse.Namespace) -> int:
     service = WorkerService(settings, options.name)
     with StopRequest() as stop:
         try:
-            print(texts("worker.runs", name=service.name, kafka=settings.kafka.bootstrap), flush=True)
+            print(texts("worker-runs", name=service.name, kafka=settings.kafka.bootstrap), flush=True)
             return service.run(stop)
         except TopicsError as error:
             raise CommandError(str(error)) from error
         except RuntimeError as error:
-            raise CommandError(texts("worker.ended", error=error)) from error
+            raise CommandError(texts("worker-ended", error=error)) from error

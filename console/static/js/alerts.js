@@ -51,11 +51,11 @@ class Card {
       ),
       el(
         "button",
-        { type: "button", class: "place", "data-focus": "place", title: t("alerts.show"), onclick: () => show(a) },
+        { type: "button", class: "place", "data-focus": "place", title: t("alerts-show"), onclick: () => show(a) },
         line("place"),
         el("span", {}, pick(a.place) || a.device || a.beat),
       ),
-      el("p", { class: "why" }, pick(a.text), " ", el("span", { class: "sure" }, t("alerts.confidence", { share: percent(a.confidence) }))),
+      el("p", { class: "why" }, pick(a.text), " ", el("span", { class: "sure" }, t("alerts-confidence", { share: percent(a.confidence) }))),
       calm ? this.taken() : el("p", { class: "advice" }, line("go"), el("span", {}, pick(a.advice))),
       this.error && el("p", { class: "failed", role: "alert" }, this.error),
       this.form ? this.drawForm() : this.buttons(calm),
@@ -75,20 +75,20 @@ class Card {
 
   taken() {
     const a = this.alert;
-    const text = a.by ? t("alerts.taken", { by: a.by, time: when(a.changed_ms, siteNow()) }) : t("alerts.taken_system");
+    const text = a.by ? t("alerts-taken", { by: a.by, time: when(a.changed_ms, siteNow()) }) : t("alerts-taken_system");
     return el("p", { class: "taken" }, text, a.note && el("span", { class: "note" }, a.note));
   }
 
   buttons(calm) {
     if (this.pending) {
-      return el("p", { class: "pending", role: "status" }, t(this.pending.slow ? "alerts.pending_slow" : `alerts.pending_${this.pending.action}`));
+      return el("p", { class: "pending", role: "status" }, t(this.pending.slow ? "alerts-pending_slow" : `alerts-pending_${this.pending.action}`));
     }
     return el(
       "div",
       { class: "actions" },
-      el("button", { type: "button", "data-focus": "clear", "data-action": "clear", onclick: () => this.open("clear") }, t("alerts.clear")),
+      el("button", { type: "button", "data-focus": "clear", "data-action": "clear", onclick: () => this.open("clear") }, t("alerts-clear")),
       !calm &&
-        el("button", { type: "button", class: "main", "data-focus": "acknowledge", "data-action": "acknowledge", onclick: () => this.send("acknowledge") }, t("alerts.acknowledge")),
+        el("button", { type: "button", class: "main", "data-focus": "acknowledge", "data-action": "acknowledge", onclick: () => this.send("acknowledge") }, t("alerts-acknowledge")),
     );
   }
 
@@ -109,7 +109,7 @@ class Card {
   }
 
   nameForm(action) {
-    const input = el("input", { name: "officer", maxlength: 64, autocomplete: "name", required: true, "data-focus": "input", "aria-label": t("officer.ask") });
+    const input = el("input", { name: "officer", maxlength: 64, autocomplete: "name", required: true, "data-focus": "input", "aria-label": t("officer-ask") });
     const submit = (event) => {
       event.preventDefault();
       if (!setOfficer(input.value)) return input.focus();
@@ -119,19 +119,19 @@ class Card {
     return el(
       "form",
       { class: "form", onsubmit: submit },
-      el("label", {}, t("officer.ask"), input),
-      el("p", { class: "hint" }, t("officer.hint")),
+      el("label", {}, t("officer-ask"), input),
+      el("p", { class: "hint" }, t("officer-hint")),
       el(
         "div",
         { class: "actions" },
         el("button", { type: "button", "data-focus": "cancel", onclick: () => this.close() }, t("cancel")),
-        el("button", { type: "submit", class: "main", "data-focus": "submit" }, t(`alerts.${action}`)),
+        el("button", { type: "submit", class: "main", "data-focus": "submit" }, t(`alerts-${action}`)),
       ),
     );
   }
 
   clearForm() {
-    const input = el("input", { name: "note", maxlength: 280, "data-focus": "input", "aria-label": t("clear.note"), placeholder: t("clear.note") });
+    const input = el("input", { name: "note", maxlength: 280, "data-focus": "input", "aria-label": t("clear-note"), placeholder: t("clear-note") });
     const submit = (event) => {
       event.preventDefault();
       this.form = null;
@@ -139,22 +139,22 @@ class Card {
     };
     const reasons = REASONS.map((reason) => {
       const use = () => {
-        input.value = t(`clear.${reason}`);
+        input.value = t(`clear-${reason}`);
         input.focus();
       };
-      return el("button", { type: "button", class: "chip", "data-focus": reason, onclick: use }, t(`clear.${reason}`));
+      return el("button", { type: "button", class: "chip", "data-focus": reason, onclick: use }, t(`clear-${reason}`));
     });
     return el(
       "form",
       { class: "form", onsubmit: submit },
-      el("p", { class: "ask" }, t("clear.ask")),
+      el("p", { class: "ask" }, t("clear-ask")),
       el("div", { class: "chips" }, reasons),
       input,
       el(
         "div",
         { class: "actions" },
         el("button", { type: "button", "data-focus": "cancel", onclick: () => this.close() }, t("cancel")),
-        el("button", { type: "submit", class: "main", "data-focus": "submit" }, t("clear.do")),
+        el("button", { type: "submit", class: "main", "data-focus": "submit" }, t("clear-do")),
       ),
     );
   }
@@ -169,7 +169,7 @@ class Card {
       await command(this.alert.id, action, state.officer, note);
     } catch (failure) {
       this.pending = null;
-      this.error = failure.message || t("error.unreachable");
+      this.error = failure.message || t("error-unreachable");
       this.draw();
     }
   }
@@ -200,7 +200,7 @@ function announce(alerts, tone) {
     return;
   }
   for (const a of fresh) {
-    const text = t("alerts.new", { severity: word("severity", a.severity), kind: kindTitle(a.kind), place: pick(a.place) });
+    const text = t("alerts-new", { severity: word("severity", a.severity), kind: kindTitle(a.kind), place: pick(a.place) });
     put(byId(a.severity === "critical" ? "urgent" : "polite"), text);
     byId("alerts-list").querySelector(`[data-alert="${CSS.escape(a.id)}"]`)?.classList.add("fresh");
   }
@@ -210,7 +210,7 @@ function announce(alerts, tone) {
 function officerButton() {
   const button = byId("officer");
   const edit = () => {
-    const input = el("input", { class: "tool-input", maxlength: 64, autocomplete: "name", "aria-label": t("officer.ask"), placeholder: t("officer.ask") });
+    const input = el("input", { class: "tool-input", maxlength: 64, autocomplete: "name", "aria-label": t("officer-ask"), placeholder: t("officer-ask") });
     input.value = state.officer;
     const done = () => {
       if (!input.isConnected) return;
@@ -228,8 +228,8 @@ function officerButton() {
   };
   button.addEventListener("click", edit);
   const draw = () => {
-    put(button, line("person"), el("span", {}, state.officer || t("officer.none")));
-    button.title = t("officer.ask");
+    put(button, line("person"), el("span", {}, state.officer || t("officer-none")));
+    button.title = t("officer-ask");
   };
   bus.addEventListener("officer", draw);
   bus.addEventListener("language", draw);
@@ -250,7 +250,7 @@ export function startAlerts(tone) {
     say(byId("alerts-count"), String(alerts.length));
     byId("alerts-count").dataset.level = alerts.some((a) => a.state === "raised" && a.severity === "critical") ? "critical" : open ? "warning" : "calm";
     calm.hidden = alerts.length > 0 || !state.overview;
-    put(calm, trusted() ? [sign("acknowledged"), t("alerts.none")] : [sign("warning"), t("alerts.unknown")]);
+    put(calm, trusted() ? [sign("acknowledged"), t("alerts-none")] : [sign("warning"), t("alerts-unknown")]);
     announce(alerts, tone);
   };
   for (const name of ["change", "link", "language"]) bus.addEventListener(name, draw);

@@ -124,7 +124,7 @@ export class BandChart {
   summary() {
     const { points: all, label } = this.data;
     const odd = all.filter((p) => p.state === "surge" || p.state === "deficit" || p.state === "dead").length;
-    return all.length ? t("chart.summary", { label, n: all.length, odd }) : t("chart.empty", { label });
+    return all.length ? t("chart-summary", { label, n: all.length, odd }) : t("chart-empty", { label });
   }
 
   hover(event) {
@@ -171,12 +171,12 @@ export class BandChart {
     const unit = this.data.unit ? ` ${this.data.unit}` : "";
     const rows = [`${minutes(p.at)}–${minutes(p.at + this.step)}`];
     if (this.data.kind === "count" || this.data.kind === "gate") {
-      rows.push(t("chart.inout", { total: number(p.y), into: number(p.row.in), out: number(p.row.out) }));
+      rows.push(t("chart-inout", { total: number(p.y), into: number(p.row.in), out: number(p.row.out) }));
     } else if (p.y !== null) rows.push(`${number(p.y)}${unit}`);
-    if (p.expected !== null && p.expected !== undefined) rows.push(t("chart.expected", { value: number(p.expected, 1), lower: number(p.low, 0), upper: number(p.high, 0) }));
-    else if (p.low !== null && p.low !== undefined) rows.push(t("chart.range", { low: number(p.low), high: number(p.high) }));
+    if (p.expected !== null && p.expected !== undefined) rows.push(t("chart-expected", { value: number(p.expected, 1), lower: number(p.low, 0), upper: number(p.high, 0) }));
+    else if (p.low !== null && p.low !== undefined) rows.push(t("chart-range", { low: number(p.low), high: number(p.high) }));
     if (p.state !== "normal") rows.push(word("state", p.state));
-    if (p.open) rows.push(t("chart.open"));
+    if (p.open) rows.push(t("chart-open"));
     return rows;
   }
 }

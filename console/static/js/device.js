@@ -29,7 +29,7 @@ async function load() {
     [data, failure, shown] = [answer, "", id];
   } catch (error) {
     if (mine !== turn || !(error instanceof ApiFailure)) return;
-    failure = error.message || t("error.unreachable");
+    failure = error.message || t("error-unreachable");
   }
   draw();
 }
@@ -51,11 +51,11 @@ function facts(place) {
     el(
       "dl",
       {},
-      row("device.id", place.id),
-      row("device.standing", word("standing", level), `standing-${level}`),
-      health && row("device.quality", percent(health.quality), trouble.length ? "bad" : ""),
-      trouble.length > 0 && row("device.trouble", trouble.map((w) => word("trouble", w)).join(t("list.comma")), "bad"),
-      health && Math.abs(health.skew_s) > 5 && row("device.skew", `${number(health.skew_s, 0)} s`),
+      row("device-id", place.id),
+      row("device-standing", word("standing", level), `standing-${level}`),
+      health && row("device-quality", percent(health.quality), trouble.length ? "bad" : ""),
+      trouble.length > 0 && row("device-trouble", trouble.map((w) => word("trouble", w)).join(t("list-comma")), "bad"),
+      health && Math.abs(health.skew_s) > 5 && row("device-skew", t("span-s", { n: number(health.skew_s, 0) })),
     ),
   );
 }
@@ -68,13 +68,13 @@ function seriesOf(list) {
 function chartArea(place) {
   const list = seriesOf(data.series);
   const odd = data.states.length && place.type !== "camera" && !list.some((s) => s.kind === "count" || s.kind === "level");
-  if (odd || !list.length) return data.states.length ? stateLine(data.states) : el("p", { class: "muted pad" }, t("device.no_windows"));
+  if (odd || !list.length) return data.states.length ? stateLine(data.states) : el("p", { class: "muted pad" }, t("device-no_windows"));
   const current = list.find((s) => seriesKey(s) === chosen) ?? list[0];
   const key = seriesKey(current);
   let chart = charts.get(key);
   if (!chart) charts.set(key, (chart = new BandChart()));
   const label = word("metric", current.metric);
-  const unit = t(`unit.${current.metric}`) === `unit.${current.metric}` ? "" : t(`unit.${current.metric}`);
+  const unit = t(`unit-${current.metric}`) === `unit-${current.metric}` ? "" : t(`unit-${current.metric}`);
   requestAnimationFrame(() =>
     chart.show({ points: points(current.kind, current.windows), from: data.since_ms, until: data.until_ms, zone: state.site.timezone, label, unit, kind: current.kind }),
   );
@@ -102,9 +102,9 @@ function chartArea(place) {
 /** The chart's key. */
 function chartKey(kind) {
   const item = (name, text) => el("span", { class: `key key-${name}` }, el("i", { "aria-hidden": "true" }), text);
-  if (kind === "count") return el("div", { class: "keys" }, item("seen", t("chart.key_seen")), item("expected", t("chart.key_expected")), item("band", t("chart.key_band")));
-  if (kind === "level") return el("div", { class: "keys" }, item("seen", t("chart.key_mean")), item("band", t("chart.key_range")));
-  return el("div", { class: "keys" }, item("bar", t("chart.key_passes")));
+  if (kind === "count") return el("div", { class: "keys" }, item("seen", t("chart-key_seen")), item("expected", t("chart-key_expected")), item("band", t("chart-key_band")));
+  if (kind === "level") return el("div", { class: "keys" }, item("seen", t("chart-key_mean")), item("band", t("chart-key_range")));
+  return el("div", { class: "keys" }, item("bar", t("chart-key_passes")));
 }
 
 function stateLine(states) {
@@ -130,24 +130,24 @@ function happened() {
       "li",
       {},
       el("time", {}, seconds(g.ts)),
-      el("span", {}, `${word("direction", g.direction)} · ${word("vehicle", g.vehicle)} · ${t(g.allowed === null ? "gate.unknown" : g.allowed ? "gate.allowed" : "gate.stranger")}`),
+      el("span", {}, `${word("direction", g.direction)} · ${word("vehicle", g.vehicle)} · ${t(g.allowed === null ? "gate-unknown" : g.allowed ? "gate-allowed" : "gate-stranger")}`),
     ),
   );
   if (!alerts.length && !passes.length) return null;
-  return el("div", { class: "aside-list" }, alerts.length > 0 && [el("h4", {}, t("device.alerts")), el("ul", {}, alerts)], passes.length > 0 && [el("h4", {}, t("device.gates")), el("ul", {}, passes)]);
+  return el("div", { class: "aside-list" }, alerts.length > 0 && [el("h4", {}, t("device-alerts")), el("ul", {}, alerts)], passes.length > 0 && [el("h4", {}, t("device-gates")), el("ul", {}, passes)]);
 }
 
 function ranges() {
   return el(
     "div",
-    { class: "chips ranges", role: "group", "aria-label": t("device.range") },
+    { class: "chips ranges", role: "group", "aria-label": t("device-range") },
     RANGES.map((n) => {
       const use = () => {
         hours = n;
         load();
         draw();
       };
-      return el("button", { type: "button", class: "chip", "aria-pressed": String(n === hours), onclick: use }, n < 48 ? t("span.h", { n }) : t("span.d", { n: n / 24 }));
+      return el("button", { type: "button", class: "chip", "aria-pressed": String(n === hours), onclick: use }, n < 48 ? t("span-h", { n }) : t("span-d", { n: n / 24 }));
     }),
   );
 }
@@ -156,7 +156,7 @@ function draw() {
   const panel = byId("panel-device");
   const place = state.devices.get(state.selected);
   if (!place) {
-    put(panel, el("p", { class: "empty" }, t("device.none")));
+    put(panel, el("p", { class: "empty" }, t("device-none")));
     return;
   }
   const focus = panel.contains(document.activeElement) ? document.activeElement.textContent : null;

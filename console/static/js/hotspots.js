@@ -25,7 +25,7 @@ class Spot {
       this.node,
       el(
         "button",
-        { type: "button", class: "row-button", onclick: go, title: t("alerts.show") },
+        { type: "button", class: "row-button", onclick: go, title: t("alerts-show") },
         el("span", { class: "rank" }, cell.rank),
         el(
           "span",
@@ -33,7 +33,7 @@ class Spot {
           el("strong", {}, beat ? pick(beat.name) : cell.beat),
           el("span", { class: "drivers" }, pick(cell.drivers)),
         ),
-        el("span", { class: "risk", title: t("hotspots.expected") }, number(cell.expected, 2), bar),
+        el("span", { class: "risk", title: t("hotspots-expected") }, number(cell.expected, 2), bar),
       ),
     );
   }
@@ -48,8 +48,8 @@ export function startHotspots() {
     const cells = [...(map?.cells ?? [])].sort((a, b) => a.rank - b.rank).slice(0, SHOWN);
     list.show(cells, (cell) => cell.cell);
     none.hidden = cells.length > 0;
-    say(none, t("hotspots.none"));
-    say(byId("hotspots-when"), map ? t("hotspots.when", { time: when(map.ts, siteNow()), span: span(map.horizon_s * 1000) }) : "");
+    say(none, t("hotspots-none"));
+    say(byId("hotspots-when"), map ? t("hotspots-when", { time: when(map.ts, siteNow()), span: span(map.horizon_s * 1000) }) : "");
   };
   bus.addEventListener("change", draw);
   bus.addEventListener("language", draw);

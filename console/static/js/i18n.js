@@ -1,17 +1,15 @@
 // Words, numbers and times in the reader's language and the site's time zone.
 
 const KEY = "patrolgrid.language";
-export const LANGUAGES = ["zh-CN", "en"];
 const tables = new Map();
 let language = "en";
 let zone = "UTC";
 
-/** Return the language chosen before, else the site's, else the browser's. */
-export function firstLanguage(siteDefault) {
+/** Return the language chosen before, else the site's; the browser's as long as the site is not known. */
+export function firstLanguage(site) {
   const kept = recall(KEY);
-  if (LANGUAGES.includes(kept)) return kept;
-  if (LANGUAGES.includes(siteDefault)) return siteDefault;
-  return (navigator.language || "").toLowerCase().startsWith("zh") ? "zh-CN" : "en";
+  if (!site) return kept || navigator.language || "en";
+  return kept in site.languages ? kept : site.language;
 }
 
 export async function setLanguage(wanted, { remembered = false } = {}) {
@@ -41,7 +39,7 @@ export function t(key, values = {}) {
 
 /** Return the text of `prefix.word`; the word itself where a newer node says something this page has no text for. */
 export function word(prefix, name) {
-  const key = `${prefix}.${name}`;
+  const key = `${prefix}-${name}`;
   const text = t(key);
   return text === key ? String(name) : text;
 }
@@ -77,12 +75,12 @@ export function when(ms, now) {
 /** Return how long something took, in at most two units. */
 export function span(ms) {
   const s = Math.max(0, Math.round(ms / 1000));
-  if (s < 60) return t("span.s", { n: s });
+  if (s < 60) return t("span-s", { n: s });
   const m = Math.floor(s / 60);
-  if (m < 60) return t("span.m", { n: m });
+  if (m < 60) return t("span-m", { n: m });
   const h = Math.floor(m / 60);
-  if (h < 48) return m % 60 && h < 10 ? t("span.hm", { h, m: m % 60 }) : t("span.h", { n: h });
-  return t("span.d", { n: Math.floor(h / 24) });
+  if (h < 48) return m % 60 && h < 10 ? t("span-hm", { h, m: m % 60 }) : t("span-h", { n: h });
+  return t("span-d", { n: Math.floor(h / 24) });
 }
 
 /** Return a number with as many decimals as it deserves. */
@@ -93,7 +91,7 @@ export function number(value, digits) {
   return format(`n${most}`, () => new Intl.NumberFormat(language, { maximumFractionDigits: most })).format(value);
 }
 
-export const percent = (share) => `${Math.round(100 * share)}${language === "en" ? " %" : "%"}`;
+export const percent = (share) => t("percent", { n: Math.round(100 * share) });
 
 /** localStorage, which may be forbidden or full: then nothing is remembered, and nothing breaks. */
 export function remember(key, value) {

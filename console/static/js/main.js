@@ -6,7 +6,7 @@ import { startDevice } from "./device.js";
 import { byId, el, put, say } from "./dom.js";
 import { startHotspots } from "./hotspots.js";
 import { line, sign } from "./icons.js";
-import { LANGUAGES, currentLanguage, day, firstLanguage, pick, recall, remember, seconds, setLanguage, setZone, span, t, when, word } from "./i18n.js";
+import { currentLanguage, day, firstLanguage, pick, recall, remember, seconds, setLanguage, setZone, span, t, when, word } from "./i18n.js";
 import { startMap } from "./map.js";
 import { startPanels } from "./panels.js";
 import { bus, emit, openAlerts, siteNow, state, trusted } from "./state.js";
@@ -23,7 +23,7 @@ function drawClock() {
   const stands = state.overview?.status && state.overview.clock_speed === 0;
   const off = speed !== 1 || stands || state.site?.simulated;
   tag.hidden = !off;
-  if (off) say(tag, stands ? t("clock.replay") : speed === 1 ? t("clock.simulated") : t("clock.fast", { speed }));
+  if (off) say(tag, stands ? t("clock-replay") : speed === 1 ? t("clock-simulated") : t("clock-fast", { speed }));
 }
 
 /** Say how far the page can be believed, and say it loudly where it cannot. */
@@ -36,11 +36,11 @@ function drawTrust() {
   const bar = byId("stale");
   document.body.dataset.trust = kind === "live" ? "live" : loud ? "stale" : "connecting";
   byId("link").dataset.state = kind === "live" ? "live" : loud ? "stale" : "connecting";
-  const parts = (fresh.parts ?? []).map((name) => word("part", name)).join(t("list.comma"));
+  const parts = (fresh.parts ?? []).map((name) => word("part", name)).join(t("list-comma"));
   const values = { parts, time: since ? when(since, siteNow()) : "–", span: since ? span(siteNow() - since) : "–", behind: span((fresh.behind_s ?? 0) * 1000) };
-  say(byId("link-text"), kind === "live" ? t("link.live") : kind === "connecting" ? t("link.connecting") : since ? t("link.stale", values) : t(`link.${kind}`));
+  say(byId("link-text"), kind === "live" ? t("link-live") : kind === "connecting" ? t("link-connecting") : since ? t("link-stale", values) : t(`link-${kind}`));
   bar.dataset.kind = kind;
-  const text = loud ? t(`stale.${kind}`, values) : "";
+  const text = loud ? t(`stale-${kind}`, values) : "";
   if (bar.dataset.text !== text) {
     bar.dataset.text = text;
     put(bar, loud && sign(["catching_up", "waiting"].includes(kind) ? "warning" : "critical"), loud && el("span", {}, text));
@@ -58,7 +58,7 @@ function drawTally() {
   const look = `${open.length}/${taken}/${level}/${trusted()}/${currentLanguage()}`;
   if (tally.dataset.look !== look) {
     tally.dataset.look = look;
-    put(tally, sign(level === "calm" ? "acknowledged" : level), el("strong", {}, open.length || trusted() ? open.length : "?"), el("span", {}, t("tally.open", { taken })));
+    put(tally, sign(level === "calm" ? "acknowledged" : level), el("strong", {}, open.length || trusted() ? open.length : "?"), el("span", {}, t("tally-open", { taken })));
   }
   const name = pick(state.site?.name) || "PatrolGrid";
   document.title = open.length ? `(${open.length}) ${name}` : name;
@@ -87,8 +87,8 @@ function startSound() {
   const draw = () => {
     const on = button.getAttribute("aria-pressed") === "true";
     put(button, line(on ? "sound" : "silent"));
-    button.setAttribute("aria-label", t("sound.label"));
-    button.title = t(on ? "sound.on" : "sound.off");
+    button.setAttribute("aria-label", t("sound-label"));
+    button.title = t(on ? "sound-on" : "sound-off");
   };
   const set = (on) => {
     // A browser lets a page sound only after a click, so a remembered choice starts with the first one anywhere.
@@ -117,7 +117,7 @@ async function loadSite() {
     try {
       return await get("/api/site");
     } catch {
-      say(byId("link-text"), t("link.connecting"));
+      say(byId("link-text"), t("link-connecting"));
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
   }
@@ -129,14 +129,14 @@ async function start() {
   setZone(state.site.timezone);
   for (const device of state.site.devices) state.devices.set(device.id, device);
   for (const beat of state.site.beats) state.beats.set(beat.id, beat);
-  await setLanguage(firstLanguage(state.site.language));
-  for (const button of document.querySelectorAll("[data-language]")) {
-    if (!LANGUAGES.includes(button.dataset.language)) continue;
-    button.addEventListener("click", async () => {
-      await setLanguage(button.dataset.language, { remembered: true });
+  await setLanguage(firstLanguage(state.site));
+  put(byId("languages"), Object.entries(state.site.languages).map(([language, name]) => {
+    const choose = async () => {
+      await setLanguage(language, { remembered: true });
       emit("language");
-    });
-  }
+    };
+    return el("button", { type: "button", class: "tool", "data-language": language, lang: language, onclick: choose }, name);
+  }));
   const drawAll = () => {
     drawLanguage();
     drawClock();

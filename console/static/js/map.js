@@ -117,10 +117,10 @@ function words(device) {
   const entry = state.overview?.devices?.[device.id];
   const level = standing(device.id);
   const rows = [el("strong", {}, pick(device.name)), el("span", {}, `${word("type", device.type)} · ${word("standing", level)}`)];
-  if (entry?.trouble.length) rows.push(el("span", {}, entry.trouble.map((w) => word("trouble", w)).join(t("list.comma"))));
+  if (entry?.trouble.length) rows.push(el("span", {}, entry.trouble.map((w) => word("trouble", w)).join(t("list-comma"))));
   for (const s of entry?.series ?? []) {
     if (s.kind === "count" && s.expected === null) rows.push(el("span", {}, `${word("metric", s.metric)} ${number((s.in ?? 0) + (s.out ?? 0))}`));
-    else if (s.kind === "count") rows.push(el("span", {}, t("map.count", { metric: word("metric", s.metric), seen: number((s.in ?? 0) + (s.out ?? 0)), expected: number(s.expected, 1) })));
+    else if (s.kind === "count") rows.push(el("span", {}, t("map-count", { metric: word("metric", s.metric), seen: number((s.in ?? 0) + (s.out ?? 0)), expected: number(s.expected, 1) })));
     else if (s.kind === "level") rows.push(el("span", {}, `${word("metric", s.metric)} ${number(s.mean)}`));
   }
   return el("div", { class: "tip" }, rows);
@@ -178,9 +178,9 @@ function cellWords(cell) {
   return el(
     "div",
     { class: "tip" },
-    el("strong", {}, t("map.hotspot", { rank: cell.rank, place: beat ? pick(beat.name) : cell.beat })),
+    el("strong", {}, t("map-hotspot", { rank: cell.rank, place: beat ? pick(beat.name) : cell.beat })),
     el("span", {}, pick(cell.drivers)),
-    el("span", {}, `${t("hotspots.expected")}: ${number(cell.expected, 2)}`),
+    el("span", {}, `${t("hotspots-expected")}: ${number(cell.expected, 2)}`),
   );
 }
 
@@ -209,7 +209,7 @@ function drawLegend() {
     byId("legend-body"),
     TYPES.filter((type) => present.has(type)).map((type) => row(deviceIcon(type), word("type", type))),
     ["critical", "warning", "acknowledged", "trouble"].map((level) => row(deviceIcon("camera", level), word("standing", level))),
-    row(el("span", { class: "legend-cell" }, "1"), t("hotspots.title")),
+    row(el("span", { class: "legend-cell" }, "1"), t("hotspots-title")),
   );
 }
 
@@ -232,7 +232,7 @@ function control() {
 }
 
 function drawTitles() {
-  const titles = { ".leaflet-control-zoom-in": "map.in", ".leaflet-control-zoom-out": "map.out", ".map-home": "map.home" };
+  const titles = { ".leaflet-control-zoom-in": "map-in", ".leaflet-control-zoom-out": "map-out", ".map-home": "map-home" };
   for (const [selector, key] of Object.entries(titles)) {
     const button = byId("map").querySelector(selector);
     button.title = t(key);

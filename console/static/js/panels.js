@@ -32,15 +32,15 @@ function drawQuality() {
         "button",
         { type: "button", class: "row-button", onclick: () => place && select(id) },
         deviceIcon(place?.type, "trouble"),
-        el("span", { class: "row-text" }, el("strong", {}, place ? pick(place.name) : id), el("span", {}, entry.trouble.map((w) => word("trouble", w)).join(t("list.comma")))),
-        el("span", { class: "row-figures" }, t("quality.figures", { received: number(health.received), missing: number(health.missing), late: number(health.late) })),
+        el("span", { class: "row-text" }, el("strong", {}, place ? pick(place.name) : id), el("span", {}, entry.trouble.map((w) => word("trouble", w)).join(t("list-comma")))),
+        el("span", { class: "row-figures" }, t("quality-figures", { received: number(health.received), missing: number(health.missing), late: number(health.late) })),
         el("span", { class: "row-end" }, percent(health.quality)),
       ),
     );
   });
   put(
     panel,
-    el("p", { class: "lead" }, rows.length ? t("quality.some", { n: rows.length, total }) : t("quality.fine", { total })),
+    el("p", { class: "lead" }, rows.length ? t("quality-some", { n: rows.length, total }) : t("quality-fine", { total })),
     el("ul", { class: "rows" }, list),
   );
 }
@@ -53,7 +53,7 @@ async function loadRecent() {
     recentError = "";
   } catch (error) {
     if (!(error instanceof ApiFailure)) throw error;
-    recentError = error.message || t("error.unreachable");
+    recentError = error.message || t("error-unreachable");
   }
   drawRecent();
 }
@@ -64,7 +64,7 @@ function drawRecent() {
   const now = siteNow();
   const rows = [...recent].sort((a, b) => b.changed_ms - a.changed_ms).map((a) => {
     const open = a.state === "raised" || a.state === "acknowledged";
-    const about = [pick(a.place), a.by && t("recent.by", { by: a.by }), a.note].filter(Boolean).join(" · ");
+    const about = [pick(a.place), a.by && t("recent-by", { by: a.by }), a.note].filter(Boolean).join(" · ");
     const show = () => {
       if (state.devices.has(a.device)) select(a.device);
     };
@@ -77,11 +77,11 @@ function drawRecent() {
         sign(a.state === "raised" ? a.severity : "acknowledged"),
         el("time", {}, when(a.raised_ms, now)),
         el("span", { class: "row-text" }, el("strong", {}, kindTitle(a.kind)), el("span", {}, about)),
-        el("span", { class: `row-end state-${a.state}` }, word("alertstate", a.state === "cleared" && !a.by ? "expired" : a.state), !open && el("small", {}, t("recent.took", { span: span(a.changed_ms - a.raised_ms) }))),
+        el("span", { class: `row-end state-${a.state}` }, word("alertstate", a.state === "cleared" && !a.by ? "expired" : a.state), !open && el("small", {}, t("recent-took", { span: span(a.changed_ms - a.raised_ms) }))),
       ),
     );
   });
-  put(panel, recentError ? el("p", { class: "failed" }, recentError) : el("p", { class: "lead" }, t("recent.lead", { n: rows.length })), el("ul", { class: "rows" }, rows));
+  put(panel, recentError ? el("p", { class: "failed" }, recentError) : el("p", { class: "lead" }, t("recent-lead", { n: rows.length })), el("ul", { class: "rows" }, rows));
 }
 
 function drawNode() {
@@ -89,7 +89,7 @@ function drawNode() {
   if (panel.hidden) return;
   const status = state.overview?.status;
   if (!status) {
-    put(panel, el("p", { class: "empty" }, t("stale.waiting")));
+    put(panel, el("p", { class: "empty" }, t("stale-waiting")));
     return;
   }
   const { rates = {}, lag = {}, counters = {}, quarantined = {} } = status;
@@ -101,14 +101,14 @@ function drawNode() {
     el(
       "div",
       { class: "figures" },
-      figure("node.observations_s", number(rates.observations_s, 1), t("node.messages_s", { n: number(rates.messages_s, 1) })),
-      figure("node.lag", t("span.s", { n: number(lag.seconds, 1) }), t("node.lag_records", { n: number(lag.records) })),
-      figure("node.stored", number(counters.stored), t("node.received", { n: number(counters.received) })),
-      figure("node.duplicates", number(counters.duplicates), t("node.duplicates_note")),
-      figure("node.late", number(counters.late), t("node.late_note")),
-      figure("node.windows", number(counters.windows), t("node.anomalies", { n: number(counters.anomalies), alerts: number(counters.alerts) })),
-      figure("node.quarantined", number(total), reasons.map(([reason, n]) => `${word("quarantine", reason)} ${number(n)}`).join(t("list.comma"))),
-      figure("node.uptime", span((status.uptime_s ?? 0) * 1000), t(status.connected ? "node.connected" : "node.disconnected")),
+      figure("node-observations_s", number(rates.observations_s, 1), t("node-messages_s", { n: number(rates.messages_s, 1) })),
+      figure("node-lag", t("span-s", { n: number(lag.seconds, 1) }), t("node-lag_records", { n: number(lag.records) })),
+      figure("node-stored", number(counters.stored), t("node-received", { n: number(counters.received) })),
+      figure("node-duplicates", number(counters.duplicates), t("node-duplicates_note")),
+      figure("node-late", number(counters.late), t("node-late_note")),
+      figure("node-windows", number(counters.windows), t("node-anomalies", { n: number(counters.anomalies), alerts: number(counters.alerts) })),
+      figure("node-quarantined", number(total), reasons.map(([reason, n]) => `${word("quarantine", reason)} ${number(n)}`).join(t("list-comma"))),
+      figure("node-uptime", span((status.uptime_s ?? 0) * 1000), t(status.connected ? "node-connected" : "node-disconnected")),
     ),
   );
 }

@@ -74,7 +74,7 @@ class Past:
         self._connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
         if stored_version(self._connection, path) != VERSION:
             raise StoreVersionError(f"{path}: is a store of another version; start the node once")
-        self._heads, self._texts = SeriesHeads(site), TextFields(zone)
+        self._heads, self._sentence = SeriesHeads(site), TextFields(zone)
 
     def close(self) -> None:
         """Release the file."""
@@ -106,7 +106,8 @@ class Past:
             series, times, values = zip(*rows, strict=True)
             places = np.array([self._places[one] for one in series], np.int32)
             lines += state_lines(self._heads, StateRows(places, np.array(times, np.int64), list(values)))
-        lines += (anomaly_line(self.site, one, self._texts) for one in self._structs(Anomaly, "anomalies", "ts", span))
+        anomalies = self._structs(Anomaly, "anomalies", "ts", span)
+        lines += (anomaly_line(self.site, one, self._sentence) for one in anomalies)
         lines += self._alerts(span)
         lines += self._maps(span)
         lines += (health_line(self.site, one) for one in self._structs(DeviceHealth, "health", "start", span))
@@ -146,7 +147,7 @@ class Past:
         for alert in found:
             name, before[name] = alert_second(alert, before)
             if alert.changed_ms >= span[0]:
-                yield alert_line(alert, before[name][0], self._texts)
+                yield alert_line(alert, before[name][0], self._sentence)
 
     def _maps(self, span: tuple[int, int]) -> Iterator[str]:
         """Give the lines of maps; the one before the first tells which cells left."""
@@ -155,7 +156,7 @@ class Past:
         before: list[list[str]] = [] if start is None else [[cell.cell, cell.beat] for cell in self._cells(start)]
         for (at,) in times:
             makers, before = map_lines(
-                self.site, HotspotMap(ts=at, horizon_s=0, cell_m=0, cells=self._cells(at)), before, self._texts
+                self.site, HotspotMap(ts=at, horizon_s=0, cell_m=0, cells=self._cells(at)), before, self._sentence
             )
             yield from (make() for make in makers)
 

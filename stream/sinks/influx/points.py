@@ -131,7 +131,7 @@ class TextFields:
         return {name + suffix: say.why(why) or None for suffix, say in self._languages}
 
 
-def anomaly_line(site: str, anomaly: Anomaly, texts: TextFields) -> str:
+def anomaly_line(site: str, anomaly: Anomaly, sentence: TextFields) -> str:
     """Return the line of an anomaly."""
     tags = {
         "beat": anomaly.beat,
@@ -148,7 +148,7 @@ def anomaly_line(site: str, anomaly: Anomaly, texts: TextFields) -> str:
         "duration_s": anomaly.duration_s,
         "confidence": anomaly.confidence,
         "direction": anomaly.direction,
-        **texts("text", anomaly.why),
+        **sentence("text", anomaly.why),
     }
     return point_line("anomaly", tags, fields, anomaly.ts // 1000)
 
@@ -166,7 +166,7 @@ def alert_second(alert: Alert, before: Mapping[str, Sequence[Any]]) -> tuple[str
     return name, [time_s, *identity]
 
 
-def alert_line(alert: Alert, time_s: int, texts: TextFields) -> str:
+def alert_line(alert: Alert, time_s: int, sentence: TextFields) -> str:
     """Return the line of one change of an alert at a time of its own."""
     tags = {"beat": alert.beat, "device": alert.device, "kind": alert.kind, "site": alert.site}
     fields = {
@@ -176,8 +176,8 @@ def alert_line(alert: Alert, time_s: int, texts: TextFields) -> str:
         "open": int(alert.state in ("raised", "acknowledged")),
         "severity": alert.severity,
         "level": SEVERITY_RANK[alert.severity] + 1,
-        **texts("place", literal(alert.place) if alert.place else OUTSIDE),
-        **texts("text", alert.why),
+        **sentence("place", literal(alert.place) if alert.place else OUTSIDE),
+        **sentence("text", alert.why),
         "lon": alert.lon,
         "lat": alert.lat,
         "confidence": alert.confidence,
@@ -187,7 +187,7 @@ def alert_line(alert: Alert, time_s: int, texts: TextFields) -> str:
     return point_line("alert", tags, fields, time_s)
 
 
-def hotspot_line(site: str, ts: int, cell: HotspotCell, texts: TextFields) -> str:
+def hotspot_line(site: str, ts: int, cell: HotspotCell, sentence: TextFields) -> str:
     """Return the line of one cell of the map of a time."""
     fields = {
         "lon": cell.lon,
@@ -196,7 +196,7 @@ def hotspot_line(site: str, ts: int, cell: HotspotCell, texts: TextFields) -> st
         "rank": cell.rank,
         "expected": cell.expected,
         "current": 1,
-        **texts("drivers", cell.why),
+        **sentence("drivers", cell.why),
     }
     return point_line("hotspot", {"beat": cell.beat, "cell": cell.cell, "site": site}, fields, ts // 1000)
 
@@ -207,7 +207,7 @@ def left_line(site: str, ts: int, cell: str, beat: str) -> str:
 
 
 def map_lines(
-    site: str, hotspots: HotspotMap, before: Iterable[Sequence[str]], texts: TextFields
+    site: str, hotspots: HotspotMap, before: Iterable[Sequence[str]], sentence: TextFields
 ) -> tuple[list[Callable[[], str]], list[list[str]]]:
     """Return what makes the lines of a map, and its (cell, beat) for the next one.
 
@@ -217,7 +217,7 @@ def map_lines(
     makers: list[Callable[[], str]] = [
         partial(left_line, site, hotspots.ts, *one) for one in before if list(one) not in cells
     ]
-    makers += [partial(hotspot_line, site, hotspots.ts, cell, texts) for cell in hotspots.cells]
+    makers += [partial(hotspot_line, site, hotspots.ts, cell, sentence) for cell in hotspots.cells]
     return makers, cells
 
 
@@ -238,10 +238,10 @@ def health_line(site: str, row: DeviceHealth) -> str:
     return point_line("device_health", tags, fields, row.start // 1000)
 
 
-def event_lines(site: str, result: Results, texts: TextFields) -> Iterator[Callable[[], str]]:
+def event_lines(site: str, result: Results, sentence: TextFields) -> Iterator[Callable[[], str]]:
     """Give what makes the line of each anomaly and health row: one that fails leaves the others alone."""
     for anomaly in result.anomalies:
-        yield partial(anomaly_line, site, anomaly, texts)
+        yield partial(anomaly_line, site, anomaly, sentence)
     for row in result.health:
         yield partial(health_line, site, row)
 

@@ -107,7 +107,7 @@ class InfluxSink:
         self.address, self.site = address, site
         self._store, self._rejected, self._batch_lines = store, rejected, batch_lines
         self._backlog = Backlog(backlog_path, max_bytes=max_backlog_bytes)
-        self._heads, self._texts = SeriesHeads(site), TextFields(zone)
+        self._heads, self._sentence = SeriesHeads(site), TextFields(zone)
         self._pipeline_ms = 0
         self._closed = False
         self._sender = Sender(self._backlog, lambda: connect_to(address), rejected, max_wait_s=max_wait_s)
@@ -134,10 +134,10 @@ class InfluxSink:
         for result in fresh:
             for states in result.states:
                 lines += state_lines(self._heads, states)
-            makers = list(event_lines(self.site, result, self._texts))
+            makers = list(event_lines(self.site, result, self._sentence))
             if result.hotspots is not None:
                 before = changed[_MAP] if _MAP in changed else self._backlog.remembered.get(_MAP, [])
-                more, changed[_MAP] = map_lines(self.site, result.hotspots, before, self._texts)
+                more, changed[_MAP] = map_lines(self.site, result.hotspots, before, self._sentence)
                 makers += more
             makers += [partial(self._alert, alert, changed) for alert in result.alerts]
             for make in makers:
@@ -255,4 +255,4 @@ class InfluxSink:
     def _alert(self, alert: Alert, changed: dict[str, Any]) -> str:
         """Return an alert's line, a second later than the change before it of the same beat, device and kind."""
         name, changed[name] = alert_second(alert, ChainMap(changed, self._backlog.remembered))
-        return alert_line(alert, changed[name][0], self._texts)
+        return alert_line(alert, changed[name][0], self._sentence)

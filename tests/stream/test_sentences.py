@@ -1,0 +1,408 @@
+"""The catalogue: every sentence in every language, with its arguments, and no sentence anywhere else."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from fluent.syntax import FluentParser, FluentSerializer, ast
+from fluent.syntax.visitor import Transformer, Visitor
+
+from console.cli.main import main
+from deploy.grafana.dashboards import dashboards
+from deploy.grafana.rules import rules
+from stream.sentences import OUTSIDE, Why, catalogue, languages, literal
+from stream.sentences.catalogue import Sentences, choices, in_all_languages, page_texts, with_texts, with_why
+from stream.sentences.languages import FOLDER, LANGUAGES, accepted, choose_language
+from stream.sinks.store.store_sink import StoreSink
+from tests.stream import make_results as make
+
+ROOT = Path(__file__).parent.parent.parent
+ROOMS = ("ingest", "models", "stream", "deploy", "simulators", "console")
+SOURCES = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+T = 1_795_438_800_000
+"""21:00 in Shanghai, 13:00 UTC."""
+COUNT = {"metric": "person", "observed": 41.2, "expected": 12.0, "p": 1.2e-5, "since_ms": T}
+GATE = {"value": 2.4, "limit": 28.0, "at_ms": T}
+DOOR = Why("state", {"kind": "door_open", "metric": "door", "word": "open", "hold": 120.0, "since_ms": T})
+NAME = literal({"en": "West gate", "zh-CN": "西门"})
+CHANNELS = [
+    Why("channel", {"channel": c, "link": k, "direction": d, "observed": 3.0, "expected": 14.0, "minutes": 30.0})
+    for c, k, d in (("people", "first", -1), ("vehicles", "but", 1), ("noise", "and", 1))
+]
+EMITTED = {
+    "surge": Why("surge", COUNT),
+    "deficit": Why("deficit", COUNT),
+    "dead": Why("dead", COUNT | {"metric": "vehicle"}),
+    "level_high": Why("level_high", COUNT | {"metric": "noise"}),
+    "level_low": Why("level_low", COUNT | {"metric": "co2"}),
+    "threshold": Why(
+        "threshold", {"kind": "noise_high", "metric": "noise", "observed": 91.3, "limit": 85.0, "since_ms": T}
+    ),
+    "state": DOOR,
+    **{
+        kind: Why(kind, GATE)
+        for kind in ("stranger_vehicle", "tailgating", "circling", "wrong_way", "overstay", "convoy")
+    },
+    "barrier_down": Why("barrier_down", {"passes": 4, "since_ms": T}),
+    "silent": Why("silent", {"silent_s": 700.0, "usual_s": 60.0}),
+    "feed_lost": Why("feed_lost", {"lost": 3, "heard": 5}),
+    "context": Why(
+        "context",
+        {"channels": CHANNELS, "calm": 1, "usual": [Why("channel-name", {"channel": "noise"})], "p": 1e-7,
+         "day": "working_saturday", "at_ms": T, "since_ms": 0},
+    ),
+    "together": Why(
+        "together",
+        {"type": "camera", "count": 7, "metres": 61.0, "names": [NAME] * 5, "more": 2, "place": NAME,
+         "strongest": Why("surge", COUNT)},
+    ),
+    "fire": Why("fire", {"metres": 0.0, "parts": [Why("part", {"place": NAME, "why": DOOR})]}),
+    "series": Why("series", {"category": "burglary", "count": 3, "metres": 300.0, "hours": 72.0}),
+    "hotspot": Why("hotspot", {"parts": [Why("hotspot-part", {"category": "theft", "count": 1})], "hours": 72.0}),
+    "hotspot-earlier": Why("hotspot-earlier", {"category": "theft", "count": 0, "share": 0.8}),
+    "hotspot-nothing": Why("hotspot-nothing"),
+    "outside": OUTSIDE,
+    "over": Why("over", {"why": DOOR, "lasted_s": 540.0}),
+    "taken_over": Why("taken_over", {"why": DOOR, "kind": "fire"}),
+}  # fmt: skip
+"""Each sentence of results, with arguments as the pipeline gives them."""
+
+
+def parsed(text: str) -> ast.Resource:
+    return FluentParser(with_spans=False).parse(text)
+
+
+FILES = {language: parsed((FOLDER / f"{language}.ftl").read_text(encoding="utf-8")) for language in LANGUAGES}
+MESSAGES = {
+    language: {entry.id.name: entry for entry in file.body if isinstance(entry, ast.Message)}
+    for language, file in FILES.items()
+}
+
+
+class Names(Visitor):
+    """What a message refers to."""
+
+    def __init__(self) -> None:
+        self.variables: set[str] = set()
+        self.messages: set[str] = set()
+        self.functions: set[str] = set()
+
+    def visit_VariableReference(self, node: ast.VariableReference) -> None:  # noqa: N802 - as the library asks
+        self.variables.add(node.id.name)
+
+    def visit_MessageReference(self, node: ast.MessageReference) -> None:  # noqa: N802 - same
+        self.messages.add(node.id.name)
+
+    def visit_FunctionReference(self, node: ast.FunctionReference) -> None:  # noqa: N802 - same
+        self.functions.add(node.id.name)
+        self.generic_visit(node)
+
+
+def names(language: str, code: str) -> Names:
+    found = Names()
+    found.visit(MESSAGES[language][code])
+    return found
+
+
+def variables(language: str, code: str) -> set[str]:
+    if code not in MESSAGES[language]:
+        return set()
+    found = names(language, code)
+    return found.variables.union(*(variables(language, other) for other in found.messages))
+
+
+@pytest.fixture
+def strict(monkeypatch):
+    """What Fluent would show as a gap fails the test."""
+
+    class Loud(list):
+        def append(self, error):
+            raise AssertionError(repr(error))
+
+    def environment(bundle, errors, current):
+        return catalogue.ResolverEnvironment.__wrapped__(bundle, errors=Loud(), current=current)
+
+    environment.__wrapped__ = catalogue.ResolverEnvironment
+    monkeypatch.setattr(catalogue, "ResolverEnvironment", environment)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_file_has_the_same_messages_with_the_same_arguments(language):
+    assert not [entry.content for entry in FILES[language].body if isinstance(entry, ast.Junk)]
+    own = MESSAGES[language].keys() - MESSAGES["en"].keys()
+    assert MESSAGES["en"].keys() <= MESSAGES[language].keys()
+    assert own <= set().union(*(names(language, code).messages for code in MESSAGES[language]))
+    for code in MESSAGES["en"].keys() - EMITTED.keys():
+        # Chinese has no plurals, and so does not ask how many there are.
+        assert variables(language, code) | {"count"} == variables("en", code) | {"count"}, code
+    if language != "en":
+        alike = {code for code in MESSAGES["en"] if texts_in("en", code) == texts_in(language, code)}
+        assert {code for code in alike if re.search("[a-z]{3}", texts_in("en", code))} == SAME
+
+
+SAME = {"doctor-python"}
+"""Messages without a word to translate."""
+
+
+def texts_in(language: str, code: str) -> str:
+    class Texts(Visitor):
+        found = ""
+
+        def visit_TextElement(self, node: ast.TextElement) -> None:  # noqa: N802 - as the library asks
+            self.found += node.value
+
+    looking = Texts()
+    looking.visit(MESSAGES[language][code])
+    return looking.found
+
+
+@pytest.mark.usefixtures("strict")
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", EMITTED)
+def test_every_sentence_of_results_has_all_that_it_says(code, language):
+    text = Sentences(language).why(EMITTED[code])
+    assert "{" not in text
+    assert text != code
+    if language == "zh-CN":
+        assert not re.search(r"[,;!?]|[\u4e00-\u9fff] | [\u4e00-\u9fff]", text)
+
+
+def test_every_code_that_is_used_is_there_and_no_message_is_left_over():
+    python = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES)
+    page = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "console/static").rglob("*.[jh]*"))
+    asked = set(re.findall(r'\b(?:texts|say|Why)\(\s*"([\w-]+)"', python))
+    prefixes = set(re.findall(r"""\b(?:texts|say|Why|Sentences\(language\))\(\s*f["']([\w-]+)\{""", python))
+    words = set(re.findall(r"[\"']([\w-]+)[\"']", python))
+    on_page = {f"board-{word}" for word in re.findall(r"[\"'`]([a-z_-]+)[\"'`$]", page)}
+    page_prefixes = {f"board-{word}-" for word in re.findall(r'\bword\("([a-z]+)"', page)}
+    page_prefixes |= {f"board-{start}" for start in re.findall(r"`([a-z_-]+)\$\{", page)}
+    referred = {other for code in MESSAGES["en"] for other in names("en", code).messages}
+    referred |= {other for code in MESSAGES["zh-CN"] for other in names("zh-CN", code).messages}
+    assert asked - MESSAGES["en"].keys() == set()
+    assert all(any(code.startswith(prefix) for code in MESSAGES["en"]) for prefix in prefixes)
+    used = asked | words | referred | on_page
+    begun = tuple(prefixes | page_prefixes)
+    assert {code for code in MESSAGES["en"] if code not in used and not code.startswith(begun)} == set()
+
+
+@pytest.mark.parametrize("kind", [*choices("kind"), "something_new"])
+def test_every_kind_has_a_title_and_advice(kind):
+    for code in ("kind", "advice"):
+        texts = in_all_languages(Why(code, {"kind": kind}))
+        assert all(text.strip() for text in texts.values())
+        assert kind not in choices("kind") or re.search("[\u4e00-\u9fff]", texts["zh-CN"])
+    assert set(choices("kind")) == set(choices("advice"))
+
+
+@pytest.mark.parametrize(
+    ("code", "english", "chinese"),
+    [
+        ("surge", "41.2 people, expected 12; about 1 in 80,000; since 13:00.",
+         "行人41.2人次，正常应为12人次，概率约为8万分之一，自13:00起。"),
+        ("threshold", "Loud noise: noise 91.3 dB, limit 85 dB; since 13:00.",
+         "噪声过高：噪声91.3 dB，阈值85 dB，自13:00起。"),
+        ("state", "Door left open: door is open for more than 120 s; since 13:00.",
+         "门未关闭：状态为“打开”，已超过120秒，自13:00起。"),
+        ("silent", "Nothing heard for 12 min; it usually reports every 60 s.",
+         "已12分钟未收到数据，正常每60秒上报一次。"),
+        ("series", "3 burglaries within 300 m and 72 h.", "72小时内在300米范围内发生入室盗窃3起。"),
+        ("hotspot", "1 theft within 72 h nearby.", "附近72小时内盗窃1起。"),
+        ("hotspot-earlier", "Mostly earlier thefts (80% of the risk).", "主要来自以往盗窃（占风险80%）。"),
+        ("over", "Door left open: door is open for more than 120 s; since 13:00. Over after 9 min.",
+         "门未关闭：状态为“打开”，已超过120秒，自13:00起。现已结束，共持续9分钟。"),
+    ],
+)  # fmt: skip
+def test_what_sentences_say(code, english, chinese):
+    assert in_all_languages(EMITTED[code]) == {"en": english, "zh-CN": chinese}
+
+
+def test_an_unusual_mix_links_what_it_tells():
+    assert in_all_languages(EMITTED["context"]) == {
+        "en": "Few people (3 in 30 min, expected 14) but many vehicles (3, expected 14) and high noise (3 dB, expected "
+        "14 dB) for a working Saturday around 13:00, noise as usual; such a mix: about 1 in 10,000,000.",
+        "zh-CN": "调休上班的周六13:00前后行人偏少（30分钟内3人次，正常应为14人次），而车辆偏多（3辆次，正常应为"
+        "14辆次），且噪声偏高（3分贝，正常应为14分贝），噪声正常；此类组合概率约为1000万分之一。",
+    }
+
+
+@pytest.mark.parametrize(
+    ("category", "count", "english", "chinese"),
+    [
+        ("burglary", 1, "1 burglary", "入室盗窃1起"),
+        ("vandalism", 2, "2 cases of vandalism", "故意损毁财物2起"),
+        ("robbery_knife", 1, "1 incident (robbery_knife)", "警情（robbery_knife）1起"),
+        ("robbery_knife", 3, "3 incidents (robbery_knife)", "警情（robbery_knife）3起"),
+    ],
+)
+def test_one_is_singular_and_an_unknown_category_is_named(category, count, english, chinese):
+    why = Why("hotspot-part", {"category": category, "count": count})
+    assert in_all_languages(why) == {"en": english, "zh-CN": chinese}
+
+
+@pytest.mark.parametrize(
+    ("p", "english", "chinese"),
+    [
+        (0.9, "unusual only over several windows together", "多个时段累计才显异常"),
+        (0.05, "about 1 in 20", "概率约为20分之一"),
+        (1.2e-5, "about 1 in 80,000", "概率约为8万分之一"),
+        (5e-9, "about 1 in 200,000,000", "概率约为2亿分之一"),
+        (0.0, "less than 1 in 1,000,000,000", "概率不到十亿分之一"),
+        (float("nan"), "less than 1 in 1,000,000,000", "概率不到十亿分之一"),
+        (None, "less than 1 in 1,000,000,000", "概率不到十亿分之一"),
+    ],
+)
+def test_odds(p, english, chinese):
+    assert in_all_languages(Why("chance", {"p": p})) == {"en": english, "zh-CN": chinese}
+
+
+def test_what_is_unknown_or_hostile_costs_a_gap_and_no_more():
+    say = Sentences("en")
+    assert say("no_such_code", a=1) == "no_such_code"
+    assert say("no such code") == "no such code"
+    assert say("surge", metric="{ $p }\n[x]\u2068").startswith("observed { $p }")
+    long = Why("over", {"why": literal({"en": "x" * 9000}), "lasted_s": 1.0})
+    assert re.fullmatch("x{2000,2400}… Over after 1 s.", say.why(long))
+    assert Sentences("fr").language == "en"
+
+
+def test_rows_that_version_0_1_stored_keep_their_sentences():
+    old = {"id": "a", "revision": 1, "kind": "surge", "text": {"en": "41 people."}, "advice": {"en": "Look."}}
+    assert with_texts(old) == old
+    assert Sentences("en").why(msgspec.convert(with_why(old)["why"], Why)) == "41 people."
+
+
+def test_an_alert_as_json_says_what_it_said():
+    alert = make.alert(why=Why("surge", COUNT | {"p": float("nan")}))
+    row = json.loads(msgspec.json.encode(alert))
+    told = with_texts(row)
+    assert told["text"]["en"].startswith("41.2 people, expected 12; less than 1 in")
+    assert told["advice"]["zh-CN"].startswith("查看现场视频")
+    assert with_texts(row | {"place": {}})["place"] == {"en": "outside the beats", "zh-CN": "网格之外"}
+
+
+@pytest.mark.parametrize(
+    ("accept", "language"),
+    [
+        ("zh-TW,zh;q=0.9,en;q=0.8", "zh-CN"),
+        ("en-US", "en"),
+        ("en;q=0.3,zh;q=0.9", "zh-CN"),
+        ("de,fr;q=0.5", "zh-CN"),
+        ("zh;q=0", "zh-CN"),
+        ("en;q=rubbish", "zh-CN"),
+        ("", "zh-CN"),
+        ("zh_CN.UTF-8", "zh-CN"),
+    ],
+)
+def test_which_language_a_reader_gets(accept, language):
+    assert choose_language(accepted(accept), "zh-CN") == language
+
+
+def test_sentences_need_no_numpy():
+    program = "import sys, stream.sentences.catalogue, console.common; print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "False\n"
+
+
+# --- the whole in a language that nobody speaks ---
+
+
+PSEUDO = "qps"
+WIDE = {ord(letter): ord(letter) + 0xFEE0 for letter in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+"""Full-width letters: whatever is ASCII in what people see has not come from the catalogue."""
+
+
+class Wide(Transformer):
+    def visit_TextElement(self, node: ast.TextElement) -> ast.TextElement:  # noqa: N802 - as the library asks
+        node.value = node.value.translate(WIDE)
+        return node
+
+    def visit_Placeable(self, node: ast.Placeable) -> ast.Placeable:  # noqa: N802 - same
+        if isinstance(node.expression, ast.StringLiteral):
+            node.expression.value = node.expression.value.translate(WIDE)
+            return node
+        return self.generic_visit(node)
+
+
+@pytest.fixture
+def pseudo(monkeypatch, tmp_path):
+    """A third language: one file more."""
+    folder = tmp_path / "sentences"
+    folder.mkdir()
+    for language in LANGUAGES:
+        (folder / f"{language}.ftl").write_bytes((FOLDER / f"{language}.ftl").read_bytes())
+    english = parsed((FOLDER / "en.ftl").read_text(encoding="utf-8"))
+    (folder / f"{PSEUDO}.ftl").write_text(FluentSerializer().serialize(Wide().visit(english)), encoding="utf-8")
+    for module in [module for name, module in sys.modules.items() if name.split(".")[0] in ROOMS]:
+        if getattr(module, "LANGUAGES", None) is LANGUAGES:
+            monkeypatch.setattr(module, "LANGUAGES", (*LANGUAGES, PSEUDO))
+    for module in (languages, catalogue):
+        monkeypatch.setattr(module, "FOLDER", folder)
+    return PSEUDO
+
+
+def foreign(text: str, *data: str) -> list[str]:
+    """ASCII words that are not data."""
+    return [word for word in re.findall(r"[A-Za-z][A-Za-z_.-]*[A-Za-z]", text) if word not in {*data, "dB"}]
+
+
+@pytest.mark.usefixtures("pseudo", "strict")
+@pytest.mark.parametrize("code", EMITTED)
+def test_results_in_a_new_language(code):
+    text = in_all_languages(EMITTED[code])[PSEUDO]
+    assert foreign(text, "West", "gate", "door", "co", "Co") == []
+    assert re.search("[\uff41-\uff5a]", text)
+
+
+@pytest.mark.usefixtures("pseudo", "strict")
+def test_alerts_over_mqtt_and_in_files_in_a_new_language():
+    row = with_texts(json.loads(msgspec.json.encode(make.alert(place={}))))
+    for name in ("text", "advice", "place"):
+        assert foreign(row[name][PSEUDO]) == []
+
+
+@pytest.mark.usefixtures("pseudo")
+def test_the_page_in_a_new_language():
+    for text in page_texts(PSEUDO, "board-").values():
+        assert foreign(re.sub(r"\{\w+\}", "", text)) == []
+
+
+@pytest.mark.usefixtures("pseudo", "strict")
+def test_grafana_in_a_new_language():
+    shown: list[str] = [rule["title"] + rule["annotations"]["summary"] for rule in rules(PSEUDO)]
+
+    def look(node: object) -> None:
+        if isinstance(node, dict):
+            shown.extend(node[key] for key in ("title", "description", "text") if isinstance(node.get(key), str))
+            shown.extend(str(one["value"]) for one in node.get("properties", ()) if one.get("id") == "displayName")
+            for value in node.values():
+                look(value)
+        elif isinstance(node, list):
+            for value in node:
+                look(value)
+
+    for dashboard in dashboards(PSEUDO).values():
+        look(dashboard)
+    assert len(shown) > 200
+    assert foreign("\n".join(shown), "All") == []  # Grafana's own word for every value
+
+
+@pytest.mark.usefixtures("pseudo", "strict")
+def test_the_command_line_in_a_new_language(tmp_path, capsys):
+    folder = tmp_path / "data" / "s1"
+    folder.mkdir(parents=True)
+    sink = StoreSink(folder / "store.db", "s1")
+    written = make.results(
+        1, windows=[make.windows({})], anomalies=[make.anomaly()], alerts=[make.alert(state="raised")]
+    )
+    sink.write([written])
+    sink.close()
+    assert main(["status", "--data-dir", str(tmp_path / "data"), "--lang", PSEUDO]) == 0
+    out = capsys.readouterr().out
+    assert foreign(out, "person", "vehicle", "noise", "door", "gate", "cam", "noise-1") == []
+    assert out.count("\uff50\uff45\uff4f\uff50\uff4c\uff45") >= 2  # "people"
