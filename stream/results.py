@@ -259,8 +259,8 @@ class Taught(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class Results:
-    """What one record gave. Lists are in the order in which things happened."""
+class RecordOutput:
+    """What a record gave that goes from its shard to the sinks as it is. Lists are in the order of what happened."""
 
     position: int
     """Log position of the record."""
@@ -268,21 +268,11 @@ class Results:
     """Its received time."""
     watermark_ms: int
     catalog: list[SeriesKey]
-    """All series known so far, shared by all results; only ever grows."""
+    """All series known so far, shared by all that a shard, or the site, gives; only ever grows."""
     windows: list[WindowRows] = field(default_factory=list)
     gates: list[GateRows] = field(default_factory=list)
     states: list[StateRows] = field(default_factory=list)
     anomalies: list[Anomaly] = field(default_factory=list)
-    alerts: list[Alert] = field(default_factory=list)
-    incidents: list[Incident] = field(default_factory=list)
-    """Of a shard: all that came; of a site: those not seen before."""
-    commands: list[Command] = field(default_factory=list)
-    """What people said, for the site."""
-    notices: list[Notice] = field(default_factory=list)
-    """What has begun and ended, for the site."""
-    hotspots: HotspotMap | None = None
-    budget: BudgetState | None = None
-    """Where it has changed."""
     health: list[DeviceHealth] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     accepted: int = 0
@@ -291,6 +281,30 @@ class Results:
     late: int = 0
     taught: Taught | None = None
     """What became of a record of history."""
-    shard: int = 0
     closing: bool = False
     """Not what a record gave, but what was still unwritten at a planned stop behind it: rows of open windows."""
+
+
+@dataclass(slots=True)
+class ShardOutput(RecordOutput):
+    """What a shard gives its site."""
+
+    commands: list[Command] = field(default_factory=list)
+    """What people said."""
+    notices: list[Notice] = field(default_factory=list)
+    """What has begun and ended."""
+    incidents: list[Incident] = field(default_factory=list)
+    """All that came."""
+    shard: int = 0
+
+
+@dataclass(slots=True)
+class Results(RecordOutput):
+    """What a site gives its sinks."""
+
+    alerts: list[Alert] = field(default_factory=list)
+    incidents: list[Incident] = field(default_factory=list)
+    """Those not seen before."""
+    hotspots: HotspotMap | None = None
+    budget: BudgetState | None = None
+    """Where it has changed."""

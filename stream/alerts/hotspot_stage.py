@@ -15,7 +15,7 @@ from ingest.vocabulary import ALERT_KINDS
 from models.hotspots.risk_map import HotspotGrid, IncidentSeries
 from stream.alerts.alert_book import AlertBook
 from stream.config import PipelineConfig
-from stream.results import Anomaly, HotspotCell, HotspotMap, Results
+from stream.results import Alert, Anomaly, HotspotCell, HotspotMap
 from stream.sentences import Why
 
 _PROVENANCE: Final = {"reported": 1.0, "sensor": 0.7, "patrol_discovered": 0.3}
@@ -55,15 +55,16 @@ class HotspotStage:
                 beats[cell] = beat.id
         return beats
 
-    def incident(self, incident: Incident, ts_ms: int, now_ms: int, out: Results) -> bool:
-        """Take an incident; False where its id was taken before."""
+    def incident(self, incident: Incident, ts_ms: int, now_ms: int) -> list[Alert] | None:
+        """Take an incident and return the alerts it gives; None where its id was taken before."""
         if incident.id in self._ids:
-            return False
+            return None
         self._ids[incident.id] = None
         while len(self._ids) > _MAX_IDS:
             self._ids.popitem(last=False)
         weight = _PROVENANCE[incident.provenance]
         self.grid.add(incident.lon, incident.lat, ts_ms, weight, self._driver(incident.category))
+        alerts: list[Alert] = []
         found = self.series.add(incident.category, incident.lon, incident.lat, ts_ms)
         if found is not None:
             cell = int(self.grid.cell_of(found.lon, found.lat)[()])
@@ -71,7 +72,7 @@ class HotspotStage:
             name = self.grid.cell_ids()[cell] if cell >= 0 else "site"
             kind = "burglary_series" if incident.category == "burglary" else "incident_series"
             place = self.places.beats[beat].name if beat else {}
-            out.alerts += self.book.rise(
+            alerts = self.book.rise(
                 beat=beat or next(iter(self.places.beats), "site"),
                 device=name,
                 kind=kind,
@@ -92,7 +93,7 @@ class HotspotStage:
                 ends=False,
             )
         self._due_ms = 0
-        return True
+        return alerts
 
     def anomalies(self, anomalies: list[Anomaly]) -> None:
         """Let new anomalies raise the risk around their devices; one that goes on counts once."""

@@ -17,7 +17,7 @@ from models.calendar import Calendar
 from models.context import beat_forest as context
 from models.context.beat_forest import BeatForest, ContextError, Episodes, Judgement, Recent
 from stream.detect.findings import Findings
-from stream.results import Anomaly, Notice, Results
+from stream.results import Anomaly, Notice
 from stream.sentences import Why
 
 KIND: Final = "context"
@@ -101,7 +101,7 @@ class Context:
         self.forest, self._packed = forest, payload
         self._index = self._places()
 
-    def close(self, number: int, fields: Mapping[str, NDArray[Any]], out: Results) -> None:
+    def close(self, number: int, fields: Mapping[str, NDArray[Any]]) -> None:
         """Judge the beats by a closed window, after `Counting` and `Leveling` have written what they expected."""
         if not len(self._series):
             return
@@ -128,13 +128,13 @@ class Context:
         if len(rows):
             drivers = self.forest.drivers(judgement.usual[:, rows], start_ms, self.calendar)
             for place, row in enumerate(rows.tolist()):
-                self._found(row, judgement, drivers[:, place], start_ms, out)
+                self._found(row, judgement, drivers[:, place], start_ms)
         for row in np.flatnonzero(over).tolist():
             beat = self.beats[row]
             end_ms = start_ms - (context.CALM - 1) * self.window_s * 1000
-            self.findings.over_at(beat, beat, KIND, out.now_ms, out, end_ms=end_ms, by_model=True)
+            self.findings.over_at(beat, beat, KIND, self.findings.now_ms, end_ms=end_ms, by_model=True)
 
-    def _found(self, row: int, judgement: Judgement, drivers: NDArray[np.float64], start_ms: int, out: Results) -> None:
+    def _found(self, row: int, judgement: Judgement, drivers: NDArray[np.float64], start_ms: int) -> None:
         findings, beat = self.findings, self.beats[row]
         surprise, usual = float(judgement.surprise[row]), judgement.usual[:, row]
         seen, expected = judgement.seen[:, row], judgement.expected[:, row]
@@ -174,7 +174,7 @@ class Context:
             confidence=confidence,
             why=why,
         )
-        out.anomalies.append(anomaly)
+        findings.anomalies.append(anomaly)
         findings.going.add(anomaly)
         place, name = findings.beat_place(beat)
         findings.notice(
@@ -183,7 +183,7 @@ class Context:
                 beat=beat,
                 device=beat,
                 kind=KIND,
-                at_ms=out.now_ms,
+                at_ms=findings.now_ms,
                 by_model=True,
                 severity=severity,
                 lonlat=place,
@@ -193,7 +193,6 @@ class Context:
                 surprise=surprise,
                 cause_ms=onset_ms,
             ),
-            out,
         )
 
     def _day(self, start_ms: int) -> str:

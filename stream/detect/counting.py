@@ -13,7 +13,7 @@ from ingest.vocabulary import COUNT_ALERTS, HiddenState, WindowStatus
 from models.baselines.counts import CountBaseline, CountConfig, CountTest
 from models.calendar import Calendar
 from stream.detect.findings import Findings
-from stream.results import RECALLED, Results, WindowRows
+from stream.results import RECALLED, WindowRows
 from stream.sentences import Why
 from stream.state.arrays import grown
 
@@ -78,9 +78,7 @@ class Counting:
             return -1
         return DEVICE_TYPES.index(device.type) * len(_METRICS) + _METRICS.index(key.metric)
 
-    def open_window(
-        self, number: int, series: NDArray[np.int64], fields: Mapping[str, NDArray[Any]], out: Results
-    ) -> None:
+    def open_window(self, number: int, series: NDArray[np.int64], fields: Mapping[str, NDArray[Any]]) -> None:
         """Test a window that is still open, so that a surge is seen before it closes."""
         exposure = fields["exposure"][series].astype(np.float64)
         if not exposure.any():
@@ -88,14 +86,14 @@ class Counting:
         rows = self._row[series]
         total, exposure, _ = _per_window(fields["sum_a"][series] + fields["sum_b"][series], exposure)
         usual = self._expected(number)[rows]
-        self._surges(number, rows, total, exposure, usual, out)
+        self._surges(number, rows, total, exposure, usual)
         # What came since the last look that was nothing special: a surge that begins late in a window is not thinned
         # by the ordinary part before it (a cumulative sum with restarts: Page, 1954).
         known = self._since_window[series] == number
         before, seen = self._since_total[series] * known, self._since_exposure[series] * known
         part, share = total - before, exposure - seen
         late = np.flatnonzero((seen > 0) & (share > 0))
-        self._surges(number, rows[late], part[late], share[late], usual[late], out)
+        self._surges(number, rows[late], part[late], share[late], usual[late])
         calm = np.flatnonzero(part <= _CALM_PART * usual * np.maximum(share, 1e-9))
         self._since_window[series[calm]] = number
         self._since_total[series[calm]], self._since_exposure[series[calm]] = total[calm], exposure[calm]
@@ -107,7 +105,6 @@ class Counting:
         total: NDArray[np.float64],
         exposure: NDArray[np.float64],
         usual: NDArray[np.float64],
-        out: Results,
     ) -> None:
         """Tell of rows that have counted too much in the observed share of a window; `usual` is its whole."""
         # (inf where young; 0 * inf is no number, hence the floor)
@@ -121,9 +118,9 @@ class Counting:
         test = self.baseline.test(rows, start_ms, total, exposure)
         news = self._news(rows, test) & (total > test.expected)
         for place in np.flatnonzero(news).tolist():
-            self._found(rows, test, total, place, "surge", int(test.onset_ms[place]) or start_ms, out)
+            self._found(rows, test, total, place, "surge", int(test.onset_ms[place]) or start_ms)
 
-    def close(self, number: int, fields: Mapping[str, NDArray[Any]], out: Results) -> None:
+    def close(self, number: int, fields: Mapping[str, NDArray[Any]]) -> None:
         """Test a closed window, learn from it, and write expected, band and state into `fields`."""
         exposure = fields["exposure"][self.series].astype(np.float64)
         rows = np.flatnonzero(exposure > 0)
@@ -142,13 +139,13 @@ class Counting:
             kind = COUNT_ALERTS.get(HiddenState(int(test.state[place])))
             if kind is None:
                 kind = "surge" if total[place] > test.expected[place] else "deficit"
-            self._found(rows, test, total, place, kind, int(test.onset_ms[place]) or start_ms, out)
+            self._found(rows, test, total, place, kind, int(test.onset_ms[place]) or start_ms)
         ordinary = np.minimum(test.p_upper, test.p_lower) > _ORDINARY_P
         self._calm[rows] = np.where(ordinary, np.minimum(self._calm[rows] + 1, _CALM), 0)
         over = (test.state == HiddenState.NORMAL) | (test.state == HiddenState.YOUNG)
         settled = (over & ~test.alarm) | (self._calm[rows] >= _CALM)
         self._told[rows] = np.where(settled & ~over, test.onset_ms, self._told[rows])
-        self._settle(rows, settled, start_ms + self.window_ms, out)
+        self._settle(rows, settled, start_ms + self.window_ms)
 
     def amend(
         self,
@@ -163,9 +160,9 @@ class Counting:
         self._full.clear()
 
     def recall(
-        self, series: NDArray[np.int64], number: NDArray[np.int64], exposure: NDArray[np.float64], out: Results
-    ) -> None:
-        """Write what the model expects of the newest late windows, so that people see a band over a fresh history.
+        self, series: NDArray[np.int64], number: NDArray[np.int64], exposure: NDArray[np.float64]
+    ) -> list[WindowRows]:
+        """Return what the model expects of the newest late windows, so that people see a band over a fresh history.
 
         These rows hold no observations; see `RECALLED`. They cost a test per window, so only a day is recalled.
         """
@@ -182,8 +179,9 @@ class Counting:
             for name, values in tested.items():
                 values[at[known]] = getattr(test, name)[known]
         keep = ~np.isnan(tested["expected"])
-        if keep.any():
-            out.windows.append(_recalled(series[keep], number[keep] * self.window_ms, covered[keep], tested, keep))
+        if not keep.any():
+            return []
+        return [_recalled(series[keep], number[keep] * self.window_ms, covered[keep], tested, keep)]
 
     def _expected(self, number: int) -> NDArray[np.float64]:
         cached = self._full.get(number)
@@ -203,7 +201,7 @@ class Counting:
         news: NDArray[np.bool_] = test.alarm & (~known | (np.minimum(test.p_upper, test.p_lower) < _STRANGE_P))
         return news
 
-    def _settle(self, rows: NDArray[np.int64], settled: NDArray[np.bool_], end_ms: int, out: Results) -> None:
+    def _settle(self, rows: NDArray[np.int64], settled: NDArray[np.bool_], end_ms: int) -> None:
         """Clear the alerts of devices all of whose series have settled, unless a later window raised them."""
         findings = self.findings
         waiting = findings.standing.begun_before(_EPISODE_KINDS, end_ms)
@@ -219,7 +217,7 @@ class Counting:
             ended[device] = max(ended.get(device, 0), end_ms - calm * self.window_ms)
         for device, kind in waiting:
             if device in seen and device not in unsettled:
-                findings.over_at(seen[device], device, kind, out.now_ms, out, end_ms=ended[device], by_model=True)
+                findings.over_at(seen[device], device, kind, findings.now_ms, end_ms=ended[device], by_model=True)
 
     def _found(
         self,
@@ -229,7 +227,6 @@ class Counting:
         place: int,
         kind: str,
         onset_ms: int,
-        out: Results,
     ) -> None:
         findings = self.findings
         index = int(self.series[rows[place]])
@@ -246,14 +243,13 @@ class Counting:
             "surge" if upper else "dead" if kind == "dead" else "deficit",
             onset_ms,
             why,
-            out,
             observed=observed,
             expected=expected,
             p=p,
-            duration_s=max(out.now_ms - onset_ms, 0) / 1000,
+            duration_s=max(findings.now_ms - onset_ms, 0) / 1000,
         )
         surprise = float(test.surprise[place])
-        findings.alert(device, kind, out.now_ms, why, out, cause_ms=onset_ms, surprise=surprise, of=anomaly)
+        findings.alert(device, kind, findings.now_ms, why, cause_ms=onset_ms, surprise=surprise, of=anomaly)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as arrays."""

@@ -9,7 +9,7 @@ import msgspec
 
 from ingest.places import Places
 from ingest.vocabulary import ALERT_KINDS, AnomalyDirection
-from stream.results import Anomaly, Names, Notice, Results
+from stream.results import Anomaly, Names, Notice
 from stream.sentences import Why
 from stream.windows.catalog import Catalog
 from stream.windows.quality import Quality
@@ -78,12 +78,25 @@ class Going:
 
 
 class Findings:
-    """Knows the devices' places, beats and quality, so that a finding becomes a notice with a place."""
+    """Collects what the stages of one record find; knows the devices' places, beats and quality for it.
+
+    The shard sets `now_ms` before a record, and takes what was found after it.
+    """
 
     def __init__(self, catalog: Catalog, quality: Quality) -> None:
         self.catalog, self.quality = catalog, quality
+        self.now_ms = 0
+        """Received time of the record, epoch ms."""
+        self.anomalies: list[Anomaly] = []
+        self.notices: list[Notice] = []
         self.standing = Standing()
         self.going = Going()
+
+    def take(self) -> tuple[list[Anomaly], list[Notice]]:
+        """Return what was found since the last call, in the order in which it was found."""
+        found = self.anomalies, self.notices
+        self.anomalies, self.notices = [], []
+        return found
 
     @property
     def places(self) -> Places:
@@ -110,14 +123,13 @@ class Findings:
         direction: AnomalyDirection,
         ts: int,
         why: Why,
-        out: Results,
         *,
         observed: float,
         expected: float,
         p: float = float("nan"),
         duration_s: float = 0.0,
     ) -> Anomaly:
-        """Write an anomaly of a device (by index), and return it."""
+        """Note an anomaly of a device (by index), and return it."""
         beat, name = self.catalog.devices[device]
         anomaly = Anomaly(
             beat=beat,
@@ -134,7 +146,7 @@ class Findings:
             confidence=self.confidence(device),
             why=why,
         )
-        out.anomalies.append(anomaly)
+        self.anomalies.append(anomaly)
         return anomaly
 
     def alert(
@@ -143,7 +155,6 @@ class Findings:
         kind: str,
         now_ms: int,
         why: Why,
-        out: Results,
         *,
         cause_ms: int,
         cause_seq: int = -1,
@@ -177,39 +188,34 @@ class Findings:
                 cause_seq=cause_seq,
                 ends=ends,
             ),
-            out,
         )
 
-    def notice(self, notice: Notice, out: Results) -> None:
+    def notice(self, notice: Notice) -> None:
         """Tell the site that a condition has begun or goes on."""
-        out.notices.append(notice)
+        self.notices.append(notice)
         if notice.ends:
             self.standing.rise(notice.device, notice.kind, notice.cause_ms)
 
-    def over(
-        self, device: int, kind: str, now_ms: int, out: Results, *, end_ms: int = 0, by_model: bool = False
-    ) -> None:
+    def over(self, device: int, kind: str, now_ms: int, *, end_ms: int = 0, by_model: bool = False) -> None:
         """Tell the site that a device's condition has ended, if it was told of."""
         beat, name = self.catalog.devices[device]
-        self.over_at(beat, name, kind, now_ms, out, end_ms=end_ms, by_model=by_model)
+        self.over_at(beat, name, kind, now_ms, end_ms=end_ms, by_model=by_model)
 
-    def over_at(
-        self, beat: str, name: str, kind: str, now_ms: int, out: Results, *, end_ms: int = 0, by_model: bool = False
-    ) -> None:
+    def over_at(self, beat: str, name: str, kind: str, now_ms: int, *, end_ms: int = 0, by_model: bool = False) -> None:
         """Tell the site that a condition at a device or beat (by id) has ended, if it was told of.
 
         `end_ms` is the event time of its end, where that is known.
         """
-        self.ended(name, kind, end_ms or now_ms, out)
+        self.ended(name, kind, end_ms or now_ms)
         if self.standing.fall(name, kind):
             fall = Notice(
                 act="fall", beat=beat, device=name, kind=kind, at_ms=now_ms, by_model=by_model, cause_ms=end_ms
             )
-            out.notices.append(fall)
+            self.notices.append(fall)
 
-    def ended(self, name: str, kind: str, end_ms: int, out: Results) -> None:
+    def ended(self, name: str, kind: str, end_ms: int) -> None:
         """Complete the anomalies of a condition that is over with how long it lasted."""
         for anomaly in self.going.end(name, kind):
             lasted = max(end_ms - anomaly.ts, 0) / 1000
             why = Why("over", {"why": anomaly.why, "lasted_s": lasted})
-            out.anomalies.append(msgspec.structs.replace(anomaly, duration_s=lasted, why=why))
+            self.anomalies.append(msgspec.structs.replace(anomaly, duration_s=lasted, why=why))

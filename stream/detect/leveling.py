@@ -12,7 +12,6 @@ from ingest.vocabulary import LevelState
 from models.baselines.levels import LevelBaseline, LevelConfig
 from models.calendar import Calendar
 from stream.detect.findings import Findings
-from stream.results import Results
 from stream.sentences import Why
 from stream.state.arrays import grown
 
@@ -38,7 +37,7 @@ class Leveling:
         self.series = np.append(self.series, added)
         self.baseline.grow(len(self.series))
 
-    def close(self, number: int, fields: Mapping[str, NDArray[Any]], out: Results) -> None:
+    def close(self, number: int, fields: Mapping[str, NDArray[Any]]) -> None:
         """Test a closed window, learn from it, and write expected, band and state into `fields`."""
         n = fields["n"][self.series]
         rows = np.flatnonzero(n > 0)
@@ -75,11 +74,10 @@ class Leveling:
                     kind,
                     {"metric": metric, "observed": observed, "expected": expected, "p": p, "since_ms": onset},
                 ),
-                out,
                 observed=observed,
                 expected=expected,
                 p=p,
-                duration_s=max(out.now_ms - onset, 0) / 1000,
+                duration_s=max(findings.now_ms - onset, 0) / 1000,
             )
 
     def amend(

@@ -22,7 +22,7 @@ from models.rules.gates import GateEvent, GateRules
 from models.rules.hazard_defaults import WITH_RULES, defaults_for
 from models.rules.hazards import HazardEvent, HazardRules
 from stream.detect.findings import Findings
-from stream.results import Notice, Results
+from stream.results import Notice
 from stream.sentences import Why, literal
 from stream.state.arrays import grown
 
@@ -115,21 +115,21 @@ class Rules:
         except ValueError as error:
             _LOG.warning("device %s: %s; it is taken as open both ways", device, error)
 
-    def levels(self, rows: Rows, now_ms: int, out: Results) -> None:
+    def levels(self, rows: Rows, now_ms: int) -> None:
         """Check live levels against thresholds."""
         for event in self.hazards.levels(rows.series, rows.ts, rows.a):
-            self._hazard(event, now_ms, int(rows.seq[event.index]), out)
+            self._hazard(event, now_ms, int(rows.seq[event.index]))
 
-    def states(self, rows: Rows, now_ms: int, out: Results) -> None:
+    def states(self, rows: Rows, now_ms: int) -> None:
         """Check live states (only the changes are needed) against the hazard rules."""
         values = [rows.strings[index] for index in rows.text.tolist()]
         for row in np.flatnonzero(self._barrier[rows.series]).tolist():
             for moved in self.barriers.says(int(rows.device[row]), int(rows.ts[row]), values[row]):
-                self._passed_down(moved, now_ms, out)
+                self._passed_down(moved, now_ms)
         for event in self.hazards.states(rows.series, rows.ts, values):
-            self._hazard(event, now_ms, int(rows.seq[event.index]), out)
+            self._hazard(event, now_ms, int(rows.seq[event.index]))
 
-    def passes(self, rows: Rows, live: NDArray[np.bool_], now_ms: int, out: Results) -> None:
+    def passes(self, rows: Rows, live: NDArray[np.bool_], now_ms: int) -> None:
         """Check gate passes in order of arrival; late ones (not `live`) are remembered but raise nothing."""
         used = np.unique(rows.text)
         table = np.zeros(len(rows.strings), dtype=np.uint64)
@@ -139,33 +139,33 @@ class Rules:
         direction, allowed = rows.a.astype(np.int64), rows.b.astype(np.int64)
         for event in self.gates.passes(rows.series, rows.ts, direction, allowed, table[rows.text], night):
             if live[event.index]:
-                self._gate(event, now_ms, int(rows.seq[event.index]), out)
+                self._gate(event, now_ms, int(rows.seq[event.index]))
         for row in np.flatnonzero(live).tolist():
             self.barriers.passed(int(rows.device[row]), int(rows.ts[row]))
 
-    def tick(self, now_ms: int, out: Results) -> None:
+    def tick(self, now_ms: int) -> None:
         """Fire what only needs time to pass: doors left open, silent devices, vehicles that stay."""
         for event in self.hazards.tick(now_ms):
-            self._hazard(event, now_ms, -1, out)
+            self._hazard(event, now_ms, -1)
         if now_ms >= self._gates_due_ms:
             self._gates_due_ms = now_ms + _GATES_EVERY_MS
             for overstay in self.gates.tick(now_ms):
-                self._gate(overstay, now_ms, -1, out)
+                self._gate(overstay, now_ms, -1)
             for stuck in self.barriers.tick(now_ms):
-                self._passed_down(stuck, now_ms, out)
+                self._passed_down(stuck, now_ms)
         silent = self.findings.quality.newly_silent(now_ms)
         if silent:
-            self._silent(silent, now_ms, out)
+            self._silent(silent, now_ms)
 
-    def spoke(self, devices: list[int], now_ms: int, out: Results) -> None:
+    def spoke(self, devices: list[int], now_ms: int) -> None:
         """Devices that were silent are heard again."""
         findings = self.findings
         for device in devices:
-            findings.over(device, "silent", now_ms, out)
+            findings.over(device, "silent", now_ms)
             beat = findings.catalog.devices[device][0]
-            findings.over_at(beat, beat, "feed_lost", now_ms, out)
+            findings.over_at(beat, beat, "feed_lost", now_ms)
 
-    def _silent(self, devices: list[int], now_ms: int, out: Results) -> None:
+    def _silent(self, devices: list[int], now_ms: int) -> None:
         """Tell of silent devices; where half a beat has gone quiet, once for the beat instead of for each."""
         findings = self.findings
         quality, catalog = findings.quality, findings.catalog
@@ -179,15 +179,15 @@ class Rules:
             beat = catalog.devices[device][0]
             # Nobody can see any more whether an episode goes on. That nobody sees is alerted below.
             for kind in COUNT_ALERTS.values():
-                findings.over(device, kind, now_ms, out, end_ms=quality.heard_ms(device), by_model=True)
+                findings.over(device, kind, now_ms, end_ms=quality.heard_ms(device), by_model=True)
             if lost[beat] >= max(_FEED_LEAST, _FEED_SHARE * heard[beat]):
-                self._feed_lost(beat, lost[beat], heard[beat], now_ms, out)
+                self._feed_lost(beat, lost[beat], heard[beat], now_ms)
                 continue
             since = quality.heard_ms(device)
             why = Why("silent", {"silent_s": (now_ms - since) / 1000, "usual_s": quality.usual_s(device)})
-            findings.alert(device, "silent", now_ms, why, out, cause_ms=since)
+            findings.alert(device, "silent", now_ms, why, cause_ms=since)
 
-    def _feed_lost(self, beat: str, lost: int, heard: int, now_ms: int, out: Results) -> None:
+    def _feed_lost(self, beat: str, lost: int, heard: int, now_ms: int) -> None:
         findings = self.findings
         lonlat, place = findings.beat_place(beat)
         findings.notice(
@@ -203,30 +203,29 @@ class Rules:
                 why=Why("feed_lost", {"lost": lost, "heard": heard}),
                 cause_ms=now_ms,
             ),
-            out,
         )
 
-    def _hazard(self, event: HazardEvent, now_ms: int, seq: int, out: Results) -> None:
+    def _hazard(self, event: HazardEvent, now_ms: int, seq: int) -> None:
         findings = self.findings
         device = int(findings.catalog.series_device[event.row])
         if not event.on:
-            self._hazard_over(device, event.kind, event.ts, now_ms, out)
+            self._hazard_over(device, event.kind, event.ts, now_ms)
             return
         metric = findings.catalog.series[event.row].metric
         why = _hazard_why(event, metric)
         observed, expected = (v if isinstance(v, float) else 1.0 for v in (event.value, event.threshold))
         anomaly = findings.anomaly(
-            device, metric, event.kind, "hazard", event.ts, why, out, observed=observed, expected=expected
+            device, metric, event.kind, "hazard", event.ts, why, observed=observed, expected=expected
         )
         spot = self._spot(device) if event.kind in FIRE_KINDS else None
         fire = None if spot is None else self.fires.on(spot, event.kind, event.ts, msgspec.to_builtins(why))
         if fire is None:
-            findings.alert(device, event.kind, now_ms, why, out, cause_ms=event.ts, cause_seq=seq, of=anomaly)
+            findings.alert(device, event.kind, now_ms, why, cause_ms=event.ts, cause_seq=seq, of=anomaly)
         else:
             findings.going.add(anomaly)
-            self._fire(fire, now_ms, out)
+            self._fire(fire, now_ms)
 
-    def _hazard_over(self, device: int, kind: str, end_ms: int, now_ms: int, out: Results) -> None:
+    def _hazard_over(self, device: int, kind: str, end_ms: int, now_ms: int) -> None:
         """End a device's hazard, unless something else of the device says the same."""
         findings = self.findings
         if any(self.hazards.active(row, kind) for row in self._rows.get((device, kind), ())):
@@ -234,10 +233,10 @@ class Rules:
         if kind == _STUCK and self.barriers.active(device):
             return
         beat, name = findings.catalog.devices[device]
-        findings.over(device, kind, now_ms, out, end_ms=end_ms)
+        findings.over(device, kind, now_ms, end_ms=end_ms)
         fire = self.fires.off(name, kind, end_ms) if kind in FIRE_KINDS else None
         if fire is not None and fire.over:
-            findings.over_at(beat, fire.parts[0].spot.device, "fire", now_ms, out, end_ms=end_ms)
+            findings.over_at(beat, fire.parts[0].spot.device, "fire", now_ms, end_ms=end_ms)
 
     def _spot(self, device: int) -> Spot | None:
         """Return where a detector is, None where that is not known or it is not to be combined."""
@@ -250,7 +249,7 @@ class Rules:
         except ValueError:
             return spot_of(name, beat, (place.lon, place.lat))
 
-    def _fire(self, fire: Fire, now_ms: int, out: Results) -> None:
+    def _fire(self, fire: Fire, now_ms: int) -> None:
         """Tell of smoke and heat together, in place of the smoke and the heat."""
         findings = self.findings
         places = findings.places.devices
@@ -277,29 +276,28 @@ class Rules:
                 devices=devices if len(devices) > 1 else (),
                 takes=tuple(part.key for part in fire.parts),
             ),
-            out,
         )
 
-    def _passed_down(self, event: BarrierEvent, now_ms: int, out: Results) -> None:
+    def _passed_down(self, event: BarrierEvent, now_ms: int) -> None:
         """Tell of vehicles that pass a barrier which says it is down."""
         findings, device = self.findings, event.row
         if not event.on:
-            self._hazard_over(device, _STUCK, event.ts, now_ms, out)
+            self._hazard_over(device, _STUCK, event.ts, now_ms)
             return
         why = Why("barrier_down", {"passes": event.passes, "since_ms": event.ts})
         anomaly = findings.anomaly(
-            device, "gate", _STUCK, "hazard", event.ts, why, out, observed=float(event.passes), expected=0.0
+            device, "gate", _STUCK, "hazard", event.ts, why, observed=float(event.passes), expected=0.0
         )
-        findings.alert(device, _STUCK, now_ms, why, out, cause_ms=event.ts, of=anomaly)
+        findings.alert(device, _STUCK, now_ms, why, cause_ms=event.ts, of=anomaly)
 
-    def _gate(self, event: GateEvent, now_ms: int, seq: int, out: Results) -> None:
+    def _gate(self, event: GateEvent, now_ms: int, seq: int) -> None:
         findings = self.findings
         device = int(findings.catalog.series_device[event.row])
         why = Why(event.kind, {"value": event.value, "limit": event.threshold, "at_ms": event.ts})
         findings.anomaly(
-            device, "gate", event.kind, "hazard", event.ts, why, out, observed=event.value, expected=event.threshold
+            device, "gate", event.kind, "hazard", event.ts, why, observed=event.value, expected=event.threshold
         )
-        findings.alert(device, event.kind, now_ms, why, out, cause_ms=event.ts, cause_seq=seq, ends=False)
+        findings.alert(device, event.kind, now_ms, why, cause_ms=event.ts, cause_seq=seq, ends=False)
 
     def set_back(self) -> None:
         """Forget when the next look is due: the clock was set back."""

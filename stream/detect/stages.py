@@ -19,7 +19,7 @@ from stream.detect.late import HISTORY, Late
 from stream.detect.leveling import Leveling
 from stream.detect.rules_stage import Rules
 from stream.detect.taught import Learnt
-from stream.results import Results
+from stream.results import WindowRows
 from stream.windows.catalog import Catalog
 from stream.windows.quality import Quality
 
@@ -49,17 +49,19 @@ class Detection:
             stage.add_series(np.array(mine, dtype=np.int64), size)
         self.context.add_series(added)
 
-    def learn_late(self, out: Results) -> None:
-        """Let the baselines learn what came late; it raises nothing."""
+    def learn_late(self) -> list[WindowRows]:
+        """Let the baselines learn what came late, which raises nothing; return what they expect of it."""
+        recalled: list[WindowRows] = []
         if self.late[Kind.COUNT].rows:
             counts = self._fresh(self.late[Kind.COUNT].take())
             self.counting.amend(**counts)
             if len(counts["series"]) >= HISTORY:
-                self.counting.recall(counts["series"], counts["number"], counts["exposure"], out)
+                recalled = self.counting.recall(counts["series"], counts["number"], counts["exposure"])
         if self.late[Kind.LEVEL].rows:
             levels = self._fresh(self.late[Kind.LEVEL].take())
             if len(levels["series"]):
                 self.leveling.amend(**levels)
+        return recalled
 
     def _fresh(self, late: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Leave out windows that history has taught already, and note the others as learnt."""
@@ -76,23 +78,23 @@ class Detection:
         value: NDArray[np.float64],
         exposure: NDArray[np.float64],
         recent: int,
-        out: Results,
-    ) -> None:
-        """Let the baselines of a kind learn history; what they expect is recalled from window number `recent` on."""
+    ) -> list[WindowRows]:
+        """Let the baselines of a kind learn history; return what they expect from window number `recent` on."""
         if not len(series):
-            return
+            return []
         stage = self.counting if kind == Kind.COUNT else self.leveling
         stage.amend(series, number, value, exposure)
         self.learnt.taught(series, number)
         lately = number >= recent
         if kind == Kind.COUNT and lately.any():
-            self.counting.recall(series[lately], number[lately], exposure[lately], out)
+            return self.counting.recall(series[lately], number[lately], exposure[lately])
+        return []
 
-    def close(self, number: int, fields: Mapping[str, NDArray[Any]], out: Results) -> None:
+    def close(self, number: int, fields: Mapping[str, NDArray[Any]]) -> None:
         """Test a closed window and learn from it."""
-        self.counting.close(number, fields, out)
-        self.leveling.close(number, fields, out)
-        self.context.close(number, fields, out)
+        self.counting.close(number, fields)
+        self.leveling.close(number, fields)
+        self.context.close(number, fields)
         counted, measured = self.counting.series, self.leveling.series
         learnt = [counted[fields["exposure"][counted] > 0], measured[fields["n"][measured] > 0]]
         self.learnt.live(np.concatenate(learnt), number)

@@ -22,11 +22,11 @@ from stream.engines.kafka_state import ResultsTopic, StateTopic
 from stream.engines.partition_worker import PartitionWorker
 from stream.engines.stats import EngineStats
 from stream.engines.workload import PoisonError
+from stream.output_codec import decode_output, encode_output
 from stream.pipeline.pipeline import STATE_VERSION
 from stream.pipeline.shard import ShardPipeline
 from stream.pipeline.site import SiteStage
-from stream.results import Results
-from stream.results_codec import decode_results, encode_results
+from stream.results import Results, ShardOutput
 from stream.sinks.base import Sink
 from stream.sinks.delivery import Delivery, QuarantineSink, Quarantining
 from stream.state.changelog import State
@@ -138,17 +138,17 @@ class ShardWorkload:
 
     async def take(self, offset: int, value: bytes | None, poison: str) -> None:
         """Process a record and send on its results; what is not a record goes to quarantine by the same way."""
-        results = self._processed(offset, value, poison)
+        output = self._processed(offset, value, poison)
         stats = self.stats
-        stats.observations += results.accepted
-        stats.rejected += len(results.refusals)
-        stats.now_ms = results.now_ms
-        if results.taught is not None and (results.taught.learnt or results.taught.known):
+        stats.observations += output.accepted
+        stats.rejected += len(output.refusals)
+        stats.now_ms = output.now_ms
+        if output.taught is not None and (output.taught.learnt or output.taught.known):
             stats.cold_start = None  # what was lost is there again
-        for piece in split(encode_results(results), self.shard):
+        for piece in split(encode_output(output), self.shard):
             await self._results.send(self._key, piece)
 
-    def _processed(self, offset: int, value: bytes | None, poison: str) -> Results:
+    def _processed(self, offset: int, value: bytes | None, poison: str) -> ShardOutput:
         position = offset + 1
         if poison:
             return self._refused(offset, value, Reason.PROCESSING, poison)
@@ -161,12 +161,12 @@ class ShardWorkload:
         except Exception as error:
             raise PoisonError(position, f"{type(error).__name__}: {error}") from error
 
-    def _refused(self, offset: int, value: bytes | None, reason: Reason, why: str) -> Results:
+    def _refused(self, offset: int, value: bytes | None, reason: Reason, why: str) -> ShardOutput:
         where = f"{self._topic}/{self.shard}"
         return self.pipeline.pass_by(offset + 1, _refusal(where, offset, value, reason, why, self.pipeline.now_ms))
 
     async def settle(self) -> None:
-        """Wait until Kafka has the results."""
+        """Wait until Kafka has the output."""
         await self._results.flush()
 
 
@@ -245,7 +245,6 @@ class SiteWorkload:
                 out = self._refused(offset, value, Reason.RECORD, str(error))
         if out is None:
             return
-        out.position = offset + 1
         self._delivery.put([out])
         while self._delivery.full:
             await asyncio.to_thread(self._delivery.wait_for_room, _WAIT_S)
@@ -257,11 +256,11 @@ class SiteWorkload:
         message = self._joiner.join(value, offset)
         if message is None:
             return None
-        results = decode_results(message)
-        if self.stage.knows(results.shard, results.position):
+        output = decode_output(message)
+        if self.stage.knows(output.shard, output.position):
             return None
         try:
-            out = self.stage.apply(results)
+            out = self.stage.apply(output, offset + 1)
         except Exception as error:
             raise PoisonError(offset + 1, f"{type(error).__name__}: {error}") from error
         stats = self.stats
@@ -279,7 +278,7 @@ class SiteWorkload:
         stats = self.stats
         stats.rejected += 1
         refusal = _refusal(f"{self._topic}/0", offset, value, reason, why, stats.now_ms)
-        return Results(0, stats.now_ms, stats.watermark_ms, self.stage.catalog.series, refusals=[refusal])
+        return self.stage.refuse(refusal, offset + 1, stats.watermark_ms)
 
     async def settle(self) -> None:
         """Wait until every sink has what was handed over before the newest `capture`."""

@@ -35,7 +35,7 @@ from stream.config import PipelineConfig
 from stream.detect.late import FULL
 from stream.detect.stages import Detection
 from stream.pipeline import emit
-from stream.results import Results, StateRows, Taught
+from stream.results import ShardOutput, StateRows, Taught
 from stream.state.arrays import grown
 from stream.windows.catalog import Catalog
 from stream.windows.columns import Columns
@@ -86,68 +86,76 @@ class ShardPipeline:
         self._part = 0
         self._emit_open_ms = 0
         self._touched = np.zeros(0, dtype=np.bool_)
+        self._begin(0, 0)
 
-    def process(self, record: Record) -> Results:
+    def process(self, record: Record) -> ShardOutput:
         """Apply one record and return what it gave.
 
-        `Results.refusals` lists what could not be applied. An exception means a defect: the state may then be half
+        `ShardOutput.refusals` lists what could not be applied. An exception means a defect: the state may then be half
         changed, and the engine goes back to its last snapshot and passes the record by.
         """
         # Who appends history or a model knows the log's time only roughly: it must not put the clock back.
         beside = record.kind in {RecordKind.HISTORY, RecordKind.MODEL}
         now_ms = max(record.received_ms, self.now_ms) if beside else record.received_ms
-        out = Results(record.position, now_ms, self.watermark_ms, self.catalog.series, shard=self.shard)
+        out = self._begin(record.position, now_ms)
         if now_ms < self.now_ms - SET_BACK_MS:
-            self._set_back(record, out)
+            self._set_back(record)
         match record.kind:
             case RecordKind.OBSERVATIONS:
-                self._observations(record, out)
+                self._observations(record)
             case RecordKind.INCIDENT:
-                self._incident(record, out)
+                self._incident(record)
             case RecordKind.COMMAND:
-                self._command(record, out)
+                self._command(record)
             case RecordKind.STATUS:
-                self._status(record, out)
+                self._status(record)
             case RecordKind.TICK:
-                self.detection.learn_late(out)  # nothing else came for a while
+                self._learn_late()  # nothing else came for a while
             case RecordKind.HISTORY:
-                self._history(record, out)
+                self._history(record)
             case RecordKind.MODEL:
-                self._model(record, out)
-        self._advance(max(self.watermark_ms, now_ms - round(self.config.grace_s * 1000)), out)
-        self.detection.rules.tick(now_ms, out)
-        self._test_open(out)
-        self._write_revised(out)
+                self._model(record)
+        self._advance(max(self.watermark_ms, now_ms - round(self.config.grace_s * 1000)))
+        self.detection.rules.tick(now_ms)
+        self._test_open()
+        self._write_revised()
         if now_ms >= self._emit_open_ms:
             self._emit_open_ms = now_ms + round(self.config.emit_open_s * 1000)
-            self._write_open(out)
+            self._write_open()
+        out.anomalies, out.notices = self.detection.findings.take()
         out.watermark_ms = self.watermark_ms
         self.position, self.now_ms = record.position, now_ms
         return out
 
-    def pass_by(self, position: int, refusal: Refusal) -> Results:
+    def _begin(self, position: int, now_ms: int) -> ShardOutput:
+        """Return the output that what follows is added to."""
+        self._out = ShardOutput(position, now_ms, self.watermark_ms, self.catalog.series, shard=self.shard)
+        self.detection.findings.now_ms = now_ms
+        return self._out
+
+    def pass_by(self, position: int, refusal: Refusal) -> ShardOutput:
         """Return results that say only that the record of a log position is refused; nothing else changes."""
         self.position = position
-        series = self.catalog.series
-        return Results(position, self.now_ms, self.watermark_ms, series, refusals=[refusal], shard=self.shard)
-
-    def flush(self) -> Results:
-        """Return rows of every window that changed since it was last written; for a planned stop."""
-        out = Results(
-            self.position, self.now_ms, self.watermark_ms, self.catalog.series, closing=True, shard=self.shard
-        )
-        self._write_revised(out)
-        self._write_open(out)
+        out = self._begin(position, self.now_ms)
+        out.refusals.append(refusal)
         return out
 
-    def _set_back(self, record: Record, out: Results) -> None:
+    def flush(self) -> ShardOutput:
+        """Return rows of every window that changed since it was last written; for a planned stop."""
+        out = self._begin(self.position, self.now_ms)
+        out.closing = True
+        self._write_revised()
+        self._write_open()
+        return out
+
+    def _set_back(self, record: Record) -> None:
         """Begin anew in time: the gateway's clock was far ahead and has been put right.
 
         Otherwise everything would count as late until the right time reaches the wrong one. Windows that were begun
         are written and left; what comes for them now is a further part of them.
         """
-        self._write_revised(out)
-        self._write_open(out)
+        self._write_revised()
+        self._write_open()
         self.windows.clear()
         self.watermark_ms = _NO_TIME
         self._part = record.position
@@ -158,11 +166,11 @@ class ShardPipeline:
 
     # -- the kinds of records ------------------------------------------------------------------------------------
 
-    def _observations(self, record: Record, out: Results) -> None:
+    def _observations(self, record: Record) -> None:
         try:
             columns = Columns(record.payload)
         except FrameError as error:
-            out.refusals.append(emit.refusal(record, "batch", str(error)))
+            self._out.refusals.append(emit.refusal(record, "batch", str(error)))
             return
         if not columns.rows:
             return
@@ -179,15 +187,15 @@ class ShardPipeline:
             (nameless, "metrics", f"more than {self.config.max_metrics} different metrics from one device"),
         ):
             if refused.any():
-                out.refusals += emit.refused_rows(record, columns, np.flatnonzero(refused), reason, detail)
+                self._out.refusals += emit.refused_rows(record, columns, np.flatnonzero(refused), reason, detail)
         keep = np.flatnonzero(verdict.new & (series >= 0))
         repeats = np.flatnonzero(~verdict.new & ~verdict.unknown)
-        out.accepted, out.duplicates = len(keep), len(repeats)
+        self._out.accepted, self._out.duplicates = len(keep), len(repeats)
         self.quality.count("duplicate", device[repeats])
         self.quality.count("received", device[keep])
         if len(keep):
             new = prepare(columns, keep, series[keep], device[keep], self.config, self.watermark_ms)
-            self._apply(record, columns, new, out)
+            self._apply(record, columns, new)
 
     def _make_room(self, added: list[int]) -> None:
         if added:
@@ -217,12 +225,12 @@ class ShardPipeline:
         if len(rows):
             verdict.new[rows] = ~self.repeats.again(device[rows], content_keys(columns, rows))
 
-    def _apply(self, record: Record, columns: Columns, new: Prepared, out: Results) -> None:
+    def _apply(self, record: Record, columns: Columns, new: Prepared) -> None:
         """Apply new observations, closing windows between them where the watermark passes."""
         live = np.zeros(len(new.rows), dtype=np.bool_)
         old: list[NDArray[np.intp]] = []
         for start, end in new.segments(self._window_ms):
-            self._advance(int(new.watermark[start]), out)
+            self._advance(int(new.watermark[start]))
             rows = np.arange(start, end)
             live[rows] = new.number[rows] >= self.windows.open_from
             held = self.windows.holds(new.number[rows])
@@ -239,21 +247,21 @@ class ShardPipeline:
                 self._touched[new.series[inside]] = True
             if len(inside) < len(rows):
                 old.append(rows[~held])
-            self._passes(columns, new, rows, live[rows] & ~new.backfill[rows], out)
-            self._live(columns, new, rows[live[rows] & ~new.backfill[rows]], out)
+            self._passes(columns, new, rows, live[rows] & ~new.backfill[rows])
+            self._live(columns, new, rows[live[rows] & ~new.backfill[rows]])
         self.watermark_ms = int(new.watermark[-1])
-        self._late(new, np.flatnonzero(~live), out)
+        self._late(new, np.flatnonzero(~live))
         passes = np.flatnonzero(new.kind == Kind.GATE)
         if len(passes):
-            out.gates.append(emit.gate_rows(columns, new.rows[passes], new.series[passes]))
+            self._out.gates.append(emit.gate_rows(columns, new.rows[passes], new.series[passes]))
         if old:
-            out.windows.append(emit.addition_rows(new, np.concatenate(old), self._window_ms, record.position))
+            self._out.windows.append(emit.addition_rows(new, np.concatenate(old), self._window_ms, record.position))
 
-    def _late(self, new: Prepared, late: NDArray[np.intp], out: Results) -> None:
+    def _late(self, new: Prepared, late: NDArray[np.intp]) -> None:
         """Keep late observations for the baselines to learn; they raise nothing."""
         if not len(late):
             return
-        out.late += len(late)
+        self._out.late += len(late)
         self.quality.count("late", new.device[late])
         for kind, waiting in self.detection.late.items():
             rows = late[new.kind[late] == kind]
@@ -261,30 +269,28 @@ class ShardPipeline:
                 value = new.sum_a[rows] + new.sum_b[rows]
                 waiting.add(new.series[rows], new.number[rows], value, new.exposure[rows])
                 if waiting.rows > FULL:
-                    self.detection.learn_late(out)
+                    self._learn_late()
 
-    def _passes(
-        self, columns: Columns, new: Prepared, rows: NDArray[np.intp], live: NDArray[np.bool_], out: Results
-    ) -> None:
+    def _passes(self, columns: Columns, new: Prepared, rows: NDArray[np.intp], live: NDArray[np.bool_]) -> None:
         """Show the gate rules every pass, in order of arrival, so that late ones are at least remembered."""
         chosen = np.flatnonzero(new.kind[rows] == Kind.GATE)
         if len(chosen):
             picked = rows[chosen]
             passes = emit.stage_rows(columns, new.rows[picked], new.series[picked], new.device[picked])
-            self.detection.rules.passes(passes, live[chosen], int(new.received[picked[-1]]), out)
+            self.detection.rules.passes(passes, live[chosen], int(new.received[picked[-1]]))
 
-    def _live(self, columns: Columns, new: Prepared, rows: NDArray[np.intp], out: Results) -> None:
+    def _live(self, columns: Columns, new: Prepared, rows: NDArray[np.intp]) -> None:
         """Look at once at what came in time: signs of life, hazards, changes of state."""
         if not len(rows):
             return
         rules = self.detection.rules
         now_ms = int(new.received[rows[-1]])
         back = self.quality.heard(new.device[rows], columns.ts[new.rows[rows]], new.received[rows])
-        rules.spoke(back, now_ms, out)
+        rules.spoke(back, now_ms)
         picked = rows[new.kind[rows] == Kind.LEVEL]
         if len(picked):
             levels = emit.stage_rows(columns, new.rows[picked], new.series[picked], new.device[picked])
-            rules.levels(levels, now_ms, out)
+            rules.levels(levels, now_ms)
         picked = rows[new.kind[rows] == Kind.STATE]
         if len(picked):
             said = new.rows[picked]
@@ -292,50 +298,50 @@ class ShardPipeline:
             picked = picked[changed]
         if len(picked):
             news = emit.stage_rows(columns, new.rows[picked], new.series[picked], new.device[picked])
-            rules.states(news, now_ms, out)
+            rules.states(news, now_ms)
             words = [columns.strings[index] for index in news.text.tolist()]
-            out.states.append(StateRows(news.series.astype(np.int32), news.ts, words))
+            self._out.states.append(StateRows(news.series.astype(np.int32), news.ts, words))
 
-    def _incident(self, record: Record, out: Results) -> None:
+    def _incident(self, record: Record) -> None:
         try:
-            out.incidents.append(msgspec.json.decode(record.payload, type=Incident))
+            self._out.incidents.append(msgspec.json.decode(record.payload, type=Incident))
         except msgspec.MsgspecError as error:
-            out.refusals.append(emit.refusal(record, "incident", str(error)))
+            self._out.refusals.append(emit.refusal(record, "incident", str(error)))
 
-    def _command(self, record: Record, out: Results) -> None:
+    def _command(self, record: Record) -> None:
         try:
-            out.commands.append(msgspec.json.decode(record.payload, type=Command))
+            self._out.commands.append(msgspec.json.decode(record.payload, type=Command))
         except msgspec.MsgspecError as error:
-            out.refusals.append(emit.refusal(record, "command", str(error)))
+            self._out.refusals.append(emit.refusal(record, "command", str(error)))
 
-    def _status(self, record: Record, out: Results) -> None:
+    def _status(self, record: Record) -> None:
         try:
             status = msgspec.json.decode(record.payload, type=DeviceStatus)
         except msgspec.MsgspecError as error:
-            out.refusals.append(emit.refusal(record, "status", str(error)))
+            self._out.refusals.append(emit.refusal(record, "status", str(error)))
             return
         index = self.catalog.device(status.beat, status.device)
         self.quality.grow(self.catalog)
         self.quality.offline[index] = status.state == "offline"
 
-    def _model(self, record: Record, out: Results) -> None:
+    def _model(self, record: Record) -> None:
         try:
             self.detection.context.take(record.payload)
         except ContextError as error:
-            out.refusals.append(emit.refusal(record, "model", str(error)))
+            self._out.refusals.append(emit.refusal(record, "model", str(error)))
 
-    def _history(self, record: Record, out: Results) -> None:
+    def _history(self, record: Record) -> None:
         """Let the baselines learn windows that they have not learnt before. Writes none of them."""
         try:
             history = HistoryColumns(record.payload, self._window_ms)
         except FrameError as error:
-            out.refusals.append(emit.refusal(record, "history", str(error)))
+            self._out.refusals.append(emit.refusal(record, "history", str(error)))
             return
         found, added = self.catalog.named(history.names)
         self.quality.grow(self.catalog)
         self._make_room(added)
         series, number = found[history.which], history.number
-        now = (out.now_ms - round(self.config.grace_s * 1000)) // self._window_ms
+        now = (self._out.now_ms - round(self.config.grace_s * 1000)) // self._window_ms
         early = number >= (self.windows.open_from if self.windows.open_from >= 0 else now)
         known = np.zeros(len(series), dtype=np.bool_) if history.again else self.detection.learnt.knows(series, number)
         fresh = ~early & ~known & (series >= 0)
@@ -343,17 +349,19 @@ class ShardPipeline:
         for one in MODELLED:
             rows = np.flatnonzero(fresh & (kind == one))
             values = history.value[rows], history.exposure[rows]
-            self.detection.teach(one, series[rows], number[rows], *values, now - 86_400_000 // self._window_ms, out)
-        out.taught = Taught(int(fresh.sum()), int((known & ~early).sum()), int(early.sum()))
+            self._out.windows += self.detection.teach(
+                one, series[rows], number[rows], *values, now - 86_400_000 // self._window_ms
+            )
+        self._out.taught = Taught(int(fresh.sum()), int((known & ~early).sum()), int(early.sum()))
         for name in (history.names[index] for index in np.flatnonzero(found < 0).tolist()):
             detail = (
                 f"{name.device} {name.metric}: more than {self.config.max_metrics} different metrics from one device"
             )
-            out.refusals.append(emit.refusal(record, "metrics", detail))
+            self._out.refusals.append(emit.refusal(record, "metrics", detail))
 
     # -- windows -------------------------------------------------------------------------------------------------
 
-    def _advance(self, watermark_ms: int, out: Results) -> None:
+    def _advance(self, watermark_ms: int) -> None:
         """Raise the watermark, closing every window it passes."""
         self.watermark_ms = max(self.watermark_ms, watermark_ms)
         target = self.watermark_ms // self._window_ms
@@ -362,23 +370,23 @@ class ShardPipeline:
             return
         if target <= self.windows.open_from:
             return
-        self._write_revised(out)
-        self.detection.learn_late(out)
+        self._write_revised()
+        self._learn_late()
         for number in self.windows.numbers():
             if self.windows.open_from <= number < target:
-                self._close(number, out)
+                self._close(number)
                 self.windows.move(number + 1)
         self.windows.move(target)
 
-    def _close(self, number: int, out: Results) -> None:
+    def _close(self, number: int) -> None:
         fields = self.windows.column(number)
-        self.detection.close(number, fields, out)
+        self.detection.close(number, fields)
         series = np.flatnonzero(fields["n"])
-        self._write(self.windows.take(series, number), WindowStatus.CLOSED, out)
+        self._write(self.windows.take(series, number), WindowStatus.CLOSED)
         stuck = self.detection.stuck_devices(self.quality.size)
-        out.health += self.quality.report(number * self._window_ms, self.catalog, stuck)
+        self._out.health += self.quality.report(number * self._window_ms, self.catalog, stuck)
 
-    def _test_open(self, out: Results) -> None:
+    def _test_open(self) -> None:
         """Test the counts of open windows that got something new."""
         counting = self.detection.counting
         touched = counting.series[self._touched[counting.series]]
@@ -387,25 +395,28 @@ class ShardPipeline:
             return
         for number in self.windows.numbers():
             if number >= self.windows.open_from:
-                counting.open_window(number, touched, self.windows.column(number), out)
+                counting.open_window(number, touched, self.windows.column(number))
 
-    def _write_revised(self, out: Results) -> None:
+    def _write_revised(self) -> None:
         for number in self.windows.numbers():
             if number < self.windows.open_from:
                 changed = self.windows.changed(number)
                 if len(changed):
-                    self._write(self.windows.take(changed, number), WindowStatus.REVISED, out)
+                    self._write(self.windows.take(changed, number), WindowStatus.REVISED)
 
-    def _write_open(self, out: Results) -> None:
+    def _write_open(self) -> None:
         for number in self.windows.numbers():
             if number >= self.windows.open_from:
                 changed = self.windows.changed(number)
                 if len(changed):
-                    self._write(self.windows.take(changed, number), WindowStatus.OPEN, out)
+                    self._write(self.windows.take(changed, number), WindowStatus.OPEN)
 
-    def _write(self, cells: Cells, status: WindowStatus, out: Results) -> None:
+    def _learn_late(self) -> None:
+        self._out.windows += self.detection.learn_late()
+
+    def _write(self, cells: Cells, status: WindowStatus) -> None:
         if len(cells.series):
-            out.windows.append(emit.window_rows(cells, status, self._window_ms, self._part))
+            self._out.windows.append(emit.window_rows(cells, status, self._window_ms, self._part))
 
     # -- state ---------------------------------------------------------------------------------------------------
 

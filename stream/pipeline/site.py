@@ -1,9 +1,9 @@
 """What needs the whole site: alerts and their life, the hotspot map, incidents, people's commands.
 
-Shards tell of conditions, anomalies and incidents in their results; a site has one stage that takes the results of all
-its shards. What it says does not depend on which shard was faster:
+Shards tell of conditions, anomalies and incidents in their output; a site has one stage that takes the output of all
+its shards, and gives results for the sinks. What it says does not depend on which shard was faster:
 
-* results are merged in the order (received time, shard, position), and one is taken only when no shard can still
+* outputs are merged in the order (received time, shard, position), and one is taken only when no shard can still
   deliver an earlier one. Every shard's time goes on by itself, because the gateway writes a tick where nothing else is
   to be written;
 * what a rule has found, and what a person has said, is acted upon at once, without waiting for other shards: it
@@ -21,6 +21,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -38,13 +39,24 @@ from stream.alerts.grouping import Causes
 from stream.alerts.hotspot_stage import HotspotStage
 from stream.config import PipelineConfig
 from stream.pipeline.shard import SET_BACK_MS
-from stream.results import Alert, Anomaly, BudgetState, HotspotMap, Notice, Results, SeriesKey
+from stream.results import (
+    Alert,
+    Anomaly,
+    BudgetState,
+    HotspotMap,
+    Notice,
+    RecordOutput,
+    Results,
+    SeriesKey,
+    ShardOutput,
+)
 
 _NEVER: Final = -(2**62)
+_SHARED: Final = tuple(field.name for field in fields(RecordOutput))
 
 
 class _Waiting(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """What of a shard's results waits for its turn; sorts by time, shard and position."""
+    """What of a shard's output waits for its turn; sorts by time, shard and position."""
 
     time_ms: int
     shard: int
@@ -102,9 +114,9 @@ class SiteStage:
     config, places
         Settings, and all beats and devices of the site.
     shards
-        How many shards there are; results of every one must come for time to go on.
+        How many shards there are; output of every one must come for time to go on.
     apart
-        The shards are in other processes: each of their results brings a catalogue of its own.
+        The shards are in other processes: each output brings a catalogue of its own.
     """
 
     def __init__(self, config: PipelineConfig, places: Places, shards: int = 1, *, apart: bool = False) -> None:
@@ -124,48 +136,66 @@ class SiteStage:
         self._maps: deque[HotspotMap] = deque()
         """Maps still to be given: results have room for one, and several may fall due at once."""
         self._budget: BudgetState | None = None
-        """How the budget stood when it was last told."""
+        """How the budget stood in the newest results that carry it."""
+        self._out = Results(0, 0, 0, self.catalog.series)
+        """Results of the output at work: the steps add to them."""
 
     def knows(self, shard: int, position: int) -> bool:
-        """Tell whether a shard's results of this position were taken before: a worker that restarts repeats some."""
+        """Tell whether a shard's output of this position was taken before: a worker that restarts repeats some."""
         return position <= int(self._reached[shard])
 
-    def apply(self, out: Results) -> Results:
-        """Take the next results of a shard, complete them with what the site says of all so far, and return them.
+    def apply(self, output: ShardOutput, position: int | None = None) -> Results:
+        """Take the next output of a shard, and return it together with what the site says of all so far.
 
-        Series are renumbered to the site's catalogue. Raises IndexError for a shard the site does not have.
+        The results carry the site's numbers of series, and `position` where the site's log is not the shard's. Raises
+        IndexError for a shard the site does not have.
         """
-        shard = out.shard
+        shard = output.shard
         if not 0 <= shard < self.shards:
-            raise IndexError(f"results of shard {shard}, expected one of 0 to {self.shards - 1}")
-        if self._renumbers:
-            self._renumber(out)
-        if out.closing:
+            raise IndexError(f"output of shard {shard}, expected one of 0 to {self.shards - 1}")
+        out = self._out = self._results(output)
+        out.position = output.position if position is None else position
+        if output.closing:
             return out
-        self._reached[shard] = max(int(self._reached[shard]), out.position)
-        set_back = out.now_ms < int(self._newest[shard]) - SET_BACK_MS
-        self._newest[shard] = out.now_ms if set_back else max(int(self._newest[shard]), out.now_ms)
-        self._commands(out)
-        for notice in out.notices:
+        self._reached[shard] = max(int(self._reached[shard]), output.position)
+        set_back = output.now_ms < int(self._newest[shard]) - SET_BACK_MS
+        self._newest[shard] = output.now_ms if set_back else max(int(self._newest[shard]), output.now_ms)
+        self._commands(output)
+        for notice in output.notices:
             if not notice.by_model:
                 out.alerts += self._notice(notice)
         entry = _Waiting(
             time_ms=int(self._newest[shard]),
             shard=shard,
-            position=out.position,
-            anomalies=out.anomalies,
-            incidents=out.incidents,
-            notices=[notice for notice in out.notices if notice.by_model],
+            position=output.position,
+            anomalies=output.anomalies,
+            incidents=output.incidents,
+            notices=[notice for notice in output.notices if notice.by_model],
         )
-        out.incidents = []
         heapq.heappush(self._waiting, entry)
         while self._waiting and self._is_due(self._waiting[0]):
-            self._take(heapq.heappop(self._waiting), out)
+            self._take(heapq.heappop(self._waiting))
         if self._maps:
             out.hotspots = self._maps.popleft()
         budget = self.budget.state()
         if budget != self._budget:
             self._budget = out.budget = budget
+        return out
+
+    def refuse(self, refusal: Refusal, position: int, watermark_ms: int) -> Results:
+        """Return results that say only what was refused at a position of the site's log."""
+        return Results(position, refusal.received_ms, watermark_ms, self.catalog.series, refusals=[refusal])
+
+    def _results(self, output: ShardOutput) -> Results:
+        """Return what of a shard's output goes to the sinks as it is, with the site's numbers of series."""
+        out = Results(**{name: getattr(output, name) for name in _SHARED})
+        out.refusals = [*output.refusals]
+        if self._renumbers:
+            numbers = self.catalog.numbers(output.shard, output.catalog)
+            out.catalog = self.catalog.series
+            out.windows = [replace(rows, series=numbers[rows.series]) for rows in output.windows]
+            out.gates = [replace(rows, series=numbers[rows.series]) for rows in output.gates]
+            out.states = [replace(rows, series=numbers[rows.series]) for rows in output.states]
         return out
 
     def _is_due(self, entry: _Waiting) -> bool:
@@ -174,16 +204,19 @@ class SiteStage:
         ahead[: entry.shard] = self._newest[: entry.shard] > entry.time_ms
         return bool(ahead.all())
 
-    def _take(self, entry: _Waiting, out: Results) -> None:
+    def _take(self, entry: _Waiting) -> None:
+        out = self._out
         if entry.time_ms < self._now_ms - SET_BACK_MS:
             self.hotspots.set_back()
         self._now_ms = entry.time_ms
         self.budget.roll(entry.time_ms)
         for incident in entry.incidents:
-            if self.hotspots.incident(incident, epoch_ms(incident.ts), entry.time_ms, out):
-                out.incidents.append(incident)
-            else:
+            alerts = self.hotspots.incident(incident, epoch_ms(incident.ts), entry.time_ms)
+            if alerts is None:
                 out.duplicates += 1
+            else:
+                out.incidents.append(incident)
+                out.alerts += alerts
         for notice in entry.notices:
             out.alerts += self._of_model(notice)
         out.alerts += self.book.expire(entry.time_ms)
@@ -234,28 +267,21 @@ class SiteStage:
             takes=notice.takes,
         )
 
-    def _commands(self, out: Results) -> None:
-        for command in out.commands:
+    def _commands(self, output: ShardOutput) -> None:
+        for command in output.commands:
             try:
-                out.alerts += self.book.command(
-                    command.id, command.action, command.alert, command.by, command.note, out.now_ms
+                self._out.alerts += self.book.command(
+                    command.id, command.action, command.alert, command.by, command.note, output.now_ms
                 )
             except KeyError as error:
                 refusal = Refusal(
-                    topic=f"log position {out.position}",
+                    topic=f"log position {output.position}",
                     reason="command",
                     detail=str(error.args[0]),
                     payload=msgspec.json.encode(command),
-                    received_ms=out.now_ms,
+                    received_ms=output.now_ms,
                 )
-                out.refusals.append(refusal)
-
-    def _renumber(self, out: Results) -> None:
-        numbers = self.catalog.numbers(out.shard, out.catalog)
-        for tables in (out.windows, out.gates, out.states):
-            for rows in tables:
-                rows.series = numbers[rows.series]
-        out.catalog = self.catalog.series
+                self._out.refusals.append(refusal)
 
     def meta(self) -> dict[str, Any]:
         """Return the state that is text."""

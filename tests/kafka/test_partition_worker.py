@@ -21,8 +21,8 @@ from stream.engines.kafka_state import read_partition
 from stream.engines.partition_worker import PartitionWorker
 from stream.engines.workload import Incoming
 from stream.engines.workloads import KafkaSite, Outlets
+from stream.output_codec import decode_output
 from stream.pipeline.shard import ShardPipeline
-from stream.results_codec import decode_results
 from stream.sinks.memory_sink import MemorySink
 from tests.kafka.servers import Kafka
 from tests.stream.build import MINUTE, NOON, Writer, places
@@ -104,9 +104,7 @@ class Feed:
 
 
 async def results_of(site: KafkaSite) -> list[Any]:
-    return [
-        decode_results(value) async for _, _, value in read_partition(site.address, site_topic(site.config.site), 0)
-    ]
+    return [decode_output(value) async for _, _, value in read_partition(site.address, site_topic(site.config.site), 0)]
 
 
 def state(pipeline: ShardPipeline) -> bytes:

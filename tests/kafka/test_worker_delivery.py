@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from ingest.log.kafka_address import site_topic
+from ingest.login import BrokerAddress
 from stream.config import PipelineConfig
 from stream.engines.workloads import KafkaSite, Outlets
+from stream.output_codec import encode_output
 from stream.pipeline.pipeline import Pipeline
 from stream.pipeline.shard import ShardPipeline
-from stream.results_codec import encode_results
 from stream.sinks import delivery as delivery_module
 from stream.sinks.mqtt_sink import MqttSink
 from stream.sinks.store.store_sink import StoreSink
@@ -22,7 +23,7 @@ from tests.ingest.brokers import Broker
 from tests.kafka.servers import Kafka
 from tests.kafka.test_partition_worker import Feed, running, until, write
 from tests.stream.build import MINUTE, NOON, Writer, places
-from tests.stream.sink_tools import Listener, client
+from tests.stream.sink_tools import Listener
 from tests.stream.troubled_store import FullStore, contents
 
 DEVICES = {"cam-1": "camera", **{f"smoke-{n}": "smoke" for n in range(6)}}
@@ -42,7 +43,7 @@ def test_with_a_full_store_alerts_go_out_and_it_gets_what_it_missed(kafka: Kafka
     name = kafka.new_site()
     config = PipelineConfig(site=name, country=None, emit_open_s=0.0)
     store, listener = FullStore(tmp_path / "store.db", name), Listener(broker.port)
-    mqtt = MqttSink(client, "127.0.0.1", broker.port, name, delivered_path=tmp_path / "delivered.json")
+    mqtt = MqttSink(BrokerAddress(port=broker.port), name, delivered_path=tmp_path / "delivered.json")
     site = KafkaSite(
         kafka.address, config, places(DEVICES), 1, lambda _: Outlets([store, mqtt], [].extend), checkpoint_s=0.1
     )
@@ -58,7 +59,7 @@ def test_with_a_full_store_alerts_go_out_and_it_gets_what_it_missed(kafka: Kafka
                 if alarm:
                     writer.state(alarm, at, "alarm", metric="smoke")
                 records.append(writer.record())
-                value = encode_results(shard.process(records[-1]))
+                value = encode_output(shard.process(records[-1]))
                 await write(site, site_topic(name), [value])
                 await feed.give(worker, len(records) - 1, value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,10 @@ from stream.results import (
     GateRows,
     HotspotCell,
     HotspotMap,
+    RecordOutput,
     Results,
     SeriesKey,
+    ShardOutput,
     StateRows,
     WindowRows,
 )
@@ -44,6 +47,12 @@ def results(position: int, *, catalog: list[SeriesKey] | None = None, **more: An
     now_ms = more.pop("now_ms", T0 + position * 1000)
     watermark_ms = more.pop("watermark_ms", now_ms - 30_000)
     return Results(position, now_ms, watermark_ms, CATALOG if catalog is None else catalog, **more)
+
+
+def shard_output(given: Results) -> ShardOutput:
+    """What a shard would have given, had the sinks got these results."""
+    names = [field.name for field in fields(RecordOutput)] + ["incidents"]
+    return ShardOutput(**{name: getattr(given, name) for name in names})
 
 
 def windows(*rows: dict[str, Any]) -> WindowRows:

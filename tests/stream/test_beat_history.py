@@ -80,7 +80,7 @@ def test_sums_are_those_of_the_stage(store):
                 for name in FIELDS:
                     fields[name][one["series"]] = one[name]
         stage.recent = context.Recent(300, 2)
-        stage.close(T0 // WINDOW_MS + window, fields, results(1))
+        stage.close(T0 // WINDOW_MS + window, fields)
         seen = stage.recent.arrays()["sums"].sum(axis=0)
         assert history.sums[number] == pytest.approx(seen, rel=1e-6), window
 

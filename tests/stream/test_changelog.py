@@ -16,9 +16,9 @@ from ingest.log.records import RecordKind
 from models.rules.gates import GateConfig, GateRules
 from stream.config import PipelineConfig
 from stream.detect import rules_stage as rules
+from stream.output_codec import encode_output
 from stream.pipeline.shard import ShardPipeline
 from stream.pipeline.site import SiteStage
-from stream.results_codec import encode_results
 from stream.state.changelog import META_KEY, Changelog, State, rebuild
 from tests.stream.build import MINUTE, NOON, Writer, places
 
@@ -80,7 +80,7 @@ def test_a_rebuilt_shard_goes_on_as_if_nothing_had_been(rng, records):
     for _ in range(records):
         minute += rng.choice([0, 1, 1, 2, 7])
         record = a_record(rng, log, minute)
-        assert encode_results(disturbed.process(record)) == encode_results(undisturbed.process(record))
+        assert encode_output(disturbed.process(record)) == encode_output(undisturbed.process(record))
         if rng.random() < 0.4:
             kept |= changelog.changes(state_of(disturbed))
             if rng.random() < 0.5:  # compaction is free to remove what was overwritten, and what was removed

@@ -12,7 +12,7 @@ from stream.config import PipelineConfig
 from stream.detect.context_stage import Context
 from stream.detect.findings import Findings
 from stream.pipeline.pipeline import Pipeline
-from stream.results import Results, SeriesKey
+from stream.results import SeriesKey, ShardOutput
 from stream.windows.catalog import Catalog
 from stream.windows.quality import Quality
 from tests.models.beats import A_DAY, CALENDAR, T0, WINDOW_S, expected, history
@@ -43,12 +43,15 @@ class Beat:
             catalog.series.append(SeriesKey(beat="b1", device=device, kind=kind, metric=metric))
         catalog.series_device = np.array([catalog.device("b1", device) for device, *_ in SERIES])
         self.catalog = catalog
-        self.stage = Context(WINDOW_S, CALENDAR, Findings(catalog, quality))
+        self.findings = Findings(catalog, quality)
+        self.stage = Context(WINDOW_S, CALENDAR, self.findings)
         self.stage.add_series(list(range(len(SERIES))))
         if trained:
             self.stage.take(model())
 
-    def close(self, step: int, shift: tuple[float, float, float] = (0, 0, 0), states: tuple[int, ...] = ()) -> Results:
+    def close(
+        self, step: int, shift: tuple[float, float, float] = (0, 0, 0), states: tuple[int, ...] = ()
+    ) -> ShardOutput:
         mean = np.append(expected(step)[:, 0], 0.0)
         deviation = np.array([*np.sqrt(mean[:2]), 0.5, 0.0])
         seen = mean + deviation * np.array([*shift, 0.0])
@@ -63,9 +66,10 @@ class Beat:
             "state": np.array([*states, *(0,) * (4 - len(states))], dtype=np.uint8),
         }
         number = T0 // (WINDOW_S * 1000) + step
-        out = Results(step, (number + 1) * WINDOW_S * 1000 + MINUTE, 0, self.catalog.series)
-        self.stage.close(number, fields, out)
-        return out
+        now_ms = self.findings.now_ms = (number + 1) * WINDOW_S * 1000 + MINUTE
+        self.stage.close(number, fields)
+        anomalies, notices = self.findings.take()
+        return ShardOutput(step, now_ms, 0, self.catalog.series, anomalies=anomalies, notices=notices)
 
 
 STRANGE = (-3.6, 3.6, 0.0)

@@ -12,6 +12,7 @@ import pytest
 
 from ingest.log.records import Record
 from ingest.log.sqlite_log import SqliteLog
+from ingest.login import BrokerAddress
 from stream.config import PipelineConfig
 from stream.engines.embedded import CONSUMER, EmbeddedEngine
 from stream.pipeline.pipeline import Pipeline
@@ -23,7 +24,7 @@ from stream.sinks.store.store_sink import StoreSink
 from tests.ingest.brokers import Broker
 from tests.stream.build import MINUTE, NOON, Writer, places
 from tests.stream.make_results import alert, results
-from tests.stream.sink_tools import Listener, client
+from tests.stream.sink_tools import Listener
 from tests.stream.troubled_store import FullStore, contents, damage
 from tests.support import wait_for
 
@@ -93,7 +94,7 @@ def running(log: SqliteLog, sinks: list[Sink], folder: Path) -> Iterator[Embedde
 
 
 def mqtt_sink(broker: Broker, site: str, folder: Path) -> MqttSink:
-    return MqttSink(client, "127.0.0.1", broker.port, site, delivered_path=folder / "delivered.json", backoff_s=(1, 1))
+    return MqttSink(BrokerAddress(port=broker.port), site, delivered_path=folder / "delivered.json", backoff_s=(1, 1))
 
 
 def alarm_is_heard(story: Story, listener: Listener) -> float:

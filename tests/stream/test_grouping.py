@@ -11,7 +11,7 @@ from ingest.places import parse_places
 from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
 from stream.pipeline.site import SiteStage
-from stream.results import Notice, Results
+from stream.results import Notice, ShardOutput
 from stream.sentences import literal
 from tests.stream import build
 from tests.stream.build import MINUTE, NOON, text_of
@@ -57,7 +57,7 @@ class Site:
 
     def _apply(self, minute, notices=(), commands=()):
         self.position += 1
-        out = Results(self.position, NOON + round(minute * MINUTE), 0, [])
+        out = ShardOutput(self.position, NOON + round(minute * MINUTE), 0, [])
         out.notices, out.commands = list(notices), list(commands)
         return self.stage.apply(out).alerts
 

@@ -8,7 +8,7 @@ from ingest.places import PlacesError
 from stream.config import PipelineConfig
 from stream.detect.rules_stage import check_overrides
 from stream.pipeline.pipeline import Pipeline
-from stream.results import Results
+from stream.results import ShardOutput
 from tests.stream.build import MINUTE, NOON, Writer, places, text_of
 
 CONFIG = PipelineConfig(site="test", country=None)
@@ -141,9 +141,10 @@ def test_a_camera_that_falls_silent_in_a_crowd_leaves_no_alert_open_for_ever():
         log.count("cam-1", NOON + minute * MINUTE, 5).count("cam-2", NOON + minute * MINUTE, 5)
         pipe.process(log.record())
     now = NOON + 20 * MINUTE
-    out = Results(pipe.position, now, now, pipe.shards[0].catalog.series)
+    out = ShardOutput(pipe.position, now, now, pipe.shards[0].catalog.series)
     text = {"en": "41 people.", "zh-CN": "41人。"}
-    pipe.shards[0].detection.findings.alert(0, "surge", now, text, out, cause_ms=now, surprise=6.0)
+    pipe.shards[0].detection.findings.alert(0, "surge", now, text, cause_ms=now, surprise=6.0)
+    out.anomalies, out.notices = pipe.shards[0].detection.findings.take()
     (alert,) = pipe.site.apply(out).alerts
     found = []
     for minute in range(20, 30):

@@ -19,7 +19,7 @@ from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
 from stream.pipeline.shard import ShardPipeline
 from stream.pipeline.site import SiteStage
-from stream.results import Notice, Results
+from stream.results import Notice, ShardOutput
 from stream.sentences import literal
 from tests.stream.build import MINUTE, NOON, Writer
 
@@ -69,7 +69,7 @@ class Story:
     def add(self, record, shard):
         self.records.append(msgspec.structs.replace(record, shard=shard))
 
-    def told(self, out: Results) -> Results:
+    def told(self, out: ShardOutput) -> ShardOutput:
         out.notices += self.notices.get(out.position, [])
         return out
 
@@ -170,7 +170,7 @@ def by_shard(story):
 def drained(site, story):
     """Give a site time to say what it has ready: of maps that fell due at once, results bring one each."""
     last = story.records[-1]
-    return [site.apply(Results(last.position + 1, last.received_ms, 0, [])) for _ in story.records]
+    return [site.apply(ShardOutput(last.position + 1, last.received_ms, 0, [])) for _ in story.records]
 
 
 def merged(story, turns, *, cut=None):
@@ -204,8 +204,8 @@ def test_what_a_site_says_depends_neither_on_the_pace_of_its_shards_nor_on_a_res
 
 def test_results_of_a_shard_that_does_not_exist_are_refused():
     site = SiteStage(CONFIG, PLACES, 2)
-    with pytest.raises(IndexError, match="results of shard 2, expected one of 0 to 1"):
-        site.apply(Results(1, NOON, NOON, [], shard=2))
+    with pytest.raises(IndexError, match="output of shard 2, expected one of 0 to 1"):
+        site.apply(ShardOutput(1, NOON, NOON, [], shard=2))
 
 
 def test_a_state_of_another_number_of_shards_is_refused():

@@ -1,4 +1,4 @@
-"""A shard's results as bytes: what travels from the process of a shard to that of the site's stage.
+"""A shard's output as bytes: what travels from the process of a shard to that of the site's stage.
 
 They are a frame (`ingest.frame`). Its meta data are single numbers, small structs, strings, and how long each table is;
 its arrays are the columns of the tables, those of one kind joined. Only the series that the rows name are carried, so
@@ -21,15 +21,12 @@ from ingest.frame import Buffer, FrameError, FrameKind
 from ingest.refusal import Refusal
 from models.frames import to_numpy
 from stream.results import (
-    Alert,
     Anomaly,
-    BudgetState,
     DeviceHealth,
     GateRows,
-    HotspotMap,
     Notice,
-    Results,
     SeriesKey,
+    ShardOutput,
     StateRows,
     Taught,
     WindowRows,
@@ -81,29 +78,15 @@ class _Header(msgspec.Struct, omit_defaults=True, kw_only=True):
     states: list[int] = []
     state_values: list[list[str]] = []
     anomalies: list[Anomaly] = []
-    alerts: list[Alert] = []
     incidents: list[Incident] = []
     commands: list[Command] = []
     notices: list[Notice] = []
-    hotspots: HotspotMap | None = None
-    budget: BudgetState | None = None
     taught: Taught | None = None
     health: list[DeviceHealth] = []
     refusals: list[Refusal] = []
 
 
-_STRUCTS: Final = (
-    "anomalies",
-    "alerts",
-    "incidents",
-    "commands",
-    "notices",
-    "hotspots",
-    "budget",
-    "taught",
-    "health",
-    "refusals",
-)
+_STRUCTS: Final = ("anomalies", "incidents", "commands", "notices", "taught", "health", "refusals")
 _NUMBERS: Final = ("position", "now_ms", "watermark_ms", "shard", "closing", "accepted", "duplicates", "late")
 _TABLES: Final[dict[str, tuple[type, dict[str, str]]]] = {
     "windows": (WindowRows, WINDOW_COLUMNS),
@@ -111,7 +94,7 @@ _TABLES: Final[dict[str, tuple[type, dict[str, str]]]] = {
     "states": (StateRows, STATE_COLUMNS),
 }
 CARRIED: Final = frozenset((*_STRUCTS, *_NUMBERS, *_TABLES, "catalog"))
-"""Fields of `Results` that are carried; a test holds them against the class."""
+"""Fields of `ShardOutput` that are carried; a test holds them against the class."""
 
 
 def _plain(value: object) -> object:
@@ -124,16 +107,16 @@ def _plain(value: object) -> object:
 _ENCODER: Final = msgspec.msgpack.Encoder(enc_hook=_plain)
 
 
-def encode_results(results: Results) -> bytes:
-    """Return results as bytes; equal results give equal bytes."""
-    tables = {name: getattr(results, name) for name in _TABLES}
-    used, number = _used_series(tables, len(results.catalog))
-    fields: dict[str, Any] = {name: getattr(results, name) for name in (*_NUMBERS, *_STRUCTS)}
+def encode_output(output: ShardOutput) -> bytes:
+    """Return a shard's output as bytes; equal output gives equal bytes."""
+    tables = {name: getattr(output, name) for name in _TABLES}
+    used, number = _used_series(tables, len(output.catalog))
+    fields: dict[str, Any] = {name: getattr(output, name) for name in (*_NUMBERS, *_STRUCTS)}
     fields |= {name: [len(rows.series) for rows in blocks] for name, blocks in tables.items()}
     header = _Header(
-        series=[(key.beat, key.device, key.kind, key.metric) for key in map(results.catalog.__getitem__, used)],
-        gate_strings=[(rows.boot, rows.vehicle, rows.plate) for rows in results.gates],
-        state_values=[rows.value for rows in results.states],
+        series=[(key.beat, key.device, key.kind, key.metric) for key in map(output.catalog.__getitem__, used)],
+        gate_strings=[(rows.boot, rows.vehicle, rows.plate) for rows in output.gates],
+        state_values=[rows.value for rows in output.states],
         **fields,
     )
     columns = {
@@ -160,20 +143,20 @@ def _column(blocks: Sequence[Any], column: str, dtype: str, number: NDArray[np.i
     return np.ascontiguousarray(number[joined] if column == "series" else joined, dtype=dtype)
 
 
-def decode_results(data: Buffer | None) -> Results:
-    """Return the results that `encode_results` wrote; their arrays are read-only views of `data`.
+def decode_output(data: Buffer | None) -> ShardOutput:
+    """Return the output that `encode_output` wrote; their arrays are read-only views of `data`.
 
     Raises `ingest.frame.FrameError` for any other bytes, and for tables that do not fit each other.
     """
     header, arrays = frame.decode(FrameKind.RESULTS, data, _Header)
     try:
-        return _results(header, to_numpy(arrays))
+        return _output(header, to_numpy(arrays))
     except (ValueError, KeyError) as error:
         raise FrameError(f"the parts of the message of results do not fit each other: {error}") from error
 
 
-def _results(header: _Header, arrays: dict[str, NDArray[Any]]) -> Results:
-    out = Results(
+def _output(header: _Header, arrays: dict[str, NDArray[Any]]) -> ShardOutput:
+    out = ShardOutput(
         catalog=[SeriesKey(beat=b, device=d, kind=k, metric=m) for b, d, k, m in header.series],
         **{name: getattr(header, name) for name in (*_NUMBERS, *_STRUCTS)},
     )
