@@ -1,10 +1,17 @@
-"""The node's clock. Live nodes use the system's; demos run faster; replays follow the data."""
+"""The node's clock, and the limits it sets to event times.
+
+Live nodes use the system's clock; demos run faster; replays follow the data.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+LATEST_MS: Final = 4_102_444_800_000
+"""2100-01-01: later event times, and those before 1970, are wrong whatever the clock says."""
 
 
 class Clock(Protocol):
@@ -74,3 +81,31 @@ class DataClock:
         """Move forward to `event_ms`; never back."""
         with self._lock:
             self._now = max(self._now, event_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockGuard:
+    """The limits on event time: one camera that lives in 2099 must not close everybody's windows."""
+
+    ahead_s: float = 120.0
+    """How far ahead of the node's clock an event may be, in seconds."""
+    backfill_s: float = 30 * 86_400.0
+    """How old one may be, in seconds: devices that were cut off send what they kept."""
+
+    def limits(self, now_ms: int | None) -> tuple[int, int]:
+        """Return the earliest and the latest event time allowed, epoch ms, both included.
+
+        None where there is no clock to go by: time follows the data.
+        """
+        if now_ms is None:
+            return 0, LATEST_MS
+        return max(now_ms - round(self.backfill_s * 1000), 0), min(now_ms + round(self.ahead_s * 1000), LATEST_MS)
+
+    def reason(self, ts_ms: int, now_ms: int) -> str:
+        """Return what is wrong with an event time outside the limits, for people."""
+        ahead_s = (ts_ms - now_ms) / 1000
+        if ahead_s > self.ahead_s:
+            return f"{ahead_s:.0f} s ahead of the node's clock, at most {self.ahead_s:.0f} s are allowed"
+        if -ahead_s > self.backfill_s:
+            return f"{-ahead_s / 86_400:.1f} days old, at most {self.backfill_s / 86_400:.1f} are taken"
+        return f"{ts_ms} is not between 1970 and 2100"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from deploy.settings.mqtt_settings import broker_address
 from deploy.settings.sections import Settings
+from ingest.clock import ClockGuard
 from ingest.codecs.native import Limits
-from ingest.gateway.clock_guard import ClockGuard
 from ingest.gateway.gateway import GatewayConfig
 
 

@@ -24,9 +24,8 @@ from typing import Final
 import msgspec
 
 from ingest import topics
-from ingest.clock import Clock
+from ingest.clock import Clock, ClockGuard
 from ingest.codecs.native import Limits
-from ingest.gateway.clock_guard import ClockGuard
 from ingest.gateway.intake import Intake, Taken
 from ingest.gateway.numbering import RepeatFilter, refill
 from ingest.gateway.plates import Plates

@@ -13,11 +13,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ingest.clock import Clock
+from ingest.clock import Clock, ClockGuard
 from ingest.codecs.native import Limits, NativeCodec, explain
 from ingest.events import Command, DeviceStatus, Incident
-from ingest.gateway import redact
-from ingest.gateway.clock_guard import ClockGuard
 from ingest.gateway.collector import Collector
 from ingest.gateway.numbering import Numbering, RepeatFilter, repeat_key
 from ingest.gateway.plates import Plates
@@ -27,9 +25,6 @@ from ingest.observations import Observation, epoch_ms
 from ingest.refusal import Refusal
 from ingest.vocabulary import Flag, Reason
 
-_EARLIEST_MS: Final = 0
-_LATEST_MS: Final = 4_102_444_800_000
-"""2100-01-01: event times beyond are a fault whatever the clock says."""
 _STATUSES: Final = 50_000
 
 
@@ -100,10 +95,7 @@ class Intake:
     def begin(self) -> None:
         """Read the clock. Messages taken until the next call count as received now."""
         self._now = self._clock.now_ms()
-        self._earliest, self._latest = _EARLIEST_MS, _LATEST_MS
-        if self._clock.live:
-            earliest, latest = self._guard.limits(self._now)
-            self._earliest, self._latest = max(earliest, _EARLIEST_MS), min(latest, _LATEST_MS)
+        self._earliest, self._latest = self._guard.limits(self._now if self._clock.live else None)
 
     def rows(self) -> int:
         """Return how many observations the longest batch has that waits for `finish`."""
@@ -195,7 +187,7 @@ class Intake:
     ) -> tuple[Reason, str] | None:
         ts = epoch_ms(observation.ts)
         if not self._earliest <= ts <= self._latest:
-            return Reason.CLOCK, self._guard.fault(ts, self._now) or f"{ts} is not between 1970 and 2100"
+            return Reason.CLOCK, self._guard.reason(ts, self._now)
         received = self._now
         if not self._clock.live:
             self._clock.observe(ts)
@@ -236,11 +228,10 @@ class Intake:
             return
         ts = epoch_ms(incident.ts)
         if not self._earliest <= ts <= self._latest:
-            detail = self._guard.fault(ts, self._now) or f"{ts} is not between 1970 and 2100"
-            self._refuse(topic, Reason.CLOCK, detail, payload)
+            self._refuse(topic, Reason.CLOCK, self._guard.reason(ts, self._now), payload)
             return
         self._clock.observe(ts)
-        clean = msgspec.structs.replace(incident, ts=ts, text=redact.text(self._plates, incident.text)[:280])
+        clean = msgspec.structs.replace(incident, ts=ts, text=self._plates.hidden_text(incident.text)[:280])
         self._others.append(Record(RecordKind.INCIDENT, self._received(), msgspec.json.encode(clean)))
         self.counts.incidents += 1
 
@@ -253,8 +244,8 @@ class Intake:
         clean = msgspec.structs.replace(
             command,
             ts=epoch_ms(command.ts),
-            by=redact.text(self._plates, command.by)[:64],
-            note=redact.text(self._plates, command.note)[:280],
+            by=self._plates.hidden_text(command.by)[:64],
+            note=self._plates.hidden_text(command.note)[:280],
         )
         self._others.append(Record(RecordKind.COMMAND, self._received(), msgspec.json.encode(clean)))
         self.counts.commands += 1
@@ -290,8 +281,8 @@ class Intake:
         self.counts.quarantined[reason] += 1
         plates, length = self._plates, size or len(payload)
         try:
-            payload, told = redact.payload(plates, payload), redact.text(plates, detail)
-            topic = redact.text(plates, topic)
+            payload, told = plates.hidden_payload(payload), plates.hidden_text(detail)
+            topic = plates.hidden_text(topic)
         except Exception as error:  # noqa: BLE001 - rather no bytes than a raw plate
             payload, told = b"", f"{detail[:60]} (bytes withheld, {type(error).__name__} while hiding plates)"
         self._refusals.append(Refusal(reason, told, payload, topic, self._received(), length))

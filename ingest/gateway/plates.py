@@ -22,7 +22,7 @@ import msgspec
 
 from ingest.files import replace_file
 
-PREFIX: Final = "h1:"
+_PREFIX: Final = "h1:"
 _TOKEN: Final = re.compile(r"h1:[0-9A-Za-z_-]{12,60}\Z")
 _HASH_DIGITS: Final = 32
 _KEY_BYTES: Final = 32
@@ -31,6 +31,53 @@ _NO_PLATE: Final = frozenset(
     {"", "无牌", "无牌车", "无车牌", "未识别", "未知", "UNKNOWN", "NOPLATE", "NONE", "NULL", "NA", "N/A"}
 )
 """What cameras write when they read no plate."""
+
+_PROVINCES: Final = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领学警港澳民航应急"
+_SHAPE: Final = re.compile(
+    rf"[{_PROVINCES}]\s*[A-Za-zＡ-Ｚａ-ｚ]\s*[\s.·•・‧∙-]?\s*(?:[A-HJ-NP-Za-hj-np-z0-9０-９][\s.·•-]?){{4,6}}[A-HJ-NP-Za-hj-np-z0-9挂学警港澳领]?"
+)
+"""A Chinese plate, written with or without separators, in narrow or wide letters."""
+_SHAPE_GBK: Final = re.compile(
+    rb"(?:%s)\s?[A-Za-z]\s?(?:\xa1\xa4|[.-])?\s?(?:[A-HJ-NP-Za-hj-np-z0-9][.-]?){4,6}"
+    % b"|".join(re.escape(letter.encode("gb18030")) for letter in _PROVINCES)
+)
+"""The same in GBK, which older Chinese gates send."""
+_KEY: Final = re.compile(
+    r"(?:^|[^a-z])(?:licen[cs]e|number|car|vehicle|veh|plate)?[_ -]?(?:plate|lpn?|lpr)[_ -]?"
+    r"(?:no|num|number|text|str|string|value|id|code|license|raw)?$|号牌|车牌|hphm|"
+    r"(?:^|[^a-z])(?:car|vehicle|veh|licen[cs]e)[_ -]?(?:no|num|number)$|(?:^|[^a-z])cphm?$|(?:^|[^a-z])licen[cs]e$",
+    re.IGNORECASE,
+)
+"""A field name that holds a plate: plate, plateNo, PlateNumber, license_plate, carNo, 车牌号, hphm (GA/T 1400)…"""
+_HARMLESS: Final = re.compile(r"colou?r|type|has|confidence|reliab|score|rect|class|count|template", re.IGNORECASE)
+"""Parts of plate fields that hold no plate: PlateColor, HasPlate, plateType…"""
+_NAMED_BYTES: Final = re.compile(
+    rb"""(?P<head>(?:plate|lpn|lpr|hphm|\bcphm?\b|(?:car|veh|vehicle|licen[cs]e)[_ -]?(?:no|num|number)\b|"""
+    rb"""\xe8\xbd\xa6\xe7\x89\x8c|\xe5\x8f\xb7\xe7\x89\x8c|\xb3\xb5\xc5\xc6|\xba\xc5\xc5\xc6)"""
+    rb"""[^"'<>:=,{}\[\]]{0,24}["']?\s{0,8}[:=>]\s{0,8})(?P<value>"(?:[^"\\]|\\.){0,256}"?|'[^']{0,256}'?|[^\s"',;&<>{}\[\]]{1,256})""",
+    re.IGNORECASE | re.DOTALL,
+)
+"""``plate…: value`` in JSON, query strings, logs and XML; Chinese names in UTF-8 and in GBK."""
+_WORDS: Final = (
+    b"plate",
+    b"lpn",
+    b"lpr",
+    b"hphm",
+    b"cph",
+    b"carn",
+    b"car_n",
+    b"car-n",
+    b"car n",
+    b"veh",
+    b"licen",
+    *("车牌".encode(code) for code in ("utf-8", "gb18030")),
+    *("号牌".encode(code) for code in ("utf-8", "gb18030")),
+)
+"""One of these stands in whatever `_NAMED_BYTES` matches: looking for them is a hundred times as fast."""
+_BEFORE: Final = 16
+_NAME_BYTES: Final = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+_HIDDEN: Final = b"(plate-removed)"
+_ESCAPE: Final = re.compile(rb"\\u([0-9a-fA-F]{4})")
 
 
 class PlateKeyError(ValueError):
@@ -61,23 +108,17 @@ def normalise(plate: str) -> str:
     return "" if text in _NO_PLATE else text
 
 
-def is_token(plate: str) -> bool:
-    """Tell whether a plate has been hashed already, here or by an edge agent."""
-    return _TOKEN.match(plate) is not None
-
-
 class Plates:
-    """Makes tokens with the newest of its keys.
+    """Makes tokens with the newest of its keys, and puts them in the place of plates wherever those are found.
 
-    Older keys stay in the file for as long as somebody entitled must match old tokens (`tokens`). Rotating cuts the
-    link between a vehicle's passes before and after: that is its purpose.
+    Older keys stay in the file for as long as somebody entitled must match old tokens. Rotating cuts the link between
+    a vehicle's passes before and after: that is its purpose.
     """
 
     def __init__(self, keys: list[tuple[str, bytes]]) -> None:
         """Take (key id, secret) pairs, oldest first. Raises `PlateKeyError` where there is none."""
         if not keys:
             raise PlateKeyError("no plate key: at least one is needed")
-        self._keys = keys
         self._id, self._secret = keys[-1]
 
     def token(self, plate: str) -> str:
@@ -85,18 +126,87 @@ class Plates:
         if _TOKEN.match(plate):
             return plate
         text = normalise(plate)
-        return _token(self._id, self._secret, text) if text else ""
+        if not text:
+            return ""
+        digest = hmac.digest(self._secret, text.encode("utf-8", "surrogatepass"), "sha256")
+        return f"{_PREFIX}{self._id}{digest.hex()[:_HASH_DIGITS]}"
 
-    def tokens(self, plate: str) -> list[str]:
-        """Return the tokens of a plate under every key, newest first: to look for a vehicle across rotations."""
-        text = normalise(plate)
-        return [_token(key_id, secret, text) for key_id, secret in reversed(self._keys)] if text else []
+    def hidden_text(self, value: str) -> str:
+        """Return a text with whatever looks like a plate replaced by its token."""
+        if value.isascii():
+            return value
+        return _SHAPE.sub(lambda match: self.token(match[0]), value)
+
+    def hidden_payload(self, raw: bytes) -> bytes:
+        """Return a payload without raw plates: byte for byte as it came where it holds none.
+
+        What can be decoded is decoded, and plates are replaced by their tokens, so that a payload can be replayed with
+        the same result. What cannot be decoded is searched for field names that vendors use for plates, whatever the
+        bytes around them are, and for the shape of a Chinese plate.
+        """
+        try:
+            document = msgspec.json.decode(raw)
+            clean = self._walk(document, named=False)
+            # A name can hide behind \u escapes and a repeated key, which decoding resolves: the bytes are rewritten.
+            if clean != document or b"\\u" in raw:
+                return msgspec.json.encode(clean)
+        except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError, TypeError):
+            raw = _ESCAPE.sub(lambda match: chr(int(match[1], 16)).encode("utf-8", "replace"), raw)
+        return self._search(raw)
+
+    def _walk(self, value: object, *, named: bool) -> object:
+        if isinstance(value, str):
+            return self.token(value) if named and value else self.hidden_text(value)
+        if isinstance(value, dict):
+            return {
+                self.hidden_text(key): self._walk(item, named=named or _names_plate(key)) for key, item in value.items()
+            }
+        if isinstance(value, list):
+            return [self._walk(item, named=named) for item in value]
+        if named and isinstance(value, int | float) and not isinstance(value, bool):
+            return self.token(str(value))
+        return value
+
+    def _search(self, raw: bytes) -> bytes:
+        lowered = raw.lower()
+        clean = raw
+        if any(word in lowered for word in _WORDS):
+            clean = _NAMED_BYTES.sub(self._hide, raw)
+        if clean.isascii():
+            return clean
+        decoded = clean.decode("utf-8", "surrogateescape")  # keeps every byte, also of what is not UTF-8
+        hidden = self.hidden_text(decoded)
+        if hidden != decoded:
+            clean = hidden.encode("utf-8", "surrogateescape")
+        return _SHAPE_GBK.sub(self._token_of_gbk, clean)
+
+    def _token_of_gbk(self, match: re.Match[bytes]) -> bytes:
+        try:
+            return self.token(match[0].decode("gb18030")).encode()
+        except UnicodeDecodeError:
+            return _HIDDEN
+
+    def _hide(self, match: re.Match[bytes]) -> bytes:
+        head, value = match["head"], match["value"]
+        before = match.string[max(0, match.start() - _BEFORE) : match.start()]
+        prefix = before[len(before.rstrip(_NAME_BYTES)) :]
+        if _HARMLESS.search((prefix + head).decode("latin-1")):
+            return match[0]
+        quote = value[:1] if value[:1] in {b'"', b"'"} else b""
+        inner = value.strip(quote) if quote else value
+        if inner == _HIDDEN:
+            return match[0]
+        try:
+            token = self.token(inner.decode()).encode()
+        except UnicodeDecodeError:
+            token = _HIDDEN
+        closing = quote if quote and value.endswith(quote) and len(value) > 1 else b""
+        return head + quote + token + closing
 
 
-def _token(key_id: str, secret: bytes, text: str) -> str:
-    return (
-        f"{PREFIX}{key_id}{hmac.digest(secret, text.encode('utf-8', 'surrogatepass'), 'sha256').hex()[:_HASH_DIGITS]}"
-    )
+def _names_plate(key: str) -> bool:
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key[:65])
+    return len(key) <= 64 and _HARMLESS.search(key) is None and _KEY.search(words) is not None
 
 
 def load_plates(path: Path) -> Plates:

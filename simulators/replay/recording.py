@@ -21,7 +21,6 @@ from typing import Any, Final
 
 import msgspec
 
-from ingest.gateway import redact
 from ingest.gateway.plates import Plates
 from ingest.login import BrokerAddress
 from ingest.mqtt.client import Incoming
@@ -101,11 +100,11 @@ class Recorder:
                 self.failure = self.failure or error
 
     def _on_message(self, message: Incoming) -> None:
-        topic = redact.text(self._plates, message.topic.decode("utf-8", "replace"))
+        topic = self._plates.hidden_text(message.topic.decode("utf-8", "replace"))
         row: dict[str, Any] = {"t": round(time.monotonic() - self._started, 4), "topic": topic}
         if message.retain:
             row["retain"] = True
-        payload = redact.payload(self._plates, message.payload)
+        payload = self._plates.hidden_payload(message.payload)
         try:
             row["p"] = payload.decode()
         except UnicodeDecodeError:

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import topics
-from ingest.clock import DataClock
+from ingest.clock import ClockGuard, DataClock
 from ingest.codecs.native import Limits
-from ingest.gateway.clock_guard import ClockGuard
 from ingest.gateway.intake import Intake
 from ingest.gateway.numbering import RepeatFilter, refill
 from ingest.gateway.plates import Plates

@@ -20,7 +20,6 @@ from console.errors import CommandError
 from console.site_settings import settings_of_site
 from console.training.teaching import Source, Teaching, from_file, from_store
 from deploy.settings.sections import Settings
-from ingest.gateway import redact
 from ingest.gateway.plates import load_plates
 from ingest.gateway.quarantine import Quarantine
 from ingest.places import load_places
@@ -92,8 +91,8 @@ def _quarantine(source: Source, settings: Settings, site: FoundSite) -> None:
             Refusal(
                 topic=f"{name}, line {row.line}",
                 reason=Reason.HISTORY,
-                detail=redact.text(plates, row.why),
-                payload=redact.payload(plates, row.text.encode("utf-8", "replace")),
+                detail=plates.hidden_text(row.why),
+                payload=plates.hidden_payload(row.text.encode("utf-8", "replace")),
                 received_ms=now_ms,
             )
             for row in source.bad
