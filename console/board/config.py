@@ -29,7 +29,8 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     places_path: str
     site: str
     """Id of the site, as in topics."""
-    broker_port: Port
+    broker: BrokerAddress
+    """Takes the board's commands. The environment's `PASSWORD_VARIABLE` is taken before its `password_file`."""
     host: str = "127.0.0.1"
     port: Port = 8060
     """First port tried; the next twenty follow where it is taken, then any free one."""
@@ -44,17 +45,6 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Names, beside addresses and localhost, by which browsers may call the board (names of a reverse proxy)."""
     quiet_s: Annotated[float, msgspec.Meta(gt=0)] = 120.0
     """Wall-clock seconds without any observation after which the page says that data stopped."""
-    broker_host: str = "127.0.0.1"
-    broker_username: str = ""
-    broker_password_file: str = ""
-    """File whose first line is the password. The environment's `PASSWORD_VARIABLE` is taken before it."""
-    broker_protocol: Literal["3.1.1", "5"] = "3.1.1"
-    broker_tls: bool = False
-    broker_ca_file: str = ""
-    """Certificates of the authorities to trust; the system's where it is empty."""
-    broker_cert_file: str = ""
-    broker_key_file: str = ""
-    """The board's own certificate and its key, for brokers that ask for one."""
     address_file: str = ""
     """File that the board's real address (a URL) is written to once it answers."""
 
@@ -69,23 +59,10 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 f"{name}: timezone is {self.timezone!r}, expected an IANA name like 'Asia/Shanghai'"
             ) from error
 
-    def broker(self) -> BrokerAddress:
-        """Return how to reach the broker; the environment's password goes before the file's."""
-        ca, cert, key = (
-            Path(name) if name else None for name in (self.broker_ca_file, self.broker_cert_file, self.broker_key_file)
-        )
-        return BrokerAddress(
-            host=self.broker_host,
-            port=self.broker_port,
-            protocol=self.broker_protocol,
-            username=self.broker_username,
-            password=os.environ.get(PASSWORD_VARIABLE, ""),
-            password_file=Path(self.broker_password_file) if self.broker_password_file else None,
-            tls=self.broker_tls,
-            tls_ca=ca,
-            tls_cert=cert,
-            tls_key=key,
-        )
+    def login(self) -> BrokerAddress:
+        """Return the broker with the environment's password, where there is one."""
+        password = os.environ.get(PASSWORD_VARIABLE, "")
+        return msgspec.structs.replace(self.broker, password=password) if password else self.broker
 
 
 def load_config(path: Path) -> BoardConfig:
@@ -94,7 +71,7 @@ def load_config(path: Path) -> BoardConfig:
     Raises `BoardConfigError` that names the file and the key for one that cannot be read or is wrong.
     """
     try:
-        config = msgspec.json.decode(path.read_bytes(), type=BoardConfig)
+        config = msgspec.json.decode(path.read_bytes(), type=BoardConfig, dec_hook=lambda kind, text: kind(text))
     except (OSError, msgspec.MsgspecError) as error:
         raise BoardConfigError(f"{path}: {error}") from error
     config.check(str(path))

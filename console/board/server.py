@@ -93,10 +93,10 @@ def serve(config: BoardConfig, *, ready: Callable[[str], None] | None = None) ->
     url = address(config.host, sock.getsockname()[1])
     reader = StoreReader(Path(config.store_path), ZoneInfo(config.timezone))
     try:
-        publisher = MqttCommandPublisher(config.site, config.broker())
+        publisher = MqttCommandPublisher(config.site, config.login())
     except (OSError, ValueError) as error:
         sock.close()
-        return _fail(f"broker {config.broker_host}:{config.broker_port}: {error}")
+        return _fail(f"broker {config.broker}: {error}")
     settings = BoardSettings(
         site=config.site,
         name=config.site_name or places.name or {"en": config.site, "zh-CN": config.site},

@@ -9,12 +9,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from console.errors import CommandError
 from deploy.node.lock import is_locked
 from deploy.processes.broker import start_broker
 from deploy.processes.supervisor import ChildError, Supervisor, free_port
 from deploy.settings.documents import dump_toml
 from deploy.settings.load import with_values
+from deploy.settings.mqtt_settings import broker_address
 from deploy.settings.sections import PREFIX, SECRETS, Settings
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError, StoreMissingError
@@ -74,8 +77,7 @@ class Running:
         """Start the board and return its address; a taken port is stepped around."""
         settings, address = self.settings, self.folder / "board.url"
         address.unlink(missing_ok=True)
-        broker = settings.broker
-        password = {"broker_password_file": str(broker.password_file)} if broker.password_file else {}
+        broker = msgspec.structs.replace(broker_address(settings), password="")  # the board has the environment's
         document = {
             "store_path": str(self.folder / "store.db"),
             "places_path": str(settings.places_file),
@@ -85,17 +87,9 @@ class Running:
             "language": settings.site.language,
             "timezone": settings.site.timezone,
             "simulated": simulated,
-            "broker_host": broker.host,
-            "broker_port": broker.port,
-            "broker_username": broker.username,
-            "broker_protocol": broker.protocol,
-            "broker_tls": broker.tls,
-            "broker_ca_file": str(broker.tls_ca or ""),
-            "broker_cert_file": str(broker.tls_cert or ""),
-            "broker_key_file": str(broker.tls_key or ""),
+            "broker": msgspec.to_builtins(broker, enc_hook=str),
             "hosts": settings.board.hosts,
             "address_file": str(address),
-            **password,
         }
         config = self.folder / "board.json"
         config.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

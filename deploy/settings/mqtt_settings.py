@@ -19,6 +19,7 @@ def broker_address(settings: Settings) -> BrokerAddress:
         protocol="5" if broker.protocol == "5" else "3.1.1",
         username=broker.username,
         password=read_secret(settings, "broker.password") or "",
+        password_file=broker.password_file,
         tls=broker.tls,
         tls_ca=broker.tls_ca,
         tls_cert=broker.tls_cert,

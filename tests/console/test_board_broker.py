@@ -1,10 +1,8 @@
 """The board's way to a broker as stations run it: passwords, access rules, TLS, MQTT 5."""
 
-import ssl
 import subprocess
 import threading
 
-import msgspec
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
@@ -17,6 +15,7 @@ from deploy.settings.load import with_values
 from deploy.settings.mqtt_settings import broker_address
 from deploy.settings.sections import Settings
 from ingest.events import Command
+from ingest.login import BrokerAddress
 from simulators.replay.recording import Recorder
 from tests.support import free_port, require_program, wait_for
 
@@ -50,12 +49,12 @@ def station(tmp_path_factory):
 
 def configuration(station, **more):
     port, certificate = station
-    usual = {"broker_username": "node", "broker_tls": True, "broker_ca_file": str(certificate)}
-    return BoardConfig(store_path="x", places_path="x", site="s", broker_port=port, **{**usual, **more})
+    broker = BrokerAddress(port=port, username="node", tls=True, tls_ca=certificate, **more)
+    return BoardConfig(store_path="x", places_path="x", site="s", broker=broker)
 
 
 def publisher(config):
-    return MqttCommandPublisher(config.site, config.broker())
+    return MqttCommandPublisher(config.site, config.login())
 
 
 def heard_by(station, topic):
@@ -77,7 +76,7 @@ def heard_by(station, topic):
 def test_a_command_of_the_board_passes_the_access_rules(station, monkeypatch, protocol):
     monkeypatch.setenv(PASSWORD_VARIABLE, "pw-node")
     listener, heard = heard_by(station, "patrolgrid/v1/s/commands")
-    board = publisher(configuration(station, broker_protocol=protocol))
+    board = publisher(configuration(station, protocol=protocol))
     try:
         wait_for(lambda: board.connected, "the board connects")
         board.publish(COMMAND)
@@ -124,19 +123,11 @@ def test_a_station_s_broker_can_be_recorded(station, tmp_path):
     assert not (tmp_path / "no.pgr.gz").exists()
 
 
-def test_the_password_comes_from_the_environment_or_the_first_line_of_a_file(tmp_path, monkeypatch):
+def test_the_environment_s_password_comes_first(tmp_path, monkeypatch):
     monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
     file = tmp_path / "secret"
     file.write_text("from-file \nsecond line\n", encoding="utf-8")
-    config = BoardConfig(store_path="x", places_path="x", site="s", broker_port=1, broker_password_file=str(file))
-    assert config.broker().secret() == "from-file"
+    config = BoardConfig(store_path="x", places_path="x", site="s", broker=BrokerAddress(password_file=file))
+    assert config.login().secret() == "from-file"
     monkeypatch.setenv(PASSWORD_VARIABLE, "from-environment")
-    assert config.broker().secret() == "from-environment"
-
-
-def test_tls_is_spoken_also_where_the_system_s_authorities_are_trusted():
-    plain = BoardConfig(store_path="x", places_path="x", site="s", broker_port=1)
-    assert plain.broker().tls_context() is None
-    checked = msgspec.structs.replace(plain, broker_tls=True).broker().tls_context()
-    assert checked is not None
-    assert checked.verify_mode is ssl.CERT_REQUIRED
+    assert config.login().secret() == "from-environment"

@@ -58,7 +58,7 @@ class Station:
             "site": SITE,
             "site_name": {"en": "Lakeside Station", "zh-CN": "湖滨派出所"},
             "language": "en",
-            "broker_port": port,
+            "broker": {"port": port},
             "port": 0,
             "address_file": str(told),
         }

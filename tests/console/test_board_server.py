@@ -5,13 +5,13 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import httpx
 import pytest
 
 from console.board.config import BoardConfig, BoardConfigError, load_config
 from console.board.server import address, listen, serve
+from ingest.login import BrokerAddress
 from tests.console.stores import SITE, Node
 from tests.stream import make_results as make
 from tests.support import free_port, wait_for
@@ -31,7 +31,7 @@ def configuration(node, folder, **more):
         "store_path": str(node.store_path),
         "places_path": str(node.places_path),
         "site": SITE,
-        "broker_port": free_port(),
+        "broker": {"port": free_port()},
         "port": 0,
         "address_file": str(folder / "address"),
     }
@@ -91,7 +91,11 @@ def test_a_configuration_error_names_file_and_key(node, tmp_path):
 def test_places_that_are_wrong_keep_the_board_from_starting(node, tmp_path, capsys):
     node.places_path.write_text("{}", encoding="utf-8")
     config = BoardConfig(
-        store_path=str(node.store_path), places_path=str(node.places_path), site=SITE, broker_port=free_port(), port=0
+        store_path=str(node.store_path),
+        places_path=str(node.places_path),
+        site=SITE,
+        broker=BrokerAddress(port=free_port()),
+        port=0,
     )
     assert serve(config) == 1
     assert "places.geojson" in capsys.readouterr().err
@@ -100,10 +104,18 @@ def test_places_that_are_wrong_keep_the_board_from_starting(node, tmp_path, caps
 def test_password_comes_from_a_file(tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("hush\n", encoding="utf-8")
-    usual = {"store_path": "s", "places_path": "p", "site": SITE, "broker_port": 1883}
-    assert BoardConfig(**usual, broker_password_file=str(secret)).password() == "hush"
-    with pytest.raises(BoardConfigError, match="broker_password_file"):
-        BoardConfig(**usual, broker_password_file=str(Path(tmp_path, "none"))).password()
+    file = tmp_path / "board.json"
+    usual = {
+        "store_path": "s",
+        "places_path": "p",
+        "site": SITE,
+        "broker": {"port": 1883, "password_file": str(secret)},
+    }
+    file.write_text(json.dumps(usual), encoding="utf-8")
+    assert load_config(file).login().secret() == "hush"
+    secret.unlink()
+    with pytest.raises(ValueError, match="password_file"):
+        load_config(file).login().secret()
 
 
 @pytest.mark.parametrize(
