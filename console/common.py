@@ -1,4 +1,4 @@
-"""What several commands share: the options that find settings and sites, the language, and printing."""
+"""What several commands share: the options that find settings and sites, the language, progress and printing."""
 
 from __future__ import annotations
 
@@ -7,17 +7,23 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
 
 from console.errors import CommandError
 from deploy.node.lock import is_locked
 from deploy.settings.load import find_file, load_settings, with_values
 from deploy.settings.sections import Settings, Site
+from ingest.extras import load
 from stream.sentences.catalogue import Sentences
 from stream.sentences.languages import LANGUAGES, choose_language
+
+NODE_FILE: Final = "node.toml"
+"""In a site's folder: the settings that `patrolgrid up`, `demo` or `replay` gave its node."""
 
 
 def add_settings_arguments(parser: argparse.ArgumentParser, *, site: bool = False) -> None:
@@ -44,6 +50,12 @@ def settings_of(options: argparse.Namespace) -> Settings:
     if options.data_dir is not None:
         settings = with_values(settings, data={"dir": options.data_dir})
     return settings
+
+
+def settings_and_texts(options: argparse.Namespace) -> tuple[Settings, Sentences]:
+    """Return the settings, and the messages in the language asked for."""
+    settings = settings_of(options)
+    return settings, texts_of(options, settings)
 
 
 def texts_of(options: argparse.Namespace, settings: Settings | None = None) -> Sentences:
@@ -73,6 +85,11 @@ class FoundSite:
         """The store of results."""
         return self.folder / "store.db"
 
+    @property
+    def quarantine(self) -> Path:
+        """What could not be accepted; there is no such file before the first node."""
+        return self.folder / "quarantine.db"
+
     def node(self) -> dict[str, Any]:
         """Return what ``node.json`` says, with ``running`` added; empty where there was never a node."""
         try:
@@ -82,47 +99,76 @@ class FoundSite:
         node = document if isinstance(document, dict) else {}
         return {**node, "running": is_locked(self.folder)}
 
+    def zone(self, settings: Settings) -> ZoneInfo:
+        """Return the time zone that the site's node runs in, or that of the settings where there was never a node."""
+        return ZoneInfo(str(self.node().get("timezone") or settings.site.timezone))
+
 
 def sites(settings: Settings) -> list[FoundSite]:
     """Return the sites in the data folder, the one written to last first."""
-    found: list[tuple[float, FoundSite]] = []
-    try:
-        folders = [entry for entry in settings.data.dir.iterdir() if entry.is_dir()]
-    except OSError:
-        folders = []
-    for folder in folders:
-        written = [
-            path.stat().st_mtime
-            for name in ("store.db", "store.db-wal", "node.json", "log.db")
-            if (path := folder / name).exists()
-        ]
-        if written:
-            found.append((max(written), FoundSite(folder.name, folder)))
-    return [site for _, site in sorted(found, key=lambda pair: -pair[0])]
+    written: dict[Path, float] = {}
+    for name in ("store.db", "store.db-wal", "node.json", "log.db"):
+        for path in settings.data.dir.glob(f"*/{name}"):
+            written[path.parent] = max(path.stat().st_mtime, written.get(path.parent, 0.0))
+    return [FoundSite(folder.name, folder) for folder in sorted(written, key=lambda folder: -written[folder])]
 
 
 def chosen_site(settings: Settings, wanted: str | None) -> FoundSite:
     """Return the site asked for, the configured one, or the one written to last. Raises `CommandError`."""
-    found = sites(settings)
-    if wanted is None and found:
-        return (
-            next((site for site in found if site.id == settings.site.id), found[0])
-            if _configured(settings)
-            else found[0]
+    found = {site.id: site for site in sites(settings)}
+    if not found:
+        raise CommandError(
+            f"there is no data in {settings.data.dir} yet; `patrolgrid demo` or `patrolgrid replay FILE` makes some"
         )
-    for site in found:
-        if site.id == wanted:
-            return site
-    known = ", ".join(site.id for site in found)
-    if known:
+    if wanted is None:
+        configured = settings.site.id if settings.site.id != Site().id else ""
+        return found.get(configured) or next(iter(found.values()))
+    if wanted not in found:
+        known = ", ".join(found)
         raise CommandError(f"there is no data of a site {wanted!r} in {settings.data.dir}; there is: {known}")
-    raise CommandError(
-        f"there is no data in {settings.data.dir} yet; `patrolgrid demo` or `patrolgrid replay FILE` makes some"
-    )
+    return found[wanted]
 
 
-def _configured(settings: Settings) -> bool:
-    return settings.site.id != Site().id
+def settings_of_site(options: argparse.Namespace, *, new: bool = False) -> tuple[Settings, FoundSite]:
+    """Return the settings that the node of the chosen site runs with, and the site.
+
+    Where no settings file is named, those that `patrolgrid up`, `demo` or `replay` left in the site's folder are used.
+    With `new`, a configured site that has no data yet is taken, too. Raises `CommandError` where there is no such site,
+    `SettingsError` where the settings cannot be read.
+    """
+    settings = settings_of(options)
+    named = find_file(options.config) is not None
+    if new and named and options.site in {None, settings.site.id}:
+        return settings, FoundSite(settings.site.id, settings.site_dir)
+    site = chosen_site(settings, options.site)
+    left = site.folder / NODE_FILE
+    if not named and left.exists():
+        settings = load_settings(left)
+    return with_values(settings, data={"dir": site.folder.parent}, site={"id": site.id}), site
+
+
+class Progress(Protocol):
+    """Takes how much is done, and of how much where that is not known before."""
+
+    def __call__(self, done: int, total: int | None = None, /) -> None: ...  # noqa: D102 - the class says it
+
+
+@contextmanager
+def progress_bar(options: argparse.Namespace, **looks: object) -> Iterator[Progress]:
+    """Show progress on a terminal, unless ``--quiet`` or ``--json`` is given.
+
+    `looks` are arguments of tqdm, such as ``unit`` and ``desc``.
+    """
+    if options.quiet or options.json or not sys.stderr.isatty():
+        yield lambda _done, _total=None: None
+        return
+    with load("tqdm").tqdm(file=sys.stderr, **looks) as bar:
+
+        def show(done: int, total: int | None = None) -> None:
+            bar.total = bar.total if total is None else total
+            bar.update(max(done - bar.n, 0))
+
+        yield show
 
 
 def print_json(document: object) -> None:
@@ -148,11 +194,8 @@ def print_table(header: Iterable[str], rows: Iterable[Iterable[object]], indent:
         return
     widths = [max(cells(row[column]) for row in table) for column in range(len(table[0]))]
     for row in table:
-        print(
-            (
-                indent + "  ".join(text + " " * (width - cells(text)) for text, width in zip(row, widths, strict=True))
-            ).rstrip()
-        )
+        padded = (text + " " * (width - cells(text)) for text, width in zip(row, widths, strict=True))
+        print((indent + "  ".join(padded)).rstrip())
 
 
 def cells(text: str) -> int:

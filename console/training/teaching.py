@@ -18,12 +18,13 @@ from tqdm import tqdm
 
 from console.common import FoundSite
 from console.errors import CommandError
-from console.training.history_csv import BadRow, read_history
+from console.training.history_csv import read_history
 from console.training.model_health import KINDS
 from console.training.saved_state import read_saved
 from deploy.node.lock import PRIVATE
 from deploy.settings.kafka_settings import kafka_address
 from deploy.settings.sections import Settings
+from ingest.csv_files import BadRow
 from ingest.extras import load
 from ingest.log.history import HistorySeries
 from ingest.log.kafka_address import records_topic

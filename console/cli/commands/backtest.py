@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import math
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,9 +14,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from console.common import print_json
+from console.common import print_json, progress_bar
 from console.errors import CommandError
-from ingest.extras import load
+from ingest.csv_files import RowError, instant, number, read_rows
 from models.backtests import series_backtest as backtest
 from models.backtests.hotspot_backtest import hit_rates, hotspots
 from models.calendar import Calendar
@@ -85,8 +84,8 @@ def _series(options: argparse.Namespace) -> dict[str, Any]:
     column = "count" if options.kind == "counts" else "value"
     stamps, times, devices, values = _table(options.file, column, calendar)
     window_s = options.window or _window(times)
-    progress = _progress("rows", quiet=options.quiet)
-    scores = backtest.run(options.kind, times, values, calendar, window_s, progress=progress)
+    with progress_bar(options, unit="rows", leave=False) as progress:
+        scores = backtest.run(options.kind, times, values, calendar, window_s, progress=progress)
     if options.scores:
         _write_scores(options.scores, stamps, devices, values, scores.surprise, scores.alarm)
     days = (int(times[-1]) - int(times[0])) / 86_400_000
@@ -106,18 +105,10 @@ def _series(options: argparse.Namespace) -> dict[str, Any]:
         if days <= options.warm_up:
             raise CommandError(f"{options.file}: {days:.1f} days, but {options.warm_up:g} are warm-up; use --warm-up")
         surprise = scores.surprise.max(axis=1)
-        best = backtest.best_within(
-            times, surprise, events, BUDGETS, window_s, join_s=options.join, warm_up_days=options.warm_up
-        )
-        shipped = backtest.score(
-            times,
-            np.asarray(scores.alarm.any(axis=1), dtype=np.float64),
-            events,
-            0.5,
-            window_s,
-            join_s=options.join,
-            warm_up_days=options.warm_up,
-        )
+        rest: dict[str, Any] = {"join_s": options.join, "warm_up_days": options.warm_up}
+        best = backtest.best_within(times, surprise, events, BUDGETS, window_s, **rest)
+        alarm = np.asarray(scores.alarm.any(axis=1), dtype=np.float64)
+        shipped = backtest.score(times, alarm, events, 0.5, window_s, **rest)
         report["events"] = shipped.events
         report["found_within"] = {f"{budget:g}": _detection(found) for budget, found in best.items()}
         report["shipped"] = _detection(shipped) | {"threshold": backtest.shipped_threshold(options.kind)}
@@ -129,29 +120,30 @@ def _hotspots(options: argparse.Namespace) -> dict[str, Any]:
         until = datetime.fromisoformat(options.train_until).replace(tzinfo=UTC)
     except ValueError as error:
         raise CommandError(f"--train-until {options.train_until!r}: expected a date such as 2018-01-01", 2) from error
-    times, lon, lat = [], [], []
-    for line, row in _rows(options.file, ("timestamp", "lon", "lat")):
+
+    def incident(_line: int, row: dict[str, str]) -> tuple[float, float, float]:
         # Local times: whatever zone they are of, days are cut at their midnight.
-        times.append(_instant(row["timestamp"], options.file, line).replace(tzinfo=UTC).timestamp() * 1000)
-        lon.append(_number(row["lon"], options.file, line, "lon"))
-        lat.append(_number(row["lat"], options.file, line, "lat"))
-    points = [
-        (_number(row["lon"], options.domain, line, "lon"), _number(row["lat"], options.domain, line, "lat"))
-        for line, row in _rows(options.domain, ("lon", "lat"))
-    ]
-    if not times or not points:
-        raise CommandError(f"{options.file if not times else options.domain}: no rows")
-    domain = np.asarray(points, dtype=np.float64)
+        at = instant(row["timestamp"]).replace(tzinfo=UTC).timestamp() * 1000
+        return at, number(row["lon"], "lon"), number(row["lat"], "lat")
+
+    def point(_line: int, row: dict[str, str]) -> tuple[float, float]:
+        return number(row["lon"], "lon"), number(row["lat"], "lat")
+
+    incidents = np.array(list(read_rows(options.file, ("timestamp", "lon", "lat"), incident)), dtype=np.float64)
+    domain = np.array(list(read_rows(options.domain, ("lon", "lat"), point)), dtype=np.float64)
+    if not incidents.size or not domain.size:
+        raise CommandError(f"{options.domain if incidents.size else options.file}: no rows")
     try:
-        made = hotspots(
-            np.asarray(times, dtype=np.int64),
-            np.asarray(lon, dtype=np.float64),
-            np.asarray(lat, dtype=np.float64),
-            (domain[:, 0], domain[:, 1]),
-            round(until.timestamp() * 1000),
-            cell_m=options.cell,
-            progress=_progress("days", quiet=options.quiet),
-        )
+        with progress_bar(options, unit="days", leave=False) as progress:
+            made = hotspots(
+                incidents[:, 0].astype(np.int64),
+                incidents[:, 1].copy(),
+                incidents[:, 2].copy(),
+                (domain[:, 0], domain[:, 1]),
+                round(until.timestamp() * 1000),
+                cell_m=options.cell,
+                progress=progress,
+            )
     except ValueError as error:
         raise CommandError(f"{options.file}: {error}") from error
     days = [datetime.fromtimestamp(ms / 1000, UTC).date().isoformat() for ms in made.day_ms.tolist()]
@@ -173,24 +165,24 @@ def _hotspots(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _table(
-    path: Path,
-    column: str,
-    calendar: Calendar,
+    path: Path, column: str, calendar: Calendar
 ) -> tuple[list[str], NDArray[np.int64], list[str], NDArray[np.float64]]:
     """Read ``timestamp,device,<column>`` into (timestamps, epoch ms, devices, values (times, devices))."""
     cells: dict[tuple[str, str], float] = {}
     stamps: dict[str, int] = {}
-    devices: dict[str, int] = {}
-    for line, row in _rows(path, ("timestamp", "device", column)):
-        stamp, device, text = row["timestamp"], row["device"], row[column].strip()
+
+    def parse(_line: int, row: dict[str, str]) -> None:
+        stamp, device, text = row["timestamp"], row["device"], row[column]
         if stamp not in stamps:
-            stamps[stamp] = _epoch_ms(_instant(stamp, path, line), calendar)
-        devices.setdefault(device, len(devices))
-        cells[stamp, device] = _number(text, path, line, column) if text else math.nan
+            stamps[stamp] = _epoch_ms(stamp, calendar)
+        cells[stamp, device] = number(text, column) if text else math.nan
+
+    for _ in read_rows(path, ("timestamp", "device", column), parse):
+        pass
     if not cells:
         raise CommandError(f"{path}: no rows")
     ordered = sorted(stamps, key=lambda stamp: stamps[stamp])
-    names = list(devices)
+    names = list(dict.fromkeys(device for _, device in cells))
     times = np.array([stamps[stamp] for stamp in ordered], dtype=np.int64)
     keep = np.concatenate([[True], np.diff(times) > 0])
     values = np.array([[cells.get((stamp, name), math.nan) for name in names] for stamp in ordered])
@@ -198,52 +190,20 @@ def _table(
     return [s for s, k in zip(ordered, keep.tolist(), strict=True) if k], times[keep], names, values[keep]
 
 
-def _events(path: Path, calendar: Any) -> list[tuple[int, int]]:  # noqa: ANN401 - as in _table
-    out = []
-    for line, row in _rows(path, ("start", "end")):
-        begin = _epoch_ms(_instant(row["start"], path, line), calendar)
-        end = _epoch_ms(_instant(row["end"], path, line), calendar)
+def _events(path: Path, calendar: Calendar) -> list[tuple[int, int]]:
+    def parse(_line: int, row: dict[str, str]) -> tuple[int, int]:
+        begin, end = (_epoch_ms(row[name], calendar, name) for name in ("start", "end"))
         if end <= begin:
-            raise CommandError(f"{path}, line {line}: the event ends ({row['end']}) before it starts ({row['start']})")
-        out.append((begin, end))
-    return out
+            raise RowError(f"the event ends ({row['end']}) before it starts ({row['start']})")
+        return begin, end
+
+    return list(read_rows(path, ("start", "end"), parse))
 
 
-def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in columns if name not in (reader.fieldnames or ())]
-        if missing:
-            found = ", ".join(reader.fieldnames or ()) or "nothing"
-            raise CommandError(
-                f"{path}: column {missing[0]!r} is missing; expected {', '.join(columns)}, found {found}"
-            )
-        for row in reader:
-            if any(row[name] is None for name in columns):
-                raise CommandError(f"{path}, line {reader.line_num}: too few fields")
-            yield reader.line_num, row
-
-
-def _instant(text: str, path: Path, line: int) -> datetime:
-    try:
-        return datetime.fromisoformat(text.strip())
-    except ValueError as error:
-        raise CommandError(f"{path}, line {line}: time {text!r}, expected one like 2005-07-24 00:30:00") from error
-
-
-def _epoch_ms(instant: datetime, calendar: Calendar) -> int:
-    aware = instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(calendar.timezone))
+def _epoch_ms(text: str, calendar: Calendar, name: str = "timestamp") -> int:
+    when = instant(text, name)
+    aware = when if when.tzinfo else when.replace(tzinfo=ZoneInfo(calendar.timezone))
     return round(aware.timestamp() * 1000)
-
-
-def _number(text: str, path: Path, line: int, column: str) -> float:
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise CommandError(f"{path}, line {line}: {column} {text!r} is not a number") from error
-    if not math.isfinite(value):
-        raise CommandError(f"{path}, line {line}: {column} {text!r} is not finite")
-    return value
 
 
 def _window(times: NDArray[np.int64]) -> int:
@@ -270,7 +230,7 @@ def _write_scores(
                     writer.writerow((stamp, device, f"{surprise[at, number]:.6g}", int(alarm[at, number])))
 
 
-def _detection(found: Any) -> dict[str, Any]:  # noqa: ANN401 - models.backtests.series_backtest.BacktestScore
+def _detection(found: backtest.BacktestScore) -> dict[str, Any]:
     return {
         "found": found.found,
         "share": found.share,
@@ -278,18 +238,6 @@ def _detection(found: Any) -> dict[str, Any]:  # noqa: ANN401 - models.backtests
         "threshold": found.threshold if math.isfinite(found.threshold) else None,
         "delay_s_median": found.delay_s,
     }
-
-
-def _progress(what: str, *, quiet: bool) -> Callable[[int, int], None] | None:
-    if quiet or not sys.stderr.isatty():
-        return None
-    bar = load("tqdm").tqdm(unit=what, leave=False)
-
-    def show(done: int, total: int) -> None:
-        bar.total = total
-        bar.update(done - bar.n)
-
-    return show
 
 
 def _print(report: dict[str, Any]) -> None:

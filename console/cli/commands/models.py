@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
-from tqdm import tqdm
 
-from console.common import add_settings_arguments, print_json, print_table, safe, texts_of
+from console.common import (
+    add_settings_arguments,
+    print_json,
+    print_table,
+    progress_bar,
+    safe,
+    settings_of_site,
+    texts_of,
+)
 from console.errors import CommandError
-from console.site_settings import settings_of_site
 from console.training.model_health import ModelHealth, model_health, summary
 from console.training.saved_state import SavedState, read_saved
 from deploy.settings.sections import Settings
@@ -69,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
         documents = [_document(model) for model in models]
         print_json({"site": site.id, "summary": whole, "anew": anew, "state": saved.problem, "models": documents})
         return 0
-    zone = ZoneInfo(str(site.node().get("timezone") or settings.site.timezone))
+    zone = site.zone(settings)
     _print(models, texts, zone)
     _print_summary(whole, texts, options.days)
     if anew:
@@ -85,13 +90,7 @@ def _gather(
 ) -> list[ModelHealth]:
     holidays = tuple(date.fromisoformat(day) for day in settings.site.holidays)
     calendar = Calendar(settings.site.timezone, settings.site.country or None, holidays)
-    hidden = options.quiet or options.json or not sys.stderr.isatty()
-    with tqdm(unit="d", leave=False, disable=hidden, file=sys.stderr) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with progress_bar(options, unit="d", leave=False) as progress:
         return model_health(
             reader, saved, calendar, settings.pipeline.window_s * 1000, days=options.days, progress=progress
         )

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from console.common import FoundSite, add_settings_arguments, print_json, safe, texts_of
+from console.common import FoundSite, add_settings_arguments, print_json, safe, settings_of_site, texts_of
 from console.errors import CommandError
-from console.site_settings import settings_of_site
 from console.training.teaching import Source, Teaching, from_file, from_store
 from deploy.settings.sections import Settings
 from ingest.gateway.plates import load_plates
