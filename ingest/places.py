@@ -137,14 +137,14 @@ _EXPECTED_NAME: Final = "expected text or an object like {'en': â€¦, 'zh-CN': â€
 
 
 def _names(value: object) -> dict[str, str] | None:
-    """Return names in both languages, one standing in for the other; {} for {}, None where it is no name."""
+    """Return names by language, the first standing in for English and Chinese; {} for {}, None for what is no name."""
     if isinstance(value, str):
         return {"en": value, "zh-CN": value}
     if isinstance(value, dict) and all(isinstance(text, str) for text in value.values()):
         if not value:
             return {}
         fallback = next(iter(value.values()))
-        return {"en": value.get("en", fallback), "zh-CN": value.get("zh-CN", fallback)}
+        return {"en": fallback, "zh-CN": fallback, **value}
     return None
 
 

@@ -11,9 +11,10 @@ import msgspec
 
 from ingest.login import BrokerAddress
 from ingest.topics import ID_PATTERN
+from stream.sentences.languages import LANGUAGES
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
-Language = Literal["en", "zh-CN"]
+Language = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(LANGUAGES)})$")]
 PASSWORD_VARIABLE: Final = "PATROLGRID_BROKER__PASSWORD"  # noqa: S105 - the name of a variable
 
 

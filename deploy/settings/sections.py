@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from stream.sentences.languages import LANGUAGES
+
 PREFIX: Final = "PATROLGRID_"
 """Every environment variable of the project starts so; ``SECTION__KEY`` follows."""
 
@@ -46,7 +48,7 @@ class Site:
     timezone: str = setting(
         "Asia/Shanghai", "IANA time zone of the site; days and nights are counted in it.", check="timezone"
     )
-    language: str = setting("en", "Language of messages and of the board at first sight.", choices=("en", "zh-CN"))
+    language: str = setting("en", "Language of messages and of the board at first sight.", choices=LANGUAGES)
     country: str = setting(
         "CN", "ISO 3166 code of the country whose public holidays count as holidays; empty for none.", check="country"
     )

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -44,6 +44,7 @@ def _number(value: float, show: Callable[[float, Any], str] | None = None) -> _N
     return found
 
 
+@lru_cache(4096)
 def shown(value: float, locale: Any) -> str:  # noqa: ANN401 - babel.Locale
     """Return a number as people write it: tenths below 100, two digits below 1, thousands grouped."""
     if not math.isfinite(value):
@@ -73,8 +74,13 @@ def _tens(metres: float) -> _Number:
     return _number(max(math.ceil(metres / 10 - 1e-9), 1) * 10)
 
 
+@lru_cache(256)
+def _short(value: float, locale: object) -> str:
+    return str(format_compact_decimal(value, locale=locale))
+
+
 def _compact(value: float) -> _Number:
-    return _number(value, lambda number, locale: format_compact_decimal(number, locale=locale))
+    return _number(value, _short)
 
 
 def _fitting(text: str) -> str:

@@ -112,7 +112,7 @@ def _backfill(options: argparse.Namespace, settings: Settings, texts: Sentences)
 
     try:
         fed = backfill(
-            settings.site_dir / "store.db", influx_address(settings), settings.site.id,
+            settings.site_dir / "store.db", influx_address(settings), settings.site.id, zone=zone,
             since_ms=_time_ms(options.since, zone, "--from"), until_ms=_time_ms(options.until, zone, "--until"),
             told=told,
         )  # fmt: skip
