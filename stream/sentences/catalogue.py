@@ -75,7 +75,7 @@ def _tens(metres: float) -> _Number:
 
 
 @lru_cache(256)
-def _short(value: float, locale: object) -> str:
+def _short(value: float, locale: Any) -> str:  # noqa: ANN401 - babel.Locale
     return str(format_compact_decimal(value, locale=locale))
 
 

@@ -113,7 +113,8 @@ def test_the_command(two, tmp_path, monkeypatch, capsys):
     stored(tmp_path / "patrolgrid-data" / "s1", life())
     two.database("by-backfill")
     for name, value in {
-        "SITE__ID": "s1", "INFLUX__URL": two.url, "INFLUX__ORG": "pg", "INFLUX__BUCKET": "by-backfill",
+        "SITE__ID": "s1", "SITE__TIMEZONE": "UTC", "INFLUX__URL": two.url, "INFLUX__ORG": "pg",
+        "INFLUX__BUCKET": "by-backfill",
         "INFLUX__TOKEN": TOKEN,
     }.items():  # fmt: skip
         monkeypatch.setenv(f"PATROLGRID_{name}", value)
