@@ -49,10 +49,6 @@ class RepeatFilter:
         """Tell whether another entry can be remembered without forgetting older ones."""
         return len(self._new) < self._half
 
-    def remember(self, key: Hashable, now_ms: int) -> None:
-        """Remember `key`."""
-        self.seen(key, now_ms)
-
     def seen(self, key: Hashable, now_ms: int) -> bool:
         """Tell whether `key` was given before, and remember it."""
         if self._turned_ms is None:
@@ -107,7 +103,7 @@ def _refill_shard(repeats: RepeatFilter, log: Log, now_ms: int, shard: int, allo
             size += len(record.payload)
             if record.kind is RecordKind.OBSERVATIONS and record.received_ms >= since:
                 for key in _keys(record.payload):
-                    repeats.remember(key, now_ms)
+                    repeats.seen(key, now_ms)
         if records and records[0].received_ms < since:
             break
         end = start

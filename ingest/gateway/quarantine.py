@@ -52,10 +52,7 @@ _ENTRY_BYTES: Final = 160
 """What an entry takes beside its payload, about."""
 
 
-_Tuples = list[tuple[Any, ...]]
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True):
     """One entry of the quarantine; ``count`` equal ones (same topic, reason and payload) share it."""
 
     id: int
@@ -115,7 +112,7 @@ class Quarantine:
         for refusal in refusals:
             row = self._row(refusal)
             known = rows.get(row.digest)
-            rows[row.digest] = row if known is None else known.again(row.received_ms)
+            rows[row.digest] = row if known is None else known.repeated(row.received_ms)
         if rows:
             with self._lock, self._transaction():
                 self._store(list(rows.values()))
@@ -127,64 +124,36 @@ class Quarantine:
 
         `reason` chooses one reason; `waiting` leaves out what has been replayed since it last came.
         """
-        where = ["id > ?"]
-        parameters: list[object] = [after]
-        if reason is not None:
-            where.append("reason = ?")
-            parameters.append(str(reason))
-        if waiting:
-            where.append("replayed_ms IS NULL")
-        query = (
-            "SELECT id, received_ms, last_ms, topic, reason, detail, payload, size, count, replayed_ms "  # noqa: S608 - ours
-            f"FROM entries WHERE {' AND '.join(where)} ORDER BY id LIMIT ?"
+        rows = self._query(
+            "SELECT id, received_ms, last_ms, topic, reason, detail, payload, size, count, replayed_ms FROM entries "
+            "WHERE id > ? AND reason = coalesce(?, reason) AND (NOT ? OR replayed_ms IS NULL) ORDER BY id LIMIT ?",
+            (after, reason, waiting, limit),
         )
-        return [
-            Entry(
-                id=row[0],
-                received_ms=row[1],
-                last_ms=row[2],
-                topic=row[3],
-                reason=row[4],
-                detail=row[5],
-                payload=row[6],
-                size=row[7],
-                count=row[8],
-                replayed_ms=row[9],
-            )
-            for row in self._query(query, (*parameters, limit))
-        ]
+        return [Entry(*row) for row in rows]
 
     def get(self, entry_id: int) -> Entry | None:
         """Return one entry, None where there is none (any more)."""
         found = self.list(after=entry_id - 1, limit=1)
         return found[0] if found and found[0].id == entry_id else None
 
-    def mark_replayed(self, ids: Sequence[int], now_ms: int) -> int:
-        """Remember that entries were published again; return how many of them had not been.
+    def mark_replayed(self, ids: Sequence[int], at_ms: int | None) -> int:
+        """Remember when entries were published again, None where they could not be; return how many have changed.
 
-        Mark before publishing: what is wrong still comes back as the same entry, waiting again.
+        Mark before publishing: what is wrong still comes in as the same entry, and is waiting then.
         """
-        marked = 0
-        with self._lock, self._transaction():
-            for entry_id in ids:
-                found = self._connection.execute(
-                    "UPDATE entries SET replayed_ms = ? WHERE id = ? AND replayed_ms IS NULL RETURNING reason",
-                    (now_ms, entry_id),
-                ).fetchall()
-                for (reason,) in found:
-                    marked += 1
-                    self._connection.execute("UPDATE totals SET replayed = replayed + 1 WHERE reason = ?", (reason,))
-        return marked
-
-    def take_back(self, ids: Sequence[int]) -> None:
-        """Undo `mark_replayed` for entries that could not be published after all: they wait again."""
+        changed = 0
+        replayed = at_ms is not None
         with self._lock, self._transaction():
             for entry_id in ids:
                 for (reason,) in self._connection.execute(
-                    "UPDATE entries SET replayed_ms = NULL WHERE id = ? AND replayed_ms IS NOT NULL RETURNING reason",
-                    (entry_id,),
+                    "UPDATE entries SET replayed_ms = ? WHERE id = ? AND (replayed_ms IS NULL) = ? RETURNING reason",
+                    (at_ms, entry_id, replayed),
                 ).fetchall():
-                    self._connection.execute("UPDATE totals SET replayed = replayed - 1 WHERE reason = ?", (reason,))
+                    changed += 1
+                    self._connection.execute(
+                        "UPDATE totals SET replayed = replayed + ? WHERE reason = ?", (1 if replayed else -1, reason)
+                    )
+        return changed
 
     def counts(self) -> dict[str, int]:
         """Return how many came for every reason, dropped and replayed ones included."""
@@ -279,7 +248,7 @@ class Quarantine:
             execute("UPDATE totals SET dropped = dropped + ? WHERE reason = ?", (count, reason))
         execute("UPDATE held SET entries = ?, bytes = ?", (entries, size))
 
-    def _query(self, query: str, values: tuple[object, ...] = ()) -> _Tuples:
+    def _query(self, query: str, values: tuple[object, ...] = ()) -> Sequence[tuple[Any, ...]]:
         with self._lock:
             try:
                 return self._connection.execute(query, values).fetchall()
@@ -304,7 +273,7 @@ class _Row(NamedTuple):
     size: int
     times: int
 
-    def again(self, received_ms: int) -> _Row:
+    def repeated(self, received_ms: int) -> _Row:
         return self._replace(last_ms=received_ms, times=self.times + 1)
 
     def stored_bytes(self) -> int:

@@ -84,7 +84,7 @@ def test_what_could_not_be_published_waits_again(quarantine):
     quarantine.add_many([refusal(number) for number in range(3)])
     ids = [entry.id for entry in quarantine.list()]
     quarantine.mark_replayed(ids[:2], 5_000)
-    quarantine.take_back([*ids[1:], 999])
+    assert quarantine.mark_replayed([*ids[1:], 999], None) == 1
     assert [entry.id for entry in quarantine.list(waiting=True)] == ids[1:]
     assert quarantine.totals()["json"].replayed == 1
 

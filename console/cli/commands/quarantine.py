@@ -183,7 +183,7 @@ def _replay(
         try:
             publish_all(broker_address(settings), ((entry.topic, entry.payload) for entry in whole))
         except BaseException:  # also Ctrl-C: what may not have been sent has to wait for the next attempt
-            quarantine.take_back(ids)
+            quarantine.mark_replayed(ids, None)
             raise
         sent += len(whole)
     if options.json:
