@@ -7,14 +7,16 @@ import logging
 import sys
 from pathlib import Path
 
-from console.board.config import BoardConfigError, load_config
+from console.board.board_config import BoardConfigError, load_config
 from console.board.server import serve
 
 
 def main() -> int:
     """Read the configuration and serve; return the exit code (2 for a wrong configuration)."""
     parser = argparse.ArgumentParser(prog="python -m console.board", description="PatrolGrid's live board.")
-    parser.add_argument("--config-json", type=Path, required=True, help="file with a console.board.config.BoardConfig")
+    parser.add_argument(
+        "--config-json", type=Path, required=True, help="file with a console.board.board_config.BoardConfig"
+    )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:

@@ -17,13 +17,14 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from xstatic.pkg import leaflet
 
-from console.board import api
+from console.board import routes
+from console.board.answers import ApiError, on_api_error, on_crash, on_http_error, on_store_error
+from console.board.board_config import BoardConfig
 from console.board.commands import CommandPublisher
-from console.board.errors import ApiError, on_api_error, on_crash, on_http_error, on_store_error
-from console.board.reading import Asker, Reader
+from console.board.hub import Asker, Board
 from console.board.security import SecureHeaders
-from console.board.state import BoardSettings, BoardState
 from ingest.places import Places
+from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError
 
 STATIC_DIR: Final = Path(__file__).resolve().parent.parent / "static"
@@ -33,43 +34,45 @@ async def _page(_request: Request) -> Response:
     return FileResponse(STATIC_DIR / "index.html", media_type="text/html; charset=utf-8")
 
 
-def make_app(reader: Reader, places: Places, command_publisher: CommandPublisher, settings: BoardSettings) -> Starlette:
+def make_app(
+    reader: StoreReader, places: Places, command_publisher: CommandPublisher, config: BoardConfig
+) -> Starlette:
     """Return the board.
 
     The store is watched from the application's start-up to its shutdown. The reader, which is used from one thread of
     the board's own, and the publisher are the caller's to close, after shutdown.
     """
-    state = BoardState(settings, places, command_publisher, Asker(reader))
+    board = Board(config, places, command_publisher, Asker(reader))
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        await state.hub.look()
-        watch = asyncio.create_task(state.hub.watch(), name="watch the store")
+        await board.hub.look()
+        watch = asyncio.create_task(board.hub.watch(), name="watch the store")
         try:
             yield
         finally:
             watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watch
-            await state.hub.stop()
-            state.asker.close()
+            await board.hub.stop()
+            board.asker.close()
 
     app = Starlette(
         routes=[
             Route("/", _page),
-            Route("/healthz", api.healthz),
-            Route("/api/site", api.site),
-            Route("/api/overview", api.overview),
-            Route("/api/events", api.events),
-            Route("/api/device/{id}", api.device),
-            Route("/api/alerts", api.alerts),
-            Route("/api/alerts/{id}", api.alert),
-            Route("/api/alerts/{id}/{action}", api.command, methods=["POST"]),
+            Route("/healthz", routes.healthz),
+            Route("/api/site", routes.site),
+            Route("/api/overview", routes.overview),
+            Route("/api/events", routes.events),
+            Route("/api/device/{id}", routes.device),
+            Route("/api/alerts", routes.alerts),
+            Route("/api/alerts/{id}", routes.alert),
+            Route("/api/alerts/{id}/{action}", routes.command, methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC_DIR)),
-            Route("/locale/{language}.json", api.locale),
+            Route("/locale/{language}.json", routes.locale),
             Mount("/vendor/leaflet", StaticFiles(directory=leaflet.BASE_DIR)),
         ],
-        middleware=[Middleware(SecureHeaders, names=settings.hosts)],
+        middleware=[Middleware(SecureHeaders, names=config.hosts)],
         exception_handlers={
             ApiError: on_api_error,
             StoreError: on_store_error,
@@ -78,6 +81,5 @@ def make_app(reader: Reader, places: Places, command_publisher: CommandPublisher
         },
         lifespan=lifespan,
     )
-    app.state.board = state
-    app.state.settings = settings
+    app.state.board = board
     return app

@@ -1,4 +1,4 @@
-"""One watcher for all pages: looks at the store twice a second and wakes the event streams when something changed."""
+"""What the routes share: the store's one reader, and one watcher that wakes all pages when something changed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from console.board import snapshot
+from console.board.board_config import BoardConfig
+from console.board.commands import CommandPublisher
 from console.board.freshness import Freshness, FreshnessJudge
-from console.board.reading import Asker
+from ingest.places import Places
+from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreMissingError
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 POLL_S: Final = 0.5
@@ -23,6 +31,25 @@ POLL_S: Final = 0.5
 def wall_clock_ms() -> int:
     """Return this machine's time as epoch milliseconds."""
     return time.time_ns() // 1_000_000
+
+
+class Asker:
+    """Puts questions to a reader from the event loop, on one thread, so that a slow disk never holds up the page.
+
+    One thread also means that a reader need not be safe for use by several.
+    """
+
+    def __init__(self, reader: StoreReader) -> None:
+        self._reader = reader
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+
+    async def ask(self, question: Callable[[StoreReader], T]) -> T:
+        """Return ``question(reader)``, computed on the reader's thread. Errors come back as they are."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(question, self._reader))
+
+    def close(self) -> None:
+        """Wait for the question under way and end the thread."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
 
 class Hub:
@@ -151,3 +178,19 @@ def _clock_speed(before: snapshot.Snapshot | None, after: snapshot.Snapshot, kno
     if was and was.get("now_ms") == now.get("now_ms"):
         return 0.0
     return float(now.get("speed") or 0.0)
+
+
+@dataclass(slots=True)
+class Board:
+    """What the routes share; in `Starlette.state` as ``board``."""
+
+    config: BoardConfig
+    places: Places
+    publisher: CommandPublisher
+    asker: Asker
+    hub: Hub = field(init=False)
+    streams: int = 0
+    """Event streams open now."""
+
+    def __post_init__(self) -> None:
+        self.hub = Hub(self.asker, quiet_s=self.config.quiet_s)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import socket
 import sys
@@ -15,14 +14,12 @@ import uvicorn
 from starlette.applications import Starlette
 
 from console.board.app import make_app
+from console.board.board_config import BoardConfig, BoardConfigError
 from console.board.commands import MqttCommandPublisher
-from console.board.config import BoardConfig, BoardConfigError
-from console.board.state import BoardSettings
 from ingest.files import replace_file
 from ingest.places import PlacesError, load_places
 from stream.sinks.store.reader import StoreReader
 
-_log = logging.getLogger(__name__)
 TRIES: Final = 20
 """Ports tried after the wanted one, before any free one is taken."""
 GRACE_S: Final = 3
@@ -97,16 +94,7 @@ def serve(config: BoardConfig, *, ready: Callable[[str], None] | None = None) ->
     except (OSError, ValueError) as error:
         sock.close()
         return _fail(f"broker {config.broker}: {error}")
-    settings = BoardSettings(
-        site=config.site,
-        name=config.site_name or places.name or {"en": config.site, "zh-CN": config.site},
-        language=config.language,
-        timezone=config.timezone,
-        simulated=config.simulated,
-        hosts=config.hosts,
-        quiet_s=config.quiet_s,
-    )
-    app = make_app(reader, places, publisher, settings)
+    app = make_app(reader, places, publisher, config)
 
     def report() -> None:
         if config.address_file:

@@ -5,38 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from console.board.reading import Reader, Row
+from stream.sinks.store.reader import StoreReader
 
+Row = dict[str, Any]
 MAX_OPEN_ALERTS: Final = 200
 _SERIES_KEYS: Final = (
-    "metric",
-    "kind",
-    "start",
-    "status",
-    "n",
-    "in",
-    "out",
-    "mean",
-    "low",
-    "high",
-    "expected",
-    "lower",
-    "upper",
-    "p",
-    "state",
-)
+    "metric", "kind", "start", "status", "n", "in", "out", "mean", "low", "high", "expected", "lower", "upper",
+    "p", "state",
+)  # fmt: skip
 _HEALTH_KEYS: Final = (
-    "start",
-    "received",
-    "late",
-    "missing",
-    "duplicate",
-    "stuck",
-    "silent",
-    "skew_s",
-    "quality",
-    "online",
-)
+    "start", "received", "late", "missing", "duplicate", "stuck", "silent", "skew_s", "quality", "online",
+)  # fmt: skip
 SKEW_S: Final = 120.0
 """A clock this far off is a reason to send somebody; the ingest guard quarantines beyond it."""
 LOW_QUALITY: Final = 0.8
@@ -54,7 +33,7 @@ class Snapshot:
     """Device id → ``series`` (its newest windows) and ``health``, with ``trouble``: reasons in words of the locale."""
 
 
-def take(reader: Reader) -> Snapshot:
+def take(reader: StoreReader) -> Snapshot:
     """Gather a snapshot. The version is read first: what changes meanwhile is shown by the next one."""
     version = reader.version()
     devices: dict[str, Row] = {}

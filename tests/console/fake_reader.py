@@ -5,6 +5,7 @@ import random
 import time
 from typing import Any
 
+from stream.sinks.store.reader import StoreReader
 from tests.console.fake_places import at, neighbourhood
 
 Row = dict[str, Any]
@@ -23,8 +24,8 @@ def usual(device: str, ts: int) -> float:
     return size * (0.06 + 0.5 * math.exp(-(((hour - 8.3) / 1.6) ** 2)) + 0.9 * math.exp(-(((hour - 18.5) / 2.6) ** 2)))
 
 
-class FakeReader:
-    """Has the methods of `stream.sinks.store.reader.StoreReader`. Change `open_alerts` or `status` and call `touch`."""
+class FakeReader(StoreReader):
+    """Answers without a store. Change `open_alerts` or `status` and call `touch`."""
 
     def __init__(self, now_ms: int = NIGHT) -> None:
         self.places, self.now, self.started, self.number = neighbourhood(), now_ms, time.time(), 1

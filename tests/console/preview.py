@@ -7,7 +7,8 @@ import time
 import uvicorn
 
 from console.board.app import make_app
-from console.board.state import BoardSettings
+from console.board.board_config import BoardConfig
+from ingest.login import BrokerAddress
 from tests.console.fake_reader import FakeReader
 
 
@@ -32,7 +33,13 @@ class Publisher:
 if __name__ == "__main__":
     reader = FakeReader()
     reader.speed = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
-    settings = BoardSettings(
-        site="demo", name={"en": "Lakeside Police Station", "zh-CN": "湖滨派出所"}, simulated=reader.speed != 1.0
+    name = {"en": "Lakeside Police Station", "zh-CN": "湖滨派出所"}
+    config = BoardConfig(
+        store_path="",
+        places_path="",
+        broker=BrokerAddress(),
+        site="demo",
+        site_name=name,
+        simulated=reader.speed != 1.0,
     )
-    uvicorn.run(make_app(reader, reader.places, Publisher(reader), settings), port=8061, log_level="warning")
+    uvicorn.run(make_app(reader, reader.places, Publisher(reader), config), port=8061, log_level="warning")

@@ -6,9 +6,10 @@ import json
 import pytest
 
 from console.board.app import make_app
+from console.board.board_config import BoardConfig
 from console.board.commands import BrokerAwayError, UnconfirmedError
 from console.board.security import host_allowed
-from console.board.state import BoardSettings
+from ingest.login import BrokerAddress
 from stream.sentences import literal
 from stream.sinks.store.reader import StoreReader
 from tests.console.serving import served
@@ -53,8 +54,9 @@ def publisher(the_publisher):
 @contextlib.contextmanager
 def open_board(path, publisher, **settings):
     reader = StoreReader(path)
-    usual = {"site": SITE, "name": {"en": "Lakeside", "zh-CN": "湖滨"}, "language": "en"}
-    app = make_app(reader, places(), publisher, BoardSettings(**(usual | settings)))
+    usual = {"site": SITE, "site_name": {"en": "Lakeside", "zh-CN": "湖滨"}, "language": "en"}
+    usual |= {"store_path": str(path), "places_path": "", "broker": BrokerAddress()}
+    app = make_app(reader, places(), publisher, BoardConfig(**(usual | settings)))
     with served(app) as client:
         yield client
     reader.close()

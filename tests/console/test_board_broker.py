@@ -7,8 +7,8 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from console.board.board_config import PASSWORD_VARIABLE, BoardConfig
 from console.board.commands import MqttCommandPublisher
-from console.board.config import PASSWORD_VARIABLE, BoardConfig
 from deploy.processes.broker import write_mosquitto
 from deploy.processes.supervisor import Supervisor, listening
 from deploy.settings.load import with_values

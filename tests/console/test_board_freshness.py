@@ -6,8 +6,7 @@ import json
 import pytest
 
 from console.board.freshness import FreshnessJudge
-from console.board.hub import Hub
-from console.board.reading import Asker
+from console.board.hub import Asker, Hub
 from tests.console.fake_reader import FakeReader
 
 WALL = 1_800_000_000_000

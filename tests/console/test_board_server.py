@@ -9,7 +9,7 @@ import sys
 import httpx
 import pytest
 
-from console.board.config import BoardConfig, BoardConfigError, load_config
+from console.board.board_config import BoardConfig, BoardConfigError, load_config
 from console.board.server import address, listen, serve
 from ingest.login import BrokerAddress
 from tests.console.stores import SITE, Node

@@ -27,7 +27,7 @@ class ApiError(Exception):
 
 def language_of(request: Request) -> str:
     """Return the language of a request: ``?lang=``, then Accept-Language, then the site's."""
-    default: str = request.app.state.settings.language
+    default: str = request.app.state.board.config.language
     asked = request.query_params.get("lang") or request.headers.get("accept-language", "")
     return choose_language(accepted(asked), default)
 

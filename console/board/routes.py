@@ -12,17 +12,17 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from console.board.answers import ApiError, json_response
 from console.board.commands import BrokerAwayError, UnconfirmedError
-from console.board.errors import ApiError, json_response
-from console.board.reading import Reader, Row
+from console.board.hub import Board
 from console.board.security import same_origin
-from console.board.snapshot import trouble
-from console.board.state import BoardState
+from console.board.snapshot import Row, trouble
 from ingest.events import Command
 from ingest.places import Places
 from stream.sentences import Why
 from stream.sentences.catalogue import Sentences, choices, in_all_languages, page_texts
 from stream.sentences.languages import LANGUAGES, choose_language
+from stream.sinks.store.reader import StoreReader
 
 HEARTBEAT_S: Final = 10.0
 MAX_STREAMS: Final = 100
@@ -32,25 +32,25 @@ HOUR_MS: Final = 3_600_000
 _OPEN: Final = {"raised", "acknowledged"}
 
 
-def _state(request: Request) -> BoardState:
-    state: BoardState = request.app.state.board
-    return state
+def _board(request: Request) -> Board:
+    board: Board = request.app.state.board
+    return board
 
 
 async def site(request: Request) -> Response:
     """GET /api/site: what does not change while the board runs."""
-    state = _state(request)
-    settings, places = state.settings, state.places
+    board = _board(request)
+    config, places = board.config, board.places
     return json_response(
         {
-            "id": settings.site,
-            "name": settings.name,
-            "timezone": settings.timezone,
-            "language": settings.language,
+            "id": config.site,
+            "name": config.site_name or places.name or {"en": config.site, "zh-CN": config.site},
+            "timezone": config.timezone,
+            "language": config.language,
             "languages": {language: Sentences(language)("language-name") for language in LANGUAGES},
-            "simulated": settings.simulated,
+            "simulated": config.simulated,
             "kinds": {kind: in_all_languages(Why("kind", {"kind": kind})) for kind in choices("kind")},
-            "site_ms": state.hub.site_ms(),
+            "site_ms": board.hub.site_ms(),
             **_geography(places),
         }
     )
@@ -58,7 +58,7 @@ async def site(request: Request) -> Response:
 
 async def locale(request: Request) -> Response:
     """GET /locale/{language}.json: the page's texts, in the language that comes nearest."""
-    language = choose_language([request.path_params["language"]], _state(request).settings.language)
+    language = choose_language([request.path_params["language"]], _board(request).config.language)
     response = json_response(page_texts(language, "board-"))
     response.headers["Content-Language"] = language
     return response
@@ -88,47 +88,47 @@ def _geography(places: Places) -> dict[str, Any]:
 
 async def overview(request: Request) -> Response:
     """GET /api/overview: everything at a glance."""
-    return Response(_state(request).hub.overview(), media_type="application/json")
+    return Response(_board(request).hub.overview(), media_type="application/json")
 
 
 async def events(request: Request) -> Response:
     """GET /api/events: the overview, pushed when something changed."""
-    state = _state(request)
-    if state.streams >= MAX_STREAMS:
+    board = _board(request)
+    if board.streams >= MAX_STREAMS:
         raise ApiError(503, "too_many", limit=MAX_STREAMS)
 
     async def stream() -> AsyncIterator[bytes]:
-        state.streams += 1
+        board.streams += 1
         try:
             seen = 0
             yield b"retry: 2000\n\n"
-            while not state.hub.stopping:
-                if state.hub.generation > seen:
-                    document, seen = state.hub.overview(seen), state.hub.generation
+            while not board.hub.stopping:
+                if board.hub.generation > seen:
+                    document, seen = board.hub.overview(seen), board.hub.generation
                     yield b"event: overview\ndata: " + document + b"\n\n"
-                elif not await state.hub.wait(seen, HEARTBEAT_S):
+                elif not await board.hub.wait(seen, HEARTBEAT_S):
                     yield b"event: heartbeat\ndata: {}\n\n"
         finally:
-            state.streams -= 1
+            board.streams -= 1
 
     return StreamingResponse(stream(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 async def device(request: Request) -> Response:
     """GET /api/device/{id}?hours=: one device's windows against what was expected, its alerts, its data quality."""
-    state, identifier = _state(request), request.path_params["id"]
+    board, identifier = _board(request), request.path_params["id"]
     hours = _number(request, "hours", 12.0, 0.1, MAX_HOURS)
-    until = state.hub.site_ms()
+    until = board.hub.site_ms()
     since = until - round(hours * HOUR_MS)
 
-    def gather(reader: Reader) -> tuple[list[Row], list[Row], list[Row], list[Row], list[Row]]:
+    def gather(reader: StoreReader) -> tuple[list[Row], list[Row], list[Row], list[Row], list[Row]]:
         windows = reader.windows(identifier, since_ms=since, limit=20_000)
         alerts = [row for row in reader.alerts(limit=1000, since_ms=since) if row["device"] == identifier]
         health = [row for row in reader.health() if row["device"] == identifier]
         return windows, alerts, health, reader.states(identifier), reader.gates(identifier, limit=50)
 
-    windows, alerts, health, states, gates = await state.asker.ask(gather)
-    place = state.places.devices.get(identifier)
+    windows, alerts, health, states, gates = await board.asker.ask(gather)
+    place = board.places.devices.get(identifier)
     if place is None and not windows and not health:
         raise ApiError(404, "no_device", id=identifier[:64])
     series: dict[tuple[Any, Any], list[Row]] = {}
@@ -151,19 +151,19 @@ async def device(request: Request) -> Response:
 
 async def alerts(request: Request) -> Response:
     """GET /api/alerts?open=&hours=&limit=: alerts as they stand, newest first."""
-    state = _state(request)
+    board = _board(request)
     open_only = request.query_params.get("open", "0").lower() in {"1", "true", "yes"}
     limit = round(_number(request, "limit", 200, 1, 1000))
     hours = _number(request, "hours", 0.0, 0.0, 24 * 366)
-    since = state.hub.site_ms() - round(hours * HOUR_MS) if hours else None
-    rows = await state.asker.ask(lambda reader: reader.alerts(open_only=open_only, limit=limit, since_ms=since))
+    since = board.hub.site_ms() - round(hours * HOUR_MS) if hours else None
+    rows = await board.asker.ask(lambda reader: reader.alerts(open_only=open_only, limit=limit, since_ms=since))
     return json_response({"alerts": rows})
 
 
 async def alert(request: Request) -> Response:
     """GET /api/alerts/{id}: one alert with all its changes."""
     identifier = request.path_params["id"]
-    found, history = await _state(request).asker.ask(
+    found, history = await _board(request).asker.ask(
         lambda reader: (reader.alert(identifier), reader.alert_history(identifier))
     )
     if found is None:
@@ -178,7 +178,7 @@ class _Order(msgspec.Struct, forbid_unknown_fields=True):
 
 async def command(request: Request) -> Response:
     """POST /api/alerts/{id}/acknowledge|clear: send a person's command to the node; 202 once the broker has it."""
-    state, identifier, action = _state(request), request.path_params["id"], request.path_params["action"]
+    board, identifier, action = _board(request), request.path_params["id"], request.path_params["action"]
     if action not in {"acknowledge", "clear"}:
         raise ApiError(404, "not_found", path=request.url.path[:100])
     if not same_origin(request):
@@ -189,16 +189,16 @@ async def command(request: Request) -> Response:
         raise ApiError(422, "no_name")
     if len(by) > 64 or len(note) > 280:
         raise ApiError(422, "too_long")
-    found = await state.asker.ask(lambda reader: reader.alert(identifier))
+    found = await board.asker.ask(lambda reader: reader.alert(identifier))
     if found is None:
         raise ApiError(404, "no_alert", id=identifier[:64])
     if found["state"] not in _OPEN or (action == "acknowledge" and found["state"] == "acknowledged"):
         # An alert that ended without a person ended by itself, whichever way.
         ended_alone = found["state"] == "expired" or not found.get("by")
         raise ApiError(409, "already_expired" if ended_alone else f"already_{found['state']}", by=found.get("by"))
-    sent = Command(id=uuid.uuid4().hex, action=action, alert=identifier, by=by, ts=state.hub.site_ms(), note=note)
+    sent = Command(id=uuid.uuid4().hex, action=action, alert=identifier, by=by, ts=board.hub.site_ms(), note=note)
     try:
-        await anyio.to_thread.run_sync(state.publisher.publish, sent)
+        await anyio.to_thread.run_sync(board.publisher.publish, sent)
     except BrokerAwayError as error:
         raise ApiError(503, "broker_away") from error
     except UnconfirmedError as error:
@@ -208,7 +208,7 @@ async def command(request: Request) -> Response:
 
 async def healthz(request: Request) -> Response:
     """GET /healthz: 200 while the board can read its store, 503 otherwise; says how fresh the data is."""
-    freshness = _state(request).hub.freshness
+    freshness = _board(request).hub.freshness
     ok = freshness.state != "store_error"
     return json_response({"ok": ok, "data": freshness.state}, 200 if ok else 503)
 
