@@ -35,8 +35,8 @@ from simulators.world.life import Event, World
 from simulators.world.neighbourhood import COUNTRY, TIMEZONE, Neighbourhood, quarter
 from simulators.world.rhythm import LocalDays
 from simulators.world.scenarios import Effect
-from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
+from tests.configs import pipeline_with
 
 MONDAY = 1_795_363_200_000
 """Midnight of Monday, 2026-11-23, in Shanghai."""
@@ -129,7 +129,7 @@ def follow(seed: int, weeks: int) -> tuple[list[dict[str, float]], float]:
     crowds: Any = Crowds(site, seed, begin, end)
     world = World(site, calendar, seed=seed, origin_ms=begin, schedule=crowds)
     log = Log(site)
-    pipeline = Pipeline(PipelineConfig(site="delay"), site.places)
+    pipeline = Pipeline(pipeline_with(site="delay"), site.places)
     post = Post(site, site_id="delay", seed=seed, origin_ms=begin, rates=FLAWLESS, boot="past")
     pipeline.process(log.taught(world, post, 7.0 * weeks, begin))
     told: dict[str, list[int]] = defaultdict(list)

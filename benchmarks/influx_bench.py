@@ -23,7 +23,8 @@ from influxdb_client.client.write.point import Point
 from influxdb_client.client.write_api import WriteOptions
 
 from stream.results import Results, SeriesKey
-from stream.sinks.influx.http import Address, connect
+from stream.sinks.influx.address import Address
+from stream.sinks.influx.http import connect
 from stream.sinks.influx.points import SeriesHeads, window_lines
 from stream.sinks.influx.sink import BATCH_LINES, InfluxSink
 from stream.sinks.store.reader import StoreReader

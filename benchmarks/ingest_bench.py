@@ -24,6 +24,7 @@ from ingest import topics
 from ingest.clock import SystemClock
 from ingest.codecs.native import NativeCodec
 from ingest.gateway.gateway import Gateway, GatewayConfig
+from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.intake import Intake
 from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Quarantine
@@ -153,7 +154,7 @@ def empty_callback(port: int, version: int, site: str) -> Iterator[Callable[[], 
     options: dict[str, Any] = {}
     if version == 5:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.ReceiveMaximum = GatewayConfig(SITE).receive_maximum
+        properties.ReceiveMaximum = GatewaySettings().receive_maximum
         options["properties"] = properties
     client.connect("127.0.0.1", port, **options)
     client.loop_start()
@@ -170,7 +171,7 @@ def gateway(port: int, version: int, site: str, folder: Path) -> Iterator[Gatewa
     """A gateway as a node runs it, with its log and quarantine on disk."""
     log, quarantine = SqliteLog(folder / "log.db"), Quarantine(folder / "quarantine.db")
     address = BrokerAddress(port=port, protocol="5" if version == 5 else "3.1.1")
-    running = Gateway(GatewayConfig(site, address), None, log, quarantine, SystemClock(), PLATES)
+    running = Gateway(GatewayConfig(site=site, broker=address), None, log, quarantine, SystemClock(), PLATES)
     running.start()
     try:
         wait(lambda: running.stats().connected, "the gateway does not connect")

@@ -109,7 +109,7 @@ class KafkaCity:
         self.members: list[list[int]] = [[] for _ in range(self.shards)]
         for number in range(self.devices):
             self.members[shard_of(known[f"d{number}"].beat)].append(number)
-        self.address = KafkaAddress(self.bootstrap)
+        self.address = KafkaAddress(bootstrap=self.bootstrap)
         topics.create(self.address, topics.topics_of(self.name, self.shards, 24))
 
     @property

@@ -13,8 +13,8 @@ from ingest.log.batch import Batch, Source
 from ingest.log.records import Record, RecordKind
 from ingest.places import Places, parse_places
 from ingest.vocabulary import Kind
-from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
+from tests.configs import pipeline_with
 
 START = 1_795_406_400_000
 ROWS = 20_000
@@ -107,7 +107,7 @@ def records(devices: int, count: int, *, per_message: int = PER_MESSAGE, step_s:
 
 def rate(devices: int, count: int, *, per_message: int = PER_MESSAGE, step_s: int = 1) -> tuple[float, Pipeline]:
     """Observations a second after a warm-up, closing of windows included, and the pipeline used."""
-    pipeline = Pipeline(PipelineConfig(site="bench", country=None), places(devices))
+    pipeline = Pipeline(pipeline_with(site="bench", country=""), places(devices))
     warm = max(count // 5, -(-devices * per_message // ROWS))
     took = []
     for index, record in enumerate(records(devices, warm + count, per_message=per_message, step_s=step_s)):

@@ -17,12 +17,11 @@ from zoneinfo import ZoneInfo
 
 from console.common import FoundSite
 from deploy.processes.supervisor import free_port, listening
-from deploy.settings.load import SettingsError
-from deploy.settings.mqtt_settings import broker_address
 from deploy.settings.sections import SECRET_FILES, Settings
 from ingest.extras import EXTRAS, load
 from ingest.mqtt.session import Session
 from ingest.places import PlacesError, load_places
+from ingest.settings import SettingsError
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.tables import StoreError
 
@@ -197,7 +196,7 @@ def _broker(texts: Sentences, settings: Settings) -> Check:
         return Check("broker", "ok", name, texts("doctor-broker-embedded"))
     started = time.monotonic()
     try:
-        session = Session(broker_address(settings), "")
+        session = Session(settings.broker, "")
         session.connect(timeout_s=5.0)
     except ConnectionError:
         key = "doctor-broker-refused" if session.refused else "doctor-broker-down"

@@ -7,44 +7,31 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import msgspec
+from ingest.settings import Port, Section
 
 
-class Login(msgspec.Struct, frozen=True, kw_only=True):
+class Login(Section, frozen=True, kw_only=True):
     """What a broker may ask of a client. Files of certificates are PEM."""
 
     username: str = ""
-    """Empty: none is sent."""
+    """User name at the broker; empty: none. Its password comes from password_file or from the environment."""
     password: str = ""
-    """Comes from the environment, never from a settings file; it is used before `password_file`."""
     password_file: Path | None = None
-    """Holds the password on its first line."""
+    """File that holds the password on its first line; nobody else should be able to read it."""
     tls: bool = False
     """Whether to speak TLS."""
     tls_ca: Path | None = None
-    """Certificates of the authorities to trust; None trusts the system's."""
+    """Certificates of the authorities to trust; empty: the system's."""
     tls_cert: Path | None = None
-    """The client's own certificate, for brokers that ask for one."""
+    """The client's own certificate, where the broker asks for one."""
     tls_key: Path | None = None
-    """Private key of `tls_cert`."""
-
-    def __repr__(self) -> str:
-        """Leave the password out: settings are printed and logged."""
-        shown = {name: getattr(self, name) for name in self.__struct_fields__ if name != "password"}
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+    """Private key of tls_cert."""
 
     def secret(self) -> str:
-        """Return the password; empty for none. Raises ValueError naming a file that cannot be read."""
-        if self.password or self.password_file is None:
-            return self.password
-        try:
-            return self.password_file.read_text(encoding="utf-8").split("\n", 1)[0].strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(
-                f"password_file: {self.password_file} cannot be read ({error}); expected a text file with one line"
-            ) from error
+        """Return the password, empty for none. Raises `ingest.settings.SettingsError` for an unreadable file."""
+        return self.read_secret("password")
 
     def tls_context(self) -> ssl.SSLContext | None:
         """Return a context that checks the broker's certificate and host name, or None for a plain connection.
@@ -66,8 +53,9 @@ class BrokerAddress(Login, frozen=True, kw_only=True):
     """An MQTT broker, and the login that it asks for."""
 
     host: str = "127.0.0.1"
-    port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 1883
-    """8883 is usual with TLS."""
+    """Host of the broker."""
+    port: Port = 1883
+    """Port of the broker; 8883 is usual with TLS."""
     protocol: Literal["3.1.1", "5"] = "3.1.1"
     """MQTT version to speak."""
 

@@ -1,44 +1,78 @@
-"""What a pipeline is told about its site. The settings fill it in; the defaults suit a police station."""
+"""What a pipeline is told about its site: sections of the settings as they are. The defaults suit a police station."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from ingest.settings import Country, Day, Identifier, Section, TimeZone, one_of
+from stream.sentences.languages import LANGUAGES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PipelineConfig:
-    """Settings of one pipeline. Times are seconds of event time unless the name says otherwise."""
+class Site(Section, frozen=True, kw_only=True):
+    """Which site this is, and how its people count time and speak."""
 
-    site: str
-    timezone: str = "Asia/Shanghai"
-    country: str | None = "CN"
-    """Whose public holidays shape the days; None for none."""
-    holidays: tuple[str, ...] = ()
-    """More holidays, as ISO dates."""
-    window_s: int = 300
-    lateness_s: float = 30.0
-    """How long an observation may be on its way before its window closes without it."""
-    grace_s: float = 60.0
-    """A window also closes when the gateway's clock is this far past its end, so that silence cannot hold it open."""
+    id: Identifier = "station-1"
+    """Name of the site in topics, file names and tags."""
+    timezone: TimeZone = "Asia/Shanghai"
+    """IANA time zone of the site; days and nights are counted in it."""
+    language: Annotated[str, one_of(LANGUAGES)] = "en"
+    """Language of messages and of the board at first sight."""
+    country: Country = "CN"
+    """ISO 3166 code of the country whose public holidays count as holidays; empty for none."""
+    holidays: tuple[Day, ...] = ()
+    """Further days off, as YYYY-MM-DD, besides the country's."""
+    places: Path | None = None
+    """GeoJSON file of beats and devices; empty: places.geojson in the site's folder."""
+
+
+class PipelineSettings(Section, frozen=True, kw_only=True):
+    """Windows, watermarks, rules and hotspots."""
+
+    window_s: Annotated[int, Meta(ge=10, le=86_400)] = 300
+    """Length of a window of event time, in seconds."""
+    lateness_s: Annotated[float, Meta(ge=0, le=86_400)] = 30.0
+    """How late an observation may be and still be on time, in seconds."""
+    grace_s: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
+    """A window closes at the latest this long after its end, also when devices are silent."""
+    keep_windows: Annotated[int, Meta(ge=1, le=288)] = 4
+    """Closed windows that late observations still revise in place."""
+    silent_s: Annotated[float, Meta(ge=1)] = 300.0
+    """A device is silent after this long without a word, in seconds."""
+    alert_ttl_s: Annotated[float, Meta(ge=60)] = 14_400.0
+    """Alerts that have no end of their own, such as a stranger's car, expire after this."""
+    flap_s: Annotated[float, Meta(ge=0)] = 300.0
+    """An alert that comes back within this time is the same alert."""
+    hotspot_cell_m: Annotated[float, Meta(ge=10, le=5_000)] = 100.0
+    """Size of a hotspot cell, in metres."""
+    hotspot_top: Annotated[int, Meta(ge=1, le=1_000)] = 10
+    """How many hotspots are shown."""
+
+
+class AlertSettings(Section, frozen=True, kw_only=True):
+    """How much people are told; docs/alerts.md has the whole story. What rules find is always told."""
+
+    per_day: Annotated[int, Meta(ge=0, le=10_000)] = 20
+    """Alerts of models a day that the shifts can look into (about three officers); 0: as many as come. The threshold of
+    a day is chosen from the fortnight before, and never lower than the models' own."""
+    group_m: Annotated[float, Meta(ge=0, le=5_000)] = 200.0
+    """Devices of a beat no further apart than this, in metres, at which a model finds the same at the same time, make
+    one alert; 0: every device has its own."""
+
+
+class PipelineConfig(Struct, frozen=True, kw_only=True):
+    """What one pipeline is told. Times are seconds of event time unless the name says otherwise."""
+
+    site: Site
+    pipeline: PipelineSettings = PipelineSettings()
+    alerts: AlertSettings = AlertSettings()
     ahead_s: float = 120.0
     """How far ahead of the gateway a device's clock may be (the gateway refuses more)."""
-    keep_windows: int = 4
-    """Closed windows that late observations still revise in place; older ones become additions of their own."""
     emit_open_s: float = 10.0
     """How often the open window's rows are written for people to watch."""
     max_metrics: int = 16
     """Different metrics one device may report."""
-    silent_s: float = 300.0
-    """A device that reports regularly is silent after this long, and at least three of its usual intervals."""
-    hotspot_cell_m: float = 100.0
     hotspot_every_s: float = 60.0
     hotspot_horizon_s: int = 8 * 3600
-    hotspot_top: int = 10
-    alert_ttl_s: float = 4 * 3600.0
-    """Alerts that have no end of their own (a stranger's car) expire after this."""
-    flap_s: float = 300.0
-    """An alert that comes back within this time is the same alert, not a new one."""
-    alerts_per_day: int = 20
-    """Alerts of models a day that the site's people can look into; 0 for as many as come. Rules have no budget."""
-    group_m: float = 200.0
-    """Devices no further apart than this, at which a model finds the same at the same time, make one alert; 0: none."""

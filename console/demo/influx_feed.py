@@ -10,7 +10,7 @@ from urllib3.exceptions import HTTPError
 
 from console.demo.scoring import score
 from console.errors import CommandError
-from deploy.influx.setup import influx_address, set_up
+from deploy.influx.setup import set_up
 from deploy.settings.load import with_values
 from deploy.settings.sections import Settings
 from simulators.world.scenarios import Truth
@@ -29,10 +29,10 @@ def pointed_at(settings: Settings, url: str) -> Settings:
         raise CommandError(f"--influx {url}: nothing answers there ({error}); start InfluxDB first") from error
     version = "1" if answer.headers.get("X-Influxdb-Version", "").lstrip("v").startswith("1.") else "2"
     settings = with_values(settings, influx={"url": url, "version": version})
-    address = influx_address(settings)
+    address = settings.influx
     if version == "1" and not address.username:
         set_up(address, "", zone=settings.site.timezone)
-    elif version == "2" and not address.token:
+    elif version == "2" and not address.read_secret("token"):
         raise CommandError(
             f"--influx {url}: InfluxDB 2 asks for a token: set PATROLGRID_INFLUX__TOKEN, and PATROLGRID_INFLUX__ORG "
             "and PATROLGRID_INFLUX__BUCKET where they are not 'patrolgrid'"
@@ -56,7 +56,7 @@ def write_truth(
     settings: Settings, truths: Iterable[Truth], alerts: Sequence[dict[str, Any]], *, until_ms: int
 ) -> None:
     """Write the scenarios that are over to InfluxDB. Raises `CommandError` where it does not take them."""
-    address = influx_address(settings)
+    address = settings.influx
     lines = truth_lines(settings.site.id, (truth for truth in truths if truth.end <= until_ms), alerts)
     if not lines:
         return

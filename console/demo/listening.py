@@ -6,7 +6,6 @@ import json
 import time
 from typing import Any
 
-from deploy.settings.mqtt_settings import broker_address
 from deploy.settings.sections import Settings
 from ingest import topics
 from ingest.mqtt.client import Incoming
@@ -23,7 +22,7 @@ class AlertListener:
         self.heard: list[tuple[dict[str, Any], int]] = []
         """Alerts in order of arrival, each with the wall clock in ns."""
         alerts = topics.alerts(settings.site.id, "+")
-        self._session = Session(broker_address(settings), "", filters=(alerts,), on_message=self._on_message)
+        self._session = Session(settings.broker, "", filters=(alerts,), on_message=self._on_message)
 
     def __enter__(self) -> AlertListener:  # noqa: PYI034 - final in practice
         """Connect, and wait until the broker has taken the subscription."""

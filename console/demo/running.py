@@ -15,9 +15,7 @@ from console.errors import CommandError
 from deploy.node.lock import is_locked
 from deploy.processes.broker import start_broker
 from deploy.processes.supervisor import ChildError, Supervisor, free_port
-from deploy.settings.documents import dump_toml
-from deploy.settings.load import with_values
-from deploy.settings.mqtt_settings import broker_address
+from deploy.settings.load import dump_toml, with_values
 from deploy.settings.sections import PREFIX, SECRETS, Settings
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError, StoreMissingError
@@ -77,7 +75,7 @@ class Running:
         """Start the board and return its address; a taken port is stepped around."""
         settings, address = self.settings, self.folder / "board.url"
         address.unlink(missing_ok=True)
-        broker = msgspec.structs.replace(broker_address(settings), password="")  # the board has the environment's
+        broker = msgspec.structs.replace(settings.broker, password="")  # the board has the environment's
         document = {
             "store_path": str(self.folder / "store.db"),
             "places_path": str(settings.places_file),

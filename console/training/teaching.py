@@ -22,14 +22,11 @@ from console.training.history_csv import read_history
 from console.training.model_health import KINDS
 from console.training.saved_state import read_saved
 from deploy.node.lock import PRIVATE
-from deploy.settings.kafka_settings import kafka_address
 from deploy.settings.sections import Settings
+from deploy.wiring import open_kafka_log, open_log
 from ingest.csv_files import BadRow
-from ingest.extras import load
 from ingest.log.history import HistorySeries
-from ingest.log.kafka_address import records_topic
 from ingest.log.records import Log, LogFullError, Record, RecordKind
-from ingest.log.sqlite_log import SqliteLog
 from ingest.places import Places
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import StoreReader
@@ -37,7 +34,6 @@ from stream.sinks.store.tables import StoreError
 from stream.training import PastWindows, Piece, fitted, pieces, stored_windows
 
 _DAY_MS: Final = 86_400_000
-_MIB: Final = 1 << 20
 _AHEAD: Final = 3
 """Records that wait for the node at a time: what is live comes in between."""
 _POLL_S: Final = 0.05
@@ -191,32 +187,11 @@ class Teaching:
         return fresh
 
     def _open_log(self, closing: ExitStack) -> Log:
-        log = self._kafka_log() if self.kafka else self._own_log()
+        """Return the site's log: the one of its node, which may be running, or a city's on Kafka."""
+        self.site.folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        log = open_kafka_log(self.settings, "patrolgrid-train") if self.kafka else open_log(self.settings)
         closing.callback(log.close)
         self.received_ms = self._log_time(log)
-        return log
-
-    def _own_log(self) -> SqliteLog:
-        """Return the log of the site's one node, which may be running."""
-        self.site.folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-        section = self.settings.log
-        return SqliteLog(
-            self.site.folder / "log.db",
-            max_bytes=section.max_mb * _MIB,
-            max_age_s=section.max_age_days * 86_400,
-            min_free_bytes=section.min_free_mb * _MIB,
-        )
-
-    def _kafka_log(self) -> Log:
-        """Return the log of a site whose shards are worked on by several."""
-        kafka = self.settings.kafka
-        log: Log = load("ingest.log.kafka_log").KafkaLog(
-            kafka_address(self.settings),
-            records_topic(self.site.id),
-            shards=kafka.shards,
-            client_id="patrolgrid-train",
-            timeout_s=kafka.timeout_s,
-        )
         return log
 
     def _log_time(self, log: Log) -> int:

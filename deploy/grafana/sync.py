@@ -15,7 +15,6 @@ from deploy.grafana.dashboards import FOLDERS, dashboards
 from deploy.grafana.outlines import outlines
 from deploy.grafana.panels import DATASOURCE, Json
 from deploy.grafana.rules import rules
-from deploy.settings.load import read_secret
 from deploy.settings.sections import Settings
 from ingest.places import Places
 from stream.sentences.languages import LANGUAGES
@@ -40,7 +39,7 @@ def data_source(settings: Settings) -> Json:
     url = settings.grafana.influx_url or influx.url
     if not url:
         raise GrafanaError("influx.url is empty: set it to the InfluxDB that Grafana should read")
-    secret = read_secret(settings, "influx.read_token") or ""
+    secret = influx.read_secret("read_token")
     shape: Json = {"version": "InfluxQL", "dbName": influx.bucket, "httpMode": "POST", "timeInterval": "10s"}
     document: Json = {
         "name": "PatrolGrid", "uid": DATASOURCE["uid"], "type": "influxdb", "access": "proxy", "url": url,

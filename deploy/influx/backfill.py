@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from ingest.refusal import Refusal
-from stream.sinks.influx.http import Address, connect
+from stream.sinks.influx.address import Address
+from stream.sinks.influx.http import connect
 from stream.sinks.influx.past import Past, Span
 from stream.sinks.influx.sender import deliver
 
-_BATCH_LINES: Final = 5000
 _AGAIN: Final = 5
 
 
@@ -55,8 +55,8 @@ def backfill(
     endpoint = connect(address)
 
     def send(lines: list[str]) -> None:
-        for at in range(0, len(lines), _BATCH_LINES):
-            body = "\n".join(lines[at : at + _BATCH_LINES]).encode("utf-8", "replace")
+        for at in range(0, len(lines), address.batch_lines):
+            body = "\n".join(lines[at : at + address.batch_lines]).encode("utf-8", "replace")
             refused, expired = deliver(endpoint, body, lambda: False)
             fed.refused += refused
             fed.expired += expired

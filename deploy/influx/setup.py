@@ -10,20 +10,19 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import urllib3
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
+from msgspec.structs import replace
 from urllib3.exceptions import HTTPError
 
 from deploy.influx.downsampling import continuous_queries, days, flux, quoted, selects
-from deploy.settings.load import read_secret
-from deploy.settings.sections import Settings
 from ingest.extras import load
-from stream.sinks.influx.http import Address
+from stream.sinks.influx.address import Address
 
 RAW_DAYS: Final = 30
 MIDDLE_DAYS: Final = 180
@@ -50,30 +49,6 @@ class Prepared:
     done: list[str]
     write_token: str = ""
     read_token: str = ""
-
-
-def influx_address(settings: Settings) -> Address:
-    """Return where results go, with the writing token."""
-    influx = settings.influx
-    return Address(
-        url=influx.url,
-        bucket=influx.bucket,
-        version=influx.version,
-        org=influx.org,
-        token=read_secret(settings, "influx.token") or "",
-        username=influx.username,
-        retention=influx.retention,
-        gzip=influx.gzip,
-        timeout_s=influx.timeout_s,
-    )
-
-
-def reading_address(settings: Settings) -> Address:
-    """Return where results are read, with the reading token; the writing one where there is none."""
-    secret = read_secret(settings, "influx.read_token")
-    if not secret:
-        return influx_address(settings)
-    return replace(influx_address(settings), token=secret, username=settings.influx.read_username)
 
 
 def set_up(
@@ -127,8 +102,8 @@ def downsample(
 
 def _server(address: Address, admin_token: str, admin_user: str, zone: str, *, check: bool = False) -> _One | _Two:
     if address.version == "1":
-        return _One(replace(address, username=admin_user, token=admin_token), zone, check=check)
-    return _Two(replace(address, token=admin_token), zone, check=check)
+        return _One(replace(address, username=admin_user, token=admin_token, token_file=None), zone, check=check)
+    return _Two(replace(address, token=admin_token, token_file=None), zone, check=check)
 
 
 class _Two:

@@ -13,25 +13,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Final
 
+from msgspec.structs import replace
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from deploy.node.lock import SiteLock
 from deploy.processes.metrics import MetricsServer
 from deploy.processes.stopping import StopRequest
-from deploy.settings.gateway_settings import gateway_config
-from deploy.settings.kafka_settings import kafka_address
-from deploy.settings.load import SettingsError
 from deploy.settings.sections import Settings
-from ingest.clock import Clock, DataClock, ScaledClock, SystemClock
+from deploy.wiring import kafka_of, make_clock, make_gateway, open_kafka_log
+from ingest.clock import Clock, DataClock
 from ingest.gateway.gateway import Gateway, GatewayConfig, GatewayStats
-from ingest.gateway.plates import load_plates
 from ingest.gateway.quarantine import Quarantine
-from ingest.log.kafka_address import records_topic
-from ingest.log.kafka_log import KafkaLog
+from ingest.log.records import Log
 from ingest.places import load_places
+from ingest.settings import SettingsError
 
 _LOG: Final = logging.getLogger("deploy.kafka.gateway_service")
 _MAX_ROWS: Final = 100_000
@@ -68,20 +65,26 @@ class GatewayService:
     """
 
     def __init__(self, settings: Settings, name: str = "") -> None:
-        config = gateway_config(settings, shards=settings.kafka.shards)
+        gateway = replace(settings.gateway, max_rows=min(settings.gateway.max_rows, _MAX_ROWS))
         if name:
-            config = replace(config, client_id=f"patrolgrid-gateway-{settings.site.id}-{name}")
-        if config.shared_group and not config.client_id:
+            gateway = replace(gateway, client_id=f"patrolgrid-gateway-{settings.site.id}-{name}")
+        if gateway.shared_group and not gateway.client_id:
             raise SettingsError(
-                f"several gateways share the group {config.shared_group!r} (gateway.shared_group): give each a name of "
-                "its own with --name (or gateway.client_id), which stays the same when it is started again"
+                f"several gateways share the group {gateway.shared_group!r} (gateway.shared_group): give each a name "
+                "of its own with --name (or gateway.client_id), which stays the same when it is started again"
             )
-        self.settings, self._address = settings, kafka_address(settings)
-        if config.shared_group:
+        self.settings = settings
+        self.config = GatewayConfig(
+            site=settings.site.id,
+            broker=settings.broker,
+            settings=gateway,
+            shards=kafka_of(settings).shards,
+            linger_s=_LINGER_S,
+        )
+        if gateway.shared_group:
             # Mosquitto forgets shared subscriptions when it is started again: until the gateways are back, what devices
             # say has no destination. Edge agents send it again after some seconds (`hold_s`); be back before.
-            config = replace(config, backoff_s=(0.1, 2.0))
-        self.config: GatewayConfig = replace(config, max_rows=min(config.max_rows, _MAX_ROWS), linger_s=_LINGER_S)
+            self.config = replace(self.config, backoff_s=(0.1, 2.0))
         self._gateway: Gateway | None = None
         self._waiting_for = "starting"
 
@@ -100,19 +103,12 @@ class GatewayService:
         with ExitStack() as closing:
             closing.enter_context(SiteLock(folder / "gateways" / self.name))
             places = load_places(settings.places_file)
-            plates = load_plates(settings.plates.key_file or folder / "plates.key")
             quarantine = Quarantine(folder / "quarantine.db")
             closing.callback(quarantine.close)
-            log = KafkaLog(
-                self._address,
-                records_topic(site),
-                shards=settings.kafka.shards,
-                client_id=self.name,
-                timeout_s=settings.kafka.timeout_s,
-            )
+            log = open_kafka_log(settings, self.name)
             closing.callback(log.close)
-            clock = _clock(settings)
-            gateway = Gateway(self.config, places, log, quarantine, clock, plates)
+            clock = make_clock(settings)
+            gateway = make_gateway(settings, self.config, places, log, quarantine, clock)
             if settings.metrics.port:
                 server = MetricsServer(settings.metrics.port, self.ready, self.collect, host=settings.metrics.host)
                 closing.enter_context(server)
@@ -149,13 +145,13 @@ class GatewayService:
         gateway = self._gateway
         return [ready] if gateway is None else [ready, *_metrics(gateway.stats(), names, labels)]
 
-    def _start(self, gateway: Gateway, log: KafkaLog, clock: Clock, stop: StopRequest) -> bool:
+    def _start(self, gateway: Gateway, log: Log, clock: Clock, stop: StopRequest) -> bool:
         """Start it, trying again while Kafka is away; False where it was asked to stop before."""
         told = ""
         while True:
             try:
                 if isinstance(clock, DataClock):
-                    _go_on(clock, log)
+                    _go_on(clock, log, self.config.shards)
                 gateway.start()
             except OSError as error:
                 self._waiting_for = str(error)
@@ -190,15 +186,8 @@ def _metrics(stats: GatewayStats, names: list[str], labels: list[str]) -> Iterab
         yield gauge
 
 
-def _clock(settings: Settings) -> Clock:
-    clock = settings.clock
-    if clock.mode == "scaled":
-        return ScaledClock(clock.origin_ms, clock.started_ms, clock.speed)
-    return DataClock() if clock.mode == "data" else SystemClock()
-
-
-def _go_on(clock: DataClock, log: KafkaLog) -> None:
+def _go_on(clock: DataClock, log: Log, shards: int) -> None:
     """Set a clock that follows the data to where the log ends: time must not begin anew with every start."""
-    for shard in range(log.shards):
+    for shard in range(shards):
         for record in log.read(log.head(shard) - 1, limit=1, shard=shard):
             clock.observe(record.received_ms)

@@ -22,13 +22,11 @@ from prometheus_client.core import Metric
 from deploy.kafka import site_topics as topics
 from deploy.kafka.worker_metrics import metrics_of
 from deploy.node.lock import SiteLock
-from deploy.node.node import pipeline_config
-from deploy.node.site_sinks import SiteSinks, open_sinks
 from deploy.node.status import write_node_file
 from deploy.processes.metrics import MetricsServer
 from deploy.processes.stopping import StopRequest
-from deploy.settings.kafka_settings import kafka_address
 from deploy.settings.sections import Settings
+from deploy.wiring import SiteSinks, kafka_of, open_sinks, pipeline_config
 from ingest.log.kafka_address import KafkaAddress
 from ingest.log.kafka_client import KafkaAwayError, KafkaTopicError
 from ingest.places import load_places
@@ -61,7 +59,7 @@ class WorkerService:
 
     def __init__(self, settings: Settings, name: str = "worker") -> None:
         self.settings, self.name = settings, name
-        self._address: KafkaAddress = kafka_address(settings)
+        self._address: KafkaAddress = kafka_of(settings)
         self._engine: FaustEngine | None = None
         self._waiting_for = "starting"
         self._sinks: SiteSinks | None = None
@@ -188,8 +186,8 @@ class WorkerService:
                 told = str(error)
                 continue
             told = ""
-            if sinks.influx is not None:
-                sinks.influx.put_status(document)
+            for listener in sinks.listeners:
+                listener(document)
 
     def _put_status(self, sinks: SiteSinks, engine: FaustEngine) -> dict[str, Any]:
         document = self._status(sinks, engine)

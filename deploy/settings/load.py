@@ -8,35 +8,41 @@ in the file is taken relative to the file's folder, a path in the environment re
 from __future__ import annotations
 
 import difflib
+import json
 import math
 import os
-import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import Field, fields, replace
-from datetime import date
 from pathlib import Path
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from typing import Any, Final, get_type_hints
+
+import msgspec
+from msgspec import inspect
 
 from deploy.settings.sections import PREFIX, SECRETS, SECTIONS, Settings
-from ingest.topics import ID_PATTERN
+from ingest.settings import Section, SettingsError
 
 CONFIG_VARIABLE: Final = "PATROLGRID_CONFIG"
 """Names the settings file where no ``--config`` is given."""
+EXAMPLE: Final = Path(__file__).parents[1] / "patrolgrid.example.toml"
+"""A settings file in which every key stands with its default and its meaning; `docs/make_settings.py` makes it."""
 DEFAULT_FILE: Final = "patrolgrid.toml"
 """Read from the current folder where nothing else is named and it is there."""
 NOT_SETTINGS: Final = frozenset({CONFIG_VARIABLE, "PATROLGRID_DEBUG"})
 _SWITCHES: Final = {
     "true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False,
 }  # fmt: skip
-_ADDRESS: Final = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}"
-_ADDRESSES: Final = re.compile(rf"({_ADDRESS}(,{_ADDRESS})*)?")
-_WORD: Final = re.compile(r"^[A-Za-z0-9._-]{0,64}$")
-
-
-class SettingsError(ValueError):
-    """A setting is unknown or wrong; the text names the key, where it stands, what was found and what was expected."""
+KEYS: Final[dict[str, dict[str, Any]]] = {
+    section: {
+        key: get_type_hints(cls, include_extras=True)[key]
+        for part in cls.__mro__
+        if issubclass(part, Section)
+        for key in part.__annotations__
+        if f"{section}.{key}" not in SECRETS
+    }
+    for section, cls in SECTIONS.items()
+}
+"""Section → key → type, with its limits. What a section has of its own comes before what it shares with others."""
 
 
 def find_file(given: Path | None, environ: Mapping[str, str] | None = None) -> Path | None:
@@ -55,23 +61,22 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
     Raises `SettingsError` for a file that cannot be read or is not TOML, an unknown section, key or variable, a value
     of the wrong type or out of its limits, and a secret that stands in the file.
     """
-    environ = os.environ if environ is None else environ
     values: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
     if path is not None:
         for section, key, raw in _file_entries(path):
             values[section][key] = _check(section, key, raw, str(path), path.parent)
-    secrets: dict[str, str] = {}
-    for name, text in environ.items():
+    for name, text in (os.environ if environ is None else environ).items():
         if not name.startswith(PREFIX) or name in NOT_SETTINGS:
             continue
         section, _, key = name[len(PREFIX) :].lower().partition("__")
         if f"{section}.{key}" in SECRETS:
-            secrets[f"{section}.{key}"] = text
-            continue
-        if section not in SECTIONS or key not in _keys(section):
+            values[section][key] = text
+        elif section in SECTIONS and key in KEYS[section]:
+            values[section][key] = _check(section, key, _from_text(section, key, text), name, Path())
+        else:
             raise SettingsError(_unknown_variable(name))
-        values[section][key] = _check(section, key, _from_text(section, key, text, name), name, Path())
-    return Settings(**{name: cls(**values[name]) for name, cls in SECTIONS.items()}, secrets=secrets)
+    found: dict[str, Any] = {name: cls(**values[name]) for name, cls in SECTIONS.items()}
+    return Settings(**found)
 
 
 def with_values(settings: Settings, **sections: dict[str, Any]) -> Settings:
@@ -80,30 +85,54 @@ def with_values(settings: Settings, **sections: dict[str, Any]) -> Settings:
     for section, keys in sections.items():
         checked = {}
         for key, raw in keys.items():
-            if section not in SECTIONS or key not in _keys(section):
+            if section not in SECTIONS or key not in KEYS[section]:
                 raise SettingsError(_unknown(section, key, "the command line"))
             checked[key] = raw if raw is None else _check(section, key, raw, "the command line", Path())
-        changed[section] = replace(getattr(settings, section), **checked)
-    return replace(settings, **changed)
+        changed[section] = msgspec.structs.replace(getattr(settings, section), **checked)
+    return msgspec.structs.replace(settings, **changed)
 
 
-def read_secret(settings: Settings, name: str) -> str | None:
-    """Return a secret (``broker.password``): the environment's, else the first line of its file, else None.
+def parse_address(text: str) -> tuple[str, int]:
+    """Return host and port of ``HOST:PORT`` (or ``[HOST]:PORT``). Raises SettingsError."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise SettingsError(f"{text!r} is not an address, expected HOST:PORT such as 127.0.0.1:1883")
+    return host.strip("[]"), int(port)
 
-    Raises `SettingsError` where the file is named and cannot be read.
-    """
-    if name in settings.secrets:
-        return settings.secrets[name]
-    section, _, key = SECRETS[name].partition(".")
-    path: Path | None = getattr(getattr(settings, section), key)
-    if path is None:
-        return None
-    try:
-        return path.read_text(encoding="utf-8").split("\n", 1)[0].strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"{SECRETS[name]}: {path} cannot be read ({error}); expected a text file with one line"
-        ) from error
+
+def at_broker(settings: Settings, address: str | None, node: Mapping[str, Any] | None = None) -> Settings:
+    """Return settings with the broker of an option ``HOST:PORT``, else of a running node's ``node.json``."""
+    if address is not None:
+        host, port = parse_address(address)
+    elif node is not None and isinstance(node.get("broker"), dict):
+        host, port = str(node["broker"]["host"]), int(node["broker"]["port"])
+    else:
+        return settings
+    return with_values(settings, broker={"host": host, "port": port})
+
+
+def dump_toml(settings: Settings) -> str:
+    """Return settings as a file that loads the same anywhere: paths are made absolute, secrets left out."""
+    lines: list[str] = []
+    for section in SECTIONS:
+        lines.append(f"[{section}]")
+        for key, value in getattr(settings, section).public().items():
+            lines.append(f"{key} = {toml(value.resolve() if isinstance(value, Path) else value)}")
+    return "\n".join(lines) + "\n"
+
+
+def toml(value: object) -> str:
+    """Return a value as TOML writes it."""
+    if value is None:
+        return '""'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(toml(part) for part in value) + "]"
+    # JSON's string escapes are a subset of TOML's, but for DEL, which TOML wants escaped.
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _file_entries(path: Path) -> list[tuple[str, str, Any]]:
@@ -121,23 +150,22 @@ def _file_entries(path: Path) -> list[tuple[str, str, Any]]:
             raise SettingsError(f"{path}: {section} is {_show(table)}, expected a section [{section}] with keys")
         for key, raw in table.items():
             if f"{section}.{key}" in SECRETS:
-                variable = f"{PREFIX}{section}__{key}".upper()
                 raise SettingsError(
                     f"{path}: {section}.{key} is a secret and must not stand in this file; "
-                    f"name a file with {SECRETS[f'{section}.{key}']}, or set {variable}"
+                    f"name a file with {SECRETS[f'{section}.{key}']}, or set {_variable(f'{section}.{key}')}"
                 )
-            if key not in _keys(section):
+            if key not in KEYS[section]:
                 raise SettingsError(_unknown(section, key, str(path)))
             entries.append((section, key, raw))
     return entries
 
 
-def _keys(section: str) -> dict[str, Field[Any]]:
-    return {item.name: item for item in fields(SECTIONS[section])}
+def _variable(name: str) -> str:
+    return PREFIX + name.replace(".", "__").upper()
 
 
 def _all_keys() -> list[str]:
-    return [f"{section}.{key}" for section in SECTIONS for key in _keys(section)]
+    return [f"{section}.{key}" for section in SECTIONS for key in KEYS[section]]
 
 
 def _unknown(section: str, key: str, where: str) -> str:
@@ -145,67 +173,53 @@ def _unknown(section: str, key: str, where: str) -> str:
         near = difflib.get_close_matches(section, SECTIONS, n=1)
         hint = f"did you mean [{near[0]}]?" if near else f"expected one of {', '.join(SECTIONS)}"
         return f"{where}: there is no section [{section}]; {hint}"
-    near = difflib.get_close_matches(key, _keys(section), n=1)
-    elsewhere = difflib.get_close_matches(f"{section}.{key}", _all_keys(), n=1)
-    if near:
-        hint = f"did you mean {section}.{near[0]}?"
-    elif elsewhere:
-        hint = f"did you mean {elsewhere[0]}?"
-    else:
-        hint = f"[{section}] has {', '.join(_keys(section))}"
+    near = [f"{section}.{name}" for name in difflib.get_close_matches(key, KEYS[section], n=1)]
+    near = near or difflib.get_close_matches(f"{section}.{key}", _all_keys(), n=1)
+    hint = f"did you mean {near[0]}?" if near else f"[{section}] has {', '.join(KEYS[section])}"
     return f"{where}: there is no key {section}.{key}; {hint}"
 
 
 def _unknown_variable(name: str) -> str:
-    known = [PREFIX + key.replace(".", "__").upper() for key in [*_all_keys(), *SECRETS]] + sorted(NOT_SETTINGS)
+    known = [_variable(key) for key in (*_all_keys(), *SECRETS)] + sorted(NOT_SETTINGS)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"expected {PREFIX}SECTION__KEY; sections are {', '.join(SECTIONS)}"
     return f"environment variable {name}: no such setting; {hint}"
 
 
-def _from_text(section: str, key: str, text: str, where: str) -> object:
-    """Turn a variable's text into what TOML would have given."""
-    kind = str(_keys(section)[key].type)
-    if kind == "bool":
-        if text.strip().lower() not in _SWITCHES:
-            raise SettingsError(f"{where}: {section}.{key} is {text!r}, expected true or false")
-        return _SWITCHES[text.strip().lower()]
-    if kind in {"int", "float"}:
-        try:
-            return int(text) if kind == "int" else float(text)
-        except ValueError:
-            noun = "a whole number" if kind == "int" else "a number"
-            raise SettingsError(f"{where}: {section}.{key} is {text!r}, expected {noun}") from None
-    if kind.startswith("list"):
+def _from_text(section: str, key: str, text: str) -> object:
+    """Return what TOML would have given for a variable's text; text that cannot be turned is refused later."""
+    kind = describe(KEYS[section][key])[0]
+    if isinstance(kind, inspect.BoolType):
+        return _SWITCHES.get(text.strip().lower(), text)
+    if isinstance(kind, inspect.VarTupleType):
         return [part.strip() for part in text.split(",") if part.strip()]
+    if isinstance(kind, inspect.IntType | inspect.FloatType):
+        try:
+            return int(text) if isinstance(kind, inspect.IntType) else float(text)
+        except ValueError:
+            return text
     return text
 
 
 def _check(section: str, key: str, raw: object, where: str, base: Path) -> object:
     """Return the checked value of a key. `base` is the folder that paths are relative to."""
-    item = _keys(section)[key]
-    kind, name = str(item.type), f"{where}: {section}.{key}"
-    if kind == "bool":
-        if not isinstance(raw, bool):
-            raise SettingsError(f"{name} is {_show(raw)}, expected true or false")
-        return raw
-    if kind in {"int", "float"}:
-        return _number(item, raw, name)
-    if kind.startswith("list"):
-        if not isinstance(raw, list) or not all(isinstance(part, str) for part in raw):
-            raise SettingsError(f"{name} is {_show(raw)}, expected a list of texts")
-        for part in raw:
-            _check_text(item, part, name)
-        return raw
+    hint, name = KEYS[section][key], f"{where}: {section}.{key}"
+    if hint in {Path, Path | None}:
+        return _path(raw, name, base, optional=hint is not Path)
+    try:
+        value = msgspec.convert(raw, hint)
+    except msgspec.ValidationError:
+        allowed = False
+    else:
+        allowed = _passes(hint, value)
+    if not allowed:
+        raise SettingsError(f"{name} is {_show(raw)}, expected {_expected(hint, raw)}")
+    return value
+
+
+def _path(raw: object, name: str, base: Path, *, optional: bool) -> Path | None:
     if not isinstance(raw, str | Path):
         raise SettingsError(f"{name} is {_show(raw)}, expected text in quotes")
-    if "Path" in kind:
-        return _path(raw, name, base, optional="None" in kind)
-    _check_text(item, str(raw), name)
-    return raw
-
-
-def _path(raw: str | Path, name: str, base: Path, *, optional: bool) -> Path | None:
     if optional and not str(raw):
         return None
     if not str(raw) or not str(raw).isprintable():
@@ -216,55 +230,47 @@ def _path(raw: str | Path, name: str, base: Path, *, optional: bool) -> Path | N
         raise SettingsError(f"{name} is {_show(raw)}: {error}; expected a path") from error
 
 
-def _number(item: Field[Any], raw: object, name: str) -> float:
-    least, most = item.metadata["least"], item.metadata["most"]
-    whole = item.type == "int"
-    noun = "a whole number" if whole else "a number"
-    if least is not None:
-        noun += f" from {least:g}" if most is None else f" from {least:g} to {most:g}"
-    if isinstance(raw, bool) or not isinstance(raw, int if whole else int | float) or not math.isfinite(raw):
-        raise SettingsError(f"{name} is {_show(raw)}, expected {noun}")
-    if (least is not None and raw < least) or (most is not None and raw > most):
-        raise SettingsError(f"{name} is {_show(raw)}, expected {noun}")
-    return raw if whole else float(raw)
+def describe(hint: object) -> tuple[inspect.Type, dict[str, Any]]:
+    """Return the type of a key, and what `ingest.settings` says about it in words."""
+    kind = inspect.type_info(hint)
+    extra: dict[str, Any] = {}
+    while isinstance(kind, inspect.Metadata):
+        extra, kind = {**(kind.extra or {}), **extra}, kind.type
+    return kind, extra
 
 
-def _check_text(item: Field[Any], text: str, name: str) -> None:
-    choices, check = item.metadata["choices"], item.metadata["check"]
-    expected = ""
-    if choices and text not in choices:
-        expected = f"one of {', '.join(choices)}"
-    elif check == "id" and not ID_PATTERN.match(text):
-        expected = "letters, digits, - and _, at most 48, not starting with - or _"
-    elif check == "word" and not _WORD.match(text):
-        expected = "letters, digits, dots, - and _, at most 64"
-    elif check == "addresses" and not _ADDRESSES.fullmatch(text):
-        expected = "HOST:PORT, several with commas and no spaces, or nothing"
-    elif check == "timezone" and not _is_timezone(text):
-        expected = "an IANA time zone such as Asia/Shanghai"
-    elif check == "date" and not _is_date(text):
-        expected = "days as YYYY-MM-DD"
-    elif check == "country" and not re.fullmatch(r"([A-Z]{2})?", text):
-        expected = "a two-letter code such as CN, or nothing"
-    elif not text.isprintable():
-        expected = "text without control characters"
-    if expected:
-        raise SettingsError(f"{name} is {_show(text)}, expected {expected}")
+def _passes(hint: object, value: object) -> bool:
+    """Tell whether a value of the right type passes what msgspec does not check."""
+    if isinstance(value, tuple):
+        return all(_passes(hint.__args__[0], part) for part in value)  # type: ignore[attr-defined]
+    if isinstance(value, float):
+        return math.isfinite(value)
+    check = describe(hint)[1].get("check")
+    return not isinstance(value, str) or (value.isprintable() and (check is None or check(value)))
 
 
-def _is_timezone(text: str) -> bool:
-    try:
-        ZoneInfo(text)
-    except (ValueError, OSError, KeyError):  # not a name; a folder of names; not a known zone
-        return False
-    return True
+def _expected(hint: Any, raw: object) -> str:  # noqa: ANN401 - any type
+    """Return what is expected of a key, in words."""
+    kind, extra = describe(hint)
+    if isinstance(kind, inspect.BoolType):
+        return "true or false"
+    if isinstance(kind, inspect.IntType | inspect.FloatType):
+        return ("a whole number" if isinstance(kind, inspect.IntType) else "a number") + limits(kind)
+    if isinstance(kind, inspect.VarTupleType):
+        texts = isinstance(raw, list) and all(isinstance(part, str) for part in raw)
+        return _expected(hint.__args__[0], "") if texts else "a list of texts"
+    if not isinstance(raw, str):
+        return "text in quotes"
+    if isinstance(kind, inspect.LiteralType):
+        return f"one of {', '.join(hint.__args__)}"
+    return str(extra.get("expected", "text without control characters"))
 
 
-def _is_date(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
+def limits(kind: inspect.IntType | inspect.FloatType) -> str:
+    """Return the range of a number in words, with a space before it; empty where there is none."""
+    if kind.ge is None:
+        return ""
+    return f" from {kind.ge:.15g}" if kind.le is None else f" from {kind.ge:.15g} to {kind.le:.15g}"
 
 
 def _show(value: object) -> str:

@@ -18,7 +18,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -26,6 +25,7 @@ import msgspec
 from ingest import topics
 from ingest.clock import Clock, ClockGuard
 from ingest.codecs.native import Limits
+from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.intake import Intake, Taken
 from ingest.gateway.numbering import RepeatFilter, refill
 from ingest.gateway.plates import Plates
@@ -45,49 +45,32 @@ _RATE_S: Final = 5.0
 _WAITED_MS: Final = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayConfig:
-    """Settings of a gateway. Only ``site`` has no default."""
+class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gateway is told. Only ``site`` has no default."""
 
     site: str
-    broker: BrokerAddress = field(default_factory=lambda: BrokerAddress(protocol="5"))
-    client_id: str = ""
-    """Names the session at the broker; two gateways must differ. Empty: ``patrolgrid-gateway-{site}``."""
-    shared_group: str = ""
-    """Subscribe as one of a group (``$share/…``), so that several gateways divide the devices among them.
-
-    The embedded broker (rumqttd 0.20) panics when a member of a group disconnects: use Mosquitto for this."""
-    keepalive_s: int = 30
-    session_expiry_s: int = 7 * 86_400
-    """How long the broker keeps messages for a gateway that is away (MQTT 5)."""
-    receive_maximum: int = 4_000
-    """Most messages the broker sends without acknowledgement: with `max_queued_bytes` it bounds memory."""
+    """The site's id."""
+    broker: BrokerAddress = BrokerAddress(protocol="5")
+    settings: GatewaySettings = GatewaySettings()
     max_queued_bytes: int = 64 << 20
+    """With `GatewaySettings.receive_maximum` this bounds memory."""
     backoff_s: tuple[float, float] = (0.5, 30.0)
     """First and longest wait before a new connection; see `ingest.mqtt.session`."""
-    limits: Limits = field(default_factory=Limits)
-    guard: ClockGuard = field(default_factory=ClockGuard)
-    repeat_window_s: float = 600.0
-    accept_unknown: bool = False
-    """Take observations of devices that are not in the places file."""
-    max_rows: int = 20_000
-    """Observations in one record of the log."""
     linger_s: float = 0.0
     """Least time between two flushes, while messages come all the time; one that comes alone is flushed at once. On
     Kafka, where each flush makes a record for every shard it touches, and a record costs the same however small."""
-    tick_s: float = 1.0
-    """Wall-clock seconds without any other record in a shard after which time alone is logged there."""
     shards: int = 1
     """How many shards the beats are divided among, see `ingest.shards`."""
 
     @property
     def session_name(self) -> str:
-        """The client id at the broker."""
-        return self.client_id or f"patrolgrid-gateway-{self.site}"
+        """The client id at the broker. Two gateways must differ."""
+        return self.settings.client_id or f"patrolgrid-gateway-{self.site}"
 
     def session(self, inbox: Inbox) -> Session:
         """Return the session that fills an inbox, not started."""
-        prefix = f"$share/{self.shared_group}/" if self.shared_group else ""
+        settings = self.settings
+        prefix = f"$share/{settings.shared_group}/" if settings.shared_group else ""
         filters = (
             topics.observations(self.site, "+", "+"),
             topics.status(self.site, "+", "+"),
@@ -101,9 +84,9 @@ class GatewayConfig:
             on_message=inbox.put,
             on_accepted=inbox.mark,
             manual_ack=True,
-            expiry_s=self.session_expiry_s,
-            receive_maximum=self.receive_maximum,
-            keepalive_s=self.keepalive_s,
+            expiry_s=settings.session_expiry_h * 3600,
+            receive_maximum=settings.receive_maximum,
+            keepalive_s=settings.keepalive_s,
             backoff_s=self.backoff_s,
         )
 
@@ -160,21 +143,22 @@ class Gateway:
         plates: Plates,
     ) -> None:
         self.config, self._log, self._quarantine, self._clock = config, log, quarantine, clock
-        self._repeats = RepeatFilter(config.repeat_window_s)
+        settings = config.settings
+        self._repeats = RepeatFilter(settings.repeat_window_s)
         self._intake = Intake(
             routes=Routes(
                 config.site,
                 places,
-                accept_unknown=config.accept_unknown,
+                accept_unknown=settings.accept_unknown,
                 shards=ShardMap(config.shards, None if places is None else places.beats),
             ),
             clock=clock,
             plates=plates,
-            limits=config.limits,
-            guard=config.guard,
+            limits=Limits(max_bytes=settings.max_payload_bytes, max_observations=settings.max_observations),
+            guard=ClockGuard(ahead_s=settings.clock_ahead_s, backfill_s=settings.backfill_days * 86_400),
             repeats=self._repeats,
         )
-        self._inbox = Inbox(config.limits.max_bytes, config.max_queued_bytes)
+        self._inbox = Inbox(settings.max_payload_bytes, config.max_queued_bytes)
         self._session = config.session(self._inbox)
         self._stopping = threading.Event()
         self._writer = threading.Thread(target=self._run, name=f"gateway-{config.site}", daemon=True)
@@ -244,7 +228,7 @@ class Gateway:
             elif self._stopping.is_set():
                 return
             else:
-                self._inbox.wait(min(self.config.tick_s, 0.5))
+                self._inbox.wait(min(self.config.settings.tick_s, 0.5))
             self._tick()
             self._sample_rates()
 
@@ -260,7 +244,7 @@ class Gateway:
 
         Returns False where they cannot be brought there, and `stop` was called meanwhile.
         """
-        intake, inbox, max_rows = self._intake, self._inbox, self.config.max_rows
+        intake, inbox, max_rows = self._intake, self._inbox, self.config.settings.max_rows
         intake.begin()
         mids: list[int] = []
         taken: list[tuple[str, bytes]] = []
@@ -363,14 +347,14 @@ class Gateway:
 
     def _shards_without_time(self) -> list[int]:
         if self._clock.live:
-            before = time.monotonic() - self.config.tick_s
+            before = time.monotonic() - self.config.settings.tick_s
             if min(self._appended_at) > before:
                 return []
             return [shard for shard, at in enumerate(self._appended_at) if at <= before]
         if len(self._told_ms) == 1:
             return []
         # Where time follows the data, one shard's data tell the others: the site waits for every shard's time.
-        before_ms = self._clock.now_ms() - round(self.config.tick_s * 1000)
+        before_ms = self._clock.now_ms() - round(self.config.settings.tick_s * 1000)
         return [shard for shard, told_ms in enumerate(self._told_ms) if told_ms <= before_ms]
 
     def _sample_rates(self) -> None:

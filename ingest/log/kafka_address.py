@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from ingest.login import Login
+from ingest.settings import Addresses
 
 MAX_RECORD_BYTES: Final = 16 << 20
 """Longest record that is written; topics are made to take as much."""
 
 
-@dataclass(frozen=True, slots=True)
-class KafkaAddress:
-    """The brokers to begin with, and what they ask of who connects."""
+class KafkaAddress(Login, frozen=True, kw_only=True):
+    """The brokers of Kafka to begin with, and what they ask of a client."""
 
-    bootstrap: str
-    """``HOST:PORT``, several with commas; the clients find the other brokers through any of them."""
-    login: Login = field(default_factory=Login)
-    mechanism: str = "SCRAM-SHA-512"
-    """SASL mechanism that the user name and password are for."""
+    bootstrap: Addresses = ""
+    """Brokers to begin with, as HOST:PORT, several with commas; empty: Kafka is not used."""
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """How the password is proven (SASL)."""
 
     def options(self) -> dict[str, Any]:
-        """Return what aiokafka's clients are given. Raises OSError for a certificate file that cannot be read."""
-        login = self.login
-        tls = login.tls_context()
+        """Return what aiokafka's clients are given.
+
+        Raises OSError for a certificate file that cannot be read, `ingest.settings.SettingsError` for a password file.
+        """
+        tls = self.tls_context()
         options: dict[str, Any] = {"bootstrap_servers": self.bootstrap.split(",")}
-        if login.username:
+        if self.username:
             options["security_protocol"] = "SASL_PLAINTEXT" if tls is None else "SASL_SSL"
             options["sasl_mechanism"] = self.mechanism
-            options["sasl_plain_username"], options["sasl_plain_password"] = login.username, login.secret()
+            options["sasl_plain_username"], options["sasl_plain_password"] = self.username, self.secret()
         elif tls is not None:
             options["security_protocol"] = "SSL"
         if tls is not None:

@@ -36,7 +36,9 @@ class HotspotStage:
 
     def __init__(self, config: PipelineConfig, places: Places, book: AlertBook) -> None:
         self.config, self.places, self.book = config, places, book
-        self.grid = HotspotGrid(places.bounds(), config.hotspot_cell_m, config.hotspot_horizon_s, drivers=_DRIVERS)
+        self.grid = HotspotGrid(
+            places.bounds(), config.pipeline.hotspot_cell_m, config.hotspot_horizon_s, drivers=_DRIVERS
+        )
         self.series = IncidentSeries()
         self._drivers: list[str] = []
         """Driver name by number."""
@@ -118,7 +120,7 @@ class HotspotStage:
             return None
         self._due_ms = now_ms + round(self.config.hotspot_every_s * 1000)
         risk = self.grid.risk(now_ms)
-        top = min(self.config.hotspot_top, len(risk))
+        top = min(self.config.pipeline.hotspot_top, len(risk))
         best = np.argsort(-risk, kind="stable")[:top]
         highest = float(risk[best[0]]) if top else 0.0
         best = best[risk[best] > max(_LEAST_RISK * highest, 1e-9)]
@@ -141,7 +143,7 @@ class HotspotStage:
             for rank, cell in enumerate(best.tolist(), 1)
         ]
         return HotspotMap(
-            ts=now_ms, horizon_s=self.config.hotspot_horizon_s, cell_m=self.config.hotspot_cell_m, cells=cells
+            ts=now_ms, horizon_s=self.config.hotspot_horizon_s, cell_m=self.config.pipeline.hotspot_cell_m, cells=cells
         )
 
     def _driver(self, name: str) -> int:

@@ -28,16 +28,18 @@ class Detection:
     """Rules, counting, leveling and the beats' context of a shard."""
 
     def __init__(self, config: PipelineConfig, catalog: Catalog, quality: Quality) -> None:
-        calendar = Calendar(config.timezone, config.country, tuple(date.fromisoformat(day) for day in config.holidays))
+        site = config.site
+        holidays = tuple(date.fromisoformat(day) for day in site.holidays)
+        calendar = Calendar(site.timezone, site.country or None, holidays)
         findings = self.findings = Findings(catalog, quality)
         self.catalog = catalog
         self.rules = Rules(calendar, findings)
-        self.counting = Counting(config.window_s, calendar, findings)
-        self.leveling = Leveling(config.window_s, calendar, findings)
-        self.context = Context(config.window_s, calendar, findings)
+        self.counting = Counting(config.pipeline.window_s, calendar, findings)
+        self.leveling = Leveling(config.pipeline.window_s, calendar, findings)
+        self.context = Context(config.pipeline.window_s, calendar, findings)
         self.late = {Kind.COUNT: Late(), Kind.LEVEL: Late()}
         """What the baselines are still to learn, by kind."""
-        self.learnt = Learnt(config.window_s)
+        self.learnt = Learnt(config.pipeline.window_s)
         """Which windows they have learnt."""
 
     def add_series(self, added: list[int]) -> None:

@@ -55,7 +55,7 @@ class FaustEngine:
     """
 
     def __init__(self, site: KafkaSite, session_s: float = 6.0) -> None:
-        name = site.config.site
+        name = site.config.site.id
         self._groups = [
             _Group(site, session_s, "shards", records_topic(name), site.shard_worker),
             _Group(site, session_s, "site", site_topic(name), lambda _: site.site_worker()),
@@ -160,7 +160,7 @@ class _Group:
     def _new_app(self) -> faust.App:
         address, site = self.site.address, self.site
         app = faust.App(
-            f"patrolgrid-{site.config.site}-{self.name}",
+            f"patrolgrid-{site.config.site.id}-{self.name}",
             broker=";".join(f"kafka://{server}" for server in address.bootstrap.split(",")),
             broker_credentials=_credentials(address),
             broker_client_id=site.name,
@@ -230,12 +230,11 @@ def _named(places: set[Any]) -> str:
 
 def _credentials(address: KafkaAddress) -> Any:  # noqa: ANN401 - Faust's
     """Return what Faust is given to sign in with, None where Kafka asks for nothing."""
-    login = address.login
-    context = login.tls_context()
-    if login.username:
+    context = address.tls_context()
+    if address.username:
         return faust.SASLCredentials(
-            username=login.username,
-            password=login.secret(),
+            username=address.username,
+            password=address.secret(),
             ssl_context=context,
             mechanism=SASLMechanism(address.mechanism),
         )

@@ -67,24 +67,28 @@ class KafkaSite:
         return {
             "program": STATE_VERSION,
             "part": part,
-            "site": config.site,
-            "window_s": config.window_s,
+            "site": config.site.id,
+            "window_s": config.pipeline.window_s,
             "shards": self.shards,
         }
 
     def shard_worker(self, shard: int) -> PartitionWorker:
         """Return the worker of a shard's partition: records in, results out to the site's topic."""
-        name = f"patrolgrid-{self.config.site}-state-{shard}"
-        state = StateTopic(self.address, state_topic(self.config.site), shard, name, self.timeout_s, plain=self.plain)
-        records = records_topic(self.config.site)
+        name = f"patrolgrid-{self.config.site.id}-state-{shard}"
+        state = StateTopic(
+            self.address, state_topic(self.config.site.id), shard, name, self.timeout_s, plain=self.plain
+        )
+        records = records_topic(self.config.site.id)
         return PartitionWorker(self.address, records, shard, state, ShardWorkload(self, shard), self.checkpoint_s)
 
     def site_worker(self) -> PartitionWorker:
         """Return the worker of the site's partition: results of shards in, results of the site out to the sinks."""
-        name = f"patrolgrid-{self.config.site}-site-state"
-        state = StateTopic(self.address, site_state_topic(self.config.site), 0, name, self.timeout_s, plain=self.plain)
+        name = f"patrolgrid-{self.config.site.id}-site-state"
+        state = StateTopic(
+            self.address, site_state_topic(self.config.site.id), 0, name, self.timeout_s, plain=self.plain
+        )
         return PartitionWorker(
-            self.address, site_topic(self.config.site), 0, state, SiteWorkload(self), self.checkpoint_s
+            self.address, site_topic(self.config.site.id), 0, state, SiteWorkload(self), self.checkpoint_s
         )
 
 
@@ -100,10 +104,10 @@ class ShardWorkload:
         self._site, self.shard = site, shard
         self._places = ShardMap(site.shards).split(site.places)[shard]
         sender = f"{site.name}-results-{shard}"
-        topic = site_topic(site.config.site)
+        topic = site_topic(site.config.site.id)
         self._results = ResultsTopic(site.address, topic, sender, site.timeout_s, plain=site.plain)
         self._key = b"%d" % shard
-        self._topic = records_topic(site.config.site)
+        self._topic = records_topic(site.config.site.id)
         self.pipeline = ShardPipeline(site.config, self._places, shard)
 
     async def open(self) -> None:
@@ -177,7 +181,7 @@ class SiteWorkload:
 
     def __init__(self, site: KafkaSite) -> None:
         self.stats, self.about = EngineStats(), site.about("site")
-        self._site, self._topic = site, site_topic(site.config.site)
+        self._site, self._topic = site, site_topic(site.config.site.id)
         self.stage = self._new_stage()
         self._joiner = Joiner()
         self._delivery = Delivery([])

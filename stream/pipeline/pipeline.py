@@ -84,8 +84,8 @@ class Pipeline:
             arrays |= {f"{shard.shard}/{name}": values for name, values in shard.arrays().items()}
         meta = {
             "state_version": STATE_VERSION,
-            "site": self.config.site,
-            "window_s": self.config.window_s,
+            "site": self.config.site.id,
+            "window_s": self.config.pipeline.window_s,
             "shards": len(self.shards),
             "position": self.position,
             "now_ms": self.now_ms,
@@ -103,8 +103,8 @@ class Pipeline:
         """
         meta, arrays = migrate(*unpack(FrameKind.SNAPSHOT, data), STATE_VERSION)
         for key, mine in (
-            ("site", self.config.site),
-            ("window_s", self.config.window_s),
+            ("site", self.config.site.id),
+            ("window_s", self.config.pipeline.window_s),
             ("shards", len(self.shards)),
         ):
             if meta.get(key) != mine:

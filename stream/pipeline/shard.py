@@ -70,13 +70,13 @@ class ShardPipeline:
 
     def __init__(self, config: PipelineConfig, places: Places, shard: int = 0) -> None:
         self.config, self.places, self.shard = config, places, shard
-        self._window_ms = config.window_s * 1000
-        ahead = math.ceil((config.lateness_s + config.ahead_s) / config.window_s) + 2
+        self._window_ms = config.pipeline.window_s * 1000
+        ahead = math.ceil((config.pipeline.lateness_s + config.ahead_s) / config.pipeline.window_s) + 2
         self.catalog = Catalog(places, config.max_metrics)
         self.sequences = Sequences()
         self.repeats = Repeats()
-        self.windows = Windows(ring=config.keep_windows + ahead, keep=config.keep_windows)
-        self.quality = Quality(silent_s=config.silent_s)
+        self.windows = Windows(ring=config.pipeline.keep_windows + ahead, keep=config.pipeline.keep_windows)
+        self.quality = Quality(silent_s=config.pipeline.silent_s)
         self.quality.grow(self.catalog)
         self.detection = Detection(config, self.catalog, self.quality)
         self.states = LastStates()
@@ -115,7 +115,7 @@ class ShardPipeline:
                 self._history(record)
             case RecordKind.MODEL:
                 self._model(record)
-        self._advance(max(self.watermark_ms, now_ms - round(self.config.grace_s * 1000)))
+        self._advance(max(self.watermark_ms, now_ms - round(self.config.pipeline.grace_s * 1000)))
         self.detection.rules.tick(now_ms)
         self._test_open()
         self._write_revised()
@@ -341,7 +341,7 @@ class ShardPipeline:
         self.quality.grow(self.catalog)
         self._make_room(added)
         series, number = found[history.which], history.number
-        now = (self._out.now_ms - round(self.config.grace_s * 1000)) // self._window_ms
+        now = (self._out.now_ms - round(self.config.pipeline.grace_s * 1000)) // self._window_ms
         early = number >= (self.windows.open_from if self.windows.open_from >= 0 else now)
         known = np.zeros(len(series), dtype=np.bool_) if history.again else self.detection.learnt.knows(series, number)
         fresh = ~early & ~known & (series >= 0)

@@ -122,10 +122,14 @@ class SiteStage:
     def __init__(self, config: PipelineConfig, places: Places, shards: int = 1, *, apart: bool = False) -> None:
         self.config, self.shards = config, shards
         self._renumbers = apart or shards > 1
-        self.book = AlertBook(config.site, ttl_ms=round(config.alert_ttl_s * 1000), flap_ms=round(config.flap_s * 1000))
+        self.book = AlertBook(
+            config.site.id,
+            ttl_ms=round(config.pipeline.alert_ttl_s * 1000),
+            flap_ms=round(config.pipeline.flap_s * 1000),
+        )
         self.hotspots = HotspotStage(config, places, self.book)
-        self.budget = AlertBudget(config.alerts_per_day, ZoneInfo(config.timezone))
-        self.causes = Causes(places, config.group_m, within_ms=2 * config.window_s * 1000)
+        self.budget = AlertBudget(config.alerts.per_day, ZoneInfo(config.site.timezone))
+        self.causes = Causes(places, config.alerts.group_m, within_ms=2 * config.pipeline.window_s * 1000)
         self.catalog = SiteCatalog()
         self._newest = np.full(shards, _NEVER, dtype=np.int64)
         """Newest received time per shard."""

@@ -50,8 +50,8 @@ def prepare(
     watermark_ms: int,
 ) -> Prepared:
     """Work out the window and the sums of every row, and the watermark row by row, from `watermark_ms` on."""
-    window_ms = config.window_s * 1000
-    lateness, grace = round(config.lateness_s * 1000), round(config.grace_s * 1000)
+    window_ms = config.pipeline.window_s * 1000
+    lateness, grace = round(config.pipeline.lateness_s * 1000), round(config.pipeline.grace_s * 1000)
     ts, received, kind = columns.ts[rows], columns.received[rows], columns.kind[rows]
     a, b = columns.a[rows], columns.b[rows]
     is_count, is_gate = kind == Kind.COUNT, kind == Kind.GATE

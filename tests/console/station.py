@@ -15,10 +15,10 @@ from deploy.node.lock import SiteLock
 from ingest.gateway.quarantine import Quarantine
 from ingest.log.records import Record
 from ingest.log.sqlite_log import SqliteLog
-from stream.config import PipelineConfig
 from stream.engines.embedded import EmbeddedEngine
 from stream.pipeline.pipeline import Pipeline
 from stream.sinks.store.store_sink import StoreSink
+from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, Writer, places
 
 WINDOW = 30 * MINUTE
@@ -81,7 +81,7 @@ class RunningNode:
         self.log = SqliteLog(self.folder / "log.db")
         self.store = StoreSink(self.folder / "store.db", SITE)
         self.quarantine = Quarantine(self.folder / "quarantine.db")
-        config = PipelineConfig(site=SITE, country=None, window_s=WINDOW // 1000)
+        config = pipeline_with(site=SITE, country="", window_s=WINDOW // 1000)
         self.engine = EmbeddedEngine(
             self.log,
             lambda: Pipeline(config, places(devices={"cam-1": "camera", "noise-1": "noise"})),

@@ -12,7 +12,6 @@ from console.board.commands import MqttCommandPublisher
 from deploy.processes.broker import write_mosquitto
 from deploy.processes.supervisor import Supervisor, listening
 from deploy.settings.load import with_values
-from deploy.settings.mqtt_settings import broker_address
 from deploy.settings.sections import Settings
 from ingest.events import Command
 from ingest.login import BrokerAddress
@@ -112,14 +111,14 @@ def test_a_station_s_broker_can_be_recorded(station, tmp_path):
     settings = with_values(Settings(), broker=broker)
     listener, _ = heard_by(station, "x")
     path = tmp_path / "night.pgr.gz"
-    with Recorder(path, broker_address(settings)) as recorder:
+    with Recorder(path, settings.broker) as recorder:
         listener.publish("patrolgrid/v1/s/b/cam/obs", b"{}", qos=1).wait_for_publish(10)
         wait_for(lambda: recorder.messages == 1, "the message is recorded")
     listener.disconnect()
     listener.loop_stop()
     secret.write_text("wrong\n", encoding="utf-8")
     with pytest.raises(ConnectionError, match=r"refused the connection: Not authorized"):
-        Recorder(tmp_path / "no.pgr.gz", broker_address(settings))
+        Recorder(tmp_path / "no.pgr.gz", settings.broker)
     assert not (tmp_path / "no.pgr.gz").exists()
 
 

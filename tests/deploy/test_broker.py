@@ -8,8 +8,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy.processes.broker import MAX_PAYLOAD, MOSQUITTO_DIR, embedded_command, start_broker, write_mosquitto
 from deploy.processes.supervisor import ChildError, Supervisor, free_port
-from deploy.settings.load import SettingsError, with_values
-from deploy.settings.mqtt_settings import at_broker, broker_address, parse_address
+from deploy.settings.load import SettingsError, at_broker, parse_address, with_values
 from deploy.settings.sections import Settings
 from ingest.mqtt.publisher import publish_all
 from ingest.mqtt.session import Session
@@ -37,7 +36,7 @@ def test_large_messages_arrive_and_are_acknowledged(broker):
     client.subscribe("patrolgrid/v1/#", qos=1)
     assert subscribed.wait(10)
     sizes = [10, 30_000, 300_000, MAX_PAYLOAD - 1_000]
-    assert publish_all(broker_address(broker), [("patrolgrid/v1/s/b/d/obs", b"x" * size) for size in sizes]) == 4
+    assert publish_all(broker.broker, [("patrolgrid/v1/s/b/d/obs", b"x" * size) for size in sizes]) == 4
     wait_for(lambda: len(heard) == 4, "all four messages")
     client.disconnect()
     client.loop_stop()
@@ -45,10 +44,10 @@ def test_large_messages_arrive_and_are_acknowledged(broker):
 
 
 def test_a_broker_that_answers_is_told_from_one_that_does_not(broker):
-    session = Session(broker_address(broker), "")
+    session = Session(broker.broker, "")
     session.connect()
     session.close()
-    nobody = Session(broker_address(with_values(broker, broker={"port": free_port()})), "")
+    nobody = Session(with_values(broker, broker={"port": free_port()}).broker, "")
     with pytest.raises(ConnectionError, match=r"cannot be reached: .*refused"):
         nobody.connect()
     assert not nobody.refused
@@ -111,7 +110,7 @@ def test_a_device_writes_below_its_own_id_only(tmp_path):
 
         supervisor.start("broker", [program, "-c", str(config)], ready=lambda: listening("127.0.0.1", port))
         nobody = with_values(Settings(), broker={"port": port})
-        stranger = Session(broker_address(nobody), "")
+        stranger = Session(nobody.broker, "")
         with pytest.raises(ConnectionError, match=r"refused the connection: Not authorized"):
             stranger.connect()
         assert stranger.refused

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from stream.sinks.influx.http import Address
+from stream.sinks.influx.address import Address
 from tests.support import free_port
 
 HINT = "run `make services`"

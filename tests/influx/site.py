@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from stream.sinks.influx.http import Address, RejectedError, UnavailableError
+from msgspec.structs import replace
+
+from stream.sinks.influx.address import Address
+from stream.sinks.influx.http import RejectedError, UnavailableError
 from stream.sinks.influx.sink import InfluxSink
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
@@ -42,10 +45,9 @@ class Site:
 
     def __init__(self, folder, address=None, **more):
         self.folder, self.fake, self.refused = folder, Fake(), []
-        self.more = {"batch_lines": 100, "max_wait_s": 0.05} | more
-        if address is None:
-            self.more["connect_to"] = lambda _: self.fake
-        self.address = address or Address(url="http://127.0.0.1:1", bucket="x")
+        self.more = {} if address is not None else {"connect_to": lambda _: self.fake}
+        address = address or Address(url="http://127.0.0.1:1", bucket="x")
+        self.address = replace(address, **{"batch_lines": 100, "max_wait_s": 0.05} | more)
         self.open()
 
     def open(self):

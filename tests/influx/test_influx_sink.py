@@ -107,7 +107,7 @@ def test_a_value_of_another_type_is_quarantined_and_the_rest_goes_in(site):
 
 
 def test_a_backlog_that_is_full_drops_the_oldest_and_says_so(tmp_path):
-    site = Site(tmp_path, max_backlog_bytes=20_000)
+    site = Site(tmp_path, backlog_mb=20_000 / (1 << 20))
     site.fake.away.set()
     catalog = [SeriesKey("b1", f"cam-{n}", 0, "person") for n in range(100)]
     for position in range(1, 60):

@@ -13,7 +13,7 @@ import pytest
 
 from ingest import topics
 from ingest.clock import DataClock, SystemClock
-from ingest.gateway.gateway import Gateway, GatewayConfig
+from ingest.gateway.gateway import Gateway
 from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Quarantine
 from ingest.log.batch import open_batch
@@ -23,6 +23,7 @@ from ingest.login import BrokerAddress
 from ingest.mqtt.client import Incoming
 from ingest.mqtt.inbox import Inbox
 from ingest.mqtt.publisher import publish_all
+from tests.configs import gateway_with
 from tests.ingest.brokers import Broker, Publisher
 from tests.support import free_port, require_program, wait_for
 
@@ -47,7 +48,7 @@ class Node:
         clock = options.pop("clock", SystemClock())
         tls = {name: options.pop(name) for name in ("tls", "tls_ca") if name in options}
         address = BrokerAddress(port=broker.port, protocol="5" if broker.version == 5 else "3.1.1", **tls)
-        config = GatewayConfig(site, address, backoff_s=(0.1, 0.5), **options)
+        config = gateway_with(site, address, backoff_s=(0.1, 0.5), **options)
         self.gateway = Gateway(config, None, self.log, self.quarantine, clock, PLATES)
 
     def start(self) -> Node:
@@ -382,7 +383,7 @@ def test_what_waited_for_the_log_is_told_with_the_time_of_now(tmp_path):
             return len(self.records)
 
     clock, log, quarantine = Clock(), Away(), Quarantine(tmp_path / "quarantine.db")
-    gateway = Gateway(GatewayConfig("s"), None, log, quarantine, clock, PLATES)
+    gateway = Gateway(gateway_with("s"), None, log, quarantine, clock, PLATES)
     began = clock.now_ms()
     gateway._intake.begin()
     gateway._intake.take(OBS, count(1))

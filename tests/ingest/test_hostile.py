@@ -13,14 +13,14 @@ import pytest
 
 from ingest import topics
 from ingest.clock import SystemClock
-from ingest.codecs.native import Limits
-from ingest.gateway.gateway import Gateway, GatewayConfig
+from ingest.gateway.gateway import Gateway
 from ingest.gateway.intake import Intake
 from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Quarantine
 from ingest.gateway.routes import Routes
 from ingest.log.sqlite_log import SqliteLog
 from ingest.vocabulary import Reason
+from tests.configs import gateway_with
 from tests.ingest.brokers import Broker, Publisher
 from tests.support import wait_for
 
@@ -186,7 +186,7 @@ def test_hostile_messages_through_a_real_broker(kind, tmp_path):
     rng = random.Random(7)
     broker = Broker(kind, 3 if kind == "embedded" else 5, tmp_path / "broker")
     log, quarantine = SqliteLog(tmp_path / "log.db", min_free_bytes=0), Quarantine(tmp_path / "q.db")
-    config = GatewayConfig(SITE, broker.address, limits=Limits(max_bytes=100_000), max_queued_bytes=4 << 20)
+    config = gateway_with(SITE, broker.address, max_payload_bytes=100_000, max_queued_bytes=4 << 20)
     gateway = Gateway(config, None, log, quarantine, SystemClock(), PLATES)
     gateway.start()
     wait_for(lambda: gateway.stats().connected, "the gateway connects")

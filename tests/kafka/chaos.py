@@ -24,8 +24,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deploy.node.node import pipeline_config
 from deploy.settings.load import load_settings
+from deploy.wiring import pipeline_config
 from tests.kafka.city import City
 from tests.kafka.same_results import contents, differences, records, replay
 from tests.node.harness import until

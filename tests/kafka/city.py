@@ -95,7 +95,7 @@ class City:
     @property
     def address(self) -> KafkaAddress:
         """How to reach Kafka."""
-        return KafkaAddress(self.kafka.bootstrap)
+        return KafkaAddress(bootstrap=self.kafka.bootstrap)
 
     @property
     def places(self) -> Places:

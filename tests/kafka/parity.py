@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from deploy.node.node import pipeline_config
 from deploy.settings.load import load_settings
+from deploy.wiring import pipeline_config
 from ingest.log.kafka_address import KafkaAddress
 from tests.kafka.day import recorded
 from tests.kafka.harness import SiteOnKafka
@@ -32,7 +32,7 @@ def run(folder: Path, *, hours: float, shards: int, workers: int, seed: int, wai
     records = recorded(hours, shards, seed=seed)
     sys.stderr.write(f"{len(records):,} records of {hours:g} h in {time.monotonic() - began:.1f} s\n")
     with KafkaNode(folder / "kafka") as node:
-        site = SiteOnKafka(folder, KafkaAddress(node.bootstrap), shards=shards, checkpoint_s=5.0)
+        site = SiteOnKafka(folder, KafkaAddress(bootstrap=node.bootstrap), shards=shards, checkpoint_s=5.0)
         try:
             site.append(records)
             began = time.monotonic()

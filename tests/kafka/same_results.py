@@ -88,7 +88,7 @@ def merged(by_shard: list[list[Record]]) -> Iterator[Record]:
 
 def replay(by_shard: list[list[Record]], config: PipelineConfig, places: Places, store: Path) -> int:
     """Process all records with the embedded pipeline into a new store; return how many there were."""
-    pipeline, sink = Pipeline(config, places, shards=len(by_shard)), StoreSink(store, config.site)
+    pipeline, sink = Pipeline(config, places, shards=len(by_shard)), StoreSink(store, config.site.id)
     count, waiting = 0, []
     try:
         for record in merged(by_shard):

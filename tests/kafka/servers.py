@@ -37,7 +37,7 @@ class Kafka:
 
     @property
     def address(self) -> KafkaAddress:
-        return KafkaAddress(self.node.bootstrap)
+        return KafkaAddress(bootstrap=self.node.bootstrap)
 
     def new_site(self, shards: int = 1) -> str:
         """Return a site that nobody has used, with its topics made."""

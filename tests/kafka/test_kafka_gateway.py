@@ -17,7 +17,7 @@ import pytest
 
 from ingest import topics
 from ingest.clock import SystemClock
-from ingest.gateway.gateway import Gateway, GatewayConfig
+from ingest.gateway.gateway import Gateway
 from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Quarantine
 from ingest.log.batch import open_batch
@@ -26,6 +26,7 @@ from ingest.log.kafka_log import KafkaLog
 from ingest.log.records import RecordKind
 from ingest.shards import ShardMap
 from simulators.world.neighbourhood import places_geojson
+from tests.configs import gateway_with
 from tests.ingest.brokers import Broker, Publisher
 from tests.support import free_port, wait_for
 
@@ -79,7 +80,7 @@ class Site:
         self.site = kafka.new_site(SHARDS)
         self.log = KafkaLog(kafka.address, records_topic(self.site), shards=SHARDS, timeout_s=options.pop("timeout", 5))
         self.quarantine = Quarantine(folder / "quarantine.db")
-        config = GatewayConfig(self.site, broker.address, shards=SHARDS, backoff_s=(0.1, 30.0), **options)
+        config = gateway_with(self.site, broker.address, shards=SHARDS, backoff_s=(0.1, 30.0), **options)
         self.gateway = Gateway(config, None, self.log, self.quarantine, SystemClock(), PLATES)
         self.gateway.start()
         wait_for(lambda: self.gateway.stats().connected, "the gateway connects")

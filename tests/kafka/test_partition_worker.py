@@ -15,7 +15,6 @@ from ingest import frame
 from ingest.frame import FrameKind
 from ingest.log.kafka_address import records_topic, site_topic
 from ingest.log.records import Record, encode_record
-from stream.config import PipelineConfig
 from stream.engines import workloads
 from stream.engines.kafka_state import read_partition
 from stream.engines.partition_worker import PartitionWorker
@@ -24,6 +23,7 @@ from stream.engines.workloads import KafkaSite, Outlets
 from stream.output_codec import decode_output
 from stream.pipeline.shard import ShardPipeline
 from stream.sinks.memory_sink import MemorySink
+from tests.configs import pipeline_with
 from tests.kafka.servers import Kafka
 from tests.stream.build import MINUTE, NOON, Writer, places
 
@@ -58,7 +58,7 @@ def outside() -> Outside:
 
 @pytest.fixture
 def site(kafka: Kafka, outside: Outside) -> KafkaSite:
-    config = PipelineConfig(site=kafka.new_site(), country=None, emit_open_s=0.0)
+    config = pipeline_with(site=kafka.new_site(), country="", emit_open_s=0.0)
     return KafkaSite(kafka.address, config, places(), 1, outside.open, checkpoint_s=0.2)
 
 
@@ -104,7 +104,9 @@ class Feed:
 
 
 async def results_of(site: KafkaSite) -> list[Any]:
-    return [decode_output(value) async for _, _, value in read_partition(site.address, site_topic(site.config.site), 0)]
+    return [
+        decode_output(value) async for _, _, value in read_partition(site.address, site_topic(site.config.site.id), 0)
+    ]
 
 
 def state(pipeline: ShardPipeline) -> bytes:
@@ -122,7 +124,7 @@ def test_bad_records_are_named_and_passed_by(site, outside, monkeypatch):
     values = [*encoded[:6], *bad, *encoded[6:]]
 
     async def scenario() -> ShardPipeline:
-        await write(site, records_topic(site.config.site), values)
+        await write(site, records_topic(site.config.site.id), values)
         feed = Feed()
         async with running(site.shard_worker(0)) as worker:
             for offset, value in enumerate(values):
@@ -132,7 +134,7 @@ def test_bad_records_are_named_and_passed_by(site, outside, monkeypatch):
             assert (worker.stats.poison, worker.stats.restarts) == (1, 1)
             shard = worker.workload.pipeline
         async with running(site.site_worker()) as worker:
-            topic = site_topic(site.config.site)
+            topic = site_topic(site.config.site.id)
             await until(lambda: worker.ready)
             found = [(offset, value) async for offset, _, value in read_partition(site.address, topic, 0)]
             for offset, value in [*found, (len(found), b"PGrs\x09 are results of tomorrow"), (len(found) + 1, None)]:
@@ -150,7 +152,7 @@ def test_bad_records_are_named_and_passed_by(site, outside, monkeypatch):
     ):
         assert reason == "record"
         assert words in detail
-    assert outside.refusals[0].topic == f"{records_topic(site.config.site)}/0 offset 6"
+    assert outside.refusals[0].topic == f"{records_topic(site.config.site.id)}/0 offset 6"
     assert outside.refusals[0].payload == bad[0]
     undisturbed = ShardPipeline(site.config, site.places)
     for record in good:
@@ -163,7 +165,7 @@ def test_the_next_worker_goes_on_where_the_state_is(site):
     values = [encode_record(record) for record in a_log(20)]
 
     async def scenario() -> tuple[bytes, list[Any]]:
-        await write(site, records_topic(site.config.site), values)
+        await write(site, records_topic(site.config.site.id), values)
         feed = Feed()
         async with running(site.shard_worker(0)) as worker:
             for offset in range(8):
@@ -208,7 +210,7 @@ def test_who_was_thought_dead_cannot_write_any_more(site):
     values = [encode_record(record) for record in a_log(6)]
 
     async def scenario() -> None:
-        await write(site, records_topic(site.config.site), values)
+        await write(site, records_topic(site.config.site.id), values)
         feed = Feed()
         async with running(site.shard_worker(0)) as old:
             await feed.give(old, 0, values[0])
@@ -228,7 +230,7 @@ def test_a_state_of_other_settings_is_learnt_anew_and_one_of_a_newer_program_is_
     values = [encode_record(record) for record in a_log(6)]
 
     async def scenario() -> None:
-        await write(site, records_topic(site.config.site), values)
+        await write(site, records_topic(site.config.site.id), values)
         feed = Feed()
         async with running(site.shard_worker(0)) as worker:
             for offset in range(4):

@@ -19,12 +19,12 @@ from deploy.kafka import site_topics as topics
 from deploy.processes.supervisor import free_port, listening
 from ingest.log.kafka_address import KafkaAddress, records_topic
 from ingest.log.records import Record, encode_record
-from stream.config import PipelineConfig
 from stream.engines.faust_app import FaustEngine
 from stream.engines.workloads import KafkaSite, Outlets
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
 from stream.sinks.store.tables import StoreMissingError
+from tests.configs import pipeline_with
 from tests.kafka.day import SITE, places, recorded
 from tests.kafka.same_results import contents, differences, replay
 from tests.node.harness import until
@@ -43,7 +43,7 @@ def tansu(tmp_path: Path) -> Iterator[KafkaAddress]:
         )
     try:
         until(lambda: listening("127.0.0.1", int(where.rpartition(":")[2])), 20, "Tansu listens")
-        yield KafkaAddress(where)
+        yield KafkaAddress(bootstrap=where)
     finally:
         broker.kill()
         broker.wait()
@@ -69,7 +69,7 @@ def reached(store: Path) -> int:
 
 def test_equal_to_the_embedded_engine(tansu, tmp_path):
     topics.create(tansu, topics.topics_of(SITE, SHARDS, 24))
-    records, config = recorded(0.3, SHARDS), PipelineConfig(site=SITE)
+    records, config = recorded(0.3, SHARDS), pipeline_with(site=SITE)
     store = tmp_path / "store.db"
 
     def outlets(closing: ExitStack) -> Outlets:

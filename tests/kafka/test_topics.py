@@ -69,7 +69,7 @@ def test_more_copies_than_brokers_is_an_error_that_says_so(kafka, site):
 
 
 def test_nobody_there_is_an_error_that_names_the_address():
-    address = KafkaAddress(f"127.0.0.1:{free_port()}")
+    address = KafkaAddress(bootstrap=f"127.0.0.1:{free_port()}")
     with pytest.raises(KafkaAwayError, match=f"{address.bootstrap}: no answer; check that the brokers run"):
         topics.check(address, topics.topics_of("s", 1, 24))
 

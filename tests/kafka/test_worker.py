@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.node.node import pipeline_config
 from deploy.settings.load import load_settings
+from deploy.wiring import pipeline_config
 from ingest.log.records import Record
 from tests.kafka.day import recorded
 from tests.kafka.harness import SiteOnKafka

@@ -11,7 +11,6 @@ import pytest
 
 from ingest.log.kafka_address import site_topic
 from ingest.login import BrokerAddress
-from stream.config import PipelineConfig
 from stream.engines.workloads import KafkaSite, Outlets
 from stream.output_codec import encode_output
 from stream.pipeline.pipeline import Pipeline
@@ -19,6 +18,7 @@ from stream.pipeline.shard import ShardPipeline
 from stream.sinks import delivery as delivery_module
 from stream.sinks.mqtt_sink import MqttSink
 from stream.sinks.store.store_sink import StoreSink
+from tests.configs import pipeline_with
 from tests.ingest.brokers import Broker
 from tests.kafka.servers import Kafka
 from tests.kafka.test_partition_worker import Feed, running, until, write
@@ -41,7 +41,7 @@ def test_with_a_full_store_alerts_go_out_and_it_gets_what_it_missed(kafka: Kafka
     """A short outage is bridged by the queue; after a long one Kafka is read again from the saved state."""
     monkeypatch.setattr(delivery_module, "QUEUE_ROWS", rows)
     name = kafka.new_site()
-    config = PipelineConfig(site=name, country=None, emit_open_s=0.0)
+    config = pipeline_with(site=name, country="", emit_open_s=0.0)
     store, listener = FullStore(tmp_path / "store.db", name), Listener(broker.port)
     mqtt = MqttSink(BrokerAddress(port=broker.port), name, delivered_path=tmp_path / "delivered.json")
     site = KafkaSite(

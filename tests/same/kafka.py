@@ -5,11 +5,11 @@ import gzip
 import json
 from pathlib import Path
 
-from deploy.node.node import pipeline_config
 from deploy.settings.load import load_settings
+from deploy.wiring import pipeline_config
 from ingest.log.kafka_address import KafkaAddress
 from ingest.log.records import Record, RecordKind
-from stream.config import PipelineConfig
+from stream.config import PipelineConfig, Site
 from tests.kafka.harness import SiteOnKafka
 from tests.kafka_node import KafkaNode
 from tests.same.contents import Dump, read_store
@@ -23,10 +23,12 @@ def worked_off(folder: Path, records: Path, shards: int, wait_s: float) -> Dump:
     Raises AssertionError where a worker ends with another code than 0.
     """
     with KafkaNode(folder / "kafka") as node:
-        site = SiteOnKafka(folder, KafkaAddress(node.bootstrap), shards=shards, checkpoint_s=5.0)
+        site = SiteOnKafka(folder, KafkaAddress(bootstrap=node.bootstrap), shards=shards, checkpoint_s=5.0)
         try:
             told = pipeline_config(load_settings(site.config))
-            assert told == PipelineConfig(site=site.site), "the workers are told other things than the driver told"
+            assert told == PipelineConfig(site=Site(id=site.site)), (
+                "the workers are told other things than the driver told"
+            )
             site.append(_read(records))
             processes = [site.worker(f"worker-{number + 1}") for number in range(_WORKERS)]
             site.settle(wait_s)

@@ -40,7 +40,7 @@ def _today() -> Names:
     from models.calendar import Calendar
     from models.context.beat_forest import CHANNELS, SUMS
     from models.context.forest_training import BeatHistory, train
-    from stream.config import PipelineConfig
+    from stream.config import PipelineConfig, PipelineSettings, Site
     from stream.pipeline.pipeline import Pipeline
     from stream.sentences.catalogue import with_texts
     from stream.sinks.store.store_sink import StoreSink
@@ -50,6 +50,10 @@ def _today() -> Names:
         return {name: value for name, value in made.items() if isinstance(value, dict) and "en" in value}
 
     from tests.stream.build import HistoryBuilder
+
+    def config(*, site: str, timezone: str, country: str, window_s: int) -> PipelineConfig:
+        told = Site(id=site, timezone=timezone, country=country)
+        return PipelineConfig(site=told, pipeline=PipelineSettings(window_s=window_s))
 
     return Names(
         said=said,
@@ -68,7 +72,7 @@ def _today() -> Names:
         SUMS=SUMS,
         BeatHistory=BeatHistory,
         train=train,
-        PipelineConfig=PipelineConfig,
+        PipelineConfig=config,
         Pipeline=Pipeline,
         StoreSink=StoreSink,
     )

@@ -14,15 +14,15 @@ from ingest import frame
 from ingest.frame import FrameError, FrameKind
 from ingest.log.records import RecordKind
 from models.rules.gates import GateConfig, GateRules
-from stream.config import PipelineConfig
 from stream.detect import rules_stage as rules
 from stream.output_codec import encode_output
 from stream.pipeline.shard import ShardPipeline
 from stream.pipeline.site import SiteStage
 from stream.state.changelog import META_KEY, Changelog, State, rebuild
+from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, Writer, places
 
-CONFIG = PipelineConfig(site="test", country=None)
+CONFIG = pipeline_with(site="test", country="")
 DEVICES = {"cam-1": "camera", "cam-2": "camera", "gate-1": "gate", "door-1": "door", "noise-1": "noise"}
 
 

@@ -8,17 +8,17 @@ import pytest
 from ingest.log.records import RecordKind
 from ingest.vocabulary import HiddenState
 from models.context.forest_training import BeatHistory, train
-from stream.config import PipelineConfig
 from stream.detect.context_stage import Context
 from stream.detect.findings import Findings
 from stream.pipeline.pipeline import Pipeline
 from stream.results import SeriesKey, ShardOutput
 from stream.windows.catalog import Catalog
 from stream.windows.quality import Quality
+from tests.configs import pipeline_with
 from tests.models.beats import A_DAY, CALENDAR, T0, WINDOW_S, expected, history
 from tests.stream.build import MINUTE, NOON, Writer, places, text_of
 
-CONFIG = PipelineConfig(site="s", window_s=WINDOW_S)
+CONFIG = pipeline_with(site="s", window_s=WINDOW_S)
 SERIES = [("cam-1", 0, "person"), ("cam-1", 0, "vehicle"), ("noise-1", 2, "noise"), ("cam-2", 0, "person")]
 NIGHT = 70 * A_DAY + 4
 """Two o'clock, ten days behind what the model was trained on."""
@@ -171,7 +171,7 @@ def test_a_model_does_not_put_the_clock_back():
 @pytest.mark.parametrize("window_s", [WINDOW_S, 300])
 def test_models_that_do_not_fit_go_to_quarantine_and_the_old_one_stays(window_s):
     writer = Writer()
-    pipeline = Pipeline(PipelineConfig(site="s", window_s=window_s), places())
+    pipeline = Pipeline(pipeline_with(site="s", window_s=window_s), places())
     stage = pipeline.shards[0].detection.context
     if window_s == WINDOW_S:
         pipeline.process(writer._next(RecordKind.MODEL, model(), NOON))

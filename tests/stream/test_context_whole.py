@@ -6,9 +6,9 @@ from deploy.node.forest_process import read_history
 from ingest.log.records import RecordKind
 from models.calendar import Calendar
 from models.context import forest_training as context_training
-from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
 from stream.sinks.store.store_sink import StoreSink
+from tests.configs import pipeline_with
 from tests.stream.build import Writer, places, text_of
 
 WINDOW_S = 1800
@@ -32,7 +32,7 @@ def record(writer: Writer, rng: np.random.Generator, step: int, shift: tuple[flo
 
 def test_what_no_device_tells_is_told_of_the_beat(tmp_path, monkeypatch):
     monkeypatch.setattr(context_training, "LEAST_ROWS", 400)
-    config = PipelineConfig(site="s", window_s=WINDOW_S, hotspot_every_s=1e9, emit_open_s=1e9)
+    config = pipeline_with(site="s", window_s=WINDOW_S, hotspot_every_s=1e9, emit_open_s=1e9)
     writer, rng = Writer(), np.random.default_rng(3)
     pipeline = Pipeline(config, places(dict.fromkeys(CAMERAS, "camera") | {"noise-1": "noise"}))
     store = StoreSink(tmp_path / "store.db", "s")

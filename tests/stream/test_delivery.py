@@ -13,7 +13,6 @@ import pytest
 from ingest.log.records import Record
 from ingest.log.sqlite_log import SqliteLog
 from ingest.login import BrokerAddress
-from stream.config import PipelineConfig
 from stream.engines.embedded import CONSUMER, EmbeddedEngine
 from stream.pipeline.pipeline import Pipeline
 from stream.sinks import delivery as delivery_module
@@ -21,6 +20,7 @@ from stream.sinks.base import Sink
 from stream.sinks.delivery import Delivery
 from stream.sinks.mqtt_sink import MqttSink
 from stream.sinks.store.store_sink import StoreSink
+from tests.configs import pipeline_with
 from tests.ingest.brokers import Broker
 from tests.stream.build import MINUTE, NOON, Writer, places
 from tests.stream.make_results import alert, results
@@ -28,7 +28,7 @@ from tests.stream.sink_tools import Listener
 from tests.stream.troubled_store import FullStore, contents, damage
 from tests.support import wait_for
 
-CONFIG = PipelineConfig(site="test", country=None, emit_open_s=0.0)
+CONFIG = pipeline_with(site="test", country="", emit_open_s=0.0)
 DEVICES = {"cam-1": "camera", **{f"smoke-{n}": "smoke" for n in range(6)}}
 
 

@@ -9,17 +9,17 @@ import pytest
 from ingest.log.records import Record, RecordKind
 from ingest.log.sqlite_log import SqliteLog
 from ingest.sqlite import StorageError
-from stream.config import PipelineConfig
 from stream.engines import embedded
 from stream.engines.embedded import CONSUMER, EmbeddedEngine, EngineStateError
 from stream.engines.snapshot_files import SnapshotFiles
 from stream.pipeline.pipeline import Pipeline
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
+from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, Writer, places
 from tests.support import wait_for
 
-CONFIG = PipelineConfig(site="test", country=None)
+CONFIG = pipeline_with(site="test", country="")
 PLACES = places()
 
 
@@ -179,7 +179,7 @@ def test_a_state_of_another_version_is_put_aside_and_learnt_anew(log, tmp_path):
     drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=[].extend))
     sink.close()
     fill(log, 10, start=30)
-    other = PipelineConfig(site="test", country=None, keep_windows=9)
+    other = pipeline_with(site="test", country="", keep_windows=9)
     sink = StoreSink(tmp_path / "store.db", "test")
     drain(EmbeddedEngine(log, lambda: Pipeline(other, PLACES), [sink], tmp_path / "state", quarantine=[].extend))
     sink.close()

@@ -13,13 +13,13 @@ from ingest.log.records import Record, RecordKind
 from ingest.log.sqlite_log import SqliteLog
 from ingest.vocabulary import Kind
 from models.frames import unpack
-from stream.config import PipelineConfig
 from stream.engines.embedded import EmbeddedEngine
 from stream.engines.snapshot_files import SnapshotFiles
 from stream.pipeline.pipeline import STATE_VERSION, Pipeline
+from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, HistoryBuilder, places
 
-CONFIG = PipelineConfig(site="test", country=None)
+CONFIG = pipeline_with(site="test", country="")
 
 
 @pytest.fixture

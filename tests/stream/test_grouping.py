@@ -8,11 +8,11 @@ import pytest
 
 from ingest.events import Command
 from ingest.places import parse_places
-from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
 from stream.pipeline.site import SiteStage
 from stream.results import Notice, ShardOutput
 from stream.sentences import literal
+from tests.configs import pipeline_with
 from tests.stream import build
 from tests.stream.build import MINUTE, NOON, text_of
 
@@ -53,7 +53,7 @@ class Site:
 
     def __init__(self, places, **more):
         self.places, self.position = places, 0
-        self.stage = SiteStage(PipelineConfig(site="test", country=None, **more), places)
+        self.stage = SiteStage(pipeline_with(site="test", country="", **more), places)
 
     def _apply(self, minute, notices=(), commands=()):
         self.position += 1
@@ -184,7 +184,7 @@ def test_an_alert_that_a_person_has_cleared_comes_back_as_a_new_one():
 
 
 def test_what_the_budget_holds_back_is_told_with_its_neighbours_when_it_grows():
-    site = Site(town([0, 60, 900]), alerts_per_day=1)
+    site = Site(town([0, 60, 900]), per_day=1)
     for day in range(1, 9):  # eight days with four findings of 8 each
         for number in range(4):
             site.rise(2, day * 1440 + 30 * number, surprise=8.0)
@@ -207,7 +207,7 @@ def test_the_end_of_what_was_never_told_is_not_told_either():
 
 
 def test_a_crowd_before_two_cameras_is_one_alert_through_the_whole_pipeline():
-    pipe = Pipeline(PipelineConfig(site="test", country=None), build.places({"cam-1": "camera", "cam-2": "camera"}))
+    pipe = Pipeline(pipeline_with(site="test", country=""), build.places({"cam-1": "camera", "cam-2": "camera"}))
     log, rng, cameras = build.Writer(), np.random.default_rng(1), ("cam-1", "cam-2")
     for window in range(-6 * 288, 0):
         for camera in cameras:

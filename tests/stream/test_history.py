@@ -9,15 +9,15 @@ from ingest.frame import FrameError
 from ingest.log.history import HistorySeries
 from ingest.log.records import Record, RecordKind
 from ingest.vocabulary import Kind
-from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
 from stream.results import RECALLED, Taught
 from stream.windows.history_columns import HistoryColumns
+from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, HistoryBuilder, Writer, places
 
 WINDOW = 30 * MINUTE
 """Long windows, for learning costs by the window."""
-CONFIG = PipelineConfig(site="test", country=None, window_s=1800)
+CONFIG = pipeline_with(site="test", country="", window_s=1800)
 DAY = 48
 NOW = NOON // WINDOW
 CAMERA = HistorySeries("b1", "cam-1", Kind.COUNT, "person")

@@ -8,14 +8,14 @@ import pytest
 from ingest import frame
 from ingest.frame import FrameError, FrameKind, NewerFrameError
 from models.frames import unpack
-from stream.config import PipelineConfig
 from stream.pipeline.pipeline import STATE_VERSION, Pipeline
 from stream.state.migrations import migrate
+from tests.configs import pipeline_with
 from tests.stream.build import places
 
 
 def pipeline() -> Pipeline:
-    return Pipeline(PipelineConfig(site="test", country=None), places())
+    return Pipeline(pipeline_with(site="test", country=""), places())
 
 
 def test_steps_follow_one_another_and_leave_their_input_alone():

@@ -6,8 +6,8 @@ import pytest
 from ingest.log.history import HistorySeries
 from ingest.log.records import Record, RecordKind
 from ingest.vocabulary import Kind
-from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
+from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, HistoryBuilder, Writer, places
 
 WINDOW = 5 * MINUTE
@@ -18,7 +18,7 @@ USUAL = 100.0
 @pytest.fixture(scope="module")
 def taught() -> bytes:
     """A pipeline's state after ten days of about a hundred people a window."""
-    pipe, rng = Pipeline(PipelineConfig(site="s", country=None), places()), np.random.default_rng(2)
+    pipe, rng = Pipeline(pipeline_with(site="s", country=""), places()), np.random.default_rng(2)
     made, camera = HistoryBuilder(WINDOW), HistorySeries("b1", "cam-1", Kind.COUNT, "person")
     for number in range((NOON - DAYS * 24 * 60 * MINUTE) // WINDOW, NOON // WINDOW):
         made.add(camera, number, float(rng.poisson(USUAL * rng.gamma(25.0, 1 / 25.0))))
@@ -27,7 +27,7 @@ def taught() -> bytes:
 
 
 def fresh(state) -> Pipeline:
-    pipe = Pipeline(PipelineConfig(site="s", country=None), places())
+    pipe = Pipeline(pipeline_with(site="s", country=""), places())
     pipe.restore(state)
     return pipe
 

@@ -12,13 +12,13 @@ from ingest.frame import FrameError
 from ingest.log.records import Record, RecordKind
 from ingest.places import PlacesError
 from ingest.vocabulary import WindowStatus
-from stream.config import PipelineConfig
 from stream.detect.rules_stage import check_overrides
 from stream.pipeline.pipeline import Pipeline
 from stream.results import RECALLED
+from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, Writer, places, text_of
 
-CONFIG = PipelineConfig(site="test", country=None)
+CONFIG = pipeline_with(site="test", country="")
 
 
 def pipeline(**more):
@@ -394,7 +394,7 @@ def test_half_a_beat_gone_silent_is_one_alert():
 
 def test_a_snapshot_of_another_site_or_window_is_refused():
     data = pipeline().snapshot()
-    other = Pipeline(PipelineConfig(site="other", country=None), places())
+    other = Pipeline(pipeline_with(site="other", country=""), places())
     with pytest.raises(FrameError, match="site"):
         other.restore(data)
     with pytest.raises(FrameError, match="check sum"):

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.vocabulary import Flag, Kind
-from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
 from stream.windows.columns import Columns
 from stream.windows.repeats import KEPT, Repeats, content_keys
+from tests.configs import pipeline_with
 from tests.stream.build import NOON, Writer, places
 
 ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 400)), max_size=700)
@@ -68,7 +68,7 @@ def test_every_part_of_the_content_makes_a_difference():
 
 
 def test_a_copy_that_another_gateway_numbered_counts_once():
-    writer, pipeline = Writer(), Pipeline(PipelineConfig(site="s"), places())
+    writer, pipeline = Writer(), Pipeline(pipeline_with(site="s"), places())
 
     def send(gateway: str, flags: int, *times: int):
         for ts in times:
@@ -81,7 +81,7 @@ def test_a_copy_that_another_gateway_numbered_counts_once():
     second = send("gw-2", Flag.NUMBERED_HERE, NOON + 1000, NOON + 2000)
     assert (second.accepted, second.duplicates) == (1, 1)
     state = pipeline.snapshot()
-    pipeline = Pipeline(PipelineConfig(site="s"), places())
+    pipeline = Pipeline(pipeline_with(site="s"), places())
     pipeline.restore(state)
     third = send("gw-3", Flag.NUMBERED_HERE, NOON, NOON + 2000)
     assert (third.accepted, third.duplicates) == (0, 2)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from ingest.places import PlacesError
-from stream.config import PipelineConfig
 from stream.detect.rules_stage import check_overrides
 from stream.pipeline.pipeline import Pipeline
 from stream.results import ShardOutput
+from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, Writer, places, text_of
 
-CONFIG = PipelineConfig(site="test", country=None)
+CONFIG = pipeline_with(site="test", country="")
 DEVICES = {"smoke-1": "smoke", "heat-1": "heat", "gate-1": "gate", "door-1": "door"}
 """About ten metres from one to the next."""
 

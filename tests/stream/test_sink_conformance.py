@@ -253,12 +253,11 @@ class InfluxHarness(Harness):
             def __init__(self) -> None:
                 self.store = StoreSink(harness.folder / "store.db", "s1")
                 self.influx = InfluxSink(
-                    harness.server.address("conformance"),
+                    harness.server.address("conformance", batch_lines=500),
                     harness.site,
                     backlog_path=harness.folder / "influx.db",
                     store=StoreReader(harness.folder / "store.db"),
                     rejected=harness.refused.extend,
-                    batch_lines=500,
                 )
 
             def write(self, written: Any) -> None:

@@ -8,7 +8,6 @@ import threading
 import pytest
 
 from ingest.vocabulary import WindowStatus
-from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
 from stream.results import SeriesKey
 from stream.sinks.store import retention as retention_module
@@ -17,6 +16,7 @@ from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.retention import DAY_MS, Retention, prune
 from stream.sinks.store.store_sink import StoreSink
 from stream.sinks.store.tables import StoreError, StoreMismatchError, StoreMissingError, StoreVersionError
+from tests.configs import pipeline_with
 from tests.stream.build import NOON, Writer, places
 from tests.stream.make_results import (
     CATALOG,
@@ -446,7 +446,7 @@ def test_the_reader_goes_over_to_a_new_file(path, reader):
 
 
 def test_a_planned_stop_leaves_nothing_unwritten(sink, reader):
-    pipeline, writer = Pipeline(PipelineConfig(site="s1", country=None), places()), Writer()
+    pipeline, writer = Pipeline(pipeline_with(site="s1", country=""), places()), Writer()
     for step in range(5):  # quicker than open windows are written
         record = writer.count("cam-1", NOON + step * 100, 3).record()
         sink.write([pipeline.process(record)])

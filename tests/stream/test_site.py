@@ -15,17 +15,17 @@ from ingest.log.records import RecordKind
 from ingest.places import parse_places
 from ingest.shards import ShardMap
 from models.frames import unpack
-from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
 from stream.pipeline.shard import ShardPipeline
 from stream.pipeline.site import SiteStage
 from stream.results import Notice, ShardOutput
 from stream.sentences import literal
+from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, Writer
 
 SHARDS = 4
 BEATS = ["b0", "b1", "b2", "b3", "b6"]
-CONFIG = PipelineConfig(site="test", country=None, alert_ttl_s=1800.0, alerts_per_day=1)
+CONFIG = pipeline_with(site="test", country="", alert_ttl_s=1800.0, per_day=1)
 STEPS = (0, 1, 700, 20_000, MINUTE, MINUTE, 6 * MINUTE, 40 * MINUTE, 9 * 60 * MINUTE)
 HAPPENS = ("tick", "smoke", "heat", "gate", "incident", "surge", "surge", "surge", "deficit", "fall", "fall")
 DAY = 1440 * MINUTE

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.vocabulary import Kind
-from stream.config import PipelineConfig
 from stream.pipeline.pipeline import Pipeline
 from stream.windows.last_states import LastStates
+from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, Writer, places
 
 WORDS = ["open", "closed", "ajar"]
@@ -47,7 +47,7 @@ def test_it_agrees_with_words_taken_one_by_one(rows, cut):
 def test_an_older_word_that_comes_later_opens_no_door():
     """Shut at :00, opened at :05, shut at :10; the gateway that had the middle one was away for a moment."""
     for order in ((0, 5, 10), (0, 10, 5), (10, 0, 5)):
-        writer, pipeline = Writer(), Pipeline(PipelineConfig(site="s"), places())
+        writer, pipeline = Writer(), Pipeline(pipeline_with(site="s"), places())
         alerts = []
         for number, second in enumerate(order):
             word = "open" if second == 5 else "closed"

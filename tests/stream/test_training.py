@@ -13,7 +13,6 @@ from ingest.log.records import RecordKind
 from ingest.shards import ShardMap
 from ingest.vocabulary import Kind, WindowStatus
 from stream import training
-from stream.config import PipelineConfig
 from stream.engines.snapshot_files import SnapshotFiles
 from stream.pipeline.pipeline import Pipeline
 from stream.results import RECALLED
@@ -21,6 +20,7 @@ from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
 from stream.training import PastWindows, fitted, pieces, stored_windows
 from stream.windows.history_columns import HistoryColumns
+from tests.configs import pipeline_with
 from tests.stream import make_results as make
 from tests.stream.build import MINUTE, NOON, Writer, places
 
@@ -170,7 +170,7 @@ def test_large_records_are_cut_and_what_is_known_is_left_out(monkeypatch):
 
 
 def test_the_saved_state_tells_what_was_learnt(tmp_path):
-    pipe, log = Pipeline(PipelineConfig(site="test", country=None), places()), Writer()
+    pipe, log = Pipeline(pipeline_with(site="test", country=""), places()), Writer()
     for minute in range(1, 61):
         log.count("cam-1", NOON + minute * MINUTE, 4).level("noise-1", NOON + minute * MINUTE, 50.0)
     pipe.process(log.record())
@@ -203,6 +203,6 @@ def test_a_state_that_cannot_be_read_says_why(tmp_path):
     saved = read_saved(tmp_path, 300)
     assert saved.problem == "00000000000000000001.pgs: the snapshot starts with b'dama', expected b'PGsn'"
     assert saved.knows([CAMERA], column(0), column(5)).tolist() == [False]
-    pipe = Pipeline(PipelineConfig(site="test", country=None), places())
+    pipe = Pipeline(pipeline_with(site="test", country=""), places())
     (tmp_path / "00000000000000000002.pgs").write_bytes(pipe.snapshot())
     assert "window_s is 300 in the snapshot, expected 60" in read_saved(tmp_path, 60).problem

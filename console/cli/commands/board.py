@@ -10,8 +10,7 @@ from console.demo.running import Running
 from console.errors import CommandError
 from deploy.processes.stopping import StopRequest
 from deploy.processes.supervisor import ChildError, Supervisor
-from deploy.settings.load import with_values
-from deploy.settings.mqtt_settings import at_broker
+from deploy.settings.load import at_broker, with_values
 
 EXAMPLES: Final = """\
 examples:

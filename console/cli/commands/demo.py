@@ -21,11 +21,11 @@ from console.demo.listening import AlertListener
 from console.demo.report import demo_report, print_summary
 from console.demo.running import Running, child_environment, refuse_running, since, totals
 from console.errors import CommandError
-from deploy.node.node import data_end_ms
 from deploy.processes.stopping import StopRequest
 from deploy.processes.supervisor import ChildError, Supervisor
 from deploy.settings.load import with_values
 from deploy.settings.sections import Settings
+from deploy.wiring import data_end_ms
 from ingest.extras import load
 from ingest.files import replace_json
 from ingest.places import load_places

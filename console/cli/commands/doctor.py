@@ -7,7 +7,8 @@ from typing import Final
 
 from console import checks
 from console.common import add_settings_arguments, print_json, settings_of, texts_of
-from deploy.settings.load import SettingsError, find_file
+from deploy.settings.load import find_file
+from ingest.settings import SettingsError
 
 EXAMPLES: Final = """\
 examples:

@@ -10,7 +10,7 @@ from typing import Final
 
 from console.common import print_json
 from console.errors import CommandError
-from deploy.settings.mqtt_settings import parse_address
+from deploy.settings.load import parse_address
 from ingest.edge.agent import EdgeAgent, EdgeSettings, feed
 from ingest.login import BrokerAddress
 

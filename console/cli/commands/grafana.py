@@ -9,7 +9,6 @@ from console.common import add_settings_arguments, settings_of, texts_of
 from console.errors import CommandError
 from deploy.grafana.api import Grafana
 from deploy.grafana.sync import data_source, sync
-from deploy.settings.load import read_secret
 from ingest.places import load_places
 from stream.sentences.languages import LANGUAGES
 
@@ -39,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     texts = texts_of(options, settings)
     if not settings.grafana.url:
         raise CommandError(texts("sync-url"), code=2)
-    token = read_secret(settings, "grafana.token")
+    token = settings.grafana.read_secret("token")
     if not token:
         raise CommandError(texts("sync-token"), code=2)
     check = options.check or options.action == "check"

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from console.common import add_settings_arguments, settings_of, texts_of
 from console.errors import CommandError
 from deploy.influx.backfill import backfill
-from deploy.influx.setup import downsample, influx_address, set_up
+from deploy.influx.setup import downsample, set_up
 from deploy.settings.sections import Settings
 from stream.sentences.catalogue import Sentences
 from stream.sinks.influx.http import UnavailableError
@@ -86,7 +86,7 @@ def _admin(options: argparse.Namespace, settings: Settings, texts: Sentences) ->
 
 def _set_up(options: argparse.Namespace, settings: Settings, texts: Sentences) -> int:
     prepared = set_up(
-        influx_address(settings), _admin(options, settings, texts),
+        settings.influx, _admin(options, settings, texts),
         admin_user=options.admin_user, zone=settings.site.timezone, check=options.check,
     )  # fmt: skip
     for one in prepared.done:
@@ -112,7 +112,7 @@ def _backfill(options: argparse.Namespace, settings: Settings, texts: Sentences)
 
     try:
         fed = backfill(
-            settings.site_dir / "store.db", influx_address(settings), settings.site.id, zone=zone,
+            settings.site_dir / "store.db", settings.influx, settings.site.id, zone=zone,
             since_ms=_time_ms(options.since, zone, "--from"), until_ms=_time_ms(options.until, zone, "--until"),
             told=told,
         )  # fmt: skip
@@ -131,7 +131,7 @@ def _downsample(options: argparse.Namespace, settings: Settings, texts: Sentence
     now_ms = round(datetime.now(zone).timestamp() * 1000)
     since_ms = _time_ms(options.since, zone, "--from")
     done = downsample(
-        influx_address(settings), _admin(options, settings, texts),
+        settings.influx, _admin(options, settings, texts),
         now_ms - _MONTH_MS if since_ms is None else since_ms, _time_ms(options.until, zone, "--until") or now_ms,
         admin_user=options.admin_user, zone=settings.site.timezone,
         told=lambda day: print(f"{day:%Y-%m-%d}", flush=True),

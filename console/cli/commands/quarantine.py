@@ -21,7 +21,7 @@ from console.common import (
     texts_of,
 )
 from console.errors import CommandError
-from deploy.settings.mqtt_settings import at_broker, broker_address
+from deploy.settings.load import at_broker
 from deploy.settings.sections import Settings
 from ingest.gateway.quarantine import Entry, Quarantine
 from ingest.mqtt.publisher import publish_all
@@ -181,7 +181,7 @@ def _replay(
         ids = [entry.id for entry in whole]
         quarantine.mark_replayed(ids, time.time_ns() // 1_000_000)
         try:
-            publish_all(broker_address(settings), ((entry.topic, entry.payload) for entry in whole))
+            publish_all(settings.broker, ((entry.topic, entry.payload) for entry in whole))
         except BaseException:  # also Ctrl-C: what may not have been sent has to wait for the next attempt
             quarantine.mark_replayed(ids, None)
             raise

@@ -10,7 +10,7 @@ from typing import Final
 from console.common import add_settings_arguments, settings_of
 from console.errors import CommandError
 from deploy.processes.stopping import StopRequest
-from deploy.settings.mqtt_settings import at_broker, broker_address
+from deploy.settings.load import at_broker
 from simulators.replay.recording import Recorder
 
 EXAMPLES: Final = """\
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(f"{options.file} exists already; name another file")
     with (
         StopRequest() as stop,
-        Recorder(options.file, broker_address(settings)) as recorder,
+        Recorder(options.file, settings.broker) as recorder,
     ):
         deadline = time.monotonic() + (options.duration or 1e9)
         while not stop.wait(min(0.5, max(deadline - time.monotonic(), 0.0))) and time.monotonic() < deadline:

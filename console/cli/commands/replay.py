@@ -24,8 +24,7 @@ from console.demo.running import Running, refuse_running, since, totals
 from console.errors import CommandError
 from deploy.processes.stopping import StopRequest
 from deploy.processes.supervisor import ChildError, Supervisor
-from deploy.settings.load import with_values
-from deploy.settings.mqtt_settings import at_broker, broker_address
+from deploy.settings.load import at_broker, with_values
 from deploy.settings.sections import Settings
 from ingest.login import BrokerAddress
 from simulators.replay.auckland import auckland_track
@@ -107,7 +106,7 @@ def _into_running(
     options: argparse.Namespace, settings: Settings, track: Track, speed: float, stop: StopRequest, texts: Sentences
 ) -> int:
     settings = at_broker(settings, options.broker)
-    broker = broker_address(settings)
+    broker = settings.broker
     sent, _ = _publish(track, broker, speed, options, stop, texts)
     document = {"site": track.site, "published": sent}
     if options.json:

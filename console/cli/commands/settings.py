@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from operator import attrgetter
 from typing import Final
 
 from console.common import add_settings_arguments, print_json, settings_of
-from deploy.settings.documents import dump_toml, example_toml
+from deploy.settings.load import EXAMPLE, dump_toml
+from deploy.settings.sections import SECRETS, SECTIONS
 
 EXAMPLES: Final = """\
 examples:
@@ -27,13 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print settings; secrets are never among them."""
     if options.example:
-        print(example_toml(), end="")
+        print(EXAMPLE.read_text(encoding="utf-8"), end="")
         return 0
     settings = settings_of(options)
     if options.json:
-        document = asdict(settings)
-        document["secrets"] = sorted(settings.secrets)
-        print_json(document)
+        document: dict[str, object] = {name: getattr(settings, name).public() for name in SECTIONS}
+        print_json(document | {"secrets": [name for name in sorted(SECRETS) if attrgetter(name)(settings)]})
     else:
         print(dump_toml(settings), end="")
     return 0

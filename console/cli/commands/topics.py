@@ -9,7 +9,7 @@ from typing import Final
 from console.common import add_settings_arguments, print_json, print_table, settings_of, texts_of
 from deploy.kafka import site_topics as topics
 from deploy.kafka.site_topics import Difference
-from deploy.settings.kafka_settings import kafka_address
+from deploy.wiring import kafka_of
 from stream.sentences.catalogue import Sentences
 
 EXAMPLES: Final = """\
@@ -36,10 +36,10 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     texts = texts_of(options, settings)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the error that comes of it says what to do
-    kafka, address = settings.kafka, kafka_address(settings)
+    kafka = kafka_of(settings)
     wanted = topics.topics_of(settings.site.id, kafka.shards, kafka.retention_h)
-    created = topics.create(address, wanted, kafka.replication) if options.action == "create" else None
-    differences = topics.check(address, wanted, kafka.replication)
+    created = topics.create(kafka, wanted, kafka.replication) if options.action == "create" else None
+    differences = topics.check(kafka, wanted, kafka.replication)
     if options.json:
         made = {} if created is None else {"made": created.made}
         print_json({**made, "ok": not differences, "differences": [found._asdict() for found in differences]})
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     for name in created.made if created is not None else ():
         print(texts("topics-made", topic=name))
     if not differences:
-        print(texts("topics-same", count=len(wanted), kafka=address.bootstrap))
+        print(texts("topics-same", count=len(wanted), kafka=kafka.bootstrap))
         return 0
     print_table(
         (texts("topics-col-topic"), texts("topics-col-what"), texts("topics-col-found"), texts("topics-col-expected")),

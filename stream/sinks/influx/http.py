@@ -11,7 +11,6 @@ import contextlib
 import gzip
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode
 
@@ -19,6 +18,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from ingest.extras import load
+from stream.sinks.influx.address import Address
 
 _EXPIRED: Final = "beyond retention policy"
 _REFUSED: Final = {
@@ -26,26 +26,6 @@ _REFUSED: Final = {
     403: "the token, or the user, may not write there",
     404: "there is no such bucket, database or organization; `patrolgrid influx setup` makes it",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where InfluxDB is, and who we are there."""
-
-    url: str
-    bucket: str
-    """1.x: the database."""
-    version: str = "2"
-    """``1`` or ``2``."""
-    org: str = ""
-    token: str = ""
-    """1.x: the password."""
-    username: str = ""
-    """1.x only; empty where the server asks for none."""
-    retention: str = ""
-    """1.x only: the retention policy; empty for the database's default."""
-    gzip: bool = False
-    timeout_s: float = 20.0
 
 
 class UnavailableError(ConnectionError):
@@ -96,7 +76,7 @@ class OneEndpoint:
         self._headers = {"Content-Type": "text/plain; charset=utf-8"}
         if address.username:
             # Not in the query, where it would stand in logs.
-            self._headers |= urllib3.make_headers(basic_auth=f"{address.username}:{address.token}")
+            self._headers |= urllib3.make_headers(basic_auth=f"{address.username}:{address.read_secret('token')}")
         if address.gzip:
             self._headers["Content-Encoding"] = "gzip"
 
@@ -123,7 +103,7 @@ class TwoEndpoint:
         self._refusal: type[Any] = load("influxdb_client.rest").ApiException  # slow to import, and only needed here
         self._client: Any = load("influxdb_client").InfluxDBClient(
             address.url,
-            address.token,
+            address.read_secret("token"),
             org=address.org,
             enable_gzip=address.gzip,
             timeout=round(address.timeout_s * 1000),

@@ -27,8 +27,9 @@ import numpy as np
 from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
 from stream.results import Alert, Results, WindowRows
+from stream.sinks.influx.address import Address
 from stream.sinks.influx.backlog import Backlog
-from stream.sinks.influx.http import Address, Endpoint, connect
+from stream.sinks.influx.http import Endpoint, connect
 from stream.sinks.influx.lines import WrongTypeError, point_line
 from stream.sinks.influx.points import (
     SeriesHeads,
@@ -46,7 +47,7 @@ from stream.sinks.rows import after, check_series, merge_windows, order
 from stream.sinks.store.reader import StoreReader
 
 _LOG = logging.getLogger(__name__)
-BATCH_LINES: Final = 5000
+_MIB: Final = 1 << 20
 _CLOSE_S: Final = 5.0
 _LATE_KEPT_MS: Final = 60 * 86_400_000
 _PIPELINE_EVERY_MS: Final = 10_000
@@ -69,12 +70,6 @@ class InfluxSink:
         Reads the store that the engine writes before this sink: it has the parts of windows.
     rejected
         Takes lines that are wrong or that the server refuses: the quarantine's ``add_many``.
-    batch_lines
-        Lines sent at once.
-    max_backlog_bytes
-        Above it the oldest batches make room, which is counted and told; they still stand in the store.
-    max_wait_s
-        Longest wait between attempts.
     zone
         Zone of the times in texts: the site's.
     connect_to
@@ -98,19 +93,16 @@ class InfluxSink:
         backlog_path: Path,
         store: StoreReader,
         rejected: Callable[[Sequence[Refusal]], None],
-        batch_lines: int = BATCH_LINES,
-        max_backlog_bytes: int = 4 << 30,
-        max_wait_s: float = 30.0,
         zone: tzinfo = UTC,
         connect_to: Callable[[Address], Endpoint] = connect,
     ) -> None:
         self.address, self.site = address, site
-        self._store, self._rejected, self._batch_lines = store, rejected, batch_lines
-        self._backlog = Backlog(backlog_path, max_bytes=max_backlog_bytes)
+        self._store, self._rejected, self._batch_lines = store, rejected, address.batch_lines
+        self._backlog = Backlog(backlog_path, max_bytes=round(address.backlog_mb * _MIB))
         self._heads, self._sentence = SeriesHeads(site), TextFields(zone)
         self._pipeline_ms = 0
         self._closed = False
-        self._sender = Sender(self._backlog, lambda: connect_to(address), rejected, max_wait_s=max_wait_s)
+        self._sender = Sender(self._backlog, lambda: connect_to(address), rejected, max_wait_s=address.max_wait_s)
 
     def write(self, results: Sequence[Results]) -> None:
         """Put what is new into the backlog; it is durable there when this returns."""

@@ -3,37 +3,39 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, fields
-from typing import Final
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from ingest.settings import Section
 
 DAY_MS: Final = 86_400_000
 PORTION: Final = 20_000
 """Rows of one table that one call deletes at most: detection must not wait for housekeeping."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
-    """Days that each kind of result is kept. Raises `ValueError` for a number that is not above 0."""
+Days = Annotated[float, Meta(ge=0.01)]
 
-    windows_days: float = 180
-    gates_days: float = 30
-    """Passages carry plate tokens, so they go first."""
-    states_days: float = 180
-    anomalies_days: float = 730
-    alerts_days: float = 730
-    """Since the last change. An alert that is still open stays however old it is."""
-    hotspots_days: float = 30
-    """The newest map always stays."""
-    health_days: float = 30
-    """The newest row of each device always stays."""
-    incidents_days: float = 1095
-    """Since it was received: an import of old incidents is kept as long as new ones."""
 
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            days = getattr(self, field.name)
-            if not days > 0:
-                raise ValueError(f"retention {field.name} is {days!r}, expected a number of days above 0")
+class Retention(Section, frozen=True, kw_only=True):
+    """How long the node's own store keeps its results."""
+
+    windows_days: Days = 180.0
+    """Days that windows are kept."""
+    gates_days: Days = 30.0
+    """Days that passages of gates are kept; they carry plate tokens."""
+    states_days: Days = 180.0
+    """Days that changes of state are kept."""
+    anomalies_days: Days = 730.0
+    """Days that anomalies are kept."""
+    alerts_days: Days = 730.0
+    """Days that alerts are kept after their last change; open ones stay."""
+    hotspots_days: Days = 30.0
+    """Days that hotspot maps are kept; the newest stays."""
+    health_days: Days = 30.0
+    """Days that data quality is kept; the newest of each device stays."""
+    incidents_days: Days = 1_095.0
+    """Days that incidents are kept after they came in."""
 
 
 def prune(connection: sqlite3.Connection, retention: Retention, now_ms: int, portion: int = PORTION) -> bool:

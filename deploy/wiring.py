@@ -1,0 +1,154 @@
+"""How the parts of a site are made from its settings: the same for the node, a city's gateways and workers, and tools.
+
+What a part can be set comes to it as its section of the settings, as it is. In what order parts are started and stopped
+is in `deploy.node.node`, `deploy.kafka.gateway_service` and `deploy.kafka.worker_service`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from deploy.settings.sections import Kafka, Settings
+from ingest.clock import Clock, DataClock, ScaledClock, SystemClock
+from ingest.extras import load
+from ingest.gateway.gateway import Gateway, GatewayConfig
+from ingest.gateway.plates import load_plates
+from ingest.gateway.quarantine import Quarantine
+from ingest.log.kafka_address import records_topic
+from ingest.log.records import Log
+from ingest.log.sqlite_log import SqliteLog
+from ingest.places import Places
+from ingest.settings import SettingsError
+from stream.config import PipelineConfig
+from stream.sinks.base import Sink
+from stream.sinks.jsonl_sink import JsonLinesSink
+from stream.sinks.mqtt_sink import MqttSink
+from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.store_sink import StoreSink
+from stream.sinks.store.tables import StoreMissingError
+
+_MIB: Final = 1 << 20
+
+
+def make_clock(settings: Settings) -> Clock:
+    """Return the site's clock."""
+    clock = settings.clock
+    if clock.mode == "scaled":
+        return ScaledClock(clock.origin_ms, clock.started_ms, clock.speed)
+    return DataClock() if clock.mode == "data" else SystemClock()
+
+
+def data_end_ms(site_dir: Path) -> int:
+    """Return the site's time up to which a folder has results, epoch ms; 0 where it has none."""
+    reader = StoreReader(site_dir / "store.db")
+    try:
+        return max(int(reader.progress()["now_ms"]), 0)
+    except StoreMissingError:
+        return 0
+    finally:
+        reader.close()
+
+
+def open_log(settings: Settings) -> SqliteLog:
+    """Return the node's own log. Raises OSError for a disk that cannot be used."""
+    return SqliteLog(
+        settings.site_dir / "log.db",
+        max_bytes=settings.log.max_mb * _MIB,
+        max_age_s=settings.log.max_age_days * 86_400,
+        min_free_bytes=settings.log.min_free_mb * _MIB,
+    )
+
+
+def kafka_of(settings: Settings) -> Kafka:
+    """Return how to reach Kafka. Raises SettingsError where the settings name none."""
+    if not settings.kafka.bootstrap:
+        raise SettingsError(
+            "kafka.bootstrap is empty, expected the brokers as HOST:PORT, such as 127.0.0.1:9092; "
+            "set it in [kafka], or PATROLGRID_KAFKA__BOOTSTRAP"
+        )
+    return settings.kafka
+
+
+def open_kafka_log(settings: Settings, client_id: str) -> Log:
+    """Return a city's log. Raises SettingsError where the settings name no Kafka; needs the extra kafka."""
+    kafka = kafka_of(settings)
+    log: Log = load("ingest.log.kafka_log").KafkaLog(
+        kafka, records_topic(settings.site.id), shards=kafka.shards, client_id=client_id, timeout_s=kafka.timeout_s
+    )
+    return log
+
+
+def make_gateway(
+    settings: Settings, config: GatewayConfig, places: Places, log: Log, quarantine: Quarantine, clock: Clock
+) -> Gateway:
+    """Return a gateway. Raises `ingest.gateway.plates.PlateKeyError` for a key of the plates that cannot be used."""
+    plates = load_plates(settings.plates.key_file or settings.site_dir / "plates.key")
+    return Gateway(config, places, log, quarantine, clock, plates)
+
+
+def pipeline_config(settings: Settings) -> PipelineConfig:
+    """Return what the pipeline is told about the site."""
+    return PipelineConfig(
+        site=settings.site,
+        pipeline=settings.pipeline,
+        alerts=settings.alerts,
+        ahead_s=settings.gateway.clock_ahead_s,
+    )
+
+
+class SiteSinks(NamedTuple):
+    """Where a site's results go. The same on every engine."""
+
+    store: StoreSink
+    quarantine: Quarantine
+    all: list[Sink]
+    """Every sink, in the order in which results go to them: InfluxDB's reads the store."""
+    listeners: list[Callable[[dict[str, Any]], None]]
+    """Those that are given every status."""
+
+
+def open_sinks(settings: Settings, places: Places, closing: ExitStack) -> SiteSinks:
+    """Open the store, and beside it what the settings ask for; `closing` is told how to close it.
+
+    Raises `stream.sinks.store.tables.StoreError` for a store that cannot be used, OSError for a disk, SettingsError
+    for a secret that cannot be read.
+    """
+    site, folder, zone = settings.site.id, settings.site_dir, ZoneInfo(settings.site.timezone)
+    store = StoreSink(folder / "store.db", site, retention=settings.store)
+    closing.callback(store.close)
+    quarantine = Quarantine(folder / "quarantine.db")
+    closing.callback(quarantine.close)
+    found = SiteSinks(store, quarantine, [store], [])
+
+    def add(sink: Sink) -> None:
+        closing.callback(sink.close)
+        found.all.append(sink)
+
+    if settings.sinks.mqtt:
+        add(
+            MqttSink(
+                settings.broker,
+                site,
+                delivered_path=folder / "delivered.json",
+                beats=places.beats,
+                zone=zone,
+            )
+        )
+    if settings.sinks.jsonl is not None:
+        add(JsonLinesSink(settings.sinks.jsonl, zone=zone))
+    if settings.influx.url:
+        influx = load("stream.sinks.influx.sink").InfluxSink(  # needs the extra influx
+            settings.influx,
+            site,
+            backlog_path=folder / "influx.db",
+            store=StoreReader(folder / "store.db"),
+            rejected=quarantine.add_many,
+            zone=zone,
+        )
+        add(influx)
+        found.listeners.append(influx.put_status)
+    return found
