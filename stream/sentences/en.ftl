@@ -671,6 +671,7 @@ train-kafka = The workers on Kafka learn from them in their turn.
 train-not_waited = The node learns from them now.
 train-slow = The node has not worked them off yet; it goes on by itself. `patrolgrid status` shows how far it is.
 train-bad = { $count } rows of { $file } were not learnt from:
+train-bad_line = { $file }, line { $line }: { $why }
 train-more_bad = {"..."} and { $count } more
 train-kept = They are in quarantine: patrolgrid quarantine list --site { $site } --reason history
 train-gone = { $count } series of the store were left out, as their device is not in the places file: { $devices }
@@ -694,6 +695,18 @@ replay-progress = replaying
 replay-sent = { $count } messages sent to { $host }:{ $port }.
 replay-catching = Waiting for the node to catch up ...
 replay-status = `patrolgrid status --site { $site }` shows more.
+
+## The command line: backtest, record, edge
+
+backtest-days = { $days } days from { $first_day }, { $cells } cells, { $incidents } incidents
+backtest-area = riskiest { NUMBER($share, style: "percent") } of the area: { NUMBER($rate, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } of incidents, PAI { NUMBER($pai, minimumFractionDigits: 2, maximumFractionDigits: 2) }
+backtest-rows = { $rows } rows, { $missing } missing, windows of { $window } s
+backtest-device = { $device }: { $rows } rows in alarm
+backtest-events = { $events } events
+backtest-found = within { $budget } false alarms a week: { NUMBER($share, minimumFractionDigits: 3, maximumFractionDigits: 3) } found, threshold { $threshold }
+backtest-shipped = shipped threshold: { NUMBER($share, minimumFractionDigits: 3, maximumFractionDigits: 3) } found, { NUMBER($false, minimumFractionDigits: 2, maximumFractionDigits: 2) } false a week
+record-done = { $file }: { $messages } messages, { $size } bytes
+edge-done = { $taken } taken, { $refused } refused, { $acknowledged } acknowledged
 
 ## The board's page and the errors of its API; the page fills in the values itself
 

@@ -636,6 +636,7 @@ train-kafka = Kafka 上的处理进程将依次学习。
 train-not_waited = 节点正在学习。
 train-slow = 节点尚未处理完毕，将继续自行处理；`patrolgrid status` 可查看进度。
 train-bad = { $file } 中有 { $count } 行未用于学习：
+train-bad_line = { $file }，第{ $line }行：{ $why }
 train-more_bad = ……另有 { $count } 行
 train-kept = 已放入隔离区：patrolgrid quarantine list --site { $site } --reason history
 train-gone = 存储中有 { $count } 个序列因设备不在点位文件中而跳过：{ $devices }
@@ -659,6 +660,18 @@ replay-progress = 回放
 replay-sent = 已向 { $host }:{ $port } 发送 { $count } 条消息。
 replay-catching = 等待节点处理完毕……
 replay-status = `patrolgrid status --site { $site }` 可查看详情。
+
+## 命令行：backtest、record、edge
+
+backtest-days = 自{ $first_day }起{ $days }天，{ $cells }个网格单元，{ $incidents }起警情
+backtest-area = 风险最高的{ NUMBER($share, style: "percent") }区域：覆盖警情{ NUMBER($rate, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }，PAI { NUMBER($pai, minimumFractionDigits: 2, maximumFractionDigits: 2) }
+backtest-rows = { $rows }行，缺失{ $missing }行，窗口{ $window }秒
+backtest-device = { $device }：{ $rows }行报警
+backtest-events = { $events }个事件
+backtest-found = 每周误报不超过{ $budget }次：检出{ NUMBER($share, minimumFractionDigits: 3, maximumFractionDigits: 3) }，阈值{ $threshold }
+backtest-shipped = 出厂阈值：检出{ NUMBER($share, minimumFractionDigits: 3, maximumFractionDigits: 3) }，每周误报{ NUMBER($false, minimumFractionDigits: 2, maximumFractionDigits: 2) }次
+record-done = { $file }：{ $messages }条消息，{ $size }字节
+edge-done = 已接收{ $taken }条，拒绝{ $refused }条，代理已确认{ $acknowledged }条
 
 ## 看板页面及其接口的错误提示；数值由页面填入
 

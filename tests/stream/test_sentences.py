@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast as pyast
 import json
 import re
 import subprocess
@@ -307,6 +308,16 @@ def test_sentences_need_no_numpy():
     program = "import sys, stream.sentences.catalogue, console.common; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "False\n"
+
+
+def test_the_command_line_prints_no_sentence_of_its_own():
+    found = []
+    for path in (ROOT / "console").rglob("*.py"):
+        for node in pyast.walk(pyast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, pyast.Call) and isinstance(node.func, pyast.Name) and node.func.id == "print":
+                texts = [part.value for part in pyast.walk(node) if isinstance(part, pyast.Constant)]
+                found += [(path.name, text) for text in texts if re.search("[A-Za-z]{2,}[ ,]+[a-z]{2,}", str(text))]
+    assert found == [("server.py", "PatrolGrid board: ")]
 
 
 # --- the whole in a language that nobody speaks ---

@@ -14,12 +14,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from console.common import print_json, progress_bar
+from console.common import add_language_argument, language_of, print_json, progress_bar
 from console.errors import CommandError
 from ingest.csv_files import RowError, instant, number, read_rows
 from models.backtests import series_backtest as backtest
 from models.backtests.hotspot_backtest import hit_rates, hotspots
 from models.calendar import Calendar
+from stream.sentences.catalogue import Sentences
 
 EXAMPLES: Final = """\
 examples:
@@ -67,13 +68,14 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(report)
     else:
-        _print(report)
+        _print(report, Sentences(language_of(options.lang)))
     return 0
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--quiet", action="store_true", help="no progress")
+    add_language_argument(parser)
 
 
 def _series(options: argparse.Namespace) -> dict[str, Any]:
@@ -240,20 +242,20 @@ def _detection(found: backtest.BacktestScore) -> dict[str, Any]:
     }
 
 
-def _print(report: dict[str, Any]) -> None:
+def _print(report: dict[str, Any], texts: Sentences) -> None:
     if report["kind"] == "hotspots":
-        days, cells = report["days"], report["cells"]
-        print(f"{days} days from {report['first_day']}, {cells} cells, {report['incidents']} incidents")
+        print(texts("backtest-days", **{name: report[name] for name in ("days", "first_day", "cells", "incidents")}))
         for share, rate in report["hit_rate"].items():
-            pai = report["pai"][share]
-            print(f"  riskiest {float(share):5.0%} of the area: {rate:6.1%} of incidents, PAI {pai:.2f}")
+            print("  " + texts("backtest-area", share=float(share), rate=rate, pai=report["pai"][share]))
         return
-    print(f"{report['rows']} rows, {report['missing']} missing, windows of {report['window_s']} s")
+    print(texts("backtest-rows", rows=report["rows"], missing=report["missing"], window=report["window_s"]))
     for device, part in report["devices"].items():
-        print(f"  {device}: {part['alarm_rows']} rows in alarm")
+        print("  " + texts("backtest-device", device=device, rows=part["alarm_rows"]))
     if "found_within" in report:
-        print(f"{report['events']} events")
+        print(texts("backtest-events", events=report["events"]))
         for budget, found in report["found_within"].items():
-            print(f"  within {budget} false alarms a week: {found['share']:.3f} found, threshold {found['threshold']}")
+            print(
+                "  " + texts("backtest-found", budget=budget, share=found["share"], threshold=str(found["threshold"]))
+            )
         shipped = report["shipped"]
-        print(f"  shipped threshold: {shipped['share']:.3f} found, {shipped['false_per_week']:.2f} false a week")
+        print("  " + texts("backtest-shipped", share=shipped["share"], false=shipped["false_per_week"]))

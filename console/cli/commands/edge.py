@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from console.common import print_json
+from console.common import language_of, print_json
 from console.errors import CommandError
 from deploy.settings.load import parse_address
 from ingest.edge.agent import EdgeAgent, EdgeSettings, feed
 from ingest.login import BrokerAddress
+from stream.sentences.catalogue import Sentences
 
 EXAMPLES: Final = """\
 examples:
@@ -71,7 +72,8 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"taken": taken, "refused": refused, "acknowledged": stats.acknowledged, "all_arrived": arrived})
     else:
-        print(f"{taken} taken, {refused} refused, {stats.acknowledged} acknowledged", file=sys.stderr)
+        texts = Sentences(language_of(None))
+        print(texts("edge-done", taken=taken, refused=refused, acknowledged=stats.acknowledged), file=sys.stderr)
     if not arrived:
         raise CommandError(
             f"the broker at {options.broker} has not acknowledged everything; the rest is in {options.spool}"

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from console.common import add_settings_arguments, settings_of
+from console.common import add_settings_arguments, settings_of, texts_of
 from console.errors import CommandError
 from deploy.processes.stopping import StopRequest
 from deploy.settings.load import at_broker
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Record until stopped."""
     settings = at_broker(settings_of(options), options.broker)
+    texts = texts_of(options, settings)
     if options.file.exists():
         raise CommandError(f"{options.file} exists already; name another file")
     with (
@@ -46,5 +47,6 @@ def run(options: argparse.Namespace) -> int:
                 break
     if recorder.failure is not None:
         raise CommandError(f"{options.file}: {recorder.failure}; {recorder.messages} messages came before")
-    print(f"{options.file}: {recorder.messages} messages, {options.file.stat().st_size} bytes")
+    size = options.file.stat().st_size
+    print(texts("record-done", file=options.file, messages=recorder.messages, size=size))
     return 0

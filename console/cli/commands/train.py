@@ -127,7 +127,8 @@ def _tell(teaching: Teaching, texts: Sentences, site: FoundSite, zone: ZoneInfo)
     if source.bad:
         print(texts("train-bad", count=len(source.bad), file=source.name), file=sys.stderr)
         for row in source.bad[:_SHOWN]:
-            print(f"  {source.name}, line {row.line}: {safe(row.why)}", file=sys.stderr)
+            bad = texts("train-bad_line", file=source.name, line=str(row.line), why=safe(row.why))
+            print(f"  {bad}", file=sys.stderr)
         if len(source.bad) > _SHOWN:
             print("  " + texts("train-more_bad", count=len(source.bad) - _SHOWN), file=sys.stderr)
         if not teaching.options.dry_run:
