@@ -68,17 +68,8 @@ class StateTopic:
         Raises aiokafka's errors and OSError where Kafka does not answer.
         """
         transactions = {"transactional_id": self._name, "transaction_timeout_ms": _TRANSACTION_MS}
-        self._producer = AIOKafkaProducer(
-            **self._address.options(),
-            **({} if self._plain else transactions),
-            client_id=self._name,
-            acks="all",
-            linger_ms=5,
-            max_batch_size=1 << 20,
-            max_request_size=MAX_RECORD_BYTES + 1024,
-            request_timeout_ms=round(self._timeout_s * 1000),
-        )
-        await self._producer.start()
+        more = {} if self._plain else transactions
+        self._producer = await _start_producer(self._address, self._name, self._timeout_s, linger_ms=5, **more)
         entries: dict[bytes, bytes] = {}
         reading = read_partition(self._address, self.topic, self.partition, committed=not self._plain)
         async for _, key, value in reading:
@@ -140,17 +131,9 @@ class ResultsTopic:
 
     async def open(self) -> None:
         """Connect. Raises aiokafka's errors."""
-        self._producer = AIOKafkaProducer(
-            **self._address.options(),
-            client_id=self._name,
-            enable_idempotence=not self._plain,
-            acks="all",
-            linger_ms=2,
-            max_batch_size=1 << 20,
-            max_request_size=MAX_RECORD_BYTES + 1024,
-            request_timeout_ms=round(self._timeout_s * 1000),
+        self._producer = await _start_producer(
+            self._address, self._name, self._timeout_s, linger_ms=2, enable_idempotence=not self._plain
         )
-        await self._producer.start()
 
     async def send(self, key: bytes, value: bytes) -> None:
         """Send a value; waits where much is under way. Raises what an earlier one has failed with."""
@@ -175,6 +158,20 @@ class ResultsTopic:
         self._sent = []
         if producer is not None:
             await stop_now(producer)
+
+
+async def _start_producer(address: KafkaAddress, name: str, timeout_s: float, **more: object) -> AIOKafkaProducer:
+    options: dict[str, Any] = address.options() | more
+    producer = AIOKafkaProducer(
+        **options,
+        client_id=name,
+        acks="all",
+        max_batch_size=1 << 20,
+        max_request_size=MAX_RECORD_BYTES + 1024,
+        request_timeout_ms=round(timeout_s * 1000),
+    )
+    await producer.start()
+    return producer
 
 
 async def read_partition(

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -49,6 +49,7 @@ from stream.windows.windows import Cells, Windows
 
 SET_BACK_MS: Final = 600_000
 """A gateway's clock that falls back by more than this was wrong before; by less, it is being adjusted."""
+_T = TypeVar("_T")
 _NO_TIME: Final = -(2**62)
 
 
@@ -104,9 +105,9 @@ class ShardPipeline:
             case RecordKind.OBSERVATIONS:
                 self._observations(record)
             case RecordKind.INCIDENT:
-                self._incident(record)
+                out.incidents += self._decoded(record, Incident, "incident")
             case RecordKind.COMMAND:
-                self._command(record)
+                out.commands += self._decoded(record, Command, "command")
             case RecordKind.STATUS:
                 self._status(record)
             case RecordKind.TICK:
@@ -170,7 +171,7 @@ class ShardPipeline:
         try:
             columns = Columns(record.payload)
         except FrameError as error:
-            self._out.refusals.append(emit.refusal(record, "batch", str(error)))
+            self._refuse(record, "batch", error)
             return
         if not columns.rows:
             return
@@ -302,40 +303,35 @@ class ShardPipeline:
             words = [columns.strings[index] for index in news.text.tolist()]
             self._out.states.append(StateRows(news.series.astype(np.int32), news.ts, words))
 
-    def _incident(self, record: Record) -> None:
-        try:
-            self._out.incidents.append(msgspec.json.decode(record.payload, type=Incident))
-        except msgspec.MsgspecError as error:
-            self._out.refusals.append(emit.refusal(record, "incident", str(error)))
+    def _refuse(self, record: Record, reason: str, error: object) -> None:
+        self._out.refusals.append(emit.refusal(record, reason, str(error)))
 
-    def _command(self, record: Record) -> None:
+    def _decoded(self, record: Record, kind: type[_T], reason: str) -> list[_T]:
+        """Return what a record holds, or nothing where it is refused."""
         try:
-            self._out.commands.append(msgspec.json.decode(record.payload, type=Command))
+            return [msgspec.json.decode(record.payload, type=kind)]
         except msgspec.MsgspecError as error:
-            self._out.refusals.append(emit.refusal(record, "command", str(error)))
+            self._refuse(record, reason, error)
+            return []
 
     def _status(self, record: Record) -> None:
-        try:
-            status = msgspec.json.decode(record.payload, type=DeviceStatus)
-        except msgspec.MsgspecError as error:
-            self._out.refusals.append(emit.refusal(record, "status", str(error)))
-            return
-        index = self.catalog.device(status.beat, status.device)
-        self.quality.grow(self.catalog)
-        self.quality.offline[index] = status.state == "offline"
+        for status in self._decoded(record, DeviceStatus, "status"):
+            index = self.catalog.device(status.beat, status.device)
+            self.quality.grow(self.catalog)
+            self.quality.offline[index] = status.state == "offline"
 
     def _model(self, record: Record) -> None:
         try:
             self.detection.context.take(record.payload)
         except ContextError as error:
-            self._out.refusals.append(emit.refusal(record, "model", str(error)))
+            self._refuse(record, "model", error)
 
     def _history(self, record: Record) -> None:
         """Let the baselines learn windows that they have not learnt before. Writes none of them."""
         try:
             history = HistoryColumns(record.payload, self._window_ms)
         except FrameError as error:
-            self._out.refusals.append(emit.refusal(record, "history", str(error)))
+            self._refuse(record, "history", error)
             return
         found, added = self.catalog.named(history.names)
         self.quality.grow(self.catalog)
@@ -357,7 +353,7 @@ class ShardPipeline:
             detail = (
                 f"{name.device} {name.metric}: more than {self.config.max_metrics} different metrics from one device"
             )
-            self._out.refusals.append(emit.refusal(record, "metrics", detail))
+            self._refuse(record, "metrics", detail)
 
     # -- windows -------------------------------------------------------------------------------------------------
 
@@ -398,18 +394,17 @@ class ShardPipeline:
                 counting.open_window(number, touched, self.windows.column(number))
 
     def _write_revised(self) -> None:
-        for number in self.windows.numbers():
-            if number < self.windows.open_from:
-                changed = self.windows.changed(number)
-                if len(changed):
-                    self._write(self.windows.take(changed, number), WindowStatus.REVISED)
+        self._write_changed(WindowStatus.REVISED, closed=True)
 
     def _write_open(self) -> None:
+        self._write_changed(WindowStatus.OPEN, closed=False)
+
+    def _write_changed(self, status: WindowStatus, *, closed: bool) -> None:
         for number in self.windows.numbers():
-            if number >= self.windows.open_from:
+            if (number < self.windows.open_from) == closed:
                 changed = self.windows.changed(number)
                 if len(changed):
-                    self._write(self.windows.take(changed, number), WindowStatus.OPEN)
+                    self._write(self.windows.take(changed, number), status)
 
     def _learn_late(self) -> None:
         self._out.windows += self.detection.learn_late()

@@ -13,9 +13,9 @@ from stream.results import RECALLED, SeriesKey
 from stream.sinks.influx.http import ExpiredError, UnavailableError
 from stream.sinks.influx.lines import clean, clean_tag, float_texts, point_line
 from stream.sinks.influx.schema import MEASUREMENTS, TAGS
-from stream.sinks.influx.schema_docs import PAGE, page
 from stream.sinks.store.store_sink import StoreSink
 from tests.influx.outage import outage
+from tests.influx.schema_page import PAGE, page
 from tests.influx.site import Site
 from tests.stream.make_results import T0, alert, anomaly, health, hotspot_map, results, states, windows
 from tests.support import wait_for
@@ -213,7 +213,7 @@ def test_no_text_breaks_a_line(tag, text):
 
 
 def test_the_schema_says_all_that_is_written():
-    assert PAGE.read_text("utf-8") == page(), "run python -m stream.sinks.influx.schema_docs"
+    assert PAGE.read_text("utf-8") == page(), "run python -m tests.influx.schema_page"
     for measurement in MEASUREMENTS.values():
         assert list(measurement.tags) == sorted(measurement.tags)
         assert set(measurement.tags) <= set(TAGS)

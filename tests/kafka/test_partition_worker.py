@@ -22,10 +22,10 @@ from stream.engines.workload import Incoming
 from stream.engines.workloads import KafkaSite, Outlets
 from stream.output_codec import decode_output
 from stream.pipeline.shard import ShardPipeline
-from stream.sinks.memory_sink import MemorySink
 from tests.configs import pipeline_with
 from tests.kafka.servers import Kafka
 from tests.stream.build import MINUTE, NOON, Writer, places
+from tests.stream.memory_sink import MemorySink
 
 POISON = 66.0
 """A count that makes the pipeline of these tests fail."""

@@ -22,7 +22,6 @@ from stream.results import SeriesKey
 from stream.sentences import literal
 from stream.sinks.influx.sink import InfluxSink
 from stream.sinks.jsonl_sink import JsonLinesSink
-from stream.sinks.memory_sink import MemorySink
 from stream.sinks.mqtt_sink import MqttSink
 from stream.sinks.rows import WINDOW_COLUMNS
 from stream.sinks.store.reader import StoreReader
@@ -42,6 +41,7 @@ from tests.stream.make_results import (
     states,
     windows,
 )
+from tests.stream.memory_sink import MemorySink
 from tests.stream.sink_tools import (
     Broker,
     Listener,

@@ -6,12 +6,10 @@ The same makers of lines as the sink's, so the same points: writing them again c
 from __future__ import annotations
 
 import math
-import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
-from urllib.parse import quote
 
 import msgspec
 import numpy as np
@@ -19,7 +17,6 @@ import numpy as np
 from stream.results import Alert, Anomaly, DeviceHealth, HotspotCell, HotspotMap, SeriesKey, StateRows, WindowRows
 from stream.sentences.catalogue import with_why
 from stream.sinks.influx.points import (
-    COLUMNS,
     SeriesHeads,
     TextFields,
     alert_line,
@@ -28,10 +25,12 @@ from stream.sinks.influx.points import (
     health_line,
     map_lines,
     state_lines,
-    whole,
     window_lines,
+    with_whole,
 )
-from stream.sinks.store.tables import VERSION, StoreError, StoreMissingError, StoreVersionError, stored_version
+from stream.sinks.rows import WINDOW_COLUMNS
+from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.window_view import Part
 
 _T = TypeVar("_T")
 CHUNK_MS: Final = 6 * 3_600_000
@@ -68,24 +67,20 @@ class Past:
     """
 
     def __init__(self, path: Path, site: str, zone: tzinfo = UTC) -> None:
-        if not path.exists():
-            raise StoreMissingError(f"{path}: there is no store yet; start the node first")
-        self.site, self._path = site, path
-        self._connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
-        if stored_version(self._connection, path) != VERSION:
-            raise StoreVersionError(f"{path}: is a store of another version; start the node once")
+        self.site = site
+        self._store = StoreReader(path)
         self._heads, self._sentence = SeriesHeads(site), TextFields(zone)
 
     def close(self) -> None:
         """Release the file."""
-        self._connection.close()
+        self._store.close()
 
     def extent(self) -> tuple[int, int] | None:
         """Return the times of the first result and right behind the last, epoch ms; None where there is none."""
         edges = [
             edge
             for table, column in _TIMES
-            for edge in self._ask(f"SELECT min({column}), max({column}) FROM {table}")[0]  # noqa: S608 - constants
+            for edge in self._store.query(f"SELECT min({column}), max({column}) FROM {table}")[0]  # noqa: S608 - constants
             if edge is not None
         ]
         return (min(edges), max(edges) + 1) if edges else None
@@ -101,7 +96,7 @@ class Past:
         self._heads.follow(self._catalog())
         span = (since_ms, until_ms)
         lines = self._windows(span)
-        rows = self._ask("SELECT series, ts, value FROM states WHERE ts >= ? AND ts < ? ORDER BY ts", *span)
+        rows = self._store.query("SELECT series, ts, value FROM states WHERE ts >= ? AND ts < ? ORDER BY ts", span)
         if rows:
             series, times, values = zip(*rows, strict=True)
             places = np.array([self._places[one] for one in series], np.int32)
@@ -114,30 +109,30 @@ class Past:
         return [line for line in lines if line]
 
     def _catalog(self) -> list[SeriesKey]:
-        rows = self._ask("SELECT id, beat, device, kind, metric FROM series ORDER BY id")
+        rows = self._store.query("SELECT id, beat, device, kind, metric FROM series ORDER BY id")
         self._places = {row[0]: place for place, row in enumerate(rows)}
         return [SeriesKey(*row[1:]) for row in rows]
 
     def _windows(self, span: tuple[int, int]) -> list[str]:
-        columns = ", ".join(COLUMNS)
-        found = self._ask(
+        columns = ", ".join(WINDOW_COLUMNS)
+        found = self._store.query(
             f"SELECT {columns} FROM windows WHERE start >= ? AND start < ? ORDER BY start, series, part",  # noqa: S608 - ours
-            *span,
+            span,
         )
         if not found:
             return []
-        table = [(self._places[row[0]], *(math.nan if one is None else one for one in row[1:])) for row in found]
+        table = [(self._places[row[0]], *row[1:]) for row in found]
         rows = WindowRows(
             **{
                 name: np.array(column, _TYPES[name])
-                for name, column in zip(COLUMNS, zip(*table, strict=True), strict=True)
+                for name, column in zip(WINDOW_COLUMNS, zip(*table, strict=True), strict=True)
             }
         )
-        parts: dict[tuple[int, int], list[tuple[float, ...]]] = {}
+        parts: dict[tuple[int, int], list[Part]] = {}
         for row in table:
             parts.setdefault((int(row[0]), int(row[1])), []).append(row[2:])
         several = {key: made for key, made in parts.items() if len(made) > 1 or made[0][0] != 0}
-        return window_lines(self._heads, whole(rows, several) if several else rows)
+        return window_lines(self._heads, with_whole(rows, several) if several else rows)
 
     def _alerts(self, span: tuple[int, int]) -> Iterator[str]:
         before: dict[str, list[Any]] = {}
@@ -151,8 +146,8 @@ class Past:
 
     def _maps(self, span: tuple[int, int]) -> Iterator[str]:
         """Give the lines of maps; the one before the first tells which cells left."""
-        start = self._ask("SELECT max(ts) FROM hotspot_maps WHERE ts < ?", span[0])[0][0]
-        times = self._ask("SELECT ts FROM hotspot_maps WHERE ts >= ? AND ts < ? ORDER BY ts", *span)
+        start = self._store.query("SELECT max(ts) FROM hotspot_maps WHERE ts < ?", span[:1])[0][0]
+        times = self._store.query("SELECT ts FROM hotspot_maps WHERE ts >= ? AND ts < ? ORDER BY ts", span)
         before: list[list[str]] = [] if start is None else [[cell.cell, cell.beat] for cell in self._cells(start)]
         for (at,) in times:
             makers, before = map_lines(
@@ -161,20 +156,14 @@ class Past:
             yield from (make() for make in makers)
 
     def _cells(self, at: int) -> list[HotspotCell]:
-        rows = self._ask("SELECT body FROM hotspots WHERE ts = ? ORDER BY rank, cell", at)
+        rows = self._store.query("SELECT body FROM hotspots WHERE ts = ? ORDER BY rank, cell", (at,))
         return [_struct(HotspotCell, body) for (body,) in rows]
 
     def _structs(
         self, kind: type[_T], table: str, column: str, span: tuple[int, int], *, then: str = ""
     ) -> Iterator[_T]:
         query = f"SELECT body FROM {table} WHERE {column} >= ? AND {column} < ? ORDER BY {column}{then}"  # noqa: S608 - constants
-        return (_struct(kind, body) for (body,) in self._ask(query, *span))
-
-    def _ask(self, query: str, *values: int) -> list[Any]:
-        try:
-            return self._connection.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: cannot be read: {error}") from error
+        return (_struct(kind, body) for (body,) in self._store.query(query, span))
 
 
 _TIMES: Final = (

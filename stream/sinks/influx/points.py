@@ -10,9 +10,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.vocabulary import SEVERITY_RANK, STATE_NAMES, STATUS_NAMES, Kind, WindowStatus
+from ingest.vocabulary import SEVERITY_RANK, STATE_NAMES, STATUS_NAMES, HiddenState, Kind
 from stream.results import (
-    RECALLED,
     Alert,
     Anomaly,
     DeviceHealth,
@@ -27,10 +26,12 @@ from stream.sentences import OUTSIDE, Why, literal
 from stream.sentences.catalogue import Sentences
 from stream.sinks.influx.lines import column_lines, point_line, string_text, tag_text
 from stream.sinks.influx.schema import MEASUREMENTS
+from stream.sinks.rows import WINDOW_COLUMNS
+from stream.sinks.store.window_view import Part, whole
 
 _STATES: Final = {number: string_text(name) for number, name in STATE_NAMES.items()}
 _STATUSES: Final = {number: string_text(name) for number, name in STATUS_NAMES.items()}
-_OTHER: Final = -1
+_YOUNG: Final = int(HiddenState.YOUNG)
 
 
 def measurement_of(key: SeriesKey) -> tuple[str, dict[str, str]]:
@@ -246,40 +247,17 @@ def event_lines(site: str, result: Results, sentence: TextFields) -> Iterator[Ca
         yield partial(health_line, site, row)
 
 
-def whole(rows: WindowRows, parts: Mapping[tuple[int, int], Sequence[tuple[float, ...]]]) -> WindowRows:
-    """Return rows in which every window of `parts` (by series, start) stands once, as the sum of its parts.
-
-    A part is ``(part, status, n, sum_a, sum_b, low, high, exposure, expected, lower, upper, p, state)``, part 0 first
-    where there is one, but behind `RECALLED`.
-    """
+def with_whole(rows: WindowRows, parts: Mapping[tuple[int, int], Sequence[Part]]) -> WindowRows:
+    """Return rows in which every window of `parts` (by series, start) stands once, as the sum of its parts."""
     keep = [
         row for row, key in enumerate(zip(rows.series.tolist(), rows.start.tolist(), strict=True)) if key not in parts
     ]
-    made = [_sum(key, list(found)) for key, found in parts.items()]
+    made = []
+    for key, found in parts.items():
+        *numbers, state = whole(found)
+        made.append((*key, 0, *(np.nan if one is None else one for one in numbers), _YOUNG if state is None else state))
     columns = {}
-    for name, values in zip(COLUMNS, zip(*made, strict=True), strict=True):
+    for name, values in zip(WINDOW_COLUMNS, zip(*made, strict=True), strict=True):
         old = getattr(rows, name)
         columns[name] = np.concatenate([old[keep], np.array(values, old.dtype)])
     return WindowRows(**columns)
-
-
-COLUMNS: Final = (
-    "series", "start", "part", "status", "n", "sum_a", "sum_b", "low", "high", "exposure", "expected", "lower", "upper",
-    "p", "state",
-)  # fmt: skip
-"""Columns of `WindowRows`, a row's first three being its key."""
-
-
-def _sum(key: tuple[int, int], parts: list[tuple[float, ...]]) -> tuple[float, ...]:
-    # What the model said when the window closed stands in part 0, else in what it recalls; additions have no say.
-    told = next((part for part in parts if part[0] == 0), parts[0])
-    n, sum_a, sum_b = (sum(part[column] for part in parts if part[column] == part[column]) for column in (2, 3, 4))
-    low, high = np.array([part[5] for part in parts]), np.array([part[6] for part in parts])
-    status = told[1]
-    if status == WindowStatus.CLOSED and parts[-1][0] > 0:
-        status = WindowStatus.REVISED
-    return (
-        *key, 0, status, n, sum_a, sum_b,
-        float(np.fmin.reduce(low)), float(np.fmax.reduce(high)),
-        *(told[7:13] if told[0] in {0, RECALLED} else (np.nan,) * 5 + (4,)),
-    )  # fmt: skip

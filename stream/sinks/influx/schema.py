@@ -1,7 +1,7 @@
 """What stands in InfluxDB: the one place that names measurements, tags, fields, types and units.
 
 The encoder takes names and types from here, ``docs/schema.md`` is made from here (``python -m
-stream.sinks.influx.schema_docs``), and the dashboards are checked against it. A new result needs an entry here, the
+tests.influx.schema_page``), and the dashboards are checked against it. A new result needs an entry here, the
 lines that fill it in `stream.sinks.influx.points`, and its panels.
 """
 

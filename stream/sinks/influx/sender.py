@@ -20,6 +20,7 @@ from typing import Final
 
 from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
+from stream.sinks.base import Backoff
 from stream.sinks.influx.backlog import Backlog, Batch
 from stream.sinks.influx.http import Endpoint, ExpiredError, RejectedError, UnavailableError
 
@@ -99,7 +100,7 @@ class Sender:
         self._thread.join(30.0)
 
     def _run(self) -> None:
-        wait_s = _FIRST_WAIT_S
+        backoff = Backoff(_FIRST_WAIT_S, self._max_wait_s)
         while not self._stop.is_set():
             try:
                 busy = self._step()
@@ -111,10 +112,9 @@ class Sender:
                 self.sent.trouble = text
                 after_s = min(getattr(error, "after_s", 0.0), _LONGEST_AFTER_S)
                 # Jitter: many nodes that lost one server must not come back all at once.
-                self._stop.wait(max(after_s, wait_s * random.uniform(0.5, 1.0)))  # noqa: S311 - no secret
-                wait_s = min(wait_s * 2, self._max_wait_s)
+                self._stop.wait(max(after_s, backoff.next_s() * random.uniform(0.5, 1.0)))  # noqa: S311 - no secret
                 continue
-            wait_s = _FIRST_WAIT_S
+            backoff.reset()
             if not busy:
                 self._idle.set()
                 self._wake.wait(_IDLE_S)

@@ -39,8 +39,8 @@ from stream.sinks.influx.points import (
     event_lines,
     map_lines,
     state_lines,
-    whole,
     window_lines,
+    with_whole,
 )
 from stream.sinks.influx.sender import WORTH_LINES, Sender
 from stream.sinks.rows import after, check_series, merge_windows, order
@@ -242,7 +242,7 @@ class InfluxSink:
         wanted = sorted((keys & present) | added)
         if not wanted:
             return rows, []
-        return whole(rows, self._store.parts(wanted)), [(start, series) for series, start in sorted(added)]
+        return with_whole(rows, self._store.parts(wanted)), [(start, series) for series, start in sorted(added)]
 
     def _alert(self, alert: Alert, changed: dict[str, Any]) -> str:
         """Return an alert's line, a second later than the change before it of the same beat, device and kind."""

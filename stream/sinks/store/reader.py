@@ -20,7 +20,7 @@ from ingest.vocabulary import DIRECTION_NAMES, KIND_NAMES, PERMIT_VALUES, SEVERI
 from stream.sentences.catalogue import with_texts
 from stream.sinks.rows import position_of
 from stream.sinks.store.tables import VERSION, StoreError, StoreMissingError, StoreVersionError, stored_version
-from stream.sinks.store.window_view import fold, window_rows
+from stream.sinks.store.window_view import PART_COLUMNS, Part, fold, window_rows
 
 Row = dict[str, Any]
 _TEXTS_KEPT: Final = 2048
@@ -98,12 +98,12 @@ class StoreReader:
 
     def meta(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - any JSON value
         """Return the value that `StoreSink.put_meta` keeps under a key, or `default`."""
-        rows = self._query("SELECT value FROM meta WHERE key = ?", (key,))
+        rows = self.query("SELECT value FROM meta WHERE key = ?", (key,))
         return msgspec.json.decode(rows[0][0]) if rows else default
 
     def progress(self) -> Row:
         """Return ``position``, ``now_ms``, ``watermark_ms`` (how far the log is in) and ``site``."""
-        rows = self._query("SELECT site, reached, now_ms, watermark_ms FROM progress")
+        rows = self.query("SELECT site, reached, now_ms, watermark_ms FROM progress")
         if not rows:
             raise StoreMissingError(f"{self.path}: the store is being made; ask again")
         site, reached, now_ms, watermark_ms = rows[0]
@@ -111,12 +111,12 @@ class StoreReader:
 
     def counters(self) -> Row:
         """Return ``accepted``, ``duplicates`` and ``late``: observations, over all that was ever written."""
-        rows = self._query("SELECT accepted, duplicates, late FROM progress") or [(0, 0, 0)]
+        rows = self.query("SELECT accepted, duplicates, late FROM progress") or [(0, 0, 0)]
         return dict(zip(("accepted", "duplicates", "late"), rows[0], strict=True))
 
     def series(self) -> list[Row]:
         """Return all series: ``id, beat, device, kind, metric``."""
-        rows = self._query("SELECT id, beat, device, kind, metric FROM series ORDER BY id")
+        rows = self.query("SELECT id, beat, device, kind, metric FROM series ORDER BY id")
         return [
             {"id": number, "beat": beat, "device": device, "kind": KIND_NAMES.get(kind, str(kind)), "metric": metric}
             for number, beat, device, kind, metric in rows
@@ -139,24 +139,22 @@ class StoreReader:
         rows = self._ask(lambda connection: window_rows(connection, device, metric, (since, until), limit))
         return fold(rows, named=False)
 
-    def parts(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[tuple[float, ...]]]:
-        """Return the rows of windows by (series, start), part 0 first: part, status, n, sums … as columns stand.
+    def parts(self, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[Part]]:
+        """Return the parts of windows by (series, start), as `stream.sinks.store.window_view.whole` takes them.
 
-        NaN stands where there is no number. Windows that are not in the store are left out.
+        Windows that are not in the store are left out.
         """
-        columns = "part, status, n, sum_a, sum_b, low, high, exposure, expected, lower, upper, p, state"
+        columns = ", ".join(PART_COLUMNS)
         statement = f"SELECT {columns} FROM windows WHERE start = ? AND series = ? ORDER BY part"  # noqa: S608 - constant
 
         def ask(connection: sqlite3.Connection) -> list[Any]:
             return [connection.execute(statement, (start, series)).fetchall() for series, start in keys]
 
-        nan = float("nan")
-        found = zip(keys, self._ask(ask), strict=True)
-        return {key: [tuple(nan if v is None else v for v in row) for row in rows] for key, rows in found if rows}
+        return {key: rows for key, rows in zip(keys, self._ask(ask), strict=True) if rows}
 
     def span(self) -> tuple[int, int] | None:
         """Return the start of the oldest and of the newest window; None where there is no window."""
-        oldest, newest = self._query("SELECT min(start), max(start) FROM windows")[0]
+        oldest, newest = self.query("SELECT min(start), max(start) FROM windows")[0]
         return None if oldest is None else (oldest, newest)
 
     def parts_between(self, since_ms: int, until_ms: int) -> list[tuple[Any, ...]]:
@@ -166,7 +164,7 @@ class StoreReader:
         order of start, series and part; None where there is no number. For programs that look at much: the caller
         chooses a span that fits into memory.
         """
-        return self._query(
+        return self.query(
             """SELECT series, start, part, status, n, sum_a, sum_b, exposure, expected, lower, upper, p, state
             FROM windows WHERE start >= ? AND start < ? ORDER BY start, series, part""",
             (since_ms, until_ms),
@@ -174,18 +172,18 @@ class StoreReader:
 
     def series_between(self, since_ms: int, until_ms: int) -> list[int]:
         """Return the numbers of the series with observations in windows of ``since_ms <= start < until_ms``."""
-        rows = self._query(
+        rows = self.query(
             "SELECT DISTINCT series FROM windows WHERE start >= ? AND start < ? AND n > 0", (since_ms, until_ms)
         )
         return [row[0] for row in rows]
 
     def windows_by_series(self) -> dict[int, int]:
         """Return how many windows every series has had, those deleted since included."""
-        return dict(self._query("SELECT series, windows FROM totals"))
+        return dict(self.query("SELECT series, windows FROM totals"))
 
     def latest(self) -> list[Row]:
         """Return the newest window of every series, as `windows` does, with ``beat`` and ``device``."""
-        rows = self._query(
+        rows = self.query(
             """SELECT s.beat, s.device, s.kind, s.metric, w.* FROM series s
             JOIN windows w ON w.start = s.newest AND w.series = s.id ORDER BY s.id, w.part"""
         )
@@ -197,7 +195,7 @@ class StoreReader:
         ``observations`` (sum of n), ``windows`` (distinct series and start) and ``by_device``: device → ``n, in, out``.
         Exact, and cheap: the sink keeps them in the same transactions as the windows.
         """
-        rows = self._query(
+        rows = self.query(
             """SELECT s.device, s.kind, t.n, t.sum_a, t.sum_b, t.windows
             FROM totals t JOIN series s ON s.id = t.series ORDER BY t.series"""
         )
@@ -216,10 +214,10 @@ class StoreReader:
     def counts(self) -> Row:
         """Return how many rows of each kind there are; ``hotspots`` counts maps, ``open_alerts`` those not closed."""
         counted = {
-            name: self._query(f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608 - tables of our own
+            name: self.query(f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608 - tables of our own
             for name, table in _COUNTED.items()
         }
-        counted["open_alerts"] = self._query(f"SELECT count(*) FROM alerts WHERE {_OPEN}")[0][0]  # noqa: S608 - constant
+        counted["open_alerts"] = self.query(f"SELECT count(*) FROM alerts WHERE {_OPEN}")[0][0]  # noqa: S608 - constant
         counted["windows"] = self.totals()["windows"]
         return counted
 
@@ -253,19 +251,13 @@ class StoreReader:
             "text",
         )
 
-    def incidents(self, limit: int = 200, since_ms: int | None = None) -> list[Row]:
-        """Return incidents, newest first."""
-        return self._bodies(
-            "SELECT body FROM incidents WHERE ts >= ? ORDER BY ts DESC, id LIMIT ?", (since_ms or 0, limit)
-        )
-
     def health(self) -> list[Row]:
         """Return the newest data quality of every device, by device."""
         return self._bodies("SELECT body FROM health_now ORDER BY device")
 
     def hotspots(self) -> Row | None:
         """Return the newest map (``ts, horizon_s, cell_m, cells`` by rank), or None before the first."""
-        rows = self._query(
+        rows = self.query(
             """SELECT m.ts, m.horizon_s, m.cell_m, h.body
             FROM (SELECT * FROM hotspot_maps ORDER BY ts DESC LIMIT 1) m
             LEFT JOIN hotspots h ON h.ts = m.ts ORDER BY h.rank, h.cell"""
@@ -275,20 +267,15 @@ class StoreReader:
         cells = [{**self._texts(body, "drivers")} for *_, body in rows if body is not None]
         return {"ts": rows[0][0], "horizon_s": rows[0][1], "cell_m": rows[0][2], "cells": cells}
 
-    def hotspot_history(self, cell: str, limit: int = 200) -> list[Row]:
-        """Return what the maps said of a cell, newest first, each with the map's ``ts``."""
-        rows = self._query("SELECT ts, body FROM hotspots WHERE cell = ? ORDER BY ts DESC LIMIT ?", (cell, limit))
-        return [{"ts": ts, **self._texts(body, "drivers")} for ts, body in rows]
-
     def gates(self, device: str | None = None, limit: int = 200) -> list[Row]:
         """Return passages, newest first: ``beat, device, ts, seq, boot, direction, allowed, vehicle, plate``."""
         columns = "s.beat, s.device, g.ts, g.seq, g.boot, g.direction, g.allowed, g.vehicle, g.plate"
         statement = f"SELECT {columns} FROM gates g JOIN series s ON s.id = g.series"  # noqa: S608 - constant
         order = " ORDER BY g.ts DESC, g.series, g.seq LIMIT ?"
         if device is None:
-            rows = self._query(statement + order, (limit,))
+            rows = self.query(statement + order, (limit,))
         else:
-            rows = self._query(f"{statement} WHERE s.device = ?{order}", (device, limit))
+            rows = self.query(f"{statement} WHERE s.device = ?{order}", (device, limit))
         names = ("beat", "device", "ts", "seq", "boot", "direction", "allowed", "vehicle", "plate")
         return [
             dict(
@@ -303,7 +290,7 @@ class StoreReader:
 
     def states(self, device: str, limit: int = 200) -> list[Row]:
         """Return a device's changes of state, newest first: ``metric, ts, value``."""
-        rows = self._query(
+        rows = self.query(
             """SELECT s.metric, t.ts, t.value FROM series s JOIN states t ON t.series = s.id
             WHERE s.device = ? ORDER BY t.ts DESC, s.metric LIMIT ?""",
             (device, limit),
@@ -312,10 +299,11 @@ class StoreReader:
 
     def _bodies(self, statement: str, values: Sequence[object] = (), text: str = "") -> list[Row]:
         """Return rows from their JSON, with their sentences under the name of `text` where there is one."""
-        rows = self._query(statement, values)
+        rows = self.query(statement, values)
         return [{**self._texts(row[0], text)} if text else msgspec.json.decode(row[0]) for row in rows]
 
-    def _query(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
+    def query(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
+        """Return the rows of a SELECT, for what this class has no method for."""
         return self._ask(lambda connection: connection.execute(statement, values).fetchall())
 
     def _ask(self, question: Callable[[sqlite3.Connection], list[Any]]) -> list[Any]:

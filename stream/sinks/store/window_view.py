@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from ingest.vocabulary import KIND_NAMES, STATE_NAMES, STATUS_NAMES, Kind, WindowStatus
@@ -67,22 +67,33 @@ def fold(rows: Iterable[tuple[Any, ...]], *, named: bool) -> list[Row]:
     return windows
 
 
+PART_COLUMNS: Final = (
+    "part", "status", "n", "sum_a", "sum_b", "low", "high", "exposure", "expected", "lower", "upper", "p", "state",
+)  # fmt: skip
+Part = tuple[Any, ...]
+"""Columns `PART_COLUMNS` of one row; None where there is no number."""
+
+
+def whole(parts: Sequence[Part]) -> Part:
+    """Return a window as the sum of its parts, without their number: ``status, n, sum_a, …, p, state``."""
+    # What the model said stands in part 0, or else in what it recalls; additions that came too late have no say.
+    said = next((part for part in parts if part[0] == 0), parts[0])
+    status = said[1]
+    if status == WindowStatus.CLOSED and parts[-1][0] > 0:
+        status = WindowStatus.REVISED
+    n, sum_a, sum_b = (sum(part[column] or 0 for part in parts) for column in (2, 3, 4))
+    low = min((part[5] for part in parts if part[5] is not None), default=None)
+    high = max((part[6] for part in parts if part[6] is not None), default=None)
+    return (status, n, sum_a, sum_b, low, high, *(said[7:13] if said[0] in {0, RECALLED} else (None,) * 6))
+
+
 def _window(parts: list[tuple[Any, ...]], *, named: bool) -> Row:
-    beat, device, kind, metric, _series, start, *_ = first = parts[0]
-    n = sum(row[8] for row in parts)
-    sum_a = sum(row[9] or 0.0 for row in parts)
-    sum_b = sum(row[10] or 0.0 for row in parts)
-    lows = [row[11] for row in parts if row[11] is not None]
-    highs = [row[12] for row in parts if row[12] is not None]
+    beat, device, kind, metric, _series, start, *_ = parts[0]
+    status, n, sum_a, sum_b, low, high, *model = whole([row[6:] for row in parts])
+    exposure, expected, lower, upper, p, state = model
     passing = kind in (Kind.COUNT, Kind.GATE)
     window: Row = {"beat": beat, "device": device} if named else {}
-    # What the model said stands in part 0, or else in what it recalls; additions that came too late have no say.
-    told = next((row for row in parts if row[6] == 0), first)
-    status = told[7]
-    if status == WindowStatus.CLOSED and parts[-1][6] > 0:
-        status = WindowStatus.REVISED
-    exposure, expected, lower, upper, p, state = told[13:19] if told[6] in {0, RECALLED} else (None,) * 6
-    window |= {
+    return window | {
         "start": start,
         "metric": metric,
         "kind": KIND_NAMES.get(kind, str(kind)),
@@ -90,8 +101,8 @@ def _window(parts: list[tuple[Any, ...]], *, named: bool) -> Row:
         "in": round(sum_a) if passing else None,
         "out": round(sum_b) if passing else None,
         "mean": sum_a / n if kind == Kind.LEVEL and n else None,
-        "low": min(lows) if lows else None,
-        "high": max(highs) if highs else None,
+        "low": low,
+        "high": high,
         "exposure": exposure,
         "expected": expected,
         "lower": lower,
@@ -100,4 +111,3 @@ def _window(parts: list[tuple[Any, ...]], *, named: bool) -> Row:
         "state": "young" if state is None else STATE_NAMES.get(state, str(state)),
         "status": STATUS_NAMES.get(status, str(status)),
     }
-    return window

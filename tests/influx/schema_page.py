@@ -1,4 +1,4 @@
-"""Makes ``docs/schema.md`` from `stream.sinks.influx.schema`: ``python -m stream.sinks.influx.schema_docs``.
+"""Makes ``docs/schema.md`` from `stream.sinks.influx.schema`: ``python -m tests.influx.schema_page``.
 
 A test holds that the page is up to date.
 """
@@ -10,7 +10,7 @@ from typing import Final
 
 from stream.sinks.influx.schema import COARSE, MEASUREMENTS, TAGS
 
-PAGE: Final = Path(__file__).parents[3] / "docs" / "schema.md"
+PAGE: Final = Path(__file__).parents[2] / "docs" / "schema.md"
 _HEAD: Final = """\
 # What stands in InfluxDB
 
@@ -22,7 +22,7 @@ and keeps the value it had. Texts are on one line. All queries are InfluxQL, whi
 Of two additions to an old window only the sum is ever seen: a window is written whole whenever a part is added.
 Number plates and their tokens never come here.
 
-(This page is made from `stream/sinks/influx/schema.py` by `python -m stream.sinks.influx.schema_docs`.)
+(This page is made from `stream/sinks/influx/schema.py` by `python -m tests.influx.schema_page`.)
 
 | tag | meaning |
 |---|---|
