@@ -54,7 +54,7 @@ def take(reader: StoreReader) -> Snapshot:
 
 
 def trouble(health: dict[str, Any]) -> list[str]:
-    """Return what is wrong with a device's data, worst first, as words that the locale files explain.
+    """Return what is wrong with a device's data, worst first, as words that the catalogue explains.
 
     offline, silent, stuck, skew, missing, late, duplicate; the last three only where they lower the quality for real.
     """

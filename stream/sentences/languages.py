@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -29,17 +30,12 @@ def choose_language(wanted: Iterable[str], default: str = ENGLISH) -> str:
 
 def accepted(header: str) -> list[str]:
     """Return the languages of an Accept-Language header, the most wanted first; its weights (``;q=``) are followed."""
-    wanted: list[tuple[float, int, str]] = []
-    for order, part in enumerate(header[:200].split(",")):
-        tag, _, parameters = part.strip().partition(";")
-        weight = 1.0
-        if parameters.strip().startswith("q="):
-            try:
-                weight = float(parameters.strip()[2:])
-            except ValueError:
-                weight = 0.0
-        wanted.append((-weight, order, tag))
-    return [tag for weight, _, tag in sorted(wanted) if weight < 0]
+    wanted: list[tuple[float, str]] = []
+    for part in header[:200].replace(" ", "").split(","):
+        tag, _, weight = part.partition(";q=")
+        with suppress(ValueError):
+            wanted.append((float(weight or 1), tag))
+    return [tag for weight, tag in sorted(wanted, key=lambda pair: -pair[0]) if weight > 0]
 
 
 def _spoken(tag: str) -> str:
