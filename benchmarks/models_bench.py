@@ -11,6 +11,7 @@ from models.baselines.levels import LevelBaseline, LevelConfig
 from models.calendar import Calendar
 from models.hotspots.risk_map import HotspotGrid
 from models.rules.hazards import HazardRules
+from models.state import ROW
 
 SERIES = 10_000
 T0 = 1_795_363_200_000
@@ -42,7 +43,8 @@ class Town:
         self.now, self.missing = 0, missing
         kinds = np.arange(self.different) % 4
         few = CountBaseline(CountConfig(), Calendar("Asia/Shanghai", "CN"))
-        few.grow(self.different, kinds)
+        few.grow(ROW, self.different)
+        few.set_kinds(np.arange(self.different), kinds)
         everyone = np.arange(self.different)
         for _ in range(days * 288):
             few.step(everyone, T0 + self.now * 300_000, self.counts(), np.ones(self.different))
@@ -50,8 +52,11 @@ class Town:
         # The rest of the town is like these, and its days are its own from here on.
         which = np.arange(SERIES) % self.different
         self.model = CountBaseline(CountConfig(), Calendar("Asia/Shanghai", "CN"))
-        shared = {"kinds", "kinds_fresh", "kinds_strays", "kinds_ms"}
-        self.model.load({n: v if n in shared else np.ascontiguousarray(v[..., which]) for n, v in few.arrays().items()})
+        state = few.capture()
+        for path, column in state.columns.items():
+            if column.axis == ROW.name:
+                state.arrays[path] = state.arrays[path][..., which]
+        self.model.restore(state)
         self.scale, self.phase = self.scale[which], self.phase[which]
         self.begin, self.ahead = self.now, [self.counts(step) for step in range(288)]
         self.rows, self.full = np.arange(SERIES), np.ones(SERIES)
@@ -80,7 +85,7 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 - as all benchmarks have
     counts_ms = float(np.median(day))
     rate = SERIES / counts_ms * 1000
     model, rows, full = town.model, town.rows, town.full
-    size = sum(array.nbytes for array in model.arrays().values()) / SERIES
+    size = sum(array.nbytes for array in model.capture().arrays.values()) / SERIES
     town.missing = 0.02
     gaps_ms = float(np.median(times_ms(town.tick, repeats)))
     start = T0 + (town.now + 60) * 300_000

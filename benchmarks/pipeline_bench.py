@@ -128,7 +128,7 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 - the benchmarks' common
     many, pipeline = rate(10_000, count)
     slow, _ = rate(10_000, count // 3, step_s=6)
     singles, _ = rate(10_000, count // 3, per_message=1)
-    size = sum(array.nbytes for part in pipeline.shards[0]._parts().values() for array in part.arrays().values())  # noqa: SLF001
+    size = sum(array.nbytes for array in pipeline.shards[0].capture().arrays.values())
     alone = decoding(quick=True)["decode, in 50s"]["value"]
     saves = []
     for _ in range(3):

@@ -14,6 +14,7 @@ import numpy as np
 from ingest.vocabulary import HiddenState
 from models.baselines.counts import CountBaseline, CountConfig
 from models.calendar import Calendar
+from models.state import ROW
 
 T0 = 1_795_363_200_000
 """Midnight of Monday, 2026-11-23, in Shanghai."""
@@ -50,12 +51,14 @@ def follow(
     """Return, by day of the new devices' life, the share judged, the error of what is expected, and false alarms."""
     street = Street(seed, calendar)
     model = CountBaseline(CountConfig(window_s=WINDOW_S), calendar)
-    model.grow(OLD, np.zeros(OLD, dtype=np.int64))
+    model.grow(ROW, OLD)
+    model.set_kinds(np.arange(OLD), np.zeros(OLD, dtype=np.int64))
     begin = round((14 * 24 + begin_h) * 3600 / WINDOW_S)
     for step in range(begin):
         at = T0 + step * WINDOW_S * 1000
         model.step(np.arange(OLD), at, street.count(at)[:OLD], np.ones(OLD))
-    model.grow(OLD + NEW, np.array([0] * OLD + [member(row) for row in range(NEW)]))
+    model.grow(ROW, OLD + NEW)
+    model.set_kinds(OLD + np.arange(NEW), [member(row) for row in range(NEW)])
     everyone, new = np.arange(OLD + NEW), slice(OLD, None)
     out: dict[str, list[float]] = {"judged": [], "error": [], "false alarms": []}
     before = np.zeros(NEW, dtype=bool)

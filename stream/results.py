@@ -22,7 +22,7 @@ Names = dict[str, str]
 """Language → what a place is called in it, from the places file."""
 
 
-class SeriesKey(msgspec.Struct, frozen=True):
+class SeriesKey(msgspec.Struct, frozen=True, array_like=True):
     """One thing one device measures: the unit of windows and baselines."""
 
     beat: str

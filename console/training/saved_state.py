@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.frame import FrameError, FrameKind
+from ingest.frame import FrameError
 from ingest.log.history import HistorySeries
-from ingest.vocabulary import Kind
-from models.frames import unpack
-from stream.detect.taught import Learnt
-from stream.pipeline.pipeline import STATE_VERSION
-from stream.state.migrations import migrate
+from models.state import State
+from stream.detect.learned_windows import LearnedWindows
+from stream.state.snapshot import unpack
 
 Name = tuple[str, int, str]
 """Device, kind and metric of a series: what tells it apart, in whatever beat its device is."""
-_ROWS: Final = {Kind.COUNT: "counting", Kind.LEVEL: "leveling"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +41,8 @@ class SavedState:
     position: int = -1
     now_ms: int = 0
     models: dict[Name, SeriesModel] = field(default_factory=dict)
-    _learnt: list[Learnt] = field(default_factory=list)
-    _index: dict[Name, tuple[int, int]] = field(default_factory=dict)
+    learned: list[LearnedWindows] = field(default_factory=list)
+    index: dict[Name, tuple[int, int]] = field(default_factory=dict)
     """Series → its shard and its number there."""
     problem: str = ""
     """Why nothing could be read; empty where something was, or where there is nothing yet."""
@@ -56,12 +52,12 @@ class SavedState:
     ) -> NDArray[np.bool_]:
         """Tell which windows the baselines had learnt; `which` indexes `names`, both other arrays (rows,)."""
         known = np.zeros(len(which), dtype=np.bool_)
-        places = [self._index.get((name.device, name.kind, name.metric), (-1, -1)) for name in names]
+        places = [self.index.get((name.device, name.kind, name.metric), (-1, -1)) for name in names]
         shard = np.array([place[0] for place in places], dtype=np.int64)[which]
         series = np.array([place[1] for place in places], dtype=np.int64)[which]
-        for index, learnt in enumerate(self._learnt):
+        for index, learned in enumerate(self.learned):
             rows = np.flatnonzero(shard == index)
-            known[rows] = learnt.knows(series[rows], number[rows])
+            known[rows] = learned.knows(series[rows], number[rows])
         return known
 
 
@@ -80,44 +76,35 @@ def read_saved(folder: Path, window_s: int) -> SavedState:
 
 
 def _read(data: bytes, window_s: int) -> SavedState:
-    meta, arrays = migrate(*unpack(FrameKind.SNAPSHOT, data), STATE_VERSION)
-    if meta["window_s"] != window_s:
-        raise FrameError(f"window_s is {meta['window_s']!r} in the snapshot, expected {window_s!r}")
-    models: dict[Name, SeriesModel] = {}
-    index: dict[Name, tuple[int, int]] = {}
-    learnt: list[Learnt] = []
-    for shard, part in enumerate(meta["parts"]):
-        mine = Learnt(window_s)
-        mine.load(_below(arrays, f"{shard}/detection/learnt/"))
-        learnt.append(mine)
-        series: list[Name] = [(device, kind, metric) for _, device, kind, metric in part["catalog"]["series"]]
-        index.update({name: (shard, number) for number, name in enumerate(series)})
-        for number, model in _models(arrays, shard, series, mine):
-            models[series[number]] = model
-    return SavedState(meta["position"], meta["now_ms"], models, learnt, index)
+    about, parts = unpack(data)
+    if about["window_s"] != window_s:
+        raise FrameError(f"window_s is {about['window_s']!r} in the snapshot, expected {window_s!r}")
+    found = SavedState(about["position"], about["now_ms"])
+    for shard in range(about["shards"]):
+        state = parts[str(shard)]
+        learned = LearnedWindows(window_s)
+        learned.restore(state.below("detection/learned"))
+        found.learned.append(learned)
+        names: list[Name] = [(device, kind, metric) for _, device, kind, metric in state.values["catalog/series"]]
+        found.index.update({name: (shard, number) for number, name in enumerate(names)})
+        found.models.update({names[number]: model for number, model in _models(state, learned)})
+    return found
 
 
-def _models(
-    arrays: Mapping[str, NDArray[Any]], shard: int, series: list[Name], learnt: Learnt
-) -> Iterator[tuple[int, SeriesModel]]:
-    for kind, stage in _ROWS.items():
-        own = _below(arrays, f"{shard}/detection/{stage}/")
-        evidence = own["fine"][1] if kind == Kind.COUNT else own["season"][0]
-        windows = own["overall"][1] if kind == Kind.COUNT else own["overall"][0]
-        stuck = own.get("is_stuck", np.zeros(len(series), dtype=np.bool_))
-        numbers = [number for number, (_, other, _) in enumerate(series) if other == kind]
-        for row, number in enumerate(numbers):
-            yield (
-                number,
-                SeriesModel(
-                    evidence=evidence[..., row].astype(np.float64),
-                    windows=float(windows[row]),
-                    last_ms=int(own["last_ms"][row]),
-                    stuck=bool(kind == Kind.LEVEL and number < len(stuck) and stuck[number]),
-                    spans=learnt.spans(number),
-                ),
+def _models(state: State, learned: LearnedWindows) -> Iterator[tuple[int, SeriesModel]]:
+    """Yield the series that have a baseline, by their number, and what it has learnt."""
+    stuck = state.arrays["detection/leveling/stuck"]
+    for stage, seasonal, overall, which in (
+        ("counting", "rates/fine", "rates/overall", 1),
+        ("leveling", "season", "overall", 0),
+    ):
+        own = state.below(f"detection/{stage}").arrays
+        for row, number in enumerate(own["series"].tolist()):
+            model = SeriesModel(
+                evidence=own[f"baseline/{seasonal}"][which, ..., row].astype(np.float64),
+                windows=float(own[f"baseline/{overall}"][which, row]),
+                last_ms=int(own["baseline/last_ms"][row]),
+                stuck=bool(stuck[number]),
+                spans=learned.spans(number),
             )
-
-
-def _below(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
+            yield number, model

@@ -9,7 +9,6 @@ and what it reaches on real data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -18,10 +17,12 @@ from numpy.typing import ArrayLike, NDArray
 from models.baselines import dispersion, negbin, scan
 from models.baselines import hidden_states as states
 from models.baselines.count_judge import ODD, WIDEST, Prediction, Verdict, judge
-from models.baselines.count_state import USUAL_DOUBT, CountState
+from models.baselines.count_state import USUAL_DOUBT, CountMemory
 from models.baselines.count_types import CountConfig, CountTest
+from models.baselines.kinds import KIND
 from models.baselines.rows import Rows, Seen, as_run, drawn, nearly_a_run, put, some_of
 from models.calendar import Calendar
+from models.state import ROW
 
 Floats = NDArray[np.floating[Any]]
 Doubles = NDArray[np.float64]
@@ -39,7 +40,7 @@ _CERTAIN: Final = 0.98
 _KNOWN: Final = 4096
 
 
-class CountBaseline:
+class CountBaseline(CountMemory):
     """Seasonal over-dispersed baselines with a hidden state, for many series at once.
 
     Parameters
@@ -47,7 +48,7 @@ class CountBaseline:
     config, calendar
         Settings, and the site's calendar.
     size
-        Series to begin with; `grow` adds more.
+        Series to begin with; ``grow(ROW, size)`` adds more.
 
     Notes
     -----
@@ -57,32 +58,19 @@ class CountBaseline:
     """
 
     def __init__(self, config: CountConfig, calendar: Calendar, size: int = 0) -> None:
-        self.config, self.calendar = config, calendar
+        super().__init__(config)
+        self.calendar = calendar
         self._chain = states.transition(config.filter, config.window_s)
         self._level_keep = 0.5 ** (config.window_s / config.level_half_life_s)
         self._doubt_keep = 0.5 ** (config.window_s / config.habit_half_life_s)
         self._known: dict[int, tuple[int, int]] = {}
         """Start of a window → kind of day and second of it; a cache."""
-        self._state = CountState(config)
-        self.grow(size)
+        self.grow(ROW, size)
 
-    @property
-    def size(self) -> int:
-        """How many series there are."""
-        return self._state.size
-
-    def grow(self, size: int, groups: ArrayLike | None = None) -> None:
-        """Make room for `size` series; `groups` (size,) names the kind each of them belongs to (-1: none).
-
-        Never shrinks. Raises ValueError where `groups` has another length.
-        """
-        self._state.grow(size)
-        if groups is not None:
-            kinds = np.asarray(groups, dtype=np.int64)
-            if kinds.shape != (size,):
-                raise ValueError(f"groups has the shape {kinds.shape}, expected ({size},)")
-            self._state.kind[:size] = np.maximum(kinds, -1)
-            self._state.rates.kinds.grow(int(kinds.max(initial=-1)) + 1)
+    def set_kinds(self, rows: NDArray[np.int64], kinds: ArrayLike) -> None:
+        """Say which kind, from 0, each of some series (rows,) belongs to; -1 for none."""
+        self.kind[rows] = kinds
+        self.rates.kinds.grow(KIND, int(np.max(kinds, initial=-1)) + 1)
 
     def test(self, rows: ArrayLike, start_ms: int, total: ArrayLike, exposure: ArrayLike) -> CountTest:
         """Judge (partly) observed windows without learning from them.
@@ -118,7 +106,7 @@ class CountBaseline:
         starts = starts // window_ms * window_ms
         unique, local = np.unique(index, return_inverse=True)
         # The live ring holds the live windows; backfill gets one of its own.
-        ring = scan.Ring(self.config.window_s, self._state.ring.scales, len(unique))
+        ring = scan.Ring(self.config.window_s, self.ring.scales, len(unique))
         order = np.argsort(starts, kind="stable")
         times, first = np.unique(starts[order], return_index=True)
         for at, part in zip(times.tolist(), np.split(order, first[1:]), strict=True):
@@ -131,16 +119,6 @@ class CountBaseline:
         everyone, everywhere = slice(0, len(unique)), as_run(unique)
         for back in range(ring.slots - 1, -1, -1):
             self._digest(ring, int(times[-1]) - back * window_ms, everyone, everywhere, None, level=False)
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the whole state as arrays, trimmed to size."""
-        return self._state.arrays()
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over a state made by `arrays`. Raises ValueError naming the array that does not fit."""
-        fresh = CountState(self.config)
-        fresh.load(arrays)
-        self._state = fresh
 
     def _run(self, rows: ArrayLike, start_ms: int, total: ArrayLike, exposure: ArrayLike, *, learn: bool) -> CountTest:
         index = np.asarray(rows, dtype=np.intp)
@@ -164,14 +142,14 @@ class CountBaseline:
         self, rows: Rows, start_ms: int, y: Floats, exposure: Floats, there: NDArray[np.bool_], *, learn: bool
     ) -> CountTest:
         """Test or step `rows`, of which those that are not `there` were not seen."""
-        config, state = self.config, self._state
+        config = self.config
         seen = None if there.all() else there
         learn = learn and bool(there.any())
         if learn:
-            state.rates.kinds.settle(start_ms)
-            self._digest(state.ring, start_ms, rows, rows, seen, level=True)
+            self.rates.kinds.settle(start_ms)
+            self._digest(self.ring, start_ms, rows, rows, seen, level=True)
         prediction = self._predict(rows, start_ms, exposure if seen is None else np.where(seen, exposure, 1.0))
-        verdict = judge(state.ring, rows, start_ms, y, prediction, config.deficit_weight)
+        verdict = judge(self.ring, rows, start_ms, y, prediction, config.deficit_weight)
         pi = self._filter(rows, start_ms, y, there, verdict)
         young = prediction.own < config.least_visits
         surprise = verdict.surprise * (there & ~young)
@@ -184,13 +162,13 @@ class CountBaseline:
         found[ahead] = np.where(verdict.rising[ahead], states.SURGE, states.DEFICIT)
         onset = np.zeros(len(y), dtype=np.int64)
         odd = found.nonzero()[0]
-        before = state.onset_ms[rows][odd]
+        before = self.onset_ms[rows][odd]
         onset[odd] = np.where(before > 0, before, start_ms)
         if learn:
-            put(state.pi, rows, pi, seen)
-            put(state.onset_ms, rows, onset, seen)
-            put(state.last_ms, rows, start_ms, seen)
-            self._note(state.ring, rows, rows, start_ms, y, exposure, prediction, verdict, seen)
+            put(self.pi, rows, pi, seen)
+            put(self.onset_ms, rows, onset, seen)
+            put(self.last_ms, rows, start_ms, seen)
+            self._note(self.ring, rows, rows, start_ms, y, exposure, prediction, verdict, seen)
         lower, upper = negbin.band(BAND_Z, prediction.mean, verdict.sums[0].spread)
         if seen is not None:
             verdict.upper[~seen] = verdict.lower[~seen] = 0.5
@@ -208,18 +186,15 @@ class CountBaseline:
         )
 
     def _predict(self, rows: Rows, start_ms: int, exposure: Floats, *, level: bool = True) -> Prediction:
-        state = self._state
-        group, busy = state.solved[:, :, rows]
+        group, busy = self.solved[:, :, rows]
         day_class, second = self._local(start_ms)
-        misfit = state.misfit[rows] * dispersion.AMENDS
-        rate, uncertain, own = state.rates.predict(
-            rows, state.kind[rows], day_class, second, group[0], busy[0] + misfit
-        )
+        misfit = self.misfit[rows] * dispersion.AMENDS
+        rate, uncertain, own = self.rates.predict(rows, self.kind[rows], day_class, second, group[0], busy[0] + misfit)
         base = np.maximum(rate * exposure, negbin.LEAST_MEAN)
         mean = base
         if level:
             prior = 1.0 / self.config.level_spread**2
-            counted, expected = state.level[:, rows]
+            counted, expected = self.level[:, rows]
             mean = np.maximum(base * (counted + prior) / (expected + prior), negbin.LEAST_MEAN)
         return Prediction(base, mean, uncertain, own, group, busy, misfit)
 
@@ -232,11 +207,11 @@ class CountBaseline:
         verdict: Verdict,
     ) -> Floats:
         """Return the probabilities of the hidden states after this window, (4, rows)."""
-        state, config = self._state, self.config
-        before = state.last_ms[rows]
+        config = self.config
+        before = self.last_ms[rows]
         gaps = (before != start_ms - 1000 * config.window_s).nonzero()[0]
         windows = np.clip((start_ms - before[gaps]) / (1000.0 * config.window_s), 1.0, 10_000.0)
-        pi = states.ahead(state.pi[:, rows], self._chain, gaps, windows.astype(np.float32))
+        pi = states.ahead(self.pi[:, rows], self._chain, gaps, windows.astype(np.float32))
         # Most windows are ordinary and say nothing new of a state that is certain: they cost no logarithms.
         told = (there & ((np.abs(verdict.sums[0].z) > 1.5) | (y == 0) | (pi[states.NORMAL] < _CERTAIN))).nonzero()[0]
         if not len(told):
@@ -263,7 +238,6 @@ class CountBaseline:
         seen: Seen = None,
     ) -> None:
         """Take a judged window into the ring and learn of its spread."""
-        state = self._state
         ring.put(at, start_ms, (y, prediction.mean, exposure, prediction.base), seen)
         up, low = [], []
         for total, _, spread, z in verdict.sums:
@@ -279,13 +253,13 @@ class CountBaseline:
         others, config = len(verdict.sums) - 1, self.config.dispersion
         for rank, times in ((0, 1), (1 + drawn(start_ms // (1000 * self.config.window_s)) % others, others)):
             total, mean, spread, _ = verdict.sums[rank]
-            known = state.spread[:, rank, rows]
+            known = self.spread[:, rank, rows]
             variance = mean + spread * mean * mean
             dispersion.observe(known, total, mean, variance, prediction.uncertain, config, times, seen)
-            state.solve(rank, rows, known)
+            self.solve(rank, rows, known)
         one, last = verdict.sums[0], ring.before(at, start_ms, verdict.held)
-        found = dispersion.misfit(state.misfit[rows], one.total, one.mean, one.spread, last, config)
-        put(state.misfit, rows, found, seen)
+        found = dispersion.misfit(self.misfit[rows], one.total, one.mean, one.spread, last, config)
+        put(self.misfit, rows, found, seen)
 
     def _backfill(self, ring: scan.Ring, at: Rows, rows: Rows, start_ms: int, y: Floats, e: Floats) -> None:
         self._digest(ring, start_ms, at, rows, None, level=False)
@@ -313,28 +287,28 @@ class CountBaseline:
         self, ring: scan.Ring, slot: int, start_ms: int, at: Rows, rows: Rows, seen: Seen, *, level: bool
     ) -> None:
         """Add one settled window per row to the seasonal rates and the slow level."""
-        config, state = self.config, self._state
+        config = self.config
         y, mean, e, base, up, low = ring.value[slot][:, at]
         if seen is not None:
             mean = np.maximum(mean, negbin.LEAST_MEAN)
-        group, busy = state.solved[:, 0, rows]
-        busy = busy + state.misfit[rows] * dispersion.AMENDS
+        group, busy = self.solved[:, 0, rows]
+        busy = busy + self.misfit[rows] * dispersion.AMENDS
         spread = np.minimum(np.maximum(group / mean + busy, negbin.LEAST_DISPERSION), WIDEST)
         deviation = np.sqrt(mean + spread * mean * mean)
-        habit = state.doubted[rows]
+        habit = self.doubted[rows]
         doubt = _doubt(up, config.doubt_up)
         if low.any():
             doubt *= _doubt(low, config.doubt_low)
         weight = np.maximum(doubt, np.minimum(np.maximum((habit - _NEW_HABIT) * 5.0, 0.02), 1.0))
         if level:
-            weight *= 1.0 - state.pi[states.DEAD, rows]
+            weight *= 1.0 - self.pi[states.DEAD, rows]
         cut = y.copy()
         odd = (np.abs(negbin.residual(y, mean, spread)) > ODD).nonzero()[0]
         if len(odd):
             low_cut, high_cut = negbin.band(3.0, mean[odd], spread[odd])
             cut[odd] = np.minimum(np.maximum(y[odd], low_cut), high_cut + 1.0)
         # A young series knows too little to cut: its own first days are all it has.
-        watched = state.rates.overall[1, rows] * (config.window_s / 3600.0)
+        watched = self.rates.overall[1, rows] * (config.window_s / 3600.0)
         young = (watched < 48.0).nonzero()[0]
         if len(young):
             cut[young] = np.minimum(y[young], mean[young] + 10.0 * deviation[young] + 10.0)
@@ -343,16 +317,16 @@ class CountBaseline:
             cut[new], weight[new] = y[new], 0.3
         # A band that is too wide for now doubts nobody, and then there is nothing to give back.
         habit = habit + (1.0 - self._doubt_keep) * (1.0 - doubt - habit)
-        put(state.doubted, rows, habit, seen)
+        put(self.doubted, rows, habit, seen)
         lean = config.lean + config.lean_busy * np.minimum(busy, 1.0)
         cut += lean * deviation * np.minimum(mean, 1.0) * np.minimum(habit / USUAL_DOUBT, 1.0)
         day_class, second = self._local(start_ms)
-        state.rates.learn(rows, state.kind[rows], start_ms, day_class, second, cut, e, weight, spread, seen)
+        self.rates.learn(rows, self.kind[rows], start_ms, day_class, second, cut, e, weight, spread, seen)
         if level:
             worth = 1.0 / (1.0 + spread * mean)
             inside = np.minimum(np.maximum(y, mean - 2.0 * deviation), mean + 2.0 * deviation)
             for which, more in enumerate((inside, base)):
-                put(state.level[which], rows, state.level[which, rows] * self._level_keep + worth * more, seen)
+                put(self.level[which], rows, self.level[which, rows] * self._level_keep + worth * more, seen)
 
     def _local(self, start_ms: int) -> tuple[int, int]:
         found = self._known.get(start_ms)

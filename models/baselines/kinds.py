@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from models.baselines.rows import Seen
 from models.calendar import DAY_CLASSES
+from models.state import Axis, Saved, array, value
 
 Floats = NDArray[np.floating[Any]]
 
 DAY_MS: Final = 86_400_000
+KIND: Final = Axis("kind", exact=True)
 _A_WEEK_HAS: Final = (5, 1, 1)
 """Working days, Saturdays, rest days: a visit is one of them."""
 _MOST: Final = 20.0
@@ -32,49 +34,44 @@ _KNOWN: Final = 70.0
 """Windows at an hour from which a kind is known well enough to judge others by."""
 
 
-class Kinds:
+class Kinds(Saved):
     """Forgetting sums over the series of a kind: their rate relative to their own, and how much was seen of it.
 
     Forgetting goes by event time, and what is learnt shows from the next window on, so that it does not matter in how
     many calls, or in what order, the series of a window are handed over.
     """
 
+    shown = array(np.float64, 2, DAY_CLASSES, "bins", KIND)
+    """(ratio or exposure, class, coarse bin, kind), as of `as_of`: what predictions see."""
+    fresh = array(np.float64, 2, DAY_CLASSES, "bins", KIND)
+    """What has been learnt since."""
+    strays = array(np.float64, 2, 2, KIND)
+    """(as shown, fresh), (squared distance of series from their kind, windows), kind."""
+    as_of = value(int)
+    """Epoch ms that the sums refer to; 0 before anything was learnt."""
+
     def __init__(self, bins: int, half_life_visits: tuple[float, ...]) -> None:
         visits = np.asarray(half_life_visits) * 7.0 / np.asarray(_A_WEEK_HAS)
         self._half_life_ms = (visits * DAY_MS)[:, None, None]
-        self.shown = np.zeros((2, DAY_CLASSES, bins, 0))
-        """(ratio or exposure, class, coarse bin, kind), as of `as_of`: what predictions see."""
-        self.fresh = np.zeros((2, DAY_CLASSES, bins, 0))
-        """What has been learnt since."""
-        self.strays = np.zeros((2, 2, 0))
-        """(as shown, fresh), (squared distance of series from their kind, windows), kind."""
-        self.as_of = np.zeros(1, dtype=np.int64)
-        """Epoch ms that the sums refer to; 0 before anything was learnt."""
+        self.bins = bins
+        super().__init__()
 
     @property
     def count(self) -> int:
         """How many kinds there are."""
-        return self.shown.shape[-1]
-
-    def grow(self, count: int) -> None:
-        """Make room for `count` kinds."""
-        more = count - self.count
-        if more > 0:
-            self.shown = np.concatenate([self.shown, np.zeros((*self.shown.shape[:-1], more))], axis=-1)
-            self.fresh = np.concatenate([self.fresh, np.zeros((*self.fresh.shape[:-1], more))], axis=-1)
-            self.strays = np.concatenate([self.strays, np.zeros((2, 2, more))], axis=-1)
+        return int(self.shown.shape[-1])
 
     def settle(self, start_ms: int) -> None:
         """Show what was learnt before a window to the predictions of that window, and forget up to it."""
-        if self.count == 0 or start_ms <= self.as_of[0]:
+        if self.count == 0 or start_ms <= self.as_of:
             return
-        if self.as_of[0] > 0:
-            keep = 0.5 ** ((start_ms - self.as_of[0]) / self._half_life_ms)
+        if self.as_of > 0:
+            keep = 0.5 ** ((start_ms - self.as_of) / self._half_life_ms)
             self.shown = (self.shown + self.fresh) * keep
             self.fresh[:] = 0.0
             self.strays[0] = (self.strays[0] + self.strays[1]) * keep[0, 0, 0]
             self.strays[1] = 0.0
-        self.as_of[:] = start_ms
+        self.as_of = start_ms
 
     def add(  # noqa: PLR0917 - one column each
         self,
@@ -98,10 +95,10 @@ class Kinds:
         kind, exposure = kind[use], exposure[use]
         if not len(kind):
             return
-        if self.as_of[0] == 0:
-            self.as_of[:] = start_ms
+        if self.as_of == 0:
+            self.as_of = start_ms
         # Weights refer to the same instant as the sums: late windows count for less, as if they had come in time.
-        worth = 0.5 ** ((self.as_of[0] - start_ms) / self._half_life_ms[day_class, 0, 0]) * weight[use]
+        worth = 0.5 ** ((self.as_of - start_ms) / self._half_life_ms[day_class, 0, 0]) * weight[use]
         cut = np.minimum(ratio[use], _MOST * exposure)
         self.fresh[0, day_class, hour] += np.bincount(kind, cut * worth, self.count)
         self.fresh[1, day_class, hour] += np.bincount(kind, exposure * worth, self.count)

@@ -8,15 +8,15 @@ Siffer et al., KDD 2017), so that rare stays rare whatever the shape of the nois
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ingest.vocabulary import LevelState
 from models.calendar import DAY_CLASSES, Calendar
+from models.state import ROW, Saved, array
 
 MAX_VALUE: Final = 1e9
 _EPS: Final = 1e-9
@@ -66,50 +66,33 @@ class LevelTest:
     onset_ms: NDArray[np.int64]
 
 
-class LevelBaseline:
+class LevelBaseline(Saved):
     """Robust seasonal baselines of readings, for many series at once.
 
     State is arrays `(…, series)`. The location of a bin is an M-estimate by stochastic steps with Huber's ψ, its scale
     a forgetting mean of cut squares; both are shrunk towards the series' overall location and scale while young.
     """
 
+    season = array(np.float32, 3, DAY_CLASSES, "bins", ROW)
+    """Weight, location, scale² by class and bin."""
+    overall = array(np.float64, 3, ROW)
+    slow = array(np.float64, 3, ROW)
+    """Residual level: slow, very slow (for drift)."""
+    peaks = array(np.float64, 5, 2, ROW, fill=np.array([2.5, 0.0, 0.0, 0.0, 0.0])[:, None, None])
+    """Threshold in scales, rate, weight, mean and mean square of excesses; upper then lower."""
+    same_since = array(np.int64, ROW)
+    last = array(np.float64, ROW, fill=np.nan)
+    last_ms = array(np.int64, ROW)
+    onset_ms = array(np.int64, ROW)
+    runs = array(np.float64, 2, ROW)
+
     def __init__(self, config: LevelConfig, calendar: Calendar, size: int = 0) -> None:
         if config.window_s < 1 or config.bin_s < 1:
             raise ValueError(f"window_s {config.window_s}, bin_s {config.bin_s}: expected from 1 second")
         self.config, self.calendar = config, calendar
         self.bins = -(-86_400 // config.bin_s)
-        self.size = 0
-        self._state = self._empty(0)
-        self.grow(size)
-
-    def _empty(self, size: int) -> dict[str, NDArray[Any]]:
-        return {
-            # weight, location, scale² by class and bin
-            "season": np.zeros((3, DAY_CLASSES, self.bins, size), dtype=np.float32),
-            "overall": np.zeros((3, size)),
-            # residual level: slow, very slow (for drift)
-            "slow": np.zeros((3, size)),
-            # peaks: threshold in scales, rate, weight, mean and mean square of excesses; upper then lower
-            "peaks": np.tile(np.array([2.5, 0.0, 0.0, 0.0, 0.0])[:, None, None], (1, 2, size)),
-            "same_since": np.zeros(size, dtype=np.int64),
-            "last": np.full(size, np.nan),
-            "last_ms": np.zeros(size, dtype=np.int64),
-            "onset_ms": np.zeros(size, dtype=np.int64),
-            "runs": np.zeros((2, size)),
-        }
-
-    def grow(self, size: int, groups: ArrayLike | None = None) -> None:
-        """Make room for `size` series; `groups` is taken for symmetry with counts and not used."""
-        del groups
-        if size <= self.size:
-            return
-        capacity = max(size, 2 * self.size)
-        if size > self._state["last"].shape[-1]:
-            state = self._empty(capacity)
-            for name, values in self._state.items():
-                state[name][..., : self.size] = values[..., : self.size]
-            self._state = state
-        self.size = size
+        super().__init__()
+        self.grow(ROW, size)
 
     def test(self, rows: ArrayLike, start_ms: int, mean: ArrayLike, high: ArrayLike, n: ArrayLike) -> LevelTest:
         """Judge windows without learning; see `step`."""
@@ -135,36 +118,36 @@ class LevelBaseline:
         seen = (np.asarray(n) > 0) & np.isfinite(x)
         x = np.where(seen, np.clip(np.nan_to_num(x), -MAX_VALUE, MAX_VALUE), 0.0)
         del high  # peaks within a window are for hazard rules; the mean is what has a season
-        config, state = self.config, self._state
+        config = self.config
         day_class, second = (int(v) for v in self.calendar.local(start_ms))
         position = second // config.bin_s
         location, scale = self._season(index, day_class, second)
         # The slow level fades when nothing is heard.
-        gap = np.clip((start_ms - state["last_ms"][index]) / 1000.0, 0.0, 1e9)
-        slow = state["slow"][0, index] * 0.5 ** (np.maximum(gap - config.window_s, 0.0) / config.slow_half_life_s)
+        gap = np.clip((start_ms - self.last_ms[index]) / 1000.0, 0.0, 1e9)
+        slow = self.slow[0, index] * 0.5 ** (np.maximum(gap - config.window_s, 0.0) / config.slow_half_life_s)
         expected = location + slow
         z = np.where(seen, (x - expected) / scale, 0.0)
         p_upper, p_lower = self._tails(index, z)
         p_upper, p_lower = np.where(seen, p_upper, 0.5), np.where(seen, p_lower, 0.5)
-        young = state["overall"][0, index] < config.least_windows
+        young = self.overall[0, index] < config.least_windows
         surprise = np.where(seen & ~young, -np.log10(np.minimum(2.0 * np.minimum(p_upper, p_lower), 1.0)), 0.0)
-        same = seen & (x == state["last"][index]) & (state["same_since"][index] > 0)
-        stuck = same & (start_ms - state["same_since"][index] >= config.stuck_s * 1000)
-        stuck &= state["overall"][2, index] > 1e-12
+        same = seen & (x == self.last[index]) & (self.same_since[index] > 0)
+        stuck = same & (start_ms - self.same_since[index] >= config.stuck_s * 1000)
+        stuck &= self.overall[2, index] > 1e-12
         alarm = surprise >= config.threshold
-        runs = np.where(seen, np.where(z > 3.0, state["runs"][0, index] + 1, 0.0), state["runs"][0, index])
-        falls = np.where(seen, np.where(z < -3.0, state["runs"][1, index] + 1, 0.0), state["runs"][1, index])
+        runs = np.where(seen, np.where(z > 3.0, self.runs[0, index] + 1, 0.0), self.runs[0, index])
+        falls = np.where(seen, np.where(z < -3.0, self.runs[1, index] + 1, 0.0), self.runs[1, index])
         long_run = 4.0 * 3600.0 / config.window_s
         step = ~young & (np.maximum(runs, falls) >= long_run)
-        drift = ~young & (np.abs(state["slow"][1, index]) > 3.0 * np.sqrt(state["overall"][2, index] + _EPS))
+        drift = ~young & (np.abs(self.slow[1, index]) > 3.0 * np.sqrt(self.overall[2, index] + _EPS))
         shown = np.select([young, stuck, alarm & (z > 0), alarm & (z < 0)], _STATES, LevelState.NORMAL).astype(np.uint8)
-        before = state["onset_ms"][index]
+        before = self.onset_ms[index]
         onset = np.where(young | (shown == LevelState.NORMAL), 0, np.where(before > 0, before, start_ms))
         if learn:
             r, xs = index[seen], x[seen]
-            state["same_since"][r] = np.where(same[seen], state["same_since"][r], start_ms)
-            state["last"][r], state["last_ms"][r], state["onset_ms"][r] = xs, start_ms, onset[seen]
-            state["runs"][:, r] = np.stack([runs, falls])[:, seen]
+            self.same_since[r] = np.where(same[seen], self.same_since[r], start_ms)
+            self.last[r], self.last_ms[r], self.onset_ms[r] = xs, start_ms, onset[seen]
+            self.runs[:, r] = np.stack([runs, falls])[:, seen]
             trust = ~stuck[seen]
             self._learn(r, day_class, position, xs, location[seen], scale[seen], slow[seen], z[seen], trust)
         band = self._quantile(index, 0.005)
@@ -197,27 +180,27 @@ class LevelBaseline:
             location, scale = self._season(row, day_class, second)
             slow = np.zeros(len(row))
             z = (x - location) / scale
-            keep = self._state["slow"][:, row].copy()
+            keep = self.slow[:, row].copy()
             self._learn(
                 row, day_class, second // self.config.bin_s, x, location, scale, slow, z, np.ones(len(row), dtype=bool)
             )
-            self._state["slow"][:, row] = keep
+            self.slow[:, row] = keep
 
     def _season(
         self, rows: NDArray[np.intp], day_class: int, second: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Location and scale, between the bins on both sides, leaning on the whole series while young."""
-        state, bin_s = self._state, self.config.bin_s
+        bin_s = self.config.bin_s
         at = second / bin_s - 0.5
         low = int(np.floor(at))
         share = at - low
-        overall = state["overall"][:, rows]
+        overall = self.overall[:, rows]
         spread = overall[2] + _EPS + 1e-6 * overall[1] ** 2
         weight = np.full(len(rows), 3.0)
         location, square = overall[1] * 3.0, spread * 3.0
         for other, trust in [(c, 1.0 if c == day_class else 0.1) for c in range(DAY_CLASSES)]:
             for where, part in ((low, 1.0 - share), (low + 1, share)):
-                w, m, v = state["season"][:, other, where % self.bins][:, rows].astype(np.float64)
+                w, m, v = self.season[:, other, where % self.bins][:, rows].astype(np.float64)
                 w = w * part * trust
                 weight, location, square = weight + w, location + w * m, square + w * v
         scale = np.sqrt(square / weight + 1e-4 * spread)
@@ -247,12 +230,12 @@ class LevelBaseline:
 
     def _pareto(self, rows: NDArray[np.intp], side: int) -> tuple[NDArray[np.float64], ...]:
         """Threshold, rate, scale and shape by moments, with 20 peaks of an exponential tail as a prior."""
-        start, rate, weight, mean, square = self._state["peaks"][:, side][:, rows]
+        start, rate, weight, mean, square = self.peaks[:, side][:, rows]
         mean = (mean * weight + 0.5 * 20.0) / (weight + 20.0)
         square = (square * weight + 0.5 * 20.0) / (weight + 20.0)
         variance = np.maximum(square - mean**2, 0.05 * mean**2)
         gamma = np.clip(0.5 * (1.0 - mean**2 / variance), 0.02, 0.4)
-        watched = self._state["overall"][0, rows]
+        watched = self.overall[0, rows]
         share = np.clip((rate * watched + 0.01 * 200.0) / (watched + 200.0), 1e-4, 0.2)
         return start, share, mean * (1.0 - gamma), gamma
 
@@ -268,9 +251,9 @@ class LevelBaseline:
         z: NDArray[np.float64],
         trust: NDArray[np.bool_],
     ) -> None:
-        config, state = self.config, self._state
+        config = self.config
         t = trust.astype(np.float64)
-        overall = state["overall"]
+        overall = self.overall
         first = overall[0, rows] == 0
         overall[1, rows] = np.where(first, x, overall[1, rows])
         weight = np.minimum(overall[0, rows] + t, 2000.0)
@@ -283,7 +266,7 @@ class LevelBaseline:
         overall[0, rows] = weight
         overall[1, rows] += gain * psi
         overall[2, rows] += gain * (np.minimum(psi**2, 9.0 * MAX_VALUE) - overall[2, rows])
-        season = state["season"][:, day_class, position]
+        season = self.season[:, day_class, position]
         w, m, v = season[:, rows].astype(np.float64)
         limit = 1.0 / (1.0 - 0.5 ** (1.0 / config.half_life_visits))
         grown = np.minimum(w + t, limit)
@@ -296,16 +279,16 @@ class LevelBaseline:
         season[:, rows] = np.stack([grown, m_new, np.minimum(v_new, 1e30)])
         keep = 0.5 ** (config.window_s / config.slow_half_life_s)
         away = np.clip(x - location, -3.0 * scale, 3.0 * scale)
-        state["slow"][0, rows] = np.where(trust, keep * slow + (1 - keep) * 0.8 * away, slow)
+        self.slow[0, rows] = np.where(trust, keep * slow + (1 - keep) * 0.8 * away, slow)
         creep = 0.5 ** (config.window_s / (7 * 86_400.0))
-        state["slow"][1, rows] += np.where(trust, (1 - creep) * (away - state["slow"][1, rows]), 0.0)
+        self.slow[1, rows] += np.where(trust, (1 - creep) * (away - self.slow[1, rows]), 0.0)
         self._learn_peaks(rows, z, t, weight)
 
     def _learn_peaks(
         self, rows: NDArray[np.intp], z: NDArray[np.float64], t: NDArray[np.float64], weight: NDArray[np.float64]
     ) -> None:
         """Excesses over the threshold, on both sides; an alarm's own excess is cut, not learnt whole."""
-        config, peaks = self.config, self._state["peaks"]
+        config, peaks = self.config, self.peaks
         limit = 1.0 / (1.0 - 0.5 ** (1.0 / config.peak_half_life))
         for side, signed in ((0, z), (1, -z)):
             start, rate, have, mean, square = peaks[:, side][:, rows]
@@ -318,18 +301,3 @@ class LevelBaseline:
             # The threshold climbs and sinks until the wanted share of windows lies over it.
             start = np.clip(start + 0.02 * t * (peak - config.peak_share), 1.5, 6.0)
             peaks[:, side, rows] = np.stack([start, rate, have, mean, square])
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the whole state as arrays, trimmed to size."""
-        return {name: values[..., : self.size].copy() for name, values in self._state.items()}
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over a state made by `arrays`. Raises ValueError naming the array that does not fit."""
-        size = int(np.shape(arrays["last"])[-1]) if "last" in arrays and np.ndim(arrays["last"]) else 0
-        fresh = self._empty(size)
-        for name, like in fresh.items():
-            given = np.asarray(arrays[name]) if name in arrays else None
-            if given is None or given.shape != like.shape or given.dtype != like.dtype:
-                shape = None if given is None else f"{given.dtype}{given.shape}"
-                raise ValueError(f"state of levels: array {name!r} is {shape}, expected {like.dtype}{like.shape}")
-        self._state, self.size = {name: np.array(arrays[name]) for name in fresh}, size

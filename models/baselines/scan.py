@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.baselines.rows import Rows, Seen, put, some_of
+from models.state import ROW, Saved, array
 
 Floats = NDArray[np.floating[Any]]
 Held = NDArray[np.bool_] | None
@@ -27,21 +28,17 @@ def scales_for(window_s: int) -> tuple[int, ...]:
     return tuple(max(rank + 1, round(length / window_s)) for rank, length in enumerate((0, 900, 1800, 3600)))
 
 
-class Ring:
+class Ring(Saved):
     """The newest windows per series: arrays (slots, …, series); a window lives in slot (start // window) % slots."""
+
+    start = array(np.int64, "slots", ROW, fill=NEVER)
+    value = array(np.float32, "slots", _FIELDS, ROW)
 
     def __init__(self, window_s: int, scales: tuple[int, ...], size: int = 0) -> None:
         self.window_ms, self.scales = window_s * 1000, scales
         self.slots = max(scales)
-        self.start = np.full((self.slots, size), NEVER, dtype=np.int64)
-        self.value = np.zeros((self.slots, _FIELDS, size), dtype=np.float32)
-
-    def grow(self, size: int) -> None:
-        """Make room for `size` series."""
-        more = size - self.start.shape[-1]
-        if more > 0:
-            self.start = np.concatenate([self.start, np.full((self.slots, more), NEVER, dtype=np.int64)], axis=-1)
-            self.value = np.concatenate([self.value, np.zeros((self.slots, _FIELDS, more), np.float32)], axis=-1)
+        super().__init__()
+        self.grow(ROW, size)
 
     def slot(self, start_ms: int) -> int:
         """Return the slot of a window."""

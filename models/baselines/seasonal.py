@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from models.baselines.kinds import Kinds
 from models.baselines.rows import Rows, Seen, drawn, put
 from models.calendar import DAY_CLASSES
+from models.state import ROW, Saved, array, part
 
 Floats = NDArray[np.floating[Any]]
 
@@ -48,13 +49,20 @@ class SeasonalConfig:
             raise ValueError(f"half_life_visits is {self.half_life_visits}, expected {DAY_CLASSES} positive numbers")
 
 
-class SeasonalRates:
+class SeasonalRates(Saved):
     """Forgetting sums of amounts and exposures by day class and time of day, fine and coarse.
 
     The rate of a bin is a chain of Gamma posteriors, each the prior of the next: the series' kind (or its overall
     rate) → this time on all days → the hours around on this class of day → the bin and its neighbours. A young
     series so leans on wider averages, and an old one on its own.
     """
+
+    fine = array(np.float32, 2, DAY_CLASSES, "bins", ROW)
+    """(amount or exposure, class, bin, series)."""
+    coarse = array(np.float32, 2, DAY_CLASSES, "coarse_bins", ROW)
+    overall = array(np.float32, 3, ROW)
+    """Amount, exposure, and exposure × what the kind usually shows at that time, over all times."""
+    kinds: Kinds = part()
 
     def __init__(self, config: SeasonalConfig, window_s: int | None = None) -> None:
         self.config = config
@@ -68,25 +76,8 @@ class SeasonalRates:
         offsets = np.arange(-reach, reach + 1)
         kernel = np.exp(-0.5 * (offsets * config.bin_s / max(config.smooth_s, 1e-9)) ** 2) if reach else np.ones(1)
         self._offsets, self._kernel = offsets, kernel
-        self.capacity = 0
-        self.fine = np.zeros((2, DAY_CLASSES, self.bins, 0), dtype=np.float32)
-        """(amount or exposure, class, bin, series)."""
-        self.coarse = np.zeros((2, DAY_CLASSES, self.coarse_bins, 0), dtype=np.float32)
-        self.overall = np.zeros((3, 0), dtype=np.float32)
-        """Amount, exposure, and exposure × what the kind usually shows at that time, over all times."""
         self.kinds = Kinds(self.coarse_bins, config.half_life_visits)
-
-    def grow(self, size: int) -> None:
-        """Make room for `size` series (amortised: capacity doubles)."""
-        if size <= self.capacity:
-            return
-        capacity = max(size, 2 * self.capacity if self.capacity < 4096 else self.capacity + self.capacity // 4)
-        for name in ("fine", "coarse", "overall"):
-            old = getattr(self, name)
-            new = np.zeros((*old.shape[:-1], capacity), dtype=old.dtype)
-            new[..., : self.capacity] = old
-            setattr(self, name, new)
-        self.capacity = capacity
+        super().__init__()
 
     def predict(
         self, rows: Rows, kind: NDArray[np.int64], day_class: int, second: int, group: Floats, busy: Floats

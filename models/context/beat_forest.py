@@ -10,7 +10,7 @@ an isolation forest sees (`models.context.isolation`). Its score is calibrated t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Annotated, Any, Final
@@ -26,6 +26,7 @@ from models.calendar import Calendar
 from models.context.isolation import Forest
 from models.context.score_tail import ScoreTail
 from models.frames import to_numpy
+from models.state import Axis, Saved, array
 
 Floats = NDArray[np.float64]
 
@@ -34,6 +35,7 @@ COUNTED: Final = 2
 """The first channels are counts, the others readings."""
 OBSERVED, EXPECTED, VARIANCE, DEVICES = range(4)
 """What stands in the first axis of sums; DEVICES counts (device, window) pairs."""
+BEAT: Final = Axis("beat", exact=True)
 SUMS: Final = 4
 BAND_WIDTH: Final = 2 * 2.5758
 """Of the baselines' 99 % band, in standard deviations."""
@@ -90,20 +92,17 @@ def sums(
     return total.reshape(SUMS, len(CHANNELS), beats)
 
 
-class Recent:
+class Recent(Saved):
     """The sums of the last half hour, for all beats of a shard; a ring of windows."""
+
+    _start = array(np.int64, "slots", fill=-(2**62))
+    _sums = array(np.float64, "slots", SUMS, len(CHANNELS), BEAT)
 
     def __init__(self, window_s: int, beats: int) -> None:
         self.window_ms = window_s * 1000
         self.slots = max(SPAN_S // window_s, 1)
-        self._start = np.full(self.slots, -(2**62), dtype=np.int64)
-        self._sums = np.zeros((self.slots, SUMS, len(CHANNELS), beats))
-
-    def grow(self, beats: int) -> None:
-        """Make room for more beats."""
-        more = beats - self._sums.shape[-1]
-        if more > 0:
-            self._sums = np.concatenate([self._sums, np.zeros((*self._sums.shape[:-1], more))], axis=-1)
+        super().__init__()
+        self.grow(BEAT, beats)
 
     def push(self, start_ms: int, window: Floats) -> Floats:
         """Take a window's `sums`, and return those of the span that ends with it, (`SUMS`, channels, beats)."""
@@ -111,17 +110,6 @@ class Recent:
         self._start[slot], self._sums[slot] = start_ms, window
         age = start_ms - self._start
         return np.asarray(self._sums[(age >= 0) & (age < self.slots * self.window_ms)].sum(axis=0))
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays."""
-        return {"start": self._start.copy(), "sums": self._sums.copy()}
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `arrays` gave. Raises ValueError where it is of another window length."""
-        start, held = arrays["start"], arrays["sums"]
-        if start.shape != self._start.shape or held.shape[:-1] != self._sums.shape[:-1]:
-            raise ValueError(f"context: state of {len(start)} windows, expected {self.slots}")
-        self._start, self._sums = start.copy(), held.copy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,19 +303,16 @@ class BeatForest:
             raise ContextError(f"model of the beats' context: {error}") from error
 
 
-class Episodes:
+class Episodes(Saved):
     """From the surprise of each window to a beginning and an end, for all beats of a shard."""
 
-    def __init__(self, beats: int) -> None:
-        self.onset_ms = np.zeros(beats, dtype=np.int64)
-        """Start of the episode that a beat is in, else 0."""
-        self._calm = np.zeros(beats, dtype=np.int64)
+    onset_ms = array(np.int64, BEAT)
+    """Start of the episode that a beat is in, else 0."""
+    _calm = array(np.int64, BEAT)
 
-    def grow(self, beats: int) -> None:
-        """Make room for more beats."""
-        more = beats - len(self.onset_ms)
-        if more > 0:
-            self.onset_ms, self._calm = np.pad(self.onset_ms, (0, more)), np.pad(self._calm, (0, more))
+    def __init__(self, beats: int) -> None:
+        super().__init__()
+        self.grow(BEAT, beats)
 
     def step(
         self, start_ms: int, surprise: Floats, told: NDArray[np.bool_]
@@ -342,14 +327,6 @@ class Episodes:
         over = self._calm >= CALM
         self.onset_ms = np.where(over, 0, np.where(news & ~within, start_ms, self.onset_ms))
         return news, over
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays."""
-        return {"onset_ms": self.onset_ms.copy(), "calm": self._calm.copy()}
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `arrays` gave."""
-        self.onset_ms, self._calm = arrays["onset_ms"].copy(), arrays["calm"].copy()
 
 
 def _without(usual: Floats, channel: int) -> Floats:

@@ -7,9 +7,8 @@ each kernel told the place of the events that came after it (expectation-maximis
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +16,7 @@ from scipy import ndimage
 
 from models.hotspots.grid import Grid
 from models.hotspots.near_repeats import IncidentSeries, Series
+from models.state import Saved, array, value
 
 __all__ = ["DEFAULT_KERNELS", "HotspotGrid", "IncidentSeries", "Kernel", "Series"]
 
@@ -38,7 +38,7 @@ DEFAULT_KERNELS: Final = (Kernel(5.0, 100.0), Kernel(45.0, 100.0), Kernel(200.0,
 """Days, weeks and seasons."""
 
 
-class HotspotGrid:
+class HotspotGrid(Saved):
     """A hotspot map over a grid.
 
     Parameters
@@ -61,6 +61,18 @@ class HotspotGrid:
     knows neither hours of the day nor reasons, and it cannot see what nobody reports.
     """
 
+    _sums = array(np.float64, "kernel_count", "driver_classes", "cells")
+    """Scaled by exp((base - now)/tau): adding needs no pass over the cells."""
+    _base = value(int, _NEVER)
+    _first = value(int, _NEVER)
+    _share = array(np.float64, "kernel_count", fill=lambda grid: 1.0 / grid.kernel_count)
+    _seen = value(float)
+    _ahead = array(np.float64, "kernel_count", "cells")
+    _recent_ms = array(np.int64, "recent", fill=_NEVER)
+    _recent_cell = array(np.int64, "recent", fill=-1)
+    _recent_driver = array(np.int64, "recent")
+    _recent_next = value(int)
+
     def __init__(
         self,
         bounds: tuple[float, float, float, float],
@@ -74,20 +86,8 @@ class HotspotGrid:
             raise ValueError(f"horizon is {horizon}, expected seconds above 0")
         self.grid, self.horizon, self.kernels, self.driver_classes = Grid(bounds, cell_m), horizon, kernels, drivers
         self._tau_ms = np.array([k.tau_days for k in kernels]) * _DAY_MS
-        count = len(kernels)
-        self._state: dict[str, NDArray[Any]] = {
-            # sums, scaled by exp((base - now)/tau): adding needs no pass over the cells
-            "sums": np.zeros((count, drivers, self.grid.cells)),
-            "base": np.full(1, _NEVER, dtype=np.int64),
-            "first": np.full(1, _NEVER, dtype=np.int64),
-            "share": np.full(count, 1.0 / count),
-            "seen": np.zeros(1),
-            "ahead": np.zeros((count, self.grid.cells)),
-            "recent_ms": np.full(recent, _NEVER, dtype=np.int64),
-            "recent_cell": np.full(recent, -1, dtype=np.int64),
-            "recent_driver": np.zeros(recent, dtype=np.int64),
-            "recent_next": np.zeros(1, dtype=np.int64),
-        }
+        self.kernel_count, self.cells, self.recent = len(kernels), self.grid.cells, recent
+        super().__init__()
 
     def cell_of(self, lon: ArrayLike, lat: ArrayLike) -> NDArray[np.int64]:
         """Return the cell of each point; -1 outside."""
@@ -115,26 +115,25 @@ class HotspotGrid:
         if not good.any():
             return 0
         x, y, ts, w, d, cell = x[good], y[good], ts[good], w[good], d[good], cell[good]
-        state = self._state
-        if state["base"][0] == _NEVER:
-            state["base"][0] = state["first"][0] = ts.min()
-        state["first"][0] = min(state["first"][0], ts.min())
+        if self._base == _NEVER:
+            self._base = self._first = int(ts.min())
+        self._first = min(self._first, int(ts.min()))
         self._learn_shares(cell, w)
         self._rebase(int(ts.max()))
-        age = (ts - state["base"][0])[None, :] / self._tau_ms[:, None]
+        age = (ts - self._base)[None, :] / self._tau_ms[:, None]
         # One event weighs at most a million: nothing real does, and sums stay finite.
         scaled = np.minimum(w, 1e6) * np.exp(np.maximum(age, -700.0)) / (self._tau_ms[:, None] / _DAY_MS)
         for corner, share in self._corners(x, y):
             for k in range(len(self.kernels)):
-                np.add.at(state["sums"][k], (d, corner), scaled[k] * share)
+                np.add.at(self._sums[k], (d, corner), scaled[k] * share)
         self._remember(cell, ts, d)
         return len(cell)
 
     def intensity(self, now_ms: int) -> NDArray[np.float64]:
         """Return expected events a day per cell now, (cells,)."""
         per_kernel = self._per_kernel(now_ms)
-        self._state["ahead"][:] = per_kernel
-        mixed: NDArray[np.float64] = self._state["share"] @ per_kernel
+        self._ahead[:] = per_kernel
+        mixed: NDArray[np.float64] = self._share @ per_kernel
         return mixed
 
     def risk(self, now_ms: int) -> NDArray[np.float64]:
@@ -147,7 +146,7 @@ class HotspotGrid:
         """Return expected (weighted) events per cell in the coming period, (cells,)."""
         horizon_ms = (self.horizon if horizon_s is None else horizon_s) * 1000.0
         per_kernel = self._per_kernel(now_ms)
-        mixed: NDArray[np.float64] = self._state["share"] @ per_kernel * (horizon_ms / _DAY_MS)
+        mixed: NDArray[np.float64] = self._share @ per_kernel * (horizon_ms / _DAY_MS)
         return mixed
 
     def drivers(self, cells: ArrayLike, now_ms: int) -> NDArray[np.float64]:
@@ -156,7 +155,7 @@ class HotspotGrid:
         total = np.zeros((self.driver_classes, self.grid.cells))
         fade = self._fade(now_ms)
         for k, kernel in enumerate(self.kernels):
-            total += self._state["share"][k] * fade[k] * self._smooth(self._state["sums"][k], kernel.sigma_m)
+            total += self._share[k] * fade[k] * self._smooth(self._sums[k], kernel.sigma_m)
         picked = total[:, index].T
         whole = picked.sum(axis=1, keepdims=True)
         out: NDArray[np.float64] = np.divide(picked, whole, out=np.zeros_like(picked), where=whole > 0)
@@ -165,43 +164,28 @@ class HotspotGrid:
     def recent_counts(self, cells: ArrayLike, now_ms: int, hours: float = 72.0) -> NDArray[np.int64]:
         """Return how many events of each class lay in or next to each cell lately, (cells, drivers)."""
         index = np.asarray(cells, dtype=np.int64)
-        state = self._state
-        live = (state["recent_cell"] >= 0) & (state["recent_ms"] > now_ms - hours * 3_600_000)
-        live &= state["recent_ms"] <= now_ms
-        row, column = np.divmod(state["recent_cell"][live], self.grid.columns)
+        live = (self._recent_cell >= 0) & (self._recent_ms > now_ms - hours * 3_600_000)
+        live &= self._recent_ms <= now_ms
+        row, column = np.divmod(self._recent_cell[live], self.grid.columns)
         at_row, at_column = np.divmod(index, self.grid.columns)
         near = (np.abs(row[None, :] - at_row[:, None]) <= 1) & (np.abs(column[None, :] - at_column[:, None]) <= 1)
-        one = np.eye(self.driver_classes, dtype=np.int64)[state["recent_driver"][live]]
+        one = np.eye(self.driver_classes, dtype=np.int64)[self._recent_driver[live]]
         counts: NDArray[np.int64] = near.astype(np.int64) @ one
         return counts
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the whole state as arrays."""
-        return {name: values.copy() for name, values in self._state.items()}
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what `arrays` gave. Raises ValueError naming the array that does not fit this grid."""
-        for name, like in self._state.items():
-            given = np.asarray(arrays[name]) if name in arrays else None
-            if given is None or given.shape != like.shape or given.dtype != like.dtype:
-                shape = None if given is None else f"{given.dtype}{given.shape}"
-                raise ValueError(f"state of hotspots: array {name!r} is {shape}, expected {like.dtype}{like.shape}")
-        self._state = {name: np.array(arrays[name]) for name in self._state}
-
     def _fade(self, now_ms: int) -> NDArray[np.float64]:
         """Factor from the stored sums to the intensity now, corrected for kernels longer than what was watched."""
-        state = self._state
-        if state["base"][0] == _NEVER:
+        if self._base == _NEVER:
             return np.zeros(len(self.kernels))
-        watched = max(now_ms - int(state["first"][0]), _DAY_MS)
-        fade: NDArray[np.float64] = np.exp(np.clip(-(now_ms - state["base"][0]) / self._tau_ms, -700.0, 700.0))
+        watched = max(now_ms - self._first, _DAY_MS)
+        fade: NDArray[np.float64] = np.exp(np.clip(-(now_ms - self._base) / self._tau_ms, -700.0, 700.0))
         return fade / -np.expm1(-watched / self._tau_ms)
 
     def _per_kernel(self, now_ms: int) -> NDArray[np.float64]:
         fade = self._fade(now_ms)
         return np.stack(
             [
-                fade[k] * self._smooth(self._state["sums"][k].sum(axis=0, keepdims=True), kernel.sigma_m)[0]
+                fade[k] * self._smooth(self._sums[k].sum(axis=0, keepdims=True), kernel.sigma_m)[0]
                 for k, kernel in enumerate(self.kernels)
             ]
         )
@@ -214,11 +198,10 @@ class HotspotGrid:
 
     def _rebase(self, newest: int) -> None:
         """Keep exponents small: move the base time forward when it lies far behind."""
-        state = self._state
-        ahead = newest - int(state["base"][0])
+        ahead = newest - self._base
         if ahead > _REBASE * self._tau_ms.min():
-            state["sums"] *= np.exp(np.maximum(-ahead / self._tau_ms, -700.0))[:, None, None]
-            state["base"][0] = newest
+            self._sums *= np.exp(np.maximum(-ahead / self._tau_ms, -700.0))[:, None, None]
+            self._base = newest
 
     def _corners(
         self, lon: NDArray[np.float64], lat: NDArray[np.float64]
@@ -238,21 +221,19 @@ class HotspotGrid:
 
     def _learn_shares(self, cell: NDArray[np.int64], weight: NDArray[np.float64]) -> None:
         """Take one EM step: ask which kernel's last map had expected these events."""
-        state = self._state
-        told = state["share"][:, None] * state["ahead"][:, cell]
+        told = self._share[:, None] * self._ahead[:, cell]
         total = told.sum(axis=0)
         known = total > 0
         if not known.any():
             return
         duty = (told[:, known] / total[known] * np.minimum(weight[known], 1.0)).sum(axis=1)
         # A prior of 30 events a kernel keeps a small site from believing the first few.
-        state["seen"][0] = min(state["seen"][0] + duty.sum(), 2000.0)
-        step = duty.sum() / (30.0 * len(self.kernels) + state["seen"][0])
-        state["share"] += min(step, 1.0) * (duty / duty.sum() - state["share"])
+        self._seen = min(self._seen + float(duty.sum()), 2000.0)
+        step = duty.sum() / (30.0 * len(self.kernels) + self._seen)
+        self._share += min(step, 1.0) * (duty / duty.sum() - self._share)
 
     def _remember(self, cell: NDArray[np.int64], ts: NDArray[np.int64], driver: NDArray[np.int64]) -> None:
-        state = self._state
-        size = len(state["recent_ms"])
-        at = (int(state["recent_next"][0]) + np.arange(len(cell))) % size
-        state["recent_ms"][at], state["recent_cell"][at], state["recent_driver"][at] = ts, cell, driver
-        state["recent_next"][0] = (int(state["recent_next"][0]) + len(cell)) % size
+        size = len(self._recent_ms)
+        at = (self._recent_next + np.arange(len(cell))) % size
+        self._recent_ms[at], self._recent_cell[at], self._recent_driver[at] = ts, cell, driver
+        self._recent_next = (self._recent_next + len(cell)) % size

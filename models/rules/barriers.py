@@ -6,12 +6,10 @@ vehicles is watched, and only passes well away from any "up" count: words and pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
+from models.state import Saved, value
 
 NEED: Final = 3
 """So many passes in a row under a barrier that is said to be down."""
@@ -53,11 +51,10 @@ class _Barrier:
     """Event times of passes that are not judged yet."""
 
 
-class Barriers:
+class Barriers(Saved):
     """All barriers of a shard, by row (a gate's device). One pass or word at a time: there are few."""
 
-    def __init__(self) -> None:
-        self._barriers: dict[int, _Barrier] = {}
+    _barriers = value(dict[int, _Barrier])
 
     def says(self, row: int, ts: int, word: str) -> list[BarrierEvent]:
         """Take a word of a barrier. Older words than its newest change nothing."""
@@ -118,27 +115,3 @@ class Barriers:
             barrier.seen = min(barrier.seen + len(barrier.waiting) - len(left), _SEEN)
             barrier.under = 0
             barrier.waiting = left
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays."""
-        rows = sorted(self._barriers)
-        found = [astuple(self._barriers[row]) for row in rows]
-        waiting = [(*ts, *[_NEVER] * (_WAITING - len(ts))) for *_, ts in found]
-        return {
-            "row": np.array(rows, dtype=np.int64),
-            "state": np.array([one[:-1] for one in found], dtype=np.int64).reshape(-1, 8),
-            "waiting": np.array(waiting, dtype=np.int64).reshape(-1, _WAITING),
-        }
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `arrays` gave; nothing of a state from before there were any."""
-        self._barriers = {}
-        if "row" not in arrays:
-            return
-        columns = (arrays[name].tolist() for name in ("row", "state", "waiting"))
-        for row, state, waiting in zip(*columns, strict=True):
-            up, up_ms, down_ms, newest_ms, seen, under, first_ms, active = state
-            left = [ts for ts in waiting if ts != _NEVER]
-            self._barriers[row] = _Barrier(
-                bool(up), up_ms, down_ms, newest_ms, seen, under, first_ms, bool(active), left
-            )

@@ -7,11 +7,12 @@ it coincidence detection).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from models.hotspots.grid import distance_m
+from models.state import Saved, value
 
 Key = tuple[str, str]
 """(device, kind)."""
@@ -87,14 +88,13 @@ class Fire:
         return max(one.spot.metres(other.spot) for one in self.parts for other in self.parts)
 
 
-class FireWatch:
+class FireWatch(Saved):
     """Joins findings of smoke and heat into fires; memory is bounded by the detectors there are."""
 
-    def __init__(self) -> None:
-        self._parts: dict[Key, Part] = {}
-        """Findings that go on or were over just now, and belong to no fire, in order of their beginning."""
-        self._fires: list[Fire] = []
-        """Those that go on or were over just now: a fire that flares up again is the same one."""
+    _parts = value(dict[Key, Part])
+    """Findings that go on or were over just now, and belong to no fire, in order of their beginning."""
+    _fires = value(list[Fire])
+    """Those that go on or were over just now: a fire that flares up again is the same one."""
 
     def on(self, spot: Spot, kind: str, since_ms: int, why: dict[str, Any]) -> Fire | None:
         """Take a finding that begins (or is said again); return the fire it makes or belongs to, or None."""
@@ -139,16 +139,6 @@ class FireWatch:
             key: part for key, part in self._parts.items() if part.until_ms is None or part.until_ms >= oldest
         }
         self._fires = [fire for fire in self._fires if not fire.over or fire.until_ms >= oldest]
-
-    def meta(self) -> list[list[dict[str, Any]]]:
-        """Return the state as plain data: what belongs to no fire, then the parts of each fire."""
-        return [[asdict(part) for part in parts] for parts in (self._parts.values(), *(f.parts for f in self._fires))]
-
-    def load(self, meta: Sequence[Sequence[Mapping[str, Any]]]) -> None:
-        """Take back what `meta` gave; nothing of an empty one."""
-        groups = [[Part(**{**part, "spot": Spot(**part["spot"])}) for part in parts] for parts in meta]
-        self._parts = {part.key: part for part in groups[0]} if groups else {}
-        self._fires = [Fire(parts) for parts in groups[1:]]
 
 
 def spot_of(

@@ -6,15 +6,15 @@ Vehicles pass at most once a second or so per gate: one at a time is fast enough
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ingest.vocabulary import Direction, Permit
 from models.rules.tokens import NEVER, TokenTable
+from models.state import ROW, Saved, array, part, value
 
 _RECENT: Final = 8
 """Passes kept per gate for convoys."""
@@ -60,7 +60,7 @@ class GateEvent:
     """Position in the arrays given; -1 from `GateRules.tick`."""
 
 
-class GateRules:
+class GateRules(Saved):
     """All gate rules of a site.
 
     Parameters
@@ -75,28 +75,28 @@ class GateRules:
     Fails where plates are misread (each misreading is a new token) and where a table too small forgets.
     """
 
+    one_way = array(np.uint8, ROW, fill=Direction.UNKNOWN)
+    last_ms = array(np.int64, ROW, fill=NEVER)
+    last_way = array(np.uint8, ROW, fill=Direction.UNKNOWN)
+    last_token = array(np.uint64, ROW)
+    recent_ms = array(np.int64, ROW, _RECENT, fill=NEVER)
+    recent_way = array(np.uint8, ROW, _RECENT, fill=Direction.UNKNOWN)
+    _began = value(int, NEVER)
+    """When the first vehicle passed."""
+    table: TokenTable = part()
+    """Fields of a token: passes in the circling period, its beginning, time of an entry not yet followed by an exit."""
+
     def __init__(self, config: GateConfig | None = None) -> None:
         self.config = config or GateConfig()
         self.table = TokenTable(self.config.capacity)
-        # fields of a token: passes in the circling period, its beginning, time of an entry not yet followed by an exit
-        self._began = np.full(1, NEVER, dtype=np.int64)
-        self._gates = _no_gates(64)
-
-    def grow(self, size: int) -> None:
-        """Make room for rows below `size`."""
-        have = len(self._gates["one_way"])
-        if size > have:
-            fresh = _no_gates(max(size, 2 * have))
-            for name, values in self._gates.items():
-                fresh[name][:have] = values
-            self._gates = fresh
+        super().__init__()
 
     def set_one_way(self, row: int, direction: int) -> None:
         """Declare that a gate is for one direction only (0 in, 1 out; 2: both)."""
         if row < 0 or direction not in set(Direction):
             raise ValueError(f"gate row {row}, direction {direction}: expected a row from 0 and 0, 1 or 2")
-        self.grow(row + 1)
-        self._gates["one_way"][row] = direction
+        self.grow(ROW, row + 1)
+        self.one_way[row] = direction
 
     def passes(
         self,
@@ -115,12 +115,12 @@ class GateRules:
         index = np.asarray(rows, dtype=np.intp)
         if len(index) == 0:
             return []
-        self.grow(int(index.max()) + 1)
+        self.grow(ROW, int(index.max()) + 1)
         times, ways = np.asarray(ts, dtype=np.int64), np.asarray(direction, dtype=np.int64)
         permits, tokens = np.asarray(allowed, dtype=np.int64), np.asarray(token, dtype=np.uint64)
         dark = np.asarray(night, dtype=np.bool_).astype(np.int8)
-        if self._began[0] == NEVER:
-            self._began[0] = times.min()
+        if self._began == NEVER:
+            self._began = int(times.min())
         events: list[GateEvent] = []
         columns = zip(
             index.tolist(), times.tolist(), ways.tolist(), permits.tolist(), tokens.tolist(), dark.tolist(), strict=True
@@ -159,14 +159,14 @@ class GateRules:
         i: int,
         events: list[GateEvent],
     ) -> None:
-        gates, config = self._gates, self.config
-        live = at >= gates["last_ms"][row]
-        one_way = int(gates["one_way"][row])
+        config = self.config
+        live = at >= self.last_ms[row]
+        one_way = int(self.one_way[row])
         if live and one_way != Direction.UNKNOWN and way not in {Direction.UNKNOWN, one_way}:
             events.append(GateEvent(row, "wrong_way", at, at, plate, 1.0, 1.0, i))
-        if live and way == gates["last_way"][row] and permit == Permit.NO and way != Direction.UNKNOWN:
-            behind = (at - int(gates["last_ms"][row])) / 1000
-            same = plate != 0 and plate == int(gates["last_token"][row])
+        if live and way == self.last_way[row] and permit == Permit.NO and way != Direction.UNKNOWN:
+            behind = (at - int(self.last_ms[row])) / 1000
+            same = plate != 0 and plate == int(self.last_token[row])
             if behind <= config.tailgate_s and not same:
                 events.append(GateEvent(row, "tailgating", at, at, plate, behind, config.tailgate_s, i))
         new = False
@@ -175,7 +175,7 @@ class GateRules:
         if live:
             if new and permit != Permit.YES:
                 self._convoy(row, at, way, plate, i, events)
-            gates["last_ms"][row], gates["last_way"][row], gates["last_token"][row] = at, way, plate
+            self.last_ms[row], self.last_way[row], self.last_token[row] = at, way, plate
 
     def _vehicle(
         self,
@@ -193,7 +193,7 @@ class GateRules:
         place = table.place(plate)
         seen, fields = int(table.seen[place]), table.fields[place]
         gap_days = -1.0 if seen == NEVER else (at - seen) / (24 * _HOUR_MS)
-        knows = at - int(self._began[0]) >= config.learn_days * 24 * _HOUR_MS
+        knows = at - self._began >= config.learn_days * 24 * _HOUR_MS
         new = config.stranger_days > 0 and (seen == NEVER or gap_days >= config.stranger_days)
         # A gate that says "not allowed" knows its list; one that says nothing must first learn who belongs here.
         if events is not None and new and is_night and (permit == Permit.NO or (permit == Permit.UNKNOWN and knows)):
@@ -229,42 +229,9 @@ class GateRules:
         need = self.config.convoy_vehicles
         if need <= 1:
             return
-        gates = self._gates
-        times, ways = gates["recent_ms"][row], gates["recent_way"][row]
+        times, ways = self.recent_ms[row], self.recent_way[row]
         times[:-1], ways[:-1] = times[1:].copy(), ways[1:].copy()
         times[-1], ways[-1] = at, way
         within = int(((at - times <= self.config.convoy_s * 1000) & (times != NEVER) & (ways == way)).sum())
         if within == min(need, _RECENT):
             events.append(GateEvent(row, "convoy", at, at, plate, float(within), float(need), i))
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the whole state as arrays."""
-        out: dict[str, NDArray[Any]] = {"began": self._began.copy()}
-        out.update({f"gate_{name}": values.copy() for name, values in self._gates.items()})
-        out.update({f"token_{name}": values for name, values in self.table.arrays().items()})
-        return out
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what `arrays` gave. Raises ValueError naming the array that does not fit."""
-        size = len(arrays["gate_one_way"]) if "gate_one_way" in arrays else 0
-        gates = _no_gates(size)
-        for name, like in [("began", self._began), *((f"gate_{k}", v) for k, v in gates.items())]:
-            given = np.asarray(arrays[name]) if name in arrays else None
-            if given is None or given.shape != like.shape or given.dtype != like.dtype:
-                shape = None if given is None else f"{given.dtype}{given.shape}"
-                raise ValueError(f"state of gates: array {name!r} is {shape}, expected {like.dtype}{like.shape}")
-        table = TokenTable(self.config.capacity)
-        table.load({k.removeprefix("token_"): v for k, v in arrays.items() if k.startswith("token_")}, "gates")
-        self._gates = {name: np.array(arrays[f"gate_{name}"]) for name in gates}
-        self._began, self.table = np.array(arrays["began"]), table
-
-
-def _no_gates(size: int) -> dict[str, NDArray[Any]]:
-    return {
-        "one_way": np.full(size, Direction.UNKNOWN, dtype=np.uint8),
-        "last_ms": np.full(size, NEVER, dtype=np.int64),
-        "last_way": np.full(size, Direction.UNKNOWN, dtype=np.uint8),
-        "last_token": np.zeros(size, dtype=np.uint64),
-        "recent_ms": np.full((size, _RECENT), NEVER, dtype=np.int64),
-        "recent_way": np.full((size, _RECENT), Direction.UNKNOWN, dtype=np.uint8),
-    }

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+import msgspec
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from models.rules.hazard_defaults import StateRule, ThresholdRule, defaults_for
+from models.state import ROW, Axis, Saved, array, value
 
 __all__ = ["HazardEvent", "HazardRules", "StateRule", "ThresholdRule", "defaults_for"]
 
@@ -23,6 +25,7 @@ _MAX_WORDS: Final = 64
 """Bad words live in the bits of one uint64 per series."""
 _KIND_BYTES: Final = 48
 _LEVEL, _STATE = 0, 1
+RULE: Final = Axis("rule")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,7 @@ class HazardEvent:
     """Position in the arrays given; -1 from `HazardRules.tick`."""
 
 
-@dataclass(slots=True)
-class _Rule:
+class _Rule(msgspec.Struct, array_like=True):
     row: int
     kind: str
     sort: int
@@ -64,7 +66,7 @@ class _Rule:
     """Newest event time."""
 
 
-class HazardRules:
+class HazardRules(Saved):
     """All threshold and state rules of all series.
 
     A threshold rule turns on when the value reaches `on` and has stayed there for `hold_s`, confirmed by an
@@ -73,31 +75,18 @@ class HazardRules:
     has been the newest one for its hold time: a door that is left open says nothing more, so `tick` fires it.
     """
 
-    def __init__(self) -> None:
-        self._rules: list[_Rule] = []
-        self._by_row: dict[tuple[int, int], list[int]] = {}
-        self._keys: dict[tuple[int, str], int] = {}
-        self._words: dict[str, int] = {}
-        size = 64
-        # What the fast path looks at, per row: the nearest thresholds, and whether a rule needs every value.
-        self._high = np.full(size, np.inf)
-        self._low = np.full(size, -np.inf)
-        self._bad = np.zeros(size, dtype=np.uint64)
-        self._busy = np.zeros((2, size), dtype=bool)
-        self._last = np.full((2, size), _NONE, dtype=np.int64)
-        self._waiting: set[int] = set()
+    _last = array(np.int64, 2, ROW, fill=_NONE)
+    _rule_row = array(np.int64, RULE, of=ROW)
+    _rules = value(list[_Rule], axis=RULE)
+    # What the fast path looks at, per row: the nearest thresholds, and whether a rule needs every value.
+    _high = array(np.float64, ROW, fill=np.inf, derived=True)
+    _low = array(np.float64, ROW, fill=-np.inf, derived=True)
+    _bad = array(np.uint64, ROW, derived=True)
+    _busy = array(np.bool_, 2, ROW, derived=True)
 
-    def grow(self, size: int) -> None:
-        """Make room for rows below `size`; rules do it by themselves."""
-        have = len(self._high)
-        if size <= have:
-            return
-        more = max(size, 2 * have) - have
-        self._high = np.concatenate([self._high, np.full(more, np.inf)])
-        self._low = np.concatenate([self._low, np.full(more, -np.inf)])
-        self._bad = np.concatenate([self._bad, np.zeros(more, dtype=np.uint64)])
-        self._busy = np.concatenate([self._busy, np.zeros((2, more), dtype=bool)], axis=1)
-        self._last = np.concatenate([self._last, np.full((2, more), _NONE, dtype=np.int64)], axis=1)
+    def __init__(self) -> None:
+        super().__init__()
+        self.restored()
 
     def set_threshold(
         self, row: int, kind: str, on: float, off: float, hold_s: float = 0.0, release_s: float = 0.0
@@ -140,7 +129,7 @@ class HazardRules:
         value = np.asarray(values, dtype=np.float64)
         if len(index) == 0:
             return []
-        self.grow(int(index.max()) + 1)
+        self.grow(ROW, int(index.max()) + 1)
         # NaN compares false: what is not a number crosses nothing and ends nothing.
         look = (value >= self._high[index]) | (value <= self._low[index]) | self._busy[_LEVEL][index]
         if look.any():
@@ -160,7 +149,7 @@ class HazardRules:
         index, times = np.asarray(rows, dtype=np.intp), np.asarray(ts, dtype=np.int64)
         if len(index) == 0:
             return []
-        self.grow(int(index.max()) + 1)
+        self.grow(ROW, int(index.max()) + 1)
         words = self._words
         code = np.array([words.get(value, -1) for value in values], dtype=np.int64)
         bit = np.where(code >= 0, np.uint64(1) << np.maximum(code, 0).astype(np.uint64), np.uint64(0))
@@ -250,7 +239,7 @@ class HazardRules:
     def _rule(self, row: int, kind: str, sort: int) -> _Rule:
         if row < 0 or len(kind.encode()) > _KIND_BYTES or not kind:
             raise ValueError(f"rule {kind!r} of row {row}: expected a row from 0 and 1 to {_KIND_BYTES} bytes of kind")
-        self.grow(row + 1)
+        self.grow(ROW, row + 1)
         number = self._keys.get((row, kind))
         if number is not None and self._rules[number].sort == sort:
             return self._rules[number]
@@ -260,6 +249,8 @@ class HazardRules:
         self._keys[row, kind] = len(self._rules)
         self._by_row.setdefault((sort, row), []).append(len(self._rules))
         self._rules.append(rule)
+        self.grow(RULE, len(self._rules))
+        self._rule_row[len(self._rules) - 1] = row
         return rule
 
     def _index(self, row: int) -> None:
@@ -272,61 +263,20 @@ class HazardRules:
                 bits |= 1 << self._words[word]
         self._bad[row] = np.uint64(bits)
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return rules and their state as arrays of fixed types."""
-        rules = self._rules
-        bad = [(n, word, ms) for n, rule in enumerate(rules) for word, ms in rule.bad.items()]
-        return {
-            "row": np.array([r.row for r in rules], dtype=np.int64),
-            "kind": np.array([r.kind.encode() for r in rules], dtype=f"S{_KIND_BYTES}"),
-            "sort": np.array([r.sort for r in rules], dtype=np.uint8),
-            "limits": np.array([(r.on, r.off, r.value) for r in rules], dtype=np.float64).reshape(-1, 3),
-            "times": np.array(
-                [(r.hold_ms, r.release_ms, r.since, r.wait_ms, r.seen) for r in rules], dtype=np.int64
-            ).reshape(-1, 5),
-            "active": np.array([r.active for r in rules], dtype=np.bool_),
-            "word": np.array([r.word.encode() for r in rules], dtype="S256"),
-            "bad_rule": np.array([n for n, _, _ in bad], dtype=np.int64),
-            "bad_word": np.array([word.encode() for _, word, _ in bad], dtype="S256"),
-            "bad_ms": np.array([ms for _, _, ms in bad], dtype=np.int64),
-            "last": self._last.copy(),
-        }
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what `arrays` gave: rules and state. Raises ValueError naming the array that does not fit."""
-        fresh = HazardRules()
-        for name, like in fresh.arrays().items():
-            if name not in arrays:
-                raise ValueError(f"state of hazards: array {name!r} is missing")
-            given = np.asarray(arrays[name])
-            if given.dtype.kind != like.dtype.kind or given.ndim != like.ndim:
-                raise ValueError(
-                    f"state of hazards: array {name!r} is {given.dtype} with {given.ndim} axes, "
-                    f"expected {like.dtype} with {like.ndim}"
-                )
-        count = len(arrays["row"])
-        for name in ("kind", "sort", "limits", "times", "active", "word"):
-            if len(arrays[name]) != count:
-                raise ValueError(f"state of hazards: array {name!r} has {len(arrays[name])} rules, expected {count}")
-        for n in range(count):
-            rule = fresh._rule(int(arrays["row"][n]), arrays["kind"][n].decode(), int(arrays["sort"][n]))
-            rule.on, rule.off, rule.value = (float(x) for x in arrays["limits"][n])
-            rule.hold_ms, rule.release_ms, rule.since, rule.wait_ms, rule.seen = (int(x) for x in arrays["times"][n])
-            rule.active, rule.word = bool(arrays["active"][n]), arrays["word"][n].decode()
-        for n, word, ms in zip(arrays["bad_rule"], arrays["bad_word"], arrays["bad_ms"], strict=True):
-            if not 0 <= int(n) < count:
-                raise ValueError(f"state of hazards: array 'bad_rule' names rule {n}, there are {count}")
-            fresh._rules[int(n)].bad[word.decode()] = int(ms)
-            fresh._words.setdefault(word.decode(), len(fresh._words))
-        fresh.grow(arrays["last"].shape[1])
-        fresh._last = np.array(arrays["last"], dtype=np.int64)
-        fresh._high = fresh._high[: fresh._last.shape[1]]
-        self.__dict__.update(fresh.__dict__)
-        self._high, self._low = np.full(self._last.shape[1], np.inf), np.full(self._last.shape[1], -np.inf)
-        self._bad = np.zeros(self._last.shape[1], dtype=np.uint64)
-        self._busy = np.zeros((2, self._last.shape[1]), dtype=bool)
-        for n, rule in enumerate(self._rules):
+    def restored(self) -> None:
+        """Find the rules, and what waits, from the list of rules."""
+        self._by_row: dict[tuple[int, int], list[int]] = {}
+        self._keys: dict[tuple[int, str], int] = {}
+        self._words: dict[str, int] = {}
+        """Bad word → its bit."""
+        self._waiting: set[int] = set()
+        for number, rule in enumerate(self._rules):
+            self._keys[rule.row, rule.kind] = number
+            self._by_row.setdefault((rule.sort, rule.row), []).append(number)
+            for word in rule.bad:
+                self._words.setdefault(word, len(self._words))
+        for number, rule in enumerate(self._rules):
             self._index(rule.row)
             self._mark(rule)
             if rule.since != _NONE:
-                self._waiting.add(n)
+                self._waiting.add(number)

@@ -8,13 +8,12 @@ place of others, as a fire does of smoke and heat, does so within one shard.)
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from ingest.vocabulary import SEVERITY_RANK, Severity
+from models.state import Saved, value
 from stream.results import Alert, AlertState, Names
 from stream.sentences import Why
 
@@ -23,18 +22,21 @@ MAX_REMEMBERED: Final = 10_000
 OPEN_STATES: Final = ("raised", "acknowledged")
 
 
-class AlertBook:
+class AlertBook(Saved):
     """All alerts of a site. Every method returns the changes it made, in order; replays give the same ones."""
+
+    _open = value(dict[tuple[str, str], Alert])
+    _ended = value(dict[tuple[str, str], Alert])
+    """The oldest first."""
+    _ending = value(dict[tuple[str, str], None])
+    """Open alerts that have a condition whose end clears them (the others expire)."""
+    _heard = value(dict[tuple[str, str], int])
+    """How many devices an open alert had when people last heard of it."""
+    _commands = value(dict[str, None])
 
     def __init__(self, site: str, *, ttl_ms: int, flap_ms: int) -> None:
         self.site, self.ttl_ms, self.flap_ms = site, ttl_ms, flap_ms
-        self._open: dict[tuple[str, str], Alert] = {}
-        self._ended: OrderedDict[tuple[str, str], Alert] = OrderedDict()
-        self._ending: set[tuple[str, str]] = set()
-        """Open alerts that have a condition whose end clears them (the others expire)."""
-        self._heard: dict[tuple[str, str], int] = {}
-        """How many devices an open alert of several had when people last heard of it."""
-        self._commands: OrderedDict[str, None] = OrderedDict()
+        super().__init__()
 
     def open(self) -> list[Alert]:
         """Return the open alerts, oldest first."""
@@ -99,7 +101,7 @@ class AlertBook:
         self._heard[key] = max(len(devices), 1)
         ended = self._ended.pop(key, None)
         if ends:
-            self._ending.add(key)
+            self._ending[key] = None
         if ended is not None and not ended.by and now_ms - ended.changed_ms < self.flap_ms:
             change = _next(
                 ended,
@@ -184,8 +186,8 @@ class AlertBook:
         if found is None:
             raise KeyError(f"alert {alert_id!r} is not open, so it cannot be {action}d")
         self._commands[command_id] = None
-        while len(self._commands) > MAX_REMEMBERED:
-            self._commands.popitem(last=False)
+        if len(self._commands) > MAX_REMEMBERED:
+            del self._commands[next(iter(self._commands))]
         key, alert = found
         if action == "clear":
             return [self._end(key, _next(alert, now_ms, state="cleared", by=by, note=note))]
@@ -199,31 +201,12 @@ class AlertBook:
 
     def _end(self, key: tuple[str, str], alert: Alert) -> Alert:
         del self._open[key]
-        self._ending.discard(key)
+        self._ending.pop(key, None)
         self._heard.pop(key, None)
         self._ended[key] = alert
-        while len(self._ended) > MAX_REMEMBERED:
-            self._ended.popitem(last=False)
+        if len(self._ended) > MAX_REMEMBERED:
+            del self._ended[next(iter(self._ended))]
         return alert
-
-    def meta(self) -> dict[str, Any]:
-        """Return the state as plain data."""
-        return {
-            "open": [msgspec.to_builtins(alert) for alert in self._open.values()],
-            "ended": [msgspec.to_builtins(alert) for alert in self._ended.values()],
-            "ending": sorted(self._ending),
-            "heard": [(*key, devices) for key, devices in self._heard.items() if devices > 1],
-            "commands": list(self._commands),
-        }
-
-    def load(self, meta: Mapping[str, Any]) -> None:
-        """Take back what `meta` gave."""
-        alerts = {name: msgspec.convert(meta[name], list[Alert]) for name in ("open", "ended")}
-        self._open = {(alert.device, alert.kind): alert for alert in alerts["open"]}
-        self._ended = OrderedDict(((alert.device, alert.kind), alert) for alert in alerts["ended"])
-        self._ending = {(device, kind) for device, kind in meta["ending"]}
-        self._heard = {(device, kind): devices for device, kind, devices in meta.get("heard", ())}
-        self._commands = OrderedDict.fromkeys(meta["commands"])
 
 
 def _next(

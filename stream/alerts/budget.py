@@ -19,15 +19,14 @@ Fails where most days are wild (a fairground in season): then only the strangest
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from models.state import Saved, array, value
 from stream.results import BudgetState
 
 STEP: Final = 0.25
@@ -51,7 +50,7 @@ class Noted(msgspec.Struct):
     """Whether it has become an alert."""
 
 
-class AlertBudget:
+class AlertBudget(Saved):
     """Chooses each day's threshold and counts what it holds back.
 
     Memory and state are of fixed size: a histogram of surprises for each of the last days.
@@ -64,24 +63,33 @@ class AlertBudget:
         The site's time zone: its midnight begins a day.
     """
 
+    _counts = array(np.int32, DAYS + 1, BINS)
+    """Findings per day and bin; a day's row is its number modulo the rows."""
+    _days = array(np.int64, DAYS + 1, fill=-1)
+    """Day of each row, as a proleptic ordinal; -1: none."""
+    _today = value(int, -1)
+    _least = value(int)
+    """The first bin that is told today."""
+    _raised = value(int)
+    _held = value(int)
+
     def __init__(self, per_day: int, zone: ZoneInfo) -> None:
         self.per_day, self._zone = per_day, zone
-        self._counts = np.zeros((DAYS + 1, BINS), dtype=np.int32)
-        """Findings per day and bin; a day's row is its number modulo the rows."""
-        self._days = np.full(DAYS + 1, -1, dtype=np.int64)
-        """Day of each row, as a proleptic ordinal; -1: none."""
-        self._today = -1
-        self._from_ms, self._until_ms = 0, 0
-        self._least = 0
-        """The first bin that is told today."""
-        self._raised, self._held = 0, 0
+        super().__init__()
+        self.restored()
+
+    def restored(self) -> None:
+        """Go on with the day; another budget than before counts from the next midnight on."""
+        self._least = self._least if self.per_day > 0 else 0
+        known = self._today > 0
+        self._from_ms, self._until_ms = _bounds(date.fromordinal(self._today), self._zone) if known else (0, 0)
 
     def roll(self, now_ms: int) -> None:
         """Begin a new day where midnight has passed, or where the clock was put back to an earlier day."""
         if self._from_ms <= now_ms < self._until_ms:
             return
         today = datetime.fromtimestamp(now_ms / 1000, self._zone).date()
-        self._from_ms, self._until_ms = (_midnight(day, self._zone) for day in (today, today + timedelta(days=1)))
+        self._from_ms, self._until_ms = _bounds(today, self._zone)
         self._today = today.toordinal()
         # Days that are yet to come were noted by a clock that ran ahead.
         self._days[self._days > self._today] = -1
@@ -135,18 +143,10 @@ class AlertBudget:
         """Return the state that is numbers."""
         return {"today": self._today, "least": self._least, "raised": self._raised, "held": self._held}
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state that is arrays."""
-        return {"counts": self._counts.copy(), "days": self._days.copy()}
 
-    def load(self, meta: Mapping[str, int], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `meta` and `arrays` gave. Another budget than before counts from the next midnight on."""
-        self._counts, self._days = arrays["counts"].copy(), arrays["days"].copy()
-        self._today, self._least = meta["today"], meta["least"] if self.per_day > 0 else 0
-        self._raised, self._held = meta["raised"], meta["held"]
-        if self._today > 0:
-            today = date.fromordinal(self._today)
-            self._from_ms, self._until_ms = (_midnight(day, self._zone) for day in (today, today + timedelta(days=1)))
+def _bounds(day: date, zone: ZoneInfo) -> tuple[int, int]:
+    """Return the midnights that a day begins and ends with, epoch ms."""
+    return _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
 
 
 def _midnight(day: date, zone: ZoneInfo) -> int:

@@ -10,14 +10,14 @@ in one place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from ingest.places import Places
 from ingest.vocabulary import COUNT_ALERTS
 from models.hotspots.grid import distance_m
+from models.state import Saved, value
 from stream.alerts.budget import Noted
 from stream.results import Notice
 from stream.sentences import Why, literal
@@ -59,7 +59,7 @@ class Cause(msgspec.Struct, kw_only=True):
         return min(notice.cause_ms for notice in self.members.values())
 
 
-class Causes:
+class Causes(Saved):
     """The open causes of a site.
 
     Parameters
@@ -72,10 +72,16 @@ class Causes:
         How long after the last one a device may join.
     """
 
+    _open = value(list[Cause])
+
     def __init__(self, places: Places, near_m: float, within_ms: int) -> None:
         self.places, self.near_m, self.within_ms = places, near_m, within_ms
-        self._open: list[Cause] = []
-        self._of: dict[tuple[str, str], Cause] = {}
+        super().__init__()
+        self.restored()
+
+    def restored(self) -> None:
+        """Find the causes of devices."""
+        self._of = {(device, cause.kind): cause for cause in self._open for device in cause.members}
 
     def rise(self, notice: Notice) -> Cause:
         """Return the cause that a finding belongs to, with the finding in it."""
@@ -143,15 +149,6 @@ class Causes:
                 "strongest": strangest.why,
             },
         )
-
-    def meta(self) -> list[Any]:
-        """Return the state as plain data."""
-        return [msgspec.to_builtins(cause) for cause in self._open]
-
-    def load(self, meta: Sequence[Any]) -> None:
-        """Take back what `meta` gave."""
-        self._open = msgspec.convert(list(meta), list[Cause])
-        self._of = {(device, cause.kind): cause for cause in self._open for device in cause.members}
 
 
 def _farthest(one: Notice, others: list[Notice]) -> float:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +11,7 @@ from ingest.events import Incident
 from ingest.places import Places
 from ingest.vocabulary import ALERT_KINDS
 from models.hotspots.risk_map import HotspotGrid, IncidentSeries
+from models.state import Saved, part, value
 from stream.alerts.alert_book import AlertBook
 from stream.config import PipelineConfig
 from stream.results import Alert, Anomaly, HotspotCell, HotspotMap
@@ -31,8 +30,16 @@ _MAX_IDS: Final = 50_000
 _LEAST_RISK: Final = 1e-3
 
 
-class HotspotStage:
+class HotspotStage(Saved):
     """The risk map of a site and the series of incidents that stand close together."""
+
+    grid: HotspotGrid = part()
+    series: IncidentSeries = part()
+    _drivers = value(list[str])
+    """Driver name by number."""
+    _ids = value(dict[str, None])
+    _counted = value(dict[str, None])
+    _due_ms = value(int)
 
     def __init__(self, config: PipelineConfig, places: Places, book: AlertBook) -> None:
         self.config, self.places, self.book = config, places, book
@@ -40,11 +47,7 @@ class HotspotStage:
             places.bounds(), config.pipeline.hotspot_cell_m, config.hotspot_horizon_s, drivers=_DRIVERS
         )
         self.series = IncidentSeries()
-        self._drivers: list[str] = []
-        """Driver name by number."""
-        self._ids: OrderedDict[str, None] = OrderedDict()
-        self._counted: OrderedDict[str, None] = OrderedDict()
-        self._due_ms = 0
+        super().__init__()
         self._beat_of_cell = self._beats()
 
     def _beats(self) -> list[str]:
@@ -62,8 +65,8 @@ class HotspotStage:
         if incident.id in self._ids:
             return None
         self._ids[incident.id] = None
-        while len(self._ids) > _MAX_IDS:
-            self._ids.popitem(last=False)
+        if len(self._ids) > _MAX_IDS:
+            del self._ids[next(iter(self._ids))]
         weight = _PROVENANCE[incident.provenance]
         self.grid.add(incident.lon, incident.lat, ts_ms, weight, self._driver(incident.category))
         alerts: list[Alert] = []
@@ -105,8 +108,8 @@ class HotspotStage:
             if place is None or key in self._counted:
                 continue
             self._counted[key] = None
-            while len(self._counted) > _MAX_IDS:
-                self._counted.popitem(last=False)
+            if len(self._counted) > _MAX_IDS:
+                del self._counted[next(iter(self._counted))]
             weight = _SEVERITY[anomaly.severity] * anomaly.confidence
             self.grid.add(place.lon, place.lat, anomaly.ts, weight, self._driver(anomaly.kind))
 
@@ -163,29 +166,6 @@ class HotspotStage:
         if share <= 0:
             return Why("hotspot-nothing")
         return Why("hotspot-earlier", {"category": category, "count": 0, "share": share})
-
-    def meta(self) -> dict[str, Any]:
-        """Return the state that is text."""
-        return {
-            "drivers": self._drivers,
-            "ids": list(self._ids),
-            "counted": list(self._counted),
-            "due_ms": self._due_ms,
-        }
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state that is arrays."""
-        state = {f"grid/{name}": values for name, values in self.grid.arrays().items()}
-        return state | {f"series/{name}": values for name, values in self.series.arrays().items()}
-
-    def load(self, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `meta` and `arrays` gave."""
-        self._drivers = list(meta["drivers"])
-        self._ids = OrderedDict.fromkeys(meta["ids"])
-        self._counted = OrderedDict.fromkeys(meta["counted"])
-        self._due_ms = int(meta["due_ms"])
-        self.grid.load({k.removeprefix("grid/"): v for k, v in arrays.items() if k.startswith("grid/")})
-        self.series.load({k.removeprefix("series/"): v for k, v in arrays.items() if k.startswith("series/")})
 
 
 def _inside(lon: NDArray[np.float64], lat: NDArray[np.float64], ring: NDArray[np.float64]) -> NDArray[np.bool_]:

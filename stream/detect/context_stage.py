@@ -6,7 +6,7 @@ the log again gives the same findings. Until the first one comes, nothing is jud
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from ingest.vocabulary import ALERT_KINDS, COUNT_ALERTS, HiddenState, Kind, LevelState
 from models.calendar import Calendar
 from models.context import beat_forest as context
-from models.context.beat_forest import BeatForest, ContextError, Episodes, Judgement, Recent
+from models.context.beat_forest import BEAT, BeatForest, ContextError, Episodes, Judgement, Recent
+from models.state import FREE, Saved, array, part, value
 from stream.detect.findings import Findings
 from stream.results import Anomaly, Notice
 from stream.sentences import Why
@@ -40,30 +41,39 @@ _USUAL: Final = 1.5
 """Deviations up to this are told as usual."""
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SATURDAY: Final = 5
-_ID_BYTES: Final = 64
-"""A beat's id has at most 48."""
 
 
-class Context:
+class Context(Saved):
     """The beats of a shard. Rows of its arrays are beats, in the order in which their first series came."""
+
+    beats = value(list[str], axis=BEAT)
+    recent: Recent = part()
+    episodes: Episodes = part()
+    _packed = array(np.uint8, FREE)
+    """The forest as it came."""
 
     def __init__(self, window_s: int, calendar: Calendar, findings: Findings) -> None:
         self.window_s, self.calendar, self.findings = window_s, calendar, findings
-        self.beats: list[str] = []
-        self.forest: BeatForest | None = None
         self.recent = Recent(window_s, 0)
         self.episodes = Episodes(0)
-        self._number: dict[str, int] = {}
+        super().__init__()
+        self.restored()
+
+    def restored(self) -> None:
+        """Take the forest; the series must be added again."""
+        self._number = {beat: number for number, beat in enumerate(self.beats)}
         self._series = np.zeros(0, dtype=np.int64)
         """Series that belong to a channel."""
         self._channel = np.zeros(0, dtype=np.int64)
         self._beat = np.zeros(0, dtype=np.int64)
         self._level = np.zeros(0, dtype=np.bool_)
+        self.forest: BeatForest | None = None
         self._index = np.zeros(0, dtype=np.intp)
         """Place of each beat in the forest, -1 where it was not trained on."""
-        self._packed = b""
+        if self._packed.size:
+            self.take(self._packed.tobytes())
 
-    def add_series(self, added: list[int]) -> None:
+    def add_series(self, added: Sequence[int]) -> None:
         """Take note of new series; those that are no channel of a beat are left out."""
         for series in added:
             key = self.findings.catalog.series[series]
@@ -83,8 +93,7 @@ class Context:
         return self._number[beat]
 
     def _grow(self) -> None:
-        self.recent.grow(len(self.beats))
-        self.episodes.grow(len(self.beats))
+        self.grow(BEAT, len(self.beats))
         if len(self._index) < len(self.beats):
             self._index = self._places()
 
@@ -98,7 +107,7 @@ class Context:
             raise ContextError(
                 f"model of the beats' context: trained on windows of {forest.window_s} s, expected {self.window_s} s"
             )
-        self.forest, self._packed = forest, payload
+        self.forest, self._packed = forest, np.frombuffer(payload, dtype=np.uint8)
         self._index = self._places()
 
     def close(self, number: int, fields: Mapping[str, NDArray[Any]]) -> None:
@@ -175,7 +184,7 @@ class Context:
             why=why,
         )
         findings.anomalies.append(anomaly)
-        findings.going.add(anomaly)
+        findings.active.add(anomaly)
         place, name = findings.beat_place(beat)
         findings.notice(
             Notice(
@@ -204,31 +213,6 @@ class Context:
         if not working and weekday < _SATURDAY:
             return "holiday"
         return f"working_{_DAYS[weekday]}" if working and weekday >= _SATURDAY else _DAYS[weekday]
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays; the forest as its bytes."""
-        state = {f"recent/{name}": values for name, values in self.recent.arrays().items()}
-        state |= {f"episodes/{name}": values for name, values in self.episodes.arrays().items()}
-        state["beats"] = np.array([beat.encode() for beat in self.beats], dtype=f"S{_ID_BYTES}")
-        state["forest"] = np.frombuffer(self._packed, dtype=np.uint8).copy()
-        return state
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `arrays` gave; the series must be added again."""
-        if "beats" not in arrays:  # a state from before there was a context
-            return
-        self.beats, self._number = [], {}
-        self._series, self._channel, self._beat = (np.zeros(0, dtype=np.int64) for _ in range(3))
-        self._level, self._index = np.zeros(0, dtype=np.bool_), np.zeros(0, dtype=np.intp)
-        for raw in arrays["beats"].tolist():
-            self._beat_number(raw.decode())
-        self.recent.load({name.removeprefix("recent/"): v for name, v in arrays.items() if name.startswith("recent/")})
-        self.episodes.load(
-            {name.removeprefix("episodes/"): v for name, v in arrays.items() if name.startswith("episodes/")}
-        )
-        if arrays["forest"].size:
-            self.take(arrays["forest"].astype(np.uint8).tobytes())
-        self._grow()
 
 
 def _driving(

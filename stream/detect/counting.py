@@ -12,10 +12,11 @@ from ingest.places import DEVICE_TYPES
 from ingest.vocabulary import COUNT_ALERTS, HiddenState, WindowStatus
 from models.baselines.counts import CountBaseline, CountConfig, CountTest
 from models.calendar import Calendar
+from models.state import Saved, array, part
 from stream.detect.findings import Findings
 from stream.results import RECALLED, WindowRows
 from stream.sentences import Why
-from stream.state.arrays import grown
+from stream.windows.axes import COUNT, SERIES
 
 _ORDINARY_P: Final = 0.05
 _STRANGE_P: Final = 1e-4
@@ -25,45 +26,49 @@ alert whether anything is left to see."""
 _RECALL_MS: Final = 86_400_000
 _CALM_PART: Final = 1.5
 """Up to so much of the usual, a part of an open window is nothing special."""
-_OWN: Final = frozenset({"calm", "told", "since_window", "since_total", "since_exposure"})
 _METRICS: Final = ("person", "vehicle")
 _EPISODE_KINDS: Final = frozenset(COUNT_ALERTS.values())
 
 
-class Counting:
+class Counting(Saved):
     """Baselines of all count series of a shard."""
+
+    baseline: CountBaseline = part(rows=COUNT)
+    series = array(np.int64, COUNT, of=SERIES)
+    """Series of each row of the baseline."""
+    _calm = array(np.int8, COUNT)
+    """Ordinary windows in a row, up to `_CALM`."""
+    _dismissed_ms = array(np.int64, COUNT)
+    """Onset of the last episode whose alert has ended though the hidden state goes on."""
+    _since_window = array(np.int64, SERIES)
+    """Window whose part up to the last look that was nothing special is in the next two."""
+    _since_total = array(np.float64, SERIES)
+    _since_exposure = array(np.float64, SERIES)
+    _row = array(np.int64, SERIES, fill=-1, derived=True)
 
     def __init__(self, window_s: int, calendar: Calendar, findings: Findings) -> None:
         self.window_ms = window_s * 1000
         self.findings = findings
         self.baseline = CountBaseline(CountConfig(window_s=window_s), calendar)
-        self.series = np.zeros(0, dtype=np.int64)
-        """Series of each row of the baseline."""
-        self._kinds = np.zeros(0, dtype=np.int64)
-        """Kind of each row of the baseline, see `_kind`."""
-        self._row = np.full(0, -1, dtype=np.int64)
-        self._calm = np.zeros(0, dtype=np.int8)
-        """Ordinary windows in a row, per row of the baseline, up to `_CALM`."""
-        self._told = np.zeros(0, dtype=np.int64)
-        """Onset of the last episode whose alert has ended though the hidden state goes on, per row."""
-        self._since_window = np.zeros(0, dtype=np.int64)
-        """Window whose part up to the last look that was nothing special is in the next two, per series of any kind."""
-        self._since_total, self._since_exposure = np.zeros(0), np.zeros(0)
         self._full: dict[int, NDArray[np.float64]] = {}
         """Window number → expected count of the whole window per row, infinite where too young to judge; a cache."""
+        super().__init__()
 
-    def add_series(self, added: NDArray[np.int64], size: int) -> None:
-        """Give new count series a baseline; `size` is the number of all series."""
-        self._row = grown(self._row, size, -1)
-        self._row[added] = len(self.series) + np.arange(len(added))
-        self.series = np.append(self.series, added)
-        self._calm = grown(self._calm, len(self.series))
-        self._told = grown(self._told, len(self.series))
-        self._since_window = grown(self._since_window, size)
-        self._since_total = grown(self._since_total, size)
-        self._since_exposure = grown(self._since_exposure, size)
-        self._kinds = np.append(self._kinds, [self._kind(index) for index in added.tolist()]).astype(np.int64)
-        self.baseline.grow(len(self.series), self._kinds)
+    def add_series(self, added: NDArray[np.int64]) -> None:
+        """Give new count series a baseline; there must be room for them."""
+        rows = len(self.series) + np.arange(len(added))
+        self.grow(COUNT, len(self.series) + len(added))
+        self.series[rows] = added
+        self._find(rows)
+
+    def restored(self) -> None:
+        """Find the rows and the kinds of all series."""
+        self._find(np.arange(len(self.series)))
+
+    def _find(self, rows: NDArray[np.int64]) -> None:
+        series = self.series[rows]
+        self._row[series] = rows
+        self.baseline.set_kinds(rows, [self._kind(index) for index in series.tolist()])
         self._full.clear()
 
     def _kind(self, index: int) -> int:
@@ -144,7 +149,7 @@ class Counting:
         self._calm[rows] = np.where(ordinary, np.minimum(self._calm[rows] + 1, _CALM), 0)
         over = (test.state == HiddenState.NORMAL) | (test.state == HiddenState.YOUNG)
         settled = (over & ~test.alarm) | (self._calm[rows] >= _CALM)
-        self._told[rows] = np.where(settled & ~over, test.onset_ms, self._told[rows])
+        self._dismissed_ms[rows] = np.where(settled & ~over, test.onset_ms, self._dismissed_ms[rows])
         self._settle(rows, settled, start_ms + self.window_ms)
 
     def amend(
@@ -197,14 +202,14 @@ class Counting:
 
         The model looks at sums over up to an hour, and its hidden state is slow to believe that an event is over.
         """
-        known = (test.onset_ms > 0) & (test.onset_ms == self._told[rows])
+        known = (test.onset_ms > 0) & (test.onset_ms == self._dismissed_ms[rows])
         news: NDArray[np.bool_] = test.alarm & (~known | (np.minimum(test.p_upper, test.p_lower) < _STRANGE_P))
         return news
 
     def _settle(self, rows: NDArray[np.int64], settled: NDArray[np.bool_], end_ms: int) -> None:
         """Clear the alerts of devices all of whose series have settled, unless a later window raised them."""
         findings = self.findings
-        waiting = findings.standing.begun_before(_EPISODE_KINDS, end_ms)
+        waiting = findings.active.begun_before(_EPISODE_KINDS, end_ms)
         if not waiting:
             return
         catalog, series = findings.catalog.series, self.series[rows]
@@ -250,28 +255,6 @@ class Counting:
         )
         surprise = float(test.surprise[place])
         findings.alert(device, kind, findings.now_ms, why, cause_ms=onset_ms, surprise=surprise, of=anomaly)
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays."""
-        size, whole = len(self.series), len(self.findings.catalog.series)
-        return {
-            **self.baseline.arrays(),
-            "calm": self._calm[:size].copy(),
-            "told": self._told[:size].copy(),
-            "since_window": self._since_window[:whole].copy(),
-            "since_total": self._since_total[:whole].copy(),
-            "since_exposure": self._since_exposure[:whole].copy(),
-        }
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `arrays` gave; the series must be added again, in the same order."""
-        self.baseline.load({name: values for name, values in arrays.items() if name not in _OWN})
-        self._calm, self._told = arrays["calm"].copy(), arrays["told"].copy()
-        self._since_window = arrays["since_window"].copy()
-        self._since_total, self._since_exposure = arrays["since_total"].copy(), arrays["since_exposure"].copy()
-        self.series = np.zeros(0, dtype=np.int64)
-        self._kinds = np.zeros(0, dtype=np.int64)
-        self._full.clear()
 
 
 def _per_window(

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from ingest.places import Places
 from ingest.vocabulary import ALERT_KINDS, AnomalyDirection
+from models.state import Saved, value
 from stream.results import Anomaly, Names, Notice
 from stream.sentences import Why
+from stream.windows.axes import DEVICE
 from stream.windows.catalog import Catalog
 from stream.windows.quality import Quality
 
+_MOST_ANOMALIES: Final = 4
+"""Anomalies kept of one condition: a device counts people and vehicles, a detector tells a level and a state."""
 
-class Standing:
-    """Conditions a shard has told of that are not over yet: (device, kind) → event time of the cause, epoch ms."""
 
-    def __init__(self) -> None:
-        self._since: dict[tuple[str, str], int] = {}
+class ActiveConditions(Saved):
+    """Conditions a shard has told of that are not over yet, by (device, kind)."""
 
-    def rise(self, device: str, kind: str, cause_ms: int) -> None:
+    _since = value(dict[tuple[str, str], int])
+    """Event time of the cause, epoch ms."""
+    _anomalies = value(dict[tuple[str, str], list[Anomaly]])
+    """Anomalies at their strangest, so that each can be completed when the condition is over."""
+
+    def begin(self, device: str, kind: str, cause_ms: int) -> None:
         """Note that a condition has begun; what is noted already keeps its time."""
         self._since.setdefault((device, kind), cause_ms)
 
-    def fall(self, device: str, kind: str) -> bool:
+    def end(self, device: str, kind: str) -> bool:
         """Forget a condition; tell whether it was noted."""
         return self._since.pop((device, kind), None) is not None
 
@@ -33,48 +39,19 @@ class Standing:
         """Return the (device, kind) of some kinds whose cause is older than `end_ms`, in order of telling."""
         return [key for key, since in self._since.items() if key[1] in kinds and since < end_ms]
 
-    def meta(self) -> list[tuple[str, str, int]]:
-        """Return the state as plain data."""
-        return [(*key, since) for key, since in self._since.items()]
-
-    def load(self, meta: Sequence[Sequence[Any]]) -> None:
-        """Take back what `meta` gave."""
-        self._since = {(device, kind): since for device, kind, since in meta}
-
-
-_MOST_GOING: Final = 4
-"""Anomalies kept of one condition: a device counts people and vehicles, a detector tells a level and a state."""
-
-
-class Going:
-    """The anomalies of conditions that go on, at their strangest, so that each can be completed when it is over."""
-
-    def __init__(self) -> None:
-        self._of: dict[tuple[str, str], list[Anomaly]] = {}
-
     def add(self, anomaly: Anomaly) -> None:
         """Keep an anomaly; of several states of the same one that with the smallest probability."""
-        found = self._of.setdefault((anomaly.device, anomaly.kind), [])
+        found = self._anomalies.setdefault((anomaly.device, anomaly.kind), [])
         same = [one for one in found if (one.metric, one.ts) == (anomaly.metric, anomaly.ts)]
         if not same:
-            del found[: len(found) + 1 - _MOST_GOING]
+            del found[: len(found) + 1 - _MOST_ANOMALIES]
             found.append(anomaly)
         elif not same[0].p <= anomaly.p:
             found[found.index(same[0])] = anomaly
 
-    def end(self, device: str, kind: str) -> list[Anomaly]:
+    def take_anomalies(self, device: str, kind: str) -> list[Anomaly]:
         """Return the anomalies of a condition that is over, and forget them."""
-        return self._of.pop((device, kind), [])
-
-    def meta(self) -> list[Any]:
-        """Return the state as plain data."""
-        return [msgspec.to_builtins(one) for found in self._of.values() for one in found]
-
-    def load(self, meta: Sequence[Any]) -> None:
-        """Take back what `meta` gave."""
-        self._of = {}
-        for anomaly in msgspec.convert(list(meta), list[Anomaly]):
-            self.add(anomaly)
+        return self._anomalies.pop((device, kind), [])
 
 
 class Findings:
@@ -89,8 +66,7 @@ class Findings:
         """Received time of the record, epoch ms."""
         self.anomalies: list[Anomaly] = []
         self.notices: list[Notice] = []
-        self.standing = Standing()
-        self.going = Going()
+        self.active = ActiveConditions()
 
     def take(self) -> tuple[list[Anomaly], list[Notice]]:
         """Return what was found since the last call, in the order in which it was found."""
@@ -113,7 +89,7 @@ class Findings:
 
     def confidence(self, device: int) -> float:
         """Return how far a device's data can be trusted, 0-1."""
-        return round(float(self.quality.quality[device]), 2) if device < self.quality.size else 1.0
+        return round(float(self.quality.quality[device]), 2) if device < self.quality.size_of(DEVICE) else 1.0
 
     def anomaly(
         self,
@@ -167,7 +143,7 @@ class Findings:
         `surprise` is for what a model found; `of` is the anomaly to be completed when the condition is over.
         """
         if of is not None:
-            self.going.add(of)
+            self.active.add(of)
         beat, name = self.catalog.devices[device]
         place = self.places.devices.get(name)
         self.notice(
@@ -194,7 +170,7 @@ class Findings:
         """Tell the site that a condition has begun or goes on."""
         self.notices.append(notice)
         if notice.ends:
-            self.standing.rise(notice.device, notice.kind, notice.cause_ms)
+            self.active.begin(notice.device, notice.kind, notice.cause_ms)
 
     def over(self, device: int, kind: str, now_ms: int, *, end_ms: int = 0, by_model: bool = False) -> None:
         """Tell the site that a device's condition has ended, if it was told of."""
@@ -207,7 +183,7 @@ class Findings:
         `end_ms` is the event time of its end, where that is known.
         """
         self.ended(name, kind, end_ms or now_ms)
-        if self.standing.fall(name, kind):
+        if self.active.end(name, kind):
             fall = Notice(
                 act="fall", beat=beat, device=name, kind=kind, at_ms=now_ms, by_model=by_model, cause_ms=end_ms
             )
@@ -215,7 +191,7 @@ class Findings:
 
     def ended(self, name: str, kind: str, end_ms: int) -> None:
         """Complete the anomalies of a condition that is over with how long it lasted."""
-        for anomaly in self.going.end(name, kind):
+        for anomaly in self.active.take_anomalies(name, kind):
             lasted = max(end_ms - anomaly.ts, 0) / 1000
             why = Why("over", {"why": anomaly.why, "lasted_s": lasted})
             self.anomalies.append(msgspec.structs.replace(anomaly, duration_s=lasted, why=why))

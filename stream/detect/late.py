@@ -6,27 +6,31 @@ windows of one device each, and learning it message by message would visit every
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.state.arrays import grown
+from models.state import ROW, Saved, array
 
 FULL: Final = 500_000
 """Observations from which waiting would cost more memory than it saves time."""
 HISTORY: Final = 1_000
 """Observations learnt at once from which they are a history to look at, and not just a few that were late."""
-_FIELDS: Final = {"series": "i8", "number": "i8", "value": "f8", "exposure": "f8"}
 
 
-class Late:
+class Late(Saved):
     """Observations of one kind that wait to be learnt; arrays of shape (rows,)."""
 
-    def __init__(self) -> None:
-        self.rows = 0
-        self._data = {name: np.zeros(0, dtype=dtype) for name, dtype in _FIELDS.items()}
+    _series = array(np.int64, ROW)
+    _number = array(np.int64, ROW)
+    _value = array(np.float64, ROW)
+    _exposure = array(np.float64, ROW)
+
+    @property
+    def rows(self) -> int:
+        """How many wait."""
+        return self.size_of(ROW)
 
     def add(
         self,
@@ -36,24 +40,13 @@ class Late:
         exposure: NDArray[np.float64],
     ) -> None:
         """Keep observations for later, in order of arrival."""
-        end = self.rows + len(series)
-        for name, values in zip(_FIELDS, (series, number, value, exposure), strict=True):
-            self._data[name] = grown(self._data[name], end)
-            self._data[name][self.rows : end] = values
-        self.rows = end
+        new = slice(self.rows, self.rows + len(series))
+        self.grow(ROW, new.stop)
+        self._series[new], self._number[new], self._value[new], self._exposure[new] = series, number, value, exposure
 
     def take(self) -> dict[str, NDArray[Any]]:
         """Return everything that waits, by the names of `add`'s parameters, and forget it."""
-        taken = {name: values[: self.rows] for name, values in self._data.items()}
-        self._data = {name: np.zeros(0, dtype=dtype) for name, dtype in _FIELDS.items()}
-        self.rows = 0
+        columns = {"series": self._series, "number": self._number, "value": self._value, "exposure": self._exposure}
+        taken = {name: values[: self.rows] for name, values in columns.items()}
+        self.reset()
         return taken
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays."""
-        return {name: values[: self.rows].copy() for name, values in self._data.items()}
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `arrays` gave."""
-        self._data = {name: arrays[name].copy() for name in _FIELDS}
-        self.rows = len(self._data["series"])

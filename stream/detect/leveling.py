@@ -11,31 +11,37 @@ from numpy.typing import NDArray
 from ingest.vocabulary import LevelState
 from models.baselines.levels import LevelBaseline, LevelConfig
 from models.calendar import Calendar
+from models.state import Saved, array, part
 from stream.detect.findings import Findings
 from stream.sentences import Why
-from stream.state.arrays import grown
+from stream.windows.axes import LEVEL, SERIES
 
 
-class Leveling:
+class Leveling(Saved):
     """Baselines of all level series of a shard. Thresholds that mean danger are the hazard rules' affair."""
+
+    baseline: LevelBaseline = part(rows=LEVEL)
+    series = array(np.int64, LEVEL, of=SERIES)
+    """Series of each row of the baseline."""
+    stuck = array(np.bool_, SERIES)
+    """Whether the series' reading has not changed for too long; shape (all series,)."""
+    _row = array(np.int64, SERIES, fill=-1, derived=True)
 
     def __init__(self, window_s: int, calendar: Calendar, findings: Findings) -> None:
         self.window_ms = window_s * 1000
         self.findings = findings
         self.baseline = LevelBaseline(LevelConfig(window_s=window_s), calendar)
-        self.series = np.zeros(0, dtype=np.int64)
-        """Series of each row of the baseline."""
-        self._row = np.full(0, -1, dtype=np.int64)
-        self.stuck = np.zeros(0, dtype=np.bool_)
-        """Whether the series' reading has not changed for too long; shape (all series,)."""
+        super().__init__()
 
-    def add_series(self, added: NDArray[np.int64], size: int) -> None:
-        """Give new level series a baseline; `size` is the number of all series."""
-        self._row = grown(self._row, size, -1)
-        self.stuck = grown(self.stuck, size)
-        self._row[added] = len(self.series) + np.arange(len(added))
-        self.series = np.append(self.series, added)
-        self.baseline.grow(len(self.series))
+    def add_series(self, added: NDArray[np.int64]) -> None:
+        """Give new level series a baseline; there must be room for them."""
+        rows = len(self.series) + np.arange(len(added))
+        self.grow(LEVEL, len(self.series) + len(added))
+        self.series[rows], self._row[added] = added, rows
+
+    def restored(self) -> None:
+        """Find the rows of series."""
+        self._row[self.series] = np.arange(len(self.series))
 
     def close(self, number: int, fields: Mapping[str, NDArray[Any]]) -> None:
         """Test a closed window, learn from it, and write expected, band and state into `fields`."""
@@ -95,13 +101,3 @@ class Leveling:
         starts = np.flatnonzero(np.concatenate(([True], (rows[1:] != rows[:-1]) | (number[1:] != number[:-1]))))
         n = np.diff(np.append(starts, len(rows)))
         self.baseline.amend(rows[starts], number[starts] * self.window_ms, np.add.reduceat(value, starts) / n, n)
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays."""
-        return {**self.baseline.arrays(), "is_stuck": self.stuck.copy()}
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `arrays` gave; the series must be added again, in the same order."""
-        self.baseline.load({name: values for name, values in arrays.items() if name != "is_stuck"})
-        self.series = np.zeros(0, dtype=np.int64)
-        self.stuck = arrays["is_stuck"].copy()

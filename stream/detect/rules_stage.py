@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,10 +21,11 @@ from models.rules.combos import FIRE_KINDS, Fire, FireWatch, Spot, spot_of
 from models.rules.gates import GateEvent, GateRules
 from models.rules.hazard_defaults import WITH_RULES, defaults_for
 from models.rules.hazards import HazardEvent, HazardRules
+from models.state import Saved, array, part, value
 from stream.detect.findings import Findings
 from stream.results import Notice
 from stream.sentences import Why, literal
-from stream.state.arrays import grown
+from stream.windows.axes import SERIES
 
 _LOG = logging.getLogger(__name__)
 _NIGHT_FROM_S, _NIGHT_UNTIL_S = 22 * 3600, 6 * 3600
@@ -69,26 +70,30 @@ def check_overrides(places: Places) -> None:
             raise PlacesError(f"places: device {device.id!r}: {error}") from error
 
 
-class Rules:
+class Rules(Saved):
     """Hazard rules, gate rules and silence of all devices of a shard."""
+
+    hazards: HazardRules = part(rows=SERIES)
+    gates: GateRules = part(rows=SERIES)
+    barriers: Barriers = part()
+    fires: FireWatch = part()
+    _gates_due_ms = value(int)
+    _barrier = array(np.bool_, SERIES, derived=True)
+    """Which series are the words of a barrier."""
 
     def __init__(self, calendar: Calendar, findings: Findings) -> None:
         self.calendar, self.findings = calendar, findings
-        self.hazards = HazardRules()
-        self.gates = GateRules()
-        self.barriers = Barriers()
-        self.fires = FireWatch()
-        self._gates_due_ms = 0
+        self.hazards, self.gates, self.barriers, self.fires = HazardRules(), GateRules(), Barriers(), FireWatch()
+        super().__init__()
+        self.restored()
+
+    def restored(self) -> None:
+        """Forget whose rules there are; the series must be added again."""
         self._rows: dict[tuple[int, str], list[int]] = {}
         """(device, kind) → series with a hazard rule of that kind: a smoke detector tells a density and an alarm."""
-        self._barrier = np.zeros(0, dtype=np.bool_)
-        """Which series are the words of a barrier."""
 
-    def add_series(self, added: list[int], size: int) -> None:
+    def add_series(self, added: Sequence[int]) -> None:
         """Give new series their rules; the places file may override the defaults."""
-        self.hazards.grow(size)
-        self.gates.grow(size)
-        self._barrier = grown(self._barrier, size)
         catalog = self.findings.catalog
         for index in added:
             key = catalog.series[index]
@@ -222,7 +227,7 @@ class Rules:
         if fire is None:
             findings.alert(device, event.kind, now_ms, why, cause_ms=event.ts, cause_seq=seq, of=anomaly)
         else:
-            findings.going.add(anomaly)
+            findings.active.add(anomaly)
             self._fire(fire, now_ms)
 
     def _hazard_over(self, device: int, kind: str, end_ms: int, now_ms: int) -> None:
@@ -254,12 +259,12 @@ class Rules:
         findings = self.findings
         places = findings.places.devices
         first = fire.parts[0].spot
-        for part in fire.parts:
-            findings.standing.fall(*part.key)
-        devices = tuple(dict.fromkeys(part.spot.device for part in fire.parts))
+        for one in fire.parts:
+            findings.active.end(*one.key)
+        devices = tuple(dict.fromkeys(one.spot.device for one in fire.parts))
         parts = [
-            Why("part", {"place": literal(places[part.spot.device].name), "why": msgspec.convert(part.why, Why)})
-            for part in fire.parts
+            Why("part", {"place": literal(places[one.spot.device].name), "why": msgspec.convert(one.why, Why)})
+            for one in fire.parts
         ]
         findings.notice(
             Notice(
@@ -272,7 +277,7 @@ class Rules:
                 lonlat=(first.lon, first.lat),
                 place=places[first.device].name,
                 why=Why("fire", {"metres": fire.metres, "parts": parts}),
-                cause_ms=min(part.since_ms for part in fire.parts),
+                cause_ms=min(one.since_ms for one in fire.parts),
                 devices=devices if len(devices) > 1 else (),
                 takes=tuple(part.key for part in fire.parts),
             ),
@@ -302,19 +307,6 @@ class Rules:
     def set_back(self) -> None:
         """Forget when the next look is due: the clock was set back."""
         self._gates_due_ms = 0
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays."""
-        state = {f"hazards/{name}": values for name, values in self.hazards.arrays().items()}
-        state |= {f"gates/{name}": values for name, values in self.gates.arrays().items()}
-        state |= {f"barriers/{name}": values for name, values in self.barriers.arrays().items()}
-        return state | {"gates_due_ms": np.array([self._gates_due_ms], dtype=np.int64)}
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `arrays` gave; the series must be added again, for their rules may have changed."""
-        for name, model in (("hazards/", self.hazards), ("gates/", self.gates), ("barriers/", self.barriers)):
-            model.load({key.removeprefix(name): v for key, v in arrays.items() if key.startswith(name)})
-        self._gates_due_ms = int(arrays["gates_due_ms"][0])
 
 
 def _hazard_why(event: HazardEvent, metric: str) -> Why:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -11,65 +11,80 @@ from numpy.typing import NDArray
 
 from ingest.vocabulary import Kind
 from models.calendar import Calendar
+from models.state import Saved, part
 from stream.config import PipelineConfig
 from stream.detect.context_stage import Context
 from stream.detect.counting import Counting
-from stream.detect.findings import Findings
+from stream.detect.findings import ActiveConditions, Findings
 from stream.detect.late import HISTORY, Late
+from stream.detect.learned_windows import LearnedWindows
 from stream.detect.leveling import Leveling
 from stream.detect.rules_stage import Rules
-from stream.detect.taught import Learnt
 from stream.results import WindowRows
+from stream.windows.axes import LATE_COUNT, LATE_LEVEL
 from stream.windows.catalog import Catalog
 from stream.windows.quality import Quality
 
 
-class Detection:
+class Detection(Saved):
     """Rules, counting, leveling and the beats' context of a shard."""
+
+    active: ActiveConditions = part()
+    rules: Rules = part()
+    counting: Counting = part()
+    leveling: Leveling = part()
+    context: Context = part()
+    late_counts: Late = part(rows=LATE_COUNT)
+    late_levels: Late = part(rows=LATE_LEVEL)
+    """What the baselines are still to learn."""
+    learned: LearnedWindows = part()
+    """Which windows they have learnt."""
 
     def __init__(self, config: PipelineConfig, catalog: Catalog, quality: Quality) -> None:
         site = config.site
         holidays = tuple(date.fromisoformat(day) for day in site.holidays)
         calendar = Calendar(site.timezone, site.country or None, holidays)
         findings = self.findings = Findings(catalog, quality)
-        self.catalog = catalog
+        self.catalog, self.active = catalog, findings.active
         self.rules = Rules(calendar, findings)
         self.counting = Counting(config.pipeline.window_s, calendar, findings)
         self.leveling = Leveling(config.pipeline.window_s, calendar, findings)
         self.context = Context(config.pipeline.window_s, calendar, findings)
-        self.late = {Kind.COUNT: Late(), Kind.LEVEL: Late()}
-        """What the baselines are still to learn, by kind."""
-        self.learnt = Learnt(config.pipeline.window_s)
-        """Which windows they have learnt."""
+        self.late_counts, self.late_levels = Late(), Late()
+        self.learned = LearnedWindows(config.pipeline.window_s)
+        super().__init__()
 
-    def add_series(self, added: list[int]) -> None:
+    def late(self) -> tuple[tuple[Kind, Late], ...]:
+        """Return what waits to be learnt, by kind."""
+        return (Kind.COUNT, self.late_counts), (Kind.LEVEL, self.late_levels)
+
+    def add_series(self, added: Sequence[int]) -> None:
         """Give new series their models and rules."""
-        size = len(self.catalog.series)
-        self.rules.add_series(added, size)
+        self.rules.add_series(added)
         for kind, stage in ((Kind.COUNT, self.counting), (Kind.LEVEL, self.leveling)):
             mine = [index for index in added if self.catalog.series[index].kind == kind]
-            stage.add_series(np.array(mine, dtype=np.int64), size)
+            stage.add_series(np.array(mine, dtype=np.int64))
         self.context.add_series(added)
 
     def learn_late(self) -> list[WindowRows]:
         """Let the baselines learn what came late, which raises nothing; return what they expect of it."""
         recalled: list[WindowRows] = []
-        if self.late[Kind.COUNT].rows:
-            counts = self._fresh(self.late[Kind.COUNT].take())
+        if self.late_counts.rows:
+            counts = self._fresh(self.late_counts.take())
             self.counting.amend(**counts)
             if len(counts["series"]) >= HISTORY:
                 recalled = self.counting.recall(counts["series"], counts["number"], counts["exposure"])
-        if self.late[Kind.LEVEL].rows:
-            levels = self._fresh(self.late[Kind.LEVEL].take())
+        if self.late_levels.rows:
+            levels = self._fresh(self.late_levels.take())
             if len(levels["series"]):
                 self.leveling.amend(**levels)
         return recalled
 
     def _fresh(self, late: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Leave out windows that history has taught already, and note the others as learnt."""
-        fresh = ~self.learnt.from_history(late["series"], late["number"])
+        fresh = ~self.learned.from_history(late["series"], late["number"])
         kept = {name: values[fresh] for name, values in late.items()}
-        self.learnt.late(kept["series"], kept["number"])
+        self.learned.late(kept["series"], kept["number"])
         return kept
 
     def teach(
@@ -86,7 +101,7 @@ class Detection:
             return []
         stage = self.counting if kind == Kind.COUNT else self.leveling
         stage.amend(series, number, value, exposure)
-        self.learnt.taught(series, number)
+        self.learned.history(series, number)
         lately = number >= recent
         if kind == Kind.COUNT and lately.any():
             return self.counting.recall(series[lately], number[lately], exposure[lately])
@@ -99,7 +114,7 @@ class Detection:
         self.context.close(number, fields)
         counted, measured = self.counting.series, self.leveling.series
         learnt = [counted[fields["exposure"][counted] > 0], measured[fields["n"][measured] > 0]]
-        self.learnt.live(np.concatenate(learnt), number)
+        self.learned.live(np.concatenate(learnt), number)
 
     def stuck_devices(self, devices: int) -> NDArray[np.bool_]:
         """Return which devices, shape (devices,), have a reading that does not change."""
@@ -108,26 +123,8 @@ class Detection:
         stuck[self.catalog.series_device[series]] = True
         return stuck
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state of all stages as arrays."""
-        state: dict[str, NDArray[Any]] = {}
-        for name, stage in self._stages().items():
-            state |= {f"{name}/{key}": values for key, values in stage.arrays().items()}
-        return state
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `arrays` gave. The catalogue must have been loaded before."""
-        for name, stage in self._stages().items():
-            prefix = f"{name}/"
-            stage.load({key.removeprefix(prefix): v for key, v in arrays.items() if key.startswith(prefix)})
-        self.add_series(list(range(len(self.catalog.series))))
-
-    def _stages(self) -> dict[str, Rules | Counting | Leveling | Context | Late | Learnt]:
-        stages: dict[str, Rules | Counting | Leveling | Context | Late | Learnt] = {
-            "rules": self.rules,
-            "counting": self.counting,
-            "leveling": self.leveling,
-            "context": self.context,
-            "learnt": self.learnt,
-        }
-        return stages | {f"late_{kind.name.lower()}": waiting for kind, waiting in self.late.items()}
+    def restored(self) -> None:
+        """Add the series again to what has rules or places for them, which may have changed."""
+        every = list(range(len(self.catalog.series)))
+        self.rules.add_series(every)
+        self.context.add_series(every)

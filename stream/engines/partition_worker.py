@@ -29,11 +29,13 @@ from aiokafka.errors import ProducerFenced
 
 from ingest.frame import NewerFrameError
 from ingest.log.kafka_address import KafkaAddress
+from models.state import State
 from stream.engines.cold_start import ColdStart, begin_cold_start
 from stream.engines.kafka_state import StateTopic, read_partition
 from stream.engines.workload import Incoming, PoisonError, Workload
 from stream.sinks.base import Backoff
-from stream.state.changelog import Changelog, State, rebuild
+from stream.state.changelog import Changelog, rebuild
+from stream.state.snapshot import migrate
 
 _LOG: Final = logging.getLogger(__name__)
 _INBOX: Final = 64
@@ -235,8 +237,8 @@ class PartitionWorker:
         _LOG.info("%s: goes on from position %d, after %.1f s", self, self.position, self.stats.recovery_s)
 
     def _take_over(self, state: State) -> None:
-        about, position = state.meta.pop("about"), state.meta.pop("needed_from")
-        self.stats.cold_start = msgspec.convert(state.meta.pop("cold_start"), ColdStart | None)
+        about, position = state.values.pop("about"), state.values.pop("needed_from")
+        self.stats.cold_start = msgspec.convert(state.values.pop("cold_start"), ColdStart | None)
         program, mine = about.pop("program"), self.workload.about["program"]
         if program > mine:
             raise NewerProgramError(
@@ -245,8 +247,7 @@ class PartitionWorker:
             )
         if about != {name: value for name, value in self.workload.about.items() if name != "program"}:
             raise OtherStateError(f"it was saved with the settings {about}, expected {self.workload.about}")
-        own = State(state.meta, {name: values.copy() for name, values in state.arrays.items()})
-        self.workload.restore(own if program == mine else self.workload.upgrade(own, program), position)
+        self.workload.restore(migrate(about["part"].partition(" ")[0], state, program), position)
         self.position = position
 
     async def _work(self) -> bool:
@@ -335,15 +336,15 @@ class PartitionWorker:
 
     def _captured(self) -> State:
         state = self.workload.capture()
-        state.meta["about"] = dict(self.workload.about)
-        state.meta["needed_from"] = self.workload.needed_from(self.position)
-        state.meta["cold_start"] = msgspec.to_builtins(self.stats.cold_start)
+        state.values["about"] = dict(self.workload.about)
+        state.values["needed_from"] = self.workload.needed_from(self.position)
+        state.values["cold_start"] = msgspec.to_builtins(self.stats.cold_start)
         return state
 
     async def _save(self, state: State, position: int) -> None:
         await self.workload.settle()
         began = time.monotonic()
-        needed = state.meta["needed_from"]
+        needed = state.values["needed_from"]
         changes = await asyncio.to_thread(self._changelog.changes, state)
         entries = dict.fromkeys(self._stale - changes.keys()) | changes
         if self._poison and max(self._poison) <= needed:

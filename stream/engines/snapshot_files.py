@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
+from ingest import frame
 from ingest.files import replace_file
 from ingest.frame import FrameError, FrameKind
-from models.frames import unpack
 
 _LOG = logging.getLogger(__name__)
 _SUFFIX: Final = ".pgs"
@@ -43,7 +45,7 @@ class SnapshotFiles:
         for path in self.paths():
             try:
                 data = path.read_bytes()
-                unpack(FrameKind.SNAPSHOT, data)
+                frame.decode(FrameKind.SNAPSHOT, data, msgspec.Raw)
             except (OSError, FrameError) as error:
                 _LOG.warning("snapshot %s: %s; trying the one before", path.name, error)
                 continue

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+from models.state import State
 from stream.engines.stats import EngineStats
-from stream.state.changelog import State
 
 
 class Incoming(NamedTuple):
@@ -44,10 +44,6 @@ class Workload(Protocol):
 
         Raises ValueError, KeyError or TypeError for one that cannot be used.
         """
-        ...
-
-    def upgrade(self, state: State, version: int) -> State:
-        """Bring a state of an earlier version of the program up to date. Raises `ingest.frame.FrameError`."""
         ...
 
     async def take(self, offset: int, value: bytes | None, poison: str) -> None:

@@ -17,21 +17,20 @@ from ingest.places import Places
 from ingest.refusal import Refusal
 from ingest.shards import ShardMap
 from ingest.vocabulary import Reason
+from models.state import State
 from stream.config import PipelineConfig
 from stream.engines.kafka_state import ResultsTopic, StateTopic
 from stream.engines.partition_worker import PartitionWorker
 from stream.engines.stats import EngineStats
 from stream.engines.workload import PoisonError
 from stream.output_codec import decode_output, encode_output
-from stream.pipeline.pipeline import STATE_VERSION
 from stream.pipeline.shard import ShardPipeline
 from stream.pipeline.site import SiteStage
 from stream.results import Results, ShardOutput
 from stream.sinks.base import Sink
 from stream.sinks.delivery import Delivery, QuarantineSink, Quarantining
-from stream.state.changelog import State
 from stream.state.chunks import Joiner, split
-from stream.state.migrations import migrate
+from stream.state.snapshot import STATE_VERSION
 
 _LOG: Final = logging.getLogger(__name__)
 _WAIT_S: Final = 0.5
@@ -123,18 +122,11 @@ class ShardWorkload:
         del position
         self.pipeline = ShardPipeline(self._site.config, self._places, self.shard)
         if state is not None:
-            self.pipeline.load(*state)
-
-    def upgrade(self, state: State, version: int) -> State:
-        """Bring an earlier version's state up to date, as that of a pipeline with this shard only."""
-        meta = self.about | {"state_version": version, "shards": 1, "parts": [state.meta], "whole": {}}
-        arrays = {f"0/{name}": values for name, values in state.arrays.items()}
-        meta, arrays = migrate(meta, arrays, STATE_VERSION)
-        return State(meta["parts"][0], {name.removeprefix("0/"): values for name, values in arrays.items()})
+            self.pipeline.restore(state)
 
     def capture(self) -> State:
         """Return the shard's state."""
-        return State(self.pipeline.meta(), self.pipeline.arrays())
+        return self.pipeline.capture()
 
     def needed_from(self, position: int) -> int:
         """Return the position: nothing before it is needed."""
@@ -216,22 +208,16 @@ class SiteWorkload:
         """Begin with a state, or with none."""
         self.stage, self._joiner = self._new_stage(), Joiner()
         if state is not None:
-            self.stats.now_ms, self.stats.watermark_ms = state.meta.pop("told")
-            self.stage.load(*state)
+            self.stats.now_ms, self.stats.watermark_ms = state.values.pop("told")
+            self.stage.restore(state)
         self._delivery.start(position)
-
-    def upgrade(self, state: State, version: int) -> State:
-        """Bring an earlier version's state up to date, as that of a pipeline without shards."""
-        meta = self.about | {"state_version": version, "parts": [], "whole": state.meta}
-        arrays = {f"site/{name}": values for name, values in state.arrays.items()}
-        meta, arrays = migrate(meta, arrays, STATE_VERSION)
-        return State(meta["whole"], {name.removeprefix("site/"): values for name, values in arrays.items()})
 
     def capture(self) -> State:
         """Return the stage's state."""
         self._captured = self._delivery.newest
-        meta = self.stage.meta() | {"told": [self.stats.now_ms, self.stats.watermark_ms]}
-        return State(meta, {name: values.copy() for name, values in self.stage.arrays().items()})
+        state = self.stage.capture()
+        state.values["told"] = [self.stats.now_ms, self.stats.watermark_ms]
+        return state
 
     def needed_from(self, position: int) -> int:
         """Return where the oldest message begins that has not come as a whole."""

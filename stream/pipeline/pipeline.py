@@ -6,25 +6,19 @@ A pure function of its state and the next record. On an engine that spreads shar
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
-from numpy.typing import NDArray
-
-from ingest import frame
-from ingest.frame import FrameError, FrameKind
+from ingest.frame import FrameError
 from ingest.log.records import Record
 from ingest.places import Places
 from ingest.shards import ShardMap
 from ingest.vocabulary import Reason
-from models.frames import unpack
 from stream.config import PipelineConfig
 from stream.pipeline import emit
 from stream.pipeline.shard import ShardPipeline
 from stream.pipeline.site import SiteStage
 from stream.results import Results
-from stream.state.migrations import migrate
-
-STATE_VERSION: Final = 2
+from stream.state import snapshot
 
 
 class Pipeline:
@@ -79,41 +73,25 @@ class Pipeline:
 
     def snapshot(self) -> bytes:
         """Return the whole state, to continue from with `restore`."""
-        arrays: dict[str, NDArray[Any]] = {f"site/{name}": values for name, values in self.site.arrays().items()}
-        for shard in self.shards:
-            arrays |= {f"{shard.shard}/{name}": values for name, values in shard.arrays().items()}
-        meta = {
-            "state_version": STATE_VERSION,
-            "site": self.config.site.id,
-            "window_s": self.config.pipeline.window_s,
-            "shards": len(self.shards),
-            "position": self.position,
-            "now_ms": self.now_ms,
-            "parts": [shard.meta() for shard in self.shards],
-            "whole": self.site.meta(),
-        }
-        return frame.encode(FrameKind.SNAPSHOT, meta, arrays)
+        parts = {"site": self.site.capture()} | {str(shard.shard): shard.capture() for shard in self.shards}
+        return snapshot.pack(self._about() | {"position": self.position, "now_ms": self.now_ms}, parts)
+
+    def _about(self) -> dict[str, Any]:
+        """Return what a state depends on."""
+        return {"site": self.config.site.id, "window_s": self.config.pipeline.window_s, "shards": len(self.shards)}
 
     def restore(self, data: bytes) -> None:
         """Take over the state of a snapshot; call on a new pipeline only.
 
-        A snapshot of an earlier version is brought up to date first (`stream.state.migrations`). Raises
-        `ingest.frame.FrameError` where it is damaged, of another site or window length, of another number
-        of shards, or of a later version.
+        A snapshot of an earlier version is brought up to date first. Raises `ingest.frame.FrameError` or
+        `models.state.StateError` where it is damaged, of another site or window length, of another number of shards,
+        or of a later version.
         """
-        meta, arrays = migrate(*unpack(FrameKind.SNAPSHOT, data), STATE_VERSION)
-        for key, mine in (
-            ("site", self.config.site.id),
-            ("window_s", self.config.pipeline.window_s),
-            ("shards", len(self.shards)),
-        ):
-            if meta.get(key) != mine:
-                raise FrameError(f"{key} is {meta.get(key)!r} in the snapshot, expected {mine!r}")
-        parts: dict[str, dict[str, NDArray[Any]]] = {"site": {}, **{str(shard.shard): {} for shard in self.shards}}
-        for name, values in arrays.items():
-            part, _, key = name.partition("/")
-            parts[part][key] = values
-        for shard, shard_meta in zip(self.shards, meta["parts"], strict=True):
-            shard.load(shard_meta, parts[str(shard.shard)])
-        self.site.load(meta["whole"], parts["site"])
-        self.position, self.now_ms = meta["position"], meta["now_ms"]
+        about, parts = snapshot.unpack(data)
+        for key, mine in self._about().items():
+            if about.get(key) != mine:
+                raise FrameError(f"{key} is {about.get(key)!r} in the snapshot, expected {mine!r}")
+        for shard in self.shards:
+            shard.restore(parts[str(shard.shard)])
+        self.site.restore(parts["site"])
+        self.position, self.now_ms = about["position"], about["now_ms"]

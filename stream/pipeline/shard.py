@@ -17,8 +17,8 @@ events for `stream.pipeline.site`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Sequence
+from typing import Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -31,12 +31,13 @@ from ingest.places import Places
 from ingest.refusal import Refusal
 from ingest.vocabulary import MODELLED, Flag, Kind, WindowStatus
 from models.context.beat_forest import ContextError
+from models.state import Saved, array, part, value
 from stream.config import PipelineConfig
 from stream.detect.late import FULL
 from stream.detect.stages import Detection
 from stream.pipeline import emit
 from stream.results import ShardOutput, StateRows, Taught
-from stream.state.arrays import grown
+from stream.windows.axes import DEVICE, SERIES
 from stream.windows.catalog import Catalog
 from stream.windows.columns import Columns
 from stream.windows.history_columns import HistoryColumns
@@ -53,11 +54,11 @@ _T = TypeVar("_T")
 _NO_TIME: Final = -(2**62)
 
 
-class ShardPipeline:
+class ShardPipeline(Saved):
     """One shard: a group of beats with all their devices.
 
     `process` is deterministic: the same records in the same order from the same state give equal results, and a state
-    taken with `meta` and `arrays` and given to `load` continues exactly where it was taken.
+    taken with `capture` and given to `restore` continues exactly where it was taken.
 
     Parameters
     ----------
@@ -69,6 +70,21 @@ class ShardPipeline:
         Its number, which its results carry.
     """
 
+    position = value(int)
+    watermark_ms = value(int, _NO_TIME)
+    now_ms = value(int)
+    _part = value(int)
+    _emit_open_ms = value(int)
+    catalog: Catalog = part()
+    sequences: Sequences = part()
+    repeats: Repeats = part()
+    windows: Windows = part()
+    quality: Quality = part()
+    detection: Detection = part()
+    states: LastStates = part()
+    _touched = array(np.bool_, SERIES, derived=True)
+    """Series that got something since the open windows were tested."""
+
     def __init__(self, config: PipelineConfig, places: Places, shard: int = 0) -> None:
         self.config, self.places, self.shard = config, places, shard
         self._window_ms = config.pipeline.window_s * 1000
@@ -77,16 +93,10 @@ class ShardPipeline:
         self.sequences = Sequences()
         self.repeats = Repeats()
         self.windows = Windows(ring=config.pipeline.keep_windows + ahead, keep=config.pipeline.keep_windows)
-        self.quality = Quality(silent_s=config.pipeline.silent_s)
-        self.quality.grow(self.catalog)
+        self.quality = Quality(self.catalog, silent_s=config.pipeline.silent_s)
         self.detection = Detection(config, self.catalog, self.quality)
         self.states = LastStates()
-        self.watermark_ms = _NO_TIME
-        self.position = 0
-        self.now_ms = 0
-        self._part = 0
-        self._emit_open_ms = 0
-        self._touched = np.zeros(0, dtype=np.bool_)
+        super().__init__()
         self._begin(0, 0)
 
     def process(self, record: Record) -> ShardOutput:
@@ -176,7 +186,7 @@ class ShardPipeline:
         if not columns.rows:
             return
         source_slot, source_device = self.catalog.slots(columns.sources, self.sequences)
-        self.quality.grow(self.catalog)
+        self._make_room()
         slot, device = source_slot[columns.source], source_device[columns.source]
         verdict = self._once(slot, device, columns.seq)
         self._drop_again(columns, device, verdict)
@@ -198,13 +208,18 @@ class ShardPipeline:
             new = prepare(columns, keep, series[keep], device[keep], self.config, self.watermark_ms)
             self._apply(record, columns, new)
 
-    def _make_room(self, added: list[int]) -> None:
+    def _make_room(self, added: Sequence[int] = ()) -> None:
+        """Make room for the catalogue's devices, and for new series and what watches them."""
+        devices = len(self.catalog.devices)
+        if devices > self.size_of(DEVICE):
+            self.grow(DEVICE, devices)
         if added:
-            size = len(self.catalog.series)
-            self.windows.grow(size)
-            self.states.grow(size)
-            self._touched = grown(self._touched, size)
+            self.grow(SERIES, len(self.catalog.series))
             self.detection.add_series(added)
+
+    def restored(self) -> None:
+        """Make room for devices that the places file has gained."""
+        self._make_room()
 
     def _once(self, slot: NDArray[np.int64], device: NDArray[np.int64], seq: NDArray[np.int64]) -> Verdict:
         """Drop repeats, and count the numbers that were skipped as missing (until they come after all)."""
@@ -264,7 +279,7 @@ class ShardPipeline:
             return
         self._out.late += len(late)
         self.quality.count("late", new.device[late])
-        for kind, waiting in self.detection.late.items():
+        for kind, waiting in self.detection.late():
             rows = late[new.kind[late] == kind]
             if len(rows):
                 value = new.sum_a[rows] + new.sum_b[rows]
@@ -317,7 +332,7 @@ class ShardPipeline:
     def _status(self, record: Record) -> None:
         for status in self._decoded(record, DeviceStatus, "status"):
             index = self.catalog.device(status.beat, status.device)
-            self.quality.grow(self.catalog)
+            self._make_room()
             self.quality.offline[index] = status.state == "offline"
 
     def _model(self, record: Record) -> None:
@@ -334,12 +349,11 @@ class ShardPipeline:
             self._refuse(record, "history", error)
             return
         found, added = self.catalog.named(history.names)
-        self.quality.grow(self.catalog)
         self._make_room(added)
         series, number = found[history.which], history.number
         now = (self._out.now_ms - round(self.config.pipeline.grace_s * 1000)) // self._window_ms
         early = number >= (self.windows.open_from if self.windows.open_from >= 0 else now)
-        known = np.zeros(len(series), dtype=np.bool_) if history.again else self.detection.learnt.knows(series, number)
+        known = np.zeros(len(series), dtype=np.bool_) if history.again else self.detection.learned.knows(series, number)
         fresh = ~early & ~known & (series >= 0)
         kind = history.kind[history.which]
         for one in MODELLED:
@@ -379,8 +393,8 @@ class ShardPipeline:
         self.detection.close(number, fields)
         series = np.flatnonzero(fields["n"])
         self._write(self.windows.take(series, number), WindowStatus.CLOSED)
-        stuck = self.detection.stuck_devices(self.quality.size)
-        self._out.health += self.quality.report(number * self._window_ms, self.catalog, stuck)
+        stuck = self.detection.stuck_devices(len(self.catalog.devices))
+        self._out.health += self.quality.report(number * self._window_ms, stuck)
 
     def _test_open(self) -> None:
         """Test the counts of open windows that got something new."""
@@ -412,57 +426,3 @@ class ShardPipeline:
     def _write(self, cells: Cells, status: WindowStatus) -> None:
         if len(cells.series):
             self._out.windows.append(emit.window_rows(cells, status, self._window_ms, self._part))
-
-    # -- state ---------------------------------------------------------------------------------------------------
-
-    def meta(self) -> dict[str, Any]:
-        """Return the state that is text and single numbers."""
-        return {
-            "position": self.position,
-            "watermark_ms": self.watermark_ms,
-            "now_ms": self.now_ms,
-            "part": self._part,
-            "emit_open_ms": self._emit_open_ms,
-            "catalog": self.catalog.meta(),
-            "standing": self.detection.findings.standing.meta(),
-            "going": self.detection.findings.going.meta(),
-            "fires": self.detection.rules.fires.meta(),
-        }
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state that is arrays."""
-        state: dict[str, NDArray[Any]] = {}
-        for name, part in self._parts().items():
-            state |= {f"{name}/{key}": values for key, values in part.arrays().items()}
-        return state
-
-    def load(self, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `meta` and `arrays` gave; call on a new shard only."""
-        parts: dict[str, dict[str, NDArray[Any]]] = {name: {} for name in self._parts()}
-        for name, values in arrays.items():
-            part, _, key = name.partition("/")
-            parts[part][key] = values
-        self.catalog.load(meta["catalog"], parts["catalog"])
-        self.sequences.load(parts["sequences"])
-        self.repeats.load(parts["repeats"])
-        self.windows.load(parts["windows"])
-        self.quality.load(parts["quality"], self.catalog)
-        self.detection.findings.standing.load(meta["standing"])
-        self.detection.findings.going.load(meta.get("going", ()))
-        self.detection.rules.fires.load(meta.get("fires", ()))
-        self.detection.load(parts["detection"])
-        self.states.load(parts["states"])
-        self.watermark_ms, self.position = meta["watermark_ms"], meta["position"]
-        self.now_ms, self._emit_open_ms, self._part = meta["now_ms"], meta["emit_open_ms"], meta["part"]
-        self._touched = np.zeros(len(self.catalog.series), dtype=np.bool_)
-
-    def _parts(self) -> dict[str, Any]:
-        return {
-            "catalog": self.catalog,
-            "sequences": self.sequences,
-            "repeats": self.repeats,
-            "windows": self.windows,
-            "quality": self.quality,
-            "detection": self.detection,
-            "states": self.states,
-        }

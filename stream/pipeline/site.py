@@ -19,10 +19,8 @@ pass by both.
 from __future__ import annotations
 
 import heapq
-from collections import deque
-from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -33,6 +31,7 @@ from ingest.events import Incident
 from ingest.observations import epoch_ms
 from ingest.places import Places
 from ingest.refusal import Refusal
+from models.state import Saved, array, part, value
 from stream.alerts.alert_book import AlertBook
 from stream.alerts.budget import AlertBudget
 from stream.alerts.grouping import Causes
@@ -66,12 +65,18 @@ class _Waiting(msgspec.Struct, frozen=True, kw_only=True, order=True):
     notices: list[Notice] = msgspec.field(default_factory=list)
 
 
-class SiteCatalog:
+class SiteCatalog(Saved):
     """One numbering of the series of all shards. Only grows; a device that moves keeps its numbers."""
 
+    series = value(list[SeriesKey])
+
     def __init__(self) -> None:
-        self.series: list[SeriesKey] = []
-        self._index: dict[tuple[str, int, str], int] = {}
+        super().__init__()
+        self.restored()
+
+    def restored(self) -> None:
+        """Find the numbers of series."""
+        self._index = {(key.device, key.kind, key.metric): number for number, key in enumerate(self.series)}
         self._known: dict[int, tuple[list[SeriesKey], NDArray[np.int32]]] = {}
         """Shard → its catalogue as last seen, and the site's number of each of its series."""
 
@@ -95,18 +100,8 @@ class SiteCatalog:
             self.series = [*self.series[:number], key, *self.series[number + 1 :]]
         return number
 
-    def meta(self) -> list[tuple[str, str, int, str]]:
-        """Return the state as plain data."""
-        return [(key.beat, key.device, key.kind, key.metric) for key in self.series]
 
-    def load(self, meta: list[tuple[str, str, int, str]]) -> None:
-        """Take back what `meta` gave."""
-        self.series = [SeriesKey(beat=b, device=d, kind=k, metric=m) for b, d, k, m in meta]
-        self._index = {(key.device, key.kind, key.metric): number for number, key in enumerate(self.series)}
-        self._known = {}
-
-
-class SiteStage:
+class SiteStage(Saved):
     """The stage of a site behind its shards.
 
     Parameters
@@ -118,6 +113,21 @@ class SiteStage:
     apart
         The shards are in other processes: each output brings a catalogue of its own.
     """
+
+    book: AlertBook = part()
+    hotspots: HotspotStage = part()
+    budget: AlertBudget = part()
+    causes: Causes = part()
+    catalog: SiteCatalog = part()
+    _newest = array(np.int64, "shards", fill=_NEVER)
+    """Newest received time per shard."""
+    _reached = array(np.int64, "shards")
+    """Newest position taken per shard."""
+    _waiting = value(list[_Waiting])
+    """A heap."""
+    _now_ms = value(int, _NEVER)
+    _maps = value(list[HotspotMap])
+    """Maps still to be given: results have room for one, and several may fall due at once."""
 
     def __init__(self, config: PipelineConfig, places: Places, shards: int = 1, *, apart: bool = False) -> None:
         self.config, self.shards = config, shards
@@ -131,14 +141,7 @@ class SiteStage:
         self.budget = AlertBudget(config.alerts.per_day, ZoneInfo(config.site.timezone))
         self.causes = Causes(places, config.alerts.group_m, within_ms=2 * config.pipeline.window_s * 1000)
         self.catalog = SiteCatalog()
-        self._newest = np.full(shards, _NEVER, dtype=np.int64)
-        """Newest received time per shard."""
-        self._reached = np.zeros(shards, dtype=np.int64)
-        """Newest position taken per shard."""
-        self._waiting: list[_Waiting] = []
-        self._now_ms = _NEVER
-        self._maps: deque[HotspotMap] = deque()
-        """Maps still to be given: results have room for one, and several may fall due at once."""
+        super().__init__()
         self._budget: BudgetState | None = None
         """How the budget stood in the newest results that carry it."""
         self._out = Results(0, 0, 0, self.catalog.series)
@@ -180,7 +183,7 @@ class SiteStage:
         while self._waiting and self._is_due(self._waiting[0]):
             self._take(heapq.heappop(self._waiting))
         if self._maps:
-            out.hotspots = self._maps.popleft()
+            out.hotspots = self._maps.pop(0)
         budget = self.budget.state()
         if budget != self._budget:
             self._budget = out.budget = budget
@@ -286,39 +289,3 @@ class SiteStage:
                     received_ms=output.now_ms,
                 )
                 self._out.refusals.append(refusal)
-
-    def meta(self) -> dict[str, Any]:
-        """Return the state that is text."""
-        return {
-            "alerts": self.book.meta(),
-            "hotspots": self.hotspots.meta(),
-            "catalog": self.catalog.meta(),
-            "budget": self.budget.meta(),
-            "causes": self.causes.meta(),
-            "maps": [msgspec.to_builtins(one) for one in self._maps],
-            "waiting": [msgspec.to_builtins(entry) for entry in sorted(self._waiting)],
-            "now_ms": self._now_ms,
-            "newest": self._newest.tolist(),
-            "reached": self._reached.tolist(),
-        }
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state that is arrays."""
-        return self.hotspots.arrays() | {f"budget/{name}": values for name, values in self.budget.arrays().items()}
-
-    def load(self, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `meta` and `arrays` gave; raises ValueError where the number of shards is another."""
-        if len(meta["newest"]) != self.shards:
-            raise ValueError(f"state of a site with {len(meta['newest'])} shards, expected {self.shards}")
-        self.book.load(meta["alerts"])
-        self.hotspots.load(meta["hotspots"], arrays)
-        budget = {name.removeprefix("budget/"): v for name, v in arrays.items() if name.startswith("budget/")}
-        if "budget" in meta:
-            self.budget.load(meta["budget"], budget)
-            self.causes.load(meta["causes"])
-            self._maps = deque(msgspec.convert(meta["maps"], list[HotspotMap]))
-        self.catalog.load(meta["catalog"])
-        self._waiting = msgspec.convert(meta["waiting"], list[_Waiting])
-        self._now_ms = meta["now_ms"]
-        self._newest = np.array(meta["newest"], dtype=np.int64)
-        self._reached = np.array(meta["reached"], dtype=np.int64)

@@ -3,13 +3,17 @@
 Keys, and what is under them:
 
 ``meta``
-    What the others are and how long: layout, sizes, single numbers. Written at every checkpoint, so that whoever reads
-    the log to its end knows which entries belong to the state.
-``d/{device}/info``, ``d/{device}/hot``, ``d/{device}/model``, ``d/{device}/…``
-    One device: its names and numbers, what changes with its batches, and its baselines. A large baseline is divided, as
-    a closed window changes a small part of it.
+    What the others are and how long, and the small values. Written at every checkpoint, so that whoever reads the log
+    to its end knows which entries belong to the state.
 ``p/{name}/{page}``
-    A page of what belongs to no device, compressed: the table of vehicles, what people wrote, alerts.
+    A page of what belongs to no device, compressed: the table of vehicles, alerts, and to what every place belongs.
+``d/{device}/hot``, ``d/{device}/model``, ``d/{device}/values``, ``d/{device}/…``
+    What belongs to one device, by its number (-1: to none): rows of arrays, in the order of their places, and items of
+    lists. What changes together is in one entry; a large baseline is divided, as a closed window changes a small part.
+
+What belongs to whom follows from the declarations of the state (`models.state`): ``of`` says it for every axis. That is
+read first, and a device's entry says nothing of it. So an entry cannot overwrite what is another device's: where a
+device has lost or won a place, its entries are written again, and one of another length is refused.
 
 `Changelog.changes` finds what changed since it was last called by comparing with a copy. The entries it returns must be
 written in one transaction: they fit each other, and no other state's. `rebuild` takes the newest entry of every key.
@@ -18,7 +22,8 @@ written in one transaction: they fit each other, and no other state's. `rebuild`
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from math import prod
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -27,53 +32,60 @@ from numpy.typing import NDArray
 
 from ingest import frame
 from ingest.frame import FrameError, FrameKind
-from stream.state import device_rows
-from stream.state.device_rows import Part
+from models.state import Column, State
 
 META_KEY: Final = b"meta"
 PAGE: Final = 2048
 """Bytes of a page."""
-_CATALOG: Final = "catalog"
-_DEVICES: Final = "catalog/series_device"
-"""An array that a state with devices has."""
+_SMALL: Final = 64
+"""Values up to so many bytes are in the ``meta`` entry."""
+_LARGE: Final = 1024
+_PIECE: Final = 600
+"""Bytes a place has in one array from which they are divided among entries, and about how many go into each."""
+_ROOT: Final = "device"
+"""The axis whose places are the devices."""
+
+_VALUES: Final = "values"
+"""Entries with the items of lists."""
 
 Entries = dict[bytes, "bytes | None"]
 """Key → value; None removes the key."""
+Places = NDArray[np.int64]
+Owners = dict[str, Places]
+"""Axis → device of each place, -1 for none."""
 
-
-class State(NamedTuple):
-    """What `meta` and `arrays` of a shard or of a site's stage give, and `load` takes."""
-
-    meta: dict[str, Any]
-    arrays: dict[str, NDArray[Any]]
-
-
-class _Leaf(msgspec.Struct, array_like=True):
-    """A value of the meta data: here, or, where it may be long, in pages."""
-
-    path: list[str]
-    value: Any = None
-    paged: bool = False
+_encode: Final = msgspec.msgpack.Encoder().encode
 
 
 class _Array(msgspec.Struct, array_like=True):
     dtype: str
     shape: list[int]
-    paged: str = ""
-    """Name of the pages with what belongs to no device; empty where all of it belongs to devices."""
+    column: Column | None
 
 
 class _Meta(msgspec.Struct, kw_only=True):
-    leaves: list[_Leaf]
     arrays: dict[str, _Array]
-    parts: list[Part]
+    lists: dict[str, Column]
+    """Lists with an item for every place."""
+    values: dict[str, msgspec.Raw]
+    """Small values; larger ones are in pages."""
     pages: dict[str, int]
     """Name → bytes."""
-    places: dict[str, int]
-    """What the places of an axis are → how many belong to devices."""
-    devices: int = -1
-    """-1: the state has no devices."""
-    slots: int = 0
+    devices: int
+
+
+class _Part(NamedTuple):
+    """An array, or a piece of one, in an entry."""
+
+    path: str
+    axis: str
+    dim: int
+    piece: slice | None
+    """Which places along the dimension before the last; None: the whole array."""
+
+    def view(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return a view of the values with the places as first dimension."""
+        return np.moveaxis(array if self.piece is None else array[..., self.piece, :], self.dim, 0)
 
 
 class Changelog:
@@ -92,88 +104,52 @@ class Changelog:
     def forget(self) -> None:
         """Forget everything: the next entries are the whole state."""
         self._arrays: dict[str, NDArray[Any]] = {}
-        self._parts: list[Part] = []
-        self._slots = np.zeros(0, dtype=np.int64)
-        self._info: list[bytes] = []
+        self._items: dict[str, list[bytes]] = {}
+        self._owners: Owners = {}
         self._blobs: dict[str, bytes] = {}
 
     def changes(self, state: State) -> Entries:
         """Return the entries that differ from those returned before; the arrays are kept and must not be changed."""
         entries: Entries = {}
-        meta = _Meta(leaves=[], arrays={}, parts=[], pages={}, places={})
         blobs: dict[str, bytes] = {}
-        if _DEVICES in state.arrays:
-            self._devices(state, meta, entries, blobs)
-        owned = {part.array for part in meta.parts}
-        for name, array in state.arrays.items():
-            if name not in owned:
-                meta.arrays[name] = _Array(array.dtype.str, list(array.shape), f"a/{name}")
-                blobs[f"a/{name}"] = np.ascontiguousarray(array).tobytes()
-        for leaf in _leaves(state.meta):
-            if leaf.paged:
-                blobs["m/" + "/".join(leaf.path)] = msgspec.msgpack.encode(leaf.value)
-                leaf.value = None
-            meta.leaves.append(leaf)
+        items: dict[str, list[bytes]] = {}
+        meta = _Meta(arrays={}, lists={}, values={}, pages={}, devices=_devices(state))
+        for path, array in state.arrays.items():
+            meta.arrays[path] = _Array(array.dtype.str, list(array.shape), state.columns.get(path))
+        owners = _owners(meta, state.arrays)
+        for path, value in state.values.items():
+            column = state.columns.get(path)
+            if column is not None and column.axis in owners:
+                meta.lists[path], items[path] = column, [_encode(one) for one in value]
+            elif len(blob := _encode(value)) <= _SMALL:
+                meta.values[path] = msgspec.Raw(blob)
+            else:
+                blobs[f"v/{path}"] = blob
+        groups = _groups(meta, owners)
+        for group, parts in groups.items():
+            masks = [(part.axis, _differ(part, state.arrays[part.path], self._arrays.get(part.path))) for part in parts]
+            touched = self._touched(owners, masks)
+            rows = _rows(touched, parts, state.arrays, owners)
+            entries |= {_key(device, group): row for device, row in zip(touched.tolist(), rows, strict=True)}
+        masks = [(one.axis, _items_differ(items[path], self._items.get(path))) for path, one in meta.lists.items()]
+        touched = self._touched(owners, masks)
+        rows = _item_rows(touched, meta.lists, items, owners)
+        entries |= {_key(device, _VALUES): row for device, row in zip(touched.tolist(), rows, strict=True)}
+        owned = {part.path for parts in groups.values() for part in parts}
+        blobs |= {f"a/{path}": array.tobytes() for path, array in state.arrays.items() if path not in owned}
         self._write_pages(blobs, meta, entries)
-        self._arrays = state.arrays
+        self._arrays, self._items, self._owners = state.arrays, items, owners
         entries[META_KEY] = frame.encode(FrameKind.CHANGELOG, meta, {})
         return entries
 
-    def _devices(self, state: State, meta: _Meta, entries: Entries, blobs: dict[str, bytes]) -> None:
-        """Write what belongs to devices and has changed."""
-        arrays, catalog = state.arrays, state.meta[_CATALOG]
-        owner = device_rows.owners(state.meta, arrays)
-        meta.parts = device_rows.parts_of(arrays, owner)
-        meta.places = {axis: len(of) for axis, of in owner.items()}
-        meta.devices, meta.slots = len(catalog["devices"]), catalog["slots"]
-        infos = _infos(catalog)
-        for device, info in enumerate(infos):
-            if device >= len(self._info) or self._info[device] != info:
-                entries[_device_key(catalog["devices"][device][1], "info")] = info
-        before = self._arrays if meta.parts == self._parts else {}
-        names = [name for _, name in catalog["devices"]]
-        for group, parts in _by_group(meta.parts).items():
-            touched = self._touched(parts, arrays, before, owner)
-            if len(touched):
-                rows = device_rows.encode_rows(touched, parts, arrays, owner)
-                for device, row in zip(touched.tolist(), rows, strict=True):
-                    entries[_device_key(names[device] if device >= 0 else "", group)] = row
-        for part in meta.parts:
-            array, places = arrays[part.array], len(owner[part.axis])
-            room = array.shape[part.dim] > places and part.axis != "gap"
-            tail = f"t/{part.array}" if room else ""
-            meta.arrays[part.array] = _Array(array.dtype.str, list(array.shape), tail)
-            if tail:
-                blobs[tail] = np.ascontiguousarray(device_rows.first(array, part.dim)[places:]).tobytes()
-        self._info, self._parts, self._slots = infos, meta.parts, owner["slot"]
-
-    def _touched(
-        self,
-        parts: list[Part],
-        arrays: Mapping[str, NDArray[Any]],
-        before: Mapping[str, NDArray[Any]],
-        owner: Mapping[str, NDArray[np.int64]],
-    ) -> NDArray[np.int64]:
-        """Return the devices, rising, of which anything in some parts has changed."""
-        found: list[NDArray[np.int64]] = []
-        for axis, mine in device_rows.by_axis(parts):
-            places = len(owner[axis])
-            if axis == "gap":
-                (part,) = mine
-                old = before.get(part.array)
-                found.append(device_rows.changed_gaps(arrays[part.array], old, owner[axis], owner["slot"]))
-                continue
-            mask = np.zeros(places, dtype=np.bool_)
-            for part in mine:
-                if part.array in before:
-                    old = before[part.array]
-                    new = device_rows.view(arrays[part.array], part, places)
-                    mask |= device_rows.changed(new, device_rows.view(old, part, old.shape[part.dim]))
-                else:
-                    mask[:] = True
-            found.append(np.unique(owner[axis][mask]))
-            if axis == "slot" and before:
-                found.append(_moved(self._slots, owner["slot"]))
+    def _touched(self, owners: Owners, masks: list[tuple[str, NDArray[np.bool_]]]) -> Places:
+        """Return the devices, rising, with a place that has changed (by axis), and those that lost or won a place."""
+        found = [np.zeros(0, dtype=np.int64)] + [owners[axis][mask] for axis, mask in masks]
+        for axis in dict.fromkeys(axis for axis, _ in masks):
+            now, before = owners[axis], self._owners.get(axis, found[0])
+            both = min(len(now), len(before))
+            moved = now[:both] != before[:both]
+            found += [now[:both][moved], before[:both][moved], now[both:], before[both:]]
         return np.unique(np.concatenate(found))
 
     def _write_pages(self, blobs: dict[str, bytes], meta: _Meta, entries: Entries) -> None:
@@ -198,7 +174,7 @@ def rebuild(entries: Mapping[bytes, bytes | None]) -> State | None:
     Raises
     ------
     ingest.frame.FrameError
-        Where an entry is missing, damaged, or of a later version.
+        Where an entry is missing, damaged, or of another version.
     """
     sealed = entries.get(META_KEY)
     if sealed is None:
@@ -212,108 +188,201 @@ def rebuild(entries: Mapping[bytes, bytes | None]) -> State | None:
 
 def _rebuilt(meta: _Meta, entries: Mapping[bytes, bytes | None]) -> State:
     blobs = {name: _blob(name, size, entries) for name, size in meta.pages.items()}
-    arrays: dict[str, NDArray[Any]] = {}
-    owned = {part.array: part for part in meta.parts}
-    for name, described in meta.arrays.items():
-        dtype = np.dtype(described.dtype)
-        if name not in owned:
-            flat = np.frombuffer(blobs[described.paged], dtype=dtype)
-            arrays[name] = flat.reshape(described.shape).astype(dtype.newbyteorder("="))
+    state = State({}, {}, dict(meta.lists))
+    for path, described in meta.arrays.items():
+        state.arrays[path] = np.zeros(described.shape, dtype=described.dtype)
+        if (blob := blobs.get(f"a/{path}")) is not None:
+            state.arrays[path][...] = np.frombuffer(blob, dtype=described.dtype).reshape(described.shape)
+        if described.column is not None:
+            state.columns[path] = described.column
+    owners = _owners(meta, state.arrays)
+    for group, parts in _groups(meta, owners).items():
+        _read_rows(group, parts, state.arrays, owners, entries)
+    large = {name.removeprefix("v/"): blob for name, blob in blobs.items() if name.startswith("v/")}
+    state.values |= {path: msgspec.msgpack.decode(value) for path, value in (meta.values | large).items()}
+    state.values |= _read_items(meta.lists, owners, entries)
+    return state
+
+
+def _devices(state: State) -> int:
+    """Return how many devices a state has."""
+    for path, column in state.columns.items():
+        if column.axis == _ROOT:
+            return len(state.values[path]) if path in state.values else state.arrays[path].shape[column.dim]
+    return 0
+
+
+def _owners(meta: _Meta, arrays: Mapping[str, NDArray[Any]]) -> Owners:
+    """Return the device of every place, for every axis whose places belong to devices."""
+    owners: Owners = {_ROOT: np.arange(meta.devices)}
+    left = {one.column.axis: (path, one.column.of) for path, one in meta.arrays.items() if one.column and one.column.of}
+    while ready := [axis for axis, (_, of) in left.items() if of in owners]:
+        for axis in ready:
+            path, of = left.pop(axis)
+            owners[axis] = np.append(owners[of], -1)[arrays[path]]
+    return owners
+
+
+def _groups(meta: _Meta, owners: Owners) -> dict[str, list[_Part]]:
+    """Return, by the kind of entry they are in, the arrays whose places belong to devices; large ones in pieces."""
+    groups: dict[str, list[_Part]] = {}
+    for path, (dtype, shape, column) in ((path, msgspec.structs.astuple(one)) for path, one in meta.arrays.items()):
+        if column is None or column.of or column.axis not in owners:
             continue
-        arrays[name] = array = np.zeros(described.shape, dtype=dtype.newbyteorder("="))
-        if described.paged:
-            tail = device_rows.first(array, owned[name].dim)[meta.places[owned[name].axis] :]
-            tail[...] = np.frombuffer(blobs[described.paged], dtype=dtype).reshape(tail.shape)
-    catalog = None
-    if meta.devices >= 0:
-        by_group = _device_entries(entries)
-        catalog = _catalog(by_group.pop("info", []), meta)
-        for group, parts in _by_group(meta.parts).items():
-            device_rows.decode_rows(by_group.get(group, []), parts, arrays)
-    found: dict[str, Any] = {}
-    for leaf in meta.leaves:
-        value = leaf.value
-        if meta.devices >= 0 and leaf.path == [_CATALOG]:
-            value = catalog
-        elif leaf.paged:
-            value = msgspec.msgpack.decode(blobs["m/" + "/".join(leaf.path)])
-        inner = found
-        for name in leaf.path[:-1]:
-            inner = inner.setdefault(name, {})
-        inner[leaf.path[-1]] = value
-    return State(found, {name: arrays[name] for name in meta.arrays})
-
-
-def _leaves(meta: Mapping[str, Any]) -> Iterator[_Leaf]:
-    """Yield the values of meta data, of inner dictionaries one by one; what may be long goes into pages."""
-    for key, value in meta.items():
-        if key == _CATALOG and isinstance(value, dict):
-            yield _Leaf([key])
-        elif isinstance(value, dict) and value and all(isinstance(name, str) for name in value):
-            for name, inner in value.items():
-                yield _Leaf([key, name], inner, isinstance(inner, list | tuple | dict | str | bytes))
+        dim, length = column.dim, shape[-2] if len(shape) > 1 else 1
+        width = np.dtype(dtype).itemsize * prod(shape[:dim] + shape[dim + 1 :])
+        if dim == len(shape) - 1 and width > _LARGE and length > 1:
+            step = max(_PIECE // (width // length), 1)
+            short = path.rpartition("/")[2]
+            for low in range(0, length, step):
+                part = _Part(path, column.axis, dim, slice(low, min(low + step, length)))
+                groups.setdefault(f"{column.axis}.{short}.{low // step}", []).append(part)
         else:
-            yield _Leaf([key], value, isinstance(value, list | tuple | dict | bytes))
+            groups.setdefault(column.entry, []).append(_Part(path, column.axis, dim, None))
+    return groups
 
 
-def _infos(catalog: Mapping[str, Any]) -> list[bytes]:
-    """Return what is known of each device by name: its number, beat, series and boots with their numbers."""
-    series: list[list[Any]] = [[] for _ in catalog["devices"]]
-    index = {name: number for number, (_, name) in enumerate(catalog["devices"])}
-    for number, (beat, device, kind, metric) in enumerate(catalog["series"]):
-        series[index[device]].append((number, beat, kind, metric))
-    encode = msgspec.msgpack.Encoder().encode
+def _differ(part: _Part, new: NDArray[Any], old: NDArray[Any] | None) -> NDArray[np.bool_]:
+    """Return which places differ bit by bit, (places,); those that the old array does not have do."""
+    now = part.view(new)
+    mask = np.ones(len(now), dtype=np.bool_)
+    if old is not None:
+        before = part.view(old)
+        both = min(len(now), len(before))
+        differs = _bits(now[:both]) != _bits(before[:both])
+        mask[:both] = differs if differs.ndim == 1 else differs.any(axis=tuple(range(1, differs.ndim)))
+    return mask
+
+
+def _bits(values: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers as integers of the same size, so that what is not a number equals itself."""
+    return values.view(f"u{values.dtype.itemsize}") if values.dtype.kind == "f" else values
+
+
+def _items_differ(new: list[bytes], old: list[bytes] | None) -> NDArray[np.bool_]:
+    if old is None or new == old:
+        return np.full(len(new), old is None)
+    differs = [one != other for one, other in zip(new, old, strict=False)]
+    return np.array(differs + [True] * (len(new) - len(differs)), dtype=np.bool_)
+
+
+class _Sorted(NamedTuple):
+    """The places of an axis by device; those of the n-th device stand from ``start[n]`` to ``end[n]``."""
+
+    places: Places
+    start: list[int]
+    end: list[int]
+
+
+def _by_device(devices: Places, owner: Places) -> _Sorted:
+    order = np.argsort(owner, kind="stable")
+    start, end = (np.searchsorted(owner[order], devices, side=side) for side in ("left", "right"))
+    return _Sorted(order, start.tolist(), end.tolist())
+
+
+def _rows(
+    devices: Places, parts: list[_Part], arrays: Mapping[str, NDArray[Any]], owners: Owners
+) -> list[bytes | None]:
+    """Return the entry of each of some devices: by axis the rows of all parts; None where it has no places."""
+    columns: list[tuple[_Sorted, bytes, int]] = []
+    for axis, mine in _by_axis(parts):
+        chosen = np.flatnonzero(np.isin(owners[axis], devices))
+        there = _by_device(devices, owners[axis][chosen])
+        rows = [_raw(part.view(arrays[part.path])[chosen[there.places]]) for part in mine]
+        joined = rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1)
+        columns.append((there, joined.tobytes(), joined.shape[1]))
     return [
-        encode((number, beat, device, series[number], boots))
-        for number, ((beat, device), boots) in enumerate(zip(catalog["devices"], catalog["boots"], strict=True))
+        b"".join(raw[width * there.start[n] : width * there.end[n]] for there, raw, width in columns) or None
+        for n in range(len(devices))
     ]
 
 
-_INFO: Final = msgspec.msgpack.Decoder(
-    tuple[int, str, str, list[tuple[int, str, int, str]], list[tuple[str, str, str, int]]]
-)
+def _read_rows(
+    group: str,
+    parts: list[_Part],
+    arrays: Mapping[str, NDArray[Any]],
+    owners: Owners,
+    entries: Mapping[bytes, bytes | None],
+) -> None:
+    """Put the rows of the devices' entries back into arrays of the right shape."""
+    axes = _by_axis(parts)
+    devices = np.unique(np.concatenate([owners[axis] for axis, _ in axes]))
+    there = [_by_device(devices, owners[axis]) for axis, _ in axes]
+    widths = [sum(_raw(part.view(arrays[part.path])[:0]).shape[1] for part in mine) for _, mine in axes]
+    found: list[list[bytes]] = [[] for _ in axes]
+    for n, device in enumerate(devices.tolist()):
+        entry, at = _entry(entries, device, group), 0
+        for rows, one, width in zip(found, there, widths, strict=True):
+            size = width * (one.end[n] - one.start[n])
+            rows.append(entry[at : at + size])
+            at += size
+        if at != len(entry):
+            raise ValueError(f"entry {group!r} of device {device} has {len(entry)} bytes, its places take {at}")
+    for (_, mine), rows, one, width in zip(axes, found, there, widths, strict=True):
+        raw = np.frombuffer(b"".join(rows), dtype=np.uint8).reshape(len(one.places), width)
+        start = 0
+        for part in mine:
+            target = part.view(arrays[part.path])
+            end = start + target.dtype.itemsize * prod(target.shape[1:])
+            values = np.ascontiguousarray(raw[:, start:end]).view(target.dtype)
+            target[one.places] = values.reshape(len(one.places), *target.shape[1:])
+            start = end
 
 
-def _catalog(infos: list[bytes], meta: _Meta) -> dict[str, Any]:
-    """Return the catalogue that the devices' infos make."""
-    known = sorted(map(_INFO.decode, infos))
-    if [info[0] for info in known] != list(range(meta.devices)):
-        raise ValueError(f"{len(known)} devices, expected {meta.devices}")
-    series = sorted(
-        (number, beat, device, kind, metric) for _, _, device, mine, _ in known for number, beat, kind, metric in mine
-    )
-    return {
-        "devices": [(beat, device) for _, beat, device, _, _ in known],
-        "series": [entry[1:] for entry in series],
-        "boots": [boots for *_, boots in known],
-        "slots": meta.slots,
-    }
+def _item_rows(
+    devices: Places, lists: Mapping[str, Column], items: Mapping[str, list[bytes]], owners: Owners
+) -> list[bytes | None]:
+    """Return the entry of each of some devices: by list its items; None where it has none."""
+    columns = []
+    for path, column in lists.items():
+        there = _by_device(devices, owners[column.axis])
+        columns.append((there, [msgspec.Raw(items[path][at]) for at in there.places.tolist()]))
+    held = [[mine[there.start[n] : there.end[n]] for there, mine in columns] for n in range(len(devices))]
+    return [_encode(one) if any(one) else None for one in held]
 
 
-def _device_entries(entries: Mapping[bytes, bytes | None]) -> dict[str, list[bytes]]:
-    found: dict[str, list[bytes]] = {}
-    for key, value in entries.items():
-        if value is not None and key.startswith(b"d/"):
-            found.setdefault(key.rpartition(b"/")[2].decode(), []).append(value)
+def _read_items(
+    lists: Mapping[str, Column], owners: Owners, entries: Mapping[bytes, bytes | None]
+) -> dict[str, list[Any]]:
+    """Return the lists whose items the devices' entries hold."""
+    axes = {column.axis for column in lists.values()}
+    devices = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *(owners[axis] for axis in axes)]))
+    decode = msgspec.msgpack.Decoder(list[list[Any]]).decode
+    rows = [decode(_entry(entries, device, _VALUES)) for device in devices.tolist()]
+    found: dict[str, list[Any]] = {}
+    for number, (path, column) in enumerate(lists.items()):
+        there = _by_device(devices, owners[column.axis])
+        values: list[Any] = [None] * len(there.places)
+        for n, row in enumerate(rows):
+            places = there.places[there.start[n] : there.end[n]].tolist()
+            for at, value in zip(places, row[number], strict=True):
+                values[at] = value
+        found[path] = values
     return found
 
 
-def _by_group(parts: list[Part]) -> dict[str, list[Part]]:
-    found: dict[str, list[Part]] = {}
+def _by_axis(parts: Iterable[_Part]) -> list[tuple[str, list[_Part]]]:
+    found: dict[str, list[_Part]] = {}
     for part in parts:
-        found.setdefault(part.group, []).append(part)
-    return found
+        found.setdefault(part.axis, []).append(part)
+    return list(found.items())
 
 
-def _moved(before: NDArray[np.int64], now: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the devices that have lost or won a slot."""
-    both = min(len(before), len(now))
-    differs = before[:both] != now[:both]
-    return np.unique(np.concatenate([before[:both][differs], now[:both][differs], now[both:]]))
+def _raw(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return rows as bytes, shape (rows, bytes of a row)."""
+    width = values.dtype.itemsize * prod(values.shape[1:])
+    return np.frombuffer(np.ascontiguousarray(values).tobytes(), dtype=np.uint8).reshape(len(values), width)
 
 
-def _device_key(device: str, group: str) -> bytes:
+def _key(device: int, group: str) -> bytes:
     return f"d/{device}/{group}".encode()
+
+
+def _entry(entries: Mapping[bytes, bytes | None], device: int, group: str) -> bytes:
+    entry = entries.get(_key(device, group))
+    if entry is None:
+        raise ValueError(f"entry {group!r} of device {device} is missing")
+    return entry
 
 
 def _page_key(name: str, number: int) -> bytes:

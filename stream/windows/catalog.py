@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from ingest.log.batch import Source
 from ingest.places import Places
 from ingest.vocabulary import Kind
+from models.state import Saved, array, grown, value
 from stream.results import SeriesKey
-from stream.state.arrays import grown
+from stream.windows.axes import DEVICE, SERIES, SLOT
 from stream.windows.columns import Columns
 from stream.windows.sequences import Sequences
 
@@ -23,29 +25,43 @@ MAX_BOOTS: Final = 4
 """Boots remembered per device, and more where one record holds more: a device that keeps restarting, or a backlog."""
 
 
-class Catalog:
+class Catalog(Saved):
     """Indices of devices, of their boots (slots), and of their series. All only grow, so snapshots stay valid."""
 
+    devices = value(list[tuple[str, str]], axis=DEVICE)
+    """(beat, device) by device index; the devices of the places file first, in its order."""
+    series = value(list[SeriesKey], axis=SERIES)
+    series_device = array(np.int64, SERIES, of=DEVICE)
+    """Device index per series."""
+    _boots = value(list[list[tuple[Source, int]]], axis=DEVICE)
+    """Boots of each device with their slots, the oldest first."""
+    _slot_device = array(np.int64, SLOT, fill=-1, of=DEVICE)
+    """Device index per slot, -1 for a free one."""
+
     def __init__(self, places: Places, max_metrics: int) -> None:
+        super().__init__()
         self.places, self.max_metrics = places, max_metrics
-        self.devices: list[tuple[str, str]] = []
-        """(beat, device) by device index; the devices of the places file first, in its order."""
-        self.series: list[SeriesKey] = []
-        self.series_device = np.zeros(0, dtype=np.int64)
-        """Device index per series."""
-        self._device_index: dict[str, int] = {}
-        self._slots: dict[Source, int] = {}
-        self._boots: list[list[tuple[Source, int]]] = []
+        self.restored()
+
+    def restored(self) -> None:
+        """Find the indices; devices that the places file has gained come behind, and those it has moved, move."""
+        self._device_index = {device: index for index, (_, device) in enumerate(self.devices)}
+        for place in self.places.devices.values():
+            self.devices[self.device(place.beat, place.id)] = (place.beat, place.id)
+        self._slots: dict[Source, int] = {source: slot for boots in self._boots for source, slot in boots}
+        self._free = sorted(set(range(self.size_of(SLOT))) - set(self._slots.values()))
+        """Slots that no boot has, as a heap: the lowest is given next."""
         self._names: list[tuple[int, str]] = []
         self._codes: dict[tuple[int, str], int] = {}
-        self._table = np.full((0, 16), -1, dtype=np.int32)
+        self._table = np.full((len(self.devices), 16), -1, dtype=np.int32)
         """(device index, code of kind and metric) → series, -1 where there is none."""
         self._metrics: dict[int, int] = {}
-        self._slot_count = 0
-        self._free: list[int] = []
-        """Slots below `_slot_count` that no boot has, as a heap: the lowest is given next."""
-        for device in places.devices.values():
-            self.device(device.beat, device.id)
+        of_series = list(zip(self.series, self.series_device.tolist(), strict=False))
+        for index, (key, device) in enumerate(of_series):
+            self._metrics[device] = self._metrics.get(device, 0) + 1
+            code = self._code(key.kind, key.metric)  # first: it may replace the table by a larger one
+            self._table[device, code] = index
+        self.series = [msgspec.structs.replace(key, beat=self.devices[device][0]) for key, device in of_series]
 
     def device(self, beat: str, device: str) -> int:
         """Return a device's index, adding it where it is new (a gateway may be set to let unknown devices in)."""
@@ -54,6 +70,7 @@ class Catalog:
             index = self._device_index[device] = len(self.devices)
             self.devices.append((beat, device))
             self._boots.append([])
+            self.grow(DEVICE, len(self.devices))
         return index
 
     def slots(self, sources: list[Source], sequences: Sequences) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -82,14 +99,16 @@ class Catalog:
             boots.remove((gone, slot))
             del self._slots[gone]
             sequences.forget(slot)
+            self._slot_device[slot] = -1
             heapq.heappush(self._free, slot)
         if self._free:
             slot = heapq.heappop(self._free)
         else:
-            slot = self._slot_count
-            self._slot_count += 1
-            sequences.grow(self._slot_count)
+            slot = self.size_of(SLOT)
+            self.grow(SLOT, slot + 1)
+            sequences.grow(SLOT, slot + 1)
         boots.append((source, slot))
+        self._slot_device[slot] = device
         self._slots[source] = slot
         return slot
 
@@ -148,7 +167,7 @@ class Catalog:
                 return -1
             code = self._codes[kind, metric] = len(self._names)
             self._names.append((kind, metric))
-            self._table = grown(self._table, len(self._names), -1, axis=1)
+            self._table = grown(self._table, len(self._names), -1, 1)
         return code
 
     def _new_series(self, device: int, kind: int, metric: str) -> int:
@@ -162,50 +181,7 @@ class Catalog:
         self._metrics[device] = self._metrics.get(device, 0) + 1
         index = len(self.series)
         self.series.append(SeriesKey(beat=beat, device=name, kind=kind, metric=metric))
-        self.series_device = grown(self.series_device, index + 1)
+        self.grow(SERIES, index + 1)
         self.series_device[index] = device
         self._table[device, code] = index
         return index
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state that is arrays."""
-        return {"series_device": self.series_device[: len(self.series)].copy()}
-
-    def meta(self) -> dict[str, Any]:
-        """Return the state that is text."""
-        return {
-            "devices": self.devices,
-            "series": [(key.beat, key.device, key.kind, key.metric) for key in self.series],
-            "boots": [[(*source, slot) for source, slot in boots] for boots in self._boots],
-            "slots": self._slot_count,
-        }
-
-    def load(self, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `meta` and `arrays` gave; devices that the places file has gained since are kept behind."""
-        known = self.devices
-        self.devices, self._device_index, self._boots = [], {}, []
-        for beat, device in meta["devices"]:
-            self.device(beat, device)
-        for beat, device in known:
-            self.device(beat, device)
-        self._slots = {}
-        for index, boots in enumerate(meta["boots"]):
-            self._boots[index] = [(Source(beat, device, boot), slot) for beat, device, boot, slot in boots]
-            self._slots.update(self._boots[index])
-        self._slot_count = meta["slots"]
-        self._free = sorted(set(range(self._slot_count)) - set(self._slots.values()))
-        self.series = [SeriesKey(beat=b, device=d, kind=k, metric=m) for b, d, k, m in meta["series"]]
-        self.series_device = arrays["series_device"].copy()
-        self._metrics = {}
-        self._names, self._codes = [], {}
-        self._table = np.full((len(self.devices), 16), -1, dtype=np.int32)
-        for index, (key, device) in enumerate(zip(self.series, self.series_device.tolist(), strict=True)):
-            self._metrics[device] = self._metrics.get(device, 0) + 1
-            code = self._code(key.kind, key.metric)  # first: it may replace the table by a larger one
-            self._table[device, code] = index
-        for place in self.places.devices.values():
-            self.devices[self._device_index[place.id]] = (place.beat, place.id)
-        self.series = [
-            SeriesKey(beat=self.devices[device][0], device=key.device, kind=key.kind, metric=key.metric)
-            for key, device in zip(self.series, self.series_device.tolist(), strict=True)
-        ]

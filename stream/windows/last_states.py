@@ -7,32 +7,26 @@ one device arrive in another order than it said them; the older one is then hist
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.state.arrays import grown
+from models.state import Saved, array
+from stream.windows.axes import SERIES
 
 _NONE: Final = -1
 _NO_TIME: Final = -(2**62)
 
 
-class LastStates:
+class LastStates(Saved):
     """Last word per series, as a hash of 63 bits: a device that makes up words for ever fills no memory.
 
     Two words of one series are taken for the same with probability 1e-19.
     """
 
-    def __init__(self) -> None:
-        self._last = np.full(0, _NONE, dtype=np.int64)
-        self._newest = np.full(0, _NO_TIME, dtype=np.int64)
-
-    def grow(self, size: int) -> None:
-        """Make room for series below `size`."""
-        self._last = grown(self._last, size, _NONE)
-        self._newest = grown(self._newest, size, _NO_TIME)
+    _last = array(np.int64, SERIES, fill=_NONE)
+    _newest = array(np.int64, SERIES, fill=_NO_TIME)
 
     def changes(
         self,
@@ -66,16 +60,6 @@ class LastStates:
     def set_back(self) -> None:
         """Forget when words were said, where the site's clock is put right: what comes now is the newest."""
         self._newest[:] = _NO_TIME
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays."""
-        return {"last": self._last.copy(), "newest": self._newest.copy()}
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `arrays` gave."""
-        self._last = arrays["last"].astype(np.int64)
-        # States that were kept before this was know no times.
-        self._newest = arrays.get("newest", np.full(len(self._last), _NO_TIME, dtype=np.int64)).copy()
 
 
 def _code(word: str) -> int:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.state import Axis, Saved, array
 from stream.results import DeviceHealth
-from stream.state.arrays import grown
+from stream.windows.axes import DEVICE
 from stream.windows.catalog import Catalog
 
-_COUNTERS: Final = ("received", "late", "duplicate", "missing")
 _PERIODIC: Final = frozenset({"camera", "noise", "smoke", "heat", "water", "environment"})
 """Types that report at regular intervals; a gate or a door that says nothing may simply have had no visitor."""
 _NEVER: Final = -1
@@ -20,49 +19,53 @@ _RHYTHM: Final = 5
 """Times a device must have been heard again before its rhythm is known."""
 
 
-class Quality:
+class Quality(Saved):
     """Counters per device since the last report, and when each was heard last; arrays of shape (devices,)."""
 
-    def __init__(self, *, silent_s: float) -> None:
-        self.silent_ms = silent_s * 1000
-        self.size = 0
-        self._counts = {name: np.zeros(0, dtype=np.int64) for name in _COUNTERS}
-        self._skew_ms = np.zeros(0, dtype=np.float64)
-        """Slow average of received less event time; old data sent on purpose is left out."""
-        self._heard = np.full(0, _NEVER, dtype=np.int64)
-        self._interval_ms = np.zeros(0, dtype=np.float64)
-        self._reports = np.zeros(0, dtype=np.int64)
-        self.silent = np.zeros(0, dtype=np.bool_)
-        self.offline = np.zeros(0, dtype=np.bool_)
-        self.quality = np.ones(0, dtype=np.float64)
-        self._periodic = np.zeros(0, dtype=np.bool_)
+    _received = array(np.int64, DEVICE)
+    _late = array(np.int64, DEVICE)
+    _duplicate = array(np.int64, DEVICE)
+    _missing = array(np.int64, DEVICE)
+    _skew_ms = array(np.float64, DEVICE)
+    """Slow average of received less event time; old data sent on purpose is left out."""
+    _heard = array(np.int64, DEVICE, fill=_NEVER)
+    _interval_ms = array(np.float64, DEVICE)
+    _reports = array(np.int64, DEVICE)
+    silent = array(np.bool_, DEVICE)
+    offline = array(np.bool_, DEVICE)
+    quality = array(np.float64, DEVICE, fill=1.0)
+    _periodic = array(np.bool_, DEVICE, derived=True)
 
-    def grow(self, catalog: Catalog) -> None:
-        """Make room for the catalogue's devices."""
-        size = len(catalog.devices)
-        if size <= self.size:
-            return
-        for name in _COUNTERS:
-            self._counts[name] = grown(self._counts[name], size)
-        self._skew_ms = grown(self._skew_ms, size)
-        self._heard = grown(self._heard, size, _NEVER)
-        self._interval_ms = grown(self._interval_ms, size)
-        self._reports = grown(self._reports, size)
-        self.silent = grown(self.silent, size)
-        self.offline = grown(self.offline, size)
-        self.quality = grown(self.quality, size, 1)
-        self._periodic = grown(self._periodic, size)
-        for index in range(self.size, size):
-            place = catalog.places.devices.get(catalog.devices[index][1])
+    def __init__(self, catalog: Catalog, *, silent_s: float) -> None:
+        self.catalog, self.silent_ms = catalog, silent_s * 1000
+        super().__init__()
+        self.grow(DEVICE, len(catalog.devices))
+
+    def grow(self, axis: Axis, size: int) -> None:
+        """Make room for the catalogue's devices; see `Saved.grow`."""
+        before = self.size_of(DEVICE)
+        super().grow(axis, size)
+        self._find_periodic(before)
+
+    def restored(self) -> None:
+        """Find which devices report at regular intervals."""
+        self._find_periodic(0)
+
+    def _find_periodic(self, first: int) -> None:
+        for index in range(first, self.size_of(DEVICE)):
+            place = self.catalog.places.devices.get(self.catalog.devices[index][1])
             self._periodic[index] = place is not None and (place.type in _PERIODIC or "silent_s" in place.overrides)
-        self.size = size
 
-    def count(self, name: str, devices: NDArray[np.int64], amount: NDArray[np.int64] | None = None) -> None:
+    def count(
+        self,
+        name: Literal["received", "late", "duplicate", "missing"],
+        devices: NDArray[np.int64],
+        amount: NDArray[np.int64] | None = None,
+    ) -> None:
         """Add one, or `amount`, per given device (repeats add up)."""
         if len(devices):
-            self._counts[name] += np.bincount(devices, weights=amount, minlength=len(self._counts[name])).astype(
-                np.int64
-            )
+            counter = getattr(self, f"_{name}")
+            counter += np.bincount(devices, weights=amount, minlength=len(counter)).astype(np.int64)
 
     def heard(self, devices: NDArray[np.int64], ts: NDArray[np.int64], received: NDArray[np.int64]) -> list[int]:
         """Note live observations; return the devices that were silent until now."""
@@ -113,34 +116,34 @@ class Quality:
         """Return the usual interval between a device's messages, seconds."""
         return float(self._interval_ms[device]) / 1000
 
-    def report(self, start_ms: int, catalog: Catalog, stuck: NDArray[np.bool_]) -> list[DeviceHealth]:
+    def report(self, start_ms: int, stuck: NDArray[np.bool_]) -> list[DeviceHealth]:
         """Return the health of every device heard of so far for the window that starts at `start_ms`; reset counts.
 
         The quality score is 1 less the shares of missing, late and repeated messages (at most .4, .2 and .1), less .3
         for a stuck value, .2 for a clock more than 30 s off; 0 for a silent device.
         """
-        counts = {name: values[: self.size] for name, values in self._counts.items()}
-        received = counts["received"]
-        missing = np.maximum(counts["missing"], 0)
+        size, devices = self.size_of(DEVICE), self.catalog.devices
+        received, late, duplicate = self._received[:size], self._late[:size], self._duplicate[:size]
+        missing = np.maximum(self._missing[:size], 0)
         due = np.maximum(received + missing, 1)
-        skew_s = self._skew_ms[: self.size] / 1000
+        skew_s = self._skew_ms[:size] / 1000
         quality = (
             1.0
             - 0.4 * np.minimum(1, 4 * missing / due)
-            - 0.2 * np.minimum(1, 4 * counts["late"] / np.maximum(received, 1))
-            - 0.1 * np.minimum(1, counts["duplicate"] / np.maximum(received, 1))
-            - 0.3 * stuck[: self.size]
+            - 0.2 * np.minimum(1, 4 * late / np.maximum(received, 1))
+            - 0.1 * np.minimum(1, duplicate / np.maximum(received, 1))
+            - 0.3 * stuck[:size]
             - 0.2 * (np.abs(skew_s) > 30)
         )
-        quality = np.where(self.silent[: self.size], 0.0, np.clip(quality, 0.0, 1.0))
-        self.quality[: self.size] = quality
-        rows = np.flatnonzero((self._heard[: self.size] != _NEVER) | (received > 0))
+        quality = np.where(self.silent[:size], 0.0, np.clip(quality, 0.0, 1.0))
+        self.quality[:size] = quality
+        rows = np.flatnonzero((self._heard[:size] != _NEVER) | (received > 0))
         columns = zip(
             rows.tolist(),
             received[rows].tolist(),
-            counts["late"][rows].tolist(),
+            late[rows].tolist(),
             missing[rows].tolist(),
-            counts["duplicate"][rows].tolist(),
+            duplicate[rows].tolist(),
             stuck[rows].tolist(),
             self.silent[rows].tolist(),
             np.round(skew_s[rows], 1).tolist(),
@@ -150,11 +153,11 @@ class Quality:
         )
         report = [
             DeviceHealth(
-                beat=catalog.devices[index][0],
-                device=catalog.devices[index][1],
+                beat=devices[index][0],
+                device=devices[index][1],
                 start=start_ms,
                 received=came,
-                late=late,
+                late=came_late,
                 missing=lost,
                 duplicate=repeated,
                 stuck=is_stuck,
@@ -163,25 +166,8 @@ class Quality:
                 quality=score,
                 online=online,
             )
-            for index, came, late, lost, repeated, is_stuck, is_silent, skew, score, online in columns
+            for index, came, came_late, lost, repeated, is_stuck, is_silent, skew, score, online in columns
         ]
-        for values in self._counts.values():
-            values[:] = 0
+        for counter in (self._received, self._late, self._duplicate, self._missing):
+            counter[:] = 0
         return report
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays."""
-        state = {name: values[: self.size].copy() for name, values in self._counts.items()}
-        for name in ("_skew_ms", "_heard", "_interval_ms", "_reports", "silent", "offline", "quality"):
-            state[name.lstrip("_")] = getattr(self, name)[: self.size].copy()
-        return state
-
-    def load(self, arrays: Mapping[str, NDArray[Any]], catalog: Catalog) -> None:
-        """Take back what `arrays` gave; devices new in the catalogue start empty."""
-        for name in _COUNTERS:
-            self._counts[name] = arrays[name].copy()
-        for name in ("_skew_ms", "_heard", "_interval_ms", "_reports", "silent", "offline", "quality"):
-            setattr(self, name, arrays[name.lstrip("_")].copy())
-        self._periodic = np.zeros(len(self._heard), dtype=np.bool_)
-        self.size = 0
-        self.grow(catalog)

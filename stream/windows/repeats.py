@@ -12,13 +12,13 @@ device for one with a probability below 1e-17.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.state.arrays import grown
+from models.state import Saved, array
+from stream.windows.axes import DEVICE, UNNUMBERED
 from stream.windows.columns import Columns
 
 KEPT: Final = 128
@@ -27,15 +27,19 @@ _CHUNK: Final = 4_096
 """Rows compared at once: 0.5 MB of verdicts."""
 
 
-class Repeats:
+class Repeats(Saved):
     """The newest observations of every device that does not number them."""
 
-    def __init__(self) -> None:
-        self._row = np.full(0, -1, dtype=np.int64)
-        """Device → row of `_keys`, -1 for devices that number."""
-        self._keys = np.zeros((0, KEPT), dtype=np.uint64)
-        self._next = np.zeros(0, dtype=np.int64)
-        self._rows = 0
+    _device = array(np.int64, UNNUMBERED, of=DEVICE)
+    _keys = array(np.uint64, UNNUMBERED, KEPT)
+    _next = array(np.int64, UNNUMBERED)
+    _row = array(np.int64, DEVICE, fill=-1, derived=True)
+    """Device → row of `_keys`, -1 for devices that number."""
+
+    def restored(self) -> None:
+        """Find the rows of devices."""
+        self.grow(DEVICE, int(self._device.max(initial=-1)) + 1)
+        self._row[self._device] = np.arange(len(self._device))
 
     def again(self, device: NDArray[np.int64], keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Tell which observations were given before, and remember the others.
@@ -63,12 +67,12 @@ class Repeats:
         return known
 
     def _rows_of(self, device: NDArray[np.int64]) -> NDArray[np.int64]:
-        self._row = grown(self._row, int(device.max(initial=-1)) + 1, -1)
+        self.grow(DEVICE, int(device.max(initial=-1)) + 1)
         unseen = np.unique(device[self._row[device] < 0])
         if len(unseen):
-            self._row[unseen] = np.arange(self._rows, self._rows + len(unseen))
-            self._rows += len(unseen)
-            self._keys, self._next = grown(self._keys, self._rows), grown(self._next, self._rows)
+            rows = self.size_of(UNNUMBERED) + np.arange(len(unseen))
+            self.grow(UNNUMBERED, int(rows[-1]) + 1)
+            self._row[unseen], self._device[rows] = rows, unseen
         return self._row[device]
 
     def _remember(self, rows: NDArray[np.int64], keys: NDArray[np.uint64]) -> None:
@@ -81,22 +85,6 @@ class Repeats:
         at = (self._next[rows] + place) % KEPT
         self._keys[rows[kept], at[kept]] = keys[kept]
         self._next[touched] = (self._next[touched] + count) % KEPT
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays."""
-        device = np.flatnonzero(self._row >= 0)
-        device = device[np.argsort(self._row[device])]
-        return {"device": device, "keys": self._keys[: self._rows].copy(), "next": self._next[: self._rows].copy()}
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `arrays` gave; nothing, where a state comes from before this was kept."""
-        if not arrays:
-            return
-        device = arrays["device"]
-        self._rows = len(device)
-        self._row = np.full(int(device.max(initial=-1)) + 1, -1, dtype=np.int64)
-        self._row[device] = np.arange(self._rows)
-        self._keys, self._next = arrays["keys"].copy(), arrays["next"].copy()
 
 
 def content_keys(columns: Columns, rows: NDArray[np.intp]) -> NDArray[np.uint64]:

@@ -11,13 +11,13 @@ such a gap is reported as *unknown* instead of being guessed at.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.state.arrays import grown
+from models.state import Saved, array, value
+from stream.windows.axes import SLOT
 
 WORDS: Final = 16
 WORD_BITS: Final = 64
@@ -34,30 +34,19 @@ class Verdict(NamedTuple):
     """Older than everything that is still remembered."""
 
 
-class Sequences:
+class Sequences(Saved):
     """Numbers applied, per slot; a slot is one (device, boot)."""
 
-    def __init__(self) -> None:
-        self.size = 0
-        self._highest = np.full(0, -1, dtype=np.int64)
-        self._words = np.zeros((0, WORDS), dtype=np.uint64)
-        self._forgotten = np.full(0, -1, dtype=np.int64)
-        """Per slot: gaps at or below this number were given up."""
-        self._gaps: dict[int, list[tuple[int, int]]] = {}
-
-    def grow(self, size: int) -> None:
-        """Make room for slots below `size`."""
-        self._highest = grown(self._highest, size, -1)
-        self._words = grown(self._words, size)
-        self._forgotten = grown(self._forgotten, size, -1)
-        self.size = max(self.size, size)
+    _highest = array(np.int64, SLOT, fill=-1)
+    _words = array(np.uint64, SLOT, WORDS)
+    _forgotten = array(np.int64, SLOT, fill=-1)
+    """Gaps at or below this number were given up."""
+    _gaps = value(list[list[tuple[int, int]]], axis=SLOT, each=list)
 
     def forget(self, slot: int) -> None:
         """Make a slot as new, for another boot."""
-        self._highest[slot] = -1
-        self._words[slot] = 0
-        self._forgotten[slot] = -1
-        self._gaps.pop(slot, None)
+        self.wipe(slot)
+        self._gaps[slot] = []
 
     def highest(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the highest number applied per slot, -1 for none."""
@@ -69,8 +58,8 @@ class Sequences:
         Parameters
         ----------
         slots, seqs
-            Shape (rows,); slots below `size`, numbers from 0 to 2**43 - 1. Rows may repeat and come in any order; of
-            equal rows the first is the new one.
+            Shape (rows,); slots that there is room for, numbers from 0 to 2**43 - 1. Rows may repeat and come in any
+            order; of equal rows the first is the new one.
         """
         rows = len(slots)
         new = np.zeros(rows, dtype=np.bool_)
@@ -180,7 +169,7 @@ class Sequences:
 
     def _add_gap(self, slot: int, low: int, high: int) -> None:
         """Append a gap above all gaps of the slot."""
-        gaps = self._gaps.setdefault(slot, [])
+        gaps = self._gaps[slot]
         if gaps and gaps[-1][1] == low - 1:
             gaps[-1] = (gaps[-1][0], high)
         else:
@@ -190,30 +179,10 @@ class Sequences:
 
     def _fill_gap(self, slot: int, seq: int) -> bool | None:
         """Take a number out of its gap. True: it was missing; False: applied before; None: not remembered."""
-        gaps = self._gaps.get(slot, [])
+        gaps = self._gaps[slot]
         index = bisect_right(gaps, seq, key=lambda gap: gap[0]) - 1
         if index >= 0 and gaps[index][1] >= seq:
             low, high = gaps[index]
             gaps[index : index + 1] = [gap for gap in ((low, seq - 1), (seq + 1, high)) if gap[0] <= gap[1]]
             return True
         return None if seq <= self._forgotten[slot] else False
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays."""
-        gaps = [(slot, *gap) for slot in sorted(self._gaps) for gap in self._gaps[slot]]
-        return {
-            "highest": self._highest[: self.size].copy(),
-            "words": self._words[: self.size].copy(),
-            "forgotten": self._forgotten[: self.size].copy(),
-            "gaps": np.array(gaps, dtype=np.int64).reshape(-1, 3),
-        }
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `arrays` gave."""
-        self._highest = arrays["highest"].copy()
-        self._words = arrays["words"].copy()
-        self._forgotten = arrays["forgotten"].copy()
-        self.size = len(self._highest)
-        self._gaps = {}
-        for slot, low, high in arrays["gaps"].tolist():
-            self._gaps.setdefault(slot, []).append((low, high))

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.state.arrays import grown
+from models.state import Saved, array, value
+from stream.windows.axes import SERIES
 
-_FIELDS: Final[dict[str, tuple[str, float]]] = {
-    "n": ("i4", 0),
-    "sum_a": ("f8", 0),
-    "sum_b": ("f8", 0),
-    "low": ("f8", np.inf),
-    "high": ("f8", -np.inf),
-    "exposure": ("f4", 0),
-}
-"""Accumulator → (type, value of an empty window)."""
-_TESTED: Final[dict[str, tuple[str, float]]] = {
-    "expected": ("f4", np.nan),
-    "lower": ("f4", np.nan),
-    "upper": ("f4", np.nan),
-    "p": ("f4", np.nan),
-    "state": ("u1", 0),
-}
-"""What the model said when the window closed, kept for rows that are written again."""
+_COLUMNS: Final = ("n", "sum_a", "sum_b", "low", "high", "exposure", "expected", "lower", "upper", "p", "state")
 
 
 class Cells(NamedTuple):
@@ -38,37 +22,36 @@ class Cells(NamedTuple):
     fields: dict[str, NDArray[Any]]
 
 
-class Windows:
+class Windows(Saved):
     """Accumulators of shape (ring, series): one ring column a window number, the newest numbers in memory.
 
     Windows below `open_from` are closed. In memory are the numbers from ``open_from - keep`` to
     ``open_from - keep + ring - 1``; `move` shifts that range.
     """
 
+    n = array(np.int32, "ring", SERIES)
+    sum_a = array(np.float64, "ring", SERIES)
+    sum_b = array(np.float64, "ring", SERIES)
+    low = array(np.float64, "ring", SERIES, fill=np.inf)
+    high = array(np.float64, "ring", SERIES, fill=-np.inf)
+    exposure = array(np.float32, "ring", SERIES)
+    # What the model said when the window closed, kept for rows that are written again.
+    expected = array(np.float32, "ring", SERIES, fill=np.nan)
+    lower = array(np.float32, "ring", SERIES, fill=np.nan)
+    upper = array(np.float32, "ring", SERIES, fill=np.nan)
+    p = array(np.float32, "ring", SERIES, fill=np.nan)
+    state = array(np.uint8, "ring", SERIES)
+    _dirty = array(np.bool_, "ring", SERIES)
+    open_from = value(int, -1)
+    """First window number not closed; -1 before the first."""
+
     def __init__(self, *, ring: int, keep: int) -> None:
         self.ring, self.keep = ring, keep
-        self.size = 0
-        self.open_from = -1
-        """First window number not closed; -1 before the first."""
-        self._data = {
-            name: np.full((ring, 0), fill, dtype=dtype) for name, (dtype, fill) in {**_FIELDS, **_TESTED}.items()
-        }
-        self._dirty = np.zeros((ring, 0), dtype=np.bool_)
-
-    def grow(self, size: int) -> None:
-        """Make room for series below `size`."""
-        if size <= self.size:
-            return
-        for name, (_, fill) in {**_FIELDS, **_TESTED}.items():
-            self._data[name] = grown(self._data[name], size, fill, axis=1)
-        self._dirty = grown(self._dirty, size, axis=1)
-        self.size = size
+        super().__init__()
 
     def clear(self) -> None:
         """Forget all windows, as before the first one; the series stay."""
-        for name, (_, fill) in {**_FIELDS, **_TESTED}.items():
-            self._data[name].fill(fill)
-        self._dirty.fill(0)
+        self.wipe(...)
         self.open_from = -1
 
     def holds(self, number: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -83,10 +66,7 @@ class Windows:
         steps = min(open_from - self.open_from, self.ring)
         oldest = open_from - self.keep
         for number in range(oldest + self.ring - steps, oldest + self.ring):
-            column = number % self.ring
-            for name, (_, fill) in {**_FIELDS, **_TESTED}.items():
-                self._data[name][column] = fill
-            self._dirty[column] = False
+            self.wipe(number % self.ring)
         self.open_from = max(self.open_from, open_from)
 
     def add(
@@ -101,34 +81,36 @@ class Windows:
         """Add observations, shape (rows,), to windows that `holds` says are in memory."""
         width = self._dirty.shape[1]
         cell = (number % self.ring) * width + series
-        flat = {name: self._data[name].reshape(-1) for name in _FIELDS}
+        n, sum_a, sum_b, low, high, covered = (
+            one.reshape(-1) for one in (self.n, self.sum_a, self.sum_b, self.low, self.high, self.exposure)
+        )
         # One sort serves every accumulator: reduceat over runs of equal cells costs what is touched, not what exists.
         order = np.argsort(cell, kind="stable")
         cell = cell[order]
         starts = np.flatnonzero(np.concatenate(([True], cell[1:] != cell[:-1])))
         touched = cell[starts]
-        flat["n"][touched] += np.diff(np.append(starts, len(cell))).astype(np.int32)
-        flat["sum_a"][touched] += np.add.reduceat(a[order], starts)
-        flat["sum_b"][touched] += np.add.reduceat(b[order], starts)
-        flat["exposure"][touched] += np.add.reduceat(exposure[order], starts).astype(np.float32)
+        n[touched] += np.diff(np.append(starts, len(cell))).astype(np.int32)
+        sum_a[touched] += np.add.reduceat(a[order], starts)
+        sum_b[touched] += np.add.reduceat(b[order], starts)
+        covered[touched] += np.add.reduceat(exposure[order], starts).astype(np.float32)
         value = value[order]
-        flat["low"][touched] = np.minimum(flat["low"][touched], np.minimum.reduceat(value, starts))
-        flat["high"][touched] = np.maximum(flat["high"][touched], np.maximum.reduceat(value, starts))
+        low[touched] = np.minimum(low[touched], np.minimum.reduceat(value, starts))
+        high[touched] = np.maximum(high[touched], np.maximum.reduceat(value, starts))
         self._dirty.reshape(-1)[touched] = True
 
     def column(self, number: int) -> dict[str, NDArray[Any]]:
         """Return views, shape (series,), of one window in memory; writing to them changes it."""
-        return {name: array[number % self.ring, : self.size] for name, array in self._data.items()}
+        return {name: getattr(self, name)[number % self.ring, : self.size_of(SERIES)] for name in _COLUMNS}
 
     def take(self, series: NDArray[np.integer[Any]], number: int) -> Cells:
         """Return one window's cells of some series, and count them as written."""
         self._dirty[number % self.ring, series] = False
-        fields = {name: array[series] for name, array in self.column(number).items()}
+        fields = {name: values[series] for name, values in self.column(number).items()}
         return Cells(series.astype(np.int32), np.full(len(series), number, dtype=np.int64), fields)
 
     def changed(self, number: int) -> NDArray[np.int64]:
         """Return the series whose window changed since it was last taken."""
-        return np.flatnonzero(self._dirty[number % self.ring, : self.size])
+        return np.flatnonzero(self._dirty[number % self.ring, : self.size_of(SERIES)])
 
     def numbers(self) -> range:
         """Return the window numbers in memory, oldest first; empty before the first window."""
@@ -136,24 +118,3 @@ class Windows:
             return range(0)
         oldest = self.open_from - self.keep
         return range(oldest, oldest + self.ring)
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays."""
-        state = {name: array[:, : self.size].copy() for name, array in self._data.items()}
-        return {
-            **state,
-            "dirty": self._dirty[:, : self.size].copy(),
-            "open_from": np.array([self.open_from], dtype=np.int64),
-        }
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `arrays` gave.
-
-        Raises ValueError where the ring is of another length (the window settings changed).
-        """
-        if arrays["n"].shape[0] != self.ring:
-            raise ValueError(f"snapshot has {arrays['n'].shape[0]} windows in memory, settings ask for {self.ring}")
-        self._data = {name: arrays[name].copy() for name in self._data}
-        self._dirty = arrays["dirty"].copy()
-        self.size = self._dirty.shape[1]
-        self.open_from = int(arrays["open_from"][0])

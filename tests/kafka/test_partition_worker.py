@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from ingest import frame
-from ingest.frame import FrameKind
 from ingest.log.kafka_address import records_topic, site_topic
 from ingest.log.records import Record, encode_record
 from stream.engines import workloads
@@ -22,6 +20,7 @@ from stream.engines.workload import Incoming
 from stream.engines.workloads import KafkaSite, Outlets
 from stream.output_codec import decode_output
 from stream.pipeline.shard import ShardPipeline
+from stream.state.snapshot import pack
 from tests.configs import pipeline_with
 from tests.kafka.servers import Kafka
 from tests.stream.build import MINUTE, NOON, Writer, places
@@ -110,9 +109,9 @@ async def results_of(site: KafkaSite) -> list[Any]:
 
 
 def state(pipeline: ShardPipeline) -> bytes:
-    meta = pipeline.meta()
-    meta.pop("position")  # what is passed by moves the worker's, not the pipeline's
-    return frame.encode(FrameKind.SNAPSHOT, meta, pipeline.arrays())
+    state = pipeline.capture()
+    state.values.pop("position")  # what is passed by moves the worker's, not the pipeline's
+    return pack({}, {"0": state})
 
 
 def test_bad_records_are_named_and_passed_by(site, outside, monkeypatch):

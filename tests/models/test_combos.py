@@ -82,12 +82,10 @@ def test_goes_on_from_its_state():
     watch.on(spot("s"), "smoke", 0, TEXT)
     watch.on(spot("h", 5), "heat", 1, TEXT)
     watch.on(spot("x", 500), "smoke", 2, TEXT)
-    other.load(watch.meta())
-    assert other.meta() == watch.meta()
+    other.restore(watch.capture())
+    assert other.capture() == watch.capture()
     assert found(other.on(spot("y", 505), "heat", 3, TEXT)) == [("x", "smoke"), ("y", "heat")]
     assert not other.off("h", "heat", 4).over
-    other.load(())
-    assert other.meta() == [[]]
 
 
 def test_overrides_of_the_places_file():

@@ -16,6 +16,7 @@ from models.calendar import Calendar
 from models.hotspots.risk_map import HotspotGrid, IncidentSeries
 from models.rules.gates import GateConfig, GateRules
 from models.rules.hazards import HazardRules
+from models.state import ROW, StateError
 
 CALENDAR = Calendar("Asia/Shanghai", "CN")
 T0 = 1_795_363_200_000
@@ -159,37 +160,30 @@ def test_state_survives_byte_for_byte(make: type[Counts]) -> None:
     model = make(6)
     for step in range(100):
         model.feed(step, rows, values[step])
-    saved = model.model.arrays()
+    saved = model.model.capture()
     again = model.fresh()
-    again.model.load({name: array.copy() for name, array in saved.items()})
-    restored = again.model.arrays()
-    assert list(saved) == list(restored)
-    for name, array in saved.items():
-        assert array.dtype == restored[name].dtype, name
-        assert array.shape == restored[name].shape, name
-        assert array.tobytes() == restored[name].tobytes(), name
+    again.model.restore(saved)
+    restored = again.model.capture()
+    assert (list(saved.arrays), saved.values) == (list(restored.arrays), restored.values)
+    for name, array in saved.arrays.items():
+        assert array.dtype == restored.arrays[name].dtype, name
+        assert array.shape == restored.arrays[name].shape, name
+        assert array.tobytes() == restored.arrays[name].tobytes(), name
     for step in range(100, 140):
         assert same(model.feed(step, rows, values[step]), again.feed(step, rows, values[step]))
-
-
-@every
-def test_state_needs_no_pickle(make: type[Counts], tmp_path) -> None:
-    model = make(3)
-    model.feed(0, np.arange(3), np.array([1.0, 2.0, 3.0]))
-    np.savez(tmp_path / "state.npz", **model.model.arrays())
-    with np.load(tmp_path / "state.npz", allow_pickle=False) as file:
-        model.fresh().model.load(dict(file))
 
 
 @every
 def test_a_state_that_does_not_fit_is_named(make: type[Counts]) -> None:
     model = make(3)
     model.feed(0, np.arange(3), np.array([1.0, 2.0, 3.0]))
-    saved = model.model.arrays()
-    for name in saved:
-        broken = {key: array for key, array in saved.items() if key != name}
-        with pytest.raises((ValueError, KeyError), match=r".+"):
-            model.fresh().model.load(broken)
+    saved = model.model.capture()
+    for held in (saved.arrays, saved.values):
+        for name in list(held):
+            left = held.pop(name)
+            with pytest.raises(StateError, match=f"{name!r} is missing"):
+                model.fresh().model.restore(saved)
+            held[name] = left
 
 
 @every
@@ -231,8 +225,8 @@ def test_rows_in_any_order_and_number_are_the_same(make: type[Counts]) -> None:
 def test_kinds_learn_the_same_however_the_windows_were_handed_over() -> None:
     values, groups = stream(8, 160), np.array([0, 0, 1, 1, 0, -1, 1, 0])
     at_once, in_parts = Counts(8).model, Counts(8).model
-    at_once.grow(8, groups)
-    in_parts.grow(8, groups)
+    at_once.set_kinds(np.arange(8), groups)
+    in_parts.set_kinds(np.arange(8), groups)
     parts = [np.array([7, 1, 4]), np.array([0, 2]), np.array([6, 5, 3])]
     history = T0 - (np.arange(96) + 1) * WINDOW_S * 1000
     for model, rows in ((at_once, [np.arange(8)]), (in_parts, parts)):
@@ -246,9 +240,9 @@ def test_kinds_learn_the_same_however_the_windows_were_handed_over() -> None:
             part = in_parts.step(some, start, values[step][some], seen[some])
             for name, column in vars(part).items():
                 np.testing.assert_allclose(column, getattr(whole, name)[some], rtol=1e-4, atol=1e-5, err_msg=name)
-    kinds = {name: values for name, values in at_once.arrays().items() if name.startswith("kinds")}
-    assert kinds["kinds"].any()
-    for name, array in in_parts.arrays().items():
+    kinds = {name: values for name, values in at_once.capture().arrays.items() if "/kinds/" in name}
+    assert kinds["rates/kinds/shown"].any()
+    for name, array in in_parts.capture().arrays.items():
         if name in kinds:
             np.testing.assert_allclose(array, kinds[name], rtol=1e-4, atol=1e-6, err_msg=name)
 
@@ -258,9 +252,9 @@ def test_missing_windows_change_nothing(make: type[Counts]) -> None:
     model = make(2)
     for step in range(100):
         model.feed(step, np.arange(2), np.array([10.0, 12.0]) + step % 3)
-    before = model.model.arrays()
+    before = model.model.capture().arrays
     out = model.feed(100, np.arange(2), np.array([np.nan, np.nan]))
-    after = model.model.arrays()
+    after = model.model.capture().arrays
     assert not out[6].any()
     assert all(before[name].tobytes() == after[name].tobytes() for name in before)
 
@@ -271,6 +265,6 @@ def test_growing_keeps_what_was_learnt(make: type[Counts]) -> None:
     steady, growing = make(2), make(2)
     for step in range(len(values)):
         if step == 60:
-            growing.model.grow(5000)
+            growing.model.grow(ROW, 5000)
         a, b = steady.feed(step, np.arange(2), values[step]), growing.feed(step, np.arange(2), values[step])
         assert same(a, b)

@@ -10,7 +10,7 @@ from ingest import frame
 from ingest.frame import FrameKind
 from models.context import beat_forest as context
 from models.context import forest_training as context_training
-from models.context.beat_forest import BeatForest, ContextError, Episodes, Recent
+from models.context.beat_forest import BEAT, BeatForest, ContextError, Episodes, Recent
 from models.context.forest_training import BeatHistory, TooLittleError, train
 from models.frames import unpack
 from tests.models.beats import A_DAY, BEATS, CALENDAR, T0, WINDOW_S, history, spans, window
@@ -137,12 +137,12 @@ def test_state_goes_on_where_it_was_taken() -> None:
     first, again = Recent(600, 3), Recent(600, 3)
     for step in range(5):
         first.push(step * 600_000, window(rng, step))
-    again.load(first.arrays())
-    again.grow(4)
+    again.restore(first.capture())
+    again.grow(BEAT, 4)
     wider = np.concatenate([window(rng, 5), np.zeros((context.SUMS, 3, 1))], axis=2)
     assert np.array_equal(first.push(3_000_000, wider[:, :, :3]), again.push(3_000_000, wider)[:, :, :3])
-    with pytest.raises(ValueError, match="expected 6"):
-        Recent(300, 3).load(first.arrays())
+    with pytest.raises(ValueError, match=r"'start' is int64\(3,\), expected int64\(6,\)"):
+        Recent(300, 3).restore(first.capture())
 
 
 def test_an_episode_begins_goes_on_and_ends() -> None:
@@ -163,8 +163,8 @@ def test_no_episode_begins_where_a_device_tells_its_own() -> None:
     episodes.step(2, np.array([9.0]), np.array([False]))
     assert episodes.step(3, np.array([9.0]), np.array([True]))[0][0]
     again = Episodes(1)
-    again.load(episodes.arrays())
-    again.grow(3)
+    again.restore(episodes.capture())
+    again.grow(BEAT, 3)
     assert again.onset_ms.tolist() == [2, 0, 0]
 
 

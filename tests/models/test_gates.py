@@ -112,15 +112,6 @@ def test_memory_is_bounded_and_the_longest_unseen_go_first():
     assert table.find(1) is None
 
 
-def test_a_table_of_another_size_takes_the_newest():
-    old, new = TokenTable(512), TokenTable(64)
-    for token in range(1, 300):
-        old.seen[old.place(token)] = token
-    new.load(old.arrays())
-    assert new.find(299) is not None
-    assert (new.token > 0).sum() > 50
-
-
 def test_errors():
     with pytest.raises(ValueError, match="direction 5"):
         GateRules().set_one_way(0, 5)

@@ -81,7 +81,7 @@ def test_the_better_kernel_gains_weight():
         at = NOW + day * 24 * HOUR
         grid.risk(at)
         grid.add(121.405 + 0.005 * spot + rng.normal(0, 2e-4, 5), np.full(5, 31.21), at + HOUR, 1.0, 0)
-    share = grid.arrays()["share"]
+    share = grid.capture().arrays["share"]
     assert share[0] > 0.6
     assert share.sum() == pytest.approx(1.0)
 

@@ -70,7 +70,7 @@ def test_sums_are_those_of_the_stage(store):
     catalog = Catalog(places(), 16)
     catalog.series = CATALOG
     catalog.series_device = np.zeros(len(CATALOG), dtype=np.int64)
-    stage = Context(300, Calendar("UTC"), Findings(catalog, Quality(silent_s=300)))
+    stage = Context(300, Calendar("UTC"), Findings(catalog, Quality(catalog, silent_s=300)))
     stage.add_series(list(range(len(CATALOG))))
     for number, window in enumerate((0, 1, 3)):
         fields = {name: np.zeros(len(CATALOG), dtype=np.float32) for name in FIELDS}
@@ -81,7 +81,7 @@ def test_sums_are_those_of_the_stage(store):
                     fields[name][one["series"]] = one[name]
         stage.recent = context.Recent(300, 2)
         stage.close(T0 // WINDOW_MS + window, fields)
-        seen = stage.recent.arrays()["sums"].sum(axis=0)
+        seen = stage.recent.capture().arrays["sums"].sum(axis=0)
         assert history.sums[number] == pytest.approx(seen, rel=1e-6), window
 
 

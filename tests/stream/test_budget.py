@@ -70,7 +70,7 @@ def test_a_finding_counts_once_with_its_highest_surprise_and_is_told_when_it_ris
     assert [budget.note(noted, surprise) for surprise in (5.0, 7.0, 6.0, 9.5, 5.0)] == [False, False, False, True, True]
     state = budget.state()
     assert (state.raised, state.held) == (1, 0)
-    assert int(budget.arrays()["counts"].sum()) == 8 * 8 + 1
+    assert int(budget.capture().arrays["counts"].sum()) == 8 * 8 + 1
 
 
 def test_what_goes_on_over_midnight_counts_where_it_began():
@@ -79,7 +79,7 @@ def test_what_goes_on_over_midnight_counts_where_it_began():
     budget.note(noted, 5.0)
     budget.roll(NOON + 2 * DAY)
     assert budget.note(noted, 7.0)
-    counts, days = budget.arrays()["counts"], budget.arrays()["days"]
+    counts, days = (budget.capture().arrays[name] for name in ("counts", "days"))
     assert int(counts[days == days.max()].sum()) == 0
     assert counts[days == days.max() - 1].nonzero()[1].tolist() == [int(7.0 / STEP)]
 
@@ -100,7 +100,8 @@ def test_a_clock_that_ran_ahead_and_was_put_right_leaves_no_days_to_come():
     assert threshold(budget) == 0.0
     budget.roll(NOON + 9 * DAY)
     assert budget.state().day == "2026-12-02"
-    assert int(budget.arrays()["days"].max()) == int(budget.meta()["today"])
+    state = budget.capture()
+    assert int(state.arrays["days"].max()) == state.values["today"]
 
 
 @settings(max_examples=30, deadline=None)
@@ -113,13 +114,14 @@ def test_goes_on_from_its_state_and_never_tells_more_than_the_models_do(days, pe
     whole = lived(per_day, days)
     first = lived(per_day, days[:cut])
     second = AlertBudget(per_day, ZONE)
-    second.load(first.meta(), first.arrays())
+    second.restore(first.capture())
     for number, surprises in enumerate(days[cut:], len(days[:cut])):
         second.roll(NOON + number * DAY)
         for surprise in surprises:
             second.note(Noted(), surprise)
     second.roll(NOON + len(days) * DAY)
     assert second.state() == whole.state()
-    assert (second.arrays()["counts"] == whole.arrays()["counts"]).all()
-    assert whole.arrays()["counts"].min() >= 0
+    counts = whole.capture().arrays["counts"]
+    assert (second.capture().arrays["counts"] == counts).all()
+    assert counts.min() >= 0
     assert threshold(whole) >= 0.0

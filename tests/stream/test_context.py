@@ -37,8 +37,7 @@ class Beat:
 
     def __init__(self, *, trained: bool = True) -> None:
         catalog = Catalog(places({"cam-1": "camera", "cam-2": "camera", "noise-1": "noise"}), 16)
-        quality = Quality(silent_s=300)
-        quality.grow(catalog)
+        quality = Quality(catalog, silent_s=300)
         for device, kind, metric in SERIES:
             catalog.series.append(SeriesKey(beat="b1", device=device, kind=kind, metric=metric))
         catalog.series_device = np.array([catalog.device("b1", device) for device, *_ in SERIES])
@@ -127,24 +126,17 @@ def test_young_and_stuck_series_do_not_speak():
 def test_state_goes_on_where_it_was_taken():
     first, again = Beat(), Beat(trained=False)
     first.close(NIGHT, STRANGE)
-    arrays = first.stage.arrays()
-    again.stage.load(arrays)
+    state = first.stage.capture()
+    again.stage.restore(state)
     again.stage.add_series(list(range(len(SERIES))))
-    for name, values in again.stage.arrays().items():
-        assert np.array_equal(values, arrays[name]), name
-    for name in ("standing", "going"):
-        getattr(again.stage.findings, name).load(getattr(first.stage.findings, name).meta())
+    for name, values in again.stage.capture().arrays.items():
+        assert np.array_equal(values, state.arrays[name]), name
+    again.stage.findings.active.restore(first.stage.findings.active.capture())
     for step, shift in ((1, STRANGE), (2, (0, 0, 0)), (3, (0, 0, 0))):
         one, other = (beat.close(NIGHT + step, shift) for beat in (first, again))
         assert one.anomalies == other.anomalies
         assert one.notices == other.notices
     assert other.notices
-
-
-def test_a_state_from_before_there_was_a_context_is_taken():
-    beat = Beat(trained=False)
-    beat.stage.load({})
-    assert not beat.close(NIGHT, STRANGE).anomalies
 
 
 def test_a_model_comes_through_the_log_and_stays_in_the_snapshot():

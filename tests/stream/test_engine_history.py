@@ -15,7 +15,8 @@ from ingest.vocabulary import Kind
 from models.frames import unpack
 from stream.engines.embedded import EmbeddedEngine
 from stream.engines.snapshot_files import SnapshotFiles
-from stream.pipeline.pipeline import STATE_VERSION, Pipeline
+from stream.pipeline.pipeline import Pipeline
+from stream.state.snapshot import STATE_VERSION
 from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, HistoryBuilder, places
 
@@ -49,7 +50,7 @@ def of_a_newer_version(folder) -> None:
     """Every snapshot as a later program would have written it."""
     for path in SnapshotFiles(folder).paths():
         meta, arrays = unpack(FrameKind.SNAPSHOT, path.read_bytes())
-        path.write_bytes(frame.encode(FrameKind.SNAPSHOT, {**meta, "state_version": STATE_VERSION + 1}, arrays))
+        path.write_bytes(frame.encode(FrameKind.SNAPSHOT, {**meta, "version": STATE_VERSION + 1}, arrays))
 
 
 def test_a_state_that_cannot_be_read_is_kept_and_told_until_history_has_taught(log, tmp_path, caplog):
@@ -62,7 +63,7 @@ def test_a_state_that_cannot_be_read_is_kept_and_told_until_history_has_taught(l
     assert f"of version {STATE_VERSION + 1}, and this program knows versions up to {STATE_VERSION}" in told.reason
     assert "patrolgrid train --from-store" in caplog.text
     kept = list(folder.glob("*.unusable"))
-    assert unpack(FrameKind.SNAPSHOT, kept[0].read_bytes())[0]["state_version"] == STATE_VERSION + 1
+    assert unpack(FrameKind.SNAPSHOT, kept[0].read_bytes())[0]["version"] == STATE_VERSION + 1
     assert worked_off(log, folder).cold_start == told, "a restart does not make it good"
     log.append([history()])
     stats = worked_off(log, folder)

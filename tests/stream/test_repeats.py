@@ -45,7 +45,7 @@ def test_it_agrees_with_a_plain_memory_however_the_rows_are_divided(rows, cuts):
 
 def loaded(repeats: Repeats) -> Repeats:
     again = Repeats()
-    again.load(repeats.arrays())
+    again.restore(repeats.capture())
     return again
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.windows.axes import SLOT
 from stream.windows.sequences import MAX_GAPS, Sequences
 
 numbers = st.one_of(
@@ -25,7 +26,7 @@ def apply(sequences, rows):
 @given(batches)
 def test_tells_new_from_repeated_as_a_set_does(batches):
     sequences, seen = Sequences(), set()
-    sequences.grow(4)
+    sequences.grow(SLOT, 4)
     for rows in batches:
         verdict = apply(sequences, rows)
         for row, new, unknown in zip(rows, verdict.new, verdict.unknown, strict=True):
@@ -38,29 +39,29 @@ def test_tells_new_from_repeated_as_a_set_does(batches):
 @given(batches, st.integers(0, 11))
 def test_state_goes_through_arrays_unchanged(batches, cut):
     whole, before = Sequences(), Sequences()
-    whole.grow(4)
-    before.grow(4)
+    whole.grow(SLOT, 4)
+    before.grow(SLOT, 4)
     resumed = Sequences()
     for rows in batches[:cut]:
         apply(whole, rows)
         apply(before, rows)
-    resumed.load(before.arrays())
+    resumed.restore(before.capture())
     for rows in batches[cut:]:
         assert np.array_equal(apply(whole, rows).new, apply(resumed, rows).new)
 
 
 def test_long_contiguous_runs_leave_no_gaps():
     sequences = Sequences()
-    sequences.grow(1)
+    sequences.grow(SLOT, 1)
     for start in range(0, 100_000, 700):
         assert apply(sequences, [(0, start + i) for i in range(700)]).new.all()
-    assert len(sequences.arrays()["gaps"]) == 0
+    assert sequences.capture().values["gaps"] == [[]]
 
 
 def test_random_order_with_loss_is_exact():
     rng = np.random.default_rng(3)
     sequences = Sequences()
-    sequences.grow(2)
+    sequences.grow(SLOT, 2)
     sent = rng.permutation(np.repeat(np.arange(4_000), 2))
     sent = sent[rng.random(len(sent)) > 0.2]
     late = np.argsort(sent + rng.integers(0, 300, len(sent)), kind="stable")
@@ -72,7 +73,7 @@ def test_random_order_with_loss_is_exact():
 
 def test_numbers_from_gaps_given_up_are_unknown_not_guessed():
     sequences = Sequences()
-    sequences.grow(1)
+    sequences.grow(SLOT, 1)
     apply(sequences, [(0, 2 * i) for i in range(MAX_GAPS + 2_000)])
     verdict = apply(sequences, [(0, 1), (0, 2)])
     assert verdict.unknown.tolist() == [True, True]

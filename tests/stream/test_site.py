@@ -9,17 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest import frame
-from ingest.frame import FrameKind
 from ingest.log.records import RecordKind
 from ingest.places import parse_places
 from ingest.shards import ShardMap
-from models.frames import unpack
 from stream.pipeline.pipeline import Pipeline
 from stream.pipeline.shard import ShardPipeline
 from stream.pipeline.site import SiteStage
 from stream.results import Notice, ShardOutput
 from stream.sentences import literal
+from stream.state.snapshot import pack, unpack
 from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, Writer
 
@@ -180,9 +178,9 @@ def merged(story, turns, *, cut=None):
     for turn in turns:
         if queues[turn]:
             if len(out) == cut:
-                state = unpack(FrameKind.SNAPSHOT, frame.encode(FrameKind.SNAPSHOT, site.meta(), site.arrays()))
+                state = unpack(pack({}, {"site": site.capture()})).parts["site"]
                 site = SiteStage(CONFIG, PLACES, SHARDS)
-                site.load(*state)
+                site.restore(state)
             out.append(site.apply(queues[turn].pop(0)))
     assert len(out) == len(story.records)
     return out + drained(site, story)
@@ -210,5 +208,5 @@ def test_results_of_a_shard_that_does_not_exist_are_refused():
 
 def test_a_state_of_another_number_of_shards_is_refused():
     site = SiteStage(CONFIG, PLACES, 2)
-    with pytest.raises(ValueError, match="state of a site with 4 shards, expected 2"):
-        site.load(SiteStage(CONFIG, PLACES, 4).meta(), {})
+    with pytest.raises(ValueError, match=r"array 'newest' is int64\(4,\), expected int64\(2,\)"):
+        site.restore(SiteStage(CONFIG, PLACES, 4).capture())

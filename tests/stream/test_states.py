@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ingest.vocabulary import Kind
 from stream.pipeline.pipeline import Pipeline
+from stream.windows.axes import SERIES
 from stream.windows.last_states import LastStates
 from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, Writer, places
@@ -22,7 +23,7 @@ WORDS = ["open", "closed", "ajar"]
 )
 def test_it_agrees_with_words_taken_one_by_one(rows, cut):
     states, newest, word = LastStates(), {}, {}
-    states.grow(3)
+    states.grow(SERIES, 3)
     for part in (rows[:cut], rows[cut:]):
         if not part:
             continue
@@ -40,7 +41,7 @@ def test_it_agrees_with_words_taken_one_by_one(rows, cut):
         assert set(found.tolist()) == expected
         assert np.all(np.diff(ts[found]) >= 0)
         again = LastStates()
-        again.load(states.arrays())
+        again.restore(states.capture())
         states = again
 
 
@@ -56,10 +57,3 @@ def test_an_older_word_that_comes_later_opens_no_door():
         for minute in range(1, 10):
             alerts += pipeline.process(writer.tick(NOON + minute * MINUTE)).alerts
         assert alerts == [], order
-
-
-def test_states_kept_before_there_were_times_go_on():
-    states = LastStates()
-    states.load({"last": np.array([3, -1])})
-    zero = np.zeros(1, dtype=np.int64)
-    assert states.changes(zero, zero + 5, zero, ["open"]).tolist() == [0]

@@ -1,4 +1,4 @@
-"""What was learnt is remembered as intervals, and never less of it than there was."""
+"""What was learned is remembered as intervals, and never less of it than there was."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.detect.taught import Intervals, Learnt
+from stream.detect.learned_windows import Intervals, LearnedWindows
 
 HOUR = 12
 """Windows of five minutes in an hour."""
@@ -18,8 +18,8 @@ def column(*values):
     return np.array(values, dtype=np.int64)
 
 
-def knows(learnt: Learnt, series: int, *numbers: int) -> list[bool]:
-    return learnt.knows(np.full(len(numbers), series), column(*numbers)).tolist()
+def knows(learned: LearnedWindows, series: int, *numbers: int) -> list[bool]:
+    return learned.knows(np.full(len(numbers), series), column(*numbers)).tolist()
 
 
 @given(
@@ -41,8 +41,8 @@ def test_intervals_hold_what_was_added_and_little_more(added, gap):
         spans = intervals.of(series)
         assert all(high + gap < low for (_, high), (low, _) in pairwise(spans)), "sorted and apart"
     again = Intervals()
-    again.load(intervals.array())
-    assert np.array_equal(again.array(), intervals.array())
+    again.restore(intervals.capture())
+    assert again.of(0) == intervals.of(0)
 
 
 def test_intervals_stay_few_whatever_comes():
@@ -56,40 +56,40 @@ def test_intervals_stay_few_whatever_comes():
 
 
 def test_windows_learnt_live_are_known_also_across_a_night_but_not_across_days():
-    learnt = Learnt(300)
+    learned = LearnedWindows(300)
     for number in (1000, 1001, 1000 + 10 * HOUR):
-        learnt.live(column(0, 2), number)
-    assert knows(learnt, 0, 999, 1000, 1000 + 5 * HOUR, 1001 + 10 * HOUR) == [False, True, True, False]
+        learned.live(column(0, 2), number)
+    assert knows(learned, 0, 999, 1000, 1000 + 5 * HOUR, 1001 + 10 * HOUR) == [False, True, True, False]
     later = 1000 + 100 * HOUR
-    learnt.live(column(0), later)
-    assert knows(learnt, 0, 1000, 1000 + 50 * HOUR, later, later + 1) == [True, False, True, False]
-    assert knows(learnt, 2, 1000, later) == [True, False]
-    assert knows(learnt, 1, 1000) == knows(learnt, 9, 1000) == knows(learnt, -1, 1000) == [False]
-    assert learnt.spans(0)["observed"] == [(1000, 1001 + 10 * HOUR), (later, later + 1)]
+    learned.live(column(0), later)
+    assert knows(learned, 0, 1000, 1000 + 50 * HOUR, later, later + 1) == [True, False, True, False]
+    assert knows(learned, 2, 1000, later) == [True, False]
+    assert knows(learned, 1, 1000) == knows(learned, 9, 1000) == knows(learned, -1, 1000) == [False]
+    assert learned.spans(0)["observed"] == [(1000, 1001 + 10 * HOUR), (later, later + 1)]
 
 
 def test_history_and_observations_are_told_apart():
-    learnt = Learnt(300)
-    learnt.taught(np.zeros(3, dtype=np.int64), column(10, 11, 12 + HOUR))
-    learnt.late(np.zeros(2, dtype=np.int64), column(500, 900))
-    assert knows(learnt, 0, 9, 10, 15, 12 + HOUR, 13 + HOUR, 500, 700, 900) == [
+    learned = LearnedWindows(300)
+    learned.history(np.zeros(3, dtype=np.int64), column(10, 11, 12 + HOUR))
+    learned.late(np.zeros(2, dtype=np.int64), column(500, 900))
+    assert knows(learned, 0, 9, 10, 15, 12 + HOUR, 13 + HOUR, 500, 700, 900) == [
         False, True, True, True, False, True, False, True,
     ]  # fmt: skip
-    assert learnt.from_history(np.zeros(2, dtype=np.int64), column(10, 500)).tolist() == [True, False]
-    assert learnt.spans(0) == {"observed": [(500, 501), (900, 901)], "history": [(10, 13 + HOUR)]}
+    assert learned.from_history(np.zeros(2, dtype=np.int64), column(10, 500)).tolist() == [True, False]
+    assert learned.spans(0) == {"observed": [(500, 501), (900, 901)], "history": [(10, 13 + HOUR)]}
 
 
 def test_the_state_comes_back():
-    learnt = Learnt(300)
-    learnt.live(column(0, 3), 100)
-    learnt.live(column(3), 2000)
-    learnt.taught(column(1, 1), column(5, 6))
-    learnt.late(column(2), column(7))
-    again = Learnt(300)
-    again.load(learnt.arrays())
-    for name, values in learnt.arrays().items():
-        assert np.array_equal(values, again.arrays()[name]), name
-    assert [again.spans(series) for series in range(5)] == [learnt.spans(series) for series in range(5)]
-    empty = Learnt(300)
-    empty.load(Learnt(300).arrays())
+    learned = LearnedWindows(300)
+    learned.live(column(0, 3), 100)
+    learned.live(column(3), 2000)
+    learned.history(column(1, 1), column(5, 6))
+    learned.late(column(2), column(7))
+    again = LearnedWindows(300)
+    again.restore(learned.capture())
+    for name, values in learned.capture().arrays.items():
+        assert np.array_equal(values, again.capture().arrays[name]), name
+    assert [again.spans(series) for series in range(5)] == [learned.spans(series) for series in range(5)]
+    empty = LearnedWindows(300)
+    empty.restore(LearnedWindows(300).capture())
     assert knows(empty, 0, 1) == [False]

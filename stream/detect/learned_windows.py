@@ -7,13 +7,13 @@ come in parts, only where history has been.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.state.arrays import grown
+from models.state import FREE, Saved, array, part
+from stream.windows.axes import SERIES
 
 _SPAN: Final = 40
 """Bits of a window number: windows of a second reach to the year 36,800."""
@@ -22,13 +22,12 @@ _PER_SERIES: Final = 16
 _NEVER: Final = -1
 
 
-class Intervals:
+class Intervals(Saved):
     """Intervals of window numbers of many series, sorted and apart; series and number share one 63-bit key."""
 
-    def __init__(self) -> None:
-        self._low = np.zeros(0, dtype=np.int64)
-        self._high = np.zeros(0, dtype=np.int64)
-        """First key behind each interval."""
+    _low = array(np.int64, FREE)
+    _high = array(np.int64, FREE)
+    """First key behind each interval."""
 
     def __len__(self) -> int:
         """Return the number of intervals."""
@@ -75,16 +74,8 @@ class Intervals:
             for low, high in zip(self._low[begin:end].tolist(), self._high[begin:end].tolist(), strict=True)
         ]
 
-    def array(self) -> NDArray[np.int64]:
-        """Return the state as an array (2, intervals)."""
-        return np.stack([self._low, self._high])
 
-    def load(self, array: NDArray[np.int64]) -> None:
-        """Take back what `array` gave."""
-        self._low, self._high = array[0].copy(), array[1].copy()
-
-
-class Learnt:
+class LearnedWindows(Saved):
     """What a shard's baselines have learnt of count and level series.
 
     Parameters
@@ -93,17 +84,21 @@ class Learnt:
         Length of a window, seconds.
     """
 
+    _observed: Intervals = part()
+    _history: Intervals = part()
+    # What is learnt live grows by a window at a time: it waits here until it breaks off, so that a close is cheap.
+    _live = array(np.int64, 2, SERIES, fill=_NEVER)
+
     def __init__(self, window_s: int) -> None:
         self._hour = max(3600 // window_s, 1)
         self._observed, self._history = Intervals(), Intervals()
-        # What is learnt live grows by a window at a time: it waits here until it breaks off, so that a close is cheap.
-        self._live = np.full((2, 0), _NEVER, dtype=np.int64)
+        super().__init__()
 
     def live(self, series: NDArray[np.int64], number: int) -> None:
         """Note that these series have learnt a closed window; windows close in order."""
         if not len(series):
             return
-        self._live = grown(self._live, int(series.max()) + 1, _NEVER, axis=1)
+        self.grow(SERIES, int(series.max()) + 1)
         low, high = self._live[0, series], self._live[1, series]
         # A device may be silent at night; after days it may have missed what a history still can tell.
         broken = (high != _NEVER) & (number > high + 24 * self._hour)
@@ -117,7 +112,7 @@ class Learnt:
         fresh = ~self.knows(series, number)
         self._note(self._observed, series[fresh], number[fresh])
 
-    def taught(self, series: NDArray[np.int64], number: NDArray[np.int64]) -> None:
+    def history(self, series: NDArray[np.int64], number: NDArray[np.int64]) -> None:
         """Note that windows were learnt from history."""
         self._note(self._history, series, number)
 
@@ -149,19 +144,3 @@ class Learnt:
         if series < self._live.shape[1] and self._live[1, series] != _NEVER:
             observed.append((int(self._live[0, series]), int(self._live[1, series])))
         return {"observed": observed, "history": self._history.of(series)}
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays."""
-        used = np.flatnonzero(self._live[1] != _NEVER)
-        size = int(used[-1]) + 1 if len(used) else 0
-        return {
-            "observed": self._observed.array(),
-            "history": self._history.array(),
-            "live": self._live[:, :size].copy(),
-        }
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `arrays` gave."""
-        self._observed.load(arrays["observed"])
-        self._history.load(arrays["history"])
-        self._live = arrays["live"].astype(np.int64)
