@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from typing import Any, Self
 
 from deploy.settings.sections import Settings
 from ingest import topics
@@ -24,7 +24,7 @@ class AlertListener:
         alerts = topics.alerts(settings.site.id, "+")
         self._session = Session(settings.broker, "", filters=(alerts,), on_message=self._on_message)
 
-    def __enter__(self) -> AlertListener:  # noqa: PYI034 - final in practice
+    def __enter__(self) -> Self:
         """Connect, and wait until the broker has taken the subscription."""
         self._session.connect()
         self._session.start()

@@ -6,6 +6,7 @@ token and the error types.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -117,32 +118,27 @@ class Grafana:
 
     def _find(self, what: str, method: str, path: str) -> Json | None:
         try:
-            found: Json = self._ask(what, method, path)
+            return self._ask(what, method, path)
         except GrafanaError as error:
             if error.status == 404:
                 return None
             raise
-        return found
 
     def _ask(
         self, what: str, method: str, path: str, body: Json | None = None, headers: dict[str, str] | None = None
-    ) -> Any:  # noqa: ANN401 - any JSON
+    ) -> Json:
         return self._call(what, getattr(self._face.api, method), path, json=body, headers=headers)
 
-    def _call(self, what: str, function: Any, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - the package has no types
+    def _call(self, what: str, function: Callable[..., Json], *arguments: object, **named: object) -> Json:
         try:
             return function(*arguments, **named)
         except GrafanaException as error:
             hint = f"; {_HINTS[error.status_code]}" if error.status_code in _HINTS else ""
+            told = error.response.get("message", error.response) if isinstance(error.response, dict) else error.response
             raise GrafanaError(
-                f"Grafana at {self.url}: {what}: status {error.status_code}: {_message(error)}{hint}",
+                f"Grafana at {self.url}: {what}: status {error.status_code}: {str(told)[:300]}{hint}",
                 int(error.status_code),
             ) from error
         except (RequestException, ValueError) as error:
             # ValueError: a page that is not JSON, as a proxy or another program answers.
             raise GrafanaError(f"Grafana at {self.url} cannot be reached, or is no Grafana: {error}") from error
-
-
-def _message(error: Any) -> str:  # noqa: ANN401 - the package has no types
-    response = error.response
-    return str(response.get("message", response) if isinstance(response, dict) else response)[:300]

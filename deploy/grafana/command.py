@@ -1,7 +1,5 @@
 """The dashboards of the command centre: Now, Beat, Hotspots."""
 
-# ruff: noqa: S608 - queries are made of names of our own; Grafana fills in the variables
-
 from __future__ import annotations
 
 from deploy.grafana import panels as p

@@ -4,8 +4,6 @@ Every query is InfluxQL; names come from `stream.sinks.influx.schema`, which a t
 of its own gets its panels in one function of `deploy.grafana.command` or `deploy.grafana.engineers`.
 """
 
-# ruff: noqa: S608 - queries are made of names of our own; Grafana fills in the variables
-
 from __future__ import annotations
 
 from typing import Final

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 Json = dict[str, Any]
 DATASOURCE: Final = {"type": "influxdb", "uid": "patrolgrid-influxdb"}
@@ -28,7 +28,7 @@ def thresholds(*steps: tuple[float | None, str]) -> Json:
     return {"mode": "absolute", "steps": [{"value": value, "color": color} for value, color in steps]}
 
 
-def override(name: str, *, like: bool = False, **properties: Any) -> Json:  # noqa: ANN401 - Grafana's properties are of any type
+def override(name: str, *, like: bool = False, **properties: object) -> Json:
     """Return properties of one column or series; ``custom_x`` stands for ``custom.x``.
 
     With `like` the name is a regular expression that is found in the series' names.
@@ -40,84 +40,85 @@ def override(name: str, *, like: bool = False, **properties: Any) -> Json:  # no
     }
 
 
-def panel(
-    kind: str,
-    title: str,
-    targets: list[Json],
-    *,
-    size: tuple[int, int],
-    unit: str = "short",
-    steps: Json | None = None,
-    color: Json | None = None,
-    overrides: list[Json] | None = None,
-    options: Json | None = None,
-    custom: Json | None = None,
-    description: str = "",
-    no_value: str = "",
-    links: list[Json] | None = None,
-    interval: str = "",
-    transformations: list[Json] | None = None,
-) -> Json:
-    """Return a panel; `lay_out` gives it its place. `size` is (width, height) in Grafana's grid of 24 columns."""
-    defaults: Json = {"unit": unit, "custom": custom or {}}
-    if steps is not None:
-        defaults |= {"thresholds": steps, "color": color or {"mode": "thresholds"}}
-    if no_value:
-        defaults["noValue"] = no_value
-    if links:
-        defaults["links"] = links
+class Look(TypedDict, total=False):
+    """What a panel may be given besides its title and its queries."""
+
+    size: tuple[int, int]
+    """Width and height in Grafana's grid of 24 columns."""
+    unit: str
+    steps: Json
+    """Colours by value, see `thresholds`."""
+    color: Json
+    overrides: list[Json]
+    custom: Json
+    description: str
+    no_value: str
+    links: list[Json]
+    interval: str
+    transformations: list[Json]
+
+
+def panel(kind: str, title: str, targets: list[Json], size: tuple[int, int], options: Json, look: Look) -> Json:
+    """Return a panel; `lay_out` gives it its place. `size` is for a look that has none."""
+    width, height = look.get("size", size)
+    defaults: Json = {"unit": look.get("unit", "short"), "custom": look.get("custom", {})}
+    if "steps" in look:
+        defaults |= {"thresholds": look["steps"], "color": look.get("color", {"mode": "thresholds"})}
+    if look.get("no_value"):
+        defaults["noValue"] = look["no_value"]
+    if look.get("links"):
+        defaults["links"] = look["links"]
     found: Json = {
         "type": kind,
         "title": title,
         "datasource": DATASOURCE,
         "targets": targets,
-        "gridPos": {"w": size[0], "h": size[1], "x": 0, "y": 0},
-        "fieldConfig": {"defaults": defaults, "overrides": overrides or []},
-        "options": options or {},
+        "gridPos": {"w": width, "h": height, "x": 0, "y": 0},
+        "fieldConfig": {"defaults": defaults, "overrides": look.get("overrides", [])},
+        "options": options,
     }
-    for key, value in (("description", description), ("interval", interval), ("transformations", transformations)):
-        if value:
-            found[key] = value
-    return found
+    more = ("description", "interval", "transformations")
+    return found | {key: value for key, value in look.items() if key in more and value}
 
 
-def stat(title: str, query: str, *, size: tuple[int, int] = (4, 4), **more: Any) -> Json:  # noqa: ANN401 - `panel`'s
+def stat(title: str, query: str, **look: Unpack[Look]) -> Json:
     """Return one large number."""
     options = {
         "reduceOptions": {"calcs": ["lastNotNull"], "values": False},
         "colorMode": "background",
         "graphMode": "none",
     }
-    more.setdefault("steps", thresholds((None, BLUE)))
-    more.setdefault("no_value", "0")
-    return panel("stat", title, [target(query, table=True)], size=size, options=options, **more)
+    look.setdefault("steps", thresholds((None, BLUE)))
+    look.setdefault("no_value", "0")
+    return panel("stat", title, [target(query, table=True)], (4, 4), options, look)
 
 
-def lines(title: str, targets: list[Json], *, size: tuple[int, int] = (12, 8), **more: Any) -> Json:  # noqa: ANN401 - `panel`'s
+def lines(title: str, targets: list[Json], **look: Unpack[Look]) -> Json:
     """Return a chart over time."""
     options = {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi"}}
-    custom = {"lineWidth": 2, "showPoints": "never", "spanNulls": 1_200_000} | more.pop("custom", {})
-    return panel("timeseries", title, targets, size=size, options=options, custom=custom, **more)
+    look["custom"] = {"lineWidth": 2, "showPoints": "never", "spanNulls": 1_200_000} | look.get("custom", {})
+    return panel("timeseries", title, targets, (12, 8), options, look)
 
 
-def bars(title: str, targets: list[Json], *, size: tuple[int, int] = (12, 8), **more: Any) -> Json:  # noqa: ANN401 - `panel`'s
+def bars(title: str, targets: list[Json], **look: Unpack[Look]) -> Json:
     """Return stacked bars over time."""
-    custom = {"drawStyle": "bars", "fillOpacity": 70, "stacking": {"mode": "normal"}}
-    return lines(title, targets, size=size, custom=custom, **more)
+    look["custom"] = {"drawStyle": "bars", "fillOpacity": 70, "stacking": {"mode": "normal"}}
+    return lines(title, targets, **look)
 
 
-def table(title: str, query: str, *, size: tuple[int, int] = (12, 8), **more: Any) -> Json:  # noqa: ANN401 - `panel`'s
+def table(title: str, query: str, **look: Unpack[Look]) -> Json:
     """Return a table."""
-    return panel("table", title, [target(query, table=True)], size=size, options={"showHeader": True}, **more)
+    return panel("table", title, [target(query, table=True)], (12, 8), {"showHeader": True}, look)
 
 
-def timeline(title: str, targets: list[Json], *, size: tuple[int, int] = (24, 8), **more: Any) -> Json:  # noqa: ANN401 - `panel`'s
+def timeline(title: str, targets: list[Json], **look: Unpack[Look]) -> Json:
     """Return what state each thing was in, over time."""
     options = {"mergeValues": True, "showValue": "auto", "legend": {"showLegend": False}}
-    return panel("state-timeline", title, targets, size=size, options=options, custom={"fillOpacity": 70}, **more)
+    look["custom"] = {"fillOpacity": 70}
+    return panel("state-timeline", title, targets, (24, 8), options, look)
 
 
-def risk_map(title: str, query: str, *, size: tuple[int, int] = (12, 12), **more: Any) -> Json:  # noqa: ANN401 - `panel`'s
+def risk_map(title: str, query: str, **look: Unpack[Look]) -> Json:
     """Return cells on a map without tiles: the columns lon, lat and risk place, colour and size them.
 
     Under them lie the beats and streets of `OUTLINES`; where Grafana does not have that file, only the cells are shown.
@@ -148,8 +149,8 @@ def risk_map(title: str, query: str, *, size: tuple[int, int] = (12, 12), **more
         "controls": {"showZoom": True, "mouseWheelZoom": False, "showScale": True, "showAttribution": False},
         "tooltip": {"mode": "details"},
     }
-    steps = thresholds((None, GREEN), (0.4, YELLOW), (0.75, RED))
-    return panel("geomap", title, [target(query, table=True)], size=size, options=options, steps=steps, **more)
+    look["steps"] = thresholds((None, GREEN), (0.4, YELLOW), (0.75, RED))
+    return panel("geomap", title, [target(query, table=True)], (12, 12), options, look)
 
 
 OUTLINES: Final = "public/maps/patrolgrid.geojson"
@@ -160,7 +161,7 @@ _TEXT: Final = {"fontSize": 12, "textAlign": "center", "textBaseline": "middle",
 def outlines_layer(source: str, label: str) -> Json:
     """Return the layer of beats, streets and devices of a GeoJSON file, beats with the property `label` on them."""
 
-    def named(kind: str, **style: Any) -> Json:  # noqa: ANN401 - Grafana's properties are of any type
+    def named(kind: str, **style: object) -> Json:
         return {"check": {"property": "kind", "operation": "eq", "value": kind}, "style": style}
 
     return {

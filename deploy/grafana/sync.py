@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from deploy.grafana.api import Grafana, GrafanaError
 from deploy.grafana.dashboards import FOLDERS, dashboards
@@ -134,7 +134,7 @@ def _note(
         changes.append(Change("update", kind, name, why))
 
 
-def differs(wanted: Any, found: Any, *, exact: bool = False, at: str = "") -> str:  # noqa: ANN401 - any JSON
+def differs(wanted: object, found: object, *, exact: bool = False, at: str = "") -> str:
     """Return where two documents differ first, empty where they agree.
 
     What `found` has besides does not count: Grafana adds ids, versions and defaults of its own. With `exact` it counts

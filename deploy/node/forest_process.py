@@ -64,7 +64,7 @@ FROM (
     WHERE w.start >= ? AND w.start < ? AND w.part = 0 AND w.status = {int(WindowStatus.CLOSED)} AND w.n > 0
 )
 WHERE channel IS NOT NULL GROUP BY start, beat, channel ORDER BY start
-"""  # noqa: S608 - numbers and names of our own
+"""
 
 
 def most_days(beats: int, window_s: int) -> float:
@@ -147,10 +147,10 @@ def main(arguments: list[str] | None = None) -> int:
         forest = train(history, calendar, options.window_s, trees=options.trees, least_days=least_days)
         replace_file(options.out, forest.pack(), durable=False)
     except TooLittleError as error:
-        print(error, flush=True)  # noqa: T201 - the node reads it
+        print(error, flush=True)
         return TOO_LITTLE
     except (StoreError, OSError, ValueError) as error:
-        print(error, file=sys.stderr, flush=True)  # noqa: T201 - the node reads it
+        print(error, file=sys.stderr, flush=True)
         return 1
     return 0
 

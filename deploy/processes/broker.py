@@ -69,7 +69,7 @@ def run_embedded(port: int, protocol: str = "3.1.1") -> None:
         broker = load("iotcore.iotcore").IotCoreBroker(config_path=str(path))
         broker.check_ports()
         broker.start()
-        print(f"{_READY} 127.0.0.1:{port} (MQTT {protocol})", flush=True)  # noqa: T201 - its log
+        print(f"{_READY} 127.0.0.1:{port} (MQTT {protocol})", flush=True)
         signal.sigwait(ending)
 
 
@@ -131,14 +131,14 @@ def start_broker(supervisor: Supervisor, kind: str, port: int, folder: Path) -> 
     where it is not installed.
     """
     log = supervisor.log_of("broker")
-    if kind == "mosquitto":
-        command = mosquitto_command(write_mosquitto(folder, port))
-        ready = lambda: listening("127.0.0.1", port)  # noqa: E731 - one of two readinesses
-    else:
-        # Its own word, since another program may be listening on that port.
-        command = embedded_command(port)
-        said = log.stat().st_size if log.exists() else 0
-        ready = lambda: _READY in _from(log, said) and listening("127.0.0.1", port)  # noqa: E731 - same
+    embedded = kind != "mosquitto"
+    command = embedded_command(port) if embedded else mosquitto_command(write_mosquitto(folder, port))
+    said = log.stat().st_size if log.exists() else 0
+
+    def ready() -> bool:
+        # The embedded broker says so itself, since another program may be listening on that port.
+        return (not embedded or _READY in _from(log, said)) and listening("127.0.0.1", port)
+
     supervisor.start("broker", command, ready=ready)
     time.sleep(_CONFIRM_S)  # where the port was taken in the same moment, it has ended by now
     supervisor.check()
@@ -163,7 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         run_embedded(options.port, options.protocol)
     except (OSError, RuntimeError, ValueError) as error:
-        print(f"broker: {error}", file=sys.stderr, flush=True)  # noqa: T201 - its log
+        print(f"broker: {error}", file=sys.stderr, flush=True)
         return 1
     return 0
 

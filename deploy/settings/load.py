@@ -14,7 +14,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, get_args, get_type_hints
 
 import msgspec
 from msgspec import inspect
@@ -242,14 +242,14 @@ def describe(hint: object) -> tuple[inspect.Type, dict[str, Any]]:
 def _passes(hint: object, value: object) -> bool:
     """Tell whether a value of the right type passes what msgspec does not check."""
     if isinstance(value, tuple):
-        return all(_passes(hint.__args__[0], part) for part in value)  # type: ignore[attr-defined]
+        return all(_passes(get_args(hint)[0], part) for part in value)
     if isinstance(value, float):
         return math.isfinite(value)
     check = describe(hint)[1].get("check")
     return not isinstance(value, str) or (value.isprintable() and (check is None or check(value)))
 
 
-def _expected(hint: Any, raw: object) -> str:  # noqa: ANN401 - any type
+def _expected(hint: object, raw: object) -> str:
     """Return what is expected of a key, in words."""
     kind, extra = describe(hint)
     if isinstance(kind, inspect.BoolType):
@@ -258,11 +258,11 @@ def _expected(hint: Any, raw: object) -> str:  # noqa: ANN401 - any type
         return ("a whole number" if isinstance(kind, inspect.IntType) else "a number") + limits(kind)
     if isinstance(kind, inspect.VarTupleType):
         texts = isinstance(raw, list) and all(isinstance(part, str) for part in raw)
-        return _expected(hint.__args__[0], "") if texts else "a list of texts"
+        return _expected(get_args(hint)[0], "") if texts else "a list of texts"
     if not isinstance(raw, str):
         return "text in quotes"
     if isinstance(kind, inspect.LiteralType):
-        return f"one of {', '.join(hint.__args__)}"
+        return f"one of {', '.join(get_args(hint))}"
     return str(extra.get("expected", "text without control characters"))
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import msgspec
 
@@ -135,7 +135,7 @@ class EdgeAgent:
         self._observed = 0
         self._session.start()
 
-    def __enter__(self) -> EdgeAgent:  # noqa: PYI034 - not made to be subclassed
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:

@@ -150,7 +150,7 @@ class SqliteLog:
         with self._read_lock:
             try:
                 rows = self._reader.execute(
-                    "SELECT kind, received_ms, payload, shard, position FROM records "  # noqa: S608 - `where` is ours
+                    "SELECT kind, received_ms, payload, shard, position FROM records "
                     f"WHERE {where} ORDER BY position LIMIT ?",
                     values,
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, Self
 
 from ingest.login import BrokerAddress
 from ingest.mqtt.outbox import MemoryStorage, Outbox
@@ -36,7 +36,7 @@ class Publisher:
         self._session = Session(broker, client_id, outbox=self._outbox, backoff_s=(0.1, 3.0))
         self._limit = window * 4
 
-    def __enter__(self) -> Publisher:  # noqa: PYI034 - not made to be subclassed
+    def __enter__(self) -> Self:
         self._session.connect()
         return self
 

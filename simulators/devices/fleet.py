@@ -6,7 +6,7 @@ import selectors
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
@@ -82,7 +82,7 @@ class Fleet:
         self._dispatch = _Connection(self, "dispatch", "")
         self._all = [*self._devices, self._dispatch]
 
-    def __enter__(self) -> Fleet:  # noqa: PYI034 - not made to be subclassed
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:

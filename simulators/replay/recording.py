@@ -17,7 +17,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
 
@@ -79,7 +79,7 @@ class Recorder:
         self._syncer = threading.Thread(target=self._sync_often, name="recorder-sync", daemon=True)
         self._syncer.start()
 
-    def __enter__(self) -> Recorder:  # noqa: PYI034 - not made to be subclassed
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:

@@ -80,7 +80,7 @@ class Past:
         edges = [
             edge
             for table, column in _TIMES
-            for edge in self._store.query(f"SELECT min({column}), max({column}) FROM {table}")[0]  # noqa: S608 - constants
+            for edge in self._store.query(f"SELECT min({column}), max({column}) FROM {table}")[0]
             if edge is not None
         ]
         return (min(edges), max(edges) + 1) if edges else None
@@ -116,7 +116,7 @@ class Past:
     def _windows(self, span: tuple[int, int]) -> list[str]:
         columns = ", ".join(WINDOW_COLUMNS)
         found = self._store.query(
-            f"SELECT {columns} FROM windows WHERE start >= ? AND start < ? ORDER BY start, series, part",  # noqa: S608 - ours
+            f"SELECT {columns} FROM windows WHERE start >= ? AND start < ? ORDER BY start, series, part",
             span,
         )
         if not found:
@@ -162,7 +162,7 @@ class Past:
     def _structs(
         self, kind: type[_T], table: str, column: str, span: tuple[int, int], *, then: str = ""
     ) -> Iterator[_T]:
-        query = f"SELECT body FROM {table} WHERE {column} >= ? AND {column} < ? ORDER BY {column}{then}"  # noqa: S608 - constants
+        query = f"SELECT body FROM {table} WHERE {column} >= ? AND {column} < ? ORDER BY {column}{then}"
         return (_struct(kind, body) for (body,) in self._store.query(query, span))
 
 

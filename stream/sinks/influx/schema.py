@@ -77,7 +77,7 @@ def _count(name: str, what: str) -> Measurement:
             Field("state", "string", "word", "normal, surge, deficit, dead or young"),
             Field("status", "string", "word", "open, closed, revised, or late where nothing came on time"),
         ),
-        f'SELECT sum("in") + sum("out") AS seen, sum("expected") AS expected FROM "{name}" '  # noqa: S608 - a text
+        f'SELECT sum("in") + sum("out") AS seen, sum("expected") AS expected FROM "{name}" '
         "WHERE $timeFilter GROUP BY time(5m)",
     )
 

@@ -145,7 +145,7 @@ class StoreReader:
         Windows that are not in the store are left out.
         """
         columns = ", ".join(PART_COLUMNS)
-        statement = f"SELECT {columns} FROM windows WHERE start = ? AND series = ? ORDER BY part"  # noqa: S608 - constant
+        statement = f"SELECT {columns} FROM windows WHERE start = ? AND series = ? ORDER BY part"
 
         def ask(connection: sqlite3.Connection) -> list[Any]:
             return [connection.execute(statement, (start, series)).fetchall() for series, start in keys]
@@ -213,11 +213,8 @@ class StoreReader:
 
     def counts(self) -> Row:
         """Return how many rows of each kind there are; ``hotspots`` counts maps, ``open_alerts`` those not closed."""
-        counted = {
-            name: self.query(f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608 - tables of our own
-            for name, table in _COUNTED.items()
-        }
-        counted["open_alerts"] = self.query(f"SELECT count(*) FROM alerts WHERE {_OPEN}")[0][0]  # noqa: S608 - constant
+        counted = {name: self.query(f"SELECT count(*) FROM {table}")[0][0] for name, table in _COUNTED.items()}
+        counted["open_alerts"] = self.query(f"SELECT count(*) FROM alerts WHERE {_OPEN}")[0][0]
         counted["windows"] = self.totals()["windows"]
         return counted
 
@@ -229,7 +226,7 @@ class StoreReader:
         where = f"{_OPEN} AND " if open_only else ""
         return self._bodies(
             f"""SELECT body FROM alerts WHERE {where}changed_ms >= ? ORDER BY {_OPEN} DESC,
-            CASE WHEN {_OPEN} THEN {_SEVERITY} ELSE 0 END DESC, raised_ms DESC, id LIMIT ?""",  # noqa: S608 - constants
+            CASE WHEN {_OPEN} THEN {_SEVERITY} ELSE 0 END DESC, raised_ms DESC, id LIMIT ?""",
             (since_ms or 0, limit),
             "text",
         )
@@ -270,7 +267,7 @@ class StoreReader:
     def gates(self, device: str | None = None, limit: int = 200) -> list[Row]:
         """Return passages, newest first: ``beat, device, ts, seq, boot, direction, allowed, vehicle, plate``."""
         columns = "s.beat, s.device, g.ts, g.seq, g.boot, g.direction, g.allowed, g.vehicle, g.plate"
-        statement = f"SELECT {columns} FROM gates g JOIN series s ON s.id = g.series"  # noqa: S608 - constant
+        statement = f"SELECT {columns} FROM gates g JOIN series s ON s.id = g.series"
         order = " ORDER BY g.ts DESC, g.series, g.seq LIMIT ?"
         if device is None:
             rows = self.query(statement + order, (limit,))

@@ -58,7 +58,7 @@ def prune(connection: sqlite3.Connection, retention: Retention, now_ms: int, por
     ):
         bound = _bound(connection, table, column, cutoff(days), portion)
         if bound is not None:
-            connection.execute(f"DELETE FROM {table} WHERE {column} < ?", (bound,))  # noqa: S608 - names from above
+            connection.execute(f"DELETE FROM {table} WHERE {column} < ?", (bound,))
             more = more or bound < cutoff(days)
     newest = connection.execute("SELECT max(ts) FROM hotspot_maps").fetchone()[0]
     if newest is not None:
@@ -72,7 +72,7 @@ def prune(connection: sqlite3.Connection, retention: Retention, now_ms: int, por
         connection.execute("DELETE FROM hotspot_maps WHERE ts < ?", (limit,))
     old = (cutoff(retention.alerts_days), portion)
     closed = "changed_ms < ? AND state IN ('cleared', 'expired') LIMIT ?"
-    ids = connection.execute(f"SELECT id FROM alerts WHERE {closed}", old).fetchall()  # noqa: S608 - constant text
+    ids = connection.execute(f"SELECT id FROM alerts WHERE {closed}", old).fetchall()
     connection.executemany("DELETE FROM alert_history WHERE id = ?", ids)
     connection.executemany("DELETE FROM alerts WHERE id = ?", ids)
     seen = connection.execute(
@@ -87,11 +87,11 @@ def _bound(connection: sqlite3.Connection, table: str, column: str, cutoff: int,
 
     Rows of one time go together, so a single time with more than `portion` rows makes a larger portion.
     """
-    oldest = connection.execute(f"SELECT min({column}) FROM {table}").fetchone()[0]  # noqa: S608 - callers' constants
+    oldest = connection.execute(f"SELECT min({column}) FROM {table}").fetchone()[0]
     if oldest is None or oldest >= cutoff:
         return None
     row = connection.execute(
-        f"SELECT {column} FROM {table} WHERE {column} < ? ORDER BY {column} LIMIT 1 OFFSET ?",  # noqa: S608 - same
+        f"SELECT {column} FROM {table} WHERE {column} < ? ORDER BY {column} LIMIT 1 OFFSET ?",
         (cutoff, portion),
     ).fetchone()
     return cutoff if row is None else max(int(row[0]), int(oldest) + 1)

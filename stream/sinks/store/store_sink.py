@@ -50,7 +50,7 @@ _LOG: Final = logging.getLogger(__name__)
 _BUSY_S: Final = 10.0
 """How long to wait for another writer; there is none but a second node started by mistake, or a backup."""
 _UNIQUE_WINDOWS: Final = (
-    f"INSERT OR REPLACE INTO windows ({', '.join(WINDOW_COLUMNS)}) VALUES ({', '.join('?' * len(WINDOW_COLUMNS))})"  # noqa: S608 - column names of our own
+    f"INSERT OR REPLACE INTO windows ({', '.join(WINDOW_COLUMNS)}) VALUES ({', '.join('?' * len(WINDOW_COLUMNS))})"
 )
 _Committed = tuple[int, int, int, "NDArray[np.int64]"]
 """How far the store is after a write: order reached, time, time of the last pruning, and newest window per series."""
