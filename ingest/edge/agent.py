@@ -8,6 +8,7 @@ does no harm and sending too seldom does: when in doubt the agent sends again.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,6 +25,12 @@ from ingest.mqtt.session import Session
 from ingest.observations import Observation
 
 logger = logging.getLogger(__name__)
+_BATCH: Final = 50
+"""Most observations in a message."""
+_BATCH_BYTES: Final = 9_000
+_LINGER_S: Final = 0.05
+"""Wait so long between messages that are not full, so that a burst becomes a batch."""
+_IN_FLIGHT: Final = 8
 _INPUT: Final = msgspec.json.Decoder(dict[str, object] | list[dict[str, object]])
 
 
@@ -37,17 +44,8 @@ class EdgeSettings:
     spool: Path
     broker: BrokerAddress
     """With a password and no user name, the device id is the user name."""
-    keepalive_s: int = 30
-    batch: int = 50
-    """Most observations in a message."""
-    batch_bytes: int = 9_000
-    linger_s: float = 0.05
-    """Wait so long between messages that are not full, so that a burst becomes a batch."""
-    window: int = 8
-    """Messages in flight."""
     hold_s: float = 10.0
     """Keep what is acknowledged so long, and send it again after a reconnect: a broker forgets what it had not saved"""
-    max_bytes: int = 64 << 20
     backoff_s: tuple[float, float] = (0.2, 30.0)
 
     def __post_init__(self) -> None:
@@ -76,22 +74,24 @@ class EdgeStats(NamedTuple):
 class _SpoolStorage:
     """The spool as an outbox sees it: batches of the observations that wait."""
 
-    def __init__(self, spool: Spool, settings: EdgeSettings) -> None:
-        self.hold_s = spool.hold_s
+    def __init__(self, spool: Spool, topic: str) -> None:
+        self.hold_s, self.due = spool.hold_s, math.inf
         self.acknowledged = 0
         """Observations."""
-        self._spool, self._settings = spool, settings
-        self._topic = topics.observations(settings.site, settings.beat, settings.device)
+        self._spool, self._topic = spool, topic
         self._taken = -1
-        self._next_forget = 0.0
+        self._next_batch = self._next_forget = 0.0
 
-    def take(self, *, full: bool) -> Outgoing | None:
-        """Return the next batch, None where there is none."""
-        settings = self._settings
-        rows = self._spool.waiting(self._taken, limit=settings.batch, max_bytes=settings.batch_bytes)
-        if not rows or (full and len(rows) < settings.batch):
+    def take(self) -> Outgoing | None:
+        """Return the next batch, None where there is none or where it is soon to be larger."""
+        now, self.due = time.monotonic(), math.inf
+        rows = self._spool.waiting(self._taken, limit=_BATCH, max_bytes=_BATCH_BYTES)
+        if not rows:
             return None
-        self._taken = rows[-1].seq
+        if len(rows) < _BATCH and now < self._next_batch:
+            self.due = self._next_batch
+            return None
+        self._taken, self._next_batch = rows[-1].seq, now + _LINGER_S
         payload = rows[0].payload if len(rows) == 1 else b"[" + b",".join(row.payload for row in rows) + b"]"
         return Outgoing(self._topic, payload, source=[row.seq for row in rows])
 
@@ -120,18 +120,14 @@ class EdgeAgent:
         broker = settings.broker
         if broker.secret() and not broker.username:
             broker = msgspec.structs.replace(broker, username=settings.device)
+        where = settings.site, settings.beat, settings.device
         # First, since it reads TLS files, which may not be there.
         self._session = Session(
-            broker,
-            settings.device,
-            status_topic=topics.status(settings.site, settings.beat, settings.device),
-            keepalive_s=settings.keepalive_s,
-            backoff_s=settings.backoff_s,
+            broker, settings.device, status_topic=topics.status(*where), backoff_s=settings.backoff_s
         )
-        self.spool = Spool(settings.spool, max_bytes=settings.max_bytes, hold_s=settings.hold_s)
-        self._storage = _SpoolStorage(self.spool, settings)
-        self._outbox = Outbox(self._storage, window=settings.window, linger_s=settings.linger_s)
-        self._session.outbox = self._outbox
+        self.spool = Spool(settings.spool, hold_s=settings.hold_s)
+        self._storage = _SpoolStorage(self.spool, topics.observations(*where))
+        self._outbox = self._session.outbox = Outbox(self._storage, window=_IN_FLIGHT)
         self._observed = 0
         self._session.start()
 
@@ -158,15 +154,9 @@ class EdgeAgent:
 
     def stats(self) -> EdgeStats:
         """Return counts; may be called at any time, from any thread."""
-        outbox = self._outbox
+        up, acknowledged, outbox = self._session.up, self._storage.acknowledged, self._outbox
         return EdgeStats(
-            self._session.up,
-            self._observed,
-            self._storage.acknowledged,
-            outbox.resent,
-            outbox.sent,
-            outbox.refused,
-            self.spool.stats(),
+            up, self._observed, acknowledged, outbox.resent, outbox.sent, outbox.refused, self.spool.stats()
         )
 
     def close(self, *, flush_s: float = 0.0) -> None:

@@ -82,7 +82,6 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
             self.session_name,
             filters=tuple(prefix + topic_filter for topic_filter in filters),
             on_message=inbox.put,
-            on_accepted=inbox.mark,
             manual_ack=True,
             expiry_s=settings.session_expiry_h * 3600,
             receive_maximum=settings.receive_maximum,
@@ -162,7 +161,6 @@ class Gateway:
         self._session = config.session(self._inbox)
         self._stopping = threading.Event()
         self._writer = threading.Thread(target=self._run, name=f"gateway-{config.site}", daemon=True)
-        self._generation = 0
         self._appended = self._records = 0
         self._flushed_at = 0.0
         self._log_full = self._fault = ""
@@ -246,20 +244,18 @@ class Gateway:
         """
         intake, inbox, max_rows = self._intake, self._inbox, self.config.settings.max_rows
         intake.begin()
-        mids: list[int] = []
+        connection, mids = 0, list[int]()
         taken: list[tuple[str, bytes]] = []
         for _ in range(waiting):
-            arrived = inbox.take()
-            if arrived is None:
-                break
-            message = arrived.message
+            message = inbox.take()
             if message is None:
+                break
+            if message.connection != connection:
                 # A connection ended here. What came before it cannot be acknowledged any more; it is stored all the
                 # same, because a broker without persistence would not send it again.
-                self._generation, mids = arrived.generation, []
-                continue
+                connection, mids = message.connection, []
             topic = message.topic.decode("utf-8", "replace")
-            intake.take(topic, message.payload, retained=message.retain, size=arrived.size)
+            intake.take(topic, message.payload, retained=message.retain, size=message.size)
             taken.append((topic, message.payload))
             if message.qos:
                 mids.append(message.mid)
@@ -268,7 +264,7 @@ class Gateway:
         if not self._store(self._finish(taken)):
             return False
         if mids:
-            self._session.acknowledge(self._generation, mids)
+            self._session.acknowledge(connection, mids)
         return True
 
     def _finish(self, messages: list[tuple[str, bytes]]) -> Taken:

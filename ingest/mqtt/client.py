@@ -39,13 +39,17 @@ class Incoming(NamedTuple):
     mid: int
     """0 for QoS 0."""
     retain: bool
+    size: int
+    """Bytes of the payload; whoever keeps a part of it leaves this as it is."""
+    connection: int = 0
+    """Number of the connection, without which the message id means nothing."""
 
 
 class BufferedSocket:
     """A connected socket that reads ahead. What it does not have itself it passes on to the socket."""
 
-    def __init__(self, connected: Any, *, properties: bool) -> None:  # noqa: ANN401 - plain and SSL sockets share no base
-        self._socket, self._properties = connected, properties
+    def __init__(self, connected: Any, *, properties: bool, connection: int = 0) -> None:  # noqa: ANN401 - plain and SSL sockets share no base
+        self._socket, self._properties, self._connection = connected, properties, connection
         self._data, self._at = b"", 0
         self._stalled = False
         self.ended = False
@@ -113,7 +117,7 @@ class BufferedSocket:
             if stop > end:
                 self._stalled = length <= _LARGEST
                 break
-            message = _parse(data, start, stop, first, properties=self._properties)
+            message = self._parse(data, start, stop, first)
             if message is None:  # malformed: paho says so, and closes the connection
                 break
             found.append(message)
@@ -121,34 +125,33 @@ class BufferedSocket:
         self._at = at
         return found
 
+    def _parse(self, data: bytes, start: int, stop: int, first: int) -> Incoming | None:
+        """Return the PUBLISH packet whose content is ``data[start:stop]``, None where it is malformed."""
+        body = start + 2 + int.from_bytes(data[start : start + 2], "big")
+        topic = data[start + 2 : body]
+        qos, mid = (first >> 1) & 3, 0
+        if qos:
+            mid = int.from_bytes(data[body : body + 2], "big")
+            body += 2
+        if self._properties:  # user properties and the like, of no use here: a length, and that many bytes
+            length, shift = 0, 0
+            while body < stop:
+                byte = data[body]
+                body += 1
+                length |= (byte & 0x7F) << shift
+                shift += 7
+                if byte < 0x80:
+                    break
+            else:
+                return None
+            body += length
+        if body > stop or (qos and not mid):
+            return None
+        return Incoming(topic, data[body:stop], qos, mid, bool(first & 1), stop - body, self._connection)
+
     def has_other(self) -> bool:
         """Tell whether what comes next is for paho: another packet, or the end of the stream."""
         return self.ended or (not self._stalled and self._at < len(self._data))
-
-
-def _parse(data: bytes, start: int, stop: int, first: int, *, properties: bool) -> Incoming | None:
-    """Return the PUBLISH packet whose content is ``data[start:stop]``, None where it is malformed."""
-    body = start + 2 + int.from_bytes(data[start : start + 2], "big")
-    topic = data[start + 2 : body]
-    qos, mid = (first >> 1) & 3, 0
-    if qos:
-        mid = int.from_bytes(data[body : body + 2], "big")
-        body += 2
-    if properties:  # user properties and the like, of no use here: a length, and that many bytes
-        length, shift = 0, 0
-        while body < stop:
-            byte = data[body]
-            body += 1
-            length |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-        else:
-            return None
-        body += length
-    if body > stop or (qos and not mid):
-        return None
-    return Incoming(topic, data[body:stop], qos, mid, bool(first & 1))
 
 
 class BufferedClient(Client):
@@ -163,10 +166,11 @@ class BufferedClient(Client):
         self,
         *args: Any,  # noqa: ANN401 - paho's
         receive: Callable[[Incoming], None],
+        connection: int = 0,
         **options: Any,  # noqa: ANN401 - paho's
     ) -> None:
         super().__init__(*args, **options)
-        self.receive, self._manual = receive, options.get("manual_ack", False)
+        self.receive, self.connection, self._manual = receive, connection, options.get("manual_ack", False)
         self.on_message = self._on_slow_message
 
     def pending(self) -> int:
@@ -208,11 +212,13 @@ class BufferedClient(Client):
         connected: Any = super()._create_socket()
         with contextlib.suppress(OSError):
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return BufferedSocket(connected, properties=self.protocol == MQTTv5)
+        return BufferedSocket(connected, properties=self.protocol == MQTTv5, connection=self.connection)
 
     def _on_slow_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
         try:
             topic = message.topic.encode()
         except UnicodeDecodeError:
             topic = b"\xff"
-        self.receive(Incoming(topic, bytes(message.payload), message.qos, message.mid, message.retain))
+        payload = bytes(message.payload)
+        retain, size = message.retain, len(payload)
+        self.receive(Incoming(topic, payload, message.qos, message.mid, retain, size, self.connection))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Final, NamedTuple
+from typing import Final
 
 from ingest.mqtt.client import Incoming
 
@@ -13,17 +13,8 @@ _MESSAGE_BYTES: Final = 300
 """What a message takes in memory beside its payload and topic, about: a flood of empty ones is bounded too."""
 
 
-class Arrived(NamedTuple):
-    """A message as it came, or, where it is None, the sign that a connection (``generation``) began."""
-
-    message: Incoming | None
-    size: int
-    """Bytes of the payload as it came; it is cut where that is more than is ever taken."""
-    generation: int = 0
-
-
 class Inbox:
-    """Messages between the network thread, which puts, and the writer, which takes. Bounded in bytes.
+    """Messages that wait, oldest first.
 
     Of QoS 1 the broker sends no more than ``receive_maximum`` without acknowledgement; of QoS 0 it may send any number.
     Where their bytes reach the bound, `put` blocks: the socket is no longer read, and the broker keeps what comes.
@@ -31,7 +22,7 @@ class Inbox:
 
     def __init__(self, max_payload: int, max_bytes: int) -> None:
         self._max_payload, self._max_bytes = max_payload, max_bytes
-        self._arrived: deque[Arrived] = deque()
+        self._messages: deque[Incoming] = deque()
         self._filled, self._emptied = threading.Event(), threading.Event()
         self._idle = False
         # Each is written by one thread only, so no lock is needed to compare them.
@@ -40,44 +31,38 @@ class Inbox:
 
     def __len__(self) -> int:
         """Return how many messages wait."""
-        return len(self._arrived)
+        return len(self._messages)
 
     def put(self, message: Incoming) -> None:
-        """Add a message (network thread). Dropped, unacknowledged, once the inbox is closed."""
-        size = len(message.payload)
-        if size > self._max_payload:
+        """Add a message (session's thread), cut where it is too large. Dropped once the inbox is closed."""
+        if message.size > self._max_payload:
             message = message._replace(payload=message.payload[:_KEPT_OF_OVERSIZED])
         while self._bytes_in - self._bytes_out > self._max_bytes and not self._closed:
             self._emptied.clear()
             self._emptied.wait(0.1)
         if self._closed:
             return
-        self._bytes_in += _memory_of(message)
-        self._arrived.append(Arrived(message, size))
+        self._bytes_in += len(message.payload) + len(message.topic) + _MESSAGE_BYTES
+        self._messages.append(message)
         if self._idle:
             self._filled.set()
 
-    def mark(self, generation: int) -> None:
-        """Note that messages put from now on belong to a new connection (network thread)."""
-        self._arrived.append(Arrived(None, 0, generation))
-
-    def take(self) -> Arrived | None:
+    def take(self) -> Incoming | None:
         """Return the oldest message, None where there is none (writer)."""
         try:
-            arrived = self._arrived.popleft()
+            message = self._messages.popleft()
         except IndexError:
             return None
-        if arrived.message is not None:
-            self._bytes_out += _memory_of(arrived.message)
-            if not self._emptied.is_set():
-                self._emptied.set()
-        return arrived
+        self._bytes_out += len(message.payload) + len(message.topic) + _MESSAGE_BYTES
+        if not self._emptied.is_set():
+            self._emptied.set()
+        return message
 
     def wait(self, timeout_s: float) -> None:
         """Block until there is a message, `close`, or the time is over (writer)."""
         self._filled.clear()
         self._idle = True  # from here on `put` wakes us; what came before is seen by the next test
-        if not self._arrived and not self._closed:
+        if not self._messages and not self._closed:
             self._filled.wait(timeout_s)
         self._idle = False
 
@@ -86,7 +71,3 @@ class Inbox:
         self._closed = True
         self._emptied.set()
         self._filled.set()
-
-
-def _memory_of(message: Incoming) -> int:
-    return len(message.payload) + len(message.topic) + _MESSAGE_BYTES

@@ -47,9 +47,11 @@ class Storage(Protocol):
 
     hold_s: float
     """How long an acknowledged message is kept."""
+    due: float
+    """When there may be a message although `take` found none (monotonic)."""
 
-    def take(self, *, full: bool) -> Outgoing | None:
-        """Return the next message and pass over it, None where there is none (with `full`: none that is full)."""
+    def take(self) -> Outgoing | None:
+        """Return the next message and pass over it, None where there is none."""
         ...
 
     def acknowledge(self, message: Outgoing) -> None:
@@ -65,7 +67,7 @@ class MemoryStorage:
     """Keeps messages in memory. `put` may be called in any thread; at most `held_limit` are held, the newest."""
 
     def __init__(self, *, hold_s: float = 0.0, held_limit: int = 5_000) -> None:
-        self.hold_s = hold_s
+        self.hold_s, self.due = hold_s, math.inf
         self._waiting: deque[Outgoing] = deque()
         self._held: deque[tuple[float, Outgoing]] = deque(maxlen=held_limit)
         self._lock = threading.Lock()
@@ -85,7 +87,7 @@ class MemoryStorage:
             self._waiting.append(message)
         return message
 
-    def take(self, *, full: bool) -> Outgoing | None:  # noqa: ARG002 - each message is full
+    def take(self) -> Outgoing | None:
         """Return the next message, None where there is none."""
         return self._waiting.popleft() if self._waiting else None
 
@@ -120,8 +122,6 @@ class Outbox:
         Where the messages wait.
     window
         Most messages in flight.
-    linger_s
-        Wait so long between messages that are not full, so that a burst becomes a batch.
     ack_timeout_s
         A connection on which nothing was acknowledged for so long is given up, seconds: only a new one makes a broker
         take up what it has forgotten.
@@ -136,13 +136,11 @@ class Outbox:
         storage: Storage,
         *,
         window: int = 20,
-        linger_s: float = 0.0,
         ack_timeout_s: float = 30.0,
         keep_refused: bool = True,
         on_acknowledged: Callable[[Outgoing], None] | None = None,
     ) -> None:
-        self.storage, self.window, self.linger_s, self.ack_timeout_s = storage, window, linger_s, ack_timeout_s
-        self.keep_refused = keep_refused
+        self.storage, self.window, self.ack_timeout_s, self.keep_refused = storage, window, ack_timeout_s, keep_refused
         self.in_flight: dict[int, Outgoing] = {}
         """By message id, in the order in which they were sent."""
         self.sent = self.acknowledged = self.resent = self.refused = 0
@@ -151,28 +149,23 @@ class Outbox:
         """The last refused message's topic, and why."""
         self._on_acknowledged = on_acknowledged
         self._changed = threading.Condition()
-        self._progress = self._not_full_before = 0.0
-        self._lingers = False
+        self._progress = 0.0
         self._settles_at = math.inf
 
     def send(self, publish: Callable[[Outgoing], int]) -> None:
         """Publish what the window allows, in order; `publish` returns the message id."""
         now = time.monotonic()
-        self._lingers = False
-        if now >= self._settles_at:
-            if self.in_flight:
-                return  # first the answers to these, so that none goes twice
+        if now >= self._settles_at and not self.in_flight:
             self._rewind()
-        while len(self.in_flight) < self.window:
-            message = self.storage.take(full=now < self._not_full_before)
-            if message is None:
-                self._lingers = now < self._not_full_before
-                return
+        while not self._paused(now) and (message := self.storage.take()) is not None:
             if not self.in_flight:
                 self._progress = now
             self.in_flight[publish(message)] = message
             self.sent += 1
-            self._not_full_before = now + self.linger_s
+
+    def _paused(self, now: float) -> bool:
+        """Tell whether nothing may be sent before there are answers: once a reconnect is over, none goes twice."""
+        return len(self.in_flight) >= (self.window if now < self._settles_at else 1)
 
     def acknowledge(self, mid: int) -> None:
         """Take a message out of flight. An id that is not one of its own is passed over."""
@@ -217,9 +210,8 @@ class Outbox:
 
     def due(self) -> float:
         """Return the time (monotonic) at which something is to be done although nothing has come."""
-        if self.in_flight:
-            return self._progress + self.ack_timeout_s
-        return min(self._settles_at, self._not_full_before) if self._lingers else self._settles_at
+        due = self._progress + self.ack_timeout_s if self.in_flight else self._settles_at
+        return due if self._paused(time.monotonic()) else min(due, self.storage.due)
 
     def wait(self, done: Callable[[], bool], timeout_s: float) -> bool:
         """Block until something holds, looking after each answer of the broker; tell whether it was in time."""

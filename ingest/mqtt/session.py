@@ -29,7 +29,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ingest.login import BrokerAddress
 from ingest.mqtt.client import BufferedClient, Incoming
-from ingest.mqtt.outbox import Outbox, Outgoing
+from ingest.mqtt.outbox import MemoryStorage, Outbox
 
 logger = logging.getLogger(__name__)
 _CONNECT_TIMEOUT_S: Final = 5.0
@@ -48,13 +48,11 @@ class Session:
     broker, client_id
         Where to connect, and under which name; an empty one lets the broker choose.
     outbox
-        What to publish; None publishes nothing.
+        What to publish; nothing by default.
     filters
         What to subscribe to, with QoS 1.
     on_message
         Called with each message, in the session's thread; it must not raise.
-    on_accepted
-        Called with the connection's number when the broker has accepted it, before its first message.
     status_topic
         Where ``online`` is kept retained, and ``offline`` at `close` or by the last will; empty for none.
     manual_ack
@@ -80,7 +78,6 @@ class Session:
         outbox: Outbox | None = None,
         filters: Sequence[str] = (),
         on_message: Callable[[Incoming], None] = lambda _message: None,
-        on_accepted: Callable[[int], None] = lambda _generation: None,
         status_topic: str = "",
         manual_ack: bool = False,
         expiry_s: int = 0,
@@ -88,8 +85,8 @@ class Session:
         keepalive_s: int = 30,
         backoff_s: tuple[float, float] = (0.5, 30.0),
     ) -> None:
-        self.broker, self.client_id, self.outbox = broker, client_id, outbox
-        self._filters, self._on_message, self._on_accepted = filters, on_message, on_accepted
+        self.broker, self.client_id, self.outbox = broker, client_id, outbox or Outbox(MemoryStorage())
+        self._filters, self._on_message = filters, on_message
         self._status_topic, self._manual_ack, self._keepalive_s = status_topic, manual_ack, keepalive_s
         self._expiry_s, self._receive_maximum, self._backoff_s = expiry_s, receive_maximum, backoff_s
         self.up = False
@@ -102,8 +99,7 @@ class Session:
         """Whether the broker answered the last attempt, and said no."""
         self._password, self._tls = broker.secret(), broker.tls_context()
         self._client: BufferedClient | None = None
-        self._lock = threading.Lock()
-        self._generation = 0
+        self._connection = 0
         self._accepted_at: float | None = None
         self._failures = 0
         self._next_attempt = self._next_check = 0.0
@@ -129,8 +125,8 @@ class Session:
             with contextlib.suppress(OSError):
                 self._wake_in.send(b"\0")
 
-    def acknowledge(self, generation: int, mids: Sequence[int]) -> bool:
-        """Acknowledge messages of a connection (numbered as in `on_accepted`), in the order in which they came.
+    def acknowledge(self, connection: int, mids: Sequence[int]) -> bool:
+        """Acknowledge messages of a connection (`Incoming.connection`), in the order in which they came.
 
         This does not wait for the subscription: a broker that kept messages may send them before it confirms that,
         and confirm it only when they have been acknowledged (rumqttd does).
@@ -138,10 +134,10 @@ class Session:
         False where that connection is over: the broker sends them again, perhaps under other ids, so acknowledging
         the old ids could lose messages that have not been stored.
         """
-        with self._lock:
-            if generation != self._generation or self._client is None:
-                return False
-            self._client.acknowledge(mids)
+        client = self._client
+        if client is None or client.connection != connection:
+            return False
+        client.acknowledge(mids)  # where the connection ends at this moment, this goes nowhere
         self.wake()
         return True
 
@@ -199,9 +195,7 @@ class Session:
         else:
             if self._client.pending():
                 return 0.0
-            due = self._next_check
-            if self.outbox is not None and self.up:
-                due = min(due, self.outbox.due())
+            due = min(self._next_check, self.outbox.due()) if self.up else self._next_check
         return max(due - time.monotonic(), 0.0)
 
     def wait(self, timeout_s: float) -> None:
@@ -232,17 +226,20 @@ class Session:
         if now >= self._next_check:
             self._next_check = now + _KEEPALIVE_CHECK_S
             client.loop_misc()
-        if self.outbox is not None and self.outbox.stalled(now) and self.up:
+        if self.up and self.outbox.stalled(now):
             self._fail("connected, but the broker does not acknowledge")
             self._lost()
         self.send()
 
     def send(self) -> None:
         """Publish what the outbox's window allows, and write what waits to be written."""
-        if self.up and self.outbox is not None:
-            self.outbox.send(self._publish)
         client = self._client
-        if client is not None and client.want_write():
+        if client is None:
+            return
+        if self.up:
+            # Where this fails the connection is lost, and the outbox sends the message again on the next.
+            self.outbox.send(lambda one: client.publish(one.topic, one.payload, qos=1, retain=one.retain).mid)
+        if client.want_write():
             client.loop_write()
 
     def _run(self) -> None:
@@ -257,6 +254,7 @@ class Session:
     def _attempt(self) -> None:
         """Make a client and connect it."""
         broker, version_5 = self.broker, self.broker.protocol == "5"
+        self._connection += 1
         client = BufferedClient(
             CallbackAPIVersion.VERSION2,
             self.client_id,
@@ -265,6 +263,7 @@ class Session:
             reconnect_on_failure=False,
             manual_ack=self._manual_ack,
             receive=self._on_message,
+            connection=self._connection,
         )
         client.connect_timeout = _CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(0)  # the outbox bounds what is in flight
@@ -285,20 +284,13 @@ class Session:
         client.on_disconnect, client.on_publish = self._disconnected, self._published
         # Else the library writes in whichever thread publishes or acknowledges.
         client.on_socket_register_write = lambda _client, _userdata, _socket: None
-        with self._lock:
-            self._client = client
-        self._next_check, self.refused = time.monotonic() + _KEEPALIVE_CHECK_S, False
+        self._client, self.refused = client, False
+        self._next_check = time.monotonic() + _KEEPALIVE_CHECK_S
         try:
             client.connect(broker.host, broker.port, keepalive=self._keepalive_s, **options)
         except (OSError, ValueError) as error:
             self._fail(f"the broker cannot be reached: {getattr(error, 'strerror', None) or error}")
             self._lost()
-
-    def _publish(self, message: Outgoing) -> int:
-        if self._client is None:
-            raise ConnectionError("no connection")  # `send` looks first
-        # Where this fails the connection is lost, and the outbox sends the message again on the next.
-        return self._client.publish(message.topic, message.payload, qos=1, retain=message.retain).mid
 
     def _fail(self, text: str) -> None:
         if text != self.trouble and self._thread is not None:  # whoever drives a session sees its `trouble`
@@ -306,13 +298,10 @@ class Session:
         self.trouble = text
 
     def _drop(self) -> None:
-        with self._lock:
-            client, self._client = self._client, None
-            self._generation += 1
-            self.up, self._accepted_at = False, None
-        connection = None if client is None else client.socket()
+        connection = self.socket
         if connection is not None:
             connection.close()
+        self._client, self.up, self._accepted_at = None, False, None
 
     def _lost(self) -> None:
         """End the connection, and set the time of the next attempt."""
@@ -339,14 +328,10 @@ class Session:
             self.refused = True
             self._fail(f"the broker refused the connection: {reason}")
             return  # `_disconnected` follows
-        with self._lock:
-            self._generation += 1
-            self._accepted_at = time.monotonic()
-        self._on_accepted(self._generation)
+        self._accepted_at = time.monotonic()
         if self._status_topic:
             client.publish(self._status_topic, _ONLINE, qos=1, retain=True)
-        if self.outbox is not None:
-            self.outbox.reconnected()
+        self.outbox.reconnected()
         if not self._filters:
             self._came_up()
         elif self.broker.protocol == "5":
@@ -372,8 +357,6 @@ class Session:
             logger.info("MQTT session %s at %s: connected", self.client_id, self.broker)
 
     def _published(self, client: Client, _userdata: object, mid: int, reason: ReasonCode, _properties: object) -> None:
-        if self.outbox is None or client is not self._client:
-            return
         if not reason.is_failure:
             self.outbox.acknowledge(mid)
         elif self.outbox.refuse(mid, str(reason)):

@@ -21,6 +21,8 @@ from simulators.world.neighbourhood import Neighbourhood
 
 _IDLE_S: Final = 0.05
 _TIMERS_S: Final = 0.1
+_MAX_UNACKNOWLEDGED: Final = 600
+"""Messages that have never been acknowledged, over all connections; the simulator waits beyond that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +34,6 @@ class FleetSettings:
     site_id: str = "quarter"
     shared_connections: int = 0
     """Send through so many connections instead of one a device (for sites of thousands)."""
-    window: int = 20
-    """Messages in flight on one connection."""
-    max_pending: int = 600
-    """Messages not yet acknowledged, over all connections; the simulator waits beyond that."""
     hold_s: float = 0.0
     """After a reconnect, send again what was acknowledged so recently: a broker killed between saves forgets it."""
 
@@ -48,7 +46,7 @@ class _Connection:
         if broker.secret():
             broker = msgspec.structs.replace(broker, username=name)
         self.waiting = MemoryStorage(hold_s=settings.hold_s)
-        self.outbox = Outbox(self.waiting, window=settings.window, on_acknowledged=fleet.acknowledged)
+        self.outbox = Outbox(self.waiting, on_acknowledged=fleet.acknowledged)
         self.session = Session(broker, name, outbox=self.outbox, status_topic=status_topic, backoff_s=(0.1, 3.0))
         self.watched: tuple[int, int] | None = None
         """File number and events."""
@@ -68,7 +66,6 @@ class Fleet:
     def __init__(self, site: Neighbourhood, settings: FleetSettings, ledger: Ledger) -> None:
         self.settings, self.ledger = settings, ledger
         self._unacknowledged = 0
-        """Messages that have never been acknowledged."""
         self._selector = selectors.DefaultSelector()
         self._next_timers = 0.0
         if settings.shared_connections:
@@ -129,9 +126,7 @@ class Fleet:
         Returns False when it was stopped before the last. Waits while too much is unacknowledged.
         """
         for message in messages:
-            while self._unacknowledged >= self.settings.max_pending or (
-                clock is not None and clock.now_ms() < message.at
-            ):
+            while self._unacknowledged >= _MAX_UNACKNOWLEDGED or (clock is not None and clock.now_ms() < message.at):
                 if stopped():
                     return False
                 self.poll(self._patience(message, clock))
@@ -188,24 +183,17 @@ class Fleet:
         found = connection.session.socket
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.session.wants_write else 0)
         wanted = None if found is None or found.fileno() < 0 else (found.fileno(), events)
-        watched = connection.watched
-        if wanted == watched:
+        if wanted == connection.watched:
             return
-        if watched is not None and wanted is not None and wanted[0] == watched[0]:
-            self._selector.modify(wanted[0], events, connection)
-        else:
-            if watched is not None:
-                self._selector.unregister(watched[0])
-            if wanted is not None:
-                self._selector.register(wanted[0], events, connection)
+        if connection.watched is not None:
+            self._selector.unregister(connection.watched[0])
+        if wanted is not None:
+            self._selector.register(*wanted, connection)
         connection.watched = wanted
 
     def close(self) -> None:
         """Say goodbye on every connection, leaving `offline` retained, and release the sockets."""
         for connection in self._all:
-            if connection.watched is not None:
-                self._selector.unregister(connection.watched[0])
-                connection.watched = None
             connection.session.close()
         self._selector.close()
         report = self.ledger.report

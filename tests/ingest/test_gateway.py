@@ -328,11 +328,15 @@ def test_tls_with_the_broker_s_certificate_checked(tmp_path):
     broker.stop()
 
 
+def message(size):
+    return Incoming(b"t", bytes(size), 1, 1, retain=False, size=size)
+
+
 def test_a_flood_of_empty_messages_is_bounded_too():
     import threading
 
     inbox = Inbox(100, 100_000)
-    flood = threading.Thread(target=lambda: [inbox.put(Incoming(b"t", b"", 0, 0, retain=False)) for _ in range(5_000)])
+    flood = threading.Thread(target=lambda: [inbox.put(message(0)) for _ in range(5_000)])
     flood.start()
     flood.join(0.3)
     assert flood.is_alive()
@@ -343,21 +347,21 @@ def test_a_flood_of_empty_messages_is_bounded_too():
 
 def test_the_inbox_is_bounded_in_bytes_and_cuts_what_is_too_large():
     inbox = Inbox(max_payload=100_000, max_bytes=150_000)
-    inbox.put(Incoming(b"t", bytes(200_000), 1, 1, retain=False))
-    inbox.put(Incoming(b"t", bytes(90_000), 1, 2, retain=False))
+    inbox.put(message(200_000))
+    inbox.put(message(90_000))
     import threading
 
-    third = threading.Thread(target=inbox.put, args=(Incoming(b"t", b"x", 1, 3, retain=False),))
+    third = threading.Thread(target=inbox.put, args=(message(1),))
     third.start()
     third.join(0.2)
     assert third.is_alive(), "the socket is not read while the inbox is full"
     first = inbox.take()
     assert first
-    assert (first.size, len(first.message.payload)) == (200_000, 64 << 10)
+    assert (first.size, len(first.payload)) == (200_000, 64 << 10)
     third.join(5)
     assert len(inbox) == 2
     inbox.close()
-    inbox.put(Incoming(b"t", b"x", 1, 4, retain=False))
+    inbox.put(message(1))
     assert len(inbox) == 2
 
 

@@ -18,6 +18,10 @@ OTHER = b"\xd0\x00"
 """A ping response: a packet that is paho's."""
 
 
+def message(topic, payload, mid, *, retain=False):
+    return Incoming(topic, payload, 1 if mid else 0, mid, retain, len(payload))
+
+
 class FakeSocket:
     """Gives its pieces one by one, then would block, then (when closed) ends."""
 
@@ -52,7 +56,7 @@ def packet(message: Incoming, *, properties: bytes | None = None) -> bytes:
 
 
 messages = st.builds(
-    lambda topic, payload, mid, retain: Incoming(topic.encode(), payload, 1 if mid else 0, mid, retain),
+    lambda topic, payload, mid, retain: message(topic.encode(), payload, mid, retain=retain),
     st.text(max_size=20),
     st.binary(max_size=300),
     st.integers(0, 65535),
@@ -117,7 +121,7 @@ def test_any_cut_of_the_stream_gives_the_same_messages(given_messages, cuts, pin
 
 
 def test_a_packet_without_its_end_is_nothing_to_do_yet():
-    whole = packet(Incoming(b"t", b"x" * 1000, 1, 7, retain=False))
+    whole = packet(message(b"t", b"x" * 1000, 7))
     fake = FakeSocket([whole[:600]])
     buffered = BufferedSocket(fake, properties=False)
     assert buffered.fill()
@@ -127,11 +131,11 @@ def test_a_packet_without_its_end_is_nothing_to_do_yet():
     assert not buffered.fill()
     fake.pieces = [whole[600:]]
     assert buffered.fill()
-    assert [message.mid for message in buffered.publishes()] == [7]
+    assert [one.mid for one in buffered.publishes()] == [7]
 
 
 def test_the_end_of_the_stream_is_told_by_paho():
-    fake = FakeSocket([packet(Incoming(b"t", b"x", 1, 7, retain=False)) + b"\x32\x50"])
+    fake = FakeSocket([packet(message(b"t", b"x", 7)) + b"\x32\x50"])
     fake.closed = True
     buffered = BufferedSocket(fake, properties=False)
     assert buffered.fill()

@@ -78,15 +78,14 @@ def test_a_refused_subscription_names_the_filter(started):
 
 
 def test_acknowledgements_of_an_old_connection_are_not_sent(broker, started):
-    generations = []
-    session = started(broker.address, manual_ack=True, on_accepted=generations.append)
+    session = started(broker.address, manual_ack=True)
     wait_for(lambda: session.up, "it is up")
-    assert session.acknowledge(generations[0], [3])
-    assert not session.acknowledge(generations[0] - 1, [1, 2])
+    assert session.acknowledge(1, [3])
+    assert not session.acknowledge(0, [1, 2])
     broker.cut()
-    wait_for(lambda: len(generations) == 2, "the next connection")
-    assert not session.acknowledge(generations[0], [4])
-    assert session.acknowledge(generations[1], [5])
+    wait_for(lambda: session.connections == 2, "the next connection")
+    assert not session.acknowledge(1, [4])
+    assert session.acknowledge(2, [5])
 
 
 def test_a_broker_that_forgets_to_acknowledge_gets_a_new_connection(broker, started):
@@ -134,12 +133,15 @@ def test_connecting_says_why_it_cannot(broker):
 
 
 def test_a_failing_callback_ends_the_connection_and_not_the_session(broker, started, caplog):
-    failing = iter([True, False])
+    waiting, failing = MemoryStorage(), iter([True, False])
 
-    def accepted(_generation):
+    def acknowledged(_message):
         if next(failing):
             raise RuntimeError("on purpose")
 
-    session = started(broker.address, on_accepted=accepted)
-    wait_for(lambda: session.up, "it connects again")
+    waiting.put("a", b"")
+    waiting.put("b", b"")
+    session = started(broker.address, outbox=Outbox(waiting, window=1, on_acknowledged=acknowledged))
+    wait_for(lambda: not len(waiting), "it connects again, and the second message is acknowledged")
+    assert session.connections == 2
     assert "on purpose" in caplog.text
