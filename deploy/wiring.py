@@ -6,6 +6,7 @@ is in `deploy.node.node`, `deploy.kafka.gateway_service` and `deploy.kafka.worke
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,8 +30,9 @@ from stream.sinks.jsonl_sink import JsonLinesSink
 from stream.sinks.mqtt_sink import MqttSink
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
-from stream.sinks.store.tables import StoreMissingError
+from stream.sinks.store.tables import StoreError, StoreMissingError
 
+_LOG: Final = logging.getLogger(__name__)
 _MIB: Final = 1 << 20
 
 
@@ -43,11 +45,14 @@ def make_clock(settings: Settings) -> Clock:
 
 
 def data_end_ms(site_dir: Path) -> int:
-    """Return the site's time up to which a folder has results, epoch ms; 0 where it has none."""
+    """Return the site's time up to which a folder has results, epoch ms; 0 where none can be read."""
     reader = StoreReader(site_dir / "store.db")
     try:
         return max(int(reader.progress()["now_ms"]), 0)
     except StoreMissingError:
+        return 0
+    except (StoreError, TypeError, ValueError) as error:
+        _LOG.warning("the site's time cannot be read: %s", error)
         return 0
     finally:
         reader.close()

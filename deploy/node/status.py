@@ -21,7 +21,6 @@ from ingest.log.records import Log
 from stream.engines.embedded import EmbeddedEngine
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
-from stream.sinks.store.tables import StoreError
 
 _LOG = logging.getLogger(__name__)
 _COUNT_EVERY_S: Final = 5.0
@@ -72,7 +71,8 @@ class Status:
         self._gateway, self._engine, self._log, self._store, self._quarantine = gateway, engine, log, store, quarantine
         self._reader = StoreReader(store.path)
         self._began = time.monotonic()
-        self._base = {key: int(value) for key, value in (self._reader.meta("gateway_totals") or {}).items()}
+        self._base: dict[str, int] | None = None
+        """Totals of the node before, once the store can be read."""
         self._counts: dict[str, Any] = {}
         self._count_at = 0.0
         self._trouble = ""
@@ -82,13 +82,13 @@ class Status:
     def put(self, *, last: bool = False) -> None:
         """Write the status, and the totals that the next node goes on from, into the store.
 
-        A store that is locked or full is told in the log file; it must not end the node, which has better things to do.
+        A store that is locked, full or damaged is told in the log file; it must not end the node.
         """
         try:
             document = self.gather(last=last)
             self._store.put_meta("gateway_totals", self._gateway_totals())
             self._store.put_meta("status", document)
-        except (StoreError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - a damaged store may fail in any way
             if str(error) != self._trouble:
                 _LOG.warning("the status cannot be written: %s", error)
             self._trouble = str(error)
@@ -146,6 +146,8 @@ class Status:
             "messages": stats.messages,
             "duplicates": stats.repeats,
         }
+        if self._base is None:
+            self._base = {key: int(value) for key, value in (self._reader.meta("gateway_totals") or {}).items()}
         return {key: self._base.get(key, 0) + value for key, value in since.items()}
 
     def close(self) -> None:

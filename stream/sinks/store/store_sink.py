@@ -148,9 +148,11 @@ class StoreSink:
     def _look(self, connection: sqlite3.Connection) -> None:
         """Learn from the store how far it is, and which series it has."""
         execute = connection.execute
-        site, self._reached, self._now_ms, self._pruned_ms = execute(
-            "SELECT site, reached, now_ms, pruned_ms FROM progress"
-        ).fetchone()
+        try:
+            found = execute("SELECT site, reached, now_ms, pruned_ms FROM progress").fetchone()
+            site, self._reached, self._now_ms, self._pruned_ms = msgspec.convert(found, tuple[str, int, int, int])
+        except msgspec.ValidationError as error:
+            raise StoreDamagedError(f"{self.path}: is damaged: what it says of its progress is {found}") from error
         if site != self.site:
             raise StoreMismatchError(f"{self.path}: belongs to site {site!r}, expected {self.site!r}")
         rows = execute("SELECT beat, device, kind, metric, newest FROM series ORDER BY id").fetchall()
