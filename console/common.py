@@ -206,4 +206,6 @@ def cells(text: str) -> int:
 
 def safe(text: object) -> str:
     """Return text from outside with control characters made visible, so that it cannot steer a terminal."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in str(text))
+    return "".join(
+        char if char.isprintable() or unicodedata.category(char) == "Zs" else repr(char)[1:-1] for char in str(text)
+    )

@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from typing import Any, Final
 
 import msgspec
+from babel import Locale
 from babel.numbers import format_compact_decimal, parse_pattern
 from fluent.runtime import FluentBundle, FluentResource
 from fluent.runtime.resolver import CurrentEnvironment, ResolverEnvironment
@@ -120,25 +121,31 @@ def choices(code: str) -> list[str]:
 
 
 class _Blanks(dict[str, Any]):
-    """Arguments that nobody knows yet: each is its own name in braces."""
+    """Arguments that nobody knows yet: each shows its own name in braces, and is chosen by as if it were `number`."""
 
-    def __missing__(self, name: str) -> str:
-        return "{" + name + "}"
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+
+    def __missing__(self, name: str) -> _Number:
+        return _number(self._number, lambda _number, _locale: "{" + name + "}")
 
 
 @cache
-def page_texts(language: str, prefix: str) -> dict[str, str]:
+def page_texts(language: str, prefix: str) -> dict[str, str | dict[str, str]]:
     """Return the messages whose codes begin with `prefix`, by the rest of their codes, for a page that fills them in.
 
-    An argument stands as ``{name}``; of a choice the page gets the default.
+    An argument stands as ``{name}``. A message with plurals is a dict of plural category → text.
     """
-    bundle = bundle_of(language)
-    codes = [entry.id.name for entry in resource_of(language).body if isinstance(entry, Message)]
-    return {
-        code.removeprefix(prefix): Sentences(language).fill(bundle.get_message(code).value, _Blanks())
-        for code in codes
-        if code.startswith(prefix)
-    }
+    plural = Locale.parse(language, sep="-").plural_form
+    numbers = {plural(number): number for number in reversed(range(101))}
+    found: dict[str, str | dict[str, str]] = {}
+    for entry in resource_of(language).body:
+        if isinstance(entry, Message) and entry.id.name.startswith(prefix):
+            pattern = bundle_of(language).get_message(entry.id.name).value
+            forms = {name: Sentences(language).fill(pattern, _Blanks(number)) for name, number in numbers.items()}
+            found[entry.id.name.removeprefix(prefix)] = forms if len({*forms.values()}) > 1 else forms["other"]
+    return found
 
 
 class Sentences:

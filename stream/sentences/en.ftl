@@ -426,17 +426,83 @@ alert-state = { $state ->
    *[expired] expired
 }
 
+## Counted things of the command line
+
+n-windows = { $windows } { $windows ->
+    [one] window
+   *[other] windows
+}
+n-days = { $days } { $days ->
+    [one] day
+   *[other] days
+}
+n-devices = { $devices } { $devices ->
+    [one] device
+   *[other] devices
+}
+n-beats = { $beats } { $beats ->
+    [one] beat
+   *[other] beats
+}
+n-alerts = { $alerts } { $alerts ->
+    [one] alert
+   *[other] alerts
+}
+n-anomalies = { $anomalies } { $anomalies ->
+    [one] anomaly
+   *[other] anomalies
+}
+n-observations = { $observations } { $observations ->
+    [one] observation
+   *[other] observations
+}
+n-duplicates = { $duplicates } { $duplicates ->
+    [one] duplicate
+   *[other] duplicates
+}
+n-rows = { $rows } { $rows ->
+    [one] row
+   *[other] rows
+}
+n-cells = { $cells } { $cells ->
+    [one] cell
+   *[other] cells
+}
+n-incidents = { $incidents } { $incidents ->
+    [one] incident
+   *[other] incidents
+}
+n-events = { $events } { $events ->
+    [one] event
+   *[other] events
+}
+n-lines = { $lines } { $lines ->
+    [one] line
+   *[other] lines
+}
+n-messages = { $messages } { $messages ->
+    [one] message
+   *[other] messages
+}
+n-records = { $records } { $records ->
+    [one] record
+   *[other] records
+}
+
 ## The command line: run
 
 run-broker = Broker        127.0.0.1:{ $port } ({ $kind })
 run-board = Board         { $url }
 run-data = Data          { $folder }
 run-clock = Clock         { $time }, { $speed } times real time
-run-history = Making { $days } days of history, so that the models know what is usual ...
+run-history = Making { n-days } of history, so that the models know what is usual ...
 run-again = Found the data of an earlier run; --fresh starts empty.
 run-stop = Ctrl-C stops everything.
 run-stopping = Stopping ...
-run-headless = Running for { $seconds } seconds ...
+run-headless = Running for { $seconds } { $seconds ->
+    [one] second
+   *[other] seconds
+} ...
 run-port = Port { $wanted } is taken, using { $port }.
 run-died = Stopped because a part ended by itself:
 
@@ -497,9 +563,12 @@ influx-admin = InfluxDB 2 asks for the operator's token: set INFLUX_TOKEN, or na
 influx-made = made{"    "}
 influx-missing = missing{" "}
 influx-same = Everything is there already.
-influx-backfilled = { $lines } lines are in InfluxDB.
-influx-expired = InfluxDB does not keep some lines that old ({ $count } batches). A longer retention would keep them.
-influx-downsampled = { $days } days have coarse values.
+influx-backfilled = { n-lines } are in InfluxDB.
+influx-expired = InfluxDB does not keep some lines that old ({ $count } { $count ->
+    [one] batch
+   *[other] batches
+}). A longer retention would keep them.
+influx-downsampled = { n-days } have coarse values.
 influx-token = { $path }: set { $key } to this file
 
 ## The command line: grafana
@@ -522,10 +591,10 @@ status-site = Site { $site }: { $state }
 status-running = running
 status-stopped = stopped
 status-upto = Data up to { $time }
-status-totals = { $observations } observations, { $windows } windows, { $anomalies } anomalies, { $alerts } alerts ({ $open } open)
-status-quality = { $duplicates } duplicates dropped, { $late } late
+status-totals = { n-observations }, { n-windows }, { n-anomalies }, { n-alerts } ({ $open } open)
+status-quality = { n-duplicates } dropped, { $late } late
 status-rates = { NUMBER($rate, maximumFractionDigits: 0) } observations/s, { $lag } records ({ NUMBER($seconds, minimumFractionDigits: 1, maximumFractionDigits: 1) } s) behind
-status-training-trained = Context of the beats: judged by a model trained { $time } on { $rows } windows of { $beats } beats
+status-training-trained = Context of the beats: judged by a model trained { $time } on { $rows } windows of { n-beats }
 status-training-none = Context of the beats: no model yet ({ $detail })
 status-training-waiting = history is gathered
 status-training-running = it is being trained
@@ -576,7 +645,7 @@ doctor-packages-do = pip install '.[{ $extras }]'
 doctor-settings-ok = { $file } is in order
 doctor-settings-default = no file, all defaults
 doctor-settings-do = correct that key; `patrolgrid settings --example` shows all
-doctor-places-ok = { $beats } beats, { $devices } devices in { $file }
+doctor-places-ok = { n-beats }, { n-devices } in { $file }
 doctor-places-none = no places file at { $file }
 doctor-places-none-do = draw beats and devices as GeoJSON and name the file as site.places
 doctor-places-do = correct that feature in the file
@@ -606,7 +675,7 @@ doctor-ports-taken = board port { $port } is taken; the next free one is used
 doctor-ports-do = set board.port if the address has to stay the same
 doctor-node-running = running for site { $site }, process { $pid }
 doctor-node-stopped = not running for site { $site }
-doctor-node-behind = { $records } records behind ({ NUMBER($seconds, maximumFractionDigits: 0) } s)
+doctor-node-behind = { n-records } behind ({ NUMBER($seconds, maximumFractionDigits: 0) } s)
 doctor-node-behind-do = look at the machine's load and at node.log
 doctor-secrets-ok = secret files are readable by their owner only
 doctor-secrets-open = { $file } can be read by others
@@ -650,8 +719,8 @@ models-needs-shifted = habits have changed, or the count is wrong
 models-needs-wide = may overlook things
 models-needs-missing = has not learnt { $classes }
     .classes = {" and "}
-models-summary = { $series } models of { $devices } devices: { $judged } judging, { $young } young, { $unseen } without data lately; { $wrong } badly calibrated, { $lacking } stuck or lacking a kind of day.
-models-figures = { $windows } windows of { $days } days: { NUMBER($rare, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } as strange as 1 in 100, { NUMBER($rarer, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } as 1 in 20, { NUMBER($inside, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } inside the { NUMBER($band, style: "percent") } band.
+models-summary = { $series } models of { n-devices }: { $judged } judging, { $young } young, { $unseen } without data lately; { $wrong } badly calibrated, { $lacking } stuck or lacking a kind of day.
+models-figures = { n-windows } of { n-days }: { NUMBER($rare, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } as strange as 1 in 100, { NUMBER($rarer, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } as 1 in 20, { NUMBER($inside, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } inside the { NUMBER($band, style: "percent") } band.
 models-anew = The baselines learn anew since { $time } ({ $reason }); `patrolgrid train --from-store` brings back what they knew.
 models-state = The saved state cannot be read: { $problem }
 
@@ -660,17 +729,20 @@ models-state = The saved state cannot be read: { $problem }
 train-reading = learning
 train-nothing = Nothing to learn: all { $known } windows were learnt before.
 train-empty = Nothing to learn: there is no window of a count or a level.
-train-would = { $windows } windows of { $series } series would be learnt ({ $first } to { $last }); { $known } were learnt before.
-train-sent = { $windows } windows of { $series } series given to the node ({ $first } to { $last }).
+train-would = { n-windows } of { $series } series would be learnt ({ $first } to { $last }); { $known } were learnt before.
+train-sent = { n-windows } of { $series } series given to the node ({ $first } to { $last }).
 train-known = { $known } windows were left out: the models had learnt them before (--again learns them once more).
-train-learnt = The node has learnt { $windows } windows.
+train-learnt = The node has learnt { n-windows }.
 train-node_known = { $known } more were passed over by the node, which had learnt them meanwhile.
 train-refused = { $count } were not learnt: they are not over yet, or the node refused them (patrolgrid quarantine counts --site { $site }).
 train-later = The node of site { $site } is stopped: it learns from them when it starts next.
 train-kafka = The workers on Kafka learn from them in their turn.
 train-not_waited = The node learns from them now.
 train-slow = The node has not worked them off yet; it goes on by itself. `patrolgrid status` shows how far it is.
-train-bad = { $count } rows of { $file } were not learnt from:
+train-bad = { $count } { $count ->
+    [one] row
+   *[other] rows
+} of { $file } were not learnt from:
 train-bad_line = { $file }, line { $line }: { $why }
 train-more_bad = {"..."} and { $count } more
 train-kept = They are in quarantine: patrolgrid quarantine list --site { $site } --reason history
@@ -692,20 +764,23 @@ quarantine-cut = { $count } not sent: only their beginning was kept, or their to
 ## The command line: replay
 
 replay-progress = replaying
-replay-sent = { $count } messages sent to { $host }:{ $port }.
+replay-sent = { $count } { $count ->
+    [one] message
+   *[other] messages
+} sent to { $host }:{ $port }.
 replay-catching = Waiting for the node to catch up ...
 replay-status = `patrolgrid status --site { $site }` shows more.
 
 ## The command line: backtest, record, edge
 
-backtest-days = { $days } days from { $first_day }, { $cells } cells, { $incidents } incidents
+backtest-days = { n-days } from { $first_day }, { n-cells }, { n-incidents }
 backtest-area = riskiest { NUMBER($share, style: "percent") } of the area: { NUMBER($rate, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } of incidents, PAI { NUMBER($pai, minimumFractionDigits: 2, maximumFractionDigits: 2) }
-backtest-rows = { $rows } rows, { $missing } missing, windows of { $window } s
-backtest-device = { $device }: { $rows } rows in alarm
-backtest-events = { $events } events
+backtest-rows = { n-rows }, { $missing } missing, windows of { $window } s
+backtest-device = { $device }: { n-rows } in alarm
+backtest-events = { n-events }
 backtest-found = within { $budget } false alarms a week: { NUMBER($share, minimumFractionDigits: 3, maximumFractionDigits: 3) } found, threshold { $threshold }
 backtest-shipped = shipped threshold: { NUMBER($share, minimumFractionDigits: 3, maximumFractionDigits: 3) } found, { NUMBER($false, minimumFractionDigits: 2, maximumFractionDigits: 2) } false a week
-record-done = { $file }: { $messages } messages, { $size } bytes
+record-done = { $file }: { n-messages }, { $size } bytes
 edge-done = { $taken } taken, { $refused } refused, { $acknowledged } acknowledged
 
 ## The board's page and the errors of its API; the page fills in the values itself
@@ -720,7 +795,10 @@ board-span-s = { $n } s
 board-span-m = { $n } min
 board-span-hm = { $h } h { $m } min
 board-span-h = { $n } h
-board-span-d = { $n } days
+board-span-d = { $n } { $n ->
+    [one] day
+   *[other] days
+}
 board-clock-label = Site time
 board-clock-simulated = Simulated
 board-clock-fast = Simulated, ×{ $speed }
@@ -804,24 +882,39 @@ board-chart-inout = { $total } (in { $into }, out { $out })
 board-chart-expected = expected { $value }, usual { $lower } to { $upper }
 board-chart-range = { $low } to { $high }
 board-chart-open = window still open
-board-chart-summary = { $label }: { $n } windows, { $odd } unusual. Arrow keys move through them.
+board-chart-summary = { $label }: { $n } { $n ->
+    [one] window
+   *[other] windows
+}, { $odd } unusual. Arrow keys move through them.
 board-chart-empty = { $label }: no data in this time.
 board-gate-allowed = registered
 board-gate-stranger = not registered
 board-gate-unknown = registration unknown
 board-quality-tab = Data quality
-board-quality-some = { $n } of { $total } devices need attention; their alerts count for less.
+board-quality-some = { $n } of { $total } devices { $n ->
+    [one] needs attention; its
+   *[other] need attention; their
+} alerts count for less.
 board-quality-fine = All { $total } devices report as they should.
 board-quality-figures = received { $received } · missing { $missing } · late { $late }
 board-recent-tab = Last 24 hours
-board-recent-lead = { $n } alerts changed in the last 24 hours.
+board-recent-lead = { $n } { $n ->
+    [one] alert
+   *[other] alerts
+} changed in the last 24 hours.
 board-recent-by = by { $by }
 board-recent-took = after { $span }
 board-node-tab = Node
 board-node-observations_s = Observations per second
-board-node-messages_s = { $n } messages per second
+board-node-messages_s = { $n } { $n ->
+    [one] message
+   *[other] messages
+} per second
 board-node-lag = Behind
-board-node-lag_records = { $n } records waiting
+board-node-lag_records = { $n } { $n ->
+    [one] record
+   *[other] records
+} waiting
 board-node-stored = Stored
 board-node-received = of { $n } received
 board-node-duplicates = Duplicates
@@ -829,7 +922,10 @@ board-node-duplicates_note = recognised and dropped
 board-node-late = Late
 board-node-late_note = stored, no live alert
 board-node-windows = Windows
-board-node-anomalies = { $n } anomalies, { $alerts } alerts
+board-node-anomalies = { $n } { $n ->
+    [one] anomaly
+   *[other] anomalies
+}, { $alerts } alerts
 board-node-quarantined = Quarantined
 board-node-uptime = Running for
 board-node-connected = broker connected

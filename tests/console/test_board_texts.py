@@ -12,7 +12,12 @@ from ingest.vocabulary import Reason
 from stream.sentences.catalogue import page_texts
 from stream.sentences.languages import LANGUAGES
 
-TABLES = {language: page_texts(language, "board-") for language in LANGUAGES}
+TABLES = {
+    language: {
+        key: text if isinstance(text, str) else text["other"] for key, text in page_texts(language, "board-").items()
+    }
+    for language in LANGUAGES
+}
 JS = "\n".join(path.read_text(encoding="utf-8") for path in sorted((STATIC_DIR / "js").glob("*.js")))
 HTML = (STATIC_DIR / "index.html").read_text(encoding="utf-8")
 CSS = "\n".join(path.read_text(encoding="utf-8") for path in sorted((STATIC_DIR / "css").glob("*.css")))

@@ -30,10 +30,11 @@ export function setZone(name) {
   zone = name;
 }
 
-/** Return the text of a key with {name} placeholders filled in. */
+/** Return the text of a key with {name} placeholders filled in, in the form that goes with the number `n`. */
 export function t(key, values = {}) {
-  const text = tables.get(language)?.[key];
-  if (text === undefined) return key;
+  const forms = tables.get(language)?.[key];
+  if (forms === undefined) return key;
+  const text = typeof forms === "string" ? forms : forms[new Intl.PluralRules(language).select(Number(values.n))] ?? forms.other;
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
