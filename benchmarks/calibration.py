@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.baselines.counts import CountBaseline, CountConfig
+from models.baselines.counts import CountBaseline
 from models.calendar import Calendar
 
 T0 = 1_795_363_200_000
@@ -38,7 +38,7 @@ def main() -> int:
     usual = np.array([mean for mean, _ in kinds])[which] * rng.uniform(0.7, 1.4, size)
     shape = 1.0 / np.maximum(np.array([dispersion for _, dispersion in kinds])[which], 1e-9)
     phase = rng.uniform(0.0, 2.0 * np.pi, size)
-    model = CountBaseline(CountConfig(window_s=options.window_s), calendar, size)
+    model = CountBaseline(options.window_s, calendar, size)
     alarms, before = np.zeros((WEEKS, size)), np.zeros(size, dtype=np.bool_)
     tails: list[np.ndarray] = []
     for step in range(WEEKS * per_week):

@@ -7,6 +7,7 @@ shipped count and level baselines, so that expected values, bands and alarms are
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from datetime import date
@@ -14,8 +15,8 @@ from typing import Final
 
 import numpy as np
 
-from models.baselines.counts import CountBaseline, CountConfig
-from models.baselines.levels import LevelBaseline, LevelConfig
+from models.baselines.counts import CountBaseline
+from models.baselines.levels import LevelBaseline
 from models.calendar import Calendar
 from models.context import beat_forest as context
 from models.context.forest_training import BeatHistory
@@ -67,8 +68,8 @@ class Neighbourhoods:
         self._channel = np.tile([kind for _, kind, _ in self._pairs], sites)
         self._beat = self._beats_of([spec.device.beat for spec, *_ in self._pairs])
         self._noise_beat = self._beats_of([spec.device.beat for spec in self._sensors])
-        self._counts = CountBaseline(CountConfig(window_s=WINDOW_S), CALENDAR, len(self._hourly))
-        self._levels = LevelBaseline(LevelConfig(window_s=WINDOW_S), CALENDAR, len(self._noise_beat))
+        self._counts = CountBaseline(WINDOW_S, CALENDAR, len(self._hourly))
+        self._levels = LevelBaseline(WINDOW_S, CALENDAR, len(self._noise_beat))
         self._today = date.min
         self._share = self._noise_share = self._level = np.zeros(0)
 
@@ -95,7 +96,7 @@ class Neighbourhoods:
         self._midnight(start_ms)
         total, heard = self._draw(start_ms, shift)
         test = self._counts.step(np.arange(len(total)), start_ms, total, np.ones(len(total)))
-        loud = self._levels.step(np.arange(len(heard)), start_ms, heard, heard, np.full(len(heard), _HEARD))
+        loud = self._levels.step(np.arange(len(heard)), start_ms, heard, np.full(len(heard), _HEARD))
         beat = np.concatenate([self._beat, self._noise_beat])
         known = np.concatenate([test.state, loud.state]) != _YOUNG
         sums = context.sums(
@@ -120,7 +121,7 @@ class Neighbourhoods:
         heard = 44.0 + 16.0 * np.minimum((self._noise_share[at] + self._noise_share[after]) / 2, 1.1)
         heard += 2.2 / math.sqrt(_HEARD) * rng.standard_normal(len(heard))
         if shift.any():
-            band = self._levels.test(np.arange(len(heard)), start_ms, heard, heard, np.full(len(heard), _HEARD))
+            band = copy.deepcopy(self._levels).step(np.arange(len(heard)), start_ms, heard, np.full(len(heard), _HEARD))
             heard += shift[NOISE, self._noise_beat] * (band.upper - band.lower) / context.BAND_WIDTH
         return total, heard
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from models.baselines.counts import CountBaseline, CountConfig
-from models.baselines.levels import LevelBaseline, LevelConfig
+from models.baselines.counts import CountBaseline
+from models.baselines.levels import LevelBaseline
 from models.calendar import Calendar
 from models.hotspots.risk_map import HotspotGrid
 from models.rules.hazards import HazardRules
@@ -42,7 +42,7 @@ class Town:
         self.scale, self.phase = rng.gamma(2.0, 10.0, self.different), rng.uniform(-0.5, 0.5, self.different)
         self.now, self.missing = 0, missing
         kinds = np.arange(self.different) % 4
-        few = CountBaseline(CountConfig(), Calendar("Asia/Shanghai", "CN"))
+        few = CountBaseline(300, Calendar("Asia/Shanghai", "CN"))
         few.grow(ROW, self.different)
         few.set_kinds(np.arange(self.different), kinds)
         everyone = np.arange(self.different)
@@ -51,7 +51,7 @@ class Town:
             self.now += 1
         # The rest of the town is like these, and its days are its own from here on.
         which = np.arange(SERIES) % self.different
-        self.model = CountBaseline(CountConfig(), Calendar("Asia/Shanghai", "CN"))
+        self.model = CountBaseline(300, Calendar("Asia/Shanghai", "CN"))
         state = few.capture()
         for path, column in state.columns.items():
             if column.axis == ROW.name:
@@ -95,9 +95,9 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 - as all benchmarks have
     young = Town(0)
     young_ms = float(np.median(times_ms(young.tick, repeats)))
 
-    levels = LevelBaseline(LevelConfig(), Calendar("Asia/Shanghai", "CN"), SERIES)
+    levels = LevelBaseline(300, Calendar("Asia/Shanghai", "CN"), SERIES)
     noise = 60 + 5 * np.random.default_rng(2).standard_normal((64, SERIES))
-    levels_ms = best_ms(lambda n: levels.step(rows, T0 + n * 300_000, noise[n % 64], noise[n % 64], full), repeats)
+    levels_ms = best_ms(lambda n: levels.step(rows, T0 + n * 300_000, noise[n % 64], full), repeats)
 
     hazards = HazardRules()
     for row in range(SERIES):

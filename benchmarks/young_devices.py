@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ingest.vocabulary import HiddenState
-from models.baselines.counts import CountBaseline, CountConfig
+from models.baselines.counts import CountBaseline
 from models.calendar import Calendar
 from models.state import ROW
 
@@ -50,7 +50,7 @@ def follow(
 ) -> dict[str, list[float]]:
     """Return, by day of the new devices' life, the share judged, the error of what is expected, and false alarms."""
     street = Street(seed, calendar)
-    model = CountBaseline(CountConfig(window_s=WINDOW_S), calendar)
+    model = CountBaseline(WINDOW_S, calendar)
     model.grow(ROW, OLD)
     model.set_kinds(np.arange(OLD), np.zeros(OLD, dtype=np.int64))
     begin = round((14 * 24 + begin_h) * 3600 / WINDOW_S)

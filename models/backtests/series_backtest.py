@@ -9,8 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.baselines.counts import CountBaseline, CountConfig
-from models.baselines.levels import LevelBaseline, LevelConfig
+from models.baselines import counts, levels
+from models.baselines.counts import CountBaseline
+from models.baselines.levels import LevelBaseline
 from models.calendar import Calendar
 
 DAY_MS: Final = 86_400_000
@@ -90,15 +91,17 @@ def run(
     if len(times) > 1 and (np.diff(times) <= 0).any():
         raise ValueError("times must increase from row to row")
     size = values.shape[1]
-    counts = CountBaseline(CountConfig(window_s=window_s), calendar, size)
-    levels = LevelBaseline(LevelConfig(window_s=window_s, bin_s=max(1800, window_s)), calendar, size)
+    model: CountBaseline | LevelBaseline
+    if kind == "counts":
+        model = CountBaseline(window_s, calendar, size)
+    else:
+        model = LevelBaseline(window_s, calendar, size, bin_s=max(levels.BIN_S, window_s))
     rows = np.arange(size)
     shape = values.shape
     out = Scores(np.zeros(shape), np.zeros(shape, np.bool_), np.zeros(shape), np.zeros(shape, np.uint8))
     for at, start in enumerate(times.tolist()):
         row = values[at]
-        seen = np.isfinite(row).astype(np.float64)
-        test = counts.step(rows, start, row, seen) if kind == "counts" else levels.step(rows, start, row, row, seen)
+        test = model.step(rows, start, row, np.isfinite(row).astype(np.float64))
         for name, column in vars(out).items():
             column[at] = getattr(test, name)
         if progress is not None and at % 256 == 0:
@@ -108,7 +111,7 @@ def run(
 
 def shipped_threshold(kind: str) -> float:
     """Return the surprise from which the shipped model of ``counts`` or ``levels`` raises an alarm."""
-    return CountConfig().threshold if kind == "counts" else LevelConfig().threshold
+    return counts.THRESHOLD if kind == "counts" else levels.THRESHOLD
 
 
 def alarms(

@@ -17,8 +17,30 @@ Doubles = NDArray[np.float64]
 
 WIDEST: Final = 1e4
 """Largest dispersion: a band so wide that nothing is strange."""
+_DEFICIT_WEIGHT: Final = 0.5
+"""A deficit counts for less than a surge as rare: covered lenses, rain and holidays make them all the time."""
 ODD: Final = 2.5
 """Residual from which a sum can be what is strangest about a window, and a count may have to be cut."""
+
+
+@dataclass
+class CountTest:
+    """What the baseline says of one window per row; all arrays (rows,)."""
+
+    expected: Doubles
+    lower: Doubles
+    """Central 99 % band, with `upper`."""
+    upper: Doubles
+    p_upper: Doubles
+    """Mid-p probability of at least what was seen."""
+    p_lower: Doubles
+    surprise: Doubles
+    """About -log10 of the probability that ordinary days bring something as strange; higher is stranger."""
+    alarm: NDArray[np.bool_]
+    state: NDArray[np.uint8]
+    """`HiddenState`."""
+    onset_ms: NDArray[np.int64]
+    """Start of the current episode that is not normal, else 0."""
 
 
 @dataclass
@@ -52,7 +74,7 @@ class Prediction:
 
 
 @dataclass
-class Verdict:
+class Comparison:
     """A window, and the sums it ends, against what was expected."""
 
     upper: Doubles
@@ -84,7 +106,7 @@ class Sum(NamedTuple):
         return Sum(*(values[some] for values in self))
 
 
-def judge(ring: Ring, at: Rows, start_ms: int, y: Floats, prediction: Prediction, deficit_weight: float) -> Verdict:
+def compare(ring: Ring, at: Rows, start_ms: int, y: Floats, prediction: Prediction) -> Comparison:
     """Compare a window, and the sums it ends, with what was expected."""
     held = ring.held(at, start_ms)
     sums = []
@@ -101,7 +123,7 @@ def judge(ring: Ring, at: Rows, start_ms: int, y: Floats, prediction: Prediction
         more, less = negbin.quick_tails(*(np.concatenate(parts) for parts in zip(*odd, strict=True)))
         np.maximum.at(up, place, negbin.rarity(more))
         np.maximum.at(down, place, negbin.rarity(less))
-    down *= deficit_weight
+    down *= _DEFICIT_WEIGHT
     # The best of several looks is rarer than it seems: about twice, as the looks overlap.
     surprise = np.maximum(np.maximum(up, down) - np.log10(2.0), 0.0)
-    return Verdict(upper, lower, surprise, up >= down, sums, held)
+    return Comparison(upper, lower, surprise, up >= down, sums, held)

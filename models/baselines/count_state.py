@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from models.baselines import dispersion, scan
 from models.baselines import hidden_states as states
-from models.baselines.count_types import CountConfig
 from models.baselines.rows import Rows
-from models.baselines.seasonal import SeasonalConfig, SeasonalRates
+from models.baselines.seasonal import SeasonalRates
 from models.state import ROW, Axis, Saved, array, part
 
 Floats = NDArray[np.floating[Any]]
@@ -32,7 +31,7 @@ class CountMemory(Saved):
     level = array(np.float32, 2, ROW)
     """Forgetting sums of what was counted and what the season expected."""
     spread = array(np.float32, dispersion.SUMS, "scales", ROW)
-    misfit = array(np.float32, ROW, fill=lambda memory: memory.config.dispersion.misfit)
+    misfit = array(np.float32, ROW, fill=dispersion.MISFIT)
     """What the α of single windows lacks."""
     kind = array(np.int64, ROW, fill=-1)
     doubted = array(np.float32, ROW, fill=USUAL_DOUBT)
@@ -40,10 +39,10 @@ class CountMemory(Saved):
     rates: SeasonalRates = part()
     ring: scan.Ring = part()
 
-    def __init__(self, config: CountConfig) -> None:
-        self.config = config
-        self.rates = SeasonalRates(config.seasonal or SeasonalConfig(bin_s=max(config.window_s, 300)), config.window_s)
-        self.ring = scan.Ring(config.window_s, scan.scales_for(config.window_s))
+    def __init__(self, window_s: int) -> None:
+        self.window_s = window_s
+        self.rates = SeasonalRates(window_s)
+        self.ring = scan.Ring(window_s)
         self.scales = len(self.ring.scales)
         super().__init__()
         self.restored()
@@ -56,11 +55,11 @@ class CountMemory(Saved):
 
     def restored(self) -> None:
         """Solve what is asked for more often than it changes, and hence kept."""
-        self.solved: Floats = np.stack(dispersion.solve(self.spread, self.config.dispersion))
+        self.solved: Floats = np.stack(dispersion.solve(self.spread))
         """φ and α of `spread`, (2, scales, series). Not saved."""
 
     def solve(self, rank: int, rows: Rows, sums: Floats) -> None:
         """Write changed sums of spread (SUMS, rows) of one scale back, and what follows from them."""
         if not isinstance(rows, slice):  # else they have been changed in place
             self.spread[:, rank, rows] = sums
-        self.solved[0, rank, rows], self.solved[1, rank, rows] = dispersion.solve(sums, self.config.dispersion)
+        self.solved[0, rank, rows], self.solved[1, rank, rows] = dispersion.solve(sums)

@@ -16,9 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.baselines import dispersion, negbin, scan
 from models.baselines import hidden_states as states
-from models.baselines.count_judge import ODD, WIDEST, Prediction, Verdict, judge
+from models.baselines.count_judge import ODD, WIDEST, Comparison, CountTest, Prediction, compare
 from models.baselines.count_state import USUAL_DOUBT, CountMemory
-from models.baselines.count_types import CountConfig, CountTest
 from models.baselines.kinds import KIND
 from models.baselines.rows import Rows, Seen, as_run, drawn, nearly_a_run, put, some_of
 from models.calendar import Calendar
@@ -27,12 +26,28 @@ from models.state import ROW
 Floats = NDArray[np.floating[Any]]
 Doubles = NDArray[np.float64]
 
-__all__ = ["CountBaseline", "CountConfig", "CountTest"]
-
 MAX_TOTAL: Final = 1e9
 """Larger totals are cut: no place on earth passes a thousand million people in a window."""
 BAND_Z: Final = 2.5758
 """Half of a percent on either side."""
+THRESHOLD: Final = 5.0
+"""Surprise from which a window is an alarm."""
+_LEAST_VISITS: Final = 2.0
+"""Windows seen about this time of day before a series stops being young."""
+_LEVEL_HALF_LIFE_S: Final = 10_800.0
+_LEVEL_SPREAD: Final = 0.1
+"""How far (standard deviation, relative) the slow level usually strays from 1."""
+_DOUBT_UP: Final = 0.8
+"""Residual above which a window is learnt from less and less. Events add people, so the lower of two habits is the
+baseline, also where events are as frequent as their absence (a stadium with a game every other Sunday)."""
+_DOUBT_LOW: Final = 6.0
+"""The same below the baseline: only what looks like a broken counter is doubted."""
+_HABIT_HALF_LIFE_S: Final = 3 * 86_400.0
+"""How long it takes until what was doubted day and night is believed."""
+_LEAN: Final = 0.25
+"""What doubting one side takes from the mean of ordinary windows, in standard deviations; it is given back."""
+_LEAN_BUSY: Final = 0.6
+"""How much more it takes per unit of α, where the distribution has a long upper side."""
 _NEW_HABIT: Final = 0.6
 """Where more is doubted for days on end, it is no event: it is how things are now."""
 _CERTAIN: Final = 0.98
@@ -45,8 +60,8 @@ class CountBaseline(CountMemory):
 
     Parameters
     ----------
-    config, calendar
-        Settings, and the site's calendar.
+    window_s, calendar
+        Length of a window, 1 to 86,400 seconds (ValueError otherwise), and the site's calendar.
     size
         Series to begin with; ``grow(ROW, size)`` adds more.
 
@@ -57,12 +72,14 @@ class CountBaseline(CountMemory):
     where nearly nothing is ever counted. Costs about half a microsecond per series and window.
     """
 
-    def __init__(self, config: CountConfig, calendar: Calendar, size: int = 0) -> None:
-        super().__init__(config)
+    def __init__(self, window_s: int, calendar: Calendar, size: int = 0) -> None:
+        if not 1 <= window_s <= 86_400:
+            raise ValueError(f"window_s is {window_s}, expected 1 to 86400 seconds")
+        super().__init__(window_s)
         self.calendar = calendar
-        self._chain = states.transition(config.filter, config.window_s)
-        self._level_keep = 0.5 ** (config.window_s / config.level_half_life_s)
-        self._doubt_keep = 0.5 ** (config.window_s / config.habit_half_life_s)
+        self._chain = states.transition(window_s)
+        self._level_keep = 0.5 ** (window_s / _LEVEL_HALF_LIFE_S)
+        self._doubt_keep = 0.5 ** (window_s / _HABIT_HALF_LIFE_S)
         self._known: dict[int, tuple[int, int]] = {}
         """Start of a window → kind of day and second of it; a cache."""
         self.grow(ROW, size)
@@ -102,11 +119,11 @@ class CountBaseline(CountMemory):
         totals, shares, _ = _clean(np.asarray(total, dtype=np.float64), np.asarray(exposure, dtype=np.float64))
         if len(index) == 0:
             return
-        window_ms = self.config.window_s * 1000
+        window_ms = self.window_s * 1000
         starts = starts // window_ms * window_ms
         unique, local = np.unique(index, return_inverse=True)
         # The live ring holds the live windows; backfill gets one of its own.
-        ring = scan.Ring(self.config.window_s, self.ring.scales, len(unique))
+        ring = scan.Ring(self.window_s, len(unique))
         order = np.argsort(starts, kind="stable")
         times, first = np.unique(starts[order], return_index=True)
         for at, part in zip(times.tolist(), np.split(order, first[1:]), strict=True):
@@ -125,7 +142,7 @@ class CountBaseline(CountMemory):
         y, e, seen = _clean(np.asarray(total, dtype=np.float64), np.asarray(exposure, dtype=np.float64))
         if y.shape != index.shape:
             raise ValueError(f"rows has the shape {index.shape} and total {y.shape}, expected the same")
-        start_ms = start_ms // (self.config.window_s * 1000) * self.config.window_s * 1000
+        start_ms = start_ms // (self.window_s * 1000) * self.window_s * 1000
         run = nearly_a_run(index)
         if run is None:
             return self._look(as_run(index), start_ms, y, e, seen, learn=learn)
@@ -142,24 +159,23 @@ class CountBaseline(CountMemory):
         self, rows: Rows, start_ms: int, y: Floats, exposure: Floats, there: NDArray[np.bool_], *, learn: bool
     ) -> CountTest:
         """Test or step `rows`, of which those that are not `there` were not seen."""
-        config = self.config
         seen = None if there.all() else there
         learn = learn and bool(there.any())
         if learn:
             self.rates.kinds.settle(start_ms)
             self._digest(self.ring, start_ms, rows, rows, seen, level=True)
         prediction = self._predict(rows, start_ms, exposure if seen is None else np.where(seen, exposure, 1.0))
-        verdict = judge(self.ring, rows, start_ms, y, prediction, config.deficit_weight)
-        pi = self._filter(rows, start_ms, y, there, verdict)
-        young = prediction.own < config.least_visits
-        surprise = verdict.surprise * (there & ~young)
-        alarm = surprise >= config.threshold
+        comparison = compare(self.ring, rows, start_ms, y, prediction)
+        pi = self._filter(rows, start_ms, y, there, comparison)
+        young = prediction.own < _LEAST_VISITS
+        surprise = comparison.surprise * (there & ~young)
+        alarm = surprise >= THRESHOLD
         found = np.zeros(len(y), dtype=np.uint8)
         odd = (pi[states.NORMAL] < 0.5).nonzero()[0]
         found[odd] = pi[:, odd].argmax(axis=0)
         # What the sums see, the filter may not have followed yet.
         ahead = (alarm & (found == states.NORMAL)).nonzero()[0]
-        found[ahead] = np.where(verdict.rising[ahead], states.SURGE, states.DEFICIT)
+        found[ahead] = np.where(comparison.rising[ahead], states.SURGE, states.DEFICIT)
         onset = np.zeros(len(y), dtype=np.int64)
         odd = found.nonzero()[0]
         before = self.onset_ms[rows][odd]
@@ -168,17 +184,17 @@ class CountBaseline(CountMemory):
             put(self.pi, rows, pi, seen)
             put(self.onset_ms, rows, onset, seen)
             put(self.last_ms, rows, start_ms, seen)
-            self._note(self.ring, rows, rows, start_ms, y, exposure, prediction, verdict, seen)
-        lower, upper = negbin.band(BAND_Z, prediction.mean, verdict.sums[0].spread)
+            self._note(self.ring, rows, rows, start_ms, y, exposure, prediction, comparison, seen)
+        lower, upper = negbin.band(BAND_Z, prediction.mean, comparison.sums[0].spread)
         if seen is not None:
-            verdict.upper[~seen] = verdict.lower[~seen] = 0.5
+            comparison.upper[~seen] = comparison.lower[~seen] = 0.5
         found[young], onset[young] = states.YOUNG, 0
         return CountTest(
             expected=prediction.mean.astype(np.float64),
             lower=np.floor(lower).astype(np.float64),
             upper=np.ceil(upper).astype(np.float64),
-            p_upper=verdict.upper,
-            p_lower=verdict.lower,
+            p_upper=comparison.upper,
+            p_lower=comparison.lower,
             surprise=surprise,
             alarm=alarm,
             state=found,
@@ -193,7 +209,7 @@ class CountBaseline(CountMemory):
         base = np.maximum(rate * exposure, negbin.LEAST_MEAN)
         mean = base
         if level:
-            prior = 1.0 / self.config.level_spread**2
+            prior = 1.0 / _LEVEL_SPREAD**2
             counted, expected = self.level[:, rows]
             mean = np.maximum(base * (counted + prior) / (expected + prior), negbin.LEAST_MEAN)
         return Prediction(base, mean, uncertain, own, group, busy, misfit)
@@ -204,22 +220,21 @@ class CountBaseline(CountMemory):
         start_ms: int,
         y: Floats,
         there: NDArray[np.bool_],
-        verdict: Verdict,
+        comparison: Comparison,
     ) -> Floats:
         """Return the probabilities of the hidden states after this window, (4, rows)."""
-        config = self.config
         before = self.last_ms[rows]
-        gaps = (before != start_ms - 1000 * config.window_s).nonzero()[0]
-        windows = np.clip((start_ms - before[gaps]) / (1000.0 * config.window_s), 1.0, 10_000.0)
+        gaps = (before != start_ms - 1000 * self.window_s).nonzero()[0]
+        windows = np.clip((start_ms - before[gaps]) / (1000.0 * self.window_s), 1.0, 10_000.0)
         pi = states.ahead(self.pi[:, rows], self._chain, gaps, windows.astype(np.float32))
         # Most windows are ordinary and say nothing new of a state that is certain: they cost no logarithms.
-        told = (there & ((np.abs(verdict.sums[0].z) > 1.5) | (y == 0) | (pi[states.NORMAL] < _CERTAIN))).nonzero()[0]
+        told = (there & ((np.abs(comparison.sums[0].z) > 1.5) | (y == 0) | (pi[states.NORMAL] < _CERTAIN))).nonzero()[0]
         if not len(told):
             return pi
-        _, mean, spread, _ = verdict.sums[0].pick(told)
-        logs = states.log_likelihoods(y[told], mean, spread, config.filter)
+        _, mean, spread, _ = comparison.sums[0].pick(told)
+        logs = states.log_likelihoods(y[told], mean, spread)
         # Windows of one hour resemble each other: where sums stray further than single windows tell, each tells less.
-        last = verdict.sums[-1]
+        last = comparison.sums[-1]
         hour = 1.0 + last.spread[told] * last.mean[told]
         temper = np.clip((1.0 + spread * mean) / hour, 0.2, 1.0)
         pi[:, told] = states.update(pi[:, told], logs * temper)
@@ -234,13 +249,13 @@ class CountBaseline(CountMemory):
         y: Floats,
         exposure: Floats,
         prediction: Prediction,
-        verdict: Verdict,
+        comparison: Comparison,
         seen: Seen = None,
     ) -> None:
         """Take a judged window into the ring and learn of its spread."""
         ring.put(at, start_ms, (y, prediction.mean, exposure, prediction.base), seen)
         up, low = [], []
-        for total, _, spread, z in verdict.sums:
+        for total, _, spread, z in comparison.sums:
             # One count less: in small numbers the next whole number must not look like doubt.
             more = total + 0.375
             more *= 1.0 + spread * more
@@ -248,24 +263,24 @@ class CountBaseline(CountMemory):
             low.append(np.maximum(-z, 0.0))
         if seen is not None:
             up, low = [values * seen for values in up], [values * seen for values in low]
-        ring.judge(at, start_ms, up, low, verdict.held, self.config.doubt_low)
+        ring.judge(at, start_ms, up, low, comparison.held, _DOUBT_LOW)
         # Longer sums overlap from window to window and tell little new: one of them is drawn, and counts for all.
-        others, config = len(verdict.sums) - 1, self.config.dispersion
-        for rank, times in ((0, 1), (1 + drawn(start_ms // (1000 * self.config.window_s)) % others, others)):
-            total, mean, spread, _ = verdict.sums[rank]
+        others = len(comparison.sums) - 1
+        for rank, times in ((0, 1), (1 + drawn(start_ms // (1000 * self.window_s)) % others, others)):
+            total, mean, spread, _ = comparison.sums[rank]
             known = self.spread[:, rank, rows]
             variance = mean + spread * mean * mean
-            dispersion.observe(known, total, mean, variance, prediction.uncertain, config, times, seen)
+            dispersion.observe(known, total, mean, variance, prediction.uncertain, times, seen)
             self.solve(rank, rows, known)
-        one, last = verdict.sums[0], ring.before(at, start_ms, verdict.held)
-        found = dispersion.misfit(self.misfit[rows], one.total, one.mean, one.spread, last, config)
+        one, last = comparison.sums[0], ring.before(at, start_ms, comparison.held)
+        found = dispersion.misfit(self.misfit[rows], one.total, one.mean, one.spread, last)
         put(self.misfit, rows, found, seen)
 
     def _backfill(self, ring: scan.Ring, at: Rows, rows: Rows, start_ms: int, y: Floats, e: Floats) -> None:
         self._digest(ring, start_ms, at, rows, None, level=False)
         prediction = self._predict(rows, start_ms, e, level=False)
-        verdict = judge(ring, at, start_ms, y, prediction, self.config.deficit_weight)
-        self._note(ring, at, rows, start_ms, y, e, prediction, verdict)
+        comparison = compare(ring, at, start_ms, y, prediction)
+        self._note(ring, at, rows, start_ms, y, e, prediction, comparison)
 
     def _digest(self, ring: scan.Ring, start_ms: int, at: Rows, rows: Rows, seen: Seen, *, level: bool) -> None:
         """Learn from the windows that lie where the one of `start_ms` will be written."""
@@ -287,7 +302,6 @@ class CountBaseline(CountMemory):
         self, ring: scan.Ring, slot: int, start_ms: int, at: Rows, rows: Rows, seen: Seen, *, level: bool
     ) -> None:
         """Add one settled window per row to the seasonal rates and the slow level."""
-        config = self.config
         y, mean, e, base, up, low = ring.value[slot][:, at]
         if seen is not None:
             mean = np.maximum(mean, negbin.LEAST_MEAN)
@@ -296,9 +310,9 @@ class CountBaseline(CountMemory):
         spread = np.minimum(np.maximum(group / mean + busy, negbin.LEAST_DISPERSION), WIDEST)
         deviation = np.sqrt(mean + spread * mean * mean)
         habit = self.doubted[rows]
-        doubt = _doubt(up, config.doubt_up)
+        doubt = _doubt(up, _DOUBT_UP)
         if low.any():
-            doubt *= _doubt(low, config.doubt_low)
+            doubt *= _doubt(low, _DOUBT_LOW)
         weight = np.maximum(doubt, np.minimum(np.maximum((habit - _NEW_HABIT) * 5.0, 0.02), 1.0))
         if level:
             weight *= 1.0 - self.pi[states.DEAD, rows]
@@ -308,7 +322,7 @@ class CountBaseline(CountMemory):
             low_cut, high_cut = negbin.band(3.0, mean[odd], spread[odd])
             cut[odd] = np.minimum(np.maximum(y[odd], low_cut), high_cut + 1.0)
         # A young series knows too little to cut: its own first days are all it has.
-        watched = self.rates.overall[1, rows] * (config.window_s / 3600.0)
+        watched = self.rates.overall[1, rows] * (self.window_s / 3600.0)
         young = (watched < 48.0).nonzero()[0]
         if len(young):
             cut[young] = np.minimum(y[young], mean[young] + 10.0 * deviation[young] + 10.0)
@@ -318,7 +332,7 @@ class CountBaseline(CountMemory):
         # A band that is too wide for now doubts nobody, and then there is nothing to give back.
         habit = habit + (1.0 - self._doubt_keep) * (1.0 - doubt - habit)
         put(self.doubted, rows, habit, seen)
-        lean = config.lean + config.lean_busy * np.minimum(busy, 1.0)
+        lean = _LEAN + _LEAN_BUSY * np.minimum(busy, 1.0)
         cut += lean * deviation * np.minimum(mean, 1.0) * np.minimum(habit / USUAL_DOUBT, 1.0)
         day_class, second = self._local(start_ms)
         self.rates.learn(rows, self.kind[rows], start_ms, day_class, second, cut, e, weight, spread, seen)

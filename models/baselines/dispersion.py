@@ -7,7 +7,6 @@ with c = 1): events, which are what is looked for, hardly widen the band they mu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -29,40 +28,36 @@ _CONSISTENT: Final = 1.93776
 """1 / E[min(Z², 1)] for a standard normal Z: makes the cut squares unbiased in the body."""
 
 
-@dataclass(frozen=True)
-class DispersionConfig:
-    """Where φ and α start, and what that is worth."""
-
-    group: float = 0.4
-    """φ of a series that nothing is known of: people and cars come in groups."""
-    least_group: float = 0.1
-    """The least φ of any: a camera that seems to count like dice has only not shown it yet."""
-    busy: float = 0.005
-    """α of one."""
-    group_worth: float = 500.0
-    """Windows that the starting φ counts for."""
-    busy_worth: float = 5e4
-    """Squared counts that the starting α counts for: small series cannot tell α from φ."""
-    misfit: float = 0.05
-    """What is added to α as long as nothing has been seen: a new camera gets a wide band, not false alarms."""
-    misfit_rate: float = 0.03
-    """How quickly that follows, relative to the variance, per window."""
-    half_life: float = 4000.0
-    """In windows."""
+_GROUP: Final = 0.4
+"""φ of a series that nothing is known of: people and cars come in groups."""
+_LEAST_GROUP: Final = 0.1
+"""The least φ of any: a camera that seems to count like dice has only not shown it yet."""
+_BUSY: Final = 0.005
+"""α of a series that nothing is known of."""
+_GROUP_WORTH: Final = 500.0
+"""Windows that the starting φ counts for."""
+_BUSY_WORTH: Final = 5e4
+"""Squared counts that the starting α counts for: small series cannot tell α from φ."""
+MISFIT: Final = 0.05
+"""What is added to α as long as nothing has been seen: a new camera gets a wide band, not false alarms."""
+_MISFIT_RATE: Final = 0.03
+"""How quickly that follows, relative to the variance, per window."""
+_HALF_LIFE: Final = 4000.0
+"""In windows."""
 
 
-def solve(sums: Floats, config: DispersionConfig) -> tuple[Floats, Floats]:
+def solve(sums: Floats) -> tuple[Floats, Floats]:
     """Return (φ, α) of sums with the first axis `SUMS`."""
-    a11, a12, a22 = sums[0] + config.group_worth, sums[1], sums[2] + config.busy_worth
-    b1 = sums[3] + config.group_worth * config.group
-    b2 = sums[4] + config.busy_worth * config.busy
+    a11, a12, a22 = sums[0] + _GROUP_WORTH, sums[1], sums[2] + _BUSY_WORTH
+    b1 = sums[3] + _GROUP_WORTH * _GROUP
+    b2 = sums[4] + _BUSY_WORTH * _BUSY
     scale = 1.0 / (a11 * a22 - a12 * a12)
     group = (a22 * b1 - a12 * b2) * scale
     busy = (a11 * b2 - a12 * b1) * scale
     # Neither is negative: where one would be, the other explains it all.
     np.copyto(busy, np.maximum(b2, 0.0) / a22, where=group < 0)
     np.copyto(group, b1 / a11, where=busy < 0)
-    return np.maximum(group, config.least_group), np.maximum(busy, 0.0)
+    return np.maximum(group, _LEAST_GROUP), np.maximum(busy, 0.0)
 
 
 def observe(
@@ -71,7 +66,6 @@ def observe(
     mean: Floats,
     variance: Floats,
     uncertain: Floats,
-    config: DispersionConfig,
     times: int = 1,
     seen: NDArray[np.bool_] | None = None,
 ) -> None:
@@ -96,7 +90,7 @@ def observe(
     # Below a few counts a cut square says more of the cut than of the spread.
     trust = mean / (mean + 2.0)
     trust *= trust * times
-    keep = 0.5 ** (times / config.half_life)
+    keep = 0.5 ** (times / _HALF_LIFE)
     if seen is None:
         sums *= keep
     else:
@@ -107,9 +101,7 @@ def observe(
         sums[which] += more
 
 
-def misfit(
-    found: Floats, y: Floats, mean: Floats, spread: Floats, before: tuple[Floats, Floats], config: DispersionConfig
-) -> Floats:
+def misfit(found: Floats, y: Floats, mean: Floats, spread: Floats, before: tuple[Floats, Floats]) -> Floats:
     """Return what single windows (rows,) lack of α beside what `solve` gives, after one more of them.
 
     In `solve` windows from when the variance was far too small outweigh all others, and what the cut leaves of squares
@@ -126,6 +118,6 @@ def misfit(
     trust = least / (least + 2.0)
     # (what φ gives counts in few groups, not a longer side)
     usual = (_USUAL + _SLACK) - _SKEWED * np.minimum(np.maximum(wide - 0.5 / mean, 0.0), 1.0)
-    step = config.misfit_rate * trust * trust * (left - usual) * relative
+    step = _MISFIT_RATE * trust * trust * (left - usual) * relative
     grown: Floats = np.minimum(np.maximum(found + step, 0.0), 10.0)
     return grown

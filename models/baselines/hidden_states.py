@@ -6,7 +6,6 @@ negative binomial instead of a Poisson, and with events as a small mixture of si
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -26,27 +25,23 @@ _MOST: Final = 0.999
 """What the events may claim together before a window was looked at."""
 
 
-@dataclass(frozen=True)
-class FilterConfig:
-    """How often states begin and how long they last."""
-
-    every_s: tuple[float, float, float] = (4 * 86_400.0, 8 * 86_400.0, 60 * 86_400.0)
-    """Mean time between the beginnings of surge, deficit, dead."""
-    lasts_s: tuple[float, float, float] = (5_400.0, 5_400.0, 86_400.0)
-    """Mean length of surge, deficit, dead."""
-    surge_sizes: tuple[float, ...] = (2.0, 4.0, 8.0)
-    """Sizes of surges, in standard deviations of the normal state."""
-    deficit_shares: tuple[float, ...] = (0.25, 0.6)
-    """What is left of the expected count in a deficit."""
+_EVERY_S: Final = (4 * 86_400.0, 8 * 86_400.0, 60 * 86_400.0)
+"""Mean time between the beginnings of surge, deficit, dead."""
+_LASTS_S: Final = (5_400.0, 5_400.0, 86_400.0)
+"""Mean length of surge, deficit, dead."""
+_SURGE_SIZES: Final = (2.0, 4.0, 8.0)
+"""Sizes of surges, in standard deviations of the normal state."""
+_DEFICIT_SHARES: Final = (0.25, 0.6)
+"""What is left of the expected count in a deficit."""
 
 
-def transition(config: FilterConfig, window_s: int) -> tuple[Floats, Floats]:
+def transition(window_s: int) -> tuple[Floats, Floats]:
     """Return (share in the long run, what is left of a difference from it after one window), each (3, 1).
 
     For surge, deficit and dead. Each is a two-state chain with normal: events rarely overlap.
     """
-    begin = 1.0 - np.exp(-window_s / np.asarray(config.every_s))
-    stay = np.exp(-window_s / np.asarray(config.lasts_s))
+    begin = 1.0 - np.exp(-window_s / np.asarray(_EVERY_S))
+    stay = np.exp(-window_s / np.asarray(_LASTS_S))
     share, left = begin / (begin + 1.0 - stay), np.maximum(stay - begin, 0.0)
     return share[:, None].astype(np.float32), left[:, None].astype(np.float32)
 
@@ -70,11 +65,11 @@ def ahead(pi: Floats, chain: tuple[Floats, Floats], gaps: NDArray[np.intp], wind
     return out
 
 
-def log_likelihoods(y: Floats, mean: Floats, dispersion: Floats, config: FilterConfig) -> Floats:
+def log_likelihoods(y: Floats, mean: Floats, dispersion: Floats) -> Floats:
     """Return log likelihoods (3, rows) of surge, deficit and dead, relative to the normal state."""
     deviation = np.sqrt(mean + dispersion * mean * mean)
-    surge = _mixture([negbin.log_ratio(y, mean + size * deviation, mean, dispersion) for size in config.surge_sizes])
-    deficit = _mixture([negbin.log_ratio(y, share * mean, mean, dispersion) for share in config.deficit_shares])
+    surge = _mixture([negbin.log_ratio(y, mean + size * deviation, mean, dispersion) for size in _SURGE_SIZES])
+    deficit = _mixture([negbin.log_ratio(y, share * mean, mean, dispersion) for share in _DEFICIT_SHARES])
     # A dead camera says nothing but zeros; one count in a thousand windows is let through, not more.
     dead = np.where(y > 0, -6.9, np.log(1.0 + mean * dispersion) / dispersion)
     return np.stack([surge, deficit, dead])

@@ -1,9 +1,9 @@
 """Baselines of readings: noise, smoke density, water, temperature.
 
-They know what is usual at this time, how far it strays, and whether the sensor itself is stuck, drifting or has jumped.
-Where a series has a season, the residual from a robust seasonal location is judged by a robust scale; its far tail
-follows a generalised Pareto law fitted to the peaks over a high threshold (SPOT, and DSPOT where the location drifts:
-Siffer et al., KDD 2017), so that rare stays rare whatever the shape of the noise.
+They know what is usual at this time, how far it strays, and whether the sensor is stuck. Where a series has a season,
+the residual from a robust seasonal location is judged by a robust scale; its far tail follows a generalised Pareto law
+fitted to the peaks over a high threshold (SPOT, and DSPOT where the location drifts: Siffer et al., KDD 2017), so that
+rare stays rare whatever the shape of the noise.
 """
 
 from __future__ import annotations
@@ -18,153 +18,116 @@ from ingest.vocabulary import LevelState
 from models.calendar import DAY_CLASSES, Calendar
 from models.state import ROW, Saved, array
 
+Doubles = NDArray[np.float64]
+
+THRESHOLD: Final = 5.0
+"""Surprise from which a window is an alarm."""
 MAX_VALUE: Final = 1e9
+BIN_S: Final = 1800
+_HALF_LIFE_VISITS: Final = 40.0
+"""Windows of one bin after which its location and scale have half forgotten."""
+_SLOW_HALF_LIFE_S: Final = 14_400.0
+"""Of the slow level that follows weather and the like."""
+_LEAST_WINDOWS: Final = 72.0
+"""Windows before a series stops being young."""
+_PEAK_SHARE: Final = 0.02
+"""Share of windows whose residual counts as a peak."""
+_PEAK_HALF_LIFE: Final = 200.0
+"""In peaks."""
+_STUCK_MS: Final = 21_600_000
+"""A reading that usually varies and has been the very same for as long is stuck."""
 _EPS: Final = 1e-9
-_STATES: Final = (LevelState.YOUNG, LevelState.STUCK, LevelState.HIGH, LevelState.LOW)
-
-
-@dataclass(frozen=True)
-class LevelConfig:
-    """Settings of a `LevelBaseline`; times in seconds."""
-
-    window_s: int = 300
-    bin_s: int = 1800
-    half_life_visits: float = 40.0
-    """Windows of one bin after which its location and scale have half forgotten."""
-    slow_half_life_s: float = 14_400.0
-    """Of the slow level that follows weather and the like."""
-    least_windows: float = 72.0
-    """Windows before a series stops being young."""
-    peak_share: float = 0.02
-    """Share of windows whose residual counts as a peak."""
-    peak_half_life: float = 200.0
-    """In peaks."""
-    stuck_s: float = 21_600.0
-    """A reading that usually varies and has been the very same for as long is stuck."""
-    threshold: float = 5.0
-    """Surprise from which a window is an alarm."""
+_SHOWN: Final = [int(state) for state in (LevelState.YOUNG, LevelState.STUCK, LevelState.HIGH, LevelState.LOW)]
 
 
 @dataclass
 class LevelTest:
     """What the baseline says of one window per row; all arrays (rows,)."""
 
-    expected: NDArray[np.float64]
-    lower: NDArray[np.float64]
-    upper: NDArray[np.float64]
-    p_upper: NDArray[np.float64]
-    p_lower: NDArray[np.float64]
-    surprise: NDArray[np.float64]
+    expected: Doubles
+    lower: Doubles
+    """Central 99 % band, with `upper`."""
+    upper: Doubles
+    p_upper: Doubles
+    """Probability of at least what was seen."""
+    p_lower: Doubles
+    surprise: Doubles
+    """-log10 of the probability of something as strange, on either side."""
     alarm: NDArray[np.bool_]
     state: NDArray[np.uint8]
     """`LevelState`."""
     stuck: NDArray[np.bool_]
-    drift: NDArray[np.bool_]
-    """The sensor has crept away from its own season, over days."""
-    step: NDArray[np.bool_]
-    """It has jumped and stays at a new level."""
     onset_ms: NDArray[np.int64]
+    """Start of the current episode that is not normal, else 0."""
 
 
 class LevelBaseline(Saved):
     """Robust seasonal baselines of readings, for many series at once.
 
-    State is arrays `(…, series)`. The location of a bin is an M-estimate by stochastic steps with Huber's ψ, its scale
-    a forgetting mean of cut squares; both are shrunk towards the series' overall location and scale while young.
+    The location of a bin is an M-estimate by stochastic steps with Huber's ψ, its scale a forgetting mean of cut
+    squares. Both are shrunk towards the series' overall location and scale while it is young.
     """
 
     season = array(np.float32, 3, DAY_CLASSES, "bins", ROW)
     """Weight, location, scale² by class and bin."""
     overall = array(np.float64, 3, ROW)
-    slow = array(np.float64, 3, ROW)
-    """Residual level: slow, very slow (for drift)."""
+    slow = array(np.float64, ROW)
+    """Slow level of the residual."""
     peaks = array(np.float64, 5, 2, ROW, fill=np.array([2.5, 0.0, 0.0, 0.0, 0.0])[:, None, None])
     """Threshold in scales, rate, weight, mean and mean square of excesses; upper then lower."""
     same_since = array(np.int64, ROW)
     last = array(np.float64, ROW, fill=np.nan)
     last_ms = array(np.int64, ROW)
     onset_ms = array(np.int64, ROW)
-    runs = array(np.float64, 2, ROW)
 
-    def __init__(self, config: LevelConfig, calendar: Calendar, size: int = 0) -> None:
-        if config.window_s < 1 or config.bin_s < 1:
-            raise ValueError(f"window_s {config.window_s}, bin_s {config.bin_s}: expected from 1 second")
-        self.config, self.calendar = config, calendar
-        self.bins = -(-86_400 // config.bin_s)
+    def __init__(self, window_s: int, calendar: Calendar, size: int = 0, bin_s: int = BIN_S) -> None:
+        if window_s < 1 or bin_s < 1:
+            raise ValueError(f"window_s {window_s}, bin_s {bin_s}: expected from 1 second")
+        self.window_s, self.bin_s, self.calendar = window_s, bin_s, calendar
+        self.bins = -(-86_400 // bin_s)
         super().__init__()
         self.grow(ROW, size)
 
-    def test(self, rows: ArrayLike, start_ms: int, mean: ArrayLike, high: ArrayLike, n: ArrayLike) -> LevelTest:
-        """Judge windows without learning; see `step`."""
-        return self._run(rows, start_ms, mean, high, n, learn=False)
-
-    def step(self, rows: ArrayLike, start_ms: int, mean: ArrayLike, high: ArrayLike, n: ArrayLike) -> LevelTest:
+    def step(self, rows: ArrayLike, start_ms: int, mean: ArrayLike, n: ArrayLike) -> LevelTest:
         """Judge closed windows, then learn. Once per (row, window), in time order.
 
         Parameters
         ----------
-        rows, mean, high, n
-            Series, mean and highest reading of the window and how many there were; each (rows,). n of 0: missing.
+        rows, mean, n
+            Series, mean reading of the window and how many there were (0: missing); each (rows,).
         start_ms
             Start of the window, epoch ms.
         """
-        return self._run(rows, start_ms, mean, high, n, learn=True)
-
-    def _run(
-        self, rows: ArrayLike, start_ms: int, mean: ArrayLike, high: ArrayLike, n: ArrayLike, *, learn: bool
-    ) -> LevelTest:
         index = np.asarray(rows, dtype=np.intp)
         x = np.asarray(mean, dtype=np.float64)
         seen = (np.asarray(n) > 0) & np.isfinite(x)
         x = np.where(seen, np.clip(np.nan_to_num(x), -MAX_VALUE, MAX_VALUE), 0.0)
-        del high  # peaks within a window are for hazard rules; the mean is what has a season
-        config = self.config
         day_class, second = (int(v) for v in self.calendar.local(start_ms))
-        position = second // config.bin_s
+        position = second // self.bin_s
         location, scale = self._season(index, day_class, second)
         # The slow level fades when nothing is heard.
         gap = np.clip((start_ms - self.last_ms[index]) / 1000.0, 0.0, 1e9)
-        slow = self.slow[0, index] * 0.5 ** (np.maximum(gap - config.window_s, 0.0) / config.slow_half_life_s)
+        slow = self.slow[index] * 0.5 ** (np.maximum(gap - self.window_s, 0.0) / _SLOW_HALF_LIFE_S)
         expected = location + slow
         z = np.where(seen, (x - expected) / scale, 0.0)
-        p_upper, p_lower = self._tails(index, z)
-        p_upper, p_lower = np.where(seen, p_upper, 0.5), np.where(seen, p_lower, 0.5)
-        young = self.overall[0, index] < config.least_windows
+        p_upper = np.where(seen, self._tail(index, z, 0), 0.5)
+        p_lower = np.where(seen, self._tail(index, -z, 1), 0.5)
+        young = self.overall[0, index] < _LEAST_WINDOWS
         surprise = np.where(seen & ~young, -np.log10(np.minimum(2.0 * np.minimum(p_upper, p_lower), 1.0)), 0.0)
         same = seen & (x == self.last[index]) & (self.same_since[index] > 0)
-        stuck = same & (start_ms - self.same_since[index] >= config.stuck_s * 1000)
+        stuck = same & (start_ms - self.same_since[index] >= _STUCK_MS)
         stuck &= self.overall[2, index] > 1e-12
-        alarm = surprise >= config.threshold
-        runs = np.where(seen, np.where(z > 3.0, self.runs[0, index] + 1, 0.0), self.runs[0, index])
-        falls = np.where(seen, np.where(z < -3.0, self.runs[1, index] + 1, 0.0), self.runs[1, index])
-        long_run = 4.0 * 3600.0 / config.window_s
-        step = ~young & (np.maximum(runs, falls) >= long_run)
-        drift = ~young & (np.abs(self.slow[1, index]) > 3.0 * np.sqrt(self.overall[2, index] + _EPS))
-        shown = np.select([young, stuck, alarm & (z > 0), alarm & (z < 0)], _STATES, LevelState.NORMAL).astype(np.uint8)
+        alarm = surprise >= THRESHOLD
+        shown = np.select([young, stuck, alarm & (z > 0), alarm & (z < 0)], _SHOWN, 0).astype(np.uint8)
         before = self.onset_ms[index]
-        onset = np.where(young | (shown == LevelState.NORMAL), 0, np.where(before > 0, before, start_ms))
-        if learn:
-            r, xs = index[seen], x[seen]
-            self.same_since[r] = np.where(same[seen], self.same_since[r], start_ms)
-            self.last[r], self.last_ms[r], self.onset_ms[r] = xs, start_ms, onset[seen]
-            self.runs[:, r] = np.stack([runs, falls])[:, seen]
-            trust = ~stuck[seen]
-            self._learn(r, day_class, position, xs, location[seen], scale[seen], slow[seen], z[seen], trust)
-        band = self._quantile(index, 0.005)
-        return LevelTest(
-            expected,
-            expected - band[1] * scale,
-            expected + band[0] * scale,
-            p_upper,
-            p_lower,
-            surprise,
-            alarm,
-            shown,
-            stuck,
-            drift,
-            step,
-            onset,
-        )
+        onset = np.where(young | (shown == 0), 0, np.where(before > 0, before, start_ms))
+        r, xs = index[seen], x[seen]
+        self.same_since[r] = np.where(same[seen], self.same_since[r], start_ms)
+        self.last[r], self.last_ms[r], self.onset_ms[r] = xs, start_ms, onset[seen]
+        self._learn(r, day_class, position, xs, location[seen], scale[seen], slow[seen], z[seen], ~stuck[seen])
+        above, below = self._quantile(index, 0.005)
+        lower, upper = expected - below * scale, expected + above * scale
+        return LevelTest(expected, lower, upper, p_upper, p_lower, surprise, alarm, shown, stuck, onset)
 
     def amend(self, rows: ArrayLike, start_ms: ArrayLike, mean: ArrayLike, n: ArrayLike) -> None:
         """Learn from late or backfilled windows, in any order; oldest first, seasons and tails only."""
@@ -178,20 +141,13 @@ class LevelBaseline(Saved):
             x = values[part][first]
             day_class, second = (int(v) for v in self.calendar.local(at))
             location, scale = self._season(row, day_class, second)
-            slow = np.zeros(len(row))
-            z = (x - location) / scale
-            keep = self.slow[:, row].copy()
-            self._learn(
-                row, day_class, second // self.config.bin_s, x, location, scale, slow, z, np.ones(len(row), dtype=bool)
-            )
-            self.slow[:, row] = keep
+            z, slow, trust = (x - location) / scale, self.slow[row], np.ones(len(row), dtype=bool)
+            self._learn(row, day_class, second // self.bin_s, x, location, scale, np.zeros(len(row)), z, trust)
+            self.slow[row] = slow
 
-    def _season(
-        self, rows: NDArray[np.intp], day_class: int, second: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _season(self, rows: NDArray[np.intp], day_class: int, second: int) -> tuple[Doubles, Doubles]:
         """Location and scale, between the bins on both sides, leaning on the whole series while young."""
-        bin_s = self.config.bin_s
-        at = second / bin_s - 0.5
+        at = second / self.bin_s - 0.5
         low = int(np.floor(at))
         share = at - low
         overall = self.overall[:, rows]
@@ -207,10 +163,7 @@ class LevelBaseline(Saved):
         # The location itself is only known so well.
         return location / weight, scale * np.sqrt(1.0 + 1.0 / weight)
 
-    def _tails(self, rows: NDArray[np.intp], z: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return self._tail(rows, z, 0), self._tail(rows, -z, 1)
-
-    def _tail(self, rows: NDArray[np.intp], z: NDArray[np.float64], side: int) -> NDArray[np.float64]:
+    def _tail(self, rows: NDArray[np.intp], z: Doubles, side: int) -> Doubles:
         """P(Z ≥ z): logistic body up to the peaks' threshold, a generalised Pareto tail over it."""
         start, rate, sigma, gamma = self._pareto(rows, side)
         slope = np.log(1.0 / rate - 1.0) / start
@@ -219,7 +172,7 @@ class LevelBaseline(Saved):
         tail = rate * np.maximum(1.0 + gamma * over, 1e-12) ** (-1.0 / gamma)
         return np.clip(np.where(z > start, tail, body), 1e-300, 1.0)
 
-    def _quantile(self, rows: NDArray[np.intp], p: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _quantile(self, rows: NDArray[np.intp], p: float) -> tuple[Doubles, Doubles]:
         out = []
         for side in (0, 1):
             start, rate, sigma, gamma = self._pareto(rows, side)
@@ -228,7 +181,7 @@ class LevelBaseline(Saved):
             out.append(np.where(rate > p, over, body))
         return out[0], out[1]
 
-    def _pareto(self, rows: NDArray[np.intp], side: int) -> tuple[NDArray[np.float64], ...]:
+    def _pareto(self, rows: NDArray[np.intp], side: int) -> tuple[Doubles, ...]:
         """Threshold, rate, scale and shape by moments, with 20 peaks of an exponential tail as a prior."""
         start, rate, weight, mean, square = self.peaks[:, side][:, rows]
         mean = (mean * weight + 0.5 * 20.0) / (weight + 20.0)
@@ -244,14 +197,13 @@ class LevelBaseline(Saved):
         rows: NDArray[np.intp],
         day_class: int,
         position: int,
-        x: NDArray[np.float64],
-        location: NDArray[np.float64],
-        scale: NDArray[np.float64],
-        slow: NDArray[np.float64],
-        z: NDArray[np.float64],
+        x: Doubles,
+        location: Doubles,
+        scale: Doubles,
+        slow: Doubles,
+        z: Doubles,
         trust: NDArray[np.bool_],
     ) -> None:
-        config = self.config
         t = trust.astype(np.float64)
         overall = self.overall
         first = overall[0, rows] == 0
@@ -268,7 +220,7 @@ class LevelBaseline(Saved):
         overall[2, rows] += gain * (np.minimum(psi**2, 9.0 * MAX_VALUE) - overall[2, rows])
         season = self.season[:, day_class, position]
         w, m, v = season[:, rows].astype(np.float64)
-        limit = 1.0 / (1.0 - 0.5 ** (1.0 / config.half_life_visits))
+        limit = 1.0 / (1.0 - 0.5 ** (1.0 / _HALF_LIFE_VISITS))
         grown = np.minimum(w + t, limit)
         step = t / np.maximum(grown, 1.0)
         # What the slow level explains does not belong to the season, but most of it must, or the season never learns.
@@ -277,19 +229,15 @@ class LevelBaseline(Saved):
         noise = np.clip(x - location - slow, -3.0 * scale, 3.0 * scale) ** 2 * 1.02
         v_new = np.where(w == 0, noise, v + step * (noise - v))
         season[:, rows] = np.stack([grown, m_new, np.minimum(v_new, 1e30)])
-        keep = 0.5 ** (config.window_s / config.slow_half_life_s)
+        keep = 0.5 ** (self.window_s / _SLOW_HALF_LIFE_S)
         away = np.clip(x - location, -3.0 * scale, 3.0 * scale)
-        self.slow[0, rows] = np.where(trust, keep * slow + (1 - keep) * 0.8 * away, slow)
-        creep = 0.5 ** (config.window_s / (7 * 86_400.0))
-        self.slow[1, rows] += np.where(trust, (1 - creep) * (away - self.slow[1, rows]), 0.0)
+        self.slow[rows] = np.where(trust, keep * slow + (1 - keep) * 0.8 * away, slow)
         self._learn_peaks(rows, z, t, weight)
 
-    def _learn_peaks(
-        self, rows: NDArray[np.intp], z: NDArray[np.float64], t: NDArray[np.float64], weight: NDArray[np.float64]
-    ) -> None:
+    def _learn_peaks(self, rows: NDArray[np.intp], z: Doubles, t: Doubles, weight: Doubles) -> None:
         """Excesses over the threshold, on both sides; an alarm's own excess is cut, not learnt whole."""
-        config, peaks = self.config, self.peaks
-        limit = 1.0 / (1.0 - 0.5 ** (1.0 / config.peak_half_life))
+        peaks = self.peaks
+        limit = 1.0 / (1.0 - 0.5 ** (1.0 / _PEAK_HALF_LIFE))
         for side, signed in ((0, z), (1, -z)):
             start, rate, have, mean, square = peaks[:, side][:, rows]
             peak = ((signed > start) & (weight >= 20)).astype(np.float64) * t
@@ -299,5 +247,5 @@ class LevelBaseline(Saved):
             mean, square = mean + gain * (excess - mean), square + gain * (excess**2 - square)
             rate = rate + t / np.maximum(weight, 20.0) * (peak - rate)
             # The threshold climbs and sinks until the wanted share of windows lies over it.
-            start = np.clip(start + 0.02 * t * (peak - config.peak_share), 1.5, 6.0)
+            start = np.clip(start + 0.02 * t * (peak - _PEAK_SHARE), 1.5, 6.0)
             peaks[:, side, rows] = np.stack([start, rate, have, mean, square])

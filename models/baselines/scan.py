@@ -1,4 +1,4 @@
-"""The last windows of every series: sums over several of them, and a verdict on each once the next ones are known.
+"""The last windows of every series: sums over several of them, and how odd each was, once the next ones are known.
 
 An event that lasts an hour shows in the hour's sum long before it shows in one window. And a window is learnt from
 only when it leaves this ring: by then it is known whether it belonged to an event.
@@ -34,9 +34,9 @@ class Ring(Saved):
     start = array(np.int64, "slots", ROW, fill=NEVER)
     value = array(np.float32, "slots", _FIELDS, ROW)
 
-    def __init__(self, window_s: int, scales: tuple[int, ...], size: int = 0) -> None:
-        self.window_ms, self.scales = window_s * 1000, scales
-        self.slots = max(scales)
+    def __init__(self, window_s: int, size: int = 0) -> None:
+        self.window_ms, self.scales = window_s * 1000, scales_for(window_s)
+        self.slots = max(self.scales)
         super().__init__()
         self.grow(ROW, size)
 

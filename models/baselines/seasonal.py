@@ -6,7 +6,6 @@ series, reads memory in a row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -23,30 +22,18 @@ DAY_S: Final = 86_400
 HOUR_S: Final = 3600
 
 
-@dataclass(frozen=True)
-class SeasonalConfig:
-    """How quickly rates forget and how strongly they lean on their neighbours.
-
-    The `spread_*` are relative variances: how much a rate may differ from the one it leans on.
-    """
-
-    bin_s: int = 300
-    half_life_visits: tuple[float, float, float] = (14.0, 8.0, 8.0)
-    """For a working day, Saturday, rest day: visits after which a bin's memory has halved."""
-    smooth_s: float = 300.0
-    """Standard deviation of the kernel over neighbouring bins, in seconds; bins wider than it stand alone."""
-    spread_kind: float = 0.6
-    """Between a series and its kind."""
-    spread_class: float = 0.5
-    """Between a class of day and all days at that time."""
-    spread_bin: float = 0.03
-    """Between a bin of five minutes and the hours around it; grows with the width of the bin (a random walk)."""
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.bin_s <= DAY_S:
-            raise ValueError(f"bin_s is {self.bin_s}, expected 1 to {DAY_S} seconds")
-        if min(self.half_life_visits) <= 0:
-            raise ValueError(f"half_life_visits is {self.half_life_visits}, expected {DAY_CLASSES} positive numbers")
+LEAST_BIN_S: Final = 300
+_HALF_LIFE_VISITS: Final = (14.0, 8.0, 8.0)
+"""For a working day, Saturday, rest day: visits after which a bin's memory has halved."""
+_SMOOTH_S: Final = 300.0
+"""Standard deviation of the kernel over neighbouring bins, in seconds; bins wider than it stand alone."""
+# Relative variances: how much a rate may differ from the one it leans on.
+_SPREAD_KIND: Final = 0.6
+"""Between a series and its kind."""
+_SPREAD_CLASS: Final = 0.5
+"""Between a class of day and all days at that time."""
+_SPREAD_BIN: Final = 0.03
+"""Between a bin of five minutes and the hours around it; grows with the width of the bin (a random walk)."""
 
 
 class SeasonalRates(Saved):
@@ -64,19 +51,18 @@ class SeasonalRates(Saved):
     """Amount, exposure, and exposure × what the kind usually shows at that time, over all times."""
     kinds: Kinds = part()
 
-    def __init__(self, config: SeasonalConfig, window_s: int | None = None) -> None:
-        self.config = config
-        self.visit = min(1.0, (window_s or config.bin_s) / config.bin_s)
+    def __init__(self, window_s: int) -> None:
+        bin_s = self.bin_s = max(window_s, LEAST_BIN_S)
+        self.visit = window_s / bin_s
         """What a whole window is of a visit to its bin: windows may be shorter than bins."""
-        self.bins = -(-DAY_S // config.bin_s)
-        self.coarse_s = min(max(3600, 3 * config.bin_s), DAY_S)
+        self.bins = -(-DAY_S // bin_s)
+        self.coarse_s = min(max(3600, 3 * bin_s), DAY_S)
         self.coarse_bins = -(-DAY_S // self.coarse_s)
-        self.decay = np.array([0.5 ** (1 / visits) for visits in config.half_life_visits])
-        reach = int(2.5 * config.smooth_s / config.bin_s) if config.bin_s <= config.smooth_s else 0
-        offsets = np.arange(-reach, reach + 1)
-        kernel = np.exp(-0.5 * (offsets * config.bin_s / max(config.smooth_s, 1e-9)) ** 2) if reach else np.ones(1)
-        self._offsets, self._kernel = offsets, kernel
-        self.kinds = Kinds(self.coarse_bins, config.half_life_visits)
+        self.decay = np.array([0.5 ** (1 / visits) for visits in _HALF_LIFE_VISITS])
+        reach = int(2.5 * _SMOOTH_S / bin_s) if bin_s <= _SMOOTH_S else 0
+        self._offsets = np.arange(-reach, reach + 1)
+        self._kernel = np.exp(-0.5 * (self._offsets * bin_s / _SMOOTH_S) ** 2) if reach else np.ones(1)
+        self.kinds = Kinds(self.coarse_bins, _HALF_LIFE_VISITS)
         super().__init__()
 
     def predict(
@@ -88,7 +74,6 @@ class SeasonalRates(Saved):
         The evidence is the series' own about this time of day; a known kind vouches for its series after their first
         hour.
         """
-        config = self.config
         between = self._between(second)
         profile = self.kinds.profile(kind, day_class, *between)
         overall = self._overall(rows)
@@ -97,19 +82,19 @@ class SeasonalRates(Saved):
         around = np.float32(left) * self.coarse[:, :, low, rows] + np.float32(right) * self.coarse[:, :, high, rows]
         everyday = around[:, 0] + around[:, 1] + around[:, 2]
         watched = self.overall[1, rows]
-        hour = HOUR_S / (self.visit * config.bin_s)
+        hour = HOUR_S / (self.visit * self.bin_s)
         if profile is None:
-            first = np.full_like(rate, 1.0 / config.spread_kind)
+            first = np.full_like(rate, 1.0 / _SPREAD_KIND)
         else:
             # The series strays from its kind now, and did when its own rate was seen: the more hours, the less.
             doubt = (self.kinds.stray(kind) + busy) * (1.0 + hour / np.maximum(watched, 0.1 * hour))
-            first = np.where(kind >= 0, 1.0 / (doubt + 1.0 / (self.overall[0, rows] + 1.0)), 1.0 / config.spread_kind)
+            first = np.where(kind >= 0, 1.0 / (doubt + 1.0 / (self.overall[0, rows] + 1.0)), 1.0 / _SPREAD_KIND)
         strength, rate = _posterior(first, rate, everyday[0], everyday[1], group, busy)
-        strength = np.minimum(strength, 1.0 / config.spread_class)
+        strength = np.minimum(strength, 1.0 / _SPREAD_CLASS)
         strength, rate = _posterior(strength, rate, around[0, day_class], around[1, day_class], group, busy)
         # What the hours around say of one bin is limited: rates change within them.
-        strength = np.minimum(strength, 1.0 / (config.spread_bin * config.bin_s / 300.0))
-        position = int(second) // config.bin_s
+        strength = np.minimum(strength, 1.0 / (_SPREAD_BIN * self.bin_s / 300.0))
+        position = int(second) // self.bin_s
         fine = self.fine[:, day_class]
         near = np.zeros((2, len(rate)), dtype=np.float32)
         for offset, share in zip(self._offsets.tolist(), self._kernel.tolist(), strict=True):
@@ -138,11 +123,11 @@ class SeasonalRates(Saved):
 
         `weight` 0-1 says how much to trust it, `spread` is the dispersion α of a window.
         """
-        position, hour = int(second) // self.config.bin_s, int(second) // self.coarse_s
+        position, hour = int(second) // self.bin_s, int(second) // self.coarse_s
         # Whole windows, which are most, need no powers.
         whole = bool((exposure == 1.0).all())
         keep = float(self.decay[day_class]) ** (self.visit if whole else self.visit * exposure)
-        slow = keep ** (self.config.bin_s / self.coarse_s)
+        slow = keep ** (self.bin_s / self.coarse_s)
         worth = exposure * weight
         relative = self.kinds.profile(kind, day_class, (hour, hour), (1.0, 0.0))
         add = (amount * weight, worth, worth if relative is None else worth * relative)
@@ -154,7 +139,7 @@ class SeasonalRates(Saved):
             for total, more in zip(sums, add, strict=False):
                 put(total, rows, total[rows] * factor + more, seen)
         # A kind has many series and its profile is coarse: a window in a quarter of an hour says enough.
-        window_ms = int(1000 * self.visit * self.config.bin_s)
+        window_ms = int(1000 * self.visit * self.bin_s)
         if relative is not None and drawn(start_ms // window_ms) % max(900_000 // window_ms, 1) == 0:
             usual = self._overall(rows)
             noise = spread + 1.0 / np.maximum(usual * relative * exposure, 1e-3)
@@ -168,7 +153,7 @@ class SeasonalRates(Saved):
 
     def _between(self, second: int) -> tuple[tuple[int, int], tuple[float, float]]:
         """Coarse bins on both sides of a time and their weights (linear)."""
-        at = (second + 0.5 * self.config.bin_s) / self.coarse_s - 0.5
+        at = (second + 0.5 * self.bin_s) / self.coarse_s - 0.5
         low = int(np.floor(at))
         share = at - low
         return (low % self.coarse_bins, (low + 1) % self.coarse_bins), (1.0 - share, share)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ingest.places import DEVICE_TYPES
 from ingest.vocabulary import COUNT_ALERTS, HiddenState, WindowStatus
-from models.baselines.counts import CountBaseline, CountConfig, CountTest
+from models.baselines.count_judge import CountTest
+from models.baselines.counts import CountBaseline
 from models.calendar import Calendar
 from models.state import Saved, array, part
 from stream.detect.findings import Findings
@@ -49,7 +50,7 @@ class Counting(Saved):
     def __init__(self, window_s: int, calendar: Calendar, findings: Findings) -> None:
         self.window_ms = window_s * 1000
         self.findings = findings
-        self.baseline = CountBaseline(CountConfig(window_s=window_s), calendar)
+        self.baseline = CountBaseline(window_s, calendar)
         self._full: dict[int, NDArray[np.float64]] = {}
         """Window number → expected count of the whole window per row, infinite where too young to judge; a cache."""
         super().__init__()

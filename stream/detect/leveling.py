@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.vocabulary import LevelState
-from models.baselines.levels import LevelBaseline, LevelConfig
+from models.baselines.levels import LevelBaseline
 from models.calendar import Calendar
 from models.state import Saved, array, part
 from stream.detect.findings import Findings
@@ -30,7 +30,7 @@ class Leveling(Saved):
     def __init__(self, window_s: int, calendar: Calendar, findings: Findings) -> None:
         self.window_ms = window_s * 1000
         self.findings = findings
-        self.baseline = LevelBaseline(LevelConfig(window_s=window_s), calendar)
+        self.baseline = LevelBaseline(window_s, calendar)
         super().__init__()
 
     def add_series(self, added: NDArray[np.int64]) -> None:
@@ -52,7 +52,7 @@ class Leveling(Saved):
         series, n = self.series[rows], n[rows]
         mean = fields["sum_a"][series] / n
         start_ms = number * self.window_ms
-        test = self.baseline.step(rows, start_ms, mean, fields["high"][series], n)
+        test = self.baseline.step(rows, start_ms, mean, n)
         for name in ("expected", "lower", "upper", "state"):
             fields[name][series] = getattr(test, name)
         fields["p"][series] = np.minimum(test.p_upper, test.p_lower)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.baselines.counts import CountBaseline, CountConfig
-from models.baselines.levels import LevelBaseline, LevelConfig
+from models.baselines.counts import CountBaseline
+from models.baselines.levels import LevelBaseline
 from models.calendar import Calendar
 from models.hotspots.risk_map import HotspotGrid, IncidentSeries
 from models.rules.gates import GateConfig, GateRules
@@ -29,7 +29,7 @@ class Counts:
     name = "counts"
 
     def __init__(self, size: int) -> None:
-        self.size, self.model = size, CountBaseline(CountConfig(window_s=WINDOW_S), CALENDAR, size)
+        self.size, self.model = size, CountBaseline(WINDOW_S, CALENDAR, size)
 
     def fresh(self) -> "Counts":
         return type(self)(self.size)
@@ -46,10 +46,10 @@ class Levels(Counts):
     name = "levels"
 
     def __init__(self, size: int) -> None:
-        self.size, self.model = size, LevelBaseline(LevelConfig(window_s=WINDOW_S), CALENDAR, size)
+        self.size, self.model = size, LevelBaseline(WINDOW_S, CALENDAR, size)
 
     def feed(self, step: int, rows: np.ndarray, values: np.ndarray) -> Any:
-        test = self.model.step(rows, T0 + step * WINDOW_S * 1000, values, values, np.isfinite(values).astype(int))
+        test = self.model.step(rows, T0 + step * WINDOW_S * 1000, values, np.isfinite(values).astype(int))
         return [np.asarray(column) for column in vars(test).values()]
 
 

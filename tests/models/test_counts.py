@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from models.baselines.counts import CountBaseline, CountConfig
-from models.baselines.seasonal import SeasonalConfig
+from models.baselines.counts import CountBaseline
 from models.calendar import Calendar
 from models.state import ROW
 from tests.models.traffic import T0, Neighbourhood, warm
@@ -17,10 +16,10 @@ PLACE = {"mean": 60.0, "amplitude": 0.3}
 @pytest.fixture(scope="module")
 def watched():
     """Fifty cameras watched for fifteen days: (what the place is like, a maker of models that know it)."""
-    saved = warm(CountBaseline(CountConfig(), CALENDAR, 50), Neighbourhood(50, **PLACE), days=DAYS).capture()
+    saved = warm(CountBaseline(300, CALENDAR, 50), Neighbourhood(50, **PLACE), days=DAYS).capture()
 
     def fresh() -> CountBaseline:
-        model = CountBaseline(CountConfig(), CALENDAR)
+        model = CountBaseline(300, CALENDAR)
         model.restore(saved)
         return model
 
@@ -29,7 +28,7 @@ def watched():
 
 def test_expects_what_is_usual_at_this_time_on_this_kind_of_day():
     place = Neighbourhood(20, window_s=900, mean=40.0)
-    model = warm(CountBaseline(CountConfig(window_s=900), CALENDAR, 20), place, days=28)
+    model = warm(CountBaseline(900, CALENDAR, 20), place, days=28)
     for hours in range(0, 24 * 7, 5):
         start = T0 + (28 * 24 + hours) * 3_600_000
         test = model.test(np.arange(20), start, np.zeros(20), np.ones(20))
@@ -48,7 +47,7 @@ def test_probabilities_are_uniform_and_false_alarms_rare_on_200_ordinary_device_
         for seed, (mean, dispersion) in enumerate(ORDINARY)
     ]
     size, per_week = each * len(places), 7 * 86_400 // window_s
-    model = CountBaseline(CountConfig(window_s=window_s), CALENDAR, size)
+    model = CountBaseline(window_s, CALENDAR, size)
     tails, alarms, before = [], np.zeros(size), np.zeros(size, dtype=bool)
     for step in range(weeks * per_week):
         start = T0 + step * window_s * 1000
@@ -89,7 +88,7 @@ def test_a_threefold_surge_is_seen_within_a_third_of_an_open_window(watched):
 
 def test_testing_learns_nothing():
     place = Neighbourhood(3)
-    model = warm(CountBaseline(CountConfig(), CALENDAR, 3), place, days=1)
+    model = warm(CountBaseline(300, CALENDAR, 3), place, days=1)
     before = model.capture().arrays
     model.test(np.arange(3), T0 + 86_400_000, np.array([500.0, 0.0, 7.0]), np.array([0.2, 1.0, 0.5]))
     after = model.capture().arrays
@@ -130,7 +129,7 @@ def test_an_event_has_a_beginning_and_an_end(watched):
 
 def test_regular_events_do_not_become_the_baseline():
     # Every other evening the street is full for two hours: the quiet evening stays the measure.
-    model = CountBaseline(CountConfig(window_s=900), CALENDAR, 1)
+    model = CountBaseline(900, CALENDAR, 1)
     rng = np.random.default_rng(5)
     for step in range(96 * 42):
         at = T0 + step * 900_000
@@ -143,7 +142,7 @@ def test_regular_events_do_not_become_the_baseline():
 
 
 def test_a_lasting_change_is_learnt_within_some_weeks():
-    model = CountBaseline(CountConfig(window_s=900), CALENDAR, 1)
+    model = CountBaseline(900, CALENDAR, 1)
     rng = np.random.default_rng(6)
     for step in range(96 * 70):
         mean = 20.0 if step < 96 * 28 else 45.0
@@ -156,8 +155,8 @@ def test_a_lasting_change_is_learnt_within_some_weeks():
 
 def test_fourteen_days_of_backfill_are_as_good_as_fourteen_days():
     place = Neighbourhood(10, window_s=900, mean=40.0, dispersion=0.1)
-    live = warm(CountBaseline(CountConfig(window_s=900), CALENDAR, 10), place, days=14)
-    late = CountBaseline(CountConfig(window_s=900), CALENDAR, 10)
+    live = warm(CountBaseline(900, CALENDAR, 10), place, days=14)
+    late = CountBaseline(900, CALENDAR, 10)
     starts = T0 + np.arange(14 * 96) * 900_000
     rows = np.tile(np.arange(10), len(starts))
     again = Neighbourhood(10, window_s=900, mean=40.0, dispersion=0.1)
@@ -174,9 +173,9 @@ def test_fourteen_days_of_backfill_are_as_good_as_fourteen_days():
 
 
 def test_late_parts_of_a_window_count_by_their_share():
-    model = CountBaseline(CountConfig(), CALENDAR, 1)
+    model = CountBaseline(300, CALENDAR, 1)
     model.amend([0, 0, 0], [T0, T0, T0], [3.0, 4.0, 5.0], [0.25, 0.25, 0.5])
-    other = CountBaseline(CountConfig(), CALENDAR, 1)
+    other = CountBaseline(300, CALENDAR, 1)
     other.amend([0], [T0], [12.0], [1.0])
     assert all(
         a.tobytes() == b.tobytes()
@@ -186,7 +185,7 @@ def test_late_parts_of_a_window_count_by_their_share():
 
 def test_a_young_series_leans_on_its_kind():
     place = Neighbourhood(30, window_s=1800, mean=40.0, amplitude=1.2, same_phase=True)
-    model = CountBaseline(CountConfig(window_s=1800), CALENDAR, 30)
+    model = CountBaseline(1800, CALENDAR, 30)
     model.set_kinds(np.arange(30), np.zeros(30, dtype=int))
     warm(model, place, days=21)
     model.grow(ROW, 32)
@@ -202,7 +201,7 @@ def test_a_young_series_leans_on_its_kind():
 
 
 def test_a_new_series_is_young_and_raises_nothing():
-    model = CountBaseline(CountConfig(), CALENDAR, 1)
+    model = CountBaseline(300, CALENDAR, 1)
     test = model.step([0], T0, [5000.0], [1.0])
     assert test.state[0] == 4
     assert not test.alarm[0]
@@ -211,21 +210,19 @@ def test_a_new_series_is_young_and_raises_nothing():
 
 
 def test_memory_is_under_20_kb_a_series():
-    model = CountBaseline(CountConfig(), CALENDAR, 1000)
+    model = CountBaseline(300, CALENDAR, 1000)
     assert sum(array.nbytes for array in model.capture().arrays.values()) / 1000 < 20_000
 
 
 def test_errors_say_what_was_wrong():
-    model = CountBaseline(CountConfig(), CALENDAR, 2)
+    model = CountBaseline(300, CALENDAR, 2)
     with pytest.raises(ValueError, match="expected the same"):
         model.step([0, 1], T0, [1.0, 2.0], [1.0])
     with pytest.raises(ValueError, match="expected the same"):
         model.step([0], T0, [1.0, 2.0], [1.0, 1.0])
     with pytest.raises(ValueError, match="window_s is 0"):
-        CountConfig(window_s=0)
-    with pytest.raises(ValueError, match="half_life_visits"):
-        SeasonalConfig(half_life_visits=(1.0, 0.0, 1.0))
+        CountBaseline(0, CALENDAR)
     saved = model.capture()
     saved.arrays["level"] = saved.arrays["level"][:1]
     with pytest.raises(ValueError, match=r"array 'level' is float32\(1, 2\), expected float32\(2, 2\)"):
-        CountBaseline(CountConfig(), CALENDAR).restore(saved)
+        CountBaseline(300, CALENDAR).restore(saved)
