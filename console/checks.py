@@ -9,10 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from console.common import FoundSite
@@ -34,12 +34,14 @@ _BEHIND_S: Final = 60.0
 _MIB: Final = 1_048_576
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What one check found."""
+State = Literal["ok", "warn", "fail"]
+
+
+class Check(NamedTuple):
+    """What one check found, in words."""
 
     id: str
-    state: Literal["ok", "warn", "fail"]
+    state: State
     name: str
     text: str
     todo: str = ""
@@ -49,62 +51,85 @@ class Check:
         return {"check": self.id, "state": self.state, "text": self.text, "do": self.todo}
 
 
-def machine(texts: Sentences) -> list[Check]:
-    """Check Python, the packages and the clock."""
-    return [_python(texts), _packages(texts), _clock(texts)]
+class _Finding(NamedTuple):
+    """What one check found: the codes of its sentences below ``doctor-ID-``, and the values for both."""
+
+    state: State
+    code: str
+    """Empty where the value `error` is the sentence."""
+    values: dict[str, Any]
+    todo: str = ""
 
 
-def settings(texts: Sentences, path: Path | None, wrong: SettingsError | None) -> Check:
-    """Report on reading the settings."""
-    name = texts("doctor-settings")
+def examine(texts: Sentences, file: Path | None, settings: Settings | None, wrong: SettingsError | None) -> list[Check]:
+    """Make all checks: of this machine, and, where they can be read, of what the settings name.
+
+    Parameters
+    ----------
+    file
+        The settings file; None for the defaults.
+    settings, wrong
+        The settings, or why they cannot be read.
+    """
+    found = {"python": _python(), "packages": _packages(), "clock": _clock()}
     if wrong is not None:
-        return Check("settings", "fail", name, str(wrong), texts("doctor-settings-do"))
-    text = texts("doctor-settings-default") if path is None else texts("doctor-settings-ok", file=path)
-    return Check("settings", "ok", name, text)
+        found["settings"] = _fail("", "do", error=str(wrong))
+    else:
+        found["settings"] = _ok("default") if file is None else _ok("ok", file=file)
+    if settings is not None:
+        found["zone"] = _zone(settings)
+        found["places"] = _places(settings)
+        found["disk"] = _disk(settings)
+        found["secrets"] = _secrets(settings)
+        found["broker"] = _broker(settings)
+        found["ports"] = _port(settings)
+        found["node"] = _node(settings)
+    return [_check(texts, name, finding) for name, finding in found.items()]
 
 
-def site(texts: Sentences, settings: Settings) -> list[Check]:
-    """Check what a site's settings name: zone, places, disk, secrets, broker, port, node."""
-    return [
-        _zone(texts, settings),
-        _places(texts, settings),
-        _disk(texts, settings),
-        _secrets(texts, settings),
-        _broker(texts, settings),
-        _port(texts, settings),
-        _node(texts, settings),
-    ]
+def _check(texts: Sentences, name: str, found: _Finding) -> Check:
+    text = texts(f"doctor-{name}-{found.code}", **found.values) if found.code else found.values["error"]
+    todo = texts(f"doctor-{name}-{found.todo}", **found.values) if found.todo else ""
+    return Check(name, found.state, texts(f"doctor-{name}"), text, todo)
 
 
-def _python(texts: Sentences) -> Check:
-    version = ".".join(map(str, sys.version_info[:3]))
+def _ok(code: str, **values: object) -> _Finding:
+    return _Finding("ok", code, values)
+
+
+def _warn(code: str, todo: str, **values: object) -> _Finding:
+    return _Finding("warn", code, values, todo)
+
+
+def _fail(code: str, todo: str, **values: object) -> _Finding:
+    return _Finding("fail", code, values, todo)
+
+
+def _python() -> _Finding:
+    shown = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < (3, 11):  # noqa: UP036 - the doctor also speaks to who started it with the wrong one
-        text = texts("doctor-python-old", version=version)
-        return Check("python", "fail", texts("doctor-python"), text, texts("doctor-python-do"))
-    return Check("python", "ok", texts("doctor-python"), texts("doctor-python-ok", version=version))
+        return _fail("old", "do", version=shown)
+    return _ok("ok", version=shown)
 
 
-def _packages(texts: Sentences) -> Check:
+def _packages() -> _Finding:
     needed = {
         name: extra for name, extra in EXTRAS.items() if extra in _EXTRAS and importlib.util.find_spec(name) is None
     }
     if not needed:
-        return Check("packages", "ok", texts("doctor-packages"), texts("doctor-packages-ok"))
-    text = texts("doctor-packages-edge", names=", ".join(needed))
-    extras = ",".join(dict.fromkeys(needed.values()))
-    return Check("packages", "warn", texts("doctor-packages"), text, texts("doctor-packages-do", extras=extras))
+        return _ok("ok")
+    return _warn("edge", "do", names=", ".join(needed), extras=",".join(dict.fromkeys(needed.values())))
 
 
-def _clock(texts: Sentences) -> Check:
+def _clock() -> _Finding:
     now = datetime.now(UTC)
-    name, shown = texts("doctor-clock"), now.strftime("%Y-%m-%d %H:%M:%S UTC")
+    shown = now.strftime("%Y-%m-%d %H:%M:%S UTC")
     if not _EARLIEST < now < _LATEST:
-        return Check("clock", "fail", name, texts("doctor-clock-bad", time=shown), texts("doctor-clock-bad-do"))
+        return _fail("bad", "bad-do", time=shown)
     kept = _time_service()
     if kept:
-        return Check("clock", "ok", name, texts("doctor-clock-ok", time=shown))
-    key = "doctor-clock-unknown" if kept is None else "doctor-clock-loose"
-    return Check("clock", "warn", name, texts(key, time=shown), texts("doctor-clock-unknown-do"))
+        return _ok("ok", time=shown)
+    return _warn("unknown" if kept is None else "loose", "unknown-do", time=shown)
 
 
 def _time_service() -> bool | None:
@@ -124,32 +149,29 @@ def _time_service() -> bool | None:
     return None
 
 
-def _zone(texts: Sentences, settings: Settings) -> Check:
-    name, zone = texts("doctor-zone"), settings.site.timezone
+def _zone(settings: Settings) -> _Finding:
+    zone = settings.site.timezone
     try:
         there = datetime.now(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M %z")
     except (KeyError, ValueError, OSError):
-        return Check("zone", "fail", name, texts("doctor-zone-bad", zone=zone), texts("doctor-zone-do"))
-    return Check("zone", "ok", name, texts("doctor-zone-ok", zone=zone, time=there))
+        return _fail("bad", "do", zone=zone)
+    return _ok("ok", zone=zone, time=there)
 
 
-def _places(texts: Sentences, settings: Settings) -> Check:
-    name, path = texts("doctor-places"), settings.places_file
+def _places(settings: Settings) -> _Finding:
+    path = settings.places_file
     if not path.exists():
         # A demo writes its own; only a file that somebody named has to be there.
-        state: Literal["warn", "fail"] = "fail" if settings.site.places is not None else "warn"
-        text = texts("doctor-places-none", file=path)
-        return Check("places", state, name, text, texts("doctor-places-none-do"))
+        return (_fail if settings.site.places is not None else _warn)("none", "none-do", file=path)
     try:
         places = load_places(path)
     except (PlacesError, OSError) as error:
-        return Check("places", "fail", name, str(error), texts("doctor-places-do"))
-    text = texts("doctor-places-ok", beats=len(places.beats), devices=len(places.devices), file=path)
-    return Check("places", "ok", name, text)
+        return _fail("", "do", error=str(error))
+    return _ok("ok", beats=len(places.beats), devices=len(places.devices), file=path)
 
 
-def _disk(texts: Sentences, settings: Settings) -> Check:
-    name, folder = texts("doctor-disk"), settings.site_dir
+def _disk(settings: Settings) -> _Finding:
+    folder = settings.site_dir
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     try:
         with tempfile.TemporaryFile(dir=existing) as probe:
@@ -158,21 +180,17 @@ def _disk(texts: Sentences, settings: Settings) -> Check:
             os.fsync(probe.fileno())
         free = shutil.disk_usage(existing).free
     except OSError as error:
-        text = texts("doctor-disk-bad", folder=existing, error=error.strerror or error)
-        return Check("disk", "fail", name, text, texts("doctor-disk-bad-do"))
-    need = settings.log.min_free_mb * _MIB
-    shown = f"{free / 1e9:.1f} GB"
-    if free < need:
-        text = texts("doctor-disk-low", free=shown, folder=existing, need=f"{need / 1e9:.1f} GB")
-        return Check("disk", "fail", name, text, texts("doctor-disk-low-do"))
-    if free < need + settings.log.max_mb * _MIB:
-        text = texts("doctor-disk-low", free=shown, folder=existing, need=f"{settings.log.max_mb * _MIB / 1e9:.1f} GB")
-        return Check("disk", "warn", name, text, texts("doctor-disk-low-do"))
-    return Check("disk", "ok", name, texts("doctor-disk-ok", free=shown, folder=existing))
+        return _fail("bad", "bad-do", folder=existing, error=error.strerror or error)
+    log = settings.log
+    shown: dict[str, object] = {"free": f"{free / 1e9:.1f} GB", "folder": existing}
+    if free < log.min_free_mb * _MIB:
+        return _fail("low", "low-do", need=f"{log.min_free_mb * _MIB / 1e9:.1f} GB", **shown)
+    if free < (log.min_free_mb + log.max_mb) * _MIB:
+        return _warn("low", "low-do", need=f"{log.max_mb * _MIB / 1e9:.1f} GB", **shown)
+    return _ok("ok", **shown)
 
 
-def _secrets(texts: Sentences, settings: Settings) -> Check:
-    name = texts("doctor-secrets")
+def _secrets(settings: Settings) -> _Finding:
     for key in SECRET_FILES:
         section, _, attribute = key.partition(".")
         path: Path | None = getattr(getattr(settings, section), attribute)
@@ -181,62 +199,55 @@ def _secrets(texts: Sentences, settings: Settings) -> Check:
         if not path.is_file():
             if key == "plates.key_file":  # made at first start
                 continue
-            text = texts("doctor-secrets-missing", file=path)
-            return Check("secrets", "fail", name, text, texts("doctor-secrets-missing-do", key=key))
+            return _fail("missing", "missing-do", file=path, key=key)
         if path.stat().st_mode & 0o077:
-            text = texts("doctor-secrets-open", file=path)
-            return Check("secrets", "warn", name, text, texts("doctor-secrets-open-do", file=path))
-    return Check("secrets", "ok", name, texts("doctor-secrets-ok"))
+            return _warn("open", "open-do", file=path)
+    return _ok("ok")
 
 
-def _broker(texts: Sentences, settings: Settings) -> Check:
-    name, broker = texts("doctor-broker"), settings.broker
-    address = {"host": broker.host, "port": str(broker.port)}
+def _broker(settings: Settings) -> _Finding:
+    broker = settings.broker
+    address: dict[str, object] = {"host": broker.host, "port": str(broker.port)}
     if broker.mode == "embedded" and not listening(broker.host, broker.port):
-        return Check("broker", "ok", name, texts("doctor-broker-embedded"))
+        return _ok("embedded")
     started = time.monotonic()
     try:
         session = Session(settings.broker, "")
         session.connect(timeout_s=5.0)
     except ConnectionError:
-        key = "doctor-broker-refused" if session.refused else "doctor-broker-down"
-        return Check("broker", "fail", name, texts(key, **address, error=session.trouble), texts(f"{key}-do"))
+        code = "refused" if session.refused else "down"
+        return _fail(code, f"{code}-do", **address, error=session.trouble)
     except (OSError, ValueError) as error:
-        text = texts("doctor-broker-down", **address, error=getattr(error, "strerror", None) or error)
-        return Check("broker", "fail", name, text, texts("doctor-broker-down-do"))
+        return _fail("down", "down-do", **address, error=getattr(error, "strerror", None) or error)
     session.close()
-    milliseconds = (time.monotonic() - started) * 1000
-    return Check("broker", "ok", name, texts("doctor-broker-ok", **address, ms=milliseconds))
+    return _ok("ok", **address, ms=(time.monotonic() - started) * 1000)
 
 
-def _port(texts: Sentences, settings: Settings) -> Check:
-    name, board = texts("doctor-ports"), settings.board
+def _port(settings: Settings) -> _Finding:
+    board = settings.board
     try:
         free = free_port(board.port, board.host, tries=1)
     except OSError:
         free = 0
     if free:
-        return Check("ports", "ok", name, texts("doctor-ports-ok", port=str(board.port)))
+        return _ok("ok", port=str(board.port))
     url = settings.site_dir / "board.url"
     if url.is_file() and f":{board.port}" in url.read_text(encoding="utf-8", errors="replace"):
-        return Check("ports", "ok", name, texts("doctor-ports-ours", port=str(board.port)))
-    return Check("ports", "warn", name, texts("doctor-ports-taken", port=str(board.port)), texts("doctor-ports-do"))
+        return _ok("ours", port=str(board.port))
+    return _warn("taken", "do", port=str(board.port))
 
 
-def _node(texts: Sentences, settings: Settings) -> Check:
-    name, here = texts("doctor-node"), FoundSite(settings.site.id, settings.site_dir)
+def _node(settings: Settings) -> _Finding:
+    here = FoundSite(settings.site.id, settings.site_dir)
     node = here.node()
     if not node["running"]:
-        return Check("node", "ok", name, texts("doctor-node-stopped", site=here.id))
-    reader = load("stream.sinks.store.reader").StoreReader(here.store)  # an edge device has no numpy
-    try:
-        lag = (reader.meta("status") or {}).get("lag") or {}
-    except (OSError, StoreError):
-        lag = {}
-    finally:
-        reader.close()
+        return _ok("stopped", site=here.id)
+    with closing(load("stream.sinks.store.reader").StoreReader(here.store)) as reader:  # an edge device has no numpy
+        try:
+            lag = (reader.meta("status") or {}).get("lag") or {}
+        except (OSError, StoreError):
+            lag = {}
     records, seconds = int(lag.get("records") or 0), float(lag.get("seconds") or 0.0)
     if seconds > _BEHIND_S:
-        text = texts("doctor-node-behind", records=records, seconds=seconds)
-        return Check("node", "warn", name, text, texts("doctor-node-behind-do"))
-    return Check("node", "ok", name, texts("doctor-node-running", site=here.id, pid=str(node.get("pid", "?"))))
+        return _warn("behind", "behind-do", records=records, seconds=seconds)
+    return _ok("running", site=here.id, pid=str(node.get("pid", "?")))

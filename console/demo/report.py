@@ -28,7 +28,7 @@ def demo_report(
     runs
         The simulator's reports, in order: history where there was one, then life.
     seen
-        What came into the store meanwhile; see `console.demo.running.since`.
+        What came into the store meanwhile; see `console.running.since`.
     alerts
         Revisions of alerts in the store.
     heard

@@ -6,10 +6,7 @@ import argparse
 from typing import Final
 
 from console.common import add_settings_arguments, chosen_site, settings_of, texts_of
-from console.demo.running import Running
-from console.errors import CommandError
-from deploy.processes.stopping import StopRequest
-from deploy.processes.supervisor import ChildError, Supervisor
+from console.running import run_site
 from deploy.settings.load import at_broker, with_values
 
 EXAMPLES: Final = """\
@@ -31,21 +28,13 @@ def run(options: argparse.Namespace) -> int:
     """Run a board until asked to stop."""
     settings = settings_of(options)
     site = chosen_site(settings, options.site)
-    node = site.node()
-    changes: dict[str, object] = {"id": site.id}
-    if node.get("timezone"):
-        changes["timezone"] = node["timezone"]
-    settings = with_values(at_broker(settings, None, node), site=changes)
+    zone = site.zone(settings).key
+    settings = with_values(at_broker(settings, None, site.node()), site={"id": site.id, "timezone": zone})
     if options.port is not None:
         settings = with_values(settings, board={"port": options.port})
     texts = texts_of(options, settings)
-    with StopRequest() as stop, Supervisor(settings.site_dir) as supervisor:
-        try:
-            running = Running(settings, supervisor)
-            print(texts("run-board", url=running.start_board()))
-            print(texts("run-stop"), flush=True)
-            while not stop.wait(0.5):
-                supervisor.check()
-        except ChildError as error:
-            raise CommandError(f"{texts('run-died')} {error}") from error
+    with run_site(settings, texts) as running:
+        print(texts("run-board", url=running.start_board()))
+        print(texts("run-stop"), flush=True)
+        running.until_stopped()
     return 0

@@ -7,10 +7,11 @@ have something to do soon, and runs as fast as asked. A later run goes on where 
 from __future__ import annotations
 
 import argparse
+import math
 import shutil
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -19,11 +20,8 @@ from zoneinfo import ZoneInfo
 from console.common import add_settings_arguments, settings_of, texts_of
 from console.demo.listening import AlertListener
 from console.demo.report import demo_report, print_summary
-from console.demo.running import Running, child_environment, refuse_running, since, totals
 from console.errors import CommandError
-from deploy.processes.stopping import StopRequest
-from deploy.processes.supervisor import ChildError, Supervisor
-from deploy.settings.load import with_values
+from console.running import Running, child_environment, own_broker, refuse_running, run_site, since, totals
 from deploy.settings.sections import Settings
 from deploy.wiring import data_end_ms
 from ingest.extras import load
@@ -76,12 +74,8 @@ def run(options: argparse.Namespace) -> int:
     refuse_running(settings)
     if options.fresh and settings.site_dir.exists():
         shutil.rmtree(settings.site_dir)
-    with StopRequest() as stop, ExitStack() as closing:
-        supervisor = closing.enter_context(Supervisor(settings.site_dir))
-        try:
-            return _Demo(options, Running(settings, supervisor), texts, stop).run(closing)
-        except ChildError as error:
-            raise CommandError(f"{texts('run-died')} {error}") from error
+    with run_site(settings, texts) as running, ExitStack() as stack:
+        return _Demo(options, running, texts).run(stack)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -104,8 +98,9 @@ def _settings(options: argparse.Namespace) -> Settings:
     # A message is under way for a moment by the wall clock, which is a long time on a fast one.
     slack_s = options.speed
     language = texts_of(options, settings).language
-    settings = with_values(
+    settings = own_broker(
         settings,
+        options.port,
         site={
             "id": SITE,
             "timezone": neighbourhood.TIMEZONE,
@@ -113,15 +108,12 @@ def _settings(options: argparse.Namespace) -> Settings:
             "places": None,
             "language": language,
         },
-        broker={"mode": "embedded", "host": "127.0.0.1", "tls": False, "username": ""},
         pipeline={
             "lateness_s": settings.pipeline.lateness_s + 0.5 * slack_s,
             "grace_s": settings.pipeline.grace_s + 2.0 * slack_s,
         },
         gateway={"backfill_days": max(settings.gateway.backfill_days, options.history_days + 2), "tick_s": 0.25},
     )
-    if options.port is not None:
-        settings = with_values(settings, board={"port": options.port})
     if options.influx:
         settings = load(_INFLUX_FEED).pointed_at(settings, options.influx)
     return settings
@@ -130,20 +122,20 @@ def _settings(options: argparse.Namespace) -> Settings:
 class _Demo:
     """One run of the demo."""
 
-    def __init__(self, options: argparse.Namespace, running: Running, texts: Sentences, stop: StopRequest) -> None:
-        self.options, self.running, self.texts, self.stop = options, running, texts, stop
+    def __init__(self, options: argparse.Namespace, running: Running, texts: Sentences) -> None:
+        self.options, self.running, self.texts = options, running, texts
         self.folder = running.folder
         self.zone = ZoneInfo(running.settings.site.timezone)
         self.reports: list[Path] = []
+        self.heard: list[tuple[dict[str, Any], int]] = []
 
-    def run(self, closing: ExitStack) -> int:
+    def run(self, stack: ExitStack) -> int:
         options, running, texts = self.options, self.running, self.texts
         shutil.copyfile(neighbourhood.QUARTER, self.folder / "places.geojson")
         before = totals(running.settings)
-        kind, wanted = options.broker, 1883
-        port = running.start_broker(kind, wanted)
+        port = running.start_broker(options.broker, 1883)
         print(texts("run-data", folder=self.folder))
-        print(texts("run-broker", port=str(port), kind=kind), flush=True)
+        print(texts("run-broker", port=str(port), kind=options.broker), flush=True)
         end_ms = data_end_ms(self.folder)
         if end_ms:
             print(texts("run-again"))
@@ -151,16 +143,12 @@ class _Demo:
         else:
             # Grafana shows the past up to now, so what is for it must not lie in the future.
             origin_ms = self._make_history(_evening(self.zone, past=bool(options.influx)))
-        if not self.stop.asked:
-            self._live(origin_ms, closing)
+        if not running.stop.asked:
+            self._live(origin_ms, stack)
         print(texts("run-stopping"), flush=True)
-        self._stop_all()
-        report = self._report(since(before, totals(running.settings)))
-        if report is not None:
-            self._tell(report)
+        self._end()
+        self._report(since(before, totals(running.settings)))
         return 0
-
-    # -- before life ---------------------------------------------------------------------------------------------
 
     def _make_history(self, origin_ms: int) -> int:
         """Publish the days before, wait until they are stored, and return the site's time afterwards."""
@@ -172,22 +160,20 @@ class _Demo:
         ready.unlink(missing_ok=True)
         self._start_simulator("history", origin_ms, 0, "1", days=self.options.history_days, ready=ready)
         deadline = time.monotonic() + _HISTORY_S
-        while not ready.exists() and not self.stop.wait(0.1):
+        while not ready.exists() and not self.running.stop.wait(0.1):
             self.running.supervisor.check()
             if time.monotonic() > deadline:
                 raise CommandError(f"history took more than {_HISTORY_S:g} s; see {self.folder / 'history.log'}")
         self.running.supervisor.stop("history")
-        self.running.wait_caught_up(timeout_s=_HISTORY_S, stopped=lambda: self.stop.asked)
+        self.running.wait_caught_up(_HISTORY_S)
         self.running.supervisor.stop("node")
         return max(data_end_ms(self.folder), origin_ms) + 1_000
 
-    # -- life ----------------------------------------------------------------------------------------------------
-
-    def _live(self, origin_ms: int, closing: ExitStack) -> None:
+    def _live(self, origin_ms: int, stack: ExitStack) -> None:
         options, running, texts = self.options, self.running, self.texts
         started_ms = _wall_ms() + round(_LEAD_S * 1000)
         running.start_node(clock=_clock(origin_ms, started_ms, options.speed))
-        self.listener = closing.enter_context(AlertListener(running.settings))
+        self.heard = stack.enter_context(AlertListener(running.settings)).heard
         self._start_simulator("simulator", origin_ms, started_ms, f"{options.speed:g}")
         if not options.headless:
             url = running.start_board(simulated=True)
@@ -201,11 +187,8 @@ class _Demo:
             print(texts("run-stop"), flush=True)
         else:
             print(texts("run-headless", seconds=options.duration), flush=True)
-        deadline = None if options.duration is None else started_ms / 1000 + options.duration
-        while not self.stop.asked and (deadline is None or time.time() < deadline):
-            running.supervisor.check()
-            left = 0.5 if deadline is None else min(0.5, max(deadline - time.time(), 0.0))
-            self.stop.wait(left)
+        left_s = math.inf if options.duration is None else started_ms / 1000 + options.duration - time.time()
+        running.until_stopped(left_s)
 
     def _start_simulator(
         self, name: str, origin_ms: int, started_ms: int, speed: str, *, days: float = 0.0, ready: Path | None = None
@@ -224,43 +207,30 @@ class _Demo:
             command += ["--ready", str(ready)]
         self.running.supervisor.start(name, command, stop_s=30.0, environment=child_environment())
 
-    # -- the end -------------------------------------------------------------------------------------------------
-
-    def _stop_all(self) -> None:
+    def _end(self) -> None:
         """Stop devices first, then the node once it has everything, then the rest."""
         supervisor = self.running.supervisor
         if "simulator" in supervisor:
             supervisor.stop("simulator")
-            self.running.wait_caught_up(timeout_s=_SETTLE_S)
-        for name in ("node", "board", "broker"):
-            if name == "broker" and hasattr(self, "listener"):
-                time.sleep(0.2)  # what the node published last is on its way to the listener
-            if name in supervisor:
-                supervisor.stop(name)
+            self.running.wait_caught_up(_SETTLE_S, even_if_stopped=True)
+            supervisor.stop("node")
+            time.sleep(0.2)  # what the node published last is on its way to the listener
+        self.running.end()
 
-    def _report(self, seen: dict[str, Any]) -> dict[str, Any] | None:
+    def _report(self, seen: dict[str, Any]) -> None:
+        """Print what was seen, and write it where asked; nothing where the simulator did not come to its end."""
         runs: list[Report] = [read_report(path) for path in self.reports if path.exists()]
         if not runs:
-            return None
-        heard = list(self.listener.heard) if hasattr(self, "listener") else []
+            return
         devices = len(load_places(self.folder / "places.geojson").devices)
-        alerts = self._alerts(runs[-1].origin_ms)
+        with closing(StoreReader(self.folder / "store.db")) as reader:
+            changed = reader.alerts(since_ms=runs[-1].origin_ms - 60_000, limit=1_000_000)
+            alerts = [revision for alert in changed for revision in reader.alert_history(alert["id"])]
         if self.options.influx:
             load(_INFLUX_FEED).write_truth(
                 self.running.settings, runs[-1].truths, alerts, until_ms=runs[-1].ended_event_ms
             )
-        return demo_report(runs, seen, alerts, heard, devices=devices)
-
-    def _alerts(self, since_ms: int) -> list[dict[str, Any]]:
-        """Return all revisions of the alerts that changed in this run."""
-        reader = StoreReader(self.folder / "store.db")
-        try:
-            changed = reader.alerts(since_ms=since_ms - 60_000, limit=1_000_000)
-            return [revision for alert in changed for revision in reader.alert_history(alert["id"])]
-        finally:
-            reader.close()
-
-    def _tell(self, report: dict[str, Any]) -> None:
+        report = demo_report(runs, seen, alerts, self.heard, devices=devices)
         print_summary(report, self.texts)
         if self.options.report is not None:
             replace_json(self.options.report, report)

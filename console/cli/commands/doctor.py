@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
-from console import checks
+from console.checks import examine
 from console.common import add_settings_arguments, print_json, settings_of, texts_of
 from deploy.settings.load import find_file
 from ingest.settings import SettingsError
@@ -32,9 +32,7 @@ def run(options: argparse.Namespace) -> int:
     except SettingsError as error:
         settings, wrong = None, error
     texts = texts_of(options, settings)
-    results = [*checks.machine(texts), checks.settings(texts, find_file(options.config), wrong)]
-    if settings is not None:
-        results += checks.site(texts, settings)
+    results = examine(texts, find_file(options.config), settings, wrong)
     failed = sum(check.state == "fail" for check in results)
     if options.json:
         print_json({"ok": failed == 0, "checks": [check.as_dict() for check in results]})

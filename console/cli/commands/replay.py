@@ -10,21 +10,16 @@ import argparse
 import json
 import math
 import shutil
-import sys
 import time
-from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from tqdm import tqdm
-
-from console.common import add_settings_arguments, print_json, print_table, settings_of, texts_of
-from console.demo.running import Running, refuse_running, since, totals
+from console.common import add_settings_arguments, print_json, print_table, progress_bar, settings_and_texts
 from console.errors import CommandError
+from console.running import own_broker, refuse_running, run_site, since, totals
 from deploy.processes.stopping import StopRequest
-from deploy.processes.supervisor import ChildError, Supervisor
-from deploy.settings.load import at_broker, with_values
+from deploy.settings.load import at_broker
 from deploy.settings.sections import Settings
 from ingest.login import BrokerAddress
 from simulators.replay.auckland import auckland_track
@@ -75,17 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Replay, and say what came of it."""
     speed, start = _speed(options.speed), _date(options.start)
-    settings = settings_of(options)
-    texts = texts_of(options, settings)
+    settings, texts = settings_and_texts(options)
     zone = options.timezone or settings.site.timezone
     track = _open(options.what, site=options.site, timezone=zone, of=options.of, start=start, days=options.days)
-    with StopRequest() as stop:
-        if options.broker is not None:
-            return _into_running(options, settings, track, speed, stop, texts)
-        try:
-            return _OwnNode(options, settings, track, texts, stop).run(speed)
-        except ChildError as error:
-            raise CommandError(f"{texts('run-died')} {error}") from error
+    if options.broker is not None:
+        return _into_running(options, settings, track, speed, texts)
+    return _with_own_node(options, settings, track, speed, texts)
 
 
 def _open(what: str, *, site: str | None, timezone: str, of: str, start: date | None, days: int) -> Track:
@@ -102,104 +92,90 @@ def _open(what: str, *, site: str | None, timezone: str, of: str, start: date | 
     return csv_track(path, timezone=timezone, site=name, of=of)
 
 
-def _into_running(
-    options: argparse.Namespace, settings: Settings, track: Track, speed: float, stop: StopRequest, texts: Sentences
-) -> int:
-    settings = at_broker(settings, options.broker)
-    broker = settings.broker
-    sent, _ = _publish(track, broker, speed, options, stop, texts)
-    document = {"site": track.site, "published": sent}
+def _into_running(options: argparse.Namespace, settings: Settings, track: Track, speed: float, texts: Sentences) -> int:
+    """Replay to a broker whose node runs already."""
+    broker = at_broker(settings, options.broker).broker
+    with StopRequest() as stop:
+        sent, _ = _publish(track, broker, speed, options, stop, texts)
     if options.json:
-        print_json(document)
+        print_json({"site": track.site, "published": sent})
     else:
         print(texts("replay-sent", count=sent, host=broker.host, port=str(broker.port)))
     return 0
 
 
-class _OwnNode:
-    """A replay with a broker and a node of its own."""
-
-    def __init__(
-        self, options: argparse.Namespace, settings: Settings, track: Track, texts: Sentences, stop: StopRequest
-    ) -> None:
-        self.options, self.track, self.texts, self.stop = options, track, texts, stop
-        settings = with_values(
-            settings,
-            site={"id": track.site, "timezone": track.timezone, "country": "", "holidays": [], "places": None},
-            clock={"mode": "data"},
-            broker={"mode": "embedded", "host": "127.0.0.1", "tls": False, "username": ""},
-            gateway={"accept_unknown": True},
-            # A window cannot be shorter than what one count covers: such counts would always come too late for it.
-            pipeline={"window_s": max(settings.pipeline.window_s, round(track.interval_s))},
-        )
-        if options.port is not None:
-            settings = with_values(settings, board={"port": options.port})
-        self.settings = settings
-
-    def run(self, speed: float) -> int:
-        options, texts, track = self.options, self.texts, self.track
-        refuse_running(self.settings)
-        self._prepare()
-        with ExitStack() as closing:
-            supervisor = closing.enter_context(Supervisor(self.settings.site_dir))
-            running = Running(self.settings, supervisor)
-            before = totals(self.settings)
-            port = running.start_broker("embedded", 1883)
-            running.start_node()
-            if options.serve:
-                print(texts("run-board", url=running.start_board(simulated=False)), flush=True)
-            sent, took_s = _publish(track, BrokerAddress(port=port), speed, options, self.stop, texts)
-            if not options.json:
-                print(texts("replay-catching"), flush=True)
-            caught = running.wait_caught_up(timeout_s=_CATCH_UP_S, stopped=lambda: self.stop.asked)
-            if not options.serve:
-                supervisor.stop("node")
-            document = {
-                "site": track.site,
-                "published": sent,
-                **since(before, totals(self.settings)),
-                "seconds": round(took_s, 2),
-                "observations_s": round(sent / took_s) if took_s else None,
-                "caught_up": caught,
-                "data": str(self.settings.site_dir),
-            }
-            self._tell(document)
-            if options.serve:
-                print(texts("run-stop"), flush=True)
-                while not self.stop.wait(0.5):
-                    supervisor.check()
-                for name in ("node", "board", "broker"):
-                    supervisor.stop(name)
-        return 0 if caught or self.stop.asked else 1
-
-    def _prepare(self) -> None:
-        """Make the site's folder, anew unless told to keep it; never touch one that no replay made."""
-        folder, marker = self.settings.site_dir, self.settings.site_dir / _MARKER
-        if folder.exists() and any(folder.iterdir()):
-            if not marker.exists():
-                raise CommandError(
-                    f"{folder} holds the data of a site that is no replay; choose another --site or --data-dir"
-                )
-            if not self.options.keep:
-                shutil.rmtree(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        marker.write_text(json.dumps({"of": str(self.options.what)}) + "\n", encoding="utf-8")
-        places = json.dumps(self.track.places_geojson(), ensure_ascii=False)
-        (folder / "places.geojson").write_text(places, encoding="utf-8")
-
-    def _tell(self, document: dict[str, Any]) -> None:
-        if self.options.json:
+def _with_own_node(
+    options: argparse.Namespace, settings: Settings, track: Track, speed: float, texts: Sentences
+) -> int:
+    """Replay with a broker and a node of its own."""
+    settings = own_broker(
+        settings,
+        options.port,
+        site={"id": track.site, "timezone": track.timezone, "country": "", "holidays": [], "places": None},
+        clock={"mode": "data"},
+        gateway={"accept_unknown": True},
+        # A window cannot be shorter than what one count covers: such counts would always come too late for it.
+        pipeline={"window_s": max(settings.pipeline.window_s, round(track.interval_s))},
+    )
+    refuse_running(settings)
+    _prepare(options, settings.site_dir, track)
+    with run_site(settings, texts) as running:
+        before = totals(settings)
+        port = running.start_broker("embedded", 1883)
+        running.start_node()
+        if options.serve:
+            print(texts("run-board", url=running.start_board()), flush=True)
+        sent, took_s = _publish(track, BrokerAddress(port=port), speed, options, running.stop, texts)
+        if not options.json:
+            print(texts("replay-catching"), flush=True)
+        caught = running.wait_caught_up(_CATCH_UP_S)
+        if not options.serve:
+            running.supervisor.stop("node")
+        document = {
+            "site": track.site,
+            "published": sent,
+            **since(before, totals(settings)),
+            "seconds": round(took_s, 2),
+            "observations_s": round(sent / took_s) if took_s else None,
+            "caught_up": caught,
+            "data": str(settings.site_dir),
+        }
+        if options.json:
             print_json(document)
-            return
-        texts = self.texts
-        rows: list[tuple[str, object]] = [
-            (texts(f"sum-{key}"), f"{document[key]:,}")
-            for key in ("published", "stored", "duplicates", "windows", "anomalies", "alerts")
-        ]
-        held = ", ".join(f"{reason} {count}" for reason, count in sorted(document["quarantined"].items()))
-        rows += [(texts("sum-quarantined"), held or "0"), (texts("sum-rate"), f"{document['observations_s'] or 0:,}")]
-        print_table([texts("sum-title"), ""], rows, indent="")
-        print(texts("replay-status", site=self.track.site))
+        else:
+            _print(document, texts)
+        if options.serve:
+            print(texts("run-stop"), flush=True)
+            running.until_stopped()
+            running.end()
+        return 0 if caught or running.stop.asked else 1
+
+
+def _prepare(options: argparse.Namespace, folder: Path, track: Track) -> None:
+    """Make the site's folder, empty unless told to keep it; never touch one that no replay made."""
+    marker = folder / _MARKER
+    if folder.exists() and any(folder.iterdir()):
+        if not marker.exists():
+            raise CommandError(
+                f"{folder} holds the data of a site that is no replay; choose another --site or --data-dir"
+            )
+        if not options.keep:
+            shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    marker.write_text(json.dumps({"of": str(options.what)}) + "\n", encoding="utf-8")
+    places = json.dumps(track.places_geojson(), ensure_ascii=False)
+    (folder / "places.geojson").write_text(places, encoding="utf-8")
+
+
+def _print(document: dict[str, Any], texts: Sentences) -> None:
+    rows: list[tuple[str, object]] = [
+        (texts(f"sum-{key}"), f"{document[key]:,}")
+        for key in ("published", "stored", "duplicates", "windows", "anomalies", "alerts")
+    ]
+    held = ", ".join(f"{reason} {count}" for reason, count in sorted(document["quarantined"].items()))
+    rows += [(texts("sum-quarantined"), held or "0"), (texts("sum-rate"), f"{document['observations_s'] or 0:,}")]
+    print_table([texts("sum-title"), ""], rows, indent="")
+    print(texts("replay-status", site=document["site"]))
 
 
 def _publish(
@@ -211,19 +187,10 @@ def _publish(
     texts: Sentences,
 ) -> tuple[int, float]:
     """Publish with a progress bar; return how much went out and how many seconds it took."""
-    hidden = options.quiet or options.json or not sys.stderr.isatty()
     began = time.monotonic()
-    with tqdm(
-        total=track.total,
-        desc=texts("replay-progress"),
-        unit=track.unit,
-        unit_scale=True,
-        disable=hidden,
-        file=sys.stderr,
-    ) as bar:
-        sent = publish(
-            track, broker, speed=speed, on_progress=lambda done: bar.update(done - bar.n), stopped=lambda: stop.asked
-        )
+    looks = {"total": track.total, "desc": texts("replay-progress"), "unit": track.unit, "unit_scale": True}
+    with progress_bar(options, **looks) as progress:
+        sent = publish(track, broker, speed=speed, on_progress=progress, stopped=lambda: stop.asked)
     return sent, time.monotonic() - began
 
 

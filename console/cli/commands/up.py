@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
-from console.common import add_settings_arguments, settings_of, texts_of
-from console.demo.running import Running, refuse_running
+from console.common import add_settings_arguments, settings_and_texts
 from console.errors import CommandError
-from deploy.processes.stopping import StopRequest
-from deploy.processes.supervisor import ChildError, Supervisor
+from console.running import refuse_running, run_site
 from ingest.places import load_places
 
 EXAMPLES: Final = """\
@@ -30,31 +28,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run node and board until asked to stop."""
-    settings = settings_of(options)
-    texts = texts_of(options, settings)
+    settings, texts = settings_and_texts(options)
     refuse_running(settings)
     if not settings.places_file.exists():
         raise CommandError(
             f"{texts('doctor-places-none', file=settings.places_file)}; {texts('doctor-places-none-do')}"
         )
     load_places(settings.places_file)
-    with StopRequest() as stop, Supervisor(settings.site_dir) as supervisor:
-        running = Running(settings, supervisor)
-        try:
-            if settings.broker.mode == "embedded":
-                port = running.start_broker("embedded", settings.broker.port)
-                print(texts("run-broker", port=str(port), kind="embedded"))
-            running.start_node()
-            print(texts("run-data", folder=settings.site_dir))
-            if settings.board.enabled and not options.headless:
-                print(texts("run-board", url=running.start_board()))
-            print(texts("run-stop"), flush=True)
-            while not stop.wait(0.5):
-                supervisor.check()
-            print(texts("run-stopping"), flush=True)
-            for name in ("node", "board", "broker"):
-                if name in supervisor:
-                    supervisor.stop(name)
-        except ChildError as error:
-            raise CommandError(f"{texts('run-died')} {error}") from error
+    with run_site(settings, texts) as running:
+        if settings.broker.mode == "embedded":
+            port = running.start_broker("embedded", settings.broker.port)
+            print(texts("run-broker", port=str(port), kind="embedded"))
+        running.start_node()
+        print(texts("run-data", folder=settings.site_dir))
+        if settings.board.enabled and not options.headless:
+            print(texts("run-board", url=running.start_board()))
+        print(texts("run-stop"), flush=True)
+        running.until_stopped()
+        print(texts("run-stopping"), flush=True)
+        running.end()
     return 0

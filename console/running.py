@@ -1,0 +1,201 @@
+"""A site's processes under one supervisor: what `demo`, `up`, `board` and `replay` start, and how they stop."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any, Final
+
+import msgspec
+
+from console.board.board_config import BoardConfig
+from console.common import NODE_FILE
+from console.errors import CommandError
+from deploy.node.lock import is_locked
+from deploy.processes.broker import start_broker
+from deploy.processes.stopping import StopRequest
+from deploy.processes.supervisor import ChildError, Supervisor, free_port
+from deploy.settings.load import dump_toml, with_values
+from deploy.settings.sections import PREFIX, SECRETS, Settings
+from stream.sentences.catalogue import Sentences
+from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.tables import StoreError, StoreMissingError
+
+NODE_STOP_S: Final = 90.0
+"""A node that is behind works its log off before it ends."""
+_BOARD_S: Final = 30.0
+_SAMPLE_S: Final = 0.25
+_PORT_ATTEMPTS: Final = 4
+
+
+class Running:
+    """The processes of one site; made by `run_site`.
+
+    `start_broker` changes the port in `settings` to the one really used.
+    """
+
+    def __init__(self, settings: Settings, supervisor: Supervisor, stop: StopRequest) -> None:
+        self.settings, self.supervisor, self.stop = settings, supervisor, stop
+        self.folder = settings.site_dir
+
+    def start_broker(self, kind: str, wanted: int) -> int:
+        """Start a broker on the wanted port or the next free one, and return the port."""
+        for attempt in range(_PORT_ATTEMPTS):
+            port = free_port(wanted + attempt)
+            try:
+                start_broker(self.supervisor, kind, port, self.folder / "broker")
+                break
+            except ChildError:  # somebody took the port between looking and listening
+                if attempt + 1 == _PORT_ATTEMPTS:
+                    raise
+        self.settings = with_values(self.settings, broker={"host": "127.0.0.1", "port": port, "protocol": "3.1.1"})
+        return port
+
+    def start_node(self, **sections: dict[str, Any]) -> None:
+        """Start the node with some settings changed. It is ready when its gateway and engine run."""
+        self.settings = with_values(self.settings, **sections)
+        config, status = self.folder / NODE_FILE, self.folder / "node.json"
+        config.write_text(dump_toml(self.settings), encoding="utf-8")
+        status.unlink(missing_ok=True)
+        self.supervisor.start(
+            "node",
+            [sys.executable, "-m", "deploy.node", "--config", str(config)],
+            ready=status.exists,
+            ready_s=60.0,
+            stop_s=NODE_STOP_S,
+            environment=child_environment(),
+        )
+
+    def start_board(self, *, simulated: bool = False) -> str:
+        """Start the board and return its address; a taken port is stepped around."""
+        settings, address = self.settings, self.folder / "board.url"
+        address.unlink(missing_ok=True)
+        broker = msgspec.structs.replace(settings.broker, password="")  # the board has the environment's
+        config = BoardConfig(
+            store_path=str(self.folder / "store.db"),
+            places_path=str(settings.places_file),
+            site=settings.site.id,
+            host=settings.board.host,
+            port=settings.board.port,
+            language=settings.site.language,
+            timezone=settings.site.timezone,
+            simulated=simulated,
+            broker=broker,
+            hosts=tuple(settings.board.hosts),
+            address_file=str(address),
+        )
+        file = self.folder / "board.json"
+        file.write_bytes(msgspec.json.format(msgspec.json.encode(config, enc_hook=str), indent=1) + b"\n")
+        self.supervisor.start(
+            "board",
+            [sys.executable, "-m", "console.board", "--config-json", str(file)],
+            ready=lambda: address.exists() and bool(address.read_text(encoding="utf-8").strip()),
+            ready_s=_BOARD_S,
+            environment=child_environment(),
+        )
+        return address.read_text(encoding="utf-8").strip()
+
+    def until_stopped(self, seconds: float = math.inf) -> None:
+        """Wait until somebody asks to stop or the time is over. Raises ChildError where a process ends by itself."""
+        deadline = time.monotonic() + seconds
+        while not self.stop.wait(min(0.5, max(deadline - time.monotonic(), 0.0))) and time.monotonic() < deadline:
+            self.supervisor.check()
+
+    def end(self) -> None:
+        """Stop what runs, in the order that loses nothing."""
+        for name in ("node", "board", "broker"):
+            if name in self.supervisor:
+                self.supervisor.stop(name)
+
+    def wait_caught_up(self, timeout_s: float, *, even_if_stopped: bool = False) -> bool:
+        """Wait until the node has taken and processed everything that was published before now.
+
+        It has when two of its statuses in a row, both made after this call began, show no message waiting, no record
+        unprocessed and no new message. Tells whether it got there in time.
+        """
+        began_ms, deadline = time.time_ns() // 1_000_000, time.monotonic() + timeout_s
+        before, seen, quiet = -1, 0, 0
+        while time.monotonic() < deadline and (even_if_stopped or not self.stop.asked):
+            self.supervisor.check()
+            status = _status(self.settings)
+            if status and status["wall_ms"] > max(began_ms, seen):
+                seen, messages = status["wall_ms"], status["counters"]["messages"]
+                still = not status["lag"]["records"] and not status.get("waiting") and messages == before
+                quiet, before = quiet + 1 if still else 0, messages
+                if quiet == 2:
+                    return True
+            time.sleep(_SAMPLE_S)
+        return False
+
+
+@contextmanager
+def run_site(settings: Settings, texts: Sentences) -> Iterator[Running]:
+    """Give a way to start a site's processes; leaving the block, by any way, stops them.
+
+    Raises `CommandError` where one of them ends by itself.
+    """
+    with StopRequest() as stop, Supervisor(settings.site_dir) as supervisor:
+        try:
+            yield Running(settings, supervisor, stop)
+        except ChildError as error:
+            raise CommandError(f"{texts('run-died')} {error}") from error
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment for children: settings are in their files already, only secrets stay."""
+    secrets = {PREFIX + name.replace(".", "__").upper() for name in SECRETS}
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) or name in secrets}
+
+
+def refuse_running(settings: Settings) -> None:
+    """Raise `CommandError` where a node works on the site's folder already."""
+    if is_locked(settings.site_dir):
+        url = settings.site_dir / "board.url"
+        where = f"; its board is at {url.read_text(encoding='utf-8').strip()}" if url.exists() else ""
+        raise CommandError(f"site {settings.site.id} is running already, in {settings.site_dir}{where}")
+
+
+def own_broker(settings: Settings, port: int | None, **sections: dict[str, Any]) -> Settings:
+    """Return settings with an embedded broker of the site's own, the board's port, and other sections changed."""
+    board = {} if port is None else {"port": port}
+    broker = {"mode": "embedded", "host": "127.0.0.1", "tls": False, "username": ""}
+    return with_values(settings, broker=broker, board=board, **sections)
+
+
+def _status(settings: Settings) -> dict[str, Any]:
+    """Return the node's last status; empty before the first."""
+    with closing(StoreReader(settings.site_dir / "store.db")) as reader:
+        try:
+            return dict(reader.meta("status") or {})
+        except StoreMissingError:
+            return {}
+
+
+def totals(settings: Settings) -> dict[str, int]:
+    """Return what a site's store holds in all, zeros where there is none."""
+    found = dict.fromkeys(
+        ("received", "messages", "duplicates", "stored", "windows", "anomalies", "alerts", "hotspots"), 0
+    )
+    with closing(StoreReader(settings.site_dir / "store.db")) as reader:
+        try:
+            counts, status = reader.counts(), reader.meta("status") or {}
+            found["stored"] = int(reader.totals()["observations"])
+        except StoreError:
+            return found
+    found |= {name: int(counts[name]) for name in ("windows", "anomalies", "alerts", "hotspots")}
+    counters = status.get("counters", {})
+    found |= {name: int(counters.get(name, 0)) for name in ("received", "messages", "duplicates")}
+    return found | {f"quarantined.{reason}": int(count) for reason, count in status.get("quarantined", {}).items()}
+
+
+def since(before: dict[str, int], after: dict[str, int]) -> dict[str, Any]:
+    """Return what came between two `totals`, with ``quarantined`` by reason."""
+    change = {key: value - before.get(key, 0) for key, value in after.items()}
+    quarantined = {
+        key.split(".", 1)[1]: value for key, value in change.items() if key.startswith("quarantined.") and value
+    }
+    return {**{key: value for key, value in change.items() if "." not in key}, "quarantined": quarantined}
