@@ -146,7 +146,7 @@ class _Demo:
         if not running.stop.asked:
             self._live(origin_ms, stack)
         print(texts("run-stopping"), flush=True)
-        self._end()
+        self._end(stack)
         self._report(since(before, totals(running.settings)))
         return 0
 
@@ -207,7 +207,7 @@ class _Demo:
             command += ["--ready", str(ready)]
         self.running.supervisor.start(name, command, stop_s=30.0, environment=child_environment())
 
-    def _end(self) -> None:
+    def _end(self, stack: ExitStack) -> None:
         """Stop devices first, then the node once it has everything, then the rest."""
         supervisor = self.running.supervisor
         if "simulator" in supervisor:
@@ -215,6 +215,7 @@ class _Demo:
             self.running.wait_caught_up(_SETTLE_S, even_if_stopped=True)
             supervisor.stop("node")
             time.sleep(0.2)  # what the node published last is on its way to the listener
+        stack.close()  # the listener goes before its broker
         self.running.end()
 
     def _report(self, seen: dict[str, Any]) -> None:
