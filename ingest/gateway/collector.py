@@ -18,7 +18,7 @@ _DIRECTIONS: Final = {word: float(number) for number, word in DIRECTION_NAMES.it
 _ALLOWED: Final = {said: float(number) for number, said in PERMIT_VALUES.items()}
 _KINDS: Final[dict[type, Kind]] = {Count: Kind.COUNT, Gate: Kind.GATE, Level: Kind.LEVEL, State: Kind.STATE}
 Values = tuple[int, float, float, float, str, str]
-"""(kind, a, b, interval, metric, text), as `ingest.vocabulary.Kind` tells them."""
+"""(kind, a, b, interval, metric, text), see `ingest.vocabulary.Kind`."""
 
 
 def kind_of(observation: type) -> Kind:
@@ -42,7 +42,7 @@ class Collector:
         self._string = self.batch.string_index
         self._empty = self._string("")
         self._sources: dict[tuple[str, str, str], int] = {}
-        columns: dict[str, Any] = dict(self.batch.columns)  # arrays of int or float: told apart by their names
+        columns: dict[str, Any] = dict(self.batch.columns)  # of int or of float, depending on the name
         self._kind, self._source, self._seq = columns["kind"], columns["source"], columns["seq"]
         self._ts, self._received, self._flags = columns["ts"], columns["received"], columns["flags"]
         self._a, self._b, self._interval = columns["a"], columns["b"], columns["interval"]

@@ -7,8 +7,8 @@ The order of one flush, which a crash may cut anywhere:
 3. add refusals to quarantine;
 4. acknowledge.
 
-What was not acknowledged the broker sends again. Numbered observations are then applied once by the pipeline, those
-numbered here are recognised by their content, and refusals share one quarantine entry: so again means never twice.
+The broker repeats what was not acknowledged. Repeats change nothing: the pipeline applies a numbered observation once,
+those numbered here are recognised by their content, and equal refusals share one quarantine entry.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ingest import topics
 from ingest.clock import Clock, ClockGuard
 from ingest.codecs.native import Limits
 from ingest.gateway.gateway_settings import GatewaySettings
-from ingest.gateway.intake import Intake, Taken
+from ingest.gateway.intake import Intake, IntakeCounts, Taken
 from ingest.gateway.numbering import RepeatFilter, refill
 from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Quarantine
@@ -90,24 +90,15 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class GatewayStats(msgspec.Struct, frozen=True, kw_only=True):
+class GatewayStats(IntakeCounts, kw_only=True):
     """What a gateway has done since its start."""
 
     connected: bool
     connections: int
     """How often a connection was made; more than 1 means the broker went away."""
     last_error: str
-    messages: int
-    """Messages received, those sent again by the broker included."""
     appended: int
     """Observations in the log."""
-    repeats: int
-    """Exact repeats of observations without a number, dropped."""
-    incidents: int
-    commands: int
-    statuses: int
-    quarantined: dict[str, int]
-    """By reason; an array counts once for each of its bad elements."""
     records: int
     """Records in the log, ticks included."""
     waiting: int
@@ -165,13 +156,13 @@ class Gateway:
         self._flushed_at = 0.0
         self._log_full = self._fault = ""
         self._appended_at = [time.monotonic()] * config.shards
-        self._told_ms = [0] * config.shards
+        self._logged_ms = [0] * config.shards
         self._rates: deque[tuple[float, int, int]] = deque([(time.monotonic(), 0, 0)], maxlen=8)
 
     def start(self) -> None:
         """Rebuild what is remembered of the log's end, then connect in the background.
 
-        Raises OSError where the log cannot be read; nothing has begun then, and it may be called again.
+        Raises OSError where the log cannot be read; nothing has begun then, and it may be called once more.
         """
         refill(self._repeats, self._log, self._clock.now_ms(), self.config.shards)
         self._writer.start()
@@ -197,16 +188,11 @@ class Gateway:
         counts, (since, messages, observations) = self._intake.counts, self._rates[0]
         elapsed = max(time.monotonic() - since, 1e-3)
         return GatewayStats(
+            **msgspec.structs.asdict(counts) | {"quarantined": counts.quarantined.copy()},
             connected=self._session.up,
             connections=self._session.connections,
             last_error=self._fault or self._session.trouble,
-            messages=counts.messages,
             appended=self._appended,
-            repeats=counts.repeats,
-            incidents=counts.incidents,
-            commands=counts.commands,
-            statuses=counts.statuses,
-            quarantined={str(reason): count for reason, count in counts.quarantined.items()},
             records=self._records,
             waiting=len(self._inbox),
             log_full=self._log_full,
@@ -252,7 +238,7 @@ class Gateway:
                 break
             if message.connection != connection:
                 # A connection ended here. What came before it cannot be acknowledged any more; it is stored all the
-                # same, because a broker without persistence would not send it again.
+                # same, because a broker without persistence would not repeat it.
                 connection, mids = message.connection, []
             topic = message.topic.decode("utf-8", "replace")
             intake.take(topic, message.payload, retained=message.retain, size=message.size)
@@ -276,18 +262,18 @@ class Gateway:
             return self._intake.give_up(messages, self._fault)
 
     def _store(self, taken: Taken) -> bool:
-        """Write records and refusals, trying again until both are on disk; False where `stop` came first."""
+        """Write records and refusals, with retries until both are on disk; False where `stop` came first."""
         if taken.records:
-            if not self._until_done(lambda: self._append(self._told_now(taken.records))):
+            if not self._until_done(lambda: self._append(self._with_time_of_now(taken.records))):
                 return False
             self._appended += taken.observations
         return not taken.refusals or self._until_done(lambda: self._quarantine.add_many(taken.refusals))
 
-    def _told_now(self, records: list[Record]) -> list[Record]:
+    def _with_time_of_now(self, records: list[Record]) -> list[Record]:
         """Return records that had to wait for the log with the time of now; others as they are.
 
-        Other gateways have told later times meanwhile, and a time that falls back far looks like a clock that was
-        wrong before. When its message came, each observation says itself.
+        Other gateways have logged later times meanwhile, and a time far behind those looks like a clock that was wrong
+        before. Each observation has its own time of receipt.
         """
         now_ms = self._clock.now_ms()
         if not self._clock.live or now_ms - records[0].received_ms < _WAITED_MS:
@@ -300,7 +286,7 @@ class Gateway:
         now = time.monotonic()
         for record in records:
             self._appended_at[record.shard] = now
-            self._told_ms[record.shard] = record.received_ms
+            self._logged_ms[record.shard] = record.received_ms
 
     def _until_done(self, write: Callable[[], None]) -> bool:
         """Try a write until it succeeds. Meanwhile nothing is acknowledged, so the broker keeps what comes."""
@@ -329,14 +315,14 @@ class Gateway:
         self._log_full = ""
 
     def _tick(self) -> None:
-        """Tell the time to the shards that nothing else has told it for a while."""
+        """Log the time for the shards that have had no other record for a while."""
         late = self._shards_without_time()
         if not late:
             return
         now_ms = self._clock.now_ms()
         try:
             self._append([Record(RecordKind.TICK, now_ms, b"", shard) for shard in late])
-        except Exception as error:  # noqa: BLE001 - the next one tells the time as well
+        except Exception as error:  # noqa: BLE001 - the next tick says the same
             self._not_stored(error)
         else:
             self._stored()
@@ -347,11 +333,11 @@ class Gateway:
             if min(self._appended_at) > before:
                 return []
             return [shard for shard, at in enumerate(self._appended_at) if at <= before]
-        if len(self._told_ms) == 1:
+        if len(self._logged_ms) == 1:
             return []
-        # Where time follows the data, one shard's data tell the others: the site waits for every shard's time.
+        # Where time follows the data, data of one shard move the others on: the site waits for every shard's time.
         before_ms = self._clock.now_ms() - round(self.config.settings.tick_s * 1000)
-        return [shard for shard, told_ms in enumerate(self._told_ms) if told_ms <= before_ms]
+        return [shard for shard, logged_ms in enumerate(self._logged_ms) if logged_ms <= before_ms]
 
     def _sample_rates(self) -> None:
         now = time.monotonic()

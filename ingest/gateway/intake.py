@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -31,8 +30,16 @@ _STATUSES: Final = 50_000
 class _StatusMessage(msgspec.Struct, frozen=True):
     """What of a status payload matters here: ``{"state": "online" | "offline", …}``."""
 
-    state: str
+    state: Literal["online", "offline"]
     ts: int | str | None = None
+
+
+_OTHERS: Final[dict[Leaf, tuple[msgspec.json.Decoder[Incident | Command | _StatusMessage], Reason]]] = {
+    Leaf.INCIDENT: (msgspec.json.Decoder(Incident), Reason.INCIDENT),
+    Leaf.COMMAND: (msgspec.json.Decoder(Command), Reason.COMMAND),
+    Leaf.STATUS: (msgspec.json.Decoder(_StatusMessage), Reason.STATUS),
+}
+"""What is no observation → its decoder, and the reason where that fails."""
 
 
 class Taken(NamedTuple):
@@ -46,23 +53,26 @@ class Taken(NamedTuple):
     """Rows of the batches."""
 
 
-@dataclass
-class IntakeCounts:
-    """Totals since the start. ``quarantined`` counts by reason."""
+class IntakeCounts(msgspec.Struct, kw_only=True):
+    """Totals since the start."""
 
     messages: int = 0
+    """Messages received, those that the broker repeats included."""
     observations: int = 0
+    """Rows of batches."""
     repeats: int = 0
+    """Exact repeats of observations without a number, dropped."""
     incidents: int = 0
     commands: int = 0
     statuses: int = 0
-    quarantined: Counter[str] = field(default_factory=Counter)
+    quarantined: Counter[str] = msgspec.field(default_factory=Counter)
+    """By reason; an array counts once for each of its bad elements."""
 
 
 class Intake:
     """Turns messages of one site into records. Not for use by several threads at once.
 
-    With a clock that follows the data (``clock.live`` is False) the clock guard is off, the clock is told every event
+    With a clock that follows the data (``clock.live`` is False) the clock guard is off, it gets every event
     time, and ``received`` is what it shows then.
     """
 
@@ -81,9 +91,6 @@ class Intake:
         self._guard = guard or ClockGuard()
         self._repeats = RepeatFilter() if repeats is None else repeats
         self._numbering = Numbering()
-        self._incident = msgspec.json.Decoder(Incident)
-        self._command = msgspec.json.Decoder(Command)
-        self._status = msgspec.json.Decoder(_StatusMessage)
         self._statuses: dict[str, bytes] = {}
         self._collectors: list[Collector | None] = [None] * self._shards.shards
         self._fullest = 0
@@ -104,6 +111,7 @@ class Intake:
     def take(self, topic: str, payload: bytes, *, retained: bool = False, size: int | None = None) -> None:
         """Take one message. ``size`` is its size as it came, where the payload was cut because it is too large."""
         self.counts.messages += 1
+        size, limit = size or len(payload), self._codec.limits.max_bytes
         others = len(self._others)
         collector: Collector | None = None
         before = 0
@@ -111,8 +119,7 @@ class Intake:
             route = self._routes.find(topic)
             if isinstance(route, Refusal):
                 self._refuse(topic, route.reason, route.detail, payload, size)
-            elif size is not None and size > len(payload):
-                limit = self._codec.limits.max_bytes
+            elif size > limit:
                 self._refuse(topic, Reason.SIZE, f"{size} bytes, at most {limit} are taken", payload, size)
             elif route.leaf is Leaf.OBSERVATIONS:
                 collector = self._collector(route.shard)
@@ -129,7 +136,7 @@ class Intake:
             self._fullest = len(collector)
 
     def finish(self) -> Taken:
-        """Return what has been taken since the last call, and start anew."""
+        """Return what has been taken since the last call, and begin the next."""
         received = self._received()
         rows, records = 0, []
         for shard, collector in enumerate(self._collectors):
@@ -138,17 +145,17 @@ class Intake:
                 records.append(Record(RecordKind.OBSERVATIONS, received, collector.batch.encode(), shard))
         taken = Taken(records + self._others, self._refusals, rows)
         self.counts.observations += rows
-        self._begin_anew()
+        self._reset()
         return taken
 
     def give_up(self, messages: Sequence[tuple[str, bytes]], detail: str) -> Taken:
-        """Return refusals for all messages since the last `finish`, which failed, and start anew."""
-        self._begin_anew()
+        """Return refusals for all messages since the last `finish`, which failed, and begin the next."""
+        self._reset()
         for topic, payload in messages:
             self._refuse(topic, Reason.PROCESSING, detail, payload)
         return self.finish()
 
-    def _begin_anew(self) -> None:
+    def _reset(self) -> None:
         self._collectors = [None] * self._shards.shards
         self._others, self._refusals, self._fullest = [], [], 0
 
@@ -208,24 +215,26 @@ class Intake:
     # -- incidents, commands, status ---------------------------------------------------------------------------------
 
     def _take_other(self, topic: str, route: Route, payload: bytes, *, retained: bool) -> None:
-        limits = self._codec.limits
-        if len(payload) > limits.max_bytes:
-            detail = f"{len(payload)} bytes, at most {limits.max_bytes} are taken"
-            self._refuse(topic, Reason.SIZE, detail, payload)
-            return
         if route.leaf is Leaf.STATUS:
-            self._take_status(topic, route, payload, retained=retained)
-        elif route.leaf is Leaf.INCIDENT:
-            self._take_incident(topic, payload)
-        else:
-            self._take_command(topic, payload)
-
-    def _take_incident(self, topic: str, payload: bytes) -> None:
+            if not payload:  # how a retained status is removed
+                self._statuses.pop(route.device, None)
+                return
+            if retained and self._statuses.get(route.device) == payload:
+                return  # the broker sends it after every reconnection
+        decoder, reason = _OTHERS[route.leaf]
         try:
-            incident = self._incident.decode(payload)
+            message = decoder.decode(payload)
         except Exception as error:  # noqa: BLE001 - hostile bytes raise many types
-            self._refuse(topic, Reason.INCIDENT, explain(error)[1], payload)
+            self._refuse(topic, reason, explain(error)[1], payload)
             return
+        if isinstance(message, Incident):
+            self._take_incident(topic, message, payload)
+        elif isinstance(message, Command):
+            self._take_command(message)
+        else:
+            self._take_status(route, message, payload)
+
+    def _take_incident(self, topic: str, incident: Incident, payload: bytes) -> None:
         ts = epoch_ms(incident.ts)
         if not self._earliest <= ts <= self._latest:
             self._refuse(topic, Reason.CLOCK, self._guard.reason(ts, self._now), payload)
@@ -235,12 +244,7 @@ class Intake:
         self._others.append(Record(RecordKind.INCIDENT, self._received(), msgspec.json.encode(clean)))
         self.counts.incidents += 1
 
-    def _take_command(self, topic: str, payload: bytes) -> None:
-        try:
-            command = self._command.decode(payload)
-        except Exception as error:  # noqa: BLE001 - hostile bytes raise many types
-            self._refuse(topic, Reason.COMMAND, explain(error)[1], payload)
-            return
+    def _take_command(self, command: Command) -> None:
         clean = msgspec.structs.replace(
             command,
             ts=epoch_ms(command.ts),
@@ -250,24 +254,12 @@ class Intake:
         self._others.append(Record(RecordKind.COMMAND, self._received(), msgspec.json.encode(clean)))
         self.counts.commands += 1
 
-    def _take_status(self, topic: str, route: Route, payload: bytes, *, retained: bool) -> None:
-        if not payload:  # how a retained status is taken back
-            self._statuses.pop(route.device, None)
-            return
-        if retained and self._statuses.get(route.device) == payload:
-            return  # the broker shows it again after a reconnection
-        try:
-            message = self._status.decode(payload)
-            if message.state not in {"online", "offline"}:
-                raise msgspec.ValidationError(f"Invalid enum value {message.state!r} - at `$.state`")  # noqa: TRY301
-        except Exception as error:  # noqa: BLE001 - hostile bytes raise many types
-            self._refuse(topic, Reason.STATUS, explain(error)[1], payload)
-            return
+    def _take_status(self, route: Route, message: _StatusMessage, payload: bytes) -> None:
         if route.device in self._statuses or len(self._statuses) < _STATUSES:
             self._statuses[route.device] = payload
         # The time in a last will is that of the connection, not of its end: what counts is when it came.
         received = self._received()
-        status = DeviceStatus(beat=route.beat, device=route.device, state=message.state, ts=received)  # type: ignore[arg-type] # checked above
+        status = DeviceStatus(beat=route.beat, device=route.device, state=message.state, ts=received)
         self._others.append(Record(RecordKind.STATUS, received, msgspec.json.encode(status), route.shard))
         self.counts.statuses += 1
 
@@ -281,8 +273,8 @@ class Intake:
         self.counts.quarantined[reason] += 1
         plates, length = self._plates, size or len(payload)
         try:
-            payload, told = plates.hidden_payload(payload), plates.hidden_text(detail)
+            payload, text = plates.hidden_payload(payload), plates.hidden_text(detail)
             topic = plates.hidden_text(topic)
         except Exception as error:  # noqa: BLE001 - rather no bytes than a raw plate
-            payload, told = b"", f"{detail[:60]} (bytes withheld, {type(error).__name__} while hiding plates)"
-        self._refusals.append(Refusal(reason, told, payload, topic, self._received(), length))
+            payload, text = b"", f"{detail[:60]} (bytes withheld, {type(error).__name__} while hiding plates)"
+        self._refusals.append(Refusal(reason, text, payload, topic, self._received(), length))

@@ -86,8 +86,8 @@ def refill(repeats: RepeatFilter, log: Log, now_ms: int, shards: int = 1) -> int
     """Rebuild the memory from the end of the log after a restart; return how many observations were found.
 
     Without it a message that was appended, but not yet acknowledged when the gateway died, would be numbered and
-    counted a second time when the broker delivers it again. Every shard is read backwards, as far as the window, the
-    filter's capacity or 128 MB in all reach: what was not yet acknowledged stands at its very end.
+    counted a second time when the broker repeats it. Every shard is read backwards, as far as the window, the filter's
+    capacity or 128 MB in all reach: what was not yet acknowledged is at its very end.
     """
     for shard in range(shards):
         _refill_shard(repeats, log, now_ms, shard, _REFILL_BYTES // shards)

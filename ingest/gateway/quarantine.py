@@ -1,6 +1,6 @@
 """What could not be decoded, checked or processed: kept with its bytes, its topic, the reason and the time.
 
-Bounded by rows and bytes. The oldest entries are dropped, but never the counts: for every reason the file tells how
+Bounded by rows and bytes. The oldest entries are dropped, but never the counts: for every reason the file says how
 many came, how many were dropped and how many were replayed.
 """
 
@@ -91,7 +91,7 @@ class Quarantine:
     max_rows, max_bytes
         Bounds on entries and on their bytes; beyond them the oldest go, and are counted.
     max_payload
-        Bytes kept of one payload; ``Entry.size`` tells how many there were.
+        Bytes kept of one payload; ``Entry.size`` is how many there were.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The columnar batch: what the gateway appends to the log and the pipeline reads without decoding again.
+"""The columnar batch: what the gateway appends to the log and the pipeline reads without decoding it once more.
 
 A batch is a frame (`ingest.frame`). Its meta data are the tables of sources and of strings, its arrays are the columns
 in `COLUMNS`, all of one length. A reader passes over columns that it does not know.
@@ -27,7 +27,7 @@ COLUMNS: Final[dict[str, str]] = {
     "text": "u4",
     "flags": "u1",
 }
-"""Column name → code of its values, see `ingest.frame`. What each holds per kind is told in `Kind`.
+"""Column name → code of its values, see `ingest.frame`. `Kind` says what each holds per kind.
 
 ``source`` indexes `Batch.sources`; ``metric`` and ``text`` index `Batch.strings`; ``seq`` is the device's number;
 ``ts`` is event time and ``received`` the gateway's time, both epoch milliseconds; ``interval`` is in seconds.

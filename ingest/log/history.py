@@ -2,7 +2,7 @@
 
 A record of history teaches and writes nothing: its windows are in the store already, or belong to a time before the
 site was there. `patrolgrid train` makes such records. The pipeline learns from them in the order of the log, as from
-everything else, so that reading the log again gives the same baselines.
+everything else, so that the same log always gives the same baselines.
 
 It is a frame (`ingest.frame`) whose arrays are the columns, each compressed with zlib. There is no numpy here, as
 everywhere in this room.

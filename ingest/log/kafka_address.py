@@ -43,7 +43,7 @@ def records_topic(site: str) -> str:
 
 
 def site_topic(site: str) -> str:
-    """Topic of what the shards' workers tell the site's stage: one partition."""
+    """Topic of the shards' results, which the site's stage reads: one partition."""
     return f"patrolgrid.{site}.site"
 
 

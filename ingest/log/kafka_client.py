@@ -24,7 +24,7 @@ class KafkaLogError(OSError):
 
 
 class KafkaAwayError(KafkaLogError):
-    """Kafka cannot be reached, or does not answer in time. Trying again is right."""
+    """Kafka cannot be reached, or does not answer in time. A later attempt may succeed."""
 
 
 class KafkaTopicError(KafkaLogError):
@@ -89,7 +89,7 @@ async def stop_now(producer: AIOKafkaProducer) -> None:
     # aiokafka has no public way: stop() alone waits for deliveries that may never come.
     accumulator, sender = producer._message_accumulator, producer._sender  # noqa: SLF001 - see above
     if sender.sender_task is not None:
-        # It would tell a transaction, which may not have begun, and fail at that.
+        # It would end a transaction, which may not have begun, and fail.
         sender.sender_task.remove_done_callback(sender._fail_all)  # noqa: SLF001 - see above
     accumulator.fail_all(errors.KafkaTimeoutError())
     try:

@@ -4,13 +4,13 @@ What holds, exactly:
 
 - `KafkaLog.append` returns when every in-sync replica has every record of the call (``acks=all``). The producer is
   idempotent, so what it retries by itself is not written twice.
-- A call that fails may have been written in part, or in whole: Kafka was not heard to say so. The gateway sends all of
-  it again, with the same numbers, and the pipeline drops what it has had by number, by id, or because a tick says
-  nothing new. So a record may stand in the topic twice, and counts once. (Transactions would make a call whole, at the
-  price of a round trip to every broker more, and of every reader waiting for the slowest gateway.)
-- Records of one shard stand in the order in which one gateway appended them. Several gateways write to the same
+- The records of a call that fails may be in Kafka all the same, some or all of them: only its answer is missing. The
+  gateway repeats the call with the same numbers, and the pipeline drops what it has had by number, by id, or because a
+  tick brings nothing new. So a record may be in the topic twice, and counts once. (Transactions would make a call
+  whole. They would cost one more round trip to every broker, and every reader would wait for the slowest gateway.)
+- Records of one shard are in the order in which one gateway appended them. Several gateways write to the same
   partitions; between them there is no order but Kafka's.
-- A record's position is its offset + 1, and positions are the shard's own: those of two shards cannot be compared.
+- A record's position is its offset + 1. Each shard has positions of its own: those of two shards cannot be compared.
 
 aiokafka lives in a loop and a thread of its own here, because the gateway's writer is a thread that waits.
 """
@@ -23,7 +23,6 @@ import logging
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -111,8 +110,8 @@ class KafkaLog:
     def read(self, after: int, *, limit: int, shard: int | None = None) -> list[Record]:
         """Return up to `limit` records (and about 64 MB) of a shard with a position greater than `after`, in order.
 
-        Without `shard` only where there is one. Values that are no records are passed over, and told in the log file:
-        the worker, not this, brings them to quarantine.
+        Without `shard` only where there is one. Values that are no records are left out, and named in the log file:
+        the worker, not this method, brings them to quarantine.
         """
         if shard is None and self.shards > 1:
             raise ValueError(f"{self._where}: name the shard to read; there is no order between {self.shards} shards")
@@ -273,9 +272,8 @@ class LoopThread:
             raise
         try:
             return future.result(timeout_s)
-        except FutureTimeoutError:
-            if not future.done():
-                future.cancel()
+        except TimeoutError:
+            future.cancel()
             raise
         except CancelledError:
             raise RuntimeError("stopped meanwhile") from None

@@ -60,7 +60,7 @@ def encode_record(record: Record) -> bytes:
 
 
 def decode_record(value: Buffer | None, *, shard: int = 0, position: int = 0) -> Record:
-    """Return the record that a value stands for, with the shard and the position it was read at.
+    """Return the record that a value holds, with the shard and the position it was read at.
 
     Raises
     ------
@@ -113,11 +113,11 @@ class ConsumedLog(Log, Protocol):
     """A log that remembers how far its consumers are. On Kafka the consumers' own clients do that."""
 
     def wait(self, after: int, timeout_s: float) -> bool:
-        """Block until there is a record after `after`, or the time is over; tell which."""
+        """Block until there is a record after `after`, or the time is over; return which."""
         ...
 
     def commit(self, consumer: str, position: int) -> None:
-        """Remember durably that `consumer` needs nothing up to and including `position` again."""
+        """Remember durably that `consumer` has done with everything up to and including `position`."""
         ...
 
     def committed(self, consumer: str) -> int:

@@ -48,7 +48,7 @@ class SqliteLog:
         The file; made with its folder where absent.
     max_bytes
         Allowance of live data. When it is reached, the oldest records that *every* consumer has committed go; where
-        none may go, `append` raises `LogFullError`. The file keeps its largest size and uses freed pages again.
+        none may go, `append` raises `LogFullError`. The file keeps its largest size and reuses freed pages.
     max_age_s
         Records that every consumer has committed go when they are this much older than the newest record. Age is
         counted in received time, so that a replay of old data keeps its records as long as live data would.
@@ -123,7 +123,7 @@ class SqliteLog:
         return last
 
     def commit(self, consumer: str, position: int) -> None:
-        """Remember durably that `consumer` needs nothing up to `position` again; an older position changes nothing.
+        """Remember durably that `consumer` has done with all up to `position`; an older position changes nothing.
 
         Raises ValueError for a position that no record has had yet: what comes later would be lost to the consumer.
         """
@@ -165,7 +165,7 @@ class SqliteLog:
         return records
 
     def wait(self, after: int, timeout_s: float) -> bool:
-        """Block until there is a record after `after`, or the time is over; tell which.
+        """Block until there is a record after `after`, or the time is over; return which.
 
         Wakes at once for an append of this process, and within 20 ms for one of another process.
         """
