@@ -23,7 +23,7 @@ from deploy.processes.metrics import MetricsServer
 from deploy.processes.stopping import StopRequest
 from deploy.settings.sections import Settings
 from deploy.wiring import kafka_of, make_clock, make_gateway, open_kafka_log
-from ingest.clock import Clock, DataClock
+from ingest.clock import DataClock
 from ingest.gateway.gateway import Gateway, GatewayConfig, GatewayStats
 from ingest.gateway.quarantine import Quarantine
 from ingest.log.records import Log
@@ -35,7 +35,6 @@ _MAX_ROWS: Final = 100_000
 """Most observations in one Kafka record: it stays far below what the topics take."""
 _LINGER_S: Final = 0.1
 """Under load a gateway makes this much of a second one record a shard: workers take some hundred records a second."""
-_AGAIN_S: Final = 2.0
 _COUNTERS: Final = {
     "messages": "MQTT messages received, those sent again by the broker included",
     "appended": "Observations in Kafka",
@@ -113,7 +112,13 @@ class GatewayService:
                 server = MetricsServer(settings.metrics.port, self.ready, self.collect, host=settings.metrics.host)
                 closing.enter_context(server)
                 _LOG.info("metrics: http://%s:%d/metrics", settings.metrics.host, server.port)
-            if not self._start(gateway, log, clock, stop):
+
+            def begin() -> None:
+                if isinstance(clock, DataClock):
+                    _go_on(clock, log, self.config.shards)
+                gateway.start()
+
+            if not stop.retry(begin, OSError, self._waits):
                 return 0
             _LOG.info(
                 "gateway %s of site %s: %d beats in %d shards, %d devices",
@@ -145,23 +150,8 @@ class GatewayService:
         gateway = self._gateway
         return [ready] if gateway is None else [ready, *_metrics(gateway.stats(), names, labels)]
 
-    def _start(self, gateway: Gateway, log: Log, clock: Clock, stop: StopRequest) -> bool:
-        """Start it, trying again while Kafka is away; False where it was asked to stop before."""
-        told = ""
-        while True:
-            try:
-                if isinstance(clock, DataClock):
-                    _go_on(clock, log, self.config.shards)
-                gateway.start()
-            except OSError as error:
-                self._waiting_for = str(error)
-                if told != self._waiting_for:
-                    _LOG.error("waiting: %s", error)
-                told = self._waiting_for
-                if stop.wait(_AGAIN_S):
-                    return False
-            else:
-                return True
+    def _waits(self, why: str) -> None:
+        self._waiting_for = why
 
 
 def _metrics(stats: GatewayStats, names: list[str], labels: list[str]) -> Iterable[Metric]:

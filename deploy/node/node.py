@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.node.lock import LockedError, SiteLock
-from deploy.node.status import Status, write_node_file
+from deploy.node.status import NodeStatus, write_node_file
 from deploy.node.trainer import Trainer
 from deploy.processes.stopping import StopRequest
 from deploy.settings.load import find_file, load_settings
@@ -51,7 +51,8 @@ def run(settings: Settings, stop: StopRequest) -> int:
         check_overrides(places)
         sinks = open_sinks(settings, places, closing)
         clock = make_clock(settings)
-        clock.observe(data_end_ms(folder))  # one that follows the data goes on from what is in the store
+        if not clock.live:  # it follows the data, and continues where the store ends
+            clock.observe(data_end_ms(folder))
         log = open_log(settings)
         closing.callback(log.close)
         if not log.committed(CONSUMER):
@@ -66,9 +67,8 @@ def run(settings: Settings, stop: StopRequest) -> int:
         config = GatewayConfig(site=site, broker=settings.broker, settings=settings.gateway)
         gateway = make_gateway(settings, config, places, log, sinks.quarantine, clock)
         trainer = Trainer(settings, clock, log)
-        status = Status(settings, clock, gateway, engine, log, sinks.store, sinks.quarantine, trainer)
+        status = NodeStatus(settings, sinks, clock, gateway, engine, log, trainer)
         closing.callback(status.close)
-        status.listeners.extend(sinks.listeners)
 
         started_ms = time.time_ns() // 1_000_000
         engine.start()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
+
+_LOG: Final = logging.getLogger(__name__)
+_AGAIN_S: Final = 2.0
 
 
 class StopRequest:
@@ -37,6 +42,25 @@ class StopRequest:
             if self._asked.wait(min(left, 0.5)):
                 return True
         return self._asked.is_set()
+
+    def retry(self, work: Callable[[], object], away: type[Exception], waits: Callable[[str], None]) -> bool:
+        """Do some work, again and again while it raises `away`; False where somebody asked to stop before it was done.
+
+        `waits` is called with what is waited for; the log file has it once.
+        """
+        told = ""
+        while True:
+            try:
+                work()
+            except away as error:
+                if told != str(error):
+                    _LOG.error("waiting: %s", error)
+                told = str(error)
+                waits(told)
+                if self.wait(_AGAIN_S):
+                    return False
+            else:
+                return True
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._count += 1

@@ -2,8 +2,9 @@
 
 import logging
 
-from deploy.node.status import Status
+from deploy.node.status import NodeStatus
 from deploy.settings.sections import Settings
+from deploy.wiring import SiteSinks
 from ingest.clock import SystemClock
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
@@ -12,11 +13,10 @@ from stream.sinks.store.tables import StoreError
 
 def test_a_store_that_is_locked_for_a_while_is_told_once_and_ends_nothing(tmp_path, monkeypatch, caplog):
     store = StoreSink(tmp_path / "store.db", "s")
-    status = Status(Settings(), SystemClock(), None, None, None, store, None, None)  # type: ignore[arg-type] # not asked
-    monkeypatch.setattr(status, "gather", lambda *, last: {"now_ms": 1, "last": last})
-    monkeypatch.setattr(status, "_gateway_totals", dict)
     heard = []
-    status.listeners.append(heard.append)
+    sinks = SiteSinks(store, None, [], [heard.append])  # type: ignore[arg-type] # not asked
+    status = NodeStatus(Settings(), sinks, SystemClock(), None, None, None, None)  # type: ignore[arg-type] # same
+    monkeypatch.setattr(status, "entries", lambda *, last: {"status": {"now_ms": 1, "last": last}})
     honest = store.put_meta
 
     def locked(key, value):

@@ -10,7 +10,6 @@ import pytest
 from ingest.vocabulary import WindowStatus
 from stream.pipeline.pipeline import Pipeline
 from stream.results import SeriesKey
-from stream.sinks.store import retention as retention_module
 from stream.sinks.store import tables as schema
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.retention import DAY_MS, Retention, prune
@@ -420,12 +419,6 @@ def test_a_clock_that_jumps_ahead_deletes_nothing(sink, reader):
     sink.write([results(1, windows=[windows({})], watermark_ms=T0)])
     sink.write([results(2, now_ms=T0 + 9000 * DAY_MS, watermark_ms=T0)])
     assert len(reader.windows("cam-1")) == 1
-
-
-@pytest.mark.parametrize("days", [0, -1, float("nan")])
-def test_retention_must_be_days(days):
-    with pytest.raises(ValueError, match="windows_days"):
-        retention_module.Retention(windows_days=days)
 
 
 def test_the_reader_goes_over_to_a_new_file(path, reader):

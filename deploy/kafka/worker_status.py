@@ -1,13 +1,19 @@
-"""A worker's metrics: what it has, how far it is, how much is left, and what saving and recovering costs."""
+"""What a worker tells: its metrics, and the status of the site while it has its topic."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
+import msgspec
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from deploy.node.status import SiteStatus
+from deploy.settings.sections import Settings
+from deploy.wiring import SiteSinks
 from stream.engines.faust_app import FaustEngine
+from stream.engines.workloads import SiteWorkload
 
 _COUNTERS: Final = {
     "records": "Records worked through",
@@ -74,3 +80,40 @@ def metrics_of(engine: FaustEngine | None, site: str, worker: str, *, ready: boo
         cold_start.add_metric(place, float(one.stats.cold_start is not None))
         behind.add_metric(place, engine.lag(one))
     yield from (time_s, failing, cold_start, behind)
+
+
+class WorkerStatus(SiteStatus):
+    """The status of a site on Kafka, as far as the worker that has its topic knows it.
+
+    What other workers and gateways do, their metrics tell.
+    """
+
+    def __init__(self, settings: Settings, sinks: SiteSinks, engine: Callable[[], FaustEngine | None]) -> None:
+        super().__init__(settings, sinks)
+        self._engine = engine
+        self._before = (time.monotonic(), 0)
+
+    def entries(self, *, last: bool) -> dict[str, Any]:
+        """Return the status."""
+        engine, progress, stored = self._engine(), self._reader.progress(), self._reader.counters()
+        workers = [] if engine is None else engine.workers
+        (since, before), now = self._before, time.monotonic()
+        self._before = now, stored["accepted"]
+        rate = max(stored["accepted"] - before, 0) / max(now - since, 1e-3) if before else 0.0
+        status = {
+            **self.common(stored["accepted"] + stored["duplicates"], 0, 0, recount=last),
+            "now_ms": progress["now_ms"],
+            "watermark_ms": progress["watermark_ms"],
+            "rates": {"observations_s": round(rate, 1), "messages_s": 0.0},
+            "lag": {"records": 0 if engine is None else sum(map(engine.lag, workers)), "seconds": 0.0},
+            "connected": True,
+            "waiting": 0,
+            "failing": {name: why for worker in workers for name, why in worker.failing.items()},
+        }
+        cold_start = next((one.stats.cold_start for one in workers if one.stats.cold_start is not None), None)
+        for worker in workers:
+            if isinstance(worker.workload, SiteWorkload):
+                stats = worker.stats
+                learning = {"taught": stats.taught, "known": stats.known, "anew": msgspec.to_builtins(cold_start)}
+                status |= {"budget": msgspec.to_builtins(stats.budget), "learning": learning}
+        return {"status": status}
