@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from deploy.settings.sections import Settings
 from ingest import topics
-from ingest.mqtt.client import Incoming
+from ingest.mqtt.client import Inbound
 from ingest.mqtt.session import Session
 
 
@@ -34,7 +34,7 @@ class AlertListener:
         """Disconnect."""
         self._session.close()
 
-    def _on_message(self, message: Incoming) -> None:
+    def _on_message(self, message: Inbound) -> None:
         arrived = time.time_ns()
         try:
             alert = json.loads(message.payload)

@@ -20,7 +20,7 @@ import msgspec
 from ingest import topics
 from ingest.edge.spool import Spool, SpoolStats
 from ingest.login import BrokerAddress
-from ingest.mqtt.outbox import Outbox, Outgoing
+from ingest.mqtt.outbox import Outbound, Outbox
 from ingest.mqtt.session import Session
 from ingest.observations import Observation
 
@@ -82,7 +82,7 @@ class _SpoolStorage:
         self._taken = -1
         self._next_batch = self._next_forget = 0.0
 
-    def take(self) -> Outgoing | None:
+    def take(self) -> Outbound | None:
         """Return the next batch, None where there is none or where it is soon to be larger."""
         now, self.due = time.monotonic(), math.inf
         rows = self._spool.waiting(self._taken, limit=_BATCH, max_bytes=_BATCH_BYTES)
@@ -93,9 +93,9 @@ class _SpoolStorage:
             return None
         self._taken, self._next_batch = rows[-1].seq, now + _LINGER_S
         payload = rows[0].payload if len(rows) == 1 else b"[" + b",".join(row.payload for row in rows) + b"]"
-        return Outgoing(self._topic, payload, source=[row.seq for row in rows])
+        return Outbound(self._topic, payload, source=[row.seq for row in rows])
 
-    def acknowledge(self, message: Outgoing) -> None:
+    def acknowledge(self, message: Outbound) -> None:
         """Hold a batch's observations, and forget those that were held long enough."""
         self._spool.acknowledge(message.source)
         self.acknowledged += len(message.source)
@@ -103,7 +103,7 @@ class _SpoolStorage:
             self._next_forget = time.monotonic() + max(self.hold_s / 4, 1.0)
             self._spool.forget()
 
-    def rewind(self, in_flight: Iterable[Outgoing]) -> int:  # noqa: ARG002 - the spool has these, too
+    def rewind(self, in_flight: Iterable[Outbound]) -> int:  # noqa: ARG002 - the spool has these, too
         """Begin again with the oldest observation that waits or is held; return how many were held."""
         self._taken = -1
         return self._spool.rewind()

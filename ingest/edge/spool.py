@@ -38,7 +38,7 @@ class SpoolError(OSError):
     """The spool cannot be opened or written; the text names the file and what to do."""
 
 
-class Waiting(NamedTuple):
+class SpooledRow(NamedTuple):
     """One observation that waits."""
 
     seq: int
@@ -181,19 +181,19 @@ class Spool:
         self._db.execute("DELETE FROM spool WHERE seq <= ?", (last,))
         return freed, dropped
 
-    def waiting(self, after: int, *, limit: int, max_bytes: int) -> list[Waiting]:
+    def waiting(self, after: int, *, limit: int, max_bytes: int) -> list[SpooledRow]:
         """Return observations not acknowledged, numbered above `after`, in order; at least one where there is one."""
         with self._lock:
             rows = self._db.execute(
                 "SELECT seq, payload FROM spool WHERE seq > ? AND acked_ms IS NULL ORDER BY seq LIMIT ?", (after, limit)
             ).fetchall()
-        found: list[Waiting] = []
+        found: list[SpooledRow] = []
         size = 2
         for seq, payload in rows:
             size += len(payload) + 1
             if found and size > max_bytes:
                 break
-            found.append(Waiting(seq, payload))
+            found.append(SpooledRow(seq, payload))
         return found
 
     def acknowledge(self, seqs: Iterable[int]) -> None:

@@ -23,6 +23,7 @@ from typing import Final
 import msgspec
 
 from ingest import topics
+from ingest.backoff import Backoff
 from ingest.clock import Clock, ClockGuard
 from ingest.codecs.native import Limits
 from ingest.gateway.gateway_settings import GatewaySettings
@@ -39,8 +40,7 @@ from ingest.places import Places
 from ingest.shards import ShardMap
 
 _log = logging.getLogger(__name__)
-_RETRY_FIRST_S: Final = 0.1
-_RETRY_LAST_S: Final = 5.0
+_RETRY_S: Final = (0.1, 5.0)
 _RATE_S: Final = 5.0
 _WAITED_MS: Final = 5_000
 
@@ -290,15 +290,14 @@ class Gateway:
 
     def _until_done(self, write: Callable[[], None]) -> bool:
         """Try a write until it succeeds. Meanwhile nothing is acknowledged, so the broker keeps what comes."""
-        delay = _RETRY_FIRST_S
+        backoff = Backoff(*_RETRY_S)
         while True:
             try:
                 write()
             except Exception as error:  # noqa: BLE001 - whatever it is, the messages must not be lost
                 self._not_stored(error)
-                if self._stopping.wait(delay):
+                if self._stopping.wait(backoff.next_s()):
                     return False
-                delay = min(delay * 2, _RETRY_LAST_S)
             else:
                 self._stored()
                 return True

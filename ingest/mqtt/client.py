@@ -30,7 +30,7 @@ _LARGEST: Final = 4 << 20
 _PUBLISH, _PUBACK = 0x30, 0x40
 
 
-class Incoming(NamedTuple):
+class Inbound(NamedTuple):
     """A message as it came."""
 
     topic: bytes
@@ -94,7 +94,7 @@ class BufferedSocket:
         self._stalled = False
         return True
 
-    def publishes(self) -> list[Incoming]:
+    def publishes(self) -> list[Inbound]:
         """Take the complete PUBLISH packets of QoS 0 and 1 that stand at the front."""
         found = []
         data, at, end = self._data, self._at, len(self._data)
@@ -125,7 +125,7 @@ class BufferedSocket:
         self._at = at
         return found
 
-    def _parse(self, data: bytes, start: int, stop: int, first: int) -> Incoming | None:
+    def _parse(self, data: bytes, start: int, stop: int, first: int) -> Inbound | None:
         """Return the PUBLISH packet whose content is ``data[start:stop]``, None where it is malformed."""
         body = start + 2 + int.from_bytes(data[start : start + 2], "big")
         topic = data[start + 2 : body]
@@ -147,7 +147,7 @@ class BufferedSocket:
             body += length
         if body > stop or (qos and not mid):
             return None
-        return Incoming(topic, data[body:stop], qos, mid, bool(first & 1), stop - body, self._connection)
+        return Inbound(topic, data[body:stop], qos, mid, bool(first & 1), stop - body, self._connection)
 
     def has_other(self) -> bool:
         """Tell whether what comes next is for paho: another packet, or the end of the stream."""
@@ -160,12 +160,12 @@ class BufferedClient(Client):
     ``receive`` runs in the network thread, for every message, whichever way it came; it must not raise.
     """
 
-    receive: Callable[[Incoming], None]
+    receive: Callable[[Inbound], None]
 
     def __init__(
         self,
         *args: Any,  # noqa: ANN401 - paho's
-        receive: Callable[[Incoming], None],
+        receive: Callable[[Inbound], None],
         connection: int = 0,
         **options: Any,  # noqa: ANN401 - paho's
     ) -> None:
@@ -221,4 +221,4 @@ class BufferedClient(Client):
             topic = b"\xff"
         payload = bytes(message.payload)
         retain, size = message.retain, len(payload)
-        self.receive(Incoming(topic, payload, message.qos, message.mid, retain, size, self.connection))
+        self.receive(Inbound(topic, payload, message.qos, message.mid, retain, size, self.connection))

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from typing import Final
 
-from ingest.mqtt.client import Incoming
+from ingest.mqtt.client import Inbound
 
 _KEPT_OF_OVERSIZED: Final = 64 << 10
 _MESSAGE_BYTES: Final = 300
@@ -22,7 +22,7 @@ class Inbox:
 
     def __init__(self, max_payload: int, max_bytes: int) -> None:
         self._max_payload, self._max_bytes = max_payload, max_bytes
-        self._messages: deque[Incoming] = deque()
+        self._messages: deque[Inbound] = deque()
         self._filled, self._emptied = threading.Event(), threading.Event()
         self._idle = False
         # Each is written by one thread only, so no lock is needed to compare them.
@@ -33,7 +33,7 @@ class Inbox:
         """Return how many messages wait."""
         return len(self._messages)
 
-    def put(self, message: Incoming) -> None:
+    def put(self, message: Inbound) -> None:
         """Add a message (session's thread), cut where it is too large. Dropped once the inbox is closed."""
         if message.size > self._max_payload:
             message = message._replace(payload=message.payload[:_KEPT_OF_OVERSIZED])
@@ -47,7 +47,7 @@ class Inbox:
         if self._idle:
             self._filled.set()
 
-    def take(self) -> Incoming | None:
+    def take(self) -> Inbound | None:
         """Return the oldest message, None where there is none (writer)."""
         try:
             message = self._messages.popleft()

@@ -26,7 +26,7 @@ SETTLED: Final = 0.8
 
 
 @dataclass(slots=True)
-class Outgoing:
+class Outbound:
     """A message with QoS 1."""
 
     topic: str
@@ -50,15 +50,15 @@ class Storage(Protocol):
     due: float
     """When there may be a message although `take` found none (monotonic)."""
 
-    def take(self) -> Outgoing | None:
+    def take(self) -> Outbound | None:
         """Return the next message and pass over it, None where there is none."""
         ...
 
-    def acknowledge(self, message: Outgoing) -> None:
+    def acknowledge(self, message: Outbound) -> None:
         """Hold a message that was taken, or forget it where nothing is held."""
         ...
 
-    def rewind(self, in_flight: Iterable[Outgoing]) -> int:
+    def rewind(self, in_flight: Iterable[Outbound]) -> int:
         """Let everything held, and what is in flight, be taken again in its order; return how many were held."""
         ...
 
@@ -68,8 +68,8 @@ class MemoryStorage:
 
     def __init__(self, *, hold_s: float = 0.0, held_limit: int = 5_000) -> None:
         self.hold_s, self.due = hold_s, math.inf
-        self._waiting: deque[Outgoing] = deque()
-        self._held: deque[tuple[float, Outgoing]] = deque(maxlen=held_limit)
+        self._waiting: deque[Outbound] = deque()
+        self._held: deque[tuple[float, Outbound]] = deque(maxlen=held_limit)
         self._lock = threading.Lock()
         # The first is changed by those who put, the second by the session's thread.
         self._put = self._done = 0
@@ -78,20 +78,20 @@ class MemoryStorage:
         """Messages that the broker has not acknowledged since they were last queued."""
         return self._put - self._done
 
-    def put(self, topic: str, payload: bytes, *, retain: bool = False, source: object = None) -> Outgoing:
+    def put(self, topic: str, payload: bytes, *, retain: bool = False, source: object = None) -> Outbound:
         """Queue a message behind all others and return it."""
-        message = Outgoing(topic, payload, retain, source)
+        message = Outbound(topic, payload, retain, source)
         with self._lock:
             message.number = self._put
             self._put += 1
             self._waiting.append(message)
         return message
 
-    def take(self) -> Outgoing | None:
+    def take(self) -> Outbound | None:
         """Return the next message, None where there is none."""
         return self._waiting.popleft() if self._waiting else None
 
-    def acknowledge(self, message: Outgoing) -> None:
+    def acknowledge(self, message: Outbound) -> None:
         """Hold a message, and forget those that were held long enough."""
         if self.hold_s > 0.0:
             now = time.monotonic()
@@ -99,7 +99,7 @@ class MemoryStorage:
             self._forget(now)
         self._done += 1
 
-    def rewind(self, in_flight: Iterable[Outgoing]) -> int:
+    def rewind(self, in_flight: Iterable[Outbound]) -> int:
         """Queue what is held and what is in flight before everything else, in order; return how many were held."""
         self._forget(time.monotonic())
         held = [message for _, message in self._held]
@@ -138,10 +138,10 @@ class Outbox:
         window: int = 20,
         ack_timeout_s: float = 30.0,
         keep_refused: bool = True,
-        on_acknowledged: Callable[[Outgoing], None] | None = None,
+        on_acknowledged: Callable[[Outbound], None] | None = None,
     ) -> None:
         self.storage, self.window, self.ack_timeout_s, self.keep_refused = storage, window, ack_timeout_s, keep_refused
-        self.in_flight: dict[int, Outgoing] = {}
+        self.in_flight: dict[int, Outbound] = {}
         """By message id, in the order in which they were sent."""
         self.sent = self.acknowledged = self.resent = self.refused = 0
         """Messages published, acknowledged, queued again after they had been acknowledged, and refused."""
@@ -152,7 +152,7 @@ class Outbox:
         self._progress = 0.0
         self._settles_at = math.inf
 
-    def send(self, publish: Callable[[Outgoing], int]) -> None:
+    def send(self, publish: Callable[[Outbound], int]) -> None:
         """Publish what the window allows, in order; `publish` returns the message id."""
         now = time.monotonic()
         if now >= self._settles_at and not self.in_flight:

@@ -27,8 +27,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from ingest.backoff import Backoff
 from ingest.login import BrokerAddress
-from ingest.mqtt.client import BufferedClient, Incoming
+from ingest.mqtt.client import BufferedClient, Inbound
 from ingest.mqtt.outbox import MemoryStorage, Outbox
 
 logger = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ class Session:
         *,
         outbox: Outbox | None = None,
         filters: Sequence[str] = (),
-        on_message: Callable[[Incoming], None] = lambda _message: None,
+        on_message: Callable[[Inbound], None] = lambda _message: None,
         status_topic: str = "",
         manual_ack: bool = False,
         expiry_s: int = 0,
@@ -88,7 +89,7 @@ class Session:
         self.broker, self.client_id, self.outbox = broker, client_id, outbox or Outbox(MemoryStorage())
         self._filters, self._on_message = filters, on_message
         self._status_topic, self._manual_ack, self._keepalive_s = status_topic, manual_ack, keepalive_s
-        self._expiry_s, self._receive_maximum, self._backoff_s = expiry_s, receive_maximum, backoff_s
+        self._expiry_s, self._receive_maximum, self._backoff = expiry_s, receive_maximum, Backoff(*backoff_s)
         self.up = False
         """Whether the broker has accepted the connection and every subscription, and it has not broken since."""
         self.connections = 0
@@ -101,7 +102,6 @@ class Session:
         self._client: BufferedClient | None = None
         self._connection = 0
         self._accepted_at: float | None = None
-        self._failures = 0
         self._next_attempt = self._next_check = 0.0
         self._closing = False
         self._thread: threading.Thread | None = None
@@ -126,7 +126,7 @@ class Session:
                 self._wake_in.send(b"\0")
 
     def acknowledge(self, connection: int, mids: Sequence[int]) -> bool:
-        """Acknowledge messages of a connection (`Incoming.connection`), in the order in which they came.
+        """Acknowledge messages of a connection (`Inbound.connection`), in the order in which they came.
 
         This does not wait for the subscription: a broker that kept messages may send them before it confirms that,
         and confirm it only when they have been acknowledged (rumqttd does).
@@ -305,14 +305,12 @@ class Session:
 
     def _lost(self) -> None:
         """End the connection, and set the time of the next attempt."""
-        first, longest = self._backoff_s
-        if self._accepted_at is not None and time.monotonic() - self._accepted_at >= longest:
-            self._failures = 0
-        wait = min(first * 2.0 ** min(self._failures, 20), longest)
-        self._failures += 1
+        now = time.monotonic()
+        if self._accepted_at is not None and now - self._accepted_at >= self._backoff.longest_s:
+            self._backoff.reset()
         self._drop()
         # Spread over half the wait, so that a site's devices do not all come back in the same instant.
-        self._next_attempt = time.monotonic() + wait * (0.5 + random.random() / 2)  # noqa: S311 - no secret
+        self._next_attempt = now + self._backoff.next_s() * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
     # -- callbacks of the client, in the same thread -------------------------------------------------------------------
 

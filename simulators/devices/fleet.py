@@ -13,7 +13,7 @@ import msgspec
 from ingest import topics
 from ingest.clock import Clock
 from ingest.login import BrokerAddress
-from ingest.mqtt.outbox import MemoryStorage, Outbox, Outgoing
+from ingest.mqtt.outbox import MemoryStorage, Outbound, Outbox
 from ingest.mqtt.session import Session
 from simulators.devices.ledger import Ledger
 from simulators.devices.messages import DISPATCH, SimulatedMessage
@@ -100,7 +100,7 @@ class Fleet:
         """Messages that wait for an acknowledgement, those that are sent again included."""
         return sum(len(connection.waiting) for connection in self._all)
 
-    def acknowledged(self, message: Outgoing) -> None:
+    def acknowledged(self, message: Outbound) -> None:
         """Note the first acknowledgement of a message."""
         self._unacknowledged -= 1
         self.ledger.acknowledged(message.source)

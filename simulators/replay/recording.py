@@ -23,7 +23,7 @@ import msgspec
 
 from ingest.gateway.plates import Plates
 from ingest.login import BrokerAddress
-from ingest.mqtt.client import Incoming
+from ingest.mqtt.client import Inbound
 from ingest.mqtt.session import Session
 from ingest.topics import ROOT, parse_device_topic
 from simulators.replay.track import TimedMessage
@@ -99,7 +99,7 @@ class Recorder:
             except OSError as error:
                 self.failure = self.failure or error
 
-    def _on_message(self, message: Incoming) -> None:
+    def _on_message(self, message: Inbound) -> None:
         topic = self._plates.hidden_text(message.topic.decode("utf-8", "replace"))
         row: dict[str, Any] = {"t": round(time.monotonic() - self._started, 4), "topic": topic}
         if message.retain:

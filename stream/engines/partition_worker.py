@@ -27,13 +27,13 @@ from typing import Final
 import msgspec
 from aiokafka.errors import ProducerFenced
 
+from ingest.backoff import Backoff
 from ingest.frame import NewerFrameError
 from ingest.log.kafka_address import KafkaAddress
 from models.state import State
 from stream.engines.cold_start import ColdStart, begin_cold_start
 from stream.engines.kafka_state import StateTopic, read_partition
 from stream.engines.workload import Incoming, PoisonError, Workload
-from stream.sinks.base import Backoff
 from stream.state.changelog import Changelog, rebuild
 from stream.state.snapshot import migrate
 

@@ -23,9 +23,10 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from ingest.backoff import Backoff
 from ingest.refusal import Refusal
 from stream.results import Results
-from stream.sinks.base import Backoff, Sink
+from stream.sinks.base import Sink
 from stream.sinks.rows import NOTHING_WRITTEN, after, order, position_of
 
 _LOG: Final = logging.getLogger(__name__)

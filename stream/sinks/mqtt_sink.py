@@ -21,7 +21,7 @@ import msgspec
 
 from ingest.files import replace_file
 from ingest.login import BrokerAddress
-from ingest.mqtt.outbox import MemoryStorage, Outbox, Outgoing
+from ingest.mqtt.outbox import MemoryStorage, Outbound, Outbox
 from ingest.mqtt.session import Session
 from ingest.topics import alerts as alerts_topic
 from ingest.topics import hotspots as hotspots_topic
@@ -114,7 +114,7 @@ class MqttSink:
         newest_map = max((number for number, result in enumerate(fresh) if result.hotspots is not None), default=None)
         for number, result in enumerate(fresh):
             messages = [
-                Outgoing(
+                Outbound(
                     alerts_topic(self.site, alert.beat),
                     msgspec.json.encode(with_texts(msgspec.structs.asdict(alert), self._zone)),
                 )
@@ -161,7 +161,7 @@ class MqttSink:
         """Newest log position that was delivered whole, -1 before the first."""
         return position_of(self._delivered)
 
-    def _hotspot_messages(self, hotspots: HotspotMap) -> tuple[list[Outgoing], set[str]]:
+    def _hotspot_messages(self, hotspots: HotspotMap) -> tuple[list[Outbound], set[str]]:
         by_beat: dict[str, list[dict[str, Any]]] = {beat: [] for beat in sorted(self._beats)}
         for cell in hotspots.cells:
             if not cell.beat:
@@ -170,7 +170,7 @@ class MqttSink:
             row = with_texts(msgspec.structs.asdict(cell), self._zone, "drivers")
             by_beat.setdefault(cell.beat, []).append(row | extra)
         messages = [
-            Outgoing(hotspots_topic(self.site, beat), msgspec.json.encode(cells), retain=True)
+            Outbound(hotspots_topic(self.site, beat), msgspec.json.encode(cells), retain=True)
             for beat, cells in by_beat.items()
         ]
         return messages, {beat for beat, cells in by_beat.items() if cells}

@@ -20,7 +20,7 @@ from ingest.log.batch import open_batch
 from ingest.log.records import LogFullError, RecordKind
 from ingest.log.sqlite_log import SqliteLog
 from ingest.login import BrokerAddress
-from ingest.mqtt.client import Incoming
+from ingest.mqtt.client import Inbound
 from ingest.mqtt.inbox import Inbox
 from ingest.mqtt.publisher import publish_all
 from tests.configs import gateway_with
@@ -329,7 +329,7 @@ def test_tls_with_the_broker_s_certificate_checked(tmp_path):
 
 
 def message(size):
-    return Incoming(b"t", bytes(size), 1, 1, retain=False, size=size)
+    return Inbound(b"t", bytes(size), 1, 1, retain=False, size=size)
 
 
 def test_a_flood_of_empty_messages_is_bounded_too():

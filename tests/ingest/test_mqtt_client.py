@@ -12,14 +12,14 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from ingest.mqtt.client import BufferedClient, BufferedSocket, Incoming
+from ingest.mqtt.client import BufferedClient, BufferedSocket, Inbound
 
 OTHER = b"\xd0\x00"
 """A ping response: a packet that is paho's."""
 
 
 def message(topic, payload, mid, *, retain=False):
-    return Incoming(topic, payload, 1 if mid else 0, mid, retain, len(payload))
+    return Inbound(topic, payload, 1 if mid else 0, mid, retain, len(payload))
 
 
 class FakeSocket:
@@ -40,7 +40,7 @@ class FakeSocket:
         raise BlockingIOError
 
 
-def packet(message: Incoming, *, properties: bytes | None = None) -> bytes:
+def packet(message: Inbound, *, properties: bytes | None = None) -> bytes:
     body = struct.pack("!H", len(message.topic)) + message.topic
     if message.qos:
         body += struct.pack("!H", message.mid)

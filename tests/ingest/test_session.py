@@ -49,11 +49,11 @@ def test_the_wait_grows_although_each_connection_is_accepted(broker, started):
 def test_a_connection_that_lasted_starts_the_wait_over(broker, started):
     broker.hang_up = True
     session = started(broker.address, backoff_s=(0.02, 0.1))
-    wait_for(lambda: session._failures >= 4, "some failures")
+    wait_for(lambda: len(broker.accepted) >= 4, "some failures")
     broker.hang_up = False
     wait_for(lambda: session._accepted_at and time.monotonic() - session._accepted_at > 0.15, "a connection that lasts")
     broker.cut()
-    wait_for(lambda: session.connections and session._failures == 1, "the wait begins again")
+    wait_for(lambda: session._backoff._wait_s == 0.04, "the wait begins again")
 
 
 def test_a_session_that_is_taken_over_says_so(started):

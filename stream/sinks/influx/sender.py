@@ -18,9 +18,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final
 
+from ingest.backoff import Backoff
 from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
-from stream.sinks.base import Backoff
 from stream.sinks.influx.backlog import Backlog, Batch
 from stream.sinks.influx.http import Endpoint, ExpiredError, RejectedError, UnavailableError
 

@@ -1,0 +1,27 @@
+"""The wait between attempts: of connections, of writes, of deliveries."""
+
+from __future__ import annotations
+
+
+class Backoff:
+    """Waits that double from the first to the longest, seconds.
+
+    Examples
+    --------
+    >>> waits = Backoff(0.1, 0.3)
+    >>> [waits.next_s() for _ in range(4)]
+    [0.1, 0.2, 0.3, 0.3]
+    """
+
+    def __init__(self, first_s: float, longest_s: float) -> None:
+        self.first_s, self.longest_s = first_s, longest_s
+        self._wait_s = first_s
+
+    def next_s(self) -> float:
+        """Return how long to wait now."""
+        wait_s, self._wait_s = self._wait_s, min(2 * self._wait_s, self.longest_s)
+        return wait_s
+
+    def reset(self) -> None:
+        """Begin with the first wait again: it worked."""
+        self._wait_s = self.first_s
