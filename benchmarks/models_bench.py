@@ -10,7 +10,7 @@ from models.baselines.counts import CountBaseline
 from models.baselines.levels import LevelBaseline
 from models.calendar import Calendar
 from models.hotspots.risk_map import HotspotGrid
-from models.rules.hazards import HazardRules
+from models.rules.hazards import HazardRules, ThresholdRule
 from models.state import ROW
 
 SERIES = 10_000
@@ -101,7 +101,7 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 - as all benchmarks have
 
     hazards = HazardRules()
     for row in range(SERIES):
-        hazards.set_threshold(row, "noise_high", 85.0, 75.0, 10.0)
+        hazards.set_rule(row, ThresholdRule("noise_high", 85.0, 75.0, 10.0))
     hazards_ms = best_ms(lambda n: hazards.levels(rows, np.full(SERIES, T0 + n), noise[n % 64]), repeats)
 
     grid = HotspotGrid((121.40, 31.20, 121.48, 31.26), 100.0)

@@ -8,24 +8,59 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 from numpy.typing import ArrayLike
 
-from models.rules.hazard_defaults import StateRule, ThresholdRule, defaults_for
+from ingest.vocabulary import Kind
 from models.state import ROW, Axis, Saved, array, value
-
-__all__ = ["HazardEvent", "HazardRules", "StateRule", "ThresholdRule", "defaults_for"]
 
 _NONE: Final = np.iinfo(np.int64).min
 """No time."""
 _MAX_WORDS: Final = 64
 """Bad words live in the bits of one uint64 per series."""
-_KIND_BYTES: Final = 48
 _LEVEL, _STATE = 0, 1
 RULE: Final = Axis("rule")
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdRule:
+    """On at `on` for `hold_s`, off below `off` for `release_s`."""
+
+    kind: str
+    on: float
+    off: float
+    hold_s: float = 0.0
+    release_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StateRule:
+    """On when a bad word has stood for its seconds."""
+
+    kind: str
+    bad: dict[str, float]
+    release_s: float = 0.0
+
+
+_LEVELS: Final[dict[str, ThresholdRule]] = {
+    "noise": ThresholdRule("noise_high", 85.0, 75.0, 10.0),
+    "smoke": ThresholdRule("smoke", 4.0, 2.0),
+    "temperature": ThresholdRule("heat", 57.0, 50.0),
+    "water": ThresholdRule("water", 30.0, 20.0),
+}
+_STATES: Final[dict[str, StateRule]] = {
+    "smoke": StateRule("smoke", {"alarm": 0.0}),
+    "door": StateRule("door_open", {"open": 120.0}),
+    "cover": StateRule("cover_open", {"open": 0.0, "tilted": 0.0}),
+    "video": StateRule("camera_fault", {"blocked": 0.0, "lost": 0.0}),
+    "barrier": StateRule("gate_stuck", {"stuck": 0.0, "up": 300.0}),
+    "tamper": StateRule("tamper", {"alarm": 0.0}),
+}
+WITH_RULES: Final = (*((Kind.LEVEL, metric) for metric in _LEVELS), *((Kind.STATE, metric) for metric in _STATES))
+"""(kind, metric) of everything that has a rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +72,10 @@ class HazardEvent:
     on: bool
     ts: int
     """Event time at which the condition began, or ended (epoch ms)."""
-    fired_ms: int
-    """Event time of the observation that fired it, or the time of the tick."""
     value: float | str
-    threshold: float | str
-    """What was crossed, or for states the minimum duration, as text such as ``120 s``."""
+    """The reading, or the word."""
+    threshold: float
+    """What was crossed; for states how long the word had to last, in seconds."""
     index: int
     """Position in the arrays given; -1 from `HazardRules.tick`."""
 
@@ -88,40 +122,23 @@ class HazardRules(Saved):
         super().__init__()
         self.restored()
 
-    def set_threshold(
-        self, row: int, kind: str, on: float, off: float, hold_s: float = 0.0, release_s: float = 0.0
-    ) -> None:
-        """Set (or change, keeping its state) a threshold rule of a row. Raises ValueError for values not finite."""
-        if not np.isfinite([on, off, hold_s, release_s]).all() or hold_s < 0 or release_s < 0:
-            raise ValueError(
-                f"rule {kind!r} of row {row}: on {on}, off {off}, hold_s {hold_s}, release_s {release_s}; "
-                "expected finite numbers and times from 0"
-            )
-        rule = self._rule(row, kind, _LEVEL)
-        rule.on, rule.off = float(on), float(off)
-        rule.hold_ms, rule.release_ms = round(hold_s * 1000), round(release_s * 1000)
-        self._index(row)
-
-    def set_states(self, row: int, kind: str, bad: Mapping[str, float], release_s: float = 0.0) -> None:
-        """Set (or change, keeping its state) a state rule of a row: bad word → minimum duration in seconds."""
-        if not bad or not all(np.isfinite(hold) and hold >= 0 for hold in bad.values()):
-            raise ValueError(f"rule {kind!r} of row {row}: bad states {dict(bad)}; expected words with seconds from 0")
-        rule = self._rule(row, kind, _STATE)
-        rule.bad = {word: round(hold * 1000) for word, hold in bad.items()}
-        rule.release_ms = round(release_s * 1000)
-        for word in rule.bad:
-            if word not in self._words:
-                if len(self._words) >= _MAX_WORDS:
-                    raise ValueError(f"rule {kind!r} of row {row}: more than {_MAX_WORDS} bad words on one site")
-                self._words[word] = len(self._words)
-        self._index(row)
-
     def set_rule(self, row: int, rule: ThresholdRule | StateRule) -> None:
-        """Set (or change, keeping its state) a rule of a row."""
+        """Set (or change, keeping its state) a rule of a row. Raises ValueError for numbers that cannot be."""
+        holds = rule.bad.values() if isinstance(rule, StateRule) else (rule.hold_s,)
+        if not holds or not all(0 <= seconds < np.inf for seconds in (*holds, rule.release_s)):
+            raise ValueError(f"rule {rule.kind!r} of row {row}: expected times from 0, not those of {rule}")
+        kept = self._rule(row, rule.kind, _STATE if isinstance(rule, StateRule) else _LEVEL)
+        kept.release_ms = round(rule.release_s * 1000)
         if isinstance(rule, ThresholdRule):
-            self.set_threshold(row, rule.kind, rule.on, rule.off, rule.hold_s, rule.release_s)
+            if not np.isfinite([rule.on, rule.off]).all():
+                raise ValueError(f"rule {rule.kind!r} of row {row}: expected finite numbers, not those of {rule}")
+            kept.on, kept.off, kept.hold_ms = float(rule.on), float(rule.off), round(rule.hold_s * 1000)
         else:
-            self.set_states(row, rule.kind, rule.bad, rule.release_s)
+            kept.bad = {word: round(seconds * 1000) for word, seconds in rule.bad.items()}
+            for word in kept.bad:
+                if self._words.setdefault(word, len(self._words)) >= _MAX_WORDS:
+                    raise ValueError(f"rule {rule.kind!r} of row {row}: more than {_MAX_WORDS} bad words on one site")
+        self._index(row)
 
     def levels(self, rows: ArrayLike, ts: ArrayLike, values: ArrayLike) -> list[HazardEvent]:
         """Look at values, each (n,), in time order per row; values older than the row's newest are ignored."""
@@ -171,7 +188,7 @@ class HazardRules(Saved):
         for number in sorted(self._waiting):
             rule = self._rules[number]
             if rule.since + rule.wait_ms <= now_ms and (rule.sort == _STATE or rule.active):
-                self._switch(rule, number, fired=now_ms, index=-1, events=events)
+                self._switch(rule, number, index=-1, events=events)
         return events
 
     def active(self, row: int, kind: str) -> bool:
@@ -189,7 +206,7 @@ class HazardRules(Saved):
         self._move(rule, number, begins=reached, ends=ends, hold=rule.hold_ms, at=at)
         rule.value = value
         if rule.since != _NONE and at - rule.since >= rule.wait_ms:
-            self._switch(rule, number, fired=at, index=i, events=events)
+            self._switch(rule, number, index=i, events=events)
 
     def _word(self, rule: _Rule, number: int, at: int, word: str, i: int, events: list[HazardEvent]) -> None:
         if at < rule.seen:
@@ -198,14 +215,14 @@ class HazardRules(Saved):
         bad = rule.bad.get(word)
         if not rule.active and rule.since != _NONE and at - rule.since >= rule.wait_ms:
             # The time ran out before this word came, only no tick has said so yet.
-            self._switch(rule, number, fired=at, index=i, events=events)
+            self._switch(rule, number, index=i, events=events)
         if bad is not None and not rule.active and rule.since != _NONE:
             # From one bad word to another: the condition goes on, the more urgent hold time counts.
             rule.wait_ms = min(rule.wait_ms, bad)
         self._move(rule, number, begins=bad is not None, ends=bad is None, hold=bad or 0, at=at)
         rule.word = word
         if rule.since != _NONE and at - rule.since >= rule.wait_ms:
-            self._switch(rule, number, fired=at, index=i, events=events)
+            self._switch(rule, number, index=i, events=events)
 
     def _move(self, rule: _Rule, number: int, *, begins: bool, ends: bool, hold: int, at: int) -> None:
         """Begin or stop waiting for a change."""
@@ -218,15 +235,15 @@ class HazardRules(Saved):
             self._waiting.discard(number)
         self._mark(rule)
 
-    def _switch(self, rule: _Rule, number: int, *, fired: int, index: int, events: list[HazardEvent]) -> None:
+    def _switch(self, rule: _Rule, number: int, *, index: int, events: list[HazardEvent]) -> None:
         rule.active = not rule.active
         since, rule.since = rule.since, _NONE
         self._waiting.discard(number)
         self._mark(rule)
         level = rule.on if rule.active else rule.off
-        threshold: float | str = level if rule.sort == _LEVEL else f"{rule.wait_ms / 1000:g} s"
+        threshold = level if rule.sort == _LEVEL else rule.wait_ms / 1000
         value = rule.value if rule.sort == _LEVEL else rule.word
-        events.append(HazardEvent(rule.row, rule.kind, rule.active, since, fired, value, threshold, index))
+        events.append(HazardEvent(rule.row, rule.kind, rule.active, since, value, threshold, index))
 
     def _mark(self, rule: _Rule) -> None:
         busy = rule.active or rule.since != _NONE
@@ -237,8 +254,6 @@ class HazardRules(Saved):
             )
 
     def _rule(self, row: int, kind: str, sort: int) -> _Rule:
-        if row < 0 or len(kind.encode()) > _KIND_BYTES or not kind:
-            raise ValueError(f"rule {kind!r} of row {row}: expected a row from 0 and 1 to {_KIND_BYTES} bytes of kind")
         self.grow(ROW, row + 1)
         number = self._keys.get((row, kind))
         if number is not None and self._rules[number].sort == sort:
@@ -280,3 +295,63 @@ class HazardRules(Saved):
             self._mark(rule)
             if rule.since != _NONE:
                 self._waiting.add(number)
+
+
+def defaults_for(
+    device_type: str, kind: int, metric: str, overrides: Mapping[str, Any] | None = None
+) -> list[ThresholdRule | StateRule]:
+    """Return the rules of one series.
+
+    Parameters
+    ----------
+    device_type
+        As in the places file; a heat sensor's and an environment station's temperature are told apart by it.
+    kind
+        `Kind`; only LEVEL and STATE have rules here.
+    metric
+        ``noise``, ``door``, …
+    overrides
+        Of the device: ``{metric}_on``, ``{metric}_off``, ``{metric}_hold_s`` for levels; ``open_s`` for doors and
+        covers, ``up_s`` for barriers, in general ``{word}_s`` for states; ``{metric}_release_s`` for how long the end
+        must last, ``{metric}_rule: false`` switches it off.
+
+    Raises
+    ------
+    ValueError
+        Where an override is not a number (or true/false for ``_rule``), or ``_off`` lies above ``_on``; the text names
+        the key.
+    """
+    given = overrides or {}
+    switch = given.get(f"{metric}_rule", True)
+    if not isinstance(switch, bool):
+        raise ValueError(f"override '{metric}_rule' is {switch!r}, expected true or false")  # noqa: TRY004 - a setting
+    if not switch:
+        return []
+    if kind == Kind.LEVEL and metric in _LEVELS:
+        base = _LEVELS[metric]
+        # Open-air stations see hot summers and cars exhaust; only fire detectors mean fire by their temperature.
+        explicit = any(key.startswith(f"{metric}_") for key in given)
+        if metric == "temperature" and device_type not in {"heat", "smoke"} and not explicit:
+            return []
+        on = _number(given, f"{metric}_on", base.on)
+        off = _number(given, f"{metric}_off", min(base.off, on))
+        if off > on:
+            raise ValueError(f"override '{metric}_off' is {off:g}, expected at most '{metric}_on', which is {on:g}")
+        hold_s = _number(given, f"{metric}_hold_s", base.hold_s, least=0.0)
+        return [ThresholdRule(base.kind, on, off, hold_s, _release(given, metric, base.release_s))]
+    if kind == Kind.STATE and metric in _STATES:
+        rule = _STATES[metric]
+        bad = {word: _number(given, f"{word}_s", hold, least=0.0) for word, hold in rule.bad.items()}
+        return [StateRule(rule.kind, bad, _release(given, metric, rule.release_s))]
+    return []
+
+
+def _release(overrides: Mapping[str, Any], metric: str, default: float) -> float:
+    return _number(overrides, f"{metric}_release_s", default, least=0.0)
+
+
+def _number(overrides: Mapping[str, Any], key: str, default: float, least: float = -1e9) -> float:
+    value = overrides.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= 1e9:
+        raise ValueError(f"override {key!r} is {value!r}, expected a number from {least:g}")
+    return float(value)

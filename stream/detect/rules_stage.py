@@ -19,8 +19,7 @@ from models.calendar import Calendar
 from models.rules.barriers import BarrierEvent, Barriers
 from models.rules.combos import FIRE_KINDS, Fire, FireWatch, Spot, spot_of
 from models.rules.gates import GateEvent, GateRules
-from models.rules.hazard_defaults import WITH_RULES, defaults_for
-from models.rules.hazards import HazardEvent, HazardRules
+from models.rules.hazards import WITH_RULES, HazardEvent, HazardRules, defaults_for
 from models.state import Saved, array, part, value
 from stream.detect.findings import Findings
 from stream.results import Notice
@@ -218,7 +217,7 @@ class Rules(Saved):
             return
         metric = findings.catalog.series[event.row].metric
         why = _hazard_why(event, metric)
-        observed, expected = (v if isinstance(v, float) else 1.0 for v in (event.value, event.threshold))
+        observed, expected = (1.0, 1.0) if isinstance(event.value, str) else (event.value, event.threshold)
         anomaly = findings.anomaly(
             device, metric, event.kind, "hazard", event.ts, why, observed=observed, expected=expected
         )
@@ -312,9 +311,7 @@ class Rules(Saved):
 def _hazard_why(event: HazardEvent, metric: str) -> Why:
     args: dict[str, Any] = {"kind": event.kind, "metric": metric, "since_ms": event.ts}
     if isinstance(event.value, str):
-        # How long a state must last comes as text, such as "120 s".
-        hold = float(str(event.threshold).removesuffix(" s") or 0)
-        return Why("state", args | {"word": event.value, "hold": hold})
+        return Why("state", args | {"word": event.value, "hold": event.threshold})
     return Why("threshold", args | {"observed": event.value, "limit": event.threshold})
 
 

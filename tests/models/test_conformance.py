@@ -14,8 +14,8 @@ from models.baselines.counts import CountBaseline
 from models.baselines.levels import LevelBaseline
 from models.calendar import Calendar
 from models.hotspots.risk_map import HotspotGrid, IncidentSeries
-from models.rules.gates import GateConfig, GateRules
-from models.rules.hazards import HazardRules
+from models.rules.gates import GateRules
+from models.rules.hazards import HazardRules, StateRule, ThresholdRule
 from models.state import ROW, StateError
 
 CALENDAR = Calendar("Asia/Shanghai", "CN")
@@ -60,8 +60,8 @@ class Hazards(Counts):
     def __init__(self, size: int) -> None:
         self.size, self.model = size, HazardRules()
         for row in range(size):
-            self.model.set_threshold(row, "noise_high", 40.0, 30.0, 1800.0)
-            self.model.set_states(row, "door_open", {"open": 3600.0})
+            self.model.set_rule(row, ThresholdRule("noise_high", 40.0, 30.0, 1800.0))
+            self.model.set_rule(row, StateRule("door_open", {"open": 3600.0}))
 
     def feed(self, step: int, rows: np.ndarray, values: np.ndarray) -> Any:
         ts = np.full(len(rows), T0 + step * WINDOW_S * 1000)
@@ -75,7 +75,7 @@ class Gates(Counts):
     per_row = False
 
     def __init__(self, size: int) -> None:
-        self.size, self.model = size, GateRules(GateConfig(learn_days=0.0, overstay_s=7200.0))
+        self.size, self.model = size, GateRules(learn_days=0.0)
 
     def feed(self, step: int, rows: np.ndarray, values: np.ndarray) -> Any:
         ts = T0 + step * WINDOW_S * 1000 + np.arange(len(rows)) * 1000

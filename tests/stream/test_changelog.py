@@ -11,7 +11,7 @@ import pytest
 
 from ingest.frame import FrameError
 from ingest.log.records import RecordKind
-from models.rules.gates import GateConfig, GateRules
+from models.rules.gates import GateRules
 from models.state import Saved, State
 from stream.detect import rules_stage as rules
 from stream.output_codec import encode_output
@@ -33,7 +33,7 @@ DEVICES = {"cam-1": "camera", "cam-2": "camera", "gate-1": "gate", "door-1": "do
 def _small_table_of_vehicles() -> Iterator[None]:
     """A table of vehicles for 64 instead of 65,536: the tests copy it hundreds of times."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rules, "GateRules", lambda: GateRules(GateConfig(capacity=64)))
+        patch.setattr(rules, "GateRules", lambda: GateRules(capacity=64))
         yield
 
 
