@@ -80,7 +80,7 @@ class _SpoolStorage:
         """Observations."""
         self._spool, self._topic = spool, topic
         self._taken = -1
-        self._next_batch = self._next_forget = 0.0
+        self._next_batch = 0.0
 
     def take(self) -> Outbound | None:
         """Return the next batch, None where there is none or where it is soon to be larger."""
@@ -96,12 +96,9 @@ class _SpoolStorage:
         return Outbound(self._topic, payload, source=[row.seq for row in rows])
 
     def acknowledge(self, message: Outbound) -> None:
-        """Hold a batch's observations, and forget those that were held long enough."""
+        """Hold a batch's observations."""
         self._spool.acknowledge(message.source)
         self.acknowledged += len(message.source)
-        if time.monotonic() >= self._next_forget:
-            self._next_forget = time.monotonic() + max(self.hold_s / 4, 1.0)
-            self._spool.forget()
 
     def rewind(self, in_flight: Iterable[Outbound]) -> int:  # noqa: ARG002 - the spool has these, too
         """Begin again with the oldest observation that waits or is held; return how many were held."""

@@ -7,12 +7,13 @@ numbers go on through restarts; only when the file is gone do they begin at 0, u
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -110,12 +111,12 @@ class Spool:
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
-            db.execute("BEGIN IMMEDIATE")
-            for statement in _SCHEMA.split(";"):
-                db.execute(statement)
-            first = (("version", VERSION), ("boot", secrets.token_hex(6)), ("dropped", 0))
-            db.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", first)
-            db.execute("COMMIT")
+            with db:
+                db.execute("BEGIN IMMEDIATE")
+                for statement in _SCHEMA.split(";"):
+                    db.execute(statement)
+                first = (("version", VERSION), ("boot", secrets.token_hex(6)), ("dropped", 0))
+                db.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", first)
             version = db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()[0]
         except BaseException:
             db.close()
@@ -145,14 +146,12 @@ class Spool:
                 return []
             added = sum(len(payload) + _ROW_OVERHEAD for _, payload in rows)
             try:
-                self._db.execute("BEGIN IMMEDIATE")
-                freed, dropped = self._make_room(added)
-                self._db.executemany("INSERT INTO spool (seq, payload) VALUES (?, ?)", rows)
-                if dropped:
-                    self._db.execute("UPDATE meta SET value = value + ? WHERE key = 'dropped'", (dropped,))
-                self._db.execute("COMMIT")
+                with self._transaction() as db:
+                    freed, dropped = self._make_room(added)
+                    db.executemany("INSERT INTO spool (seq, payload) VALUES (?, ?)", rows)
+                    if dropped:
+                        db.execute("UPDATE meta SET value = value + ? WHERE key = 'dropped'", (dropped,))
             except sqlite3.Error as error:
-                self._undo()
                 raise SpoolError(f"{self.path}: observations cannot be written: {error}; is the disk full?") from error
             self._size += added - freed
             self._dropped += dropped
@@ -161,9 +160,12 @@ class Spool:
                 logger.warning("%s: full; dropped the %d oldest observations", self.path, dropped)
             return [seq for seq, _ in rows]
 
-    def _undo(self) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Commit at the end, on disk, or undo everything where an error is raised."""
+        with self._db as db:
+            db.execute("BEGIN IMMEDIATE")
+            yield db
 
     def _make_room(self, wanted: int) -> tuple[int, int]:
         """Delete the oldest rows until `wanted` bytes fit, and return (bytes freed, observations dropped)."""
@@ -197,41 +199,31 @@ class Spool:
         return found
 
     def acknowledge(self, seqs: Iterable[int]) -> None:
-        """Note that the broker has these; they are held a little longer, or deleted where nothing is held.
+        """Note that the broker has these, and delete what has been held long enough.
 
         Not lost by a crash in a way that matters: what was acknowledged is then sent again under its number.
         """
         now = time.time_ns() // 1_000_000
-        rows = [(now, seq) for seq in seqs]
         with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("UPDATE spool SET acked_ms = ? WHERE seq = ?", rows)
-            freed = self._forget(now) if self.hold_s <= 0.0 else 0
-            self._db.execute("COMMIT")
+            with self._transaction() as db:
+                db.executemany("UPDATE spool SET acked_ms = ? WHERE seq = ?", [(now, seq) for seq in seqs])
+                freed = self._forget(now)
             self._size -= freed
-
-    def forget(self) -> None:
-        """Delete what has been held long enough."""
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            freed = self._forget(time.time_ns() // 1_000_000)
-            self._db.execute("COMMIT")
-            self._size -= freed
-
-    def _forget(self, now: int) -> int:
-        before = now - round(self.hold_s * 1000)
-        freed: int = self._db.execute(
-            "SELECT coalesce(sum(length(payload) + ?), 0) FROM spool WHERE acked_ms <= ?", (_ROW_OVERHEAD, before)
-        ).fetchone()[0]
-        if freed:
-            self._db.execute("DELETE FROM spool WHERE acked_ms <= ?", (before,))
-        return freed
 
     def rewind(self) -> int:
         """Let everything that is still held wait again, and return how many: for after a reconnect."""
-        self.forget()
         with self._lock:
-            return self._db.execute("UPDATE spool SET acked_ms = NULL WHERE acked_ms IS NOT NULL").rowcount
+            with self._transaction() as db:
+                freed = self._forget(time.time_ns() // 1_000_000)
+                held = db.execute("UPDATE spool SET acked_ms = NULL WHERE acked_ms IS NOT NULL").rowcount
+            self._size -= freed
+        return held
+
+    def _forget(self, now: int) -> int:
+        """Delete what has been held long enough, and return the bytes that this freed."""
+        before = now - round(self.hold_s * 1000)
+        lengths = self._db.execute("DELETE FROM spool WHERE acked_ms <= ? RETURNING length(payload)", (before,))
+        return sum(length + _ROW_OVERHEAD for (length,) in lengths)
 
     def refuse(self, payload: bytes, reason: str) -> None:
         """Keep input that is no observation, with the reason; the newest thousand are kept."""
