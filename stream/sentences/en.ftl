@@ -719,7 +719,10 @@ models-needs-shifted = habits have changed, or the count is wrong
 models-needs-wide = may overlook things
 models-needs-missing = has not learnt { $classes }
     .classes = {" and "}
-models-summary = { $series } models of { n-devices }: { $judged } judging, { $young } young, { $unseen } without data lately; { $wrong } badly calibrated, { $lacking } stuck or lacking a kind of day.
+models-summary = { $series } { $series ->
+    [one] model
+   *[other] models
+} of { n-devices }: { $judged } judging, { $young } young, { $unseen } without data lately; { $wrong } badly calibrated, { $lacking } stuck or lacking a kind of day.
 models-figures = { n-windows } of { n-days }: { NUMBER($rare, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } as strange as 1 in 100, { NUMBER($rarer, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } as 1 in 20, { NUMBER($inside, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } inside the { NUMBER($band, style: "percent") } band.
 models-anew = The baselines learn anew since { $time } ({ $reason }); `patrolgrid train --from-store` brings back what they knew.
 models-state = The saved state cannot be read: { $problem }

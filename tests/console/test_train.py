@@ -116,7 +116,7 @@ def test_a_file_teaches_what_was_before_the_site_and_its_bad_rows_are_kept(stati
     main(["train", path, "--config", str(station.config), "--lang", "zh-CN"])
     out, err = capsys.readouterr()
     assert "无需学习：144 个窗口此前均已学过" in out
-    assert "line 74: timestamp is 'yesterday'" in err
+    assert "第74行：timestamp is 'yesterday'" in err
     assert "quarantine list" in err
     quarantine = Quarantine(station.folder / "quarantine.db")
     kept = quarantine.list(reason="history")
@@ -221,6 +221,6 @@ def test_the_report_tells_what_each_model_knows(lived, capsys):
     assert camera["calibration"]["inside"] > 0.9
     text = call(lived, capsys, "models", "--device", "cam-1")
     assert "3/1/1/0" in text
-    assert "1 models of 1 devices" in text
+    assert "1 model of 1 device" in text
     main(["models", "--config", str(lived.config), "--lang", "zh-CN"])
     assert "工作日/周六/周日/节假日" in capsys.readouterr().out
