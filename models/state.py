@@ -45,6 +45,7 @@ ROW: Final = Axis("row")
 FREE: Final = Axis("free", exact=True)
 """The class replaces the array as a whole; it has any length."""
 
+_encode: Final = msgspec.msgpack.Encoder().encode
 Fill = float | NDArray[Any] | Callable[[Any], float | NDArray[Any]]
 
 
@@ -63,9 +64,27 @@ class Column(NamedTuple):
 class State:
     """A saved state by path, such as ``windows/sum_a``: plain values, arrays, and which of both have an axis."""
 
-    values: dict[str, Any]
-    arrays: dict[str, NDArray[Any]]
+    values: dict[str, msgspec.Raw] = field(default_factory=dict)
+    """As MessagePack, which is copied and compared quickly."""
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
     columns: dict[str, Column] = field(default_factory=dict)
+
+    def put(self, path: str, one: object) -> None:
+        """Set a plain value."""
+        self.values[path] = msgspec.Raw(_encode(one))
+
+    def get(self, path: str, kind: type[T] | Any = Any) -> T | Any:  # noqa: ANN401 - without a kind it is anything
+        """Return a plain value, converted to a kind. Raises KeyError and `StateError`."""
+        try:
+            return msgspec.msgpack.decode(self.values[path], type=kind)
+        except msgspec.MsgspecError as error:
+            raise StateError(f"state: value {path!r}: {error}") from error
+
+    def take(self, path: str, kind: type[T] | Any = Any) -> T | Any:  # noqa: ANN401 - as for `get`
+        """Return a plain value as `get` does, and remove it."""
+        found = self.get(path, kind)
+        del self.values[path]
+        return found
 
     def below(self, path: str) -> State:
         """Return the state of a part."""
@@ -239,11 +258,11 @@ class Saved:
 
     def capture(self) -> State:
         """Return a copy of the whole state, of what is in use."""
-        state = State({}, {})
+        state = State()
         for at in _walk(self):
             one, held = at.field, getattr(at.owner, at.name)
             if isinstance(one, _Value):
-                state.values[at.path] = msgspec.to_builtins(held)
+                state.put(at.path, held)
             elif not one.derived:
                 size = 0 if one.axis is None else at.owner.size_of(one.axis)
                 state.arrays[at.path] = np.array(one.used(held, size), order="C")
@@ -300,10 +319,7 @@ class _Place(NamedTuple):
     def read(self, state: State, sizes: dict[str, int]) -> Any:  # noqa: ANN401 - an array or a value
         """Return a checked copy of what a state has for the field; `sizes` collects the lengths of axes."""
         if isinstance(self.field, _Value):
-            try:
-                held = msgspec.convert(state.values[self.path], self.field.kind)
-            except msgspec.ValidationError as error:
-                raise StateError(f"state: value {self.path!r}: {error}") from error
+            held = state.get(self.path, self.field.kind)
             length = len(held) if self.field.axis is not None else 0
         else:
             given = np.asarray(state.arrays[self.path])

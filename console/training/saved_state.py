@@ -85,7 +85,7 @@ def _read(data: bytes, window_s: int) -> SavedState:
         learned = LearnedWindows(window_s)
         learned.restore(state.below("detection/learned"))
         found.learned.append(learned)
-        names: list[Name] = [(device, kind, metric) for _, device, kind, metric in state.values["catalog/series"]]
+        names: list[Name] = [(device, kind, metric) for _, device, kind, metric in state.get("catalog/series")]
         found.index.update({name: (shard, number) for number, name in enumerate(names)})
         found.models.update({names[number]: model for number, model in _models(state, learned)})
     return found

@@ -237,8 +237,8 @@ class PartitionWorker:
         _LOG.info("%s: goes on from position %d, after %.1f s", self, self.position, self.stats.recovery_s)
 
     def _take_over(self, state: State) -> None:
-        about, position = state.values.pop("about"), state.values.pop("needed_from")
-        self.stats.cold_start = msgspec.convert(state.values.pop("cold_start"), ColdStart | None)
+        about, position = state.take("about"), state.take("needed_from")
+        self.stats.cold_start = state.take("cold_start", ColdStart | None)
         program, mine = about.pop("program"), self.workload.about["program"]
         if program > mine:
             raise NewerProgramError(
@@ -336,15 +336,15 @@ class PartitionWorker:
 
     def _captured(self) -> State:
         state = self.workload.capture()
-        state.values["about"] = dict(self.workload.about)
-        state.values["needed_from"] = self.workload.needed_from(self.position)
-        state.values["cold_start"] = msgspec.to_builtins(self.stats.cold_start)
+        state.put("about", self.workload.about)
+        state.put("needed_from", self.workload.needed_from(self.position))
+        state.put("cold_start", self.stats.cold_start)
         return state
 
     async def _save(self, state: State, position: int) -> None:
         await self.workload.settle()
         began = time.monotonic()
-        needed = state.values["needed_from"]
+        needed = state.get("needed_from", int)
         changes = await asyncio.to_thread(self._changelog.changes, state)
         entries = dict.fromkeys(self._stale - changes.keys()) | changes
         if self._poison and max(self._poison) <= needed:

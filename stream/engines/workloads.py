@@ -208,7 +208,7 @@ class SiteWorkload:
         """Begin with a state, or with none."""
         self.stage, self._joiner = self._new_stage(), Joiner()
         if state is not None:
-            self.stats.now_ms, self.stats.watermark_ms = state.values.pop("told")
+            self.stats.now_ms, self.stats.watermark_ms = state.take("told")
             self.stage.restore(state)
         self._delivery.start(position)
 
@@ -216,7 +216,7 @@ class SiteWorkload:
         """Return the stage's state."""
         self._captured = self._delivery.newest
         state = self.stage.capture()
-        state.values["told"] = [self.stats.now_ms, self.stats.watermark_ms]
+        state.put("told", [self.stats.now_ms, self.stats.watermark_ms])
         return state
 
     def needed_from(self, position: int) -> int:

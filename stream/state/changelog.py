@@ -55,6 +55,7 @@ Owners = dict[str, Places]
 """Axis → device of each place, -1 for none."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
+_items: Final = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 
 
 class _Array(msgspec.Struct, array_like=True):
@@ -104,7 +105,7 @@ class Changelog:
     def forget(self) -> None:
         """Forget everything: the next entries are the whole state."""
         self._arrays: dict[str, NDArray[Any]] = {}
-        self._items: dict[str, list[bytes]] = {}
+        self._items: dict[str, list[msgspec.Raw]] = {}
         self._owners: Owners = {}
         self._blobs: dict[str, bytes] = {}
 
@@ -112,17 +113,17 @@ class Changelog:
         """Return the entries that differ from those returned before; the arrays are kept and must not be changed."""
         entries: Entries = {}
         blobs: dict[str, bytes] = {}
-        items: dict[str, list[bytes]] = {}
+        items: dict[str, list[msgspec.Raw]] = {}
         meta = _Meta(arrays={}, lists={}, values={}, pages={}, devices=_devices(state))
         for path, array in state.arrays.items():
             meta.arrays[path] = _Array(array.dtype.str, list(array.shape), state.columns.get(path))
         owners = _owners(meta, state.arrays)
         for path, value in state.values.items():
-            column = state.columns.get(path)
+            column, blob = state.columns.get(path), bytes(value)
             if column is not None and column.axis in owners:
-                meta.lists[path], items[path] = column, [_encode(one) for one in value]
-            elif len(blob := _encode(value)) <= _SMALL:
-                meta.values[path] = msgspec.Raw(blob)
+                meta.lists[path], items[path] = column, _items(blob)
+            elif len(blob) <= _SMALL:
+                meta.values[path] = value
             else:
                 blobs[f"v/{path}"] = blob
         groups = _groups(meta, owners)
@@ -142,14 +143,17 @@ class Changelog:
         entries[META_KEY] = frame.encode(FrameKind.CHANGELOG, meta, {})
         return entries
 
-    def _touched(self, owners: Owners, masks: list[tuple[str, NDArray[np.bool_]]]) -> Places:
+    def _touched(self, owners: Owners, masks: Iterable[tuple[str, NDArray[np.bool_]]]) -> Places:
         """Return the devices, rising, with a place that has changed (by axis), and those that lost or won a place."""
-        found = [np.zeros(0, dtype=np.int64)] + [owners[axis][mask] for axis, mask in masks]
-        for axis in dict.fromkeys(axis for axis, _ in masks):
+        changed: dict[str, NDArray[np.bool_]] = {}
+        for axis, mask in masks:
+            changed[axis] = changed[axis] | mask if axis in changed else mask
+        found = [np.zeros(0, dtype=np.int64)]
+        for axis, mask in changed.items():
             now, before = owners[axis], self._owners.get(axis, found[0])
             both = min(len(now), len(before))
             moved = now[:both] != before[:both]
-            found += [now[:both][moved], before[:both][moved], now[both:], before[both:]]
+            found += [now[mask], now[:both][moved], before[:both][moved], now[both:], before[both:]]
         return np.unique(np.concatenate(found))
 
     def _write_pages(self, blobs: dict[str, bytes], meta: _Meta, entries: Entries) -> None:
@@ -188,7 +192,7 @@ def rebuild(entries: Mapping[bytes, bytes | None]) -> State | None:
 
 def _rebuilt(meta: _Meta, entries: Mapping[bytes, bytes | None]) -> State:
     blobs = {name: _blob(name, size, entries) for name, size in meta.pages.items()}
-    state = State({}, {}, dict(meta.lists))
+    state = State(columns=dict(meta.lists))
     for path, described in meta.arrays.items():
         state.arrays[path] = np.zeros(described.shape, dtype=described.dtype)
         if (blob := blobs.get(f"a/{path}")) is not None:
@@ -198,8 +202,8 @@ def _rebuilt(meta: _Meta, entries: Mapping[bytes, bytes | None]) -> State:
     owners = _owners(meta, state.arrays)
     for group, parts in _groups(meta, owners).items():
         _read_rows(group, parts, state.arrays, owners, entries)
-    large = {name.removeprefix("v/"): blob for name, blob in blobs.items() if name.startswith("v/")}
-    state.values |= {path: msgspec.msgpack.decode(value) for path, value in (meta.values | large).items()}
+    state.values |= meta.values
+    state.values |= {name[2:]: msgspec.Raw(blob) for name, blob in blobs.items() if name.startswith("v/")}
     state.values |= _read_items(meta.lists, owners, entries)
     return state
 
@@ -208,7 +212,7 @@ def _devices(state: State) -> int:
     """Return how many devices a state has."""
     for path, column in state.columns.items():
         if column.axis == _ROOT:
-            return len(state.values[path]) if path in state.values else state.arrays[path].shape[column.dim]
+            return len(_items(state.values[path])) if path in state.values else state.arrays[path].shape[column.dim]
     return 0
 
 
@@ -259,7 +263,7 @@ def _bits(values: NDArray[Any]) -> NDArray[Any]:
     return values.view(f"u{values.dtype.itemsize}") if values.dtype.kind == "f" else values
 
 
-def _items_differ(new: list[bytes], old: list[bytes] | None) -> NDArray[np.bool_]:
+def _items_differ(new: list[msgspec.Raw], old: list[msgspec.Raw] | None) -> NDArray[np.bool_]:
     if old is None or new == old:
         return np.full(len(new), old is None)
     differs = [one != other for one, other in zip(new, old, strict=False)]
@@ -284,17 +288,16 @@ def _rows(
     devices: Places, parts: list[_Part], arrays: Mapping[str, NDArray[Any]], owners: Owners
 ) -> list[bytes | None]:
     """Return the entry of each of some devices: by axis the rows of all parts; None where it has no places."""
-    columns: list[tuple[_Sorted, bytes, int]] = []
+    columns: list[list[bytes]] = []
     for axis, mine in _by_axis(parts):
         chosen = np.flatnonzero(np.isin(owners[axis], devices))
         there = _by_device(devices, owners[axis][chosen])
         rows = [_raw(part.view(arrays[part.path])[chosen[there.places]]) for part in mine]
         joined = rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1)
-        columns.append((there, joined.tobytes(), joined.shape[1]))
-    return [
-        b"".join(raw[width * there.start[n] : width * there.end[n]] for there, raw, width in columns) or None
-        for n in range(len(devices))
-    ]
+        raw, width = joined.tobytes(), joined.shape[1]
+        columns.append([raw[width * start : width * end] for start, end in zip(there.start, there.end, strict=True)])
+    entries = columns[0] if len(columns) == 1 else map(b"".join, zip(*columns, strict=True))
+    return [entry or None for entry in entries]
 
 
 def _read_rows(
@@ -310,12 +313,10 @@ def _read_rows(
     there = [_by_device(devices, owners[axis]) for axis, _ in axes]
     widths = [sum(_raw(part.view(arrays[part.path])[:0]).shape[1] for part in mine) for _, mine in axes]
     found: list[list[bytes]] = [[] for _ in axes]
-    for n, device in enumerate(devices.tolist()):
+    for device, *bounds in zip(devices.tolist(), *(zip(one.start, one.end, strict=True) for one in there), strict=True):
         entry, at = _entry(entries, device, group), 0
-        for rows, one, width in zip(found, there, widths, strict=True):
-            size = width * (one.end[n] - one.start[n])
-            rows.append(entry[at : at + size])
-            at += size
+        for rows, (start, end), width in zip(found, bounds, widths, strict=True):
+            rows.append(entry[at : (at := at + width * (end - start))])
         if at != len(entry):
             raise ValueError(f"entry {group!r} of device {device} has {len(entry)} bytes, its places take {at}")
     for (_, mine), rows, one, width in zip(axes, found, there, widths, strict=True):
@@ -330,34 +331,34 @@ def _read_rows(
 
 
 def _item_rows(
-    devices: Places, lists: Mapping[str, Column], items: Mapping[str, list[bytes]], owners: Owners
+    devices: Places, lists: Mapping[str, Column], items: Mapping[str, list[msgspec.Raw]], owners: Owners
 ) -> list[bytes | None]:
     """Return the entry of each of some devices: by list its items; None where it has none."""
     columns = []
     for path, column in lists.items():
         there = _by_device(devices, owners[column.axis])
-        columns.append((there, [msgspec.Raw(items[path][at]) for at in there.places.tolist()]))
+        columns.append((there, [items[path][at] for at in there.places.tolist()]))
     held = [[mine[there.start[n] : there.end[n]] for there, mine in columns] for n in range(len(devices))]
     return [_encode(one) if any(one) else None for one in held]
 
 
 def _read_items(
     lists: Mapping[str, Column], owners: Owners, entries: Mapping[bytes, bytes | None]
-) -> dict[str, list[Any]]:
+) -> dict[str, msgspec.Raw]:
     """Return the lists whose items the devices' entries hold."""
     axes = {column.axis for column in lists.values()}
     devices = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *(owners[axis] for axis in axes)]))
-    decode = msgspec.msgpack.Decoder(list[list[Any]]).decode
+    decode = msgspec.msgpack.Decoder(list[list[msgspec.Raw]]).decode
     rows = [decode(_entry(entries, device, _VALUES)) for device in devices.tolist()]
-    found: dict[str, list[Any]] = {}
+    found: dict[str, msgspec.Raw] = {}
     for number, (path, column) in enumerate(lists.items()):
         there = _by_device(devices, owners[column.axis])
-        values: list[Any] = [None] * len(there.places)
+        values = [msgspec.Raw()] * len(there.places)
         for n, row in enumerate(rows):
             places = there.places[there.start[n] : there.end[n]].tolist()
             for at, value in zip(places, row[number], strict=True):
                 values[at] = value
-        found[path] = values
+        found[path] = msgspec.Raw(_encode(values))
     return found
 
 

@@ -36,7 +36,7 @@ class Snapshot(NamedTuple):
 class _Meta(msgspec.Struct, kw_only=True):
     version: int
     about: dict[str, Any]
-    values: dict[str, dict[str, Any]]
+    values: dict[str, dict[str, msgspec.Raw]]
     """By part and path."""
 
 
@@ -58,7 +58,7 @@ def unpack(data: bytes) -> Snapshot:
         For any other bytes, and where no step leads from its version.
     """
     meta, arrays = frame.decode(FrameKind.SNAPSHOT, data, _Meta)
-    every = State({}, to_numpy(arrays))
+    every = State(arrays=to_numpy(arrays))
     parts = {name: State(values, every.below(name).arrays) for name, values in meta.values.items()}
     return Snapshot(meta.about, {name: migrate(name, state, meta.version) for name, state in parts.items()})
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.state import FREE, ROW, Axis, Column, Saved, State, StateError, array, part, value
+from models.state import FREE, ROW, Axis, Column, Saved, StateError, array, part, value
 
 PLACE = Axis("place")
 EXACT = Axis("exact", exact=True, entry="slow")
@@ -93,8 +93,8 @@ def test_what_is_captured_no_longer_changes_and_says_what_its_axes_are():
     stage.names.append("d")
     stage.gaps[1].append(6)
     stage.model.sums[:] = 0
-    assert (state.values["names"], state.values["gaps"]) == (["a", "b", "c"], [[], [5], []])
-    assert state.values["notes"] == {("x", 1): {"text": "text"}}
+    assert (state.get("names"), state.get("gaps")) == (["a", "b", "c"], [[], [5], []])
+    assert state.get("notes") == {("x", 1): {"text": "text"}}
     assert state.arrays["model/sums"][1, 2].tolist() == [7.0, 0.0]
     assert state.columns == {
         "model/sums": Column("exact", 2, "slow"),
@@ -109,7 +109,7 @@ def test_what_is_captured_no_longer_changes_and_says_what_its_axes_are():
 def test_goes_on_from_what_was_captured_and_shares_nothing_with_it():
     state = lived().capture()
     stage = Stage()
-    stage.restore(State(msgspec.msgpack.decode(msgspec.msgpack.encode(state.values)), state.arrays))
+    stage.restore(state)
     again = stage.capture()
     assert again.values == state.values
     assert all(np.array_equal(again.arrays[path], one) for path, one in state.arrays.items())
@@ -147,10 +147,12 @@ def test_what_does_not_fit_is_named_and_changes_nothing(changed, words):
     state, stage = lived().capture(), lived()
     before = stage.capture()
     for path, one in changed.items():
-        held = state.arrays if path in state.arrays or isinstance(one, np.ndarray) else state.values
-        held.pop(path, None)
-        if one is not None:
-            held[path] = one
+        if path in state.arrays:
+            state.arrays[path] = one
+        else:
+            state.put(path, one)
+        if one is None:
+            (state.arrays if path in state.arrays else state.values).pop(path)
     with pytest.raises(StateError, match=words):
         stage.restore(state)
     after = stage.capture()

@@ -166,12 +166,14 @@ def test_a_site_comes_back_too():
 
 def test_pages_that_are_no_longer_there_are_removed():
     changelog = Changelog(page=16)
-    first = changelog.changes(State({"a": list(range(80))}, {"x": np.arange(8)}))
-    second = changelog.changes(State({"a": [1] * 70, "small": 1}, {}))
+    one, two = State(arrays={"x": np.arange(8)}), State()
+    one.put("a", list(range(80)))
+    two.put("a", [1] * 70)
+    two.put("small", 1)
+    first, second = changelog.changes(one), changelog.changes(two)
     removed = {key for key, value in second.items() if value is None}
     assert removed == {key for key in first if key.startswith(b"p/a/x/")} | {b"p/v/a/5"}
-    again = rebuild(first | second)
-    assert (again.values, again.arrays) == ({"a": [1] * 70, "small": 1}, {})
+    assert rebuild(first | second) == two
 
 
 def test_damaged_missing_and_future_entries_are_refused_by_name():
