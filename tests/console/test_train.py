@@ -8,7 +8,6 @@ import shutil
 import pytest
 
 from console.cli.main import main
-from console.training.teaching import Teaching
 from ingest.gateway.quarantine import Quarantine
 from ingest.log.history import open_history
 from ingest.log.records import Record, RecordKind
@@ -154,7 +153,7 @@ def test_on_kafka_history_goes_to_the_shard_of_its_beat(tmp_path, capsys, monkey
     path = past_file(station)
     with station.config.open("a") as file:
         file.write('[kafka]\nbootstrap = "127.0.0.1:9"\nshards = 3\n')
-    monkeypatch.setattr(Teaching, "_kafka_log", lambda _self: log)
+    monkeypatch.setattr("console.training.teaching.open_kafka_log", lambda *_: log)
     assert "workers on Kafka learn from them" in call(station, capsys, "train", path)
     shard = ShardMap(3).shard_of("b1")
     assert {(record.kind, record.shard) for record in log.records} == {(RecordKind.HISTORY, shard)}
