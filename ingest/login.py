@@ -9,7 +9,7 @@ import ssl
 from pathlib import Path
 from typing import Literal
 
-from ingest.settings import Port, Section
+from ingest.settings import Port, Section, SettingsError
 
 
 class Login(Section, frozen=True, kw_only=True):
@@ -62,3 +62,11 @@ class BrokerAddress(Login, frozen=True, kw_only=True):
     def __str__(self) -> str:
         """Return the address as people write it."""
         return f"{self.host}:{self.port}"
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Return host and port of ``HOST:PORT`` (or ``[HOST]:PORT``). Raises SettingsError."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise SettingsError(f"{text!r} is not an address, expected HOST:PORT such as 127.0.0.1:1883")
+    return host.strip("[]"), int(port)

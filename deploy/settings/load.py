@@ -20,6 +20,7 @@ import msgspec
 from msgspec import inspect
 
 from deploy.settings.sections import PREFIX, SECRETS, SECTIONS, Settings
+from ingest.login import parse_address
 from ingest.settings import Section, SettingsError
 
 CONFIG_VARIABLE: Final = "PATROLGRID_CONFIG"
@@ -32,17 +33,17 @@ NOT_SETTINGS: Final = frozenset({CONFIG_VARIABLE, "PATROLGRID_DEBUG"})
 _SWITCHES: Final = {
     "true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False,
 }  # fmt: skip
-KEYS: Final[dict[str, dict[str, Any]]] = {
-    section: {
-        key: get_type_hints(cls, include_extras=True)[key]
-        for part in cls.__mro__
-        if issubclass(part, Section)
-        for key in part.__annotations__
-        if f"{section}.{key}" not in SECRETS
-    }
-    for section, cls in SECTIONS.items()
-}
-"""Section → key → type, with its limits. What a section has of its own comes before what it shares with others."""
+
+
+def _types_of(section: str, cls: type[Section]) -> dict[str, Any]:
+    """Return the types of a section's keys. What a section has of its own comes before what it shares with others."""
+    hints = get_type_hints(cls, include_extras=True)
+    parts = [part.__annotations__ for part in cls.__mro__ if issubclass(part, Section)]
+    return {key: hints[key] for part in parts for key in part if f"{section}.{key}" not in SECRETS}
+
+
+KEYS: Final = {section: _types_of(section, cls) for section, cls in SECTIONS.items()}
+"""Section → key → type, with its limits."""
 
 
 def find_file(given: Path | None, environ: Mapping[str, str] | None = None) -> Path | None:
@@ -90,14 +91,6 @@ def with_values(settings: Settings, **sections: dict[str, Any]) -> Settings:
             checked[key] = raw if raw is None else _check(section, key, raw, "the command line", Path())
         changed[section] = msgspec.structs.replace(getattr(settings, section), **checked)
     return msgspec.structs.replace(settings, **changed)
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """Return host and port of ``HOST:PORT`` (or ``[HOST]:PORT``). Raises SettingsError."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-        raise SettingsError(f"{text!r} is not an address, expected HOST:PORT such as 127.0.0.1:1883")
-    return host.strip("[]"), int(port)
 
 
 def at_broker(settings: Settings, address: str | None, node: Mapping[str, Any] | None = None) -> Settings:

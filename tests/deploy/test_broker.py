@@ -8,10 +8,12 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy.processes.broker import MAX_PAYLOAD, MOSQUITTO_DIR, embedded_command, start_broker, write_mosquitto
 from deploy.processes.supervisor import ChildError, Supervisor, free_port
-from deploy.settings.load import SettingsError, at_broker, parse_address, with_values
+from deploy.settings.load import at_broker, with_values
 from deploy.settings.sections import Settings
+from ingest.login import parse_address
 from ingest.mqtt.publisher import publish_all
 from ingest.mqtt.session import Session
+from ingest.settings import SettingsError
 from tests.support import require_program, wait_for
 
 

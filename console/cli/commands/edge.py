@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
 from typing import Final
 
-from console.common import language_of, print_json
+from console.common import language_of
 from console.errors import CommandError
-from deploy.settings.load import parse_address
 from ingest.edge.agent import EdgeAgent, EdgeSettings, feed
-from ingest.login import BrokerAddress
+from ingest.login import BrokerAddress, parse_address
 from stream.sentences.catalogue import Sentences
 
 EXAMPLES: Final = """\
@@ -70,7 +70,8 @@ def run(options: argparse.Namespace) -> int:
         arrived = agent.flush(options.flush_s)
         stats = agent.stats()
     if options.json:
-        print_json({"taken": taken, "refused": refused, "acknowledged": stats.acknowledged, "all_arrived": arrived})
+        document = {"taken": taken, "refused": refused, "acknowledged": stats.acknowledged, "all_arrived": arrived}
+        print(json.dumps(document, indent=2))
     else:
         texts = Sentences(language_of(None))
         print(texts("edge-done", taken=taken, refused=refused, acknowledged=stats.acknowledged), file=sys.stderr)
