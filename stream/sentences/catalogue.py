@@ -36,7 +36,7 @@ class _Number(FluentFloat):
     show: Callable[[float, Any], str]
 
     def format(self, locale: object) -> str:
-        return self.show(float(self), locale)
+        return self.show(float(self), locale) if math.isfinite(self) else "?"
 
 
 def _number(value: float, show: Callable[[float, Any], str] | None = None) -> _Number:
@@ -48,8 +48,6 @@ def _number(value: float, show: Callable[[float, Any], str] | None = None) -> _N
 @lru_cache(4096)
 def shown(value: float, locale: Any) -> str:  # noqa: ANN401 - babel.Locale
     """Return a number as people write it: tenths below 100, two digits below 1, thousands grouped."""
-    if not math.isfinite(value):
-        return "?"
     if abs(value) >= 100 or value == round(value):
         pattern, digits = _WHOLE, f"{value:.0f}"
     elif abs(value) >= 1:
@@ -203,7 +201,10 @@ class Sentences:
         return _number(number, self._duration if name.endswith("_s") else shown)
 
     def _clock(self, ms: float, _locale: object) -> str:
-        return datetime.fromtimestamp(ms / 1000, self._zone).strftime("%H:%M")
+        try:
+            return datetime.fromtimestamp(ms / 1000, self._zone).strftime("%H:%M")
+        except (ValueError, OverflowError):  # a year that no calendar has
+            return "?"
 
     def _duration(self, seconds: float, _locale: object) -> str:
         """Return seconds below two minutes, minutes below two hours, hours below two days, else days."""

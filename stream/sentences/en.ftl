@@ -1,5 +1,7 @@
 ### Every sentence that people read, in English. One file is one language; stream/sentences/__init__.py says how they
 ### are made. $..._ms is a time, $..._s a duration; both, and numbers, are shown as the language writes them.
+### ODDS gives N of a probability of 1 in N (0: too small to tell, 1: above a half), TENS a distance in whole tens, COMPACT
+### a number with the language's words for thousands, CAPITAL a text with a capital letter.
 
 ## What has been found: the sentences of anomalies, alerts and hotspots
 

@@ -270,6 +270,8 @@ def test_what_is_unknown_or_hostile_costs_a_gap_and_no_more():
     assert say("surge", metric="{ $p }\n[x]\u2068").startswith("observed { $p }")
     long = Why("over", {"why": literal({"en": "x" * 9000}), "lasted_s": 1.0})
     assert re.fullmatch("x{2000,2400}… Over after 1 s.", say.why(long))
+    assert say("silent", silent_s=None, usual_s=float("inf")) == "Nothing heard for ?; it usually reports every ?."
+    assert say("barrier_down", passes=3, since_ms=10**18).endswith("since ?.")
     assert Sentences("fr").language == "en"
 
 
