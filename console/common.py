@@ -7,9 +7,10 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
@@ -72,6 +73,15 @@ def language_of(option: str | None, configured: str | None = None) -> str:
     named = os.environ.get("PATROLGRID_SITE__LANGUAGE")
     locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), None)
     return choose_language(filter(None, (option, named, configured, locale)))
+
+
+def zone_of(options: argparse.Namespace, settings: Settings) -> ZoneInfo:
+    """Return the zone that ``--timezone`` names, or the site's. Raises `CommandError` for one that is not known."""
+    try:
+        return ZoneInfo(options.timezone or settings.site.timezone)
+    except (KeyError, ValueError, OSError) as error:
+        text = f"--timezone {options.timezone!r} is not known, expected one such as Asia/Shanghai"
+        raise CommandError(text, 2) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +196,16 @@ def _finite(value: object) -> object:
     if isinstance(value, float) and value != value:  # noqa: PLR0124 - NaN differs from itself
         return None
     return str(value) if isinstance(value, Path) else value
+
+
+def local_time(ms: float | None, zone: ZoneInfo, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """Return epoch ms as local time, or a dash for none."""
+    return datetime.fromtimestamp(ms / 1000, zone).strftime(pattern) if ms and ms > 0 else "-"
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Return counts by name in one line."""
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
 
 
 def print_table(header: Iterable[str], rows: Iterable[Iterable[object]], indent: str = "  ") -> None:

@@ -23,7 +23,7 @@ from deploy.settings.load import dump_toml, with_values
 from deploy.settings.sections import PREFIX, SECRETS, Settings
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import StoreReader
-from stream.sinks.store.tables import StoreError, StoreMissingError
+from stream.sinks.store.tables import StoreError
 
 NODE_STOP_S: Final = 90.0
 """A node that is behind works its log off before it ends."""
@@ -121,7 +121,7 @@ class Running:
         before, seen, quiet = -1, 0, 0
         while time.monotonic() < deadline and (even_if_stopped or not self.stop.asked):
             self.supervisor.check()
-            status = _status(self.settings)
+            status = node_status(self.settings)
             if status and status["wall_ms"] > max(began_ms, seen):
                 seen, messages = status["wall_ms"], status["counters"]["messages"]
                 still = not status["lag"]["records"] and not status.get("waiting") and messages == before
@@ -166,12 +166,12 @@ def own_broker(settings: Settings, port: int | None, **sections: dict[str, Any])
     return with_values(settings, broker=broker, board=board, **sections)
 
 
-def _status(settings: Settings) -> dict[str, Any]:
+def node_status(settings: Settings) -> dict[str, Any]:
     """Return the node's last status; empty before the first."""
     with closing(StoreReader(settings.site_dir / "store.db")) as reader:
         try:
             return dict(reader.meta("status") or {})
-        except StoreMissingError:
+        except StoreError:
             return {}
 
 

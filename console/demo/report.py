@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from console.common import print_table
+from console.common import counted, print_table
 from console.demo.scoring import latencies, latency_summary, score
 from simulators.devices.ledger import Report
 from stream.sentences.catalogue import Sentences
@@ -68,10 +68,9 @@ def demo_report(
 def print_summary(report: dict[str, Any], texts: Sentences) -> None:
     """Print the report for people."""
     truth, latency = report["truth"], report["latency_ms"]
-    held = ", ".join(f"{reason} {count}" for reason, count in sorted(report["quarantined"].items()))
     rows: list[tuple[str, object]] = [(texts(f"sum-{key}"), f"{report[key]:,}") for key in ("published", "lost")]
     rows += [(texts(f"sum-{key}"), f"{report[key]:,}") for key in ("received", "stored", "duplicates")]
-    rows += [(texts("sum-quarantined"), held or "0")]
+    rows += [(texts("sum-quarantined"), counted(report["quarantined"]) or "0")]
     rows += [(texts(f"sum-{key}"), f"{report[key]:,}") for key in ("windows", "anomalies", "hotspots", "alerts")]
     if latency["n"]:
         rows.append((texts("sum-latency"), f"{latency['p50']:.0f} / {latency['p99']:.0f} ms ({latency['n']})"))

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from console.common import FoundSite
+from console.common import FoundSite, progress_bar, zone_of
 from console.errors import CommandError
+from console.running import node_status
 from console.training.history_csv import read_history
 from console.training.model_health import KINDS
 from console.training.saved_state import read_saved
@@ -43,7 +41,7 @@ _STATUS_S: Final = 10.0
 
 
 @dataclass(slots=True)
-class Source:
+class HistorySource:
     """Where history comes from."""
 
     name: str
@@ -64,11 +62,15 @@ class Source:
             self.reader.close()
 
 
-def from_store(options: argparse.Namespace, settings: Settings, site: FoundSite, places: Places) -> Source:
-    """Return what the site's store holds of counts and levels, as the options narrow it.
+def history_of(options: argparse.Namespace, settings: Settings, site: FoundSite, places: Places) -> HistorySource:
+    """Return the history that the options name: a CSV file, or what the site's store holds.
 
-    Raises `CommandError` where there is no store yet.
+    Raises `CommandError` where there is no store yet, or nothing of the file can be used.
     """
+    return _of_file(options, settings, places) if options.file else _of_store(options, settings, site, places)
+
+
+def _of_store(options: argparse.Namespace, settings: Settings, site: FoundSite, places: Places) -> HistorySource:
     if not site.store.exists():
         raise CommandError(f"site {site.id} has no store yet; name a CSV file to learn from", 2)
     reader = StoreReader(site.store)
@@ -89,17 +91,11 @@ def from_store(options: argparse.Namespace, settings: Settings, site: FoundSite,
     end = span[1] + window_ms
     since = span[0] if options.days is None else max(span[0], end - round(options.days * _DAY_MS))
     windows = stored_windows(reader, window_ms, since, end, names) if names else iter(())
-    return Source(str(site.store), windows, since, end, gone=sorted(gone), reader=reader)
+    return HistorySource(str(site.store), windows, since, end, gone=sorted(gone), reader=reader)
 
 
-def from_file(options: argparse.Namespace, settings: Settings, places: Places) -> Source:
-    """Return what a CSV file holds. Raises `CommandError` where nothing of it can be used."""
-    try:
-        zone = ZoneInfo(options.timezone or settings.site.timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise CommandError(
-            f"--timezone {options.timezone!r} is not known, expected one such as Asia/Shanghai", 2
-        ) from error
+def _of_file(options: argparse.Namespace, settings: Settings, places: Places) -> HistorySource:
+    zone = zone_of(options, settings)
     try:
         found = read_history(options.file, places, zone, metric=options.metric, interval_s=options.interval)
     except OSError as error:
@@ -107,13 +103,13 @@ def from_file(options: argparse.Namespace, settings: Settings, places: Places) -
     window_ms = settings.pipeline.window_s * 1000
     windows = fitted(found.names, found.which, found.start_ms, found.value, found.interval_ms, window_ms)
     first, last = int(found.start_ms.min()), int(found.start_ms.max()) + found.interval_ms
-    return Source(str(options.file), iter([windows]), first, last, bad=found.bad, missing=found.missing)
+    return HistorySource(str(options.file), iter([windows]), first, last, bad=found.bad, missing=found.missing)
 
 
 class Teaching:
     """Gives history to a site's node through its log, a few records ahead of it."""
 
-    def __init__(self, options: argparse.Namespace, settings: Settings, site: FoundSite, source: Source) -> None:
+    def __init__(self, options: argparse.Namespace, settings: Settings, site: FoundSite, source: HistorySource) -> None:
         self.options, self.settings, self.site, self.source = options, settings, site, source
         self.window_ms = settings.pipeline.window_s * 1000
         self.saved = read_saved(site.folder / "state", settings.pipeline.window_s)
@@ -127,6 +123,7 @@ class Teaching:
         self.passed_over = 0
         self.done = False
         """Whether the node has worked everything off."""
+        self._reached, self._stalled = -1, False
 
     def run(self, texts: Sentences) -> None:
         """Do it, with a progress bar where somebody looks on.
@@ -135,40 +132,58 @@ class Teaching:
         """
         source, options = self.source, self.options
         days = max(-(-(source.last_ms - source.first_ms) // _DAY_MS), 1)
-        hidden = options.quiet or options.json or not sys.stderr.isatty()
-        before = self._status()
-        with ExitStack() as closing:
-            bar = closing.enter_context(
-                tqdm(total=days, desc=texts("train-reading"), unit="d", disable=hidden, leave=False, file=sys.stderr)
-            )
+        before = node_status(self.settings)
+        looks = {"total": days, "desc": texts("train-reading"), "unit": "d", "leave": False}
+        with ExitStack() as stack:
+            progress = stack.enter_context(progress_bar(options, **looks))
 
             def reached(end_ms: int) -> None:
-                bar.update(max((end_ms - source.first_ms) // _DAY_MS - bar.n, 0))
+                progress((end_ms - source.first_ms) // _DAY_MS)
 
             if options.dry_run:
                 for piece in self._pieces():
                     self.windows, self.records = self.windows + piece.windows, self.records + 1
                     reached(piece.end_ms)
                 return
-            log = self._open_log(closing)
-            node = _Follower(self.site)
-            closing.callback(node.close)
+            log = stack.enter_context(closing(self._open_log()))
+            self.received_ms = self._log_time(log)
+            reader = stack.enter_context(closing(StoreReader(self.site.store)))
             waiting: deque[tuple[int, int]] = deque()
             for piece in self._pieces():
                 self._append(log, piece)
                 waiting.append((self.position, piece.end_ms))
-                while len(waiting) > _AHEAD and self._follows() and node.reaches(waiting[0][0]):
+                while len(waiting) > _AHEAD and self._wait(reader, waiting[0][0]):
                     reached(waiting.popleft()[1])
-            while waiting and self._follows() and node.reaches(waiting[0][0]):
+            while waiting and self._wait(reader, waiting[0][0]):
                 reached(waiting.popleft()[1])
             self.done = bool(self.records) and not waiting
         if self.done:
             self._ask(before)
 
-    def _follows(self) -> bool:
-        """Tell whether there is a node to wait for."""
-        self.running = self.running and bool(self.site.node()["running"])
-        return self.running and not self.kafka and not self.options.no_wait
+    def _wait(self, reader: StoreReader, position: int) -> bool:
+        """Wait until the node has worked off the record at a position; tell whether it has.
+
+        Nobody waits for workers on Kafka, for a node that stopped, and after one got no further for `_STALL_S`.
+        """
+        if self.kafka or self.options.no_wait:
+            return False
+        moved = time.monotonic()
+        while not self._stalled:
+            self.running = self.running and bool(self.site.node()["running"])
+            if not self.running:
+                return False
+            before = self._reached
+            try:
+                self._reached = int(reader.progress()["position"])
+            except StoreError:  # a node that has just been started makes its store
+                self._reached = -1
+            if self._reached >= position:
+                return True
+            if self._reached > before:
+                moved = time.monotonic()
+            self._stalled = time.monotonic() - moved > _STALL_S
+            time.sleep(_POLL_S)
+        return False
 
     def _pieces(self) -> Iterator[Piece]:
         shards = self.settings.kafka.shards if self.kafka else 1
@@ -186,13 +201,10 @@ class Teaching:
         fresh: NDArray[np.bool_] = ~known
         return fresh
 
-    def _open_log(self, closing: ExitStack) -> Log:
+    def _open_log(self) -> Log:
         """Return the site's log: the one of its node, which may be running, or a city's on Kafka."""
         self.site.folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-        log = open_kafka_log(self.settings, "patrolgrid-train") if self.kafka else open_log(self.settings)
-        closing.callback(log.close)
-        self.received_ms = self._log_time(log)
-        return log
+        return open_kafka_log(self.settings, "patrolgrid-train") if self.kafka else open_log(self.settings)
 
     def _log_time(self, log: Log) -> int:
         """Return the log's own time, which a replay's or a demo's clock may have set: history must not move it."""
@@ -211,20 +223,11 @@ class Teaching:
             ) from error
         self.windows, self.records = self.windows + piece.windows, self.records + 1
 
-    def _status(self) -> dict[str, Any]:
-        reader = StoreReader(self.site.store)
-        try:
-            return dict(reader.meta("status") or {})
-        except StoreError:
-            return {}
-        finally:
-            reader.close()
-
     def _ask(self, before: dict[str, Any]) -> None:
         """Ask the node's status, made after it was done, what it has learnt."""
         since_ms, deadline = time.time_ns() // 1_000_000, time.monotonic() + _STATUS_S
         while time.monotonic() < deadline:
-            status = self._status()
+            status = node_status(self.settings)
             if int(status.get("wall_ms", 0)) > since_ms and "learning" in status:
                 was, now = before.get("learning") or {}, status["learning"]
                 # History that waited from before is in these numbers, too.
@@ -255,39 +258,3 @@ class Teaching:
             "learnt": self.learnt,
             "passed_over": self.passed_over,
         }
-
-
-class _Follower:
-    """Watches how far the node has come, in its store."""
-
-    def __init__(self, site: FoundSite) -> None:
-        self._site, self._reader = site, StoreReader(site.store)
-        self._position = -1
-        self.stalled = False
-        """Whether it got no further for long: then nobody waits again."""
-
-    def reaches(self, position: int) -> bool:
-        """Wait until the node has worked off the record at a position; tell whether it has."""
-        moved = time.monotonic()
-        while self._position < position:
-            before = self._position
-            self._position = self._now()
-            if self._position > before:
-                moved = time.monotonic()
-            elif self.stalled or time.monotonic() - moved > _STALL_S:
-                self.stalled = True
-                return False
-            elif not self._site.node()["running"]:
-                return False
-            if self._position < position:
-                time.sleep(_POLL_S)
-        return True
-
-    def _now(self) -> int:
-        try:
-            return int(self._reader.progress()["position"])
-        except StoreError:  # a node that has just been started makes its store
-            return -1
-
-    def close(self) -> None:
-        self._reader.close()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from datetime import date, datetime
+from contextlib import closing
+from datetime import date
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ import msgspec
 
 from console.common import (
     add_settings_arguments,
+    local_time,
     print_json,
     print_table,
     progress_bar,
@@ -57,12 +59,9 @@ def run(options: argparse.Namespace) -> int:
     settings, site = settings_of_site(options)
     texts = texts_of(options, settings)
     saved = read_saved(site.folder / "state", settings.pipeline.window_s)
-    reader = StoreReader(site.store)
-    try:
+    with closing(StoreReader(site.store)) as reader:
         models = _gather(options, settings, reader, saved)
         status = reader.meta("status") or {}
-    finally:
-        reader.close()
     if options.device is not None:
         models = [model for model in models if model.device == options.device]
         if not models:
@@ -71,14 +70,14 @@ def run(options: argparse.Namespace) -> int:
     whole = summary(models)
     anew = (status.get("learning") or {}).get("anew")
     if options.json:
-        documents = [_document(model) for model in models]
+        documents = [{**msgspec.to_builtins(model), "needs": model.needs} for model in models]
         print_json({"site": site.id, "summary": whole, "anew": anew, "state": saved.problem, "models": documents})
         return 0
     zone = site.zone(settings)
     _print(models, texts, zone)
     _print_summary(whole, texts, options.days)
     if anew:
-        since = datetime.fromtimestamp(anew["since_ms"] / 1000, zone).strftime("%Y-%m-%d %H:%M")
+        since = local_time(anew["since_ms"], zone, "%Y-%m-%d %H:%M")
         print(texts("models-anew", time=since, reason=safe(anew["reason"])))
     if saved.problem:
         print(texts("models-state", problem=safe(saved.problem)))
@@ -96,10 +95,6 @@ def _gather(
         )
 
 
-def _document(model: ModelHealth) -> dict[str, Any]:
-    return {**msgspec.to_builtins(model), "needs": model.needs}
-
-
 def _print(models: list[ModelHealth], texts: Sentences, zone: ZoneInfo) -> None:
     if not models:
         print(texts("models-none"))
@@ -110,9 +105,6 @@ def _print(models: list[ModelHealth], texts: Sentences, zone: ZoneInfo) -> None:
 
 def _row(model: ModelHealth, texts: Sentences, zone: ZoneInfo) -> list[object]:
     days, figures = model.days, model.calibration
-    newest = "-"
-    if model.last_learnt_ms:
-        newest = datetime.fromtimestamp(model.last_learnt_ms / 1000, zone).strftime("%m-%d %H:%M")
     missing = [Why(f"models-class-{name}") for name in model.missing]
     needs = [texts(f"models-needs-{model.needs}")] if model.needs not in {"", "missing"} else []
     if missing and model.state not in {"young", "unseen"}:  # who lacks everything need not be told of each kind of day
@@ -126,7 +118,7 @@ def _row(model: ModelHealth, texts: Sentences, zone: ZoneInfo) -> list[object]:
         "-" if figures is None else f"{figures['below_1pct']:.1%}",
         "-" if figures is None else f"{figures['inside']:.1%}",
         texts(f"models-verdict-{model.verdict}"),
-        newest,
+        local_time(model.last_learnt_ms, zone, "%m-%d %H:%M"),
         texts("models-semicolon").join(needs) or "-",
     ]
 

@@ -6,19 +6,20 @@ import argparse
 import base64
 import time
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from contextlib import closing
 from typing import Any, Final
-from zoneinfo import ZoneInfo
+
+import msgspec
 
 from console.common import (
     FoundSite,
     add_settings_arguments,
     chosen_site,
+    local_time,
     print_json,
     print_table,
     safe,
-    settings_of,
-    texts_of,
+    settings_and_texts,
 )
 from console.errors import CommandError
 from deploy.settings.load import at_broker
@@ -70,105 +71,83 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what is asked with the quarantine of a site."""
-    settings = settings_of(options)
+    settings, texts = settings_and_texts(options)
     site = chosen_site(settings, options.site)
-    texts = texts_of(options, settings)
-    path = site.folder / "quarantine.db"
-    if not path.exists():
+    if not site.quarantine.exists():
         raise CommandError(f"there is no quarantine in {site.folder}")
-    quarantine = Quarantine(path)
-    try:
+    with closing(Quarantine(site.quarantine)) as quarantine:
         match options.action:
             case "counts":
-                return _counts(quarantine, site, texts, as_json=options.json)
+                _counts(quarantine, site, texts, as_json=options.json)
             case "show":
-                return _show(quarantine, site, options.id, as_json=options.json)
+                _show(quarantine, site, options.id, as_json=options.json)
             case "replay":
-                return _replay(quarantine, site, settings, options, texts)
+                _replay(quarantine, site, settings, options, texts)
             case _:
-                return _list(quarantine, site, settings, options, texts)
-    finally:
-        quarantine.close()
+                _list(quarantine, site, settings, options, texts)
+    return 0
 
 
 def _document(entry: Entry) -> dict[str, Any]:
-    return {
-        "id": entry.id,
-        "received_ms": entry.received_ms,
-        "last_ms": entry.last_ms,
-        "topic": entry.topic,
-        "reason": entry.reason,
-        "detail": entry.detail,
-        "count": entry.count,
-        "size": entry.size,
-        "whole": entry.whole,
-        "replayed_ms": entry.replayed_ms,
-        "payload_base64": base64.b64encode(entry.payload).decode("ascii"),
-    }
+    names = ("id", "received_ms", "last_ms", "topic", "reason", "detail", "count", "size", "whole", "replayed_ms")
+    payload = base64.b64encode(entry.payload).decode("ascii")
+    return {name: getattr(entry, name) for name in names} | {"payload_base64": payload}
 
 
 def _list(
     quarantine: Quarantine, site: FoundSite, settings: Settings, options: argparse.Namespace, texts: Sentences
-) -> int:
+) -> None:
     entries = quarantine.list(reason=options.reason, limit=options.limit, after=options.after, waiting=options.waiting)
     if options.json:
         print_json([_document(entry) for entry in entries])
-        return 0
-    if not entries:
+    elif not entries:
         print(texts("quarantine-empty", site=site.id))
-        return 0
-    zone = ZoneInfo(str(site.node().get("timezone") or settings.site.timezone))
-    print_table(
-        [texts(f"quarantine-col-{name}") for name in ("id", "time", "reason", "count", "topic", "detail")],
-        [
+    else:
+        zone = site.zone(settings)
+        header = [texts(f"quarantine-col-{name}") for name in ("id", "time", "reason", "count", "topic", "detail")]
+        rows = [
             (
                 entry.id,
-                datetime.fromtimestamp(entry.received_ms / 1000, zone).strftime("%Y-%m-%d %H:%M:%S"),
+                local_time(entry.received_ms, zone),
                 entry.reason,
                 entry.count,
                 safe(entry.topic)[:_DETAIL_WIDTH],
                 safe(entry.detail)[:_DETAIL_WIDTH],
             )
             for entry in entries
-        ],
-        indent="",
-    )
-    return 0
+        ]
+        print_table(header, rows, indent="")
 
 
-def _show(quarantine: Quarantine, site: FoundSite, number: int, *, as_json: bool) -> int:
+def _show(quarantine: Quarantine, site: FoundSite, number: int, *, as_json: bool) -> None:
     entry = quarantine.get(number)
     if entry is None:
         raise CommandError(f"site {site.id} has no entry {number} in quarantine")
     document = _document(entry)
     if as_json:
         print_json(document)
-        return 0
+        return
     del document["payload_base64"]
     for key, value in document.items():
         print(f"{key:<12} {safe(value)}")
     print(safe(entry.payload.decode("utf-8", "backslashreplace")))
-    return 0
 
 
-def _counts(quarantine: Quarantine, site: FoundSite, texts: Sentences, *, as_json: bool) -> int:
+def _counts(quarantine: Quarantine, site: FoundSite, texts: Sentences, *, as_json: bool) -> None:
     totals = quarantine.totals()
     if as_json:
-        print_json(
-            {reason: {"total": t.total, "dropped": t.dropped, "replayed": t.replayed} for reason, t in totals.items()}
-        )
+        print_json(msgspec.to_builtins(totals))
     elif not totals:
         print(texts("quarantine-empty", site=site.id))
     else:
         header = [texts("quarantine-col-reason"), texts("quarantine-col-count")]
         print_table(header, [(reason, t.total) for reason, t in totals.items()], indent="")
         print(texts("quarantine-total", count=sum(t.total for t in totals.values())))
-    return 0
 
 
 def _replay(
     quarantine: Quarantine, site: FoundSite, settings: Settings, options: argparse.Namespace, texts: Sentences
-) -> int:
+) -> None:
     if not options.id and not options.reason and not options.all:
         raise CommandError("name entries, or --reason WORD, or --all", code=2)
     node = site.node()
@@ -192,7 +171,6 @@ def _replay(
         print(texts("quarantine-replayed", count=sent, host=settings.broker.host, port=str(settings.broker.port)))
         if passed_by:
             print(texts("quarantine-cut", count=passed_by))
-    return 0
 
 
 def _chosen(quarantine: Quarantine, site: FoundSite, options: argparse.Namespace) -> Iterator[Sequence[Entry]]:
@@ -205,10 +183,7 @@ def _chosen(quarantine: Quarantine, site: FoundSite, options: argparse.Namespace
         yield [entry for _, entry in found if entry is not None]
         return
     after = 0
-    while True:
-        page = quarantine.list(reason=options.reason, limit=_PAGE, after=after, waiting=True)
-        if not page:
-            return
+    while page := quarantine.list(reason=options.reason, limit=_PAGE, after=after, waiting=True):
         yield page
         after = page[-1].id
 

@@ -15,7 +15,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from console.common import add_settings_arguments, print_json, print_table, progress_bar, settings_and_texts
+from console.common import (
+    add_settings_arguments,
+    counted,
+    print_json,
+    print_table,
+    progress_bar,
+    settings_and_texts,
+    zone_of,
+)
 from console.errors import CommandError
 from console.running import own_broker, refuse_running, run_site, since, totals
 from deploy.processes.stopping import StopRequest
@@ -71,25 +79,24 @@ def run(options: argparse.Namespace) -> int:
     """Replay, and say what came of it."""
     speed, start = _speed(options.speed), _date(options.start)
     settings, texts = settings_and_texts(options)
-    zone = options.timezone or settings.site.timezone
-    track = _open(options.what, site=options.site, timezone=zone, of=options.of, start=start, days=options.days)
+    track = _open(options, zone_of(options, settings).key, start)
     if options.broker is not None:
         return _into_running(options, settings, track, speed, texts)
     return _with_own_node(options, settings, track, speed, texts)
 
 
-def _open(what: str, *, site: str | None, timezone: str, of: str, start: date | None, days: int) -> Track:
-    """Return what `what` names: the word ``auckland``, a recording, or a counts CSV."""
-    if what == _AUCKLAND:
-        return auckland_track(start, days, site=site or _AUCKLAND)
-    path = Path(what)
+def _open(options: argparse.Namespace, timezone: str, start: date | None) -> Track:
+    """Return what the options name: the word ``auckland``, a recording, or a counts CSV."""
+    if options.what == _AUCKLAND:
+        return auckland_track(start, options.days, site=options.site or _AUCKLAND)
+    path = Path(options.what)
     if not path.is_file():
-        raise CommandError(f"there is no file {what}; expected a counts CSV, a recording, or the word {_AUCKLAND}")
-    name = site or identifier(path.name.split(".", 1)[0])
+        raise CommandError(f"there is no file {path}; expected a counts CSV, a recording, or the word {_AUCKLAND}")
+    site = options.site or identifier(path.name.split(".", 1)[0])
     with path.open("rb") as file:
         if file.read(2) == _GZIP:
-            return RecordingTrack(path, name, timezone)
-    return csv_track(path, timezone=timezone, site=name, of=of)
+            return RecordingTrack(path, site, timezone)
+    return csv_track(path, timezone=timezone, site=site, of=options.of)
 
 
 def _into_running(options: argparse.Namespace, settings: Settings, track: Track, speed: float, texts: Sentences) -> int:
@@ -172,8 +179,10 @@ def _print(document: dict[str, Any], texts: Sentences) -> None:
         (texts(f"sum-{key}"), f"{document[key]:,}")
         for key in ("published", "stored", "duplicates", "windows", "anomalies", "alerts")
     ]
-    held = ", ".join(f"{reason} {count}" for reason, count in sorted(document["quarantined"].items()))
-    rows += [(texts("sum-quarantined"), held or "0"), (texts("sum-rate"), f"{document['observations_s'] or 0:,}")]
+    rows += [
+        (texts("sum-quarantined"), counted(document["quarantined"]) or "0"),
+        (texts("sum-rate"), f"{document['observations_s'] or 0:,}"),
+    ]
     print_table([texts("sum-title"), ""], rows, indent="")
     print(texts("replay-status", site=document["site"]))
 

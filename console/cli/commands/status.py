@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from datetime import datetime
+from contextlib import closing
+from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,8 @@ from console.common import (
     FoundSite,
     add_settings_arguments,
     chosen_site,
+    counted,
+    local_time,
     print_json,
     print_table,
     safe,
@@ -48,12 +51,9 @@ def run(options: argparse.Namespace) -> int:
     """Print what the store holds and what the node last said."""
     settings = settings_of(options)
     site = chosen_site(settings, options.site)
-    zone = ZoneInfo(str(site.node().get("timezone") or settings.site.timezone))
-    reader = StoreReader(site.store, zone)
-    try:
+    zone = site.zone(settings)
+    with closing(StoreReader(site.store, zone)) as reader:
         document = gather(site, reader, limit=options.limit)
-    finally:
-        reader.close()
     if options.json:
         print_json(document)
     else:
@@ -76,18 +76,19 @@ def gather(site: FoundSite, reader: StoreReader, *, limit: int = 200) -> dict[st
         }
     devices: dict[str, dict[str, Any]] = {}
     for row in series:
-        known = totals["by_device"].get(row["device"], {})
+        device = row["device"]
+        known, quality = totals["by_device"].get(device, {}), health.get(device, {})
         entry = devices.setdefault(
-            row["device"],
+            device,
             {
-                "id": row["device"],
+                "id": device,
                 "beat": row["beat"],
                 "series": [],
                 "observations": known.get("n", 0),
                 "in": known.get("in", 0),
                 "out": known.get("out", 0),
-                "quality": health.get(row["device"], {}).get("quality"),
-                "online": health.get(row["device"], {}).get("online"),
+                "quality": quality.get("quality"),
+                "online": quality.get("online"),
             },
         )
         entry["series"].append(f"{row['kind']} {row['metric']}")
@@ -120,36 +121,20 @@ def _series_key(row: dict[str, Any]) -> tuple[str, str, str]:
 
 def quarantined(site: FoundSite) -> dict[str, int]:
     """Return how many entries the quarantine has of each reason."""
-    path = site.folder / "quarantine.db"
-    if not path.exists():
+    if not site.quarantine.exists():
         return {}
-    quarantine = Quarantine(path)
-    try:
+    with closing(Quarantine(site.quarantine)) as quarantine:
         return dict(quarantine.counts())
-    finally:
-        quarantine.close()
 
 
 def _print(document: dict[str, Any], texts: Sentences, zone: ZoneInfo) -> None:
-    def clock(milliseconds: float | None) -> str:
-        if not milliseconds or milliseconds <= 0:
-            return "-"
-        return datetime.fromtimestamp(milliseconds / 1000, zone).strftime("%Y-%m-%d %H:%M:%S")
-
+    clock = partial(local_time, zone=zone)
     counts, totals = document["counts"], document["totals"]
     state = texts("status-running" if document["running"] else "status-stopped")
     print(texts("status-site", site=document["site"], state=state))
     print(texts("status-upto", time=clock(document["progress"]["now_ms"])))
-    print(
-        texts(
-            "status-totals",
-            observations=totals["observations"],
-            windows=counts["windows"],
-            anomalies=counts["anomalies"],
-            alerts=counts["alerts"],
-            open=counts["open_alerts"],
-        )
-    )
+    figures = {name: counts[name] for name in ("windows", "anomalies", "alerts")}
+    print(texts("status-totals", observations=totals["observations"], open=counts["open_alerts"], **figures))
     print(texts("status-quality", duplicates=totals["duplicates"], late=totals["late"]))
     if document["running"] and document["status"]:
         lag, rates = document["lag"] or {}, document["status"].get("rates") or {}
@@ -161,8 +146,7 @@ def _print(document: dict[str, Any], texts: Sentences, zone: ZoneInfo) -> None:
     anew = (document["status"].get("learning") or {}).get("anew")
     if anew:
         print(texts("models-anew", time=clock(anew["since_ms"]), reason=safe(anew["reason"])))
-    held = ", ".join(f"{reason} {count}" for reason, count in sorted(document["quarantine"].items()))
-    print(texts("status-quarantine", text=held or texts("status-empty")))
+    print(texts("status-quarantine", text=counted(document["quarantine"]) or texts("status-empty")))
     _print_rows(
         texts, "devices", document["devices"], ("device", "beat", "series", "n", "in", "out", "quality"), _device
     )
@@ -187,14 +171,8 @@ def _print_training(training: dict[str, Any] | None, texts: Sentences, clock: Ca
         return
     state, detail = training["state"], safe(str(training["detail"]))
     if training["trained_ms"]:
-        print(
-            texts(
-                "status-training-trained",
-                time=clock(training["trained_ms"]),
-                rows=training["rows"],
-                beats=training["beats"],
-            )
-        )
+        known = {name: training[name] for name in ("rows", "beats")}
+        print(texts("status-training-trained", time=clock(training["trained_ms"]), **known))
     elif state in {"waiting", "running"}:
         print(texts("status-training-none", detail=detail or texts(f"status-training-{state}")))
     if state == "failed":

@@ -10,14 +10,13 @@ import argparse
 import sys
 import time
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from console.common import FoundSite, add_settings_arguments, print_json, safe, settings_of_site, texts_of
+from console.common import FoundSite, add_settings_arguments, local_time, print_json, safe, settings_of_site, texts_of
 from console.errors import CommandError
-from console.training.teaching import Source, Teaching, from_file, from_store
+from console.training.teaching import HistorySource, Teaching, history_of
 from deploy.settings.sections import Settings
 from ingest.gateway.plates import load_plates
 from ingest.gateway.quarantine import Quarantine
@@ -65,10 +64,7 @@ def run(options: argparse.Namespace) -> int:
     settings, site = settings_of_site(options, new=options.file is not None)
     texts = texts_of(options, settings)
     places = load_places(settings.places_file)
-    source = (
-        from_store(options, settings, site, places) if options.file is None else from_file(options, settings, places)
-    )
-    with closing(source):
+    with closing(history_of(options, settings, site, places)) as source:
         teaching = Teaching(options, settings, site, source)
         teaching.run(texts)
     if source.bad and not options.dry_run:
@@ -80,12 +76,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _quarantine(source: Source, settings: Settings, site: FoundSite) -> None:
+def _quarantine(source: HistorySource, settings: Settings, site: FoundSite) -> None:
     """Keep the rows that taught nothing, without plates, where everything is kept that was not accepted."""
     plates = load_plates(settings.plates.key_file or site.folder / "plates.key")
     name, now_ms = Path(source.name).name, time.time_ns() // 1_000_000
-    quarantine = Quarantine(site.folder / "quarantine.db")
-    try:
+    with closing(Quarantine(site.quarantine)) as quarantine:
         quarantine.add_many(
             Refusal(
                 topic=f"{name}, line {row.line}",
@@ -96,22 +91,16 @@ def _quarantine(source: Source, settings: Settings, site: FoundSite) -> None:
             )
             for row in source.bad
         )
-    finally:
-        quarantine.close()
 
 
 def _tell(teaching: Teaching, texts: Sentences, site: FoundSite, zone: ZoneInfo) -> None:
     source = teaching.source
-
-    def day(milliseconds: int) -> str:
-        return datetime.fromtimestamp(milliseconds / 1000, zone).strftime("%Y-%m-%d")
-
     told = {
         "windows": teaching.windows,
         "series": len(teaching.series),
         "known": teaching.known,
-        "first": day(source.first_ms),
-        "last": day(source.last_ms - 1),
+        "first": local_time(source.first_ms, zone, "%Y-%m-%d"),
+        "last": local_time(source.last_ms - 1, zone, "%Y-%m-%d"),
     }
     if teaching.options.dry_run:
         print(texts("train-would", **told))
