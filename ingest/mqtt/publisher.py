@@ -1,92 +1,71 @@
-"""One connection that publishes in order, waits while too much is unacknowledged, and goes on after a reconnect."""
+"""Publishes many messages through one connection, in order, and goes on after a reconnect."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Final, Self
+from typing import Final
 
 from ingest.login import BrokerAddress
-from ingest.mqtt.outbox import MemoryStorage, Outbox
+from ingest.mqtt.outbox import MemoryStorage, Outbound, Outbox
 from ingest.mqtt.session import Session
 
+_IN_FLIGHT: Final = 100
+_PENDING: Final = 4 * _IN_FLIGHT
+"""Messages queued and not acknowledged, above which the next one is not asked for."""
 _STUCK_S: Final = 30.0
-"""A broker that takes nothing for so long is given up."""
+_SERVE_S: Final = 0.05
 
 
-class Publisher:
-    """Publishes QoS 1 messages of any topic through one connection, so that their order holds. A context manager.
+def publish_all(
+    broker: BrokerAddress,
+    messages: Iterable[Outbound | float],
+    *,
+    client_id: str = "",
+    stopped: Callable[[], bool] = lambda: False,
+) -> int:
+    """Publish messages, wait until all are acknowledged, and return how many were.
 
     Parameters
     ----------
-    broker, client_id
-        The broker, and as whom.
-    window
-        Most messages in flight; `publish` waits when four times as many are pending.
+    messages
+        What to publish; a number among them is seconds to wait before the next.
+    stopped
+        Whether to end early, with the acknowledgement of what has been published.
 
     Raises
     ------
     ConnectionError
-        On entering, where the broker does not answer or refuses.
+        The broker does not answer, refuses, or acknowledges nothing for 30 s.
     """
-
-    def __init__(self, broker: BrokerAddress, client_id: str = "", *, window: int = 100) -> None:
-        self._waiting = MemoryStorage()
-        self._outbox = Outbox(self._waiting, window=window)
-        self._session = Session(broker, client_id, outbox=self._outbox, backoff_s=(0.1, 3.0))
-        self._limit = window * 4
-
-    def __enter__(self) -> Self:
-        self._session.connect()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        """Disconnect; what is not acknowledged is given up."""
-        self._session.close()
-
-    @property
-    def acknowledged(self) -> int:
-        """Messages whose PUBACK came."""
-        return self._outbox.acknowledged
-
-    def publish(
-        self, topic: str, payload: bytes, *, retain: bool = False, stopped: Callable[[], bool] = lambda: False
-    ) -> bool:
-        """Queue a message behind all others, waiting for room; False where `stopped` said so meanwhile."""
-        while len(self._waiting) >= self._limit:
+    waiting = MemoryStorage()
+    outbox = Outbox(waiting, window=_IN_FLIGHT)
+    session = Session(broker, client_id, outbox=outbox, backoff_s=(0.1, 3.0))
+    session.connect()
+    try:
+        for message in messages:
+            if isinstance(message, Outbound):
+                waiting.put(message.topic, message.payload, retain=message.retain)
+                session.send()
+                if len(outbox.in_flight) >= _IN_FLIGHT or session.wants_write:
+                    session.wait(0.0)
+                _wait_for_room(session, waiting, _PENDING, stopped)
+            else:
+                session.wait(min(message, _SERVE_S))
             if stopped():
-                return False
-            self.serve(0.05)
-        self._waiting.put(topic, payload, retain=retain)
-        self._session.send()
-        if len(self._outbox.in_flight) >= self._outbox.window or self._session.wants_write:
-            self.serve(0.0)
-        return True
-
-    def serve(self, timeout_s: float) -> None:
-        """Serve the connection, waiting for it at most so long."""
-        self._session.wait(timeout_s)
-
-    def drain(self, timeout_s: float = _STUCK_S) -> bool:
-        """Wait until everything is acknowledged, and tell whether it was in time."""
-        deadline = time.monotonic() + timeout_s
-        while len(self._waiting) and time.monotonic() < deadline:
-            self.serve(0.05)
-        return len(self._waiting) == 0
+                break
+        _wait_for_room(session, waiting, 0, lambda: False)
+        return outbox.acknowledged
+    finally:
+        session.close()
 
 
-def publish_all(broker: BrokerAddress, messages: Iterable[tuple[str, bytes]]) -> int:
-    """Publish (topic, payload) pairs, wait until all are acknowledged, and return how many.
-
-    Raises ConnectionError where the broker does not answer or refuses, TimeoutError where it stops acknowledging.
-    """
-    with Publisher(broker) as publisher:
-        all_sent = all(publisher.publish(topic, payload, stopped=_after(_STUCK_S)) for topic, payload in messages)
-        if not all_sent or not publisher.drain():
-            raise TimeoutError(f"the MQTT broker at {broker} stopped acknowledging")
-        return publisher.acknowledged
-
-
-def _after(seconds: float) -> Callable[[], bool]:
-    deadline = time.monotonic() + seconds
-    return lambda: time.monotonic() > deadline
+def _wait_for_room(session: Session, waiting: MemoryStorage, most: int, stopped: Callable[[], bool]) -> None:
+    """Serve the session until at most so many messages wait for an acknowledgement."""
+    before, deadline = session.outbox.acknowledged, time.monotonic() + _STUCK_S
+    while len(waiting) > most and not stopped():
+        session.wait(_SERVE_S)
+        if session.outbox.acknowledged > before:
+            before, deadline = session.outbox.acknowledged, time.monotonic() + _STUCK_S
+        elif time.monotonic() > deadline:
+            raise ConnectionError(f"the MQTT broker at {session.broker} acknowledged nothing for {_STUCK_S:g} s")

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from ingest.login import BrokerAddress
-from ingest.mqtt.publisher import Publisher
+from ingest.mqtt.outbox import Outbound
+from ingest.mqtt.publisher import publish_all
 
 
 class TimedMessage(NamedTuple):
@@ -65,17 +66,13 @@ def publish(
     ConnectionError
         Where no broker answers, it refuses, or it does not acknowledge within 30 s.
     """
-    with Publisher(broker, f"replay-{secrets.token_hex(4)}") as publisher:
+
+    def due() -> Iterator[Outbound | float]:
         begun = time.monotonic()
         for done, message in track.messages():
-            due = begun + message.offset_s / speed
-            while (wait := due - time.monotonic()) > 0 and not stopped():
-                publisher.serve(min(wait, 0.05))
-            if stopped() or not publisher.publish(
-                message.topic, message.payload, retain=message.retain, stopped=stopped
-            ):
-                break
+            while (wait := begun + message.offset_s / speed - time.monotonic()) > 0:
+                yield wait
+            yield Outbound(message.topic, message.payload, message.retain)
             on_progress(done)
-        if not publisher.drain() and not stopped():
-            raise ConnectionError(f"the MQTT broker at {broker} did not acknowledge everything within 30 s")
-        return publisher.acknowledged
+
+    return publish_all(broker, due(), client_id=f"replay-{secrets.token_hex(4)}", stopped=stopped)

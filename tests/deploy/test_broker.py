@@ -11,6 +11,7 @@ from deploy.processes.supervisor import ChildError, Supervisor, free_port
 from deploy.settings.load import at_broker, with_values
 from deploy.settings.sections import Settings
 from ingest.login import parse_address
+from ingest.mqtt.outbox import Outbound
 from ingest.mqtt.publisher import publish_all
 from ingest.mqtt.session import Session
 from ingest.settings import SettingsError
@@ -38,7 +39,7 @@ def test_large_messages_arrive_and_are_acknowledged(broker):
     client.subscribe("patrolgrid/v1/#", qos=1)
     assert subscribed.wait(10)
     sizes = [10, 30_000, 300_000, MAX_PAYLOAD - 1_000]
-    assert publish_all(broker.broker, [("patrolgrid/v1/s/b/d/obs", b"x" * size) for size in sizes]) == 4
+    assert publish_all(broker.broker, [Outbound("patrolgrid/v1/s/b/d/obs", b"x" * size) for size in sizes]) == 4
     wait_for(lambda: len(heard) == 4, "all four messages")
     client.disconnect()
     client.loop_stop()

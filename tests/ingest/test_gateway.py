@@ -22,6 +22,7 @@ from ingest.log.sqlite_log import SqliteLog
 from ingest.login import BrokerAddress
 from ingest.mqtt.client import Inbound
 from ingest.mqtt.inbox import Inbox
+from ingest.mqtt.outbox import Outbound
 from ingest.mqtt.publisher import publish_all
 from tests.configs import gateway_with
 from tests.ingest.brokers import Broker, Publisher
@@ -317,7 +318,7 @@ def test_tls_with_the_broker_s_certificate_checked(tmp_path):
     broker.start()
     node = Node(tmp_path, broker, "s", tls=True, tls_ca=tmp_path / "cert.pem").start()
     big = b"[" + b",".join(count(n) for n in range(2, 1_000)) + b"]"
-    publish_all(node.gateway.config.broker, [(OBS, count(1)), (OBS, big)])
+    publish_all(node.gateway.config.broker, [Outbound(OBS, count(1)), Outbound(OBS, big)])
     node.appended(999)
     node.stop()
     (tmp_path / "two").mkdir()

@@ -5,7 +5,8 @@ import gzip
 import pytest
 
 from ingest.login import BrokerAddress
-from ingest.mqtt.publisher import Publisher
+from ingest.mqtt.outbox import Outbound
+from ingest.mqtt.publisher import publish_all
 from simulators.replay.recording import Recorder, Recording, RecordingError, RecordingTrack
 from simulators.replay.track import publish as replay
 from tests.simulators.worlds import Ear
@@ -15,10 +16,7 @@ OBS = "patrolgrid/v1/quarter/academy/gate-06/obs"
 
 
 def publish(port, messages):
-    with Publisher(BrokerAddress(port=port), "test-publisher") as publisher:
-        for topic, payload, retain in messages:
-            assert publisher.publish(topic, payload, retain=retain)
-        assert publisher.drain()
+    assert publish_all(BrokerAddress(port=port), [Outbound(*message) for message in messages]) == len(messages)
 
 
 def test_what_was_recorded_is_replayed(broker, tmp_path):

@@ -25,6 +25,7 @@ from console.errors import CommandError
 from deploy.settings.load import at_broker
 from deploy.settings.sections import Settings
 from ingest.gateway.quarantine import Entry, Quarantine
+from ingest.mqtt.outbox import Outbound
 from ingest.mqtt.publisher import publish_all
 from ingest.topics import MAX_TOPIC, ROOT
 from stream.sentences.catalogue import Sentences
@@ -160,7 +161,7 @@ def _replay(
         ids = [entry.id for entry in whole]
         quarantine.mark_replayed(ids, time.time_ns() // 1_000_000)
         try:
-            publish_all(settings.broker, ((entry.topic, entry.payload) for entry in whole))
+            publish_all(settings.broker, [Outbound(entry.topic, entry.payload) for entry in whole])
         except BaseException:  # also Ctrl-C: what may not have been sent has to wait for the next attempt
             quarantine.mark_replayed(ids, None)
             raise
