@@ -18,10 +18,10 @@ from zoneinfo import ZoneInfo
 from console.common import FoundSite
 from deploy.processes.supervisor import free_port, listening
 from deploy.settings.sections import SECRET_FILES, Settings
-from ingest.extras import EXTRAS, load
 from ingest.mqtt.session import Session
 from ingest.places import PlacesError, load_places
-from ingest.settings import SettingsError
+from ingest.setup.extras import EXTRAS, load
+from ingest.setup.settings import SettingsError
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.tables import StoreError
 

@@ -19,7 +19,7 @@ from console.errors import CommandError
 from deploy.node.lock import is_locked
 from deploy.settings.load import find_file, load_settings, with_values
 from deploy.settings.sections import Settings
-from ingest.extras import load
+from ingest.setup.extras import load
 from stream.config import Site
 from stream.sentences.catalogue import Sentences
 from stream.sentences.languages import LANGUAGES, choose_language

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 from deploy.settings.sections import Kafka, Settings
 from ingest.clock import Clock, DataClock, ScaledClock, SystemClock
-from ingest.extras import load
 from ingest.gateway.gateway import Gateway, GatewayConfig
 from ingest.gateway.plates import load_plates
 from ingest.gateway.quarantine import Quarantine
@@ -23,7 +22,8 @@ from ingest.log.kafka_address import records_topic
 from ingest.log.records import Log
 from ingest.log.sqlite_log import SqliteLog
 from ingest.places import Places
-from ingest.settings import SettingsError
+from ingest.setup.extras import load
+from ingest.setup.settings import SettingsError
 from stream.config import PipelineConfig
 from stream.sinks.base import Sink
 from stream.sinks.jsonl_sink import JsonLinesSink

@@ -18,7 +18,7 @@ from msgspec.inspect import FloatType, IntType, LiteralType
 
 from deploy.settings.load import EXAMPLE, KEYS, describe, limits, toml
 from deploy.settings.sections import PREFIX, SECRETS, SECTIONS
-from ingest.settings import Section
+from ingest.setup.settings import Section
 
 ROOT: Final = Path(__file__).parents[1]
 TABLE: Final = ROOT / "docs" / "settings.md"

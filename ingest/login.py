@@ -9,7 +9,7 @@ import ssl
 from pathlib import Path
 from typing import Literal
 
-from ingest.settings import Port, Section, SettingsError
+from ingest.setup.settings import Port, Section, SettingsError
 
 
 class Login(Section, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ class Login(Section, frozen=True, kw_only=True):
     """Private key of tls_cert."""
 
     def secret(self) -> str:
-        """Return the password, empty for none. Raises `ingest.settings.SettingsError` for an unreadable file."""
+        """Return the password, empty for none. Raises `ingest.setup.settings.SettingsError` for an unreadable file."""
         return self.read_secret("password")
 
     def tls_context(self) -> ssl.SSLContext | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from ingest.settings import Country, Day, Identifier, Section, TimeZone, one_of
+from ingest.setup.settings import Country, Day, Identifier, Section, TimeZone, one_of
 from stream.sentences.languages import LANGUAGES
 
 

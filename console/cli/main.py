@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Protocol, cast
 
 from console.errors import CommandError
-from ingest.extras import load
+from ingest.setup.extras import load
 
 COMMANDS: Final = {
     "demo": "run a living neighbourhood on this machine, board and all",
@@ -97,7 +97,7 @@ def _asked(arguments: Sequence[str]) -> str | None:
 
 
 def _module(name: str) -> Command:
-    """Import a command. Raises `ingest.extras.MissingExtraError` where it needs an extra that is not installed."""
+    """Import a command. Raises `MissingExtraError` where it needs an extra that is not installed."""
     return cast("Command", load(f"console.cli.commands.{name}"))
 
 

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from urllib3.exceptions import HTTPError
 
 from deploy.influx.downsampling import continuous_queries, days, flux, quoted, selects
-from ingest.extras import load
+from ingest.setup.extras import load
 from stream.sinks.influx.address import Address
 
 RAW_DAYS: Final = 30
@@ -43,7 +43,7 @@ class InfluxSetupError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class SetupReport:
     """What a setup found or made. Tokens are there only where they were made now: a server never tells them again."""
 
     done: list[str]
@@ -53,7 +53,7 @@ class Prepared:
 
 def set_up(
     address: Address, admin_token: str, *, admin_user: str = "", zone: str = "UTC", check: bool = False
-) -> Prepared:
+) -> SetupReport:
     """Prepare a server for an address, as its administrator.
 
     Parameters
@@ -113,7 +113,7 @@ class _Two:
         self._address, self._zone, self._check, self._done = address, zone, check, list[str]()
         self._client: Any = None
 
-    def run(self) -> Prepared:
+    def run(self) -> SetupReport:
         return self._with_client(self._run)
 
     def downsample(self, begin: datetime, end: datetime) -> None:
@@ -143,7 +143,7 @@ class _Two:
         finally:
             self._client.close()
 
-    def _run(self) -> Prepared:
+    def _run(self) -> SetupReport:
         address = self._address
         orgs = [org for org in self._client.organizations_api().find_organizations() if org.name == address.org]
         if not orgs:
@@ -157,7 +157,7 @@ class _Two:
             self._token(f"patrolgrid writes {address.bucket}", "write", [raw]),
             self._token(f"patrolgrid reads {address.bucket}", "read", [raw, *coarse]),
         ]
-        return Prepared(self._done, *tokens)
+        return SetupReport(self._done, *tokens)
 
     def _bucket(self, name: str, days: int) -> str:
         api = self._client.buckets_api()
@@ -210,13 +210,13 @@ class _One:
             urllib3.make_headers(basic_auth=f"{address.username}:{address.token}") if address.username else {}
         )
 
-    def run(self) -> Prepared:
+    def run(self) -> SetupReport:
         database = self._address.bucket
         known = {row[0] for row in self._ask("SHOW DATABASES")}
         if database not in known:
             self._do(f"database {database}", f"CREATE DATABASE {quoted(database)}")
             if self._check:
-                return Prepared(self._done)
+                return SetupReport(self._done)
         policies = {row[0] for row in self._ask(f"SHOW RETENTION POLICIES ON {quoted(database)}")}
         for name, kept_days in (("raw", RAW_DAYS), ("middle", MIDDLE_DAYS), ("long", LONG_DAYS)):
             if name not in policies:
@@ -229,7 +229,7 @@ class _One:
         for name, statement in continuous_queries(database, self._source, _POLICIES, self._zone).items():
             if name not in queries:
                 self._do(f"continuous query {name}", statement)
-        return Prepared(self._done, *self._users(database))
+        return SetupReport(self._done, *self._users(database))
 
     def downsample(self, begin: datetime, end: datetime) -> None:
         database, (since, until) = self._address.bucket, (round(moment.timestamp()) for moment in (begin, end))

@@ -28,7 +28,7 @@ from ingest.gateway.gateway import Gateway, GatewayConfig, GatewayStats
 from ingest.gateway.quarantine import Quarantine
 from ingest.log.records import Log
 from ingest.places import load_places
-from ingest.settings import SettingsError
+from ingest.setup.settings import SettingsError
 
 _LOG: Final = logging.getLogger("deploy.kafka.gateway_service")
 _MAX_ROWS: Final = 100_000

@@ -24,11 +24,11 @@ from deploy.processes.stopping import StopRequest
 from deploy.settings.load import find_file, load_settings
 from deploy.settings.sections import Settings
 from deploy.wiring import data_end_ms, make_clock, make_gateway, open_log, open_sinks, pipeline_config
-from ingest.extras import MissingExtraError
 from ingest.gateway.gateway import GatewayConfig
 from ingest.gateway.plates import PlateKeyError
 from ingest.places import PlacesError, load_places
-from ingest.settings import SettingsError
+from ingest.setup.extras import MissingExtraError
+from ingest.setup.settings import SettingsError
 from stream.detect.rules_stage import check_overrides
 from stream.engines.embedded import CONSUMER, EmbeddedEngine
 from stream.pipeline.pipeline import Pipeline

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.processes.supervisor import Supervisor, listening
-from ingest.extras import load
+from ingest.setup.extras import load
 
 MAX_PAYLOAD: Final = 1_048_576
 """Largest packet the brokers take, bytes: ten times what an edge agent sends, so that an oversized payload of up to

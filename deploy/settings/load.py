@@ -21,7 +21,7 @@ from msgspec import inspect
 
 from deploy.settings.sections import PREFIX, SECRETS, SECTIONS, Settings
 from ingest.login import parse_address
-from ingest.settings import Section, SettingsError
+from ingest.setup.settings import Section, SettingsError
 
 CONFIG_VARIABLE: Final = "PATROLGRID_CONFIG"
 """Names the settings file where no ``--config`` is given."""
@@ -224,7 +224,7 @@ def _path(raw: object, name: str, base: Path, *, optional: bool) -> Path | None:
 
 
 def describe(hint: object) -> tuple[inspect.Type, dict[str, Any]]:
-    """Return the type of a key, and what `ingest.settings` says about it in words."""
+    """Return the type of a key, and what `ingest.setup.settings` says about it in words."""
     kind = inspect.type_info(hint)
     extra: dict[str, Any] = {}
     while isinstance(kind, inspect.Metadata):

@@ -1,9 +1,9 @@
 """All sections of the settings file, in the order in which they are documented.
 
-A section is a struct of `ingest.settings.Section`. It stands beside the part that uses it and is passed to that part as
-it is; here are those that only `deploy` and `console` use. A field's type says what is allowed, its default what holds
-where nothing is written, and its docstring is its documentation: ``docs/settings.md`` and the example file are made
-from them (``python docs/make_settings.py``).
+A section is a struct (`ingest.setup.settings.Section`). It stands beside the part that uses it and is passed to that
+part as it is; here are those that only `deploy` and `console` use. A field's type says what is allowed, its default
+what holds where nothing is written, and its docstring is its documentation: ``docs/settings.md`` and the example file
+are made from them (``python docs/make_settings.py``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.log.kafka_address import KafkaAddress
 from ingest.login import BrokerAddress
-from ingest.settings import Port, Section
+from ingest.setup.settings import Port, Section
 from stream.config import AlertSettings, PipelineSettings, Site
 from stream.sinks.influx.address import Address
 from stream.sinks.store.retention import Retention

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ingest.settings import Section, Word
+from ingest.setup.settings import Section, Word
 
 
 class GatewaySettings(Section, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, Literal
 
 from ingest.login import Login
-from ingest.settings import Addresses
+from ingest.setup.settings import Addresses
 
 MAX_RECORD_BYTES: Final = 16 << 20
 """Longest record that is written; topics are made to take as much."""
@@ -22,7 +22,7 @@ class KafkaAddress(Login, frozen=True, kw_only=True):
     def options(self) -> dict[str, Any]:
         """Return what aiokafka's clients are given.
 
-        Raises OSError for a certificate file that cannot be read, `ingest.settings.SettingsError` for a password file.
+        Raises OSError for a certificate file that cannot be read, SettingsError for a password file.
         """
         tls = self.tls_context()
         options: dict[str, Any] = {"bootstrap_servers": self.bootstrap.split(",")}

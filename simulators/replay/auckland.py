@@ -15,7 +15,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from ingest.csv_files import CsvError, epoch_ms, instant, number, read_rows
-from ingest.extras import MissingExtraError
+from ingest.setup.extras import MissingExtraError
 from simulators.replay.counts import CountRow, CountsTrack, identifier
 from simulators.world import ground
 from simulators.world.ground import Point

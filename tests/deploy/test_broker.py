@@ -14,7 +14,7 @@ from ingest.login import parse_address
 from ingest.mqtt.outbox import Outbound
 from ingest.mqtt.publisher import publish_all
 from ingest.mqtt.session import Session
-from ingest.settings import SettingsError
+from ingest.setup.settings import SettingsError
 from tests.support import require_program, wait_for
 
 

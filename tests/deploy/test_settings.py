@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from deploy.settings.load import EXAMPLE, KEYS, dump_toml, find_file, load_settings, with_values
 from deploy.settings.sections import Settings
-from ingest.settings import SettingsError
+from ingest.setup.settings import SettingsError
 
 DOCS = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "make_settings.py"))
 

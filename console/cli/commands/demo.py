@@ -24,9 +24,9 @@ from console.errors import CommandError
 from console.running import Running, child_environment, own_broker, refuse_running, run_site, since, totals
 from deploy.settings.sections import Settings
 from deploy.wiring import data_end_ms
-from ingest.extras import load
 from ingest.files import replace_json
 from ingest.places import load_places
+from ingest.setup.extras import load
 from simulators.devices.ledger import Report, read_report
 from simulators.world import neighbourhood
 from stream.sentences.catalogue import Sentences

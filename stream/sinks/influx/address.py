@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from ingest.settings import Section
+from ingest.setup.settings import Section
 
 
 class Address(Section, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from ingest.extras import load
+from ingest.setup.extras import load
 from stream.sinks.influx.address import Address
 
 _EXPIRED: Final = "beyond retention policy"

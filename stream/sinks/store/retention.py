@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from ingest.settings import Section
+from ingest.setup.settings import Section
 
 DAY_MS: Final = 86_400_000
 PORTION: Final = 20_000

@@ -1,0 +1,1 @@
+"""What a program needs before it starts: sections of settings (`settings`), and packages of extras (`extras`)."""
