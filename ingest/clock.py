@@ -87,9 +87,9 @@ class DataClock:
 class ClockGuard:
     """The limits on event time: one camera that lives in 2099 must not close everybody's windows."""
 
-    ahead_s: float = 120.0
+    ahead_s: float
     """How far ahead of the node's clock an event may be, in seconds."""
-    backfill_s: float = 30 * 86_400.0
+    backfill_s: float
     """How old one may be, in seconds: devices that were cut off send what they kept."""
 
     def limits(self, now_ms: int | None) -> tuple[int, int]:

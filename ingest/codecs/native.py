@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Annotated, Any, Final, NamedTuple, Union, get_type_hints
 
@@ -26,16 +25,6 @@ _RANGE_WORDS: Final = re.compile(r" of length |[<>]=? |matching regex|out of ran
 _OUTSIDE_STRINGS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|([\[{])|([\]}])', re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one payload may hold."""
-
-    max_bytes: int = 256 << 10
-    max_observations: int = 1_000
-    max_depth: int = 8
-    """Levels of arrays and objects. An observation in an array takes two; fields that are unknown here take more."""
-
-
 class Decoded(NamedTuple):
     """What a payload held. ``raws`` has the bytes of every observation where they had to be taken apart, else None."""
 
@@ -46,12 +35,20 @@ class Decoded(NamedTuple):
 
 
 class NativeCodec:
-    """Decodes native payloads. Never raises for what a payload holds. Not for use by several threads at once."""
+    """Decodes native payloads. Never raises for what a payload holds. Not for use by several threads at once.
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self.limits = limits or Limits()
+    Parameters
+    ----------
+    max_observations
+        How many one payload may hold.
+    max_depth
+        Levels of arrays and objects. An observation in an array takes two; fields that are unknown here take more.
+    """
+
+    def __init__(self, *, max_observations: int = 1_000, max_depth: int = 8) -> None:
+        self.max_observations, self.max_depth = max_observations, max_depth
         one: Any = Union[tuple(_LOOSE)]  # noqa: UP007 - made from a list
-        many: Any = Annotated[list[one], msgspec.Meta(max_length=self.limits.max_observations)]
+        many: Any = Annotated[list[one], msgspec.Meta(max_length=self.max_observations)]
         self._decode: Callable[[bytes], Observation | list[Observation]] = msgspec.json.Decoder(one | many).decode
         self._words = {pattern: _Words(pattern) for words in _LOOSE.values() for pattern in words.values()}
         self._checks = {
@@ -62,8 +59,6 @@ class NativeCodec:
 
     def decode(self, payload: bytes) -> Decoded:
         """Return the observations of a payload and what was wrong with the rest of it."""
-        if len(payload) > self.limits.max_bytes:
-            return _refused(Reason.SIZE, f"{len(payload)} bytes, at most {self.limits.max_bytes} are taken", payload)
         try:
             decoded = self._decode(payload)
         except Exception as error:  # noqa: BLE001 - hostile bytes raise many types; `explain` names them all
@@ -73,7 +68,7 @@ class NativeCodec:
             return self._apart(payload, Reason.RANGE, "")
         # Unknown fields are passed over by the decoder however deep they are. More brackets than observations need
         # are rare, so this costs two fast scans of the bytes.
-        limit = self.limits.max_depth
+        limit = self.max_depth
         if (payload.count(b"{") - len(observations) >= limit or payload.count(b"[") >= limit) and deeper(
             payload, limit
         ):
@@ -99,7 +94,7 @@ class NativeCodec:
 
     def _apart(self, payload: bytes, reason: Reason, detail: str) -> Decoded:
         """Decode every element of an array by itself; refuse the payload whole where it is none."""
-        limit = self.limits.max_depth
+        limit = self.max_depth
         if payload.lstrip()[:1] == b"[":
             try:
                 raws = self.elements(payload)
@@ -114,8 +109,8 @@ class NativeCodec:
             if deeper(payload, limit):
                 reason, detail = Reason.DEPTH, f"nested more than {limit} levels deep"
             return _refused(reason, detail, payload)
-        if len(raws) > self.limits.max_observations:
-            detail = f"{len(raws)} observations in one payload, at most {self.limits.max_observations} are taken"
+        if len(raws) > self.max_observations:
+            detail = f"{len(raws)} observations in one payload, at most {self.max_observations} are taken"
             return _refused(Reason.SIZE, detail, payload)
         good: list[bytes] = []
         decoded = Decoded([], [], good)

@@ -24,11 +24,10 @@ import msgspec
 
 from ingest import topics
 from ingest.backoff import Backoff
-from ingest.clock import Clock, ClockGuard
-from ingest.codecs.native import Limits
+from ingest.clock import Clock
 from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.intake import Intake, IntakeCounts, Taken
-from ingest.gateway.numbering import RepeatFilter, refill
+from ingest.gateway.numbering import refill
 from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Quarantine
 from ingest.gateway.routes import Routes
@@ -134,7 +133,6 @@ class Gateway:
     ) -> None:
         self.config, self._log, self._quarantine, self._clock = config, log, quarantine, clock
         settings = config.settings
-        self._repeats = RepeatFilter(settings.repeat_window_s)
         self._intake = Intake(
             routes=Routes(
                 config.site,
@@ -144,9 +142,7 @@ class Gateway:
             ),
             clock=clock,
             plates=plates,
-            limits=Limits(max_bytes=settings.max_payload_bytes, max_observations=settings.max_observations),
-            guard=ClockGuard(ahead_s=settings.clock_ahead_s, backfill_s=settings.backfill_days * 86_400),
-            repeats=self._repeats,
+            settings=settings,
         )
         self._inbox = Inbox(settings.max_payload_bytes, config.max_queued_bytes)
         self._session = config.session(self._inbox)
@@ -164,7 +160,7 @@ class Gateway:
 
         Raises OSError where the log cannot be read; nothing has begun then, and it may be called once more.
         """
-        refill(self._repeats, self._log, self._clock.now_ms(), self.config.shards)
+        refill(self._intake.repeats, self._log, self._clock.now_ms(), self.config.shards)
         self._writer.start()
         self._session.start()
 

@@ -13,9 +13,10 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from ingest.clock import Clock, ClockGuard
-from ingest.codecs.native import Limits, NativeCodec, explain
+from ingest.codecs.native import NativeCodec, explain
 from ingest.events import Command, DeviceStatus, Incident
 from ingest.gateway.collector import Collector
+from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.numbering import Numbering, RepeatFilter, repeat_key
 from ingest.gateway.plates import Plates
 from ingest.gateway.routes import Leaf, Route, Routes
@@ -72,8 +73,8 @@ class IntakeCounts(msgspec.Struct, kw_only=True):
 class Intake:
     """Turns messages of one site into records. Not for use by several threads at once.
 
-    With a clock that follows the data (``clock.live`` is False) the clock guard is off, it gets every event
-    time, and ``received`` is what it shows then.
+    With a clock that follows the data (``clock.live`` is False) no event time is too old or too new: the clock is set
+    by all of them, and ``received`` is what it shows then.
     """
 
     def __init__(
@@ -82,14 +83,14 @@ class Intake:
         routes: Routes,
         clock: Clock,
         plates: Plates,
-        limits: Limits | None = None,
-        guard: ClockGuard | None = None,
-        repeats: RepeatFilter | None = None,
+        settings: GatewaySettings | None = None,
     ) -> None:
         self._routes, self._clock, self._plates, self._shards = routes, clock, plates, routes.shards
-        self._codec = NativeCodec(limits)
-        self._guard = guard or ClockGuard()
-        self._repeats = RepeatFilter() if repeats is None else repeats
+        settings = settings or GatewaySettings()
+        self._codec = NativeCodec(max_observations=settings.max_observations)
+        self._max_bytes = settings.max_payload_bytes
+        self._guard = ClockGuard(settings.clock_ahead_s, settings.backfill_days * 86_400)
+        self.repeats = RepeatFilter(settings.repeat_window_s)
         self._numbering = Numbering()
         self._statuses: dict[str, bytes] = {}
         self._collectors: list[Collector | None] = [None] * self._shards.shards
@@ -111,7 +112,7 @@ class Intake:
     def take(self, topic: str, payload: bytes, *, retained: bool = False, size: int | None = None) -> None:
         """Take one message. ``size`` is its size as it came, where the payload was cut because it is too large."""
         self.counts.messages += 1
-        size, limit = size or len(payload), self._codec.limits.max_bytes
+        size, limit = size or len(payload), self._max_bytes
         others = len(self._others)
         collector: Collector | None = None
         before = 0
@@ -204,8 +205,8 @@ class Intake:
         if seq is None:
             kind, a, b, _, metric, text = values
             # A broker shows retained messages at every subscription, also when the memory of them is long gone.
-            shown_again = retained and ts < received - self._repeats.window_ms
-            if shown_again or self._repeats.seen(repeat_key(device, kind, ts, a, b, metric, text), received):
+            shown_again = retained and ts < received - self.repeats.window_ms
+            if shown_again or self.repeats.seen(repeat_key(device, kind, ts, a, b, metric, text), received):
                 self.counts.repeats += 1
                 return None
             flags, seq, boot = Flag.NUMBERED_HERE, self._numbering.next(device), self._numbering.boot

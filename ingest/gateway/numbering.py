@@ -16,7 +16,6 @@ from ingest.log.batch import open_batch
 from ingest.log.records import Log, Record, RecordKind
 from ingest.vocabulary import Flag
 
-WINDOW_S: Final = 600.0
 CAPACITY: Final = 200_000
 BOOT_PREFIX: Final = "gw-"
 _CHUNK: Final = 50
@@ -33,7 +32,7 @@ class RepeatFilter:
     probability 1e-14 at full capacity.
     """
 
-    def __init__(self, window_s: float = WINDOW_S, capacity: int = CAPACITY) -> None:
+    def __init__(self, window_s: float, capacity: int = CAPACITY) -> None:
         if window_s <= 0 or capacity < 2:
             raise ValueError(f"repeat window {window_s} s, capacity {capacity}: expected above 0 and at least 2")
         self.window_ms, self._half = round(window_s * 1000), capacity // 2

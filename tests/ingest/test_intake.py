@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import topics
-from ingest.clock import ClockGuard, DataClock
-from ingest.codecs.native import Limits
+from ingest.clock import DataClock
+from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.intake import Intake
 from ingest.gateway.numbering import RepeatFilter, refill
 from ingest.gateway.plates import Plates
@@ -151,7 +151,7 @@ def test_a_message_at_once_is_the_same_as_its_observations_one_by_one(specs):
 
 
 def test_a_wrong_clock_is_kept_out_alone():
-    intake = make(guard=ClockGuard(ahead_s=120, backfill_s=86_400))
+    intake = make(settings=GatewaySettings(clock_ahead_s=120, backfill_days=1))
     good, ahead, old = count(), count(seq=2, ts=NOW + 120_001), count(seq=3, ts=NOW - 86_400_001)
     send(intake, [good, ahead, old, count(seq=4, ts=NOW + 120_000), count(seq=5, ts=NOW - 86_400_000)])
     taken = intake.finish()
@@ -213,9 +213,8 @@ def test_repeats_are_known_again_after_a_restart(tmp_path):
         send(intake, value)
         send(intake, count(seq=n))
         log.append(intake.finish().records)
-    repeats = RepeatFilter(window_s=600)
-    assert refill(repeats, log, NOW + 1_000) == len(naive)
-    restarted = make(repeats=repeats)
+    restarted = make()
+    assert refill(restarted.repeats, log, NOW + 1_000) == len(naive)
     send(restarted, naive)
     assert restarted.rows() == 0
     assert restarted.counts.repeats == len(naive)
@@ -304,12 +303,13 @@ def test_a_retained_status_shown_again_changes_nothing():
 
 
 def test_what_was_cut_on_arrival_keeps_its_size():
-    intake = make(limits=Limits(max_bytes=1000))
+    intake = make(settings=GatewaySettings(max_payload_bytes=1000))
     intake.take(OBS, b"x" * 500, size=5_000_000)
     intake.take(topics.incidents("s"), b"y" * 1001)
+    intake.take(OBS, b" " * 1000 + b"{}")
     taken = intake.finish()
-    assert reasons(taken) == ["size", "size"]
-    assert [refusal.size for refusal in taken.refusals] == [5_000_000, 1001]
+    assert reasons(taken) == ["size", "size", "size"]
+    assert [refusal.size for refusal in taken.refusals] == [5_000_000, 1001, 1002]
 
 
 def test_an_unexpected_error_leaves_whole_columns_and_a_refusal(monkeypatch):
