@@ -20,9 +20,10 @@ from stream.detect.late import HISTORY, Late
 from stream.detect.learned_windows import LearnedWindows
 from stream.detect.leveling import Leveling
 from stream.detect.rules_stage import Rules
-from stream.results import WindowRows
+from stream.results import Taught, WindowRows
 from stream.windows.axes import LATE_COUNT, LATE_LEVEL
 from stream.windows.catalog import Catalog
+from stream.windows.history_columns import HistoryColumns
 from stream.windows.quality import Quality
 
 
@@ -88,24 +89,27 @@ class Detection(Saved):
         return kept
 
     def teach(
-        self,
-        kind: Kind,
-        series: NDArray[np.int64],
-        number: NDArray[np.int64],
-        value: NDArray[np.float64],
-        exposure: NDArray[np.float64],
-        recent: int,
-    ) -> list[WindowRows]:
-        """Let the baselines of a kind learn history; return what they expect from window number `recent` on."""
-        if not len(series):
-            return []
-        stage = self.counting if kind == Kind.COUNT else self.leveling
-        stage.amend(series, number, value, exposure)
-        self.learned.history(series, number)
-        lately = number >= recent
-        if kind == Kind.COUNT and lately.any():
-            return self.counting.recall(series[lately], number[lately], exposure[lately])
-        return []
+        self, history: HistoryColumns, series: NDArray[np.int64], early: NDArray[np.bool_], recent: int
+    ) -> tuple[Taught, list[WindowRows]]:
+        """Let the baselines learn the windows of a history that they have not learnt before.
+
+        `series` are those of the rows (below 0: not known here), `early` tells which windows are not over yet. Returns
+        what became of the windows, and what the baselines expect of those from number `recent` on.
+        """
+        number, recalled = history.number, []
+        known = np.zeros(len(series), dtype=np.bool_) if history.again else self.learned.knows(series, number)
+        fresh = ~early & ~known & (series >= 0)
+        kind = history.kind[history.which]
+        for stage_kind, stage in ((Kind.COUNT, self.counting), (Kind.LEVEL, self.leveling)):
+            rows = np.flatnonzero(fresh & (kind == stage_kind))
+            if not len(rows):
+                continue
+            stage.amend(series[rows], number[rows], history.value[rows], history.exposure[rows])
+            self.learned.history(series[rows], number[rows])
+            lately = rows[number[rows] >= recent]
+            if stage_kind == Kind.COUNT and len(lately):
+                recalled = self.counting.recall(series[lately], number[lately], history.exposure[lately])
+        return Taught(int(fresh.sum()), int((known & ~early).sum()), int(early.sum())), recalled
 
     def close(self, number: int, fields: Mapping[str, NDArray[Any]]) -> None:
         """Test a closed window and learn from it."""

@@ -39,7 +39,7 @@ from stream.pipeline.pipeline import Pipeline
 from stream.results import Results
 from stream.sinks.base import Sink
 from stream.sinks.delivery import Delivery, QuarantineSink, Quarantining, rows_of
-from stream.sinks.rows import NOTHING_WRITTEN, after, order
+from stream.sinks.result_rows import NOTHING_WRITTEN, after, order
 
 _LOG = logging.getLogger(__name__)
 CONSUMER: Final = "embedded"
@@ -52,12 +52,12 @@ _PENDING_S: Final = 0.05
 """How often to look, while nothing comes, whether a snapshot may be written."""
 
 
-class _Snapshot(NamedTuple):
+class _PendingSnapshot(NamedTuple):
     """A snapshot that is to be written when every sink has the results up to there."""
 
     position: int
     reached: int
-    """The `stream.sinks.rows.order` of the newest results that the pipeline had given then."""
+    """The `stream.sinks.result_rows.order` of the newest results that the pipeline had given then."""
     data: bytes
     took_s: float
 
@@ -104,7 +104,7 @@ class EmbeddedEngine:
         """What ended the engine, if anything did."""
         self._poison: dict[int, str] = {}
         """Log position → why the record there cannot be processed."""
-        self._pending: _Snapshot | None = None
+        self._pending: _PendingSnapshot | None = None
         self._next_snapshot = 0.0
         self._counted = NOTHING_WRITTEN
         """The `order` of the newest results that are in the stats."""
@@ -276,12 +276,12 @@ class EmbeddedEngine:
             self._save(self._pending)
             self._pending = None
 
-    def _captured(self) -> _Snapshot:
+    def _captured(self) -> _PendingSnapshot:
         began = time.monotonic()
         data = self.pipeline.snapshot()
-        return _Snapshot(self.pipeline.position, self.delivery.newest, data, time.monotonic() - began)
+        return _PendingSnapshot(self.pipeline.position, self.delivery.newest, data, time.monotonic() - began)
 
-    def _save(self, snapshot: _Snapshot) -> None:
+    def _save(self, snapshot: _PendingSnapshot) -> None:
         began = time.monotonic()
         try:
             self._files.save(snapshot.position, snapshot.data)

@@ -29,7 +29,7 @@ from faust.types.tuples import TP
 
 from ingest.log.kafka_address import KafkaAddress, records_topic, site_topic
 from stream.engines.partition_worker import PartitionWorker
-from stream.engines.workload import Incoming
+from stream.engines.workload import PartitionRecord
 from stream.engines.workloads import KafkaSite
 
 _LOG: Final = logging.getLogger(__name__)
@@ -197,7 +197,7 @@ class _Group:
             message = event.message
             worker = self.workers.get(message.partition)
             if worker is not None:
-                await worker.offer(Incoming(message.offset, message.value, event.ack))
+                await worker.offer(PartitionRecord(message.offset, message.value, event.ack))
 
     async def _revoked(self, _: faust.App, *told: Any, **_more: Any) -> None:  # noqa: ANN401 - as Faust calls
         """Stop taking records until Kafka has assigned partitions again: workers stay, for most will go on."""

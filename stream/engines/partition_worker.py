@@ -33,7 +33,7 @@ from ingest.log.kafka_address import KafkaAddress
 from models.state import State
 from stream.engines.cold_start import ColdStart, begin_cold_start
 from stream.engines.kafka_state import StateTopic, read_partition
-from stream.engines.workload import Incoming, PoisonError, Workload
+from stream.engines.workload import PartitionRecord, PoisonError, Workload
 from stream.state.changelog import Changelog, rebuild
 from stream.state.snapshot import migrate
 
@@ -101,8 +101,8 @@ class PartitionWorker:
         self._stale: set[bytes] = set()
         """Keys of a state that was not taken, to be removed."""
         self._poison: dict[int, str] = {}
-        self._inbox: deque[Incoming] = deque()
-        self._unacknowledged: deque[Incoming] = deque()
+        self._inbox: deque[PartitionRecord] = deque()
+        self._unacknowledged: deque[PartitionRecord] = deque()
         self._wake, self._room = asyncio.Event(), asyncio.Event()
         self._ending = self._paused = False
         self._saves_last, self._must_save = True, False
@@ -126,7 +126,7 @@ class PartitionWorker:
         """Begin to work, as a task of the running loop."""
         self._task = asyncio.create_task(self._run(), name=f"worker {self.topic}/{self.partition}")
 
-    async def offer(self, incoming: Incoming) -> None:
+    async def offer(self, incoming: PartitionRecord) -> None:
         """Give it a record; waits while many wait. After `pause` and `stop` records are dropped: they come again."""
         while len(self._inbox) >= _INBOX and not (self._paused or self._ending):
             self._room.clear()
@@ -271,7 +271,7 @@ class PartitionWorker:
             await self._save_last()
         return False
 
-    async def _take(self, incoming: Incoming) -> None:
+    async def _take(self, incoming: PartitionRecord) -> None:
         self._unacknowledged.append(incoming)
         if len(self._unacknowledged) > _UNACKNOWLEDGED:
             self._unacknowledged.popleft().acknowledge()

@@ -9,7 +9,7 @@ from models.state import State
 from stream.engines.stats import EngineStats
 
 
-class Incoming(NamedTuple):
+class PartitionRecord(NamedTuple):
     """A record as it comes."""
 
     offset: int

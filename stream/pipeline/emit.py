@@ -66,11 +66,12 @@ def gate_rows(columns: Columns, rows: NDArray[np.intp], series: NDArray[np.int64
     )
 
 
-def stage_rows(columns: Columns, rows: NDArray[np.intp], series: NDArray[np.int64], device: NDArray[np.int64]) -> Rows:
-    """Return some observations as the rules take them."""
+def stage_rows(columns: Columns, new: Prepared, picked: NDArray[np.intp]) -> Rows:
+    """Return some of the new observations as the rules take them."""
+    rows = new.rows[picked]
     return Rows(
-        series=series,
-        device=device,
+        series=new.series[picked],
+        device=new.device[picked],
         ts=columns.ts[rows],
         seq=columns.seq[rows],
         a=columns.a[rows],

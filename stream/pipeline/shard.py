@@ -29,14 +29,14 @@ from ingest.frame import FrameError
 from ingest.log.records import Record, RecordKind
 from ingest.places import Places
 from ingest.refusal import Refusal
-from ingest.vocabulary import MODELLED, Flag, Kind, WindowStatus
+from ingest.vocabulary import Flag, Kind, WindowStatus
 from models.context.beat_forest import ContextError
 from models.state import Saved, array, part, value
 from stream.config import PipelineConfig
 from stream.detect.late import FULL
 from stream.detect.stages import Detection
 from stream.pipeline import emit
-from stream.results import ShardOutput, StateRows, Taught
+from stream.results import ShardOutput, StateRows
 from stream.windows.axes import DEVICE, SERIES
 from stream.windows.catalog import Catalog
 from stream.windows.columns import Columns
@@ -46,7 +46,7 @@ from stream.windows.prepare import Prepared, prepare
 from stream.windows.quality import Quality
 from stream.windows.repeats import Repeats, content_keys
 from stream.windows.sequences import Sequences, Verdict
-from stream.windows.windows import Cells, Windows
+from stream.windows.windows import Windows
 
 SET_BACK_MS: Final = 600_000
 """A gateway's clock that falls back by more than this was wrong before; by less, it is being adjusted."""
@@ -88,6 +88,7 @@ class ShardPipeline(Saved):
     def __init__(self, config: PipelineConfig, places: Places, shard: int = 0) -> None:
         self.config, self.places, self.shard = config, places, shard
         self._window_ms = config.pipeline.window_s * 1000
+        self._too_many = f"more than {config.max_metrics} different metrics from one device"
         ahead = math.ceil((config.pipeline.lateness_s + config.ahead_s) / config.pipeline.window_s) + 2
         self.catalog = Catalog(places, config.max_metrics)
         self.sequences = Sequences()
@@ -188,14 +189,15 @@ class ShardPipeline(Saved):
         source_slot, source_device = self.catalog.slots(columns.sources, self.sequences)
         self._make_room()
         slot, device = source_slot[columns.source], source_device[columns.source]
-        verdict = self._once(slot, device, columns.seq)
+        verdict, first, missing = self.sequences.apply_with_gaps(slot, columns.seq)
+        self.quality.count("missing", device[first], missing)
         self._drop_again(columns, device, verdict)
         series, added = self.catalog.rows_series(columns, device)
         self._make_room(added)
         nameless = verdict.new & (series < 0)
         for refused, reason, detail in (
             (verdict.unknown, "sequence", "the number is older than everything still remembered of this device"),
-            (nameless, "metrics", f"more than {self.config.max_metrics} different metrics from one device"),
+            (nameless, "metrics", self._too_many),
         ):
             if refused.any():
                 self._out.refusals += emit.refused_rows(record, columns, np.flatnonzero(refused), reason, detail)
@@ -220,20 +222,6 @@ class ShardPipeline(Saved):
     def restored(self) -> None:
         """Make room for devices that the places file has gained."""
         self._make_room()
-
-    def _once(self, slot: NDArray[np.int64], device: NDArray[np.int64], seq: NDArray[np.int64]) -> Verdict:
-        """Drop repeats, and count the numbers that were skipped as missing (until they come after all)."""
-        touched, first, place = np.unique(slot, return_index=True, return_inverse=True)
-        before = self.sequences.highest(touched).copy()
-        unseen = before < 0
-        if unseen.any():
-            lowest = np.full(len(before), np.iinfo(np.int64).max)
-            np.minimum.at(lowest, place, seq)
-            before[unseen] = lowest[unseen] - 1
-        verdict = self.sequences.apply(slot, seq)
-        fresh = np.bincount(place[verdict.new], minlength=len(touched))
-        self.quality.count("missing", device[first], self.sequences.highest(touched) - before - fresh)
-        return verdict
 
     def _drop_again(self, columns: Columns, device: NDArray[np.int64], verdict: Verdict) -> None:
         """Take from what is new what another gateway gave another number."""
@@ -291,9 +279,8 @@ class ShardPipeline(Saved):
         """Show the gate rules every pass, in order of arrival, so that late ones are at least remembered."""
         chosen = np.flatnonzero(new.kind[rows] == Kind.GATE)
         if len(chosen):
-            picked = rows[chosen]
-            passes = emit.stage_rows(columns, new.rows[picked], new.series[picked], new.device[picked])
-            self.detection.rules.passes(passes, live[chosen], int(new.received[picked[-1]]))
+            passes = emit.stage_rows(columns, new, rows[chosen])
+            self.detection.rules.passes(passes, live[chosen], int(new.received[rows[chosen[-1]]]))
 
     def _live(self, columns: Columns, new: Prepared, rows: NDArray[np.intp]) -> None:
         """Look at once at what came in time: signs of life, hazards, changes of state."""
@@ -305,15 +292,14 @@ class ShardPipeline(Saved):
         rules.spoke(back, now_ms)
         picked = rows[new.kind[rows] == Kind.LEVEL]
         if len(picked):
-            levels = emit.stage_rows(columns, new.rows[picked], new.series[picked], new.device[picked])
-            rules.levels(levels, now_ms)
+            rules.levels(emit.stage_rows(columns, new, picked), now_ms)
         picked = rows[new.kind[rows] == Kind.STATE]
         if len(picked):
             said = new.rows[picked]
             changed = self.states.changes(new.series[picked], columns.ts[said], columns.text[said], columns.strings)
             picked = picked[changed]
         if len(picked):
-            news = emit.stage_rows(columns, new.rows[picked], new.series[picked], new.device[picked])
+            news = emit.stage_rows(columns, new, picked)
             rules.states(news, now_ms)
             words = [columns.strings[index] for index in news.text.tolist()]
             self._out.states.append(StateRows(news.series.astype(np.int32), news.ts, words))
@@ -350,24 +336,13 @@ class ShardPipeline(Saved):
             return
         found, added = self.catalog.named(history.names)
         self._make_room(added)
-        series, number = found[history.which], history.number
         now = (self._out.now_ms - round(self.config.pipeline.grace_s * 1000)) // self._window_ms
-        early = number >= (self.windows.open_from if self.windows.open_from >= 0 else now)
-        known = np.zeros(len(series), dtype=np.bool_) if history.again else self.detection.learned.knows(series, number)
-        fresh = ~early & ~known & (series >= 0)
-        kind = history.kind[history.which]
-        for one in MODELLED:
-            rows = np.flatnonzero(fresh & (kind == one))
-            values = history.value[rows], history.exposure[rows]
-            self._out.windows += self.detection.teach(
-                one, series[rows], number[rows], *values, now - 86_400_000 // self._window_ms
-            )
-        self._out.taught = Taught(int(fresh.sum()), int((known & ~early).sum()), int(early.sum()))
+        early = history.number >= (self.windows.open_from if self.windows.open_from >= 0 else now)
+        recent = now - 86_400_000 // self._window_ms
+        self._out.taught, recalled = self.detection.teach(history, found[history.which], early, recent)
+        self._out.windows += recalled
         for name in (history.names[index] for index in np.flatnonzero(found < 0).tolist()):
-            detail = (
-                f"{name.device} {name.metric}: more than {self.config.max_metrics} different metrics from one device"
-            )
-            self._refuse(record, "metrics", detail)
+            self._refuse(record, "metrics", f"{name.device} {name.metric}: {self._too_many}")
 
     # -- windows -------------------------------------------------------------------------------------------------
 
@@ -391,8 +366,7 @@ class ShardPipeline(Saved):
     def _close(self, number: int) -> None:
         fields = self.windows.column(number)
         self.detection.close(number, fields)
-        series = np.flatnonzero(fields["n"])
-        self._write(self.windows.take(series, number), WindowStatus.CLOSED)
+        self._write(number, np.flatnonzero(fields["n"]), WindowStatus.CLOSED)
         stuck = self.detection.stuck_devices(len(self.catalog.devices))
         self._out.health += self.quality.report(number * self._window_ms, stuck)
 
@@ -408,21 +382,19 @@ class ShardPipeline(Saved):
                 counting.open_window(number, touched, self.windows.column(number))
 
     def _write_revised(self) -> None:
-        self._write_changed(WindowStatus.REVISED, closed=True)
+        for number in self.windows.numbers():
+            if number < self.windows.open_from:
+                self._write(number, self.windows.changed(number), WindowStatus.REVISED)
 
     def _write_open(self) -> None:
-        self._write_changed(WindowStatus.OPEN, closed=False)
-
-    def _write_changed(self, status: WindowStatus, *, closed: bool) -> None:
         for number in self.windows.numbers():
-            if (number < self.windows.open_from) == closed:
-                changed = self.windows.changed(number)
-                if len(changed):
-                    self._write(self.windows.take(changed, number), status)
+            if number >= self.windows.open_from:
+                self._write(number, self.windows.changed(number), WindowStatus.OPEN)
 
     def _learn_late(self) -> None:
         self._out.windows += self.detection.learn_late()
 
-    def _write(self, cells: Cells, status: WindowStatus) -> None:
-        if len(cells.series):
+    def _write(self, number: int, series: NDArray[np.intp], status: WindowStatus) -> None:
+        if len(series):
+            cells = self.windows.take(series, number)
             self._out.windows.append(emit.window_rows(cells, status, self._window_ms, self._part))

@@ -54,7 +54,7 @@ _NEVER: Final = -(2**62)
 _SHARED: Final = tuple(field.name for field in fields(RecordOutput))
 
 
-class _Waiting(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class _SiteEntry(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """What of a shard's output waits for its turn; sorts by time, shard and position."""
 
     time_ms: int
@@ -123,7 +123,7 @@ class SiteStage(Saved):
     """Newest received time per shard."""
     _reached = array(np.int64, "shards")
     """Newest position taken per shard."""
-    _waiting = value(list[_Waiting])
+    _waiting = value(list[_SiteEntry])
     """A heap."""
     _now_ms = value(int, _NEVER)
     _maps = value(list[HotspotMap])
@@ -171,7 +171,7 @@ class SiteStage(Saved):
         for notice in output.notices:
             if not notice.by_model:
                 out.alerts += self._notice(notice)
-        entry = _Waiting(
+        entry = _SiteEntry(
             time_ms=int(self._newest[shard]),
             shard=shard,
             position=output.position,
@@ -205,13 +205,13 @@ class SiteStage(Saved):
             out.states = [replace(rows, series=numbers[rows.series]) for rows in output.states]
         return out
 
-    def _is_due(self, entry: _Waiting) -> bool:
+    def _is_due(self, entry: _SiteEntry) -> bool:
         """Tell whether no other shard can still deliver something that goes before."""
         ahead = self._newest >= entry.time_ms
         ahead[: entry.shard] = self._newest[: entry.shard] > entry.time_ms
         return bool(ahead.all())
 
-    def _take(self, entry: _Waiting) -> None:
+    def _take(self, entry: _SiteEntry) -> None:
         out = self._out
         if entry.time_ms < self._now_ms - SET_BACK_MS:
             self.hotspots.set_back()

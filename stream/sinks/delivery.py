@@ -27,7 +27,7 @@ from ingest.backoff import Backoff
 from ingest.refusal import Refusal
 from stream.results import Results
 from stream.sinks.base import Sink
-from stream.sinks.rows import NOTHING_WRITTEN, after, order, position_of
+from stream.sinks.result_rows import NOTHING_WRITTEN, after, order, position_of
 
 _LOG: Final = logging.getLogger(__name__)
 QUEUE_ROWS: Final = 100_000
@@ -129,7 +129,7 @@ class Delivery:
         self._lanes = [_Lane(sink) for sink in sinks]
         self._changed = threading.Condition()
         self.newest = NOTHING_WRITTEN
-        """The `stream.sinks.rows.order` of the newest results that were handed over."""
+        """The `stream.sinks.result_rows.order` of the newest results that were handed over."""
         self._closing = False
         self._threads: list[threading.Thread] = []
 
@@ -178,7 +178,7 @@ class Delivery:
 
     @property
     def reached(self) -> int:
-        """The `stream.sinks.rows.order` up to which every sink has all results durably."""
+        """The `stream.sinks.result_rows.order` up to which every sink has all results durably."""
         return min((lane.reached for lane in self._lanes), default=self.newest)
 
     @property

@@ -20,7 +20,7 @@ from ingest.observations import epoch_ms
 from ingest.vocabulary import DIRECTION_NAMES, KIND_NAMES, PERMIT_VALUES, STATE_NAMES, STATUS_NAMES
 from stream.results import Results, SeriesKey
 from stream.sentences.catalogue import with_texts
-from stream.sinks.rows import (
+from stream.sinks.result_rows import (
     NOTHING_WRITTEN,
     WINDOW_COLUMNS,
     after,

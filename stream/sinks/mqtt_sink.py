@@ -27,7 +27,7 @@ from ingest.topics import alerts as alerts_topic
 from ingest.topics import hotspots as hotspots_topic
 from stream.results import HotspotMap, Results
 from stream.sentences.catalogue import with_texts
-from stream.sinks.rows import NOTHING_WRITTEN, after, order, position_of
+from stream.sinks.result_rows import NOTHING_WRITTEN, after, order, position_of
 
 _log = logging.getLogger(__name__)
 

@@ -48,9 +48,23 @@ class Sequences(Saved):
         self.wipe(slot)
         self._gaps[slot] = []
 
-    def highest(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the highest number applied per slot, -1 for none."""
-        return self._highest[slots]
+    def apply_with_gaps(
+        self, slots: NDArray[np.int64], seqs: NDArray[np.int64]
+    ) -> tuple[Verdict, NDArray[np.intp], NDArray[np.int64]]:
+        """Do as `apply`, and count the numbers that were skipped (fewer than none where some come after all).
+
+        Returns the verdict, for each slot that occurs the first of its rows, and how many numbers of it were skipped.
+        """
+        touched, first, place = np.unique(slots, return_index=True, return_inverse=True)
+        before = self._highest[touched]
+        unseen = before < 0
+        if unseen.any():
+            lowest = np.full(len(before), np.iinfo(np.int64).max)
+            np.minimum.at(lowest, place, seqs)
+            before[unseen] = lowest[unseen] - 1
+        verdict = self.apply(slots, seqs)
+        fresh = np.bincount(place[verdict.new], minlength=len(touched))
+        return verdict, first, self._highest[touched] - before - fresh
 
     def apply(self, slots: NDArray[np.int64], seqs: NDArray[np.int64]) -> Verdict:
         """Tell which rows are new, and remember them.

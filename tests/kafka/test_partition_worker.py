@@ -16,7 +16,7 @@ from ingest.log.records import Record, encode_record
 from stream.engines import workloads
 from stream.engines.kafka_state import read_partition
 from stream.engines.partition_worker import PartitionWorker
-from stream.engines.workload import Incoming
+from stream.engines.workload import PartitionRecord
 from stream.engines.workloads import KafkaSite, Outlets
 from stream.output_codec import decode_output
 from stream.pipeline.shard import ShardPipeline
@@ -99,7 +99,7 @@ class Feed:
         self.acknowledged: list[int] = []
 
     async def give(self, worker: PartitionWorker, offset: int, value: bytes | None) -> None:
-        await worker.offer(Incoming(offset, value, lambda: self.acknowledged.append(offset)))
+        await worker.offer(PartitionRecord(offset, value, lambda: self.acknowledged.append(offset)))
 
 
 async def results_of(site: KafkaSite) -> list[Any]:

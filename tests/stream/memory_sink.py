@@ -8,7 +8,7 @@ from typing import Any
 from ingest.events import Incident
 from ingest.refusal import Refusal
 from stream.results import Alert, Anomaly, DeviceHealth, HotspotMap, Results, SeriesKey
-from stream.sinks.rows import (
+from stream.sinks.result_rows import (
     NOTHING_WRITTEN,
     WINDOW_COLUMNS,
     after,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ingest import sqlite
-from stream.sinks.rows import NOTHING_WRITTEN
+from stream.sinks.result_rows import NOTHING_WRITTEN
 
 _APPLICATION: Final = 0x50474958
 _VERSION: Final = 1
@@ -39,7 +39,7 @@ _PACK_FROM: Final = 32
 """Batches that wait before new ones are compressed: with InfluxDB at hand they are gone before it would pay."""
 
 
-class Batch(NamedTuple):
+class LineBatch(NamedTuple):
     """One batch that waits."""
 
     id: int
@@ -49,7 +49,7 @@ class Batch(NamedTuple):
     """No two lines are of one point, so its lines may be sent in any order."""
 
 
-class Waiting(NamedTuple):
+class BacklogSize(NamedTuple):
     """What waits in all."""
 
     batches: int
@@ -80,7 +80,7 @@ class Backlog:
     def __init__(self, path: Path, *, max_bytes: int) -> None:
         self.path, self.max_bytes = path, max_bytes
         self._lock = threading.Lock()
-        self._fresh: dict[int, Batch] = {}
+        self._fresh: dict[int, LineBatch] = {}
         """Batches that were put in uncompressed, at most `_PACK_FROM`: so that they need not be read back."""
         self._connection = sqlite.connect(path, application_id=_APPLICATION, version=_VERSION, schema=_SCHEMA)
         with self._lock, self._connection as connection:
@@ -108,8 +108,8 @@ class Backlog:
         """Put batches of lines in, with what has to be remembered beside them; durable when this returns.
 
         Within each of the first `apart` batches no two lines are of one point.
-        `reached` is the `stream.sinks.rows.order` of the results, `late` gives (start, series) of windows with parts,
-        `remember` is added to `remembered`.
+        `reached` is the `stream.sinks.result_rows.order` of the results, `late` gives (start, series) of windows with
+        parts, `remember` is added to `remembered`.
         """
         pack = self._batches + len(batches) > _PACK_FROM
         put_ms = time.time_ns() // 1_000_000
@@ -131,7 +131,7 @@ class Backlog:
                 raise sqlite.StorageError(5, f"the backlog cannot be written: {error}", str(self.path)) from error
             if not pack:
                 self._fresh |= {
-                    one: Batch(one, row[0], body, bool(row[2] & _APART))
+                    one: LineBatch(one, row[0], body, bool(row[2] & _APART))
                     for one, row, body in zip(ids, rows, bodies, strict=True)
                 }
             self._batches += len(rows)
@@ -183,7 +183,7 @@ class Backlog:
                 found += [(int(series), start) for (series,) in query]
             return found
 
-    def oldest(self) -> Batch | None:
+    def oldest(self) -> LineBatch | None:
         """Return the oldest batch, None where nothing waits."""
         with self._lock:
             first = self._connection.execute("SELECT min(id) FROM batches").fetchone()[0]
@@ -194,9 +194,9 @@ class Backlog:
             find = "SELECT id, lines, packed, body FROM batches WHERE id = ?"
             row = self._connection.execute(find, (first,)).fetchone()
         body = zlib.decompress(row[3]) if row[2] & _PACKED else row[3]
-        return Batch(row[0], row[1], body, bool(row[2] & _APART))
+        return LineBatch(row[0], row[1], body, bool(row[2] & _APART))
 
-    def remove(self, batch: Batch) -> None:
+    def remove(self, batch: LineBatch) -> None:
         """Take a batch out: InfluxDB has it. Nothing happens where it had to make room meanwhile."""
         with self._lock:
             self._fresh.pop(batch.id, None)
@@ -219,12 +219,12 @@ class Backlog:
             self._connection.execute("DELETE FROM late")
             self.reached, self.now_ms = NOTHING_WRITTEN, 0
 
-    def waiting(self) -> Waiting:
+    def waiting(self) -> BacklogSize:
         """Return what waits."""
         with self._lock:
             row = self._connection.execute("SELECT put_ms FROM batches ORDER BY id LIMIT 1").fetchone()
             age_s = max(time.time_ns() // 1_000_000 - row[0], 0) / 1000 if row else 0.0
-            return Waiting(self._batches, self._lines, self._bytes, age_s, self.dropped)
+            return BacklogSize(self._batches, self._lines, self._bytes, age_s, self.dropped)
 
     def close(self) -> None:
         """Release the file."""

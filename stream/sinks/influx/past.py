@@ -28,7 +28,7 @@ from stream.sinks.influx.points import (
     window_lines,
     with_whole,
 )
-from stream.sinks.rows import WINDOW_COLUMNS
+from stream.sinks.result_rows import WINDOW_COLUMNS
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.window_view import Part
 

@@ -26,7 +26,7 @@ from stream.sentences import OUTSIDE, Why, literal
 from stream.sentences.catalogue import Sentences
 from stream.sinks.influx.lines import column_lines, point_line, string_text, tag_text
 from stream.sinks.influx.schema import MEASUREMENTS
-from stream.sinks.rows import WINDOW_COLUMNS
+from stream.sinks.result_rows import WINDOW_COLUMNS
 from stream.sinks.store.window_view import Part, whole
 
 _STATES: Final = {number: string_text(name) for number, name in STATE_NAMES.items()}

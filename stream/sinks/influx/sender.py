@@ -21,7 +21,7 @@ from typing import Final
 from ingest.backoff import Backoff
 from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
-from stream.sinks.influx.backlog import Backlog, Batch
+from stream.sinks.influx.backlog import Backlog, LineBatch
 from stream.sinks.influx.http import Endpoint, ExpiredError, RejectedError, UnavailableError
 
 _LOG = logging.getLogger(__name__)
@@ -143,7 +143,7 @@ class Sender:
         self.sent.batches += 1
         return True
 
-    def _deliver(self, endpoint: Endpoint, batch: Batch) -> tuple[list[Refusal], int]:
+    def _deliver(self, endpoint: Endpoint, batch: LineBatch) -> tuple[list[Refusal], int]:
         """Send a batch, as two halves where that is worth it. Raises where one of them did not go in."""
         middle = batch.body.find(b"\n", len(batch.body) // 2) if batch.apart and batch.lines >= WORTH_LINES else -1
         if middle < 0:

@@ -43,7 +43,7 @@ from stream.sinks.influx.points import (
     with_whole,
 )
 from stream.sinks.influx.sender import WORTH_LINES, Sender
-from stream.sinks.rows import after, check_series, merge_windows, order
+from stream.sinks.result_rows import after, check_series, merge_windows, order
 from stream.sinks.store.reader import StoreReader
 
 _LOG = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ import msgspec
 
 from ingest.vocabulary import DIRECTION_NAMES, KIND_NAMES, PERMIT_VALUES, SEVERITY_RANK
 from stream.sentences.catalogue import with_texts
-from stream.sinks.rows import position_of
+from stream.sinks.result_rows import position_of
 from stream.sinks.store.tables import VERSION, StoreError, StoreMissingError, StoreVersionError, stored_version
 from stream.sinks.store.window_view import PART_COLUMNS, Part, fold, window_rows
 

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from ingest.events import Incident
 from ingest.observations import epoch_ms
 from stream.results import Results, SeriesKey
-from stream.sinks.rows import (
+from stream.sinks.result_rows import (
     NOTHING_WRITTEN,
     WINDOW_COLUMNS,
     after,
