@@ -235,7 +235,7 @@ def test_a_state_of_other_settings_is_learnt_anew_and_one_of_a_newer_program_is_
             for offset in range(4):
                 await feed.give(worker, offset, values[offset])
             await until(lambda: len(feed.acknowledged) == 4)
-        other = replace(site, config=replace(site.config, window_s=600))
+        other = replace(site, config=pipeline_with(site.config.site.id, country="", emit_open_s=0.0, window_s=600))
         async with running(other.shard_worker(0)) as worker:
             await feed.give(worker, 4, values[4])
             await until(lambda: worker.saved == 5)
