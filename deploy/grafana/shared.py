@@ -75,10 +75,6 @@ def band(title: str, measurement: str, where: str, say: Sentences, size: tuple[i
     )
 
 
-_ALERT: Final = ("severity", "Time", "kind", "place", "text", "state")
-"""Columns of an alert, the most urgent thing first."""
-
-
 def open_alerts(say: Sentences, size: tuple[int, int]) -> Json:
     """Return the table of open alerts, the gravest first, of those the newest."""
     fields = f'"severity", {text_field("place", say.language)}, {text_field("text", say.language)}, "state", "level"'
@@ -91,12 +87,9 @@ def open_alerts(say: Sentences, size: tuple[int, int]) -> Json:
         query,
         size=size,
         links=go(say.language, "beat", say("grafana-see-beat"), "beat"),
-        transformations=[p.newest_first(), p.newest_first("level"), p.ordered(*_ALERT)],
+        transformations=[p.newest_first(), p.newest_first("level"), p.ordered(*words.ALERT)],
         overrides=[
-            *words.columns(say, *_ALERT),
-            *words.kinds(say),
-            *words.severities(say),
-            *words.standings(say),
+            *words.alert_columns(say),
             *words.hidden("open", "level", "beat", "device"),
         ],
     )
@@ -112,12 +105,9 @@ def alert_changes(say: Sentences) -> Json:
         say("grafana-alert-changes"),
         query,
         size=(24, 10),
-        transformations=[p.newest_first(), p.ordered(*_ALERT)],
+        transformations=[p.newest_first(), p.ordered(*words.ALERT)],
         overrides=[
-            *words.columns(say, *_ALERT),
-            *words.kinds(say),
-            *words.severities(say),
-            *words.standings(say),
+            *words.alert_columns(say),
             *words.hidden("beat", "device"),
         ],
     )

@@ -7,6 +7,8 @@ from typing import Any, Final
 from deploy.grafana.panels import BLUE, GREEN, RED, YELLOW, Json, override
 from stream.sentences.catalogue import Sentences, choices
 
+ALERT: Final = ("severity", "Time", "kind", "place", "text", "state")
+"""Columns of an alert, the most urgent thing first."""
 _WIDTHS: Final = {
     "Time": 155,
     "beat": 130,
@@ -49,26 +51,22 @@ def columns(say: Sentences, *names: str) -> list[Json]:
     return made
 
 
-def kinds(say: Sentences) -> list[Json]:
-    """Return the names of kinds of alerts, in a column ``kind``."""
-    found = {kind: {"text": say("kind", kind=kind)} for kind in choices("kind")}
-    return [override("kind", mappings=_mapping(found))]
-
-
 def kind_series(say: Sentences) -> list[Json]:
     """Return the names of kinds of alerts, where each is a series."""
     return [override(kind, displayName=say("kind", kind=kind)) for kind in choices("kind")]
 
 
-def severities(say: Sentences) -> list[Json]:
-    """Return words and colours of severities, in a column ``severity``."""
-    found = {name: {"text": say("severity", severity=name), "color": color} for name, color in _SEVERITIES.items()}
-    return [override("severity", mappings=_mapping(found), custom_cellOptions={"type": "color-background"})]
-
-
-def standings(say: Sentences) -> list[Json]:
-    """Return the words of an alert's states, in a column ``state``."""
-    return [override("state", mappings=_mapping({name: {"text": say("alert-state", state=name)} for name in _STATES}))]
+def alert_columns(say: Sentences) -> list[Json]:
+    """Return how a table of alerts reads: its columns, kinds, severities with their colours, and states."""
+    kinds = {kind: {"text": say("kind", kind=kind)} for kind in choices("kind")}
+    severities = {name: {"text": say("severity", severity=name), "color": color} for name, color in _SEVERITIES.items()}
+    states = {name: {"text": say("alert-state", state=name)} for name in _STATES}
+    return [
+        *columns(say, *ALERT),
+        override("kind", mappings=_mapping(kinds)),
+        override("severity", mappings=_mapping(severities), custom_cellOptions={"type": "color-background"}),
+        override("state", mappings=_mapping(states)),
+    ]
 
 
 def device_states(say: Sentences) -> list[Json]:
