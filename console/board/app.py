@@ -17,7 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from xstatic.pkg import leaflet
 
-from console.board import routes
+from console.board import api_routes as routes
 from console.board.answers import ApiError, on_api_error, on_crash, on_http_error, on_store_error
 from console.board.board_config import BoardConfig
 from console.board.commands import CommandPublisher

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from console.board import snapshot
+from console.board import overview
 from console.board.board_config import BoardConfig
 from console.board.commands import CommandPublisher
 from console.board.freshness import Freshness, FreshnessJudge
@@ -63,7 +63,7 @@ class Hub:
         self._asker, self._wall = asker, wall
         self._judge = FreshnessJudge(quiet_s)
         self._changed = asyncio.Condition()
-        self._snapshot: snapshot.Snapshot | None = None
+        self._overview: overview.Overview | None = None
         self._devices: dict[str, tuple[int, bytes]] = {}
         self._removed = 0
         self._error = ""
@@ -80,10 +80,10 @@ class Hub:
 
     async def look(self) -> None:
         """Look once; wake the streams where something changed."""
-        known = self._snapshot.version if self._snapshot else None
+        known = self._overview.version if self._overview else None
         try:
             taken = await self._asker.ask(
-                lambda reader: None if reader.version() == known and known is not None else snapshot.take(reader)
+                lambda reader: None if reader.version() == known and known is not None else overview.take(reader)
             )
         except StoreMissingError:
             await self._publish(None, Freshness("waiting"))
@@ -95,18 +95,18 @@ class Hub:
             await self._publish(None, Freshness("store_error", self.site_ms()))
             return
         self._error = ""
-        current = taken or self._snapshot
+        current = taken or self._overview
         status = current.status if current else None
         await self._publish(taken, self._judge.judge(status, self._wall()))
 
-    async def _publish(self, taken: snapshot.Snapshot | None, freshness: Freshness) -> None:
+    async def _publish(self, taken: overview.Overview | None, freshness: Freshness) -> None:
         if taken is None and freshness == self.freshness and self.generation:
             return
         self.generation += 1
         self.freshness = freshness
         if taken is not None:
-            self._clock_speed = _clock_speed(self._snapshot, taken, self._clock_speed)
-            self._snapshot = taken
+            self._clock_speed = _clock_speed(self._overview, taken, self._clock_speed)
+            self._overview = taken
             if self._devices.keys() - taken.devices.keys():
                 self._devices, self._removed = {}, self.generation
             for device, entry in taken.devices.items():
@@ -134,7 +134,7 @@ class Hub:
 
     def site_ms(self) -> int:
         """Return the site's time now: the node's, carried on at its speed since it was written; else the wall clock."""
-        status = self._snapshot.status if self._snapshot else None
+        status = self._overview.status if self._overview else None
         if not status:
             return self._wall()
         passed = max(0, self._wall() - int(status.get("wall_ms") or 0))
@@ -145,7 +145,7 @@ class Hub:
 
         With a `since` above 0 only the devices that changed after that generation are in it, and ``partial`` is true.
         """
-        look = self._snapshot
+        look = self._overview
         partial = since > 0 and since >= self._removed
         devices = {
             device: msgspec.Raw(encoded)
@@ -167,7 +167,7 @@ class Hub:
         return msgspec.json.encode(document)
 
 
-def _clock_speed(before: snapshot.Snapshot | None, after: snapshot.Snapshot, known: float) -> float:
+def _clock_speed(before: overview.Overview | None, after: overview.Overview, known: float) -> float:
     """Return how fast the site's clock runs by itself: as the node says, 0 where it was seen to stand still.
 
     The clock of a node that replays data follows the data, and stands when there is none.

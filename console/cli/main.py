@@ -51,7 +51,7 @@ examples:
 """
 
 
-class Command(Protocol):
+class CommandModule(Protocol):
     """What a command's module has."""
 
     EXAMPLES: str
@@ -96,9 +96,9 @@ def _asked(arguments: Sequence[str]) -> str | None:
     return next((word for word in arguments if word in COMMANDS), None)
 
 
-def _module(name: str) -> Command:
+def _module(name: str) -> CommandModule:
     """Import a command. Raises `MissingExtraError` where it needs an extra that is not installed."""
-    return cast("Command", load(f"console.cli.commands.{name}"))
+    return cast("CommandModule", load(f"console.cli.commands.{name}"))
 
 
 def _exit_code(error: BaseException) -> int:

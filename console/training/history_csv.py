@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from console.errors import CommandError
-from ingest.csv_files import BadRow, RowError, commonest_step, epoch_ms, header, instant, number, read_rows
+from ingest.codecs.csv_files import BadRow, RowError, commonest_step, epoch_ms, header, instant, number, read_rows
 from ingest.log.history import HistorySeries
 from ingest.places import Places
 from ingest.vocabulary import Kind
@@ -63,7 +63,7 @@ def read_history(
     ------
     CommandError
         For a file that has no usable row, or whose interval cannot be found.
-    ingest.csv_files.CsvError
+    ingest.codecs.csv_files.CsvError
         For a file whose columns are others.
     OSError
         Where it cannot be read.

@@ -22,7 +22,7 @@ from console.training.saved_state import read_saved
 from deploy.node.lock import PRIVATE
 from deploy.settings.sections import Settings
 from deploy.wiring import open_kafka_log, open_log
-from ingest.csv_files import BadRow
+from ingest.codecs.csv_files import BadRow
 from ingest.log.history import HistorySeries
 from ingest.log.records import Log, LogFullError, Record, RecordKind
 from ingest.places import Places

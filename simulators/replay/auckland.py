@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from ingest.csv_files import CsvError, epoch_ms, instant, number, read_rows
+from ingest.codecs.csv_files import CsvError, epoch_ms, instant, number, read_rows
 from ingest.setup.extras import MissingExtraError
-from simulators.replay.counts import CountRow, CountsTrack, identifier
+from simulators.replay.csv_counts import CountRow, CountsTrack, identifier
 from simulators.world import ground
 from simulators.world.ground import Point
 

@@ -10,7 +10,7 @@ import pytest
 
 from console.errors import CommandError
 from console.training.history_csv import HistoryFile, read_history
-from ingest.csv_files import CsvError
+from ingest.codecs.csv_files import CsvError
 from ingest.log.history import HistorySeries
 from ingest.vocabulary import Kind
 from tests.stream.build import places

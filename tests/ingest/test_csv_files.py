@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ingest.csv_files import BadRow, CsvError, commonest_step, epoch_ms, instant, number, read_rows
+from ingest.codecs.csv_files import BadRow, CsvError, commonest_step, epoch_ms, instant, number, read_rows
 
 
 def parse(line, row):

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from deploy.processes.supervisor import Supervisor, free_port, listening
-from ingest.csv_files import CsvError
+from ingest.codecs.csv_files import CsvError
 from ingest.login import BrokerAddress
 from ingest.places import parse_places
 from simulators.replay.auckland import auckland_track
-from simulators.replay.counts import csv_track
+from simulators.replay.csv_counts import csv_track
 from simulators.replay.track import publish
 from tests.simulators.worlds import Ear, observations
 from tests.support import require_program, wait_for

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from console.common import add_language_argument, language_of, print_json, progress_bar
 from console.errors import CommandError
-from ingest.csv_files import RowError, instant, number, read_rows
+from ingest.codecs.csv_files import RowError, instant, number, read_rows
 from models.backtests import series_backtest as backtest
 from models.backtests.hotspot_backtest import hit_rates, hotspots
 from models.calendar import Calendar

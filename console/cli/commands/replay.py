@@ -31,7 +31,7 @@ from deploy.settings.load import at_broker
 from deploy.settings.sections import Settings
 from ingest.login import BrokerAddress
 from simulators.replay.auckland import auckland_track
-from simulators.replay.counts import csv_track, identifier
+from simulators.replay.csv_counts import csv_track, identifier
 from simulators.replay.recording import RecordingTrack
 from simulators.replay.track import Track, publish
 from stream.sentences.catalogue import Sentences

@@ -22,7 +22,7 @@ LOW_QUALITY: Final = 0.8
 
 
 @dataclass(slots=True)
-class Snapshot:
+class Overview:
     """One look at the store."""
 
     version: int
@@ -33,8 +33,8 @@ class Snapshot:
     """Device id → ``series`` (its newest windows) and ``health``, with ``trouble``: reasons in words of the locale."""
 
 
-def take(reader: StoreReader) -> Snapshot:
-    """Gather a snapshot. The version is read first: what changes meanwhile is shown by the next one."""
+def take(reader: StoreReader) -> Overview:
+    """Gather an overview. The version is read first: what changes meanwhile is shown by the next one."""
     version = reader.version()
     devices: dict[str, Row] = {}
     for row in reader.latest():
@@ -44,7 +44,7 @@ def take(reader: StoreReader) -> Snapshot:
         entry = devices.setdefault(str(row["device"]), {"series": [], "health": None, "trouble": []})
         entry["health"] = {key: row.get(key) for key in _HEALTH_KEYS}
         entry["trouble"] = trouble(row)
-    return Snapshot(
+    return Overview(
         version=version,
         status=reader.meta("status", None),
         alerts=reader.alerts(open_only=True, limit=MAX_OPEN_ALERTS),

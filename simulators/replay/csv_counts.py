@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from ingest import topics
-from ingest.csv_files import CsvError, RowError, commonest_step, epoch_ms, instant, number, read_rows
+from ingest.codecs.csv_files import CsvError, RowError, commonest_step, epoch_ms, instant, number, read_rows
 from simulators.replay.track import TimedMessage
 from simulators.world import ground
 
@@ -83,7 +83,7 @@ def csv_track(path: Path, *, timezone: str = "UTC", site: str = "replay", of: st
     commonest step between a device's times. A device whose name ends in ``-out`` (``door-out``) counts out, any other
     counts in. Devices stand on a small grid.
 
-    Raises `ingest.csv_files.CsvError` naming file and line, OSError where it cannot be read.
+    Raises `ingest.codecs.csv_files.CsvError` naming file and line, OSError where it cannot be read.
     """
     zone = ZoneInfo(timezone)
     times: dict[str, dict[int, int]] = {}

@@ -15,8 +15,8 @@ from starlette.responses import Response, StreamingResponse
 from console.board.answers import ApiError, json_response
 from console.board.commands import BrokerAwayError, UnconfirmedError
 from console.board.hub import Board
+from console.board.overview import Row, trouble
 from console.board.security import same_origin
-from console.board.snapshot import Row, trouble
 from ingest.events import Command
 from ingest.places import Places
 from stream.sentences import Why
