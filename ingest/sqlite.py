@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -44,17 +46,12 @@ def connect(path: Path, *, application_id: int, version: int, schema: str) -> sq
 
 def _prepare(connection: sqlite3.Connection, path: Path, application_id: int, version: int, schema: str) -> None:
     if _identity(connection) == (0, 0):
-        connection.execute("BEGIN IMMEDIATE")  # two processes may open a new file at the same moment
-        try:
+        with transaction(connection):  # two processes may open a new file at the same moment
             if _identity(connection) == (0, 0):
                 for statement in schema.split(";"):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id={application_id}")
                 connection.execute(f"PRAGMA user_version={version}")
-        except BaseException:
-            rollback(connection)
-            raise
-        connection.execute("COMMIT")
     found, found_version = _identity(connection)
     if found != application_id:
         raise StorageError(errno.EINVAL, f"is a database of another kind ({found:#x})", str(path))
@@ -65,6 +62,17 @@ def _prepare(connection: sqlite3.Connection, path: Path, application_id: int, ve
 def _identity(connection: sqlite3.Connection) -> tuple[int, int]:
     kind = connection.execute("PRAGMA application_id").fetchone()[0]
     return kind, connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Write all that the body writes, or nothing, while no other process writes."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        rollback(connection)
 
 
 def is_full(error: sqlite3.Error) -> bool:

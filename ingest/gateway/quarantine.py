@@ -114,7 +114,7 @@ class Quarantine:
             known = rows.get(row.digest)
             rows[row.digest] = row if known is None else known.repeated(row.received_ms)
         if rows:
-            with self._lock, self._transaction():
+            with self._transaction():
                 self._store(list(rows.values()))
 
     def list(
@@ -143,7 +143,7 @@ class Quarantine:
         """
         changed = 0
         replayed = at_ms is not None
-        with self._lock, self._transaction():
+        with self._transaction():
             for entry_id in ids:
                 for (reason,) in self._connection.execute(
                     "UPDATE entries SET replayed_ms = ? WHERE id = ? AND (replayed_ms IS NULL) = ? RETURNING reason",
@@ -174,12 +174,8 @@ class Quarantine:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
+            with self._lock, sqlite.transaction(self._connection):
                 yield
-                self._connection.execute("COMMIT")
-            finally:
-                sqlite.rollback(self._connection)
         except sqlite3.Error as error:
             raise self._disk_error(error) from error
 

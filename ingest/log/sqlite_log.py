@@ -100,23 +100,19 @@ class SqliteLog:
         with self._write_lock:
             if self._closed.is_set():
                 raise sqlite.StorageError(errno.EBADF, "the log is closed", str(self.path))
+            last = 0
             try:
-                self._writer.execute("BEGIN IMMEDIATE")
-                self._make_room(incoming)
-                last = 0
-                for record in records:
-                    cursor = self._writer.execute(
-                        "INSERT INTO records (shard, kind, received_ms, payload) VALUES (?, ?, ?, ?)",
-                        (record.shard, int(record.kind), record.received_ms, record.payload),
-                    )
-                    last = cursor.lastrowid or last
-                self._drop_aged(records[-1].received_ms)
-                self._writer.execute("COMMIT")
-            except BaseException as error:
-                sqlite.rollback(self._writer)
-                if isinstance(error, sqlite3.Error):
-                    raise self._disk_error(error) from error
-                raise
+                with sqlite.transaction(self._writer):
+                    self._make_room(incoming)
+                    for record in records:
+                        cursor = self._writer.execute(
+                            "INSERT INTO records (shard, kind, received_ms, payload) VALUES (?, ?, ?, ?)",
+                            (record.shard, int(record.kind), record.received_ms, record.payload),
+                        )
+                        last = cursor.lastrowid or last
+                    self._drop_aged(records[-1].received_ms)
+            except sqlite3.Error as error:
+                raise self._disk_error(error) from error
         with self._grown:
             self._newest = last
             self._grown.notify_all()
