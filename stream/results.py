@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ingest.events import Command, Incident
 from ingest.refusal import Refusal
-from ingest.vocabulary import AnomalyDirection
+from ingest.vocabulary import ALERT_KINDS, AnomalyDirection
 from stream.sentences import Why
 
 Severity = Literal["info", "warning", "critical"]
@@ -135,9 +135,6 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     at_ms: int
     """Received time of the record that told."""
-    by_model: bool = False
-    """Found by a model, so that it takes part in the budget and in grouping; a rule's finding is told at once."""
-    severity: Severity = "info"
     lonlat: tuple[float, float] = (0.0, 0.0)
     place: Names = msgspec.field(default_factory=dict)
     why: Why = NO_REASON
@@ -153,6 +150,16 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """All devices that it concerns, where a rule has combined several; `device` is the first."""
     takes: tuple[tuple[str, str], ...] = ()
     """(device, kind) of findings whose alerts this one takes the place of."""
+
+    @property
+    def by_model(self) -> bool:
+        """Whether a model found it, so that it takes part in the budget and in grouping; rules are alerted at once."""
+        return ALERT_KINDS[self.kind].by_model
+
+    @property
+    def severity(self) -> Severity:
+        """How severe conditions of its kind are."""
+        return ALERT_KINDS[self.kind].severity
 
 
 AlertState = Literal["raised", "acknowledged", "cleared", "expired"]

@@ -12,13 +12,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.vocabulary import ALERT_KINDS, COUNT_ALERTS, HiddenState, Kind, LevelState
+from ingest.vocabulary import COUNT_ALERTS, HiddenState, Kind, LevelState
 from models.calendar import Calendar
 from models.context import beat_forest as context
 from models.context.beat_forest import BEAT, BeatForest, ContextError, Episodes, Judgement, Recent
 from models.state import FREE, Saved, array, part, value
 from stream.detect.findings import Findings
-from stream.results import Anomaly, Notice
 from stream.sentences import Why
 
 KIND: Final = "context"
@@ -141,7 +140,7 @@ class Context(Saved):
         for row in np.flatnonzero(over).tolist():
             beat = self.beats[row]
             end_ms = start_ms - (context.CALM - 1) * self.window_s * 1000
-            self.findings.over_at(beat, beat, KIND, self.findings.now_ms, end_ms=end_ms, by_model=True)
+            self.findings.fall(beat, KIND, self.findings.now_ms, end_ms=end_ms)
 
     def _found(self, row: int, judgement: Judgement, drivers: NDArray[np.float64], start_ms: int) -> None:
         findings, beat = self.findings, self.beats[row]
@@ -167,42 +166,20 @@ class Context(Saved):
         )
         devices = np.unique(findings.catalog.series_device[self._series[self._beat == row]]).tolist()
         confidence = round(sum(findings.confidence(device) for device in devices) / len(devices), 2)
-        severity = ALERT_KINDS[KIND].severity
-        anomaly = Anomaly(
-            beat=beat,
-            device=beat,
-            metric=KIND,
-            kind=KIND,
-            direction="surge" if usual[first] > 0 else "deficit",
-            severity=severity,
-            ts=onset_ms,
+        anomaly = findings.anomaly(
+            beat,
+            KIND,
+            KIND,
+            "surge" if usual[first] > 0 else "deficit",
+            onset_ms,
+            why,
             observed=float(seen[first]),
             expected=float(expected[first]),
             p=p,
             duration_s=max(end_ms - onset_ms, 0) / 1000,
             confidence=confidence,
-            why=why,
         )
-        findings.anomalies.append(anomaly)
-        findings.active.add(anomaly)
-        place, name = findings.beat_place(beat)
-        findings.notice(
-            Notice(
-                act="rise",
-                beat=beat,
-                device=beat,
-                kind=KIND,
-                at_ms=findings.now_ms,
-                by_model=True,
-                severity=severity,
-                lonlat=place,
-                place=name,
-                why=why,
-                confidence=confidence,
-                surprise=surprise,
-                cause_ms=onset_ms,
-            ),
-        )
+        findings.alert(anomaly, findings.now_ms, surprise=surprise)
 
     def _day(self, start_ms: int) -> str:
         """Return what kind of day it is, as the catalogue's message ``day`` tells them apart."""

@@ -215,7 +215,7 @@ class Counting(Saved):
             return
         catalog, series = findings.catalog.series, self.series[rows]
         unsettled = {catalog[index].device for index in series[~settled].tolist()}
-        seen = {catalog[index].device: catalog[index].beat for index in series.tolist()}
+        seen = {catalog[index].device: int(findings.catalog.series_device[index]) for index in series.tolist()}
         # What is over was over with the last window that was not ordinary.
         ended: dict[str, int] = {}
         for index, calm in zip(series.tolist(), self._calm[rows].tolist(), strict=True):
@@ -223,7 +223,7 @@ class Counting(Saved):
             ended[device] = max(ended.get(device, 0), end_ms - calm * self.window_ms)
         for device, kind in waiting:
             if device in seen and device not in unsettled:
-                findings.over_at(seen[device], device, kind, findings.now_ms, end_ms=ended[device], by_model=True)
+                findings.fall(seen[device], kind, findings.now_ms, end_ms=ended[device])
 
     def _found(
         self,
@@ -254,8 +254,7 @@ class Counting(Saved):
             p=p,
             duration_s=max(findings.now_ms - onset_ms, 0) / 1000,
         )
-        surprise = float(test.surprise[place])
-        findings.alert(device, kind, findings.now_ms, why, cause_ms=onset_ms, surprise=surprise, of=anomaly)
+        findings.alert(anomaly, findings.now_ms, surprise=float(test.surprise[place]))
 
 
 def _per_window(

@@ -79,21 +79,13 @@ class Findings:
         """Where the beats and devices are."""
         return self.catalog.places
 
-    def beat_place(self, beat: str) -> tuple[tuple[float, float], Names]:
-        """Return the middle (lon, lat) of a beat and what it is called; (0, 0) and its id where it is unknown."""
-        place = self.places.beats.get(beat)
-        if place is None:
-            return (0.0, 0.0), {"en": beat, "zh-CN": beat}
-        ring = place.polygon
-        return (sum(p[0] for p in ring) / len(ring), sum(p[1] for p in ring) / len(ring)), place.name
-
     def confidence(self, device: int) -> float:
         """Return how far a device's data can be trusted, 0-1."""
         return round(float(self.quality.quality[device]), 2) if device < self.quality.size_of(DEVICE) else 1.0
 
     def anomaly(
         self,
-        device: int,
+        at: int | str,
         metric: str,
         kind: str,
         direction: AnomalyDirection,
@@ -104,9 +96,12 @@ class Findings:
         expected: float,
         p: float = float("nan"),
         duration_s: float = 0.0,
+        confidence: float | None = None,
     ) -> Anomaly:
-        """Note an anomaly of a device (by index), and return it."""
-        beat, name = self.catalog.devices[device]
+        """Note an anomaly at a device (its index) or a beat (its id), and return it."""
+        beat, name = self._named(at)
+        if confidence is None:
+            confidence = self.confidence(at) if isinstance(at, int) else 1.0
         anomaly = Anomaly(
             beat=beat,
             device=name,
@@ -119,79 +114,85 @@ class Findings:
             expected=expected,
             p=p,
             duration_s=duration_s,
-            confidence=self.confidence(device),
+            confidence=confidence,
             why=why,
         )
         self.anomalies.append(anomaly)
         return anomaly
 
-    def alert(
+    def alert(self, of: Anomaly, now_ms: int, *, cause_seq: int = -1, ends: bool = True, surprise: float = 0.0) -> None:
+        """Tell the site of the condition that an anomaly belongs to; where it `ends`, `fall` completes the anomaly."""
+        if ends:
+            self.active.add(of)
+        self.rise(
+            of.beat, of.device, of.kind, now_ms, of.why,
+            confidence=of.confidence, cause_ms=of.ts, cause_seq=cause_seq, ends=ends, surprise=surprise,
+        )  # fmt: skip
+
+    def rise(
         self,
-        device: int,
+        beat: str,
+        name: str,
         kind: str,
         now_ms: int,
         why: Why,
         *,
         cause_ms: int,
+        confidence: float = 1.0,
         cause_seq: int = -1,
         ends: bool = True,
-        surprise: float | None = None,
-        of: Anomaly | None = None,
+        surprise: float = 0.0,
+        devices: tuple[str, ...] = (),
+        takes: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        """Tell the site of a condition at a device (by index).
-
-        `surprise` is for what a model found; `of` is the anomaly to be completed when the condition is over.
-        """
-        if of is not None:
-            self.active.add(of)
-        beat, name = self.catalog.devices[device]
-        place = self.places.devices.get(name)
-        self.notice(
-            Notice(
-                act="rise",
-                beat=beat,
-                device=name,
-                kind=kind,
-                at_ms=now_ms,
-                by_model=surprise is not None,
-                severity=ALERT_KINDS[kind].severity,
-                lonlat=(place.lon, place.lat) if place else (0.0, 0.0),
-                place=place.name if place else {"en": name, "zh-CN": name},
-                why=why,
-                confidence=self.confidence(device),
-                surprise=surprise or 0.0,
-                cause_ms=cause_ms,
-                cause_seq=cause_seq,
-                ends=ends,
-            ),
+        """Tell the site that a condition at a device or beat (by id) has begun or goes on; see `Notice`."""
+        lonlat, place = self._place(beat, name)
+        notice = Notice(
+            act="rise",
+            beat=beat,
+            device=name,
+            kind=kind,
+            at_ms=now_ms,
+            lonlat=lonlat,
+            place=place,
+            why=why,
+            confidence=confidence,
+            surprise=surprise,
+            cause_ms=cause_ms,
+            cause_seq=cause_seq,
+            ends=ends,
+            devices=devices,
+            takes=takes,
         )
-
-    def notice(self, notice: Notice) -> None:
-        """Tell the site that a condition has begun or goes on."""
         self.notices.append(notice)
-        if notice.ends:
-            self.active.begin(notice.device, notice.kind, notice.cause_ms)
+        if ends:
+            self.active.begin(name, kind, cause_ms)
 
-    def over(self, device: int, kind: str, now_ms: int, *, end_ms: int = 0, by_model: bool = False) -> None:
-        """Tell the site that a device's condition has ended, if it was told of."""
-        beat, name = self.catalog.devices[device]
-        self.over_at(beat, name, kind, now_ms, end_ms=end_ms, by_model=by_model)
+    def fall(self, at: int | str, kind: str, now_ms: int, *, end_ms: int = 0) -> None:
+        """Tell the site that a condition at a device (its index) or a beat (its id) has ended, if it began.
 
-    def over_at(self, beat: str, name: str, kind: str, now_ms: int, *, end_ms: int = 0, by_model: bool = False) -> None:
-        """Tell the site that a condition at a device or beat (by id) has ended, if it was told of.
-
-        `end_ms` is the event time of its end, where that is known.
+        Its anomalies are completed with how long it lasted. `end_ms` is the event time of its end, where known.
         """
-        self.ended(name, kind, end_ms or now_ms)
-        if self.active.end(name, kind):
-            fall = Notice(
-                act="fall", beat=beat, device=name, kind=kind, at_ms=now_ms, by_model=by_model, cause_ms=end_ms
-            )
-            self.notices.append(fall)
-
-    def ended(self, name: str, kind: str, end_ms: int) -> None:
-        """Complete the anomalies of a condition that is over with how long it lasted."""
+        beat, name = self._named(at)
         for anomaly in self.active.take_anomalies(name, kind):
-            lasted = max(end_ms - anomaly.ts, 0) / 1000
+            lasted = max((end_ms or now_ms) - anomaly.ts, 0) / 1000
             why = Why("over", {"why": anomaly.why, "lasted_s": lasted})
             self.anomalies.append(msgspec.structs.replace(anomaly, duration_s=lasted, why=why))
+        if self.active.end(name, kind):
+            self.notices.append(Notice(act="fall", beat=beat, device=name, kind=kind, at_ms=now_ms, cause_ms=end_ms))
+
+    def _named(self, at: int | str) -> tuple[str, str]:
+        """Return the ids of a beat and a device; twice the beat's for a beat as a whole."""
+        return (at, at) if isinstance(at, str) else self.catalog.devices[at]
+
+    def _place(self, beat: str, name: str) -> tuple[tuple[float, float], Names]:
+        """Return (lon, lat) of a device or the middle of a beat, and what it is called; (0, 0) where unknown."""
+        unknown = (0.0, 0.0), {"en": name, "zh-CN": name}
+        if beat != name:
+            device = self.places.devices.get(name)
+            return unknown if device is None else ((device.lon, device.lat), device.name)
+        found = self.places.beats.get(beat)
+        if found is None:
+            return unknown
+        ring = found.polygon
+        return (sum(p[0] for p in ring) / len(ring), sum(p[1] for p in ring) / len(ring)), found.name

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.places import Places, PlacesError
-from ingest.vocabulary import ALERT_KINDS, COUNT_ALERTS, Direction, Kind
+from ingest.vocabulary import COUNT_ALERTS, Direction, Kind
 from models.calendar import Calendar
 from models.rules.barriers import BarrierEvent, Barriers
 from models.rules.combos import FIRE_KINDS, Fire, FireWatch, Spot, spot_of
@@ -22,7 +22,6 @@ from models.rules.gates import GateEvent, GateRules
 from models.rules.hazards import WITH_RULES, HazardEvent, HazardRules, defaults_for
 from models.state import Saved, array, part, value
 from stream.detect.findings import Findings
-from stream.results import Notice
 from stream.sentences import Why, literal
 from stream.windows.axes import SERIES
 
@@ -165,9 +164,8 @@ class Rules(Saved):
         """Devices that were silent are heard again."""
         findings = self.findings
         for device in devices:
-            findings.over(device, "silent", now_ms)
-            beat = findings.catalog.devices[device][0]
-            findings.over_at(beat, beat, "feed_lost", now_ms)
+            findings.fall(device, "silent", now_ms)
+            findings.fall(findings.catalog.devices[device][0], "feed_lost", now_ms)
 
     def _silent(self, devices: list[int], now_ms: int) -> None:
         """Tell of silent devices; where half a beat has gone quiet, once for the beat instead of for each."""
@@ -183,31 +181,15 @@ class Rules(Saved):
             beat = catalog.devices[device][0]
             # Nobody can see any more whether an episode goes on. That nobody sees is alerted below.
             for kind in COUNT_ALERTS.values():
-                findings.over(device, kind, now_ms, end_ms=quality.heard_ms(device), by_model=True)
+                findings.fall(device, kind, now_ms, end_ms=quality.heard_ms(device))
             if lost[beat] >= max(_FEED_LEAST, _FEED_SHARE * heard[beat]):
-                self._feed_lost(beat, lost[beat], heard[beat], now_ms)
+                why = Why("feed_lost", {"lost": lost[beat], "heard": heard[beat]})
+                findings.rise(beat, beat, "feed_lost", now_ms, why, cause_ms=now_ms)
                 continue
             since = quality.heard_ms(device)
             why = Why("silent", {"silent_s": (now_ms - since) / 1000, "usual_s": quality.usual_s(device)})
-            findings.alert(device, "silent", now_ms, why, cause_ms=since)
-
-    def _feed_lost(self, beat: str, lost: int, heard: int, now_ms: int) -> None:
-        findings = self.findings
-        lonlat, place = findings.beat_place(beat)
-        findings.notice(
-            Notice(
-                act="rise",
-                beat=beat,
-                device=beat,
-                kind="feed_lost",
-                at_ms=now_ms,
-                severity=ALERT_KINDS["feed_lost"].severity,
-                lonlat=lonlat,
-                place=place,
-                why=Why("feed_lost", {"lost": lost, "heard": heard}),
-                cause_ms=now_ms,
-            ),
-        )
+            confidence = findings.confidence(device)
+            findings.rise(*catalog.devices[device], "silent", now_ms, why, cause_ms=since, confidence=confidence)
 
     def _hazard(self, event: HazardEvent, now_ms: int, seq: int) -> None:
         findings = self.findings
@@ -224,7 +206,7 @@ class Rules(Saved):
         spot = self._spot(device) if event.kind in FIRE_KINDS else None
         fire = None if spot is None else self.fires.on(spot, event.kind, event.ts, msgspec.to_builtins(why))
         if fire is None:
-            findings.alert(device, event.kind, now_ms, why, cause_ms=event.ts, cause_seq=seq, of=anomaly)
+            findings.alert(anomaly, now_ms, cause_seq=seq)
         else:
             findings.active.add(anomaly)
             self._fire(fire, now_ms)
@@ -236,11 +218,11 @@ class Rules(Saved):
             return
         if kind == _STUCK and self.barriers.active(device):
             return
-        beat, name = findings.catalog.devices[device]
-        findings.over(device, kind, now_ms, end_ms=end_ms)
-        fire = self.fires.off(name, kind, end_ms) if kind in FIRE_KINDS else None
+        findings.fall(device, kind, now_ms, end_ms=end_ms)
+        fire = self.fires.off(findings.catalog.devices[device][1], kind, end_ms) if kind in FIRE_KINDS else None
         if fire is not None and fire.over:
-            findings.over_at(beat, fire.parts[0].spot.device, "fire", now_ms, end_ms=end_ms)
+            first = fire.parts[0].spot
+            findings.fall(findings.catalog.device(first.beat, first.device), "fire", now_ms, end_ms=end_ms)
 
     def _spot(self, device: int) -> Spot | None:
         """Return where a detector is, None where that is not known or it is not to be combined."""
@@ -265,21 +247,15 @@ class Rules(Saved):
             Why("part", {"place": literal(places[one.spot.device].name), "why": msgspec.convert(one.why, Why)})
             for one in fire.parts
         ]
-        findings.notice(
-            Notice(
-                act="rise",
-                beat=first.beat,
-                device=first.device,
-                kind="fire",
-                at_ms=now_ms,
-                severity=ALERT_KINDS["fire"].severity,
-                lonlat=(first.lon, first.lat),
-                place=places[first.device].name,
-                why=Why("fire", {"metres": fire.metres, "parts": parts}),
-                cause_ms=min(one.since_ms for one in fire.parts),
-                devices=devices if len(devices) > 1 else (),
-                takes=tuple(part.key for part in fire.parts),
-            ),
+        findings.rise(
+            first.beat,
+            first.device,
+            "fire",
+            now_ms,
+            Why("fire", {"metres": fire.metres, "parts": parts}),
+            cause_ms=min(one.since_ms for one in fire.parts),
+            devices=devices if len(devices) > 1 else (),
+            takes=tuple(one.key for one in fire.parts),
         )
 
     def _passed_down(self, event: BarrierEvent, now_ms: int) -> None:
@@ -292,16 +268,16 @@ class Rules(Saved):
         anomaly = findings.anomaly(
             device, "gate", _STUCK, "hazard", event.ts, why, observed=float(event.passes), expected=0.0
         )
-        findings.alert(device, _STUCK, now_ms, why, cause_ms=event.ts, of=anomaly)
+        findings.alert(anomaly, now_ms)
 
     def _gate(self, event: GateEvent, now_ms: int, seq: int) -> None:
         findings = self.findings
         device = int(findings.catalog.series_device[event.row])
         why = Why(event.kind, {"value": event.value, "limit": event.threshold, "at_ms": event.ts})
-        findings.anomaly(
+        anomaly = findings.anomaly(
             device, "gate", event.kind, "hazard", event.ts, why, observed=event.value, expected=event.threshold
         )
-        findings.alert(device, event.kind, now_ms, why, cause_ms=event.ts, cause_seq=seq, ends=False)
+        findings.alert(anomaly, now_ms, cause_seq=seq, ends=False)
 
     def set_back(self) -> None:
         """Forget when the next look is due: the clock was set back."""

@@ -69,8 +69,6 @@ class Site:
             device=device.id,
             kind=kind,
             at_ms=NOON + round(minute * MINUTE),
-            by_model=True,
-            severity="warning",
             lonlat=(device.lon, device.lat),
             place=device.name,
             why=literal({"en": f"{surprise:g} seen.", "zh-CN": f"看到{surprise:g}。"}),
@@ -84,7 +82,7 @@ class Site:
         at = NOON + round(minute * MINUTE)
         return self._apply(
             minute,
-            [Notice(act="fall", beat=device.beat, device=device.id, kind=kind, at_ms=at, by_model=True, cause_ms=at)],
+            [Notice(act="fall", beat=device.beat, device=device.id, kind=kind, at_ms=at, cause_ms=at)],
         )
 
     def acknowledge(self, alert, minute):

@@ -143,8 +143,9 @@ def test_a_camera_that_falls_silent_in_a_crowd_leaves_no_alert_open_for_ever():
     now = NOON + 20 * MINUTE
     out = ShardOutput(pipe.position, now, now, pipe.shards[0].catalog.series)
     text = {"en": "41 people.", "zh-CN": "41人。"}
-    pipe.shards[0].detection.findings.alert(0, "surge", now, text, cause_ms=now, surprise=6.0)
-    out.anomalies, out.notices = pipe.shards[0].detection.findings.take()
+    findings = pipe.shards[0].detection.findings
+    findings.rise(*findings.catalog.devices[0], "surge", now, text, cause_ms=now, surprise=6.0)
+    out.anomalies, out.notices = findings.take()
     (alert,) = pipe.site.apply(out).alerts
     found = []
     for minute in range(20, 30):

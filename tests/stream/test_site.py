@@ -75,15 +75,13 @@ class Story:
 def _found(beat, camera, kind, act, now, surprise):
     device = PLACES.devices[f"{beat}-camera-{camera}"]
     if act == "fall":
-        return Notice(act="fall", beat=beat, device=device.id, kind=kind, at_ms=now, by_model=True)
+        return Notice(act="fall", beat=beat, device=device.id, kind=kind, at_ms=now)
     return Notice(
         act="rise",
         beat=beat,
         device=device.id,
         kind=kind,
         at_ms=now,
-        by_model=True,
-        severity="warning",
         lonlat=(device.lon, device.lat),
         place=device.name,
         why=literal({"en": f"{kind} {surprise}.", "zh-CN": f"{kind} {surprise}。"}),
@@ -110,7 +108,7 @@ def stories(draw):
         )
     )
     for day in range(4):  # too much for the budget, so that there is a threshold
-        acts = [_found(BEATS[0], 0, "busy", act, now + day * DAY, 12.0) for _ in range(3) for act in ("rise", "fall")]
+        acts = [_found(BEATS[0], 0, "dead", act, now + day * DAY, 12.0) for _ in range(3) for act in ("rise", "fall")]
         story.add(story.log.tick(now + day * DAY), SHARD_OF[BEATS[0]])
         story.notices[story.log.position] = acts
     now += 4 * DAY
