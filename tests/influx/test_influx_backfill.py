@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+
 import pytest
 from hypothesis import given, settings
 
@@ -11,6 +14,7 @@ from ingest.vocabulary import WindowStatus
 from stream.results import RECALLED
 from stream.sinks.influx.http import UnavailableError
 from stream.sinks.influx.past import CHUNK_MS, Past
+from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
 from stream.sinks.store.tables import StoreMissingError
 from tests.influx import contents
@@ -84,6 +88,25 @@ def test_only_a_span(tmp_path):
     assert sum("current=0i" in line for line in whole) == 3
     assert sum("current=0i" in line for line in some) == 1
     past.close()
+
+
+def test_a_store_of_version_0_1_tells_the_sentences_that_it_has(tmp_path):
+    path = stored(tmp_path, life())
+    said = {"text": {"en": "41 people.", "zh-CN": "41人。"}, "advice": {"en": "Look."}, "drivers": {"en": "theft"}}
+    with sqlite3.connect(path) as connection:
+        for table in ("anomalies", "alerts", "alert_history", "hotspots"):
+            for row, body in connection.execute(f"SELECT DISTINCT body, body FROM {table}").fetchall():  # noqa: S608
+                old = {name: value for name, value in json.loads(body).items() if name != "why"} | said
+                connection.execute(f"UPDATE {table} SET body = ? WHERE body = ?", (json.dumps(old), row))  # noqa: S608
+    connection.close()
+    past = Past(path, "s1")
+    lines = [line for span in past.spans(*past.extent()) for line in span.lines]
+    past.close()
+    assert sum('text="41 people.",text_zh="41人。"' in line for line in lines) == 3
+    reader = StoreReader(path)
+    assert [reader.alerts()[0]["text"], reader.anomalies()[0]["text"]] == [said["text"]] * 2
+    assert reader.alert_history("a")[0]["advice"] == said["advice"]
+    reader.close()
 
 
 @settings(max_examples=25, deadline=None)
