@@ -10,7 +10,7 @@ import msgspec
 from ingest import topics
 from ingest.events import Command
 from ingest.login import BrokerAddress
-from ingest.mqtt.outbox import MemoryStorage, Outbox
+from ingest.mqtt.outbox import MemoryStorage, Outbound, Outbox
 from ingest.mqtt.session import Session
 
 CONFIRM_S: Final = 5.0
@@ -60,7 +60,7 @@ class MqttCommandPublisher:
         """Send a command and block until the broker has it, for at most `CONFIRM_S`."""
         if not self._session.up:
             raise BrokerAwayError(f"no connection to the broker at {self._broker}")
-        sent = self._waiting.put(self.topic, msgspec.json.encode(command))
+        sent = self._waiting.put(Outbound(self.topic, msgspec.json.encode(command)))
         self._session.wake()
         if not self._outbox.wait(lambda: sent.acknowledged or bool(sent.refusal), CONFIRM_S):
             raise UnconfirmedError(f"the broker at {self._broker} confirmed nothing within {CONFIRM_S:g} s")

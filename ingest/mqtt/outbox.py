@@ -78,9 +78,8 @@ class MemoryStorage:
         """Messages that the broker has not acknowledged since they were last queued."""
         return self._put - self._done
 
-    def put(self, topic: str, payload: bytes, *, retain: bool = False, source: object = None) -> Outbound:
+    def put(self, message: Outbound) -> Outbound:
         """Queue a message behind all others and return it."""
-        message = Outbound(topic, payload, retain, source)
         with self._lock:
             message.number = self._put
             self._put += 1

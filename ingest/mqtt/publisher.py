@@ -45,7 +45,7 @@ def publish_all(
     try:
         for message in messages:
             if isinstance(message, Outbound):
-                waiting.put(message.topic, message.payload, retain=message.retain)
+                waiting.put(message)
                 session.send()
                 if len(outbox.in_flight) >= _IN_FLIGHT or session.wants_write:
                     session.wait(0.0)

@@ -148,7 +148,7 @@ class Fleet:
             return
         devices = self._devices
         connection = self._dispatch if message.device == DISPATCH else devices[message.device % len(devices)]
-        connection.waiting.put(message.topic, message.payload, source=message)
+        connection.waiting.put(Outbound(message.topic, message.payload, source=message))
         self._unacknowledged += 1
         connection.session.send()
         self._watch(connection)

@@ -61,8 +61,6 @@ class MqttSink:
         an earlier run left at the broker. Without it only beats known from `delivered_path` do.
     timeout_s
         How long to wait without any message being acknowledged before `MqttSinkError`.
-    queue_limit
-        Messages kept unacknowledged; `write` waits for room above it.
     backoff_s
         Shortest and longest wait between attempts to connect, seconds.
     zone
@@ -86,15 +84,13 @@ class MqttSink:
         delivered_path: Path,
         beats: Iterable[str] = (),
         timeout_s: float = 10.0,
-        queue_limit: int = 1000,
         backoff_s: tuple[float, float] = (1.0, 30.0),
         zone: tzinfo = UTC,
     ) -> None:
-        self.site, self._path, self._zone = site, delivered_path, zone
-        self._timeout_s, self._limit = timeout_s, max(1, queue_limit)
+        self.site, self._path, self._zone, self._timeout_s = site, delivered_path, zone, timeout_s
         delivered = self._read_delivered()
         # A planned stop has no messages of its own, so a position that was delivered was so with its stop.
-        self._delivered = self._taken = 2 * delivered.position + 1
+        self._taken = 2 * delivered.position + 1
         self._beats = {*delivered.beats, *beats}
         self._unsaved = False
         self._waiting = MemoryStorage()
@@ -105,11 +101,7 @@ class MqttSink:
         self._session.start()
 
     def write(self, results: Sequence[Results]) -> None:
-        """Queue what is new for the broker; waits only where the queue is full.
-
-        Raises `MqttSinkError` when the queue stays full for `timeout_s`. Results that were queued by then are not
-        queued again when they are written again.
-        """
+        """Queue what is new for the broker. Results that were queued are passed over when they are written again."""
         fresh = after(results, self._taken)
         newest_map = max((number for number, result in enumerate(fresh) if result.hotspots is not None), default=None)
         for number, result in enumerate(fresh):
@@ -127,11 +119,8 @@ class MqttSink:
             elif result.hotspots is not None:
                 # Passed over now, but a run before a crash may have published it: its beats have to be emptied.
                 beats = beats | {cell.beat for cell in result.hotspots.cells if cell.beat}
-            # All messages of a record or none, so that a record is never queued in part and then again.
-            while self._waiting and len(self._waiting) + len(messages) > self._limit:
-                self._await_ack()
             for message in messages:
-                self._waiting.put(message.topic, message.payload, retain=message.retain)
+                self._waiting.put(message)
             self._taken, self._beats = order(result), beats
             self._unsaved = self._unsaved or bool(messages)
         self._session.wake()
@@ -139,7 +128,7 @@ class MqttSink:
     def flush(self) -> None:
         """Block until the broker has acknowledged everything.
 
-        Raises `MqttSinkError` when for `timeout_s` it acknowledged nothing.
+        Raises `MqttSinkError` when for `timeout_s` it acknowledged nothing, or it refused a message.
         """
         while self._waiting:
             self._await_ack()
@@ -147,7 +136,6 @@ class MqttSink:
             delivered = _Delivered(self.site, position_of(self._taken), sorted(self._beats))
             replace_file(self._path, msgspec.json.encode(delivered))
             self._unsaved = False
-        self._delivered = self._taken
 
     def close(self) -> None:
         """Flush and disconnect; disconnects also where the flush fails, and then raises what it raised."""
@@ -155,11 +143,6 @@ class MqttSink:
             self.flush()
         finally:
             self._session.close()
-
-    @property
-    def delivered(self) -> int:
-        """Newest log position that was delivered whole, -1 before the first."""
-        return position_of(self._delivered)
 
     def _hotspot_messages(self, hotspots: HotspotMap) -> tuple[list[Outbound], set[str]]:
         by_beat: dict[str, list[dict[str, Any]]] = {beat: [] for beat in sorted(self._beats)}
@@ -178,7 +161,6 @@ class MqttSink:
     def _await_ack(self) -> None:
         """Wait for an acknowledgement; raise `MqttSinkError` where none comes or a message is refused."""
         outbox, before = self._outbox, self._outbox.acknowledged
-        self._session.wake()
         came = outbox.wait(lambda: outbox.acknowledged > before or outbox.refused > self._refused, self._timeout_s)
         if outbox.refused > self._refused:
             self._refused = outbox.refused

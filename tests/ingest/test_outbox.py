@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.mqtt import outbox as module
-from ingest.mqtt.outbox import MemoryStorage, Outbox
+from ingest.mqtt.outbox import MemoryStorage, Outbound, Outbox
 
 
 class Wire:
@@ -30,7 +30,7 @@ def test_it_loses_nothing_and_keeps_order(steps):
     made = 0
     for step in steps:
         if step == "put":
-            storage.put("t", b"", source=made)
+            storage.put(Outbound("t", b"", source=made))
             made += 1
         elif step == "send":
             outbox.send(wire.publish)
@@ -57,7 +57,7 @@ def test_what_was_acknowledged_after_a_reconnect_goes_once_more(monkeypatch):
     outbox = Outbox(storage, window=2)
     outbox.reconnected()
     for name in ("a", "b", "c"):
-        storage.put("t", b"", source=name)
+        storage.put(Outbound("t", b"", source=name))
     clock[0] = 101.0
     outbox.send(wire.publish)
     outbox.acknowledge(1)
@@ -88,7 +88,7 @@ def test_what_was_held_too_long_does_not_go_again(monkeypatch):
     storage, wire = MemoryStorage(hold_s=10.0), Wire()
     outbox = Outbox(storage)
     for name in ("old", "new"):
-        storage.put("t", b"", source=name)
+        storage.put(Outbound("t", b"", source=name))
         outbox.send(wire.publish)
         outbox.acknowledge(len(wire.sent))
         clock[0] += 8.0

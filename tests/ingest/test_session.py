@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from ingest.mqtt.outbox import MemoryStorage, Outbox
+from ingest.mqtt.outbox import MemoryStorage, Outbound, Outbox
 from ingest.mqtt.session import Session
 from tests.ingest.brokers import ScriptedBroker
 from tests.support import wait_for
@@ -93,7 +93,7 @@ def test_a_broker_that_forgets_to_acknowledge_gets_a_new_connection(broker, star
     waiting = MemoryStorage()
     session = started(broker.address, outbox=Outbox(waiting, ack_timeout_s=0.2))
     for topic in ("a", "b", "c"):
-        waiting.put(topic, b"")
+        waiting.put(Outbound(topic, b""))
     session.wake()
     wait_for(lambda: "does not acknowledge" in session.trouble, "the session gives the connection up")
     broker.answer = lambda _topic: 0
@@ -107,8 +107,8 @@ def test_a_refused_message_goes_again_or_is_given_up(started):
         kept, dropped = MemoryStorage(), MemoryStorage()
         patient, quick = Outbox(kept), Outbox(dropped, keep_refused=False)
         for storage in (kept, dropped):
-            storage.put("secret", b"")
-            message = storage.put("open", b"")
+            storage.put(Outbound("secret", b""))
+            message = storage.put(Outbound("open", b""))
         session = started(broker.address, outbox=quick)
         wait_for(lambda: not len(dropped), "it is given up")
         assert (quick.refusal, quick.refused, session.connections) == ("secret: Not authorized", 1, 1)
@@ -139,8 +139,8 @@ def test_a_failing_callback_ends_the_connection_and_not_the_session(broker, star
         if next(failing):
             raise RuntimeError("on purpose")
 
-    waiting.put("a", b"")
-    waiting.put("b", b"")
+    waiting.put(Outbound("a", b""))
+    waiting.put(Outbound("b", b""))
     session = started(broker.address, outbox=Outbox(waiting, window=1, on_acknowledged=acknowledged))
     wait_for(lambda: not len(waiting), "it connects again, and the second message is acknowledged")
     assert session.connections == 2
