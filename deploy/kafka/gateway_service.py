@@ -16,15 +16,15 @@ from contextlib import ExitStack
 from typing import Final
 
 from msgspec.structs import replace
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from deploy.node.lock import SiteLock
-from deploy.processes.metrics import MetricsServer
+from deploy.processes.metrics import Family, MetricsServer
 from deploy.processes.stopping import StopRequest
 from deploy.settings.sections import Settings
 from deploy.wiring import kafka_of, make_clock, make_gateway, open_kafka_log
 from ingest.clock import DataClock
-from ingest.gateway.gateway import Gateway, GatewayConfig, GatewayStats
+from ingest.gateway.gateway import Gateway, GatewayConfig
 from ingest.gateway.quarantine import Quarantine
 from ingest.log.records import Log
 from ingest.places import load_places
@@ -143,37 +143,26 @@ class GatewayService:
         return stats.connected, stats.last_error or "not connected to the broker"
 
     def collect(self) -> Iterable[Metric]:
-        """Return the metrics of now."""
-        names, labels = ["site", "gateway"], [self.settings.site.id, self.name]
-        ready = GaugeMetricFamily("patrolgrid_gateway_ready", "1 while messages come in and get on", labels=names)
-        ready.add_metric(labels, float(self.ready()[0]))
-        gateway = self._gateway
-        return [ready] if gateway is None else [ready, *_metrics(gateway.stats(), names, labels)]
+        """Yield the metrics of now."""
+        labels = {"site": self.settings.site.id, "gateway": self.name}
+        family = Family("patrolgrid_gateway", labels)
+        yield family.gauge("ready", "1 while messages come in and get on", ((), self.ready()[0]))
+        if self._gateway is None:
+            return
+        stats = self._gateway.stats()
+        for name, doc in _COUNTERS.items():
+            metric = "observations" if name == "appended" else name
+            yield family.counter(metric, doc, ((), getattr(stats, name)))
+        by_reason = Family("patrolgrid_gateway", labels, "reason")
+        refused = [((reason,), count) for reason, count in stats.quarantined.items()]
+        yield by_reason.counter("quarantined", "What was not taken, by reason", *refused)
+        yield family.gauge("connected", "1 while connected to the broker", ((), stats.connected))
+        yield family.gauge("waiting", "Messages received and not yet in Kafka", ((), stats.waiting))
+        why = "1 while nothing can be stored, so that nothing is acknowledged"
+        yield family.gauge("failing", why, ((), bool(stats.log_full)))
 
     def _waits(self, why: str) -> None:
         self._waiting_for = why
-
-
-def _metrics(stats: GatewayStats, names: list[str], labels: list[str]) -> Iterable[Metric]:
-    for name, doc in _COUNTERS.items():
-        metric = "observations" if name == "appended" else name
-        counter = CounterMetricFamily(f"patrolgrid_gateway_{metric}", doc, labels=names)
-        counter.add_metric(labels, getattr(stats, name))
-        yield counter
-    quarantined = CounterMetricFamily(
-        "patrolgrid_gateway_quarantined", "What was not taken, by reason", labels=[*names, "reason"]
-    )
-    for reason, count in stats.quarantined.items():
-        quarantined.add_metric([*labels, reason], count)
-    yield quarantined
-    for name, doc, value in (
-        ("connected", "1 while connected to the broker", stats.connected),
-        ("waiting", "Messages received and not yet in Kafka", stats.waiting),
-        ("failing", "1 while nothing can be stored, so that nothing is acknowledged", bool(stats.log_full)),
-    ):
-        gauge = GaugeMetricFamily(f"patrolgrid_gateway_{name}", doc, labels=names)
-        gauge.add_metric(labels, float(value))
-        yield gauge
 
 
 def _go_on(clock: DataClock, log: Log, shards: int) -> None:

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Final, Self
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
-from prometheus_client.core import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
@@ -81,6 +81,31 @@ class MetricsServer:
     ) -> None:
         """Stop serving."""
         self.close()
+
+
+class Family:
+    """Makes metrics that have a prefix and their first labels in common.
+
+    `rows` are the values of the further labels, if any, with the number that belongs to them.
+    """
+
+    def __init__(self, prefix: str, labels: Mapping[str, str], *more: str) -> None:
+        self._prefix, self._names, self._values = prefix, [*labels, *more], list(labels.values())
+
+    def counter(self, name: str, doc: str, *rows: tuple[Sequence[str], float]) -> Metric:
+        """Return a number that only grows."""
+        return self._filled(CounterMetricFamily(f"{self._prefix}_{name}", doc, labels=self._names), rows)
+
+    def gauge(self, name: str, doc: str, *rows: tuple[Sequence[str], float]) -> Metric:
+        """Return a number that goes up and down."""
+        return self._filled(GaugeMetricFamily(f"{self._prefix}_{name}", doc, labels=self._names), rows)
+
+    def _filled(
+        self, family: CounterMetricFamily | GaugeMetricFamily, rows: Iterable[tuple[Sequence[str], float]]
+    ) -> Metric:
+        for values, number in rows:
+            family.add_metric([*self._values, *values], float(number))
+        return family
 
 
 class _Server(ThreadingHTTPServer):
