@@ -120,7 +120,7 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 - as all benchmarks have
         "counts: test of 50 open windows": {"value": few_ms, "unit": "ms"},
         "levels: one tick of 10,000 series": {"value": levels_ms, "unit": "ms"},
         "hazards: 10,000 ordinary values": {"value": hazards_ms, "unit": "ms"},
-        f"hotspots: risk of {grid.grid.cells:,} cells": {"value": risk_ms, "unit": "ms"},
+        f"hotspots: risk of {grid.cells:,} cells": {"value": risk_ms, "unit": "ms"},
     }
     if trees is None:
         out["half-space trees"] = {"value": None, "note": "river is not installed: pip install river"}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.hotspots.grid import METRES_PER_DEGREE, Grid
-from models.hotspots.risk_map import DEFAULT_KERNELS, HotspotGrid, Kernel
+from models.hotspots.risk_map import HotspotGrid
 
 DAY_MS: Final = 86_400_000
 SHARES: Final = (0.01, 0.03, 0.05, 0.10)
@@ -54,7 +54,6 @@ def hotspots(
     train_until_ms: int,
     *,
     cell_m: float = 250.0,
-    kernels: tuple[Kernel, ...] = DEFAULT_KERNELS,
     progress: Callable[[int, int], None] | None = None,
 ) -> HotspotForecasts:
     """Forecast every day from `train_until_ms` to the last incident.
@@ -76,7 +75,7 @@ def hotspots(
         The forecast of a day knows the incidents before its midnight only.
     """
     grid, cells = domain_of(*domain, cell_m)
-    model = HotspotGrid(grid.bounds, cell_m, 86_400.0, kernels, drivers=1)
+    model = HotspotGrid(grid.bounds, cell_m, drivers=1)
     good = np.isfinite(lon) & np.isfinite(lat)
     ts_ms, lon, lat = ts_ms[good], lon[good], lat[good]
     order = np.argsort(ts_ms, kind="stable")

@@ -7,7 +7,6 @@ each kernel told the place of the events that came after it (expectation-maximis
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,10 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from models.hotspots.grid import Grid
-from models.hotspots.near_repeats import IncidentSeries, Series
 from models.state import Saved, array, value
-
-__all__ = ["DEFAULT_KERNELS", "HotspotGrid", "IncidentSeries", "Kernel", "Series"]
 
 _DAY_MS: Final = 86_400_000.0
 _NEVER: Final = np.iinfo(np.int64).min
@@ -26,33 +22,24 @@ _REBASE: Final = 200.0
 """Half-lives in exponents after which sums are scaled anew; exp(700) is where float64 ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
-    """One speed of forgetting and one width."""
-
-    tau_days: float
-    sigma_m: float
-
-
-DEFAULT_KERNELS: Final = (Kernel(5.0, 100.0), Kernel(45.0, 100.0), Kernel(200.0, 100.0))
-"""Days, weeks and seasons."""
+_TAU_MS: Final = np.array([5.0, 45.0, 200.0]) * _DAY_MS
+"""How quickly each kernel forgets: days, weeks and seasons."""
+_KERNELS: Final = len(_TAU_MS)
+_SIGMA_M: Final = 100.0
+"""How far an event spreads."""
+_RECENT: Final = 4096
+"""Events kept for `recent_counts`."""
 
 
-class HotspotGrid(Saved):
-    """A hotspot map over a grid.
+class HotspotGrid(Grid, Saved):
+    """A grid with a hotspot map on it.
 
     Parameters
     ----------
     bounds, cell_m
         Of the `Grid`.
-    horizon
-        Seconds ahead that `risk` is about.
-    kernels
-        The mix.
     drivers
         Number of classes of drivers that are told apart (burglary, surge, …; the caller numbers them).
-    recent
-        Events kept for `recent_counts`.
 
     Notes
     -----
@@ -61,45 +48,22 @@ class HotspotGrid(Saved):
     knows neither hours of the day nor reasons, and it cannot see what nobody reports.
     """
 
-    _sums = array(np.float64, "kernel_count", "driver_classes", "cells")
+    _sums = array(np.float64, _KERNELS, "driver_classes", "cells")
     """Scaled by exp((base - now)/tau): adding needs no pass over the cells."""
     _base = value(int, _NEVER)
     _first = value(int, _NEVER)
-    _share = array(np.float64, "kernel_count", fill=lambda grid: 1.0 / grid.kernel_count)
+    _share = array(np.float64, _KERNELS, fill=1.0 / _KERNELS)
     _seen = value(float)
-    _ahead = array(np.float64, "kernel_count", "cells")
-    _recent_ms = array(np.int64, "recent", fill=_NEVER)
-    _recent_cell = array(np.int64, "recent", fill=-1)
-    _recent_driver = array(np.int64, "recent")
+    _ahead = array(np.float64, _KERNELS, "cells")
+    _recent_ms = array(np.int64, _RECENT, fill=_NEVER)
+    _recent_cell = array(np.int64, _RECENT, fill=-1)
+    _recent_driver = array(np.int64, _RECENT)
     _recent_next = value(int)
 
-    def __init__(
-        self,
-        bounds: tuple[float, float, float, float],
-        cell_m: float,
-        horizon: float = 86_400.0,
-        kernels: tuple[Kernel, ...] = DEFAULT_KERNELS,
-        drivers: int = 8,
-        recent: int = 4096,
-    ) -> None:
-        if not horizon > 0:
-            raise ValueError(f"horizon is {horizon}, expected seconds above 0")
-        self.grid, self.horizon, self.kernels, self.driver_classes = Grid(bounds, cell_m), horizon, kernels, drivers
-        self._tau_ms = np.array([k.tau_days for k in kernels]) * _DAY_MS
-        self.kernel_count, self.cells, self.recent = len(kernels), self.grid.cells, recent
-        super().__init__()
-
-    def cell_of(self, lon: ArrayLike, lat: ArrayLike) -> NDArray[np.int64]:
-        """Return the cell of each point; -1 outside."""
-        return self.grid.cell_of(lon, lat)
-
-    def centres(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return (lon, lat) of the middle of every cell."""
-        return self.grid.centres()
-
-    def cell_ids(self) -> list[str]:
-        """Return the name of every cell."""
-        return self.grid.cell_ids()
+    def __init__(self, bounds: tuple[float, float, float, float], cell_m: float, drivers: int = 8) -> None:
+        Grid.__init__(self, bounds, cell_m)
+        self.driver_classes = drivers
+        Saved.__init__(self)
 
     def add(self, lon: ArrayLike, lat: ArrayLike, ts_ms: ArrayLike, weight: ArrayLike, driver: ArrayLike) -> int:
         """Add events, scalars or arrays (n,); returns how many lay on the map. Any order in time."""
@@ -110,7 +74,7 @@ class HotspotGrid(Saved):
             np.asarray(weight, dtype=np.float64),
             np.asarray(driver, dtype=np.int64),
         )
-        cell = self.grid.cell_of(x, y)
+        cell = self.cell_of(x, y)
         good = (cell >= 0) & np.isfinite(w) & (w > 0) & (d >= 0) & (d < self.driver_classes)
         if not good.any():
             return 0
@@ -120,11 +84,11 @@ class HotspotGrid(Saved):
         self._first = min(self._first, int(ts.min()))
         self._learn_shares(cell, w)
         self._rebase(int(ts.max()))
-        age = (ts - self._base)[None, :] / self._tau_ms[:, None]
+        age = (ts - self._base)[None, :] / _TAU_MS[:, None]
         # One event weighs at most a million: nothing real does, and sums stay finite.
-        scaled = np.minimum(w, 1e6) * np.exp(np.maximum(age, -700.0)) / (self._tau_ms[:, None] / _DAY_MS)
+        scaled = np.minimum(w, 1e6) * np.exp(np.maximum(age, -700.0)) / (_TAU_MS[:, None] / _DAY_MS)
         for corner, share in self._corners(x, y):
-            for k in range(len(self.kernels)):
+            for k in range(_KERNELS):
                 np.add.at(self._sums[k], (d, corner), scaled[k] * share)
         self._remember(cell, ts, d)
         return len(cell)
@@ -142,9 +106,9 @@ class HotspotGrid(Saved):
         top = rate.max(initial=0.0)
         return rate / top if top > 0 else rate
 
-    def expected(self, now_ms: int, horizon_s: float | None = None) -> NDArray[np.float64]:
+    def expected(self, now_ms: int, horizon_s: float) -> NDArray[np.float64]:
         """Return expected (weighted) events per cell in the coming period, (cells,)."""
-        horizon_ms = (self.horizon if horizon_s is None else horizon_s) * 1000.0
+        horizon_ms = horizon_s * 1000.0
         per_kernel = self._per_kernel(now_ms)
         mixed: NDArray[np.float64] = self._share @ per_kernel * (horizon_ms / _DAY_MS)
         return mixed
@@ -152,10 +116,10 @@ class HotspotGrid(Saved):
     def drivers(self, cells: ArrayLike, now_ms: int) -> NDArray[np.float64]:
         """Return each driver class's share of the risk of the cells, (cells, drivers); rows of zeros where none."""
         index = np.asarray(cells, dtype=np.int64)
-        total = np.zeros((self.driver_classes, self.grid.cells))
+        total = np.zeros((self.driver_classes, self.cells))
         fade = self._fade(now_ms)
-        for k, kernel in enumerate(self.kernels):
-            total += self._share[k] * fade[k] * self._smooth(self._sums[k], kernel.sigma_m)
+        for k in range(_KERNELS):
+            total += self._share[k] * fade[k] * self._smooth(self._sums[k])
         picked = total[:, index].T
         whole = picked.sum(axis=1, keepdims=True)
         out: NDArray[np.float64] = np.divide(picked, whole, out=np.zeros_like(picked), where=whole > 0)
@@ -166,8 +130,8 @@ class HotspotGrid(Saved):
         index = np.asarray(cells, dtype=np.int64)
         live = (self._recent_cell >= 0) & (self._recent_ms > now_ms - hours * 3_600_000)
         live &= self._recent_ms <= now_ms
-        row, column = np.divmod(self._recent_cell[live], self.grid.columns)
-        at_row, at_column = np.divmod(index, self.grid.columns)
+        row, column = np.divmod(self._recent_cell[live], self.columns)
+        at_row, at_column = np.divmod(index, self.columns)
         near = (np.abs(row[None, :] - at_row[:, None]) <= 1) & (np.abs(column[None, :] - at_column[:, None]) <= 1)
         one = np.eye(self.driver_classes, dtype=np.int64)[self._recent_driver[live]]
         counts: NDArray[np.int64] = near.astype(np.int64) @ one
@@ -176,47 +140,42 @@ class HotspotGrid(Saved):
     def _fade(self, now_ms: int) -> NDArray[np.float64]:
         """Factor from the stored sums to the intensity now, corrected for kernels longer than what was watched."""
         if self._base == _NEVER:
-            return np.zeros(len(self.kernels))
+            return np.zeros(_KERNELS)
         watched = max(now_ms - self._first, _DAY_MS)
-        fade: NDArray[np.float64] = np.exp(np.clip(-(now_ms - self._base) / self._tau_ms, -700.0, 700.0))
-        return fade / -np.expm1(-watched / self._tau_ms)
+        fade: NDArray[np.float64] = np.exp(np.clip(-(now_ms - self._base) / _TAU_MS, -700.0, 700.0))
+        return fade / -np.expm1(-watched / _TAU_MS)
 
     def _per_kernel(self, now_ms: int) -> NDArray[np.float64]:
         fade = self._fade(now_ms)
-        return np.stack(
-            [
-                fade[k] * self._smooth(self._sums[k].sum(axis=0, keepdims=True), kernel.sigma_m)[0]
-                for k, kernel in enumerate(self.kernels)
-            ]
-        )
+        return np.stack([fade[k] * self._smooth(self._sums[k].sum(axis=0, keepdims=True))[0] for k in range(_KERNELS)])
 
-    def _smooth(self, sums: NDArray[np.float64], sigma_m: float) -> NDArray[np.float64]:
-        maps = sums.reshape(-1, self.grid.rows, self.grid.columns)
-        sigma = sigma_m / self.grid.cell_m
+    def _smooth(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        maps = sums.reshape(-1, self.rows, self.columns)
+        sigma = _SIGMA_M / self.cell_m
         smooth = ndimage.gaussian_filter(maps, (0.0, sigma, sigma), mode="constant", truncate=4.0)
         return np.asarray(smooth, dtype=np.float64).reshape(len(maps), -1)
 
     def _rebase(self, newest: int) -> None:
         """Keep exponents small: move the base time forward when it lies far behind."""
         ahead = newest - self._base
-        if ahead > _REBASE * self._tau_ms.min():
-            self._sums *= np.exp(np.maximum(-ahead / self._tau_ms, -700.0))[:, None, None]
+        if ahead > _REBASE * _TAU_MS.min():
+            self._sums *= np.exp(np.maximum(-ahead / _TAU_MS, -700.0))[:, None, None]
             self._base = newest
 
     def _corners(
         self, lon: NDArray[np.float64], lat: NDArray[np.float64]
     ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
         """Spread a point over the four nearest cell centres, by nearness: a grid's origin then matters little."""
-        row, column = self.grid.position(lon, lat)
+        row, column = self.position(lon, lat)
         row, column = row - 0.5, column - 0.5
         low_row, low_column = np.floor(row).astype(np.int64), np.floor(column).astype(np.int64)
         out = []
         for up in (0, 1):
             for right in (0, 1):
-                r = np.clip(low_row + up, 0, self.grid.rows - 1)
-                c = np.clip(low_column + right, 0, self.grid.columns - 1)
+                r = np.clip(low_row + up, 0, self.rows - 1)
+                c = np.clip(low_column + right, 0, self.columns - 1)
                 share = np.abs(1 - up - (row - low_row)) * np.abs(1 - right - (column - low_column))
-                out.append((r * self.grid.columns + c, share))
+                out.append((r * self.columns + c, share))
         return out
 
     def _learn_shares(self, cell: NDArray[np.int64], weight: NDArray[np.float64]) -> None:
@@ -229,7 +188,7 @@ class HotspotGrid(Saved):
         duty = (told[:, known] / total[known] * np.minimum(weight[known], 1.0)).sum(axis=1)
         # A prior of 30 events a kernel keeps a small site from believing the first few.
         self._seen = min(self._seen + float(duty.sum()), 2000.0)
-        step = duty.sum() / (30.0 * len(self.kernels) + self._seen)
+        step = duty.sum() / (30.0 * _KERNELS + self._seen)
         self._share += min(step, 1.0) * (duty / duty.sum() - self._share)
 
     def _remember(self, cell: NDArray[np.int64], ts: NDArray[np.int64], driver: NDArray[np.int64]) -> None:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from ingest.events import Incident
 from ingest.places import Places
 from ingest.vocabulary import ALERT_KINDS
-from models.hotspots.risk_map import HotspotGrid, IncidentSeries
+from models.hotspots import near_repeats
+from models.hotspots.near_repeats import NearRepeats
+from models.hotspots.risk_map import HotspotGrid
 from models.state import Saved, part, value
 from stream.alerts.alert_book import AlertBook
 from stream.config import PipelineConfig
@@ -34,7 +36,7 @@ class HotspotStage(Saved):
     """The risk map of a site and the series of incidents that stand close together."""
 
     grid: HotspotGrid = part()
-    series: IncidentSeries = part()
+    series: NearRepeats = part()
     _drivers = value(list[str])
     """Driver name by number."""
     _ids = value(dict[str, None])
@@ -43,10 +45,8 @@ class HotspotStage(Saved):
 
     def __init__(self, config: PipelineConfig, places: Places, book: AlertBook) -> None:
         self.config, self.places, self.book = config, places, book
-        self.grid = HotspotGrid(
-            places.bounds(), config.pipeline.hotspot_cell_m, config.hotspot_horizon_s, drivers=_DRIVERS
-        )
-        self.series = IncidentSeries()
+        self.grid = HotspotGrid(places.bounds(), config.pipeline.hotspot_cell_m, drivers=_DRIVERS)
+        self.series = NearRepeats()
         super().__init__()
         self._beat_of_cell = self._beats()
 
@@ -90,8 +90,8 @@ class HotspotStage(Saved):
                     {
                         "category": incident.category,
                         "count": found.count,
-                        "metres": self.series.radius_m,
-                        "hours": self.series.hours,
+                        "metres": near_repeats.RADIUS_M,
+                        "hours": near_repeats.HOURS,
                     },
                 ),
                 cause_ms=ts_ms,

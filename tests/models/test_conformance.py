@@ -13,7 +13,8 @@ import pytest
 from models.baselines.counts import CountBaseline
 from models.baselines.levels import LevelBaseline
 from models.calendar import Calendar
-from models.hotspots.risk_map import HotspotGrid, IncidentSeries
+from models.hotspots.near_repeats import NearRepeats
+from models.hotspots.risk_map import HotspotGrid
 from models.rules.gates import GateRules
 from models.rules.hazards import HazardRules, StateRule, ThresholdRule
 from models.state import ROW, StateError
@@ -104,7 +105,7 @@ class Incidents(Counts):
     per_row = False
 
     def __init__(self, size: int) -> None:
-        self.size, self.model = size, IncidentSeries()
+        self.size, self.model = size, NearRepeats()
 
     def feed(self, step: int, rows: np.ndarray, values: np.ndarray) -> Any:
         now = T0 + step * WINDOW_S * 1000
