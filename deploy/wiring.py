@@ -96,7 +96,7 @@ def make_gateway(
 
 
 def pipeline_config(settings: Settings) -> PipelineConfig:
-    """Return what the pipeline is told about the site."""
+    """Return what the pipeline needs to know about the site."""
     return PipelineConfig(
         site=settings.site,
         pipeline=settings.pipeline,
@@ -117,7 +117,7 @@ class SiteSinks(NamedTuple):
 
 
 def open_sinks(settings: Settings, places: Places, closing: ExitStack) -> SiteSinks:
-    """Open the store, and beside it what the settings ask for; `closing` is told how to close it.
+    """Open the store, and beside it what the settings ask for; `closing` learns how to close it.
 
     Raises `stream.sinks.store.tables.StoreError` for a store that cannot be used, OSError for a disk, SettingsError
     for a secret that cannot be read.

@@ -134,9 +134,11 @@ class Grafana:
             return function(*arguments, **named)
         except GrafanaException as error:
             hint = f"; {_HINTS[error.status_code]}" if error.status_code in _HINTS else ""
-            told = error.response.get("message", error.response) if isinstance(error.response, dict) else error.response
+            reason = (
+                error.response.get("message", error.response) if isinstance(error.response, dict) else error.response
+            )
             raise GrafanaError(
-                f"Grafana at {self.url}: {what}: status {error.status_code}: {str(told)[:300]}{hint}",
+                f"Grafana at {self.url}: {what}: status {error.status_code}: {str(reason)[:300]}{hint}",
                 int(error.status_code),
             ) from error
         except (RequestException, ValueError) as error:

@@ -18,7 +18,7 @@ EACH: Final = 'GROUP BY "beat", "device"'
 BAD_GOOD: Final = thresholds((None, GREY), (0, RED), (0.5, YELLOW), (0.8, GREEN))
 GOOD_BAD: Final = thresholds((None, GREEN), (1, YELLOW), (5, RED))
 NOTHING: Final = "—"
-"""What a number says that nobody has told: not 0, which would be good news."""
+"""What is shown for a number that is not known: not 0, which would be good news."""
 
 
 def known(*steps: tuple[float, str]) -> Json:

@@ -14,7 +14,7 @@ from stream.sinks.influx.http import connect
 from stream.sinks.influx.past import Past, Span
 from stream.sinks.influx.sender import deliver
 
-_AGAIN: Final = 5
+_PASSES: Final = 5
 
 
 @dataclass(slots=True)
@@ -36,9 +36,9 @@ def backfill(
     zone: tzinfo = UTC,
     since_ms: int | None = None,
     until_ms: int | None = None,
-    told: Callable[[Span], None] = lambda _: None,
+    on_span: Callable[[Span], None] = lambda _: None,
 ) -> Fed:
-    """Send what a store holds to InfluxDB, oldest first; `told` is called with each part that is in.
+    """Send what a store holds to InfluxDB, oldest first; `on_span` is called with each part that is in.
 
     May be run again, and while the node runs: after each part is sent the store is read again, and what has changed
     meanwhile is sent once more, so that an older row does not stay over a newer one.
@@ -71,13 +71,13 @@ def backfill(
             send(span.lines)
             fed.lines += len(span.lines)
             known = set(span.lines)
-            for _ in range(_AGAIN):
+            for _ in range(_PASSES):
                 changed = [line for line in past.lines(span.since_ms, span.until_ms) if line not in known]
                 if not changed:
                     break
                 send(changed)
                 known.update(changed)
-            told(span)
+            on_span(span)
     finally:
         endpoint.close()
         past.close()

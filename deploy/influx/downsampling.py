@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from stream.sinks.influx.schema import COARSE, Coarse
 
 BACK: Final = {"5m": "1h", "1d": "3d"}
-"""Width of the coarse values → how far back they are made anew each time, so that late additions are taken in."""
+"""Width of the coarse values → how far back they are made each time, so that late additions are taken in."""
 
 
 # -- 1.x: InfluxQL -------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 What is kept: raw points for `RAW_DAYS`, five-minute values for `MIDDLE_DAYS`, daily ones for `LONG_DAYS`. In 2.x the
 coarse buckets are filled by tasks, in 1.x by continuous queries; both run in the server, and `downsample` does the same
-for the past. Everything here may be run again and again: a setup makes what is missing and changes nothing else.
+for the past. Everything here may be run as often as one likes: a setup makes what is missing and changes nothing else.
 """
 
 from __future__ import annotations
@@ -85,17 +85,17 @@ def downsample(
     *,
     admin_user: str = "",
     zone: str = "UTC",
-    told: Callable[[datetime], None] = lambda _: None,
+    on_day: Callable[[datetime], None] = lambda _: None,
 ) -> int:
-    """Make the coarse values of the past anew, by whole days of the site; return how many days that were.
+    """Make the coarse values of the past, by whole days of the site; return how many days that were.
 
-    `told` is called with each day that is done. Raises as `set_up` does, and where the coarse buckets (1.x: retention
+    `on_day` is called with each day that is done. Raises as `set_up` does, and where the coarse buckets (1.x: retention
     policies) are missing.
     """
     server, done = _server(address, admin_token, admin_user, zone), 0
     for day in days(since_ms, until_ms, zone):
         server.downsample(*day)
-        told(day[0])
+        on_day(day[0])
         done += 1
     return done
 
@@ -131,12 +131,12 @@ class _Two:
         try:
             return do()
         except ApiException as error:
-            told = {
+            hints = {
                 401: "the token is wrong; use the operator's, or an all-access token",
                 403: "the token may not do that",
             }
             raise InfluxSetupError(
-                f"{self._address.url}: status {error.status}: {told.get(error.status, error)}"
+                f"{self._address.url}: status {error.status}: {hints.get(error.status, error)}"
             ) from error
         except (HTTPError, OSError) as error:
             raise InfluxSetupError(f"{self._address.url}: cannot be reached: {error}") from error
@@ -253,8 +253,8 @@ class _One:
             passwords.append("" if self._check else password)
         return passwords[0], passwords[1]
 
-    def _do(self, told: str, statement: str) -> None:
-        self._done.append(told)
+    def _do(self, what: str, statement: str) -> None:
+        self._done.append(what)
         if not self._check:
             self._ask(statement)
 

@@ -115,7 +115,7 @@ class GatewayService:
 
             def begin() -> None:
                 if isinstance(clock, DataClock):
-                    _go_on(clock, log, self.config.shards)
+                    _set_clock(clock, log, self.config.shards)
                 gateway.start()
 
             if not stop.retry(begin, OSError, self._waits):
@@ -165,8 +165,8 @@ class GatewayService:
         self._waiting_for = why
 
 
-def _go_on(clock: DataClock, log: Log, shards: int) -> None:
-    """Set a clock that follows the data to where the log ends: time must not begin anew with every start."""
+def _set_clock(clock: DataClock, log: Log, shards: int) -> None:
+    """Set a clock that follows the data to where the log ends: time must not start over with the process."""
     for shard in range(shards):
         for record in log.read(log.head(shard) - 1, limit=1, shard=shard):
             clock.observe(record.received_ms)

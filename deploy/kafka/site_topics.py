@@ -8,7 +8,7 @@
 | ``patrolgrid.{site}.site-state`` | 1 | the newest of each key | changelog of the site's state |
 
 A partition count is never changed here: the shard of a beat follows from it (`ingest.shards`), so that gateways,
-workers and state would contradict each other. What to do instead is told in docs/operations.md.
+workers and state would contradict each other. docs/operations.md says what to do instead.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from ingest.log.kafka_client import KafkaTopicError, explained
 _T = TypeVar("_T")
 _HOUR_MS: Final = 3_600_000
 _SEEN_S: Final = 15.0
-"""How long new topics may take until every client is told of them."""
+"""How long new topics may take until every client knows them."""
 
 
 @dataclass(frozen=True, slots=True)

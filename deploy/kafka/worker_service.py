@@ -114,9 +114,9 @@ class WorkerService:
             raise TopicsError(str(error)) from error
         wrong = [one for one in found if one.what in {"missing", "partitions"}]
         if wrong:
-            told = "; ".join(f"{one.topic}: {one.what} {one.found}, expected {one.expected}" for one in wrong)
+            differences = "; ".join(f"{one.topic}: {one.what} {one.found}, expected {one.expected}" for one in wrong)
             raise TopicsError(
-                f"Kafka at {kafka.bootstrap}: {told}. `patrolgrid topics create` makes what is missing, "
+                f"Kafka at {kafka.bootstrap}: {differences}. `patrolgrid topics create` makes what is missing, "
                 "`patrolgrid topics check` says what to do about the rest"
             )
         for one in found:

@@ -30,7 +30,7 @@ _FIRST_S: Final = 60.0
 """A node that has just started has better things to do for so long."""
 _PAUSE_S: Final = 600.0
 """Wall time between two looks, however fast the site's clock runs."""
-_AGAIN_H: Final = 1.0
+_RETRY_H: Final = 1.0
 """Site time after which a training that failed, or had too little history, is tried again."""
 _LONGEST_S: Final = 3_600.0
 _HOUR_MS: Final = 3_600_000
@@ -122,7 +122,7 @@ class Trainer:
                 self._tell("waiting")
                 return
             if code == TOO_LITTLE:
-                self._due_ms = self._again_ms()
+                self._due_ms = self._retry_ms()
                 self._tell("waiting", child.last_words().rpartition("| ")[2])
                 return
             if code != 0:
@@ -162,12 +162,12 @@ class Trainer:
             *self._options,
         ]
 
-    def _again_ms(self) -> int:
-        return self._clock.now_ms() + min(round(_AGAIN_H * _HOUR_MS), self._every_ms())
+    def _retry_ms(self) -> int:
+        return self._clock.now_ms() + min(round(_RETRY_H * _HOUR_MS), self._every_ms())
 
     def _failed(self, why: str) -> None:
         _LOG.warning("training failed, the forest before stays: %s", why)
-        self._due_ms = self._again_ms()
+        self._due_ms = self._retry_ms()
         self._tell("failed", why)
 
     def _tell(self, state: str, detail: str = "") -> None:

@@ -41,7 +41,7 @@ class MetricsServer:
         Returns the metrics of now, as `prometheus_client.core` has them (``GaugeMetricFamily``, …); those of the
         process itself (CPU, memory, open files) are added.
     host
-        Address to listen on: what is told here is for the machine's own eyes, unless somebody decides otherwise.
+        Address to listen on: by default only the machine itself can read the metrics.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ def _answer(
             ready, why = readiness()
             status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
             return status, _TEXT, f"{'ready' if ready else why}\n".encode()
-    except Exception as error:  # noqa: BLE001 - whoever asks is told, and the process goes on
+    except Exception as error:  # noqa: BLE001 - whoever asks gets the error, and the process continues
         _LOG.warning("%s cannot be answered: %s: %s", path, type(error).__name__, error)
         return HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, f"{type(error).__name__}: {error}\n".encode()
     return HTTPStatus.NOT_FOUND, _TEXT, b"there is /metrics, /healthz and /readyz\n"

@@ -11,7 +11,7 @@ from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
 _LOG: Final = logging.getLogger(__name__)
-_AGAIN_S: Final = 2.0
+_RETRY_S: Final = 2.0
 
 
 class StopRequest:
@@ -44,20 +44,20 @@ class StopRequest:
         return self._asked.is_set()
 
     def retry(self, work: Callable[[], object], away: type[Exception], waits: Callable[[str], None]) -> bool:
-        """Do some work, again and again while it raises `away`; False where somebody asked to stop before it was done.
+        """Do some work, and retry while it raises `away`; return False where somebody asked to stop before it was done.
 
         `waits` is called with what is waited for; the log file has it once.
         """
-        told = ""
+        reason = ""
         while True:
             try:
                 work()
             except away as error:
-                if told != str(error):
+                if reason != str(error):
                     _LOG.error("waiting: %s", error)
-                told = str(error)
-                waits(told)
-                if self.wait(_AGAIN_S):
+                reason = str(error)
+                waits(reason)
+                if self.wait(_RETRY_S):
                     return False
             else:
                 return True

@@ -142,9 +142,9 @@ class Supervisor:
         """Raise `ChildError` if a child has ended by itself; it is then no longer watched."""
         for name, child in self._children.items():
             if child.process.poll() is not None:
-                told = child.how_it_ended()
+                reason = child.how_it_ended()
                 self.stop(name)
-                raise ChildError(told)
+                raise ChildError(reason)
 
     def wait(self, name: str, timeout_s: float) -> int | None:
         """Wait for a child that is meant to end; return its exit code, or None where it still runs."""

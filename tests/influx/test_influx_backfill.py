@@ -67,7 +67,7 @@ def test_it_is_what_the_sink_would_have_written(tmp_path, server):
     site.store.write(life())
     told = []
     for _ in range(2):
-        fed = backfill(tmp_path / "store.db", server.address(database), "s1", told=told.append)
+        fed = backfill(tmp_path / "store.db", server.address(database), "s1", on_span=told.append)
         assert not fed.refused
         contents.check(server, database, "s1", life())
     assert [len(span.lines) for span in told[: len(told) // 2]] == [len(span.lines) for span in told[len(told) // 2 :]]

@@ -153,7 +153,7 @@ def test_the_past_is_made_on_request_and_again(server, tmp_path):
     for since_s in (now_s - 86_400, now_s - 1):
         done = downsample(
             server.address(database), TOKEN if server.version == "2" else "", since_s * 1000, now_s * 1000,
-            zone=ZONE, told=told.append,
+            zone=ZONE, on_day=told.append,
         )  # fmt: skip
     assert len(told) in (3, 4)
     assert done in (1, 2)

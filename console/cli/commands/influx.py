@@ -105,7 +105,7 @@ def _set_up(options: argparse.Namespace, settings: Settings, texts: Sentences) -
 def _backfill(options: argparse.Namespace, settings: Settings, texts: Sentences) -> int:
     zone = ZoneInfo(settings.site.timezone)
 
-    def told(span: Span) -> None:
+    def shown(span: Span) -> None:
         end = datetime.fromtimestamp(span.until_ms / 1000, zone)
         if span.lines:
             print(f"{end:%Y-%m-%d %H:%M}  {len(span.lines):,}", flush=True)
@@ -114,7 +114,7 @@ def _backfill(options: argparse.Namespace, settings: Settings, texts: Sentences)
         fed = backfill(
             settings.site_dir / "store.db", settings.influx, settings.site.id, zone=zone,
             since_ms=_time_ms(options.since, zone, "--from"), until_ms=_time_ms(options.until, zone, "--until"),
-            told=told,
+            on_span=shown,
         )  # fmt: skip
     except UnavailableError as error:
         raise CommandError(str(error)) from error
@@ -134,7 +134,7 @@ def _downsample(options: argparse.Namespace, settings: Settings, texts: Sentence
         settings.influx, _admin(options, settings, texts),
         now_ms - _MONTH_MS if since_ms is None else since_ms, _time_ms(options.until, zone, "--until") or now_ms,
         admin_user=options.admin_user, zone=settings.site.timezone,
-        told=lambda day: print(f"{day:%Y-%m-%d}", flush=True),
+        on_day=lambda day: print(f"{day:%Y-%m-%d}", flush=True),
     )  # fmt: skip
     print(texts("influx-downsampled", days=done))
     return 0
