@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from deploy.grafana.panels import Json
 from ingest.places import Places
+from stream.sentences.catalogue import Sentences
 
 LABEL: Final = "label"
 MOST: Final = 200_000
@@ -23,11 +24,11 @@ _DIGITS: Final = 5
 
 def outlines(places: Places, language: str) -> str | None:
     """Return the outlines of a site as an address, None where they would be too large."""
-    other = "en" if language == "zh-CN" else "zh-CN"
+    say = Sentences(language)
     beats = [
         _feature(
             "Polygon", [_line(beat.polygon)],
-            kind="beat", label=beat.name.get(language) or beat.name.get(other) or beat.id,
+            kind="beat", label=say.pick(beat.name) or beat.id,
         )
         for beat in places.beats.values()
     ]  # fmt: skip
