@@ -81,7 +81,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
             self.session_name,
             filters=tuple(prefix + topic_filter for topic_filter in filters),
             on_message=inbox.put,
-            manual_ack=True,
+            persistent=True,
             expiry_s=settings.session_expiry_h * 3600,
             receive_maximum=settings.receive_maximum,
             keepalive_s=settings.keepalive_s,

@@ -56,11 +56,11 @@ class Session:
         Called with each message, in the session's thread; it must not raise.
     status_topic
         Where ``online`` is kept retained, and ``offline`` at `close` or by the last will; empty for none.
-    manual_ack
-        Whether messages are acknowledged by `acknowledge` alone.
+    persistent
+        Whether the broker keeps the session, and messages that come while there is no connection. Messages are then
+        acknowledged by `acknowledge` alone.
     expiry_s
-        How long the broker keeps the session, with messages that come meanwhile; 0 for not at all. Brokers that speak
-        MQTT 3.1.1 keep it without end.
+        How long it keeps them in MQTT 5; 0 takes what waits, and keeps nothing afterwards.
     receive_maximum
         Most messages that the broker sends without acknowledgement (MQTT 5).
     backoff_s
@@ -80,7 +80,7 @@ class Session:
         filters: Sequence[str] = (),
         on_message: Callable[[Inbound], None] = lambda _message: None,
         status_topic: str = "",
-        manual_ack: bool = False,
+        persistent: bool = False,
         expiry_s: int = 0,
         receive_maximum: int = 65_535,
         keepalive_s: int = 30,
@@ -88,7 +88,7 @@ class Session:
     ) -> None:
         self.broker, self.client_id, self.outbox = broker, client_id, outbox or Outbox(MemoryStorage())
         self._filters, self._on_message = filters, on_message
-        self._status_topic, self._manual_ack, self._keepalive_s = status_topic, manual_ack, keepalive_s
+        self._status_topic, self._persistent, self._keepalive_s = status_topic, persistent, keepalive_s
         self._expiry_s, self._receive_maximum, self._backoff = expiry_s, receive_maximum, Backoff(*backoff_s)
         self.up = False
         """Whether the broker has accepted the connection and every subscription, and it has not broken since."""
@@ -258,10 +258,10 @@ class Session:
         client = BufferedClient(
             CallbackAPIVersion.VERSION2,
             self.client_id,
-            clean_session=None if version_5 else not self._expiry_s,
+            clean_session=None if version_5 else not self._persistent,
             protocol=MQTTv5 if version_5 else MQTTv311,
             reconnect_on_failure=False,
-            manual_ack=self._manual_ack,
+            manual_ack=self._persistent,
             receive=self._on_message,
             connection=self._connection,
         )
@@ -279,7 +279,7 @@ class Session:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = self._expiry_s
             properties.ReceiveMaximum = self._receive_maximum
-            options = {"clean_start": not self._expiry_s, "properties": properties}
+            options = {"clean_start": not self._persistent, "properties": properties}
         client.on_connect, client.on_subscribe = self._connected, self._subscribed
         client.on_disconnect, client.on_publish = self._disconnected, self._published
         # Else the library writes in whichever thread publishes or acknowledges.

@@ -7,8 +7,9 @@ import time
 import pytest
 
 from ingest.mqtt.outbox import MemoryStorage, Outbound, Outbox
+from ingest.mqtt.publisher import publish_all
 from ingest.mqtt.session import Session
-from tests.ingest.brokers import ScriptedBroker
+from tests.ingest.brokers import Broker, ScriptedBroker
 from tests.support import wait_for
 
 NOT_AUTHORIZED = 0x87
@@ -78,7 +79,7 @@ def test_a_refused_subscription_names_the_filter(started):
 
 
 def test_acknowledgements_of_an_old_connection_are_not_sent(broker, started):
-    session = started(broker.address, manual_ack=True)
+    session = started(broker.address, persistent=True)
     wait_for(lambda: session.up, "it is up")
     assert session.acknowledge(1, [3])
     assert not session.acknowledge(0, [1, 2])
@@ -86,6 +87,22 @@ def test_acknowledgements_of_an_old_connection_are_not_sent(broker, started):
     wait_for(lambda: session.connections == 2, "the next connection")
     assert not session.acknowledge(1, [4])
     assert session.acknowledge(2, [5])
+
+
+@pytest.mark.parametrize("version", [3, 5])
+def test_a_persistent_session_takes_what_came_meanwhile(version, started, tmp_path):
+    """Also one that is to keep nothing afterwards: that is how a gateway is taken away for good."""
+    broker = Broker("mosquitto", version, tmp_path)
+    heard = []
+    usual = {"filters": ("t",), "persistent": True, "on_message": lambda message: heard.append(message.payload)}
+    first = started(broker.address, expiry_s=3_600, **usual)
+    wait_for(lambda: first.up, "it has subscribed")
+    first.close()
+    publish_all(broker.address, [Outbound("t", b"meanwhile")])
+    last = started(broker.address, expiry_s=0, **usual)
+    wait_for(lambda: heard == [b"meanwhile"], "what waited comes")
+    last.close()
+    broker.stop()
 
 
 def test_a_broker_that_forgets_to_acknowledge_gets_a_new_connection(broker, started):
