@@ -39,12 +39,10 @@ def selects(database: str, source: str, target: str, every: str, zone: str, *, w
     return made
 
 
-def continuous_queries(
-    database: str, source: str, targets: dict[str, str], zone: str, *, resample: str = ""
-) -> dict[str, str]:
+def continuous_queries(database: str, source: str, targets: dict[str, str], zone: str) -> dict[str, str]:
     """Return the downsampling of 1.x, statement by name.
 
-    `targets` gives the retention policy of each width. Each runs as often as its width, or every `resample`.
+    `targets` gives the retention policy of each width. Each query runs as often as its width.
     """
     made = {}
     for every, policy in targets.items():
@@ -52,7 +50,7 @@ def continuous_queries(
             title = f"pg_{name}_{every}"
             made[title] = (
                 f"CREATE CONTINUOUS QUERY {quoted(title)} ON {quoted(database)} "
-                f"RESAMPLE EVERY {resample or every} FOR {BACK[every]} BEGIN {select} END"
+                f"RESAMPLE EVERY {every} FOR {BACK[every]} BEGIN {select} END"
             )
     return made
 

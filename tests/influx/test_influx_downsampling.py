@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import defaultdict
 from datetime import datetime
@@ -128,9 +129,9 @@ def test_the_continuous_queries_of_one_point_six_give_what_went_in(one, tmp_path
     written, now_s = write(one, database)
     # As they were made, but every second: nobody waits for five minutes, or for midnight.
     policies = {"5m": "middle", "1d": "long"}
-    for name, statement in continuous_queries(database, "raw", policies, ZONE, resample="1s").items():
+    for name, statement in continuous_queries(database, "raw", policies, ZONE).items():
         one.query(database, f'DROP CONTINUOUS QUERY "{name}" ON "{database}"')
-        one.query(database, statement)
+        one.query(database, re.sub("RESAMPLE EVERY [0-9a-z]+", "RESAMPLE EVERY 1s", statement))
     for every in BACK:
         wanted = recent(computed(written, every), every, now_s)
         wait_for(
