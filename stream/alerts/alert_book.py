@@ -8,18 +8,16 @@ place of others, as a fire does of smoke and heat, does so within one shard.)
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from ingest.vocabulary import SEVERITY_RANK, Severity
 from models.state import Saved, value
-from stream.results import Alert, AlertState, Names
+from stream.results import Alert, Notice
 from stream.sentences import Why
 
 MAX_REMEMBERED: Final = 10_000
 """Command ids and ended alerts kept, so that repeats and returns are recognised."""
-OPEN_STATES: Final = ("raised", "acknowledged")
 
 
 class AlertBook(Saved):
@@ -42,99 +40,74 @@ class AlertBook(Saved):
         """Return the open alerts, oldest first."""
         return list(self._open.values())
 
-    def rise(
-        self,
-        *,
-        beat: str,
-        device: str,
-        kind: str,
-        severity: Severity,
-        now_ms: int,
-        lonlat: tuple[float, float],
-        place: Names,
-        why: Why,
-        confidence: float = 1.0,
-        cause_ms: int = 0,
-        cause_seq: int = -1,
-        ends: bool = True,
-        devices: tuple[str, ...] = (),
-        takes: tuple[tuple[str, str], ...] = (),
-    ) -> list[Alert]:
-        """Raise an alert, make an open one more severe, or raise an acknowledged one again for a further event.
+    def rise(self, notice: Notice) -> list[Alert]:
+        """Raise an alert, or raise an acknowledged one again for a further event.
 
-        `device` may name a cell or a beat where no device is the cause. With `ends`, `fall` will clear it, and until
-        then it is one event; without, it expires, and every call tells of another event: who acknowledged the first
-        stranger's car has not heard of the second.
+        Where the notice `ends`, `fall` will clear the alert, and until then it is one event. Otherwise the alert
+        expires, and every notice is a further event: who acknowledged the first stranger's car has not heard of the
+        second.
 
         An alert that ended less than the flap time ago comes back under its old id, unless a person cleared it: then
         the person gets a new one.
 
         Where one alert is for several `devices`, each that joins makes a revision; an acknowledged alert stays so until
-        it is for twice as many devices as people have heard of. `takes` names alerts that this one takes the place of:
-        they are cleared, and say so.
+        it is for twice as many devices as people have heard of. The alerts that the notice `takes` the place of are
+        cleared, and say so.
         """
-        key = (device, kind)
-        overdue = self._expire([key], now_ms)
+        key, now_ms, devices = (notice.device, notice.kind), notice.at_ms, notice.devices
+        changes = self._expire([key], now_ms)
+        news = {name: getattr(notice, name) for name in ("why", "cause_ms", "cause_seq", "devices")}
         before = self._open.get(key)
         if before is not None:
-            worse = SEVERITY_RANK[severity] > SEVERITY_RANK[before.severity]
             another = key not in self._ending and before.state == "acknowledged"
-            if not worse and not another and len(devices) <= max(len(before.devices), 1):
+            if not another and len(devices) <= max(len(before.devices), 1):
                 return []
             doubled = len(devices) >= 2 * self._heard.get(key, 1)
-            aloud = worse or another or doubled or before.state == "raised"
-            if aloud:
+            if another or doubled or before.state == "raised":
                 self._heard[key] = max(len(devices), 1)
-            change = _next(
-                before,
-                now_ms,
-                severity=severity if worse else before.severity,
-                why=why,
-                state="raised" if aloud else before.state,
-                by="" if aloud else before.by,
-                note="" if aloud else before.note,
-                cause_ms=cause_ms,
-                cause_seq=cause_seq,
-                devices=devices,
+                alert = _next(before, now_ms, state="raised", **news)
+            else:
+                alert = _next(before, now_ms, by=before.by, note=before.note, **news)
+        else:
+            self._heard[key] = max(len(devices), 1)
+            ended = self._ended.pop(key, None)
+            if notice.ends:
+                self._ending[key] = None
+            if ended is not None and not ended.by and now_ms - ended.changed_ms < self.flap_ms:
+                alert = _next(ended, now_ms, state="raised", **news)
+            else:
+                alert = self._new(notice)
+        changes.append(self._put(key, alert))
+        return changes + [
+            self._end(
+                taken,
+                _next(other, now_ms, state="cleared", why=Why("taken_over", {"why": other.why, "kind": notice.kind})),
             )
-            return [self._put(key, change), *self._taken(takes, kind, now_ms)]
-        self._heard[key] = max(len(devices), 1)
-        ended = self._ended.pop(key, None)
-        if ends:
-            self._ending[key] = None
-        if ended is not None and not ended.by and now_ms - ended.changed_ms < self.flap_ms:
-            change = _next(
-                ended,
-                now_ms,
-                state="raised",
-                severity=severity,
-                why=why,
-                cause_ms=cause_ms,
-                cause_seq=cause_seq,
-                devices=devices,
-            )
-            return [*overdue, self._put(key, change), *self._taken(takes, kind, now_ms)]
-        alert = Alert(
-            id=_alert_id(self.site, device, kind, now_ms),
+            for taken in notice.takes
+            if (other := self._open.get(taken)) is not None
+        ]
+
+    def _new(self, notice: Notice) -> Alert:
+        return Alert(
+            id=_alert_id(self.site, notice.device, notice.kind, notice.at_ms),
             revision=1,
             site=self.site,
-            beat=beat,
-            device=device,
-            kind=kind,
+            beat=notice.beat,
+            device=notice.device,
+            kind=notice.kind,
             state="raised",
-            severity=severity,
-            raised_ms=now_ms,
-            changed_ms=now_ms,
-            lon=lonlat[0],
-            lat=lonlat[1],
-            place=place,
-            why=why,
-            confidence=confidence,
-            cause_ms=cause_ms,
-            cause_seq=cause_seq,
-            devices=devices,
+            severity=notice.severity,
+            raised_ms=notice.at_ms,
+            changed_ms=notice.at_ms,
+            lon=notice.lonlat[0],
+            lat=notice.lonlat[1],
+            place=notice.place,
+            why=notice.why,
+            confidence=notice.confidence,
+            cause_ms=notice.cause_ms,
+            cause_seq=notice.cause_seq,
+            devices=notice.devices,
         )
-        return [*overdue, self._put(key, alert), *self._taken(takes, kind, now_ms)]
 
     def fall(self, device: str, kind: str, now_ms: int, end_ms: int = 0) -> list[Alert]:
         """Clear an alert whose condition is over; nothing where none is open.
@@ -148,17 +121,6 @@ class AlertBook(Saved):
         lasted_s = max((end_ms or now_ms) - (alert.cause_ms or alert.raised_ms), 0) / 1000
         why = Why("over", {"why": alert.why, "lasted_s": lasted_s})
         return [self._end(key, _next(alert, now_ms, state="cleared", why=why))]
-
-    def _taken(self, keys: tuple[tuple[str, str], ...], by_kind: str, now_ms: int) -> list[Alert]:
-        """Clear alerts that another one, of `by_kind`, has taken the place of."""
-        return [
-            self._end(
-                key,
-                _next(alert, now_ms, state="cleared", why=Why("taken_over", {"why": alert.why, "kind": by_kind})),
-            )
-            for key in keys
-            if (alert := self._open.get(key)) is not None
-        ]
 
     def expire(self, now_ms: int) -> list[Alert]:
         """End the open alerts that have no end of their own and have not changed for their time to live.
@@ -209,33 +171,10 @@ class AlertBook(Saved):
         return alert
 
 
-def _next(
-    alert: Alert,
-    now_ms: int,
-    *,
-    state: AlertState,
-    severity: Severity | None = None,
-    why: Why | None = None,
-    by: str = "",
-    note: str = "",
-    cause_ms: int | None = None,
-    cause_seq: int | None = None,
-    devices: tuple[str, ...] | None = None,
-) -> Alert:
-    """Return the next revision of an alert."""
-    return msgspec.structs.replace(
-        alert,
-        revision=alert.revision + 1,
-        changed_ms=now_ms,
-        state=state,
-        severity=alert.severity if severity is None else severity,
-        why=alert.why if why is None else why,
-        by=by,
-        note=note,
-        cause_ms=alert.cause_ms if cause_ms is None else cause_ms,
-        cause_seq=alert.cause_seq if cause_seq is None else cause_seq,
-        devices=alert.devices if devices is None else devices,
-    )
+def _next(alert: Alert, now_ms: int, **changes: Any) -> Alert:  # noqa: ANN401 - fields of `Alert`
+    """Return the next revision of an alert. Nobody is named in it unless `changes` does."""
+    changes = {"by": "", "note": "", **changes}
+    return msgspec.structs.replace(alert, revision=alert.revision + 1, changed_ms=now_ms, **changes)
 
 
 def _alert_id(site: str, device: str, kind: str, raised_ms: int) -> str:

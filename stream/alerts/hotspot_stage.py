@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ingest.events import Incident
 from ingest.places import Places
-from ingest.vocabulary import ALERT_KINDS
 from models.hotspots import near_repeats
 from models.hotspots.near_repeats import NearRepeats
 from models.hotspots.risk_map import HotspotGrid
 from models.state import Saved, part, value
 from stream.alerts.alert_book import AlertBook
 from stream.config import PipelineConfig
-from stream.results import Alert, Anomaly, HotspotCell, HotspotMap
+from stream.results import Alert, Anomaly, HotspotCell, HotspotMap, Notice
 from stream.sentences import Why
 
 _PROVENANCE: Final = {"reported": 1.0, "sensor": 0.7, "patrol_discovered": 0.3}
@@ -75,27 +74,25 @@ class HotspotStage(Saved):
             cell = int(self.grid.cell_of(found.lon, found.lat)[()])
             beat = self._beat_of_cell[cell] if cell >= 0 else ""
             name = self.grid.cell_ids()[cell] if cell >= 0 else "site"
-            kind = "burglary_series" if incident.category == "burglary" else "incident_series"
-            place = self.places.beats[beat].name if beat else {}
+            said: dict[str, Any] = {
+                "category": incident.category,
+                "count": found.count,
+                "metres": near_repeats.RADIUS_M,
+                "hours": near_repeats.HOURS,
+            }
             alerts = self.book.rise(
-                beat=beat or next(iter(self.places.beats), "site"),
-                device=name,
-                kind=kind,
-                severity=ALERT_KINDS[kind].severity,
-                now_ms=now_ms,
-                lonlat=(found.lon, found.lat),
-                place=place,
-                why=Why(
-                    "series",
-                    {
-                        "category": incident.category,
-                        "count": found.count,
-                        "metres": near_repeats.RADIUS_M,
-                        "hours": near_repeats.HOURS,
-                    },
-                ),
-                cause_ms=ts_ms,
-                ends=False,
+                Notice(
+                    act="rise",
+                    beat=beat or next(iter(self.places.beats), "site"),
+                    device=name,
+                    kind="burglary_series" if incident.category == "burglary" else "incident_series",
+                    at_ms=now_ms,
+                    lonlat=(found.lon, found.lat),
+                    place=self.places.beats[beat].name if beat else {},
+                    why=Why("series", said),
+                    cause_ms=ts_ms,
+                    ends=False,
+                )
             )
         self._due_ms = 0
         return alerts

@@ -257,22 +257,7 @@ class SiteStage(Saved):
     def _notice(self, notice: Notice) -> list[Alert]:
         if notice.act == "fall":
             return self.book.fall(notice.device, notice.kind, notice.at_ms, notice.cause_ms)
-        return self.book.rise(
-            beat=notice.beat,
-            device=notice.device,
-            kind=notice.kind,
-            severity=notice.severity,
-            now_ms=notice.at_ms,
-            lonlat=notice.lonlat,
-            place=notice.place,
-            why=notice.why,
-            confidence=notice.confidence,
-            cause_ms=notice.cause_ms,
-            cause_seq=notice.cause_seq,
-            ends=notice.ends,
-            devices=notice.devices,
-            takes=notice.takes,
-        )
+        return self.book.rise(notice)
 
     def _commands(self, output: ShardOutput) -> None:
         for command in output.commands:
