@@ -23,7 +23,7 @@ from stream.detect.rules_stage import Rules
 from stream.results import Taught, WindowRows
 from stream.windows.axes import LATE_COUNT, LATE_LEVEL
 from stream.windows.catalog import Catalog
-from stream.windows.history_columns import HistoryColumns
+from stream.windows.columns import HistoryColumns
 from stream.windows.quality import Quality
 
 

@@ -11,8 +11,7 @@ from ingest.refusal import Refusal
 from ingest.vocabulary import KIND_NAMES, WindowStatus
 from stream.detect.rules_stage import Rows
 from stream.results import GateRows, WindowRows
-from stream.windows.columns import Columns
-from stream.windows.prepare import Prepared
+from stream.windows.columns import Columns, Prepared
 from stream.windows.windows import Cells
 
 

@@ -39,10 +39,8 @@ from stream.pipeline import emit
 from stream.results import ShardOutput, StateRows
 from stream.windows.axes import DEVICE, SERIES
 from stream.windows.catalog import Catalog
-from stream.windows.columns import Columns
-from stream.windows.history_columns import HistoryColumns
+from stream.windows.columns import Columns, HistoryColumns, Prepared, prepare
 from stream.windows.last_states import LastStates
-from stream.windows.prepare import Prepared, prepare
 from stream.windows.quality import Quality
 from stream.windows.repeats import Repeats, content_keys
 from stream.windows.sequences import Sequences, Verdict

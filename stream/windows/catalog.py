@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable
 from typing import Final
 
@@ -49,16 +48,11 @@ class Catalog(Saved):
         for place in self.places.devices.values():
             self.devices[self.device(place.beat, place.id)] = (place.beat, place.id)
         self._slots: dict[Source, int] = {source: slot for boots in self._boots for source, slot in boots}
-        self._free = sorted(set(range(self.size_of(SLOT))) - set(self._slots.values()))
-        """Slots that no boot has, as a heap: the lowest is given next."""
-        self._names: list[tuple[int, str]] = []
         self._codes: dict[tuple[int, str], int] = {}
         self._table = np.full((len(self.devices), 16), -1, dtype=np.int32)
         """(device index, code of kind and metric) → series, -1 where there is none."""
-        self._metrics: dict[int, int] = {}
         of_series = list(zip(self.series, self.series_device.tolist(), strict=False))
         for index, (key, device) in enumerate(of_series):
-            self._metrics[device] = self._metrics.get(device, 0) + 1
             code = self._code(key.kind, key.metric)  # first: it may replace the table by a larger one
             self._table[device, code] = index
         self.series = [msgspec.structs.replace(key, beat=self.devices[device][0]) for key, device in of_series]
@@ -86,8 +80,7 @@ class Catalog(Saved):
             device = self.device(source.beat, source.device)
             slot = self._slots.get(source)
             if slot is None:
-                if present is None:
-                    present = frozenset(sources)
+                present = present or frozenset(sources)
                 slot = self._new_slot(source, device, present, sequences)
             slots[index], devices[index] = slot, device
         return slots, devices
@@ -100,13 +93,10 @@ class Catalog(Saved):
             del self._slots[gone]
             sequences.forget(slot)
             self._slot_device[slot] = -1
-            heapq.heappush(self._free, slot)
-        if self._free:
-            slot = heapq.heappop(self._free)
-        else:
-            slot = self.size_of(SLOT)
-            self.grow(SLOT, slot + 1)
-            sequences.grow(SLOT, slot + 1)
+        free = np.flatnonzero(self._slot_device[: self.size_of(SLOT)] < 0)
+        slot = int(free[0]) if len(free) else self.size_of(SLOT)
+        self.grow(SLOT, slot + 1)
+        sequences.grow(SLOT, slot + 1)
         boots.append((source, slot))
         self._slot_device[slot] = device
         self._slots[source] = slot
@@ -163,11 +153,10 @@ class Catalog(Saved):
     def _code(self, kind: int, metric: str) -> int:
         code = self._codes.get((kind, metric))
         if code is None:
-            if len(self._names) >= MAX_NAMES:
+            if len(self._codes) >= MAX_NAMES:
                 return -1
-            code = self._codes[kind, metric] = len(self._names)
-            self._names.append((kind, metric))
-            self._table = grown(self._table, len(self._names), -1, 1)
+            code = self._codes[kind, metric] = len(self._codes)
+            self._table = grown(self._table, len(self._codes), -1, 1)
         return code
 
     def _new_series(self, device: int, kind: int, metric: str) -> int:
@@ -176,9 +165,8 @@ class Catalog(Saved):
         The device's limit comes first: what it makes up beyond that must not use up the site's names.
         """
         beat, name = self.devices[device]
-        if self._metrics.get(device, 0) >= self.max_metrics or (code := self._code(kind, metric)) < 0:
+        if np.count_nonzero(self._table[device] >= 0) >= self.max_metrics or (code := self._code(kind, metric)) < 0:
             return -1
-        self._metrics[device] = self._metrics.get(device, 0) + 1
         index = len(self.series)
         self.series.append(SeriesKey(beat=beat, device=name, kind=kind, metric=metric))
         self.grow(SERIES, index + 1)

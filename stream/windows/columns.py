@@ -1,35 +1,22 @@
-"""A batch of observations as numpy arrays, without a copy."""
+"""The bytes of a record as arrays, checked: observations with their windows and sums, and history to learn from."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ingest.frame import FrameError
 from ingest.log.batch import COLUMNS, Source, open_batch
-from ingest.vocabulary import Kind
+from ingest.log.history import HistorySeries, open_history
+from ingest.vocabulary import MODELLED, Flag, Kind
 from models.frames import to_numpy
+from stream.config import PipelineConfig
 
 
 class Columns:
     """Read-only columns of one batch, each of shape (rows,); see `ingest.log.batch.COLUMNS` for what they hold."""
-
-    __slots__ = (
-        "a",
-        "b",
-        "flags",
-        "interval",
-        "kind",
-        "metric",
-        "received",
-        "rows",
-        "seq",
-        "source",
-        "sources",
-        "strings",
-        "text",
-        "ts",
-    )
 
     kind: NDArray[np.uint8]
     source: NDArray[np.uint32]
@@ -52,9 +39,7 @@ class Columns:
         self.rows: int = batch.rows
         self.sources: list[Source] = batch.sources
         self.strings: list[str] = batch.strings
-        for name, values in to_numpy(batch.columns).items():
-            if name in COLUMNS:
-                setattr(self, name, values)
+        vars(self).update({name: one for name, one in to_numpy(batch.columns).items() if name in COLUMNS})
         if not self.rows:
             return
         for name, limit in (
@@ -66,3 +51,115 @@ class Columns:
             highest = int(getattr(self, name).max())
             if highest >= limit:
                 raise FrameError(f"column {name!r} points to entry {highest}, but its table has {limit}")
+
+
+@dataclass(slots=True)
+class Prepared:
+    """New observations of one record, in order of arrival; all arrays have shape (rows,)."""
+
+    rows: NDArray[np.intp]
+    """Position in the record's columns."""
+    series: NDArray[np.int64]
+    device: NDArray[np.int64]
+    kind: NDArray[np.uint8]
+    received: NDArray[np.int64]
+    watermark: NDArray[np.int64]
+    """Watermark when the row has been seen, epoch ms."""
+    number: NDArray[np.int64]
+    """Window number."""
+    sum_a: NDArray[np.float64]
+    sum_b: NDArray[np.float64]
+    value: NDArray[np.float64]
+    """What lowest and highest are of."""
+    exposure: NDArray[np.float64]
+    """How much of a window a count covers, above 1 where it covers several; 0 for other kinds."""
+    backfill: NDArray[np.bool_]
+    """Sent late on purpose."""
+
+    def segments(self, window_ms: int) -> list[tuple[int, int]]:
+        """Return [start, end) of the runs of rows between which the watermark passes a window's end."""
+        cuts = (np.flatnonzero(np.diff(self.watermark // window_ms)) + 1).tolist()
+        return list(zip([0, *cuts], [*cuts, len(self.rows)], strict=True))
+
+
+def prepare(
+    columns: Columns,
+    rows: NDArray[np.intp],
+    series: NDArray[np.int64],
+    device: NDArray[np.int64],
+    config: PipelineConfig,
+    watermark_ms: int,
+) -> Prepared:
+    """Work out the window and the sums of every row, and the watermark row by row, from `watermark_ms` on."""
+    window_ms = config.pipeline.window_s * 1000
+    lateness, grace = round(config.pipeline.lateness_s * 1000), round(config.pipeline.grace_s * 1000)
+    ts, received, kind = columns.ts[rows], columns.received[rows], columns.kind[rows]
+    a, b = columns.a[rows], columns.b[rows]
+    is_count, is_gate = kind == Kind.COUNT, kind == Kind.GATE
+    # A clock that runs ahead must not close everybody's windows: event time counts up to the time of receipt.
+    rising = np.maximum(np.minimum(ts, received) - lateness, received - grace)
+    interval_ms = columns.interval[rows].astype(np.float64) * 1000
+    # A count covers the interval before its time stamp and belongs to the window its middle lies in; one that is longer
+    # than a window to the window it ends in, or it would always come late.
+    back_ms = np.where(interval_ms > window_ms, 1, (interval_ms / 2).astype(np.int64))
+    middle = np.where(is_count, ts - back_ms, ts)
+    return Prepared(
+        rows=rows,
+        series=series,
+        device=device,
+        kind=kind,
+        received=received,
+        watermark=np.maximum(np.maximum.accumulate(rising), watermark_ms),
+        number=middle // window_ms,
+        sum_a=np.where(is_gate, a == 0, np.where(kind == Kind.STATE, 1.0, a)),
+        sum_b=np.where(is_gate, a == 1, np.where(is_count, b, 0.0)),
+        value=np.where(is_count, a + b, np.where(kind == Kind.LEVEL, a, 0.0)),
+        exposure=np.where(is_count, interval_ms / window_ms, 0.0),
+        backfill=(columns.flags[rows] & Flag.BACKFILL) != 0,
+    )
+
+
+class HistoryColumns:
+    """Columns of one record of history, shape (rows,), with what they hold checked.
+
+    Raises `ingest.frame.FrameError` that says what is wrong, for bytes that are no history, for windows of
+    another length than `window_ms`, and for values that cannot be. A record is taken whole or not at all.
+    """
+
+    def __init__(self, payload: bytes, window_ms: int) -> None:
+        opened, arrays = open_history(payload)
+        if opened.window_ms != window_ms:
+            raise FrameError(
+                f"has windows of {opened.window_ms / 1000:g} s, expected {window_ms / 1000:g} s as the site has them"
+            )
+        columns = to_numpy(arrays)
+        self.again = opened.again
+        self.names: list[HistorySeries] = opened.series
+        self.which: NDArray[np.int64] = columns["series"].astype(np.int64)
+        self.number: NDArray[np.int64] = columns["window"].astype(np.int64) + opened.first
+        self.value: NDArray[np.float64] = columns["value"]
+        self.exposure: NDArray[np.float64] = columns["exposure"].astype(np.float64)
+        self.kind = np.array([series.kind for series in self.names], dtype=np.int64)
+        self._check()
+
+    def _check(self) -> None:
+        for series in self.names:
+            if series.kind not in MODELLED:
+                raise FrameError(
+                    f"series {series.device} {series.metric} is of kind {series.kind}, expected a count or level"
+                )
+        if not len(self.which):
+            return
+        if int(self.which.max()) >= len(self.names):
+            raise FrameError(f"column 'series' points to entry {self.which.max()}, but there are {len(self.names)}")
+        counts = self.kind[self.which] == Kind.COUNT
+        for wrong, what in (
+            (~np.isfinite(self.value), "a value that is not finite"),
+            (counts & (self.value < 0), "a count below 0"),
+            (~((self.exposure > 0) & (self.exposure <= 1)), "an exposure outside 0-1"),
+            (self.number >= 1 << 40, "a window beyond all times"),
+        ):
+            if wrong.any():
+                row = int(np.flatnonzero(wrong)[0])
+                name = self.names[int(self.which[row])]
+                raise FrameError(f"row {row} ({name.device} {name.metric}) has {what}")

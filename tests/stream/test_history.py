@@ -11,7 +11,7 @@ from ingest.log.records import Record, RecordKind
 from ingest.vocabulary import Kind
 from stream.pipeline.pipeline import Pipeline
 from stream.results import RECALLED, Taught
-from stream.windows.history_columns import HistoryColumns
+from stream.windows.columns import HistoryColumns
 from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, HistoryBuilder, Writer, places
 

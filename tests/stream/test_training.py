@@ -19,7 +19,7 @@ from stream.results import RECALLED
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
 from stream.training import PastWindows, fitted, pieces, stored_windows
-from stream.windows.history_columns import HistoryColumns
+from stream.windows.columns import HistoryColumns
 from tests.configs import pipeline_with
 from tests.stream import make_results as make
 from tests.stream.build import MINUTE, NOON, Writer, places
