@@ -139,10 +139,6 @@ class AlertBudget(Saved):
             per_day=self.per_day, day=day, threshold=self._least * STEP, raised=self._raised, held=self._held
         )
 
-    def meta(self) -> dict[str, int]:
-        """Return the state that is numbers."""
-        return {"today": self._today, "least": self._least, "raised": self._raised, "held": self._held}
-
 
 def _bounds(day: date, zone: ZoneInfo) -> tuple[int, int]:
     """Return the midnights that a day begins and ends with, epoch ms."""

@@ -42,7 +42,7 @@ _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturda
 _SATURDAY: Final = 5
 
 
-class Context(Saved):
+class ContextStage(Saved):
     """The beats of a shard. Rows of its arrays are beats, in the order in which their first series came."""
 
     beats = value(list[str], axis=BEAT)
@@ -110,7 +110,7 @@ class Context(Saved):
         self._index = self._places()
 
     def close(self, number: int, fields: Mapping[str, NDArray[Any]]) -> None:
-        """Judge the beats by a closed window, after `Counting` and `Leveling` have written what they expected."""
+        """Judge the beats by a closed window, after `CountsStage` and `LevelsStage` have written what they expected."""
         if not len(self._series):
             return
         start_ms = number * self.window_s * 1000

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from ingest.places import Places
 from ingest.vocabulary import ALERT_KINDS, AnomalyDirection
+from models.baselines.count_judge import CountTest
+from models.baselines.levels import LevelTest
 from models.state import Saved, value
 from stream.results import Anomaly, Names, Notice
 from stream.sentences import Why
@@ -119,6 +121,34 @@ class Findings:
         )
         self.anomalies.append(anomaly)
         return anomaly
+
+    def unusual(
+        self, series: int, kind: str, onset_ms: int, test: CountTest | LevelTest, place: int, observed: float
+    ) -> Anomaly:
+        """Note that a baseline finds a window of a series unlikely; `place` is its row in what the baseline said."""
+        upper = kind in {"surge", "level_high"}
+        device, metric = int(self.catalog.series_device[series]), self.catalog.series[series].metric
+        p = float(test.p_upper[place] if upper else test.p_lower[place])
+        expected = float(test.expected[place])
+        said: dict[str, Any] = {
+            "metric": metric,
+            "observed": observed,
+            "expected": expected,
+            "p": p,
+            "since_ms": onset_ms,
+        }
+        return self.anomaly(
+            device,
+            metric,
+            kind,
+            "surge" if upper else "dead" if kind == "dead" else "deficit",
+            onset_ms,
+            Why(kind, said),
+            observed=observed,
+            expected=expected,
+            p=p,
+            duration_s=max(self.now_ms - onset_ms, 0) / 1000,
+        )
 
     def alert(self, of: Anomaly, now_ms: int, *, cause_seq: int = -1, ends: bool = True, surprise: float = 0.0) -> None:
         """Tell the site of the condition that an anomaly belongs to; where it `ends`, `fall` completes the anomaly."""

@@ -68,7 +68,7 @@ def check_overrides(places: Places) -> None:
             raise PlacesError(f"places: device {device.id!r}: {error}") from error
 
 
-class Rules(Saved):
+class RulesStage(Saved):
     """Hazard rules, gate rules and silence of all devices of a shard."""
 
     hazards: HazardRules = part(rows=SERIES)

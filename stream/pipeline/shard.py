@@ -33,8 +33,8 @@ from ingest.vocabulary import Flag, Kind, WindowStatus
 from models.context.beat_forest import ContextError
 from models.state import Saved, array, part, value
 from stream.config import PipelineConfig
+from stream.detect.detection import Detection
 from stream.detect.late import FULL
-from stream.detect.stages import Detection
 from stream.pipeline import emit
 from stream.results import ShardOutput, StateRows
 from stream.windows.axes import DEVICE, SERIES

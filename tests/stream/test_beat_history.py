@@ -8,7 +8,7 @@ from deploy.node.forest_process import read_history
 from ingest.vocabulary import HiddenState, Kind, WindowStatus
 from models.calendar import Calendar
 from models.context import beat_forest as context
-from stream.detect.context_stage import Context
+from stream.detect.context_stage import ContextStage
 from stream.detect.findings import Findings
 from stream.results import SeriesKey
 from stream.sinks.store.store_sink import StoreSink
@@ -70,7 +70,7 @@ def test_sums_are_those_of_the_stage(store):
     catalog = Catalog(places(), 16)
     catalog.series = CATALOG
     catalog.series_device = np.zeros(len(CATALOG), dtype=np.int64)
-    stage = Context(300, Calendar("UTC"), Findings(catalog, Quality(catalog, silent_s=300)))
+    stage = ContextStage(300, Calendar("UTC"), Findings(catalog, Quality(catalog, silent_s=300)))
     stage.add_series(list(range(len(CATALOG))))
     for number, window in enumerate((0, 1, 3)):
         fields = {name: np.zeros(len(CATALOG), dtype=np.float32) for name in FIELDS}

@@ -8,7 +8,7 @@ import pytest
 from ingest.log.records import RecordKind
 from ingest.vocabulary import HiddenState
 from models.context.forest_training import BeatHistory, train
-from stream.detect.context_stage import Context
+from stream.detect.context_stage import ContextStage
 from stream.detect.findings import Findings
 from stream.pipeline.pipeline import Pipeline
 from stream.results import SeriesKey, ShardOutput
@@ -43,7 +43,7 @@ class Beat:
         catalog.series_device = np.array([catalog.device("b1", device) for device, *_ in SERIES])
         self.catalog = catalog
         self.findings = Findings(catalog, quality)
-        self.stage = Context(WINDOW_S, CALENDAR, self.findings)
+        self.stage = ContextStage(WINDOW_S, CALENDAR, self.findings)
         self.stage.add_series(list(range(len(SERIES))))
         if trained:
             self.stage.take(model())

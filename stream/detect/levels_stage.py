@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,12 @@ from models.baselines.levels import LevelBaseline
 from models.calendar import Calendar
 from models.state import Saved, array, part
 from stream.detect.findings import Findings
-from stream.sentences import Why
 from stream.windows.axes import LEVEL, SERIES
 
+_KINDS: Final[dict[int, str]] = {LevelState.HIGH: "level_high", LevelState.LOW: "level_low"}
 
-class Leveling(Saved):
+
+class LevelsStage(Saved):
     """Baselines of all level series of a shard. Thresholds that mean danger are the hazard rules' affair."""
 
     baseline: LevelBaseline = part(rows=LEVEL)
@@ -57,34 +58,12 @@ class Leveling(Saved):
             fields[name][series] = getattr(test, name)
         fields["p"][series] = np.minimum(test.p_upper, test.p_lower)
         self.stuck[series] = test.stuck
-        findings = self.findings
+        # Anomalies, not alerts: what a loud evening means is for people to judge; danger has thresholds.
         for place in np.flatnonzero(test.alarm).tolist():
-            index = int(series[place])
-            device, metric = int(findings.catalog.series_device[index]), findings.catalog.series[index].metric
-            state = int(test.state[place])
-            if state not in {LevelState.HIGH, LevelState.LOW}:
-                continue
-            upper = state == LevelState.HIGH
-            kind = "level_high" if upper else "level_low"
-            p = float(test.p_upper[place] if upper else test.p_lower[place])
-            observed, expected = float(mean[place]), float(test.expected[place])
-            onset = int(test.onset_ms[place]) or start_ms
-            # An anomaly, not an alert: what a loud evening means is for people to judge; danger has thresholds.
-            findings.anomaly(
-                device,
-                metric,
-                kind,
-                "surge" if upper else "deficit",
-                onset,
-                Why(
-                    kind,
-                    {"metric": metric, "observed": observed, "expected": expected, "p": p, "since_ms": onset},
-                ),
-                observed=observed,
-                expected=expected,
-                p=p,
-                duration_s=max(findings.now_ms - onset, 0) / 1000,
-            )
+            kind = _KINDS.get(int(test.state[place]))
+            if kind is not None:
+                onset_ms = int(test.onset_ms[place]) or start_ms
+                self.findings.unusual(int(series[place]), kind, onset_ms, test, place, float(mean[place]))
 
     def amend(
         self,

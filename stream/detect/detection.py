@@ -13,13 +13,13 @@ from ingest.vocabulary import Kind
 from models.calendar import Calendar
 from models.state import Saved, part
 from stream.config import PipelineConfig
-from stream.detect.context_stage import Context
-from stream.detect.counting import Counting
+from stream.detect.context_stage import ContextStage
+from stream.detect.counts_stage import CountsStage
 from stream.detect.findings import ActiveConditions, Findings
 from stream.detect.late import HISTORY, Late
 from stream.detect.learned_windows import LearnedWindows
-from stream.detect.leveling import Leveling
-from stream.detect.rules_stage import Rules
+from stream.detect.levels_stage import LevelsStage
+from stream.detect.rules_stage import RulesStage
 from stream.results import Taught, WindowRows
 from stream.windows.axes import LATE_COUNT, LATE_LEVEL
 from stream.windows.catalog import Catalog
@@ -31,10 +31,10 @@ class Detection(Saved):
     """Rules, counting, leveling and the beats' context of a shard."""
 
     active: ActiveConditions = part()
-    rules: Rules = part()
-    counting: Counting = part()
-    leveling: Leveling = part()
-    context: Context = part()
+    rules: RulesStage = part()
+    counting: CountsStage = part()
+    leveling: LevelsStage = part()
+    context: ContextStage = part()
     late_counts: Late = part(rows=LATE_COUNT)
     late_levels: Late = part(rows=LATE_LEVEL)
     """What the baselines are still to learn."""
@@ -47,10 +47,10 @@ class Detection(Saved):
         calendar = Calendar(site.timezone, site.country or None, holidays)
         findings = self.findings = Findings(catalog, quality)
         self.catalog, self.active = catalog, findings.active
-        self.rules = Rules(calendar, findings)
-        self.counting = Counting(config.pipeline.window_s, calendar, findings)
-        self.leveling = Leveling(config.pipeline.window_s, calendar, findings)
-        self.context = Context(config.pipeline.window_s, calendar, findings)
+        self.rules = RulesStage(calendar, findings)
+        self.counting = CountsStage(config.pipeline.window_s, calendar, findings)
+        self.leveling = LevelsStage(config.pipeline.window_s, calendar, findings)
+        self.context = ContextStage(config.pipeline.window_s, calendar, findings)
         self.late_counts, self.late_levels = Late(), Late()
         self.learned = LearnedWindows(config.pipeline.window_s)
         super().__init__()

@@ -16,7 +16,6 @@ from models.calendar import Calendar
 from models.state import Saved, array, part
 from stream.detect.findings import Findings
 from stream.results import RECALLED, WindowRows
-from stream.sentences import Why
 from stream.windows.axes import COUNT, SERIES
 
 _ORDINARY_P: Final = 0.05
@@ -31,7 +30,7 @@ _METRICS: Final = ("person", "vehicle")
 _EPISODE_KINDS: Final = frozenset(COUNT_ALERTS.values())
 
 
-class Counting(Saved):
+class CountsStage(Saved):
     """Baselines of all count series of a shard."""
 
     baseline: CountBaseline = part(rows=COUNT)
@@ -234,27 +233,9 @@ class Counting(Saved):
         kind: str,
         onset_ms: int,
     ) -> None:
-        findings = self.findings
-        index = int(self.series[rows[place]])
-        metric = findings.catalog.series[index].metric
-        device = int(findings.catalog.series_device[index])
-        upper = kind == "surge"
-        p = float(test.p_upper[place] if upper else test.p_lower[place])
-        observed, expected = float(total[place]), float(test.expected[place])
-        why = Why(kind, {"metric": metric, "observed": observed, "expected": expected, "p": p, "since_ms": onset_ms})
-        anomaly = findings.anomaly(
-            device,
-            metric,
-            kind,
-            "surge" if upper else "dead" if kind == "dead" else "deficit",
-            onset_ms,
-            why,
-            observed=observed,
-            expected=expected,
-            p=p,
-            duration_s=max(findings.now_ms - onset_ms, 0) / 1000,
-        )
-        findings.alert(anomaly, findings.now_ms, surprise=float(test.surprise[place]))
+        series = int(self.series[rows[place]])
+        anomaly = self.findings.unusual(series, kind, onset_ms, test, place, float(total[place]))
+        self.findings.alert(anomaly, self.findings.now_ms, surprise=float(test.surprise[place]))
 
 
 def _per_window(
