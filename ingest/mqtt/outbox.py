@@ -147,7 +147,7 @@ class Outbox:
         self.refusal = ""
         """The last refused message's topic, and why."""
         self._on_acknowledged = on_acknowledged
-        self._changed = threading.Condition()
+        self._changed, self._awaited = threading.Condition(), False
         self._progress = 0.0
         self._settles_at = math.inf
 
@@ -177,8 +177,7 @@ class Outbox:
         self._progress = time.monotonic()
         if first and self._on_acknowledged is not None:
             self._on_acknowledged(message)
-        with self._changed:
-            self._changed.notify_all()
+        self._notify()
 
     def refuse(self, mid: int, reason: str) -> bool:
         """Note that the broker would not take a message; return whether it is to be sent on a new connection."""
@@ -188,8 +187,7 @@ class Outbox:
             message.refusal, self.refusal = reason, f"{message.topic}: {reason}"
             if not self.keep_refused:
                 self.storage.acknowledge(self.in_flight.pop(mid))
-        with self._changed:
-            self._changed.notify_all()
+        self._notify()
         return self.keep_refused
 
     def reconnected(self) -> None:
@@ -214,5 +212,11 @@ class Outbox:
 
     def wait(self, done: Callable[[], bool], timeout_s: float) -> bool:
         """Block until something holds, looking after each answer of the broker; tell whether it was in time."""
+        self._awaited = True
         with self._changed:
             return self._changed.wait_for(done, timeout_s)
+
+    def _notify(self) -> None:
+        if self._awaited:  # set before `done` is looked at, so nothing that happens meanwhile is missed
+            with self._changed:
+                self._changed.notify_all()
