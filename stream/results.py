@@ -134,7 +134,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """A device's id, or the beat's where no single device is the cause."""
     kind: str
     at_ms: int
-    """Received time of the record that told."""
+    """Received time of the record that it follows from."""
     lonlat: tuple[float, float] = (0.0, 0.0)
     place: Names = msgspec.field(default_factory=dict)
     why: Why = NO_REASON
@@ -258,9 +258,9 @@ class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
 class Taught(msgspec.Struct, frozen=True):
     """What became of the windows of one record of history."""
 
-    learnt: int = 0
+    learned: int = 0
     known: int = 0
-    """Learnt before, and so passed over."""
+    """Learned before, and so passed over."""
     early: int = 0
     """Not over yet when the record came."""
 

@@ -254,14 +254,14 @@ class EmbeddedEngine:
         stats.now_ms, stats.watermark_ms = results.now_ms, results.watermark_ms
         if taught is None:
             return
-        stats.taught += taught.learnt
+        stats.taught += taught.learned
         stats.known += taught.known
-        if (taught.learnt or taught.known) and stats.cold_start is not None:  # what was lost is there again
+        if (taught.learned or taught.known) and stats.cold_start is not None:  # what was lost is there again
             self._cold_start.clear()
             stats.cold_start = None
         _LOG.info(
             "history at log position %d: learnt %d windows, %d were known, %d are not over yet",
-            results.position, taught.learnt, taught.known, taught.early,
+            results.position, taught.learned, taught.known, taught.early,
         )  # fmt: skip
 
     def _note(self, name: str, error: Exception, wait_s: float) -> None:

@@ -121,7 +121,7 @@ class _Group:
         self._leaving: set[asyncio.Task[None]] = set()
 
     def end(self, partition: int) -> int:
-        """Return the offset behind the newest record that Kafka has told of."""
+        """Return the offset behind the newest record that Kafka has named."""
         consumer = None if self._app is None or not self.assigned else self._app.consumer
         return (consumer and consumer.highwater(TP(self.topic, partition))) or 0
 
@@ -199,16 +199,16 @@ class _Group:
             if worker is not None:
                 await worker.offer(PartitionRecord(message.offset, message.value, event.ack))
 
-    async def _revoked(self, _: faust.App, *told: Any, **_more: Any) -> None:  # noqa: ANN401 - as Faust calls
+    async def _revoked(self, _: faust.App, *places: Any, **_more: Any) -> None:  # noqa: ANN401 - as Faust calls
         """Stop taking records until Kafka has assigned partitions again: workers stay, for most will go on."""
         self.rebalances += 1
         for worker in self.workers.values():
             worker.pause()
-        _LOG.info("%s: partitions are assigned again; had %s", self.topic, _named(*told))
+        _LOG.info("%s: partitions are assigned again; had %s", self.topic, _named(*places))
 
-    async def _assign(self, _: faust.App, *told: Any, **_more: Any) -> None:  # noqa: ANN401 - as Faust calls
+    async def _assign(self, _: faust.App, *places: Any, **_more: Any) -> None:  # noqa: ANN401 - as Faust calls
         """Begin with what is new, go on with what is still ours, and let go of the rest."""
-        wanted = {place.partition for place in told[0]}
+        wanted = {place.partition for place in places[0]}
         for partition in self.workers.keys() - wanted:
             task = asyncio.create_task(self.workers.pop(partition).stop(save=False))
             self._leaving.add(task)
@@ -221,7 +221,7 @@ class _Group:
             else:
                 worker.resume()
         self.assigned = True
-        _LOG.info("%s: assigned %s", self.topic, _named(*told))
+        _LOG.info("%s: assigned %s", self.topic, _named(*places))
 
 
 def _named(places: set[Any]) -> str:

@@ -136,7 +136,7 @@ class PartitionWorker:
             self._wake.set()
 
     def pause(self) -> None:
-        """Stop taking records while partitions are dealt out anew; those that wait come again."""
+        """Stop taking records while Kafka assigns partitions; those that wait come again."""
         self._paused = True
         self._inbox.clear()
         self._unacknowledged.clear()
@@ -222,7 +222,7 @@ class PartitionWorker:
         except (NewerProgramError, NewerFrameError):
             raise
         except (ValueError, KeyError, TypeError, IndexError) as error:
-            _LOG.warning("%s: the saved state is put aside, and learnt again from what Kafka still has", self)
+            _LOG.warning("%s: the saved state is put aside, and learned again from what Kafka still has", self)
             self.stats.cold_start = begin_cold_start(str(error))
             self._stale = set(entries)
             self.position = 0

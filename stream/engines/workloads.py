@@ -139,7 +139,7 @@ class ShardWorkload:
         stats.observations += output.accepted
         stats.rejected += len(output.refusals)
         stats.now_ms = output.now_ms
-        if output.taught is not None and (output.taught.learnt or output.taught.known):
+        if output.taught is not None and (output.taught.learned or output.taught.known):
             stats.cold_start = None  # what was lost is there again
         for piece in split(encode_output(output), self.shard):
             await self._results.send(self._key, piece)
@@ -208,7 +208,7 @@ class SiteWorkload:
         """Begin with a state, or with none."""
         self.stage, self._joiner = self._new_stage(), Joiner()
         if state is not None:
-            self.stats.now_ms, self.stats.watermark_ms = state.take("told")
+            self.stats.now_ms, self.stats.watermark_ms = state.take("times")
             self.stage.restore(state)
         self._delivery.start(position)
 
@@ -216,7 +216,7 @@ class SiteWorkload:
         """Return the stage's state."""
         self._captured = self._delivery.newest
         state = self.stage.capture()
-        state.put("told", [self.stats.now_ms, self.stats.watermark_ms])
+        state.put("times", [self.stats.now_ms, self.stats.watermark_ms])
         return state
 
     def needed_from(self, position: int) -> int:
@@ -260,7 +260,7 @@ class SiteWorkload:
         stats.watermark_ms = out.watermark_ms
         stats.budget = out.budget or stats.budget
         if out.taught is not None:
-            stats.taught += out.taught.learnt
+            stats.taught += out.taught.learned
             stats.known += out.taught.known
         return out
 

@@ -96,7 +96,7 @@ def refused_rows(record: Record, columns: Columns, rows: NDArray[np.intp], reaso
     refusals: list[Refusal] = []
     for row in rows.tolist():
         source = columns.sources[columns.source[row]]
-        told = {
+        known = {
             "kind": KIND_NAMES[int(columns.kind[row])],
             "boot": source.boot,
             "seq": int(columns.seq[row]),
@@ -111,7 +111,7 @@ def refused_rows(record: Record, columns: Columns, rows: NDArray[np.intp], reaso
                 topic=f"{source.beat}/{source.device}",
                 reason=reason,
                 detail=detail,
-                payload=msgspec.json.encode(told),
+                payload=msgspec.json.encode(known),
                 received_ms=record.received_ms,
             )
         )

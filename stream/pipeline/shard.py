@@ -159,7 +159,7 @@ class ShardPipeline(Saved):
         return out
 
     def _set_back(self, record: Record) -> None:
-        """Begin anew in time: the gateway's clock was far ahead and has been put right.
+        """Begin again in time: the gateway's clock was far ahead and has been put right.
 
         Otherwise everything would count as late until the right time reaches the wrong one. Windows that were begun
         are written and left; what comes for them now is a further part of them.
@@ -326,7 +326,7 @@ class ShardPipeline(Saved):
             self._refuse(record, "model", error)
 
     def _history(self, record: Record) -> None:
-        """Let the baselines learn windows that they have not learnt before. Writes none of them."""
+        """Let the baselines learn windows that they have not learned before. Writes none of them."""
         try:
             history = HistoryColumns(record.payload, self._window_ms)
         except FrameError as error:

@@ -69,7 +69,7 @@ def plain(column: NDArray[Any]) -> list[Any]:
 
 
 def check_series(results: Sequence[Results]) -> None:
-    """Raise `ValueError` where a row's series is not in the catalogue: its device could never be told again."""
+    """Raise `ValueError` where a row's series is not in the catalogue: nobody could say later which device it is of."""
     for result in results:
         known = len(result.catalog)
         for name, tables in (("windows", result.windows), ("gates", result.gates), ("states", result.states)):

@@ -209,7 +209,11 @@ class Drive:
     def _note(self, results: Any, record: Any) -> None:
         if results.taught is not None:
             taught = results.taught
-            fields = {"learnt": taught.learnt, "known": taught.known, "early": taught.early}
+            fields = {
+                "learnt": getattr(taught, "learned", None) or getattr(taught, "learnt", 0),
+                "known": taught.known,
+                "early": taught.early,
+            }
             self.rows.add_next("taught", (record.shard, record.received_ms), fields)
         budget = results.budget
         if budget is not None:

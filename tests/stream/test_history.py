@@ -50,7 +50,7 @@ def expected(pipe: Pipeline, series: int = 0) -> float:
 def test_history_teaches_and_writes_no_sums():
     pipe = pipeline()
     out = pipe.process(record(days(5, 0), 1))
-    assert out.taught == Taught(learnt=5 * DAY)
+    assert out.taught == Taught(learned=5 * DAY)
     assert expected(pipe) == pytest.approx(40, rel=0.1)
     assert (out.accepted, out.refusals, out.alerts) == (0, [], [])
     assert {int(part) for block in out.windows for part in block.part} == {RECALLED}, "only the band of the last day"
@@ -62,11 +62,11 @@ def test_the_same_history_teaches_once():
     pipe, once = pipeline(), pipeline()
     once.process(record(days(5, 0), 1))
     pipe.process(record(days(5, 2), 1))
-    assert pipe.process(record(days(4, 0), 2)).taught == Taught(learnt=2 * DAY, known=2 * DAY)
+    assert pipe.process(record(days(4, 0), 2)).taught == Taught(learned=2 * DAY, known=2 * DAY)
     before = expected(pipe)
     assert pipe.process(record(days(5, 0, value=90.0), 3)).taught == Taught(known=5 * DAY)
     assert expected(pipe) == before == pytest.approx(expected(once), rel=0.02)
-    assert pipe.process(record(days(5, 0, value=90.0, again=True), 4)).taught == Taught(learnt=5 * DAY)
+    assert pipe.process(record(days(5, 0, value=90.0, again=True), 4)).taught == Taught(learned=5 * DAY)
     assert expected(pipe) > before
 
 
@@ -75,13 +75,13 @@ def test_what_was_observed_is_not_taught_again_and_what_is_not_over_waits():
     for number in range(NOW - 24, NOW + 1):
         log.count("cam-1", number * WINDOW + WINDOW, 4, interval=1800.0)
     pipe.process(log.record(NOON + WINDOW))
-    assert pipe.process(record(days(1, 0), 2)).taught == Taught(learnt=DAY - 24, known=24)
+    assert pipe.process(record(days(1, 0), 2)).taught == Taught(learned=DAY - 24, known=24)
     ahead = HistoryBuilder(WINDOW)
     for number in range(NOW - 400, NOW + 10):
         ahead.add(CAMERA, number, 1.0)
     taught = pipe.process(record(ahead, 3)).taught
     assert taught is not None
-    assert (taught.learnt, taught.early) == (400 - DAY, 10)
+    assert (taught.learned, taught.early) == (400 - DAY, 10)
 
 
 def test_late_observations_of_a_history_do_not_teach_again():
@@ -99,7 +99,7 @@ def test_late_observations_of_a_history_do_not_teach_again():
 
 def test_levels_are_taught_too():
     pipe, log = pipeline(), Writer()
-    assert pipe.process(record(days(2, 0, series=NOISE, value=61.0), 1)).taught == Taught(learnt=2 * DAY)
+    assert pipe.process(record(days(2, 0, series=NOISE, value=61.0), 1)).taught == Taught(learned=2 * DAY)
     log.position = 1
     log.level("noise-1", NOON + MINUTE, 61.0)
     closed = pipe.process(log.record(NOON + MINUTE)).windows + pipe.process(log.tick(NOON + 40 * MINUTE)).windows
@@ -156,7 +156,7 @@ def test_history_that_cannot_be_is_refused_whole(payload, error):
     out = pipe.process(Record(RecordKind.HISTORY, NOON + 2 * MINUTE, payload, position=1))
     assert [(refusal.reason, refusal.payload) for refusal in out.refusals] == [("history", payload)]
     assert out.taught is None
-    assert pipe.process(record(days(1, 0), 2)).taught == Taught(learnt=DAY), "and the next one is learnt"
+    assert pipe.process(record(days(1, 0), 2)).taught == Taught(learned=DAY), "and the next one is learnt"
 
 
 def test_a_device_that_makes_up_metrics_is_told():
@@ -164,7 +164,7 @@ def test_a_device_that_makes_up_metrics_is_told():
     for index in range(20):
         made.add(HistorySeries("b1", "cam-1", Kind.COUNT, f"m{index}"), NOW - 10, 1.0)
     out = pipe.process(record(made, 1))
-    assert out.taught == Taught(learnt=16)
+    assert out.taught == Taught(learned=16)
     assert [refusal.reason for refusal in out.refusals] == ["metrics"] * 4
     assert "cam-1 m16" in out.refusals[0].detail
 

@@ -171,7 +171,7 @@ def deliver(endpoint: Endpoint, body: bytes, stopped: Callable[[], bool]) -> tup
         _LOG.info("InfluxDB does not keep lines that old: %s", error)
         return [], 1
     except RejectedError as error:
-        # No field holds a line break (`lines.clean`), so lines can be told apart.
+        # No field holds a line break (`lines.clean`), so lines can be separated.
         lines = body.split(b"\n")
         if len(lines) == 1:
             now_ms = time.time_ns() // 1_000_000

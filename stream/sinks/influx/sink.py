@@ -224,10 +224,10 @@ class InfluxSink:
         self._store.close()
 
     def _new(self, results: Sequence[Results]) -> list[Results]:
-        """Return what is not in yet. Results of another log than before begin anew."""
+        """Return what is not in yet. Results of another log than before begin from nothing."""
         if any(order(one) <= self._backlog.reached and one.now_ms > self._backlog.now_ms for one in results):
             # What stands at or before the position reached was received by then: a later time means a new log.
-            _LOG.warning("%s was of another log than these results; it begins anew", self._backlog.path)
+            _LOG.warning("%s was of another log than these results; it begins from nothing", self._backlog.path)
             self._backlog.start_over()
         if results and self._backlog.now_ms and results[-1].watermark_ms > self._backlog.now_ms + 86_400_000:
             self._backlog.forget_late(results[-1].watermark_ms - _LATE_KEPT_MS)

@@ -1,8 +1,8 @@
 """The store's numbers of series: given once, kept for as long as the store, whatever order a pipeline knows them in.
 
-A pipeline numbers series as it meets them. One that had to learn anew (its state could not be read, and the log holds
+A pipeline numbers series as it meets them. One that had a cold start (its state could not be read, and the log holds
 no more than the last days) meets them in another order, and a device may be moved to another beat; both must go on in
-the same store. So a series is told by device, kind and metric, and its beat is what the newest results say.
+the same store. So a series is identified by device, kind and metric, and its beat is what the newest results say.
 """
 
 from __future__ import annotations
