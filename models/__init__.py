@@ -1,1 +1,8 @@
-"""Pure models over arrays: count baselines, levels, hazards, gates, hotspots. No I/O, no clock, no broker."""
+"""Pure models over arrays: no I/O, no clock, no broker.
+
+`calendar` says which kind of day an instant is, `state` declares what a model saves, `frames` reads arrays from bytes.
+The packages hold the models: `baselines` (counts, levels), `rules` (hazards, gates), `context` (a beat's mix),
+`hotspots` (where to be next), `backtests` (the shipped models over files).
+"""
+
+__all__ = ["calendar", "frames", "state"]

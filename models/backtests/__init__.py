@@ -1,1 +1,6 @@
-"""Backtests: the shipped models over files of the past, causally, and their scores."""
+"""The shipped models over files of the past, without looking ahead, and their scores.
+
+`series_backtest` (counts and levels), `hotspot_backtest`, `calibration` (whether probabilities keep their word).
+"""
+
+__all__ = ["calibration", "hotspot_backtest", "series_backtest"]

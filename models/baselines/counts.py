@@ -18,8 +18,8 @@ from models.baselines import dispersion, negbin, scan
 from models.baselines import hidden_states as states
 from models.baselines.count_judge import ODD, WIDEST, Comparison, CountTest, Prediction, compare
 from models.baselines.count_state import USUAL_DOUBT, CountMemory
-from models.baselines.kinds import KIND
 from models.baselines.rows import Rows, Seen, as_run, drawn, nearly_a_run, put, some_of
+from models.baselines.seasonal import KIND
 from models.calendar import Calendar
 from models.state import ROW
 

@@ -1,1 +1,6 @@
-"""Where to be next: the risk map, its grid, and series of incidents."""
+"""Where to be next: `risk_map.HotspotGrid` remembers and forgets events, `near_repeats` finds series of incidents.
+
+`grid` has the cells and distances in metres.
+"""
+
+__all__ = ["grid", "near_repeats", "risk_map"]

@@ -1,1 +1,7 @@
-"""From findings to alerts: their life cycle, neighbours as one cause, the alert budget, the hotspot map."""
+"""From findings to alerts.
+
+`alert_book` has the life of an alert, `grouping` makes neighbours one cause, `budget` chooses what models may raise,
+`hotspot_stage` keeps the map of where to be next.
+"""
+
+__all__ = ["alert_book", "budget", "grouping", "hotspot_stage"]

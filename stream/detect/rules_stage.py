@@ -17,7 +17,7 @@ from ingest.places import Places, PlacesError
 from ingest.vocabulary import COUNT_ALERTS, Direction, Kind
 from models.calendar import Calendar
 from models.rules.barriers import BarrierEvent, Barriers
-from models.rules.combos import FIRE_KINDS, Fire, FireWatch, Spot, spot_of
+from models.rules.fires import FIRE_KINDS, Fire, FireWatch, Spot, spot_of
 from models.rules.gates import GateEvent, GateRules
 from models.rules.hazards import WITH_RULES, HazardEvent, HazardRules, defaults_for
 from models.state import Saved, array, part, value

@@ -49,7 +49,7 @@ class Spot:
 
 
 @dataclass(slots=True)
-class Part:
+class FirePart:
     """One detector's finding."""
 
     spot: Spot
@@ -70,7 +70,7 @@ class Part:
 class Fire:
     """Findings that make a fire together, oldest first."""
 
-    parts: list[Part] = field(default_factory=list)
+    parts: list[FirePart] = field(default_factory=list)
 
     @property
     def over(self) -> bool:
@@ -91,14 +91,14 @@ class Fire:
 class FireWatch(Saved):
     """Joins findings of smoke and heat into fires; memory is bounded by the detectors there are."""
 
-    _parts = value(dict[Key, Part])
+    _parts = value(dict[Key, FirePart])
     """Findings that go on or were over just now, and belong to no fire, in order of their beginning."""
     _fires = value(list[Fire])
     """Those that go on or were over just now: a fire that flares up again is the same one."""
 
     def on(self, spot: Spot, kind: str, since_ms: int, why: dict[str, Any]) -> Fire | None:
         """Take a finding that begins (or is said again); return the fire it makes or belongs to, or None."""
-        part = Part(spot, kind, since_ms, why)
+        part = FirePart(spot, kind, since_ms, why)
         self._forget(since_ms)
         fire = self._fire_of(part.key)
         if fire is not None:

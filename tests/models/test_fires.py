@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.rules.combos import FireWatch, Spot, spot_of
+from models.rules.fires import FireWatch, Spot, spot_of
 
 MINUTE = 60_000
 EAST_M = 0.0000105
