@@ -236,6 +236,8 @@ class Saved:
 
     def grow(self, axis: Axis, size: int) -> None:
         """Make room for places below `size` along an axis, in parts too; new ones are empty. Never shrinks."""
+        if size <= self.size_of(axis):
+            return
         for name, one in self._declared.items():
             if isinstance(one, _Part):
                 if one.rows is axis or axis is not ROW or one.rows is None:
@@ -248,7 +250,7 @@ class Saved:
             elif one.each is not None:
                 items: list[Any] = getattr(self, name)
                 items += [one.each() for _ in range(size - len(items))]
-        self._sizes[axis] = max(size, self.size_of(axis))
+        self._sizes[axis] = size
 
     def wipe(self, place: Any) -> None:  # noqa: ANN401 - whatever numpy takes
         """Empty a place, an index of the first dimension, in every array."""
