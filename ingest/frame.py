@@ -138,11 +138,8 @@ def encode(kind: FrameKind, meta: object, arrays: Mapping[str, object]) -> bytes
     total = _HEAD.size + len(header) + padding + size + _CHECK
     parts[0] = _HEAD.pack(kind.mark, kind.version, len(header), total)
     parts[1] = header + bytes(padding)
-    check = 0
-    for part in parts:
-        check = zlib.crc32(part, check)
-    parts.append(check.to_bytes(_CHECK, "little"))
-    return b"".join(parts)
+    body = b"".join(parts)
+    return body + zlib.crc32(body).to_bytes(_CHECK, "little")
 
 
 def decode(kind: FrameKind, data: Buffer | None, meta: type[Meta]) -> tuple[Meta, dict[str, FrameArray]]:
