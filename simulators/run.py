@@ -31,6 +31,7 @@ from simulators.world.scenarios import Schedule
 logger = logging.getLogger(__name__)
 _FOREVER_MS: Final = 400 * 86_400_000
 _RATES: Final = ("loss", "duplicate", "late", "spoilt", "skewed")
+"""Names of the shares of `FaultRates`, and of their options."""
 EXIT_UNACKNOWLEDGED: Final = 3
 """Exit code when the broker had not acknowledged everything in time."""
 
@@ -103,15 +104,6 @@ def simulate(
     return ledger.finish([] if schedule is None else schedule.truths)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the command's arguments."""
-    found = argparse.ArgumentParser(
-        prog="python -m simulators.run", description="Publish a simulated neighbourhood over MQTT."
-    )
-    add_arguments(found)
-    return found
-
-
 def add_arguments(found: argparse.ArgumentParser) -> None:
     """Add the command's arguments to a parser."""
     add = found.add_argument
@@ -181,11 +173,9 @@ def _site(args: argparse.Namespace) -> neighbourhood.Neighbourhood:
 
 
 def _rates(args: argparse.Namespace) -> FaultRates:
-    given = {name: getattr(args, name) for name in _RATES}
-    chosen = {name: value for name, value in given.items() if value is not None}
-    if args.no_faults:
-        return FaultRates(**{**dict.fromkeys(given, 0.0), **chosen})
-    return FaultRates(**chosen)
+    usual = dict.fromkeys(_RATES, 0.0) if args.no_faults else {}
+    given = {name: getattr(args, name) for name in _RATES if getattr(args, name) is not None}
+    return FaultRates(**(usual | given))
 
 
 @contextmanager
@@ -206,7 +196,11 @@ def _signals() -> Iterator[Callable[[], bool]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run from the command line. Returns 0, 2 for bad arguments, 3 where not everything was acknowledged."""
-    return run(parser().parse_args(argv))
+    parser = argparse.ArgumentParser(
+        prog="python -m simulators.run", description="Publish a simulated neighbourhood over MQTT."
+    )
+    add_arguments(parser)
+    return run(parser.parse_args(argv))
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Commands of people (acknowledge, clear) on their way to the node: MQTT, QoS 1, confirmed before anyone is told."""
+"""Commands of people (acknowledge, clear) on their way to the node: MQTT, QoS 1, confirmed before the page says so."""
 
 from __future__ import annotations
 

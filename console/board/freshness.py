@@ -32,7 +32,7 @@ class Freshness(msgspec.Struct, frozen=True):
 
 
 class FreshnessJudge:
-    """Judges the node's status, again and again; remembers when its counters last moved.
+    """Judges the node's status, look by look; remembers when its counters last moved.
 
     Wall-clock times are those of this machine, which the node shares: a browser's clock plays no part.
     """

@@ -73,11 +73,10 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(config: BoardConfig, *, ready: Callable[[str], None] | None = None) -> int:
+def serve(config: BoardConfig) -> int:
     """Serve the board until SIGTERM or SIGINT; return the exit code (0 stopped, 1 could not start).
 
-    `ready` is called with the real address once the board answers; without it the address is printed. The address is
-    also written to ``config.address_file``, whole or not at all.
+    The real address is printed once the board answers, and written to ``config.address_file``, whole or not at all.
     """
     try:
         config.check()
@@ -99,10 +98,7 @@ def serve(config: BoardConfig, *, ready: Callable[[str], None] | None = None) ->
     def report() -> None:
         if config.address_file:
             replace_file(Path(config.address_file), f"{url}\n".encode(), durable=False)
-        if ready is not None:
-            ready(url)
-        else:
-            print(f"PatrolGrid board: {url}", flush=True)
+        print(f"PatrolGrid board: {url}", flush=True)
 
     server = Server(
         uvicorn.Config(

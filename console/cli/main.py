@@ -144,7 +144,3 @@ def _version() -> str:
         return version("patrolgrid")
     except PackageNotFoundError:  # run from a folder of sources that was never installed
         return "unknown"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,1 +1,1 @@
-"""What `patrolgrid demo` and `replay` do beside starting a site: running it, scoring it, telling what came of it."""
+"""What `patrolgrid demo` does beside running a site: hearing its alerts, scoring them, reporting what was seen."""

@@ -37,19 +37,14 @@ class FaultRates:
         if self.skew_max_s > 110.0:
             raise ValueError(f"skew_max_s is {self.skew_max_s}, expected at most 110: from 120 on it is a spoilt clock")
 
-    @classmethod
-    def none(cls) -> FaultRates:
-        """Return rates at which nothing ever goes wrong."""
-        return cls(loss=0.0, duplicate=0.0, late=0.0, spoilt=0.0, skewed=0.0)
-
 
 class Fate(NamedTuple):
     """What happens to one message."""
 
     lost: bool = False
     delay_ms: int = 0
-    again_ms: int | None = None
-    """Sent once more, this long after the first time."""
+    repeat_ms: int | None = None
+    """Sent a second time, this long after the first."""
     spoilt: str = ""
     """A spoilt message of this kind goes out beside it."""
 
@@ -83,7 +78,7 @@ class Faults:
             return NOTHING if spare else Fate(delay_ms=round(rng.uniform(1.0, max(rates.late_max_s, 1.0)) * 1000))
         draw -= rates.late
         if draw < rates.duplicate:
-            return Fate(again_ms=round(rng.uniform(0.0, 30.0) * 1000))
+            return Fate(repeat_ms=round(rng.uniform(0.0, 30.0) * 1000))
         return Fate(spoilt=rng.choice(SPOILT))
 
     def spoil(self, kind: str, body: dict[str, Any], ts: int) -> dict[str, Any] | bytes:

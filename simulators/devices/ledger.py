@@ -48,13 +48,13 @@ class Report(msgspec.Struct, kw_only=True):
     speed: float | None
     """None for as fast as possible."""
     published: int = 0
-    """Unique observations, with those it was told to lose; spoilt ones not."""
+    """Unique observations, with those that are lost on purpose; spoilt ones not."""
     history: int = 0
     """Those of `published` that lie before the start."""
     lost: int = 0
-    """Told to lose: never sent."""
+    """Lost on purpose: never sent."""
     sent: int = 0
-    """Handed to a connection: `published` less `lost`."""
+    """Given to a connection: `published` less `lost`."""
     acknowledged: int = 0
     """Unique ones whose PUBACK came: the sum of `devices`."""
     unacknowledged: int = 0
@@ -69,7 +69,7 @@ class Report(msgspec.Struct, kw_only=True):
     """Spoilt messages by kind: each must be in quarantine."""
     incidents: int = 0
     messages: int = 0
-    """MQTT messages handed over, everything included."""
+    """MQTT messages given to a connection, everything included."""
     reconnects: int = 0
     started_wall_ns: int = 0
     ended_wall_ns: int = 0
@@ -78,16 +78,11 @@ class Report(msgspec.Struct, kw_only=True):
     truths: list[Truth] = msgspec.field(default_factory=list)
     devices: dict[str, DeviceTotal] = msgspec.field(default_factory=dict)
     hazards: list[tuple[str, int, int, int]] = msgspec.field(default_factory=list)
-    """(device, ts, seq, wall clock in ns at which it was first handed over) of what shows a scenario by itself."""
+    """(device, ts, seq, wall clock in ns at which it was first sent) of what shows a scenario by itself."""
 
     def write(self, path: Path) -> None:
         """Write as JSON, whole or not at all."""
         replace_file(path, msgspec.json.format(msgspec.json.encode(self), indent=1), durable=False)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain data, as in the JSON file."""
-        found: dict[str, Any] = msgspec.to_builtins(self)
-        return found
 
 
 def read_report(path: Path) -> Report:
@@ -120,7 +115,7 @@ class Ledger:
             if message.causes:
                 now, device = time.time_ns(), self._ids[message.device]
                 report.hazards += [(device, ts, seq, now) for ts, seq in message.causes]
-        elif message.course == "again":
+        elif message.course == "repeated":
             report.duplicates += n
         elif message.course == "spoilt":
             report.spoilt[message.spoilt] = report.spoilt.get(message.spoilt, 0) + 1

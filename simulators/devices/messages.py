@@ -24,7 +24,7 @@ MAX_BATCH: Final = 200
 DISPATCH: Final = -1
 """Stands for the dispatch system where a message's device would stand."""
 
-Course = Literal["sent", "lost", "again", "spoilt", "incident"]
+Course = Literal["sent", "lost", "repeated", "spoilt", "incident"]
 
 
 class SimulatedMessage(NamedTuple):
@@ -62,7 +62,7 @@ class Post:
     rates
         What goes wrong.
     boot
-        Identifies this numbering; a run that starts its numbers anew needs another.
+        Identifies this numbering; a run that starts its numbers at 0 needs another.
     """
 
     def __init__(
@@ -213,8 +213,10 @@ class _Sender:
         messages = [
             SimulatedMessage(at + fate.delay_ms, self.position, self.topic, payload, "sent", batch, causes, "", late)
         ]
-        if fate.again_ms is not None:
-            messages.append(SimulatedMessage(at + fate.again_ms, self.position, self.topic, payload, "again", batch))
+        if fate.repeat_ms is not None:
+            messages.append(
+                SimulatedMessage(at + fate.repeat_ms, self.position, self.topic, payload, "repeated", batch)
+            )
         if fate.spoilt:
             wrong = self._faults.spoil(fate.spoilt, self.number(at, batch[-1]), at)
             raw = wrong if isinstance(wrong, bytes) else msgspec.json.encode(wrong)
@@ -224,7 +226,7 @@ class _Sender:
 
 def live(world: World, post: Post, until: int) -> Iterator[SimulatedMessage]:
     """Give every message of a world's life up to an instant, in the order in which they leave."""
-    schedule, told = world.schedule, 0
+    schedule, queued = world.schedule, 0
     while world.minute_start < until:
         for report in incidents(
             world.site, world.calendar, world.seed, world.minute_start, world.minute_start + 60_000
@@ -232,8 +234,8 @@ def live(world: World, post: Post, until: int) -> Iterator[SimulatedMessage]:
             post.incident(report)
         events = world.minute()
         if schedule is not None:
-            for report in schedule.incidents[told:]:
+            for report in schedule.incidents[queued:]:
                 post.incident(report)
-            told = len(schedule.incidents)
+            queued = len(schedule.incidents)
         yield from post.minute(events, world.minute_start)
     yield from post.rest(world.minute_start)

@@ -31,7 +31,7 @@ from simulators.world import ground
 
 VERSION: Final = 1
 INPUTS: Final = (f"{ROOT}/+/+/+/obs", f"{ROOT}/+/+/+/status", f"{ROOT}/+/incidents")
-"""What goes into a node; what comes out of it is made again by a replay."""
+"""What goes into a node. What comes out of it is not recorded: a replay makes it."""
 _SYNC_S: Final = 1.0
 _CHUNK: Final = 1 << 16
 

@@ -155,9 +155,9 @@ def poisson(rng: Random, mean: float) -> int:
     return total + k
 
 
-def spread(rng: Random, alpha: float = DISPERSION) -> float:
-    """Draw a window's Gamma factor: mean 1, variance `alpha`."""
-    return rng.gammavariate(1.0 / alpha, alpha)
+def spread(rng: Random) -> float:
+    """Draw a window's Gamma factor: mean 1, variance `DISPERSION`."""
+    return rng.gammavariate(1.0 / DISPERSION, DISPERSION)
 
 
 def day_level(rng: Random) -> float:

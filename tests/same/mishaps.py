@@ -88,9 +88,9 @@ class Mishaps:
         device = message.topic.split("/")[-2]
         payload = message.payload
         share = (message.at - self._origin) / self._length
-        if message.course in {"sent", "again"}:
+        if message.course in {"sent", "repeated"}:
             payload = self._grown(device, share, payload)
-        if share >= _REBOOTS.get(device, 2.0) and message.course in {"sent", "again"}:
+        if share >= _REBOOTS.get(device, 2.0) and message.course in {"sent", "repeated"}:
             payload = self._renumbered(device, payload)
         since, until, _ = _CUT_OFF.get(device, (2.0, 2.0, 2.0))
         if since <= share < until:

@@ -21,12 +21,12 @@ SHARE = st.floats(0.0, 0.25)
 def test_every_number_is_sent_once_or_lost_once(loss, duplicate, late, spoilt, seed):
     rates = FaultRates(loss=loss, duplicate=duplicate, late=late, spoilt=spoilt)
     made, post = world(seed=seed, rates=rates, site=SMALL)
-    numbers = {"sent": Counter(), "lost": Counter(), "again": Counter()}
+    numbers = {"sent": Counter(), "lost": Counter(), "repeated": Counter()}
     payloads = set()
     for message in live(made, post, EVENING + 15 * MINUTE):
         if message.course == "sent":
             payloads.add((message.topic, message.payload))
-        elif message.course == "again":
+        elif message.course == "repeated":
             assert message.payload in {payload for topic, payload in payloads if topic == message.topic} or late
         if message.course in numbers:
             for body in message.observations:
@@ -34,9 +34,9 @@ def test_every_number_is_sent_once_or_lost_once(loss, duplicate, late, spoilt, s
                     numbers[message.course][message.device, body["seq"]] += 1
     assert max(numbers["sent"].values(), default=1) == 1
     assert not numbers["sent"].keys() & numbers["lost"].keys()
-    assert numbers["again"].keys() <= numbers["sent"].keys()
+    assert numbers["repeated"].keys() <= numbers["sent"].keys()
     assert bool(numbers["lost"]) <= (loss > 0)
-    assert bool(numbers["again"]) <= (duplicate > 0)
+    assert bool(numbers["repeated"]) <= (duplicate > 0)
 
 
 def test_without_faults_every_message_leaves_once_and_in_order():
@@ -53,7 +53,7 @@ def test_what_shows_a_scenario_is_never_lost_or_late():
     made, post = world(rates=FaultRates(loss=0.5, late=0.5))
     for message in live(made, post, EVENING + 50 * MINUTE):
         if message.causes:
-            assert message.course in {"sent", "again"}
+            assert message.course in {"sent", "repeated"}
             assert not message.late
 
 

@@ -18,7 +18,7 @@ from simulators import run
 from simulators.devices.faults import FaultRates
 from simulators.devices.fleet import FleetSettings
 from simulators.devices.ledger import read_report
-from tests.simulators.worlds import EVENING, SITE, Ear, observations
+from tests.simulators.worlds import EVENING, NO_FAULTS, SITE, Ear, observations
 from tests.support import free_port, wait_for
 
 PART = SITE.only([spec.device.id for spec in SITE.specs if spec.device.beat in {"academy", "lantern-street"}])
@@ -90,7 +90,7 @@ def test_a_broker_that_restarts_is_found_again():
 
     def simulate():
         fleet = FleetSettings(broker=BrokerAddress(port=port), hold_s=5.0)
-        found.append(run.simulate(small, settings, fleet, FaultRates.none(), stopped=stop.is_set))
+        found.append(run.simulate(small, settings, fleet, NO_FAULTS, stopped=stop.is_set))
 
     thread = threading.Thread(target=simulate)
     thread.start()
@@ -118,7 +118,7 @@ def test_shared_connections_carry_many_devices(broker):
     with Ear(broker.port) as ear:
         settings = run.RunSettings(origin_ms=EVENING, speed=float("inf"), duration_s=180, scenarios=False)
         fleet = FleetSettings(broker=BrokerAddress(port=broker.port), shared_connections=3)
-        report = run.simulate(SITE, settings, fleet, FaultRates.none())
+        report = run.simulate(SITE, settings, fleet, NO_FAULTS)
         wait_for(lambda: len(ear.heard) >= report.messages, "not everything was heard")
     assert report.unacknowledged == 0
     assert heard_of(ear)[0] == {device: total.n for device, total in report.devices.items()}

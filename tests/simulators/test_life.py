@@ -12,7 +12,7 @@ import pytest
 from ingest.observations import epoch_ms
 from simulators.devices.messages import live
 from simulators.devices.warm_start import history
-from simulators.world.rhythm import LocalDays, curve, poisson, spread
+from simulators.world.rhythm import DISPERSION, LocalDays, curve, poisson, spread
 from simulators.world.scenarios import KINDS, Schedule
 from tests.simulators.worlds import EVENING, SITE, at, observations, world
 
@@ -130,9 +130,9 @@ def test_no_device_is_silent_for_five_minutes(quiet_day):
 
 def test_counts_are_overdispersed_as_promised():
     rng = Random(1)
-    draws = [poisson(rng, 50.0 * spread(rng, 0.1)) for _ in range(8_000)]
+    draws = [poisson(rng, 50.0 * spread(rng)) for _ in range(8_000)]
     assert mean(draws) == pytest.approx(50, rel=0.02)
-    assert variance(draws) == pytest.approx(50 + 0.1 * 50**2, rel=0.08)
+    assert variance(draws) == pytest.approx(50 + DISPERSION * 50**2, rel=0.08)
 
 
 @pytest.mark.parametrize("mu", [0.0, 0.3, 4.0, 15.9, 40.0, 900.0])

@@ -17,6 +17,7 @@ from simulators.world.rhythm import LocalDays
 from simulators.world.scenarios import Schedule
 
 SITE = neighbourhood.quarter()
+NO_FAULTS = FaultRates(loss=0.0, duplicate=0.0, late=0.0, spoilt=0.0, skewed=0.0)
 DECODER = msgspec.json.Decoder(Observation | list[Observation])
 
 
@@ -30,7 +31,7 @@ EVENING = at("2026-11-20 21:45")
 
 def world(*, seed=7, origin=EVENING, scenarios=True, rates=None, site=SITE):
     """Return a world and its post."""
-    rates = FaultRates.none() if rates is None else rates
+    rates = NO_FAULTS if rates is None else rates
     calendar = LocalDays(site.timezone, site.country)
     schedule = None
     if scenarios:

@@ -33,7 +33,7 @@ incidents `timestamp,lon,lat,category`, domain `lon,lat`. Times are local, witho
 they are.
 """
 BUDGETS: Final = (1.0, 2.0, 5.0)
-"""False alarms a week that detection is told for."""
+"""False alarms a week for which the report gives the detection."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
-from console.common import add_settings_arguments, settings_of, texts_of
+from console.common import add_settings_arguments, settings_and_texts
 from console.errors import CommandError
 from deploy.grafana.api import Grafana
 from deploy.grafana.sync import data_source, sync
@@ -34,8 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Synchronise or compare; return 1 where a check found something."""
-    settings = settings_of(options)
-    texts = texts_of(options, settings)
+    settings, texts = settings_and_texts(options)
     if not settings.grafana.url:
         raise CommandError(texts("sync-url"), code=2)
     token = settings.grafana.read_secret("token")

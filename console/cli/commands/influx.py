@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from console.common import add_settings_arguments, settings_of, texts_of
+from console.common import add_settings_arguments, settings_and_texts
 from console.errors import CommandError
 from deploy.influx.backfill import backfill
 from deploy.influx.setup import downsample, set_up
 from deploy.settings.sections import Settings
+from ingest.files import replace_file
 from stream.sentences.catalogue import Sentences
 from stream.sinks.influx.http import UnavailableError
 from stream.sinks.influx.past import Span
@@ -65,8 +66,7 @@ def _add_admin(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what was asked; return 1 where a check found something missing, or InfluxDB refused lines."""
-    settings = settings_of(options)
-    texts = texts_of(options, settings)
+    settings, texts = settings_and_texts(options)
     if not settings.influx.url:
         raise CommandError(texts("influx-url"), code=2)
     return {"setup": _set_up, "backfill": _backfill, "downsample": _downsample}[options.action](
@@ -97,7 +97,7 @@ def _set_up(options: argparse.Namespace, settings: Settings, texts: Sentences) -
     for name, token in (("token_file", prepared.write_token), ("read_token_file", prepared.read_token)):
         if token:
             path = folder / f"influx-{'write' if name == 'token_file' else 'read'}.token"
-            _keep(path, token)
+            replace_file(path, f"{token}\n".encode(), mode=0o600)
             print(texts("influx-token", path=path, key=f"influx.{name}"))
     return 1 if options.check and prepared.done else 0
 
@@ -151,11 +151,3 @@ def _time_ms(text: str | None, zone: ZoneInfo, name: str) -> int | None:
             f"{name} is {text!r}, expected a day such as 2026-11-01, or 2026-11-01T08:00", code=2
         ) from None
     return round((moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp() * 1000)
-
-
-def _keep(path: Path, token: str) -> None:
-    """Write a token that only its owner can read."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(token + "\n")
-    path.chmod(0o600)

@@ -107,7 +107,10 @@ def _row(model: ModelHealth, texts: Sentences, zone: ZoneInfo) -> list[object]:
     days, figures = model.days, model.calibration
     missing = [Why(f"models-class-{name}") for name in model.missing]
     needs = [texts(f"models-needs-{model.needs}")] if model.needs not in {"", "missing"} else []
-    if missing and model.state not in {"young", "unseen"}:  # who lacks everything need not be told of each kind of day
+    if missing and model.state not in {
+        "young",
+        "unseen",
+    }:  # for who lacks everything, each kind of day says nothing more
         needs.append(texts("models-needs-missing", classes=missing))
     return [
         model.device,

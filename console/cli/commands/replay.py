@@ -159,7 +159,7 @@ def _with_own_node(
 
 
 def _prepare(options: argparse.Namespace, folder: Path, track: Track) -> None:
-    """Make the site's folder, empty unless told to keep it; never touch one that no replay made."""
+    """Make the site's folder, empty unless the data is to be kept; never touch one that no replay made."""
     marker = folder / _MARKER
     if folder.exists() and any(folder.iterdir()):
         if not marker.exists():

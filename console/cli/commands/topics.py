@@ -6,7 +6,7 @@ import argparse
 import logging
 from typing import Final
 
-from console.common import add_settings_arguments, print_json, print_table, settings_of, texts_of
+from console.common import add_settings_arguments, print_json, print_table, settings_and_texts
 from deploy.kafka import site_topics as topics
 from deploy.kafka.site_topics import Difference
 from deploy.wiring import kafka_of
@@ -33,8 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Make or compare the topics; return 1 where something differs."""
-    settings = settings_of(options)
-    texts = texts_of(options, settings)
+    settings, texts = settings_and_texts(options)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the error that comes of it says what to do
     kafka = kafka_of(settings)
     wanted = topics.topics_of(settings.site.id, kafka.shards, kafka.retention_h)

@@ -95,7 +95,7 @@ def _quarantine(source: HistorySource, settings: Settings, site: FoundSite) -> N
 
 def _tell(teaching: Teaching, texts: Sentences, site: FoundSite, zone: ZoneInfo) -> None:
     source = teaching.source
-    told = {
+    figures = {
         "windows": teaching.windows,
         "series": len(teaching.series),
         "known": teaching.known,
@@ -103,11 +103,11 @@ def _tell(teaching: Teaching, texts: Sentences, site: FoundSite, zone: ZoneInfo)
         "last": local_time(source.last_ms - 1, zone, "%Y-%m-%d"),
     }
     if teaching.options.dry_run:
-        print(texts("train-would", **told))
+        print(texts("train-would", **figures))
     elif not teaching.windows:
         print(texts("train-nothing" if teaching.known else "train-empty", known=teaching.known))
     else:
-        print(texts("train-sent", **told))
+        print(texts("train-sent", **figures))
         if teaching.known:
             print(texts("train-known", known=teaching.known))
         _tell_node(teaching, texts, site)

@@ -6,7 +6,7 @@ import argparse
 import logging
 from typing import Final
 
-from console.common import add_settings_arguments, settings_of, texts_of
+from console.common import add_settings_arguments, settings_and_texts
 from console.errors import CommandError
 from deploy.kafka.worker_service import TopicsError, WorkerService
 from deploy.processes.stopping import StopRequest
@@ -34,8 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run a worker until asked to stop."""
-    settings = settings_of(options)
-    texts = texts_of(options, settings)
+    settings, texts = settings_and_texts(options)
     if not ID_PATTERN.match(options.name):
         raise CommandError(texts("worker-name", name=options.name), code=2)
     if options.metrics_port is not None:
