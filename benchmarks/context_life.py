@@ -82,15 +82,15 @@ class Neighbourhoods:
         steps = days * A_DAY
         start_ms = T0 + (self.step + np.arange(steps, dtype=np.int64)) * WINDOW_MS
         sums = np.zeros((steps, context.SUMS, len(context.CHANNELS), self.beats))
-        told = np.zeros((steps, self.beats), dtype=bool)
+        alarmed = np.zeros((steps, self.beats), dtype=bool)
         for row, start in enumerate(start_ms.tolist()):
             shift = np.zeros((len(context.CHANNELS), self.beats))
             for mixture in mixtures or ():
                 if mixture.first <= self.step < mixture.last:
                     shift[:, mixture.beat] = mixture.shift
-            sums[row], told[row] = self._window(start, shift)
+            sums[row], alarmed[row] = self._window(start, shift)
             self.step += 1
-        return BeatHistory(tuple(str(beat) for beat in range(self.beats)), start_ms, sums, told)
+        return BeatHistory(tuple(str(beat) for beat in range(self.beats)), start_ms, sums, alarmed)
 
     def _window(self, start_ms: int, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         self._midnight(start_ms)
@@ -108,10 +108,10 @@ class Neighbourhoods:
             np.concatenate([test.upper, loud.upper]),
             self.beats,
         )
-        told = np.zeros(self.beats, dtype=bool)
-        told[self._beat[(test.state > 0) & (test.state != _YOUNG)]] = True
-        told[self._noise_beat[loud.alarm]] = True
-        return sums, told
+        alarmed = np.zeros(self.beats, dtype=bool)
+        alarmed[self._beat[(test.state > 0) & (test.state != _YOUNG)]] = True
+        alarmed[self._noise_beat[loud.alarm]] = True
+        return sums, alarmed
 
     def _draw(self, start_ms: int, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         at, after, rng, alpha = self.step % A_DAY, (self.step + 1) % A_DAY, self._rng, rhythm.DISPERSION
@@ -141,4 +141,4 @@ class Neighbourhoods:
 def site_of(history: BeatHistory, site: int, beats: int = 6) -> BeatHistory:
     """Return the history of one of several sites."""
     mine = slice(site * beats, (site + 1) * beats)
-    return BeatHistory(history.beats[mine], history.start_ms, history.sums[..., mine], history.told[:, mine])
+    return BeatHistory(history.beats[mine], history.start_ms, history.sums[..., mine], history.alarmed[:, mine])

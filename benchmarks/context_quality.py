@@ -82,10 +82,10 @@ def raw_features(before: BeatHistory, history: BeatHistory) -> np.ndarray:
     return np.array(rows)
 
 
-def beginnings(surprise: np.ndarray, told: np.ndarray) -> np.ndarray:
+def beginnings(surprise: np.ndarray, alarmed: np.ndarray) -> np.ndarray:
     """Where an episode begins, (windows, beats)."""
     episodes, out = Episodes(surprise.shape[1]), np.zeros(surprise.shape, dtype=bool)
-    for row, (seen, device) in enumerate(zip(surprise, told, strict=True)):
+    for row, (seen, device) in enumerate(zip(surprise, alarmed, strict=True)):
         within = episodes.onset_ms > 0
         episodes.step(row + 1, seen, device)
         out[row] = (episodes.onset_ms > 0) & ~within
@@ -103,7 +103,7 @@ def run(sites: int, seed: int, learn: int = 28, days: int = 14) -> dict[str, Any
     columns: dict[str, list[np.ndarray]] = {name: [] for name in ("quiet", "mixed", "raw quiet", "raw mixed")}
     train_s = []
     newest = slice(-LEARNT * A_DAY, None)
-    past = BeatHistory(past.beats, past.start_ms[newest], past.sums[newest], past.told[newest])
+    past = BeatHistory(past.beats, past.start_ms[newest], past.sums[newest], past.alarmed[newest])
     for site in range(sites):
         old, new, other = (site_of(history, site) for history in (past, quiet, mixed))
         began = time.process_time()
@@ -111,45 +111,45 @@ def run(sites: int, seed: int, learn: int = 28, days: int = 14) -> dict[str, Any
         train_s.append(time.process_time() - began)
         columns["quiet"].append(surprises(forest, old, new))
         columns["mixed"].append(surprises(forest, old, other))
-        run_up = BeatHistory(old.beats, old.start_ms[:12], old.sums[:12], old.told[:12])
-        plain = grow(raw_features(run_up, old)[~old.told], seed=seed + site)
+        run_up = BeatHistory(old.beats, old.start_ms[:12], old.sums[:12], old.alarmed[:12])
+        plain = grow(raw_features(run_up, old)[~old.alarmed], seed=seed + site)
         for name, history in (("raw quiet", new), ("raw mixed", other)):
             x = raw_features(old, history)
             columns[name].append(plain.score(x.reshape(-1, x.shape[-1])).reshape(x.shape[:2]))
     scores = {name: np.concatenate(parts, axis=1) for name, parts in columns.items()}
     weeks = sites * BEATS * days / 7
-    wrong = beginnings(scores["quiet"], quiet.told).sum() / weeks
-    limit = same_false(scores["raw quiet"], quiet.told, wrong * weeks)
+    wrong = beginnings(scores["quiet"], quiet.alarmed).sum() / weeks
+    limit = same_false(scores["raw quiet"], quiet.alarmed, wrong * weeks)
     found = {
-        "forest": beginnings(scores["mixed"], mixed.told),
-        "raw forest": beginnings(np.where(scores["raw mixed"] >= limit, 9.0, 0.0), mixed.told),
+        "forest": beginnings(scores["mixed"], mixed.alarmed),
+        "raw forest": beginnings(np.where(scores["raw mixed"] >= limit, 9.0, 0.0), mixed.alarmed),
     }
-    ordinary = scores["quiet"][~quiet.told]
+    ordinary = scores["quiet"][~quiet.alarmed]
     return {
         "beat_weeks": weeks,
         "false_a_beat_week": wrong,
-        "devices_false_a_beat_week": runs(quiet.told) / weeks,
+        "devices_false_a_beat_week": runs(quiet.alarmed) / weeks,
         "share_of_windows": {str(p): float((10.0**-ordinary <= p).mean()) for p in (0.1, 0.01, 1e-3, 5e-4)},
         "train_s": float(np.median(train_s)),
         "simulated_s": simulated_s,
-        "found": tally(plan, found, mixed.told, learn),
+        "found": tally(plan, found, mixed.alarmed, learn),
     }
 
 
-def same_false(score: np.ndarray, told: np.ndarray, wanted: float) -> float:
+def same_false(score: np.ndarray, alarmed: np.ndarray, wanted: float) -> float:
     """The lowest threshold with at most so many false episodes."""
     for limit in np.quantile(score, 1 - np.geomspace(1e-2, 1e-6, 60)):
-        if beginnings(np.where(score >= limit, 9.0, 0.0), told).sum() <= wanted:
+        if beginnings(np.where(score >= limit, 9.0, 0.0), alarmed).sum() <= wanted:
             return float(limit)
     return float(score.max())
 
 
-def runs(told: np.ndarray) -> int:
-    return int((told[1:] & ~told[:-1]).sum())
+def runs(alarmed: np.ndarray) -> int:
+    return int((alarmed[1:] & ~alarmed[:-1]).sum())
 
 
 def tally(
-    plan: list[tuple[str, float, bool, Mixture]], found: dict[str, np.ndarray], told: np.ndarray, learn: int
+    plan: list[tuple[str, float, bool, Mixture]], found: dict[str, np.ndarray], alarmed: np.ndarray, learn: int
 ) -> list[dict[str, Any]]:
     groups: dict[tuple[str, float, bool], list[Mixture]] = {}
     for kind, size, night, mixture in plan:
@@ -160,7 +160,7 @@ def tally(
         delay = []
         for mixture in mixtures:
             rows = slice(mixture.first - learn * A_DAY, mixture.last - learn * A_DAY + 2)
-            device = bool(told[rows, mixture.beat].any())
+            device = bool(alarmed[rows, mixture.beat].any())
             for name, begun in found.items():
                 hits[name].append(bool(begun[rows, mixture.beat].any()))
             hits["devices"].append(device)

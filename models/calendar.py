@@ -112,7 +112,7 @@ class Calendar:
             if day in self._holidays:
                 return REST
             if day.weekday() >= 5 and self._holidays.is_working_day(day):
-                # Other countries' weekends (Friday and Saturday, say) are also told by the library.
+                # Other countries' weekends (Friday and Saturday, say) are known to the library as well.
                 return WORKING
             if day.weekday() < 5 and not self._holidays.is_working_day(day):
                 return REST

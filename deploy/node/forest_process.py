@@ -27,7 +27,7 @@ from ingest.vocabulary import Kind, WindowStatus
 from models.calendar import Calendar
 from models.context import beat_forest as context
 from models.context.forest_training import TREES, BeatHistory, TooLittleError, train
-from stream.detect.context_stage import CHANNEL_OF, TOLD, UNKNOWN
+from stream.detect.context_stage import ALARMED, CHANNEL_OF, UNKNOWN
 from stream.sinks.store.tables import VERSION, StoreError, StoreMissingError, StoreVersionError, stored_version
 
 MOST_CELLS: Final = 2_000_000
@@ -54,12 +54,12 @@ _QUERY: Final = f"""
 SELECT start, beat, channel, TOTAL(known * observed),
     TOTAL(known * CASE WHEN {_COUNT} THEN MAX(expected, 0.0) ELSE expected END),
     TOTAL(known * CASE WHEN {_COUNT} THEN MAX(spread * spread, expected, 0.0) ELSE spread * spread END),
-    TOTAL(known), MAX(told)
+    TOTAL(known), MAX(alarmed)
 FROM (
     SELECT w.start, s.beat, s.kind, {_CHANNEL} AS channel, w.expected,
         (w.upper - w.lower) / {context.BAND_WIDTH!r} AS spread,
         CASE WHEN s.{_COUNT} THEN w.sum_a + w.sum_b ELSE w.sum_a / w.n END AS observed,
-        NOT ({_states(UNKNOWN)}) AND w.expected IS NOT NULL AS known, ({_states(TOLD)}) AS told
+        NOT ({_states(UNKNOWN)}) AND w.expected IS NOT NULL AS known, ({_states(ALARMED)}) AS alarmed
     FROM windows w JOIN series s ON s.id = w.series
     WHERE w.start >= ? AND w.start < ? AND w.part = 0 AND w.status = {int(WindowStatus.CLOSED)} AND w.n > 0
 )
@@ -111,15 +111,15 @@ def _day(connection: sqlite3.Connection, since: int, until: int) -> Iterator[_Ro
 
 def _history(beats: Sequence[str], starts: Sequence[int], rows: Sequence[_Row]) -> BeatHistory:
     sums = np.zeros((len(starts), context.SUMS, len(context.CHANNELS), len(beats)))
-    told = np.zeros((len(starts), len(beats)), dtype=np.bool_)
+    alarmed = np.zeros((len(starts), len(beats)), dtype=np.bool_)
     if rows:
         at = np.searchsorted(np.array(starts), np.array([row[0] for row in rows]))
         place = {beat: number for number, beat in enumerate(beats)}
         beat = np.array([place[row[1]] for row in rows])
         channel = np.array([row[2] for row in rows])
         sums[at, :, channel, beat] = np.array([row[3:7] for row in rows])
-        np.logical_or.at(told, (at, beat), np.array([row[7] for row in rows], dtype=np.bool_))
-    return BeatHistory(tuple(beats), np.array(starts, dtype=np.int64), sums, told)
+        np.logical_or.at(alarmed, (at, beat), np.array([row[7] for row in rows], dtype=np.bool_))
+    return BeatHistory(tuple(beats), np.array(starts, dtype=np.int64), sums, alarmed)
 
 
 def main(arguments: list[str] | None = None) -> int:

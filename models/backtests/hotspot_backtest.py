@@ -14,7 +14,7 @@ from models.hotspots.risk_map import HotspotGrid
 
 DAY_MS: Final = 86_400_000
 SHARES: Final = (0.01, 0.03, 0.05, 0.10)
-"""Shares of the area that hit rates are told for."""
+"""Shares of the area that hit rates are given for."""
 
 
 @dataclass
@@ -86,7 +86,7 @@ def hotspots(
         raise ValueError("no incident lies on or after the date of the first forecast")
     first_day = int(ts_ms[0]) // DAY_MS
     days = np.arange(train_until_ms // DAY_MS, int(ts_ms[-1]) // DAY_MS + 1)
-    # Shares of kernels are learnt day by day from the start, as they would have been.
+    # Shares of kernels are learned day by day from the start, as they would have been.
     all_days = np.arange(min(first_day, int(days[0])), int(days[-1]) + 1)
     edges = np.searchsorted(ts_ms, np.append(all_days, all_days[-1] + 1) * DAY_MS)
     risk = np.zeros((len(days), len(cells)), dtype=np.float32)

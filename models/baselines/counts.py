@@ -38,7 +38,7 @@ _LEVEL_HALF_LIFE_S: Final = 10_800.0
 _LEVEL_SPREAD: Final = 0.1
 """How far (standard deviation, relative) the slow level usually strays from 1."""
 _DOUBT_UP: Final = 0.8
-"""Residual above which a window is learnt from less and less. Events add people, so the lower of two habits is the
+"""Residual above which a window is learned from less and less. Events add people, so the lower of two habits is the
 baseline, also where events are as frequent as their absence (a stadium with a game every other Sunday)."""
 _DOUBT_LOW: Final = 6.0
 """The same below the baseline: only what looks like a broken counter is doubted."""
@@ -68,7 +68,7 @@ class CountBaseline(CountMemory):
     Notes
     -----
     Fails where a series has a season the calendar does not know (a market every second Thursday is a surge each time),
-    in the first days after a lasting change of habit (a new entrance: alarms for some days, then it is learnt), and
+    in the first days after a lasting change of habit (a new entrance: alarms for some days, then it is learned), and
     where nearly nothing is ever counted. Costs about half a microsecond per series and window.
     """
 
@@ -104,7 +104,7 @@ class CountBaseline(CountMemory):
     def step(self, rows: ArrayLike, start_ms: int, total: ArrayLike, exposure: ArrayLike) -> CountTest:
         """Judge a closed window, move the hidden state, then learn. Call once per (row, window), in time order.
 
-        The judgement never uses the window itself. Rows with no exposure are missing: nothing is learnt. A window's
+        The judgement never uses the window itself. Rows with no exposure are missing: nothing is learned. A window's
         total enters the baseline about an hour later, once it is known whether it was part of an event.
         """
         return self._run(rows, start_ms, total, exposure, learn=True)
@@ -112,7 +112,7 @@ class CountBaseline(CountMemory):
     def amend(self, rows: ArrayLike, start_ms: ArrayLike, total: ArrayLike, exposure: ArrayLike) -> None:
         """Learn from late or backfilled windows, in any order, several per row allowed; hidden states stay.
 
-        Windows are learnt oldest first, with the same care as live ones; a part of a window counts by its exposure.
+        Windows are learned oldest first, with the same care as live ones; a part of a window counts by its exposure.
         What a kind learns from them shows from the next `step` on.
         """
         index, starts = np.asarray(rows, dtype=np.intp), np.asarray(start_ms, dtype=np.int64)
@@ -228,16 +228,16 @@ class CountBaseline(CountMemory):
         windows = np.clip((start_ms - before[gaps]) / (1000.0 * self.window_s), 1.0, 10_000.0)
         pi = states.ahead(self.pi[:, rows], self._chain, gaps, windows.astype(np.float32))
         # Most windows are ordinary and say nothing new of a state that is certain: they cost no logarithms.
-        told = (there & ((np.abs(comparison.sums[0].z) > 1.5) | (y == 0) | (pi[states.NORMAL] < _CERTAIN))).nonzero()[0]
-        if not len(told):
+        odd = (there & ((np.abs(comparison.sums[0].z) > 1.5) | (y == 0) | (pi[states.NORMAL] < _CERTAIN))).nonzero()[0]
+        if not len(odd):
             return pi
-        _, mean, spread, _ = comparison.sums[0].pick(told)
-        logs = states.log_likelihoods(y[told], mean, spread)
+        _, mean, spread, _ = comparison.sums[0].pick(odd)
+        logs = states.log_likelihoods(y[odd], mean, spread)
         # Windows of one hour resemble each other: where sums stray further than single windows tell, each tells less.
         last = comparison.sums[-1]
-        hour = 1.0 + last.spread[told] * last.mean[told]
+        hour = 1.0 + last.spread[odd] * last.mean[odd]
         temper = np.clip((1.0 + spread * mean) / hour, 0.2, 1.0)
-        pi[:, told] = states.update(pi[:, told], logs * temper)
+        pi[:, odd] = states.update(pi[:, odd], logs * temper)
         return pi
 
     def _note(  # noqa: PLR0917 - one column each

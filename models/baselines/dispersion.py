@@ -1,4 +1,4 @@
-"""How much more than a Poisson counts vary: Var = (1 + φ)μ + αμ², learnt robustly for many series and time scales.
+"""How much more than a Poisson counts vary: Var = (1 + φ)μ + αμ², learned robustly for many series and time scales.
 
 φ stands for people and cars that come in groups, α for days that are busier than others. Both follow from forgetting
 least squares of (y-μ)² - μ on (μ, μ²). Squares are cut at the variance itself and scaled up again (Huber's Proposal 2

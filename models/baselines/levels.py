@@ -235,7 +235,7 @@ class LevelBaseline(Saved):
         self._learn_peaks(rows, z, t, weight)
 
     def _learn_peaks(self, rows: NDArray[np.intp], z: Doubles, t: Doubles, weight: Doubles) -> None:
-        """Excesses over the threshold, on both sides; an alarm's own excess is cut, not learnt whole."""
+        """Excesses over the threshold, on both sides; an alarm's own excess is cut, not learned whole."""
         peaks = self.peaks
         limit = 1.0 / (1.0 - 0.5 ** (1.0 / _PEAK_HALF_LIFE))
         for side, signed in ((0, z), (1, -z)):

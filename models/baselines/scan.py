@@ -1,6 +1,6 @@
 """The last windows of every series: sums over several of them, and how odd each was, once the next ones are known.
 
-An event that lasts an hour shows in the hour's sum long before it shows in one window. And a window is learnt from
+An event that lasts an hour shows in the hour's sum long before it shows in one window. And a window is learned from
 only when it leaves this ring: by then it is known whether it belonged to an event.
 """
 

@@ -59,18 +59,18 @@ class Kinds(Saved):
     A new camera in a park knows nothing of its Sunday mornings, but the other cameras in parks do.
     Forgetting sums over the series of a kind: their rate relative to their own, and how much was seen of it.
 
-    Forgetting goes by event time, and what is learnt shows from the next window on, so that it does not matter in how
+    Forgetting goes by event time, and what is learned shows from the next window on, so that it does not matter in how
     many calls, or in what order, the series of a window are handed over.
     """
 
     shown = array(np.float64, 2, DAY_CLASSES, "bins", KIND)
     """(ratio or exposure, class, coarse bin, kind), as of `as_of`: what predictions see."""
     fresh = array(np.float64, 2, DAY_CLASSES, "bins", KIND)
-    """What has been learnt since."""
+    """What has been learned since."""
     strays = array(np.float64, 2, 2, KIND)
     """(as shown, fresh), (squared distance of series from their kind, windows), kind."""
     as_of = value(int)
-    """Epoch ms that the sums refer to; 0 before anything was learnt."""
+    """Epoch ms that the sums refer to; 0 before anything was learned."""
 
     def __init__(self, bins: int, half_life_visits: tuple[float, ...]) -> None:
         visits = np.asarray(half_life_visits) * 7.0 / np.asarray(_A_WEEK_HAS)
@@ -84,7 +84,7 @@ class Kinds(Saved):
         return int(self.shown.shape[-1])
 
     def settle(self, start_ms: int) -> None:
-        """Show what was learnt before a window to the predictions of that window, and forget up to it."""
+        """Show what was learned before a window to the predictions of that window, and forget up to it."""
         if self.count == 0 or start_ms <= self.as_of:
             return
         if self.as_of > 0:

@@ -53,7 +53,7 @@ _FARTHEST: Final = 8.0
 """Deviations are cut here: a number farther out is not stranger, and single precision must hold it."""
 LEAST_SPREAD: Final = 0.2
 ALARM: Final = 3.3
-"""Surprise from which a beat's mix is told: at most about one false alarm a beat in two weeks (docs/context.md)."""
+"""Surprise from which a beat's mix is an alarm: at most about one false alarm a beat in two weeks (docs/context.md)."""
 ORDINARY: Final = 2.0
 """Surprise below which it is over, `CALM` windows in a row."""
 CALM: Final = 2
@@ -315,14 +315,14 @@ class Episodes(Saved):
         self.grow(BEAT, beats)
 
     def step(
-        self, start_ms: int, surprise: Floats, told: NDArray[np.bool_]
+        self, start_ms: int, surprise: Floats, alarmed: NDArray[np.bool_]
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Take a closed window of every beat; return where it is to be told, and where an episode is over, (beats,).
+        """Take a closed window of every beat; return where it is an alarm, and where an episode is over, (beats,).
 
-        `told` is where a device is itself in alarm: there no episode begins, for its own alert says more.
+        `alarmed` is where a device is itself in alarm: there no episode begins, for its own alert says more.
         """
         within = self.onset_ms > 0
-        news = (surprise >= ALARM) & (within | ~told)
+        news = (surprise >= ALARM) & (within | ~alarmed)
         self._calm = np.where(within & (surprise < ORDINARY), self._calm + 1, 0)
         over = self._calm >= CALM
         self.onset_ms = np.where(over, 0, np.where(news & ~within, start_ms, self.onset_ms))

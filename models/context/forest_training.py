@@ -26,7 +26,7 @@ _MOST_ROWS: Final = 250_000
 _FOLDS: Final = 4
 _BINS: Final = 8
 _BINNED: Final = 400
-"""Windows of one beat and channel from which its two kinds of spread can be told apart."""
+"""Windows of one beat and channel from which its two kinds of spread can be separated."""
 
 
 class TooLittleError(ValueError):
@@ -42,8 +42,8 @@ class BeatHistory:
     """(windows,), rising; windows may be missing."""
     sums: Floats
     """(windows, `context.SUMS`, channels, beats), see `context.sums`."""
-    told: NDArray[np.bool_]
-    """(windows, beats): a device of the beat was itself in alarm; such windows are not learnt from."""
+    alarmed: NDArray[np.bool_]
+    """(windows, beats): a device of the beat was itself in alarm; such windows are not learned from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +96,9 @@ def train(
     held_out = np.empty(len(rows.beat))
     for number in range(_FOLDS):
         inside = fold == number
-        learnt, judged = rows.take(~inside), rows.take(inside)
-        scales = fit_scales(learnt.found, learnt.beat, beats)
-        forest = grow(_features(learnt, scales), trees=trees, samples=samples, seed=seed + 1 + number)
+        learned, judged = rows.take(~inside), rows.take(inside)
+        scales = fit_scales(learned.found, learned.beat, beats)
+        forest = grow(_features(learned, scales), trees=trees, samples=samples, seed=seed + 1 + number)
         held_out[inside] = forest.score(_features(judged, scales))
     scales = fit_scales(rows.found, rows.beat, beats)
     return context.BeatForest(
@@ -180,12 +180,12 @@ def _features(rows: _Rows, scales: context.Scales) -> Floats:
 
 
 def _rows(history: BeatHistory, calendar: Calendar, window_s: int) -> _Rows:
-    """Return one row per beat and window in which nothing was told and at least two channels are known."""
+    """Return one row per beat and window in which no device was in alarm and at least two channels are known."""
     recent = context.Recent(window_s, len(history.beats))
     columns: list[tuple[context.Deviation, NDArray[np.intp], NDArray[np.intp]]] = []
     for at, start in enumerate(history.start_ms.tolist()):
         found = context.deviation(recent.push(start, history.sums[at]))
-        beat = np.flatnonzero((found.known.sum(axis=0) >= 2) & ~history.told[at])
+        beat = np.flatnonzero((found.known.sum(axis=0) >= 2) & ~history.alarmed[at])
         columns.append((found.pick(beat), beat, np.full(len(beat), at)))
     if not columns:
         raise TooLittleError("no closed window of a beat with two of people, vehicles and noise")

@@ -2,7 +2,7 @@
 
 λ(cell, t) = Σ_k θ_k Σ_i w_i · exp(-(t-t_i)/τ_k)/τ_k · K_σk(cell, x_i): a mix of exponentially forgetting Gaussian
 kernels, in the family of self-exciting point processes (Mohler et al., JASA 2015). The shares θ_k follow from how well
-each kernel told the place of the events that came after it (expectation-maximisation, one step an event, forgetting).
+each kernel predicted the places of later events (expectation-maximisation, one step an event, forgetting).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from models.state import Saved, array, value
 _DAY_MS: Final = 86_400_000.0
 _NEVER: Final = np.iinfo(np.int64).min
 _REBASE: Final = 200.0
-"""Half-lives in exponents after which sums are scaled anew; exp(700) is where float64 ends."""
+"""Half-lives in exponents after which sums are scaled again; exp(700) is where float64 ends."""
 
 
 _TAU_MS: Final = np.array([5.0, 45.0, 200.0]) * _DAY_MS
@@ -39,7 +39,7 @@ class HotspotGrid(Grid, Saved):
     bounds, cell_m
         Of the `Grid`.
     drivers
-        Number of classes of drivers that are told apart (burglary, surge, …; the caller numbers them).
+        Number of classes of drivers that are kept apart (burglary, surge, …; the caller numbers them).
 
     Notes
     -----
@@ -180,12 +180,12 @@ class HotspotGrid(Grid, Saved):
 
     def _learn_shares(self, cell: NDArray[np.int64], weight: NDArray[np.float64]) -> None:
         """Take one EM step: ask which kernel's last map had expected these events."""
-        told = self._share[:, None] * self._ahead[:, cell]
-        total = told.sum(axis=0)
+        predicted = self._share[:, None] * self._ahead[:, cell]
+        total = predicted.sum(axis=0)
         known = total > 0
         if not known.any():
             return
-        duty = (told[:, known] / total[known] * np.minimum(weight[known], 1.0)).sum(axis=1)
+        duty = (predicted[:, known] / total[known] * np.minimum(weight[known], 1.0)).sum(axis=1)
         # A prior of 30 events a kernel keeps a small site from believing the first few.
         self._seen = min(self._seen + float(duty.sum()), 2000.0)
         step = duty.sum() / (30.0 * _KERNELS + self._seen)

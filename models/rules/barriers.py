@@ -14,7 +14,7 @@ from models.state import Saved, value
 NEED: Final = 3
 """So many passes in a row under a barrier that is said to be down."""
 _SEEN: Final = 20
-"""So many vehicles must have passed while it was said to be up, before it is believed to tell of its moves."""
+"""So many vehicles must have passed while it was said to be up, before its words are believed."""
 _SLACK_MS: Final = 30_000
 _JUDGED_MS: Final = 60_000
 """A pass is judged when this much time has passed, and words that belong to it have come."""

@@ -56,7 +56,7 @@ class FirePart:
     kind: str
     since_ms: int
     why: dict[str, Any]
-    """What is told of it, as plain data."""
+    """Why it was found, as plain data."""
     until_ms: int | None = None
     """When it was over; None while it goes on."""
 

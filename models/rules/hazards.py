@@ -305,7 +305,7 @@ def defaults_for(
     Parameters
     ----------
     device_type
-        As in the places file; a heat sensor's and an environment station's temperature are told apart by it.
+        As in the places file; a heat sensor's and an environment station's temperature differ by it.
     kind
         `Kind`; only LEVEL and STATE have rules here.
     metric

@@ -1,6 +1,6 @@
 """The life of an alert: raised, acknowledged, cleared or expired. One open alert a device and kind.
 
-What happens to one (device, kind) depends only on what was told of it, in order, and not on other alerts or on when the
+What happens to one (device, kind) depends only on the notices of it, in order, and not on other alerts or on when the
 book was asked: so the shards of a site may be faster or slower, and the alerts are the same. (An alert that takes the
 place of others, as a fire does of smoke and heat, does so within one shard.)
 """

@@ -14,7 +14,7 @@ The cap of twice the budget B makes a wild day count no more than a busy one: da
 weight cannot drive the threshold up by themselves, however much happened on them, so the evening after a fair is
 watched as ever. The floor of three days keeps the first day of a site from deciding alone.
 
-Fails where most days are wild (a fairground in season): then only the strangest findings are told, as was asked.
+Fails where most days are wild (a fairground in season): then only the strangest findings become alerts, as was asked.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from stream.results import BudgetState
 STEP: Final = 0.25
 """Width of a bin of surprise: less than a factor of two in probability."""
 BINS: Final = 400
-"""Up to a surprise of 100; what is stranger still is in the last bin, and always told."""
+"""Up to a surprise of 100; what is stranger still is in the last bin, and always an alert."""
 DAYS: Final = 14
 HALF_LIFE_DAYS: Final = 7.0
 _CAP: Final = 2
@@ -46,7 +46,7 @@ class Noted(msgspec.Struct):
     """Day it began on, a proleptic ordinal."""
     bin: int = -1
     """Where it counts in that day's histogram; -1: nowhere yet."""
-    told: bool = False
+    alerted: bool = False
     """Whether it has become an alert."""
 
 
@@ -69,7 +69,7 @@ class AlertBudget(Saved):
     """Day of each row, as a proleptic ordinal; -1: none."""
     _today = value(int, -1)
     _least = value(int)
-    """The first bin that is told today."""
+    """The first bin that is alerted today."""
     _raised = value(int)
     _held = value(int)
 
@@ -100,7 +100,7 @@ class AlertBudget(Saved):
         self._raised, self._held = 0, 0
 
     def _choose(self) -> int:
-        """Return the first bin that is told today."""
+        """Return the first bin that is alerted today."""
         age = self._today - self._days
         past = np.flatnonzero((self._days >= 0) & (age >= 1) & (age <= DAYS))
         if self.per_day <= 0 or not len(past):
@@ -126,11 +126,11 @@ class AlertBudget(Saved):
                     self._counts[row, noted.bin] -= 1
                 self._counts[row, bin_] += 1
             noted.bin = bin_
-        if not noted.told and noted.bin >= self._least:
-            noted.told = True
+        if not noted.alerted and noted.bin >= self._least:
+            noted.alerted = True
             self._raised += 1
             self._held -= noted.day == self._today
-        return noted.told
+        return noted.alerted
 
     def state(self) -> BudgetState:
         """Return how the budget stands today."""

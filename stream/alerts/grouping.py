@@ -32,7 +32,7 @@ class Cause(msgspec.Struct, kw_only=True):
     kind: str
     members: dict[str, Notice]
     """Device → its strangest finding, in the order in which they joined."""
-    standing: list[str]
+    active: list[str]
     """Devices whose finding is not over."""
     newest_ms: int
     """When the last one joined."""
@@ -88,7 +88,7 @@ class Causes(Saved):
         key = (notice.device, notice.kind)
         cause = self._of.get(key) or self._near(notice)
         if cause is None:
-            cause = Cause(kind=notice.kind, members={}, standing=[], newest_ms=notice.at_ms)
+            cause = Cause(kind=notice.kind, members={}, active=[], newest_ms=notice.at_ms)
             if notice.ends:
                 self._open.append(cause)
         before = cause.members.get(notice.device)
@@ -98,8 +98,8 @@ class Causes(Saved):
             cause.members[notice.device] = notice
         if notice.ends:
             self._of[key] = cause
-            if notice.device not in cause.standing:
-                cause.standing.append(notice.device)
+            if notice.device not in cause.active:
+                cause.active.append(notice.device)
         return cause
 
     def fall(self, notice: Notice) -> Cause | None:
@@ -107,9 +107,9 @@ class Causes(Saved):
         cause = self._of.get((notice.device, notice.kind))
         if cause is None:
             return None
-        if notice.device in cause.standing:
-            cause.standing.remove(notice.device)
-        if cause.standing:
+        if notice.device in cause.active:
+            cause.active.remove(notice.device)
+        if cause.active:
             return None
         self._open = [other for other in self._open if other is not cause]
         for device in cause.members:
@@ -132,7 +132,7 @@ class Causes(Saved):
         )
 
     def why(self, cause: Cause) -> Why:
-        """Return why a cause is told: as its only device says, or in one sentence for all of them."""
+        """Return the reason of a cause: as its only device says, or in one sentence for all of them."""
         strangest, found = cause.strangest, list(cause.members.values())
         if len(found) == 1:
             return strangest.why

@@ -23,7 +23,7 @@ _PROVENANCE: Final = {"reported": 1.0, "sensor": 0.7, "patrol_discovered": 0.3}
 _SEVERITY: Final = {"info": 0.05, "warning": 0.25, "critical": 0.5}
 """Weight of an anomaly beside a reported incident."""
 _DRIVERS: Final = 16
-"""Kinds of events told apart as drivers; the last stands for all further ones."""
+"""Kinds of events kept apart as drivers; the last stands for all further ones."""
 _RECENT_H: Final = 72.0
 _MOST_DRIVERS: Final = 3
 """So many kinds of recent events are named."""

@@ -1,6 +1,6 @@
 """From observations and windows to findings.
 
-`detection.Detection` holds the stages of a shard: `rules_stage` (what must be told at once), `counts_stage` and
+`detection.Detection` holds the stages of a shard: `rules_stage` (what is alerted at once), `counts_stage` and
 `levels_stage` (windows against their baselines), `context_stage` (a beat as a whole). Each is given new series with
 `add_series`, and closed windows with `close`; the rules are also given live observations and ticks. What they find goes
 to `findings.Findings`, from which the shard takes it after every record.

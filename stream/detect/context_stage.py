@@ -27,17 +27,17 @@ CHANNEL_OF: Final[dict[tuple[int, str], int]] = {
     (Kind.LEVEL, "noise"): 2,
 }
 """(kind, metric) of a series → its channel in `models.context.beat_forest.CHANNELS`."""
-TOLD: Final = {
+ALARMED: Final = {
     Kind.COUNT: tuple(COUNT_ALERTS),
     Kind.LEVEL: (LevelState.HIGH, LevelState.LOW),
 }
-"""States of a series in which its own device tells what is the matter."""
+"""States of a series in which its own device is in alarm."""
 UNKNOWN: Final = {Kind.COUNT: (HiddenState.YOUNG,), Kind.LEVEL: (LevelState.STUCK, LevelState.YOUNG)}
 """States in which what is expected, or seen, says nothing: too young to judge, or stuck."""
 _DRIVES: Final = 0.4
 """A channel drives a finding if it makes at least this share of what the strongest does."""
 _USUAL: Final = 1.5
-"""Deviations up to this are told as usual."""
+"""Deviations up to this are alarmed as usual."""
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SATURDAY: Final = 5
 
@@ -116,7 +116,7 @@ class ContextStage(Saved):
         start_ms = number * self.window_s * 1000
         series = self._series
         state = fields["state"][series]
-        told, unknown = (_in_states(state, self._level, states) for states in (TOLD, UNKNOWN))
+        alarmed, unknown = (_in_states(state, self._level, states) for states in (ALARMED, UNKNOWN))
         total = fields["sum_a"][series]
         n = np.maximum(fields["n"][series], 1)
         observed = np.where(self._level, total / n, total + fields["sum_b"][series])
@@ -130,7 +130,7 @@ class ContextStage(Saved):
             return
         judgement = self.forest.judge(self._index, start_ms, span, self.calendar)
         strange = np.zeros(len(self.beats), dtype=np.bool_)
-        strange[self._beat[told]] = True
+        strange[self._beat[alarmed]] = True
         news, over = self.episodes.step(start_ms, judgement.surprise, strange)
         rows = np.flatnonzero(news)
         if len(rows):
@@ -199,7 +199,7 @@ def _driving(
     strongest = float(drivers.max())
     order = sorted(range(len(usual)), key=lambda channel: (-drivers[channel], -abs(usual[channel])))
     leading = [c for c in order if usual[c] != 0 and drivers[c] >= max(_DRIVES * strongest, 1e-9)]
-    # Where the time alone is strange, nothing drives it: then the farthest from usual is told.
+    # Where the time alone is strange, nothing drives it: then the farthest from usual is alarmed.
     leading = leading or [max(order, key=lambda channel: abs(usual[channel]))]
     return leading, [c for c in order if c not in leading and np.isfinite(seen[c]) and abs(usual[c]) < _USUAL]
 
@@ -211,7 +211,7 @@ def _channels(
     expected: NDArray[np.float64],
     minutes: float,
 ) -> list[Why]:
-    """Return what is told of each channel that drives a finding; the numbers cover `minutes`."""
+    """Return what is alarmed of each channel that drives a finding; the numbers cover `minutes`."""
     found: list[Why] = []
     before = 0
     for channel in leading:

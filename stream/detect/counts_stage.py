@@ -129,7 +129,7 @@ class CountsStage(Saved):
         """Test a closed window, learn from it, and write expected, band and state into `fields`."""
         exposure = fields["exposure"][self.series].astype(np.float64)
         rows = np.flatnonzero(exposure > 0)
-        self._full.clear()  # what closes is learnt: windows still open are judged by it, too, here and after a restart
+        self._full.clear()  # what closes is learned: windows still open are judged by it, too, here and after a restart
         if not len(rows):
             return
         series, exposure = self.series[rows], exposure[rows]
@@ -198,7 +198,7 @@ class CountsStage(Saved):
         return cached
 
     def _news(self, rows: NDArray[np.int64], test: CountTest) -> NDArray[np.bool_]:
-        """Return which alarms are worth telling: not those that only remember an episode that has been told and ended.
+        """Return which alarms are new: not those that only remember an episode whose alert has ended.
 
         The model looks at sums over up to an hour, and its hidden state is slow to believe that an event is over.
         """

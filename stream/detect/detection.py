@@ -39,7 +39,7 @@ class Detection(Saved):
     late_levels: Late = part(rows=LATE_LEVEL)
     """What the baselines are still to learn."""
     learned: LearnedWindows = part()
-    """Which windows they have learnt."""
+    """Which windows they have learned."""
 
     def __init__(self, config: PipelineConfig, catalog: Catalog, quality: Quality) -> None:
         site = config.site
@@ -56,7 +56,7 @@ class Detection(Saved):
         super().__init__()
 
     def late(self) -> tuple[tuple[Kind, Late], ...]:
-        """Return what waits to be learnt, by kind."""
+        """Return what waits to be learned, by kind."""
         return (Kind.COUNT, self.late_counts), (Kind.LEVEL, self.late_levels)
 
     def add_series(self, added: Sequence[int]) -> None:
@@ -82,7 +82,7 @@ class Detection(Saved):
         return recalled
 
     def _fresh(self, late: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Leave out windows that history has taught already, and note the others as learnt."""
+        """Leave out windows that history has taught already, and note the others as learned."""
         fresh = ~self.learned.from_history(late["series"], late["number"])
         kept = {name: values[fresh] for name, values in late.items()}
         self.learned.late(kept["series"], kept["number"])
@@ -91,7 +91,7 @@ class Detection(Saved):
     def teach(
         self, history: HistoryColumns, series: NDArray[np.int64], early: NDArray[np.bool_], recent: int
     ) -> tuple[Taught, list[WindowRows]]:
-        """Let the baselines learn the windows of a history that they have not learnt before.
+        """Let the baselines learn the windows of a history that they have not learned before.
 
         `series` are those of the rows (below 0: not known here), `early` tells which windows are not over yet. Returns
         what became of the windows, and what the baselines expect of those from number `recent` on.
@@ -117,8 +117,8 @@ class Detection(Saved):
         self.leveling.close(number, fields)
         self.context.close(number, fields)
         counted, measured = self.counting.series, self.leveling.series
-        learnt = [counted[fields["exposure"][counted] > 0], measured[fields["n"][measured] > 0]]
-        self.learned.live(np.concatenate(learnt), number)
+        learned = [counted[fields["exposure"][counted] > 0], measured[fields["n"][measured] > 0]]
+        self.learned.live(np.concatenate(learned), number)
 
     def stuck_devices(self, devices: int) -> NDArray[np.bool_]:
         """Return which devices, shape (devices,), have a reading that does not change."""

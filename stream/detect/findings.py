@@ -18,11 +18,11 @@ from stream.windows.catalog import Catalog
 from stream.windows.quality import Quality
 
 _MOST_ANOMALIES: Final = 4
-"""Anomalies kept of one condition: a device counts people and vehicles, a detector tells a level and a state."""
+"""Anomalies kept of one condition: a device counts people and vehicles, a detector reports a level and a state."""
 
 
 class ActiveConditions(Saved):
-    """Conditions a shard has told of that are not over yet, by (device, kind)."""
+    """Conditions a shard has reported that are not over yet, by (device, kind)."""
 
     _since = value(dict[tuple[str, str], int])
     """Event time of the cause, epoch ms."""

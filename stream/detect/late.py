@@ -16,11 +16,11 @@ from models.state import ROW, Saved, array
 FULL: Final = 500_000
 """Observations from which waiting would cost more memory than it saves time."""
 HISTORY: Final = 1_000
-"""Observations learnt at once from which they are a history to look at, and not just a few that were late."""
+"""Observations learned at once from which they are a history to look at, and not just a few that were late."""
 
 
 class Late(Saved):
-    """Observations of one kind that wait to be learnt; arrays of shape (rows,)."""
+    """Observations of one kind that wait to be learned; arrays of shape (rows,)."""
 
     _series = array(np.int64, ROW)
     _number = array(np.int64, ROW)

@@ -1,6 +1,6 @@
-"""Which windows of which series the baselines have learnt, so that no history teaches twice by accident.
+"""Which windows of which series the baselines have learned, so that no history teaches twice by accident.
 
-Kept as intervals of window numbers per series. Two sources are told apart: what came as observations (live or late),
+Kept as intervals of window numbers per series. Two sources are kept apart: what came as observations (live or late),
 and what came as history (`ingest.log.history`). History is refused where either has been; late observations, which
 come in parts, only where history has been.
 """
@@ -76,7 +76,7 @@ class Intervals(Saved):
 
 
 class LearnedWindows(Saved):
-    """What a shard's baselines have learnt of count and level series.
+    """What a shard's baselines have learned of count and level series.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class LearnedWindows(Saved):
 
     _observed: Intervals = part()
     _history: Intervals = part()
-    # What is learnt live grows by a window at a time: it waits here until it breaks off, so that a close is cheap.
+    # What is learned live grows by a window at a time: it waits here until it breaks off, so that a close is cheap.
     _live = array(np.int64, 2, SERIES, fill=_NEVER)
 
     def __init__(self, window_s: int) -> None:
@@ -95,12 +95,12 @@ class LearnedWindows(Saved):
         super().__init__()
 
     def live(self, series: NDArray[np.int64], number: int) -> None:
-        """Note that these series have learnt a closed window; windows close in order."""
+        """Note that these series have learned a closed window; windows close in order."""
         if not len(series):
             return
         self.grow(SERIES, int(series.max()) + 1)
         low, high = self._live[0, series], self._live[1, series]
-        # A device may be silent at night; after days it may have missed what a history still can tell.
+        # A device may be silent at night; after days it may have missed what a history still can teach.
         broken = (high != _NEVER) & (number > high + 24 * self._hour)
         if broken.any():
             self._observed.add(series[broken], low[broken], high[broken])
@@ -108,12 +108,12 @@ class LearnedWindows(Saved):
         self._live[1, series] = np.maximum(high, number + 1)
 
     def late(self, series: NDArray[np.int64], number: NDArray[np.int64]) -> None:
-        """Note that windows were learnt from observations that came late."""
+        """Note that windows were learned from observations that came late."""
         fresh = ~self.knows(series, number)
         self._note(self._observed, series[fresh], number[fresh])
 
     def history(self, series: NDArray[np.int64], number: NDArray[np.int64]) -> None:
-        """Note that windows were learnt from history."""
+        """Note that windows were learned from history."""
         self._note(self._history, series, number)
 
     def _note(self, where: Intervals, series: NDArray[np.int64], number: NDArray[np.int64]) -> None:
@@ -125,11 +125,11 @@ class LearnedWindows(Saved):
             where.add(series, key[begin] - (series << _SPAN), key[end] - (series << _SPAN) + 1, self._hour)
 
     def from_history(self, series: NDArray[np.int64], number: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Tell which windows were learnt from history."""
+        """Tell which windows were learned from history."""
         return self._history.holds(series, number)
 
     def knows(self, series: NDArray[np.int64], number: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Tell which windows were learnt, from whatever source. `series` below 0 are known to nobody."""
+        """Tell which windows were learned, from whatever source. `series` below 0 are known to nobody."""
         known = self._history.holds(series, number) | self._observed.holds(series, number)
         has = (series >= 0) & (series < self._live.shape[1])
         low, high = (
@@ -139,7 +139,7 @@ class LearnedWindows(Saved):
         return lately | (known & (series >= 0))
 
     def spans(self, series: int) -> dict[str, list[tuple[int, int]]]:
-        """Return the intervals of window numbers that a series has learnt: ``observed`` and ``history``."""
+        """Return the intervals of window numbers that a series has learned: ``observed`` and ``history``."""
         observed = self._observed.of(series)
         if series < self._live.shape[1] and self._live[1, series] != _NEVER:
             observed.append((int(self._live[0, series]), int(self._live[1, series])))

@@ -1,4 +1,4 @@
-"""The rules stage: hazards, gate passes and silence; what must be told at once, or as soon as time has passed."""
+"""The rules stage: hazards, gate passes and silence; what is alerted at once, or as soon as time has passed."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class RulesStage(Saved):
     def restored(self) -> None:
         """Forget whose rules there are; the series must be added again."""
         self._rows: dict[tuple[int, str], list[int]] = {}
-        """(device, kind) → series with a hazard rule of that kind: a smoke detector tells a density and an alarm."""
+        """(device, kind) → series with a hazard rule of that kind: a smoke detector reports a density and an alarm."""
 
     def add_series(self, added: Sequence[int]) -> None:
         """Give new series their rules; the places file may override the defaults."""
@@ -160,7 +160,7 @@ class RulesStage(Saved):
         if silent:
             self._silent(silent, now_ms)
 
-    def spoke(self, devices: list[int], now_ms: int) -> None:
+    def heard(self, devices: list[int], now_ms: int) -> None:
         """Devices that were silent are heard again."""
         findings = self.findings
         for device in devices:

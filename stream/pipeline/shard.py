@@ -287,7 +287,7 @@ class ShardPipeline(Saved):
         rules = self.detection.rules
         now_ms = int(new.received[rows[-1]])
         back = self.quality.heard(new.device[rows], columns.ts[new.rows[rows]], new.received[rows])
-        rules.spoke(back, now_ms)
+        rules.heard(back, now_ms)
         picked = rows[new.kind[rows] == Kind.LEVEL]
         if len(picked):
             rules.levels(emit.stage_rows(columns, new, picked), now_ms)

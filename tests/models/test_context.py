@@ -149,10 +149,10 @@ def test_an_episode_begins_goes_on_and_ends() -> None:
     episodes = Episodes(2)
     quiet = np.zeros(2, dtype=bool)
     steps = [(1, [4.0, 1.0]), (2, [2.5, 1.0]), (3, [4.0, 0.0]), (4, [1.0, 0.0]), (5, [1.9, 0.0]), (6, [1.0, 0.0])]
-    told = [[part.tolist() for part in episodes.step(at, np.array(seen), quiet)] for at, seen in steps]
-    assert [news[0] for news, _ in told] == [True, False, True, False, False, False]
-    assert [over[0] for _, over in told] == [False, False, False, False, True, False]
-    assert not any(news[1] or over[1] for news, over in told)
+    alarmed = [[part.tolist() for part in episodes.step(at, np.array(seen), quiet)] for at, seen in steps]
+    assert [news[0] for news, _ in alarmed] == [True, False, True, False, False, False]
+    assert [over[0] for _, over in alarmed] == [False, False, False, False, True, False]
+    assert not any(news[1] or over[1] for news, over in alarmed)
 
 
 def test_no_episode_begins_where_a_device_tells_its_own() -> None:
@@ -178,11 +178,11 @@ def test_the_same_history_gives_the_same_bytes() -> None:
 
 def test_windows_in_which_a_device_told_something_are_not_learnt_from() -> None:
     plain = history(days=15)
-    wild = BeatHistory(plain.beats, plain.start_ms, plain.sums.copy(), plain.told.copy())
-    wild.told[5::50] = True
+    wild = BeatHistory(plain.beats, plain.start_ms, plain.sums.copy(), plain.alarmed.copy())
+    wild.alarmed[5::50] = True
     wild.sums[5::50, context.OBSERVED] *= 7.0
     few = train(wild, CALENDAR, WINDOW_S, trees=5, samples=64)
-    assert few.rows == int((~wild.told).sum())
+    assert few.rows == int((~wild.alarmed).sum())
     assert few.scales.own == pytest.approx(train(plain, CALENDAR, WINDOW_S, trees=5, samples=64).scales.own, rel=0.15)
 
 

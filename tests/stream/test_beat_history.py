@@ -66,7 +66,7 @@ def test_sums_are_those_of_the_stage(store):
     history = read_history(store, days=10, window_s=300)
     assert history.beats == ("b1", "b2")
     assert history.start_ms.tolist() == [T0, T0 + WINDOW_MS, T0 + 3 * WINDOW_MS]
-    assert history.told.tolist() == [[False, True], [False, True], [True, False]]
+    assert history.alarmed.tolist() == [[False, True], [False, True], [True, False]]
     catalog = Catalog(places(), 16)
     catalog.series = CATALOG
     catalog.series_device = np.zeros(len(CATALOG), dtype=np.int64)

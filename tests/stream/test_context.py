@@ -28,7 +28,7 @@ NIGHT = 70 * A_DAY + 4
 def model() -> bytes:
     made = history()
     return train(
-        BeatHistory(("b1", "b2", "b3"), made.start_ms, made.sums, made.told), CALENDAR, WINDOW_S, trees=40, seed=1
+        BeatHistory(("b1", "b2", "b3"), made.start_ms, made.sums, made.alarmed), CALENDAR, WINDOW_S, trees=40, seed=1
     ).pack()
 
 

@@ -50,11 +50,11 @@ def test_what_no_device_tells_is_told_of_the_beat(tmp_path, monkeypatch):
     for step in range(days * A_DAY, days * A_DAY + 12):
         shift = (-2.0, 2.0, 0.0) if step == days * A_DAY + 5 else (0.0, 0.0, 0.0)
         after.append(pipeline.process(record(writer, rng, step, shift)))
-    told = [one for result in after for one in result.anomalies]
-    assert {one.kind for one in told} == {"context"}, [text_of(one)["en"] for one in told]
-    assert told[0].device == told[0].beat == "b1"
-    assert told[0].ts == T0 + (days * A_DAY + 5) * WINDOW_S * 1000
-    assert text_of(told[0])["en"].startswith("Few people") or text_of(told[0])["en"].startswith("Many vehicles")
+    alarmed = [one for result in after for one in result.anomalies]
+    assert {one.kind for one in alarmed} == {"context"}, [text_of(one)["en"] for one in alarmed]
+    assert alarmed[0].device == alarmed[0].beat == "b1"
+    assert alarmed[0].ts == T0 + (days * A_DAY + 5) * WINDOW_S * 1000
+    assert text_of(alarmed[0])["en"].startswith("Few people") or text_of(alarmed[0])["en"].startswith("Many vehicles")
     alerts = [alert for result in after for alert in result.alerts if alert.kind == "context"]
     assert alerts[0].state == "raised"
     assert alerts[-1].state == "cleared"
