@@ -1,4 +1,4 @@
-"""What the pipeline says: columns where there is much, small structs where there is little.
+"""What the pipeline finds: columns where there is much, small structs where there is little.
 
 Every result has a key that is the same when the log is processed again, so that writing it twice changes nothing.
 """
@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from ingest.events import Command, Incident
 from ingest.refusal import Refusal
-from ingest.vocabulary import ALERT_KINDS, AnomalyDirection
+from ingest.vocabulary import ALERT_KINDS, AnomalyDirection, Severity
 from stream.sentences import Why
 
-Severity = Literal["info", "warning", "critical"]
 Names = dict[str, str]
 """Language → what a place is called in it, from the places file."""
 
@@ -103,7 +102,7 @@ class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
     device: str
     metric: str
     kind: str
-    """surge, deficit, dead, or the name of the hazard or gate rule."""
+    """A key of `ingest.vocabulary.ALERT_KINDS`."""
     direction: AnomalyDirection
     severity: Severity
     ts: int

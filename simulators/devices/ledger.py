@@ -9,12 +9,12 @@ from typing import Any, Final
 import msgspec
 
 from ingest.files import replace_file
-from ingest.vocabulary import Kind
+from ingest.vocabulary import KIND_NAMES, Kind
 from simulators.devices.messages import SimulatedMessage
 from simulators.world.neighbourhood import Neighbourhood
 from simulators.world.scenarios import Truth
 
-_KINDS: Final = {"count": Kind.COUNT, "gate": Kind.GATE, "level": Kind.LEVEL, "state": Kind.STATE}
+_KINDS: Final = {name: Kind(number) for number, name in KIND_NAMES.items()}
 
 
 class SeriesTotal(msgspec.Struct):

@@ -20,7 +20,7 @@ from stream.sentences import Why
 
 _PROVENANCE: Final = {"reported": 1.0, "sensor": 0.7, "patrol_discovered": 0.3}
 """Weight of an incident: patrols find more where they are sent (Ensign et al., FAT* 2018)."""
-_SEVERITY: Final = {"info": 0.05, "warning": 0.25, "critical": 0.5}
+_WEIGHT: Final = {"info": 0.05, "warning": 0.25, "critical": 0.5}
 """Weight of an anomaly beside a reported incident."""
 _DRIVERS: Final = 16
 """Kinds of events kept apart as drivers; the last stands for all further ones."""
@@ -107,7 +107,7 @@ class HotspotStage(Saved):
             self._counted[key] = None
             if len(self._counted) > _MAX_IDS:
                 del self._counted[next(iter(self._counted))]
-            weight = _SEVERITY[anomaly.severity] * anomaly.confidence
+            weight = _WEIGHT[anomaly.severity] * anomaly.confidence
             self.grid.add(place.lon, place.lat, anomaly.ts, weight, self._driver(anomaly.kind))
 
     def set_back(self) -> None:

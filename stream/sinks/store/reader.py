@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from ingest.vocabulary import DIRECTION_NAMES, KIND_NAMES, PERMIT_VALUES, SEVERITY_RANK
+from ingest.vocabulary import DIRECTION_NAMES, KIND_NAMES, PERMIT_VALUES, SEVERITY_RANK, Kind
 from stream.sentences.catalogue import with_texts
 from stream.sinks.result_rows import position_of
 from stream.sinks.store.tables import VERSION, StoreError, StoreMissingError, StoreVersionError, stored_version
@@ -206,7 +206,7 @@ class StoreReader:
             entry["n"] += n
             observations += n
             windows += distinct
-            if KIND_NAMES.get(kind) in {"count", "gate"}:
+            if kind in {Kind.COUNT, Kind.GATE}:
                 entry["in"] += round(sum_a)
                 entry["out"] += round(sum_b)
         return {"observations": observations, "windows": windows, "by_device": devices}
