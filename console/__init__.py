@@ -1,1 +1,5 @@
-"""The people's side: command line, live board, HTTP API."""
+"""The people's side: command line, live board, HTTP API.
+
+`common` has what commands share (settings, sites, printing), `running` the processes of a site, `checks` the doctor's
+checks, `errors` the error that a command raises on purpose.
+"""

@@ -1,1 +1,4 @@
-"""Teaching a site's models from history, and telling how each model is doing."""
+"""Training a site's models from history (`teaching`, `history_csv`), and how each model is doing (`model_health`).
+
+`saved_state` reads what the node last saved, beside the node.
+"""

@@ -5,7 +5,7 @@ Read from the store and the newest saved state, beside the node.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -176,16 +176,12 @@ def _lately(reader: StoreReader, span: tuple[int, int], is_count: NDArray[np.boo
     size = len(is_count)
     none = np.zeros(size, dtype=np.int64)
     lately = _Lately(Tally(size), none.copy(), none.copy(), none.copy(), none.copy())
-    for start, end in _portions(max(span[0], span[1] - round(days * DAY_MS)), span[1] + 1):
-        rows = reader.parts_between(start, end)
+    end = span[1] + 1
+    for start in range(max(span[0], span[1] - round(days * DAY_MS)), end, _PORTION_MS):
+        rows = reader.parts_between(start, min(start + _PORTION_MS, end))
         if rows:
             _count(lately, np.array(rows, dtype=np.float64), is_count, span[1] - DAY_MS)
     return lately
-
-
-def _portions(start: int, end: int) -> Iterator[tuple[int, int]]:
-    for begin in range(start, end, _PORTION_MS):
-        yield begin, min(begin + _PORTION_MS, end)
 
 
 def _count(lately: _Lately, table: NDArray[np.float64], is_count: NDArray[np.bool_], day_ms: int) -> None:

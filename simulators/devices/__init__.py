@@ -1,1 +1,5 @@
-"""The simulated devices: what they send, what goes wrong with it, and how it is published."""
+"""The simulated devices: what they send, what goes wrong with it, and how it is published.
+
+Modules that others use: `messages` (numbering, batches, order), `warm_start` (the days before), `faults` (what goes
+wrong on the way), `fleet` (one MQTT connection a device), `ledger` (what a run really did).
+"""

@@ -1,1 +1,5 @@
-"""Replaying what really happened: recordings, files of counts, the street sensors of Auckland."""
+"""Replaying what really happened. A `track.Track` has places and timed messages; `track.publish` sends it.
+
+Tracks are `csv_counts.CountsTrack` (from a CSV, or from `auckland`) and `recording.RecordingTrack`, which plays back
+what `recording.Recorder` wrote.
+"""

@@ -1,1 +1,5 @@
-"""The simulated neighbourhood: its streets, its people and vehicles, and what happens there."""
+"""The simulated neighbourhood: its places, its people and vehicles, and what happens there. No broker, no wall clock.
+
+Modules that others use: `neighbourhood` (places and habits of devices), `rhythm` (local days, curves of the day),
+`scenarios` (what happens, with its truth), `life` (what every device sees, minute by minute).
+"""
