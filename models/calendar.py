@@ -20,6 +20,7 @@ _EPOCH: Final = date(1970, 1, 1)
 _FIRST_MS: Final = -62_135_596_800_000 + 2 * 86_400_000
 _LAST_MS: Final = 253_402_300_799_000 - 2 * 86_400_000
 _CACHE_LIMIT: Final = 200_000
+_INSTANTS: Final = 4096
 
 
 class Calendar:
@@ -54,6 +55,7 @@ class Calendar:
                 self._holidays = holidays.country_holidays(country)
             except NotImplementedError as error:
                 raise ValueError(f"country {country!r} has no calendar; expected an ISO code such as CN") from error
+        self._instants: dict[int, tuple[int, int]] = {}
         self._offsets: dict[int, int] = {}
         self._days: dict[int, tuple[int, int]] = {}
 
@@ -61,6 +63,16 @@ class Calendar:
         """Return (day class, second of the local day) of epoch milliseconds; arrays of the shape of `start_ms`."""
         day, second = self._local(start_ms)
         return self._per_day(day, 0).astype(np.int8), second
+
+    def instant(self, start_ms: int) -> tuple[int, int]:
+        """Return what `local` does of one instant, as plain numbers; kept, as the same windows are asked for often."""
+        found = self._instants.get(start_ms)
+        if found is None:
+            if len(self._instants) >= _INSTANTS:
+                self._instants.clear()
+            day_class, second = self.local(start_ms)
+            found = self._instants[start_ms] = int(day_class), int(second)
+        return found
 
     def weekday(self, start_ms: int | NDArray[np.int64]) -> NDArray[np.int8]:
         """Return 0 (Monday) to 6 (Sunday) by local date, whatever the day's class."""

@@ -52,7 +52,6 @@ _NEW_HABIT: Final = 0.6
 """Where more is doubted for days on end, it is no event: it is how things are now."""
 _CERTAIN: Final = 0.98
 """A little over what is normal in the long run: below it, every window is asked what it says of the state."""
-_KNOWN: Final = 4096
 
 
 class CountBaseline(CountMemory):
@@ -80,8 +79,6 @@ class CountBaseline(CountMemory):
         self._chain = states.transition(window_s)
         self._level_keep = 0.5 ** (window_s / _LEVEL_HALF_LIFE_S)
         self._doubt_keep = 0.5 ** (window_s / _HABIT_HALF_LIFE_S)
-        self._known: dict[int, tuple[int, int]] = {}
-        """Start of a window → kind of day and second of it; a cache."""
         self.grow(ROW, size)
 
     def set_kinds(self, rows: NDArray[np.int64], kinds: ArrayLike) -> None:
@@ -203,7 +200,7 @@ class CountBaseline(CountMemory):
 
     def _predict(self, rows: Rows, start_ms: int, exposure: Floats, *, level: bool = True) -> Prediction:
         group, busy = self.solved[:, :, rows]
-        day_class, second = self._local(start_ms)
+        day_class, second = self.calendar.instant(start_ms)
         misfit = self.misfit[rows] * dispersion.AMENDS
         rate, uncertain, own = self.rates.predict(rows, self.kind[rows], day_class, second, group[0], busy[0] + misfit)
         base = np.maximum(rate * exposure, negbin.LEAST_MEAN)
@@ -334,22 +331,13 @@ class CountBaseline(CountMemory):
         put(self.doubted, rows, habit, seen)
         lean = _LEAN + _LEAN_BUSY * np.minimum(busy, 1.0)
         cut += lean * deviation * np.minimum(mean, 1.0) * np.minimum(habit / USUAL_DOUBT, 1.0)
-        day_class, second = self._local(start_ms)
+        day_class, second = self.calendar.instant(start_ms)
         self.rates.learn(rows, self.kind[rows], start_ms, day_class, second, cut, e, weight, spread, seen)
         if level:
             worth = 1.0 / (1.0 + spread * mean)
             inside = np.minimum(np.maximum(y, mean - 2.0 * deviation), mean + 2.0 * deviation)
             for which, more in enumerate((inside, base)):
                 put(self.level[which], rows, self.level[which, rows] * self._level_keep + worth * more, seen)
-
-    def _local(self, start_ms: int) -> tuple[int, int]:
-        found = self._known.get(start_ms)
-        if found is None:
-            if len(self._known) > _KNOWN:
-                self._known.clear()
-            day_class, second = self.calendar.local(start_ms)
-            found = self._known[start_ms] = int(day_class), int(second)
-        return found
 
 
 def _doubt(z: Floats, limit: float) -> Floats:

@@ -102,7 +102,7 @@ class LevelBaseline(Saved):
         x = np.asarray(mean, dtype=np.float64)
         seen = (np.asarray(n) > 0) & np.isfinite(x)
         x = np.where(seen, np.clip(np.nan_to_num(x), -MAX_VALUE, MAX_VALUE), 0.0)
-        day_class, second = (int(v) for v in self.calendar.local(start_ms))
+        day_class, second = self.calendar.instant(start_ms)
         position = second // self.bin_s
         location, scale = self._season(index, day_class, second)
         # The slow level fades when nothing is heard.
@@ -139,7 +139,7 @@ class LevelBaseline(Saved):
             part = starts == at
             row, first = np.unique(index[part], return_index=True)
             x = values[part][first]
-            day_class, second = (int(v) for v in self.calendar.local(at))
+            day_class, second = self.calendar.instant(at)
             location, scale = self._season(row, day_class, second)
             z, slow, trust = (x - location) / scale, self.slow[row], np.ones(len(row), dtype=bool)
             self._learn(row, day_class, second // self.bin_s, x, location, scale, np.zeros(len(row)), z, trust)
