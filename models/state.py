@@ -148,7 +148,10 @@ def grown(
         return values
     shape = list(values.shape)
     shape[dim] = size if exact else max(size, 2 * room if room < 4096 else room + room // 4)
-    bigger = np.full(shape, fill, dtype=values.dtype)
+    if isinstance(fill, np.ndarray) or fill != 0:
+        bigger = np.full(shape, fill, dtype=values.dtype)
+    else:  # the system gives zeros, and memory only for those that are used
+        bigger = np.zeros(shape, dtype=values.dtype)
     bigger[tuple(map(slice, values.shape))] = values
     return bigger
 
