@@ -5,8 +5,11 @@ import shutil
 import socket
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
+
+T = TypeVar("T")
 
 
 def require_program(name: str, hint: str) -> str:
@@ -27,12 +30,14 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def wait_for(what: Callable[[], object], reason: str, timeout_s: float = 20.0) -> object:
-    """Return the first true value of `what`; fail with `reason` when there is none in time."""
-    end = time.monotonic() + timeout_s
-    while time.monotonic() < end:
-        value = what()
-        if value:
-            return value
+def wait_for(condition: Callable[[], T], reason: str, within_s: float = 60.0) -> T:
+    """Return the first true value of `condition`; fail with `reason` when there is none in time.
+
+    Tests wait in this way and never for a time: the limit is for what is broken, not for what is slow.
+    """
+    end = time.monotonic() + within_s
+    while not (value := condition()):
+        if time.monotonic() > end:
+            pytest.fail(f"waited {within_s:g} s: {reason}")
         time.sleep(0.02)
-    pytest.fail(f"waited {timeout_s:g} s: {reason}")
+    return value

@@ -21,10 +21,10 @@ def served(app):
     thread.start()
     wait_for(ready.is_set, "the board answers")
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{sock.getsockname()[1]}", timeout=10) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{sock.getsockname()[1]}", timeout=60) as client:
             yield client
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)
         sock.close()
     assert not thread.is_alive(), "the board did not stop"

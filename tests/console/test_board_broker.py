@@ -67,7 +67,7 @@ def heard_by(station, topic):
     client.connect("127.0.0.1", port)
     client.loop_start()
     client.subscribe(topic, qos=1)
-    assert subscribed.wait(10)
+    assert subscribed.wait(60)
     return client, heard
 
 
@@ -95,7 +95,7 @@ def test_a_device_cannot_raise_alerts_whatever_it_is_called(station):
     device.connect("127.0.0.1", port)
     device.loop_start()
     for topic in ("s/b/alerts", "s/b/alerts/hotspots", "s/b/alerts/obs"):
-        device.publish(f"patrolgrid/v1/{topic}", b"x", qos=1).wait_for_publish(10)
+        device.publish(f"patrolgrid/v1/{topic}", b"x", qos=1).wait_for_publish(60)
     wait_for(lambda: heard, "what the device may say")
     for client in (device, listener):
         client.disconnect()
@@ -112,7 +112,7 @@ def test_a_station_s_broker_can_be_recorded(station, tmp_path):
     listener, _ = heard_by(station, "x")
     path = tmp_path / "night.pgr.gz"
     with Recorder(path, settings.broker) as recorder:
-        listener.publish("patrolgrid/v1/s/b/cam/obs", b"{}", qos=1).wait_for_publish(10)
+        listener.publish("patrolgrid/v1/s/b/cam/obs", b"{}", qos=1).wait_for_publish(60)
         wait_for(lambda: recorder.messages == 1, "the message is recorded")
     listener.disconnect()
     listener.loop_stop()

@@ -50,7 +50,7 @@ class Station:
         self.listener.reconnect_delay_set(1, 1)
         wait_for(lambda: self._try_connect(port), "the broker answers")
         self.listener.loop_start()
-        assert self._subscribed.wait(15)
+        assert self._subscribed.wait(60)
         config, told = folder / "board.json", folder / "address"
         settings = {
             "store_path": str(self.node.store_path),
@@ -82,7 +82,7 @@ class Station:
         self.listener.loop_stop()
         for process in (self.board, self.broker):
             process.terminate()
-            process.wait(10)
+            process.wait(60)
         self.node.close()
 
 
@@ -112,6 +112,7 @@ def watched(browser, station):
     def open_page(**options):
         context = browser.new_context(**options)
         contexts.append(context)
+        context.set_default_timeout(60_000)
         page = context.new_page()
         page.on("request", lambda request: requests.append(request.url))
         page.on("console", lambda m: complaints.append(m.text) if m.type in {"error", "warning"} else None)
@@ -203,7 +204,8 @@ def test_a_device_the_panels_and_the_other_language(station, watched):
 def test_the_page_says_loudly_that_it_knows_nothing_new(station, watched):
     open_page, _, _ = watched
     page = open_page(viewport={"width": 1440, "height": 900})
-    assert page.locator("#stale").is_hidden()
+    station.node.status()
+    page.wait_for_selector("#stale", state="hidden")
     station.node.status(age_s=60)
     page.wait_for_selector("#stale:visible")
     assert page.locator("#stale").inner_text().startswith("NO DATA since 16:01")

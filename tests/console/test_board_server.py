@@ -52,7 +52,7 @@ def test_a_board_process_steps_around_a_taken_port_streams_and_stops(node, tmp_p
             wait_for(lambda: told.exists() or process.poll() is not None, "the board tells its address")
             url = told.read_text(encoding="utf-8").strip()
             assert f":{port}/" not in url
-            with httpx.stream("GET", f"{url}api/events", timeout=20) as stream:
+            with httpx.stream("GET", f"{url}api/events", timeout=60) as stream:
                 lines = stream.iter_lines()
                 first = next(line for line in lines if line.startswith("data:"))
                 assert [alert["id"] for alert in json.loads(first[5:])["alerts"]] == ["al-1"]
@@ -60,7 +60,7 @@ def test_a_board_process_steps_around_a_taken_port_streams_and_stops(node, tmp_p
                 pushed = (json.loads(line[5:]) for line in lines if line.startswith("data:"))
                 assert any(len(look.get("alerts", [])) == 2 for look in pushed)
                 process.send_signal(signal.SIGTERM)  # with the stream still open
-                output, errors = process.communicate(timeout=15)
+                output, errors = process.communicate(timeout=60)
         finally:
             process.kill()
             process.wait()

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
@@ -37,6 +36,10 @@ def run(*arguments, timeout=150):
     return subprocess.run(
         command(*arguments), capture_output=True, text=True, timeout=timeout, env=environment(), check=False
     )
+
+
+def stored(folder):
+    return json.loads(run("status", "--json", "--data-dir", folder).stdout)["totals"]["observations"]
 
 
 def nobody_left(folder):
@@ -108,17 +111,17 @@ def test_a_second_demo_finds_its_data_steps_around_a_taken_port_and_stops_on_sig
                 env=environment(),
             )
         try:
-            wait_for(lambda: "Ctrl-C" in output.read_text(encoding="utf-8"), "the demo to run", 60.0)
+            wait_for(lambda: "Ctrl-C" in output.read_text(encoding="utf-8"), "the demo to run")
             url = re.search(r"http://\S+", output.read_text(encoding="utf-8"))[0]
             assert f":{port}" not in url
-            with urllib.request.urlopen(url, timeout=10) as page:  # noqa: S310 - http, as just matched
+            with urllib.request.urlopen(url, timeout=60) as page:  # noqa: S310 - http, as just matched
                 assert page.status == 200
             again = run("demo", "--data-dir", folder, "--headless", "--duration", 1)
             assert again.returncode == 1
             assert "running already" in again.stderr
             status = json.loads(run("status", "--json", "--data-dir", folder).stdout)
             assert status["running"]
-            time.sleep(3)
+            wait_for(lambda: stored(folder) > report["stored"], "this run stores, too")
         finally:
             process.send_signal(signal.SIGTERM)
             code = process.wait(90)
@@ -145,7 +148,7 @@ def test_killing_the_demo_leaves_no_process_behind(demo):
     finally:
         process.kill()
         process.wait()
-    wait_for(lambda: nobody_left(folder), "the end of all children", 60.0)
+    wait_for(lambda: nobody_left(folder), "the end of all children")
 
 
 def test_the_quarantine_can_be_listed_shown_and_replayed(demo):

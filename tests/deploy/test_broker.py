@@ -37,7 +37,7 @@ def test_large_messages_arrive_and_are_acknowledged(broker):
     client.connect("127.0.0.1", broker.broker.port)
     client.loop_start()
     client.subscribe("patrolgrid/v1/#", qos=1)
-    assert subscribed.wait(10)
+    assert subscribed.wait(60)
     sizes = [10, 30_000, 300_000, MAX_PAYLOAD - 1_000]
     assert publish_all(broker.broker, [Outbound("patrolgrid/v1/s/b/d/obs", b"x" * size) for size in sizes]) == 4
     wait_for(lambda: len(heard) == 4, "all four messages")
@@ -122,11 +122,11 @@ def test_a_device_writes_below_its_own_id_only(tmp_path):
         node.on_subscribe = lambda *_: subscribed.set()
         node.on_message = lambda _c, _u, message: heard.append(message.topic)
         node.subscribe("patrolgrid/v1/#", qos=1)
-        assert subscribed.wait(10)
+        assert subscribed.wait(60)
         for topic in ("s/b/cam-2/obs", "s/commands", "s/b/alerts", "s/b/cam-1/obs"):
-            camera.publish(f"patrolgrid/v1/{topic}", b"x", qos=1).wait_for_publish(10)
+            camera.publish(f"patrolgrid/v1/{topic}", b"x", qos=1).wait_for_publish(60)
         for topic in ("s/b/cam-1/obs", "s/commands"):
-            console.publish(f"patrolgrid/v1/{topic}", b"x", qos=1).wait_for_publish(10)
+            console.publish(f"patrolgrid/v1/{topic}", b"x", qos=1).wait_for_publish(60)
         wait_for(lambda: "patrolgrid/v1/s/commands" in heard, "the console's command")
         for made in (node, camera, console):
             made.disconnect()

@@ -19,7 +19,7 @@ from deploy.processes.metrics import MetricsServer
 def get(server: MetricsServer, path: str, method: str = "GET") -> tuple[int, str, str]:
     request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", method=method)
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - our own address
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - our own address
             return answer.status, answer.headers["Content-Type"], answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

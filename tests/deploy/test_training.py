@@ -18,6 +18,7 @@ from stream.results import SeriesKey, WindowRows
 from stream.sinks.store.store_sink import StoreSink
 from tests.models.beats import A_DAY, BEATS, T0, WINDOW_S, window
 from tests.stream.make_results import results
+from tests.support import wait_for
 
 KINDS = ((Kind.COUNT, "person"), (Kind.COUNT, "vehicle"), (Kind.LEVEL, "noise"))
 CATALOG = [SeriesKey(beat, f"{beat}-{metric}", kind, metric) for kind, metric in KINDS for beat in BEATS]
@@ -78,22 +79,34 @@ def fill(settings: Settings, days: int) -> None:
     store.close()
 
 
-def wait_for(trainer: Trainer, *states: str) -> dict:
-    deadline = time.monotonic() + 60
-    while trainer.status()["state"] not in states:
-        assert time.monotonic() < deadline, trainer.status()
-        time.sleep(0.05)
+def becomes(trainer: Trainer, *states: str) -> dict:
+    wait_for(lambda: trainer.status()["state"] in states, f"the trainer is {states}", 120)
     return trainer.status()
+
+
+class WatchedClock(SystemClock):
+    """Counts how often it was looked at."""
+
+    looks = 0
+
+    def now_ms(self) -> int:
+        self.looks += 1
+        return super().now_ms()
+
+    def wait_for_looks(self) -> None:
+        """Wait until a trainer has looked several times whether it is time."""
+        before = self.looks
+        wait_for(lambda: self.looks >= before + 4, "the trainer looks at the clock")
 
 
 def test_a_forest_is_trained_and_goes_into_the_log_once(tmp_path):
     settings = settings_for(tmp_path)
     fill(settings, days=20)
-    shelf, clock = Shelf(), SystemClock()
+    shelf, clock = Shelf(), WatchedClock()
     trainer = Trainer(settings, clock, shelf, first_s=0.0, pause_s=0.05, options=("--nice", "0", "--trees", "5"))  # type: ignore[arg-type]
     trainer.start()
-    status = wait_for(trainer, "trained", "failed")
-    time.sleep(0.3)  # several looks, none of which may train again
+    status = becomes(trainer, "trained", "failed")
+    clock.wait_for_looks()  # none of them may train again
     trainer.stop()
     assert status["state"] == "trained", status
     assert (status["beats"], status["rows"]) == (3, 3 * 20 * A_DAY)
@@ -104,7 +117,7 @@ def test_a_forest_is_trained_and_goes_into_the_log_once(tmp_path):
     # The next node knows that it was done.
     again = Trainer(settings, clock, Shelf(), first_s=0.0, pause_s=0.05)  # type: ignore[arg-type]
     again.start()
-    time.sleep(0.3)
+    clock.wait_for_looks()
     again.stop()
     assert again.status()["state"] == "waiting"
     assert again.status()["rows"] == status["rows"]
@@ -117,7 +130,7 @@ def test_failures_and_short_histories_are_told_and_nothing_goes_into_the_log(tmp
     settings.site_dir.mkdir()
     (settings.site_dir / "store.db").write_bytes(b"this is no store" * 300)
     trainer.start()
-    status = wait_for(trainer, "failed", "trained")
+    status = becomes(trainer, "failed", "trained")
     trainer.stop()
     assert status["state"] == "failed"
     assert "store.db" in status["detail"]
@@ -129,7 +142,7 @@ def test_a_training_under_way_ends_with_the_node(tmp_path):
     fill(settings, days=20)
     trainer = Trainer(settings, SystemClock(), Shelf(), first_s=0.0)  # type: ignore[arg-type]
     trainer.start()
-    wait_for(trainer, "running")
+    becomes(trainer, "running")
     began = time.monotonic()
     trainer.stop()
     assert time.monotonic() - began < 20

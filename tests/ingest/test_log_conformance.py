@@ -163,7 +163,7 @@ def test_a_second_view_sees_appends_and_is_woken(harness, log):
     assert not other.wait(0, 0.05)
     assert time.monotonic() - started >= 0.04
     threading.Timer(0.05, log.append, ([tick(7)],)).start()
-    assert other.wait(0, 10)
+    assert other.wait(0, 60)
     assert other.read(0, limit=1)[0].received_ms == 7
     other.close()
 
@@ -174,9 +174,8 @@ def test_waiters_are_woken_by_close(harness):
     answers: list[bool] = []
     waiter = threading.Thread(target=lambda: answers.append(log.wait(0, 30)))
     waiter.start()
-    time.sleep(0.05)
     log.close()
-    waiter.join(5)
+    waiter.join(60)
     assert answers == [False]
 
 

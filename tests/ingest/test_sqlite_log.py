@@ -173,7 +173,7 @@ def test_a_second_process_appends_while_the_first_does(tmp_path):
     def follow():
         while len(read) < 4 * each:
             after = read[-1].position if read else 0
-            if not log.wait(after, 20):
+            if not log.wait(after, 60):
                 return
             read.extend(log.read(after, limit=7))
 
@@ -188,7 +188,7 @@ def test_a_second_process_appends_while_the_first_does(tmp_path):
         out, _ = child.communicate(timeout=60)
     finally:
         child.kill()
-        follower.join(30)
+        follower.join(60)
     assert child.returncode == 0
     assert [r.position for r in read] == list(range(1, 4 * each + 1))
     theirs = [r.position for r in read if r.kind is RecordKind.HISTORY]

@@ -28,7 +28,7 @@ from deploy.settings.load import load_settings
 from deploy.wiring import pipeline_config
 from tests.kafka.city import City
 from tests.kafka.same_results import contents, differences, records, replay
-from tests.node.harness import until
+from tests.support import wait_for
 
 
 @dataclass
@@ -121,7 +121,7 @@ def _compare(city: City, report: Report, idle_s: float, say: Callable[[str], Non
     report.devices = len(books)
     report.observations = wanted = sum(book["n"] for book in books.values())
     say(f"the devices have published {wanted:,} observations")
-    until(lambda: all(city.ready(process) for process in city.gateways), 60, "the gateways are back")
+    wait_for(lambda: all(city.ready(process) for process in city.gateways), "the gateways are back")
     deadline = time.monotonic() + 120
     while city.totals()["observations"] < wanted and time.monotonic() < deadline:
         time.sleep(0.2)

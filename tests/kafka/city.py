@@ -19,7 +19,8 @@ from simulators.world.neighbourhood import places_geojson, quarter
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreMissingError
 from tests.kafka_node import KafkaNode
-from tests.node.harness import Process, until
+from tests.node.harness import Process
+from tests.support import wait_for
 
 _STARTED_MS: Final = 1_795_442_700_000
 """Site time at which it all begins: an evening, with the market and the bars busy."""
@@ -116,12 +117,12 @@ class City:
         for process in (*self.gateways, *self.workers):
             process.start()
         # From its session on, the broker keeps a gateway's share; before, nobody would.
-        until(lambda: all(self.ready(gateway) for gateway in self.gateways), 60, "the gateways subscribe")
+        wait_for(lambda: all(self.ready(gateway) for gateway in self.gateways), "the gateways subscribe")
 
     def start_broker(self) -> None:
         """Start Mosquitto, or start it again."""
         self.broker.start()
-        until(lambda: listening("127.0.0.1", self.port), 20, "the broker listens")
+        wait_for(lambda: listening("127.0.0.1", self.port), "the broker listens")
 
     def add_devices(self, processes: int = 2, *arguments: str) -> None:
         """Start the quarter's devices that number what they say, divided among processes, and wait until they speak."""
@@ -138,12 +139,12 @@ class City:
             process.start()
             self.devices.append(process)
         ready = [self.folder / f"{process.name}.ready" for process in self.devices]
-        until(lambda: all(path.exists() for path in ready), 60, "the devices speak")
+        wait_for(lambda: all(path.exists() for path in ready), "the devices speak")
 
     def ready(self, process: Process) -> bool:
         """Tell whether a gateway or worker says that it does its work."""
         try:
-            with urlopen(f"http://127.0.0.1:{self.ports[process.name]}/readyz", timeout=2) as answer:
+            with urlopen(f"http://127.0.0.1:{self.ports[process.name]}/readyz", timeout=20) as answer:
                 return answer.status == 200
         except OSError:
             return False

@@ -25,7 +25,8 @@ from simulators.world.neighbourhood import places_geojson
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreMissingError
 from tests.kafka.day import SITE, places
-from tests.node.harness import Process, until
+from tests.node.harness import Process
+from tests.support import wait_for
 
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
@@ -104,7 +105,7 @@ class SiteOnKafka:
     def ask(self, name: str, path: str = "readyz") -> tuple[int, str]:
         """Return status and text of a worker's page; (0, why) where it does not answer."""
         try:
-            with urlopen(f"http://127.0.0.1:{self.ports[name]}/{path}", timeout=5) as answer:
+            with urlopen(f"http://127.0.0.1:{self.ports[name]}/{path}", timeout=60) as answer:
                 return answer.status, answer.read().decode()
         except URLError as error:
             return getattr(error, "code", 0), str(error)
@@ -140,7 +141,7 @@ class SiteOnKafka:
 
     def settle(self, timeout_s: float = 90.0) -> None:
         """Wait until every record has given a result, and the store has them all."""
-        until(lambda: self.results() >= self.appended, timeout_s, "every record gives a result")
+        wait_for(lambda: self.results() >= self.appended, "every record gives a result", timeout_s)
         quiet_s = time.monotonic()
         end = self.results()
         while time.monotonic() - quiet_s < 1.0 or self.stored() < end:
@@ -158,4 +159,4 @@ class SiteOnKafka:
     @staticmethod
     def end(process: Process) -> int:
         """Stop a worker as systemd would, and return its exit code."""
-        return process.end(signal.SIGTERM, 40)
+        return process.end(signal.SIGTERM)

@@ -78,7 +78,8 @@ class Site:
 
     def __init__(self, kafka, broker, folder, **options) -> None:
         self.site = kafka.new_site(SHARDS)
-        self.log = KafkaLog(kafka.address, records_topic(self.site), shards=SHARDS, timeout_s=options.pop("timeout", 5))
+        topic, timeout_s = records_topic(self.site), options.pop("timeout", 30)
+        self.log = KafkaLog(kafka.address, topic, shards=SHARDS, timeout_s=timeout_s)
         self.quarantine = Quarantine(folder / "quarantine.db")
         config = gateway_with(self.site, broker.address, shards=SHARDS, backoff_s=(0.1, 30.0), **options)
         self.gateway = Gateway(config, None, self.log, self.quarantine, SystemClock(), PLATES)
@@ -135,7 +136,7 @@ def test_while_kafka_does_not_answer_nothing_is_acknowledged_and_nothing_is_lost
         assert site.gateway.stats().appended == 1
     finally:
         os.kill(pid, signal.SIGCONT)
-    wait_for(lambda: site.gateway.stats().appended == 3, "the gateway goes on by itself", 40)
+    wait_for(lambda: site.gateway.stats().appended == 3, "the gateway goes on by itself")
     assert set(rows(site.log)) == {("b1", "cam-b1", seq) for seq in (1, 2, 3)}
     assert site.gateway.stats().log_full == ""
     site.close()
@@ -154,8 +155,8 @@ def test_a_gateway_that_is_stopped_while_kafka_is_away_leaves_its_messages_to_th
     finally:
         os.kill(pid, signal.SIGCONT)
     again = Gateway(site.gateway.config, None, site.log, site.quarantine, SystemClock(), PLATES)
-    wait_for(lambda: _starts(again), "Kafka answers again", 40)
-    wait_for(lambda: len(rows(site.log)) == 50, "the broker sends all again", 40)
+    wait_for(lambda: _starts(again), "Kafka answers again")
+    wait_for(lambda: len(rows(site.log)) == 50, "the broker sends all again")
     again.stop()
     site.log.close()
     site.quarantine.close()
@@ -186,7 +187,7 @@ class Process:
 
     def get(self, path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -200,7 +201,7 @@ class Process:
 
     def end(self, how: signal.Signals) -> int:
         self.child.send_signal(how)
-        return self.child.wait(30)
+        return self.child.wait(60)
 
 
 def test_two_gateways_share_and_one_is_killed(kafka, broker, publisher, tmp_path):
@@ -220,7 +221,7 @@ def test_two_gateways_share_and_one_is_killed(kafka, broker, publisher, tmp_path
     gateways = [Process(config, name, tmp_path) for name in ("a", "b")]
     try:
         for gateway in gateways:
-            wait_for(gateway.ready, f"gateway {gateway.name} is ready", 30)
+            wait_for(gateway.ready, f"gateway {gateway.name} is ready")
         sent = [(f"b{n % 9}", n) for n in range(900)]
         for half, part in enumerate((sent[:450], sent[450:])):
             for beat, seq in part:
@@ -228,10 +229,10 @@ def test_two_gateways_share_and_one_is_killed(kafka, broker, publisher, tmp_path
                 if half == 0 and seq == 300:
                     gateways[0].end(signal.SIGKILL)
         gateways[0].start()  # what was its share waits for it at the broker
-        wait_for(gateways[0].ready, "the killed one is ready again", 30)
+        wait_for(gateways[0].ready, "the killed one is ready again")
         log = KafkaLog(kafka.address, records_topic(site), shards=SHARDS)
         truth = {(beat, f"cam-{beat}", seq) for beat, seq in sent}
-        wait_for(lambda: len(rows(log)) == len(truth), "all are in Kafka", 30)
+        wait_for(lambda: len(rows(log)) == len(truth), "all are in Kafka")
         assert set(rows(log)) == truth
         log.close()
         status, text = gateways[1].get("/metrics")

@@ -77,8 +77,8 @@ async def write(site: KafkaSite, topic: str, values: list[bytes | None]) -> None
             await producer.send_and_wait(topic, value, key=b"0", partition=0)
 
 
-async def until(condition: Callable[[], Any], timeout_s: float = 20.0) -> None:
-    async with asyncio.timeout(timeout_s):
+async def until(condition: Callable[[], Any], within_s: float = 60.0) -> None:
+    async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
             await asyncio.sleep(0.02)
 

@@ -27,7 +27,7 @@ from stream.sinks.store.tables import StoreMissingError
 from tests.configs import pipeline_with
 from tests.kafka.day import SITE, places, recorded
 from tests.kafka.same_results import contents, differences, replay
-from tests.node.harness import until
+from tests.support import wait_for
 
 SHARDS = 2
 
@@ -42,7 +42,7 @@ def tansu(tmp_path: Path) -> Iterator[KafkaAddress]:
             [*map(str, command), "--advertised-listener-url", f"tcp://{where}"], stdout=log, stderr=log
         )
     try:
-        until(lambda: listening("127.0.0.1", int(where.rpartition(":")[2])), 20, "Tansu listens")
+        wait_for(lambda: listening("127.0.0.1", int(where.rpartition(":")[2])), "Tansu listens")
         yield KafkaAddress(bootstrap=where)
     finally:
         broker.kill()

@@ -14,7 +14,7 @@ from tests.kafka.day import recorded
 from tests.kafka.harness import SiteOnKafka
 from tests.kafka.same_results import contents, differences, replay
 from tests.kafka.servers import Kafka
-from tests.node.harness import until
+from tests.support import wait_for
 
 SHARDS = 2
 
@@ -38,9 +38,9 @@ def test_equal_to_the_embedded_engine_though_a_worker_is_killed(site):
     half = len(records) // 2
     workers = [site.worker("one"), site.worker("two")]
     for worker in workers:
-        until(lambda name=worker.name: site.ask(name)[0] == 200, 60, f"worker {worker.name} is ready")
+        wait_for(lambda name=worker.name: site.ask(name)[0] == 200, f"worker {worker.name} is ready")
     site.append(records[:half])
-    until(lambda: site.stored() > half // 3, 60, "the first records are stored")
+    wait_for(lambda: site.stored() > half // 3, "the first records are stored")
     victim = next(worker for worker in workers if "site/0" in site.metric(worker.name, "position"))
     victim.kill()
     site.append(records[half:])
@@ -58,7 +58,7 @@ def test_topics_that_are_not_there_are_named(kafka, tmp_path):
     site = SiteOnKafka(tmp_path, kafka.address, shards=1, site="nowhere")
     site.config.write_text(site.config.read_text().replace("shards = 1", "shards = 5"))
     worker = site.worker("one")
-    assert worker.child.wait(40) == 1
+    assert worker.child.wait(60) == 1
     said = (tmp_path / "one.log").read_text()
     assert "patrolgrid.nowhere.records: partitions 1, expected 5" in said
     assert "patrolgrid topics create" in said

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from deploy.processes.broker import embedded_command, mosquitto_command, write_mosquitto
@@ -16,17 +15,10 @@ from deploy.processes.supervisor import free_port, listening
 from simulators.world.neighbourhood import places_geojson, quarter
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreMissingError
+from tests.support import wait_for
 
 SITE = "quarter"
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout_s:.0f} s: {what}")
-        time.sleep(0.05)
 
 
 class Process:
@@ -90,12 +82,12 @@ class Site:
 
     def start_broker(self) -> None:
         self.broker.start()
-        until(lambda: listening("127.0.0.1", self.port), 20, "the broker listens")
+        wait_for(lambda: listening("127.0.0.1", self.port), "the broker listens")
 
     def subscribed(self) -> None:
         """Start the node and wait until it is connected: only then does the broker keep messages for it."""
         self.node.start()
-        until(lambda: (self.status() or {}).get("connected") is True, 30, "the node is connected")
+        wait_for(lambda: (self.status() or {}).get("connected") is True, "the node is connected")
 
     def add_devices(self, name: str, ids: list[str], *arguments: str) -> None:
         """Prepare one device process for some devices of the quarter."""
@@ -126,7 +118,7 @@ class Site:
                     found[device] = {"n": total["n"], "in": total["in"], "out": total["out"]}
         return found
 
-    def settled(self, truth: dict[str, dict[str, int]], timeout_s: float = 60) -> dict[str, dict[str, int]]:
+    def settled(self, truth: dict[str, dict[str, int]], timeout_s: float = 120) -> dict[str, dict[str, int]]:
         """Wait until the store has as many observations as the truth (or more), and return its totals by device."""
         wanted = sum(total["n"] for total in truth.values())
         deadline = time.monotonic() + timeout_s

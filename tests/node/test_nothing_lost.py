@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tests.node.harness import Site, environment_seed, halves
-from tests.support import require_program
+from tests.support import require_program, wait_for
 
 KILLS = 20
 
@@ -51,13 +51,15 @@ def test_the_broker_is_killed_and_comes_back(tmp_path):
             # Mosquitto saves every five seconds; what it acknowledged since, the devices say again.
             site.add_devices(f"devices-{index}", ids, "--seed", "7", "--hold-s", "15")
             site.devices[-1].start()
-        time.sleep(7)  # past its first save, which remembers the node's subscription
+        saved, now = tmp_path / "mosquitto" / "data" / "mosquitto.db", time.time()
+        wait_for(lambda: saved.exists() and saved.stat().st_mtime > now, "its first save remembers the subscription")
         for _ in range(3):
             time.sleep(chance.uniform(0.5, 4.0))
             site.broker.kill()
             time.sleep(chance.uniform(0.0, 1.0))
             site.start_broker()
-        time.sleep(4)
+        before = site.totals()["observations"]
+        wait_for(lambda: site.totals()["observations"] > before, "observations come again")
         for process in site.devices:
             assert process.end(signal.SIGTERM, 90) == 0
         truth = site.truth()

@@ -102,10 +102,10 @@ def test_a_broker_that_restarts_is_found_again():
         with Ear(port) as ear:
             wait_for(lambda: len(ear.heard) > 30, "nothing was heard after the restart")
             stop.set()
-            thread.join(20)
+            thread.join(60)
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(60)
         broker.stop()
     [report] = found
     assert report.unacknowledged == 0
@@ -140,7 +140,7 @@ def test_the_command_stops_on_sigterm_and_still_reports(broker, tmp_path):
         with Ear(broker.port) as ear:
             wait_for(lambda: len(ear.heard) > 5, "nothing was published after that")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.wait()

@@ -261,7 +261,7 @@ class InfluxHarness(Harness):
         sink.store._connection.close()
 
     def check(self, sink: Any, written: list[Any]) -> None:
-        assert sink.influx.drain(20), sink.influx.state
+        assert sink.influx.drain(60), sink.influx.state
         contents.check(self.server, "conformance", self.site, written)
         assert not self.refused
 

@@ -17,8 +17,10 @@ import msgspec
 import paho.mqtt.client as paho
 
 from deploy.processes.broker import embedded_command
+from deploy.processes.supervisor import listening
 from stream.results import Results, SeriesKey, WindowRows
 from stream.sentences.catalogue import with_texts
+from tests.support import free_port, wait_for
 
 Tables = dict[str, dict[Any, Any]]
 
@@ -112,12 +114,6 @@ def retained(written: list[Results]) -> dict[str, list[str]]:
     return beats
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Broker:
     """The embedded broker in a process of its own, on one port through restarts."""
 
@@ -127,17 +123,12 @@ class Broker:
 
     def start(self) -> None:
         self.process = subprocess.Popen(embedded_command(self.port), stdout=subprocess.DEVNULL)
-        until = time.monotonic() + 20
-        while time.monotonic() < until:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                return
-            time.sleep(0.05)
-        raise RuntimeError(f"the embedded broker does not listen on port {self.port}")
+        wait_for(lambda: listening("127.0.0.1", self.port), "the embedded broker listens")
 
     def stop(self) -> None:
         if self.process is not None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(60)
             self.process = None
 
 
@@ -163,7 +154,7 @@ class Wire:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
         for end in self._ends:
             end.close()
         self._ends, self._threads = [], []
@@ -206,7 +197,7 @@ class Listener:
         self.client.reconnect_delay_set(1, 1)
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
-        assert self._subscribed.wait(10)
+        assert self._subscribed.wait(60)
 
     def _on_message(self, _client: Any, _data: Any, message: Any) -> None:
         _root, _version, site, beat, leaf = message.topic.split("/")
@@ -230,7 +221,7 @@ class Listener:
         self.client.loop_stop()
 
 
-def eventually(check: Any, wanted: Any, seconds: float = 5) -> None:
+def eventually(check: Any, wanted: Any, seconds: float = 60) -> None:
     """Assert that `check()` becomes `wanted`: a message may be under way."""
     until = time.monotonic() + seconds
     while check() != wanted and time.monotonic() < until:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 
 import pytest
 
@@ -89,13 +89,18 @@ def test_stores_everything_once_over_restarts(log, tmp_path):
         assert stored(tmp_path / "store.db") == (part + 1) * 50
 
 
+def goes_on(path, before):
+    return before < stored(path) or before == 200
+
+
 def test_a_stop_in_the_middle_repeats_nothing(log, tmp_path):
     fill(log, 200)
     for _ in range(4):
         sink = StoreSink(tmp_path / "store.db", "test")
         engine = EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=[].extend)
+        before = stored(tmp_path / "store.db")
         engine.start()
-        time.sleep(0.02)
+        wait_for(partial(goes_on, tmp_path / "store.db", before), "it is at work")
         engine.stop(drain=False)
         sink.close()
     sink = StoreSink(tmp_path / "store.db", "test")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
@@ -11,7 +10,8 @@ from ingest.login import BrokerAddress
 from stream.sinks.mqtt_sink import MqttSink, MqttSinkError
 from tests.ingest.brokers import ScriptedBroker
 from tests.stream.make_results import T0, alert, hotspot_map, results
-from tests.stream.sink_tools import Broker, Listener, Wire, eventually, free_port
+from tests.stream.sink_tools import Broker, Listener, Wire, eventually
+from tests.support import free_port
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_a_broker_that_is_away_is_an_error_and_nothing_is_lost(listener, wire, o
         sink.flush()
     assert not (tmp_path / "state" / "delivered.json").exists()
     wire.join()
-    sink._timeout_s = 20
+    sink._timeout_s = 60
     sink.write(one)  # as the engine does
     sink.flush()
     eventually(lambda: ids(listener, request.node.name), [("a", 1)])
@@ -143,7 +143,7 @@ def test_a_broker_that_is_away_is_an_error_and_nothing_is_lost(listener, wire, o
         sink.flush()
     assert delivered(sink) == 1
     wire.join()
-    sink._timeout_s = 20
+    sink._timeout_s = 60
     sink.close()
     # What was under way when the wire was cut may come twice: at least once is what is promised.
     eventually(lambda: set(ids(listener, request.node.name)), {("a", 1), ("a", 2)})
@@ -167,7 +167,7 @@ def test_a_broker_that_forgets_to_acknowledge_gets_a_new_connection(opened):
         sink.write([results(1, alerts=[alert("a", 1), alert("a", 2, beat="b2")])])
         with pytest.raises(MqttSinkError, match=r"connected, but .* does not acknowledge"):
             sink.flush()
-        silent.answer = lambda _topic: 0
+        silent.answer, sink._timeout_s = lambda _topic: 0, 60
         sink.flush()
         assert silent.topics[0] == silent.topics[-1]
         assert len(silent.topics[0]) == 2
@@ -177,7 +177,7 @@ def test_a_broker_that_forgets_to_acknowledge_gets_a_new_connection(opened):
 def test_a_refused_message_is_an_error_that_names_the_topic(opened):
     with ScriptedBroker() as strict:
         strict.answer = lambda _topic: 0x87
-        sink = opened(address=strict.address, timeout_s=5, backoff_s=(0.05, 0.1))
+        sink = opened(address=strict.address, timeout_s=60, backoff_s=(0.05, 0.1))
         sink.write([results(1, alerts=[alert()])])
         with pytest.raises(MqttSinkError, match=r"refused patrolgrid/v1/.*/b1/alerts: Not authorized"):
             sink.flush()
@@ -203,7 +203,5 @@ def test_a_file_that_cannot_be_read_means_sending_again(opened, tmp_path, caplog
 def test_positions_without_messages_cost_no_disk(opened, tmp_path):
     sink = opened()
     sink.write([results(n) for n in range(1, 9)])
-    begin = time.monotonic()
     sink.flush()
-    assert time.monotonic() - begin < 5
     assert not (tmp_path / "state").exists()
