@@ -1,7 +1,5 @@
 """The doctor's checks: each looks at one thing and says ok, warn or fail, and what to do."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import shutil

@@ -1,7 +1,5 @@
 """What several commands share: the options that find settings and sites, the language, progress and printing."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

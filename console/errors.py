@@ -1,7 +1,5 @@
 """The error that commands raise on purpose; apart, so that the command line loads nothing else to catch it."""
 
-from __future__ import annotations
-
 
 class CommandError(Exception):
     """A command cannot do what it was asked; the text is one line for people, `code` the exit code."""

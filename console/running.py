@@ -1,7 +1,5 @@
 """A site's processes under one supervisor: what `demo`, `up`, `board` and `replay` start, and how they stop."""
 
-from __future__ import annotations
-
 import math
 import os
 import sys

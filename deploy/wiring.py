@@ -4,8 +4,6 @@ What a part can be set comes to it as its section of the settings, as it is. In 
 is in `deploy.node.node`, `deploy.kafka.gateway_service` and `deploy.kafka.worker_service`.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack

@@ -1,7 +1,5 @@
 """The wait between attempts: of connections, of writes, of deliveries."""
 
-from __future__ import annotations
-
 
 class Backoff:
     """Waits that double from the first to the longest, seconds.

@@ -3,8 +3,6 @@
 Live nodes use the system's clock; demos run faster; replays follow the data.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What people and systems say, beside devices: incidents, commands on alerts, and a device's status."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 import msgspec

@@ -1,7 +1,5 @@
 """Files that are whole or absent, whenever the power fails."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -22,8 +22,6 @@ against malice every length, code and shape is checked as well. There is no nump
 same frames with `array.array`. `models.frames` reads the arrays of a frame with numpy.
 """
 
-from __future__ import annotations
-
 import math
 import re
 import struct

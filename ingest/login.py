@@ -3,8 +3,6 @@
 Imports nothing that takes time: settings embed these structs, and every command reads settings.
 """
 
-from __future__ import annotations
-
 import ssl
 from pathlib import Path
 from typing import Literal

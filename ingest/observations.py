@@ -4,8 +4,6 @@ The limits are part of the types, so that decoding checks them: a value that pas
 to sum and to show. Field names follow the MQTT payload (see docs/architecture.md, "Contracts").
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Final, Literal
 

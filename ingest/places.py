@@ -1,7 +1,5 @@
 """Beats and devices of a site, from one GeoJSON file, checked on load with errors that name the feature."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from pathlib import Path

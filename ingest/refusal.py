@@ -1,7 +1,5 @@
 """What was not taken: one type for the codecs, the gateway, the pipeline, the sinks and the quarantine."""
 
-from __future__ import annotations
-
 import msgspec
 
 

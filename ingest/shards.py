@@ -5,8 +5,6 @@ by rendezvous hashing (Thaler and Ravishankar, 1998): a new beat moves no other,
 beats it takes over. Neighbouring beats that shall be together name the same ``shard`` in their properties.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace

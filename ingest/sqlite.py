@@ -1,7 +1,5 @@
 """How this project opens SQLite files that several processes share and that must survive SIGKILL and power loss."""
 
-from __future__ import annotations
-
 import errno
 import sqlite3
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The MQTT topic tree (a fixed contract) and the words it is made of."""
 
-from __future__ import annotations
-
 import re
 from typing import Final, NamedTuple
 

@@ -3,8 +3,6 @@
 Numbers stand in columns (batches, windows, the store); names stand in messages, files and sentences. No numpy here.
 """
 
-from __future__ import annotations
-
 from enum import IntEnum, IntFlag, StrEnum
 from typing import Final, Literal, NamedTuple
 

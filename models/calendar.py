@@ -1,7 +1,5 @@
 """Which kind of day and which second of it an instant is, in a site's own time."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final

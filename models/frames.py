@@ -1,7 +1,5 @@
 """Frames with numpy: the arrays of `ingest.frame` as numpy arrays."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any

@@ -12,8 +12,6 @@ From this table follow the empty state, growing, copying, snapshots, and restori
 attribute, so reading one costs nothing more.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, NamedTuple, TypeVar, cast
@@ -86,7 +84,7 @@ class State:
         del self.values[path]
         return found
 
-    def below(self, path: str) -> State:
+    def below(self, path: str) -> "State":
         """Return the state of a part."""
         head = f"{path}/"
 

@@ -1,7 +1,5 @@
 """Runs a neighbourhood in a process of its own: ``python -m simulators.run --port 1883 --speed 60``."""
 
-from __future__ import annotations
-
 import argparse
 import logging
 import math

@@ -1,7 +1,5 @@
 """What a pipeline is told about its site: sections of the settings as they are. The defaults suit a police station."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -6,8 +6,6 @@ that a message can be read by itself. Fields of the meta data that a reader does
 that a writer did not know have defaults: an addition needs no new version.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Final
 

@@ -3,8 +3,6 @@
 Every result has a key that is the same when the log is processed again, so that writing it twice changes nothing.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Final, Literal
 

@@ -4,8 +4,6 @@ Windows are gathered oldest first and put into records of about a day: the basel
 a record should span many windows, but live data waits while one is learnt.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -48,11 +46,11 @@ class PastWindows:
         """Return the number of windows."""
         return len(self.which)
 
-    def chosen(self, rows: NDArray[np.bool_] | NDArray[np.intp] | slice) -> PastWindows:
+    def chosen(self, rows: NDArray[np.bool_] | NDArray[np.intp] | slice) -> "PastWindows":
         """Return some of the windows."""
         return PastWindows(self.names, self.which[rows], self.number[rows], self.value[rows], self.exposure[rows])
 
-    def ordered(self) -> PastWindows:
+    def ordered(self) -> "PastWindows":
         """Return the windows in order of time, then of series."""
         return self.chosen(np.lexsort((self.which, self.number)))
 

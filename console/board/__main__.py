@@ -1,7 +1,5 @@
 """``python -m console.board --config-json FILE``: the board as a process of its own."""
 
-from __future__ import annotations
-
 import argparse
 import logging
 import sys

@@ -1,7 +1,5 @@
 """Errors of the API: JSON with a word for machines and a sentence for people, in the language that they read."""
 
-from __future__ import annotations
-
 import logging
 from typing import Any
 

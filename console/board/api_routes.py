@@ -1,7 +1,5 @@
 """The API's answers, one function a route (docs/api.md)."""
 
-from __future__ import annotations
-
 import unicodedata
 import uuid
 from collections.abc import AsyncIterator

@@ -1,7 +1,5 @@
 """The board as an ASGI application: one page, its files, and the API; nothing from outside."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator

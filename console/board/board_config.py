@@ -1,7 +1,5 @@
 """What a board needs to know: where it listens, what it reads, which broker takes its commands."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Annotated, Final

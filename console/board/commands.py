@@ -1,7 +1,5 @@
 """Commands of people (acknowledge, clear) on their way to the node: MQTT, QoS 1, confirmed before the page says so."""
 
-from __future__ import annotations
-
 import uuid
 from typing import Final, Protocol
 

@@ -1,7 +1,5 @@
 """Whether the page may be believed: is data flowing, and if not, since when (in the site's time)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 

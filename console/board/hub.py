@@ -1,7 +1,5 @@
 """What the routes share: the store's one reader, and one watcher that wakes all pages when something changed."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -1,7 +1,5 @@
 """What one look at the store gives: everything the page shows at a glance, gathered in one go."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, Final
 

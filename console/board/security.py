@@ -1,7 +1,5 @@
 """What keeps the page to itself: strict headers on every answer, and no command from another site's page."""
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Collection
 from typing import Final

@@ -1,7 +1,5 @@
 """Runs the board: finds a port, answers, tells the real address, and stops when it is asked to."""
 
-from __future__ import annotations
-
 import signal
 import socket
 import sys

@@ -3,8 +3,6 @@
 0 is success, 1 a failure that the line explains, 2 a wrong use of a command or a wrong setting.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -1,7 +1,5 @@
 """What the demo does beyond the node for a running InfluxDB: finding its version, writing what really happened."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Hears a site's alerts over MQTT, as a patrol's phone would, and notes when each arrived."""
 
-from __future__ import annotations
-
 import json
 import time
 from typing import Any, Self

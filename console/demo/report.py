@@ -1,7 +1,5 @@
 """What a demo saw: the numbers of its report, put together from the simulator's, the store's and the listener's."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How well alerts matched what really happened, and how fast they came. Pure functions over plain records."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from statistics import median

@@ -1,7 +1,5 @@
 """Reads a file of past counts or readings for `patrolgrid train`; rows that cannot be used are listed."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from dataclasses import dataclass, field

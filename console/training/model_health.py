@@ -3,8 +3,6 @@
 Read from the store and the newest saved state, beside the node.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """What a node's newest saved state says of its models, read beside the node: nothing is changed, nothing is locked."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path

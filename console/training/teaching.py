@@ -1,7 +1,5 @@
 """Giving history to a site's node: where it comes from, and how it goes in through the log, little by little."""
 
-from __future__ import annotations
-
 import argparse
 import time
 from collections import deque

@@ -4,8 +4,6 @@ grafana-api has no calls for alert rules and none for data sources by uid; those
 token and the error types.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote, urlsplit

@@ -1,7 +1,5 @@
 """Writes what Grafana reads at start: ``python -m deploy.grafana.build``. A test holds that it was run."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Final

@@ -1,7 +1,5 @@
 """The dashboards of the command centre: Now, Beat, Hotspots."""
 
-from __future__ import annotations
-
 from deploy.grafana import panels as p
 from deploy.grafana import words
 from deploy.grafana.panels import GREEN, RED, YELLOW, Json, override, target

@@ -4,8 +4,6 @@ Every query is InfluxQL; names come from `stream.sinks.influx.schema`, which a t
 of its own gets its panels in one function of `deploy.grafana.command` or `deploy.grafana.engineers`.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 from deploy.grafana import command, engineers

@@ -1,7 +1,5 @@
 """The dashboards of the people who keep it running: Devices and data quality, Pipeline, Replay."""
 
-from __future__ import annotations
-
 from deploy.grafana import panels as p
 from deploy.grafana import words
 from deploy.grafana.panels import BLUE, GREEN, RED, YELLOW, Json, override, target, thresholds

@@ -4,8 +4,6 @@ A browser reads them from a ``data:`` address, so nothing has to be put on Grafa
 ``content_security_policy`` switched on needs ``data:`` in its ``connect-src``, or the file.)
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from typing import Final

@@ -1,7 +1,5 @@
 """Grafana's JSON, piece by piece: panels, queries, variables. Knows nothing of what is shown."""
 
-from __future__ import annotations
-
 from typing import Any, Final, TypedDict, Unpack
 
 Json = dict[str, Any]

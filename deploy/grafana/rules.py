@@ -1,7 +1,5 @@
 """Alert rules that watch the watcher: when data stops, lags, piles up or is refused, somebody must hear of it."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from deploy.grafana.panels import DATASOURCE, Json, target

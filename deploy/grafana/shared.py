@@ -1,7 +1,5 @@
 """What several dashboards show, and the words that queries share."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from deploy.grafana import panels as p

@@ -3,8 +3,6 @@
 Only what carries our own uids is touched; what people made by hand stays as it is. Running it again changes nothing.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass

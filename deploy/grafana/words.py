@@ -1,7 +1,5 @@
 """Names and values as people read them: columns, kinds, severities, states, in the reader's language."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from deploy.grafana.panels import BLUE, GREEN, RED, YELLOW, Json, override

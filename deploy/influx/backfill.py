@@ -1,7 +1,5 @@
 """Bringing to InfluxDB what only the store has: results from before it was named, or from while it was switched off."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo

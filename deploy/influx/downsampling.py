@@ -5,8 +5,6 @@
 Days are those of the site. Everything may be run again: what stood there is written over.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta

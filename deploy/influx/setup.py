@@ -5,8 +5,6 @@ coarse buckets are filled by tasks, in 1.x by continuous queries; both run in th
 for the past. Everything here may be run as often as one likes: a setup makes what is missing and changes nothing else.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Callable, Mapping
@@ -100,7 +98,7 @@ def downsample(
     return done
 
 
-def _server(address: Address, admin_token: str, admin_user: str, zone: str, *, check: bool = False) -> _One | _Two:
+def _server(address: Address, admin_token: str, admin_user: str, zone: str, *, check: bool = False) -> "_One | _Two":
     if address.version == "1":
         return _One(replace(address, username=admin_user, token=admin_token, token_file=None), zone, check=check)
     return _Two(replace(address, token=admin_token, token_file=None), zone, check=check)

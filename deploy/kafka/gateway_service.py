@@ -8,8 +8,6 @@ A gateway's name is its session at the broker, and its share of the messages wai
 again under the same name, on this machine or on another, and nothing is lost.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable
 from contextlib import ExitStack

@@ -11,8 +11,6 @@ A partition count is never changed here: the shard of a beat follows from it (`i
 workers and state would contradict each other. docs/operations.md says what to do instead.
 """
 
-from __future__ import annotations
-
 import asyncio
 import errno
 from collections.abc import Awaitable, Callable

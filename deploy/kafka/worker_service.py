@@ -7,8 +7,6 @@ more of it than InfluxDB and MQTT take. On SIGTERM state is saved, and the other
 way they do when the session is over.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -1,7 +1,5 @@
 """What a worker tells: its metrics, and the status of the site while it has its topic."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from operator import attrgetter

@@ -7,8 +7,6 @@ channel, summed by SQLite. Only windows as they were when they closed are taken:
 training sees what the stage sees. A window that late observations have changed since is left out.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sqlite3

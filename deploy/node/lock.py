@@ -1,7 +1,5 @@
 """One node a site: an advisory lock on its folder, which the system takes back when the process ends."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import time

@@ -7,8 +7,6 @@ happens on SIGTERM, in order: the gateway stops taking (the broker keeps what co
 saves its state, the sinks flush and close. Ended in any other way, the next start goes on from the last snapshot.
 """
 
-from __future__ import annotations
-
 import argparse
 import logging
 import sys

@@ -1,7 +1,5 @@
 """What a process tells of a site: ``node.json`` for other programs, and the store's ``status`` entry each second."""
 
-from __future__ import annotations
-
 import logging
 import os
 import time

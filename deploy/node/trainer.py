@@ -4,8 +4,6 @@
 forest that it made into the log. If the process fails, the node keeps the forest it has, and the status says why.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

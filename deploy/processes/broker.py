@@ -5,8 +5,6 @@ process. It listens on 127.0.0.1 only and keeps nothing on disk: a demo's broker
 its own so that a node can be restarted, or killed, without it.
 """
 
-from __future__ import annotations
-
 import argparse
 import getpass
 import logging

@@ -7,8 +7,6 @@ Healthy is a process that answers. Ready is one that does its work: whoever star
 for it, and nobody restarts a process because it is not.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence

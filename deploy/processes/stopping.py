@@ -1,7 +1,5 @@
 """Ending on request: SIGINT and SIGTERM set an event instead of interrupting whatever runs."""
 
-from __future__ import annotations
-
 import logging
 import signal
 import threading

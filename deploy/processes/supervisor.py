@@ -6,8 +6,6 @@ the kernel then sends it SIGTERM (``PR_SET_PDEATHSIG``, prctl(2); it goes by the
 start children from the main thread).
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import os

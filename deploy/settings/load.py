@@ -5,8 +5,6 @@ An environment variable is ``PATROLGRID_SECTION__KEY`` (two underscores, since k
 in the file is taken relative to the file's folder, a path in the environment relative to where the command runs.
 """
 
-from __future__ import annotations
-
 import difflib
 import json
 import math

@@ -6,8 +6,6 @@ what holds where nothing is written, and its docstring is its documentation: ``d
 are made from them (``python docs/make_settings.py``).
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Final, Literal
 

@@ -1,7 +1,5 @@
 """Reads CSV files of past counts, readings and places: columns by name, bad rows named by file and line."""
 
-from __future__ import annotations
-
 import csv
 import math
 from collections import Counter

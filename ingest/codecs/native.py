@@ -8,8 +8,6 @@ metric, a unit). So the one call decodes to types without patterns, and every wo
 have passed their pattern before.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from operator import attrgetter

@@ -5,8 +5,6 @@ SIGKILL, a power cut or a week without network. The pipeline drops repeats by (d
 does no harm and sending too seldom does: when in doubt the agent sends again.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import time

@@ -5,8 +5,6 @@ moment ago. The row number is the observation's sequence number; the file makes 
 numbers go on through restarts; only when the file is gone do they begin at 0, under a new boot id.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import secrets

@@ -1,7 +1,5 @@
 """Appends observations to the columns of a batch: whole messages of one type at once, anything else one by one."""
 
-from __future__ import annotations
-
 import struct
 from array import array
 from collections.abc import Sequence
@@ -148,7 +146,7 @@ class Collector:
         self._metric.extend(metrics)
         self._text.extend(texts)
 
-    def _indices(self, texts: tuple[str, ...]) -> array[int]:
+    def _indices(self, texts: tuple[str, ...]) -> "array[int]":
         index = self._string
         if texts.count(texts[0]) == len(texts):
             return array("I", (index(texts[0]),)) * len(texts)

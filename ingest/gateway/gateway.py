@@ -11,8 +11,6 @@ The broker repeats what was not acknowledged. Repeats change nothing: the pipeli
 those numbered here are recognised by their content, and equal refusals share one quarantine entry.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

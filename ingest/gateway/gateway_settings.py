@@ -1,7 +1,5 @@
 """What can be set of a gateway."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from msgspec import Meta

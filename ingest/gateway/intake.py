@@ -4,8 +4,6 @@ For every message exactly one of these happens to each observation in it: it is 
 repeat, or it is a refusal with a reason. Nothing a message holds makes `Intake.take` raise.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple

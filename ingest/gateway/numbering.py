@@ -5,8 +5,6 @@ once. For the others the gateway gives the numbers, so a message delivered twice
 recognised by its content instead (same device, kind, event time and values).
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Hashable, Iterator
 from typing import Final

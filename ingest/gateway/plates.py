@@ -6,8 +6,6 @@ two share a token with probability 1.5e-25. A plain hash would not do: all plate
 seconds, so it is the secret key that protects them, and it stays out of every data store.
 """
 
-from __future__ import annotations
-
 import hmac
 import os
 import re

@@ -4,8 +4,6 @@ Bounded by rows and bytes. The oldest entries are dropped, but never the counts:
 many came, how many were dropped and how many were replayed.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import sqlite3
@@ -179,7 +177,7 @@ class Quarantine:
         except sqlite3.Error as error:
             raise self._disk_error(error) from error
 
-    def _row(self, refusal: Refusal) -> _Row:
+    def _row(self, refusal: Refusal) -> "_Row":
         topic = _printable(refusal.topic, _TOPIC_CHARACTERS)
         payload = refusal.payload
         digest = hashlib.blake2b(payload, digest_size=16)
@@ -196,7 +194,7 @@ class Quarantine:
             times=1,
         )
 
-    def _store(self, rows: Sequence[_Row]) -> None:
+    def _store(self, rows: "Sequence[_Row]") -> None:
         execute = self._connection.execute
         totals: Counter[str] = Counter()
         entries = size = 0
@@ -269,7 +267,7 @@ class _Row(NamedTuple):
     size: int
     times: int
 
-    def repeated(self, received_ms: int) -> _Row:
+    def repeated(self, received_ms: int) -> "_Row":
         return self._replace(last_ms=received_ms, times=self.times + 1)
 
     def stored_bytes(self) -> int:

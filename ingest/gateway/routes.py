@@ -1,7 +1,5 @@
 """What a topic means to the gateway of one site: parsed once for every topic that a device uses."""
 
-from __future__ import annotations
-
 from enum import IntEnum
 from typing import Final, NamedTuple
 

@@ -4,8 +4,6 @@ A batch is a frame (`ingest.frame`). Its meta data are the tables of sources and
 in `COLUMNS`, all of one length. A reader passes over columns that it does not know.
 """
 
-from __future__ import annotations
-
 from array import array
 from typing import Final, NamedTuple
 

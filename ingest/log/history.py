@@ -8,8 +8,6 @@ It is a frame (`ingest.frame`) whose arrays are the columns, each compressed wit
 everywhere in this room.
 """
 
-from __future__ import annotations
-
 import zlib
 from array import array
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Where Kafka is, who a client is to it, and how a site's topics are called. Imports no client of Kafka."""
 
-from __future__ import annotations
-
 from typing import Any, Final, Literal
 
 from ingest.login import Login

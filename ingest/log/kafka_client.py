@@ -1,7 +1,5 @@
 """What the clients of Kafka share: errors for people, and giving a producer up while Kafka does not answer."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import logging

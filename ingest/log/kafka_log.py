@@ -15,8 +15,6 @@ What holds, exactly:
 aiokafka lives in a loop and a thread of its own here, because the gateway's writer is a thread that waits.
 """
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import logging

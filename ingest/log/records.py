@@ -5,8 +5,6 @@ Time enters the pipeline only through the log: every record carries ``received_m
 same log gives the same results on every engine.
 """
 
-from __future__ import annotations
-
 from enum import IntEnum
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """The durable log in one SQLite file: appended by the gateway, read by the engine, each in a process of its own."""
 
-from __future__ import annotations
-
 import errno
 import os
 import sqlite3

@@ -10,8 +10,6 @@ The fast lane leans on four members of paho's client that are not public (``_cre
 take paho's own way; tests hold both ways.
 """
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import ssl

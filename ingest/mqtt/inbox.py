@@ -1,7 +1,5 @@
 """Messages between a session's thread, which puts them, and a writer's, which takes them; bounded in bytes."""
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from typing import Final

@@ -10,8 +10,6 @@ destination.) Receivers drop repeats by their number, so a repeat does no harm a
 `ingest.edge`.
 """
 
-from __future__ import annotations
-
 import math
 import threading
 import time

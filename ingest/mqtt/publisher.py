@@ -1,7 +1,5 @@
 """Publishes many messages through one connection, in order, and goes on after a reconnect."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable
 from typing import Final

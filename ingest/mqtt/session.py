@@ -8,8 +8,6 @@ A session runs in a thread of its own (`start`), or its owner drives it: with `w
 waiting on `socket` and calling `turn`.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import random

@@ -4,8 +4,6 @@ Most modules import what they need at their top, and whoever needs an extra impo
 for the few places where one function of a module needs a package that the rest does without, or that is slow to import.
 """
 
-from __future__ import annotations
-
 import importlib
 from types import ModuleType
 from typing import Final

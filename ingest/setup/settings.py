@@ -4,8 +4,6 @@ A section of the settings file is one struct. It stands beside the part that use
 (`deploy.settings.sections` lists them all). A field's type says what is allowed, its docstring is its documentation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from datetime import date
 from typing import Annotated, Any

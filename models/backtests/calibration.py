@@ -5,8 +5,6 @@ window stands for the interval from F(y - 1) to F(y), as in the non-randomised P
 (Biometrics, 2009); for readings the interval is a point. The distance from uniform is that of Kolmogorov and Smirnov.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

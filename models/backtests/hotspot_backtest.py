@@ -1,7 +1,5 @@
 """Backtest of the hotspot map: one forecast a day, each made from what had happened by then, and nothing later."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final

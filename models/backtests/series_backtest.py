@@ -1,7 +1,5 @@
 """Backtests of counts and levels: the shipped models, row by row, without looking ahead; and how they are scored."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final

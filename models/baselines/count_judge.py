@@ -1,7 +1,5 @@
 """A window of counts, and the sums it ends, against what was expected: residuals, tails, surprise."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -82,7 +80,7 @@ class Comparison:
     lower: Doubles
     surprise: Doubles
     rising: NDArray[np.bool_]
-    sums: list[Sum]
+    sums: "list[Sum]"
     """The window itself, and the sums that it ends."""
     held: NDArray[np.bool_] | None
     """Which earlier windows the sums could use."""
@@ -101,7 +99,7 @@ class Sum(NamedTuple):
     z: Floats
     """Its residual."""
 
-    def pick(self, some: NDArray[np.intp]) -> Sum:
+    def pick(self, some: NDArray[np.intp]) -> "Sum":
         """Return some of the rows."""
         return Sum(*(values[some] for values in self))
 

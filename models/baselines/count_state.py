@@ -1,7 +1,5 @@
 """The state of count baselines as arrays, the series last."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import numpy as np

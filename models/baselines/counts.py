@@ -7,8 +7,6 @@ it ends (`models.baselines.scan`); the surprise is the rarest of these. A hidden
 and what it reaches on real data.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import numpy as np

@@ -5,8 +5,6 @@ least squares of (y-μ)² - μ on (μ, μ²). Squares are cut at the variance it
 with c = 1): events, which are what is looked for, hardly widen the band they must leave.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import numpy as np

@@ -4,8 +4,6 @@ In the spirit of the Markov-modulated Poisson process of Ihler, Hutchins and Smy
 negative binomial instead of a Poisson, and with events as a small mixture of sizes instead of a sampled one.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import numpy as np

@@ -6,8 +6,6 @@ fitted to the peaks over a high threshold (SPOT, and DSPOT where the location dr
 rare stays rare whatever the shape of the noise.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

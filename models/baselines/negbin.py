@@ -5,8 +5,6 @@ vectorised and give no numpy warning for μ ≥ `LEAST_MEAN`, α ≥ `LEAST_DISP
 but the exact tails, and three to eight times as fast.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Which series a call is about: a run of them, read and written in place, or some of them, picked out."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

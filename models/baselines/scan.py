@@ -4,8 +4,6 @@ An event that lasts an hour shows in the hour's sum long before it shows in one 
 only when it leaves this ring: by then it is known whether it belonged to an event.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Any, Final
 

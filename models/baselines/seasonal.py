@@ -4,8 +4,6 @@ Sums are kept time first, series last: `(classes, bins, capacity)`, so that one 
 series, reads memory in a row.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import numpy as np

@@ -8,8 +8,6 @@ an isolation forest sees (`models.context.isolation`). Its score is calibrated t
 `models.context.forest_training`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -122,7 +120,7 @@ class Deviation:
     """E²/V of counts, 0 of readings: what an error of the expectation itself, in percent, makes of z²."""
     known: NDArray[np.bool_]
 
-    def pick(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Deviation:
+    def pick(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "Deviation":
         """Return some of the rows."""
         return Deviation(self.z[:, rows], self.weight[:, rows], self.known[:, rows])
 
@@ -284,7 +282,7 @@ class BeatForest:
         return frame.encode(FrameKind.FOREST, meta, arrays)
 
     @classmethod
-    def load(cls, data: bytes) -> BeatForest:
+    def load(cls, data: bytes) -> "BeatForest":
         """Return the model that `pack` gave. Raises `ContextError`, and nothing else, for any other bytes."""
         try:
             meta, found = frame.decode(FrameKind.FOREST, data, _Meta)

@@ -1,7 +1,5 @@
 """Training of a beat's forest, with a tail probability that holds for days it has not seen."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -56,7 +54,7 @@ class _Rows:
     day_class: NDArray[np.int8]
     second: NDArray[np.int32]
 
-    def take(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> _Rows:
+    def take(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> "_Rows":
         found = self.found.pick(chosen)
         return _Rows(found, self.beat[chosen], self.day[chosen], self.day_class[chosen], self.second[chosen])
 

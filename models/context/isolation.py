@@ -6,8 +6,6 @@ points left in it; c(n) = 2 (ln(n - 1) + γ) - 2 (n - 1) / n is the mean depth o
 size of the sample each tree was grown from. 1 is the strangest, ordinary points lie below 0.5.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -119,7 +117,7 @@ class Forest:
         return {"feature": self.feature, "value": self.value, "shape": shape}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Forest:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "Forest":
         """Take what `arrays` gave, or what somebody says it gave. Raises `ForestError`."""
         for name, dtype in (("feature", np.int8), ("value", np.float32), ("shape", np.int64)):
             given = arrays.get(name)

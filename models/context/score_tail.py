@@ -5,8 +5,6 @@ Over a high threshold u, the excesses of almost any distribution follow P(X - u 
 Technometrics 1987), which are steady where there are only some dozens of excesses.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -50,7 +48,7 @@ class ScoreTail:
             raise ValueError(f"tail: the smallest probability is {self.least}, expected up to {self.share}")
 
     @classmethod
-    def fit(cls, scores: NDArray[np.floating[Any]]) -> ScoreTail:
+    def fit(cls, scores: NDArray[np.floating[Any]]) -> "ScoreTail":
         """Fit to scores of ordinary windows that the model was not grown from. Raises ValueError for fewer than 400."""
         ordered = np.sort(np.asarray(scores, dtype=np.float64))
         n = len(ordered)
@@ -88,7 +86,7 @@ class ScoreTail:
         return {"body": self.body, "law": np.array([self.share, self.scale, self.shape, self.least])}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> ScoreTail:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "ScoreTail":
         """Take what `arrays` gave. Raises ValueError where it is no law."""
         body, law = arrays.get("body"), arrays.get("law")
         if body is None or body.dtype != np.float64 or law is None or law.dtype != np.float64 or law.shape != (4,):

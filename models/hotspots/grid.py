@@ -1,7 +1,5 @@
 """A grid of square cells over a small part of the earth, and metres between points."""
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Series of incidents: several of one category close together in space and time (near repeats)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

@@ -5,8 +5,6 @@ kernels, in the family of self-exciting point processes (Mohler et al., JASA 201
 each kernel predicted the places of later events (expectation-maximisation, one step an event, forgetting).
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np

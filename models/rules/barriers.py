@@ -4,8 +4,6 @@ A barrier that says nothing, or only now and then, proves nothing. Only one that
 vehicles is watched, and only passes well away from any "up" count: words and passes may come out of order.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Final
 

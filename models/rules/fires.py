@@ -5,8 +5,6 @@ one place are hardly ever false, which is why fire detection systems ask for two
 it coincidence detection).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -35,7 +33,7 @@ class Spot:
     """Name of a room or zone; detectors of one room belong together whatever their distance."""
     within_m: float = WITHIN_M
 
-    def near(self, other: Spot) -> bool:
+    def near(self, other: "Spot") -> bool:
         """Tell whether two detectors watch one place. The wider of the two distances counts."""
         if self.beat != other.beat:
             return False
@@ -43,7 +41,7 @@ class Spot:
             return True
         return self.metres(other) <= max(self.within_m, other.within_m)
 
-    def metres(self, other: Spot) -> float:
+    def metres(self, other: "Spot") -> float:
         """Return the distance to another detector."""
         return float(distance_m(self.lon, self.lat, other.lon, other.lat))
 

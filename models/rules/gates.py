@@ -4,8 +4,6 @@ Plates are hashed tokens before they come here, and a table of fixed size holds 
 past. Vehicles pass at most once a second or so per gate: one at a time is fast enough, and plain.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

@@ -4,8 +4,6 @@ Most calls bring thousands of ordinary values, and for them only arrays are touc
 or that belongs to a rule which is on or waiting, is looked at one by one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """What goes wrong between a device and the broker: loss, repeats, lateness, wrong clocks, spoilt messages; seeded."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from random import Random
 from typing import Any, Final, NamedTuple

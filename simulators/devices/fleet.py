@@ -1,7 +1,5 @@
 """Publishes as the devices do: one MQTT session each, with a last will, all driven by one thread."""
 
-from __future__ import annotations
-
 import selectors
 import time
 from collections.abc import Callable, Iterable
@@ -41,7 +39,7 @@ class FleetSettings:
 class _Connection:
     """A session, the messages that wait for it, and what the selector watches of it."""
 
-    def __init__(self, fleet: Fleet, name: str, status_topic: str) -> None:
+    def __init__(self, fleet: "Fleet", name: str, status_topic: str) -> None:
         settings, broker = fleet.settings, fleet.settings.broker
         if broker.secret():
             broker = msgspec.structs.replace(broker, username=name)

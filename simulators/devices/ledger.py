@@ -1,7 +1,5 @@
 """What a run of the simulator really did: the truth that the other end is measured against."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """From what devices saw to what they send: numbering, batches, faults, and the order in which messages leave."""
 
-from __future__ import annotations
-
 import heapq
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -130,7 +128,7 @@ class Post:
         if batch:
             yield message()
 
-    def _seal(self, sender: _Sender) -> None:
+    def _seal(self, sender: "_Sender") -> None:
         for message in sender.seal():
             self._push(message)
 

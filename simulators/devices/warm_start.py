@@ -1,7 +1,5 @@
 """The days before: what a site that has been running for a fortnight already knows. Nothing goes wrong in it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import date
 from random import Random

@@ -4,8 +4,6 @@ Data: Heart of the City Auckland, CC BY 4.0. The package's tables are read where
 would need pandas).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta

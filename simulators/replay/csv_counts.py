@@ -1,7 +1,5 @@
 """Replays counts: a CSV of anybody's, one column of times, one of devices, one of counts."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator

@@ -7,8 +7,6 @@ a key that is forgotten when the recording ends: the same car stays the same car
 back.
 """
 
-from __future__ import annotations
-
 import base64
 import gzip
 import secrets

@@ -1,7 +1,5 @@
 """What can be replayed is a `Track`: places for the map, and messages with the time at which each is due."""
 
-from __future__ import annotations
-
 import math
 import secrets
 import time

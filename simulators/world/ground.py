@@ -1,7 +1,5 @@
 """Points on the ground, with distances good to a part in a thousand over a city, and the GeoJSON of a map."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final

@@ -4,8 +4,6 @@ Every device draws from its own source of chance, seeded by run, device and star
 asking at another speed changes nothing for the others.
 """
 
-from __future__ import annotations
-
 import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable

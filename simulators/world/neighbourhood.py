@@ -6,8 +6,6 @@ of any size for benchmarks. All are free of chance. The quarter, its streets and
 on the globe is real, so that a map can show it.
 """
 
-from __future__ import annotations
-
 import math
 import zlib
 from collections.abc import Iterable
@@ -68,7 +66,7 @@ class Neighbourhood:
     households_cars: int = 640
     """Residents' cars of the whole site, shared out over the beats with gates."""
 
-    def only(self, devices: Iterable[str]) -> Neighbourhood:
+    def only(self, devices: Iterable[str]) -> "Neighbourhood":
         """Return the same site with only these devices speaking. Raises ValueError naming an unknown one."""
         wanted = set(devices)
         unknown = sorted(wanted - set(self.places.devices))

@@ -1,7 +1,5 @@
 """What people report on ordinary days. A day depends on the seed and the date alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import date, timedelta
 from random import Random

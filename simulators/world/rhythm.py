@@ -5,8 +5,6 @@ variance α; what falls into any part of the window is Poisson with the mean tim
 binomial with mean μ and variance μ + αμ², whatever the interval at which the device reports.
 """
 
-from __future__ import annotations
-
 import math
 from datetime import UTC, date, datetime, timedelta
 from functools import cache

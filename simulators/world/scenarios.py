@@ -4,8 +4,6 @@
 hours. The effects of a scenario say what it does to the data; `simulators.world.life` applies them.
 """
 
-from __future__ import annotations
-
 import heapq
 from collections import defaultdict
 from collections.abc import Callable
@@ -104,7 +102,7 @@ class Schedule:
             gap = 2 * HOUR_MS + round(self.rng.expovariate(1 / (9 * HOUR_MS)))
             heapq.heappush(self._due, (self._allowed(kind, end + gap), name))
 
-    def _allowed(self, kind: ScenarioKind, start: int) -> int:
+    def _allowed(self, kind: "ScenarioKind", start: int) -> int:
         if not kind.night_only:
             return start
         midnight = self.calendar.start_ms(self.calendar.day_of(start))
@@ -113,7 +111,7 @@ class Schedule:
             return start
         return midnight + round((NIGHT[0] + self.rng.uniform(0, 4)) * MINUTE_MS)
 
-    def _happen(self, name: str, kind: ScenarioKind, start: int, end: int) -> None:
+    def _happen(self, name: str, kind: "ScenarioKind", start: int, end: int) -> None:
         placed = kind.place(self, start, end)
         if placed is None:
             return

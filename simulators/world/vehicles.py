@@ -4,8 +4,6 @@ A day of a gate depends on the seed, the gate and the date alone, so that histor
 Plates are invented and start with 测 ("test"), which no real plate does; the gateway hashes them.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left, bisect_right
 from datetime import date
 from random import Random

@@ -5,8 +5,6 @@ book was asked: so the shards of a site may be faster or slower, and the alerts 
 place of others, as a fire does of smoke and heat, does so within one shard.)
 """
 
-from __future__ import annotations
-
 import hashlib
 from typing import Any, Final
 

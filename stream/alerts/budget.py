@@ -17,8 +17,6 @@ watched as ever. The floor of three days keeps the first day of a site from deci
 Fails where most days are wild (a fairground in season): then only the strangest findings become alerts, as was asked.
 """
 
-from __future__ import annotations
-
 from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo

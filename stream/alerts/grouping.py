@@ -8,8 +8,6 @@ Fails where a crowd is larger than `near_m`: it is then a few causes side by sid
 in one place.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import msgspec

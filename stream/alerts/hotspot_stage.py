@@ -1,7 +1,5 @@
 """The hotspot stage: what happened, where, becomes a map of where to be next."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import numpy as np

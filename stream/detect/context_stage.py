@@ -4,8 +4,6 @@ The forest that judges is trained beside the pipeline and comes in through the l
 the log again gives the same findings. Until the first one comes, nothing is judged.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 

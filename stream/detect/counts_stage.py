@@ -1,7 +1,5 @@
 """The counting stage: people and vehicles against their baselines, in open windows and in closed ones."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final
 

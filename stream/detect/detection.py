@@ -1,7 +1,5 @@
 """Detection: the stages that look at observations and windows, and what state they have together."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any

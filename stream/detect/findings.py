@@ -1,7 +1,5 @@
 """From a finding to people: an anomaly for the record, and a notice for the site, which makes an alert of it."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import msgspec

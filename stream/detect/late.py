@@ -4,8 +4,6 @@ Learning costs by the window, not by the observation: a fortnight of history com
 windows of one device each, and learning it message by message would visit every window once for every device.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import numpy as np

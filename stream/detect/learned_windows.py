@@ -5,8 +5,6 @@ and what came as history (`ingest.log.history`). History is refused where either
 come in parts, only where history has been.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The levels stage: noise, smoke density, water and temperature against their own seasons, window by window."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final
 

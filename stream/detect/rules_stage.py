@@ -1,7 +1,5 @@
 """The rules stage: hazards, gate passes and silence; what is alerted at once, or as soon as time has passed."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections import defaultdict

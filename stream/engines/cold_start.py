@@ -5,8 +5,6 @@ nothing yet must not look like one that has nothing to report. The embedded engi
 snapshots, a partition worker with the state itself.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from pathlib import Path

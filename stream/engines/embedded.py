@@ -19,8 +19,6 @@ snapshot, because the failure may have left the state half changed, and passes t
 the record goes to the quarantine.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -16,8 +16,6 @@ The committed offset is a hint. What counts is the position that a shard's state
 over when they come again, and those that are missing are read again.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable
@@ -86,7 +84,7 @@ class FaustEngine:
         """Return how many records are in Kafka that a worker has not taken yet."""
         return max(self._group(worker).end(worker.partition) - worker.position, 0)
 
-    def _group(self, worker: PartitionWorker) -> _Group:
+    def _group(self, worker: PartitionWorker) -> "_Group":
         return next(group for group in self._groups if group.topic == worker.topic)
 
     async def run(self, stop: asyncio.Event) -> None:

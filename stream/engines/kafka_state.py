@@ -4,8 +4,6 @@ Transactions do two things here: the entries of a checkpoint are all there or no
 *fences* the one before, which then cannot write any more: a worker that was thought dead, and comes back, does no harm.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping

@@ -15,8 +15,6 @@ results makes the worker open its state again, with the sinks left open. A recor
 *poison*: that is noted with the state first, and the record is passed by when the worker comes to it again.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -1,7 +1,5 @@
 """Snapshots as files: written whole or not at all, the two newest kept, a damaged one passed over."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What an engine, or one of its partition workers, did since it started; read by the status and the metrics."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from stream.engines.cold_start import ColdStart

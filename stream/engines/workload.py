@@ -1,7 +1,5 @@
 """What a partition worker is given, and what it drives."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 

@@ -1,7 +1,5 @@
 """The two workloads of partition workers: a shard's, which drives a `ShardPipeline`, and the site's (`SiteStage`)."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """From arrays to result rows."""
 
-from __future__ import annotations
-
 import msgspec
 import numpy as np
 from numpy.typing import NDArray

@@ -4,8 +4,6 @@ A pure function of its state and the next record. On an engine that spreads shar
 `stream.pipeline.shard.ShardPipeline` and `stream.pipeline.site.SiteStage`, run apart.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from ingest.frame import FrameError

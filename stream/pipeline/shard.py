@@ -14,8 +14,6 @@ What needs the whole site (alerts, hotspots, incidents, people's commands) leave
 events for `stream.pipeline.site`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Final, TypeVar

@@ -16,8 +16,6 @@ What models have found goes through two sieves on its way to people: neighbours 
 pass by both.
 """
 
-from __future__ import annotations
-
 import heapq
 from dataclasses import fields, replace
 from typing import Final

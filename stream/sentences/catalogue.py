@@ -3,8 +3,6 @@
 It loads Fluent, and Babel for the numbers; a program that says nothing does without this module.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo

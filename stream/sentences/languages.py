@@ -1,7 +1,5 @@
 """Which languages there are, and which one a reader gets."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a result carries instead of a text."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Final
 
@@ -20,7 +18,7 @@ class Why(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     code: str
-    args: dict[str, int | float | str | Why | list[Why] | None] = {}
+    args: "dict[str, int | float | str | Why | list[Why] | None]" = {}
 
 
 OUTSIDE: Final = Why("outside")

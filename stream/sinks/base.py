@@ -1,7 +1,5 @@
 """The sink protocol. One conformance suite (tests/stream/test_sink_conformance.py) holds for every implementation."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Protocol
 

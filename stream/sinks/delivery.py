@@ -13,8 +13,6 @@ What holds, on both engines:
   missing. Results that a sink already has, or has in its queue, are not given to it a second time.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import threading

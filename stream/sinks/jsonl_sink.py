@@ -4,8 +4,6 @@ Every line is an object with a ``type``. A write is one block that ends with ``{
 behind the last such line is a block that a crash cut short, and is cut off when the file is opened again.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress

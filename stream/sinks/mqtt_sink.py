@@ -9,8 +9,6 @@ How nothing is lost
    for old alerts. What lies behind it is sent again: at least once, never less.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, tzinfo

@@ -1,7 +1,5 @@
 """What every sink does with results before it writes them: leave out what is in, merge columns, name numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, Final

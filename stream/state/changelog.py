@@ -19,8 +19,6 @@ device has lost or won a place, its entries are written again, and one of anothe
 written in one transaction: they fit each other, and no other state's. `rebuild` takes the newest entry of every key.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterable, Mapping
 from math import prod

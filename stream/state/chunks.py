@@ -3,8 +3,6 @@
 A message that fits is sent as it is. A longer one is divided into chunks, each a frame (`ingest.frame`).
 """
 
-from __future__ import annotations
-
 import zlib
 from dataclasses import dataclass, field
 from typing import Final

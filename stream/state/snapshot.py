@@ -4,8 +4,6 @@
 changed, and so uses nothing of the program that may change; what is new is a further step.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 

@@ -1,7 +1,5 @@
 """Which devices and series there are: text ids on one side, array indices on the other."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Final
 

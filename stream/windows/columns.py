@@ -1,7 +1,5 @@
 """The bytes of a record as arrays, checked: observations with their windows and sums, and history to learn from."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

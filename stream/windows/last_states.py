@@ -4,8 +4,6 @@ Last is by the device's time. Where several gateways share a site's messages, or
 one device arrive in another order than it said them; the older one is then history, and not what the door does now.
 """
 
-from __future__ import annotations
-
 import hashlib
 from typing import Any, Final
 

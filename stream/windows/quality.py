@@ -1,7 +1,5 @@
 """Data quality as a result: per device, what came, what was late, missing, repeated, and how its clock stands."""
 
-from __future__ import annotations
-
 from typing import Final, Literal
 
 import numpy as np

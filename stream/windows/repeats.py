@@ -9,8 +9,6 @@ Fails for a copy that comes after `KEPT` other observations of its device, and t
 device for one with a probability below 1e-17.
 """
 
-from __future__ import annotations
-
 import hashlib
 from typing import Final
 

@@ -8,8 +8,6 @@ Fails when a source leaves more than `MAX_GAPS` separate gaps behind: the oldest
 such a gap is reported as *unknown* instead of being guessed at.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from typing import Final, NamedTuple
 

@@ -1,7 +1,5 @@
 """Tumbling windows of event time: sums per series, in a ring of the newest windows."""
 
-from __future__ import annotations
-
 from typing import Any, Final, NamedTuple
 
 import numpy as np

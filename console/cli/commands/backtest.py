@@ -1,7 +1,5 @@
 """``patrolgrid backtest``: the shipped models over a file, row by row, without looking ahead."""
 
-from __future__ import annotations
-
 import argparse
 import csv
 import math

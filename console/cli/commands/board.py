@@ -1,7 +1,5 @@
 """``patrolgrid board``: the live board of a site, beside a node that runs already."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Final
 

@@ -1,7 +1,5 @@
 """``patrolgrid broker``: a broker in the foreground, until Ctrl-C."""
 
-from __future__ import annotations
-
 import argparse
 import tempfile
 from pathlib import Path

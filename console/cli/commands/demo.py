@@ -4,8 +4,6 @@ The site's clock is made up: it starts in the evening of the day of the first ru
 have something to do soon, and runs as fast as asked. A later run goes on where the data ends.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 import shutil

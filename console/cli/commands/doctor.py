@@ -1,7 +1,5 @@
 """``patrolgrid doctor``: what stands in the way of a node, and what to do about it."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Final
 

@@ -1,7 +1,5 @@
 """``patrolgrid edge``: the edge agent, fed with JSON lines on standard input. Needs no numpy."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

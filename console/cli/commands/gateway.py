@@ -1,7 +1,5 @@
 """``patrolgrid gateway``: a gateway alone, from MQTT to Kafka."""
 
-from __future__ import annotations
-
 import argparse
 import logging
 from typing import Final

@@ -1,7 +1,5 @@
 """``patrolgrid grafana``: brings dashboards, data source and alert rules to Grafana, or tells what differs."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Final
 

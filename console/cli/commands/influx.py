@@ -1,7 +1,5 @@
 """``patrolgrid influx``: prepares InfluxDB, and brings to it what was there before it was named."""
 
-from __future__ import annotations
-
 import argparse
 import os
 from datetime import datetime

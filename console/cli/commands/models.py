@@ -1,7 +1,5 @@
 """``patrolgrid models``: what each device's model has learnt, what it lacks, and how far it can be believed."""
 
-from __future__ import annotations
-
 import argparse
 from contextlib import closing
 from datetime import date

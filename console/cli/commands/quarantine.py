@@ -1,7 +1,5 @@
 """``patrolgrid quarantine``: what could not be accepted, and sending it again once the cause is gone."""
 
-from __future__ import annotations
-
 import argparse
 import base64
 import time

@@ -1,7 +1,5 @@
 """``patrolgrid record``: what a broker carries, into a compressed file."""
 
-from __future__ import annotations
-
 import argparse
 import time
 from pathlib import Path

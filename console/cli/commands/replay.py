@@ -4,8 +4,6 @@ Without ``--broker`` it runs a broker and a node of its own, whose clock follows
 file, so that a replay never touches another site's data.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import math

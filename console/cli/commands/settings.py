@@ -1,7 +1,5 @@
 """``patrolgrid settings``: what is in force, or an example file to begin with."""
 
-from __future__ import annotations
-
 import argparse
 from operator import attrgetter
 from typing import Final

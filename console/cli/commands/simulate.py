@@ -1,7 +1,5 @@
 """``patrolgrid simulate``: devices that publish to a broker, for a node that runs already."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Final
 

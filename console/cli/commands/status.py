@@ -1,7 +1,5 @@
 """``patrolgrid status``: what a site has seen and how far it is, while its node runs and after."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable
 from contextlib import closing

@@ -1,7 +1,5 @@
 """``patrolgrid topics create|check``: the site's topics on Kafka."""
 
-from __future__ import annotations
-
 import argparse
 import logging
 from typing import Final

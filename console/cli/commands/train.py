@@ -4,8 +4,6 @@ History goes in through the site's log, like everything that changes state, and 
 it does not matter whether the node runs, and nothing is learnt twice: the node remembers what it has learnt.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time

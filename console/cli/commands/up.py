@@ -1,7 +1,5 @@
 """``patrolgrid up``: a site's node and board under one supervisor, from a settings file."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Final
 

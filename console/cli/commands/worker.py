@@ -1,7 +1,5 @@
 """``patrolgrid worker``: takes a site's records from Kafka, as one of several."""
 
-from __future__ import annotations
-
 import argparse
 import logging
 from typing import Final

@@ -1,7 +1,5 @@
 """Where InfluxDB is, who we are there, and how lines are sent: the section ``[influx]`` of the settings."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 

@@ -5,8 +5,6 @@ survives SIGKILL and power loss, and is in once. Taking out is not synced: after
 a second time, and InfluxDB writes the same points over themselves.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import threading

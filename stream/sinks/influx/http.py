@@ -5,8 +5,6 @@ goes through an object and several queues for every line, is not used. It knows 
 user, database and retention policy it cannot say, so that is a plain request.
 """
 
-from __future__ import annotations
-
 import contextlib
 import gzip
 import json

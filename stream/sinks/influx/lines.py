@@ -4,8 +4,6 @@ Formatting numbers is most of the work, so it is done by the JSON encoder, which
 back as the same number, a whole column in one call.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Final

@@ -3,8 +3,6 @@
 The same makers of lines as the sink's, so the same points: writing them again changes nothing.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from datetime import UTC, tzinfo

@@ -1,7 +1,5 @@
 """From results to lines: which result fills which measurement."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, tzinfo
 from functools import partial

@@ -5,8 +5,6 @@ tests.influx.schema_page``), and the dashboards are checked against it. A new re
 lines that fill it in `stream.sinks.influx.points`, and its panels.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final, Literal
 

@@ -7,8 +7,6 @@ what stands in it is halved until the bad line is alone: that goes to quarantine
 (no connection, a full or restarting server, a wrong token) is tried again until it works.
 """
 
-from __future__ import annotations
-
 import logging
 import random
 import threading

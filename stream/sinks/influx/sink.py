@@ -12,8 +12,6 @@ left the pipeline's memory is written whole again, from the store: it stands bef
 has every part already. The backlog's file remembers which windows have such parts.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence

@@ -3,8 +3,6 @@
 A reader never blocks the node that writes. Times are epoch milliseconds; what is not known is None.
 """
 
-from __future__ import annotations
-
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence

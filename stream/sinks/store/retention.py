@@ -1,7 +1,5 @@
 """How long the store keeps what, and the deleting of what is older, in small portions."""
 
-from __future__ import annotations
-
 import sqlite3
 from typing import Annotated, Final
 

@@ -5,8 +5,6 @@ no more than the last days) meets them in another order, and a device may be mov
 the same store. So a series is identified by device, kind and metric, and its beat is what the newest results say.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

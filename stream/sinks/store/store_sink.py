@@ -14,8 +14,6 @@ How it stays right
    by looking how far the store is by now, and passes over what is in.
 """
 
-from __future__ import annotations
-
 import logging
 import sqlite3
 import threading

@@ -4,8 +4,6 @@ The step at index i takes a store of version i to version i + 1, so a new store 
 that was released is never changed; what is new is a further step.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from pathlib import Path
 from typing import Final

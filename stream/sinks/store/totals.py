@@ -3,8 +3,6 @@
 The store writes every result once, so totals are additions: what a new row has more than the row it replaces.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections import OrderedDict
 from typing import Final

@@ -1,7 +1,5 @@
 """Finding a device's windows in the store, and adding up the parts of each."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
