@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
+from sklearn.ensemble import IsolationForest
 
 from models.calendar import Calendar
 from models.context import beat_forest as context
@@ -44,8 +46,6 @@ def history(beats: int, days: int) -> BeatHistory:
 
 
 def scoring(repeats: int) -> dict[str, Any]:
-    from sklearn.ensemble import IsolationForest  # noqa: PLC0415 - slow to import
-
     rng = np.random.default_rng(2)
     points = rng.standard_normal((20_000, len(context.FEATURES))).astype(np.float32)
     model = IsolationForest(n_estimators=TREES, max_samples=SAMPLES, random_state=0).fit(points)
@@ -55,8 +55,8 @@ def scoring(repeats: int) -> dict[str, Any]:
     out["context: largest difference to score_samples"] = {"value": differs, "target": 1e-12, "at_most": True}
     for rows in BATCHES:
         batch = points[:rows]
-        ours = best_s(lambda batch=batch: forest.score(batch), repeats)
-        theirs = best_s(lambda batch=batch: model.score_samples(batch), repeats)
+        ours = best_s(partial(forest.score, batch), repeats)
+        theirs = best_s(partial(model.score_samples, batch), repeats)
         out[f"context: rows a second, {rows:,} at once"] = {"value": rows / ours, "unit": "rows/s"}
         out[f"context: rows a second of scikit-learn, {rows:,} at once"] = {"value": rows / theirs, "unit": "rows/s"}
         out[f"context: against scikit-learn, {rows:,} at once"] = {"value": theirs / ours, "unit": "times"}

@@ -55,7 +55,7 @@ class Neighbourhoods:
         self.names = list(quarter_.places.beats)
         self.beats = len(self.names) * sites
         self.step = 0
-        self._days = rhythm.Calendar("Asia/Shanghai", "CN")
+        self._days = rhythm.LocalDays("Asia/Shanghai", "CN")
         self._rng = np.random.default_rng(seed)
         cameras = [spec for spec in quarter_.specs if spec.device.type == "camera"]
         self._sensors = [spec for spec in quarter_.specs if spec.device.type == "noise"]

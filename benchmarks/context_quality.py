@@ -50,7 +50,8 @@ def planned(sites: int, first_day: int, days: int, seed: int) -> list[tuple[str,
             night = bool(rng.integers(2))
             hour = rng.integers(0, 5) if night else rng.integers(8, 21)
             first = day * A_DAY + int(hour) * 12
-            shift = tuple(size * part for part in KINDS[kind])
+            people, vehicles, noise = KINDS[kind]
+            shift = (size * people, size * vehicles, size * noise)
             found.append((kind, size, night, Mixture(beat, first, first + LASTS, shift)))
     return found
 

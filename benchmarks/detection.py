@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from scipy import special
+from sklearn.ensemble import IsolationForest
 
+from benchmarks import trees
 from models.backtests import series_backtest as backtest
 from models.calendar import DAY_CLASSES, Calendar
 
@@ -117,8 +120,6 @@ def median_mad(table: Table, y: np.ndarray) -> np.ndarray:
 
 def isolation_forest(table: Table, y: np.ndarray) -> np.ndarray:
     """scikit-learn's IsolationForest on (value, time of day), trained anew each day on the past four weeks."""
-    from sklearn.ensemble import IsolationForest  # noqa: PLC0415 - slow to import
-
     turn = 2 * np.pi * table.bin / table.bins
     features = np.column_stack([y, np.sin(turn), np.cos(turn), table.day_class])
     good = np.isfinite(y)
@@ -136,14 +137,14 @@ def isolation_forest(table: Table, y: np.ndarray) -> np.ndarray:
 
 
 def half_space_trees(table: Table, y: np.ndarray) -> np.ndarray:
-    """river's HalfSpaceTrees on (value, time of day), online."""
-    from river.anomaly import HalfSpaceTrees  # noqa: PLC0415 - not a dependency
-
+    """river's HalfSpaceTrees on (value, time of day), online. Raises ImportError where river is not installed."""
     first = y[: 7 * table.bins]
     top = float(np.nanmax(first)) * 1.5 + 1 if np.isfinite(first).any() else 100.0
-    model = HalfSpaceTrees(
-        seed=1, n_trees=25, height=8, window_size=7 * table.bins // 2, limits={"v": (0, top), "t": (0, 1)}
+    model = trees.half_space_trees(
+        n_trees=25, height=8, window_size=7 * table.bins // 2, limits={"v": (0, top), "t": (0, 1)}
     )
+    if model is None:
+        raise ImportError(trees.MISSING)
     out = np.zeros(len(y))
     for at, (value, place) in enumerate(zip(y.tolist(), table.bin.tolist(), strict=True)):
         if np.isfinite(value):
@@ -177,7 +178,7 @@ def measure(table: Table, calendar: Calendar) -> tuple[dict[str, Any], backtest.
     began = time.perf_counter()
     scores = backtest.run("counts", table.times, table.values, calendar, table.window_s)
     judge("PatrolGrid", scores.surprise.max(axis=1), time.perf_counter() - began)
-    raised = scores.alarm.any(axis=1).astype(np.float64)
+    raised = np.asarray(scores.alarm.any(axis=1), dtype=np.float64)
     shipped = backtest.score(table.times, raised, table.events, 0.5, table.window_s, join_s=join_s)
     out["PatrolGrid"]["shipped"] = {
         "found": shipped.share,
@@ -197,17 +198,13 @@ def measure(table: Table, calendar: Calendar) -> tuple[dict[str, Any], backtest.
 
 def plot(table: Table, scores: backtest.Scores, path: Path) -> None:
     """Draw the week with most events: counts, expected, surprise, known events."""
-    import matplotlib as mpl  # noqa: PLC0415 - slow to import
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt  # noqa: PLC0415
-
     week = 7 * backtest.DAY_MS
     starts = [int(t) for t in table.times[:: table.bins] if t >= table.times[0] + 2 * week]
     begin = max(starts, key=lambda s: sum(s <= event[0] < s + week for event in table.events))
     part = (table.times >= begin) & (table.times < begin + week)
     day = (table.times[part] - begin) / backtest.DAY_MS
-    figure, (above, below) = plt.subplots(2, 1, figsize=(11, 5), sharex=True, height_ratios=[3, 1])
+    figure = Figure(figsize=(11, 5))
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     above.plot(day, table.values[part, 0], lw=0.7, color="#345", label="counted")
     above.plot(day, scores.expected[part, 0], lw=1.2, color="#d62", label="expected")
     below.plot(day, scores.surprise[part].max(axis=1), lw=0.8, color="#345", label="surprise")
@@ -225,7 +222,6 @@ def plot(table: Table, scores: backtest.Scores, path: Path) -> None:
     below.legend(loc="upper right")
     figure.tight_layout()
     figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
 def main() -> int:

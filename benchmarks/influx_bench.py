@@ -26,7 +26,7 @@ from stream.results import Results, SeriesKey
 from stream.sinks.influx.address import Address
 from stream.sinks.influx.http import connect
 from stream.sinks.influx.points import SeriesHeads, window_lines
-from stream.sinks.influx.sink import BATCH_LINES, InfluxSink
+from stream.sinks.influx.sink import InfluxSink
 from stream.sinks.store.reader import StoreReader
 from tests.influx.servers import One, Server, Two, running
 from tests.stream.make_results import T0, windows
@@ -110,7 +110,7 @@ def by_points(address: Address, results: list[Results]) -> float:
 
     client = InfluxDBClient(address.url, address.token, org=address.org)
     began, count = time.perf_counter(), 0
-    with client.write_api(write_options=WriteOptions(batch_size=BATCH_LINES, flush_interval=60_000)) as api:
+    with client.write_api(write_options=WriteOptions(batch_size=address.batch_lines, flush_interval=60_000)) as api:
         for result in results:
             rows = result.windows[0]
             for n in range(len(rows)):

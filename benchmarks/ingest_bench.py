@@ -153,7 +153,7 @@ def empty_callback(port: int, version: int, site: str) -> Iterator[Callable[[], 
     client.on_connect = on_connect
     options: dict[str, Any] = {}
     if version == 5:
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties = Properties(PacketTypes.CONNECT)
         properties.ReceiveMaximum = GatewaySettings().receive_maximum
         options["properties"] = properties
     client.connect("127.0.0.1", port, **options)

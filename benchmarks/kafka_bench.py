@@ -7,7 +7,6 @@ time: on a machine that others use too, those are the ones to compare.
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import logging
 import re
@@ -20,7 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.kafka_city import KafkaCity
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from benchmarks.kafka_city import KafkaCity, cpu_s
+from benchmarks.kafka_latency import latency
+from benchmarks.plain_faust import observation
 from deploy.processes.supervisor import free_port
 from tests.kafka_node import KafkaMissingError, KafkaNode
 
@@ -30,8 +34,6 @@ _TIMEOUT_S: Final = 420
 
 def plain_agents(bootstrap: str, *, quick: bool) -> dict[str, dict[str, float]]:
     """Rates of the plain agent, without and with a Table."""
-    from benchmarks.plain_faust import observation  # noqa: PLC0415 - needs the extra
-
     count = 8_000 if quick else 40_000
     asyncio.run(_fill(bootstrap, PLAIN_TOPIC, [observation(number) for number in range(count)]))
     found = {}
@@ -45,9 +47,6 @@ def plain_agents(bootstrap: str, *, quick: bool) -> dict[str, dict[str, float]]:
 
 
 async def _fill(bootstrap: str, topic: str, values: list[bytes]) -> None:
-    from aiokafka import AIOKafkaProducer  # noqa: PLC0415 - needs the extra
-    from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # noqa: PLC0415 - same
-
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
@@ -69,7 +68,6 @@ def worker_rate(city: KafkaCity, observations: int, workers: int, rows: int) -> 
 
     Starting, joining the group and reading state do not count, as with the plain agent.
     """
-    from benchmarks.kafka_city import cpu_s  # noqa: PLC0415 - needs the extra
 
     def taken() -> float:
         return sum(_taken(city.ask(process, "/metrics") or "") for process in processes)
@@ -160,8 +158,6 @@ def _metric(city: KafkaCity, process: subprocess.Popen[bytes], name: str) -> flo
 
 def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 - the signature all benchmarks have
     """All of it; about eight minutes, or two when `quick`."""
-    if importlib.util.find_spec("faust") is None:
-        return {"kafka": {"note": "faust-streaming is not installed: pip install '.[kafka]'"}}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         node = KafkaNode(folder / "kafka", heap_mb=1_024)
@@ -176,9 +172,6 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 - the signature all benc
 
 
 def _measure(bootstrap: str, folder: Path, *, quick: bool) -> dict[str, Any]:
-    from benchmarks.kafka_city import KafkaCity  # noqa: PLC0415 - needs the extra
-    from benchmarks.kafka_latency import latency  # noqa: PLC0415 - same
-
     def city(name: str, work: Callable[[KafkaCity], Any], **more: Any) -> Any:
         with KafkaCity(folder / name, bootstrap, name, **more) as made:
             return work(made)

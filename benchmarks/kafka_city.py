@@ -54,8 +54,8 @@ def shard_record(members: list[int], shard: int, number: int, rows: int) -> Reco
     batch = Batch()
     for name in ("person", "dB", "noise", "smoke", "%/m", ""):
         batch.string_index(name)
-    for device in members:
-        batch.source_index(Source(f"b{device // _DEVICES_A_BEAT}", f"d{device}", "boot"))
+    for member in members:
+        batch.source_index(Source(f"b{member // _DEVICES_A_BEAT}", f"d{member}", "boot"))
     turn = number * rows + np.arange(rows)
     which, seq = turn % len(members), turn // len(members)
     device, ts = np.array(members)[which], START_MS + seq * 1_000
@@ -164,7 +164,7 @@ class KafkaCity:
         while not what():
             for process in self._running:
                 if process.poll() not in (None, 0, -signal.SIGKILL):
-                    raise RuntimeError(f"{process.args} ended with {process.returncode}; see {self.folder}")
+                    raise RuntimeError(f"{process.args!r} ended with {process.returncode}; see {self.folder}")
             if time.monotonic() > end:
                 raise TimeoutError(f"{self.name}: {why} (stored {self.stored():,})")
             time.sleep(0.02)

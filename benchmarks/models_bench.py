@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.trees import MISSING, half_space_trees
 from models.baselines.counts import CountBaseline
 from models.baselines.levels import LevelBaseline
 from models.calendar import Calendar
@@ -76,7 +77,9 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 - as all benchmarks have
     repeats = 20 if quick else 100
     town = Town(2 if quick else 15)
     # The whole day: by night counts are small, and small counts have tails of their own.
-    trees, tree_rates, day = half_space_trees(), [], []
+    model = half_space_trees(limits={"count": (0, 100), "time": (0, 1)})
+    trees = None if model is None else Trees(model)
+    tree_rates, day = [], []
     for _ in range(8):
         # In turns, so that whatever else the machine does slows both.
         day += times_ms(town.tick, 36)
@@ -123,7 +126,7 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 - as all benchmarks have
         f"hotspots: risk of {grid.cells:,} cells": {"value": risk_ms, "unit": "ms"},
     }
     if trees is None:
-        out["half-space trees"] = {"value": None, "note": "river is not installed: pip install river"}
+        out["half-space trees"] = {"value": None, "note": MISSING}
     else:
         median = float(np.median(tree_rates))
         out["half-space trees (river)"] = {"value": median, "unit": "windows/s"}
@@ -134,10 +137,8 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 - as all benchmarks have
 class Trees:
     """river's HalfSpaceTrees with its defaults, on one series."""
 
-    def __init__(self) -> None:
-        from river.anomaly import HalfSpaceTrees  # noqa: PLC0415 - not a dependency
-
-        self.model = HalfSpaceTrees(seed=1, limits={"count": (0, 100), "time": (0, 1)})
+    def __init__(self, model: Any) -> None:
+        self.model = model
         self.values = np.random.default_rng(4).poisson(20, 100_000).tolist()
         self.now = 0
 
@@ -150,11 +151,3 @@ class Trees:
             self.model.learn_one(point)
         self.now += windows
         return windows / (time.process_time() - begin)
-
-
-def half_space_trees() -> Trees | None:
-    """Return the trees, or None where river is missing."""
-    try:
-        return Trees()
-    except ImportError:
-        return None

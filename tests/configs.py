@@ -20,8 +20,8 @@ def pipeline_with(site: str = "test", **keys: Any) -> PipelineConfig:
 
 def gateway_with(site: str, broker: BrokerAddress | None = None, **keys: Any) -> GatewayConfig:
     """Return a gateway's defaults with some keys changed, whichever section they are of."""
-    where = {} if broker is None else {"broker": broker}
-    return GatewayConfig(site=site, settings=GatewaySettings(**_taken(GatewaySettings, keys)), **where, **keys)
+    keys |= {} if broker is None else {"broker": broker}
+    return GatewayConfig(site=site, settings=GatewaySettings(**_taken(GatewaySettings, keys)), **keys)
 
 
 def _taken(section: type[Any], keys: dict[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ _HANGS_S: Final = 30.0
 class Quarantining(Protocol):
     """Takes what the pipeline refused."""
 
-    def __call__(self, refusals: Sequence[Refusal]) -> None:
+    def __call__(self, refusals: Sequence[Refusal], /) -> None:
         """Keep them durably."""
         ...
 

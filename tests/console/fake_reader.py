@@ -136,7 +136,7 @@ class FakeReader(StoreReader):
     def alert_history(self, alert: str) -> list[Row]:
         return self.open_alerts.get(alert, [])
 
-    def anomalies(self, *, limit: int = 200, since_ms: int | None = None) -> list[Row]:
+    def anomalies(self, limit: int = 200, since_ms: int | None = None) -> list[Row]:
         return []
 
     def hotspots(self) -> Row | None:
@@ -175,7 +175,7 @@ class FakeReader(StoreReader):
             rows.append(row | bad.get(place.id, {}))
         return rows
 
-    def states(self, device: str) -> list[Row]:
+    def states(self, device: str, limit: int = 100) -> list[Row]:
         place = self.places.devices.get(device)
         if place is None or place.type not in {"door", "manhole"}:
             return []
@@ -186,8 +186,8 @@ class FakeReader(StoreReader):
             for minutes, value in [(400, shut), (250, opened), (249, shut), (94, opened), (92, shut)]
         ] + ([{"metric": metric, "ts": self.now - 6 * MINUTE, "value": opened}] if device == "door-01" else [])
 
-    def gates(self, device: str, limit: int = 100) -> list[Row]:
-        place = self.places.devices.get(device)
+    def gates(self, device: str | None = None, limit: int = 100) -> list[Row]:
+        place = self.places.devices.get(device or "")
         if place is None or place.type != "gate":
             return []
         return [

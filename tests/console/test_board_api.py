@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def publisher(the_publisher):
 @contextlib.contextmanager
 def open_board(path, publisher, **settings):
     reader = StoreReader(path)
-    usual = {"site": SITE, "site_name": {"en": "Lakeside", "zh-CN": "湖滨"}, "language": "en"}
+    usual: dict[str, Any] = {"site": SITE, "site_name": {"en": "Lakeside", "zh-CN": "湖滨"}, "language": "en"}
     usual |= {"store_path": str(path), "places_path": "", "broker": BrokerAddress()}
     app = make_app(reader, places(), publisher, BoardConfig(**(usual | settings)))
     with served(app) as client:

@@ -132,7 +132,7 @@ def test_a_failing_store_wakes_the_page_and_a_mended_one_too():
         reader.broken = None
         reader.touch()
         await hub.look()
-        assert hub.freshness.state == "live"
+        assert str(hub.freshness.state) == "live"
         asker.close()
 
     asyncio.run(story())

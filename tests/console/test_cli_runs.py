@@ -112,7 +112,7 @@ def test_a_second_demo_finds_its_data_steps_around_a_taken_port_and_stops_on_sig
             )
         try:
             wait_for(lambda: "Ctrl-C" in output.read_text(encoding="utf-8"), "the demo to run")
-            url = re.search(r"http://\S+", output.read_text(encoding="utf-8"))[0]
+            (url,) = re.findall(r"http://\S+", output.read_text(encoding="utf-8"))[:1]
             assert f":{port}" not in url
             with urllib.request.urlopen(url, timeout=60) as page:  # noqa: S310 - http, as just matched
                 assert page.status == 200

@@ -94,10 +94,10 @@ def test_every_bad_row_is_told_with_its_line(tmp_path):
     ):
         assert words in told
     assert found.bad[0].text == "yesterday,cam-1,3"
-    told = read(
+    found = read(
         tmp_path, "timestamp,device,value\n2026-11-02 08:00,cam-1,1\n2026-11-02 08:00,noise-1,1\n", interval_s=60
     )
-    assert "is a camera: say what it measures with --metric" in told.bad[0].why
+    assert "is a camera: say what it measures with --metric" in found.bad[0].why
 
 
 def test_times_that_the_clocks_skip_are_told(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import urllib.error
 import urllib.request
+from typing import Any
 
 import pytest
 
@@ -46,8 +47,8 @@ def test_metrics_are_in_the_text_format_with_those_of_the_process():
 
 
 def test_ready_is_not_healthy():
-    state = [False, "Kafka is away"]
-    with MetricsServer(0, lambda: tuple(state), list) as server:
+    state: list[Any] = [False, "Kafka is away"]
+    with MetricsServer(0, lambda: (state[0], state[1]), list) as server:
         assert get(server, "/readyz") == (503, "text/plain; charset=utf-8", "Kafka is away\n")
         assert get(server, "/healthz")[0] == 200
         state[:] = [True, ""]
@@ -65,7 +66,10 @@ def test_a_defect_in_what_is_collected_is_told_and_does_no_harm():
             raise RuntimeError("a defect")
         return []
 
-    with MetricsServer(0, lambda: 1 / 0, failing) as server:
+    def defect() -> tuple[bool, str]:
+        raise ZeroDivisionError
+
+    with MetricsServer(0, defect, failing) as server:
         assert get(server, "/metrics")[::2] == (500, "RuntimeError: a defect\n")
         assert get(server, "/metrics")[0] == 200
         assert get(server, "/readyz")[0] == 500

@@ -86,6 +86,7 @@ def test_children_end_with_a_supervisor_that_is_killed(tmp_path):
         time.sleep(600)
     """)
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
     child = int(parent.stdout.readline())
     assert alive(child)
     parent.kill()

@@ -69,8 +69,8 @@ def fill(settings: Settings, days: int) -> None:
         high=observed.astype(np.float64),
         exposure=np.ones(size, dtype=np.float32),
         expected=expected,
-        lower=expected - half,
-        upper=expected + half,
+        lower=(expected - half).astype(np.float32),
+        upper=(expected + half).astype(np.float32),
         p=np.full(size, 0.5, dtype=np.float32),
         state=np.zeros(size, dtype=np.uint8),
     )

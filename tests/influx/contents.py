@@ -73,11 +73,11 @@ def points(written: list[Results]) -> dict[str, Points]:  # noqa: C901, PLR0912,
                     where = (ts // 1000, key.beat, key.device, key.metric)
                     out["state"].setdefault(where, {})["value"] = clean(value)
         for a in result.anomalies:
-            where = (a.ts // 1000, a.beat, a.device, clean_tag(a.kind), a.metric, a.severity)
+            point = (a.ts // 1000, a.beat, a.device, clean_tag(a.kind), a.metric, a.severity)
             fields = {name: getattr(a, name) for name in ("observed", "expected", "p", "duration_s", "confidence")}
             new = fields | {"direction": a.direction, "text": _text(a.why, "en"), "text_zh": _text(a.why, "zh-CN")}
             # What a point had and a new one does not say stays: InfluxDB writes fields over, not points.
-            old = out["anomaly"].get(where, {})
+            old = out["anomaly"].get(point, {})
             out["anomaly"][where] = old | {k: v for k, v in new.items() if _finite(v) is not None}
         for row in result.health:
             fields = {name: getattr(row, name) for name in ("received", "late", "missing", "duplicate", "quality")}
@@ -92,8 +92,8 @@ def points(written: list[Results]) -> dict[str, Points]:  # noqa: C901, PLR0912,
             alerts[alert.id, alert.revision] = old | {k: v for k, v in new.items() if v is not None}
         if result.hotspots is not None:
             second, now = result.hotspots.ts // 1000, {(cell.beat, cell.cell) for cell in result.hotspots.cells}
-            for beat, cell in before - now:
-                out["hotspot"].setdefault((second, beat, cell), {}).update({"current": 0, "risk": 0.0})
+            for beat, gone in before - now:
+                out["hotspot"].setdefault((second, beat, gone), {}).update({"current": 0, "risk": 0.0})
             before = now
             for cell in result.hotspots.cells:
                 out["hotspot"][second, cell.beat, cell.cell] = {

@@ -15,6 +15,7 @@ import json
 import re
 import types
 import typing
+from collections.abc import Hashable
 from typing import Any
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -108,7 +109,7 @@ def _lost(wanted: Any, found: Any, at: str = "") -> list[str]:
 
 
 @functools.cache
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: Any) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 
@@ -145,7 +146,7 @@ def _mistyped(value: Any, hint: Any, at: str) -> list[str]:  # noqa: PLR0911, PL
     if hasattr(value, "to_json"):
         return [
             problem
-            for name, one in _hints(type(value)).items()
+            for name, one in _hints(typing.cast("Hashable", type(value))).items()
             for problem in _mistyped(getattr(value, name), one, f"{at}.{name}")
             if not name.startswith("_")
         ]

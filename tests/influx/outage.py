@@ -98,7 +98,7 @@ def outage(
     write_for(around_s)
     server.stop(kill=True)
     write_for(away_s)
-    wait_for(lambda: write_for(STEP_S) or site.sink.state["trouble"], "the sink notices")
+    wait_for(lambda: [write_for(STEP_S), site.sink.state["trouble"]][1], "the sink notices")
     size = site.sink.state["backlog_bytes"]
     server.start()
     back = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -45,7 +46,7 @@ class Site:
 
     def __init__(self, folder, address=None, **more):
         self.folder, self.fake, self.refused = folder, Fake(), []
-        self.more = {} if address is not None else {"connect_to": lambda _: self.fake}
+        self.more: dict[str, Any] = {} if address is not None else {"connect_to": lambda _: self.fake}
         address = address or Address(url="http://127.0.0.1:1", bucket="x")
         self.address = replace(address, **{"batch_lines": 100, "max_wait_s": 0.05} | more)
         self.open()

@@ -92,7 +92,7 @@ def filled(query, report, **chosen):
     values = {"site": "demo", "beat": ".*", "device": ".*"} | chosen
     query = query.replace("$timeFilter", f"time >= {begin}ms AND time <= {end}ms").replace("$__interval", "5m")
     for name, value in values.items():
-        query = re.sub(rf"\${name}\b", lambda _, value=value: value, query)
+        query = re.sub(rf"\${name}\b", value.replace("\\", r"\\"), query)
     assert not re.search(r"\$\w", query), query
     return query
 

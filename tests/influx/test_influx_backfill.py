@@ -81,7 +81,7 @@ def test_it_is_what_the_sink_would_have_written(tmp_path, server):
 def test_only_a_span(tmp_path):
     past = Past(stored(tmp_path, life()), "s1")
     assert past.extent() == (T0, T0 + 2 * CHUNK_MS + 1)
-    whole = [line for span in past.spans(*past.extent()) for line in span.lines]
+    whole = [line for span in past.spans(T0, T0 + 2 * CHUNK_MS + 1) for line in span.lines]
     some = [line for span in past.spans(T0 + 1, T0 + CHUNK_MS + 1) for line in span.lines]
     assert set(some) < set(whole)
     assert {int(line.rsplit(" ", 1)[1]) * 1000 for line in some} <= {*range(T0, T0 + CHUNK_MS + 1, 1000)}
@@ -100,7 +100,9 @@ def test_a_store_of_version_0_1_tells_the_sentences_that_it_has(tmp_path):
                 connection.execute(f"UPDATE {table} SET body = ? WHERE body = ?", (json.dumps(old), row))  # noqa: S608
     connection.close()
     past = Past(path, "s1")
-    lines = [line for span in past.spans(*past.extent()) for line in span.lines]
+    extent = past.extent()
+    assert extent is not None
+    lines = [line for span in past.spans(*extent) for line in span.lines]
     past.close()
     assert sum('text="41 people.",text_zh="41人。"' in line for line in lines) == 3
     reader = StoreReader(path)

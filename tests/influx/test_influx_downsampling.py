@@ -6,8 +6,11 @@ import json
 import re
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from statistics import mean
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -23,12 +26,12 @@ from tests.support import wait_for
 
 ZONE = "Asia/Shanghai"
 MINUTE = 60
-FUNCTIONS = {"sum": sum, "mean": mean, "max": max, "min": min, "count": len}
+FUNCTIONS: dict[str, Callable[[Any], float]] = {"sum": sum, "mean": mean, "max": max, "min": min, "count": len}
 
 
-def points(now_s: int) -> list[tuple[str, dict[str, str], dict[str, object], int]]:
+def points(now_s: int) -> list[tuple[str, dict[str, str], dict[str, Any], int]]:
     """Some of each measurement over a day, with seconds of their own, up to a few minutes ago."""
-    found = []
+    found: list[tuple[str, dict[str, str], dict[str, Any], int]] = []
     for n, ago in enumerate([*range(4, 50), *range(60, 1440, 37)]):
         at = now_s - ago * MINUTE - n % 7
         tags = {"site": "s", "beat": f"b{n % 2}", "device": f"d{n % 3}"}
@@ -118,7 +121,7 @@ def test_the_tasks_of_two_point_seven_give_what_went_in(two, tmp_path):
         task = ask(two, "GET", f"/api/v2/tasks?name=patrolgrid+{database}_{every}")["tasks"][0]
         run = ask(two, "POST", f"/api/v2/tasks/{task['id']}/runs", {})
         runs = f"/api/v2/tasks/{task['id']}/runs"
-        assert wait_for(lambda runs=runs, run=run: ended(two, runs, run["id"]), "the run") == "success"
+        assert wait_for(partial(ended, two, runs, run["id"]), "the run") == "success"
         found = stored(two, database, every, now_s - 3 * 86_400)
         close_to(recent(found, every, now_s), recent(computed(written, every), every, now_s))
 
@@ -132,14 +135,13 @@ def test_the_continuous_queries_of_one_point_six_give_what_went_in(one, tmp_path
     for name, statement in continuous_queries(database, "raw", policies, ZONE).items():
         one.query(database, f'DROP CONTINUOUS QUERY "{name}" ON "{database}"')
         one.query(database, re.sub("RESAMPLE EVERY [0-9a-z]+", "RESAMPLE EVERY 1s", statement))
+
+    def all_there(every, wanted):
+        return set(wanted) <= set(recent(stored(one, database, every, now_s - 3 * 86_400), every, now_s))
+
     for every in BACK:
         wanted = recent(computed(written, every), every, now_s)
-        wait_for(
-            lambda every=every, wanted=wanted: (
-                set(wanted) <= set(recent(stored(one, database, every, now_s - 3 * 86_400), every, now_s))
-            ),
-            f"values of {every}",
-        )
+        wait_for(partial(all_there, every, wanted), f"values of {every}")
         close_to(recent(stored(one, database, every, now_s - 3 * 86_400), every, now_s), wanted)
     for row in one.query(database, "SHOW CONTINUOUS QUERIES"):
         if row["measurement"] == database:
@@ -172,7 +174,8 @@ def test_coarse_buckets_that_are_missing_are_told(server, tmp_path):
 
 def test_days_are_those_of_the_site():
     def hours(zone, since, until):
-        edges = days(*(round(datetime.fromisoformat(text).timestamp() * 1000) for text in (since, until)), zone)
+        first, last = (round(datetime.fromisoformat(text).timestamp() * 1000) for text in (since, until))
+        edges = days(first, last, zone)
         return [(end.timestamp() - begin.timestamp()) / 3600 for begin, end in edges]
 
     assert hours("Asia/Shanghai", "2026-03-01T15:59:00Z", "2026-03-01T16:01:00Z") == [24, 24]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from paho.mqtt.client import Client
+from paho.mqtt.client import Client, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy.processes.broker import embedded_command, mosquitto_command, write_mosquitto
@@ -54,7 +54,7 @@ class Publisher:
     """Publishes with QoS 1 and waits until the broker has it."""
 
     def __init__(self, port: int, version: int = 3, name: str = "") -> None:
-        self.client = Client(CallbackAPIVersion.VERSION2, name, protocol=5 if version == 5 else 4)
+        self.client = Client(CallbackAPIVersion.VERSION2, name, protocol=MQTTv5 if version == 5 else MQTTv311)
         self.client.max_inflight_messages_set(200)
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()

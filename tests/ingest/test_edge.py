@@ -176,6 +176,7 @@ def test_sigkill_loses_nothing_that_was_returned(broker, tmp_path):
                 [sys.executable, "-c", KILLED, str(tmp_path / "spool.db"), str(broker.port)],
                 stdout=subprocess.PIPE, text=True,
             )  # fmt: skip
+            assert process.stdout is not None
             for _ in range(n):
                 told = int(process.stdout.readline())
             process.kill()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,8 @@ KINDS = [("embedded", 3), ("embedded", 5), ("mosquitto", 3), ("mosquitto", 5)]
 
 @pytest.fixture(scope="module", params=KINDS, ids=lambda kind: f"{kind[0]}-{kind[1]}")
 def broker(request, tmp_path_factory):
-    running = Broker(*request.param, tmp_path_factory.mktemp("broker"))
+    kind, version = request.param
+    running = Broker(kind, version, tmp_path_factory.mktemp("broker"))
     yield running
     running.stop()
 
@@ -43,7 +45,7 @@ def broker(request, tmp_path_factory):
 class Node:
     """A gateway with its files; a site of its own keeps the sessions of tests apart."""
 
-    def __init__(self, folder: Path, broker: Broker, site: str, **options) -> None:
+    def __init__(self, folder: Path, broker: Any, site: str, **options) -> None:
         self.log = SqliteLog(folder / "log.db", min_free_bytes=0)
         self.quarantine = Quarantine(folder / "quarantine.db")
         clock = options.pop("clock", SystemClock())
@@ -387,7 +389,8 @@ def test_what_waited_for_the_log_is_told_with_the_time_of_now(tmp_path):
             self.records += records
             return len(self.records)
 
-    clock, log, quarantine = Clock(), Away(), Quarantine(tmp_path / "quarantine.db")
+    log: Any = Away()
+    clock, quarantine = Clock(), Quarantine(tmp_path / "quarantine.db")
     gateway = Gateway(gateway_with("s"), None, log, quarantine, clock, PLATES)
     began = clock.now_ms()
     gateway._intake.begin()

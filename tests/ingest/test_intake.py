@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -57,8 +58,8 @@ class StillClock:
 
 
 def make(**options) -> Intake:
-    options = {"routes": Routes("s", PLACES), "clock": StillClock(), "plates": PLATES} | options
-    return Intake(**options)
+    usual: dict[str, Any] = {"routes": Routes("s", PLACES), "clock": StillClock(), "plates": PLATES}
+    return Intake(**(usual | options))
 
 
 def count(**change) -> dict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -307,7 +307,7 @@ class LogMachine(RuleBasedStateMachine):
 
 @pytest.mark.parametrize("harness_type", HARNESSES)
 def test_any_order_of_operations(harness_type, request):
-    machine = type("Machine", (LogMachine,), {"harness_type": harness_type, "request": request})
+    machine: Any = type("Machine", (LogMachine,), {"harness_type": harness_type, "request": request})
     examples, steps = (25, 15) if harness_type is SqliteHarness else (4, 10)
     machine.TestCase.settings = settings(
         max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)

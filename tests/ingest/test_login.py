@@ -19,8 +19,7 @@ def test_the_password_comes_from_the_environment_or_the_first_line_of_a_file(tmp
 
 
 def test_a_password_is_not_printed():
-    given = {"host": "10.0.0.5", "username": "cam", "password": "hush"}
-    broker = BrokerAddress(**given)
+    broker = BrokerAddress(host="10.0.0.5", username="cam", password="hush")  # noqa: S106 - of nothing
     assert "hush" not in f"{broker!r} {broker}"
     assert str(broker) == "10.0.0.5:1883"
     assert "username='cam'" in repr(broker)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import threading
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -164,7 +166,7 @@ def test_acknowledgements_go_out_together_and_in_order():
     client = BufferedClient(
         CallbackAPIVersion.VERSION2, "c", protocol=MQTTv311, clean_session=False, manual_ack=True, receive=print
     )
-    client._thread = object()
+    client._thread = threading.current_thread()
     client.acknowledge([])
     client.acknowledge([1, 258, 65535])
     assert [bytes(entry["packet"]) for entry in client._out_packet] == [
@@ -181,7 +183,7 @@ def test_without_the_private_method_each_is_acknowledged_in_the_public_way():
         def ack(self, mid: int, qos: int) -> None:
             self.acked.append((mid, qos))
 
-    later = Later()
+    later: Any = Later()
     BufferedClient.acknowledge(later, [3, 4])
     assert later.acked == [(3, 1), (4, 1)]
 
@@ -192,7 +194,8 @@ def test_a_socket_of_another_kind_is_read_in_paho_s_way(monkeypatch):
     )
     calls = []
     monkeypatch.setattr(Client, "loop_read", lambda _self, n: calls.append(n) or MQTTErrorCode.MQTT_ERR_SUCCESS)
-    client._sock = object()
+    other: Any = object()
+    client._sock = other
     assert client.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS
     assert calls == [1]
     client._sock = None

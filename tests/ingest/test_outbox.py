@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.mqtt import outbox as module
 from ingest.mqtt.outbox import MemoryStorage, Outbound, Outbox
 
 
@@ -52,7 +52,7 @@ def test_it_loses_nothing_and_keeps_order(steps):
 
 def test_what_was_acknowledged_after_a_reconnect_goes_once_more(monkeypatch):
     clock = [100.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     storage, wire = MemoryStorage(hold_s=10.0), Wire()
     outbox = Outbox(storage, window=2)
     outbox.reconnected()
@@ -84,7 +84,7 @@ def test_what_was_acknowledged_after_a_reconnect_goes_once_more(monkeypatch):
 
 def test_what_was_held_too_long_does_not_go_again(monkeypatch):
     clock = [0.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     storage, wire = MemoryStorage(hold_s=10.0), Wire()
     outbox = Outbox(storage)
     for name in ("old", "new"):

@@ -2,13 +2,14 @@
 
 import copy
 import json
+from typing import Any
 
 import pytest
 
 from ingest.places import PlacesError, load_places, parse_places
 
 SQUARE = [[121.0, 31.0], [121.1, 31.0], [121.1, 31.1], [121.0, 31.0]]
-GOOD = {
+GOOD: dict[str, Any] = {
     "type": "FeatureCollection",
     "name": {"zh-CN": "青梧片区"},
     "features": [

@@ -186,6 +186,7 @@ def test_what_was_returned_survives_sigkill(tmp_path):
     path, told = tmp_path / "s.db", -1
     for round_ in range(5):
         process = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
         for _ in range(20 + round_ * 13):
             told = int(process.stdout.readline())
         process.send_signal(signal.SIGKILL)

@@ -180,6 +180,8 @@ def test_a_second_process_appends_while_the_first_does(tmp_path):
     follower = threading.Thread(target=follow)
     follower.start()
     try:
+        assert child.stdin is not None
+        assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
         child.stdin.write("go\n")
         child.stdin.flush()

@@ -16,7 +16,7 @@ def test_numbers_in_stores_and_logs_keep_their_meaning():
 
 
 def test_every_rule_and_every_state_has_an_alert_kind():
-    rules = {rule.kind for rule in (*hazards._LEVELS.values(), *hazards._STATES.values())}
+    rules = {rule.kind for rule in hazards._LEVELS.values()} | {rule.kind for rule in hazards._STATES.values()}
     assert rules <= ALERT_KINDS.keys()
     assert not any(ALERT_KINDS[kind].by_model for kind in rules)
     assert all(ALERT_KINDS[kind].by_model for kind in COUNT_ALERTS.values())

@@ -153,9 +153,9 @@ class City:
         """Let the devices say their last, and return their books: device → observations, in, out."""
         books: dict[str, dict[str, int]] = {}
         for process in self.devices:
-            process.child.send_signal(signal.SIGTERM)
+            process.send(signal.SIGTERM)
         for process in self.devices:
-            assert process.child.wait(120) == 0, f"{process.name} failed"
+            assert process.wait(120) == 0, f"{process.name} failed"
             report = json.loads((self.folder / f"{process.name}.json").read_text(encoding="utf-8"))
             assert report["unacknowledged"] == 0, f"{process.name}: {report['unacknowledged']} unacknowledged"
             for device, total in report["devices"].items():

@@ -110,6 +110,10 @@ class SiteOnKafka:
         except URLError as error:
             return getattr(error, "code", 0), str(error)
 
+    def ready(self, name: str) -> bool:
+        """Tell whether a worker says that it does its work."""
+        return self.ask(name)[0] == 200
+
     def metric(self, name: str, metric: str) -> dict[str, float]:
         """Return a worker's metric by topic and partition, ``records/0``."""
         found = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -17,10 +17,10 @@ from stream.engines import workloads
 from stream.engines.kafka_state import read_partition
 from stream.engines.partition_worker import PartitionWorker
 from stream.engines.workload import PartitionRecord
-from stream.engines.workloads import KafkaSite, Outlets
+from stream.engines.workloads import KafkaSite, Outlets, ShardWorkload
 from stream.output_codec import decode_output
 from stream.pipeline.shard import ShardPipeline
-from stream.state.snapshot import pack
+from stream.state.snapshot import STATE_VERSION, pack
 from tests.configs import pipeline_with
 from tests.kafka.servers import Kafka
 from tests.stream.build import MINUTE, NOON, Writer, places
@@ -71,7 +71,7 @@ def a_log(minutes: int = 12) -> list[Record]:
     return found
 
 
-async def write(site: KafkaSite, topic: str, values: list[bytes | None]) -> None:
+async def write(site: KafkaSite, topic: str, values: Sequence[bytes | None]) -> None:
     async with AIOKafkaProducer(bootstrap_servers=site.address.bootstrap) as producer:
         for value in values:
             await producer.send_and_wait(topic, value, key=b"0", partition=0)
@@ -90,6 +90,11 @@ async def running(worker: PartitionWorker) -> AsyncIterator[PartitionWorker]:
         yield worker
     finally:
         await worker.stop(save=False)
+
+
+def pipeline_of(worker: PartitionWorker) -> ShardPipeline:
+    assert isinstance(worker.workload, ShardWorkload)
+    return worker.workload.pipeline
 
 
 class Feed:
@@ -131,7 +136,7 @@ def test_bad_records_are_named_and_passed_by(site, outside, monkeypatch):
             await until(lambda: len(feed.acknowledged) == len(values))
             assert feed.acknowledged == sorted(feed.acknowledged)
             assert (worker.stats.poison, worker.stats.restarts) == (1, 1)
-            shard = worker.workload.pipeline
+            shard = pipeline_of(worker)
         async with running(site.site_worker()) as worker:
             topic = site_topic(site.config.site.id)
             await until(lambda: worker.ready)
@@ -187,7 +192,7 @@ def test_the_next_worker_goes_on_where_the_state_is(site):
             await until(lambda: worker.position == 20)
             await worker.stop(save=True)
             assert worker.saved == 20
-            saved = state(worker.workload.pipeline)
+            saved = state(pipeline_of(worker))
         return saved, await results_of(site)
 
     saved, results = asyncio.run(scenario())
@@ -240,8 +245,9 @@ def test_a_state_of_other_settings_is_learnt_anew_and_one_of_a_newer_program_is_
             await feed.give(worker, 4, values[4])
             await until(lambda: worker.saved == 5)
             assert worker.stats.repeated == 4
+            assert worker.stats.cold_start is not None
             assert "window_s" in worker.stats.cold_start.reason
-        monkeypatch.setattr(workloads, "STATE_VERSION", workloads.STATE_VERSION - 1)
+        monkeypatch.setattr(workloads, "STATE_VERSION", STATE_VERSION - 1)
         async with running(other.shard_worker(0)) as worker:
             await until(lambda: "newer program" in worker.trouble)
         monkeypatch.undo()

@@ -10,11 +10,12 @@ import pytest
 
 from console.cli.main import main
 from deploy.kafka import site_topics as topics
-from deploy.settings.load import SettingsError, load_settings
+from deploy.settings.load import load_settings
 from ingest.log.kafka_address import KafkaAddress, records_topic
 from ingest.log.kafka_client import KafkaAwayError, KafkaTopicError
 from ingest.log.kafka_log import KafkaLog
 from ingest.log.records import Record, RecordKind
+from ingest.setup.settings import SettingsError
 from tests.support import free_port
 
 _NUMBERS = itertools.count()

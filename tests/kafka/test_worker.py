@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_equal_to_the_embedded_engine_though_a_worker_is_killed(site):
     half = len(records) // 2
     workers = [site.worker("one"), site.worker("two")]
     for worker in workers:
-        wait_for(lambda name=worker.name: site.ask(name)[0] == 200, f"worker {worker.name} is ready")
+        wait_for(partial(site.ready, worker.name), f"worker {worker.name} is ready")
     site.append(records[:half])
     wait_for(lambda: site.stored() > half // 3, "the first records are stored")
     victim = next(worker for worker in workers if "site/0" in site.metric(worker.name, "position"))
@@ -58,7 +59,7 @@ def test_topics_that_are_not_there_are_named(kafka, tmp_path):
     site = SiteOnKafka(tmp_path, kafka.address, shards=1, site="nowhere")
     site.config.write_text(site.config.read_text().replace("shards = 1", "shards = 5"))
     worker = site.worker("one")
-    assert worker.child.wait(60) == 1
+    assert worker.wait() == 1
     said = (tmp_path / "one.log").read_text()
     assert "patrolgrid.nowhere.records: partitions 1, expected 5" in said
     assert "patrolgrid topics create" in said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from tests.configs import pipeline_with
 from tests.ingest.brokers import Broker
 from tests.kafka.servers import Kafka
 from tests.kafka.test_partition_worker import Feed, running, until, write
-from tests.stream.build import MINUTE, NOON, Writer, places
+from tests.stream.build import MINUTE, NOON, Writer, forget, places
 from tests.stream.sink_tools import Listener
 from tests.stream.troubled_store import FullStore, contents
 
@@ -45,9 +46,12 @@ def test_with_a_full_store_alerts_go_out_and_it_gets_what_it_missed(kafka: Kafka
     store, listener = FullStore(tmp_path / "store.db", name), Listener(broker.port)
     mqtt = MqttSink(BrokerAddress(port=broker.port), name, delivered_path=tmp_path / "delivered.json")
     site = KafkaSite(
-        kafka.address, config, places(DEVICES), 1, lambda _: Outlets([store, mqtt], [].extend), checkpoint_s=0.1
+        kafka.address, config, places(DEVICES), 1, lambda _: Outlets([store, mqtt], forget), checkpoint_s=0.1
     )
     shard, writer, records = ShardPipeline(config, places(DEVICES)), Writer(), []
+
+    def heard_more_than(number: int) -> bool:
+        return len(listener.alerts(name)) > number
 
     async def scenario() -> list[float]:
         feed, took = Feed(), []
@@ -73,7 +77,7 @@ def test_with_a_full_store_alerts_go_out_and_it_gets_what_it_missed(kafka: Kafka
             for number in range(4):
                 since = time.monotonic()
                 await give(f"smoke-{number}")
-                await until(lambda number=number: len(listener.alerts(name)) > number)
+                await until(partial(heard_more_than, number))
                 took.append(time.monotonic() - since)
             for _ in range(15):
                 await give()

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from models.calendar import REST, SATURDAY, WORKING, Calendar
 
 
-def ms(zone: str, *parts: int) -> int:
-    return round(datetime(*parts, tzinfo=ZoneInfo(zone)).timestamp() * 1000)
+def ms(zone: str, year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
+    return round(datetime(year, month, day, hour, minute, tzinfo=ZoneInfo(zone)).timestamp() * 1000)
 
 
 @pytest.mark.parametrize(

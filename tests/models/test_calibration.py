@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import special
 
 from models.backtests.calibration import Calibration, Tally, count_intervals, level_intervals
 from models.baselines import negbin
@@ -49,9 +50,9 @@ def test_what_is_wrong_is_told():
 
 def test_readings_are_points():
     z = RNG.normal(size=5000)
-    p = np.minimum(negbin.special.ndtr(z), negbin.special.ndtr(-z))
+    p = np.minimum(special.ndtr(z), special.ndtr(-z))
     for scale, verdict in ((1.0, "good"), (3.0, "wide")):
-        q = np.minimum(negbin.special.ndtr(z / scale), negbin.special.ndtr(-z / scale))
+        q = np.minimum(special.ndtr(z / scale), special.ndtr(-z / scale))
         tally = Tally(1)
         tally.add(
             np.zeros(5000, dtype=np.int64), level_intervals(50 + z, np.full(5000, 50.0), q), q, np.abs(z) < 2.5758

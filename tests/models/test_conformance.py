@@ -28,6 +28,7 @@ class Counts:
     """Counts of `size` series, window by window."""
 
     name = "counts"
+    model: Any
 
     def __init__(self, size: int) -> None:
         self.size, self.model = size, CountBaseline(WINDOW_S, CALENDAR, size)
@@ -179,7 +180,8 @@ def test_a_state_that_does_not_fit_is_named(make: type[Counts]) -> None:
     model = make(3)
     model.feed(0, np.arange(3), np.array([1.0, 2.0, 3.0]))
     saved = model.model.capture()
-    for held in (saved.arrays, saved.values):
+    fields: tuple[dict[str, Any], ...] = (saved.arrays, saved.values)
+    for held in fields:
         for name in list(held):
             left = held.pop(name)
             with pytest.raises(StateError, match=f"{name!r} is missing"):

@@ -1,5 +1,7 @@
 """Count baselines: what they expect, what they find, and that their probabilities mean what they say."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from tests.models.traffic import T0, Neighbourhood, warm
 
 CALENDAR = Calendar("Asia/Shanghai", "CN")
 DAYS = 15
-PLACE = {"mean": 60.0, "amplitude": 0.3}
+PLACE: dict[str, Any] = {"mean": 60.0, "amplitude": 0.3}
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ def test_cells_have_names_centres_and_edges():
 
 
 @pytest.mark.parametrize("bounds", [(1, 2, 0, 3), (0, 0, 400, 1), (0, 0, 90, 80)])
-def test_bad_bounds_are_refused(bounds: tuple[float, ...]):
+def test_bad_bounds_are_refused(bounds):
     with pytest.raises(ValueError, match=r"bounds|cells"):
         Grid(bounds, 10.0)
 
@@ -95,9 +95,11 @@ def test_three_in_three_days_and_three_streets_are_a_series():
     assert series.add("theft", 121.4, 31.2, NOW + 21 * HOUR) is None
     assert series.add("burglary", 121.4, 31.25, NOW + 22 * HOUR) is None
     found = series.add("burglary", 121.4, 31.2005, NOW + 40 * HOUR)
+    assert found is not None
     assert found.count == 3
     assert (found.lon, found.lat) == pytest.approx((121.4, (31.2 + 31.2011 + 31.2005) / 3))
     again = series.add("burglary", 121.4, 31.2, NOW + 50 * HOUR)
+    assert again is not None
     assert again.count == 4
     assert series.add("burglary", 121.4, 31.2, NOW + 200 * HOUR) is None
 

@@ -64,7 +64,7 @@ def test_backfill_gives_a_baseline():
     rng = np.random.default_rng(1)
     model = LevelBaseline(STEP, CALENDAR, 1)
     steps = np.arange(14 * 96)
-    values = np.array([usual(step, rng, 1)[0] for step in steps])
+    values = np.array([usual(step, rng, 1)[0] for step in steps.tolist()])
     model.amend(np.zeros(len(steps), dtype=int), T0 + steps * STEP * 1000, values, np.ones(len(steps)))
     noon = T0 + (14 * 96 + 24) * STEP * 1000
     test = model.step([0], noon, [55.0 + 8], [1])

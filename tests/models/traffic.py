@@ -4,6 +4,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from models.baselines.counts import CountBaseline
 from models.calendar import Calendar
 
 T0 = 1_795_363_200_000
@@ -42,7 +43,7 @@ class Neighbourhood:
         return self.rng.poisson(self.mean(start_ms) * busy).astype(np.float64)
 
 
-Model = TypeVar("Model")
+Model = TypeVar("Model", bound=CountBaseline)
 
 
 def warm(model: Model, place: Neighbourhood, days: int) -> Model:

@@ -32,9 +32,17 @@ class Process:
         with (self.folder / f"{self.name}.log").open("ab") as log:
             self.child = subprocess.Popen(self.command, stdout=log, stderr=log, cwd=ROOT, stdin=subprocess.DEVNULL)
 
-    def end(self, number: int, timeout_s: float = 60) -> int:
+    def send(self, number: int) -> None:
+        assert self.child is not None, f"{self.name} was never started"
         self.child.send_signal(number)
+
+    def wait(self, timeout_s: float = 60) -> int:
+        assert self.child is not None, f"{self.name} was never started"
         return self.child.wait(timeout_s)
+
+    def end(self, number: int, timeout_s: float = 60) -> int:
+        self.send(number)
+        return self.wait(timeout_s)
 
     def kill(self) -> None:
         if self.child is not None and self.child.poll() is None:

@@ -112,6 +112,7 @@ def test_a_disk_that_is_full_is_told(broker, tmp_path, monkeypatch):
     monkeypatch.setattr(recorder._file, "write", full)
     publish(broker.port, [(OBS, b"{}", False)])
     wait_for(lambda: recorder.failure is not None, "the recorder notices")
+    assert isinstance(recorder.failure, OSError)
     assert recorder.failure.errno == 28
     assert recorder.messages == 0
     monkeypatch.undo()

@@ -106,8 +106,8 @@ def test_a_broker_that_asks_for_a_password_gets_it(tmp_path):
     plan = csv_track(csv(tmp_path, *(f"2026-01-01 {hour:02d}:00,d,1" for hour in range(10))))
     with Supervisor(tmp_path) as supervisor:
         supervisor.start("broker", [program, "-c", str(config)], ready=lambda: listening("127.0.0.1", port))
-        login = {"username": "replayer", "password": "secret"}
-        assert publish(plan, BrokerAddress(port=port, **login)) == 10
+        login = BrokerAddress(port=port, username="replayer", password="secret")  # noqa: S106 - of this test
+        assert publish(plan, login) == 10
         with pytest.raises(ConnectionError, match=str(port)):
             publish(plan, BrokerAddress(port=port))
 

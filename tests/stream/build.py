@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -10,12 +11,17 @@ from ingest.log.batch import Batch, Source
 from ingest.log.history import HistorySeries, encode_history
 from ingest.log.records import Record, RecordKind
 from ingest.places import Places, parse_places
+from ingest.refusal import Refusal
 from ingest.vocabulary import Kind
 from stream.sentences.catalogue import in_all_languages
 
 NOON = 1_795_406_400_000
 """2026-11-23 04:00 UTC, noon in Shanghai; a multiple of five minutes."""
 MINUTE = 60_000
+
+
+def forget(_refusals: Sequence[Refusal]) -> None:
+    """A quarantine for tests that refuse nothing."""
 
 
 def text_of(result):

@@ -74,7 +74,7 @@ def windows(*rows: dict[str, Any]) -> WindowRows:
         "p": NAN,
         "state": 4,
     }
-    types = {
+    types: dict[str, Any] = {
         "series": np.int32,
         "n": np.int32,
         "start": np.int64,

@@ -89,6 +89,7 @@ class StoreHarness(Harness):
 
     def crash(self, sink: StoreSink) -> None:
         # The kernel closes a killed process's files; nothing else happens.
+        assert sink._connection is not None
         sink._connection.close()
 
     def contents(self, sink: StoreSink) -> Tables:

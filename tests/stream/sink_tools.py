@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy.processes.broker import embedded_command
 from deploy.processes.supervisor import listening
@@ -84,8 +85,8 @@ def expected(written: list[Results]) -> Tables:  # noqa: C901, PLR0912 - one bra
                 out["alerts"][alert.id] = plain_json(alert)
         if result.hotspots is not None:
             out["hotspots"][result.hotspots.ts] = plain_json(result.hotspots)
-        for row in result.health:
-            out["health"][row.device, row.start] = plain_json(row)
+        for found in result.health:
+            out["health"][found.device, found.start] = plain_json(found)
         for incident in result.incidents:
             out["incidents"][incident.id] = plain_json(incident)
         for name in counters:
@@ -108,7 +109,7 @@ def retained(written: list[Results]) -> dict[str, list[str]]:
     beats: dict[str, list[str]] = {}
     for result in written:
         if result.hotspots is not None:
-            beats = {beat: [] for beat in beats} | {cell.beat: [] for cell in result.hotspots.cells}
+            beats = {beat: [] for beat in (*beats, *(cell.beat for cell in result.hotspots.cells))}
             for cell in result.hotspots.cells:
                 beats[cell.beat] = [*beats[cell.beat], cell.cell]
     return beats
@@ -181,7 +182,7 @@ class Wire:
 
 
 def client(name: str = "") -> paho.Client:
-    return paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=name)
+    return paho.Client(CallbackAPIVersion.VERSION2, client_id=name)
 
 
 class Listener:

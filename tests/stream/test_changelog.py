@@ -88,6 +88,7 @@ def live(rng: random.Random, records: int) -> None:
                 disturbed = shard(state)
                 assert packed(disturbed) == packed(undisturbed)
                 if rng.random() < 0.5:
+                    assert state is not None
                     changelog = Changelog(page=256)
                     changelog.changes(state)
     assert packed(disturbed) == packed(undisturbed)
@@ -160,7 +161,9 @@ def test_a_site_comes_back_too():
         kept |= changelog.changes(site.capture())
     assert site.book.open()
     again = SiteStage(CONFIG, places(DEVICES), 1)
-    again.restore(rebuild({key: value for key, value in kept.items() if value is not None}))
+    saved = rebuild({key: value for key, value in kept.items() if value is not None})
+    assert saved is not None
+    again.restore(saved)
     assert packed(again) == packed(site)
 
 
@@ -182,6 +185,7 @@ def test_damaged_missing_and_future_entries_are_refused_by_name():
     entries = Changelog().changes(part.capture())
     assert rebuild({}) is None
     meta = entries[META_KEY]
+    assert meta is not None
     for damaged, words in (
         (meta[:4] + b"\x09" + meta[5:], "newer program"),
         (meta[:-6] + b"xx" + meta[-4:], "check sum"),

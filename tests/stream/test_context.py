@@ -148,7 +148,9 @@ def test_a_model_comes_through_the_log_and_stays_in_the_snapshot():
     again = Pipeline(CONFIG, devices)
     again.restore(pipeline.snapshot())
     for one in (pipeline, again):
-        assert one.shards[0].detection.context.forest.pack() == model()
+        forest = one.shards[0].detection.context.forest
+        assert forest is not None
+        assert forest.pack() == model()
     assert again.snapshot() == pipeline.snapshot()
 
 

@@ -22,7 +22,7 @@ from stream.sinks.mqtt_sink import MqttSink
 from stream.sinks.store.store_sink import StoreSink
 from tests.configs import pipeline_with
 from tests.ingest.brokers import Broker
-from tests.stream.build import MINUTE, NOON, Writer, places
+from tests.stream.build import MINUTE, NOON, Writer, forget, places
 from tests.stream.make_results import alert, results
 from tests.stream.sink_tools import Listener
 from tests.stream.troubled_store import FullStore, contents, damage
@@ -81,7 +81,7 @@ def log(tmp_path: Path) -> Iterator[SqliteLog]:
 def running(log: SqliteLog, sinks: list[Sink], folder: Path) -> Iterator[EmbeddedEngine]:
     """An engine at work, that is stopped after its log's last record."""
     engine = EmbeddedEngine(
-        log, lambda: Pipeline(CONFIG, places(DEVICES)), sinks, folder, quarantine=[].extend, snapshot_every_s=0.05
+        log, lambda: Pipeline(CONFIG, places(DEVICES)), sinks, folder, quarantine=forget, snapshot_every_s=0.05
     )
     engine.start()
     try:
@@ -164,7 +164,7 @@ def test_with_a_damaged_store_a_node_starts_and_tells_and_a_repaired_one_is_take
 def test_ended_while_the_store_is_full_the_next_start_brings_it_the_rest(log, tmp_path):
     store, story = FullStore(tmp_path / "store.db", "test"), Story(log)
     engine = EmbeddedEngine(
-        log, lambda: Pipeline(CONFIG, places(DEVICES)), [store], tmp_path / "state", quarantine=[].extend
+        log, lambda: Pipeline(CONFIG, places(DEVICES)), [store], tmp_path / "state", quarantine=forget
     )
     engine.start()
     story.minutes(10)

@@ -16,7 +16,7 @@ from stream.pipeline.pipeline import Pipeline
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
 from tests.configs import pipeline_with
-from tests.stream.build import MINUTE, NOON, Writer, places
+from tests.stream.build import MINUTE, NOON, Writer, forget, places
 from tests.support import wait_for
 
 CONFIG = pipeline_with(site="test", country="")
@@ -84,7 +84,7 @@ def test_stores_everything_once_over_restarts(log, tmp_path):
     for part in range(3):
         fill(log, 50, start=part * 50)
         sink = StoreSink(tmp_path / "store.db", "test")
-        drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=[].extend))
+        drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=forget))
         sink.close()
         assert stored(tmp_path / "store.db") == (part + 1) * 50
 
@@ -97,14 +97,14 @@ def test_a_stop_in_the_middle_repeats_nothing(log, tmp_path):
     fill(log, 200)
     for _ in range(4):
         sink = StoreSink(tmp_path / "store.db", "test")
-        engine = EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=[].extend)
+        engine = EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=forget)
         before = stored(tmp_path / "store.db")
         engine.start()
         wait_for(partial(goes_on, tmp_path / "store.db", before), "it is at work")
         engine.stop(drain=False)
         sink.close()
     sink = StoreSink(tmp_path / "store.db", "test")
-    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=[].extend))
+    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=forget))
     sink.close()
     assert stored(tmp_path / "store.db") == 200
 
@@ -112,7 +112,7 @@ def test_a_stop_in_the_middle_repeats_nothing(log, tmp_path):
 def test_a_failing_sink_is_tried_again_with_the_same_results(log, tmp_path):
     fill(log, 30)
     sink = Fussy(fail={1, 2})
-    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=[].extend))
+    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=forget))
     assert sum(results.accepted for results in sink.taken) == 30
 
 
@@ -143,7 +143,7 @@ def test_a_poison_record_is_passed_by_and_the_rest_counts(log, tmp_path, monkeyp
 def test_the_log_is_committed_only_up_to_the_older_snapshot(log, tmp_path):
     for part in range(3):
         fill(log, 7, start=part * 7)
-        drain(EmbeddedEngine(log, make_pipeline, [Fussy()], tmp_path / "state", quarantine=[].extend))
+        drain(EmbeddedEngine(log, make_pipeline, [Fussy()], tmp_path / "state", quarantine=forget))
     assert log.head() == 3
     assert log.committed(CONSUMER) == 2
 
@@ -164,7 +164,7 @@ def test_a_state_that_cannot_be_saved_does_not_stop_the_work(log, tmp_path, monk
     fill(log, 30)
     monkeypatch.setattr(SnapshotFiles, "save", full)
     sink = Fussy()
-    engine = EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=[].extend, snapshot_every_s=0)
+    engine = EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=forget, snapshot_every_s=0)
     drain(engine)
     assert sum(results.accepted for results in sink.taken) == 30
     assert "No space" in engine.stats.failing["snapshot"]
@@ -173,7 +173,7 @@ def test_a_state_that_cannot_be_saved_does_not_stop_the_work(log, tmp_path, monk
 
 def test_a_log_that_was_replaced_is_told(log, tmp_path):
     SnapshotFiles(tmp_path / "state").save(5, advanced().snapshot())
-    engine = EmbeddedEngine(log, make_pipeline, [], tmp_path / "state", quarantine=[].extend)
+    engine = EmbeddedEngine(log, make_pipeline, [], tmp_path / "state", quarantine=forget)
     with pytest.raises(EngineStateError, match="the log was replaced"):
         engine.recover()
 
@@ -181,12 +181,12 @@ def test_a_log_that_was_replaced_is_told(log, tmp_path):
 def test_a_state_of_another_version_is_put_aside_and_learnt_anew(log, tmp_path):
     fill(log, 30)
     sink = StoreSink(tmp_path / "store.db", "test")
-    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=[].extend))
+    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=forget))
     sink.close()
     fill(log, 10, start=30)
     other = pipeline_with(site="test", country="", keep_windows=9)
     sink = StoreSink(tmp_path / "store.db", "test")
-    drain(EmbeddedEngine(log, lambda: Pipeline(other, PLACES), [sink], tmp_path / "state", quarantine=[].extend))
+    drain(EmbeddedEngine(log, lambda: Pipeline(other, PLACES), [sink], tmp_path / "state", quarantine=forget))
     sink.close()
     assert stored(tmp_path / "store.db") == 40
     assert list((tmp_path / "state").glob("*.unusable"))
@@ -199,7 +199,7 @@ def advanced():
 
 
 def test_wakes_up_for_new_records(log, tmp_path):
-    engine = EmbeddedEngine(log, make_pipeline, [], tmp_path / "state", quarantine=[].extend)
+    engine = EmbeddedEngine(log, make_pipeline, [], tmp_path / "state", quarantine=forget)
     engine.start()
     log.append([Record(kind=RecordKind.TICK, received_ms=NOON, payload=b"")])
     wait_for(lambda: engine.position == 1, "the record is worked through")

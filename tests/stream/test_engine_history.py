@@ -18,7 +18,7 @@ from stream.engines.snapshot_files import SnapshotFiles
 from stream.pipeline.pipeline import Pipeline
 from stream.state.snapshot import STATE_VERSION
 from tests.configs import pipeline_with
-from tests.stream.build import MINUTE, NOON, HistoryBuilder, places
+from tests.stream.build import MINUTE, NOON, HistoryBuilder, forget, places
 
 CONFIG = pipeline_with(site="test", country="")
 
@@ -32,7 +32,7 @@ def log(tmp_path):
 
 
 def worked_off(log, folder):
-    engine = EmbeddedEngine(log, lambda: Pipeline(CONFIG, places()), [], folder, quarantine=[].extend)
+    engine = EmbeddedEngine(log, lambda: Pipeline(CONFIG, places()), [], folder, quarantine=forget)
     engine.start()
     engine.stop()
     assert engine.failure is None

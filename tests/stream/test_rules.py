@@ -8,6 +8,7 @@ from ingest.places import PlacesError
 from stream.detect.rules_stage import check_overrides
 from stream.pipeline.pipeline import Pipeline
 from stream.results import ShardOutput
+from stream.sentences import literal
 from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, Writer, places, text_of
 
@@ -142,7 +143,7 @@ def test_a_camera_that_falls_silent_in_a_crowd_leaves_no_alert_open_for_ever():
         pipe.process(log.record())
     now = NOON + 20 * MINUTE
     out = ShardOutput(pipe.position, now, now, pipe.shards[0].catalog.series)
-    text = {"en": "41 people.", "zh-CN": "41人。"}
+    text = literal({"en": "41 people.", "zh-CN": "41人。"})
     findings = pipe.shards[0].detection.findings
     findings.rise(*findings.catalog.devices[0], "surge", now, text, cause_ms=now, surprise=6.0)
     out.anomalies, out.notices = findings.take()

@@ -8,9 +8,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from fluent.runtime.resolver import ResolverEnvironment
 from fluent.syntax import FluentParser, FluentSerializer, ast
 from fluent.syntax.visitor import Transformer, Visitor
 
@@ -28,8 +30,8 @@ ROOMS = ("ingest", "models", "stream", "deploy", "simulators", "console")
 SOURCES = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
 T = 1_795_438_800_000
 """21:00 in Shanghai, 13:00 UTC."""
-COUNT = {"metric": "person", "observed": 41.2, "expected": 12.0, "p": 1.2e-5, "since_ms": T}
-GATE = {"value": 2.4, "limit": 28.0, "at_ms": T}
+COUNT: dict[str, Any] = {"metric": "person", "observed": 41.2, "expected": 12.0, "p": 1.2e-5, "since_ms": T}
+GATE: dict[str, Any] = {"value": 2.4, "limit": 28.0, "at_ms": T}
 DOOR = Why("state", {"kind": "door_open", "metric": "door", "word": "open", "hold": 120.0, "since_ms": T})
 NAME = literal({"en": "West gate", "zh-CN": "西门"})
 CHANNELS = [
@@ -127,9 +129,8 @@ def strict(monkeypatch):
             raise AssertionError(repr(error))
 
     def environment(bundle, errors, current):
-        return catalogue.ResolverEnvironment.__wrapped__(bundle, errors=Loud(), current=current)
+        return ResolverEnvironment(bundle, errors=Loud(), current=current)
 
-    environment.__wrapped__ = catalogue.ResolverEnvironment
     monkeypatch.setattr(catalogue, "ResolverEnvironment", environment)
 
 

@@ -97,7 +97,7 @@ def test_a_full_disk_takes_the_block_back(tmp_path, monkeypatch):
             return write(handle, data[:40])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(jsonl.os, "write", half)
+    monkeypatch.setattr(os, "write", half)
     with pytest.raises(OSError, match="No space left"):
         sink.write([results(2)])
     monkeypatch.undo()

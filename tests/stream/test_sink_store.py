@@ -243,6 +243,7 @@ def test_counters_are_exact_whatever_is_written_again(path, reader):
         sink = StoreSink(path, "s1")
         sink.write(written[:end])
         sink.write(written[end // 2 : end])
+        assert sink._connection is not None
         sink._connection.close()  # as a kill would
     assert reader.counters() == {"accepted": 55, "duplicates": 10, "late": 110}
     assert reader.progress()["position"] == 10
@@ -350,6 +351,7 @@ def test_an_older_store_is_brought_up_to_date_by_the_sink_and_not_by_a_reader(pa
     with pytest.raises(StoreVersionError, match="version 1, expected 2: start the node once"):
         reader.counters()
     sink = StoreSink(path, "s1")
+    assert sink._connection is not None
     assert sink._connection.execute("SELECT x FROM later").fetchall() == [(7,)]
     assert reader.counters()["accepted"] == 3
     sink.close()

@@ -184,10 +184,14 @@ def merged(story, turns, *, cut=None):
     return out + drained(site, story)
 
 
+def through(story, process):
+    return lambda record: story.told(process(record))
+
+
 def embedded(story):
     pipe = Pipeline(CONFIG, PLACES, SHARDS)
     for shard in pipe.shards:
-        shard.process = lambda record, process=shard.process: story.told(process(record))
+        shard.process = through(story, shard.process)
     return [pipe.process(record) for record in story.records] + drained(pipe.site, story)
 
 

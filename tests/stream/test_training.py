@@ -134,7 +134,7 @@ def test_records_hold_every_window_once_in_order_of_time(cells, cut, shards):
         np.array(values, dtype=np.int64) for values in zip(*sorted(cells, key=lambda c: c[1]), strict=True)
     )
     number = number + NOON // WINDOW
-    whole = PastWindows([CAMERA, NOISE], which, number, number * 1.0, np.full(len(which), 0.5))
+    whole = PastWindows([CAMERA, NOISE], which, number, number.astype(np.float64), np.full(len(which), 0.5))
     portions = [whole.chosen(slice(begin, begin + cut)) for begin in range(0, len(whole), cut)]
     made = list(pieces(portions, WINDOW, shards=shards, again=True))
     found = []
