@@ -176,8 +176,7 @@ def _output(header: _Header, arrays: dict[str, NDArray[Any]]) -> ShardOutput:
                 )
         if len(whole["series"]) and int(whole["series"].max()) >= len(out.catalog):
             raise ValueError(f"{name} name series {int(whole['series'].max())} of {len(out.catalog)}")
-        ends = np.cumsum(lengths).tolist()
-        for end, rows, texts in zip(ends, lengths, strings[name], strict=True):
+        for end, rows, texts in zip(np.cumsum(lengths).tolist(), lengths, strings[name], strict=True):
             cut = slice(end - rows, end)
             getattr(out, name).append(rows_type(**{k: values[cut] for k, values in whole.items()}, **texts))
     return out

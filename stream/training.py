@@ -91,11 +91,9 @@ def stored_windows(
         )
         count = is_count[which]
         # A count that covers several windows is learnt as its mean, as it is live.
-        windows = np.maximum(covered, 1.0)
-        value = np.where(count, total / windows, total / np.maximum(seen, 1.0))
+        value = np.where(count, total / np.maximum(covered, 1.0), total / np.maximum(seen, 1.0))
         share = np.where(count, np.minimum(covered, 1.0), 1.0)
-        usable = share > 0
-        yield PastWindows(listed, which, number, value, share).chosen(usable)
+        yield PastWindows(listed, which, number, value, share).chosen(share > 0)
 
 
 def fitted(
@@ -195,10 +193,10 @@ def _joined(portions: Sequence[PastWindows]) -> PastWindows:
     first = portions[0]
     if len(portions) == 1:
         return first
-    columns = (
-        np.concatenate([getattr(p, name) for p in portions]) for name in ("which", "number", "value", "exposure")
+    return PastWindows(
+        first.names,
+        *(np.concatenate([getattr(p, name) for p in portions]) for name in ("which", "number", "value", "exposure")),
     )
-    return PastWindows(first.names, *columns)
 
 
 def _payload(windows: PastWindows, window_ms: int, *, again: bool) -> bytes:

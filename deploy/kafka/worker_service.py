@@ -28,7 +28,9 @@ from ingest.log.kafka_client import KafkaAwayError, KafkaTopicError
 from ingest.places import load_places
 from stream.detect.rules_stage import check_overrides
 from stream.engines.faust_app import FaustEngine
-from stream.engines.workloads import KafkaSite, Outlets
+from stream.engines.workloads import KafkaSite
+from stream.sinks.base import Sink
+from stream.sinks.delivery import QuarantineSink
 
 _LOG: Final = logging.getLogger("deploy.kafka.worker_service")
 _ASKED_S: Final = 0.1
@@ -72,7 +74,7 @@ class WorkerService:
             config=pipeline_config(settings),
             places=places,
             shards=settings.kafka.shards,
-            open_outlets=self._open_outlets,
+            open_sinks=self._open_sinks,
             name=f"patrolgrid-{settings.site.id}-{self.name}",
             checkpoint_s=settings.worker.checkpoint_s,
             timeout_s=max(settings.kafka.timeout_s, 30.0),
@@ -123,7 +125,7 @@ class WorkerService:
     def _waits(self, why: str) -> None:
         self._waiting_for = why
 
-    def _open_outlets(self, closing: ExitStack) -> Outlets:
+    def _open_sinks(self, closing: ExitStack) -> list[Sink]:
         """Open the sinks, in their thread; this worker has the site's topic now."""
         settings = self.settings
         closing.enter_context(SiteLock(settings.site_dir))
@@ -138,7 +140,7 @@ class WorkerService:
             write_node_file(settings, started_ms=started_ms, stopped_ms=time.time_ns() // 1_000_000)
 
         closing.callback(over)
-        return Outlets(sinks.all, sinks.quarantine.add_many)
+        return [*sinks.all, QuarantineSink(sinks.quarantine.add_many)]
 
     # -- what it tells -----------------------------------------------------------------------------------------------
 

@@ -177,5 +177,4 @@ def _next(alert: Alert, now_ms: int, **changes: Any) -> Alert:  # noqa: ANN401 -
 
 def _alert_id(site: str, device: str, kind: str, raised_ms: int) -> str:
     """Return an id that is the same when the log is read again."""
-    digest = hashlib.blake2b(f"{site}\n{device}\n{kind}\n{raised_ms}".encode(), digest_size=8)
-    return digest.hexdigest()
+    return hashlib.blake2b(f"{site}\n{device}\n{kind}\n{raised_ms}".encode(), digest_size=8).hexdigest()

@@ -104,8 +104,7 @@ class AlertBudget(Saved):
         if self.per_day <= 0 or not len(past):
             return 0
         weight = 0.5 ** ((age[past] - 1) / HALF_LIFE_DAYS)
-        reaching = np.cumsum(self._counts[past, ::-1], axis=1)[:, ::-1]
-        capped = np.minimum(reaching, _CAP * self.per_day)
+        capped = np.minimum(np.cumsum(self._counts[past, ::-1], axis=1)[:, ::-1], _CAP * self.per_day)
         expected = weight @ capped / max(weight.sum(), _LEAST_DAYS)
         fitting = np.flatnonzero(expected <= self.per_day + 1e-9)
         return int(fitting[0]) if len(fitting) else BINS - 1

@@ -52,8 +52,7 @@ class HotspotStage(Saved):
         lon, lat = self.grid.centres()
         beats = [""] * len(lon)
         for beat in self.places.beats.values():
-            inside = _inside(lon, lat, np.array(beat.polygon, dtype=np.float64))
-            for cell in np.flatnonzero(inside).tolist():
+            for cell in np.flatnonzero(_inside(lon, lat, np.array(beat.polygon, dtype=np.float64))).tolist():
                 beats[cell] = beat.id
         return beats
 

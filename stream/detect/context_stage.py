@@ -116,8 +116,7 @@ class ContextStage(Saved):
         state = fields["state"][series]
         alarmed, unknown = (_in_states(state, self._level, states) for states in (ALARMED, UNKNOWN))
         total = fields["sum_a"][series]
-        n = np.maximum(fields["n"][series], 1)
-        observed = np.where(self._level, total / n, total + fields["sum_b"][series])
+        observed = np.where(self._level, total / np.maximum(fields["n"][series], 1), total + fields["sum_b"][series])
         expected = np.where(unknown | (fields["n"][series] == 0), np.nan, fields["expected"][series])
         window = context.sums(
             self._beat, self._channel, observed, expected, fields["lower"][series], fields["upper"][series],

@@ -119,8 +119,7 @@ class CountsStage(Saved):
         rows, total, exposure = rows[strange], total[strange], exposure[strange]
         start_ms = number * self.window_ms
         test = self.baseline.test(rows, start_ms, total, exposure)
-        news = self._news(rows, test) & (total > test.expected)
-        for place in np.flatnonzero(news).tolist():
+        for place in np.flatnonzero(self._news(rows, test) & (total > test.expected)).tolist():
             self._found(rows, test, total, place, "surge", int(test.onset_ms[place]) or start_ms)
 
     def close(self, number: int, fields: Mapping[str, NDArray[Any]]) -> None:
@@ -190,8 +189,7 @@ class CountsStage(Saved):
         cached = self._full.get(number)
         if cached is None:
             rows = np.arange(len(self.series))
-            full = np.ones(len(rows))
-            test = self.baseline.test(rows, number * self.window_ms, np.zeros(len(rows)), full)
+            test = self.baseline.test(rows, number * self.window_ms, np.zeros(len(rows)), np.ones(len(rows)))
             cached = self._full[number] = np.where(test.state == HiddenState.YOUNG, np.inf, test.expected)
         return cached
 
@@ -231,8 +229,7 @@ class CountsStage(Saved):
         kind: str,
         onset_ms: int,
     ) -> None:
-        series = int(self.series[rows[place]])
-        anomaly = self.findings.unusual(series, kind, onset_ms, test, place, float(total[place]))
+        anomaly = self.findings.unusual(int(self.series[rows[place]]), kind, onset_ms, test, place, float(total[place]))
         self.findings.alert(anomaly, self.findings.now_ms, surprise=float(test.surprise[place]))
 
 

@@ -121,8 +121,7 @@ class Detection(Saved):
     def stuck_devices(self, devices: int) -> NDArray[np.bool_]:
         """Return which devices, shape (devices,), have a reading that does not change."""
         stuck = np.zeros(devices, dtype=np.bool_)
-        series = np.flatnonzero(self.leveling.stuck)
-        stuck[self.catalog.series_device[series]] = True
+        stuck[self.catalog.series_device[np.flatnonzero(self.leveling.stuck)]] = True
         return stuck
 
     def restored(self) -> None:

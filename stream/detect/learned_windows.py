@@ -50,8 +50,7 @@ class Intervals(Saved):
         reach = np.maximum.accumulate(self._high)
         # No gap reaches from one series to the next: numbers are far below what a key has room for.
         start = np.concatenate(([True], self._low[1:] > reach[:-1] + gap))
-        same = np.concatenate(([False], self._low[1:] >> _SPAN == self._low[:-1] >> _SPAN))
-        first = np.flatnonzero(start | ~same)
+        first = np.flatnonzero(start | ~np.concatenate(([False], self._low[1:] >> _SPAN == self._low[:-1] >> _SPAN)))
         self._low, self._high = self._low[first], np.maximum.reduceat(self._high, first)
 
     def holds(self, series: NDArray[np.int64], number: NDArray[np.int64]) -> NDArray[np.bool_]:

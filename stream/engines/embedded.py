@@ -30,13 +30,14 @@ import msgspec
 
 from ingest.files import replace_file
 from ingest.log.records import ConsumedLog, Record
+from ingest.refusal import Refusal
 from stream.engines.cold_start import ColdStartNote
 from stream.engines.snapshot_files import SnapshotFiles
 from stream.engines.stats import EngineStats
 from stream.pipeline.pipeline import Pipeline
 from stream.results import Results
 from stream.sinks.base import Sink
-from stream.sinks.delivery import Delivery, QuarantineSink, Quarantining, rows_of
+from stream.sinks.delivery import Delivery, QuarantineSink, rows_of
 from stream.sinks.result_rows import NOTHING_WRITTEN, after, order
 
 _LOG = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ class EmbeddedEngine:
     state_dir
         Folder of snapshots, this engine's own.
     quarantine
-        Takes what the pipeline refused.
+        Keeps durably what the pipeline refused.
     snapshot_every_s
         Wall-clock seconds between snapshots; more where writing one takes long (at most a twentieth of the time).
     """
@@ -86,7 +87,7 @@ class EmbeddedEngine:
         sinks: Sequence[Sink],
         state_dir: Path,
         *,
-        quarantine: Quarantining,
+        quarantine: Callable[[Sequence[Refusal]], None],
         snapshot_every_s: float = 10.0,
     ) -> None:
         self._log, self._make_pipeline = log, make_pipeline

@@ -19,6 +19,7 @@ over when they come again, and those that are missing are read again.
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import faust
@@ -26,9 +27,8 @@ from faust.types.auth import SASLMechanism
 from faust.types.tuples import TP
 
 from ingest.log.kafka_address import KafkaAddress, records_topic, site_topic
-from stream.engines.partition_worker import PartitionWorker
-from stream.engines.workload import PartitionRecord
-from stream.engines.workloads import KafkaSite
+from stream.engines.partition_worker import PartitionRecord, PartitionWorker
+from stream.engines.workloads import KafkaSite, ShardWorkload, SiteWorkload
 
 _LOG: Final = logging.getLogger(__name__)
 _BUFFER: Final = 128
@@ -55,8 +55,8 @@ class FaustEngine:
     def __init__(self, site: KafkaSite, session_s: float = 6.0) -> None:
         name = site.config.site.id
         self._groups = [
-            _Group(site, session_s, "shards", records_topic(name), site.shard_worker),
-            _Group(site, session_s, "site", site_topic(name), lambda _: site.site_worker()),
+            _Group(site, session_s, "shards", records_topic(name), partial(ShardWorkload, site)),
+            _Group(site, session_s, "site", site_topic(name), lambda _: SiteWorkload(site)),
         ]
 
     @property
@@ -106,10 +106,15 @@ class _Group:
     """One topic's consumer group, of which this process is a member: a Faust app with one agent."""
 
     def __init__(
-        self, site: KafkaSite, session_s: float, name: str, topic: str, make: Callable[[int], PartitionWorker]
+        self,
+        site: KafkaSite,
+        session_s: float,
+        name: str,
+        topic: str,
+        workload_of: Callable[[int], ShardWorkload | SiteWorkload],
     ) -> None:
         self.site, self.name, self.topic = site, name, topic
-        self._session_s, self._make = session_s, make
+        self._session_s, self._workload_of = session_s, workload_of
         self._app: faust.App | None = None
         self.workers: dict[int, PartitionWorker] = {}
         """By partition."""
@@ -214,7 +219,7 @@ class _Group:
         for partition in wanted:
             worker = self.workers.get(partition)
             if worker is None:
-                worker = self.workers[partition] = self._make(partition)
+                worker = self.workers[partition] = PartitionWorker(self._workload_of(partition))
                 worker.start()
             else:
                 worker.resume()

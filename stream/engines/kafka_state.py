@@ -65,8 +65,7 @@ class StateTopic:
 
         Raises aiokafka's errors and OSError where Kafka does not answer.
         """
-        transactions = {"transactional_id": self._name, "transaction_timeout_ms": _TRANSACTION_MS}
-        more = {} if self._plain else transactions
+        more = {} if self._plain else {"transactional_id": self._name, "transaction_timeout_ms": _TRANSACTION_MS}
         self._producer = await _start_producer(self._address, self._name, self._timeout_s, linger_ms=5, **more)
         entries: dict[bytes, bytes] = {}
         reading = read_partition(self._address, self.topic, self.partition, committed=not self._plain)

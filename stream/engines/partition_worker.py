@@ -4,7 +4,7 @@ What holds, whatever ends when:
 
 1. records are taken in the order of their offsets, each once from the state's point of view: one that the state has is
    passed over, one that is missing before it is read from Kafka by the worker itself;
-2. the results of a record go out first (`Workload.settle`), then the state is saved together with the position it
+2. the results of a record go out first (`ShardWorkload.settle`), then the state is saved together with the position it
    belongs to, and only then are the records up to there acknowledged;
 3. so after any crash the state is the older one: records behind it are worked through again, and because the pipeline
    is deterministic give the same results, which whoever receives them has already.
@@ -20,18 +20,18 @@ import contextlib
 import logging
 import time
 from collections import deque
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from aiokafka.errors import ProducerFenced
 
 from ingest.backoff import Backoff
 from ingest.frame import NewerFrameError
-from ingest.log.kafka_address import KafkaAddress
-from models.state import State
+from models.state import State, StateError
 from stream.engines.cold_start import ColdStart, begin_cold_start
-from stream.engines.kafka_state import StateTopic, read_partition
-from stream.engines.workload import PartitionRecord, PoisonError, Workload
+from stream.engines.kafka_state import read_partition
+from stream.engines.workloads import PoisonError, ShardWorkload, SiteWorkload
 from stream.state.changelog import Changelog, rebuild
 from stream.state.snapshot import migrate
 
@@ -50,8 +50,13 @@ _SAVING_SHARE: Final = 5
 _POISON_KEY: Final = b"poison"
 
 
-class OtherStateError(ValueError):
-    """The saved state is of other settings (site, window length, shards), and so of no use."""
+class PartitionRecord(NamedTuple):
+    """A record as it comes."""
+
+    offset: int
+    value: bytes | None
+    acknowledge: Callable[[], Any]
+    """Tells the group's coordinator that it is done with."""
 
 
 class NewerProgramError(Exception):
@@ -63,28 +68,12 @@ class PartitionWorker:
 
     Parameters
     ----------
-    address
-        How to reach Kafka.
-    topic, partition
-        Where the records come from.
-    state
-        Where the state is kept.
     workload
-        What is done with the records.
-    checkpoint_s
-        How often state is saved.
+        Where the records come from, what is done with them, and where the state is kept.
     """
 
-    def __init__(
-        self,
-        address: KafkaAddress,
-        topic: str,
-        partition: int,
-        state: StateTopic,
-        workload: Workload,
-        checkpoint_s: float,
-    ) -> None:
-        self.address, self.topic, self.partition = address, topic, partition
+    def __init__(self, workload: ShardWorkload | SiteWorkload) -> None:
+        self.topic, self.partition = workload.topic, workload.partition
         self.workload, self.stats = workload, workload.stats
         self.position = 0
         """Offset of the next record."""
@@ -92,7 +81,7 @@ class PartitionWorker:
         """Position that the saved state belongs to."""
         self.trouble = "starting"
         """Why it does not work; empty while it does."""
-        self._state, self._checkpoint_s = state, checkpoint_s
+        self._state, self._checkpoint_s = workload.state, workload.site.checkpoint_s
         self._changelog = Changelog(workload.page)
         self._needed = 0
         """Position from which the saved state needs records: those before may be acknowledged."""
@@ -244,7 +233,7 @@ class PartitionWorker:
                 "program wrote it; install that one again to go on with it"
             )
         if about != {name: value for name, value in self.workload.about.items() if name != "program"}:
-            raise OtherStateError(f"it was saved with the settings {about}, expected {self.workload.about}")
+            raise StateError(f"it was saved with the settings {about}, expected {self.workload.about}")
         self.workload.restore(migrate(about["part"].partition(" ")[0], state, program), position)
         self.position = position
 
@@ -284,7 +273,7 @@ class PartitionWorker:
         """Take from Kafka what is missing between the state and the next record."""
         _LOG.info("%s: reads again from position %d to %d", self, self.position, end)
         async with contextlib.aclosing(
-            read_partition(self.address, self.topic, self.partition, self.position, end)
+            read_partition(self.workload.site.address, self.topic, self.partition, self.position, end)
         ) as found:
             async for offset, _, value in found:
                 if self._ending or self._paused:

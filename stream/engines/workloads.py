@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from ingest.frame import FrameError
 from ingest.log.kafka_address import KafkaAddress, records_topic, site_state_topic, site_topic, state_topic
@@ -18,15 +18,13 @@ from ingest.vocabulary import Reason
 from models.state import State
 from stream.config import PipelineConfig
 from stream.engines.kafka_state import ResultsTopic, StateTopic
-from stream.engines.partition_worker import PartitionWorker
 from stream.engines.stats import EngineStats
-from stream.engines.workload import PoisonError
 from stream.output_codec import decode_output, encode_output
 from stream.pipeline.shard import ShardPipeline
 from stream.pipeline.site import SiteStage
 from stream.results import Results, ShardOutput
 from stream.sinks.base import Sink
-from stream.sinks.delivery import Delivery, QuarantineSink, Quarantining
+from stream.sinks.delivery import Delivery
 from stream.state.chunks import Joiner, split
 from stream.state.snapshot import STATE_VERSION
 
@@ -34,11 +32,12 @@ _LOG: Final = logging.getLogger(__name__)
 _WAIT_S: Final = 0.5
 
 
-class Outlets(NamedTuple):
-    """Where the site's results go."""
+class PoisonError(Exception):
+    """A record makes the pipeline fail: a defect of ours."""
 
-    sinks: Sequence[Sink]
-    quarantine: Quarantining
+    def __init__(self, position: int, why: str) -> None:
+        super().__init__(f"position {position}: {why}")
+        self.position, self.why = position, why
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +48,9 @@ class KafkaSite:
     config: PipelineConfig
     places: Places
     shards: int
-    open_outlets: Callable[[ExitStack], Outlets]
-    """Opens what the site's results go to, in a thread of its own, and leaves with the stack how to close it."""
+    open_sinks: Callable[[ExitStack], Sequence[Sink]]
+    """Opens what the site's results go to, in a thread of its own, and leaves with the stack how to close it. What the
+    pipeline refused goes to a sink, too (`stream.sinks.delivery.QuarantineSink`)."""
     name: str = "worker"
     """The worker process's, for Kafka's log files."""
     checkpoint_s: float = 5.0
@@ -69,69 +69,61 @@ class KafkaSite:
             "shards": self.shards,
         }
 
-    def shard_worker(self, shard: int) -> PartitionWorker:
-        """Return the worker of a shard's partition: records in, results out to the site's topic."""
-        name = f"patrolgrid-{self.config.site.id}-state-{shard}"
-        state = StateTopic(
-            self.address, state_topic(self.config.site.id), shard, name, self.timeout_s, plain=self.plain
-        )
-        records = records_topic(self.config.site.id)
-        return PartitionWorker(self.address, records, shard, state, ShardWorkload(self, shard), self.checkpoint_s)
-
-    def site_worker(self) -> PartitionWorker:
-        """Return the worker of the site's partition: results of shards in, results of the site out to the sinks."""
-        name = f"patrolgrid-{self.config.site.id}-site-state"
-        state = StateTopic(
-            self.address, site_state_topic(self.config.site.id), 0, name, self.timeout_s, plain=self.plain
-        )
-        return PartitionWorker(
-            self.address, site_topic(self.config.site.id), 0, state, SiteWorkload(self), self.checkpoint_s
-        )
+    def state(self, topic: str, partition: int, name: str) -> StateTopic:
+        """Return where the state of a partition is kept."""
+        writer = f"patrolgrid-{self.config.site.id}-{name}"
+        return StateTopic(self.address, topic, partition, writer, self.timeout_s, plain=self.plain)
 
 
 class ShardWorkload:
-    """Works on a shard's records."""
+    """Works on a shard's records: its results go to the site's topic."""
 
     page = 2_048
+    """See `stream.state.changelog.Changelog`."""
     behind = False
     failing: Final[dict[str, str]] = {}
 
     def __init__(self, site: KafkaSite, shard: int) -> None:
+        name = site.config.site.id
         self.stats, self.about = EngineStats(), site.about(f"shard {shard}")
-        self._site, self.shard = site, shard
+        self.site, self.topic, self.partition = site, records_topic(name), shard
+        self.state = site.state(state_topic(name), shard, f"state-{shard}")
         self._places = ShardMap(site.shards).split(site.places)[shard]
         sender = f"{site.name}-results-{shard}"
-        topic = site_topic(site.config.site.id)
-        self._results = ResultsTopic(site.address, topic, sender, site.timeout_s, plain=site.plain)
-        self._key = b"%d" % shard
-        self._topic = records_topic(site.config.site.id)
+        self._results = ResultsTopic(site.address, site_topic(name), sender, site.timeout_s, plain=site.plain)
         self.pipeline = ShardPipeline(site.config, self._places, shard)
 
     async def open(self) -> None:
-        """Connect to the site's topic."""
+        """Connect to the site's topic. Called before `restore`."""
         await self._results.open()
 
     async def close(self) -> None:
-        """Leave it."""
+        """Leave it, at once."""
         await self._results.close()
 
     def restore(self, state: State | None, position: int) -> None:
-        """Begin with a state, or with none."""
+        """Begin with a state, or with none.
+
+        Raises ValueError, KeyError or TypeError for one that cannot be used.
+        """
         del position
-        self.pipeline = ShardPipeline(self._site.config, self._places, self.shard)
+        self.pipeline = ShardPipeline(self.site.config, self._places, self.partition)
         if state is not None:
             self.pipeline.restore(state)
 
     def capture(self) -> State:
-        """Return the shard's state."""
+        """Return the shard's state as it is now, with arrays of its own."""
         return self.pipeline.capture()
 
     def needed_from(self, position: int) -> int:
-        """Return the position: nothing before it is needed."""
+        """Return the position from which a state captured now needs the records: nothing before it is needed."""
         return position
 
     async def take(self, offset: int, value: bytes | None, poison: str) -> None:
-        """Process a record and send on its results; what is not a record goes to quarantine by the same way."""
+        """Process the next record and send on its results; what is not a record goes to quarantine by the same way.
+
+        Where `poison` says why the record cannot be processed, it is only refused. Raises `PoisonError`.
+        """
         output = self._processed(offset, value, poison)
         stats = self.stats
         stats.observations += output.accepted
@@ -139,15 +131,15 @@ class ShardWorkload:
         stats.now_ms = output.now_ms
         if output.taught is not None and (output.taught.learned or output.taught.known):
             stats.cold_start = None  # what was lost is there again
-        for piece in split(encode_output(output), self.shard):
-            await self._results.send(self._key, piece)
+        for piece in split(encode_output(output), self.partition):
+            await self._results.send(b"%d" % self.partition, piece)
 
     def _processed(self, offset: int, value: bytes | None, poison: str) -> ShardOutput:
         position = offset + 1
         if poison:
             return self._refused(offset, value, Reason.PROCESSING, poison)
         try:
-            record = decode_record(value, shard=self.shard, position=position)
+            record = decode_record(value, shard=self.partition, position=position)
         except FrameError as error:
             return self._refused(offset, value, Reason.RECORD, str(error))
         try:
@@ -156,22 +148,23 @@ class ShardWorkload:
             raise PoisonError(position, f"{type(error).__name__}: {error}") from error
 
     def _refused(self, offset: int, value: bytes | None, reason: Reason, why: str) -> ShardOutput:
-        where = f"{self._topic}/{self.shard}"
+        where = f"{self.topic}/{self.partition}"
         return self.pipeline.pass_by(offset + 1, _refusal(where, offset, value, reason, why, self.pipeline.now_ms))
 
     async def settle(self) -> None:
-        """Wait until Kafka has the output."""
+        """Wait until Kafka has the results of everything before the newest `capture`."""
         await self._results.flush()
 
 
 class SiteWorkload:
-    """Works on the results of shards: through the site's stage to the sinks."""
+    """Works on the results of shards: through the site's stage to the sinks. Its methods are `ShardWorkload`'s."""
 
     page = 8_192
 
     def __init__(self, site: KafkaSite) -> None:
         self.stats, self.about = EngineStats(), site.about("site")
-        self._site, self._topic = site, site_topic(site.config.site.id)
+        self.site, self.topic, self.partition = site, site_topic(site.config.site.id), 0
+        self.state = site.state(site_state_topic(site.config.site.id), 0, "site-state")
         self.stage = self._new_stage()
         self._joiner = Joiner()
         self._delivery = Delivery([])
@@ -180,7 +173,7 @@ class SiteWorkload:
         self._closing = ExitStack()
 
     def _new_stage(self) -> SiteStage:
-        return SiteStage(self._site.config, self._site.places, self._site.shards, apart=True)
+        return SiteStage(self.site.config, self.site.places, self.site.shards, apart=True)
 
     async def open(self) -> None:
         """Open the sinks, in a thread, where they are not open."""
@@ -188,8 +181,8 @@ class SiteWorkload:
             return
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="outlets")
         self._closing = ExitStack()
-        outlets = await self._in_thread(self._site.open_outlets, self._closing)
-        self._delivery = Delivery([*outlets.sinks, QuarantineSink(outlets.quarantine)])
+        loop = asyncio.get_running_loop()
+        self._delivery = Delivery(await loop.run_in_executor(self._thread, self.site.open_sinks, self._closing))
         self._closing.callback(self._delivery.close)
 
     async def close(self) -> None:
@@ -199,7 +192,7 @@ class SiteWorkload:
             try:
                 await asyncio.get_running_loop().run_in_executor(thread, self._closing.close)
             except Exception as error:  # noqa: BLE001 - it is released because something failed; the state is safe
-                _LOG.warning("%s: a sink did not close: %s", self._topic, error)
+                _LOG.warning("%s: a sink did not close: %s", self.topic, error)
             thread.shutdown(wait=False)
 
     def restore(self, state: State | None, position: int) -> None:
@@ -265,7 +258,7 @@ class SiteWorkload:
     def _refused(self, offset: int, value: bytes | None, reason: Reason, why: str) -> Results:
         stats = self.stats
         stats.rejected += 1
-        refusal = _refusal(f"{self._topic}/0", offset, value, reason, why, stats.now_ms)
+        refusal = _refusal(f"{self.topic}/0", offset, value, reason, why, stats.now_ms)
         return self.stage.refuse(refusal, offset + 1, stats.watermark_ms)
 
     async def settle(self) -> None:
@@ -283,9 +276,6 @@ class SiteWorkload:
     def failing(self) -> dict[str, str]:
         """Sinks that do not take results."""
         return self._delivery.failing
-
-    async def _in_thread(self, work: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - whatever it gives
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
 
 def _refusal(where: str, offset: int, value: bytes | None, reason: Reason, why: str, now_ms: int) -> Refusal:

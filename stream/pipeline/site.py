@@ -90,8 +90,7 @@ class SiteCatalog(Saved):
         return numbers
 
     def _number(self, key: SeriesKey) -> int:
-        name = (key.device, key.kind, key.metric)
-        number = self._index.setdefault(name, len(self.series))
+        number = self._index.setdefault((key.device, key.kind, key.metric), len(self.series))
         if number == len(self.series):
             self.series.append(key)
         elif self.series[number] != key:  # the device has moved to another beat

@@ -18,8 +18,8 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from ingest.backoff import Backoff
 from ingest.refusal import Refusal
@@ -37,20 +37,12 @@ _HANGS_S: Final = 30.0
 """A sink that has not come back from a write for so long counts as failing."""
 
 
-class Quarantining(Protocol):
-    """Takes what the pipeline refused."""
-
-    def __call__(self, refusals: Sequence[Refusal], /) -> None:
-        """Keep them durably."""
-        ...
-
-
 class QuarantineSink:
-    """Gives what the pipeline refused to the quarantine; for `Delivery` a sink like the others."""
+    """Gives what the pipeline refused to `take`, which keeps it durably; for `Delivery` a sink like the others."""
 
     name = "quarantine"
 
-    def __init__(self, take: Quarantining) -> None:
+    def __init__(self, take: Callable[[Sequence[Refusal]], None]) -> None:
         self._take = take
 
     def write(self, results: Sequence[Results]) -> None:

@@ -106,8 +106,7 @@ class Catalog(Saved):
         `devices` is the device index per row. Gates have one series however many vehicle classes they tell apart.
         """
         width = max(len(columns.strings), 1)
-        metric = np.where(columns.kind == Kind.GATE, 0, columns.metric)
-        key = columns.kind.astype(np.int64) * width + metric
+        key = columns.kind.astype(np.int64) * width + np.where(columns.kind == Kind.GATE, 0, columns.metric)
         codes = np.full(len(Kind) * width, -1, dtype=np.int64)
         present = np.zeros(len(codes), dtype=np.bool_)
         present[key] = True

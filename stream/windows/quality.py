@@ -73,8 +73,7 @@ class Quality(Saved):
         device, skew = devices[order], (received - ts)[order].astype(np.float64)
         starts = np.flatnonzero(np.concatenate(([True], device[1:] != device[:-1])))
         touched = device[starts]
-        sizes = np.diff(np.append(starts, len(device)))
-        mean_skew = np.add.reduceat(skew, starts) / sizes
+        mean_skew = np.add.reduceat(skew, starts) / np.diff(np.append(starts, len(device)))
         newest = np.maximum.reduceat(ts[order], starts)
         last = self._heard[touched]
         known = last != _NEVER
@@ -136,19 +135,6 @@ class Quality(Saved):
         quality = np.where(self.silent[:size], 0.0, np.clip(quality, 0.0, 1.0))
         self.quality[:size] = quality
         rows = np.flatnonzero((self._heard[:size] != _NEVER) | (received > 0))
-        columns = zip(
-            rows.tolist(),
-            received[rows].tolist(),
-            late[rows].tolist(),
-            missing[rows].tolist(),
-            duplicate[rows].tolist(),
-            stuck[rows].tolist(),
-            self.silent[rows].tolist(),
-            np.round(skew_s[rows], 1).tolist(),
-            np.round(quality[rows], 3).tolist(),
-            (~self.offline[rows]).tolist(),
-            strict=True,
-        )
         report = [
             DeviceHealth(
                 beat=devices[index][0],
@@ -164,7 +150,19 @@ class Quality(Saved):
                 quality=score,
                 online=online,
             )
-            for index, came, came_late, lost, repeated, is_stuck, is_silent, skew, score, online in columns
+            for index, came, came_late, lost, repeated, is_stuck, is_silent, skew, score, online in zip(
+                rows.tolist(),
+                received[rows].tolist(),
+                late[rows].tolist(),
+                missing[rows].tolist(),
+                duplicate[rows].tolist(),
+                stuck[rows].tolist(),
+                self.silent[rows].tolist(),
+                np.round(skew_s[rows], 1).tolist(),
+                np.round(quality[rows], 3).tolist(),
+                (~self.offline[rows]).tolist(),
+                strict=True,
+            )
         ]
         for counter in (self._received, self._late, self._duplicate, self._missing):
             counter[:] = 0

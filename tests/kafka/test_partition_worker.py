@@ -15,11 +15,12 @@ from ingest.log.kafka_address import records_topic, site_topic
 from ingest.log.records import Record, encode_record
 from stream.engines import workloads
 from stream.engines.kafka_state import read_partition
-from stream.engines.partition_worker import PartitionWorker
-from stream.engines.workload import PartitionRecord
-from stream.engines.workloads import KafkaSite, Outlets, ShardWorkload
+from stream.engines.partition_worker import PartitionRecord, PartitionWorker
+from stream.engines.workloads import KafkaSite, ShardWorkload, SiteWorkload
 from stream.output_codec import decode_output
 from stream.pipeline.shard import ShardPipeline
+from stream.sinks.base import Sink
+from stream.sinks.delivery import QuarantineSink
 from stream.state.snapshot import STATE_VERSION, pack
 from tests.configs import pipeline_with
 from tests.kafka.servers import Kafka
@@ -46,8 +47,8 @@ class Outside:
     def __init__(self) -> None:
         self.sink, self.refusals = MemorySink(), []
 
-    def open(self, _closing: object) -> Outlets:
-        return Outlets([self.sink], self.refusals.extend)
+    def open(self, _closing: object) -> list[Sink]:
+        return [self.sink, QuarantineSink(self.refusals.extend)]
 
 
 @pytest.fixture
@@ -130,14 +131,14 @@ def test_bad_records_are_named_and_passed_by(site, outside, monkeypatch):
     async def scenario() -> ShardPipeline:
         await write(site, records_topic(site.config.site.id), values)
         feed = Feed()
-        async with running(site.shard_worker(0)) as worker:
+        async with running(PartitionWorker(ShardWorkload(site, 0))) as worker:
             for offset, value in enumerate(values):
                 await feed.give(worker, offset, value)
             await until(lambda: len(feed.acknowledged) == len(values))
             assert feed.acknowledged == sorted(feed.acknowledged)
             assert (worker.stats.poison, worker.stats.restarts) == (1, 1)
             shard = pipeline_of(worker)
-        async with running(site.site_worker()) as worker:
+        async with running(PartitionWorker(SiteWorkload(site))) as worker:
             topic = site_topic(site.config.site.id)
             await until(lambda: worker.ready)
             found = [(offset, value) async for offset, _, value in read_partition(site.address, topic, 0)]
@@ -171,7 +172,7 @@ def test_the_next_worker_goes_on_where_the_state_is(site):
     async def scenario() -> tuple[bytes, list[Any]]:
         await write(site, records_topic(site.config.site.id), values)
         feed = Feed()
-        async with running(site.shard_worker(0)) as worker:
+        async with running(PartitionWorker(ShardWorkload(site, 0))) as worker:
             for offset in range(8):
                 await feed.give(worker, offset, values[offset])
             await until(lambda: feed.acknowledged == list(range(8)))
@@ -180,7 +181,7 @@ def test_the_next_worker_goes_on_where_the_state_is(site):
                 await feed.give(worker, offset, values[offset])
             await until(lambda: worker.position == 12)
             await worker.workload.settle()
-        async with running(site.shard_worker(0)) as worker:
+        async with running(PartitionWorker(ShardWorkload(site, 0))) as worker:
             await until(lambda: worker.ready)
             assert worker.position == 8
             await feed.give(worker, 3, values[3])  # the offset committed may be older than the state
@@ -216,10 +217,10 @@ def test_who_was_thought_dead_cannot_write_any_more(site):
     async def scenario() -> None:
         await write(site, records_topic(site.config.site.id), values)
         feed = Feed()
-        async with running(site.shard_worker(0)) as old:
+        async with running(PartitionWorker(ShardWorkload(site, 0))) as old:
             await feed.give(old, 0, values[0])
             await until(lambda: feed.acknowledged == [0])
-            async with running(site.shard_worker(0)) as new:
+            async with running(PartitionWorker(ShardWorkload(site, 0))) as new:
                 await until(lambda: new.ready)
                 await feed.give(old, 1, values[1])
                 await until(lambda: old.trouble == "another worker has taken over")
@@ -236,22 +237,22 @@ def test_a_state_of_other_settings_is_learnt_anew_and_one_of_a_newer_program_is_
     async def scenario() -> None:
         await write(site, records_topic(site.config.site.id), values)
         feed = Feed()
-        async with running(site.shard_worker(0)) as worker:
+        async with running(PartitionWorker(ShardWorkload(site, 0))) as worker:
             for offset in range(4):
                 await feed.give(worker, offset, values[offset])
             await until(lambda: len(feed.acknowledged) == 4)
         other = replace(site, config=pipeline_with(site.config.site.id, country="", emit_open_s=0.0, window_s=600))
-        async with running(other.shard_worker(0)) as worker:
+        async with running(PartitionWorker(ShardWorkload(other, 0))) as worker:
             await feed.give(worker, 4, values[4])
             await until(lambda: worker.saved == 5)
             assert worker.stats.repeated == 4
             assert worker.stats.cold_start is not None
             assert "window_s" in worker.stats.cold_start.reason
         monkeypatch.setattr(workloads, "STATE_VERSION", STATE_VERSION - 1)
-        async with running(other.shard_worker(0)) as worker:
+        async with running(PartitionWorker(ShardWorkload(other, 0))) as worker:
             await until(lambda: "newer program" in worker.trouble)
         monkeypatch.undo()
-        async with running(other.shard_worker(0)) as worker:
+        async with running(PartitionWorker(ShardWorkload(other, 0))) as worker:
             await until(lambda: worker.ready)
             assert worker.position == 5
             assert worker.stats.cold_start is not None

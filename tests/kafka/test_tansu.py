@@ -20,7 +20,9 @@ from deploy.processes.supervisor import free_port, listening
 from ingest.log.kafka_address import KafkaAddress, records_topic
 from ingest.log.records import Record, encode_record
 from stream.engines.faust_app import FaustEngine
-from stream.engines.workloads import KafkaSite, Outlets
+from stream.engines.workloads import KafkaSite
+from stream.sinks.base import Sink
+from stream.sinks.delivery import QuarantineSink
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
 from stream.sinks.store.tables import StoreMissingError
@@ -72,15 +74,15 @@ def test_equal_to_the_embedded_engine(tansu, tmp_path):
     records, config = recorded(0.3, SHARDS), pipeline_with(site=SITE)
     store = tmp_path / "store.db"
 
-    def outlets(closing: ExitStack) -> Outlets:
+    def sinks(closing: ExitStack) -> list[Sink]:
         sink = StoreSink(store, SITE)
         closing.callback(sink.close)
-        return Outlets([sink], lambda refusals: pytest.fail(f"{len(refusals)} refusals"))
+        return [sink, QuarantineSink(lambda refusals: pytest.fail(f"{len(refusals)} refusals"))]
 
     async def scenario() -> None:
         await append(tansu, records)
         stop = asyncio.Event()
-        site = KafkaSite(tansu, config, places(), SHARDS, outlets, checkpoint_s=1.0, plain=True)
+        site = KafkaSite(tansu, config, places(), SHARDS, sinks, checkpoint_s=1.0, plain=True)
         engine = FaustEngine(site)
         running = asyncio.create_task(engine.run(stop))
         async with asyncio.timeout(90):

@@ -12,11 +12,13 @@ import pytest
 
 from ingest.log.kafka_address import site_topic
 from ingest.login import BrokerAddress
-from stream.engines.workloads import KafkaSite, Outlets
+from stream.engines.partition_worker import PartitionWorker
+from stream.engines.workloads import KafkaSite, SiteWorkload
 from stream.output_codec import encode_output
 from stream.pipeline.pipeline import Pipeline
 from stream.pipeline.shard import ShardPipeline
 from stream.sinks import delivery as delivery_module
+from stream.sinks.delivery import QuarantineSink
 from stream.sinks.mqtt_sink import MqttSink
 from stream.sinks.store.store_sink import StoreSink
 from tests.configs import pipeline_with
@@ -46,7 +48,7 @@ def test_with_a_full_store_alerts_go_out_and_it_gets_what_it_missed(kafka: Kafka
     store, listener = FullStore(tmp_path / "store.db", name), Listener(broker.port)
     mqtt = MqttSink(BrokerAddress(port=broker.port), name, delivered_path=tmp_path / "delivered.json")
     site = KafkaSite(
-        kafka.address, config, places(DEVICES), 1, lambda _: Outlets([store, mqtt], forget), checkpoint_s=0.1
+        kafka.address, config, places(DEVICES), 1, lambda _: [store, mqtt, QuarantineSink(forget)], checkpoint_s=0.1
     )
     shard, writer, records = ShardPipeline(config, places(DEVICES)), Writer(), []
 
@@ -55,7 +57,7 @@ def test_with_a_full_store_alerts_go_out_and_it_gets_what_it_missed(kafka: Kafka
 
     async def scenario() -> list[float]:
         feed, took = Feed(), []
-        async with running(site.site_worker()) as worker:
+        async with running(PartitionWorker(SiteWorkload(site))) as worker:
 
             async def give(alarm: str = "") -> None:
                 at = NOON + len(records) * MINUTE

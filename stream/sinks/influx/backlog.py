@@ -191,18 +191,16 @@ class Backlog:
                 return self._fresh[first]
             find = "SELECT id, lines, packed, body FROM batches WHERE id = ?"
             row = self._connection.execute(find, (first,)).fetchone()
-        body = zlib.decompress(row[3]) if row[2] & _PACKED else row[3]
-        return LineBatch(row[0], row[1], body, bool(row[2] & _APART))
+        return LineBatch(row[0], row[1], zlib.decompress(row[3]) if row[2] & _PACKED else row[3], bool(row[2] & _APART))
 
     def remove(self, batch: LineBatch) -> None:
         """Take a batch out: InfluxDB has it. Nothing happens where it had to make room meanwhile."""
         with self._lock:
             self._fresh.pop(batch.id, None)
             self._connection.execute("PRAGMA synchronous = NORMAL")
-            removed = self._connection.execute(
+            for lines, size in self._connection.execute(
                 "DELETE FROM batches WHERE id = ? RETURNING lines, length(body)", (batch.id,)
-            ).fetchall()
-            for lines, size in removed:
+            ).fetchall():
                 self._batches, self._lines, self._bytes = self._batches - 1, self._lines - lines, self._bytes - size
 
     def forget_late(self, before_ms: int) -> None:

@@ -31,8 +31,7 @@ class WrongTypeError(TypeError):
 
 def clean(text: str) -> str:
     """Return a text as it comes out of InfluxDB as a string field: on one line, and not too long."""
-    raw = text.encode("utf-8", "replace")
-    return raw[:_MAX_STRING].decode("utf-8", "ignore").translate(_CONTROLS)
+    return text.encode("utf-8", "replace")[:_MAX_STRING].decode("utf-8", "ignore").translate(_CONTROLS)
 
 
 def clean_tag(text: str) -> str:

@@ -135,8 +135,7 @@ class Past:
     def _alerts(self, span: tuple[int, int]) -> Iterator[str]:
         before: dict[str, list[Any]] = {}
         # A change that came right before may have moved one of these by a second.
-        early = (span[0] - 60_000, span[1])
-        found = self._structs(Alert, "alert_history", "changed_ms", early, then=", id, revision")
+        found = self._structs(Alert, "alert_history", "changed_ms", (span[0] - 60_000, span[1]), then=", id, revision")
         for alert in found:
             name, before[name] = alert_second(alert, before)
             if alert.changed_ms >= span[0]:

@@ -273,8 +273,7 @@ class StoreSink:
             return newest
         rows = replace(rows, series=match.ids[rows.series])
         self._totals.add(rows, len(newest))
-        columns = [plain(getattr(rows, name)) for name in WINDOW_COLUMNS]
-        self._many(_UNIQUE_WINDOWS, zip(*columns, strict=True))
+        self._many(_UNIQUE_WINDOWS, zip(*(plain(getattr(rows, name)) for name in WINDOW_COLUMNS), strict=True))
         before = newest.copy()
         np.maximum.at(newest, rows.series, rows.start)
         moved = np.flatnonzero(newest != before)

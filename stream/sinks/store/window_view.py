@@ -34,8 +34,7 @@ def window_rows(
     """
     rows: list[tuple[Any, ...]] = []
     found: set[tuple[int, int]] = set()
-    values = {"device": device, "metric": metric, "since": span[0], "until": span[1]}
-    cursor = connection.execute(_FIND, values)
+    cursor = connection.execute(_FIND, {"device": device, "metric": metric, "since": span[0], "until": span[1]})
     for row in cursor:
         found.add(row[4:6])
         if len(found) > limit:
