@@ -6,13 +6,15 @@ BIN := $(VENV)/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check bench chaos parity same speed outage services constraints clean distclean
+.PHONY: help demo test check coverage soak bench chaos parity same speed outage services constraints clean distclean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo       a living neighbourhood on this machine (options: ARGS=\"--headless --duration 60\")"
 	@echo "make test       all tests (options: ARGS=\"-k gateway\")"
 	@echo "make check      format, lint, types, import rules"
+	@echo "make coverage   how much of each room the tests run through; a figure, no gate"
+	@echo "make soak       the property tests with thousands of histories (hours; before a release)"
 	@echo "make bench      what this machine reaches, against the targets (JSON in benchmarks/latest.json)"
 	@echo "make chaos      five minutes of a city whose processes are killed, with a report (chaos.json)"
 	@echo "make parity     a simulated day through both engines, compared value by value (about half an hour)"
@@ -33,6 +35,12 @@ check: $(VENV)/.dev
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+coverage: $(VENV)/.dev
+	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+
+soak: $(VENV)/.dev
+	@PATROLGRID_SOAK=1 $(BIN)/python -m pytest -m "hypothesis or soak" $(ARGS)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks --json benchmarks/latest.json $(ARGS)
@@ -86,7 +94,7 @@ $(VENV)/.dev: $(VENV)/.run
 	@touch $@
 
 clean:
-	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 distclean: clean

@@ -21,7 +21,11 @@ class DeviceTopic(NamedTuple):
 
 
 def observations(site: str, beat: str, device: str) -> str:
-    """Topic a device publishes its observations on (QoS 1)."""
+    """Topic a device publishes its observations on (QoS 1).
+
+    >>> observations("quarter", "academy", "noise-08")
+    'patrolgrid/v1/quarter/academy/noise-08/obs'
+    """
     return f"{ROOT}/{site}/{beat}/{device}/obs"
 
 
@@ -51,7 +55,13 @@ def hotspots(site: str, beat: str) -> str:
 
 
 def parse_device_topic(topic: str) -> DeviceTopic | None:
-    """Split a device topic, or return None where it is not one or an id is malformed."""
+    """Split a device topic, or return None where it is not one or an id is malformed.
+
+    >>> parse_device_topic("patrolgrid/v1/quarter/academy/noise-08/status").device
+    'noise-08'
+    >>> parse_device_topic("patrolgrid/v1/quarter/academy/no space/obs") is None
+    True
+    """
     if len(topic) > MAX_TOPIC:
         return None
     parts = topic.split("/")

@@ -1,10 +1,18 @@
 """Servers that tests of several rooms share, and groups of tests that count."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.kafka.servers import kafka
+from tests.support import examples
 
 __all__ = ["kafka"]
+
+# A busy machine is no reason to fail.
+settings.register_profile(
+    "patrolgrid", deadline=None, max_examples=examples(100), suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patrolgrid")
 
 
 @pytest.hookimpl(trylast=True)

@@ -10,6 +10,13 @@ from typing import TypeVar
 import pytest
 
 T = TypeVar("T")
+SOAK = os.environ.get("PATROLGRID_SOAK") == "1"
+"""Set by `make soak`: thousands of examples and histories where `make test` has some dozens."""
+
+
+def examples(number: int) -> int:
+    """Return how many examples a property test tries: so many, and fifty times as many in `make soak`."""
+    return 50 * number if SOAK else number
 
 
 def require_program(name: str, hint: str) -> str:

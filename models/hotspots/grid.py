@@ -68,7 +68,11 @@ class Grid:
 
 
 def distance_m(lon: ArrayLike, lat: ArrayLike, to_lon: float, to_lat: float) -> NDArray[np.float64]:
-    """Return flat-earth distances in metres, good to a percent within 100 km."""
+    """Return flat-earth distances in metres, good to a percent within 100 km.
+
+    >>> distance_m([121.47, 121.48], 31.23, 121.47, 31.23).round().tolist()
+    [0.0, 952.0]
+    """
     north = (np.asarray(lat, dtype=np.float64) - to_lat) * METRES_PER_DEGREE
     east = (np.asarray(lon, dtype=np.float64) - to_lon) * METRES_PER_DEGREE * np.cos(np.radians(to_lat))
     distance: NDArray[np.float64] = np.hypot(north, east)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from deploy.settings.load import EXAMPLE, KEYS, dump_toml, find_file, load_settings, with_values
 from deploy.settings.sections import Settings
 from ingest.setup.settings import SettingsError
+from tests.support import examples
 
 DOCS = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "make_settings.py"))
 
@@ -124,7 +125,7 @@ def test_a_password_file_gives_its_first_line(tmp_path):
 text = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=30)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(
     holidays=st.lists(st.dates().map(str), max_size=4),
     host=text,
@@ -149,7 +150,7 @@ def test_written_settings_read_the_same(tmp_path_factory, holidays, host, places
     assert again == made
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.dates(),

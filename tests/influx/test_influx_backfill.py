@@ -32,7 +32,7 @@ from tests.stream.make_results import (
     states,
     windows,
 )  # fmt: skip
-from tests.support import free_port
+from tests.support import examples, free_port
 
 
 def life():
@@ -111,7 +111,7 @@ def test_a_store_of_version_0_1_tells_the_sentences_that_it_has(tmp_path):
     reader.close()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(result_lists())
 def test_every_store_can_be_read(tmp_path_factory, written):
     folder = tmp_path_factory.mktemp("any")

@@ -18,7 +18,7 @@ from tests.influx.outage import outage
 from tests.influx.schema_page import PAGE, page
 from tests.influx.site import Site
 from tests.stream.make_results import T0, alert, anomaly, health, hotspot_map, results, states, windows
-from tests.support import wait_for
+from tests.support import examples, wait_for
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_what_the_node_says_is_written_now_and_then(site):
     assert site.fake.lines[1].startswith("pipeline,reason=clock,site=s1 quarantined=2i ")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.lists(st.floats(width=32), max_size=20), st.lists(st.floats(), max_size=20))
 def test_numbers_read_back_as_they_were(small, large):
     for column in (np.array(small, np.float32), np.array(large, np.float64)):
@@ -202,7 +202,7 @@ def test_numbers_read_back_as_they_were(small, large):
                 assert column.dtype.type(float(text)) == number
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_no_text_breaks_a_line(tag, text):
     line = point_line("alert", {"kind": tag, "site": "s"}, {"text": text, "revision": 1}, 7)

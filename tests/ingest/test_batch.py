@@ -11,6 +11,7 @@ from ingest.frame import FrameError, FrameKind
 from ingest.log.batch import COLUMNS, Batch, Source, open_batch
 from ingest.observations import MAX_SEQ
 from ingest.vocabulary import Kind
+from tests.support import examples
 
 texts = st.text(max_size=20)
 rows = st.tuples(
@@ -36,7 +37,7 @@ def build(items):
     return batch
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=examples(80))
 @given(st.lists(rows, max_size=30))
 def test_round_trip(items):
     opened = open_batch(build(items).encode())

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ingest import frame
 from ingest.frame import FrameError, FrameKind, NewerFrameError
 from models.frames import to_numpy, unpack
+from tests.support import examples
 
 ARRAYS = {
     "numbers": np.arange(6).reshape(2, 3),
@@ -58,7 +59,7 @@ def crafted(layout: object, meta: object = None, body: bytes = bytes(range(64)),
     return sealed(head + header + padding + body)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(meta=metas, described=arrays, kind=st.sampled_from(FrameKind))
 def test_what_goes_in_comes_out(meta, described, kind):
     written = {name: filled(*parts) for name, parts in described.items()}
@@ -111,7 +112,7 @@ def test_every_cut_is_refused_as_such():
             frame.decode(KIND, GOOD[:length], dict)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(at=st.integers(0, len(GOOD) - 5), patch=st.binary(min_size=1, max_size=6))
 def test_altered_bytes_with_a_right_check_sum_give_arrays_or_an_error(at, patch):
     body = bytearray(GOOD[:-4])
@@ -123,7 +124,7 @@ def test_altered_bytes_with_a_right_check_sum_give_arrays_or_an_error(at, patch)
     assert all(values.dtype.kind in "biufS" for values in read.values())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(data=st.binary(max_size=80), kind=st.sampled_from(FrameKind))
 def test_other_bytes_raise_nothing_but_frame_errors(data, kind):
     for hostile in (data, kind.mark + data, kind.mark + b"\1\0\0\0" + data, sealed(kind.mark + b"\1\0\0\0" + data)):

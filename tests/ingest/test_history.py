@@ -14,6 +14,7 @@ from ingest.frame import FrameError, FrameKind
 from ingest.log.history import MAX_ROWS, HistorySeries, encode_history, open_history
 from ingest.vocabulary import Kind
 from tests.stream.build import HistoryBuilder
+from tests.support import examples
 
 NAMES = st.builds(
     HistorySeries,
@@ -34,7 +35,7 @@ def small() -> bytes:
 
 
 @given(rows=ROWS, window_ms=st.integers(1, 86_400_000), again=st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_what_goes_in_comes_out(rows, window_ms, again):
     made = HistoryBuilder(window_ms, again=again)
     for row in rows:

@@ -22,6 +22,7 @@ from ingest.log.records import RecordKind
 from ingest.log.sqlite_log import SqliteLog
 from ingest.places import parse_places
 from ingest.vocabulary import Flag, Kind
+from tests.support import examples
 
 NOW = 1_795_421_105_000
 PLATES = Plates([("aaaa", b"a" * 32)])
@@ -122,7 +123,7 @@ one_kind = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(
     st.lists(
         st.tuples(one_kind, st.none() | st.integers(0, 50), st.sampled_from(["", "a", "b"]), st.integers(-9, 9)),

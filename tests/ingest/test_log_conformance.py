@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from ingest.log.records import ConsumedLog, Log, LogFullError, Record, RecordKind
 from ingest.log.sqlite_log import SMALLEST_ALLOWANCE, SqliteLog
 from tests.kafka.servers import GROUP
+from tests.support import examples
 
 
 class Harness(Protocol):
@@ -308,8 +309,8 @@ class LogMachine(RuleBasedStateMachine):
 @pytest.mark.parametrize("harness_type", HARNESSES)
 def test_any_order_of_operations(harness_type, request):
     machine: Any = type("Machine", (LogMachine,), {"harness_type": harness_type, "request": request})
-    examples, steps = (25, 15) if harness_type is SqliteHarness else (4, 10)
+    number, steps = (25, 15) if harness_type is SqliteHarness else (4, 10)
     machine.TestCase.settings = settings(
-        max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=examples(number), stateful_step_count=steps, suppress_health_check=list(HealthCheck)
     )
     machine.TestCase().runTest()

@@ -15,6 +15,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from ingest.mqtt.client import BufferedClient, BufferedSocket, Inbound
+from tests.support import examples
 
 OTHER = b"\xd0\x00"
 """A ping response: a packet that is paho's."""
@@ -89,7 +90,7 @@ class Reader:
                 self.pings, self.partial = self.pings + 1, b""
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(
     st.lists(messages, max_size=12),
     st.lists(st.integers(1, 200), max_size=40),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ingest.codecs.native import NativeCodec, deeper
 from ingest.observations import MAX_SEQ, Count, Gate, Level, Observation, State
 from ingest.vocabulary import Reason
+from tests.support import examples
 
 NOW = 1_795_421_105_000
 COUNT = {"type": "count", "boot": "a1", "seq": 18, "ts": NOW, "interval_s": 60, "in": 12, "out": 9, "of": "person"}
@@ -169,7 +170,7 @@ observations = st.one_of(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80))
 @given(st.lists(observations, max_size=8))
 def test_what_is_encoded_is_decoded(given_observations):
     decoded = CODEC.decode(msgspec.json.encode(given_observations))
@@ -193,7 +194,7 @@ mutated = st.dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.lists(mutated, min_size=1, max_size=4))
 def test_the_fast_way_and_the_strict_types_agree(changes):
     """What the codec takes is exactly what the types in `ingest.observations` take."""
@@ -215,7 +216,7 @@ def test_the_fast_way_and_the_strict_types_agree(changes):
     assert [msgspec.to_builtins(o) for o in decoded.observations] == [msgspec.to_builtins(o) for o in strict]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(st.binary(max_size=200))
 def test_random_bytes_never_raise(payload):
     decoded = CODEC.decode(payload)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.mqtt.outbox import MemoryStorage, Outbound, Outbox
+from tests.support import examples
 
 
 class Wire:
@@ -22,7 +23,7 @@ class Wire:
         return self.sent[-1][0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.lists(st.one_of(st.just("put"), st.just("send"), st.just("break"), st.integers(0, 5)), max_size=60))
 def test_it_loses_nothing_and_keeps_order(steps):
     storage, wire, delivered, firsts = MemoryStorage(hold_s=100.0), Wire(), [], []

@@ -17,6 +17,7 @@ from ingest.gateway.plates import PlateKeyError, Plates, load_plates, normalise,
 from ingest.gateway.quarantine import Quarantine
 from ingest.gateway.routes import Routes
 from ingest.log.sqlite_log import SqliteLog
+from tests.support import examples
 
 PLATES = Plates([("aaaa", b"a" * 32)])
 SHARED = Path(__file__).parents[3] / "shared" / "payloads" / "messages.jsonl"
@@ -140,7 +141,7 @@ def test_a_redacted_payload_gives_the_same_token_when_replayed():
     assert json.loads(PLATES.hidden_payload(payload))["plate"] == PLATES.token(RAW)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(
     before=st.binary(max_size=40),
     after=st.binary(max_size=40),

@@ -10,6 +10,7 @@ from ingest.gateway.quarantine import Quarantine, Totals
 from ingest.refusal import Refusal
 from ingest.sqlite import StorageError
 from ingest.vocabulary import Reason
+from tests.support import examples
 
 
 def refusal(number: int, reason: str = Reason.JSON, size: int = 0) -> Refusal:
@@ -123,7 +124,7 @@ def test_a_full_disk_stores_none_of_them(tmp_path):
     quarantine.close()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(
     st.lists(
         st.lists(st.tuples(st.integers(0, 30), st.sampled_from(["json", "type"]), st.integers(0, 1500)), max_size=12),

@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from ingest import frame
 from ingest.frame import FrameError, FrameKind, NewerFrameError
 from ingest.log.records import Record, RecordKind, decode_record, encode_record
+from tests.support import examples
 
 RECORDS = st.builds(Record, st.sampled_from(RecordKind), st.integers(-(2**62), 2**62), st.binary(max_size=400))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(record=RECORDS, shard=st.integers(0, 1000), position=st.integers(1, 2**60))
 def test_a_record_comes_back_with_where_it_was_read(record, shard, position):
     found = decode_record(encode_record(record), shard=shard, position=position)

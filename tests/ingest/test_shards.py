@@ -19,6 +19,7 @@ from ingest.log.records import RecordKind
 from ingest.places import PlacesError, parse_places
 from ingest.shards import ShardMap
 from simulators.world.neighbourhood import places_geojson
+from tests.support import examples
 
 BEATS = st.lists(st.text("abcdefgh-_0123", min_size=1, max_size=8), min_size=1, max_size=30, unique=True)
 
@@ -32,7 +33,7 @@ def places(**shards: int):
     return parse_places(document)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(beats=BEATS, shards=st.integers(1, 40))
 def test_a_further_shard_moves_only_the_beats_it_takes(beats, shards):
     before, after = ShardMap(shards), ShardMap(shards + 1)
@@ -83,7 +84,7 @@ def level(seq: int | None, now_ms: int) -> dict[str, object]:
     return observation if seq is None else observation | {"boot": "a", "seq": seq}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(
     messages=st.lists(st.tuples(st.integers(0, 9), st.integers(1, 4), st.booleans()), max_size=40),
     shards=st.integers(1, 5),

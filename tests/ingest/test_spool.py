@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from ingest.edge.spool import Spool, SpoolError
 from ingest.observations import Count, Level, State
+from tests.support import examples
 
 BIG = 1 << 30
 
@@ -173,6 +174,7 @@ import sys
 from pathlib import Path
 from ingest.observations import Level
 from ingest.edge.spool import Spool
+from tests.support import examples
 spool = Spool(Path(sys.argv[1]))
 n = 0
 while True:
@@ -201,7 +203,7 @@ def test_what_was_returned_survives_sigkill(tmp_path):
     spool.close()
 
 
-@settings(max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), stateful_step_count=25, suppress_health_check=[HealthCheck.too_slow])
 class SpoolMachine(RuleBasedStateMachine):
     """A spool against a plain model: a list of what waits, and a set of what is held."""
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.calendar import REST, SATURDAY, WORKING, Calendar
+from tests.support import examples
 
 
 def ms(zone: str, year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
@@ -50,7 +51,7 @@ def test_extra_holidays_and_no_country():
     assert calendar.weekday(ms("UTC", 2026, 11, 29)).item() == 6
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.lists(st.integers(0, 4_000_000_000_000), min_size=1, max_size=20))
 def test_arrays_and_single_times_agree(times: list[int]):
     calendar = Calendar("Europe/Berlin", "DE")

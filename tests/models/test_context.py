@@ -14,6 +14,7 @@ from models.context.beat_forest import BEAT, BeatForest, ContextError, Episodes,
 from models.context.forest_training import BeatHistory, TooLittleError, train
 from models.frames import unpack
 from tests.models.beats import A_DAY, BEATS, CALENDAR, T0, WINDOW_S, history, spans, window
+from tests.support import examples
 
 NIGHT = T0 + 2 * 3_600_000
 HERE = np.arange(len(BEATS))
@@ -267,7 +268,7 @@ def test_damaged_bytes_are_refused() -> None:
             BeatForest.load(data)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(st.integers(0, 1500), st.binary(min_size=1, max_size=8))
 def test_altered_bytes_make_no_other_error(at: int, patch: bytes) -> None:
     data = bytearray(forest().pack())

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ingest.vocabulary import Kind
 from models.rules.hazards import HazardRules, StateRule, ThresholdRule, defaults_for
+from tests.support import examples
 
 
 def noisy() -> HazardRules:
@@ -107,7 +108,7 @@ def test_changing_a_rule_keeps_its_state():
     assert [e.on for e in level(rules, (20, 84))] == [False]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.floats(0, 100)), max_size=60), st.integers(1, 7))
 def test_the_size_of_calls_does_not_matter(steps: list[tuple[int, int, float]], chunk: int):
     def run(size: int) -> list[tuple]:

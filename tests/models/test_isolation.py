@@ -7,6 +7,7 @@ from sklearn.ensemble import IsolationForest
 from models.context import isolation
 from models.context.forest_training import grow
 from models.context.isolation import Forest, ForestError
+from tests.support import examples
 
 
 def points(rows: int, features: int = 5, seed: int = 0) -> np.ndarray:
@@ -23,7 +24,7 @@ def test_scores_are_those_of_scikit_learn(trees: int, samples: int) -> None:
     assert np.abs(found + model.score_samples(x)).max() < 1e-12
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(st.lists(st.floats(-4, 4, width=16), min_size=5, max_size=5))
 def test_points_on_a_threshold_go_where_scikit_learn_sends_them(row: list[float]) -> None:
     x = np.array([row], dtype=np.float32)
@@ -100,7 +101,7 @@ def test_a_tree_deeper_than_any_is_refused() -> None:
         Forest(feature, np.ones(len(feature), dtype=np.float32), trees=1, samples=64, features=1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.data())
 def test_whatever_stands_in_the_arrays_it_is_a_forest_or_an_error(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, 30))

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from models.context.score_tail import ScoreTail
+from tests.support import examples
 
 
 @pytest.mark.parametrize("law", [stats.norm(), stats.expon(), stats.beta(2, 5), stats.t(5)])
@@ -31,7 +32,7 @@ def test_few_or_equal_scores() -> None:
     assert p[2] < 1e-3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.lists(st.floats(0, 1, width=16), min_size=3, max_size=3), st.integers(400, 900))
 def test_any_scores_give_a_law_that_round_trips(values: list[float], n: int) -> None:
     tail = ScoreTail.fit(np.resize(np.array(values), n))

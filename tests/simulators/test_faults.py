@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from simulators.devices.faults import SPOILT, FaultRates
 from simulators.devices.messages import live
 from tests.simulators.worlds import DECODER, EVENING, SITE, world
+from tests.support import examples
 
 MINUTE = 60_000
 SMALL = SITE.only([spec.device.id for spec in SITE.specs if spec.device.beat == "academy"])
 SHARE = st.floats(0.0, 0.25)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12))
 @given(loss=SHARE, duplicate=SHARE, late=SHARE, spoilt=SHARE, seed=st.integers(0, 1_000))
 def test_every_number_is_sent_once_or_lost_once(loss, duplicate, late, spoilt, seed):
     rates = FaultRates(loss=loss, duplicate=duplicate, late=late, spoilt=spoilt)

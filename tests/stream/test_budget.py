@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stream.alerts.budget import BINS, STEP, AlertBudget, Noted
 from tests.stream.build import NOON
+from tests.support import examples
 
 DAY = 86_400_000
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -104,7 +105,7 @@ def test_a_clock_that_ran_ahead_and_was_put_right_leaves_no_days_to_come():
     assert int(state.arrays["days"].max()) == state.get("today")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(
     st.lists(st.lists(st.floats(0, 120), max_size=12), min_size=1, max_size=20),
     st.integers(1, 6),

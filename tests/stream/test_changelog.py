@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator
 
@@ -21,9 +20,8 @@ from stream.state.changelog import META_KEY, Changelog, rebuild
 from stream.state.snapshot import pack
 from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, Writer, places
+from tests.support import SOAK
 
-SOAK = os.environ.get("PATROLGRID_SOAK") == "1"
-"""Set by `make soak`: thousands of random histories instead of a hundred, and longer ones."""
 HISTORIES, LENGTHS = (5_000, (20, 60)) if SOAK else (100, (5, 25))
 CONFIG = pipeline_with(site="test", country="")
 DEVICES = {"cam-1": "camera", "cam-2": "camera", "gate-1": "gate", "door-1": "door", "noise-1": "noise"}
@@ -94,6 +92,7 @@ def live(rng: random.Random, records: int) -> None:
     assert packed(disturbed) == packed(undisturbed)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("first", range(0, HISTORIES, 50))
 def test_a_rebuilt_shard_goes_on_as_if_nothing_had_been(first):
     for seed in range(first, first + 50):

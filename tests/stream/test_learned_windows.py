@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.detect.learned_windows import Intervals, LearnedWindows
+from tests.support import examples
 
 HOUR = 12
 """Windows of five minutes in an hour."""
@@ -26,7 +27,7 @@ def knows(learned: LearnedWindows, series: int, *numbers: int) -> list[bool]:
     added=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 300), st.integers(1, 40)), max_size=25),
     gap=st.integers(0, 20),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_intervals_hold_what_was_added_and_little_more(added, gap):
     intervals, numbers = Intervals(), {series: set() for series in range(4)}
     for series, low, length in added:

@@ -16,6 +16,7 @@ from stream import output_codec
 from stream.output_codec import decode_output, encode_output
 from stream.results import GateRows, Notice, ShardOutput, StateRows, WindowRows
 from tests.stream import make_results
+from tests.support import examples
 
 ROW_TYPES = (WindowRows, GateRows, StateRows)
 
@@ -44,7 +45,7 @@ def told(results: ShardOutput) -> dict:
 
 
 @given(make_results.result_lists(), st.integers(0, 9), st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 def test_results_come_out_as_they_went_in(written, shard, closing):
     for results in map(make_results.shard_output, written):
         results.shard, results.closing = shard, closing

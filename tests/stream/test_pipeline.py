@@ -17,6 +17,7 @@ from stream.pipeline.pipeline import Pipeline
 from stream.results import RECALLED
 from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, Writer, places, text_of
+from tests.support import examples
 
 CONFIG = pipeline_with(site="test", country="")
 
@@ -329,7 +330,7 @@ def recordings(draw):
     return records
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(recordings(), st.integers(0, 9))
 def test_resumes_from_a_snapshot_byte_for_byte(records, cut):
     whole, before = pipeline(), pipeline()
@@ -344,7 +345,7 @@ def test_resumes_from_a_snapshot_byte_for_byte(records, cut):
         assert comparable(whole.process(record)) == comparable(resumed.process(record))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(recordings())
 def test_every_new_observation_is_stored_exactly_once(records):
     pipe = pipeline()

@@ -15,11 +15,12 @@ from stream.windows.columns import Columns
 from stream.windows.repeats import KEPT, Repeats, content_keys
 from tests.configs import pipeline_with
 from tests.stream.build import NOON, Writer, places
+from tests.support import examples
 
 ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 400)), max_size=700)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(rows=ROWS, cuts=st.lists(st.integers(0, 700), max_size=5))
 def test_it_agrees_with_a_plain_memory_however_the_rows_are_divided(rows, cuts):
     """Rows may repeat within a call; what a call drops out of the memory is forgotten with the next one."""

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from stream.windows.axes import SLOT
 from stream.windows.sequences import MAX_GAPS, Sequences
+from tests.support import examples
 
 numbers = st.one_of(
     st.integers(0, 200),
@@ -22,7 +23,7 @@ def apply(sequences, rows):
     return sequences.apply(slots, seqs)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(batches)
 def test_tells_new_from_repeated_as_a_set_does(batches):
     sequences, seen = Sequences(), set()
@@ -35,7 +36,7 @@ def test_tells_new_from_repeated_as_a_set_does(batches):
             seen.add(row)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(batches, st.integers(0, 11))
 def test_state_goes_through_arrays_unchanged(batches, cut):
     whole, before = Sequences(), Sequences()

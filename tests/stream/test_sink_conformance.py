@@ -35,8 +35,9 @@ from tests.stream.sink_tools import (
     Broker,
     Listener,
 )
+from tests.support import examples
 
-SOME = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SOME = settings(max_examples=examples(25), suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")

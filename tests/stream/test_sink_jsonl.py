@@ -14,6 +14,7 @@ from ingest.files import replace_file
 from stream.sinks import jsonl_sink as jsonl
 from stream.sinks.jsonl_sink import JsonLinesError, JsonLinesSink
 from tests.stream.make_results import alert, results, windows
+from tests.support import examples
 
 
 def positions(path):
@@ -21,7 +22,7 @@ def positions(path):
     return [line["position"] for line in lines if line["type"] == "position"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(share=st.floats(0, 1), chunk=st.integers(20, 300))
 def test_a_file_cut_anywhere_goes_on_after_its_last_whole_block(tmp_path_factory, share, chunk):
     folder = tmp_path_factory.mktemp("cut")

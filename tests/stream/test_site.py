@@ -20,6 +20,7 @@ from stream.sentences import literal
 from stream.state.snapshot import pack, unpack
 from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, Writer
+from tests.support import examples
 
 SHARDS = 4
 BEATS = ["b0", "b1", "b2", "b3", "b6"]
@@ -195,7 +196,7 @@ def embedded(story):
     return [pipe.process(record) for record in story.records] + drained(pipe.site, story)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10))
 @given(stories(), st.lists(st.integers(0, SHARDS - 1), max_size=60), st.integers(0, 80))
 def test_what_a_site_says_depends_neither_on_the_pace_of_its_shards_nor_on_a_restart(story, turns, cut):
     expected = said(embedded(story))

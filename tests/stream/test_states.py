@@ -12,11 +12,12 @@ from stream.windows.axes import SERIES
 from stream.windows.last_states import LastStates
 from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, Writer, places
+from tests.support import examples
 
 WORDS = ["open", "closed", "ajar"]
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(
     rows=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 30), st.integers(0, 2)), max_size=40),
     cut=st.integers(0, 40),

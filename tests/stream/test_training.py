@@ -23,6 +23,7 @@ from stream.windows.columns import HistoryColumns
 from tests.configs import pipeline_with
 from tests.stream import make_results as make
 from tests.stream.build import MINUTE, NOON, Writer, places
+from tests.support import examples
 
 WINDOW = 300_000
 CAMERA = HistorySeries("b1", "cam-1", Kind.COUNT, "person")
@@ -86,7 +87,7 @@ def test_the_windows_of_a_store_are_the_sums_of_their_parts(tmp_path):
     interval_s=st.sampled_from([30, 60, 150, 300, 420, 900, 3600]),
     offset_s=st.integers(0, 86_400),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_a_file_of_counts_keeps_its_total_whatever_its_intervals(counts, interval_s, offset_s):
     start = NOON + 1000 * (offset_s + interval_s * np.arange(len(counts)))
     made = fitted(
@@ -128,7 +129,7 @@ def test_levels_are_averaged_and_not_multiplied():
     cut=st.integers(1, 60),
     shards=st.integers(1, 3),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_records_hold_every_window_once_in_order_of_time(cells, cut, shards):
     which, number = (
         np.array(values, dtype=np.int64) for values in zip(*sorted(cells, key=lambda c: c[1]), strict=True)

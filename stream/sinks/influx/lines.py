@@ -35,12 +35,20 @@ def clean(text: str) -> str:
 
 
 def clean_tag(text: str) -> str:
-    """Return a text as it comes out of InfluxDB as a tag: line protocol has no way to write a backslash at its end."""
+    r"""Return a text as it comes out of InfluxDB as a tag: line protocol has no way to write a backslash at its end.
+
+    >>> clean_tag("gate\\2 ")
+    'gate/2'
+    """
     return clean(text).replace("\\", "/").strip(" ")
 
 
 def tag_text(tags: Mapping[str, str]) -> str:
-    """Return ``,key=value…`` sorted by key. Empty values are left out, which InfluxDB reads as the same thing."""
+    r"""Return ``,key=value…`` sorted by key. Empty values are left out, which InfluxDB reads as the same thing.
+
+    >>> tag_text({"device": "cam 1", "beat": "b1", "of": ""})
+    ',beat=b1,device=cam\\ 1'
+    """
     found = ((name, clean_tag(tags[name])) for name in sorted(tags))
     return "".join(f",{name}={value.translate(_TAG)}" for name, value in found if value)
 
