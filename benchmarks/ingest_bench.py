@@ -193,8 +193,8 @@ def through_broker(kind: str, version: int, *, quick: bool) -> dict[str, Any]:
             with empty_callback(port, version, f"{site}-empty") as received:
                 empty.append(timed(port, f"{site}-empty", singles, 1, received, f"e{turn}-"))
             with gateway(port, version, site, Path(name) / f"node{turn}") as running:
-                full.append(timed(port, site, singles, 1, lambda: running.appended, f"g{turn}-"))
-                rate = timed(port, site, batches, 50, lambda: (running.appended - singles) // 50, f"b{turn}-")
+                full.append(timed(port, site, singles, 1, lambda: running.stats().appended, f"g{turn}-"))
+                rate = timed(port, site, batches, 50, lambda: (running.stats().appended - singles) // 50, f"b{turn}-")
                 fifties.append(rate * 50)
     ratios = [taken / nothing for taken, nothing in zip(full, empty, strict=True)]
     note = f"rounds: {', '.join(f'{ratio:.2f}' for ratio in ratios)}"

@@ -44,10 +44,6 @@ class Check(NamedTuple):
     text: str
     todo: str = ""
 
-    def as_dict(self) -> dict[str, str]:
-        """Return it for JSON."""
-        return {"check": self.id, "state": self.state, "text": self.text, "do": self.todo}
-
 
 class _Finding(NamedTuple):
     """What one check found: the codes of its sentences below ``doctor-ID-``, and the values for both."""

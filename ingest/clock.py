@@ -20,11 +20,9 @@ class Clock(Protocol):
 
     def now_ms(self) -> int:
         """Return the site's time as epoch milliseconds."""
-        ...
 
     def observe(self, event_ms: int) -> None:
         """Tell the clock the newest event time of a message just received."""
-        ...
 
 
 class SystemClock:

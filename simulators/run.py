@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -82,7 +82,7 @@ def simulate(
     endless = math.isinf(run.speed)
     report = Report(site=run.site_id, seed=run.seed, boot=boot, origin_ms=origin, speed=None if endless else run.speed)
     ledger = Ledger(report, site)
-    with Fleet(site, fleet_settings, ledger) as fleet:
+    with closing(Fleet(site, fleet_settings, ledger)) as fleet:
         if not fleet.connect():
             logger.warning("only %d connections so far; the others keep trying: %s", fleet.up, fleet.trouble)
         go_on = True

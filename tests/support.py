@@ -5,6 +5,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -48,3 +49,18 @@ def wait_for(condition: Callable[[], T], reason: str, within_s: float = 60.0) ->
             pytest.fail(f"waited {within_s:g} s: {reason}")
         time.sleep(0.02)
     return value
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process of that id exists (and is not a zombie that nobody has collected)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return True
+    return stat.rpartition(")")[2].split()[:1] != ["Z"]

@@ -196,7 +196,7 @@ async def command(request: Request) -> Response:
         raise ApiError(409, "already_expired" if ended_alone else f"already_{found['state']}", by=found.get("by"))
     sent = Command(id=uuid.uuid4().hex, action=action, alert=identifier, by=by, ts=board.hub.site_ms(), note=note)
     try:
-        await anyio.to_thread.run_sync(board.publisher.publish, sent)
+        await anyio.to_thread.run_sync(board.publish, sent)
     except BrokerAwayError as error:
         raise ApiError(503, "broker_away") from error
     except UnconfirmedError as error:

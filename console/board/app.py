@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 
@@ -18,9 +18,9 @@ from xstatic.pkg import leaflet
 from console.board import api_routes as routes
 from console.board.answers import ApiError, on_api_error, on_crash, on_http_error, on_store_error
 from console.board.board_config import BoardConfig
-from console.board.commands import CommandPublisher
 from console.board.hub import Asker, Board
 from console.board.security import SecureHeaders
+from ingest.events import Command
 from ingest.places import Places
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError
@@ -32,15 +32,14 @@ async def _page(_request: Request) -> Response:
     return FileResponse(STATIC_DIR / "index.html", media_type="text/html; charset=utf-8")
 
 
-def make_app(
-    reader: StoreReader, places: Places, command_publisher: CommandPublisher, config: BoardConfig
-) -> Starlette:
+def make_app(reader: StoreReader, places: Places, publish: Callable[[Command], None], config: BoardConfig) -> Starlette:
     """Return the board.
 
     The store is watched from the application's start-up to its shutdown. The reader, which is used from one thread of
-    the board's own, and the publisher are the caller's to close, after shutdown.
+    the board's own, is the caller's to close, after shutdown. `publish` sends a person's command to the node, see
+    `console.board.commands.MqttCommandPublisher.publish`.
     """
-    board = Board(config, places, command_publisher, Asker(reader))
+    board = Board(config, places, publish, Asker(reader))
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

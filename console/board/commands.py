@@ -1,7 +1,7 @@
 """Commands of people (acknowledge, clear) on their way to the node: MQTT, QoS 1, confirmed before the page says so."""
 
 import uuid
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -21,17 +21,6 @@ class BrokerAwayError(ConnectionError):
 
 class UnconfirmedError(TimeoutError):
     """The command was handed over and the broker did not confirm it in time: it may or may not have arrived."""
-
-
-class CommandPublisher(Protocol):
-    """Takes commands to the node."""
-
-    def publish(self, command: Command) -> None:
-        """Send a command and block until the broker has it.
-
-        Raises `BrokerAwayError` or `UnconfirmedError`.
-        """
-        ...
 
 
 class MqttCommandPublisher:
@@ -55,7 +44,10 @@ class MqttCommandPublisher:
         return self._session.up
 
     def publish(self, command: Command) -> None:
-        """Send a command and block until the broker has it, for at most `CONFIRM_S`."""
+        """Send a command and block until the broker has it, for at most `CONFIRM_S`.
+
+        Raises `BrokerAwayError` or `UnconfirmedError`.
+        """
         if not self._session.up:
             raise BrokerAwayError(f"no connection to the broker at {self._broker}")
         sent = self._waiting.put(Outbound(self.topic, msgspec.json.encode(command)))

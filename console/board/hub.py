@@ -13,8 +13,8 @@ import msgspec
 
 from console.board import overview
 from console.board.board_config import BoardConfig
-from console.board.commands import CommandPublisher
 from console.board.freshness import Freshness, FreshnessJudge
+from ingest.events import Command
 from ingest.places import Places
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreMissingError
@@ -184,7 +184,7 @@ class Board:
 
     config: BoardConfig
     places: Places
-    publisher: CommandPublisher
+    publish: Callable[[Command], None]
     asker: Asker
     hub: Hub = field(init=False)
     streams: int = 0

@@ -91,7 +91,7 @@ def serve(config: BoardConfig) -> int:
     except (OSError, ValueError) as error:
         sock.close()
         return _fail(f"broker {config.broker}: {error}")
-    app = make_app(reader, places, publisher, config)
+    app = make_app(reader, places, publisher.publish, config)
 
     def report() -> None:
         if config.address_file:

@@ -8,11 +8,10 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Protocol, cast
 
 from console.errors import CommandError
-from ingest.setup.extras import load
+from ingest.setup.extras import load, version
 
 COMMANDS: Final = {
     "demo": "run a living neighbourhood on this machine, board and all",
@@ -56,11 +55,9 @@ class CommandModule(Protocol):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the command's arguments."""
-        ...
 
     def run(self, options: argparse.Namespace) -> int:
         """Do the command's work and return its exit code. Raises `CommandError` with a line for people."""
-        ...
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,7 +110,7 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"patrolgrid {_version()}")
+    parser.add_argument("--version", action="version", version=f"patrolgrid {version()}")
     parser.add_argument("--debug", action="store_true", help="show where an error came from")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     asked = _asked(arguments)
@@ -135,10 +132,3 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
             "--debug", action="store_true", default=argparse.SUPPRESS, help="show where an error came from"
         )
     return parser
-
-
-def _version() -> str:
-    try:
-        return version("patrolgrid")
-    except PackageNotFoundError:  # run from a folder of sources that was never installed
-        return "unknown"

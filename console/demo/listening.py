@@ -2,7 +2,9 @@
 
 import json
 import time
-from typing import Any, Self
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
 
 from deploy.settings.sections import Settings
 from ingest import topics
@@ -10,33 +12,26 @@ from ingest.mqtt.client import Inbound
 from ingest.mqtt.session import Session
 
 
-class AlertListener:
-    """Subscribes to the alerts of all beats of a site. Use as a context manager.
+@contextmanager
+def heard_alerts(settings: Settings) -> Iterator[list[tuple[dict[str, Any], int]]]:
+    """Give the alerts of a site's beats in order of arrival, each with the wall clock in ns, as long as the block runs.
 
-    Raises ConnectionError on entering where the broker does not answer or refuses.
+    The broker has taken the subscription when the block begins. Raises ConnectionError where it does not answer, or
+    refuses.
     """
+    heard: list[tuple[dict[str, Any], int]] = []
 
-    def __init__(self, settings: Settings) -> None:
-        self.heard: list[tuple[dict[str, Any], int]] = []
-        """Alerts in order of arrival, each with the wall clock in ns."""
-        alerts = topics.alerts(settings.site.id, "+")
-        self._session = Session(settings.broker, "", filters=(alerts,), on_message=self._on_message)
-
-    def __enter__(self) -> Self:
-        """Connect, and wait until the broker has taken the subscription."""
-        self._session.connect()
-        self._session.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        """Disconnect."""
-        self._session.close()
-
-    def _on_message(self, message: Inbound) -> None:
+    def on_message(message: Inbound) -> None:
         arrived = time.time_ns()
         try:
             alert = json.loads(message.payload)
         except ValueError:
             return
         if isinstance(alert, dict) and "state" in alert:
-            self.heard.append((alert, arrived))
+            heard.append((alert, arrived))
+
+    session = Session(settings.broker, "", filters=(topics.alerts(settings.site.id, "+"),), on_message=on_message)
+    with closing(session):
+        session.connect()
+        session.start()
+        yield heard

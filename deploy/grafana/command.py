@@ -125,7 +125,7 @@ def hotspots(say: Sentences) -> list[Json]:
             say("grafana-top-cells"),
             newest_map(f'"rank", "risk", "expected", {text_field("drivers", say.language)}', '"beat", "cell"'),
             size=(12, 14),
-            transformations=[p.smallest_first("rank"), p.ordered("rank", "risk", "cell", "beat")],
+            transformations=[p.sorted_by("rank"), p.ordered("rank", "risk", "cell", "beat")],
             overrides=[
                 *words.columns(say, "beat", "cell", "rank", "risk", "expected", "drivers"),
                 *words.hidden("Time", "current"),

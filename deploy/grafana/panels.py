@@ -190,20 +190,21 @@ def with_outlines(panel: Json, source: str, label: str) -> Json:
     return panel
 
 
-def newest_first(name: str = "Time") -> Json:
-    """Return the transformation that sorts a table by a column, the greatest first."""
-    return {"id": "sortBy", "options": {"sort": [{"field": name, "desc": True}]}}
-
-
-def smallest_first(name: str) -> Json:
-    """Return the transformation that sorts a table by a column, the smallest first."""
-    return {"id": "sortBy", "options": {"sort": [{"field": name}]}}
+def sorted_by(name: str, **order: bool) -> Json:
+    """Return the transformation that sorts a table by a column: the smallest first, with ``desc=True`` the greatest."""
+    return {"id": "sortBy", "options": {"sort": [{"field": name, **order}]}}
 
 
 def ordered(*names: str) -> Json:
     """Return the transformation that puts a table's columns into an order."""
-    order = {name: number for number, name in enumerate(names)}
-    return {"id": "organize", "options": {"indexByName": order, "excludeByName": {}, "renameByName": {}}}
+    return {
+        "id": "organize",
+        "options": {
+            "indexByName": {name: number for number, name in enumerate(names)},
+            "excludeByName": {},
+            "renameByName": {},
+        },
+    }
 
 
 def variable(name: str, label: str, query: str, *, many: bool = True) -> Json:

@@ -85,7 +85,7 @@ def open_alerts(say: Sentences, size: tuple[int, int]) -> Json:
         query,
         size=size,
         links=go(say.language, "beat", say("grafana-see-beat"), "beat"),
-        transformations=[p.newest_first(), p.newest_first("level"), p.ordered(*words.ALERT)],
+        transformations=[p.sorted_by("Time", desc=True), p.sorted_by("level", desc=True), p.ordered(*words.ALERT)],
         overrides=[
             *words.alert_columns(say),
             *words.hidden("open", "level", "beat", "device"),
@@ -103,7 +103,7 @@ def alert_changes(say: Sentences) -> Json:
         say("grafana-alert-changes"),
         query,
         size=(24, 10),
-        transformations=[p.newest_first(), p.ordered(*words.ALERT)],
+        transformations=[p.sorted_by("Time", desc=True), p.ordered(*words.ALERT)],
         overrides=[
             *words.alert_columns(say),
             *words.hidden("beat", "device"),
@@ -182,7 +182,7 @@ def trouble(say: Sentences, size: tuple[int, int]) -> Json:
         query,
         size=size,
         links=go(say.language, "devices", say("grafana-see-device"), "beat", "device"),
-        transformations=[p.smallest_first("quality"), p.ordered("quality", "device", "beat")],
+        transformations=[p.sorted_by("quality"), p.ordered("quality", "device", "beat")],
         overrides=[
             *words.columns(say, "beat", "device", "quality", "online", "silent", "stuck", "missing", "late", "skew_s"),
             *words.yes_no(say, 1, "online"),

@@ -16,7 +16,7 @@ from typing import Final
 from msgspec.structs import replace
 from prometheus_client.core import Metric
 
-from deploy.node.lock import SiteLock
+from deploy.node.lock import site_lock
 from deploy.processes.metrics import Family, MetricsServer
 from deploy.processes.stopping import StopRequest
 from deploy.settings.sections import Settings
@@ -98,7 +98,7 @@ class GatewayService:
         """
         settings, site, folder = self.settings, self.settings.site.id, self.settings.site_dir
         with ExitStack() as closing:
-            closing.enter_context(SiteLock(folder / "gateways" / self.name))
+            closing.enter_context(site_lock(folder / "gateways" / self.name))
             places = load_places(settings.places_file)
             quarantine = Quarantine(folder / "quarantine.db")
             closing.callback(quarantine.close)
@@ -108,7 +108,7 @@ class GatewayService:
             gateway = make_gateway(settings, self.config, places, log, quarantine, clock)
             if settings.metrics.port:
                 server = MetricsServer(settings.metrics.port, self.ready, self.collect, host=settings.metrics.host)
-                closing.enter_context(server)
+                closing.callback(server.close)
                 _LOG.info("metrics: http://%s:%d/metrics", settings.metrics.host, server.port)
 
             def begin() -> None:
@@ -149,8 +149,7 @@ class GatewayService:
             return
         stats = self._gateway.stats()
         for name, doc in _COUNTERS.items():
-            metric = "observations" if name == "appended" else name
-            yield family.counter(metric, doc, ((), getattr(stats, name)))
+            yield family.counter("observations" if name == "appended" else name, doc, ((), getattr(stats, name)))
         by_reason = Family("patrolgrid_gateway", labels, "reason")
         refused = [((reason,), count) for reason, count in stats.quarantined.items()]
         yield by_reason.counter("quarantined", "What was not taken, by reason", *refused)

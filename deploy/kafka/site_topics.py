@@ -56,14 +56,6 @@ class Difference(NamedTuple):
     expected: str
 
 
-class Created(NamedTuple):
-    """What `create` did."""
-
-    made: list[str]
-    there: list[str]
-    """Topics that were there already; whatever differs in them is left as it is."""
-
-
 def topics_of(site: str, shards: int, retention_h: float) -> list[Topic]:
     """Return the topics that a site needs."""
     retention_ms = round(retention_h * _HOUR_MS)
@@ -109,18 +101,19 @@ def check(address: KafkaAddress, topics: list[Topic], replication: int = 0) -> l
     return _with_admin(address, look)
 
 
-def create(address: KafkaAddress, topics: list[Topic], replication: int = 0) -> Created:
-    """Make the topics that are missing, and return when every client can see them; change nothing that is there.
+def create(address: KafkaAddress, topics: list[Topic], replication: int = 0) -> list[str]:
+    """Make the topics that are missing, and return their names when every client can see them.
+
+    What is there already is left as it is, whatever differs in it.
 
     Raises as `check` does, and KafkaTopicError where a topic cannot be made, with Kafka's reason.
     """
 
-    async def make(admin: AIOKafkaAdminClient) -> Created:
+    async def make(admin: AIOKafkaAdminClient) -> list[str]:
         copies = replication or min(3, await _brokers(admin))
         there = await _described(admin, [topic.name for topic in topics])
         missing = [_with_replicas(topic, copies) for topic in topics if topic.name not in there]
-        made = await _make(admin, missing, copies, address) if missing else []
-        return Created(made, [topic.name for topic in topics if topic.name not in made])
+        return await _make(admin, missing, copies, address) if missing else []
 
     return _with_admin(address, make)
 

@@ -11,14 +11,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Final
 
 from prometheus_client.core import Metric
 
 from deploy.kafka import site_topics as topics
 from deploy.kafka.worker_status import WorkerStatus, metrics_of
-from deploy.node.lock import SiteLock
+from deploy.node.lock import site_lock
 from deploy.node.status import write_node_file
 from deploy.processes.metrics import MetricsServer
 from deploy.processes.stopping import StopRequest
@@ -81,7 +81,9 @@ class WorkerService:
         )
         if not settings.metrics.port:
             return self._run(site, stop)
-        with MetricsServer(settings.metrics.port, self.ready, self.collect, host=settings.metrics.host) as server:
+        with closing(
+            MetricsServer(settings.metrics.port, self.ready, self.collect, host=settings.metrics.host)
+        ) as server:
             _LOG.info("metrics: http://%s:%d/metrics", settings.metrics.host, server.port)
             return self._run(site, stop)
 
@@ -125,11 +127,11 @@ class WorkerService:
     def _waits(self, why: str) -> None:
         self._waiting_for = why
 
-    def _open_sinks(self, closing: ExitStack) -> list[Sink]:
+    def _open_sinks(self, stack: ExitStack) -> list[Sink]:
         """Open the sinks, in their thread; this worker has the site's topic now."""
         settings = self.settings
-        closing.enter_context(SiteLock(settings.site_dir))
-        sinks = open_sinks(settings, load_places(settings.places_file), closing)
+        stack.enter_context(site_lock(settings.site_dir))
+        sinks = open_sinks(settings, load_places(settings.places_file), stack)
         started_ms = time.time_ns() // 1_000_000
         write_node_file(settings, started_ms=started_ms)
         self._status = status = WorkerStatus(settings, sinks, lambda: self._engine)
@@ -139,7 +141,7 @@ class WorkerService:
             status.close()
             write_node_file(settings, started_ms=started_ms, stopped_ms=time.time_ns() // 1_000_000)
 
-        closing.callback(over)
+        stack.callback(over)
         return [*sinks.all, QuarantineSink(sinks.quarantine.add_many)]
 
     # -- what it tells -----------------------------------------------------------------------------------------------

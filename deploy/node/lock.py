@@ -3,9 +3,10 @@
 import fcntl
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 _NAME: Final = "node.lock"
 _ATTEMPTS: Final = 5
@@ -17,43 +18,29 @@ class LockedError(RuntimeError):
     """Another node already works on this folder; the text names the folder and its process id."""
 
 
-class SiteLock:
-    """Holds the lock of a site's folder until it is closed or the process ends. Raises `LockedError`."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-        self._file = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+@contextmanager
+def site_lock(folder: Path) -> Iterator[None]:
+    """Hold the lock of a site's folder until the block is left or the process ends. Raises `LockedError`."""
+    folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+    file = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
         for attempt in range(_ATTEMPTS):
             try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except OSError as error:
                 if attempt + 1 < _ATTEMPTS:
                     time.sleep(0.05)  # `is_locked` holds the shared lock for a moment
                     continue
-                holder = os.read(self._file, 32).decode("ascii", "replace").strip() or "unknown"
-                os.close(self._file)
+                holder = os.read(file, 32).decode("ascii", "replace").strip() or "unknown"
                 raise LockedError(
                     f"{folder}: another node (process {holder}) already works here; stop it first"
                 ) from error
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"{os.getpid()}\n".encode("ascii"), 0)
-
-    def close(self) -> None:
-        """Give the lock back. A second call does nothing."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Give the lock back."""
-        self.close()
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{os.getpid()}\n".encode("ascii"), 0)
+        yield
+    finally:
+        os.close(file)
 
 
 def is_locked(folder: Path) -> bool:

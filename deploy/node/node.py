@@ -9,13 +9,12 @@ saves its state, the sinks flush and close. Ended in any other way, the next sta
 
 import argparse
 import logging
-import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from deploy.node.lock import LockedError, SiteLock
+from deploy.node.lock import LockedError, site_lock
 from deploy.node.status import NodeStatus, write_node_file
 from deploy.node.trainer import Trainer
 from deploy.processes.stopping import StopRequest
@@ -44,7 +43,7 @@ def run(settings: Settings, stop: StopRequest) -> int:
     """
     site, folder = settings.site.id, settings.site_dir
     with ExitStack() as closing:
-        closing.enter_context(SiteLock(folder))
+        closing.enter_context(site_lock(folder))
         places = load_places(settings.places_file)
         check_overrides(places)
         sinks = open_sinks(settings, places, closing)
@@ -106,7 +105,3 @@ def main(arguments: list[str] | None = None) -> int:
         except (LockedError, StoreError, OSError) as error:
             _LOG.error("%s", error)
             return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,7 +3,6 @@
 import logging
 import os
 import time
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +14,7 @@ from ingest.clock import Clock
 from ingest.files import replace_json
 from ingest.gateway.gateway import Gateway
 from ingest.log.records import Log
+from ingest.setup.extras import version
 from stream.engines.embedded import EmbeddedEngine
 from stream.sinks.store.reader import StoreReader
 
@@ -36,7 +36,7 @@ def write_node_file(settings: Settings, *, started_ms: int, stopped_ms: int | No
         "clock": {
             "mode": clock.mode, "origin_ms": clock.origin_ms, "started_ms": clock.started_ms, "speed": clock.speed,
         },
-        "version": _version(),
+        "version": version(),
     }  # fmt: skip
     replace_json(settings.site_dir / "node.json", document)
 
@@ -160,10 +160,3 @@ class NodeStatus(SiteStatus):
             "training": self._trainer.status(),
         }
         return {"gateway_totals": totals, "status": status}
-
-
-def _version() -> str:
-    try:
-        return version("patrolgrid")
-    except PackageNotFoundError:
-        return "unknown"

@@ -1,6 +1,6 @@
 """What a process tells over HTTP: ``/metrics`` for Prometheus, ``/healthz``, and ``/readyz`` with the reason.
 
-    with MetricsServer(9464, readiness=lambda: (gateway.connected, "no MQTT"), collect=lambda: [...]):
+    with closing(MetricsServer(9464, readiness=lambda: (gateway.connected, "no MQTT"), collect=lambda: [...])):
         ...
 
 Healthy is a process that answers. Ready is one that does its work: whoever starts processes one after the other waits
@@ -12,8 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -69,16 +68,6 @@ class MetricsServer:
             self._server.shutdown()
             self._thread.join()
             self._server.server_close()
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop serving."""
-        self.close()
 
 
 class Family:

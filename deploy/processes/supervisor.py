@@ -132,10 +132,6 @@ class Supervisor:
         """Whether a child of that name was started and not stopped."""
         return name in self._children
 
-    def __getitem__(self, name: str) -> Child:
-        """Return a child by name. Raises KeyError."""
-        return self._children[name]
-
     def check(self) -> None:
         """Raise `ChildError` if a child has ended by itself; it is then no longer watched."""
         for name, child in self._children.items():
@@ -221,18 +217,3 @@ def listening(host: str, port: int, timeout_s: float = 0.3) -> bool:
             return True
     except OSError:
         return False
-
-
-def alive(pid: int) -> bool:
-    """Tell whether a process of that id exists (and is not a zombie that nobody has collected)."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return True
-    return stat.rpartition(")")[2].split()[:1] != ["Z"]

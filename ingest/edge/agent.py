@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -105,7 +105,7 @@ class _SpoolStorage:
 
 
 class EdgeAgent:
-    """Runs one thread that carries observations from the spool to the broker. Use as a context manager.
+    """Runs one thread that carries observations from the spool to the broker, until `close`.
 
     Raises `ingest.edge.spool.SpoolError` where the spool cannot be opened, OSError for TLS files that cannot be read.
     """
@@ -125,12 +125,6 @@ class EdgeAgent:
         self._outbox = self._session.outbox = Outbox(self._storage, window=_IN_FLIGHT)
         self._observed = 0
         self._session.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
 
     def observe(self, *observations: Observation) -> list[int]:
         """Take observations and return their numbers; when this returns they are on disk and will arrive.
@@ -154,10 +148,8 @@ class EdgeAgent:
             up, self._observed, acknowledged, outbox.resent, outbox.sent, outbox.refused, self.spool.stats()
         )
 
-    def close(self, *, flush_s: float = 0.0) -> None:
-        """Stop, after waiting at most `flush_s` for acknowledgements; the rest goes when an agent runs here again."""
-        if flush_s > 0.0:
-            self.flush(flush_s)
+    def close(self) -> None:
+        """Stop. What is not acknowledged goes out when an agent runs here again."""
         self._session.close()
         self.spool.close()
 

@@ -5,19 +5,19 @@ moment ago. The row number is the observation's sequence number; the file makes 
 numbers go on through restarts; only when the file is gone do they begin at 0, under a new boot id.
 """
 
-import contextlib
 import logging
 import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
 
 from ingest.observations import Observation
+from ingest.sqlite import transaction
 
 logger = logging.getLogger(__name__)
 VERSION: Final = 1
@@ -109,8 +109,7 @@ class Spool:
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
-            with db:
-                db.execute("BEGIN IMMEDIATE")
+            with transaction(db):
                 for statement in _SCHEMA.split(";"):
                     db.execute(statement)
                 first = (("version", VERSION), ("boot", secrets.token_hex(6)), ("dropped", 0))
@@ -144,11 +143,11 @@ class Spool:
                 return []
             added = sum(len(payload) + _ROW_OVERHEAD for _, payload in rows)
             try:
-                with self._transaction() as db:
+                with transaction(self._db):
                     freed, dropped = self._make_room(added)
-                    db.executemany("INSERT INTO spool (seq, payload) VALUES (?, ?)", rows)
+                    self._db.executemany("INSERT INTO spool (seq, payload) VALUES (?, ?)", rows)
                     if dropped:
-                        db.execute("UPDATE meta SET value = value + ? WHERE key = 'dropped'", (dropped,))
+                        self._db.execute("UPDATE meta SET value = value + ? WHERE key = 'dropped'", (dropped,))
             except sqlite3.Error as error:
                 raise SpoolError(f"{self.path}: observations cannot be written: {error}; is the disk full?") from error
             self._size += added - freed
@@ -157,13 +156,6 @@ class Spool:
             if dropped:
                 logger.warning("%s: full; dropped the %d oldest observations", self.path, dropped)
             return [seq for seq, _ in rows]
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit at the end, on disk, or undo everything where an error is raised."""
-        with self._db as db:
-            db.execute("BEGIN IMMEDIATE")
-            yield db
 
     def _make_room(self, wanted: int) -> tuple[int, int]:
         """Delete the oldest rows until `wanted` bytes fit, and return (bytes freed, observations dropped)."""
@@ -203,24 +195,25 @@ class Spool:
         """
         now = time.time_ns() // 1_000_000
         with self._lock:
-            with self._transaction() as db:
-                db.executemany("UPDATE spool SET acked_ms = ? WHERE seq = ?", [(now, seq) for seq in seqs])
+            with transaction(self._db):
+                self._db.executemany("UPDATE spool SET acked_ms = ? WHERE seq = ?", [(now, seq) for seq in seqs])
                 freed = self._forget(now)
             self._size -= freed
 
     def rewind(self) -> int:
         """Let everything that is still held wait again, and return how many: for after a reconnect."""
         with self._lock:
-            with self._transaction() as db:
+            with transaction(self._db):
                 freed = self._forget(time.time_ns() // 1_000_000)
-                held = db.execute("UPDATE spool SET acked_ms = NULL WHERE acked_ms IS NOT NULL").rowcount
+                held = self._db.execute("UPDATE spool SET acked_ms = NULL WHERE acked_ms IS NOT NULL").rowcount
             self._size -= freed
         return held
 
     def _forget(self, now: int) -> int:
         """Delete what has been held long enough, and return the bytes that this freed."""
-        before = now - round(self.hold_s * 1000)
-        lengths = self._db.execute("DELETE FROM spool WHERE acked_ms <= ? RETURNING length(payload)", (before,))
+        lengths = self._db.execute(
+            "DELETE FROM spool WHERE acked_ms <= ? RETURNING length(payload)", (now - round(self.hold_s * 1000),)
+        )
         return sum(length + _ROW_OVERHEAD for (length,) in lengths)
 
     def refuse(self, payload: bytes, reason: str) -> None:

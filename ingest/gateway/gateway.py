@@ -172,11 +172,6 @@ class Gateway:
         self._writer.join()
         self._session.close()
 
-    @property
-    def appended(self) -> int:
-        """How many observations are in the log; cheaper than `stats` for who looks often."""
-        return self._appended
-
     def stats(self) -> GatewayStats:
         """Return the totals; callable at any time from any thread."""
         counts, (since, messages, observations) = self._intake.counts, self._rates[0]

@@ -79,8 +79,8 @@ def repeat_key(device: str, kind: int, ts: int, a: float, b: float, metric: str,
     return device, kind, ts, a, b, metric, text
 
 
-def refill(repeats: RepeatFilter, log: Log, now_ms: int, shards: int = 1) -> int:
-    """Rebuild the memory from the end of the log after a restart; return how many observations were found.
+def refill(repeats: RepeatFilter, log: Log, now_ms: int, shards: int = 1) -> None:
+    """Rebuild the memory from the end of the log after a restart.
 
     Without it a message that was appended, but not yet acknowledged when the gateway died, would be numbered and
     counted a second time when the broker repeats it. Every shard is read backwards, as far as the window, the filter's
@@ -88,7 +88,6 @@ def refill(repeats: RepeatFilter, log: Log, now_ms: int, shards: int = 1) -> int
     """
     for shard in range(shards):
         _refill_shard(repeats, log, now_ms, shard, _REFILL_BYTES // shards)
-    return len(repeats)
 
 
 def _refill_shard(repeats: RepeatFilter, log: Log, now_ms: int, shard: int, allowance: int) -> None:

@@ -110,9 +110,11 @@ class Quarantine:
         for refusal in refusals:
             row = self._row(refusal)
             known = rows.get(row.digest)
-            rows[row.digest] = row if known is None else known.repeated(row.received_ms)
+            if known is not None:
+                row = known._replace(last_ms=row.received_ms, times=known.times + 1)
+            rows[row.digest] = row
         if rows:
-            with self._transaction():
+            with self._locked(), sqlite.transaction(self._connection):
                 self._store(list(rows.values()))
 
     def list(
@@ -141,7 +143,7 @@ class Quarantine:
         """
         changed = 0
         replayed = at_ms is not None
-        with self._transaction():
+        with self._locked(), sqlite.transaction(self._connection):
             for entry_id in ids:
                 for (reason,) in self._connection.execute(
                     "UPDATE entries SET replayed_ms = ? WHERE id = ? AND (replayed_ms IS NULL) = ? RETURNING reason",
@@ -170,12 +172,15 @@ class Quarantine:
     # -- inside ------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        try:
-            with self._lock, sqlite.transaction(self._connection):
+    def _locked(self) -> Iterator[None]:
+        """Keep other threads out, and name the file where the disk fails."""
+        with self._lock:
+            try:
                 yield
-        except sqlite3.Error as error:
-            raise self._disk_error(error) from error
+            except sqlite3.Error as error:
+                number = errno.ENOSPC if sqlite.is_full(error) else errno.EIO
+                text = f"the quarantine cannot be read or written: {error}"
+                raise sqlite.StorageError(number, text, str(self.path)) from error
 
     def _row(self, refusal: Refusal) -> "_Row":
         topic = _printable(refusal.topic, _TOPIC_CHARACTERS)
@@ -207,7 +212,7 @@ class Quarantine:
             ).rowcount
             if inserted:
                 entries += 1
-                size += row.stored_bytes()
+                size += len(row.payload) + len(row.topic) + len(row.detail) + _ENTRY_BYTES
             else:
                 execute(
                     "UPDATE entries SET count = count + ?, last_ms = ?, replayed_ms = NULL WHERE digest = ?",
@@ -243,15 +248,8 @@ class Quarantine:
         execute("UPDATE held SET entries = ?, bytes = ?", (entries, size))
 
     def _query(self, query: str, values: tuple[object, ...] = ()) -> Sequence[tuple[Any, ...]]:
-        with self._lock:
-            try:
-                return self._connection.execute(query, values).fetchall()
-            except sqlite3.Error as error:
-                raise self._disk_error(error) from error
-
-    def _disk_error(self, error: sqlite3.Error) -> sqlite.StorageError:
-        number = errno.ENOSPC if sqlite.is_full(error) else errno.EIO
-        return sqlite.StorageError(number, f"the quarantine cannot be read or written: {error}", str(self.path))
+        with self._locked():
+            return self._connection.execute(query, values).fetchall()
 
 
 class _Row(NamedTuple):
@@ -266,12 +264,6 @@ class _Row(NamedTuple):
     payload: bytes
     size: int
     times: int
-
-    def repeated(self, received_ms: int) -> "_Row":
-        return self._replace(last_ms=received_ms, times=self.times + 1)
-
-    def stored_bytes(self) -> int:
-        return len(self.payload) + len(self.topic) + len(self.detail) + _ENTRY_BYTES
 
 
 def _printable(text: str, limit: int) -> str:

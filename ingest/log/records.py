@@ -89,22 +89,18 @@ class Log(Protocol):
         When this returns the records are on disk (or acknowledged by every in-sync replica): only then may MQTT be
         acknowledged. Raises `LogFullError` when there is no room; nothing is then written.
         """
-        ...
 
     def read(self, after: int, *, limit: int, shard: int | None = None) -> list[Record]:
         """Return up to `limit` records with a position greater than `after`, in order; empty where there are none."""
-        ...
 
     def head(self, shard: int = 0) -> int:
         """Return the newest position of a shard, 0 for an empty one.
 
         Where a log numbers all shards together (SQLite), it may be another shard's.
         """
-        ...
 
     def close(self) -> None:
         """Release files and connections; appended records stay."""
-        ...
 
 
 class ConsumedLog(Log, Protocol):
@@ -112,15 +108,12 @@ class ConsumedLog(Log, Protocol):
 
     def wait(self, after: int, timeout_s: float) -> bool:
         """Block until there is a record after `after`, or the time is over; return which."""
-        ...
 
     def commit(self, consumer: str, position: int) -> None:
         """Remember durably that `consumer` has done with everything up to and including `position`."""
-        ...
 
     def committed(self, consumer: str) -> int:
         """Return the committed position, 0 for a consumer never seen."""
-        ...
 
 
 class LogFullError(OSError):

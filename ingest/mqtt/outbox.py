@@ -50,15 +50,12 @@ class Storage(Protocol):
 
     def take(self) -> Outbound | None:
         """Return the next message and pass over it, None where there is none."""
-        ...
 
     def acknowledge(self, message: Outbound) -> None:
         """Hold a message that was taken, or forget it where nothing is held."""
-        ...
 
     def rewind(self, in_flight: Iterable[Outbound]) -> int:
         """Let everything held, and what is in flight, be taken again in its order; return how many were held."""
-        ...
 
 
 class MemoryStorage:

@@ -5,6 +5,7 @@ for the few places where one function of a module needs a package that the rest 
 """
 
 import importlib
+from importlib import metadata
 from types import ModuleType
 from typing import Final
 
@@ -40,6 +41,14 @@ def load(module: str) -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise MissingExtraError(missing(error)) from error
+
+
+def version() -> str:
+    """Return this program's version; ``unknown`` in a folder of sources that was never installed."""
+    try:
+        return metadata.version("patrolgrid")
+    except metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def missing(error: ModuleNotFoundError) -> str:

@@ -4,7 +4,7 @@ import selectors
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 import msgspec
 
@@ -51,7 +51,7 @@ class _Connection:
 
 
 class Fleet:
-    """All connections of a site. Use as a context manager, or call `close`.
+    """All connections of a site, until `close`.
 
     Parameters
     ----------
@@ -76,12 +76,6 @@ class Fleet:
         self._devices = [_Connection(self, name, status) for name, status in names]
         self._dispatch = _Connection(self, "dispatch", "")
         self._all = [*self._devices, self._dispatch]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
 
     @property
     def up(self) -> int:

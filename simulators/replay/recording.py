@@ -15,7 +15,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import msgspec
 
@@ -39,7 +39,7 @@ class RecordingError(ValueError):
 
 
 class Recorder:
-    """Writes everything that a broker passes on into a file, until closed. Use as a context manager.
+    """Writes everything that a broker passes on into a file, until `close`.
 
     Parameters
     ----------
@@ -76,12 +76,6 @@ class Recorder:
         self._session.start()
         self._syncer = threading.Thread(target=self._sync_often, name="recorder-sync", daemon=True)
         self._syncer.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Stop listening and finish the file."""

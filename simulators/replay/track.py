@@ -34,11 +34,9 @@ class Track(Protocol):
 
     def places_geojson(self) -> dict[str, Any]:
         """Return its places, as `ingest.places.parse_places` reads them."""
-        ...
 
     def messages(self) -> Iterator[tuple[int, TimedMessage]]:
         """Give its messages in order of time, each with the progress up to it."""
-        ...
 
 
 def publish(

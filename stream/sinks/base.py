@@ -17,12 +17,9 @@ class Sink(Protocol):
         When `flush` returns, all results written before are durable at the destination. An exception means that none,
         some or all went in; `stream.sinks.delivery` writes the same results again, after a wait, until they are in.
         """
-        ...
 
     def flush(self) -> None:
         """Block until everything written is durable. The engine commits the log position only after this."""
-        ...
 
     def close(self) -> None:
         """Flush and release. Called once, also after errors."""
-        ...

@@ -42,4 +42,4 @@ if __name__ == "__main__":
         site_name=name,
         simulated=reader.speed != 1.0,
     )
-    uvicorn.run(make_app(reader, reader.places, Publisher(reader), config), port=8061, log_level="warning")
+    uvicorn.run(make_app(reader, reader.places, Publisher(reader).publish, config), port=8061, log_level="warning")

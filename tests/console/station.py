@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
 import msgspec
 import numpy as np
 
-from deploy.node.lock import SiteLock
+from deploy.node.lock import site_lock
 from ingest.gateway.quarantine import Quarantine
 from ingest.log.records import Record
 from ingest.log.sqlite_log import SqliteLog
@@ -77,7 +78,8 @@ class RunningNode:
         self.folder = folder
 
     def __enter__(self) -> Self:
-        self.lock = SiteLock(self.folder)
+        self.lock = ExitStack()
+        self.lock.enter_context(site_lock(self.folder))
         self.log = SqliteLog(self.folder / "log.db")
         self.store = StoreSink(self.folder / "store.db", SITE)
         self.quarantine = Quarantine(self.folder / "quarantine.db")

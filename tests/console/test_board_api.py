@@ -57,7 +57,7 @@ def open_board(path, publisher, **settings):
     reader = StoreReader(path)
     usual: dict[str, Any] = {"site": SITE, "site_name": {"en": "Lakeside", "zh-CN": "湖滨"}, "language": "en"}
     usual |= {"store_path": str(path), "places_path": "", "broker": BrokerAddress()}
-    app = make_app(reader, places(), publisher, BoardConfig(**(usual | settings)))
+    app = make_app(reader, places(), publisher.publish, BoardConfig(**(usual | settings)))
     with served(app) as client:
         yield client
     reader.close()

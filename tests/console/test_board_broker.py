@@ -2,6 +2,7 @@
 
 import subprocess
 import threading
+from contextlib import closing
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -111,7 +112,7 @@ def test_a_station_s_broker_can_be_recorded(station, tmp_path):
     settings = with_values(Settings(), broker=broker)
     listener, _ = heard_by(station, "x")
     path = tmp_path / "night.pgr.gz"
-    with Recorder(path, settings.broker) as recorder:
+    with closing(Recorder(path, settings.broker)) as recorder:
         listener.publish("patrolgrid/v1/s/b/cam/obs", b"{}", qos=1).wait_for_publish(60)
         wait_for(lambda: recorder.messages == 1, "the message is recorded")
     listener.disconnect()

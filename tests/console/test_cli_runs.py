@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.processes.supervisor import alive
 from ingest.gateway.quarantine import Quarantine
 from ingest.refusal import Refusal
-from tests.support import wait_for
+from tests.support import alive, wait_for
 
 ROOT = Path(__file__).parent.parent.parent
 SHARED = ROOT.parent / "shared" / "data"

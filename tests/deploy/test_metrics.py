@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import urllib.error
 import urllib.request
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def collected():
 
 
 def test_metrics_are_in_the_text_format_with_those_of_the_process():
-    with MetricsServer(0, lambda: (True, ""), collected) as server:
+    with closing(MetricsServer(0, lambda: (True, ""), collected)) as server:
         status, kind, text = get(server, "/metrics?whatever")
     assert status == 200
     assert kind.startswith("text/plain; version=0.0.4")
@@ -48,7 +49,7 @@ def test_metrics_are_in_the_text_format_with_those_of_the_process():
 
 def test_ready_is_not_healthy():
     state: list[Any] = [False, "Kafka is away"]
-    with MetricsServer(0, lambda: (state[0], state[1]), list) as server:
+    with closing(MetricsServer(0, lambda: (state[0], state[1]), list)) as server:
         assert get(server, "/readyz") == (503, "text/plain; charset=utf-8", "Kafka is away\n")
         assert get(server, "/healthz")[0] == 200
         state[:] = [True, ""]
@@ -69,14 +70,14 @@ def test_a_defect_in_what_is_collected_is_told_and_does_no_harm():
     def defect() -> tuple[bool, str]:
         raise ZeroDivisionError
 
-    with MetricsServer(0, defect, failing) as server:
+    with closing(MetricsServer(0, defect, failing)) as server:
         assert get(server, "/metrics")[::2] == (500, "RuntimeError: a defect\n")
         assert get(server, "/metrics")[0] == 200
         assert get(server, "/readyz")[0] == 500
 
 
 def test_it_listens_on_loopback_only_and_a_taken_port_is_an_error():
-    with MetricsServer(0, lambda: (True, ""), list) as server:
+    with closing(MetricsServer(0, lambda: (True, ""), list)) as server:
         assert server._server.server_address[0] == "127.0.0.1"
         with socket.create_connection(("127.0.0.1", server.port)) as idle:  # says nothing: others are answered
             assert get(server, "/healthz")[0] == 200

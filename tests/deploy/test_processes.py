@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from deploy.node.lock import LockedError, SiteLock, is_locked
+from deploy.node.lock import LockedError, is_locked, site_lock
 from deploy.processes.stopping import StopRequest
-from deploy.processes.supervisor import ChildError, Supervisor, alive, free_port, listening
-from tests.support import wait_for
+from deploy.processes.supervisor import ChildError, Supervisor, free_port, listening
+from tests.support import alive, wait_for
 
 SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
 STUBBORN = [
@@ -110,10 +110,10 @@ def test_a_taken_port_is_stepped_around():
 
 def test_one_node_a_folder(tmp_path):
     assert not is_locked(tmp_path)
-    with SiteLock(tmp_path):
+    with site_lock(tmp_path):
         assert is_locked(tmp_path)
-        with pytest.raises(LockedError, match=str(os.getpid())):
-            SiteLock(tmp_path)
+        with pytest.raises(LockedError, match=str(os.getpid())), site_lock(tmp_path):
+            pass
     assert not is_locked(tmp_path)
 
 
@@ -131,7 +131,7 @@ def test_a_signal_asks_to_stop_and_leaves_the_handlers_as_they_were():
 
 
 def test_a_site_s_folder_is_private_where_it_is_made(tmp_path):
-    with SiteLock(tmp_path / "data" / "site-1"):
+    with site_lock(tmp_path / "data" / "site-1"):
         assert (tmp_path / "data" / "site-1").stat().st_mode & 0o077 == 0
     with Supervisor(tmp_path / "data" / "site-2"):
         assert (tmp_path / "data" / "site-2").stat().st_mode & 0o077 == 0

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 
 import msgspec
 import pytest
@@ -59,12 +60,11 @@ class Heard:
 
 
 def agent_of(tmp_path, port, hold_s=60.0, **broker):
-    return EdgeAgent(
-        EdgeSettings(
-            site="quarter", beat="academy", device="noise-08", broker=BrokerAddress(port=port, **broker),
-            spool=tmp_path / "spool.db", backoff_s=(0.05, 0.3), hold_s=hold_s,
-        )
+    settings = EdgeSettings(
+        site="quarter", beat="academy", device="noise-08", broker=BrokerAddress(port=port, **broker),
+        spool=tmp_path / "spool.db", backoff_s=(0.05, 0.3), hold_s=hold_s,
     )  # fmt: skip
+    return closing(EdgeAgent(settings))
 
 
 def levels(start, n):

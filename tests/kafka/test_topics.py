@@ -55,7 +55,7 @@ def test_check_and_create_from_the_command_line(site, capsys, monkeypatch):
 def test_topics_are_as_they_must_be(kafka, site):
     wanted = topics.topics_of(site, 2, 24)
     assert [difference.what for difference in topics.check(kafka.address, wanted)] == ["missing"] * 4
-    assert topics.create(kafka.address, wanted).made == [topic.name for topic in wanted]
+    assert topics.create(kafka.address, wanted) == [topic.name for topic in wanted]
     assert topics.check(kafka.address, wanted) == []
     state = next(topic for topic in wanted if topic.name.endswith(".state"))
     assert state.partitions == 2

@@ -15,8 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from deploy.processes.supervisor import alive, die_with, free_port, listening
+from deploy.processes.supervisor import die_with, free_port, listening
 from tests.kafka_node.node_config import ADDRESS, LOGGING, properties
+from tests.support import alive
 
 _HERE: Final = Path(__file__).parent
 _READY: Final = b"Kafka Server started"

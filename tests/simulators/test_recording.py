@@ -1,6 +1,7 @@
 """Record, kill, replay: what went in comes out, and no plate is left in the file."""
 
 import gzip
+from contextlib import closing
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_what_was_recorded_is_replayed(broker, tmp_path):
     sent = [(OBS, b'{"n":%d}' % n, False) for n in range(500)]
     sent.append((OBS, b"\xff\x00not text", False))
     sent.append(("patrolgrid/v1/quarter/academy/gate-06/status", b'{"state":"online"}', True))
-    with Recorder(path, BrokerAddress(port=broker.port)) as recorder:
+    with closing(Recorder(path, BrokerAddress(port=broker.port))) as recorder:
         publish(broker.port, [*sent, ("patrolgrid/v1/quarter/academy/alerts", b"not an input", False)])
         wait_for(lambda: recorder.messages >= len(sent), "the recorder heard too little")
     recording = Recording(path)
@@ -43,7 +44,7 @@ def test_what_was_recorded_is_replayed(broker, tmp_path):
 
 def test_a_recording_that_breaks_off_is_read_as_far_as_it_goes(broker, tmp_path):
     path = tmp_path / "killed.jsonl.gz"
-    with Recorder(path, BrokerAddress(port=broker.port)) as recorder:
+    with closing(Recorder(path, BrokerAddress(port=broker.port))) as recorder:
         publish(broker.port, [(OBS, b'{"n":%d}' % n, False) for n in range(200)])
         wait_for(lambda: recorder.messages == 200, "the recorder heard too little")
         wait_for(lambda: path.stat().st_size > 300, "the recorder did not sync")
@@ -68,7 +69,7 @@ def test_no_plate_is_left_in_a_recording(broker, tmp_path):
     plates = ["测A1B2C3", "沪B12345"]
     sent = [(OBS, f'{{"type":"gate","ts":1,"plate":"{plate}"}}'.encode(), False) for plate in (*plates, *plates)]
     sent.append((OBS, b'{"type":"gate","plate":"\xe6\xb5\x8bA1B2C3","ts":', False))
-    with Recorder(path, BrokerAddress(port=broker.port)) as recorder:
+    with closing(Recorder(path, BrokerAddress(port=broker.port))) as recorder:
         publish(broker.port, sent)
         wait_for(lambda: recorder.messages == len(sent), "the recorder heard too little")
     text = gzip.decompress(path.read_bytes()).decode()

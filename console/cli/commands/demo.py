@@ -16,7 +16,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from console.common import add_settings_arguments, settings_of, texts_of
-from console.demo.listening import AlertListener
+from console.demo.listening import heard_alerts
 from console.demo.report import demo_report, print_summary
 from console.errors import CommandError
 from console.running import Running, child_environment, own_broker, refuse_running, run_site, since, totals
@@ -171,7 +171,7 @@ class _Demo:
         options, running, texts = self.options, self.running, self.texts
         started_ms = _wall_ms() + round(_LEAD_S * 1000)
         running.start_node(clock=_clock(origin_ms, started_ms, options.speed))
-        self.heard = stack.enter_context(AlertListener(running.settings)).heard
+        self.heard = stack.enter_context(heard_alerts(running.settings))
         self._start_simulator("simulator", origin_ms, started_ms, f"{options.speed:g}")
         if not options.headless:
             url = running.start_board(simulated=True)

@@ -33,7 +33,8 @@ def run(options: argparse.Namespace) -> int:
     results = examine(texts, find_file(options.config), settings, wrong)
     failed = sum(check.state == "fail" for check in results)
     if options.json:
-        print_json({"ok": failed == 0, "checks": [check.as_dict() for check in results]})
+        checks = [{"check": found.id, "state": found.state, "text": found.text, "do": found.todo} for found in results]
+        print_json({"ok": failed == 0, "checks": checks})
         return 1 if failed else 0
     for check in results:
         print(f"{texts(f'doctor-{check.state}'):<6}{check.name}: {check.text}")

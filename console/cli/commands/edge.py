@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
             tls_key=options.tls_key,
         ),
     )
-    with EdgeAgent(settings) as agent:
+    with closing(EdgeAgent(settings)) as agent:
         taken, refused = feed(agent, sys.stdin.buffer)
         arrived = agent.flush(options.flush_s)
         stats = agent.stats()

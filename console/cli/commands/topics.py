@@ -35,13 +35,18 @@ def run(options: argparse.Namespace) -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the error that comes of it says what to do
     kafka = kafka_of(settings)
     wanted = topics.topics_of(settings.site.id, kafka.shards, kafka.retention_h)
-    created = topics.create(kafka, wanted, kafka.replication) if options.action == "create" else None
+    made = topics.create(kafka, wanted, kafka.replication) if options.action == "create" else None
     differences = topics.check(kafka, wanted, kafka.replication)
     if options.json:
-        made = {} if created is None else {"made": created.made}
-        print_json({**made, "ok": not differences, "differences": [found._asdict() for found in differences]})
+        print_json(
+            {
+                **({} if made is None else {"made": made}),
+                "ok": not differences,
+                "differences": [found._asdict() for found in differences],
+            }
+        )
         return 1 if differences else 0
-    for name in created.made if created is not None else ():
+    for name in made or ():
         print(texts("topics-made", topic=name))
     if not differences:
         print(texts("topics-same", count=len(wanted), kafka=kafka.bootstrap))

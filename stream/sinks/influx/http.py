@@ -50,11 +50,9 @@ class Endpoint(Protocol):
 
         Raises `RejectedError` for what stands in the lines, `ExpiredError`, and `UnavailableError` for all else.
         """
-        ...
 
     def close(self) -> None:
         """Release connections."""
-        ...
 
 
 def connect(address: Address) -> Endpoint:
