@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import os
 import sys
 import unicodedata
@@ -42,6 +43,25 @@ def add_settings_arguments(parser: argparse.ArgumentParser, *, site: bool = Fals
 def add_language_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--lang``."""
     parser.add_argument("--lang", choices=LANGUAGES, help="language of messages (default: the site's, or LANG)")
+
+
+def add_service_arguments(parser: argparse.ArgumentParser, name: str, tells: str) -> None:
+    """Add the arguments of a city's process: settings, ``--name`` with its default, and ``--metrics-port``."""
+    add_settings_arguments(parser)
+    parser.add_argument("--name", default=name, metavar="NAME", help=tells)
+    parser.add_argument("--metrics-port", type=int, metavar="PORT", help="serve /metrics, /healthz and /readyz")
+
+
+def settings_of_service(options: argparse.Namespace) -> tuple[Settings, Sentences]:
+    """Return the settings and the messages of a city's process, and begin its log on standard error."""
+    settings, texts = settings_and_texts(options)
+    if options.metrics_port is not None:
+        settings = with_values(settings, metrics={"port": options.metrics_port})
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Our own lines say what is wrong with Kafka, once, and what to do; the clients repeat themselves every 100 ms.
+    for client in ("aiokafka", "faust", "mode"):
+        logging.getLogger(client).setLevel(logging.CRITICAL)
+    return settings, texts
 
 
 def settings_of(options: argparse.Namespace) -> Settings:

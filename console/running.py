@@ -72,7 +72,6 @@ class Running:
         """Start the board and return its address; a taken port is stepped around."""
         settings, address = self.settings, self.folder / "board.url"
         address.unlink(missing_ok=True)
-        broker = msgspec.structs.replace(settings.broker, password="")  # the board has the environment's
         config = BoardConfig(
             store_path=str(self.folder / "store.db"),
             places_path=str(settings.places_file),
@@ -82,7 +81,7 @@ class Running:
             language=settings.site.language,
             timezone=settings.site.timezone,
             simulated=simulated,
-            broker=broker,
+            broker=msgspec.structs.replace(settings.broker, password=""),  # the board has the environment's
             hosts=tuple(settings.board.hosts),
             address_file=str(address),
         )
@@ -185,8 +184,7 @@ def totals(settings: Settings) -> dict[str, int]:
         except StoreError:
             return found
     found |= {name: int(counts[name]) for name in ("windows", "anomalies", "alerts", "hotspots")}
-    counters = status.get("counters", {})
-    found |= {name: int(counters.get(name, 0)) for name in ("received", "messages", "duplicates")}
+    found |= {name: int(status.get("counters", {}).get(name, 0)) for name in ("received", "messages", "duplicates")}
     return found | {f"quarantined.{reason}": int(count) for reason, count in status.get("quarantined", {}).items()}
 
 

@@ -6,7 +6,7 @@ is in `deploy.node.node`, `deploy.kafka.gateway_service` and `deploy.kafka.worke
 
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -44,16 +44,14 @@ def make_clock(settings: Settings) -> Clock:
 
 def data_end_ms(site_dir: Path) -> int:
     """Return the site's time up to which a folder has results, epoch ms; 0 where none can be read."""
-    reader = StoreReader(site_dir / "store.db")
-    try:
-        return max(int(reader.progress()["now_ms"]), 0)
-    except StoreMissingError:
-        return 0
-    except (StoreError, TypeError, ValueError) as error:
-        _LOG.warning("the site's time cannot be read: %s", error)
-        return 0
-    finally:
-        reader.close()
+    with closing(StoreReader(site_dir / "store.db")) as reader:
+        try:
+            return max(int(reader.progress()["now_ms"]), 0)
+        except StoreMissingError:
+            return 0
+        except (StoreError, TypeError, ValueError) as error:
+            _LOG.warning("the site's time cannot be read: %s", error)
+            return 0
 
 
 def open_log(settings: Settings) -> SqliteLog:
@@ -114,21 +112,21 @@ class SiteSinks(NamedTuple):
     """Those that are given every status."""
 
 
-def open_sinks(settings: Settings, places: Places, closing: ExitStack) -> SiteSinks:
-    """Open the store, and beside it what the settings ask for; `closing` learns how to close it.
+def open_sinks(settings: Settings, places: Places, stack: ExitStack) -> SiteSinks:
+    """Open the store, and beside it what the settings ask for; `stack` closes it.
 
     Raises `stream.sinks.store.tables.StoreError` for a store that cannot be used, OSError for a disk, SettingsError
     for a secret that cannot be read.
     """
     site, folder, zone = settings.site.id, settings.site_dir, ZoneInfo(settings.site.timezone)
     store = StoreSink(folder / "store.db", site, retention=settings.store)
-    closing.callback(store.close)
+    stack.callback(store.close)
     quarantine = Quarantine(folder / "quarantine.db")
-    closing.callback(quarantine.close)
+    stack.callback(quarantine.close)
     found = SiteSinks(store, quarantine, [store], [])
 
     def add(sink: Sink) -> None:
-        closing.callback(sink.close)
+        stack.callback(sink.close)
         found.all.append(sink)
 
     if settings.sinks.mqtt:

@@ -53,10 +53,6 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     drain_s: float = 10.0
 
 
-def _nothing() -> None:
-    pass
-
-
 def simulate(
     site: neighbourhood.Neighbourhood,
     run: RunSettings,
@@ -64,7 +60,7 @@ def simulate(
     rates: FaultRates,
     *,
     stopped: Callable[[], bool] = lambda: False,
-    on_ready: Callable[[], None] = _nothing,
+    on_ready: Callable[[], None] = lambda: None,
 ) -> Report:
     """Connect, publish history and then life until the end or until stopped, drain, and tell what was done.
 
@@ -222,7 +218,7 @@ def run(args: argparse.Namespace) -> int:
         site_id=args.site, shared_connections=args.connections, hold_s=args.hold_s,
     )  # fmt: skip
     with _signals() as stopped:
-        ready = args.ready.touch if args.ready is not None else _nothing
+        ready = args.ready.touch if args.ready is not None else lambda: None
         report = simulate(site, settings, fleet, rates, stopped=stopped, on_ready=ready)
     if args.report is not None:
         report.write(args.report)

@@ -38,8 +38,7 @@ def json_response(document: Any, status: int = 200) -> Response:  # noqa: ANN401
 def answer(request: Request, status: int, key: str, values: dict[str, object]) -> Response:
     """Return an error's answer."""
     language = language_of(request)
-    message = Sentences(language)(f"board-error-{key}", **values)
-    response = json_response({"error": key, "message": message}, status)
+    response = json_response({"error": key, "message": Sentences(language)(f"board-error-{key}", **values)}, status)
     response.headers["Content-Language"] = language
     return response
 

@@ -34,8 +34,9 @@ class MqttCommandPublisher:
         self.topic = topics.commands(site)
         self._broker, self._waiting = broker, MemoryStorage()
         self._outbox = Outbox(self._waiting, keep_refused=False)
-        client_id = f"board-{site}-{uuid.uuid4().hex[:8]}"
-        self._session = Session(broker, client_id, outbox=self._outbox, keepalive_s=15, backoff_s=(1.0, 15.0))
+        self._session = Session(
+            broker, f"board-{site}-{uuid.uuid4().hex[:8]}", outbox=self._outbox, keepalive_s=15, backoff_s=(1.0, 15.0)
+        )
         self._session.start()
 
     @property

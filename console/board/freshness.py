@@ -48,8 +48,7 @@ class FreshnessJudge:
         if not status:
             return Freshness("waiting")
         site_ms = int(status.get("now_ms") or 0)
-        counters = status.get("counters") or {}
-        received = counters.get("received")
+        received = (status.get("counters") or {}).get("received")
         if received != self._received:
             # On the first look the watermark is the honest answer: the node may have been quiet for hours already.
             first = self._received is None

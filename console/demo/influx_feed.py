@@ -1,6 +1,7 @@
 """What the demo does beyond the node for a running InfluxDB: finding its version, writing what really happened."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from typing import Any
 
 import urllib3
@@ -54,14 +55,11 @@ def write_truth(
     settings: Settings, truths: Iterable[Truth], alerts: Sequence[dict[str, Any]], *, until_ms: int
 ) -> None:
     """Write the scenarios that are over to InfluxDB. Raises `CommandError` where it does not take them."""
-    address = settings.influx
     lines = truth_lines(settings.site.id, (truth for truth in truths if truth.end <= until_ms), alerts)
     if not lines:
         return
-    endpoint = connect(address)
-    try:
-        endpoint.write("\n".join(lines).encode())
-    except (UnavailableError, RejectedError, ExpiredError) as error:
-        raise CommandError(f"what really happened could not be written to InfluxDB: {error}") from error
-    finally:
-        endpoint.close()
+    with closing(connect(settings.influx)) as endpoint:
+        try:
+            endpoint.write("\n".join(lines).encode())
+        except (UnavailableError, RejectedError, ExpiredError) as error:
+            raise CommandError(f"what really happened could not be written to InfluxDB: {error}") from error

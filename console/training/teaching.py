@@ -143,7 +143,9 @@ class Teaching:
                     self.windows, self.records = self.windows + piece.windows, self.records + 1
                     reached(piece.end_ms)
                 return
-            log = stack.enter_context(closing(self._open_log()))
+            self.site.folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+            opened = open_kafka_log(self.settings, "patrolgrid-train") if self.kafka else open_log(self.settings)
+            log: Log = stack.enter_context(closing(opened))
             self.received_ms = self._log_time(log)
             reader = stack.enter_context(closing(StoreReader(self.site.store)))
             waiting: deque[tuple[int, int]] = deque()
@@ -184,9 +186,12 @@ class Teaching:
         return False
 
     def _pieces(self) -> Iterator[Piece]:
-        shards = self.settings.kafka.shards if self.kafka else 1
         return pieces(
-            self.source.windows, self.window_ms, shards=shards, again=self.options.again, keep=self._worth_sending
+            self.source.windows,
+            self.window_ms,
+            shards=self.settings.kafka.shards if self.kafka else 1,
+            again=self.options.again,
+            keep=self._worth_sending,
         )
 
     def _worth_sending(self, portion: PastWindows) -> NDArray[np.bool_]:
@@ -198,11 +203,6 @@ class Teaching:
         self.series.update(portion.names[index] for index in set(portion.which[~known].tolist()))
         fresh: NDArray[np.bool_] = ~known
         return fresh
-
-    def _open_log(self) -> Log:
-        """Return the site's log: the one of its node, which may be running, or a city's on Kafka."""
-        self.site.folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-        return open_kafka_log(self.settings, "patrolgrid-train") if self.kafka else open_log(self.settings)
 
     def _log_time(self, log: Log) -> int:
         """Return the log's own time, which a replay's or a demo's clock may have set: history must not move it."""

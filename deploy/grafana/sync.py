@@ -82,9 +82,8 @@ def sync(
         for dashboard in dashboards(language, None if places is None else outlines(places, language)).values():
             _dashboard(grafana, dashboard, uid, changes, check=check)
     # Rules speak one language: two of each would wake people twice.
-    folder_uid = FOLDERS[languages[0]][0]
     for rule in rules(languages[0]):
-        document = rule | {"folderUID": folder_uid}
+        document = rule | {"folderUID": FOLDERS[languages[0]][0]}
         there = grafana.rule(rule["uid"])
         _note(changes, "alert rule", rule["title"], there, document)
         if not check and (there is None or differs(document, there)):

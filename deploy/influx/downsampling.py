@@ -102,8 +102,7 @@ def flux(source: str, target: str, every: str, zone: str, span: tuple[datetime, 
 
 def days(since_ms: int, until_ms: int, zone: str) -> Iterator[tuple[datetime, datetime]]:
     """Give the site's days that a span touches, whole, each from midnight to midnight."""
-    place = ZoneInfo(zone)
-    day = datetime.fromtimestamp(since_ms / 1000, place).replace(hour=0, minute=0, second=0, microsecond=0)
+    day = datetime.fromtimestamp(since_ms / 1000, ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
     while day.timestamp() * 1000 < until_ms:
         # In local time, so that a day of 23 or 25 hours is one day.
         following = (day + timedelta(days=1)).replace(fold=0)

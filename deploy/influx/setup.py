@@ -210,8 +210,7 @@ class _One:
 
     def run(self) -> SetupReport:
         database = self._address.bucket
-        known = {row[0] for row in self._ask("SHOW DATABASES")}
-        if database not in known:
+        if database not in {row[0] for row in self._ask("SHOW DATABASES")}:
             self._do(f"database {database}", f"CREATE DATABASE {quoted(database)}")
             if self._check:
                 return SetupReport(self._done)

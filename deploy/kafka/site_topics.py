@@ -120,8 +120,7 @@ def create(address: KafkaAddress, topics: list[Topic], replication: int = 0) -> 
 
 def _with_replicas(topic: Topic, copies: int) -> Topic:
     # One broker may be away without a stop; with fewer than three copies there is no such luxury.
-    least = str(2 if copies >= 3 else 1)
-    return Topic(topic.name, topic.partitions, topic.config | {"min.insync.replicas": least})
+    return Topic(topic.name, topic.partitions, topic.config | {"min.insync.replicas": "2" if copies >= 3 else "1"})
 
 
 def _with_admin(address: KafkaAddress, work: Callable[[AIOKafkaAdminClient], Awaitable[_T]]) -> _T:
@@ -145,10 +144,9 @@ async def _brokers(admin: AIOKafkaAdminClient) -> int:
 
 async def _described(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, Any]]:
     # All of them: some clusters make a topic that is asked for by name, with a number of partitions of their own.
-    found = await admin.describe_topics()
     return {
         topic["topic"]: topic
-        for topic in found
+        for topic in await admin.describe_topics()
         if topic["topic"] in names and not topic["error_code"] and topic["partitions"]
     }
 
@@ -189,8 +187,7 @@ async def _config(admin: AIOKafkaAdminClient, topic: str) -> dict[str, str]:
 
 async def _make(admin: AIOKafkaAdminClient, missing: list[Topic], copies: int, address: KafkaAddress) -> list[str]:
     wanted = [NewTopic(topic.name, topic.partitions, copies, topic_configs=topic.config) for topic in missing]
-    answer = await admin.create_topics(wanted)
-    for name, code, message in answer.topic_errors:
+    for name, code, message in (await admin.create_topics(wanted)).topic_errors:
         if code and code != TopicAlreadyExistsError.errno:  # somebody else made it in this moment
             raise KafkaTopicError(
                 errno.EINVAL, f"Kafka at {address.bootstrap}: topic {name} cannot be made: {message or for_code(code)}"

@@ -74,8 +74,9 @@ def read_rows(
                 else:
                     yield parsed
         except csv.Error as error:
-            hint = "expected a text file in UTF-8 with commas"
-            raise CsvError(f"{path}, line {rows.line_num}: {error}; {hint}") from error
+            raise CsvError(
+                f"{path}, line {rows.line_num}: {error}; expected a text file in UTF-8 with commas"
+            ) from error
 
 
 def _by_name(names: Sequence[str], fields: Sequence[str]) -> dict[str, str]:

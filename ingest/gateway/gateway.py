@@ -293,8 +293,11 @@ class Gateway:
 
     def _not_stored(self, error: Exception) -> None:
         if not self._log_full:
-            trace = None if isinstance(error, OSError) else error
-            _log.error("nothing can be stored, so nothing is acknowledged: %s", error, exc_info=trace)
+            _log.error(
+                "nothing can be stored, so nothing is acknowledged: %s",
+                error,
+                exc_info=None if isinstance(error, OSError) else error,
+            )
         self._log_full = str(error)
 
     def _stored(self) -> None:

@@ -121,7 +121,9 @@ class Intake:
             elif size > limit:
                 self._refuse(topic, Reason.SIZE, f"{size} bytes, at most {limit} are taken", payload, size)
             elif route.leaf is Leaf.OBSERVATIONS:
-                collector = self._collector(route.shard)
+                collector = self._collectors[route.shard]
+                if collector is None:  # the first since `finish`
+                    collector = self._collectors[route.shard] = Collector(self._plates)
                 before = len(collector)
                 self._take_observations(topic, route, collector, payload, retained=retained)
             else:
@@ -157,13 +159,6 @@ class Intake:
     def _reset(self) -> None:
         self._collectors = [None] * self._shards.shards
         self._others, self._refusals, self._fullest = [], [], 0
-
-    def _collector(self, shard: int) -> Collector:
-        """Return the batch of a shard that waits for `finish`, begun where there is none."""
-        collector = self._collectors[shard]
-        if collector is None:
-            collector = self._collectors[shard] = Collector(self._plates)
-        return collector
 
     # -- observations ------------------------------------------------------------------------------------------------
 

@@ -129,5 +129,4 @@ def _keys(payload: bytes) -> Iterator[Hashable]:
     columns = (batch.columns[name].values() for name in names)
     for flags, source, kind, ts, a, b, metric, text in zip(*columns, strict=True):
         if flags & Flag.NUMBERED_HERE:
-            device = batch.sources[source].device
-            yield repeat_key(device, kind, ts, a, b, batch.strings[metric], batch.strings[text])
+            yield repeat_key(batch.sources[source].device, kind, ts, a, b, batch.strings[metric], batch.strings[text])

@@ -66,8 +66,12 @@ class Routes:
         unknown = self._unknown(parsed)
         if unknown is not None:
             return Refusal(Reason.UNKNOWN_DEVICE, unknown)
-        leaf = Leaf.OBSERVATIONS if parsed.leaf == "obs" else Leaf.STATUS
-        route = Route(leaf, parsed.beat, parsed.device, self.shards.shard_of(parsed.beat))
+        route = Route(
+            Leaf.OBSERVATIONS if parsed.leaf == "obs" else Leaf.STATUS,
+            parsed.beat,
+            parsed.device,
+            self.shards.shard_of(parsed.beat),
+        )
         if len(self._known) < _CACHED:
             self._known[topic] = route
         return route

@@ -118,8 +118,7 @@ def open_history(payload: Buffer) -> tuple[HistoryMeta, dict[str, FrameArray]]:
     for name, code in COLUMNS.items():
         if name not in packed:
             raise FrameError(f"column {name!r} of the record of history is missing")
-        size = meta.rows * int(code[1])
-        columns[name] = FrameArray(code, (meta.rows,), _unpacked(name, packed[name].data, size))
+        columns[name] = FrameArray(code, (meta.rows,), _unpacked(name, packed[name].data, meta.rows * int(code[1])))
     return meta, columns
 
 

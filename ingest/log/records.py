@@ -73,9 +73,9 @@ def decode_record(value: Buffer | None, *, shard: int = 0, position: int = 0) ->
     try:
         kind = RecordKind(meta.kind)
     except ValueError:
-        known = f"{min(RecordKind)} to {max(RecordKind)}"
         raise NewerFrameError(
-            f"the record on Kafka is of kind {meta.kind}, known are {known}: upgrade this node"
+            f"the record on Kafka is of kind {meta.kind}, known are {min(RecordKind)} to {max(RecordKind)}: "
+            "upgrade this node"
         ) from None
     return Record(kind, meta.received_ms, bytes(arrays["payload"].data), shard, position)
 

@@ -209,10 +209,8 @@ class SqliteLog:
             need = max(need, incoming - self._free_pages(self._writer) * self._page_bytes)
         if need <= 0:
             return
-        slack = min(_SLACK_BYTES, self.max_bytes // 8)
-        self._drop_oldest(need + slack)
-        freed = live - self._live_bytes(self._writer)
-        if freed >= need:
+        self._drop_oldest(need + min(_SLACK_BYTES, self.max_bytes // 8))
+        if live - self._live_bytes(self._writer) >= need:
             return
         positions = dict(self._writer.execute("SELECT name, position FROM consumers").fetchall())
         raise LogFullError(

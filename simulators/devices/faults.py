@@ -105,8 +105,7 @@ def skews(site: Neighbourhood, rates: FaultRates, seed: int) -> dict[str, int]:
     rng = Random(f"{seed}|skew")
     able = [spec.device.id for spec in site.specs if spec.device.type in {"camera", "noise", "water", "environment"}]
     wanted = min(round(rates.skewed * len(site.specs)), len(able))
-    least = min(20.0, rates.skew_max_s)
     return {
-        device: round(rng.uniform(least, rates.skew_max_s) * 1000) * rng.choice((-1, 1))
+        device: round(rng.uniform(min(20.0, rates.skew_max_s), rates.skew_max_s) * 1000) * rng.choice((-1, 1))
         for device in sorted(rng.sample(able, wanted))
     }

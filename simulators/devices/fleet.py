@@ -131,8 +131,7 @@ class Fleet:
     def _patience(self, message: SimulatedMessage, clock: Clock | None) -> float:
         if clock is None:
             return _IDLE_S
-        speed = getattr(clock, "speed", 1.0)
-        return min(max((message.at - clock.now_ms()) / 1000 / speed, 0.001), _IDLE_S)
+        return min(max((message.at - clock.now_ms()) / 1000 / getattr(clock, "speed", 1.0), 0.001), _IDLE_S)
 
     def _send(self, message: SimulatedMessage) -> None:
         self.ledger.handed(message)

@@ -61,12 +61,12 @@ class Recorder:
         self._raw = path.open("xb")
         self._file = gzip.GzipFile(fileobj=self._raw, mode="wb", compresslevel=6, mtime=0)
         self._started = time.monotonic()
-        head = {"patrolgrid_recording": VERSION, "started_ms": time.time_ns() // 1_000_000, "filters": INPUTS}
-        self._write(head)
+        self._write({"patrolgrid_recording": VERSION, "started_ms": time.time_ns() // 1_000_000, "filters": INPUTS})
         self._closed = threading.Event()
         try:
-            client_id = f"recorder-{secrets.token_hex(4)}"
-            self._session = Session(broker, client_id, filters=INPUTS, on_message=self._on_message)
+            self._session = Session(
+                broker, f"recorder-{secrets.token_hex(4)}", filters=INPUTS, on_message=self._on_message
+            )
             self._session.connect()
         except (OSError, ValueError):
             self._file.close()

@@ -46,6 +46,7 @@ def _day(site: Neighbourhood, calendar: LocalDays, seed: int, day: date) -> list
             device = rng.choices(places, weights)[0].device
             lon, lat = shifted((device.lon, device.lat), rng.gauss(0, 25), rng.gauss(0, 25))
             ts = midnight + round(rng.triangular(0.5, 23.9, 21.0) * HOUR_MS)
-            name = f"{category}-{day.isoformat()}-{number}-{seed}"
-            found.append(Incident(id=name, ts=ts, lon=lon, lat=lat, category=category))
+            found.append(
+                Incident(id=f"{category}-{day.isoformat()}-{number}-{seed}", ts=ts, lon=lon, lat=lat, category=category)
+            )
     return sorted(found, key=epoch_ms)

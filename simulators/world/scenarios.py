@@ -233,8 +233,7 @@ def _smoke(schedule: Schedule, start: int, end: int) -> _Placed | None:
 
 
 def _burglaries(schedule: Schedule, start: int, end: int) -> _Placed | None:
-    beats = list(schedule.site.places.beats.values())
-    beat = schedule.rng.choice(beats)
+    beat = schedule.rng.choice(list(schedule.site.places.beats.values()))
     lons, lats = [point[0] for point in beat.polygon[:-1]], [point[1] for point in beat.polygon[:-1]]
     centre = (round(sum(lons) / len(lons), 6), round(sum(lats) / len(lats), 6))
     name = f"burglary-{start}-{schedule.numbers['burglary_series'] + 1}"

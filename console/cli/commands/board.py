@@ -26,8 +26,9 @@ def run(options: argparse.Namespace) -> int:
     """Run a board until asked to stop."""
     settings = settings_of(options)
     site = chosen_site(settings, options.site)
-    zone = site.zone(settings).key
-    settings = with_values(at_broker(settings, None, site.node()), site={"id": site.id, "timezone": zone})
+    settings = with_values(
+        at_broker(settings, None, site.node()), site={"id": site.id, "timezone": site.zone(settings).key}
+    )
     if options.port is not None:
         settings = with_values(settings, board={"port": options.port})
     texts = texts_of(options, settings)

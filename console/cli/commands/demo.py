@@ -95,7 +95,6 @@ def _settings(options: argparse.Namespace) -> Settings:
     settings = settings_of(options)
     # A message is under way for a moment by the wall clock, which is a long time on a fast one.
     slack_s = options.speed
-    language = texts_of(options, settings).language
     settings = own_broker(
         settings,
         options.port,
@@ -104,7 +103,7 @@ def _settings(options: argparse.Namespace) -> Settings:
             "timezone": neighbourhood.TIMEZONE,
             "country": neighbourhood.COUNTRY,
             "places": None,
-            "language": language,
+            "language": texts_of(options, settings).language,
         },
         pipeline={
             "lateness_s": settings.pipeline.lateness_s + 0.5 * slack_s,

@@ -1,15 +1,13 @@
 """``patrolgrid gateway``: a gateway alone, from MQTT to Kafka."""
 
 import argparse
-import logging
 from typing import Final
 
-from console.common import add_settings_arguments, settings_and_texts
+from console.common import add_service_arguments, settings_of_service
 from console.errors import CommandError
 from deploy.kafka.gateway_service import GatewayService
 from deploy.node.lock import LockedError
 from deploy.processes.stopping import StopRequest
-from deploy.settings.load import with_values
 from ingest.topics import ID_PATTERN
 
 EXAMPLES: Final = """\
@@ -27,21 +25,14 @@ plate key (plates.key_file). Messages are acknowledged when Kafka has them; whil
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    add_settings_arguments(parser)
-    parser.add_argument("--name", default="", metavar="NAME", help="tells this gateway from others of its group")
-    parser.add_argument("--metrics-port", type=int, metavar="PORT", help="serve /metrics, /healthz and /readyz")
+    add_service_arguments(parser, "", "tells this gateway from others of its group")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run a gateway until asked to stop."""
-    settings, texts = settings_and_texts(options)
+    settings, texts = settings_of_service(options)
     if options.name and not ID_PATTERN.match(options.name):
         raise CommandError(texts("gateway-name", name=options.name), code=2)
-    if options.metrics_port is not None:
-        settings = with_values(settings, metrics={"port": options.metrics_port})
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # Our own lines say what is wrong with Kafka, once, and what to do; the client repeats itself every 100 ms.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     service = GatewayService(settings, options.name)
     with StopRequest() as stop:
         try:

@@ -1,6 +1,7 @@
 """``patrolgrid grafana``: brings dashboards, data source and alert rules to Grafana, or tells what differs."""
 
 import argparse
+from contextlib import closing
 from typing import Final
 
 from console.common import add_settings_arguments, settings_and_texts
@@ -44,11 +45,8 @@ def run(options: argparse.Namespace) -> int:
     languages = [options.only] if options.only else sorted(LANGUAGES, key=lambda one: one != first)
     # A site that is elsewhere has no places file here: its maps look for one in Grafana's own folder.
     places = load_places(settings.places_file) if settings.places_file.exists() else None
-    grafana = Grafana(settings.grafana.url, token, timeout_s=settings.grafana.timeout_s)
-    try:
+    with closing(Grafana(settings.grafana.url, token, timeout_s=settings.grafana.timeout_s)) as grafana:
         changes = sync(grafana, data_source(settings), languages=languages, places=places, check=check)
-    finally:
-        grafana.close()
     for change in changes:
         action = texts(f"sync-{'would_' if check else ''}{change.action}")
         kind = texts(f"sync-{change.kind.replace(' ', '-')}")

@@ -168,8 +168,7 @@ def _prepare(options: argparse.Namespace, folder: Path, track: Track) -> None:
             shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     marker.write_text(json.dumps({"of": str(options.what)}) + "\n", encoding="utf-8")
-    places = json.dumps(track.places_geojson(), ensure_ascii=False)
-    (folder / "places.geojson").write_text(places, encoding="utf-8")
+    (folder / "places.geojson").write_text(json.dumps(track.places_geojson(), ensure_ascii=False), encoding="utf-8")
 
 
 def _print(document: dict[str, Any], texts: Sentences) -> None:

@@ -136,9 +136,14 @@ def _print(document: dict[str, Any], texts: Sentences, zone: ZoneInfo) -> None:
     print(texts("status-quality", duplicates=totals["duplicates"], late=totals["late"]))
     if document["running"] and document["status"]:
         lag, rates = document["lag"] or {}, document["status"].get("rates") or {}
-        rate = float(rates.get("observations_s") or 0.0)
-        seconds = float(lag.get("seconds") or 0.0)
-        print(texts("status-rates", rate=rate, lag=int(lag.get("records") or 0), seconds=seconds))
+        print(
+            texts(
+                "status-rates",
+                rate=float(rates.get("observations_s") or 0.0),
+                lag=int(lag.get("records") or 0),
+                seconds=float(lag.get("seconds") or 0.0),
+            )
+        )
     _print_budget(document["status"].get("budget"), texts)
     _print_training(document["status"].get("training"), texts, clock)
     anew = (document["status"].get("learning") or {}).get("anew")

@@ -1,14 +1,12 @@
 """``patrolgrid worker``: takes a site's records from Kafka, as one of several."""
 
 import argparse
-import logging
 from typing import Final
 
-from console.common import add_settings_arguments, settings_and_texts
+from console.common import add_service_arguments, settings_of_service
 from console.errors import CommandError
 from deploy.kafka.worker_service import TopicsError, WorkerService
 from deploy.processes.stopping import StopRequest
-from deploy.settings.load import with_values
 from ingest.topics import ID_PATTERN
 
 EXAMPLES: Final = """\
@@ -25,22 +23,14 @@ hotspots, the store. Workers on several machines need the site's folder on share
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    add_settings_arguments(parser)
-    parser.add_argument("--name", default="worker", metavar="NAME", help="tells this worker from others")
-    parser.add_argument("--metrics-port", type=int, metavar="PORT", help="serve /metrics, /healthz and /readyz")
+    add_service_arguments(parser, "worker", "tells this worker from others")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run a worker until asked to stop."""
-    settings, texts = settings_and_texts(options)
+    settings, texts = settings_of_service(options)
     if not ID_PATTERN.match(options.name):
         raise CommandError(texts("worker-name", name=options.name), code=2)
-    if options.metrics_port is not None:
-        settings = with_values(settings, metrics={"port": options.metrics_port})
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # Our own lines say what is wrong with Kafka, once, and what to do; the clients repeat themselves every 100 ms.
-    for client in ("aiokafka", "faust", "mode"):
-        logging.getLogger(client).setLevel(logging.CRITICAL)
     service = WorkerService(settings, options.name)
     with StopRequest() as stop:
         try:
