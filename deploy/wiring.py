@@ -23,7 +23,7 @@ from ingest.places import Places
 from ingest.setup.extras import load
 from ingest.setup.settings import SettingsError
 from stream.config import PipelineConfig
-from stream.sinks.base import Sink
+from stream.sinks.delivery import Sink
 from stream.sinks.jsonl_sink import JsonLinesSink
 from stream.sinks.mqtt_sink import MqttSink
 from stream.sinks.store.reader import StoreReader

@@ -50,10 +50,6 @@ class PastWindows:
         """Return some of the windows."""
         return PastWindows(self.names, self.which[rows], self.number[rows], self.value[rows], self.exposure[rows])
 
-    def ordered(self) -> "PastWindows":
-        """Return the windows in order of time, then of series."""
-        return self.chosen(np.lexsort((self.which, self.number)))
-
 
 def stored_windows(
     reader: StoreReader, window_ms: int, since_ms: int, until_ms: int, names: dict[int, HistorySeries]
@@ -176,7 +172,7 @@ def _gathered(portions: Iterable[PastWindows], window_ms: int) -> Iterator[PastW
     waiting: list[PastWindows] = []
     day = -1
     for portion in portions:
-        ordered = portion.ordered()
+        ordered = portion.chosen(np.lexsort((portion.which, portion.number)))
         days = ordered.number * window_ms // RECORD_MS
         cuts = (np.flatnonzero(np.diff(days)) + 1).tolist()
         for begin, end in pairwise([0, *cuts, len(days)] if len(days) else []):

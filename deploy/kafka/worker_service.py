@@ -29,8 +29,7 @@ from ingest.places import load_places
 from stream.detect.rules_stage import check_overrides
 from stream.engines.faust_app import FaustEngine
 from stream.engines.workloads import KafkaSite
-from stream.sinks.base import Sink
-from stream.sinks.delivery import QuarantineSink
+from stream.sinks.delivery import QuarantineSink, Sink
 
 _LOG: Final = logging.getLogger("deploy.kafka.worker_service")
 _ASKED_S: Final = 0.1

@@ -6,4 +6,4 @@
 to `findings.Findings`, from which the shard takes it after every record.
 """
 
-__all__ = ["context_stage", "detection", "findings", "late", "learned_windows", "rules_stage"]
+__all__ = ["context_stage", "detection", "findings", "learned_windows", "rules_stage"]

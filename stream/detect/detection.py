@@ -14,8 +14,7 @@ from stream.config import PipelineConfig
 from stream.detect.context_stage import ContextStage
 from stream.detect.counts_stage import CountsStage
 from stream.detect.findings import ActiveConditions, Findings
-from stream.detect.late import HISTORY, Late
-from stream.detect.learned_windows import LearnedWindows
+from stream.detect.learned_windows import HISTORY, Late, LearnedWindows
 from stream.detect.levels_stage import LevelsStage
 from stream.detect.rules_stage import RulesStage
 from stream.results import Taught, WindowRows

@@ -1,16 +1,16 @@
-"""Which windows of which series the baselines have learned, so that no history teaches twice by accident.
+"""What waits to be learned, and which windows the baselines have learned, so that no history teaches twice by accident.
 
-Kept as intervals of window numbers per series. Two sources are kept apart: what came as observations (live or late),
-and what came as history (`ingest.log.history`). History is refused where either has been; late observations, which
-come in parts, only where history has been.
+What was learned is kept as intervals of window numbers per series. Two sources are kept apart: what came as
+observations (live or late), and what came as history (`ingest.log.history`). History is refused where either has been;
+late observations, which come in parts, only where history has been.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.state import FREE, Saved, array, part
+from models.state import FREE, ROW, Saved, array, part
 from stream.windows.axes import SERIES
 
 _SPAN: Final = 40
@@ -18,6 +18,10 @@ _SPAN: Final = 40
 _PER_SERIES: Final = 16
 """Intervals per series, on average, above which near ones are joined: memory stays bounded, whatever devices send."""
 _NEVER: Final = -1
+FULL: Final = 500_000
+"""Late observations from which waiting would cost more memory than it saves time."""
+HISTORY: Final = 1_000
+"""Observations learned at once from which they are a history to look at, and not just a few that were late."""
 
 
 class Intervals(Saved):
@@ -141,3 +145,40 @@ class LearnedWindows(Saved):
         if series < self._live.shape[1] and self._live[1, series] != _NEVER:
             observed.append((int(self._live[0, series]), int(self._live[1, series])))
         return {"observed": observed, "history": self._history.of(series)}
+
+
+class Late(Saved):
+    """Observations of one kind that wait to be learned; arrays of shape (rows,).
+
+    Late and backfilled observations wait here, so that the baselines learn from many at once. Learning costs by the
+    window, not by the observation: a fortnight of history comes in thousands of messages, a few windows of one device
+    each, and learning it message by message would visit every window once for every device.
+    """
+
+    _series = array(np.int64, ROW)
+    _number = array(np.int64, ROW)
+    _value = array(np.float64, ROW)
+    _exposure = array(np.float64, ROW)
+
+    @property
+    def rows(self) -> int:
+        """How many wait."""
+        return self.size_of(ROW)
+
+    def add(
+        self,
+        series: NDArray[np.int64],
+        number: NDArray[np.int64],
+        value: NDArray[np.float64],
+        exposure: NDArray[np.float64],
+    ) -> None:
+        """Keep observations for later, in order of arrival."""
+        new = slice(self.rows, self.rows + len(series))
+        self.grow(ROW, new.stop)
+        self._series[new], self._number[new], self._value[new], self._exposure[new] = series, number, value, exposure
+
+    def take(self) -> dict[str, NDArray[Any]]:
+        """Return everything that waits, by the names of `add`'s parameters, and forget it."""
+        taken = {name: getattr(self, f"_{name}")[: self.rows] for name in ("series", "number", "value", "exposure")}
+        self.reset()
+        return taken

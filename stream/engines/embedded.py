@@ -36,8 +36,7 @@ from stream.engines.snapshot_files import SnapshotFiles
 from stream.engines.stats import EngineStats
 from stream.pipeline.pipeline import Pipeline
 from stream.results import Results
-from stream.sinks.base import Sink
-from stream.sinks.delivery import Delivery, QuarantineSink, rows_of
+from stream.sinks.delivery import Delivery, QuarantineSink, Sink, rows_of
 from stream.sinks.result_rows import NOTHING_WRITTEN, after, order
 
 _LOG = logging.getLogger(__name__)

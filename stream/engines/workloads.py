@@ -23,8 +23,7 @@ from stream.output_codec import decode_output, encode_output
 from stream.pipeline.shard import ShardPipeline
 from stream.pipeline.site import SiteStage
 from stream.results import Results, ShardOutput
-from stream.sinks.base import Sink
-from stream.sinks.delivery import Delivery
+from stream.sinks.delivery import Delivery, Sink
 from stream.state.chunks import Joiner, split
 from stream.state.snapshot import STATE_VERSION
 

@@ -32,7 +32,7 @@ from models.context.beat_forest import ContextError
 from models.state import Saved, array, part, value
 from stream.config import PipelineConfig
 from stream.detect.detection import Detection
-from stream.detect.late import FULL
+from stream.detect.learned_windows import FULL
 from stream.pipeline import emit
 from stream.results import ShardOutput, StateRows
 from stream.windows.axes import DEVICE, SERIES

@@ -19,12 +19,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from ingest.backoff import Backoff
 from ingest.refusal import Refusal
 from stream.results import Results
-from stream.sinks.base import Sink
 from stream.sinks.result_rows import NOTHING_WRITTEN, after, order, position_of
 
 _LOG: Final = logging.getLogger(__name__)
@@ -35,6 +34,28 @@ _BATCH_ROWS: Final = 50_000
 _RETRY_S: Final = (0.1, 10.0)
 _HANGS_S: Final = 30.0
 """A sink that has not come back from a write for so long counts as failing."""
+
+
+class Sink(Protocol):
+    """Takes results. Writing is idempotent: the same results again, whole or in part, change nothing.
+
+    One conformance suite (tests/stream/test_sink_conformance.py) holds for every implementation.
+    """
+
+    name: str
+
+    def write(self, results: Sequence[Results]) -> None:
+        """Take results in log order.
+
+        When `flush` returns, all results written before are durable at the destination. An exception means that none,
+        some or all went in; `Delivery` writes the same results again, after a wait, until they are in.
+        """
+
+    def flush(self) -> None:
+        """Block until everything written is durable. The engine commits the log position only after this."""
+
+    def close(self) -> None:
+        """Flush and release. Called once, also after errors."""
 
 
 class QuarantineSink:

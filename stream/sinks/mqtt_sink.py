@@ -163,18 +163,15 @@ class MqttSink:
         if outbox.refused > self._refused:
             self._refused = outbox.refused
             raise MqttSinkError(
-                f"{self._address}: refused {outbox.refusal}; the node's user must be allowed to write there"
+                f"MQTT broker {self._session.broker}: refused {outbox.refusal}; "
+                "the node's user must be allowed to write there"
             )
         if not came:
             trouble = self._session.trouble or "connected, but it does not acknowledge"
             raise MqttSinkError(
-                f"{self._address}: {len(self._waiting)} messages not acknowledged, "
+                f"MQTT broker {self._session.broker}: {len(self._waiting)} messages not acknowledged, "
                 f"none for {self._timeout_s:g} s ({trouble}); they are kept and tried again"
             )
-
-    @property
-    def _address(self) -> str:
-        return f"MQTT broker {self._session.broker}"
 
     def _read_delivered(self) -> _Delivered:
         nothing = _Delivered(self.site, NOTHING_WRITTEN, [])

@@ -19,8 +19,7 @@ from stream.engines.partition_worker import PartitionRecord, PartitionWorker
 from stream.engines.workloads import KafkaSite, ShardWorkload, SiteWorkload
 from stream.output_codec import decode_output
 from stream.pipeline.shard import ShardPipeline
-from stream.sinks.base import Sink
-from stream.sinks.delivery import QuarantineSink
+from stream.sinks.delivery import QuarantineSink, Sink
 from stream.state.snapshot import STATE_VERSION, pack
 from tests.configs import pipeline_with
 from tests.kafka.servers import Kafka

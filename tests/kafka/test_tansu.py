@@ -21,8 +21,7 @@ from ingest.log.kafka_address import KafkaAddress, records_topic
 from ingest.log.records import Record, encode_record
 from stream.engines.faust_app import FaustEngine
 from stream.engines.workloads import KafkaSite
-from stream.sinks.base import Sink
-from stream.sinks.delivery import QuarantineSink
+from stream.sinks.delivery import QuarantineSink, Sink
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
 from stream.sinks.store.tables import StoreMissingError

@@ -16,8 +16,7 @@ from ingest.login import BrokerAddress
 from stream.engines.embedded import CONSUMER, EmbeddedEngine
 from stream.pipeline.pipeline import Pipeline
 from stream.sinks import delivery as delivery_module
-from stream.sinks.base import Sink
-from stream.sinks.delivery import Delivery
+from stream.sinks.delivery import Delivery, Sink
 from stream.sinks.mqtt_sink import MqttSink
 from stream.sinks.store.store_sink import StoreSink
 from tests.configs import pipeline_with

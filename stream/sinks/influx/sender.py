@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from typing import Final
 
 from ingest.backoff import Backoff
@@ -30,21 +29,6 @@ WORTH_LINES: Final = 2000
 """Lines from which two halves at once are worth it."""
 
 
-@dataclass(slots=True)
-class Sent:
-    """What the sender did since it started."""
-
-    lines: int = 0
-    batches: int = 0
-    rejected: int = 0
-    """Lines that went to quarantine."""
-    expired: int = 0
-    """Batches in which lines were older than the server keeps."""
-    retries: int = 0
-    trouble: str = ""
-    """Why nothing goes in just now; empty where all is well."""
-
-
 class Sender:
     """Sends batches until it is closed.
 
@@ -58,6 +42,17 @@ class Sender:
         Takes lines that the server refuses. Called before the batch is taken out.
     max_wait_s
         Longest wait between two attempts.
+
+    Attributes
+    ----------
+    lines, retries
+        What it sent since it started, and how often it had to try again.
+    quarantined
+        Lines that went to quarantine.
+    expired
+        Batches in which lines were older than the server keeps.
+    trouble
+        Why nothing goes in just now; empty where all is well.
     """
 
     def __init__(
@@ -69,7 +64,8 @@ class Sender:
         max_wait_s: float = 30.0,
     ) -> None:
         self._backlog, self._connect, self._rejected, self._max_wait_s = backlog, connect, rejected, max_wait_s
-        self.sent = Sent()
+        self.lines = self.quarantined = self.expired = self.retries = 0
+        self.trouble = ""
         self._wake, self._stop, self._idle = threading.Event(), threading.Event(), threading.Event()
         self._endpoint: Endpoint | None = None
         self._helper = ThreadPoolExecutor(1, thread_name_prefix="influx-half")
@@ -103,11 +99,11 @@ class Sender:
             try:
                 busy = self._step()
             except Exception as error:  # noqa: BLE001 - whatever it is, the lines are on disk and are tried again
-                self.sent.retries += 1
+                self.retries += 1
                 text = str(error) or type(error).__name__
-                if self.sent.trouble != text:
+                if self.trouble != text:
                     _LOG.warning("InfluxDB does not take lines, they wait on disk: %s", text)
-                self.sent.trouble = text
+                self.trouble = text
                 after_s = min(getattr(error, "after_s", 0.0), _LONGEST_AFTER_S)
                 # Jitter: many nodes that lost one server must not come back all at once.
                 self._stop.wait(max(after_s, backoff.next_s() * random.uniform(0.5, 1.0)))  # noqa: S311 - no secret
@@ -131,14 +127,13 @@ class Sender:
         bad, expired = self._deliver(self._endpoint, batch)
         if bad:
             self._rejected(bad)
-            self.sent.rejected += len(bad)
-        self.sent.expired += expired
+            self.quarantined += len(bad)
+        self.expired += expired
         self._backlog.remove(batch)
-        if self.sent.trouble:
+        if self.trouble:
             _LOG.info("InfluxDB takes lines again")
-            self.sent.trouble = ""
-        self.sent.lines += batch.lines - len(bad)
-        self.sent.batches += 1
+            self.trouble = ""
+        self.lines += batch.lines - len(bad)
         return True
 
     def _deliver(self, endpoint: Endpoint, batch: LineBatch) -> tuple[list[Refusal], int]:

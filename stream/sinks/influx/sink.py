@@ -175,7 +175,7 @@ class InfluxSink:
             "failing": len(status["failing"]),
             "backlog_lines": waiting.lines,
             "backlog_s": waiting.oldest_s,
-            "influx_rejected": self._sender.sent.rejected,
+            "influx_rejected": self._sender.quarantined,
             "influx_dropped": waiting.dropped,
         }
         lines = [point_line("pipeline", {"site": self.site}, fields, now_ms // 1000)]
@@ -194,17 +194,17 @@ class InfluxSink:
     @property
     def state(self) -> dict[str, Any]:
         """What the node's status says of this sink."""
-        sent, waiting = self._sender.sent, self._backlog.waiting()
+        sender, waiting = self._sender, self._backlog.waiting()
         return {
-            "lines": sent.lines,
-            "rejected": sent.rejected,
-            "expired_batches": sent.expired,
-            "retries": sent.retries,
+            "lines": sender.lines,
+            "rejected": sender.quarantined,
+            "expired_batches": sender.expired,
+            "retries": sender.retries,
             "backlog_lines": waiting.lines,
             "backlog_bytes": waiting.size,
             "backlog_s": round(waiting.oldest_s, 1),
             "dropped": waiting.dropped,
-            "trouble": sent.trouble,
+            "trouble": sender.trouble,
         }
 
     def close(self) -> None:
@@ -212,7 +212,7 @@ class InfluxSink:
         if self._closed:
             return
         self._closed = True
-        if not self._sender.sent.trouble:
+        if not self._sender.trouble:
             self._sender.drain(_CLOSE_S)
         self._sender.close()
         waiting = self._backlog.waiting()
