@@ -78,7 +78,7 @@ def points(written: list[Results]) -> dict[str, Points]:  # noqa: C901, PLR0912,
             new = fields | {"direction": a.direction, "text": _text(a.why, "en"), "text_zh": _text(a.why, "zh-CN")}
             # What a point had and a new one does not say stays: InfluxDB writes fields over, not points.
             old = out["anomaly"].get(point, {})
-            out["anomaly"][where] = old | {k: v for k, v in new.items() if _finite(v) is not None}
+            out["anomaly"][point] = old | {k: v for k, v in new.items() if _finite(v) is not None}
         for row in result.health:
             fields = {name: getattr(row, name) for name in ("received", "late", "missing", "duplicate", "quality")}
             fields |= {name: int(getattr(row, name)) for name in ("stuck", "silent", "online")}
