@@ -3,3 +3,5 @@
 `common` has what commands share (settings, sites, printing), `running` the processes of a site, `checks` the doctor's
 checks, `errors` the error that a command raises on purpose.
 """
+
+__all__ = ["board", "checks", "cli", "common", "demo", "errors", "running", "training"]

@@ -14,9 +14,10 @@ from typing import Any, Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from console.common import FoundSite
-from deploy.processes.supervisor import free_port, listening
-from deploy.settings.sections import SECRET_FILES, Settings
-from ingest.mqtt.session import Session
+from deploy.processes import free_port, listening
+from deploy.settings import Settings
+from deploy.settings.sections import SECRET_FILES
+from ingest.mqtt import Session
 from ingest.places import PlacesError, load_places
 from ingest.setup.extras import EXTRAS, load
 from ingest.setup.settings import SettingsError

@@ -16,8 +16,7 @@ from zoneinfo import ZoneInfo
 
 from console.errors import CommandError
 from deploy.node.lock import is_locked
-from deploy.settings.load import find_file, load_settings, with_values
-from deploy.settings.sections import Settings
+from deploy.settings import Settings, find_file, load_settings, with_values
 from ingest.setup.extras import load
 from stream.config import Site
 from stream.sentences.catalogue import Sentences

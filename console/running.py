@@ -14,11 +14,9 @@ from console.board.board_config import BoardConfig
 from console.common import NODE_FILE
 from console.errors import CommandError
 from deploy.node.lock import is_locked
+from deploy.processes import ChildError, StopRequest, Supervisor, free_port
 from deploy.processes.broker import start_broker
-from deploy.processes.stopping import StopRequest
-from deploy.processes.supervisor import ChildError, Supervisor, free_port
-from deploy.settings.load import dump_toml, with_values
-from deploy.settings.sections import PREFIX, SECRETS, Settings
+from deploy.settings import PREFIX, SECRETS, Settings, dump_toml, with_values
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError

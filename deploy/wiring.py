@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from deploy.settings.sections import Kafka, Settings
+from deploy.settings import Settings
+from deploy.settings.sections import Kafka
 from ingest.clock import Clock, DataClock, ScaledClock, SystemClock
+from ingest.gateway import Quarantine, load_plates
 from ingest.gateway.gateway import Gateway, GatewayConfig
-from ingest.gateway.plates import load_plates
-from ingest.gateway.quarantine import Quarantine
+from ingest.log import Log, SqliteLog
 from ingest.log.kafka_address import records_topic
-from ingest.log.records import Log
-from ingest.log.sqlite_log import SqliteLog
 from ingest.places import Places
 from ingest.setup.extras import load
 from ingest.setup.settings import SettingsError

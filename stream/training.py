@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.log.history import HistorySeries, encode_history
+from ingest.log import HistorySeries
+from ingest.log.history import encode_history
 from ingest.shards import ShardMap
 from ingest.vocabulary import Kind, WindowStatus
 from stream.results import RECALLED

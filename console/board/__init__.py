@@ -3,3 +3,5 @@
 ``python -m console.board`` runs it as a process of its own; `board_config` is what it is started with, `app` puts the
 page, `api_routes` and the watcher of the store (`hub`) together.
 """
+
+__all__ = ["board_config"]

@@ -8,8 +8,7 @@ import msgspec
 from ingest import topics
 from ingest.events import Command
 from ingest.login import BrokerAddress
-from ingest.mqtt.outbox import MemoryStorage, Outbound, Outbox
-from ingest.mqtt.session import Session
+from ingest.mqtt import MemoryStorage, Outbound, Outbox, Session
 
 CONFIRM_S: Final = 5.0
 """How long a person waits for the broker's confirmation before being told that there is none."""

@@ -1,1 +1,7 @@
-"""What `patrolgrid demo` does beside running a site: hearing its alerts, scoring them, reporting what was seen."""
+"""What `patrolgrid demo` does beside running a site: hearing its alerts, scoring them, reporting what was seen.
+
+`listening` hears alerts over MQTT, `scoring` compares them with the truth, `report` puts the numbers together;
+`influx_feed` is for a running InfluxDB, and needs the extra influx.
+"""
+
+__all__ = ["influx_feed", "listening", "report", "scoring"]

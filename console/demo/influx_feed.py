@@ -10,8 +10,7 @@ from urllib3.exceptions import HTTPError
 from console.demo.scoring import score
 from console.errors import CommandError
 from deploy.influx.setup import set_up
-from deploy.settings.load import with_values
-from deploy.settings.sections import Settings
+from deploy.settings import Settings, with_values
 from simulators.world.scenarios import Truth
 from stream.sinks.influx.http import ExpiredError, RejectedError, UnavailableError, connect
 from stream.sinks.influx.lines import point_line

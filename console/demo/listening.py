@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from deploy.settings.sections import Settings
+from deploy.settings import Settings
 from ingest import topics
-from ingest.mqtt.client import Inbound
-from ingest.mqtt.session import Session
+from ingest.mqtt import Inbound, Session
 
 
 @contextmanager

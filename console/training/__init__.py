@@ -2,3 +2,5 @@
 
 `saved_state` reads what the node last saved, beside the node.
 """
+
+__all__ = ["history_csv", "model_health", "saved_state", "teaching"]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from console.errors import CommandError
 from ingest.codecs.csv_files import BadRow, RowError, commonest_step, epoch_ms, header, instant, number, read_rows
-from ingest.log.history import HistorySeries
+from ingest.log import HistorySeries
 from ingest.places import Places
 from ingest.vocabulary import Kind
 

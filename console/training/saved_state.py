@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.frame import FrameError
-from ingest.log.history import HistorySeries
+from ingest.log import HistorySeries
 from models.state import State
 from stream.detect.learned_windows import LearnedWindows
 from stream.state.snapshot import unpack

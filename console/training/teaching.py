@@ -18,11 +18,10 @@ from console.training.history_csv import read_history
 from console.training.model_health import KINDS
 from console.training.saved_state import read_saved
 from deploy.node.lock import PRIVATE
-from deploy.settings.sections import Settings
+from deploy.settings import Settings
 from deploy.wiring import open_kafka_log, open_log
 from ingest.codecs.csv_files import BadRow
-from ingest.log.history import HistorySeries
-from ingest.log.records import Log, LogFullError, Record, RecordKind
+from ingest.log import HistorySeries, Log, LogFullError, Record, RecordKind
 from ingest.places import Places
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import StoreReader

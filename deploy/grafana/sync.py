@@ -13,7 +13,7 @@ from deploy.grafana.dashboards import FOLDERS, dashboards
 from deploy.grafana.outlines import outlines
 from deploy.grafana.panels import DATASOURCE, Json
 from deploy.grafana.rules import rules
-from deploy.settings.sections import Settings
+from deploy.settings import Settings
 from ingest.places import Places
 from stream.sentences.languages import LANGUAGES
 

@@ -1,1 +1,6 @@
-"""Preparing InfluxDB: buckets, retention, downsampling, tokens, and filling in what the store already has."""
+"""Preparing InfluxDB (`setup`: buckets, retention, downsampling, tokens), and sending what the store has (`backfill`).
+
+Both need the extra influx.
+"""
+
+__all__ = ["backfill", "setup"]

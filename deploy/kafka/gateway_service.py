@@ -17,14 +17,14 @@ from msgspec.structs import replace
 from prometheus_client.core import Metric
 
 from deploy.node.lock import site_lock
+from deploy.processes import StopRequest
 from deploy.processes.metrics import Family, MetricsServer
-from deploy.processes.stopping import StopRequest
-from deploy.settings.sections import Settings
+from deploy.settings import Settings
 from deploy.wiring import kafka_of, make_clock, make_gateway, open_kafka_log
 from ingest.clock import DataClock
+from ingest.gateway import Quarantine
 from ingest.gateway.gateway import Gateway, GatewayConfig
-from ingest.gateway.quarantine import Quarantine
-from ingest.log.records import Log
+from ingest.log import Log
 from ingest.places import load_places
 from ingest.setup.settings import SettingsError
 

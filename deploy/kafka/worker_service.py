@@ -20,9 +20,9 @@ from deploy.kafka import site_topics as topics
 from deploy.kafka.worker_status import WorkerStatus, metrics_of
 from deploy.node.lock import site_lock
 from deploy.node.status import write_node_file
+from deploy.processes import StopRequest
 from deploy.processes.metrics import MetricsServer
-from deploy.processes.stopping import StopRequest
-from deploy.settings.sections import Settings
+from deploy.settings import Settings
 from deploy.wiring import kafka_of, open_sinks, pipeline_config
 from ingest.log.kafka_client import KafkaAwayError, KafkaTopicError
 from ingest.places import load_places

@@ -10,7 +10,7 @@ from prometheus_client.core import Metric
 
 from deploy.node.status import SiteStatus
 from deploy.processes.metrics import Family
-from deploy.settings.sections import Settings
+from deploy.settings import Settings
 from deploy.wiring import SiteSinks
 from stream.engines.faust_app import FaustEngine
 from stream.engines.partition_worker import PartitionWorker

@@ -17,12 +17,11 @@ from typing import Final
 from deploy.node.lock import LockedError, site_lock
 from deploy.node.status import NodeStatus, write_node_file
 from deploy.node.trainer import Trainer
-from deploy.processes.stopping import StopRequest
-from deploy.settings.load import find_file, load_settings
-from deploy.settings.sections import Settings
+from deploy.processes import StopRequest
+from deploy.settings import Settings, find_file, load_settings
 from deploy.wiring import data_end_ms, make_clock, make_gateway, open_log, open_sinks, pipeline_config
+from ingest.gateway import PlateKeyError
 from ingest.gateway.gateway import GatewayConfig
-from ingest.gateway.plates import PlateKeyError
 from ingest.places import PlacesError, load_places
 from ingest.setup.extras import MissingExtraError
 from ingest.setup.settings import SettingsError

@@ -8,12 +8,12 @@ from typing import Any, Final
 import msgspec
 
 from deploy.node.trainer import Trainer
-from deploy.settings.sections import Settings
+from deploy.settings import Settings
 from deploy.wiring import SiteSinks
 from ingest.clock import Clock
 from ingest.files import replace_json
 from ingest.gateway.gateway import Gateway
-from ingest.log.records import Log
+from ingest.log import Log
 from ingest.setup.extras import version
 from stream.engines.embedded import EmbeddedEngine
 from stream.sinks.store.reader import StoreReader

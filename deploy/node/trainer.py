@@ -13,11 +13,11 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from deploy.processes.supervisor import ChildError, Supervisor
-from deploy.settings.sections import Settings
+from deploy.processes import ChildError, Supervisor
+from deploy.settings import Settings
 from ingest.clock import Clock
 from ingest.files import replace_json
-from ingest.log.records import Log, Record, RecordKind
+from ingest.log import Log, Record, RecordKind
 from models.context.beat_forest import BeatForest, ContextError
 
 _LOG = logging.getLogger(__name__)

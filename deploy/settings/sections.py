@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-from ingest.gateway.gateway_settings import GatewaySettings
+from ingest.gateway import GatewaySettings
 from ingest.log.kafka_address import KafkaAddress
 from ingest.login import BrokerAddress
 from ingest.setup.settings import Port, Section

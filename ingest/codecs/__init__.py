@@ -1,1 +1,3 @@
-"""Codecs: a device's payload in, observations out, one file a dialect; and CSV files of past counts, row by row."""
+"""Codecs: a payload in, observations out (`native`); and CSV files of past counts, row by row (`csv_files`)."""
+
+__all__ = ["csv_files", "native"]

@@ -1,1 +1,8 @@
-"""The edge agent: a queue on disk beside a device, until the broker has everything."""
+"""The edge agent: a queue on disk beside a device, until the broker has everything. Needs no numpy.
+
+`EdgeAgent` takes observations from local code, `feed` from lines of JSON; `spool` is the queue.
+"""
+
+from ingest.edge.agent import EdgeAgent, EdgeSettings, feed
+
+__all__ = ["EdgeAgent", "EdgeSettings", "feed"]

@@ -18,8 +18,7 @@ import msgspec
 from ingest import topics
 from ingest.edge.spool import Spool, SpoolStats
 from ingest.login import BrokerAddress
-from ingest.mqtt.outbox import Outbound, Outbox
-from ingest.mqtt.session import Session
+from ingest.mqtt import Outbound, Outbox, Session
 from ingest.observations import Observation
 
 logger = logging.getLogger(__name__)

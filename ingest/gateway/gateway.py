@@ -29,10 +29,10 @@ from ingest.gateway.numbering import refill
 from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Quarantine
 from ingest.gateway.routes import Routes
-from ingest.log.records import Log, Record, RecordKind
+from ingest.log import Log, Record, RecordKind
 from ingest.login import BrokerAddress
+from ingest.mqtt import Session
 from ingest.mqtt.inbox import Inbox
-from ingest.mqtt.session import Session
 from ingest.places import Places
 from ingest.shards import ShardMap
 

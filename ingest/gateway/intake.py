@@ -18,7 +18,7 @@ from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.numbering import Numbering, RepeatFilter, repeat_key
 from ingest.gateway.plates import Plates
 from ingest.gateway.routes import Leaf, Route, Routes
-from ingest.log.records import Record, RecordKind
+from ingest.log import Record, RecordKind
 from ingest.observations import Observation, epoch_ms
 from ingest.refusal import Refusal
 from ingest.vocabulary import Flag, Reason

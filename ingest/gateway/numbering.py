@@ -10,8 +10,8 @@ from collections.abc import Hashable, Iterator
 from typing import Final
 
 from ingest.frame import FrameError
+from ingest.log import Log, Record, RecordKind
 from ingest.log.batch import open_batch
-from ingest.log.records import Log, Record, RecordKind
 from ingest.vocabulary import Flag
 
 CAPACITY: Final = 200_000

@@ -1,5 +1,11 @@
 """The durable log between gateway and pipeline, and the records in it: on SQLite for one box, on Kafka for a city.
 
-`records` has `Record` and the protocols `Log` and `ConsumedLog`; `batch` and `history` are what records hold;
-`sqlite_log` and `kafka_log` are the two logs. `kafka_address` imports no client of Kafka, the other Kafka modules do.
+`Log` and `ConsumedLog` are the protocols, `SqliteLog` and `kafka_log` the two logs; `batch` and `history` are what
+records hold. `kafka_address` imports no client of Kafka; `kafka_client` and `kafka_log` do, and need the extra kafka.
 """
+
+from ingest.log.history import HistorySeries
+from ingest.log.records import ConsumedLog, Log, LogFullError, Record, RecordKind
+from ingest.log.sqlite_log import SqliteLog
+
+__all__ = ["ConsumedLog", "HistorySeries", "Log", "LogFullError", "Record", "RecordKind", "SqliteLog"]

@@ -1,5 +1,13 @@
-"""MQTT: every connection is a `session.Session`, and what it publishes waits in an `outbox.Outbox`.
+"""MQTT: sessions that come back by themselves, what they publish (`Outbox`), and what they take in (`inbox`).
 
-Modules that others use: `session`, `outbox`, `inbox` (received messages on their way to a writer), `publisher` (one
-connection that publishes in order, driven by its caller). `client` is the library's client with a fast lane.
+Every connection to a broker is a `Session`. `Outbox` decides what goes out and when, from messages in memory
+(`MemoryStorage`) or from the spool of an edge device; `publish_all` sends messages once and ends. `client` is paho's
+client with a fast lane for many small messages.
 """
+
+from ingest.mqtt.client import Inbound
+from ingest.mqtt.outbox import MemoryStorage, Outbound, Outbox
+from ingest.mqtt.publisher import publish_all
+from ingest.mqtt.session import Session
+
+__all__ = ["Inbound", "MemoryStorage", "Outbound", "Outbox", "Session", "publish_all"]

@@ -3,3 +3,5 @@
 Modules that others use: `messages` (numbering, batches, order), `warm_start` (the days before), `faults` (what goes
 wrong on the way), `fleet` (one MQTT connection a device), `ledger` (what a run really did).
 """
+
+__all__ = ["faults", "fleet", "ledger", "messages", "warm_start"]

@@ -11,8 +11,7 @@ import msgspec
 from ingest import topics
 from ingest.clock import Clock
 from ingest.login import BrokerAddress
-from ingest.mqtt.outbox import MemoryStorage, Outbound, Outbox
-from ingest.mqtt.session import Session
+from ingest.mqtt import MemoryStorage, Outbound, Outbox, Session
 from simulators.devices.ledger import Ledger
 from simulators.devices.messages import DISPATCH, SimulatedMessage
 from simulators.world.neighbourhood import Neighbourhood

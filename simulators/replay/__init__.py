@@ -3,3 +3,5 @@
 Tracks are `csv_counts.CountsTrack` (from a CSV, or from `auckland`) and `recording.RecordingTrack`, which plays back
 what `recording.Recorder` wrote.
 """
+
+__all__ = ["auckland", "csv_counts", "recording", "track"]

@@ -19,10 +19,9 @@ from typing import Any, Final
 
 import msgspec
 
-from ingest.gateway.plates import Plates
+from ingest.gateway import Plates
 from ingest.login import BrokerAddress
-from ingest.mqtt.client import Inbound
-from ingest.mqtt.session import Session
+from ingest.mqtt import Inbound, Session
 from ingest.topics import ROOT, parse_device_topic
 from simulators.replay.track import TimedMessage
 from simulators.world import ground

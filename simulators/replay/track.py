@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from ingest.login import BrokerAddress
-from ingest.mqtt.outbox import Outbound
-from ingest.mqtt.publisher import publish_all
+from ingest.mqtt import Outbound, publish_all
 
 
 class TimedMessage(NamedTuple):

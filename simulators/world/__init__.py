@@ -3,3 +3,5 @@
 Modules that others use: `neighbourhood` (places and habits of devices), `rhythm` (local days, curves of the day),
 `scenarios` (what happens, with its truth), `life` (what every device sees, minute by minute).
 """
+
+__all__ = ["ground", "life", "neighbourhood", "reports", "rhythm", "scenarios", "vehicles"]

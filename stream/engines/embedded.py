@@ -29,7 +29,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ingest.files import replace_file
-from ingest.log.records import ConsumedLog, Record
+from ingest.log import ConsumedLog, Record
 from ingest.refusal import Refusal
 from stream.engines.cold_start import ColdStartNote
 from stream.engines.snapshot_files import SnapshotFiles

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.log.records import Record
+from ingest.log import Record
 from ingest.refusal import Refusal
 from ingest.vocabulary import KIND_NAMES, WindowStatus
 from stream.detect.rules_stage import Rows

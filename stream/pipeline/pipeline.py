@@ -7,7 +7,7 @@ A pure function of its state and the next record. On an engine that spreads shar
 from typing import Any
 
 from ingest.frame import FrameError
-from ingest.log.records import Record
+from ingest.log import Record
 from ingest.places import Places
 from ingest.shards import ShardMap
 from ingest.vocabulary import Reason

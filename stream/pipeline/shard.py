@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from ingest.events import Command, DeviceStatus, Incident
 from ingest.frame import FrameError
-from ingest.log.records import Record, RecordKind
+from ingest.log import Record, RecordKind
 from ingest.places import Places
 from ingest.refusal import Refusal
 from ingest.vocabulary import Flag, Kind, WindowStatus

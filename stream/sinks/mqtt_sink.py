@@ -19,8 +19,7 @@ import msgspec
 
 from ingest.files import replace_file
 from ingest.login import BrokerAddress
-from ingest.mqtt.outbox import MemoryStorage, Outbound, Outbox
-from ingest.mqtt.session import Session
+from ingest.mqtt import MemoryStorage, Outbound, Outbox, Session
 from ingest.topics import alerts as alerts_topic
 from ingest.topics import hotspots as hotspots_topic
 from stream.results import HotspotMap, Results

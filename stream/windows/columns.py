@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.frame import FrameError
+from ingest.log import HistorySeries
 from ingest.log.batch import COLUMNS, Source, open_batch
-from ingest.log.history import HistorySeries, open_history
+from ingest.log.history import open_history
 from ingest.vocabulary import MODELLED, Flag, Kind
 from models.frames import to_numpy
 from stream.config import PipelineConfig

@@ -5,7 +5,7 @@ from typing import Final
 
 from console.common import add_settings_arguments, chosen_site, settings_of, texts_of
 from console.running import run_site
-from deploy.settings.load import at_broker, with_values
+from deploy.settings import at_broker, with_values
 
 EXAMPLES: Final = """\
 examples:

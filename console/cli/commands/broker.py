@@ -7,9 +7,8 @@ from typing import Final
 
 from console.common import add_language_argument, language_of
 from console.errors import CommandError
+from deploy.processes import StopRequest, Supervisor, free_port
 from deploy.processes.broker import start_broker
-from deploy.processes.stopping import StopRequest
-from deploy.processes.supervisor import Supervisor, free_port
 from stream.sentences.catalogue import Sentences
 
 EXAMPLES: Final = """\

@@ -20,7 +20,7 @@ from console.demo.listening import heard_alerts
 from console.demo.report import demo_report, print_summary
 from console.errors import CommandError
 from console.running import Running, child_environment, own_broker, refuse_running, run_site, since, totals
-from deploy.settings.sections import Settings
+from deploy.settings import Settings
 from deploy.wiring import data_end_ms
 from ingest.files import replace_json
 from ingest.places import load_places

@@ -5,7 +5,7 @@ from typing import Final
 
 from console.checks import examine
 from console.common import add_settings_arguments, print_json, settings_of, texts_of
-from deploy.settings.load import find_file
+from deploy.settings import find_file
 from ingest.setup.settings import SettingsError
 
 EXAMPLES: Final = """\

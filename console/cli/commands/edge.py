@@ -10,7 +10,7 @@ from typing import Final
 
 from console.common import language_of
 from console.errors import CommandError
-from ingest.edge.agent import EdgeAgent, EdgeSettings, feed
+from ingest.edge import EdgeAgent, EdgeSettings, feed
 from ingest.login import BrokerAddress, parse_address
 from stream.sentences.catalogue import Sentences
 

@@ -7,7 +7,7 @@ from console.common import add_service_arguments, settings_of_service
 from console.errors import CommandError
 from deploy.kafka.gateway_service import GatewayService
 from deploy.node.lock import LockedError
-from deploy.processes.stopping import StopRequest
+from deploy.processes import StopRequest
 from ingest.topics import ID_PATTERN
 
 EXAMPLES: Final = """\

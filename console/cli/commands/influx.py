@@ -11,7 +11,7 @@ from console.common import add_settings_arguments, settings_and_texts
 from console.errors import CommandError
 from deploy.influx.backfill import backfill
 from deploy.influx.setup import downsample, set_up
-from deploy.settings.sections import Settings
+from deploy.settings import Settings
 from ingest.files import replace_file
 from stream.sentences.catalogue import Sentences
 from stream.sinks.influx.http import UnavailableError

@@ -21,7 +21,7 @@ from console.common import (
 from console.errors import CommandError
 from console.training.model_health import ModelHealth, model_health, summary
 from console.training.saved_state import SavedState, read_saved
-from deploy.settings.sections import Settings
+from deploy.settings import Settings
 from models.calendar import Calendar
 from stream.sentences import Why
 from stream.sentences.catalogue import Sentences

@@ -20,11 +20,9 @@ from console.common import (
     settings_and_texts,
 )
 from console.errors import CommandError
-from deploy.settings.load import at_broker
-from deploy.settings.sections import Settings
-from ingest.gateway.quarantine import Entry, Quarantine
-from ingest.mqtt.outbox import Outbound
-from ingest.mqtt.publisher import publish_all
+from deploy.settings import Settings, at_broker
+from ingest.gateway import Entry, Quarantine
+from ingest.mqtt import Outbound, publish_all
 from ingest.topics import MAX_TOPIC, ROOT
 from stream.sentences.catalogue import Sentences
 

@@ -8,8 +8,8 @@ from typing import Final
 
 from console.common import add_settings_arguments, settings_of, texts_of
 from console.errors import CommandError
-from deploy.processes.stopping import StopRequest
-from deploy.settings.load import at_broker
+from deploy.processes import StopRequest
+from deploy.settings import at_broker
 from simulators.replay.recording import Recorder
 
 EXAMPLES: Final = """\

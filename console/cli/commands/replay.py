@@ -24,9 +24,8 @@ from console.common import (
 )
 from console.errors import CommandError
 from console.running import own_broker, refuse_running, run_site, since, totals
-from deploy.processes.stopping import StopRequest
-from deploy.settings.load import at_broker
-from deploy.settings.sections import Settings
+from deploy.processes import StopRequest
+from deploy.settings import Settings, at_broker
 from ingest.login import BrokerAddress
 from simulators.replay.auckland import auckland_track
 from simulators.replay.csv_counts import csv_track, identifier

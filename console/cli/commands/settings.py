@@ -5,8 +5,8 @@ from operator import attrgetter
 from typing import Final
 
 from console.common import add_settings_arguments, print_json, settings_of
-from deploy.settings.load import EXAMPLE, dump_toml
-from deploy.settings.sections import SECRETS, SECTIONS
+from deploy.settings import SECRETS, SECTIONS, dump_toml
+from deploy.settings.load import EXAMPLE
 
 EXAMPLES: Final = """\
 examples:

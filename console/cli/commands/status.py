@@ -19,7 +19,7 @@ from console.common import (
     settings_of,
     texts_of,
 )
-from ingest.gateway.quarantine import Quarantine
+from ingest.gateway import Quarantine
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import StoreReader
 

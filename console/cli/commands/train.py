@@ -15,9 +15,8 @@ from zoneinfo import ZoneInfo
 from console.common import FoundSite, add_settings_arguments, local_time, print_json, safe, settings_of_site, texts_of
 from console.errors import CommandError
 from console.training.teaching import HistorySource, Teaching, history_of
-from deploy.settings.sections import Settings
-from ingest.gateway.plates import load_plates
-from ingest.gateway.quarantine import Quarantine
+from deploy.settings import Settings
+from ingest.gateway import Quarantine, load_plates
 from ingest.places import load_places
 from ingest.refusal import Refusal
 from ingest.vocabulary import Reason

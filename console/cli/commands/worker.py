@@ -6,7 +6,7 @@ from typing import Final
 from console.common import add_service_arguments, settings_of_service
 from console.errors import CommandError
 from deploy.kafka.worker_service import TopicsError, WorkerService
-from deploy.processes.stopping import StopRequest
+from deploy.processes import StopRequest
 from ingest.topics import ID_PATTERN
 
 EXAMPLES: Final = """\
