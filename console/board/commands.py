@@ -11,7 +11,7 @@ from ingest.login import BrokerAddress
 from ingest.mqtt import MemoryStorage, Outbound, Outbox, Session
 
 CONFIRM_S: Final = 5.0
-"""How long a person waits for the broker's confirmation before being told that there is none."""
+"""How long a person waits for the broker's confirmation before the page says that there is none."""
 
 
 class BrokerAwayError(ConnectionError):

@@ -21,7 +21,7 @@ _WIDTHS: Final = {
 }
 """Column → its width in pixels; the others share what is left."""
 _LONG: Final = {"place", "text", "drivers"}
-"""Columns of sentences, which go on in a second line."""
+"""Columns of sentences, which continue in a second line."""
 _SEVERITIES: Final = {"critical": RED, "warning": YELLOW, "info": BLUE}
 _STATES: Final = ("raised", "acknowledged", "cleared", "expired")
 _DEVICE_STATES: Final = {

@@ -4,7 +4,7 @@
 
 What is made, in order: the lock of the site's folder, places, clock, log, quarantine, sinks, engine, gateway. What
 happens on SIGTERM, in order: the gateway stops taking (the broker keeps what comes), the engine works the log off and
-saves its state, the sinks flush and close. Ended in any other way, the next start goes on from the last snapshot.
+saves its state, the sinks flush and close. Ended in any other way, the next start continues from the last snapshot.
 """
 
 import argparse

@@ -109,7 +109,7 @@ class SiteStatus:
 
 
 class NodeStatus(SiteStatus):
-    """The status of a node's parts. Totals go on from those of the node before."""
+    """The status of a node's parts. Totals continue those of the node before."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class NodeStatus(SiteStatus):
         """Totals of the node before, once the store can be read."""
 
     def entries(self, *, last: bool) -> dict[str, Any]:
-        """Return the status, and the totals that the next node goes on from."""
+        """Return the status, and the totals that the next node continues."""
         engine, gateway, now_ms = self._engine.stats, self._gateway.stats(), self._clock.now_ms()
         since = {
             "received": gateway.appended + gateway.repeats,

@@ -99,7 +99,7 @@ class Trainer:
                 self._once()
             except (ChildError, ContextError, OSError, ValueError) as error:
                 self._failed(str(error))
-            except Exception as error:  # noqa: BLE001 - whatever it is, the node goes on without a new forest
+            except Exception as error:  # noqa: BLE001 - whatever it is, the node continues without a new forest
                 self._failed(f"{type(error).__name__}: {error}")
 
     def _every_ms(self) -> int:

@@ -1,7 +1,7 @@
 """The native JSON codec: payload bytes to observations, every limit checked on the way.
 
 A good payload is decoded once, by one call. Only where that fails is the payload taken apart, so that the good
-elements of an array go on and a bad one goes to quarantine alone, with its own bytes.
+elements of an array are accepted and a bad one goes to quarantine alone, with its own bytes.
 
 Two thirds of the decoder's time would go into regular expressions on words that are nearly always the same (a boot, a
 metric, a unit). So the one call decodes to types without patterns, and every word is looked up in a set of words that

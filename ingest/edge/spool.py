@@ -2,7 +2,7 @@
 
 One SQLite file (WAL, every commit synced) holds the observations that wait, and those that were acknowledged only a
 moment ago. The row number is the observation's sequence number; the file makes its own boot id when it is created. So
-numbers go on through restarts; only when the file is gone do they begin at 0, under a new boot id.
+numbers continue through restarts. They begin at 0, under a new boot id, only when the file is gone.
 """
 
 import logging

@@ -43,7 +43,7 @@ _WAITED_MS: Final = 5_000
 
 
 class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What a gateway is told. Only ``site`` has no default."""
+    """The configuration of a gateway. Only ``site`` has no default."""
 
     site: str
     """The site's id."""
@@ -115,7 +115,7 @@ class Gateway:
     config, places
         Settings, and the beats and devices that are known; None for places takes every device.
     log, quarantine, plates
-        Where good and bad go, and what hides plates. They stay open at `stop`: whoever made them closes them.
+        Where good and bad go, and what hides plates. They stay open at `stop`: the caller closes them.
     clock
         The site's clock; one that follows the data switches the clock guard and the ticks off.
     """

@@ -243,7 +243,7 @@ class SqliteLog:
             "WHERE position <= (SELECT min(position) FROM consumers) AND received_ms < ? ORDER BY position LIMIT ?)",
             (newest_ms - round(self.max_age_s * 1000), _DROP_ROWS),
         ).rowcount
-        if deleted < _DROP_ROWS:  # else there is more: go on at the next append
+        if deleted < _DROP_ROWS:  # else there is more: continue at the next append
             self._aged_at = time.monotonic()
 
     def _stored_bytes(self, payload: int) -> int:

@@ -38,7 +38,7 @@ class Inbound(NamedTuple):
     """0 for QoS 0."""
     retain: bool
     size: int
-    """Bytes of the payload; whoever keeps a part of it leaves this as it is."""
+    """Bytes of the whole payload, also where only a part of it is kept."""
     connection: int = 0
     """Number of the connection, without which the message id means nothing."""
 

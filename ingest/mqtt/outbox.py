@@ -22,6 +22,8 @@ from typing import Any, Final, Protocol
 SETTLED: Final = 0.8
 """Share of `hold_s` after which a reconnect is thought to be over: what was acknowledged since is still held then."""
 
+MOST_HELD: Final = 5_000
+
 
 @dataclass(slots=True)
 class Outbound:
@@ -59,12 +61,12 @@ class Storage(Protocol):
 
 
 class MemoryStorage:
-    """Keeps messages in memory. `put` may be called in any thread; at most `held_limit` are held, the newest."""
+    """Keeps messages in memory. `put` may be called in any thread; at most `MOST_HELD` are held, the newest."""
 
-    def __init__(self, *, hold_s: float = 0.0, held_limit: int = 5_000) -> None:
+    def __init__(self, *, hold_s: float = 0.0) -> None:
         self.hold_s, self.due = hold_s, math.inf
         self._waiting: deque[Outbound] = deque()
-        self._held: deque[tuple[float, Outbound]] = deque(maxlen=held_limit)
+        self._held: deque[tuple[float, Outbound]] = deque(maxlen=MOST_HELD)
         self._lock = threading.Lock()
         # The first is changed by those who put, the second by the session's thread.
         self._put = self._done = 0

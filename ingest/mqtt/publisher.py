@@ -1,4 +1,4 @@
-"""Publishes many messages through one connection, in order, and goes on after a reconnect."""
+"""Publishes many messages through one connection, in order, and continues after a reconnect."""
 
 import time
 from collections.abc import Callable, Iterable

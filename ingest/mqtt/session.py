@@ -245,7 +245,7 @@ class Session:
             try:
                 self.wait(_KEEPALIVE_CHECK_S)
             except Exception:
-                # The thread is all that carries messages: whatever happens, it goes on, and nothing is lost by it.
+                # The thread is all that carries messages: whatever happens, it continues, and nothing is lost.
                 logger.exception("%s: the session's turn failed; it connects again", self.client_id)
                 self._lost()
 

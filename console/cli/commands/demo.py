@@ -1,7 +1,7 @@
 """``patrolgrid demo``: broker, node, board and a simulated neighbourhood on this machine, until it is stopped.
 
 The site's clock is made up: it starts in the evening of the day of the first run, at 21:45, so that the night's rules
-have something to do soon, and runs as fast as asked. A later run goes on where the data ends.
+have something to do soon, and runs as fast as asked. A later run continues where the data ends.
 """
 
 import argparse

@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="publish to this broker, for a node that runs already; user, password and TLS are the settings'",
     )
     add("--site", metavar="ID", help="the site's word in topics (default: made from the file's name)")
-    add("--keep", action="store_true", help="go on with the data of an earlier replay (default: begin anew)")
+    add("--keep", action="store_true", help="continue with the data of an earlier replay (default: begin without)")
     add("--serve", action="store_true", help="start the board, too, and stay until Ctrl-C")
     add("--port", type=int, metavar="N", help="port of the board (default: 8060; a taken one is stepped around)")
     add("--quiet", action="store_true", help="no progress bar")

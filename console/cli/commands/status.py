@@ -160,7 +160,7 @@ def _print(document: dict[str, Any], texts: Sentences, zone: ZoneInfo) -> None:
 
 
 def _print_budget(budget: dict[str, Any] | None, texts: Sentences) -> None:
-    """Print how many findings of models were told today, and how many the budget held back."""
+    """Print how many findings of models became alerts today, and how many the budget held back."""
     if not budget or not budget["per_day"]:
         return
     threshold = texts("chance", p=10.0 ** -budget["threshold"]) if budget["threshold"] else texts("status-shipped")
