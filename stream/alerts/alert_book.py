@@ -53,7 +53,7 @@ class AlertBook(Saved):
         cleared, and say so.
         """
         key, now_ms, devices = (notice.device, notice.kind), notice.at_ms, notice.devices
-        changes = self._expire([key], now_ms)
+        changes = self.expire(now_ms, key)
         news = {name: getattr(notice, name) for name in ("why", "cause_ms", "cause_seq", "devices")}
         before = self._open.get(key)
         if before is not None:
@@ -120,16 +120,13 @@ class AlertBook(Saved):
         why = Why("over", {"why": alert.why, "lasted_s": lasted_s})
         return [self._end(key, _next(alert, now_ms, state="cleared", why=why))]
 
-    def expire(self, now_ms: int) -> list[Alert]:
-        """End the open alerts that have no end of their own and have not changed for their time to live.
+    def expire(self, now_ms: int, *keys: tuple[str, str]) -> list[Alert]:
+        """End the open alerts (or those of some keys) that have no end of their own and have outlived their time.
 
-        They end when that time was over, whenever this is asked.
+        They end when that time was over, counted from their last change, whenever this is asked.
         """
-        return self._expire(list(self._open), now_ms)
-
-    def _expire(self, keys: list[tuple[str, str]], now_ms: int) -> list[Alert]:
         expired = []
-        for key in keys:
+        for key in keys or list(self._open):
             alert = self._open.get(key)
             if alert is not None and key not in self._ending and now_ms - alert.changed_ms >= self.ttl_ms:
                 expired.append(self._end(key, _next(alert, alert.changed_ms + self.ttl_ms, state="expired")))

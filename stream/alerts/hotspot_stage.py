@@ -126,21 +126,23 @@ class HotspotStage(Saved):
         recent = self.grid.recent_counts(best, now_ms, _RECENT_H)
         lon, lat = self.grid.centres()
         ids = self.grid.cell_ids()
-        cells = [
-            HotspotCell(
-                cell=ids[cell],
-                beat=self._beat_of_cell[cell],
-                lon=round(float(lon[cell]), 6),
-                lat=round(float(lat[cell]), 6),
-                risk=round(float(risk[cell]) / highest, 4),
-                rank=rank,
-                expected=round(float(expected[cell]), 4),
-                why=self._drivers_of(shares[rank - 1], recent[rank - 1]),
-            )
-            for rank, cell in enumerate(best.tolist(), 1)
-        ]
         return HotspotMap(
-            ts=now_ms, horizon_s=self.config.hotspot_horizon_s, cell_m=self.config.pipeline.hotspot_cell_m, cells=cells
+            ts=now_ms,
+            horizon_s=self.config.hotspot_horizon_s,
+            cell_m=self.config.pipeline.hotspot_cell_m,
+            cells=[
+                HotspotCell(
+                    cell=ids[cell],
+                    beat=self._beat_of_cell[cell],
+                    lon=round(float(lon[cell]), 6),
+                    lat=round(float(lat[cell]), 6),
+                    risk=round(float(risk[cell]) / highest, 4),
+                    rank=rank,
+                    expected=round(float(expected[cell]), 4),
+                    why=self._drivers_of(shares[rank - 1], recent[rank - 1]),
+                )
+                for rank, cell in enumerate(best.tolist(), 1)
+            ],
         )
 
     def _driver(self, name: str) -> int:

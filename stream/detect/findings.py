@@ -175,24 +175,25 @@ class Findings:
     ) -> None:
         """Tell the site that a condition at a device or beat (by id) has begun or goes on; see `Notice`."""
         lonlat, place = self._place(beat, name)
-        notice = Notice(
-            act="rise",
-            beat=beat,
-            device=name,
-            kind=kind,
-            at_ms=now_ms,
-            lonlat=lonlat,
-            place=place,
-            why=why,
-            confidence=confidence,
-            surprise=surprise,
-            cause_ms=cause_ms,
-            cause_seq=cause_seq,
-            ends=ends,
-            devices=devices,
-            takes=takes,
+        self.notices.append(
+            Notice(
+                act="rise",
+                beat=beat,
+                device=name,
+                kind=kind,
+                at_ms=now_ms,
+                lonlat=lonlat,
+                place=place,
+                why=why,
+                confidence=confidence,
+                surprise=surprise,
+                cause_ms=cause_ms,
+                cause_seq=cause_seq,
+                ends=ends,
+                devices=devices,
+                takes=takes,
+            )
         )
-        self.notices.append(notice)
         if ends:
             self.active.begin(name, kind, cause_ms)
 

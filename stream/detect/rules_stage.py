@@ -186,8 +186,9 @@ class RulesStage(Saved):
                 continue
             since = quality.heard_ms(device)
             why = Why("silent", {"silent_s": (now_ms - since) / 1000, "usual_s": quality.usual_s(device)})
-            confidence = findings.confidence(device)
-            findings.rise(*catalog.devices[device], "silent", now_ms, why, cause_ms=since, confidence=confidence)
+            findings.rise(
+                *catalog.devices[device], "silent", now_ms, why, cause_ms=since, confidence=findings.confidence(device)
+            )
 
     def _hazard(self, event: HazardEvent, now_ms: int, seq: int) -> None:
         findings = self.findings
@@ -263,19 +264,25 @@ class RulesStage(Saved):
             self._hazard_over(device, _STUCK, event.ts, now_ms)
             return
         why = Why("barrier_down", {"passes": event.passes, "since_ms": event.ts})
-        anomaly = findings.anomaly(
-            device, "gate", _STUCK, "hazard", event.ts, why, observed=float(event.passes), expected=0.0
+        findings.alert(
+            findings.anomaly(
+                device, "gate", _STUCK, "hazard", event.ts, why, observed=float(event.passes), expected=0.0
+            ),
+            now_ms,
         )
-        findings.alert(anomaly, now_ms)
 
     def _gate(self, event: GateEvent, now_ms: int, seq: int) -> None:
         findings = self.findings
         device = int(findings.catalog.series_device[event.row])
         why = Why(event.kind, {"value": event.value, "limit": event.threshold, "at_ms": event.ts})
-        anomaly = findings.anomaly(
-            device, "gate", event.kind, "hazard", event.ts, why, observed=event.value, expected=event.threshold
+        findings.alert(
+            findings.anomaly(
+                device, "gate", event.kind, "hazard", event.ts, why, observed=event.value, expected=event.threshold
+            ),
+            now_ms,
+            cause_seq=seq,
+            ends=False,
         )
-        findings.alert(anomaly, now_ms, cause_seq=seq, ends=False)
 
     def set_back(self) -> None:
         """Forget when the next look is due: the clock was set back."""

@@ -168,15 +168,17 @@ class SiteStage(Saved):
         for notice in output.notices:
             if not notice.by_model:
                 out.alerts += self._notice(notice)
-        entry = _SiteEntry(
-            time_ms=int(self._newest[shard]),
-            shard=shard,
-            position=output.position,
-            anomalies=output.anomalies,
-            incidents=output.incidents,
-            notices=[notice for notice in output.notices if notice.by_model],
+        heapq.heappush(
+            self._waiting,
+            _SiteEntry(
+                time_ms=int(self._newest[shard]),
+                shard=shard,
+                position=output.position,
+                anomalies=output.anomalies,
+                incidents=output.incidents,
+                notices=[notice for notice in output.notices if notice.by_model],
+            ),
         )
-        heapq.heappush(self._waiting, entry)
         while self._waiting and self._is_due(self._waiting[0]):
             self._take(heapq.heappop(self._waiting))
         if self._maps:
@@ -263,11 +265,12 @@ class SiteStage(Saved):
                     command.id, command.action, command.alert, command.by, command.note, output.now_ms
                 )
             except KeyError as error:
-                refusal = Refusal(
-                    topic=f"log position {output.position}",
-                    reason="command",
-                    detail=str(error.args[0]),
-                    payload=msgspec.json.encode(command),
-                    received_ms=output.now_ms,
+                self._out.refusals.append(
+                    Refusal(
+                        topic=f"log position {output.position}",
+                        reason="command",
+                        detail=str(error.args[0]),
+                        payload=msgspec.json.encode(command),
+                        received_ms=output.now_ms,
+                    )
                 )
-                self._out.refusals.append(refusal)

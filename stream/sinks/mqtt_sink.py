@@ -147,8 +147,9 @@ class MqttSink:
             if not cell.beat:
                 continue  # no patrol's ground; the store has it
             extra = {"ts": hotspots.ts, "horizon_s": hotspots.horizon_s}
-            row = with_texts(msgspec.structs.asdict(cell), self._zone, "drivers")
-            by_beat.setdefault(cell.beat, []).append(row | extra)
+            by_beat.setdefault(cell.beat, []).append(
+                with_texts(msgspec.structs.asdict(cell), self._zone, "drivers") | extra
+            )
         messages = [
             Outbound(hotspots_topic(self.site, beat), msgspec.json.encode(cells), retain=True)
             for beat, cells in by_beat.items()

@@ -86,8 +86,9 @@ class Backlog:
             self.reached, self.now_ms, self.dropped = connection.execute(
                 "SELECT reached, now_ms, dropped FROM progress"
             ).fetchone()
-            counted = "SELECT count(*), coalesce(sum(lines), 0), coalesce(sum(length(body)), 0) FROM batches"
-            self._batches, self._lines, self._bytes = connection.execute(counted).fetchone()
+            self._batches, self._lines, self._bytes = connection.execute(
+                "SELECT count(*), coalesce(sum(lines), 0), coalesce(sum(length(body)), 0) FROM batches"
+            ).fetchone()
             self.remembered: dict[str, Any] = {
                 name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM alerts")
             }
@@ -164,8 +165,9 @@ class Backlog:
     def _make_room(self) -> None:
         """Drop the oldest batches. The lock is held."""
         while self._bytes > self.max_bytes and self._batches > 1:
-            oldest = "SELECT id, lines, length(body) FROM batches ORDER BY id LIMIT 1"
-            identifier, lines, size = self._connection.execute(oldest).fetchone()
+            identifier, lines, size = self._connection.execute(
+                "SELECT id, lines, length(body) FROM batches ORDER BY id LIMIT 1"
+            ).fetchone()
             self._connection.execute("DELETE FROM batches WHERE id = ?", (identifier,))
             self._fresh.pop(identifier, None)
             self._connection.execute("UPDATE progress SET dropped = dropped + ?", (lines,))
@@ -189,8 +191,9 @@ class Backlog:
                 return None
             if first in self._fresh:
                 return self._fresh[first]
-            find = "SELECT id, lines, packed, body FROM batches WHERE id = ?"
-            row = self._connection.execute(find, (first,)).fetchone()
+            row = self._connection.execute(
+                "SELECT id, lines, packed, body FROM batches WHERE id = ?", (first,)
+            ).fetchone()
         return LineBatch(row[0], row[1], zlib.decompress(row[3]) if row[2] & _PACKED else row[3], bool(row[2] & _APART))
 
     def remove(self, batch: LineBatch) -> None:

@@ -99,8 +99,9 @@ class Past:
             series, times, values = zip(*rows, strict=True)
             places = np.array([self._places[one] for one in series], np.int32)
             lines += state_lines(self._heads, StateRows(places, np.array(times, np.int64), list(values)))
-        anomalies = self._structs(Anomaly, "anomalies", "ts", span)
-        lines += (anomaly_line(self.site, one, self._sentence) for one in anomalies)
+        lines += (
+            anomaly_line(self.site, one, self._sentence) for one in self._structs(Anomaly, "anomalies", "ts", span)
+        )
         lines += self._alerts(span)
         lines += self._maps(span)
         lines += (health_line(self.site, one) for one in self._structs(DeviceHealth, "health", "start", span))
@@ -112,9 +113,9 @@ class Past:
         return [SeriesKey(*row[1:]) for row in rows]
 
     def _windows(self, span: tuple[int, int]) -> list[str]:
-        columns = ", ".join(WINDOW_COLUMNS)
         found = self._store.query(
-            f"SELECT {columns} FROM windows WHERE start >= ? AND start < ? ORDER BY start, series, part",
+            f"SELECT {', '.join(WINDOW_COLUMNS)} FROM windows WHERE start >= ? AND start < ? "
+            "ORDER BY start, series, part",
             span,
         )
         if not found:
@@ -135,8 +136,9 @@ class Past:
     def _alerts(self, span: tuple[int, int]) -> Iterator[str]:
         before: dict[str, list[Any]] = {}
         # A change that came right before may have moved one of these by a second.
-        found = self._structs(Alert, "alert_history", "changed_ms", (span[0] - 60_000, span[1]), then=", id, revision")
-        for alert in found:
+        for alert in self._structs(
+            Alert, "alert_history", "changed_ms", (span[0] - 60_000, span[1]), then=", id, revision"
+        ):
             name, before[name] = alert_second(alert, before)
             if alert.changed_ms >= span[0]:
                 yield alert_line(alert, before[name][0], self._sentence)

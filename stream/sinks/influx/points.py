@@ -69,8 +69,9 @@ class SeriesHeads:
         if fresh:
             found = [measurement_of(key) for key in fresh]
             self.heads += [name + tag_text({**tags, "site": self.site}) for name, tags in found]
-            numbers = np.array([self.NAMES.index(name) for name, _ in found], np.int8)
-            self.measurements = np.concatenate([self.measurements, numbers])
+            self.measurements = np.concatenate(
+                [self.measurements, np.array([self.NAMES.index(name) for name, _ in found], np.int8)]
+            )
 
 
 def window_lines(heads: SeriesHeads, rows: WindowRows) -> list[str]:
@@ -233,8 +234,9 @@ def health_line(site: str, row: DeviceHealth) -> str:
         "skew_s": row.skew_s,
         "quality": row.quality,
     }
-    tags = {"beat": row.beat, "device": row.device, "site": site}
-    return point_line("device_health", tags, fields, row.start // 1000)
+    return point_line(
+        "device_health", {"beat": row.beat, "device": row.device, "site": site}, fields, row.start // 1000
+    )
 
 
 def event_lines(site: str, result: Results, sentence: TextFields) -> Iterator[Callable[[], str]]:

@@ -142,8 +142,7 @@ class StoreReader:
 
         Windows that are not in the store are left out.
         """
-        columns = ", ".join(PART_COLUMNS)
-        statement = f"SELECT {columns} FROM windows WHERE start = ? AND series = ? ORDER BY part"
+        statement = f"SELECT {', '.join(PART_COLUMNS)} FROM windows WHERE start = ? AND series = ? ORDER BY part"
 
         def ask(connection: sqlite3.Connection) -> list[Any]:
             return [connection.execute(statement, (start, series)).fetchall() for series, start in keys]
@@ -264,13 +263,12 @@ class StoreReader:
 
     def gates(self, device: str | None = None, limit: int = 200) -> list[Row]:
         """Return passages, newest first: ``beat, device, ts, seq, boot, direction, allowed, vehicle, plate``."""
-        columns = "s.beat, s.device, g.ts, g.seq, g.boot, g.direction, g.allowed, g.vehicle, g.plate"
-        statement = f"SELECT {columns} FROM gates g JOIN series s ON s.id = g.series"
-        order = " ORDER BY g.ts DESC, g.series, g.seq LIMIT ?"
-        if device is None:
-            rows = self.query(statement + order, (limit,))
-        else:
-            rows = self.query(f"{statement} WHERE s.device = ?{order}", (device, limit))
+        rows = self.query(
+            f"""SELECT s.beat, s.device, g.ts, g.seq, g.boot, g.direction, g.allowed, g.vehicle, g.plate
+            FROM gates g JOIN series s ON s.id = g.series {"" if device is None else "WHERE s.device = ?"}
+            ORDER BY g.ts DESC, g.series, g.seq LIMIT ?""",
+            (limit,) if device is None else (device, limit),
+        )
         names = ("beat", "device", "ts", "seq", "boot", "direction", "allowed", "vehicle", "plate")
         return [
             dict(
