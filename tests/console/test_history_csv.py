@@ -18,7 +18,7 @@ from tests.stream.build import places
 ZONE = ZoneInfo("Asia/Shanghai")
 
 
-def read(tmp_path: Path, text: str, zone: ZoneInfo = ZONE, **more) -> HistoryFile:
+def read(tmp_path: Path, text: str | bytes, zone: ZoneInfo = ZONE, **more) -> HistoryFile:
     path = tmp_path / "past.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return read_history(path, places(), zone, **more)

@@ -194,7 +194,12 @@ def test_a_socket_of_another_kind_is_read_in_paho_s_way(monkeypatch):
         CallbackAPIVersion.VERSION2, "c", protocol=MQTTv311, clean_session=False, manual_ack=True, receive=print
     )
     calls = []
-    monkeypatch.setattr(Client, "loop_read", lambda _self, n: calls.append(n) or MQTTErrorCode.MQTT_ERR_SUCCESS)
+
+    def loop_read(_self: Client, n: int) -> MQTTErrorCode:
+        calls.append(n)
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    monkeypatch.setattr(Client, "loop_read", loop_read)
     other: Any = object()
     client._sock = other
     assert client.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS
