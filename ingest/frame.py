@@ -29,7 +29,7 @@ import sys
 import zlib
 from collections.abc import Mapping
 from enum import Enum
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
@@ -98,7 +98,7 @@ class FrameArray(msgspec.Struct, frozen=True, gc=False):
         return self.data.cast(FORMATS[self.code])  # type: ignore[call-overload,no-any-return] # any of its formats
 
 
-def encode(kind: FrameKind, meta: object, arrays: Mapping[str, object]) -> bytes:
+def encode(kind: FrameKind, meta: object, arrays: Mapping[str, Any]) -> bytes:
     """Return a frame; equal values give equal bytes.
 
     Parameters
@@ -117,19 +117,18 @@ def encode(kind: FrameKind, meta: object, arrays: Mapping[str, object]) -> bytes
         For an array of anything else, such as objects, texts, times, or numbers with the big end first.
     """
     layout: list[tuple[str, str, tuple[int, ...] | None]] = []
-    parts: list[bytes | memoryview] = [b"", b""]
+    parts: list[Any] = [b"", b""]
     size = 0
     for name, values in arrays.items():
         try:
-            view = memoryview(values)  # type: ignore[arg-type]
+            view = memoryview(values)
         except (TypeError, ValueError) as error:
             raise FrameError(f"array {name!r} of {kind.title} cannot be written, {_EXPECTED}: {error}") from error
         code = _CODE_OF.get(view.format) or _other_code(kind, name, view)
         layout.append((name, code, view.shape))
-        parts.append(view if view.c_contiguous else view.tobytes())
         length = view.nbytes
-        if padding := -length % 8:
-            parts.append(_ZEROS[:padding])
+        padding = -length % 8
+        parts += (values if view.c_contiguous else view.tobytes(), _ZEROS[:padding])
         size += length + padding
     header = msgspec.msgpack.encode((layout, meta))
     padding = -(_HEAD.size + len(header)) % 8

@@ -14,7 +14,8 @@ from ingest.vocabulary import DIRECTION_NAMES, PERMIT_VALUES, Kind
 
 _DIRECTIONS: Final = {word: float(number) for number, word in DIRECTION_NAMES.items()}
 _ALLOWED: Final = {said: float(number) for number, said in PERMIT_VALUES.items()}
-_KINDS: Final[dict[type, Kind]] = {Count: Kind.COUNT, Gate: Kind.GATE, Level: Kind.LEVEL, State: Kind.STATE}
+_COUNT, _GATE, _LEVEL, _STATE = Kind
+_KINDS: Final[dict[type, Kind]] = {Count: _COUNT, Gate: _GATE, Level: _LEVEL, State: _STATE}
 Values = tuple[int, float, float, float, str, str]
 """(kind, a, b, interval, metric, text), see `ingest.vocabulary.Kind`."""
 
@@ -121,15 +122,15 @@ class Collector:
 
     def _values(self, kind: Kind, fields: tuple[tuple[Any, ...], ...], rows: int) -> None:
         zeros = bytes(8 * rows)
-        if kind is Kind.COUNT:
+        if kind is _COUNT:
             _, interval, ins, outs, of, _, _ = fields
             a, b, intervals = _packed("d", ins), _packed("d", outs), _packed("f", interval)
             metrics, texts = self._indices(of), array("I", (self._empty,)) * rows
-        elif kind is Kind.LEVEL:
+        elif kind is _LEVEL:
             _, metric, value, unit, _, _ = fields
             a, b, intervals = _packed("d", value), zeros, zeros[: 4 * rows]
             metrics, texts = self._indices(metric), self._indices(unit)
-        elif kind is Kind.STATE:
+        elif kind is _STATE:
             _, metric, word, _, _ = fields
             a, b, intervals = zeros, zeros, zeros[: 4 * rows]
             metrics, texts = self._indices(metric), self._indices(word)

@@ -12,6 +12,7 @@ import msgspec
 from ingest import frame
 from ingest.frame import Buffer, FrameArray, FrameError, FrameKind
 
+_KIND: Final = FrameKind.BATCH
 COLUMNS: Final[dict[str, str]] = {
     "kind": "u1",
     "source": "u4",
@@ -86,10 +87,10 @@ class Batch:
     def encode(self) -> bytes:
         """Return the batch as a frame. Raises `ingest.frame.FrameError` where its columns differ in length."""
         rows = len(self)
-        for name, column in self.columns.items():
-            if len(column) != rows:
-                raise FrameError(f"column {name!r} of a batch has {len(column)} rows, expected {rows}")
-        return frame.encode(FrameKind.BATCH, _Meta(self.sources, self.strings), self.columns)
+        if set(map(len, self.columns.values())) != {rows}:
+            name, wrong = next((name, len(column)) for name, column in self.columns.items() if len(column) != rows)
+            raise FrameError(f"column {name!r} of a batch has {wrong} rows, expected {rows}")
+        return frame.encode(_KIND, _Meta(self.sources, self.strings), self.columns)
 
 
 class EncodedBatch(NamedTuple):
@@ -108,7 +109,7 @@ def open_batch(payload: Buffer) -> EncodedBatch:
     Raises `ingest.frame.FrameError` for bytes that are no batch, and where a column is missing, or is of another type
     or length.
     """
-    meta, columns = frame.decode(FrameKind.BATCH, payload, _Meta)
+    meta, columns = frame.decode(_KIND, payload, _Meta)
     shape = columns["kind"].shape if "kind" in columns else ()
     for name, code in COLUMNS.items():
         found = columns.get(name)

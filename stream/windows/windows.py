@@ -98,7 +98,8 @@ class Windows(Saved):
 
     def column(self, number: int) -> dict[str, NDArray[Any]]:
         """Return views, shape (series,), of one window in memory; writing to them changes it."""
-        return {name: getattr(self, name)[number % self.ring, : self.size_of(SERIES)] for name in _COLUMNS}
+        at = number % self.ring, slice(self.size_of(SERIES))
+        return {name: getattr(self, name)[at] for name in _COLUMNS}
 
     def take(self, series: NDArray[np.integer[Any]], number: int) -> Cells:
         """Return one window's cells of some series, and count them as written."""
