@@ -115,8 +115,8 @@ class Teaching:
         self.running = bool(site.node()["running"])
         self.windows = self.known = self.records = self.position = 0
         self.series: set[HistorySeries] = set()
-        self.learnt: int | None = None
-        """What the node says that it learnt, and what it had learnt meanwhile; None where it was not asked."""
+        self.learned: int | None = None
+        """What the node says that it learned, and what it had learned meanwhile; None where it was not asked."""
         self.passed_over = 0
         self.done = False
         """Whether the node has worked everything off."""
@@ -125,7 +125,7 @@ class Teaching:
     def run(self, texts: Sentences) -> None:
         """Do it, with a progress bar where somebody looks on.
 
-        Raises `CommandError` where the log is full; what went in before then is learnt, and not sent again.
+        Raises `CommandError` where the log is full; what went in before then is learned, and not sent again.
         """
         source, options = self.source, self.options
         days = max(-(-(source.last_ms - source.first_ms) // _DAY_MS), 1)
@@ -194,7 +194,7 @@ class Teaching:
         )
 
     def _worth_sending(self, portion: PastWindows) -> NDArray[np.bool_]:
-        """Leave out what the saved state knows. The node looks again, with what it has learnt since."""
+        """Leave out what the saved state knows. The node looks again, with what it has learned since."""
         known = self.saved.knows(portion.names, portion.which, portion.number)
         if self.options.again:
             known[:] = False
@@ -221,15 +221,15 @@ class Teaching:
         self.windows, self.records = self.windows + piece.windows, self.records + 1
 
     def _ask(self, before: dict[str, Any]) -> None:
-        """Ask the node's status, made after it was done, what it has learnt."""
+        """Ask the node's status, made after it was done, what it has learned."""
         since_ms, deadline = time.time_ns() // 1_000_000, time.monotonic() + _STATUS_S
         while time.monotonic() < deadline:
             status = node_status(self.settings)
             if int(status.get("wall_ms", 0)) > since_ms and "learning" in status:
                 was, now = before.get("learning") or {}, status["learning"]
                 # History that waited from before is in these numbers, too.
-                self.learnt = min(int(now["taught"]) - int(was.get("taught", 0)), self.windows)
-                self.passed_over = min(int(now["known"]) - int(was.get("known", 0)), self.windows - self.learnt)
+                self.learned = min(int(now["taught"]) - int(was.get("taught", 0)), self.windows)
+                self.passed_over = min(int(now["known"]) - int(was.get("known", 0)), self.windows - self.learned)
                 return
             time.sleep(_POLL_S)
 
@@ -252,6 +252,6 @@ class Teaching:
             "dry_run": bool(self.options.dry_run),
             "running": self.running,
             "done": self.done,
-            "learnt": self.learnt,
+            "learnt": self.learned,
             "passed_over": self.passed_over,
         }

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from ingest.log import Record
 from ingest.refusal import Refusal
-from ingest.vocabulary import KIND_NAMES, WindowStatus
+from ingest.vocabulary import KIND_NAMES, Reason, WindowStatus
 from stream.detect.rules_stage import Rows
 from stream.results import GateRows, WindowRows
 from stream.windows.columns import Columns, Prepared
@@ -78,7 +78,7 @@ def stage_rows(columns: Columns, new: Prepared, picked: NDArray[np.intp]) -> Row
     )
 
 
-def refusal(record: Record, reason: str, detail: str) -> Refusal:
+def refusal(record: Record, reason: Reason, detail: str) -> Refusal:
     """Return a whole record as refused."""
     return Refusal(
         topic=f"log position {record.position}",
@@ -89,7 +89,9 @@ def refusal(record: Record, reason: str, detail: str) -> Refusal:
     )
 
 
-def refused_rows(record: Record, columns: Columns, rows: NDArray[np.intp], reason: str, detail: str) -> list[Refusal]:
+def refused_rows(
+    record: Record, columns: Columns, rows: NDArray[np.intp], reason: Reason, detail: str
+) -> list[Refusal]:
     """Return single observations as refused, each with what is known of it as JSON."""
     refusals: list[Refusal] = []
     for row in rows.tolist():

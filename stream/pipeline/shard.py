@@ -27,7 +27,7 @@ from ingest.frame import FrameError
 from ingest.log import Record, RecordKind
 from ingest.places import Places
 from ingest.refusal import Refusal
-from ingest.vocabulary import Flag, Kind, WindowStatus
+from ingest.vocabulary import Flag, Kind, Reason, WindowStatus
 from models.context.beat_forest import ContextError
 from models.state import Saved, array, part, value
 from stream.config import PipelineConfig
@@ -112,9 +112,9 @@ class ShardPipeline(Saved):
             case RecordKind.OBSERVATIONS:
                 self._observations(record)
             case RecordKind.INCIDENT:
-                out.incidents += self._decoded(record, Incident, "incident")
+                out.incidents += self._decoded(record, Incident, Reason.INCIDENT)
             case RecordKind.COMMAND:
-                out.commands += self._decoded(record, Command, "command")
+                out.commands += self._decoded(record, Command, Reason.COMMAND)
             case RecordKind.STATUS:
                 self._status(record)
             case RecordKind.TICK:
@@ -178,7 +178,7 @@ class ShardPipeline(Saved):
         try:
             columns = Columns(record.payload)
         except FrameError as error:
-            self._refuse(record, "batch", error)
+            self._refuse(record, Reason.BATCH, error)
             return
         if not columns.rows:
             return
@@ -192,8 +192,8 @@ class ShardPipeline(Saved):
         self._make_room(added)
         nameless = verdict.new & (series < 0)
         for refused, reason, detail in (
-            (verdict.unknown, "sequence", "the number is older than everything still remembered of this device"),
-            (nameless, "metrics", self._too_many),
+            (verdict.unknown, Reason.SEQUENCE, "the number is older than everything still remembered of this device"),
+            (nameless, Reason.METRICS, self._too_many),
         ):
             if refused.any():
                 self._out.refusals += emit.refused_rows(record, columns, np.flatnonzero(refused), reason, detail)
@@ -300,10 +300,10 @@ class ShardPipeline(Saved):
             words = [columns.strings[index] for index in news.text.tolist()]
             self._out.states.append(StateRows(news.series.astype(np.int32), news.ts, words))
 
-    def _refuse(self, record: Record, reason: str, error: object) -> None:
+    def _refuse(self, record: Record, reason: Reason, error: object) -> None:
         self._out.refusals.append(emit.refusal(record, reason, str(error)))
 
-    def _decoded(self, record: Record, kind: type[_T], reason: str) -> list[_T]:
+    def _decoded(self, record: Record, kind: type[_T], reason: Reason) -> list[_T]:
         """Return what a record holds, or nothing where it is refused."""
         try:
             return [msgspec.json.decode(record.payload, type=kind)]
@@ -312,7 +312,7 @@ class ShardPipeline(Saved):
             return []
 
     def _status(self, record: Record) -> None:
-        for status in self._decoded(record, DeviceStatus, "status"):
+        for status in self._decoded(record, DeviceStatus, Reason.STATUS):
             index = self.catalog.device(status.beat, status.device)
             self._make_room()
             self.quality.offline[index] = status.state == "offline"
@@ -321,14 +321,14 @@ class ShardPipeline(Saved):
         try:
             self.detection.context.take(record.payload)
         except ContextError as error:
-            self._refuse(record, "model", error)
+            self._refuse(record, Reason.MODEL, error)
 
     def _history(self, record: Record) -> None:
         """Let the baselines learn windows that they have not learned before. Writes none of them."""
         try:
             history = HistoryColumns(record.payload, self._window_ms)
         except FrameError as error:
-            self._refuse(record, "history", error)
+            self._refuse(record, Reason.HISTORY, error)
             return
         found, added = self.catalog.named(history.names)
         self._make_room(added)
@@ -338,7 +338,7 @@ class ShardPipeline(Saved):
         self._out.taught, recalled = self.detection.teach(history, found[history.which], early, recent)
         self._out.windows += recalled
         for name in (history.names[index] for index in np.flatnonzero(found < 0).tolist()):
-            self._refuse(record, "metrics", f"{name.device} {name.metric}: {self._too_many}")
+            self._refuse(record, Reason.METRICS, f"{name.device} {name.metric}: {self._too_many}")
 
     # -- windows -------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ from ingest.events import Incident
 from ingest.observations import epoch_ms
 from ingest.places import Places
 from ingest.refusal import Refusal
+from ingest.vocabulary import Reason
 from models.state import Saved, array, part, value
 from stream.alerts.alert_book import AlertBook
 from stream.alerts.budget import AlertBudget
@@ -268,7 +269,7 @@ class SiteStage(Saved):
                 self._out.refusals.append(
                     Refusal(
                         topic=f"log position {output.position}",
-                        reason="command",
+                        reason=Reason.COMMAND,
                         detail=str(error.args[0]),
                         payload=msgspec.json.encode(command),
                         received_ms=output.now_ms,

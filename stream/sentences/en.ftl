@@ -699,7 +699,7 @@ models-col-state = model
 models-col-rare = 1-in-100
 models-col-inside = in band
 models-col-verdict = calibration
-models-col-learnt = learnt to
+models-col-learned = learned to
 models-col-needs = to look at
 models-class-working = working days
 models-class-saturday = Saturdays
@@ -719,7 +719,7 @@ models-needs-young = needs history: patrolgrid train
 models-needs-narrow = alarms at ordinary things
 models-needs-shifted = habits have changed, or the count is wrong
 models-needs-wide = may overlook things
-models-needs-missing = has not learnt { $classes }
+models-needs-missing = has not learned { $classes }
     .classes = {" and "}
 models-summary = { $series } { $series ->
     [one] model
@@ -732,14 +732,14 @@ models-state = The saved state cannot be read: { $problem }
 ## The command line: train
 
 train-reading = learning
-train-nothing = Nothing to learn: all { $known } windows were learnt before.
+train-nothing = Nothing to learn: all { $known } windows were learned before.
 train-empty = Nothing to learn: there is no window of a count or a level.
-train-would = { n-windows } of { $series } series would be learnt ({ $first } to { $last }); { $known } were learnt before.
+train-would = { n-windows } of { $series } series would be learned ({ $first } to { $last }); { $known } were learned before.
 train-sent = { n-windows } of { $series } series given to the node ({ $first } to { $last }).
-train-known = { $known } windows were left out: the models had learnt them before (--again learns them once more).
-train-learnt = The node has learnt { n-windows }.
-train-node_known = { $known } more were passed over by the node, which had learnt them meanwhile.
-train-refused = { $count } were not learnt: they are not over yet, or the node refused them (patrolgrid quarantine counts --site { $site }).
+train-known = { $known } windows were left out: the models had learned them before (--again learns them once more).
+train-learned = The node has learned { n-windows }.
+train-node_known = { $known } more were passed over by the node, which had learned them meanwhile.
+train-refused = { $count } were not learned: they are not over yet, or the node refused them (patrolgrid quarantine counts --site { $site }).
 train-later = The node of site { $site } is stopped: it learns from them when it starts next.
 train-kafka = The workers on Kafka learn from them in their turn.
 train-not_waited = The node learns from them now.
@@ -747,7 +747,7 @@ train-slow = The node has not worked them off yet; it goes on by itself. `patrol
 train-bad = { $count } { $count ->
     [one] row
    *[other] rows
-} of { $file } were not learnt from:
+} of { $file } were not learned from:
 train-bad_line = { $file }, line { $line }: { $why }
 train-more_bad = {"..."} and { $count } more
 train-kept = They are in quarantine: patrolgrid quarantine list --site { $site } --reason history
@@ -1017,12 +1017,13 @@ board-quarantine-unknown_device = unknown device
 board-quarantine-incident = unreadable incident
 board-quarantine-command = unreadable command
 board-quarantine-status = unreadable status
-board-quarantine-history = history not learnt
+board-quarantine-history = history not learned
 board-quarantine-sequence = wrong number
 board-quarantine-processing = fault of ours
 board-quarantine-metrics = too many metrics
 board-quarantine-record = damaged record
 board-quarantine-batch = damaged batch
+board-quarantine-model = unusable model
 board-part-log = log (disk full?)
 board-part-store = store of results
 board-part-mqtt = alerts to phones

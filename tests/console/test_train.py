@@ -82,7 +82,7 @@ def test_a_running_node_learns_at_once_and_says_what(station, capsys):
         assert found["learnt"] == found["windows"]
         assert 2 * 2 * 48 - 4 <= found["windows"] <= 2 * 2 * 48 + 4
         text = call(station, capsys, "train", "--again", "--days", "1")
-        assert "The node has learnt " in text
+        assert "The node has learned " in text
         text = call(station, capsys, "train", "--again", "--days", "1", "--no-wait")
         assert "The node learns from them now." in text
 

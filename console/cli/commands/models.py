@@ -1,4 +1,4 @@
-"""``patrolgrid models``: what each device's model has learnt, what it lacks, and how far it can be believed."""
+"""``patrolgrid models``: what each device's model has learned, what it lacks, and how far it can be believed."""
 
 import argparse
 from contextlib import closing
@@ -97,7 +97,7 @@ def _print(models: list[ModelHealth], texts: Sentences, zone: ZoneInfo) -> None:
     if not models:
         print(texts("models-none"))
         return
-    header = ("device", "metric", "weeks", "days", "state", "rare", "inside", "verdict", "learnt", "needs")
+    header = ("device", "metric", "weeks", "days", "state", "rare", "inside", "verdict", "learned", "needs")
     print_table([texts(f"models-col-{name}") for name in header], [_row(model, texts, zone) for model in models], "")
 
 

@@ -1,7 +1,7 @@
 """``patrolgrid train``: the models learn from the store's past, or from a file of counts or readings.
 
 History goes in through the site's log, like everything that changes state, and the node learns from it in its turn. So
-it does not matter whether the node runs, and nothing is learnt twice: the node remembers what it has learnt.
+it does not matter whether the node runs, and nothing is learned twice: the node remembers what it has learned.
 """
 
 import argparse
@@ -28,9 +28,9 @@ examples:
   patrolgrid train --from-store --days 56
   patrolgrid train counts.csv                            columns timestamp,device,count; local times
   patrolgrid train noise.csv --metric noise              columns timestamp,device,value
-  patrolgrid train counts.csv --dry-run                  only say what would be learnt
+  patrolgrid train counts.csv --dry-run                  only say what would be learned
 
-Works while the node runs and while it is stopped. What was learnt before is left out. docs/models.md tells more.
+Works while the node runs and while it is stopped. What was learned before is left out. docs/models.md tells more.
 """
 _SHOWN: Final = 10
 
@@ -45,9 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--metric", metavar="NAME", help="CSV: what is counted or measured (default: person, or by device type)")
     add("--interval", type=float, metavar="SECONDS", help="CSV: what a row covers (default: found out)")
     add("--timezone", metavar="ZONE", help="CSV: zone of local times (default: the site's)")
-    add("--again", action="store_true", help="learn also what was learnt before")
-    add("--dry-run", action="store_true", help="say what would be learnt, and change nothing")
-    add("--no-wait", action="store_true", help="do not wait until the node has learnt")
+    add("--again", action="store_true", help="learn also what was learned before")
+    add("--dry-run", action="store_true", help="say what would be learned, and change nothing")
+    add("--no-wait", action="store_true", help="do not wait until the node has learned")
     add("--quiet", action="store_true", help="no progress bar")
     add("--json", action="store_true", help="print what was done as JSON")
 
@@ -126,11 +126,11 @@ def _tell_node(teaching: Teaching, texts: Sentences, site: FoundSite) -> None:
         print(texts("train-kafka"))
     elif not teaching.running and not teaching.done:
         print(texts("train-later", site=site.id))
-    elif teaching.learnt is not None:
-        print(texts("train-learnt", windows=teaching.learnt))
+    elif teaching.learned is not None:
+        print(texts("train-learned", windows=teaching.learned))
         if teaching.passed_over:
             print(texts("train-node_known", known=teaching.passed_over))
-        left = teaching.windows - teaching.learnt - teaching.passed_over
+        left = teaching.windows - teaching.learned - teaching.passed_over
         if left > 0:
             print(texts("train-refused", count=left, site=site.id))
     elif teaching.done or teaching.options.no_wait:
