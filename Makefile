@@ -65,7 +65,7 @@ outage: $(VENV)/.dev
 services:
 	@bash deploy/install_services.sh
 
-# Pins everything anew from an empty environment.
+# Pins everything again, from an empty environment.
 constraints:
 	@rm -rf $(VENV)-pins && $(PYTHON) -m venv $(VENV)-pins && $(VENV)-pins/bin/pip install -q -U pip
 	@$(VENV)-pins/bin/pip install -q -e '.[all]' --group dev
