@@ -119,7 +119,7 @@ def median_mad(table: Table, y: np.ndarray) -> np.ndarray:
 
 
 def isolation_forest(table: Table, y: np.ndarray) -> np.ndarray:
-    """scikit-learn's IsolationForest on (value, time of day), trained anew each day on the past four weeks."""
+    """scikit-learn's IsolationForest on (value, time of day), trained again each day on the past four weeks."""
     turn = 2 * np.pi * table.bin / table.bins
     features = np.column_stack([y, np.sin(turn), np.cos(turn), table.day_class])
     good = np.isfinite(y)

@@ -68,7 +68,7 @@ def through_sink(address: Address, results: list[Results]) -> float:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         sink = InfluxSink(
-            address, "bench", backlog_path=path / "b.db", store=StoreReader(path / "none.db"), rejected=print
+            address, "bench", backlog_path=path / "b.db", store=StoreReader(path / "none.db"), refused=print
         )
         began = time.perf_counter()
         for result in results:

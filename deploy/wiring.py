@@ -146,7 +146,7 @@ def open_sinks(settings: Settings, places: Places, stack: ExitStack) -> SiteSink
             site,
             backlog_path=folder / "influx.db",
             store=StoreReader(folder / "store.db"),
-            rejected=quarantine.add_many,
+            refused=quarantine.add_many,
             zone=zone,
         )
         add(influx)

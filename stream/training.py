@@ -1,7 +1,7 @@
 """Making history for the baselines: windows of the store or of a file, cut into records for the log.
 
 Windows are gathered oldest first and put into records of about a day: the baselines look at sums over up to an hour, so
-a record should span many windows, but live data waits while one is learnt.
+a record should span many windows, but live data waits while one is learned.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,7 +26,7 @@ RECORD_ROWS: Final = 200_000
 _PORTION_MS: Final = 6 * 3_600_000
 """What is read from the store at once."""
 _LEVEL_MS: Final = 1_800_000
-"""One reading in so long is learnt where a row covers more: the season of levels has bins of half an hour."""
+"""One reading in so long is learned where a row covers more: the season of levels has bins of half an hour."""
 _SEED: Final = 20_250_801
 """Of the chance by which counts over long intervals are spread: the same file gives the same history."""
 
@@ -87,7 +87,7 @@ def stored_windows(
             for weights in (sum_a + np.where(is_count[which][place], sum_b, 0.0), n, exposure)
         )
         count = is_count[which]
-        # A count that covers several windows is learnt as its mean, as it is live.
+        # A count that covers several windows is learned as its mean, as it is live.
         value = np.where(count, total / np.maximum(covered, 1.0), total / np.maximum(seen, 1.0))
         share = np.where(count, np.minimum(covered, 1.0), 1.0)
         yield PastWindows(listed, which, number, value, share).chosen(share > 0)

@@ -22,7 +22,7 @@ COMMANDS: Final = {
     "status": "show what a site has seen and how far it is",
     "doctor": "check broker, disk, clock, settings and places, and say what to do",
     "quarantine": "list, show, count or replay what could not be accepted",
-    "models": "tell what each device's model has learnt, what it lacks, and how well it fits",
+    "models": "tell what each device's model has learned, what it lacks, and how well it fits",
     "train": "let the models learn from the store's past, or from a CSV file",
     "backtest": "run the shipped models over a file, without looking ahead",
     "gateway": "run one of a city's gateways: from MQTT to Kafka",

@@ -12,7 +12,7 @@ from console.errors import CommandError
 from deploy.influx.setup import set_up
 from deploy.settings import Settings, with_values
 from simulators.world.scenarios import Truth
-from stream.sinks.influx.http import ExpiredError, RejectedError, UnavailableError, connect
+from stream.sinks.influx.http import ExpiredError, RefusedError, UnavailableError, connect
 from stream.sinks.influx.lines import point_line
 
 
@@ -60,5 +60,5 @@ def write_truth(
     with closing(connect(settings.influx)) as endpoint:
         try:
             endpoint.write("\n".join(lines).encode())
-        except (UnavailableError, RejectedError, ExpiredError) as error:
+        except (UnavailableError, RefusedError, ExpiredError) as error:
             raise CommandError(f"what really happened could not be written to InfluxDB: {error}") from error

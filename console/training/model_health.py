@@ -1,4 +1,4 @@
-"""What is known of each series' model: how much it has seen and learnt, what is missing, how far it can be believed.
+"""What is known of each series' model: how much it has seen and learned, what is missing, how far it can be believed.
 
 Read from the store and the newest saved state, beside the node.
 """
@@ -25,7 +25,7 @@ _LOOKED_AT_H: Final = (3, 11, 19)
 """Hours of a day that are looked at to see whether a device was there: whole days of a long history are many rows."""
 _SUNDAY: Final = 6
 _LEARNT_DAYS: Final = 0.3
-"""Less of a class of day is not worth calling learnt. (A day full of events, which are doubted, counts for half.)"""
+"""Less of a class of day is not worth calling learned. (A day full of events, which are doubted, counts for half.)"""
 _PORTION_MS: Final = 6 * 3_600_000
 
 
@@ -49,11 +49,11 @@ class ModelHealth(msgspec.Struct, frozen=True, kw_only=True):
     """Days that the baseline remembers (what it has forgotten does not count): ``working, saturday, rest``; None where
     there is no saved state."""
     missing: list[str]
-    """Classes of day the baseline has not learnt, and so judges by other days."""
+    """Classes of day the baseline has not learned, and so judges by other days."""
     history_windows: int
-    """Windows that it learnt from `patrolgrid train`."""
+    """Windows that it learned from `patrolgrid train`."""
     last_learnt_ms: int
-    """End of the newest window that it learnt, 0 for none."""
+    """End of the newest window that it learned, 0 for none."""
     state: str
     """``judged``, ``partly`` (young at some times of day), ``young``, or ``unseen`` (nothing lately)."""
     young: float
@@ -223,15 +223,15 @@ def _health(
     midnights = local.midnight[seen].tolist()
     days = {name: int((seen & of).sum()) for name, of in local.of.items()}
     model = saved.models.get((row["device"], int(kind), row["metric"]))
-    learnt: dict[str, float] | None = None
+    learned: dict[str, float] | None = None
     history, last_learnt = 0, 0
     if model is not None:
         share = model.evidence.reshape(DAY_CLASSES, -1).sum(axis=1) * window_ms / DAY_MS
-        learnt = {name: round(float(share[index]), 1) for index, name in CLASSES.items()}
+        learned = {name: round(float(share[index]), 1) for index, name in CLASSES.items()}
         history = sum(high - low for low, high in model.spans["history"])
         ends = [high * window_ms for spans in model.spans.values() for _, high in spans]
         last_learnt = max(ends, default=0)
-    have = learnt if learnt is not None else {**days, "rest": days["sunday"] + days["holiday"]}
+    have = learned if learned is not None else {**days, "rest": days["sunday"] + days["holiday"]}
     judged, young = int(lately.judged[number]), int(lately.young[number])
     figures = lately.tally.figures(number)
     return ModelHealth(
@@ -244,7 +244,7 @@ def _health(
         last_ms=midnights[-1] if midnights else 0,
         weeks=round((midnights[-1] - midnights[0] + DAY_MS) / (7 * DAY_MS), 1) if midnights else 0.0,
         days=days,
-        learnt_days=learnt,
+        learnt_days=learned,
         missing=[name for name in CLASSES.values() if have[name] < _LEARNT_DAYS],
         history_windows=history,
         last_learnt_ms=last_learnt,

@@ -19,17 +19,17 @@ Name = tuple[str, int, str]
 
 @dataclass(frozen=True, slots=True)
 class SeriesModel:
-    """What the baseline of one series has learnt."""
+    """What the baseline of one series has learned."""
 
     evidence: NDArray[np.float64]
     """Windows it remembers (what is forgotten does not count) per class of day and bin of its season."""
     windows: float
     """Windows it remembers in all."""
     last_ms: int
-    """Start of the last window that was learnt live; 0 for none."""
+    """Start of the last window that was learned live; 0 for none."""
     stuck: bool
     spans: dict[str, list[tuple[int, int]]]
-    """Window numbers [low, high) learnt from observations and from ``history``."""
+    """Window numbers [low, high) learned from observations and from ``history``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class SavedState:
     def knows(
         self, names: list[HistorySeries], which: NDArray[np.int64], number: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
-        """Tell which windows the baselines had learnt; `which` indexes `names`, both other arrays (rows,)."""
+        """Tell which windows the baselines had learned; `which` indexes `names`, both other arrays (rows,)."""
         known = np.zeros(len(which), dtype=np.bool_)
         places = [self.index.get((name.device, name.kind, name.metric), (-1, -1)) for name in names]
         shard = np.array([place[0] for place in places], dtype=np.int64)[which]
@@ -90,7 +90,7 @@ def _read(data: bytes, window_s: int) -> SavedState:
 
 
 def _models(state: State, learned: LearnedWindows) -> Iterator[tuple[int, SeriesModel]]:
-    """Yield the series that have a baseline, by their number, and what it has learnt."""
+    """Yield the series that have a baseline, by their number, and what it has learned."""
     stuck = state.arrays["detection/leveling/stuck"]
     for stage, seasonal, overall, which in (
         ("counting", "rates/fine", "rates/overall", 1),

@@ -50,7 +50,7 @@ class HistoryMeta(msgspec.Struct, array_like=True):
     first: int
     """Number of the window from which the column ``window`` counts; a window starts at ``number * window_ms``."""
     again: bool
-    """Whether to learn also what was learnt before."""
+    """Whether to learn also what was learned before."""
     rows: int
     series: list[HistorySeries]
 
@@ -76,7 +76,7 @@ def encode_history(
     value, exposure
         See `COLUMNS`.
     again
-        Whether to learn also what was learnt before, on purpose.
+        Whether to learn also what was learned before, on purpose.
 
     Raises
     ------

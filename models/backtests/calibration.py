@@ -22,7 +22,7 @@ _BAND_Z: Final = 2.5758
 _GRID: Final = np.linspace(0.0, 1.0, 41)[1:-1]
 _LEAST: Final = 1e-4
 _NARROW: Final = 2.5
-"""So many times more rare windows than said, and people are alerted to ordinary things."""
+"""With so many times more rare windows than expected, people are alerted to ordinary things."""
 _WIDE: Final = 0.25
 """So much fewer rare windows than said, and something strange can pass."""
 _FAR: Final = 0.1

@@ -35,7 +35,7 @@ UNKNOWN: Final = {Kind.COUNT: (HiddenState.YOUNG,), Kind.LEVEL: (LevelState.STUC
 _DRIVES: Final = 0.4
 """A channel drives a finding if it makes at least this share of what the strongest does."""
 _USUAL: Final = 1.5
-"""Deviations up to this are alarmed as usual."""
+"""A channel whose deviation is smaller is called usual."""
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SATURDAY: Final = 5
 
@@ -196,7 +196,7 @@ def _driving(
     strongest = float(drivers.max())
     order = sorted(range(len(usual)), key=lambda channel: (-drivers[channel], -abs(usual[channel])))
     leading = [c for c in order if usual[c] != 0 and drivers[c] >= max(_DRIVES * strongest, 1e-9)]
-    # Where the time alone is strange, nothing drives it: then the farthest from usual is alarmed.
+    # If only the time of day is strange, no channel drives it: then the one farthest from usual is named.
     leading = leading or [max(order, key=lambda channel: abs(usual[channel]))]
     return leading, [c for c in order if c not in leading and np.isfinite(seen[c]) and abs(usual[c]) < _USUAL]
 
@@ -208,7 +208,7 @@ def _channels(
     expected: NDArray[np.float64],
     minutes: float,
 ) -> list[Why]:
-    """Return what is alarmed of each channel that drives a finding; the numbers cover `minutes`."""
+    """Return a sentence for each channel that drives a finding; the numbers cover `minutes`."""
     found: list[Why] = []
     before = 0
     for channel in leading:

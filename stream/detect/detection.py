@@ -25,7 +25,7 @@ from stream.windows.quality import Quality
 
 
 class Detection(Saved):
-    """Rules, counting, leveling and the beats' context of a shard."""
+    """The stages of a shard: rules, counts, levels, and the context of its beats."""
 
     active: ActiveConditions = part()
     rules: RulesStage = part()

@@ -36,7 +36,7 @@ class ActiveConditions(Saved):
         return self._since.pop((device, kind), None) is not None
 
     def begun_before(self, kinds: frozenset[str], end_ms: int) -> list[tuple[str, str]]:
-        """Return the (device, kind) of some kinds whose cause is older than `end_ms`, in order of telling."""
+        """Return the (device, kind) of some kinds whose cause is older than `end_ms`, in the order of `begin`."""
         return [key for key, since in self._since.items() if key[1] in kinds and since < end_ms]
 
     def add(self, anomaly: Anomaly) -> None:

@@ -177,7 +177,7 @@ class RulesStage(Saved):
             lost[beat] += bool(quality.silent[index])
         for device in devices:
             beat = catalog.devices[device][0]
-            # Nobody can see any more whether an episode goes on. That nobody sees is alerted below.
+            # Nobody sees any more whether an episode continues, so it ends here. The silence is alerted below.
             for kind in COUNT_ALERTS.values():
                 findings.fall(device, kind, now_ms, end_ms=quality.heard_ms(device))
             if lost[beat] >= max(_FEED_LEAST, _FEED_SHARE * heard[beat]):

@@ -258,7 +258,7 @@ class EmbeddedEngine:
             self._cold_start.clear()
             stats.cold_start = None
         _LOG.info(
-            "history at log position %d: learnt %d windows, %d were known, %d are not over yet",
+            "history at log position %d: learned %d windows, %d were known, %d are not over yet",
             results.position, taught.learned, taught.known, taught.early,
         )  # fmt: skip
 

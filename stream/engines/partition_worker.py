@@ -60,11 +60,11 @@ class PartitionRecord(NamedTuple):
 
 
 class NewerProgramError(Exception):
-    """The saved state was written by a newer program: going on without it would lose what it has learnt."""
+    """The saved state was written by a newer program: going on without it would lose what it has learned."""
 
 
 class PartitionWorker:
-    """One partition's. Everything runs in one event loop; long work of the CPU is done in slices.
+    """Works on one partition. Everything runs in one event loop; long work of the CPU is done in slices.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ class EngineStats:
     taught: int = 0
     """Windows that history taught the baselines."""
     known: int = 0
-    """Windows of history that they had learnt before."""
+    """Windows of history that they had learned before."""
     cold_start: ColdStart | None = None
     """Set while the baselines learn from nothing because no saved state could be used."""
     failing: dict[str, str] = field(default_factory=dict)

@@ -14,5 +14,5 @@ COUNT: Final = Axis("count", exact=True, entry="model")
 """Series of counts, each with a baseline, which changes when a window closes."""
 LEVEL: Final = Axis("level", exact=True, entry="model")
 LATE_COUNT: Final = Axis("late_count")
-"""Late observations that wait to be learnt."""
+"""Late observations that wait to be learned."""
 LATE_LEVEL: Final = Axis("late_level")

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from stream.sinks.influx.address import Address
-from stream.sinks.influx.http import RejectedError, UnavailableError
+from stream.sinks.influx.http import RefusedError, UnavailableError
 from stream.sinks.influx.sink import InfluxSink
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
@@ -30,7 +30,7 @@ class Fake:
         if self.errors:
             raise self.errors.popleft()
         if self.bad in body:
-            raise RejectedError("bad line")
+            raise RefusedError("bad line")
         self.bodies.append(body)
 
     def close(self):
@@ -58,7 +58,7 @@ class Site:
             "s1",
             backlog_path=self.folder / "influx.db",
             store=StoreReader(self.folder / "store.db"),
-            rejected=self.refused.extend,
+            refused=self.refused.extend,
             **self.more,
         )
 

@@ -37,7 +37,7 @@ def test_entries_keep_what_came(quarantine):
     assert quarantine.counts() == {"clock": 1, "json": 1}
 
 
-def test_equal_rejects_share_an_entry(quarantine):
+def test_equal_refusals_share_an_entry(quarantine):
     quarantine.add_many([refusal(1), refusal(1)])
     quarantine.add_many([refusal(1), refusal(1, Reason.TYPE)])
     quarantine.add_many([])

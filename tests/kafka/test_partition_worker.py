@@ -230,7 +230,7 @@ def test_who_was_thought_dead_cannot_write_any_more(site):
     asyncio.run(scenario())
 
 
-def test_a_state_of_other_settings_is_learnt_anew_and_one_of_a_newer_program_is_kept(site, monkeypatch):
+def test_a_state_of_other_settings_is_learned_again_and_one_of_a_newer_program_is_kept(site, monkeypatch):
     values = [encode_record(record) for record in a_log(6)]
 
     async def scenario() -> None:

@@ -40,7 +40,7 @@ def test_three_passes_in_a_row_under_a_barrier_that_is_down():
     assert barriers.says(0, first + 21 * MINUTE, "down") == []
 
 
-def test_two_passes_are_not_enough_and_one_that_is_explained_begins_anew():
+def test_two_passes_are_not_enough_and_one_that_is_explained_begins_again():
     barriers, now = working()
     later = now + 5 * MINUTE
     assert drive(barriers, [later, later + MINUTE]) == []

@@ -263,7 +263,7 @@ def test_missing_windows_change_nothing(make: type[Counts]) -> None:
 
 
 @pytest.mark.parametrize("make", [Counts, Levels], ids=lambda cls: cls.name)
-def test_growing_keeps_what_was_learnt(make: type[Counts]) -> None:
+def test_growing_keeps_what_was_learned(make: type[Counts]) -> None:
     values = stream(2, 120)
     steady, growing = make(2), make(2)
     for step in range(len(values)):

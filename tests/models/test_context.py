@@ -177,7 +177,7 @@ def test_the_same_history_gives_the_same_bytes() -> None:
     assert first == again
 
 
-def test_windows_in_which_a_device_told_something_are_not_learnt_from() -> None:
+def test_windows_in_which_a_device_told_something_are_not_learned_from() -> None:
     plain = history(days=15)
     wild = BeatHistory(plain.beats, plain.start_ms, plain.sums.copy(), plain.alarmed.copy())
     wild.alarmed[5::50] = True

@@ -143,7 +143,7 @@ def test_regular_events_do_not_become_the_baseline():
     assert test.alarm[0]
 
 
-def test_a_lasting_change_is_learnt_within_some_weeks():
+def test_a_lasting_change_is_learned_within_some_weeks():
     model = CountBaseline(900, CALENDAR, 1)
     rng = np.random.default_rng(6)
     for step in range(96 * 70):

@@ -34,7 +34,7 @@ def test_a_stranger_at_night():
     assert go(rules, (31 * 86_400, 0, Direction.IN, Permit.NO, 0), night=True) == []
 
 
-def test_where_nobody_says_who_is_allowed_the_site_is_learnt_first():
+def test_where_nobody_says_who_is_allowed_the_site_is_learned_first():
     rules = GateRules()
     assert (
         go(rules, (0, 0, Direction.IN, Permit.UNKNOWN, 5), (60, 0, Direction.IN, Permit.UNKNOWN, 6), night=True) == []

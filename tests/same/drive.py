@@ -150,7 +150,7 @@ class Drive:
         self._process(self._names.RecordKind[kind], now, base64.b64decode(payload), 0)
 
     def _restart(self, now: int) -> None:
-        """Stop as planned and start anew: what the gateway remembers is gone, the pipeline goes on from its state."""
+        """Stop as planned and start again: what the gateway remembers is gone, the pipeline goes on from its state."""
         out = self._pipeline.flush()
         out.position = self._results
         self._waiting.append(out)

@@ -15,7 +15,7 @@ Event = list[Any]
 
 _ROOT: Final = "patrolgrid/v1"
 _REBOOTS: Final = {"camera-02": 0.3, "gate-01": 0.45, "noise-03": 0.7}
-"""Device → when it starts anew, with a new boot and its numbers from 0."""
+"""Device → when it starts again, with a new boot and its numbers from 0."""
 _CUT_OFF: Final = {"camera-05": (0.40, 0.46, 0.52), "camera-16": (0.40, 0.43, 0.50), "noise-01": (0.40, 0.44, 0.50)}
 """Device → from when to when it is cut off, and when it sends what it has kept. One of them cannot number."""
 _AHEAD: Final = (0.60, 0.61, 25 * 60_000)
@@ -129,7 +129,7 @@ class Mishaps:
         return [_message(now, topic, payload) for topic, payload in self._kept.pop(device, [])]
 
     def _restart(self, now: int) -> list[Event]:
-        """Start anew; the broker then sends again what it thinks was not acknowledged, and nobody has numbered it."""
+        """Start again; the broker then sends again what it thinks was not acknowledged, and nobody has numbered it."""
         again = [] if self._newest is None else [_message(now, *self._newest)]
         return [["flush", now], *again, ["flush", now], ["restart", now], *again]
 

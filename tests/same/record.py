@@ -9,7 +9,7 @@ begins with what it is:
 * ``["history", ms, windows]``: the baselines are taught windows of the days before
 * ``["model", ms, rows]``: a forest is trained on these rows, by the tree that is driven, and handed to the pipeline
 * ``["poison", ms, kind of record, payload as base64]``: a record in the log that is none
-* ``["restart", ms]``: gateway and pipeline start anew, the pipeline from its snapshot
+* ``["restart", ms]``: gateway and pipeline start again, the pipeline from its snapshot
 
 Nothing in it is of a log's format or names a module, so trees of any time can read it.
 """

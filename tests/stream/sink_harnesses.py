@@ -201,7 +201,7 @@ class MqttHarness(Harness):
 
     def crash(self, sink: MqttSink) -> None:
         # The broker has everything, and the sink's file does not say so. (Were messages still under way, the broker
-        # might take them after those of the next sink, which no process that is started anew is quick enough to see.)
+        # might take them after those of the next sink, which no process that is started again is quick enough to see.)
         while sink._waiting:
             sink._await_ack()
         sink._session.close()
@@ -236,7 +236,7 @@ class InfluxHarness(Harness):
                     harness.site,
                     backlog_path=harness.folder / "influx.db",
                     store=StoreReader(harness.folder / "store.db"),
-                    rejected=harness.refused.extend,
+                    refused=harness.refused.extend,
                 )
 
             def write(self, written: Any) -> None:

@@ -178,7 +178,7 @@ def test_a_log_that_was_replaced_is_told(log, tmp_path):
         engine.recover()
 
 
-def test_a_state_of_another_version_is_put_aside_and_learnt_anew(log, tmp_path):
+def test_a_state_of_another_version_is_put_aside_and_learned_again(log, tmp_path):
     fill(log, 30)
     sink = StoreSink(tmp_path / "store.db", "test")
     drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=forget))

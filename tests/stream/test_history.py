@@ -156,7 +156,7 @@ def test_history_that_cannot_be_is_refused_whole(payload, error):
     out = pipe.process(Record(RecordKind.HISTORY, NOON + 2 * MINUTE, payload, position=1))
     assert [(refusal.reason, refusal.payload) for refusal in out.refusals] == [("history", payload)]
     assert out.taught is None
-    assert pipe.process(record(days(1, 0), 2)).taught == Taught(learned=DAY), "and the next one is learnt"
+    assert pipe.process(record(days(1, 0), 2)).taught == Taught(learned=DAY), "and the next one is learned"
 
 
 def test_a_device_that_makes_up_metrics_is_told():

@@ -56,7 +56,7 @@ def test_intervals_stay_few_whatever_comes():
     assert intervals.holds(column(0, 1, 2), column(-1, -1, -1)).tolist() == [False] * 3
 
 
-def test_windows_learnt_live_are_known_also_across_a_night_but_not_across_days():
+def test_windows_learned_live_are_known_also_across_a_night_but_not_across_days():
     learned = LearnedWindows(300)
     for number in (1000, 1001, 1000 + 10 * HOUR):
         learned.live(column(0, 2), number)

@@ -109,7 +109,7 @@ def test_days_are_told_by_their_kind(store):
     assert seen[-1][0] == seen[-1][1] == len(seen)
 
 
-def test_what_was_learnt_comes_from_the_saved_state(store):
+def test_what_was_learned_comes_from_the_saved_state(store):
     evidence = np.zeros((3, 288))
     evidence[0], evidence[2, :60] = 4.0, 1.0
     model = SeriesModel(evidence, 1000.0, 0, stuck=False, spans={"observed": [(5, 50)], "history": [(1, 4), (60, 62)]})

@@ -283,7 +283,7 @@ def test_a_store_of_another_site_or_log_is_refused(path, sink):
     assert sink.position == 7
 
 
-def test_a_pipeline_that_learnt_anew_in_another_order_goes_on_in_the_same_series(sink, reader):
+def test_a_pipeline_that_learned_again_in_another_order_goes_on_in_the_same_series(sink, reader):
     sink.write([results(1, windows=[windows(*({"series": index, "n": 1} for index in range(3)))])])
     known = reader.series()
     turned = [SeriesKey("b9", "new", 2, "water"), *reversed(CATALOG)]

@@ -170,7 +170,7 @@ def test_large_records_are_cut_and_what_is_known_is_left_out(monkeypatch):
     assert list(pieces([], WINDOW)) == []
 
 
-def test_the_saved_state_tells_what_was_learnt(tmp_path):
+def test_the_saved_state_tells_what_was_learned(tmp_path):
     pipe, log = Pipeline(pipeline_with(site="test", country=""), places()), Writer()
     for minute in range(1, 61):
         log.count("cam-1", NOON + minute * MINUTE, 4).level("noise-1", NOON + minute * MINUTE, 50.0)

@@ -34,7 +34,7 @@ class UnavailableError(ConnectionError):
         self.after_s = after_s
 
 
-class RejectedError(ValueError):
+class RefusedError(ValueError):
     """InfluxDB refused lines of a batch for what stands in them. Others of the same batch may have gone in."""
 
 
@@ -48,7 +48,7 @@ class Endpoint(Protocol):
     def write(self, body: bytes) -> None:
         """Write lines, second precision. Returns when the server has them. Two threads may write at once.
 
-        Raises `RejectedError` for what stands in the lines, `ExpiredError`, and `UnavailableError` for all else.
+        Raises `RefusedError` for what stands in the lines, `ExpiredError`, and `UnavailableError` for all else.
         """
 
     def close(self) -> None:
@@ -129,7 +129,7 @@ def failure(address: Address, status: int, body: object, headers: Mapping[str, s
     """Return what an answer other than success means."""
     message = _message(body)
     if status in {400, 413, 422}:
-        return ExpiredError(message) if _EXPIRED in message else RejectedError(message or f"status {status}")
+        return ExpiredError(message) if _EXPIRED in message else RefusedError(message or f"status {status}")
     hint = f"; {_REFUSED[status]}" if status in _REFUSED else ""
     after_s = 0.0
     with contextlib.suppress(TypeError, ValueError):

@@ -19,7 +19,7 @@ from ingest.backoff import Backoff
 from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
 from stream.sinks.influx.backlog import Backlog, LineBatch
-from stream.sinks.influx.http import Endpoint, ExpiredError, RejectedError, UnavailableError
+from stream.sinks.influx.http import Endpoint, ExpiredError, RefusedError, UnavailableError
 
 _LOG = logging.getLogger(__name__)
 _FIRST_WAIT_S: Final = 0.25
@@ -38,7 +38,7 @@ class Sender:
         Where batches come from; one is taken out when the server has it.
     connect
         Makes the endpoint, in the thread: it may take its time.
-    rejected
+    refused
         Takes lines that the server refuses. Called before the batch is taken out.
     max_wait_s
         Longest wait between two attempts.
@@ -59,11 +59,11 @@ class Sender:
         self,
         backlog: Backlog,
         connect: Callable[[], Endpoint],
-        rejected: Callable[[Sequence[Refusal]], None],
+        refused: Callable[[Sequence[Refusal]], None],
         *,
         max_wait_s: float = 30.0,
     ) -> None:
-        self._backlog, self._connect, self._rejected, self._max_wait_s = backlog, connect, rejected, max_wait_s
+        self._backlog, self._connect, self._refused, self._max_wait_s = backlog, connect, refused, max_wait_s
         self.lines = self.quarantined = self.expired = self.retries = 0
         self.trouble = ""
         self._wake, self._stop, self._idle = threading.Event(), threading.Event(), threading.Event()
@@ -126,7 +126,7 @@ class Sender:
             self._endpoint = self._connect()
         bad, expired = self._deliver(self._endpoint, batch)
         if bad:
-            self._rejected(bad)
+            self._refused(bad)
             self.quarantined += len(bad)
         self.expired += expired
         self._backlog.remove(batch)
@@ -163,7 +163,7 @@ def deliver(endpoint: Endpoint, body: bytes, stopped: Callable[[], bool]) -> tup
     except ExpiredError as error:
         _LOG.info("InfluxDB does not keep lines that old: %s", error)
         return [], 1
-    except RejectedError as error:
+    except RefusedError as error:
         # No field holds a line break (`lines.clean`), so lines can be separated.
         lines = body.split(b"\n")
         if len(lines) == 1:

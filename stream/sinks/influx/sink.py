@@ -66,7 +66,7 @@ class InfluxSink:
         The file in which lines wait.
     store
         Reads the store that the engine writes before this sink: it has the parts of windows.
-    rejected
+    refused
         Takes lines that are wrong or that the server refuses: the quarantine's ``add_many``.
     zone
         Zone of the times in texts: the site's.
@@ -90,17 +90,17 @@ class InfluxSink:
         *,
         backlog_path: Path,
         store: StoreReader,
-        rejected: Callable[[Sequence[Refusal]], None],
+        refused: Callable[[Sequence[Refusal]], None],
         zone: tzinfo = UTC,
         connect_to: Callable[[Address], Endpoint] = connect,
     ) -> None:
         self.address, self.site = address, site
-        self._store, self._rejected, self._batch_lines = store, rejected, address.batch_lines
+        self._store, self._refused, self._batch_lines = store, refused, address.batch_lines
         self._backlog = Backlog(backlog_path, max_bytes=round(address.backlog_mb * _MIB))
         self._heads, self._sentence = SeriesHeads(site), TextFields(zone)
         self._pipeline_ms = 0
         self._closed = False
-        self._sender = Sender(self._backlog, lambda: connect_to(address), rejected, max_wait_s=address.max_wait_s)
+        self._sender = Sender(self._backlog, lambda: connect_to(address), refused, max_wait_s=address.max_wait_s)
 
     def write(self, results: Sequence[Results]) -> None:
         """Put what is new into the backlog; it is durable there when this returns."""
@@ -139,7 +139,7 @@ class InfluxSink:
                 else:
                     lines += [line] if line else []
         if wrong:
-            self._rejected(wrong)
+            self._refused(wrong)
         size = self._batch_lines
         batches = [apart[at : at + size] for at in range(0, len(apart), size)]
         many = len(batches)
@@ -157,7 +157,7 @@ class InfluxSink:
         return self._sender.drain(timeout_s)
 
     def put_status(self, status: Mapping[str, Any]) -> None:
-        """Write what the node says of itself (`deploy.node.status.Status.gather`) as ``pipeline``, now and then.
+        """Write what the node says of itself (`deploy.node.status.SiteStatus`) as ``pipeline``, now and then.
 
         Not part of the results: it is not the same when the log is read again.
         """
