@@ -30,7 +30,9 @@ def test_what_was_recorded_is_replayed(broker, tmp_path):
         wait_for(lambda: recorder.messages >= len(sent), "the recorder heard too little")
     recording = Recording(path)
     rows = list(recording)
-    assert [(row.topic, row.payload) for row in rows] == [(topic, payload) for topic, payload, _ in sent]
+    # Brokers keep the order within a topic; the embedded one may deliver another topic's message first.
+    heard = sorted(((row.topic, row.payload) for row in rows), key=lambda message: message[0])
+    assert heard == sorted(((topic, payload) for topic, payload, _ in sent), key=lambda message: message[0])
     assert not recording.broken_off
     assert [row.offset_s for row in rows] == sorted(row.offset_s for row in rows)
     told = []
