@@ -91,8 +91,6 @@ _TABLES: Final[dict[str, tuple[type, dict[str, str]]]] = {
     "gates": (GateRows, GATE_COLUMNS),
     "states": (StateRows, STATE_COLUMNS),
 }
-CARRIED: Final = frozenset((*_STRUCTS, *_NUMBERS, *_TABLES, "catalog"))
-"""Fields of `ShardOutput` that are carried; a test holds them against the class."""
 
 
 def _plain(value: object) -> object:

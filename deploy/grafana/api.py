@@ -21,7 +21,7 @@ _HINTS: Final = {
     412: "somebody else changed it meanwhile, or another dashboard in the folder has the title",
 }
 _SHOWN: Final = {"X-Disable-Provenance": "true"}
-"""Rules made so can still be edited by people, as those made by hand can."""
+"""With this header people can still edit the rule in Grafana."""
 
 
 class GrafanaError(RuntimeError):

@@ -17,9 +17,9 @@ SUMS: Final = 5
 _USUAL: Final = 0.51606
 """E[min(Z², 1)] for a standard normal Z: what the cut leaves of a square, in variances."""
 _SKEWED: Final = 0.11
-"""How much less that is, per unit of α, for differences of negative binomials (by simulation)."""
+"""`_USUAL` is smaller by this, per unit of α, for differences of negative binomials (by simulation)."""
 _SLACK: Final = 0.03
-"""More than that must be left before a variance is found too small."""
+"""A variance counts as too small only where more than this is left of the square."""
 AMENDS: Final = 1.75
 """So, where the steps have found something missing, three quarters as much again are."""
 _CONSISTENT: Final = 1.93776
@@ -41,7 +41,7 @@ MISFIT: Final = 0.05
 _MISFIT_RATE: Final = 0.03
 """How quickly that follows, relative to the variance, per window."""
 _HALF_LIFE: Final = 4000.0
-"""In windows."""
+"""Windows after which an old one has half its weight."""
 
 
 def solve(sums: Floats) -> tuple[Floats, Floats]:

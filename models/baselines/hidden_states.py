@@ -20,7 +20,7 @@ STATES: Final = 4
 LEAST: Final = 1e-12
 """No state is ever ruled out."""
 _MOST: Final = 0.999
-"""What the events may claim together before a window was looked at."""
+"""Largest probability of surge, deficit and dead together before a window is looked at."""
 
 
 _EVERY_S: Final = (4 * 86_400.0, 8 * 86_400.0, 60 * 86_400.0)

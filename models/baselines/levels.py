@@ -25,15 +25,15 @@ BIN_S: Final = 1800
 _HALF_LIFE_VISITS: Final = 40.0
 """Windows of one bin after which its location and scale have half forgotten."""
 _SLOW_HALF_LIFE_S: Final = 14_400.0
-"""Of the slow level that follows weather and the like."""
+"""Half-life of the slow level, which follows the weather, for instance."""
 _LEAST_WINDOWS: Final = 72.0
 """Windows before a series stops being young."""
 _PEAK_SHARE: Final = 0.02
 """Share of windows whose residual counts as a peak."""
 _PEAK_HALF_LIFE: Final = 200.0
-"""In peaks."""
+"""Peaks after which an old one has half its weight."""
 _STUCK_MS: Final = 21_600_000
-"""A reading that usually varies and has been the very same for as long is stuck."""
+"""A reading that usually varies and has not changed for this long is stuck."""
 _EPS: Final = 1e-9
 _SHOWN: Final = [int(state) for state in (LevelState.YOUNG, LevelState.STUCK, LevelState.HIGH, LevelState.LOW)]
 

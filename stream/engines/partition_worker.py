@@ -1,13 +1,13 @@
 """A partition worker: takes the records of one Kafka partition in order, and keeps the state that they make.
 
-What holds, whatever ends when:
+What always holds, whichever process ends, and whenever:
 
-1. records are taken in the order of their offsets, each once from the state's point of view: one that the state has is
-   passed over, one that is missing before it is read from Kafka by the worker itself;
+1. records are taken in the order of their offsets, and the state takes each of them once: a record that the state has
+   is passed over, and the worker itself reads from Kafka the records that are missing before the next one;
 2. the results of a record go out first (`ShardWorkload.settle`), then the state is saved together with the position it
    belongs to, and only then are the records up to there acknowledged;
-3. so after any crash the state is the older one: records behind it are worked through again, and because the pipeline
-   is deterministic give the same results, which whoever receives them has already.
+3. so after a crash the saved state is never newer than the results: the records behind it are processed again. The
+   pipeline is deterministic, so they give the same results, and receivers drop what they have already.
 
 Everything that fails (Kafka away, another worker that has taken over) ends in the same way: the worker lets go, waits,
 opens its state again, and goes on from there. A sink that fails holds up nothing but saving; one that has missed
@@ -86,7 +86,7 @@ class PartitionWorker:
         self._needed = 0
         """Position from which the saved state needs records: those before may be acknowledged."""
         self._stale: set[bytes] = set()
-        """Keys of a state that was not taken, to be removed."""
+        """Keys of a saved state that could not be used; the next checkpoint removes them."""
         self._poison: dict[int, str] = {}
         self._inbox: deque[PartitionRecord] = deque()
         self._unacknowledged: deque[PartitionRecord] = deque()

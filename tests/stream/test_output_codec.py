@@ -59,7 +59,12 @@ def test_results_come_out_as_they_went_in(written, shard, closing):
 
 
 def test_every_field_is_carried():
-    assert {field.name for field in fields(ShardOutput)} == output_codec.CARRIED
+    assert {field.name for field in fields(ShardOutput)} == {
+        *output_codec._STRUCTS,
+        *output_codec._NUMBERS,
+        *output_codec._TABLES,
+        "catalog",
+    }
     assert [field.name for field in fields(WindowRows)] == list(output_codec.WINDOW_COLUMNS)
     assert {field.name for field in fields(GateRows)} == {*output_codec.GATE_COLUMNS, "boot", "vehicle", "plate"}
     assert {field.name for field in fields(StateRows)} == {*output_codec.STATE_COLUMNS, "value"}

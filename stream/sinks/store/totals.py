@@ -86,7 +86,7 @@ class WindowTotals:
         return found
 
     def _rows(self, start: int, known: int) -> NDArray[np.float64]:
-        """Return what stands of one start, from memory or from the table."""
+        """Return the sums of the windows of one start, from memory or from the table."""
         found = self._recent.pop(start, None)
         if found is None:
             found = np.zeros((3, known))
