@@ -1,6 +1,7 @@
 """The durable log in one SQLite file: appended by the gateway, read by the engine, each in a process of its own."""
 
 import errno
+import logging
 import os
 import sqlite3
 import threading
@@ -11,8 +12,11 @@ from typing import Final
 from ingest import sqlite
 from ingest.log.records import LogFullError, Record, RecordKind
 
+_LOG: Final = logging.getLogger(__name__)
 _APPLICATION: Final = 0x50474C47  # "PGLG"
-_VERSION: Final = 1
+_VERSION: Final = 2
+_FIRST_VERSION: Final = 1
+"""Of 0.1, whose records nothing can read any more; the tables are the same."""
 _SCHEMA: Final = """
 CREATE TABLE records (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -75,6 +79,7 @@ class SqliteLog:
             )
         self.path, self.max_bytes, self.max_age_s, self.min_free_bytes = path, max_bytes, max_age_s, min_free_bytes
         # Two connections: readers do not wait while an append waits for the disk.
+        _upgrade(path)
         self._writer = sqlite.connect(path, application_id=_APPLICATION, version=_VERSION, schema=_SCHEMA)
         self._reader = sqlite.connect(path, application_id=_APPLICATION, version=_VERSION, schema=_SCHEMA)
         self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
@@ -269,3 +274,26 @@ class SqliteLog:
         if sqlite.is_full(error):
             return LogFullError(errno.ENOSPC, f"the disk is full: {error}", str(self.path))
         return sqlite.StorageError(errno.EIO, f"the log cannot be read or written: {error}", str(self.path))
+
+
+def _upgrade(path: Path) -> None:
+    """Take over a log of 0.1: drop what every consumer has, for its results are in the store, and go on behind it.
+
+    Records that nobody has had stay. They are refused one by one when they are read, so that the quarantine has them.
+    """
+    if not path.exists():
+        return
+    try:
+        old = sqlite.connect(path, application_id=_APPLICATION, version=_FIRST_VERSION, schema=_SCHEMA)
+    except sqlite.StorageError:
+        return  # of this version already, or refused by name when it is opened
+    with sqlite.transaction(old):
+        had = "(SELECT min(position) FROM consumers)"
+        dropped = old.execute(f"DELETE FROM records WHERE position <= {had}").rowcount
+        old.execute(f"PRAGMA user_version={_VERSION}")
+    old.close()
+    if dropped:
+        _LOG.warning(
+            "%s is of version 0.1: %d records whose results are in the store were dropped; "
+            "`patrolgrid train --from-store` brings back what the models knew", path, dropped,
+        )  # fmt: skip

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
@@ -198,3 +199,22 @@ def test_a_second_process_appends_while_the_first_does(tmp_path):
     assert all(b - a == 1 for a, b in zip(theirs[::3], theirs[1::3], strict=True)), "an append stays together"
     assert log.committed("trainer") > 0
     log.close()
+
+
+def test_a_log_of_0_1_keeps_its_positions_and_what_nobody_has_had(tmp_path, caplog):
+    path = tmp_path / "log.db"
+    with closing(SqliteLog(path, min_free_bytes=0)) as log:
+        head = log.append([Record(RecordKind.TICK, n, b"") for n in range(5)])
+        log.commit("embedded", head - 2)
+    with closing(sqlite3.connect(path)) as old:
+        old.execute("PRAGMA user_version=1")
+    with closing(SqliteLog(path, min_free_bytes=0)) as log:
+        assert [record.received_ms for record in log.read(0, limit=9)] == [3, 4]
+        assert log.head() == head
+        assert log.committed("embedded") == head - 2
+        assert log.append([Record(RecordKind.TICK, 5, b"")]) == head + 1
+    assert "3 records" in caplog.text
+    assert "train --from-store" in caplog.text
+    caplog.clear()
+    SqliteLog(path, min_free_bytes=0).close()
+    assert not caplog.text
