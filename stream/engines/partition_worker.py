@@ -204,8 +204,10 @@ class PartitionWorker:
         try:
             state = await asyncio.to_thread(rebuild, entries)
             if state is not None:
-                self._take_over(state)
-                await asyncio.to_thread(self._changelog.changes, state)
+                if self._take_over(state):
+                    await asyncio.to_thread(self._changelog.changes, state)
+                else:  # the entries of a migrated state are laid out otherwise: all are written again
+                    self._stale = set(entries)
         except (NewerProgramError, NewerFrameError):
             raise
         except (ValueError, KeyError, TypeError, IndexError) as error:
@@ -223,7 +225,8 @@ class PartitionWorker:
         self._next_save = time.monotonic() + self._checkpoint_s
         _LOG.info("%s: goes on from position %d, after %.1f s", self, self.position, self.stats.recovery_s)
 
-    def _take_over(self, state: State) -> None:
+    def _take_over(self, state: State) -> bool:
+        """Go on from a saved state; tell whether this version of the program wrote it."""
         about, position = state.take("about"), state.take("needed_from")
         self.stats.cold_start = state.take("cold_start", ColdStart | None)
         program, mine = about.pop("program"), self.workload.about["program"]
@@ -236,6 +239,7 @@ class PartitionWorker:
             raise StateError(f"it was saved with the settings {about}, expected {self.workload.about}")
         self.workload.restore(migrate(about["part"].partition(" ")[0], state, program), position)
         self.position = position
+        return bool(program == mine)
 
     async def _work(self) -> bool:
         """Work until it is to end, or until results have to be made again, from the saved state on; tell whether so."""

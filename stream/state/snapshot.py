@@ -2,23 +2,83 @@
 
 `MIGRATIONS` has a step from every version that can still be read to the next. A step that was released is never
 changed, and so uses nothing of the program that may change; what is new is a further step.
+
+How to change the saved state while the newest version is not released yet (version 4; 3 is released):
+
+1. Change the declaration in its class.
+2. A field that is new and begins with the same in every place: a line in `_ADDED`.
+3. Anything else (a field that goes, is renamed, has another type, or follows from others): a few lines in `_to_4`.
+   Its ``state`` is a copy whose ``values`` and ``arrays`` may be replaced, but not changed in place.
+4. `tests/stream/test_snapshot.py` restores a snapshot that version 3 wrote and goes on with it.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
+import numpy as np
 
 from ingest import frame
 from ingest.frame import FrameError, FrameKind, NewerFrameError
 from models.frames import to_numpy
 from models.state import State
 
-STATE_VERSION: Final = 3
+STATE_VERSION: Final = 4
 """Raised, with a step in `MIGRATIONS`, whenever a declaration of saved state changes."""
 Migration = Callable[[str, State], State]
 """Takes the state of a part (``shard`` or ``site``) of one version to the next."""
-MIGRATIONS: Final[Mapping[int, Migration]] = {}
+
+
+class _Value(NamedTuple):
+    """A plain value that a version has and the one before it had not."""
+
+    default: Any
+    """What it begins with."""
+    each: str = ""
+    """For lists with an item for every place of an axis: another field of that axis, by its path. The default is then
+    every item's."""
+
+    def add(self, path: str, state: State) -> None:
+        state.put(path, [self.default] * _length(state, self.each) if self.each else self.default)
+
+
+class _Array(NamedTuple):
+    """An array that a version has and the one before it had not."""
+
+    dtype: str
+    fill: float = 0
+    like: str = ""
+    """Another field of its axis, which is its first dimension; empty where it has none."""
+    shape: tuple[int, ...] = ()
+    """Lengths of the dimensions after that one."""
+
+    def add(self, path: str, state: State) -> None:
+        shape = (_length(state, self.like), *self.shape) if self.like else self.shape
+        state.arrays[path] = np.full(shape, self.fill, dtype=self.dtype)
+
+
+_ADDED: Final[dict[str, dict[str, _Value | _Array]]] = {
+    "shard": {},
+    "site": {},
+}
+"""Part → path → what version 4 has and version 3 had not, such as ``"quality/skew": _Array("f8", like="sequences/…")``.
+Paths are as in `models.state.State`: names without a leading underscore, parts before their fields."""
+
+
+def _length(state: State, path: str) -> int:
+    """Return how many places a field has along its first dimension."""
+    return len(state.arrays[path]) if path in state.arrays else len(state.get(path, list))
+
+
+def _to_4(part: str, old: State) -> State:
+    """From 3, the first version that is still read."""
+    state = State(dict(old.values), dict(old.arrays), dict(old.columns))
+    for path, added in _ADDED[part].items():
+        added.add(path, state)
+    return state
+
+
+MIGRATIONS: Final[Mapping[int, Migration]] = {3: _to_4}
 """Version → the step from it to the next."""
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,9 +13,14 @@ from ingest.frame import FrameError, FrameKind, NewerFrameError
 from models.frames import unpack
 from models.state import State, StateError
 from stream.pipeline.pipeline import Pipeline
+from stream.state import snapshot
 from stream.state.snapshot import MIGRATIONS, STATE_VERSION, migrate
 from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, Writer, places
+
+WRITTEN_BY_3 = lzma.decompress((Path(__file__).parents[1] / "data" / "state-3.pgs.xz").read_bytes())
+"""What version 3 of the state was after a week of history of ``cam-1``, 90 minutes of counts, noise, passes and a door,
+smoke that is high since minute 80, and an incident: 93 records, the last one at noon and 89 minutes."""
 
 
 def pipeline() -> Pipeline:
@@ -46,6 +54,50 @@ def test_steps_follow_one_another_and_leave_their_input_alone(name, far):
 
 def test_there_is_no_gap_between_the_steps():
     assert list(MIGRATIONS) == list(range(STATE_VERSION - len(MIGRATIONS), STATE_VERSION))
+
+
+def test_a_snapshot_of_version_3_is_read_and_gone_on_with():
+    later = pipeline()
+    later.restore(WRITTEN_BY_3)
+    assert (later.position, later.now_ms) == (93, NOON + 89 * MINUTE + 3000)
+    writer = Writer()
+    writer.position = 93
+    writer.seqs = {("cam-1", "a"): 88, ("smoke-1", "a"): 0, ("door-1", "a"): 8}  # cam-1 sends its last one again
+    now = NOON + 90 * MINUTE
+    writer.count("cam-1", now - MINUTE, 3).count("cam-1", now, 4).state("door-1", now, "closed")
+    writer.level("smoke-1", now, 0.5, metric="smoke", unit="%/m").level("smoke-1", now + 1, 0.5, metric="smoke")
+    result = later.process(writer.record(now))
+    assert (result.accepted, result.duplicates, result.refusals) == (4, 1, [])
+    told = {(alert.kind, alert.state, alert.revision) for alert in result.alerts}
+    assert told == {("smoke", "cleared", 2), ("door_open", "cleared", 2)}
+    again = pipeline()
+    again.restore(later.snapshot())
+    assert again.snapshot() == later.snapshot()
+    closed = again.process(writer.tick(now + 10 * MINUTE)).windows
+    expected = np.concatenate([rows.expected[rows.n > 0] for rows in closed])
+    assert np.isfinite(expected).any()  # what the week has taught is still known
+
+
+def test_what_a_version_adds_begins_as_its_table_says(monkeypatch):
+    added = {
+        "shard": {
+            "skew": snapshot._Array("<f4", float("nan"), like="far", shape=(2,)),
+            "told": snapshot._Array("<i8", -1, shape=(3,)),
+            "words": snapshot._Value("", each="names"),
+            "since_ms": snapshot._Value(7),
+        },
+        "site": {},
+    }
+    monkeypatch.setattr(snapshot, "_ADDED", added)
+    old = State({}, {"far": np.zeros(3)})
+    old.put("names", ["a", "b"])
+    new = migrate("0", old, 3, {3: MIGRATIONS[3]}, 4)
+    assert (new.arrays["skew"].shape, new.arrays["skew"].dtype) == ((3, 2), np.dtype("<f4"))
+    assert np.isnan(new.arrays["skew"]).all()
+    assert new.arrays["told"].tolist() == [-1, -1, -1]
+    assert (new.get("words"), new.get("since_ms")) == (["", ""], 7)
+    assert (set(old.values), set(old.arrays)) == ({"names"}, {"far"})
+    assert set(migrate("site", old, 3, {3: MIGRATIONS[3]}, 4).values) == {"names"}
 
 
 @pytest.mark.parametrize(
