@@ -6,7 +6,7 @@ import msgspec
 
 from ingest.observations import Instant
 
-Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*\Z")]
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z")]
 Text = Annotated[str, msgspec.Meta(max_length=280)]
 
 
@@ -21,7 +21,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     ts: Instant
     lon: Annotated[float, msgspec.Meta(ge=-180, le=180)]
     lat: Annotated[float, msgspec.Meta(ge=-90, le=90)]
-    category: Annotated[str, msgspec.Meta(min_length=1, max_length=48, pattern=r"^[A-Za-z0-9_-]+\Z")]
+    category: Annotated[str, msgspec.Meta(min_length=1, max_length=48, pattern=r"^[A-Za-z0-9_-]{1,48}\Z")]
     provenance: Literal["reported", "sensor", "patrol_discovered"] = "reported"
     text: Text = ""
 

@@ -18,9 +18,11 @@ MAX_SEQ: Final = 2**43 - 1
 MAX_INTERVAL_S: Final = 86_400.0
 """Longest interval one count may cover, in seconds."""
 
-Word = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT, pattern=r"^[A-Za-z0-9][A-Za-z0-9 _./%°µ²³-]*\Z")]
+Word = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=MAX_TEXT, pattern=r"^[A-Za-z0-9][A-Za-z0-9 _./%°µ²³-]{0,63}\Z")
+]
 """A machine word: a metric, a unit, a state. No markup, no control characters."""
-Boot = Annotated[str, msgspec.Meta(max_length=32, pattern=r"^[A-Za-z0-9._-]*\Z")]
+Boot = Annotated[str, msgspec.Meta(max_length=32, pattern=r"^[A-Za-z0-9._-]{0,32}\Z")]
 Seq = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 EpochMs = Annotated[int, msgspec.Meta(ge=0, le=4_102_444_800_000)]
 Instant = EpochMs | Annotated[datetime, msgspec.Meta(tz=True)]
@@ -60,7 +62,7 @@ class Level(msgspec.Struct, tag_field="type", tag="level", frozen=True, gc=False
     ts: Instant
     metric: Word
     value: Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
-    unit: Annotated[str, msgspec.Meta(max_length=16, pattern=r"^[A-Za-z0-9 _./%°µ²³-]*\Z")] = ""
+    unit: Annotated[str, msgspec.Meta(max_length=16, pattern=r"^[A-Za-z0-9 _./%°µ²³-]{0,16}\Z")] = ""
     seq: Seq | None = None
     boot: Boot = ""
 

@@ -10,6 +10,7 @@ have passed their pattern before.
 
 import re
 from collections.abc import Callable
+from itertools import accumulate
 from operator import attrgetter
 from typing import Annotated, Any, Final, NamedTuple, Union, get_type_hints
 
@@ -20,7 +21,8 @@ from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
 
 _RANGE_WORDS: Final = re.compile(r" of length |[<>]=? |matching regex|out of range|multiple of|Invalid enum value")
-_OUTSIDE_STRINGS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|([\[{])|([\]}])', re.DOTALL)
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_LEVELS: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 class Decoded(NamedTuple):
@@ -196,12 +198,6 @@ def deeper(payload: bytes, limit: int) -> bool:
     """Tell whether brackets are nested more than `limit` deep, strings left out; also of bytes that are not JSON."""
     if payload.count(b"[") + payload.count(b"{") <= limit:
         return False
-    level = 0
-    for match in _OUTSIDE_STRINGS.finditer(payload):
-        if match[1]:
-            level += 1
-            if level > limit:
-                return True
-        elif match[2]:
-            level -= 1
-    return False
+    unescaped = payload.replace(rb"\\", b"").replace(rb"\"", b"")
+    brackets = b"".join(unescaped.split(b'"')[::2]).translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_LEVELS.__getitem__, brackets)), default=0) > limit

@@ -24,15 +24,18 @@ _PREFIX: Final = "h1:"
 _TOKEN: Final = re.compile(r"h1:[0-9A-Za-z_-]{12,60}\Z")
 _HASH_DIGITS: Final = 32
 _KEY_BYTES: Final = 32
-_SEPARATORS: Final = re.compile(r"[\s.\-_·•・‧∙]+")
+_SEPARATORS: Final = re.compile(r"[\s.\-_·•・‧∙]{1,64}+")
 _NO_PLATE: Final = frozenset(
     {"", "无牌", "无牌车", "无车牌", "未识别", "未知", "UNKNOWN", "NOPLATE", "NONE", "NULL", "NA", "N/A"}
 )
 """What cameras write when they read no plate."""
 
 _PROVINCES: Final = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领学警港澳民航应急"
+# No pattern here repeats without a bound, and none can split one text in two ways (``+`` behind a repetition forbids
+# going back): the time for hostile bytes grows with their number, not with its square.
 _SHAPE: Final = re.compile(
-    rf"[{_PROVINCES}]\s*[A-Za-zＡ-Ｚａ-ｚ]\s*[\s.·•・‧∙-]?\s*(?:[A-HJ-NP-Za-hj-np-z0-9０-９][\s.·•-]?){{4,6}}[A-HJ-NP-Za-hj-np-z0-9挂学警港澳领]?"
+    rf"[{_PROVINCES}]\s{{0,4}}+[A-Za-zＡ-Ｚａ-ｚ][\s.·•・‧∙-]{{0,8}}+"
+    r"(?:[A-HJ-NP-Za-hj-np-z0-9０-９][\s.·•-]?){4,6}[A-HJ-NP-Za-hj-np-z0-9挂学警港澳领]?"
 )
 """A Chinese plate, written with or without separators, in narrow or wide letters."""
 _SHAPE_GBK: Final = re.compile(
@@ -52,7 +55,7 @@ _HARMLESS: Final = re.compile(r"colou?r|type|has|confidence|reliab|score|rect|cl
 _NAMED_BYTES: Final = re.compile(
     rb"""(?P<head>(?:plate|lpn|lpr|hphm|\bcphm?\b|(?:car|veh|vehicle|licen[cs]e)[_ -]?(?:no|num|number)\b|"""
     rb"""\xe8\xbd\xa6\xe7\x89\x8c|\xe5\x8f\xb7\xe7\x89\x8c|\xb3\xb5\xc5\xc6|\xba\xc5\xc5\xc6)"""
-    rb"""[^"'<>:=,{}\[\]]{0,24}["']?\s{0,8}[:=>]\s{0,8})(?P<value>"(?:[^"\\]|\\.){0,256}"?|'[^']{0,256}'?|[^\s"',;&<>{}\[\]]{1,256})""",
+    rb"""[^"'<>:=,{}\[\]]{0,24}+["']?\s{0,8}+[:=>]\s{0,8}+)(?P<value>"(?:[^"\\]|\\.){0,256}+"?|'[^']{0,256}+'?|[^\s"',;&<>{}\[\]]{1,256})""",
     re.IGNORECASE | re.DOTALL,
 )
 """``plate…: value`` in JSON, query strings, logs and XML; Chinese names in UTF-8 and in GBK."""

@@ -76,14 +76,14 @@ def one_of(choices: Collection[str]) -> msgspec.Meta:
     return text(f"one of {', '.join(choices)}", check=choices.__contains__)
 
 
-_ADDRESS = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}"
+_ADDRESS = r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}"
 Identifier = Annotated[
     str, text("letters, digits, - and _, at most 48, not starting with - or _", pattern=ID_PATTERN.pattern)
 ]
 Word = Annotated[str, text("letters, digits, dots, - and _, at most 64", pattern=r"^[A-Za-z0-9._-]{0,64}\Z")]
 Addresses = Annotated[
     str,
-    text("HOST:PORT, several with commas and no spaces, or nothing", pattern=rf"^({_ADDRESS}(,{_ADDRESS})*)?\Z"),
+    text("HOST:PORT, several with commas and no spaces, or nothing", pattern=rf"^({_ADDRESS}(,{_ADDRESS}){{0,63}})?\Z"),
 ]
 TimeZone = Annotated[str, text("an IANA time zone such as Asia/Shanghai", check=_is_time_zone)]
 Day = Annotated[str, text("days as YYYY-MM-DD", check=_is_date)]

@@ -28,7 +28,7 @@ _BANDS: Final = (
 )
 """Beats from north to south: (southern edge in degrees of latitude, id, English, Chinese)."""
 _MARGIN: Final = 0.0006
-_STREET: Final = re.compile(r"^\d+\s+(?P<street>.+?)(?:\s+(?:Lower Albert)?\s*\(?(?:EW|NS)\)?)?$")
+_STREET: Final = re.compile(r"^\d{1,5}\s{1,3}(?P<street>.{1,80}?)(?:\s{1,3}(?:Lower Albert)?\s{0,3}\(?(?:EW|NS)\)?)?$")
 
 
 def auckland_track(start: date | None = None, days: int = 28, *, site: str = "auckland") -> CountsTrack:

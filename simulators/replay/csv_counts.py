@@ -122,4 +122,4 @@ def csv_track(path: Path, *, timezone: str = "UTC", site: str = "replay", of: st
 
 def identifier(name: str) -> str:
     """Return a name made fit for topics."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-_")[:48] or "device"
+    return re.sub(r"[^A-Za-z0-9_-]{1,256}", "-", name).strip("-_")[:48] or "device"
