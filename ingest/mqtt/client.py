@@ -11,6 +11,7 @@ take paho's own way; tests hold both ways.
 """
 
 import contextlib
+import selectors
 import socket
 import ssl
 import struct
@@ -19,13 +20,32 @@ from typing import Any, Final, NamedTuple
 
 from paho.mqtt.client import Client, MQTTMessage, MQTTv5
 from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from ingest.login import BrokerAddress
+
+_CONNECT_TIMEOUT_S: Final = 4.0
 _READ_BYTES: Final = 64 << 10
 _READS: Final = 8
 """Pieces read before acknowledgements that wait get their turn."""
 _LARGEST: Final = 4 << 20
 """Packets larger than this are read in paho's way, which gathers them without copying again and again."""
 _PUBLISH, _PUBACK = 0x30, 0x40
+_RETAINED_IF_NEW: Final = 1
+"""Retain handling of MQTT 5: do not send all retained messages again at every reconnection."""
+_Selector: Final[Any] = getattr(selectors, "PollSelector", selectors.SelectSelector)
+"""Not `select.select`, which fails from the 1,024th open file on, where the system has something else."""
+
+
+def poll(readers: Sequence[socket.socket], writers: Sequence[socket.socket], timeout_s: float) -> list[socket.socket]:
+    """Wait for sockets, at most so long, and return those that can be read."""
+    with _Selector() as ready:
+        for one in {*readers, *writers}:
+            ready.register(one, selectors.EVENT_READ * (one in readers) | selectors.EVENT_WRITE * (one in writers))
+        found: list[Any] = [key.fileobj for key, mask in ready.select(timeout_s) if mask & selectors.EVENT_READ]
+    return found
 
 
 class Inbound(NamedTuple):
@@ -170,6 +190,30 @@ class BufferedClient(Client):
         super().__init__(*args, **options)
         self.receive, self.connection, self._manual = receive, connection, options.get("manual_ack", False)
         self.on_message = self._on_slow_message
+        self.connect_timeout = _CONNECT_TIMEOUT_S
+        self.max_inflight_messages_set(0)  # the outbox bounds what is in flight
+        self.max_queued_messages_set(0)
+        # Else the library writes in whichever thread publishes or acknowledges.
+        self.on_socket_register_write = lambda _client, _userdata, _socket: None
+
+    def open(self, broker: BrokerAddress, keepalive_s: int, expiry_s: int, receive_maximum: int) -> None:
+        """Connect. Raises what the network raises; the last two are for MQTT 5, see `ingest.mqtt.session`."""
+        if self.protocol != MQTTv5:
+            self.connect(broker.host, broker.port, keepalive=keepalive_s)
+            return
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = expiry_s
+        properties.ReceiveMaximum = receive_maximum
+        clean = not self._manual
+        self.connect(broker.host, broker.port, keepalive=keepalive_s, clean_start=clean, properties=properties)
+
+    def subscribe_all(self, filters: Sequence[str]) -> None:
+        """Subscribe with QoS 1, in one packet."""
+        if self.protocol == MQTTv5:
+            options = SubscribeOptions(qos=1, retainHandling=_RETAINED_IF_NEW)
+            self.subscribe([(topic_filter, options) for topic_filter in filters])
+        else:
+            self.subscribe([(topic_filter, 1) for topic_filter in filters])
 
     def pending(self) -> int:
         """Return how many bytes have been read from the socket and can be used without waiting."""

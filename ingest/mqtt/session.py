@@ -9,34 +9,38 @@ waiting on `socket` and calling `turn`.
 """
 
 import contextlib
+import itertools
 import logging
+import math
 import random
-import select
 import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from paho.mqtt.client import Client, MQTTv5, MQTTv311
+from paho.mqtt.client import Client, ConnectFlags, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
-from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ingest.backoff import Backoff
 from ingest.login import BrokerAddress
-from ingest.mqtt.client import BufferedClient, Inbound
+from ingest.mqtt.client import BufferedClient, Inbound, poll
+from ingest.mqtt.conflicts import Conflicts
 from ingest.mqtt.outbox import MemoryStorage, Outbox
 
 logger = logging.getLogger(__name__)
-_CONNECT_TIMEOUT_S: Final = 5.0
+_ANSWER_S: Final = 10.0
+"""A broker that accepts a connection and has not confirmed the session by then is left, and tried again."""
+_JOIN_S: Final = 2.0
+"""How long `close` waits for an attempt to connect that is under way: a name server may take minutes."""
 _KEEPALIVE_CHECK_S: Final = 1.0
 _LAST_WRITES_S: Final = 2.0
-_RETAINED_IF_NEW: Final = 1
-"""Retain handling of MQTT 5: do not send all retained messages again at every reconnection."""
 _ONLINE, _OFFLINE = b'{"state":"online"}', b'{"state":"offline"}'
+_FORGOTTEN: Final = """the broker has forgotten the session, and what waited in it: it keeps nothing on disk \
+(persistence), or a client connected under this id and wanted no session"""
+_NUMBERS: Final = itertools.count(1)
+"""Of connections, so that a message of one session is never acknowledged at another."""
 
 
 class Session:
@@ -57,6 +61,9 @@ class Session:
     persistent
         Whether the broker keeps the session, and messages that come while there is no connection. Messages are then
         acknowledged by `acknowledge` alone.
+    also, forget
+        Further filters, which a broker may refuse: what comes by them comes by mistake. And what an earlier version
+        subscribed to, which a session that outlives it still has.
     expiry_s
         How long it keeps them in MQTT 5; 0 takes what waits, and keeps nothing afterwards.
     receive_maximum
@@ -76,6 +83,8 @@ class Session:
         *,
         outbox: Outbox | None = None,
         filters: Sequence[str] = (),
+        also: Sequence[str] = (),
+        forget: Sequence[str] = (),
         on_message: Callable[[Inbound], None] = lambda _message: None,
         status_topic: str = "",
         persistent: bool = False,
@@ -85,7 +94,7 @@ class Session:
         backoff_s: tuple[float, float] = (0.5, 30.0),
     ) -> None:
         self.broker, self.client_id, self.outbox = broker, client_id, outbox or Outbox(MemoryStorage())
-        self._filters, self._on_message = filters, on_message
+        self._filters, self._also, self._forget, self._on_message = filters, also, forget, on_message
         self._status_topic, self._persistent, self._keepalive_s = status_topic, persistent, keepalive_s
         self._expiry_s, self._receive_maximum, self._backoff = expiry_s, receive_maximum, Backoff(*backoff_s)
         self.up = False
@@ -96,12 +105,17 @@ class Session:
         """Why it is not up, or was not before it came up; empty while all is well."""
         self.refused = False
         """Whether the broker answered the last attempt, and said no."""
+        self.resumed = False
+        """Whether the broker still had the session when the last connection was made."""
+        self.forgotten = 0
+        """How often it had no longer: what waited there for a persistent session is lost."""
+        self.conflicts = Conflicts(client_id, backoff_s[1])
+        """Whether another client uses the client id."""
         self._password, self._tls = broker.secret(), broker.tls_context()
         self._client: BufferedClient | None = None
-        self._connection = 0
         self._accepted_at: float | None = None
-        self._next_attempt = self._next_check = 0.0
-        self._closing = False
+        self._next_attempt = self._next_check = self._answer_by = 0.0
+        self._closing = self._abandoned = False
         self._thread: threading.Thread | None = None
         self._wake_out: socket.socket | None = None
         self._wake_in: socket.socket | None = None
@@ -139,12 +153,23 @@ class Session:
         self.wake()
         return True
 
+    def hurry(self) -> None:
+        """Try to connect now, where the wait for the next attempt is under way: somebody waits for what is sent."""
+        self._next_attempt = 0.0
+        self.wake()
+
     def close(self) -> None:
-        """Send what waits to be sent, leave the last status, and disconnect. Further calls do nothing."""
+        """Send what waits to be sent, leave the last status, and disconnect. Further calls do nothing.
+
+        It takes a few seconds at most: an attempt to connect that is still under way then is left to end by itself.
+        """
         self._closing = True
         if self._thread is not None:
             self.wake()
-            self._thread.join()
+            self._thread.join(_JOIN_S)
+            if self._thread.is_alive():
+                self._abandoned = True
+                return
         client = self._client
         if client is not None:
             if self.up and self._status_topic:
@@ -152,12 +177,14 @@ class Session:
             client.disconnect()
             deadline = time.monotonic() + _LAST_WRITES_S
             while client.want_write() and (connection := self.socket) is not None and time.monotonic() < deadline:
-                select.select([], [connection], [], 0.1)
+                poll([], [connection], 0.1)
                 client.loop_write()
-            self._drop()
-        for end in (self._wake_out, self._wake_in):
-            if end is not None:
-                end.close()
+        self._release()
+
+    def _release(self) -> None:
+        self._drop()
+        for end in filter(None, (self._wake_out, self._wake_in)):
+            end.close()
 
     # -- for the thread that drives it ---------------------------------------------------------------------------------
 
@@ -206,7 +233,7 @@ class Session:
             readers.append(connection)
             if self.wants_write:
                 writers.append(connection)
-        readable, _, _ = select.select(readers, writers, [], timeout_s)
+        readable = poll(readers, writers, timeout_s)
         if self._wake_out is not None and self._wake_out in readable:
             self._wake_out.recv(4096)
         self.turn(readable=connection in readable)
@@ -224,6 +251,9 @@ class Session:
         if now >= self._next_check:
             self._next_check = now + _KEEPALIVE_CHECK_S
             client.loop_misc()
+        if not self.up and now >= self._answer_by and client is self._client:
+            self._fail(f"it accepts the connection and confirms nothing within {_ANSWER_S:g} s")
+            self._lost()
         if self.up and self.outbox.stalled(now):
             self._fail("connected, but the broker does not acknowledge")
             self._lost()
@@ -248,11 +278,12 @@ class Session:
                 # The thread is all that carries messages: whatever happens, it continues, and nothing is lost.
                 logger.exception("%s: the session's turn failed; it connects again", self.client_id)
                 self._lost()
+        if self._abandoned:  # `close` did not wait
+            self._release()
 
     def _attempt(self) -> None:
         """Make a client and connect it."""
         broker, version_5 = self.broker, self.broker.protocol == "5"
-        self._connection += 1
         client = BufferedClient(
             CallbackAPIVersion.VERSION2,
             self.client_id,
@@ -261,39 +292,34 @@ class Session:
             reconnect_on_failure=False,
             manual_ack=self._persistent,
             receive=self._on_message,
-            connection=self._connection,
+            connection=next(_NUMBERS),
         )
-        client.connect_timeout = _CONNECT_TIMEOUT_S
-        client.max_inflight_messages_set(0)  # the outbox bounds what is in flight
-        client.max_queued_messages_set(0)
         if broker.username:
             client.username_pw_set(broker.username, self._password or None)
         if self._tls is not None:
             client.tls_set_context(self._tls)
         if self._status_topic:
             client.will_set(self._status_topic, _OFFLINE, qos=1, retain=True)
-        options: dict[str, Any] = {}
-        if version_5:
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.SessionExpiryInterval = self._expiry_s
-            properties.ReceiveMaximum = self._receive_maximum
-            options = {"clean_start": not self._persistent, "properties": properties}
         client.on_connect, client.on_subscribe = self._connected, self._subscribed
         client.on_disconnect, client.on_publish = self._disconnected, self._published
-        # Else the library writes in whichever thread publishes or acknowledges.
-        client.on_socket_register_write = lambda _client, _userdata, _socket: None
         self._client, self.refused = client, False
         self._next_check = time.monotonic() + _KEEPALIVE_CHECK_S
+        self._answer_by = math.inf  # connecting itself has a time-out
         try:
-            client.connect(broker.host, broker.port, keepalive=self._keepalive_s, **options)
+            client.open(broker, self._keepalive_s, self._expiry_s, self._receive_maximum)
+            self._answer_by = time.monotonic() + _ANSWER_S
         except (OSError, ValueError) as error:
             self._fail(f"the broker cannot be reached: {getattr(error, 'strerror', None) or error}")
+            self.conflicts.not_reached()
             self._lost()
 
     def _fail(self, text: str) -> None:
         if text != self.trouble and self._thread is not None:  # whoever drives a session sees its `trouble`
-            logger.warning("MQTT session %s at %s: %s", self.client_id, self.broker, text)
+            self._warn(text)
         self.trouble = text
+
+    def _warn(self, text: str) -> None:
+        logger.warning("MQTT session %s at %s: %s", self.client_id, self.broker, text)
 
     def _drop(self) -> None:
         connection = self.socket
@@ -313,28 +339,30 @@ class Session:
     # -- callbacks of the client, in the same thread -------------------------------------------------------------------
 
     def _connected(
-        self,
-        client: Client,
-        _userdata: object,
-        _flags: object,
-        reason: ReasonCode,
-        _properties: object,
+        self, _client: object, _userdata: object, flags: ConnectFlags, reason: ReasonCode, _properties: object
     ) -> None:
+        client = self._client
+        if client is None:
+            return
         if reason.is_failure:
             self.refused = True
             self._fail(f"the broker refused the connection: {reason}")
             return  # `_disconnected` follows
-        self._accepted_at = time.monotonic()
+        self._accepted_at, self._answer_by = time.monotonic(), math.inf
+        self.conflicts.accepted()
+        self.resumed = flags.session_present
+        if self._persistent and self.connections and not self.resumed:
+            self.forgotten += 1
+            self._warn(_FORGOTTEN)
         if self._status_topic:
             client.publish(self._status_topic, _ONLINE, qos=1, retain=True)
         self.outbox.reconnected()
-        if not self._filters:
-            self._came_up()
-        elif self.broker.protocol == "5":
-            options = SubscribeOptions(qos=1, retainHandling=_RETAINED_IF_NEW)
-            client.subscribe([(topic_filter, options) for topic_filter in self._filters])
+        if self.resumed and self._forget:
+            client.unsubscribe([*self._forget])
+        if self._filters:
+            client.subscribe_all([*self._filters, *self._also])
         else:
-            client.subscribe([(topic_filter, 1) for topic_filter in self._filters])
+            self._came_up()
 
     def _subscribed(
         self, _client: object, _userdata: object, _mid: int, reasons: list[ReasonCode], _properties: object
@@ -366,4 +394,6 @@ class Session:
             return
         if reason.is_failure and self._accepted_at is not None:  # else `trouble` says already why it was refused
             self._fail(f"the connection was lost: {reason}")
+            if self.conflicts.ended(reason.value):
+                self._warn(self.conflicts.text)
         self._lost()

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import socket
+import threading
 import time
 
 import pytest
 
+import ingest.mqtt.session as session_module
 from ingest.backoff import Backoff
+from ingest.login import BrokerAddress
+from ingest.mqtt.client import BufferedClient
 from ingest.mqtt.outbox import MemoryStorage, Outbound, Outbox
 from ingest.mqtt.publisher import publish_all
 from ingest.mqtt.session import Session
-from tests.ingest.brokers import Broker, ScriptedBroker
+from tests.ingest.brokers import Broker, Publisher, ScriptedBroker
 from tests.support import wait_for
 
 NOT_AUTHORIZED = 0x87
@@ -82,12 +89,13 @@ def test_a_refused_subscription_names_the_filter(started):
 def test_acknowledgements_of_an_old_connection_are_not_sent(broker, started):
     session = started(broker.address, persistent=True)
     wait_for(lambda: session.up, "it is up")
-    assert session.acknowledge(1, [3])
+    first = session._client.connection
+    assert session.acknowledge(first, [3])
     assert not session.acknowledge(0, [1, 2])
     broker.cut()
     wait_for(lambda: session.connections == 2, "the next connection")
-    assert not session.acknowledge(1, [4])
-    assert session.acknowledge(2, [5])
+    assert not session.acknowledge(first, [4])
+    assert session.acknowledge(session._client.connection, [5])
 
 
 @pytest.mark.parametrize("version", [3, 5])
@@ -163,3 +171,87 @@ def test_a_failing_callback_ends_the_connection_and_not_the_session(broker, star
     wait_for(lambda: not len(waiting), "it connects again, and the second message is acknowledged")
     assert session.connections == 2
     assert "on purpose" in caplog.text
+
+
+def test_a_second_client_of_one_id_is_named(broker, started, caplog):
+    """MQTT 5 says so at once; in 3.1.1 it shows in connections that are accepted and soon end."""
+    session = started(broker.address, backoff_s=(0.02, 60.0))
+    wait_for(lambda: session.up, "it is up")
+    if broker.version == 5:
+        broker.cut(b"\xe0\x01\x8e")
+    else:
+        broker.hang_up = True
+        broker.cut()
+    wait_for(lambda: session.conflicts.text, "the second client is seen")
+    assert "another client uses the client id 'c' at the broker" in session.conflicts.text
+    assert caplog.text.count("another client uses") == 1
+
+
+def test_a_broker_that_comes_and_goes_is_no_second_client(started):
+    with ScriptedBroker(3) as broker:
+        broker.hang_up = True
+        session = started(broker.address, backoff_s=(0.02, 60.0))
+        wait_for(lambda: broker.accepted >= 2, "two short connections")
+    wait_for(lambda: "cannot be reached" in session.trouble, "the broker is gone")
+    assert session.conflicts.text == ""
+
+
+def test_a_second_client_that_is_gone_is_no_longer_named(started):
+    with ScriptedBroker() as broker:
+        session = started(broker.address, backoff_s=(0.02, 0.05))
+        wait_for(lambda: session.up, "it is up")
+        broker.cut(b"\xe0\x01\x8e")
+        wait_for(lambda: session.connections == 2 and not session.conflicts.text, "a connection that lasts")
+
+
+def test_a_broker_that_accepts_and_never_answers_is_left_and_named(monkeypatch, started):
+    monkeypatch.setattr(session_module, "_ANSWER_S", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        session = started(BrokerAddress(port=silent.getsockname()[1]))
+        wait_for(lambda: "confirms nothing within" in session.trouble, "it is left")
+        wait_for(lambda: silent.accept()[0].close() is None and silent.accept()[0].close() is None, "it is tried again")
+
+
+def test_closing_leaves_an_attempt_behind_that_does_not_end(monkeypatch, started):
+    """A name server may take minutes; nothing can interrupt it."""
+    begun, ended = threading.Event(), threading.Event()
+    monkeypatch.setattr(BufferedClient, "open", lambda *_: [begun.set(), ended.wait(60)])
+    monkeypatch.setattr(session_module, "_JOIN_S", 0.05)
+    session = started(BrokerAddress())
+    assert begun.wait(60)
+    session.close()
+    assert session._thread.is_alive()
+    ended.set()
+    session._thread.join(60)
+    assert session._client is None
+
+
+def test_more_than_a_thousand_open_files_are_no_trouble(broker, started):
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(most[0], 2_048), max(most[1], 2_048)))
+    files = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_100)]
+    try:
+        session = started(broker.address)
+        wait_for(lambda: session.up, "it is up")
+        assert session.socket.fileno() > 1_024
+        session.outbox.storage.put(Outbound("t", b""))
+        session.wake()
+        wait_for(lambda: session.outbox.acknowledged == 1, "a message goes out")
+        session.close()
+    finally:
+        for file in files:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, most)
+
+
+def test_a_broker_that_forgot_the_session_is_named(started, caplog, tmp_path):
+    """Also where a client under the same id, that wanted no session, has wiped it."""
+    broker = Broker("mosquitto", 3, tmp_path)
+    session = started(broker.address, persistent=True, filters=("t",))
+    wait_for(lambda: session.up, "it is up")
+    Publisher(broker.port, name="c").close()
+    wait_for(lambda: session.connections == 2, "it comes back")
+    assert session.forgotten == 1
+    assert "the broker has forgotten the session" in caplog.text
+    session.close()
+    broker.stop()
