@@ -22,7 +22,7 @@ help:
 	@echo "make speed      processor time of another commit and of this tree in ten turns: BASE=<commit>"
 	@echo "make outage     InfluxDB is killed for a minute under load, and what went in is compared with what is there"
 	@echo "make services   Mosquitto, Kafka, InfluxDB, Chromium and fonts for the integration tests"
-	@echo "make clean      removes caches; make distclean also .venv and patrolgrid-data"
+	@echo "make clean      removes caches; make distclean also .venv, patrolgrid-data and its keys"
 
 demo: $(VENV)/.run
 	@exec $(BIN)/patrolgrid demo $(ARGS)
@@ -98,4 +98,4 @@ clean:
 	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 distclean: clean
-	@rm -rf $(VENV) patrolgrid-data *.egg-info
+	@rm -rf $(VENV) patrolgrid-data patrolgrid-data.keys *.egg-info

@@ -6,6 +6,20 @@ import os
 from pathlib import Path
 
 
+def keep_private() -> None:
+    """Let others neither read nor write what this process makes from now on: files 0640, folders 0750 at most."""
+    os.umask(os.umask(0o077) | 0o027)
+
+
+def make_private(folder: Path) -> None:
+    """Take the rights of others from the files of a folder, which an earlier version may have left open."""
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            mode = path.stat().st_mode
+            if path.is_file() and mode & 0o027:
+                path.chmod(mode & 0o7750)
+
+
 def sync_folder(folder: Path) -> None:
     """Put a folder's entries (files made, renamed, removed) on disk."""
     handle = os.open(folder, os.O_RDONLY)

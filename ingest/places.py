@@ -11,6 +11,8 @@ from ingest.topics import ID_PATTERN, RESERVED_BEATS
 
 DeviceType = Literal["camera", "gate", "noise", "smoke", "heat", "water", "door", "manhole", "environment"]
 DEVICE_TYPES: Final = ("camera", "gate", "noise", "smoke", "heat", "water", "door", "manhole", "environment")
+PLATE_TOKENS: Final = "plate_tokens"
+"""The override (true or false) that lets a gate send tokens of plates which it has made itself."""
 Point = tuple[float, float]
 """(lon, lat) in degrees, WGS 84."""
 

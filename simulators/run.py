@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from ingest.clock import ScaledClock
+from ingest.files import keep_private
 from ingest.login import BrokerAddress
 from ingest.places import PlacesError
 from simulators.devices.faults import FaultRates, skews
@@ -199,6 +200,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Run with parsed arguments; see `main`."""
+    keep_private()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         site, rates = _site(args), _rates(args)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from console.board.board_config import BoardConfigError, load_config
 from console.board.server import serve
+from ingest.files import keep_private
 
 
 def main() -> int:
@@ -16,6 +17,7 @@ def main() -> int:
         "--config-json", type=Path, required=True, help="file with a console.board.board_config.BoardConfig"
     )
     arguments = parser.parse_args()
+    keep_private()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         config = load_config(arguments.config_json)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol, cast
 
 from console.errors import CommandError
+from ingest.files import keep_private
 from ingest.setup.extras import load, version
 
 COMMANDS: Final = {
@@ -22,6 +23,7 @@ COMMANDS: Final = {
     "status": "show what a site has seen and how far it is",
     "doctor": "check broker, disk, clock, settings and places, and say what to do",
     "quarantine": "list, show, count or replay what could not be accepted",
+    "plates": "renew the key of the number plates' tokens, or show since when there is which",
     "models": "tell what each device's model has learned, what it lacks, and how well it fits",
     "train": "let the models learn from the store's past, or from a CSV file",
     "backtest": "run the shipped models over a file, without looking ahead",
@@ -63,6 +65,7 @@ class CommandModule(Protocol):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    keep_private()
     try:
         options = _parser(arguments).parse_args(arguments)
         return _module(options.command).run(options)

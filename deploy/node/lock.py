@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from ingest.files import make_private
+
 _NAME: Final = "node.lock"
 _ATTEMPTS: Final = 5
 PRIVATE: Final = 0o700
-"""Mode of a site's folder where it is made: who passed which gate, and the key of the plate tokens, are in it."""
+"""Mode of a site's folder where it is made: who passed which gate is in it."""
 
 
 class LockedError(RuntimeError):
@@ -22,7 +24,7 @@ class LockedError(RuntimeError):
 def site_lock(folder: Path) -> Iterator[None]:
     """Hold the lock of a site's folder until the block is left or the process ends. Raises `LockedError`."""
     folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-    file = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    file = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         for attempt in range(_ATTEMPTS):
             try:
@@ -38,6 +40,7 @@ def site_lock(folder: Path) -> Iterator[None]:
                 ) from error
         os.ftruncate(file, 0)
         os.pwrite(file, f"{os.getpid()}\n".encode("ascii"), 0)
+        make_private(folder)
         yield
     finally:
         os.close(file)

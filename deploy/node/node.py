@@ -20,6 +20,7 @@ from deploy.node.trainer import Trainer
 from deploy.processes import StopRequest
 from deploy.settings import Settings, find_file, load_settings
 from deploy.wiring import data_end_ms, make_clock, make_gateway, open_log, open_sinks, pipeline_config
+from ingest.files import keep_private
 from ingest.gateway import PlateKeyError
 from ingest.gateway.gateway import GatewayConfig
 from ingest.places import PlacesError, load_places
@@ -94,6 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.node", description="One site's node.")
     parser.add_argument("--config", type=Path, help="settings file (default: PATROLGRID_CONFIG, or patrolgrid.toml)")
     options = parser.parse_args(arguments)
+    keep_private()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with StopRequest() as stop:
         try:

@@ -54,7 +54,8 @@ class PlateSettings(Section, frozen=True, kw_only=True):
     """Number plates are hashed before anything is written."""
 
     key_file: Path | None = None
-    """File with the secret key of the plate tokens; empty: plates.key in the site's folder, made at first start."""
+    """File with the secret keys of the plate tokens, made at first start. It belongs outside the data folder, so that
+    data and backups alone betray nobody; empty: in a folder beside it, called as data.dir and .keys."""
 
 
 class LogSettings(Section, frozen=True, kw_only=True):
@@ -174,6 +175,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     def site_dir(self) -> Path:
         """The site's folder."""
         return self.data.dir / self.site.id
+
+    @property
+    def plate_key_file(self) -> Path:
+        """The file of the plate keys, set or by default."""
+        folder = self.data.dir
+        return self.plates.key_file or folder.with_name(f"{folder.name}.keys") / self.site.id / "plates.key"
 
     @property
     def places_file(self) -> Path:

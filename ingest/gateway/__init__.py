@@ -9,7 +9,8 @@ module only.
 """
 
 from ingest.gateway.gateway_settings import GatewaySettings
-from ingest.gateway.plates import PlateKeyError, Plates, load_plates
+from ingest.gateway.plate_keys import load_plates
+from ingest.gateway.plates import PlateKeyError, Plates
 from ingest.gateway.quarantine import Entry, Quarantine
 
 __all__ = ["Entry", "GatewaySettings", "PlateKeyError", "Plates", "Quarantine", "load_plates"]

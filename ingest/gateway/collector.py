@@ -2,11 +2,12 @@
 
 import struct
 from array import array
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, Final
 
 from msgspec.structs import astuple
 
+from ingest.gateway.plate_forms import names_plate
 from ingest.gateway.plates import Plates
 from ingest.log.batch import Batch, Source
 from ingest.observations import Count, Gate, Level, Observation, State, epoch_ms
@@ -35,10 +36,11 @@ class Collector:
     every observation.
     """
 
-    def __init__(self, plates: Plates) -> None:
+    def __init__(self, plates: Plates, trusted: Container[str] = ()) -> None:
+        """Take what makes tokens, and the devices whose own tokens are taken."""
         self.batch = Batch()
-        self._plates = plates
-        self._string = self.batch.string_index
+        self._plates, self._trusted = plates, trusted
+        self._strings: dict[str, int] = {}
         self._empty = self._string("")
         self._sources: dict[tuple[str, str, str], int] = {}
         columns: dict[str, Any] = dict(self.batch.columns)  # of int or of float, depending on the name
@@ -61,7 +63,7 @@ class Collector:
         kind, a, b, interval, metric, text = values
         index = self._sources.get(source)
         if index is None:
-            index = self._sources[source] = self.batch.source_index(Source(*source))
+            index = self._source_index(source)
         self._kind.append(kind)
         self._source.append(index)
         self._seq.append(seq)
@@ -74,15 +76,15 @@ class Collector:
         self._text.append(self._string(text) if text else self._empty)
         self._flags.append(flags)
 
-    def values_of(self, observation: Observation) -> Values:
-        """Return what the columns hold of an observation; a plate becomes its token."""
+    def values_of(self, observation: Observation, device: str = "") -> Values:
+        """Return what the columns hold of a device's observation; a plate becomes its token."""
         if isinstance(observation, Count):
             return 0, observation.in_, observation.out, observation.interval_s, observation.of, ""
         if isinstance(observation, Level):
             return 2, observation.value, 0.0, 0.0, observation.metric, observation.unit
         if isinstance(observation, State):
-            return 3, 0.0, 0.0, 0.0, observation.metric, observation.value
-        token = self._plates.token(observation.plate) if observation.plate else ""
+            return 3, 0.0, 0.0, 0.0, observation.metric, self._word(observation.metric, observation.value)
+        token = self._plates.logged(observation.plate, trusted=device in self._trusted) if observation.plate else ""
         return 1, _DIRECTIONS[observation.direction], _ALLOWED[observation.allowed], 0.0, observation.vehicle, token
 
     def add_alike(
@@ -111,16 +113,16 @@ class Collector:
         if min(times) < earliest or max(times) > latest:
             return False
         kind = kind_of(type(observations[0]))
-        self._values(kind, fields, rows)
+        self._values(kind, fields, rows, trusted=device in self._trusted)
         self._kind.frombytes(bytes((kind,)) * rows)
         self._flags.frombytes(bytes(rows))
-        self._source.extend(array("I", (self.batch.source_index(Source(beat, device, boots[0])),)) * rows)
+        self._source.extend(array("I", (self._source_index((beat, device, boots[0])),)) * rows)
         self._received.extend(array("q", (received,)) * rows)
         self._seq.frombytes(seqs)
         self._ts.frombytes(packed_times)
         return True
 
-    def _values(self, kind: Kind, fields: tuple[tuple[Any, ...], ...], rows: int) -> None:
+    def _values(self, kind: Kind, fields: tuple[tuple[Any, ...], ...], rows: int, *, trusted: bool) -> None:
         zeros = bytes(8 * rows)
         if kind is _COUNT:
             _, interval, ins, outs, of, _, _ = fields
@@ -133,19 +135,36 @@ class Collector:
         elif kind is _STATE:
             _, metric, word, _, _ = fields
             a, b, intervals = zeros, zeros, zeros[: 4 * rows]
-            metrics, texts = self._indices(metric), self._indices(word)
+            metrics, texts = self._indices(metric), self._indices(tuple(map(self._word, metric, word)))
         else:
             _, direction, plate, vehicle, allowed, _, _ = fields
-            token = self._plates.token
+            logged = self._plates.logged
             a = _packed("d", [_DIRECTIONS[word] for word in direction])
             b, intervals = _packed("d", [_ALLOWED[word] for word in allowed]), zeros[: 4 * rows]
             metrics = self._indices(vehicle)
-            texts = self._indices(tuple(token(raw) if raw else "" for raw in plate))
+            texts = self._indices(tuple(logged(raw, trusted=trusted) if raw else "" for raw in plate))
         self._a.frombytes(a)
         self._b.frombytes(b)
         self._interval.frombytes(intervals)
         self._metric.extend(metrics)
         self._text.extend(texts)
+
+    def _word(self, metric: str, word: str) -> str:
+        """Return a state's word, or the token of one whose metric says that it is a plate."""
+        return self._plates.token(word) if names_plate(metric) else word
+
+    def _string(self, text: str) -> int:
+        """Return the index of a text in the batch; plates in it, wherever a device puts them, are hidden."""
+        index = self._strings.get(text)
+        if index is None:
+            index = self._strings[text] = self.batch.string_index(self._plates.hidden_text(text))
+        return index
+
+    def _source_index(self, source: tuple[str, str, str]) -> int:
+        beat, device, boot = source
+        index = self.batch.source_index(Source(beat, device, self._plates.hidden_text(boot)))
+        self._sources[source] = index
+        return index
 
     def _indices(self, texts: tuple[str, ...]) -> "array[int]":
         index = self._string

@@ -129,7 +129,7 @@ class Gateway:
         clock: Clock,
         plates: Plates,
     ) -> None:
-        self.config, self._log, self._quarantine, self._clock = config, log, quarantine, clock
+        self.config, self._log, self._quarantine, self._clock, self._plates = config, log, quarantine, clock, plates
         settings = config.settings
         self._intake = Intake(
             routes=Routes(
@@ -306,7 +306,8 @@ class Gateway:
         self._log_full = ""
 
     def _tick(self) -> None:
-        """Log the time for the shards that have had no other record for a while."""
+        """Log the time for the shards that have had no other record for a while; see whether plate keys changed."""
+        self._plates.refresh(self._clock.now_ms())
         late = self._shards_without_time()
         if not late:
             return

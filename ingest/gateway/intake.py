@@ -17,6 +17,7 @@ from ingest.gateway.collector import Collector
 from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.numbering import Numbering, RepeatFilter, repeat_key
 from ingest.gateway.plates import Plates
+from ingest.gateway.quarantine import MAX_PAYLOAD
 from ingest.gateway.routes import Leaf, Route, Routes
 from ingest.log import Record, RecordKind
 from ingest.observations import Observation, epoch_ms
@@ -24,6 +25,8 @@ from ingest.refusal import Refusal
 from ingest.vocabulary import Flag, Reason
 
 _STATUSES: Final = 50_000
+_HALF_A_PLATE: Final = 64
+"""Bytes that a plate has at most, in any encoding."""
 _OBSERVATIONS: Final = Leaf.OBSERVATIONS
 """Looked up once: looking up a member of an enumeration takes as long as a whole check, and every message needs it."""
 
@@ -125,7 +128,7 @@ class Intake:
             elif route.leaf is _OBSERVATIONS:
                 collector = self._collectors[route.shard]
                 if collector is None:  # the first since `finish`
-                    collector = self._collectors[route.shard] = Collector(self._plates)
+                    collector = self._collectors[route.shard] = Collector(self._plates, self._routes.with_tokens)
                 before = len(collector)
                 self._take_observations(topic, route, collector, payload, retained=retained)
             else:
@@ -195,7 +198,7 @@ class Intake:
         if not self._clock.live:
             self._clock.observe(ts)
             received = self._clock.now_ms()
-        values = collector.values_of(observation)
+        values = collector.values_of(observation, device)
         flags, seq, boot = 0, observation.seq, observation.boot
         if seq is None:
             kind, a, b, _, metric, text = values
@@ -269,7 +272,10 @@ class Intake:
         self.counts.quarantined[reason] += 1
         plates, length = self._plates, size or len(payload)
         try:
-            payload, text = plates.hidden_payload(payload), plates.hidden_text(detail)
+            cut = len(payload) > MAX_PAYLOAD
+            payload, text = plates.hidden_payload(payload[:MAX_PAYLOAD]), plates.hidden_text(detail)
+            if cut:  # where it was cut, half a plate may stand
+                payload = payload[:-_HALF_A_PLATE]
             topic = plates.hidden_text(topic)
         except Exception as error:  # noqa: BLE001 - rather no bytes than a raw plate
             payload, text = b"", f"{detail[:60]} (bytes withheld, {type(error).__name__} while hiding plates)"

@@ -7,143 +7,117 @@ seconds, so it is the secret key that protects them, and it stays out of every d
 """
 
 import hmac
-import os
 import re
-import secrets
-import stat
-import time
 import unicodedata
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from ingest.files import replace_file
+from ingest.gateway import plate_forms as forms
 
-_PREFIX: Final = "h1:"
 _TOKEN: Final = re.compile(r"h1:[0-9A-Za-z_-]{12,60}\Z")
+_PREFIX: Final = "h1:"
 _HASH_DIGITS: Final = 32
-_KEY_BYTES: Final = 32
-_SEPARATORS: Final = re.compile(r"[\s.\-_·•・‧∙]{1,64}+")
+_SEALED: Final = re.compile(r"(h1:[0-9A-Za-z_-]{12,60})~([0-9a-f]{16})\Z")
+"""A token that stands in the place of a plate in quarantine, with proof that this site made it."""
+LINK_DAYS: Final = 28
+"""So long after a new key a vehicle's older tokens are given beside its new one; `models.rules.gates` remembers a
+vehicle for as long."""
 _NO_PLATE: Final = frozenset(
-    {"", "无牌", "无牌车", "无车牌", "未识别", "未知", "UNKNOWN", "NOPLATE", "NONE", "NULL", "NA", "N/A"}
+    {"", "无牌", "无牌车", "无车牌", "未识别", "未知", "UNKNOWN", "NOPLATE", "NONE", "NULL", "NA"}
 )
-"""What cameras write when they read no plate."""
-
-_PROVINCES: Final = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领学警港澳民航应急"
-# No pattern here repeats without a bound, and none can split one text in two ways (``+`` behind a repetition forbids
-# going back): the time for hostile bytes grows with their number, not with its square.
-_SHAPE: Final = re.compile(
-    rf"[{_PROVINCES}]\s{{0,4}}+[A-Za-zＡ-Ｚａ-ｚ][\s.·•・‧∙-]{{0,8}}+"
-    r"(?:[A-HJ-NP-Za-hj-np-z0-9０-９][\s.·•-]?){4,6}[A-HJ-NP-Za-hj-np-z0-9挂学警港澳领]?"
-)
-"""A Chinese plate, written with or without separators, in narrow or wide letters."""
-_SHAPE_GBK: Final = re.compile(
-    rb"(?:%s)\s?[A-Za-z]\s?(?:\xa1\xa4|[.-])?\s?(?:[A-HJ-NP-Za-hj-np-z0-9][.-]?){4,6}"
-    % b"|".join(re.escape(letter.encode("gb18030")) for letter in _PROVINCES)
-)
-"""The same in GBK, which older Chinese gates send."""
-_KEY: Final = re.compile(
-    r"(?:^|[^a-z])(?:licen[cs]e|number|car|vehicle|veh|plate)?[_ -]?(?:plate|lpn?|lpr)[_ -]?"
-    r"(?:no|num|number|text|str|string|value|id|code|license|raw)?$|号牌|车牌|hphm|"
-    r"(?:^|[^a-z])(?:car|vehicle|veh|licen[cs]e)[_ -]?(?:no|num|number)$|(?:^|[^a-z])cphm?$|(?:^|[^a-z])licen[cs]e$",
-    re.IGNORECASE,
-)
-"""A field name that holds a plate: plate, plateNo, PlateNumber, license_plate, carNo, 车牌号, hphm (GA/T 1400)…"""
-_HARMLESS: Final = re.compile(r"colou?r|type|has|confidence|reliab|score|rect|class|count|template", re.IGNORECASE)
-"""Parts of plate fields that hold no plate: PlateColor, HasPlate, plateType…"""
-_NAMED_BYTES: Final = re.compile(
-    rb"""(?P<head>(?:plate|lpn|lpr|hphm|\bcphm?\b|(?:car|veh|vehicle|licen[cs]e)[_ -]?(?:no|num|number)\b|"""
-    rb"""\xe8\xbd\xa6\xe7\x89\x8c|\xe5\x8f\xb7\xe7\x89\x8c|\xb3\xb5\xc5\xc6|\xba\xc5\xc5\xc6)"""
-    rb"""[^"'<>:=,{}\[\]]{0,24}+["']?\s{0,8}+[:=>]\s{0,8}+)(?P<value>"(?:[^"\\]|\\.){0,256}+"?|'[^']{0,256}+'?|[^\s"',;&<>{}\[\]]{1,256})""",
-    re.IGNORECASE | re.DOTALL,
-)
-"""``plate…: value`` in JSON, query strings, logs and XML; Chinese names in UTF-8 and in GBK."""
-_WORDS: Final = (
-    b"plate",
-    b"lpn",
-    b"lpr",
-    b"hphm",
-    b"cph",
-    b"carn",
-    b"car_n",
-    b"car-n",
-    b"car n",
-    b"veh",
-    b"licen",
-    *("车牌".encode(code) for code in ("utf-8", "gb18030")),
-    *("号牌".encode(code) for code in ("utf-8", "gb18030")),
-)
-"""Whatever `_NAMED_BYTES` matches contains one of these: a search for them is a hundred times as fast."""
+"""What cameras write when they read no plate, normalised."""
 _BEFORE: Final = 16
 _NAME_BYTES: Final = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 _HIDDEN: Final = b"(plate-removed)"
-_ESCAPE: Final = re.compile(rb"\\u([0-9a-fA-F]{4})")
+_DOCUMENT: Final = frozenset("{=:%&\\")
+"""Signs of a text that is a document of its own: JSON in a string, a query."""
 
 
 class PlateKeyError(ValueError):
     """The key file is missing, unreadable, open to others, or malformed; the text names it and says what to do."""
 
 
-class _Key(msgspec.Struct, frozen=True):
-    id: str
-    created_ms: int
-    secret: bytes
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[0-9a-f]{4}", self.id) or len(self.secret) < _KEY_BYTES:
-            raise ValueError(f"key {self.id!r} needs an id of 4 hexadecimal digits and {_KEY_BYTES} secret bytes")
-
-
-class _KeyFile(msgspec.Struct, frozen=True):
-    keys: list[_Key]
-
-
 def normalise(plate: str) -> str:
     """Return a plate without what readers write differently; empty where there is none.
 
-    >>> normalise("吉A·12345"), normalise(" 吉a 12345 "), normalise("无牌车")
+    >>> normalise("吉A·12345"), normalise(" 吉a—12345 "), normalise("无牌车")
     ('吉A12345', '吉A12345', '')
     """
-    text = _SEPARATORS.sub("", unicodedata.normalize("NFKC", plate)).upper()
+    text = "".join(filter(str.isalnum, unicodedata.normalize("NFKC", plate))).upper()
     return "" if text in _NO_PLATE else text
 
 
 class Plates:
     """Makes tokens with the newest of its keys, and puts them in the place of plates wherever those are found.
 
-    Older keys stay in the file for as long as somebody entitled must match old tokens. Rotating cuts the link between
-    a vehicle's passes before and after: that is its purpose.
+    Parameters
+    ----------
+    keys
+        (key id, secret) pairs, oldest first. Raises `PlateKeyError` where there is none.
+    linked
+        How many of the older keys still give a token beside the newest one's, see `LINK_DAYS`.
     """
 
-    def __init__(self, keys: list[tuple[str, bytes]]) -> None:
-        """Take (key id, secret) pairs, oldest first. Raises `PlateKeyError` where there is none."""
+    def __init__(self, keys: Sequence[tuple[str, bytes]], linked: int = 0) -> None:
+        self._use(keys, linked)
+
+    def _use(self, keys: Sequence[tuple[str, bytes]], linked: int) -> None:
         if not keys:
             raise PlateKeyError("no plate key: at least one is needed")
-        self._id, self._secret = keys[-1]
+        self._newest, *older = reversed(keys)
+        self._all, self._linked = [self._newest, *older], older[:linked]
 
-    def token(self, plate: str) -> str:
-        """Return the token of a raw plate; a token stays as it is, and no plate gives an empty text."""
-        if _TOKEN.match(plate):
-            return plate
+    def refresh(self, now_ms: int) -> None:
+        """Take up what has changed since; nothing where the keys came from no file."""
+
+    def token(self, plate: str, *, trusted: bool = False) -> str:
+        """Return the token of a raw plate; no plate gives an empty text.
+
+        A token stays as it is where a `trusted` device made it, and where `hidden_payload` did. From others it is
+        hashed like any text: nobody can pass for another vehicle by its token.
+        """
+        ready = self._ready(plate, trusted=trusted)
+        return _token(self._newest, normalise(plate)) if ready is None else ready
+
+    def logged(self, plate: str, *, trusted: bool = False) -> str:
+        """Return the token of a raw plate, and behind it those of older keys that are still linked, with blanks."""
+        token = self.token(plate, trusted=trusted)
+        if not self._linked or not token or self._ready(plate, trusted=trusted) is not None:
+            return token
         text = normalise(plate)
-        if not text:
-            return ""
-        digest = hmac.digest(self._secret, text.encode("utf-8", "surrogatepass"), "sha256")
-        return f"{_PREFIX}{self._id}{digest.hex()[:_HASH_DIGITS]}"
+        return " ".join((token, *(_token(key, text) for key in self._linked)))
+
+    def _ready(self, plate: str, *, trusted: bool) -> str | None:
+        """Return a token that may stay as it is, None for a plate and for what only looks like a token."""
+        if not plate.startswith(_PREFIX):
+            return None
+        if trusted and _TOKEN.match(plate):
+            return plate
+        sealed = _SEALED.match(plate)
+        if sealed and any(hmac.compare_digest(_proof(key, sealed[1]), sealed[2]) for key in self._all):
+            return sealed[1]
+        return None
+
+    def _cover(self, plate: str) -> str:
+        """Return what stands in quarantine in the place of a plate: its token with proof, or what is no plate."""
+        if _TOKEN.match(plate) or self._ready(plate, trusted=False) is not None:
+            return plate
+        token = _token(self._newest, normalise(plate))
+        return f"{token}~{_proof(self._newest, token)}" if token else ""
 
     def hidden_text(self, value: str) -> str:
         """Return a text with whatever looks like a plate replaced by its token."""
-        if value.isascii():
-            return value
-        return _SHAPE.sub(lambda match: self.token(match[0]), value)
+        return forms.PLATE.sub(lambda match: self.token(match[0]), value) if forms.holds_plate(value) else value
 
     def hidden_payload(self, raw: bytes) -> bytes:
         """Return a payload without raw plates: byte for byte as it came where it holds none.
 
         What can be decoded is decoded, and plates are replaced by their tokens, so that a payload can be replayed with
         the same result. What cannot be decoded is searched for field names that vendors use for plates, whatever the
-        bytes around them are, and for the shape of a Chinese plate.
+        bytes around them are, and for the shape of a Chinese plate; also as the other encodings that it may be in, and
+        where one of these holds a plate, the text read so stands in its place.
         """
         try:
             document = msgspec.json.decode(raw)
@@ -152,34 +126,57 @@ class Plates:
             if clean != document or b"\\u" in raw:
                 return msgspec.json.encode(clean)
         except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError, TypeError):
-            raw = _ESCAPE.sub(lambda match: chr(int(match[1], 16)).encode("utf-8", "replace"), raw)
+            raw = forms.unescaped(raw)
+            for reading in forms.readings(raw):
+                hidden = self._search(reading)
+                if hidden != reading:
+                    return hidden
         return self._search(raw)
 
     def _walk(self, value: object, *, named: bool) -> object:
         if isinstance(value, str):
-            return self.token(value) if named and value else self.hidden_text(value)
+            return self._cover(value) if named and value else self._inside(value)
         if isinstance(value, dict):
             return {
-                self.hidden_text(key): self._walk(item, named=named or _names_plate(key)) for key, item in value.items()
+                self._inside(key): self._walk(item, named=named or forms.names_plate(key))
+                for key, item in value.items()
             }
         if isinstance(value, list):
             return [self._walk(item, named=named) for item in value]
         if named and isinstance(value, int | float) and not isinstance(value, bool):
-            return self.token(str(value))
+            return self._cover(str(value))
         return value
+
+    def _inside(self, text: str) -> str:
+        """Hide the plates in one text of a payload, which may be a document of its own."""
+        if not _DOCUMENT.isdisjoint(text):
+            raw = text.encode("utf-8", "surrogatepass")
+            for reading in (*forms.readings(raw), raw):
+                hidden = self._search(reading)
+                if hidden != reading:
+                    return hidden.decode("utf-8", "replace")
+        return self._shapes(text)
+
+    def _shapes(self, text: str) -> str:
+        text = self.hidden_text(text)
+        return forms.BARE.sub(lambda match: self.token(match[0]) if forms.is_bare(match[0]) else match[0], text)
 
     def _search(self, raw: bytes) -> bytes:
         lowered = raw.lower()
         clean = raw
-        if any(word in lowered for word in _WORDS):
-            clean = _NAMED_BYTES.sub(self._hide, raw)
+        if any(name in lowered for name in forms.NAMES):
+            clean = forms.NAMED.sub(self._hide, raw)
         if clean.isascii():
-            return clean
+            return self._shapes(clean.decode()).encode()
+        # What is no UTF-8 is read as GBK first: its letters would else be taken for a plate without its province.
+        foreign = forms.is_foreign(clean)
+        if foreign:
+            clean = forms.PLATE_GBK.sub(self._token_of_gbk, clean)
         decoded = clean.decode("utf-8", "surrogateescape")  # keeps every byte, also of what is not UTF-8
-        hidden = self.hidden_text(decoded)
+        hidden = self._shapes(decoded)
         if hidden != decoded:
             clean = hidden.encode("utf-8", "surrogateescape")
-        return _SHAPE_GBK.sub(self._token_of_gbk, clean)
+        return clean if foreign or clean.isascii() else forms.PLATE_GBK.sub(self._token_of_gbk, clean)
 
     def _token_of_gbk(self, match: re.Match[bytes]) -> bytes:
         try:
@@ -191,62 +188,27 @@ class Plates:
         head, value = match["head"], match["value"]
         before = match.string[max(0, match.start() - _BEFORE) : match.start()]
         prefix = before[len(before.rstrip(_NAME_BYTES)) :]
-        if _HARMLESS.search((prefix + head).decode("latin-1")):
+        if forms.HARMLESS.search((prefix + head).decode("latin-1")):
             return match[0]
         quote = value[:1] if value[:1] in {b'"', b"'"} else b""
         inner = value.strip(quote) if quote else value
         if inner == _HIDDEN:
             return match[0]
         try:
-            token = self.token(inner.decode()).encode()
+            token = self._cover(inner.decode()).encode()
         except UnicodeDecodeError:
             token = _HIDDEN
         closing = quote if quote and value.endswith(quote) and len(value) > 1 else b""
         return head + quote + token + closing
 
 
-def _names_plate(key: str) -> bool:
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key[:65])
-    return len(key) <= 64 and _HARMLESS.search(key) is None and _KEY.search(words) is not None
+def _token(key: tuple[str, bytes], text: str) -> str:
+    """Return the token of a normalised plate under a key, an empty text for none."""
+    if not text:
+        return ""
+    digest = hmac.digest(key[1], text.encode("utf-8", "surrogatepass"), "sha256")
+    return f"{_PREFIX}{key[0]}{digest.hex()[:_HASH_DIGITS]}"
 
 
-def load_plates(path: Path) -> Plates:
-    """Read the key file, making one with a fresh key (mode 0600) where there is none. Raises `PlateKeyError`."""
-    if not path.exists():
-        _write(path, [_new_key()], create_only=True)
-    return Plates([(key.id, key.secret) for key in _read(path)])
-
-
-def rotate(path: Path, keep: int = 3) -> str:
-    """Add a fresh key to the file, keep the newest `keep`, and return the new key's id. Raises `PlateKeyError`.
-
-    Running gateways use it after their next start.
-    """
-    keys = [*_read(path), _new_key()][-max(keep, 1) :] if path.exists() else [_new_key()]
-    _write(path, keys)
-    return keys[-1].id
-
-
-def _new_key() -> _Key:
-    return _Key(secrets.token_hex(2), time.time_ns() // 1_000_000, secrets.token_bytes(_KEY_BYTES))
-
-
-def _read(path: Path) -> list[_Key]:
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        content = path.read_bytes()
-    except OSError as error:
-        raise PlateKeyError(f"plate key file {path}: cannot be read: {error.strerror}") from error
-    if os.name == "posix" and mode & 0o077:
-        raise PlateKeyError(f"plate key file {path}: mode {mode:o} lets others read it, expected 600: chmod 600 {path}")
-    try:
-        keys = msgspec.json.decode(content, type=_KeyFile).keys
-    except msgspec.MsgspecError as error:
-        raise PlateKeyError(f"plate key file {path}: {error}; restore it from a backup, or move it away") from error
-    if not keys or len({key.id for key in keys}) < len(keys):
-        raise PlateKeyError(f"plate key file {path}: expected at least one key, and every id once")
-    return sorted(keys, key=lambda key: key.created_ms)
-
-
-def _write(path: Path, keys: list[_Key], *, create_only: bool = False) -> None:
-    replace_file(path, msgspec.json.encode(_KeyFile(keys)), mode=0o600, create_only=create_only)
+def _proof(key: tuple[str, bytes], token: str) -> str:
+    return hmac.digest(key[1], b"made here " + token.encode(), "sha256").hex()[:16]

@@ -46,6 +46,8 @@ INSERT INTO held VALUES (1, 0, 0)
 """
 _TOPIC_CHARACTERS: Final = 512
 _DETAIL_CHARACTERS: Final = 400
+MAX_PAYLOAD: Final = 64 << 10
+"""Bytes kept of a payload."""
 _ENTRY_BYTES: Final = 160
 """What an entry takes beside its payload, about."""
 
@@ -93,7 +95,7 @@ class Quarantine:
     """
 
     def __init__(
-        self, path: Path, *, max_rows: int = 50_000, max_bytes: int = 128 << 20, max_payload: int = 64 << 10
+        self, path: Path, *, max_rows: int = 50_000, max_bytes: int = 128 << 20, max_payload: int = MAX_PAYLOAD
     ) -> None:
         if min(max_rows, max_bytes, max_payload) < 1:
             raise ValueError(f"quarantine {path}: bounds {max_rows}, {max_bytes}, {max_payload}: expected above 0")

@@ -4,7 +4,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from ingest import topics
-from ingest.places import Places
+from ingest.places import PLATE_TOKENS, Places
 from ingest.refusal import Refusal
 from ingest.shards import ShardMap
 from ingest.vocabulary import Reason
@@ -45,6 +45,9 @@ class Routes:
         self._site, self._places = site, places
         self.shards = shards or ShardMap(1)
         self._accept_unknown = accept_unknown or places is None
+        devices = () if places is None else places.devices.values()
+        self.with_tokens = frozenset(device.id for device in devices if device.overrides.get(PLATE_TOKENS) is True)
+        """Devices that may send tokens in the place of plates."""
         self._strangers: set[str] = set()
         self._known: dict[str, Route] = {
             topics.incidents(site): Route(Leaf.INCIDENT),

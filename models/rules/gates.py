@@ -77,6 +77,17 @@ class TokenTable(Saved):
         self.token[row, way], self.seen[row, way], self.fields[row, way] = np.uint64(token), _NEVER, 0
         return row, way
 
+    def rename(self, old: int, new: int) -> None:
+        """Give what is kept of one token to another: the same vehicle under another key."""
+        found = self.find(old)
+        if found is None:
+            return
+        seen, fields = int(self.seen[found]), self.fields[found].copy()
+        self.token[found], self.seen[found], self.fields[found] = 0, _NEVER, 0
+        place = self.place(new)
+        if self.seen[place] < seen:
+            self.seen[place], self.fields[place] = seen, fields
+
     def _set(self, token: int) -> int:
         # Fibonacci hashing: the top bits of the product are well mixed even for poor tokens.
         return (((token * _MIX) & _MASK) >> 32) & (self.sets - 1)

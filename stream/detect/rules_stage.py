@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.places import Places, PlacesError
+from ingest.places import PLATE_TOKENS, Places, PlacesError
 from ingest.vocabulary import COUNT_ALERTS, Direction, Kind
 from models.calendar import Calendar
 from models.rules.barriers import BarrierEvent, Barriers
@@ -59,6 +59,11 @@ def check_overrides(places: Places) -> None:
                 defaults_for(device.type, kind, metric, device.overrides)
             except ValueError as error:
                 raise PlacesError(f"places: device {device.id!r}: {error}") from error
+        made_here = device.overrides.get(PLATE_TOKENS, False)
+        if not isinstance(made_here, bool):
+            raise PlacesError(
+                f"places: device {device.id!r}: {PLATE_TOKENS!r} is {made_here!r}, expected true or false"
+            )
         try:
             spot_of(device.id, device.beat, (device.lon, device.lat), device.overrides)
             _one_way(device.overrides)
@@ -134,7 +139,11 @@ class RulesStage(Saved):
         """Check gate passes in order of arrival; late ones (not `live`) are remembered but raise nothing."""
         used = np.unique(rows.text)
         table = np.zeros(len(rows.strings), dtype=np.uint64)
-        table[used] = [_token(rows.strings[index]) for index in used.tolist()]
+        for index in used.tolist():
+            token, *older = map(_token, rows.strings[index].split(" "))
+            table[index] = token
+            for one in older:
+                self.gates.table.rename(one, token)
         _, second = self.calendar.local(rows.ts)
         night = (second >= _NIGHT_FROM_S) | (second < _NIGHT_UNTIL_S)
         direction, allowed = rows.a.astype(np.int64), rows.b.astype(np.int64)

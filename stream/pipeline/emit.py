@@ -59,7 +59,7 @@ def gate_rows(columns: Columns, rows: NDArray[np.intp], series: NDArray[np.int64
         direction=columns.a[rows].astype(np.uint8),
         allowed=columns.b[rows].astype(np.int8),
         vehicle=[strings[index] for index in columns.metric[rows].tolist()],
-        plate=[strings[index] for index in columns.text[rows].tolist()],
+        plate=[strings[index].partition(" ")[0] for index in columns.text[rows].tolist()],  # older tokens stand behind
     )
 
 

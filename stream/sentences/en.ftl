@@ -531,6 +531,8 @@ sum-none = -
 
 ## The command line: topics
 
+plates-rotated = New key { $id } in { $file }. Vehicles stay known: for { $days } days their old tokens are linked to the new ones.
+plates-key = key { $id }, since { $since }
 topics-made = made { $topic }
 topics-same = All { $count } topics at { $kafka } are as they must be.
 topics-col-topic = topic

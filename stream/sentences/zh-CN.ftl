@@ -429,6 +429,8 @@ sum-none = -
 
 ## 命令行：topics
 
+plates-rotated = 新密钥 { $id } 已写入 { $file }。车辆不会变成陌生车：{ $days } 天内新旧代号相互关联。
+plates-key = 密钥 { $id }，自 { $since } 起使用
 topics-made = 已创建 { $topic }
 topics-same = { $kafka } 上的 { $count } 个主题均符合要求。
 topics-col-topic = 主题

@@ -107,6 +107,20 @@ def test_settings_prints_what_is_in_force(tmp_path):
     assert "x9y" not in found.stdout
 
 
+def test_plate_keys_are_rotated_and_never_printed(tmp_path):
+    here = {"PATROLGRID_DATA__DIR": str(tmp_path / "d")}
+    made = [json.loads(patrolgrid("plates", "rotate", "--json", **here).stdout) for _ in (1, 2)]
+    path = Path(made[0]["file"])
+    assert tmp_path / "d" not in path.parents
+    keys = json.loads(path.read_bytes())["keys"]
+    assert [key["id"] for key in keys] == [one["made"] for one in made]
+    shown = patrolgrid("plates", "show", "--lang", "zh-CN", **here).stdout
+    for key in keys:
+        assert key["id"] in shown
+        assert key["secret"] not in shown
+    assert path.stat().st_mode & 0o077 == 0
+
+
 def test_the_doctor_says_what_is_wrong_and_what_to_do(tmp_path):
     from deploy.processes.supervisor import free_port
 

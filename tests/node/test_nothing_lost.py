@@ -66,5 +66,8 @@ def test_the_broker_is_killed_and_comes_back(tmp_path):
         stored = site.settled(truth)
         assert sum(total["n"] for total in truth.values()) > 1_000
         assert stored == truth
+        files = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+        open_to_others = [path for path in files if path.stat().st_mode & 0o027]
+        assert open_to_others == [], "every file is 0600 or 0640"
     finally:
         site.stop()

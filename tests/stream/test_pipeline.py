@@ -178,6 +178,20 @@ def test_a_stranger_at_night_is_told_from_a_resident():
     assert sum(len(block.plate) for results in out for block in results.gates) == 11
 
 
+def test_a_resident_stays_known_when_the_key_of_the_tokens_is_rotated():
+    night = NOON + 11 * 60 * MINUTE
+    pipe, log = pipeline(), Writer()
+    for day in range(9, 0, -1):
+        log.gate("gate-1", night - day * 86_400_000, plate="h1:a:resident", allowed=1, received=night)
+    log.gate("gate-1", night + MINUTE, plate="h1:b:resident h1:a:resident", allowed=-1)
+    log.gate("gate-1", night + 2 * MINUTE, plate="h1:b:resident", allowed=-1)  # the link is over
+    log.gate("gate-1", night + 3 * MINUTE, plate="h1:b:stranger h1:a:stranger", allowed=-1)
+    out = [pipe.process(log.record())]
+    assert [(alert.kind, alert.cause_ms) for alert in alerts(out)] == [("stranger_vehicle", night + 3 * MINUTE)]
+    stored = [plate for results in out for block in results.gates for plate in block.plate]
+    assert stored[-3:] == ["h1:b:resident", "h1:b:resident", "h1:b:stranger"], "links are not for the store"
+
+
 def test_a_second_stranger_is_told_to_who_acknowledged_the_first():
     pipe, log = pipeline(), Writer()
     night = NOON + 11 * 60 * MINUTE

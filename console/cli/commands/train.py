@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _quarantine(source: HistorySource, settings: Settings, site: FoundSite) -> None:
     """Keep the rows that taught nothing, without plates, where everything is kept that was not accepted."""
-    plates = load_plates(settings.plates.key_file or site.folder / "plates.key")
+    plates = load_plates(settings.plate_key_file, was=site.folder / "plates.key")
     name, now_ms = Path(source.name).name, time.time_ns() // 1_000_000
     with closing(Quarantine(site.quarantine)) as quarantine:
         quarantine.add_many(

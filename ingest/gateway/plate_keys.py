@@ -1,0 +1,142 @@
+"""The file of the keys that plate tokens are made with: made at the first start, renewed by rotation, kept private.
+
+It lives outside the data folder: whoever carries off the data, or a backup of it, has tokens that lead back to nobody.
+"""
+
+import logging
+import os
+import re
+import secrets
+import shutil
+import stat
+import time
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ingest.files import replace_file
+from ingest.gateway.plates import LINK_DAYS, PlateKeyError, Plates
+
+_log = logging.getLogger(__name__)
+_KEY_BYTES: Final = 32
+_DAY_MS: Final = 86_400_000
+
+
+class _Key(msgspec.Struct, frozen=True):
+    id: str
+    created_ms: int
+    secret: bytes
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[0-9a-f]{4}", self.id) or len(self.secret) < _KEY_BYTES:
+            raise ValueError(f"key {self.id!r} needs an id of 4 hexadecimal digits and {_KEY_BYTES} secret bytes")
+
+
+class _KeyFile(msgspec.Struct, frozen=True):
+    keys: list[_Key]
+
+
+class FilePlates(Plates):
+    """Plates whose keys are in a file; a running gateway sees by `refresh` that they were rotated."""
+
+    def __init__(self, path: Path, now_ms: int) -> None:
+        """Read the keys. Raises `PlateKeyError`."""
+        self._path = path
+        self._seen = self._until_ms = 0
+        self._read(now_ms)
+
+    def refresh(self, now_ms: int) -> None:
+        """Read the file again where it has changed, or where a link is over.
+
+        A file that cannot be read is told in the program's log, once; the keys before stay in use.
+        """
+        try:
+            seen = self._path.stat().st_mtime_ns
+        except OSError:
+            return
+        if seen == self._seen and now_ms < self._until_ms:
+            return
+        try:
+            self._read(now_ms)
+        except PlateKeyError as error:
+            self._seen = seen
+            _log.error("%s; the keys before stay in use", error)
+
+    def _read(self, now_ms: int) -> None:
+        keys = read_keys(self._path)
+        self._seen = self._path.stat().st_mtime_ns
+        # A key is linked until 28 days after the one that replaced it was made.
+        ends = [after.created_ms + LINK_DAYS * _DAY_MS for after in keys[1:]]
+        live = [end for end in ends if end > now_ms]
+        self._until_ms = min(live, default=1 << 62)
+        self._use([(key.id, key.secret) for key in keys], len(live))
+
+
+def load_plates(path: Path, *, was: Path | None = None) -> Plates:
+    """Read the key file, making one with a fresh key (mode 0600) where there is none. Raises `PlateKeyError`.
+
+    `was` is where earlier versions kept it: a file there is moved.
+    """
+    try:
+        if was is not None and was != path and was.exists() and not path.exists():
+            _move(was, path)
+        if not path.exists():
+            _write(path, [_new_key()], create_only=True)
+    except OSError as error:
+        raise PlateKeyError(
+            f"plate key file {path}: cannot be made: {error.strerror}; 'plates.key_file' may name another place"
+        ) from error
+    return FilePlates(path, _now_ms())
+
+
+def rotate(path: Path) -> str:
+    """Add a fresh key to the file, and return its id. Raises `PlateKeyError`.
+
+    Keys stay for as long as their tokens are linked to newer ones: then nobody can make those tokens any more. Running
+    gateways use the fresh key within seconds.
+    """
+    keys, now_ms = (read_keys(path) if path.exists() else []), _now_ms()
+    fresh = _new_key()
+    after = [*keys, fresh][1:]
+    keys = [key for key, next_ in zip(keys, after, strict=True) if next_.created_ms + LINK_DAYS * _DAY_MS > now_ms]
+    _write(path, [*keys, fresh])
+    return fresh.id
+
+
+def read_keys(path: Path) -> list[_Key]:
+    """Return the keys of a file, oldest first. Raises `PlateKeyError`."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        content = path.read_bytes()
+    except OSError as error:
+        raise PlateKeyError(f"plate key file {path}: cannot be read: {error.strerror}") from error
+    if os.name == "posix" and mode & 0o077:
+        raise PlateKeyError(f"plate key file {path}: mode {mode:o} lets others read it, expected 600: chmod 600 {path}")
+    try:
+        keys = msgspec.json.decode(content, type=_KeyFile).keys
+    except msgspec.MsgspecError as error:
+        raise PlateKeyError(f"plate key file {path}: {error}; restore it from a backup, or move it away") from error
+    if not keys or len({key.id for key in keys}) < len(keys):
+        raise PlateKeyError(f"plate key file {path}: expected at least one key, and every id once")
+    return sorted(keys, key=lambda key: key.created_ms)
+
+
+def _move(was: Path, path: Path) -> None:
+    replace_file(path, was.read_bytes(), mode=0o600, create_only=True)
+    shutil.copystat(was, path)
+    was.unlink()
+    _log.warning("the plate key was moved out of the data folder, from %s to %s", was, path)
+
+
+def _new_key() -> _Key:
+    return _Key(secrets.token_hex(2), _now_ms(), secrets.token_bytes(_KEY_BYTES))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _write(path: Path, keys: list[_Key], *, create_only: bool = False) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    replace_file(path, msgspec.json.encode(_KeyFile(keys)), mode=0o600, create_only=create_only)
