@@ -11,6 +11,7 @@ from ingest.frame import FrameError
 from ingest.log import HistorySeries
 from models.state import State
 from stream.detect.learned_windows import LearnedWindows
+from stream.engines.snapshot_files import read_snapshot
 from stream.state.snapshot import unpack
 
 Name = tuple[str, int, str]
@@ -67,7 +68,7 @@ def read_saved(folder: Path, window_s: int) -> SavedState:
     problem = ""
     for path in sorted(folder.glob("*.pgs"), reverse=True) if folder.is_dir() else []:
         try:
-            return _read(path.read_bytes(), window_s)
+            return _read(read_snapshot(path), window_s)
         except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
             problem = problem or f"{path.name}: {error}"
     return SavedState(problem=problem)

@@ -28,6 +28,7 @@ from ingest.setup.extras import MissingExtraError
 from ingest.setup.settings import SettingsError
 from stream.detect.rules_stage import check_overrides
 from stream.engines.embedded import CONSUMER, EmbeddedEngine
+from stream.engines.snapshot_files import MOST_BYTES
 from stream.pipeline.pipeline import Pipeline
 from stream.sinks.store.tables import StoreError
 
@@ -60,6 +61,7 @@ def run(settings: Settings, stop: StopRequest) -> int:
             sinks.all,
             folder / "state",
             quarantine=sinks.quarantine.add_many,
+            snapshot_bytes=min(MOST_BYTES, settings.log.max_mb * 2**20 // 16),
         )
         config = GatewayConfig(site=site, broker=settings.broker, settings=settings.gateway)
         gateway = make_gateway(settings, config, places, log, sinks.quarantine, clock)

@@ -5,7 +5,9 @@ In what order, so that nothing is lost and nothing counts twice:
 1. read records after the position reached;
 2. `Pipeline.process` each, in order;
 3. hand the results to `stream.sinks.delivery`, which brings them into every sink, each at its own pace;
-4. now and then, take a snapshot of the pipeline, and write it when every sink has the results up to its position;
+4. now and then, take a snapshot of the pipeline, and write it when every sink has the results up to its position: not
+   by the clock, which would wear out a card under an idle node, but when reading the log again from the last one would
+   take seconds (`stream.engines.snapshot_files.CrashCost`);
 5. then commit to the log the position of the *older* of the two snapshots kept, so that retention leaves what a
    damaged newest snapshot would need.
 
@@ -32,7 +34,7 @@ from ingest.files import replace_file
 from ingest.log import ConsumedLog, Record
 from ingest.refusal import Refusal
 from stream.engines.cold_start import ColdStartNote
-from stream.engines.snapshot_files import SnapshotFiles
+from stream.engines.snapshot_files import MOST_BYTES, CrashCost, SnapshotFiles
 from stream.engines.stats import EngineStats
 from stream.pipeline.pipeline import Pipeline
 from stream.results import Results
@@ -76,7 +78,9 @@ class EmbeddedEngine:
     quarantine
         Keeps durably what the pipeline refused.
     snapshot_every_s
-        Wall-clock seconds between snapshots; more where writing one takes long (at most a twentieth of the time).
+        Least wall-clock seconds between snapshots; more where writing one takes long (at most a twentieth of the time).
+    snapshot_bytes
+        Most bytes of records that the log has to keep for a crash, about.
     """
 
     def __init__(
@@ -88,6 +92,7 @@ class EmbeddedEngine:
         *,
         quarantine: Callable[[Sequence[Refusal]], None],
         snapshot_every_s: float = 10.0,
+        snapshot_bytes: int = MOST_BYTES,
     ) -> None:
         self._log, self._make_pipeline = log, make_pipeline
         self.delivery = Delivery([*sinks, QuarantineSink(quarantine)])
@@ -95,6 +100,7 @@ class EmbeddedEngine:
         self._poison_path = state_dir / "poison.json"
         self._cold_start = ColdStartNote(state_dir)
         self._every_s = snapshot_every_s
+        self._cost = CrashCost(snapshot_every_s, snapshot_bytes)
         self._stop = threading.Event()
         self._drain = threading.Event()
         self._thread: threading.Thread | None = None
@@ -103,7 +109,6 @@ class EmbeddedEngine:
         self._poison: dict[int, str] = {}
         """Log position → why the record there cannot be processed."""
         self._pending: _PendingSnapshot | None = None
-        self._next_snapshot = 0.0
         self._counted = NOTHING_WRITTEN
         """The `order` of the newest results that are in the stats."""
         self.stats = EngineStats()
@@ -159,7 +164,7 @@ class EmbeddedEngine:
         """Recover, then process until `stop`; with a drain, until the log has nothing more. Ends with a snapshot."""
         position = self.recover()
         self.delivery.start(position)
-        self._next_snapshot = time.monotonic() + self._every_s
+        self._cost.put_off()
         try:
             self._work(position)
         finally:
@@ -201,8 +206,10 @@ class EmbeddedEngine:
         """Process some records; return the position reached."""
         gathered: list[Results] = []
         rows = 0
+        began = time.monotonic()
         for record in records:
             why = self._poison.get(record.position)
+            self._cost.size += len(record.payload)
             try:
                 results = self.pipeline.process(record) if why is None else self.pipeline.pass_by(record, why)
             except Exception as error:  # noqa: BLE001 - any failure makes the record poison, and is logged
@@ -214,8 +221,10 @@ class EmbeddedEngine:
             position = record.position
             rows += rows_of(results) + results.accepted
             if rows > _MAX_ROWS:
+                self._cost.work_s += time.monotonic() - began
                 self._give(gathered)
-                gathered, rows = [], 0
+                gathered, rows, began = [], 0, time.monotonic()
+        self._cost.work_s += time.monotonic() - began
         self._give(gathered)
         return position
 
@@ -268,7 +277,7 @@ class EmbeddedEngine:
         _LOG.warning("%s fails, again in %.1f s: %s", name, wait_s, error)
 
     def _snapshot_if_due(self) -> None:
-        if self._pending is None and time.monotonic() >= self._next_snapshot and self.pipeline.position > 0:
+        if self._pending is None and self._cost.due() and self.pipeline.position > 0:
             self._pending = self._captured()
         if self._pending is not None and self.delivery.reached >= self._pending.reached:
             self._save(self._pending)
@@ -277,6 +286,7 @@ class EmbeddedEngine:
     def _captured(self) -> _PendingSnapshot:
         began = time.monotonic()
         data = self.pipeline.snapshot()
+        self._cost.taken()
         return _PendingSnapshot(self.pipeline.position, self.delivery.newest, data, time.monotonic() - began)
 
     def _save(self, snapshot: _PendingSnapshot) -> None:
@@ -287,12 +297,11 @@ class EmbeddedEngine:
         except OSError as error:
             # Not having saved costs time at the next start, nothing else; stopping would cost the service.
             self._note("snapshot", error, self._every_s)
-            self._next_snapshot = began + self._every_s
+            self._cost.put_off()
             return
         self.stats.failing.pop("snapshot", None)
         self.stats.checkpoints += 1
-        now = time.monotonic()
-        self._next_snapshot = now + max(self._every_s, 20 * (now - began + snapshot.took_s))
+        self._cost.saved(time.monotonic() - began + snapshot.took_s)
 
     # -- as a thread ---------------------------------------------------------------------------------------------
 

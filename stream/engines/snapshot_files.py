@@ -1,6 +1,12 @@
-"""Snapshots as files: written whole or not at all, the two newest kept, a damaged one passed over."""
+"""Snapshots as files: written whole or not at all, the two newest kept, a damaged one passed over.
+
+A station's are compressed: most of their tables are empty, and a card wears out by the bytes. Those of a city's shard
+are not, because the engine waits for it.
+"""
 
 import logging
+import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -14,6 +20,32 @@ from ingest.frame import FrameError, FrameKind
 _LOG = logging.getLogger(__name__)
 _SUFFIX: Final = ".pgs"
 KEPT: Final = 2
+_PACKED_BELOW: Final = 16 << 20
+"""Snapshots of fewer bytes are compressed, which takes a tenth of a second at most."""
+_PACKED: Final = b"\x78"
+"""How zlib's streams begin, and no frame."""
+_MOST_WORK_S: Final = 3.0
+"""A snapshot is due when the records since the last one took so long to process, and would again after a crash;"""
+MOST_BYTES: Final = 32 << 20
+"""when they have so many bytes, which the log has to keep;"""
+_AT_LATEST_S: Final = 3600.0
+"""or when the last one is so old. At first it is ten seconds, then twenty, so that a new log soon has something that it
+may drop."""
+
+
+def read_snapshot(path: Path) -> bytes:
+    """Return a snapshot that `SnapshotFiles` has written. Raises `ingest.frame.FrameError` and OSError."""
+    data = path.read_bytes()
+    if data[:1] != _PACKED:
+        return data
+    unpacking = zlib.decompressobj()
+    try:
+        found = unpacking.decompress(data, _PACKED_BELOW)  # whatever the file says, no more than was ever packed
+    except zlib.error as error:
+        raise FrameError(f"the snapshot cannot be unpacked: {error}") from error
+    if not unpacking.eof:
+        raise FrameError("the snapshot cannot be unpacked: it was cut short, or is longer than any that is packed")
+    return found
 
 
 class SnapshotFiles:
@@ -25,7 +57,7 @@ class SnapshotFiles:
 
     def save(self, position: int, data: bytes) -> None:
         """Write a snapshot durably; when this returns it survives a power cut. Older ones but one are removed."""
-        replace_file(self._path(position), data)
+        replace_file(self._path(position), zlib.compress(data, 1) if len(data) < _PACKED_BELOW else data)
         for old in self.paths()[KEPT:]:
             old.unlink(missing_ok=True)
 
@@ -42,7 +74,7 @@ class SnapshotFiles:
         """Yield the snapshots that are whole, newest first, each with its position."""
         for path in self.paths():
             try:
-                data = path.read_bytes()
+                data = read_snapshot(path)
                 frame.decode(FrameKind.SNAPSHOT, data, msgspec.Raw)
             except (OSError, FrameError) as error:
                 _LOG.warning("snapshot %s: %s; trying the one before", path.name, error)
@@ -56,3 +88,35 @@ class SnapshotFiles:
 
     def _path(self, position: int) -> Path:
         return self.folder / f"{position:020d}{_SUFFIX}"
+
+
+class CrashCost:
+    """What a crash would cost now: the work since the last snapshot."""
+
+    def __init__(self, every_s: float, most_bytes: int) -> None:
+        self._every_s, self._most_bytes = every_s, most_bytes
+        self._saved = 0
+        """Snapshots since the start."""
+        self.work_s, self.size = 0.0, 0
+        self._least_at = self._latest_at = time.monotonic() + every_s
+
+    def due(self) -> bool:
+        """Tell whether a snapshot should be taken."""
+        now = time.monotonic()
+        much = self.work_s >= _MOST_WORK_S or self.size >= self._most_bytes
+        return now >= self._latest_at or (much and now >= self._least_at)
+
+    def put_off(self) -> None:
+        """Note that a snapshot failed: the next attempt comes after the least wait."""
+        self._least_at = self._latest_at = time.monotonic() + self._every_s
+
+    def taken(self) -> None:
+        """Begin to count again: a snapshot was captured."""
+        self.work_s, self.size = 0.0, 0
+
+    def saved(self, took_s: float) -> None:
+        """Note that a snapshot is on disk, and how long capturing and writing it took."""
+        self._saved += 1
+        now, least_s = time.monotonic(), max(self._every_s, 20 * took_s)
+        self._least_at = now + least_s
+        self._latest_at = now + max(least_s, min(self._every_s * 2.0 ** min(self._saved, 20), _AT_LATEST_S))

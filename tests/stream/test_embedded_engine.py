@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import zlib
 from functools import partial
 
 import pytest
 
+from ingest.frame import FrameError
 from ingest.log.records import Record, RecordKind
 from ingest.log.sqlite_log import SqliteLog
 from ingest.sqlite import StorageError
 from stream.engines import embedded
 from stream.engines.embedded import CONSUMER, EmbeddedEngine, EngineStateError
-from stream.engines.snapshot_files import SnapshotFiles
+from stream.engines.snapshot_files import CrashCost, SnapshotFiles, read_snapshot
 from stream.pipeline.pipeline import Pipeline
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
@@ -155,6 +157,52 @@ def test_a_damaged_snapshot_is_passed_over(tmp_path):
     files.save(2, good)
     files.paths()[0].write_bytes(good[:-50])
     assert list(files.candidates()) == [(1, good)]
+
+
+def test_snapshots_of_stations_are_packed_and_what_pretends_to_be_one_is_not_unpacked_without_bound(tmp_path):
+    files = SnapshotFiles(tmp_path)
+    data = make_pipeline().snapshot()
+    files.save(1, data)
+    assert files.paths()[0].stat().st_size < len(data) / 20
+    assert list(files.candidates()) == [(1, data)]
+    files.paths()[0].write_bytes(data)  # as version 3 wrote them
+    assert list(files.candidates()) == [(1, data)]
+    for bad in (zlib.compress(bytes(64 << 20)), zlib.compress(data)[:-5], b"\x78\x01\xff\xff"):
+        files.paths()[0].write_bytes(bad)
+        with pytest.raises(FrameError, match="cannot be unpacked"):
+            read_snapshot(files.paths()[0])
+        assert list(files.candidates()) == []
+
+
+def test_a_snapshot_is_due_when_reading_again_would_take_seconds_or_once_an_hour(monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr("stream.engines.snapshot_files.time.monotonic", lambda: now)
+    cost = CrashCost(10.0, 1_000)
+    waits = []
+    for _ in range(12):  # an idle node
+        began = now
+        while not cost.due():
+            now += 5.0
+        waits.append(now - began)
+        cost.taken()
+        cost.saved(0.01)
+    assert waits[:4] == [10.0, 20.0, 40.0, 80.0]
+    assert waits[-2:] == [3600.0, 3600.0]
+    cost.work_s = 3.0
+    assert not cost.due()
+    now += 10.0
+    assert cost.due(), "it would take three seconds"
+    cost.taken()
+    cost.saved(2.0)
+    cost.size = 1_000
+    now += 39.0
+    assert not cost.due(), "at most a twentieth of the time goes into snapshots"
+    now += 1.0
+    assert cost.due(), "the log has to keep so many bytes"
+    cost.put_off()
+    assert not cost.due()
+    now += 10.0
+    assert cost.due(), "one that failed is tried again"
 
 
 def test_a_state_that_cannot_be_saved_does_not_stop_the_work(log, tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from ingest.log.sqlite_log import SqliteLog
 from ingest.vocabulary import Kind
 from models.frames import unpack
 from stream.engines.embedded import EmbeddedEngine
-from stream.engines.snapshot_files import SnapshotFiles
+from stream.engines.snapshot_files import SnapshotFiles, read_snapshot
 from stream.pipeline.pipeline import Pipeline
 from stream.state.snapshot import STATE_VERSION
 from tests.configs import pipeline_with
@@ -49,7 +49,7 @@ def history() -> Record:
 def of_a_newer_version(folder) -> None:
     """Every snapshot as a later program would have written it."""
     for path in SnapshotFiles(folder).paths():
-        meta, arrays = unpack(FrameKind.SNAPSHOT, path.read_bytes())
+        meta, arrays = unpack(FrameKind.SNAPSHOT, read_snapshot(path))
         path.write_bytes(frame.encode(FrameKind.SNAPSHOT, {**meta, "version": STATE_VERSION + 1}, arrays))
 
 
