@@ -1,6 +1,11 @@
 """What was not taken: one type for the codecs, the gateway, the pipeline, the sinks and the quarantine."""
 
+from typing import Final
+
 import msgspec
+
+SUMMED: Final = "(a flood: those beyond the first are counted, their bytes not kept)"
+"""What is said of a refusal that stands for several."""
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
@@ -21,3 +26,6 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
     """When it came in, epoch ms."""
     size: int = 0
     """Its bytes as it came, where ``payload`` holds fewer of them; else 0."""
+    times: int = 1
+    """How many refusals this one stands for: those of a flood are summed, and their bytes are not kept (``size`` > 0,
+    ``payload`` empty)."""

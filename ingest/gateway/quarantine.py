@@ -113,7 +113,7 @@ class Quarantine:
             row = self._row(refusal)
             known = rows.get(row.digest)
             if known is not None:
-                row = known._replace(last_ms=row.received_ms, times=known.times + 1)
+                row = known._replace(last_ms=row.received_ms, times=known.times + row.times)
             rows[row.digest] = row
         if rows:
             with self._locked(), sqlite.transaction(self._connection):
@@ -198,7 +198,7 @@ class Quarantine:
             detail=_printable(refusal.detail, _DETAIL_CHARACTERS),
             payload=payload[: self.max_payload],
             size=max(refusal.size, len(payload)),
-            times=1,
+            times=refusal.times,
         )
 
     def _store(self, rows: "Sequence[_Row]") -> None:

@@ -14,7 +14,7 @@ from stream.config import PipelineConfig
 from stream.detect.context_stage import ContextStage
 from stream.detect.counts_stage import CountsStage
 from stream.detect.findings import ActiveConditions, Findings
-from stream.detect.learned_windows import HISTORY, Late, LearnedWindows
+from stream.detect.learned_windows import AT_ONCE, HISTORY, Late, LearnedWindows
 from stream.detect.levels_stage import LevelsStage
 from stream.detect.rules_stage import RulesStage
 from stream.results import Taught, WindowRows
@@ -70,7 +70,8 @@ class Detection(Saved):
         if self.late_counts.rows:
             counts = self._fresh(self.late_counts.take())
             self.counting.amend(**counts)
-            if len(counts["series"]) >= HISTORY:
+            much = len(counts["series"]) >= HISTORY or len(np.unique(counts["number"])) > AT_ONCE // 2
+            if much and not self.late_counts.rows:  # the newest are recalled, and they are learned last
                 recalled = self.counting.recall(counts["series"], counts["number"], counts["exposure"])
         if self.late_levels.rows:
             levels = self._fresh(self.late_levels.take())

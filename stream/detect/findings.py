@@ -1,6 +1,7 @@
 """From a finding to people: an anomaly for the record, and a notice for the site, which makes an alert of it."""
 
-from typing import Any, Final
+from collections import Counter
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -17,6 +18,9 @@ from stream.windows.quality import Quality
 
 _MOST_ANOMALIES: Final = 4
 """Anomalies kept of one condition: a device counts people and vehicles, a detector reports a level and a state."""
+_EACH_END: Final = 16
+"""Findings of one device and kind that are told of one record: so many of the first, and of the last."""
+_Found = TypeVar("_Found", Anomaly, Notice)
 
 
 class ActiveConditions(Saved):
@@ -70,7 +74,7 @@ class Findings:
 
     def take(self) -> tuple[list[Anomaly], list[Notice]]:
         """Return what was found since the last call, in the order in which it was found."""
-        found = self.anomalies, self.notices
+        found = _ends(self.anomalies), _ends(self.notices)
         self.anomalies, self.notices = [], []
         return found
 
@@ -225,3 +229,22 @@ class Findings:
             return unknown
         ring = found.polygon
         return (sum(p[0] for p in ring) / len(ring), sum(p[1] for p in ring) / len(ring)), found.name
+
+
+def _ends(found: list[_Found]) -> list[_Found]:
+    """Return the findings of one record without the middle of what a device found again and again.
+
+    A contact that bounces, or a flood of passes, finds ten thousand things in one record; people, sinks and maps are
+    told of the first and of the last, which say how it began and how it is now.
+    """
+    if len(found) <= 2 * _EACH_END:
+        return found
+    every = Counter((one.device, one.kind) for one in found)
+    place: Counter[tuple[str, str]] = Counter()
+    kept: list[_Found] = []
+    for one in found:
+        key = (one.device, one.kind)
+        place[key] += 1
+        if place[key] <= _EACH_END or place[key] > every[key] - _EACH_END:
+            kept.append(one)
+    return kept

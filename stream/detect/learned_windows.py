@@ -20,6 +20,9 @@ _PER_SERIES: Final = 16
 _NEVER: Final = -1
 FULL: Final = 500_000
 """Late observations from which waiting would cost more memory than it saves time."""
+AT_ONCE: Final = 500
+"""Windows learned at once, about a quarter of a second's work: what a device sends of a month must not hold up an
+alarm; the rest is learned at the next chance, a second later."""
 HISTORY: Final = 1_000
 """Observations learned at once from which they are a history to look at, and not just a few that were late."""
 
@@ -178,7 +181,13 @@ class Late(Saved):
         self._series[new], self._number[new], self._value[new], self._exposure[new] = series, number, value, exposure
 
     def take(self) -> dict[str, NDArray[Any]]:
-        """Return everything that waits, by the names of `add`'s parameters, and forget it."""
-        taken = {name: getattr(self, f"_{name}")[: self.rows] for name in ("series", "number", "value", "exposure")}
+        """Return what waits of the oldest windows, no more than `AT_ONCE`, by the names of `add`, and forget it."""
+        held = {name: getattr(self, f"_{name}")[: self.rows] for name in ("series", "number", "value", "exposure")}
+        numbers = np.unique(held["number"])
         self.reset()
-        return taken
+        if len(numbers) <= AT_ONCE:
+            return held
+        parts = -(-len(numbers) // AT_ONCE)  # of one size: the last is as much of a history as the others
+        now = held["number"] < numbers[-(-len(numbers) // parts)]
+        self.add(**{name: values[~now] for name, values in held.items()})
+        return {name: values[now] for name, values in held.items()}

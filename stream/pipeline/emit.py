@@ -1,16 +1,22 @@
 """From arrays to result rows."""
 
+from collections import Counter
+from typing import Final
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from ingest.log import Record
-from ingest.refusal import Refusal
+from ingest.refusal import SUMMED, Refusal
 from ingest.vocabulary import KIND_NAMES, Reason, WindowStatus
 from stream.detect.rules_stage import Rows
 from stream.results import GateRows, WindowRows
 from stream.windows.columns import Columns, Prepared
 from stream.windows.windows import Cells
+
+_KEPT: Final = 16
+"""Refusals of one device and one reason in a record that keep what was refused."""
 
 
 def window_rows(cells: Cells, status: WindowStatus, window_ms: int, part: int = 0) -> WindowRows:
@@ -92,10 +98,15 @@ def refusal(record: Record, reason: Reason, detail: str) -> Refusal:
 def refused_rows(
     record: Record, columns: Columns, rows: NDArray[np.intp], reason: Reason, detail: str
 ) -> list[Refusal]:
-    """Return single observations as refused, each with what is known of it as JSON."""
+    """Return single observations as refused: `_KEPT` of a device with what is known as JSON, and the others summed."""
     refusals: list[Refusal] = []
+    every: Counter[str] = Counter()
     for row in rows.tolist():
         source = columns.sources[columns.source[row]]
+        topic = f"{source.beat}/{source.device}"
+        every[topic] += 1
+        if every[topic] > _KEPT:
+            continue
         known = {
             "kind": KIND_NAMES[int(columns.kind[row])],
             "boot": source.boot,
@@ -106,13 +117,9 @@ def refused_rows(
             "metric": columns.strings[columns.metric[row]],
             "text": columns.strings[columns.text[row]],
         }
-        refusals.append(
-            Refusal(
-                topic=f"{source.beat}/{source.device}",
-                reason=reason,
-                detail=detail,
-                payload=msgspec.json.encode(known),
-                received_ms=record.received_ms,
-            )
-        )
-    return refusals
+        refusals.append(Refusal(reason, detail, msgspec.json.encode(known), topic, record.received_ms))
+    return refusals + [
+        Refusal(reason, f"{detail} {SUMMED}", b"", topic, record.received_ms, times - _KEPT, times - _KEPT)
+        for topic, times in every.items()
+        if times > _KEPT
+    ]

@@ -1,6 +1,8 @@
 """Which devices and series there are: text ids on one side, array indices on the other."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 import msgspec
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from ingest.log.batch import Source
 from ingest.places import Places
 from ingest.vocabulary import Kind
+from models.rules.hazards import WITH_RULES
 from models.state import Saved, array, grown, value
 from stream.results import SeriesKey
 from stream.windows.axes import DEVICE, SERIES, SLOT
@@ -17,9 +20,13 @@ from stream.windows.columns import Columns
 from stream.windows.sequences import Sequences
 
 MAX_NAMES: Final = 512
-"""Different (kind, metric) pairs of a whole site; more is a device that makes names up."""
+"""Different (kind, metric) pairs of a site that are found in a table, one column each; the others more slowly."""
 MAX_BOOTS: Final = 4
 """Boots remembered per device, and more where one record holds more: a device that keeps restarting, or a backlog."""
+_CROWDED: Final = 256
+"""A device with more boots than this loses the oldest with the next record: a flood of boots is not kept for good."""
+_OWED: Final = frozenset((int(kind), metric) for kind, metric in WITH_RULES)
+"""(kind, metric) of what has a rule: a device may have these whatever else it has made up, and they are found fast."""
 
 
 class Catalog(Saved):
@@ -46,13 +53,22 @@ class Catalog(Saved):
         for place in self.places.devices.values():
             self.devices[self.device(place.beat, place.id)] = (place.beat, place.id)
         self._slots: dict[Source, int] = {source: slot for boots in self._boots for source, slot in boots}
+        self._free = np.flatnonzero(self._slot_device[: self.size_of(SLOT)] < 0).tolist()
+        """Free slots, as a heap: the lowest is given first, after a restart too."""
+        heapify(self._free)
+        self._crowded = {index for index, boots in enumerate(self._boots) if len(boots) > _CROWDED}
         self._codes: dict[tuple[int, str], int] = {}
         self._table = np.full((len(self.devices), 16), -1, dtype=np.int32)
         """(device index, code of kind and metric) → series, -1 where there is none."""
+        self._rare: dict[tuple[int, int, str], int] = {}
+        """(device index, kind, metric) → series, for names beyond the table's columns."""
+        self._made_up: Counter[int] = Counter()
+        """Device index → how many series it has that a device may not have in any number."""
+        for kind, metric in sorted(_OWED):
+            self._code(kind, metric)
         of_series = list(zip(self.series, self.series_device.tolist(), strict=False))
         for index, (key, device) in enumerate(of_series):
-            code = self._code(key.kind, key.metric)  # first: it may replace the table by a larger one
-            self._table[device, code] = index
+            self._enter(index, device, key.kind, key.metric)
         self.series = [msgspec.structs.replace(key, beat=self.devices[device][0]) for key, device in of_series]
 
     def device(self, beat: str, device: str) -> int:
@@ -66,39 +82,55 @@ class Catalog(Saved):
         return index
 
     def slots(self, sources: list[Source], sequences: Sequences) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return (slot, device index) of each source of one record.
+        """Return (slot, device index) of each source of one record, in a time that grows with their number only.
 
         A device's fifth boot takes the place of its oldest, but never of one that is in the same record: two boots in
         one slot would take each other's numbers for repeats.
         """
-        slots = np.empty(len(sources), dtype=np.int64)
-        present: frozenset[Source] | None = None
-        devices = np.empty(len(sources), dtype=np.int64)
-        for index, source in enumerate(sources):
-            device = self.device(source.beat, source.device)
-            slot = self._slots.get(source)
-            if slot is None:
-                present = present or frozenset(sources)
-                slot = self._new_slot(source, device, present, sequences)
-            slots[index], devices[index] = slot, device
-        return slots, devices
+        devices = np.fromiter((self.device(one.beat, one.device) for one in sources), np.int64, len(sources))
+        fresh: dict[int, list[Source]] = {}
+        for source, device in zip(sources, devices.tolist(), strict=True):
+            if source not in self._slots:
+                fresh.setdefault(device, []).append(source)
+                self._slots[source] = -1
+        if fresh or self._crowded:
+            present = frozenset(sources)
+            for device in fresh.keys() | self._crowded:
+                boots = fresh.get(device, ())
+                self._leave(device, MAX_BOOTS - len(boots) if boots else _CROWDED, present, sequences)
+            for device, boots in fresh.items():
+                self._enter_boots(device, boots, sequences)
+        return np.fromiter(map(self._slots.__getitem__, sources), np.int64, len(sources)), devices
 
-    def _new_slot(self, source: Source, device: int, present: frozenset[Source], sequences: Sequences) -> int:
+    def _leave(self, device: int, room: int, present: frozenset[Source], sequences: Sequences) -> None:
+        """Forget a device's oldest boots until it has no more than `room`; those that are `present` stay."""
         boots = self._boots[device]
         idle = [entry for entry in boots if entry[0] not in present]
-        for gone, slot in idle[: max(len(boots) - MAX_BOOTS + 1, 0)]:
-            boots.remove((gone, slot))
-            del self._slots[gone]
+        gone = dict(idle[: max(len(boots) - max(room, 0), 0)])
+        if gone:
+            self._boots[device] = [entry for entry in boots if entry[0] not in gone]
+        for source, slot in gone.items():
+            del self._slots[source]
             sequences.forget(slot)
             self._slot_device[slot] = -1
-        free = np.flatnonzero(self._slot_device[: self.size_of(SLOT)] < 0)
-        slot = int(free[0]) if len(free) else self.size_of(SLOT)
-        self.grow(SLOT, slot + 1)
-        sequences.grow(SLOT, slot + 1)
-        boots.append((source, slot))
-        self._slot_device[slot] = device
-        self._slots[source] = slot
-        return slot
+            heappush(self._free, slot)
+        if len(self._boots[device]) <= _CROWDED:
+            self._crowded.discard(device)
+
+    def _enter_boots(self, device: int, sources: Collection[Source], sequences: Sequences) -> None:
+        """Give slots to boots that are new."""
+        size = self.size_of(SLOT)
+        wanted = size + max(len(sources) - len(self._free), 0)
+        for slot in range(size, wanted):
+            heappush(self._free, slot)
+        self.grow(SLOT, wanted)
+        sequences.grow(SLOT, wanted)
+        for source in sources:
+            slot = self._slots[source] = heappop(self._free)
+            self._slot_device[slot] = device
+            self._boots[device].append((source, slot))
+        if len(self._boots[device]) > _CROWDED:
+            self._crowded.add(device)
 
     def rows_series(self, columns: Columns, devices: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[int]]:
         """Return the series of every row, -1 where there are too many metrics, and the series that are new.
@@ -122,8 +154,11 @@ class Catalog(Saved):
             given = np.empty(len(pairs), dtype=np.int64)
             for number, pair in enumerate(pairs.tolist()):
                 device, combination = divmod(pair, len(codes))
-                given[number] = self._new_series(device, *self._name(columns, combination))
-            added = given[given >= 0].tolist()
+                name = self._name(columns, combination)
+                given[number] = self._rare.get((device, *name), -1)
+                if given[number] < 0:
+                    given[number] = self._new_series(device, *name)
+                    added += [int(given[number])] if given[number] >= 0 else []
             found[missing] = given[place]
         return found, added
 
@@ -135,7 +170,7 @@ class Catalog(Saved):
             index = self.device(beat, device)
             self._table = grown(self._table, len(self.devices), -1)
             code = self._codes.get((kind, metric), -1)
-            series = int(self._table[index, code]) if code >= 0 else -1
+            series = int(self._table[index, code]) if code >= 0 else self._rare.get((index, kind, metric), -1)
             if series < 0:
                 series = self._new_series(index, kind, metric)
                 added += [series] if series >= 0 else []
@@ -156,17 +191,23 @@ class Catalog(Saved):
             self._table = grown(self._table, len(self._codes), -1, 1)
         return code
 
-    def _new_series(self, device: int, kind: int, metric: str) -> int:
-        """Return a new series, -1 where the device, or then the site, has too many.
+    def _enter(self, index: int, device: int, kind: int, metric: str) -> None:
+        """Make a series one that is found."""
+        code = self._code(kind, metric)  # first: it may replace the table by a larger one
+        if code >= 0:
+            self._table[device, code] = index
+        else:
+            self._rare[device, kind, metric] = index
+        self._made_up[device] += (kind, metric) not in _OWED
 
-        The device's limit comes first: what it makes up beyond that must not use up the site's names.
-        """
+    def _new_series(self, device: int, kind: int, metric: str) -> int:
+        """Return a new series, -1 where the device has too many: what it makes up takes no room from the others."""
         beat, name = self.devices[device]
-        if np.count_nonzero(self._table[device] >= 0) >= self.max_metrics or (code := self._code(kind, metric)) < 0:
+        if self._made_up[device] >= self.max_metrics and (kind, metric) not in _OWED:
             return -1
         index = len(self.series)
         self.series.append(SeriesKey(beat=beat, device=name, kind=kind, metric=metric))
         self.grow(SERIES, index + 1)
         self.series_device[index] = device
-        self._table[device, code] = index
+        self._enter(index, device, kind, metric)
         return index
