@@ -9,6 +9,9 @@ ID_PATTERN: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,47}\Z")
 MAX_TOPIC: Final = 200
 RESERVED_BEATS: Final = frozenset({"incidents", "commands"})
 """Words that stand where a beat would; no beat may be called so."""
+_ROOT_CASES: Final = ("patrolgrid", "Patrolgrid", "PatrolGrid", "PATROLGRID")
+_OUTPUTS: Final = {2: frozenset({"alerts", "hotspots"}), 3: frozenset({"settings", "health", "plan", "did"})}
+"""Number of levels below the site → last levels of topics that are no gateway's business."""
 
 
 class DeviceTopic(NamedTuple):
@@ -52,6 +55,47 @@ def alerts(site: str, beat: str) -> str:
 def hotspots(site: str, beat: str) -> str:
     """Retained topic of a beat's current hotspots."""
     return f"{ROOT}/{site}/{beat}/hotspots"
+
+
+def inputs(site: str) -> tuple[str, ...]:
+    """Return filters for exactly what a site's gateway takes."""
+    return observations(site, "+", "+"), status(site, "+", "+"), incidents(site), commands(site)
+
+
+def everything(site: str) -> str:
+    """Return a filter for all below a site: also for topics that are nearly right, so that they are not lost unseen.
+
+    >>> everything("quarter")
+    'patrolgrid/v1/quarter/#'
+    """
+    return f"{ROOT}/{site}/#"
+
+
+def near_misses(site: str) -> tuple[str, ...]:
+    """Return filters for what people write by mistake before the beat: other cases, and empty levels.
+
+    >>> [name for name in near_misses("A1") if name.endswith("/a1/#")][0]
+    'patrolgrid/v1/a1/#'
+    >>> "/patrolgrid/v1/A1/#" in near_misses("A1")
+    True
+    """
+    roots = [f"{name}/{version}" for name in _ROOT_CASES for version in ("v1", "V1")]
+    sites = dict.fromkeys((site, site.lower(), site.upper(), site.capitalize()))
+    cased = [f"{root}/{name}/#" for root in roots for name in sites if (root, name) != (ROOT, site)]
+    name, version = ROOT.split("/")
+    return (*cased, f"/{ROOT}/{site}/#", f"{name}//{version}/{site}/#", f"{ROOT}//{site}/#")
+
+
+def is_output(topic: str, site: str) -> bool:
+    """Tell whether a topic below a site is one that this or a later version of the house sends on itself.
+
+    >>> is_output("patrolgrid/v1/quarter/academy/alerts", "quarter")
+    True
+    >>> is_output("patrolgrid/v1/quarter/academy/alerts/", "quarter")
+    False
+    """
+    parts = topic.removeprefix(f"{ROOT}/{site}/").split("/")
+    return parts[-1] in _OUTPUTS.get(len(parts), ()) or (len(parts) == 2 and parts[0] == "claim")
 
 
 def parse_device_topic(topic: str) -> DeviceTopic | None:

@@ -4,8 +4,9 @@ What is made, in order: the lock of the gateway's name on this machine, places, 
 metrics. It waits for Kafka where Kafka is not there yet; meanwhile the broker keeps what comes. On SIGTERM it stores
 and acknowledges what it has received, and leaves; what comes later goes to the others, or waits at the broker.
 
-A gateway's name is its session at the broker, and its share of the messages waits there while it is away: start it
-again under the same name, on this machine or on another, and nothing is lost.
+A gateway's share of the messages waits at the broker while it is away, in a session whose name has a random part
+(``gateways/NAME/gateway.json`` in the site's folder): start it again under the same name and nothing is lost. On
+another machine it needs that file, or ``gateway.client_id``.
 """
 
 import logging
@@ -64,8 +65,8 @@ class GatewayService:
     def __init__(self, settings: Settings, name: str = "") -> None:
         gateway = replace(settings.gateway, max_rows=min(settings.gateway.max_rows, _MAX_ROWS))
         if name:
-            gateway = replace(gateway, client_id=f"patrolgrid-gateway-{settings.site.id}-{name}")
-        if gateway.shared_group and not gateway.client_id:
+            gateway = replace(gateway, client_id="")
+        if gateway.shared_group and not (name or gateway.client_id):
             raise SettingsError(
                 f"several gateways share the group {gateway.shared_group!r} (gateway.shared_group): give each a name "
                 "of its own with --name (or gateway.client_id), which stays the same when it is started again"
@@ -73,6 +74,7 @@ class GatewayService:
         self.settings = settings
         self.config = GatewayConfig(
             site=settings.site.id,
+            name=name,
             broker=settings.broker,
             settings=gateway,
             shards=kafka_of(settings).shards,
@@ -88,7 +90,7 @@ class GatewayService:
     @property
     def name(self) -> str:
         """What the broker, Kafka and the metrics know it by."""
-        return self.config.session_name
+        return self.config.settings.client_id or self.config.full_name
 
     def run(self, stop: StopRequest) -> int:
         """Work until asked to stop; return 0.
@@ -98,14 +100,16 @@ class GatewayService:
         """
         settings, site, folder = self.settings, self.settings.site.id, self.settings.site_dir
         with ExitStack() as closing:
-            closing.enter_context(site_lock(folder / "gateways" / self.name))
+            own = folder / "gateways" / self.name
+            closing.enter_context(site_lock(own))
             places = load_places(settings.places_file)
             quarantine = Quarantine(folder / "quarantine.db")
             closing.callback(quarantine.close)
             log = open_kafka_log(settings, self.name)
             closing.callback(log.close)
             clock = make_clock(settings)
-            gateway = make_gateway(settings, self.config, places, log, quarantine, clock)
+            config = replace(self.config, identity=own / "gateway.json")
+            gateway = make_gateway(settings, config, places, log, quarantine, clock)
             if settings.metrics.port:
                 server = MetricsServer(settings.metrics.port, self.ready, self.collect, host=settings.metrics.host)
                 closing.callback(server.close)

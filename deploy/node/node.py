@@ -63,7 +63,9 @@ def run(settings: Settings, stop: StopRequest) -> int:
             quarantine=sinks.quarantine.add_many,
             snapshot_bytes=min(MOST_BYTES, settings.log.max_mb * 2**20 // 16),
         )
-        config = GatewayConfig(site=site, broker=settings.broker, settings=settings.gateway)
+        config = GatewayConfig(
+            site=site, broker=settings.broker, settings=settings.gateway, identity=folder / "gateway.json"
+        )
         gateway = make_gateway(settings, config, places, log, sinks.quarantine, clock)
         trainer = Trainer(settings, clock, log)
         status = NodeStatus(settings, sinks, clock, gateway, engine, log, trainer)

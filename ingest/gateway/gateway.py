@@ -15,7 +15,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -24,6 +25,7 @@ from ingest import topics
 from ingest.backoff import Backoff
 from ingest.clock import Clock
 from ingest.gateway.gateway_settings import GatewaySettings
+from ingest.gateway.identity import Identity, Leaver, Leaving
 from ingest.gateway.intake import Intake, IntakeCounts, Taken
 from ingest.gateway.numbering import refill
 from ingest.gateway.plates import Plates
@@ -59,31 +61,50 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     shards: int = 1
     """How many shards the beats are divided among, see `ingest.shards`."""
 
-    @property
-    def session_name(self) -> str:
-        """The client id at the broker. Two gateways must differ."""
-        return self.settings.client_id or f"patrolgrid-gateway-{self.site}"
+    name: str = ""
+    """Tells gateways of one site from each other; empty where it has one."""
+    identity: Path | None = None
+    """File that keeps the client id's random part, see `ingest.gateway.identity`; None: the id has none."""
 
-    def session(self, inbox: Inbox) -> Session:
+    @property
+    def full_name(self) -> str:
+        """What the client id begins with, and what Kafka knows the gateway by."""
+        return "-".join(filter(None, ("patrolgrid-gateway", self.site, self.name)))
+
+    @property
+    def expiry_s(self) -> int:
+        """How long the broker keeps the session (MQTT 5)."""
+        return self.settings.session_expiry_h * 3600
+
+    def filters(self, topic_filters: Sequence[str]) -> tuple[str, ...]:
+        """Return filters as this gateway subscribes to them."""
+        group = self.settings.shared_group
+        return tuple(f"$share/{group}/{one}" if group else one for one in topic_filters)
+
+    def session(self, inbox: Inbox, client_id: str) -> Session:
         """Return the session that fills an inbox, not started."""
         settings = self.settings
-        prefix = f"$share/{settings.shared_group}/" if settings.shared_group else ""
-        filters = (
-            topics.observations(self.site, "+", "+"),
-            topics.status(self.site, "+", "+"),
-            topics.incidents(self.site),
-            topics.commands(self.site),
-        )
         return Session(
             self.broker,
-            self.session_name,
-            filters=tuple(prefix + topic_filter for topic_filter in filters),
+            client_id,
+            filters=self.filters([topics.everything(self.site)]),
+            also=self.filters(topics.near_misses(self.site)),
+            forget=self.filters(topics.inputs(self.site)),
             on_message=inbox.put,
             persistent=True,
-            expiry_s=settings.session_expiry_h * 3600,
+            expiry_s=self.expiry_s,
             receive_maximum=settings.receive_maximum,
             keepalive_s=settings.keepalive_s,
             backoff_s=self.backoff_s,
+        )
+
+    def leaver(self, inbox: Inbox, client_id: str) -> Leaver:
+        """Return what empties a session of before into an inbox."""
+        old = [topics.everything(self.site), *topics.near_misses(self.site), *topics.inputs(self.site)]
+        mark_topic = "" if self.settings.shared_group else topics.commands(self.site)
+        filters, expiry_s = self.filters(old), self.expiry_s
+        return Leaver(
+            self.broker, client_id, filters=filters, mark_topic=mark_topic, expiry_s=expiry_s, receive=inbox.put
         )
 
 
@@ -94,6 +115,10 @@ class GatewayStats(IntakeCounts, kw_only=True):
     connections: int
     """How often a connection was made; more than 1 means the broker went away."""
     last_error: str
+    conflict: str
+    """What to do about another client that uses the gateway's client id; empty while none is seen."""
+    forgotten: int
+    """How often the broker had lost the session, and with it what waited there."""
     appended: int
     """Observations in the log."""
     records: int
@@ -143,7 +168,9 @@ class Gateway:
             settings=settings,
         )
         self._inbox = Inbox(settings.max_payload_bytes, config.max_queued_bytes)
-        self._session = config.session(self._inbox)
+        identity = Identity(config.identity, config.full_name, settings.client_id)
+        self._session = config.session(self._inbox, identity.client_id)
+        self._leaving = Leaving(identity, self._session, [config.leaver(self._inbox, one) for one in identity.leave])
         self._stopping = threading.Event()
         self._writer = threading.Thread(target=self._run, name=f"gateway-{config.site}", daemon=True)
         self._appended = self._records = 0
@@ -160,7 +187,7 @@ class Gateway:
         """
         refill(self._intake.repeats, self._log, self._clock.now_ms(), self.config.shards)
         self._writer.start()
-        self._session.start()
+        self._leaving.start()
 
     def stop(self) -> None:
         """Store and acknowledge what has been received, then disconnect. What comes later waits at the broker.
@@ -170,6 +197,7 @@ class Gateway:
         self._stopping.set()
         self._inbox.close()
         self._writer.join()
+        self._leaving.stop()
         self._session.close()
 
     def stats(self) -> GatewayStats:
@@ -178,9 +206,11 @@ class Gateway:
         elapsed = max(time.monotonic() - since, 1e-3)
         return GatewayStats(
             **msgspec.structs.asdict(counts) | {"quarantined": counts.quarantined.copy()},
-            connected=self._session.up,
+            connected=self._session.up or self._leaving.up,
             connections=self._session.connections,
-            last_error=self._fault or self._session.trouble,
+            last_error=self._fault or self._leaving.trouble or self._session.trouble,
+            conflict=self._session.conflicts.text,
+            forgotten=self._session.forgotten,
             appended=self._appended,
             records=self._records,
             waiting=len(self._inbox),
@@ -219,27 +249,26 @@ class Gateway:
         """
         intake, inbox, max_rows = self._intake, self._inbox, self.config.settings.max_rows
         intake.begin()
-        connection, mids = 0, list[int]()
+        mids: dict[int, list[int]] = {}
         taken: list[tuple[str, bytes]] = []
         for _ in range(waiting):
             message = inbox.take()
             if message is None:
                 break
-            if message.connection != connection:
-                # A connection ended here. What came before it cannot be acknowledged any more; it is stored all the
-                # same, because a broker without persistence would not repeat it.
-                connection, mids = message.connection, []
             topic = message.topic.decode("utf-8", "replace")
             intake.take(topic, message.payload, retained=message.retain, size=message.size)
             taken.append((topic, message.payload))
             if message.qos:
-                mids.append(message.mid)
+                mids.setdefault(message.connection, []).append(message.mid)
             if intake.rows() >= max_rows:
                 break
         if not self._store(self._finish(taken)):
             return False
-        if mids:
-            self._session.acknowledge(connection, mids)
+        # What came by a connection that is over cannot be acknowledged any more; it is stored all the same, because a
+        # broker without persistence would not repeat it.
+        for connection, some in mids.items():
+            if not self._session.acknowledge(connection, some):
+                self._leaving.acknowledge(connection, some)
         return True
 
     def _finish(self, messages: list[tuple[str, bytes]]) -> Taken:

@@ -18,7 +18,7 @@ from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.numbering import Numbering, RepeatFilter, repeat_key
 from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import MAX_PAYLOAD
-from ingest.gateway.routes import Leaf, Route, Routes
+from ingest.gateway.routes import OUTPUT, Leaf, Route, Routes
 from ingest.log import Record, RecordKind
 from ingest.observations import Observation, epoch_ms
 from ingest.refusal import Refusal
@@ -114,13 +114,15 @@ class Intake:
 
     def take(self, topic: str, payload: bytes, *, retained: bool = False, size: int | None = None) -> None:
         """Take one message. ``size`` is its size as it came, where the payload was cut because it is too large."""
-        self.counts.messages += 1
         size, limit = size or len(payload), self._max_bytes
         others = len(self._others)
         collector: Collector | None = None
         before = 0
         try:
             route = self._routes.find(topic)
+            if route is OUTPUT:
+                return
+            self.counts.messages += 1
             if isinstance(route, Refusal):
                 self._refuse(topic, route.reason, route.detail, payload, size)
             elif size > limit:

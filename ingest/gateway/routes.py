@@ -21,6 +21,8 @@ class Leaf(IntEnum):
     STATUS = 1
     INCIDENT = 2
     COMMAND = 3
+    OUTPUT = 4
+    """What the house itself sends: a gateway hears it because it hears everything below its site."""
 
 
 class Route(NamedTuple):
@@ -30,6 +32,9 @@ class Route(NamedTuple):
     beat: str = ""
     device: str = ""
     shard: int = 0
+
+
+OUTPUT: Final = Route(Leaf.OUTPUT)
 
 
 class Routes:
@@ -59,13 +64,18 @@ class Routes:
         route = self._known.get(topic)
         if route is not None:
             return route
+        if topics.is_output(topic, self._site):
+            return OUTPUT
         parsed = topics.parse_device_topic(topic)
+        wrong = ""
         if parsed is None:
-            return Refusal(Reason.TOPIC, f"expected {topics.ROOT}/{self._site}/BEAT/DEVICE/obs or …/status")
-        if parsed.site != self._site:
-            return Refusal(Reason.TOPIC, f"site {parsed.site!r}, this gateway serves {self._site!r}")
-        if parsed.beat in topics.RESERVED_BEATS:
-            return Refusal(Reason.TOPIC, f"{parsed.beat!r} is a reserved word, no beat")
+            wrong = f"expected {topics.ROOT}/{self._site}/BEAT/DEVICE/obs or …/status"
+        elif parsed.site != self._site:
+            wrong = f"site {parsed.site!r}, this gateway serves {self._site!r}"
+        elif parsed.beat in topics.RESERVED_BEATS:
+            wrong = f"{parsed.beat!r} is a reserved word, no beat"
+        if parsed is None or wrong:
+            return Refusal(Reason.TOPIC, wrong)
         unknown = self._unknown(parsed)
         if unknown is not None:
             return Refusal(Reason.UNKNOWN_DEVICE, unknown)

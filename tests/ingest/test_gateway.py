@@ -400,3 +400,40 @@ def test_what_waited_for_the_log_is_told_with_the_time_of_now(tmp_path):
     assert log.records[0].received_ms >= began + 1_800_000
     received = open_batch(log.records[0].payload).columns["received"].values()
     assert received[0] < began + 60_000
+
+
+def test_a_topic_that_is_nearly_right_is_quarantined_and_not_unseen(broker, tmp_path):
+    site = f"odd-{broker.kind}"
+    node = Node(tmp_path, broker, site).start()
+    odd = [
+        f"patrolgrid/v1/{site}/b1/cam/obs/",
+        f"patrolgrid/v1/{site}//cam/obs",
+        f"patrolgrid/v1/{site}/b1//obs",
+        f"patrolgrid/v1/{site}/b1/cam",
+        f"patrolgrid/v1/{site}/b1/cam/Obs",
+        f"patrolgrid/v1/{site}/b1/cam/observations/now",
+        f"patrolgrid/v1/{site.upper()}/b1/cam/obs",
+        f"PatrolGrid/v1/{site}/b1/cam/obs",
+        f"/patrolgrid/v1/{site}/b1/cam/obs",
+        f"patrolgrid/v1//{site}/b1/cam/obs",
+        f"patrolgrid/v1/{site}/b1/相机/obs",
+    ]
+    ours = [
+        topics.alerts(site, "b1"),
+        topics.hotspots(site, "b1"),
+        f"patrolgrid/v1/{site}/b1/cam/settings",
+        f"patrolgrid/v1/{site}/patrol/w1/plan",
+        f"patrolgrid/v1/{site}/claim/123",
+    ]
+    publisher = Publisher(broker.port, broker.version)
+    for number, topic in enumerate([*ours, *odd]):
+        publisher.send(topic, count(number))
+    publisher.send(topics.observations(site, "b1", "cam"), count(0))
+    node.appended(1)
+    wait_for(lambda: len(node.quarantine.list()) >= len(odd), "all of them are in quarantine")
+    entries = node.quarantine.list(limit=100)
+    assert sorted(entry.topic for entry in entries) == sorted(odd)
+    assert {str(entry.reason) for entry in entries} == {"topic"}
+    assert node.gateway.stats().messages == len(odd) + 1
+    node.stop()
+    publisher.close()
