@@ -97,6 +97,7 @@ def pipeline_config(settings: Settings) -> PipelineConfig:
         pipeline=settings.pipeline,
         alerts=settings.alerts,
         ahead_s=settings.gateway.clock_ahead_s,
+        backfill_s=settings.gateway.backfill_days * 86_400,
     )
 
 

@@ -1,4 +1,4 @@
-"""The node's clock, and the limits it sets to event times.
+"""The node's clock, and the limits that a time of receipt sets to event times.
 
 Live nodes use the system's clock; demos run faster; replays follow the data.
 """
@@ -84,24 +84,34 @@ class ClockGuard:
     """The limits on event time: one camera that lives in 2099 must not close everybody's windows."""
 
     ahead_s: float
-    """How far ahead of the node's clock an event may be, in seconds."""
+    """How far ahead of its time of receipt an event may be, in seconds."""
     backfill_s: float
     """How old one may be, in seconds: devices that were cut off send what they kept."""
 
-    def limits(self, now_ms: int | None) -> tuple[int, int]:
+    @property
+    def ahead_ms(self) -> int:
+        """How far ahead an event may be, in milliseconds."""
+        return round(self.ahead_s * 1000)
+
+    @property
+    def backfill_ms(self) -> int:
+        """How old one may be, in milliseconds."""
+        return round(self.backfill_s * 1000)
+
+    def limits(self, received_ms: int | None) -> tuple[int, int]:
         """Return the earliest and the latest event time allowed, epoch ms, both included.
 
-        None where there is no clock to go by: time follows the data.
+        None for what is no time at all, whatever the clock says.
         """
-        if now_ms is None:
+        if received_ms is None:
             return 0, LATEST_MS
-        return max(now_ms - round(self.backfill_s * 1000), 0), min(now_ms + round(self.ahead_s * 1000), LATEST_MS)
+        return max(received_ms - self.backfill_ms, 0), min(received_ms + self.ahead_ms, LATEST_MS)
 
-    def reason(self, ts_ms: int, now_ms: int) -> str:
+    def reason(self, ts_ms: int, received_ms: int) -> str:
         """Return what is wrong with an event time outside the limits, for people."""
-        ahead_s = (ts_ms - now_ms) / 1000
-        if ahead_s > self.ahead_s:
+        if not 0 <= ts_ms <= LATEST_MS:
+            return f"{ts_ms} is not between 1970 and 2100"
+        ahead_s = (ts_ms - received_ms) / 1000
+        if ahead_s > 0:
             return f"{ahead_s:.0f} s ahead of the node's clock, at most {self.ahead_s:.0f} s are allowed"
-        if -ahead_s > self.backfill_s:
-            return f"{-ahead_s / 86_400:.1f} days old, at most {self.backfill_s / 86_400:.1f} are taken"
-        return f"{ts_ms} is not between 1970 and 2100"
+        return f"{-ahead_s / 86_400:.1f} days old, at most {self.backfill_s / 86_400:.1f} are taken"

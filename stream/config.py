@@ -67,7 +67,9 @@ class PipelineConfig(Struct, frozen=True, kw_only=True):
     pipeline: PipelineSettings = PipelineSettings()
     alerts: AlertSettings = AlertSettings()
     ahead_s: float = 120.0
-    """How far ahead of the gateway a device's clock may be (the gateway refuses more)."""
+    """How far ahead of its time of receipt a count or a passage may be; more is refused."""
+    backfill_s: float = 30 * 86_400.0
+    """How old one may be; more is refused."""
     emit_open_s: float = 10.0
     """How often the open window's rows are written for people to watch."""
     max_metrics: int = 16

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from msgspec.structs import astuple
 
+from ingest.clock import LATEST_MS
 from ingest.gateway.plate_forms import names_plate
 from ingest.gateway.plates import Plates
 from ingest.log.batch import Batch, Source
@@ -87,12 +88,10 @@ class Collector:
         token = self._plates.logged(observation.plate, trusted=device in self._trusted) if observation.plate else ""
         return 1, _DIRECTIONS[observation.direction], _ALLOWED[observation.allowed], 0.0, observation.vehicle, token
 
-    def add_alike(
-        self, beat: str, device: str, observations: Sequence[Observation], received: int, earliest: int, latest: int
-    ) -> bool:
+    def add_alike(self, beat: str, device: str, observations: Sequence[Observation], received: int) -> bool:
         """Append a message's observations at once, or return False and append none where that cannot be done.
 
-        It can where all are of one type, of one boot, numbered, and with event times from `earliest` to `latest`.
+        It can where all are of one type, of one boot, numbered, and with event times from 1970 to 2100.
         """
         if len(set(map(type, observations))) > 1:
             return False
@@ -110,7 +109,7 @@ class Collector:
         except struct.error:  # a time is text
             times = [epoch_ms(instant) for instant in times]
             packed_times = _packed("q", times)
-        if min(times) < earliest or max(times) > latest:
+        if min(times) < 0 or max(times) > LATEST_MS:
             return False
         kind = kind_of(type(observations[0]))
         self._values(kind, fields, rows, trusted=device in self._trusted)

@@ -32,8 +32,8 @@ class GatewaySettings(Section, frozen=True, kw_only=True):
     tick_s: Annotated[float, Meta(ge=0.05, le=60)] = 1.0
     """With no message for this long, the gateway writes down that time has passed."""
     clock_ahead_s: Annotated[float, Meta(ge=0)] = 120.0
-    """Observations further in the future than this are quarantined: clock."""
+    """Counts and passages further in the future than this are quarantined: clock. Levels and states are acted upon."""
     backfill_days: Annotated[float, Meta(ge=0, le=36_500)] = 30.0
-    """Observations older than this are quarantined: clock."""
+    """Counts and passages older than this are quarantined: clock. Levels and states are acted upon."""
     repeat_window_s: Annotated[float, Meta(ge=1, le=86_400)] = 600.0
     """For devices that do not number: exact repeats within this time are dropped."""

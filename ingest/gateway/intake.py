@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from ingest.clock import Clock, ClockGuard
+from ingest.clock import LATEST_MS, Clock, ClockGuard
 from ingest.codecs.native import NativeCodec, explain
 from ingest.events import Command, DeviceStatus, Incident
 from ingest.gateway.collector import Collector
@@ -76,8 +76,9 @@ class IntakeCounts(msgspec.Struct, kw_only=True):
 class Intake:
     """Turns messages of one site into records. Not for use by several threads at once.
 
-    With a clock that follows the data (``clock.live`` is False) no event time is too old or too new: the clock is set
-    by all of them, and ``received`` is what it shows then.
+    Of observations only such times are refused as are none (before 1970, after 2100). How far a time may lie from that
+    of its receipt is the pipeline's to judge (`stream.pipeline.shard`), which must act on an alarm whatever its time.
+    With a clock that follows the data (``clock.live`` is False), ``received`` is what it shows then.
     """
 
     def __init__(
@@ -180,7 +181,7 @@ class Intake:
         if (
             len(observations) > 1
             and self._clock.live
-            and collector.add_alike(route.beat, route.device, observations, self._now, self._earliest, self._latest)
+            and collector.add_alike(route.beat, route.device, observations, self._now)
         ):
             return
         for index, observation in enumerate(observations):
@@ -194,7 +195,7 @@ class Intake:
         self, collector: Collector, beat: str, device: str, observation: Observation, *, retained: bool = False
     ) -> tuple[Reason, str] | None:
         ts = epoch_ms(observation.ts)
-        if not self._earliest <= ts <= self._latest:
+        if not 0 <= ts <= LATEST_MS:
             return Reason.CLOCK, self._guard.reason(ts, self._now)
         received = self._now
         if not self._clock.live:

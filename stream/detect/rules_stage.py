@@ -40,6 +40,9 @@ class Rows:
     series: NDArray[np.int64]
     device: NDArray[np.int64]
     ts: NDArray[np.int64]
+    """Event time, epoch ms."""
+    at: NDArray[np.int64]
+    """When it was said, epoch ms: never after its receipt."""
     seq: NDArray[np.int64]
     a: NDArray[np.float64]
     b: NDArray[np.float64]
@@ -122,17 +125,17 @@ class RulesStage(Saved):
             _LOG.warning("device %s: %s; it is taken as open both ways", device, error)
 
     def levels(self, rows: Rows, now_ms: int) -> None:
-        """Check live levels against thresholds."""
-        for event in self.hazards.levels(rows.series, rows.ts, rows.a):
+        """Check levels against thresholds."""
+        for event in self.hazards.levels(rows.series, rows.at, rows.a):
             self._hazard(event, now_ms, int(rows.seq[event.index]))
 
     def states(self, rows: Rows, now_ms: int) -> None:
-        """Check live states (only the changes are needed) against the hazard rules."""
+        """Check states (only the changes are needed) against the hazard rules."""
         values = [rows.strings[index] for index in rows.text.tolist()]
         for row in np.flatnonzero(self._barrier[rows.series]).tolist():
             for moved in self.barriers.says(int(rows.device[row]), int(rows.ts[row]), values[row]):
                 self._passed_down(moved, now_ms)
-        for event in self.hazards.states(rows.series, rows.ts, values):
+        for event in self.hazards.states(rows.series, rows.at, values):
             self._hazard(event, now_ms, int(rows.seq[event.index]))
 
     def passes(self, rows: Rows, live: NDArray[np.bool_], now_ms: int) -> None:

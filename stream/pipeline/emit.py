@@ -1,6 +1,7 @@
 """From arrays to result rows."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -11,7 +12,7 @@ from ingest.log import Record
 from ingest.refusal import SUMMED, Refusal
 from ingest.vocabulary import KIND_NAMES, Reason, WindowStatus
 from stream.detect.rules_stage import Rows
-from stream.results import GateRows, WindowRows
+from stream.results import GateRows, StateRows, WindowRows
 from stream.windows.columns import Columns, Prepared
 from stream.windows.windows import Cells
 
@@ -76,12 +77,18 @@ def stage_rows(columns: Columns, new: Prepared, picked: NDArray[np.intp]) -> Row
         series=new.series[picked],
         device=new.device[picked],
         ts=columns.ts[rows],
+        at=new.at[picked],
         seq=columns.seq[rows],
         a=columns.a[rows],
         b=columns.b[rows],
         text=columns.text[rows].astype(np.int64),
         strings=columns.strings,
     )
+
+
+def state_rows(rows: Rows) -> StateRows:
+    """Return changes of state as they go to the sinks."""
+    return StateRows(rows.series.astype(np.int32), rows.at, [rows.strings[index] for index in rows.text.tolist()])
 
 
 def refusal(record: Record, reason: Reason, detail: str) -> Refusal:
@@ -96,15 +103,21 @@ def refusal(record: Record, reason: Reason, detail: str) -> Refusal:
 
 
 def refused_rows(
-    record: Record, columns: Columns, rows: NDArray[np.intp], reason: Reason, detail: str
+    record: Record, columns: Columns, rows: NDArray[np.intp], reason: Reason, detail: str | Callable[[int], str]
 ) -> list[Refusal]:
-    """Return single observations as refused: `_KEPT` of a device with what is known as JSON, and the others summed."""
+    """Return single observations as refused: `_KEPT` of a device with what is known as JSON, and the others summed.
+
+    `detail` is what was wrong, of all or by row; of those that are summed, that of the last.
+    """
     refusals: list[Refusal] = []
     every: Counter[str] = Counter()
+    last: dict[str, int] = {}
+    said = detail if callable(detail) else lambda _row: detail
     for row in rows.tolist():
         source = columns.sources[columns.source[row]]
         topic = f"{source.beat}/{source.device}"
         every[topic] += 1
+        last[topic] = row
         if every[topic] > _KEPT:
             continue
         known = {
@@ -117,9 +130,9 @@ def refused_rows(
             "metric": columns.strings[columns.metric[row]],
             "text": columns.strings[columns.text[row]],
         }
-        refusals.append(Refusal(reason, detail, msgspec.json.encode(known), topic, record.received_ms))
+        refusals.append(Refusal(reason, said(row), msgspec.json.encode(known), topic, record.received_ms))
     return refusals + [
-        Refusal(reason, f"{detail} {SUMMED}", b"", topic, record.received_ms, times - _KEPT, times - _KEPT)
+        Refusal(reason, f"{said(last[topic])} {SUMMED}", b"", topic, record.received_ms, times - _KEPT, times - _KEPT)
         for topic, times in every.items()
         if times > _KEPT
     ]

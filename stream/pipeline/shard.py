@@ -5,10 +5,11 @@ of observations, in order:
 
 1. `Columns`: arrays over the record's bytes;
 2. `Sequences`: repeats are dropped, by (device, boot, number), and `Repeats`: by content, where a gateway numbered;
-3. `Catalog`: every row gets its series;
+3. `Catalog`: every row gets its series; a count or a passage at an impossible time is refused, and all that is new,
+   the refused included, is a sign of life of its device (`Quality`);
 4. the watermark rises row by row, and where it passes a window's end the window is closed before the row is applied;
 5. `Windows`: sums; rows older than what is in memory become additions of their own;
-6. `Detection`: hazards and gate passes at once, counts of open windows, counts of closed ones.
+6. `Detection`: hazards and gate passes at once, levels and states whatever their event time; then counts.
 
 What needs the whole site (alerts, hotspots, incidents, people's commands) leaves the shard as notices, anomalies and
 events for `stream.pipeline.site`.
@@ -22,6 +23,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.clock import ClockGuard
 from ingest.events import Command, DeviceStatus, Incident
 from ingest.frame import FrameError
 from ingest.log import Record, RecordKind
@@ -34,7 +36,7 @@ from stream.config import PipelineConfig
 from stream.detect.detection import Detection
 from stream.detect.learned_windows import FULL
 from stream.pipeline import emit
-from stream.results import ShardOutput, StateRows
+from stream.results import ShardOutput
 from stream.windows.axes import DEVICE, SERIES
 from stream.windows.catalog import Catalog
 from stream.windows.columns import Columns, HistoryColumns, Prepared, prepare
@@ -84,6 +86,7 @@ class ShardPipeline(Saved):
     def __init__(self, config: PipelineConfig, places: Places, shard: int = 0) -> None:
         self.config, self.places, self.shard = config, places, shard
         self._window_ms = config.pipeline.window_s * 1000
+        self._guard = ClockGuard(config.ahead_s, config.backfill_s)
         self._too_many = f"more than {config.max_metrics} different metrics from one device"
         ahead = math.ceil((config.pipeline.lateness_s + config.ahead_s) / config.pipeline.window_s) + 2
         self.catalog = Catalog(places, config.max_metrics)
@@ -190,20 +193,26 @@ class ShardPipeline(Saved):
         self._drop_again(columns, device, verdict)
         series, added = self.catalog.rows_series(columns, device)
         self._make_room(added)
+        fresh = np.flatnonzero(verdict.new)
+        signs = columns.ts[fresh], columns.received[fresh], columns.backfill[fresh]
+        self.detection.rules.heard(self.quality.heard(device[fresh], *signs), record.received_ms)
+        wrong = columns.outside(self._guard)
         nameless = verdict.new & (series < 0)
+        outside = verdict.new & ~nameless & wrong & ((columns.kind == Kind.COUNT) | (columns.kind == Kind.GATE))
         for refused, reason, detail in (
             (verdict.unknown, Reason.SEQUENCE, "the number is older than everything still remembered of this device"),
             (nameless, Reason.METRICS, self._too_many),
+            (outside, Reason.CLOCK, lambda row: self._guard.reason(int(columns.ts[row]), int(columns.received[row]))),
         ):
             if refused.any():
                 self._out.refusals += emit.refused_rows(record, columns, np.flatnonzero(refused), reason, detail)
-        keep = np.flatnonzero(verdict.new & (series >= 0))
+        keep = np.flatnonzero(verdict.new & ~nameless & ~outside)
         repeats = np.flatnonzero(~verdict.new & ~verdict.unknown)
         self._out.accepted, self._out.duplicates = len(keep), len(repeats)
         self.quality.count("duplicate", device[repeats])
         self.quality.count("received", device[keep])
         if len(keep):
-            new = prepare(columns, keep, series[keep], device[keep], self.config, self.watermark_ms)
+            new = prepare(columns, keep, series[keep], device[keep], self.config, self.watermark_ms, wrong[keep])
             self._apply(record, columns, new)
 
     def _make_room(self, added: Sequence[int] = ()) -> None:
@@ -232,8 +241,8 @@ class ShardPipeline(Saved):
         for start, end in new.segments(self._window_ms):
             self._advance(int(new.watermark[start]))
             rows = np.arange(start, end)
-            live[rows] = new.number[rows] >= self.windows.open_from
-            held = self.windows.holds(new.number[rows])
+            live[rows] = (new.number[rows] >= self.windows.open_from) & ~new.doubtful[rows]
+            held = self.windows.holds(new.number[rows]) & ~new.doubtful[rows]
             inside = rows if held.all() else rows[held]
             if len(inside):
                 self.windows.add(
@@ -248,7 +257,7 @@ class ShardPipeline(Saved):
             if len(inside) < len(rows):
                 old.append(rows[~held])
             self._passes(columns, new, rows, live[rows] & ~new.backfill[rows])
-            self._live(columns, new, rows[live[rows] & ~new.backfill[rows]])
+            self._words(columns, new, rows)
         self.watermark_ms = int(new.watermark[-1])
         self._late(new, np.flatnonzero(~live))
         passes = np.flatnonzero(new.kind == Kind.GATE)
@@ -263,6 +272,7 @@ class ShardPipeline(Saved):
             return
         self._out.late += len(late)
         self.quality.count("late", new.device[late])
+        late = late[~new.doubtful[late]]
         for kind, waiting in self.detection.late():
             rows = late[new.kind[late] == kind]
             if len(rows):
@@ -278,27 +288,21 @@ class ShardPipeline(Saved):
             passes = emit.stage_rows(columns, new, rows[chosen])
             self.detection.rules.passes(passes, live[chosen], int(new.received[rows[chosen[-1]]]))
 
-    def _live(self, columns: Columns, new: Prepared, rows: NDArray[np.intp]) -> None:
-        """Look at once at what came in time: signs of life, hazards, changes of state."""
-        if not len(rows):
-            return
+    def _words(self, columns: Columns, new: Prepared, rows: NDArray[np.intp]) -> None:
+        """Show the rules at once what levels and states say, in time or late."""
         rules = self.detection.rules
         now_ms = int(new.received[rows[-1]])
-        back = self.quality.heard(new.device[rows], columns.ts[new.rows[rows]], new.received[rows])
-        rules.heard(back, now_ms)
         picked = rows[new.kind[rows] == Kind.LEVEL]
         if len(picked):
             rules.levels(emit.stage_rows(columns, new, picked), now_ms)
         picked = rows[new.kind[rows] == Kind.STATE]
         if len(picked):
-            said = new.rows[picked]
-            changed = self.states.changes(new.series[picked], columns.ts[said], columns.text[said], columns.strings)
-            picked = picked[changed]
+            text = columns.text[new.rows[picked]]
+            picked = picked[self.states.changes(new.series[picked], new.at[picked], text, columns.strings)]
         if len(picked):
             news = emit.stage_rows(columns, new, picked)
             rules.states(news, now_ms)
-            words = [columns.strings[index] for index in news.text.tolist()]
-            self._out.states.append(StateRows(news.series.astype(np.int32), news.ts, words))
+            self._out.states.append(emit.state_rows(news))
 
     def _refuse(self, record: Record, reason: Reason, error: object) -> None:
         self._out.refusals.append(emit.refusal(record, reason, str(error)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.clock import ClockGuard
 from ingest.frame import FrameError
 from ingest.log import HistorySeries
 from ingest.log.batch import COLUMNS, Source, open_batch
@@ -51,6 +52,16 @@ class Columns:
             if highest >= limit:
                 raise FrameError(f"column {name!r} points to entry {highest}, but its table has {limit}")
 
+    @property
+    def backfill(self) -> NDArray[np.bool_]:
+        """Which rows were sent late on purpose, shape (rows,)."""
+        return (self.flags & np.uint8(Flag.BACKFILL)).astype(np.bool_)
+
+    def outside(self, guard: ClockGuard) -> NDArray[np.bool_]:
+        """Tell which rows bear a time that cannot be, given when they were received; shape (rows,)."""
+        behind = self.received - self.ts
+        return (behind > guard.backfill_ms) | (behind < -guard.ahead_ms)
+
 
 @dataclass(slots=True)
 class Prepared:
@@ -74,6 +85,10 @@ class Prepared:
     """How much of a window a count covers, above 1 where it covers several; 0 for other kinds."""
     backfill: NDArray[np.bool_]
     """Sent late on purpose."""
+    at: NDArray[np.int64]
+    """When it was said, as far as that can be believed: event time, but the time of receipt where that cannot be."""
+    doubtful: NDArray[np.bool_]
+    """Its event time lies outside the limits: it belongs to no window and teaches nothing."""
 
     def segments(self, window_ms: int) -> list[tuple[int, int]]:
         """Return [start, end) of the runs of rows between which the watermark passes a window's end."""
@@ -88,8 +103,12 @@ def prepare(
     device: NDArray[np.int64],
     config: PipelineConfig,
     watermark_ms: int,
+    wrong: NDArray[np.bool_],
 ) -> Prepared:
-    """Work out the window and the sums of every row, and the watermark row by row, from `watermark_ms` on."""
+    """Work out the window and the sums of every row, and the watermark row by row, from `watermark_ms` on.
+
+    `wrong`, shape (rows,), tells whose event time cannot be: such a row counts as of the time of its receipt.
+    """
     window_ms = config.pipeline.window_s * 1000
     lateness, grace = round(config.pipeline.lateness_s * 1000), round(config.pipeline.grace_s * 1000)
     ts, received, kind = columns.ts[rows], columns.received[rows], columns.kind[rows]
@@ -101,7 +120,8 @@ def prepare(
     # A count covers the interval before its time stamp and belongs to the window its middle lies in; one that is longer
     # than a window to the window it ends in, or it would always come late.
     back_ms = np.where(interval_ms > window_ms, 1, (interval_ms / 2).astype(np.int64))
-    middle = np.where(is_count, ts - back_ms, ts)
+    at = np.where(wrong, received, np.minimum(ts, received))
+    middle = np.where(is_count, ts - back_ms, np.where(wrong, received, ts))
     return Prepared(
         rows=rows,
         series=series,
@@ -114,7 +134,9 @@ def prepare(
         sum_b=np.where(is_gate, a == 1, np.where(is_count, b, 0.0)),
         value=np.where(is_count, a + b, np.where(kind == Kind.LEVEL, a, 0.0)),
         exposure=np.where(is_count, interval_ms / window_ms, 0.0),
-        backfill=(columns.flags[rows] & Flag.BACKFILL) != 0,
+        backfill=columns.backfill[rows],
+        at=at,
+        doubtful=wrong,
     )
 
 

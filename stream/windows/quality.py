@@ -65,16 +65,38 @@ class Quality(Saved):
             counter = getattr(self, f"_{name}")
             counter += np.bincount(devices, weights=amount, minlength=len(counter)).astype(np.int64)
 
-    def heard(self, devices: NDArray[np.int64], ts: NDArray[np.int64], received: NDArray[np.int64]) -> list[int]:
-        """Note live observations; return the devices that were silent until now."""
+    def heard(
+        self,
+        devices: NDArray[np.int64],
+        ts: NDArray[np.int64],
+        received: NDArray[np.int64],
+        backfill: NDArray[np.bool_],
+    ) -> list[int]:
+        """Take signs of life: everything new that devices sent, in time or late, whatever its event time.
+
+        Parameters
+        ----------
+        devices, ts, received
+            Shape (rows,), in the order of arrival: the device's index, event time and time of receipt (epoch ms). When
+            a device was heard, and how often it is, follows its times of receipt.
+        backfill
+            What was sent late on purpose; it says nothing of the device's clock.
+
+        Returns
+        -------
+        The devices that were silent until now.
+        """
         if not len(devices):
             return []
         order = np.argsort(devices, kind="stable")
-        device, skew = devices[order], (received - ts)[order].astype(np.float64)
+        device = devices[order]
         starts = np.flatnonzero(np.concatenate(([True], device[1:] != device[:-1])))
         touched = device[starts]
-        mean_skew = np.add.reduceat(skew, starts) / np.diff(np.append(starts, len(device)))
-        newest = np.maximum.reduceat(ts[order], starts)
+        timed = ~backfill[order]
+        skew = np.where(timed, (received - ts)[order], 0).astype(np.float64)
+        measured = np.add.reduceat(timed, starts, dtype=np.int64)
+        mean_skew = np.add.reduceat(skew, starts) / np.maximum(measured, 1)
+        newest = np.maximum.reduceat(received[order], starts)
         last = self._heard[touched]
         known = last != _NEVER
         gap = np.maximum(newest - last, 0).astype(np.float64)
@@ -83,7 +105,9 @@ class Quality(Saved):
         usual = np.where(gap > usual, gap, 0.95 * usual + 0.05 * gap)
         back = touched[self.silent[touched]]
         self._interval_ms[touched] = np.where(known & ~self.silent[touched], usual, self._interval_ms[touched])
-        self._skew_ms[touched] = np.where(known, 0.8 * self._skew_ms[touched] + 0.2 * mean_skew, mean_skew)
+        before = self._skew_ms[touched]
+        slow = np.where(known, 0.8 * before + 0.2 * mean_skew, mean_skew)
+        self._skew_ms[touched] = np.where(measured > 0, slow, before)
         self._heard[touched] = np.maximum(last, newest)
         self._reports[touched] += gap > 0
         self.silent[touched] = False
@@ -106,7 +130,7 @@ class Quality(Saved):
         return np.flatnonzero(self._periodic & (self._heard != _NEVER))
 
     def heard_ms(self, device: int) -> int:
-        """Return the newest event time of a device (epoch ms), -1 before the first."""
+        """Return when a device was heard last (epoch ms), -1 before the first time."""
         return int(self._heard[device])
 
     def usual_s(self, device: int) -> float:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import topics
-from ingest.clock import DataClock
+from ingest.clock import LATEST_MS, DataClock
 from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.intake import Intake
 from ingest.gateway.numbering import RepeatFilter, refill
@@ -152,16 +152,19 @@ def test_a_message_at_once_is_the_same_as_its_observations_one_by_one(specs):
     assert together.counts.repeats == apart.counts.repeats
 
 
-def test_a_wrong_clock_is_kept_out_alone():
+def test_only_what_is_no_time_at_all_is_kept_out_and_alone():
     intake = make(settings=GatewaySettings(clock_ahead_s=120, backfill_days=1))
-    good, ahead, old = count(), count(seq=2, ts=NOW + 120_001), count(seq=3, ts=NOW - 86_400_001)
-    send(intake, [good, ahead, old, count(seq=4, ts=NOW + 120_000), count(seq=5, ts=NOW - 86_400_000)])
+    no_time = count(seq=3, ts="1969-12-31T23:59:59Z")
+    send(intake, [count(), count(seq=2, ts=LATEST_MS), no_time, count(seq=4, ts=0)])
     taken = intake.finish()
-    assert [row["seq"] for row in rows(taken)] == [1, 4, 5]
-    assert reasons(taken) == ["clock", "clock"]
-    assert [json.loads(refusal.payload) for refusal in taken.refusals] == [ahead, old]
-    assert "ahead" in taken.refusals[0].detail
-    assert "days old" in taken.refusals[1].detail
+    assert [(row["seq"], row["ts"], row["received"]) for row in rows(taken)] == [
+        (1, NOW, NOW),
+        (2, LATEST_MS, NOW),
+        (4, 0, NOW),
+    ]
+    assert reasons(taken) == ["clock"]
+    assert [json.loads(refusal.payload) for refusal in taken.refusals] == [no_time]
+    assert "not between 1970 and 2100" in taken.refusals[0].detail
 
 
 def test_a_clock_that_follows_the_data_takes_any_time_and_shows_it():

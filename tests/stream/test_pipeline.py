@@ -78,7 +78,7 @@ def test_late_observations_revise_or_add_and_raise_no_alert():
     out.append(pipe.process(log.tick(NOON + 12 * MINUTE)))
     log.count("cam-1", NOON + 2 * MINUTE, 1, received=NOON + 12 * MINUTE)
     log.count("cam-1", NOON - 300 * MINUTE, 1, received=NOON + 12 * MINUTE)
-    log.state("door-1", NOON + 2 * MINUTE, "open", received=NOON + 12 * MINUTE)
+    log.level("noise-1", NOON + 2 * MINUTE, 60.0, received=NOON + 12 * MINUTE)
     out.append(pipe.process(log.record(NOON + 12 * MINUTE)))
     assert out[-1].late == 3
     statuses = {int(status) for block in out[-1].windows for status in block.status}
@@ -86,6 +86,49 @@ def test_late_observations_revise_or_add_and_raise_no_alert():
     out.append(pipe.process(log.tick(NOON + 30 * MINUTE)))
     assert totals(out)["cam-1", "person"] == (3, 3.0, 0.0)
     assert [alert.kind for alert in alerts(out)] == []
+
+
+DAY = 24 * 60 * MINUTE
+
+
+@pytest.mark.parametrize(("off", "says"), [(121_000, "121 s ahead"), (-31 * DAY, "31.0 days old"), (-NOON, "days old")])
+def test_a_wrong_clock_keeps_counts_out_and_nothing_else(off, says):
+    pipe, log = pipeline(), Writer()
+    log.count("cam-1", NOON + 120_000, 1, received=NOON).count("cam-1", NOON - 30 * DAY, 1, received=NOON)
+    log.count("cam-1", NOON + off, 1, received=NOON).gate("gate-1", NOON + off, received=NOON)
+    log.level("smoke-1", NOON + off, 9.0, metric="smoke", received=NOON)
+    log.state("door-1", NOON + off, "open", received=NOON)
+    out = [pipe.process(log.record(NOON)), pipe.process(log.tick(NOON + 2 * MINUTE)), pipe.flush()]
+    assert [(refusal.reason, refusal.topic) for refusal in out[0].refusals] == [
+        ("clock", "b1/cam-1"),
+        ("clock", "b1/gate-1"),
+    ]
+    assert says in out[0].refusals[0].detail
+    assert [(alert.kind, alert.cause_ms) for alert in alerts(out)] == [("smoke", NOON), ("door_open", NOON)]
+    assert out[0].accepted == 4
+    # What bears an impossible time is kept beside the window of its receipt, and is in none that the models learn.
+    assert sum(n for n, _, _ in totals(out).values()) == 4
+    found = {
+        (results.catalog[block.series[i]].device, int(block.start[i]), int(block.status[i]))
+        for results in out
+        for block in results.windows
+        for i in range(len(block))
+        if results.catalog[block.series[i]].device != "cam-1"
+    }
+    assert found == {("smoke-1", NOON, WindowStatus.LATE), ("door-1", NOON, WindowStatus.LATE)}
+
+
+def test_everything_new_is_a_sign_of_life_whatever_its_time():
+    pipe, log = pipeline(), Writer()
+    out = []
+    for minute in range(40):
+        off = (0, -7 * MINUTE, 10 * MINUTE, -40 * DAY)[minute // 10]
+        now = NOON + minute * MINUTE
+        log.count("cam-1", now + off, 1, received=now)
+        out.append(pipe.process(log.record(now)))
+    out += [pipe.process(log.tick(NOON + 40 * MINUTE))]
+    assert alerts(out) == []
+    assert [alert.kind for alert in alerts([pipe.process(log.tick(NOON + 45 * MINUTE))])] == ["silent"]
 
 
 def test_counts_longer_than_a_window_are_in_time_and_judged_by_their_mean():
