@@ -15,8 +15,10 @@ class Backoff:
         self.first_s, self.longest_s = first_s, longest_s
         self._wait_s = first_s
 
-    def next_s(self) -> float:
-        """Return how long to wait now."""
+    def next_s(self, *, longest: bool = False) -> float:
+        """Return how long to wait now; with `longest` that is the longest wait, from now on."""
+        if longest:
+            self._wait_s = self.longest_s
         wait_s, self._wait_s = self._wait_s, min(2 * self._wait_s, self.longest_s)
         return wait_s
 

@@ -151,7 +151,17 @@ class NodeStatus(SiteStatus):
             "budget": msgspec.to_builtins(engine.budget),
             "connected": gateway.connected and not last,
             "waiting": gateway.waiting,
-            "failing": {**self._engine.failing, **({"log": gateway.log_full} if gateway.log_full else {})},
+            "broker": {
+                "conflict": bool(gateway.conflict),
+                "forgotten": gateway.forgotten,
+                "restless": gateway.restless,
+            },
+            "failing": {
+                **self._engine.failing,
+                **({"log": gateway.log_full} if gateway.log_full else {}),
+                # Without the client id: whoever knows it can take the session away.
+                **({"broker": "another client uses the gateway's client id"} if gateway.conflict else {}),
+            },
             "learning": {
                 "taught": engine.taught,
                 "known": engine.known,

@@ -66,6 +66,8 @@ class EdgeStats(NamedTuple):
     refused: int
     """Messages the broker acknowledged with an error; they go again after a reconnect."""
     spool: SpoolStats
+    conflict: str
+    """What to do about another client that uses this device's id; empty while none is seen."""
 
 
 class _SpoolStorage:
@@ -137,15 +139,20 @@ class EdgeAgent:
         return numbers
 
     def flush(self, timeout_s: float = 10.0) -> bool:
-        """Wait until the broker has acknowledged everything, and tell whether it was in time."""
+        """Wait until the broker has acknowledged everything, and tell whether it was in time.
+
+        An attempt to connect that is due later is made now.
+        """
+        self._session.hurry()
         return self._outbox.wait(lambda: not self.spool.stats().waiting, timeout_s)
 
     def stats(self) -> EdgeStats:
         """Return counts; may be called at any time, from any thread."""
         up, acknowledged, outbox = self._session.up, self._storage.acknowledged, self._outbox
         return EdgeStats(
-            up, self._observed, acknowledged, outbox.resent, outbox.sent, outbox.refused, self.spool.stats()
-        )
+            up, self._observed, acknowledged, outbox.resent, outbox.sent, outbox.refused, self.spool.stats(),
+            self._session.conflicts.text,
+        )  # fmt: skip
 
     def close(self) -> None:
         """Stop. What is not acknowledged goes out when an agent runs here again."""

@@ -117,6 +117,8 @@ class GatewayStats(IntakeCounts, kw_only=True):
     last_error: str
     conflict: str
     """What to do about another client that uses the gateway's client id; empty while none is seen."""
+    restless: list[str]
+    """Devices that connect again and again: two agents under one id, or a network that breaks."""
     forgotten: int
     """How often the broker had lost the session, and with it what waited there."""
     appended: int
@@ -210,6 +212,7 @@ class Gateway:
             connections=self._session.connections,
             last_error=self._fault or self._leaving.trouble or self._session.trouble,
             conflict=self._session.conflicts.text,
+            restless=self._intake.restless.devices(self._clock.now_ms()),
             forgotten=self._session.forgotten,
             appended=self._appended,
             records=self._records,

@@ -18,6 +18,7 @@ from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.numbering import Numbering, RepeatFilter, repeat_key
 from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import MAX_PAYLOAD
+from ingest.gateway.restless import Restless
 from ingest.gateway.routes import OUTPUT, Leaf, Route, Routes
 from ingest.log import Record, RecordKind
 from ingest.observations import Observation, epoch_ms
@@ -95,6 +96,7 @@ class Intake:
         self._max_bytes = settings.max_payload_bytes
         self._guard = ClockGuard(settings.clock_ahead_s, settings.backfill_days * 86_400)
         self.repeats = RepeatFilter(settings.repeat_window_s)
+        self.restless = Restless()
         self._numbering = Numbering()
         self._statuses: dict[str, bytes] = {}
         self._collectors: list[Collector | None] = [None] * self._shards.shards
@@ -234,7 +236,7 @@ class Intake:
         elif isinstance(message, Command):
             self._take_command(message)
         else:
-            self._take_status(route, message, payload)
+            self._take_status(route, message, payload, retained=retained)
 
     def _take_incident(self, topic: str, incident: Incident, payload: bytes) -> None:
         ts = epoch_ms(incident.ts)
@@ -256,9 +258,11 @@ class Intake:
         self._others.append(Record(RecordKind.COMMAND, self._received(), msgspec.json.encode(clean)))
         self.counts.commands += 1
 
-    def _take_status(self, route: Route, message: _StatusMessage, payload: bytes) -> None:
+    def _take_status(self, route: Route, message: _StatusMessage, payload: bytes, *, retained: bool) -> None:
         if route.device in self._statuses or len(self._statuses) < _STATUSES:
             self._statuses[route.device] = payload
+        if message.state == "online" and not retained:
+            self.restless.note(route.device, self._now)
         # The time in a last will is that of the connection, not of its end: what counts is when it came.
         received = self._received()
         status = DeviceStatus(beat=route.beat, device=route.device, state=message.state, ts=received)

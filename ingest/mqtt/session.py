@@ -275,7 +275,7 @@ class Session:
             try:
                 self.wait(_KEEPALIVE_CHECK_S)
             except Exception:
-                # The thread is all that carries messages: whatever happens, it continues, and nothing is lost.
+                # The thread is all that carries messages: it continues, and nothing is lost.
                 logger.exception("%s: the session's turn failed; it connects again", self.client_id)
                 self._lost()
         if self._abandoned:  # `close` did not wait
@@ -333,8 +333,10 @@ class Session:
         if self._accepted_at is not None and now - self._accepted_at >= self._backoff.longest_s:
             self._backoff.reset()
         self._drop()
-        # Spread over half the wait, so that a site's devices do not all come back in the same instant.
-        self._next_attempt = now + self._backoff.next_s() * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        # Where two share a client id, each connection is taken from the other: few, then. Spread over half the wait,
+        # so that a site's devices do not all come back in the same instant.
+        wait_s = self._backoff.next_s(longest=bool(self.conflicts.text) and not self._persistent)
+        self._next_attempt = now + wait_s * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
     # -- callbacks of the client, in the same thread -------------------------------------------------------------------
 
@@ -342,9 +344,7 @@ class Session:
         self, _client: object, _userdata: object, flags: ConnectFlags, reason: ReasonCode, _properties: object
     ) -> None:
         client = self._client
-        if client is None:
-            return
-        if reason.is_failure:
+        if client is None or reason.is_failure:
             self.refused = True
             self._fail(f"the broker refused the connection: {reason}")
             return  # `_disconnected` follows

@@ -19,6 +19,7 @@ from deploy.processes.supervisor import listening
 from ingest.edge.agent import EdgeAgent, EdgeSettings, feed
 from ingest.login import BrokerAddress
 from ingest.observations import Count, Level, Observation
+from tests.ingest.brokers import Broker as MqttBroker
 from tests.support import free_port, require_program, wait_for
 
 DECODER = msgspec.json.Decoder(Observation | list[Observation])
@@ -276,3 +277,20 @@ def test_what_the_broker_refuses_stays_in_the_spool(tmp_path):
         agent.observe(*levels(0, 3))
         wait_for(lambda: agent.stats().refused >= 2, "the broker took what it must refuse")
         assert agent.stats().spool.waiting == 3
+
+
+def test_two_agents_of_one_id_deliver_everything_and_say_so(tmp_path):
+    """Two cards copied from one: each agent takes the connection from the other."""
+    broker = MqttBroker("mosquitto", 3, tmp_path / "broker")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    with Heard(broker.port) as heard, agent_of(tmp_path / "a", broker.port) as one:
+        with agent_of(tmp_path / "b", broker.port) as other:
+            wait_for(lambda: one.stats().conflict and other.stats().conflict, "both see the other")
+            assert "another client uses the client id 'noise-08'" in one.stats().conflict
+            one.observe(*levels(0, 5))
+            other.observe(*levels(5, 5))
+            assert other.flush(60)
+        assert one.flush(60)
+        wait_for(lambda: len(heard.values) == 10, "everything arrives")
+    broker.stop()

@@ -360,3 +360,22 @@ def test_devices_that_somebody_makes_up_do_not_fill_the_memory_where_any_is_let_
     taken = intake.finish()
     assert taken.observations == 5
     assert reasons(taken) == ["unknown_device"] * 4
+
+
+def test_a_device_that_connects_again_and_again_is_named(caplog):
+    intake = make(clock=(clock := StillClock()))
+    for time_s in range(0, 60, 10):
+        clock.now = NOW + time_s * 1_000
+        intake.begin()
+        send(intake, b'{"state":"online"}', STATUS)
+    assert intake.restless.devices(intake._now) == ["cam"]
+    assert caplog.text.count("device cam has connected 6 times within 50 s: a second agent uses its id") == 1
+    assert intake.restless.devices(intake._now + 3_600_000) == []
+
+
+def test_a_retained_status_is_no_connection():
+    intake = make()
+    for number in range(20):
+        intake.begin()
+        intake.take(STATUS, b'{"state":"online","n":%d}' % number, retained=True)
+    assert intake.restless.devices(intake._now) == []

@@ -48,7 +48,7 @@ def started():
 def test_the_wait_grows_although_each_connection_is_accepted(broker, started, monkeypatch):
     """Two clients that share a client id would else take the session from each other without end."""
     waits, next_s = [], Backoff.next_s
-    monkeypatch.setattr(Backoff, "next_s", lambda backoff: [waits.append(next_s(backoff)), waits[-1]][1])
+    monkeypatch.setattr(Backoff, "next_s", lambda backoff, **_: [waits.append(next_s(backoff)), waits[-1]][1])
     broker.hang_up = True
     started(broker.address, backoff_s=(0.02, 60.0))
     wait_for(lambda: broker.accepted >= 7, "seven attempts")

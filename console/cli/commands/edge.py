@@ -69,7 +69,8 @@ def run(options: argparse.Namespace) -> int:
         arrived = agent.flush(options.flush_s)
         stats = agent.stats()
     if options.json:
-        document = {"taken": taken, "refused": refused, "acknowledged": stats.acknowledged, "all_arrived": arrived}
+        document: dict[str, object] = {"taken": taken, "refused": refused, "acknowledged": stats.acknowledged}
+        document |= {"all_arrived": arrived} | ({"conflict": stats.conflict} if stats.conflict else {})
         print(json.dumps(document, indent=2))
     else:
         texts = Sentences(language_of(None))

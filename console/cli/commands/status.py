@@ -144,6 +144,7 @@ def _print(document: dict[str, Any], texts: Sentences, zone: ZoneInfo) -> None:
                 seconds=float(lag.get("seconds") or 0.0),
             )
         )
+    _print_broker(document["status"].get("broker") or {}, texts)
     _print_budget(document["status"].get("budget"), texts)
     _print_training(document["status"].get("training"), texts, clock)
     anew = (document["status"].get("learning") or {}).get("anew")
@@ -157,6 +158,16 @@ def _print(document: dict[str, Any], texts: Sentences, zone: ZoneInfo) -> None:
     header = ("time", "severity", "kind", "device", "text")
     _print_rows(texts, "alerts", alerts, header, lambda row: _event(row, clock(row["raised_ms"]), texts))
     _print_rows(texts, "anomalies", document["anomalies"], header, lambda row: _event(row, clock(row["ts"]), texts))
+
+
+def _print_broker(broker: dict[str, Any], texts: Sentences) -> None:
+    """Print what is wrong between broker, node and devices, and what to do about it."""
+    if broker.get("conflict"):
+        print(texts("status-conflict"))
+    if broker.get("forgotten"):
+        print(texts("status-forgotten", times=int(broker["forgotten"])))
+    if broker.get("restless"):
+        print(texts("status-restless", devices=safe(", ".join(map(str, broker["restless"])))))
 
 
 def _print_budget(budget: dict[str, Any] | None, texts: Sentences) -> None:
