@@ -108,7 +108,7 @@ class GatewayService:
             log = open_kafka_log(settings, self.name)
             closing.callback(log.close)
             clock = make_clock(settings)
-            config = replace(self.config, identity=own / "gateway.json")
+            config = replace(self.config, identity=own / "gateway.json", marker=own / "reading.mark")
             gateway = make_gateway(settings, config, places, log, quarantine, clock)
             if settings.metrics.port:
                 server = MetricsServer(settings.metrics.port, self.ready, self.collect, host=settings.metrics.host)

@@ -20,6 +20,7 @@ from deploy.node.trainer import Trainer
 from deploy.processes import StopRequest
 from deploy.settings import Settings, find_file, load_settings
 from deploy.wiring import data_end_ms, make_clock, make_gateway, open_log, open_sinks, pipeline_config
+from ingest.crash_marker import allow_watchdogs
 from ingest.files import keep_private
 from ingest.gateway import PlateKeyError
 from ingest.gateway.gateway import GatewayConfig
@@ -64,7 +65,11 @@ def run(settings: Settings, stop: StopRequest) -> int:
             snapshot_bytes=min(MOST_BYTES, settings.log.max_mb * 2**20 // 16),
         )
         config = GatewayConfig(
-            site=site, broker=settings.broker, settings=settings.gateway, identity=folder / "gateway.json"
+            site=site,
+            broker=settings.broker,
+            settings=settings.gateway,
+            identity=folder / "gateway.json",
+            marker=folder / "reading.mark",
         )
         gateway = make_gateway(settings, config, places, log, sinks.quarantine, clock)
         trainer = Trainer(settings, clock, log)
@@ -101,6 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     keep_private()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    allow_watchdogs()
     with StopRequest() as stop:
         try:
             return run(load_settings(find_file(options.config)), stop)

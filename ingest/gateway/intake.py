@@ -159,6 +159,12 @@ class Intake:
         self._reset()
         return taken
 
+    def pass_by(self, topic: str, payload: bytes, size: int) -> None:
+        """Refuse a message unread, because reading it ends the process; without a payload its bytes are withheld."""
+        self.counts.messages += 1
+        withheld = "" if payload else "; its bytes are withheld, because plates cannot be looked for in them"
+        self._refuse(topic, Reason.CRASH, f"the gateway ended while reading this message{withheld}", payload, size)
+
     def give_up(self, messages: Sequence[tuple[str, bytes]], detail: str) -> Taken:
         """Return refusals for all messages since the last `finish`, which failed, and begin the next."""
         self._reset()

@@ -18,10 +18,11 @@ to the last snapshot, in the same way as after a crash.
 
 A record that makes the pipeline fail is *poison*: it is noted in a small file, the engine goes back to its last
 snapshot, because the failure may have left the state half changed, and passes the record by when it comes to it again:
-the record goes to the quarantine.
+the record goes to the quarantine. So does one that ended the process itself (`ingest.crash_marker`).
 """
 
 import logging
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from ingest.crash_marker import CrashMarker, no_longer_than
 from ingest.files import replace_file
 from ingest.log import ConsumedLog, Record
 from ingest.refusal import Refusal
@@ -48,6 +50,9 @@ _MAX_ROWS: Final = 50_000
 """Result rows gathered before the sinks get them."""
 _IDLE_S: Final = 0.5
 _RETRY_S: Final = 1.0
+_RECORD_S: Final = 120.0
+"""Processor time after which a record is taken for one that never ends: a month of history takes seconds."""
+_ENDED: Final = "the process ended while it processed this record"
 _PENDING_S: Final = 0.05
 """How often to look, while nothing comes, whether a snapshot may be written."""
 
@@ -98,6 +103,7 @@ class EmbeddedEngine:
         self.delivery = Delivery([*sinks, QuarantineSink(quarantine)])
         self._files = SnapshotFiles(state_dir)
         self._poison_path = state_dir / "poison.json"
+        self._in_hand = CrashMarker(state_dir / "processing.mark")
         self._cold_start = ColdStartNote(state_dir)
         self._every_s = snapshot_every_s
         self._cost = CrashCost(snapshot_every_s, snapshot_bytes)
@@ -208,15 +214,17 @@ class EmbeddedEngine:
         rows = 0
         began = time.monotonic()
         for record in records:
-            why = self._poison.get(record.position)
+            why = self._poison.get(record.position) or self._deadly(record)
             self._cost.size += len(record.payload)
             try:
-                results = self.pipeline.process(record) if why is None else self.pipeline.pass_by(record, why)
+                with no_longer_than(_RECORD_S, timer=signal.ITIMER_VIRTUAL):
+                    results = self.pipeline.process(record) if why is None else self.pipeline.pass_by(record, why)
             except Exception as error:  # noqa: BLE001 - any failure makes the record poison, and is logged
                 _LOG.exception("record at log position %d cannot be processed", record.position)
                 self._give(gathered)
                 self._note_poison(record.position, f"{type(error).__name__}: {error}")
                 return self.recover()
+            self._in_hand.end()
             gathered.append(results)
             position = record.position
             rows += rows_of(results) + results.accepted
@@ -227,6 +235,19 @@ class EmbeddedEngine:
         self._cost.work_s += time.monotonic() - began
         self._give(gathered)
         return position
+
+    def _deadly(self, record: Record) -> str | None:
+        """Mark a record; return why it is passed by, where the process died of it and a copy of the process does too.
+
+        Nothing of the state is changed then, so there is no snapshot to go back to.
+        """
+        in_hand = self._in_hand
+        suspect = in_hand.begin(f"record {record.position}".encode())
+        if not suspect or in_hand.judge(lambda: self.pipeline.process(record), _RECORD_S) == "harmless":
+            return None
+        _LOG.error("the record at log position %d ended the process; it is passed by", record.position)
+        self._note_poison(record.position, _ENDED)
+        return _ENDED
 
     def _note_poison(self, position: int, why: str) -> None:
         """Note that a record cannot be processed; where the file cannot be written it is noted at its next failure."""

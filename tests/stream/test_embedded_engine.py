@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import zlib
 from functools import partial
 
 import pytest
 
+from ingest.crash_marker import CrashMarker
 from ingest.frame import FrameError
 from ingest.log.records import Record, RecordKind
 from ingest.log.sqlite_log import SqliteLog
@@ -140,6 +144,46 @@ def test_a_poison_record_is_passed_by_and_the_rest_counts(log, tmp_path, monkeyp
     drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=again.extend))
     sink.close()
     assert again == []
+
+
+@pytest.mark.parametrize("cause", [signal.SIGKILL, signal.SIGABRT])
+def test_a_record_that_ends_the_process_is_passed_by_and_the_rest_counts(log, tmp_path, monkeypatch, cause):
+    """Memory, a crash, a watchdog: nothing that could be caught."""
+    fill(log, 35)
+    honest = Pipeline.process
+
+    def process(self, record):
+        if record.position == 3:
+            os.kill(os.getpid(), cause)
+        return honest(self, record)
+
+    monkeypatch.setattr(Pipeline, "process", process)
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            drain(EmbeddedEngine(log, make_pipeline, [Fussy()], tmp_path / "state", quarantine=forget))
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -cause
+    refusals = []
+    sink = StoreSink(tmp_path / "store.db", "test")
+    for _ in range(2):
+        drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=refusals.extend))
+    sink.close()
+    assert {(refusal.reason, refusal.topic) for refusal in refusals} == {("processing", "log position 3")}
+    assert "the process ended" in refusals[0].detail
+    assert stored(tmp_path / "store.db") == 28
+
+
+def test_a_record_in_hand_when_somebody_killed_the_process_counts(log, tmp_path):
+    fill(log, 35)
+    CrashMarker(tmp_path / "state" / "processing.mark").begin(b"record 3")
+    refusals = []
+    sink = StoreSink(tmp_path / "store.db", "test")
+    drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=refusals.extend))
+    sink.close()
+    assert refusals == []
+    assert stored(tmp_path / "store.db") == 35
+    assert CrashMarker(tmp_path / "state" / "processing.mark").suspect is None
 
 
 def test_the_log_is_committed_only_up_to_the_older_snapshot(log, tmp_path):

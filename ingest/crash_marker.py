@@ -1,0 +1,138 @@
+"""What a process had in hand when it died, so that one message or record cannot end it again and again.
+
+An exception is caught where it arises. What cannot be caught is a memory that is used up, a library that crashes, a
+calculation without an end: the process is gone, the broker or the log gives the same thing again, and the next process
+dies of it too. So each thing is *marked* before it is taken in hand. The mark is a page of a file that is mapped into
+memory: marking copies a few bytes and waits for no disk, and the system keeps the page however the process ends. (Only
+a power cut may lose it, and then it was not the thing's fault.) A mark names a thing without its content.
+
+At the next start the thing that was in hand is first *tried* in a copy of the process, which may die in its place. So
+what was only in hand by chance when somebody ended the process is not blamed for it.
+"""
+
+import faulthandler
+import mmap
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, Literal, NoReturn
+
+_PAGE: Final = 4096
+_HEAD: Final = 3
+"""Bytes before a mark: its length, and how often it has been tried in vain."""
+MOST: Final = _PAGE - _HEAD
+"""Bytes that a mark may have; of longer ones the beginning is kept."""
+_TRIES: Final = 3
+"""So often a process may die while it tries the suspect; by then it was no chance."""
+_LOOK_S: Final = 0.005
+_PATIENCE_S: Final = 10.0
+Verdict = Literal["harmless", "deadly"]
+
+
+class CrashMarker:
+    """One mark; for one thread. Without a path it is kept in memory, and nothing is known of the process before.
+
+    Raises OSError where the file cannot be made.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._page: bytearray | mmap.mmap = bytearray(_PAGE)
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            try:
+                os.ftruncate(file, _PAGE)
+                self._page = mmap.mmap(file, _PAGE)
+            finally:
+                os.close(file)
+        length, self._tries = int.from_bytes(self._page[:2], "little"), self._page[2]
+        self.suspect = bytes(self._page[_HEAD:][:length]) if 0 < length <= MOST else None
+        """What was in hand when the process before died, until it has been looked at."""
+
+    def begin(self, mark: bytes) -> bool:
+        """Mark a thing before it is taken in hand; tell whether it is the suspect, which `judge` must see first."""
+        self._put(mark[:MOST], 0)
+        return mark[:MOST] == self.suspect
+
+    def end(self) -> None:
+        """Note that nothing is in hand."""
+        self._page[:_HEAD] = bytes(_HEAD)
+
+    def judge(self, work: Callable[[], object], cpu_s: float) -> Verdict:
+        """Tell of the suspect, which has just begun, whether `work` on it ends a process; it is then none any more.
+
+        Where whole processes ended while they tried it, again and again, it is not tried once more.
+        """
+        mark, self.suspect = self.suspect or b"", None
+        if self._tries >= _TRIES:
+            return "deadly"
+        self._put(mark, self._tries + 1)
+        verdict: Verdict = "harmless" if survives(work, cpu_s) else "deadly"
+        self._put(mark, 0)
+        return verdict
+
+    def _put(self, mark: bytes, tries: int) -> None:
+        self._page[: len(mark) + _HEAD] = len(mark).to_bytes(2, "little") + bytes((tries,)) + mark
+
+
+def survives(work: Callable[[], object], cpu_s: float) -> bool:
+    """Do work in a copy of this process, without effect on this one; tell whether the copy came to its end.
+
+    An exception counts as an end: it can be caught. The copy may use `cpu_s` seconds of processor time, and dies first
+    where memory is short. One that waits for something (a lock of a thread that it does not have) is ended and proves
+    nothing.
+    """
+    child = os.fork()
+    if child == 0:
+        _try(work, cpu_s)
+    give_up = time.monotonic() + 3 * cpu_s + _PATIENCE_S
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status) == 0
+        if time.monotonic() > give_up:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return True
+        time.sleep(_LOOK_S)
+
+
+def _try(work: Callable[[], object], cpu_s: float) -> NoReturn:
+    try:
+        os.closerange(3, 65_536)  # a lock that this process holds must end with it
+        seconds = max(round(cpu_s), 1)
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        with suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("1000")
+        with suppress(BaseException):
+            work()
+    finally:
+        os._exit(0)
+
+
+_TIMERS: Final = {signal.ITIMER_PROF: signal.SIGPROF, signal.ITIMER_VIRTUAL: signal.SIGVTALRM}
+
+
+def allow_watchdogs() -> None:
+    """Let `no_longer_than` write where the process was, before it ends it. For the main thread of a program."""
+    for number in _TIMERS.values():
+        faulthandler.register(number, chain=True)
+
+
+@contextmanager
+def no_longer_than(cpu_s: float, *, timer: int = signal.ITIMER_PROF) -> Iterator[None]:
+    """End the process where the block takes this much processor time (of all threads): by signal, like a crash.
+
+    A calculation without an end may never give the interpreter back, so no thread of Python could end it. There are
+    two timers a process, ``ITIMER_PROF`` and ``ITIMER_VIRTUAL``: one block at a time may use each.
+    """
+    signal.setitimer(timer, cpu_s)
+    try:
+        yield
+    finally:
+        signal.setitimer(timer, 0)
