@@ -18,15 +18,21 @@ MAX_SEQ: Final = 2**43 - 1
 MAX_INTERVAL_S: Final = 86_400.0
 """Longest interval one count may cover, in seconds."""
 
-Word = Annotated[
-    str, msgspec.Meta(min_length=1, max_length=MAX_TEXT, pattern=r"^[A-Za-z0-9][A-Za-z0-9 _./%°µ²³-]{0,63}\Z")
-]
-"""A machine word: a metric, a unit, a state. No markup, no control characters."""
-Boot = Annotated[str, msgspec.Meta(max_length=32, pattern=r"^[A-Za-z0-9._-]{0,32}\Z")]
+_SHOWN: Final = r"[^\x00-\x1f\x7f-\x9f<>\"'`&\\{}]"
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT, pattern=rf"^[^\W_]{_SHOWN}{{0,63}}\Z")]
+"""A metric, or the word of a state: it begins with a letter or a digit. No markup, no control characters."""
+Boot = Annotated[str, msgspec.Meta(max_length=32, pattern=rf"^{_SHOWN}{{0,32}}\Z")]
+Unit = Annotated[str, msgspec.Meta(max_length=16, pattern=r"^[^\x00-\x1f\x7f-\x9f]{0,16}\Z")]
+"""Any printable text: ``dB(A)``, ``℃``, ``μg/m³``."""
 Seq = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
-EpochMs = Annotated[int, msgspec.Meta(ge=0, le=4_102_444_800_000)]
+EPOCH_LIMIT_MS: Final = 4_102_444_800_000
+"""2100-01-01."""
+SECONDS_FROM, _SECONDS_UNTIL = 946_684_800, EPOCH_LIMIT_MS // 1000
+"""2000-01-01 and 2100-01-01 in seconds. As milliseconds, the numbers between are days of January 1970, which no device
+means: they are seconds."""
+EpochMs = Annotated[int, msgspec.Meta(ge=0, le=EPOCH_LIMIT_MS)]
 Instant = EpochMs | Annotated[datetime, msgspec.Meta(tz=True)]
-"""Epoch milliseconds, or RFC 3339 text with a zone."""
+"""Epoch milliseconds (see also `epoch_ms`), or RFC 3339 text with a zone."""
 Amount = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
 Of = Literal["person", "vehicle"]
 Vehicle = Literal["car", "truck", "bus", "motorcycle", "bicycle", "van", "emergency", "unknown"]
@@ -62,7 +68,7 @@ class Level(msgspec.Struct, tag_field="type", tag="level", frozen=True, gc=False
     ts: Instant
     metric: Word
     value: Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
-    unit: Annotated[str, msgspec.Meta(max_length=16, pattern=r"^[A-Za-z0-9 _./%°µ²³-]{0,16}\Z")] = ""
+    unit: Unit = ""
     seq: Seq | None = None
     boot: Boot = ""
 
@@ -82,5 +88,16 @@ Observation = Count | Gate | Level | State
 
 
 def epoch_ms(instant: int | datetime) -> int:
-    """Return an instant as epoch milliseconds."""
-    return instant if isinstance(instant, int) else round(instant.timestamp() * 1000)
+    """Return an instant as epoch milliseconds; a number that can only be seconds is taken as such.
+
+    >>> epoch_ms(1_795_421_105_000), epoch_ms(1_795_421_105)
+    (1795421105000, 1795421105000)
+    """
+    if not isinstance(instant, int):
+        return round(instant.timestamp() * 1000)
+    return instant * 1000 if SECONDS_FROM <= instant < _SECONDS_UNTIL else instant
+
+
+def may_be_seconds(least: int) -> bool:
+    """Tell whether among instants, of which this is the least, there may be seconds, or none: a fast look at many."""
+    return least < _SECONDS_UNTIL

@@ -32,6 +32,10 @@ class Flag(IntFlag):
     """The device cannot number; the gateway gave boot and seq."""
     BACKFILL = 2
     """Recorded earlier and sent later on purpose; raises no live alert."""
+    TIMELESS = 4
+    """The device gave no time that can be read: ``ts`` is the time of receipt."""
+    RETAINED = 8
+    """The broker kept it and showed it at a subscription: it may have been counted long ago."""
 
 
 class Direction(IntEnum):

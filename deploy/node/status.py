@@ -151,6 +151,7 @@ class NodeStatus(SiteStatus):
             "budget": msgspec.to_builtins(engine.budget),
             "connected": gateway.connected and not last,
             "waiting": gateway.waiting,
+            "odd_units": gateway.odd_units,
             "broker": {
                 "conflict": bool(gateway.conflict),
                 "forgotten": gateway.forgotten,

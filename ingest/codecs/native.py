@@ -1,21 +1,22 @@
 """The native JSON codec: payload bytes to observations, every limit checked on the way.
 
-A good payload is decoded once, by one call. Only where that fails is the payload taken apart, so that the good
-elements of an array are accepted and a bad one goes to quarantine alone, with its own bytes.
+A good payload is decoded once, by one call. Only where that fails is the payload taken apart (`ingest.codecs.lenient`),
+so that the good elements of an array are accepted and a bad one goes to quarantine alone, with its own bytes.
 
 Two thirds of the decoder's time would go into regular expressions on words that are nearly always the same (a boot, a
 metric, a unit). So the one call decodes to types without patterns, and every word is looked up in a set of words that
-have passed their pattern before.
+are known to stay as they are (`ingest.codecs.words`).
 """
 
 import re
 from collections.abc import Callable
 from itertools import accumulate
-from operator import attrgetter
 from typing import Annotated, Any, Final, NamedTuple, Union, get_type_hints
 
 import msgspec
 
+from ingest.codecs.lenient import Cut, UnreadableError, cut, other_text, read, trimmed, unwrapped
+from ingest.codecs.words import WordError, Words
 from ingest.observations import Count, Gate, Level, Observation, State
 from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
@@ -50,12 +51,13 @@ class NativeCodec:
         one: Any = Union[tuple(_LOOSE)]  # noqa: UP007 - made from a list
         many: Any = Annotated[list[one], msgspec.Meta(max_length=self.max_observations)]
         self._decode: Callable[[bytes], Observation | list[Observation]] = msgspec.json.Decoder(one | many).decode
-        self._words = {pattern: _Words(pattern) for words in _LOOSE.values() for pattern in words.values()}
-        self._checks = {
-            loose: [(attrgetter(name), self._words[pattern]) for name, pattern in words.items()]
-            for loose, words in _LOOSE.items()
-        }
+        self._words = Words(_LOOSE)
         self._decode_one = msgspec.json.Decoder(Observation).decode
+
+    @property
+    def odd_units(self) -> dict[tuple[str, str], int]:
+        """How often a metric with a rule came in a unit that is not known for it: (metric, unit) → readings."""
+        return self._words.odd_units
 
     def decode(self, payload: bytes) -> Decoded:
         """Return the observations of a payload and what was wrong with the rest of it."""
@@ -64,8 +66,11 @@ class NativeCodec:
         except Exception as error:  # noqa: BLE001 - hostile bytes raise many types; `explain` names them all
             return self._apart(payload, *explain(error))
         observations = decoded if isinstance(decoded, list) else [decoded]
-        if not self._words_pass(observations):
-            return self._apart(payload, Reason.RANGE, "")
+        if not self._words.known(observations):
+            try:
+                observations = list(map(self._words.settled, observations))
+            except WordError as error:
+                return self._apart(payload, Reason.RANGE, str(error))
         # Unknown fields are passed over by the decoder however deep they are. More brackets than observations need
         # are rare, so this costs two fast scans of the bytes.
         limit = self.max_depth
@@ -75,17 +80,6 @@ class NativeCodec:
             return self._apart(payload, Reason.DEPTH, f"nested more than {limit} levels deep")
         return Decoded(observations, [])
 
-    def _words_pass(self, observations: list[Observation]) -> bool:
-        kinds = set(map(type, observations))
-        if len(kinds) == 1:
-            checks = self._checks[kinds.pop()]
-            return all(words.passed(set(map(get, observations))) for get, words in checks)
-        return all(
-            words.passed({get(observation)})
-            for observation in observations
-            for get, words in self._checks[type(observation)]
-        )
-
     def elements(self, payload: bytes) -> list[bytes]:
         """Return the bytes of each observation of a payload that can be decoded as far as its elements."""
         if payload.lstrip()[:1] != b"[":
@@ -93,74 +87,67 @@ class NativeCodec:
         return [bytes(raw) for raw in msgspec.json.decode(payload, type=list[msgspec.Raw])]
 
     def _apart(self, payload: bytes, reason: Reason, detail: str) -> Decoded:
-        """Decode every element of an array by itself; refuse the payload whole where it is none."""
-        limit = self.max_depth
-        if payload.lstrip()[:1] == b"[":
-            try:
-                raws = self.elements(payload)
-            except (ValueError, RecursionError) as error:
-                reason, detail = explain(error)
-                raws = []
-        elif reason is Reason.RANGE:
-            raws = [payload]  # one object, perhaps with a word that is none: decoded again, to name it
-        else:
-            raws = []
+        """Decode every element by itself; refuse the payload whole, for the reason given, where it has none."""
+        if other := other_text(payload):
+            return _refused(Reason.JSON, other, payload)
+        body, limit = trimmed(payload), self.max_depth
+        if body[:1] == b'"':
+            body = trimmed(unwrapped(body) or body)
+        if not body:
+            return _refused(Reason.JSON, "empty, expected an observation or an array of them", payload)
+        raws, left, too_many = cut(body, self.max_observations) if body[:1] in {b"[", b"{"} else Cut([], body)
+        if too_many:
+            detail = f"more than {self.max_observations} observations in one payload, which is the most that is taken"
+            return _refused(Reason.SIZE, detail, payload)
         if not raws:
             if deeper(payload, limit):
                 reason, detail = Reason.DEPTH, f"nested more than {limit} levels deep"
-            return _refused(reason, detail, payload)
-        if len(raws) > self.max_observations:
-            detail = f"{len(raws)} observations in one payload, at most {self.max_observations} are taken"
-            return _refused(Reason.SIZE, detail, payload)
+            return Decoded([], []) if not left and body[-1:] == b"]" else _refused(reason, detail, payload)
+        if body[:1] == b"[":
+            limit -= 1
         good: list[bytes] = []
         decoded = Decoded([], [], good)
         for raw in raws:
-            if deeper(raw, limit - 1):
-                decoded.refusals.append(Refusal(Reason.DEPTH, f"nested more than {limit} levels deep", raw))
-                continue
             try:
-                decoded.observations.append(self._decode_one(raw))
-            except Exception as broken:  # noqa: BLE001 - as in `decode`
-                decoded.refusals.append(Refusal(*explain(broken), raw))
+                decoded.observations.append(self._element(raw, limit))
+            except UnreadableError as error:
+                decoded.refusals.append(Refusal(error.reason, error.detail, raw))
             else:
                 good.append(raw)
+        if left:
+            decoded.refusals.append(Refusal(Reason.JSON, "breaks off, or is no JSON, behind the last whole one", left))
         return decoded
 
-
-class _Words:
-    """The words of one pattern that have passed it."""
-
-    _REMEMBERED: Final = 10_000
-
-    def __init__(self, pattern: str) -> None:
-        self._passes = re.compile(pattern).search
-        self._known: set[str] = set()
-
-    def passed(self, words: set[str]) -> bool:
-        """Tell whether all words match."""
-        if words <= self._known:
-            return True
-        if not all(self._passes(word) for word in words - self._known):
-            return False
-        if len(self._known) < self._REMEMBERED:  # hostile boots must not fill the memory
-            self._known |= words
-        return True
+    def _element(self, raw: bytes, limit: int) -> Observation:
+        """Return the observation of one element. Raises `UnreadableError`."""
+        if deeper(raw, limit):
+            raise UnreadableError(Reason.DEPTH, f"nested more than {self.max_depth} levels deep")
+        try:
+            try:
+                observation = self._decode_one(raw)
+            except (msgspec.MsgspecError, ValueError):
+                observation = read(raw)
+            return self._words.settled(observation)
+        except UnreadableError:
+            raise
+        except WordError as error:
+            raise UnreadableError(Reason.RANGE, str(error)) from None
+        except Exception as error:  # as in `decode`
+            raise UnreadableError(*explain(error)) from error
 
 
-def _without_patterns(observation: type[msgspec.Struct]) -> tuple[type[msgspec.Struct], dict[str, str]]:
-    """Return a subclass whose text fields have no pattern, and the pattern of each of these fields."""
+def _without_patterns(observation: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """Return a subclass whose text fields have no pattern."""
     fields: list[tuple[str, object, object]] = []
-    patterns: dict[str, str] = {}
     hints = get_type_hints(observation, include_extras=True)
     for field in msgspec.structs.fields(observation):
         hint = hints[field.name]
         for meta in getattr(hint, "__metadata__", ()):
             if isinstance(meta, msgspec.Meta) and meta.pattern is not None:
-                patterns[field.name] = meta.pattern
                 hint = Annotated[str, msgspec.Meta(min_length=meta.min_length, max_length=meta.max_length)]
         fields.append((field.name, hint, field.default))
     config = observation.__struct_config__
-    loose = msgspec.defstruct(
+    return msgspec.defstruct(
         observation.__name__,
         fields,
         bases=(observation,),
@@ -170,10 +157,9 @@ def _without_patterns(observation: type[msgspec.Struct]) -> tuple[type[msgspec.S
         frozen=True,
         gc=False,
     )
-    return loose, patterns
 
 
-_LOOSE: Final = dict(_without_patterns(observation) for observation in (Count, Gate, Level, State))
+_LOOSE: Final = [_without_patterns(observation) for observation in (Count, Gate, Level, State)]
 
 
 def _refused(reason: Reason, detail: str, payload: bytes) -> Decoded:

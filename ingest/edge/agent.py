@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ingest import topics
+from ingest.codecs.lenient import UnreadableError, observed
 from ingest.edge.spool import Spool, SpoolStats
 from ingest.login import BrokerAddress
 from ingest.mqtt import Outbound, Outbox, Session
@@ -180,8 +181,8 @@ def feed(agent: EdgeAgent, lines: Iterable[bytes]) -> tuple[int, int]:
         good: list[Observation] = []
         for item in document if isinstance(document, list) else [document]:
             try:
-                good.append(msgspec.convert({"ts": time.time_ns() // 1_000_000, **item}, Observation))
-            except msgspec.ValidationError as error:
+                good.append(observed({"ts": time.time_ns() // 1_000_000, **item}))
+            except UnreadableError as error:
                 refused += 1
                 _refuse(agent, number, msgspec.json.encode(item), str(error))
         agent.observe(*good)

@@ -11,7 +11,7 @@ from ingest.clock import LATEST_MS
 from ingest.gateway.plate_forms import names_plate
 from ingest.gateway.plates import Plates
 from ingest.log.batch import Batch, Source
-from ingest.observations import Count, Gate, Level, Observation, State, epoch_ms
+from ingest.observations import Count, Gate, Level, Observation, State, epoch_ms, may_be_seconds
 from ingest.vocabulary import DIRECTION_NAMES, PERMIT_VALUES, Kind
 
 _DIRECTIONS: Final = {word: float(number) for number, word in DIRECTION_NAMES.items()}
@@ -109,7 +109,7 @@ class Collector:
         except struct.error:  # a time is text
             times = [epoch_ms(instant) for instant in times]
             packed_times = _packed("q", times)
-        if min(times) < 0 or max(times) > LATEST_MS:
+        if may_be_seconds(min(times)) or max(times) > LATEST_MS:
             return False
         kind = kind_of(type(observations[0]))
         self._values(kind, fields, rows, trusted=device in self._trusted)

@@ -11,6 +11,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from ingest.clock import LATEST_MS, Clock, ClockGuard
+from ingest.codecs.lenient import NO_TIME
 from ingest.codecs.native import NativeCodec, explain
 from ingest.events import Command, DeviceStatus, Incident
 from ingest.gateway.collector import Collector
@@ -21,7 +22,7 @@ from ingest.gateway.quarantine import MAX_PAYLOAD
 from ingest.gateway.restless import Restless
 from ingest.gateway.routes import OUTPUT, Leaf, Route, Routes
 from ingest.log import Record, RecordKind
-from ingest.observations import Observation, epoch_ms
+from ingest.observations import Level, Observation, State, epoch_ms
 from ingest.refusal import Refusal
 from ingest.vocabulary import Flag, Reason
 
@@ -72,6 +73,8 @@ class IntakeCounts(msgspec.Struct, kw_only=True):
     statuses: int = 0
     quarantined: Counter[str] = msgspec.field(default_factory=Counter)
     """By reason; an array counts once for each of its bad elements."""
+    odd_units: dict[str, int] = msgspec.field(default_factory=dict)
+    """Readings of a metric with a rule in a unit that is not known for it, by ``metric in unit``."""
 
 
 class Intake:
@@ -156,6 +159,11 @@ class Intake:
                 records.append(Record(RecordKind.OBSERVATIONS, received, collector.batch.encode(), shard))
         taken = Taken(records + self._others, self._refusals, rows)
         self.counts.observations += rows
+        if self._codec.odd_units:
+            self.counts.odd_units = {
+                self._plates.hidden_text(f"{metric} in {unit}"): readings
+                for (metric, unit), readings in self._codec.odd_units.items()
+            }
         self._reset()
         return taken
 
@@ -189,6 +197,7 @@ class Intake:
         if (
             len(observations) > 1
             and self._clock.live
+            and not retained
             and collector.add_alike(route.beat, route.device, observations, self._now)
         ):
             return
@@ -202,7 +211,9 @@ class Intake:
     def _take_one(
         self, collector: Collector, beat: str, device: str, observation: Observation, *, retained: bool = False
     ) -> tuple[Reason, str] | None:
-        ts = epoch_ms(observation.ts)
+        ts, flags = epoch_ms(observation.ts), Flag.RETAINED if retained else 0
+        if ts == NO_TIME and isinstance(observation, Level | State):
+            ts, flags = self._received(), flags | Flag.TIMELESS
         if not 0 <= ts <= LATEST_MS:
             return Reason.CLOCK, self._guard.reason(ts, self._now)
         received = self._now
@@ -210,15 +221,13 @@ class Intake:
             self._clock.observe(ts)
             received = self._clock.now_ms()
         values = collector.values_of(observation, device)
-        flags, seq, boot = 0, observation.seq, observation.boot
+        seq, boot = observation.seq, observation.boot
         if seq is None:
             kind, a, b, _, metric, text = values
-            # A broker shows retained messages at every subscription, also when the memory of them is long gone.
-            shown_again = retained and ts < received - self.repeats.window_ms
-            if shown_again or self.repeats.seen(repeat_key(device, kind, ts, a, b, metric, text), received):
+            if self.repeats.seen(repeat_key(device, kind, ts, a, b, metric, text), received):
                 self.counts.repeats += 1
                 return None
-            flags, seq, boot = Flag.NUMBERED_HERE, self._numbering.next(device), self._numbering.boot
+            flags, seq, boot = flags | Flag.NUMBERED_HERE, self._numbering.next(device), self._numbering.boot
         collector.add((beat, device, boot), seq, ts, received, flags, values)
         return None
 

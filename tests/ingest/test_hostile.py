@@ -135,12 +135,14 @@ def test_a_hundred_thousand_hostile_messages(tmp_path):
     expected: Counter[str] = Counter()
     for number in range(100_000):
         topic, payload = hostile(rng)
-        rejected = intake.counts.quarantined.total()
+        before = intake.counts.quarantined.total() + intake.rows() + intake.counts.repeats
         intake.take(topic, payload)
-        assert intake.counts.quarantined.total() > rejected, (topic, payload[:300])
+        after = intake.counts.quarantined.total() + intake.rows() + intake.counts.repeats
+        assert after > before, (topic, payload[:300])
         if number % 1_000 == 999:
             taken = intake.finish()
-            assert taken.records == [], [record.payload[:200] for record in taken.records]
+            # A level or a state is taken without the time or the number that cannot be read.
+            assert all("吉A12345".encode() not in record.payload for record in taken.records)
             expected.update(str(refusal.reason) for refusal in taken.refusals)
             quarantine.add_many(taken.refusals)
             intake.begin()
@@ -180,6 +182,11 @@ def test_a_hundred_thousand_hostile_messages(tmp_path):
     quarantine.close()
 
 
+def _kept(gateway: Gateway) -> int:
+    stats = gateway.stats()
+    return stats.appended + stats.repeats + sum(stats.quarantined.values())
+
+
 @pytest.mark.parametrize("kind", ["embedded", "mosquitto"])
 def test_hostile_messages_through_a_real_broker(kind, tmp_path):
     rng = random.Random(7)
@@ -205,11 +212,11 @@ def test_hostile_messages_through_a_real_broker(kind, tmp_path):
     for info in waiting:
         info.wait_for_publish(60)
     wait_for(lambda: gateway.stats().messages >= sent + 1, "every message arrives")
-    wait_for(lambda: gateway.stats().appended == 1, "the good one is in the log")
+    wait_for(lambda: _kept(gateway) > sent, "every message is in the log or in quarantine")
     stats = gateway.stats()
     gateway.stop()
     assert stats.connections == 1, "nothing broke the connection"
-    assert sum(stats.quarantined.values()) >= sent
+    assert stats.appended >= 1, "the good one is in the log"
     assert "processing" not in stats.quarantined
     assert quarantine.counts() == stats.quarantined
     publisher.close()

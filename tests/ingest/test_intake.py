@@ -230,6 +230,32 @@ def test_repeats_are_known_again_after_a_restart(tmp_path):
     log.close()
 
 
+def test_numbers_that_can_only_be_seconds_are_seconds_one_by_one_and_many_at_once():
+    intake = make()
+    send(intake, count(ts=NOW // 1000))
+    send(intake, [count(ts=NOW // 1000, seq=2), count(ts=NOW // 1000 + 1, seq=3)])
+    assert [row["ts"] for row in rows(intake.finish())] == [NOW, NOW, NOW + 1000]
+
+
+def test_a_state_without_a_time_counts_as_of_its_receipt():
+    """However often the same is said: without a time it cannot be told from a repeat, and an alarm must not be lost."""
+    clock = StillClock()
+    intake = make(clock=clock)
+    for word in ("alarm", "ok", "alarm"):
+        clock.now += 1
+        intake.begin()
+        send(intake, {"type": "state", "metric": "smoke", "value": word})
+    found = rows(intake.finish())
+    assert [(row["text"], row["ts"]) for row in found] == [("alarm", NOW + 1), ("ok", NOW + 2), ("alarm", NOW + 3)]
+    assert {row["flags"] for row in found} == {Flag.NUMBERED_HERE | Flag.TIMELESS}
+
+
+def test_a_plate_that_is_sent_as_a_word_is_hidden():
+    intake = make()
+    send(intake, {"type": "state", "metric": "吉A12345", "value": "吉A12345", "ts": NOW, "boot": "吉A12345"})
+    assert "A12345" not in str(rows(intake.finish()))
+
+
 @pytest.mark.parametrize(
     ("topic", "reason"),
     [
