@@ -1,8 +1,10 @@
 """Beats and devices of a site, from one GeoJSON file, checked on load with errors that name the feature."""
 
 import math
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any, Final, Literal
 
 import msgspec
@@ -15,6 +17,11 @@ PLATE_TOKENS: Final = "plate_tokens"
 """The override (true or false) that lets a gate send tokens of plates which it has made itself."""
 Point = tuple[float, float]
 """(lon, lat) in degrees, WGS 84."""
+_FARTHEST_KM: Final = 200.0
+"""Nothing of a site lies so far from its middle: such a coordinate has a digit wrong."""
+_KM_PER_DEGREE: Final = 111.32
+_MOST_BYTES: Final = 64 << 20
+"""Of places in a record of the log, unpacked."""
 
 
 class PlacesError(ValueError):
@@ -127,10 +134,59 @@ def parse_places(document: object, name: str = "places") -> Places:
                 f"{name}: device {device.id!r} belongs to beat {device.beat!r}, which is not in the file; "
                 f"beats are {', '.join(sorted(beats)) or 'none'}"
             )
+    _check_distances(
+        name,
+        [(f"beat {beat.id!r}", point) for beat in beats.values() for point in beat.polygon]
+        + [(f"device {device.id!r}", (device.lon, device.lat)) for device in devices.values()],
+    )
     title = _names(document.get("name", {}))
     if title is None:
         raise PlacesError(f"{name}: 'name' is {document['name']!r}, {_EXPECTED_NAME}")
     return Places(beats, devices, tuple(streets), title)
+
+
+def _check_distances(name: str, points: list[tuple[str, Point]]) -> None:
+    """Raise `PlacesError` naming the feature that lies farthest away, where it cannot belong to the site."""
+    if not points:
+        return
+    lon, lat = (median(point[axis] for _, point in points) for axis in (0, 1))
+    narrow = math.cos(math.radians(lat))
+
+    def away_km(point: Point) -> float:
+        return _KM_PER_DEGREE * math.hypot((point[0] - lon) * narrow, point[1] - lat)
+
+    feature, point = max(points, key=lambda one: away_km(one[1]))
+    if away_km(point) > _FARTHEST_KM:
+        raise PlacesError(
+            f"{name}: {feature} has the coordinates {list(point)}, {away_km(point):,.0f} km from the middle of the "
+            f"others ([{lon:.4f}, {lat:.4f}]); expected at most {_FARTHEST_KM:.0f} km"
+        )
+
+
+class PlacesRecord(msgspec.Struct, frozen=True):
+    """Edited places on their way through the log."""
+
+    shards: int
+    """How many shards the beats are divided among."""
+    places: Places
+    """All of the site's, checked."""
+
+
+def encode_places(record: PlacesRecord) -> bytes:
+    """Return the payload of a `RecordKind.PLACES`: equal places in equal order give equal bytes."""
+    return zlib.compress(msgspec.json.encode(record, order="deterministic"), 6)
+
+
+def decode_places(payload: bytes) -> PlacesRecord:
+    """Return what `encode_places` was given. Raises `PlacesError` for any other bytes."""
+    unpacking = zlib.decompressobj()
+    try:
+        found = msgspec.json.decode(unpacking.decompress(payload, _MOST_BYTES), type=PlacesRecord)
+    except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise PlacesError(f"the places in the log cannot be read: {error}") from error
+    if not unpacking.eof or found.shards < 1:
+        raise PlacesError("the places in the log cannot be read: they were cut short, or name no shard")
+    return found
 
 
 _EXPECTED_NAME: Final = "expected text or an object like {'en': …, 'zh-CN': …}"

@@ -189,6 +189,8 @@ class Reason(StrEnum):
     """The process ended while it read this, and a copy of it did too: it is passed by. Please report it."""
     MODEL = "model"
     """A trained model that cannot be read, or is not one for this site."""
+    PLACES = "places"
+    """Edited places in the log that cannot be read."""
     RECORD = "record"
     """What came from Kafka is no record of ours, was cut short or altered, or was written by a later version."""
     PROCESSING = "processing"

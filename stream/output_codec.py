@@ -63,6 +63,7 @@ class _Header(msgspec.Struct, omit_defaults=True, kw_only=True):
     now_ms: int
     watermark_ms: int
     shard: int = 0
+    places: bytes = b""
     closing: bool = False
     accepted: int = 0
     duplicates: int = 0
@@ -85,7 +86,7 @@ class _Header(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 _STRUCTS: Final = ("anomalies", "incidents", "commands", "notices", "taught", "health", "refusals")
-_NUMBERS: Final = ("position", "now_ms", "watermark_ms", "shard", "closing", "accepted", "duplicates", "late")
+_PLAIN: Final = ("position", "now_ms", "watermark_ms", "shard", "places", "closing", "accepted", "duplicates", "late")
 _TABLES: Final[dict[str, tuple[type, dict[str, str]]]] = {
     "windows": (WindowRows, WINDOW_COLUMNS),
     "gates": (GateRows, GATE_COLUMNS),
@@ -107,7 +108,7 @@ def encode_output(output: ShardOutput) -> bytes:
     """Return a shard's output as bytes; equal output gives equal bytes."""
     tables = {name: getattr(output, name) for name in _TABLES}
     used, number = _used_series(tables, len(output.catalog))
-    fields: dict[str, Any] = {name: getattr(output, name) for name in (*_NUMBERS, *_STRUCTS)}
+    fields: dict[str, Any] = {name: getattr(output, name) for name in (*_PLAIN, *_STRUCTS)}
     fields |= {name: [len(rows.series) for rows in blocks] for name, blocks in tables.items()}
     header = _Header(
         series=[(key.beat, key.device, key.kind, key.metric) for key in map(output.catalog.__getitem__, used)],
@@ -154,7 +155,7 @@ def decode_output(data: Buffer | None) -> ShardOutput:
 def _output(header: _Header, arrays: dict[str, NDArray[Any]]) -> ShardOutput:
     out = ShardOutput(
         catalog=[SeriesKey(beat=b, device=d, kind=k, metric=m) for b, d, k, m in header.series],
-        **{name: getattr(header, name) for name in (*_NUMBERS, *_STRUCTS)},
+        **{name: getattr(header, name) for name in (*_PLAIN, *_STRUCTS)},
     )
     strings: dict[str, list[dict[str, list[str]]]] = {
         "windows": [{}] * len(header.windows),

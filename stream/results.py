@@ -299,6 +299,8 @@ class ShardOutput(RecordOutput):
     """What has begun and ended."""
     incidents: list[Incident] = field(default_factory=list)
     """All that came."""
+    places: bytes = b""
+    """The record of places that came, see `ingest.places.encode_places`."""
     shard: int = 0
 
 

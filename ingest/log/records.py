@@ -32,6 +32,8 @@ class RecordKind(IntEnum):
     HISTORY = 7
     """Windows for the baselines to learn from, which are stored already or belong to no store; see
     `ingest.log.history`."""
+    PLACES = 8
+    """All beats and devices of the site, after the places file was edited; see `ingest.places.encode_places`."""
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):

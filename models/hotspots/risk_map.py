@@ -91,6 +91,26 @@ class HotspotGrid(Grid, Saved):
         self._remember(cell, ts, d)
         return len(cell)
 
+    def take_over(self, other: "HotspotGrid") -> None:
+        """Take what another grid, of other bounds, remembers: events stay where they were on earth.
+
+        What lay outside these bounds is forgotten. Costs as much as adding an event in every cell.
+        """
+        state = other.capture()
+        lon, lat = other.centres()
+        here = self.cell_of(lon, lat)
+        inside = np.flatnonzero(here >= 0)
+        for name in ("sums", "ahead"):
+            before = state.arrays[name]
+            maps = np.zeros((before[..., 0].size, self.cells))
+            for corner, share in self._corners(lon[inside], lat[inside]):
+                for row, held in enumerate(before.reshape(len(maps), -1)):
+                    maps[row] += np.bincount(corner, held[inside] * share, self.cells)
+            state.arrays[name] = maps.reshape(*before.shape[:-1], self.cells)
+        cell = state.arrays["recent_cell"]
+        state.arrays["recent_cell"] = np.where(cell >= 0, here[np.maximum(cell, 0)], -1)
+        self.restore(state)
+
     def intensity(self, now_ms: int) -> NDArray[np.float64]:
         """Return expected events a day per cell now, (cells,)."""
         per_kernel = self._per_kernel(now_ms)

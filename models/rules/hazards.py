@@ -4,7 +4,7 @@ Most calls bring thousands of ordinary values, and for them only arrays are touc
 or that belongs to a rule which is on or waiting, is looked at one by one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -136,7 +136,25 @@ class HazardRules(Saved):
             for word in kept.bad:
                 if self._words.setdefault(word, len(self._words)) >= _MAX_WORDS:
                     raise ValueError(f"rule {rule.kind!r} of row {row}: more than {_MAX_WORDS} bad words on one site")
+        if kept.since != _NONE and not kept.active:  # it waits already: the new time counts
+            kept.wait_ms = kept.hold_ms if kept.sort == _LEVEL else kept.bad.get(kept.word, kept.wait_ms)
         self._index(row)
+
+    def keep_rules(self, row: int, kinds: Collection[str]) -> list[str]:
+        """Switch off the rules of a row that are of other kinds; return the kinds of those that were on."""
+        ended: list[str] = []
+        for number in (*self._by_row.get((_LEVEL, row), ()), *self._by_row.get((_STATE, row), ())):
+            rule = self._rules[number]
+            if rule.kind in kinds:
+                continue
+            if rule.active:
+                ended.append(rule.kind)
+            rule.on = rule.off = np.inf
+            rule.bad, rule.active, rule.since = {}, False, _NONE
+            self._waiting.discard(number)
+            self._mark(rule)
+            self._index(row)
+        return ended
 
     def levels(self, rows: ArrayLike, ts: ArrayLike, values: ArrayLike) -> list[HazardEvent]:
         """Look at values, each (n,), in time order per row; values older than the row's newest are ignored."""

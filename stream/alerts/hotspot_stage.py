@@ -47,6 +47,14 @@ class HotspotStage(Saved):
         super().__init__()
         self._beat_of_cell = self._beats()
 
+    def take_over(self, other: "HotspotStage") -> None:
+        """Go on from a stage with other places: what it remembers stays where it was on earth."""
+        self.grid.take_over(other.grid)
+        state = other.capture()
+        state.put("due_ms", 0)
+        state.arrays |= {f"grid/{path}": held for path, held in self.grid.capture().arrays.items()}
+        self.restore(state)
+
     def _beats(self) -> list[str]:
         """Return the beat of every cell, empty where a centre lies in none."""
         lon, lat = self.grid.centres()

@@ -1,6 +1,7 @@
 """From a finding to people: an anomaly for the record, and a notice for the site, which makes an alert of it."""
 
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -42,6 +43,10 @@ class ActiveConditions(Saved):
     def begun_before(self, kinds: frozenset[str], end_ms: int) -> list[tuple[str, str]]:
         """Return the (device, kind) of some kinds whose cause is older than `end_ms`, in the order of `begin`."""
         return [key for key, since in self._since.items() if key[1] in kinds and since < end_ms]
+
+    def of(self, devices: AbstractSet[str]) -> list[tuple[str, str]]:
+        """Return the (device, kind) of some devices' conditions, in the order of `begin`."""
+        return [key for key in self._since if key[0] in devices]
 
     def add(self, anomaly: Anomaly) -> None:
         """Keep an anomaly; of several states of the same one that with the smallest probability."""
@@ -213,6 +218,16 @@ class Findings:
             self.anomalies.append(msgspec.structs.replace(anomaly, duration_s=lasted, why=why))
         if self.active.end(name, kind):
             self.notices.append(Notice(act="fall", beat=beat, device=name, kind=kind, at_ms=now_ms, cause_ms=end_ms))
+
+    def end_all(self, devices: AbstractSet[str]) -> None:
+        """End every condition of some devices (ids): they were taken out of the places file."""
+        for device, kind in self.active.of(devices):
+            self.fall(self.catalog.device("", device), kind, self.now_ms)
+
+    def called(self, device: str) -> Names:
+        """Return what a device is called; its id where the places file does not have it (any more)."""
+        place = self.places.devices.get(device)
+        return {"en": device, "zh-CN": device} if place is None else place.name
 
     def _named(self, at: int | str) -> tuple[str, str]:
         """Return the ids of a beat and a device; twice the beat's for a beat as a whole."""

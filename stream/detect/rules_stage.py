@@ -99,6 +99,8 @@ class RulesStage(Saved):
     def add_series(self, added: Sequence[int]) -> None:
         """Give new series their rules; the places file may override the defaults."""
         catalog = self.findings.catalog
+        ended: list[tuple[int, str]] = []
+        """(device, kind) of hazards that go on under a rule which the places file has switched off."""
         for index in added:
             key = catalog.series[index]
             place = catalog.places.devices.get(key.device)
@@ -117,6 +119,10 @@ class RulesStage(Saved):
             for rule in rules:
                 self.hazards.set_rule(index, rule)
                 self._rows.setdefault((int(catalog.series_device[index]), rule.kind), []).append(index)
+            off = self.hazards.keep_rules(index, {rule.kind for rule in rules})
+            ended += [(int(catalog.series_device[index]), hazard) for hazard in off]
+        for device, hazard in ended:
+            self._hazard_over(device, hazard, self.findings.now_ms, self.findings.now_ms)
 
     def _set_way(self, row: int, device: str, overrides: Mapping[str, Any]) -> None:
         try:
@@ -249,13 +255,12 @@ class RulesStage(Saved):
     def _fire(self, fire: Fire, now_ms: int) -> None:
         """Tell of smoke and heat together, in place of the smoke and the heat."""
         findings = self.findings
-        places = findings.places.devices
         first = fire.parts[0].spot
         for one in fire.parts:
             findings.active.end(*one.key)
         devices = tuple(dict.fromkeys(one.spot.device for one in fire.parts))
         parts = [
-            Why("part", {"place": literal(places[one.spot.device].name), "why": msgspec.convert(one.why, Why)})
+            Why("part", {"place": literal(findings.called(one.spot.device)), "why": msgspec.convert(one.why, Why)})
             for one in fire.parts
         ]
         findings.rise(

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -12,12 +12,14 @@ from ingest.log import Record
 from ingest.refusal import SUMMED, Refusal
 from ingest.vocabulary import KIND_NAMES, Reason, WindowStatus
 from stream.detect.rules_stage import Rows
-from stream.results import GateRows, StateRows, WindowRows
+from stream.results import GateRows, RecordOutput, StateRows, WindowRows
 from stream.windows.columns import Columns, Prepared
 from stream.windows.windows import Cells
 
 _KEPT: Final = 16
 """Refusals of one device and one reason in a record that keep what was refused."""
+
+T = TypeVar("T")
 
 
 def window_rows(cells: Cells, status: WindowStatus, window_ms: int, part: int = 0) -> WindowRows:
@@ -89,6 +91,15 @@ def stage_rows(columns: Columns, new: Prepared, picked: NDArray[np.intp]) -> Row
 def state_rows(rows: Rows) -> StateRows:
     """Return changes of state as they go to the sinks."""
     return StateRows(rows.series.astype(np.int32), rows.at, [rows.strings[index] for index in rows.text.tolist()])
+
+
+def decoded(record: Record, kind: type[T], reason: Reason, out: RecordOutput) -> list[T]:
+    """Return what a record of JSON holds, or nothing where it is refused."""
+    try:
+        return [msgspec.json.decode(record.payload, type=kind)]
+    except msgspec.MsgspecError as error:
+        out.refusals.append(refusal(record, reason, str(error)))
+        return []
 
 
 def refusal(record: Record, reason: Reason, detail: str) -> Refusal:

@@ -17,9 +17,8 @@ events for `stream.pipeline.site`.
 
 import math
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +26,7 @@ from ingest.clock import ClockGuard
 from ingest.events import Command, DeviceStatus, Incident
 from ingest.frame import FrameError
 from ingest.log import Record, RecordKind
-from ingest.places import Places
+from ingest.places import Places, PlacesError
 from ingest.refusal import Refusal
 from ingest.vocabulary import Flag, Kind, Reason, WindowStatus
 from models.context.beat_forest import ContextError
@@ -48,7 +47,6 @@ from stream.windows.windows import Windows
 
 SET_BACK_MS: Final = 600_000
 """A gateway's clock that falls back by more than this was wrong before; by less, it is being adjusted."""
-_T = TypeVar("_T")
 _NO_TIME: Final = -(2**62)
 
 
@@ -84,7 +82,7 @@ class ShardPipeline(Saved):
     """Series that got something since the open windows were tested."""
 
     def __init__(self, config: PipelineConfig, places: Places, shard: int = 0) -> None:
-        self.config, self.places, self.shard = config, places, shard
+        self.config, self.shard = config, shard
         self._window_ms = config.pipeline.window_s * 1000
         self._guard = ClockGuard(config.ahead_s, config.backfill_s)
         self._too_many = f"more than {config.max_metrics} different metrics from one device"
@@ -106,7 +104,7 @@ class ShardPipeline(Saved):
         changed, and the engine goes back to its last snapshot and passes the record by.
         """
         # Who appends history or a model knows the log's time only roughly: it must not put the clock back.
-        beside = record.kind in {RecordKind.HISTORY, RecordKind.MODEL}
+        beside = record.kind in {RecordKind.HISTORY, RecordKind.MODEL, RecordKind.PLACES}
         now_ms = max(record.received_ms, self.now_ms) if beside else record.received_ms
         out = self._begin(record.position, now_ms)
         if now_ms < self.now_ms - SET_BACK_MS:
@@ -115,9 +113,9 @@ class ShardPipeline(Saved):
             case RecordKind.OBSERVATIONS:
                 self._observations(record)
             case RecordKind.INCIDENT:
-                out.incidents += self._decoded(record, Incident, Reason.INCIDENT)
+                out.incidents += emit.decoded(record, Incident, Reason.INCIDENT, out)
             case RecordKind.COMMAND:
-                out.commands += self._decoded(record, Command, Reason.COMMAND)
+                out.commands += emit.decoded(record, Command, Reason.COMMAND, out)
             case RecordKind.STATUS:
                 self._status(record)
             case RecordKind.TICK:
@@ -126,6 +124,8 @@ class ShardPipeline(Saved):
                 self._history(record)
             case RecordKind.MODEL:
                 self._model(record)
+            case RecordKind.PLACES:
+                self._places(record)
         self._advance(max(self.watermark_ms, now_ms - round(self.config.pipeline.grace_s * 1000)))
         self.detection.rules.tick(now_ms)
         self._test_open()
@@ -246,13 +246,9 @@ class ShardPipeline(Saved):
             inside = rows if held.all() else rows[held]
             if len(inside):
                 self.windows.add(
-                    new.series[inside],
-                    new.number[inside],
-                    new.sum_a[inside],
-                    new.sum_b[inside],
-                    new.value[inside],
+                    new.series[inside], new.number[inside], new.sum_a[inside], new.sum_b[inside], new.value[inside],
                     new.exposure[inside],
-                )
+                )  # fmt: skip
                 self._touched[new.series[inside]] = True
             if len(inside) < len(rows):
                 old.append(rows[~held])
@@ -307,16 +303,8 @@ class ShardPipeline(Saved):
     def _refuse(self, record: Record, reason: Reason, error: object) -> None:
         self._out.refusals.append(emit.refusal(record, reason, str(error)))
 
-    def _decoded(self, record: Record, kind: type[_T], reason: Reason) -> list[_T]:
-        """Return what a record holds, or nothing where it is refused."""
-        try:
-            return [msgspec.json.decode(record.payload, type=kind)]
-        except msgspec.MsgspecError as error:
-            self._refuse(record, reason, error)
-            return []
-
     def _status(self, record: Record) -> None:
-        for status in self._decoded(record, DeviceStatus, Reason.STATUS):
+        for status in emit.decoded(record, DeviceStatus, Reason.STATUS, self._out):
             index = self.catalog.device(status.beat, status.device)
             self._make_room()
             self.quality.offline[index] = status.state == "offline"
@@ -326,6 +314,18 @@ class ShardPipeline(Saved):
             self.detection.context.take(record.payload)
         except ContextError as error:
             self._refuse(record, Reason.MODEL, error)
+
+    def _places(self, record: Record) -> None:
+        """Take over edited places: what follows from them is found anew, as after a restart."""
+        before = self.catalog.places.devices.keys()
+        try:
+            self.catalog.take_places(record.payload, self.shard)
+        except PlacesError as error:
+            self._refuse(record, Reason.PLACES, error)
+            return
+        self.restore(self.capture())
+        self.detection.findings.end_all(before - self.catalog.places.devices.keys())
+        self._out.catalog, self._out.places = self.catalog.series, record.payload
 
     def _history(self, record: Record) -> None:
         """Let the baselines learn windows that they have not learned before. Writes none of them."""

@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 
 from ingest.events import Incident
 from ingest.observations import epoch_ms
-from ingest.places import Places
+from ingest.places import Places, decode_places
 from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
-from models.state import Saved, array, part, value
+from models.state import Saved, State, array, part, value
 from stream.alerts.alert_book import AlertBook
 from stream.alerts.budget import AlertBudget
 from stream.alerts.grouping import Causes
@@ -62,6 +62,8 @@ class _SiteEntry(msgspec.Struct, frozen=True, kw_only=True, order=True):
     anomalies: list[Anomaly] = msgspec.field(default_factory=list)
     incidents: list[Incident] = msgspec.field(default_factory=list)
     notices: list[Notice] = msgspec.field(default_factory=list)
+    places: bytes = b""
+    """Of shard 0: all shards get a record of the edited places, and the site goes by one."""
 
 
 class SiteCatalog(Saved):
@@ -124,6 +126,8 @@ class SiteStage(Saved):
     _waiting = value(list[_SiteEntry])
     """A heap."""
     _now_ms = value(int, _NEVER)
+    _places = value(bytes)
+    """The places as they last came through the log; empty before that."""
     _maps = value(list[HotspotMap])
     """Maps still to be given: results have room for one, and several may fall due at once."""
 
@@ -135,7 +139,7 @@ class SiteStage(Saved):
             ttl_ms=round(config.pipeline.alert_ttl_s * 1000),
             flap_ms=round(config.pipeline.flap_s * 1000),
         )
-        self.hotspots = HotspotStage(config, places, self.book)
+        self.hotspots = self._hotspots(places)
         self.budget = AlertBudget(config.alerts.per_day, ZoneInfo(config.site.timezone))
         self.causes = Causes(places, config.alerts.group_m, within_ms=2 * config.pipeline.window_s * 1000)
         self.catalog = SiteCatalog()
@@ -178,6 +182,7 @@ class SiteStage(Saved):
                 anomalies=output.anomalies,
                 incidents=output.incidents,
                 notices=[notice for notice in output.notices if notice.by_model],
+                places=output.places if shard == 0 else b"",
             ),
         )
         while self._waiting and self._is_due(self._waiting[0]):
@@ -188,6 +193,24 @@ class SiteStage(Saved):
         if budget != self._budget:
             self._budget = out.budget = budget
         return out
+
+    def restore(self, state: State) -> None:
+        """Take over a state with the places that it belongs to; see `Saved.restore`."""
+        places = state.get("places", bytes)
+        if places:
+            self.hotspots = self._hotspots(decode_places(places).places)
+        super().restore(state)
+        self.causes.places = self.hotspots.places
+
+    def _hotspots(self, places: Places) -> HotspotStage:
+        return HotspotStage(self.config, places, self.book)
+
+    def _take_places(self, payload: bytes) -> None:
+        """Go by edited places; what is known of the map's ground stays."""
+        before, self._places = self.hotspots, payload
+        self.hotspots = self._hotspots(decode_places(payload).places)
+        self.hotspots.take_over(before)
+        self.causes.places = self.hotspots.places
 
     def refuse(self, refusal: Refusal, position: int, watermark_ms: int) -> Results:
         """Return results that say only what was refused at a position of the site's log."""
@@ -216,6 +239,8 @@ class SiteStage(Saved):
         if entry.time_ms < self._now_ms - SET_BACK_MS:
             self.hotspots.set_back()
         self._now_ms = entry.time_ms
+        if entry.places:
+            self._take_places(entry.places)
         self.budget.roll(entry.time_ms)
         for incident in entry.incidents:
             alerts = self.hotspots.incident(incident, epoch_ms(incident.ts), entry.time_ms)

@@ -58,8 +58,12 @@ class _Array(NamedTuple):
 
 
 _ADDED: Final[dict[str, dict[str, _Value | _Array]]] = {
-    "shard": {},
-    "site": {},
+    "shard": {
+        "catalog/places": _Value(b""),
+    },
+    "site": {
+        "places": _Value(b""),
+    },
 }
 """Part → path → what version 4 has and version 3 had not, such as ``"quality/skew": _Array("f8", like="sequences/…")``.
 Paths are as in `models.state.State`: names without a leading underscore, parts before their fields."""

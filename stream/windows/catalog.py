@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.log.batch import Source
-from ingest.places import Places
+from ingest.places import Places, PlacesRecord, decode_places, encode_places
+from ingest.shards import ShardMap
 from ingest.vocabulary import Kind
 from models.rules.hazards import WITH_RULES
 from models.state import Saved, array, grown, value
@@ -41,6 +42,8 @@ class Catalog(Saved):
     """Boots of each device with their slots, the oldest first."""
     _slot_device = array(np.int64, SLOT, fill=-1, of=DEVICE)
     """Device index per slot, -1 for a free one."""
+    _places = value(bytes)
+    """The places as they last came through the log, so that a snapshot knows which it belongs to; empty before that."""
 
     def __init__(self, places: Places, max_metrics: int) -> None:
         super().__init__()
@@ -49,6 +52,8 @@ class Catalog(Saved):
 
     def restored(self) -> None:
         """Find the indices; devices that the places file has gained come behind, and those it has moved, move."""
+        if self._places:
+            self.places = decode_places(self._places).places
         self._device_index = {device: index for index, (_, device) in enumerate(self.devices)}
         for place in self.places.devices.values():
             self.devices[self.device(place.beat, place.id)] = (place.beat, place.id)
@@ -70,6 +75,11 @@ class Catalog(Saved):
         for index, (key, device) in enumerate(of_series):
             self._enter(index, device, key.kind, key.metric)
         self.series = [msgspec.structs.replace(key, beat=self.devices[device][0]) for key, device in of_series]
+
+    def take_places(self, payload: bytes, shard: int) -> None:
+        """Keep a shard's part of the places in a record; `restored` goes by them. Raises `PlacesError`."""
+        found = decode_places(payload)
+        self._places = encode_places(PlacesRecord(1, ShardMap(found.shards).split(found.places)[shard]))
 
     def device(self, beat: str, device: str) -> int:
         """Return a device's index, adding it where it is new (a gateway may be set to let unknown devices in)."""

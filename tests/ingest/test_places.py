@@ -54,6 +54,14 @@ def test_reads_beats_devices_streets_and_names(tmp_path):
         (1, "properties", "name", 7, "has name 7"),
         (1, "geometry", "coordinates", [121.0, 91.0], r"expected \[lon, lat\]"),
         (1, "geometry", "coordinates", ["a", "b"], r"expected \[lon, lat\]"),
+        (
+            1,
+            "geometry",
+            "coordinates",
+            [12.05, 31.05],
+            r"device 'cam-1' .*\[12.05, 31.05\], 10,\d{3} km from the middle",
+        ),
+        (0, "geometry", "coordinates", [[*SQUARE[:2], [121.1, 13.1], SQUARE[3]]], r"beat 'b1' .* km from the middle"),
         (2, "properties", "kind", "river", "'kind' is 'river', expected beat, device or street"),
     ],
 )
