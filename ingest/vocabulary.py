@@ -60,6 +60,10 @@ class Permit(IntEnum):
 PERMIT_VALUES: Final[dict[int, bool | None]] = {Permit.YES: True, Permit.NO: False, Permit.UNKNOWN: None}
 
 
+HAZARD_LEVELS: Final = {"noise": 85.0, "smoke": 4.0, "temperature": 57.0, "water": 30.0}
+"""Metric of a level → the value from which on it is a hazard, where a device's entry in the places says no other."""
+
+
 class WindowStatus(IntEnum):
     """How final a window row is."""
 

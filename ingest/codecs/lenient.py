@@ -117,15 +117,19 @@ def unwrapped(payload: bytes) -> bytes | None:
 
 def read(raw: bytes) -> Observation:
     """Return the observation in the bytes of one element. Raises `UnreadableError`."""
+    return observed(parsed(raw))
+
+
+def parsed(raw: bytes) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    """Return what stands in the bytes of one element. Raises `UnreadableError`."""
     try:
-        item = json.loads(raw.decode(), parse_int=_whole_number, strict=False)
+        return json.loads(raw.decode(), parse_int=_whole_number, strict=False)
     except UnicodeDecodeError:
         raise UnreadableError(Reason.JSON, "text that is not UTF-8 (GBK?): set the device to UTF-8") from None
     except RecursionError:
         raise UnreadableError(Reason.DEPTH, "nested too deeply to be read") from None
     except ValueError as error:
         raise UnreadableError(Reason.JSON, f"JSON is malformed: {error}") from None
-    return observed(item)
 
 
 def observed(item: object) -> Observation:

@@ -1,26 +1,30 @@
 """The edge agent: takes a device's observations from local code, and sees to it that the broker gets every one.
 
-What `EdgeAgent.observe` has returned for is on disk, and stays there until the broker has acknowledged it, through a
-SIGKILL, a power cut or a week without network. The pipeline drops repeats by (device, boot, seq), so sending too often
-does no harm and sending too seldom does: when in doubt the agent sends again.
+What `EdgeAgent.observe` has returned for is in the spool until the broker has acknowledged it, through a SIGKILL or a
+week without network; a power cut costs the last seconds before it at most (`ingest.edge.spool`). The pipeline drops
+repeats by (device, boot, seq), so sending too often does no harm and sending too seldom does: when in doubt the agent
+sends again.
 """
 
 import logging
 import math
+import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 import msgspec
 
 from ingest import topics
-from ingest.codecs.lenient import UnreadableError, observed
-from ingest.edge.spool import Spool, SpoolStats
+from ingest.codecs.lenient import NO_TIME, UnreadableError, cut, observed, parsed, trimmed
+from ingest.edge.spool import Spool
+from ingest.edge.spool_queue import SpoolStats
 from ingest.login import BrokerAddress
 from ingest.mqtt import Outbound, Outbox, Session
 from ingest.observations import Observation
+from ingest.vocabulary import Reason
 
 logger = logging.getLogger(__name__)
 _BATCH: Final = 50
@@ -29,7 +33,9 @@ _BATCH_BYTES: Final = 9_000
 _LINGER_S: Final = 0.05
 """Wait so long between messages that are not full, so that a burst becomes a batch."""
 _IN_FLIGHT: Final = 8
-_INPUT: Final = msgspec.json.Decoder(dict[str, object] | list[dict[str, object]])
+_LINE_BYTES: Final = 1 << 20
+_VALUE: Final = re.compile(r"'[^']*[^A-Za-z_'][^']*'")
+_INPUT: Final = msgspec.json.Decoder(list[object])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +97,9 @@ class _SpoolStorage:
         if len(rows) < _BATCH and now < self._next_batch:
             self.due = self._next_batch
             return None
-        self._taken, self._next_batch = rows[-1].seq, now + _LINGER_S
+        self._taken, self._next_batch = rows[-1].place, now + _LINGER_S
         payload = rows[0].payload if len(rows) == 1 else b"[" + b",".join(row.payload for row in rows) + b"]"
-        return Outbound(self._topic, payload, source=[row.seq for row in rows])
+        return Outbound(self._topic, payload, source=[row.place for row in rows])
 
     def acknowledge(self, message: Outbound) -> None:
         """Hold a batch's observations."""
@@ -129,14 +135,15 @@ class EdgeAgent:
         self._session.start()
 
     def observe(self, *observations: Observation) -> list[int]:
-        """Take observations and return their numbers; when this returns they are on disk and will arrive.
+        """Take observations and return their numbers: they are on their way, and in the spool when this returns.
 
-        Raises ValueError for one that breaks a limit of its type (none is then taken), `ingest.edge.spool.SpoolError`
-        where the disk does not take them.
+        Where the disk does not take them, or not within two seconds, they are in memory: `ingest.edge.spool` tells
+        what becomes of them. Raises ValueError for one that breaks a limit of its type; none is then taken.
         """
-        numbers = self.spool.append(observations)
+        numbers = self.spool.put(observations)
         self._observed += len(numbers)
         self._session.wake()
+        self.spool.settle()
         return numbers
 
     def flush(self, timeout_s: float = 10.0) -> bool:
@@ -155,41 +162,75 @@ class EdgeAgent:
             self._session.conflicts.text,
         )  # fmt: skip
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection to the broker."""
+        return self._session.up
+
     def close(self) -> None:
         """Stop. What is not acknowledged goes out when an agent runs here again."""
         self._session.close()
         self.spool.close()
 
 
+def bounded_lines(stream: BinaryIO, ended: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
+    """Yield the lines of a stream, of a longer one no more than `feed` needs to refuse it.
+
+    Where `ended` says that the input was cut off, a last line without its end is left out.
+    """
+    while line := stream.readline(_LINE_BYTES + 1):
+        whole = line
+        while not whole.endswith(b"\n") and (whole := stream.readline(_LINE_BYTES)):
+            pass  # the rest of a line that is too long
+        if whole or not ended():
+            yield line
+
+
 def feed(agent: EdgeAgent, lines: Iterable[bytes]) -> tuple[int, int]:
     """Take JSON lines, each one observation or an array of them, and return how many were taken and refused.
 
-    ``ts`` may be left out and is then now. Numbers and boot ids in the input are replaced by the agent's. A line that
-    is refused, whole or in part, is kept in the spool with its reason, and the next one is read.
+    ``ts`` may be left out and is then now. Numbers and boot ids in the input are replaced by the agent's. What is
+    refused is named in the log by the number of its line and the reason; it is kept nowhere, since nobody knows what
+    it holds.
     """
     taken = refused = 0
     for number, line in enumerate(lines, 1):
-        text = line.strip()
-        if not text:
-            continue
-        try:
-            document = _INPUT.decode(text)
-        except msgspec.MsgspecError as error:
-            refused += 1
-            _refuse(agent, number, text, f"not a JSON object or array of objects: {error}")
-            continue
+        text = trimmed(line)
         good: list[Observation] = []
-        for item in document if isinstance(document, list) else [document]:
+        for item in _items(text) if text else ():
             try:
-                good.append(observed({"ts": time.time_ns() // 1_000_000, **item}))
-            except UnreadableError as error:
+                if isinstance(item, UnreadableError):
+                    raise item
+                now = time.time_ns() // 1_000_000
+                observation = observed({"ts": now, **item} if isinstance(item, dict) else item)
+                if observation.ts == NO_TIME:
+                    observation = msgspec.structs.replace(observation, ts=now)
+                good.append(agent.spool.protect(observation))
+            except ValueError as error:
                 refused += 1
-                _refuse(agent, number, msgspec.json.encode(item), str(error))
+                # A value may be a plate, and logs are written to disks.
+                logger.warning("line %d refused: %s", number, _VALUE.sub("'…'", str(error)))
         agent.observe(*good)
         taken += len(good)
     return taken, refused
 
 
-def _refuse(agent: EdgeAgent, number: int, text: bytes, reason: str) -> None:
-    logger.warning("line %d refused: %s", number, reason)
-    agent.spool.refuse(text, reason)
+def _items(text: bytes) -> Iterator[object]:
+    """Yield what a line holds, and an error in the place of what cannot be read."""
+    if len(text) > _LINE_BYTES:
+        yield UnreadableError(Reason.SIZE, f"longer than {_LINE_BYTES} bytes")
+        return
+    try:
+        items = _INPUT.decode(text if text.startswith(b"[") else b"[%b]" % text)
+    except (ValueError, RecursionError):
+        pieces = cut(text, _LINE_BYTES)  # one bad element must not cost the others
+    else:
+        yield from items
+        return
+    for piece in pieces.elements:
+        try:
+            yield parsed(piece)
+        except UnreadableError as error:
+            yield error
+    if pieces.left:
+        yield UnreadableError(Reason.JSON, "what is no JSON, or breaks off; expected an object or an array of objects")

@@ -1,243 +1,394 @@
-"""Observations on disk until the broker has them: what an edge agent keeps through power cuts and broken networks.
+"""Observations that wait for the broker: what an edge agent keeps through power cuts, full disks and broken networks.
 
-One SQLite file (WAL, every commit synced) holds the observations that wait, and those that were acknowledged only a
-moment ago. The row number is the observation's sequence number; the file makes its own boot id when it is created. So
-numbers continue through restarts. They begin at 0, under a new boot id, only when the file is gone.
+Everything waits in memory and, as lines, in a file; a long queue is moved to further files (``.000001``…), which are
+read again when their turn comes. One thread does all writing, so that a disk that is full, slow or broken keeps nobody
+waiting: the queue then goes on in memory, within a bound, and is written when the disk takes it.
+
+When something is on the disk is decided by what a card can bear. An observation is given to the system at once: the end
+of this process does not lose it, a power cut may. What has waited for `SYNC_S` seconds is synced, a hazard at once.
+What the broker has acknowledged before that costs no sync; it is taken out of the file some seconds later.
+
+Numbers begin at 0 under a new boot id whenever a spool is opened: a card that forgets its last writes, or that was
+copied, never gives a number twice. What is still in the file keeps the number and the boot id that it had.
 """
 
+import contextlib
 import logging
+import math
+import os
 import secrets
-import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
+from ingest.backoff import Backoff
+from ingest.edge import old_spool
+from ingest.edge.spool_file import (
+    DISK_ERRORS,
+    PRIVATE,
+    SpoolError,
+    SpoolFile,
+    further_file,
+    further_files,
+    lines,
+    read_lines,
+    read_through,
+    take_lock,
+)
+from ingest.edge.spool_queue import News, Queue, Segment, SpooledRow, SpoolStats
+from ingest.files import replace_file
 from ingest.observations import Observation
-from ingest.sqlite import transaction
 
 logger = logging.getLogger(__name__)
-VERSION: Final = 1
-_ROW_OVERHEAD: Final = 24
-"""Bytes that SQLite adds to a row of this table, roughly."""
-_MAX_REFUSALS: Final = 1_000
+SYNC_S: Final = 8.0
+"""What has waited so long is synced: with the time that a sync may take, a power cut costs ten seconds at most."""
+_TIDY_S: Final = 20.0
+"""Between two looks for what can be taken out of the files."""
+_SHRINK_S: Final = 600.0
+"""After so long a file is written without what was acknowledged, even where most of it is still wanted."""
+_PATIENCE_S: Final = 2.0
+"""How long `Spool.settle` waits for a slow disk."""
+_CLOSE_S: Final = 3.0
 _DECODER: Final = msgspec.json.Decoder(Observation)
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS spool (seq INTEGER PRIMARY KEY AUTOINCREMENT, payload BLOB NOT NULL, acked_ms INTEGER);
-CREATE INDEX IF NOT EXISTS spool_acked ON spool (acked_ms) WHERE acked_ms IS NOT NULL;
-CREATE TABLE IF NOT EXISTS rejects (id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER, reason TEXT, payload BLOB);
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-"""
-
-
-class SpoolError(OSError):
-    """The spool cannot be opened or written; the text names the file and what to do."""
-
-
-class SpooledRow(NamedTuple):
-    """One observation that waits."""
-
-    seq: int
-    payload: bytes
-    """JSON, with number and boot id."""
-
-
-class SpoolStats(NamedTuple):
-    """Counts of observations, and bytes."""
-
-    waiting: int
-    held: int
-    """Acknowledged, and kept in case the broker forgets."""
-    dropped: int
-    """Never acknowledged, and pushed out because the spool was full; counted over the life of the file."""
-    refused: int
-    size: int
-    """Bytes of observations in the file."""
 
 
 class Spool:
-    """The durable queue of one device. Safe to use from several threads, by one process at a time.
+    """The queue of one device. Safe to use from several threads, by one process at a time.
 
     Parameters
     ----------
     path
-        The file; made with its folder where missing. A file that SQLite cannot read is put aside with the ending
-        ``.broken-<time>``, and a new one is begun under a new boot id.
+        The first file; others stand beside it. Made with its folder where missing, for nobody but its owner.
     max_bytes
-        Bound of the observations kept. Beyond it the oldest go: acknowledged ones unnoticed, others counted.
+        Bound of all that is kept. Beyond it the oldest go: acknowledged ones unnoticed, others counted.
+    memory_bytes
+        Bound of what is kept while the disk takes nothing.
+    file_bytes
+        Where a file has so many, the next is begun; an eighth of `max_bytes` at most.
     hold_s
         How long an acknowledged observation is kept.
+    protect
+        What makes an observation fit for a disk that may be stolen; raises ValueError where that cannot be done.
 
-    Raises `SpoolError` where the file is in use or the folder cannot be written.
+    Raises `SpoolError` where another process uses it, or where the path cannot be used. A disk that is full or broken
+    is no reason: the queue then begins in memory.
     """
 
-    def __init__(self, path: Path, *, max_bytes: int = 64 << 20, hold_s: float = 10.0) -> None:
-        self.path, self.max_bytes, self.hold_s = path, max_bytes, hold_s
-        self._lock = threading.Lock()
+    def __init__(
+        self,
+        path: Path,
+        *,
+        max_bytes: int = 64 << 20,
+        memory_bytes: int = 8 << 20,
+        file_bytes: int = 1 << 20,
+        hold_s: float = 10.0,
+        protect: Callable[[Observation], Observation] = lambda observation: observation,
+    ) -> None:
+        self.path, self.max_bytes, self.memory_bytes, self.hold_s = path, max_bytes, memory_bytes, hold_s
+        self.boot = secrets.token_hex(6)
+        """Boot id of the numbers given since the start."""
+        self.trouble = ""
+        """Why the disk takes nothing; empty while it does."""
+        self.protect, self._file_bytes = protect, min(file_bytes, max_bytes // 8)
+        self._changed = threading.Condition()
+        """Guards all below but the file, which belongs to the writer."""
+        self._queue, self._file = Queue(), SpoolFile(path)
+        self._seq = self._written = self._synced = self._files = self._dropped = 0
+        """The next number; the first place that is not in a file, and not on disk; files made, rows dropped."""
+        self._urgent = 0
+        """What comes before this place must be on disk at once."""
+        self._reader = -1
+        self._sync_due = self._tidy_due = self._retry_due = math.inf
+        self._closing = False
+        self._shrunk = time.monotonic()
+        self._backoff = Backoff(1.0, 10.0)
+        self._news = News()
+        self._lock: int | None = None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = self._open()
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                raise SpoolError(f"{path}: in use by another process; one agent at a time may own a spool") from error
-            raise SpoolError(f"{path}: cannot be opened: {error}; check the folder and the disk") from error
-        except OSError as error:
-            raise SpoolError(f"{path}: cannot be made: {error}; check the folder's rights") from error
-        except sqlite3.DatabaseError as error:
-            aside = path.with_name(f"{path.name}.broken-{time.time_ns() // 1_000_000}")
-            logger.error("%s: %s; put aside as %s, a new spool is begun", path, error, aside.name)  # noqa: TRY400 - no trace needed
-            for ending in ("-wal", "-shm"):
-                path.with_name(path.name + ending).unlink(missing_ok=True)
-            path.rename(aside)
-            self._db = self._open()
-        meta = dict(self._db.execute("SELECT key, value FROM meta"))
-        self.boot: str = meta["boot"]
-        """Boot id of the numbers in this file."""
-        self._dropped: int = meta["dropped"]
-        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'spool'").fetchone()
-        self._last: int = row[0] if row else -1
-        self._size: int = self._db.execute(
-            "SELECT coalesce(sum(length(payload) + ?), 0) FROM spool", (_ROW_OVERHEAD,)
-        ).fetchone()[0]
-
-    def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=1.0)
-        try:
-            db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-            with transaction(db):
-                for statement in _SCHEMA.split(";"):
-                    db.execute(statement)
-                first = (("version", VERSION), ("boot", secrets.token_hex(6)), ("dropped", 0))
-                db.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", first)
-            version = db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()[0]
+            self._open()
         except BaseException:
-            db.close()
+            self._release()
             raise
-        if version > VERSION:
-            db.close()
-            raise SpoolError(f"{self.path}: is of version {version}, expected at most {VERSION}: upgrade this agent")
-        return db
+        self._writer = threading.Thread(target=self._run, name="spool", daemon=True)
+        self._writer.start()
+
+    # -- for any thread ------------------------------------------------------------------------------------------------
 
     def append(self, observations: Sequence[Observation]) -> list[int]:
-        """Take all observations under new numbers, or none; when this returns they are on disk.
+        """Do as `put` and `settle`."""
+        numbers = self.put(observations)
+        self.settle()
+        return numbers
 
-        Returns their numbers. Raises ValueError naming the first that breaks a limit of its type, `SpoolError` where
-        the disk does not take them.
+    def put(self, observations: Sequence[Observation]) -> list[int]:
+        """Take all observations under new numbers, or none, and return their numbers.
+
+        Raises ValueError naming the first that breaks a limit of its type.
         """
-        with self._lock:
-            rows, first = [], self._last + 1
+        with self._changed:
+            payloads: list[bytes] = []
             for number, observation in enumerate(observations):
-                numbered = msgspec.structs.replace(observation, seq=first + number, boot=self.boot)
-                payload = msgspec.json.encode(numbered)
+                numbered = msgspec.structs.replace(observation, seq=self._seq + number, boot=self.boot)
                 try:
-                    _DECODER.decode(payload)  # a struct built in Python has not had its limits checked
-                except msgspec.ValidationError as error:
+                    payloads.append(msgspec.json.encode(self.protect(numbered)))
+                    _DECODER.decode(payloads[-1])  # a struct built in Python has not had its limits checked
+                except ValueError as error:
                     raise ValueError(f"observation {number} of {len(observations)}: {error}") from error
-                rows.append((first + number, payload))
-            if not rows:
-                return []
-            added = sum(len(payload) + _ROW_OVERHEAD for _, payload in rows)
-            try:
-                with transaction(self._db):
-                    freed, dropped = self._make_room(added)
-                    self._db.executemany("INSERT INTO spool (seq, payload) VALUES (?, ?)", rows)
-                    if dropped:
-                        self._db.execute("UPDATE meta SET value = value + ? WHERE key = 'dropped'", (dropped,))
-            except sqlite3.Error as error:
-                raise SpoolError(f"{self.path}: observations cannot be written: {error}; is the disk full?") from error
-            self._size += added - freed
-            self._dropped += dropped
-            self._last = rows[-1][0]
+            now = time.monotonic()
+            self._queue.add(payloads, now)
+            self._seq += len(payloads)
+            if self._news.has_news(observations):
+                self._urgent = self._queue.next
+            dropped = self._queue.make_room(self.max_bytes, self.memory_bytes)
             if dropped:
-                logger.warning("%s: full; dropped the %d oldest observations", self.path, dropped)
-            return [seq for seq, _ in rows]
+                self._dropped, self._tidy_due = self._dropped + dropped, now
+                logger.warning("%s: full%s; dropped the %d oldest observations", self.path, self._because(), dropped)
+            self._sync_due = min(self._sync_due, now + SYNC_S)
+            self._changed.notify_all()
+            return list(range(self._seq - len(payloads), self._seq))
 
-    def _make_room(self, wanted: int) -> tuple[int, int]:
-        """Delete the oldest rows until `wanted` bytes fit, and return (bytes freed, observations dropped)."""
-        over = self._size + wanted - self.max_bytes
-        if over <= 0:
-            return 0, 0
-        over += self.max_bytes // 100  # some more, so that a full spool does not delete for every observation
-        freed, dropped, last = 0, 0, -1
-        for seq, length, acked in self._db.execute("SELECT seq, length(payload), acked_ms FROM spool ORDER BY seq"):
-            freed += length + _ROW_OVERHEAD
-            dropped += acked is None
-            last = seq
-            if freed >= over:
-                break
-        self._db.execute("DELETE FROM spool WHERE seq <= ?", (last,))
-        return freed, dropped
+    def settle(self) -> bool:
+        """Wait until what was put is in the file, and a hazard on the disk; tell whether it was so in time.
+
+        It is not where the disk is full, broken, or slower than two seconds: then all is in memory, and goes on.
+        """
+        with self._changed:
+            end = self._queue.next
+
+            def is_there() -> bool:
+                return self._written >= end and self._synced >= min(self._urgent, end)
+
+            self._changed.wait_for(lambda: self.trouble or is_there(), _PATIENCE_S)
+            return is_there()
 
     def waiting(self, after: int, *, limit: int, max_bytes: int) -> list[SpooledRow]:
-        """Return observations not acknowledged, numbered above `after`, in order; at least one where there is one."""
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT seq, payload FROM spool WHERE seq > ? AND acked_ms IS NULL ORDER BY seq LIMIT ?", (after, limit)
-            ).fetchall()
+        """Return observations not acknowledged, at places above `after`, in order; at least one where there is one.
+
+        For one thread, which may have to wait for the disk where the queue is long.
+        """
         found: list[SpooledRow] = []
         size = 2
-        for seq, payload in rows:
-            size += len(payload) + 1
-            if found and size > max_bytes:
-                break
-            found.append(SpooledRow(seq, payload))
+        with self._changed:
+            segments = self._queue.after(after)
+        for segment in segments:
+            if segment.rows is None:
+                self._load(segment)
+            with self._changed:
+                for place, row in segment.waiting(after + 1, self._queue.next):
+                    size += len(row.payload) + 1
+                    if found and (size > max_bytes or len(found) == limit):
+                        return found
+                    found.append(SpooledRow(place, row.payload))
+                    self._reader = max(self._reader, place)
         return found
 
-    def acknowledge(self, seqs: Iterable[int]) -> None:
-        """Note that the broker has these, and delete what has been held long enough.
+    def acknowledge(self, places: Iterable[int]) -> None:
+        """Note that the broker has these, and take them out of the file when they have been held long enough.
 
-        Not lost by a crash in a way that matters: what was acknowledged is then sent again under its number.
+        Only memory knows of it: after a restart what is still in the file is sent again under its numbers.
         """
-        now = time.time_ns() // 1_000_000
-        with self._lock:
-            with transaction(self._db):
-                self._db.executemany("UPDATE spool SET acked_ms = ? WHERE seq = ?", [(now, seq) for seq in seqs])
-                freed = self._forget(now)
-            self._size -= freed
+        with self._changed:
+            now = time.monotonic()
+            self._queue.acknowledge(places, now)
+            if math.isinf(self._tidy_due):
+                self._tidy_due = now + self.hold_s + _TIDY_S
+                self._changed.notify_all()
 
     def rewind(self) -> int:
         """Let everything that is still held wait again, and return how many: for after a reconnect."""
-        with self._lock:
-            with transaction(self._db):
-                freed = self._forget(time.time_ns() // 1_000_000)
-                held = self._db.execute("UPDATE spool SET acked_ms = NULL WHERE acked_ms IS NOT NULL").rowcount
-            self._size -= freed
-        return held
-
-    def _forget(self, now: int) -> int:
-        """Delete what has been held long enough, and return the bytes that this freed."""
-        lengths = self._db.execute(
-            "DELETE FROM spool WHERE acked_ms <= ? RETURNING length(payload)", (now - round(self.hold_s * 1000),)
-        )
-        return sum(length + _ROW_OVERHEAD for (length,) in lengths)
-
-    def refuse(self, payload: bytes, reason: str) -> None:
-        """Keep input that is no observation, with the reason; the newest thousand are kept."""
-        with self._lock:
-            self._db.execute(
-                "INSERT INTO rejects (at_ms, reason, payload) VALUES (?, ?, ?)",
-                (time.time_ns() // 1_000_000, reason[:500], payload[:65_536]),
-            )
-            self._db.execute("DELETE FROM rejects WHERE id <= (SELECT max(id) FROM rejects) - ?", (_MAX_REFUSALS,))
-
-    def refusals(self) -> list[tuple[str, bytes]]:
-        """Return (reason, input) of what was refused, newest last."""
-        with self._lock:
-            return self._db.execute("SELECT reason, payload FROM rejects ORDER BY id").fetchall()
+        with self._changed:
+            now = time.monotonic()
+            self._queue.forget(now - self.hold_s)
+            self._sync_due, self._synced, self._reader = now, 0, -1  # what was acknowledged may not have been synced
+            self._changed.notify_all()
+            return self._queue.rewind()
 
     def stats(self) -> SpoolStats:
         """Return what is in it."""
-        with self._lock:
-            waiting, held = self._db.execute("SELECT count(*) - count(acked_ms), count(acked_ms) FROM spool").fetchone()
-            refused = self._db.execute("SELECT coalesce(max(id), 0) FROM rejects").fetchone()[0]
-        return SpoolStats(waiting, held, self._dropped, refused, self._size)
+        with self._changed:
+            queue = self._queue
+            unwritten = sum(1 for _ in queue.last.waiting(self._written, queue.next))
+            return SpoolStats(queue.waiting, queue.held, self._dropped, unwritten, queue.size)
 
     def close(self) -> None:
-        """Release the file. What is in it stays."""
-        with self._lock:
-            self._db.close()
+        """Write what can be written, take out of the files what was acknowledged, and release them."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._writer.join(_CLOSE_S)
+        if lost := self.stats().unwritten:
+            logger.error("%s: %d observations are lost%s", self.path, lost, self._because())
+        self._release()
+
+    def _because(self) -> str:
+        return f" ({self.trouble})" if self.trouble else ""
+
+    # -- opening -------------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = take_lock(self.path)
+            old_spool.convert(self.path, self._file_bytes, self.protect)
+            self._read()
+        except SpoolError:
+            raise
+        except OSError as error:
+            if error.errno not in DISK_ERRORS:
+                raise SpoolError(
+                    f"{self.path}: cannot be used: {error.strerror}; expected a file in a folder that can be written"
+                ) from error
+            self._failed(error)
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _read(self) -> None:
+        """Take over what an agent before this one has left."""
+        for number, path in further_files(self.path):
+            content = read_through(path)
+            self._queue.add_file(path, content.count(b"\n"), len(content))
+            self._files = number
+        self._written = self._synced = self._queue.next
+        if self.path.exists():
+            self._queue.add(read_lines(self.path), time.monotonic())
+            self._sync_due = time.monotonic()
+        self._file.append(b"")
+        self._written = self._queue.next
+        if self._file.size != self._queue.last.size:
+            self._file.rewrite(lines(self._queue.last.payloads()), in_place=False)
+
+    def _load(self, segment: Segment) -> None:
+        """Read a file of the queue; what the disk does not give is passed over, and the log says so."""
+        payloads: list[bytes] = []
+        if segment.path is not None:
+            try:
+                payloads = read_lines(segment.path)
+            except OSError as error:
+                logger.error("%s: %d observations cannot be read: %s", segment.path, segment.count, error.strerror)  # noqa: TRY400 - no trace needed
+        with self._changed:
+            self._queue.fill(segment, payloads)
+
+    # -- the writer ----------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        done = False
+        while not done:
+            with self._changed:
+                while not self._closing and (wait_s := self._wait_s()) > 0.0:
+                    self._changed.wait(None if math.isinf(wait_s) else wait_s)
+                done = self._closing
+            try:
+                self._work()
+            except Exception as error:
+                if not isinstance(error, OSError):  # a fault of ours: what waits still goes out
+                    logger.exception("%s: the writer's turn failed", self.path)
+                self._failed(error)
+        self._file.close()
+
+    def _wait_s(self) -> float:
+        if not self.trouble and self._written < self._queue.next:
+            return 0.0
+        due = self._retry_due if self.trouble else min(self._sync_due, self._tidy_due)
+        return due - time.monotonic()
+
+    def _work(self) -> None:
+        """Bring the disk up to date."""
+        queue = self._queue
+        with self._changed:
+            now, last, end, failing = time.monotonic(), queue.last, queue.next, bool(self.trouble)
+            if tidy := self._closing or now >= self._tidy_due:
+                queue.forget(now if self._closing else now - self.hold_s)
+            content = lines(row.payload for _, row in last.waiting(self._written, end))
+            rewrite = failing or (tidy and self._is_worth_it(self._file.size + len(content), last.size, now))
+            # Where nothing waits nothing can be lost, and a card is spared a new file.
+            safely = rewrite and (failing or next(last.waiting(0, end), None) is not None)
+            content, sync = lines(last.payloads()) if rewrite else content, self._must_sync(now, end)
+        if rewrite:
+            self._file.rewrite(content, in_place=not safely)
+        else:
+            self._file.append(content)
+        with self._changed:
+            self._written = end
+            self._changed.notify_all()
+        if sync and not safely:
+            self._file.sync()
+        with self._changed:
+            if sync or safely:
+                self._synced = end
+            if failing:
+                logger.warning("%s: the disk takes observations again", self.path)
+                self.trouble = ""
+                self._backoff.reset()
+            self._changed.notify_all()
+        if tidy:
+            self._tidy(now)
+        if self._file.size >= self._file_bytes and not self._closing:
+            self._move(end)
+
+    def _must_sync(self, now: float, end: int) -> bool:
+        """Tell whether it is time to sync, and note when it will be."""
+        if self._synced < self._urgent:
+            return True
+        oldest = next(self._queue.last.waiting(self._synced, end), None)
+        if oldest is None:
+            self._synced, self._sync_due = end, math.inf
+            return False
+        self._synced, self._sync_due = oldest[0], oldest[1].put + SYNC_S
+        return self._closing or now >= self._sync_due
+
+    def _is_worth_it(self, on_disk: int, wanted: int, now: float) -> bool:
+        """Tell whether a file is to be written without what was acknowledged."""
+        return on_disk > wanted and (self._closing or on_disk >= 2 * wanted or now >= self._shrunk + _SHRINK_S)
+
+    def _tidy(self, now: float) -> None:
+        """Take what was acknowledged out of the files behind the first, and set the time of the next look."""
+        queue = self._queue
+        with self._changed:
+            emptied = queue.emptied()
+            shrunk = [
+                (segment, segment.path, lines(segment.payloads()))
+                for segment in queue.segments[:-1]
+                if segment.path and segment.rows is not None and self._is_worth_it(segment.on_disk, segment.size, now)
+            ]
+            if now >= self._shrunk + _SHRINK_S:
+                self._shrunk = now
+            oldest = queue.oldest_held()
+            self._tidy_due = now + _TIDY_S if oldest is None else max(oldest + self.hold_s, now) + _TIDY_S
+            if oldest is None and self._file.size == queue.last.size and not queue.segments[:-1]:
+                self._tidy_due = math.inf
+        for path in emptied:
+            with contextlib.suppress(OSError):  # it is sent once more after the next start
+                path.unlink()
+        for segment, path, content in shrunk:
+            replace_file(path, content, mode=PRIVATE)
+            segment.on_disk = len(content)
+
+    def _move(self, end: int) -> None:
+        """Close the file that is appended to, since it is long, and begin another."""
+        self._files += 1
+        target, size = further_file(self.path, self._files), self._file.size
+        self._file.move(target)
+        with self._changed:
+            closed = self._queue.split(end, target, size)
+            self._synced = max(self._synced, end)
+            if self._reader < closed.first:  # nobody has asked for it yet, so it cannot be acknowledged
+                closed.rows = None
+
+    def _failed(self, error: Exception) -> None:
+        text = getattr(error, "strerror", None) or str(error)
+        with self._changed:
+            if text != self.trouble:
+                logger.error(
+                    "%s: the disk takes nothing: %s; observations are kept in memory, up to %d MB, and are lost if this"
+                    " process ends before there is a connection", self.path, text, self.memory_bytes >> 20,
+                )  # fmt: skip
+            self.trouble, self._written = text, min(self._written, self._synced)
+            self._retry_due = time.monotonic() + self._backoff.next_s()
+            self._changed.notify_all()

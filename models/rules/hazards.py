@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ingest.vocabulary import Kind
+from ingest.vocabulary import HAZARD_LEVELS, Kind
 from models.state import ROW, Axis, Saved, array, value
 
 _NONE: Final = np.iinfo(np.int64).min
@@ -44,10 +44,10 @@ class StateRule:
 
 
 _LEVELS: Final[dict[str, ThresholdRule]] = {
-    "noise": ThresholdRule("noise_high", 85.0, 75.0, 10.0),
-    "smoke": ThresholdRule("smoke", 4.0, 2.0),
-    "temperature": ThresholdRule("heat", 57.0, 50.0),
-    "water": ThresholdRule("water", 30.0, 20.0),
+    "noise": ThresholdRule("noise_high", HAZARD_LEVELS["noise"], 75.0, 10.0),
+    "smoke": ThresholdRule("smoke", HAZARD_LEVELS["smoke"], 2.0),
+    "temperature": ThresholdRule("heat", HAZARD_LEVELS["temperature"], 50.0),
+    "water": ThresholdRule("water", HAZARD_LEVELS["water"], 20.0),
 }
 _STATES: Final[dict[str, StateRule]] = {
     "smoke": StateRule("smoke", {"alarm": 0.0}),

@@ -1,6 +1,7 @@
 """The edge agent over real brokers: what observe() returned for arrives, once in effect, whatever happens between."""
 
 import contextlib
+import io
 import json
 import os
 import subprocess
@@ -16,7 +17,7 @@ from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy.processes.supervisor import listening
-from ingest.edge.agent import EdgeAgent, EdgeSettings, feed
+from ingest.edge.agent import EdgeAgent, EdgeSettings, bounded_lines, feed
 from ingest.login import BrokerAddress
 from ingest.observations import Count, Level, Observation
 from tests.ingest.brokers import Broker as MqttBroker
@@ -106,7 +107,8 @@ def test_what_is_seen_without_a_network_arrives_later(tmp_path):
             # The first batch may have gone out before anybody had subscribed; its broker has acknowledged it.
             agent.observe(*levels(200, 50))
             assert agent.flush(60)
-            wait_for(lambda: 249 in heard.numbers, "the last was not heard")
+            last = agent.spool.boot, 149
+            wait_for(lambda: last in heard.values, "the last was not heard")
 
 
 def test_after_a_broken_connection_what_was_just_acknowledged_goes_again(tmp_path):
@@ -170,7 +172,7 @@ while True:
 
 
 def test_sigkill_loses_nothing_that_was_returned(broker, tmp_path):
-    told = -1
+    rounds = []
     with Heard(broker.port) as heard:
         for n in (40, 150, 300):
             process = subprocess.Popen(
@@ -184,37 +186,90 @@ def test_sigkill_loses_nothing_that_was_returned(broker, tmp_path):
             process.wait()
             told = max([told, *map(int, process.stdout.read().splitlines())])
             process.stdout.close()
+            rounds.append(told)
         with agent_of(tmp_path, broker.port) as agent:
             assert agent.flush(60)
-        wait_for(lambda: max(heard.numbers, default=-1) >= told, "the last was not heard")
-    boots = {boot for boot, _ in heard.values}
-    assert len(boots) == 1
-    assert set(range(told + 1)) <= {seq for _, seq in heard.values}
+        for told_of, boot in zip(rounds, dict.fromkeys(boot for boot, _ in heard.values), strict=True):
+            last = boot, told_of
+            wait_for(lambda last=last: last in heard.values, "the last was not heard")  # type: ignore[misc]
+            assert {(boot, seq) for seq in range(told_of + 1)} <= heard.values.keys()
 
 
-def test_lines_that_are_no_observations_are_kept_with_their_reason(tmp_path, caplog):
+def test_lines_that_are_no_observations_are_named_and_passed_over(tmp_path, caplog):
     with agent_of(tmp_path, free_port()) as agent:
         taken, refused = feed(
             agent,
-            [
-                b'{"type":"level","metric":"noise","value":61.5,"unit":"dB"}\n',
-                b"\n",
-                b"not json\n",
-                b'[{"type":"count","interval_s":60,"in":3},{"type":"count","interval_s":60,"in":-3},{"type":"x"}]\n',
-                b"[1]\n",
-                b'{"type":"state","metric":"door","value":"open","seq":999,"boot":"mine","ts":"2026-11-20T22:00:00Z"}',
-                b"\xff\xfe",
-            ],
-        )
-        assert (taken, refused) == (3, 5)
+            bounded_lines(
+                io.BytesIO(
+                    b'{"type":"level","metric":"noise","value":61.5,"unit":"dB"}\n'
+                    b"\n"
+                    b"not json\n"
+                    b'[{"type":"count","interval_s":60,"in":3},{"type":"count","interval_s":60,"in":-3},{"type":"x9"}]\n'
+                    b'[{"type":"level","metric":"noise","value":NaN},{"type":"level","metric":"noise","value":"62"}]\n'
+                    b"[1]\n"
+                    b'{"type":"state","metric":"door","value":"open","seq":999,"boot":"mine","ts":"never"}\n'
+                    b"\xff\xfe\n"
+                    + b"[" * 100_000 + b"\n"
+                    + b"1" * 3_000_000 + b"\n"
+                    + b'{"type":"level","metric":"noise","value":62.5}'
+                )
+            ),
+        )  # fmt: skip
+        assert (taken, refused) == (5, 8)
         rows = [DECODER.decode(row.payload) for row in agent.spool.waiting(-1, limit=10, max_bytes=1 << 20)]
-        assert [row.seq for row in rows] == [0, 1, 2]
+        assert [row.seq for row in rows] == [0, 1, 2, 3, 4]
         assert {row.boot for row in rows} == {agent.spool.boot}
-        assert abs(rows[0].ts - time.time_ns() // 1_000_000) < 60_000
-        reasons = agent.spool.refusals()
-        assert [raw for _, raw in reasons][:1] == [b"not json"]
-        assert len(reasons) == 5
-        assert "line 3 refused" in caplog.text
+        assert max(abs(row.ts - time.time_ns() // 1_000_000) for row in rows) < 60_000
+    for text in ("line 3 refused", "line 10 refused", "Expected `int` >= 0"):
+        assert text in caplog.text
+    assert "x9" not in caplog.text, "a value may be a plate, and logs are written to disks"
+
+
+COMMAND = [
+    sys.executable,
+    "-m",
+    "console.cli",
+    "edge",
+    "--json",
+    *("--site", "quarter", "--beat", "academy", "--device", "noise-08"),
+]
+
+
+def started(tmp_path, port):
+    return subprocess.Popen(
+        [*COMMAND, "--spool", str(tmp_path / "s.db"), "--broker", f"127.0.0.1:{port}"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def test_sigterm_ends_the_command_without_a_broker_and_what_was_taken_is_kept(tmp_path):
+    process = started(tmp_path, free_port())
+    process.stdin.write(
+        b'{"type":"count","interval_s":1,"in":4711}\n{"type":"count","interval_s":1,"in":4712}\n{"type":"cou'
+    )
+    process.stdin.flush()
+    wait_for(lambda: (tmp_path / "s.db").exists() and b"4712" in (tmp_path / "s.db").read_bytes(), "not taken")
+    process.terminate()
+    out, error = process.communicate(timeout=60)
+    assert process.returncode == 1
+    document = json.loads(out)
+    assert (document["taken"], document["refused"], document["lost"]) == (2, 0, 0)
+    assert b"the rest is in" in error
+    assert (tmp_path / "s.db").read_bytes().count(b"\n") == 2
+
+
+def test_sigterm_ends_the_command_at_once_where_all_has_arrived(broker, tmp_path):
+    with Heard(broker.port) as heard:
+        process = started(tmp_path, broker.port)
+        process.stdin.write(b'{"type":"count","interval_s":1,"in":4711}\n')
+        process.stdin.flush()
+        wait_for(lambda: heard.numbers == [0], "not heard")
+        process.terminate()
+        out, _ = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert json.loads(out)["all_arrived"] is True
+        assert (tmp_path / "s.db").read_bytes() == b""
+        wait_for(lambda: heard.status[-1] == "offline", "it left without a word")
 
 
 def test_ids_that_topics_cannot_carry_are_refused(tmp_path):

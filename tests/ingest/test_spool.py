@@ -1,22 +1,29 @@
-"""What append() returned for is in the file: through reopening, killing, and acknowledgements in any order."""
+"""What append() returned for is there: through restarts, kills, damage, full disks, acknowledgements in any order."""
 
+import errno
 import os
 import signal
+import sqlite3
+import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from ingest.edge.spool import Spool, SpoolError
-from ingest.observations import Count, Level, State
-from tests.support import examples
+from ingest.edge import spool as spool_module
+from ingest.edge.spool import Spool
+from ingest.edge.spool_file import SpoolError, lines, read_lines
+from ingest.observations import Count, Level, Observation, State
+from tests.support import examples, wait_for
 
 BIG = 1 << 30
 
@@ -25,156 +32,524 @@ def level(value, ts=1):
     return Level(ts=ts, metric="noise", value=value, unit="dB")
 
 
-def seqs(spool, after=-1):
-    return [row.seq for row in spool.waiting(after, limit=10_000, max_bytes=BIG)]
+def waiting(spool, after=-1):
+    found = spool.waiting(after, limit=100_000, max_bytes=BIG)
+    return [msgspec.json.decode(row.payload, type=Observation) for row in found]
 
 
-def test_numbers_go_on_after_reopening_even_when_it_was_empty(tmp_path):
+def places(spool, after=-1):
+    return [row.place for row in spool.waiting(after, limit=100_000, max_bytes=BIG)]
+
+
+def content(folder):
+    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
+
+
+def test_every_start_numbers_under_a_new_boot_id_and_what_waits_keeps_its_own(tmp_path):
     path = tmp_path / "deep" / "spool.db"
-    spool = Spool(path, hold_s=0)
-    boot = spool.boot
-    assert spool.append([level(1.0), level(2.0)]) == [0, 1]
-    spool.acknowledge([0, 1])
-    assert spool.stats().waiting == 0
-    spool.close()
-    spool = Spool(path, hold_s=0)
-    assert spool.boot == boot
-    assert spool.append([level(3.0)]) == [2]
-    [row] = spool.waiting(-1, limit=10, max_bytes=BIG)
-    assert msgspec.json.decode(row.payload, type=Level) == Level(
-        ts=1, metric="noise", value=3.0, unit="dB", seq=2, boot=boot
-    )
-    spool.close()
+    with closing(Spool(path, hold_s=0)) as spool:
+        first = spool.boot
+        assert spool.append([level(1.0), level(2.0)]) == [0, 1]
+        spool.acknowledge([0])
+    with closing(Spool(path, hold_s=0)) as spool:
+        assert spool.boot != first
+        assert spool.append([level(3.0)]) == [0]
+        assert [(one.value, one.seq, one.boot) for one in waiting(spool)] == [(2.0, 1, first), (3.0, 0, spool.boot)]
+
+
+def test_a_card_that_forgets_its_last_writes_gives_no_number_twice(tmp_path):
+    """An overlay, a card that lies about syncs, a cloned card: the files are again what they were."""
+    path, given_numbers = tmp_path / "spool.db", set()
+    with closing(Spool(path)) as spool:
+        spool.append([level(0.0)])
+        boot = spool.boot
+    image = path.read_bytes()
+    for _ in range(3):
+        path.write_bytes(image)
+        with closing(Spool(path)) as spool:
+            new = {(spool.boot, number) for number in spool.append([level(1.0), level(2.0)])}
+            assert [(one.boot, one.seq) for one in waiting(spool)][:1] == [(boot, 0)]
+        assert not new & given_numbers
+        given_numbers |= new
 
 
 def test_a_batch_is_bounded_in_rows_and_bytes_but_never_empty(tmp_path):
-    spool = Spool(tmp_path / "s.db")
-    spool.append([level(float(n)) for n in range(20)])
-    size = len(spool.waiting(-1, limit=1, max_bytes=BIG)[0].payload)
-    assert len(spool.waiting(-1, limit=5, max_bytes=BIG)) == 5
-    assert len(spool.waiting(-1, limit=20, max_bytes=size * 3 + 20)) == 3
-    assert len(spool.waiting(-1, limit=20, max_bytes=1)) == 1
-    assert [row.seq for row in spool.waiting(7, limit=2, max_bytes=BIG)] == [8, 9]
-    spool.close()
+    with closing(Spool(tmp_path / "s.db")) as spool:
+        spool.append([level(float(n)) for n in range(20)])
+        size = len(spool.waiting(-1, limit=1, max_bytes=BIG)[0].payload)
+        assert len(spool.waiting(-1, limit=5, max_bytes=BIG)) == 5
+        assert len(spool.waiting(-1, limit=20, max_bytes=size * 3 + 20)) == 3
+        assert len(spool.waiting(-1, limit=20, max_bytes=1)) == 1
+        assert [row.place for row in spool.waiting(7, limit=2, max_bytes=BIG)] == [8, 9]
 
 
 def test_one_bad_observation_and_none_is_taken(tmp_path):
-    spool = Spool(tmp_path / "s.db")
-    with pytest.raises(ValueError, match="observation 1 of 2"):
-        spool.append([level(1.0), State(ts=1, metric="<b>", value="x")])
-    with pytest.raises(ValueError, match="interval_s"):
-        spool.append([Count(ts=1, interval_s=-1)])
-    assert seqs(spool) == []
-    assert spool.append([level(1.0)]) == [0]
-    assert spool.append([]) == []
-    spool.close()
+    with closing(Spool(tmp_path / "s.db")) as spool:
+        with pytest.raises(ValueError, match="observation 1 of 2"):
+            spool.append([level(1.0), State(ts=1, metric="<b>", value="x")])
+        with pytest.raises(ValueError, match="interval_s"):
+            spool.append([Count(ts=1, interval_s=-1)])
+        assert waiting(spool) == []
+        assert spool.append([level(1.0)]) == [0]
+        assert spool.append([]) == []
 
 
-def test_when_full_the_oldest_go_and_are_counted(tmp_path):
-    spool = Spool(tmp_path / "s.db", max_bytes=20_000)
-    for n in range(1_000):
-        spool.append([level(float(n))])
-    stats = spool.stats()
-    assert stats.size <= 20_000
-    assert stats.dropped + stats.waiting == 1_000
-    assert stats.dropped > 500
-    assert seqs(spool) == list(range(stats.dropped, 1_000))
-    spool.close()
-    reopened = Spool(tmp_path / "s.db", max_bytes=20_000)
-    assert reopened.stats() == stats
-    reopened.close()
-    assert sum(f.stat().st_size for f in tmp_path.iterdir()) < 5_000_000
+def test_when_full_the_oldest_go_and_are_counted(tmp_path, caplog):
+    with closing(Spool(tmp_path / "s.db", max_bytes=20_000)) as spool:
+        for n in range(1_000):
+            spool.append([level(float(n))])
+        stats = spool.stats()
+        assert stats.size <= 20_000
+        assert stats.dropped + stats.waiting == 1_000
+        assert 500 < stats.dropped < 900
+        kept = [one.seq for one in waiting(spool)]
+        assert kept == list(range(stats.dropped, 1_000))
+    assert "dropped" in caplog.text
+    with closing(Spool(tmp_path / "s.db", max_bytes=20_000)) as spool:
+        assert [one.seq for one in waiting(spool)] == kept
+    assert len(content(tmp_path)) <= 20_000
 
 
 def test_what_was_acknowledged_and_pushed_out_is_not_called_dropped(tmp_path):
-    spool = Spool(tmp_path / "s.db", max_bytes=20_000, hold_s=3_600)
-    for n in range(500):
-        spool.acknowledge(spool.append([level(float(n))]))
-    assert spool.stats().dropped == 0
-    assert spool.stats().waiting == 0
-    spool.close()
+    with closing(Spool(tmp_path / "s.db", max_bytes=20_000, hold_s=3_600)) as spool:
+        for n in range(500):
+            spool.append([level(float(n))])
+            spool.acknowledge(places(spool))
+        assert (spool.stats().dropped, spool.stats().waiting) == (0, 0)
 
 
 def test_held_ones_wait_again_after_a_rewind_until_their_time_is_over(tmp_path, monkeypatch):
-    spool = Spool(tmp_path / "s.db", hold_s=60)
-    spool.append([level(1.0), level(2.0), level(3.0)])
-    spool.acknowledge([1, 0])
-    assert seqs(spool) == [2]
-    assert spool.rewind() == 2
-    assert seqs(spool) == [0, 1, 2]
-    spool.acknowledge([0, 1])
-    later = time.time_ns() + 61_000_000_000
-    monkeypatch.setattr("ingest.edge.spool.time.time_ns", lambda: later)
-    assert spool.rewind() == 0
-    assert seqs(spool) == [2]
-    assert spool.stats().held == 0
-    spool.close()
+    with closing(Spool(tmp_path / "s.db", hold_s=60)) as spool:
+        spool.append([level(1.0), level(2.0), level(3.0)])
+        spool.acknowledge([1, 0, 7])
+        assert places(spool) == [2]
+        assert spool.rewind() == 2
+        assert places(spool) == [0, 1, 2]
+        spool.acknowledge([0, 1])
+        later = time.monotonic() + 61
+        monkeypatch.setattr("ingest.edge.spool.time.monotonic", lambda: later)
+        assert spool.rewind() == 0
+        assert places(spool) == [2]
+        assert spool.stats().held == 0
 
 
 def test_a_second_agent_is_refused(tmp_path):
-    spool = Spool(tmp_path / "s.db")
     program = f"from pathlib import Path; from ingest.edge.spool import Spool; Spool(Path({str(tmp_path / 's.db')!r}))"
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    with closing(Spool(tmp_path / "s.db")):
+        found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert found.returncode != 0
     assert "in use by another process" in found.stderr
-    spool.close()
 
 
-def test_a_broken_file_is_put_aside_and_a_new_numbering_begun(tmp_path, caplog):
-    path = tmp_path / "s.db"
-    spool = Spool(path)
-    boot = spool.boot
-    spool.append([level(1.0)])
-    spool.close()
-    path.write_bytes(b"this is no database, whatever it was" * 200)
-    spool = Spool(path)
-    assert spool.boot != boot
-    assert spool.append([level(1.0)]) == [0]
-    assert len(list(tmp_path.glob("s.db.broken-*"))) == 1
-    assert "put aside" in caplog.text
-    spool.close()
-
-
-@pytest.mark.skipif(os.geteuid() == 0 and not Path("/proc").exists(), reason="needs a folder that nobody can write")
-def test_a_folder_that_cannot_be_made_is_named():
-    with pytest.raises(SpoolError, match="/proc/nothing"):
-        Spool(Path("/proc/nothing/s.db"))
-
-
-def test_refusals_are_kept_and_bounded(tmp_path):
-    spool = Spool(tmp_path / "s.db")
-    for n in range(1_100):
-        spool.refuse(b"x%d" % n, "no reason")
-    found = spool.refusals()
-    assert len(found) == 1_000
-    assert found[-1] == ("no reason", b"x1099")
-    assert spool.stats().refused == 1_100
-    spool.close()
+@pytest.mark.parametrize("path", ["/proc/nothing/s.db", "/dev/null/s.db", "/proc"])
+def test_a_path_that_cannot_be_used_is_named(path):
+    with pytest.raises(SpoolError, match=path):
+        Spool(Path(path))
 
 
 def test_threads_get_numbers_of_their_own(tmp_path):
-    spool = Spool(tmp_path / "s.db")
-    given = []
+    with closing(Spool(tmp_path / "s.db")) as spool:
+        numbers = []
 
-    def work():
-        for _ in range(50):
-            given.extend(spool.append([level(1.0), level(2.0)]))
+        def work():
+            for _ in range(50):
+                numbers.extend(spool.append([level(1.0), level(2.0)]))
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(given) == list(range(400)) == seqs(spool)
-    spool.close()
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(numbers) == list(range(400)) == [one.seq for one in waiting(spool)]
 
+
+def test_nobody_else_may_read_what_it_writes(tmp_path):
+    path = tmp_path / "own" / "s.db"
+    before = os.umask(0)
+    try:
+        path.parent.mkdir(mode=0o700)
+        path.touch(mode=0o644)  # as a version before this one left it
+        with closing(Spool(path, max_bytes=8_000)) as spool:
+            for n in range(30):
+                spool.append([level(float(n))])
+            modes = {entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in path.parent.iterdir()}
+    finally:
+        os.umask(before)
+    assert len(modes) > 2
+    assert set(modes.values()) == {0o600}
+    Spool(tmp_path / "made" / "s.db").close()
+    assert stat.S_IMODE((tmp_path / "made").stat().st_mode) == 0o700
+
+
+# Acknowledged data is gone ------------------------------------------------------------------------------------------
+
+
+def test_what_is_acknowledged_is_gone_from_the_file_while_the_agent_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(spool_module, "_TIDY_S", 0.02)
+    with closing(Spool(tmp_path / "s.db", hold_s=0.05)) as spool:
+        for n in range(40):
+            spool.append([Count(ts=1, interval_s=1, in_=4_711)])
+            spool.acknowledge([n])
+        wait_for(lambda: b"4711" not in content(tmp_path), "it stands in a file")
+        spool.append([Count(ts=1, interval_s=1, in_=815)])
+        spool.append([Count(ts=1, interval_s=1, in_=4_712)])
+        spool.acknowledge([41])
+        wait_for(lambda: b"4712" not in content(tmp_path), "it stands in a file")
+        assert b"815" in content(tmp_path)
+
+
+def test_what_is_acknowledged_is_gone_from_all_files_when_the_agent_ends(tmp_path):
+    path = tmp_path / "s.db"
+    with closing(Spool(path, max_bytes=16_000, hold_s=3_600)) as spool:
+        for n in range(100):
+            spool.append([Count(ts=1, interval_s=1, in_=4_711 if n % 2 else 815)])
+        places(spool)
+        spool.acknowledge(range(1, 100, 2))
+        assert b"4711" in content(tmp_path)
+    assert b"4711" not in content(tmp_path)
+    with closing(Spool(path)) as spool:
+        assert [one.in_ for one in waiting(spool)] == [815] * 50
+        spool.acknowledge(places(spool))
+    assert content(tmp_path) == b""
+
+
+# Power cuts and damage ----------------------------------------------------------------------------------------------
+
+
+class Card:
+    """Notes what a power cut would leave of a file: its content at the last sync."""
+
+    def __init__(self, monkeypatch):
+        self.synced, self.syncs = b"", 0
+        self._sync = os.fsync
+        monkeypatch.setattr(os, "fsync", self.fsync)
+
+    def fsync(self, file):
+        self._sync(file)
+        if stat.S_ISREG(os.fstat(file).st_mode):
+            self.synced = Path(f"/proc/self/fd/{file}").read_bytes()
+            self.syncs += 1
+
+
+def test_a_hazard_is_on_the_disk_when_observe_returns(tmp_path, monkeypatch):
+    card = Card(monkeypatch)
+    with closing(Spool(tmp_path / "s.db")) as spool:
+        spool.append([level(1.0)])
+        assert card.syncs == 0
+        for news in (
+            State(ts=1, metric="smoke", value="ok"),
+            State(ts=2, metric="smoke", value="alarm"),
+            Level(ts=3, metric="smoke", value=4.0),
+        ):
+            spool.append([news])
+            assert msgspec.json.decode(card.synced.splitlines()[-1][9:])["ts"] == news.ts
+        syncs = card.syncs
+        spool.append([State(ts=2, metric="smoke", value="alarm"), Level(ts=3, metric="smoke", value=5.0)])
+        assert card.syncs == syncs, "no news, and a card has only so many writes"
+
+
+def test_what_waits_is_synced_within_seconds_and_what_is_acknowledged_costs_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(spool_module, "SYNC_S", 0.2)
+    card = Card(monkeypatch)
+    with closing(Spool(tmp_path / "s.db", hold_s=0.0)) as spool:
+        for n in range(20):
+            spool.append([level(float(n))])
+            spool.acknowledge([n])
+        spool.append([level(815.0)])
+        wait_for(lambda: b"815" in card.synced, "it was not synced")
+        assert card.syncs == 1
+
+
+PAYLOADS = st.lists(st.integers(0, 10**9).map(lambda n: b'{"n":%d}' % n), min_size=1, max_size=30)
+
+
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(payloads=PAYLOADS, data=st.data())
+def test_a_file_that_was_cut_anywhere_has_all_before_the_cut(tmp_path, payloads, data):
+    whole = lines(payloads)
+    cut = data.draw(st.integers(0, len(whole)))
+    path = tmp_path / "s.db"
+    path.write_bytes(whole[:cut] + bytes(data.draw(st.sampled_from([0, 1, 4_096]))))
+    assert read_lines(path) == payloads[: whole[:cut].count(b"\n")]
+
+
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(payloads=PAYLOADS, data=st.data())
+def test_damage_costs_the_lines_that_it_touches_and_no_other(tmp_path, payloads, data):
+    whole = lines(payloads)
+    start = data.draw(st.integers(0, len(whole) - 1))
+    end = data.draw(st.integers(start + 1, len(whole)))
+    noise = data.draw(st.one_of(st.just(bytes(end - start)), st.binary(max_size=40)))
+    path = tmp_path / "s.db"
+    path.write_bytes(whole[:start] + noise + whole[end:])
+    found = read_lines(path)
+    before, behind = whole[:start].count(b"\n"), max(whole[end:].count(b"\n") - 1, 0)
+    assert found[:before] == payloads[:before]
+    assert found[len(found) - behind :] == payloads[len(payloads) - behind :]
+    for entry in tmp_path.iterdir():
+        entry.unlink()
+
+
+def test_a_damaged_file_is_kept_aside_and_its_good_lines_are_sent(tmp_path, caplog):
+    path = tmp_path / "s.db"
+    with closing(Spool(path)) as spool:
+        spool.append([level(float(n)) for n in range(100)])
+    whole = path.read_bytes()
+    path.write_bytes(bytes(4_096) + whole[4_096:])
+    with closing(Spool(path)) as spool:
+        found = [one.value for one in waiting(spool)]
+        assert found == [float(n) for n in range(100 - len(found), 100)]
+        assert 50 < len(found) < 100
+        [aside] = tmp_path.glob("s.db.broken-*")
+        assert aside.read_bytes() == bytes(4_096) + whole[4_096:]
+        assert "damaged" in caplog.text
+    caplog.clear()
+    with closing(Spool(path)) as spool:
+        assert [one.value for one in waiting(spool)] == found
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("bytes_", [b"\0" * 5_000, b"this is no spool, whatever it was" * 200, b"\n" * 100])
+def test_a_file_that_is_no_spool_is_kept_aside(tmp_path, bytes_, caplog):
+    path = tmp_path / "s.db"
+    path.write_bytes(bytes_)
+    with closing(Spool(path)) as spool:
+        assert waiting(spool) == []
+        assert spool.append([level(1.0)]) == [0]
+    assert [entry.read_bytes() for entry in tmp_path.glob("s.db.broken-*")] == [bytes_]
+    assert "damaged" in caplog.text
+
+
+def test_what_a_disk_cannot_read_is_passed_over(tmp_path, monkeypatch):
+    path = tmp_path / "s.db"
+    with closing(Spool(path)) as spool:
+        spool.append([level(float(n)) for n in range(200)])
+    read = os.pread
+
+    def pread(file, size, start):
+        if start == 4_096:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(file, size, start)
+
+    def read_bytes(_path):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "pread", pread)
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    with closing(Spool(path)) as spool:
+        found = {one.value for one in waiting(spool)}
+    assert {0.0, 199.0} < found
+    assert 100 < len(found) < 200
+
+
+# A long queue has several files -------------------------------------------------------------------------------------
+
+
+def test_a_long_queue_is_sent_in_order_from_all_its_files(tmp_path):
+    path = tmp_path / "s.db"
+    with closing(Spool(path, max_bytes=80_000)) as spool:
+        for n in range(300):
+            spool.append([level(float(n))])
+    assert len(list(tmp_path.glob("s.db.0*"))) >= 3
+    with closing(Spool(path, max_bytes=80_000, hold_s=0)) as spool:
+        for n in range(300, 600):
+            spool.append([level(float(n))])
+        sent, after = [], -1
+        while rows := spool.waiting(after, limit=7, max_bytes=BIG):
+            after = rows[-1].place
+            sent += [msgspec.json.decode(row.payload)["value"] for row in rows]
+            if len(sent) % 3:
+                spool.acknowledge([row.place for row in rows])
+        assert sent == [float(n) for n in range(600)]
+        spool.acknowledge(range(after + 1))
+        assert spool.stats().waiting == 0
+    assert content(tmp_path) == b""
+    assert [entry.name for entry in sorted(tmp_path.iterdir())] == ["s.db", "s.db.lock"]
+
+
+def test_a_file_that_vanished_costs_its_own_observations(tmp_path, caplog):
+    path = tmp_path / "s.db"
+    with closing(Spool(path, max_bytes=80_000)) as spool:
+        for n in range(300):
+            spool.append([level(float(n))])
+    with closing(Spool(path, max_bytes=80_000)) as spool:
+        sorted(tmp_path.glob("s.db.0*"))[1].unlink()
+        found = [one.value for one in waiting(spool)]
+        assert 100 < len(found) < 300
+        assert (found[0], found[-1], spool.stats().waiting) == (0.0, 299.0, len(found))
+    assert "cannot be read" in caplog.text
+
+
+# A disk that is full, broken or slow --------------------------------------------------------------------------------
+
+
+class Disk:
+    """Takes what it is told to, a part of the next write, and then nothing."""
+
+    def __init__(self, monkeypatch):
+        self.error = None
+        self._write, self._sync = os.write, os.fsync
+        monkeypatch.setattr(os, "write", self.write)
+        monkeypatch.setattr(os, "fsync", self.fsync)
+        monkeypatch.setattr(spool_module, "Backoff", lambda _first, _longest: Quick())
+
+    def write(self, file, data):
+        if self.error is None or not stat.S_ISREG(os.fstat(file).st_mode):
+            return self._write(file, data)
+        if len(data) > 20:
+            return self._write(file, data[:20])
+        raise OSError(self.error, os.strerror(self.error))
+
+    def fsync(self, file):
+        if self.error is not None:
+            raise OSError(self.error, os.strerror(self.error))
+        self._sync(file)
+
+
+class Quick:
+    def next_s(self):
+        return 0.01
+
+    def reset(self):
+        pass
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS, errno.EIO])
+def test_while_the_disk_takes_nothing_the_queue_goes_on_in_memory(tmp_path, monkeypatch, caplog, error):
+    disk = Disk(monkeypatch)
+    path = tmp_path / "s.db"
+    with closing(Spool(path)) as spool:
+        spool.append([level(0.0)])
+        disk.error = error
+        for n in range(1, 50):
+            spool.append([level(float(n))])
+        assert [one.value for one in waiting(spool)] == [float(n) for n in range(50)]
+        wait_for(lambda: os.strerror(error) in spool.trouble, "nothing was said")
+        assert spool.stats().unwritten >= 49
+        spool.acknowledge(range(10))
+        disk.error = None
+        wait_for(lambda: not spool.trouble, "it did not try again")
+        spool.append([level(50.0)])
+        assert spool.stats().unwritten == 0
+    assert f"the disk takes nothing: {os.strerror(error)}" in caplog.text
+    assert "takes observations again" in caplog.text
+    with closing(Spool(path)) as spool:
+        assert [one.value for one in waiting(spool)] == [float(n) for n in range(10, 51)]
+    assert not list(tmp_path.glob("*broken*"))
+
+
+def test_a_start_with_a_full_disk_sends_what_is_there_and_goes_on_in_memory(tmp_path, monkeypatch):
+    path = tmp_path / "s.db"
+    with closing(Spool(path)) as spool:
+        spool.append([level(0.0)])
+
+    def refuse(*_args, **_options):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        with closing(Spool(path)) as spool:
+            spool.append([level(1.0)])
+            assert [one.value for one in waiting(spool)] == [0.0, 1.0]
+            assert spool.trouble == os.strerror(errno.EROFS)
+    with closing(Spool(path)) as spool:
+        assert [one.value for one in waiting(spool)] == [0.0]
+
+
+def test_memory_is_bounded_and_what_is_dropped_is_counted_and_a_detectors_word_goes_last(tmp_path, monkeypatch, caplog):
+    disk = Disk(monkeypatch)
+    with closing(Spool(tmp_path / "s.db", memory_bytes=20_000)) as spool:
+        disk.error = errno.ENOSPC
+        spool.append([State(ts=1, metric="smoke", value="alarm")])
+        for n in range(1_000):
+            spool.append([level(float(n))])
+        stats = spool.stats()
+        assert stats.size <= 20_000
+        assert stats.waiting + stats.dropped == 1_001
+        found = waiting(spool)
+        assert (found[0].metric, found[-1].value) == ("smoke", 999.0)
+        assert "(No space left on device); dropped" in caplog.text
+        assert caplog.text.count("the disk takes nothing") == 1
+    assert f"{stats.waiting} observations are lost (No space left on device)" in caplog.text
+
+
+def test_a_slow_disk_holds_nobody_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(spool_module, "_PATIENCE_S", 0.01)
+    goes_on = threading.Event()
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: (goes_on.wait(), write(file, data))[1])
+    path = tmp_path / "s.db"
+    with closing(Spool(path)) as spool:
+        spool.put([level(1.0)])
+        assert not spool.settle()
+        spool.append([level(2.0)])
+        assert [one.value for one in waiting(spool)] == [1.0, 2.0]
+        spool.acknowledge([0])
+        assert spool.stats().waiting == 1
+        goes_on.set()
+    with closing(Spool(path)) as spool:
+        assert [one.value for one in waiting(spool)] == [2.0]
+
+
+# Spools of version 0.2 ----------------------------------------------------------------------------------------------
+
+
+def old_spool(path, rows=400):
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(
+            "CREATE TABLE spool (seq INTEGER PRIMARY KEY AUTOINCREMENT, payload BLOB NOT NULL, acked_ms INTEGER)"
+        )
+        db.executemany(
+            "INSERT INTO spool (seq, payload) VALUES (?, ?)",
+            [
+                (n, msgspec.json.encode(Level(ts=n, metric="noise", value=float(n), seq=n, boot="old")))
+                for n in range(rows)
+            ],
+        )
+        db.commit()
+
+
+def test_what_waits_in_an_old_spool_goes_first_under_its_numbers(tmp_path):
+    path = tmp_path / "s.db"
+    old_spool(path)
+    with closing(Spool(path, max_bytes=100_000)) as spool:
+        spool.append([level(1.0)])
+        found = waiting(spool)
+        assert [(one.boot, one.seq) for one in found] == [*(("old", n) for n in range(400)), (spool.boot, 0)]
+    assert b"SQLite" not in content(tmp_path)
+    with closing(Spool(path, max_bytes=100_000)) as spool:
+        assert waiting(spool) == found
+
+
+@pytest.mark.parametrize("damage", [slice(0, 4_096), slice(8_192, 12_288), slice(0, 100)])
+def test_what_can_be_read_of_a_damaged_old_spool_is_saved(tmp_path, damage):
+    path = tmp_path / "s.db"
+    old_spool(path)
+    whole = bytearray(path.read_bytes())
+    whole[damage] = bytes(damage.stop - damage.start)
+    path.write_bytes(whole)
+    with closing(Spool(path)) as spool:
+        found = {(one.boot, one.seq) for one in waiting(spool)}
+    assert len(found) > 300
+    assert found <= {("old", n) for n in range(400)}
+
+
+def test_an_old_spool_that_an_old_agent_uses_is_left_alone(tmp_path):
+    path = tmp_path / "s.db"
+    old_spool(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(SpoolError, match="in use"):
+            Spool(path)
+
+
+# Kills and histories ------------------------------------------------------------------------------------------------
 
 KILLED = """
 import sys
 from pathlib import Path
 from ingest.observations import Level
 from ingest.edge.spool import Spool
-from tests.support import examples
 spool = Spool(Path(sys.argv[1]))
 n = 0
 while True:
@@ -185,7 +560,7 @@ while True:
 
 
 def test_what_was_returned_survives_sigkill(tmp_path):
-    path, told = tmp_path / "s.db", -1
+    path, rounds = tmp_path / "s.db", []
     for round_ in range(5):
         process = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
@@ -195,63 +570,66 @@ def test_what_was_returned_survives_sigkill(tmp_path):
         process.wait()
         told = max([told, *map(int, process.stdout.read().splitlines())])
         process.stdout.close()
-    spool = Spool(path)
-    found = seqs(spool)
-    assert found == list(range(len(found)))  # nothing missing, nothing twice
-    assert found[-1] >= told
-    assert (found[-1] + 1) % 3 == 0  # an append is whole or not at all
-    spool.close()
+        rounds.append(told)
+    with closing(Spool(path)) as spool:
+        found = waiting(spool)
+    boots = list(dict.fromkeys(one.boot for one in found))
+    assert len(boots) == 5
+    for boot, told in zip(boots, rounds, strict=True):
+        numbers = [one.seq for one in found if one.boot == boot]
+        assert numbers == list(range(len(numbers)))  # nothing missing, nothing twice
+        assert numbers[-1] >= told
 
 
 @settings(max_examples=examples(25), stateful_step_count=25, suppress_health_check=[HealthCheck.too_slow])
 class SpoolMachine(RuleBasedStateMachine):
-    """A spool against a plain model: a list of what waits, and a set of what is held."""
+    """A spool with many small files against a plain model: what waits, and what is held, by a number of our own."""
 
     def __init__(self):
         super().__init__()
-        import tempfile
-
         self.folder = tempfile.TemporaryDirectory()
         self.path = Path(self.folder.name) / "s.db"
-        self.spool = Spool(self.path, hold_s=3_600)
-        self.boot = self.spool.boot
-        self.next = 0
-        self.waiting_now, self.held = set(), set()
+        self.spool = self.open()
+        self.next, self.offset = 0, 0
+        self.waiting_now, self.held = [], []
+
+    def open(self):
+        return Spool(self.path, hold_s=3_600, max_bytes=1 << 30, file_bytes=500)
+
+    def found(self):
+        rows = self.spool.waiting(-1, limit=10_000, max_bytes=BIG)
+        return {msgspec.json.decode(row.payload)["ts"]: row.place for row in rows}
 
     @rule(n=st.integers(1, 5))
     def append(self, n):
-        got = self.spool.append([level(float(self.next + k), ts=self.next + k) for k in range(n)])
-        assert got == list(range(self.next, self.next + n))
+        self.spool.append([level(0.0, ts=self.next + k) for k in range(n)])
+        self.waiting_now += range(self.next, self.next + n)
         self.next += n
-        self.waiting_now.update(got)
 
-    @precondition(lambda self: self.next)
+    @precondition(lambda self: self.waiting_now)
     @rule(data=st.data())
     def acknowledge(self, data):
-        some = data.draw(st.sets(st.integers(0, self.next + 2), max_size=6))
-        self.spool.acknowledge(some)
-        moved = self.waiting_now & some
-        self.waiting_now -= moved
-        self.held |= moved
+        some = data.draw(st.sets(st.sampled_from(self.waiting_now), max_size=6))
+        places = self.found()
+        self.spool.acknowledge([*(places[one] for one in some), 10_000])
+        self.waiting_now = [one for one in self.waiting_now if one not in some]
+        self.held += sorted(some)
 
     @rule()
     def rewind(self):
         assert self.spool.rewind() == len(self.held)
-        self.waiting_now |= self.held
-        self.held = set()
+        self.waiting_now = sorted(self.waiting_now + self.held)
+        self.held = []
 
     @rule()
     def reopen(self):
         self.spool.close()
-        self.spool = Spool(self.path, hold_s=3_600)
-        assert self.spool.boot == self.boot
+        self.held = []  # what was acknowledged is gone when an agent ends
+        self.spool = self.open()
 
     @invariant()
     def the_same(self):
-        rows = self.spool.waiting(-1, limit=10_000, max_bytes=BIG)
-        assert [row.seq for row in rows] == sorted(self.waiting_now)
-        for row in rows:
-            assert msgspec.json.decode(row.payload)["ts"] == row.seq
+        assert list(self.found()) == self.waiting_now
         assert self.spool.stats()[:3] == (len(self.waiting_now), len(self.held), 0)
 
     def teardown(self):

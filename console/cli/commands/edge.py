@@ -3,14 +3,17 @@
 import argparse
 import json
 import os
+import signal
 import sys
-from contextlib import closing
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 from console.common import language_of
 from console.errors import CommandError
-from ingest.edge import EdgeAgent, EdgeSettings, feed
+from ingest.edge import EdgeAgent, EdgeSettings, bounded_lines, feed
 from ingest.login import BrokerAddress, parse_address
 from stream.sentences.catalogue import Sentences
 
@@ -20,11 +23,14 @@ examples:
   echo '{"type":"level","metric":"noise","value":71.5,"unit":"dB"}' | patrolgrid edge --site station-1 \\
       --beat old-market --device noise-02 --spool noise.db --broker 10.0.0.5:8883 --tls-ca ca.crt
 
-Each line is one observation or an array of them; `ts` may be left out and is then now. What a line held is on disk
-before the next is read, and stays there until the broker has acknowledged it. The password of the device, whose id is
-the user name, comes from --password-file or PATROLGRID_BROKER__PASSWORD. At the end of the input the agent waits up to
---flush-s for the broker; what is not acknowledged then goes out when it is started again (exit code 1).
+Each line is one observation or an array of them; `ts` may be left out and is then now. What a line held is in the
+spool before the next is read, and stays there until the broker has acknowledged it; while the disk takes nothing, it
+goes on in memory. The password of the device, whose id is the user name, comes from --password-file or
+PATROLGRID_BROKER__PASSWORD. At the end of the input the agent waits up to --flush-s for the broker; what is not
+acknowledged then goes out when it is started again (exit code 1). SIGTERM ends it within ten seconds.
 """
+_LAST_S: Final = 3.0
+"""How long a broker that is there is waited for after SIGTERM."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,22 +70,47 @@ def run(options: argparse.Namespace) -> int:
             tls_key=options.tls_key,
         ),
     )
-    with closing(EdgeAgent(settings)) as agent:
-        taken, refused = feed(agent, sys.stdin.buffer)
-        arrived = agent.flush(options.flush_s)
-        stats = agent.stats()
+    os.umask(0o077)  # whatever it writes is for nobody but its owner
+    with closing(EdgeAgent(settings)) as agent, _ended_by_signals() as ended:
+        taken, refused = feed(agent, bounded_lines(sys.stdin.buffer, ended.is_set))
+        # Nobody waits for a broker that is away when the machine goes down.
+        arrived = agent.flush((_LAST_S if agent.connected else 0.0) if ended.is_set() else options.flush_s)
+    stats = agent.stats()
+    lost = stats.spool.dropped + stats.spool.unwritten
     if options.json:
         document: dict[str, object] = {"taken": taken, "refused": refused, "acknowledged": stats.acknowledged}
-        document |= {"all_arrived": arrived} | ({"conflict": stats.conflict} if stats.conflict else {})
+        document |= {"all_arrived": arrived, "lost": lost} | ({"conflict": stats.conflict} if stats.conflict else {})
         print(json.dumps(document, indent=2))
     else:
         texts = Sentences(language_of(None))
         print(texts("edge-done", taken=taken, refused=refused, acknowledged=stats.acknowledged), file=sys.stderr)
+    if lost:
+        raise CommandError(
+            f"{lost} observations are lost: {options.spool}: {agent.spool.trouble or 'the spool was full'}"
+        )
     if not arrived:
         raise CommandError(
             f"the broker at {options.broker} has not acknowledged everything; the rest is in {options.spool}"
         )
     return 0
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[threading.Event]:
+    """End the input at SIGTERM or SIGINT: what has been read is worked off, what was not is left to who wrote it."""
+    ended, nothing = threading.Event(), os.open(os.devnull, os.O_RDONLY)
+
+    def end(_number: int, _frame: object) -> None:
+        ended.set()
+        os.dup2(nothing, sys.stdin.fileno())  # a read that waits is begun again, and finds the end
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield ended
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(nothing)
 
 
 def _password(path: Path | None) -> str:
