@@ -8,11 +8,13 @@ its own so that a node can be restarted, or killed, without it.
 import argparse
 import getpass
 import logging
+import re
 import shutil
 import signal
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +26,7 @@ MAX_PAYLOAD: Final = 1_048_576
 this length reaches the gateway and is put on record there."""
 _READY: Final = "broker listens on"
 _CONFIRM_S: Final = 0.15
+_PER_LISTENER: Final = "per_listener_settings true\n"
 MOSQUITTO_DIR: Final = Path(__file__).parents[1] / "mosquitto"
 
 _RUMQTTD: Final = """\
@@ -84,36 +87,41 @@ def mosquitto_program() -> str:
     return found
 
 
-def write_mosquitto(folder: Path, port: int, *, anonymous: bool = True) -> Path:
+def write_mosquitto(folder: Path, port: int, *, anonymous: bool = True, ports: Mapping[int, int] | None = None) -> Path:
     """Write the production configuration for a scratch folder and port; return the file's path.
 
-    It is ``deploy/mosquitto/patrolgrid.conf`` with its places replaced, so that tests run what stations run. With
-    `anonymous` no password is asked, and the access list, which goes by user name, is left out.
+    It is ``deploy/mosquitto/patrolgrid.conf`` with its places replaced, so that tests run what stations run.
+
+    Parameters
+    ----------
+    port
+        Where the node's own listener is.
+    anonymous
+        Ask for no password, and leave out the access lists, which go by user name.
+    ports
+        More of the shipped listeners, also those that are comments there: shipped port → port.
     """
-    text = (MOSQUITTO_DIR / "patrolgrid.conf").read_text(encoding="utf-8")
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(MOSQUITTO_DIR / "patrolgrid.acl", folder / "patrolgrid.acl")
-    (folder / "patrolgrid.acl").chmod(0o600)
+    for name in ("patrolgrid.acl", "devices.acl"):
+        shutil.copy(MOSQUITTO_DIR / name, folder / name)
+        (folder / name).chmod(0o600)
     (folder / "data").mkdir(exist_ok=True)
-    lines = []
-    for line in text.splitlines():
-        word = line.split(" ", 1)[0]
-        if word == "listener":
-            lines.append(f"listener {port} 127.0.0.1")
-        elif word == "persistence_location":
-            lines.append(f"persistence_location {folder / 'data'}/")
-        elif word == "log_dest":
-            lines.append("log_dest stdout")
-        elif word in {"allow_anonymous", "acl_file", "password_file"}:
-            if not anonymous and word != "allow_anonymous":
-                lines.append(f"{word} {folder / line.rsplit('/', 1)[1]}")
-        elif word not in {"user", "pid_file"}:
-            lines.append(line)
+    common, mark, listeners = (MOSQUITTO_DIR / "patrolgrid.conf").read_text(encoding="utf-8").partition(_PER_LISTENER)
     # Started by root it would become the user `mosquitto`, who may not write to a scratch folder.
-    lines.append(f"user {getpass.getuser()}")
-    lines.append(f"allow_anonymous {'true' if anonymous else 'false'}")
+    text = common.replace("/var/lib/mosquitto/", f"{folder / 'data'}/").replace("log_dest stderr", "log_dest stdout")
+    text += f"user {getpass.getuser()}\n"
+    if anonymous:
+        text += f"listener {port} 127.0.0.1\nallow_anonymous true\n"
+    else:
+        text += mark
+        wanted = {1883: port, **(ports or {})}
+        for block in listeners.split("\n\n"):
+            lines = re.findall(r"^#?([a-z_]+ [^ ]+(?: 127\.0\.0\.1)?)$", block, flags=re.MULTILINE)
+            number = int(lines[0].split()[1]) if lines and lines[0].startswith("listener") else 0
+            if number in wanted:
+                text += "\n".join([f"listener {wanted[number]} 127.0.0.1", *lines[1:]]) + "\n"
     path = folder / "mosquitto.conf"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path.write_text(text.replace("/etc/mosquitto/patrolgrid/", f"{folder}/"), encoding="utf-8")
     return path
 
 

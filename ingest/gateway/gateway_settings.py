@@ -11,7 +11,7 @@ class GatewaySettings(Section, frozen=True, kw_only=True):
     """The gateway: MQTT in, log out."""
 
     client_id: Word = ""
-    """MQTT client id; its session outlives restarts. Empty: patrolgrid-gateway-SITE."""
+    """MQTT client id; its session outlives restarts. Empty: one with a random part, kept in gateway.json."""
     shared_group: Word = ""
     """Group of a shared subscription, which spreads load over several gateways; empty: none."""
     # The embedded broker (rumqttd 0.20) panics when a member of a group disconnects: use Mosquitto for groups.

@@ -24,7 +24,7 @@ COMMAND = Command(id="c-1", action="acknowledge", alert="al-1", by="Li", ts=0)
 
 @pytest.fixture(scope="module")
 def station(tmp_path_factory):
-    """Mosquitto with the production configuration over TLS; (port, certificate)."""
+    """Mosquitto with the production configuration over TLS; (the node's port, certificate, the devices' port)."""
     program = require_program("mosquitto", "run: make services")
     passwd = require_program("mosquitto_passwd", "run: make services")
     openssl = require_program("openssl", "install it with the system's packages")
@@ -35,20 +35,20 @@ def station(tmp_path_factory):
          "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
         check=True, capture_output=True,
     )  # fmt: skip
-    config = write_mosquitto(folder, port, anonymous=False)
-    with config.open("a", encoding="utf-8") as file:
-        file.write(f"certfile {certificate}\nkeyfile {key}\n")
-    passwords = folder / "patrolgrid.passwd"
-    passwords.touch(mode=0o600)
-    for user in ("node", "alerts"):
+    config = write_mosquitto(folder, port, anonymous=False, ports={1884: (devices := free_port())})
+    tls = f"certfile {certificate}\nkeyfile {key}\nallow_anonymous"
+    config.write_text(config.read_text("utf-8").replace("allow_anonymous", tls), "utf-8")
+    for file, user in (("patrolgrid", "node"), ("devices", "alerts")):
+        passwords = folder / f"{file}.passwd"
+        passwords.touch(mode=0o600)
         subprocess.run([passwd, "-b", str(passwords), user, f"pw-{user}"], check=True, capture_output=True)
     with Supervisor(folder) as supervisor:
         supervisor.start("broker", [program, "-c", str(config)], ready=lambda: listening("127.0.0.1", port))
-        yield port, certificate
+        yield port, certificate, devices
 
 
 def configuration(station, **more):
-    port, certificate = station
+    port, certificate, _ = station
     broker = BrokerAddress(port=port, username="node", tls=True, tls_ca=certificate, **more)
     return BoardConfig(store_path="x", places_path="x", site="s", broker=broker)
 
@@ -58,7 +58,7 @@ def publisher(config):
 
 
 def heard_by(station, topic):
-    port, certificate = station
+    port, certificate, _ = station
     heard, subscribed = [], threading.Event()
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
     client.username_pw_set("node", "pw-node")
@@ -88,14 +88,14 @@ def test_a_command_of_the_board_passes_the_access_rules(station, monkeypatch, pr
 
 
 def test_a_device_cannot_raise_alerts_whatever_it_is_called(station):
-    port, certificate = station
+    _, certificate, devices = station
     listener, heard = heard_by(station, "patrolgrid/v1/#")
     device = mqtt.Client(CallbackAPIVersion.VERSION2)
     device.username_pw_set("alerts", "pw-alerts")
     device.tls_set(ca_certs=str(certificate))
-    device.connect("127.0.0.1", port)
+    device.connect("127.0.0.1", devices)
     device.loop_start()
-    for topic in ("s/b/alerts", "s/b/alerts/hotspots", "s/b/alerts/obs"):
+    for topic in ("s/b/alerts", "s/alerts/hotspots", "s/b/alerts/obs"):
         device.publish(f"patrolgrid/v1/{topic}", b"x", qos=1).wait_for_publish(60)
     wait_for(lambda: heard, "what the device may say")
     for client in (device, listener):
@@ -105,7 +105,7 @@ def test_a_device_cannot_raise_alerts_whatever_it_is_called(station):
 
 
 def test_a_station_s_broker_can_be_recorded(station, tmp_path):
-    port, certificate = station
+    port, certificate, _ = station
     secret = tmp_path / "secret"
     secret.write_text("pw-node\n", encoding="utf-8")
     broker = {"port": port, "username": "node", "password_file": str(secret), "tls": True, "tls_ca": str(certificate)}

@@ -94,29 +94,34 @@ def test_a_device_writes_below_its_own_id_only(tmp_path):
     passwd = require_program("mosquitto_passwd", "run: make services")
     import subprocess
 
-    config = write_mosquitto(tmp_path, port := free_port(), anonymous=False)
-    passwords = tmp_path / "patrolgrid.passwd"
-    passwords.touch(mode=0o600)
-    for user in ("cam-1", "node", "console"):
-        subprocess.run([passwd, "-b", str(passwords), user, f"pw-{user}"], check=True, capture_output=True)
+    port, bound = free_port(), free_port()
+    config = write_mosquitto(tmp_path, port, anonymous=False, ports={1884: bound})
+    for file, user in (("patrolgrid", "node"), ("devices", "cam-1"), ("devices", "console")):
+        (tmp_path / f"{file}.passwd").touch(mode=0o600)
+        subprocess.run(
+            [passwd, "-b", str(tmp_path / f"{file}.passwd"), user, f"pw-{user}"], check=True, capture_output=True
+        )
     heard = []
 
     def client(user):
         made = mqtt.Client(CallbackAPIVersion.VERSION2)
         made.username_pw_set(user, f"pw-{user}")
-        made.connect("127.0.0.1", port)
+        made.connect("127.0.0.1", port if user == "node" else bound)
         made.loop_start()
         return made
 
     with Supervisor(tmp_path) as supervisor:
         from deploy.processes.supervisor import listening
 
-        supervisor.start("broker", [program, "-c", str(config)], ready=lambda: listening("127.0.0.1", port))
-        nobody = with_values(Settings(), broker={"port": port})
-        stranger = Session(nobody.broker, "")
-        with pytest.raises(ConnectionError, match=r"refused the connection: Not authorized"):
-            stranger.connect()
-        assert stranger.refused
+        ports = port, bound
+        supervisor.start(
+            "broker", [program, "-c", str(config)], ready=lambda: all(listening("127.0.0.1", one) for one in ports)
+        )
+        for one in ports:
+            stranger = Session(with_values(Settings(), broker={"port": one}).broker, "")
+            with pytest.raises(ConnectionError, match=r"refused the connection: Not authorized"):
+                stranger.connect()
+            assert stranger.refused
         node, camera, console = client("node"), client("cam-1"), client("console")
         subscribed = threading.Event()
         node.on_subscribe = lambda *_: subscribed.set()
