@@ -110,7 +110,8 @@ class Quality(Saved):
         self._skew_ms[touched] = np.where(measured > 0, slow, before)
         self._heard[touched] = np.maximum(last, newest)
         self._reports[touched] += gap > 0
-        self.silent[touched] = False
+        # Who speaks is there, whatever a last will said that the broker keeps.
+        self.silent[touched] = self.offline[touched] = False
         return [int(index) for index in back]
 
     def set_back(self, now_ms: int) -> None:

@@ -61,10 +61,8 @@ class Station:
         """Connect, and return the client with the list of its disconnections."""
         made = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=protocol, reconnect_on_failure=False)
         if listener == self.certificates:
-            files = {
-                name: str(self.folder / f"{account}.{end}") for name, end in (("certfile", "crt"), ("keyfile", "key"))
-            }
-            made.tls_set(str(self.folder / "ca.crt"), **files)
+            own = self.folder / f"{account}.crt"
+            made.tls_set(str(self.folder / "ca.crt"), str(own), str(own.with_suffix(".key")))
         else:
             made.username_pw_set(account, f"pw-{account}")
             if listener == self.passwords:

@@ -345,6 +345,21 @@ def test_what_cannot_be_applied_is_refused_with_its_reason():
     assert {refusal.reason for refusal in results.refusals} == {"metrics"}
 
 
+def test_a_device_that_speaks_is_online_whatever_its_retained_will_says():
+    pipe, log = pipeline(), Writer()
+
+    def online(minute):
+        health = [row for results in [pipe.process(log.tick(NOON + minute * MINUTE))] for row in results.health]
+        return {row.device: row.online for row in health}
+
+    pipe.process(log.count("cam-1", NOON, 1).count("noise-1", NOON, 1).record())
+    for device in ("cam-1", "noise-1"):
+        pipe.process(log.json(RecordKind.STATUS, NOON, beat="b1", device=device, state="offline", ts=NOON))
+    assert online(7) == {"cam-1": False, "noise-1": False}
+    pipe.process(log.count("cam-1", NOON + 8 * MINUTE, 1).record())
+    assert online(14) == {"cam-1": True, "noise-1": False}
+
+
 def comparable(results):
     """Everything of some results, as bytes: equal means byte for byte."""
     blocks = []
