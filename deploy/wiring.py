@@ -16,12 +16,16 @@ from deploy.settings.sections import Kafka
 from ingest.clock import Clock, DataClock, ScaledClock, SystemClock
 from ingest.gateway import Quarantine, load_plates
 from ingest.gateway.gateway import Gateway, GatewayConfig
+from ingest.gateway.places_file import LAST_GOOD, PlacesFile
 from ingest.log import Log, SqliteLog
 from ingest.log.kafka_address import records_topic
-from ingest.places import Places
+from ingest.places import Places, PlacesError
 from ingest.setup.extras import load
 from ingest.setup.settings import SettingsError
+from ingest.shards import ShardMap
+from models.hotspots.grid import Grid
 from stream.config import PipelineConfig
+from stream.detect.rules_stage import check_overrides
 from stream.sinks.delivery import Sink
 from stream.sinks.jsonl_sink import JsonLinesSink
 from stream.sinks.mqtt_sink import MqttSink
@@ -51,6 +55,23 @@ def data_end_ms(site_dir: Path) -> int:
         except (StoreError, TypeError, ValueError) as error:
             _LOG.warning("the site's time cannot be read: %s", error)
             return 0
+
+
+def open_places(settings: Settings, folder: Path) -> PlacesFile:
+    """Return a site's places file, with checks of all that it must be to be worked with.
+
+    The last good ones are kept in `folder`, which must be the process's own.
+    """
+
+    def check(places: Places) -> None:
+        check_overrides(places)
+        ShardMap(settings.kafka.shards if settings.kafka.bootstrap else 1, places.beats)
+        try:
+            Grid(places.bounds(), settings.pipeline.hotspot_cell_m)
+        except ValueError as error:
+            raise PlacesError(f"{settings.places_file}: no map can be made of it: {error}") from error
+
+    return PlacesFile(settings.places_file, folder / LAST_GOOD, check)
 
 
 def open_log(settings: Settings) -> SqliteLog:

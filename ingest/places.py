@@ -94,11 +94,16 @@ def load_places(path: Path) -> Places:
 
     Raises `PlacesError` naming the file and the feature, OSError where it cannot be read.
     """
+    return read_places(path.read_bytes(), str(path))
+
+
+def read_places(content: bytes, name: str) -> Places:
+    """Read and check the content of a places file; `name` stands in errors. Raises `PlacesError`, and nothing else."""
     try:
-        document = msgspec.json.decode(path.read_bytes())
-    except msgspec.DecodeError as error:
-        raise PlacesError(f"{path}: not JSON: {error}") from error
-    return parse_places(document, str(path))
+        document = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise PlacesError(f"{name}: not JSON: {error}" if content.strip() else f"{name}: the file is empty") from error
+    return parse_places(document, name)
 
 
 def parse_places(document: object, name: str = "places") -> Places:
@@ -238,8 +243,8 @@ class _FeatureReader:
         if (
             isinstance(value, list)
             and len(value) >= 2
-            and all(isinstance(x, int | float) and math.isfinite(x) for x in value[:2])
-            and abs(value[0]) <= 180
+            and all(isinstance(x, int | float) and not isinstance(x, bool) for x in value[:2])
+            and abs(value[0]) <= 180  # false for what is not a number
             and abs(value[1]) <= 90
         ):
             return float(value[0]), float(value[1])

@@ -36,7 +36,7 @@ def _board(request: Request) -> Board:
 
 
 async def site(request: Request) -> Response:
-    """GET /api/site: what does not change while the board runs."""
+    """GET /api/site: what changes only where people edit it."""
     board = _board(request)
     config, places = board.config, board.places
     return json_response(
@@ -47,6 +47,7 @@ async def site(request: Request) -> Response:
             "language": config.language,
             "languages": {language: Sentences(language)("language-name") for language in LANGUAGES},
             "simulated": config.simulated,
+            "places": board.file.version,
             "kinds": {kind: in_all_languages(Why("kind", {"kind": kind})) for kind in choices("kind")},
             "site_ms": board.hub.site_ms(),
             **_geography(places),

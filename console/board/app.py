@@ -21,7 +21,7 @@ from console.board.board_config import BoardConfig
 from console.board.hub import Asker, Board
 from console.board.security import SecureHeaders
 from ingest.events import Command
-from ingest.places import Places
+from ingest.gateway.places_file import PlacesFile
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError
 
@@ -32,19 +32,23 @@ async def _page(_request: Request) -> Response:
     return FileResponse(STATIC_DIR / "index.html", media_type="text/html; charset=utf-8")
 
 
-def make_app(reader: StoreReader, places: Places, publish: Callable[[Command], None], config: BoardConfig) -> Starlette:
+def make_app(
+    reader: StoreReader, file: PlacesFile, publish: Callable[[Command], None], config: BoardConfig
+) -> Starlette:
     """Return the board.
+
+    The places are those of `file`, which was loaded; they are looked at again now and then.
 
     The store is watched from the application's start-up to its shutdown. The reader, which is used from one thread of
     the board's own, is the caller's to close, after shutdown. `publish` sends a person's command to the node, see
     `console.board.commands.MqttCommandPublisher.publish`.
     """
-    board = Board(config, places, publish, Asker(reader))
+    board = Board(config, file, publish, Asker(reader))
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await board.hub.look()
-        watch = asyncio.create_task(board.hub.watch(), name="watch the store")
+        watch = asyncio.gather(board.hub.watch(), board.watch_places())
         try:
             yield
         finally:

@@ -15,6 +15,7 @@ from console.board import overview
 from console.board.board_config import BoardConfig
 from console.board.freshness import Freshness, FreshnessJudge
 from ingest.events import Command
+from ingest.gateway.places_file import PlacesFile
 from ingest.places import Places
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreMissingError
@@ -22,6 +23,7 @@ from stream.sinks.store.tables import StoreMissingError
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
+_PLACES_S: Final = 2.0
 POLL_S: Final = 0.5
 """How often the store is looked at; also the least time between two pushes."""
 
@@ -66,6 +68,8 @@ class Hub:
         self._removed = 0
         self._error = ""
         self._clock_speed = 0.0
+        self.places = ""
+        """Which places the site's data are of: a page that began with others begins again."""
         self.freshness = Freshness("waiting")
         self.generation = 0
         self.stopping = False
@@ -115,6 +119,13 @@ class Hub:
         async with self._changed:
             self._changed.notify_all()
 
+    async def replace_places(self, version: str) -> None:
+        """Tell all pages that beats or devices were edited."""
+        self.places = version
+        self.generation += 1
+        async with self._changed:
+            self._changed.notify_all()
+
     async def wait(self, generation: int, timeout_s: float) -> bool:
         """Wait for something newer than `generation`, the board's end or the time's; tell whether it was the first."""
         try:
@@ -153,6 +164,7 @@ class Hub:
         document: dict[str, Any] = {
             "generation": self.generation,
             "partial": partial,
+            "places": self.places,
             "server_ms": self._wall(),
             "site_ms": self.site_ms(),
             "clock_speed": self._clock_speed,
@@ -183,7 +195,7 @@ class Board:
     """What the routes share; in `Starlette.state` as ``board``."""
 
     config: BoardConfig
-    places: Places
+    file: PlacesFile
     publish: Callable[[Command], None]
     asker: Asker
     hub: Hub = field(init=False)
@@ -192,3 +204,16 @@ class Board:
 
     def __post_init__(self) -> None:
         self.hub = Hub(self.asker, quiet_s=self.config.quiet_s)
+        self.hub.places = self.file.version
+
+    @property
+    def places(self) -> Places:
+        """Beats and devices as the node goes by them."""
+        return self.file.places
+
+    async def watch_places(self) -> None:
+        """Look after edited places until cancelled."""
+        while True:
+            await asyncio.sleep(_PLACES_S)
+            if await asyncio.to_thread(self.file.look) is not None:
+                await self.hub.replace_places(self.file.version)

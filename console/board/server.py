@@ -15,7 +15,8 @@ from console.board.app import make_app
 from console.board.board_config import BoardConfig, BoardConfigError
 from console.board.commands import MqttCommandPublisher
 from ingest.files import replace_file
-from ingest.places import PlacesError, load_places
+from ingest.gateway.places_file import LAST_GOOD, PlacesFile
+from ingest.places import PlacesError
 from stream.sinks.store.reader import StoreReader
 
 TRIES: Final = 20
@@ -78,7 +79,8 @@ def serve(config: BoardConfig) -> int:
     """
     try:
         config.check()
-        places = load_places(Path(config.places_path))
+        file = PlacesFile(Path(config.store_path).with_name(LAST_GOOD), Path(config.places_path))
+        file.load()
         sock = listen(config.host, config.port)
     except (BoardConfigError, PlacesError) as error:
         return _fail(str(error))
@@ -91,7 +93,7 @@ def serve(config: BoardConfig) -> int:
     except (OSError, ValueError) as error:
         sock.close()
         return _fail(f"broker {config.broker}: {error}")
-    app = make_app(reader, places, publisher.publish, config)
+    app = make_app(reader, file, publisher.publish, config)
 
     def report() -> None:
         if config.address_file:

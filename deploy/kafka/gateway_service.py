@@ -21,12 +21,11 @@ from deploy.node.lock import site_lock
 from deploy.processes import StopRequest
 from deploy.processes.metrics import Family, MetricsServer
 from deploy.settings import Settings
-from deploy.wiring import kafka_of, make_clock, make_gateway, open_kafka_log
+from deploy.wiring import kafka_of, make_clock, make_gateway, open_kafka_log, open_places
 from ingest.clock import DataClock
 from ingest.gateway import Quarantine
 from ingest.gateway.gateway import Gateway, GatewayConfig
 from ingest.log import Log
-from ingest.places import load_places
 from ingest.setup.settings import SettingsError
 
 _LOG: Final = logging.getLogger("deploy.kafka.gateway_service")
@@ -102,14 +101,18 @@ class GatewayService:
         with ExitStack() as closing:
             own = folder / "gateways" / self.name
             closing.enter_context(site_lock(own))
-            places = load_places(settings.places_file)
+            file = open_places(settings, own)
+            places = file.load()
+            logged = file.kept or places
             quarantine = Quarantine(folder / "quarantine.db")
             closing.callback(quarantine.close)
             log = open_kafka_log(settings, self.name)
             closing.callback(log.close)
             clock = make_clock(settings)
             config = replace(self.config, identity=own / "gateway.json", marker=own / "reading.mark")
-            gateway = make_gateway(settings, config, places, log, quarantine, clock)
+            gateway = make_gateway(settings, config, logged, log, quarantine, clock)
+            if file.kept != places:
+                gateway.change_places(places)  # before anything else that it logs
             if settings.metrics.port:
                 server = MetricsServer(settings.metrics.port, self.ready, self.collect, host=settings.metrics.host)
                 closing.callback(server.close)
@@ -128,7 +131,7 @@ class GatewayService:
             )  # fmt: skip
             self._gateway = gateway
             while not stop.wait(1.0):
-                pass
+                file.follow(gateway)
             _LOG.info("stopping: what was received goes to Kafka, and is acknowledged")
             self._gateway, self._waiting_for = None, "stopping"
             gateway.stop()

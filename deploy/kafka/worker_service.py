@@ -66,7 +66,7 @@ class WorkerService:
         itself.
         """
         settings = self.settings
-        places = load_places(settings.places_file)
+        places = load_places(settings.places_file)  # until the state, or the log, says otherwise
         check_overrides(places)
         site = KafkaSite(
             address=kafka_of(settings),

@@ -19,15 +19,14 @@ from deploy.node.status import NodeStatus, write_node_file
 from deploy.node.trainer import Trainer
 from deploy.processes import StopRequest
 from deploy.settings import Settings, find_file, load_settings
-from deploy.wiring import data_end_ms, make_clock, make_gateway, open_log, open_sinks, pipeline_config
+from deploy.wiring import data_end_ms, make_clock, make_gateway, open_log, open_places, open_sinks, pipeline_config
 from ingest.crash_marker import allow_watchdogs
 from ingest.files import keep_private
 from ingest.gateway import PlateKeyError
 from ingest.gateway.gateway import GatewayConfig
-from ingest.places import PlacesError, load_places
+from ingest.places import PlacesError
 from ingest.setup.extras import MissingExtraError
 from ingest.setup.settings import SettingsError
-from stream.detect.rules_stage import check_overrides
 from stream.engines.embedded import CONSUMER, EmbeddedEngine
 from stream.engines.snapshot_files import MOST_BYTES
 from stream.pipeline.pipeline import Pipeline
@@ -46,8 +45,9 @@ def run(settings: Settings, stop: StopRequest) -> int:
     site, folder = settings.site.id, settings.site_dir
     with ExitStack() as closing:
         closing.enter_context(site_lock(folder))
-        places = load_places(settings.places_file)
-        check_overrides(places)
+        file = open_places(settings, folder)
+        places = file.load()
+        logged = file.kept or places
         sinks = open_sinks(settings, places, closing)
         clock = make_clock(settings)
         if not clock.live:  # it follows the data, and continues where the store ends
@@ -58,7 +58,7 @@ def run(settings: Settings, stop: StopRequest) -> int:
             log.commit(CONSUMER, 0)  # known from the start, so that retention waits for it
         engine = EmbeddedEngine(
             log,
-            lambda: Pipeline(pipeline_config(settings), places),
+            lambda: Pipeline(pipeline_config(settings), logged),
             sinks.all,
             folder / "state",
             quarantine=sinks.quarantine.add_many,
@@ -71,9 +71,11 @@ def run(settings: Settings, stop: StopRequest) -> int:
             identity=folder / "gateway.json",
             marker=folder / "reading.mark",
         )
-        gateway = make_gateway(settings, config, places, log, sinks.quarantine, clock)
+        gateway = make_gateway(settings, config, logged, log, sinks.quarantine, clock)
+        if file.kept != places:
+            gateway.change_places(places)  # before anything else that it logs
         trainer = Trainer(settings, clock, log)
-        status = NodeStatus(settings, sinks, clock, gateway, engine, log, trainer)
+        status = NodeStatus(settings, sinks, clock, gateway, engine, log, trainer, file)
         closing.callback(status.close)
 
         started_ms = time.time_ns() // 1_000_000
@@ -85,6 +87,7 @@ def run(settings: Settings, stop: StopRequest) -> int:
         _LOG.info("node of site %s: %d beats, %d devices", site, len(places.beats), len(places.devices))
         try:
             while not stop.wait(_STATUS_EVERY_S) and engine.alive():
+                file.follow(gateway)
                 status.put()
         finally:
             _LOG.info("stopping: training, gateway, engine, sinks")

@@ -13,6 +13,7 @@ from deploy.wiring import SiteSinks
 from ingest.clock import Clock
 from ingest.files import replace_json
 from ingest.gateway.gateway import Gateway
+from ingest.gateway.places_file import PlacesFile
 from ingest.log import Log
 from ingest.setup.extras import version
 from stream.engines.embedded import EmbeddedEngine
@@ -120,8 +121,10 @@ class NodeStatus(SiteStatus):
         engine: EmbeddedEngine,
         log: Log,
         trainer: Trainer,
+        file: PlacesFile,
     ) -> None:
         super().__init__(settings, sinks)
+        self._file = file
         self._clock, self._gateway, self._engine, self._log, self._trainer = clock, gateway, engine, log, trainer
         self._base: dict[str, int] | None = None
         """Totals of the node before, once the store can be read."""
@@ -169,5 +172,6 @@ class NodeStatus(SiteStatus):
                 "anew": msgspec.to_builtins(engine.cold_start),
             },
             "training": self._trainer.status(),
+            "places": {"problem": self._file.problem},
         }
         return {"gateway_totals": totals, "status": status}

@@ -16,7 +16,6 @@ import struct
 import threading
 import time
 import zlib
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -29,8 +28,9 @@ from ingest.backoff import Backoff
 from ingest.clock import Clock
 from ingest.crash_marker import CrashMarker, no_longer_than, survives
 from ingest.gateway.gateway_settings import GatewaySettings
+from ingest.gateway.gateway_stats import GatewayStats, Meter
 from ingest.gateway.identity import Identity, Leaver, Leaving
-from ingest.gateway.intake import Intake, IntakeCounts, Taken
+from ingest.gateway.intake import Intake, Taken
 from ingest.gateway.numbering import refill
 from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Quarantine
@@ -39,12 +39,11 @@ from ingest.log import Log, Record, RecordKind
 from ingest.login import BrokerAddress
 from ingest.mqtt import Inbound, Session
 from ingest.mqtt.inbox import Inbox
-from ingest.places import Places
+from ingest.places import Places, PlacesRecord, encode_places
 from ingest.shards import ShardMap
 
 _log = logging.getLogger(__name__)
 _RETRY_S: Final = (0.1, 5.0)
-_RATE_S: Final = 5.0
 _WAITED_MS: Final = 5_000
 _MESSAGE_S: Final = 10.0
 """Processor time after which a message is taken for one that never ends; thousands take less than a second."""
@@ -119,32 +118,6 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class GatewayStats(IntakeCounts, kw_only=True):
-    """What a gateway has done since its start."""
-
-    connected: bool
-    connections: int
-    """How often a connection was made; more than 1 means the broker went away."""
-    last_error: str
-    conflict: str
-    """What to do about another client that uses the gateway's client id; empty while none is seen."""
-    restless: list[str]
-    """Devices that connect again and again: two agents under one id, or a network that breaks."""
-    forgotten: int
-    """How often the broker had lost the session, and with it what waited there."""
-    appended: int
-    """Observations in the log."""
-    records: int
-    """Records in the log, ticks included."""
-    waiting: int
-    """Messages received and not yet in the log."""
-    log_full: str
-    """Why nothing can be appended; empty while all is well."""
-    messages_per_s: float
-    observations_per_s: float
-    """Over the last seconds."""
-
-
 class Gateway:
     """Takes one site's messages from the broker to the log.
 
@@ -169,13 +142,12 @@ class Gateway:
     ) -> None:
         self.config, self._log, self._quarantine, self._clock, self._plates = config, log, quarantine, clock, plates
         settings = config.settings
+        self.places = places
+        """Those that the newest observations in the log were taken by."""
+        self._edited: Places | None = None
+        """Those that are to be."""
         self._intake = Intake(
-            routes=Routes(
-                config.site,
-                places,
-                accept_unknown=settings.accept_unknown,
-                shards=ShardMap(config.shards, None if places is None else places.beats),
-            ),
+            routes=self._routes(places),
             clock=clock,
             plates=plates,
             settings=settings,
@@ -192,7 +164,7 @@ class Gateway:
         self._log_full = self._fault = ""
         self._appended_at = [time.monotonic()] * config.shards
         self._logged_ms = [0] * config.shards
-        self._rates: deque[tuple[float, int, int]] = deque([(time.monotonic(), 0, 0)], maxlen=8)
+        self._meter = Meter()
 
     def start(self) -> None:
         """Rebuild what is remembered of the log's end, then connect in the background.
@@ -202,6 +174,10 @@ class Gateway:
         refill(self._intake.repeats, self._log, self._clock.now_ms(), self.config.shards)
         self._writer.start()
         self._leaving.start()
+
+    def change_places(self, places: Places) -> None:
+        """Bring edited places into the log, and go by them from there on; the writer does so within a second."""
+        self._edited = places
 
     def stop(self) -> None:
         """Store and acknowledge what has been received, then disconnect. What comes later waits at the broker.
@@ -216,8 +192,8 @@ class Gateway:
 
     def stats(self) -> GatewayStats:
         """Return the totals; callable at any time from any thread."""
-        counts, (since, messages, observations) = self._intake.counts, self._rates[0]
-        elapsed = max(time.monotonic() - since, 1e-3)
+        counts = self._intake.counts
+        messages_per_s, observations_per_s = self._meter.rates(counts.messages, self._appended)
         return GatewayStats(
             **msgspec.structs.asdict(counts) | {"quarantined": counts.quarantined.copy()},
             connected=self._session.up or self._leaving.up,
@@ -230,14 +206,16 @@ class Gateway:
             records=self._records,
             waiting=len(self._inbox),
             log_full=self._log_full,
-            messages_per_s=(counts.messages - messages) / elapsed,
-            observations_per_s=(self._appended - observations) / elapsed,
+            messages_per_s=messages_per_s,
+            observations_per_s=observations_per_s,
         )
 
     # -- writer thread -----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         while True:
+            if self._edited is not None:
+                self._take_places(self._edited)
             waiting = len(self._inbox)
             if waiting:
                 self._gather()
@@ -248,7 +226,31 @@ class Gateway:
             else:
                 self._inbox.wait(min(self.config.settings.tick_s, 0.5))
             self._tick()
-            self._sample_rates()
+            self._meter.sample(self._intake.counts.messages, self._appended)
+
+    def _routes(self, places: Places | None) -> Routes:
+        return Routes(
+            self.config.site,
+            places,
+            accept_unknown=self.config.settings.accept_unknown,
+            shards=ShardMap(self.config.shards, None if places is None else places.beats),
+        )
+
+    def _take_places(self, places: Places) -> None:
+        """Log edited places for every shard, and go by them; tried again at the next turn where that cannot be."""
+        payload = encode_places(PlacesRecord(self.config.shards, places))
+        now_ms = self._clock.now_ms()
+        try:
+            routes = self._routes(places)
+            self._append([Record(RecordKind.PLACES, now_ms, payload, shard) for shard in range(self.config.shards)])
+        except Exception as error:  # noqa: BLE001 - the next turn says the same
+            self._not_stored(error)
+            return
+        self._stored()
+        self._intake.go_by(routes)
+        self.places = places
+        if self._edited is places:
+            self._edited = None
 
     def _gather(self) -> None:
         """Wait where the flush before is not long ago, so that this one has more in it."""
@@ -391,10 +393,3 @@ class Gateway:
         # Where time follows the data, data of one shard move the others on: the site waits for every shard's time.
         before_ms = self._clock.now_ms() - round(self.config.settings.tick_s * 1000)
         return [shard for shard, logged_ms in enumerate(self._logged_ms) if logged_ms <= before_ms]
-
-    def _sample_rates(self) -> None:
-        now = time.monotonic()
-        if now - self._rates[-1][0] >= _RATE_S / 5:
-            self._rates.append((now, self._intake.counts.messages, self._appended))
-            while now - self._rates[0][0] > _RATE_S and len(self._rates) > 2:
-                self._rates.popleft()

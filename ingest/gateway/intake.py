@@ -109,6 +109,10 @@ class Intake:
         self.counts = IntakeCounts()
         self.begin()
 
+    def go_by(self, routes: Routes) -> None:
+        """Take other routes, of as many shards; only while nothing is taken that waits for `finish`."""
+        self._routes, self._shards = routes, routes.shards
+
     def begin(self) -> None:
         """Read the clock. Messages taken until the next call count as received now."""
         self._now = self._clock.now_ms()

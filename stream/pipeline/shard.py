@@ -319,11 +319,11 @@ class ShardPipeline(Saved):
         """Take over edited places: what follows from them is found anew, as after a restart."""
         before = self.catalog.places.devices.keys()
         try:
-            self.catalog.take_places(record.payload, self.shard)
+            if self.catalog.take_places(record.payload, self.shard):
+                self.restore(self.capture())
         except PlacesError as error:
             self._refuse(record, Reason.PLACES, error)
             return
-        self.restore(self.capture())
         self.detection.findings.end_all(before - self.catalog.places.devices.keys())
         self._out.catalog, self._out.places = self.catalog.series, record.payload
 

@@ -207,10 +207,11 @@ class SiteStage(Saved):
 
     def _take_places(self, payload: bytes) -> None:
         """Go by edited places; what is known of the map's ground stays."""
-        before, self._places = self.hotspots, payload
-        self.hotspots = self._hotspots(decode_places(payload).places)
-        self.hotspots.take_over(before)
-        self.causes.places = self.hotspots.places
+        before, self._places, places = self.hotspots, payload, decode_places(payload).places
+        if places != before.places:
+            self.hotspots = self._hotspots(places)
+            self.hotspots.take_over(before)
+            self.causes.places = places
 
     def refuse(self, refusal: Refusal, position: int, watermark_ms: int) -> Results:
         """Return results that say only what was refused at a position of the site's log."""

@@ -76,10 +76,15 @@ class Catalog(Saved):
             self._enter(index, device, key.kind, key.metric)
         self.series = [msgspec.structs.replace(key, beat=self.devices[device][0]) for key, device in of_series]
 
-    def take_places(self, payload: bytes, shard: int) -> None:
-        """Keep a shard's part of the places in a record; `restored` goes by them. Raises `PlacesError`."""
+    def take_places(self, payload: bytes, shard: int) -> bool:
+        """Keep a shard's part of the places in a record, which `restored` goes by; tell whether it is another.
+
+        Raises `PlacesError`.
+        """
         found = decode_places(payload)
-        self._places = encode_places(PlacesRecord(1, ShardMap(found.shards).split(found.places)[shard]))
+        mine = ShardMap(found.shards).split(found.places)[shard]
+        self._places = encode_places(PlacesRecord(1, mine))
+        return mine != self.places
 
     def device(self, beat: str, device: str) -> int:
         """Return a device's index, adding it where it is new (a gateway may be set to let unknown devices in)."""

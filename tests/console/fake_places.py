@@ -1,7 +1,9 @@
 """An invented neighbourhood of five beats and forty devices for the board's tests and previews."""
 
 import math
+from pathlib import Path
 
+from ingest.gateway.places_file import PlacesFile
 from ingest.places import Places, parse_places
 
 LON, LAT = 120.6190, 31.3020
@@ -93,3 +95,10 @@ def neighbourhood() -> Places:
             properties = {"kind": "device", "id": f"{kind}-{number:02d}", "beat": beat, "type": kind, "name": name}
             features.append({"properties": properties, "geometry": {"type": "Point", "coordinates": at(x + 8, y + 8)}})
     return parse_places({"type": "FeatureCollection", "features": features})
+
+
+def as_file(places: Places) -> PlacesFile:
+    """A places file that holds some places, for a board."""
+    file = PlacesFile(Path("/nowhere/places.geojson"), Path("/nowhere/good.geojson"))
+    file.places = places
+    return file

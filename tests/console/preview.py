@@ -9,6 +9,7 @@ import uvicorn
 from console.board.app import make_app
 from console.board.board_config import BoardConfig
 from ingest.login import BrokerAddress
+from tests.console.fake_places import as_file
 from tests.console.fake_reader import FakeReader
 
 
@@ -42,4 +43,5 @@ if __name__ == "__main__":
         site_name=name,
         simulated=reader.speed != 1.0,
     )
-    uvicorn.run(make_app(reader, reader.places, Publisher(reader).publish, config), port=8061, log_level="warning")
+    app = make_app(reader, as_file(reader.places), Publisher(reader).publish, config)
+    uvicorn.run(app, port=8061, log_level="warning")

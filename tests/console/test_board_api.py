@@ -13,6 +13,7 @@ from console.board.security import host_allowed
 from ingest.login import BrokerAddress
 from stream.sentences import literal
 from stream.sinks.store.reader import StoreReader
+from tests.console.fake_places import as_file
 from tests.console.serving import served
 from tests.console.stores import HOSTILE, SITE, Node, places
 from tests.stream import make_results as make
@@ -57,7 +58,7 @@ def open_board(path, publisher, **settings):
     reader = StoreReader(path)
     usual: dict[str, Any] = {"site": SITE, "site_name": {"en": "Lakeside", "zh-CN": "湖滨"}, "language": "en"}
     usual |= {"store_path": str(path), "places_path": "", "broker": BrokerAddress()}
-    app = make_app(reader, places(), publisher.publish, BoardConfig(**(usual | settings)))
+    app = make_app(reader, as_file(places()), publisher.publish, BoardConfig(**(usual | settings)))
     with served(app) as client:
         yield client
     reader.close()

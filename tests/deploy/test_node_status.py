@@ -15,7 +15,7 @@ def test_a_store_that_is_locked_for_a_while_is_told_once_and_ends_nothing(tmp_pa
     store = StoreSink(tmp_path / "store.db", "s")
     heard = []
     sinks = SiteSinks(store, None, [], [heard.append])  # type: ignore[arg-type] # not asked
-    status = NodeStatus(Settings(), sinks, SystemClock(), None, None, None, None)  # type: ignore[arg-type] # same
+    status = NodeStatus(Settings(), sinks, SystemClock(), None, None, None, None, None)  # type: ignore[arg-type] # same
     monkeypatch.setattr(status, "entries", lambda *, last: {"status": {"now_ms": 1, "last": last}})
     honest = store.put_meta
 

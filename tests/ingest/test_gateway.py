@@ -27,6 +27,7 @@ from ingest.mqtt.outbox import Outbound
 from ingest.mqtt.publisher import publish_all
 from tests.configs import gateway_with
 from tests.ingest.brokers import Broker, Publisher
+from tests.stream.build import places
 from tests.support import free_port, require_program, wait_for
 
 PLATES = Plates([("aaaa", b"a" * 32)])
@@ -435,5 +436,36 @@ def test_a_topic_that_is_nearly_right_is_quarantined_and_not_unseen(broker, tmp_
     assert sorted(entry.topic for entry in entries) == sorted(odd)
     assert {str(entry.reason) for entry in entries} == {"topic"}
     assert node.gateway.stats().messages == len(odd) + 1
+    node.stop()
+    publisher.close()
+
+
+def test_edited_places_are_logged_before_anything_is_taken_by_them(broker, tmp_path, monkeypatch):
+    site = f"edit-{broker.kind}"
+    node = Node(tmp_path, broker, site)
+    first, more = places({"cam-1": "camera"}), places({"cam-1": "camera", "cam-2": "camera"})
+    honest, full = node.log.append, [True]
+
+    def append(records):
+        if full[0] and any(record.kind is RecordKind.PLACES for record in records):
+            raise LogFullError(28, "the log is full")
+        return honest(records)
+
+    monkeypatch.setattr(node.log, "append", append)
+    node.gateway.places = first
+    node.gateway._intake.go_by(node.gateway._routes(first))
+    node.start()
+    publisher = Publisher(broker.port, broker.version)
+    node.gateway.change_places(more)
+    wait_for(lambda: node.gateway.stats().log_full, "the edit cannot be logged")
+    publisher.send(topics.observations(site, "b1", "cam-2"), count(0))
+    wait_for(node.quarantine.list, "what is unknown by the places in the log is refused")
+    assert node.gateway.places is first
+    full[0] = False
+    wait_for(lambda: node.gateway.places is more, "the edit is in the log")
+    publisher.send(topics.observations(site, "b1", "cam-2"), count(1))
+    node.appended(1)
+    kinds = [record.kind for record in node.log.read(0, limit=1000) if record.kind is not RecordKind.TICK]
+    assert kinds == [RecordKind.PLACES, RecordKind.OBSERVATIONS]
     node.stop()
     publisher.close()

@@ -145,6 +145,9 @@ def _print(document: dict[str, Any], texts: Sentences, zone: ZoneInfo) -> None:
             )
         )
     _print_broker(document["status"].get("broker") or {}, texts)
+    problem = (document["status"].get("places") or {}).get("problem")
+    if problem:
+        print(texts("status-places", problem=safe(problem)))
     _print_budget(document["status"].get("budget"), texts)
     _print_training(document["status"].get("training"), texts, clock)
     anew = (document["status"].get("learning") or {}).get("anew")

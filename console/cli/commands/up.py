@@ -6,7 +6,8 @@ from typing import Final
 from console.common import add_settings_arguments, settings_and_texts
 from console.errors import CommandError
 from console.running import refuse_running, run_site
-from ingest.places import load_places
+from deploy.wiring import open_places
+from ingest.gateway.places_file import LAST_GOOD
 
 EXAMPLES: Final = """\
 examples:
@@ -28,11 +29,11 @@ def run(options: argparse.Namespace) -> int:
     """Run node and board until asked to stop."""
     settings, texts = settings_and_texts(options)
     refuse_running(settings)
-    if not settings.places_file.exists():
+    if not settings.places_file.exists() and not (settings.site_dir / LAST_GOOD).exists():
         raise CommandError(
             f"{texts('doctor-places-none', file=settings.places_file)}; {texts('doctor-places-none-do')}"
         )
-    load_places(settings.places_file)
+    open_places(settings, settings.site_dir).load()
     with run_site(settings, texts) as running:
         if settings.broker.mode == "embedded":
             port = running.start_broker("embedded", settings.broker.port)

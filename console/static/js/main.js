@@ -46,6 +46,9 @@ function drawTrust() {
     put(bar, loud && sign(["catching_up", "waiting"].includes(kind) ? "warning" : "critical"), loud && el("span", {}, text));
   }
   bar.hidden = !loud;
+  const problem = state.overview?.status?.places?.problem;
+  byId("places-problem").hidden = !problem;
+  if (problem) say(byId("places-problem"), t("places-problem", { problem }));
 }
 
 function drawTally() {

@@ -27,6 +27,7 @@ export function siteNow() {
 /** Take an overview, whole or partial. */
 export function take(look) {
   if (look.partial && state.overview) look.devices = { ...state.overview.devices, ...look.devices };
+  if (state.site && look.places !== state.site.places) return location.reload(); // beats or devices were edited
   state.overview = look;
   state.heardAt = performance.now();
   emit("change");
