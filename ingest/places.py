@@ -15,6 +15,9 @@ DeviceType = Literal["camera", "gate", "noise", "smoke", "heat", "water", "door"
 DEVICE_TYPES: Final = ("camera", "gate", "noise", "smoke", "heat", "water", "door", "manhole", "environment")
 PLATE_TOKENS: Final = "plate_tokens"
 """The override (true or false) that lets a gate send tokens of plates which it has made itself."""
+CLOCK_OFFSET: Final = "clock_offset_s"
+"""The override that corrects a device's clock: by how many seconds it is ahead, below 0 where it is behind."""
+MOST_OFFSET_S: Final = 366 * 86_400
 Point = tuple[float, float]
 """(lon, lat) in degrees, WGS 84."""
 _FARTHEST_KM: Final = 200.0

@@ -146,6 +146,9 @@ ALERT_KINDS: Final[dict[str, AlertKind]] = {
     # devices that send nothing
     "silent": AlertKind("info"),
     "feed_lost": AlertKind("critical"),
+    "never_heard": AlertKind("info"),
+    # devices whose times cannot be believed
+    "clock_wrong": AlertKind("warning"),
     # incidents
     "burglary_series": AlertKind("warning"),
     "incident_series": AlertKind("warning"),

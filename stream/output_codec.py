@@ -64,6 +64,8 @@ class _Header(msgspec.Struct, omit_defaults=True, kw_only=True):
     watermark_ms: int
     shard: int = 0
     places: bytes = b""
+    sure: bool = False
+    put_back: bool = False
     closing: bool = False
     accepted: int = 0
     duplicates: int = 0
@@ -86,7 +88,10 @@ class _Header(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 _STRUCTS: Final = ("anomalies", "incidents", "commands", "notices", "taught", "health", "refusals")
-_PLAIN: Final = ("position", "now_ms", "watermark_ms", "shard", "places", "closing", "accepted", "duplicates", "late")
+_PLAIN: Final = (
+    "position", "now_ms", "watermark_ms", "shard", "places", "sure", "put_back", "closing", "accepted", "duplicates",
+    "late",
+)  # fmt: skip
 _TABLES: Final[dict[str, tuple[type, dict[str, str]]]] = {
     "windows": (WindowRows, WINDOW_COLUMNS),
     "gates": (GateRows, GATE_COLUMNS),

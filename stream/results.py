@@ -285,6 +285,11 @@ class RecordOutput:
     late: int = 0
     taught: Taught | None = None
     """What became of a record of history."""
+    sure: bool = False
+    """Whether the devices' clocks, or a long time without a step, have confirmed `now_ms`: else nothing may be deleted
+    by it."""
+    put_back: bool = False
+    """Whether the site's time was ahead and has been put right with this record: what is of later times is wrong."""
     closing: bool = False
     """Not what a record gave, but what was still unwritten at a planned stop behind it: rows of open windows."""
 

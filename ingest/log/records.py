@@ -111,8 +111,12 @@ class ConsumedLog(Log, Protocol):
     def wait(self, after: int, timeout_s: float) -> bool:
         """Block until there is a record after `after`, or the time is over; return which."""
 
-    def commit(self, consumer: str, position: int) -> None:
-        """Remember durably that `consumer` has done with everything up to and including `position`."""
+    def commit(self, consumer: str, position: int, sure_ms: int | None = None) -> None:
+        """Remember durably that `consumer` has done with everything up to and including `position`.
+
+        `sure_ms` is the time (epoch ms) where the consumer knows it from more than this node's clock: records may go
+        by their age then.
+        """
 
     def committed(self, consumer: str) -> int:
         """Return the committed position, 0 for a consumer never seen."""

@@ -52,8 +52,9 @@ class SqliteLog:
         Allowance of live data. When it is reached, the oldest records that *every* consumer has committed go; where
         none may go, `append` raises `LogFullError`. The file keeps its largest size and reuses freed pages.
     max_age_s
-        Records that every consumer has committed go when they are this much older than the newest record. Age is
-        counted in received time, so that a replay of old data keeps its records as long as live data would.
+        Records that every consumer has committed go when they are this much older than the time that a consumer is
+        sure of (`commit`), a portion at a time: a clock that is wrong for a while deletes nothing. It is time of the
+        log's records, so that a replay of old data keeps them as long as live data would.
     min_free_bytes
         Room on the disk that the log leaves to others (and to SQLite's own write-ahead file).
 
@@ -86,6 +87,7 @@ class SqliteLog:
         self._grown = threading.Condition()
         self._newest = self.head()
         self._aged_at = -_AGE_EVERY_S
+        self._sure_ms: int | None = None
         self._closed = threading.Event()
         self._page_bytes = int(self._writer.execute("PRAGMA page_size").fetchone()[0])
 
@@ -113,7 +115,7 @@ class SqliteLog:
                             (record.shard, int(record.kind), record.received_ms, record.payload),
                         )
                         last = cursor.lastrowid or last
-                    self._drop_aged(records[-1].received_ms)
+                    self._drop_aged()
             except sqlite3.Error as error:
                 raise self._disk_error(error) from error
         with self._grown:
@@ -121,14 +123,16 @@ class SqliteLog:
             self._grown.notify_all()
         return last
 
-    def commit(self, consumer: str, position: int) -> None:
+    def commit(self, consumer: str, position: int, sure_ms: int | None = None) -> None:
         """Remember durably that `consumer` has done with all up to `position`; an older position changes nothing.
 
+        `sure_ms` is the time of the log's records, epoch ms, where the consumer has it confirmed: old ones go by it.
         Raises ValueError for a position that no record has had yet: what comes later would be lost to the consumer.
         """
         if not 0 <= position <= self.head():
             raise ValueError(f"log {self.path}: {consumer!r} commits {position}, expected 0 to {self.head()}")
         with self._write_lock:
+            self._sure_ms = sure_ms
             try:
                 self._writer.execute(
                     "INSERT INTO consumers VALUES (?, ?) "
@@ -240,16 +244,23 @@ class SqliteLog:
         rows.close()
         self._writer.execute("DELETE FROM records WHERE position <= ?", (through,))
 
-    def _drop_aged(self, newest_ms: int) -> None:
-        if time.monotonic() < self._aged_at + _AGE_EVERY_S:
+    def _drop_aged(self) -> None:
+        """Drop a portion of the oldest records, up to the first that is not old; times of some may be wrong."""
+        if self._sure_ms is None or time.monotonic() < self._aged_at + _AGE_EVERY_S:
             return
-        deleted = self._writer.execute(
-            "DELETE FROM records WHERE position IN (SELECT position FROM records "
-            "WHERE position <= (SELECT min(position) FROM consumers) AND received_ms < ? ORDER BY position LIMIT ?)",
-            (newest_ms - round(self.max_age_s * 1000), _DROP_ROWS),
-        ).rowcount
-        if deleted < _DROP_ROWS:  # else there is more: continue at the next append
-            self._aged_at = time.monotonic()
+        self._aged_at = time.monotonic()
+        oldest_ms = self._sure_ms - round(self.max_age_s * 1000)
+        through = 0
+        for position, received_ms in self._writer.execute(
+            "SELECT position, received_ms FROM records "
+            "WHERE position <= (SELECT min(position) FROM consumers) ORDER BY position LIMIT ?", (_DROP_ROWS,)
+        ).fetchall():  # fmt: skip
+            if oldest_ms <= received_ms <= self._sure_ms:
+                break
+            if received_ms < oldest_ms:
+                through = position
+        if through:
+            self._writer.execute("DELETE FROM records WHERE position <= ?", (through,))
 
     def _stored_bytes(self, payload: int) -> int:
         """Return about what a payload takes in the file: large ones fill pages of their own."""

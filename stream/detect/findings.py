@@ -40,6 +40,10 @@ class ActiveConditions(Saved):
         """Forget a condition; tell whether it was noted."""
         return self._since.pop((device, kind), None) is not None
 
+    def has(self, device: str, kind: str) -> bool:
+        """Tell whether a condition is noted."""
+        return (device, kind) in self._since
+
     def begun_before(self, kinds: frozenset[str], end_ms: int) -> list[tuple[str, str]]:
         """Return the (device, kind) of some kinds whose cause is older than `end_ms`, in the order of `begin`."""
         return [key for key, since in self._since.items() if key[1] in kinds and since < end_ms]
@@ -206,8 +210,10 @@ class Findings:
         if ends:
             self.active.begin(name, kind, cause_ms)
 
-    def fall(self, at: int | str, kind: str, now_ms: int, *, end_ms: int = 0) -> None:
-        """Tell the site that a condition at a device (its index) or a beat (its id) has ended, if it began.
+    def fall(self, at: int | str | tuple[str, str], kind: str, now_ms: int, *, end_ms: int = 0) -> None:
+        """Tell the site that a condition at a device (its index, or beat and id) or a beat (its id) has ended.
+
+        Nothing is told where it was not noted as begun.
 
         Its anomalies are completed with how long it lasted. `end_ms` is the event time of its end, where known.
         """
@@ -229,8 +235,10 @@ class Findings:
         place = self.places.devices.get(device)
         return {"en": device, "zh-CN": device} if place is None else place.name
 
-    def _named(self, at: int | str) -> tuple[str, str]:
+    def _named(self, at: int | str | tuple[str, str]) -> tuple[str, str]:
         """Return the ids of a beat and a device; twice the beat's for a beat as a whole."""
+        if isinstance(at, tuple):
+            return at
         return (at, at) if isinstance(at, str) else self.catalog.devices[at]
 
     def _place(self, beat: str, name: str) -> tuple[tuple[float, float], Names]:

@@ -1,36 +1,35 @@
-"""The rules stage: hazards, gate passes and silence; what is alerted at once, or as soon as time has passed."""
+"""The rules stage: hazards and gate passes; what is alerted at once, or as soon as time has passed."""
 
 import hashlib
 import logging
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.places import PLATE_TOKENS, Places, PlacesError
-from ingest.vocabulary import COUNT_ALERTS, Direction, Kind
+from ingest.places import CLOCK_OFFSET, MOST_OFFSET_S, PLATE_TOKENS, Places, PlacesError
+from ingest.vocabulary import Direction, Kind
 from models.calendar import Calendar
 from models.rules.barriers import BarrierEvent, Barriers
 from models.rules.fires import FIRE_KINDS, Fire, FireWatch, Spot, spot_of
 from models.rules.gates import GateEvent, GateRules
 from models.rules.hazards import WITH_RULES, HazardEvent, HazardRules, defaults_for
 from models.state import Saved, array, part, value
+from stream.detect.device_watch import DeviceWatch
 from stream.detect.findings import Findings
 from stream.sentences import Why, literal
 from stream.windows.axes import SERIES
+from stream.windows.device_clocks import Found
 
 _LOG = logging.getLogger(__name__)
 _NIGHT_FROM_S, _NIGHT_UNTIL_S = 22 * 3600, 6 * 3600
 _GATES_EVERY_MS: Final = 60_000
 _STUCK: Final = "gate_stuck"
 _ONE_WAY: Final = {"in": Direction.IN, "out": Direction.OUT}
-_FEED_SHARE: Final = 0.5
-_FEED_LEAST: Final = 3
-"""So many devices of a beat, and at least this share, silent at once: the beat's network is down, not the devices."""
 
 
 @dataclass(slots=True)
@@ -62,6 +61,12 @@ def check_overrides(places: Places) -> None:
                 defaults_for(device.type, kind, metric, device.overrides)
             except ValueError as error:
                 raise PlacesError(f"places: device {device.id!r}: {error}") from error
+        ahead_s = device.overrides.get(CLOCK_OFFSET, 0)
+        if isinstance(ahead_s, bool) or not isinstance(ahead_s, int | float) or not abs(ahead_s) <= MOST_OFFSET_S:
+            raise PlacesError(
+                f"places: device {device.id!r}: {CLOCK_OFFSET!r} is {ahead_s!r}, expected the seconds by which its "
+                f"clock is ahead (below 0: behind), at most {MOST_OFFSET_S}"
+            )
         made_here = device.overrides.get(PLATE_TOKENS, False)
         if not isinstance(made_here, bool):
             raise PlacesError(
@@ -75,7 +80,7 @@ def check_overrides(places: Places) -> None:
 
 
 class RulesStage(Saved):
-    """Hazard rules, gate rules and silence of all devices of a shard."""
+    """Hazard rules and gate rules of all devices of a shard, and the watch on the devices themselves."""
 
     hazards: HazardRules = part(rows=SERIES)
     gates: GateRules = part(rows=SERIES)
@@ -87,6 +92,7 @@ class RulesStage(Saved):
 
     def __init__(self, calendar: Calendar, findings: Findings) -> None:
         self.calendar, self.findings = calendar, findings
+        self.watch = DeviceWatch(findings, ZoneInfo(calendar.timezone))
         self.hazards, self.gates, self.barriers, self.fires = HazardRules(), GateRules(), Barriers(), FireWatch()
         super().__init__()
         self.restored()
@@ -163,7 +169,12 @@ class RulesStage(Saved):
             self.barriers.passed(int(rows.device[row]), int(rows.ts[row]))
 
     def tick(self, now_ms: int) -> None:
-        """Fire what only needs time to pass: doors left open, silent devices, vehicles that stay."""
+        """Fire what only needs time to pass: doors left open, silent devices, vehicles that stay.
+
+        Nothing is fired where the time has just stepped: it may be wrong.
+        """
+        if self.findings.quality.time.resting:
+            return
         for event in self.hazards.tick(now_ms):
             self._hazard(event, now_ms, -1)
         if now_ms >= self._gates_due_ms:
@@ -172,41 +183,12 @@ class RulesStage(Saved):
                 self._gate(overstay, now_ms, -1)
             for stuck in self.barriers.tick(now_ms):
                 self._passed_down(stuck, now_ms)
-        silent = self.findings.quality.newly_silent(now_ms)
-        if silent:
-            self._silent(silent, now_ms)
+        self.watch.tick(now_ms)
 
-    def heard(self, devices: list[int], now_ms: int) -> None:
-        """Devices that were silent are heard again."""
-        findings = self.findings
-        for device in devices:
-            findings.fall(device, "silent", now_ms)
-            findings.fall(findings.catalog.devices[device][0], "feed_lost", now_ms)
-
-    def _silent(self, devices: list[int], now_ms: int) -> None:
-        """Tell of silent devices; where half a beat has gone quiet, once for the beat instead of for each."""
-        findings = self.findings
-        quality, catalog = findings.quality, findings.catalog
-        lost: defaultdict[str, int] = defaultdict(int)
-        heard: defaultdict[str, int] = defaultdict(int)
-        for index in quality.regular().tolist():
-            beat = catalog.devices[index][0]
-            heard[beat] += 1
-            lost[beat] += bool(quality.silent[index])
-        for device in devices:
-            beat = catalog.devices[device][0]
-            # Nobody sees any more whether an episode continues, so it ends here. The silence is alerted below.
-            for kind in COUNT_ALERTS.values():
-                findings.fall(device, kind, now_ms, end_ms=quality.heard_ms(device))
-            if lost[beat] >= max(_FEED_LEAST, _FEED_SHARE * heard[beat]):
-                why = Why("feed_lost", {"lost": lost[beat], "heard": heard[beat]})
-                findings.rise(beat, beat, "feed_lost", now_ms, why, cause_ms=now_ms)
-                continue
-            since = quality.heard_ms(device)
-            why = Why("silent", {"silent_s": (now_ms - since) / 1000, "usual_s": quality.usual_s(device)})
-            findings.rise(
-                *catalog.devices[device], "silent", now_ms, why, cause_ms=since, confidence=findings.confidence(device)
-            )
+    def heard(self, devices: list[int], clocks: Found, now_ms: int) -> None:
+        """Devices that were silent are heard again, and clocks are found to be wrong or right."""
+        self.watch.heard(devices, now_ms)
+        self.watch.clocks(clocks, now_ms)
 
     def _hazard(self, event: HazardEvent, now_ms: int, seq: int) -> None:
         findings = self.findings

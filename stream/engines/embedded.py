@@ -314,7 +314,8 @@ class EmbeddedEngine:
         began = time.monotonic()
         try:
             self._files.save(snapshot.position, snapshot.data)
-            self._log.commit(CONSUMER, self._files.oldest_position())
+            sure_ms = self.pipeline.now_ms if self.pipeline.sure else None
+            self._log.commit(CONSUMER, self._files.oldest_position(), sure_ms)
         except OSError as error:
             # Not having saved costs time at the next start, nothing else; stopping would cost the service.
             self._note("snapshot", error, self._every_s)

@@ -41,6 +41,11 @@ class Pipeline:
         self.position = 0
         self.now_ms = 0
 
+    @property
+    def sure(self) -> bool:
+        """Whether the time of all shards is confirmed (`stream.windows.site_time`)."""
+        return all(shard.time.sure for shard in self.shards)
+
     def process(self, record: Record) -> Results:
         """Apply one record and return what it gave.
 

@@ -38,15 +38,15 @@ from stream.pipeline import emit
 from stream.results import ShardOutput
 from stream.windows.axes import DEVICE, SERIES
 from stream.windows.catalog import Catalog
-from stream.windows.columns import Columns, HistoryColumns, Prepared, prepare
+from stream.windows.clocks import Clocks
+from stream.windows.columns import Columns, HistoryColumns, Prepared, opened_batch, prepare
 from stream.windows.last_states import LastStates
 from stream.windows.quality import Quality
 from stream.windows.repeats import Repeats, content_keys
 from stream.windows.sequences import Sequences, Verdict
+from stream.windows.site_time import SiteTime
 from stream.windows.windows import Windows
 
-SET_BACK_MS: Final = 600_000
-"""A gateway's clock that falls back by more than this was wrong before; by less, it is being adjusted."""
 _NO_TIME: Final = -(2**62)
 
 
@@ -71,6 +71,7 @@ class ShardPipeline(Saved):
     now_ms = value(int)
     _part = value(int)
     _emit_open_ms = value(int)
+    time: SiteTime = part()
     catalog: Catalog = part()
     sequences: Sequences = part()
     repeats: Repeats = part()
@@ -91,7 +92,9 @@ class ShardPipeline(Saved):
         self.sequences = Sequences()
         self.repeats = Repeats()
         self.windows = Windows(ring=config.pipeline.keep_windows + ahead, keep=config.pipeline.keep_windows)
-        self.quality = Quality(self.catalog, silent_s=config.pipeline.silent_s)
+        self.time = SiteTime()
+        self.quality = Quality(self.catalog, silent_s=config.pipeline.silent_s, time=self.time)
+        self.clocks = Clocks(self.time, self.catalog, self.quality.clocks)
         self.detection = Detection(config, self.catalog, self.quality)
         self.states = LastStates()
         super().__init__()
@@ -103,15 +106,14 @@ class ShardPipeline(Saved):
         `ShardOutput.refusals` lists what could not be applied. An exception means a defect: the state may then be half
         changed, and the engine goes back to its last snapshot and passes the record by.
         """
-        # Who appends history or a model knows the log's time only roughly: it must not put the clock back.
-        beside = record.kind in {RecordKind.HISTORY, RecordKind.MODEL, RecordKind.PLACES}
-        now_ms = max(record.received_ms, self.now_ms) if beside else record.received_ms
+        opened = opened_batch(record)
+        now_ms, put_back = self.clocks.read(record, opened, self.now_ms)
         out = self._begin(record.position, now_ms)
-        if now_ms < self.now_ms - SET_BACK_MS:
+        if put_back:
             self._set_back(record)
         match record.kind:
             case RecordKind.OBSERVATIONS:
-                self._observations(record)
+                self._observations(record, opened)
             case RecordKind.INCIDENT:
                 out.incidents += emit.decoded(record, Incident, Reason.INCIDENT, out)
             case RecordKind.COMMAND:
@@ -141,6 +143,7 @@ class ShardPipeline(Saved):
     def _begin(self, position: int, now_ms: int) -> ShardOutput:
         """Return the output that what follows is added to."""
         self._out = ShardOutput(position, now_ms, self.watermark_ms, self.catalog.series, shard=self.shard)
+        self._out.sure = self.time.sure and self.time.now_ms == now_ms
         self.detection.findings.now_ms = now_ms
         return self._out
 
@@ -160,11 +163,8 @@ class ShardPipeline(Saved):
         return out
 
     def _set_back(self, record: Record) -> None:
-        """Begin again in time: the gateway's clock was far ahead and has been put right.
-
-        Otherwise everything would count as late until the right time reaches the wrong one. Windows that were begun
-        are written and left; what comes for them now is a further part of them.
-        """
+        """Begin again in time, which was ahead: windows begun are written and left, and go on as further parts."""
+        self._out.put_back = True
         self._write_revised()
         self._write_open()
         self.windows.clear()
@@ -173,15 +173,13 @@ class ShardPipeline(Saved):
         self._emit_open_ms = 0
         self.detection.rules.set_back()
         self.states.set_back()
-        self.quality.set_back(record.received_ms)
+        self.quality.set_back(self.time.now_ms)
 
     # -- the kinds of records ------------------------------------------------------------------------------------
 
-    def _observations(self, record: Record) -> None:
-        try:
-            columns = Columns(record.payload)
-        except FrameError as error:
-            self._refuse(record, Reason.BATCH, error)
+    def _observations(self, record: Record, columns: Columns | FrameError | None) -> None:
+        if not isinstance(columns, Columns):
+            self._refuse(record, Reason.BATCH, columns)
             return
         if not columns.rows:
             return
@@ -195,8 +193,9 @@ class ShardPipeline(Saved):
         self._make_room(added)
         fresh = np.flatnonzero(verdict.new)
         signs = columns.ts[fresh], columns.received[fresh], columns.backfill[fresh]
-        self.detection.rules.heard(self.quality.heard(device[fresh], *signs), record.received_ms)
+        self.detection.rules.heard(*self.quality.heard(device[fresh], *signs), self._out.now_ms)
         wrong = columns.outside(self._guard)
+        doubted = wrong | self.quality.clocks.doubts(device, columns.received - columns.ts)
         nameless = verdict.new & (series < 0)
         outside = verdict.new & ~nameless & wrong & ((columns.kind == Kind.COUNT) | (columns.kind == Kind.GATE))
         for refused, reason, detail in (
@@ -212,7 +211,7 @@ class ShardPipeline(Saved):
         self.quality.count("duplicate", device[repeats])
         self.quality.count("received", device[keep])
         if len(keep):
-            new = prepare(columns, keep, series[keep], device[keep], self.config, self.watermark_ms, wrong[keep])
+            new = prepare(columns, keep, series[keep], device[keep], self.config, self.watermark_ms, doubted[keep])
             self._apply(record, columns, new)
 
     def _make_room(self, added: Sequence[int] = ()) -> None:

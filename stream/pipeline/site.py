@@ -36,7 +36,6 @@ from stream.alerts.budget import AlertBudget
 from stream.alerts.grouping import Causes
 from stream.alerts.hotspot_stage import HotspotStage
 from stream.config import PipelineConfig
-from stream.pipeline.shard import SET_BACK_MS
 from stream.results import (
     Alert,
     Anomaly,
@@ -167,8 +166,7 @@ class SiteStage(Saved):
         if output.closing:
             return out
         self._reached[shard] = max(int(self._reached[shard]), output.position)
-        set_back = output.now_ms < int(self._newest[shard]) - SET_BACK_MS
-        self._newest[shard] = output.now_ms if set_back else max(int(self._newest[shard]), output.now_ms)
+        self._newest[shard] = output.now_ms if output.put_back else max(int(self._newest[shard]), output.now_ms)
         self._commands(output)
         for notice in output.notices:
             if not notice.by_model:
@@ -237,7 +235,7 @@ class SiteStage(Saved):
 
     def _take(self, entry: _SiteEntry) -> None:
         out = self._out
-        if entry.time_ms < self._now_ms - SET_BACK_MS:
+        if entry.time_ms < self._now_ms:
             self.hotspots.set_back()
         self._now_ms = entry.time_ms
         if entry.places:

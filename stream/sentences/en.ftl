@@ -67,6 +67,31 @@ overstay = A visitor's vehicle has been inside for { $value } h (limit { $limit 
 convoy = { $value } unknown vehicles passed one behind the other, at { $at_ms }.
 barrier_down = { $passes } vehicles in a row passed while the barrier said it was down; since { $since_ms }.
 
+never_heard = { $devices }{ $more ->
+    [0] {""}
+   *[other] {" "}and { $more } more
+} { $count ->
+    [1] is in the places file, and nothing was ever heard from it.
+   *[other] are in the places file, and nothing was ever heard from them.
+}
+    .devices = {", "}
+few_words = Heard { $reports } times in all, and nothing for { $silent_s } since.
+clock_wrong = The device's clock is { $off_s } { $ahead ->
+    [1] ahead
+   *[other] behind
+}{ $zone ->
+    [local] : it probably sends local time as UTC
+    [utc] : it probably sends UTC as local time
+    [other] : it is probably set to a wrong time zone
+   *[none] {""}
+}. Its counts are kept but not judged. { $setting ->
+    [0] {""}
+   *[other] Where it cannot be set right: override clock_offset_s = { NUMBER($setting, useGrouping: 0) }.
+}
+clock_of_node = The clocks of { $count } of { $heard } devices agree with each other, { $off_s } { $ahead ->
+    [1] ahead of
+   *[other] behind
+} the station's: its own clock is probably wrong.
 silent = Nothing heard for { $silent_s }; it usually reports every { $usual_s }.
 feed_lost = { $lost } of { $heard } devices in this beat have gone silent; the area is not being watched.
 
@@ -250,6 +275,8 @@ kind = { $kind ->
     [cover_open] Manhole cover open
     [tamper] Device tampered with
     [silent] Device silent
+    [never_heard] Device never heard
+    [clock_wrong] Clock is wrong
     [feed_lost] Beat not being watched
     [burglary_series] Series of burglaries
     [incident_series] Series of incidents
@@ -279,6 +306,8 @@ advice = { $kind ->
     [cover_open] Secure the hole at once, keep people away, tell the owner of the cover.
     [tamper] Check the device on site; secure the pictures of the cameras around.
     [feed_lost] Send a patrol round in place of the devices; have network and power of the beat checked.
+    [never_heard] Check power, network, id and topic of the device; take it out of the places file where there is none.
+    [clock_wrong] Set clock and time zone of the device, best by NTP; its hazards are told all the same.
     [silent] Check power and network of the device.
     [burglary_series] Patrol these streets on foot at changing times, warn residents, check doors and windows with them.
     [incident_series] Patrol there at changing times and look for what the incidents have in common.
@@ -907,6 +936,7 @@ board-quality-some = { $n } of { $total } devices { $n ->
     [one] needs attention; its
    *[other] need attention; their
 } alerts count for less.
+board-quality-unheard = Of { $n } of { $total } devices nothing was ever heard.
 board-quality-fine = All { $total } devices report as they should.
 board-quality-figures = received { $received } · missing { $missing } · late { $late }
 board-recent-tab = Last 24 hours
@@ -950,6 +980,7 @@ board-standing-warning = Warning
 board-standing-info = Notice
 board-standing-acknowledged = Being handled
 board-standing-trouble = Data trouble
+board-standing-unknown = Never heard
 board-standing-normal = Normal
 board-alertstate-raised = Open
 board-alertstate-acknowledged = Being handled
@@ -1007,6 +1038,7 @@ board-vehicle-emergency = emergency vehicle
 board-vehicle-unknown = vehicle
 board-trouble-offline = offline
 board-trouble-silent = silent
+board-trouble-unheard = never heard
 board-trouble-stuck = value stuck
 board-trouble-skew = clock wrong
 board-trouble-missing = data missing

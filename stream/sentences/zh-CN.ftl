@@ -71,6 +71,28 @@ overstay = { $at_ms }，外来车辆已滞留{ $value }小时（上限{ $limit }
 convoy = { $at_ms }，{ $value }辆陌生车辆接连通过卡口。
 barrier_down = 道闸显示为落下状态，仍连续有{ $passes }辆车通过，自{ $since_ms }起。
 
+never_heard = { $devices }{ $more ->
+    [0] {""}
+   *[other] 等{ $count }台设备
+}已登记在位置文件中，但从未收到其数据。
+    .devices = 、
+few_words = 总共只收到{ $reports }次，之后已{ $silent_s }未收到数据。
+clock_wrong = 设备时钟{ $ahead ->
+    [1] 快
+   *[other] 慢
+}{ $off_s }{ $zone ->
+    [local] ，可能把本地时间当作UTC发送
+    [utc] ，可能把UTC当作本地时间发送
+    [other] ，可能时区设置有误
+   *[none] {""}
+}。其计数照常保存，但不参与研判。{ $setting ->
+    [0] {""}
+   *[other] 无法校时的，可设置 clock_offset_s = { NUMBER($setting, useGrouping: 0) }。
+}
+clock_of_node = { $heard }台设备中有{ $count }台的时钟彼此一致，比本站{ $ahead ->
+    [1] 快
+   *[other] 慢
+}{ $off_s }：可能是本站时钟有误。
 silent = 已{ $silent_s }未收到数据，正常每{ $usual_s }上报一次。
 feed_lost = 本网格{ $heard }台设备中有{ $lost }台失联，该区域目前无法监测。
 
@@ -214,6 +236,8 @@ kind = { $kind ->
     [cover_open] 井盖异动
     [tamper] 设备被破坏或拆动
     [silent] 设备失联
+    [never_heard] 设备从未上报
+    [clock_wrong] 设备时钟有误
     [feed_lost] 网格监测中断
     [burglary_series] 连续入室盗窃
     [incident_series] 同类警情连发
@@ -243,6 +267,8 @@ advice = { $kind ->
     [cover_open] 立即设置警示围挡，防止行人坠落，通知井盖权属单位。
     [tamper] 到现场检查设备，调取周边视频。
     [feed_lost] 先派巡逻人员到场补位，并立即排查该网格的网络和供电。
+    [never_heard] 检查设备供电、网络、编号和主题；现场没有该设备的，从位置文件中删除。
+    [clock_wrong] 校准设备时钟和时区，最好启用NTP；其危险告警照常发出。
     [silent] 检查设备供电和网络。
     [burglary_series] 不定时加强该片区步巡，提醒居民防范，检查门窗安全。
     [incident_series] 不定时加强该片区巡逻，研判警情共同点。
@@ -784,6 +810,7 @@ board-gate-stranger = 未登记
 board-gate-unknown = 登记情况不明
 board-quality-tab = 数据质量
 board-quality-some = { $total }台设备中有{ $n }台需要关注，其告警可信度已降低。
+board-quality-unheard = { $total }台设备中有{ $n }台从未收到数据。
 board-quality-fine = 全部{ $total }台设备上报正常。
 board-quality-figures = 收到{ $received } · 缺失{ $missing } · 迟到{ $late }
 board-recent-tab = 近24小时
@@ -815,6 +842,7 @@ board-standing-warning = 警告
 board-standing-info = 提示
 board-standing-acknowledged = 处置中
 board-standing-trouble = 数据异常
+board-standing-unknown = 从未上报
 board-standing-normal = 正常
 board-alertstate-raised = 待处置
 board-alertstate-acknowledged = 处置中
@@ -872,6 +900,7 @@ board-vehicle-emergency = 应急车辆
 board-vehicle-unknown = 车辆
 board-trouble-offline = 离线
 board-trouble-silent = 无上报
+board-trouble-unheard = 从未上报
 board-trouble-stuck = 数值不变
 board-trouble-skew = 时钟不准
 board-trouble-missing = 数据缺失

@@ -60,6 +60,32 @@ class _Array(NamedTuple):
 _ADDED: Final[dict[str, dict[str, _Value | _Array]]] = {
     "shard": {
         "catalog/places": _Value(b""),
+        "time/now_ms": _Value(-(2**62)),
+        "time/offset_ms": _Value(0),
+        "time/listened_ms": _Value(0),
+        "time/sure": _Value(False),  # noqa: FBT003 - a default
+        "time/resting": _Value(False),  # noqa: FBT003 - a default
+        "time/even_ms": _Value(0),
+        "time/since_ms": _Value(0),
+        "time/proven": _Value(False),  # noqa: FBT003 - a default
+        "time/clocks": _Value({}),
+        "time/heard_ms": _Value(-(2**62)),
+        "time/usual_ms": _Value(0.0),
+        "time/wide": _Value(0),
+        "time/narrow_ms": _Value(0),
+        "time/votes": _Value({}),
+        "time/voted_on": _Value(0),
+        "quality/heard_at": _Array("<i8", like="quality/heard"),
+        "quality/clocks/behind_ms": _Array("<f8", like="quality/heard"),
+        "quality/clocks/votes": _Array("<i8", like="quality/heard"),
+        "quality/clocks/last_ms": _Array("<f8", like="quality/heard"),
+        "quality/clocks/voted_ms": _Array("<i8", like="quality/heard"),
+        "quality/clocks/doubted": _Array("?", like="quality/heard"),
+        "quality/clocks/wrong": _Array("?", like="quality/heard"),
+        "quality/awaited/since": _Value({}),
+        "quality/awaited/told": _Value({}),
+        "quality/awaited/placed": _Value([]),
+        "quality/awaited/looked_ms": _Value(-600_000),
     },
     "site": {
         "places": _Value(b""),
@@ -77,6 +103,7 @@ def _length(state: State, path: str) -> int:
 def _to_4(part: str, old: State) -> State:
     """From 3, the first version that is still read."""
     state = State(dict(old.values), dict(old.arrays), dict(old.columns))
+    state.arrays.pop("quality/skew_ms", None)
     for path, added in _ADDED[part].items():
         added.add(path, state)
     return state

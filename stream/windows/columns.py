@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ingest.clock import ClockGuard
 from ingest.frame import FrameError
-from ingest.log import HistorySeries
+from ingest.log import HistorySeries, Record, RecordKind
 from ingest.log.batch import COLUMNS, Source, open_batch
 from ingest.log.history import open_history
 from ingest.vocabulary import MODELLED, Flag, Kind
@@ -61,6 +61,16 @@ class Columns:
         """Tell which rows bear a time that cannot be, given when they were received; shape (rows,)."""
         behind = self.received - self.ts
         return (behind > guard.backfill_ms) | (behind < -guard.ahead_ms)
+
+
+def opened_batch(record: Record) -> Columns | FrameError | None:
+    """Return the columns of a record of observations, or why it has none; None for a record of another kind."""
+    if record.kind is not RecordKind.OBSERVATIONS:
+        return None
+    try:
+        return Columns(record.payload)
+    except FrameError as error:
+        return error
 
 
 @dataclass(slots=True)

@@ -5,14 +5,19 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.state import Axis, Saved, array
+from models.state import Axis, Saved, array, part
 from stream.results import DeviceHealth
+from stream.windows.awaited import AWAITED_MS, Awaited, Missed
 from stream.windows.axes import DEVICE
 from stream.windows.catalog import Catalog
+from stream.windows.device_clocks import DeviceClocks, Found
+from stream.windows.site_time import SiteTime
 
 _PERIODIC: Final = frozenset({"camera", "noise", "smoke", "heat", "water", "environment"})
 """Types that report at regular intervals; a gate or a door that says nothing may simply have had no visitor."""
 _NEVER: Final = -1
+_FEW_MS: Final = 6 * 3_600_000
+"""A device that was heard a few times is missed when it has said nothing for so long."""
 _RHYTHM: Final = 5
 """Times a device must have been heard again before its rhythm is known."""
 
@@ -24,18 +29,21 @@ class Quality(Saved):
     _late = array(np.int64, DEVICE)
     _duplicate = array(np.int64, DEVICE)
     _missing = array(np.int64, DEVICE)
-    _skew_ms = array(np.float64, DEVICE)
-    """Slow average of received less event time; old data sent on purpose is left out."""
+    clocks: DeviceClocks = part()
     _heard = array(np.int64, DEVICE, fill=_NEVER)
+    _heard_at = array(np.int64, DEVICE)
+    """When it was heard last, as `SiteTime.listened_ms`."""
     _interval_ms = array(np.float64, DEVICE)
     _reports = array(np.int64, DEVICE)
     silent = array(np.bool_, DEVICE)
     offline = array(np.bool_, DEVICE)
     quality = array(np.float64, DEVICE, fill=1.0)
+    awaited: Awaited = part()
     _periodic = array(np.bool_, DEVICE, derived=True)
 
-    def __init__(self, catalog: Catalog, *, silent_s: float) -> None:
-        self.catalog, self.silent_ms = catalog, silent_s * 1000
+    def __init__(self, catalog: Catalog, *, silent_s: float, time: SiteTime | None = None) -> None:
+        self.catalog, self.silent_ms, self.time = catalog, silent_s * 1000, time or SiteTime()
+        self.clocks, self.awaited = DeviceClocks(), Awaited(catalog)
         super().__init__()
         self.grow(DEVICE, len(catalog.devices))
 
@@ -71,7 +79,7 @@ class Quality(Saved):
         ts: NDArray[np.int64],
         received: NDArray[np.int64],
         backfill: NDArray[np.bool_],
-    ) -> list[int]:
+    ) -> tuple[list[int], Found]:
         """Take signs of life: everything new that devices sent, in time or late, whatever its event time.
 
         Parameters
@@ -84,47 +92,64 @@ class Quality(Saved):
 
         Returns
         -------
-        The devices that were silent until now.
+        The devices that were silent until now, and what was found of their clocks.
         """
         if not len(devices):
-            return []
+            return [], Found([], [])
         order = np.argsort(devices, kind="stable")
         device = devices[order]
         starts = np.flatnonzero(np.concatenate(([True], device[1:] != device[:-1])))
         touched = device[starts]
         timed = ~backfill[order]
-        skew = np.where(timed, (received - ts)[order], 0).astype(np.float64)
-        measured = np.add.reduceat(timed, starts, dtype=np.int64)
-        mean_skew = np.add.reduceat(skew, starts) / np.maximum(measured, 1)
+        behind = np.minimum.reduceat(np.where(timed, (received - ts)[order], np.inf), starts)
         newest = np.maximum.reduceat(received[order], starts)
+        # What one record took to be received may be long where time follows the data.
+        listened = self.time.listened_ms - np.clip(self.time.now_ms - newest, 0, self.time.listened_ms)
         last = self._heard[touched]
         known = last != _NEVER
-        gap = np.maximum(newest - last, 0).astype(np.float64)
+        gap = np.where(known, np.maximum(listened - self._heard_at[touched], 0), 0).astype(np.float64)
         usual = self._interval_ms[touched]
         # Rises at once and falls slowly, so that a device of uneven rhythm is not called silent for its pauses.
         usual = np.where(gap > usual, gap, 0.95 * usual + 0.05 * gap)
         back = touched[self.silent[touched]]
         self._interval_ms[touched] = np.where(known & ~self.silent[touched], usual, self._interval_ms[touched])
-        before = self._skew_ms[touched]
-        slow = np.where(known, 0.8 * before + 0.2 * mean_skew, mean_skew)
-        self._skew_ms[touched] = np.where(measured > 0, slow, before)
         self._heard[touched] = np.maximum(last, newest)
-        self._reports[touched] += gap > 0
+        self._heard_at[touched] = np.where(known, np.maximum(self._heard_at[touched], listened), listened)
+        self._reports[touched] += (gap > 0) | ~known
         # Who speaks is there, whatever a last will said that the broker keeps.
         self.silent[touched] = self.offline[touched] = False
-        return [int(index) for index in back]
+        measured = np.isfinite(behind)
+        return back.tolist(), self.clocks.learn(touched[measured], behind[measured], newest[measured])
 
     def set_back(self, now_ms: int) -> None:
         """Nothing can have been heard in the future: the clock was set back."""
         self._heard = np.minimum(self._heard, now_ms)
+        self.clocks.set_back(now_ms)
 
-    def newly_silent(self, now_ms: int) -> list[int]:
-        """Mark and return the devices that report regularly but have not for too long."""
+    def newly_silent(self) -> list[int]:
+        """Mark and return the devices that report regularly but have not for too long.
+
+        Only time in which a gateway listened counts, and none from before it was away, or its clock stepped: what the
+        devices said meanwhile may still have to come. A device that was heard a few times, so that nobody knows its
+        rhythm, is missed after hours.
+        """
         limit = np.maximum(self.silent_ms, 3 * self._interval_ms)
-        late = self._periodic & ~self.silent & (self._reports >= _RHYTHM)
-        late &= now_ms - self._heard > limit
+        quiet = self.time.listened_ms - self._heard_at
+        regular = (self._reports > _RHYTHM) & (self.time.listened_ms - self.time.even_ms > limit) & (quiet > limit)
+        few = (self._reports > 0) & (self._reports <= _RHYTHM)
+        few &= quiet > np.where(self._reports > 1, np.maximum(_FEW_MS, 3 * self._interval_ms), AWAITED_MS)
+        late = self._periodic & ~self.silent & (regular | few)
         self.silent |= late
         return np.flatnonzero(late).tolist()
+
+    def never_heard(self) -> Missed:
+        """Return the devices of the places file that have not been heard for most of a day; see `Awaited.look`."""
+        return self.awaited.look(self.time.listened_ms, self.names_heard)
+
+    def names_heard(self) -> set[str]:
+        """Return the ids of the devices that have ever been heard."""
+        devices = self.catalog.devices
+        return {devices[index][1] for index in np.flatnonzero(self._heard != _NEVER).tolist()}
 
     def regular(self) -> NDArray[np.intp]:
         """Return the devices that have reported and are expected to go on doing so."""
@@ -133,6 +158,11 @@ class Quality(Saved):
     def heard_ms(self, device: int) -> int:
         """Return when a device was heard last (epoch ms), -1 before the first time."""
         return int(self._heard[device])
+
+    def few_words(self, device: int) -> int:
+        """Return how many times a device was heard, 0 where so often that its rhythm is known."""
+        reports = int(self._reports[device])
+        return reports if reports <= _RHYTHM else 0
 
     def usual_s(self, device: int) -> float:
         """Return the usual interval between a device's messages, seconds."""
@@ -148,7 +178,7 @@ class Quality(Saved):
         received, late, duplicate = self._received[:size], self._late[:size], self._duplicate[:size]
         missing = np.maximum(self._missing[:size], 0)
         due = np.maximum(received + missing, 1)
-        skew_s = self._skew_ms[:size] / 1000
+        skew_s = self.clocks.behind_ms[:size] / 1000
         quality = (
             1.0
             - 0.4 * np.minimum(1, 4 * missing / due)

@@ -77,8 +77,11 @@ def test_old_records_go_by_age_once_committed(tmp_path, monkeypatch):
     log.append([record(30_000)])
     assert len(log.read(0, limit=9)) == 4, "nobody has committed anything"
     log.commit("engine", 2)
+    log.append([record(9_000_000)])
+    assert len(log.read(0, limit=9)) == 5, "the node's own clock alone is not believed"
+    log.commit("engine", 2, 30_000)
     log.append([record(30_001)])
-    assert [r.received_ms for r in log.read(0, limit=9)] == [2_000, 30_000, 30_001]
+    assert [r.received_ms for r in log.read(0, limit=9)] == [2_000, 30_000, 9_000_000, 30_001]
     assert log.read(0, limit=1)[0].position == 3
     assert log.committed("engine") == 2
     log.close()

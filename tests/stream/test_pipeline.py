@@ -127,8 +127,8 @@ def test_everything_new_is_a_sign_of_life_whatever_its_time():
         log.count("cam-1", now + off, 1, received=now)
         out.append(pipe.process(log.record(now)))
     out += [pipe.process(log.tick(NOON + 40 * MINUTE))]
-    assert alerts(out) == []
-    assert [alert.kind for alert in alerts([pipe.process(log.tick(NOON + 45 * MINUTE))])] == ["silent"]
+    assert {alert.kind for alert in alerts(out)} == {"clock_wrong"}
+    assert "silent" in [alert.kind for alert in alerts([pipe.process(log.tick(NOON + 45 * MINUTE))])]
 
 
 def test_counts_longer_than_a_window_are_in_time_and_judged_by_their_mean():
@@ -139,7 +139,7 @@ def test_counts_longer_than_a_window_are_in_time_and_judged_by_their_mean():
         out.append(pipe.process(log.record()))
     out.append(pipe.process(log.tick(NOON + 6 * 1440 * MINUTE)))
     assert sum(results.late for results in out) == 0
-    assert alerts(out) == []
+    assert {alert.kind for alert in alerts(out)} <= {"never_heard"}
     expected = [float(e) for results in out for block in results.windows for e in block.expected if not np.isnan(e)]
     assert expected[-1] == pytest.approx(60, rel=0.25)
 
@@ -252,7 +252,7 @@ def test_a_second_stranger_is_told_to_who_acknowledged_the_first():
     (again,) = stranger(3)
     assert (again.id, again.revision, again.state, again.by) == (first.id, 3, "raised", "")
     assert again.cause_ms == night + 3 * MINUTE
-    quiet = [pipe.process(log.tick(night + 5 * 60 * MINUTE))]
+    quiet = [pipe.process(log.tick(night + minute * MINUTE)) for minute in range(10, 300, 10)]
     assert [(alert.id, alert.state) for alert in alerts(quiet) if alert.kind == "stranger_vehicle"] == [
         (first.id, "expired")
     ]

@@ -369,6 +369,7 @@ def test_old_rows_go_in_portions_and_totals_stay(path, reader):
                     position,
                     now_ms=ts + 1000,
                     watermark_ms=ts + 1000,
+                    sure=True,
                     windows=[
                         windows(
                             {"start": ts, "sum_a": 2.0},
@@ -417,10 +418,42 @@ def test_a_portion_is_small_and_the_rest_follows(sink, reader):
     assert reader.totals()["observations"] == 100
 
 
-def test_a_clock_that_jumps_ahead_deletes_nothing(sink, reader):
-    sink.write([results(1, windows=[windows({})], watermark_ms=T0)])
-    sink.write([results(2, now_ms=T0 + 9000 * DAY_MS, watermark_ms=T0)])
-    assert len(reader.windows("cam-1")) == 1
+@pytest.mark.parametrize("sure", [False, True])
+def test_a_clock_that_jumps_ahead_deletes_a_day_at_most(path, reader, sure):
+    """Not even where the devices, which take their time from the node, say the same."""
+    sink = StoreSink(path, "s1", retention=Retention(windows_days=2), prune_every_s=60)
+    at = [T0 + hours * DAY_MS // 24 for hours in (0, 2, 40)]
+    sink.write(
+        [results(1, now_ms=at[2], watermark_ms=at[2], windows=[windows(*({"start": ms} for ms in at))], sure=True)]
+    )
+    ahead = T0 + 9000 * DAY_MS
+    for position in range(2, 9):
+        sink.write([results(position, now_ms=ahead + position, watermark_ms=ahead, sure=sure)])
+    sink.write([results(9, now_ms=at[2] + 1000, watermark_ms=at[2], sure=True, put_back=True)])
+    assert len(reader.windows("cam-1")) == (1 if sure else 3)
+    sink.close()
+
+
+def test_after_a_clock_that_was_ahead_nothing_stands_in_the_future(path, reader):
+    sink = StoreSink(path, "s1")
+    later = T0 + 300 * DAY_MS
+    sink.write([results(1, now_ms=T0, watermark_ms=T0, windows=[windows({"start": T0})], health=[health("cam-1", T0)])])
+    wrong = results(
+        2, now_ms=later, watermark_ms=later, windows=[windows({"start": later})], health=[health("cam-1", later)]
+    )
+    sink.write([wrong])
+    for _ in range(2):  # the second time after a crash: the results before it come again
+        sink.write([wrong])
+        sink.write([results(3, now_ms=T0 + 1000, watermark_ms=T0, put_back=True)])
+        sink.close()
+        sink = StoreSink(path, "s1")
+    fresh = [windows({"start": T0 + 300_000})]
+    health_now = [health("cam-1", T0 + 300_000)]
+    sink.write([results(4, now_ms=T0 + 400_000, watermark_ms=T0 + 300_000, windows=fresh, health=health_now)])
+    assert reader.progress()["now_ms"] == T0 + 400_000
+    assert [row["start"] for row in reader.health()] == [T0 + 300_000]
+    assert max(row["start"] for row in reader.latest()) == T0 + 300_000
+    sink.close()
 
 
 def test_the_reader_goes_over_to_a_new_file(path, reader):

@@ -5,7 +5,7 @@ import { BandChart, points } from "./chart.js";
 import { byId, el, put } from "./dom.js";
 import { deviceIcon, sign } from "./icons.js";
 import { number, percent, pick, seconds, t, when, word } from "./i18n.js";
-import { bus, kindTitle, siteNow, standing, state } from "./state.js";
+import { bus, kindTitle, siteNow, standing, state, troubleOf } from "./state.js";
 
 const RANGES = [3, 12, 24, 168];
 const REFRESH_MS = 5000;
@@ -36,7 +36,7 @@ async function load() {
 
 function facts(place) {
   const health = data?.health;
-  const trouble = data?.trouble ?? [];
+  const trouble = troubleOf(place.id);
   const row = (name, value, extra = "") => [el("dt", {}, t(name)), el("dd", { class: extra }, value)];
   const level = standing(place.id);
   return el(

@@ -40,7 +40,7 @@ const LINES = {
 
 /** Return the icon of a device type; `standing` colours it and adds a mark. */
 export function deviceIcon(type, standing = "normal") {
-  const badge = { critical: "!!", warning: "!", info: "i", acknowledged: "✓" }[standing];
+  const badge = { critical: "!!", warning: "!", info: "i", acknowledged: "✓", unknown: "?" }[standing];
   return svg(
     "svg",
     { viewBox: "-3 -5 32 32", class: `device-icon is-${standing}`, "aria-hidden": "true" },

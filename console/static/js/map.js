@@ -4,13 +4,13 @@
 import { byId, el, put } from "./dom.js";
 import { deviceIcon } from "./icons.js";
 import { number, pick, t, word } from "./i18n.js";
-import { bus, select, standing, standings, state } from "./state.js";
+import { bus, select, standing, standings, state, troubleOf } from "./state.js";
 
 const METRES_PER_DEGREE = 111_320;
 const TYPES = ["camera", "gate", "noise", "smoke", "heat", "water", "door", "manhole", "environment"];
 const CROWDED = 400; // devices with a marker of their own; more are dots until one comes closer
 const RANKED = 20; // hotspots whose rank stands on the map
-const ORDER = { normal: 0, trouble: 100, acknowledged: 200, info: 300, warning: 400, critical: 500 };
+const ORDER = { normal: 0, unknown: 50, trouble: 100, acknowledged: 200, info: 300, warning: 400, critical: 500 };
 
 let map;
 let bounds;
@@ -117,7 +117,8 @@ function words(device) {
   const entry = state.overview?.devices?.[device.id];
   const level = standing(device.id);
   const rows = [el("strong", {}, pick(device.name)), el("span", {}, `${word("type", device.type)} · ${word("standing", level)}`)];
-  if (entry?.trouble.length) rows.push(el("span", {}, entry.trouble.map((w) => word("trouble", w)).join(t("list-comma"))));
+  const trouble = troubleOf(device.id);
+  if (trouble.length) rows.push(el("span", {}, trouble.map((w) => word("trouble", w)).join(t("list-comma"))));
   for (const s of entry?.series ?? []) {
     if (s.kind === "count" && s.expected === null) rows.push(el("span", {}, `${word("metric", s.metric)} ${number((s.in ?? 0) + (s.out ?? 0))}`));
     else if (s.kind === "count") rows.push(el("span", {}, t("map-count", { metric: word("metric", s.metric), seen: number((s.in ?? 0) + (s.out ?? 0)), expected: number(s.expected, 1) })));
@@ -208,7 +209,7 @@ function drawLegend() {
   put(
     byId("legend-body"),
     TYPES.filter((type) => present.has(type)).map((type) => row(deviceIcon(type), word("type", type))),
-    ["critical", "warning", "acknowledged", "trouble"].map((level) => row(deviceIcon("camera", level), word("standing", level))),
+    ["critical", "warning", "acknowledged", "trouble", "unknown"].map((level) => row(deviceIcon("camera", level), word("standing", level))),
     row(el("span", { class: "legend-cell" }, "1"), t("hotspots-title")),
   );
 }

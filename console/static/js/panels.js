@@ -4,14 +4,25 @@ import { ApiFailure, get } from "./api.js";
 import { byId, el, put, say } from "./dom.js";
 import { deviceIcon, sign } from "./icons.js";
 import { number, percent, pick, span, t, when, word } from "./i18n.js";
-import { bus, kindTitle, select, siteNow, state } from "./state.js";
+import { bus, kindTitle, select, siteNow, state, troubleOf } from "./state.js";
 
-const WORST_FIRST = ["offline", "silent", "stuck", "skew", "missing", "late", "duplicate", "quality"];
+const WORST_FIRST = ["offline", "silent", "unheard", "stuck", "skew", "missing", "late", "duplicate", "quality"];
 
 function qualityRows() {
-  const rows = Object.entries(state.overview?.devices ?? {}).filter(([, entry]) => entry.trouble.length);
+  const ids = new Set([...state.devices.keys(), ...Object.keys(state.overview?.devices ?? {})]);
+  const rows = [...ids].map((id) => [id, { health: state.overview?.devices?.[id]?.health, trouble: troubleOf(id) }]).filter(([, entry]) => entry.trouble.length);
   const order = ([, entry]) => WORST_FIRST.indexOf(entry.trouble[0]);
   return rows.sort((a, b) => order(a) - order(b) || a[0].localeCompare(b[0]));
+}
+
+/** Return one sentence on all devices; it says that all is well only where each has been heard. */
+function qualityLead(rows) {
+  const total = new Set([...state.devices.keys(), ...rows.map(([id]) => id)]).size;
+  if (!state.overview || !total) return t("stale-waiting");
+  const unheard = rows.filter(([, entry]) => entry.trouble.includes("unheard")).length;
+  const others = rows.length - unheard;
+  const said = [unheard && t("quality-unheard", { n: unheard, total }), others && t("quality-some", { n: others, total })].filter(Boolean);
+  return said.join(" ") || t("quality-fine", { total });
 }
 
 function drawQuality() {
@@ -21,7 +32,6 @@ function drawQuality() {
   count.hidden = rows.length === 0;
   const panel = byId("panel-quality");
   if (panel.hidden) return;
-  const total = state.devices.size;
   const list = rows.slice(0, 200).map(([id, entry]) => {
     const place = state.devices.get(id);
     const health = entry.health;
@@ -33,14 +43,14 @@ function drawQuality() {
         { type: "button", class: "row-button", onclick: () => place && select(id) },
         deviceIcon(place?.type, "trouble"),
         el("span", { class: "row-text" }, el("strong", {}, place ? pick(place.name) : id), el("span", {}, entry.trouble.map((w) => word("trouble", w)).join(t("list-comma")))),
-        el("span", { class: "row-figures" }, t("quality-figures", { received: number(health.received), missing: number(health.missing), late: number(health.late) })),
-        el("span", { class: "row-end" }, percent(health.quality)),
+        health && el("span", { class: "row-figures" }, t("quality-figures", { received: number(health.received), missing: number(health.missing), late: number(health.late) })),
+        el("span", { class: "row-end" }, health ? percent(health.quality) : "?"),
       ),
     );
   });
   put(
     panel,
-    el("p", { class: "lead" }, rows.length ? t("quality-some", { n: rows.length, total }) : t("quality-fine", { total })),
+    el("p", { class: "lead" }, qualityLead(rows)),
     el("ul", { class: "rows" }, list),
   );
 }

@@ -54,7 +54,13 @@ export function openAlerts() {
   return [...alerts].sort((a, b) => taken(a) - taken(b) || rank(b.severity) - rank(a.severity) || b.raised_ms - a.raised_ms);
 }
 
-/** Return a function that tells how a device stands: critical, warning, info, acknowledged, trouble or normal. */
+/** Return what is wrong with a device's data; one of which nothing was ever heard is not fine, but unknown. */
+export function troubleOf(id) {
+  const entry = state.overview?.devices?.[id];
+  return entry && (entry.health || entry.series.length) ? entry.trouble : ["unheard"];
+}
+
+/** Return a function that tells how a device stands: critical, warning, info, acknowledged, trouble, unknown, normal. */
 export function standings() {
   const worst = new Map();
   for (const alert of state.overview?.alerts ?? []) {
@@ -62,7 +68,10 @@ export function standings() {
     if (alert.state === "acknowledged") worst.set(alert.device, before ?? "acknowledged");
     else if (alert.state === "raised" && (!before || before === "acknowledged" || rank(alert.severity) > rank(before))) worst.set(alert.device, alert.severity);
   }
-  return (id) => worst.get(id) ?? (state.overview?.devices?.[id]?.trouble?.length ? "trouble" : "normal");
+  return (id) => {
+    const trouble = troubleOf(id);
+    return worst.get(id) ?? (trouble.includes("unheard") ? "unknown" : trouble.length ? "trouble" : "normal");
+  };
 }
 
 /** Return how one device stands. */

@@ -8,6 +8,8 @@ from msgspec import Meta
 from ingest.setup.settings import Section
 
 DAY_MS: Final = 86_400_000
+_STEP_MS: Final = DAY_MS
+"""How far one look for what is too old goes on at most."""
 PORTION: Final = 20_000
 """Rows of one table that one call deletes at most: detection must not wait for housekeeping."""
 
@@ -34,6 +36,36 @@ class Retention(Section, frozen=True, kw_only=True):
     """Days that data quality is kept; the newest of each device stays."""
     incidents_days: Days = 1_095.0
     """Days that incidents are kept after they came in."""
+
+
+class Pruning:
+    """Looks now and then for what is too old, by a time that is confirmed, and a step further at a time.
+
+    A time that is wrong although several clocks agree on it (devices may have it from the node) then deletes a day's
+    rows a look at most, those that would have been next.
+    """
+
+    def __init__(self, retention: Retention, every_s: float) -> None:
+        self._retention, self._every_ms = retention, round(every_s * 1000)
+        self._looked_ms = 0
+        self.deleted = False
+        """Whether the last look has deleted rows."""
+
+    def look(self, connection: sqlite3.Connection, sure_ms: int, pruned_ms: int) -> int:
+        """Delete a portion where it is time to look; return up to which time it was looked, `pruned_ms` before.
+
+        `sure_ms` is the time that is confirmed, epoch ms; 0 where none is.
+        """
+        self.deleted = False
+        if sure_ms <= 0 or abs(sure_ms - self._looked_ms) < self._every_ms:
+            return pruned_ms
+        until_ms = min(sure_ms, pruned_ms + _STEP_MS) if pruned_ms > 0 else sure_ms
+        if until_ms > pruned_ms > 0:
+            self.deleted = True
+            if prune(connection, self._retention, until_ms):
+                return pruned_ms
+        self._looked_ms = sure_ms
+        return until_ms
 
 
 def prune(connection: sqlite3.Connection, retention: Retention, now_ms: int, portion: int = PORTION) -> bool:

@@ -39,10 +39,10 @@ from stream.sinks.result_rows import (
     plain,
     position_of,
 )
-from stream.sinks.store.retention import Retention, prune
+from stream.sinks.store.retention import Pruning, Retention
 from stream.sinks.store.series_ids import SeriesIds, SeriesMatch
 from stream.sinks.store.tables import StoreDamagedError, StoreError, StoreMismatchError, migrate
-from stream.sinks.store.totals import WindowTotals
+from stream.sinks.store.totals import WindowTotals, put_back
 
 _LOG: Final = logging.getLogger(__name__)
 _BUSY_S: Final = 10.0
@@ -71,7 +71,8 @@ class StoreSink:
     retention
         How long each kind is kept, in days of the log's time.
     prune_every_s
-        Seconds of the log's time between looks for what is too old.
+        Seconds of the log's time between looks for what is too old. Each goes on by a day at most, and only where the
+        results are sure of the time.
 
     Raises
     ------
@@ -94,13 +95,14 @@ class StoreSink:
         self, path: Path, site: str, *, retention: Retention | None = None, prune_every_s: float = 3600
     ) -> None:
         self.path, self.site = path, site
-        self._retention = retention or Retention()
-        self._prune_every_ms = round(prune_every_s * 1000)
+        self._pruning = Pruning(retention or Retention(), prune_every_s)
         self._lock = threading.RLock()
         self._closed = False
         self._connection: sqlite3.Connection | None = None
         """None after a failure: the file is opened again then."""
         self._reached, self._now_ms = NOTHING_WRITTEN, 0
+        self._highest_ms = 0
+        """The latest time ever written, from before the site's time was put back."""
         try:
             self._opened()
         except StoreDamagedError as error:
@@ -149,6 +151,8 @@ class StoreSink:
         try:
             found = execute("SELECT site, reached, now_ms, pruned_ms FROM progress").fetchone()
             site, self._reached, self._now_ms, self._pruned_ms = msgspec.convert(found, tuple[str, int, int, int])
+            highest = execute("SELECT value FROM meta WHERE key = 'highest_ms'").fetchone()
+            self._highest_ms = 0 if highest is None else msgspec.json.decode(highest[0], type=int)
         except msgspec.ValidationError as error:
             raise StoreDamagedError(f"{self.path}: is damaged: what it says of its progress is {found}") from error
         if site != self.site:
@@ -218,7 +222,7 @@ class StoreSink:
         """Raise `StoreMismatchError` where the results can only be of another log than the store's."""
         for result in results:
             # Everything up to the stored position was received by then, so a later time tells that the log is new.
-            if order(result) <= self._reached and result.now_ms > self._now_ms:
+            if order(result) <= self._reached and result.now_ms > max(self._now_ms, self._highest_ms):
                 raise StoreMismatchError(
                     f"{self.path}: holds log positions up to {self.position}, received up to {self._now_ms} ms, and "
                     f"position {result.position} now comes with {result.now_ms} ms: the log was replaced; "
@@ -246,18 +250,21 @@ class StoreSink:
         )
         self._many("UPDATE series SET beat = ? WHERE id = ?", ((key.beat, number) for number, key in match.moved))
         newest = self._write_windows(results, match)
+        newest = self._put_back(results, newest)
         self._write_events(results, match.ids)
         self._write_alerts(results)
         self._write_hotspots(results)
         reached = max(order(result) for result in results)
-        now_ms = max(self._now_ms, *(result.now_ms for result in results))
-        watermark_ms = max(result.watermark_ms for result in results)
+        since = [result for result in results[_last_put_back(results) :] if not result.closing] or results[-1:]
+        now_ms = max(0 if since[0].put_back else self._now_ms, *(result.now_ms for result in since))
+        watermark_ms = max(result.watermark_ms for result in since)
         self._opened().execute(
-            """UPDATE progress SET reached = ?, now_ms = ?, watermark_ms = max(watermark_ms, ?),
+            """UPDATE progress SET reached = ?, now_ms = ?, watermark_ms = max(watermark_ms * NOT ?, ?),
             accepted = accepted + ?, duplicates = duplicates + ?, late = late + ?""",
             (
                 reached,
                 now_ms,
+                since[0].put_back,
                 watermark_ms,
                 sum(result.accepted for result in results),
                 sum(result.duplicates for result in results),
@@ -281,6 +288,15 @@ class StoreSink:
             "UPDATE series SET newest = ? WHERE id = ?", zip(newest[moved].tolist(), moved.tolist(), strict=True)
         )
         return newest
+
+    def _put_back(self, results: list[Results], newest: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Let nothing stand as the newest that was given a time which was too far ahead; return the newest windows."""
+        last = _last_put_back(results)
+        if not results[last].put_back:
+            return newest
+        highest_ms = max(self._highest_ms, self._now_ms, *(result.now_ms for result in results))
+        self._opened().execute("INSERT OR REPLACE INTO meta VALUES ('highest_ms', ?)", (_body(highest_ms),))
+        return put_back(self._opened(), newest, results[last].now_ms)
 
     def _write_events(self, results: list[Results], ids: NDArray[np.int32]) -> None:
         for result in results:
@@ -355,20 +371,23 @@ class StoreSink:
             )
 
     def _prune(self, results: list[Results]) -> int:
-        """Delete a portion of what is too old where it is time to look, and return when that last was."""
-        # A gateway clock that jumped ahead must not empty the store: the devices' times have to agree.
-        now_ms = min(results[-1].now_ms, results[-1].watermark_ms)
-        if now_ms <= 0 or 0 <= now_ms - self._pruned_ms < self._prune_every_ms:
-            return int(self._pruned_ms)
-        self._totals.forget()  # rows it remembers may go
+        """Delete a portion of what is too old where it is time to look; return the time up to which it was looked."""
         connection = self._opened()
-        if prune(connection, self._retention, now_ms):
-            return int(self._pruned_ms)
-        connection.execute("UPDATE progress SET pruned_ms = ?", (now_ms,))
-        return now_ms
+        sure_ms = next((min(one.now_ms, one.watermark_ms) for one in reversed(results) if one.sure), 0)
+        pruned_ms = self._pruning.look(connection, sure_ms, self._pruned_ms)
+        if pruned_ms != self._pruned_ms:
+            connection.execute("UPDATE progress SET pruned_ms = ?", (pruned_ms,))
+        if self._pruning.deleted:
+            self._totals.forget()  # rows it remembers may be gone
+        return pruned_ms
 
     def _many(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
         self._opened().executemany(statement, rows)
+
+
+def _last_put_back(results: Sequence[Results]) -> int:
+    """Return the place of the last results with which the site's time was put back; 0 where there are none."""
+    return next((at for at in range(len(results) - 1, -1, -1) if results[at].put_back), 0)
 
 
 def _incident_body(incident: Incident) -> str:

@@ -106,3 +106,18 @@ class WindowTotals:
         if len(self._recent) > _KEPT:
             self._recent.popitem(last=False)
         return found
+
+
+def put_back(connection: sqlite3.Connection, newest: NDArray[np.int64], now_ms: int) -> NDArray[np.int64]:
+    """Let nothing stand as the newest that was given a time later than `now_ms` (epoch ms): a clock was ahead.
+
+    `newest` is the start of the newest window by series, shape (series,); it is returned as it is then. The rows stay.
+    """
+    connection.execute("DELETE FROM health_now WHERE start > ?", (now_ms,))
+    newest = newest.copy()
+    for number in np.flatnonzero(newest > now_ms).tolist():
+        last = "SELECT max(start) FROM windows WHERE series = ? AND start <= ?"
+        start = connection.execute(last, (number, now_ms)).fetchone()[0]
+        newest[number] = -1 if start is None else start
+        connection.execute("UPDATE series SET newest = ? WHERE id = ?", (start, number))
+    return newest

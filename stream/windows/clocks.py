@@ -1,0 +1,78 @@
+"""The times of a record: put right by what is known of the clocks they come from, before anything is done with it."""
+
+from typing import Final
+
+import numpy as np
+
+from ingest.frame import FrameError
+from ingest.log import Record, RecordKind
+from ingest.places import CLOCK_OFFSET, MOST_OFFSET_S, Device, Places
+from stream.windows.catalog import Catalog
+from stream.windows.columns import Columns
+from stream.windows.device_clocks import DeviceClocks
+from stream.windows.site_time import SiteTime, Votes
+
+AWAY: Final = b"away"
+"""Payload of a tick by which a gateway says that it has no connection to its broker."""
+_BESIDE: Final = frozenset({RecordKind.HISTORY, RecordKind.MODEL, RecordKind.PLACES})
+"""Who appends them knows the log's time only roughly: they say nothing of it."""
+
+
+class Clocks:
+    """Knows what the places file says of devices' clocks (`CLOCK_OFFSET`), and shows the site's time every record."""
+
+    def __init__(self, time: SiteTime, catalog: Catalog, devices: DeviceClocks) -> None:
+        self._time, self._catalog, self._devices = time, catalog, devices
+        self._places: Places | None = None
+        self._ahead_ms: dict[str, int] = {}
+        """Of the devices whose clocks these places correct."""
+
+    def read(self, record: Record, columns: Columns | FrameError | None, before_ms: int) -> tuple[int, bool]:
+        """Let the site's time go on by a record, and correct the times in it.
+
+        Returns the time (epoch ms, `before_ms` at the record before), and whether it was put back.
+        """
+        if record.kind in _BESIDE:
+            return max(record.received_ms, before_ms), False
+        put_back = self._read(record, columns)
+        return self._time.now_ms, put_back
+
+    def _read(self, record: Record, columns: Columns | FrameError | None) -> bool:
+        if not isinstance(columns, Columns) or not columns.rows:
+            return self._time.read(record.received_ms, away=record.payload == AWAY and record.kind is RecordKind.TICK)
+        if self._places is not self._catalog.places:
+            self._places = self._catalog.places
+            every = self._places.devices.values()
+            self._ahead_ms = {place.id: ahead_ms for place in every if (ahead_ms := _ahead_ms(place))}
+        if self._ahead_ms:
+            ahead = [self._ahead_ms.get(source.device, 0) for source in columns.sources]
+            if any(ahead):
+                columns.ts = columns.ts - np.array(ahead, dtype=np.int64)[columns.source]
+        received = columns.received
+        span_ms, widest_ms = int(received[-1] - received[0]), 0
+        if span_ms > 0:
+            widest_ms = int(np.diff(received).max())
+        put_back = self._time.read(
+            record.received_ms, span_ms=span_ms, widest_ms=widest_ms, votes=lambda: self._votes(columns)
+        )
+        if self._time.offset_ms:
+            columns.received = received - self._time.offset_ms
+        return put_back
+
+    def _votes(self, columns: Columns) -> Votes:
+        rows = ~columns.backfill
+        newest = np.full(len(columns.sources), -1, dtype=np.int64)
+        np.maximum.at(newest, columns.source[rows], columns.ts[rows])
+        device = np.array([self._catalog.device(one.beat, one.device) for one in columns.sources], dtype=np.int64)
+        device, newest = device[newest >= 0], newest[newest >= 0]
+        behind = np.zeros(len(device), dtype=np.int64)
+        known = device < len(self._devices.wrong)
+        behind[known] = self._devices.known(device[known])
+        return Votes(device, newest, behind)
+
+
+def _ahead_ms(place: Device) -> int:
+    """Return how far the places file says that a device's clock is ahead."""
+    given = place.overrides.get(CLOCK_OFFSET, 0)
+    usable = isinstance(given, int | float) and not isinstance(given, bool) and abs(given) <= MOST_OFFSET_S
+    return round(given * 1000) if usable else 0
