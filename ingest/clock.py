@@ -61,12 +61,13 @@ class ScaledClock:
 
 
 class DataClock:
-    """Shows the newest event time seen: for replaying recorded data at any speed."""
+    """Shows the newest event time seen, or what a recording says: for replaying recorded data at any speed."""
 
     live = False
 
     def __init__(self) -> None:
         self._now = 0
+        self._told = False
         self._lock = threading.Lock()
 
     def now_ms(self) -> int:
@@ -74,9 +75,18 @@ class DataClock:
         return self._now
 
     def observe(self, event_ms: int) -> None:
-        """Move forward to `event_ms`; never back."""
+        """Move forward to `event_ms`, never back, where no recording has told the time."""
+        if not self._told:
+            self._show(event_ms)
+
+    def tell(self, received_ms: int) -> None:
+        """Move forward to when a recording received what follows; event times move the clock no more."""
+        self._told = True
+        self._show(received_ms)
+
+    def _show(self, ms: int) -> None:
         with self._lock:
-            self._now = max(self._now, event_ms)
+            self._now = max(self._now, ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,11 @@ def commands(site: str) -> str:
     return f"{ROOT}/{site}/commands"
 
 
+def clock(site: str) -> str:
+    """Topic on which a replay says when what follows was received; only a node whose clock follows the data listens."""
+    return f"{ROOT}/{site}/clock"
+
+
 def alerts(site: str, beat: str) -> str:
     """Topic of alert changes of a beat, one message per change."""
     return f"{ROOT}/{site}/{beat}/alerts"

@@ -35,7 +35,7 @@ from ingest.gateway.numbering import refill
 from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Quarantine
 from ingest.gateway.routes import Routes
-from ingest.log import Log, Record, RecordKind
+from ingest.log import AWAY, Log, Record, RecordKind
 from ingest.login import BrokerAddress
 from ingest.mqtt import Inbound, Session
 from ingest.mqtt.inbox import Inbox
@@ -171,7 +171,7 @@ class Gateway:
 
         Raises OSError where the log cannot be read; nothing has begun then, and it may be called once more.
         """
-        refill(self._intake.repeats, self._log, self._clock.now_ms(), self.config.shards)
+        refill(self._intake.repeats, self._log, self._intake.steady_ms(), self.config.shards)
         self._writer.start()
         self._leaving.start()
 
@@ -376,7 +376,8 @@ class Gateway:
             return
         now_ms = self._clock.now_ms()
         try:
-            self._append([Record(RecordKind.TICK, now_ms, b"", shard) for shard in late])
+            said = b"" if self._session.up or not self._clock.live else AWAY
+            self._append([Record(RecordKind.TICK, now_ms, said, shard) for shard in late])
         except Exception as error:  # noqa: BLE001 - the next tick says the same
             self._not_stored(error)
         else:

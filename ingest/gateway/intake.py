@@ -4,13 +4,14 @@ For every message exactly one of these happens to each observation in it: it is 
 repeat, or it is a refusal with a reason. Nothing a message holds makes `Intake.take` raise.
 """
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from ingest.clock import LATEST_MS, Clock, ClockGuard
+from ingest.clock import LATEST_MS, Clock, ClockGuard, DataClock
 from ingest.codecs.lenient import NO_TIME
 from ingest.codecs.native import NativeCodec, explain
 from ingest.events import Command, DeviceStatus, Incident
@@ -116,7 +117,10 @@ class Intake:
     def begin(self) -> None:
         """Read the clock. Messages taken until the next call count as received now."""
         self._now = self._clock.now_ms()
-        self._earliest, self._latest = self._guard.limits(self._now if self._clock.live else None)
+
+    def steady_ms(self) -> int:
+        """Return a time, in milliseconds, that goes on without steps: repeats are remembered by it."""
+        return time.monotonic_ns() // 1_000_000 if self._clock.live else self._clock.now_ms()
 
     def rows(self) -> int:
         """Return how many observations the longest batch has that waits for `finish`."""
@@ -228,7 +232,7 @@ class Intake:
         seq, boot = observation.seq, observation.boot
         if seq is None:
             kind, a, b, _, metric, text = values
-            if self.repeats.seen(repeat_key(device, kind, ts, a, b, metric, text), received):
+            if self.repeats.seen(repeat_key(device, kind, ts, a, b, metric, text), self.steady_ms()):
                 self.counts.repeats += 1
                 return None
             flags, seq, boot = flags | Flag.NUMBERED_HERE, self._numbering.next(device), self._numbering.boot
@@ -238,6 +242,12 @@ class Intake:
     # -- incidents, commands, status ---------------------------------------------------------------------------------
 
     def _take_other(self, topic: str, route: Route, payload: bytes, *, retained: bool) -> None:
+        if route.leaf is Leaf.CLOCK:
+            if isinstance(self._clock, DataClock) and payload.isdigit() and int(payload[:16]) <= LATEST_MS:
+                self._clock.tell(int(payload))
+            else:
+                self._refuse(topic, Reason.TOPIC, "only a replay's own node takes its time from messages", payload)
+            return
         if route.leaf is Leaf.STATUS:
             if not payload:  # how a retained status is removed
                 self._statuses.pop(route.device, None)
@@ -251,17 +261,14 @@ class Intake:
             self._refuse(topic, reason, explain(error)[1], payload)
             return
         if isinstance(message, Incident):
-            self._take_incident(topic, message, payload)
+            self._take_incident(message)
         elif isinstance(message, Command):
             self._take_command(message)
         else:
             self._take_status(route, message, payload, retained=retained)
 
-    def _take_incident(self, topic: str, incident: Incident, payload: bytes) -> None:
+    def _take_incident(self, incident: Incident) -> None:
         ts = epoch_ms(incident.ts)
-        if not self._earliest <= ts <= self._latest:
-            self._refuse(topic, Reason.CLOCK, self._guard.reason(ts, self._now), payload)
-            return
         self._clock.observe(ts)
         clean = msgspec.structs.replace(incident, ts=ts, text=self._plates.hidden_text(incident.text)[:280])
         self._others.append(Record(RecordKind.INCIDENT, self._received(), msgspec.json.encode(clean)))

@@ -84,17 +84,21 @@ def refill(repeats: RepeatFilter, log: Log, now_ms: int, shards: int = 1) -> Non
 
     Without it a message that was appended, but not yet acknowledged when the gateway died, would be numbered and
     counted a second time when the broker repeats it. Every shard is read backwards, as far as the window, the filter's
-    capacity or 128 MB in all reach: what was not yet acknowledged is at its very end.
+    capacity or 128 MB in all reach: what was not yet acknowledged is at its very end. The window is counted back from
+    the newest record, because this node's clock may be wrong, or the node was away for long; `now_ms` is what
+    `RepeatFilter.seen` will be given.
     """
     for shard in range(shards):
         _refill_shard(repeats, log, now_ms, shard, _REFILL_BYTES // shards)
 
 
 def _refill_shard(repeats: RepeatFilter, log: Log, now_ms: int, shard: int, allowance: int) -> None:
-    since, end, size = now_ms - repeats.window_ms, log.head(shard), 0
+    since, end, size = -1, log.head(shard), 0
     while end > 0 and size < allowance and repeats.has_room():
         start = max(0, end - _CHUNK)
         records = _between(log, shard, start, end)
+        if records and since < 0:
+            since = max(records[-1].received_ms - repeats.window_ms, 0)
         for record in reversed(records):
             size += len(record.payload)
             if record.kind is RecordKind.OBSERVATIONS and record.received_ms >= since:

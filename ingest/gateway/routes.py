@@ -21,6 +21,8 @@ class Leaf(IntEnum):
     STATUS = 1
     INCIDENT = 2
     COMMAND = 3
+    CLOCK = 5
+    """What time a recording has come to."""
     OUTPUT = 4
     """What the house itself sends: a gateway hears it because it hears everything below its site."""
 
@@ -57,6 +59,7 @@ class Routes:
         self._known: dict[str, Route] = {
             topics.incidents(site): Route(Leaf.INCIDENT),
             topics.commands(site): Route(Leaf.COMMAND),
+            topics.clock(site): Route(Leaf.CLOCK),
         }
 
     def find(self, topic: str) -> Route | Refusal:

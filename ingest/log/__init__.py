@@ -5,7 +5,7 @@ records hold. `kafka_address` imports no client of Kafka; `kafka_client` and `ka
 """
 
 from ingest.log.history import HistorySeries
-from ingest.log.records import ConsumedLog, Log, LogFullError, Record, RecordKind
+from ingest.log.records import AWAY, ConsumedLog, Log, LogFullError, Record, RecordKind
 from ingest.log.sqlite_log import SqliteLog
 
-__all__ = ["ConsumedLog", "HistorySeries", "Log", "LogFullError", "Record", "RecordKind", "SqliteLog"]
+__all__ = ["AWAY", "ConsumedLog", "HistorySeries", "Log", "LogFullError", "Record", "RecordKind", "SqliteLog"]

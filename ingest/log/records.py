@@ -6,12 +6,15 @@ same log gives the same results on every engine.
 """
 
 from enum import IntEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from ingest import frame
 from ingest.frame import Buffer, FrameError, FrameKind, NewerFrameError
+
+AWAY: Final = b"away"
+"""Payload of a tick by which a gateway says that it has no connection to its broker: nobody is listened to."""
 
 
 class RecordKind(IntEnum):

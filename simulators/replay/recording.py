@@ -9,6 +9,7 @@ back.
 
 import base64
 import gzip
+import math
 import secrets
 import threading
 import time
@@ -19,6 +20,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ingest import topics
 from ingest.gateway import Plates
 from ingest.login import BrokerAddress
 from ingest.mqtt import Inbound, Session
@@ -29,6 +31,7 @@ from simulators.world import ground
 VERSION: Final = 1
 INPUTS: Final = (f"{ROOT}/+/+/+/obs", f"{ROOT}/+/+/+/status", f"{ROOT}/+/incidents")
 """What goes into a node. What comes out of it is not recorded: a replay makes it."""
+_TELL_S: Final = 1.0
 _SYNC_S: Final = 1.0
 _CHUNK: Final = 1 << 16
 
@@ -182,6 +185,8 @@ class RecordingTrack:
 
     unit = "B"
     interval_s = 0.0
+    tells_time = False
+    """Whether it says, second by second, when what follows was received: to a node whose clock follows the data."""
 
     def __init__(self, path: Path, site: str, timezone: str) -> None:
         self._path, self.site, self.timezone = path, site, timezone
@@ -203,8 +208,12 @@ class RecordingTrack:
 
     def messages(self) -> Iterator[tuple[int, TimedMessage]]:
         """Give the recorded messages; progress is in bytes of the file."""
-        recording = Recording(self._path)
+        recording, told_s = Recording(self._path), -math.inf
         for message in recording:
+            if self.tells_time and message.offset_s >= told_s + _TELL_S:
+                told_s = message.offset_s
+                now_ms = recording.started_ms + round(told_s * 1000)
+                yield recording.position, TimedMessage(told_s, topics.clock(self.site), str(now_ms).encode())
             root, _, rest = message.topic.removeprefix(f"{ROOT}/").partition("/")
             if rest and root != message.topic:
                 message = message._replace(topic=f"{ROOT}/{self.site}/{rest}")  # noqa: PLW2901 - the same message

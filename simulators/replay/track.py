@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
+from ingest import topics
 from ingest.login import BrokerAddress
 from ingest.mqtt import Outbound, publish_all
 
@@ -48,6 +49,8 @@ def publish(
 ) -> int:
     """Publish a track through one connection, so that its order holds; return how many messages were acknowledged.
 
+    Those that only tell the time are not counted.
+
     Parameters
     ----------
     speed
@@ -61,13 +64,16 @@ def publish(
     ConnectionError
         Where no broker answers, it refuses, or it does not acknowledge within 30 s.
     """
+    told = 0
 
     def due() -> Iterator[Outbound | float]:
-        begun = time.monotonic()
+        nonlocal told
+        begun, clock = time.monotonic(), topics.clock(track.site)
         for done, message in track.messages():
             while (wait := begun + message.offset_s / speed - time.monotonic()) > 0:
                 yield wait
             yield Outbound(message.topic, message.payload, message.retain)
+            told += message.topic == clock
             on_progress(done)
 
-    return publish_all(broker, due(), client_id=f"replay-{secrets.token_hex(4)}", stopped=stopped)
+    return publish_all(broker, due(), client_id=f"replay-{secrets.token_hex(4)}", stopped=stopped) - told

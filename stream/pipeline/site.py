@@ -25,6 +25,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest import topics
+from ingest.clock import ClockGuard
 from ingest.events import Incident
 from ingest.observations import epoch_ms
 from ingest.places import Places, decode_places
@@ -132,6 +134,7 @@ class SiteStage(Saved):
 
     def __init__(self, config: PipelineConfig, places: Places, shards: int = 1, *, apart: bool = False) -> None:
         self.config, self.shards = config, shards
+        self._guard = ClockGuard(config.ahead_s, config.backfill_s)
         self._renumbers = apart or shards > 1
         self.book = AlertBook(
             config.site.id,
@@ -242,7 +245,20 @@ class SiteStage(Saved):
             self._take_places(entry.places)
         self.budget.roll(entry.time_ms)
         for incident in entry.incidents:
-            alerts = self.hotspots.incident(incident, epoch_ms(incident.ts), entry.time_ms)
+            ts_ms = epoch_ms(incident.ts)
+            earliest_ms, latest_ms = self._guard.limits(entry.time_ms)
+            if not earliest_ms <= ts_ms <= latest_ms:
+                out.refusals.append(
+                    Refusal(
+                        topic=topics.incidents(self.config.site.id),
+                        reason=Reason.CLOCK,
+                        detail=self._guard.reason(ts_ms, entry.time_ms),
+                        payload=msgspec.json.encode(incident),
+                        received_ms=entry.time_ms,
+                    )
+                )
+                continue
+            alerts = self.hotspots.incident(incident, ts_ms, entry.time_ms)
             if alerts is None:
                 out.duplicates += 1
             else:

@@ -66,6 +66,7 @@ _ADDED: Final[dict[str, dict[str, _Value | _Array]]] = {
         "time/sure": _Value(False),  # noqa: FBT003 - a default
         "time/resting": _Value(False),  # noqa: FBT003 - a default
         "time/even_ms": _Value(0),
+        "time/back_ms": _Value(0),
         "time/since_ms": _Value(0),
         "time/proven": _Value(False),  # noqa: FBT003 - a default
         "time/clocks": _Value({}),

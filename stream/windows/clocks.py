@@ -5,15 +5,13 @@ from typing import Final
 import numpy as np
 
 from ingest.frame import FrameError
-from ingest.log import Record, RecordKind
+from ingest.log import AWAY, Record, RecordKind
 from ingest.places import CLOCK_OFFSET, MOST_OFFSET_S, Device, Places
 from stream.windows.catalog import Catalog
 from stream.windows.columns import Columns
 from stream.windows.device_clocks import DeviceClocks
 from stream.windows.site_time import SiteTime, Votes
 
-AWAY: Final = b"away"
-"""Payload of a tick by which a gateway says that it has no connection to its broker."""
 _BESIDE: Final = frozenset({RecordKind.HISTORY, RecordKind.MODEL, RecordKind.PLACES})
 """Who appends them knows the log's time only roughly: they say nothing of it."""
 

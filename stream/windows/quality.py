@@ -16,6 +16,7 @@ from stream.windows.site_time import SiteTime
 _PERIODIC: Final = frozenset({"camera", "noise", "smoke", "heat", "water", "environment"})
 """Types that report at regular intervals; a gate or a door that says nothing may simply have had no visitor."""
 _NEVER: Final = -1
+_OLD_MS: Final = 60_000
 _FEW_MS: Final = 6 * 3_600_000
 """A device that was heard a few times is missed when it has said nothing for so long."""
 _RHYTHM: Final = 5
@@ -119,6 +120,8 @@ class Quality(Saved):
         # Who speaks is there, whatever a last will said that the broker keeps.
         self.silent[touched] = self.offline[touched] = False
         measured = np.isfinite(behind)
+        if 2 * np.count_nonzero(behind - self.clocks.known(touched) > _OLD_MS) > len(touched):
+            self.time.catching_up()
         return back.tolist(), self.clocks.learn(touched[measured], behind[measured], newest[measured])
 
     def set_back(self, now_ms: int) -> None:

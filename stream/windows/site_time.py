@@ -33,6 +33,8 @@ _DAY_MS: Final = 86_400_000
 _SOON_MS: Final = 600_000
 _LONG_MS: Final = 6 * 3_600_000
 """How long a stepped clock must go on evenly to be believed without a device: soon for less than a day ahead."""
+_BACKLOG_MS: Final = 3_600_000
+"""The backlog of an absence is read after so long at the latest."""
 _SHORT_MS: Final = 180_000
 """An absence so short ends nothing that goes by time, so that timers need not rest after it."""
 _REST_MS: Final = 10_000
@@ -70,6 +72,8 @@ class SiteTime(Saved):
     resting = value(bool)
     """Whether a step or an absence is so recent that nothing may be concluded from time that has passed."""
     even_ms = value(int)
+    """`listened_ms` at the last step or absence, or when the backlog of an absence was read."""
+    _back_ms = value(int)
     """`listened_ms` at the last step or absence."""
     _since_ms = value(int)
     """Site's time of the last step or absence."""
@@ -119,7 +123,10 @@ class SiteTime(Saved):
             self._stepped(first_ms)
         if not away:
             gap_ms = self.now_ms - self._heard_ms
-            self.listened_ms += gap_ms if 0 < gap_ms <= self._limit_ms else 0
+            if gap_ms > self._limit_ms:
+                self.even_ms = self._back_ms = self.listened_ms
+            elif gap_ms > 0:
+                self.listened_ms += gap_ms
         if span_ms > 0:
             self._pass(span_ms, widest_ms)
         if not away:
@@ -130,6 +137,11 @@ class SiteTime(Saved):
         if self.resting and (self.sure or self.now_ms - self._since_ms >= _REST_MS):
             self.resting = False
         return self.now_ms < before_ms
+
+    def catching_up(self) -> None:
+        """Note that most of what a record holds is old: after an absence, the backlog is still being read."""
+        if self.listened_ms - self._back_ms <= _BACKLOG_MS:
+            self.even_ms = self.listened_ms
 
     @property
     def _limit_ms(self) -> float:
@@ -151,7 +163,7 @@ class SiteTime(Saved):
 
     def _stepped(self, shown_ms: int) -> None:
         """Note an absence, or a step that is not believed yet."""
-        self.sure, self.even_ms = False, self.listened_ms
+        self.sure, self.even_ms, self._back_ms = False, self.listened_ms, self.listened_ms
         for offset_ms in sorted(self._clocks, key=abs):
             gap_ms = shown_ms - offset_ms - self.now_ms
             if 0 < gap_ms <= _AWAY_MS:
@@ -175,7 +187,8 @@ class SiteTime(Saved):
         self.resting = self.now_ms != _NO_TIME
         self.now_ms, self.offset_ms = shown_ms, 0
         self._clocks, self._votes = {0: shown_ms}, {}
-        self._heard_ms, self._since_ms, self.even_ms = shown_ms, shown_ms, self.listened_ms
+        self._heard_ms = self._since_ms = shown_ms
+        self.even_ms = self._back_ms = self.listened_ms
 
     def _alone(self) -> bool:
         """Tell whether no other clock has been read lately."""
@@ -224,7 +237,7 @@ class SiteTime(Saved):
         proven = 2 * said_yes > len(self._votes)
         if not proven:
             soon = 0 < self.offset_ms <= _DAY_MS
-            long = self.listened_ms - self.even_ms >= (_SOON_MS if soon else _LONG_MS)
+            long = self.listened_ms - self._back_ms >= (_SOON_MS if soon else _LONG_MS)
             if sum(self._votes.values()) < 0 or not long or not self._alone():
                 return
         if self.offset_ms:

@@ -121,6 +121,8 @@ def _with_own_node(
         # A window cannot be shorter than what one count covers: such counts would always come too late for it.
         pipeline={"window_s": max(settings.pipeline.window_s, round(track.interval_s))},
     )
+    if isinstance(track, RecordingTrack):
+        track.tells_time = True
     refuse_running(settings)
     _prepare(options, settings.site_dir, track)
     with run_site(settings, texts) as running:
