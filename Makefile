@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check coverage soak bench chaos parity same speed outage services constraints clean distclean
+.PHONY: help demo test check coverage field soak bench chaos parity same speed outage services constraints clean distclean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make test       all tests (options: ARGS=\"-k gateway\")"
 	@echo "make check      format, lint, types, import rules"
 	@echo "make coverage   how much of each room the tests run through; a figure, no gate"
+	@echo "make field      trouble from the field on a real broker and node: wrong clocks, damaged files, full disks"
 	@echo "make soak       the property tests with thousands of histories (hours; before a release)"
 	@echo "make bench      what this machine reaches, against the targets (JSON in benchmarks/latest.json)"
 	@echo "make chaos      five minutes of a city whose processes are killed, with a report (chaos.json)"
@@ -38,6 +39,9 @@ check: $(VENV)/.dev
 
 coverage: $(VENV)/.dev
 	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+
+field: $(VENV)/.dev
+	@$(BIN)/python -m pytest -m field $(ARGS)
 
 soak: $(VENV)/.dev
 	@PATROLGRID_SOAK=1 $(BIN)/python -m pytest -m "hypothesis or soak" $(ARGS)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the servers and programs that the integration tests talk to: Mosquitto, InfluxDB, Kafka (with Java, and Maven
-# to bring it), Chromium, Chinese fonts.
+# to bring it), Chromium, Chinese fonts, and libfaketime, which lies to a process about the time.
 # Does nothing where they are there already. Uses apt-get where it is at hand; says what to install where it is not.
 set -euo pipefail
 
@@ -21,6 +21,7 @@ has_chinese_font() { [ -n "$(fc-list :lang=zh-cn 2>/dev/null)" ] || dpkg -s font
 # Kafka needs Java 17; "17.0.15", or "1.8.0" for what came before 9.
 has_java() { [ "$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')" -ge 17 ]; }
 
+need faketime has_program faketime
 need mosquitto has_program mosquitto
 need influxdb has_program influxd
 need chromium has_chromium

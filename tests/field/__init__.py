@@ -1,0 +1,1 @@
+"""Trouble from the field, on a real Mosquitto and a real node: `make field`."""
