@@ -94,7 +94,7 @@ $(VENV)/.run: $(VENV)/.pip pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.run
 	@echo "Installing the tools for tests and checks (once) ..."
-	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q -c constraints.txt -e '.[influx,kafka]' --group dev
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q -c constraints.txt -e '.[influx,kafka,seal]' --group dev
 	@touch $@
 
 clean:

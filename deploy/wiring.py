@@ -107,7 +107,9 @@ def make_gateway(
     settings: Settings, config: GatewayConfig, places: Places, log: Log, quarantine: Quarantine, clock: Clock
 ) -> Gateway:
     """Return a gateway. Raises `ingest.gateway.plates.PlateKeyError` for a key of the plates that cannot be used."""
-    plates = load_plates(settings.plate_key_file, was=settings.site_dir / "plates.key")
+    plates = load_plates(
+        settings.plate_key_file, was=settings.site_dir / "plates.key", seal_path=settings.seal_key_file
+    )
     return Gateway(config, places, log, quarantine, clock, plates)
 
 

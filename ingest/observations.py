@@ -11,6 +11,8 @@ import msgspec
 
 MAX_TEXT: Final = 64
 """Longest name, unit or state text, in characters."""
+MAX_PLATE: Final = 200
+"""Longest plate, in characters: a sealed one has 157."""
 MAX_COUNT: Final = 1_000_000
 """Largest count one observation may carry; a camera that claims more is broken."""
 MAX_SEQ: Final = 2**43 - 1
@@ -51,11 +53,11 @@ class Count(msgspec.Struct, tag_field="type", tag="count", frozen=True, gc=False
 
 
 class Gate(msgspec.Struct, tag_field="type", tag="gate", frozen=True, gc=False):
-    """One vehicle passing a gate. ``plate`` is a token (``h1:``...) or, from a naive gate, the raw plate."""
+    """One vehicle passing a gate. ``plate`` is sealed (``s1:``...), a token (``h1:``...) or, from a naive gate, raw."""
 
     ts: Instant
     direction: Literal["in", "out", "unknown"] = "unknown"
-    plate: Annotated[str, msgspec.Meta(max_length=MAX_TEXT)] = ""
+    plate: Annotated[str, msgspec.Meta(max_length=MAX_PLATE)] = ""
     vehicle: Vehicle = "unknown"
     allowed: bool | None = None
     seq: Seq | None = None

@@ -190,6 +190,8 @@ class Reason(StrEnum):
     """A record of observations whose bytes cannot be read."""
     METRICS = "metrics"
     """One device reports more different metrics than are allowed."""
+    PLATE = "plate"
+    """A sealed plate that the gateway cannot open."""
     QUOTA = "quota"
     """The device sends more than its share: what is over it is not taken."""
     CRASH = "crash"

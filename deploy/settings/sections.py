@@ -56,6 +56,9 @@ class PlateSettings(Section, frozen=True, kw_only=True):
     key_file: Path | None = None
     """File with the secret keys of the plate tokens, made at first start. It belongs outside the data folder, so that
     data and backups alone betray nobody; empty: in a folder beside it, called as data.dir and .keys."""
+    seal_key_file: Path | None = None
+    """File with the keys that open what edge agents have sealed, made by `patrolgrid plates keys`. It belongs outside
+    the data folder, too; empty: seal.key beside key_file."""
 
 
 class LogSettings(Section, frozen=True, kw_only=True):
@@ -183,6 +186,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         return self.plates.key_file or folder.with_name(f"{folder.name}.keys") / self.site.id / "plates.key"
 
     @property
+    def seal_key_file(self) -> Path:
+        """The file of the keys that sealed plates are opened with, set or by default; it may not be there."""
+        return self.plates.seal_key_file or self.plate_key_file.with_name("seal.key")
+
+    @property
     def places_file(self) -> Path:
         """The places file, set or by default."""
         return self.site.places or self.site_dir / "places.geojson"
@@ -196,5 +204,5 @@ SECTIONS: Final[dict[str, type[Section]]] = {
 SECRETS: Final = {f"{name}.{key}": f"{name}.{key}_file" for name, cls in SECTIONS.items() for key in cls.secrets()}
 """Secret that only the environment may hold → key that names a file for it instead."""
 
-SECRET_FILES: Final = (*SECRETS.values(), "broker.tls_key", "kafka.tls_key", "plates.key_file")
+SECRET_FILES: Final = (*SECRETS.values(), "broker.tls_key", "kafka.tls_key", "plates.key_file", "plates.seal_key_file")
 """Keys that name files which only their owner should be able to read."""

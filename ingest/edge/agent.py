@@ -19,6 +19,7 @@ import msgspec
 
 from ingest import topics
 from ingest.codecs.lenient import NO_TIME, UnreadableError, cut, observed, parsed, trimmed
+from ingest.edge.plate_guard import PlateGuard
 from ingest.edge.spool import Spool
 from ingest.edge.spool_queue import SpoolStats
 from ingest.login import BrokerAddress
@@ -48,6 +49,8 @@ class EdgeSettings:
     spool: Path
     broker: BrokerAddress
     """With a password and no user name, the device id is the user name."""
+    seal_key: Path | None = None
+    """File with the station's public key, to which number plates are sealed; without it they are left out."""
     hold_s: float = 10.0
     """Keep what is acknowledged so long, and send it again after a reconnect: a broker forgets what it had not saved"""
     backoff_s: tuple[float, float] = (0.2, 30.0)
@@ -72,6 +75,8 @@ class EdgeStats(NamedTuple):
     messages: int
     refused: int
     """Messages the broker acknowledged with an error; they go again after a reconnect."""
+    plates_removed: int
+    """Passages taken without their plate, because there was no key to seal it."""
     spool: SpoolStats
     conflict: str
     """What to do about another client that uses this device's id; empty while none is seen."""
@@ -115,7 +120,8 @@ class _SpoolStorage:
 class EdgeAgent:
     """Runs one thread that carries observations from the spool to the broker, until `close`.
 
-    Raises `ingest.edge.spool.SpoolError` where the spool cannot be opened, OSError for TLS files that cannot be read.
+    Raises `ingest.edge.spool_file.SpoolError` where the spool cannot be opened, OSError for TLS files that cannot be
+    read, and what `ingest.edge.plate_guard.PlateGuard` raises for the key.
     """
 
     def __init__(self, settings: EdgeSettings) -> None:
@@ -128,7 +134,8 @@ class EdgeAgent:
         self._session = Session(
             broker, settings.device, status_topic=topics.status(*where), backoff_s=settings.backoff_s
         )
-        self.spool = Spool(settings.spool, hold_s=settings.hold_s)
+        self._plates = PlateGuard(settings.seal_key)
+        self.spool = Spool(settings.spool, hold_s=settings.hold_s, protect=self._plates.protect)
         self._storage = _SpoolStorage(self.spool, topics.observations(*where))
         self._outbox = self._session.outbox = Outbox(self._storage, window=_IN_FLIGHT)
         self._observed = 0
@@ -158,7 +165,8 @@ class EdgeAgent:
         """Return counts; may be called at any time, from any thread."""
         up, acknowledged, outbox = self._session.up, self._storage.acknowledged, self._outbox
         return EdgeStats(
-            up, self._observed, acknowledged, outbox.resent, outbox.sent, outbox.refused, self.spool.stats(),
+            up, self._observed, acknowledged, outbox.resent, outbox.sent, outbox.refused,
+            self._plates.removed, self.spool.stats(),
             self._session.conflicts.text,
         )  # fmt: skip
 

@@ -103,7 +103,7 @@ class Spool:
         """What comes before this place must be on disk at once."""
         self._reader = -1
         self._sync_due = self._tidy_due = self._retry_due = math.inf
-        self._closing = False
+        self._slow = self._closing = False
         self._shrunk = time.monotonic()
         self._backoff = Backoff(1.0, 10.0)
         self._news = News()
@@ -162,7 +162,10 @@ class Spool:
             def is_there() -> bool:
                 return self._written >= end and self._synced >= min(self._urgent, end)
 
-            self._changed.wait_for(lambda: self.trouble or is_there(), _PATIENCE_S)
+            self._changed.wait_for(lambda: self.trouble or self._slow or is_there(), _PATIENCE_S)
+            if not (self.trouble or self._slow or is_there()):
+                self._slow = True
+                logger.warning("%s: the disk is slow; observations go on in memory until it has caught up", self.path)
             return is_there()
 
     def waiting(self, after: int, *, limit: int, max_bytes: int) -> list[SpooledRow]:
@@ -329,6 +332,7 @@ class Spool:
             self._changed.notify_all()
         if tidy:
             self._tidy(now)
+        self._slow = False
         if self._file.size >= self._file_bytes and not self._closing:
             self._move(end)
 

@@ -9,7 +9,7 @@ from msgspec.structs import astuple
 
 from ingest.clock import LATEST_MS
 from ingest.gateway.plate_forms import names_plate
-from ingest.gateway.plates import Plates
+from ingest.gateway.plates import Plates, SealedPlateError
 from ingest.log.batch import Batch, Source
 from ingest.observations import Count, Gate, Level, Observation, State, epoch_ms, may_be_seconds
 from ingest.vocabulary import DIRECTION_NAMES, PERMIT_VALUES, Kind
@@ -78,7 +78,10 @@ class Collector:
         self._flags.append(flags)
 
     def values_of(self, observation: Observation, device: str = "") -> Values:
-        """Return what the columns hold of a device's observation; a plate becomes its token."""
+        """Return what the columns hold of a device's observation; a plate becomes its token.
+
+        Raises `ingest.gateway.plates.SealedPlateError`.
+        """
         if isinstance(observation, Count):
             return 0, observation.in_, observation.out, observation.interval_s, observation.of, ""
         if isinstance(observation, Level):
@@ -91,7 +94,8 @@ class Collector:
     def add_alike(self, beat: str, device: str, observations: Sequence[Observation], received: int) -> bool:
         """Append a message's observations at once, or return False and append none where that cannot be done.
 
-        It can where all are of one type, of one boot, numbered, and with event times from 1970 to 2100.
+        It can where all are of one type, of one boot, numbered, with event times from 1970 to 2100, and with plates
+        that can be opened where they are sealed.
         """
         if len(set(map(type, observations))) > 1:
             return False
@@ -112,7 +116,10 @@ class Collector:
         if may_be_seconds(min(times)) or max(times) > LATEST_MS:
             return False
         kind = kind_of(type(observations[0]))
-        self._values(kind, fields, rows, trusted=device in self._trusted)
+        try:
+            self._values(kind, fields, rows, trusted=device in self._trusted)
+        except SealedPlateError:
+            return False
         self._kind.frombytes(bytes((kind,)) * rows)
         self._flags.frombytes(bytes(rows))
         self._source.extend(array("I", (self._source_index((beat, device, boots[0])),)) * rows)

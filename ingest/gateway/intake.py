@@ -18,15 +18,17 @@ from ingest.events import Command, DeviceStatus, Incident
 from ingest.gateway.collector import Collector
 from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.numbering import Numbering, RepeatFilter, repeat_key
-from ingest.gateway.plates import Plates
+from ingest.gateway.plates import SEALED, Plates, SealedPlateError
 from ingest.gateway.quarantine import MAX_PAYLOAD
 from ingest.gateway.restless import Restless
 from ingest.gateway.routes import OUTPUT, Leaf, Route, Routes
 from ingest.log import Record, RecordKind
-from ingest.observations import Level, Observation, State, epoch_ms
+from ingest.observations import Gate, Level, Observation, State, epoch_ms
 from ingest.refusal import Refusal
 from ingest.vocabulary import Flag, Reason
 
+_MAX_SEALED: Final = 200
+"""Most sealed plates in a message, four times what an edge agent sends: opening one takes as long as fifty readings."""
 _STATUSES: Final = 50_000
 _HALF_A_PLATE: Final = 64
 """Bytes that a plate has at most, in any encoding."""
@@ -202,6 +204,9 @@ class Intake:
             self._refuse(topic, refusal.reason, refusal.detail, refusal.payload)
         if not observations:
             return
+        if payload.count(b"1:") > _MAX_SEALED and sum(map(_is_sealed, observations)) > _MAX_SEALED:
+            self._refuse(topic, Reason.SIZE, f"more than {_MAX_SEALED} sealed plates in one message", payload)
+            return
         if (
             len(observations) > 1
             and self._clock.live
@@ -228,7 +233,10 @@ class Intake:
         if not self._clock.live:
             self._clock.observe(ts)
             received = self._clock.now_ms()
-        values = collector.values_of(observation, device)
+        try:
+            values = collector.values_of(observation, device)
+        except SealedPlateError as error:
+            return Reason.PLATE, str(error)
         seq, boot = observation.seq, observation.boot
         if seq is None:
             kind, a, b, _, metric, text = values
@@ -313,3 +321,7 @@ class Intake:
         except Exception as error:  # noqa: BLE001 - rather no bytes than a raw plate
             payload, text = b"", f"{detail[:60]} (bytes withheld, {type(error).__name__} while hiding plates)"
         self._refusals.append(Refusal(reason, text, payload, topic, self._received(), length))
+
+
+def _is_sealed(observation: Observation) -> bool:
+    return isinstance(observation, Gate) and SEALED.match(observation.plate) is not None

@@ -1,6 +1,7 @@
-"""The file of the keys that plate tokens are made with: made at the first start, renewed by rotation, kept private.
+"""The files of the keys that plate tokens are made with, and that sealed plates are opened with; kept private.
 
-It lives outside the data folder: whoever carries off the data, or a backup of it, has tokens that lead back to nobody.
+The first is made at the first start, the second when somebody asks for its public half. Both live outside the data
+folder: whoever carries off the data, or a backup of it, has tokens that lead back to nobody.
 """
 
 import logging
@@ -17,6 +18,7 @@ import msgspec
 
 from ingest.files import replace_file
 from ingest.gateway.plates import LINK_DAYS, PlateKeyError, Plates
+from ingest.setup.extras import load
 
 _log = logging.getLogger(__name__)
 _KEY_BYTES: Final = 32
@@ -38,12 +40,14 @@ class _KeyFile(msgspec.Struct, frozen=True):
 
 
 class FilePlates(Plates):
-    """Plates whose keys are in a file; a running gateway sees by `refresh` that they were rotated."""
+    """Plates whose keys are in files; a running gateway sees by `refresh` that there are others."""
 
-    def __init__(self, path: Path, now_ms: int) -> None:
+    def __init__(self, path: Path, now_ms: int, seal_path: Path | None = None) -> None:
         """Read the keys. Raises `PlateKeyError`."""
-        self._path = path
-        self._seen = self._until_ms = 0
+        self._path, self._seal_path = path, seal_path
+        self._seen: tuple[int, int] = 0, 0
+        self._until_ms = 0
+        self._open = None
         self._read(now_ms)
 
     def refresh(self, now_ms: int) -> None:
@@ -51,21 +55,21 @@ class FilePlates(Plates):
 
         A file that cannot be read is told in the program's log, once; the keys before stay in use.
         """
-        try:
-            seen = self._path.stat().st_mtime_ns
-        except OSError:
-            return
-        if seen == self._seen and now_ms < self._until_ms:
+        seen = _changed(self._path), _changed(self._seal_path)
+        if not seen[0] or (seen == self._seen and now_ms < self._until_ms):
             return
         try:
             self._read(now_ms)
         except PlateKeyError as error:
-            self._seen = seen
+            self._seen, self._until_ms = seen, now_ms + _DAY_MS
             _log.error("%s; the keys before stay in use", error)
 
     def _read(self, now_ms: int) -> None:
         keys = read_keys(self._path)
-        self._seen = self._path.stat().st_mtime_ns
+        seal_seen = _changed(self._seal_path)
+        if self._seal_path is not None and seal_seen:
+            self._open = load("ingest.sealing").PrivateKeys([key.secret for key in read_keys(self._seal_path)]).open
+        self._seen = _changed(self._path), seal_seen
         # A key is linked until 28 days after the one that replaced it was made.
         ends = [after.created_ms + LINK_DAYS * _DAY_MS for after in keys[1:]]
         live = [end for end in ends if end > now_ms]
@@ -73,10 +77,12 @@ class FilePlates(Plates):
         self._use([(key.id, key.secret) for key in keys], len(live))
 
 
-def load_plates(path: Path, *, was: Path | None = None) -> Plates:
-    """Read the key file, making one with a fresh key (mode 0600) where there is none. Raises `PlateKeyError`.
+def load_plates(path: Path, *, was: Path | None = None, seal_path: Path | None = None) -> Plates:
+    """Read the key file, making one with a fresh key (mode 0600) where there is none.
 
-    `was` is where earlier versions kept it: a file there is moved.
+    `was` is where earlier versions kept it: a file there is moved. `seal_path` is where the keys are that sealed plates
+    are opened with. Raises `PlateKeyError`, and `ingest.setup.extras.MissingExtraError` where there are such keys and
+    the extra seal is not installed.
     """
     try:
         if was is not None and was != path and was.exists() and not path.exists():
@@ -87,7 +93,7 @@ def load_plates(path: Path, *, was: Path | None = None) -> Plates:
         raise PlateKeyError(
             f"plate key file {path}: cannot be made: {error.strerror}; 'plates.key_file' may name another place"
         ) from error
-    return FilePlates(path, _now_ms())
+    return FilePlates(path, _now_ms(), seal_path)
 
 
 def rotate(path: Path) -> str:
@@ -102,6 +108,30 @@ def rotate(path: Path) -> str:
     keys = [key for key, next_ in zip(keys, after, strict=True) if next_.created_ms + LINK_DAYS * _DAY_MS > now_ms]
     _write(path, [*keys, fresh])
     return fresh.id
+
+
+def add_seal_key(path: Path) -> str:
+    """Add a fresh key that plates can be sealed to, and return its id.
+
+    All older ones stay: nobody knows which edge device still seals to which. Raises `PlateKeyError`, and
+    `ingest.setup.extras.MissingExtraError` without the extra seal.
+    """
+    sealing = load("ingest.sealing")
+    keys = read_keys(path) if path.exists() else []
+    secret: bytes = sealing.new_secret()
+    fresh = _Key(sealing.PrivateKeys([secret]).public[0].id, _now_ms(), secret)
+    try:
+        _write(path, [*(key for key in keys if key.id != fresh.id), fresh])
+    except OSError as error:
+        raise PlateKeyError(f"seal key file {path}: cannot be written: {error.strerror}") from error
+    return fresh.id
+
+
+def public_seal_keys(path: Path) -> list[str]:
+    """Return the lines that edge devices need, oldest key first, none without a file. Raises as `add_seal_key`."""
+    if not path.exists():
+        return []
+    return [str(key) for key in load("ingest.sealing").PrivateKeys([key.secret for key in read_keys(path)]).public]
 
 
 def read_keys(path: Path) -> list[_Key]:
@@ -120,6 +150,14 @@ def read_keys(path: Path) -> list[_Key]:
     if not keys or len({key.id for key in keys}) < len(keys):
         raise PlateKeyError(f"plate key file {path}: expected at least one key, and every id once")
     return sorted(keys, key=lambda key: key.created_ms)
+
+
+def _changed(path: Path | None) -> int:
+    """Return when a file was changed, 0 where there is none."""
+    try:
+        return 0 if path is None else path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _move(was: Path, path: Path) -> None:

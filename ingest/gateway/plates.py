@@ -9,7 +9,7 @@ seconds, so it is the secret key that protects them, and it stays out of every d
 import hmac
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -19,8 +19,11 @@ from ingest.gateway import plate_forms as forms
 _TOKEN: Final = re.compile(r"h1:[0-9A-Za-z_-]{12,60}\Z")
 _PREFIX: Final = "h1:"
 _HASH_DIGITS: Final = 32
-_SEALED: Final = re.compile(r"(h1:[0-9A-Za-z_-]{12,60})~([0-9a-f]{16})\Z")
+_PROVEN: Final = re.compile(r"(h1:[0-9A-Za-z_-]{12,60})~([0-9a-f]{16})\Z")
 """A token that stands in the place of a plate in quarantine, with proof that this site made it."""
+SEALED: Final = re.compile(r"s1:[0-9a-f]{4}[A-Za-z0-9_-]{150}\Z")
+"""A plate that an edge agent has sealed (`ingest.sealing`)."""
+_SEALED_PREFIX: Final = "s1:"
 LINK_DAYS: Final = 28
 """So long after a new key a vehicle's older tokens are given beside its new one; `models.rules.gates` remembers a
 vehicle for as long."""
@@ -37,6 +40,15 @@ _DOCUMENT: Final = frozenset("{=:%&\\")
 
 class PlateKeyError(ValueError):
     """The key file is missing, unreadable, open to others, or malformed; the text names it and says what to do."""
+
+
+class SealedPlateError(ValueError):
+    """A sealed plate cannot be opened; the text says why."""
+
+
+def is_token(text: str) -> bool:
+    """Tell whether a text looks like a token, whoever made it."""
+    return _TOKEN.match(text) is not None
 
 
 def normalise(plate: str) -> str:
@@ -62,6 +74,8 @@ class Plates:
 
     def __init__(self, keys: Sequence[tuple[str, bytes]], linked: int = 0) -> None:
         self._use(keys, linked)
+        self._open: Callable[[str], str] | None = None
+        """Opens sealed plates, where there is a key; raises ValueError."""
 
     def _use(self, keys: Sequence[tuple[str, bytes]], linked: int) -> None:
         if not keys:
@@ -76,18 +90,36 @@ class Plates:
         """Return the token of a raw plate; no plate gives an empty text.
 
         A token stays as it is where a `trusted` device made it, and where `hidden_payload` did. From others it is
-        hashed like any text: nobody can pass for another vehicle by its token.
+        hashed like any text: nobody can pass for another vehicle by its token. Raises `SealedPlateError`.
         """
+        plate = self._opened(plate)
         ready = self._ready(plate, trusted=trusted)
         return _token(self._newest, normalise(plate)) if ready is None else ready
 
     def logged(self, plate: str, *, trusted: bool = False) -> str:
-        """Return the token of a raw plate, and behind it those of older keys that are still linked, with blanks."""
+        """Return the token of a raw plate, and behind it those of older keys that are still linked, with blanks.
+
+        Raises `SealedPlateError`.
+        """
+        plate = self._opened(plate)
         token = self.token(plate, trusted=trusted)
         if not self._linked or not token or self._ready(plate, trusted=trusted) is not None:
             return token
         text = normalise(plate)
         return " ".join((token, *(_token(key, text) for key in self._linked)))
+
+    def _opened(self, plate: str) -> str:
+        """Return what a sealed plate holds, and any other as it is."""
+        if not plate.startswith(_SEALED_PREFIX):
+            return plate
+        if not SEALED.match(plate):
+            raise SealedPlateError(f"plate begins with {_SEALED_PREFIX} and is no sealed one: cut short?")
+        if self._open is None:
+            raise SealedPlateError("plate is sealed, and this gateway has no key: 'patrolgrid plates keys' makes one")
+        try:
+            return self._open(plate)
+        except ValueError as error:
+            raise SealedPlateError(str(error)) from error
 
     def _ready(self, plate: str, *, trusted: bool) -> str | None:
         """Return a token that may stay as it is, None for a plate and for what only looks like a token."""
@@ -95,14 +127,17 @@ class Plates:
             return None
         if trusted and _TOKEN.match(plate):
             return plate
-        sealed = _SEALED.match(plate)
-        if sealed and any(hmac.compare_digest(_proof(key, sealed[1]), sealed[2]) for key in self._all):
-            return sealed[1]
+        proven = _PROVEN.match(plate)
+        if proven and any(hmac.compare_digest(_proof(key, proven[1]), proven[2]) for key in self._all):
+            return proven[1]
         return None
 
     def _cover(self, plate: str) -> str:
-        """Return what stands in quarantine in the place of a plate: its token with proof, or what is no plate."""
-        if _TOKEN.match(plate) or self._ready(plate, trusted=False) is not None:
+        """Return what stands in quarantine in the place of a plate: its token with proof, or what is no plate.
+
+        A sealed one stays: it tells nothing, and can be replayed when the gateway has the key.
+        """
+        if SEALED.match(plate) or _TOKEN.match(plate) or self._ready(plate, trusted=False) is not None:
             return plate
         token = _token(self._newest, normalise(plate))
         return f"{token}~{_proof(self._newest, token)}" if token else ""

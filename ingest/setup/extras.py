@@ -24,6 +24,7 @@ EXTRAS: Final = {
     "urllib3": "influx",
     "grafana_api": "influx",
     "requests": "influx",
+    "cryptography": "seal",
     "aiokafka": "kafka",
     "faust": "kafka",
     "prometheus_client": "kafka",

@@ -561,6 +561,7 @@ sum-none = -
 ## The command line: topics
 
 plates-rotated = New key { $id } in { $file }. Vehicles stay known: for { $days } days their old tokens are linked to the new ones.
+plates-sealed = New key { $id } in { $file }. Keep a copy of that file, not with the data. Put the line below on the edge devices: patrolgrid edge --seal-key FILE
 plates-key = key { $id }, since { $since }
 topics-made = made { $topic }
 topics-same = All { $count } topics at { $kafka } are as they must be.
@@ -821,6 +822,11 @@ backtest-events = { n-events }
 backtest-found = within { $budget } false alarms a week: { NUMBER($share, minimumFractionDigits: 3, maximumFractionDigits: 3) } found, threshold { $threshold }
 backtest-shipped = shipped threshold: { NUMBER($share, minimumFractionDigits: 3, maximumFractionDigits: 3) } found, { NUMBER($false, minimumFractionDigits: 2, maximumFractionDigits: 2) } false a week
 record-done = { $file }: { n-messages }, { $size } bytes
+edge-lost = { $lost } observations are lost: { $spool }: { $trouble ->
+    [none] the spool was full
+   *[other] { $trouble }
+  }
+edge-plates = { $removed } passages were taken without their plates: without the station's key (--seal-key) no plate is written to a disk. On the node: patrolgrid plates keys > station.seal
 edge-done = { $taken } taken, { $refused } refused, { $acknowledged } acknowledged
 
 ## The board's page and the errors of its API; the page fills in the values itself
@@ -1059,6 +1065,7 @@ board-quarantine-status = unreadable status
 board-quarantine-history = history not learned
 board-quarantine-sequence = wrong number
 board-quarantine-processing = fault of ours
+board-quarantine-plate = sealed plate not opened
 board-quarantine-metrics = too many metrics
 board-quarantine-quota = over the device's share
 board-quarantine-crash = ended the program

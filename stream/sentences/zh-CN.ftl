@@ -456,6 +456,7 @@ sum-none = -
 ## 命令行：topics
 
 plates-rotated = 新密钥 { $id } 已写入 { $file }。车辆不会变成陌生车：{ $days } 天内新旧代号相互关联。
+plates-sealed = 新密钥 { $id } 已写入 { $file }。请另存一份，勿与数据放在一起。将下面一行放到边缘设备上：patrolgrid edge --seal-key 文件
 plates-key = 密钥 { $id }，自 { $since } 起使用
 topics-made = 已创建 { $topic }
 topics-same = { $kafka } 上的 { $count } 个主题均符合要求。
@@ -704,6 +705,11 @@ backtest-events = { $events }个事件
 backtest-found = 每周误报不超过{ $budget }次：检出{ NUMBER($share, minimumFractionDigits: 3, maximumFractionDigits: 3) }，阈值{ $threshold }
 backtest-shipped = 出厂阈值：检出{ NUMBER($share, minimumFractionDigits: 3, maximumFractionDigits: 3) }，每周误报{ NUMBER($false, minimumFractionDigits: 2, maximumFractionDigits: 2) }次
 record-done = { $file }：{ $messages }条消息，{ $size }字节
+edge-lost = 丢失{ $lost }条：{ $spool }：{ $trouble ->
+    [none] 暂存已满
+   *[other] { $trouble }
+  }
+edge-plates = { $removed }次过车未带号牌：没有站点公钥（--seal-key）时，号牌不会写入磁盘。请在节点上运行：patrolgrid plates keys > station.seal
 edge-done = 已接收{ $taken }条，拒绝{ $refused }条，代理已确认{ $acknowledged }条
 
 ## 看板页面及其接口的错误提示；数值由页面填入
@@ -921,6 +927,7 @@ board-quarantine-status = 状态无法读取
 board-quarantine-history = 历史数据无法学习
 board-quarantine-sequence = 序号错误
 board-quarantine-processing = 程序故障
+board-quarantine-plate = 加密号牌无法解开
 board-quarantine-metrics = 指标过多
 board-quarantine-quota = 超出设备配额
 board-quarantine-crash = 致程序中止

@@ -235,9 +235,9 @@ COMMAND = [
 ]
 
 
-def started(tmp_path, port):
+def started(tmp_path, port, *more):
     return subprocess.Popen(
-        [*COMMAND, "--spool", str(tmp_path / "s.db"), "--broker", f"127.0.0.1:{port}"],
+        [*COMMAND, "--spool", str(tmp_path / "s.db"), "--broker", f"127.0.0.1:{port}", *more],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
@@ -256,6 +256,17 @@ def test_sigterm_ends_the_command_without_a_broker_and_what_was_taken_is_kept(tm
     assert (document["taken"], document["refused"], document["lost"]) == (2, 0, 0)
     assert b"the rest is in" in error
     assert (tmp_path / "s.db").read_bytes().count(b"\n") == 2
+
+
+def test_sigterm_also_ends_the_wait_for_a_broker_behind_the_end_of_the_input(tmp_path):
+    process = started(tmp_path, free_port(), "--flush-s", "100000")
+    process.stdin.write(b'{"type":"count","interval_s":1,"in":4711}\n')
+    process.stdin.close()
+    process.stdin = None
+    wait_for(lambda: (tmp_path / "s.db").exists() and b"4711" in (tmp_path / "s.db").read_bytes(), "not taken")
+    process.terminate()
+    _, error = process.communicate(timeout=60)
+    assert (process.returncode, b"the rest is in" in error) == (1, True)
 
 
 def test_sigterm_ends_the_command_at_once_where_all_has_arrived(broker, tmp_path):

@@ -345,7 +345,7 @@ def test_no_file_ever_holds_a_raw_plate(tmp_path, caplog):
     command = {"id": "c1", "ts": now, "action": "clear", "alert": "a1", "by": f"li {RAW}", "note": f"it was {RAW}"}
     intake.take(topics.commands("s"), json.dumps(command, ensure_ascii=False).encode())
     taken = intake.finish()
-    assert taken.observations == 4
+    assert taken.observations == 5  # whether a clock is wrong, the shard decides
     log.append(taken.records)
     quarantine.add_many(taken.refusals)
     found = bytes_of(tmp_path) + caplog.text.encode()

@@ -473,7 +473,7 @@ def test_memory_is_bounded_and_what_is_dropped_is_counted_and_a_detectors_word_g
     assert f"{stats.waiting} observations are lost (No space left on device)" in caplog.text
 
 
-def test_a_slow_disk_holds_nobody_up(tmp_path, monkeypatch):
+def test_a_slow_disk_holds_nobody_up(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(spool_module, "_PATIENCE_S", 0.01)
     goes_on = threading.Event()
     write = os.write
@@ -486,7 +486,9 @@ def test_a_slow_disk_holds_nobody_up(tmp_path, monkeypatch):
         assert [one.value for one in waiting(spool)] == [1.0, 2.0]
         spool.acknowledge([0])
         assert spool.stats().waiting == 1
+        assert caplog.text.count("the disk is slow") == 1
         goes_on.set()
+        wait_for(spool.settle, "it did not catch up")
     with closing(Spool(path)) as spool:
         assert [one.value for one in waiting(spool)] == [2.0]
 

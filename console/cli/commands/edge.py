@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,7 +15,9 @@ from typing import Final
 from console.common import language_of
 from console.errors import CommandError
 from ingest.edge import EdgeAgent, EdgeSettings, bounded_lines, feed
+from ingest.edge.spool_file import SpoolError
 from ingest.login import BrokerAddress, parse_address
+from ingest.setup.extras import MissingExtraError
 from stream.sentences.catalogue import Sentences
 
 EXAMPLES: Final = """\
@@ -29,6 +32,7 @@ goes on in memory. The password of the device, whose id is the user name, comes 
 PATROLGRID_BROKER__PASSWORD. At the end of the input the agent waits up to --flush-s for the broker; what is not
 acknowledged then goes out when it is started again (exit code 1). SIGTERM ends it within ten seconds.
 """
+_LOOK_S: Final = 0.2
 _LAST_S: Final = 3.0
 """How long a broker that is there is waited for after SIGTERM."""
 
@@ -47,52 +51,76 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tls-ca", type=Path, metavar="FILE", help="speak TLS, trusting these authorities")
     add("--tls-cert", type=Path, metavar="FILE", help="the device's certificate")
     add("--tls-key", type=Path, metavar="FILE", help="its private key")
+    add("--seal-key", type=Path, metavar="FILE", help="seal number plates to the station's public key in this file")
     add("--flush-s", type=float, default=30.0, metavar="S", help="wait so long at the end (default: 30)")
     add("--json", action="store_true", help="print what was done as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """Feed standard input to an agent."""
-    host, port = parse_address(options.broker)
-    settings = EdgeSettings(
-        site=options.site,
-        beat=options.beat,
-        device=options.device,
-        spool=options.spool,
-        broker=BrokerAddress(
-            host=host,
-            port=port,
-            protocol=options.mqtt,
-            password=_password(options.password_file),
-            tls=bool(options.tls or options.tls_ca or options.tls_cert),
-            tls_ca=options.tls_ca,
-            tls_cert=options.tls_cert,
-            tls_key=options.tls_key,
-        ),
-    )
     os.umask(0o077)  # whatever it writes is for nobody but its owner
-    with closing(EdgeAgent(settings)) as agent, _ended_by_signals() as ended:
+    with closing(_agent(options)) as agent, _ended_by_signals() as ended:
         taken, refused = feed(agent, bounded_lines(sys.stdin.buffer, ended.is_set))
-        # Nobody waits for a broker that is away when the machine goes down.
-        arrived = agent.flush((_LAST_S if agent.connected else 0.0) if ended.is_set() else options.flush_s)
+        arrived = _flush(agent, options.flush_s, ended)
     stats = agent.stats()
+    texts = Sentences(language_of(None))
     lost = stats.spool.dropped + stats.spool.unwritten
     if options.json:
         document: dict[str, object] = {"taken": taken, "refused": refused, "acknowledged": stats.acknowledged}
-        document |= {"all_arrived": arrived, "lost": lost} | ({"conflict": stats.conflict} if stats.conflict else {})
+        document |= {"all_arrived": arrived, "lost": lost, "plates_removed": stats.plates_removed}
+        document |= {"conflict": stats.conflict} if stats.conflict else {}
         print(json.dumps(document, indent=2))
     else:
-        texts = Sentences(language_of(None))
         print(texts("edge-done", taken=taken, refused=refused, acknowledged=stats.acknowledged), file=sys.stderr)
+    if stats.plates_removed:
+        print(texts("edge-plates", removed=stats.plates_removed), file=sys.stderr)
     if lost:
-        raise CommandError(
-            f"{lost} observations are lost: {options.spool}: {agent.spool.trouble or 'the spool was full'}"
-        )
+        trouble = agent.spool.trouble or "none"
+        raise CommandError(texts("edge-lost", lost=lost, spool=options.spool, trouble=trouble))
     if not arrived:
         raise CommandError(
             f"the broker at {options.broker} has not acknowledged everything; the rest is in {options.spool}"
         )
     return 0
+
+
+def _agent(options: argparse.Namespace) -> EdgeAgent:
+    """Return the running agent. Raises `CommandError` for what a person has to put right first."""
+    try:
+        host, port = parse_address(options.broker)
+        settings = EdgeSettings(
+            site=options.site,
+            beat=options.beat,
+            device=options.device,
+            spool=options.spool,
+            seal_key=options.seal_key,
+            broker=BrokerAddress(
+                host=host,
+                port=port,
+                protocol=options.mqtt,
+                password=_password(options.password_file),
+                tls=bool(options.tls or options.tls_ca or options.tls_cert),
+                tls_ca=options.tls_ca,
+                tls_cert=options.tls_cert,
+                tls_key=options.tls_key,
+            ),
+        )
+        return EdgeAgent(settings)
+    except SpoolError:
+        raise  # perhaps only for a moment: the agent before this one has not ended yet
+    except (ValueError, OSError, MissingExtraError) as error:
+        raise CommandError(str(error), code=2) from error
+
+
+def _flush(agent: EdgeAgent, seconds: float, ended: threading.Event) -> bool:
+    """Wait until everything has arrived, and tell whether it has; shortly where the agent is to end."""
+    until, hurried = time.monotonic() + seconds, False
+    while not agent.flush(min(_LOOK_S, max(until - time.monotonic(), 0.0))):
+        if ended.is_set() and not hurried:  # a broker that is away is not waited for
+            until, hurried = time.monotonic() + (_LAST_S if agent.connected else 0.0), True
+        if time.monotonic() >= until:
+            return False
+    return True
 
 
 @contextmanager
