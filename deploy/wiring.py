@@ -4,9 +4,12 @@ What a part can be set comes to it as its section of the settings, as it is. In 
 is in `deploy.node.node`, `deploy.kafka.gateway_service` and `deploy.kafka.worker_service`.
 """
 
+import contextlib
+import json
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -35,6 +38,7 @@ from stream.sinks.store.tables import StoreError, StoreMissingError
 
 _LOG: Final = logging.getLogger(__name__)
 _MIB: Final = 1 << 20
+_UNREACHED: Final = 1 << 48
 
 
 def make_clock(settings: Settings) -> Clock:
@@ -74,13 +78,30 @@ def open_places(settings: Settings, folder: Path) -> PlacesFile:
     return PlacesFile(settings.places_file, folder / LAST_GOOD, check)
 
 
-def open_log(settings: Settings) -> SqliteLog:
-    """Return the node's own log. Raises OSError for a disk that cannot be used."""
+def highest_position(folder: Path) -> int:
+    """Return the highest log position that anything in a site's folder knows of, 0 where nothing does.
+
+    What cannot be read knows of none, and neither does a number that no log ever reaches: it is damaged.
+    """
+    found = [int(path.stem) for path in (folder / "state").glob("*.pgs") if path.stem.isdigit()]
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        found.append(int(json.loads((folder / "delivered.json").read_bytes())["position"]))
+    with closing(StoreReader(folder / "store.db")) as reader, contextlib.suppress(StoreError, ValueError, TypeError):
+        found.append(int(reader.progress()["position"]))
+    return max((one for one in found if 0 < one < _UNREACHED), default=0)
+
+
+def open_log(settings: Settings, *, mends: bool = False) -> SqliteLog:
+    """Return the node's own log. Raises OSError for a disk that cannot be used.
+
+    With `mends`, which is for who holds the site's lock, a file that cannot be used is put aside and replaced.
+    """
     return SqliteLog(
         settings.site_dir / "log.db",
         max_bytes=settings.log.max_mb * _MIB,
         max_age_s=settings.log.max_age_days * 86_400,
         min_free_bytes=settings.log.min_free_mb * _MIB,
+        floor=partial(highest_position, settings.site_dir) if mends else None,
     )
 
 
@@ -135,16 +156,19 @@ class SiteSinks(NamedTuple):
     """Those that are given every status."""
 
 
-def open_sinks(settings: Settings, places: Places, stack: ExitStack) -> SiteSinks:
+def open_sinks(settings: Settings, places: Places, stack: ExitStack, *, log_again: bool = False) -> SiteSinks:
     """Open the store, and beside it what the settings ask for; `stack` closes it.
+
+    Where the log can be read again from its beginning (`log_again`), a store that cannot be used is put aside, and
+    written again.
 
     Raises `stream.sinks.store.tables.StoreError` for a store that cannot be used, OSError for a disk, SettingsError
     for a secret that cannot be read.
     """
     site, folder, zone = settings.site.id, settings.site_dir, ZoneInfo(settings.site.timezone)
-    store = StoreSink(folder / "store.db", site, retention=settings.store)
+    store = StoreSink(folder / "store.db", site, retention=settings.store, mends=log_again)
     stack.callback(store.close)
-    quarantine = Quarantine(folder / "quarantine.db")
+    quarantine = Quarantine(folder / "quarantine.db", mends=True)
     stack.callback(quarantine.close)
     found = SiteSinks(store, quarantine, [store], [])
 

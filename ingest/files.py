@@ -1,9 +1,17 @@
-"""Files that are whole or absent, whenever the power fails."""
+"""Files that are whole or absent, whenever the power fails; and files that cannot be used, put out of the way."""
 
 import contextlib
+import errno
 import json
+import logging
 import os
+import time
 from pathlib import Path
+from typing import Final
+
+import msgspec
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 def keep_private() -> None:
@@ -34,7 +42,8 @@ def replace_file(
 ) -> None:
     """Replace a file's content, or make the file: readers, and the next start, see the old content or the new.
 
-    Raises OSError where it cannot be written; the old content then stays.
+    A folder that stands in its place is put aside. Raises OSError where it cannot be written; the old content then
+    stays.
 
     Parameters
     ----------
@@ -57,6 +66,8 @@ def replace_file(
             with contextlib.suppress(FileExistsError):
                 os.link(fresh, path)
         else:
+            if path.is_dir():
+                put_aside(path, "is a folder, expected a file")
             fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
@@ -67,3 +78,79 @@ def replace_file(
 def replace_json(path: Path, document: object) -> None:
     """Replace a file by a document as JSON, without a wait for the disk."""
     replace_file(path, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode(), durable=False)
+
+
+class PutAside(msgspec.Struct, frozen=True):
+    """A file that could not be used and was moved out of the way; a note of it stands beside it."""
+
+    file: str
+    """The name it had."""
+    kept: str
+    """The name it has now, in the same folder."""
+    why: str
+    at_ms: int
+    """When, by the machine's clock (epoch ms)."""
+    saved: int = 0
+    """Entries that were read from it and are in use again."""
+    lost: str = ""
+    """What of it could not be read, as far as that is known."""
+    done: bool = True
+    """Whether all that can be read was saved; else the next start goes on with it."""
+
+
+_MARK: Final = ".damaged-"
+_NOTE: Final = ".note"
+_PARTS: Final = ("-wal", "-shm", "-journal")
+"""What SQLite puts beside a database."""
+PUT_ASIDE_MOST: Final = 20
+"""Copies of one file that are put aside at most within an hour: a disk that fails must not be filled with them."""
+_HOUR_MS: Final = 3_600_000
+
+
+def put_aside(path: Path, why: str, *, done: bool = True) -> PutAside:
+    """Move a file or folder that cannot be used out of the way, with what SQLite put beside it. Nothing is deleted.
+
+    `done` is False where somebody is about to save what can be read of it. Raises OSError where it cannot be moved, or
+    where that has been done too often within the last hour.
+    """
+    now_ms = time.time_ns() // 1_000_000
+    recent = [one for one in all_put_aside(path.parent) if one.file == path.name and now_ms - one.at_ms < _HOUR_MS]
+    if len(recent) >= PUT_ASIDE_MOST:
+        text = f"was put aside {len(recent)} times within an hour, and is damaged again ({why}): is the disk failing?"
+        raise OSError(errno.EIO, text, str(path))
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now_ms / 1000))
+    kept, number = path.with_name(f"{path.name}{_MARK}{stamp}"), 1
+    while kept.exists() or kept.is_symlink():
+        number += 1
+        kept = path.with_name(f"{path.name}{_MARK}{stamp}.{number}")
+    path.rename(kept)
+    for part in _PARTS:
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + part).rename(kept.with_name(kept.name + part))
+    one = PutAside(path.name, kept.name, why, now_ms, done=done)
+    note_put_aside(path.parent, one)
+    _LOG.error("%s: %s; it is put aside as %s, and nothing of it is deleted", path, why, kept.name)
+    return one
+
+
+def note_put_aside(folder: Path, one: PutAside) -> None:
+    """Write the note of what was put aside again, with what came of it. A full disk loses only the note."""
+    try:
+        replace_file(folder / f"{one.kept}{_NOTE}", msgspec.json.encode(one), durable=False)
+    except OSError as error:
+        _LOG.warning("the note of %s cannot be written: %s", one.kept, error)
+
+
+def all_put_aside(folder: Path) -> list[PutAside]:
+    """Return what was put aside in a folder and still stands there, oldest first."""
+    found = []
+    for kept in folder.glob(f"*{_MARK}*"):
+        if kept.name.endswith((_NOTE, *_PARTS, ".new")):
+            continue
+        try:
+            note = msgspec.json.decode((folder / f"{kept.name}{_NOTE}").read_bytes(), type=PutAside)
+        except (OSError, msgspec.MsgspecError):
+            at_ms = kept.lstat().st_mtime_ns // 1_000_000
+            note = PutAside(kept.name.partition(_MARK)[0], kept.name, "", at_ms)
+        found.append(note)
+    return sorted(found, key=lambda one: (one.at_ms, one.kept))

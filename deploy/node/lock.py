@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from ingest.files import make_private
+from ingest.files import make_private, put_aside
 
 _NAME: Final = "node.lock"
 _ATTEMPTS: Final = 5
@@ -24,6 +24,8 @@ class LockedError(RuntimeError):
 def site_lock(folder: Path) -> Iterator[None]:
     """Hold the lock of a site's folder until the block is left or the process ends. Raises `LockedError`."""
     folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+    if (folder / _NAME).is_dir():
+        put_aside(folder / _NAME, "is a folder, expected a file")
     file = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         for attempt in range(_ATTEMPTS):

@@ -48,11 +48,11 @@ def run(settings: Settings, stop: StopRequest) -> int:
         file = open_places(settings, folder)
         places = file.load()
         logged = file.kept or places
-        sinks = open_sinks(settings, places, closing)
+        sinks = open_sinks(settings, places, closing, log_again=True)
         clock = make_clock(settings)
         if not clock.live:  # it follows the data, and continues where the store ends
             clock.observe(data_end_ms(folder))
-        log = open_log(settings)
+        log = open_log(settings, mends=True)
         closing.callback(log.close)
         if not log.committed(CONSUMER):
             log.commit(CONSUMER, 0)  # known from the start, so that retention waits for it

@@ -6,19 +6,22 @@ many came, how many were dropped and how many were replayed.
 
 import errno
 import hashlib
+import logging
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from ingest import sqlite
+from ingest import salvage, sqlite
+from ingest.files import put_aside
 from ingest.refusal import Refusal
 
+T = TypeVar("T")
+_LOG: Final = logging.getLogger(__name__)
 _APPLICATION: Final = 0x50475141  # "PGQA"
 _VERSION: Final = 1
 _SCHEMA: Final = """
@@ -48,6 +51,7 @@ _TOPIC_CHARACTERS: Final = 512
 _DETAIL_CHARACTERS: Final = 400
 MAX_PAYLOAD: Final = 64 << 10
 """Bytes kept of a payload."""
+_DIGEST_BYTES: Final = 16
 _ENTRY_BYTES: Final = 160
 """What an entry takes beside its payload, about."""
 
@@ -92,16 +96,40 @@ class Quarantine:
         Bounds on entries and on their bytes; beyond them the oldest go, and are counted.
     max_payload
         Bytes kept of one payload; ``Entry.size`` is how many there were.
+    mends
+        Whether a file that cannot be used is put aside, and a new one begun with the entries that can be read of it;
+        only the process that holds the site's lock may do that. A disk that cannot be used is then no reason not to
+        start, either: what is to be kept is refused until it can be.
+
+    Raises
+    ------
+    ingest.sqlite.StorageError
+        Where the file cannot be opened and may not be replaced; by every method, where it cannot be read or written.
     """
 
     def __init__(
-        self, path: Path, *, max_rows: int = 50_000, max_bytes: int = 128 << 20, max_payload: int = MAX_PAYLOAD
+        self,
+        path: Path,
+        *,
+        max_rows: int = 50_000,
+        max_bytes: int = 128 << 20,
+        max_payload: int = MAX_PAYLOAD,
+        mends: bool = False,
     ) -> None:
         if min(max_rows, max_bytes, max_payload) < 1:
             raise ValueError(f"quarantine {path}: bounds {max_rows}, {max_bytes}, {max_payload}: expected above 0")
         self.path, self.max_rows, self.max_bytes, self.max_payload = path, max_rows, max_bytes, max_payload
         self._lock = threading.Lock()
-        self._connection = sqlite.connect(path, application_id=_APPLICATION, version=_VERSION, schema=_SCHEMA)
+        self._rescue = _rescue if mends else None
+        self._closed = False
+        self._connection: sqlite3.Connection | None = None
+        """None after a failure: the file is opened again then."""
+        try:
+            self._opened()
+        except sqlite.StorageError as error:
+            if not mends:
+                raise
+            _LOG.error("%s; what is refused waits", error)
 
     def add_many(self, refusals: Iterable[Refusal]) -> None:
         """Store refusals in one transaction; they are on disk when this returns.
@@ -116,8 +144,7 @@ class Quarantine:
                 row = known._replace(last_ms=row.received_ms, times=known.times + row.times)
             rows[row.digest] = row
         if rows:
-            with self._locked(), sqlite.transaction(self._connection):
-                self._store(list(rows.values()))
+            self._using(lambda connection: self._store(connection, list(rows.values())))
 
     def list(
         self, *, reason: str | None = None, limit: int = 100, after: int = 0, waiting: bool = False
@@ -143,19 +170,25 @@ class Quarantine:
 
         Mark before publishing: what is wrong still comes in as the same entry, and is waiting then.
         """
-        changed = 0
         replayed = at_ms is not None
-        with self._locked(), sqlite.transaction(self._connection):
-            for entry_id in ids:
-                for (reason,) in self._connection.execute(
-                    "UPDATE entries SET replayed_ms = ? WHERE id = ? AND (replayed_ms IS NULL) = ? RETURNING reason",
-                    (at_ms, entry_id, replayed),
-                ).fetchall():
-                    changed += 1
-                    self._connection.execute(
-                        "UPDATE totals SET replayed = replayed + ? WHERE reason = ?", (1 if replayed else -1, reason)
-                    )
-        return changed
+
+        def mark(connection: sqlite3.Connection) -> int:
+            changed = 0
+            with sqlite.transaction(connection):
+                for entry_id in ids:
+                    for (reason,) in connection.execute(
+                        "UPDATE entries SET replayed_ms = ? WHERE id = ? AND (replayed_ms IS NULL) = ? "
+                        "RETURNING reason",
+                        (at_ms, entry_id, replayed),
+                    ).fetchall():
+                        changed += 1
+                        connection.execute(
+                            "UPDATE totals SET replayed = replayed + ? WHERE reason = ?",
+                            (1 if replayed else -1, reason),
+                        )
+            return changed
+
+        return self._using(mark)
 
     def counts(self) -> dict[str, int]:
         """Return how many came for every reason, dropped and replayed ones included."""
@@ -169,28 +202,45 @@ class Quarantine:
     def close(self) -> None:
         """Release the file."""
         with self._lock:
-            self._connection.close()
+            self._closed = True
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Keep other threads out, and name the file where the disk fails."""
+    def _opened(self) -> sqlite3.Connection:
+        if self._closed:
+            raise sqlite.StorageError(errno.EBADF, "the quarantine is closed", str(self.path))
+        if self._connection is None:
+            self._connection = sqlite.connect(
+                self.path, application_id=_APPLICATION, version=_VERSION, schema=_SCHEMA, rescue=self._rescue
+            )
+        return self._connection
+
+    def _using(self, use: Callable[[sqlite3.Connection], T], *, again: bool = True) -> T:
+        """Use the file while other threads do not; where it turns out to be damaged, replace it and use it again."""
         with self._lock:
             try:
-                yield
+                return use(self._opened())
             except sqlite3.Error as error:
-                number = errno.ENOSPC if sqlite.is_full(error) else errno.EIO
-                text = f"the quarantine cannot be read or written: {error}"
-                raise sqlite.StorageError(number, text, str(self.path)) from error
+                problem = error
+            if self._rescue is not None and self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            if self._rescue is not None and again and sqlite.is_damaged(problem):
+                put_aside(self.path, f"is damaged: {problem}", done=False)
+            else:
+                number = errno.ENOSPC if sqlite.is_full(problem) else errno.EIO
+                text = f"the quarantine cannot be read or written: {problem}"
+                raise sqlite.StorageError(number, text, str(self.path)) from problem
+        return self._using(use, again=False)
 
     def _row(self, refusal: Refusal) -> "_Row":
         topic = _printable(refusal.topic, _TOPIC_CHARACTERS)
         payload = refusal.payload
-        digest = hashlib.blake2b(payload, digest_size=16)
-        digest.update(f"\0{refusal.reason}\0{topic}".encode())
         return _Row(
-            digest=digest.digest(),
+            digest=_digest(payload, refusal.reason, topic),
             received_ms=refusal.received_ms,
             last_ms=refusal.received_ms,
             topic=topic,
@@ -201,36 +251,41 @@ class Quarantine:
             times=refusal.times,
         )
 
-    def _store(self, rows: "Sequence[_Row]") -> None:
-        execute = self._connection.execute
-        totals: Counter[str] = Counter()
-        entries = size = 0
-        for row in rows:
-            totals[row.reason] += row.times
-            inserted = execute(
-                "INSERT INTO entries (digest, received_ms, last_ms, topic, reason, detail, payload, size, count) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
-                row,
-            ).rowcount
-            if inserted:
-                entries += 1
-                size += len(row.payload) + len(row.topic) + len(row.detail) + _ENTRY_BYTES
-            else:
+    def _store(self, connection: sqlite3.Connection, rows: "Sequence[_Row]") -> None:
+        with sqlite.transaction(connection):
+            execute = connection.execute
+            totals: Counter[str] = Counter()
+            entries = size = 0
+            for row in rows:
+                totals[row.reason] += row.times
+                inserted = execute(
+                    "INSERT INTO entries (digest, received_ms, last_ms, topic, reason, detail, payload, size, count) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
+                    row,
+                ).rowcount
+                if inserted:
+                    entries += 1
+                    size += len(row.payload) + len(row.topic) + len(row.detail) + _ENTRY_BYTES
+                else:
+                    execute(
+                        "UPDATE entries SET count = count + ?, last_ms = ?, replayed_ms = NULL WHERE digest = ?",
+                        (row.times, row.last_ms, row.digest),
+                    )
+            for reason, count in totals.items():
                 execute(
-                    "UPDATE entries SET count = count + ?, last_ms = ?, replayed_ms = NULL WHERE digest = ?",
-                    (row.times, row.last_ms, row.digest),
+                    "INSERT INTO totals (reason, total) VALUES (?, ?) "
+                    "ON CONFLICT (reason) DO UPDATE SET total = total + ?",
+                    (reason, count, count),
                 )
-        for reason, count in totals.items():
-            execute(
-                "INSERT INTO totals (reason, total) VALUES (?, ?) ON CONFLICT (reason) DO UPDATE SET total = total + ?",
-                (reason, count, count),
-            )
-        execute("UPDATE held SET entries = entries + ?, bytes = bytes + ?", (entries, size))
-        self._drop_oldest()
+            execute("UPDATE held SET entries = entries + ?, bytes = bytes + ?", (entries, size))
+            self._drop_oldest(connection)
 
-    def _drop_oldest(self) -> None:
-        execute = self._connection.execute
-        entries, size = execute("SELECT entries, bytes FROM held").fetchone()
+    def _drop_oldest(self, connection: sqlite3.Connection) -> None:
+        execute = connection.execute
+        held = execute("SELECT entries, bytes FROM held").fetchone()
+        if held is None:
+            raise sqlite.damage("the table of what it holds is empty")
+        entries, size = held
         if entries <= self.max_rows and size <= self.max_bytes:
             return
         dropped: Counter[str] = Counter()
@@ -250,8 +305,59 @@ class Quarantine:
         execute("UPDATE held SET entries = ?, bytes = ?", (entries, size))
 
     def _query(self, query: str, values: tuple[object, ...] = ()) -> Sequence[tuple[Any, ...]]:
-        with self._locked():
-            return self._connection.execute(query, values).fetchall()
+        return self._using(lambda connection: connection.execute(query, values).fetchall())
+
+
+def _digest(payload: bytes, reason: str, topic: str) -> bytes:
+    digest = hashlib.blake2b(payload, digest_size=_DIGEST_BYTES)
+    digest.update(f"\0{reason}\0{topic}".encode())
+    return digest.digest()
+
+
+def _rescue(connection: sqlite3.Connection, kept: Path) -> tuple[int, str]:
+    """Copy the entries that stand whole in the pages of a quarantine that was put aside, and its totals.
+
+    Totals that cannot be read are those of the entries, and then too low.
+    """
+    found: dict[bytes, tuple[int, tuple[salvage.Value, ...]]] = {}
+    for entry_id, values in salvage.rows(kept, 11):
+        _, digest, received, last, *texts, payload, size, count, replayed = values
+        if (
+            isinstance(digest, bytes)
+            and len(digest) == _DIGEST_BYTES
+            and all(isinstance(number, int) for number in (received, last, size, replayed or 0))
+            and all(isinstance(text, str) for text in texts)
+            and isinstance(payload, bytes)
+            and isinstance(count, int)
+            and (len(payload) < int(str(size)) or digest == _digest(payload, str(texts[1]), str(texts[0])))
+            and (digest not in found or count > int(str(found[digest][1][9])))
+        ):
+            found[digest] = entry_id, values
+    with sqlite.transaction(connection):
+        for entry_id, values in sorted(found.values()):
+            row = (entry_id, *values[1:])
+            connection.execute("INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        counted = {
+            reason: (total, dropped, replayed)
+            for reason, total, dropped, replayed in sqlite.readable(
+                kept, "SELECT reason, total, dropped, replayed FROM totals"
+            )
+            or ()
+            if isinstance(reason, str) and all(isinstance(one, int) and one >= 0 for one in (total, dropped, replayed))
+        }
+        held = connection.execute("SELECT reason, sum(count) FROM entries GROUP BY reason").fetchall()
+        low = [reason for reason, count in held if counted.get(reason, (0, 0, 0))[0] < count]
+        counted |= {reason: (count, 0, 0) for reason, count in held if reason in low}
+        connection.executemany(
+            "INSERT OR IGNORE INTO totals VALUES (?, ?, ?, ?)",
+            [(reason, *numbers) for reason, numbers in counted.items()],
+        )
+        lost = f"the totals of {', '.join(low)} are those of the entries that were saved" if low else ""
+        connection.execute(
+            "UPDATE held SET (entries, bytes) = (SELECT count(*), coalesce(sum(length(payload) + length(topic) + "
+            "length(detail) + ?), 0) FROM entries)", (_ENTRY_BYTES,),
+        )  # fmt: skip
+    return len(found), lost
 
 
 class _Row(NamedTuple):

@@ -1,4 +1,14 @@
-"""The durable log in one SQLite file: appended by the gateway, read by the engine, each in a process of its own."""
+"""The durable log in one SQLite file: appended by the gateway, read by the engine, each in a process of its own.
+
+What holds where the file is damaged, found when it is opened or while it is used:
+
+1. it is put aside under a name with the date, and a new file takes its place at once, without a restart;
+2. the records that still stand whole in its pages are in the new file, at their positions (`ingest.salvage`);
+3. positions go on above the highest that was ever given: what is in the sinks, or in a snapshot, of a record that is
+   lost stays, and nothing new is mistaken for it. `floor` says what others know of that;
+4. a record that is read carries a check sum over all it has: one whose bytes have changed is given with the time of
+   receipt of its neighbour, and the pipeline refuses it by name where its payload is no longer whole.
+"""
 
 import errno
 import logging
@@ -6,27 +16,18 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from ingest import sqlite
+from ingest.files import put_aside
+from ingest.log.log_file import APPLICATION, KINDS, SCHEMA, VERSION, check_sum, raise_to, rescue, sum_of, upgrade
 from ingest.log.records import LogFullError, Record, RecordKind
 
+T = TypeVar("T")
+
 _LOG: Final = logging.getLogger(__name__)
-_APPLICATION: Final = 0x50474C47  # "PGLG"
-_VERSION: Final = 2
-_FIRST_VERSION: Final = 1
-"""Of 0.1, whose records nothing can read any more; the tables are the same."""
-_SCHEMA: Final = """
-CREATE TABLE records (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
-    shard INTEGER NOT NULL,
-    kind INTEGER NOT NULL,
-    received_ms INTEGER NOT NULL,
-    payload BLOB NOT NULL
-);
-CREATE TABLE consumers (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID
-"""
 _ROW_BYTES: Final = 48
 """What a row takes beside its payload, about."""
 _POLL_S: Final = 0.02
@@ -57,11 +58,14 @@ class SqliteLog:
         log's records, so that a replay of old data keeps them as long as live data would.
     min_free_bytes
         Room on the disk that the log leaves to others (and to SQLite's own write-ahead file).
+    floor
+        Returns the highest position that others have seen of this log. With it a file that cannot be used is replaced;
+        only the process that holds the site's lock may do that. Without it such a file is refused.
 
     Raises
     ------
     StorageError
-        When the file is no log, is of another version, or cannot be opened.
+        When the file is no log, is of another version, or cannot be opened, and may not be replaced.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class SqliteLog:
         max_bytes: int = 2 << 30,
         max_age_s: float = 7 * 86_400.0,
         min_free_bytes: int = 64 << 20,
+        floor: Callable[[], int] | None = None,
     ) -> None:
         if max_bytes < SMALLEST_ALLOWANCE:
             raise ValueError(f"log {path}: max_bytes is {max_bytes}, expected at least {SMALLEST_ALLOWANCE}")
@@ -79,17 +84,72 @@ class SqliteLog:
                 f"log {path}: max_age_s {max_age_s}, min_free_bytes {min_free_bytes}: expected > 0 and >= 0"
             )
         self.path, self.max_bytes, self.max_age_s, self.min_free_bytes = path, max_bytes, max_age_s, min_free_bytes
-        # Two connections: readers do not wait while an append waits for the disk.
-        _upgrade(path)
-        self._writer = sqlite.connect(path, application_id=_APPLICATION, version=_VERSION, schema=_SCHEMA)
-        self._reader = sqlite.connect(path, application_id=_APPLICATION, version=_VERSION, schema=_SCHEMA)
+        self._floor = floor
         self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
         self._grown = threading.Condition()
-        self._newest = self.head()
+        self._newest = 0
         self._aged_at = -_AGE_EVERY_S
         self._sure_ms: int | None = None
         self._closed = threading.Event()
+        self._inode = 0
+        """Of the open file; 0 where none is open, because its successor could not be made."""
+        self._open_file()
+
+    def _open_file(self) -> None:
+        """Open the file, or what takes its place, and see to it that positions only ever rise."""
+        upgrade(self.path)
+        # Two connections: readers do not wait while an append waits for the disk.
+        self._writer = sqlite.connect(
+            self.path,
+            application_id=APPLICATION,
+            version=VERSION,
+            schema=SCHEMA,
+            rescue=None if self._floor is None else rescue,
+        )
+        self._reader = sqlite.connect(self.path, application_id=APPLICATION, version=VERSION, schema=SCHEMA)
         self._page_bytes = int(self._writer.execute("PRAGMA page_size").fetchone()[0])
+        row = self._writer.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'records'").fetchone()
+        head = row[0] or 0
+        floor = max(self._newest, 0 if self._floor is None else self._floor())
+        if head < floor:
+            _LOG.error(
+                "%s ends at position %d, and positions up to %d were given: what is missing is lost to the log, and "
+                "stays in the store; the log goes on behind them", self.path, head, floor,
+            )  # fmt: skip
+            raise_to(self._writer, floor)
+        self._newest = max(head, floor)
+        self._inode = self.path.stat().st_ino
+
+    def _using(self, lock: threading.Lock, use: Callable[[], T]) -> T:
+        """Use the file; where it turns out to be damaged it is replaced, and used once more."""
+        if not self._inode:
+            self._renew(0)
+        with lock:
+            inode = self._inode
+            try:
+                return use()
+            except sqlite3.Error as error:
+                problem = error
+        if self._floor is None or self._closed.is_set() or not sqlite.is_damaged(problem):
+            raise self._disk_error(problem) from problem
+        self._renew(inode, f"is damaged: {problem}")
+        with lock:
+            try:
+                return use()
+            except sqlite3.Error as error:
+                raise self._disk_error(error) from error
+
+    def _renew(self, inode: int, why: str = "") -> None:
+        """Open the file again, after putting it aside where there is a reason to, unless another thread has done it."""
+        with self._write_lock, self._read_lock:
+            if self._inode != inode or self._closed.is_set():
+                return
+            self._inode = 0
+            self._reader.close()
+            self._writer.close()
+            if why:
+                put_aside(self.path, why, done=False)
+            self._open_file()
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -102,25 +162,25 @@ class SqliteLog:
         if not records:
             return self.head()
         incoming = sum(self._stored_bytes(len(record.payload)) for record in records)
-        with self._write_lock:
-            if self._closed.is_set():
-                raise sqlite.StorageError(errno.EBADF, "the log is closed", str(self.path))
-            last = 0
-            try:
-                with sqlite.transaction(self._writer):
-                    self._make_room(incoming)
-                    for record in records:
-                        cursor = self._writer.execute(
-                            "INSERT INTO records (shard, kind, received_ms, payload) VALUES (?, ?, ?, ?)",
-                            (record.shard, int(record.kind), record.received_ms, record.payload),
-                        )
-                        last = cursor.lastrowid or last
-                    self._drop_aged()
-            except sqlite3.Error as error:
-                raise self._disk_error(error) from error
+        last = self._using(self._write_lock, lambda: self._append(records, incoming))
         with self._grown:
             self._newest = last
             self._grown.notify_all()
+        return last
+
+    def _append(self, records: list[Record], incoming: int) -> int:
+        if self._closed.is_set():
+            raise sqlite.StorageError(errno.EBADF, "the log is closed", str(self.path))
+        last = 0
+        with sqlite.transaction(self._writer):
+            self._make_room(incoming)
+            for record in records:
+                cursor = self._writer.execute(
+                    "INSERT INTO records (shard, kind, received_ms, payload, sum) VALUES (?, ?, ?, ?, ?)",
+                    (record.shard, int(record.kind), record.received_ms, record.payload, check_sum(record)),
+                )
+                last = cursor.lastrowid or last
+            self._drop_aged()
         return last
 
     def commit(self, consumer: str, position: int, sure_ms: int | None = None) -> None:
@@ -131,17 +191,12 @@ class SqliteLog:
         """
         if not 0 <= position <= self.head():
             raise ValueError(f"log {self.path}: {consumer!r} commits {position}, expected 0 to {self.head()}")
-        with self._write_lock:
-            self._sure_ms = sure_ms
-            try:
-                self._writer.execute(
-                    "INSERT INTO consumers VALUES (?, ?) "
-                    "ON CONFLICT (name) DO UPDATE SET position = max(position, excluded.position)",
-                    (consumer, position),
-                )
-            except sqlite3.Error as error:
-                sqlite.rollback(self._writer)
-                raise self._disk_error(error) from error
+        self._sure_ms = sure_ms
+        statement = (
+            "INSERT INTO consumers VALUES (?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET position = max(position, excluded.position)"
+        )
+        self._using(self._write_lock, lambda: self._writer.execute(statement, (consumer, position)))
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -149,23 +204,39 @@ class SqliteLog:
         """Return up to `limit` records (and about 64 MB) with a position greater than `after`, in order."""
         where = "position > ?" if shard is None else "position > ? AND shard = ?"
         values = (after, limit) if shard is None else (after, shard, limit)
-        records, size = [], 0
-        with self._read_lock:
-            try:
-                rows = self._reader.execute(
-                    "SELECT kind, received_ms, payload, shard, position FROM records "
-                    f"WHERE {where} ORDER BY position LIMIT ?",
-                    values,
-                )
-                for kind, received_ms, payload, row_shard, position in rows:
-                    records.append(Record(RecordKind(kind), received_ms, payload, row_shard, position))
-                    size += len(payload)
-                    if size >= _READ_BYTES:
-                        break
-                rows.close()
-            except sqlite3.Error as error:
-                raise self._disk_error(error) from error
+        query = (
+            "SELECT kind, received_ms, payload, shard, position, sum FROM records "
+            f"WHERE {where} ORDER BY position LIMIT ?"
+        )
+        return self._using(self._read_lock, lambda: self._read(query, values))
+
+    def _read(self, query: str, values: tuple[int, ...]) -> list[Record]:
+        records, size = list[Record](), 0
+        rows = self._reader.execute(query, values)
+        try:
+            for kind, received_ms, payload, shard, position, check in rows:
+                if kind in KINDS and (check is None or check == sum_of(kind, shard, received_ms, payload)):
+                    record = Record(RecordKind(kind), received_ms, payload, shard, position)
+                else:
+                    record = self._changed(payload, records[-1] if records else None, position)
+                records.append(record)
+                size += len(payload)
+                if size >= _READ_BYTES:
+                    break
+        finally:
+            rows.close()
         return records
+
+    def _changed(self, payload: bytes, before: Record | None, position: int) -> Record:
+        """Return a record whose bytes are not those that were written; the pipeline looks whether its payload is."""
+        _LOG.error("%s: the record at position %d has changed on the disk", self.path, position)
+        if before is not None:
+            received_ms = before.received_ms
+        else:
+            query = "SELECT received_ms FROM records WHERE position < ? ORDER BY position DESC LIMIT 1"
+            row = self._reader.execute(query, (position,)).fetchone()
+            received_ms = 0 if row is None else row[0]
+        return Record(RecordKind.OBSERVATIONS, received_ms, payload, 0, position)
 
     def wait(self, after: int, timeout_s: float) -> bool:
         """Block until there is a record after `after`, or the time is over; return which.
@@ -274,37 +345,10 @@ class SqliteLog:
         return int(connection.execute("PRAGMA freelist_count").fetchone()[0])
 
     def _number(self, query: str, *values: str) -> int:
-        with self._read_lock:
-            try:
-                row = self._reader.execute(query, values).fetchone()
-            except sqlite3.Error as error:
-                raise self._disk_error(error) from error
+        row = self._using(self._read_lock, lambda: self._reader.execute(query, values).fetchone())
         return 0 if row is None else int(row[0])
 
     def _disk_error(self, error: sqlite3.Error) -> OSError:
         if sqlite.is_full(error):
             return LogFullError(errno.ENOSPC, f"the disk is full: {error}", str(self.path))
         return sqlite.StorageError(errno.EIO, f"the log cannot be read or written: {error}", str(self.path))
-
-
-def _upgrade(path: Path) -> None:
-    """Take over a log of 0.1: drop what every consumer has, for its results are in the store, and go on behind it.
-
-    Records that nobody has had stay. They are refused one by one when they are read, so that the quarantine has them.
-    """
-    if not path.exists():
-        return
-    try:
-        old = sqlite.connect(path, application_id=_APPLICATION, version=_FIRST_VERSION, schema=_SCHEMA)
-    except sqlite.StorageError:
-        return  # of this version already, or refused by name when it is opened
-    with sqlite.transaction(old):
-        had = "(SELECT min(position) FROM consumers)"
-        dropped = old.execute(f"DELETE FROM records WHERE position <= {had}").rowcount
-        old.execute(f"PRAGMA user_version={_VERSION}")
-    old.close()
-    if dropped:
-        _LOG.warning(
-            "%s is of version 0.1: %d records whose results are in the store were dropped; "
-            "`patrolgrid train --from-store` brings back what the models knew", path, dropped,
-        )  # fmt: skip

@@ -13,8 +13,8 @@ In what order, so that nothing is lost and nothing counts twice:
 
 Ended at any moment, the next start loads the newest whole snapshot, reads the log from its position, and, because the
 pipeline is deterministic, gets the same results; sinks pass over what they have. While a sink fails no snapshot is
-written, and the log keeps what follows the last one. When it works again and has missed results, the engine goes back
-to the last snapshot, in the same way as after a crash.
+written, and the log keeps what follows the last one. When it works again and has missed results, they are made again
+for it alone (`stream.engines.again`), beside the engine, which goes on.
 
 A record that makes the pipeline fail is *poison*: it is noted in a small file, the engine goes back to its last
 snapshot, because the failure may have left the state half changed, and passes the record by when it comes to it again:
@@ -25,7 +25,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -35,6 +35,7 @@ from ingest.crash_marker import CrashMarker, no_longer_than
 from ingest.files import replace_file
 from ingest.log import ConsumedLog, Record
 from ingest.refusal import Refusal
+from stream.engines.again import results_again
 from stream.engines.cold_start import ColdStartNote
 from stream.engines.snapshot_files import MOST_BYTES, CrashCost, SnapshotFiles
 from stream.engines.stats import EngineStats
@@ -53,6 +54,8 @@ _RETRY_S: Final = 1.0
 _RECORD_S: Final = 120.0
 """Processor time after which a record is taken for one that never ends: a month of history takes seconds."""
 _ENDED: Final = "the process ended while it processed this record"
+_SLOW_S: Final = 1.0
+"""So long the engine waits for a sink that is slow, each time: alarms must not wait longer."""
 _PENDING_S: Final = 0.05
 """How often to look, while nothing comes, whether a snapshot may be written."""
 
@@ -100,8 +103,8 @@ class EmbeddedEngine:
         snapshot_bytes: int = MOST_BYTES,
     ) -> None:
         self._log, self._make_pipeline = log, make_pipeline
-        self.delivery = Delivery([*sinks, QuarantineSink(quarantine)])
         self._files = SnapshotFiles(state_dir)
+        self.delivery = Delivery([*sinks, QuarantineSink(quarantine)], self._again)
         self._poison_path = state_dir / "poison.json"
         self._in_hand = CrashMarker(state_dir / "processing.mark")
         self._cold_start = ColdStartNote(state_dir)
@@ -143,6 +146,16 @@ class EmbeddedEngine:
             )
         return self.pipeline.position
 
+    def _recovered(self) -> int:
+        """Recover, however long the log cannot be read."""
+        while True:
+            try:
+                return self.recover()
+            except OSError as error:
+                self._note("log", error, _RETRY_S)
+                if self._stop.wait(_RETRY_S):
+                    return self.pipeline.position
+
     def _restored(self) -> Pipeline:
         """Return a pipeline with the newest state that can be read; an empty one where none can.
 
@@ -168,7 +181,7 @@ class EmbeddedEngine:
 
     def run(self) -> None:
         """Recover, then process until `stop`; with a drain, until the log has nothing more. Ends with a snapshot."""
-        position = self.recover()
+        position = self._recovered()
         self.delivery.start(position)
         self._cost.put_off()
         try:
@@ -178,35 +191,36 @@ class EmbeddedEngine:
 
     def _work(self, position: int) -> None:
         while not self._stop.is_set():
+            draining = self._drain.is_set()  # asked first: what came before it was set is read
             try:
                 records = self._log.read(position, limit=_MAX_RECORDS)
-                if not records and not self._drain.is_set():
+                if not records and not draining:
                     self._log.wait(position, _IDLE_S if self._pending is None else _PENDING_S)
             except OSError as error:
                 self._note("log", error, _RETRY_S)
                 self._stop.wait(_RETRY_S)
                 continue
             self.stats.failing.pop("log", None)
-            if not records and self._drain.is_set() and self._finish():
+            if not records and draining:
+                self._finish()
                 break
-            if self.delivery.behind:
-                _LOG.info("a sink works again and has missed results: going back to the last snapshot")
-                position = self.recover()
-                self.delivery.start(position)
-            else:
-                position = self._step(position, records)
-                self._snapshot_if_due()
+            position = self._step(position, records)
+            self._snapshot_if_due()
 
-    def _finish(self) -> bool:
-        """Wait for the sinks and save the state, for a planned stop; tell whether nothing has to be read again."""
+    def _again(self, anew: bool) -> Iterator[list[Results]]:  # noqa: FBT001 - `stream.sinks.delivery.Again`
+        """Make results again, see `stream.engines.again`."""
+        return results_again(self._log, self._make_pipeline, self._files, self._poison, anew=anew)
+
+    def _finish(self) -> None:
+        """Let the sinks take all there is, then save the state, for a planned stop."""
+        while not self.delivery.wait_until_settled(_IDLE_S):
+            if self._stop.is_set():
+                return
         self._give([self.pipeline.flush()])
         while not self.delivery.wait_until_reached(self.delivery.newest, _IDLE_S):
             if self._stop.is_set():
-                return True
-            if self.delivery.behind:
-                return False
+                return
         self._save(self._captured())
-        return True
 
     def _step(self, position: int, records: list[Record]) -> int:
         """Process some records; return the position reached."""
@@ -223,7 +237,7 @@ class EmbeddedEngine:
                 _LOG.exception("record at log position %d cannot be processed", record.position)
                 self._give(gathered)
                 self._note_poison(record.position, f"{type(error).__name__}: {error}")
-                return self.recover()
+                return self._recovered()
             self._in_hand.end()
             gathered.append(results)
             position = record.position
@@ -263,7 +277,7 @@ class EmbeddedEngine:
             return dict(msgspec.json.decode(self._poison_path.read_bytes(), type=list[tuple[int, str]]))
         except FileNotFoundError:
             return {}
-        except msgspec.MsgspecError as error:
+        except (OSError, msgspec.MsgspecError) as error:
             _LOG.warning("%s cannot be read (%s): records that fail are noted again", self._poison_path, error)
             return {}
 
@@ -272,8 +286,8 @@ class EmbeddedEngine:
         self.delivery.put(gathered)
         for results in after(gathered, self._counted):
             self._count(results)
-        while not self.delivery.wait_for_room(_IDLE_S) and not self._stop.is_set():
-            pass
+        if not self.delivery.wait_for_room(_SLOW_S):
+            _LOG.debug("a slow sink is not waited for any longer")
 
     def _count(self, results: Results) -> None:
         stats, taught = self.stats, results.taught

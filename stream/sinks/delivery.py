@@ -7,10 +7,14 @@ What holds, on both engines:
   until it is in; `Delivery.failing` names the sink and its last error meanwhile;
 * `Delivery.reached` is how far *all* sinks have the results durably. An engine saves its state, and commits the log's
   position, only up to there: after a crash whatever a sink lacks is read from the log again;
-* memory is bounded. A healthy sink that is slow holds the engine up (`wait_for_room`). A failing one does not: what
-  its full queue has no room for is passed over. When the sink works again, `behind` tells the engine to go back to its
-  saved state and to read the log again from there: that state is no newer than what the sink has, so nothing is
-  missing. Results that a sink already has, or has in its queue, are not given to it a second time.
+* memory is bounded. A sink that works but is slow holds the engine up, for a second at most (`wait_for_room`); what
+  its full queue then has no room for is passed over, as it is at once where the sink fails;
+* what a sink has missed is made again for it alone, on its own thread, from the log and the last saved state (`Again`):
+  nobody waits meanwhile, least of all an alarm. When it has what all others have, it gets the same results as they.
+  On Kafka, where the log cannot be read again beside the worker, `behind` tells the worker to go back to its saved
+  state, which is no newer than what the sink has, and results that a sink has already are not given to it twice;
+* a sink that must have all that the log has (`CompleteSink`: the store) and lacks some, because its file was damaged,
+  removed or replaced by an older one, gets it in the same way, from the log's beginning.
 """
 
 import logging
@@ -18,8 +22,8 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Protocol, runtime_checkable
 
 from ingest.backoff import Backoff
 from ingest.refusal import Refusal
@@ -32,6 +36,7 @@ QUEUE_ROWS: Final = 100_000
 _BATCH_ROWS: Final = 50_000
 """Rows given to a sink at once."""
 _RETRY_S: Final = (0.1, 10.0)
+_STUCK_S: Final = 2.0
 _HANGS_S: Final = 30.0
 """A sink that has not come back from a write for so long counts as failing."""
 
@@ -56,6 +61,19 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Flush and release. Called once, also after errors."""
+
+
+@runtime_checkable
+class CompleteSink(Sink, Protocol):
+    """A sink that must have all that the log has."""
+
+    def lacks(self, reached: int) -> bool:
+        """Tell whether it has less than the results up to some `order`. Raises as `write` does."""
+
+
+Again = Callable[[bool], Iterator[list[Results]]]
+"""Makes results again, in log order: with True from the log's beginning, else from the last saved state on. An empty
+list says that the log has no more for now; what came since follows when asked again."""
 
 
 class QuarantineSink:
@@ -90,6 +108,12 @@ class _Lane:
         """The `order` of the newest results that are in the queue or the sink, and of those the sink has."""
         self.missed = False
         """Whether results behind `taken` were passed over."""
+        self.again: Iterator[list[Results]] | None = None
+        """Where it gets them from, while it does."""
+        self.anew = False
+        """Whether it needs all from the log's beginning."""
+        self.asked = False
+        """Whether it has been asked what it lacks, at the start."""
         self.error = ""
         self.retry_at = 0.0
         self.busy_since = math.inf
@@ -101,14 +125,29 @@ class _Lane:
         busy_s = time.monotonic() - self.busy_since
         return self.error or (f"has not answered for {busy_s:.0f} s" if busy_s > _HANGS_S else "")
 
-    def put(self, results: Sequence[Results]) -> None:
+    @property
+    def stuck(self) -> bool:
+        """Whether it does not take results now: nobody waits long for it at a planned stop."""
+        return bool(self.error) or time.monotonic() - self.busy_since > _STUCK_S
+
+    def put(self, results: Sequence[Results], most: float) -> None:
+        """Take results behind those it has, up to so many rows in all; a sink that fails has less room."""
         for result in after(results, self.taken):
-            if self.missed or (self.rows >= QUEUE_ROWS and self.failing):
+            if self.missed or self.rows >= (QUEUE_ROWS if self.failing else most):
                 self.missed = True
                 return
-            self.queue.append(result)
-            self.rows += rows_of(result)
-            self.taken = order(result)
+            self.add(result)
+
+    def add(self, result: Results) -> None:
+        self.queue.append(result)
+        self.rows += rows_of(result)
+        self.taken = order(result)
+
+    def start_over(self) -> None:
+        self.queue.clear()
+        self.rows, self.taken, self.reached = 0, NOTHING_WRITTEN, NOTHING_WRITTEN
+        self.missed = self.anew = True
+        self.again = None
 
     def batch(self) -> list[Results]:
         """Return the oldest results, which stay in the queue until they are in the sink."""
@@ -134,14 +173,17 @@ class Delivery:
     ----------
     sinks
         Where results go. They are closed by whoever opened them, after `close`.
+    again
+        Makes results again that a sink has missed; None where only the engine can, see `behind`.
     """
 
-    def __init__(self, sinks: Sequence[Sink]) -> None:
+    def __init__(self, sinks: Sequence[Sink], again: Again | None = None) -> None:
+        self._again = again
         self._lanes = [_Lane(sink) for sink in sinks]
         self._changed = threading.Condition()
         self.newest = NOTHING_WRITTEN
         """The `stream.sinks.result_rows.order` of the newest results that were handed over."""
-        self._closing = False
+        self._closing = self._ended = False
         self._threads: list[threading.Thread] = []
 
     def start(self, position: int) -> None:
@@ -151,7 +193,7 @@ class Delivery:
         """
         with self._changed:
             for lane in self._lanes:
-                lane.missed = False
+                lane.missed = self._again is not None and lane.missed
         if self.newest == NOTHING_WRITTEN:
             self.newest = 2 * position + 1
             for lane in self._lanes:
@@ -168,14 +210,16 @@ class Delivery:
         with self._changed:
             if results:
                 self.newest = max(self.newest, order(results[-1]))
+                self._ended = results[-1].closing
             for lane in self._lanes:
-                lane.put(results)
+                # Who cannot make results again for one sink alone waits for it, and never gives it too many.
+                lane.put(results, math.inf if self._again is None else 2 * QUEUE_ROWS)
             self._changed.notify_all()
 
     @property
     def full(self) -> bool:
         """Whether a sink that works has more to do than its queue should hold."""
-        return any(lane.rows >= QUEUE_ROWS and not lane.failing for lane in self._lanes)
+        return any(lane.rows >= QUEUE_ROWS and not lane.failing and not lane.missed for lane in self._lanes)
 
     def wait_for_room(self, timeout_s: float) -> bool:
         """Wait until no sink that works has a full queue; tell whether that was in time."""
@@ -200,7 +244,21 @@ class Delivery:
     @property
     def behind(self) -> bool:
         """Whether a sink that works again has missed results: the engine then goes back to its saved state."""
-        return any(lane.missed and not lane.queue for lane in self._lanes)
+        return self._again is None and any(lane.missed and not lane.queue for lane in self._lanes)
+
+    @property
+    def catching_up(self) -> dict[str, int]:
+        """Sink name → the log position it has reached, of those that get what they missed from the log again."""
+        return {lane.sink.name: position_of(lane.reached) for lane in self._lanes if lane.missed and not lane.error}
+
+    def wait_until_settled(self, timeout_s: float) -> bool:
+        """Wait until every sink that works has all that was handed over; tell whether that was in time."""
+
+        def settled(lane: _Lane) -> bool:
+            return lane.asked and (lane.stuck or (not lane.missed and lane.reached >= self.newest))
+
+        with self._changed:
+            return self._changed.wait_for(lambda: all(map(settled, self._lanes)), timeout_s)
 
     @property
     def failing(self) -> dict[str, str]:
@@ -216,8 +274,17 @@ class Delivery:
             thread.join(30.0)
 
     def _run(self, lane: _Lane) -> None:
+        try:
+            self._lacks(lane)
+        except Exception as error:  # noqa: BLE001 - it is asked again before the first results
+            self._failed(lane, error)
+        with self._changed:
+            lane.asked = True
+            self._changed.notify_all()
         while batch := self._next(lane):
             try:
+                if self._lacks(lane):
+                    continue
                 lane.sink.write(batch)
                 lane.sink.flush()
             except Exception as error:  # noqa: BLE001 - whatever a sink fails with, it gets the same results again
@@ -229,16 +296,58 @@ class Delivery:
                     lane.backoff.reset()
                     self._changed.notify_all()
 
+    def _lacks(self, lane: _Lane) -> bool:
+        """Let a sink start over that has lost what it had; tell whether so."""
+        if self._again is None or not isinstance(lane.sink, CompleteSink) or not lane.sink.lacks(lane.reached):
+            return False
+        _LOG.warning("%s lacks results that it had: they are made again from the log", lane.sink.name)
+        with self._changed:
+            lane.start_over()
+            lane.error, lane.busy_since = "", math.inf
+        return True
+
     def _next(self, lane: _Lane) -> list[Results]:
         """Wait until there is something to write and it is time to; nothing when it is time to stop."""
-        with self._changed:
-            while not self._closing:
-                wait_s = lane.retry_at - time.monotonic() if lane.queue else None
-                if wait_s is not None and wait_s <= 0:
+        while True:
+            with self._changed:
+                while not self._closing:
+                    missed = lane.missed and self._again is not None
+                    wait_s = lane.retry_at - time.monotonic() if lane.queue or missed else None
+                    if wait_s is not None and wait_s <= 0:
+                        break
+                    self._changed.wait(wait_s)
+                if self._closing:
+                    return []
+                if lane.queue:
                     lane.busy_since = time.monotonic()
                     return lane.batch()
-                self._changed.wait(wait_s)
-        return []
+            self._read_again(lane)
+
+    def _read_again(self, lane: _Lane) -> None:
+        """Fill the queue of a sink that has missed results, or let it go on with the others where it has them all."""
+        newest = self.newest
+        try:
+            if lane.again is None and self._again is not None:
+                lane.again = self._again(lane.anew)
+            results = next(lane.again, []) if lane.again is not None else []
+        except Exception as error:  # noqa: BLE001 - a log that cannot be read is tried again
+            lane.again = None
+            self._failed(lane, error)
+            return
+        with self._changed:
+            for result in after(results, lane.taken):
+                lane.add(result)
+            if self._ended and lane.taken < self.newest and not results:
+                # Only the engine has the rows of a planned stop: the next start makes them again.
+                self._changed.wait(_STUCK_S)
+            # Where nothing came and nothing was handed over meanwhile, it has all that the log still has.
+            elif lane.taken >= self.newest or (not results and self.newest == newest):
+                if not lane.queue:
+                    lane.taken = lane.reached = max(lane.taken, self.newest)
+                lane.missed = lane.anew = False
+                lane.again = None
+                self._changed.notify_all()
+                _LOG.info("%s has what it had missed", lane.sink.name)
 
     def _failed(self, lane: _Lane, error: Exception) -> None:
         with self._changed:

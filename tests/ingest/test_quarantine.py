@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.files import all_put_aside
 from ingest.gateway.quarantine import Quarantine, Totals
 from ingest.refusal import Refusal
 from ingest.sqlite import StorageError
 from ingest.vocabulary import Reason
+from tests.ingest import damage
 from tests.support import examples
 
 
@@ -115,8 +120,8 @@ def test_texts_are_made_fit_for_a_terminal(quarantine):
 def test_a_full_disk_stores_none_of_them(tmp_path):
     quarantine = Quarantine(tmp_path / "q.db")
     quarantine.add_many([refusal(1)])
-    pages = quarantine._connection.execute("PRAGMA page_count").fetchone()[0]
-    quarantine._connection.execute(f"PRAGMA max_page_count={pages + 3}")
+    pages = quarantine._opened().execute("PRAGMA page_count").fetchone()[0]
+    quarantine._opened().execute(f"PRAGMA max_page_count={pages + 3}")
     with pytest.raises(StorageError, match="full"):
         quarantine.add_many([refusal(n, size=9_000) for n in range(2, 20)])
     assert quarantine.counts() == {"json": 1}
@@ -143,7 +148,54 @@ def test_what_is_held_and_what_was_dropped_is_what_came(tmp_path_factory, batche
     for reason, number in came.items():
         held = sum(entry.count for entry in entries if entry.reason == reason)
         assert held + (totals[reason].dropped if reason in totals else 0) == number
-    held_rows, held_bytes = quarantine._connection.execute("SELECT entries, bytes FROM held").fetchone()
+    held_rows, held_bytes = quarantine._opened().execute("SELECT entries, bytes FROM held").fetchone()
     assert held_rows == len(entries)
     assert held_bytes >= sum(len(entry.payload) for entry in entries)
+    quarantine.close()
+
+
+@pytest.mark.parametrize("way", damage.DATABASE_WAYS)
+def test_a_damaged_file_is_put_aside_and_what_can_be_read_is_kept(tmp_path, way):
+    path = tmp_path / "q.db"
+    with closing(Quarantine(path)) as quarantine:
+        quarantine.add_many([refusal(n, size=n) for n in range(200)])
+        quarantine.add_many([refusal(n, size=n) for n in range(10)])
+        whole = {entry.payload: entry for entry in quarantine.list(limit=1_000)}
+    damage.DATABASE_WAYS[way](path)
+    with closing(Quarantine(path, mends=True)) as quarantine:
+        kept = quarantine.list(limit=1_000)
+        assert all(whole.get(entry.payload) == entry for entry in kept)
+        assert sum(quarantine.counts().values()) >= len(kept)
+        quarantine.add_many([refusal(500)])
+        assert len(quarantine.list(limit=1_000)) == len(kept) + 1
+    assert [one.saved for one in all_put_aside(tmp_path)] == ([] if way == "emptied" else [len(kept)])
+
+
+def test_a_page_that_goes_bad_while_it_is_used_costs_what_stood_in_it(tmp_path):
+    path = tmp_path / "q.db"
+    with closing(Quarantine(path, mends=True)) as quarantine:
+        quarantine.add_many([refusal(n, size=n) for n in range(200)])
+        damage.without_root_of("entries")(path)
+        quarantine._opened().execute("PRAGMA cache_size=0")
+        quarantine._opened().execute("PRAGMA shrink_memory")
+        quarantine.add_many([refusal(500)])
+        assert len(quarantine.list(limit=1_000)) == 201
+        assert quarantine.counts() == {"json": 201}
+    assert [one.saved for one in all_put_aside(tmp_path)] == [200]
+
+
+def test_a_disk_that_cannot_be_used_yet_does_not_keep_a_node_from_starting(tmp_path, monkeypatch):
+    honest = sqlite3.connect
+
+    def full(*_args: object, **_more: object) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", full)
+        quarantine = Quarantine(tmp_path / "q.db", mends=True)
+        with pytest.raises(StorageError, match=r"q\.db"):
+            quarantine.add_many([refusal(1)])
+    assert sqlite3.connect is honest
+    quarantine.add_many([refusal(1)])
+    assert quarantine.counts() == {"json": 1}
     quarantine.close()

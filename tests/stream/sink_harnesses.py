@@ -89,8 +89,8 @@ class StoreHarness(Harness):
 
     def crash(self, sink: StoreSink) -> None:
         # The kernel closes a killed process's files; nothing else happens.
-        assert sink._connection is not None
-        sink._connection.close()
+        assert sink._file._connection is not None
+        sink._file._connection.close()
 
     def contents(self, sink: StoreSink) -> Tables:
         connection = sqlite3.connect(sink.path)
@@ -259,7 +259,7 @@ class InfluxHarness(Harness):
     def crash(self, sink: Any) -> None:
         sink.influx._sender.close()
         sink.influx._backlog.close()
-        sink.store._connection.close()
+        sink.store._file._connection.close()
 
     def check(self, sink: Any, written: list[Any]) -> None:
         assert sink.influx.drain(60), sink.influx.state

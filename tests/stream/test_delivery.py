@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from ingest.files import all_put_aside
 from ingest.log.records import Record
 from ingest.log.sqlite_log import SqliteLog
 from ingest.login import BrokerAddress
@@ -18,8 +19,11 @@ from stream.pipeline.pipeline import Pipeline
 from stream.sinks import delivery as delivery_module
 from stream.sinks.delivery import Delivery, Sink
 from stream.sinks.mqtt_sink import MqttSink
+from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
+from stream.sinks.store.tables import StoreError
 from tests.configs import pipeline_with
+from tests.ingest import damage as damage_of
 from tests.ingest.brokers import Broker
 from tests.stream.build import MINUTE, NOON, Writer, forget, places
 from tests.stream.make_results import alert, results
@@ -76,12 +80,17 @@ def log(tmp_path: Path) -> Iterator[SqliteLog]:
     log.close()
 
 
+def engine_of(log: SqliteLog, sinks: list[Sink], folder: Path) -> EmbeddedEngine:
+    return EmbeddedEngine(
+        log, lambda: Pipeline(CONFIG, places(DEVICES)), sinks, folder / "state", quarantine=forget,
+        snapshot_every_s=0.05,
+    )  # fmt: skip
+
+
 @contextmanager
 def running(log: SqliteLog, sinks: list[Sink], folder: Path) -> Iterator[EmbeddedEngine]:
     """An engine at work, that is stopped after its log's last record."""
-    engine = EmbeddedEngine(
-        log, lambda: Pipeline(CONFIG, places(DEVICES)), sinks, folder, quarantine=forget, snapshot_every_s=0.05
-    )
+    engine = engine_of(log, sinks, folder.parent)
     engine.start()
     try:
         yield engine
@@ -113,6 +122,11 @@ def undisturbed(log: SqliteLog, folder: Path) -> dict[str, list[object]]:
     with running(log, [StoreSink(folder / "store.db", "test")], folder / "state"):
         pass
     return contents(folder / "store.db")
+
+
+def numbers_undisturbed(log: SqliteLog, folder: Path) -> dict[str, list[object]]:
+    undisturbed(log, folder)
+    return numbers(folder / "store.db")
 
 
 @pytest.mark.parametrize("rows", [delivery_module.QUEUE_ROWS, 20], ids=["short", "long"])
@@ -158,6 +172,94 @@ def test_with_a_damaged_store_a_node_starts_and_tells_and_a_repaired_one_is_take
         kept.replace(path)
         wait_for(lambda: settled(engine, log), "the store has caught up")
     assert contents(path) == undisturbed(log, tmp_path / "again")
+
+
+def numbers(path: Path) -> dict[str, list[object]]:
+    """What a store that was written again must have in common with one that was never damaged."""
+    found = contents(path)
+    del found["hotspots"], found["hotspot_maps"]  # of the times at which the log was read
+    found["windows"] = [row.split(", ")[:8] for row in map(str, found["windows"])]
+    return found
+
+
+@pytest.mark.parametrize("way", damage_of.DATABASE_WAYS)
+def test_a_damaged_store_is_put_aside_and_written_again_from_the_log(log, tmp_path, way):
+    path, story = tmp_path / "store.db", Story(log)
+    with running(log, [StoreSink(path, "test", mends=True)], tmp_path / "state"):
+        story.minutes(40)
+        story.alarm()
+    damage_of.DATABASE_WAYS[way](path)
+    story.minutes(5)
+    with running(log, [StoreSink(path, "test", mends=True)], tmp_path / "state") as engine:
+        wait_for(lambda: settled(engine, log), "the store is written again")
+        story.minutes(5)
+    assert numbers(path) == numbers_undisturbed(log, tmp_path / "again")
+    assert [one.file for one in all_put_aside(tmp_path)] == ([] if way == "emptied" else ["store.db"])
+
+
+@pytest.mark.parametrize("table", ["windows", "progress", "totals", "alerts", "meta"])
+def test_a_page_of_the_store_that_goes_bad_while_it_is_used_stops_nobody(log, broker, listener, tmp_path, table):
+    path, story = tmp_path / "store.db", Story(log)
+    store = StoreSink(path, "test", mends=True)
+    with running(log, [store, mqtt_sink(broker, "test", tmp_path)], tmp_path / "state") as engine:
+        story.minutes(40)
+        wait_for(lambda: settled(engine, log), "everything is in")
+        damage_of.without_root_of(table)(path)
+        story.minutes(1)
+        alarm_is_heard(story, listener)
+        if table == "meta":
+            with suppress(StoreError):
+                store.put_meta("status", {})
+        story.minutes(20)
+        wait_for(lambda: settled(engine, log), "the store is written again")
+        assert not engine.failing
+    assert numbers(path) == numbers_undisturbed(log, tmp_path / "again")
+
+
+def test_a_store_that_is_being_written_again_holds_up_no_alarm_and_survives_a_restart(
+    log, broker, listener, tmp_path, monkeypatch
+):
+    path, story = tmp_path / "store.db", Story(log)
+    with running(log, [StoreSink(path, "test", mends=True)], tmp_path / "state"):
+        story.minutes(40)
+    path.unlink()
+    gate = threading.Event()
+    honest = StoreSink.write
+
+    def slow(sink: StoreSink, written):
+        gate.wait(60)
+        honest(sink, written[:7])
+        raise OSError("cut short")
+
+    monkeypatch.setattr(StoreSink, "write", slow)
+    engine = engine_of(log, [StoreSink(path, "test", mends=True), mqtt_sink(broker, "test", tmp_path)], tmp_path)
+    engine.start()
+    try:
+        alarm_is_heard(story, listener)
+        gate.set()
+        wait_for(lambda: StoreReader(path).progress()["position"] == 7, "a part is in")
+        assert log.committed(CONSUMER) <= 40, "no state is saved that the store is behind"
+    finally:
+        engine.stop(drain=False)
+    monkeypatch.setattr(StoreSink, "write", honest)
+    with running(log, [StoreSink(path, "test", mends=True)], tmp_path / "state"):
+        story.minutes(5)
+    assert numbers(path) == numbers_undisturbed(log, tmp_path / "again")
+
+
+def test_alerts_that_are_open_are_those_of_the_state_also_where_the_log_no_longer_has_their_beginning(log, tmp_path):
+    path, story = tmp_path / "store.db", Story(log)
+    with running(log, [StoreSink(path, "test", mends=True)], tmp_path / "state"):
+        story.alarm()
+        story.minutes(10)
+    before = StoreReader(path).alerts(open_only=True)
+    assert len(before) == 1
+    log._writer.execute("DELETE FROM records WHERE position < 4")
+    path.unlink()
+    with running(log, [StoreSink(path, "test", mends=True)], tmp_path / "state"):
+        pass
+    assert StoreReader(path).alerts(open_only=True) == before
+    assert StoreReader(path).totals()["observations"] == 8, "what the log still has"
 
 
 def test_ended_while_the_store_is_full_the_next_start_brings_it_the_rest(log, tmp_path):

@@ -242,7 +242,7 @@ def test_a_row_of_no_series_is_refused_whole(rows_kind, tmp_path, series):
 
 def test_window_columns_are_the_stores_columns(tmp_path):
     sink = StoreSink(tmp_path / "store.db", "s1")
-    assert sink._connection is not None
-    found = [row[1] for row in sink._connection.execute("PRAGMA table_info(windows)")]
+    assert sink._file._connection is not None
+    found = [row[1] for row in sink._file._connection.execute("PRAGMA table_info(windows)")]
     assert found == list(WINDOW_COLUMNS)
     sink.close()

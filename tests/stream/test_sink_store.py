@@ -243,8 +243,8 @@ def test_counters_are_exact_whatever_is_written_again(path, reader):
         sink = StoreSink(path, "s1")
         sink.write(written[:end])
         sink.write(written[end // 2 : end])
-        assert sink._connection is not None
-        sink._connection.close()  # as a kill would
+        assert sink._file._connection is not None
+        sink._file._connection.close()  # as a kill would
     assert reader.counters() == {"accepted": 55, "duplicates": 10, "late": 110}
     assert reader.progress()["position"] == 10
 
@@ -263,8 +263,8 @@ def test_a_write_that_fails_leaves_nothing_and_can_be_repeated(sink, reader):
 
 
 def test_a_full_disk_is_an_error_that_names_the_file(sink, reader):
-    sink._connection.execute(
-        f"PRAGMA max_page_count = {sink._connection.execute('PRAGMA page_count').fetchone()[0] + 2}"
+    sink._file._connection.execute(
+        f"PRAGMA max_page_count = {sink._file._connection.execute('PRAGMA page_count').fetchone()[0] + 2}"
     )
     many = results(1, windows=[windows(*[{"start": T0 + n} for n in range(5000)])])
     with pytest.raises(StoreError, match=r"store\.db: results .* full"):
@@ -351,8 +351,8 @@ def test_an_older_store_is_brought_up_to_date_by_the_sink_and_not_by_a_reader(pa
     with pytest.raises(StoreVersionError, match="version 1, expected 2: start the node once"):
         reader.counters()
     sink = StoreSink(path, "s1")
-    assert sink._connection is not None
-    assert sink._connection.execute("SELECT x FROM later").fetchall() == [(7,)]
+    assert sink._file._connection is not None
+    assert sink._file._connection.execute("SELECT x FROM later").fetchall() == [(7,)]
     assert reader.counters()["accepted"] == 3
     sink.close()
 
@@ -409,7 +409,7 @@ def test_old_rows_go_in_portions_and_totals_stay(path, reader):
 
 def test_a_portion_is_small_and_the_rest_follows(sink, reader):
     sink.write([results(1, windows=[windows(*[{"start": T0 + n} for n in range(100)])], accepted=100)])
-    connection, now = sink._connection, T0 + 60 + 180 * DAY_MS
+    connection, now = sink._file._connection, T0 + 60 + 180 * DAY_MS
     assert prune(connection, Retention(), now, portion=25)
     assert len(reader.windows("cam-1")) == 75
     assert prune(connection, Retention(), now, portion=25)

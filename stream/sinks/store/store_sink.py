@@ -9,7 +9,9 @@ How it stays right
 2. ``synchronous = FULL``: a commit returns when the write-ahead log is on disk. `flush` has nothing left to do.
 3. WAL mode: readers see the last commit and never block the writer.
 4. A file that is damaged, or on a full disk, does not keep anybody from starting: `write` raises until it can be used.
-   After every failure the file is opened again, so that one that was put in its place is taken up.
+   After every failure the file is opened again, so that one that was put in its place is taken up. With `mends` a file
+   that is damaged, or is none of ours, is put aside, and a new one begins: it `lacks` what the old one had, and
+   `stream.sinks.delivery` gives it that again from the log.
 5. Another process may have written meanwhile, where a worker was thought dead and comes back: every transaction begins
    by looking how far the store is by now, and passes over what is in.
 """
@@ -41,12 +43,11 @@ from stream.sinks.result_rows import (
 )
 from stream.sinks.store.retention import Pruning, Retention
 from stream.sinks.store.series_ids import SeriesIds, SeriesMatch
+from stream.sinks.store.store_file import StoreFile
 from stream.sinks.store.tables import StoreDamagedError, StoreError, StoreMismatchError, migrate
 from stream.sinks.store.totals import WindowTotals, put_back
 
 _LOG: Final = logging.getLogger(__name__)
-_BUSY_S: Final = 10.0
-"""How long to wait for another writer; there is none but a second node started by mistake, or a backup."""
 _UNIQUE_WINDOWS: Final = (
     f"INSERT OR REPLACE INTO windows ({', '.join(WINDOW_COLUMNS)}) VALUES ({', '.join('?' * len(WINDOW_COLUMNS))})"
 )
@@ -73,6 +74,8 @@ class StoreSink:
     prune_every_s
         Seconds of the log's time between looks for what is too old. Each goes on by a day at most, and only where the
         results are sure of the time.
+    mends
+        Whether a file that cannot be used is put aside, and a new one begun. Only where the log can be read again.
 
     Raises
     ------
@@ -92,14 +95,18 @@ class StoreSink:
     name = "store"
 
     def __init__(
-        self, path: Path, site: str, *, retention: Retention | None = None, prune_every_s: float = 3600
+        self,
+        path: Path,
+        site: str,
+        *,
+        retention: Retention | None = None,
+        prune_every_s: float = 3600,
+        mends: bool = False,
     ) -> None:
         self.path, self.site = path, site
         self._pruning = Pruning(retention or Retention(), prune_every_s)
         self._lock = threading.RLock()
-        self._closed = False
-        self._connection: sqlite3.Connection | None = None
-        """None after a failure: the file is opened again then."""
+        self._file = StoreFile(path, self._prepare, mends=mends)
         self._reached, self._now_ms = NOTHING_WRITTEN, 0
         self._highest_ms = 0
         """The latest time ever written, from before the site's time was put back."""
@@ -110,27 +117,12 @@ class StoreSink:
 
     def _opened(self) -> sqlite3.Connection:
         """Return the connection, opening the file where that has not worked yet or something failed."""
-        if self._closed:
-            raise StoreError(f"{self.path}: is closed")
-        if self._connection is None:
-            try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._connection = sqlite3.connect(
-                    self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
-                )
-                self._prepare(self._connection)
-            except (OSError, sqlite3.Error) as error:
-                self._drop()
-                raise StoreDamagedError(f"{self.path}: cannot be opened: {error}") from error
-            except BaseException:
-                self._drop()
-                raise
-        return self._connection
+        return self._file.opened()
 
-    def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+    def mend(self, error: BaseException) -> None:
+        """Put the file aside where an error of somebody who read it says that it is damaged."""
+        with self._lock:
+            self._file.mend(error)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         execute = connection.execute
@@ -188,7 +180,7 @@ class StoreSink:
                         connection.execute("ROLLBACK")
                     raise
             except sqlite3.Error as error:
-                self._drop()
+                self._file.failed(error)
                 raise StoreError(
                     f"{self.path}: results of log positions {fresh[0].position} to {fresh[-1].position} "
                     f"could not be written: {error}"
@@ -196,6 +188,15 @@ class StoreSink:
             if committed is not None:
                 (self._reached, self._now_ms, self._pruned_ms, self._newest), match = committed
                 self._ids.accept(match)
+
+    def lacks(self, reached: int) -> bool:
+        """Tell whether it has less than the results up to some `stream.sinks.result_rows.order`.
+
+        Raises `StoreError` where it cannot be opened.
+        """
+        with self._lock:
+            self._opened()
+            return max(self.position, 0) < position_of(reached)
 
     def flush(self) -> None:
         """Return at once: every `write` that returned is on disk."""
@@ -209,14 +210,13 @@ class StoreSink:
                 connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, _body(value)))
                 connection.execute("PRAGMA synchronous = FULL")
             except sqlite3.Error as error:
-                self._drop()
+                self._file.failed(error)
                 raise StoreError(f"{self.path}: meta {key!r} could not be written: {error}") from error
 
     def close(self) -> None:
         """Close the file. A second call does nothing."""
         with self._lock:
-            self._closed = True
-            self._drop()
+            self._file.close()
 
     def _check_log(self, results: Sequence[Results]) -> None:
         """Raise `StoreMismatchError` where the results can only be of another log than the store's."""
