@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from models.hotspots.grid import Grid
-from models.state import Saved, array, value
+from models.state import Saved, State, array, value
 
 _DAY_MS: Final = 86_400_000.0
 _NEVER: Final = np.iinfo(np.int64).min
@@ -57,11 +57,14 @@ class HotspotGrid(Grid, Saved):
     _recent_cell = array(np.int64, _RECENT, fill=-1)
     _recent_driver = array(np.int64, _RECENT)
     _recent_next = value(int)
+    _ground = value(list[float])
+    """What the cells are: west, south, east, north in degrees, and their side in metres."""
 
     def __init__(self, bounds: tuple[float, float, float, float], cell_m: float, drivers: int = 8) -> None:
         Grid.__init__(self, bounds, cell_m)
         self.driver_classes = drivers
         Saved.__init__(self)
+        self._ground = [*self.bounds, self.cell_m]
 
     def add(self, lon: ArrayLike, lat: ArrayLike, ts_ms: ArrayLike, weight: ArrayLike, driver: ArrayLike) -> int:
         """Add events, scalars or arrays (n,); returns how many lay on the map. Any order in time."""
@@ -91,6 +94,23 @@ class HotspotGrid(Grid, Saved):
         self._remember(cell, ts, d)
         return len(cell)
 
+    def fitted(self, state: State) -> State:
+        """Return what another grid has saved as this one would have: events stay where they were on earth.
+
+        Raises KeyError and `models.state.StateError` for a state that is not whole.
+        """
+        ground = state.get("ground", list[float])
+        if ground == self._ground:
+            return state
+        west, south, east, north, cell_m = ground or self._ground
+        here = HotspotGrid(self.bounds, self.cell_m, self.driver_classes)
+        if not ground and state.arrays["ahead"].shape[-1] != self.cells:  # version 3 did not say what they were
+            return here.capture()
+        there = HotspotGrid((west, south, east, north), cell_m, self.driver_classes)
+        there.restore(state)
+        here.take_over(there)
+        return here.capture()
+
     def take_over(self, other: "HotspotGrid") -> None:
         """Take what another grid, of other bounds, remembers: events stay where they were on earth.
 
@@ -109,6 +129,7 @@ class HotspotGrid(Grid, Saved):
             state.arrays[name] = maps.reshape(*before.shape[:-1], self.cells)
         cell = state.arrays["recent_cell"]
         state.arrays["recent_cell"] = np.where(cell >= 0, here[np.maximum(cell, 0)], -1)
+        state.put("ground", self._ground)
         self.restore(state)
 
     def intensity(self, now_ms: int) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from ingest.places import Places
 from models.hotspots import near_repeats
 from models.hotspots.near_repeats import NearRepeats
 from models.hotspots.risk_map import HotspotGrid
-from models.state import Saved, part, value
+from models.state import Saved, State, part, value
 from stream.alerts.alert_book import AlertBook
 from stream.config import PipelineConfig
 from stream.results import Alert, Anomaly, HotspotCell, HotspotMap, Notice
@@ -49,11 +49,18 @@ class HotspotStage(Saved):
 
     def take_over(self, other: "HotspotStage") -> None:
         """Go on from a stage with other places: what it remembers stays where it was on earth."""
-        self.grid.take_over(other.grid)
-        state = other.capture()
-        state.put("due_ms", 0)
-        state.arrays |= {f"grid/{path}": held for path, held in self.grid.capture().arrays.items()}
-        self.restore(state)
+        self.restore(self.fitted(other.capture()))
+        self._due_ms = 0
+
+    def fitted(self, state: State, path: str = "") -> State:
+        """Return a state, with this stage's below a path, whose map is of other cells, as this stage would have it."""
+        grid = state.below(f"{path}grid")
+        fitting = self.grid.fitted(grid)
+        if fitting is grid:
+            return state
+        values = {f"{path}grid/{name}": one for name, one in fitting.values.items()}
+        arrays = {f"{path}grid/{name}": one for name, one in fitting.arrays.items()}
+        return State(state.values | values, state.arrays | arrays, state.columns)
 
     def _beats(self) -> list[str]:
         """Return the beat of every cell, empty where a centre lies in none."""

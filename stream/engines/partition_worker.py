@@ -226,7 +226,7 @@ class PartitionWorker:
         _LOG.info("%s: goes on from position %d, after %.1f s", self, self.position, self.stats.recovery_s)
 
     def _take_over(self, state: State) -> bool:
-        """Go on from a saved state; tell whether this version of the program wrote it."""
+        """Go on from a saved state; tell whether it is as this program, with these settings, would have written it."""
         about, position = state.take("about"), state.take("needed_from")
         self.stats.cold_start = state.take("cold_start", ColdStart | None)
         program, mine = about.pop("program"), self.workload.about["program"]
@@ -235,11 +235,13 @@ class PartitionWorker:
                 f"the saved state is of version {program}, and this program knows versions up to {mine}: a newer "
                 "program wrote it; install that one again to go on with it"
             )
-        if about != {name: value for name, value in self.workload.about.items() if name != "program"}:
-            raise StateError(f"it was saved with the settings {about}, expected {self.workload.about}")
-        self.workload.restore(migrate(about["part"].partition(" ")[0], state, program), position)
+        wanted = {name: value for name, value in self.workload.about.items() if name != "program"}
+        if about | {"window_s": wanted["window_s"]} != wanted:
+            raise StateError(f"it was saved with the settings {about}, expected {wanted}")
+        migrated = migrate(about["part"].partition(" ")[0], state, program)
+        fits = self.workload.restore(migrated, position, about["window_s"])
         self.position = position
-        return bool(program == mine)
+        return bool(program == mine) and fits
 
     async def _work(self) -> bool:
         """Work until it is to end, or until results have to be made again, from the saved state on; tell whether so."""

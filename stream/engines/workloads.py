@@ -25,6 +25,7 @@ from stream.pipeline.site import SiteStage
 from stream.results import Results, ShardOutput
 from stream.sinks.delivery import Delivery, Sink
 from stream.state.chunks import Joiner, split
+from stream.state.other_settings import Length, adapted
 from stream.state.snapshot import STATE_VERSION
 
 _LOG: Final = logging.getLogger(__name__)
@@ -100,15 +101,18 @@ class ShardWorkload:
         """Leave it, at once."""
         await self._results.close()
 
-    def restore(self, state: State | None, position: int) -> None:
-        """Begin with a state, or with none.
+    def restore(self, state: State | None, position: int, window_s: int = 0) -> bool:
+        """Begin with a state, which was saved with windows of `window_s`, or with none; tell whether it fits as it is.
 
         Raises ValueError, KeyError or TypeError for one that cannot be used.
         """
         del position
         self.pipeline = ShardPipeline(self.site.config, self._places, self.partition)
-        if state is not None:
-            self.pipeline.restore(state)
+        if state is None:
+            return True
+        fitting = adapted(state, self.pipeline.windows, Length(window_s, self.site.config.pipeline.window_s))
+        self.pipeline.restore(fitting)
+        return fitting is state
 
     def capture(self) -> State:
         """Return the shard's state as it is now, with arrays of its own."""
@@ -194,13 +198,15 @@ class SiteWorkload:
                 _LOG.warning("%s: a sink did not close: %s", self.topic, error)
             thread.shutdown(wait=False)
 
-    def restore(self, state: State | None, position: int) -> None:
-        """Begin with a state, or with none."""
+    def restore(self, state: State | None, position: int, window_s: int = 0) -> bool:
+        """Begin with a state, or with none; it fits whatever the windows are."""
+        del window_s
         self.stage, self._joiner = self._new_stage(), Joiner()
         if state is not None:
             self.stats.now_ms, self.stats.watermark_ms = state.take("times")
             self.stage.restore(state)
         self._delivery.start(position)
+        return True
 
     def capture(self) -> State:
         """Return the stage's state."""

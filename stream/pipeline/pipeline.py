@@ -17,6 +17,7 @@ from stream.pipeline.shard import ShardPipeline
 from stream.pipeline.site import SiteStage
 from stream.results import Results
 from stream.state import snapshot
+from stream.state.other_settings import Length, adapted
 
 
 class Pipeline:
@@ -86,15 +87,16 @@ class Pipeline:
     def restore(self, data: bytes) -> None:
         """Take over the state of a snapshot; call on a new pipeline only.
 
-        A snapshot of an earlier version is brought up to date first. Raises `ingest.frame.FrameError` or
-        `models.state.StateError` where it is damaged, of another site or window length, of another number of shards,
-        or of a later version.
+        A snapshot of an earlier version, or of other window settings, is brought up to date first. Raises
+        `ingest.frame.FrameError` or `models.state.StateError` where it is damaged, of another site, of another number
+        of shards, or of a later version.
         """
         about, parts = snapshot.unpack(data)
         for key, mine in self._about().items():
-            if about.get(key) != mine:
+            if about.get(key) != mine and key != "window_s":
                 raise FrameError(f"{key} is {about.get(key)!r} in the snapshot, expected {mine!r}")
+        length = Length(about["window_s"], self.config.pipeline.window_s)
         for shard in self.shards:
-            shard.restore(parts[str(shard.shard)])
+            shard.restore(adapted(parts[str(shard.shard)], shard.windows, length))
         self.site.restore(parts["site"])
         self.position, self.now_ms = about["position"], about["now_ms"]

@@ -196,11 +196,11 @@ class SiteStage(Saved):
         return out
 
     def restore(self, state: State) -> None:
-        """Take over a state with the places that it belongs to; see `Saved.restore`."""
+        """Take over a state with the places that it belongs to, whatever the size of cells; see `Saved.restore`."""
         places = state.get("places", bytes)
         if places:
             self.hotspots = self._hotspots(decode_places(places).places)
-        super().restore(state)
+        super().restore(self.hotspots.fitted(state, "hotspots/"))
         self.causes.places = self.hotspots.places
 
     def _hotspots(self, places: Places) -> HotspotStage:

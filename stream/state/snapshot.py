@@ -60,6 +60,7 @@ class _Array(NamedTuple):
 _ADDED: Final[dict[str, dict[str, _Value | _Array]]] = {
     "shard": {
         "catalog/places": _Value(b""),
+        "windows/first": _Value(0),
         "time/now_ms": _Value(-(2**62)),
         "time/offset_ms": _Value(0),
         "time/listened_ms": _Value(0),
@@ -90,6 +91,7 @@ _ADDED: Final[dict[str, dict[str, _Value | _Array]]] = {
     },
     "site": {
         "places": _Value(b""),
+        "hotspots/grid/ground": _Value([]),
     },
 }
 """Part → path → what version 4 has and version 3 had not, such as ``"quality/skew": _Array("f8", like="sequences/…")``.
@@ -105,6 +107,8 @@ def _to_4(part: str, old: State) -> State:
     """From 3, the first version that is still read."""
     state = State(dict(old.values), dict(old.arrays), dict(old.columns))
     state.arrays.pop("quality/skew_ms", None)
+    if "windows/n" in state.arrays:  # with the usual lateness three windows are not closed
+        state.put("windows/kept", max(state.arrays["windows/n"].shape[0] - 3, 1))
     for path, added in _ADDED[part].items():
         added.add(path, state)
     return state

@@ -42,20 +42,29 @@ class Windows(Saved):
     _dirty = array(np.bool_, "ring", SERIES)
     open_from = value(int, -1)
     """First window number not closed; -1 before the first."""
+    first = value(int)
+    """Windows before this one have another length: what is observed of them is not for the ring."""
+    _kept = value(int)
+    """How many closed windows the ring held, for whoever reads the state with other settings."""
 
     def __init__(self, *, ring: int, keep: int) -> None:
         self.ring, self.keep = ring, keep
         super().__init__()
+        self.restored()
+
+    def restored(self) -> None:
+        """Note how many closed windows are kept from now on."""
+        self._kept = self.keep
 
     def clear(self) -> None:
         """Forget all windows, as before the first one; the series stay."""
         self.wipe(...)
-        self.open_from = -1
+        self.open_from, self.first = -1, 0
 
     def holds(self, number: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Tell which window numbers are in memory."""
         oldest = self.open_from - self.keep
-        return (number >= oldest) & (number < oldest + self.ring)
+        return (number >= max(oldest, self.first)) & (number < oldest + self.ring)
 
     def move(self, open_from: int) -> None:
         """Close the windows below `open_from` and forget the oldest. Never moves back."""

@@ -240,13 +240,17 @@ def test_a_state_of_other_settings_is_learned_again_and_one_of_a_newer_program_i
             for offset in range(4):
                 await feed.give(worker, offset, values[offset])
             await until(lambda: len(feed.acknowledged) == 4)
-        other = replace(site, config=pipeline_with(site.config.site.id, country="", emit_open_s=0.0, window_s=600))
+        longer = replace(site, config=pipeline_with(site.config.site.id, country="", emit_open_s=0.0, window_s=600))
+        async with running(PartitionWorker(ShardWorkload(longer, 0))) as worker:
+            await until(lambda: worker.ready)
+            assert (worker.position, worker.stats.cold_start) == (4, None)
+        other = replace(longer, shards=site.shards + 1)
         async with running(PartitionWorker(ShardWorkload(other, 0))) as worker:
             await feed.give(worker, 4, values[4])
             await until(lambda: worker.saved == 5)
             assert worker.stats.repeated == 4
             assert worker.stats.cold_start is not None
-            assert "window_s" in worker.stats.cold_start.reason
+            assert "shards" in worker.stats.cold_start.reason
         monkeypatch.setattr(workloads, "STATE_VERSION", STATE_VERSION - 1)
         async with running(PartitionWorker(ShardWorkload(other, 0))) as worker:
             await until(lambda: "newer program" in worker.trouble)

@@ -270,18 +270,18 @@ def test_a_log_that_was_replaced_is_told(log, tmp_path):
         engine.recover()
 
 
-def test_a_state_of_another_version_is_put_aside_and_learned_again(log, tmp_path):
+def test_a_state_of_other_settings_is_gone_on_with(log, tmp_path):
     fill(log, 30)
     sink = StoreSink(tmp_path / "store.db", "test")
     drain(EmbeddedEngine(log, make_pipeline, [sink], tmp_path / "state", quarantine=forget))
     sink.close()
     fill(log, 10, start=30)
-    other = pipeline_with(site="test", country="", keep_windows=9)
+    other = pipeline_with(site="test", country="", keep_windows=9, window_s=600)
     sink = StoreSink(tmp_path / "store.db", "test")
     drain(EmbeddedEngine(log, lambda: Pipeline(other, PLACES), [sink], tmp_path / "state", quarantine=forget))
     sink.close()
     assert stored(tmp_path / "store.db") == 40
-    assert list((tmp_path / "state").glob("*.unusable"))
+    assert not list((tmp_path / "state").glob("*.unusable"))
 
 
 def advanced():
