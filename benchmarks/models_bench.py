@@ -11,7 +11,8 @@ from models.baselines.counts import CountBaseline
 from models.baselines.levels import LevelBaseline
 from models.calendar import Calendar
 from models.hotspots.risk_map import HotspotGrid
-from models.rules.hazards import HazardRules, ThresholdRule
+from models.rules.defaults import ThresholdRule
+from models.rules.hazards import HazardRules
 from models.state import ROW
 
 SERIES = 10_000

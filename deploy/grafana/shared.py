@@ -6,7 +6,7 @@ from deploy.grafana import panels as p
 from deploy.grafana import words
 from deploy.grafana.panels import BLUE, GREEN, GREY, RED, YELLOW, Json, override, target, thresholds
 from ingest.vocabulary import Kind
-from models.rules.hazards import ThresholdRule, defaults_for
+from models.rules.defaults import ThresholdRule, defaults_for
 from stream.sentences.catalogue import Sentences
 
 HERE: Final = '"site" =~ /^$site$/ AND "beat" =~ /^$beat$/ AND $timeFilter'

@@ -108,7 +108,7 @@ _SCALES: Final[dict[str, _Scale]] = {
         },
     ),
 }
-"""Metrics with a rule on their level (`models.rules.hazards`), and the units in which it may be said."""
+"""Metrics with a rule on their level (`models.rules.defaults`), and the units in which it may be said."""
 _UNITS: Final[dict[str, dict[str, Conversion | None]]] = {
     metric: {_folded(plain(name)): None for name in ("", *scale.also)}
     | {_folded(plain(name)): change for names, change in scale.others.values() for name in names}

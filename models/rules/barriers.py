@@ -38,8 +38,6 @@ class _Barrier:
     """When it was last said to go up."""
     down_ms: int = _NEVER
     """When it was last said not to be up any more."""
-    newest_ms: int = _NEVER
-    """Time of its newest word."""
     seen: int = 0
     under: int = 0
     """Passes in a row while it was down."""
@@ -55,11 +53,8 @@ class Barriers(Saved):
     _barriers = value(dict[int, _Barrier])
 
     def says(self, row: int, ts: int, word: str) -> list[BarrierEvent]:
-        """Take a word of a barrier. Older words than its newest change nothing."""
+        """Take the newest word of a barrier, and its event time."""
         barrier = self._barriers.setdefault(row, _Barrier())
-        if ts < barrier.newest_ms:
-            return []
-        barrier.newest_ms = ts
         if word == "up" and not barrier.up:
             barrier.up_ms = ts
         elif word != "up" and barrier.up:

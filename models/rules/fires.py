@@ -63,6 +63,12 @@ class FirePart:
         """What it is called."""
         return self.spot.device, self.kind
 
+    def meets(self, other: "FirePart") -> bool:
+        """Tell whether two findings may be of one fire: close in place and in time, in whatever order they came."""
+        first, second = sorted((self, other), key=lambda one: one.since_ms)
+        soon = first.until_ms is None or second.since_ms <= first.until_ms + round(WITHIN_S * 1000)
+        return soon and self.spot.near(other.spot)
+
 
 @dataclass(slots=True)
 class Fire:
@@ -94,23 +100,28 @@ class FireWatch(Saved):
     _fires = value(list[Fire])
     """Those that go on or were over just now: a fire that flares up again is the same one."""
 
-    def on(self, spot: Spot, kind: str, since_ms: int, why: dict[str, Any]) -> Fire | None:
-        """Take a finding that begins (or is said again); return the fire it makes or belongs to, or None."""
-        part = FirePart(spot, kind, since_ms, why)
+    def on(self, spot: Spot, kind: str, since_ms: int, why: dict[str, Any], until_ms: int | None = None) -> Fire | None:
+        """Take a finding that begins, is said again, or was over at `until_ms` before it became known.
+
+        Returns the fire it makes or belongs to, or None.
+        """
+        part = FirePart(spot, kind, since_ms, why, until_ms)
         self._forget(since_ms)
         fire = self._fire_of(part.key)
         if fire is not None:
             known = next(one for one in fire.parts if one.key == part.key)
-            known.until_ms = None
+            if until_ms is not None and not part.meets(known):
+                return None
+            known.until_ms = until_ms
             return fire
-        self._parts.pop(part.key, None)
-        joined = next((fire for fire in self._fires if any(spot.near(one.spot) for one in fire.parts)), None)
+        before = self._parts.pop(part.key, part)
+        joined = next((fire for fire in self._fires if any(part.meets(one) for one in fire.parts)), None)
         if joined is not None:
             joined.parts.append(part)
             return joined
-        others = [one for one in self._parts.values() if one.kind != kind and spot.near(one.spot)]
+        others = [one for one in self._parts.values() if one.kind != kind and part.meets(one)]
         if not others:
-            self._parts[part.key] = part
+            self._parts[part.key] = max(before, part, key=lambda one: one.since_ms)
             return None
         for one in others:
             del self._parts[one.key]
@@ -123,7 +134,7 @@ class FireWatch(Saved):
         key = (device, kind)
         fire = self._fire_of(key)
         part = self._parts.get(key) if fire is None else next(one for one in fire.parts if one.key == key)
-        if part is not None:
+        if part is not None and part.until_ms is None:
             part.until_ms = until_ms
         return fire
 

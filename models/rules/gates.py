@@ -118,6 +118,7 @@ class _Pass:
     permit: int
     token: int
     night: bool
+    newest: bool | None
     index: int
 
     def event(self, kind: str, value: float, threshold: float) -> GateEvent:
@@ -172,11 +173,13 @@ class GateRules(Saved):
         allowed: ArrayLike,
         token: NDArray[np.uint64],
         night: NDArray[np.bool_],
+        newest: NDArray[np.bool_] | None = None,
     ) -> list[GateEvent]:
-        """Look at vehicles passing, each array (n,), in time order per row.
+        """Look at vehicles passing, each array (n,), in the order in which they passed each row.
 
         `direction` is a `Direction`, `allowed` a `Permit`, `token` a hash of the plate token (0: no plate read),
-        `night` whether the stranger rule applies. A pass older than the gate's newest is remembered but raises nothing.
+        `night` whether the stranger rule applies. A pass older than the gate's newest is remembered but raises nothing;
+        `newest` tells which are not, whatever their times; without it, their times do.
         """
         if len(token) == 0:
             return []
@@ -184,8 +187,10 @@ class GateRules(Saved):
         self.grow(ROW, int(columns[0].max()) + 1)
         if self._began == _NEVER:
             self._began = int(columns[1].min())
-        lists = [values.tolist() for values in (*columns, token, night, np.arange(len(token)))]
-        return [event for fields in zip(*lists, strict=True) for event in self._passed(_Pass(*fields))]
+        lists = [values.tolist() for values in (*columns, token, night)]
+        fresh = [None] * len(token) if newest is None else newest.tolist()
+        passes = zip(*lists, fresh, range(len(token)), strict=True)
+        return [event for fields in passes for event in self._passed(_Pass(*fields))]
 
     def tick(self, now_ms: int) -> list[GateEvent]:
         """Find vehicles that have stayed too long by `now_ms`; each gives one event."""
@@ -204,14 +209,14 @@ class GateRules(Saved):
 
     def _passed(self, one: _Pass) -> list[GateEvent]:
         row, events = one.row, list[GateEvent]()
-        live = one.ts >= self.last_ms[row]
+        live = one.ts >= self.last_ms[row] if one.newest is None else one.newest
         one_way = int(self.one_way[row])
         if one_way != Direction.UNKNOWN and one.way not in {Direction.UNKNOWN, one_way}:
             events.append(one.event("wrong_way", 1.0, 1.0))
         if one.way == self.last_way[row] and one.permit == Permit.NO and one.way != Direction.UNKNOWN:
             behind = (one.ts - int(self.last_ms[row])) / 1000
             same = one.token != 0 and one.token == int(self.last_token[row])
-            if behind <= _TAILGATE_S and not same:
+            if 0 <= behind <= _TAILGATE_S and not same:
                 events.append(one.event("tailgating", behind, _TAILGATE_S))
         new = bool(one.token) and self._vehicle(one, events, live=live)
         if not live:
@@ -257,6 +262,6 @@ class GateRules(Saved):
         times, ways = self.recent_ms[one.row], self.recent_way[one.row]
         times[:-1], ways[:-1] = times[1:].copy(), ways[1:].copy()
         times[-1], ways[-1] = one.ts, one.way
-        within = int(((one.ts - times <= _CONVOY_MS) & (times != _NEVER) & (ways == one.way)).sum())
+        within = int(((abs(one.ts - times) <= _CONVOY_MS) & (times != _NEVER) & (ways == one.way)).sum())
         if within == _CONVOY_VEHICLES:
             events.append(one.event("convoy", float(within), float(_CONVOY_VEHICLES)))

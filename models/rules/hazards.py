@@ -4,15 +4,16 @@ Most calls bring thousands of ordinary values, and for them only arrays are touc
 or that belongs to a rule which is on or waiting, is looked at one by one.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from ingest.vocabulary import HAZARD_LEVELS, Kind
+from models.rules.defaults import StateRule, ThresholdRule
+from models.rules.word_times import Receipt, WordClock, latest_times
 from models.state import ROW, Axis, Saved, array, value
 
 _NONE: Final = np.iinfo(np.int64).min
@@ -20,45 +21,11 @@ _NONE: Final = np.iinfo(np.int64).min
 _MAX_WORDS: Final = 64
 """Bad words live in the bits of one uint64 per series."""
 _LEVEL, _STATE = 0, 1
+_ONE_MS: Final = 300_000
+"""Backfilled words of one condition are no further apart."""
+_AWAIT_MS: Final = 60_000
+"""So long the word is awaited that ended a condition which is over."""
 RULE: Final = Axis("rule")
-
-
-@dataclass(frozen=True, slots=True)
-class ThresholdRule:
-    """On at `on` for `hold_s`, off below `off` for `release_s`."""
-
-    kind: str
-    on: float
-    off: float
-    hold_s: float = 0.0
-    release_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class StateRule:
-    """On when a bad word has stood for its seconds."""
-
-    kind: str
-    bad: dict[str, float]
-    release_s: float = 0.0
-
-
-_LEVELS: Final[dict[str, ThresholdRule]] = {
-    "noise": ThresholdRule("noise_high", HAZARD_LEVELS["noise"], 75.0, 10.0),
-    "smoke": ThresholdRule("smoke", HAZARD_LEVELS["smoke"], 2.0),
-    "temperature": ThresholdRule("heat", HAZARD_LEVELS["temperature"], 50.0),
-    "water": ThresholdRule("water", HAZARD_LEVELS["water"], 20.0),
-}
-_STATES: Final[dict[str, StateRule]] = {
-    "smoke": StateRule("smoke", {"alarm": 0.0}),
-    "door": StateRule("door_open", {"open": 120.0}),
-    "cover": StateRule("cover_open", {"open": 0.0, "tilted": 0.0}),
-    "video": StateRule("camera_fault", {"blocked": 0.0, "lost": 0.0}),
-    "barrier": StateRule("gate_stuck", {"stuck": 0.0, "up": 300.0}),
-    "tamper": StateRule("tamper", {"alarm": 0.0}),
-}
-WITH_RULES: Final = (*((Kind.LEVEL, metric) for metric in _LEVELS), *((Kind.STATE, metric) for metric in _STATES))
-"""(kind, metric) of everything that has a rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +36,31 @@ class HazardEvent:
     kind: str
     on: bool
     ts: int
-    """Event time at which the condition began, or ended (epoch ms)."""
+    """When the condition began, or ended (epoch ms), by the site's clock as far as that can be told."""
     value: float | str
     """The reading, or the word."""
     threshold: float
     """What was crossed; for states how long the word had to last, in seconds."""
     index: int
     """Position in the arrays given; -1 from `HazardRules.tick`."""
+    until: int | None = None
+    """When it ended, where it was over before it became known; it needs no event of its own for its end."""
+    beside: bool = False
+    """Whether the rule was on then, for something newer than what was over."""
+
+
+class _Over(msgspec.Struct, array_like=True):
+    """Words of a condition that was over before they came; event times."""
+
+    boot: int
+    start: int
+    last: int
+    until: int
+    """Time of what is known to have been said after it."""
+    said: float | str
+    hold: int
+    received: int
+    told: bool = False
 
 
 class _Rule(msgspec.Struct, array_like=True):
@@ -95,7 +80,15 @@ class _Rule(msgspec.Struct, array_like=True):
     value: float = 0.0
     word: str = ""
     seen: int = _NONE
-    """Newest event time."""
+    """When its newest word was said, as far as that can be told."""
+    clock: WordClock = msgspec.field(default_factory=WordClock)
+    over: _Over | None = None
+    """The newest condition that was over before it became known."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether something is told when time has passed."""
+        return self.since != _NONE or (self.over is not None and not self.over.told)
 
 
 class HazardRules(Saved):
@@ -105,9 +98,12 @@ class HazardRules(Saved):
     observation (a single spike proves no duration); it turns off when the value falls below `off` and stays there for
     `release_s`. With `off` above `on` the rule watches for low values instead. A state rule turns on when a bad word
     has been the newest one for its hold time: a door that is left open says nothing more, so `tick` fires it.
+
+    What is newest does not go by time: whoever calls knows it (`Receipt`), and gives words in their order. How long a
+    condition has lasted does; `models.rules.word_times` says when a word was said. What was over before it came is an
+    event, too, with its end.
     """
 
-    _last = array(np.int64, 2, ROW, fill=_NONE)
     _rule_row = array(np.int64, RULE, of=ROW)
     _rules = value(list[_Rule], axis=RULE)
     # What the fast path looks at, per row: the nearest thresholds, and whether a rule needs every value.
@@ -150,16 +146,16 @@ class HazardRules(Saved):
             if rule.active:
                 ended.append(rule.kind)
             rule.on = rule.off = np.inf
-            rule.bad, rule.active, rule.since = {}, False, _NONE
-            self._waiting.discard(number)
+            rule.bad, rule.active, rule.since, rule.over = {}, False, _NONE, None
             self._mark(rule)
             self._index(row)
         return ended
 
-    def levels(self, rows: ArrayLike, ts: ArrayLike, values: ArrayLike) -> list[HazardEvent]:
-        """Look at values, each (n,), in time order per row; values older than the row's newest are ignored."""
-        index, times = np.asarray(rows, dtype=np.intp), np.asarray(ts, dtype=np.int64)
-        value = np.asarray(values, dtype=np.float64)
+    def levels(
+        self, rows: ArrayLike, ts: ArrayLike, values: ArrayLike, how: Receipt | None = None
+    ) -> list[HazardEvent]:
+        """Look at values, each (n,), at their event times (epoch ms); without `how`, they come in time and in order."""
+        index, value = np.asarray(rows, dtype=np.intp), np.asarray(values, dtype=np.float64)
         if len(index) == 0:
             return []
         self.grow(ROW, int(index.max()) + 1)
@@ -168,43 +164,122 @@ class HazardRules(Saved):
         if look.any():
             # A rule that wakes in this call needs what follows in it, too.
             look = np.isin(index, index[look])
-        look &= (times >= self._last[_LEVEL][index]) & np.isfinite(value)
-        events: list[HazardEvent] = []
-        for i in np.flatnonzero(look).tolist():
-            row, at = int(index[i]), int(times[i])
-            for number in self._by_row.get((_LEVEL, row), ()):
-                self._level(self._rules[number], number, at, float(value[i]), i, events)
-        np.maximum.at(self._last[_LEVEL], index, times)
-        return events
+        look &= np.isfinite(value)
+        picked = np.flatnonzero(look)
+        return self._looked(_LEVEL, index, ts, picked, value[picked].tolist(), how)
 
-    def states(self, rows: ArrayLike, ts: ArrayLike, values: Sequence[str]) -> list[HazardEvent]:
-        """Look at words, each (n,), in time order per row; words older than the row's newest are ignored."""
-        index, times = np.asarray(rows, dtype=np.intp), np.asarray(ts, dtype=np.int64)
+    def states(
+        self, rows: ArrayLike, ts: ArrayLike, values: Sequence[str], how: Receipt | None = None
+    ) -> list[HazardEvent]:
+        """Look at words, each (n,), as `levels` does at values."""
+        index = np.asarray(rows, dtype=np.intp)
         if len(index) == 0:
             return []
         self.grow(ROW, int(index.max()) + 1)
-        words = self._words
-        code = np.array([words.get(value, -1) for value in values], dtype=np.int64)
-        bit = np.where(code >= 0, np.uint64(1) << np.maximum(code, 0).astype(np.uint64), np.uint64(0))
-        look = ((self._bad[index] & bit) != 0) | self._busy[_STATE][index]
-        if look.any():
-            look = np.isin(index, index[look])
-        look &= times >= self._last[_STATE][index]
+        picked = np.flatnonzero(self._bad[index])
+        return self._looked(_STATE, index, ts, picked, [values[i] for i in picked.tolist()], how)
+
+    def _looked(
+        self,
+        sort: int,
+        index: NDArray[np.intp],
+        ts: ArrayLike,
+        picked: NDArray[np.intp],
+        values: Sequence[float | str],
+        how: Receipt | None,
+    ) -> list[HazardEvent]:
+        """Show the words at the `picked` positions, which are `values`, to the rules of their rows."""
         events: list[HazardEvent] = []
-        for i in np.flatnonzero(look).tolist():
-            row, at = int(index[i]), int(times[i])
-            for number in self._by_row.get((_STATE, row), ()):
-                self._word(self._rules[number], number, at, values[i], i, events)
-        np.maximum.at(self._last[_STATE], index, times)
+        if not len(picked):
+            return events
+        times = np.asarray(ts, dtype=np.int64)
+        if how is None:
+            same, new = np.zeros(len(index), dtype=np.int64), np.ones(len(index), dtype=np.bool_)
+            how = Receipt(times, same, new, times, ~new)
+        came = how.where(picked)
+        latest = latest_times(index[picked], came.boot, times[picked], came.received)
+        lists = [column.tolist() for column in (picked, index[picked], times[picked], *came)]
+        touched: dict[int, int] = {}
+        for i, row, at, received, boot, newest, until, backfill, due, said in zip(*lists, latest, values, strict=True):
+            for number in self._by_row.get((sort, row), ()):
+                rule = self._rules[number]
+                if newest:
+                    self._newest(rule, said, (at, received, due, boot, until), i, events)
+                else:
+                    word = _Over(boot, at, at, until, said, 0, received)
+                    self._older(rule, word, i, events, backfill=backfill)
+                    touched[number] = i
+        for number, i in touched.items():
+            self._finish(self._rules[number], i, events, known=None)
         return events
+
+    def _newest(
+        self, rule: _Rule, said: float | str, when: tuple[int, int, int, int, int], i: int,
+        events: list[HazardEvent],
+    ) -> None:  # fmt: skip
+        """Act upon the newest word of a row; `when`: event time, receipt, until when said, boot, the one before."""
+        ts, received, due, boot, before = when
+        if rule.over is not None and not rule.over.told:
+            self._finish(rule, i, events, known=ts if boot == rule.over.boot else rule.over.until)
+        at, moved = rule.clock.when(ts, received, due, rule.seen, put_back=ts < before)
+        if moved and rule.since != _NONE:
+            rule.since = min(rule.since + moved, at)
+        rule.seen = at
+        if isinstance(said, str):
+            self._word(rule, at, said, i, events)
+        else:
+            self._level(rule, at, said, i, events)
+
+    def _older(self, rule: _Rule, word: _Over, i: int, events: list[HazardEvent], *, backfill: bool) -> None:
+        """Take a word that was followed by others before it came: what it tells of is over."""
+        begins, ends, word.hold = _judged(rule, word.said)
+        over = rule.over
+        if over is not None:
+            goes_on = over.boot == word.boot and not ends and 0 <= word.start - over.last <= _ONE_MS
+            if goes_on and (backfill or not over.told):
+                over.last, over.until = word.start, word.until
+                return
+            self._finish(rule, i, events, known=word.start if ends and over.boot == word.boot else over.until)
+            rule.over = None
+        if begins:
+            rule.over = word
+        self._mark(rule)
+
+    def _finish(self, rule: _Rule, i: int, events: list[HazardEvent], *, known: int | None) -> None:
+        """Tell of a condition that was over before it became known, where it lasted as long as it has to.
+
+        `known` is when something else was said; without it, the end is still awaited of what has to last.
+        """
+        over = rule.over
+        if over is None or over.told:
+            return
+        end = max(over.until if known is None else known, over.last)
+        # Only a further reading proves that a level has stayed; a word stands until the next one.
+        proof = over.last if rule.sort == _LEVEL or known is None else end
+        if proof - over.start >= over.hold:
+            at = min(over.start + rule.clock.shift, over.received)
+            threshold = rule.on if rule.sort == _LEVEL else over.hold / 1000
+            events.append(
+                HazardEvent(
+                    rule.row, rule.kind, on=True, ts=at, value=over.said, threshold=threshold, index=i,
+                    until=at + end - over.start, beside=rule.active,
+                )
+            )  # fmt: skip
+            over.told = True
+        elif known is not None:
+            rule.over = None
+        self._mark(rule)
 
     def tick(self, now_ms: int) -> list[HazardEvent]:
         """Fire the timers that have run out by `now_ms`."""
         events: list[HazardEvent] = []
         for number in sorted(self._waiting):
             rule = self._rules[number]
-            if rule.since + rule.wait_ms <= now_ms and (rule.sort == _STATE or rule.active):
-                self._switch(rule, number, index=-1, events=events)
+            if rule.over is not None and not rule.over.told and rule.over.received + _AWAIT_MS <= now_ms:
+                self._finish(rule, -1, events, known=rule.over.until)
+            due = rule.since != _NONE and rule.since + rule.wait_ms <= now_ms
+            if due and (rule.sort == _STATE or rule.active):
+                self._switch(rule, index=-1, events=events)
         return events
 
     def active(self, row: int, kind: str) -> bool:
@@ -212,49 +287,45 @@ class HazardRules(Saved):
         number = self._keys.get((row, kind))
         return number is not None and self._rules[number].active
 
-    def _level(self, rule: _Rule, number: int, at: int, value: float, i: int, events: list[HazardEvent]) -> None:
-        if at < rule.seen:
-            return
-        rule.seen = at
-        sign = 1.0 if rule.off <= rule.on else -1.0
-        ends = sign * value < sign * rule.off
-        reached = sign * value >= sign * rule.on
-        self._move(rule, number, begins=reached, ends=ends, hold=rule.hold_ms, at=at)
+    def set_back(self, now_ms: int) -> None:
+        """Let nothing wait for a time that is far ahead: the site's clock was, and has been put right."""
+        for rule in self._rules:
+            rule.seen = min(rule.seen, now_ms)
+            rule.since = min(rule.since, now_ms)
+            rule.clock = WordClock()
+
+    def _level(self, rule: _Rule, at: int, value: float, i: int, events: list[HazardEvent]) -> None:
+        begins, ends, hold = _judged(rule, value)
+        self._move(rule, begins=begins, ends=ends, hold=hold, at=at)
         rule.value = value
         if rule.since != _NONE and at - rule.since >= rule.wait_ms:
-            self._switch(rule, number, index=i, events=events)
+            self._switch(rule, index=i, events=events)
 
-    def _word(self, rule: _Rule, number: int, at: int, word: str, i: int, events: list[HazardEvent]) -> None:
-        if at < rule.seen:
-            return
-        rule.seen = at
+    def _word(self, rule: _Rule, at: int, word: str, i: int, events: list[HazardEvent]) -> None:
         bad = rule.bad.get(word)
         if not rule.active and rule.since != _NONE and at - rule.since >= rule.wait_ms:
             # The time ran out before this word came, only no tick has said so yet.
-            self._switch(rule, number, index=i, events=events)
+            self._switch(rule, index=i, events=events)
         if bad is not None and not rule.active and rule.since != _NONE:
             # From one bad word to another: the condition goes on, the more urgent hold time counts.
             rule.wait_ms = min(rule.wait_ms, bad)
-        self._move(rule, number, begins=bad is not None, ends=bad is None, hold=bad or 0, at=at)
+        self._move(rule, begins=bad is not None, ends=bad is None, hold=bad or 0, at=at)
         rule.word = word
         if rule.since != _NONE and at - rule.since >= rule.wait_ms:
-            self._switch(rule, number, index=i, events=events)
+            self._switch(rule, index=i, events=events)
 
-    def _move(self, rule: _Rule, number: int, *, begins: bool, ends: bool, hold: int, at: int) -> None:
+    def _move(self, rule: _Rule, *, begins: bool, ends: bool, hold: int, at: int) -> None:
         """Begin or stop waiting for a change."""
         wants = ends if rule.active else begins
         if wants and rule.since == _NONE:
             rule.since, rule.wait_ms = at, rule.release_ms if rule.active else hold
-            self._waiting.add(number)
         elif not wants and rule.since != _NONE:
             rule.since = _NONE
-            self._waiting.discard(number)
         self._mark(rule)
 
-    def _switch(self, rule: _Rule, number: int, *, index: int, events: list[HazardEvent]) -> None:
+    def _switch(self, rule: _Rule, *, index: int, events: list[HazardEvent]) -> None:
         rule.active = not rule.active
         since, rule.since = rule.since, _NONE
-        self._waiting.discard(number)
         self._mark(rule)
         level = rule.on if rule.active else rule.off
         threshold = level if rule.sort == _LEVEL else rule.wait_ms / 1000
@@ -262,12 +333,13 @@ class HazardRules(Saved):
         events.append(HazardEvent(rule.row, rule.kind, rule.active, since, value, threshold, index))
 
     def _mark(self, rule: _Rule) -> None:
-        busy = rule.active or rule.since != _NONE
+        """Note whether a rule waits, and whether it needs every value of its row."""
+        number = self._keys[rule.row, rule.kind]
+        (self._waiting.add if rule.waits else self._waiting.discard)(number)
+        busy = rule.active or rule.waits
         if busy != self._busy[rule.sort, rule.row]:
-            numbers = self._by_row[rule.sort, rule.row]
-            self._busy[rule.sort, rule.row] = any(
-                self._rules[n].active or self._rules[n].since != _NONE for n in numbers
-            )
+            rules = [self._rules[n] for n in self._by_row[rule.sort, rule.row]]
+            self._busy[rule.sort, rule.row] = any(one.active or one.waits for one in rules)
 
     def _rule(self, row: int, kind: str, sort: int) -> _Rule:
         self.grow(ROW, row + 1)
@@ -306,68 +378,16 @@ class HazardRules(Saved):
             self._by_row.setdefault((rule.sort, rule.row), []).append(number)
             for word in rule.bad:
                 self._words.setdefault(word, len(self._words))
-        for number, rule in enumerate(self._rules):
+        self.grow(ROW, max((rule.row + 1 for rule in self._rules), default=0))
+        for rule in self._rules:
             self._index(rule.row)
             self._mark(rule)
-            if rule.since != _NONE:
-                self._waiting.add(number)
 
 
-def defaults_for(
-    device_type: str, kind: int, metric: str, overrides: Mapping[str, Any] | None = None
-) -> list[ThresholdRule | StateRule]:
-    """Return the rules of one series.
-
-    Parameters
-    ----------
-    device_type
-        As in the places file; a heat sensor's and an environment station's temperature differ by it.
-    kind
-        `Kind`; only LEVEL and STATE have rules here.
-    metric
-        ``noise``, ``door``, …
-    overrides
-        Of the device: ``{metric}_on``, ``{metric}_off``, ``{metric}_hold_s`` for levels; ``open_s`` for doors and
-        covers, ``up_s`` for barriers, in general ``{word}_s`` for states; ``{metric}_release_s`` for how long the end
-        must last, ``{metric}_rule: false`` switches it off.
-
-    Raises
-    ------
-    ValueError
-        Where an override is not a number (or true/false for ``_rule``), or ``_off`` lies above ``_on``; the text names
-        the key.
-    """
-    given = overrides or {}
-    switch = given.get(f"{metric}_rule", True)
-    if not isinstance(switch, bool):
-        raise ValueError(f"override '{metric}_rule' is {switch!r}, expected true or false")  # noqa: TRY004 - a setting
-    if not switch:
-        return []
-    if kind == Kind.LEVEL and metric in _LEVELS:
-        base = _LEVELS[metric]
-        # Open-air stations see hot summers and cars exhaust; only fire detectors mean fire by their temperature.
-        explicit = any(key.startswith(f"{metric}_") for key in given)
-        if metric == "temperature" and device_type not in {"heat", "smoke"} and not explicit:
-            return []
-        on = _number(given, f"{metric}_on", base.on)
-        off = _number(given, f"{metric}_off", min(base.off, on))
-        if off > on:
-            raise ValueError(f"override '{metric}_off' is {off:g}, expected at most '{metric}_on', which is {on:g}")
-        hold_s = _number(given, f"{metric}_hold_s", base.hold_s, least=0.0)
-        return [ThresholdRule(base.kind, on, off, hold_s, _release(given, metric, base.release_s))]
-    if kind == Kind.STATE and metric in _STATES:
-        rule = _STATES[metric]
-        bad = {word: _number(given, f"{word}_s", hold, least=0.0) for word, hold in rule.bad.items()}
-        return [StateRule(rule.kind, bad, _release(given, metric, rule.release_s))]
-    return []
-
-
-def _release(overrides: Mapping[str, Any], metric: str, default: float) -> float:
-    return _number(overrides, f"{metric}_release_s", default, least=0.0)
-
-
-def _number(overrides: Mapping[str, Any], key: str, default: float, least: float = -1e9) -> float:
-    value = overrides.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= 1e9:
-        raise ValueError(f"override {key!r} is {value!r}, expected a number from {least:g}")
-    return float(value)
+def _judged(rule: _Rule, said: float | str) -> tuple[bool, bool, int]:
+    """Return whether a word, or a value, begins the condition of a rule or ends it, and how long it has to last, ms."""
+    if isinstance(said, str):
+        hold = rule.bad.get(said)
+        return hold is not None, hold is None, hold or 0
+    sign = 1.0 if rule.off <= rule.on else -1.0
+    return sign * said >= sign * rule.on, sign * said < sign * rule.off, rule.hold_ms

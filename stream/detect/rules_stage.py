@@ -3,7 +3,6 @@
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -15,14 +14,16 @@ from ingest.places import CLOCK_OFFSET, MOST_OFFSET_S, PLATE_TOKENS, Places, Pla
 from ingest.vocabulary import Direction, Kind
 from models.calendar import Calendar
 from models.rules.barriers import BarrierEvent, Barriers
+from models.rules.defaults import WITH_RULES, defaults_for
 from models.rules.fires import FIRE_KINDS, Fire, FireWatch, Spot, spot_of
 from models.rules.gates import GateEvent, GateRules
-from models.rules.hazards import WITH_RULES, HazardEvent, HazardRules, defaults_for
+from models.rules.hazards import HazardEvent, HazardRules
 from models.state import Saved, array, part, value
 from stream.detect.device_watch import DeviceWatch
 from stream.detect.findings import Findings
 from stream.sentences import Why, literal
 from stream.windows.axes import SERIES
+from stream.windows.columns import Rows
 from stream.windows.device_clocks import Found
 
 _LOG = logging.getLogger(__name__)
@@ -30,24 +31,11 @@ _NIGHT_FROM_S, _NIGHT_UNTIL_S = 22 * 3600, 6 * 3600
 _GATES_EVERY_MS: Final = 60_000
 _STUCK: Final = "gate_stuck"
 _ONE_WAY: Final = {"in": Direction.IN, "out": Direction.OUT}
-
-
-@dataclass(slots=True)
-class Rows:
-    """Observations of one kind, in arrival order; arrays of shape (rows,)."""
-
-    series: NDArray[np.int64]
-    device: NDArray[np.int64]
-    ts: NDArray[np.int64]
-    """Event time, epoch ms."""
-    at: NDArray[np.int64]
-    """When it was said, epoch ms: never after its receipt."""
-    seq: NDArray[np.int64]
-    a: NDArray[np.float64]
-    b: NDArray[np.float64]
-    text: NDArray[np.int64]
-    """Index into `strings`."""
-    strings: list[str]
+_LATE_S: Final = 60.0
+"""What comes so long after its time, or before it, is told as such."""
+_LATE: Final = frozenset({"late", "late_over", "ahead"})
+_LATE_CONFIDENCE: Final = 0.8
+"""What late words say is believed by so much less: something may have changed, or the clock is wrong."""
 
 
 def check_overrides(places: Places) -> None:
@@ -89,6 +77,8 @@ class RulesStage(Saved):
     _gates_due_ms = value(int)
     _barrier = array(np.bool_, SERIES, derived=True)
     """Which series are the words of a barrier."""
+    ruled = array(np.bool_, SERIES, derived=True)
+    """Which series are shown to the rules: all states and gates, and levels that have a rule."""
 
     def __init__(self, calendar: Calendar, findings: Findings) -> None:
         self.calendar, self.findings = calendar, findings
@@ -111,6 +101,7 @@ class RulesStage(Saved):
             key = catalog.series[index]
             place = catalog.places.devices.get(key.device)
             kind, overrides = ("environment", {}) if place is None else (place.type, place.overrides)
+            self.ruled[index] = key.kind in {Kind.GATE, Kind.STATE}
             if key.kind == Kind.GATE:
                 self._set_way(index, key.device, overrides)
             if key.kind not in {Kind.LEVEL, Kind.STATE}:
@@ -122,6 +113,7 @@ class RulesStage(Saved):
                 # The node refuses such a places file at its start; a device must not be unwatched all the same.
                 _LOG.warning("device %s: %s; its rules are the defaults", key.device, error)
                 rules = defaults_for(kind, key.kind, key.metric)
+            self.ruled[index] |= bool(rules)
             for rule in rules:
                 self.hazards.set_rule(index, rule)
                 self._rows.setdefault((int(catalog.series_device[index]), rule.kind), []).append(index)
@@ -138,17 +130,19 @@ class RulesStage(Saved):
 
     def levels(self, rows: Rows, now_ms: int) -> None:
         """Check levels against thresholds."""
-        for event in self.hazards.levels(rows.series, rows.at, rows.a):
-            self._hazard(event, now_ms, int(rows.seq[event.index]))
+        rows = rows.where(rows.how.newest | ~rows.retained)
+        for event in self.hazards.levels(rows.series, rows.ts, rows.a, rows.how):
+            self._hazard(event, now_ms, rows)
 
     def states(self, rows: Rows, now_ms: int) -> None:
-        """Check states (only the changes are needed) against the hazard rules."""
+        """Check states against the hazard rules; of newest words, only the changes are needed."""
+        rows = rows.where(rows.how.newest | ~rows.retained)
         values = [rows.strings[index] for index in rows.text.tolist()]
-        for row in np.flatnonzero(self._barrier[rows.series]).tolist():
+        for row in np.flatnonzero(self._barrier[rows.series] & rows.how.newest).tolist():
             for moved in self.barriers.says(int(rows.device[row]), int(rows.ts[row]), values[row]):
                 self._passed_down(moved, now_ms)
-        for event in self.hazards.states(rows.series, rows.at, values):
-            self._hazard(event, now_ms, int(rows.seq[event.index]))
+        for event in self.hazards.states(rows.series, rows.ts, values, rows.how):
+            self._hazard(event, now_ms, rows)
 
     def passes(self, rows: Rows, live: NDArray[np.bool_], now_ms: int) -> None:
         """Check gate passes in order of arrival; late ones (not `live`) are remembered but raise nothing."""
@@ -162,7 +156,8 @@ class RulesStage(Saved):
         _, second = self.calendar.local(rows.ts)
         night = (second >= _NIGHT_FROM_S) | (second < _NIGHT_UNTIL_S)
         direction, allowed = rows.a.astype(np.int64), rows.b.astype(np.int64)
-        for event in self.gates.passes(rows.series, rows.ts, direction, allowed, table[rows.text], night):
+        newest = rows.how.newest
+        for event in self.gates.passes(rows.series, rows.ts, direction, allowed, table[rows.text], night, newest):
             if live[event.index]:
                 self._gate(event, now_ms, int(rows.seq[event.index]))
         for row in np.flatnonzero(live).tolist():
@@ -176,7 +171,7 @@ class RulesStage(Saved):
         if self.findings.quality.time.resting:
             return
         for event in self.hazards.tick(now_ms):
-            self._hazard(event, now_ms, -1)
+            self._hazard(event, now_ms)
         if now_ms >= self._gates_due_ms:
             self._gates_due_ms = now_ms + _GATES_EVERY_MS
             for overstay in self.gates.tick(now_ms):
@@ -190,32 +185,52 @@ class RulesStage(Saved):
         self.watch.heard(devices, now_ms)
         self.watch.clocks(clocks, now_ms)
 
-    def _hazard(self, event: HazardEvent, now_ms: int, seq: int) -> None:
+    def _hazard(self, event: HazardEvent, now_ms: int, rows: Rows | None = None) -> None:
+        """Tell of a hazard's beginning or end; `rows` are those among which it was found."""
         findings = self.findings
         device = int(findings.catalog.series_device[event.row])
         if not event.on:
-            self._hazard_over(device, event.kind, event.ts, now_ms)
+            self._hazard_over(device, event.kind, event.ts, now_ms, event.row)
             return
         metric = findings.catalog.series[event.row].metric
-        why = _hazard_why(event, metric)
+        late_s, seq = 0.0, -1
+        if rows is not None and event.index >= 0:
+            late_s = int(rows.how.received[event.index] - rows.ts[event.index]) / 1000
+            seq = int(rows.seq[event.index])
+        if event.until is not None:
+            late_s = max(late_s, (now_ms - event.ts) / 1000)
+        why = _told_late(_hazard_why(event, metric), late_s, over=event.until is not None)
         observed, expected = (1.0, 1.0) if isinstance(event.value, str) else (event.value, event.threshold)
         anomaly = findings.anomaly(
-            device, metric, event.kind, "hazard", event.ts, why, observed=observed, expected=expected
-        )
+            device, metric, event.kind, "hazard", event.ts, why, observed=observed, expected=expected,
+            confidence=round(findings.confidence(device) * (_LATE_CONFIDENCE if why.code in _LATE else 1.0), 2),
+        )  # fmt: skip
+        if event.until is not None and (event.beside or self._goes_on(device, event.kind, event.row)):
+            return  # people know of the same already, and that does not end
         spot = self._spot(device) if event.kind in FIRE_KINDS else None
-        fire = None if spot is None else self.fires.on(spot, event.kind, event.ts, msgspec.to_builtins(why))
+        fire = None
+        if spot is not None:
+            # Of what was over, only its beginning is known for sure.
+            until = None if event.until is None else event.ts
+            fire = self.fires.on(spot, event.kind, event.ts, msgspec.to_builtins(why), until)
         if fire is None:
             findings.alert(anomaly, now_ms, cause_seq=seq)
         else:
             findings.active.add(anomaly)
             self._fire(fire, now_ms)
+        if event.until is not None:
+            self._hazard_over(device, event.kind, event.until, now_ms, event.row)
 
-    def _hazard_over(self, device: int, kind: str, end_ms: int, now_ms: int) -> None:
-        """End a device's hazard, unless something else of the device says the same."""
+    def _goes_on(self, device: int, kind: str, but: int = -1) -> bool:
+        """Tell whether anything of a device, `but` for one series, says that a hazard goes on."""
+        if any(row != but and self.hazards.active(row, kind) for row in self._rows.get((device, kind), ())):
+            return True
+        return kind == _STUCK and self.barriers.active(device)
+
+    def _hazard_over(self, device: int, kind: str, end_ms: int, now_ms: int, row: int = -1) -> None:
+        """End a device's hazard that a series told of, unless something else of the device says the same."""
         findings = self.findings
-        if any(self.hazards.active(row, kind) for row in self._rows.get((device, kind), ())):
-            return
-        if kind == _STUCK and self.barriers.active(device):
+        if self._goes_on(device, kind, row):
             return
         findings.fall(device, kind, now_ms, end_ms=end_ms)
         fire = self.fires.off(findings.catalog.devices[device][1], kind, end_ms) if kind in FIRE_KINDS else None
@@ -283,9 +298,10 @@ class RulesStage(Saved):
             ends=False,
         )
 
-    def set_back(self) -> None:
-        """Forget when the next look is due: the clock was set back."""
+    def set_back(self, now_ms: int) -> None:
+        """Let nothing wait for a time that is far ahead: the clock was set back."""
         self._gates_due_ms = 0
+        self.hazards.set_back(now_ms)
 
 
 def _hazard_why(event: HazardEvent, metric: str) -> Why:
@@ -293,6 +309,15 @@ def _hazard_why(event: HazardEvent, metric: str) -> Why:
     if isinstance(event.value, str):
         return Why("state", args | {"word": event.value, "hold": event.threshold})
     return Why("threshold", args | {"observed": event.value, "limit": event.threshold})
+
+
+def _told_late(why: Why, late_s: float, *, over: bool) -> Why:
+    """Return why something is told, and how late that is (seconds; below 0: it bears a time that is still to come)."""
+    if over:
+        return Why("late_over", {"why": why, "late_s": max(late_s, 0.0)})
+    if late_s >= _LATE_S:
+        return Why("late", {"why": why, "late_s": late_s})
+    return Why("ahead", {"why": why, "ahead_s": -late_s}) if late_s <= -_LATE_S else why
 
 
 def _one_way(overrides: Mapping[str, Any]) -> int:

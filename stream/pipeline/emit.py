@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from ingest.log import Record
 from ingest.refusal import SUMMED, Refusal
 from ingest.vocabulary import KIND_NAMES, Reason, WindowStatus
-from stream.detect.rules_stage import Rows
-from stream.results import GateRows, RecordOutput, StateRows, WindowRows
-from stream.windows.columns import Columns, Prepared
+from models.rules.word_times import Receipt
+from stream.results import GateRows, RecordOutput, WindowRows
+from stream.windows.columns import Columns, Prepared, Rows
 from stream.windows.windows import Cells
+from stream.windows.word_order import WordOrder, Words
 
 _KEPT: Final = 16
 """Refusals of one device and one reason in a record that keep what was refused."""
@@ -72,25 +73,31 @@ def gate_rows(columns: Columns, rows: NDArray[np.intp], series: NDArray[np.int64
     )
 
 
-def stage_rows(columns: Columns, new: Prepared, picked: NDArray[np.intp]) -> Rows:
-    """Return some of the new observations as the rules take them."""
+def stage_rows(columns: Columns, new: Prepared, picked: NDArray[np.intp], order: WordOrder) -> Rows:
+    """Return some of the new observations as the rules take them, in the order in which they were said."""
     rows = new.rows[picked]
+    boot = columns.boots[columns.source[rows]]
+    words = Words(
+        new.series[picked], boot, columns.seq[rows], columns.ts[rows], new.received[picked], new.backfill[picked],
+        columns.retained[rows],
+    )  # fmt: skip
+    found = order.arrange(words)
+    rows, place = rows[found.order], picked[found.order]
     return Rows(
-        series=new.series[picked],
-        device=new.device[picked],
+        place=place,
+        kind=new.kind[place],
+        series=new.series[place],
+        device=new.device[place],
         ts=columns.ts[rows],
-        at=new.at[picked],
+        at=new.at[place],
+        how=Receipt(new.received[place], boot[found.order], found.newest, found.until, new.backfill[place]),
+        retained=words.retained[found.order],
         seq=columns.seq[rows],
         a=columns.a[rows],
         b=columns.b[rows],
         text=columns.text[rows].astype(np.int64),
         strings=columns.strings,
     )
-
-
-def state_rows(rows: Rows) -> StateRows:
-    """Return changes of state as they go to the sinks."""
-    return StateRows(rows.series.astype(np.int32), rows.at, [rows.strings[index] for index in rows.text.tolist()])
 
 
 def decoded(record: Record, kind: type[T], reason: Reason, out: RecordOutput) -> list[T]:

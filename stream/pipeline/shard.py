@@ -46,6 +46,7 @@ from stream.windows.repeats import Repeats, content_keys
 from stream.windows.sequences import Sequences, Verdict
 from stream.windows.site_time import SiteTime
 from stream.windows.windows import Windows
+from stream.windows.word_order import WordOrder
 
 _NO_TIME: Final = -(2**62)
 
@@ -78,6 +79,7 @@ class ShardPipeline(Saved):
     windows: Windows = part()
     quality: Quality = part()
     detection: Detection = part()
+    order: WordOrder = part()
     states: LastStates = part()
     _touched = array(np.bool_, SERIES, derived=True)
     """Series that got something since the open windows were tested."""
@@ -96,7 +98,7 @@ class ShardPipeline(Saved):
         self.quality = Quality(self.catalog, silent_s=config.pipeline.silent_s, time=self.time)
         self.clocks = Clocks(self.time, self.catalog, self.quality.clocks)
         self.detection = Detection(config, self.catalog, self.quality)
-        self.states = LastStates()
+        self.order, self.states = WordOrder(), LastStates()
         super().__init__()
         self._begin(0, 0)
 
@@ -171,7 +173,7 @@ class ShardPipeline(Saved):
         self.watermark_ms = _NO_TIME
         self._part = record.position
         self._emit_open_ms = 0
-        self.detection.rules.set_back()
+        self.detection.rules.set_back(self.time.now_ms)
         self.states.set_back()
         self.quality.set_back(self.time.now_ms)
 
@@ -251,8 +253,7 @@ class ShardPipeline(Saved):
                 self._touched[new.series[inside]] = True
             if len(inside) < len(rows):
                 old.append(rows[~held])
-            self._passes(columns, new, rows, live[rows] & ~new.backfill[rows])
-            self._words(columns, new, rows)
+            self._words(columns, new, rows, live)
         self.watermark_ms = int(new.watermark[-1])
         self._late(new, np.flatnonzero(~live))
         passes = np.flatnonzero(new.kind == Kind.GATE)
@@ -276,28 +277,25 @@ class ShardPipeline(Saved):
                 if waiting.rows > FULL:
                     self._learn_late()
 
-    def _passes(self, columns: Columns, new: Prepared, rows: NDArray[np.intp], live: NDArray[np.bool_]) -> None:
-        """Show the gate rules every pass, in order of arrival, so that late ones are at least remembered."""
-        chosen = np.flatnonzero(new.kind[rows] == Kind.GATE)
-        if len(chosen):
-            passes = emit.stage_rows(columns, new, rows[chosen])
-            self.detection.rules.passes(passes, live[chosen], int(new.received[rows[chosen[-1]]]))
-
-    def _words(self, columns: Columns, new: Prepared, rows: NDArray[np.intp]) -> None:
-        """Show the rules at once what levels and states say, in time or late."""
+    def _words(self, columns: Columns, new: Prepared, rows: NDArray[np.intp], live: NDArray[np.bool_]) -> None:
+        """Show the rules at once what was said, in time or late; of gate passes, late ones are only remembered."""
         rules = self.detection.rules
-        now_ms = int(new.received[rows[-1]])
-        picked = rows[new.kind[rows] == Kind.LEVEL]
-        if len(picked):
-            rules.levels(emit.stage_rows(columns, new, picked), now_ms)
-        picked = rows[new.kind[rows] == Kind.STATE]
-        if len(picked):
-            text = columns.text[new.rows[picked]]
-            picked = picked[self.states.changes(new.series[picked], new.at[picked], text, columns.strings)]
-        if len(picked):
-            news = emit.stage_rows(columns, new, picked)
-            rules.states(news, now_ms)
-            self._out.states.append(emit.state_rows(news))
+        chosen = rows[rules.ruled[new.series[rows]]]
+        if not len(chosen):
+            return
+        said, now_ms = emit.stage_rows(columns, new, chosen, self.order), int(new.received[rows[-1]])
+        passes = said.where(said.kind == Kind.GATE)
+        if len(passes):
+            rules.passes(passes, live[passes.place] & ~passes.how.backfill, now_ms)
+        levels = said.where(said.kind == Kind.LEVEL)
+        if len(levels):
+            rules.levels(levels, now_ms)
+        states = said.where(said.kind == Kind.STATE)
+        if len(states):
+            changed = self.states.changes(states)
+            rules.states(states.where(changed | ~states.how.newest), now_ms)
+            if changed.any():
+                self._out.states.append(self.states.rows(states.where(changed)))
 
     def _refuse(self, record: Record, reason: Reason, error: object) -> None:
         self._out.refusals.append(emit.refusal(record, reason, str(error)))

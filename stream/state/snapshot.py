@@ -88,6 +88,8 @@ _ADDED: Final[dict[str, dict[str, _Value | _Array]]] = {
         "quality/awaited/told": _Value({}),
         "quality/awaited/placed": _Value([]),
         "quality/awaited/looked_ms": _Value(-600_000),
+        "order/boot": _Array("<i8", -1, like="states/last", shape=(4,)),
+        "order/number": _Array("<i8", -1, like="states/last", shape=(4,)),
     },
     "site": {
         "places": _Value(b""),
@@ -111,6 +113,9 @@ def _to_4(part: str, old: State) -> State:
         state.put("windows/kept", max(state.arrays["windows/n"].shape[0] - 3, 1))
     for path, added in _ADDED[part].items():
         added.add(path, state)
+    state.arrays.pop("detection/rules/hazards/last", None)  # what is newest goes by number now
+    if "states/newest" in state.arrays:
+        state.arrays["order/said"] = state.arrays["states/newest"]
     return state
 
 

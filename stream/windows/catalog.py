@@ -13,7 +13,7 @@ from ingest.log.batch import Source
 from ingest.places import Places, PlacesRecord, decode_places, encode_places
 from ingest.shards import ShardMap
 from ingest.vocabulary import Kind
-from models.rules.hazards import WITH_RULES
+from models.rules.defaults import WITH_RULES
 from models.state import Saved, array, grown, value
 from stream.results import SeriesKey
 from stream.windows.axes import DEVICE, SERIES, SLOT

@@ -1,6 +1,7 @@
 """The bytes of a record as arrays, checked: observations with their windows and sums, and history to learn from."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,9 @@ from ingest.log.batch import COLUMNS, Source, open_batch
 from ingest.log.history import open_history
 from ingest.vocabulary import MODELLED, Flag, Kind
 from models.frames import to_numpy
+from models.rules.word_times import Receipt
 from stream.config import PipelineConfig
+from stream.windows.word_order import word_code
 
 
 class Columns:
@@ -56,6 +59,16 @@ class Columns:
     def backfill(self) -> NDArray[np.bool_]:
         """Which rows were sent late on purpose, shape (rows,)."""
         return (self.flags & np.uint8(Flag.BACKFILL)).astype(np.bool_)
+
+    @property
+    def retained(self) -> NDArray[np.bool_]:
+        """Which rows a broker has shown once more, shape (rows,)."""
+        return (self.flags & np.uint8(Flag.RETAINED)).astype(np.bool_)
+
+    @cached_property
+    def boots(self) -> NDArray[np.int64]:
+        """A code of the boot of every source, shape (sources,)."""
+        return np.array([word_code(source.boot) for source in self.sources], dtype=np.int64)
 
     def outside(self, guard: ClockGuard) -> NDArray[np.bool_]:
         """Tell which rows bear a time that cannot be, given when they were received; shape (rows,)."""
@@ -148,6 +161,40 @@ def prepare(
         at=at,
         doubtful=wrong,
     )
+
+
+@dataclass(slots=True)
+class Rows:
+    """Observations as the rules take them, in the order in which they were said; arrays of shape (rows,)."""
+
+    place: NDArray[np.intp]
+    """Position among the record's new observations."""
+    kind: NDArray[np.uint8]
+    series: NDArray[np.int64]
+    device: NDArray[np.int64]
+    ts: NDArray[np.int64]
+    """Event time, epoch ms."""
+    at: NDArray[np.int64]
+    """The same, but never after the receipt, and the time of receipt where it cannot be."""
+    how: Receipt
+    retained: NDArray[np.bool_]
+    seq: NDArray[np.int64]
+    a: NDArray[np.float64]
+    b: NDArray[np.float64]
+    text: NDArray[np.int64]
+    """Index into `strings`."""
+    strings: list[str]
+
+    def __len__(self) -> int:
+        """Return the number of observations."""
+        return len(self.series)
+
+    def where(self, chosen: NDArray[np.bool_]) -> "Rows":
+        """Return some of them; `chosen` has shape (rows,)."""
+        if chosen.all():
+            return self
+        columns = {name: getattr(self, name)[chosen] for name in self.__slots__ if name not in {"how", "strings"}}
+        return Rows(how=self.how.where(chosen), strings=self.strings, **columns)
 
 
 class HistoryColumns:

@@ -1,17 +1,15 @@
-"""The last word of every state series, so that only changes go on.
+"""The last word of every state series, so that only changes go on."""
 
-Last is by the device's time. Where several gateways share a site's messages, or one that was killed is back, words of
-one device arrive in another order than it said them; the older one is then history, and not what the door does now.
-"""
-
-import hashlib
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.state import Saved, array
+from stream.results import StateRows
 from stream.windows.axes import SERIES
+from stream.windows.columns import Rows
+from stream.windows.word_order import word_code
 
 _NONE: Final = -1
 _NO_TIME: Final = -(2**62)
@@ -25,40 +23,36 @@ class LastStates(Saved):
 
     _last = array(np.int64, SERIES, fill=_NONE)
     _newest = array(np.int64, SERIES, fill=_NO_TIME)
+    """The time under which the last word went on."""
 
-    def changes(
-        self,
-        series: NDArray[np.int64],
-        ts: NDArray[np.int64],
-        text: NDArray[np.integer[Any]],
-        strings: list[str],
-    ) -> NDArray[np.intp]:
-        """Return the positions of rows whose word differs from the one before of the same series, in order of time.
-
-        `series`, `ts` (event time, epoch ms) and `text` (an index into `strings`) have shape (rows,), in order of
-        arrival, which decides between equal times. Rows older than their series' newest word are no change.
-        """
-        table = np.full(len(strings), _NONE, dtype=np.int64)
+    def changes(self, said: Rows) -> NDArray[np.bool_]:
+        """Tell which words, shape (rows,), are the newest of their series and differ from the newest one before."""
+        fresh = np.flatnonzero(said.how.newest)
+        series, text = said.series[fresh], said.text[fresh]
+        table = np.full(len(said.strings), _NONE, dtype=np.int64)
         for index in np.unique(text).tolist():
-            table[index] = _code(strings[index])
-        code = table[text]
-        order = np.lexsort((ts, series))
-        order = order[ts[order] >= self._newest[series[order]]]
-        if not len(order):
-            return order
-        series, code = series[order], code[order]
-        first = np.concatenate(([True], series[1:] != series[:-1]))
-        before = np.where(first, self._last[series], np.concatenate(([0], code[:-1])))
-        last = np.flatnonzero(np.append(first[1:], True))
+            table[index] = word_code(said.strings[index])
+        order = np.argsort(series, kind="stable")
+        series, code = series[order], table[text[order]]
+        first = np.append(True, series[1:] != series[:-1])[: len(series)]
+        before = np.where(first, self._last[series], np.append(0, code[:-1])[: len(series)])
+        last = np.flatnonzero(np.append(first[1:], True)[: len(series)])
         self._last[series[last]] = code[last]
-        self._newest[series[last]] = ts[order[last]]
-        changed = np.sort(order[code != before])
-        return changed[np.argsort(ts[changed], kind="stable")]
+        changed = np.zeros(len(said), dtype=np.bool_)
+        changed[fresh[order[code != before]]] = True
+        return changed
+
+    def rows(self, changed: Rows) -> StateRows:
+        """Return changes as they go to the sinks, each under a time later than that of its series' change before.
+
+        So whoever sorts them by time finds the newest word last, also where a device's clock was set back.
+        """
+        times = changed.at.copy()
+        for row, series in enumerate(changed.series.tolist()):
+            times[row] = self._newest[series] = max(int(times[row]), int(self._newest[series]) + 1)
+        words = [changed.strings[index] for index in changed.text.tolist()]
+        return StateRows(changed.series.astype(np.int32), times, words)
 
     def set_back(self) -> None:
-        """Forget when words were said, where the site's clock is put right: what comes now is the newest."""
+        """Forget when words were said, where the site's clock is put right."""
         self._newest[:] = _NO_TIME
-
-
-def _code(word: str) -> int:
-    return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little") >> 1

@@ -10,7 +10,7 @@ from ingest.codecs import words
 from ingest.codecs.native import NativeCodec
 from ingest.observations import Level
 from ingest.vocabulary import Kind, Reason
-from models.rules.hazards import WITH_RULES, StateRule, defaults_for
+from models.rules.defaults import WITH_RULES, StateRule, defaults_for
 
 NOW = 1_795_421_105_000
 

@@ -15,8 +15,9 @@ from models.baselines.levels import LevelBaseline
 from models.calendar import Calendar
 from models.hotspots.near_repeats import NearRepeats
 from models.hotspots.risk_map import HotspotGrid
+from models.rules.defaults import StateRule, ThresholdRule
 from models.rules.gates import GateRules
-from models.rules.hazards import HazardRules, StateRule, ThresholdRule
+from models.rules.hazards import HazardRules
 from models.state import ROW, StateError
 
 CALENDAR = Calendar("Asia/Shanghai", "CN")

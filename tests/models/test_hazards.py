@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.vocabulary import Kind
-from models.rules.hazards import HazardRules, StateRule, ThresholdRule, defaults_for
+from models.rules.defaults import StateRule, ThresholdRule, defaults_for
+from models.rules.hazards import HazardRules
+from models.rules.word_times import Receipt
 from tests.support import examples
 
 
@@ -84,13 +86,23 @@ def test_a_worse_word_shortens_the_wait():
     assert event.ts == 0
 
 
-def test_late_values_are_ignored():
+def how(received: list[int], newest: list[bool], until: list[int]) -> Receipt:
+    rows, none = len(received), np.zeros(len(received), dtype=np.int64)
+    return Receipt(
+        np.array(received), none, np.array(newest), np.array(until, dtype=np.int64), np.zeros(rows, dtype=np.bool_)
+    )
+
+
+def test_a_value_is_late_by_its_place_and_not_by_its_time():
     rules = HazardRules()
     rules.set_rule(0, ThresholdRule("smoke", 4.0, 2.0))
     level(rules, (100, 1.0))
-    assert level(rules, (50, 9.0)) == []
-    assert [e.on for e in level(rules, (101, 9.0))] == [True]
-    assert level(rules, (60, 0.0)) == []
+    (event,) = rules.levels([0], [50_000], [9.0], how([101_000], [False], [100_000]))
+    assert (event.on, event.ts, event.until, event.value) == (True, 50_000, 100_000, 9.0)
+    assert not rules.active(0, "smoke")
+    (event,) = rules.levels([0], [60_000], [9.0], how([102_000], [True], [100_000]))  # its clock was put back
+    assert (event.on, event.ts, event.until) == (True, 102_000, None)
+    assert rules.active(0, "smoke")
 
 
 def test_what_is_not_a_number_starts_and_ends_nothing():
