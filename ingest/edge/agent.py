@@ -34,7 +34,9 @@ _BATCH_BYTES: Final = 9_000
 _LINGER_S: Final = 0.05
 """Wait so long between messages that are not full, so that a burst becomes a batch."""
 _IN_FLIGHT: Final = 8
-_LINE_BYTES: Final = 1 << 20
+_LINE_BYTES: Final = 128 << 10
+_LINE_ITEMS: Final = 1_000
+"""As many as a gateway takes in one message."""
 _VALUE: Final = re.compile(r"'[^']*[^A-Za-z_'][^']*'")
 _INPUT: Final = msgspec.json.Decoder(list[object])
 
@@ -223,22 +225,26 @@ def feed(agent: EdgeAgent, lines: Iterable[bytes]) -> tuple[int, int]:
     return taken, refused
 
 
-def _items(text: bytes) -> Iterator[object]:
-    """Yield what a line holds, and an error in the place of what cannot be read."""
+def _items(text: bytes) -> list[object]:
+    """Return what a line holds, with an error in the place of what cannot be read."""
     if len(text) > _LINE_BYTES:
-        yield UnreadableError(Reason.SIZE, f"longer than {_LINE_BYTES} bytes")
-        return
+        return [UnreadableError(Reason.SIZE, f"longer than {_LINE_BYTES} bytes")]
     try:
         items = _INPUT.decode(text if text.startswith(b"[") else b"[%b]" % text)
     except (ValueError, RecursionError):
-        pieces = cut(text, _LINE_BYTES)  # one bad element must not cost the others
-    else:
-        yield from items
-        return
-    for piece in pieces.elements:
-        try:
-            yield parsed(piece)
-        except UnreadableError as error:
-            yield error
-    if pieces.left:
-        yield UnreadableError(Reason.JSON, "what is no JSON, or breaks off; expected an object or an array of objects")
+        pieces = cut(text, _LINE_ITEMS)  # one bad element must not cost the others
+        items = [_parsed(piece) for piece in pieces.elements]
+        if pieces.left:
+            items.append(UnreadableError(Reason.JSON, "no JSON, or breaks off; expected an object or an array of them"))
+        if pieces.too_many:
+            items = [None] * (_LINE_ITEMS + 1)
+    if len(items) > _LINE_ITEMS:
+        return [UnreadableError(Reason.SIZE, f"more than {_LINE_ITEMS} observations in a line")]
+    return items
+
+
+def _parsed(piece: bytes) -> object:
+    try:
+        return parsed(piece)
+    except UnreadableError as error:
+        return error

@@ -141,7 +141,7 @@ class Spool:
             now = time.monotonic()
             self._queue.add(payloads, now)
             self._seq += len(payloads)
-            if self._news.has_news(observations):
+            if self._news.has_news(observations, now):
                 self._urgent = self._queue.next
             dropped = self._queue.make_room(self.max_bytes, self.memory_bytes)
             if dropped:
@@ -258,14 +258,14 @@ class Spool:
             content = read_through(path)
             self._queue.add_file(path, content.count(b"\n"), len(content))
             self._files = number
-        self._written = self._synced = self._queue.next
         if self.path.exists():
             self._queue.add(read_lines(self.path), time.monotonic())
-            self._sync_due = time.monotonic()
+        self._written = self._synced = self._queue.next
         self._file.append(b"")
-        self._written = self._queue.next
         if self._file.size != self._queue.last.size:
             self._file.rewrite(lines(self._queue.last.payloads()), in_place=False)
+        elif self._file.size:
+            self._file.sync()
 
     def _load(self, segment: Segment) -> None:
         """Read a file of the queue; what the disk does not give is passed over, and the log says so."""

@@ -14,6 +14,8 @@ from ingest.observations import Level, Observation, State
 from ingest.vocabulary import HAZARD_LEVELS
 
 _METRICS: Final = 64
+_BURST: Final = 20
+_REST_S: Final = 5.0
 _STATE: Final = b'{"type":"state"'
 
 
@@ -41,12 +43,17 @@ class SpoolStats(NamedTuple):
 
 
 class News:
-    """Knows what detectors said last, and so what must not get lost: a new word, a reading that became a hazard."""
+    """Knows what detectors said last, and so what must not get lost: a new word, a reading that became a hazard.
+
+    A metric that flaps is news `_BURST` times, and then once every `_REST_S` seconds: a card has only so many writes.
+    """
 
     def __init__(self) -> None:
         self._said: dict[tuple[type, str], str | None] = {}
+        self._rests: dict[tuple[type, str], float] = {}
+        """When a metric would have rested from all its news (monotonic)."""
 
-    def has_news(self, observations: Sequence[Observation]) -> bool:
+    def has_news(self, observations: Sequence[Observation], now: float) -> bool:
         """Take note of observations, and tell whether one of them is news."""
         found = False
         for observation in observations:
@@ -57,9 +64,13 @@ class News:
             else:
                 continue
             key = type(observation), observation.metric
-            found = found or (said is not None and self._said.get(key) != said)
-            if key in self._said or len(self._said) < _METRICS:
-                self._said[key] = said
+            if key not in self._said and len(self._said) >= _METRICS:
+                key = type(observation), ""  # so many are made up
+            is_news = said is not None and self._said.get(key) != said
+            self._said[key] = said
+            rest = max(self._rests.get(key, now), now) + _REST_S
+            if is_news and rest <= now + _BURST * _REST_S:
+                self._rests[key], found = rest, True
         return found
 
 

@@ -211,16 +211,17 @@ def test_lines_that_are_no_observations_are_named_and_passed_over(tmp_path, capl
                     b"\xff\xfe\n"
                     + b"[" * 100_000 + b"\n"
                     + b"1" * 3_000_000 + b"\n"
+                    + b"[" + b"{}," * 5_000 + b"{}]\n"
                     + b'{"type":"level","metric":"noise","value":62.5}'
                 )
             ),
         )  # fmt: skip
-        assert (taken, refused) == (5, 8)
+        assert (taken, refused) == (5, 9)
         rows = [DECODER.decode(row.payload) for row in agent.spool.waiting(-1, limit=10, max_bytes=1 << 20)]
         assert [row.seq for row in rows] == [0, 1, 2, 3, 4]
         assert {row.boot for row in rows} == {agent.spool.boot}
         assert max(abs(row.ts - time.time_ns() // 1_000_000) for row in rows) < 60_000
-    for text in ("line 3 refused", "line 10 refused", "Expected `int` >= 0"):
+    for text in ("line 3 refused", "line 10 refused", "more than 1000 observations in a line", "Expected `int` >= 0"):
         assert text in caplog.text
     assert "x9" not in caplog.text, "a value may be a plate, and logs are written to disks"
 

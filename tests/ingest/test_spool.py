@@ -248,6 +248,19 @@ def test_a_hazard_is_on_the_disk_when_observe_returns(tmp_path, monkeypatch):
         assert card.syncs == syncs, "no news, and a card has only so many writes"
 
 
+def test_a_word_that_flaps_does_not_wear_out_the_card_and_delays_no_other(tmp_path, monkeypatch):
+    card = Card(monkeypatch)
+    with closing(Spool(tmp_path / "s.db")) as spool:
+        for n in range(200):
+            spool.append([State(ts=n, metric="door", value="open" if n % 2 else "closed")])
+        assert 20 <= card.syncs < 40
+        spool.append([State(ts=200, metric="smoke", value="alarm")])
+        assert msgspec.json.decode(card.synced.splitlines()[-1][9:])["ts"] == 200
+        for n in range(300):  # made-up names have a share together
+            spool.append([State(ts=n, metric=f"m{n}", value="on")])
+        assert card.syncs < 140
+
+
 def test_what_waits_is_synced_within_seconds_and_what_is_acknowledged_costs_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(spool_module, "SYNC_S", 0.2)
     card = Card(monkeypatch)
@@ -452,6 +465,7 @@ def test_a_start_with_a_full_disk_sends_what_is_there_and_goes_on_in_memory(tmp_
             spool.append([level(1.0)])
             assert [one.value for one in waiting(spool)] == [0.0, 1.0]
             assert spool.trouble == os.strerror(errno.EROFS)
+            assert spool.stats().unwritten == 1, "the other is in the file"
     with closing(Spool(path)) as spool:
         assert [one.value for one in waiting(spool)] == [0.0]
 
