@@ -14,6 +14,8 @@ from typing import Any, Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from console.common import FoundSite
+from console.integrity import examine_files
+from deploy.node.status_file import read_status
 from deploy.processes import free_port, listening
 from deploy.settings import Settings
 from deploy.settings.sections import SECRET_FILES
@@ -75,6 +77,7 @@ def examine(texts: Sentences, file: Path | None, settings: Settings | None, wron
         found["zone"] = _zone(settings)
         found["places"] = _places(settings)
         found["disk"] = _disk(settings)
+        found["files"] = _files(settings)
         found["secrets"] = _secrets(settings)
         found["broker"] = _broker(settings)
         found["ports"] = _port(settings)
@@ -185,6 +188,18 @@ def _disk(settings: Settings) -> _Finding:
     return _ok("ok", **shown)
 
 
+def _files(settings: Settings) -> _Finding:
+    folder = settings.site_dir
+    if not folder.is_dir():
+        return _ok("none", folder=folder)
+    faults = list(examine_files(folder))
+    for code, answer in (("damaged", _fail), ("rights", _fail), ("passed", _warn), ("aside", _warn)):
+        found = "; ".join(f"{one.file}: {one.why}" if one.why else one.file for one in faults if one.code == code)
+        if found:
+            return answer(code, f"{code}-do", found=found)
+    return _ok("ok", folder=folder)
+
+
 def _secrets(settings: Settings) -> _Finding:
     for key in SECRET_FILES:
         section, _, attribute = key.partition(".")
@@ -239,9 +254,12 @@ def _node(settings: Settings) -> _Finding:
         return _ok("stopped", site=here.id)
     with closing(load("stream.sinks.store.reader").StoreReader(here.store)) as reader:  # an edge device has no numpy
         try:
-            lag = (reader.meta("status") or {}).get("lag") or {}
+            status = reader.meta("status") or {}
         except (OSError, StoreError):
-            lag = {}
+            status = read_status(here.folder)
+    lag, failing = status.get("lag") or {}, status.get("failing") or {}
+    if failing:
+        return _warn("failing", "failing-do", parts="; ".join(f"{part}: {why}" for part, why in failing.items()))
     records, seconds = int(lag.get("records") or 0), float(lag.get("seconds") or 0.0)
     if seconds > _BEHIND_S:
         return _warn("behind", "behind-do", records=records, seconds=seconds)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 from console.board import overview
 from console.board.board_config import BoardConfig
 from console.board.freshness import Freshness, FreshnessJudge
+from deploy.node.status_file import read_status
 from ingest.events import Command
 from ingest.gateway.places_file import PlacesFile
 from ingest.places import Places
@@ -59,8 +61,17 @@ class Hub:
     changed since, so that a push stays small on a site of thousands. Runs on one event loop.
     """
 
-    def __init__(self, asker: Asker, *, quiet_s: float, wall: Callable[[], int] = wall_clock_ms) -> None:
-        self._asker, self._wall = asker, wall
+    def __init__(
+        self,
+        asker: Asker,
+        *,
+        quiet_s: float,
+        wall: Callable[[], int] = wall_clock_ms,
+        elsewhere: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
+        self._asker, self._wall, self._elsewhere = asker, wall, elsewhere
+        self._status: dict[str, Any] | None = None
+        """What the node says outside the store, while that cannot be read."""
         self._judge = FreshnessJudge(quiet_s)
         self._changed = asyncio.Condition()
         self._overview: overview.Overview | None = None
@@ -94,9 +105,14 @@ class Hub:
             if str(error) != self._error:
                 _log.error("the store cannot be read: %s", error)
             self._error = str(error) or type(error).__name__
-            await self._publish(None, Freshness("store_error", self.site_ms()))
+            self._status = await asyncio.to_thread(self._elsewhere) or None
+            parts = tuple(sorted({"store", *map(str, (self._status or {}).get("failing") or ())}))
+            told = self._judge.judge(self._status, self._wall())
+            silent = told.state in {"node_silent", "disconnected"}
+            since_ms = self._overview.status.get("now_ms", 0) if self._overview and self._overview.status else 0
+            await self._publish(None, told if silent else Freshness("store_error", int(since_ms), parts=parts))
             return
-        self._error = ""
+        self._error, self._status = "", None
         current = taken or self._overview
         status = current.status if current else None
         await self._publish(taken, self._judge.judge(status, self._wall()))
@@ -169,7 +185,7 @@ class Hub:
             "site_ms": self.site_ms(),
             "clock_speed": self._clock_speed,
             "freshness": self.freshness,
-            "status": look.status if look else None,
+            "status": self._status or (look.status if look else None),
             "alerts": look.alerts if look else [],
             "hotspots": look.hotspots if look else None,
             "devices": devices,
@@ -203,7 +219,8 @@ class Board:
     """Event streams open now."""
 
     def __post_init__(self) -> None:
-        self.hub = Hub(self.asker, quiet_s=self.config.quiet_s)
+        folder = Path(self.config.store_path).parent
+        self.hub = Hub(self.asker, quiet_s=self.config.quiet_s, elsewhere=partial(read_status, folder))
         self.hub.places = self.file.version
 
     @property

@@ -66,10 +66,13 @@ class WorkerStatus(SiteStatus):
         super().__init__(settings, sinks)
         self._engine = engine
         self._before = (time.monotonic(), 0)
+        self._progress: dict[str, Any] = {"now_ms": 0, "watermark_ms": 0}
 
     def entries(self, *, last: bool) -> dict[str, Any]:
         """Return the status."""
-        engine, progress, stored = self._engine(), self._reader.progress(), self._reader.counters()
+        engine = self._engine()
+        progress = self._progress = self.asked("store", self._reader.progress, self._progress)
+        stored = self.asked("store", self._reader.counters, self._stored)
         workers = [] if engine is None else engine.workers
         (since, before), now = self._before, time.monotonic()
         self._before = now, stored["accepted"]

@@ -1,25 +1,35 @@
-"""What a process tells of a site: ``node.json`` for other programs, and the store's ``status`` entry each second."""
+"""What a process tells of a site: ``node.json`` for other programs, and its status each second.
+
+The status is written into a file of its own first (`deploy.node.status_file`), and then into the store. Nothing that
+fails, least of all the store, keeps it from being written: what cannot be asked is as it last was, and ``failing`` says
+so.
+"""
 
 import logging
 import os
 import time
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import msgspec
 
+from deploy.node.status_file import StatusFile
 from deploy.node.trainer import Trainer
 from deploy.settings import Settings
 from deploy.wiring import SiteSinks
 from ingest.clock import Clock
-from ingest.files import replace_json
+from ingest.files import all_put_aside, replace_json
 from ingest.gateway.gateway import Gateway
 from ingest.gateway.places_file import PlacesFile
 from ingest.log import Log
 from ingest.setup.extras import version
 from stream.engines.embedded import EmbeddedEngine
 from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.tables import StoreError, StoreMissingError
 
+T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
+_COUNTED: Final = ("windows", "anomalies", "alerts", "hotspots", "open_alerts")
 _COUNT_EVERY_S: Final = 5.0
 """Counting rows of the store takes longer than a second's status should."""
 
@@ -39,11 +49,14 @@ def write_node_file(settings: Settings, *, started_ms: int, stopped_ms: int | No
         },
         "version": version(),
     }  # fmt: skip
-    replace_json(settings.site_dir / "node.json", document)
+    try:
+        replace_json(settings.site_dir / "node.json", document)
+    except OSError as error:
+        _LOG.warning("node.json cannot be written: %s", error)
 
 
 class SiteStatus:
-    """Writes the status of a site into its store, for the board and ``patrolgrid status``.
+    """Writes the status of a site, for the board and ``patrolgrid status``.
 
     A process that has the site's sinks says in `entries` what it knows.
     """
@@ -52,10 +65,18 @@ class SiteStatus:
         self._sinks, self._reader = sinks, StoreReader(sinks.store.path)
         self._speed = settings.clock.speed if settings.clock.mode == "scaled" else 1.0
         self._began = time.monotonic()
-        self._counts: dict[str, Any] = {}
+        self._counts: dict[str, Any] = dict.fromkeys(_COUNTED, 0)
+        self._stored: dict[str, Any] = {"accepted": 0, "duplicates": 0, "late": 0}
+        self._quarantined: dict[str, int] = {}
+        self._damaged: list[dict[str, Any]] = []
         self._count_at = 0.0
+        self._file = StatusFile(settings.site_dir)
+        self._folder = settings.site_dir
         self._trouble = ""
+        self._meta_at = 0.0
         self._closed = False
+        self._failing: dict[str, str] = {}
+        """What the status itself has found to fail."""
 
     def entries(self, *, last: bool) -> dict[str, Any]:
         """Return what is to be written: ``status``, and what else the next process wants to know."""
@@ -66,28 +87,57 @@ class SiteStatus:
 
         A store that is locked, full or damaged is noted in the log file; it must not end the process.
         """
+        self._failing = {}
+        found = self.entries(last=last)
+        status = found["status"]
+        status["failing"] = self._failing | status["failing"]
+        if self._file.trouble:
+            status["failing"] |= {"status": self._file.trouble}
+        self._file.put(status, now=last)
+        for listener in self._sinks.listeners:
+            listener(status)
+        if self._trouble and not last and time.monotonic() < self._meta_at:
+            return  # a store that is locked takes its time to say so
         try:
-            found = self.entries(last=last)
             for key, value in found.items():
                 self._sinks.store.put_meta(key, value)
         except Exception as error:  # noqa: BLE001 - a damaged store may fail in any way
             if str(error) != self._trouble and not self._closed:
-                _LOG.warning("the status cannot be written: %s", error)
+                _LOG.warning("the status cannot be written into the store: %s", error)
             self._trouble = str(error)
-            return
-        self._trouble = ""
-        for listener in self._sinks.listeners:
-            listener(found["status"])
+            self._meta_at = time.monotonic() + _COUNT_EVERY_S
+        else:
+            self._trouble = ""
+
+    def asked(self, part: str, question: Callable[[], T], before: T) -> T:
+        """Return an answer, or the one before where a part fails: that is then told."""
+        try:
+            return question()
+        except Exception as error:  # noqa: BLE001 - junk on a disk may fail in any way
+            if not self._closed and not isinstance(error, StoreMissingError):
+                self._failing[part] = f"{type(error).__name__}: {error}"
+                if part == "store":
+                    self._mend(error)
+            return before
+
+    def _mend(self, error: Exception) -> None:
+        """Damage that a reader has found is none that the sink would come upon soon."""
+        try:
+            self._sinks.store.mend(error)
+        except StoreError as trouble:
+            self._failing["store"] = str(trouble)
 
     def common(self, received: int, messages: int, duplicates: int, *, recount: bool = False) -> dict[str, Any]:
         """Return what every site tells. Rows are counted now and then, with `recount` now, however long that takes.
 
         `received`, `messages` and `duplicates` are what did not get as far as the store.
         """
-        stored = self._reader.counters()
+        stored = self._stored = self.asked("store", self._reader.counters, self._stored)
         if recount or time.monotonic() >= self._count_at:
-            self._counts = self._reader.counts()
+            self._counts = self.asked("store", self._reader.counts, self._counts)
+            self._damaged = [msgspec.to_builtins(one) for one in all_put_aside(self._folder)]
             self._count_at = time.monotonic() + _COUNT_EVERY_S
+        self._quarantined = self.asked("quarantine", self._sinks.quarantine.counts, self._quarantined)
         return {
             "counters": {
                 "received": received,
@@ -95,9 +145,10 @@ class SiteStatus:
                 "stored": stored["accepted"],
                 "duplicates": duplicates + stored["duplicates"],
                 "late": stored["late"],
-                **{key: self._counts[key] for key in ("windows", "anomalies", "alerts", "hotspots", "open_alerts")},
+                **{key: self._counts[key] for key in _COUNTED},
             },
-            "quarantined": self._sinks.quarantine.counts(),
+            "quarantined": self._quarantined,
+            "damaged": self._damaged,
             "speed": self._speed,
             "wall_ms": time.time_ns() // 1_000_000,
             "uptime_s": round(time.monotonic() - self._began, 1),
@@ -124,10 +175,14 @@ class NodeStatus(SiteStatus):
         file: PlacesFile,
     ) -> None:
         super().__init__(settings, sinks)
-        self._file = file
+        self._places = file
+        self._head = 0
         self._clock, self._gateway, self._engine, self._log, self._trainer = clock, gateway, engine, log, trainer
         self._base: dict[str, int] | None = None
         """Totals of the node before, once the store can be read."""
+
+    def _before(self) -> dict[str, int] | None:
+        return {key: int(value) for key, value in (self._reader.meta("gateway_totals") or {}).items()}
 
     def entries(self, *, last: bool) -> dict[str, Any]:
         """Return the status, and the totals that the next node continues."""
@@ -138,9 +193,10 @@ class NodeStatus(SiteStatus):
             "duplicates": gateway.repeats,
         }
         if self._base is None:
-            self._base = {key: int(value) for key, value in (self._reader.meta("gateway_totals") or {}).items()}
-        totals = {key: self._base.get(key, 0) + value for key, value in since.items()}
-        behind = max(self._log.head() - self._engine.position, 0)
+            self._base = self.asked("store", self._before, None)
+        totals = {key: (self._base or {}).get(key, 0) + value for key, value in since.items()}
+        self._head = self.asked("log", self._log.head, self._head)
+        behind = max(self._head - self._engine.position, 0)
         behind_s = max(now_ms - engine.now_ms, 0) / 1000 / self._speed if behind and engine.now_ms else 0.0
         status = {
             **self.common(**totals, recount=last),
@@ -151,6 +207,7 @@ class NodeStatus(SiteStatus):
                 "messages_s": round(gateway.messages_per_s, 1),
             },
             "lag": {"records": behind, "seconds": round(behind_s, 2)},
+            "again": self._engine.delivery.catching_up,
             "budget": msgspec.to_builtins(engine.budget),
             "connected": gateway.connected and not last,
             "waiting": gateway.waiting,
@@ -172,6 +229,7 @@ class NodeStatus(SiteStatus):
                 "anew": msgspec.to_builtins(engine.cold_start),
             },
             "training": self._trainer.status(),
-            "places": {"problem": self._file.problem},
+            "places": {"problem": self._places.problem},
         }
-        return {"gateway_totals": totals, "status": status}
+        # Without the totals of before, those of now would take their place.
+        return {"status": status} if self._base is None else {"gateway_totals": totals, "status": status}

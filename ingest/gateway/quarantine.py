@@ -22,8 +22,8 @@ from ingest.refusal import Refusal
 
 T = TypeVar("T")
 _LOG: Final = logging.getLogger(__name__)
-_APPLICATION: Final = 0x50475141  # "PGQA"
-_VERSION: Final = 1
+APPLICATION: Final = 0x50475141  # "PGQA"
+VERSION: Final = 1
 _SCHEMA: Final = """
 CREATE TABLE entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -214,7 +214,7 @@ class Quarantine:
             raise sqlite.StorageError(errno.EBADF, "the quarantine is closed", str(self.path))
         if self._connection is None:
             self._connection = sqlite.connect(
-                self.path, application_id=_APPLICATION, version=_VERSION, schema=_SCHEMA, rescue=self._rescue
+                self.path, application_id=APPLICATION, version=VERSION, schema=_SCHEMA, rescue=self._rescue
             )
         return self._connection
 

@@ -1,22 +1,42 @@
-"""A node's status: what cannot be written must not end the node."""
+"""A node's status: in a place of its own, and nothing that fails keeps it from being written."""
 
+import errno
+import json
 import logging
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
-from deploy.node.status import NodeStatus
+import pytest
+
+from deploy.node import status_file
+from deploy.node.status import NodeStatus, SiteStatus
+from deploy.node.status_file import StatusFile, read_status
+from deploy.settings import with_values
 from deploy.settings.sections import Settings
 from deploy.wiring import SiteSinks
 from ingest.clock import SystemClock
+from ingest.gateway.quarantine import Quarantine
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
 from stream.sinks.store.tables import StoreError
+from tests.ingest import damage
+from tests.stream import make_results as make
+
+
+def settings_in(folder: Path) -> Settings:
+    return with_values(Settings(), data={"dir": folder}, site={"id": "s"})
 
 
 def test_a_store_that_is_locked_for_a_while_is_told_once_and_ends_nothing(tmp_path, monkeypatch, caplog):
-    store = StoreSink(tmp_path / "store.db", "s")
+    settings = settings_in(tmp_path)
+    settings.site_dir.mkdir()
+    store = StoreSink(settings.site_dir / "store.db", "s")
     heard = []
     sinks = SiteSinks(store, None, [], [heard.append])  # type: ignore[arg-type] # not asked
-    status = NodeStatus(Settings(), sinks, SystemClock(), None, None, None, None, None)  # type: ignore[arg-type] # same
-    monkeypatch.setattr(status, "entries", lambda *, last: {"status": {"now_ms": 1, "last": last}})
+    status = NodeStatus(settings, sinks, SystemClock(), None, None, None, None, None)  # type: ignore[arg-type] # same
+    monkeypatch.setattr(status, "entries", lambda *, last: {"status": {"now_ms": 1, "last": last, "failing": {}}})
     honest = store.put_meta
 
     def locked(key, value):
@@ -30,7 +50,116 @@ def test_a_store_that_is_locked_for_a_while_is_told_once_and_ends_nothing(tmp_pa
         assert "database is locked" in caplog.text
         monkeypatch.setattr(store, "put_meta", honest)
         status.put(last=True)
-    assert heard == [{"now_ms": 1, "last": True}]
-    assert StoreReader(tmp_path / "store.db").meta("status") == heard[0]
+    assert [told["last"] for told in heard] == [False, False, True]
+    assert StoreReader(store.path).meta("status") == heard[-1] == read_status(settings.site_dir)
     status.close()
+    store.close()
+
+
+class OneStatus(SiteStatus):
+    """Says only what every site says."""
+
+    def entries(self, *, last):
+        return {"status": {**self.common(1, 1, 0, recount=True), "failing": {}, "connected": not last}}
+
+
+@pytest.mark.parametrize("way", ["junk", "zeroed", "text"])
+def test_where_store_and_quarantine_fail_the_file_says_so_with_what_is_known(tmp_path, way):
+    settings = settings_in(tmp_path)
+    folder = settings.site_dir
+    store, quarantine = StoreSink(folder / "store.db", "s"), Quarantine(folder / "quarantine.db")
+    store.write([make.results(1, accepted=7, windows=[make.windows({"n": 7})])])
+    status = OneStatus(settings, SiteSinks(store, quarantine, [], []))
+    status.put()
+    assert read_status(folder)["failing"] == {}
+    status.close()
+    store.close()
+    quarantine.close()
+    for name in ("store.db", "quarantine.db"):
+        damage.WAYS[way](folder / name)
+    with closing(Quarantine(folder / "elsewhere.db")) as elsewhere:
+        elsewhere.path = folder / "quarantine.db"
+        broken = SiteSinks(StoreSink(folder / "store.db", "s"), elsewhere, [], [])  # waits for a person: not `mends`
+        status = OneStatus(settings, broken)
+        status.put()
+        told = read_status(folder)
+        assert "store.db" in told["failing"]["store"]
+        assert told["counters"]["received"] == 1
+        status.close()
+        broken.store.close()
+
+
+def test_damage_that_a_reader_comes_upon_is_mended(tmp_path):
+    settings = settings_in(tmp_path)
+    folder = settings.site_dir
+    store, quarantine = StoreSink(folder / "store.db", "s", mends=True), Quarantine(folder / "quarantine.db")
+    store.write([make.results(1, alerts=[make.alert()], windows=[make.windows({"n": 7})])])
+    status = OneStatus(settings, SiteSinks(store, quarantine, [], []))
+    damage.without_root_of("alerts")(store.path)
+    status.put()
+    assert "malformed" in read_status(folder)["failing"]["store"]
+    assert store.lacks(2), "what it had is made again from the log"
+    status.put(last=True)
+    assert [one["file"] for one in read_status(folder)["damaged"]] == ["store.db"]
+    for part in (status, store, quarantine):
+        part.close()
+
+
+def test_a_file_is_written_at_once_where_there_is_news_and_else_seldom(tmp_path, monkeypatch):
+    file, written = StatusFile(tmp_path), []
+    monkeypatch.setattr(
+        status_file, "replace_file", lambda _path, content, **_more: written.append(json.loads(content))
+    )
+    for now_ms in range(50):
+        file.put({"now_ms": now_ms, "failing": {}, "connected": True, "damaged": []})
+    assert [one["now_ms"] for one in written] == [0]
+    file.put({"now_ms": 50, "failing": {"store": "full, 1"}, "connected": True, "damaged": []})
+    file.put({"now_ms": 51, "failing": {"store": "full, 2"}, "connected": True, "damaged": []})
+    file.put({"now_ms": 52, "failing": {"store": "full"}, "connected": False, "damaged": []})
+    assert [one["now_ms"] for one in written] == [0, 50, 52]
+
+
+def test_on_a_full_disk_it_is_written_into_its_own_blocks_and_a_disk_that_says_no_is_told_in_the_log(
+    tmp_path, monkeypatch, caplog
+):
+    file = StatusFile(tmp_path)
+    file.put({"now_ms": 1, "failing": {}})
+
+    def full(*_args: object, **_more: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(status_file, "replace_file", full)
+    file.put({"now_ms": 2, "failing": {"log": "full"}})
+    assert read_status(tmp_path) == {"now_ms": 2, "failing": {"log": "full"}}
+    assert not file.trouble
+    file.put({"now_ms": 3, "failing": {"log": "x" * 9_000}}, now=True)
+    assert "No space" in file.trouble
+    assert "'log'" in caplog.text
+    assert read_status(tmp_path)["now_ms"] == 2
+
+
+def test_what_is_no_status_is_none(tmp_path):
+    assert read_status(tmp_path) == {}
+    for content in (b"", b"{", b"[]", b"\0" * 100):
+        (tmp_path / "status.json").write_bytes(content)
+        assert read_status(tmp_path) == {}
+
+
+def test_a_store_that_somebody_locks_does_not_hold_up_the_status(tmp_path):
+    settings = settings_in(tmp_path)
+    store = StoreSink(settings.site_dir / "store.db", "s", mends=True)
+    store.write([make.results(1)])
+    with (
+        closing(sqlite3.connect(store.path, isolation_level=None)) as other,
+        closing(Quarantine(settings.site_dir / "quarantine.db")) as quarantine,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        status = OneStatus(settings, SiteSinks(store, quarantine, [], []))
+        status.put()
+        assert read_status(settings.site_dir)["wall_ms"] > 0
+        with pytest.raises(StoreError, match="locked"):
+            store.put_meta("x", 1)
+        other.execute("ROLLBACK")
+        store.put_meta("x", 1)
+        status.close()
     store.close()

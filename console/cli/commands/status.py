@@ -19,9 +19,12 @@ from console.common import (
     settings_of,
     texts_of,
 )
+from deploy.node.status_file import read_status
 from ingest.gateway import Quarantine
+from ingest.sqlite import StorageError
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.tables import StoreError, StoreMissingError
 
 EXAMPLES: Final = """\
 examples:
@@ -51,12 +54,49 @@ def run(options: argparse.Namespace) -> int:
     site = chosen_site(settings, options.site)
     zone = site.zone(settings)
     with closing(StoreReader(site.store, zone)) as reader:
-        document = gather(site, reader, limit=options.limit)
+        try:
+            document = gather(site, reader, limit=options.limit)
+        except (StoreError, TypeError, ValueError) as error:  # junk where numbers should be, too
+            status = read_status(site.folder)
+            if not status or isinstance(error, StoreMissingError):
+                raise
+            return _without_store(options, site, status, error)
     if options.json:
         print_json(document)
     else:
         _print(document, texts_of(options, settings), zone)
     return 0
+
+
+def _without_store(options: argparse.Namespace, site: FoundSite, status: dict[str, Any], error: Exception) -> int:
+    """Print what the node says in its own file, where its store cannot be read; exit code 1."""
+    node = site.node()
+    if options.json:
+        print_json(
+            {"site": site.id, "running": node["running"], "node": node, "error": str(error), "lag": status.get("lag"),
+             "quarantine": status.get("quarantined"), "status": status}
+        )  # fmt: skip
+        return 1
+    settings = settings_of(options)
+    texts = texts_of(options, settings)
+    state = texts("status-running" if node["running"] else "status-stopped")
+    print(texts("status-site", site=site.id, state=state))
+    print(texts("status-store", error=safe(error)))
+    print_faults(status, texts, partial(local_time, zone=site.zone(settings)))
+    return 1
+
+
+def print_faults(status: dict[str, Any], texts: Sentences, clock: Callable[[float | None], str]) -> None:
+    """Print which parts of a node fail, which files were put aside, and what to do."""
+    known = {"store", "log", "quarantine", "snapshot", "mqtt", "influx", "jsonl", "broker", "status"}
+    for part, why in sorted((status.get("failing") or {}).items()):
+        todo = texts(f"status-do-{part}" if part in known else "status-do-other")
+        print(texts("status-fault", part=part, why=safe(why), do=todo))
+    for part, position in sorted((status.get("again") or {}).items()):
+        print(texts("status-again", part=part, position=position))
+    for one in status.get("damaged") or []:
+        said = {"file": one["file"], "kept": one["kept"], "why": safe(one["why"] or "?"), "saved": one["saved"]}
+        print(texts("status-damaged", time=clock(one["at_ms"]), lost=safe(one["lost"] or "-"), **said))
 
 
 def gather(site: FoundSite, reader: StoreReader, *, limit: int = 200) -> dict[str, Any]:
@@ -121,8 +161,11 @@ def quarantined(site: FoundSite) -> dict[str, int]:
     """Return how many entries the quarantine has of each reason."""
     if not site.quarantine.exists():
         return {}
-    with closing(Quarantine(site.quarantine)) as quarantine:
-        return dict(quarantine.counts())
+    try:
+        with closing(Quarantine(site.quarantine)) as quarantine:
+            return dict(quarantine.counts())
+    except StorageError as error:
+        return dict(read_status(site.folder).get("quarantined") or {}) | {f"unreadable ({error.strerror})": 0}
 
 
 def _print(document: dict[str, Any], texts: Sentences, zone: ZoneInfo) -> None:
@@ -148,6 +191,7 @@ def _print(document: dict[str, Any], texts: Sentences, zone: ZoneInfo) -> None:
     problem = (document["status"].get("places") or {}).get("problem")
     if problem:
         print(texts("status-places", problem=safe(problem)))
+    print_faults(document["status"], texts, clock)
     _print_budget(document["status"].get("budget"), texts)
     _print_training(document["status"].get("training"), texts, clock)
     anew = (document["status"].get("learning") or {}).get("anew")

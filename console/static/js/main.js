@@ -49,6 +49,9 @@ function drawTrust() {
   const problem = state.overview?.status?.places?.problem;
   byId("places-problem").hidden = !problem;
   if (problem) say(byId("places-problem"), t("places-problem", { problem }));
+  const damaged = state.overview?.status?.damaged ?? [];
+  byId("damaged").hidden = !damaged.length;
+  if (damaged.length) say(byId("damaged"), t("damaged", { files: [...new Set(damaged.map((one) => one.file))].join(t("list-comma")), count: damaged.length }));
 }
 
 function drawTally() {

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from ingest.sqlite import look_closely
 from ingest.vocabulary import DIRECTION_NAMES, KIND_NAMES, PERMIT_VALUES, SEVERITY_RANK, Kind
 from stream.sentences.catalogue import with_texts
 from stream.sinks.result_rows import position_of
@@ -332,6 +333,7 @@ class StoreReader:
         try:
             self._check(stored_version(connection, self.path))
             connection.execute("PRAGMA temp_store = MEMORY")
+            look_closely(connection)
         except BaseException:
             connection.close()
             raise

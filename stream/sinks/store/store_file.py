@@ -66,6 +66,19 @@ class StoreFile:
             raise
         return connection
 
+    def put_meta(self, key: str, body: str, *, wait_s: float) -> None:
+        """Keep a value that need not survive a power cut, and wait for other writers only so long."""
+        connection = self.opened()
+        try:
+            connection.execute(f"PRAGMA busy_timeout = {wait_s * 1000:.0f}")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, body))
+        except sqlite3.Error as error:
+            self.failed(error)
+            raise StoreError(f"{self.path}: meta {key!r} could not be written: {error}") from error
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_S * 1000:.0f}")
+
     def failed(self, error: sqlite3.Error) -> None:
         """Let go of the file after an error, and put it aside where that says that it is damaged."""
         self._drop()
@@ -74,7 +87,8 @@ class StoreFile:
 
     def mend(self, error: BaseException) -> None:
         """Put the file aside where an error of somebody who read it says that it is damaged."""
-        if self._mends and not self._closed and _unusable(error):
+        cause = error.__cause__
+        if self._mends and not self._closed and isinstance(cause, sqlite3.Error) and is_damaged(cause):
             self._drop()
             self._put_aside(error)
 

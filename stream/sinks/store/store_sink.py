@@ -48,6 +48,7 @@ from stream.sinks.store.tables import StoreDamagedError, StoreError, StoreMismat
 from stream.sinks.store.totals import WindowTotals, put_back
 
 _LOG: Final = logging.getLogger(__name__)
+_META_S: Final = 1.0
 _UNIQUE_WINDOWS: Final = (
     f"INSERT OR REPLACE INTO windows ({', '.join(WINDOW_COLUMNS)}) VALUES ({', '.join('?' * len(WINDOW_COLUMNS))})"
 )
@@ -202,16 +203,16 @@ class StoreSink:
         """Return at once: every `write` that returned is on disk."""
 
     def put_meta(self, key: str, value: object) -> None:
-        """Keep a JSON-able value under a key for readers, replacing the one before; not durable against power loss."""
-        with self._lock:
-            connection = self._opened()
-            try:
-                connection.execute("PRAGMA synchronous = NORMAL")
-                connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, _body(value)))
-                connection.execute("PRAGMA synchronous = FULL")
-            except sqlite3.Error as error:
-                self._file.failed(error)
-                raise StoreError(f"{self.path}: meta {key!r} could not be written: {error}") from error
+        """Keep a JSON-able value under a key for readers, replacing the one before; not durable against power loss.
+
+        Does not wait long for a write that is under way.
+        """
+        if not self._lock.acquire(timeout=_META_S):
+            raise StoreError(f"{self.path}: meta {key!r} could not be written: a write is under way for long")
+        try:
+            self._file.put_meta(key, _body(value), wait_s=_META_S)
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         """Close the file. A second call does nothing."""

@@ -1,0 +1,85 @@
+"""``status.json`` in a site's folder: how a node is, in a place of its own, for when the store itself fails.
+
+The same status stands in the store, where the board and ``patrolgrid status`` read it; they read this file when the
+store cannot be read. It is never synced, and written at once only where it says something new: else every few seconds,
+because a card wears out by what is written.
+"""
+
+import contextlib
+import errno
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from ingest.files import replace_file
+
+_LOG: Final = logging.getLogger(__name__)
+STATUS_FILE: Final = "status.json"
+_EVERY_S: Final = 5.0
+"""Who reads it takes a node for silent after ten seconds."""
+_BLOCK: Final = 4096
+_NEWS: Final = ("failing", "connected", "damaged")
+"""What is written at once when it changes."""
+
+
+class StatusFile:
+    """Writes the file of one site."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / STATUS_FILE
+        self._said: dict[str, Any] = {}
+        self._at = -_EVERY_S
+        self.trouble = ""
+        """Why it cannot be written; empty while it can."""
+
+    def put(self, status: Mapping[str, Any], *, now: bool = False) -> None:
+        """Write a status where it is time to, or it says something new. Never raises: the log file tells."""
+        said = {name: status.get(name) for name in _NEWS}
+        said["failing"] = sorted(said["failing"] or ())
+        if not now and said == self._said and time.monotonic() < self._at + _EVERY_S:
+            return
+        self._at, self._said = time.monotonic(), said
+        content = json.dumps(status, ensure_ascii=False, default=str).encode()
+        content += b"\n"
+        # Whole blocks, so that a later one finds room in them when the disk is full.
+        content = content.ljust(-(-len(content) // _BLOCK) * _BLOCK)
+        try:
+            try:
+                replace_file(self._path, content, durable=False)
+            except OSError as error:
+                if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                    raise
+                self._overwrite(content, error)
+        except OSError as error:
+            if str(error) != self.trouble:
+                _LOG.error("%s cannot be written: %s; the node says: failing %s", self._path, error, said["failing"])
+            self.trouble = str(error)
+        else:
+            self.trouble = ""
+
+    def _overwrite(self, content: bytes, full: OSError) -> None:
+        """Write into the blocks that the file has already: no whole file is put in its place, but a full disk can."""
+        with contextlib.suppress(FileNotFoundError), self._path.open("r+b") as file:
+            room = os.fstat(file.fileno()).st_size
+            if room >= len(content):
+                file.write(content.ljust(room))
+                return
+        raise full
+
+
+def read_status(folder: Path) -> dict[str, Any]:
+    """Return the status that a node last wrote into its file; empty where there is none that can be read."""
+    for _ in range(3):  # it may be in the middle of being written over
+        try:
+            found = json.loads((folder / STATUS_FILE).read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError):
+            time.sleep(0.01)
+        else:
+            return found if isinstance(found, dict) else {}
+    return {}
