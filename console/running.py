@@ -101,7 +101,10 @@ class Running:
             self.supervisor.check()
 
     def end(self) -> None:
-        """Stop what runs, in the order that loses nothing."""
+        """Stop what runs, in the order that loses nothing: the broker after those that it serves."""
+        for name in ("board", "node"):
+            if name in self.supervisor:
+                self.supervisor.ask(name)
         for name in ("node", "board", "broker"):
             if name in self.supervisor:
                 self.supervisor.stop(name)

@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 _FOREVER_MS: Final = 400 * 86_400_000
 _RATES: Final = ("loss", "duplicate", "late", "spoilt", "skewed")
 """Names of the shares of `FaultRates`, and of their options."""
+_LAST_S: Final = 4.0
+"""Who asks a simulator to stop waits no longer for a broker that does not answer."""
 EXIT_UNACKNOWLEDGED: Final = 3
 """Exit code when the broker had not acknowledged everything in time."""
 
@@ -80,7 +82,7 @@ def simulate(
     report = Report(site=run.site_id, seed=run.seed, boot=boot, origin_ms=origin, speed=None if endless else run.speed)
     ledger = Ledger(report, site)
     with closing(Fleet(site, fleet_settings, ledger)) as fleet:
-        if not fleet.connect():
+        if not fleet.connect(stopped=stopped):
             logger.warning("only %d connections so far; the others keep trying: %s", fleet.up, fleet.trouble)
         go_on = True
         if run.history_days > 0:
@@ -94,7 +96,7 @@ def simulate(
         until = origin + (round(run.duration_s * 1000) or _FOREVER_MS)
         if go_on:
             fleet.play(live(world, post, until), clock=clock, stopped=stopped)
-        if not fleet.drain(run.drain_s):
+        if not fleet.drain(min(run.drain_s, _LAST_S) if stopped() else run.drain_s):
             logger.warning("%d messages were not acknowledged in time", fleet.pending)
     return ledger.finish([] if schedule is None else schedule.truths)
 

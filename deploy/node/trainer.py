@@ -110,7 +110,9 @@ class Trainer:
         self._tell("running")
         began = time.monotonic()
         with Supervisor(self._settings.site_dir) as children:
-            child = children.start(_NAME, self._command(), environment={**os.environ, "OMP_NUM_THREADS": "1"})
+            child = children.start(
+                _NAME, self._command(), environment={**os.environ, "OMP_NUM_THREADS": "1"}, stop_s=2.0
+            )
             code = None
             while code is None and not self._stop.is_set():
                 if time.monotonic() - began > _LONGEST_S:

@@ -150,6 +150,11 @@ class Supervisor:
         del self._children[name]
         return code
 
+    def ask(self, name: str) -> None:
+        """Ask a child to end (SIGTERM), and go on; `stop` waits for it."""
+        with contextlib.suppress(ProcessLookupError):
+            self._children[name].process.terminate()
+
     def stop(self, name: str) -> int:
         """Ask a child to end (SIGTERM), end it after its time (SIGKILL to its group), return its exit code."""
         child = self._children.pop(name)

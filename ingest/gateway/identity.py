@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 _TURN_S: Final = 0.1
 _AFTER_S: Final = 1.0
 """What may still come after the mark: brokers promise an order within a topic only."""
-_JOIN_S: Final = 2.0
+_JOIN_S: Final = 1.0
 _QUIET_S: Final = 5.0
 """With nothing for this long the queue is empty, where a mark does not come: the account may not publish it."""
 

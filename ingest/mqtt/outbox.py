@@ -213,6 +213,11 @@ class Outbox:
         with self._changed:
             return self._changed.wait_for(done, timeout_s)
 
+    def interrupt(self) -> None:
+        """Have `wait` look again, for another reason than an answer. For any thread."""
+        with self._changed:
+            self._changed.notify_all()
+
     def _notify(self) -> None:
         if self._awaited:  # set before `done` is looked at, so nothing that happens meanwhile is missed
             with self._changed:

@@ -32,10 +32,10 @@ from ingest.mqtt.outbox import MemoryStorage, Outbox
 logger = logging.getLogger(__name__)
 _ANSWER_S: Final = 10.0
 """A broker that accepts a connection and has not confirmed the session by then is left, and tried again."""
-_JOIN_S: Final = 2.0
+_JOIN_S: Final = 1.0
 """How long `close` waits for an attempt to connect that is under way: a name server may take minutes."""
 _KEEPALIVE_CHECK_S: Final = 1.0
-_LAST_WRITES_S: Final = 2.0
+_LAST_WRITES_S: Final = 1.0
 _ONLINE, _OFFLINE = b'{"state":"online"}', b'{"state":"offline"}'
 _FORGOTTEN: Final = """the broker has forgotten the session, and what waited in it: it keeps nothing on disk \
 (persistence), or a client connected under this id and wanted no session"""
@@ -188,14 +188,16 @@ class Session:
 
     # -- for the thread that drives it ---------------------------------------------------------------------------------
 
-    def connect(self, timeout_s: float = 10.0) -> None:
+    def connect(self, timeout_s: float = 10.0, stopped: Callable[[], bool] = lambda: False) -> None:
         """Connect, once, and return when the session is up.
 
-        Raises ConnectionError naming the broker and the reason; the session is closed then.
+        Raises ConnectionError naming the broker and the reason, or that it was stopped; the session is closed then.
         """
         deadline = time.monotonic() + timeout_s
         while not self.up:
-            if time.monotonic() > deadline:
+            if stopped():
+                self._fail("asked to stop before it answered")
+            elif time.monotonic() > deadline:
                 self._fail(f"it does not answer within {timeout_s:g} s in MQTT {self.broker.protocol}")
             if self.trouble:
                 self.close()
@@ -285,15 +287,11 @@ class Session:
         """Make a client and connect it."""
         broker, version_5 = self.broker, self.broker.protocol == "5"
         client = BufferedClient(
-            CallbackAPIVersion.VERSION2,
-            self.client_id,
-            clean_session=None if version_5 else not self._persistent,
-            protocol=MQTTv5 if version_5 else MQTTv311,
-            reconnect_on_failure=False,
-            manual_ack=self._persistent,
-            receive=self._on_message,
-            connection=next(_NUMBERS),
-        )
+            CallbackAPIVersion.VERSION2, self.client_id,
+            clean_session=None if version_5 else not self._persistent, protocol=MQTTv5 if version_5 else MQTTv311,
+            reconnect_on_failure=False, manual_ack=self._persistent,
+            receive=self._on_message, connection=next(_NUMBERS),
+        )  # fmt: skip
         if broker.username:
             client.username_pw_set(broker.username, self._password or None)
         if self._tls is not None:

@@ -96,10 +96,10 @@ class Fleet:
         self._unacknowledged -= 1
         self.ledger.acknowledged(message.source)
 
-    def connect(self, timeout_s: float = 20.0) -> bool:
+    def connect(self, timeout_s: float = 20.0, stopped: Callable[[], bool] = lambda: False) -> bool:
         """Connect everything, and tell whether all were up within the time; the rest keeps trying."""
         deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not stopped():
             self.poll(_IDLE_S)
             if self.up == len(self._all):
                 return True

@@ -14,7 +14,7 @@ import secrets
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,11 +49,13 @@ class Recorder:
         The file; it must not exist.
     broker
         What to listen to.
+    stopped
+        Whether somebody asked to stop before the broker has answered.
 
     Raises FileExistsError, and ConnectionError where no broker answers, or it refuses.
     """
 
-    def __init__(self, path: Path, broker: BrokerAddress) -> None:
+    def __init__(self, path: Path, broker: BrokerAddress, stopped: Callable[[], bool] = lambda: False) -> None:
         self.path = path
         self.messages = 0
         self.failure: OSError | None = None
@@ -69,7 +71,7 @@ class Recorder:
             self._session = Session(
                 broker, f"recorder-{secrets.token_hex(4)}", filters=INPUTS, on_message=self._on_message
             )
-            self._session.connect()
+            self._session.connect(stopped=stopped)
         except (OSError, ValueError):
             self._file.close()
             self._raw.close()

@@ -51,6 +51,8 @@ _MAX_ROWS: Final = 50_000
 """Result rows gathered before the sinks get them."""
 _IDLE_S: Final = 0.5
 _RETRY_S: Final = 1.0
+_STILL_S: Final = 2.5
+"""A planned stop waits no longer than this for sinks that take nothing."""
 _RECORD_S: Final = 120.0
 """Processor time after which a record is taken for one that never ends: a month of history takes seconds."""
 _ENDED: Final = "the process ended while it processed this record"
@@ -361,17 +363,27 @@ class EmbeddedEngine:
     def stop(self, *, drain: bool = True, timeout_s: float = 60.0) -> None:
         """End the thread: with `drain` after the log's last record and a snapshot, else at once.
 
-        A drain that does not end in time (a sink that does not come back) becomes a stop at once; nothing is lost.
+        A drain in which nothing moves for some seconds (a sink that does not come back), or that does not end in time,
+        becomes a stop at once; nothing is lost.
         """
         if drain:
             self._drain.set()
-            if self._thread is not None:
-                self._thread.join(timeout_s)
+            self._wait_while_it_moves(timeout_s)
         for name, why in self.failing.items():
             _LOG.warning("stopped while %s was failing: %s", name, why)
         self._stop.set()
         if self._thread is not None:
             self._thread.join(40.0)
+
+    def _wait_while_it_moves(self, timeout_s: float) -> None:
+        now = time.monotonic()
+        until, moved, before = now + timeout_s, now, None
+        while self.alive() and (now := time.monotonic()) < min(until, moved + _STILL_S):
+            reached = self.pipeline.position, self.delivery.newest, self.delivery.reached
+            if reached != before:
+                before, moved = reached, now
+            if self._thread is not None:
+                self._thread.join(_PENDING_S)
 
 
 class EngineStateError(RuntimeError):

@@ -35,7 +35,7 @@ _BUFFER: Final = 128
 """Records that Faust fetches ahead for an agent."""
 _FETCH_BYTES: Final = 512 << 10
 """Of one partition at a time: with more, one shard would run ahead of the others while a backlog is worked off."""
-_STOP_S: Final = 15.0
+_STOP_S: Final = 4.0
 
 
 class FaustEngine:

@@ -37,6 +37,8 @@ _BATCH_ROWS: Final = 50_000
 """Rows given to a sink at once."""
 _RETRY_S: Final = (0.1, 10.0)
 _STUCK_S: Final = 2.0
+_LEAVE_S: Final = 2.0
+"""A sink that is still at it when all is closed is left to itself after this."""
 _HANGS_S: Final = 30.0
 """A sink that has not come back from a write for so long counts as failing."""
 
@@ -74,6 +76,14 @@ class CompleteSink(Sink, Protocol):
 Again = Callable[[bool], Iterator[list[Results]]]
 """Makes results again, in log order: with True from the log's beginning, else from the last saved state on. An empty
 list says that the log has no more for now; what came since follows when asked again."""
+
+
+@runtime_checkable
+class WaitingSink(Protocol):
+    """A sink whose `flush` waits for somebody else: a broker that may not answer."""
+
+    def hurry(self) -> None:
+        """Have writes and flushes, and `Sink.close`, wait no longer: the process ends. For any thread."""
 
 
 class QuarantineSink:
@@ -270,8 +280,12 @@ class Delivery:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+        for lane in self._lanes:
+            if isinstance(lane.sink, WaitingSink):
+                lane.sink.hurry()
+        until = time.monotonic() + _LEAVE_S
         for thread in self._threads:
-            thread.join(30.0)
+            thread.join(max(until - time.monotonic(), 0.0))
 
     def _run(self, lane: _Lane) -> None:
         try:

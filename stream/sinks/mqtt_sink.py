@@ -89,7 +89,7 @@ class MqttSink:
         # A planned stop has no messages of its own, so a position that was delivered was so with its stop.
         self._taken = 2 * delivered.position + 1
         self._beats = {*delivered.beats, *beats}
-        self._unsaved = False
+        self._unsaved = self._hurried = False
         self._waiting = MemoryStorage()
         self._outbox = Outbox(self._waiting, ack_timeout_s=timeout_s)
         self._refused = 0
@@ -134,10 +134,16 @@ class MqttSink:
             replace_file(self._path, msgspec.json.encode(delivered))
             self._unsaved = False
 
+    def hurry(self) -> None:
+        """Wait for no acknowledgement any more; see `stream.sinks.delivery.WaitingSink`."""
+        self._hurried = True
+        self._outbox.interrupt()
+
     def close(self) -> None:
-        """Flush and disconnect; disconnects also where the flush fails, and then raises what it raised."""
+        """Flush, unless there is a hurry, and disconnect; disconnects also where the flush fails, and then raises."""
         try:
-            self.flush()
+            if not self._hurried:
+                self.flush()
         finally:
             self._session.close()
 
@@ -159,7 +165,10 @@ class MqttSink:
     def _await_ack(self) -> None:
         """Wait for an acknowledgement; raise `MqttSinkError` where none comes or a message is refused."""
         outbox, before = self._outbox, self._outbox.acknowledged
-        came = outbox.wait(lambda: outbox.acknowledged > before or outbox.refused > self._refused, self._timeout_s)
+        came = outbox.wait(
+            lambda: outbox.acknowledged > before or outbox.refused > self._refused or self._hurried, self._timeout_s
+        )
+        came = came and (not self._hurried or outbox.acknowledged > before)
         if outbox.refused > self._refused:
             self._refused = outbox.refused
             raise MqttSinkError(

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     texts = texts_of(options, settings)
     if options.file.exists():
         raise CommandError(f"{options.file} exists already; name another file")
-    with StopRequest() as stop, closing(Recorder(options.file, settings.broker)) as recorder:
+    with StopRequest() as stop, closing(Recorder(options.file, settings.broker, lambda: stop.asked)) as recorder:
         deadline = time.monotonic() + (options.duration or 1e9)
         while not stop.wait(min(0.5, max(deadline - time.monotonic(), 0.0))) and time.monotonic() < deadline:
             if recorder.failure is not None:

@@ -24,6 +24,7 @@ from stream.sinks.influx.http import Endpoint, ExpiredError, RefusedError, Unava
 _LOG = logging.getLogger(__name__)
 _FIRST_WAIT_S: Final = 0.25
 _IDLE_S: Final = 5.0
+_LAST_REQUEST_S: Final = 1.0
 _LONGEST_AFTER_S: Final = 300.0
 WORTH_LINES: Final = 2000
 """Lines from which two halves at once are worth it."""
@@ -87,11 +88,15 @@ class Sender:
             self._idle.wait(0.02)
         return True
 
-    def close(self) -> None:
-        """Stop after the request that is under way; what waits stays in the backlog."""
+    def close(self) -> bool:
+        """Stop after the request that is under way; what waits stays in the backlog.
+
+        Tells whether it has ended: a server that hangs is not waited for.
+        """
         self._stop.set()
         self._wake.set()
-        self._thread.join(30.0)
+        self._thread.join(_LAST_REQUEST_S)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         backoff = Backoff(_FIRST_WAIT_S, self._max_wait_s)

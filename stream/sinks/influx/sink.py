@@ -46,7 +46,7 @@ from stream.sinks.store.reader import StoreReader
 
 _LOG = logging.getLogger(__name__)
 _MIB: Final = 1 << 20
-_CLOSE_S: Final = 5.0
+_CLOSE_S: Final = 1.0
 _LATE_KEPT_MS: Final = 60 * 86_400_000
 _PIPELINE_EVERY_MS: Final = 10_000
 _MAP: Final = "hotspots"
@@ -214,7 +214,9 @@ class InfluxSink:
         self._closed = True
         if not self._sender.trouble:
             self._sender.drain(_CLOSE_S)
-        self._sender.close()
+        if not self._sender.close():
+            _LOG.info("a request to InfluxDB is still under way; its lines wait in %s", self._backlog.path)
+            return  # its thread still uses the file, and ends with the process
         waiting = self._backlog.waiting()
         if waiting.lines:
             _LOG.info("%d lines wait in %s for InfluxDB", waiting.lines, self._backlog.path)
