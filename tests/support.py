@@ -38,15 +38,15 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def wait_for(condition: Callable[[], T], reason: str, within_s: float = 60.0) -> T:
-    """Return the first true value of `condition`; fail with `reason` when there is none in time.
+def wait_for(condition: Callable[[], T], reason: str | Callable[[], str], within_s: float = 60.0) -> T:
+    """Return the first true value of `condition`; fail with `reason` (or what it returns then) when there is none in time.
 
     Tests wait in this way and never for a time: the limit is for what is broken, not for what is slow.
     """
     end = time.monotonic() + within_s
     while not (value := condition()):
         if time.monotonic() > end:
-            pytest.fail(f"waited {within_s:g} s: {reason}")
+            pytest.fail(f"waited {within_s:g} s: {reason if isinstance(reason, str) else reason()}")
         time.sleep(0.02)
     return value
 

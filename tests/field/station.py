@@ -210,7 +210,9 @@ class Station:
     def hears(self, *expected: tuple[str, str], state: str = "raised", within_s: float = 60) -> None:
         """Wait until the phone has heard of all of these alerts."""
         wait_for(
-            lambda: set(expected) <= self.told(state), f"{expected} {state}, not only {self.told(state)}", within_s
+            lambda: set(expected) <= self.told(state),
+            lambda: f"{expected} {state}, not only {self.told(state)}",
+            within_s,
         )
 
     # -- what is stored ----------------------------------------------------------------------------------------------
@@ -237,7 +239,7 @@ class Station:
 
     def counted(self, device: str, expected: tuple[int, int, int]) -> None:
         """Wait until a device has these totals."""
-        wait_for(lambda: self.totals().get(device) == expected, f"{device}: {expected}, not {self.totals()}")
+        wait_for(lambda: self.totals().get(device) == expected, lambda: f"{device}: {expected}, not {self.totals()}")
 
     def quarantined(self) -> Counter[str]:
         """Return how many were refused, by reason."""
