@@ -39,7 +39,7 @@ def free_port() -> int:
 
 
 def wait_for(condition: Callable[[], T], reason: str | Callable[[], str], within_s: float = 60.0) -> T:
-    """Return the first true value of `condition`; fail with `reason` (or what it returns then) when there is none in time.
+    """Return the first true value of `condition`; fail with `reason` (or what it returns) when there is none in time.
 
     Tests wait in this way and never for a time: the limit is for what is broken, not for what is slow.
     """
