@@ -116,7 +116,7 @@ class Quality(Saved):
         self._interval_ms[touched] = np.where(known & ~self.silent[touched], usual, self._interval_ms[touched])
         self._heard[touched] = np.maximum(last, newest)
         self._heard_at[touched] = np.where(known, np.maximum(self._heard_at[touched], listened), listened)
-        self._reports[touched] += (gap > 0) | ~known
+        self._reports[touched] += newest > last
         # Who speaks is there, whatever a last will said that the broker keeps.
         self.silent[touched] = self.offline[touched] = False
         measured = np.isfinite(behind)
