@@ -69,6 +69,7 @@ _ADDED: Final[dict[str, dict[str, _Value | _Array]]] = {
         "time/even_ms": _Value(0),
         "time/back_ms": _Value(0),
         "time/since_ms": _Value(0),
+        "time/skipped_ms": _Value(0),
         "time/proven": _Value(False),  # noqa: FBT003 - a default
         "time/clocks": _Value({}),
         "time/heard_ms": _Value(-(2**62)),

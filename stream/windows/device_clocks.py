@@ -75,8 +75,8 @@ class DeviceClocks(Saved):
         return (self._doubted[device] | self.wrong[device]) & (np.abs(behind_ms) > OFF_MS)
 
     def known(self, device: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return how far the clocks of devices are surely behind, ms; 0 where that is not known; shape (n,)."""
-        return np.where(self._votes[device] >= _SURE, self.behind_ms[device], 0).astype(np.int64)
+        """Return how far the clocks of devices are behind, ms, where they are known to be wrong, else 0; shape (n,)."""
+        return np.where(self.wrong[device], self.behind_ms[device], 0).astype(np.int64)
 
     def alike(self, device: int) -> tuple[int, int]:
         """Return how many clocks are wrong by about as much as that of a device, and of how many that is known."""

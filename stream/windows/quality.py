@@ -119,7 +119,7 @@ class Quality(Saved):
         self._reports[touched] += newest > last
         # Who speaks is there, whatever a last will said that the broker keeps.
         self.silent[touched] = self.offline[touched] = False
-        measured = np.isfinite(behind)
+        measured = np.isfinite(behind) & self.time.steady
         if 2 * np.count_nonzero(behind - self.clocks.known(touched) > _OLD_MS) > len(touched):
             self.time.catching_up()
         return back.tolist(), self.clocks.learn(touched[measured], behind[measured], newest[measured])

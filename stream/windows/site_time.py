@@ -39,7 +39,10 @@ _SHORT_MS: Final = 180_000
 """An absence so short ends nothing that goes by time, so that timers need not rest after it."""
 _REST_MS: Final = 10_000
 """Timers rest until a stepped clock has gone on for so long: one that is wrong for four seconds ends nothing."""
+_GRACE_MS: Final = 60_000
+"""A backlog is told from a step after so long: it has gone on by then."""
 _MOST_CLOCKS: Final = 8
+_YES, _NO, _NEITHER, _NO_ABSENCE = 1, -1, 0, -2
 _RHYTHM: Final = 3
 """So many wide gaps in a row are the usual gap from then on."""
 _NO_TIME: Final = -(2**62)
@@ -52,7 +55,7 @@ class Votes(NamedTuple):
     newest: NDArray[np.int64]
     """Newest event time of each in a record, epoch ms."""
     behind: NDArray[np.int64]
-    """How far each is known to be behind the site's time, milliseconds; 0 where nothing is known."""
+    """How far each is known to be behind the site's time, milliseconds; 0 where that is not much, or not known."""
 
 
 _NOBODY: Final = Votes(*(np.zeros(0, dtype=np.int64) for _ in Votes._fields))
@@ -77,6 +80,8 @@ class SiteTime(Saved):
     """`listened_ms` at the last step or absence."""
     _since_ms = value(int)
     """Site's time of the last step or absence."""
+    _skipped_ms = value(int)
+    """How long the last absence was; 0 where the devices have confirmed that it was one."""
     _proven = value(bool)
     """Whether devices have ever confirmed the site's time: then what is known of their clocks counts."""
     _clocks = value(dict[int, int])
@@ -90,7 +95,7 @@ class SiteTime(Saved):
     _narrow_ms = value(int)
     """Time without a wide gap since the last one."""
     _votes = value(dict[int, int])
-    """Device → 1 where its newest word agrees with the gateway's clock, -1 where it contradicts it, 0 for neither."""
+    """Device → what its newest word says of the gateway's clock: `_YES`, `_NO`, `_NEITHER`, `_NO_ABSENCE`."""
     _voted_on = value(int)
     """Which of the clocks they are about."""
 
@@ -170,6 +175,7 @@ class SiteTime(Saved):
                 self.offset_ms = offset_ms
                 self.now_ms += gap_ms
                 self._heard_ms = self.now_ms
+                self._skipped_ms = gap_ms
                 self._rhythm(gap_ms)
                 if gap_ms > _SHORT_MS:
                     self.resting, self._since_ms = True, self.now_ms
@@ -180,13 +186,13 @@ class SiteTime(Saved):
         self.offset_ms = shown_ms - self.now_ms
         self._clocks[self.offset_ms] = self.now_ms
         if len(self._clocks) > _MOST_CLOCKS:
-            del self._clocks[min(self._clocks, key=lambda one: self._clocks[one])]
+            del self._clocks[min(filter(None, self._clocks), key=lambda one: self._clocks[one])]
 
     def _believe(self, shown_ms: int) -> None:
         """Take the time shown for the site's."""
         self.resting = self.now_ms != _NO_TIME
         self.now_ms, self.offset_ms = shown_ms, 0
-        self._clocks, self._votes = {0: shown_ms}, {}
+        self._clocks, self._votes, self._skipped_ms = {0: shown_ms}, {}, 0
         self._heard_ms = self._since_ms = shown_ms
         self.even_ms = self._back_ms = self.listened_ms
 
@@ -232,14 +238,36 @@ class SiteTime(Saved):
             denied = (by_site <= AGREES_MS) & ~told
             # Words that were said after the time that the site has come to: time did pass, nobody was here.
             told |= (said > self.now_ms + AGREES_MS) & (said <= shown_ms + AGREES_MS)
-        self._votes |= dict(zip(votes.device.tolist(), (told.astype(int) - denied).tolist(), strict=True))
-        said_yes = sum(vote > 0 for vote in self._votes.values())
-        proven = 2 * said_yes > len(self._votes)
+        word = np.where(told, _YES, np.where(denied, _NO, _NEITHER))
+        if self._skipped_ms:
+            word[denied & (np.abs(by_site - self._skipped_ms) <= AGREES_MS)] = _NO_ABSENCE
+        self._votes |= dict(zip(votes.device.tolist(), word.tolist(), strict=True))
+        if self._most(_NO_ABSENCE) and self.listened_ms - self._back_ms >= _GRACE_MS:
+            self._undo(shown_ms)
+            return
+        proven = self._most(_YES)
         if not proven:
             soon = 0 < self.offset_ms <= _DAY_MS
             long = self.listened_ms - self._back_ms >= (_SOON_MS if soon else _LONG_MS)
-            if sum(self._votes.values()) < 0 or not long or not self._alone():
+            if self._most(_NO) or not long or not self._alone():
                 return
         if self.offset_ms:
             self._believe(shown_ms)
-        self.sure, self._proven = True, self._proven or proven
+        self.sure, self._proven, self._skipped_ms = True, self._proven or proven, 0
+
+    def _most(self, word: int) -> bool:
+        """Tell whether most devices heard since the last step say so; that there was no absence is a no, too."""
+        votes = list(self._votes.values())
+        return 2 * (votes.count(word) + (word == _NO) * votes.count(_NO_ABSENCE)) > len(votes)
+
+    def _undo(self, shown_ms: int) -> None:
+        """Go back over an absence: the devices have gone on as if there had been none, so the clock had stepped."""
+        skipped_ms, offset_ms = self._skipped_ms, self.offset_ms
+        self._believe(shown_ms - offset_ms - skipped_ms)
+        self.offset_ms = offset_ms + skipped_ms
+        self._clocks = {0: self.now_ms - 2 * _SOON_MS, self.offset_ms: self.now_ms}
+
+    @property
+    def steady(self) -> bool:
+        """Whether devices' clocks can be measured by the site's time: it is sure, or the best that there has been."""
+        return self.sure or not self._proven or (self.offset_ms != 0 and self._most(_NO))
