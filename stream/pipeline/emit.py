@@ -65,7 +65,7 @@ def gate_rows(columns: Columns, rows: NDArray[np.intp], series: NDArray[np.int64
         series=series.astype(np.int32),
         ts=columns.ts[rows],
         seq=columns.seq[rows],
-        boot=[columns.sources[index].boot for index in columns.source[rows].tolist()],
+        boot=columns.boot_names(rows),
         direction=columns.a[rows].astype(np.uint8),
         allowed=columns.b[rows].astype(np.int8),
         vehicle=[strings[index] for index in columns.metric[rows].tolist()],
@@ -76,7 +76,7 @@ def gate_rows(columns: Columns, rows: NDArray[np.intp], series: NDArray[np.int64
 def stage_rows(columns: Columns, new: Prepared, picked: NDArray[np.intp], order: WordOrder) -> Rows:
     """Return some of the new observations as the rules take them, in the order in which they were said."""
     rows = new.rows[picked]
-    boot = columns.boots[columns.source[rows]]
+    boot = columns.boots(rows)
     words = Words(
         new.series[picked], boot, columns.seq[rows], columns.ts[rows], new.received[picked], new.backfill[picked],
         columns.retained[rows],

@@ -4,7 +4,7 @@ A pure function of its state and the next record. It knows nothing of brokers, f
 of observations, in order:
 
 1. `Columns`: arrays over the record's bytes;
-2. `Sequences`: repeats are dropped, by (device, boot, number), and `Repeats`: by content, where a gateway numbered;
+2. `judge`: repeats are dropped, by (device, boot, number) and by content (`stream.windows.once`);
 3. `Catalog`: every row gets its series; a count or a passage at an impossible time is refused, and all that is new,
    the refused included, is a sign of life of its device (`Quality`);
 4. the watermark rises row by row, and where it passes a window's end the window is closed before the row is applied;
@@ -41,9 +41,10 @@ from stream.windows.catalog import Catalog
 from stream.windows.clocks import Clocks
 from stream.windows.columns import Columns, HistoryColumns, Prepared, opened_batch, prepare
 from stream.windows.last_states import LastStates
+from stream.windows.once import Judged, judge
 from stream.windows.quality import Quality
-from stream.windows.repeats import Repeats, content_keys
-from stream.windows.sequences import Sequences, Verdict
+from stream.windows.repeats import Repeats
+from stream.windows.sequences import Sequences
 from stream.windows.site_time import SiteTime
 from stream.windows.windows import Windows
 from stream.windows.word_order import WordOrder
@@ -185,15 +186,15 @@ class ShardPipeline(Saved):
             return
         if not columns.rows:
             return
-        source_slot, source_device = self.catalog.slots(columns.sources, self.sequences)
+        verdict = judge(columns, self.catalog, self.sequences, self.repeats)
         self._make_room()
-        slot, device = source_slot[columns.source], source_device[columns.source]
-        verdict, first, missing = self.sequences.apply_with_gaps(slot, columns.seq)
-        self.quality.count("missing", device[first], missing)
-        self._drop_again(columns, device, verdict)
+        device = verdict.device
+        for counted in verdict.skipped:
+            self.quality.count("missing", *counted)
         series, added = self.catalog.rows_series(columns, device)
         self._make_room(added)
-        fresh = np.flatnonzero(verdict.new)
+        self._drop_retained(columns, series, verdict)
+        fresh = np.flatnonzero(verdict.new & (columns.flags & Flag.RETAINED == 0))  # what was kept shows no life
         signs = columns.ts[fresh], columns.received[fresh], columns.backfill[fresh]
         self.detection.rules.heard(*self.quality.heard(device[fresh], *signs), self._out.now_ms)
         wrong = columns.outside(self._guard)
@@ -229,11 +230,11 @@ class ShardPipeline(Saved):
         """Make room for devices that the places file has gained."""
         self._make_room()
 
-    def _drop_again(self, columns: Columns, device: NDArray[np.int64], verdict: Verdict) -> None:
-        """Take from what is new what another gateway gave another number."""
-        rows = np.flatnonzero(verdict.new & (columns.flags & Flag.NUMBERED_HERE != 0))
-        if len(rows):
-            verdict.new[rows] = ~self.repeats.again(device[rows], content_keys(columns, rows))
+    def _drop_retained(self, columns: Columns, series: NDArray[np.int64], verdict: Judged) -> None:
+        """Take from what is new what a broker has shown before."""
+        rows = np.flatnonzero(columns.flags & (Flag.RETAINED | Flag.NUMBERED_HERE))
+        rows = rows[verdict.new[rows] & (series[rows] >= 0)]
+        verdict.new[rows] = ~self.repeats.retained(series[rows], columns.ts[rows], columns.flags[rows])
 
     def _apply(self, record: Record, columns: Columns, new: Prepared) -> None:
         """Apply new observations, closing windows between them where the watermark passes."""

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from ingest import frame
 from ingest.frame import FrameError, FrameKind, NewerFrameError
@@ -89,6 +90,7 @@ _ADDED: Final[dict[str, dict[str, _Value | _Array]]] = {
         "quality/awaited/told": _Value({}),
         "quality/awaited/placed": _Value([]),
         "quality/awaited/looked_ms": _Value(-600_000),
+        "catalog/lives": _Array("<i8", like="catalog/slot_device"),
         "order/boot": _Array("<i8", -1, like="states/last", shape=(4,)),
         "order/number": _Array("<i8", -1, like="states/last", shape=(4,)),
     },
@@ -117,7 +119,27 @@ def _to_4(part: str, old: State) -> State:
     state.arrays.pop("detection/rules/hazards/last", None)  # what is newest goes by number now
     if "states/newest" in state.arrays:
         state.arrays["order/said"] = state.arrays["states/newest"]
+    if "sequences/highest" in state.arrays:
+        _spans_of_numbers(state, heard=old.arrays["quality/heard"])
     return state
+
+
+def _spans_of_numbers(state: State, heard: NDArray[np.int64]) -> None:
+    """Add when numbers were said: up to when their device was heard last; and what brokers can have shown."""
+    highest, device = state.arrays["sequences/highest"], state.arrays["catalog/slot_device"]
+    never, always = np.iinfo(np.int64).max, np.iinfo(np.int64).min
+    until = np.append(heard, -1)[device[: len(highest)]]
+    used = (highest >= 0)[:, None]
+    state.arrays["sequences/proofs/slot"] = np.zeros(0, dtype=np.int64)
+    state.arrays["sequences/proofs/held"] = np.zeros((1024, 0), dtype=np.uint32)
+    state.arrays["sequences/base"] = np.where(highest >= 0, 0, -1)
+    state.arrays["sequences/width"] = np.maximum(8, np.frexp(highest.astype(np.float64))[1] - 4).astype(np.uint8)
+    state.arrays["sequences/since"] = np.repeat(np.where(used, always, never), 16, axis=1)
+    state.arrays["sequences/until"] = np.repeat(np.where(used, until[:, None], always), 16, axis=1)
+    kinds = np.array([kind for _, _, kind, _ in state.get("catalog/series", list)], dtype=np.int64)
+    owner = state.arrays["catalog/series_device"][: len(kinds)]
+    # A count or a passage that was kept by a broker has been counted; a level or a state may never have been seen.
+    state.arrays["repeats/shown"] = np.where(kinds < 2, np.append(heard, -1)[owner], np.int64(-(2**62)))
 
 
 MIGRATIONS: Final[Mapping[int, Migration]] = {3: _to_4}

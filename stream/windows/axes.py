@@ -8,6 +8,8 @@ DEVICE: Final = Axis("device")
 SERIES: Final = Axis("series")
 SLOT: Final = Axis("slot")
 """Boots of devices."""
+PROVEN: Final = Axis("proven")
+"""Slots of whose numbers the content is remembered."""
 UNNUMBERED: Final = Axis("unnumbered")
 """Devices that do not number what they say."""
 COUNT: Final = Axis("count", exact=True, entry="model")

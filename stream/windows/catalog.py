@@ -39,9 +39,14 @@ class Catalog(Saved):
     series_device = array(np.int64, SERIES, of=DEVICE)
     """Device index per series."""
     _boots = value(list[list[tuple[Source, int]]], axis=DEVICE)
-    """Boots of each device with their slots, the oldest first."""
+    """Boots of each device with their slots, the oldest first. A boot whose numbers began again without its name saying
+    so is in it once for each time: the newest of its slots is the one that new numbers go to."""
     _slot_device = array(np.int64, SLOT, fill=-1, of=DEVICE)
     """Device index per slot, -1 for a free one."""
+    lives = array(np.int64, SLOT)
+    """How often the numbers of a slot's boot had begun again when it got the slot."""
+    before = array(np.int64, SLOT, fill=-1, derived=True)
+    """The slot that a boot had before its numbers began again, -1 where they have not."""
     _places = value(bytes)
     """The places as they last came through the log, so that a snapshot knows which it belongs to; empty before that."""
 
@@ -58,6 +63,8 @@ class Catalog(Saved):
         for place in self.places.devices.values():
             self.devices[self.device(place.beat, place.id)] = (place.beat, place.id)
         self._slots: dict[Source, int] = {source: slot for boots in self._boots for source, slot in boots}
+        for index in range(len(self._boots)):
+            self._link(index)
         self._free = np.flatnonzero(self._slot_device[: self.size_of(SLOT)] < 0).tolist()
         """Free slots, as a heap: the lowest is given first, after a restart too."""
         heapify(self._free)
@@ -120,17 +127,43 @@ class Catalog(Saved):
     def _leave(self, device: int, room: int, present: frozenset[Source], sequences: Sequences) -> None:
         """Forget a device's oldest boots until it has no more than `room`; those that are `present` stay."""
         boots = self._boots[device]
-        idle = [entry for entry in boots if entry[0] not in present]
-        gone = dict(idle[: max(len(boots) - max(room, 0), 0)])
+        idle = [entry for entry in boots if entry[0] not in present or self._slots[entry[0]] != entry[1]]
+        gone = idle[: max(len(boots) - max(room, 0), 0)]
         if gone:
-            self._boots[device] = [entry for entry in boots if entry[0] not in gone]
-        for source, slot in gone.items():
-            del self._slots[source]
+            slots = {slot for _, slot in gone}
+            self._boots[device] = [entry for entry in boots if entry[1] not in slots]
+            self._link(device)
+        for source, slot in gone:
+            if self._slots.get(source) == slot:
+                del self._slots[source]
+            self.before[slot], self.lives[slot] = -1, 0
             sequences.forget(slot)
             self._slot_device[slot] = -1
             heappush(self._free, slot)
         if len(self._boots[device]) <= _CROWDED:
             self._crowded.discard(device)
+
+    def again(self, sources: Collection[Source], present: list[Source], sequences: Sequences) -> list[int]:
+        """Give boots of a record, whose sources are `present`, new slots: their numbers have begun again."""
+        everyone = frozenset(present)
+        by_device: dict[int, list[Source]] = {}
+        for source in sources:
+            by_device.setdefault(self._device_index[source.device], []).append(source)
+        lives = {source: int(self.lives[self._slots[source]]) + 1 for source in sources}
+        for device, boots in by_device.items():
+            self._leave(device, MAX_BOOTS - len(boots), everyone, sequences)
+            self._enter_boots(device, boots, sequences)
+            self._link(device)
+        for source, life in lives.items():
+            self.lives[self._slots[source]] = life
+        return [self._slots[source] for source in sources]
+
+    def _link(self, device: int) -> None:
+        """Find which slots of a device belong to one boot."""
+        newest: dict[Source, int] = {}
+        for source, slot in self._boots[device]:
+            self.before[slot] = newest.get(source, -1)
+            newest[source] = slot
 
     def _enter_boots(self, device: int, sources: Collection[Source], sequences: Sequences) -> None:
         """Give slots to boots that are new."""

@@ -7,6 +7,7 @@ import numpy as np
 from ingest.frame import FrameError
 from ingest.log import AWAY, Record, RecordKind
 from ingest.places import CLOCK_OFFSET, MOST_OFFSET_S, Device, Places
+from ingest.vocabulary import Flag
 from stream.windows.catalog import Catalog
 from stream.windows.columns import Columns
 from stream.windows.device_clocks import DeviceClocks
@@ -55,10 +56,12 @@ class Clocks:
         )
         if self._time.offset_ms:
             columns.received = received - self._time.offset_ms
+        if (columns.flags & Flag.TIMELESS).any():
+            columns.ts = np.where(columns.flags & Flag.TIMELESS, columns.received, columns.ts)
         return put_back
 
     def _votes(self, columns: Columns) -> Votes:
-        rows = ~columns.backfill
+        rows = ~columns.backfill & (columns.flags & Flag.RETAINED == 0)
         newest = np.full(len(columns.sources), -1, dtype=np.int64)
         np.maximum.at(newest, columns.source[rows], columns.ts[rows])
         device = np.array([self._catalog.device(one.beat, one.device) for one in columns.sources], dtype=np.int64)

@@ -1,7 +1,6 @@
 """The bytes of a record as arrays, checked: observations with their windows and sums, and history to learn from."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +42,10 @@ class Columns:
         self.sources: list[Source] = batch.sources
         self.strings: list[str] = batch.strings
         vars(self).update({name: one for name, one in to_numpy(batch.columns).items() if name in COLUMNS})
+        self.lives: NDArray[np.int64] | None = None
+        """How often the numbers of each row's boot had begun again, where any had (`stream.windows.once`)."""
+        self.said: NDArray[np.int64] = self.ts
+        """Event time as the device said it, whatever corrects ``ts``: with it two deliveries are known as one."""
         if not self.rows:
             return
         for name, limit in (
@@ -65,10 +68,17 @@ class Columns:
         """Which rows a broker has shown once more, shape (rows,)."""
         return (self.flags & np.uint8(Flag.RETAINED)).astype(np.bool_)
 
-    @cached_property
-    def boots(self) -> NDArray[np.int64]:
-        """A code of the boot of every source, shape (sources,)."""
-        return np.array([word_code(source.boot) for source in self.sources], dtype=np.int64)
+    def boots(self, rows: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return a code of each row's boot, from 0 on; another one for every time its numbers began again."""
+        codes = np.array([word_code(source.boot) for source in self.sources], dtype=np.int64)[self.source[rows]]
+        return codes if self.lives is None else codes ^ self.lives[rows]
+
+    def boot_names(self, rows: NDArray[np.intp]) -> list[str]:
+        """Return the name of each row's boot, with a number behind it where its numbers have begun again."""
+        names = [self.sources[index].boot for index in self.source[rows].tolist()]
+        if self.lives is None:
+            return names
+        return [f"{name}~{life}" if life else name for name, life in zip(names, self.lives[rows].tolist(), strict=True)]
 
     def outside(self, guard: ClockGuard) -> NDArray[np.bool_]:
         """Tell which rows bear a time that cannot be, given when they were received; shape (rows,)."""

@@ -10,17 +10,20 @@ device for one with a probability below 1e-17.
 """
 
 import hashlib
-from typing import Final
+from typing import Any, Final
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.vocabulary import Flag
 from models.state import Saved, array
-from stream.windows.axes import DEVICE, UNNUMBERED
+from stream.windows.axes import DEVICE, SERIES, UNNUMBERED
 from stream.windows.columns import Columns
 
 KEPT: Final = 128
 """Observations remembered of a device without numbers: 1 kB."""
+_NO_TIME: Final = -(2**62)
 _CHUNK: Final = 4_096
 """Rows compared at once: 0.5 MB of verdicts."""
 
@@ -31,6 +34,8 @@ class Repeats(Saved):
     _device = array(np.int64, UNNUMBERED, of=DEVICE)
     _keys = array(np.uint64, UNNUMBERED, KEPT)
     _next = array(np.int64, UNNUMBERED)
+    _shown = array(np.int64, SERIES, fill=_NO_TIME)
+    """Newest event time of each series among what gateways numbered and what brokers kept (retained), epoch ms."""
     _row = array(np.int64, DEVICE, fill=-1, derived=True)
     """Device → row of `_keys`, -1 for devices that number."""
 
@@ -64,6 +69,29 @@ class Repeats(Saved):
         self._remember(rows[fresh], keys[fresh])
         return known
 
+    def retained(
+        self, series: NDArray[np.int64], ts: NDArray[np.int64], flags: NDArray[np.integer[Any]]
+    ) -> NDArray[np.bool_]:
+        """Tell which retained observations were applied before, at whatever subscription the broker showed them.
+
+        A broker keeps a device's newest; so what is not newer than what is known of its series has been seen, also
+        when every other memory of it is gone. One that does not know its time is only taken as a series' first.
+
+        Parameters
+        ----------
+        series, ts, flags
+            Shape (rows,), in the order of arrival; new rows that were kept, or that a gateway numbered.
+
+        Returns
+        -------
+        Shape (rows,).
+        """
+        self.grow(SERIES, int(series.max(initial=-1)) + 1)
+        at = np.where(flags & Flag.TIMELESS, _NO_TIME + 1, ts)
+        again: NDArray[np.bool_] = ((flags & Flag.RETAINED) != 0) & (at <= self._shown[series])
+        np.maximum.at(self._shown, series, ts)
+        return again
+
     def _rows_of(self, device: NDArray[np.int64]) -> NDArray[np.int64]:
         self.grow(DEVICE, int(device.max(initial=-1)) + 1)
         unseen = np.unique(device[self._row[device] < 0])
@@ -94,7 +122,7 @@ def content_keys(columns: Columns, rows: NDArray[np.intp]) -> NDArray[np.uint64]
     for index in np.unique(np.concatenate((columns.metric[rows], columns.text[rows]))).tolist():
         digest = hashlib.blake2b(columns.strings[index].encode(), digest_size=8).digest()
         texts[index] = int.from_bytes(digest, "little")
-    keys = _mixed(columns.ts[rows].astype(np.uint64))
+    keys = _mixed(columns.said[rows].astype(np.uint64))
     for part in (
         columns.kind[rows].astype(np.uint64),
         (columns.a[rows] + 0.0).view(np.uint64),  # + 0.0: -0.0 is 0.0
@@ -104,6 +132,13 @@ def content_keys(columns: Columns, rows: NDArray[np.intp]) -> NDArray[np.uint64]
     ):
         keys = _mixed(keys ^ part)
     return np.maximum(keys, np.uint64(1))
+
+
+def numbered_keys(columns: Columns, rows: NDArray[np.intp]) -> NDArray[np.uint64]:
+    """Return a hash of what makes two observations with a number the same: content, boot and number. Never 0."""
+    boots = np.array([crc32(source.boot.encode("utf-8", "surrogatepass")) for source in columns.sources], np.uint64)
+    keys = content_keys(columns, rows) ^ boots[columns.source[rows]]
+    return np.maximum(_mixed(keys ^ _mixed(columns.seq[rows].astype(np.uint64))), np.uint64(1))
 
 
 def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -4,8 +4,15 @@ Per source (a device and its boot) a ring of 16 words remembers the newest 1,024
 anti-replay window does (RFC 6479). What leaves the ring unseen is kept as a list of gaps, so that a number that
 arrives hours late is still told from a repeat, exactly: it is new if and only if it lies in a gap.
 
+A number alone proves nothing: a device that lost its numbering begins again from 0, and what it then says is new. So
+for the newest 1,024 numbers it is kept what was said under each (`stream.windows.proofs`), and for all numbers, in 16
+blocks, the span of the times that were said under them. A number that was applied is a repeat where its content agrees
+(or, further back, its time lies in the span), and otherwise *other*: it belongs to another boot, though its device
+does not say so.
+
 Fails when a source leaves more than `MAX_GAPS` separate gaps behind: the oldest are then given up, and a number from
-such a gap is reported as *unknown* instead of being guessed at.
+such a gap, said at a time in the span, is reported as *unknown* instead of being guessed at. Further back than 1,024
+numbers, another content at the same number and about the same time is taken for a repeat.
 """
 
 from bisect import bisect_right
@@ -14,22 +21,51 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.state import Saved, array, value
+from models.state import Saved, array, part, value
 from stream.windows.axes import SLOT
+from stream.windows.proofs import PROOFS, Proofs
 
 WORDS: Final = 16
 WORD_BITS: Final = 64
 MAX_GAPS: Final = 256
+BLOCKS: Final = 16
 _FULL: Final = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 _SEQ_BITS: Final = 43
+_SEQ_MASK: Final = 2**_SEQ_BITS - 1
+_NEVER, _ALWAYS = np.iinfo(np.int64).max, np.iinfo(np.int64).min
+_UNSET_MS: Final = 946_684_800_000
+"""2000-01-01: earlier times come from clocks that were never set, and say nothing."""
+
+
+class Rows(NamedTuple):
+    """Numbered observations in the order of arrival; all of shape (rows,). Rows may repeat and come in any order."""
+
+    slot: NDArray[np.int64]
+    """Slots that there is room for."""
+    seq: NDArray[np.int64]
+    """Numbers from 0 to 2**43 - 1."""
+    proof: NDArray[np.uint32]
+    """What `stream.windows.proofs.contents` gives."""
+    ts: NDArray[np.int64]
+    """Event time, epoch ms."""
+
+    def take(self, rows: NDArray[np.intp]) -> "Rows":
+        """Return some of them."""
+        return Rows(self.slot[rows], self.seq[rows], self.proof[rows], self.ts[rows])
 
 
 class Verdict(NamedTuple):
-    """What each row is; all shape (rows,). A row is exactly one of new, repeat or unknown."""
+    """What each row is, shape (rows,), exactly one of new, repeat, unknown or other; and what each slot's rows skip."""
 
     new: NDArray[np.bool_]
     unknown: NDArray[np.bool_]
     """Older than everything that is still remembered."""
+    other: NDArray[np.bool_]
+    """Its number was applied with another content."""
+    row: NDArray[np.intp]
+    """A row of each slot that occurs, shape (slots,)."""
+    skipped: NDArray[np.int64]
+    """How many numbers of that slot were skipped; fewer than none where some come after all."""
 
 
 class Sequences(Saved):
@@ -40,52 +76,48 @@ class Sequences(Saved):
     _forgotten = array(np.int64, SLOT, fill=-1)
     """Gaps at or below this number were given up."""
     _gaps = value(list[list[tuple[int, int]]], axis=SLOT, each=list)
+    proofs: Proofs = part()
+    _base = array(np.int64, SLOT, fill=-1)
+    """The number at which the first block begins, -1 before there is one."""
+    _width = array(np.uint8, SLOT, fill=8)
+    """Each block has 2**width numbers."""
+    _since = array(np.int64, SLOT, BLOCKS, fill=_NEVER)
+    _until = array(np.int64, SLOT, BLOCKS, fill=_ALWAYS)
+    """Earliest and latest time said under the numbers of a block, epoch ms."""
+
+    def __init__(self) -> None:
+        self.proofs = Proofs()
+        super().__init__()
 
     def forget(self, slot: int) -> None:
         """Make a slot as new, for another boot."""
         self.wipe(slot)
+        self.proofs.forget(slot)
         self._gaps[slot] = []
 
-    def apply_with_gaps(
-        self, slots: NDArray[np.int64], seqs: NDArray[np.int64]
-    ) -> tuple[Verdict, NDArray[np.intp], NDArray[np.int64]]:
-        """Do as `apply`, and count the numbers that were skipped (fewer than none where some come after all).
+    def apply(self, given: Rows) -> Verdict:
+        """Tell which rows, of which there is at least one, are new, and remember them.
 
-        Returns the verdict, for each slot that occurs the first of its rows, and how many numbers of it were skipped.
+        Of equal rows the first is the new one.
         """
-        touched, first, place = np.unique(slots, return_index=True, return_inverse=True)
-        before = self._highest[touched]
-        unseen = before < 0
-        if unseen.any():
-            lowest = np.full(len(before), np.iinfo(np.int64).max)
-            np.minimum.at(lowest, place, seqs)
-            before[unseen] = lowest[unseen] - 1
-        verdict = self.apply(slots, seqs)
-        fresh = np.bincount(place[verdict.new], minlength=len(touched))
-        return verdict, first, self._highest[touched] - before - fresh
-
-    def apply(self, slots: NDArray[np.int64], seqs: NDArray[np.int64]) -> Verdict:
-        """Tell which rows are new, and remember them.
-
-        Parameters
-        ----------
-        slots, seqs
-            Shape (rows,); slots that there is room for, numbers from 0 to 2**43 - 1. Rows may repeat and come in any
-            order; of equal rows the first is the new one.
-        """
-        rows = len(slots)
-        new = np.zeros(rows, dtype=np.bool_)
-        unknown = np.zeros(rows, dtype=np.bool_)
-        if not rows:
-            return Verdict(new, unknown)
-        key = (slots << _SEQ_BITS) | seqs
+        new, unknown, other = (np.zeros(len(given.slot), dtype=np.bool_) for _ in range(3))
+        key = (given.slot << _SEQ_BITS) | given.seq
         order = np.argsort(key, kind="stable")
         key = key[order]
-        first = np.empty(rows, dtype=np.bool_)
+        first = np.empty(len(key), dtype=np.bool_)
         first[0] = True
         np.not_equal(key[1:], key[:-1], out=first[1:])
-        order = order[first]
-        slot, seq = slots[order], seqs[order]
+        if not first.all():
+            # Of rows with one number, those with the first one's content repeat it, here or at another time.
+            proof = given.proof[order]
+            leader = proof[first][np.cumsum(first) - 1]
+            other[order[proof != leader]] = True
+            order, key = order[first], key[first]
+        slot, seq = key >> _SEQ_BITS, key & _SEQ_MASK
+        starts = np.flatnonzero(np.concatenate(([True], slot[1:] != slot[:-1])))
+        touched, one_each = slot[starts], order[starts]
+        before = self._highest[touched]
+        before = np.where(before < 0, seq[starts] - 1, before)
 
         top = self._highest[slot]
         ahead = seq > top
@@ -98,16 +130,102 @@ class Sequences(Saved):
             ringed = behind[in_ring]
             seen = self._words[slot[ringed], word[ringed] % WORDS] & bit[ringed]
             fresh[ringed] = seen == 0
+            lost: list[int] = []
             for row in behind[~in_ring].tolist():
                 filled = self._fill_gap(int(slot[row]), int(seq[row]))
                 fresh[row] = filled is True
-                unknown[order[row]] = filled is None
+                lost += [row] if filled is None else []
+            said = behind[~fresh[behind]]
+            other[order[said]] = ~self._agrees(given.take(order[said]))
+            unknown[order[lost]] = ~other[order[lost]]
             old = ringed[fresh[ringed]]
             self._set_bits(slot[old], word[old], bit[old])
         if ahead.any():
             self._advance(slot[ahead], seq[ahead], word[ahead], bit[ahead])
         new[order] = fresh
-        return Verdict(new, unknown)
+        skipped = self._highest[touched] - before - np.add.reduceat(fresh, starts, dtype=np.int64)
+        if len(behind):
+            order, slot, seq = order[fresh], slot[fresh], seq[fresh]
+            starts = np.flatnonzero(np.concatenate(([True], slot[1:] != slot[:-1])))[: len(slot)]
+        if len(slot):
+            self._remember(slot, seq, starts, given.proof[order], given.ts[order])
+        return Verdict(new, unknown, other, one_each, skipped)
+
+    def applied(self, given: Rows) -> NDArray[np.bool_]:
+        """Tell which rows were applied with their content; nothing is remembered. Shape (rows,)."""
+        slot, seq = given.slot, given.seq
+        top = self._highest[slot]
+        known = seq <= top
+        word, bit = seq >> 6, np.uint64(1) << (seq & 63).astype(np.uint64)
+        in_ring = word > (top >> 6) - WORDS
+        known &= ~in_ring | ((self._words[slot, word % WORDS] & bit) != 0)
+        for row in np.flatnonzero(known & ~in_ring).tolist():
+            known[row] = self._gap_of(int(slot[row]), int(seq[row])) is None and seq[row] > self._forgotten[slot[row]]
+        rows = np.flatnonzero(known)
+        known[rows] = self._agrees(given.take(rows))
+        return known
+
+    def _agrees(self, rows: Rows) -> NDArray[np.bool_]:
+        """Tell which rows, all of numbers that were applied, have the content or the time they were applied with."""
+        slot, seq, proof, ts = rows
+        held = self.proofs.held(slot, seq)
+        proven = (seq > self._highest[slot] - PROOFS) & (held != 0)
+        block = self._block(slot, seq)
+        in_span = (ts >= self._since[slot, block]) & (ts <= self._until[slot, block])
+        return np.where(proven, held == proof, in_span)
+
+    def _block(self, slot: NDArray[np.int64], seq: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the block that each number lies in."""
+        block: NDArray[np.int64] = np.maximum(seq - self._base[slot], 0) >> self._width[slot]
+        return np.minimum(block, BLOCKS - 1, out=block)
+
+    def _remember(
+        self,
+        slot: NDArray[np.int64],
+        seq: NDArray[np.int64],
+        starts: NDArray[np.intp],
+        proof: NDArray[np.uint32],
+        ts: NDArray[np.int64],
+    ) -> None:
+        """Keep the contents and the times of new rows, sorted by slot and number; those of a slot start at `starts`."""
+        touched, ends = slot[starts], np.append(starts[1:], len(slot))
+        low, high, top = seq[starts], seq[ends - 1], self._highest[touched]
+        if (low > top - PROOFS).all():
+            self.proofs.keep(slot, seq, proof)
+        else:
+            recent = np.flatnonzero(seq > np.repeat(top, ends - starts) - PROOFS)
+            if len(recent):
+                self.proofs.keep(slot[recent], seq[recent], proof[recent])
+        self._widen(touched, low, top)
+        block, unset = self._block(touched, low), ts.min() < _UNSET_MS
+        if not unset and (block == self._block(touched, high)).all():
+            touched = touched * BLOCKS + block
+        else:  # several blocks of a slot
+            if unset:
+                told = np.flatnonzero(ts >= _UNSET_MS)
+                slot, seq, ts = slot[told], seq[told], ts[told]
+            place = slot * BLOCKS + self._block(slot, seq)
+            starts = np.flatnonzero(np.concatenate(([True], place[1:] != place[:-1])))[: len(place)]
+            touched = place[starts]
+        if len(touched):
+            since, until = self._since.reshape(-1), self._until.reshape(-1)
+            since[touched] = np.minimum(since[touched], np.minimum.reduceat(ts, starts))
+            until[touched] = np.maximum(until[touched], np.maximum.reduceat(ts, starts))
+
+    def _widen(self, slot: NDArray[np.int64], low: NDArray[np.int64], top: NDArray[np.int64]) -> None:
+        """Begin the blocks of slots, each given once, at their lowest number, and make them hold `top`."""
+        base = self._base[slot]
+        base = self._base[slot] = np.where(base < 0, low, base)
+        for at in np.flatnonzero((top - base) >> self._width[slot] >= BLOCKS).tolist():
+            one, reach = int(slot[at]), int(top[at] - base[at])
+            while reach >> int(self._width[one]) >= BLOCKS:
+                self._width[one] += 1
+                for spans, join, empty in (
+                    (self._since[one], np.minimum, _NEVER),
+                    (self._until[one], np.maximum, _ALWAYS),
+                ):
+                    spans[: BLOCKS // 2] = join(spans[::2], spans[1::2])
+                    spans[BLOCKS // 2 :] = empty
 
     def _set_bits(self, slot: NDArray[np.int64], word: NDArray[np.int64], bit: NDArray[np.uint64]) -> None:
         """Set bits of rows sorted by slot and number; the words lie in the ring."""
@@ -191,10 +309,15 @@ class Sequences(Saved):
 
     def _fill_gap(self, slot: int, seq: int) -> bool | None:
         """Take a number out of its gap. True: it was missing; False: applied before; None: not remembered."""
-        gaps = self._gaps[slot]
-        index = bisect_right(gaps, seq, key=lambda gap: gap[0]) - 1
-        if index >= 0 and gaps[index][1] >= seq:
+        gaps, index = self._gaps[slot], self._gap_of(slot, seq)
+        if index is not None:
             low, high = gaps[index]
             gaps[index : index + 1] = [gap for gap in ((low, seq - 1), (seq + 1, high)) if gap[0] <= gap[1]]
             return True
         return None if seq <= self._forgotten[slot] else False
+
+    def _gap_of(self, slot: int, seq: int) -> int | None:
+        """Return which of a slot's gaps a number lies in."""
+        gaps = self._gaps[slot]
+        index = bisect_right(gaps, seq, key=lambda gap: gap[0]) - 1
+        return index if index >= 0 and gaps[index][1] >= seq else None

@@ -136,7 +136,7 @@ def test_only_the_device_that_spoke_is_written_again():
     log.count("cam-2", NOON + 19 * MINUTE + 1_000, 5)
     part.process(log.record())
     written = {key for key in changelog.changes(part.capture()) if key.startswith(b"d/")}
-    assert written == {b"d/1/hot"}
+    assert written == {b"d/1/hot", b"d/1/proven.held.0"}
     part.process(log.tick(NOON + 22 * MINUTE))
     written = {key for key in changelog.changes(part.capture()) if key.startswith(b"d/0/")}
     # The window that closed changed at most one piece of the baseline's 12.

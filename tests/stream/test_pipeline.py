@@ -483,8 +483,8 @@ def test_every_boot_of_a_restarting_device_counts_also_when_one_record_holds_man
     assert (first.accepted, first.duplicates) == (27, 0)
     resumed = pipeline()
     resumed.restore(pipe.snapshot())
-    for number in range(6):  # the newest boot goes on, and another one begins
-        log.count("cam-1", NOON + 2 * MINUTE, 1, seq=number, boot="boot-8")
+    for number in range(6):  # the newest boot goes on after its repeats, and another one begins
+        log.count("cam-1", NOON + MINUTE * (1 if number < 3 else 2), 1, seq=number, boot="boot-8")
         log.count("cam-1", NOON + 2 * MINUTE, 1, seq=number, boot="boot-9")
     record = log.record()
     again = [pipe.process(record), resumed.process(record)]
