@@ -2,11 +2,11 @@
 
 An exception is caught where it arises. What cannot be caught is a memory that is used up, a library that crashes, a
 calculation without an end: the process is gone, the broker or the log gives the same thing again, and the next process
-dies of it too. So each thing is *marked* before it is taken in hand. The mark is a page of a file that is mapped into
-memory: marking copies a few bytes and waits for no disk, and the system keeps the page however the process ends. (Only
-a power cut may lose it, and then it was not the thing's fault.) A mark names a thing without its content.
+dies of it too. So a process leaves a *mark*: that it runs, or what it has in hand. The mark is a page of a file that is
+mapped into memory: marking copies a few bytes and waits for no disk, and the system keeps the page however the process
+ends. (Only a power cut may lose it, and then it was not the thing's fault.) A mark names a thing without its content.
 
-At the next start the thing that was in hand is first *tried* in a copy of the process, which may die in its place. So
+At the next start what may have been in hand is first *tried* in a copy of the process, which may die in its place. So
 what was only in hand by chance when somebody ended the process is not blamed for it.
 """
 
@@ -15,8 +15,9 @@ import mmap
 import os
 import resource
 import signal
+import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Literal, NoReturn
@@ -24,8 +25,10 @@ from typing import Final, Literal, NoReturn
 _PAGE: Final = 4096
 _HEAD: Final = 3
 """Bytes before a mark: its length, and how often it has been tried in vain."""
+_PACK: Final = struct.Struct("<HB").pack
 MOST: Final = _PAGE - _HEAD
 """Bytes that a mark may have; of longer ones the beginning is kept."""
+RUNNING: Final = b"(running)"
 _TRIES: Final = 3
 """So often a process may die while it tries the suspect; by then it was no chance."""
 _LOOK_S: Final = 0.005
@@ -49,34 +52,57 @@ class CrashMarker:
                 self._page = mmap.mmap(file, _PAGE)
             finally:
                 os.close(file)
-        length, self._tries = int.from_bytes(self._page[:2], "little"), self._page[2]
-        self.suspect = bytes(self._page[_HEAD:][:length]) if 0 < length <= MOST else None
-        """What was in hand when the process before died, until it has been looked at."""
+        self.suspect, self._tries = self._in_hand(), self._page[2]
+        """What was in hand when the process before died, until it has been looked at; `RUNNING` where that is not
+        known; None after an orderly end."""
 
-    def begin(self, mark: bytes) -> bool:
+    def begin(self, mark: bytes = RUNNING) -> bool:
         """Mark a thing before it is taken in hand; tell whether it is the suspect, which `judge` must see first."""
         self._put(mark[:MOST], 0)
         return mark[:MOST] == self.suspect
 
     def end(self) -> None:
-        """Note that nothing is in hand."""
+        """Note that nothing is in hand: what follows, and an end, are nobody's fault."""
         self._page[:_HEAD] = bytes(_HEAD)
 
     def judge(self, work: Callable[[], object], cpu_s: float) -> Verdict:
-        """Tell of the suspect, which has just begun, whether `work` on it ends a process; it is then none any more.
+        """Tell of the suspect, which has just begun, whether `work` on it ends a process; it is then none any more."""
+        mark = self.suspect or RUNNING
+        found = self.deadly([mark], lambda _: work(), cpu_s)
+        self.begin(mark)
+        return "deadly" if found else "harmless"
 
-        Where whole processes ended while they tried it, again and again, it is not tried once more.
+    def deadly(self, marks: Sequence[bytes], work: Callable[[int], object], cpu_s: float) -> set[int]:
+        """Return the places of the things of which a process dies that does `work` on one after the other.
+
+        Where whole processes ended while they tried one, again and again, it is not tried once more. Afterwards the
+        mark says that the process runs.
         """
-        mark, self.suspect = self.suspect or b"", None
-        if self._tries >= _TRIES:
-            return "deadly"
-        self._put(mark, self._tries + 1)
-        verdict: Verdict = "harmless" if survives(work, cpu_s) else "deadly"
-        self._put(mark, 0)
-        return verdict
+        last, self.suspect, tries = self.suspect, None, self._tries
+        found = {place for place, mark in enumerate(marks) if mark[:MOST] == last} if tries >= _TRIES else set[int]()
+
+        def try_all() -> None:
+            for place, mark in enumerate(marks):
+                if place not in found:
+                    self._put(mark[:MOST], tries + 1)
+                    work(place)
+
+        while not survives(try_all, cpu_s):
+            died = self._in_hand()
+            place = next((at for at, mark in enumerate(marks) if at not in found and mark[:MOST] == died), None)
+            if place is None:  # of something else, such as a signal from outside
+                break
+            found.add(place)
+        self._tries = 0
+        self.begin()
+        return found
+
+    def _in_hand(self) -> bytes | None:
+        length = int.from_bytes(self._page[:2], "little")
+        return bytes(self._page[_HEAD:][:length]) if 0 < length <= MOST else None
 
     def _put(self, mark: bytes, tries: int) -> None:
-        self._page[: len(mark) + _HEAD] = len(mark).to_bytes(2, "little") + bytes((tries,)) + mark
+        self._page[: len(mark) + _HEAD] = _PACK(len(mark), tries) + mark
 
 
 def survives(work: Callable[[], object], cpu_s: float) -> bool:

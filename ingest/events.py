@@ -44,3 +44,19 @@ class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True):
     device: str
     state: Literal["online", "offline"]
     ts: int
+
+
+Fault = Literal["rate", "bytes", "boots", "metrics", "refused", "crash"]
+"""What a device has too much of: observations, bytes, starts, names of metrics, refusals; or it ended the gateway."""
+
+
+class DeviceFault(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gateway has to say of a device that sends more than its share; told again while it lasts."""
+
+    beat: str
+    device: str
+    what: Fault
+    refused: int
+    """How much was not taken since it was told last."""
+    limit: float
+    """What is allowed, where there is a number: observations or bytes a second, starts an hour, metrics; else 0."""

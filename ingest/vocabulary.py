@@ -21,6 +21,13 @@ class Kind(IntEnum):
 
 
 KIND_NAMES: Final = {kind.value: kind.name.lower() for kind in Kind}
+WITH_RULES: Final = frozenset(
+    {
+        *((Kind.LEVEL, metric) for metric in ("noise", "smoke", "temperature", "water")),
+        *((Kind.STATE, metric) for metric in ("smoke", "door", "cover", "video", "barrier", "tamper")),
+    }
+)
+"""(kind, metric) of everything that has a hazard rule: no quota may lose an alarm of these."""
 MODELLED: Final = (Kind.COUNT, Kind.LEVEL)
 """Kinds with baselines; only their windows can be history."""
 
@@ -143,6 +150,8 @@ ALERT_KINDS: Final[dict[str, AlertKind]] = {
     "wrong_way": AlertKind("warning"),
     "overstay": AlertKind("info"),
     "convoy": AlertKind("warning"),
+    # devices that send too much
+    "device_fault": AlertKind("warning"),
     # devices that send nothing
     "silent": AlertKind("info"),
     "feed_lost": AlertKind("critical"),

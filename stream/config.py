@@ -37,6 +37,8 @@ class PipelineSettings(Section, frozen=True, kw_only=True):
     """A window closes at the latest this long after its end, also when devices are silent."""
     keep_windows: Annotated[int, Meta(ge=1, le=288)] = 4
     """Closed windows that late observations still revise in place."""
+    max_metrics: Annotated[int, Meta(ge=1, le=1_000)] = 16
+    """Different metrics one device may report, beside those that have a rule; more are quarantined: metrics."""
     silent_s: Annotated[float, Meta(ge=1)] = 300.0
     """A device is silent after this long without a word, in seconds."""
     alert_ttl_s: Annotated[float, Meta(ge=60)] = 14_400.0
@@ -72,7 +74,10 @@ class PipelineConfig(Struct, frozen=True, kw_only=True):
     """How old one may be; more is refused."""
     emit_open_s: float = 10.0
     """How often the open window's rows are written for people to watch."""
-    max_metrics: int = 16
-    """Different metrics one device may report."""
     hotspot_every_s: float = 60.0
     hotspot_horizon_s: int = 8 * 3600
+
+    @property
+    def max_metrics(self) -> int:
+        """Different metrics one device may report, beside those that have a rule."""
+        return self.pipeline.max_metrics

@@ -12,10 +12,8 @@ those numbered here are recognised by their content, and equal refusals share on
 """
 
 import logging
-import struct
 import threading
 import time
-import zlib
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -35,6 +33,7 @@ from ingest.gateway.numbering import refill
 from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Quarantine
 from ingest.gateway.routes import Routes
+from ingest.gateway.trials import TRIED_S, Trials
 from ingest.log import AWAY, Log, Record, RecordKind
 from ingest.login import BrokerAddress
 from ingest.mqtt import Inbound, Session
@@ -45,11 +44,8 @@ from ingest.shards import ShardMap
 _log = logging.getLogger(__name__)
 _RETRY_S: Final = (0.1, 5.0)
 _WAITED_MS: Final = 5_000
-_MESSAGE_S: Final = 10.0
-"""Processor time after which a message is taken for one that never ends; thousands take less than a second."""
+_SUM_S: Final = 1.0
 _FLUSH_S: Final = 30.0
-_MARK: Final = struct.Struct("<IH")
-"""What names a message beside its topic: its length and half a check sum, which say nothing about a plate in it."""
 
 
 class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,10 +153,11 @@ class Gateway:
         self._session = config.session(self._inbox, identity.client_id)
         self._leaving = Leaving(identity, self._session, [config.leaver(self._inbox, one) for one in identity.leave])
         self._in_hand = CrashMarker(config.marker)
+        self._trials = Trials(self._in_hand, self._intake, settings.receive_maximum)
         self._stopping = threading.Event()
         self._writer = threading.Thread(target=self._run, name=f"gateway-{config.site}", daemon=True)
         self._appended = self._records = 0
-        self._flushed_at = 0.0
+        self._flushed_at = self._summed_at = 0.0
         self._log_full = self._fault = ""
         self._appended_at = [time.monotonic()] * config.shards
         self._logged_ms = [0] * config.shards
@@ -172,6 +169,7 @@ class Gateway:
         Raises OSError where the log cannot be read; nothing has begun then, and it may be called once more.
         """
         refill(self._intake.repeats, self._log, self._intake.steady_ms(), self.config.shards)
+        self._in_hand.begin()
         self._writer.start()
         self._leaving.start()
 
@@ -189,6 +187,7 @@ class Gateway:
         self._writer.join()
         self._leaving.stop()
         self._session.close()
+        self._in_hand.end()
 
     def stats(self) -> GatewayStats:
         """Return the totals; callable at any time from any thread."""
@@ -222,9 +221,12 @@ class Gateway:
                 if not self._flush(len(self._inbox)):
                     return  # asked to stop while nothing can be stored: the broker keeps what was not acknowledged
             elif self._stopping.is_set():
+                self._store(self._intake.finish())
                 return
             else:
                 self._inbox.wait(min(self.config.settings.tick_s, 0.5))
+                if self._intake.sums and self._sums_due():
+                    self._store(self._intake.finish())
             self._tick()
             self._meter.sample(self._intake.counts.messages, self._appended)
 
@@ -268,19 +270,22 @@ class Gateway:
         intake.begin()
         mids: dict[int, list[int]] = {}
         taken: list[tuple[str, bytes]] = []
+        tried, deadly = self._trials.next(inbox, waiting) if self._trials.left > 0 else (None, set[int]())
         with nullcontext() if self.config.marker is None else no_longer_than(_FLUSH_S):
-            for _ in range(waiting):
-                message = inbox.take()
+            for place in range(waiting if tried is None else len(tried)):
+                message = inbox.take() if tried is None else tried[place]
                 if message is None:
                     break
                 topic = message.topic.decode("utf-8", "replace")
-                self._take(topic, message)
+                if place in deadly:
+                    self._pass_by(topic, message)
+                else:
+                    intake.take(topic, message.payload, retained=message.retain, size=message.size)
                 taken.append((topic, message.payload))
                 if message.qos:
                     mids.setdefault(message.connection, []).append(message.mid)
-                if intake.rows() >= max_rows:
+                if tried is None and intake.rows() >= max_rows:
                     break
-            self._in_hand.end()
         if not self._store(self._finish(taken)):
             return False
         # What came by a connection that is over cannot be acknowledged any more; it is stored all the same, because a
@@ -290,28 +295,25 @@ class Gateway:
                 self._leaving.acknowledge(connection, some)
         return True
 
-    def _take(self, topic: str, message: Inbound) -> None:
-        """Take one message; one that was being read when the process died is tried in a copy of the process first."""
-        payload, in_hand = message.payload, self._in_hand
-
-        def take() -> None:
-            self._intake.take(topic, payload, retained=message.retain, size=message.size)
-
-        suspect = in_hand.begin(_MARK.pack(len(payload), zlib.crc32(payload) & 0xFFFF) + message.topic)
-        if suspect and in_hand.judge(take, _MESSAGE_S) == "deadly":
-            _log.error("%s: a message of %d bytes ended the gateway; it is passed by", topic, message.size)
-            shown = survives(lambda: self._plates.hidden_payload(payload), _MESSAGE_S)
-            self._intake.pass_by(topic, payload if shown else b"", message.size)
-        else:
-            take()
+    def _pass_by(self, topic: str, message: Inbound) -> None:
+        _log.error("%s: a message of %d bytes ends the gateway; it is passed by", topic, message.size)
+        shown = survives(lambda: self._plates.hidden_payload(message.payload), TRIED_S)
+        self._intake.pass_by(topic, message.payload if shown else b"", message.size)
 
     def _finish(self, messages: list[tuple[str, bytes]]) -> Taken:
         try:
-            return self._intake.finish()
+            return self._intake.finish(sums=self._sums_due())
         except Exception as error:  # noqa: BLE001 - it must neither stop the gateway nor lose the messages
             _log.exception("a batch could not be written; its %d messages go to quarantine", len(messages))
             self._fault = f"{type(error).__name__}: {error}"
             return self._intake.give_up(messages, self._fault)
+
+    def _sums_due(self) -> bool:
+        """Tell whether the sums of refused messages are to be written: at most once a second."""
+        now = time.monotonic()
+        due = now - self._summed_at >= _SUM_S
+        self._summed_at = now if due else self._summed_at
+        return due
 
     def _store(self, taken: Taken) -> bool:
         """Write records and refusals, with retries until both are on disk; False where `stop` came first."""

@@ -23,6 +23,15 @@ class GatewaySettings(Section, frozen=True, kw_only=True):
     """Most observations in one message."""
     max_rows: Annotated[int, Meta(ge=1, le=1_000_000)] = 20_000
     """Most observations in one record of the log."""
+    device_observations_s: Annotated[float, Meta(ge=0, le=1e6)] = 200.0
+    """Observations a second that one device may send for long; 0: any number. What is more is quarantined (quota), but
+    never an alarm: docs/operations.md."""
+    device_bytes_s: Annotated[float, Meta(ge=0, le=1e9)] = 65_536.0
+    """Bytes a second that one device may send for long; 0: any number."""
+    device_burst_s: Annotated[float, Meta(ge=1, le=86_400)] = 600.0
+    """So many seconds' worth of both it may send at once. What it kept while it was cut off is counted by its times."""
+    device_boots_h: Annotated[int, Meta(ge=0, le=1_000_000)] = 600
+    """Starts an hour that one device may have (a new `boot` each time), and as many at once; 0: any number."""
     receive_maximum: Annotated[int, Meta(ge=1, le=65_535)] = 4_000
     """Most messages the broker sends without acknowledgement (MQTT 5)."""
     keepalive_s: Annotated[int, Meta(ge=5, le=300)] = 30

@@ -1,12 +1,30 @@
 """What a gateway tells of itself: totals since its start, and rates of the last seconds."""
 
 import time
-from collections import deque
+from collections import Counter, deque
 from typing import Final
 
-from ingest.gateway.intake import IntakeCounts
+import msgspec
 
 _RATE_S: Final = 5.0
+
+
+class IntakeCounts(msgspec.Struct, kw_only=True):
+    """Totals since the start."""
+
+    messages: int = 0
+    """Messages received, those that the broker repeats included."""
+    observations: int = 0
+    """Rows of batches."""
+    repeats: int = 0
+    """Exact repeats of observations without a number, dropped."""
+    incidents: int = 0
+    commands: int = 0
+    statuses: int = 0
+    quarantined: Counter[str] = msgspec.field(default_factory=Counter)
+    """By reason; an array counts once for each of its bad elements."""
+    odd_units: dict[str, int] = msgspec.field(default_factory=dict)
+    """Readings of a metric with a rule in a unit that is not known for it, by ``metric in unit``."""
 
 
 class GatewayStats(IntakeCounts, kw_only=True):

@@ -5,7 +5,6 @@ repeat, or it is a refusal with a reason. Nothing a message holds makes `Intake.
 """
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
@@ -17,9 +16,11 @@ from ingest.codecs.native import NativeCodec, explain
 from ingest.events import Command, DeviceStatus, Incident
 from ingest.gateway.collector import Collector
 from ingest.gateway.gateway_settings import GatewaySettings
+from ingest.gateway.gateway_stats import IntakeCounts
 from ingest.gateway.numbering import Numbering, RepeatFilter, repeat_key
 from ingest.gateway.plates import SEALED, Plates, SealedPlateError
 from ingest.gateway.quarantine import MAX_PAYLOAD
+from ingest.gateway.quotas import STRANGERS, UNREAD, Condenser, Quotas, RefusalSums
 from ingest.gateway.restless import Restless
 from ingest.gateway.routes import OUTPUT, Leaf, Route, Routes
 from ingest.log import Record, RecordKind
@@ -62,24 +63,6 @@ class Taken(NamedTuple):
     """Rows of the batches."""
 
 
-class IntakeCounts(msgspec.Struct, kw_only=True):
-    """Totals since the start."""
-
-    messages: int = 0
-    """Messages received, those that the broker repeats included."""
-    observations: int = 0
-    """Rows of batches."""
-    repeats: int = 0
-    """Exact repeats of observations without a number, dropped."""
-    incidents: int = 0
-    commands: int = 0
-    statuses: int = 0
-    quarantined: Counter[str] = msgspec.field(default_factory=Counter)
-    """By reason; an array counts once for each of its bad elements."""
-    odd_units: dict[str, int] = msgspec.field(default_factory=dict)
-    """Readings of a metric with a rule in a unit that is not known for it, by ``metric in unit``."""
-
-
 class Intake:
     """Turns messages of one site into records. Not for use by several threads at once.
 
@@ -107,6 +90,14 @@ class Intake:
         self._statuses: dict[str, bytes] = {}
         self._collectors: list[Collector | None] = [None] * self._shards.shards
         self._fullest = 0
+        self._quotas = Quotas(settings, live=clock.live)
+        self._source = STRANGERS
+        """Who sent the message at hand, as far as that is known."""
+        self._beat = ""
+        self._condenser = Condenser()
+        self._late_statuses: dict[str, tuple[Route, DeviceStatus]] = {}
+        """Device → its newest status over its quota."""
+        self.sums = RefusalSums()
         self._others: list[Record] = []
         self._refusals: list[Refusal] = []
         self.counts = IntakeCounts()
@@ -134,6 +125,7 @@ class Intake:
         others = len(self._others)
         collector: Collector | None = None
         before = 0
+        self._source = STRANGERS
         try:
             route = self._routes.find(topic)
             if route is OUTPUT:
@@ -141,12 +133,14 @@ class Intake:
             self.counts.messages += 1
             if isinstance(route, Refusal):
                 self._refuse(topic, route.reason, route.detail, payload, size)
-            elif size > limit:
+                return
+            self._source, self._beat = route.device or STRANGERS, route.beat
+            if size > limit:
                 self._refuse(topic, Reason.SIZE, f"{size} bytes, at most {limit} are taken", payload, size)
             elif route.leaf is _OBSERVATIONS:
                 collector = self._collectors[route.shard]
                 if collector is None:  # the first since `finish`
-                    collector = self._collectors[route.shard] = Collector(self._plates, self._routes.with_tokens)
+                    collector = self._collector(route.shard)
                 before = len(collector)
                 self._take_observations(topic, route, collector, payload, retained=retained)
             else:
@@ -159,9 +153,24 @@ class Intake:
         if collector is not None and len(collector) > self._fullest:
             self._fullest = len(collector)
 
-    def finish(self) -> Taken:
-        """Return what has been taken since the last call, and begin the next."""
+    def _collector(self, shard: int) -> Collector:
+        collector = self._collectors[shard]
+        if collector is None:  # the first since `finish`
+            collector = self._collectors[shard] = Collector(self._plates, self._routes.with_tokens)
+        return collector
+
+    def finish(self, *, sums: bool = True) -> Taken:
+        """Return what has been taken since the last call, and begin the next.
+
+        Without `sums` refusals of a flood go on being summed: they need not be a flood of writes.
+        """
         received = self._received()
+        self._quotas.settle()
+        self._take_condensed()
+        for fault in self._quotas.faults(received):
+            shard = self._shards.shard_of(fault.beat)
+            self._others.append(Record(RecordKind.FAULT, received, msgspec.json.encode(fault), shard))
+        self._refusals += self.sums.take() if sums else []
         rows, records = 0, []
         for shard, collector in enumerate(self._collectors):
             if collector is not None and len(collector):
@@ -180,6 +189,9 @@ class Intake:
     def pass_by(self, topic: str, payload: bytes, size: int) -> None:
         """Refuse a message unread, because reading it ends the process; without a payload its bytes are withheld."""
         self.counts.messages += 1
+        route = self._routes.find(topic)
+        if isinstance(route, Route) and route.device:
+            self._quotas.blame(route.beat, route.device, "crash", self._now)
         withheld = "" if payload else "; its bytes are withheld, because plates cannot be looked for in them"
         self._refuse(topic, Reason.CRASH, f"the gateway ended while reading this message{withheld}", payload, size)
 
@@ -193,20 +205,36 @@ class Intake:
     def _reset(self) -> None:
         self._collectors = [None] * self._shards.shards
         self._others, self._refusals, self._fullest = [], [], 0
+        self._condenser, self._late_statuses = Condenser(), {}
 
     # -- observations ------------------------------------------------------------------------------------------------
 
     def _take_observations(
         self, topic: str, route: Route, collector: Collector, payload: bytes, *, retained: bool
     ) -> None:
+        quotas, device = self._quotas, route.device
+        if len(payload) > UNREAD and quotas.may_be_left_unread(quotas.share(device, self._now), payload):
+            self._too_much(topic, payload, 1)
+            return
         observations, refusals, raws = self._codec.decode(payload)
         for refusal in refusals:
             self._refuse(topic, refusal.reason, refusal.detail, refusal.payload)
         if not observations:
+            quotas.pay(device, len(payload), self._now)
             return
         if payload.count(b"1:") > _MAX_SEALED and sum(map(_is_sealed, observations)) > _MAX_SEALED:
             self._refuse(topic, Reason.SIZE, f"more than {_MAX_SEALED} sealed plates in one message", payload)
             return
+        share = quotas.plenty.get(device)
+        if share is not None and len(observations) == 1 and observations[0].boot == share.boot:
+            share.rows += 1
+        elif not quotas.allows(device, observations, len(payload), self._now):
+            observations, refused = self._condenser.within(quotas.share(device, self._now), topic, route, observations)
+            if refused:
+                self._too_much(topic, payload, refused)
+            if not observations:
+                return
+            raws, payload = None, msgspec.json.encode(observations)
         if (
             len(observations) > 1
             and self._clock.live
@@ -220,6 +248,26 @@ class Intake:
                 if raws is None:
                     raws = self._codec.elements(payload)
                 self._refuse(topic, *wrong, raws[index])
+
+    def _take_condensed(self) -> None:
+        """Take the hazards that were over the quotas, and the newest status of each device."""
+        for route, condensed in self._condenser.held.values():
+            self._source, self._beat = route.device, route.beat
+            collector, taken = self._collector(route.shard), condensed.taken()
+            for one in taken:
+                wrong = self._take_one(collector, route.beat, route.device, one)
+                if wrong is not None:
+                    self._refuse(condensed.topic, *wrong, msgspec.json.encode(one))
+            if condensed.came > len(taken):
+                self._too_much(condensed.topic, b"", condensed.came - len(taken))
+        for route, status in self._late_statuses.values():
+            self._append_status(route, status)
+
+    def _too_much(self, topic: str, payload: bytes, times: int) -> None:
+        """Refuse what is over a quota, and note whose fault it is."""
+        over = self._quotas.share(self._source, self._now).over
+        self._quotas.blame(self._beat, self._source, over, self._now, times)
+        self._refuse(topic, Reason.QUOTA, f"more {over} than the device's share", payload, times=times)
 
     def _take_one(
         self, collector: Collector, beat: str, device: str, observation: Observation, *, retained: bool = False
@@ -273,7 +321,7 @@ class Intake:
         elif isinstance(message, Command):
             self._take_command(message)
         else:
-            self._take_status(route, message, payload, retained=retained)
+            self._take_status(topic, route, message, payload, retained=retained)
 
     def _take_incident(self, incident: Incident) -> None:
         ts = epoch_ms(incident.ts)
@@ -292,7 +340,9 @@ class Intake:
         self._others.append(Record(RecordKind.COMMAND, self._received(), msgspec.json.encode(clean)))
         self.counts.commands += 1
 
-    def _take_status(self, route: Route, message: _StatusMessage, payload: bytes, *, retained: bool) -> None:
+    def _take_status(
+        self, topic: str, route: Route, message: _StatusMessage, payload: bytes, *, retained: bool
+    ) -> None:
         if route.device in self._statuses or len(self._statuses) < _STATUSES:
             self._statuses[route.device] = payload
         if message.state == "online" and not retained:
@@ -300,7 +350,16 @@ class Intake:
         # The time in a last will is that of the connection, not of its end: what counts is when it came.
         received = self._received()
         status = DeviceStatus(beat=route.beat, device=route.device, state=message.state, ts=received)
-        self._others.append(Record(RecordKind.STATUS, received, msgspec.json.encode(status), route.shard))
+        share = self._quotas.share(route.device, self._now)
+        if not self._quotas.over_status(share):
+            self._append_status(route, status)
+            return
+        if route.device in self._late_statuses:
+            self._too_much(topic, payload, 1)
+        self._late_statuses[route.device] = route, status
+
+    def _append_status(self, route: Route, status: DeviceStatus) -> None:
+        self._others.append(Record(RecordKind.STATUS, status.ts, msgspec.json.encode(status), route.shard))
         self.counts.statuses += 1
 
     def _received(self) -> int:
@@ -308,11 +367,25 @@ class Intake:
 
     # -- refusals ---------------------------------------------------------------------------------------------------
 
-    def _refuse(self, topic: str, reason: str, detail: str, payload: bytes, size: int | None = None) -> None:
-        """Note what is refused, its texts and bytes without raw plates."""
-        self.counts.quarantined[reason] += 1
+    def _refuse(
+        self, topic: str, reason: str, detail: str, payload: bytes, size: int | None = None, times: int = 1
+    ) -> None:
+        """Note what is refused, its texts and bytes without raw plates; what is too much of one source is only counted.
+
+        `times` is how many observations it is.
+        """
+        self.counts.quarantined[reason] += times
         plates, length = self._plates, size or len(payload)
         try:
+            ours = reason in {Reason.PROCESSING, Reason.CRASH}  # what may be a fault of ours is kept whatever it costs
+            if not ours and not self._quotas.keeps(self._source, len(payload), self._now):
+                if self._source == STRANGERS:
+                    topic = STRANGERS
+                elif reason != Reason.QUOTA:
+                    self._quotas.blame(self._beat, self._source, "refused", self._now, times)
+                text = plates.hidden_text(detail)
+                self.sums.add(self._source, Refusal(reason, text, b"", topic, self._received(), length, times))
+                return
             cut = len(payload) > MAX_PAYLOAD
             payload, text = plates.hidden_payload(payload[:MAX_PAYLOAD]), plates.hidden_text(detail)
             if cut:  # where it was cut, half a plate may stand
@@ -320,7 +393,7 @@ class Intake:
             topic = plates.hidden_text(topic)
         except Exception as error:  # noqa: BLE001 - rather no bytes than a raw plate
             payload, text = b"", f"{detail[:60]} (bytes withheld, {type(error).__name__} while hiding plates)"
-        self._refusals.append(Refusal(reason, text, payload, topic, self._received(), length))
+        self._refusals.append(Refusal(reason, text, payload, topic, self._received(), length, times))
 
 
 def _is_sealed(observation: Observation) -> bool:

@@ -38,6 +38,9 @@ class RecordKind(IntEnum):
     PLACES = 8
     """All beats and devices of the site, after the places file was edited; see `ingest.places.encode_places`."""
 
+    FAULT = 9
+    """JSON of `ingest.events.DeviceFault`."""
+
 
 class Record(msgspec.Struct, frozen=True, gc=False):
     """One entry of the log.

@@ -13,6 +13,7 @@ from models.state import Saved, part
 from stream.config import PipelineConfig
 from stream.detect.context_stage import ContextStage
 from stream.detect.counts_stage import CountsStage
+from stream.detect.device_faults import DeviceFaults
 from stream.detect.findings import ActiveConditions, Findings
 from stream.detect.learned_windows import AT_ONCE, HISTORY, Late, LearnedWindows
 from stream.detect.levels_stage import LevelsStage
@@ -29,6 +30,7 @@ class Detection(Saved):
 
     active: ActiveConditions = part()
     rules: RulesStage = part()
+    faults: DeviceFaults = part()
     counting: CountsStage = part()
     leveling: LevelsStage = part()
     context: ContextStage = part()
@@ -45,12 +47,18 @@ class Detection(Saved):
         findings = self.findings = Findings(catalog, quality)
         self.catalog, self.active = catalog, findings.active
         self.rules = RulesStage(calendar, findings)
+        self.faults = DeviceFaults(findings, config.pipeline.max_metrics)
         self.counting = CountsStage(config.pipeline.window_s, calendar, findings)
         self.leveling = LevelsStage(config.pipeline.window_s, calendar, findings)
         self.context = ContextStage(config.pipeline.window_s, calendar, findings)
         self.late_counts, self.late_levels = Late(), Late()
         self.learned = LearnedWindows(config.pipeline.window_s)
         super().__init__()
+
+    def tick(self, now_ms: int) -> None:
+        """Fire what only needs time to pass."""
+        self.rules.tick(now_ms)
+        self.faults.tick(now_ms)
 
     def late(self) -> tuple[tuple[Kind, Late], ...]:
         """Return what waits to be learned, by kind."""

@@ -105,8 +105,13 @@ def decoded(record: Record, kind: type[T], reason: Reason, out: RecordOutput) ->
     try:
         return [msgspec.json.decode(record.payload, type=kind)]
     except msgspec.MsgspecError as error:
-        out.refusals.append(refusal(record, reason, str(error)))
+        refuse(out, record, reason, error)
         return []
+
+
+def refuse(out: RecordOutput, record: Record, reason: Reason, error: object) -> None:
+    """Add a whole record to what is refused."""
+    out.refusals.append(refusal(record, reason, str(error)))
 
 
 def refusal(record: Record, reason: Reason, detail: str) -> Refusal:

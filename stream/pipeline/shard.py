@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.clock import ClockGuard
-from ingest.events import Command, DeviceStatus, Incident
+from ingest.events import Command, DeviceFault, DeviceStatus, Incident
 from ingest.frame import FrameError
 from ingest.log import Record, RecordKind
 from ingest.places import Places, PlacesError
@@ -89,9 +89,9 @@ class ShardPipeline(Saved):
         self.config, self.shard = config, shard
         self._window_ms = config.pipeline.window_s * 1000
         self._guard = ClockGuard(config.ahead_s, config.backfill_s)
-        self._too_many = f"more than {config.max_metrics} different metrics from one device"
+        self._too_many = f"more than {config.pipeline.max_metrics} different metrics from one device"
         ahead = math.ceil((config.pipeline.lateness_s + config.ahead_s) / config.pipeline.window_s) + 2
-        self.catalog = Catalog(places, config.max_metrics)
+        self.catalog = Catalog(places, config.pipeline.max_metrics)
         self.sequences = Sequences()
         self.repeats = Repeats()
         self.windows = Windows(ring=config.pipeline.keep_windows + ahead, keep=config.pipeline.keep_windows)
@@ -123,6 +123,8 @@ class ShardPipeline(Saved):
                 out.commands += emit.decoded(record, Command, Reason.COMMAND, out)
             case RecordKind.STATUS:
                 self._status(record)
+            case RecordKind.FAULT:
+                self.detection.faults.take(emit.decoded(record, DeviceFault, Reason.STATUS, out), now_ms)
             case RecordKind.TICK:
                 self._learn_late()  # nothing else came for a while
             case RecordKind.HISTORY:
@@ -132,7 +134,7 @@ class ShardPipeline(Saved):
             case RecordKind.PLACES:
                 self._places(record)
         self._advance(max(self.watermark_ms, now_ms - round(self.config.pipeline.grace_s * 1000)))
-        self.detection.rules.tick(now_ms)
+        self.detection.tick(now_ms)
         self._test_open()
         self._write_revised()
         if now_ms >= self._emit_open_ms:
@@ -182,7 +184,7 @@ class ShardPipeline(Saved):
 
     def _observations(self, record: Record, columns: Columns | FrameError | None) -> None:
         if not isinstance(columns, Columns):
-            self._refuse(record, Reason.BATCH, columns)
+            emit.refuse(self._out, record, Reason.BATCH, columns)
             return
         if not columns.rows:
             return
@@ -208,6 +210,7 @@ class ShardPipeline(Saved):
         ):
             if refused.any():
                 self._out.refusals += emit.refused_rows(record, columns, np.flatnonzero(refused), reason, detail)
+        self.detection.faults.made_up(device[nameless], record.received_ms)
         keep = np.flatnonzero(verdict.new & ~nameless & ~outside)
         repeats = np.flatnonzero(~verdict.new & ~verdict.unknown)
         self._out.accepted, self._out.duplicates = len(keep), len(repeats)
@@ -298,9 +301,6 @@ class ShardPipeline(Saved):
             if changed.any():
                 self._out.states.append(self.states.rows(states.where(changed)))
 
-    def _refuse(self, record: Record, reason: Reason, error: object) -> None:
-        self._out.refusals.append(emit.refusal(record, reason, str(error)))
-
     def _status(self, record: Record) -> None:
         for status in emit.decoded(record, DeviceStatus, Reason.STATUS, self._out):
             index = self.catalog.device(status.beat, status.device)
@@ -311,7 +311,7 @@ class ShardPipeline(Saved):
         try:
             self.detection.context.take(record.payload)
         except ContextError as error:
-            self._refuse(record, Reason.MODEL, error)
+            emit.refuse(self._out, record, Reason.MODEL, error)
 
     def _places(self, record: Record) -> None:
         """Take over edited places: what follows from them is found anew, as after a restart."""
@@ -320,7 +320,7 @@ class ShardPipeline(Saved):
             if self.catalog.take_places(record.payload, self.shard):
                 self.restore(self.capture())
         except PlacesError as error:
-            self._refuse(record, Reason.PLACES, error)
+            emit.refuse(self._out, record, Reason.PLACES, error)
             return
         self.detection.findings.end_all(before - self.catalog.places.devices.keys())
         self._out.catalog, self._out.places = self.catalog.series, record.payload
@@ -330,7 +330,7 @@ class ShardPipeline(Saved):
         try:
             history = HistoryColumns(record.payload, self._window_ms)
         except FrameError as error:
-            self._refuse(record, Reason.HISTORY, error)
+            emit.refuse(self._out, record, Reason.HISTORY, error)
             return
         found, added = self.catalog.named(history.names)
         self._make_room(added)
@@ -340,7 +340,7 @@ class ShardPipeline(Saved):
         self._out.taught, recalled = self.detection.teach(history, found[history.which], early, recent)
         self._out.windows += recalled
         for name in (history.names[index] for index in np.flatnonzero(found < 0).tolist()):
-            self._refuse(record, Reason.METRICS, f"{name.device} {name.metric}: {self._too_many}")
+            emit.refuse(self._out, record, Reason.METRICS, f"{name.device} {name.metric}: {self._too_many}")
 
     # -- windows -------------------------------------------------------------------------------------------------
 

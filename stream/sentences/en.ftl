@@ -94,6 +94,14 @@ clock_of_node = The clocks of { $count } of { $heard } devices agree with each o
 } the station's: its own clock is probably wrong.
 silent = Nothing heard for { $silent_s }; it usually reports every { $usual_s }.
 feed_lost = { $lost } of { $heard } devices in this beat have gone silent; the area is not being watched.
+device_fault = { $what ->
+    [rate] It sends more than { $limit } observations a second; { $refused } were not taken (alarms are).
+    [bytes] It sends more than { $limit } bytes a second; { $refused } observations were not taken (alarms are).
+    [boots] It starts more than { $limit } times an hour; { $refused } observations were not taken (alarms are).
+    [metrics] It reports more than { $limit } different metrics; { $refused } observations were not taken.
+    [crash] A message of it ended the gateway and was passed by; it is in quarantine.
+   *[other] It sends what cannot be read, too much to keep; { $refused } were only counted.
+}
 
 context = { $channels } for { day } around { $at_ms }{ $calm ->
     [0] {""}
@@ -280,6 +288,7 @@ kind = { $kind ->
     [silent] Device silent
     [never_heard] Device never heard
     [clock_wrong] Clock is wrong
+    [device_fault] Device sends too much
     [feed_lost] Beat not being watched
     [burglary_series] Series of burglaries
     [incident_series] Series of incidents
@@ -312,6 +321,7 @@ advice = { $kind ->
     [never_heard] Check power, network, id and topic of the device; take it out of the places file where there is none.
     [clock_wrong] Set clock and time zone of the device, best by NTP; its hazards are told all the same.
     [silent] Check power and network of the device.
+    [device_fault] Have the device checked: restart it, correct its settings, or take it off the network if it goes on.
     [burglary_series] Patrol these streets on foot at changing times, warn residents, check doors and windows with them.
     [incident_series] Patrol there at changing times and look for what the incidents have in common.
     [level_high] Compare with the devices around; check on site if they agree.

@@ -95,6 +95,14 @@ clock_of_node = { $heard }台设备中有{ $count }台的时钟彼此一致，�
 }{ $off_s }：可能是本站时钟有误。
 silent = 已{ $silent_s }未收到数据，正常每{ $usual_s }上报一次。
 feed_lost = 本网格{ $heard }台设备中有{ $lost }台失联，该区域目前无法监测。
+device_fault = { $what ->
+    [rate] 该设备每秒上报超过{ NUMBER($limit, useGrouping: 0) }条，{ NUMBER($refused, useGrouping: 0) }条未接收（告警不受影响）。
+    [bytes] 该设备每秒发送超过{ NUMBER($limit, useGrouping: 0) }字节，{ NUMBER($refused, useGrouping: 0) }条未接收（告警不受影响）。
+    [boots] 该设备每小时重启超过{ NUMBER($limit, useGrouping: 0) }次，{ NUMBER($refused, useGrouping: 0) }条未接收（告警不受影响）。
+    [metrics] 该设备上报的指标超过{ NUMBER($limit, useGrouping: 0) }种，{ NUMBER($refused, useGrouping: 0) }条未接收。
+    [crash] 该设备的一条消息致网关中止，现已跳过并隔离。
+   *[other] 该设备发送大量无法读取的内容，{ NUMBER($refused, useGrouping: 0) }条仅计数未保存。
+}
 
 context = { day }{ $at_ms }前后{ $channels }{ $calm ->
     [0] {""}
@@ -241,6 +249,7 @@ kind = { $kind ->
     [silent] 设备失联
     [never_heard] 设备从未上报
     [clock_wrong] 设备时钟有误
+    [device_fault] 设备发送过量
     [feed_lost] 网格监测中断
     [burglary_series] 连续入室盗窃
     [incident_series] 同类警情连发
@@ -273,6 +282,7 @@ advice = { $kind ->
     [never_heard] 检查设备供电、网络、编号和主题；现场没有该设备的，从位置文件中删除。
     [clock_wrong] 校准设备时钟和时区，最好启用NTP；其危险告警照常发出。
     [silent] 检查设备供电和网络。
+    [device_fault] 检查该设备：重启或更正配置；如仍持续，将其断网。
     [burglary_series] 不定时加强该片区步巡，提醒居民防范，检查门窗安全。
     [incident_series] 不定时加强该片区巡逻，研判警情共同点。
     [level_high] 与周边设备比对，如一致则到现场核查。

@@ -93,6 +93,7 @@ _ADDED: Final[dict[str, dict[str, _Value | _Array]]] = {
         "catalog/lives": _Array("<i8", like="catalog/slot_device"),
         "order/boot": _Array("<i8", -1, like="states/last", shape=(4,)),
         "order/number": _Array("<i8", -1, like="states/last", shape=(4,)),
+        "detection/faults/told_ms": _Value({}),
     },
     "site": {
         "places": _Value(b""),

@@ -93,6 +93,10 @@ class Catalog(Saved):
         self._places = encode_places(PlacesRecord(1, mine))
         return mine != self.places
 
+    def known(self, device: str) -> int | None:
+        """Return a device's index, None where it is not known yet."""
+        return self._device_index.get(device)
+
     def device(self, beat: str, device: str) -> int:
         """Return a device's index, adding it where it is new (a gateway may be set to let unknown devices in)."""
         index = self._device_index.get(device)

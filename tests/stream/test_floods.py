@@ -6,10 +6,11 @@ import time
 
 import pytest
 
+from ingest.log.records import RecordKind
 from ingest.places import Places
 from stream.pipeline.pipeline import Pipeline
 from stream.windows import catalog
-from tests.stream.build import MINUTE, NOON, Writer, places
+from tests.stream.build import MINUTE, NOON, Writer, places, text_of
 from tests.stream.test_pipeline import CONFIG, pipeline
 
 FLOODS = {
@@ -92,3 +93,43 @@ def test_devices_that_use_up_all_names_leave_the_others_theirs():
     assert pipe.process(log.level("env-1", NOON + 2, 13.0, metric="ozone").record()).accepted == 1
     names = [(key.device, key.metric) for key in pipe.shards[0].catalog.series]
     assert len(names) == len(set(names))
+
+
+def _fault(log, at, what="rate"):
+    """What a gateway says of a device that floods."""
+    fault = {"beat": "b1", "device": "cam-1", "what": what, "refused": 700, "limit": 200.0}
+    return log.json(RecordKind.FAULT, at, **fault)
+
+
+def test_a_flood_is_told_as_the_devices_fault_until_it_is_over():
+    pipe, log = pipeline(), Writer()
+    out = [pipe.process(log.count("cam-1", NOON, 1).record())]
+    out += [pipe.process(_fault(log, NOON + minute * MINUTE)) for minute in range(4)]
+    resumed = pipeline()
+    resumed.restore(pipe.snapshot())
+    (raised,) = [alert for one in out for alert in one.alerts]
+    assert (raised.kind, raised.device, raised.state, raised.severity) == ("device_fault", "cam-1", "raised", "warning")
+    said = text_of(raised)
+    assert said["en"].startswith("It sends more than 200 observations a second; 700 were not taken")
+    assert "每秒上报超过200条" in said["zh-CN"]
+    for one in (pipe, resumed):
+        later = [one.process(record) for record in (log.tick(NOON + 5 * MINUTE), log.tick(NOON + 6 * MINUTE))]
+        assert [(alert.kind, alert.state) for results in later for alert in results.alerts] == [
+            ("device_fault", "cleared")
+        ]
+
+
+def test_made_up_metrics_are_told_as_the_devices_fault():
+    pipe, log = pipeline(), Writer()
+    for number in range(50):
+        log.level("noise-1", NOON, 1.0, metric=f"m{number}")
+    results = pipe.process(log.record())
+    assert [(alert.kind, alert.device) for alert in results.alerts] == [("device_fault", "noise-1")]
+    assert "more than 16 different metrics; 34 observations were not taken" in text_of(results.alerts[0])["en"]
+
+
+def test_a_fault_of_a_device_that_is_not_known_or_that_cannot_be_read_ends_nothing():
+    pipe, log = pipeline(), Writer()
+    assert pipe.process(log.json(RecordKind.FAULT, NOON, device="nobody")).refusals
+    strange = {"beat": "b1", "device": "nobody", "what": "rate", "refused": 1, "limit": 1.0}
+    assert pipe.process(log.json(RecordKind.FAULT, NOON, **strange)).alerts == []

@@ -54,6 +54,7 @@ EMITTED = {
     },
     "barrier_down": Why("barrier_down", {"passes": 4, "since_ms": T}),
     "silent": Why("silent", {"silent_s": 700.0, "usual_s": 60.0}),
+    "device_fault": Why("device_fault", {"what": "rate", "refused": 1200, "limit": 200.0}),
     "feed_lost": Why("feed_lost", {"lost": 3, "heard": 5}),
     "context": Why(
         "context",

@@ -1,0 +1,45 @@
+"""The first messages after an end that was none of the gateway's own: one of them may have been its cause.
+
+What was being read when the process died was not acknowledged, and the broker sends that before anything else. So the
+first messages are read in a copy of the process before they are taken, see `ingest.crash_marker`.
+"""
+
+import struct
+from typing import Final
+from zlib import crc32
+
+from ingest.crash_marker import CrashMarker
+from ingest.gateway.intake import Intake
+from ingest.mqtt import Inbound
+from ingest.mqtt.inbox import Inbox
+
+TRIED_S: Final = 10.0
+"""Processor time after which messages are taken for such as never end; twenty thousand take less than a second."""
+_AT_ONCE: Final = 200
+_MORE: Final = 1_000
+"""So many more are tried than the broker sends unacknowledged, such as those that it retains."""
+_MARK: Final = struct.Struct("<IH").pack
+"""What names a message beside its topic: its length and half a check sum, which say nothing about a plate in it."""
+
+
+class Trials:
+    """How many messages are still to be tried, and what came of it. For the gateway's writer thread."""
+
+    def __init__(self, marker: CrashMarker, intake: Intake, unacknowledged: int) -> None:
+        self._marker, self._intake = marker, intake
+        self.left = 0 if marker.suspect is None else unacknowledged + _MORE
+        """How many messages are still to be tried."""
+
+    def next(self, inbox: Inbox, waiting: int) -> tuple[list[Inbound], set[int]]:
+        """Return the next messages, and the places of those that a copy of the process died of."""
+        taken = (inbox.take() for _ in range(min(waiting, _AT_ONCE)))
+        messages = [one for one in taken if one is not None]
+        self.left -= len(messages)
+        marks = [_MARK(len(one.payload), crc32(one.payload) & 0xFFFF) + one.topic for one in messages]
+
+        def take(place: int) -> None:
+            one = messages[place]
+            topic = one.topic.decode("utf-8", "replace")
+            self._intake.take(topic, one.payload, retained=one.retain, size=one.size)
+
+        return messages, self._marker.deadly(marks, take, TRIED_S)
