@@ -33,11 +33,11 @@ from ingest.gateway.numbering import refill
 from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Quarantine
 from ingest.gateway.routes import Routes
-from ingest.gateway.trials import TRIED_S, Trials
 from ingest.log import AWAY, Log, Record, RecordKind
 from ingest.login import BrokerAddress
 from ingest.mqtt import Inbound, Session
 from ingest.mqtt.inbox import Inbox
+from ingest.mqtt.trials import TRIED_S, Trials
 from ingest.places import Places, PlacesRecord, encode_places
 from ingest.shards import ShardMap
 
@@ -153,7 +153,7 @@ class Gateway:
         self._session = config.session(self._inbox, identity.client_id)
         self._leaving = Leaving(identity, self._session, [config.leaver(self._inbox, one) for one in identity.leave])
         self._in_hand = CrashMarker(config.marker)
-        self._trials = Trials(self._in_hand, self._intake, settings.receive_maximum)
+        self._trials = Trials(self._in_hand, self._take, settings.receive_maximum)
         self._stopping = threading.Event()
         self._writer = threading.Thread(target=self._run, name=f"gateway-{config.site}", daemon=True)
         self._appended = self._records = 0
@@ -276,12 +276,11 @@ class Gateway:
                 message = inbox.take() if tried is None else tried[place]
                 if message is None:
                     break
-                topic = message.topic.decode("utf-8", "replace")
                 if place in deadly:
-                    self._pass_by(topic, message)
+                    self._pass_by(message)
                 else:
-                    intake.take(topic, message.payload, retained=message.retain, size=message.size)
-                taken.append((topic, message.payload))
+                    self._take(message)
+                taken.append((message.topic.decode("utf-8", "replace"), message.payload))
                 if message.qos:
                     mids.setdefault(message.connection, []).append(message.mid)
                 if tried is None and intake.rows() >= max_rows:
@@ -295,10 +294,15 @@ class Gateway:
                 self._leaving.acknowledge(connection, some)
         return True
 
-    def _pass_by(self, topic: str, message: Inbound) -> None:
-        _log.error("%s: a message of %d bytes ends the gateway; it is passed by", topic, message.size)
+    def _take(self, message: Inbound) -> None:
+        topic = message.topic.decode("utf-8", "replace")
+        self._intake.take(topic, message.payload, retained=message.retain, size=message.size)
+
+    def _pass_by(self, message: Inbound) -> None:
+        topic, size = message.topic.decode("utf-8", "replace"), message.size
+        _log.error("%s: a message of %d bytes ends the gateway; it is passed by", topic, size)
         shown = survives(lambda: self._plates.hidden_payload(message.payload), TRIED_S)
-        self._intake.pass_by(topic, message.payload if shown else b"", message.size)
+        self._intake.pass_by(topic, message.payload if shown else b"", size)
 
     def _finish(self, messages: list[tuple[str, bytes]]) -> Taken:
         try:

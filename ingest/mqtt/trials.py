@@ -5,12 +5,12 @@ first messages are read in a copy of the process before they are taken, see `ing
 """
 
 import struct
+from collections.abc import Callable
 from typing import Final
 from zlib import crc32
 
 from ingest.crash_marker import CrashMarker
-from ingest.gateway.intake import Intake
-from ingest.mqtt import Inbound
+from ingest.mqtt.client import Inbound
 from ingest.mqtt.inbox import Inbox
 
 TRIED_S: Final = 10.0
@@ -23,10 +23,20 @@ _MARK: Final = struct.Struct("<IH").pack
 
 
 class Trials:
-    """How many messages are still to be tried, and what came of it. For the gateway's writer thread."""
+    """How many messages are still to be tried, and what came of it. For the one thread that takes them.
 
-    def __init__(self, marker: CrashMarker, intake: Intake, unacknowledged: int) -> None:
-        self._marker, self._intake = marker, intake
+    Parameters
+    ----------
+    marker
+        What the process before has left.
+    take
+        Reads one message as it is read afterwards.
+    unacknowledged
+        How many messages the broker sends without acknowledgement.
+    """
+
+    def __init__(self, marker: CrashMarker, take: Callable[[Inbound], None], unacknowledged: int) -> None:
+        self._marker, self._take = marker, take
         self.left = 0 if marker.suspect is None else unacknowledged + _MORE
         """How many messages are still to be tried."""
 
@@ -36,10 +46,4 @@ class Trials:
         messages = [one for one in taken if one is not None]
         self.left -= len(messages)
         marks = [_MARK(len(one.payload), crc32(one.payload) & 0xFFFF) + one.topic for one in messages]
-
-        def take(place: int) -> None:
-            one = messages[place]
-            topic = one.topic.decode("utf-8", "replace")
-            self._intake.take(topic, one.payload, retained=one.retain, size=one.size)
-
-        return messages, self._marker.deadly(marks, take, TRIED_S)
+        return messages, self._marker.deadly(marks, lambda place: self._take(messages[place]), TRIED_S)
