@@ -20,11 +20,11 @@ from deploy.node.trainer import Trainer
 from deploy.processes import StopRequest
 from deploy.settings import Settings, find_file, load_settings
 from deploy.wiring import data_end_ms, make_clock, make_gateway, open_log, open_places, open_sinks, pipeline_config
-from ingest.crash_marker import allow_watchdogs
 from ingest.files import keep_private
 from ingest.gateway import PlateKeyError
 from ingest.gateway.gateway import GatewayConfig
 from ingest.places import PlacesError
+from ingest.setup.crash_marker import allow_watchdogs
 from ingest.setup.extras import MissingExtraError
 from ingest.setup.settings import SettingsError
 from stream.engines.embedded import CONSUMER, EmbeddedEngine

@@ -24,7 +24,6 @@ import msgspec
 from ingest import topics
 from ingest.backoff import Backoff
 from ingest.clock import Clock
-from ingest.crash_marker import CrashMarker, no_longer_than, survives
 from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.gateway_stats import GatewayStats, Meter
 from ingest.gateway.identity import Identity, Leaver, Leaving
@@ -39,6 +38,7 @@ from ingest.mqtt import Inbound, Session
 from ingest.mqtt.inbox import Inbox
 from ingest.mqtt.trials import TRIED_S, Trials
 from ingest.places import Places, PlacesRecord, encode_places
+from ingest.setup.crash_marker import CrashMarker, no_longer_than, survives
 from ingest.shards import ShardMap
 
 _log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     identity: Path | None = None
     """File that keeps the client id's random part, see `ingest.gateway.identity`; None: the id has none."""
     marker: Path | None = None
-    """File that knows what was being read when the process died, see `ingest.crash_marker`; None: nobody does."""
+    """File that knows what was being read when the process died, see `ingest.setup.crash_marker`; None: nobody does."""
 
     @property
     def full_name(self) -> str:
@@ -276,10 +276,7 @@ class Gateway:
                 message = inbox.take() if tried is None else tried[place]
                 if message is None:
                     break
-                if place in deadly:
-                    self._pass_by(message)
-                else:
-                    self._take(message)
+                (self._pass_by if place in deadly else self._take)(message)
                 taken.append((message.topic.decode("utf-8", "replace"), message.payload))
                 if message.qos:
                     mids.setdefault(message.connection, []).append(message.mid)
@@ -299,10 +296,10 @@ class Gateway:
         self._intake.take(topic, message.payload, retained=message.retain, size=message.size)
 
     def _pass_by(self, message: Inbound) -> None:
-        topic, size = message.topic.decode("utf-8", "replace"), message.size
-        _log.error("%s: a message of %d bytes ends the gateway; it is passed by", topic, size)
-        shown = survives(lambda: self._plates.hidden_payload(message.payload), TRIED_S)
-        self._intake.pass_by(topic, message.payload if shown else b"", size)
+        topic, payload = message.topic.decode("utf-8", "replace"), message.payload
+        _log.error("%s: a message of %d bytes ends the gateway; it is passed by", topic, message.size)
+        shown = survives(lambda: self._plates.hidden_payload(payload), TRIED_S)
+        self._intake.pass_by(topic, payload if shown else b"", message.size)
 
     def _finish(self, messages: list[tuple[str, bytes]]) -> Taken:
         try:
@@ -314,9 +311,8 @@ class Gateway:
 
     def _sums_due(self) -> bool:
         """Tell whether the sums of refused messages are to be written: at most once a second."""
-        now = time.monotonic()
-        due = now - self._summed_at >= _SUM_S
-        self._summed_at = now if due else self._summed_at
+        if due := time.monotonic() - self._summed_at >= _SUM_S:
+            self._summed_at = time.monotonic()
         return due
 
     def _store(self, taken: Taken) -> bool:

@@ -1,7 +1,7 @@
 """The first messages after an end that was none of the gateway's own: one of them may have been its cause.
 
 What was being read when the process died was not acknowledged, and the broker sends that before anything else. So the
-first messages are read in a copy of the process before they are taken, see `ingest.crash_marker`.
+first messages are read in a copy of the process before they are taken, see `ingest.setup.crash_marker`.
 """
 
 import struct
@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Final
 from zlib import crc32
 
-from ingest.crash_marker import CrashMarker
 from ingest.mqtt.client import Inbound
 from ingest.mqtt.inbox import Inbox
+from ingest.setup.crash_marker import CrashMarker
 
 TRIED_S: Final = 10.0
 """Processor time after which messages are taken for such as never end; twenty thousand take less than a second."""

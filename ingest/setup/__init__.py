@@ -1,3 +1,7 @@
-"""What a program needs before it starts: sections of settings (`settings`), and packages of extras (`extras`)."""
+"""What a program needs before it starts.
 
-__all__ = ["extras", "settings"]
+Sections of settings (`settings`), packages of extras (`extras`), and what the process before had in hand when it died
+(`crash_marker`).
+"""
+
+__all__ = ["crash_marker", "extras", "settings"]

@@ -18,7 +18,7 @@ for it alone (`stream.engines.again`), beside the engine, which goes on.
 
 A record that makes the pipeline fail is *poison*: it is noted in a small file, the engine goes back to its last
 snapshot, because the failure may have left the state half changed, and passes the record by when it comes to it again:
-the record goes to the quarantine. So does one that ended the process itself (`ingest.crash_marker`).
+the record goes to the quarantine. So does one that ended the process itself (`ingest.setup.crash_marker`).
 """
 
 import logging
@@ -31,10 +31,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ingest.crash_marker import CrashMarker, no_longer_than
 from ingest.files import replace_file
 from ingest.log import ConsumedLog, Record
 from ingest.refusal import Refusal
+from ingest.setup.crash_marker import CrashMarker, no_longer_than
 from stream.engines.again import results_again
 from stream.engines.cold_start import ColdStartNote
 from stream.engines.snapshot_files import MOST_BYTES, CrashCost, SnapshotFiles

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from ingest.clock import SystemClock
-from ingest.crash_marker import MOST, CrashMarker, no_longer_than, survives
 from ingest.gateway.gateway import Gateway
 from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Quarantine
 from ingest.log.sqlite_log import SqliteLog
 from ingest.mqtt.client import Inbound
+from ingest.setup.crash_marker import MOST, CrashMarker, no_longer_than, survives
 from tests.configs import gateway_with
 from tests.ingest.test_gateway import OBS, PLATES, count, seqs
 
@@ -36,7 +36,7 @@ def _hang() -> None:
 def _died_with(path: Path, mark: bytes) -> CrashMarker:
     """Return the marker of a process that follows one that was killed with something in hand."""
     script = (
-        "import os, pathlib\nfrom ingest.crash_marker import CrashMarker\n"
+        "import os, pathlib\nfrom ingest.setup.crash_marker import CrashMarker\n"
         f"CrashMarker(pathlib.Path({str(path)!r})).begin({mark!r})\nos.kill(os.getpid(), 9)"
     )
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == -signal.SIGKILL
@@ -74,7 +74,7 @@ def test_an_exception_and_waiting_for_a_lock_prove_nothing(monkeypatch):
     assert survives(lambda: 1 / 0, cpu_s=1)
     lock = threading.Lock()
     lock.acquire()
-    monkeypatch.setattr("ingest.crash_marker._PATIENCE_S", 0.2)
+    monkeypatch.setattr("ingest.setup.crash_marker._PATIENCE_S", 0.2)
     assert survives(lock.acquire, cpu_s=0.1)
 
 
@@ -108,7 +108,7 @@ def test_what_ends_the_trying_process_too_is_not_tried_for_ever(tmp_path):
 def test_a_calculation_without_an_end_ends_the_process_also_in_a_thread_that_holds_the_interpreter():
     script = (
         "import re, threading\n"
-        "from ingest.crash_marker import allow_watchdogs, no_longer_than\n"
+        "from ingest.setup.crash_marker import allow_watchdogs, no_longer_than\n"
         "allow_watchdogs()\n"
         "def work():\n"
         "    with no_longer_than(0.5):\n"

@@ -19,7 +19,7 @@ from ingest.gateway.routes import Routes
 from ingest.log.batch import open_batch
 from ingest.log.records import RecordKind
 from ingest.vocabulary import WITH_RULES
-from models.rules import hazards
+from models.rules import defaults
 
 PLATES = Plates([("aaaa", b"a" * 32)])
 NOW = 1_795_406_400_000
@@ -93,7 +93,7 @@ def refused(taken) -> Counter[str]:
 
 
 def test_the_metrics_that_no_quota_may_lose_are_those_that_have_a_rule():
-    assert set(hazards.WITH_RULES) == set(WITH_RULES)
+    assert set(defaults.WITH_RULES) == set(WITH_RULES)
 
 
 def test_what_is_over_the_rate_is_refused_counted_and_told_and_others_go_on():

@@ -10,10 +10,10 @@ from functools import partial
 
 import pytest
 
-from ingest.crash_marker import CrashMarker
 from ingest.frame import FrameError
 from ingest.log.records import Record, RecordKind
 from ingest.log.sqlite_log import SqliteLog
+from ingest.setup.crash_marker import CrashMarker
 from ingest.sqlite import StorageError
 from stream.engines import embedded
 from stream.engines.embedded import CONSUMER, EmbeddedEngine, EngineStateError
