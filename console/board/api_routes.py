@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from console.board.answers import ApiError, json_response
 from console.board.commands import BrokerAwayError, UnconfirmedError
+from console.board.connections import Connection, gives_way
 from console.board.hub import Board
 from console.board.overview import Row, trouble
 from console.board.security import same_origin
@@ -93,11 +94,14 @@ async def overview(request: Request) -> Response:
 async def events(request: Request) -> Response:
     """GET /api/events: the overview, pushed when something changed."""
     board = _board(request)
-    if board.streams >= MAX_STREAMS:
-        raise ApiError(503, "too_many", limit=MAX_STREAMS)
+    connection: Connection | None = request.scope.get("state", {}).get("connection")
+    if len(board.streams) >= MAX_STREAMS:
+        if connection is None:
+            raise ApiError(503, "too_many", limit=MAX_STREAMS)
+        gives_way(one for one in board.streams.values() if one is not None).abort()
 
     async def stream() -> AsyncIterator[bytes]:
-        board.streams += 1
+        board.streams[mark := object()] = connection
         try:
             seen = 0
             yield b"retry: 2000\n\n"
@@ -108,7 +112,7 @@ async def events(request: Request) -> Response:
                 elif not await board.hub.wait(seen, HEARTBEAT_S):
                     yield b"event: heartbeat\ndata: {}\n\n"
         finally:
-            board.streams -= 1
+            del board.streams[mark]
 
     return StreamingResponse(stream(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 

@@ -14,6 +14,7 @@ import msgspec
 
 from console.board import overview
 from console.board.board_config import BoardConfig
+from console.board.connections import Connection
 from console.board.freshness import Freshness, FreshnessJudge
 from deploy.node.status_file import read_status
 from ingest.events import Command
@@ -215,8 +216,8 @@ class Board:
     publish: Callable[[Command], None]
     asker: Asker
     hub: Hub = field(init=False)
-    streams: int = 0
-    """Event streams open now."""
+    streams: dict[object, Connection | None] = field(default_factory=dict)
+    """Event streams open now, with their connections where the server tells them."""
 
     def __post_init__(self) -> None:
         folder = Path(self.config.store_path).parent

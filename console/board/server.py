@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from console.board.app import make_app
 from console.board.board_config import BoardConfig, BoardConfigError
 from console.board.commands import MqttCommandPublisher
+from console.board.connections import Connection
 from ingest.files import replace_file
 from ingest.gateway.places_file import LAST_GOOD, PlacesFile
 from ingest.places import PlacesError
@@ -102,7 +103,12 @@ def serve(config: BoardConfig) -> int:
 
     server = Server(
         uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+            http=Connection,
         ),
         report,
         app,

@@ -7,12 +7,14 @@ Healthy is a process that answers. Ready is one that does its work: whoever star
 for it, and nobody restarts a process because it is not.
 """
 
+import contextlib
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -22,6 +24,8 @@ from prometheus_client.registry import Collector
 _LOG = logging.getLogger(__name__)
 _REQUEST_S: Final = 5.0
 """A client that says nothing for this long is left."""
+MOST: Final = 32
+"""Clients that are answered at once."""
 _TEXT: Final = "text/plain; charset=utf-8"
 
 
@@ -97,6 +101,23 @@ class Family:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._open: dict[int, socket.socket] = {}
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - what is overridden has it
+        """Answer in a thread of its own; where too many are under way the oldest gives way."""
+        self._open[id(request)] = request
+        if len(self._open) > MOST:
+            with contextlib.suppress(OSError, StopIteration, RuntimeError):
+                self._open.pop(next(iter(self._open))).shutdown(socket.SHUT_RDWR)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - same
+        """Close a connection that is through."""
+        self._open.pop(id(request), None)
+        super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - what is overridden has it
         """Note what went wrong with a client; those that hang up are no news."""

@@ -11,11 +11,11 @@ from tests.support import wait_for
 
 
 @contextlib.contextmanager
-def served(app):
+def served(app, http="auto"):
     """Yield a client of the application; the application stops when the block ends."""
     sock = listen("127.0.0.1", 0)
     ready = threading.Event()
-    config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=2)
+    config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=2, http=http)
     server = Server(config, ready.set, app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()

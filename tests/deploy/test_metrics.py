@@ -15,6 +15,7 @@ pytest.importorskip("prometheus_client", reason="the extra `kafka` is not instal
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
+from deploy.processes import metrics
 from deploy.processes.metrics import MetricsServer
 
 
@@ -85,3 +86,15 @@ def test_it_listens_on_loopback_only_and_a_taken_port_is_an_error():
         with pytest.raises(OSError, match="in use"):
             MetricsServer(server.port, lambda: (True, ""), list)
     server.close()
+
+
+def test_many_clients_that_say_nothing_keep_nobody_out(monkeypatch):
+    monkeypatch.setattr(metrics, "MOST", 4)
+    monkeypatch.setattr(metrics._Handler, "timeout", 60.0)
+    with closing(MetricsServer(0, lambda: (True, ""), collected)) as server:
+        idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
+        assert get(server, "/healthz")[0] == 200
+        assert idle[0].recv(1) == b""
+        assert len(server._server._open) <= 4 + 1
+        for one in idle:
+            one.close()
