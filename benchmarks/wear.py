@@ -137,9 +137,11 @@ def until(condition: Any, what: str, within_s: float = 60.0) -> float:
     return time.monotonic() - began
 
 
-def start(command: list[str], folder: Path, name: str, stack: ExitStack) -> subprocess.Popen[bytes]:
+def start(
+    command: list[str], folder: Path, name: str, stack: ExitStack, stdin: int | None = None
+) -> subprocess.Popen[bytes]:
     with (folder / f"{name}.log").open("ab") as log:
-        child = subprocess.Popen(command, stdout=log, stderr=log)
+        child = subprocess.Popen(command, stdin=stdin, stdout=log, stderr=log)
 
     def end() -> None:
         if child.poll() is None:

@@ -222,7 +222,7 @@ class Intake:
         if not observations:
             quotas.pay(device, len(payload), self._now)
             return
-        if payload.count(b"1:") > _MAX_SEALED and sum(map(_is_sealed, observations)) > _MAX_SEALED:
+        if len(observations) > _MAX_SEALED and sum(map(_is_sealed, observations)) > _MAX_SEALED:
             self._refuse(topic, Reason.SIZE, f"more than {_MAX_SEALED} sealed plates in one message", payload)
             return
         share = quotas.plenty.get(device)
