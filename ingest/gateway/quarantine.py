@@ -18,6 +18,7 @@ import msgspec
 
 from ingest import salvage, sqlite
 from ingest.files import put_aside
+from ingest.gateway.quotas import in_turn, source_of
 from ingest.refusal import Refusal
 
 T = TypeVar("T")
@@ -281,6 +282,7 @@ class Quarantine:
             self._drop_oldest(connection)
 
     def _drop_oldest(self, connection: sqlite3.Connection) -> None:
+        """Drop the oldest of whoever has most: one device's flood does not push out what others have here."""
         execute = connection.execute
         held = execute("SELECT entries, bytes FROM held").fetchone()
         if held is None:
@@ -288,18 +290,21 @@ class Quarantine:
         entries, size = held
         if entries <= self.max_rows and size <= self.max_bytes:
             return
+        rows = execute(
+            "SELECT id, topic, reason, count, length(payload) + length(topic) + length(detail) FROM entries ORDER BY id"
+        ).fetchall()
+        weights = (10**9 // self.max_rows + 10**9 * (row[4] + _ENTRY_BYTES) // self.max_bytes for row in rows)
+        turns = in_turn([(source_of(row[1]), weight) for row, weight in zip(rows, weights, strict=True)])
+        # A little more than needed, so that this is not done for every entry.
+        most = self.max_rows - self.max_rows // 100, self.max_bytes - self.max_bytes // 100
         dropped: Counter[str] = Counter()
-        through = 0
-        oldest = execute(
-            "SELECT id, reason, count, length(payload) + length(topic) + length(detail) FROM entries ORDER BY id"
-        )
-        for entry_id, reason, count, stored in oldest:
-            if entries <= self.max_rows and size <= self.max_bytes:
-                break
+        gone: list[tuple[int]] = []
+        while entries > most[0] or size > most[1]:
+            entry_id, _, reason, count, stored = rows[next(turns)]
+            gone.append((entry_id,))
             dropped[reason] += count
-            entries, size, through = entries - 1, size - stored - _ENTRY_BYTES, entry_id
-        oldest.close()
-        execute("DELETE FROM entries WHERE id <= ?", (through,))
+            entries, size = entries - 1, size - stored - _ENTRY_BYTES
+        connection.executemany("DELETE FROM entries WHERE id = ?", gone)
         for reason, count in dropped.items():
             execute("UPDATE totals SET dropped = dropped + ? WHERE reason = ?", (count, reason))
         execute("UPDATE held SET entries = ?, bytes = ?", (entries, size))

@@ -13,7 +13,9 @@ What is over is refused, summed, and told as the device's fault. Two things are 
 - **A status**: the newest of each flush.
 """
 
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from heapq import heapify, heappop, heappush
 from typing import Final, TypeGuard
 
 import msgspec
@@ -336,3 +338,29 @@ class RefusalSums:
         """Return the sums, and begin anew."""
         sums, self._sums = list(self._sums.values()), {}
         return sums
+
+
+def source_of(topic: str) -> str:
+    """Return the device that a topic of the gateway, or BEAT/DEVICE of the pipeline, names; empty where none."""
+    parts = topic.split("/")
+    return parts[4] if len(parts) == 6 else parts[1] if len(parts) == 2 else ""
+
+
+def in_turn(entries: Sequence[tuple[str, int]]) -> Iterator[int]:
+    """Yield the places of entries, (source, weight) in order of age, in which they make room for others.
+
+    It is always the oldest of the source that weighs most: one device's flood does not push out what others have.
+    """
+    waiting: dict[str, deque[int]] = {}
+    weights: Counter[str] = Counter()
+    for place, (source, weight) in enumerate(entries):
+        waiting.setdefault(source, deque()).append(place)
+        weights[source] += weight
+    heaviest = [(-weight, source) for source, weight in weights.items()]
+    heapify(heaviest)
+    while heaviest:
+        weight, source = heappop(heaviest)
+        place = waiting[source].popleft()
+        yield place
+        if waiting[source]:
+            heappush(heaviest, (weight + entries[place][1], source))

@@ -199,3 +199,22 @@ def test_a_disk_that_cannot_be_used_yet_does_not_keep_a_node_from_starting(tmp_p
     quarantine.add_many([refusal(1)])
     assert quarantine.counts() == {"json": 1}
     quarantine.close()
+
+
+def test_one_devices_entries_do_not_push_out_those_of_others(tmp_path):
+    quarantine = Quarantine(tmp_path / "q.db", max_rows=100)
+    quarantine.add_many([Refusal("json", "", b"calm", "patrolgrid/v1/s/b/calm/obs", 1)])
+    quarantine.add_many([Refusal("metrics", "", b"quiet", "b/quiet", 1)])
+    for part in range(10):
+        loud = [
+            Refusal("type", "", b"%d" % (part * 50 + n), f"patrolgrid/v1/s/b{n}/loud/obs", 1 + part) for n in range(50)
+        ]
+        quarantine.add_many(loud)
+    entries = quarantine.list(limit=200)
+    assert {entry.payload for entry in entries} >= {b"calm", b"quiet"}
+    assert 90 < len(entries) <= 100
+    assert [entry.payload for entry in entries][-1] == b"499", "of one device the oldest go"
+    totals = quarantine.totals()
+    assert (totals["type"].total, totals["json"].dropped, totals["metrics"].dropped) == (500, 0, 0)
+    assert totals["type"].dropped + len(entries) - 2 == 500
+    quarantine.close()
