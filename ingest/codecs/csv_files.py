@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TextIO, TypeVar
 from zoneinfo import ZoneInfo
 
 T = TypeVar("T")
+_MAX_LINE: Final = 1 << 20
 
 
 class CsvError(ValueError):
@@ -32,7 +33,19 @@ class BadRow(NamedTuple):
 def header(path: Path) -> list[str]:
     """Return the names of a file's columns, in small letters. Raises OSError where it cannot be read."""
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        return [name.strip().lower() for name in next(csv.reader(file), [])]
+        return [name.strip().lower() for name in next(csv.reader(_lines(file, path)), [])]
+
+
+def _lines(file: TextIO, path: Path) -> Iterator[str]:
+    """Give a file's lines; a file that is one endless line is not read into memory."""
+    number = 0
+    while line := file.readline(_MAX_LINE):
+        number += 1
+        if len(line) == _MAX_LINE:
+            raise CsvError(
+                f"{path}, line {number}: is longer than {_MAX_LINE} characters; expected a text file in UTF-8"
+            )
+        yield line
 
 
 def read_rows(
@@ -61,7 +74,7 @@ def read_rows(
         found = ", ".join(repr(name) for name in names[:8]) or "nothing"
         raise CsvError(f"{path}, line 1: has the columns {found}; expected {','.join(columns)}")
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        rows = csv.reader(file)
+        rows = csv.reader(_lines(file, path))
         try:
             next(rows)
             for fields in filter(None, rows):

@@ -34,6 +34,10 @@ INPUTS: Final = (f"{ROOT}/+/+/+/obs", f"{ROOT}/+/+/+/status", f"{ROOT}/+/inciden
 _TELL_S: Final = 1.0
 _SYNC_S: Final = 1.0
 _CHUNK: Final = 1 << 16
+_PIECE: Final = 1 << 18
+_MAX_LINE: Final = 8 << 20
+"""A payload of a megabyte, the most that a broker passes on, with each of its bytes escaped."""
+_MAX_DEVICES: Final = 100_000
 
 
 class RecordingError(ValueError):
@@ -128,10 +132,18 @@ class Recorder:
                 self.failure = self.failure or error
 
 
+class _Head(msgspec.Struct, frozen=True):
+    """The first line."""
+
+    version: int = msgspec.field(name="patrolgrid_recording")
+    started_ms: int = 0
+
+
 class Recording:
     """Reads a recording; a file that breaks off is read up to its last whole message.
 
-    Raises `RecordingError` where it is none, OSError where it cannot be read.
+    Raises `RecordingError` where it is none, or holds what no recorder writes, OSError where it cannot be read.
+    Whatever the file holds, a few megabytes of it are in memory at once.
     """
 
     def __init__(self, path: Path) -> None:
@@ -144,13 +156,14 @@ class Recording:
         """Whether the end was missing; known after the last message."""
         lines = self._lines()
         try:
-            head = msgspec.json.decode(next(lines, b""))
-            version = head["patrolgrid_recording"]
-        except (msgspec.DecodeError, KeyError, TypeError) as error:
+            head = msgspec.json.decode(next(lines, b""), type=_Head)
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise RecordingError(f"{path}: is not a recording made by `patrolgrid record`") from error
-        if version > VERSION:
-            raise RecordingError(f"{path}: is of version {version}, expected at most {VERSION}: upgrade PatrolGrid")
-        self.started_ms: int = head["started_ms"]
+        if head.version > VERSION:
+            raise RecordingError(
+                f"{path}: is of version {head.version}, expected at most {VERSION}: upgrade PatrolGrid"
+            )
+        self.started_ms = head.started_ms
         """Wall clock at which it began, epoch ms."""
         self._rest = lines
 
@@ -161,25 +174,39 @@ class Recording:
                 row = msgspec.json.decode(line)
                 payload = row["p"].encode() if "p" in row else base64.b64decode(row["b"], validate=True)
                 found = TimedMessage(float(row["t"]), str(row["topic"]), payload, bool(row.get("retain", False)))
-            except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError):
+            except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
                 self.broken_off = True
                 return
             yield found
 
     def _lines(self) -> Iterator[bytes]:
+        """Give the lines, unpacked a piece at a time: some kilobytes of gzip can hold gigabytes."""
         unzip = zlib.decompressobj(wbits=31)
         left = b""
         with self.path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
+            while not unzip.eof and (chunk := file.read(_CHUNK)):
                 self.position += len(chunk)
                 try:
-                    text = left + unzip.decompress(chunk)
+                    for piece in _pieces(unzip, chunk):
+                        *lines, left = (left + piece).split(b"\n")
+                        yield from lines
+                        if len(left) > _MAX_LINE:
+                            raise RecordingError(
+                                f"{self.path}: holds a message of more than {_MAX_LINE} bytes, which no recorder writes"
+                            )
                 except zlib.error:
                     self.broken_off = True
                     break
-                *lines, left = text.split(b"\n")
-                yield from lines
         self.broken_off = self.broken_off or not unzip.eof or bool(left)
+
+
+def _pieces(unzip: Any, packed: bytes) -> Iterator[bytes]:  # noqa: ANN401 - zlib does not name its type
+    while True:
+        piece = unzip.decompress(packed, _PIECE)
+        yield piece
+        packed = unzip.unconsumed_tail
+        if len(piece) < _PIECE:
+            return
 
 
 class RecordingTrack:
@@ -197,10 +224,15 @@ class RecordingTrack:
     def places_geojson(self) -> dict[str, Any]:
         """Return the devices that speak in it, each beat on a square: a recording does not say where they stand."""
         beats: dict[str, dict[str, None]] = {}
+        known = 0
         for message in Recording(self._path):
             topic = parse_device_topic(message.topic)
             if topic is not None:
-                beats.setdefault(topic.beat, {})[topic.device] = None
+                devices = beats.setdefault(topic.beat, {})
+                known += topic.device not in devices
+                devices[topic.device] = None
+                if known > _MAX_DEVICES:
+                    raise RecordingError(f"{self._path}: more than {_MAX_DEVICES} devices speak in it")
         features: list[dict[str, Any]] = []
         corner = (0.0, 0.0)
         for beat, devices in beats.items():

@@ -395,6 +395,9 @@ def _blob(name: str, size: int, entries: Mapping[bytes, bytes | None]) -> bytes:
         page = entries.get(_page_key(name, len(pages)))
         if page is None:
             raise ValueError(f"page {len(pages)} of {name!r} is missing")
-        pages.append(zlib.decompress(page))
+        unpacker = zlib.decompressobj()
+        pages.append(unpacker.decompress(page, size - have + 1))  # no more than the state claims, and one byte to tell
+        if have + len(pages[-1]) > size or not unpacker.eof:
+            raise ValueError(f"page {len(pages) - 1} of {name!r} unpacks to more than is left of its {size} bytes")
         have += len(pages[-1])
     return b"".join(pages)[:size]

@@ -43,3 +43,11 @@ def test_times_that_the_clocks_skip_are_no_instant():
 def test_the_commonest_step():
     assert commonest_step([[3, 1, 2], [10, 20]]) == 1
     assert commonest_step([[1], [2]]) == 0
+
+
+@pytest.mark.parametrize("begin", [b"", b"a,b\n1,"])
+def test_a_line_without_an_end_is_not_read_into_memory(tmp_path, begin):
+    path = tmp_path / "endless.csv"
+    path.write_bytes(begin + b"1" * (3 << 20))
+    with pytest.raises(CsvError, match="is longer than 1048576 characters"):
+        list(read_rows(path, ("a", "b"), lambda _line, row: row))

@@ -1,6 +1,7 @@
 """Record, kill, replay: what went in comes out, and no plate is left in the file."""
 
 import gzip
+import tracemalloc
 from contextlib import closing
 
 import pytest
@@ -120,3 +121,76 @@ def test_a_disk_that_is_full_is_told(broker, tmp_path, monkeypatch):
     assert recorder.messages == 0
     monkeypatch.undo()
     recorder.close()
+
+
+HEAD = b'{"patrolgrid_recording":1,"started_ms":0}\n'
+
+
+def peak_of(read):
+    """Return what reading raised, and the most memory that it took."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(RecordingError) as raised:
+            read()
+        return str(raised.value), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("begin", [b"", HEAD], ids=["no head", "with a head"])
+def test_a_few_kilobytes_that_unpack_to_gigabytes_are_refused_in_bounded_memory(tmp_path, begin):
+    path = tmp_path / "bomb.pgr.gz"
+    with gzip.open(path, "wb") as file:
+        file.write(begin)
+        for _ in range(96):
+            file.write(bytes(1 << 20))
+    assert path.stat().st_size < 1 << 20
+    said, peak = peak_of(lambda: list(Recording(path)))
+    assert str(path) in said
+    assert "a message of more than 8388608 bytes" in said
+    assert peak < 64 << 20
+
+
+def test_many_lines_from_few_bytes_are_read_one_by_one(tmp_path):
+    path = tmp_path / "long.pgr.gz"
+    line = b'{"t":0,"topic":"a","p":"' + b"x" * 1_000 + b'"}\n'
+    path.write_bytes(gzip.compress(HEAD + line * 20_000, mtime=0))
+    tracemalloc.start()
+    recording = Recording(path)
+    assert sum(1 for _ in recording) == 20_000
+    assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    tracemalloc.stop()
+    assert not recording.broken_off
+
+
+def test_what_follows_the_end_of_the_gzip_stream_is_not_gathered(tmp_path):
+    path = tmp_path / "more.pgr.gz"
+    path.write_bytes(gzip.compress(HEAD, mtime=0) + bytes(32 << 20))
+    tracemalloc.start()
+    assert list(Recording(path)) == []
+    assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b'{"patrolgrid_recording":"1"}\n',
+        b'{"patrolgrid_recording":1,"started_ms":"x"}\n',
+        b"[" * 100_000 + b"\n",
+        b'{"patrolgrid_recording":' + b"[" * 100_000 + b"\n",
+    ],
+)
+def test_a_head_of_other_types_is_no_recording(tmp_path, head):
+    path = tmp_path / "odd"
+    path.write_bytes(gzip.compress(head, mtime=0))
+    with pytest.raises(RecordingError, match="not a recording"):
+        Recording(path)
+
+
+def test_a_message_of_endless_brackets_ends_the_reading(tmp_path):
+    path = tmp_path / "deep"
+    path.write_bytes(gzip.compress(HEAD + b'{"t":' + b"[" * 100_000 + b"\n", mtime=0))
+    recording = Recording(path)
+    assert list(recording) == []
+    assert recording.broken_off
