@@ -151,6 +151,15 @@ class HazardRules(Saved):
             self._index(row)
         return ended
 
+    def wakes(self, index: NDArray[np.int64], value: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which values of rows that there is room for, both (n,), a rule has to look at: few, of thousands."""
+        # NaN compares false: what is not a number crosses nothing and ends nothing.
+        look: NDArray[np.bool_] = (value >= self._high[index]) | (value <= self._low[index]) | self._busy[_LEVEL][index]
+        if look.any():
+            # A rule that wakes with one of them needs what follows, too.
+            look = np.isin(index, index[look])
+        return look
+
     def levels(
         self, rows: ArrayLike, ts: ArrayLike, values: ArrayLike, how: Receipt | None = None
     ) -> list[HazardEvent]:
@@ -159,13 +168,7 @@ class HazardRules(Saved):
         if len(index) == 0:
             return []
         self.grow(ROW, int(index.max()) + 1)
-        # NaN compares false: what is not a number crosses nothing and ends nothing.
-        look = (value >= self._high[index]) | (value <= self._low[index]) | self._busy[_LEVEL][index]
-        if look.any():
-            # A rule that wakes in this call needs what follows in it, too.
-            look = np.isin(index, index[look])
-        look &= np.isfinite(value)
-        picked = np.flatnonzero(look)
+        picked = np.flatnonzero(self.wakes(index, value) & np.isfinite(value))
         return self._looked(_LEVEL, index, ts, picked, value[picked].tolist(), how)
 
     def states(

@@ -128,6 +128,15 @@ class RulesStage(Saved):
         except ValueError as error:
             _LOG.warning("device %s: %s; it is taken as open both ways", device, error)
 
+    def wanted(
+        self, series: NDArray[np.int64], levels: NDArray[np.bool_], value: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
+        """Tell which observations, all (rows,), have to be shown: all but the `levels` that no rule looks at."""
+        wanted = ~levels
+        rows = np.flatnonzero(levels)
+        wanted[rows] = self.hazards.wakes(series[rows], value[rows])
+        return wanted
+
     def levels(self, rows: Rows, now_ms: int) -> None:
         """Check levels against thresholds."""
         rows = rows.where(rows.how.newest | ~rows.retained)

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from ingest.log import Record
 from ingest.refusal import SUMMED, Refusal
-from ingest.vocabulary import KIND_NAMES, Reason, WindowStatus
+from ingest.vocabulary import KIND_NAMES, Kind, Reason, WindowStatus
 from models.rules.word_times import Receipt
+from stream.detect.rules_stage import RulesStage
 from stream.results import GateRows, RecordOutput, WindowRows
 from stream.windows.columns import Columns, Prepared, Rows
 from stream.windows.windows import Cells
-from stream.windows.word_order import WordOrder, Words
+from stream.windows.word_order import Arranged, WordOrder, Words
 
 _KEPT: Final = 16
 """Refusals of one device and one reason in a record that keep what was refused."""
@@ -73,15 +74,15 @@ def gate_rows(columns: Columns, rows: NDArray[np.intp], series: NDArray[np.int64
     )
 
 
-def stage_rows(columns: Columns, new: Prepared, picked: NDArray[np.intp], order: WordOrder) -> Rows:
-    """Return some of the new observations as the rules take them, in the order in which they were said."""
-    rows = new.rows[picked]
+def stage_rows(columns: Columns, new: Prepared, picked: NDArray[np.intp], order: WordOrder, rules: RulesStage) -> Rows:
+    """Return those of some new observations that the rules have to look at, in the order in which they were said."""
+    rows, series = new.rows[picked], new.series[picked]
     boot = columns.boots(rows)
-    words = Words(
-        new.series[picked], boot, columns.seq[rows], columns.ts[rows], new.received[picked], new.backfill[picked],
-        columns.retained[rows],
-    )  # fmt: skip
-    found = order.arrange(words)
+    received, backfill, retained = new.received[picked], new.backfill[picked], columns.retained[rows]
+    found = order.arrange(Words(series, boot, columns.seq[rows], columns.ts[rows], received, backfill, retained))
+    wanted = rules.wanted(series, new.kind[picked] == Kind.LEVEL, new.value[picked])[found.order]
+    if not wanted.all():
+        found = Arranged(found.order[wanted], found.newest[wanted], found.until[wanted])
     rows, place = rows[found.order], picked[found.order]
     return Rows(
         place=place,
@@ -90,8 +91,8 @@ def stage_rows(columns: Columns, new: Prepared, picked: NDArray[np.intp], order:
         device=new.device[place],
         ts=columns.ts[rows],
         at=new.at[place],
-        how=Receipt(new.received[place], boot[found.order], found.newest, found.until, new.backfill[place]),
-        retained=words.retained[found.order],
+        how=Receipt(received[found.order], boot[found.order], found.newest, found.until, backfill[found.order]),
+        retained=retained[found.order],
         seq=columns.seq[rows],
         a=columns.a[rows],
         b=columns.b[rows],

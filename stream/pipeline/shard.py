@@ -287,7 +287,7 @@ class ShardPipeline(Saved):
         chosen = rows[rules.ruled[new.series[rows]]]
         if not len(chosen):
             return
-        said, now_ms = emit.stage_rows(columns, new, chosen, self.order), int(new.received[rows[-1]])
+        said, now_ms = emit.stage_rows(columns, new, chosen, self.order, rules), int(new.received[rows[-1]])
         passes = said.where(said.kind == Kind.GATE)
         if len(passes):
             rules.passes(passes, live[passes.place] & ~passes.how.backfill, now_ms)

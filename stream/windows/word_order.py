@@ -21,6 +21,7 @@ from stream.windows.axes import SERIES
 
 BOOTS: Final = 4
 """Boots remembered of each series."""
+_NARROW: Final = 1 << 16
 _NONE: Final = -1
 NO_TIME: Final = -(2**62)
 
@@ -63,7 +64,9 @@ class WordOrder(Saved):
     def arrange(self, words: Words) -> Arranged:
         """Tell the order in which to take one or more words that were not given before, and remember them."""
         count = len(words.series)
-        place = np.argsort(words.series, kind="stable")
+        # Sorting by 16 bits is several times as fast; few sites have more series than that.
+        key = words.series.astype(np.uint16) if self.size_of(SERIES) <= _NARROW else words.series
+        place = np.argsort(key, kind="stable")
         series, boot, seq, ts = words.series[place], words.boot[place], words.seq[place], words.ts[place]
         first = np.concatenate(([True], series[1:] != series[:-1]))
         # Nearly always a series goes on with its boot, and its numbers rise: then nothing needs to be looked at.
