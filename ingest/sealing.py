@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 _SUITE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 _INFO: Final = b"patrolgrid plate 1"
 _PLATE_BYTES: Final = 64
-_PUBLIC: Final = re.compile(r"seal1:([0-9a-f]{4}):([A-Za-z0-9_-]{43})\s*\Z")
+_PUBLIC: Final = re.compile(r"seal1:([0-9a-f]{4}):([A-Za-z0-9_-]{43})\s{0,8}\Z")
 
 
 class SealError(ValueError):

@@ -116,7 +116,7 @@ def write_mosquitto(folder: Path, port: int, *, anonymous: bool = True, ports: M
         text += mark
         wanted = {1883: port, **(ports or {})}
         for block in listeners.split("\n\n"):
-            lines = re.findall(r"^#?([a-z_]+ [^ ]+(?: 127\.0\.0\.1)?)$", block, flags=re.MULTILINE)
+            lines = re.findall(r"^#?([a-z_]{1,60} [^ ]{1,200}(?: 127\.0\.0\.1)?)$", block, flags=re.MULTILINE)
             number = int(lines[0].split()[1]) if lines and lines[0].startswith("listener") else 0
             if number in wanted:
                 text += "\n".join([f"listener {wanted[number]} 127.0.0.1", *lines[1:]]) + "\n"

@@ -37,7 +37,8 @@ _IN_FLIGHT: Final = 8
 _LINE_BYTES: Final = 128 << 10
 _LINE_ITEMS: Final = 1_000
 """As many as a gateway takes in one message."""
-_VALUE: Final = re.compile(r"'[^']*[^A-Za-z_'][^']*'")
+_QUOTED: Final = re.compile(r"'[^']{0,400}+'?")
+_LETTERS: Final = re.compile(r"'[A-Za-z_]{0,400}+'\Z")
 _INPUT: Final = msgspec.json.Decoder(list[object])
 
 
@@ -219,10 +220,15 @@ def feed(agent: EdgeAgent, lines: Iterable[bytes]) -> tuple[int, int]:
             except ValueError as error:
                 refused += 1
                 # A value may be a plate, and logs are written to disks.
-                logger.warning("line %d refused: %s", number, _VALUE.sub("'…'", str(error)))
+                logger.warning("line %d refused: %s", number, _without_values(str(error)))
         agent.observe(*good)
         taken += len(good)
     return taken, refused
+
+
+def _without_values(error: str) -> str:
+    """Return what an error says, without what is quoted in it and is no plain word."""
+    return _QUOTED.sub(lambda found: found[0] if _LETTERS.match(found[0]) else "'…'", error[:400])
 
 
 def _items(text: bytes) -> list[object]:

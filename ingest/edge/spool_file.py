@@ -49,7 +49,7 @@ def further_file(path: Path, number: int) -> Path:
 
 def further_files(path: Path) -> list[tuple[int, Path]]:
     """Return the number and path of all that are there, oldest first; delete files that were never finished."""
-    name = re.compile(rf"{re.escape(path.name)}\.(?:([0-9]{{6}})|[0-9]+\.new)\Z")
+    name = re.compile(rf"{re.escape(path.name)}\.(?:([0-9]{{6}})|[0-9]{{1,20}}\.new)\Z")
     found = []
     for entry in sorted(path.parent.iterdir()):
         match = name.match(entry.name)

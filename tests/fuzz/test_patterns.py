@@ -54,7 +54,7 @@ def _patterns() -> dict[str, str | bytes]:
 def _names(path: Path) -> dict[str, object]:
     """Return what a module's patterns may be made of."""
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    return dict(vars(__import__(module, fromlist=["_"])))
+    return dict(vars(__import__(module, fromlist=["_"]))) | {"path": Path("spool.lines")}
 
 
 PATTERNS = _patterns()
