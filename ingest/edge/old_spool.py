@@ -66,14 +66,14 @@ def _observations(path: Path) -> Iterator[Observation]:
         with contextlib.closing(sqlite3.connect(path, timeout=1.0)) as db:
             for (payload,) in db.execute("SELECT payload FROM spool ORDER BY seq"):
                 yield _DECODER.decode(payload)
-    except (sqlite3.Error, msgspec.MsgspecError) as error:
+    except (sqlite3.Error, ValueError, TypeError, RecursionError) as error:
         if "locked" in str(error):
             raise SpoolError(f"{path}: in use by another process; one agent at a time may own a spool") from error
         logger.error("%s: damaged (%s); what can be read of it is taken over", path, error)  # noqa: TRY400 - no trace needed
         # Repeats are dropped by their number, so that all that looks like an observation is taken.
         for name in (path, path.with_name(f"{path.name}-wal")):
             for match in _ROW.finditer(read_through(name) if name.exists() else b""):
-                with contextlib.suppress(msgspec.MsgspecError):
+                with contextlib.suppress(ValueError):
                     observation = _DECODER.decode(match[0])
                     if observation.seq is not None and observation.boot:
                         yield observation

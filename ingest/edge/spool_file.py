@@ -11,7 +11,7 @@ import os
 import re
 import time
 from collections.abc import Iterable
-from errno import EDQUOT, EIO, ENODEV, ENOSPC, ENXIO, EROFS, ESTALE
+from errno import EDQUOT, EIO, ENODEV, ENOENT, ENOSPC, ENXIO, EROFS, ESTALE
 from pathlib import Path
 from typing import Final
 from zlib import crc32
@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 OVERHEAD: Final = 10
 """Bytes of a line beside its observation."""
 PRIVATE: Final = 0o600
+_ASIDE: Final = 5
 _BLOCK: Final = 4096
 
 
@@ -85,7 +86,7 @@ def read_lines(path: Path) -> list[bytes]:
     """Return the observations of a file, in order. Raises OSError where it cannot be opened.
 
     What is no whole line is named in the log. The end that a power cut took is usual; a file that has more wrong with
-    it is also copied, with the ending ``.broken-<time>``.
+    it is copied, with the ending ``.broken-<time>``, and written again without that. At most `_ASIDE` copies are made.
     """
     content = read_through(path)
     *whole, end = content.split(b"\n")
@@ -98,7 +99,9 @@ def read_lines(path: Path) -> list[bytes]:
             path, wrong, len(found), aside.name,
         )  # fmt: skip
         try:
-            replace_file(aside, content, mode=PRIVATE)
+            if len(list(path.parent.glob("*.broken-*"))) < _ASIDE:
+                replace_file(aside, content, mode=PRIVATE)
+            replace_file(path, lines(found), mode=PRIVATE)
         except OSError as error:
             logger.error("%s: the copy cannot be written: %s", aside, error.strerror)  # noqa: TRY400 - no trace needed
     elif wrong:
@@ -148,6 +151,8 @@ class SpoolFile:
     def sync(self) -> None:
         """Return when everything is on disk."""
         if self._file is not None:
+            if not os.path.samestat(self.path.stat(), os.fstat(self._file)):
+                raise FileNotFoundError(ENOENT, "somebody has put another file in its place")
             os.fsync(self._file)
             if not self._entered:
                 sync_folder(self.path.parent)

@@ -355,6 +355,16 @@ def test_what_a_disk_cannot_read_is_passed_over(tmp_path, monkeypatch):
     assert 100 < len(found) < 200
 
 
+def test_a_dying_card_does_not_fill_up_with_copies(tmp_path):
+    path = tmp_path / "s.db"
+    for n in range(12):
+        path.write_bytes(path.read_bytes() + b"noise\n" if path.exists() else b"noise\n")
+        with closing(Spool(path)) as spool:
+            spool.append([level(float(n))])
+            assert [one.value for one in waiting(spool)] == [float(k) for k in range(n + 1)]
+    assert len(list(tmp_path.glob("*.broken-*"))) == 5
+
+
 # A long queue has several files -------------------------------------------------------------------------------------
 
 
@@ -449,6 +459,26 @@ def test_while_the_disk_takes_nothing_the_queue_goes_on_in_memory(tmp_path, monk
     with closing(Spool(path)) as spool:
         assert [one.value for one in waiting(spool)] == [float(n) for n in range(10, 51)]
     assert not list(tmp_path.glob("*broken*"))
+
+
+@pytest.mark.parametrize("other", [None, b"somebody else's"])
+def test_a_file_that_somebody_took_away_is_written_again(tmp_path, monkeypatch, caplog, other):
+    monkeypatch.setattr(spool_module, "SYNC_S", 0.05)
+    monkeypatch.setattr(spool_module, "Backoff", lambda _first, _longest: Quick())
+    path = tmp_path / "deep" / "s.db"
+    with closing(Spool(path)) as spool:
+        spool.append([level(1.0)])
+        for entry in path.parent.iterdir():
+            entry.unlink()
+        if other is None:
+            path.parent.rmdir()
+        else:
+            path.write_bytes(other)
+        spool.append([level(815.0)])
+        wait_for(lambda: path.exists() and b"815" in path.read_bytes(), "it was not written again")
+    with closing(Spool(path)) as spool:
+        assert [one.value for one in waiting(spool)] == [1.0, 815.0]
+    assert "the disk takes nothing" in caplog.text
 
 
 def test_a_start_with_a_full_disk_sends_what_is_there_and_goes_on_in_memory(tmp_path, monkeypatch):
@@ -548,6 +578,18 @@ def test_what_can_be_read_of_a_damaged_old_spool_is_saved(tmp_path, damage):
         found = {(one.boot, one.seq) for one in waiting(spool)}
     assert len(found) > 300
     assert found <= {("old", n) for n in range(400)}
+
+
+@pytest.mark.parametrize("row", [None, 7, b"", b"[" * 5_000, b"\xff", "{}"])
+def test_a_row_of_an_old_spool_that_is_none_stops_nothing(tmp_path, row):
+    path = tmp_path / "s.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE spool (seq INTEGER PRIMARY KEY, payload, acked_ms INTEGER)")
+        good = msgspec.json.encode(Level(ts=1, metric="noise", value=1.0, seq=1, boot="old"))
+        db.executemany("INSERT INTO spool (payload) VALUES (?)", [(row,), (good,)])
+        db.commit()
+    with closing(Spool(path)) as spool:
+        assert [one.seq for one in waiting(spool)] == [1]
 
 
 def test_an_old_spool_that_an_old_agent_uses_is_left_alone(tmp_path):
