@@ -162,7 +162,7 @@ class EdgeAgent:
         An attempt to connect that is due later is made now.
         """
         self._session.hurry()
-        return self._outbox.wait(lambda: not self.spool.stats().waiting, timeout_s)
+        return self._outbox.wait(self.spool.is_empty, timeout_s)
 
     def stats(self) -> EdgeStats:
         """Return counts; may be called at any time, from any thread."""

@@ -146,7 +146,8 @@ class Spool:
             dropped = self._queue.make_room(self.max_bytes, self.memory_bytes)
             if dropped:
                 self._dropped, self._tidy_due = self._dropped + dropped, now
-                logger.warning("%s: full%s; dropped the %d oldest observations", self.path, self._because(), dropped)
+                because = self.trouble or "the spool is full"
+                logger.warning("%s: dropped the %d oldest observations: %s", self.path, dropped, because)
             self._sync_due = min(self._sync_due, now + SYNC_S)
             self._changed.notify_all()
             return list(range(self._seq - len(payloads), self._seq))
@@ -210,6 +211,11 @@ class Spool:
             self._changed.notify_all()
             return self._queue.rewind()
 
+    def is_empty(self) -> bool:
+        """Tell whether nothing waits."""
+        with self._changed:
+            return not self._queue.waiting
+
     def stats(self) -> SpoolStats:
         """Return what is in it."""
         with self._changed:
@@ -224,11 +230,9 @@ class Spool:
             self._changed.notify_all()
         self._writer.join(_CLOSE_S)
         if lost := self.stats().unwritten:
-            logger.error("%s: %d observations are lost%s", self.path, lost, self._because())
+            because = self.trouble or "the disk does not answer"
+            logger.error("%s: %d observations are lost: %s", self.path, lost, because)
         self._release()
-
-    def _because(self) -> str:
-        return f" ({self.trouble})" if self.trouble else ""
 
     # -- opening -------------------------------------------------------------------------------------------------------
 

@@ -512,9 +512,9 @@ def test_memory_is_bounded_and_what_is_dropped_is_counted_and_a_detectors_word_g
         assert stats.waiting + stats.dropped == 1_001
         found = waiting(spool)
         assert (found[0].metric, found[-1].value) == ("smoke", 999.0)
-        assert "(No space left on device); dropped" in caplog.text
+        assert "oldest observations: No space left on device" in caplog.text
         assert caplog.text.count("the disk takes nothing") == 1
-    assert f"{stats.waiting} observations are lost (No space left on device)" in caplog.text
+    assert f"{stats.waiting} observations are lost: No space left on device" in caplog.text
 
 
 def test_a_slow_disk_holds_nobody_up(tmp_path, monkeypatch, caplog):
