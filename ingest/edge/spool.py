@@ -219,9 +219,8 @@ class Spool:
     def stats(self) -> SpoolStats:
         """Return what is in it."""
         with self._changed:
-            queue = self._queue
-            unwritten = sum(1 for _ in queue.last.waiting(self._written, queue.next))
-            return SpoolStats(queue.waiting, queue.held, self._dropped, unwritten, queue.size)
+            unwritten = sum(1 for _ in self._queue.last.waiting(self._written, self._queue.next))
+            return SpoolStats(self._queue.waiting, self._queue.held, self._dropped, unwritten, self._queue.size)
 
     def close(self) -> None:
         """Write what can be written, take out of the files what was acknowledged, and release them."""
@@ -230,8 +229,7 @@ class Spool:
             self._changed.notify_all()
         self._writer.join(_CLOSE_S)
         if lost := self.stats().unwritten:
-            because = self.trouble or "the disk does not answer"
-            logger.error("%s: %d observations are lost: %s", self.path, lost, because)
+            logger.error("%s: %d observations are lost: %s", self.path, lost, self.trouble or "the disk hangs")
         self._release()
 
     # -- opening -------------------------------------------------------------------------------------------------------
