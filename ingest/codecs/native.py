@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, NamedTuple, Union, get_type_hints
 import msgspec
 
 from ingest.codecs.lenient import Cut, UnreadableError, cut, other_text, read, trimmed, unwrapped
-from ingest.codecs.words import WordError, Words
+from ingest.codecs.words import WordError, WordForms
 from ingest.observations import Count, Gate, Level, Observation, State
 from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
@@ -51,7 +51,7 @@ class NativeCodec:
         one: Any = Union[tuple(_LOOSE)]  # noqa: UP007 - made from a list
         many: Any = Annotated[list[one], msgspec.Meta(max_length=self.max_observations)]
         self._decode: Callable[[bytes], Observation | list[Observation]] = msgspec.json.Decoder(one | many).decode
-        self._words = Words(_LOOSE)
+        self._words = WordForms(_LOOSE)
         self._decode_one = msgspec.json.Decoder(Observation).decode
 
     @property

@@ -1,9 +1,9 @@
-"""Words as devices write them, in one form: full width, case, blanks, `℃` for `°C`, `true` for `alarm`, °F in °C.
+"""WordForms as devices write them, in one form: full width, case, blanks, `℃` for `°C`, `true` for `alarm`, °F in °C.
 
 How a word is written must not decide whether an alarm exists. So texts are normalised (NFKC, without blanks at their
 ends and without what cannot be seen); what has a rule is recognised however it is written, and a reading in another
 unit than its rule's is converted. A unit that is not known here is taken as it is, and its number is judged as if it
-were in the rule's unit: rather a false alarm than none. `Words.odd_units` counts such readings.
+were in the rule's unit: rather a false alarm than none. `WordForms.odd_units` counts such readings.
 """
 
 import logging
@@ -23,7 +23,7 @@ _ENDS: Final = " \t\r\n\v\f\0\ufeff\u200b"
 _DEGREES: Final = {ord(sign): "°" for sign in "º˚"}
 """Signs that look like the degree sign, and that NFKC would make a letter or an accent."""
 _REMEMBERED: Final = 10_000
-"""Words that somebody makes up must not fill the memory."""
+"""WordForms that somebody makes up must not fill the memory."""
 _MANY_UNITS: Final = 64
 
 
@@ -188,7 +188,7 @@ _Look = tuple[Callable[[Any], Any], set[Any]]
 """What is looked at of an observation, and what of it is known to stay as it is."""
 
 
-class Words:
+class WordForms:
     """Brings the boots, metrics, units and words of observations to one form, and remembers which are in it already."""
 
     def __init__(self, kinds: Iterable[type]) -> None:

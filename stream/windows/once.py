@@ -21,7 +21,7 @@ from stream.windows.catalog import Catalog
 from stream.windows.columns import Columns
 from stream.windows.proofs import contents
 from stream.windows.repeats import Repeats, content_keys, numbered_keys
-from stream.windows.sequences import Rows, Sequences
+from stream.windows.sequences import NumberedRows, Sequences
 
 _ROUNDS: Final = 3
 
@@ -41,40 +41,18 @@ def judge(columns: Columns, catalog: Catalog, sequences: Sequences, repeats: Rep
     """Tell which rows of a record are new, and remember them; `Columns.lives` is set where numbers began again."""
     source_slot, source_device = catalog.slots(columns.sources, sequences)
     sequences.proofs.room(sequences.size_of(SLOT), len(catalog.devices))
-    device = source_device[columns.source]
-    rows = Rows(source_slot[columns.source], columns.seq, contents(columns), columns.said)
-    new, unknown = np.zeros(columns.rows, dtype=np.bool_), np.zeros(columns.rows, dtype=np.bool_)
-    judged = Judged(device, new, unknown, [])
+    device = source_device.take(columns.source)
+    rows = NumberedRows(source_slot.take(columns.source), columns.seq, contents(columns), columns.said)
     left = np.arange(columns.rows)
-    alone = left[:0]
     if (catalog.before[source_slot] >= 0).any():
         left = _not_applied(rows, left, catalog, sequences)
-    for turn in range(_ROUNDS + 1):
-        if not len(left):
-            break
-        part = rows if len(left) == columns.rows else rows.take(left)
-        verdict = sequences.apply(part)
-        new[left], unknown[left] = verdict.new, verdict.unknown
-        judged.skipped.append((device[left[verdict.row]], verdict.skipped))
-        if not verdict.other.any():
-            break
-        left = left[verdict.other]
-        left = left[~sequences.applied(rows.take(left))]  # several with one number, of which one was applied before
-        if turn == 0:
-            left = left[~repeats.again(device[left], numbered_keys(columns, left))]
-        if turn == _ROUNDS:
-            new[left], alone = True, left
-        elif len(left):
-            boots, which = np.unique(columns.source[left], return_inverse=True)
-            slots = catalog.again([columns.sources[index] for index in boots.tolist()], columns.sources, sequences)
-            sequences.proofs.room(sequences.size_of(SLOT), len(catalog.devices))
-            rows.slot[left] = np.array(slots, dtype=np.int64)[which]
-        else:
-            break
-    lives = catalog.lives[rows.slot]
-    if len(alone) or lives.any():
-        columns.lives = lives
-        lives[alone] = numbered_keys(columns, alone) >> np.uint64(2)  # each a boot by itself
+    verdict = sequences.apply(rows if len(left) == columns.rows else rows.take(left))
+    new, unknown = _spread(verdict.new, left, columns.rows), _spread(verdict.unknown, left, columns.rows)
+    judged = Judged(device, new, unknown, [(device[left[verdict.row]], verdict.skipped)])
+    if verdict.other.any():
+        _begun_again(columns, rows, left[verdict.other], judged, catalog, sequences, repeats)
+    elif (catalog.lives[source_slot] > 0).any():
+        columns.lives = catalog.lives[rows.slot]
     here = np.flatnonzero(columns.flags & Flag.NUMBERED_HERE)
     here = here[new[here]]
     if len(here):
@@ -82,7 +60,46 @@ def judge(columns: Columns, catalog: Catalog, sequences: Sequences, repeats: Rep
     return judged
 
 
-def _not_applied(rows: Rows, left: NDArray[np.intp], catalog: Catalog, sequences: Sequences) -> NDArray[np.intp]:
+def _begun_again(
+    columns: Columns,
+    rows: NumberedRows,
+    left: NDArray[np.intp],
+    judged: Judged,
+    catalog: Catalog,
+    sequences: Sequences,
+    repeats: Repeats,
+) -> None:
+    """Judge rows whose numbers were applied with another content."""
+    left = left[~sequences.applied(rows.take(left))]  # several with one number, of which one was applied before
+    left = left[~repeats.again(judged.device[left], numbered_keys(columns, left))]
+    for _ in range(_ROUNDS):
+        if not len(left):
+            break
+        boots, which = np.unique(columns.source[left], return_inverse=True)
+        slots = catalog.again([columns.sources[index] for index in boots.tolist()], columns.sources, sequences)
+        sequences.proofs.room(sequences.size_of(SLOT), len(catalog.devices))
+        rows.slot[left] = np.array(slots, dtype=np.int64)[which]
+        verdict = sequences.apply(rows.take(left))
+        judged.new[left], judged.unknown[left] = verdict.new, verdict.unknown
+        judged.skipped.append((judged.device[left[verdict.row]], verdict.skipped))
+        left = left[verdict.other]
+    judged.new[left] = True
+    columns.lives = catalog.lives[rows.slot]
+    columns.lives[left] = numbered_keys(columns, left) >> np.uint64(2)  # each a boot by itself
+
+
+def _spread(found: NDArray[np.bool_], rows: NDArray[np.intp], count: int) -> NDArray[np.bool_]:
+    """Return what was found of some rows as an array for all `count` of them."""
+    if len(found) == count:
+        return found
+    spread = np.zeros(count, dtype=np.bool_)
+    spread[rows] = found
+    return spread
+
+
+def _not_applied(
+    rows: NumberedRows, left: NDArray[np.intp], catalog: Catalog, sequences: Sequences
+) -> NDArray[np.intp]:
     """Return those of some rows that no earlier slot of their boot has applied."""
     known = np.zeros(len(left), dtype=np.bool_)
     slot = catalog.before[rows.slot[left]]

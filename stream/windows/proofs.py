@@ -65,17 +65,23 @@ def contents(columns: Columns) -> NDArray[np.uint32]:
     texts = np.array([crc32(text.encode("utf-8", "surrogatepass")) for text in columns.strings], dtype=np.uint64)
     # Counts have all their bits in the upper half of a double, where those of the second value find room below.
     said: NDArray[np.uint64] = (columns.a + 0.0).view(np.uint64)  # a copy, in which -0.0 is 0.0
-    said ^= columns.b.view(np.uint64) >> _HALF
-    said ^= said >> _HALF
+    part = columns.b.view(np.uint64) >> _HALF  # one array for all parts, because making one costs more than filling it
+    said ^= part
+    np.right_shift(said, _HALF, out=part)
+    said ^= part
     said *= _FACTORS[0]
-    times = columns.said.view(np.uint64) * _FACTORS[1]
+    np.multiply(columns.said.view(np.uint64), _FACTORS[1], out=part)
     if (columns.flags & Flag.TIMELESS).any():
-        times[columns.flags & Flag.TIMELESS != 0] = 0
-    said += times
-    said += (texts * _FACTORS[2])[columns.metric]
-    said += (texts * _FACTORS[3])[columns.text]
-    said += _KINDS[columns.kind]
-    return (said >> _HALF).astype(np.uint32) | np.uint32(1)
+        part[columns.flags & Flag.TIMELESS != 0] = 0
+    said += part
+    for table, index in (
+        (texts * _FACTORS[2], columns.metric),
+        (texts * _FACTORS[3], columns.text),
+        (_KINDS, columns.kind),
+    ):
+        said += table.take(index, out=part, mode="clip")  # indices were checked
+    found: NDArray[np.uint32] = said.view(np.uint32)[1::2] | np.uint32(1)  # the upper halves
+    return found
 
 
 _HALF: Final = np.uint64(32)

@@ -37,8 +37,8 @@ _UNSET_MS: Final = 946_684_800_000
 """2000-01-01: earlier times come from clocks that were never set, and say nothing."""
 
 
-class Rows(NamedTuple):
-    """Numbered observations in the order of arrival; all of shape (rows,). Rows may repeat and come in any order."""
+class NumberedRows(NamedTuple):
+    """What devices said with a number, in the order of arrival; all of shape (rows,), repeats included."""
 
     slot: NDArray[np.int64]
     """Slots that there is room for."""
@@ -49,9 +49,9 @@ class Rows(NamedTuple):
     ts: NDArray[np.int64]
     """Event time, epoch ms."""
 
-    def take(self, rows: NDArray[np.intp]) -> "Rows":
+    def take(self, rows: NDArray[np.intp]) -> "NumberedRows":
         """Return some of them."""
-        return Rows(self.slot[rows], self.seq[rows], self.proof[rows], self.ts[rows])
+        return NumberedRows(self.slot[rows], self.seq[rows], self.proof[rows], self.ts[rows])
 
 
 class Verdict(NamedTuple):
@@ -95,12 +95,11 @@ class Sequences(Saved):
         self.proofs.forget(slot)
         self._gaps[slot] = []
 
-    def apply(self, given: Rows) -> Verdict:
-        """Tell which rows, of which there is at least one, are new, and remember them.
-
-        Of equal rows the first is the new one.
-        """
+    def apply(self, given: NumberedRows) -> Verdict:
+        """Tell which rows are new, and remember them. Of equal rows the first is the new one."""
         new, unknown, other = (np.zeros(len(given.slot), dtype=np.bool_) for _ in range(3))
+        if not len(new):
+            return Verdict(new, unknown, other, np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.int64))
         key = (given.slot << _SEQ_BITS) | given.seq
         order = np.argsort(key, kind="stable")
         key = key[order]
@@ -151,7 +150,7 @@ class Sequences(Saved):
             self._remember(slot, seq, starts, given.proof[order], given.ts[order])
         return Verdict(new, unknown, other, one_each, skipped)
 
-    def applied(self, given: Rows) -> NDArray[np.bool_]:
+    def applied(self, given: NumberedRows) -> NDArray[np.bool_]:
         """Tell which rows were applied with their content; nothing is remembered. Shape (rows,)."""
         slot, seq = given.slot, given.seq
         top = self._highest[slot]
@@ -165,7 +164,7 @@ class Sequences(Saved):
         known[rows] = self._agrees(given.take(rows))
         return known
 
-    def _agrees(self, rows: Rows) -> NDArray[np.bool_]:
+    def _agrees(self, rows: NumberedRows) -> NDArray[np.bool_]:
         """Tell which rows, all of numbers that were applied, have the content or the time they were applied with."""
         slot, seq, proof, ts = rows
         held = self.proofs.held(slot, seq)

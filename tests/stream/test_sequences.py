@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from stream.windows.axes import SLOT
 from stream.windows.proofs import PROOFS
-from stream.windows.sequences import MAX_GAPS, Rows, Sequences
+from stream.windows.sequences import MAX_GAPS, NumberedRows, Sequences
 from tests.stream.build import NOON
 from tests.support import examples
 
@@ -20,10 +20,10 @@ numbers = st.one_of(
 batches = st.lists(st.lists(st.tuples(st.integers(0, 3), numbers), max_size=60), min_size=1, max_size=12)
 
 
-def numbered(slots, seqs, *, content=7, ts=NOON) -> Rows:
-    """Rows of numbers, by default all of one content and one time, so that only the number matters."""
+def numbered(slots, seqs, *, content=7, ts=NOON) -> NumberedRows:
+    """NumberedRows of numbers, by default all of one content and one time, so that only the number matters."""
     rows = len(seqs)
-    return Rows(
+    return NumberedRows(
         np.asarray(slots, dtype=np.int64),
         np.asarray(seqs, dtype=np.int64),
         np.broadcast_to(np.asarray(content, dtype=np.uint32), rows),
