@@ -23,8 +23,8 @@ from deploy.processes.broker import MosquittoMissingError, embedded_command, mos
 from ingest import topics
 from ingest.clock import SystemClock
 from ingest.codecs.native import NativeCodec
-from ingest.gateway.gateway import Gateway, GatewayConfig
-from ingest.gateway.gateway_settings import GatewaySettings
+from ingest.gateway.gateway import Gateway
+from ingest.gateway.gateway_settings import GatewayConfig, GatewaySettings
 from ingest.gateway.intake import Intake
 from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Quarantine

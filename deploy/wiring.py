@@ -18,7 +18,8 @@ from deploy.settings import Settings
 from deploy.settings.sections import Kafka
 from ingest.clock import Clock, DataClock, ScaledClock, SystemClock
 from ingest.gateway import Quarantine, load_plates
-from ingest.gateway.gateway import Gateway, GatewayConfig
+from ingest.gateway.gateway import Gateway
+from ingest.gateway.gateway_settings import GatewayConfig
 from ingest.gateway.places_file import LAST_GOOD, PlacesFile
 from ingest.log import Log, SqliteLog
 from ingest.log.kafka_address import records_topic

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from ingest.gateway.gateway import GatewayConfig
-from ingest.gateway.gateway_settings import GatewaySettings
+from ingest.gateway.gateway_settings import GatewayConfig, GatewaySettings
 from ingest.login import BrokerAddress
 from stream.config import AlertSettings, PipelineConfig, PipelineSettings, Site
 

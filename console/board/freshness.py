@@ -5,8 +5,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-NODE_SILENT_S: Final = 10.0
-"""A node writes its status each second; ten missed in a row are no hiccup."""
+NODE_SILENT_S: Final = 15.0
+"""A node writes its status every five seconds at least; three missed in a row are no hiccup."""
 CATCHING_UP_S: Final = 120.0
 """How far results may be behind, in wall-clock seconds, before the page says that they are."""
 

@@ -24,7 +24,8 @@ from deploy.settings import Settings
 from deploy.wiring import kafka_of, make_clock, make_gateway, open_kafka_log, open_places
 from ingest.clock import DataClock
 from ingest.gateway import Quarantine
-from ingest.gateway.gateway import Gateway, GatewayConfig
+from ingest.gateway.gateway import Gateway
+from ingest.gateway.gateway_settings import GatewayConfig
 from ingest.log import Log
 from ingest.setup.settings import SettingsError
 

@@ -22,7 +22,7 @@ from deploy.settings import Settings, find_file, load_settings
 from deploy.wiring import data_end_ms, make_clock, make_gateway, open_log, open_places, open_sinks, pipeline_config
 from ingest.files import keep_private
 from ingest.gateway import PlateKeyError
-from ingest.gateway.gateway import GatewayConfig
+from ingest.gateway.gateway_settings import GatewayConfig
 from ingest.places import PlacesError
 from ingest.setup.crash_marker import allow_watchdogs
 from ingest.setup.extras import MissingExtraError
@@ -34,6 +34,10 @@ from stream.sinks.store.tables import StoreError
 
 _LOG = logging.getLogger("deploy.node")
 _STATUS_EVERY_S: Final = 1.0
+_GATHER_S: Final = 2.0
+"""So long a count waits for others to be logged with, while little comes."""
+_HOLD_S: Final = 10.0
+"""So long the store is not told that time has passed, and nothing else."""
 
 
 def run(settings: Settings, stop: StopRequest) -> int:
@@ -50,6 +54,7 @@ def run(settings: Settings, stop: StopRequest) -> int:
         logged = file.kept or places
         sinks = open_sinks(settings, places, closing, log_again=True)
         clock = make_clock(settings)
+        calm = settings.clock.mode == "system"  # a faster clock, or one that follows data, is no station's
         if not clock.live:  # it follows the data, and continues where the store ends
             clock.observe(data_end_ms(folder))
         log = open_log(settings, mends=True)
@@ -63,6 +68,7 @@ def run(settings: Settings, stop: StopRequest) -> int:
             folder / "state",
             quarantine=sinks.quarantine.add_many,
             snapshot_bytes=min(MOST_BYTES, settings.log.max_mb * 2**20 // 16),
+            hold_s=_HOLD_S if calm else 0.0,
         )
         config = GatewayConfig(
             site=site,
@@ -70,6 +76,7 @@ def run(settings: Settings, stop: StopRequest) -> int:
             settings=settings.gateway,
             identity=folder / "gateway.json",
             marker=folder / "reading.mark",
+            gather_s=_GATHER_S if calm else 0.0,
         )
         gateway = make_gateway(settings, config, logged, log, sinks.quarantine, clock)
         if file.kept != places:

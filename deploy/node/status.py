@@ -30,6 +30,10 @@ from stream.sinks.store.tables import StoreError, StoreMissingError
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 _COUNTED: Final = ("windows", "anomalies", "alerts", "hotspots", "open_alerts")
+_CALM_S: Final = 4.5
+"""Seconds between two statuses that say the same: the board takes a node for silent after fifteen."""
+_PASSING: Final = frozenset({"now_ms", "watermark_ms", "wall_ms", "uptime_s", "rates", "lag", "counters", "waiting"})
+"""What of a status changes all the time and is no news."""
 _COUNT_EVERY_S: Final = 5.0
 """Counting rows of the store takes longer than a second's status should."""
 
@@ -65,6 +69,10 @@ class SiteStatus:
         self._sinks, self._reader = sinks, StoreReader(sinks.store.path)
         self._speed = settings.clock.speed if settings.clock.mode == "scaled" else 1.0
         self._began = time.monotonic()
+        self._calm = settings.clock.mode == "system"
+        self._news: dict[str, Any] = {}
+        """What was written last, without what changes all the time."""
+        self._write_at = 0.0
         self._counts: dict[str, Any] = dict.fromkeys(_COUNTED, 0)
         self._stored: dict[str, Any] = {"accepted": 0, "duplicates": 0, "late": 0}
         self._quarantined: dict[str, int] = {}
@@ -99,8 +107,7 @@ class SiteStatus:
         if self._trouble and not last and time.monotonic() < self._meta_at:
             return  # a store that is locked takes its time to say so
         try:
-            for key, value in found.items():
-                self._sinks.store.put_meta(key, value)
+            self._write(found, at_once=last)
         except Exception as error:  # noqa: BLE001 - a damaged store may fail in any way
             if str(error) != self._trouble and not self._closed:
                 _LOG.warning("the status cannot be written into the store: %s", error)
@@ -126,6 +133,18 @@ class SiteStatus:
             self._sinks.store.mend(error)
         except StoreError as trouble:
             self._failing["store"] = str(trouble)
+
+    def _write(self, found: dict[str, Any], *, at_once: bool) -> None:
+        """Write into the store: at once where something has changed, else every few seconds, for the disk's sake.
+
+        A site whose clock is not the system's is no station's: those who wait for a replay want to know each second.
+        """
+        news = {key: value for key, value in found["status"].items() if key not in _PASSING}
+        now = time.monotonic()
+        if self._calm and not at_once and news == self._news and now < self._write_at:
+            return
+        self._sinks.store.put_metas(found)
+        self._news, self._write_at = news, now + _CALM_S
 
     def common(self, received: int, messages: int, duplicates: int, *, recount: bool = False) -> dict[str, Any]:
         """Return what every site tells. Rows are counted now and then, with `recount` now, however long that takes.

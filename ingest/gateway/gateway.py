@@ -14,27 +14,24 @@ those numbered here are recognised by their content, and equal refusals share on
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from ingest import topics
 from ingest.backoff import Backoff
 from ingest.clock import Clock
-from ingest.gateway.gateway_settings import GatewaySettings
+from ingest.gateway.gateway_settings import GatewayConfig
 from ingest.gateway.gateway_stats import GatewayStats, Meter
-from ingest.gateway.identity import Identity, Leaver, Leaving
+from ingest.gateway.identity import Identity, Leaving
 from ingest.gateway.intake import Intake, Taken
 from ingest.gateway.numbering import refill
 from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Quarantine
 from ingest.gateway.routes import Routes
 from ingest.log import AWAY, Log, Record, RecordKind
-from ingest.login import BrokerAddress
-from ingest.mqtt import Inbound, Session
+from ingest.mqtt import Inbound
 from ingest.mqtt.inbox import Inbox
 from ingest.mqtt.trials import TRIED_S, Trials
 from ingest.places import Places, PlacesRecord, encode_places
@@ -46,72 +43,6 @@ _RETRY_S: Final = (0.1, 5.0)
 _WAITED_MS: Final = 5_000
 _SUM_S: Final = 1.0
 _FLUSH_S: Final = 30.0
-
-
-class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The configuration of a gateway. Only ``site`` has no default."""
-
-    site: str
-    """The site's id."""
-    broker: BrokerAddress = BrokerAddress(protocol="5")
-    settings: GatewaySettings = GatewaySettings()
-    max_queued_bytes: int = 64 << 20
-    """With `GatewaySettings.receive_maximum` this bounds memory."""
-    backoff_s: tuple[float, float] = (0.5, 30.0)
-    """First and longest wait before a new connection; see `ingest.mqtt.session`."""
-    linger_s: float = 0.0
-    """Least time between two flushes, while messages come all the time; one that comes alone is flushed at once. On
-    Kafka, where each flush makes a record for every shard it touches, and a record costs the same however small."""
-    shards: int = 1
-    """How many shards the beats are divided among, see `ingest.shards`."""
-
-    name: str = ""
-    """Tells gateways of one site from each other; empty where it has one."""
-    identity: Path | None = None
-    """File that keeps the client id's random part, see `ingest.gateway.identity`; None: the id has none."""
-    marker: Path | None = None
-    """File that knows what was being read when the process died, see `ingest.setup.crash_marker`; None: nobody does."""
-
-    @property
-    def full_name(self) -> str:
-        """What the client id begins with, and what Kafka knows the gateway by."""
-        return "-".join(filter(None, ("patrolgrid-gateway", self.site, self.name)))
-
-    @property
-    def expiry_s(self) -> int:
-        """How long the broker keeps the session (MQTT 5)."""
-        return self.settings.session_expiry_h * 3600
-
-    def filters(self, topic_filters: Sequence[str]) -> tuple[str, ...]:
-        """Return filters as this gateway subscribes to them."""
-        group = self.settings.shared_group
-        return tuple(f"$share/{group}/{one}" if group else one for one in topic_filters)
-
-    def session(self, inbox: Inbox, client_id: str) -> Session:
-        """Return the session that fills an inbox, not started."""
-        settings = self.settings
-        return Session(
-            self.broker,
-            client_id,
-            filters=self.filters([topics.everything(self.site)]),
-            also=self.filters(topics.near_misses(self.site)),
-            forget=self.filters(topics.inputs(self.site)),
-            on_message=inbox.put,
-            persistent=True,
-            expiry_s=self.expiry_s,
-            receive_maximum=settings.receive_maximum,
-            keepalive_s=settings.keepalive_s,
-            backoff_s=self.backoff_s,
-        )
-
-    def leaver(self, inbox: Inbox, client_id: str) -> Leaver:
-        """Return what empties a session of before into an inbox."""
-        old = [topics.everything(self.site), *topics.near_misses(self.site), *topics.inputs(self.site)]
-        mark_topic = "" if self.settings.shared_group else topics.commands(self.site)
-        filters, expiry_s = self.filters(old), self.expiry_s
-        return Leaver(
-            self.broker, client_id, filters=filters, mark_topic=mark_topic, expiry_s=expiry_s, receive=inbox.put
-        )
 
 
 class Gateway:
@@ -266,10 +197,29 @@ class Gateway:
 
         Returns False where they cannot be brought there, and `stop` was called meanwhile.
         """
-        intake, inbox, max_rows = self._intake, self._inbox, self.config.settings.max_rows
-        intake.begin()
         mids: dict[int, list[int]] = {}
         taken: list[tuple[str, bytes]] = []
+        until = time.monotonic() + self.config.gather_s
+        self._take_some(waiting, taken, mids)
+        while self.config.gather_s and self._intake.may_wait() and not self._stopping.is_set():
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            self._inbox.wait(left)
+            self._take_some(len(self._inbox), taken, mids)
+        if not self._store(self._finish(taken)):
+            return False
+        # What came by a connection that is over cannot be acknowledged any more; it is stored all the same, because a
+        # broker without persistence would not repeat it.
+        for connection, some in mids.items():
+            if not self._session.acknowledge(connection, some):
+                self._leaving.acknowledge(connection, some)
+        return True
+
+    def _take_some(self, waiting: int, taken: list[tuple[str, bytes]], mids: dict[int, list[int]]) -> None:
+        """Take up to `waiting` messages, as many as one record holds; note them, and their ids by connection."""
+        intake, inbox, max_rows = self._intake, self._inbox, self.config.settings.max_rows
+        intake.begin()
         tried, deadly = self._trials.next(inbox, waiting) if self._trials.left > 0 else (None, set[int]())
         with nullcontext() if self.config.marker is None else no_longer_than(_FLUSH_S):
             for place in range(waiting if tried is None else len(tried)):
@@ -282,14 +232,6 @@ class Gateway:
                     mids.setdefault(message.connection, []).append(message.mid)
                 if tried is None and intake.rows() >= max_rows:
                     break
-        if not self._store(self._finish(taken)):
-            return False
-        # What came by a connection that is over cannot be acknowledged any more; it is stored all the same, because a
-        # broker without persistence would not repeat it.
-        for connection, some in mids.items():
-            if not self._session.acknowledge(connection, some):
-                self._leaving.acknowledge(connection, some)
-        return True
 
     def _take(self, message: Inbound) -> None:
         topic = message.topic.decode("utf-8", "replace")

@@ -14,7 +14,7 @@ from ingest.clock import LATEST_MS, Clock, ClockGuard, DataClock
 from ingest.codecs.lenient import NO_TIME
 from ingest.codecs.native import NativeCodec, explain
 from ingest.events import Command, DeviceStatus, Incident
-from ingest.gateway.collector import Collector
+from ingest.gateway.collector import FEW, Collector, Hurry
 from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.gateway_stats import IntakeCounts
 from ingest.gateway.numbering import Numbering, RepeatFilter, repeat_key
@@ -72,12 +72,7 @@ class Intake:
     """
 
     def __init__(
-        self,
-        *,
-        routes: Routes,
-        clock: Clock,
-        plates: Plates,
-        settings: GatewaySettings | None = None,
+        self, *, routes: Routes, clock: Clock, plates: Plates, settings: GatewaySettings | None = None
     ) -> None:
         self._routes, self._clock, self._plates, self._shards = routes, clock, plates, routes.shards
         settings = settings or GatewaySettings()
@@ -98,6 +93,7 @@ class Intake:
         self._late_statuses: dict[str, tuple[Route, DeviceStatus]] = {}
         """Device → its newest status over its quota."""
         self.sums = RefusalSums()
+        self._hurry = Hurry()
         self._others: list[Record] = []
         self._refusals: list[Refusal] = []
         self.counts = IntakeCounts()
@@ -114,6 +110,10 @@ class Intake:
     def steady_ms(self) -> int:
         """Return a time, in milliseconds, that goes on without steps: repeats are remembered by it."""
         return time.monotonic_ns() // 1_000_000 if self._clock.live else self._clock.now_ms()
+
+    def may_wait(self) -> bool:
+        """Tell whether all that was taken since `finish` may wait a moment for more."""
+        return not self._others and self._fullest <= FEW and not self._hurry.of(self._collectors)
 
     def rows(self) -> int:
         """Return how many observations the longest batch has that waits for `finish`."""

@@ -37,6 +37,7 @@ from ingest.refusal import Refusal
 from ingest.setup.crash_marker import CrashMarker, no_longer_than
 from stream.engines.again import results_again
 from stream.engines.cold_start import ColdStartNote
+from stream.engines.idle_results import IdleResults
 from stream.engines.snapshot_files import MOST_BYTES, CrashCost, SnapshotFiles
 from stream.engines.stats import EngineStats
 from stream.pipeline.pipeline import Pipeline
@@ -91,6 +92,8 @@ class EmbeddedEngine:
         Least wall-clock seconds between snapshots; more where writing one takes long (at most a twentieth of the time).
     snapshot_bytes
         Most bytes of records that the log has to keep for a crash, about.
+    hold_s
+        See `stream.engines.idle_results`.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class EmbeddedEngine:
         quarantine: Callable[[Sequence[Refusal]], None],
         snapshot_every_s: float = 10.0,
         snapshot_bytes: int = MOST_BYTES,
+        hold_s: float = 0.0,
     ) -> None:
         self._log, self._make_pipeline = log, make_pipeline
         self._files = SnapshotFiles(state_dir)
@@ -112,6 +116,7 @@ class EmbeddedEngine:
         self._cold_start = ColdStartNote(state_dir)
         self._every_s = snapshot_every_s
         self._cost = CrashCost(snapshot_every_s, snapshot_bytes)
+        self._idle = IdleResults(hold_s)
         self._stop = threading.Event()
         self._drain = threading.Event()
         self._thread: threading.Thread | None = None
@@ -128,7 +133,8 @@ class EmbeddedEngine:
     @property
     def position(self) -> int:
         """Log position up to which every sink has the results."""
-        return max(self.delivery.position, 0)
+        held, delivery = self._idle.held, self.delivery
+        return held.position if held and delivery.reached >= delivery.newest else max(delivery.position, 0)
 
     @property
     def failing(self) -> dict[str, str]:
@@ -285,7 +291,7 @@ class EmbeddedEngine:
 
     def _give(self, gathered: list[Results]) -> None:
         """Hand results to the sinks, count them, and wait where a sink cannot keep up."""
-        self.delivery.put(gathered)
+        self.delivery.put(self._idle.passed(gathered))
         for results in after(gathered, self._counted):
             self._count(results)
         if not self.delivery.wait_for_room(_SLOW_S):
@@ -322,6 +328,7 @@ class EmbeddedEngine:
 
     def _captured(self) -> _PendingSnapshot:
         began = time.monotonic()
+        self.delivery.put(self._idle.released())
         data = self.pipeline.snapshot()
         self._cost.taken()
         return _PendingSnapshot(self.pipeline.position, self.delivery.newest, data, time.monotonic() - began)

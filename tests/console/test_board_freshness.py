@@ -36,7 +36,7 @@ def test_no_status_means_waiting():
 
 
 def test_a_node_that_stopped_writing_was_last_right_at_its_last_word():
-    told = FreshnessJudge(120).judge(status(), WALL + 11_000)
+    told = FreshnessJudge(120).judge(status(), WALL + 16_000)
     assert (told.state, told.since_ms) == ("node_silent", SITE_NOW)
 
 

@@ -37,18 +37,18 @@ def test_a_store_that_is_locked_for_a_while_is_told_once_and_ends_nothing(tmp_pa
     sinks = SiteSinks(store, None, [], [heard.append])  # type: ignore[arg-type] # not asked
     status = NodeStatus(settings, sinks, SystemClock(), None, None, None, None, None)  # type: ignore[arg-type] # same
     monkeypatch.setattr(status, "entries", lambda *, last: {"status": {"now_ms": 1, "last": last, "failing": {}}})
-    honest = store.put_meta
+    honest = store.put_metas
 
-    def locked(key, value):
-        raise StoreError(f"meta {key!r} could not be written: database is locked")
+    def locked(entries):
+        raise StoreError(f"meta {[*entries]} could not be written: database is locked")
 
     with caplog.at_level(logging.WARNING):
-        monkeypatch.setattr(store, "put_meta", locked)
+        monkeypatch.setattr(store, "put_metas", locked)
         status.put()
         status.put()
         assert len(caplog.records) == 1
         assert "database is locked" in caplog.text
-        monkeypatch.setattr(store, "put_meta", honest)
+        monkeypatch.setattr(store, "put_metas", honest)
         status.put(last=True)
     assert [told["last"] for told in heard] == [False, False, True]
     assert StoreReader(store.path).meta("status") == heard[-1] == read_status(settings.site_dir)
@@ -162,4 +162,26 @@ def test_a_store_that_somebody_locks_does_not_hold_up_the_status(tmp_path):
         other.execute("ROLLBACK")
         store.put_meta("x", 1)
         status.close()
+    store.close()
+
+
+def test_an_idle_node_writes_its_status_now_and_then_and_at_once_where_something_changes(tmp_path, monkeypatch):
+    settings, now = settings_in(tmp_path), [100.0]
+    settings.site_dir.mkdir()
+    store = StoreSink(settings.site_dir / "store.db", "s")
+    sinks = SiteSinks(store, None, [], [])  # type: ignore[arg-type] # not asked
+    status = NodeStatus(settings, sinks, SystemClock(), None, None, None, None, None)  # type: ignore[arg-type] # same
+    told = {"connected": True, "failing": {}}
+    monkeypatch.setattr(status, "entries", lambda *, last: {"status": dict(told)})
+    monkeypatch.setattr("deploy.node.status.time.monotonic", lambda: now[0])
+    written = []
+    for second in range(12):
+        told |= {"wall_ms": second, "counters": {"received": second}, "connected": second < 7}
+        now[0] += 1.0
+        status.put()
+        written.append(StoreReader(store.path).meta("status")["wall_ms"])
+    assert written == [0, 0, 0, 0, 0, 5, 5, 7, 7, 7, 7, 7]
+    status.put(last=True)
+    assert StoreReader(store.path).meta("status")["wall_ms"] == 11
+    status.close()
     store.close()

@@ -406,3 +406,38 @@ def test_a_retained_status_is_no_connection():
         intake.begin()
         intake.take(STATUS, b'{"state":"online","n":%d}' % number, retained=True)
     assert intake.restless.devices(intake._now) == []
+
+
+def test_what_may_be_news_does_not_wait_and_the_rest_does():
+    box = make(routes=Routes("s", None))
+
+    def may_wait(device, **fields):
+        box.begin()
+        box.take(topics.observations("s", "b1", device), json.dumps({"boot": "a", "ts": NOW} | fields).encode())
+        return box.may_wait()
+
+    counted = {"type": "count", "interval_s": 60, "in": 1, "out": 0}
+    noise, door = {"type": "level", "metric": "noise", "unit": "dB"}, {"type": "state", "metric": "door"}
+    assert may_wait("cam", seq=1, **counted)
+    assert not may_wait("noise", seq=1, value=60.0, **noise), "a first reading"
+    box.finish()
+    assert may_wait("noise", seq=2, value=58.0, **noise)
+    assert may_wait("noise", seq=3, value=59.9, **noise)
+    assert not may_wait("noise", seq=4, value=60.1, **noise), "above what it has said"
+    box.finish()
+    assert may_wait("cam", seq=2, **counted), "what was looked at is logged"
+    assert not may_wait("door", seq=1, value="closed", **door), "a first word"
+    box.finish()
+    assert may_wait("door", seq=2, value="closed", **door)
+    assert not may_wait("door", seq=3, value="open", **door)
+    box.finish()
+    for seq in range(3, 300):  # the highest of long ago is forgotten
+        assert may_wait("noise", seq=seq + 2, value=50.0, **noise)
+        box.finish()
+    assert not may_wait("noise", seq=400, value=55.0, **noise)
+    box.finish()
+    assert all(may_wait("cam", seq=seq, **counted) for seq in range(10, 18))
+    assert not may_wait("cam", seq=18, **counted), "brokers stop sending where many are not acknowledged"
+    box.finish()
+    box.take(topics.status("s", "b1", "cam"), b'{"state":"offline"}')
+    assert not box.may_wait()

@@ -1,16 +1,17 @@
 """The store's file: opened whenever it is needed and not open, and put aside where it cannot be used."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 from ingest.files import put_aside
-from ingest.sqlite import UnusableError, check_small, check_usable, is_damaged, look_closely
+from ingest.sqlite import UnusableError, check_small, check_usable, is_damaged, look_closely, transaction
 from stream.sinks.store.tables import StoreDamagedError, StoreError, StoreVersionError
 
 _BUSY_S: Final = 10.0
 """How long to wait for another writer; there is none but a second node started by mistake, or a backup."""
+_META: Final = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
 class StoreFile:
@@ -66,16 +67,21 @@ class StoreFile:
             raise
         return connection
 
-    def put_meta(self, key: str, body: str, *, wait_s: float) -> None:
-        """Keep a value that need not survive a power cut, and wait for other writers only so long."""
+    def put_metas(self, bodies: Mapping[str, str], *, wait_s: float) -> None:
+        """Keep JSON texts, which need not survive a power cut, and wait for other writers only so long.
+
+        A text of the length of the one before is written over it, in place: so they get blanks behind them.
+        """
         connection = self.opened()
         try:
             connection.execute(f"PRAGMA busy_timeout = {wait_s * 1000:.0f}")
             connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, body))
+            with transaction(connection):
+                rows = [(key, body.ljust(-(-len(body) // 512) * 512)) for key, body in bodies.items()]
+                connection.executemany(_META, rows)
         except sqlite3.Error as error:
             self.failed(error)
-            raise StoreError(f"{self.path}: meta {key!r} could not be written: {error}") from error
+            raise StoreError(f"{self.path}: meta {[*bodies]} could not be written: {error}") from error
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_S * 1000:.0f}")
 

@@ -19,7 +19,7 @@ How it stays right
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -207,10 +207,14 @@ class StoreSink:
 
         Does not wait long for a write that is under way.
         """
+        self.put_metas({key: value})
+
+    def put_metas(self, entries: Mapping[str, object]) -> None:
+        """Keep several values as `put_meta` does, in one transaction."""
         if not self._lock.acquire(timeout=_META_S):
-            raise StoreError(f"{self.path}: meta {key!r} could not be written: a write is under way for long")
+            raise StoreError(f"{self.path}: meta {[*entries]} could not be written: a write is under way for long")
         try:
-            self._file.put_meta(key, _body(value), wait_s=_META_S)
+            self._file.put_metas({key: _body(value) for key, value in entries.items()}, wait_s=_META_S)
         finally:
             self._lock.release()
 

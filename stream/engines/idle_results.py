@@ -1,0 +1,47 @@
+"""Results that hold nothing but the time are held back while nothing else comes: a transaction costs the disk pages."""
+
+import time
+from collections.abc import Sequence
+
+from stream.results import Results
+from stream.sinks.delivery import rows_of
+
+
+class IdleResults:
+    """Lets results through to the sinks; those of ticks with others, or after a while. The newest says it for all.
+
+    Parameters
+    ----------
+    hold_s
+        How long they are held back at most; 0: not at all.
+    """
+
+    def __init__(self, hold_s: float) -> None:
+        self._hold_s = hold_s
+        self.held: Results | None = None
+        self._since = 0.0
+
+    def passed(self, gathered: Sequence[Results]) -> list[Results]:
+        """Return what the sinks are to have now, in log order."""
+        if not gathered:
+            return []
+        if all(map(_empty, gathered)):
+            now = time.monotonic()
+            if self.held is None:
+                self._since = now
+            self.held = gathered[-1]
+            return self.released() if now - self._since >= self._hold_s else []
+        return [*self.released(), *gathered]
+
+    def released(self) -> list[Results]:
+        """Return what is held back, and hold nothing."""
+        held, self.held = self.held, None
+        return [] if held is None else [held]
+
+
+def _empty(one: Results) -> bool:
+    """Tell whether results say no more than how far time has come."""
+    counted = one.accepted or one.duplicates or one.late or one.taught is not None or one.closing
+    lists = (one.anomalies, one.incidents, one.health)
+    maps = (one.hotspots, one.budget)
+    return rows_of(one) == 1 and not counted and not any(lists) and all(part is None for part in maps)
