@@ -69,7 +69,7 @@ def _observations(path: Path) -> Iterator[Observation]:
     except (sqlite3.Error, ValueError, TypeError, RecursionError) as error:
         if "locked" in str(error):
             raise SpoolError(f"{path}: in use by another process; one agent at a time may own a spool") from error
-        logger.error("%s: damaged (%s); what can be read of it is taken over", path, error)  # noqa: TRY400 - no trace needed
+        logger.warning("%s: damaged (%s); what can be read of it is taken over", path, error)
         # Repeats are dropped by their number, so that all that looks like an observation is taken.
         for name in (path, path.with_name(f"{path.name}-wal")):
             for match in _ROW.finditer(read_through(name) if name.exists() else b""):

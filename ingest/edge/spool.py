@@ -179,7 +179,7 @@ class Spool:
         with self._changed:
             segments = self._queue.after(after)
         for segment in segments:
-            if segment.rows is None:
+            if not segment.is_read:
                 self._load(segment)
             with self._changed:
                 for place, row in segment.waiting(after + 1, self._queue.next):
@@ -272,11 +272,10 @@ class Spool:
     def _load(self, segment: Segment) -> None:
         """Read a file of the queue; what the disk does not give is passed over, and the log says so."""
         payloads: list[bytes] = []
-        if segment.path is not None:
-            try:
-                payloads = read_lines(segment.path)
-            except OSError as error:
-                logger.error("%s: %d observations cannot be read: %s", segment.path, segment.count, error.strerror)  # noqa: TRY400 - no trace needed
+        try:
+            payloads = read_lines(segment.path or self.path)
+        except OSError as error:
+            logger.warning("%s: %d observations cannot be read: %s", segment.path, segment.count, error.strerror)
         with self._changed:
             self._queue.fill(segment, payloads)
 
@@ -361,7 +360,7 @@ class Spool:
             shrunk = [
                 (segment, segment.path, lines(segment.payloads()))
                 for segment in queue.segments[:-1]
-                if segment.path and segment.rows is not None and self._is_worth_it(segment.on_disk, segment.size, now)
+                if segment.path and segment.is_read and self._is_worth_it(segment.on_disk, segment.size, now)
             ]
             if now >= self._shrunk + _SHRINK_S:
                 self._shrunk = now
@@ -385,7 +384,7 @@ class Spool:
             closed = self._queue.split(end, target, size)
             self._synced = max(self._synced, end)
             if self._reader < closed.first:  # nobody has asked for it yet, so it cannot be acknowledged
-                closed.rows = None
+                closed.is_read, closed.rows = False, {}
 
     def _failed(self, error: Exception) -> None:
         text = getattr(error, "strerror", None) or str(error)

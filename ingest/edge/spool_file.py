@@ -103,7 +103,7 @@ def read_lines(path: Path) -> list[bytes]:
                 replace_file(aside, content, mode=PRIVATE)
             replace_file(path, lines(found), mode=PRIVATE)
         except OSError as error:
-            logger.error("%s: the copy cannot be written: %s", aside, error.strerror)  # noqa: TRY400 - no trace needed
+            logger.warning("%s: the copy cannot be written: %s", aside, error.strerror)
     elif wrong:
         logger.warning("%s: the last %d bytes were not written whole; all before them is there", path, wrong)
     return found

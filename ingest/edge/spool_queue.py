@@ -98,16 +98,18 @@ class Segment:
     """Bytes of a file that is no longer appended to."""
     path: Path | None = None
     """None: the file that is appended to, which is always the last."""
-    rows: dict[int, Row] | None = field(default_factory=dict)
-    """By place, in this order; None: only in the file."""
+    rows: dict[int, Row] = field(default_factory=dict)
+    """By place, in this order."""
+    is_read: bool = True
+    """Whether `rows` has what is in the file."""
 
     def payloads(self) -> Iterator[bytes]:
         """Yield what is still wanted, in order."""
-        return (row.payload for row in (self.rows or {}).values())
+        return (row.payload for row in self.rows.values())
 
     def waiting(self, start: int, end: int) -> Iterator[tuple[int, Row]]:
         """Yield what waits from place `start` up to and without `end`."""
-        rows = self.rows or {}
+        rows = self.rows
         for place in range(max(start, next(iter(rows), end)), min(end, self.end)):
             row = rows.get(place)
             if row is not None and not row.acknowledged:
@@ -145,17 +147,16 @@ class Queue:
 
     def add(self, payloads: Sequence[bytes], now: float) -> None:
         """Append rows to the last segment."""
-        last, rows = self.last, self.last.rows
-        assert rows is not None  # noqa: S101 - the last one always has them
+        last = self.last
         for payload in payloads:
-            rows[self.next] = Row(payload, now)
+            last.rows[self.next] = Row(payload, now)
             self.next += 1
         last.end = self.next
         self._grow(last, len(payloads), sum(map(len, payloads)) + OVERHEAD * len(payloads))
 
     def add_file(self, path: Path, count: int, size: int) -> None:
         """Append a file of so many rows and bytes, which has not been read. Before any row is added."""
-        segment = Segment(self.next, self.next + count, on_disk=size, path=path, rows=None)
+        segment = Segment(self.next, self.next + count, on_disk=size, path=path, is_read=False)
         self.next += count
         self.segments.insert(-1, segment)
         self.last.first = self.last.end = self.next
@@ -163,8 +164,9 @@ class Queue:
 
     def fill(self, segment: Segment, payloads: Sequence[bytes]) -> None:
         """Give a segment the rows that its file was found to hold: no more than it was said to."""
-        if segment.rows is not None:
+        if segment.is_read:
             return
+        segment.is_read = True
         segment.rows = {segment.first + n: Row(payload, 0.0) for n, payload in enumerate(payloads)}
         size = sum(map(len, payloads)) + OVERHEAD * len(payloads)
         self._grow(segment, len(payloads) - segment.count, size - segment.size)
@@ -174,12 +176,11 @@ class Queue:
         closed = self.last
         fresh = Segment(end, self.next)
         for place in range(end, self.next):
-            row = (closed.rows or {}).pop(place, None)
+            row = closed.rows.pop(place, None)
             if row is not None:
-                assert fresh.rows is not None  # noqa: S101 - just made
                 fresh.rows[place] = row
         moved = sum(len(payload) + OVERHEAD for payload in fresh.payloads())
-        fresh.count, fresh.size = len(fresh.rows or {}), moved
+        fresh.count, fresh.size = len(fresh.rows), moved
         closed.end, closed.path, closed.on_disk = end, path, on_disk
         closed.count, closed.size = closed.count - fresh.count, closed.size - moved
         self._held = deque(
@@ -197,7 +198,7 @@ class Queue:
         """Hold rows. Places without a row that waits are passed over."""
         for place in places:
             segment = self.segments[self._index(place)]
-            row = (segment.rows or {}).get(place)
+            row = segment.rows.get(place)
             if row is not None and not row.acknowledged:
                 row.acknowledged = True
                 self._held.append((now, segment, place))
@@ -205,7 +206,7 @@ class Queue:
     def rewind(self) -> int:
         """Let all that is held wait again; return how many."""
         for _, segment, place in self._held:
-            (segment.rows or {})[place].acknowledged = False
+            segment.rows[place].acknowledged = False
         count = len(self._held)
         self._held.clear()
         return count
@@ -232,25 +233,25 @@ class Queue:
         before = self.waiting
         for segment in self.segments[:-1]:
             if self.size > most:
-                segment.rows = {}
+                segment.is_read, segment.rows = True, {}
                 self._grow(segment, -segment.count, -segment.size)
         last, limit = self.last, min(most, most_in_last)
         if last.size > limit:
             limit -= limit // 100  # some more, so that this is not done for every observation
-            rows = last.rows or {}
+            rows = last.rows
             for word in (_STATE, b""):  # what a detector said last goes last
                 for place in [place for place, row in rows.items() if not (word and row.payload.startswith(word))]:
                     if last.size <= limit:
                         break
                     self._remove(last, place)
-        self._held = deque(one for one in self._held if one[2] in (one[1].rows or {}))
+        self._held = deque(one for one in self._held if one[2] in one[1].rows)
         return before - self.waiting
 
     def _index(self, place: int) -> int:
         return max(bisect_right(self.segments, place, key=attrgetter("first")) - 1, 0)
 
     def _remove(self, segment: Segment, place: int) -> None:
-        row = (segment.rows or {}).pop(place, None)
+        row = segment.rows.pop(place, None)
         if row is not None:
             self._grow(segment, -1, -len(row.payload) - OVERHEAD)
 
