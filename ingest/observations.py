@@ -26,6 +26,8 @@ Word = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT, pattern=rf
 Boot = Annotated[str, msgspec.Meta(max_length=32, pattern=rf"^{_SHOWN}{{0,32}}\Z")]
 Unit = Annotated[str, msgspec.Meta(max_length=16, pattern=r"^[^\x00-\x1f\x7f-\x9f]{0,16}\Z")]
 """Any printable text: ``dB(A)``, ``℃``, ``μg/m³``."""
+Backfill = bool
+"""Whether it was recorded earlier and is sent later on purpose: it never ends what is newer, see `Flag.BACKFILL`."""
 Seq = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 EPOCH_LIMIT_MS: Final = 4_102_444_800_000
 """2100-01-01."""
@@ -48,6 +50,7 @@ class Count(msgspec.Struct, tag_field="type", tag="count", frozen=True, gc=False
     in_: Amount = 0
     out: Amount = 0
     of: Of = "person"
+    backfill: Backfill = False
     seq: Seq | None = None
     boot: Boot = ""
 
@@ -60,6 +63,7 @@ class Gate(msgspec.Struct, tag_field="type", tag="gate", frozen=True, gc=False):
     plate: Annotated[str, msgspec.Meta(max_length=MAX_PLATE)] = ""
     vehicle: Vehicle = "unknown"
     allowed: bool | None = None
+    backfill: Backfill = False
     seq: Seq | None = None
     boot: Boot = ""
 
@@ -71,6 +75,7 @@ class Level(msgspec.Struct, tag_field="type", tag="level", frozen=True, gc=False
     metric: Word
     value: Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
     unit: Unit = ""
+    backfill: Backfill = False
     seq: Seq | None = None
     boot: Boot = ""
 
@@ -81,6 +86,7 @@ class State(msgspec.Struct, tag_field="type", tag="state", frozen=True, gc=False
     ts: Instant
     metric: Word
     value: Word
+    backfill: Backfill = False
     seq: Seq | None = None
     boot: Boot = ""
 

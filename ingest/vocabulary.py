@@ -38,7 +38,7 @@ class Flag(IntFlag):
     NUMBERED_HERE = 1
     """The device cannot number; the gateway gave boot and seq."""
     BACKFILL = 2
-    """Recorded earlier and sent later on purpose; raises no live alert."""
+    """Recorded earlier and sent later on purpose: its passages raise nothing, its hazards end nothing newer."""
     TIMELESS = 4
     """The device gave no time that can be read: ``ts`` is the time of receipt."""
     RETAINED = 8

@@ -241,6 +241,14 @@ def _truth(name: str, value: object) -> bool:
     raise UnreadableError(Reason.TYPE, f"{name} is {_said(value)}, expected true or false")
 
 
+def _mark(_name: str, value: object) -> bool:
+    """Return whether a mark is set: one that cannot be read is, so that an old word cannot pass for a new one."""
+    try:
+        return _truth("", value)
+    except UnreadableError:
+        return True
+
+
 # -- times -----------------------------------------------------------------------------------------------------------
 
 
@@ -312,8 +320,8 @@ def _numbers_or_none(item: dict[str, object]) -> dict[str, object]:
 
 
 Mend = Callable[[str, object], Any]
-_NUMBERED: Final[dict[str, Mend]] = {"seq": _whole, "boot": _text}
-_MAY_BE_NULL: Final = frozenset({"seq", "boot", "unit", "plate", "vehicle", "direction", "allowed", "of"})
+_NUMBERED: Final[dict[str, Mend]] = {"backfill": _mark, "seq": _whole, "boot": _text}
+_MAY_BE_NULL: Final = frozenset({"backfill", "seq", "boot", "unit", "plate", "vehicle", "direction", "allowed", "of"})
 _TYPES: Final[dict[str, tuple[type[Count | Gate | Level | State], dict[str, Mend]]]] = {
     "count": (Count, {"ts": _instant, "interval_s": _real, "in": _whole, "out": _whole, "of": _choice, **_NUMBERED}),
     "gate": (
@@ -327,7 +335,7 @@ _TYPES: Final[dict[str, tuple[type[Count | Gate | Level | State], dict[str, Mend
             **_NUMBERED,
         },
     ),
-    "level": (Level, {"metric": _text, "value": _real, "unit": _text}),
-    "state": (State, {"metric": _text, "value": _word}),
+    "level": (Level, {"metric": _text, "value": _real, "unit": _text, "backfill": _mark}),
+    "state": (State, {"metric": _text, "value": _word, "backfill": _mark}),
 }
 """Type → its struct, and what mends each of its fields; time and number of levels and states are mended apart."""

@@ -12,11 +12,12 @@ from ingest.gateway.plate_forms import names_plate
 from ingest.gateway.plates import Plates, SealedPlateError
 from ingest.log.batch import Batch, Source
 from ingest.observations import Count, Gate, Level, Observation, State, epoch_ms, may_be_seconds
-from ingest.vocabulary import DIRECTION_NAMES, PERMIT_VALUES, Kind
+from ingest.vocabulary import DIRECTION_NAMES, PERMIT_VALUES, Flag, Kind
 
 _DIRECTIONS: Final = {word: float(number) for number, word in DIRECTION_NAMES.items()}
 _ALLOWED: Final = {said: float(number) for number, said in PERMIT_VALUES.items()}
 _COUNT, _GATE, _LEVEL, _STATE = Kind
+_BACKFILL: Final = int(Flag.BACKFILL)
 _KINDS: Final[dict[type, Kind]] = {Count: _COUNT, Gate: _GATE, Level: _LEVEL, State: _STATE}
 Values = tuple[int, float, float, float, str, str]
 """(kind, a, b, interval, metric, text), see `ingest.vocabulary.Kind`."""
@@ -128,7 +129,8 @@ class Collector:
         except SealedPlateError:
             return False
         self._kind.frombytes(bytes((kind,)) * rows)
-        self._flags.frombytes(bytes(rows))
+        marked = fields[-3]
+        self._flags.frombytes(bytes(_BACKFILL * one for one in marked) if any(marked) else bytes(rows))
         self._source.extend(array("I", (self._source_index((beat, device, boots[0])),)) * rows)
         self._received.extend(array("q", (received,)) * rows)
         self._seq.frombytes(seqs)
@@ -138,19 +140,19 @@ class Collector:
     def _values(self, kind: Kind, fields: tuple[tuple[Any, ...], ...], rows: int, *, trusted: bool) -> None:
         zeros = bytes(8 * rows)
         if kind is _COUNT:
-            _, interval, ins, outs, of, _, _ = fields
+            _, interval, ins, outs, of, *_ = fields
             a, b, intervals = _packed("d", ins), _packed("d", outs), _packed("f", interval)
             metrics, texts = self._indices(of), array("I", (self._empty,)) * rows
         elif kind is _LEVEL:
-            _, metric, value, unit, _, _ = fields
+            _, metric, value, unit, *_ = fields
             a, b, intervals = _packed("d", value), zeros, zeros[: 4 * rows]
             metrics, texts = self._indices(metric), self._indices(unit)
         elif kind is _STATE:
-            _, metric, word, _, _ = fields
+            _, metric, word, *_ = fields
             a, b, intervals = zeros, zeros, zeros[: 4 * rows]
             metrics, texts = self._indices(metric), self._indices(tuple(map(self._word, metric, word)))
         else:
-            _, direction, plate, vehicle, allowed, _, _ = fields
+            _, direction, plate, vehicle, allowed, *_ = fields
             logged = self._plates.logged
             a = _packed("d", [_DIRECTIONS[word] for word in direction])
             b, intervals = _packed("d", [_ALLOWED[word] for word in allowed]), zeros[: 4 * rows]

@@ -273,7 +273,8 @@ class Intake:
         self, collector: Collector, beat: str, device: str, observation: Observation, *, retained: bool = False
     ) -> tuple[Reason, str] | None:
         ts, flags = epoch_ms(observation.ts), Flag.RETAINED if retained else 0
-        if ts == NO_TIME and isinstance(observation, Level | State):
+        flags |= Flag.BACKFILL if observation.backfill else 0
+        if not NO_TIME < ts <= LATEST_MS and isinstance(observation, Level | State):
             ts, flags = self._received(), flags | Flag.TIMELESS
         if not 0 <= ts <= LATEST_MS:
             return Reason.CLOCK, self._guard.reason(ts, self._now)

@@ -167,6 +167,32 @@ def test_only_what_is_no_time_at_all_is_kept_out_and_alone():
     assert "not between 1970 and 2100" in taken.refusals[0].detail
 
 
+@pytest.mark.parametrize("ts", ["0001-01-01T00:00:00Z", "2106-02-07T06:28:15Z", 0, -1, 2**62])
+def test_a_hazard_without_any_time_counts_as_of_its_receipt(ts):
+    intake = make()
+    state = {"type": "state", "metric": "smoke", "value": "alarm", "seq": 2, "ts": ts}
+    level = {"type": "level", "metric": "smoke", "value": 9.0, "seq": 3, "ts": ts}
+    send(intake, [state, level])
+    send(intake, state | {"seq": 4})
+    taken = intake.finish()
+    assert [(row["seq"], row["ts"], row["flags"]) for row in rows(taken)] == [
+        (number, NOW, Flag.TIMELESS) for number in (2, 3, 4)
+    ]
+    assert taken.refusals == []
+
+
+@pytest.mark.parametrize(
+    ("said", "flag"), [(True, 2), ("true", 2), (1, 2), ("later", 2), (False, 0), (None, 0), ("no", 0)]
+)
+def test_what_was_kept_and_is_sent_later_can_say_so(said, flag):
+    intake = make()
+    for kind in (count(), {"type": "state", "metric": "smoke", "value": "alarm", "ts": NOW}):
+        marked, plain = kind | {"seq": 2, "backfill": said}, kind | {"seq": 3}
+        send(intake, [marked, plain])
+        send(intake, marked | {"seq": 4})
+    assert [row["flags"] for row in rows(intake.finish())] == [flag, 0, flag] * 2
+
+
 def test_a_clock_that_follows_the_data_takes_any_time_and_shows_it():
     intake = make(clock=DataClock())
     send(intake, [count(ts=1_000), count(ts=5_000, seq=2), count(ts=2_000, seq=3)])
