@@ -4,11 +4,15 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from ingest import topics
+from ingest.codecs.lenient import cut, trimmed
 from ingest.login import BrokerAddress
 from ingest.mqtt import Outbound, publish_all
+
+_MOST: Final = 1_000
+"""Observations that a gateway takes in one message."""
 
 
 class TimedMessage(NamedTuple):
@@ -19,6 +23,15 @@ class TimedMessage(NamedTuple):
     topic: str
     payload: bytes
     retain: bool = False
+
+
+class Sent(NamedTuple):
+    """What of a track went out."""
+
+    messages: int
+    """Acknowledged by the broker: statuses and incidents as well."""
+    observations: int
+    """In what was given to it, spoilt ones too: so many a node must have stored, quarantined, or known as repeats."""
 
 
 class Track(Protocol):
@@ -46,8 +59,8 @@ def publish(
     speed: float = math.inf,
     on_progress: Callable[[int], object] = lambda _done: None,
     stopped: Callable[[], bool] = lambda: False,
-) -> int:
-    """Publish a track through one connection, so that its order holds; return how many messages were acknowledged.
+) -> Sent:
+    """Publish a track through one connection, so that its order holds.
 
     Those that only tell the time are not counted.
 
@@ -64,16 +77,30 @@ def publish(
     ConnectionError
         Where no broker answers, it refuses, or it does not acknowledge within 30 s.
     """
-    told = 0
+    told = observations = 0
 
     def due() -> Iterator[Outbound | float]:
-        nonlocal told
+        nonlocal told, observations
         begun, clock = time.monotonic(), topics.clock(track.site)
         for done, message in track.messages():
             while (wait := begun + message.offset_s / speed - time.monotonic()) > 0:
                 yield wait
             yield Outbound(message.topic, message.payload, message.retain)
             told += message.topic == clock
+            observations += _observations(message)
             on_progress(done)
 
-    return publish_all(broker, due(), client_id=f"replay-{secrets.token_hex(4)}", stopped=stopped) - told
+    acknowledged = publish_all(broker, due(), client_id=f"replay-{secrets.token_hex(4)}", stopped=stopped)
+    return Sent(acknowledged - told, observations)
+
+
+def _observations(message: TimedMessage) -> int:
+    """Return how many observations a message holds, as the gateway counts them."""
+    topic = topics.parse_device_topic(message.topic)
+    if topic is None or topic.leaf != "obs":
+        return 0
+    payload = trimmed(message.payload)
+    if payload[:1] not in {b"[", b"{"}:
+        return 1
+    elements, left, too_many = cut(payload, _MOST)
+    return 1 if too_many else len(elements) + (left != b"")

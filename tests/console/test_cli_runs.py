@@ -210,6 +210,7 @@ def test_a_recording_goes_through_the_real_chain(tmp_path):
         }
         lines.append({"t": number / 100, "topic": "patrolgrid/v1/old/b1/n1/obs", "p": json.dumps(body)})
     lines.append({"t": 0.5, "topic": "patrolgrid/v1/old/b1/n1/obs", "p": "not json"})
+    lines += [{"t": 0.5, "topic": "patrolgrid/v1/old/b1/n1/status", "p": '{"state":"online"}', "retain": True}] * 3
     file = tmp_path / "night.pgr.gz"
     file.write_bytes(gzip.compress(b"".join(json.dumps(line).encode() + b"\n" for line in lines)))
     done = run("replay", file, "--json", "--data-dir", tmp_path / "data")
@@ -217,6 +218,7 @@ def test_a_recording_goes_through_the_real_chain(tmp_path):
     summary = json.loads(done.stdout)
     assert (summary["site"], summary["stored"]) == ("night", 40)
     assert sum(summary["quarantined"].values()) == 1
+    assert summary["published"] == 41, "a status is no observation: it must not look like one that was lost"
 
 
 def test_a_replay_never_touches_a_site_that_is_no_replay(tmp_path):

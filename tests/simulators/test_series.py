@@ -88,7 +88,7 @@ def test_a_plan_is_published_in_order(broker, tmp_path):
     plan = csv_track(csv(tmp_path, *rows))
     told = []
     with Ear(broker.port) as ear:
-        assert publish(plan, BrokerAddress(port=broker.port), on_progress=told.append) == 400
+        assert publish(plan, BrokerAddress(port=broker.port), on_progress=told.append) == (400, 400)
         wait_for(lambda: len(ear.heard) == 400, "not everything was heard")
     found = [one for message in ear.heard for one in observations(message.payload)]
     assert [one.ts for one in found] == sorted(one.ts for one in found)
@@ -107,7 +107,7 @@ def test_a_broker_that_asks_for_a_password_gets_it(tmp_path):
     with Supervisor(tmp_path) as supervisor:
         supervisor.start("broker", [program, "-c", str(config)], ready=lambda: listening("127.0.0.1", port))
         login = BrokerAddress(port=port, username="replayer", password="secret")  # noqa: S106 - of this test
-        assert publish(plan, login) == 10
+        assert publish(plan, login) == (10, 10)
         with pytest.raises(ConnectionError, match=str(port)):
             publish(plan, BrokerAddress(port=port))
 

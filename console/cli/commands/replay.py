@@ -30,7 +30,7 @@ from ingest.login import BrokerAddress
 from simulators.replay.auckland import auckland_track
 from simulators.replay.csv_counts import csv_track, identifier
 from simulators.replay.recording import RecordingTrack
-from simulators.replay.track import Track, publish
+from simulators.replay.track import Sent, Track, publish
 from stream.sentences.catalogue import Sentences
 
 EXAMPLES: Final = """\
@@ -102,9 +102,9 @@ def _into_running(options: argparse.Namespace, settings: Settings, track: Track,
     with StopRequest() as stop:
         sent, _ = _publish(track, broker, speed, options, stop, texts)
     if options.json:
-        print_json({"site": track.site, "published": sent})
+        print_json({"site": track.site, "published": sent.observations, "messages": sent.messages})
     else:
-        print(texts("replay-sent", count=sent, host=broker.host, port=str(broker.port)))
+        print(texts("replay-sent", count=sent.messages, host=broker.host, port=str(broker.port)))
     return 0
 
 
@@ -139,10 +139,10 @@ def _with_own_node(
             running.supervisor.stop("node")
         document = {
             "site": track.site,
-            "published": sent,
+            "published": sent.observations,
             **since(before, totals(settings)),
             "seconds": round(took_s, 2),
-            "observations_s": round(sent / took_s) if took_s else None,
+            "observations_s": round(sent.observations / took_s) if took_s else None,
             "caught_up": caught,
             "data": str(settings.site_dir),
         }
@@ -192,7 +192,7 @@ def _publish(
     options: argparse.Namespace,
     stop: StopRequest,
     texts: Sentences,
-) -> tuple[int, float]:
+) -> tuple[Sent, float]:
     """Publish with a progress bar; return how much went out and how many seconds it took."""
     began = time.monotonic()
     looks = {"total": track.total, "desc": texts("replay-progress"), "unit": track.unit, "unit_scale": True}
