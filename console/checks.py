@@ -212,6 +212,8 @@ def _secrets(settings: Settings) -> _Finding:
             return _fail("missing", "missing-do", file=path, key=key)
         if path.stat().st_mode & 0o077:
             return _warn("open", "open-do", file=path)
+    if clear := settings.in_clear():
+        return _warn("clear", "clear-do", sections=", ".join(clear))
     return _ok("ok")
 
 

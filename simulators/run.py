@@ -217,7 +217,8 @@ def run(args: argparse.Namespace) -> int:
     )  # fmt: skip
     fleet = FleetSettings(
         broker=BrokerAddress(
-            host=args.host, port=args.port, protocol=args.mqtt, password=password, tls=args.tls, tls_ca=args.tls_ca,
+            host=args.host, port=args.port, protocol=args.mqtt, password=password,
+            tls=bool(args.tls or args.tls_ca), tls_ca=args.tls_ca,
         ),
         site_id=args.site, shared_connections=args.connections, hold_s=args.hold_s,
     )  # fmt: skip

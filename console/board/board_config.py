@@ -51,6 +51,8 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Raise `BoardConfigError` for values whose types are right and that still cannot work."""
         if not ID_PATTERN.match(self.site):
             raise BoardConfigError(f"{name}: site is {self.site!r}, expected letters, digits, - and _, at most 48")
+        if self.broker.mistake():
+            raise BoardConfigError(f"{name}: broker.{self.broker.mistake()}")
         try:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:

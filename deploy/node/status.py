@@ -68,6 +68,12 @@ class SiteStatus:
     def __init__(self, settings: Settings, sinks: SiteSinks) -> None:
         self._sinks, self._reader = sinks, StoreReader(sinks.store.path)
         self._speed = settings.clock.speed if settings.clock.mode == "scaled" else 1.0
+        self._in_clear = settings.in_clear()
+        if self._in_clear:
+            _LOG.warning(
+                "passwords or tokens of %s go over the network in clear: use TLS (tls = true, or an https address)",
+                ", ".join(f"[{section}]" for section in self._in_clear),
+            )
         self._began = time.monotonic()
         self._calm = settings.clock.mode == "system"
         self._news: dict[str, Any] = {}
@@ -169,6 +175,7 @@ class SiteStatus:
             "quarantined": self._quarantined,
             "damaged": self._damaged,
             "speed": self._speed,
+            "in_clear": self._in_clear,
             "wall_ms": time.time_ns() // 1_000_000,
             "uptime_s": round(time.monotonic() - self._began, 1),
         }

@@ -75,7 +75,16 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
         else:
             raise SettingsError(_unknown_variable(name))
     found: dict[str, Any] = {name: cls(**values[name]) for name, cls in SECTIONS.items()}
+    _refuse_mistakes(found, "the defaults" if path is None else str(path))
     return Settings(**found)
+
+
+def _refuse_mistakes(sections: Mapping[str, Section], where: str) -> None:
+    """Raise SettingsError for what cannot be meant although each value is allowed."""
+    for name, section in sections.items():
+        mistake = section.mistake()
+        if mistake:
+            raise SettingsError(f"{where}: {name}.{mistake}")
 
 
 def with_values(settings: Settings, **sections: dict[str, Any]) -> Settings:
@@ -88,6 +97,7 @@ def with_values(settings: Settings, **sections: dict[str, Any]) -> Settings:
                 raise SettingsError(_unknown(section, key, "the command line"))
             checked[key] = raw if raw is None else _check(section, key, raw, "the command line", Path())
         changed[section] = msgspec.structs.replace(getattr(settings, section), **checked)
+    _refuse_mistakes(changed, "the command line")
     return msgspec.structs.replace(settings, **changed)
 
 

@@ -13,8 +13,8 @@ from msgspec import Meta, Struct
 
 from ingest.gateway import GatewaySettings
 from ingest.log.kafka_address import KafkaAddress
-from ingest.login import BrokerAddress
-from ingest.setup.settings import Port, Section
+from ingest.login import BrokerAddress, url_in_clear
+from ingest.setup.settings import Port, Section, url_mistake
 from stream.config import AlertSettings, PipelineSettings, Site
 from stream.sinks.influx.address import Address
 from stream.sinks.store.retention import Retention
@@ -120,6 +120,14 @@ class GrafanaSettings(Section, frozen=True, kw_only=True):
     timeout_s: Annotated[float, Meta(ge=0.1, le=600)] = 10.0
     """How long to wait for an answer, in seconds."""
 
+    def mistake(self) -> str:
+        """Return what cannot be meant; see `ingest.setup.settings.Section.mistake`."""
+        return url_mistake("url", self.url) or url_mistake("influx_url", self.influx_url)
+
+    def in_clear(self) -> bool:
+        """Tell whether the token goes over a network without encryption."""
+        return bool(self.token or self.token_file) and url_in_clear(self.url)
+
 
 class BoardSettings(Section, frozen=True, kw_only=True):
     """The live board."""
@@ -173,6 +181,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     board: BoardSettings = BoardSettings()
     metrics: MetricsSettings = MetricsSettings()
     worker: WorkerSettings = WorkerSettings()
+
+    def in_clear(self) -> list[str]:
+        """Return the sections whose secrets go over a network without encryption."""
+        return [name for name in SECTIONS if getattr(self, name).in_clear()]
 
     @property
     def site_dir(self) -> Path:

@@ -17,6 +17,10 @@ class KafkaAddress(Login, frozen=True, kw_only=True):
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     """How the password is proven (SASL)."""
 
+    def hosts(self) -> tuple[str, ...]:
+        """Return the hosts that a password is sent to."""
+        return tuple(one.rpartition(":")[0] for one in self.bootstrap.split(",") if one)
+
     def options(self) -> dict[str, Any]:
         """Return what aiokafka's clients are given.
 

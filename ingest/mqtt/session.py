@@ -39,6 +39,7 @@ _LAST_WRITES_S: Final = 1.0
 _ONLINE, _OFFLINE = b'{"state":"online"}', b'{"state":"offline"}'
 _FORGOTTEN: Final = """the broker has forgotten the session, and what waited in it: it keeps nothing on disk \
 (persistence), or a client connected under this id and wanted no session"""
+_IN_CLEAR: Final = "the password goes over the network in clear: set tls = true (broker.tls, or --tls)"
 _NUMBERS: Final = itertools.count(1)
 """Of connections, so that a message of one session is never acknowledged at another."""
 
@@ -112,6 +113,8 @@ class Session:
         self.conflicts = Conflicts(client_id, backoff_s[1])
         """Whether another client uses the client id."""
         self._password, self._tls = broker.secret(), broker.tls_context()
+        if broker.in_clear() and self._password:
+            self._warn(_IN_CLEAR)
         self._client: BufferedClient | None = None
         self._accepted_at: float | None = None
         self._next_attempt = self._next_check = self._answer_by = 0.0

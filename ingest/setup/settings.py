@@ -7,6 +7,7 @@ A section of the settings file is one struct. It stands beside the part that use
 from collections.abc import Callable, Collection
 from datetime import date
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -42,6 +43,14 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
                 f"{name}_file: {path} cannot be read ({error}); expected a text file with one line"
             ) from error
 
+    def mistake(self) -> str:
+        """Return what cannot be meant although each value is allowed, beginning with a key; empty for nothing."""
+        return ""
+
+    def in_clear(self) -> bool:
+        """Tell whether a secret of this section goes over a network without encryption."""
+        return False
+
     def public(self) -> dict[str, Any]:
         """Return the fields by name, without the secrets."""
         return {name: getattr(self, name) for name in self.__struct_fields__ if name not in self.secrets()}
@@ -49,6 +58,25 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Leave the secrets out: settings are printed and logged."""
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.public().items())})"
+
+
+def url_mistake(key: str, url: str) -> str:
+    """Return why an address is refused: one with a login in it would be printed and logged.
+
+    >>> url_mistake("url", "http://user:secret@10.0.0.5:8086")
+    'url has a login or a query in it; expected an address only, such as http://10.0.0.5:8086'
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return f"{key} is no address, expected one such as http://127.0.0.1:8086"
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        shown = f"{parts.scheme}://{host}{'' if port is None else f':{port}'}"
+        return f"{key} has a login or a query in it; expected an address only, such as {shown}"
+    if url and (parts.scheme not in {"http", "https"} or not host):
+        return f"{key} is no address, expected one such as http://127.0.0.1:8086"
+    return ""
 
 
 def _is_time_zone(text: str) -> bool:

@@ -666,6 +666,7 @@ status-damaged = DAMAGED: { $file } was put aside at { $time } as { $kept } ({ $
 status-forgotten = BROKER: it has forgotten the gateway's session { $times } times since the start; what waited there is lost. Let it keep sessions on disk (persistence true), and bind client ids to accounts (deploy/mosquitto).
 status-restless = Devices that connect again and again: { $devices }. A second agent uses the same device id (a copied card?), or the network breaks: give each agent an id of its own.
 status-places = PLACES: the file was edited and cannot be used, so the last good places stay. { $problem }
+status-clear = WARNING: passwords or tokens go over the network without encryption: { $sections }. Use TLS (`patrolgrid doctor` says how).
 status-quarantine = Quarantine: { $text }
 status-empty = empty
 status-devices = Devices
@@ -765,6 +766,8 @@ doctor-node-failing = running, and parts of it fail: { $parts }
 doctor-node-failing-do = `patrolgrid status` says for each what to do
 doctor-secrets-ok = secret files are readable by their owner only
 doctor-secrets-open = { $file } can be read by others
+doctor-secrets-clear = passwords or tokens go over the network without encryption: { $sections }
+doctor-secrets-clear-do = use TLS: tls = true in [broker] and [kafka], an https address in [influx] and [grafana]
 doctor-secrets-open-do = chmod 600 { $file }
 doctor-secrets-missing = { $file } is not there
 doctor-secrets-missing-do = make the file, or correct { $key }

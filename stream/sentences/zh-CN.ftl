@@ -558,6 +558,7 @@ status-damaged = 损坏：{ $file } 已于 { $time } 移为 { $kept }（{ $why }
 status-forgotten = 消息代理：自启动以来已有 { $times } 次丢失网关的会话，其中排队的消息已丢失。请让它把会话保存在磁盘上（persistence true），并把客户端标识与账号绑定（deploy/mosquitto）。
 status-restless = 反复重连的设备：{ $devices }。可能有第二个边缘程序使用同一设备编号（复制了存储卡？），或网络中断：请为每个程序设置独立编号。
 status-places = 点位文件：修改后的文件无法使用，仍沿用上一次有效的点位。{ $problem }
+status-clear = 警告：口令或令牌未加密就经过网络：{ $sections }。请使用 TLS（`patrolgrid doctor` 会说明做法）。
 status-quarantine = 隔离区：{ $text }
 status-empty = 空
 status-devices = 设备
@@ -657,6 +658,8 @@ doctor-node-failing = 正在运行，但部分功能异常：{ $parts }
 doctor-node-failing-do = 运行 `patrolgrid status` 可查看各项处理办法
 doctor-secrets-ok = 密钥文件仅所有者可读
 doctor-secrets-open = { $file } 可被其他用户读取
+doctor-secrets-clear = 口令或令牌未加密就经过网络：{ $sections }
+doctor-secrets-clear-do = 请使用 TLS：在 [broker]、[kafka] 中设 tls = true，在 [influx]、[grafana] 中使用 https 地址
 doctor-secrets-open-do = 执行 chmod 600 { $file }
 doctor-secrets-missing = { $file } 不存在
 doctor-secrets-missing-do = 请创建该文件，或更正 { $key }

@@ -188,6 +188,8 @@ def _print(document: dict[str, Any], texts: Sentences, zone: ZoneInfo) -> None:
             )
         )
     _print_broker(document["status"].get("broker") or {}, texts)
+    if document["status"].get("in_clear"):
+        print(texts("status-clear", sections=safe(", ".join(map(str, document["status"]["in_clear"])))))
     problem = (document["status"].get("places") or {}).get("problem")
     if problem:
         print(texts("status-places", problem=safe(problem)))

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from ingest.setup.settings import Section
+from ingest.login import url_in_clear
+from ingest.setup.settings import Section, url_mistake
 
 
 class Address(Section, frozen=True, kw_only=True):
@@ -41,3 +42,11 @@ class Address(Section, frozen=True, kw_only=True):
     """Longest wait between two attempts, in seconds."""
     backlog_mb: Annotated[int, Meta(ge=1)] = 4_096
     """Disk space for what waits while InfluxDB is away, in MiB; above it the oldest lines make room."""
+
+    def mistake(self) -> str:
+        """Return what cannot be meant; see `ingest.setup.settings.Section.mistake`."""
+        return url_mistake("url", self.url)
+
+    def in_clear(self) -> bool:
+        """Tell whether the token goes over a network without encryption."""
+        return bool(self.token or self.token_file) and url_in_clear(self.url)
