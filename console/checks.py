@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+from console.broker_queue import measure
 from console.common import FoundSite
 from console.integrity import examine_files
 from deploy.node.status_file import read_status
@@ -80,6 +81,8 @@ def examine(texts: Sentences, file: Path | None, settings: Settings | None, wron
         found["files"] = _files(settings)
         found["secrets"] = _secrets(settings)
         found["broker"] = _broker(settings)
+        if found["broker"].code == "ok":
+            found["queue"] = _queue(settings)
         found["ports"] = _port(settings)
         found["node"] = _node(settings)
     return [_check(texts, name, finding) for name, finding in found.items()]
@@ -233,6 +236,21 @@ def _broker(settings: Settings) -> _Finding:
         return _fail("down", "down-do", **address, error=getattr(error, "strerror", None) or error)
     session.close()
     return _ok("ok", **address, ms=(time.monotonic() - started) * 1000)
+
+
+def _queue(settings: Settings) -> _Finding:
+    """Measure how much the broker keeps for a node that is away, unless it is the embedded one, which is known."""
+    if settings.broker.mode == "embedded":
+        return _ok("embedded")
+    try:
+        queue = measure(settings.broker)
+    except (OSError, ValueError) as error:
+        return _warn("unknown", "unknown-do", error=str(error))
+    if queue.kept < queue.sent:
+        return _warn("short", "short-do", **queue._asdict())
+    if queue.dropped:
+        return _warn("dropped", "short-do", **queue._asdict())
+    return _ok("ok", **queue._asdict())
 
 
 def _port(settings: Settings) -> _Finding:

@@ -17,7 +17,7 @@ from console.board.board_config import BoardConfig, BoardConfigError
 from deploy.settings import SECRETS, load_settings, with_values
 from deploy.settings.sections import Settings
 from ingest.edge.agent import EdgeSettings
-from ingest.gateway.gateway import GatewayConfig
+from ingest.gateway.gateway_settings import GatewayConfig
 from ingest.login import BrokerAddress
 from ingest.mqtt.session import Session
 from ingest.setup.settings import SettingsError
