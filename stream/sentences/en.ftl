@@ -180,7 +180,7 @@ hotspot-nothing = Nothing known here yet.
 outside = outside the beats
 
 late = { $why } Told late: it came { $late_s } after the time it bears (delayed, or the device's clock is slow).
-ahead = { $why } It bears a time { $ahead_s } ahead of its receipt: the device's clock is wrong.
+ahead = { $why } It bears a time { $ahead_s } after its receipt: the device's clock is fast, or the station's slow.
 late_over = { $why } Told late, { $late_s } after it began; it is over already.
 over = { $why } Over after { $lasted_s }.
 taken_over = { $why } Now part of the alert “{ kind }”.

@@ -100,3 +100,20 @@ def test_overrides_of_the_places_file():
     for key, value in (("fire_rule", 1), ("room", 3), ("fire_m", -1), ("fire_m", True), ("fire_m", "far")):
         with pytest.raises(ValueError, match=key):
             spot_of("d", "b", (1.0, 2.0), {key: value})
+
+
+def test_findings_that_come_late_are_a_fire_where_they_were_together():
+    for order in (("s", "h"), ("h", "s")):
+        watch = FireWatch()
+        parts = {
+            "s": (spot("s"), "smoke", 10 * MINUTE, 11 * MINUTE),
+            "h": (spot("h", 5), "heat", 14 * MINUTE, 15 * MINUTE),
+        }
+        first, second = (parts[name] for name in order)
+        assert watch.on(*first[:3], TEXT, first[3]) is None
+        fire = watch.on(*second[:3], TEXT, second[3])
+        assert over(fire)
+    watch = FireWatch()
+    watch.on(spot("h", 5), "heat", 300 * MINUTE, TEXT)
+    assert watch.on(spot("s"), "smoke", 10 * MINUTE, TEXT, 11 * MINUTE) is None
+    assert found(watch.on(spot("s"), "smoke", 301 * MINUTE, TEXT)) == [("h", "heat"), ("s", "smoke")]

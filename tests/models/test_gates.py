@@ -116,3 +116,17 @@ def test_errors():
         GateRules().set_one_way(0, 5)
     with pytest.raises(ValueError, match="at least 8"):
         TokenTable(3)
+
+
+def test_what_is_newest_does_not_go_by_a_clock_that_was_put_back():
+    rules, none = GateRules(), np.zeros(1, dtype=np.uint64)
+
+    def drive(seconds: float, permit: int, *, newest: bool) -> list[str]:
+        at, night = [T0 + round(seconds * 1000)], np.array([False])
+        return [one.kind for one in rules.passes([0], at, [Direction.IN], [permit], none, night, np.array([newest]))]
+
+    assert drive(100, Permit.YES, newest=True) == []  # 100 s fast, then put right
+    assert drive(5, Permit.YES, newest=True) == []
+    assert drive(7, Permit.NO, newest=True) == ["tailgating"]
+    assert drive(8, Permit.NO, newest=False) == []
+    assert drive(6, Permit.NO, newest=True) == []  # put back again: how far behind is not known

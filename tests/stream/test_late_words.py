@@ -100,7 +100,7 @@ def test_an_alarm_is_told_once_and_at_once_whatever_the_clock_says(off, late, he
         assert alert.confidence < 1
     elif delay_s <= -60:
         assert alert.why.code == "ahead"
-        assert "ahead" in texts[0]
+        assert "after its receipt" in texts[0]
         assert "超前" in texts[1]
         assert alert.confidence < 1
     else:
