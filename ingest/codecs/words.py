@@ -109,6 +109,8 @@ _SCALES: Final[dict[str, _Scale]] = {
     ),
 }
 """Metrics with a rule on their level (`models.rules.defaults`), and the units in which it may be said."""
+RULE_UNITS: Final = {metric: scale.unit for metric, scale in _SCALES.items()}
+"""Metric → the unit in which it is judged, and in which it stands in the log."""
 _UNITS: Final[dict[str, dict[str, Conversion | None]]] = {
     metric: {_folded(plain(name)): None for name in ("", *scale.also)}
     | {_folded(plain(name)): change for names, change in scale.others.values() for name in names}

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.codecs.words import RULE_UNITS
 from ingest.places import CLOCK_OFFSET, MOST_OFFSET_S, PLATE_TOKENS, Places, PlacesError
 from ingest.vocabulary import Direction, Kind
 from models.calendar import Calendar
@@ -202,13 +203,16 @@ class RulesStage(Saved):
             self._hazard_over(device, event.kind, event.ts, now_ms, event.row)
             return
         metric = findings.catalog.series[event.row].metric
+        why = _hazard_why(event, metric)
         late_s, seq = 0.0, -1
         if rows is not None and event.index >= 0:
+            if why.code == "threshold":
+                why = _in_its_unit(why, metric, rows.strings[int(rows.text[event.index])])
             late_s = int(rows.how.received[event.index] - rows.ts[event.index]) / 1000
             seq = int(rows.seq[event.index])
         if event.until is not None:
             late_s = max(late_s, (now_ms - event.ts) / 1000)
-        why = _told_late(_hazard_why(event, metric), late_s, over=event.until is not None)
+        why = _told_late(why, late_s, over=event.until is not None)
         observed, expected = (1.0, 1.0) if isinstance(event.value, str) else (event.value, event.threshold)
         anomaly = findings.anomaly(
             device, metric, event.kind, "hazard", event.ts, why, observed=observed, expected=expected,
@@ -318,6 +322,11 @@ def _hazard_why(event: HazardEvent, metric: str) -> Why:
     if isinstance(event.value, str):
         return Why("state", args | {"word": event.value, "hold": event.threshold})
     return Why("threshold", args | {"observed": event.value, "limit": event.threshold})
+
+
+def _in_its_unit(why: Why, metric: str, unit: str) -> Why:
+    """Return why something is told, with a unit that is not known for its metric: its number was judged as it is."""
+    return why if unit in {"", RULE_UNITS.get(metric)} else Why("odd_unit", {"why": why, "unit": unit})
 
 
 def _told_late(why: Why, late_s: float, *, over: bool) -> Why:

@@ -179,6 +179,7 @@ outside = 网格之外
 
 late = { $why }迟报：收到时比所报时间晚{ $late_s }（传输延误，或设备时钟偏慢）。
 ahead = { $why }所报时间比收到时间超前{ $ahead_s }：设备时钟偏快，或本站时钟偏慢。
+odd_unit = { $why }读数单位为“{ $unit }”，系统不识别：按原数值判断。
 late_over = { $why }迟报，距发生已{ $late_s }，现已结束。
 over = { $why }现已结束，共持续{ $lasted_s }。
 taken_over = { $why }已并入“{ kind }”告警。

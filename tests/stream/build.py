@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from ingest.codecs.words import RULE_UNITS
 from ingest.log.batch import Batch, Source
 from ingest.log.history import HistorySeries, encode_history
 from ingest.log.records import Record, RecordKind
@@ -106,7 +107,8 @@ class Writer:
     def count(self, device, ts, in_, out=0, interval=60.0, of="person", **more):
         return self._row(device, Kind.COUNT, ts, a=in_, b=out, interval=interval, metric=of, **more)
 
-    def level(self, device, ts, value, metric="noise", unit="dB", **more):
+    def level(self, device, ts, value, metric="noise", unit=None, **more):
+        unit = RULE_UNITS.get(metric, "") if unit is None else unit
         return self._row(device, Kind.LEVEL, ts, a=value, metric=metric, text=unit, **more)
 
     def state(self, device, ts, value, metric="door", **more):

@@ -157,3 +157,12 @@ def test_a_camera_that_falls_silent_in_a_crowd_leaves_no_alert_open_for_ever():
         ("surge", "cleared", "cam-1"),
     ]
     assert found[1].id == alert.id
+
+
+def test_a_reading_in_a_unit_that_is_not_known_is_judged_as_it_is_and_says_so():
+    run = Run()
+    run.log.level("heat-1", NOON, 95.0, metric="temperature", unit="Delisle")
+    changes, (alert,) = run._process(run.log.record())
+    assert changes == [("heat", "heat-1", "raised")]
+    assert "“Delisle”" in text_of(alert)["en"]
+    assert "“Delisle”" in text_of(alert)["zh-CN"]
