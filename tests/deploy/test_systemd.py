@@ -34,3 +34,16 @@ def test_systemd_reads_them(tmp_path):
     done = subprocess.run(["systemd-analyze", "verify", *copies], capture_output=True, text=True, check=False)
     # It also tells of whatever else is wrong on this machine.
     assert not [line for line in done.stderr.splitlines() if "patrolgrid" in line], done.stderr
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_a_unit_is_closed(unit):
+    """By systemd's own measure, from 0 (closed) to 10 (open)."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not here: there is no systemd")
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", str(unit)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert re.search(r"exposure level for patrolgrid.*: [01]\.[0-9] ", done.stdout), done.stdout[-200:]
+    assert done.returncode == 0
