@@ -158,6 +158,7 @@ ALERT_KINDS: Final[dict[str, AlertKind]] = {
     "never_heard": AlertKind("info"),
     # devices whose times cannot be believed
     "clock_wrong": AlertKind("warning"),
+    "own_clock": AlertKind("warning"),
     # incidents
     "burglary_series": AlertKind("warning"),
     "incident_series": AlertKind("warning"),

@@ -212,7 +212,9 @@ class NodeStatus(SiteStatus):
 
     def entries(self, *, last: bool) -> dict[str, Any]:
         """Return the status, and the totals that the next node continues."""
-        engine, gateway, now_ms = self._engine.stats, self._gateway.stats(), self._clock.now_ms()
+        engine, gateway = self._engine.stats, self._gateway.stats()
+        ahead_ms = self._engine.pipeline.clock_ahead_ms
+        now_ms = self._clock.now_ms() - ahead_ms
         since = {
             "received": gateway.appended + gateway.repeats,
             "messages": gateway.messages,
@@ -227,6 +229,7 @@ class NodeStatus(SiteStatus):
         status = {
             **self.common(**totals, recount=last),
             "now_ms": now_ms,
+            "clock_ahead_s": round(ahead_ms / 1000),
             "watermark_ms": engine.watermark_ms,
             "rates": {
                 "observations_s": round(gateway.observations_per_s, 1),

@@ -21,6 +21,7 @@ _SILENT: Final = "silent"
 _FEED_LOST: Final = "feed_lost"
 _NEVER_HEARD: Final = "never_heard"
 _CLOCK_WRONG: Final = "clock_wrong"
+_OWN_CLOCK: Final = "own_clock"
 
 
 class DeviceWatch:
@@ -38,6 +39,7 @@ class DeviceWatch:
         silent = quality.newly_silent()
         if silent:
             self._silent(silent, now_ms)
+        self._own_clock(now_ms)
         missed = quality.never_heard()
         if missed.new or missed.over:
             self._missed(missed, now_ms)
@@ -112,7 +114,7 @@ class DeviceWatch:
         findings, clocks = self.findings, self.findings.quality.clocks
         for device in found.right:
             findings.fall(device, _CLOCK_WRONG, now_ms)
-            findings.fall(findings.catalog.devices[device][0], _CLOCK_WRONG, now_ms)
+            findings.fall(findings.catalog.devices[device][0], _OWN_CLOCK, now_ms)
         for device in found.wrong:
             beat, name = findings.catalog.devices[device]
             behind_ms = float(clocks.behind_ms[device])
@@ -120,7 +122,7 @@ class DeviceWatch:
             alike, known = clocks.alike(device)
             if alike >= _TOGETHER and 2 * alike > known:
                 why = Why("clock_of_node", {"count": alike, "heard": known, "off_s": off_s, "ahead": int(ahead)})
-                findings.rise(beat, beat, _CLOCK_WRONG, now_ms, why, cause_ms=now_ms)
+                findings.rise(beat, beat, _OWN_CLOCK, now_ms, why, cause_ms=now_ms)
                 continue
             zone_h = zone_of(behind_ms)
             shown_s = abs(zone_h) * 3600 if zone_h else off_s
@@ -134,6 +136,23 @@ class DeviceWatch:
                 },
             )
             findings.rise(beat, name, _CLOCK_WRONG, now_ms, why, cause_ms=now_ms)
+
+    def _own_clock(self, now_ms: int) -> None:
+        """Tell of the station's own clock, at the first beat, while most devices contradict it."""
+        findings, time = self.findings, self.findings.quality.time
+        beat = next(iter(findings.places.beats), "")
+        told = findings.active.has(beat, _OWN_CLOCK)
+        count, heard = time.contradicted()
+        if count and not told:
+            said = {
+                "count": count,
+                "heard": heard,
+                "off_s": abs(time.offset_ms) / 1000,
+                "ahead": int(time.offset_ms < 0),
+            }
+            findings.rise(beat, beat, _OWN_CLOCK, now_ms, Why("clock_of_node", said), cause_ms=now_ms)
+        elif told and time.sure:
+            findings.fall(beat, _OWN_CLOCK, now_ms)
 
     def _mistake(self, behind_h: float, now_ms: int) -> str:
         """Return which mistake with zones makes a clock so many hours behind: local, utc, other or none."""

@@ -43,6 +43,11 @@ class Pipeline:
         self.now_ms = 0
 
     @property
+    def clock_ahead_ms(self) -> int:
+        """How far the node's clock is ahead of the site's time."""
+        return self.shards[0].time.offset_ms
+
+    @property
     def sure(self) -> bool:
         """Whether the time of all shards is confirmed (`stream.windows.site_time`)."""
         return all(shard.time.sure for shard in self.shards)

@@ -289,6 +289,7 @@ kind = { $kind ->
     [silent] Device silent
     [never_heard] Device never heard
     [clock_wrong] Clock is wrong
+    [own_clock] The station's clock is wrong
     [device_fault] Device sends too much
     [feed_lost] Beat not being watched
     [burglary_series] Series of burglaries
@@ -320,6 +321,7 @@ advice = { $kind ->
     [tamper] Check the device on site; secure the pictures of the cameras around.
     [feed_lost] Send a patrol round in place of the devices; have network and power of the beat checked.
     [never_heard] Check power, network, id and topic of the device; take it out of the places file where there is none.
+    [own_clock] Set the clock of the station's node, best by NTP; what is told goes by the devices' clocks meanwhile, and nothing old is deleted.
     [clock_wrong] Set clock and time zone of the device, best by NTP; its hazards are told all the same.
     [silent] Check power and network of the device.
     [device_fault] Have the device checked: restart it, correct its settings, or take it off the network if it goes on.

@@ -250,6 +250,7 @@ kind = { $kind ->
     [silent] 设备失联
     [never_heard] 设备从未上报
     [clock_wrong] 设备时钟有误
+    [own_clock] 本站时钟有误
     [device_fault] 设备发送过量
     [feed_lost] 网格监测中断
     [burglary_series] 连续入室盗窃
@@ -281,6 +282,7 @@ advice = { $kind ->
     [tamper] 到现场检查设备，调取周边视频。
     [feed_lost] 先派巡逻人员到场补位，并立即排查该网格的网络和供电。
     [never_heard] 检查设备供电、网络、编号和主题；现场没有该设备的，从位置文件中删除。
+    [own_clock] 校准本站节点时钟，最好启用NTP；其间以设备时钟为准，不删除旧数据。
     [clock_wrong] 校准设备时钟和时区，最好启用NTP；其危险告警照常发出。
     [silent] 检查设备供电和网络。
     [device_fault] 检查该设备：重启或更正配置；如仍持续，将其断网。

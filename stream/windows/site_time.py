@@ -41,6 +41,7 @@ _REST_MS: Final = 10_000
 """Timers rest until a stepped clock has gone on for so long: one that is wrong for four seconds ends nothing."""
 _GRACE_MS: Final = 60_000
 """A backlog is told from a step after so long: it has gone on by then."""
+_TOLD_MS: Final = 300_000
 _MOST_CLOCKS: Final = 8
 _YES, _NO, _NEITHER, _NO_ABSENCE = 1, -1, 0, -2
 _RHYTHM: Final = 3
@@ -266,6 +267,16 @@ class SiteTime(Saved):
         self._believe(shown_ms - offset_ms - skipped_ms)
         self.offset_ms = offset_ms + skipped_ms
         self._clocks = {0: self.now_ms - 2 * _SOON_MS, self.offset_ms: self.now_ms}
+
+    def contradicted(self) -> tuple[int, int]:
+        """Return how many devices contradict the gateway's clock, of how many; (0, 0) where it is not known to be off.
+
+        It is known some minutes after a step that most devices do not follow.
+        """
+        off = abs(self.offset_ms) > AGREES_MS and not self.sure and self.listened_ms - self._back_ms >= _TOLD_MS
+        if not off or not self._most(_NO):
+            return 0, 0
+        return sum(vote in {_NO, _NO_ABSENCE} for vote in self._votes.values()), len(self._votes)
 
     @property
     def steady(self) -> bool:

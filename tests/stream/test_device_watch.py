@@ -113,8 +113,17 @@ def test_most_clocks_wrong_alike_are_the_stations_own():
     station = Station()
     station.speaks = dict.fromkeys(CAMERAS, 2 * HOUR)
     station.run(30 * MINUTE)
-    assert station.told() == [("b1", "clock_wrong", "raised")]
-    assert "6 of 6 devices agree with each other, 2 h ahead of" in station.said("clock_wrong")[0]
+    assert station.told() == [("b1", "own_clock", "raised")]
+    assert "6 of 6 devices agree with each other, 2 h ahead of" in station.said("own_clock")[0]
+
+
+def test_a_station_whose_clock_has_stepped_is_told_so_until_it_is_right():
+    station = Station().run(HOUR).run(20 * MINUTE, ahead=-2 * HOUR)
+    assert station.told() == [("b1", "own_clock", "raised")]
+    assert "6 of 6 devices agree with each other, 2 h ahead of" in station.said("own_clock")[0]
+    assert abs(station.results[-1].now_ms - station.now) <= MINUTE
+    station.run(MINUTE, ahead=0)
+    assert station.told()[1:] == [("b1", "own_clock", "cleared")]
 
 
 @pytest.mark.parametrize(("ms", "hours"), [(8 * HOUR + MINUTE, 8.0), (-330 * MINUTE, -5.5), (7 * MINUTE, 0), (DAY, 0)])
