@@ -144,13 +144,9 @@ class DeviceWatch:
         told = findings.active.has(beat, _OWN_CLOCK)
         count, heard = time.contradicted()
         if count and not told:
-            said = {
-                "count": count,
-                "heard": heard,
-                "off_s": abs(time.offset_ms) / 1000,
-                "ahead": int(time.offset_ms < 0),
-            }
-            findings.rise(beat, beat, _OWN_CLOCK, now_ms, Why("clock_of_node", said), cause_ms=now_ms)
+            off_s, ahead = abs(time.offset_ms) / 1000, int(time.offset_ms < 0)
+            why = Why("clock_of_node", {"count": count, "heard": heard, "off_s": off_s, "ahead": ahead})
+            findings.rise(beat, beat, _OWN_CLOCK, now_ms, why, cause_ms=now_ms)
         elif told and time.sure:
             findings.fall(beat, _OWN_CLOCK, now_ms)
 

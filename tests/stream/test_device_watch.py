@@ -120,7 +120,7 @@ def test_most_clocks_wrong_alike_are_the_stations_own():
 def test_a_station_whose_clock_has_stepped_is_told_so_until_it_is_right():
     station = Station().run(HOUR).run(20 * MINUTE, ahead=-2 * HOUR)
     assert station.told() == [("b1", "own_clock", "raised")]
-    assert "6 of 6 devices agree with each other, 2 h ahead of" in station.said("own_clock")[0]
+    assert "6 of 6 devices agree with each other, 120 min ahead of" in station.said("own_clock")[0]
     assert abs(station.results[-1].now_ms - station.now) <= MINUTE
     station.run(MINUTE, ahead=0)
     assert station.told()[1:] == [("b1", "own_clock", "cleared")]
