@@ -21,7 +21,7 @@ from ingest.gateway import Quarantine, load_plates
 from ingest.gateway.gateway import Gateway
 from ingest.gateway.gateway_settings import GatewayConfig
 from ingest.gateway.places_file import LAST_GOOD, PlacesFile
-from ingest.log import Log, SqliteLog
+from ingest.log import Log, Record, SqliteLog
 from ingest.log.kafka_address import records_topic
 from ingest.places import Places, PlacesError
 from ingest.setup.extras import load
@@ -126,13 +126,22 @@ def open_kafka_log(settings: Settings, client_id: str) -> Log:
 
 
 def make_gateway(
-    settings: Settings, config: GatewayConfig, places: Places, log: Log, quarantine: Quarantine, clock: Clock
+    settings: Settings,
+    config: GatewayConfig,
+    places: Places,
+    log: Log,
+    quarantine: Quarantine,
+    clock: Clock,
+    tell: Callable[[list[Record]], None] | None = None,
 ) -> Gateway:
-    """Return a gateway. Raises `ingest.gateway.plates.PlateKeyError` for a key of the plates that cannot be used."""
+    """Return a gateway; `tell` is given records that cannot be logged yet.
+
+    Raises `ingest.gateway.plates.PlateKeyError` for a key of the plates that cannot be used.
+    """
     plates = load_plates(
         settings.plate_key_file, was=settings.site_dir / "plates.key", seal_path=settings.seal_key_file
     )
-    return Gateway(config, places, log, quarantine, clock, plates)
+    return Gateway(config, places, log, quarantine, clock, plates, tell)
 
 
 def pipeline_config(settings: Settings) -> PipelineConfig:

@@ -78,7 +78,7 @@ def run(settings: Settings, stop: StopRequest) -> int:
             marker=folder / "reading.mark",
             gather_s=_GATHER_S if calm else 0.0,
         )
-        gateway = make_gateway(settings, config, logged, log, sinks.quarantine, clock)
+        gateway = make_gateway(settings, config, logged, log, sinks.quarantine, clock, engine.tell_unlogged)
         if file.kept != places:
             gateway.change_places(places)  # before anything else that it logs
         trainer = Trainer(settings, clock, log)

@@ -249,6 +249,7 @@ class NodeStatus(SiteStatus):
             "failing": {
                 **self._engine.failing,
                 **({"log": gateway.log_full} if gateway.log_full else {}),
+                **({"quarantine": gateway.quarantine_full} if gateway.quarantine_full else {}),
                 # Without the client id: whoever knows it can take the session away.
                 **({"broker": "another client uses the gateway's client id"} if gateway.conflict else {}),
             },

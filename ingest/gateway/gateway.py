@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 
-from ingest.backoff import Backoff
+from ingest import topics
 from ingest.clock import Clock
 from ingest.gateway.gateway_settings import GatewayConfig
 from ingest.gateway.gateway_stats import GatewayStats, Meter
@@ -31,7 +31,9 @@ from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Quarantine
 from ingest.gateway.routes import Routes
 from ingest.log import AWAY, Log, Record, RecordKind
+from ingest.log.keeper import Held, Keeper, Mids
 from ingest.mqtt import Inbound
+from ingest.mqtt.ear import Ear
 from ingest.mqtt.inbox import Inbox
 from ingest.mqtt.trials import TRIED_S, Trials
 from ingest.places import Places, PlacesRecord, encode_places
@@ -39,7 +41,8 @@ from ingest.setup.crash_marker import CrashMarker, no_longer_than, survives
 from ingest.shards import ShardMap
 
 _log = logging.getLogger(__name__)
-_RETRY_S: Final = (0.1, 5.0)
+_EAR_S: Final = 0.2
+"""How long the log must have failed before another way is used to hear devices."""
 _WAITED_MS: Final = 5_000
 _SUM_S: Final = 1.0
 _FLUSH_S: Final = 30.0
@@ -52,6 +55,8 @@ class Gateway:
     ----------
     config, places
         Settings, and the beats and devices that are known; None for places takes every device.
+    tell
+        Is given records that cannot be logged yet, so that hazards in them are told at once.
     log, quarantine, plates
         Where good and bad go, and what hides plates. They stay open at `stop`: the caller closes them.
     clock
@@ -66,6 +71,7 @@ class Gateway:
         quarantine: Quarantine,
         clock: Clock,
         plates: Plates,
+        tell: Callable[[list[Record]], None] | None = None,
     ) -> None:
         self.config, self._log, self._quarantine, self._clock, self._plates = config, log, quarantine, clock, plates
         settings = config.settings
@@ -89,7 +95,16 @@ class Gateway:
         self._writer = threading.Thread(target=self._run, name=f"gateway-{config.site}", daemon=True)
         self._appended = self._records = 0
         self._flushed_at = self._summed_at = 0.0
-        self._log_full = self._fault = ""
+        self._fault = ""
+        self._keeper = Keeper(
+            append=self._append_held,
+            refuse=quarantine.add_many,
+            acknowledge=self._acknowledge,
+            tell=tell,
+            most_bytes=config.max_queued_bytes,
+            window=settings.receive_maximum,
+        )
+        self._ear = Ear(config.broker, topics.observations(config.site, "+", "+"), settings.max_payload_bytes)
         self._appended_at = [time.monotonic()] * config.shards
         self._logged_ms = [0] * config.shards
         self._meter = Meter()
@@ -134,8 +149,10 @@ class Gateway:
             forgotten=self._session.forgotten,
             appended=self._appended,
             records=self._records,
-            waiting=len(self._inbox),
-            log_full=self._log_full,
+            waiting=len(self._inbox) + self._keeper.waiting,
+            log_full=self._keeper.trouble,
+            quarantine_full=self._keeper.refuse_trouble,
+            refusals_lost=self._keeper.lost,
             messages_per_s=messages_per_s,
             observations_per_s=observations_per_s,
         )
@@ -143,23 +160,40 @@ class Gateway:
     # -- writer thread -----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        keeper, tick_s = self._keeper, self.config.settings.tick_s
         while True:
-            if self._edited is not None:
+            if self._edited is not None and not keeper.stuck:
                 self._take_places(self._edited)
             waiting = len(self._inbox)
-            if waiting:
+            if waiting and keeper.room:
                 self._gather()
-                if not self._flush(len(self._inbox)):
-                    return  # asked to stop while nothing can be stored: the broker keeps what was not acknowledged
-            elif self._stopping.is_set():
-                self._store(self._intake.finish())
-                return
-            else:
-                self._inbox.wait(min(self.config.settings.tick_s, 0.5))
-                if self._intake.sums and self._sums_due():
-                    self._store(self._intake.finish())
+                self._flush(self._inbox, waiting)
+            elif not self._stopping.is_set():
+                self._inbox.wait(min(tick_s, 0.05 if keeper.stuck else 0.5))
+            ending = self._stopping.is_set() and (keeper.stuck or not waiting)
+            if self._intake.sums and keeper.room and (ending or self._sums_due()):
+                self._keep(self._intake.finish(), {})
+            if ending:
+                keeper.turn(now=True)  # what cannot be stored stays at the broker: it is not acknowledged
+                break
+            self._listen()
+            keeper.turn()
             self._tick()
             self._meter.sample(self._intake.counts.messages, self._appended)
+        self._ear.close()
+
+    def _listen(self) -> None:
+        """Hear what devices say in another way while the log cannot be written for long.
+
+        Of QoS 1 the broker sends only so much without an acknowledgement.
+        """
+        keeper, ear = self._keeper, self._ear
+        if not keeper.trouble or not keeper.telling or not self._clock.live:
+            ear.close()
+        elif keeper.room and time.monotonic() > keeper.since + _EAR_S:
+            inbox = ear.opened()
+            if inbox:
+                self._flush(inbox, len(inbox), heard=True)
 
     def _routes(self, places: Places | None) -> Routes:
         return Routes(
@@ -177,9 +211,9 @@ class Gateway:
             routes = self._routes(places)
             self._append([Record(RecordKind.PLACES, now_ms, payload, shard) for shard in range(self.config.shards)])
         except Exception as error:  # noqa: BLE001 - the next turn says the same
-            self._not_stored(error)
+            self._keeper.not_stored(error)
             return
-        self._stored()
+        self._keeper.stored()
         self._intake.go_by(routes)
         self.places = places
         if self._edited is places:
@@ -192,35 +226,40 @@ class Gateway:
             self._stopping.wait(left)
         self._flushed_at = time.monotonic()
 
-    def _flush(self, waiting: int) -> bool:
+    def _flush(self, inbox: Inbox, waiting: int, *, heard: bool = False) -> None:
         """Take up to `waiting` messages, as many as one record holds, and bring them to disk.
 
-        Returns False where they cannot be brought there, and `stop` was called meanwhile.
+        What was only `heard` comes once more: it is neither acknowledged nor refused.
         """
-        mids: dict[int, list[int]] = {}
+        mids: Mids = {}
         taken: list[tuple[str, bytes]] = []
         until = time.monotonic() + self.config.gather_s
-        self._take_some(waiting, taken, mids)
-        while self.config.gather_s and self._intake.may_wait() and not self._stopping.is_set():
+        self._take_some(inbox, waiting, taken, mids)
+        while self.config.gather_s and not heard and self._intake.may_wait() and not self._stopping.is_set():
             left = until - time.monotonic()
             if left <= 0:
                 break
-            self._inbox.wait(left)
-            self._take_some(len(self._inbox), taken, mids)
-        if not self._store(self._finish(taken)):
-            return False
+            inbox.wait(left)
+            self._take_some(inbox, len(inbox), taken, mids)
+        done = self._finish(taken)
+        self._keep(done._replace(refusals=[]) if heard else done, {} if heard else mids)
+
+    def _keep(self, done: Taken, mids: Mids) -> None:
+        self._keeper.put(Held(done.records, done.refusals, mids, done.observations))
+
+    def _acknowledge(self, mids: Mids) -> None:
         # What came by a connection that is over cannot be acknowledged any more; it is stored all the same, because a
         # broker without persistence would not repeat it.
         for connection, some in mids.items():
             if not self._session.acknowledge(connection, some):
                 self._leaving.acknowledge(connection, some)
-        return True
 
-    def _take_some(self, waiting: int, taken: list[tuple[str, bytes]], mids: dict[int, list[int]]) -> None:
+    def _take_some(self, inbox: Inbox, waiting: int, taken: list[tuple[str, bytes]], mids: Mids) -> None:
         """Take up to `waiting` messages, as many as one record holds; note them, and their ids by connection."""
-        intake, inbox, max_rows = self._intake, self._inbox, self.config.settings.max_rows
+        intake, max_rows = self._intake, self.config.settings.max_rows
         intake.begin()
-        tried, deadly = self._trials.next(inbox, waiting) if self._trials.left > 0 else (None, set[int]())
+        trials = self._trials.left > 0 and inbox is self._inbox
+        tried, deadly = self._trials.next(inbox, waiting) if trials else (None, set[int]())
         with nullcontext() if self.config.marker is None else no_longer_than(_FLUSH_S):
             for place in range(waiting if tried is None else len(tried)):
                 message = inbox.take() if tried is None else tried[place]
@@ -257,13 +296,10 @@ class Gateway:
             self._summed_at = time.monotonic()
         return due
 
-    def _store(self, taken: Taken) -> bool:
-        """Write records and refusals, with retries until both are on disk; False where `stop` came first."""
-        if taken.records:
-            if not self._until_done(lambda: self._append(self._with_time_of_now(taken.records))):
-                return False
-            self._appended += taken.observations
-        return not taken.refusals or self._until_done(lambda: self._quarantine.add_many(taken.refusals))
+    def _append_held(self, held: Held) -> None:
+        # What people were told of keeps its time: the same alert then gets the same id.
+        self._append(held.records if held.told else self._with_time_of_now(held.records))
+        self._appended += held.observations
 
     def _with_time_of_now(self, records: list[Record]) -> list[Record]:
         """Return records that had to wait for the log with the time of now; others as they are.
@@ -284,48 +320,20 @@ class Gateway:
             self._appended_at[record.shard] = now
             self._logged_ms[record.shard] = record.received_ms
 
-    def _until_done(self, write: Callable[[], None]) -> bool:
-        """Try a write until it succeeds. Meanwhile nothing is acknowledged, so the broker keeps what comes."""
-        backoff = Backoff(*_RETRY_S)
-        while True:
-            try:
-                write()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the messages must not be lost
-                self._not_stored(error)
-                if self._stopping.wait(backoff.next_s()):
-                    return False
-            else:
-                self._stored()
-                return True
-
-    def _not_stored(self, error: Exception) -> None:
-        if not self._log_full:
-            _log.error(
-                "nothing can be stored, so nothing is acknowledged: %s",
-                error,
-                exc_info=None if isinstance(error, OSError) else error,
-            )
-        self._log_full = str(error)
-
-    def _stored(self) -> None:
-        if self._log_full:
-            _log.warning("storing goes on")
-        self._log_full = ""
-
     def _tick(self) -> None:
         """Log the time for the shards that have had no other record for a while; see whether plate keys changed."""
         self._plates.refresh(self._clock.now_ms())
         late = self._shards_without_time()
-        if not late:
+        if not late or self._keeper.stuck:
             return
         now_ms = self._clock.now_ms()
         try:
             said = b"" if self._session.up or not self._clock.live else AWAY
             self._append([Record(RecordKind.TICK, now_ms, said, shard) for shard in late])
         except Exception as error:  # noqa: BLE001 - the next tick says the same
-            self._not_stored(error)
+            self._keeper.not_stored(error)
         else:
-            self._stored()
+            self._keeper.stored()
 
     def _shards_without_time(self) -> list[int]:
         if self._clock.live:

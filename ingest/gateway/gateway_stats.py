@@ -48,6 +48,10 @@ class GatewayStats(IntakeCounts, kw_only=True):
     """Messages received and not yet in the log."""
     log_full: str
     """Why nothing can be appended; empty while all is well."""
+    quarantine_full: str
+    """Why what is refused cannot be kept, and waits; empty while all is well."""
+    refusals_lost: int
+    """Refusals for which there was no room while the quarantine failed."""
     messages_per_s: float
     observations_per_s: float
     """Over the last seconds."""

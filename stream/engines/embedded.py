@@ -29,17 +29,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import msgspec
-
-from ingest.files import replace_file
 from ingest.log import ConsumedLog, Record
 from ingest.refusal import Refusal
 from ingest.setup.crash_marker import CrashMarker, no_longer_than
 from stream.engines.again import results_again
 from stream.engines.cold_start import ColdStartNote
 from stream.engines.idle_results import IdleResults
+from stream.engines.poison_notes import PoisonNotes
 from stream.engines.snapshot_files import MOST_BYTES, CrashCost, SnapshotFiles
 from stream.engines.stats import EngineStats
+from stream.engines.unlogged import Unlogged
 from stream.pipeline.pipeline import Pipeline
 from stream.results import Results
 from stream.sinks.delivery import Delivery, QuarantineSink, Sink, rows_of
@@ -111,9 +110,9 @@ class EmbeddedEngine:
         self._log, self._make_pipeline = log, make_pipeline
         self._files = SnapshotFiles(state_dir)
         self.delivery = Delivery([*sinks, QuarantineSink(quarantine)], self._again)
-        self._poison_path = state_dir / "poison.json"
         self._in_hand = CrashMarker(state_dir / "processing.mark")
         self._cold_start = ColdStartNote(state_dir)
+        self._unlogged = Unlogged(make_pipeline)
         self._every_s = snapshot_every_s
         self._cost = CrashCost(snapshot_every_s, snapshot_bytes)
         self._idle = IdleResults(hold_s)
@@ -122,8 +121,7 @@ class EmbeddedEngine:
         self._thread: threading.Thread | None = None
         self.failure: BaseException | None = None
         """What ended the engine, if anything did."""
-        self._poison: dict[int, str] = {}
-        """Log position → why the record there cannot be processed."""
+        self._poison = PoisonNotes(state_dir)
         self._pending: _PendingSnapshot | None = None
         self._counted = NOTHING_WRITTEN
         """The `order` of the newest results that are in the stats."""
@@ -143,7 +141,7 @@ class EmbeddedEngine:
 
     def recover(self) -> int:
         """Load the newest snapshot and return the position it belongs to (0 without one)."""
-        self._poison = self._read_poison() | self._poison
+        self._poison.read()
         self._pending = None
         self.pipeline = self._restored()
         head = self._log.head()
@@ -202,22 +200,42 @@ class EmbeddedEngine:
             draining = self._drain.is_set()  # asked first: what came before it was set is read
             try:
                 records = self._log.read(position, limit=_MAX_RECORDS)
-                if not records and not draining:
-                    self._log.wait(position, _IDLE_S if self._pending is None else _PENDING_S)
+                if not records:
+                    self._tell_unlogged()
+                    if not draining:
+                        self._log.wait(
+                            position, _IDLE_S if self._pending is None and not self._unlogged.telling else _PENDING_S
+                        )
             except OSError as error:
                 self._note("log", error, _RETRY_S)
-                self._stop.wait(_RETRY_S)
+                self._rest(_RETRY_S)
                 continue
             self.stats.failing.pop("log", None)
             if not records and draining:
                 self._finish()
                 break
+            if records:
+                self._unlogged.forget()
             position = self._step(position, records)
+            self._tell_unlogged()
             self._snapshot_if_due()
+
+    def tell_unlogged(self, records: list[Record]) -> None:
+        """Have hazards told that are in records which the log cannot take yet; callable in any thread."""
+        self._unlogged.put(records)
+
+    def _tell_unlogged(self) -> None:
+        self._unlogged.tell(self.pipeline, self.delivery.tell)
+
+    def _rest(self, wait_s: float) -> None:
+        """Wait where the log cannot be read; hazards are told meanwhile."""
+        end = time.monotonic() + wait_s
+        while time.monotonic() < end and not self._stop.wait(_PENDING_S):
+            self._tell_unlogged()
 
     def _again(self, anew: bool) -> Iterator[list[Results]]:  # noqa: FBT001 - `stream.sinks.delivery.Again`
         """Make results again, see `stream.engines.again`."""
-        return results_again(self._log, self._make_pipeline, self._files, self._poison, anew=anew)
+        return results_again(self._log, self._make_pipeline, self._files, self._poison.known, anew=anew)
 
     def _finish(self) -> None:
         """Let the sinks take all there is, then save the state, for a planned stop."""
@@ -236,7 +254,7 @@ class EmbeddedEngine:
         rows = 0
         began = time.monotonic()
         for record in records:
-            why = self._poison.get(record.position) or self._deadly(record)
+            why = self._poison.known.get(record.position) or self._deadly(record)
             self._cost.size += len(record.payload)
             try:
                 with no_longer_than(_RECORD_S, timer=signal.ITIMER_VIRTUAL):
@@ -272,22 +290,8 @@ class EmbeddedEngine:
         return _ENDED
 
     def _note_poison(self, position: int, why: str) -> None:
-        """Note that a record cannot be processed; where the file cannot be written it is noted at its next failure."""
-        self._poison[position] = why
+        self._poison.add(position, why)
         self.stats.poison += 1
-        try:
-            replace_file(self._poison_path, msgspec.json.encode(sorted(self._poison.items())))
-        except OSError as error:
-            _LOG.warning("%s cannot be written: %s", self._poison_path, error)
-
-    def _read_poison(self) -> dict[int, str]:
-        try:
-            return dict(msgspec.json.decode(self._poison_path.read_bytes(), type=list[tuple[int, str]]))
-        except FileNotFoundError:
-            return {}
-        except (OSError, msgspec.MsgspecError) as error:
-            _LOG.warning("%s cannot be read (%s): records that fail are noted again", self._poison_path, error)
-            return {}
 
     def _give(self, gathered: list[Results]) -> None:
         """Hand results to the sinks, count them, and wait where a sink cannot keep up."""

@@ -27,7 +27,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from ingest.backoff import Backoff
 from ingest.refusal import Refusal
-from stream.results import Results
+from stream.results import Alert, Results
 from stream.sinks.result_rows import NOTHING_WRITTEN, after, order, position_of
 
 _LOG: Final = logging.getLogger(__name__)
@@ -71,6 +71,14 @@ class CompleteSink(Sink, Protocol):
 
     def lacks(self, reached: int) -> bool:
         """Tell whether it has less than the results up to some `order`. Raises as `write` does."""
+
+
+@runtime_checkable
+class TellingSink(Sink, Protocol):
+    """A sink that people hear."""
+
+    def tell(self, alerts: Sequence[Alert]) -> None:
+        """Tell alerts at once, in any thread, outside the order of the log. The same come again by `write`."""
 
 
 Again = Callable[[bool], Iterator[list[Results]]]
@@ -225,6 +233,12 @@ class Delivery:
                 # Who cannot make results again for one sink alone waits for it, and never gives it too many.
                 lane.put(results, math.inf if self._again is None else 2 * QUEUE_ROWS)
             self._changed.notify_all()
+
+    def tell(self, alerts: Sequence[Alert]) -> None:
+        """Give alerts that no record of the log has yet to the sinks that tell people."""
+        for lane in self._lanes:
+            if isinstance(lane.sink, TellingSink):
+                lane.sink.tell(alerts)
 
     @property
     def full(self) -> bool:

@@ -22,7 +22,7 @@ from ingest.login import BrokerAddress
 from ingest.mqtt import MemoryStorage, Outbound, Outbox, Session
 from ingest.topics import alerts as alerts_topic
 from ingest.topics import hotspots as hotspots_topic
-from stream.results import HotspotMap, Results
+from stream.results import Alert, HotspotMap, Results
 from stream.sentences.catalogue import with_texts
 from stream.sinks.result_rows import NOTHING_WRITTEN, after, order, position_of
 
@@ -89,7 +89,7 @@ class MqttSink:
         # A planned stop has no messages of its own, so a position that was delivered was so with its stop.
         self._taken = 2 * delivered.position + 1
         self._beats = {*delivered.beats, *beats}
-        self._unsaved = self._hurried = False
+        self._unsaved = self._unnoted = self._hurried = False
         self._waiting = MemoryStorage()
         self._outbox = Outbox(self._waiting, ack_timeout_s=timeout_s)
         self._refused = 0
@@ -102,13 +102,7 @@ class MqttSink:
         fresh = after(results, self._taken)
         newest_map = max((number for number, result in enumerate(fresh) if result.hotspots is not None), default=None)
         for number, result in enumerate(fresh):
-            messages = [
-                Outbound(
-                    alerts_topic(self.site, alert.beat),
-                    msgspec.json.encode(with_texts(msgspec.structs.asdict(alert), self._zone)),
-                )
-                for alert in result.alerts
-            ]
+            messages = list(map(self._message, result.alerts))
             beats = self._beats
             if number == newest_map and result.hotspots is not None:
                 more, beats = self._hotspot_messages(result.hotspots)
@@ -122,6 +116,16 @@ class MqttSink:
             self._unsaved = self._unsaved or bool(messages)
         self._session.wake()
 
+    def tell(self, alerts: Sequence[Alert]) -> None:
+        """Publish alerts whose records the log cannot take yet. They come again, by `write`, when it can."""
+        for alert in alerts:
+            self._waiting.put(self._message(alert))
+        self._session.wake()
+
+    def _message(self, alert: Alert) -> Outbound:
+        text = msgspec.json.encode(with_texts(msgspec.structs.asdict(alert), self._zone))
+        return Outbound(alerts_topic(self.site, alert.beat), text)
+
     def flush(self) -> None:
         """Block until the broker has acknowledged everything.
 
@@ -131,8 +135,14 @@ class MqttSink:
             self._await_ack()
         if self._unsaved:
             delivered = _Delivered(self.site, position_of(self._taken), sorted(self._beats))
-            replace_file(self._path, msgspec.json.encode(delivered))
-            self._unsaved = False
+            try:
+                replace_file(self._path, msgspec.json.encode(delivered))
+            except OSError as error:  # a disk that fails must not keep alerts from going out
+                if not self._unnoted:
+                    _log.warning("%s cannot be written, alerts may be sent a second time: %s", self._path, error)
+                self._unnoted = True
+            else:
+                self._unsaved = self._unnoted = False
 
     def hurry(self) -> None:
         """Wait for no acknowledgement any more; see `stream.sinks.delivery.WaitingSink`."""
@@ -188,7 +198,7 @@ class MqttSink:
             delivered = msgspec.json.decode(self._path.read_bytes(), type=_Delivered)
         except FileNotFoundError:
             return nothing
-        except msgspec.MsgspecError as error:
+        except (OSError, msgspec.MsgspecError) as error:
             # To send old alerts again is better than to send none.
             _log.warning("%s cannot be read (%s): alerts may be sent a second time", self._path, error)
             return nothing

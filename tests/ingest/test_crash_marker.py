@@ -142,7 +142,8 @@ class Flushed:
     def give(self, *payloads: bytes) -> None:
         for payload in payloads:
             self.gateway._inbox.put(Inbound(OBS.encode(), payload, 0, 0, False, len(payload)))
-        assert self.gateway._flush(len(payloads))
+        self.gateway._flush(self.gateway._inbox, len(payloads))
+        assert not self.gateway._keeper.trouble
 
 
 class Deadly(Plates):

@@ -394,9 +394,12 @@ def test_what_waited_for_the_log_is_told_with_the_time_of_now(tmp_path):
     clock, quarantine = Clock(), Quarantine(tmp_path / "quarantine.db")
     gateway = Gateway(gateway_with("s"), None, log, quarantine, clock, PLATES)
     began = clock.now_ms()
-    gateway._intake.begin()
-    gateway._intake.take(OBS, count(1))
-    assert gateway._store(gateway._intake.finish())
+    payload = count(1)
+    gateway._inbox.put(Inbound(OBS.encode(), payload, 0, 0, False, len(payload)))
+    gateway._flush(gateway._inbox, 1)
+    assert not gateway._keeper.room, "nothing more is taken before it is in the log"
+    while gateway._keeper.stuck:
+        gateway._keeper.turn(now=True)
     quarantine.close()
     assert log.records[0].received_ms >= began + 1_800_000
     received = open_batch(log.records[0].payload).columns["received"].values()
