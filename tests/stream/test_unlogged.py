@@ -122,7 +122,7 @@ def test_an_alarm_is_told_while_nothing_can_be_logged_and_has_the_same_id_afterw
         assert site.gateway.stats().appended == 1, "nothing is in the log"
         told = {(one["id"], one["state"]) for one in site.heard()}
         site.full = False
-        wait_for(lambda: site.gateway.stats().appended == 4, "the log works again")
+        wait_for(lambda: site.gateway.stats().appended >= 4, "the log works again")
         wait_for(lambda: len(site.stored()) == 2, "the store has them")
         wait_for(lambda: set(site.stored()) <= told, "under the same ids, as they were told")
         site.smoke("smoke-2", "alarm")
