@@ -24,7 +24,7 @@ COMMANDS: Final = {
     "doctor": "check broker, disk, files, clock, settings and places, and say what to do",
     "repair": "save what can be saved of damaged files, while the node is stopped",
     "quarantine": "list, show, count or replay what could not be accepted",
-    "plates": "renew the key of the number plates' tokens, or show since when there is which",
+    "plates": "keys for number plates: renew the one of the tokens, make the one that edge agents seal to",
     "models": "tell what each device's model has learned, what it lacks, and how well it fits",
     "train": "let the models learn from the store's past, or from a CSV file",
     "backtest": "run the shipped models over a file, without looking ahead",
