@@ -17,6 +17,7 @@ from console.broker_queue import measure
 from console.common import FoundSite
 from console.integrity import examine_files
 from deploy.node.status_file import read_status
+from deploy.node.window_change import saved_window_s
 from deploy.processes import free_port, listening
 from deploy.settings import Settings
 from deploy.settings.sections import SECRET_FILES
@@ -77,6 +78,7 @@ def examine(texts: Sentences, file: Path | None, settings: Settings | None, wron
     if settings is not None:
         found["zone"] = _zone(settings)
         found["places"] = _places(settings)
+        found["windows"] = _windows(settings)
         found["disk"] = _disk(settings)
         found["files"] = _files(settings)
         found["secrets"] = _secrets(settings)
@@ -169,6 +171,13 @@ def _places(settings: Settings) -> _Finding:
     except (PlacesError, OSError) as error:
         return _fail("", "do", error=str(error))
     return _ok("ok", beats=len(places.beats), devices=len(places.devices), file=path)
+
+
+def _windows(settings: Settings) -> _Finding:
+    before, after = saved_window_s(settings.site_dir / "state"), settings.pipeline.window_s
+    if before is None or before == after:
+        return _ok("ok", after=after)
+    return _warn("other", "other-do", before=before, after=after)
 
 
 def _disk(settings: Settings) -> _Finding:

@@ -65,8 +65,9 @@ def stored_windows(
     Notes
     -----
     A window is the sum of its parts. Windows that were open when the node stopped are left out, and so are the
-    expectations of windows without observations.
+    expectations of windows without observations. Exposures of windows that had another length are counted anew.
     """
+    changes = reader.window_lengths()
     numbers = sorted(names)
     listed = [names[number] for number in numbers]
     is_count = np.array([series.kind == Kind.COUNT for series in listed], dtype=np.bool_)
@@ -80,6 +81,10 @@ def stored_windows(
         series, begin, table = series[wanted], begin[wanted], np.nan_to_num(table[wanted])
         which = np.searchsorted(numbers, series)
         n, sum_a, sum_b, exposure = table[:, 4], table[:, 5], table[:, 6], table[:, 7]
+        late = status[wanted] == WindowStatus.LATE  # its part is the log position it came at
+        for since, window_s, position in changes:  # of several the last one that had begun counts
+            begun = np.where(late, part[wanted] > position, begin >= since)
+            exposure = np.where(begun, table[:, 7] * (1000 * window_s / window_ms), exposure)
         key, place = np.unique((begin // window_ms) * len(numbers) + which, return_inverse=True)
         which, number = key % max(len(numbers), 1), key // max(len(numbers), 1)
         total, seen, covered = (

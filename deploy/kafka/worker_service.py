@@ -20,6 +20,7 @@ from deploy.kafka import site_topics as topics
 from deploy.kafka.worker_status import WorkerStatus, metrics_of
 from deploy.node.lock import site_lock
 from deploy.node.status import write_node_file
+from deploy.node.window_change import note_window_length
 from deploy.processes import StopRequest
 from deploy.processes.metrics import MetricsServer
 from deploy.settings import Settings
@@ -131,6 +132,7 @@ class WorkerService:
         settings = self.settings
         stack.enter_context(site_lock(settings.site_dir))
         sinks = open_sinks(settings, load_places(settings.places_file), stack)
+        note_window_length(sinks, settings.pipeline.window_s, None)
         started_ms = time.time_ns() // 1_000_000
         write_node_file(settings, started_ms=started_ms)
         self._status = status = WorkerStatus(settings, sinks, lambda: self._engine)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+import msgspec
 import numpy as np
 
 from deploy.node.trainer import TOO_LITTLE
@@ -91,6 +92,10 @@ def read_history(path: Path, *, days: float, window_s: int) -> BeatHistory:
         if newest is None or not beats:
             return _history([], [], [])
         first = newest - round(min(days, most_days(len(beats), window_s)) * _DAY_MS)
+        for (body,) in connection.execute("SELECT value FROM meta WHERE key = 'windows'"):
+            # Windows of another length tell nothing of how these deviate.
+            changes = msgspec.json.decode(body, type=list[tuple[int, int, int]])
+            first = max([first, *(since for since, *_ in changes[-1:])])
         rows = [row for since in range(first, newest + 1, _DAY_MS) for row in _day(connection, since, newest + 1)]
     except sqlite3.Error as error:
         raise StoreError(f"{path}: cannot be read: {error}") from error

@@ -17,6 +17,7 @@ from typing import Final
 from deploy.node.lock import LockedError, site_lock
 from deploy.node.status import NodeStatus, write_node_file
 from deploy.node.trainer import Trainer
+from deploy.node.window_change import finish_windows, note_window_length
 from deploy.processes import StopRequest
 from deploy.settings import Settings, find_file, load_settings
 from deploy.wiring import data_end_ms, make_clock, make_gateway, open_log, open_places, open_sinks, pipeline_config
@@ -61,16 +62,19 @@ def run(settings: Settings, stop: StopRequest) -> int:
         closing.callback(log.close)
         if not log.committed(CONSUMER):
             log.commit(CONSUMER, 0)  # known from the start, so that retention waits for it
+        config = pipeline_config(settings)
+        changed = finish_windows(config, logged, log, sinks, folder)
+        note_window_length(sinks, config.pipeline.window_s, changed)
         engine = EmbeddedEngine(
             log,
-            lambda: Pipeline(pipeline_config(settings), logged),
+            lambda: Pipeline(config, logged),
             sinks.all,
             folder / "state",
             quarantine=sinks.quarantine.add_many,
             snapshot_bytes=min(MOST_BYTES, settings.log.max_mb * 2**20 // 16),
             hold_s=_HOLD_S if calm else 0.0,
         )
-        config = GatewayConfig(
+        gateway_config = GatewayConfig(
             site=site,
             broker=settings.broker,
             settings=settings.gateway,
@@ -78,7 +82,7 @@ def run(settings: Settings, stop: StopRequest) -> int:
             marker=folder / "reading.mark",
             gather_s=_GATHER_S if calm else 0.0,
         )
-        gateway = make_gateway(settings, config, logged, log, sinks.quarantine, clock, engine.tell_unlogged)
+        gateway = make_gateway(settings, gateway_config, logged, log, sinks.quarantine, clock, engine.tell_unlogged)
         if file.kept != places:
             gateway.change_places(places)  # before anything else that it logs
         trainer = Trainer(settings, clock, log)

@@ -170,6 +170,11 @@ def pack(about: dict[str, Any], parts: Mapping[str, State]) -> bytes:
     return frame.encode(FrameKind.SNAPSHOT, meta, arrays)
 
 
+def about(data: bytes) -> dict[str, Any]:
+    """Return what a snapshot depends on, such as ``window_s``, and how far it has come. Raises as `unpack` does."""
+    return frame.decode(FrameKind.SNAPSHOT, data, _Meta)[0].about
+
+
 def unpack(data: bytes) -> Snapshot:
     """Return what a snapshot holds, brought up to date; the arrays are views of it.
 

@@ -100,6 +100,13 @@ class StoreReader:
         rows = self.query("SELECT value FROM meta WHERE key = ?", (key,))
         return msgspec.json.decode(rows[0][0]) if rows else default
 
+    def window_lengths(self) -> list[tuple[int, int, int]]:
+        """Return since when (epoch ms, rising) windows have which length in seconds; empty where nobody has said.
+
+        The third number is the log position from which additions to older windows are counted in that length.
+        """
+        return msgspec.convert(self.meta("windows", []), list[tuple[int, int, int]])
+
     def progress(self) -> Row:
         """Return ``position``, ``now_ms``, ``watermark_ms`` (how far the log is in) and ``site``."""
         rows = self.query("SELECT site, reached, now_ms, watermark_ms FROM progress")
