@@ -46,6 +46,29 @@ class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True):
     ts: int
 
 
+class _State(msgspec.Struct, frozen=True):
+    state: str
+
+
+class StatusMessage(msgspec.Struct, frozen=True):
+    """What of a status payload matters here: ``{"state": "online" | "offline", …}``."""
+
+    state: Literal["online", "offline"]
+
+
+def status_message(payload: bytes) -> StatusMessage:
+    """Read a status; a plain word will do, as many devices' last wills have it. Raises `msgspec.MsgspecError`.
+
+    >>> status_message(b'{"state":"Online","ts":1.5}').state, status_message(b"OFFLINE").state
+    ('online', 'offline')
+    """
+    try:
+        state = msgspec.json.decode(payload, type=_State).state
+    except msgspec.MsgspecError:
+        state = payload[:32].decode("ascii", "replace").strip('"')
+    return msgspec.convert({"state": state.strip().lower()}, StatusMessage)
+
+
 Fault = Literal["rate", "bytes", "boots", "metrics", "refused", "crash"]
 """What a device has too much of: observations, bytes, starts, names of metrics, refusals; or it ended the gateway."""
 

@@ -5,15 +5,15 @@ repeat, or it is a refusal with a reason. Nothing a message holds makes `Intake.
 """
 
 import time
-from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
 from ingest.clock import LATEST_MS, Clock, ClockGuard, DataClock
-from ingest.codecs.lenient import NO_TIME
+from ingest.codecs.lenient import NO_TIME, trimmed
 from ingest.codecs.native import NativeCodec, explain
-from ingest.events import Command, DeviceStatus, Incident
+from ingest.events import Command, DeviceStatus, Incident, StatusMessage, status_message
 from ingest.gateway.collector import FEW, Collector, Hurry
 from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.gateway_stats import IntakeCounts
@@ -37,17 +37,10 @@ _OBSERVATIONS: Final = Leaf.OBSERVATIONS
 """Looked up once: looking up a member of an enumeration takes as long as a whole check, and every message needs it."""
 
 
-class _StatusMessage(msgspec.Struct, frozen=True):
-    """What of a status payload matters here: ``{"state": "online" | "offline", …}``."""
-
-    state: Literal["online", "offline"]
-    ts: int | str | None = None
-
-
-_OTHERS: Final[dict[Leaf, tuple[msgspec.json.Decoder[Incident | Command | _StatusMessage], Reason]]] = {
-    Leaf.INCIDENT: (msgspec.json.Decoder(Incident), Reason.INCIDENT),
-    Leaf.COMMAND: (msgspec.json.Decoder(Command), Reason.COMMAND),
-    Leaf.STATUS: (msgspec.json.Decoder(_StatusMessage), Reason.STATUS),
+_OTHERS: Final[dict[Leaf, tuple[Callable[[bytes], Incident | Command | StatusMessage], Reason]]] = {
+    Leaf.INCIDENT: (msgspec.json.Decoder(Incident).decode, Reason.INCIDENT),
+    Leaf.COMMAND: (msgspec.json.Decoder(Command).decode, Reason.COMMAND),
+    Leaf.STATUS: (status_message, Reason.STATUS),
 }
 """What is no observation → its decoder, and the reason where that fails."""
 
@@ -311,9 +304,9 @@ class Intake:
                 return
             if retained and self._statuses.get(route.device) == payload:
                 return  # the broker sends it after every reconnection
-        decoder, reason = _OTHERS[route.leaf]
+        decode, reason = _OTHERS[route.leaf]
         try:
-            message = decoder.decode(payload)
+            message = decode(trimmed(payload))
         except Exception as error:  # noqa: BLE001 - hostile bytes raise many types
             self._refuse(topic, reason, explain(error)[1], payload)
             return
@@ -341,9 +334,7 @@ class Intake:
         self._others.append(Record(RecordKind.COMMAND, self._received(), msgspec.json.encode(clean)))
         self.counts.commands += 1
 
-    def _take_status(
-        self, topic: str, route: Route, message: _StatusMessage, payload: bytes, *, retained: bool
-    ) -> None:
+    def _take_status(self, topic: str, route: Route, message: StatusMessage, payload: bytes, *, retained: bool) -> None:
         if route.device in self._statuses or len(self._statuses) < _STATUSES:
             self._statuses[route.device] = payload
         if message.state == "online" and not retained:

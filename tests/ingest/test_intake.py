@@ -467,3 +467,13 @@ def test_what_may_be_news_does_not_wait_and_the_rest_does():
     box.finish()
     box.take(topics.status("s", "b1", "cam"), b'{"state":"offline"}')
     assert not box.may_wait()
+
+
+@pytest.mark.parametrize(
+    "payload", [b"offline", b"OFFLINE\r\n", b'"offline"', b'\xef\xbb\xbf{"state":"offline"}', b"offline\0"]
+)
+def test_a_status_however_it_is_written(payload):
+    intake = make()
+    send(intake, payload, STATUS)
+    taken = intake.finish()
+    assert (reasons(taken), [json.loads(record.payload)["state"] for record in taken.records]) == ([], ["offline"])
