@@ -212,6 +212,8 @@ class RulesStage(Saved):
             seq = int(rows.seq[event.index])
         if event.until is not None:
             late_s = max(late_s, (now_ms - event.ts) / 1000)
+        elif rows is None and isinstance(event.value, str):  # a timer that ran out before its word came
+            late_s = (now_ms - event.ts) / 1000 - event.threshold
         why = _told_late(why, late_s, over=event.until is not None)
         observed, expected = (1.0, 1.0) if isinstance(event.value, str) else (event.value, event.threshold)
         anomaly = findings.anomaly(

@@ -179,7 +179,7 @@ hotspot-earlier = Mostly earlier { incidents } ({ NUMBER($share, style: "percent
 hotspot-nothing = Nothing known here yet.
 outside = outside the beats
 
-late = { $why } Told late: it came { $late_s } after the time it bears (delayed, or the device's clock is slow).
+late = { $why } Told late, by { $late_s }: delayed on its way, or the device's clock is slow.
 ahead = { $why } It bears a time { $ahead_s } after its receipt: the device's clock is fast, or the station's slow.
 odd_unit = { $why } It came in “{ $unit }”, a unit not known for it: the number was judged as it is.
 late_over = { $why } Told late, { $late_s } after it began; it is over already.

@@ -177,7 +177,7 @@ hotspot-earlier = 主要来自以往{ incidents }（占风险{ NUMBER($share, st
 hotspot-nothing = 暂无相关记录。
 outside = 网格之外
 
-late = { $why }迟报：收到时比所报时间晚{ $late_s }（传输延误，或设备时钟偏慢）。
+late = { $why }迟报{ $late_s }：传输延误，或设备时钟偏慢。
 ahead = { $why }所报时间比收到时间超前{ $ahead_s }：设备时钟偏快，或本站时钟偏慢。
 odd_unit = { $why }读数单位为“{ $unit }”，系统不识别：按原数值判断。
 late_over = { $why }迟报，距发生已{ $late_s }，现已结束。

@@ -256,6 +256,8 @@ def test_a_door_reported_open_late_has_been_open_since():
     site.says("door-1", "open", 5, late=400 / 60)
     (alert,) = site.go(5 + 400 / 60)
     assert (alert.kind, alert.state, alert.cause_ms) == ("door_open", "raised", NOON + 5 * MINUTE)
+    assert text_of(alert)["en"].endswith("Told late, by 5 min: delayed on its way, or the device's clock is slow.")
+    assert alert.why.args["late_s"] == pytest.approx(280)
     site = Site()
     site.says("door-1", "closed", 0).go(0)
     site.says("door-1", "open", 5, late=1)
