@@ -3,10 +3,11 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+LOCKS := deploy/locks
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check coverage field soak bench chaos parity same speed outage services constraints clean distclean
+.PHONY: help demo test check coverage field soak bench chaos parity same speed outage services constraints locks clean distclean
 .DEFAULT_GOAL := help
 
 help:
@@ -76,6 +77,19 @@ constraints:
 	@head -2 constraints.txt > constraints.new
 	@$(VENV)-pins/bin/pip freeze --all --exclude-editable | grep -v '^setuptools==' | sort -f >> constraints.new
 	@mv constraints.new constraints.txt && rm -rf $(VENV)-pins
+	@$(MAKE) --no-print-directory locks
+
+# The same versions with the hashes of all their files, for every platform: what production installs. Nothing of this
+# machine goes into the files. (Where another index is to be asked, UV_DEFAULT_INDEX names it.)
+LOCK = $(VENV)-pins/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links -c constraints.txt pyproject.toml $(VENV)-pins/build.in
+locks:
+	@rm -rf $(VENV)-pins && $(PYTHON) -m venv $(VENV)-pins && $(VENV)-pins/bin/pip install -q uv
+	@printf 'pip\nsetuptools>=75\n' > $(VENV)-pins/build.in
+	@$(LOCK) --extra seal -o $(LOCKS)/edge.txt > /dev/null
+	@$(LOCK) --extra stream --extra console --extra realdata -o $(LOCKS)/demo.txt > /dev/null
+	@$(LOCK) --all-extras -o $(LOCKS)/all.txt > /dev/null
+	@rm -rf $(VENV)-pins
 
 $(VENV)/.pip: constraints.txt
 	@test -n "$(PYTHON)" || { echo "PatrolGrid needs Python 3.11 or later: there is no python3 on the PATH" >&2; exit 1; }
@@ -83,13 +97,16 @@ $(VENV)/.pip: constraints.txt
 		|| { echo "PatrolGrid needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V). Name another: make PYTHON=..." >&2; exit 1; }
 	@test -x $(BIN)/python || { echo "Making $(VENV) ..."; $(PYTHON) -m venv $(VENV); } \
 		|| { rm -rf $(VENV); echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	@$(BIN)/python -m pip install -q -c constraints.txt pip
 	@touch $@
 
 # What runs. (The tests' tools come with the next one.)
-$(VENV)/.run: $(VENV)/.pip pyproject.toml constraints.txt
+$(VENV)/.run: $(VENV)/.pip pyproject.toml $(LOCKS)/demo.txt
 	@echo "Installing PatrolGrid into $(VENV) (once) ..."
-	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q -c constraints.txt -e '.[stream,console,realdata]'
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r $(LOCKS)/demo.txt || { \
+		echo "What is pinned in $(LOCKS)/demo.txt cannot be had for $$($(BIN)/python -V) on this machine." >&2; \
+		echo "Without the check of hashes, and building what has no wheel:" >&2; \
+		echo "  $(BIN)/pip install -c constraints.txt -e '.[stream,console,realdata]' && touch $@" >&2; exit 1; }
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
