@@ -28,6 +28,8 @@ _MARK: Final = b"\xef\xbb\xbf"
 _STRUCTURE: Final = re.compile(rb"[\[{}\],]")
 _STEP: Final = {b"[": 1, b"{": 1, b"]": -1, b"}": -1, b",": 0}
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{0,20})?(?:[eE][+-]?[0-9]{1,3})?\Z")
+_QUANTITY: Final = re.compile(r"([+-]?[0-9]{1,20}(?:[.,][0-9]{0,20})?) ?([^0-9.,+ eExX-][^\x00-\x1f]{0,30})?\Z")
+"""A number with its unit behind it. A comma with one or two digits behind it is no thousands separator."""
 _TIME: Final = re.compile(
     r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})[Tt ]{1,2}([0-9]{2}):?([0-9]{2})(?::?([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
     r" ?([Zz]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)?\Z"
@@ -149,6 +151,9 @@ def observed(item: object) -> Observation:
         if value is None and (name not in item or name in _MAY_BE_NULL):
             continue
         given[name] = mend(name, value)
+    if model is Level and isinstance(given.get("value"), tuple):
+        given["value"], unit = given["value"]
+        given["unit"] = given.get("unit") or unit
     if model in {Level, State}:
         given |= {"ts": _time_or_none(item.get("ts")), **_numbers_or_none(item)}
     try:
@@ -188,6 +193,18 @@ def _number(name: str, value: object, expected: str) -> int | float:
 
 def _real(name: str, value: object) -> float:
     return float(_number(name, value, "a number"))
+
+
+def _reading(name: str, value: object) -> float | tuple[float, str]:
+    """Return a level's value, with its unit where the text has it: ``"95.5 ℃"``, ``"95,5"``."""
+    text = unicodedata.normalize("NFKC", value[:80]).strip() if isinstance(value, str) else ""
+    found = None if _NUMBER.match(text) else _QUANTITY.match(text)
+    if found is None:
+        return _real(name, value)
+    whole, _, fraction = found[1].partition(",")
+    if len(fraction) > 2:
+        return _real(name, value)
+    return float(f"{whole}.{fraction}" if fraction else whole), found[2] or ""
 
 
 def _whole(name: str, value: object) -> int:
@@ -335,7 +352,7 @@ _TYPES: Final[dict[str, tuple[type[Count | Gate | Level | State], dict[str, Mend
             **_NUMBERED,
         },
     ),
-    "level": (Level, {"metric": _text, "value": _real, "unit": _text, "backfill": _mark}),
+    "level": (Level, {"metric": _text, "value": _reading, "unit": _text, "backfill": _mark}),
     "state": (State, {"metric": _text, "value": _word, "backfill": _mark}),
 }
 """Type → its struct, and what mends each of its fields; time and number of levels and states are mended apart."""

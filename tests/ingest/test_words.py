@@ -15,7 +15,7 @@ from models.rules.defaults import WITH_RULES, StateRule, defaults_for
 NOW = 1_795_421_105_000
 
 
-def level(metric: str, value: float, unit: str, codec: NativeCodec | None = None) -> tuple[str, float, str]:
+def level(metric: str, value: float | str, unit: str, codec: NativeCodec | None = None) -> tuple[str, float, str]:
     payload = json.dumps({"type": "level", "ts": NOW, "metric": metric, "value": value, "unit": unit})
     decoded = (codec or NativeCodec()).decode(payload.encode())
     assert decoded.refusals == []
@@ -80,6 +80,27 @@ def test_decibels_however_they_are_written(unit):
 )  # fmt: skip
 def test_a_reading_is_judged_in_the_unit_of_its_rule(metric, value, unit, found):
     assert level(metric, value, unit) == (metric, found, words._SCALES[metric].unit)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "found"),
+    [
+        ("95", "℃", 95.0),
+        ("95.5 ℃", "", 95.5),
+        ("95,5", "", 95.5),
+        ("203°F", "", 95.0),
+        (" ９５ ", "°C", 95.0),
+        ("95℃", "°C", 95.0),
+    ],
+)
+def test_a_value_that_is_a_text_is_read(value, unit, found):
+    assert level("temperature", value, unit)[1] == found
+
+
+@pytest.mark.parametrize("value", ["95,500", "1,234.5", "95 96", "hot", "", "0x5f", "--5", "9" * 30, "NaN", "Infinity"])
+def test_a_value_that_could_be_meant_otherwise_is_refused(value):
+    payload = json.dumps({"type": "level", "ts": NOW, "metric": "temperature", "value": value})
+    assert NativeCodec().decode(payload.encode()).observations == []
 
 
 def test_a_unit_that_is_not_known_is_taken_judged_as_it_is_and_counted():
