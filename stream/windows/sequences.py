@@ -28,7 +28,8 @@ from stream.windows.proofs import PROOFS, Proofs
 WORDS: Final = 16
 WORD_BITS: Final = 64
 MAX_GAPS: Final = 256
-BLOCKS: Final = 16
+_BLOCK_BITS: Final = 4
+BLOCKS: Final = 1 << _BLOCK_BITS
 _FULL: Final = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 _SEQ_BITS: Final = 43
 _SEQ_MASK: Final = 2**_SEQ_BITS - 1
@@ -215,16 +216,19 @@ class Sequences(Saved):
         """Begin the blocks of slots, each given once, at their lowest number, and make them hold `top`."""
         base = self._base[slot]
         base = self._base[slot] = np.where(base < 0, low, base)
-        for at in np.flatnonzero((top - base) >> self._width[slot] >= BLOCKS).tolist():
-            one, reach = int(slot[at]), int(top[at] - base[at])
-            while reach >> int(self._width[one]) >= BLOCKS:
-                self._width[one] += 1
-                for spans, join, empty in (
-                    (self._since[one], np.minimum, _NEVER),
-                    (self._until[one], np.maximum, _ALWAYS),
-                ):
-                    spans[: BLOCKS // 2] = join(spans[::2], spans[1::2])
-                    spans[BLOCKS // 2 :] = empty
+        reach, width = top - base, self._width[slot]
+        far = np.flatnonzero(reach >> width >= BLOCKS)
+        if not len(far):
+            return
+        needed = np.frexp(reach[far].astype(np.float64))[1] - _BLOCK_BITS  # so many bits a number in a block has
+        joined = np.minimum(needed - width[far], _BLOCK_BITS)
+        self._width[slot[far]] = needed
+        for bits in np.unique(joined).tolist():  # 2**bits blocks become one
+            those, kept = slot[far[joined == bits]], BLOCKS >> bits
+            for spans, join, empty in ((self._since, np.minimum, _NEVER), (self._until, np.maximum, _ALWAYS)):
+                fewer = join.reduce(spans[those].reshape(len(those), kept, 1 << bits), axis=2)
+                spans[those] = empty
+                spans[those, :kept] = fewer
 
     def _set_bits(self, slot: NDArray[np.int64], word: NDArray[np.int64], bit: NDArray[np.uint64]) -> None:
         """Set bits of rows sorted by slot and number; the words lie in the ring."""

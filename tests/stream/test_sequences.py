@@ -156,3 +156,15 @@ def test_what_was_applied_is_told_without_applying_anything():
     asked = numbered(np.zeros(5), [1, 100, 2_901, 2_900, 3_000])
     for _ in range(2):
         assert sequences.applied(asked).tolist() == [True, False, True, False, False]
+
+
+@settings(max_examples=examples(60))
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2**42)), min_size=1, max_size=40, unique=True))
+def test_a_number_that_was_said_lies_in_the_span_of_its_block_however_far_the_numbers_leap(said):
+    sequences = Sequences()
+    sequences.grow(SLOT, 3)
+    for number, (slot, seq) in enumerate(said):
+        apply(sequences, [(slot, seq)], ts=NOON + number)
+    for number, row in enumerate(said):
+        again = apply(sequences, [row], ts=NOON + number)
+        assert not (again.new | again.other | again.unknown).any()
