@@ -1,5 +1,16 @@
 """The wait between attempts: of connections, of writes, of deliveries."""
 
+import random
+from typing import Final
+
+_RANDOM: Final = random.Random()  # noqa: S311 - no secret
+"""Of its own: a thread that waits to try again changes nothing of what others draw."""
+
+
+def spread(wait_s: float) -> float:
+    """Return between half a wait and all of it: those who lost one server must not all come back at once."""
+    return wait_s * _RANDOM.uniform(0.5, 1.0)
+
 
 class Backoff:
     """Waits that double from the first to the longest, seconds.

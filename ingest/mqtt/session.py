@@ -12,7 +12,6 @@ import contextlib
 import itertools
 import logging
 import math
-import random
 import socket
 import threading
 import time
@@ -23,7 +22,7 @@ from paho.mqtt.client import Client, ConnectFlags, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ingest.backoff import Backoff
+from ingest.backoff import Backoff, spread
 from ingest.login import BrokerAddress
 from ingest.mqtt.client import BufferedClient, Inbound, poll
 from ingest.mqtt.conflicts import Conflicts
@@ -337,7 +336,7 @@ class Session:
         # Where two share a client id, each connection is taken from the other: few, then. Spread over half the wait,
         # so that a site's devices do not all come back in the same instant.
         wait_s = self._backoff.next_s(longest=bool(self.conflicts.text) and not self._persistent)
-        self._next_attempt = now + wait_s * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        self._next_attempt = now + spread(wait_s)
 
     # -- callbacks of the client, in the same thread -------------------------------------------------------------------
 

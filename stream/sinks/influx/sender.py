@@ -8,14 +8,13 @@ what stands in it is halved until the bad line is alone: that goes to quarantine
 """
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Final
 
-from ingest.backoff import Backoff
+from ingest.backoff import Backoff, spread
 from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
 from stream.sinks.influx.backlog import Backlog, LineBatch
@@ -111,7 +110,7 @@ class Sender:
                 self.trouble = text
                 after_s = min(getattr(error, "after_s", 0.0), _LONGEST_AFTER_S)
                 # Jitter: many nodes that lost one server must not come back all at once.
-                self._stop.wait(max(after_s, backoff.next_s() * random.uniform(0.5, 1.0)))  # noqa: S311 - no secret
+                self._stop.wait(max(after_s, spread(backoff.next_s())))
                 continue
             backoff.reset()
             if not busy:
