@@ -162,6 +162,8 @@ class GatewayService:
         refused = [((reason,), count) for reason, count in stats.quarantined.items()]
         yield by_reason.counter("quarantined", "What was not taken, by reason", *refused)
         yield family.gauge("connected", "1 while connected to the broker", ((), stats.connected))
+        yield family.gauge("conflict", "1 while another client uses its client id", ((), bool(stats.conflict)))
+        yield family.counter("forgotten", "How often the broker had lost its session", ((), stats.forgotten))
         yield family.gauge("waiting", "Messages received and not yet in Kafka", ((), stats.waiting))
         why = "1 while nothing can be stored, so that nothing is acknowledged"
         yield family.gauge("failing", why, ((), bool(stats.log_full)))

@@ -143,8 +143,9 @@ class Leaver:
 
     @property
     def up(self) -> bool:
-        """Whether the old session is connected."""
-        return self._session is not None and self._session.up
+        """Whether the old session is connected, and there was one: a new one has not subscribed to anything."""
+        session = self._session
+        return session is not None and session.up and session.resumed
 
     @property
     def trouble(self) -> str:

@@ -146,3 +146,15 @@ def test_a_gateway_without_a_broker_stops(tmp_path):
     wait_for(lambda: "cannot be reached" in node.gateway.stats().last_error, "there is none")
     node.__exit__()
     assert leaves(tmp_path) == [BEFORE]
+
+
+def test_a_gateway_says_that_it_is_connected_only_when_it_hears(broker, tmp_path):
+    """Between the connection and the subscription nothing that devices say would be kept."""
+    node = Node(tmp_path, broker)
+    node.gateway.start()
+    wait_for(lambda: node.gateway.stats().connected, "it says so")
+    publisher = Publisher(broker.port, broker.version)
+    publisher.send(OBS, count(0))
+    wait_for(lambda: seqs(node.log) == [0], "it has heard")
+    publisher.close()
+    node.__exit__()
