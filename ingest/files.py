@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import time
+import zlib
 from pathlib import Path
 from typing import Final
 
@@ -154,3 +155,18 @@ def all_put_aside(folder: Path) -> list[PutAside]:
             note = PutAside(kept.name.partition(_MARK)[0], kept.name, "", at_ms)
         found.append(note)
     return sorted(found, key=lambda one: (one.at_ms, one.kept))
+
+
+def unpacked(packed: bytes, most: int) -> bytes:
+    """Return what zlib has packed. Takes no more memory than `most` bytes, whatever it claims to be.
+
+    Raises ValueError where it is not whole, or longer.
+    """
+    unpacking = zlib.decompressobj()
+    try:
+        found = unpacking.decompress(packed, most + 1)
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+    if len(found) > most or not unpacking.eof:
+        raise ValueError(f"it was cut short, or is longer than {most} bytes")
+    return found

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from ingest.files import unpacked
 from ingest.topics import ID_PATTERN, RESERVED_BEATS
 
 DeviceType = Literal["camera", "gate", "noise", "smoke", "heat", "water", "door", "manhole", "environment"]
@@ -187,13 +188,12 @@ def encode_places(record: PlacesRecord) -> bytes:
 
 def decode_places(payload: bytes) -> PlacesRecord:
     """Return what `encode_places` was given. Raises `PlacesError` for any other bytes."""
-    unpacking = zlib.decompressobj()
     try:
-        found = msgspec.json.decode(unpacking.decompress(payload, _MOST_BYTES), type=PlacesRecord)
-    except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        found = msgspec.json.decode(unpacked(payload, _MOST_BYTES), type=PlacesRecord)
+    except ValueError as error:  # of zlib, of msgspec, and of what is no UTF-8
         raise PlacesError(f"the places in the log cannot be read: {error}") from error
-    if not unpacking.eof or found.shards < 1:
-        raise PlacesError("the places in the log cannot be read: they were cut short, or name no shard")
+    if found.shards < 1:
+        raise PlacesError("the places in the log cannot be read: they name no shard")
     return found
 
 

@@ -27,7 +27,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from ingest.log import ConsumedLog, Record
 from ingest.refusal import Refusal
@@ -36,7 +36,7 @@ from stream.engines.again import results_again
 from stream.engines.cold_start import ColdStartNote
 from stream.engines.idle_results import IdleResults
 from stream.engines.poison_notes import PoisonNotes
-from stream.engines.snapshot_files import MOST_BYTES, CrashCost, SnapshotFiles
+from stream.engines.snapshot_files import MOST_BYTES, CrashCost, PendingSnapshot, SnapshotFiles
 from stream.engines.stats import EngineStats
 from stream.engines.unlogged import Unlogged
 from stream.pipeline.pipeline import Pipeline
@@ -60,16 +60,6 @@ _SLOW_S: Final = 1.0
 """So long the engine waits for a sink that is slow, each time: alarms must not wait longer."""
 _PENDING_S: Final = 0.05
 """How often to look, while nothing comes, whether a snapshot may be written."""
-
-
-class _PendingSnapshot(NamedTuple):
-    """A snapshot that is to be written when every sink has the results up to there."""
-
-    position: int
-    reached: int
-    """The `stream.sinks.result_rows.order` of the newest results that the pipeline had given then."""
-    data: bytes
-    took_s: float
 
 
 class EmbeddedEngine:
@@ -122,7 +112,7 @@ class EmbeddedEngine:
         self.failure: BaseException | None = None
         """What ended the engine, if anything did."""
         self._poison = PoisonNotes(state_dir)
-        self._pending: _PendingSnapshot | None = None
+        self._pending: PendingSnapshot | None = None
         self._counted = NOTHING_WRITTEN
         """The `order` of the newest results that are in the stats."""
         self.stats = EngineStats()
@@ -330,14 +320,14 @@ class EmbeddedEngine:
             self._save(self._pending)
             self._pending = None
 
-    def _captured(self) -> _PendingSnapshot:
+    def _captured(self) -> PendingSnapshot:
         began = time.monotonic()
         self.delivery.put(self._idle.released())
         data = self.pipeline.snapshot()
         self._cost.taken()
-        return _PendingSnapshot(self.pipeline.position, self.delivery.newest, data, time.monotonic() - began)
+        return PendingSnapshot(self.pipeline.position, self.delivery.newest, data, time.monotonic() - began)
 
-    def _save(self, snapshot: _PendingSnapshot) -> None:
+    def _save(self, snapshot: PendingSnapshot) -> None:
         began = time.monotonic()
         try:
             self._files.save(snapshot.position, snapshot.data)

@@ -9,12 +9,12 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from ingest import frame
-from ingest.files import replace_file
+from ingest.files import replace_file, unpacked
 from ingest.frame import FrameError, FrameKind
 
 _LOG = logging.getLogger(__name__)
@@ -38,14 +38,20 @@ def read_snapshot(path: Path) -> bytes:
     data = path.read_bytes()
     if data[:1] != _PACKED:
         return data
-    unpacking = zlib.decompressobj()
     try:
-        found = unpacking.decompress(data, _PACKED_BELOW)  # whatever the file says, no more than was ever packed
-    except zlib.error as error:
+        return unpacked(data, _PACKED_BELOW)  # whatever the file says, no more than was ever packed
+    except ValueError as error:
         raise FrameError(f"the snapshot cannot be unpacked: {error}") from error
-    if not unpacking.eof:
-        raise FrameError("the snapshot cannot be unpacked: it was cut short, or is longer than any that is packed")
-    return found
+
+
+class PendingSnapshot(NamedTuple):
+    """A snapshot that is to be written when every sink has the results up to there."""
+
+    position: int
+    reached: int
+    """The `stream.sinks.result_rows.order` of the newest results that the pipeline had given then."""
+    data: bytes
+    took_s: float
 
 
 class SnapshotFiles:

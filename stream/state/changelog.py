@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest import frame
+from ingest.files import unpacked
 from ingest.frame import FrameError, FrameKind
 from models.state import Column, State
 
@@ -389,15 +390,11 @@ def _page_key(name: str, number: int) -> bytes:
 
 
 def _blob(name: str, size: int, entries: Mapping[bytes, bytes | None]) -> bytes:
-    pages: list[bytes] = []
-    have = 0
+    pages, have = list[bytes](), 0
     while have < size:
         page = entries.get(_page_key(name, len(pages)))
         if page is None:
             raise ValueError(f"page {len(pages)} of {name!r} is missing")
-        unpacker = zlib.decompressobj()
-        pages.append(unpacker.decompress(page, size - have + 1))  # no more than the state claims, and one byte to tell
-        if have + len(pages[-1]) > size or not unpacker.eof:
-            raise ValueError(f"page {len(pages) - 1} of {name!r} unpacks to more than is left of its {size} bytes")
+        pages.append(unpacked(page, size - have))
         have += len(pages[-1])
     return b"".join(pages)[:size]
