@@ -7,7 +7,7 @@ LOCKS := deploy/locks
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check coverage field soak bench chaos parity same speed outage services constraints locks clean distclean
+.PHONY: help demo test check coverage field soak bench wear chaos parity same speed outage services constraints locks clean distclean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make field      trouble from the field on a real broker and node: wrong clocks, damaged files, full disks"
 	@echo "make soak       the property tests with thousands of histories (hours; before a release)"
 	@echo "make bench      what this machine reaches, against the targets (JSON in benchmarks/latest.json)"
+	@echo "make wear       half an hour of a nearly idle site: what node and board write to the disk, and what a crash costs"
 	@echo "make chaos      five minutes of a city whose processes are killed, with a report (chaos.json)"
 	@echo "make parity     a simulated day through both engines, compared value by value (about half an hour)"
 	@echo "make same       a simulated day through another commit and through this tree, compared: BASE=<commit>"
@@ -49,6 +50,9 @@ soak: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks --json benchmarks/latest.json $(ARGS)
+
+wear: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.wear --minutes 30 $(ARGS)
 
 chaos: $(VENV)/.dev
 	@$(BIN)/python -m tests.kafka.chaos --report chaos.json $(ARGS)

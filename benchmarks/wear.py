@@ -71,13 +71,15 @@ def say(kind: str, number: int, now_ms: int, rng: Random) -> dict[str, Any]:
             word = {"door": "closed", "manhole": "closed"}[kind]
             return {"type": "state", **head, "metric": "door" if kind == "door" else "cover", "value": word}
         case _:
-            metric, unit, value = {
-                "noise": ("noise", "dB", 55.0),
-                "smoke": ("smoke", "%/m", 0.1),
-                "heat": ("temperature", "°C", 21.0),
-                "water": ("water", "cm", 3.0),
-            }.get(kind, ("temperature", "°C", 15.0))
-            return {"type": "level", **head, "metric": metric, "value": round(value + rng.random(), 2), "unit": unit}
+            # A quiet night: readings as usual, which scatter a little.
+            metric, unit, value, scatter = {
+                "noise": ("noise", "dB", 50.0, 8.0),
+                "smoke": ("smoke", "%/m", 0.1, 0.05),
+                "heat": ("temperature", "°C", 21.0, 0.5),
+                "water": ("water", "cm", 3.0, 0.2),
+            }.get(kind, ("temperature", "°C", 15.0, 0.5))
+            reading = round(value + scatter * rng.random(), 2)
+            return {"type": "level", **head, "metric": metric, "value": reading, "unit": unit}
 
 
 class Devices:

@@ -30,7 +30,7 @@ class PipelineSettings(Section, frozen=True, kw_only=True):
     """Windows, watermarks, rules and hotspots."""
 
     window_s: Annotated[int, Meta(ge=10, le=86_400)] = 300
-    """Length of a window of event time, in seconds."""
+    """Length of a window of event time, in seconds. A change keeps the baselines; `patrolgrid doctor` says what not."""
     lateness_s: Annotated[float, Meta(ge=0, le=86_400)] = 30.0
     """How late an observation may be and still be on time, in seconds."""
     grace_s: Annotated[float, Meta(ge=0, le=86_400)] = 60.0

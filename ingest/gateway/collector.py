@@ -1,5 +1,6 @@
 """Appends observations to the columns of a batch: whole messages of one type at once, anything else one by one."""
 
+import math
 import struct
 from array import array
 from collections.abc import Container, Sequence
@@ -24,6 +25,7 @@ Values = tuple[int, float, float, float, str, str]
 FEW: Final = 8
 """More observations than this do not wait: brokers stop sending when so many are not acknowledged."""
 _REMEMBERED: Final = 100_000
+_RISES: Final = 0.1
 _SINKS: Final = 0.02
 """By so much of the distance the highest reading comes down with each lower one: it is the highest of about fifty."""
 
@@ -198,12 +200,13 @@ class Hurry:
 
     Every append costs the disk some pages and a sync, however small it is, and a card wears out by them. What might be
     news goes on at once, with all that has been gathered: a word that differs from the device's last, a reading above
-    what it has said lately. Whether it is news, the pipeline says.
+    what it has said lately, or one that has risen by a tenth of that. Whether it is news, the pipeline says.
     """
 
     def __init__(self) -> None:
         self._words: dict[tuple[str, str], str] = {}
-        self._highest: dict[tuple[str, str], float] = {}
+        self._highest: dict[tuple[str, str], tuple[float, float]] = {}
+        """(device, metric) → the highest reading lately, and the last one."""
 
     def of(self, collectors: Sequence[Collector | None]) -> bool:
         """Tell whether anything must not wait that was collected since the last look."""
@@ -226,8 +229,9 @@ class Hurry:
                 found |= self._words.get(key) != word
                 self._words[key] = word
             else:
-                value, highest = columns["a"][row], self._highest.get(key)
-                above = highest is None or not value <= highest
-                found |= above
-                self._highest[key] = value if above or highest is None else highest - _SINKS * (highest - value)
+                value = columns["a"][row]
+                highest, last = self._highest.get(key, (-math.inf, math.inf))
+                above = not value <= highest
+                found |= above or value - last > _RISES * abs(highest)
+                self._highest[key] = (value if above else highest - _SINKS * (highest - value)), value
         return bool(found)

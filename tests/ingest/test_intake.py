@@ -457,7 +457,10 @@ def test_what_may_be_news_does_not_wait_and_the_rest_does():
     assert may_wait("door", seq=2, value="closed", **door)
     assert not may_wait("door", seq=3, value="open", **door)
     box.finish()
-    for seq in range(3, 300):  # the highest of long ago is forgotten
+    assert may_wait("noise", seq=5, value=50.0, **noise)
+    assert not may_wait("noise", seq=6, value=58.0, **noise), "risen by more than a tenth of the highest"
+    box.finish()
+    for seq in range(7, 300):  # the highest of long ago is forgotten
         assert may_wait("noise", seq=seq + 2, value=50.0, **noise)
         box.finish()
     assert not may_wait("noise", seq=400, value=55.0, **noise)
