@@ -149,7 +149,8 @@ class EmbeddedEngine:
                 return self.recover()
             except OSError as error:
                 self._note("log", error, _RETRY_S)
-                if self._stop.wait(_RETRY_S):
+                self._rest(_RETRY_S)
+                if self._stop.is_set():
                     return self.pipeline.position
 
     def _restored(self) -> Pipeline:
@@ -307,8 +308,10 @@ class EmbeddedEngine:
 
     def _note(self, name: str, error: Exception, wait_s: float) -> None:
         """Tell that a part fails, in the status and in the log file."""
-        self.stats.failing[name] = f"{type(error).__name__}: {error}"
-        _LOG.warning("%s fails, again in %.1f s: %s", name, wait_s, error)
+        why = f"{type(error).__name__}: {error}"
+        level = logging.DEBUG if self.stats.failing.get(name) == why else logging.WARNING
+        self.stats.failing[name] = why
+        _LOG.log(level, "%s fails, again in %.1f s: %s", name, wait_s, error)
 
     def _snapshot_if_due(self) -> None:
         if self._pending is None and self._cost.due() and self.pipeline.position > 0:
