@@ -210,8 +210,8 @@ def test_a_disk_that_fails_again_and_again_is_not_filled_with_copies(tmp_path):
         damage.text(path)
         opened(path).close()
     damage.text(path)
-    with pytest.raises(OSError, match="is the disk failing"):
-        opened(path)
+    with closing(opened(path)) as log, pytest.raises(OSError, match="is the disk failing"):
+        log.head()
     assert len(all_put_aside(tmp_path)) == 20
 
 
