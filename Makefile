@@ -7,7 +7,7 @@ LOCKS := deploy/locks
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check coverage field soak bench wear chaos parity same speed outage services constraints locks clean distclean
+.PHONY: help demo test check coverage field soak fuzz bench wear chaos parity same speed outage services constraints locks clean distclean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make coverage   how much of each room the tests run through; a figure, no gate"
 	@echo "make field      trouble from the field on a real broker and node: wrong clocks, damaged files, full disks"
 	@echo "make soak       the property tests with thousands of histories (hours; before a release)"
+	@echo "make fuzz       a hundred thousand nasty inputs for every entry point (about an hour; before a release)"
 	@echo "make bench      what this machine reaches, against the targets (JSON in benchmarks/latest.json)"
 	@echo "make wear       half an hour of a nearly idle site: what node and board write to the disk, and what a crash costs"
 	@echo "make chaos      five minutes of a city whose processes are killed, with a report (chaos.json)"
@@ -47,6 +48,9 @@ field: $(VENV)/.dev
 
 soak: $(VENV)/.dev
 	@PATROLGRID_SOAK=1 $(BIN)/python -m pytest -m "hypothesis or soak" $(ARGS)
+
+fuzz: $(VENV)/.dev
+	@$(BIN)/python -m tests.fuzz --inputs 100000 $(ARGS)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks --json benchmarks/latest.json $(ARGS)

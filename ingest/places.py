@@ -24,7 +24,7 @@ Point = tuple[float, float]
 _FARTHEST_KM: Final = 200.0
 """Nothing of a site lies so far from its middle: such a coordinate has a digit wrong."""
 _KM_PER_DEGREE: Final = 111.32
-_MOST_BYTES: Final = 64 << 20
+_MOST_BYTES: Final = 16 << 20
 """Of places in a record of the log, unpacked."""
 
 

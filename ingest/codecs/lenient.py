@@ -8,11 +8,11 @@ for its clock, and what does not know its time counts as of its receipt.
 """
 
 import json
-import math
 import re
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -27,6 +27,7 @@ _AROUND: Final = b" \t\r\n\v\f\0\x1e"
 _MARK: Final = b"\xef\xbb\xbf"
 _STRUCTURE: Final = re.compile(rb"[\[{}\],]")
 _STEP: Final = {b"[": 1, b"{": 1, b"]": -1, b"}": -1, b",": 0}
+_LARGEST: Final = 10.0**300
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{0,20})?(?:[eE][+-]?[0-9]{1,3})?\Z")
 _QUANTITY: Final = re.compile(r"([+-]?[0-9]{1,20}(?:[.,][0-9]{0,20})?) ?([^0-9.,+ eExX-][^\x00-\x1f]{0,30})?\Z")
 """A number with its unit behind it. A comma with one or two digits behind it is no thousands separator."""
@@ -38,6 +39,8 @@ _COMPRESSED: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\x78\x
 _SHOWN: Final = 40
 _DEEPEST: Final = 1_000
 """Brackets in brackets after which nothing is looked for."""
+_SIGNS: Final = 64
+"""Brackets and commas of a piece, on average, after which nothing is looked for: an observation has a dozen."""
 
 
 class UnreadableError(ValueError):
@@ -80,7 +83,7 @@ def cut(payload: bytes, most: int) -> Cut:
     masked = _without_strings(payload)
     elements: list[bytes] = []
     level, array, at, pieces = 0, False, 0, 0
-    for match in _STRUCTURE.finditer(masked):
+    for match in islice(_STRUCTURE.finditer(masked), _SIGNS * most):
         sign, end, before = match[0], match.end(), level
         level += _STEP[sign]
         if not 0 <= level <= _DEEPEST:
@@ -186,7 +189,7 @@ def _number(name: str, value: object, expected: str) -> int | float:
             value = float(text) if not text.lstrip("+-").isdecimal() else int(text)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UnreadableError(Reason.TYPE, f"{name} is {_said(value)}, expected {expected}")
-    if not math.isfinite(value):
+    if not -_LARGEST < value < _LARGEST:  # also whole numbers that no float can hold
         raise UnreadableError(Reason.RANGE, f"{name} is {_said(value)}, expected {expected}")
     return value
 
@@ -276,6 +279,8 @@ def _instant(name: str, value: object) -> int:
         value = float(text) if _NUMBER.match(text) else _of_text(name, text)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UnreadableError(Reason.TYPE, f"{name} is {_said(value)}, {_EXPECTED_TIME}")
+    if not -_LARGEST < value < _LARGEST:  # also whole numbers that no float can hold
+        raise UnreadableError(Reason.RANGE, f"{name} is no time: the number is too large; {_EXPECTED_TIME}")
     for unit in (1_000, 1, 0.001, 0.000_001):  # seconds, milliseconds, microseconds, nanoseconds
         if unit == 1 and 0 <= value < EPOCH_LIMIT_MS:
             return round(value)

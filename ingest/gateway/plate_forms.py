@@ -38,6 +38,8 @@ PLATE: Final = re.compile(
 """A Chinese plate, with or without separators of any kind, in narrow or wide letters."""
 _MAYBE_ASCII: Final = re.compile(r"[Ww][^\w]{0,3}_?[Jj]")
 """Without this, a text in ASCII holds nothing that `PLATE` finds."""
+_HEADS: Final = frozenset(_PROVINCES + _OTHERS + "WwＷｗ")
+"""Whatever `PLATE` matches has one of these."""
 BARE: Final = re.compile(r"(?<![A-Za-z0-9])[A-HJ-NP-Z][ ._·•‧\udc80-\udcff-]{0,2}[A-Z0-9]{5,6}(?![A-Za-z0-9])")
 """A plate without its province; it also has `_BARE_DIGITS` digits."""
 _BARE_DIGITS: Final = 3
@@ -52,6 +54,7 @@ _GBK_PARTS: Final = {
     b"abroad": b"|".join(re.escape(sign.encode("gb18030")) for sign in "使领"),
     b"tail": b"|".join(re.escape(sign.encode("gb18030")) for sign in (*_TAIL, "应急")),
 }
+_GBK_HEADS: Final = tuple(sign.encode("gb18030") for sign in sorted(_HEADS))
 PLATE_GBK: Final = re.compile(
     rb"(?:(?:%(words)b)%(between)b(?:[A-Za-z]|\xa3[\xc1-\xda\xe1-\xfa])"
     rb"|(?:[Ww]|\xa3[\xd7\xf7])(?:[Jj]|\xa3[\xca\xea])(?:%(between)b(?:%(words)b))?)"
@@ -101,7 +104,12 @@ _INFLATED: Final = 1 << 20
 
 def holds_plate(text: str) -> bool:
     """Tell quickly whether `PLATE` may find anything in a text."""
-    return not text.isascii() or _MAYBE_ASCII.search(text) is not None
+    return _MAYBE_ASCII.search(text) is not None if text.isascii() else not _HEADS.isdisjoint(text)
+
+
+def holds_gbk_plate(raw: bytes) -> bool:
+    """Tell quickly whether `PLATE_GBK` may find anything in bytes."""
+    return any(head in raw for head in _GBK_HEADS)
 
 
 def is_bare(text: str) -> bool:
@@ -129,19 +137,22 @@ def unescaped(raw: bytes) -> bytes:
     return _ESCAPE.sub(lambda match: chr(int(match[1], 16)).encode("utf-8", "replace"), raw)
 
 
-def readings(raw: bytes) -> Iterator[bytes]:
-    """Return what bytes may mean in another encoding: UTF-16 and UTF-32, percent signs, entities, compressed."""
+def readings(raw: bytes) -> Iterator[tuple[bytes, bool]]:
+    """Return what bytes may mean in another encoding: UTF-16 and UTF-32, percent signs, entities, compressed.
+
+    With each, whether it is text for certain: then there is nothing in it that could be GBK.
+    """
     nul = b"\0" in raw
     if nul or is_foreign(raw):
         for code in ("utf-16-le", "utf-16-be", *(("utf-32-le", "utf-32-be") if nul else ())):
             for start in range(4 if "32" in code else 2):
-                yield raw[start:].decode(code, "ignore").encode("utf-8", "ignore")
-    if b"%" in raw:
-        yield unquote_to_bytes(raw)
+                yield raw[start:].decode(code, "ignore").encode("utf-8", "ignore"), True
+    if b"%" in raw and (plain := unquote_to_bytes(raw)) != raw:
+        yield plain, False
     if b"&#" in raw:
-        yield html.unescape(raw.decode("utf-8", "replace")).encode("utf-8", "replace")
+        yield html.unescape(raw.decode("utf-8", "replace")).encode("utf-8", "replace"), False
     if raw[:2] == b"\x1f\x8b" or (raw[:1] == b"\x78" and len(raw) > 1 and raw[1] in b"\x01\x5e\x9c\xda"):
-        yield _inflated(raw)
+        yield _inflated(raw), False
 
 
 def _inflated(raw: bytes) -> bytes:

@@ -34,6 +34,8 @@ _NO_PLATE: Final = frozenset(
 _BEFORE: Final = 16
 _NAME_BYTES: Final = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 _HIDDEN: Final = b"(plate-removed)"
+_MOST_COVERED: Final = 1_000
+"""Plates of one payload that get a token in quarantine; more are left out, which costs less time."""
 _DOCUMENT: Final = frozenset("{=:%&\\")
 """Signs of a text that is a document of its own: JSON in a string, a query."""
 
@@ -80,6 +82,7 @@ class Plates:
     def _use(self, keys: Sequence[tuple[str, bytes]], linked: int) -> None:
         if not keys:
             raise PlateKeyError("no plate key: at least one is needed")
+        self._covered = 0
         self._newest, *older = reversed(keys)
         self._all, self._linked = [self._newest, *older], older[:linked]
 
@@ -139,6 +142,9 @@ class Plates:
         """
         if SEALED.match(plate) or _TOKEN.match(plate) or self._ready(plate, trusted=False) is not None:
             return plate
+        self._covered += 1
+        if self._covered > _MOST_COVERED:
+            return _HIDDEN.decode()
         token = _token(self._newest, normalise(plate))
         return f"{token}~{_proof(self._newest, token)}" if token else ""
 
@@ -154,6 +160,7 @@ class Plates:
         bytes around them are, and for the shape of a Chinese plate; also as the other encodings that it may be in, and
         where one of these holds a plate, the text read so stands in its place.
         """
+        self._covered = 0
         try:
             document = msgspec.json.decode(raw)
             clean = self._walk(document, named=False)
@@ -162,8 +169,8 @@ class Plates:
                 return msgspec.json.encode(clean)
         except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError, TypeError):
             raw = forms.unescaped(raw)
-            for reading in forms.readings(raw):
-                hidden = self._search(reading)
+            for reading, text in forms.readings(raw):
+                hidden = self._search(reading, gbk=not text)
                 if hidden != reading:
                     return hidden
         return self._search(raw)
@@ -186,8 +193,8 @@ class Plates:
         """Hide the plates in one text of a payload, which may be a document of its own."""
         if not _DOCUMENT.isdisjoint(text):
             raw = text.encode("utf-8", "surrogatepass")
-            for reading in (*forms.readings(raw), raw):
-                hidden = self._search(reading)
+            for reading, certain in (*forms.readings(raw), (raw, False)):
+                hidden = self._search(reading, gbk=not certain)
                 if hidden != reading:
                     return hidden.decode("utf-8", "replace")
         return self._shapes(text)
@@ -196,7 +203,7 @@ class Plates:
         text = self.hidden_text(text)
         return forms.BARE.sub(lambda match: self.token(match[0]) if forms.is_bare(match[0]) else match[0], text)
 
-    def _search(self, raw: bytes) -> bytes:
+    def _search(self, raw: bytes, *, gbk: bool = True) -> bytes:
         lowered = raw.lower()
         clean = raw
         if any(name in lowered for name in forms.NAMES):
@@ -205,13 +212,15 @@ class Plates:
             return self._shapes(clean.decode()).encode()
         # What is no UTF-8 is read as GBK first: its letters would else be taken for a plate without its province.
         foreign = forms.is_foreign(clean)
-        if foreign:
+        if foreign and forms.holds_gbk_plate(clean):
             clean = forms.PLATE_GBK.sub(self._token_of_gbk, clean)
         decoded = clean.decode("utf-8", "surrogateescape")  # keeps every byte, also of what is not UTF-8
         hidden = self._shapes(decoded)
         if hidden != decoded:
             clean = hidden.encode("utf-8", "surrogateescape")
-        return clean if foreign or clean.isascii() else forms.PLATE_GBK.sub(self._token_of_gbk, clean)
+        if foreign or not gbk or clean.isascii() or not forms.holds_gbk_plate(clean):
+            return clean
+        return forms.PLATE_GBK.sub(self._token_of_gbk, clean)
 
     def _token_of_gbk(self, match: re.Match[bytes]) -> bytes:
         try:

@@ -174,7 +174,7 @@ class Recording:
                 row = msgspec.json.decode(line)
                 payload = row["p"].encode() if "p" in row else base64.b64decode(row["b"], validate=True)
                 found = TimedMessage(float(row["t"]), str(row["topic"]), payload, bool(row.get("retain", False)))
-            except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
+            except (LookupError, TypeError, ArithmeticError, ValueError, AttributeError, RecursionError):
                 self.broken_off = True
                 return
             yield found

@@ -105,7 +105,7 @@ def decoded(record: Record, kind: type[T], reason: Reason, out: RecordOutput) ->
     """Return what a record of JSON holds, or nothing where it is refused."""
     try:
         return [msgspec.json.decode(record.payload, type=kind)]
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         refuse(out, record, reason, error)
         return []
 

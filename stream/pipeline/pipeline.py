@@ -11,6 +11,7 @@ from ingest.log import Record
 from ingest.places import Places
 from ingest.shards import ShardMap
 from ingest.vocabulary import Reason
+from models.state import StateError
 from stream.config import PipelineConfig
 from stream.pipeline import emit
 from stream.pipeline.shard import ShardPipeline
@@ -100,8 +101,16 @@ class Pipeline:
         for key, mine in self._about().items():
             if about.get(key) != mine and key != "window_s":
                 raise FrameError(f"{key} is {about.get(key)!r} in the snapshot, expected {mine!r}")
+        for key in ("window_s", "position", "now_ms"):
+            if type(about.get(key)) is not int or about[key] < (key == "window_s"):
+                raise FrameError(f"{key} is {about.get(key)!r} in the snapshot, expected a number")
         length = Length(about["window_s"], self.config.pipeline.window_s)
-        for shard in self.shards:
-            shard.restore(adapted(parts[str(shard.shard)], shard.windows, length))
-        self.site.restore(parts["site"])
+        try:
+            for shard in self.shards:
+                shard.restore(adapted(parts[str(shard.shard)], shard.windows, length))
+            self.site.restore(parts["site"])
+        except (FrameError, StateError):
+            raise
+        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+            raise StateError(f"the state is not what it should be: {type(error).__name__}: {error}") from error
         self.position, self.now_ms = about["position"], about["now_ms"]

@@ -76,10 +76,7 @@ never_heard = { $devices }{ $more ->
 }
     .devices = {", "}
 few_words = Heard { $reports } times in all, and nothing for { $silent_s } since.
-clock_wrong = The device's clock is { $zone ->
-    [none] { $off_s }
-   *[other] { $hours } h
-} { $ahead ->
+clock_wrong = The device's clock is { $off_s } { $ahead ->
     [1] ahead
    *[other] behind
 }{ $zone ->

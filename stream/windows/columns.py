@@ -1,20 +1,31 @@
 """The bytes of a record as arrays, checked: observations with their windows and sums, and history to learn from."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.clock import ClockGuard
+from ingest.clock import LATEST_MS, ClockGuard
 from ingest.frame import FrameError
 from ingest.log import HistorySeries, Record, RecordKind
 from ingest.log.batch import COLUMNS, Source, open_batch
 from ingest.log.history import open_history
-from ingest.vocabulary import MODELLED, Flag, Kind
+from ingest.observations import MAX_INTERVAL_S, MAX_SEQ
+from ingest.vocabulary import MODELLED, Direction, Flag, Kind, Permit
 from models.frames import to_numpy
 from models.rules.word_times import Receipt
 from stream.config import PipelineConfig
 from stream.windows.word_order import word_code
+
+_LIMITS: Final = (
+    ("seq", 0, MAX_SEQ),
+    ("ts", 0, LATEST_MS),
+    ("received", 0, LATEST_MS),
+    ("a", -1e9, 1e9),
+    ("b", -1e9, 1e9),
+    ("interval", 0, MAX_INTERVAL_S),
+)
 
 
 class Columns:
@@ -57,6 +68,19 @@ class Columns:
             highest = int(getattr(self, name).max())
             if highest >= limit:
                 raise FrameError(f"column {name!r} points to entry {highest}, but its table has {limit}")
+        self._check_values()
+
+    def _check_values(self) -> None:
+        """Raise `ingest.frame.FrameError` for values that no gateway writes: what works on them counts on that."""
+        for name, least, most in _LIMITS:
+            values = getattr(self, name)
+            if not (least <= values.min() and values.max() <= most):  # also where one is no number
+                raise FrameError(f"column {name!r} has values outside {least:g} to {most:g}")
+        gates = self.kind == Kind.GATE
+        if gates.any():
+            way, permit = self.a[gates], self.b[gates]
+            if not (np.isin(way, list(Direction)).all() and np.isin(permit, list(Permit)).all()):
+                raise FrameError("a gate's direction or permit is none that is known")
 
     @property
     def backfill(self) -> NDArray[np.bool_]:
