@@ -16,7 +16,7 @@ _SHOWN_S: Final = 1.0
 _EXPIRY_S: Final = 60
 
 
-class Queue(NamedTuple):
+class Measured(NamedTuple):
     """What came of it."""
 
     sent: int
@@ -26,7 +26,7 @@ class Queue(NamedTuple):
     """Messages that the broker says it has dropped since its start, before the measurement; 0 where it does not say."""
 
 
-def measure(broker: BrokerAddress, messages: int = MESSAGES) -> Queue:
+def measure(broker: BrokerAddress, messages: int = MESSAGES) -> Measured:
     """Let messages wait for a client of our own, on a topic of its own, and count those that are still there.
 
     Nothing is left behind. Raises ConnectionError where the broker refuses or does not answer, OSError or ValueError
@@ -68,4 +68,4 @@ def measure(broker: BrokerAddress, messages: int = MESSAGES) -> Queue:
         last = Session(broker, name)  # wants no session: the broker throws the old one away
         last.connect()
         last.close()
-    return Queue(messages, len(kept), before)
+    return Measured(messages, len(kept), before)

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from console.broker_queue import measure
 from console.common import FoundSite
 from console.integrity import examine_files
-from deploy.node.status_file import read_status
+from deploy.node.status_file import newest_status, read_status
 from deploy.node.window_change import saved_window_s
 from deploy.processes import free_port, listening
 from deploy.settings import Settings
@@ -283,7 +283,7 @@ def _node(settings: Settings) -> _Finding:
         return _ok("stopped", site=here.id)
     with closing(load("stream.sinks.store.reader").StoreReader(here.store)) as reader:  # an edge device has no numpy
         try:
-            status = reader.meta("status") or {}
+            status = newest_status(here.folder, reader.meta("status"))
         except (OSError, StoreError):
             status = read_status(here.folder)
     lag, failing = status.get("lag") or {}, status.get("failing") or {}

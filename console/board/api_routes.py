@@ -213,7 +213,7 @@ async def healthz(request: Request) -> Response:
     """GET /healthz: 200 while the board can read its store, 503 otherwise; says how fresh the data is."""
     freshness = _board(request).hub.freshness
     ok = freshness.state != "store_error"
-    return json_response({"ok": ok, "data": freshness.state}, 200 if ok else 503)
+    return json_response({"ok": ok, "data": freshness.state, "parts": freshness.parts}, 200 if ok else 503)
 
 
 async def _order(request: Request) -> _Order:

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _PLACES_S: Final = 2.0
+_OLD_MS: Final = 3_000
+"""Age of the store's status above which the node may have said more elsewhere."""
 POLL_S: Final = 0.5
 """How often the store is looked at; also the least time between two pushes."""
 
@@ -116,6 +118,11 @@ class Hub:
         self._error, self._status = "", None
         current = taken or self._overview
         status = current.status if current else None
+        if status and self._wall() - int(status.get("wall_ms") or 0) > _OLD_MS:
+            # A store that is full or locked still shows what was last written into it.
+            newer = await asyncio.to_thread(self._elsewhere)
+            if int(newer.get("wall_ms") or 0) > int(status.get("wall_ms") or 0):
+                status = self._status = newer
         await self._publish(taken, self._judge.judge(status, self._wall()))
 
     async def _publish(self, taken: overview.Overview | None, freshness: Freshness) -> None:

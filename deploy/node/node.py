@@ -10,7 +10,7 @@ saves its state, the sinks flush and close. Ended in any other way, the next sta
 import argparse
 import logging
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
@@ -60,8 +60,9 @@ def run(settings: Settings, stop: StopRequest) -> int:
             clock.observe(data_end_ms(folder))
         log = open_log(settings, mends=True)
         closing.callback(log.close)
-        if not log.committed(CONSUMER):
-            log.commit(CONSUMER, 0)  # known from the start, so that retention waits for it
+        with suppress(OSError):  # a full disk; without a consumer nothing goes either
+            if not log.committed(CONSUMER):
+                log.commit(CONSUMER, 0)  # known from the start, so that retention waits for it
         config = pipeline_config(settings)
         changed = finish_windows(config, logged, log, sinks, folder)
         note_window_length(sinks, config.pipeline.window_s, changed)

@@ -22,6 +22,7 @@ STATUS_FILE: Final = "status.json"
 _EVERY_S: Final = 5.0
 """Who reads it takes a node for silent after ten seconds."""
 _BLOCK: Final = 4096
+_OLDER_MS: Final = 3_000
 _NEWS: Final = ("failing", "connected", "damaged")
 """What is written at once when it changes."""
 
@@ -83,3 +84,11 @@ def read_status(folder: Path) -> dict[str, Any]:
         else:
             return found if isinstance(found, dict) else {}
     return {}
+
+
+def newest_status(folder: Path, stored: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the newer of the status in a store and of that in the file: on a full disk the store's does not change."""
+    told = read_status(folder)
+    if not stored or int(told.get("wall_ms") or 0) > int(stored.get("wall_ms") or 0) + _OLDER_MS:
+        return told or stored or {}
+    return stored

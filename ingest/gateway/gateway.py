@@ -114,7 +114,12 @@ class Gateway:
 
         Raises OSError where the log cannot be read; nothing has begun then, and it may be called once more.
         """
-        refill(self._intake.repeats, self._log, self._intake.steady_ms(), self.config.shards)
+        try:
+            refill(self._intake.repeats, self._log, self._intake.steady_ms(), self.config.shards)
+        except OSError as error:
+            if not self._keeper.telling:
+                raise
+            _log.error("the log cannot be read, so repeats of what came before are not known: %s", error)
         self._in_hand.begin()
         self._writer.start()
         self._leaving.start()

@@ -60,12 +60,13 @@ class Identity:
     """
 
     def __init__(self, path: Path | None, name: str, chosen: str = "") -> None:
-        self._path, kept = path, _Kept()
+        self._path, kept, self._written = path, _Kept(), b""
         try:
             if path is None:
                 kept.client_id = name
             else:
-                kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
+                self._written = path.read_bytes()
+                kept = msgspec.json.decode(self._written, type=_Kept)
         except FileNotFoundError:
             kept.used = name
         except msgspec.MsgspecError as error:
@@ -94,8 +95,10 @@ class Identity:
         self._write()
 
     def _write(self) -> None:
-        if self._path is not None:
-            replace_file(self._path, msgspec.json.encode(self._kept), mode=0o600)
+        content = msgspec.json.encode(self._kept)
+        if self._path is not None and content != self._written:
+            replace_file(self._path, content, mode=0o600)
+            self._written = content
 
 
 class Leaver:

@@ -38,6 +38,8 @@ _SLACK_BYTES: Final = 8 << 20
 """How much more than needed is dropped when the allowance is reached, so that not every append has to."""
 _DROP_ROWS: Final = 2_000
 """Most records dropped in one transaction: an append never waits long for old records to go."""
+_LOCKED_MS: Final = 1_000
+"""How long a node's append waits for another process that writes: meanwhile no hazard is told."""
 _AGE_EVERY_S: Final = 10.0
 SMALLEST_ALLOWANCE: Final = 256 << 10
 
@@ -92,8 +94,18 @@ class SqliteLog:
         self._sure_ms: int | None = None
         self._closed = threading.Event()
         self._inode = 0
-        """Of the open file; 0 where none is open, because its successor could not be made."""
-        self._open_file()
+        """Of the open file; 0 where none is open, because the disk does not let it be."""
+        self._writer: sqlite3.Connection
+        self._reader: sqlite3.Connection
+        try:
+            self._open_file()
+        except sqlite.UnusableError:
+            raise
+        except OSError as error:
+            if floor is None:
+                raise
+            self._writer = self._reader = sqlite3.connect(":memory:", check_same_thread=False)  # until the file opens
+            _LOG.error("%s: it is tried again", error)
 
     def _open_file(self) -> None:
         """Open the file, or what takes its place, and see to it that positions only ever rise."""
@@ -107,6 +119,8 @@ class SqliteLog:
             rescue=None if self._floor is None else rescue,
         )
         self._reader = sqlite.connect(self.path, application_id=APPLICATION, version=VERSION, schema=SCHEMA)
+        if self._floor is not None:  # who holds the site's lock takes what nobody else will: it must not wait long
+            self._writer.execute(f"PRAGMA busy_timeout={_LOCKED_MS}")
         self._page_bytes = int(self._writer.execute("PRAGMA page_size").fetchone()[0])
         row = self._writer.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'records'").fetchone()
         head = row[0] or 0

@@ -130,6 +130,7 @@ class DeviceWatch:
                 _CLOCK_WRONG,
                 {
                     "off_s": shown_s,
+                    "hours": abs(zone_h),
                     "ahead": int(ahead),
                     "zone": self._mistake(zone_h, now_ms),
                     "setting": round(shown_s if ahead else -shown_s),

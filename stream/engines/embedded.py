@@ -149,7 +149,8 @@ class EmbeddedEngine:
                 return self.recover()
             except OSError as error:
                 self._note("log", error, _RETRY_S)
-                if self._stop.wait(_RETRY_S):
+                self._rest(_RETRY_S)
+                if self._stop.is_set():
                     return self.pipeline.position
 
     def _restored(self) -> Pipeline:
@@ -187,11 +188,11 @@ class EmbeddedEngine:
 
     def _work(self, position: int) -> None:
         while not self._stop.is_set():
-            draining = self._drain.is_set()  # asked first: what came before it was set is read
+            draining = self._drain.is_set()  # asked first: what came before is read
             try:
                 records = self._log.read(position, limit=_MAX_RECORDS)
                 if not records:
-                    self._tell_unlogged()
+                    self._unlogged.tell(self.pipeline, self.delivery.tell)
                     if not draining:
                         self._log.wait(
                             position, _IDLE_S if self._pending is None and not self._unlogged.telling else _PENDING_S
@@ -207,21 +208,18 @@ class EmbeddedEngine:
             if records:
                 self._unlogged.forget()
             position = self._step(position, records)
-            self._tell_unlogged()
+            self._unlogged.tell(self.pipeline, self.delivery.tell)
             self._snapshot_if_due()
 
     def tell_unlogged(self, records: list[Record]) -> None:
         """Have hazards told that are in records which the log cannot take yet; callable in any thread."""
         self._unlogged.put(records)
 
-    def _tell_unlogged(self) -> None:
-        self._unlogged.tell(self.pipeline, self.delivery.tell)
-
     def _rest(self, wait_s: float) -> None:
         """Wait where the log cannot be read; hazards are told meanwhile."""
         end = time.monotonic() + wait_s
         while time.monotonic() < end and not self._stop.wait(_PENDING_S):
-            self._tell_unlogged()
+            self._unlogged.tell(self.pipeline, self.delivery.tell)
 
     def _again(self, anew: bool) -> Iterator[list[Results]]:  # noqa: FBT001 - `stream.sinks.delivery.Again`
         """Make results again, see `stream.engines.again`."""
@@ -310,8 +308,10 @@ class EmbeddedEngine:
 
     def _note(self, name: str, error: Exception, wait_s: float) -> None:
         """Tell that a part fails, in the status and in the log file."""
-        self.stats.failing[name] = f"{type(error).__name__}: {error}"
-        _LOG.warning("%s fails, again in %.1f s: %s", name, wait_s, error)
+        why = f"{type(error).__name__}: {error}"
+        level = logging.DEBUG if self.stats.failing.get(name) == why else logging.WARNING
+        self.stats.failing[name] = why
+        _LOG.log(level, "%s fails, again in %.1f s: %s", name, wait_s, error)
 
     def _snapshot_if_due(self) -> None:
         if self._pending is None and self._cost.due() and self.pipeline.position > 0:

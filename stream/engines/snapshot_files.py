@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ingest import frame
-from ingest.files import replace_file, unpacked
+from ingest.files import put_aside, replace_file, unpacked
 from ingest.frame import FrameError, FrameKind
 
 _LOG = logging.getLogger(__name__)
@@ -65,7 +65,10 @@ class SnapshotFiles:
         """Write a snapshot durably; when this returns it survives a power cut. Older ones but one are removed."""
         replace_file(self._path(position), zlib.compress(data, 1) if len(data) < _PACKED_BELOW else data)
         for old in self.paths()[KEPT:]:
-            old.unlink(missing_ok=True)
+            if old.is_dir():
+                put_aside(old, "is a folder, expected a snapshot")
+            else:
+                old.unlink(missing_ok=True)
 
     def paths(self) -> list[Path]:
         """Return the snapshots, newest first."""

@@ -76,7 +76,10 @@ never_heard = { $devices }{ $more ->
 }
     .devices = {", "}
 few_words = Heard { $reports } times in all, and nothing for { $silent_s } since.
-clock_wrong = The device's clock is { $off_s } { $ahead ->
+clock_wrong = The device's clock is { $zone ->
+    [none] { $off_s }
+   *[other] { $hours } h
+} { $ahead ->
     [1] ahead
    *[other] behind
 }{ $zone ->

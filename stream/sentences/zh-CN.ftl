@@ -80,7 +80,10 @@ few_words = 总共只收到{ $reports }次，之后已{ $silent_s }未收到数�
 clock_wrong = 设备时钟{ $ahead ->
     [1] 快
    *[other] 慢
-}{ $off_s }{ $zone ->
+}{ $zone ->
+    [none] { $off_s }
+   *[other] { $hours }小时
+}{ $zone ->
     [local] ，可能把本地时间当作UTC发送
     [utc] ，可能把UTC当作本地时间发送
     [other] ，可能时区设置有误

@@ -1,5 +1,6 @@
 """The times of a record: put right by what is known of the clocks they come from, before anything is done with it."""
 
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -11,7 +12,7 @@ from ingest.vocabulary import Flag
 from stream.windows.catalog import Catalog
 from stream.windows.columns import Columns
 from stream.windows.device_clocks import DeviceClocks
-from stream.windows.site_time import SiteTime, Votes
+from stream.windows.site_time import SLACK_MS, SiteTime, Votes
 
 _BESIDE: Final = frozenset({RecordKind.HISTORY, RecordKind.MODEL, RecordKind.PLACES})
 """Who appends them knows the log's time only roughly: they say nothing of it."""
@@ -48,20 +49,32 @@ class Clocks:
             if any(ahead):
                 columns.ts = columns.ts - np.array(ahead, dtype=np.int64)[columns.source]
         received = columns.received
-        span_ms, widest_ms = int(received[-1] - received[0]), 0
-        if span_ms > 0:
-            widest_ms = int(np.diff(received).max())
-        put_back = self._time.read(
-            record.received_ms, span_ms=span_ms, widest_ms=widest_ms, votes=lambda: self._votes(columns)
-        )
-        if self._time.offset_ms:
-            columns.received = received - self._time.offset_ms
-        if (columns.flags & Flag.TIMELESS).any():
-            columns.ts = np.where(columns.flags & Flag.TIMELESS, columns.received, columns.ts)
+        gaps, right = np.diff(received), received
+        start, put_back = 0, False
+        while start < columns.rows:
+            # The clock may have stepped between two rows: each piece has a time of its own.
+            inner = gaps[start:]
+            cuts = np.flatnonzero((inner > self._time.limit_ms) | (inner < -SLACK_MS))
+            end = start + int(cuts[0]) + 1 if len(cuts) else columns.rows
+            last_ms = int(received[end - 1])
+            put_back |= self._time.read(
+                last_ms,
+                span_ms=last_ms - int(received[start]),
+                widest_ms=int(gaps[start : end - 1].max(initial=0)),
+                votes=partial(self._votes, columns, start, end),
+            )
+            if self._time.offset_ms:
+                right = received.copy() if right is received else right
+                right[start:end] -= self._time.offset_ms
+            start = end
+        if record.received_ms > last_ms:  # it had to wait for the log
+            put_back |= self._time.read(record.received_ms)
+        columns.received = right
         return put_back
 
-    def _votes(self, columns: Columns) -> Votes:
-        rows = ~columns.backfill & (columns.flags & Flag.RETAINED == 0)
+    def _votes(self, columns: Columns, start: int, end: int) -> Votes:
+        kept = columns.backfill | (columns.flags & Flag.RETAINED != 0)
+        rows = start + np.flatnonzero(~kept[start:end])
         newest = np.full(len(columns.sources), -1, dtype=np.int64)
         np.maximum.at(newest, columns.source[rows], columns.ts[rows])
         device = np.array([self._catalog.device(one.beat, one.device) for one in columns.sources], dtype=np.int64)

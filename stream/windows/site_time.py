@@ -23,7 +23,7 @@ from models.state import Saved, value
 
 AGREES_MS: Final = 120_000
 """Two clocks that differ by no more tell the same time."""
-_SLACK_MS: Final = 30_000
+SLACK_MS: Final = 30_000
 """A clock that falls back by no more is being adjusted: the site's time waits for it."""
 _LEAST_GAP_MS: Final = 15_000
 _GAPS: Final = 10
@@ -129,7 +129,7 @@ class SiteTime(Saved):
             self._stepped(first_ms)
         if not away:
             gap_ms = self.now_ms - self._heard_ms
-            if gap_ms > self._limit_ms:
+            if gap_ms > self.limit_ms:
                 self.even_ms = self._back_ms = self.listened_ms
             elif gap_ms > 0:
                 self.listened_ms += gap_ms
@@ -150,14 +150,15 @@ class SiteTime(Saved):
             self.even_ms = self.listened_ms
 
     @property
-    def _limit_ms(self) -> float:
+    def limit_ms(self) -> float:
+        """Return the gap, ms, from which nobody can have listened; it follows the usual ones."""
         return max(_LEAST_GAP_MS, _GAPS * self._usual_ms)
 
     def _goes_on(self, shown_ms: int) -> bool:
         """Go on by a clock that is known; tell whether there is one that shows a time to be expected."""
         for offset_ms in sorted(self._clocks, key=abs):
             gap_ms = shown_ms - offset_ms - self.now_ms
-            if -_SLACK_MS <= gap_ms <= self._limit_ms:
+            if -SLACK_MS <= gap_ms <= self.limit_ms:
                 self.offset_ms = offset_ms
                 self.now_ms += max(gap_ms, 0)
                 self._learn(max(gap_ms, 0))
@@ -205,7 +206,7 @@ class SiteTime(Saved):
 
     def _pass(self, span_ms: int, widest_ms: int) -> None:
         """Let the time pass in which the observations of one record came."""
-        if widest_ms <= self._limit_ms:
+        if widest_ms <= self.limit_ms:
             self.listened_ms += span_ms
             self._learn(widest_ms)
         else:
@@ -216,7 +217,7 @@ class SiteTime(Saved):
         """Learn the usual gap, an average over time."""
         self._usual_ms += (gap_ms - self._usual_ms) * min(gap_ms / (8 * max(self._usual_ms, 1_000.0)), 0.25)
         self._narrow_ms += gap_ms
-        if self._narrow_ms > 4 * self._limit_ms:
+        if self._narrow_ms > 4 * self.limit_ms:
             self._wide = 0
 
     def _rhythm(self, gap_ms: int) -> None:
@@ -253,6 +254,8 @@ class SiteTime(Saved):
             if self._most(_NO) or not long or not self._alone():
                 return
         if self.offset_ms:
+            if self.offset_ms > 0:
+                self._rhythm(self.offset_ms)
             self._believe(shown_ms)
         self.sure, self._proven, self._skipped_ms = True, self._proven or proven, 0
 

@@ -253,7 +253,7 @@ def test_hostile_text_stays_text_in_json(node, board):
 def test_before_the_node_has_run_the_board_waits(tmp_path, publisher):
     with open_board(tmp_path / "none.db", publisher) as client:
         assert client.get("/api/overview").json()["freshness"]["state"] == "waiting"
-        assert client.get("/healthz").json() == {"ok": True, "data": "waiting"}
+        assert client.get("/healthz").json() == {"ok": True, "data": "waiting", "parts": []}
         refused = client.get("/api/alerts?lang=zh-CN")
         assert (refused.status_code, refused.json()["error"]) == (503, "no_store")
 

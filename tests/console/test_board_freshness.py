@@ -7,6 +7,7 @@ import pytest
 
 from console.board.freshness import FreshnessJudge
 from console.board.hub import Asker, Hub
+from stream.sinks.store.tables import StoreError
 from tests.console.fake_reader import FakeReader
 
 WALL = 1_800_000_000_000
@@ -136,3 +137,39 @@ def test_a_failing_store_wakes_the_page_and_a_mended_one_too():
         asker.close()
 
     asyncio.run(story())
+
+
+def test_where_the_store_fails_the_page_says_which_part_from_the_nodes_own_file():
+    async def story():
+        reader = FakeReader()
+        reader.broken = StoreError("store.db: database disk image is malformed")
+        asker = Asker(reader)
+        told = status(failing={"log": "full"})
+        hub = Hub(asker, quiet_s=120, wall=lambda: WALL + 500, elsewhere=lambda: told)
+        await hub.look()
+        first, shown = hub.freshness, json.loads(hub.overview())
+        told["wall_ms"] -= 60_000
+        await hub.look()
+        asker.close()
+        return first, shown, hub.freshness
+
+    first, shown, later = asyncio.run(story())
+    assert (first.state, first.parts) == ("store_error", ("log", "store"))
+    assert shown["status"]["failing"] == {"log": "full"}
+    assert later.state == "node_silent"
+
+
+def test_where_the_store_is_not_written_any_more_the_nodes_own_file_is_believed():
+    async def story():
+        reader = FakeReader()
+        reader.status = status(WALL - 30_000)
+        asker = Asker(reader)
+        told = status(failing={"store": "full"})
+        hub = Hub(asker, quiet_s=120, wall=lambda: WALL + 500, elsewhere=lambda: told)
+        await hub.look()
+        asker.close()
+        return hub.freshness, json.loads(hub.overview())["status"]
+
+    fresh, shown = asyncio.run(story())
+    assert (fresh.state, fresh.parts) == ("failing", ("store",))
+    assert shown["failing"] == {"store": "full"}

@@ -210,8 +210,8 @@ def test_a_disk_that_fails_again_and_again_is_not_filled_with_copies(tmp_path):
         damage.text(path)
         opened(path).close()
     damage.text(path)
-    with pytest.raises(OSError, match="is the disk failing"):
-        opened(path)
+    with closing(opened(path)) as log, pytest.raises(OSError, match="is the disk failing"):
+        log.head()
     assert len(all_put_aside(tmp_path)) == 20
 
 
@@ -222,3 +222,41 @@ def test_without_the_right_to_mend_it_is_refused_by_name(tmp_path):
     with pytest.raises(OSError, match=r"log\.db"):
         SqliteLog(path)
     assert not all_put_aside(tmp_path)
+
+
+def test_a_log_that_somebody_locks_is_told_soon_and_goes_on_afterwards(tmp_path):
+    path = tmp_path / "log.db"
+    filled(path)
+    with closing(opened(path)) as log, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        assert log._writer.execute("PRAGMA busy_timeout").fetchone()[0] <= 1_000
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OSError, match=r"locked.*log\.db"):
+            log.append([Record(RecordKind.TICK, 0, b"")])
+        assert len(log.read(0, limit=10_000)) == HEAD, "it can be read"
+        other.execute("ROLLBACK")
+        assert log.append([Record(RecordKind.TICK, 0, b"")]) == HEAD + 1
+    assert not all_put_aside(tmp_path)
+
+
+def test_a_disk_that_does_not_let_it_be_opened_yet_keeps_nobody_from_starting(tmp_path, monkeypatch, caplog):
+    path = tmp_path / "log.db"
+    filled(path)
+    honest = sqlite3.connect
+
+    def full(database, *args, **more):
+        if database == ":memory:":
+            return honest(database, *args, **more)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", full)
+        log = opened(path)
+        assert "tried again" in caplog.text
+        for use in (log.head, lambda: log.read(0, limit=1), lambda: log.append([Record(RecordKind.TICK, 0, b"")])):
+            with pytest.raises(OSError, match=r"log\.db"):
+                use()
+        with pytest.raises(OSError, match=r"log\.db"):
+            SqliteLog(path)
+    assert log.append([Record(RecordKind.TICK, 0, b"")]) == HEAD + 1
+    assert not all_put_aside(tmp_path)
+    log.close()

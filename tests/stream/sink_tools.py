@@ -201,9 +201,9 @@ class Listener:
         assert self._subscribed.wait(60)
 
     def _on_message(self, _client: Any, _data: Any, message: Any) -> None:
-        _root, _version, site, beat, *device, leaf = message.topic.split("/")
-        if device:
-            return  # what a device says
+        if message.topic.count("/") != 4:
+            return  # what a device or a gateway says
+        _root, _version, site, beat, leaf = message.topic.split("/")
         self.heard[site][beat, leaf].append(json.loads(message.payload))
 
     def alerts(self, site: str) -> list[dict[str, Any]]:

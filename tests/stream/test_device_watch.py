@@ -67,7 +67,7 @@ class Station:
     [
         (8 * HOUR, "8 h ahead: it probably sends local time as UTC"),
         (-8 * HOUR, "8 h behind: it probably sends UTC as local time"),
-        (-330 * MINUTE, "6 h behind: it is probably set to a wrong time zone"),
+        (-330 * MINUTE, "5.5 h behind: it is probably set to a wrong time zone"),
         (-7 * MINUTE, "7 min behind. Its counts"),
         (400 * DAY, "400 days ahead. Its counts"),
     ],
@@ -186,6 +186,21 @@ def test_the_alerts_of_a_device_that_is_taken_out_end_at_the_next_start():
     after.log, after.now = station.log, station.now
     after.run(MINUTE)
     assert after.told() == [("cam-1", "silent", "cleared")]
+
+
+@pytest.mark.parametrize("ahead", [400 * DAY, -9 * MINUTE, -DAY, 8 * HOUR])
+def test_a_clock_that_steps_within_a_record_loses_nothing(ahead):
+    station = Station().run(HOUR)
+    for n, off in enumerate((0, ahead, ahead, 0, 0)):
+        at = station.now + n * 1000
+        for device in CAMERAS:
+            station.log.count(device, at, 3, interval=1.0, received=at + off)
+    out = station.process(station.log.record(station.now + 4000))
+    assert (out.accepted, out.late, out.refusals) == (30, 0, [])
+    station.now += 4000
+    station.run(10 * MINUTE)
+    assert station.told() == []
+    assert abs(station.results[-1].now_ms - station.now) <= MINUTE
 
 
 @pytest.mark.parametrize("seed", range(6))

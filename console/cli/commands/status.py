@@ -19,7 +19,7 @@ from console.common import (
     settings_of,
     texts_of,
 )
-from deploy.node.status_file import read_status
+from deploy.node.status_file import newest_status, read_status
 from ingest.gateway import Quarantine
 from ingest.sqlite import StorageError
 from stream.sentences.catalogue import Sentences
@@ -130,7 +130,7 @@ def gather(site: FoundSite, reader: StoreReader, *, limit: int = 200) -> dict[st
             },
         )
         entry["series"].append(f"{row['kind']} {row['metric']}")
-    status = reader.meta("status") or {}
+    status = newest_status(site.folder, reader.meta("status"))
     return {
         "site": site.id,
         "running": node["running"],
