@@ -23,6 +23,7 @@ from deploy.settings import Settings, find_file, load_settings
 from deploy.wiring import data_end_ms, make_clock, make_gateway, open_log, open_places, open_sinks, pipeline_config
 from ingest.files import keep_private
 from ingest.gateway import PlateKeyError
+from ingest.gateway.gateway import Gateway
 from ingest.gateway.gateway_settings import GatewayConfig
 from ingest.places import PlacesError
 from ingest.setup.crash_marker import allow_watchdogs
@@ -35,6 +36,8 @@ from stream.sinks.store.tables import StoreError
 
 _LOG = logging.getLogger("deploy.node")
 _STATUS_EVERY_S: Final = 1.0
+_CONNECT_S: Final = 3.0
+_TURN_S: Final = 0.05
 _GATHER_S: Final = 2.0
 """So long a count waits for others to be logged with, while little comes."""
 _HOLD_S: Final = 10.0
@@ -95,6 +98,7 @@ def run(settings: Settings, stop: StopRequest) -> int:
         gateway.start()
         trainer.start()
         status.put()
+        _until_connected(gateway, stop)
         write_node_file(settings, started_ms=started_ms)
         _LOG.info("node of site %s: %d beats, %d devices", site, len(places.beats), len(places.devices))
         try:
@@ -112,6 +116,16 @@ def run(settings: Settings, stop: StopRequest) -> int:
             _LOG.error("the engine ended by itself: %s", engine.failure)
             return 1
     return 0
+
+
+def _until_connected(gateway: Gateway, stop: StopRequest) -> None:
+    """Wait for the gateway's subscription, for a while.
+
+    Whoever waits for ``node.json`` may begin to publish, and what comes before the subscription is heard by nobody.
+    """
+    until = time.monotonic() + _CONNECT_S
+    while not gateway.stats().connected and time.monotonic() < until and not stop.wait(_TURN_S):
+        pass
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from simulators.world.neighbourhood import Neighbourhood
 _HOUR_MS: Final = 3_600_000
 SPOILT: Final = ("not_json", "cut_short", "wrong_type", "out_of_range", "unknown_type", "clock_ahead", "clock_reset")
 """Kinds of spoilt message. All of them must end in quarantine; the last two for their time."""
+_TIMES: Final = frozenset({"wrong_type", "out_of_range", "clock_ahead", "clock_reset"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,8 @@ class Faults:
         if kind == "cut_short":
             return b'{"type":"' + str(body["type"]).encode() + b'","ts":' + str(ts)[:9].encode()
         wrong = dict(body)
+        if kind in _TIMES and body["type"] in {"level", "state"}:
+            kind = "unknown_type"  # a hazard is taken whatever its time
         if kind == "wrong_type":
             wrong["ts"] = "yesterday"
         elif kind == "out_of_range":

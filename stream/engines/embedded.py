@@ -52,7 +52,7 @@ _MAX_ROWS: Final = 50_000
 _IDLE_S: Final = 0.5
 _RETRY_S: Final = 1.0
 _STILL_S: Final = 2.5
-"""A planned stop waits no longer than this for sinks that take nothing."""
+"""A planned stop waits no longer than this for sinks that fail, or wait for somebody else."""
 _RECORD_S: Final = 120.0
 """Processor time after which a record is taken for one that never ends: a month of history takes seconds."""
 _ENDED: Final = "the process ended while it processed this record"
@@ -381,7 +381,7 @@ class EmbeddedEngine:
         until, moved, before = now + timeout_s, now, None
         while self.alive() and (now := time.monotonic()) < min(until, moved + _STILL_S):
             reached = self.pipeline.position, self.delivery.newest, self.delivery.reached
-            if reached != before:
+            if reached != before or self.delivery.at_work:
                 before, moved = reached, now
             if self._thread is not None:
                 self._thread.join(_PENDING_S)

@@ -285,6 +285,11 @@ class Delivery:
             return self._changed.wait_for(lambda: all(map(settled, self._lanes)), timeout_s)
 
     @property
+    def at_work(self) -> bool:
+        """Whether a sink has something to do that neither fails nor waits for somebody else."""
+        return any(lane.queue and not lane.failing and not isinstance(lane.sink, WaitingSink) for lane in self._lanes)
+
+    @property
     def failing(self) -> dict[str, str]:
         """Sink name → its last error, of those that fail now."""
         return {lane.sink.name: why for lane in self._lanes if (why := lane.failing)}

@@ -93,7 +93,8 @@ def test_spoilt_messages_are_spoilt_and_take_nothing_away():
         if message.course != "spoilt":
             continue
         kinds[message.spoilt] += 1
-        if message.spoilt.startswith("clock"):
+        hazard = b'"level"' in message.payload or b'"state"' in message.payload
+        if message.spoilt.startswith("clock") and not hazard and b"horoscope" not in message.payload:
             ts = DECODER.decode(message.payload).ts
             assert ts > message.at + 3_600_000 or ts < 4_000_000_000
         else:
