@@ -119,8 +119,8 @@ def settled(engine: EmbeddedEngine, log: SqliteLog) -> bool:
 
 def undisturbed(log: SqliteLog, folder: Path) -> dict[str, list[object]]:
     folder.mkdir()
-    with running(log, [StoreSink(folder / "store.db", "test")], folder / "state"):
-        pass
+    with running(log, [StoreSink(folder / "store.db", "test")], folder / "state") as engine:
+        wait_for(lambda: settled(engine, log), "everything is in")  # a stop does not wait where nothing moves
     return contents(folder / "store.db")
 
 
