@@ -137,9 +137,8 @@ class ShardPipeline(Saved):
         self.detection.tick(now_ms)
         self._test_open()
         self._write_revised()
-        if now_ms >= self._emit_open_ms:
+        if now_ms >= self._emit_open_ms and self._write_open():
             self._emit_open_ms = now_ms + round(self.config.emit_open_s * 1000)
-            self._write_open()
         out.anomalies, out.notices = self.detection.findings.take()
         out.watermark_ms = self.watermark_ms
         self.position, self.now_ms = record.position, now_ms
@@ -384,10 +383,13 @@ class ShardPipeline(Saved):
             if number < self.windows.open_from:
                 self._write(number, self.windows.changed(number), WindowStatus.REVISED)
 
-    def _write_open(self) -> None:
+    def _write_open(self) -> bool:
+        """Write what has changed in open windows; tell whether anything had."""
+        written = len(self._out.windows)
         for number in self.windows.numbers():
             if number >= self.windows.open_from:
                 self._write(number, self.windows.changed(number), WindowStatus.OPEN)
+        return len(self._out.windows) > written
 
     def _learn_late(self) -> None:
         self._out.windows += self.detection.learn_late()

@@ -60,6 +60,13 @@ def test_sums_counts_into_the_window_their_interval_lies_in():
     assert closed[0].exposure[0] == pytest.approx(1.0)
 
 
+def test_the_first_counts_after_a_quiet_time_are_seen_at_once():
+    pipe, log = pipeline(), Writer()
+    pipe.process(log.tick(NOON))
+    results = pipe.process(log.count("cam-1", NOON + 2_000, 3, interval=1.0).record(NOON + 2_000))
+    assert totals([results]) == {("cam-1", "person"): (1, 3.0, 0.0)}
+
+
 def test_a_repeated_record_changes_nothing():
     pipe, log = pipeline(), Writer()
     log.count("cam-1", NOON + MINUTE, 3).level("noise-1", NOON + MINUTE, 50.0)
