@@ -185,8 +185,8 @@ def _lately(reader: StoreReader, span: tuple[int, int], is_count: NDArray[np.boo
 def _count(lately: _Lately, table: NDArray[np.float64], is_count: NDArray[np.bool_], day_ms: int) -> None:
     """Add a portion of windows: those that stand as they were judged, without what came later."""
     size = len(is_count)
-    series, start, part, status = (table[:, column].astype(np.int64) for column in range(4))
-    known = (series < size) & (part == 0) & (table[:, 4] > 0)
+    series, start, status = (table[:, column].astype(np.int64) for column in (0, 1, 3))
+    known = (series < size) & (status != WindowStatus.LATE) & (table[:, 4] > 0)
     lately_rows = known & (status != WindowStatus.OPEN)
     np.maximum.at(lately.last, series[lately_rows], start[lately_rows])
     newest = lately_rows & (start == lately.last[np.minimum(series, size - 1)])

@@ -456,6 +456,20 @@ def test_after_a_clock_that_was_ahead_nothing_stands_in_the_future(path, reader)
     sink.close()
 
 
+def test_totals_stay_exact_after_a_clock_was_set_back(sink, reader):
+    """Windows go on as further parts then, and are written again while they change like any other."""
+    sink.write([results(1, windows=[windows({"n": 3, "sum_a": 3, "status": WindowStatus.OPEN})])])
+    for position, n in ((8, 1), (9, 5), (10, 7)):
+        again = windows(
+            {"n": n, "sum_a": n, "part": 7, "status": WindowStatus.OPEN},
+            {"n": n, "sum_a": n, "part": 7, "status": WindowStatus.OPEN, "start": T0 + WINDOW_MS},
+        )
+        late = windows({"n": 1, "sum_a": 1, "part": position, "status": WindowStatus.LATE})
+        sink.write([results(position, windows=[again, late])])
+    n = 3 + 7 + 3 + 7
+    assert reader.totals() == {"observations": n, "windows": 2, "by_device": {"cam-1": {"n": n, "in": n, "out": 0}}}
+
+
 def test_the_reader_goes_over_to_a_new_file(path, reader):
     sink = StoreSink(path, "s1")
     sink.write([results(1, accepted=5)])

@@ -1,6 +1,7 @@
 """Totals per series, kept beside the windows: so that nobody has to add up a million rows to learn them.
 
-The store writes every result once, so totals are additions: what a new row has more than the row it replaces.
+Totals are additions: what a new row has more than the row it replaces. Only windows are written again while they
+change; an addition to an old window is written once.
 """
 
 import sqlite3
@@ -10,11 +11,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.vocabulary import WindowStatus
 from stream.results import WindowRows
 
 _KEPT: Final = 16
 """Window starts whose rows are remembered: more than the pipeline keeps open at once."""
 _ABSENT: Final = -1.0
+_BEFORE: Final = (
+    "SELECT n, coalesce(sum_a, 0), coalesce(sum_b, 0) FROM windows WHERE start = ? AND series = ? AND part = ?"
+)
 
 
 class WindowTotals:
@@ -32,7 +37,8 @@ class WindowTotals:
     def add(self, rows: WindowRows, known: int) -> None:
         """Count rows (one a key, sorted by start) that are about to be written; `known` is the number of series.
 
-        Part 0 is compared with the row it replaces; other parts are additions that are written once.
+        A window's row is compared with the row it replaces: of part 0 in memory, of a further part (the windows after
+        a clock was set back) in the table.
         """
         values = np.stack([rows.n.astype(np.float64), np.nan_to_num(rows.sum_a), np.nan_to_num(rows.sum_b)])
         changed, slots = np.unique(rows.series, return_inverse=True)
@@ -42,17 +48,22 @@ class WindowTotals:
             slot, whole, now = slots[begin:end], rows.part[begin:end] == 0, values[:, begin:end]
             seen = np.unique(slot)
             if whole.any():
-                before = self._rows(start, known)
-                new = before[0, changed[seen]] == _ABSENT
-                before[0, changed[seen[new]]] = 0
+                stored = self._rows(start, known)
+                new = stored[0, changed[seen]] == _ABSENT
+                stored[0, changed[seen[new]]] = 0
                 replaced = changed[slot[whole]]
-                change[:3, slot[whole]] -= before[:, replaced]
-                before[:, replaced] = now[:, whole]
+                change[:3, slot[whole]] -= stored[:, replaced]
+                stored[:, replaced] = now[:, whole]
             else:
                 new = self._new_late(start, changed[seen].tolist())
             change[3, seen[new]] += 1
             for row in range(3):
                 np.add.at(change[row], slot, now[row])
+        for row in np.flatnonzero((rows.part != 0) & (rows.status != WindowStatus.LATE)).tolist():
+            key = int(rows.start[row]), int(rows.series[row]), int(rows.part[row])
+            before = self._connection.execute(_BEFORE, key).fetchone()
+            if before is not None:
+                change[:3, slots[row]] -= before
         counts, sum_a, sum_b, windows = change[:, change.any(axis=0)]
         changed = changed[change.any(axis=0)]
         self._connection.executemany(
