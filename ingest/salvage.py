@@ -8,8 +8,8 @@ What this cannot know is whether a row is still wanted: an older copy of it may 
 use. Who reads must say by the values which rows are believed, and take the same row twice without harm.
 """
 
+import os
 from collections.abc import Iterator
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from struct import unpack_from
 from typing import Final
@@ -35,12 +35,7 @@ def rows(path: Path, *columns: int) -> Iterator[tuple[int, tuple[Value, ...]]]:
     What a write-ahead file beside it holds is looked at first. Raises OSError for a file that cannot be read at all.
     """
     with path.open("rb") as file:
-        wal = _write_ahead(path)
-        if not path.stat().st_size:
-            yield from _Pages(b"", wal).rows(columns)
-            return
-        with mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-            yield from _Pages(content, wal).rows(columns)
+        yield from _Pages(file.fileno(), _write_ahead(path)).rows(columns)
 
 
 def _write_ahead(path: Path) -> bytes:
@@ -55,14 +50,15 @@ class _NotARow(Exception):  # noqa: N818 - no error: most bytes are no row
 
 
 class _Pages:
-    def __init__(self, content: "bytes | mmap", wal: bytes) -> None:
-        self._content, self._wal = content, wal
-        size = int.from_bytes(content[16:18] if content[:16] == _MAGIC else wal[10:12], "big")
+    def __init__(self, file: int, wal: bytes) -> None:
+        self._file, self._wal = file, wal
+        head = self._read(0, 18)
+        size = int.from_bytes(head[16:] if head[:16] == _MAGIC else wal[10:12], "big")
         self._size = 65_536 if size == 1 else size
         if not 512 <= self._size <= 65_536 or self._size & (self._size - 1):
             self._size = _PAGE
         self._newest = self._frames()
-        self._pages = max(len(content) // self._size, max(self._newest, default=0))
+        self._pages = max(os.fstat(file).st_size // self._size, max(self._newest, default=0))
 
     def _frames(self) -> dict[int, int]:
         """Return page → where its newest committed copy stands in the write-ahead file."""
@@ -84,7 +80,13 @@ class _Pages:
         at = self._newest.get(number)
         if at is not None:
             return self._wal[at : at + self._size]
-        return self._content[(number - 1) * self._size : number * self._size]
+        return self._read((number - 1) * self._size, self._size)
+
+    def _read(self, at: int, size: int) -> bytes:
+        try:
+            return os.pread(self._file, size, at)
+        except OSError:  # a sector that the disk cannot read; mapped into memory it would end the process
+            return b""
 
     def rows(self, columns: tuple[int, ...]) -> Iterator[tuple[int, tuple[Value, ...]]]:
         """Yield the rows of all pages."""

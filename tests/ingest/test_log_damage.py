@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import threading
 from contextlib import closing
@@ -85,6 +87,21 @@ def test_junk_in_every_page_leaves_the_records_whose_bytes_are_whole(tmp_path):
     damage.junk(path)
     with closing(opened(path, floor=HEAD)) as log:
         assert len(read(log)) > HEAD // 4
+
+
+def test_sectors_that_the_disk_cannot_read_cost_what_stood_in_them(tmp_path, monkeypatch):
+    path, honest = tmp_path / "log.db", os.pread
+    filled(path)
+    damage.without_root_of("records")(path)
+
+    def worn(file: int, size: int, at: int) -> bytes:
+        if 10 <= at // 4096 < 14:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return honest(file, size, at)
+
+    monkeypatch.setattr(os, "pread", worn)
+    with closing(opened(path, floor=HEAD)) as log:
+        assert HEAD - 100 < len(read(log)) < HEAD
 
 
 def test_what_is_only_written_ahead_is_kept_too(tmp_path):
