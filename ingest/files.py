@@ -157,16 +157,16 @@ def all_put_aside(folder: Path) -> list[PutAside]:
     return sorted(found, key=lambda one: (one.at_ms, one.kept))
 
 
-def unpacked(packed: bytes, most: int) -> bytes:
+def unpacked(packed: bytes | memoryview, most: int) -> bytes:
     """Return what zlib has packed. Takes no more memory than `most` bytes, whatever it claims to be.
 
-    Raises ValueError where it is not whole, or longer.
+    Raises ValueError where it is not whole, is longer, or has something behind it.
     """
     unpacking = zlib.decompressobj()
     try:
         found = unpacking.decompress(packed, most + 1)
     except zlib.error as error:
         raise ValueError(str(error)) from error
-    if len(found) > most or not unpacking.eof:
-        raise ValueError(f"it was cut short, or is longer than {most} bytes")
+    if len(found) > most or not unpacking.eof or unpacking.unused_data:
+        raise ValueError(f"it was cut short, or is other than at most {most} bytes")
     return found

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ingest import frame
+from ingest.files import unpacked
 from ingest.frame import Buffer, FrameArray, FrameError, FrameKind
 
 MAX_ROWS: Final = 1 << 20
@@ -118,17 +119,12 @@ def open_history(payload: Buffer) -> tuple[HistoryMeta, dict[str, FrameArray]]:
     for name, code in COLUMNS.items():
         if name not in packed:
             raise FrameError(f"column {name!r} of the record of history is missing")
-        columns[name] = FrameArray(code, (meta.rows,), _unpacked(name, packed[name].data, meta.rows * int(code[1])))
+        size = meta.rows * int(code[1])
+        try:
+            raw = unpacked(packed[name].data, size)
+        except ValueError as error:
+            raise FrameError(f"column {name!r} of the record of history cannot be unpacked: {error}") from error
+        if len(raw) != size:
+            raise FrameError(f"column {name!r} of the record of history unpacks to {len(raw)} bytes, expected {size}")
+        columns[name] = FrameArray(code, (meta.rows,), memoryview(raw))
     return meta, columns
-
-
-def _unpacked(name: str, packed: memoryview, size: int) -> memoryview:
-    unpacker = zlib.decompressobj()
-    try:
-        # One byte more than expected tells that there is too much, without unpacking it.
-        raw = unpacker.decompress(packed, size + 1)
-    except zlib.error as error:
-        raise FrameError(f"column {name!r} of the record of history cannot be unpacked: {error}") from error
-    if len(raw) != size or not unpacker.eof or unpacker.unused_data:
-        raise FrameError(f"column {name!r} of the record of history unpacks to other than {size} bytes")
-    return memoryview(raw)

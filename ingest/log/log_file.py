@@ -9,7 +9,7 @@ from struct import pack
 from typing import Final
 
 from ingest import salvage, sqlite
-from ingest.log.records import Record, RecordKind
+from ingest.log.records import RecordKind
 
 _LOG: Final = logging.getLogger(__name__)
 APPLICATION: Final = 0x50474C47  # "PGLG"
@@ -34,13 +34,8 @@ _RECEIVED: Final = range(1 << 43)
 """Times of receipt that are believed of a record without a check sum: up to the year 2248."""
 
 
-def check_sum(record: Record) -> int:
+def check_sum(kind: int, shard: int, received_ms: int, payload: bytes) -> int:
     """Return the check sum over all that is written of a record."""
-    return sum_of(record.kind, record.shard, record.received_ms, record.payload)
-
-
-def sum_of(kind: int, shard: int, received_ms: int, payload: bytes) -> int:
-    """Return the `check_sum` of a record with these values."""
     return zlib.crc32(payload, zlib.crc32(pack("<qqq", kind, shard, received_ms)))
 
 
@@ -68,7 +63,7 @@ def rescue(connection: sqlite3.Connection, kept: Path) -> tuple[int, str]:
             ):
                 continue
             check = rest[0] if rest else None
-            if check is not None and check != sum_of(kind, shard, received_ms, payload):
+            if check is not None and check != check_sum(kind, shard, received_ms, payload):
                 changed += 1
                 continue
             statement = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)"

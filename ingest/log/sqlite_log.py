@@ -22,7 +22,7 @@ from typing import Final, TypeVar
 
 from ingest import sqlite
 from ingest.files import put_aside
-from ingest.log.log_file import APPLICATION, KINDS, SCHEMA, VERSION, check_sum, raise_to, rescue, sum_of, upgrade
+from ingest.log.log_file import APPLICATION, KINDS, SCHEMA, VERSION, check_sum, raise_to, rescue, upgrade
 from ingest.log.records import LogFullError, Record, RecordKind
 
 T = TypeVar("T")
@@ -189,9 +189,10 @@ class SqliteLog:
         with sqlite.transaction(self._writer):
             self._make_room(incoming)
             for record in records:
+                kind, shard, received_ms, payload = int(record.kind), record.shard, record.received_ms, record.payload
                 cursor = self._writer.execute(
                     "INSERT INTO records (shard, kind, received_ms, payload, sum) VALUES (?, ?, ?, ?, ?)",
-                    (record.shard, int(record.kind), record.received_ms, record.payload, check_sum(record)),
+                    (shard, kind, received_ms, payload, check_sum(kind, shard, received_ms, payload)),
                 )
                 last = cursor.lastrowid or last
             self._drop_aged()
@@ -229,7 +230,7 @@ class SqliteLog:
         rows = self._reader.execute(query, values)
         try:
             for kind, received_ms, payload, shard, position, check in rows:
-                if kind in KINDS and (check is None or check == sum_of(kind, shard, received_ms, payload)):
+                if kind in KINDS and (check is None or check == check_sum(kind, shard, received_ms, payload)):
                     record = Record(RecordKind(kind), received_ms, payload, shard, position)
                 else:
                     record = self._changed(payload, records[-1] if records else None, position)

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, Literal, NoReturn
+from typing import Final, NoReturn
 
 _PAGE: Final = 4096
 _HEAD: Final = 3
@@ -33,7 +33,6 @@ _TRIES: Final = 3
 """So often a process may die while it tries the suspect; by then it was no chance."""
 _LOOK_S: Final = 0.005
 _PATIENCE_S: Final = 10.0
-Verdict = Literal["harmless", "deadly"]
 
 
 class CrashMarker:
@@ -65,12 +64,12 @@ class CrashMarker:
         """Note that nothing is in hand: what follows, and an end, are nobody's fault."""
         self._page[:_HEAD] = bytes(_HEAD)
 
-    def judge(self, work: Callable[[], object], cpu_s: float) -> Verdict:
-        """Tell of the suspect, which has just begun, whether `work` on it ends a process; it is then none any more."""
+    def judge(self, work: Callable[[], object], cpu_s: float) -> bool:
+        """Tell whether a process dies of `work` on the suspect, which has just begun; it is then none any more."""
         mark = self.suspect or RUNNING
         found = self.deadly([mark], lambda _: work(), cpu_s)
         self.begin(mark)
-        return "deadly" if found else "harmless"
+        return bool(found)
 
     def deadly(self, marks: Sequence[bytes], work: Callable[[int], object], cpu_s: float) -> set[int]:
         """Return the places of the things of which a process dies that does `work` on one after the other.

@@ -271,7 +271,7 @@ class EmbeddedEngine:
         """
         in_hand = self._in_hand
         suspect = in_hand.begin(f"record {record.position}".encode())
-        if not suspect or in_hand.judge(lambda: self.pipeline.process(record), _RECORD_S) == "harmless":
+        if not suspect or not in_hand.judge(lambda: self.pipeline.process(record), _RECORD_S):
             return None
         _LOG.error("the record at log position %d ended the process; it is passed by", record.position)
         self._note_poison(record.position, _ENDED)
