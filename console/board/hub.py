@@ -16,7 +16,7 @@ from console.board import overview
 from console.board.board_config import BoardConfig
 from console.board.connections import Connection
 from console.board.freshness import Freshness, FreshnessJudge
-from deploy.node.status_file import read_status
+from deploy.node.status_file import newest_status
 from ingest.events import Command
 from ingest.gateway.places_file import PlacesFile
 from ingest.places import Places
@@ -27,8 +27,6 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _PLACES_S: Final = 2.0
-_OLD_MS: Final = 3_000
-"""Age of the store's status above which the node may have said more elsewhere."""
 POLL_S: Final = 0.5
 """How often the store is looked at; also the least time between two pushes."""
 
@@ -70,11 +68,11 @@ class Hub:
         *,
         quiet_s: float,
         wall: Callable[[], int] = wall_clock_ms,
-        elsewhere: Callable[[], dict[str, Any]] = dict,
+        newest: Callable[[dict[str, Any] | None], dict[str, Any]] = lambda stored: stored or {},
     ) -> None:
-        self._asker, self._wall, self._elsewhere = asker, wall, elsewhere
+        self._asker, self._wall, self._newest = asker, wall, newest
         self._status: dict[str, Any] | None = None
-        """What the node says outside the store, while that cannot be read."""
+        """What the node says outside the store, while that cannot be read or written."""
         self._judge = FreshnessJudge(quiet_s)
         self._changed = asyncio.Condition()
         self._overview: overview.Overview | None = None
@@ -108,21 +106,17 @@ class Hub:
             if str(error) != self._error:
                 _log.error("the store cannot be read: %s", error)
             self._error = str(error) or type(error).__name__
-            self._status = await asyncio.to_thread(self._elsewhere) or None
+            self._status = await asyncio.to_thread(self._newest, None) or None
             parts = tuple(sorted({"store", *map(str, (self._status or {}).get("failing") or ())}))
             told = self._judge.judge(self._status, self._wall())
             silent = told.state in {"node_silent", "disconnected"}
             since_ms = self._overview.status.get("now_ms", 0) if self._overview and self._overview.status else 0
             await self._publish(None, told if silent else Freshness("store_error", int(since_ms), parts=parts))
             return
-        self._error, self._status = "", None
-        current = taken or self._overview
-        status = current.status if current else None
-        if status and self._wall() - int(status.get("wall_ms") or 0) > _OLD_MS:
-            # A store that is full or locked still shows what was last written into it.
-            newer = await asyncio.to_thread(self._elsewhere)
-            if int(newer.get("wall_ms") or 0) > int(status.get("wall_ms") or 0):
-                status = self._status = newer
+        self._error, current = "", taken or self._overview
+        stored = current.status if current else None
+        status = await asyncio.to_thread(self._newest, stored) if stored else None
+        self._status = None if status is stored else status
         await self._publish(taken, self._judge.judge(status, self._wall()))
 
     async def _publish(self, taken: overview.Overview | None, freshness: Freshness) -> None:
@@ -228,7 +222,7 @@ class Board:
 
     def __post_init__(self) -> None:
         folder = Path(self.config.store_path).parent
-        self.hub = Hub(self.asker, quiet_s=self.config.quiet_s, elsewhere=partial(read_status, folder))
+        self.hub = Hub(self.asker, quiet_s=self.config.quiet_s, newest=partial(newest_status, folder))
         self.hub.places = self.file.version
 
     @property

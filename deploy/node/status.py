@@ -78,7 +78,7 @@ class SiteStatus:
         self._calm = settings.clock.mode == "system"
         self._news: dict[str, Any] = {}
         """What was written last, without what changes all the time."""
-        self._write_at = 0.0
+        self._write_at = self._retry_at = 0.0
         self._counts: dict[str, Any] = dict.fromkeys(_COUNTED, 0)
         self._stored: dict[str, Any] = {"accepted": 0, "duplicates": 0, "late": 0}
         self._quarantined: dict[str, int] = {}
@@ -87,7 +87,6 @@ class SiteStatus:
         self._file = StatusFile(settings.site_dir)
         self._folder = settings.site_dir
         self._trouble = ""
-        self._meta_at = 0.0
         self._closed = False
         self._failing: dict[str, str] = {}
         """What the status itself has found to fail."""
@@ -107,18 +106,20 @@ class SiteStatus:
         status["failing"] = self._failing | status["failing"]
         if self._file.trouble:
             status["failing"] |= {"status": self._file.trouble}
-        self._file.put(status, now=last)
         for listener in self._sinks.listeners:
             listener(status)
-        if self._trouble and not last and time.monotonic() < self._meta_at:
+        if not self._is_due(status) and not last:
+            return
+        self._file.put(status)
+        if self._trouble and not last and time.monotonic() < self._retry_at:
             return  # a store that is locked takes its time to say so
         try:
-            self._write(found, at_once=last)
+            self._sinks.store.put_metas(found)
         except Exception as error:  # noqa: BLE001 - a damaged store may fail in any way
             if str(error) != self._trouble and not self._closed:
                 _LOG.warning("the status cannot be written into the store: %s", error)
             self._trouble = str(error)
-            self._meta_at = time.monotonic() + _COUNT_EVERY_S
+            self._retry_at = time.monotonic() + _COUNT_EVERY_S
         else:
             self._trouble = ""
 
@@ -140,17 +141,18 @@ class SiteStatus:
         except StoreError as trouble:
             self._failing["store"] = str(trouble)
 
-    def _write(self, found: dict[str, Any], *, at_once: bool) -> None:
-        """Write into the store: at once where something has changed, else every few seconds, for the disk's sake.
+    def _is_due(self, status: dict[str, Any]) -> bool:
+        """Tell whether to write: at once where something has changed, else every few seconds, for the disk's sake.
 
         A site whose clock is not the system's is no station's: those who wait for a replay want to know each second.
         """
-        news = {key: value for key, value in found["status"].items() if key not in _PASSING}
+        news = {key: value for key, value in status.items() if key not in _PASSING}
+        news["failing"] = sorted(status["failing"])  # why it fails may have another number in it each time
         now = time.monotonic()
-        if self._calm and not at_once and news == self._news and now < self._write_at:
-            return
-        self._sinks.store.put_metas(found)
+        if self._calm and news == self._news and now < self._write_at:
+            return False
         self._news, self._write_at = news, now + _CALM_S
+        return True
 
     def common(self, received: int, messages: int, duplicates: int, *, recount: bool = False) -> dict[str, Any]:
         """Return what every site tells. Rows are counted now and then, with `recount` now, however long that takes.

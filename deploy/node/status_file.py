@@ -1,8 +1,7 @@
 """``status.json`` in a site's folder: how a node is, in a place of its own, for when the store itself fails.
 
 The same status stands in the store, where the board and ``patrolgrid status`` read it; they read this file when the
-store cannot be read. It is never synced, and written at once only where it says something new: else every few seconds,
-because a card wears out by what is written.
+store cannot be read. It is never synced.
 """
 
 import contextlib
@@ -19,12 +18,8 @@ from ingest.files import replace_file
 
 _LOG: Final = logging.getLogger(__name__)
 STATUS_FILE: Final = "status.json"
-_EVERY_S: Final = 5.0
-"""Who reads it takes a node for silent after ten seconds."""
 _BLOCK: Final = 4096
 _OLDER_MS: Final = 3_000
-_NEWS: Final = ("failing", "connected", "damaged")
-"""What is written at once when it changes."""
 
 
 class StatusFile:
@@ -32,18 +27,11 @@ class StatusFile:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / STATUS_FILE
-        self._said: dict[str, Any] = {}
-        self._at = -_EVERY_S
         self.trouble = ""
         """Why it cannot be written; empty while it can."""
 
-    def put(self, status: Mapping[str, Any], *, now: bool = False) -> None:
-        """Write a status where it is time to, or it says something new. Never raises: the log file tells."""
-        said = {name: status.get(name) for name in _NEWS}
-        said["failing"] = sorted(said["failing"] or ())
-        if not now and said == self._said and time.monotonic() < self._at + _EVERY_S:
-            return
-        self._at, self._said = time.monotonic(), said
+    def put(self, status: Mapping[str, Any]) -> None:
+        """Write a status. Never raises: the log file tells."""
         content = json.dumps(status, ensure_ascii=False, default=str).encode()
         content += b"\n"
         # Whole blocks, so that a later one finds room in them when the disk is full.
@@ -57,7 +45,9 @@ class StatusFile:
                 self._overwrite(content, error)
         except OSError as error:
             if str(error) != self.trouble:
-                _LOG.error("%s cannot be written: %s; the node says: failing %s", self._path, error, said["failing"])
+                _LOG.error(
+                    "%s cannot be written: %s; the node says: failing %s", self._path, error, sorted(status["failing"])
+                )
             self.trouble = str(error)
         else:
             self.trouble = ""

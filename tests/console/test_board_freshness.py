@@ -145,7 +145,7 @@ def test_where_the_store_fails_the_page_says_which_part_from_the_nodes_own_file(
         reader.broken = StoreError("store.db: database disk image is malformed")
         asker = Asker(reader)
         told = status(failing={"log": "full"})
-        hub = Hub(asker, quiet_s=120, wall=lambda: WALL + 500, elsewhere=lambda: told)
+        hub = Hub(asker, quiet_s=120, wall=lambda: WALL + 500, newest=lambda _stored: told)
         await hub.look()
         first, shown = hub.freshness, json.loads(hub.overview())
         told["wall_ms"] -= 60_000
@@ -165,7 +165,7 @@ def test_where_the_store_is_not_written_any_more_the_nodes_own_file_is_believed(
         reader.status = status(WALL - 30_000)
         asker = Asker(reader)
         told = status(failing={"store": "full"})
-        hub = Hub(asker, quiet_s=120, wall=lambda: WALL + 500, elsewhere=lambda: told)
+        hub = Hub(asker, quiet_s=120, wall=lambda: WALL + 500, newest=lambda _stored: told)
         await hub.look()
         asker.close()
         return hub.freshness, json.loads(hub.overview())["status"]

@@ -1,7 +1,6 @@
 """A node's status: in a place of its own, and nothing that fails keeps it from being written."""
 
 import errno
-import json
 import logging
 import os
 import sqlite3
@@ -105,20 +104,6 @@ def test_damage_that_a_reader_comes_upon_is_mended(tmp_path):
         part.close()
 
 
-def test_a_file_is_written_at_once_where_there_is_news_and_else_seldom(tmp_path, monkeypatch):
-    file, written = StatusFile(tmp_path), []
-    monkeypatch.setattr(
-        status_file, "replace_file", lambda _path, content, **_more: written.append(json.loads(content))
-    )
-    for now_ms in range(50):
-        file.put({"now_ms": now_ms, "failing": {}, "connected": True, "damaged": []})
-    assert [one["now_ms"] for one in written] == [0]
-    file.put({"now_ms": 50, "failing": {"store": "full, 1"}, "connected": True, "damaged": []})
-    file.put({"now_ms": 51, "failing": {"store": "full, 2"}, "connected": True, "damaged": []})
-    file.put({"now_ms": 52, "failing": {"store": "full"}, "connected": False, "damaged": []})
-    assert [one["now_ms"] for one in written] == [0, 50, 52]
-
-
 def test_on_a_full_disk_it_is_written_into_its_own_blocks_and_a_disk_that_says_no_is_told_in_the_log(
     tmp_path, monkeypatch, caplog
 ):
@@ -132,7 +117,7 @@ def test_on_a_full_disk_it_is_written_into_its_own_blocks_and_a_disk_that_says_n
     file.put({"now_ms": 2, "failing": {"log": "full"}})
     assert read_status(tmp_path) == {"now_ms": 2, "failing": {"log": "full"}}
     assert not file.trouble
-    file.put({"now_ms": 3, "failing": {"log": "x" * 9_000}}, now=True)
+    file.put({"now_ms": 3, "failing": {"log": "x" * 9_000}})
     assert "No space" in file.trouble
     assert "'log'" in caplog.text
     assert read_status(tmp_path)["now_ms"] == 2
@@ -177,10 +162,12 @@ def test_an_idle_node_writes_its_status_now_and_then_and_at_once_where_something
     written = []
     for second in range(12):
         told |= {"wall_ms": second, "counters": {"received": second}, "connected": second < 7}
+        told["failing"] = {} if second < 9 else {"log": f"full: {second}"}  # one change, whatever the numbers in it
         now[0] += 1.0
         status.put()
         written.append(StoreReader(store.path).meta("status")["wall_ms"])
-    assert written == [0, 0, 0, 0, 0, 5, 5, 7, 7, 7, 7, 7]
+        assert read_status(settings.site_dir)["wall_ms"] == written[-1]
+    assert written == [0, 0, 0, 0, 0, 5, 5, 7, 7, 9, 9, 9]
     status.put(last=True)
     assert StoreReader(store.path).meta("status")["wall_ms"] == 11
     status.close()
