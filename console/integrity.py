@@ -3,21 +3,20 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import quote
 
 import msgspec
 
 from ingest import frame
 from ingest.files import all_put_aside
-from ingest.frame import FrameError, FrameKind
+from ingest.frame import FrameKind
 from ingest.gateway import quarantine
 from ingest.log import log_file
 from ingest.setup.extras import load
-from ingest.sqlite import look_closely
+from ingest.sqlite import read_only
 from stream.sinks.store import tables
 
 DATABASES: Final = {
@@ -50,14 +49,14 @@ def examine_files(folder: Path) -> Iterator[Fault]:
         if path.exists():
             yield from _faults(name, path, check_database(path), "damaged")
     for name in _DOCUMENTS:
-        yield from _faults(name, folder / name, _document(folder / name))
+        yield from _faults(name, folder / name, _unreadable(folder / name, _read_json))
     state = folder / "state"
     for name in _STATES:
-        yield from _faults(f"state/{name}", state / name, _document(state / name))
+        yield from _faults(f"state/{name}", state / name, _unreadable(state / name, _read_json))
     for path in sorted(state.glob("*.pgs")):
-        yield from _faults(f"state/{path.name}", path, _snapshot(path))
+        yield from _faults(f"state/{path.name}", path, _unreadable(path, _read_snapshot))
     model = folder / "model.pgb"
-    yield from _faults("model.pgb", model, _frame(FrameKind.FOREST, model))
+    yield from _faults("model.pgb", model, _unreadable(model, _read_forest))
     for one in all_put_aside(folder):
         yield Fault(one.kept, one.why, "aside")
 
@@ -78,8 +77,7 @@ def check_database(path: Path) -> str:
     if not path.stat().st_size:
         return "is empty"
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True, timeout=5.0)) as opened:
-            look_closely(opened)
+        with closing(read_only(path)) as opened:
             found = [row[0] for row in opened.execute("PRAGMA quick_check(1)")]
             if found != ["ok"]:
                 return str(found[0]).splitlines()[-1]
@@ -99,15 +97,15 @@ def _changed_records(opened: sqlite3.Connection) -> str:
         for position, shard, kind, received_ms, payload, check in opened.execute(
             "SELECT position, shard, kind, received_ms, payload, sum FROM records WHERE sum IS NOT NULL"
         )
-        if check != log_file.sum_of(kind, shard, received_ms, payload)
+        if check != log_file.check_sum(kind, shard, received_ms, payload)
     ]
     shown = ", ".join(map(str, changed[:5]))
     return f"{len(changed)} records have changed since they were written, at positions {shown}" if changed else ""
 
 
-def _document(path: Path) -> str:
+def _unreadable(path: Path, read: Callable[[Path], object]) -> str:
     try:
-        json.loads(path.read_bytes())
+        read(path)
     except FileNotFoundError:
         return ""
     except (OSError, ValueError) as error:
@@ -115,20 +113,14 @@ def _document(path: Path) -> str:
     return ""
 
 
-def _snapshot(path: Path) -> str:
+def _read_json(path: Path) -> None:
+    json.loads(path.read_bytes())
+
+
+def _read_forest(path: Path) -> None:
+    frame.decode(FrameKind.FOREST, path.read_bytes(), msgspec.Raw)
+
+
+def _read_snapshot(path: Path) -> None:
     snapshots = load("stream.engines.snapshot_files")  # an edge device has no numpy
-    try:
-        frame.decode(FrameKind.SNAPSHOT, snapshots.read_snapshot(path), msgspec.Raw)
-    except (OSError, FrameError) as error:
-        return str(error)
-    return ""
-
-
-def _frame(kind: FrameKind, path: Path) -> str:
-    try:
-        frame.decode(kind, path.read_bytes(), msgspec.Raw)
-    except FileNotFoundError:
-        return ""
-    except (OSError, FrameError) as error:
-        return str(error)
-    return ""
+    frame.decode(FrameKind.SNAPSHOT, snapshots.read_snapshot(path), msgspec.Raw)

@@ -11,7 +11,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -24,6 +24,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S: Final = 30.0
 """How long a writer waits for another process's transaction before it gives up."""
+_READ_WAIT_S: Final = 5.0
 _WAL_PAGES: Final = 4000
 """Write-ahead pages (16 MB) between checkpoints: fewer file syncs under load than SQLite's 1,000, still little disk."""
 _WAL_BYTES: Final = 64 << 20
@@ -214,17 +215,25 @@ def damage(why: str) -> sqlite3.DatabaseError:
     return error
 
 
+def read_only(path: Path, options: str = "") -> sqlite3.Connection:
+    """Open a database that others may be writing, for reading alone. Raises sqlite3.Error.
+
+    One thread at a time may use it, not always the same. `options` are more of SQLite's own, as they stand in its URI.
+    """
+    address = f"file:{quote(str(path.resolve()))}?mode=ro{options}"
+    connection = sqlite3.connect(address, uri=True, timeout=_READ_WAIT_S, isolation_level=None, check_same_thread=False)
+    look_closely(connection)
+    return connection
+
+
 def readable(path: Path, query: str) -> list[Any] | None:
     """Return the rows of a database that was put aside, without changing it; None where it cannot be read.
 
     What stands in its write-ahead file is not looked at.
     """
     try:
-        connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1", uri=True)
-        try:
+        with closing(read_only(path, "&immutable=1")) as connection:
             return connection.execute(query).fetchall()
-        finally:
-            connection.close()
     except sqlite3.Error:
         return None
 

@@ -15,13 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 import numpy as np
 
 from deploy.node.trainer import TOO_LITTLE
 from ingest.files import replace_file
+from ingest.sqlite import read_only
 from ingest.vocabulary import Kind, WindowStatus
 from models.calendar import Calendar
 from models.context import beat_forest as context
@@ -32,7 +32,6 @@ from stream.sinks.store.tables import VERSION, StoreError, StoreMissingError, St
 MOST_CELLS: Final = 2_000_000
 """Windows times beats that are read: 200 MB. A city has its newest days only."""
 _DAY_MS: Final = 86_400_000
-_BUSY_S: Final = 5.0
 
 
 def _numbers(values: Iterable[int]) -> str:
@@ -80,7 +79,7 @@ def read_history(path: Path, *, days: float, window_s: int) -> BeatHistory:
     if not path.is_file():
         raise StoreMissingError(f"{path}: there is no store yet; start the node first")
     try:
-        connection = sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True, timeout=_BUSY_S)
+        connection = read_only(path)
     except sqlite3.Error as error:
         raise StoreError(f"{path}: cannot be opened for reading: {error}") from error
     try:

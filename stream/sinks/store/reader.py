@@ -10,11 +10,10 @@ from datetime import UTC, tzinfo
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 import msgspec
 
-from ingest.sqlite import look_closely
+from ingest.sqlite import read_only
 from ingest.vocabulary import DIRECTION_NAMES, KIND_NAMES, PERMIT_VALUES, SEVERITY_RANK, Kind
 from stream.sentences.catalogue import with_texts
 from stream.sinks.result_rows import position_of
@@ -24,7 +23,6 @@ from stream.sinks.store.window_view import PART_COLUMNS, Part, fold, window_rows
 Row = dict[str, Any]
 _TEXTS_KEPT: Final = 2048
 """Rows whose sentences are made once: the board asks for the same ones again and again."""
-_BUSY_S: Final = 5.0
 _END: Final = 2**63 - 1
 _OPEN: Final = "state IN ('raised', 'acknowledged')"
 _SEVERITY: Final = (
@@ -328,19 +326,12 @@ class StoreReader:
         if not self.path.is_file():
             raise StoreMissingError(f"{self.path}: there is no store yet; start the node first")
         try:
-            connection = sqlite3.connect(
-                f"file:{quote(str(self.path.resolve()))}?mode=ro",
-                uri=True,
-                timeout=_BUSY_S,
-                isolation_level=None,
-                check_same_thread=False,  # one thread at a time, but not always the same
-            )
+            connection = read_only(self.path)
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: cannot be opened for reading: {error}") from error
         try:
             self._check(stored_version(connection, self.path))
             connection.execute("PRAGMA temp_store = MEMORY")
-            look_closely(connection)
         except BaseException:
             connection.close()
             raise
