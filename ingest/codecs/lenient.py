@@ -80,7 +80,7 @@ def other_text(payload: bytes) -> str | None:
 
 def cut(payload: bytes, most: int) -> Cut:
     """Return the elements of arrays and the objects that stand one after another, of at most `most` pieces."""
-    masked = _without_strings(payload)
+    masked = without_strings(payload)
     elements: list[bytes] = []
     level, array, at, pieces = 0, False, 0, 0
     for match in islice(_STRUCTURE.finditer(masked), _SIGNS * most):
@@ -105,7 +105,7 @@ def cut(payload: bytes, most: int) -> Cut:
     return Cut(elements, left)
 
 
-def _without_strings(payload: bytes) -> bytes:
+def without_strings(payload: bytes) -> bytes:
     """Return bytes of the same length with letters for what stands in strings."""
     parts = payload.replace(rb"\\", b"xx").replace(rb"\"", b"xx").split(b'"')
     return b'"'.join(b"x" * len(part) if odd % 2 else part for odd, part in enumerate(parts))
@@ -121,7 +121,7 @@ def unwrapped(payload: bytes) -> bytes | None:
 
 
 def read(raw: bytes) -> Observation:
-    """Return the observation in the bytes of one element. Raises `UnreadableError`."""
+    """Return the observation in the bytes of one element. Raises as `observed`."""
     return observed(parsed(raw))
 
 
@@ -138,7 +138,10 @@ def parsed(raw: bytes) -> Any:  # noqa: ANN401 - whatever JSON can hold
 
 
 def observed(item: object) -> Observation:
-    """Return the observation that an object of JSON means. Raises `UnreadableError`."""
+    """Return the observation that an object of JSON means.
+
+    Raises `UnreadableError`, and msgspec.ValidationError for what breaks a limit of its type.
+    """
     if not isinstance(item, dict):
         raise UnreadableError(Reason.TYPE, f"{_said(item)}, expected an object with type, ts and the type's fields")
     if "type" not in item:
@@ -159,15 +162,7 @@ def observed(item: object) -> Observation:
         given["unit"] = given.get("unit") or unit
     if model in {Level, State}:
         given |= {"ts": _time_or_none(item.get("ts")), **_numbers_or_none(item)}
-    try:
-        return msgspec.convert(given, model)
-    except msgspec.ValidationError as error:
-        raise UnreadableError(*_explained(str(error))) from None
-
-
-def _explained(text: str) -> tuple[Reason, str]:
-    missing = " missing " in text
-    return (Reason.TYPE if missing else Reason.RANGE), text
+    return msgspec.convert(given, model)
 
 
 def _whole_number(digits: str) -> int | float:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, NamedTuple, Union, get_type_hints
 
 import msgspec
 
-from ingest.codecs.lenient import Cut, UnreadableError, cut, other_text, read, trimmed, unwrapped
+from ingest.codecs.lenient import Cut, UnreadableError, cut, other_text, read, trimmed, unwrapped, without_strings
 from ingest.codecs.words import WordError, WordForms
 from ingest.observations import Count, Gate, Level, Observation, State
 from ingest.refusal import Refusal
@@ -184,6 +184,5 @@ def deeper(payload: bytes, limit: int) -> bool:
     """Tell whether brackets are nested more than `limit` deep, strings left out; also of bytes that are not JSON."""
     if payload.count(b"[") + payload.count(b"{") <= limit:
         return False
-    unescaped = payload.replace(rb"\\", b"").replace(rb"\"", b"")
-    brackets = b"".join(unescaped.split(b'"')[::2]).translate(None, _NO_BRACKETS)
+    brackets = without_strings(payload).translate(None, _NO_BRACKETS)
     return max(accumulate(map(_LEVELS.__getitem__, brackets)), default=0) > limit

@@ -1,4 +1,4 @@
-"""WordForms as devices write them, in one form: full width, case, blanks, `℃` for `°C`, `true` for `alarm`, °F in °C.
+"""Words as devices write them, in one form: full width, case, blanks, `℃` for `°C`, `true` for `alarm`, °F in °C.
 
 How a word is written must not decide whether an alarm exists. So texts are normalised (NFKC, without blanks at their
 ends and without what cannot be seen); what has a rule is recognised however it is written, and a reading in another
@@ -23,7 +23,7 @@ _ENDS: Final = " \t\r\n\v\f\0\ufeff\u200b"
 _DEGREES: Final = {ord(sign): "°" for sign in "º˚"}
 """Signs that look like the degree sign, and that NFKC would make a letter or an accent."""
 _REMEMBERED: Final = 10_000
-"""WordForms that somebody makes up must not fill the memory."""
+"""Words that somebody makes up must not fill the memory."""
 _MANY_UNITS: Final = 64
 
 

@@ -118,12 +118,6 @@ class Spool:
 
     # -- for any thread ------------------------------------------------------------------------------------------------
 
-    def append(self, observations: Sequence[Observation]) -> list[int]:
-        """Do as `put` and `settle`."""
-        numbers = self.put(observations)
-        self.settle()
-        return numbers
-
     def put(self, observations: Sequence[Observation]) -> list[int]:
         """Take all observations under new numbers, or none, and return their numbers.
 

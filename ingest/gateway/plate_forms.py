@@ -8,12 +8,11 @@ Macau, trailers and rescue; armed police (WJ), the older plates of the forces (ç
 plates without their province, as many readers give them. Foreign plates are found by the name of their field only.
 """
 
-import gzip
 import html
-import io
 import re
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -98,6 +97,7 @@ NAMES: Final = (
 """Whatever `NAMED` matches contains one of these: a search for them is a hundred times as fast."""
 
 _ESCAPE: Final = re.compile(rb"\\u([0-9a-fA-F]{4})")
+_GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 _INFLATED: Final = 1 << 20
 """Bytes that are looked at of what was compressed."""
 
@@ -156,10 +156,10 @@ def readings(raw: bytes) -> Iterator[tuple[bytes, bool]]:
 
 
 def _inflated(raw: bytes) -> bytes:
-    try:
-        if raw[:1] == b"\x78":
-            return zlib.decompressobj().decompress(raw, _INFLATED)
-        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
-            return file.read(_INFLATED)
-    except (OSError, EOFError, zlib.error):
-        return b""
+    found = b""
+    with suppress(zlib.error):
+        while raw and len(found) < _INFLATED:  # of gzip there may be several, one behind the other
+            inflating = zlib.decompressobj(_GZIP_OR_ZLIB)
+            found += inflating.decompress(raw, _INFLATED - len(found))
+            raw = inflating.unused_data
+    return found

@@ -28,6 +28,12 @@ from tests.support import examples, wait_for
 BIG = 1 << 30
 
 
+def put(spool, observations):
+    numbers = spool.put(observations)
+    spool.settle()
+    return numbers
+
+
 def level(value, ts=1):
     return Level(ts=ts, metric="noise", value=value, unit="dB")
 
@@ -49,11 +55,11 @@ def test_every_start_numbers_under_a_new_boot_id_and_what_waits_keeps_its_own(tm
     path = tmp_path / "deep" / "spool.db"
     with closing(Spool(path, hold_s=0)) as spool:
         first = spool.boot
-        assert spool.append([level(1.0), level(2.0)]) == [0, 1]
+        assert put(spool, [level(1.0), level(2.0)]) == [0, 1]
         spool.acknowledge([0])
     with closing(Spool(path, hold_s=0)) as spool:
         assert spool.boot != first
-        assert spool.append([level(3.0)]) == [0]
+        assert put(spool, [level(3.0)]) == [0]
         assert [(one.value, one.seq, one.boot) for one in waiting(spool)] == [(2.0, 1, first), (3.0, 0, spool.boot)]
 
 
@@ -61,13 +67,13 @@ def test_a_card_that_forgets_its_last_writes_gives_no_number_twice(tmp_path):
     """An overlay, a card that lies about syncs, a cloned card: the files are again what they were."""
     path, given_numbers = tmp_path / "spool.db", set()
     with closing(Spool(path)) as spool:
-        spool.append([level(0.0)])
+        put(spool, [level(0.0)])
         boot = spool.boot
     image = path.read_bytes()
     for _ in range(3):
         path.write_bytes(image)
         with closing(Spool(path)) as spool:
-            new = {(spool.boot, number) for number in spool.append([level(1.0), level(2.0)])}
+            new = {(spool.boot, number) for number in put(spool, [level(1.0), level(2.0)])}
             assert [(one.boot, one.seq) for one in waiting(spool)][:1] == [(boot, 0)]
         assert not new & given_numbers
         given_numbers |= new
@@ -75,7 +81,7 @@ def test_a_card_that_forgets_its_last_writes_gives_no_number_twice(tmp_path):
 
 def test_a_batch_is_bounded_in_rows_and_bytes_but_never_empty(tmp_path):
     with closing(Spool(tmp_path / "s.db")) as spool:
-        spool.append([level(float(n)) for n in range(20)])
+        put(spool, [level(float(n)) for n in range(20)])
         size = len(spool.waiting(-1, limit=1, max_bytes=BIG)[0].payload)
         assert len(spool.waiting(-1, limit=5, max_bytes=BIG)) == 5
         assert len(spool.waiting(-1, limit=20, max_bytes=size * 3 + 20)) == 3
@@ -86,18 +92,18 @@ def test_a_batch_is_bounded_in_rows_and_bytes_but_never_empty(tmp_path):
 def test_one_bad_observation_and_none_is_taken(tmp_path):
     with closing(Spool(tmp_path / "s.db")) as spool:
         with pytest.raises(ValueError, match="observation 1 of 2"):
-            spool.append([level(1.0), State(ts=1, metric="<b>", value="x")])
+            put(spool, [level(1.0), State(ts=1, metric="<b>", value="x")])
         with pytest.raises(ValueError, match="interval_s"):
-            spool.append([Count(ts=1, interval_s=-1)])
+            put(spool, [Count(ts=1, interval_s=-1)])
         assert waiting(spool) == []
-        assert spool.append([level(1.0)]) == [0]
-        assert spool.append([]) == []
+        assert put(spool, [level(1.0)]) == [0]
+        assert put(spool, []) == []
 
 
 def test_when_full_the_oldest_go_and_are_counted(tmp_path, caplog):
     with closing(Spool(tmp_path / "s.db", max_bytes=20_000)) as spool:
         for n in range(1_000):
-            spool.append([level(float(n))])
+            put(spool, [level(float(n))])
         stats = spool.stats()
         assert stats.size <= 20_000
         assert stats.dropped + stats.waiting == 1_000
@@ -113,14 +119,14 @@ def test_when_full_the_oldest_go_and_are_counted(tmp_path, caplog):
 def test_what_was_acknowledged_and_pushed_out_is_not_called_dropped(tmp_path):
     with closing(Spool(tmp_path / "s.db", max_bytes=20_000, hold_s=3_600)) as spool:
         for n in range(500):
-            spool.append([level(float(n))])
+            put(spool, [level(float(n))])
             spool.acknowledge(places(spool))
         assert (spool.stats().dropped, spool.stats().waiting) == (0, 0)
 
 
 def test_held_ones_wait_again_after_a_rewind_until_their_time_is_over(tmp_path, monkeypatch):
     with closing(Spool(tmp_path / "s.db", hold_s=60)) as spool:
-        spool.append([level(1.0), level(2.0), level(3.0)])
+        put(spool, [level(1.0), level(2.0), level(3.0)])
         spool.acknowledge([1, 0, 7])
         assert places(spool) == [2]
         assert spool.rewind() == 2
@@ -153,7 +159,7 @@ def test_threads_get_numbers_of_their_own(tmp_path):
 
         def work():
             for _ in range(50):
-                numbers.extend(spool.append([level(1.0), level(2.0)]))
+                numbers.extend(put(spool, [level(1.0), level(2.0)]))
 
         threads = [threading.Thread(target=work) for _ in range(4)]
         for thread in threads:
@@ -171,7 +177,7 @@ def test_nobody_else_may_read_what_it_writes(tmp_path):
         path.touch(mode=0o644)  # as a version before this one left it
         with closing(Spool(path, max_bytes=8_000)) as spool:
             for n in range(30):
-                spool.append([level(float(n))])
+                put(spool, [level(float(n))])
             modes = {entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in path.parent.iterdir()}
     finally:
         os.umask(before)
@@ -188,11 +194,11 @@ def test_what_is_acknowledged_is_gone_from_the_file_while_the_agent_runs(tmp_pat
     monkeypatch.setattr(spool_module, "_TIDY_S", 0.02)
     with closing(Spool(tmp_path / "s.db", hold_s=0.05)) as spool:
         for n in range(40):
-            spool.append([Count(ts=1, interval_s=1, in_=4_711)])
+            put(spool, [Count(ts=1, interval_s=1, in_=4_711)])
             spool.acknowledge([n])
         wait_for(lambda: b"4711" not in content(tmp_path), "it stands in a file")
-        spool.append([Count(ts=1, interval_s=1, in_=815)])
-        spool.append([Count(ts=1, interval_s=1, in_=4_712)])
+        put(spool, [Count(ts=1, interval_s=1, in_=815)])
+        put(spool, [Count(ts=1, interval_s=1, in_=4_712)])
         spool.acknowledge([41])
         wait_for(lambda: b"4712" not in content(tmp_path), "it stands in a file")
         assert b"815" in content(tmp_path)
@@ -202,7 +208,7 @@ def test_what_is_acknowledged_is_gone_from_all_files_when_the_agent_ends(tmp_pat
     path = tmp_path / "s.db"
     with closing(Spool(path, max_bytes=16_000, hold_s=3_600)) as spool:
         for n in range(100):
-            spool.append([Count(ts=1, interval_s=1, in_=4_711 if n % 2 else 815)])
+            put(spool, [Count(ts=1, interval_s=1, in_=4_711 if n % 2 else 815)])
         places(spool)
         spool.acknowledge(range(1, 100, 2))
         assert b"4711" in content(tmp_path)
@@ -234,17 +240,17 @@ class Card:
 def test_a_hazard_is_on_the_disk_when_observe_returns(tmp_path, monkeypatch):
     card = Card(monkeypatch)
     with closing(Spool(tmp_path / "s.db")) as spool:
-        spool.append([level(1.0)])
+        put(spool, [level(1.0)])
         assert card.syncs == 0
         for news in (
             State(ts=1, metric="smoke", value="ok"),
             State(ts=2, metric="smoke", value="alarm"),
             Level(ts=3, metric="smoke", value=4.0),
         ):
-            spool.append([news])
+            put(spool, [news])
             assert msgspec.json.decode(card.synced.splitlines()[-1][9:])["ts"] == news.ts
         syncs = card.syncs
-        spool.append([State(ts=2, metric="smoke", value="alarm"), Level(ts=3, metric="smoke", value=5.0)])
+        put(spool, [State(ts=2, metric="smoke", value="alarm"), Level(ts=3, metric="smoke", value=5.0)])
         assert card.syncs == syncs, "no news, and a card has only so many writes"
 
 
@@ -252,12 +258,12 @@ def test_a_word_that_flaps_does_not_wear_out_the_card_and_delays_no_other(tmp_pa
     card = Card(monkeypatch)
     with closing(Spool(tmp_path / "s.db")) as spool:
         for n in range(200):
-            spool.append([State(ts=n, metric="door", value="open" if n % 2 else "closed")])
+            put(spool, [State(ts=n, metric="door", value="open" if n % 2 else "closed")])
         assert 20 <= card.syncs < 40
-        spool.append([State(ts=200, metric="smoke", value="alarm")])
+        put(spool, [State(ts=200, metric="smoke", value="alarm")])
         assert msgspec.json.decode(card.synced.splitlines()[-1][9:])["ts"] == 200
         for n in range(300):  # made-up names have a share together
-            spool.append([State(ts=n, metric=f"m{n}", value="on")])
+            put(spool, [State(ts=n, metric=f"m{n}", value="on")])
         assert card.syncs < 140
 
 
@@ -266,9 +272,9 @@ def test_what_waits_is_synced_within_seconds_and_what_is_acknowledged_costs_noth
     card = Card(monkeypatch)
     with closing(Spool(tmp_path / "s.db", hold_s=0.0)) as spool:
         for n in range(20):
-            spool.append([level(float(n))])
+            put(spool, [level(float(n))])
             spool.acknowledge([n])
-        spool.append([level(815.0)])
+        put(spool, [level(815.0)])
         wait_for(lambda: b"815" in card.synced, "it was not synced")
         assert card.syncs == 1
 
@@ -306,7 +312,7 @@ def test_damage_costs_the_lines_that_it_touches_and_no_other(tmp_path, payloads,
 def test_a_damaged_file_is_kept_aside_and_its_good_lines_are_sent(tmp_path, caplog):
     path = tmp_path / "s.db"
     with closing(Spool(path)) as spool:
-        spool.append([level(float(n)) for n in range(100)])
+        put(spool, [level(float(n)) for n in range(100)])
     whole = path.read_bytes()
     path.write_bytes(bytes(4_096) + whole[4_096:])
     with closing(Spool(path)) as spool:
@@ -328,7 +334,7 @@ def test_a_file_that_is_no_spool_is_kept_aside(tmp_path, bytes_, caplog):
     path.write_bytes(bytes_)
     with closing(Spool(path)) as spool:
         assert waiting(spool) == []
-        assert spool.append([level(1.0)]) == [0]
+        assert put(spool, [level(1.0)]) == [0]
     assert [entry.read_bytes() for entry in tmp_path.glob("s.db.broken-*")] == [bytes_]
     assert "damaged" in caplog.text
 
@@ -336,7 +342,7 @@ def test_a_file_that_is_no_spool_is_kept_aside(tmp_path, bytes_, caplog):
 def test_what_a_disk_cannot_read_is_passed_over(tmp_path, monkeypatch):
     path = tmp_path / "s.db"
     with closing(Spool(path)) as spool:
-        spool.append([level(float(n)) for n in range(200)])
+        put(spool, [level(float(n)) for n in range(200)])
     read = os.pread
 
     def pread(file, size, start):
@@ -360,7 +366,7 @@ def test_a_dying_card_does_not_fill_up_with_copies(tmp_path):
     for n in range(12):
         path.write_bytes(path.read_bytes() + b"noise\n" if path.exists() else b"noise\n")
         with closing(Spool(path)) as spool:
-            spool.append([level(float(n))])
+            put(spool, [level(float(n))])
             assert [one.value for one in waiting(spool)] == [float(k) for k in range(n + 1)]
     assert len(list(tmp_path.glob("*.broken-*"))) == 5
 
@@ -372,11 +378,11 @@ def test_a_long_queue_is_sent_in_order_from_all_its_files(tmp_path):
     path = tmp_path / "s.db"
     with closing(Spool(path, max_bytes=80_000)) as spool:
         for n in range(300):
-            spool.append([level(float(n))])
+            put(spool, [level(float(n))])
     assert len(list(tmp_path.glob("s.db.0*"))) >= 3
     with closing(Spool(path, max_bytes=80_000, hold_s=0)) as spool:
         for n in range(300, 600):
-            spool.append([level(float(n))])
+            put(spool, [level(float(n))])
         sent, after = [], -1
         while rows := spool.waiting(after, limit=7, max_bytes=BIG):
             after = rows[-1].place
@@ -394,7 +400,7 @@ def test_a_file_that_vanished_costs_its_own_observations(tmp_path, caplog):
     path = tmp_path / "s.db"
     with closing(Spool(path, max_bytes=80_000)) as spool:
         for n in range(300):
-            spool.append([level(float(n))])
+            put(spool, [level(float(n))])
     with closing(Spool(path, max_bytes=80_000)) as spool:
         sorted(tmp_path.glob("s.db.0*"))[1].unlink()
         found = [one.value for one in waiting(spool)]
@@ -442,17 +448,17 @@ def test_while_the_disk_takes_nothing_the_queue_goes_on_in_memory(tmp_path, monk
     disk = Disk(monkeypatch)
     path = tmp_path / "s.db"
     with closing(Spool(path)) as spool:
-        spool.append([level(0.0)])
+        put(spool, [level(0.0)])
         disk.error = error
         for n in range(1, 50):
-            spool.append([level(float(n))])
+            put(spool, [level(float(n))])
         assert [one.value for one in waiting(spool)] == [float(n) for n in range(50)]
         wait_for(lambda: os.strerror(error) in spool.trouble, "nothing was said")
         assert spool.stats().unwritten >= 49
         spool.acknowledge(range(10))
         disk.error = None
         wait_for(lambda: not spool.trouble, "it did not try again")
-        spool.append([level(50.0)])
+        put(spool, [level(50.0)])
         assert spool.stats().unwritten == 0
     assert f"the disk takes nothing: {os.strerror(error)}" in caplog.text
     assert "takes observations again" in caplog.text
@@ -467,14 +473,14 @@ def test_a_file_that_somebody_took_away_is_written_again(tmp_path, monkeypatch, 
     monkeypatch.setattr(spool_module, "Backoff", lambda _first, _longest: Quick())
     path = tmp_path / "deep" / "s.db"
     with closing(Spool(path)) as spool:
-        spool.append([level(1.0)])
+        put(spool, [level(1.0)])
         for entry in path.parent.iterdir():
             entry.unlink()
         if other is None:
             path.parent.rmdir()
         else:
             path.write_bytes(other)
-        spool.append([level(815.0)])
+        put(spool, [level(815.0)])
         wait_for(lambda: path.exists() and b"815" in path.read_bytes(), "it was not written again")
     with closing(Spool(path)) as spool:
         assert [one.value for one in waiting(spool)] == [1.0, 815.0]
@@ -484,7 +490,7 @@ def test_a_file_that_somebody_took_away_is_written_again(tmp_path, monkeypatch, 
 def test_a_start_with_a_full_disk_sends_what_is_there_and_goes_on_in_memory(tmp_path, monkeypatch):
     path = tmp_path / "s.db"
     with closing(Spool(path)) as spool:
-        spool.append([level(0.0)])
+        put(spool, [level(0.0)])
 
     def refuse(*_args, **_options):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
@@ -492,7 +498,7 @@ def test_a_start_with_a_full_disk_sends_what_is_there_and_goes_on_in_memory(tmp_
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", refuse)
         with closing(Spool(path)) as spool:
-            spool.append([level(1.0)])
+            put(spool, [level(1.0)])
             assert [one.value for one in waiting(spool)] == [0.0, 1.0]
             assert spool.trouble == os.strerror(errno.EROFS)
             assert spool.stats().unwritten == 1, "the other is in the file"
@@ -504,9 +510,9 @@ def test_memory_is_bounded_and_what_is_dropped_is_counted_and_a_detectors_word_g
     disk = Disk(monkeypatch)
     with closing(Spool(tmp_path / "s.db", memory_bytes=20_000)) as spool:
         disk.error = errno.ENOSPC
-        spool.append([State(ts=1, metric="smoke", value="alarm")])
+        put(spool, [State(ts=1, metric="smoke", value="alarm")])
         for n in range(1_000):
-            spool.append([level(float(n))])
+            put(spool, [level(float(n))])
         stats = spool.stats()
         assert stats.size <= 20_000
         assert stats.waiting + stats.dropped == 1_001
@@ -526,7 +532,7 @@ def test_a_slow_disk_holds_nobody_up(tmp_path, monkeypatch, caplog):
     with closing(Spool(path)) as spool:
         spool.put([level(1.0)])
         assert not spool.settle()
-        spool.append([level(2.0)])
+        put(spool, [level(2.0)])
         assert [one.value for one in waiting(spool)] == [1.0, 2.0]
         spool.acknowledge([0])
         assert spool.stats().waiting == 1
@@ -559,7 +565,7 @@ def test_what_waits_in_an_old_spool_goes_first_under_its_numbers(tmp_path):
     path = tmp_path / "s.db"
     old_spool(path)
     with closing(Spool(path, max_bytes=100_000)) as spool:
-        spool.append([level(1.0)])
+        put(spool, [level(1.0)])
         found = waiting(spool)
         assert [(one.boot, one.seq) for one in found] == [*(("old", n) for n in range(400)), (spool.boot, 0)]
     assert b"SQLite" not in content(tmp_path)
@@ -611,7 +617,8 @@ from ingest.edge.spool import Spool
 spool = Spool(Path(sys.argv[1]))
 n = 0
 while True:
-    numbers = spool.append([Level(ts=n, metric="noise", value=float(n)) for n in range(n, n + 3)])
+    numbers = spool.put([Level(ts=n, metric="noise", value=float(n)) for n in range(n, n + 3)])
+    spool.settle()
     n += 3
     print(numbers[-1], flush=True)
 """
@@ -660,7 +667,7 @@ class SpoolMachine(RuleBasedStateMachine):
 
     @rule(n=st.integers(1, 5))
     def append(self, n):
-        self.spool.append([level(0.0, ts=self.next + k) for k in range(n)])
+        put(self.spool, [level(0.0, ts=self.next + k) for k in range(n)])
         self.waiting_now += range(self.next, self.next + n)
         self.next += n
 

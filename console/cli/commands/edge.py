@@ -98,7 +98,8 @@ def _agent(options: argparse.Namespace) -> EdgeAgent:
                 host=host,
                 port=port,
                 protocol=options.mqtt,
-                password=_password(options.password_file),
+                password="" if options.password_file else os.environ.get("PATROLGRID_BROKER__PASSWORD", ""),
+                password_file=options.password_file,
                 tls=bool(options.tls or options.tls_ca or options.tls_cert),
                 tls_ca=options.tls_ca,
                 tls_cert=options.tls_cert,
@@ -139,12 +140,3 @@ def _ended_by_signals() -> Iterator[threading.Event]:
         for number, handler in before.items():
             signal.signal(number, handler)
         os.close(nothing)
-
-
-def _password(path: Path | None) -> str:
-    if path is None:
-        return os.environ.get("PATROLGRID_BROKER__PASSWORD", "")
-    try:
-        return path.read_text(encoding="utf-8").split("\n", 1)[0].strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"--password-file {path}: {error}", code=2) from error
