@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from console.errors import CommandError
 from deploy.node.lock import is_locked
 from deploy.settings import Settings, find_file, load_settings, with_values
+from ingest.files import read_json
 from ingest.setup.extras import load
 from stream.config import Site
 from stream.sentences.catalogue import Sentences
@@ -120,12 +121,7 @@ class FoundSite:
 
     def node(self) -> dict[str, Any]:
         """Return what ``node.json`` says, with ``running`` added; empty where there was never a node."""
-        try:
-            document = json.loads((self.folder / "node.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            document = None
-        node = document if isinstance(document, dict) else {}
-        return {**node, "running": is_locked(self.folder)}
+        return {**read_json(self.folder / "node.json"), "running": is_locked(self.folder)}
 
     def zone(self, settings: Settings) -> ZoneInfo:
         """Return the time zone that the site's node runs in, or that of the settings where there was never a node."""

@@ -17,6 +17,7 @@ from deploy.node.lock import is_locked
 from deploy.processes import ChildError, StopRequest, Supervisor, free_port
 from deploy.processes.broker import start_broker
 from deploy.settings import PREFIX, SECRETS, Settings, dump_toml, with_values
+from ingest.clock import wall_ms
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError
@@ -115,7 +116,7 @@ class Running:
         It has when two of its statuses in a row, both made after this call began, show no message waiting, no record
         unprocessed and no new message. Tells whether it got there in time.
         """
-        began_ms, deadline = time.time_ns() // 1_000_000, time.monotonic() + timeout_s
+        began_ms, deadline = wall_ms(), time.monotonic() + timeout_s
         before, seen, quiet = -1, 0, 0
         while time.monotonic() < deadline and (even_if_stopped or not self.stop.asked):
             self.supervisor.check()

@@ -5,7 +5,6 @@ is in `deploy.node.node`, `deploy.kafka.gateway_service` and `deploy.kafka.worke
 """
 
 import contextlib
-import json
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -17,6 +16,7 @@ from zoneinfo import ZoneInfo
 from deploy.settings import Settings
 from deploy.settings.sections import Kafka
 from ingest.clock import Clock, DataClock, ScaledClock, SystemClock
+from ingest.files import read_json
 from ingest.gateway import Quarantine, load_plates
 from ingest.gateway.gateway import Gateway
 from ingest.gateway.gateway_settings import GatewayConfig
@@ -85,8 +85,8 @@ def highest_position(folder: Path) -> int:
     What cannot be read knows of none, and neither does a number that no log ever reaches: it is damaged.
     """
     found = [int(path.stem) for path in (folder / "state").glob("*.pgs") if path.stem.isdigit()]
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        found.append(int(json.loads((folder / "delivered.json").read_bytes())["position"]))
+    with contextlib.suppress(ValueError, TypeError):
+        found.append(int(read_json(folder / "delivered.json").get("position", 0)))
     with closing(StoreReader(folder / "store.db")) as reader, contextlib.suppress(StoreError, ValueError, TypeError):
         found.append(int(reader.progress()["position"]))
     return max((one for one in found if 0 < one < _UNREACHED), default=0)

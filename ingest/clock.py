@@ -25,6 +25,11 @@ class Clock(Protocol):
         """Tell the clock the newest event time of a message just received."""
 
 
+def wall_ms() -> int:
+    """Return the wall clock as epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
 class SystemClock:
     """The wall clock."""
 
@@ -32,7 +37,7 @@ class SystemClock:
 
     def now_ms(self) -> int:
         """Return the wall clock as epoch milliseconds."""
-        return time.time_ns() // 1_000_000
+        return wall_ms()
 
     def observe(self, event_ms: int) -> None:
         """Take no notice: devices do not set the station's clock."""

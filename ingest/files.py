@@ -8,9 +8,11 @@ import os
 import time
 import zlib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+
+from ingest.clock import wall_ms
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -81,6 +83,15 @@ def replace_json(path: Path, document: object) -> None:
     replace_file(path, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode(), durable=False)
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object of JSON in a file; empty where there is none that can be read."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 class PutAside(msgspec.Struct, frozen=True):
     """A file that could not be used and was moved out of the way; a note of it stands beside it."""
 
@@ -114,7 +125,7 @@ def put_aside(path: Path, why: str, *, done: bool = True) -> PutAside:
     `done` is False where somebody is about to save what can be read of it. Raises OSError where it cannot be moved, or
     where that has been done too often within the last hour.
     """
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_ms()
     recent = [one for one in all_put_aside(path.parent) if one.file == path.name and now_ms - one.at_ms < _HOUR_MS]
     if len(recent) >= PUT_ASIDE_MOST:
         text = f"was put aside {len(recent)} times within an hour, and is damaged again ({why}): is the disk failing?"

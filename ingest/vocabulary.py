@@ -21,9 +21,11 @@ class Kind(IntEnum):
 
 
 KIND_NAMES: Final = {kind.value: kind.name.lower() for kind in Kind}
+HAZARD_LEVELS: Final = {"noise": 85.0, "smoke": 4.0, "temperature": 57.0, "water": 30.0}
+"""Metric of a level → the value from which on it is a hazard, where a device's entry in the places says no other."""
 WITH_RULES: Final = frozenset(
     {
-        *((Kind.LEVEL, metric) for metric in ("noise", "smoke", "temperature", "water")),
+        *((Kind.LEVEL, metric) for metric in HAZARD_LEVELS),
         *((Kind.STATE, metric) for metric in ("smoke", "door", "cover", "video", "barrier", "tamper")),
     }
 )
@@ -65,10 +67,6 @@ class Permit(IntEnum):
 
 
 PERMIT_VALUES: Final[dict[int, bool | None]] = {Permit.YES: True, Permit.NO: False, Permit.UNKNOWN: None}
-
-
-HAZARD_LEVELS: Final = {"noise": 85.0, "smoke": 4.0, "temperature": 57.0, "water": 30.0}
-"""Metric of a level → the value from which on it is a hazard, where a device's entry in the places says no other."""
 
 
 class WindowStatus(IntEnum):

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from console.board.board_config import BoardConfig
 from console.board.connections import Connection
 from console.board.freshness import Freshness, FreshnessJudge
 from deploy.node.status_file import newest_status
+from ingest.clock import wall_ms
 from ingest.events import Command
 from ingest.gateway.places_file import PlacesFile
 from ingest.places import Places
@@ -29,11 +29,6 @@ _log = logging.getLogger(__name__)
 _PLACES_S: Final = 2.0
 POLL_S: Final = 0.5
 """How often the store is looked at; also the least time between two pushes."""
-
-
-def wall_clock_ms() -> int:
-    """Return this machine's time as epoch milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 class Asker:
@@ -67,7 +62,7 @@ class Hub:
         asker: Asker,
         *,
         quiet_s: float,
-        wall: Callable[[], int] = wall_clock_ms,
+        wall: Callable[[], int] = wall_ms,
         newest: Callable[[dict[str, Any] | None], dict[str, Any]] = lambda stored: stored or {},
     ) -> None:
         self._asker, self._wall, self._newest = asker, wall, newest

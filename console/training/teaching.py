@@ -20,6 +20,7 @@ from console.training.saved_state import read_saved
 from deploy.node.lock import PRIVATE
 from deploy.settings import Settings
 from deploy.wiring import open_kafka_log, open_log
+from ingest.clock import wall_ms
 from ingest.codecs.csv_files import BadRow
 from ingest.log import HistorySeries, Log, LogFullError, Record, RecordKind
 from ingest.places import Places
@@ -209,7 +210,7 @@ class Teaching:
         if newest:
             return newest[-1].received_ms
         stored = self.source.reader.progress()["now_ms"] if self.source.reader is not None else 0
-        return int(stored) or time.time_ns() // 1_000_000
+        return int(stored) or wall_ms()
 
     def _append(self, log: Log, piece: Piece) -> None:
         try:
@@ -222,7 +223,7 @@ class Teaching:
 
     def _ask(self, before: dict[str, Any]) -> None:
         """Ask the node's status, made after it was done, what it has learned."""
-        since_ms, deadline = time.time_ns() // 1_000_000, time.monotonic() + _STATUS_S
+        since_ms, deadline = wall_ms(), time.monotonic() + _STATUS_S
         while time.monotonic() < deadline:
             status = node_status(self.settings)
             if int(status.get("wall_ms", 0)) > since_ms and "learning" in status:

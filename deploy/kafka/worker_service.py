@@ -9,7 +9,6 @@ way they do when the session is over.
 
 import asyncio
 import logging
-import time
 from collections.abc import Iterable
 from contextlib import ExitStack, closing
 from typing import Final
@@ -25,6 +24,7 @@ from deploy.processes import StopRequest
 from deploy.processes.metrics import MetricsServer
 from deploy.settings import Settings
 from deploy.wiring import kafka_of, open_sinks, pipeline_config
+from ingest.clock import wall_ms
 from ingest.log.kafka_client import KafkaAwayError, KafkaTopicError
 from ingest.places import load_places
 from stream.detect.rules_stage import check_overrides
@@ -133,14 +133,14 @@ class WorkerService:
         stack.enter_context(site_lock(settings.site_dir))
         sinks = open_sinks(settings, load_places(settings.places_file), stack)
         note_window_length(sinks, settings.pipeline.window_s, None)
-        started_ms = time.time_ns() // 1_000_000
+        started_ms = wall_ms()
         write_node_file(settings, started_ms=started_ms)
         self._status = status = WorkerStatus(settings, sinks, lambda: self._engine)
 
         def over() -> None:
             self._status = None
             status.close()
-            write_node_file(settings, started_ms=started_ms, stopped_ms=time.time_ns() // 1_000_000)
+            write_node_file(settings, started_ms=started_ms, stopped_ms=wall_ms())
 
         stack.callback(over)
         return [*sinks.all, QuarantineSink(sinks.quarantine.add_many)]

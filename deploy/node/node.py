@@ -21,6 +21,7 @@ from deploy.node.window_change import finish_windows, note_window_length
 from deploy.processes import StopRequest
 from deploy.settings import Settings, find_file, load_settings
 from deploy.wiring import data_end_ms, make_clock, make_gateway, open_log, open_places, open_sinks, pipeline_config
+from ingest.clock import wall_ms
 from ingest.files import keep_private
 from ingest.gateway import PlateKeyError
 from ingest.gateway.gateway import Gateway
@@ -93,7 +94,7 @@ def run(settings: Settings, stop: StopRequest) -> int:
         status = NodeStatus(settings, sinks, clock, gateway, engine, log, trainer, file)
         closing.callback(status.close)
 
-        started_ms = time.time_ns() // 1_000_000
+        started_ms = wall_ms()
         engine.start()
         gateway.start()
         trainer.start()
@@ -111,7 +112,7 @@ def run(settings: Settings, stop: StopRequest) -> int:
             gateway.stop()
             engine.stop()
             status.put(last=True)
-            write_node_file(settings, started_ms=started_ms, stopped_ms=time.time_ns() // 1_000_000)
+            write_node_file(settings, started_ms=started_ms, stopped_ms=wall_ms())
         if engine.failure is not None:
             _LOG.error("the engine ended by itself: %s", engine.failure)
             return 1

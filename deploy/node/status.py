@@ -17,7 +17,7 @@ from deploy.node.status_file import StatusFile
 from deploy.node.trainer import Trainer
 from deploy.settings import Settings
 from deploy.wiring import SiteSinks
-from ingest.clock import Clock
+from ingest.clock import Clock, wall_ms
 from ingest.files import all_put_aside, replace_json
 from ingest.gateway.gateway import Gateway
 from ingest.gateway.places_file import PlacesFile
@@ -178,7 +178,7 @@ class SiteStatus:
             "damaged": self._damaged,
             "speed": self._speed,
             "in_clear": self._in_clear,
-            "wall_ms": time.time_ns() // 1_000_000,
+            "wall_ms": wall_ms(),
             "uptime_s": round(time.monotonic() - self._began, 1),
         }
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ingest.files import replace_file
+from ingest.files import read_json, replace_file
 
 _LOG: Final = logging.getLogger(__name__)
 STATUS_FILE: Final = "status.json"
@@ -64,16 +64,13 @@ class StatusFile:
 
 def read_status(folder: Path) -> dict[str, Any]:
     """Return the status that a node last wrote into its file; empty where there is none that can be read."""
-    for _ in range(3):  # it may be in the middle of being written over
-        try:
-            found = json.loads((folder / STATUS_FILE).read_bytes())
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError):
-            time.sleep(0.01)
-        else:
-            return found if isinstance(found, dict) else {}
-    return {}
+    path = folder / STATUS_FILE
+    for _ in range(2):  # it may be in the middle of being written over
+        found = read_json(path)
+        if found or not path.exists():
+            return found
+        time.sleep(0.01)
+    return read_json(path)
 
 
 def newest_status(folder: Path, stored: dict[str, Any] | None) -> dict[str, Any]:

@@ -4,7 +4,6 @@
 forest that it made into the log. If the process fails, the node keeps the forest it has, and the status says why.
 """
 
-import json
 import logging
 import os
 import sys
@@ -16,7 +15,7 @@ from typing import Any, Final
 from deploy.processes import ChildError, Supervisor
 from deploy.settings import Settings
 from ingest.clock import Clock
-from ingest.files import replace_json
+from ingest.files import read_json, replace_json
 from ingest.log import Log, Record, RecordKind
 from models.context.beat_forest import BeatForest, ContextError
 
@@ -175,8 +174,8 @@ class Trainer:
 
     def _noted(self) -> dict[str, Any]:
         """Return what the node before has noted of its last training; nothing where it cannot be read."""
+        note = read_json(self._note)
         try:
-            note = json.loads(self._note.read_text(encoding="utf-8"))
             return {name: int(note[name]) for name in ("trained_ms", "from_ms", "to_ms", "rows", "beats")}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):
             return {}

@@ -18,6 +18,7 @@ from typing import BinaryIO, Final, NamedTuple
 import msgspec
 
 from ingest import topics
+from ingest.clock import wall_ms
 from ingest.codecs.lenient import NO_TIME, UnreadableError, cut, observed, parsed, trimmed
 from ingest.edge.plate_guard import PlateGuard
 from ingest.edge.spool import Spool
@@ -39,7 +40,6 @@ _LINE_ITEMS: Final = 1_000
 """As many as a gateway takes in one message."""
 _QUOTED: Final = re.compile(r"'[^']{0,400}+'?")
 _LETTERS: Final = re.compile(r"'[A-Za-z_]{0,400}+'\Z")
-_INPUT: Final = msgspec.json.Decoder(list[object])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,11 +208,11 @@ def feed(agent: EdgeAgent, lines: Iterable[bytes]) -> tuple[int, int]:
     for number, line in enumerate(lines, 1):
         text = trimmed(line)
         good: list[Observation] = []
-        for item in _items(text) if text else ():
+        for piece in _pieces(text) if text else ():
             try:
-                if isinstance(item, UnreadableError):
-                    raise item
-                now = time.time_ns() // 1_000_000
+                if isinstance(piece, UnreadableError):
+                    raise piece
+                item, now = parsed(piece), wall_ms()
                 observation = observed({"ts": now, **item} if isinstance(item, dict) else item)
                 if observation.ts == NO_TIME:
                     observation = msgspec.structs.replace(observation, ts=now)
@@ -231,26 +231,14 @@ def _without_values(error: str) -> str:
     return _QUOTED.sub(lambda found: found[0] if _LETTERS.match(found[0]) else "'…'", error[:400])
 
 
-def _items(text: bytes) -> list[object]:
-    """Return what a line holds, with an error in the place of what cannot be read."""
+def _pieces(text: bytes) -> list[bytes | UnreadableError]:
+    """Return the elements of a line, with an error in the place of what cannot be cut into such."""
     if len(text) > _LINE_BYTES:
         return [UnreadableError(Reason.SIZE, f"longer than {_LINE_BYTES} bytes")]
-    try:
-        items = _INPUT.decode(text if text.startswith(b"[") else b"[%b]" % text)
-    except (ValueError, RecursionError):
-        pieces = cut(text, _LINE_ITEMS)  # one bad element must not cost the others
-        items = [_parsed(piece) for piece in pieces.elements]
-        if pieces.left:
-            items.append(UnreadableError(Reason.JSON, "no JSON, or breaks off; expected an object or an array of them"))
-        if pieces.too_many:
-            items = [None] * (_LINE_ITEMS + 1)
-    if len(items) > _LINE_ITEMS:
+    elements, left, too_many = cut(text, _LINE_ITEMS)
+    if too_many:
         return [UnreadableError(Reason.SIZE, f"more than {_LINE_ITEMS} observations in a line")]
-    return items
-
-
-def _parsed(piece: bytes) -> object:
-    try:
-        return parsed(piece)
-    except UnreadableError as error:
-        return error
+    if left:
+        broken = UnreadableError(Reason.JSON, "no JSON, or breaks off; expected an object or an array of them")
+        return [*elements, broken]
+    return [*elements]

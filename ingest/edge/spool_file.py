@@ -9,13 +9,13 @@ import fcntl
 import logging
 import os
 import re
-import time
 from collections.abc import Iterable
 from errno import EDQUOT, EIO, ENODEV, ENOENT, ENOSPC, ENXIO, EROFS, ESTALE
 from pathlib import Path
 from typing import Final
 from zlib import crc32
 
+from ingest.clock import wall_ms
 from ingest.files import replace_file, sync_folder
 
 logger = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ def read_lines(path: Path) -> list[bytes]:
     found = [line[9:] for line in whole if line[:9] == b"%08x " % crc32(line[9:])]
     wrong = len(content) - sum(map(len, found)) - OVERHEAD * len(found)
     if wrong > len(end) or (wrong and not found):
-        aside = path.with_name(f"{path.name}.broken-{time.time_ns() // 1_000_000}")
+        aside = path.with_name(f"{path.name}.broken-{wall_ms()}")
         logger.error(
             "%s: damaged: %d bytes hold no observations; the other %d observations are saved, a copy of the file is %s",
             path, wrong, len(found), aside.name,

@@ -53,8 +53,8 @@ class PlacesFile:
         """What it held when it was last looked at."""
         self.places = Places({}, {})
         """Those of the file, or the last good ones."""
-        self._kept: Places | None = None
-        """What is in the file of the last good ones."""
+        self.kept: Places | None = None
+        """The last good places: what the log ends with. None where there are none that can be used."""
         self._stamp: tuple[int, int, int] | None = None
         self._looks = 0
         self._suspected = False
@@ -65,13 +65,13 @@ class PlacesFile:
 
         Raises `PlacesError` or OSError for the file where there are none of these, either.
         """
-        self._stamp, self._kept = self._stamped(), self._last_good()
+        self._stamp, self.kept = self._stamped(), self._last_good()
         try:
             self.places = self._read()
         except (PlacesError, OSError) as error:
-            if self._kept is None:
+            if self.kept is None:
                 raise
-            self.places, self.problem = self._kept, str(error)
+            self.places, self.problem = self.kept, str(error)
             _LOG.error("%s; the last good places are used, those in %s", error, self.last_good)
         return self.places
 
@@ -79,11 +79,6 @@ class PlacesFile:
     def version(self) -> str:
         """What tells these places from others."""
         return f"{zlib.crc32(encode_places(PlacesRecord(1, self.places))):08x}"
-
-    @property
-    def kept(self) -> Places | None:
-        """The last good places: what the log ends with. None where there are none that can be used."""
-        return self._kept
 
     def look(self) -> Places | None:
         """Return the places where the file has been edited and they have changed, None where there is nothing to do."""
@@ -120,14 +115,14 @@ class PlacesFile:
         if edited is not None:
             gateway.change_places(edited)
         logged = gateway.places
-        if logged is not self.places or self.problem or logged == self._kept:
+        if logged is not self.places or self.problem or logged == self.kept:
             return
         try:
             replace_file(self.last_good, self._content, mode=0o640)
         except OSError as error:
             _LOG.warning("%s cannot be written: %s", self.last_good, error)
         else:
-            self._kept = logged
+            self.kept = logged
 
     def _read(self) -> Places:
         self._seen = b""

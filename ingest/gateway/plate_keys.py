@@ -8,14 +8,13 @@ import logging
 import os
 import re
 import secrets
-import shutil
 import stat
-import time
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from ingest.clock import wall_ms
 from ingest.files import replace_file
 from ingest.gateway.plates import LINK_DAYS, PlateKeyError, Plates
 from ingest.setup.extras import load
@@ -84,16 +83,11 @@ def load_plates(path: Path, *, was: Path | None = None, seal_path: Path | None =
     are opened with. Raises `PlateKeyError`, and `ingest.setup.extras.MissingExtraError` where there are such keys and
     the extra seal is not installed.
     """
-    try:
-        if was is not None and was != path and was.exists() and not path.exists():
-            _move(was, path)
-        if not path.exists():
-            _write(path, [_new_key()], create_only=True)
-    except OSError as error:
-        raise PlateKeyError(
-            f"plate key file {path}: cannot be made: {error.strerror}; 'plates.key_file' may name another place"
-        ) from error
-    return FilePlates(path, _now_ms(), seal_path)
+    if was is not None and was != path and was.exists() and not path.exists():
+        _move(was, path)
+    if not path.exists():
+        _write(path, [_new_key()], create_only=True)
+    return FilePlates(path, wall_ms(), seal_path)
 
 
 def rotate(path: Path) -> str:
@@ -102,7 +96,7 @@ def rotate(path: Path) -> str:
     Keys stay for as long as their tokens are linked to newer ones: then nobody can make those tokens any more. Running
     gateways use the fresh key within seconds.
     """
-    keys, now_ms = (read_keys(path) if path.exists() else []), _now_ms()
+    keys, now_ms = (read_keys(path) if path.exists() else []), wall_ms()
     fresh = _new_key()
     after = [*keys, fresh][1:]
     keys = [key for key, next_ in zip(keys, after, strict=True) if next_.created_ms + LINK_DAYS * _DAY_MS > now_ms]
@@ -119,11 +113,8 @@ def add_seal_key(path: Path) -> str:
     sealing = load("ingest.sealing")
     keys = read_keys(path) if path.exists() else []
     secret: bytes = sealing.new_secret()
-    fresh = _Key(sealing.PrivateKeys([secret]).public[0].id, _now_ms(), secret)
-    try:
-        _write(path, [*(key for key in keys if key.id != fresh.id), fresh])
-    except OSError as error:
-        raise PlateKeyError(f"seal key file {path}: cannot be written: {error.strerror}") from error
+    fresh = _Key(sealing.PrivateKeys([secret]).public[0].id, wall_ms(), secret)
+    _write(path, [*(key for key in keys if key.id != fresh.id), fresh])
     return fresh.id
 
 
@@ -161,20 +152,20 @@ def _changed(path: Path | None) -> int:
 
 
 def _move(was: Path, path: Path) -> None:
-    replace_file(path, was.read_bytes(), mode=0o600, create_only=True)
-    shutil.copystat(was, path)
+    _write(path, read_keys(was), create_only=True)
     was.unlink()
     _log.warning("the plate key was moved out of the data folder, from %s to %s", was, path)
 
 
 def _new_key() -> _Key:
-    return _Key(secrets.token_hex(2), _now_ms(), secrets.token_bytes(_KEY_BYTES))
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+    return _Key(secrets.token_hex(2), wall_ms(), secrets.token_bytes(_KEY_BYTES))
 
 
 def _write(path: Path, keys: list[_Key], *, create_only: bool = False) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    replace_file(path, msgspec.json.encode(_KeyFile(keys)), mode=0o600, create_only=create_only)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        replace_file(path, msgspec.json.encode(_KeyFile(keys)), mode=0o600, create_only=create_only)
+    except OSError as error:
+        raise PlateKeyError(
+            f"key file {path}: cannot be written: {error.strerror}; the settings may name another place"
+        ) from error

@@ -22,6 +22,7 @@ from console.errors import CommandError
 from console.running import Running, child_environment, own_broker, refuse_running, run_site, since, totals
 from deploy.settings import Settings
 from deploy.wiring import data_end_ms
+from ingest.clock import wall_ms
 from ingest.files import replace_json
 from ingest.places import load_places
 from ingest.setup.extras import load
@@ -152,7 +153,7 @@ class _Demo:
         if self.options.history_days <= 0:
             return origin_ms
         print(self.texts("run-history", days=self.options.history_days), flush=True)
-        self.running.start_node(clock=_clock(origin_ms, _wall_ms(), 1.0))
+        self.running.start_node(clock=_clock(origin_ms, wall_ms(), 1.0))
         ready = self.folder / "history.ready"
         ready.unlink(missing_ok=True)
         self._start_simulator("history", origin_ms, 0, "1", days=self.options.history_days, ready=ready)
@@ -168,7 +169,7 @@ class _Demo:
 
     def _live(self, origin_ms: int, stack: ExitStack) -> None:
         options, running, texts = self.options, self.running, self.texts
-        started_ms = _wall_ms() + round(_LEAD_S * 1000)
+        started_ms = wall_ms() + round(_LEAD_S * 1000)
         running.start_node(clock=_clock(origin_ms, started_ms, options.speed))
         self.heard = stack.enter_context(heard_alerts(running.settings))
         self._start_simulator("simulator", origin_ms, started_ms, f"{options.speed:g}")
@@ -232,10 +233,6 @@ class _Demo:
         print_summary(report, self.texts)
         if self.options.report is not None:
             replace_json(self.options.report, report)
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _clock(origin_ms: int, started_ms: int, speed: float) -> dict[str, Any]:

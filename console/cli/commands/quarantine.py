@@ -2,7 +2,6 @@
 
 import argparse
 import base64
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any, Final
@@ -21,6 +20,7 @@ from console.common import (
 )
 from console.errors import CommandError
 from deploy.settings import Settings, at_broker
+from ingest.clock import wall_ms
 from ingest.gateway import Entry, Quarantine
 from ingest.mqtt import Outbound, publish_all
 from ingest.topics import MAX_TOPIC, ROOT
@@ -155,7 +155,7 @@ def _replay(
         passed_by += len(batch) - len(whole)
         # Marked first: whatever is wrong still comes back as the same entry, and is waiting again.
         ids = [entry.id for entry in whole]
-        quarantine.mark_replayed(ids, time.time_ns() // 1_000_000)
+        quarantine.mark_replayed(ids, wall_ms())
         try:
             publish_all(settings.broker, [Outbound(entry.topic, entry.payload) for entry in whole])
         except BaseException:  # also Ctrl-C: what may not have been sent has to wait for the next attempt

@@ -6,7 +6,6 @@ it does not matter whether the node runs, and nothing is learned twice: the node
 
 import argparse
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ from console.common import FoundSite, add_settings_arguments, local_time, print_
 from console.errors import CommandError
 from console.training.teaching import HistorySource, Teaching, history_of
 from deploy.settings import Settings
+from ingest.clock import wall_ms
 from ingest.gateway import Quarantine, load_plates
 from ingest.places import load_places
 from ingest.refusal import Refusal
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
 def _quarantine(source: HistorySource, settings: Settings, site: FoundSite) -> None:
     """Keep the rows that taught nothing, without plates, where everything is kept that was not accepted."""
     plates = load_plates(settings.plate_key_file, was=site.folder / "plates.key")
-    name, now_ms = Path(source.name).name, time.time_ns() // 1_000_000
+    name, now_ms = Path(source.name).name, wall_ms()
     with closing(Quarantine(site.quarantine)) as quarantine:
         quarantine.add_many(
             Refusal(
