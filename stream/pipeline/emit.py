@@ -74,13 +74,17 @@ def gate_rows(columns: Columns, rows: NDArray[np.intp], series: NDArray[np.int64
     )
 
 
-def stage_rows(columns: Columns, new: Prepared, picked: NDArray[np.intp], order: WordOrder, rules: RulesStage) -> Rows:
+def stage_rows(
+    columns: Columns, new: Prepared, picked: NDArray[np.intp], order: WordOrder, rules: RulesStage
+) -> Rows | None:
     """Return those of some new observations that the rules have to look at, in the order in which they were said."""
     rows, series = new.rows[picked], new.series[picked]
     boot = columns.boots(rows)
     received, backfill, retained = new.received[picked], new.backfill[picked], columns.retained[rows]
     found = order.arrange(Words(series, boot, columns.seq[rows], columns.ts[rows], received, backfill, retained))
     wanted = rules.wanted(series, new.kind[picked] == Kind.LEVEL, new.value[picked])[found.order]
+    if not wanted.any():
+        return None
     if not wanted.all():
         found = Arranged(found.order[wanted], found.newest[wanted], found.until[wanted])
     rows, place = rows[found.order], picked[found.order]

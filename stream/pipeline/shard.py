@@ -195,13 +195,17 @@ class ShardPipeline(Saved):
         series, added = self.catalog.rows_series(columns, device)
         self._make_room(added)
         self._drop_retained(columns, series, verdict)
-        fresh = np.flatnonzero(verdict.new & (columns.flags & Flag.RETAINED == 0))  # what was kept shows no life
-        signs = columns.ts[fresh], columns.received[fresh], columns.backfill[fresh]
-        self.detection.rules.heard(*self.quality.heard(device[fresh], *signs), self._out.now_ms)
-        wrong = columns.outside(self._guard)
-        doubted = wrong | self.quality.clocks.doubts(device, columns.received - columns.ts)
+        signs = verdict.new & ~columns.retained  # what was kept shows no life
+        fresh = slice(None) if signs.all() else np.flatnonzero(signs)
+        behind, backfill = columns.behind, columns.backfill
+        heard = self.quality.heard(device[fresh], behind[fresh], columns.received[fresh], backfill[fresh])
+        self.detection.rules.heard(*heard, self._out.now_ms)
+        wrong = (behind > self._guard.backfill_ms) | (behind < -self._guard.ahead_ms)
+        doubted = wrong | self.quality.clocks.doubts(device, behind)
         nameless = verdict.new & (series < 0)
-        outside = verdict.new & ~nameless & wrong & ((columns.kind == Kind.COUNT) | (columns.kind == Kind.GATE))
+        outside = verdict.new & ~nameless & wrong
+        if outside.any():
+            outside &= (columns.kind == Kind.COUNT) | (columns.kind == Kind.GATE)
         for refused, reason, detail in (
             (verdict.unknown, Reason.SEQUENCE, "the number is older than everything still remembered of this device"),
             (nameless, Reason.METRICS, self._too_many),
@@ -216,7 +220,7 @@ class ShardPipeline(Saved):
         self.quality.count("duplicate", device[repeats])
         self.quality.count("received", device[keep])
         if len(keep):
-            new = prepare(columns, keep, series[keep], device[keep], self.config, self.watermark_ms, doubted[keep])
+            new = prepare(columns, keep, series, device, self.config, self.watermark_ms, doubted)
             self._apply(record, columns, new)
 
     def _make_room(self, added: Sequence[int] = ()) -> None:
@@ -234,6 +238,8 @@ class ShardPipeline(Saved):
 
     def _drop_retained(self, columns: Columns, series: NDArray[np.int64], verdict: Judged) -> None:
         """Take from what is new what a broker has shown before."""
+        if not columns.any(Flag.RETAINED | Flag.NUMBERED_HERE):
+            return
         rows = np.flatnonzero(columns.flags & (Flag.RETAINED | Flag.NUMBERED_HERE))
         rows = rows[verdict.new[rows] & (series[rows] >= 0)]
         verdict.new[rows] = ~self.repeats.retained(series[rows], columns.ts[rows], columns.flags[rows])
@@ -244,19 +250,19 @@ class ShardPipeline(Saved):
         old: list[NDArray[np.intp]] = []
         for start, end in new.segments(self._window_ms):
             self._advance(int(new.watermark[start]))
-            rows = np.arange(start, end)
-            live[rows] = (new.number[rows] >= self.windows.open_from) & ~new.doubtful[rows]
-            held = self.windows.holds(new.number[rows]) & ~new.doubtful[rows]
-            inside = rows if held.all() else rows[held]
-            if len(inside):
+            number, sure = new.number[start:end], ~new.doubtful[start:end]
+            live[start:end] = (number >= self.windows.open_from) & sure
+            held = self.windows.holds(number) & sure
+            inside = slice(start, end) if held.all() else start + np.flatnonzero(held)
+            if isinstance(inside, slice) or len(inside):
                 self.windows.add(
                     new.series[inside], new.number[inside], new.sum_a[inside], new.sum_b[inside], new.value[inside],
                     new.exposure[inside],
                 )  # fmt: skip
                 self._touched[new.series[inside]] = True
-            if len(inside) < len(rows):
-                old.append(rows[~held])
-            self._words(columns, new, rows, live)
+            if not isinstance(inside, slice):
+                old.append(start + np.flatnonzero(~held))
+            self._words(columns, new, start, end, live)
         self.watermark_ms = int(new.watermark[-1])
         self._late(new, np.flatnonzero(~live))
         passes = np.flatnonzero(new.kind == Kind.GATE)
@@ -280,13 +286,15 @@ class ShardPipeline(Saved):
                 if waiting.rows > FULL:
                     self._learn_late()
 
-    def _words(self, columns: Columns, new: Prepared, rows: NDArray[np.intp], live: NDArray[np.bool_]) -> None:
+    def _words(self, columns: Columns, new: Prepared, start: int, end: int, live: NDArray[np.bool_]) -> None:
         """Show the rules at once what was said, in time or late; of gate passes, late ones are only remembered."""
         rules = self.detection.rules
-        chosen = rows[rules.ruled[new.series[rows]]]
+        chosen = start + np.flatnonzero(rules.ruled[new.series[start:end]])
         if not len(chosen):
             return
-        said, now_ms = emit.stage_rows(columns, new, chosen, self.order, rules), int(new.received[rows[-1]])
+        said, now_ms = emit.stage_rows(columns, new, chosen, self.order, rules), int(new.received[end - 1])
+        if said is None:
+            return
         passes = said.where(said.kind == Kind.GATE)
         if len(passes):
             rules.passes(passes, live[passes.place] & ~passes.how.backfill, now_ms)

@@ -107,25 +107,36 @@ class Catalog(Saved):
             self.grow(DEVICE, len(self.devices))
         return index
 
-    def slots(self, sources: list[Source], sequences: Sequences) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def devices_of(self, columns: Columns) -> NDArray[np.int64]:
+        """Return the device index of each source of a record; new devices are added."""
+        if columns.devices is None:
+            sources = columns.sources
+            columns.devices = np.fromiter(
+                (self.device(beat, name) for beat, name, _ in sources), np.int64, len(sources)
+            )
+        return columns.devices
+
+    def slots(self, columns: Columns, sequences: Sequences) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return (slot, device index) of each source of one record, in a time that grows with their number only.
 
         A device's fifth boot takes the place of its oldest, but never of one that is in the same record: two boots in
         one slot would take each other's numbers for repeats.
         """
-        devices = np.fromiter((self.device(one.beat, one.device) for one in sources), np.int64, len(sources))
+        sources, devices = columns.sources, self.devices_of(columns)
+        known = [self._slots.get(source, -1) for source in sources]
+        if not self._crowded and -1 not in known:
+            return np.array(known, dtype=np.int64), devices
         fresh: dict[int, list[Source]] = {}
         for source, device in zip(sources, devices.tolist(), strict=True):
             if source not in self._slots:
                 fresh.setdefault(device, []).append(source)
                 self._slots[source] = -1
-        if fresh or self._crowded:
-            present = frozenset(sources)
-            for device in fresh.keys() | self._crowded:
-                boots = fresh.get(device, ())
-                self._leave(device, MAX_BOOTS - len(boots) if boots else _CROWDED, present, sequences)
-            for device, boots in fresh.items():
-                self._enter_boots(device, boots, sequences)
+        present = frozenset(sources)
+        for device in fresh.keys() | self._crowded:
+            boots = fresh.get(device, ())
+            self._leave(device, MAX_BOOTS - len(boots) if boots else _CROWDED, present, sequences)
+        for device, boots in fresh.items():
+            self._enter_boots(device, boots, sequences)
         return np.fromiter(map(self._slots.__getitem__, sources), np.int64, len(sources)), devices
 
     def _leave(self, device: int, room: int, present: frozenset[Source], sequences: Sequences) -> None:

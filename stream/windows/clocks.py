@@ -35,6 +35,8 @@ class Clocks:
         if record.kind in _BESIDE:
             return max(record.received_ms, before_ms), False
         put_back = self._read(record, columns)
+        if isinstance(columns, Columns) and columns.any(Flag.TIMELESS):
+            columns.ts = np.where(columns.flags & Flag.TIMELESS, columns.received, columns.ts)
         return self._time.now_ms, put_back
 
     def _read(self, record: Record, columns: Columns | FrameError | None) -> bool:
@@ -78,11 +80,14 @@ class Clocks:
         return put_back
 
     def _votes(self, columns: Columns, start: int, end: int) -> Votes:
-        kept = columns.backfill | (columns.flags & Flag.RETAINED != 0)
-        rows = start + np.flatnonzero(~kept[start:end])
+        part = slice(start, end)
+        source, ts = columns.source[part], columns.ts[part]
+        if columns.any(Flag.BACKFILL | Flag.RETAINED):
+            rows = ~(columns.backfill | columns.retained)[part]
+            source, ts = source[rows], ts[rows]
         newest = np.full(len(columns.sources), -1, dtype=np.int64)
-        np.maximum.at(newest, columns.source[rows], columns.ts[rows])
-        device = np.array([self._catalog.device(one.beat, one.device) for one in columns.sources], dtype=np.int64)
+        np.maximum.at(newest, source, ts)
+        device = self._catalog.devices_of(columns)
         device, newest = device[newest >= 0], newest[newest >= 0]
         behind = np.zeros(len(device), dtype=np.int64)
         known = device < len(self._devices.wrong)

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.clock import LATEST_MS, ClockGuard
+from ingest.clock import LATEST_MS
 from ingest.frame import FrameError
 from ingest.log import HistorySeries, Record, RecordKind
 from ingest.log.batch import COLUMNS, Source, open_batch
@@ -55,8 +55,11 @@ class Columns:
         vars(self).update({name: one for name, one in to_numpy(batch.columns).items() if name in COLUMNS})
         self.lives: NDArray[np.int64] | None = None
         """How often the numbers of each row's boot had begun again, where any had (`stream.windows.once`)."""
+        self.devices: NDArray[np.int64] | None = None
+        """Device index of each source, once the catalogue has told it."""
         self.said: NDArray[np.int64] = self.ts
         """Event time as the device said it, whatever corrects ``ts``: with it two deliveries are known as one."""
+        self._marks = int(np.bitwise_or.reduce(self.flags)) if self.rows else 0
         if not self.rows:
             return
         for name, limit in (
@@ -82,6 +85,10 @@ class Columns:
             if not (np.isin(way, list(Direction)).all() and np.isin(permit, list(Permit)).all()):
                 raise FrameError("a gate's direction or permit is none that is known")
 
+    def any(self, flag: Flag) -> bool:
+        """Tell whether any row bears a flag: of nearly all records none does."""
+        return bool(self._marks & flag)
+
     @property
     def backfill(self) -> NDArray[np.bool_]:
         """Which rows were sent late on purpose, shape (rows,)."""
@@ -94,7 +101,8 @@ class Columns:
 
     def boots(self, rows: NDArray[np.intp]) -> NDArray[np.int64]:
         """Return a code of each row's boot, from 0 on; another one for every time its numbers began again."""
-        codes = np.array([word_code(source.boot) for source in self.sources], dtype=np.int64)[self.source[rows]]
+        words = np.fromiter((word_code(source.boot) for source in self.sources), np.int64, len(self.sources))
+        codes = words[self.source[rows]]
         return codes if self.lives is None else codes ^ self.lives[rows]
 
     def boot_names(self, rows: NDArray[np.intp]) -> list[str]:
@@ -104,10 +112,10 @@ class Columns:
             return names
         return [f"{name}~{life}" if life else name for name, life in zip(names, self.lives[rows].tolist(), strict=True)]
 
-    def outside(self, guard: ClockGuard) -> NDArray[np.bool_]:
-        """Tell which rows bear a time that cannot be, given when they were received; shape (rows,)."""
-        behind = self.received - self.ts
-        return (behind > guard.backfill_ms) | (behind < -guard.ahead_ms)
+    @property
+    def behind(self) -> NDArray[np.int64]:
+        """Time of receipt less event time, milliseconds, shape (rows,)."""
+        return self.received - self.ts
 
 
 def opened_batch(record: Record) -> Columns | FrameError | None:
@@ -149,6 +157,8 @@ class Prepared:
 
     def segments(self, window_ms: int) -> list[tuple[int, int]]:
         """Return [start, end) of the runs of rows between which the watermark passes a window's end."""
+        if self.watermark[0] // window_ms == self.watermark[-1] // window_ms:
+            return [(0, len(self.rows))]
         cuts = (np.flatnonzero(np.diff(self.watermark // window_ms)) + 1).tolist()
         return list(zip([0, *cuts], [*cuts, len(self.rows)], strict=True))
 
@@ -164,21 +174,27 @@ def prepare(
 ) -> Prepared:
     """Work out the window and the sums of every row, and the watermark row by row, from `watermark_ms` on.
 
-    `wrong`, shape (rows,), tells whose event time cannot be: such a row counts as of the time of its receipt.
+    `rows` are the positions of the new ones; `series`, `device` and `wrong` are of all. `wrong` tells whose event time
+    cannot be: such a row counts as of the time of its receipt.
     """
+    at = slice(None) if len(rows) == columns.rows else rows  # a slice copies nothing
+    series, device, wrong = series[at], device[at], wrong[at]
     window_ms = config.pipeline.window_s * 1000
     lateness, grace = round(config.pipeline.lateness_s * 1000), round(config.pipeline.grace_s * 1000)
-    ts, received, kind = columns.ts[rows], columns.received[rows], columns.kind[rows]
-    a, b = columns.a[rows], columns.b[rows]
+    ts, received, kind = columns.ts[at], columns.received[at], columns.kind[at]
+    a, b = columns.a[at], columns.b[at]
     is_count, is_gate = kind == Kind.COUNT, kind == Kind.GATE
     # A clock that runs ahead must not close everybody's windows: event time counts up to the time of receipt.
-    rising = np.maximum(np.minimum(ts, received) - lateness, received - grace)
-    interval_ms = columns.interval[rows].astype(np.float64) * 1000
+    believed = np.minimum(ts, received)
+    rising = np.maximum(believed - lateness, received - grace)
+    interval_ms = columns.interval[at].astype(np.float64) * 1000
     # A count covers the interval before its time stamp and belongs to the window its middle lies in; one that is longer
     # than a window to the window it ends in, or it would always come late.
     back_ms = np.where(interval_ms > window_ms, 1, (interval_ms / 2).astype(np.int64))
-    at = np.where(wrong, received, np.minimum(ts, received))
-    middle = np.where(is_count, ts - back_ms, np.where(wrong, received, ts))
+    middle = np.where(is_count, ts - back_ms, ts)
+    if wrong.any():
+        believed = np.where(wrong, received, believed)
+        middle = np.where(wrong & ~is_count, received, middle)
     return Prepared(
         rows=rows,
         series=series,
@@ -191,8 +207,8 @@ def prepare(
         sum_b=np.where(is_gate, a == 1, np.where(is_count, b, 0.0)),
         value=np.where(is_count, a + b, np.where(kind == Kind.LEVEL, a, 0.0)),
         exposure=np.where(is_count, interval_ms / window_ms, 0.0),
-        backfill=columns.backfill[rows],
-        at=at,
+        backfill=columns.backfill[at],
+        at=believed,
         doubtful=wrong,
     )
 

@@ -72,7 +72,10 @@ class DeviceClocks(Saved):
 
     def doubts(self, device: NDArray[np.int64], behind_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Tell of which observations, each with its difference, the time is that of a wrong clock; shape (rows,)."""
-        return (self._doubted[device] | self.wrong[device]) & (np.abs(behind_ms) > OFF_MS)
+        doubted = self._doubted | self.wrong
+        if not doubted.any():
+            return np.zeros(len(device), dtype=np.bool_)
+        return doubted[device] & (np.abs(behind_ms) > OFF_MS)
 
     def known(self, device: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return how far the clocks of devices are behind, ms, where they are known to be wrong, else 0; shape (n,)."""

@@ -39,7 +39,7 @@ class Judged(NamedTuple):
 
 def judge(columns: Columns, catalog: Catalog, sequences: Sequences, repeats: Repeats) -> Judged:
     """Tell which rows of a record are new, and remember them; `Columns.lives` is set where numbers began again."""
-    source_slot, source_device = catalog.slots(columns.sources, sequences)
+    source_slot, source_device = catalog.slots(columns, sequences)
     sequences.proofs.room(sequences.size_of(SLOT), len(catalog.devices))
     device = source_device.take(columns.source)
     rows = NumberedRows(source_slot.take(columns.source), columns.seq, contents(columns), columns.said)
@@ -53,9 +53,8 @@ def judge(columns: Columns, catalog: Catalog, sequences: Sequences, repeats: Rep
         _begun_again(columns, rows, left[verdict.other], judged, catalog, sequences, repeats)
     elif (catalog.lives[source_slot] > 0).any():
         columns.lives = catalog.lives[rows.slot]
-    here = np.flatnonzero(columns.flags & Flag.NUMBERED_HERE)
-    here = here[new[here]]
-    if len(here):
+    if columns.any(Flag.NUMBERED_HERE):
+        here = np.flatnonzero(new & (columns.flags & Flag.NUMBERED_HERE != 0))
         new[here] = ~repeats.again(device[here], content_keys(columns, here))
     return judged
 

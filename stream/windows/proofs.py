@@ -71,7 +71,7 @@ def contents(columns: Columns) -> NDArray[np.uint32]:
     said ^= part
     said *= _FACTORS[0]
     np.multiply(columns.said.view(np.uint64), _FACTORS[1], out=part)
-    if (columns.flags & Flag.TIMELESS).any():
+    if columns.any(Flag.TIMELESS):
         part[columns.flags & Flag.TIMELESS != 0] = 0
     said += part
     for table, index in (

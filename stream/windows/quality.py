@@ -77,7 +77,7 @@ class Quality(Saved):
     def heard(
         self,
         devices: NDArray[np.int64],
-        ts: NDArray[np.int64],
+        behind: NDArray[np.int64],
         received: NDArray[np.int64],
         backfill: NDArray[np.bool_],
     ) -> tuple[list[int], Found]:
@@ -85,9 +85,10 @@ class Quality(Saved):
 
         Parameters
         ----------
-        devices, ts, received
-            Shape (rows,), in the order of arrival: the device's index, event time and time of receipt (epoch ms). When
-            a device was heard, and how often it is, follows its times of receipt.
+        devices, behind, received
+            Shape (rows,), in the order of arrival: the device's index, by how much the event time is before the time of
+            receipt (ms), and that time (epoch ms). When a device was heard, and how often it is, follows its times of
+            receipt.
         backfill
             What was sent late on purpose; it says nothing of the device's clock.
 
@@ -101,8 +102,8 @@ class Quality(Saved):
         device = devices[order]
         starts = np.flatnonzero(np.concatenate(([True], device[1:] != device[:-1])))
         touched = device[starts]
-        timed = ~backfill[order]
-        behind = np.minimum.reduceat(np.where(timed, (received - ts)[order], np.inf), starts)
+        timed = behind if not backfill.any() else np.where(backfill, np.inf, behind)
+        least = np.minimum.reduceat(timed[order], starts).astype(np.float64)
         newest = np.maximum.reduceat(received[order], starts)
         # What one record took to be received may be long where time follows the data.
         listened = self.time.listened_ms - np.clip(self.time.now_ms - newest, 0, self.time.listened_ms)
@@ -119,10 +120,10 @@ class Quality(Saved):
         self._reports[touched] += newest > last
         # Who speaks is there, whatever a last will said that the broker keeps.
         self.silent[touched] = self.offline[touched] = False
-        measured = np.isfinite(behind) & self.time.steady
-        if 2 * np.count_nonzero(behind - self.clocks.known(touched) > _OLD_MS) > len(touched):
+        measured = np.isfinite(least) & self.time.steady
+        if 2 * np.count_nonzero(least - self.clocks.known(touched) > _OLD_MS) > len(touched):
             self.time.catching_up()
-        return back.tolist(), self.clocks.learn(touched[measured], behind[measured], newest[measured])
+        return back.tolist(), self.clocks.learn(touched[measured], least[measured], newest[measured])
 
     def set_back(self, now_ms: int) -> None:
         """Nothing can have been heard in the future: the clock was set back."""
