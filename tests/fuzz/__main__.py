@@ -9,7 +9,6 @@ import argparse
 import multiprocessing
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 
 from tests.fuzz.entries import ENTRIES
 from tests.fuzz.running import part
@@ -32,11 +31,12 @@ def main() -> int:
     ]
     done: dict[str, list[tuple[float, int]]] = {}
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.processes, mp_context=spawn, max_tasks_per_child=20) as pool:
-        for name, wrong, longest, largest in pool.map(part, parts):
+    with spawn.Pool(options.processes, maxtasksperchild=20) as pool:
+        for name, wrong, longest, largest in pool.imap_unordered(part, parts):
             if wrong:
                 failed += 1
                 say(f"{name}: {wrong}\n")
+                sys.stdout.flush()
             else:
                 done.setdefault(name, []).append((longest, largest))
     for name, costs in done.items():
