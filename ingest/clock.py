@@ -6,10 +6,9 @@ Live nodes use the system's clock; demos run faster; replays follow the data.
 import threading
 import time
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
-LATEST_MS: Final = 4_102_444_800_000
-"""2100-01-01: later event times, and those before 1970, are wrong whatever the clock says."""
+from ingest.observations import LATEST_MS
 
 
 class Clock(Protocol):
@@ -113,13 +112,8 @@ class ClockGuard:
         """How old one may be, in milliseconds."""
         return round(self.backfill_s * 1000)
 
-    def limits(self, received_ms: int | None) -> tuple[int, int]:
-        """Return the earliest and the latest event time allowed, epoch ms, both included.
-
-        None for what is no time at all, whatever the clock says.
-        """
-        if received_ms is None:
-            return 0, LATEST_MS
+    def limits(self, received_ms: int) -> tuple[int, int]:
+        """Return the earliest and the latest event time allowed, epoch ms, both included."""
         return max(received_ms - self.backfill_ms, 0), min(received_ms + self.ahead_ms, LATEST_MS)
 
     def reason(self, ts_ms: int, received_ms: int) -> str:

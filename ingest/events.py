@@ -7,6 +7,7 @@ import msgspec
 from ingest.observations import Instant
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z")]
+Status = Literal["online", "offline"]
 Text = Annotated[str, msgspec.Meta(max_length=280)]
 
 
@@ -42,31 +43,28 @@ class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     beat: str
     device: str
-    state: Literal["online", "offline"]
+    state: Status
     ts: int
 
 
-class _State(msgspec.Struct, frozen=True):
+class _StatusMessage(msgspec.Struct, frozen=True):
     state: str
 
 
-class StatusMessage(msgspec.Struct, frozen=True):
-    """What of a status payload matters here: ``{"state": "online" | "offline", …}``."""
+def read_status(payload: bytes) -> Status:
+    """Return the state in a status; a plain word will do, as many devices' last wills have it.
 
-    state: Literal["online", "offline"]
+    Raises `msgspec.MsgspecError`.
 
-
-def status_message(payload: bytes) -> StatusMessage:
-    """Read a status; a plain word will do, as many devices' last wills have it. Raises `msgspec.MsgspecError`.
-
-    >>> status_message(b'{"state":"Online","ts":1.5}').state, status_message(b"OFFLINE").state
+    >>> read_status(b'{"state":"Online","ts":1.5}'), read_status(b"OFFLINE")
     ('online', 'offline')
     """
     try:
-        state = msgspec.json.decode(payload, type=_State).state
+        state = msgspec.json.decode(payload, type=_StatusMessage).state
     except msgspec.MsgspecError:
         state = payload[:32].decode("ascii", "replace").strip('"')
-    return msgspec.convert({"state": state.strip().lower()}, StatusMessage)
+    found: Status = msgspec.convert(state.strip().lower(), Status)
+    return found
 
 
 Fault = Literal["rate", "bytes", "boots", "metrics", "refused", "crash"]

@@ -29,12 +29,12 @@ Unit = Annotated[str, msgspec.Meta(max_length=16, pattern=r"^[^\x00-\x1f\x7f-\x9
 Backfill = bool
 """Whether it was recorded earlier and is sent later on purpose: it never ends what is newer, see `Flag.BACKFILL`."""
 Seq = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
-EPOCH_LIMIT_MS: Final = 4_102_444_800_000
-"""2100-01-01."""
-SECONDS_FROM, _SECONDS_UNTIL = 946_684_800, EPOCH_LIMIT_MS // 1000
+LATEST_MS: Final = 4_102_444_800_000
+"""2100-01-01: later event times, and those before 1970, are wrong whatever the clock says."""
+SECONDS_FROM, _SECONDS_UNTIL = 946_684_800, LATEST_MS // 1000
 """2000-01-01 and 2100-01-01 in seconds. As milliseconds, the numbers between are days of January 1970, which no device
 means: they are seconds."""
-EpochMs = Annotated[int, msgspec.Meta(ge=0, le=EPOCH_LIMIT_MS)]
+EpochMs = Annotated[int, msgspec.Meta(ge=0, le=LATEST_MS)]
 Instant = EpochMs | Annotated[datetime, msgspec.Meta(tz=True)]
 """Epoch milliseconds (see also `epoch_ms`), or RFC 3339 text with a zone."""
 Amount = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from ingest.codecs.words import WordError, plain
-from ingest.observations import EPOCH_LIMIT_MS, MAX_SEQ, SECONDS_FROM, Count, Gate, Level, Observation, State
+from ingest.observations import LATEST_MS, MAX_SEQ, SECONDS_FROM, Count, Gate, Level, Observation, State
 from ingest.vocabulary import Reason
 
 NO_TIME: Final = 0
@@ -277,9 +277,9 @@ def _instant(name: str, value: object) -> int:
     if not -_LARGEST < value < _LARGEST:  # also whole numbers that no float can hold
         raise UnreadableError(Reason.RANGE, f"{name} is no time: the number is too large; {_EXPECTED_TIME}")
     for unit in (1_000, 1, 0.001, 0.000_001):  # seconds, milliseconds, microseconds, nanoseconds
-        if unit == 1 and 0 <= value < EPOCH_LIMIT_MS:
+        if unit == 1 and 0 <= value < LATEST_MS:
             return round(value)
-        if SECONDS_FROM * 1000 <= value * unit < EPOCH_LIMIT_MS:
+        if SECONDS_FROM * 1000 <= value * unit < LATEST_MS:
             return round(value * unit)
     raise UnreadableError(
         Reason.RANGE,

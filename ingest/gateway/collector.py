@@ -8,11 +8,10 @@ from typing import Any, Final
 
 from msgspec.structs import astuple
 
-from ingest.clock import LATEST_MS
 from ingest.gateway.plate_forms import names_plate
 from ingest.gateway.plates import Plates, SealedPlateError
 from ingest.log.batch import Batch, Source
-from ingest.observations import Count, Gate, Level, Observation, State, epoch_ms, may_be_seconds
+from ingest.observations import LATEST_MS, Count, Gate, Level, Observation, State, epoch_ms, may_be_seconds
 from ingest.vocabulary import DIRECTION_NAMES, PERMIT_VALUES, Flag, Kind
 
 _DIRECTIONS: Final = {word: float(number) for number, word in DIRECTION_NAMES.items()}

@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ingest.clock import LATEST_MS, Clock, ClockGuard, DataClock
+from ingest.clock import Clock, DataClock
 from ingest.codecs.lenient import NO_TIME, trimmed
 from ingest.codecs.native import NativeCodec, explain
-from ingest.events import Command, DeviceStatus, Incident, StatusMessage, status_message
+from ingest.events import Command, DeviceStatus, Incident, Status, read_status
 from ingest.gateway.collector import FEW, Collector, Hurry
 from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.gateway_stats import IntakeCounts
@@ -24,7 +24,7 @@ from ingest.gateway.quotas import STRANGERS, UNREAD, Condenser, Quotas, RefusalS
 from ingest.gateway.restless import Restless
 from ingest.gateway.routes import OUTPUT, Leaf, Route, Routes
 from ingest.log import Record, RecordKind
-from ingest.observations import Gate, Level, Observation, State, epoch_ms
+from ingest.observations import LATEST_MS, Gate, Level, Observation, State, epoch_ms
 from ingest.refusal import Refusal
 from ingest.vocabulary import Flag, Reason
 
@@ -37,10 +37,10 @@ _OBSERVATIONS: Final = Leaf.OBSERVATIONS
 """Looked up once: looking up a member of an enumeration takes as long as a whole check, and every message needs it."""
 
 
-_OTHERS: Final[dict[Leaf, tuple[Callable[[bytes], Incident | Command | StatusMessage], Reason]]] = {
+_OTHERS: Final[dict[Leaf, tuple[Callable[[bytes], Incident | Command | Status], Reason]]] = {
     Leaf.INCIDENT: (msgspec.json.Decoder(Incident).decode, Reason.INCIDENT),
     Leaf.COMMAND: (msgspec.json.Decoder(Command).decode, Reason.COMMAND),
-    Leaf.STATUS: (status_message, Reason.STATUS),
+    Leaf.STATUS: (read_status, Reason.STATUS),
 }
 """What is no observation → its decoder, and the reason where that fails."""
 
@@ -71,7 +71,6 @@ class Intake:
         settings = settings or GatewaySettings()
         self._codec = NativeCodec(max_observations=settings.max_observations)
         self._max_bytes = settings.max_payload_bytes
-        self._guard = ClockGuard(settings.clock_ahead_s, settings.backfill_days * 86_400)
         self.repeats = RepeatFilter(settings.repeat_window_s)
         self.restless = Restless()
         self._numbering = Numbering()
@@ -270,7 +269,7 @@ class Intake:
         if not NO_TIME < ts <= LATEST_MS and isinstance(observation, Level | State):
             ts, flags = self._received(), flags | Flag.TIMELESS
         if not 0 <= ts <= LATEST_MS:
-            return Reason.CLOCK, self._guard.reason(ts, self._now)
+            return Reason.CLOCK, f"{ts} is not between 1970 and 2100"
         received = self._now
         if not self._clock.live:
             self._clock.observe(ts)
@@ -334,14 +333,14 @@ class Intake:
         self._others.append(Record(RecordKind.COMMAND, self._received(), msgspec.json.encode(clean)))
         self.counts.commands += 1
 
-    def _take_status(self, topic: str, route: Route, message: StatusMessage, payload: bytes, *, retained: bool) -> None:
+    def _take_status(self, topic: str, route: Route, state: Status, payload: bytes, *, retained: bool) -> None:
         if route.device in self._statuses or len(self._statuses) < _STATUSES:
             self._statuses[route.device] = payload
-        if message.state == "online" and not retained:
+        if state == "online" and not retained:
             self.restless.note(route.device, self._now)
         # The time in a last will is that of the connection, not of its end: what counts is when it came.
         received = self._received()
-        status = DeviceStatus(beat=route.beat, device=route.device, state=message.state, ts=received)
+        status = DeviceStatus(beat=route.beat, device=route.device, state=state, ts=received)
         share = self._quotas.share(route.device, self._now)
         if not self._quotas.over_status(share):
             self._append_status(route, status)

@@ -15,6 +15,7 @@ What is over is refused, summed, and told as the device's fault. Two things are 
 
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Final, TypeGuard
 
@@ -52,38 +53,27 @@ _HAZARDS: Final = (*(f'"{metric}"'.encode() for _, metric in sorted(WITH_RULES))
 """A message that names no metric with a rule has none of these in it."""
 
 
+@dataclass(slots=True, eq=False)
 class Share:
     """What one device has left."""
 
-    __slots__ = (
-        "at_ms",
-        "backlog_ms",
-        "boot",
-        "boots",
-        "boots_left",
-        "kept",
-        "over",
-        "over_ms",
-        "refused",
-        "rows",
-        "seconds",
-        "told_ms",
-    )
-
-    def __init__(self, now_ms: int, seconds: float, boots: float) -> None:
-        self.at_ms, self.seconds, self.boots_left = now_ms, seconds, boots
-        self.kept = float(_KEPT_BURST)
-        self.boots: dict[str, None] = {}
-        self.boot, self.rows = "", 0
-        """While it has plenty: whose observations are taken unasked, and how many were."""
-        self.backlog_ms: int | None = None
-        """Newest event time of what it had kept, from when its seconds first ran out."""
-        self.over_ms = -1
-        """When it was over its quota last: it stays so until the flush ends, so that nothing overtakes."""
-        self.over: Fault = "rate"
-        self.refused = 0
-        """Not told yet."""
-        self.told_ms: int | None = None
+    at_ms: int
+    seconds: float
+    boots_left: float
+    kept: float = float(_KEPT_BURST)
+    boots: dict[str, None] = field(default_factory=dict)
+    boot: str = ""
+    """While it has plenty: whose observations are taken unasked."""
+    rows: int = 0
+    """How many were."""
+    backlog_ms: int | None = None
+    """Newest event time of what it had kept, from when its seconds first ran out."""
+    over_ms: int = -1
+    """When it was over its quota last: it stays so until the flush ends, so that nothing overtakes."""
+    over: Fault = "rate"
+    refused: int = 0
+    """Not told yet."""
+    told_ms: int | None = None
 
 
 class Quotas:
@@ -102,8 +92,7 @@ class Quotas:
         self._boots = float(settings.device_boots_h) if live else 0.0
         self._settings = settings
         self._shares: dict[str, Share] = {}
-        self._all = Share(0, 0.0, 0.0)
-        self._all.kept = float(_KEPT_BURST_ALL)
+        self._all = Share(0, 0.0, 0.0, float(_KEPT_BURST_ALL))
         self._at_fault: dict[str, tuple[Share, str]] = {}
         """Device → its share and beat, while something is to be told."""
 
@@ -130,12 +119,13 @@ class Quotas:
         return True
 
     def allows(self, device: str, observations: Sequence[Observation], size: int, now_ms: int) -> bool:
-        """Charge a device for a message; tell whether all of it may be taken. Else `over` says what is too much.
+        """Charge a device for a message; tell whether all of it may be taken. Else `Share.over` says what is too much.
 
+        Over ``boots``, only observations of boots that are not in `Share.boots` are too many; else all are.
         A device that has plenty is in `plenty` afterwards: more of the same boot are not charged one by one.
         """
         share = self.share(device, now_ms)
-        if self.over(share, observations, size) is not None:
+        if not self._charged(share, observations, size):
             return False
         if share.seconds >= self._plenty_s and share.over_ms != now_ms:
             share.boot = observations[0].boot
@@ -149,31 +139,29 @@ class Quotas:
             share.rows = 0
         self.plenty.clear()
 
-    def over(self, share: Share, observations: Sequence[Observation], size: int) -> Fault | None:
-        """Do as `allows`, and return what a share has too much of, None where all may be taken.
-
-        Over `boots`, only observations of boots that are not in `Share.boots` are too many; else all are.
-        """
+    def _charged(self, share: Share, observations: Sequence[Observation], size: int) -> bool:
         if share.over_ms == share.at_ms and share.over != "boots":
-            return share.over
+            return False
         rows_s, bytes_s = len(observations) * self._row_s, size * self._byte_s
         cost = max(rows_s, bytes_s)
         if cost > share.seconds - self._low_s:  # before they have run out: what is live has none to get back
             self._credit(share, observations, cost)
         if cost > share.seconds:
-            return self._is_over(share, "rate" if rows_s >= bytes_s else "bytes")
+            self._is_over(share, "rate" if rows_s >= bytes_s else "bytes")
+            return False
         share.seconds -= cost
         if self._boots:
             boots = share.boots
             for one in observations:
                 if one.boot not in boots:
                     if share.boots_left < 1:
-                        return self._is_over(share, "boots")
+                        self._is_over(share, "boots")
+                        return False
                     share.boots_left -= 1
                     boots[one.boot] = None
                     if len(boots) > _BOOTS:
                         del boots[next(iter(boots))]
-        return None
+        return True
 
     def pay(self, device: str, size: int, now_ms: int) -> None:
         """Charge a device for a message that is refused: it costs the gateway time, and nobody else."""
@@ -189,9 +177,8 @@ class Quotas:
         share.seconds -= _STATUS_S
         return False
 
-    def _is_over(self, share: Share, what: Fault) -> Fault:
+    def _is_over(self, share: Share, what: Fault) -> None:
         share.over_ms, share.over = share.at_ms, what
-        return what
 
     def _credit(self, share: Share, observations: Sequence[Observation], cost: float) -> None:
         """Give back as many seconds as a backlog's own time has gone on."""

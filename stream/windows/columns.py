@@ -6,12 +6,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.clock import LATEST_MS
 from ingest.frame import FrameError
 from ingest.log import HistorySeries, Record, RecordKind
 from ingest.log.batch import COLUMNS, Source, open_batch
 from ingest.log.history import open_history
-from ingest.observations import MAX_INTERVAL_S, MAX_SEQ
+from ingest.observations import LATEST_MS, MAX_INTERVAL_S, MAX_SEQ
 from ingest.vocabulary import MODELLED, Direction, Flag, Kind, Permit
 from models.frames import to_numpy
 from models.rules.word_times import Receipt

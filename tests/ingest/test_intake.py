@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import topics
-from ingest.clock import LATEST_MS, DataClock
+from ingest.clock import DataClock
 from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.intake import Intake
 from ingest.gateway.numbering import RepeatFilter, refill
@@ -20,6 +20,7 @@ from ingest.gateway.routes import Routes
 from ingest.log.batch import open_batch
 from ingest.log.records import Record, RecordKind
 from ingest.log.sqlite_log import SqliteLog
+from ingest.observations import LATEST_MS
 from ingest.places import parse_places
 from ingest.vocabulary import Flag, Kind
 from tests.support import examples
