@@ -11,6 +11,7 @@ that comes back after `BOOTS` others: what it says is then new by its receipt.
 
 import hashlib
 from functools import lru_cache
+from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -44,7 +45,7 @@ class Arranged(NamedTuple):
     """In which order to take words, and what each is; all arrays of shape (rows,), in that order."""
 
     order: NDArray[np.intp]
-    """Positions in the arrays given: by arrival, and within one boot of a series by number."""
+    """Positions in the arrays given: by arrival, and neighbours of one boot of a series by number."""
     newest: NDArray[np.bool_]
     """Whether it is the newest word of its series so far; otherwise it is over, whatever it says."""
     until: NDArray[np.int64]
@@ -95,11 +96,11 @@ class WordOrder(Saved):
         boots = words.boot[rows].tolist()
         columns = (words.seq, words.ts, words.received, words.backfill, words.retained)
         said_of = list(zip(places, *(column[rows].tolist() for column in columns), strict=True))
-        waiting: dict[int, list[int]] = {}
-        for index in sorted(range(len(places)), key=lambda one: -said_of[one][1]):
-            waiting.setdefault(boots[index], []).append(index)
-        for place, boot in zip(places, boots, strict=True):
-            row, seq, ts, received, backfill, retained = said_of[waiting[boot].pop()]
+        # Only neighbours of one boot change places: another boot's word between them is newer than what came before.
+        turn = list(accumulate((now != before for now, before in pairwise(boots)), initial=0))
+        taken = sorted(range(len(places)), key=lambda one: (turn[one], said_of[one][1]))
+        for index, place, boot in zip(taken, places, boots, strict=True):
+            row, seq, ts, received, backfill, retained = said_of[index]
             later = said == NO_TIME or (said < ts and (retained or ts <= received))
             newest = seq > known.get(boot, _NONE) and (later or not (backfill or retained))
             found.order[place], found.newest[place], found.until[place] = row, newest, said

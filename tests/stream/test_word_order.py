@@ -51,8 +51,8 @@ def test_it_agrees_with_words_taken_one_by_one(rows, cuts):
         for place, row in enumerate(places):
             # A series keeps the places it came in, and so do its boots.
             assert part[place][:2] == part[row][:2]
-        for (series, boot), numbers in _numbers([part[row] for row in places]).items():
-            assert numbers == sorted(numbers), (series, boot)
+        for numbers in _runs([part[row] for row in places]):
+            assert numbers == sorted(numbers)
         for place, row in enumerate(places):
             series, boot, seq, ts, mark = part[row]
             boots = known[series]
@@ -71,11 +71,18 @@ def test_it_agrees_with_words_taken_one_by_one(rows, cuts):
         order = again
 
 
-def _numbers(rows: list[tuple]) -> dict[tuple[int, int], list[int]]:
-    found: dict[tuple[int, int], list[int]] = {}
-    for series, boot, seq, *_ in rows:
-        found.setdefault((series, boot), []).append(seq)
-    return found
+def _runs(rows: list[tuple]) -> list[list[int]]:
+    """Numbers of neighbours of one boot, of each series."""
+    of = [[row for row in rows if row[0] == series] for series in range(3)]
+    return [[row[2] for row in run] for one in of for _, run in itertools.groupby(one, key=lambda row: row[1])]
+
+
+def test_a_boot_before_that_comes_late_in_one_record_ends_nothing_newer():
+    """A detector starts again and alarms, while a message of its boot before is still on its way."""
+    writer, pipeline = Writer(), Pipeline(pipeline_with(site="s"), places())
+    for boot, seq, word in (("a", 71, "ok"), ("b", 0, "alarm"), ("a", 70, "ok")):
+        writer.state("smoke-1", NOON, word, metric="smoke", seq=seq, boot=boot)
+    assert [(alert.kind, alert.state) for alert in pipeline.process(writer.record()).alerts] == [("smoke", "raised")]
 
 
 def test_twenty_thousand_boots_of_one_series_in_one_record_are_judged_one_after_the_other():
