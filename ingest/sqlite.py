@@ -56,15 +56,28 @@ def connect(
     A file that cannot be used is put aside where there is a `rescue`, and `UnusableError` is raised where there is
     none. `StorageError` says that the disk is at fault.
     """
+
+    def prepare(connection: sqlite3.Connection) -> None:
+        _make(connection, application_id, version, schema)
+        _check_identity(connection, path, application_id, version)
+        connection.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES}")
+
+    def made() -> sqlite3.Connection:
+        try:
+            return opened(path, prepare, wait_s=BUSY_TIMEOUT_S, whole=rescue is not None)
+        except StorageError:
+            raise
+        except (sqlite3.Error, OSError) as error:
+            kind = UnusableError if isinstance(error, sqlite3.Error) and is_damaged(error) else StorageError
+            raise kind(errno.EIO, f"cannot open the database: {error}", str(path)) from error
+
     try:
-        connection = _open(path, application_id, version, schema)
-        if rescue is not None:
-            check_small(connection, path)
+        connection = made()
     except UnusableError as error:
         if rescue is None:
             raise
         put_aside(path, error.strerror or str(error), done=False)
-        connection = _open(path, application_id, version, schema)
+        connection = made()
     if rescue is not None:
         for one in all_put_aside(path.parent):
             if one.file == path.name and not one.done:  # also after a crash in the middle of it
@@ -82,37 +95,38 @@ def _save(connection: sqlite3.Connection, path: Path, one: PutAside, rescue: Res
     _LOG.warning("%s: a new one has begun, with %d entries saved%s", path, saved, f"; {lost}" if lost else "")
 
 
-def _open(path: Path, application_id: int, version: int, schema: str) -> sqlite3.Connection:
-    connection: sqlite3.Connection | None = None
+def opened(
+    path: Path, prepare: Callable[[sqlite3.Connection], None], *, wait_s: float, whole: bool
+) -> sqlite3.Connection:
+    """Open a file, or make it, for a writer that waits `wait_s` seconds for others; `prepare` looks at it first.
+
+    With `whole` a small file is checked as a whole. Raises `UnusableError` for a file that is damaged or none, OSError
+    and sqlite3.Error where the disk does not let us, and what `prepare` raises.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _check_usable(path)
+    connection = sqlite3.connect(path, timeout=wait_s, isolation_level=None, check_same_thread=False)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        check_usable(path)
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-        look_closely(connection)
-        if not _is_new(connection):  # nothing of a file of somebody else's is changed
-            _check_identity(connection, path, application_id, version)
+        _look_closely(connection)
+        if whole:
+            _check_small(connection, path)
+        prepare(connection)  # before anything is changed: it may be somebody else's
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
-        connection.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit={_WAL_BYTES}")
-        _prepare(connection, path, application_id, version, schema)
-    except (sqlite3.Error, OSError) as error:
-        if connection is not None:
-            connection.close()
-        if isinstance(error, StorageError):
-            raise
-        kind = UnusableError if isinstance(error, sqlite3.Error) and is_damaged(error) else StorageError
-        raise kind(errno.EIO, f"cannot open the database: {error}", str(path)) from error
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
-def look_closely(connection: sqlite3.Connection) -> None:
+def _look_closely(connection: sqlite3.Connection) -> None:
     """Let SQLite check every page when it is read, instead of taking junk in it for rows."""
     connection.execute("PRAGMA cell_size_check=ON")
 
 
-def check_small(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise `UnusableError`, with the connection closed, where a file that is soon read is damaged anywhere.
+def _check_small(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise `UnusableError` where a file that is soon read is damaged anywhere.
 
     A larger one would hold up the start; `patrolgrid doctor` checks it, and damage is found when it is come upon.
     """
@@ -123,11 +137,10 @@ def check_small(connection: sqlite3.Connection, path: Path) -> None:
     except sqlite3.Error as error:
         found = [str(error)] if is_damaged(error) else ["ok"]
     if found != ["ok"]:
-        connection.close()
         raise UnusableError(errno.EIO, f"is damaged: {found[0].splitlines()[-1]}", str(path))
 
 
-def check_usable(path: Path) -> None:
+def _check_usable(path: Path) -> None:
     """Raise `UnusableError` where something other than a file that we may read and write stands in a database's place.
 
     What SQLite puts beside a database is made anew where it is a folder.
@@ -147,7 +160,7 @@ def check_usable(path: Path) -> None:
         raise UnusableError(errno.EACCES, "may not be read and written: is it another user's?", str(path))
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, application_id: int, version: int, schema: str) -> None:
+def _make(connection: sqlite3.Connection, application_id: int, version: int, schema: str) -> None:
     if _is_new(connection):
         with transaction(connection):  # two processes may open a new file at the same moment
             if _is_new(connection):
@@ -155,7 +168,6 @@ def _prepare(connection: sqlite3.Connection, path: Path, application_id: int, ve
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id={application_id}")
                 connection.execute(f"PRAGMA user_version={version}")
-    _check_identity(connection, path, application_id, version)
 
 
 def _check_identity(connection: sqlite3.Connection, path: Path, application_id: int, version: int) -> None:
@@ -222,7 +234,7 @@ def read_only(path: Path, options: str = "") -> sqlite3.Connection:
     """
     address = f"file:{quote(str(path.resolve()))}?mode=ro{options}"
     connection = sqlite3.connect(address, uri=True, timeout=_READ_WAIT_S, isolation_level=None, check_same_thread=False)
-    look_closely(connection)
+    _look_closely(connection)
     return connection
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from ingest.files import put_aside
-from ingest.sqlite import UnusableError, check_small, check_usable, is_damaged, look_closely, transaction
+from ingest.sqlite import UnusableError, is_damaged, opened, transaction
 from stream.sinks.store.tables import StoreDamagedError, StoreError, StoreVersionError
 
 _BUSY_S: Final = 10.0
@@ -49,23 +49,11 @@ class StoreFile:
             raise
 
     def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        check_usable(self.path)
-        connection: sqlite3.Connection | None = None
         try:
-            connection = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-            self._connection = connection
-            look_closely(connection)
-            if self._mends:
-                check_small(connection, self.path)
-            self._prepare(connection)
+            self._connection = opened(self.path, self._prepare, wait_s=_BUSY_S, whole=self._mends)
         except sqlite3.Error as error:
-            self._drop()
             raise StoreDamagedError(f"{self.path}: cannot be opened: {error}") from error
-        except BaseException:
-            self._drop()
-            raise
-        return connection
+        return self._connection
 
     def put_metas(self, bodies: Mapping[str, str], *, wait_s: float) -> None:
         """Keep JSON texts, which need not survive a power cut, and wait for other writers only so long.

@@ -128,10 +128,7 @@ class StoreSink:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         execute = connection.execute
         migrate(connection, self.path)
-        execute("PRAGMA journal_mode = WAL")
-        execute("PRAGMA synchronous = FULL")
         execute("PRAGMA cache_size = -32000")
-        execute("PRAGMA journal_size_limit = 67108864")
         execute(
             "INSERT OR IGNORE INTO progress VALUES (1, ?, ?, 0, 0, 0, 0, 0, 0)",
             (self.site, NOTHING_WRITTEN),
