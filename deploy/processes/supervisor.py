@@ -22,6 +22,7 @@ from typing import Final, Self
 
 _PR_SET_PDEATHSIG: Final = 1
 _LAST_LINES: Final = 12
+_CONNECT_S: Final = 0.3
 _LOG_BYTES: Final = 4 << 20
 """A log larger than this is put aside when its child is started again."""
 _LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -215,10 +216,10 @@ def free_port(wanted: int = 0, host: str = "127.0.0.1", tries: int = 50) -> int:
     raise OSError(f"no free port on {host} from {wanted} to {wanted + tries - 1}")
 
 
-def listening(host: str, port: int, timeout_s: float = 0.3) -> bool:
+def listening(host: str, port: int) -> bool:
     """Tell whether something accepts connections there."""
     try:
-        with socket.create_connection((host, port), timeout=timeout_s):
+        with socket.create_connection((host, port), timeout=_CONNECT_S):
             return True
     except OSError:
         return False

@@ -243,7 +243,8 @@ class Intake:
 
     def _take_condensed(self) -> None:
         """Take the hazards that were over the quotas, and the newest status of each device."""
-        for route, condensed in self._condenser.held.values():
+        for condensed in self._condenser.held.values():
+            route = condensed.route
             self._source, self._beat = route.device, route.beat
             collector, taken = self._collector(route.shard), condensed.taken()
             for one in taken:

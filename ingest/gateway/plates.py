@@ -70,16 +70,15 @@ class Plates:
     ----------
     keys
         (key id, secret) pairs, oldest first. Raises `PlateKeyError` where there is none.
-    linked
-        How many of the older keys still give a token beside the newest one's, see `LINK_DAYS`.
     """
 
-    def __init__(self, keys: Sequence[tuple[str, bytes]], linked: int = 0) -> None:
-        self._use(keys, linked)
+    def __init__(self, keys: Sequence[tuple[str, bytes]]) -> None:
+        self._use(keys)
         self._open: Callable[[str], str] | None = None
         """Opens sealed plates, where there is a key; raises ValueError."""
 
-    def _use(self, keys: Sequence[tuple[str, bytes]], linked: int) -> None:
+    def _use(self, keys: Sequence[tuple[str, bytes]], linked: int = 0) -> None:
+        """Go by keys; `linked` older ones still give a token beside the newest one's, see `LINK_DAYS`."""
         if not keys:
             raise PlateKeyError("no plate key: at least one is needed")
         self._covered = 0

@@ -1,9 +1,9 @@
 """What one device may use of what all share, and what becomes of the rest.
 
-A device has *seconds* to spend. A message costs its observations by the rate that is allowed, or its bytes, whichever
-is dearer; seconds come back as time passes, up to a burst. What a device kept while it was cut off costs nothing that
-it does not deserve: seconds also come back as the device's own time goes on, so a backlog is counted by when it was
-observed and not by how fast it comes.
+A device has *seconds* to spend. A message costs as many seconds as the device may take for so many observations, or
+for so many bytes, whichever is more. Seconds come back as time passes, up to a burst. They also come back as the times
+of its observations go on: what a device kept while it was cut off counts by when it was observed, not by how fast it
+comes.
 
 What is over is refused, summed, and told as the device's fault. Two things are never lost by that:
 
@@ -243,6 +243,7 @@ class Condensed(msgspec.Struct):
     """What is taken all the same of one device's hazards over its quota, in one flush."""
 
     topic: str
+    route: Route
     came: int = 0
     _held: dict[tuple[type, str, str], tuple[int, State | Level]] = msgspec.field(default_factory=dict)
     """What of which metric → when it came, and what."""
@@ -280,7 +281,7 @@ class Condenser:
     """What is taken over the quotas of all devices, in one flush."""
 
     def __init__(self) -> None:
-        self.held: dict[str, tuple[Route, Condensed]] = {}
+        self.held: dict[str, Condensed] = {}
         """By device."""
 
     def within(
@@ -293,7 +294,7 @@ class Condenser:
             if share.over == "boots" and one.boot in share.boots:
                 within.append(one)
             elif has_rule(one):
-                self.held.setdefault(route.device, (route, Condensed(topic)))[1].add(one)
+                self.held.setdefault(route.device, Condensed(topic, route)).add(one)
             else:
                 refused += 1
         return within, refused

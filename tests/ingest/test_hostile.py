@@ -187,7 +187,7 @@ def test_a_hundred_thousand_hostile_messages(tmp_path):
 
 def _noted(intake: Intake) -> int:
     """Return how much of what came has become something."""
-    over = sum(condensed.came for _, condensed in intake._condenser.held.values()) + len(intake._late_statuses)
+    over = sum(condensed.came for condensed in intake._condenser.held.values()) + len(intake._late_statuses)
     return intake.counts.quarantined.total() + intake.rows() + intake.counts.repeats + over
 
 

@@ -1,7 +1,7 @@
 """``patrolgrid repair``: does what can be done for damaged files of a site whose node is stopped."""
 
 import argparse
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from console.common import (
 )
 from console.errors import CommandError
 from console.integrity import Fault, check_database, examine_files
-from deploy.node.lock import LockedError, is_locked, site_lock
+from deploy.node.lock import LockedError, site_lock
 from deploy.settings import Settings
 from deploy.wiring import open_log
 from ingest.files import PutAside, all_put_aside, note_put_aside, put_aside
@@ -52,15 +52,12 @@ def run(options: argparse.Namespace) -> int:
     """Repair, print what came of it, and return 1 where something is left."""
     settings, site = settings_of_site(options)
     texts = texts_of(options, settings)
-    if is_locked(site.folder):
-        raise CommandError(texts("repair-running", site=site.id), 2)
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(site_lock(site.folder))
-        except LockedError as error:
-            raise CommandError(texts("repair-running", site=site.id), 2) from error
-        done, oldest_ms = repair(settings, site, rewrite_store=options.rewrite_store)
-        left = [fault for fault in examine_files(site.folder) if fault.code in {"damaged", "rights"}]
+    try:
+        with site_lock(site.folder):
+            done, oldest_ms = repair(settings, site, rewrite_store=options.rewrite_store)
+            left = [fault for fault in examine_files(site.folder) if fault.code in {"damaged", "rights"}]
+    except LockedError as error:
+        raise CommandError(texts("repair-running", site=site.id), 2) from error
     if options.json:
         print_json(
             {"ok": not left, "site": site.id, "aside": [_told(one) for one in done], "log_from_ms": oldest_ms,
