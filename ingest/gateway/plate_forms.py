@@ -97,6 +97,7 @@ NAMES: Final = (
 """Whatever `NAMED` matches contains one of these: a search for them is a hundred times as fast."""
 
 _ESCAPE: Final = re.compile(rb"\\u([0-9a-fA-F]{4})")
+_BLANK: Final = re.compile(rb"\\[tnrfb]")
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 _INFLATED: Final = 1 << 20
 """Bytes that are looked at of what was compressed."""
@@ -138,7 +139,7 @@ def unescaped(raw: bytes) -> bytes:
 
 
 def readings(raw: bytes) -> Iterator[tuple[bytes, bool]]:
-    """Return what bytes may mean in another encoding: UTF-16 and UTF-32, percent signs, entities, compressed.
+    """Return what bytes may mean in another way: UTF-16, UTF-32, escaped blanks, percent signs, entities, compressed.
 
     With each, whether it is text for certain: then there is nothing in it that could be GBK.
     """
@@ -147,6 +148,8 @@ def readings(raw: bytes) -> Iterator[tuple[bytes, bool]]:
         for code in ("utf-16-le", "utf-16-be", *(("utf-32-le", "utf-32-be") if nul else ())):
             for start in range(4 if "32" in code else 2):
                 yield raw[start:].decode(code, "ignore").encode("utf-8", "ignore"), True
+    if (plain := _BLANK.sub(b" ", raw)) != raw:
+        yield plain, False
     if b"%" in raw and (plain := unquote_to_bytes(raw)) != raw:
         yield plain, False
     if b"&#" in raw:

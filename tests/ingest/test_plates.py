@@ -146,6 +146,7 @@ HIDING = [
     b'{"plate":"' + RAW.encode(),
     b'{"plate":"' + RAW.encode() + b'","in":NaN}',
     b'{"plate":"' + ESCAPED.encode() + b'","in":NaN}',
+    b'{"x":"' + r"吉A\t12345".encode() + b'","in":NaN}',
     b'{"plateNo" : \'' + RAW.encode() + b"'}",
     b'{"a":{"PlateNumber":["' + RAW.encode() + b'"]}}',
     ("plate=" + RAW + "&speed=3").encode(),
@@ -163,7 +164,14 @@ HIDING = [
     b'{"carNum":"B 123 ABC","vehicleNo":"B 123 ABC","cphm":"B 123 ABC"',
     b"[" * 3000 + b'{"plate":"' + RAW.encode() + b'"}',
 ]
-NEVER = [RAW.encode(), RAW.encode("gb18030"), ESCAPED.encode(), "吉A·12345".encode(), b"B 123 ABC"]
+NEVER = [
+    RAW.encode(),
+    RAW.encode("gb18030"),
+    ESCAPED.encode(),
+    "吉A·12345".encode(),
+    r"吉A\t12345".encode(),
+    b"B 123 ABC",
+]
 
 
 @pytest.mark.parametrize("payload", HIDING, ids=range(len(HIDING)))
