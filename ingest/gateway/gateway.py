@@ -212,17 +212,13 @@ class Gateway:
         """Log edited places for every shard, and go by them; tried again at the next turn where that cannot be."""
         payload = encode_places(PlacesRecord(self.config.shards, places))
         now_ms = self._clock.now_ms()
-        try:
+        with self._keeper.storing():
             routes = self._routes(places)
             self._append([Record(RecordKind.PLACES, now_ms, payload, shard) for shard in range(self.config.shards)])
-        except Exception as error:  # noqa: BLE001 - the next turn says the same
-            self._keeper.not_stored(error)
-            return
-        self._keeper.stored()
-        self._intake.go_by(routes)
-        self.places = places
-        if self._edited is places:
-            self._edited = None
+            self._intake.go_by(routes)
+            self.places = places
+            if self._edited is places:
+                self._edited = None
 
     def _gather(self) -> None:
         """Wait where the flush before is not long ago, so that this one has more in it."""
@@ -331,14 +327,9 @@ class Gateway:
         late = self._shards_without_time()
         if not late or self._keeper.stuck:
             return
-        now_ms = self._clock.now_ms()
-        try:
-            said = b"" if self._session.up or not self._clock.live else AWAY
+        now_ms, said = self._clock.now_ms(), b"" if self._session.up or not self._clock.live else AWAY
+        with self._keeper.storing():
             self._append([Record(RecordKind.TICK, now_ms, said, shard) for shard in late])
-        except Exception as error:  # noqa: BLE001 - the next tick says the same
-            self._keeper.not_stored(error)
-        else:
-            self._keeper.stored()
 
     def _shards_without_time(self) -> list[int]:
         if self._clock.live:

@@ -10,7 +10,8 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -133,8 +134,17 @@ class Keeper:
             self._mids -= sum(map(len, held.mids.values()))
             self._acknowledge(held.mids)
 
-    def not_stored(self, error: Exception) -> None:
-        """Note that the log cannot be written."""
+    @contextmanager
+    def storing(self) -> Iterator[None]:
+        """Note whether the block, which logs what needs no acknowledgement, can do so. Raises nothing."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whoever wants it logged tries again
+            self._not_stored(error)
+        else:
+            self._stored()
+
+    def _not_stored(self, error: Exception) -> None:
         if not self.trouble:
             self.since = time.monotonic()
             _LOG.error(
@@ -144,8 +154,7 @@ class Keeper:
             )
         self.trouble = str(error)
 
-    def stored(self) -> None:
-        """Note that the log can be written."""
+    def _stored(self) -> None:
         if self.trouble:
             _LOG.warning("storing goes on")
         self.trouble = ""
@@ -158,7 +167,7 @@ class Keeper:
                 if held.records:
                     self._append(held)
             except Exception as error:  # noqa: BLE001 - whatever it is, the messages must not be lost
-                self.not_stored(error)
+                self._not_stored(error)
                 self._retry_at = time.monotonic() + self._backoff.next_s()
                 for one in self._logging:
                     self._told(one)
@@ -171,7 +180,7 @@ class Keeper:
                 self._refusals += len(held.refusals)
             else:
                 held.safe = True
-        self.stored()
+        self._stored()
 
     def _told(self, held: Held) -> None:
         if self._tell is not None and held.records and not held.told:
