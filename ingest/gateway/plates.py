@@ -94,21 +94,16 @@ class Plates:
         A token stays as it is where a `trusted` device made it, and where `hidden_payload` did. From others it is
         hashed like any text: nobody can pass for another vehicle by its token. Raises `SealedPlateError`.
         """
-        plate = self._opened(plate)
-        ready = self._ready(plate, trusted=trusted)
-        return _token(self._newest, normalise(plate)) if ready is None else ready
+        return self.logged(plate, trusted=trusted).partition(" ")[0]
 
     def logged(self, plate: str, *, trusted: bool = False) -> str:
-        """Return the token of a raw plate, and behind it those of older keys that are still linked, with blanks.
-
-        Raises `SealedPlateError`.
-        """
+        """Return the `token` of a raw plate, and behind it those of older keys that are still linked, with blanks."""
         plate = self._opened(plate)
-        token = self.token(plate, trusted=trusted)
-        if not self._linked or not token or self._ready(plate, trusted=trusted) is not None:
-            return token
+        ready = self._ready(plate, trusted=trusted)
+        if ready is not None:
+            return ready
         text = normalise(plate)
-        return " ".join((token, *(_token(key, text) for key in self._linked)))
+        return " ".join(_token(key, text) for key in (self._newest, *self._linked)) if text else ""
 
     def _opened(self, plate: str) -> str:
         """Return what a sealed plate holds, and any other as it is."""
