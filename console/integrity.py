@@ -26,7 +26,7 @@ DATABASES: Final = {
     "influx.db": None,
 }
 """File → its kind and version."""
-_DOCUMENTS: Final = ("node.json", "delivered.json", "training.json", "gateway.json", "status.json")
+_DOCUMENTS: Final = ("node.json", "delivered.json", "training.json", "gateway.json", "gateway.copy.json", "status.json")
 _STATES: Final = ("cold_start.json", "poison.json")
 
 

@@ -49,8 +49,8 @@ class Identity:
     Parameters
     ----------
     path
-        The file that keeps them; it is made where it is missing, readable for its owner alone. None: nothing is kept,
-        and the id has no random part.
+        The file that keeps them; it is made where it is missing, readable for its owner alone. A copy stands beside
+        it: whoever loses the id loses what waits at the broker. None: nothing is kept, and the id has no random part.
     name
         What the id begins with; alone, it was the id up to version 0.2.
     chosen
@@ -60,21 +60,9 @@ class Identity:
     """
 
     def __init__(self, path: Path | None, name: str, chosen: str = "") -> None:
-        self._path, kept, self._written = path, _Kept(), b""
-        try:
-            if path is None:
-                kept.client_id = name
-            else:
-                self._written = path.read_bytes()
-                kept = msgspec.json.decode(self._written, type=_Kept)
-        except FileNotFoundError:
-            kept.used = name
-        except msgspec.MsgspecError as error:
-            logger.warning(
-                "%s: %s; the gateway takes a new client id, and what waits for the old one stays at the broker",
-                path,
-                error,
-            )
+        self._files = () if path is None else (path, path.with_name(f"{path.stem}.copy{path.suffix}"))
+        self._written: dict[Path, bytes] = {}
+        kept = _Kept(client_id=name) if path is None else self._read(name)
         if not chosen and not kept.client_id:
             kept.client_id = f"{name}-{secrets.token_hex(8)}"
         self.client_id = chosen or kept.client_id
@@ -94,11 +82,30 @@ class Identity:
         self._kept.leave.remove(client_id)
         self._write()
 
+    def _read(self, name: str) -> _Kept:
+        """Return what the first file that can be read holds; without one what a new gateway, or one of 0.2, has."""
+        found, damaged = None, False
+        for path in self._files:
+            try:
+                self._written[path] = path.read_bytes()
+                one = msgspec.json.decode(self._written[path], type=_Kept)
+                found = found or (one if one.used else None)
+            except FileNotFoundError:
+                continue
+            except (msgspec.MsgspecError, IsADirectoryError) as error:
+                damaged = True
+                logger.warning("%s cannot be used, and is written anew: %s", path, error)
+        if found is None and damaged:
+            logger.warning("the gateway takes a new client id, and what waits for the old one stays at the broker")
+        return found or _Kept(used="" if damaged else name)
+
     def _write(self) -> None:
+        """Write what has changed. Raises OSError."""
         content = msgspec.json.encode(self._kept)
-        if self._path is not None and content != self._written:
-            replace_file(self._path, content, mode=0o600)
-            self._written = content
+        for path in self._files:
+            if self._written.get(path) != content:
+                replace_file(path, content, mode=0o600)
+                self._written[path] = content
 
 
 class Leaver:

@@ -77,11 +77,21 @@ def test_an_id_that_was_set_and_is_no_longer_is_left(tmp_path):
     assert Identity(path, "name").leave == ("chosen",)
 
 
-def test_a_damaged_file_is_named(tmp_path, caplog):
-    path = tmp_path / "gateway.json"
-    path.write_bytes(bytes(40))
-    assert Identity(path, "name").client_id.startswith("name-")
-    assert str(path) in caplog.text
+@pytest.mark.parametrize("content", [b"", bytes(40), b"{}", b"[1]", None], ids=repr)
+def test_a_damaged_file_costs_nothing_as_long_as_its_copy_is_whole(content, tmp_path, caplog):
+    path, copy = tmp_path / "gateway.json", tmp_path / "gateway.copy.json"
+    first = Identity(path, "name").client_id
+    for one, other in ((path, copy), (copy, path), (path, copy)):
+        one.unlink()
+        one.write_bytes(content) if content is not None else one.mkdir()
+        assert Identity(path, "name").client_id == first
+        assert one.read_bytes() == other.read_bytes()
+    assert str(path) in caplog.text or content == b"{}"
+    for one in (path, copy):
+        one.unlink()
+        one.write_bytes(bytes(40))
+    assert Identity(path, "name").client_id not in {first, "name"}
+    assert "stays at the broker" in caplog.text
 
 
 def test_what_waits_under_the_id_of_before_is_taken_in_order_and_the_session_is_removed(broker, tmp_path):
