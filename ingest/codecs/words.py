@@ -213,9 +213,12 @@ class WordForms:
     def known(self, observations: Sequence[Observation]) -> bool:
         """Tell whether all words are known to stay as they are: a fast look at many."""
         kinds = set(map(type, observations))
-        if len(kinds) == 1:
-            return all(set(map(get, observations)) <= words for get, words in self._looks[kinds.pop()])
-        return all(get(one) in words for one in observations for get, words in self._looks[type(one)])
+        for kind in kinds:
+            some = observations if len(kinds) == 1 else [one for one in observations if type(one) is kind]
+            for get, words in self._looks[kind]:
+                if not words.issuperset(map(get, some)):
+                    return False
+        return True
 
     def settled(self, observation: Observation) -> Observation:
         """Return an observation with its words in one form and its value in its rule's unit.

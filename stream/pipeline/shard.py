@@ -17,7 +17,6 @@ events for `stream.pipeline.site`.
 
 import math
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +27,7 @@ from ingest.frame import FrameError
 from ingest.log import Record, RecordKind
 from ingest.places import Places, PlacesError
 from ingest.refusal import Refusal
-from ingest.vocabulary import Flag, Kind, Reason, WindowStatus
+from ingest.vocabulary import Kind, Reason, WindowStatus
 from models.context.beat_forest import ContextError
 from models.state import Saved, array, part, value
 from stream.config import PipelineConfig
@@ -41,15 +40,13 @@ from stream.windows.catalog import Catalog
 from stream.windows.clocks import Clocks
 from stream.windows.columns import Columns, HistoryColumns, Prepared, opened_batch, prepare
 from stream.windows.last_states import LastStates
-from stream.windows.once import Judged, judge
+from stream.windows.once import judge
 from stream.windows.quality import Quality
 from stream.windows.repeats import Repeats
 from stream.windows.sequences import Sequences
 from stream.windows.site_time import SiteTime
 from stream.windows.windows import Windows
-from stream.windows.word_order import WordOrder
-
-_NO_TIME: Final = -(2**62)
+from stream.windows.word_order import NO_TIME, WordOrder
 
 
 class ShardPipeline(Saved):
@@ -69,7 +66,7 @@ class ShardPipeline(Saved):
     """
 
     position = value(int)
-    watermark_ms = value(int, _NO_TIME)
+    watermark_ms = value(int, NO_TIME)
     now_ms = value(int)
     _part = value(int)
     _emit_open_ms = value(int)
@@ -172,7 +169,7 @@ class ShardPipeline(Saved):
         self._write_revised()
         self._write_open()
         self.windows.clear()
-        self.watermark_ms = _NO_TIME
+        self.watermark_ms = NO_TIME
         self._part = record.position
         self._emit_open_ms = 0
         self.detection.rules.set_back(self.time.now_ms)
@@ -194,7 +191,7 @@ class ShardPipeline(Saved):
             self.quality.count("missing", *counted)
         series, added = self.catalog.rows_series(columns, device)
         self._make_room(added)
-        self._drop_retained(columns, series, verdict)
+        self.repeats.drop_shown(columns, series, verdict.new)
         signs = verdict.new & ~columns.retained  # what was kept shows no life
         fresh = slice(None) if signs.all() else np.flatnonzero(signs)
         behind, backfill = columns.behind, columns.backfill
@@ -203,9 +200,7 @@ class ShardPipeline(Saved):
         wrong = (behind > self._guard.backfill_ms) | (behind < -self._guard.ahead_ms)
         doubted = wrong | self.quality.clocks.doubts(device, behind)
         nameless = verdict.new & (series < 0)
-        outside = verdict.new & ~nameless & wrong
-        if outside.any():
-            outside &= (columns.kind == Kind.COUNT) | (columns.kind == Kind.GATE)
+        outside = verdict.new & ~nameless & wrong & (columns.kind <= Kind.GATE)  # counts and passages
         for refused, reason, detail in (
             (verdict.unknown, Reason.SEQUENCE, "the number is older than everything still remembered of this device"),
             (nameless, Reason.METRICS, self._too_many),
@@ -213,7 +208,8 @@ class ShardPipeline(Saved):
         ):
             if refused.any():
                 self._out.refusals += emit.refused_rows(record, columns, np.flatnonzero(refused), reason, detail)
-        self.detection.faults.made_up(device[nameless], record.received_ms)
+                if reason is Reason.METRICS:
+                    self.detection.faults.made_up(device[refused], record.received_ms)
         keep = np.flatnonzero(verdict.new & ~nameless & ~outside)
         repeats = np.flatnonzero(~verdict.new & ~verdict.unknown)
         self._out.accepted, self._out.duplicates = len(keep), len(repeats)
@@ -236,14 +232,6 @@ class ShardPipeline(Saved):
         """Make room for devices that the places file has gained."""
         self._make_room()
 
-    def _drop_retained(self, columns: Columns, series: NDArray[np.int64], verdict: Judged) -> None:
-        """Take from what is new what a broker has shown before."""
-        if not columns.any(Flag.RETAINED | Flag.NUMBERED_HERE):
-            return
-        rows = np.flatnonzero(columns.flags & (Flag.RETAINED | Flag.NUMBERED_HERE))
-        rows = rows[verdict.new[rows] & (series[rows] >= 0)]
-        verdict.new[rows] = ~self.repeats.retained(series[rows], columns.ts[rows], columns.flags[rows])
-
     def _apply(self, record: Record, columns: Columns, new: Prepared) -> None:
         """Apply new observations, closing windows between them where the watermark passes."""
         live = np.zeros(len(new.rows), dtype=np.bool_)
@@ -253,15 +241,13 @@ class ShardPipeline(Saved):
             number, sure = new.number[start:end], ~new.doubtful[start:end]
             live[start:end] = (number >= self.windows.open_from) & sure
             held = self.windows.holds(number) & sure
-            inside = slice(start, end) if held.all() else start + np.flatnonzero(held)
-            if isinstance(inside, slice) or len(inside):
-                self.windows.add(
-                    new.series[inside], new.number[inside], new.sum_a[inside], new.sum_b[inside], new.value[inside],
-                    new.exposure[inside],
-                )  # fmt: skip
-                self._touched[new.series[inside]] = True
-            if not isinstance(inside, slice):
+            inside: slice | NDArray[np.intp] = slice(start, end)  # a slice copies nothing
+            if not held.all():
+                inside = start + np.flatnonzero(held)
                 old.append(start + np.flatnonzero(~held))
+            if held.any():
+                self.windows.add(new, inside)
+                self._touched[new.series[inside]] = True
             self._words(columns, new, start, end, live)
         self.watermark_ms = int(new.watermark[-1])
         self._late(new, np.flatnonzero(~live))
@@ -295,14 +281,14 @@ class ShardPipeline(Saved):
         said, now_ms = emit.stage_rows(columns, new, chosen, self.order, rules), int(new.received[end - 1])
         if said is None:
             return
-        passes = said.where(said.kind == Kind.GATE)
-        if len(passes):
+        kinds = set(said.kind.tolist())
+        if Kind.GATE in kinds:
+            passes = said.where(said.kind == Kind.GATE)
             rules.passes(passes, live[passes.place] & ~passes.how.backfill, now_ms)
-        levels = said.where(said.kind == Kind.LEVEL)
-        if len(levels):
-            rules.levels(levels, now_ms)
-        states = said.where(said.kind == Kind.STATE)
-        if len(states):
+        if Kind.LEVEL in kinds:
+            rules.levels(said.where(said.kind == Kind.LEVEL), now_ms)
+        if Kind.STATE in kinds:
+            states = said.where(said.kind == Kind.STATE)
             changed = self.states.changes(states)
             rules.states(states.where(changed | ~states.how.newest), now_ms)
             if changed.any():

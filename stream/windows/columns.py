@@ -25,6 +25,7 @@ _LIMITS: Final = (
     ("b", -1e9, 1e9),
     ("interval", 0, MAX_INTERVAL_S),
 )
+_WAYS, _PERMITS = np.array(Direction, dtype=np.float64), np.array(Permit, dtype=np.float64)
 
 
 class Columns:
@@ -81,12 +82,12 @@ class Columns:
         gates = self.kind == Kind.GATE
         if gates.any():
             way, permit = self.a[gates], self.b[gates]
-            if not (np.isin(way, list(Direction)).all() and np.isin(permit, list(Permit)).all()):
+            if not (np.isin(way, _WAYS).all() and np.isin(permit, _PERMITS).all()):
                 raise FrameError("a gate's direction or permit is none that is known")
 
     def any(self, flag: Flag) -> bool:
         """Tell whether any row bears a flag: of nearly all records none does."""
-        return bool(self._marks & flag)
+        return bool(self._marks & int(flag))
 
     @property
     def backfill(self) -> NDArray[np.bool_]:

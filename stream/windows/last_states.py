@@ -9,10 +9,9 @@ from models.state import Saved, array
 from stream.results import StateRows
 from stream.windows.axes import SERIES
 from stream.windows.columns import Rows
-from stream.windows.word_order import word_code
+from stream.windows.word_order import NO_TIME, word_code
 
 _NONE: Final = -1
-_NO_TIME: Final = -(2**62)
 
 
 class LastStates(Saved):
@@ -22,7 +21,7 @@ class LastStates(Saved):
     """
 
     _last = array(np.int64, SERIES, fill=_NONE)
-    _newest = array(np.int64, SERIES, fill=_NO_TIME)
+    _newest = array(np.int64, SERIES, fill=NO_TIME)
     """The time under which the last word went on."""
 
     def changes(self, said: Rows) -> NDArray[np.bool_]:
@@ -55,4 +54,4 @@ class LastStates(Saved):
 
     def set_back(self) -> None:
         """Forget when words were said, where the site's clock is put right."""
-        self._newest[:] = _NO_TIME
+        self._newest[:] = NO_TIME

@@ -106,7 +106,7 @@ class Quality(Saved):
         least = np.minimum.reduceat(timed[order], starts).astype(np.float64)
         newest = np.maximum.reduceat(received[order], starts)
         # What one record took to be received may be long where time follows the data.
-        listened = self.time.listened_ms - np.clip(self.time.now_ms - newest, 0, self.time.listened_ms)
+        listened = self.time.listened_ms - np.minimum(np.maximum(self.time.now_ms - newest, 0), self.time.listened_ms)
         last = self._heard[touched]
         known = last != _NEVER
         gap = np.where(known, np.maximum(listened - self._heard_at[touched], 0), 0).astype(np.float64)

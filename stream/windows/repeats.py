@@ -20,10 +20,11 @@ from ingest.vocabulary import Flag
 from models.state import Saved, array
 from stream.windows.axes import DEVICE, SERIES, UNNUMBERED
 from stream.windows.columns import Columns
+from stream.windows.word_order import NO_TIME
 
 KEPT: Final = 128
 """Observations remembered of a device without numbers: 1 kB."""
-_NO_TIME: Final = -(2**62)
+_SHOWN: Final = Flag.RETAINED | Flag.NUMBERED_HERE
 _CHUNK: Final = 4_096
 """Rows compared at once: 0.5 MB of verdicts."""
 
@@ -34,7 +35,7 @@ class Repeats(Saved):
     _device = array(np.int64, UNNUMBERED, of=DEVICE)
     _keys = array(np.uint64, UNNUMBERED, KEPT)
     _next = array(np.int64, UNNUMBERED)
-    _shown = array(np.int64, SERIES, fill=_NO_TIME)
+    _shown = array(np.int64, SERIES, fill=NO_TIME)
     """Newest event time of each series among what gateways numbered and what brokers kept (retained), epoch ms."""
     _row = array(np.int64, DEVICE, fill=-1, derived=True)
     """Device → row of `_keys`, -1 for devices that number."""
@@ -69,6 +70,12 @@ class Repeats(Saved):
         self._remember(rows[fresh], keys[fresh])
         return known
 
+    def drop_shown(self, columns: Columns, series: NDArray[np.int64], new: NDArray[np.bool_]) -> None:
+        """Take from what is `new` what a broker has shown before; all of shape (rows,)."""
+        if columns.any(_SHOWN):
+            rows = np.flatnonzero(new & (columns.flags & np.uint8(_SHOWN) != 0) & (series >= 0))
+            new[rows] = ~self.retained(series[rows], columns.ts[rows], columns.flags[rows])
+
     def retained(
         self, series: NDArray[np.int64], ts: NDArray[np.int64], flags: NDArray[np.integer[Any]]
     ) -> NDArray[np.bool_]:
@@ -87,7 +94,7 @@ class Repeats(Saved):
         Shape (rows,).
         """
         self.grow(SERIES, int(series.max(initial=-1)) + 1)
-        at = np.where(flags & Flag.TIMELESS, _NO_TIME + 1, ts)
+        at = np.where(flags & Flag.TIMELESS, NO_TIME + 1, ts)
         again: NDArray[np.bool_] = ((flags & Flag.RETAINED) != 0) & (at <= self._shown[series])
         np.maximum.at(self._shown, series, ts)
         return again

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from models.state import Saved, array, value
 from stream.windows.axes import SERIES
+from stream.windows.columns import Prepared
 
 _COLUMNS: Final = ("n", "sum_a", "sum_b", "low", "high", "exposure", "expected", "lower", "upper", "p", "state")
 
@@ -76,18 +77,9 @@ class Windows(Saved):
             self.wipe(number % self.ring)
         self.open_from = max(self.open_from, open_from)
 
-    def add(
-        self,
-        series: NDArray[np.int64],
-        number: NDArray[np.int64],
-        a: NDArray[np.float64],
-        b: NDArray[np.float64],
-        value: NDArray[np.float64],
-        exposure: NDArray[np.float64],
-    ) -> None:
-        """Add observations, shape (rows,), to windows that `holds` says are in memory."""
-        width = self._dirty.shape[1]
-        cell = (number % self.ring) * width + series
+    def add(self, new: Prepared, rows: slice | NDArray[np.intp]) -> None:
+        """Add some new observations, at least one, to windows that `holds` says are in memory."""
+        cell = (new.number[rows] % self.ring) * self._dirty.shape[1] + new.series[rows]
         n, sum_a, sum_b, low, high, covered = (
             one.reshape(-1) for one in (self.n, self.sum_a, self.sum_b, self.low, self.high, self.exposure)
         )
@@ -97,10 +89,10 @@ class Windows(Saved):
         starts = np.flatnonzero(np.concatenate(([True], cell[1:] != cell[:-1])))
         touched = cell[starts]
         n[touched] += np.diff(np.append(starts, len(cell))).astype(np.int32)
-        sum_a[touched] += np.add.reduceat(a[order], starts)
-        sum_b[touched] += np.add.reduceat(b[order], starts)
-        covered[touched] += np.add.reduceat(exposure[order], starts).astype(np.float32)
-        value = value[order]
+        sum_a[touched] += np.add.reduceat(new.sum_a[rows][order], starts)
+        sum_b[touched] += np.add.reduceat(new.sum_b[rows][order], starts)
+        covered[touched] += np.add.reduceat(new.exposure[rows][order], starts).astype(np.float32)
+        value = new.value[rows][order]
         low[touched] = np.minimum(low[touched], np.minimum.reduceat(value, starts))
         high[touched] = np.maximum(high[touched], np.maximum.reduceat(value, starts))
         self._dirty.reshape(-1)[touched] = True

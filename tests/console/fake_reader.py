@@ -136,7 +136,7 @@ class FakeReader(StoreReader):
     def alert_history(self, alert: str) -> list[Row]:
         return self.open_alerts.get(alert, [])
 
-    def anomalies(self, limit: int = 200, since_ms: int | None = None) -> list[Row]:
+    def anomalies(self, limit: int = 200) -> list[Row]:
         return []
 
     def hotspots(self) -> Row | None:

@@ -52,11 +52,11 @@ def loaded(repeats: Repeats) -> Repeats:
 
 def test_every_part_of_the_content_makes_a_difference():
     writer = Writer()
-    base = {"a": 1.0, "b": 2.0, "metric": "m", "text": "t"}
+    base = {"a": 1.0, "b": 0.0, "metric": "m", "text": "t"}
     rows = [
         (Kind.GATE, NOON, base), (Kind.LEVEL, NOON, base), (Kind.GATE, NOON + 1, base),
         *((Kind.GATE, NOON, base | change) for change in (
-            {"a": 2.0}, {"b": 1.0}, {"a": 2.0, "b": 1.0}, {"metric": "t"}, {"text": "m"}, {"metric": "t", "text": "m"},
+            {"a": 0.0}, {"b": 1.0}, {"a": 0.0, "b": 1.0}, {"metric": "t"}, {"text": "m"}, {"metric": "t", "text": "m"},
         )),
         (Kind.GATE, NOON, base | {"interval": 9.0}), (Kind.GATE, NOON, base | {"seq": 99, "boot": "b"}),
     ]  # fmt: skip

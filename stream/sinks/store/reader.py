@@ -243,12 +243,10 @@ class StoreReader:
         """Return all revisions of an alert, oldest first."""
         return self._bodies("SELECT body FROM alert_history WHERE id = ? ORDER BY revision", (identifier,), "text")
 
-    def anomalies(self, limit: int = 200, since_ms: int | None = None) -> list[Row]:
+    def anomalies(self, limit: int = 200) -> list[Row]:
         """Return anomalies, newest onset first."""
         return self._bodies(
-            "SELECT body FROM anomalies WHERE ts >= ? ORDER BY ts DESC, device, metric, kind LIMIT ?",
-            (since_ms or 0, limit),
-            "text",
+            "SELECT body FROM anomalies ORDER BY ts DESC, device, metric, kind LIMIT ?", (limit,), "text"
         )
 
     def health(self) -> list[Row]:
