@@ -136,7 +136,7 @@ def site_places() -> Iterator[Entry]:
 
     def one(rng: random.Random) -> Take:
         if rng.random() < 0.8:
-            content = nasty_bytes(rng, document)[:300_000]
+            content = nasty_bytes(rng, document)[:100_000]
 
             def read() -> None:
                 with contextlib.suppress(PlacesError):
