@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -16,17 +15,15 @@ from zoneinfo import ZoneInfo
 from console.broker_queue import measure
 from console.common import FoundSite
 from console.integrity import examine_files
-from deploy.node.status_file import newest_status, read_status
 from deploy.node.window_change import saved_window_s
 from deploy.processes import free_port, listening
 from deploy.settings import Settings
 from deploy.settings.sections import SECRET_FILES
 from ingest.mqtt import Session
 from ingest.places import PlacesError, load_places
-from ingest.setup.extras import EXTRAS, load
+from ingest.setup.extras import EXTRAS
 from ingest.setup.settings import SettingsError
 from stream.sentences.catalogue import Sentences
-from stream.sinks.store.tables import StoreError
 
 _EXTRAS: Final = {"stream", "console"}
 """What a node and its board need."""
@@ -281,11 +278,7 @@ def _node(settings: Settings) -> _Finding:
     node = here.node()
     if not node["running"]:
         return _ok("stopped", site=here.id)
-    with closing(load("stream.sinks.store.reader").StoreReader(here.store)) as reader:  # an edge device has no numpy
-        try:
-            status = newest_status(here.folder, reader.meta("status"))
-        except (OSError, StoreError):
-            status = read_status(here.folder)
+    status = here.status()
     lag, failing = status.get("lag") or {}, status.get("failing") or {}
     if failing:
         return _warn("failing", "failing-do", parts="; ".join(f"{part}: {why}" for part, why in failing.items()))

@@ -7,7 +7,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,12 +16,14 @@ from zoneinfo import ZoneInfo
 
 from console.errors import CommandError
 from deploy.node.lock import is_locked
+from deploy.node.status_file import newest_status
 from deploy.settings import Settings, find_file, load_settings, with_values
 from ingest.files import read_json
 from ingest.setup.extras import load
 from stream.config import Site
 from stream.sentences.catalogue import Sentences
 from stream.sentences.languages import LANGUAGES, choose_language
+from stream.sinks.store.tables import StoreError
 
 NODE_FILE: Final = "node.toml"
 """In a site's folder: the settings that `patrolgrid up`, `demo` or `replay` gave its node."""
@@ -122,6 +124,16 @@ class FoundSite:
     def node(self) -> dict[str, Any]:
         """Return what ``node.json`` says, with ``running`` added; empty where there was never a node."""
         return {**read_json(self.folder / "node.json"), "running": is_locked(self.folder)}
+
+    def status(self) -> dict[str, Any]:
+        """Return the newest status of the node, from the store or the node's own file; empty before the first."""
+        store = load("stream.sinks.store.reader")  # an edge device has no numpy
+        with closing(store.StoreReader(self.store)) as reader:
+            try:
+                stored = reader.meta("status")
+            except (OSError, StoreError):
+                stored = None
+        return newest_status(self.folder, stored)
 
     def zone(self, settings: Settings) -> ZoneInfo:
         """Return the time zone that the site's node runs in, or that of the settings where there was never a node."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from console.board.board_config import BoardConfig
-from console.common import NODE_FILE
+from console.common import NODE_FILE, FoundSite
 from console.errors import CommandError
 from deploy.node.lock import is_locked
 from deploy.processes import ChildError, StopRequest, Supervisor, free_port
@@ -120,7 +120,7 @@ class Running:
         before, seen, quiet = -1, 0, 0
         while time.monotonic() < deadline and (even_if_stopped or not self.stop.asked):
             self.supervisor.check()
-            status = node_status(self.settings)
+            status = FoundSite(self.settings.site.id, self.folder).status()
             if status and status["wall_ms"] > max(began_ms, seen):
                 seen, messages = status["wall_ms"], status["counters"]["messages"]
                 still = not status["lag"]["records"] and not status.get("waiting") and messages == before
@@ -163,15 +163,6 @@ def own_broker(settings: Settings, port: int | None, **sections: dict[str, Any])
     board = {} if port is None else {"port": port}
     broker = {"mode": "embedded", "host": "127.0.0.1", "tls": False, "username": ""}
     return with_values(settings, broker=broker, board=board, **sections)
-
-
-def node_status(settings: Settings) -> dict[str, Any]:
-    """Return the node's last status; empty before the first."""
-    with closing(StoreReader(settings.site_dir / "store.db")) as reader:
-        try:
-            return dict(reader.meta("status") or {})
-        except StoreError:
-            return {}
 
 
 def totals(settings: Settings) -> dict[str, int]:

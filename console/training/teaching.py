@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from console.common import FoundSite, progress_bar, zone_of
 from console.errors import CommandError
-from console.running import node_status
 from console.training.history_csv import read_history
 from console.training.model_health import KINDS
 from console.training.saved_state import read_saved
@@ -130,7 +129,7 @@ class Teaching:
         """
         source, options = self.source, self.options
         days = max(-(-(source.last_ms - source.first_ms) // _DAY_MS), 1)
-        before = node_status(self.settings)
+        before = self.site.status()
         looks = {"total": days, "desc": texts("train-reading"), "unit": "d", "leave": False}
         with ExitStack() as stack:
             progress = stack.enter_context(progress_bar(options, **looks))
@@ -225,7 +224,7 @@ class Teaching:
         """Ask the node's status, made after it was done, what it has learned."""
         since_ms, deadline = wall_ms(), time.monotonic() + _STATUS_S
         while time.monotonic() < deadline:
-            status = node_status(self.settings)
+            status = self.site.status()
             if int(status.get("wall_ms", 0)) > since_ms and "learning" in status:
                 was, now = before.get("learning") or {}, status["learning"]
                 # History that waited from before is in these numbers, too.
