@@ -24,8 +24,7 @@ _DECODER: Final = msgspec.json.Decoder(Observation)
 def convert(path: Path, file_bytes: int, protect: Callable[[Observation], Observation]) -> None:
     """Write what an old spool holds into files of the new kind (``.000001``…), and delete it. Does nothing for others.
 
-    Raises `SpoolError` where an agent of the old version
-    uses it, or where there is no room.
+    Raises `SpoolError` where an agent of the old version uses it, or where there is no room.
     """
     try:
         content = read_through(path)

@@ -12,8 +12,7 @@ _EAR_BYTES: Final = 8 << 20
 class Ear:
     """A session without memory, which acknowledges at once.
 
-    Everything also comes by the gateway's own session, which the
-    broker keeps: nothing rests on this one.
+    Nothing rests on it: everything also comes by the gateway's own session, which the broker keeps.
     """
 
     def __init__(self, broker: BrokerAddress, topic_filter: str, max_payload: int) -> None:
