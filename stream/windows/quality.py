@@ -137,14 +137,18 @@ class Quality(Saved):
         devices said meanwhile may still have to come. A device that was heard a few times, so that nobody knows its
         rhythm, is missed after hours.
         """
-        limit = np.maximum(self.silent_ms, 3 * self._interval_ms)
         quiet = self.time.listened_ms - self._heard_at
-        regular = (self._reports > _RHYTHM) & (self.time.listened_ms - self.time.even_ms > limit) & (quiet > limit)
-        few = (self._reports > 0) & (self._reports <= _RHYTHM)
-        few &= quiet > np.where(self._reports > 1, np.maximum(_FEW_MS, 3 * self._interval_ms), AWAITED_MS)
-        late = self._periodic & ~self.silent & (regular | few)
-        self.silent |= late
-        return np.flatnonzero(late).tolist()
+        late = np.flatnonzero((quiet > min(self.silent_ms, _FEW_MS)) & self._periodic & ~self.silent)
+        if not len(late):
+            return []
+        quiet, reports, usual = quiet[late], self._reports[late], 3 * self._interval_ms[late]
+        limit = np.maximum(self.silent_ms, usual)
+        regular = (reports > _RHYTHM) & (self.time.listened_ms - self.time.even_ms > limit) & (quiet > limit)
+        few = (reports > 0) & (reports <= _RHYTHM)
+        few &= quiet > np.where(reports > 1, np.maximum(_FEW_MS, usual), AWAITED_MS)
+        late = late[regular | few]
+        self.silent[late] = True
+        return late.tolist()
 
     def never_heard(self) -> Missed:
         """Return the devices of the places file that have not been heard for most of a day; see `Awaited.look`."""
