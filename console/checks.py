@@ -19,6 +19,8 @@ from deploy.node.window_change import saved_window_s
 from deploy.processes import free_port, listening
 from deploy.settings import Settings
 from deploy.settings.sections import SECRET_FILES
+from ingest.gateway.plate_keys import read_keys
+from ingest.gateway.plates import PlateKeyError
 from ingest.mqtt import Session
 from ingest.places import PlacesError, load_places
 from ingest.setup.extras import EXTRAS
@@ -221,6 +223,12 @@ def _secrets(settings: Settings) -> _Finding:
             return _fail("missing", "missing-do", file=path, key=key)
         if path.stat().st_mode & 0o077:
             return _warn("open", "open-do", file=path)
+    for path in (settings.plate_key_file, settings.seal_key_file):
+        try:
+            if path.exists():
+                read_keys(path)
+        except PlateKeyError as error:  # the node would not start
+            return _fail("bad", "bad-do", error=error)
     if clear := settings.in_clear():
         return _warn("clear", "clear-do", sections=", ".join(clear))
     return _ok("ok")

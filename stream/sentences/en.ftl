@@ -787,6 +787,8 @@ doctor-secrets-open = { $file } can be read by others
 doctor-secrets-clear = passwords or tokens go over the network without encryption: { $sections }
 doctor-secrets-clear-do = use TLS: tls = true in [broker] and [kafka], an https address in [influx] and [grafana]
 doctor-secrets-open-do = chmod 600 { $file }
+doctor-secrets-bad = { $error }
+doctor-secrets-bad-do = restore it from a backup; without the file a new key is made, and vehicles are not known by their earlier tokens any more
 doctor-secrets-missing = { $file } is not there
 doctor-secrets-missing-do = make the file, or correct { $key }
 doctor-good = Nothing stands in the way.

@@ -679,6 +679,8 @@ doctor-secrets-open = { $file } 可被其他用户读取
 doctor-secrets-clear = 口令或令牌未加密就经过网络：{ $sections }
 doctor-secrets-clear-do = 请使用 TLS：在 [broker]、[kafka] 中设 tls = true，在 [influx]、[grafana] 中使用 https 地址
 doctor-secrets-open-do = 执行 chmod 600 { $file }
+doctor-secrets-bad = { $error }
+doctor-secrets-bad-do = 请从备份恢复；若移走该文件，将生成新密钥，车辆不再能按以前的代号识别
 doctor-secrets-missing = { $file } 不存在
 doctor-secrets-missing-do = 请创建该文件，或更正 { $key }
 doctor-good = 检查通过，可以运行。

@@ -130,6 +130,10 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(tmp_path):
     config.write_text(
         f'[site]\nplaces = "places.geojson"\n[broker]\nport = {free_port()}\n[data]\ndir = "data"\n', encoding="utf-8"
     )
+    key = tmp_path / "data.keys" / "station-1" / "plates.key"
+    key.parent.mkdir(parents=True)
+    key.write_text('{"keys":')
+    key.chmod(0o600)
     done = patrolgrid("doctor", "--json", "--config", str(config))
     assert done.returncode == 1
     checks = {check["check"]: check for check in json.loads(done.stdout)["checks"]}
@@ -137,6 +141,8 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(tmp_path):
     assert checks["disk"]["state"] in {"ok", "warn"}
     assert (checks["places"]["state"], checks["broker"]["state"]) == ("fail", "fail")
     assert "feature 0" in checks["places"]["text"]
+    assert checks["secrets"]["state"] == "fail", "a node does not start with a plate key that cannot be read"
+    assert str(key) in checks["secrets"]["text"]
     assert "patrolgrid broker" in checks["broker"]["do"]
     assert not (tmp_path / "data").exists(), "a doctor leaves nothing behind"
     spoken = patrolgrid("doctor", "--config", str(config), "--lang", "zh-CN")
