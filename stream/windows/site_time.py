@@ -39,8 +39,8 @@ _SHORT_MS: Final = 180_000
 """An absence so short ends nothing that goes by time, so that timers need not rest after it."""
 _REST_MS: Final = 10_000
 """Timers rest until a stepped clock has gone on for so long: one that is wrong for four seconds ends nothing."""
-_GRACE_MS: Final = 60_000
-"""A backlog is told from a step after so long: it has gone on by then."""
+_GRACE_MS: Final = 180_000
+"""A backlog is told from a step by words that come after so long: it has been read by then."""
 _TOLD_MS: Final = 300_000
 _MOST_CLOCKS: Final = 8
 _YES, _NO, _NEITHER, _NO_ABSENCE = 1, -1, 0, -2
@@ -242,9 +242,11 @@ class SiteTime(Saved):
             told |= (said > self.now_ms + AGREES_MS) & (said <= shown_ms + AGREES_MS)
         word = np.where(told, _YES, np.where(denied, _NO, _NEITHER))
         if self._skipped_ms:
-            word[denied & (np.abs(by_site - self._skipped_ms) <= AGREES_MS)] = _NO_ABSENCE
+            # Until the backlog of an absence has been read, words that waited for the node look just like that.
+            read = self.listened_ms - self._back_ms >= _GRACE_MS
+            word[denied & (np.abs(by_site - self._skipped_ms) <= AGREES_MS)] = _NO_ABSENCE if read else _NEITHER
         self._votes |= dict(zip(votes.device.tolist(), word.tolist(), strict=True))
-        if self._most(_NO_ABSENCE) and self.listened_ms - self._back_ms >= _GRACE_MS:
+        if self._most(_NO_ABSENCE):
             self._undo(shown_ms)
             return
         proven = self._most(_YES)

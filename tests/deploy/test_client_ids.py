@@ -203,7 +203,7 @@ def test_what_waits_outlives_a_restart_of_the_broker(station, protocol):
         on_message=later.append,
     )
     console.connect()
-    wait_for(lambda: console.wait(0.05) or later, "the retained status is shown")
+    wait_for(lambda: (console.wait(0.05), later)[1], "the retained status is shown")
     console.close()
 
 
