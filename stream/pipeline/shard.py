@@ -17,6 +17,7 @@ events for `stream.pipeline.site`.
 
 import math
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,9 @@ from stream.windows.sequences import Sequences
 from stream.windows.site_time import SiteTime
 from stream.windows.windows import Windows
 from stream.windows.word_order import NO_TIME, WordOrder
+
+_FURTHER_PART: Final = 1 << 48
+"""Parts of windows after the time was put back are above the parts of late additions, which are log positions."""
 
 
 class ShardPipeline(Saved):
@@ -170,7 +174,7 @@ class ShardPipeline(Saved):
         self._write_open()
         self.windows.clear()
         self.watermark_ms = NO_TIME
-        self._part = record.position
+        self._part = _FURTHER_PART + record.position
         self._emit_open_ms = 0
         self.detection.rules.set_back(self.time.now_ms)
         self.states.set_back()

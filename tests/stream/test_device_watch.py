@@ -9,6 +9,7 @@ import pytest
 from ingest.log import AWAY
 from ingest.log.records import Record
 from ingest.places import PlacesError
+from ingest.vocabulary import WindowStatus
 from stream.detect.rules_stage import check_overrides
 from stream.pipeline.pipeline import Pipeline
 from stream.windows.device_clocks import zone_of
@@ -226,3 +227,22 @@ def test_clocks_that_step_at_random_silence_end_and_hide_nothing(seed):
     station.run(10 * MINUTE, ahead=0)
     assert abs(station.results[-1].now_ms - station.now) <= MINUTE
     assert station.results[-1].sure
+
+
+def test_windows_after_the_time_was_put_back_and_additions_of_the_same_record_have_keys_of_their_own():
+    """A record in which the clock is put right holds words of the window at hand, some of before what is in memory."""
+    station = Station()
+    station.run(20 * MINUTE, ahead=2 * DAY)
+    station.now += 20_000
+    for seconds in range(0, 4 * 3600, 60):
+        station.log.count("cam-1", station.now - seconds * 1000, 1, interval=60.0, received=station.now, boot="spool")
+    station.process(station.log.record(station.now))
+    station.run(20 * MINUTE)
+    stored = {}
+    for results in station.results:
+        for rows in results.windows:
+            keys = zip(rows.series.tolist(), rows.start.tolist(), rows.part.tolist(), strict=True)
+            stored |= dict(zip(keys, rows.n.tolist(), strict=True))
+    assert any(results.put_back for results in station.results)
+    assert any(rows.status[0] == WindowStatus.LATE for results in station.results for rows in results.windows)
+    assert sum(stored.values()) == sum(results.accepted for results in station.results)
