@@ -21,6 +21,8 @@ from tests.node.harness import SITE, Site
 from tests.stream.sink_tools import Listener
 from tests.support import require_program, wait_for
 
+pytestmark = pytest.mark.field
+
 COUNTS = 30
 DATABASES = ("log.db", "store.db", "quarantine.db")
 NOTES = ("delivered.json", "node.json", "status.json", "gateway.json", "state/*.pgs", "node.lock", "training.json")
@@ -110,7 +112,6 @@ def as_it_was(station: Station) -> None:
     shutil.copytree(station.kept, station.folder)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("way", ["zeroed", "junk", "a_folder"])
 @pytest.mark.parametrize("name", DATABASES)
 def test_a_damaged_database_stops_nothing_and_is_told(station, name, way):
@@ -125,7 +126,6 @@ def test_a_damaged_database_stops_nothing_and_is_told(station, name, way):
         station.stop()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("way", ["zeroed", "a_folder"])
 @pytest.mark.parametrize("name", NOTES)
 def test_a_damaged_note_stops_nothing(station, name, way):

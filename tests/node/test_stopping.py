@@ -21,6 +21,8 @@ import pytest
 from simulators.world.neighbourhood import places_geojson
 from tests.support import free_port, wait_for
 
+pytestmark = pytest.mark.field
+
 CLI = [sys.executable, "-m", "console.cli"]
 
 
