@@ -31,10 +31,12 @@ PLATE: Final = re.compile(
     rf"|(?<![{_SIGN}])[WwＷｗ]{_BETWEEN}[JjＪｊ]{_BETWEEN}"
     rf"(?:[{_PROVINCES}]{_BETWEEN}{_REST}|(?:[0-9０-９]{_BETWEEN}){{4,6}}[{_SIGN}]?)"
     rf"|[使领]{_BETWEEN}(?:[0-9０-９]{_BETWEEN}){{5}}[0-9０-９]"
-    rf"|(?:[0-9０-９]{_BETWEEN}){{6}}[使领]"
     rf"|民航{_BETWEEN}{_REST}"
 )
 """A Chinese plate, with or without separators of any kind, in narrow or wide letters."""
+_ABROAD: Final = "使领"
+PLATE_BEFORE: Final = re.compile(rf"(?:[0-9０-９]{_BETWEEN}){{6}}[{_ABROAD}]")
+"""An older embassy's plate, whose sign stands behind. Apart, because every digit would else be the beginning of one."""
 _MAYBE_ASCII: Final = re.compile(r"[Ww][^\w]{0,3}_?[Jj]")
 """Without this, a text in ASCII holds nothing that `PLATE` finds."""
 _HEADS: Final = frozenset(_PROVINCES + _OTHERS + "WwＷｗ")
@@ -58,8 +60,9 @@ PLATE_GBK: Final = re.compile(
     rb"(?:(?:%(words)b)%(between)b(?:[A-Za-z]|\xa3[\xc1-\xda\xe1-\xfa])"
     rb"|(?:[Ww]|\xa3[\xd7\xf7])(?:[Jj]|\xa3[\xca\xea])(?:%(between)b(?:%(words)b))?)"
     rb"%(between)b(?:%(sign)b{4,6}(?!%(sign)b)|(?:%(sign)b%(between)b){3,5}%(sign)b)(?:%(tail)b)?"
-    rb"|(?:%(abroad)b)%(between)b(?:%(digit)b%(between)b){5}%(digit)b|%(digit)b{6}(?:%(abroad)b)" % _GBK_PARTS
+    rb"|(?:%(abroad)b)%(between)b(?:%(digit)b%(between)b){5}%(digit)b" % _GBK_PARTS
 )
+PLATE_BEFORE_GBK: Final = re.compile(rb"%(digit)b{6}(?:%(abroad)b)" % _GBK_PARTS)
 """The same in GBK, which older Chinese gates send."""
 
 _KEY: Final = re.compile(
@@ -106,6 +109,13 @@ _INFLATED: Final = 1 << 20
 def holds_plate(text: str) -> bool:
     """Tell quickly whether `PLATE` may find anything in a text."""
     return _MAYBE_ASCII.search(text) is not None if text.isascii() else not _HEADS.isdisjoint(text)
+
+
+def holds_abroad(text: str | bytes) -> bool:
+    """Tell quickly whether `PLATE_BEFORE`, of bytes `PLATE_BEFORE_GBK`, may find anything."""
+    if isinstance(text, bytes):
+        return any(sign.encode("gb18030") in text for sign in _ABROAD)
+    return any(sign in text for sign in _ABROAD)
 
 
 def holds_gbk_plate(raw: bytes) -> bool:

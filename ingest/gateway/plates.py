@@ -144,7 +144,11 @@ class Plates:
 
     def hidden_text(self, value: str) -> str:
         """Return a text with whatever looks like a plate replaced by its token."""
-        return forms.PLATE.sub(lambda match: self.token(match[0]), value) if forms.holds_plate(value) else value
+        if not forms.holds_plate(value):
+            return value
+        if forms.holds_abroad(value):
+            value = forms.PLATE_BEFORE.sub(lambda match: self.token(match[0]), value)
+        return forms.PLATE.sub(lambda match: self.token(match[0]), value)
 
     def hidden_payload(self, raw: bytes) -> bytes:
         """Return a payload without raw plates: byte for byte as it came where it holds none.
@@ -207,14 +211,19 @@ class Plates:
         # What is no UTF-8 is read as GBK first: its letters would else be taken for a plate without its province.
         foreign = forms.is_foreign(clean)
         if foreign and forms.holds_gbk_plate(clean):
-            clean = forms.PLATE_GBK.sub(self._token_of_gbk, clean)
+            clean = self._without_gbk(clean)
         decoded = clean.decode("utf-8", "surrogateescape")  # keeps every byte, also of what is not UTF-8
         hidden = self._shapes(decoded)
         if hidden != decoded:
             clean = hidden.encode("utf-8", "surrogateescape")
         if foreign or not gbk or clean.isascii() or not forms.holds_gbk_plate(clean):
             return clean
-        return forms.PLATE_GBK.sub(self._token_of_gbk, clean)
+        return self._without_gbk(clean)
+
+    def _without_gbk(self, raw: bytes) -> bytes:
+        if forms.holds_abroad(raw):
+            raw = forms.PLATE_BEFORE_GBK.sub(self._token_of_gbk, raw)
+        return forms.PLATE_GBK.sub(self._token_of_gbk, raw)
 
     def _token_of_gbk(self, match: re.Match[bytes]) -> bytes:
         try:

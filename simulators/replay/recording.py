@@ -182,22 +182,29 @@ class Recording:
     def _lines(self) -> Iterator[bytes]:
         """Give the lines, unpacked a piece at a time: some kilobytes of gzip can hold gigabytes."""
         unzip = zlib.decompressobj(wbits=31)
-        left = b""
+        left: list[bytes] = []  # of a line: joined once, or a long one would be copied with every piece
+        size = 0
         with self.path.open("rb") as file:
             while not unzip.eof and (chunk := file.read(_CHUNK)):
                 self.position += len(chunk)
                 try:
                     for piece in _pieces(unzip, chunk):
-                        *lines, left = (left + piece).split(b"\n")
-                        yield from lines
-                        if len(left) > _MAX_LINE:
+                        head, *lines = piece.split(b"\n")
+                        left.append(head)
+                        size += len(head)
+                        if lines:
+                            yield b"".join(left)
+                            *lines, last = lines
+                            yield from lines
+                            left, size = [last], len(last)
+                        if size > _MAX_LINE:
                             raise RecordingError(
                                 f"{self.path}: holds a message of more than {_MAX_LINE} bytes, which no recorder writes"
                             )
                 except zlib.error:
                     self.broken_off = True
                     break
-        self.broken_off = self.broken_off or not unzip.eof or bool(left)
+        self.broken_off = self.broken_off or not unzip.eof or size > 0
 
 
 def _pieces(unzip: Any, packed: bytes) -> Iterator[bytes]:  # noqa: ANN401 - zlib does not name its type
