@@ -86,8 +86,8 @@ class Station:
 
     def __exit__(self, *_exc: object) -> None:
         for client in self._clients.values():
-            client.loop_stop()
             client.disconnect()
+            client.loop_stop()
         for child in self.children.values():
             child.kill()
             child.wait()
@@ -271,7 +271,7 @@ class FakeClock:
         self.environment = {
             "LD_PRELOAD": str(library),
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_CACHE_DURATION": "1",  # reading the file at every look at the clock costs seconds
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "DONT_FAKE_MONOTONIC": "1",
         }
