@@ -44,10 +44,10 @@ coverage: $(VENV)/.dev
 	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
 
 field: $(VENV)/.dev
-	@$(BIN)/python -m pytest -m field $(ARGS)
+	@$(BIN)/python -m pytest -m field --timeout 3600 $(ARGS)
 
 soak: $(VENV)/.dev
-	@PATROLGRID_SOAK=1 $(BIN)/python -m pytest -m "hypothesis or soak" $(ARGS)
+	@PATROLGRID_SOAK=1 $(BIN)/python -m pytest -m "hypothesis or soak" --timeout 0 $(ARGS)
 
 fuzz: $(VENV)/.dev
 	@$(BIN)/python -m tests.fuzz --inputs 100000 $(ARGS)
