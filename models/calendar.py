@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays
@@ -19,6 +19,24 @@ _FIRST_MS: Final = -62_135_596_800_000 + 2 * 86_400_000
 _LAST_MS: Final = 253_402_300_799_000 - 2 * 86_400_000
 _CACHE_LIMIT: Final = 200_000
 _INSTANTS: Final = 4096
+
+
+class Day(NamedTuple):
+    """What a local day is: all that a habit may go by."""
+
+    day_class: int
+    """`WORKING`, `SATURDAY` or `REST`."""
+    weekday: int
+    """0 (Monday) to 6 (Sunday), whatever the day's class."""
+    week: int
+    """Weeks since 1970 that begin on Mondays: what comes every second week comes where this is even, or odd. (Weeks of
+    a year would break the turn where a year has 53.)"""
+    holiday: bool
+    """A public holiday, a rest day that the site has set, or a weekend's day between two of these."""
+    after: bool
+    """The day after a holiday, and none itself."""
+    school: bool
+    """Whether schools are closed for holidays."""
 
 
 class Calendar:
@@ -55,12 +73,12 @@ class Calendar:
                 raise ValueError(f"country {country!r} has no calendar; expected an ISO code such as CN") from error
         self._instants: dict[int, tuple[int, int]] = {}
         self._offsets: dict[int, int] = {}
-        self._days: dict[int, tuple[int, int]] = {}
+        self._days: dict[int, Day] = {}
 
     def local(self, start_ms: int | NDArray[np.int64]) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
         """Return (day class, second of the local day) of epoch milliseconds; arrays of the shape of `start_ms`."""
         day, second = self._local(start_ms)
-        return self._per_day(day, 0).astype(np.int8), second
+        return self._classes(day), second
 
     def instant(self, start_ms: int) -> tuple[int, int]:
         """Return what `local` does of one instant, as plain numbers; kept, as the same windows are asked for often."""
@@ -71,6 +89,10 @@ class Calendar:
             day_class, second = self.local(start_ms)
             found = self._instants[start_ms] = int(day_class), int(second)
         return found
+
+    def day(self, start_ms: int) -> Day:
+        """Return what the local day of an instant (epoch ms) is."""
+        return self._day(int(self._local(start_ms)[0]))
 
     def weekday(self, start_ms: int | NDArray[np.int64]) -> NDArray[np.int8]:
         """Return 0 (Monday) to 6 (Sunday) by local date, whatever the day's class."""
@@ -99,28 +121,54 @@ class Calendar:
             found = self._offsets[quarter] = round(delta.total_seconds())
         return found
 
-    def _per_day(self, day: NDArray[np.int64], which: int) -> NDArray[np.int64]:
+    def _classes(self, day: NDArray[np.int64]) -> NDArray[np.int8]:
         if day.ndim == 0:
-            return np.asarray(self._day(int(day))[which])
+            return np.asarray(self._day(int(day)).day_class, dtype=np.int8)
         unique, inverse = np.unique(day, return_inverse=True)
-        return np.array([self._day(int(d))[which] for d in unique], dtype=np.int64)[inverse].reshape(day.shape)
+        return np.array([self._day(int(d)).day_class for d in unique], dtype=np.int8)[inverse].reshape(day.shape)
 
-    def _day(self, day: int) -> tuple[int, int]:
+    def _day(self, day: int) -> Day:
         found = self._days.get(day)
         if found is None:
             if len(self._days) >= _CACHE_LIMIT:
                 self._days.clear()
             local = _EPOCH + timedelta(days=day)
-            found = self._days[day] = (self.day_class(local), local.weekday())
+            holiday = self._is_holiday(local)
+            found = self._days[day] = Day(
+                day_class=self.day_class(local),
+                weekday=local.weekday(),
+                week=(day + _EPOCH.weekday()) // 7,
+                holiday=holiday,
+                after=not holiday and self._is_holiday(local - timedelta(days=1)),
+                school=False,
+            )
         return found
+
+    def _is_holiday(self, day: date) -> bool:
+        """Tell whether a day is a holiday, or a weekend's day between two of them: both are one feast."""
+        if self._is_named(day):
+            return True
+        return self._is_free(day) and all(self._leads_to_holiday(day, timedelta(days=step)) for step in (-1, 1))
+
+    def _leads_to_holiday(self, day: date, step: timedelta) -> bool:
+        """Tell whether the first day from `day` on that is no ordinary day of a weekend is a holiday."""
+        day += step
+        while not self._is_named(day) and self._is_free(day):
+            day += step
+        return self._is_named(day)
+
+    def _is_named(self, day: date) -> bool:
+        return day in self._extra or (self._holidays is not None and day in self._holidays)
+
+    def _is_free(self, day: date) -> bool:
+        return self._class_apart_from_holidays(day) != WORKING
 
     def day_class(self, day: date) -> int:
         """Return `WORKING`, `SATURDAY` or `REST` for a local day."""
-        if day in self._extra:
-            return REST
+        return REST if self._is_holiday(day) else self._class_apart_from_holidays(day)
+
+    def _class_apart_from_holidays(self, day: date) -> int:
         if self._holidays is not None:
-            if day in self._holidays:
-                return REST
             if day.weekday() >= 5 and self._holidays.is_working_day(day):
                 # Other countries' weekends (Friday and Saturday, say) are known to the library as well.
                 return WORKING
