@@ -24,19 +24,28 @@ _INSTANTS: Final = 4096
 class Day(NamedTuple):
     """What a local day is: all that a habit may go by."""
 
+    number: int
+    """Local days since 1970."""
     day_class: int
     """`WORKING`, `SATURDAY` or `REST`."""
     weekday: int
     """0 (Monday) to 6 (Sunday), whatever the day's class."""
-    week: int
-    """Weeks since 1970 that begin on Mondays: what comes every second week comes where this is even, or odd. (Weeks of
-    a year would break the turn where a year has 53.)"""
     holiday: bool
     """A public holiday, a rest day that the site has set, or a weekend's day between two of these."""
     after: bool
     """The day after a holiday, and none itself."""
     school: bool
     """Whether schools are closed for holidays."""
+
+    @property
+    def week(self) -> int:
+        """Weeks since 1970, which begin on Mondays: even and odd ones take turns over the ends of years too."""
+        return (self.number + _EPOCH.weekday()) // 7
+
+    @property
+    def as_usual(self) -> bool:
+        """Whether the day is of the class that its weekday has where no calendar says otherwise."""
+        return self.day_class == (WORKING, WORKING, WORKING, WORKING, WORKING, SATURDAY, REST)[self.weekday]
 
 
 class Calendar:
@@ -90,9 +99,13 @@ class Calendar:
             found = self._instants[start_ms] = int(day_class), int(second)
         return found
 
-    def day(self, start_ms: int) -> Day:
-        """Return what the local day of an instant (epoch ms) is."""
-        return self._day(int(self._local(start_ms)[0]))
+    def day(self, number: int) -> Day:
+        """Return what is known of a local day, by its number since 1970."""
+        return self._day(number)
+
+    def day_number(self, start_ms: int) -> int:
+        """Return the local day, counted since 1970, that an instant (epoch ms) lies in."""
+        return int(self._local(start_ms)[0])
 
     def weekday(self, start_ms: int | NDArray[np.int64]) -> NDArray[np.int8]:
         """Return 0 (Monday) to 6 (Sunday) by local date, whatever the day's class."""
@@ -135,9 +148,9 @@ class Calendar:
             local = _EPOCH + timedelta(days=day)
             holiday = self._is_holiday(local)
             found = self._days[day] = Day(
+                number=day,
                 day_class=self.day_class(local),
                 weekday=local.weekday(),
-                week=(day + _EPOCH.weekday()) // 7,
                 holiday=holiday,
                 after=not holiday and self._is_holiday(local - timedelta(days=1)),
                 school=False,
