@@ -39,6 +39,9 @@ class CountTest:
     """`HiddenState`."""
     onset_ms: NDArray[np.int64]
     """Start of the current episode that is not normal, else 0."""
+    grounds: Doubles
+    """What an alarm rests on, (rows, 4): count, expected count, windows watched and tail probability of the shortest
+    period that is an alarm by itself; zeros where there is none. The direction is that of count and expected."""
 
 
 @dataclass
@@ -102,6 +105,31 @@ class Sum(NamedTuple):
     def pick(self, some: NDArray[np.intp]) -> "Sum":
         """Return some of the rows."""
         return Sum(*(values[some] for values in self))
+
+
+def grounds(ring: Ring, rows: Rows, start_ms: int, exposure: Floats, found: Comparison, least: float) -> Doubles:
+    """Return what the alarms rest on, see `CountTest.grounds`; an alarm is a surprise of `least`.
+
+    People act on the newest number that is strange by itself: five minutes tell more of a crowd than their hour does.
+    """
+    out = np.zeros((len(found.surprise), 4))
+    places = (found.surprise >= least).nonzero()[0]
+    if not len(places):
+        return out
+    best, scale = np.full(len(places), -np.inf), np.zeros(len(places), dtype=np.int64)
+    for windows, one in zip(ring.scales, found.sums, strict=True):
+        picked = one.pick(places)
+        upper, lower = negbin.quick_tails(*picked)
+        surprise = np.maximum(negbin.rarity(upper), _DEFICIT_WEIGHT * negbin.rarity(lower)) - np.log10(2.0)
+        p = np.where(picked.total > picked.mean, upper, lower)
+        # (rounding apart, what made the alarm is an alarm here, too)
+        better = ((surprise > best) & (best < least - 1e-3)).nonzero()[0]
+        best[better], scale[better] = surprise[better], windows
+        for column, values in ((0, picked.total), (1, picked.mean), (3, p)):
+            out[places[better], column] = values[better]
+    every = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
+    out[places, 2] = exposure[places] + ring.watched(every[places], start_ms, scale)
+    return out
 
 
 def compare(ring: Ring, at: Rows, start_ms: int, y: Floats, prediction: Prediction) -> Comparison:

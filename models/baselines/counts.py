@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.baselines import dispersion, negbin, scan
 from models.baselines import hidden_states as states
-from models.baselines.count_judge import ODD, WIDEST, Comparison, CountTest, Prediction, compare
+from models.baselines.count_judge import ODD, WIDEST, Comparison, CountTest, Prediction, compare, grounds
 from models.baselines.count_state import USUAL_DOUBT, CountMemory
 from models.baselines.rows import Rows, Seen, as_run, drawn, nearly_a_run, put, some_of
 from models.baselines.seasonal import KIND
@@ -184,6 +184,7 @@ class CountBaseline(CountMemory):
         if seen is not None:
             comparison.upper[~seen] = comparison.lower[~seen] = 0.5
         found[young], onset[young] = states.YOUNG, 0
+        comparison.surprise = surprise
         return CountTest(
             expected=prediction.mean.astype(np.float64),
             lower=np.floor(lower).astype(np.float64),
@@ -194,6 +195,7 @@ class CountBaseline(CountMemory):
             alarm=alarm,
             state=found,
             onset_ms=onset,
+            grounds=grounds(self.ring, rows, start_ms, exposure, comparison, THRESHOLD),
         )
 
     def _predict(self, rows: Rows, start_ms: int, exposure: Floats, *, level: bool = True) -> Prediction:

@@ -67,6 +67,14 @@ class Ring(Saved):
         total, mean = self.value[slot][: MEAN + 1, rows]
         return (total, mean) if held is None else (total * held[slot], mean * held[slot])
 
+    def watched(self, rows: NDArray[np.intp], start_ms: int, windows: NDArray[np.int64]) -> Floats:
+        """Return how much of the windows before one its sums over so many `windows` (rows,) have seen, in windows."""
+        back = np.arange(1, self.slots)[:, None]
+        slot = (self.slot(start_ms) - back) % self.slots
+        there = (self.start[slot, rows] == start_ms - back * self.window_ms) & (back < windows)
+        seen: Floats = (self.value[slot, EXPOSURE, rows] * there).sum(axis=0)
+        return seen
+
     def judge(self, rows: Rows, start_ms: int, up: list[Floats], low: list[Floats], held: Held, least: float) -> None:
         """Tell every window the worst residuals (rows,), by scale, of the sums it is part of.
 

@@ -228,3 +228,46 @@ def test_errors_say_what_was_wrong():
     saved.arrays["level"] = saved.arrays["level"][:1]
     with pytest.raises(ValueError, match=r"array 'level' is float32\(1, 2\), expected float32\(2, 2\)"):
         CountBaseline(300, CALENDAR).restore(saved)
+
+
+def test_an_alarm_tells_the_shortest_period_that_is_strange_by_itself(watched):
+    place, fresh = watched
+    everyone, crowd = np.arange(50), 8.0
+
+    def alarms(factors, exposure=1.0):
+        """The alarms of the last of some windows, so many times the usual in each: (count, expected, windows, p)."""
+        model, counted = fresh(), []
+        for window, factor in enumerate(factors):
+            start = T0 + (DAYS * 288 + 144 + window) * 300_000
+            counted.append(np.rint(factor * place.mean(start)))
+            test = model.step(everyone, start, counted[-1], np.ones(50))
+        if exposure < 1.0:
+            counted.append(np.rint(crowd * exposure * place.mean(start)))
+            test = model.test(everyone, start + 300_000, counted[-1], np.full(50, exposure))
+        assert (test.grounds[~test.alarm] == 0).all()
+        return np.array(counted), test, np.flatnonzero(test.alarm)
+
+    counted, test, found = alarms([1.0] * 12 + [crowd])
+    assert len(found) == 50
+    assert (test.grounds[:, 0] == counted[-1]).all()
+    assert (test.grounds[:, 2] == 1).all()
+    assert (test.grounds[:, 1] == test.expected).all()
+    assert (test.grounds[:, 3] < 1e-5).all()
+
+    counted, test, found = alarms([1.0] * 12, exposure=0.25)
+    assert len(found) == 50
+    assert test.grounds[found, 2] == pytest.approx(0.25)
+    assert (test.grounds[found, 0] == counted[-1, found]).all()
+
+    counted, test, found = alarms([1.0] * 6 + [1.7] * 12)
+    windows = test.grounds[found, 2].astype(int)
+    assert len(found) > 5
+    assert (windows > 1).any()
+    for row, summed in zip(found.tolist(), windows.tolist(), strict=True):
+        assert test.grounds[row, 0] == counted[-summed:, row].sum()
+    assert (test.grounds[found, 3] < 1e-5).all()
+
+    quiet = alarms([1.0] * 12 + [0.0] * 12)[1]
+    assert quiet.alarm.any()
+    assert (quiet.grounds[quiet.alarm, 0] < quiet.grounds[quiet.alarm, 1]).all()
+    assert (quiet.grounds[quiet.alarm, 3] < 1e-10).all()
