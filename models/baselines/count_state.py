@@ -9,6 +9,7 @@ from models.baselines import dispersion, scan
 from models.baselines import hidden_states as states
 from models.baselines.rows import Rows
 from models.baselines.seasonal import SeasonalRates
+from models.baselines.visits import Visits
 from models.state import ROW, Axis, Saved, array, part
 
 Floats = NDArray[np.floating[Any]]
@@ -34,12 +35,16 @@ class CountMemory(Saved):
     kind = array(np.int64, ROW, fill=-1)
     doubted = array(np.float32, ROW, fill=USUAL_DOUBT)
     """Share of weight that was doubted lately."""
+    routine_ms = array(np.int64, ROW)
+    """Start of the last window in which the routine, and not the base, said what is ordinary."""
     rates: SeasonalRates = part()
+    visits: Visits = part()
     ring: scan.Ring = part()
 
     def __init__(self, window_s: int) -> None:
         self.window_s = window_s
         self.rates = SeasonalRates(window_s)
+        self.visits = Visits(window_s)
         self.ring = scan.Ring(window_s)
         self.scales = len(self.ring.scales)
         super().__init__()

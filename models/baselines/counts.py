@@ -250,7 +250,7 @@ class CountBaseline(CountMemory):
         seen: Seen = None,
     ) -> None:
         """Take a judged window into the ring and learn of its spread."""
-        ring.put(at, start_ms, (y, prediction.mean, exposure, prediction.base), seen)
+        ring.put(at, start_ms, (y, prediction.mean, exposure, prediction.base, prediction.mean, prediction.mean), seen)
         up, low = [], []
         for total, _, spread, z in comparison.sums:
             # One count less: in small numbers the next whole number must not look like doubt.
@@ -299,7 +299,7 @@ class CountBaseline(CountMemory):
         self, ring: scan.Ring, slot: int, start_ms: int, at: Rows, rows: Rows, seen: Seen, *, level: bool
     ) -> None:
         """Add one settled window per row to the seasonal rates and the slow level."""
-        y, mean, e, base, up, low = ring.value[slot][:, at]
+        y, mean, e, base, up, low = ring.value[slot][: scan.LEAST, at]
         if seen is not None:
             mean = np.maximum(mean, negbin.LEAST_MEAN)
         group, busy = self.solved[:, 0, rows]

@@ -2,8 +2,9 @@
 
 Sums by the time of day are dealt out to the new bins by how much of an old bin lies in each; exposures, which count
 windows, are counted anew. So the expected count of an hour, and how sure the baseline is of it, stay what they were.
-The dispersion of a time scale is that of the nearest one that was known. The newest windows, which the scan for long
-events looks at, are not kept.
+The dispersion of a time scale is that of the nearest one that was known. A visit's new slots are what the old ones
+around their middles counted in the same time. The newest windows, which the scan for long events looks at, are not
+kept.
 
 Fails where windows become much shorter than the bins were: all new bins of an old one then begin alike.
 """
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from models.baselines.scan import Ring, scales_for
 from models.baselines.seasonal import DAY_S, SeasonalRates
+from models.baselines.visits import Visits, decode, encode
 from models.state import State
 
 _EXPOSURE: Final = 1
@@ -38,6 +40,7 @@ def rebin_counts(state: State, before_s: int, after_s: int) -> State:
     lengths = np.array([scale * before_s for scale in scales_for(before_s)], dtype=np.float64)
     nearest = [int(np.abs(np.log(lengths / (scale * after_s))).argmin()) for scale in scales_for(after_s)]
     arrays["spread"] = np.ascontiguousarray(arrays["spread"][:, nearest])
+    arrays["visits/code"] = _visits(arrays["visits/code"], Visits(before_s), Visits(after_s))
     ring = Ring(after_s, arrays["ring/start"].shape[-1]).capture()
     arrays |= {f"ring/{name}": values for name, values in ring.arrays.items()}
     return new
@@ -49,6 +52,16 @@ def _shares(before_s: int, after_s: int) -> NDArray[np.float64]:
     overlap = np.minimum(new[1:, None], old[None, 1:]) - np.maximum(new[:-1, None], old[None, :-1])
     shares: NDArray[np.float64] = np.maximum(overlap, 0) / np.diff(old)
     return shares
+
+
+def _visits(codes: NDArray[np.uint8], before: Visits, after: Visits) -> NDArray[np.uint8]:
+    """Return remembered visits (days, slots, series) in slots of another length."""
+    if before.slot_s == after.slot_s:
+        return codes
+    middle = np.minimum((np.arange(after.slots) + 0.5) * after.slot_s, DAY_S - 1)
+    held = codes[:, (middle // before.slot_s).astype(np.int64)]
+    counts = decode(held) * (after.slot_s / before.slot_s)
+    return np.where(held > 0, encode(counts), 0).astype(np.uint8)
 
 
 def _dealt(sums: NDArray[Any], shares: NDArray[np.float64], windows: float) -> NDArray[Any]:

@@ -16,8 +16,10 @@ from models.state import ROW, Saved, array
 Floats = NDArray[np.floating[Any]]
 Held = NDArray[np.bool_] | None
 
-TOTAL, MEAN, EXPOSURE, BASE, UP, LOW = range(6)
-_FIELDS: Final = 6
+TOTAL, MEAN, EXPOSURE, BASE, UP, LOW, LEAST, MOST = range(8)
+"""What was counted and expected by the base (with and without the slow level), for which share of the window; the worst
+residuals of the sums it was part of; and what the routine makes ordinary, between the least and the most."""
+_FIELDS: Final = 8
 NEVER: Final = np.iinfo(np.int64).min
 
 
@@ -99,12 +101,15 @@ class Ring(Saved):
                 higher = np.maximum(value, worst if held is None else worst * held[part])
                 self.value[part, which, rows] = higher
 
-    def put(self, rows: Rows, start_ms: int, fields: tuple[Floats, Floats, Floats, Floats], seen: Seen) -> None:
-        """Write the newest window (total, mean, exposure, base) over the one that leaves: digest that one first."""
+    def put(self, rows: Rows, start_ms: int, fields: tuple[Floats, ...], seen: Seen) -> None:
+        """Write the newest window over the one that leaves: digest that one first.
+
+        `fields` are total, mean, exposure, base, least, most.
+        """
         slot = self.slot(start_ms)
         put(self.start[slot], rows, start_ms, seen)
         value = self.value[slot]
-        for which, values in zip((TOTAL, MEAN, EXPOSURE, BASE), fields, strict=True):
+        for which, values in zip((TOTAL, MEAN, EXPOSURE, BASE, LEAST, MOST), fields, strict=True):
             put(value[which], rows, values, seen)
         for which in (UP, LOW):
             put(value[which], rows, 0.0, seen)

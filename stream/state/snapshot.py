@@ -3,13 +3,13 @@
 `MIGRATIONS` has a step from every version that can still be read to the next. A step that was released is never
 changed, and so uses nothing of the program that may change; what is new is a further step.
 
-How to change the saved state while the newest version is not released yet (version 4; 3 is released):
+How to change the saved state while the newest version is not released yet (version 5; 3 and 4 are released):
 
 1. Change the declaration in its class.
-2. A field that is new and begins with the same in every place: a line in `_ADDED`.
-3. Anything else (a field that goes, is renamed, has another type, or follows from others): a few lines in `_to_4`.
+2. A field that is new and begins with the same in every place: a line in `_ADDED`, under 5.
+3. Anything else (a field that goes, is renamed, has another type, or follows from others): a few lines in `_to_5`.
    Its ``state`` is a copy whose ``values`` and ``arrays`` may be replaced, but not changed in place.
-4. `tests/stream/test_snapshot.py` restores a snapshot that version 3 wrote and goes on with it.
+4. `tests/stream/test_snapshot.py` restores snapshots that versions 3 and 4 wrote and goes on with them.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ from ingest.frame import FrameError, FrameKind, NewerFrameError
 from models.frames import to_numpy
 from models.state import State
 
-STATE_VERSION: Final = 4
+STATE_VERSION: Final = 5
 """Raised, with a step in `MIGRATIONS`, whenever a declaration of saved state changes."""
 Migration = Callable[[str, State], State]
 """Takes the state of a part (``shard`` or ``site``) of one version to the next."""
@@ -58,49 +58,55 @@ class _Array(NamedTuple):
         state.arrays[path] = np.full(shape, self.fill, dtype=self.dtype)
 
 
-_ADDED: Final[dict[str, dict[str, _Value | _Array]]] = {
-    "shard": {
-        "catalog/places": _Value(b""),
-        "windows/first": _Value(0),
-        "time/now_ms": _Value(-(2**62)),
-        "time/offset_ms": _Value(0),
-        "time/listened_ms": _Value(0),
-        "time/sure": _Value(False),  # noqa: FBT003 - a default
-        "time/resting": _Value(False),  # noqa: FBT003 - a default
-        "time/even_ms": _Value(0),
-        "time/back_ms": _Value(0),
-        "time/since_ms": _Value(0),
-        "time/skipped_ms": _Value(0),
-        "time/proven": _Value(False),  # noqa: FBT003 - a default
-        "time/clocks": _Value({}),
-        "time/heard_ms": _Value(-(2**62)),
-        "time/usual_ms": _Value(0.0),
-        "time/wide": _Value(0),
-        "time/narrow_ms": _Value(0),
-        "time/votes": _Value({}),
-        "time/voted_on": _Value(0),
-        "quality/heard_at": _Array("<i8", like="quality/heard"),
-        "quality/clocks/behind_ms": _Array("<f8", like="quality/heard"),
-        "quality/clocks/votes": _Array("<i8", like="quality/heard"),
-        "quality/clocks/last_ms": _Array("<f8", like="quality/heard"),
-        "quality/clocks/voted_ms": _Array("<i8", like="quality/heard"),
-        "quality/clocks/doubted": _Array("?", like="quality/heard"),
-        "quality/clocks/wrong": _Array("?", like="quality/heard"),
-        "quality/awaited/since": _Value({}),
-        "quality/awaited/told": _Value({}),
-        "quality/awaited/placed": _Value([]),
-        "quality/awaited/looked_ms": _Value(-600_000),
-        "catalog/lives": _Array("<i8", like="catalog/slot_device"),
-        "order/boot": _Array("<i8", -1, like="states/last", shape=(4,)),
-        "order/number": _Array("<i8", -1, like="states/last", shape=(4,)),
-        "detection/faults/told_ms": _Value({}),
+_ADDED: Final[dict[int, dict[str, dict[str, _Value | _Array]]]] = {
+    4: {
+        "shard": {
+            "catalog/places": _Value(b""),
+            "windows/first": _Value(0),
+            "time/now_ms": _Value(-(2**62)),
+            "time/offset_ms": _Value(0),
+            "time/listened_ms": _Value(0),
+            "time/sure": _Value(False),  # noqa: FBT003 - a default
+            "time/resting": _Value(False),  # noqa: FBT003 - a default
+            "time/even_ms": _Value(0),
+            "time/back_ms": _Value(0),
+            "time/since_ms": _Value(0),
+            "time/skipped_ms": _Value(0),
+            "time/proven": _Value(False),  # noqa: FBT003 - a default
+            "time/clocks": _Value({}),
+            "time/heard_ms": _Value(-(2**62)),
+            "time/usual_ms": _Value(0.0),
+            "time/wide": _Value(0),
+            "time/narrow_ms": _Value(0),
+            "time/votes": _Value({}),
+            "time/voted_on": _Value(0),
+            "quality/heard_at": _Array("<i8", like="quality/heard"),
+            "quality/clocks/behind_ms": _Array("<f8", like="quality/heard"),
+            "quality/clocks/votes": _Array("<i8", like="quality/heard"),
+            "quality/clocks/last_ms": _Array("<f8", like="quality/heard"),
+            "quality/clocks/voted_ms": _Array("<i8", like="quality/heard"),
+            "quality/clocks/doubted": _Array("?", like="quality/heard"),
+            "quality/clocks/wrong": _Array("?", like="quality/heard"),
+            "quality/awaited/since": _Value({}),
+            "quality/awaited/told": _Value({}),
+            "quality/awaited/placed": _Value([]),
+            "quality/awaited/looked_ms": _Value(-600_000),
+            "catalog/lives": _Array("<i8", like="catalog/slot_device"),
+            "order/boot": _Array("<i8", -1, like="states/last", shape=(4,)),
+            "order/number": _Array("<i8", -1, like="states/last", shape=(4,)),
+            "detection/faults/told_ms": _Value({}),
+        },
+        "site": {
+            "places": _Value(b""),
+            "hotspots/grid/ground": _Value([]),
+        },
     },
-    "site": {
-        "places": _Value(b""),
-        "hotspots/grid/ground": _Value([]),
+    5: {
+        "shard": {},
+        "site": {},
     },
 }
-"""Part → path → what version 4 has and version 3 had not, such as ``"quality/skew": _Array("f8", like="sequences/…")``.
+"""Version → part → path → what it has and the one before had not, such as ``"quality/skew": _Array("f8", like="…")``.
 Paths are as in `models.state.State`: names without a leading underscore, parts before their fields."""
 
 
@@ -109,14 +115,20 @@ def _length(state: State, path: str) -> int:
     return len(state.arrays[path]) if path in state.arrays else len(state.get(path, list))
 
 
+def _with_added(version: int, part: str, old: State) -> State:
+    """Return a copy of a state of the version before, with what a version adds."""
+    state = State(dict(old.values), dict(old.arrays), dict(old.columns))
+    for path, added in _ADDED[version][part].items():
+        added.add(path, state)
+    return state
+
+
 def _to_4(part: str, old: State) -> State:
     """From 3, the first version that is still read."""
-    state = State(dict(old.values), dict(old.arrays), dict(old.columns))
+    state = _with_added(4, part, old)
     state.arrays.pop("quality/skew_ms", None)
     if "windows/n" in state.arrays:  # with the usual lateness three windows are not closed
         state.put("windows/kept", max(state.arrays["windows/n"].shape[0] - 3, 1))
-    for path, added in _ADDED[part].items():
-        added.add(path, state)
     state.arrays.pop("detection/rules/hazards/last", None)  # what is newest goes by number now
     if "states/newest" in state.arrays:
         state.arrays["order/said"] = state.arrays["states/newest"]
@@ -143,7 +155,22 @@ def _spans_of_numbers(state: State, heard: NDArray[np.int64]) -> None:
     state.arrays["repeats/shown"] = np.where(kinds < 2, np.append(heard, -1)[owner], np.int64(-(2**62)))
 
 
-MIGRATIONS: Final[Mapping[int, Migration]] = {3: _to_4}
+def _to_5(part: str, old: State) -> State:
+    """From 4: counts have a memory of visits, which begins empty."""
+    state = _with_added(5, part, old)
+    counts = "detection/counting/baseline/"
+    if f"{counts}ring/value" in state.arrays:
+        ring, bins = state.arrays[f"{counts}ring/value"], state.arrays[f"{counts}rates/fine"].shape[2]
+        size = ring.shape[-1]
+        # What was ordinary is what was expected (field 1): there was no routine.
+        state.arrays[f"{counts}ring/value"] = np.concatenate([ring, ring[:, [1, 1]]], axis=1)
+        state.arrays[f"{counts}routine_ms"] = np.zeros(size, dtype="<i8")
+        state.arrays[f"{counts}visits/code"] = np.zeros((56, min(bins, 144), size), dtype="u1")
+        state.arrays[f"{counts}visits/day"] = np.full(56, -1, dtype="<i8")
+    return state
+
+
+MIGRATIONS: Final[Mapping[int, Migration]] = {3: _to_4, 4: _to_5}
 """Version → the step from it to the next."""
 
 

@@ -21,6 +21,8 @@ from tests.stream.build import MINUTE, NOON, Writer, places
 WRITTEN_BY_3 = lzma.decompress((Path(__file__).parents[1] / "data" / "state-3.pgs.xz").read_bytes())
 """What version 3 of the state was after a week of history of ``cam-1``, 90 minutes of counts, noise, passes and a door,
 smoke that is high since minute 80, and an incident: 93 records, the last one at noon and 89 minutes."""
+WRITTEN_BY_4 = lzma.decompress((Path(__file__).parents[1] / "data" / "state-4.pgs.xz").read_bytes())
+"""The same of version 4, without the incident, with the week in one record: 91 records."""
 
 
 def pipeline() -> Pipeline:
@@ -56,12 +58,13 @@ def test_there_is_no_gap_between_the_steps():
     assert list(MIGRATIONS) == list(range(STATE_VERSION - len(MIGRATIONS), STATE_VERSION))
 
 
-def test_a_snapshot_of_version_3_is_read_and_gone_on_with():
+@pytest.mark.parametrize(("written", "position"), [(WRITTEN_BY_3, 93), (WRITTEN_BY_4, 91)], ids=["3", "4"])
+def test_a_snapshot_of_an_earlier_version_is_read_and_gone_on_with(written, position):
     later = pipeline()
-    later.restore(WRITTEN_BY_3)
-    assert (later.position, later.now_ms) == (93, NOON + 89 * MINUTE + 3000)
+    later.restore(written)
+    assert (later.position, later.now_ms) == (position, NOON + 89 * MINUTE + 3000)
     writer = Writer()
-    writer.position = 93
+    writer.position = position
     writer.seqs = {("cam-1", "a"): 88, ("smoke-1", "a"): 0, ("door-1", "a"): 8}  # cam-1 sends its last one again
     now = NOON + 90 * MINUTE
     writer.count("cam-1", now - MINUTE, 3).count("cam-1", now, 4).state("door-1", now, "closed")
@@ -88,7 +91,7 @@ def test_what_a_version_adds_begins_as_its_table_says(monkeypatch):
         },
         "site": {},
     }
-    monkeypatch.setattr(snapshot, "_ADDED", added)
+    monkeypatch.setattr(snapshot, "_ADDED", {4: added})
     old = State({}, {"far": np.zeros(3)})
     old.put("names", ["a", "b"])
     new = migrate("0", old, 3, {3: MIGRATIONS[3]}, 4)
