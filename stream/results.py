@@ -189,6 +189,14 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """Its sequence number, -1 where a window raised it."""
     devices: tuple[str, ...] = ()
     """All devices it concerns, the first being `device`, where neighbours make one alert; empty for one alone."""
+    heard_ms: int = 0
+    """When people were last called for it, or took it up. Equal to `changed_ms` but for revisions that only bring its
+    numbers or devices up to date: for them nobody's phone need ring."""
+
+    @property
+    def quiet(self) -> bool:
+        """Whether this revision calls nobody."""
+        return 0 < self.heard_ms < self.changed_ms
 
 
 class BudgetState(msgspec.Struct, frozen=True, kw_only=True):

@@ -202,10 +202,7 @@ class CountBaseline(CountMemory):
         group, busy = self.solved[:, :, rows]
         day_class, second = self.calendar.instant(start_ms)
         misfit = self.misfit[rows] * dispersion.AMENDS
-        holiday = self.calendar.is_holiday(start_ms)
-        rate, uncertain, own = self.rates.predict(
-            rows, self.kind[rows], day_class, second, group[0], busy[0] + misfit, holiday=holiday
-        )
+        rate, uncertain, own = self.rates.predict(rows, self.kind[rows], day_class, second, group[0], busy[0] + misfit)
         base = np.maximum(rate * exposure, negbin.LEAST_MEAN)
         mean = base
         if level:
@@ -335,10 +332,7 @@ class CountBaseline(CountMemory):
         lean = _LEAN + _LEAN_BUSY * np.minimum(busy, 1.0)
         cut += lean * deviation * np.minimum(mean, 1.0) * np.minimum(habit / USUAL_DOUBT, 1.0)
         day_class, second = self.calendar.instant(start_ms)
-        holiday = self.calendar.is_holiday(start_ms)
-        self.rates.learn(
-            rows, self.kind[rows], start_ms, day_class, second, cut, e, weight, spread, seen, holiday=holiday
-        )
+        self.rates.learn(rows, self.kind[rows], start_ms, day_class, second, cut, e, weight, spread, seen)
         if level:
             worth = 1.0 / (1.0 + spread * mean)
             inside = np.minimum(np.maximum(y, mean - 2.0 * deviation), mean + 2.0 * deviation)

@@ -17,6 +17,7 @@ from ingest.vocabulary import COUNT_ALERTS
 from models.hotspots.grid import distance_m
 from models.state import Saved, value
 from stream.alerts.budget import Noted
+from stream.alerts.standing import in_place_of, says_more, together
 from stream.results import Notice
 from stream.sentences import Why, literal
 
@@ -29,7 +30,7 @@ class Cause(msgspec.Struct, kw_only=True):
 
     kind: str
     members: dict[str, Notice]
-    """Device → its strangest finding, in the order in which they joined."""
+    """Device → the finding that says most, with the surprise of its strangest, in the order in which they joined."""
     active: list[str]
     """Devices whose finding is not over."""
     newest_ms: int
@@ -92,8 +93,7 @@ class Causes(Saved):
         before = cause.members.get(notice.device)
         if before is None:
             cause.newest_ms = notice.at_ms
-        if before is None or notice.surprise > before.surprise:
-            cause.members[notice.device] = notice
+        cause.members[notice.device] = notice if before is None else _newest(before, notice)
         if notice.ends:
             self._of[key] = cause
             if notice.device not in cause.active:
@@ -144,9 +144,22 @@ class Causes(Saved):
                 "names": [literal(one.place) for one in found[:NAMED]],
                 "more": max(len(found) - NAMED, 0),
                 "place": literal(strangest.place),
-                "strongest": strangest.why,
+                "strongest": Why(strangest.why.code, {**strangest.why.args, "most": 0}),
+                **together(strangest.why, [one.why for one in found]),
             },
         )
+
+
+def _newest(before: Notice, notice: Notice) -> Notice:
+    """Return how a finding stands after a further notice of it: with the numbers of the one that says more."""
+    more = says_more(notice.kind, notice.why, before.why)
+    if more is None:
+        return notice if notice.surprise > before.surprise else before
+    surprise = max(notice.surprise, before.surprise)
+    if not more:
+        return msgspec.structs.replace(before, surprise=surprise)
+    why = in_place_of(notice.why, before.why)
+    return msgspec.structs.replace(notice, why=why, cause_ms=min(notice.cause_ms, before.cause_ms), surprise=surprise)
 
 
 def _farthest(one: Notice, others: list[Notice]) -> float:

@@ -119,8 +119,9 @@ class CountsStage(Saved):
         rows, total, exposure = rows[strange], total[strange], exposure[strange]
         start_ms = number * self.window_ms
         test = self.baseline.test(rows, start_ms, total, exposure)
-        for place in np.flatnonzero(self._news(rows, test) & (total > test.expected)).tolist():
-            self._found(rows, test, total, place, "surge", int(test.onset_ms[place]) or start_ms)
+        rising = test.grounds[:, 0] > test.grounds[:, 1]
+        for place in np.flatnonzero(self._news(rows, test) & rising).tolist():
+            self._found(rows, number, test, place, float(total[place]), float(exposure[place]))
 
     def close(self, number: int, fields: Mapping[str, NDArray[Any]]) -> None:
         """Test a closed window, learn from it, and write expected, band and state into `fields`."""
@@ -138,10 +139,8 @@ class CountsStage(Saved):
         fields["state"][series] = test.state
         fields["p"][series] = np.minimum(test.p_upper, test.p_lower)
         for place in np.flatnonzero(self._news(rows, test)).tolist():
-            kind = COUNT_ALERTS.get(HiddenState(int(test.state[place])))
-            if kind is None:
-                kind = "surge" if total[place] > test.expected[place] else "deficit"
-            self._found(rows, test, total, place, kind, int(test.onset_ms[place]) or start_ms)
+            seen = float(total[place]), float(exposure[place]), float(windows[place])
+            self._found(rows, number, test, place, *seen)
         ordinary = np.minimum(test.p_upper, test.p_lower) > _ORDINARY_P
         self._calm[rows] = np.where(ordinary, np.minimum(self._calm[rows] + 1, _CALM), 0)
         over = (test.state == HiddenState.NORMAL) | (test.state == HiddenState.YOUNG)
@@ -216,21 +215,49 @@ class CountsStage(Saved):
         for index, calm in zip(series.tolist(), self._calm[rows].tolist(), strict=True):
             device = catalog[index].device
             ended[device] = max(ended.get(device, 0), end_ms - calm * self.window_ms)
-        for device, kind in waiting:
+        for (device, kind), since_ms in waiting:
             if device in seen and device not in unsettled:
-                findings.fall(seen[device], kind, findings.now_ms, end_ms=ended[device])
+                # (an open window that was ordinary when it closed is a window, too)
+                findings.fall(seen[device], kind, findings.now_ms, end_ms=max(ended[device], since_ms + self.window_ms))
 
     def _found(
         self,
         rows: NDArray[np.int64],
+        number: int,
         test: CountTest,
-        total: NDArray[np.float64],
         place: int,
-        kind: str,
-        onset_ms: int,
+        total: float,
+        share: float,
+        windows: float = 1.0,
     ) -> None:
-        anomaly = self.findings.unusual(int(self.series[rows[place]]), kind, onset_ms, test, place, float(total[place]))
-        self.findings.alert(anomaly, self.findings.now_ms, surprise=float(test.surprise[place]))
+        """Tell of an alarm by the numbers that it rests on, which say, too, whether it is too much or too little.
+
+        `total` was counted in the observed `share` of the window; a device's own interval covers so many `windows`.
+        """
+        findings, series = self.findings, int(self.series[rows[place]])
+        observed, expected, watched, p = test.grounds[place].tolist()
+        if watched <= share + 1e-6:  # the window alone; the model has rounded what was counted
+            observed, watched = total, share
+        dead = test.state[place] == HiddenState.DEAD
+        kind = "surge" if observed > expected else "dead" if dead else "deficit"
+        key = findings.catalog.series[series]
+        since_ms = findings.active.began(key.device, kind, key.metric)
+        if since_ms is None:
+            # What the sum of an hour shows began before its last window.
+            onset_ms = int(test.onset_ms[place]) or number * self.window_ms
+            since_ms = min(onset_ms, round((number + share - watched) * self.window_ms))
+        anomaly = findings.unusual(
+            series,
+            kind,
+            since_ms,
+            observed * windows,
+            expected * windows,
+            p,
+            period_s=float(round(watched * windows * self.window_ms / 1000)),
+            window_s=self.window_ms / 1000,
+            most=0,
+        )
+        findings.alert(anomaly, findings.now_ms, surprise=float(test.surprise[place]))
 
 
 def _per_window(

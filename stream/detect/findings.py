@@ -8,8 +8,6 @@ import msgspec
 
 from ingest.places import Places
 from ingest.vocabulary import ALERT_KINDS, AnomalyDirection
-from models.baselines.count_judge import CountTest
-from models.baselines.levels import LevelTest
 from models.state import Saved, value
 from stream.results import Anomaly, Names, Notice
 from stream.sentences import Why
@@ -44,13 +42,21 @@ class ActiveConditions(Saved):
         """Tell whether a condition is noted."""
         return (device, kind) in self._since
 
-    def begun_before(self, kinds: frozenset[str], end_ms: int) -> list[tuple[str, str]]:
-        """Return the (device, kind) of some kinds whose cause is older than `end_ms`, in the order of `begin`."""
-        return [key for key, since in self._since.items() if key[1] in kinds and since < end_ms]
+    def begun_before(self, kinds: frozenset[str], end_ms: int) -> list[tuple[tuple[str, str], int]]:
+        """Return the (device, kind) of some kinds whose cause is older than `end_ms`, each with its cause's time.
+
+        In the order of `begin`.
+        """
+        return [item for item in self._since.items() if item[0][1] in kinds and item[1] < end_ms]
 
     def of(self, devices: AbstractSet[str]) -> list[tuple[str, str]]:
         """Return the (device, kind) of some devices' conditions, in the order of `begin`."""
         return [key for key in self._since if key[0] in devices]
+
+    def began(self, device: str, kind: str, metric: str) -> int | None:
+        """Return since when a condition that is not over shows in one metric; None where it does not."""
+        found = self._anomalies.get((device, kind), ())
+        return next((one.ts for one in found if one.metric == metric), None)
 
     def add(self, anomaly: Anomaly) -> None:
         """Keep an anomaly; of several states of the same one that with the smallest probability."""
@@ -134,31 +140,29 @@ class Findings:
         return anomaly
 
     def unusual(
-        self, series: int, kind: str, onset_ms: int, test: CountTest | LevelTest, place: int, observed: float
+        self,
+        series: int,
+        kind: str,
+        since_ms: int,
+        observed: float,
+        expected: float,
+        p: float,
+        **more: float | str,
     ) -> Anomaly:
-        """Note that a baseline finds a window of a series unlikely; `place` is its row in what the baseline said."""
-        upper = kind in {"surge", "level_high"}
+        """Note that a baseline finds what a series did since then unlikely; `more` is for its sentence."""
         device, metric = int(self.catalog.series_device[series]), self.catalog.series[series].metric
-        p = float(test.p_upper[place] if upper else test.p_lower[place])
-        expected = float(test.expected[place])
-        said: dict[str, Any] = {
-            "metric": metric,
-            "observed": observed,
-            "expected": expected,
-            "p": p,
-            "since_ms": onset_ms,
-        }
+        said: dict[str, Any] = {"metric": metric, "observed": observed, "expected": expected, "p": p}
         return self.anomaly(
             device,
             metric,
             kind,
-            "surge" if upper else "dead" if kind == "dead" else "deficit",
-            onset_ms,
-            Why(kind, said),
+            "surge" if kind in {"surge", "level_high"} else "dead" if kind == "dead" else "deficit",
+            since_ms,
+            Why(kind, said | {"since_ms": since_ms} | more),
             observed=observed,
             expected=expected,
             p=p,
-            duration_s=max(self.now_ms - onset_ms, 0) / 1000,
+            duration_s=max(self.now_ms - since_ms, 0) / 1000,
         )
 
     def alert(self, of: Anomaly, now_ms: int, *, cause_seq: int = -1, ends: bool = True, surprise: float = 0.0) -> None:

@@ -61,7 +61,10 @@ class LevelsStage(Saved):
             kind = _KINDS.get(int(test.state[place]))
             if kind is not None:
                 onset_ms = int(test.onset_ms[place]) or start_ms
-                self.findings.unusual(int(series[place]), kind, onset_ms, test, place, float(mean[place]))
+                p = test.p_upper if kind == "level_high" else test.p_lower
+                self.findings.unusual(
+                    int(series[place]), kind, onset_ms, float(mean[place]), float(test.expected[place]), float(p[place])
+                )
 
     def amend(
         self,

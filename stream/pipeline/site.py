@@ -276,7 +276,9 @@ class SiteStage(Saved):
         """Take what a model has found, or what of it is over: as part of a cause, and where the budget allows."""
         if notice.act == "fall":
             over = self.causes.fall(notice)
-            return [] if over is None else self.book.fall(over.first.device, over.kind, notice.at_ms, notice.cause_ms)
+            if over is None:
+                return []
+            return self.book.fall(over.first.device, over.kind, notice.at_ms, notice.cause_ms, self.causes.why(over))
         cause = self.causes.rise(notice)
         if not self.budget.note(cause.noted, cause.strangest.surprise):
             return []

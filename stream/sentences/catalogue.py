@@ -46,7 +46,7 @@ def _number(value: float, show: Callable[[float, Any], str] | None = None) -> _N
 @lru_cache(4096)
 def shown(value: float, locale: Any) -> str:  # noqa: ANN401 - babel.Locale
     """Return a number as people write it: tenths below 100, two digits below 1, thousands grouped."""
-    if abs(value) >= 100 or value == round(value):
+    if abs(value) >= 100 or (abs(value) >= 1 and round(value, 1) == round(value)) or value == round(value):
         pattern, digits = _WHOLE, f"{value:.0f}"
     elif abs(value) >= 1:
         pattern, digits = _TENTHS, f"{value:.1f}"
@@ -71,6 +71,11 @@ def _tens(metres: float) -> _Number:
     return _number(max(math.ceil(metres / 10 - 1e-9), 1) * 10)
 
 
+def _heads(mean: float) -> _Number:
+    """Return a mean of counts as people say it: whole from ten on, in tenths below, 0 for hardly any."""
+    return _number(float(round(mean)) if mean >= 10 else round(mean, 1))
+
+
 @lru_cache(256)
 def _short(value: float, locale: Any) -> str:  # noqa: ANN401 - babel.Locale
     return str(format_compact_decimal(value, locale=locale))
@@ -91,6 +96,7 @@ def _capital(text: str) -> str:
 _FUNCTIONS: Final[dict[str, Callable[[Any], Any]]] = {
     "ODDS": _odds,
     "TENS": _tens,
+    "HEADS": _heads,
     "COMPACT": _compact,
     "CAPITAL": _capital,
 }

@@ -1,13 +1,32 @@
 ### Every sentence that people read, in English. One file is one language; stream/sentences/__init__.py says how they
 ### are made. $..._ms is a time, $..._s a duration; both, and numbers, are shown as the language writes them.
-### ODDS gives N of a probability of 1 in N (0: too small to tell, 1: above a half), TENS a distance in whole tens, COMPACT
-### a number with the language's words for thousands, CAPITAL a text with a capital letter.
+### ODDS gives N of a probability of 1 in N (0: too small to tell, 1: above a half), TENS a distance in whole tens, HEADS a
+### mean of counts as people say it (0: hardly any), COMPACT a number with the language's words for thousands, CAPITAL a
+### text with a capital letter.
 
 ## What has been found: the sentences of anomalies, alerts and hotspots
 
-surge = { $observed } { counted }, expected { $expected }; { chance }; since { $since_ms }.
-deficit = { surge }
-dead = No { counted } counted, expected { $expected }; { chance }; since { $since_ms }.
+surge = { $most ->
+    [1] Up to { $observed } { counted }
+   *[0] { $observed } { counted }
+}{ period }, { usual }; { chance }; since { $since_ms }.
+deficit = { $most ->
+    [1] As few as { $observed } { counted }
+   *[0] { $observed } { counted }
+}{ period }, { usual }; { chance }; since { $since_ms }.
+dead = { $observed ->
+    [0] No { counted } counted
+   *[other] { $observed } { counted }
+}{ period }, { usual }; { chance }; since { $since_ms }.
+period = { $period_s ->
+    [one] {" "}in { $period_s }
+    [other] {" "}in { $period_s }
+   *[none] {""}
+}
+usual = { HEADS($expected) ->
+    [0] hardly any expected
+   *[other] { HEADS($expected) } expected
+}
 counted = { $metric ->
     [person] people
     [vehicle] vehicles
@@ -160,6 +179,10 @@ day = { $day ->
 together = { $count } { devices } within { TENS($metres) } m: { $names }{ $more ->
     [0] {""}
    *[other] {" "}and { $more } more
+}{ $period_s ->
+    [one] ; together { $observed } { counted }{ period }, { usual }
+    [other] ; together { $observed } { counted }{ period }, { usual }
+   *[none] {""}
 }. Strongest at { $place }: { $strongest }
     .names = {", "}
 devices = { $type ->
@@ -186,6 +209,10 @@ late = { $why } Told late, by { $late_s }: delayed on its way, or the device's c
 ahead = { $why } It bears a time { $ahead_s } after its receipt: the device's clock is fast, or the station's slow.
 odd_unit = { $why } It came in “{ $unit }”, a unit not known for it: the number was judged as it is.
 late_over = { $why } Told late, { $late_s } after it began; it is over already.
+doubled = { $why } { $kind ->
+    [surge] Twice as many as last told.
+   *[other] Half as many as last told.
+}
 over = { $why } Over after { $lasted_s }.
 taken_over = { $why } Now part of the alert “{ kind }”.
 

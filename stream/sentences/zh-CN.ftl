@@ -1,12 +1,29 @@
 ### 用户看到的全部语句（简体中文）。一种语言一个文件，生成方式见 stream/sentences/__init__.py。
 ### $..._ms 为时刻，$..._s 为时长；时刻、时长和数字按本语言的习惯显示。
-### ODDS：概率“N分之一”中的N（0表示过小，1表示超过一半）；TENS：取整到十的距离；COMPACT：带“万、亿”的数字。
+### ODDS：概率“N分之一”中的N（0表示过小，1表示超过一半）；TENS：取整到十的距离；HEADS：计数的均值（0表示几乎没有）；COMPACT：带“万、亿”的数字。
 
 ## 发现的情况：异常、告警和热点的语句
 
-surge = { counted }{ $observed }{ measure }，正常应为{ $expected }{ measure }，{ chance }，自{ $since_ms }起。
-deficit = { surge }
-dead = 未统计到{ counted }，正常应为{ $expected }{ measure }，{ chance }，自{ $since_ms }起。
+surge = { period }{ counted }{ $most ->
+    [1] 最多达{ $observed }
+   *[0] { $observed }
+}{ measure }，{ usual }，{ chance }，自{ $since_ms }起。
+deficit = { period }{ counted }{ $most ->
+    [1] 最少仅{ $observed }
+   *[0] { $observed }
+}{ measure }，{ usual }，{ chance }，自{ $since_ms }起。
+dead = { $observed ->
+    [0] { period }未统计到{ counted }
+   *[other] { period }{ counted }{ $observed }{ measure }
+}，{ usual }，{ chance }，自{ $since_ms }起。
+period = { $period_s ->
+    [other] { $period_s }内
+   *[none] {""}
+}
+usual = { HEADS($expected) ->
+    [0] 正常几乎为零
+   *[other] 正常应为{ HEADS($expected) }{ measure }
+}
 counted = { $metric ->
     [person] 行人
     [vehicle] 车辆
@@ -159,6 +176,9 @@ day = { $day ->
 together = { TENS($metres) }米范围内{ $count }{ devices }同时异常：{ $names }{ $more ->
     [0] {""}
    *[other] 等
+}{ $period_s ->
+    [other] ，{ period }合计{ counted }{ $observed }{ measure }，{ usual }
+   *[none] {""}
 }。{ $place }最为明显：{ $strongest }
     .names = 、
 devices = { $type ->
@@ -184,6 +204,10 @@ late = { $why }迟报{ $late_s }：传输延误，或设备时钟偏慢。
 ahead = { $why }所报时间比收到时间超前{ $ahead_s }：设备时钟偏快，或本站时钟偏慢。
 odd_unit = { $why }读数单位为“{ $unit }”，系统不识别：按原数值判断。
 late_over = { $why }迟报，距发生已{ $late_s }，现已结束。
+doubled = { $why }{ $kind ->
+    [surge] 比上次通知时增加一倍。
+   *[other] 比上次通知时减少一半。
+}
 over = { $why }现已结束，共持续{ $lasted_s }。
 taken_over = { $why }已并入“{ kind }”告警。
 

@@ -103,7 +103,7 @@ _ADDED: Final[dict[int, dict[str, dict[str, _Value | _Array]]]] = {
     },
     5: {
         "shard": {},
-        "site": {},
+        "site": {"book/standing": _Value({})},
     },
 }
 """Version → part → path → what it has and the one before had not, such as ``"quality/skew": _Array("f8", like="…")``.
@@ -156,7 +156,7 @@ def _spans_of_numbers(state: State, heard: NDArray[np.int64]) -> None:
 
 
 def _to_5(part: str, old: State) -> State:
-    """From 4: counts have a memory of visits and one of holidays, which begin empty."""
+    """From 4: counts have a memory of visits, which begins empty."""
     state = _with_added(5, part, old)
     counts = "detection/counting/baseline/"
     if f"{counts}ring/value" in state.arrays:
@@ -167,8 +167,6 @@ def _to_5(part: str, old: State) -> State:
         state.arrays[f"{counts}routine_ms"] = np.zeros(size, dtype="<i8")
         state.arrays[f"{counts}visits/code"] = np.zeros((56, min(bins, 144), size), dtype="u1")
         state.arrays[f"{counts}visits/day"] = np.full(56, -1, dtype="<i8")
-        hours = state.arrays[f"{counts}rates/coarse"].shape[2]
-        state.arrays[f"{counts}rates/holiday"] = np.zeros((2, hours, size), dtype="<f4")
     return state
 
 

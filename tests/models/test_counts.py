@@ -1,13 +1,12 @@
 """Count baselines: what they expect, what they find, and that their probabilities mean what they say."""
 
-from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
 from models.baselines.counts import CountBaseline
-from models.calendar import REST, Calendar
+from models.calendar import Calendar
 from models.state import ROW
 from tests.models.traffic import T0, Neighbourhood, warm
 
@@ -272,26 +271,3 @@ def test_an_alarm_tells_the_shortest_period_that_is_strange_by_itself(watched):
     assert quiet.alarm.any()
     assert (quiet.grounds[quiet.alarm, 0] < quiet.grounds[quiet.alarm, 1]).all()
     assert (quiet.grounds[quiet.alarm, 3] < 1e-10).all()
-
-
-@pytest.mark.parametrize("left", [0.15, 2.5])
-def test_a_festival_does_not_spoil_the_sundays_after_it(left: float):
-    """Eight days off from the fifth Monday on, in which a street is nearly empty, or has a fair."""
-    monday = date(2026, 12, 21)
-    calendar = Calendar("Asia/Shanghai", None, [monday + timedelta(days=n) for n in range(8)])
-    place = Neighbourhood(8, window_s=7200, mean=240.0)
-    place.calendar = calendar
-    model = warm(CountBaseline(7200, calendar, 8), place, days=28)
-    expected, alarms = [], 0
-    for step in range(28 * 12, 65 * 12):
-        start = T0 + step * 7_200_000
-        day = calendar.day(calendar.day_number(start))
-        count = place.count(start) * (left if day.holiday else 1.0)
-        test = model.step(np.arange(8), start, np.rint(count), np.ones(8))
-        if not day.holiday:
-            alarms += int(test.alarm.sum())
-            if day.day_class == REST:
-                expected.append(test.expected / place.mean(start))
-    assert len(expected) == 4 * 12
-    assert np.median(expected, axis=1) == pytest.approx(np.ones(4 * 12), abs=0.25)
-    assert alarms <= 1

@@ -28,7 +28,13 @@ from stream.results import (
 )
 from stream.sentences import Why, literal
 
-SURGE = Why("surge", {"metric": "person", "observed": 40.0, "expected": 12.5, "p": 1e-7, "since_ms": 1_795_420_800_000})
+SURGE = Why(
+    "surge",
+    {
+        "metric": "person", "observed": 40.0, "expected": 12.5, "p": 1e-7, "since_ms": 1_795_420_800_000,
+        "period_s": 300.0, "window_s": 300.0, "most": 0,
+    },
+)  # fmt: skip
 NAN = math.nan
 WINDOW_MS = 300_000
 T0 = 1_795_420_800_000

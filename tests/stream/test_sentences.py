@@ -30,7 +30,10 @@ ROOMS = ("ingest", "models", "stream", "deploy", "simulators", "console")
 SOURCES = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
 T = 1_795_438_800_000
 """21:00 in Shanghai, 13:00 UTC."""
-COUNT: dict[str, Any] = {"metric": "person", "observed": 41.2, "expected": 12.0, "p": 1.2e-5, "since_ms": T}
+COUNT: dict[str, Any] = {
+    "metric": "person", "observed": 41.0, "expected": 12.04, "p": 1.2e-5, "since_ms": T, "period_s": 300.0,
+    "window_s": 300.0, "most": 0,
+}  # fmt: skip
 GATE: dict[str, Any] = {"value": 2.4, "limit": 28.0, "at_ms": T}
 DOOR = Why("state", {"kind": "door_open", "metric": "door", "word": "open", "hold": 120.0, "since_ms": T})
 NAME = literal({"en": "West gate", "zh-CN": "西门"})
@@ -64,7 +67,7 @@ EMITTED = {
     "together": Why(
         "together",
         {"type": "camera", "count": 7, "metres": 61.0, "names": [NAME] * 5, "more": 2, "place": NAME,
-         "strongest": Why("surge", COUNT)},
+         "strongest": Why("surge", COUNT), **COUNT},
     ),
     "fire": Why("fire", {"metres": 0.0, "parts": [Why("part", {"place": NAME, "why": DOOR})]}),
     "series": Why("series", {"category": "burglary", "count": 3, "metres": 300.0, "hours": 72.0}),
@@ -72,6 +75,8 @@ EMITTED = {
     "hotspot-earlier": Why("hotspot-earlier", {"category": "theft", "count": 0, "share": 0.8}),
     "hotspot-nothing": Why("hotspot-nothing"),
     "outside": OUTSIDE,
+    "usual": Why("usual", COUNT),
+    "doubled": Why("doubled", {"why": Why("surge", COUNT), "kind": "surge"}),
     "over": Why("over", {"why": DOOR, "lasted_s": 540.0}),
     "taken_over": Why("taken_over", {"why": DOOR, "kind": "fire"}),
 }  # fmt: skip
@@ -207,8 +212,12 @@ def test_every_kind_has_a_title_and_advice(kind):
 @pytest.mark.parametrize(
     ("code", "english", "chinese"),
     [
-        ("surge", "41.2 people, expected 12; about 1 in 80,000; since 13:00.",
-         "行人41.2人次，正常应为12人次，概率约为8万分之一，自13:00起。"),
+        ("surge", "41 people in 5 min, 12 expected; about 1 in 80,000; since 13:00.",
+         "5分钟内行人41人次，正常应为12人次，概率约为8万分之一，自13:00起。"),
+        ("dead", "41 vehicles in 5 min, 12 expected; about 1 in 80,000; since 13:00.",
+         "5分钟内车辆41辆次，正常应为12辆次，概率约为8万分之一，自13:00起。"),
+        ("doubled", "41 people in 5 min, 12 expected; about 1 in 80,000; since 13:00. Twice as many as last told.",
+         "5分钟内行人41人次，正常应为12人次，概率约为8万分之一，自13:00起。比上次通知时增加一倍。"),
         ("threshold", "Loud noise: noise 91.3 dB, limit 85 dB; since 13:00.",
          "噪声过高：噪声91.3 dB，阈值85 dB，自13:00起。"),
         ("state", "Door left open: door is open for more than 120 s; since 13:00.",
@@ -224,6 +233,34 @@ def test_every_kind_has_a_title_and_advice(kind):
 )  # fmt: skip
 def test_what_sentences_say(code, english, chinese):
     assert in_all_languages(EMITTED[code]) == {"en": english, "zh-CN": chinese}
+
+
+@pytest.mark.parametrize(
+    ("code", "more", "english", "chinese"),
+    [
+        ("surge", {"most": 1, "observed": 2000.0, "expected": 49.97},
+         "Up to 2,000 people in 5 min, 50 expected", "5分钟内行人最多达2,000人次，正常应为50人次"),
+        ("surge", {"observed": 60.0, "expected": 0.03, "period_s": 3300.0},
+         "60 people in 55 min, hardly any expected", "55分钟内行人60人次，正常几乎为零"),
+        ("deficit", {"observed": 3.0, "expected": 7.26, "period_s": 1800.0},
+         "3 people in 30 min, 7.3 expected", "30分钟内行人3人次，正常应为7.3人次"),
+        ("deficit", {"most": 1, "observed": 3.0},
+         "As few as 3 people in 5 min, 12 expected", "5分钟内行人最少仅3人次，正常应为12人次"),
+        ("dead", {"observed": 0.0}, "No people counted in 5 min, 12 expected", "5分钟内未统计到行人，正常应为12人次"),
+    ],
+)  # fmt: skip
+def test_numbers_of_counts_as_people_say_them(code, more, english, chinese):
+    told = in_all_languages(Why(code, COUNT | more))
+    assert told["en"].startswith(english + "; ")
+    assert told["zh-CN"].startswith(chinese + "，")
+
+
+def test_a_finding_that_was_stored_without_a_period_says_none():
+    old = {name: value for name, value in COUNT.items() if name not in {"period_s", "window_s", "most"}}
+    assert in_all_languages(Why("surge", old)) == {
+        "en": "41 people, 12 expected; about 1 in 80,000; since 13:00.",
+        "zh-CN": "行人41人次，正常应为12人次，概率约为8万分之一，自13:00起。",
+    }
 
 
 def test_an_unusual_mix_links_what_it_tells():
@@ -287,7 +324,7 @@ def test_an_alert_as_json_says_what_it_said():
     alert = make.alert(why=Why("surge", COUNT | {"p": float("nan")}))
     row = json.loads(msgspec.json.encode(alert))
     told = with_texts(row)
-    assert told["text"]["en"].startswith("41.2 people, expected 12; less than 1 in")
+    assert told["text"]["en"].startswith("41 people in 5 min, 12 expected; less than 1 in")
     assert told["advice"]["zh-CN"].startswith("查看现场视频")
     assert with_texts(row | {"place": {}})["place"] == {"en": "outside the beats", "zh-CN": "网格之外"}
 

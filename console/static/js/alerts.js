@@ -75,7 +75,7 @@ class Card {
 
   taken() {
     const a = this.alert;
-    const text = a.by ? t("alerts-taken", { by: a.by, time: when(a.changed_ms, siteNow()) }) : t("alerts-taken_system");
+    const text = a.by ? t("alerts-taken", { by: a.by, time: when(a.heard_ms || a.changed_ms, siteNow()) }) : t("alerts-taken_system");
     return el("p", { class: "taken" }, text, a.note && el("span", { class: "note" }, a.note));
   }
 
@@ -191,10 +191,11 @@ function setOfficer(name) {
 const known = new Set();
 let first = true;
 
-/** Tell of alerts that were not there before: to screen readers, and by a tone where it is switched on. */
+/** Tell of alerts that were not there before, or have doubled: to screen readers, and by a tone where it is switched on. */
 function announce(alerts, tone) {
-  const fresh = alerts.filter((a) => a.state === "raised" && !known.has(a.id));
-  for (const a of alerts) known.add(a.id);
+  const call = (a) => `${a.id} ${a.heard_ms ?? 0}`;
+  const fresh = alerts.filter((a) => a.state === "raised" && !known.has(call(a)));
+  for (const a of alerts) known.add(call(a));
   if (first) {
     first = !state.overview;
     return;

@@ -156,13 +156,15 @@ def anomaly_line(site: str, anomaly: Anomaly, sentence: TextFields) -> str:
 def alert_second(alert: Alert, before: Mapping[str, Sequence[Any]]) -> tuple[str, list[Any]]:
     """Return under which name and when a change of an alert stands: ``[second, id, revision]``.
 
-    A second after the change before it of the same beat, device and kind, at least. `before` has those by name.
+    A second after the change before it of the same beat, device and kind, at least; one that calls nobody stands in the
+    place of that one, so that what was raised is counted once. `before` has those by name.
     """
     name = f"{alert.beat}/{alert.device}/{alert.kind}"
     time_s, identity = alert.changed_ms // 1000, [alert.id, alert.revision]
     last = before.get(name)
     if last is not None:
-        time_s = last[0] if list(last[1:]) == identity else max(time_s, last[0] + 1)
+        again = list(last[1:]) == identity or (alert.quiet and last[1] == alert.id)
+        time_s = last[0] if again else max(time_s, last[0] + 1)
     return name, [time_s, *identity]
 
 
