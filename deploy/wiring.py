@@ -69,14 +69,19 @@ def open_places(settings: Settings, folder: Path) -> PlacesFile:
     """
 
     def check(places: Places) -> None:
-        check_overrides(places)
-        ShardMap(settings.kafka.shards if settings.kafka.bootstrap else 1, places.beats)
-        try:
-            Grid(places.bounds(), settings.pipeline.hotspot_cell_m)
-        except ValueError as error:
-            raise PlacesError(f"{settings.places_file}: no map can be made of it: {error}") from error
+        check_places(places, settings, settings.places_file)
 
     return PlacesFile(settings.places_file, folder / LAST_GOOD, check)
+
+
+def check_places(places: Places, settings: Settings, path: Path) -> None:
+    """Raise `PlacesError` for places of a file that can be read and still cannot be worked with."""
+    check_overrides(places)
+    ShardMap(settings.kafka.shards if settings.kafka.bootstrap else 1, places.beats)
+    try:
+        Grid(places.bounds(), settings.pipeline.hotspot_cell_m)
+    except ValueError as error:
+        raise PlacesError(f"{path}: no map can be made of it: {error}") from error
 
 
 def highest_position(folder: Path) -> int:

@@ -238,6 +238,16 @@ def read_only(path: Path, options: str = "") -> sqlite3.Connection:
     return connection
 
 
+def untouched(path: Path) -> sqlite3.Connection:
+    """Open a database for reading, and leave nothing beside it, not even where nobody else has it open.
+
+    For a look that is soon over: what is written by somebody who opens the file meanwhile may not be seen.
+    Raises sqlite3.Error.
+    """
+    alone = not path.with_name(f"{path.name}-wal").exists()
+    return read_only(path, "&immutable=1" if alone else "")
+
+
 def readable(path: Path, query: str) -> list[Any] | None:
     """Return the rows of a database that was put aside, without changing it; None where it cannot be read.
 

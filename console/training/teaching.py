@@ -72,6 +72,18 @@ def _of_store(options: argparse.Namespace, settings: Settings, site: FoundSite, 
         raise CommandError(f"site {site.id} has no store yet; name a CSV file to learn from", 2)
     reader = StoreReader(site.store)
     window_ms = settings.pipeline.window_s * 1000
+    names, gone = stored_series(reader, places, accept_unknown=settings.gateway.accept_unknown)
+    span = reader.span() or (0, -window_ms)
+    end = span[1] + window_ms
+    since = span[0] if options.days is None else max(span[0], end - round(options.days * _DAY_MS))
+    windows = stored_windows(reader, window_ms, since, end, names) if names else iter(())
+    return HistorySource(str(site.store), windows, since, end, gone=gone, reader=reader)
+
+
+def stored_series(
+    reader: StoreReader, places: Places, *, accept_unknown: bool
+) -> tuple[dict[int, HistorySeries], list[str]]:
+    """Return the counts and levels of a store, by their numbers there, and the devices that the site has no more."""
     kinds = {name: int(kind) for kind, name in KINDS.items()}
     names: dict[int, HistorySeries] = {}
     gone: set[str] = set()
@@ -79,16 +91,12 @@ def _of_store(options: argparse.Namespace, settings: Settings, site: FoundSite, 
         if row["kind"] not in kinds:
             continue
         device = places.devices.get(row["device"])
-        if device is None and not settings.gateway.accept_unknown:
+        if device is None and not accept_unknown:
             gone.add(row["device"])
             continue
         beat = row["beat"] if device is None else device.beat
         names[row["id"]] = HistorySeries(beat, row["device"], kinds[row["kind"]], row["metric"])
-    span = reader.span() or (0, -window_ms)
-    end = span[1] + window_ms
-    since = span[0] if options.days is None else max(span[0], end - round(options.days * _DAY_MS))
-    windows = stored_windows(reader, window_ms, since, end, names) if names else iter(())
-    return HistorySource(str(site.store), windows, since, end, gone=sorted(gone), reader=reader)
+    return names, sorted(gone)
 
 
 def _of_file(options: argparse.Namespace, settings: Settings, places: Places) -> HistorySource:

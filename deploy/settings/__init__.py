@@ -1,6 +1,6 @@
 """Settings: what can be set (`sections`), and how a file and the environment are read (`load`)."""
 
-from deploy.settings.load import at_broker, dump_toml, find_file, load_settings, with_values
+from deploy.settings.load import at_broker, dump_toml, find_file, load_settings, with_texts, with_values
 from deploy.settings.sections import PREFIX, SECRETS, SECTIONS, Settings
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "dump_toml",
     "find_file",
     "load_settings",
+    "with_texts",
     "with_values",
 ]

@@ -101,6 +101,16 @@ def with_values(settings: Settings, **sections: dict[str, Any]) -> Settings:
     return msgspec.structs.replace(settings, **changed)
 
 
+def with_texts(settings: Settings, texts: Mapping[str, str]) -> Settings:
+    """Return a copy with keys such as ``alerts.per_day`` set to texts, as an environment variable would set them."""
+    sections: dict[str, dict[str, Any]] = {}
+    for name, text in texts.items():
+        section, _, key = name.partition(".")
+        known = section in SECTIONS and key in KEYS[section]
+        sections.setdefault(section, {})[key] = _from_text(section, key, text) if known else text
+    return with_values(settings, **sections)
+
+
 def at_broker(settings: Settings, address: str | None, node: Mapping[str, Any] | None = None) -> Settings:
     """Return settings with the broker of an option ``HOST:PORT``, else of a running node's ``node.json``."""
     if address is not None:

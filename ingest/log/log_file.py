@@ -9,7 +9,7 @@ from struct import pack
 from typing import Final
 
 from ingest import salvage, sqlite
-from ingest.log.records import RecordKind
+from ingest.log.records import Record, RecordKind
 
 _LOG: Final = logging.getLogger(__name__)
 APPLICATION: Final = 0x50474C47  # "PGLG"
@@ -29,6 +29,8 @@ CREATE TABLE records (
 );
 CREATE TABLE consumers (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID
 """
+_READ_BYTES: Final = 64 << 20
+"""`read_records` stops after this many payload bytes, so that a long backlog does not fill the memory."""
 KINDS: Final = frozenset(map(int, RecordKind))
 _RECEIVED: Final = range(1 << 43)
 """Times of receipt that are believed of a record without a check sum: up to the year 2248."""
@@ -37,6 +39,49 @@ _RECEIVED: Final = range(1 << 43)
 def check_sum(kind: int, shard: int, received_ms: int, payload: bytes) -> int:
     """Return the check sum over all that is written of a record."""
     return zlib.crc32(payload, zlib.crc32(pack("<qqq", kind, shard, received_ms)))
+
+
+def read_records(
+    connection: sqlite3.Connection, path: Path, after: int, limit: int, shard: int | None = None
+) -> list[Record]:
+    """Return up to `limit` records (and about 64 MB) with a position greater than `after`, in order.
+
+    One whose bytes are not those that were written gets the time of receipt of its neighbour.
+    """
+    where = "position > ?" if shard is None else "position > ? AND shard = ?"
+    values = (after, limit) if shard is None else (after, shard, limit)
+    records, size = list[Record](), 0
+    rows = connection.execute(
+        f"SELECT kind, received_ms, payload, shard, position, sum FROM records WHERE {where} ORDER BY position LIMIT ?",
+        values,
+    )
+    try:
+        for kind, received_ms, payload, of_shard, position, check in rows:
+            if kind in KINDS and (check is None or check == check_sum(kind, of_shard, received_ms, payload)):
+                record = Record(RecordKind(kind), received_ms, payload, of_shard, position)
+            else:
+                record = _changed(connection, path, payload, records[-1] if records else None, position)
+            records.append(record)
+            size += len(payload)
+            if size >= _READ_BYTES:
+                break
+    finally:
+        rows.close()
+    return records
+
+
+def _changed(
+    connection: sqlite3.Connection, path: Path, payload: bytes, before: Record | None, position: int
+) -> Record:
+    """Return a record whose bytes are not those that were written; the pipeline looks whether its payload is."""
+    _LOG.error("%s: the record at position %d has changed on the disk", path, position)
+    if before is not None:
+        received_ms = before.received_ms
+    else:
+        query = "SELECT received_ms FROM records WHERE position < ? ORDER BY position DESC LIMIT 1"
+        row = connection.execute(query, (position,)).fetchone()
+        received_ms = 0 if row is None else row[0]
+    return Record(RecordKind.OBSERVATIONS, received_ms, payload, 0, position)
 
 
 def raise_to(connection: sqlite3.Connection, position: int) -> None:

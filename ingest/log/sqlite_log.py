@@ -22,8 +22,8 @@ from typing import Final, TypeVar
 
 from ingest import sqlite
 from ingest.files import put_aside
-from ingest.log.log_file import APPLICATION, KINDS, SCHEMA, VERSION, check_sum, raise_to, rescue, upgrade
-from ingest.log.records import LogFullError, Record, RecordKind
+from ingest.log.log_file import APPLICATION, SCHEMA, VERSION, check_sum, raise_to, read_records, rescue, upgrade
+from ingest.log.records import LogFullError, Record
 
 T = TypeVar("T")
 
@@ -32,8 +32,6 @@ _ROW_BYTES: Final = 48
 """What a row takes beside its payload, about."""
 _POLL_S: Final = 0.02
 """How often `SqliteLog.wait` looks for records that another process appended."""
-_READ_BYTES: Final = 64 << 20
-"""`SqliteLog.read` stops after this many payload bytes, so that a long backlog does not fill the memory."""
 _SLACK_BYTES: Final = 8 << 20
 """How much more than needed is dropped when the allowance is reached, so that not every append has to."""
 _DROP_ROWS: Final = 2_000
@@ -217,41 +215,7 @@ class SqliteLog:
 
     def read(self, after: int, *, limit: int, shard: int | None = None) -> list[Record]:
         """Return up to `limit` records (and about 64 MB) with a position greater than `after`, in order."""
-        where = "position > ?" if shard is None else "position > ? AND shard = ?"
-        values = (after, limit) if shard is None else (after, shard, limit)
-        query = (
-            "SELECT kind, received_ms, payload, shard, position, sum FROM records "
-            f"WHERE {where} ORDER BY position LIMIT ?"
-        )
-        return self._using(self._read_lock, lambda: self._read(query, values))
-
-    def _read(self, query: str, values: tuple[int, ...]) -> list[Record]:
-        records, size = list[Record](), 0
-        rows = self._reader.execute(query, values)
-        try:
-            for kind, received_ms, payload, shard, position, check in rows:
-                if kind in KINDS and (check is None or check == check_sum(kind, shard, received_ms, payload)):
-                    record = Record(RecordKind(kind), received_ms, payload, shard, position)
-                else:
-                    record = self._changed(payload, records[-1] if records else None, position)
-                records.append(record)
-                size += len(payload)
-                if size >= _READ_BYTES:
-                    break
-        finally:
-            rows.close()
-        return records
-
-    def _changed(self, payload: bytes, before: Record | None, position: int) -> Record:
-        """Return a record whose bytes are not those that were written; the pipeline looks whether its payload is."""
-        _LOG.error("%s: the record at position %d has changed on the disk", self.path, position)
-        if before is not None:
-            received_ms = before.received_ms
-        else:
-            query = "SELECT received_ms FROM records WHERE position < ? ORDER BY position DESC LIMIT 1"
-            row = self._reader.execute(query, (position,)).fetchone()
-            received_ms = 0 if row is None else row[0]
-        return Record(RecordKind.OBSERVATIONS, received_ms, payload, 0, position)
+        return self._using(self._read_lock, lambda: read_records(self._reader, self.path, after, limit, shard))
 
     def wait(self, after: int, timeout_s: float) -> bool:
         """Block until there is a record after `after`, or the time is over; return which.

@@ -225,21 +225,22 @@ class RecordingTrack:
     """Whether it says, second by second, when what follows was received: to a node whose clock follows the data."""
 
     def __init__(self, path: Path, site: str, timezone: str) -> None:
-        self._path, self.site, self.timezone = path, site, timezone
-        self.total = Recording(path).size
+        self.path, self.site, self.timezone = path, site, timezone
+        found = Recording(path)
+        self.total, self.started_ms = found.size, found.started_ms
 
     def places_geojson(self) -> dict[str, Any]:
         """Return the devices that speak in it, each beat on a square: a recording does not say where they stand."""
         beats: dict[str, dict[str, None]] = {}
         known = 0
-        for message in Recording(self._path):
+        for message in Recording(self.path):
             topic = parse_device_topic(message.topic)
             if topic is not None:
                 devices = beats.setdefault(topic.beat, {})
                 known += topic.device not in devices
                 devices[topic.device] = None
                 if known > _MAX_DEVICES:
-                    raise RecordingError(f"{self._path}: more than {_MAX_DEVICES} devices speak in it")
+                    raise RecordingError(f"{self.path}: more than {_MAX_DEVICES} devices speak in it")
         features: list[dict[str, Any]] = []
         corner = (0.0, 0.0)
         for beat, devices in beats.items():
@@ -249,7 +250,7 @@ class RecordingTrack:
 
     def messages(self) -> Iterator[tuple[int, TimedMessage]]:
         """Give the recorded messages; progress is in bytes of the file."""
-        recording, told_s = Recording(self._path), -math.inf
+        recording, told_s = Recording(self.path), -math.inf
         for message in recording:
             if self.tells_time and message.offset_s >= told_s + _TELL_S:
                 told_s = message.offset_s

@@ -109,6 +109,10 @@ class AlertBudget(Saved):
         fitting = np.flatnonzero(expected <= self.per_day + 1e-9)
         return int(fitting[0]) if len(fitting) else BINS - 1
 
+    def choose_anew(self) -> None:
+        """Go by the budget from now on, not only from the next midnight: as if it had been this one all the time."""
+        self._least = self._choose()
+
     def note(self, noted: Noted, surprise: float) -> bool:
         """Note how strange a finding has become at most, and tell whether it is an alert; what is one stays one."""
         # What is no number is taken for ordinary; what is infinitely strange has a bin too.

@@ -59,6 +59,12 @@ class CountsStage(Saved):
         self.series[rows] = added
         self._find(rows)
 
+    def forget(self) -> None:
+        """Give all series a baseline that knows nothing."""
+        one = self.baseline
+        one.restore(CountBaseline(one.window_s, one.calendar, len(self.series)).capture())
+        self.restored()
+
     def restored(self) -> None:
         """Find the rows and the kinds of all series."""
         self._find(np.arange(len(self.series)))

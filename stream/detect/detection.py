@@ -117,6 +117,11 @@ class Detection(Saved):
                 recalled = self.counting.recall(series[lately], number[lately], history.exposure[lately])
         return Taught(int(fresh.sum()), int((known & ~early).sum()), int(early.sum())), recalled
 
+    def forget(self) -> None:
+        """Let the baselines know nothing. Which windows they had learned stays known."""
+        self.counting.forget()
+        self.leveling.forget()
+
     def close(self, number: int, fields: Mapping[str, NDArray[Any]]) -> None:
         """Test a closed window and learn from it."""
         self.counting.close(number, fields)

@@ -38,6 +38,11 @@ class LevelsStage(Saved):
         self.grow(LEVEL, len(self.series) + len(added))
         self.series[rows], self._row[added] = added, rows
 
+    def forget(self) -> None:
+        """Give all series a baseline that knows nothing."""
+        one = self.baseline
+        one.restore(LevelBaseline(one.window_s, one.calendar, len(self.series)).capture())
+
     def restored(self) -> None:
         """Find the rows of series."""
         self._row[self.series] = np.arange(len(self.series))

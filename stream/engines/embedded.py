@@ -325,12 +325,13 @@ class EmbeddedEngine:
         self.delivery.put(self._idle.released())
         data = self.pipeline.snapshot()
         self._cost.taken()
-        return PendingSnapshot(self.pipeline.position, self.delivery.newest, data, time.monotonic() - began)
+        pipe, took_s = self.pipeline, time.monotonic() - began
+        return PendingSnapshot(pipe.position, pipe.now_ms, self.delivery.newest, data, took_s)
 
     def _save(self, snapshot: PendingSnapshot) -> None:
         began = time.monotonic()
         try:
-            self._files.save(snapshot.position, snapshot.data)
+            self._files.save(snapshot.position, snapshot.data, snapshot.now_ms)
             sure_ms = self.pipeline.now_ms if self.pipeline.sure else None
             self._log.commit(CONSUMER, self._files.oldest_position(), sure_ms)
         except OSError as error:

@@ -1,5 +1,8 @@
 """Snapshots as files: written whole or not at all, the two newest kept, a damaged one passed over.
 
+Of those that have become older one a day stays for a while, in a folder of its own: `patrolgrid whatif` begins with
+them. They are moved there, so that nothing is written for them.
+
 A station's are compressed: most of their tables are empty, and a card wears out by the bytes. Those of a city's shard
 are not, because the engine waits for it.
 """
@@ -20,6 +23,12 @@ from ingest.frame import FrameError, FrameKind
 _LOG = logging.getLogger(__name__)
 _SUFFIX: Final = ".pgs"
 KEPT: Final = 2
+_DAYS: Final = "days"
+"""Folder of the older ones, below that of the snapshots; named by log position and time."""
+_APART_MS: Final = 20 * 3_600_000
+"""They are so far apart, by the site's time."""
+_MOST_DAYS: Final = 14
+_MOST_KEPT_BYTES: Final = 256 << 20
 _PACKED_BELOW: Final = 16 << 20
 """Snapshots of fewer bytes are compressed, which takes a tenth of a second at most."""
 _PACKED: Final = b"\x78"
@@ -44,10 +53,30 @@ def read_snapshot(path: Path) -> bytes:
         raise FrameError(f"the snapshot cannot be unpacked: {error}") from error
 
 
+class KeptSnapshot(NamedTuple):
+    """One that is kept of some day."""
+
+    position: int
+    now_ms: int
+    path: Path
+
+
+def kept_snapshots(folder: Path) -> list[KeptSnapshot]:
+    """Return the older snapshots that are kept below a folder of snapshots, newest first."""
+    found = []
+    for path in (folder / _DAYS).glob(f"*{_SUFFIX}"):
+        position, _, now_ms = path.stem.partition("-")
+        if position.isdigit() and now_ms.isdigit():
+            found.append(KeptSnapshot(int(position), int(now_ms), path))
+    return sorted(found, reverse=True)
+
+
 class PendingSnapshot(NamedTuple):
     """A snapshot that is to be written when every sink has the results up to there."""
 
     position: int
+    now_ms: int
+    """The site's time."""
     reached: int
     """The `stream.sinks.result_rows.order` of the newest results that the pipeline had given then."""
     data: bytes
@@ -60,15 +89,42 @@ class SnapshotFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        self._now_ms: dict[int, int] = {}
+        """Position → the site's time then, of what this process has saved."""
 
-    def save(self, position: int, data: bytes) -> None:
-        """Write a snapshot durably; when this returns it survives a power cut. Older ones but one are removed."""
+    def save(self, position: int, data: bytes, now_ms: int = 0) -> None:
+        """Write a snapshot durably; when this returns it survives a power cut.
+
+        Older ones but one are removed, or kept for a fortnight, where they are the first in a day by the site's time
+        `now_ms`.
+        """
+        self._now_ms[position] = now_ms
         replace_file(self._path(position), zlib.compress(data, 1) if len(data) < _PACKED_BELOW else data)
         for old in self.paths()[KEPT:]:
             if old.is_dir():
                 put_aside(old, "is a folder, expected a snapshot")
-            else:
+            elif not self._keep(old):
                 old.unlink(missing_ok=True)
+
+    def _keep(self, old: Path) -> bool:
+        """Move a snapshot to the older ones where it is the first in a day, and let go of what is too much of them."""
+        now_ms = self._now_ms.pop(int(old.stem), 0) if old.stem.isdigit() else 0
+        kept = kept_snapshots(self.folder)
+        if now_ms <= 0 or (kept and abs(now_ms - kept[0].now_ms) < _APART_MS):
+            return False
+        try:
+            moved = self.folder / _DAYS / f"{old.stem}-{now_ms:014d}{_SUFFIX}"
+            moved.parent.mkdir(exist_ok=True)
+            old.replace(moved)
+            size = 0
+            for number, one in enumerate(kept_snapshots(self.folder)):
+                size += one.path.stat().st_size
+                if number >= _MOST_DAYS or size > _MOST_KEPT_BYTES:
+                    one.path.unlink(missing_ok=True)
+        except OSError as error:  # a comfort for people who tune: nothing depends on it
+            _LOG.warning("%s cannot be kept for later: %s", old, error)
+            return False
+        return True
 
     def paths(self) -> list[Path]:
         """Return the snapshots, newest first."""

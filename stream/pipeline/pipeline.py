@@ -90,6 +90,11 @@ class Pipeline:
         """Return what a state depends on."""
         return {"site": self.config.site.id, "window_s": self.config.pipeline.window_s, "shards": len(self.shards)}
 
+    def forget_models(self) -> None:
+        """Begin with young models of counts and levels; all else stays as it is."""
+        for shard in self.shards:
+            shard.detection.forget()
+
     def restore(self, data: bytes) -> None:
         """Take over the state of a snapshot; call on a new pipeline only.
 

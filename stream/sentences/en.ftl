@@ -887,6 +887,45 @@ train-more_bad = {"..."} and { $count } more
 train-kept = They are in quarantine: patrolgrid quarantine list --site { $site } --reason history
 train-gone = { $count } series of the store were left out, as their device is not in the places file: { $devices }
 
+## The command line: whatif
+
+whatif-progress = running again
+whatif-set = { $key } = { $then }, now { $now }
+whatif-places = places of { $file }
+whatif-models-store = models that learn anew from the store
+whatif-models-none = models that have learned nothing
+whatif-span = From { $first } to { $last }: { $records } records.
+whatif-bounded = The log is kept for { $days } days (log.max_age_days) and begins at { $first }: nothing before that can be run again.
+whatif-file = The recording begins at { $first }.
+whatif-begun-snapshot = Both runs begin with the state that was saved at { $time }.
+whatif-begun-store = No state is kept from before that can be used: both runs begin at { $time } with models that have learned { n-windows } from the store.
+whatif-begun-nothing = No state is kept from before, and the store has nothing to learn from: both runs begin at { $time } with young models, which tell little.
+whatif-unusable = A state cannot be used: { $problem }
+whatif-passed = { $count } { $count ->
+    [one] record
+   *[other] records
+} could not be processed, and were passed by in both runs.
+whatif-counts = { $now } { $now ->
+    [one] alert
+   *[other] alerts
+} as it is, { $then } as it would be: { $new } new, { $gone } gone, { $different } different.
+whatif-new = new
+whatif-gone = gone
+whatif-different = now
+whatif-would = then
+whatif-because-gone-budget = [held back by the budget]
+whatif-because-gone-joined = [part of another alert]
+whatif-because-gone-unnoticed = [not found]
+whatif-because-new-budget = [held back by the budget now]
+whatif-because-new-joined = [part of another alert now]
+whatif-because-new-unnoticed = [not found now]
+whatif-col-mark = {" "}
+whatif-col-raised = told
+whatif-col-ended = over
+whatif-col-kind = kind
+whatif-col-device = device
+whatif-col-text = what people read
+
 ## The command line: quarantine
 
 quarantine-empty = The quarantine of site { $site } is empty.

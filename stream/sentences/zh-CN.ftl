@@ -770,6 +770,39 @@ train-more_bad = ……另有 { $count } 行
 train-kept = 已放入隔离区：patrolgrid quarantine list --site { $site } --reason history
 train-gone = 存储中有 { $count } 个序列因设备不在点位文件中而跳过：{ $devices }
 
+## 命令行：whatif
+
+whatif-progress = 重新运行
+whatif-set = { $key } = { $then }，现为 { $now }
+whatif-places = 点位文件 { $file }
+whatif-models-store = 模型从存储中重新学习
+whatif-models-none = 模型未学习任何数据
+whatif-span = { $first } 至 { $last }：{ $records } 条记录。
+whatif-bounded = 日志保留 { $days } 天（log.max_age_days），从 { $first } 开始：此前的数据无法重新运行。
+whatif-file = 录制文件从 { $first } 开始。
+whatif-begun-snapshot = 两次运行均从 { $time } 保存的状态开始。
+whatif-begun-store = 此前没有可用的已存状态：两次运行均从 { $time } 开始，模型已从存储中学习 { $windows } 个窗口。
+whatif-begun-nothing = 此前没有已存状态，存储中也无可学习的数据：两次运行均从 { $time } 以未学习的模型开始，能说明的很少。
+whatif-unusable = 有一个状态无法使用：{ $problem }
+whatif-passed = 有 { $count } 条记录无法处理，两次运行均已跳过。
+whatif-counts = 现有告警 { $now } 条，改后 { $then } 条：新增 { $new }，消失 { $gone }，不同 { $different }。
+whatif-new = 新增
+whatif-gone = 消失
+whatif-different = 现在
+whatif-would = 改后
+whatif-because-gone-budget = [因告警限额不发]
+whatif-because-gone-joined = [并入另一告警]
+whatif-because-gone-unnoticed = [未发现]
+whatif-because-new-budget = [现因告警限额不发]
+whatif-because-new-joined = [现并入另一告警]
+whatif-because-new-unnoticed = [现未发现]
+whatif-col-mark = {" "}
+whatif-col-raised = 发出
+whatif-col-ended = 结束
+whatif-col-kind = 类型
+whatif-col-device = 设备
+whatif-col-text = 内容
+
 ## 命令行：quarantine
 
 quarantine-empty = 站点 { $site } 的隔离区为空。

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -49,13 +50,17 @@ class Station:
         """The node, running inside a ``with`` block."""
         return RunningNode(self.folder)
 
-    def live(self, days: float, *, until: int = NOON) -> None:
-        """Let so many days go by up to `until`: people at 40 a window and noise, a record each hour."""
+    def live(self, days: float, *, until: int = NOON, crowds: Mapping[int, int] | None = None) -> None:
+        """Let so many days go by up to `until`: people at 40 a window and noise, a record each hour.
+
+        `crowds` are other numbers of people, by the end of their window.
+        """
         rng = np.random.default_rng(3)
         start = until - round(days * 1440) * MINUTE
         log = SqliteLog(self.folder / "log.db")
         for end in range(start + WINDOW, until + 1, WINDOW):
-            self.writer.count("cam-1", end, int(rng.poisson(40)), interval=1800.0)
+            people = int(rng.poisson(40))
+            self.writer.count("cam-1", end, (crowds or {}).get(end, people), interval=1800.0)
             self.writer.level("noise-1", end - MINUTE, 50.0 + rng.normal())
             if (end - start) % (2 * WINDOW) == 0:
                 record = self.writer.record()
@@ -96,6 +101,11 @@ class RunningNode:
         self._teller = threading.Thread(target=self._tell)
         self._teller.start()
         return self
+
+    def quiet(self) -> None:
+        """Tell no more: from now on the node writes only what the log makes it write."""
+        self._over.set()
+        self._teller.join()
 
     def _tell(self) -> None:
         while not self._over.wait(0.05):

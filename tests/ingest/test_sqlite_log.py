@@ -13,7 +13,8 @@ from contextlib import closing
 
 import pytest
 
-from ingest.log import sqlite_log
+from ingest.log import log_file, sqlite_log
+from ingest.log.log_view import LogView
 from ingest.log.records import LogFullError, Record, RecordKind
 from ingest.log.sqlite_log import SqliteLog
 from ingest.sqlite import StorageError
@@ -98,7 +99,7 @@ def test_the_file_stays_within_its_allowance(tmp_path):
 
 
 def test_a_long_backlog_is_read_in_portions(tmp_path, monkeypatch):
-    monkeypatch.setattr(sqlite_log, "_READ_BYTES", 50_000)
+    monkeypatch.setattr(log_file, "_READ_BYTES", 50_000)
     log = SqliteLog(tmp_path / "log.db", min_free_bytes=0)
     log.append([record(n, 20_000) for n in range(10)])
     seen, after = [], 0
@@ -221,3 +222,24 @@ def test_a_log_of_0_1_keeps_its_positions_and_what_nobody_has_had(tmp_path, capl
     caplog.clear()
     SqliteLog(path, min_free_bytes=0).close()
     assert not caplog.text
+
+
+def test_a_view_reads_beside_the_writer_and_leaves_nothing_where_there_is_none(tmp_path):
+    path = tmp_path / "log.db"
+    view = LogView(path)
+    with pytest.raises(StorageError, match="there is no log yet"):
+        view.span()
+    log = SqliteLog(path, min_free_bytes=0)
+    assert view.span() is None
+    log.append([record(1000 * n) for n in range(1, 101)])
+    assert (view.span(), view.received_ms(7), view.received_ms(101)) == ((1, 100), 7_000, 0)
+    assert [view.first_from(ms) for ms in (0, 1_000, 1_001, 50_000, 100_001)] == [1, 1, 2, 50, 101]
+    assert view.read(97, 10) == log.read(97, limit=10)
+    log.close()
+    assert [one.name for one in tmp_path.iterdir()] == ["log.db"]
+    assert len(view.read(0, 1000)) == 100
+    assert [one.name for one in tmp_path.iterdir()] == ["log.db"]
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA user_version=99")
+    with pytest.raises(StorageError, match="is of version 99, expected 3"):
+        view.read(0, 1)

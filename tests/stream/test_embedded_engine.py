@@ -19,7 +19,7 @@ from ingest.setup.crash_marker import CrashMarker
 from ingest.sqlite import StorageError
 from stream.engines import embedded
 from stream.engines.embedded import CONSUMER, EmbeddedEngine, EngineStateError
-from stream.engines.snapshot_files import CrashCost, SnapshotFiles, read_snapshot
+from stream.engines.snapshot_files import CrashCost, SnapshotFiles, kept_snapshots, read_snapshot
 from stream.pipeline.pipeline import Pipeline
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
@@ -199,6 +199,21 @@ def test_the_log_is_committed_only_up_to_the_older_snapshot(log, tmp_path):
     assert log.committed(CONSUMER) == 2
 
 
+def test_of_older_snapshots_one_a_day_is_kept_for_a_fortnight(tmp_path):
+    files, data = SnapshotFiles(tmp_path), advanced().snapshot()
+    step = 10 * 3_600_000
+    for number in range(1, 38):
+        files.save(number, data, NOON + number * step)
+    assert [int(path.stem) for path in files.paths()] == [37, 36]
+    assert files.oldest_position() == 36, "the log need not keep what follows the others"
+    kept = kept_snapshots(tmp_path)
+    assert [one.position for one in kept] == list(range(35, 7, -2))
+    assert all(one.now_ms == NOON + one.position * step for one in kept)
+    assert read_snapshot(kept[-1].path) == data
+    (tmp_path / "days" / "notes.pgs").touch()  # nobody's
+    assert len(kept_snapshots(tmp_path)) == 14
+
+
 def test_a_damaged_snapshot_is_passed_over(tmp_path):
     files = SnapshotFiles(tmp_path)
     good = make_pipeline().snapshot()
@@ -255,7 +270,7 @@ def test_a_snapshot_is_due_when_reading_again_would_take_seconds_or_once_an_hour
 
 
 def test_a_state_that_cannot_be_saved_does_not_stop_the_work(log, tmp_path, monkeypatch):
-    def full(self, position, data):
+    def full(self, position, data, _now_ms):
         raise OSError(28, "No space left on device")
 
     fill(log, 30)

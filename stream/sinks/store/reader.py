@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ingest.sqlite import read_only
+from ingest.sqlite import read_only, untouched
 from ingest.vocabulary import DIRECTION_NAMES, KIND_NAMES, PERMIT_VALUES, SEVERITY_RANK, Kind
 from stream.sentences.catalogue import with_texts
 from stream.sinks.result_rows import position_of
@@ -50,6 +50,8 @@ class StoreReader:
         The store's file.
     zone
         Zone of the times in texts: the site's.
+    untouched
+        Leave nothing beside the file, for a look that is soon over (`ingest.sqlite.untouched`).
 
     Raises
     ------
@@ -66,8 +68,8 @@ class StoreReader:
     next `version` sees that, and the reader goes over to the new file.
     """
 
-    def __init__(self, path: Path, zone: tzinfo = UTC) -> None:
-        self.path = path
+    def __init__(self, path: Path, zone: tzinfo = UTC, *, untouched: bool = False) -> None:
+        self.path, self._untouched = path, untouched
         self._texts = lru_cache(_TEXTS_KEPT)(partial(_with_texts, zone))
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
@@ -324,7 +326,7 @@ class StoreReader:
         if not self.path.is_file():
             raise StoreMissingError(f"{self.path}: there is no store yet; start the node first")
         try:
-            connection = read_only(self.path)
+            connection = (untouched if self._untouched else read_only)(self.path)
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: cannot be opened for reading: {error}") from error
         try:

@@ -1,0 +1,327 @@
+"""What the alerts of some past days would have been with other settings, places or models: nothing is changed by it.
+
+A site's own log, or a recording, goes through two pipelines side by side: one as the node has it, one as it is tried.
+Both begin with the same state: the newest snapshot from before the time asked for, of those that the node keeps, or,
+where there is none that can be used, models that have learned from the windows of the store. What was told at the time
+is not looked at: an older version of the program may have told it, or a model that has learned more since.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from console.common import FoundSite
+from console.errors import CommandError
+from console.training.teaching import stored_series
+from deploy.settings import Settings
+from deploy.wiring import pipeline_config
+from ingest.clock import DataClock
+from ingest.frame import FrameError
+from ingest.gateway.intake import Intake
+from ingest.gateway.plates import Plates
+from ingest.gateway.routes import Routes
+from ingest.log import Record, RecordKind
+from ingest.log.log_view import LogView
+from ingest.places import Places, PlacesRecord, encode_places
+from simulators.replay.recording import RecordingTrack
+from stream.config import PipelineConfig
+from stream.engines.poison_notes import PoisonNotes
+from stream.engines.side_by_side import AlertDifference, ProcessingError, Run, ToldAlert, differences, run_both
+from stream.engines.snapshot_files import kept_snapshots, read_snapshot
+from stream.pipeline.pipeline import Pipeline
+from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.tables import StoreError
+from stream.state.snapshot import about
+from stream.training import pieces, stored_windows
+
+_DAY_MS: Final = 86_400_000
+_LEAD_MS: Final = 14 * _DAY_MS
+"""Without a snapshot so much of the log before the time asked for is read as well: the budget looks back so far."""
+_LEARN_MS: Final = 84 * _DAY_MS
+"""How far back models learn from the store; most of what is older they would have forgotten."""
+_RECORDS: Final = 256
+_FLUSH_MS: Final = 1_000
+_MOST_POISON: Final = 20
+_NEVER_S: Final = 1e9
+Progress = Callable[[int, int], None]
+"""Is told how much is done of how much."""
+
+
+class RecordSource(Protocol):
+    """Where records come from."""
+
+    name: str
+    first_ms: int
+    last_ms: int
+    """When the oldest and the newest record were received, epoch ms."""
+
+    def positions(self) -> tuple[int, int]:
+        """Return the least and the greatest position that a snapshot to begin with may have."""
+
+    def begin(self, ms: int, position: int | None, /) -> int:
+        """Return the position behind which reading begins: a snapshot's, or else that of a time."""
+
+    def portions(self, after: int, until_ms: int) -> Iterator[list[Record]]:
+        """Give the records behind a position that were received before a time, in order."""
+
+
+class LoggedSource:
+    """The log of a site's node.
+
+    Raises `CommandError` for a log that is empty, `ingest.sqlite.StorageError` for one that cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._log = LogView(path)
+        self.name = str(path)
+        span = self._log.span()
+        if span is None:
+            raise CommandError(f"{path}: the log is empty: there is nothing to run again")
+        self._oldest, self._newest = span
+        self.first_ms, self.last_ms = (self._log.received_ms(position) for position in span)
+
+    def positions(self) -> tuple[int, int]:
+        """See `RecordSource`: what follows a snapshot must be there."""
+        return self._oldest - 1, self._newest
+
+    def begin(self, ms: int, position: int | None, /) -> int:
+        """See `RecordSource`."""
+        return self._log.first_from(ms) - 1 if position is None else position
+
+    def portions(self, after: int, until_ms: int) -> Iterator[list[Record]]:
+        """See `RecordSource`. Raises `CommandError` where the node drops records before they are read."""
+        position = after
+        while records := self._log.read(position, _RECORDS):
+            if records[0].position != position + 1 and position > 0:
+                raise CommandError(
+                    f"{self.name}: the node has dropped records before they were read, as they are older than "
+                    "log.max_age_days or the log is full; ask again with a later --from"
+                )
+            position = records[-1].position
+            yield [record for record in records if record.received_ms < until_ms]
+            if records[-1].received_ms >= until_ms:
+                return
+
+
+class RecordedSource:
+    """A recording made by `patrolgrid record`, as a gateway of the site takes it."""
+
+    def __init__(self, track: RecordingTrack, settings: Settings, places: Places) -> None:
+        self._track, self._settings, self._places = track, settings, places
+        track.tells_time = True
+        self.name = str(track.path)
+        self.first_ms = self.last_ms = track.started_ms
+        for record in (record for portion in self.portions(0, 1 << 62) for record in portion):
+            self.last_ms = max(self.last_ms, record.received_ms)
+
+    def positions(self) -> tuple[int, int]:
+        """See `RecordSource`: a recording has positions of its own."""
+        return 0, 1 << 62
+
+    def begin(self, _ms: int, position: int | None, /) -> int:
+        """See `RecordSource`."""
+        return position or 0
+
+    def portions(self, after: int, until_ms: int) -> Iterator[list[Record]]:
+        """See `RecordSource`; records are numbered from `after` on."""
+        clock = DataClock()
+        gateway = self._settings.gateway
+        routes = Routes(self._track.site, self._places, accept_unknown=gateway.accept_unknown)
+        plates = Plates([("0", bytes(32))])  # a recording's plates are tokens already
+        intake = Intake(routes=routes, clock=clock, plates=plates, settings=gateway)
+        flushed_ms = 0
+        for _, message in self._track.messages():
+            now_ms = self._track.started_ms + round(message.offset_s * 1000)
+            if now_ms >= until_ms:
+                break
+            if now_ms >= flushed_ms + _FLUSH_MS or intake.rows() >= gateway.max_rows:
+                records = _numbered(intake.finish().records, after)
+                after, flushed_ms = after + len(records), now_ms
+                yield records
+            intake.begin()
+            intake.take(message.topic, message.payload, retained=message.retain)
+        yield _numbered(intake.finish().records, after)
+
+
+def _numbered(records: list[Record], after: int) -> list[Record]:
+    return [msgspec.structs.replace(record, position=after + at) for at, record in enumerate(records, 1)]
+
+
+@dataclass(slots=True)
+class Trial:
+    """What is tried, and on what."""
+
+    settings: Settings
+    """As the node has them."""
+    other: Settings
+    """As they are tried."""
+    places: Places
+    other_places: Places | None = None
+    """Where other places are tried."""
+    models: str = "kept"
+    """``kept`` as they were; ``store``: learned anew from the store; ``none``: young."""
+    site: FoundSite | None = None
+    """None where there is only a recording."""
+
+
+@dataclass(slots=True)
+class Begun:
+    """What both pipelines began with."""
+
+    how: str
+    """``snapshot``, ``store`` or ``nothing``."""
+    position: int
+    ms: int
+    """Its time: of the snapshot, or where the log is read from."""
+    windows: int = 0
+    """Learned from the store."""
+    data: bytes = b""
+    problems: list[str] = field(default_factory=list)
+    """Snapshots that could not be used."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of it."""
+
+    begun: Begun
+    since_ms: int
+    until_ms: int
+    now: list[ToldAlert]
+    then: list[ToldAlert]
+    differences: list[AlertDifference]
+    records: int
+    passed_by: dict[int, str]
+    """Records that could not be processed, with the reason."""
+
+
+def try_out(trial: Trial, source: RecordSource, since_ms: int, until_ms: int, progress: Progress) -> Outcome:
+    """Run the records of a span of time through both pipelines.
+
+    Raises `CommandError` and OSError where the source cannot be read, or so many records fail that nothing can be said.
+    """
+    begun = _begun(trial, source, since_ms)
+    poison: dict[int, str] = {}
+    if trial.site is not None and isinstance(source, LoggedSource):
+        notes = PoisonNotes(trial.site.folder / "state")
+        notes.read()
+        poison |= notes.known
+    while True:
+        runs = _runs(trial, begun, progress)
+        records = 0
+
+        def counted(portions: Iterator[list[Record]]) -> Iterator[list[Record]]:
+            nonlocal records
+            for portion in portions:
+                records += len(portion)
+                yield portion
+
+        try:
+            run_both(
+                counted(source.portions(begun.position, until_ms)),
+                runs,
+                poison,
+                lambda ms: progress(ms - begun.ms, until_ms - begun.ms),
+            )
+        except ProcessingError as error:  # the state is half changed: from the beginning again, without the record
+            poison[error.position] = error.why
+            if len(poison) > _MOST_POISON:
+                raise CommandError(f"{source.name}: {error}; so did too many before it") from error
+            continue
+        break
+    slack_ms = 2 * max(one.pipeline.window_s for one in (trial.settings, trial.other)) * 1000
+    now, then = (run.told(since_ms, until_ms) for run in runs)
+    found = differences(*runs, since_ms, until_ms, slack_ms)
+    return Outcome(begun, since_ms, until_ms, now, then, found, records, poison)
+
+
+def _begun(trial: Trial, source: RecordSource, since_ms: int) -> Begun:
+    """Find what to begin with: the newest snapshot before a time that can be used, or else a place in the log."""
+    problems: list[str] = []
+    least, most = source.positions()
+    for position, now_ms, path in _snapshots(trial.site):
+        if not least <= position <= most or now_ms > since_ms:
+            continue
+        try:
+            data = read_snapshot(path)
+            Pipeline(_config(trial.settings), trial.places).restore(data)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            problems.append(f"{path.name}: {error}")
+            continue
+        return Begun("snapshot", source.begin(now_ms, position), now_ms, data=data, problems=problems)
+    ms = max(source.first_ms, since_ms - _LEAD_MS)
+    return Begun("nothing", source.begin(ms, None), ms, problems=problems)
+
+
+def _snapshots(site: FoundSite | None) -> list[tuple[int, int, Path]]:
+    """Return the (position, time, file) of a site's snapshots, newest first."""
+    if site is None:
+        return []
+    folder = site.folder / "state"
+    found = [(one.position, one.now_ms, one.path) for one in kept_snapshots(folder)]
+    for path in folder.glob("*.pgs"):
+        try:
+            known = about(read_snapshot(path))
+            found.append((int(known["position"]), int(known["now_ms"]), path))
+        except (OSError, FrameError, KeyError, TypeError, ValueError):
+            continue  # the engine puts it aside
+    return sorted(found, reverse=True)
+
+
+def _config(settings: Settings) -> PipelineConfig:
+    """Return what the pipeline goes by, without what no alert follows from: rows of open windows, and maps."""
+    return msgspec.structs.replace(pipeline_config(settings), emit_open_s=_NEVER_S, hotspot_every_s=_NEVER_S)
+
+
+def _runs(trial: Trial, begun: Begun, progress: Progress) -> tuple[Run, Run]:
+    """Return both pipelines in the state to begin with."""
+    now = Pipeline(_config(trial.settings), trial.places)
+    then = Pipeline(_config(trial.other), trial.other_places or trial.places)
+    if begun.data:
+        now.restore(begun.data)
+        then.restore(begun.data)
+        if trial.models != "kept":
+            then.forget_models()
+        if trial.models == "store":
+            _learn(trial, then, begun, progress, again=True)
+    else:
+        begun.windows = _learn(trial, now, begun, progress)
+        begun.how = "store" if begun.windows else "nothing"
+        if trial.models != "none":
+            # Learned each by itself: another calendar sorts the days in another way.
+            _learn(trial, then, begun, progress)
+    if trial.other_places is not None:
+        payload = encode_places(PlacesRecord(1, trial.other_places))
+        then.process(Record(RecordKind.PLACES, then.now_ms or begun.ms, payload, 0, begun.position))
+    if trial.other.alerts.per_day != trial.settings.alerts.per_day:
+        then.site.budget.choose_anew()
+    return Run(now), Run(then, keeps_places=trial.other_places is not None)
+
+
+def _learn(trial: Trial, pipeline: Pipeline, begun: Begun, progress: Progress, *, again: bool = False) -> int:
+    """Let a pipeline learn what the store holds of the time before it begins; return how many windows that were."""
+    if trial.site is None or not trial.site.store.exists():
+        return 0
+    learned = 0
+    window_ms = pipeline.config.pipeline.window_s * 1000
+    with closing(StoreReader(trial.site.store, untouched=True)) as reader:
+        try:
+            names, _ = stored_series(reader, trial.places, accept_unknown=trial.settings.gateway.accept_unknown)
+            span = reader.span()
+            if not names or span is None:
+                return 0
+            since = max(span[0], begun.ms - _LEARN_MS)
+            windows = stored_windows(reader, window_ms, since, begun.ms // window_ms * window_ms, names)
+            for piece in pieces(windows, window_ms, again=again):
+                results = pipeline.process(
+                    Record(RecordKind.HISTORY, pipeline.now_ms or begun.ms, piece.payload, 0, begun.position)
+                )
+                learned += 0 if results.taught is None else results.taught.learned
+                progress(piece.end_ms - since, begun.ms - since)
+        except StoreError as error:
+            raise CommandError(f"{error}; nothing can be learned from it") from error
+    return learned

@@ -1,0 +1,221 @@
+"""``patrolgrid whatif``: which alerts would differ, beside a node that runs and while it is stopped."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from console.cli.main import main
+from ingest.log.sqlite_log import SqliteLog
+from stream.alerts.budget import STEP
+from stream.engines.snapshot_files import SnapshotFiles
+from stream.pipeline.pipeline import Pipeline
+from tests.configs import pipeline_with
+from tests.console.station import SITE, WINDOW, Station
+from tests.stream.build import MINUTE, NOON, places
+from tests.support import wait_for
+
+pytestmark = pytest.mark.xdist_group("whatif")  # one worker makes the site once
+DAY = 1440 * MINUTE
+LAST = {NOON + 11 * WINDOW: 120, NOON + 20 * WINDOW: 900}
+"""A crowd and a great one on the last day, by the end of their window."""
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory):
+    """A site that was stopped before its last day, which only its log has; not to be changed."""
+    station = Station(tmp_path_factory.mktemp("lived"))
+    station.live(5)
+    with station.node():
+        pass
+    busy_fortnight(station)
+    station.live(1, until=NOON + DAY, crowds=LAST)
+    return station
+
+
+def busy_fortnight(station: Station) -> None:
+    """Let the saved budget know of six findings a day, each stranger than the lesser crowd and less than the other."""
+    files = SnapshotFiles(station.folder / "state")
+    (position, data), *_ = files.candidates()
+    config = pipeline_with(site=SITE, country="", window_s=WINDOW // 1000)
+    pipeline = Pipeline(config, places(devices={"cam-1": "camera", "noise-1": "noise"}))
+    pipeline.restore(data)
+    budget = pipeline.site.budget
+    for back in range(1, 15):
+        row = (budget._today - back) % len(budget._days)
+        budget._days[row] = budget._today - back
+        budget._counts[row, round(30 / STEP)] = 6
+    files.save(position, pipeline.snapshot())
+
+
+@pytest.fixture
+def station(lived, tmp_path):
+    """The same, to be changed."""
+    shutil.copytree(lived.config.parent, tmp_path, dirs_exist_ok=True)
+    return Station(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def young(tmp_path_factory):
+    """A site of one day; not to be changed."""
+    station = Station(tmp_path_factory.mktemp("young"))
+    station.live(1)
+    return station
+
+
+def asked(station: Station, capsys, *arguments: str) -> dict:
+    code = main(["whatif", *arguments, "--config", str(station.config), "--json"])
+    out, err = capsys.readouterr()
+    assert code == 0, err
+    return json.loads(out)
+
+
+def utc(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat()
+
+
+def files(station: Station) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(path.relative_to(station.folder)): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in station.folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_smaller_budget_holds_back_the_lesser_crowd_and_nothing_else(lived, capsys):
+    before = files(lived)
+    found = asked(lived, capsys, "--from", utc(NOON), "--set", "alerts.per_day=1")
+    assert (found["begun"]["with"], found["begun"]["position"], found["records"]) == ("snapshot", 5 * 24, 24)
+    assert found["settings"] == {"alerts.per_day": {"now": 20, "then": 1}}
+    assert found["alerts"]["then"] == found["alerts"]["now"] - 1 > 0
+    assert (found["new"], found["different"]) == ([], [])
+    (gone,) = found["gone"]
+    assert (gone["kind"], gone["device"], gone["because"]) == ("surge", "cam-1", "budget")
+    assert gone["since_ms"] == NOON + 10 * WINDOW
+    assert "120 people" in gone["text"]["en"]
+    assert files(lived) == before, "nothing is written beside a stopped node, not even by SQLite"
+
+    arguments = ["whatif", "--from", utc(NOON), "--set", "alerts.per_day=1", "--config", str(lived.config)]
+    assert main([*arguments, "--lang", "zh-CN"]) == 0
+    said = capsys.readouterr().out
+    assert "新增 0，消失 1，不同 0。" in said
+    assert "[因告警限额不发] 行人120人次" in said
+
+
+def test_beside_a_running_node_nothing_of_it_is_touched(tmp_path, capsys):
+    station = Station(tmp_path)
+    station.live(1)
+    with station.node() as node:
+        wait_for(lambda: node.engine.delivery.position >= 24, "everything is in the store")
+        node.quiet()
+        before = files(station)
+        found = asked(station, capsys, "--set", "alerts.group_m=0", "--set", "pipeline.silent_s=600")
+        assert found["records"] == 24
+        after = files(station)
+        assert {name for name in after if after[name] != before.get(name)} <= {"log.db-shm", "store.db-shm"}, (
+            "but for the marks of readers in memory that SQLite shares"
+        )
+        assert node.engine.alive()
+
+
+def test_an_older_state_that_is_kept_will_do_and_models_may_be_other_ones(station, capsys):
+    (newest,) = (station.folder / "state").glob("*.pgs")
+    (station.folder / "state" / "days").mkdir()
+    newest.replace(station.folder / "state" / "days" / f"{newest.stem}-{NOON:014d}.pgs")
+    none = asked(station, capsys, "--from", utc(NOON), "--models", "none")
+    assert (none["begun"]["with"], none["begun"]["ms"]) == ("snapshot", NOON)
+    assert none["alerts"]["now"] > none["alerts"]["then"] == 0, "young models tell nothing"
+    assert {one["because"] for one in none["gone"]} == {"unnoticed"}
+    anew = asked(station, capsys, "--from", utc(NOON), "--models", "store")
+    assert (anew["models"], anew["alerts"]["now"]) == ("store", none["alerts"]["now"])
+    assert anew["alerts"]["then"] > 0
+
+
+def test_without_a_state_the_store_teaches_what_the_log_does_not_reach(station, capsys):
+    shutil.rmtree(station.folder / "state")
+    log = SqliteLog(station.folder / "log.db")
+    log._writer.execute("DELETE FROM records WHERE position <= ?", (5 * 24,))
+    log.close()
+    arguments = ["--from", "2026-01-01", "--set", "alerts.per_day=0"]
+    found = asked(station, capsys, *arguments)
+    assert found["begun"]["with"] == "store"
+    assert found["begun"]["windows"] in {2 * 5 * 48 - 2, 2 * 5 * 48}, "but for the windows that were open"
+    assert found["alerts"]["now"] > 0
+    assert main(["whatif", *arguments, "--config", str(station.config), "--lang", "en"]) == 0
+    assert "The log is kept for 14 days (log.max_age_days) and begins at 2026-11-23 13:00" in capsys.readouterr().out
+
+
+def test_other_places_are_tried(young, capsys, tmp_path):
+    document = json.loads((young.config.parent / "places.geojson").read_text())
+    for feature in document["features"]:
+        if feature["properties"]["id"] == "noise-1":
+            feature["properties"]["overrides"] = {"noise_on": 45.0, "noise_off": 40.0, "noise_hold_s": 0}
+    (tmp_path / "other.geojson").write_text(json.dumps(document))
+    found = asked(young, capsys, "--places", str(tmp_path / "other.geojson"))
+    (new,) = found["new"]
+    assert (new["kind"], new["device"], new["because"], new["ended_ms"]) == ("noise_high", "noise-1", "", None)
+    assert (found["gone"], found["different"]) == ([], [])
+    assert main(["whatif", "--places", "none.geojson", "--config", str(young.config)]) != 0
+    assert "none.geojson" in capsys.readouterr().err
+
+
+def test_a_record_that_cannot_be_processed_is_passed_by_in_both(young, capsys, monkeypatch):
+    process = Pipeline.process
+
+    def failing(self, record):
+        if record.position == 20:
+            raise ZeroDivisionError("a defect")
+        return process(self, record)
+
+    monkeypatch.setattr(Pipeline, "process", failing)
+    found = asked(young, capsys, "--set", "alerts.per_day=1")
+    assert found["passed_by"] == {"20": "ZeroDivisionError: a defect"}
+    assert found["alerts"]["then"] == found["alerts"]["now"]
+
+
+def test_a_recording_is_run_again_without_a_site(tmp_path, capsys):
+    """Three smoke alarms of a device that the recording brings with it."""
+    path = tmp_path / "night.pgr.gz"
+    rows: list[dict] = [{"patrolgrid_recording": 1, "started_ms": NOON}]
+    for number, (second, value) in enumerate(((0, "ok"), (60, "alarm"), (120, "ok"), (900, "ok"))):
+        observation = {
+            "type": "state", "boot": "a", "seq": number, "ts": NOON + 1000 * second, "metric": "smoke", "value": value,
+        }  # fmt: skip
+        topic = "patrolgrid/v1/other/b1/smoke-1/obs"
+        rows.append({"t": second, "topic": topic, "p": json.dumps(observation)})
+    with gzip.open(path, "wb") as file:
+        file.writelines(msgspec.json.encode(row) + b"\n" for row in rows)
+    arguments = ["whatif", str(path), "--data-dir", str(tmp_path / "no"), "--set", "pipeline.flap_s=0"]
+    assert main([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["site"], found["begun"]["with"]) == (None, "nothing")
+    assert found["alerts"] == {"now": 1, "then": 1}
+    assert found["source_to_ms"] == NOON + 900_000
+    assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        ([], 2, "nothing to try: give --set"),
+        (["--set", "alerts.per_day"], 2, "expected KEY=VALUE"),
+        (["--set", "alerts.per_day=many"], 2, "alerts.per_day is 'many', expected a whole number from 0 to 10000"),
+        (["--set", "alerts.perday=3"], 2, "there is no key alerts.perday; did you mean alerts.per_day?"),
+        (["--set", "alerts.per_day=20"], 2, "alerts.per_day has these values already"),
+        (["--set", "board.port=80"], 2, "--set board.port: no alert goes by it; expected one of site.timezone"),
+        (["--set", "site.places=x"], 2, "give --places FILE"),
+        (["--set", "alerts.per_day=1", "--from", "soon"], 2, "--from is 'soon', expected a day or a time"),
+        (["--set", "alerts.per_day=1", "--to", "2020-01-01"], 2, "leave nothing of it"),
+        (["--set", "alerts.per_day=1", "none.pgr.gz"], 1, "there is no file none.pgr.gz"),
+    ],
+)
+def test_wrong_use_is_one_line(young, capsys, arguments, code, error):
+    assert main(["whatif", *arguments, "--config", str(young.config)]) == code
+    said = capsys.readouterr().err
+    assert error in said
+    assert said.count("\n") == 1
