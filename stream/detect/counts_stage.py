@@ -93,16 +93,16 @@ class CountsStage(Saved):
         if not exposure.any():
             return
         rows = self._row[series]
-        total, exposure, _ = _per_window(fields["sum_a"][series] + fields["sum_b"][series], exposure)
+        total, exposure, windows = _per_window(fields["sum_a"][series] + fields["sum_b"][series], exposure)
         usual = self._expected(number)[rows]
-        self._surges(number, rows, total, exposure, usual)
+        self._surges(number, rows, total, exposure, windows, usual)
         # What came since the last look that was nothing special: a surge that begins late in a window is not thinned
         # by the ordinary part before it (a cumulative sum with restarts: Page, 1954).
         known = self._since_window[series] == number
         before, seen = self._since_total[series] * known, self._since_exposure[series] * known
         part, share = total - before, exposure - seen
         late = np.flatnonzero((seen > 0) & (share > 0))
-        self._surges(number, rows[late], part[late], share[late], usual[late])
+        self._surges(number, rows[late], part[late], share[late], windows[late], usual[late])
         calm = np.flatnonzero(part <= _CALM_PART * usual * np.maximum(share, 1e-9))
         self._since_window[series[calm]] = number
         self._since_total[series[calm]], self._since_exposure[series[calm]] = total[calm], exposure[calm]
@@ -113,21 +113,26 @@ class CountsStage(Saved):
         rows: NDArray[np.int64],
         total: NDArray[np.float64],
         exposure: NDArray[np.float64],
+        windows: NDArray[np.float64],
         usual: NDArray[np.float64],
     ) -> None:
-        """Tell of rows that have counted too much in the observed share of a window; `usual` is its whole."""
+        """Tell of rows that have counted too much in the observed share of a window; `usual` is its whole.
+
+        A device's own interval covers so many `windows`, by which what it counted is divided.
+        """
         # (inf where young; 0 * inf is no number, hence the floor)
         mean = usual * np.maximum(exposure, 1e-9)
         # No over-dispersed tail is rarer than the Poisson one: below this nothing can be an alarm.
         strange = np.flatnonzero(total > np.where(exposure > 0, mean + 3 * np.sqrt(mean) + 3, np.inf))
         if not len(strange):
             return
-        rows, total, exposure = rows[strange], total[strange], exposure[strange]
+        rows, total, exposure, windows = rows[strange], total[strange], exposure[strange], windows[strange]
         start_ms = number * self.window_ms
         test = self.baseline.test(rows, start_ms, total, exposure)
         rising = test.grounds[:, 0] > test.grounds[:, 1]
         for place in np.flatnonzero(self._news(rows, test) & rising).tolist():
-            self._found(rows, number, test, place, float(total[place]), float(exposure[place]))
+            seen = float(total[place]), float(exposure[place]), float(windows[place])
+            self._found(rows, number, test, place, *seen)
 
     def close(self, number: int, fields: Mapping[str, NDArray[Any]]) -> None:
         """Test a closed window, learn from it, and write expected, band and state into `fields`."""
@@ -234,7 +239,7 @@ class CountsStage(Saved):
         place: int,
         total: float,
         share: float,
-        windows: float = 1.0,
+        windows: float,
     ) -> None:
         """Tell of an alarm by the numbers that it rests on, which say, too, whether it is too much or too little.
 
@@ -244,14 +249,16 @@ class CountsStage(Saved):
         observed, expected, watched, p = test.grounds[place].tolist()
         if watched <= share + 1e-6:  # the window alone; the model has rounded what was counted
             observed, watched = total, share
-        dead = test.state[place] == HiddenState.DEAD
-        kind = "surge" if observed > expected else "dead" if dead else "deficit"
         key = findings.catalog.series[series]
+        # A counter that counts again stays in the sums of the next hour: that is no second thing to tell.
+        dead = test.state[place] == HiddenState.DEAD or findings.active.has(key.device, "dead")
+        kind = "surge" if observed > expected else "dead" if dead else "deficit"
         since_ms = findings.active.began(key.device, kind, key.metric)
         if since_ms is None:
-            # What the sum of an hour shows began before its last window.
-            onset_ms = int(test.onset_ms[place]) or number * self.window_ms
-            since_ms = min(onset_ms, round((number + share - watched) * self.window_ms))
+            # What the sum of an hour shows began before its last window. (An episode may be of another kind.)
+            since_ms = min(number * self.window_ms, round((number + share - watched * windows) * self.window_ms))
+            if (kind == "surge") == (test.state[place] == HiddenState.SURGE) and test.onset_ms[place]:
+                since_ms = min(since_ms, int(test.onset_ms[place]))
         anomaly = findings.unusual(
             series,
             kind,

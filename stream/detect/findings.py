@@ -9,6 +9,7 @@ import msgspec
 from ingest.places import Places
 from ingest.vocabulary import ALERT_KINDS, AnomalyDirection
 from models.state import Saved, value
+from stream.alerts.standing import says_more
 from stream.results import Anomaly, Names, Notice
 from stream.sentences import Why
 from stream.windows.axes import DEVICE
@@ -59,13 +60,15 @@ class ActiveConditions(Saved):
         return next((one.ts for one in found if one.metric == metric), None)
 
     def add(self, anomaly: Anomaly) -> None:
-        """Keep an anomaly; of several states of the same one that with the smallest probability."""
+        """Keep an anomaly; of several states of the same one that which says most, or is least probable."""
         found = self._anomalies.setdefault((anomaly.device, anomaly.kind), [])
         same = [one for one in found if (one.metric, one.ts) == (anomaly.metric, anomaly.ts)]
         if not same:
             del found[: len(found) + 1 - _MOST_ANOMALIES]
             found.append(anomaly)
-        elif not same[0].p <= anomaly.p:
+            return
+        more = says_more(anomaly.kind, anomaly.why, same[0].why)
+        if more or (more is None and not same[0].p <= anomaly.p):
             found[found.index(same[0])] = anomaly
 
     def take_anomalies(self, device: str, kind: str) -> list[Anomaly]:
