@@ -18,6 +18,7 @@ from console.errors import CommandError
 from deploy.node.lock import is_locked
 from deploy.node.status_file import newest_status
 from deploy.settings import Settings, find_file, load_settings, with_values
+from ingest.codecs.csv_files import BadRows
 from ingest.files import read_json
 from ingest.setup.extras import load
 from stream.config import Site
@@ -25,6 +26,7 @@ from stream.sentences.catalogue import Sentences
 from stream.sentences.languages import LANGUAGES, choose_language
 from stream.sinks.store.tables import StoreError
 
+_BAD_SHOWN: Final = 10
 NODE_FILE: Final = "node.toml"
 """In a site's folder: the settings that `patrolgrid up`, `demo` or `replay` gave its node."""
 
@@ -221,6 +223,22 @@ def _finite(value: object) -> object:
     if isinstance(value, float) and value != value:  # noqa: PLR0124 - NaN differs from itself
         return None
     return str(value) if isinstance(value, Path) else value
+
+
+def tell_bad_rows(texts: Sentences, file: object, bad: BadRows) -> None:
+    """Tell which rows of a CSV were not used, and why; only the first of many."""
+    if not bad:
+        return
+    print(texts("csv-bad", count=bad.total, file=str(file)), file=sys.stderr)
+    for row in bad[:_BAD_SHOWN]:
+        print("  " + texts("csv-bad_line", file=str(file), line=str(row.line), why=safe(row.why)), file=sys.stderr)
+    if bad.total > _BAD_SHOWN:
+        print("  " + texts("csv-more_bad", count=bad.total - _BAD_SHOWN), file=sys.stderr)
+
+
+def bad_rows_json(bad: BadRows) -> dict[str, Any]:
+    """Return for JSON which rows of a CSV were not used; beyond 100,000 only how many."""
+    return {"bad": [{"line": row.line, "why": row.why} for row in bad], "bad_rows": bad.total}
 
 
 def local_time(ms: float | None, zone: ZoneInfo, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:

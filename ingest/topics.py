@@ -1,6 +1,7 @@
 """The MQTT topic tree (a fixed contract) and the words it is made of."""
 
 import re
+from hashlib import blake2b
 from typing import Final, NamedTuple
 
 ROOT: Final = "patrolgrid/v1"
@@ -21,6 +22,21 @@ class DeviceTopic(NamedTuple):
     beat: str
     device: str
     leaf: str
+
+
+def id_of(name: str, kind: str = "device") -> str:
+    """Return the id of a thing that has only a name: the name itself, or one that no other name gets.
+
+    It follows from the name alone, so it stays the same whenever and beside whatever else the name occurs.
+
+    >>> id_of("door-in"), id_of("东门"), id_of("East Gate")
+    ('door-in', 'device-ca0891d6fa', 'East-Gate-d0710615c8')
+    """
+    if ID_PATTERN.match(name):
+        return name
+    digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
+    words = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:37].rstrip("-")
+    return f"{words or kind}-{digest}"
 
 
 def observations(site: str, beat: str, device: str) -> str:

@@ -183,15 +183,16 @@ def _gathered(portions: Iterable[PastWindows], window_ms: int) -> Iterator[PastW
         cuts = (np.flatnonzero(np.diff(days)) + 1).tolist()
         for begin, end in pairwise([0, *cuts, len(days)] if len(days) else []):
             if int(days[begin]) != day and waiting:
-                yield _joined(waiting)
+                yield joined(waiting)
                 waiting = []
             day = int(days[begin])
             waiting.append(ordered.chosen(slice(begin, end)))
     if waiting:
-        yield _joined(waiting)
+        yield joined(waiting)
 
 
-def _joined(portions: Sequence[PastWindows]) -> PastWindows:
+def joined(portions: Sequence[PastWindows]) -> PastWindows:
+    """Return the windows of several portions of the same series as one."""
     first = portions[0]
     if len(portions) == 1:
         return first

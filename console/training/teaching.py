@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from console.common import FoundSite, progress_bar, zone_of
+from console.common import FoundSite, bad_rows_json, progress_bar, zone_of
 from console.errors import CommandError
 from console.training.history_csv import read_history
 from console.training.model_health import KINDS
@@ -20,13 +20,13 @@ from deploy.node.lock import PRIVATE
 from deploy.settings import Settings
 from deploy.wiring import open_kafka_log, open_log
 from ingest.clock import wall_ms
-from ingest.codecs.csv_files import BadRow
+from ingest.codecs.csv_files import BadRows
 from ingest.log import HistorySeries, Log, LogFullError, Record, RecordKind
 from ingest.places import Places
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError
-from stream.training import PastWindows, Piece, fitted, pieces, stored_windows
+from stream.training import PastWindows, Piece, fitted, joined, pieces, stored_windows
 
 _DAY_MS: Final = 86_400_000
 _AHEAD: Final = 3
@@ -47,7 +47,7 @@ class HistorySource:
     first_ms: int
     last_ms: int
     """End of the newest window."""
-    bad: list[BadRow] = field(default_factory=list)
+    bad: BadRows = field(default_factory=BadRows)
     missing: int = 0
     gone: list[str] = field(default_factory=list)
     """Devices of the store that are not in the places file any more."""
@@ -106,9 +106,15 @@ def _of_file(options: argparse.Namespace, settings: Settings, places: Places) ->
     except OSError as error:
         raise CommandError(f"{options.file}: {error.strerror or error}") from error
     window_ms = settings.pipeline.window_s * 1000
-    windows = fitted(found.names, found.which, found.start_ms, found.value, found.interval_ms, window_ms)
-    first, last = int(found.start_ms.min()), int(found.start_ms.max()) + found.interval_ms
-    return HistorySource(str(options.file), iter([windows]), first, last, bad=found.bad, missing=found.missing)
+    parts: list[PastWindows] = []
+    for interval_ms in np.unique(found.interval_ms).tolist():
+        rows = found.interval_ms == interval_ms
+        parts.append(
+            fitted(found.names, found.which[rows], found.start_ms[rows], found.value[rows], interval_ms, window_ms)
+        )
+    first, last = int(found.start_ms.min()), int((found.start_ms + found.interval_ms).max())
+    windows = iter([joined(parts)])
+    return HistorySource(str(options.file), windows, first, last, bad=found.bad, missing=found.missing)
 
 
 class Teaching:
@@ -255,7 +261,7 @@ class Teaching:
             "position": self.position,
             "known": self.known,
             "missing": source.missing,
-            "bad": [{"line": row.line, "why": row.why} for row in source.bad],
+            **bad_rows_json(source.bad),
             "gone": source.gone,
             "dry_run": bool(self.options.dry_run),
             "running": self.running,

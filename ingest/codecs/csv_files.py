@@ -1,17 +1,55 @@
-"""Reads CSV files of past counts, readings and places: columns by name, bad rows named by file and line."""
+"""Reads CSV files: whatever their encoding, delimiter and language, columns by name, bad rows named by line.
 
+Every command that reads a CSV reads it here, so all of them read the same. `csv_values` reads times and numbers,
+`csv_series` the counts or readings of devices. docs/csv.md describes the format for people.
+"""
+
+import codecs
 import csv
-import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from itertools import pairwise
+import re
+import unicodedata
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO, TypeVar
-from zoneinfo import ZoneInfo
 
 T = TypeVar("T")
 _MAX_LINE: Final = 1 << 20
+_MAX_BAD: Final = 100_000
+_MAX_SHOWN: Final = 500
+_CHUNK: Final = 1 << 20
+_HEAD: Final = 1 << 12
+_CELL_LINES: Final = 50
+"""A cell with line breaks in quotation marks may have so many; what goes on is a mark that was never closed."""
+_BROKEN: Final = "\ufffd"
+_DELIMITERS: Final = ",;\t"
+COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "timestamp": (
+        "timestamp", "datetime", "时间戳", "日期时间", "采集时间", "统计时间", "记录时间", "上报时间", "开始时间",
+        "发生时间", "报警时间", "時間戳", "日期時間", "时间", "時間", "时刻", "time", "ts", "日期", "date",
+    ),
+    "device": (
+        "device", "deviceid", "设备", "設備", "设备编号", "设备号", "设备id", "设备编码", "设备名称", "设备名",
+        "設備編號", "設備名稱", "摄像机", "摄像头", "攝像機", "传感器", "感測器", "探头",
+        "点位", "点位名称", "监控点", "卡口", "地点", "sensor", "sensorid", "camera",
+        "cameraid", "counter", "devicename", "name", "名称",
+    ),
+    "count": (
+        "count", "计数", "計數", "counts", "人数", "人數", "数量", "數量", "人流量", "客流量", "客流", "流量", "车流量",
+        "车辆数", "人次", "通过人数", "people", "persons", "vehicles",
+    ),
+    "value": ("value", "数值", "數值", "读数", "讀數", "测量值", "测值", "值", "reading", "values"),
+    "metric": ("metric", "指标", "指標", "测量项", "计数对象"),
+    "start": ("start", "begin", "开始", "开始时间", "起始时间", "開始", "開始時間", "starttime"),
+    "end": ("end", "结束", "结束时间", "截止时间", "結束", "結束時間", "endtime"),
+    "lon": ("lon", "longitude", "lng", "经度", "經度"),
+    "lat": ("lat", "latitude", "纬度", "緯度"),
+    "category": ("category", "类别", "類別", "案件类别", "警情类别", "类型", "類型", "type"),
+}  # fmt: skip
+"""Column → the names that it may have in a file, the best first; without spaces, underscores and brackets."""
+_DAY: Final = frozenset({"日期", "date"})
+_TIME_OF_DAY: Final = frozenset({"时间", "時間", "时刻", "time"})
 
 
 class CsvError(ValueError):
@@ -30,33 +68,143 @@ class BadRow(NamedTuple):
     text: str
 
 
-def header(path: Path) -> list[str]:
-    """Return the names of a file's columns, in small letters. Raises OSError where it cannot be read."""
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        return [name.strip().lower() for name in next(csv.reader(_lines(file, path)), [])]
+class BadRows(list[BadRow]):
+    """The rows that were left out, in the order of the file; beyond the first 100,000 they are only counted."""
+
+    more = 0
+
+    def add(self, line: int, why: str, text: str) -> None:
+        """Note a row."""
+        if len(self) < _MAX_BAD:
+            self.append(BadRow(line, why, text[:_MAX_SHOWN]))
+        else:
+            self.more += 1
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return len(self) + self.more
 
 
-def _lines(file: TextIO, path: Path) -> Iterator[str]:
-    """Give a file's lines; a file that is one endless line is not read into memory."""
-    number = 0
-    while line := file.readline(_MAX_LINE):
-        number += 1
-        if len(line) == _MAX_LINE:
+class FileColumns(NamedTuple):
+    """Where to find a file's columns."""
+
+    at: dict[str, int]
+    """Column → its place in a row."""
+    shown: dict[str, str]
+    """Column → its name in the file."""
+    day: int | None
+    """The place of the day, where the timestamp's column only has the time of day."""
+
+
+@dataclass(slots=True)
+class CsvTable:
+    """A CSV file whose encoding, delimiter and columns are known; see `open_csv`."""
+
+    path: Path
+    encoding: str
+    delimiter: str
+    header: list[str]
+    header_line: int
+
+    @property
+    def decimal_comma(self) -> bool:
+        """Whether a comma in a number is a decimal point: where commas do not part the columns."""
+        return self.delimiter != ","
+
+    def has(self, column: str) -> bool:
+        """Tell whether there is a column of `COLUMNS`, under any of its names."""
+        keys = {_key(name) for name in self.header}
+        return not keys.isdisjoint(COLUMNS[column])
+
+    def columns(self, wanted: Sequence[str], optional: Sequence[str] = ()) -> FileColumns:
+        """Find columns by any of their names. Raises `CsvError` where one is missing, or is there twice."""
+        keys = [_key(name) for name in self.header]
+        at: dict[str, int] = {}
+        for column in (*wanted, *optional):
+            name = next((name for name in COLUMNS.get(column, (_key(column),)) if name in keys), None)
+            if name is None:
+                continue
+            at[column] = keys.index(name)
+            if keys.count(name) > 1:
+                raise CsvError(f"{self.path}, line {self.header_line}: has two columns {self.header[at[column]]!r}")
+        if not set(wanted) <= set(at):
+            found = ", ".join(repr(name) for name in self.header[:8]) or "nothing"
             raise CsvError(
-                f"{path}, line {number}: is longer than {_MAX_LINE} characters; expected a text file in UTF-8"
+                f"{self.path}, line {self.header_line}: has the columns {found}; expected {','.join(wanted)}"
             )
-        yield line
+        day = None
+        if "timestamp" in at and keys[at["timestamp"]] in _TIME_OF_DAY:
+            day = next((place for place, key in enumerate(keys) if key in _DAY), None)
+        return FileColumns(at, {column: self.header[place] for column, place in at.items()}, day)
+
+    def rows(self, bad: BadRows | None = None) -> Iterator[tuple[int, list[str]]]:
+        """Give (line, cells) of each row that has as many cells as there are columns; a row of empty cells is none.
+
+        A row that is wrong is noted in `bad`; without it, the first of them raises `CsvError`.
+        """
+        width, delimiter = len(self.header), self.delimiter
+        with self.path.open(encoding=self.encoding, errors="replace") as file:
+            lines = _Lines(file, self.path)
+            for _ in range(self.header_line):
+                lines.next()
+            while text := lines.next():
+                line = lines.number
+                if '"' not in text:
+                    cells = text.rstrip("\n").split(delimiter)
+                else:
+                    try:
+                        cells = _quoted(text, delimiter, lines)
+                    except RowError as error:
+                        self.refuse(bad, line, error, text.rstrip("\n"))
+                        continue
+                if len(cells) != width:
+                    if not "".join(cells).strip():
+                        continue
+                    if len(cells) < width or "".join(cells[width:]).strip():
+                        self.refuse(bad, line, RowError(f"has {len(cells)} fields, expected {width}"), text.rstrip())
+                        continue
+                elif not any(cells) or not "".join(cells).strip():
+                    continue
+                yield line, cells
+
+    def refuse(self, bad: BadRows | None, line: int, error: RowError, text: str) -> None:
+        """Note a row that is wrong. Raises `CsvError` where nobody collects them."""
+        if bad is None:
+            raise CsvError(f"{self.path}, line {line}: {error}") from error
+        bad.add(line, str(error), text)
+
+
+def open_csv(path: Path) -> CsvTable:
+    """Find out how a file is written: its encoding, its delimiter, and its first line with the names of columns.
+
+    Raises OSError where it cannot be read, `CsvError` where it is no text with lines.
+    """
+    encoding = encoding_of(path)
+    delimiter = ""
+    with path.open(encoding=encoding, errors="replace") as file:
+        lines = _Lines(file, path)
+        while text := lines.next():
+            text = text.strip("\n\ufeff")
+            if re.fullmatch(r"(?i)sep=[,;\t]", text):  # what Excel writes to itself
+                delimiter = text[-1]
+            elif text.strip():
+                break
+        outside = re.sub(r'"[^"]*"', "", text)
+        delimiter = delimiter or max(_DELIMITERS, key=outside.count)
+        header = next(csv.reader([text], delimiter=delimiter), []) if text.strip() else []
+    return CsvTable(path, encoding, delimiter, [name.strip() for name in header], max(lines.number, 1))
 
 
 def read_rows(
-    path: Path, columns: Sequence[str], parse: Callable[[int, dict[str, str]], T], bad: list[BadRow] | None = None
+    path: Path, columns: Sequence[str], parse: Callable[[int, dict[str, str]], T], bad: BadRows | None = None
 ) -> Iterator[T]:
     """Give what `parse` makes of each row; empty lines are left out.
 
     Parameters
     ----------
     columns
-        Names that the file's first line must have; there may be others, in any order.
+        Names that the file's first line must have, or other names of them (`COLUMNS`); there may be more, in any order.
     parse
         Called with the line and the row: column → text without spaces around it. Raises `RowError`.
     bad
@@ -69,69 +217,112 @@ def read_rows(
     OSError
         Where it cannot be read.
     """
-    names = header(path)
-    if not set(columns) <= set(names):
-        found = ", ".join(repr(name) for name in names[:8]) or "nothing"
-        raise CsvError(f"{path}, line 1: has the columns {found}; expected {','.join(columns)}")
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        rows = csv.reader(_lines(file, path))
+    table = open_csv(path)
+    found = table.columns(columns)
+    names = [name.lower() for name in table.header]
+    for line, cells in table.rows(bad):
+        row = dict(zip(names, map(str.strip, cells), strict=False))
+        row.update((column, cells[place].strip()) for column, place in found.at.items())
+        if found.day is not None:
+            row["timestamp"] = f"{cells[found.day].strip()} {row['timestamp']}"
         try:
-            next(rows)
-            for fields in filter(None, rows):
-                try:
-                    parsed = parse(rows.line_num, _by_name(names, fields))
-                except RowError as error:
-                    if bad is None:
-                        raise CsvError(f"{path}, line {rows.line_num}: {error}") from error
-                    bad.append(BadRow(rows.line_num, str(error), ",".join(fields)))
-                else:
-                    yield parsed
-        except csv.Error as error:
+            parsed = parse(line, row)
+        except RowError as error:
+            table.refuse(bad, line, error, table.delimiter.join(cells))
+        else:
+            yield parsed
+
+
+def encoding_of(path: Path) -> str:
+    """Return the encoding of a file: UTF-8 or UTF-16 (by their marks, or by their bytes), GB18030, else Latin-1.
+
+    All of it is looked at, because a Chinese name may stand in the last row only. A few bytes that are no UTF-8 make a
+    file of UTF-8 no other: the rows that have them are refused.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if head.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    if head[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
+        return "utf-16"
+    nuls = head[0::2].count(0), head[1::2].count(0)  # half of each ASCII letter in UTF-16
+    if max(nuls) > len(head) // 16 and max(nuls) > 8 * min(nuls):
+        return "utf-16-be" if nuls[0] > nuls[1] else "utf-16-le"
+    foreign, broken = _counted(path, "utf-8", lambda character: character == _BROKEN)
+    if foreign - broken >= 4 * broken:
+        return "utf-8"
+    # The pairs of bytes of a Chinese text are nearly all of GB 2312, the older and smaller table that GBK extends: a
+    # letter with an accent among plain ones makes a pair as well, but of the rarer characters.
+    foreign, rare = _counted(path, "gb18030", _is_rare)
+    return "gb18030" if rare * 2 <= foreign else "latin-1"
+
+
+def _counted(path: Path, encoding: str, is_odd: Callable[[str], bool]) -> tuple[int, int]:
+    """Return how many characters of a file are not ASCII in some encoding, and how many of these are odd."""
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    found: Counter[str] = Counter()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            text = decoder.decode(chunk)
+            if not text.isascii():
+                found.update(re.sub(r"[\x00-\x7f]+", "", text))
+    found.update(decoder.decode(b"", final=True))
+    return found.total(), sum(number for character, number in found.items() if is_odd(character))
+
+
+def _is_rare(character: str) -> bool:
+    """Tell whether a character is none of GB 2312."""
+    try:
+        character.encode("gb2312")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+class _Lines:
+    """A file's lines; a file that is one endless line is not read into memory."""
+
+    def __init__(self, file: TextIO, path: Path) -> None:
+        self._file, self._path = file, path
+        self._waiting: deque[str] = deque()
+        self.number = 0
+
+    def next(self) -> str:
+        """Return the next line with its end, nothing after the last."""
+        line = self._waiting.popleft() if self._waiting else self._file.readline(_MAX_LINE)
+        self.number += line != ""
+        if len(line) == _MAX_LINE:
             raise CsvError(
-                f"{path}, line {rows.line_num}: {error}; expected a text file in UTF-8 with commas"
-            ) from error
+                f"{self._path}, line {self.number}: is longer than {_MAX_LINE} characters; expected a text file with "
+                f"columns"
+            )
+        return line
+
+    def put_back(self, lines: Sequence[str]) -> None:
+        """Have lines come once more."""
+        self._waiting.extendleft(reversed(lines))
+        self.number -= len(lines)
 
 
-def _by_name(names: Sequence[str], fields: Sequence[str]) -> dict[str, str]:
-    if len(fields) < len(names):
-        raise RowError(f"has {len(fields)} fields, expected {len(names)}")
-    return dict(zip(names, map(str.strip, fields), strict=False))
+def _quoted(text: str, delimiter: str, lines: _Lines) -> list[str]:
+    """Return the cells of a row with quotation marks; a cell may go on in the next lines."""
+    more: list[str] = []
+    while True:
+        try:
+            return next(csv.reader([text], delimiter=delimiter, strict=True))
+        except csv.Error as error:
+            if "unexpected end of data" not in str(error) or len(more) == _CELL_LINES or not (line := lines.next()):
+                lines.put_back(more)
+                raise RowError("has a quotation mark that is not closed, or text after a closed one") from error
+            more.append(line)
+            text += line
 
 
-def instant(text: str, name: str = "timestamp") -> datetime:
-    """Return a time, aware where the text names a zone. Raises `RowError`."""
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise RowError(f"{name} is {text!r}, expected one like 2026-11-23 08:05:00") from None
+def _key(name: str) -> str:
+    """Return what names of columns are compared by.
 
-
-def epoch_ms(when: datetime, zone: ZoneInfo) -> int | None:
-    """Return a time, local where it names no zone, as epoch ms; None for one that the clocks of the zone skipped."""
-    if when.tzinfo is None:
-        local = when.replace(tzinfo=zone)
-        if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != when:
-            return None
-        when = local
-    return round(when.timestamp() * 1000)
-
-
-def number(text: str, name: str, *, most: float = math.inf, whole: bool = False) -> float:
-    """Return a finite number of at most `most` either way, with `whole` a count. Raises `RowError`."""
-    expected = "a whole number from 0" if whole else "a number"
-    expected += f" of at most {most:,.0f}" if most < math.inf else ""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value) or abs(value) > most or (whole and (value < 0 or value != int(value))):
-        raise RowError(f"{name} is {text!r}, expected {expected}")
-    return value
-
-
-def commonest_step(times: Iterable[Iterable[int]]) -> int:
-    """Return the commonest step between the times of any one series, in their unit; 0 where no series has two."""
-    steps: Counter[int] = Counter()
-    for series in times:
-        steps.update(second - first for first, second in pairwise(sorted(series)))
-    return max(steps.items(), key=lambda item: item[1], default=(0, 0))[0]
+    >>> _key("Device_ID"), _key(" 计数（人） ")
+    ('deviceid', '计数')
+    """
+    text = unicodedata.normalize("NFKC", name).strip().lower()
+    return re.sub(r"[\s_\-]+", "", re.sub(r"[(\[][^()\[\]]*[)\]]$", "", text))

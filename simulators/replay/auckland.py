@@ -5,6 +5,7 @@ would need pandas).
 """
 
 import re
+from array import array
 from collections.abc import Iterator
 from datetime import date, timedelta
 from importlib.util import find_spec
@@ -12,9 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from ingest.codecs.csv_files import CsvError, epoch_ms, instant, number, read_rows
+from ingest.codecs.csv_files import CsvError, RowError, read_rows
+from ingest.codecs.csv_values import Instants, number
 from ingest.setup.extras import MissingExtraError
-from simulators.replay.csv_counts import CountRow, CountsTrack, identifier
+from simulators.replay.csv_counts import CountedSeries, CountsTrack, slug
 from simulators.world import ground
 from simulators.world.ground import Point
 
@@ -44,7 +46,7 @@ def auckland_track(start: date | None = None, days: int = 28, *, site: str = "au
     zone = ZoneInfo(TIMEZONE)
     places = _locations(folder / "locations.csv")
     first = start or date(2019, 1, 1)
-    rows: list[CountRow] = []
+    counts: dict[str, dict[int, int]] = {name: {} for name in places}
     missing = 0
     for begin, values in _hours(folder / "hourly_counts.csv", zone, first, first + timedelta(days=days)):
         for name in places:
@@ -52,10 +54,17 @@ def auckland_track(start: date | None = None, days: int = 28, *, site: str = "au
             if not text or begin is None:
                 missing += 1
             else:
-                rows.append(CountRow(begin + _HOUR_MS, identifier(name), round(float(text)), 0))
-    if not rows:
+                counts[name][begin] = round(float(text))
+    series = [
+        CountedSeries(
+            slug(name), _HOUR_MS, array("q", sorted(found)), array("q", map(found.__getitem__, sorted(found)))
+        )
+        for name, found in counts.items()
+        if found
+    ]
+    if not series:
         raise CsvError(f"the Auckland counts have nothing from {first} for {days} days; they cover 2019 to 2025")
-    return CountsTrack(site, TIMEZONE, 3600.0, sorted(rows), _document(places), missing)
+    return CountsTrack(site, TIMEZONE, series, _document(places), missing)
 
 
 def _locations(path: Path) -> dict[str, Point]:
@@ -74,10 +83,18 @@ def _locations(path: Path) -> dict[str, Point]:
 
 
 def _hours(path: Path, zone: ZoneInfo, first: date, last: date) -> Iterator[tuple[int | None, dict[str, str]]]:
-    """Give the rows of some days with their time, None for an hour that the clocks skipped."""
+    """Give the rows of some days with their time, None for an hour that the clocks skipped.
+
+    An hour that they showed twice stands there once.
+    """
+    instants = Instants(zone)
     for row in read_rows(path, ("date", "hour"), lambda _line, row: row):
         if first.isoformat() <= row["date"] < last.isoformat():
-            yield epoch_ms(instant(f"{row['date']} {row['hour'].split(':')[0]:0>2}:00"), zone), row
+            try:
+                begin = instants.first(f"{row['date']} {row['hour'].split(':')[0]:0>2}:00")
+            except RowError:
+                begin = None
+            yield begin, row
 
 
 def _document(places: dict[str, Point]) -> dict[str, Any]:
@@ -96,7 +113,7 @@ def _document(places: dict[str, Point]) -> dict[str, Any]:
         features.append(ground.polygon(ring, kind="beat", id=beat, name=name, residents=0, officers=1))
     features += [ground.line(line, kind="street", name=street) for street, line in _streets(places).items()]
     features += [
-        ground.spot(spot, kind="device", id=identifier(place), beat=beats[place], type="camera", name=place)
+        ground.spot(spot, kind="device", id=slug(place), beat=beats[place], type="camera", name=place)
         for place, spot in places.items()
     ]
     return ground.collection(features, {"en": "Auckland city centre", "zh-CN": "奥克兰市中心"})

@@ -1,9 +1,13 @@
 """Replays counts: a CSV of anybody's, one column of times, one of devices, one of counts."""
 
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import blake2b
+from heapq import merge
+from math import isnan
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -11,14 +15,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from ingest import topics
-from ingest.codecs.csv_files import CsvError, RowError, commonest_step, epoch_ms, instant, number, read_rows
+from ingest.codecs.csv_files import BadRows, CsvError
+from ingest.codecs.csv_series import read_series
 from simulators.replay.track import TimedMessage
 from simulators.world import ground
 
-_OUT: Final = re.compile(r"[-_ ]out$", re.IGNORECASE)
-_BOOT: Final = "replay"
-"""The numbering's id. The same file a second time changes nothing in a node's store."""
-_MOST: Final = 1_000_000
+BEAT: Final = "replay"
+_OUT: Final = re.compile(r"[-_ ](out|出|出口|离开)$", re.IGNORECASE)
 
 
 class CountRow(NamedTuple):
@@ -27,8 +30,41 @@ class CountRow(NamedTuple):
     ts: int
     """End of the interval, epoch ms."""
     device: str
+    seq: int
     came: int
     went: int
+    of: str
+    interval_s: float
+    boot: str
+
+
+@dataclass(slots=True)
+class CountedSeries:
+    """The counts of one device."""
+
+    device: str
+    """Its id."""
+    interval_ms: int
+    starts: "array[int]"
+    """Beginnings of intervals, epoch ms; they rise."""
+    counts: "array[int]"
+    of: str = "person"
+    out: bool = False
+    """Whether they went out, else came in."""
+
+    def rows(self) -> Iterator[CountRow]:
+        """Give the observations in the order of time.
+
+        The numbering's id (`boot`) follows from what was counted: the same counts once more are repeats of the same
+        numbering, and those of another file have one of their own.
+        """
+        content = blake2b(f"{self.interval_ms} {self.of} {self.out} ".encode(), digest_size=10)
+        content.update(self.starts)
+        content.update(self.counts)
+        interval_s, boot = self.interval_ms / 1000, f"csv-{content.hexdigest()}"
+        for seq, (start, n) in enumerate(zip(self.starts, self.counts, strict=True)):
+            came, went = (0, n) if self.out else (n, 0)
+            yield CountRow(start + self.interval_ms, self.device, seq, came, went, self.of, interval_s, boot)
 
 
 @dataclass(slots=True)
@@ -37,24 +73,30 @@ class CountsTrack:
 
     site: str
     timezone: str
-    interval_s: float
-    rows: list[CountRow]
-    """In order of time, then of devices."""
+    series: list[CountedSeries]
     document: dict[str, Any]
     """The places, as GeoJSON."""
     missing: int
-    """Values that the source lacks, or gives for an hour that the clocks skipped; nothing is published for them."""
-    of: str = "person"
+    """Values that the source lacks; nothing is published for them."""
+    bad: BadRows = field(default_factory=BadRows)
+    """Rows of the source that cannot be used."""
     unit: str = "obs"
     total: int = field(init=False)
     """Observations to be published."""
+    interval_s: float = field(init=False)
+    """The longest time that a count covers."""
 
     def __post_init__(self) -> None:
-        self.total = len(self.rows)
+        self.total = sum(len(one.starts) for one in self.series)
+        self.interval_s = max(one.interval_ms for one in self.series) / 1000
 
     def places_geojson(self) -> dict[str, Any]:
         """Return the places of this replay."""
         return self.document
+
+    def rows(self) -> Iterator[CountRow]:
+        """Give the observations, in order of time, then of devices."""
+        return merge(*(series.rows() for series in self.series))
 
     def messages(self) -> Iterator[tuple[int, TimedMessage]]:
         """Give one message an observation; progress is in observations."""
@@ -64,62 +106,65 @@ class CountsTrack:
             for device in devices
             if device["kind"] == "device"
         }
-        numbers: Counter[str] = Counter()
-        for done, row in enumerate(self.rows, 1):
+        first = min(series.starts[0] + series.interval_ms for series in self.series)
+        for done, row in enumerate(self.rows(), 1):
             payload = msgspec.json.encode({
-                "type": "count", "boot": _BOOT, "seq": numbers[row.device], "ts": row.ts,
-                "interval_s": self.interval_s, "in": row.came, "out": row.went, "of": self.of,
+                "type": "count", "boot": row.boot, "seq": row.seq, "ts": row.ts,
+                "interval_s": row.interval_s, "in": row.came, "out": row.went, "of": row.of,
             })  # fmt: skip
-            numbers[row.device] += 1
-            yield done, TimedMessage((row.ts - self.rows[0].ts) / 1000, topic[row.device], payload)
+            yield done, TimedMessage((row.ts - first) / 1000, topic[row.device], payload)
 
 
 def csv_track(path: Path, *, timezone: str = "UTC", site: str = "replay", of: str = "person") -> CountsTrack:
-    """Read ``timestamp,device,count`` and return it as a track.
+    """Read ``timestamp,device,count`` (see docs/csv.md) and return it as a track.
 
-    Empty counts are missing. Times are the starts of intervals, local where they name no zone; the interval is the
-    commonest step between a device's times. A device whose name ends in ``-out`` (``door-out``) counts out, any other
+    Empty counts are missing. Times are the starts of intervals, local where they name no zone; each device's interval
+    is the commonest step between its times. A device whose name ends in ``-out`` (``door-out``) counts out, any other
     counts in. Devices stand on a small grid.
 
     Raises `ingest.codecs.csv_files.CsvError` naming file and line, OSError where it cannot be read.
     """
-    zone = ZoneInfo(timezone)
-    times: dict[str, dict[int, int]] = {}
-    missing = 0
-
-    def parse(_line: int, row: dict[str, str]) -> tuple[str, int | None, int | None]:
-        name, start = row["device"], epoch_ms(instant(row["timestamp"]), zone)
-        value = int(number(row["count"], "count", most=_MOST, whole=True)) if row["count"] else None
-        if start is not None and start in times.get(name, ()):
-            raise RowError(f"{name!r} has a second value for {row['timestamp']}")
-        return name, start, value
-
-    for name, start, value in read_rows(path, ("timestamp", "device", "count"), parse):
-        known = times.setdefault(name, {})
-        if start is None or value is None:
-            missing += 1
-        if start is not None:
-            known[start] = -1 if value is None else value
-    if not any(times.values()):
-        raise CsvError(f"{path}: has no rows")
-    interval_ms = commonest_step(times.values())
-    if not 1_000 <= interval_ms <= 86_400_000:
-        raise CsvError(f"{path}: the commonest step between times is {interval_ms / 1000:g} s, expected 1 s to a day")
-    devices = {name: identifier(name) for name in times}
-    if len(set(devices.values())) < len(devices):
-        raise CsvError(f"{path}: two of its devices have the same name once it is made fit for a topic")
-    rows = [
-        CountRow(start + interval_ms, devices[name], *((0, value) if _OUT.search(name) else (value, 0)))
-        for name, values in times.items()
-        for start, value in values.items()
-        if value >= 0
-    ]
-    features, _ = ground.square(
-        "replay", list(devices.values()), (0.0, 0.0), device_type="camera", name=path.stem, officers=1
-    )
-    return CountsTrack(site, timezone, interval_ms / 1000, sorted(rows), ground.collection(features), missing, of)
+    found = read_series(path, ZoneInfo(timezone), kinds=("count",), metric=of)
+    ids: dict[str, str] = {}
+    series: list[CountedSeries] = []
+    for one in found.series:
+        name, interval_ms = one.name.device, one.interval_ms
+        ids[name] = topics.id_of(name)
+        if not 1_000 <= interval_ms <= 86_400_000:
+            raise CsvError(
+                f"{path}: the commonest step between the times of {name!r} is {interval_ms / 1000:g} s, expected 1 s "
+                f"to a day"
+            )
+        used = [at for at, value in enumerate(one.values) if not isnan(value)]
+        if used:
+            starts = array("q", map(one.times.__getitem__, used))
+            counts = array("q", (int(one.values[at]) for at in used))
+            series.append(
+                CountedSeries(ids[name], interval_ms, starts, counts, one.name.metric, bool(_OUT.search(name)))
+            )
+    names = {made: name for name, made in ids.items()}
+    if len(names) < len(ids):
+        raise CsvError(f"{path}: two of its devices have the same id, {_twice(ids)}")
+    features, _ = ground.square(BEAT, names, (0.0, 0.0), device_type="camera", name=path.stem, officers=1)
+    return CountsTrack(site, timezone, series, ground.collection(features), found.missing, found.bad)
 
 
-def identifier(name: str) -> str:
-    """Return a name made fit for topics."""
-    return re.sub(r"[^A-Za-z0-9_-]{1,256}", "-", name).strip("-_")[:48] or "device"
+def _twice(ids: dict[str, str]) -> str:
+    """Return which id two names have, and the names."""
+    made = Counter(ids.values()).most_common(1)[0][0]
+    return f"{made!r}: {', '.join(repr(name) for name, one in ids.items() if one == made)}"
+
+
+def site_of(name: str) -> str:
+    """Return what a site is called after a file's name: of Chinese names, no two are called the same.
+
+    >>> site_of("my counts"), site_of("counts"), site_of("人流")
+    ('my-counts', 'counts', 'site-b5cedff460')
+    """
+    plain = slug(name)
+    return plain if name.isascii() and plain else topics.id_of(name, "site")
+
+
+def slug(name: str) -> str:
+    """Return the letters and digits of a name, fit for topics; nothing where it has none."""
+    return re.sub(r"[^A-Za-z0-9_-]{1,256}", "-", name).strip("-_")[:48]

@@ -231,20 +231,20 @@ class RecordingTrack:
 
     def places_geojson(self) -> dict[str, Any]:
         """Return the devices that speak in it, each beat on a square: a recording does not say where they stand."""
-        beats: dict[str, dict[str, None]] = {}
+        beats: dict[str, dict[str, str]] = {}
         known = 0
         for message in Recording(self.path):
             topic = parse_device_topic(message.topic)
             if topic is not None:
                 devices = beats.setdefault(topic.beat, {})
                 known += topic.device not in devices
-                devices[topic.device] = None
+                devices[topic.device] = topic.device
                 if known > _MAX_DEVICES:
                     raise RecordingError(f"{self.path}: more than {_MAX_DEVICES} devices speak in it")
         features: list[dict[str, Any]] = []
         corner = (0.0, 0.0)
         for beat, devices in beats.items():
-            found, corner = ground.square(beat, list(devices), corner, device_type="environment", name=beat)
+            found, corner = ground.square(beat, devices, corner, device_type="environment", name=beat)
             features += found
         return ground.collection(features)
 

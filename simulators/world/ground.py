@@ -47,9 +47,9 @@ def collection(features: list[dict[str, Any]], name: Mapping[str, str] | None = 
 
 
 def square(
-    beat: str, devices: list[str], south_west: Point, *, device_type: str, **properties: object
+    beat: str, devices: Mapping[str, str], south_west: Point, *, device_type: str, **properties: object
 ) -> tuple[list[dict[str, Any]], Point]:
-    """Return a square beat with devices on a grid, for devices of which only the names are known.
+    """Return a square beat with devices on a grid, for devices of which only the names are known (id → name).
 
     Each device has 0.001 degrees of room; `properties` are the beat's. The second value is the square's south-eastern
     corner, where the next can begin.
@@ -61,8 +61,8 @@ def square(
     features += [
         spot(
             (west + (number % side + 0.5) * step, south + (number // side + 0.5) * step),
-            kind="device", id=device, beat=beat, type=device_type, name=device,
+            kind="device", id=device, beat=beat, type=device_type, name=name,
         )
-        for number, device in enumerate(devices)
+        for number, (device, name) in enumerate(devices.items())
     ]  # fmt: skip
     return features, (east, south)

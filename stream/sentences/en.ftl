@@ -863,6 +863,18 @@ models-figures = { n-windows } of { n-days }: { NUMBER($rare, style: "percent", 
 models-anew = The baselines learn anew since { $time } ({ $reason }); `patrolgrid train --from-store` brings back what they knew.
 models-state = The saved state cannot be read: { $problem }
 
+## The command line: CSV files
+
+csv-bad = { $count } { $count ->
+    [one] row
+   *[other] rows
+} of { $file } { $count ->
+    [one] was
+   *[other] were
+} not used:
+csv-bad_line = { $file }, line { $line }: { $why }
+csv-more_bad = {"..."} and { $count } more
+
 ## The command line: train
 
 train-reading = learning
@@ -878,12 +890,6 @@ train-later = The node of site { $site } is stopped: it learns from them when it
 train-kafka = The workers on Kafka learn from them in their turn.
 train-not_waited = The node learns from them now.
 train-slow = The node has not worked them off yet; it goes on by itself. `patrolgrid status` shows how far it is.
-train-bad = { $count } { $count ->
-    [one] row
-   *[other] rows
-} of { $file } were not learned from:
-train-bad_line = { $file }, line { $line }: { $why }
-train-more_bad = {"..."} and { $count } more
 train-kept = They are in quarantine: patrolgrid quarantine list --site { $site } --reason history
 train-gone = { $count } series of the store were left out, as their device is not in the places file: { $devices }
 

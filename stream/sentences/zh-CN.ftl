@@ -749,6 +749,12 @@ models-figures = { $days } 天内 { $windows } 个窗口：达到百分之一罕
 models-anew = 基线自 { $time } 起重新学习（{ $reason }）；执行 `patrolgrid train --from-store` 可恢复原有知识。
 models-state = 无法读取已保存的状态：{ $problem }
 
+## 命令行：CSV 文件
+
+csv-bad = { $file } 中有 { $count } 行未使用：
+csv-bad_line = { $file }，第{ $line }行：{ $why }
+csv-more_bad = ……另有 { $count } 行
+
 ## 命令行：train
 
 train-reading = 学习
@@ -764,9 +770,6 @@ train-later = 站点 { $site } 的节点已停止：下次启动时学习。
 train-kafka = Kafka 上的处理进程将依次学习。
 train-not_waited = 节点正在学习。
 train-slow = 节点尚未处理完毕，将继续自行处理；`patrolgrid status` 可查看进度。
-train-bad = { $file } 中有 { $count } 行未用于学习：
-train-bad_line = { $file }，第{ $line }行：{ $why }
-train-more_bad = ……另有 { $count } 行
 train-kept = 已放入隔离区：patrolgrid quarantine list --site { $site } --reason history
 train-gone = 存储中有 { $count } 个序列因设备不在点位文件中而跳过：{ $devices }
 

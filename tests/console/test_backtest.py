@@ -76,7 +76,7 @@ def test_hotspots(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
             "line 1: has the columns 'timestamp', 'count'; expected timestamp,device,count",
         ),
         ("timestamp,device,count\nyesterday,a,1\n", "line 2: timestamp is 'yesterday'"),
-        ("timestamp,device,count\n2026-01-01,a,many\n", "line 2: count is 'many', expected a number"),
+        ("timestamp,device,count\n2026-01-01,a,many\n", "line 2: count is 'many', expected a whole number from 0"),
         ("timestamp,device,count\n2026-01-01,a\n", "line 2: has 2 fields, expected 3"),
         ("timestamp,device,count\n", "no rows"),
     ],

@@ -43,14 +43,14 @@ def test_counts_in_local_time(tmp_path):
     assert found.which.tolist() == [0, 0, 1]
     assert found.start_ms.tolist() == [ms("2026-11-02T00:00"), ms("2026-11-02T08:30"), ms("2026-11-02T00:00")]
     assert found.value.tolist() == [12.0, 7.0, 3.0]
-    assert (len(found.which), found.missing, found.bad) == (3, 1, [])
+    assert (len(found.which), found.missing, list(found.bad)) == (3, 1, [])
 
 
 def test_readings_with_metrics_by_option_by_column_and_by_type_of_device(tmp_path):
     rows = "2026-11-02 08:00:00,noise-1,51.5\n2026-11-02 08:01:00,noise-1,-3\n2026-11-02 08:00:00,smoke-1,0.2\n"
     found = read(tmp_path, "\ufefftimestamp, device, value\n" + rows)
     assert [(series.kind, series.metric) for series in found.names] == [(2, "noise"), (2, "smoke")]
-    assert (found.interval_ms, found.value.tolist()) == (60_000, [51.5, -3.0, 0.2])
+    assert (set(found.interval_ms.tolist()), found.value.tolist()) == ({60_000}, [51.5, -3.0, 0.2])
     found = read(tmp_path, "timestamp,device,value\n" + rows, metric="humidity")
     assert {series.metric for series in found.names} == {"humidity"}
     found = read(
@@ -87,10 +87,10 @@ def test_every_bad_row_is_told_with_its_line(tmp_path):
         "count is 'many', expected a whole number",
         "count is '-1', expected a whole number from 0",
         "count is '1.5', expected a whole number",
-        "count is 'inf', expected a whole number from 0 of at most 1,000,000,000",
+        "count is 'inf', expected a whole number from 0 of at most 1,000,000",
         "has 2 fields, expected 3",
         "is a second row of cam-1 for that time; the first is line 2",
-        "expected one after 1970",
+        "expected one from 1970 to 2100",
     ):
         assert words in told
     assert found.bad[0].text == "yesterday,cam-1,3"
@@ -110,22 +110,22 @@ def test_times_that_the_clocks_skip_are_told(tmp_path):
 
 def test_the_interval_is_the_commonest_step_or_the_one_told(tmp_path):
     rows = "".join(f"2026-11-02 {8 + n // 4:02d}:{15 * (n % 4):02d}:00,cam-1,{n}\n" for n in range(12) if n != 5)
-    assert read(tmp_path, "timestamp,device,count\n" + rows).interval_ms == 900_000
-    assert read(tmp_path, "timestamp,device,count\n" + rows, interval_s=60).interval_ms == 60_000
+    assert set(read(tmp_path, "timestamp,device,count\n" + rows).interval_ms.tolist()) == {900_000}
+    assert set(read(tmp_path, "timestamp,device,count\n" + rows, interval_s=60).interval_ms.tolist()) == {60_000}
 
 
 @pytest.mark.parametrize(
     ("text", "error"),
     [
         ("", "line 1: has the columns nothing; expected timestamp,device,value"),
-        ("time;device;count\n", "expected timestamp,device,value"),
+        ("when;device;count\n", "has the columns 'when', 'device', 'count'; expected timestamp,device,count"),
         ("timestamp,device,total\n", "has the columns 'timestamp', 'device', 'total'"),
-        ("timestamp,device,count\n", "no row can be used"),
-        ("timestamp,device,count\nnow,cam-1,3\n", "no row can be used; line 2: timestamp is 'now'"),
-        ("timestamp,device,count\n2026-11-02 08:00:00,cam-1,\n", "no row can be used"),
+        ("timestamp,device,count\n", "has no rows that can be used"),
+        ("timestamp,device,count\nnow,cam-1,3\n", "has no rows that can be used; line 2: timestamp is 'now'"),
+        ("timestamp,device,count\n2026-11-02 08:00:00,cam-1,\n", "has no rows that can be used"),
         ("timestamp,device,count\n2026-11-02 08:00:00,cam-1,1\n", "say with --interval what it covers"),
-        ("timestamp,device,count\n2026-11-02,cam-1,1\n2026-11-03,cam-1,1\n", "a row covers 86400 seconds"),
-        ('timestamp,device,count\n"' + "x" * 200_000, "line 2: field larger than field limit"),
+        ("timestamp,device,count\n2026-11-02,cam-1,1\n2026-11-03,cam-1,1\n", "a row of 'cam-1' covers 86400 seconds"),
+        ('timestamp,device,count\n"' + "x" * 200_000, "line 2: has a quotation mark that is not closed"),
         ("\xff\xfe\x00t\x00i".encode("latin-1"), "has the columns"),
     ],
 )

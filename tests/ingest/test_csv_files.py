@@ -4,7 +4,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ingest.codecs.csv_files import BadRow, CsvError, commonest_step, epoch_ms, instant, number, read_rows
+from ingest.codecs.csv_files import BadRow, BadRows, CsvError, read_rows
+from ingest.codecs.csv_values import Instants, number
 
 
 def parse(line, row):
@@ -22,7 +23,7 @@ def test_a_wrong_row_ends_the_reading_or_is_listed(tmp_path):
     path.write_text("name,size\na,1\nb,many\nc\nd,2\n", encoding="utf-8")
     with pytest.raises(CsvError, match=r"a\.csv, line 3: size is 'many', expected a whole number from 0 of at most 10"):
         list(read_rows(path, ("name", "size"), parse))
-    bad = []
+    bad = BadRows()
     assert [name for _, name, _ in read_rows(path, ("name", "size"), parse, bad)] == ["a", "d"]
     assert [row.line for row in bad] == [3, 4]
     assert bad[1] == BadRow(4, "has 1 fields, expected 2", "c")
@@ -35,14 +36,10 @@ def test_what_is_no_count_is_refused(text):
 
 
 def test_times_that_the_clocks_skip_are_no_instant():
-    berlin = ZoneInfo("Europe/Berlin")
-    assert epoch_ms(instant("2026-03-29 02:30"), berlin) is None
-    assert epoch_ms(instant("2026-03-29 03:30"), berlin) == epoch_ms(instant("2026-03-29T01:30Z"), berlin)
-
-
-def test_the_commonest_step():
-    assert commonest_step([[3, 1, 2], [10, 20]]) == 1
-    assert commonest_step([[1], [2]]) == 0
+    berlin = Instants(ZoneInfo("Europe/Berlin"))
+    with pytest.raises(ValueError, match="'2026-03-29 02:30', a time that the clocks of Europe/Berlin skipped"):
+        berlin.of("2026-03-29 02:30")
+    assert berlin.of("2026-03-29 03:30") == berlin.of("2026-03-29T01:30Z")
 
 
 @pytest.mark.parametrize("begin", [b"", b"a,b\n1,"])

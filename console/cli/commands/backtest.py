@@ -3,19 +3,31 @@
 import argparse
 import csv
 import math
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from heapq import merge
+from itertools import count, repeat
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
-from console.common import add_language_argument, language_of, print_json, progress_bar
+from console.common import (
+    add_language_argument,
+    bad_rows_json,
+    language_of,
+    print_json,
+    progress_bar,
+    tell_bad_rows,
+)
 from console.errors import CommandError
-from ingest.codecs.csv_files import RowError, instant, number, read_rows
+from ingest.codecs.csv_files import RowError, read_rows
+from ingest.codecs.csv_series import SeriesFile, read_series
+from ingest.codecs.csv_values import Instants, number, wall_ms
 from models.backtests import series_backtest as backtest
+from models.backtests.file_backtest import FileScores, PastSeries, run_file
 from models.backtests.hotspot_backtest import hit_rates, hotspots
 from models.calendar import Calendar
 from stream.sentences.catalogue import Sentences
@@ -81,33 +93,36 @@ def _series(options: argparse.Namespace) -> dict[str, Any]:
         calendar = Calendar(options.timezone, options.country)
     except ValueError as error:
         raise CommandError(str(error), 2) from error
-    column = "count" if options.kind == "counts" else "value"
-    stamps, times, devices, values = _table(options.file, column, calendar)
-    window_s = options.window or _window(times)
-    with progress_bar(options, unit="rows", leave=False) as progress:
-        scores = backtest.run(options.kind, times, values, calendar, window_s, progress=progress)
+    found, names = _read(options, calendar)
+    scores = _run(options, found, calendar)
     if options.scores:
-        _write_scores(options.scores, stamps, devices, values, scores.surprise, scores.alarm)
+        _write_scores(options.scores, found, names, scores)
+    windows = [options.window or max(one.interval_ms // 1000, 1) for one in found.series]
+    times, window_s = scores.times, max(windows)
     days = (int(times[-1]) - int(times[0])) / 86_400_000
     report: dict[str, Any] = {
         "file": str(options.file),
         "kind": options.kind,
         "window_s": window_s,
-        "rows": int(np.isfinite(values).sum()),
-        "missing": int((~np.isfinite(values)).sum()),
+        "rows": found.rows,
+        "missing": scores.missing,
         "devices": {
-            device: {"alarm_rows": int(scores.alarm[:, at].sum()), "rows": int(np.isfinite(values[:, at]).sum())}
-            for at, device in enumerate(devices)
+            name: {
+                "alarm_rows": int(scores.alarm[at].sum()),
+                "rows": int(np.isfinite(one.values).sum()),
+                "window_s": windows[at],
+            }
+            for at, (one, name) in enumerate(zip(found.series, names, strict=True))
         },
+        **bad_rows_json(found.bad),
     }
     if options.events:
         events = _events(options.events, calendar)
         if days <= options.warm_up:
             raise CommandError(f"{options.file}: {days:.1f} days, but {options.warm_up:g} are warm-up; use --warm-up")
-        surprise = scores.surprise.max(axis=1)
         rest: dict[str, Any] = {"join_s": options.join, "warm_up_days": options.warm_up}
-        best = backtest.best_within(times, surprise, events, BUDGETS, window_s, **rest)
-        alarm = np.asarray(scores.alarm.any(axis=1), dtype=np.float64)
+        best = backtest.best_within(times, scores.highest, events, BUDGETS, window_s, **rest)
+        alarm = np.asarray(scores.any_alarm, dtype=np.float64)
         shipped = backtest.score(times, alarm, events, 0.5, window_s, **rest)
         report["events"] = shipped.events
         report["found_within"] = {f"{budget:g}": _detection(found) for budget, found in best.items()}
@@ -123,8 +138,7 @@ def _hotspots(options: argparse.Namespace) -> dict[str, Any]:
 
     def incident(_line: int, row: dict[str, str]) -> tuple[float, float, float]:
         # Local times: whatever zone they are of, days are cut at their midnight.
-        at = instant(row["timestamp"]).replace(tzinfo=UTC).timestamp() * 1000
-        return at, number(row["lon"], "lon"), number(row["lat"], "lat")
+        return wall_ms(row["timestamp"]), number(row["lon"], "lon"), number(row["lat"], "lat")
 
     def point(_line: int, row: dict[str, str]) -> tuple[float, float]:
         return number(row["lon"], "lon"), number(row["lat"], "lat")
@@ -164,35 +178,38 @@ def _hotspots(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _table(
-    path: Path, column: str, calendar: Calendar
-) -> tuple[list[str], NDArray[np.int64], list[str], NDArray[np.float64]]:
-    """Read ``timestamp,device,<column>`` into (timestamps, epoch ms, devices, values (times, devices))."""
-    cells: dict[tuple[str, str], float] = {}
-    stamps: dict[str, int] = {}
+def _read(options: argparse.Namespace, calendar: Calendar) -> tuple[SeriesFile, list[str]]:
+    """Read the file, and return it with the names of its series: the devices', with the metric where one has two."""
+    kind = "count" if options.kind == "counts" else "value"
+    zone = ZoneInfo(calendar.timezone)
+    found = read_series(options.file, zone, kinds=(kind,), texts=options.scores is not None)
+    tell_bad_rows(Sentences(language_of(options.lang)), options.file, found.bad)
+    devices = Counter(one.name.device for one in found.series)
+    names = [one.name.device if devices[one.name.device] == 1 else ":".join(one.name) for one in found.series]
+    return found, names
 
-    def parse(_line: int, row: dict[str, str]) -> None:
-        stamp, device, text = row["timestamp"], row["device"], row[column]
-        if stamp not in stamps:
-            stamps[stamp] = _epoch_ms(stamp, calendar)
-        cells[stamp, device] = number(text, column) if text else math.nan
 
-    for _ in read_rows(path, ("timestamp", "device", column), parse):
-        pass
-    if not cells:
-        raise CommandError(f"{path}: no rows")
-    ordered = sorted(stamps, key=lambda stamp: stamps[stamp])
-    names = list(dict.fromkeys(device for _, device in cells))
-    times = np.array([stamps[stamp] for stamp in ordered], dtype=np.int64)
-    keep = np.concatenate([[True], np.diff(times) > 0])
-    values = np.array([[cells.get((stamp, name), math.nan) for name in names] for stamp in ordered])
-    # An hour that a clock change repeats has one instant here: its first row counts.
-    return [s for s, k in zip(ordered, keep.tolist(), strict=True) if k], times[keep], names, values[keep]
+def _run(options: argparse.Namespace, found: SeriesFile, calendar: Calendar) -> FileScores:
+    """Run the models over the series, each in windows of its own length."""
+    if not options.window and not all(one.interval_ms for one in found.series):
+        raise CommandError("one time only: give --window SECONDS")
+    series = [
+        PastSeries(
+            np.frombuffer(one.times, dtype=np.int64),
+            np.frombuffer(one.values, dtype=np.float64),
+            min(max(one.interval_ms, 1000), 86_400_000),
+        )
+        for one in found.series
+    ]
+    with progress_bar(options, unit="rows", leave=False) as progress:
+        return run_file(options.kind, series, calendar, options.window, progress=progress)
 
 
 def _events(path: Path, calendar: Calendar) -> list[tuple[int, int]]:
+    instants = Instants(ZoneInfo(calendar.timezone))
+
     def parse(_line: int, row: dict[str, str]) -> tuple[int, int]:
-        begin, end = (_epoch_ms(row[name], calendar, name) for name in ("start", "end"))
+        begin, end = (instants.first(row[name], name) for name in ("start", "end"))
         if end <= begin:
             raise RowError(f"the event ends ({row['end']}) before it starts ({row['start']})")
         return begin, end
@@ -200,34 +217,18 @@ def _events(path: Path, calendar: Calendar) -> list[tuple[int, int]]:
     return list(read_rows(path, ("start", "end"), parse))
 
 
-def _epoch_ms(text: str, calendar: Calendar, name: str = "timestamp") -> int:
-    when = instant(text, name)
-    aware = when if when.tzinfo else when.replace(tzinfo=ZoneInfo(calendar.timezone))
-    return round(aware.timestamp() * 1000)
-
-
-def _window(times: NDArray[np.int64]) -> int:
-    if len(times) < 2:
-        raise CommandError("one time only: give --window SECONDS")
-    seconds = int(np.median(np.diff(times))) // 1000
-    return min(max(seconds, 1), 86_400)
-
-
-def _write_scores(
-    path: Path,
-    stamps: Sequence[str],
-    devices: Sequence[str],
-    values: NDArray[np.float64],
-    surprise: NDArray[np.float64],
-    alarm: NDArray[np.bool_],
-) -> None:
+def _write_scores(path: Path, found: SeriesFile, names: Sequence[str], scores: FileScores) -> None:
+    """Write the scores in the order of time; of several devices, rows without a value are left out."""
+    alone = len(found.series) == 1
+    rows = merge(*(zip(one.times, repeat(at), count()) for at, one in enumerate(found.series)))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("timestamp", "device", "score", "alarm"))
-        for at, stamp in enumerate(stamps):
-            for number, device in enumerate(devices):
-                if np.isfinite(values[at, number]) or len(devices) == 1:
-                    writer.writerow((stamp, device, f"{surprise[at, number]:.6g}", int(alarm[at, number])))
+        for _, at, row in rows:
+            one = found.series[at]
+            if alone or math.isfinite(one.values[row]):
+                surprise, alarm = scores.surprise[at][row], int(scores.alarm[at][row])
+                writer.writerow((one.texts[row], names[at], f"{surprise:.6g}", alarm))
 
 
 def _detection(found: backtest.BacktestScore) -> dict[str, Any]:
@@ -246,7 +247,9 @@ def _print(report: dict[str, Any], texts: Sentences) -> None:
         for share, rate in report["hit_rate"].items():
             print("  " + texts("backtest-area", share=float(share), rate=rate, pai=report["pai"][share]))
         return
-    print(texts("backtest-rows", rows=report["rows"], missing=report["missing"], window=report["window_s"]))
+    windows = sorted({part["window_s"] for part in report["devices"].values()})
+    window = windows[0] if len(windows) == 1 else ", ".join(map(str, windows))
+    print(texts("backtest-rows", rows=report["rows"], missing=report["missing"], window=window))
     for device, part in report["devices"].items():
         print("  " + texts("backtest-device", device=device, rows=part["alarm_rows"]))
     if "found_within" in report:

@@ -15,11 +15,13 @@ from typing import Any, Final
 
 from console.common import (
     add_settings_arguments,
+    bad_rows_json,
     counted,
     print_json,
     print_table,
     progress_bar,
     settings_and_texts,
+    tell_bad_rows,
     zone_of,
 )
 from console.errors import CommandError
@@ -28,7 +30,7 @@ from deploy.processes import StopRequest
 from deploy.settings import Settings, at_broker
 from ingest.login import BrokerAddress
 from simulators.replay.auckland import auckland_track
-from simulators.replay.csv_counts import csv_track, identifier
+from simulators.replay.csv_counts import CountsTrack, csv_track, site_of
 from simulators.replay.recording import RecordingTrack
 from simulators.replay.track import Sent, Track, publish
 from stream.sentences.catalogue import Sentences
@@ -77,6 +79,8 @@ def run(options: argparse.Namespace) -> int:
     speed, start = _speed(options.speed), _date(options.start)
     settings, texts = settings_and_texts(options)
     track = _open(options, zone_of(options, settings).key, start)
+    if isinstance(track, CountsTrack):
+        tell_bad_rows(texts, options.what, track.bad)
     if options.broker is not None:
         return _into_running(options, settings, track, speed, texts)
     return _with_own_node(options, settings, track, speed, texts)
@@ -89,7 +93,7 @@ def _open(options: argparse.Namespace, timezone: str, start: date | None) -> Tra
     path = Path(options.what)
     if not path.is_file():
         raise CommandError(f"there is no file {path}; expected a counts CSV, a recording, or the word {_AUCKLAND}")
-    site = options.site or identifier(path.name.split(".", 1)[0])
+    site = options.site or site_of(path.name.split(".", 1)[0])
     with path.open("rb") as file:
         if file.read(2) == _GZIP:
             return RecordingTrack(path, site, timezone)
@@ -102,7 +106,8 @@ def _into_running(options: argparse.Namespace, settings: Settings, track: Track,
     with StopRequest() as stop:
         sent, _ = _publish(track, broker, speed, options, stop, texts)
     if options.json:
-        print_json({"site": track.site, "published": sent.observations, "messages": sent.messages})
+        document = {"site": track.site, "published": sent.observations, "messages": sent.messages}
+        print_json(document | _of_file(track))
     else:
         print(texts("replay-sent", count=sent.messages, host=broker.host, port=str(broker.port)))
     return 0
@@ -145,6 +150,7 @@ def _with_own_node(
             "observations_s": round(sent.observations / took_s) if took_s else None,
             "caught_up": caught,
             "data": str(settings.site_dir),
+            **_of_file(track),
         }
         if options.json:
             print_json(document)
@@ -170,6 +176,11 @@ def _prepare(options: argparse.Namespace, folder: Path, track: Track) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     marker.write_text(json.dumps({"of": str(options.what)}) + "\n", encoding="utf-8")
     (folder / "places.geojson").write_text(json.dumps(track.places_geojson(), ensure_ascii=False), encoding="utf-8")
+
+
+def _of_file(track: Track) -> dict[str, Any]:
+    """Return what of a CSV was not used, for JSON."""
+    return {"missing": track.missing, **bad_rows_json(track.bad)} if isinstance(track, CountsTrack) else {}
 
 
 def _print(document: dict[str, Any], texts: Sentences) -> None:

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from console.common import FoundSite, add_settings_arguments, local_time, print_json, safe, settings_of_site, texts_of
+from console.common import (
+    FoundSite,
+    add_settings_arguments,
+    local_time,
+    print_json,
+    settings_of_site,
+    tell_bad_rows,
+    texts_of,
+)
 from console.errors import CommandError
 from console.training.teaching import HistorySource, Teaching, history_of
 from deploy.settings import Settings
@@ -111,12 +119,7 @@ def _tell(teaching: Teaching, texts: Sentences, site: FoundSite, zone: ZoneInfo)
     if source.gone:
         print(texts("train-gone", count=len(source.gone), devices=", ".join(source.gone[:_SHOWN])))
     if source.bad:
-        print(texts("train-bad", count=len(source.bad), file=source.name), file=sys.stderr)
-        for row in source.bad[:_SHOWN]:
-            bad = texts("train-bad_line", file=source.name, line=str(row.line), why=safe(row.why))
-            print(f"  {bad}", file=sys.stderr)
-        if len(source.bad) > _SHOWN:
-            print("  " + texts("train-more_bad", count=len(source.bad) - _SHOWN), file=sys.stderr)
+        tell_bad_rows(texts, source.name, source.bad)
         if not teaching.options.dry_run:
             print(texts("train-kept", site=site.id), file=sys.stderr)
 
