@@ -209,7 +209,7 @@ def test_a_recording_is_run_again_without_a_site(tmp_path, capsys):
         (["--set", "alerts.per_day=20"], 2, "alerts.per_day has these values already"),
         (["--set", "board.port=80"], 2, "--set board.port: no alert goes by it; expected one of site.timezone"),
         (["--set", "site.places=x"], 2, "give --places FILE"),
-        (["--set", "alerts.per_day=1", "--from", "soon"], 2, "--from is 'soon', expected a day or a time"),
+        (["--set", "alerts.per_day=1", "--from", "soon"], 2, "--from is 'soon', expected one like"),
         (["--set", "alerts.per_day=1", "--to", "2020-01-01"], 2, "leave nothing of it"),
         (["--set", "alerts.per_day=1", "none.pgr.gz"], 1, "there is no file none.pgr.gz"),
     ],

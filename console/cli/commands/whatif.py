@@ -4,7 +4,6 @@ Reads beside the node and changes nothing: what is tried comes into force only w
 """
 
 import argparse
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -29,7 +28,7 @@ from console.training.what_if import LoggedSource, Outcome, RecordedSource, Reco
 from deploy.settings import Settings, with_texts
 from deploy.settings.load import KEYS
 from deploy.wiring import check_places, open_places
-from ingest.codecs.csv_files import epoch_ms
+from ingest.codecs.csv_values import Instants
 from ingest.places import Places, load_places, parse_places
 from simulators.replay.recording import RecordingTrack
 from stream.engines.side_by_side import AlertDifference, ToldAlert
@@ -170,12 +169,9 @@ def _time(text: str | None, name: str, zone: ZoneInfo) -> int | None:
     if text is None:
         return None
     try:
-        found = epoch_ms(datetime.fromisoformat(text), zone)
+        return Instants(zone).first(text, name)
     except ValueError as error:
-        raise CommandError(f"{name} is {text!r}, expected a day or a time such as 2026-11-20T18:00", 2) from error
-    if found is None:
-        raise CommandError(f"{name} is {text!r}, a time that the clocks of {zone.key} skipped", 2)
-    return found
+        raise CommandError(str(error), 2) from error
 
 
 def _document(
