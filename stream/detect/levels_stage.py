@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.vocabulary import LevelState
-from models.baselines.levels import LevelBaseline
+from models.baselines.levels import LevelBaseline, LevelTest
 from models.calendar import Calendar
 from models.state import Saved, array, part
 from stream.detect.findings import Findings
@@ -24,6 +24,8 @@ class LevelsStage(Saved):
     """Series of each row of the baseline."""
     stuck = array(np.bool_, SERIES)
     """Whether the series' reading has not changed for too long; shape (all series,)."""
+    _peak = array(np.float64, LEVEL, fill=np.nan)
+    """The highest reading (of what is low, the lowest) since what is unusual has begun."""
     _row = array(np.int64, SERIES, fill=-1, derived=True)
 
     def __init__(self, window_s: int, calendar: Calendar, findings: Findings) -> None:
@@ -61,15 +63,41 @@ class LevelsStage(Saved):
             fields[name][series] = getattr(test, name)
         fields["p"][series] = np.minimum(test.p_upper, test.p_lower)
         self.stuck[series] = test.stuck
+        self._peak[rows[test.onset_ms == 0]] = np.nan
         # Anomalies, not alerts: what a loud evening means is for people to judge; danger has thresholds.
         for place in np.flatnonzero(test.alarm).tolist():
             kind = _KINDS.get(int(test.state[place]))
             if kind is not None:
-                onset_ms = int(test.onset_ms[place]) or start_ms
-                p = test.p_upper if kind == "level_high" else test.p_lower
-                self.findings.unusual(
-                    int(series[place]), kind, onset_ms, float(mean[place]), float(test.expected[place]), float(p[place])
-                )
+                self._found(int(rows[place]), kind, start_ms, test, place, float(mean[place]), fields)
+
+    def _found(
+        self,
+        row: int,
+        kind: str,
+        start_ms: int,
+        test: LevelTest,
+        place: int,
+        mean: float,
+        fields: Mapping[str, NDArray[Any]],
+    ) -> None:
+        series, high = int(self.series[row]), kind == "level_high"
+        reading = float(fields["high" if high else "low"][series])
+        peak = np.fmax(self._peak[row], reading) if high else np.fmin(self._peak[row], reading)
+        self._peak[row] = peak
+        metric = self.findings.catalog.series[series].metric
+        lower = float(test.lower[place])
+        self.findings.unusual(
+            series,
+            kind,
+            int(test.onset_ms[place]) or start_ms,
+            mean,
+            float(test.expected[place]),
+            float((test.p_upper if high else test.p_lower)[place]),
+            # What cannot be below nothing is not said to be.
+            lower=lower if metric == "temperature" or mean < 0 else max(lower, 0.0),
+            upper=float(test.upper[place]),
+            peak=float(peak),
+        )
 
     def amend(
         self,

@@ -38,8 +38,21 @@ chance = { ODDS($p) ->
    *[other] about 1 in { ODDS($p) }
 }
 
-level_high = { CAPITAL(reading) } { $observed }, expected { $expected }; { chance }; since { $since_ms }.
-level_low = { level_high }
+level_high = { CAPITAL(reading) } { $observed }{ unit }{ $peak ->
+    [one] {" "}(highest { $peak }{ unit })
+    [other] {" "}(highest { $peak }{ unit })
+   *[none] {""}
+}, { usual-range }; { chance }; since { $since_ms }.
+level_low = { CAPITAL(reading) } { $observed }{ unit }{ $peak ->
+    [one] {" "}(lowest { $peak }{ unit })
+    [other] {" "}(lowest { $peak }{ unit })
+   *[none] {""}
+}, { usual-range }; { chance }; since { $since_ms }.
+usual-range = { $upper ->
+    [one] usually { $lower } to { $upper }{ unit }
+    [other] usually { $lower } to { $upper }{ unit }
+   *[none] expected { $expected }{ unit }
+}
 reading = { $metric ->
     [noise] noise
     [smoke] smoke density

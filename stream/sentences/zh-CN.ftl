@@ -40,8 +40,18 @@ chance = { ODDS($p) ->
    *[other] 概率约为{ COMPACT(ODDS($p)) }分之一
 }
 
-level_high = { reading }{ $observed }，正常应为{ $expected }，{ chance }，自{ $since_ms }起。
-level_low = { level_high }
+level_high = { reading }{ $observed }{ unit }{ $peak ->
+    [other] （最高{ $peak }{ unit }）
+   *[none] {""}
+}，{ usual-range }，{ chance }，自{ $since_ms }起。
+level_low = { reading }{ $observed }{ unit }{ $peak ->
+    [other] （最低{ $peak }{ unit }）
+   *[none] {""}
+}，{ usual-range }，{ chance }，自{ $since_ms }起。
+usual-range = { $upper ->
+    [other] 正常为{ $lower }至{ $upper }{ unit }
+   *[none] 正常应为{ $expected }{ unit }
+}
 reading = { $metric ->
     [noise] 噪声
     [smoke] 烟雾浓度

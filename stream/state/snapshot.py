@@ -102,7 +102,7 @@ _ADDED: Final[dict[int, dict[str, dict[str, _Value | _Array]]]] = {
         },
     },
     5: {
-        "shard": {},
+        "shard": {"detection/leveling/peak": _Array("<f8", np.nan, like="detection/leveling/series")},
         "site": {"book/standing": _Value({})},
     },
 }

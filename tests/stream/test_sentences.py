@@ -34,6 +34,10 @@ COUNT: dict[str, Any] = {
     "metric": "person", "observed": 41.0, "expected": 12.04, "p": 1.2e-5, "since_ms": T, "period_s": 300.0,
     "window_s": 300.0, "most": 0,
 }  # fmt: skip
+LEVEL: dict[str, Any] = {
+    "metric": "noise", "observed": 91.26, "expected": 52.0, "p": 1.2e-5, "since_ms": T, "lower": 41.0, "upper": 63.5,
+    "peak": 96.98,
+}  # fmt: skip
 GATE: dict[str, Any] = {"value": 2.4, "limit": 28.0, "at_ms": T}
 DOOR = Why("state", {"kind": "door_open", "metric": "door", "word": "open", "hold": 120.0, "since_ms": T})
 NAME = literal({"en": "West gate", "zh-CN": "西门"})
@@ -45,8 +49,8 @@ EMITTED = {
     "surge": Why("surge", COUNT),
     "deficit": Why("deficit", COUNT),
     "dead": Why("dead", COUNT | {"metric": "vehicle"}),
-    "level_high": Why("level_high", COUNT | {"metric": "noise"}),
-    "level_low": Why("level_low", COUNT | {"metric": "co2"}),
+    "level_high": Why("level_high", LEVEL),
+    "level_low": Why("level_low", LEVEL | {"metric": "co2"}),
     "threshold": Why(
         "threshold", {"kind": "noise_high", "metric": "noise", "observed": 91.3, "limit": 85.0, "since_ms": T}
     ),
@@ -218,6 +222,9 @@ def test_every_kind_has_a_title_and_advice(kind):
          "5分钟内车辆41辆次，正常应为12辆次，概率约为8万分之一，自13:00起。"),
         ("doubled", "41 people in 5 min, 12 expected; about 1 in 80,000; since 13:00. Twice as many as last told.",
          "5分钟内行人41人次，正常应为12人次，概率约为8万分之一，自13:00起。比上次通知时增加一倍。"),
+        ("level_high",
+         "Noise 91.3 dB (highest 97 dB), usually 41 to 63.5 dB; about 1 in 80,000; since 13:00.",
+         "噪声91.3 dB（最高97 dB），正常为41至63.5 dB，概率约为8万分之一，自13:00起。"),
         ("threshold", "Loud noise: noise 91.3 dB, limit 85 dB; since 13:00.",
          "噪声过高：噪声91.3 dB，阈值85 dB，自13:00起。"),
         ("state", "Door left open: door is open for more than 120 s; since 13:00.",
@@ -260,6 +267,14 @@ def test_a_finding_that_was_stored_without_a_period_says_none():
     assert in_all_languages(Why("surge", old)) == {
         "en": "41 people, 12 expected; about 1 in 80,000; since 13:00.",
         "zh-CN": "行人41人次，正常应为12人次，概率约为8万分之一，自13:00起。",
+    }
+
+
+def test_a_reading_that_was_stored_without_its_band_says_what_was_expected():
+    old = {name: value for name, value in LEVEL.items() if name not in {"lower", "upper", "peak"}}
+    assert in_all_languages(Why("level_low", old)) == {
+        "en": "Noise 91.3 dB, expected 52 dB; about 1 in 80,000; since 13:00.",
+        "zh-CN": "噪声91.3 dB，正常应为52 dB，概率约为8万分之一，自13:00起。",
     }
 
 

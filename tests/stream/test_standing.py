@@ -189,6 +189,23 @@ def test_an_alert_lasts_at_least_a_window(taught):
     assert lasted >= 300
 
 
+def test_a_reading_says_its_band_and_the_highest_so_far():
+    pipe, log, rng = Pipeline(pipeline_with(site="s", country=""), places()), Writer(), np.random.default_rng(1)
+    anomalies = []
+    for window in range(-4 * 288, 6):
+        loud = {0: 86.0, 1: 110.0}.get(window, 50.0)
+        for part in (1, 2, 3):
+            at = NOON + window * WINDOW + part * MINUTE
+            log.level("noise-1", at, loud + (5.0 if (window, part) == (1, 2) else rng.normal(0, 1)))
+        anomalies += pipe.process(log.record()).anomalies
+    found = [one for one in anomalies if one.kind == "level_high" and one.ts >= NOON]
+    told = [text_of(one)["en"] for one in found]
+    assert len(found) == 2
+    assert re.match(r"Noise 8\d(\.\d)? dB \(highest 8\d.* dB\), usually 4\d.* to 5\d.* dB; .*; since 12:00", told[0])
+    assert "(highest 115 dB)" in told[1]
+    assert {one.ts for one in found} == {NOON}
+
+
 def counted(observed, expected=50.0, period_s=300.0, metric="person", since_ms=NOON):
     return Why(
         "surge",
