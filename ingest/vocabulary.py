@@ -114,12 +114,18 @@ Severity = Literal["info", "warning", "critical"]
 SEVERITY_RANK: Final[dict[Severity, int]] = {"info": 0, "warning": 1, "critical": 2}
 
 
+Together = Literal["alone", "near", "beat"]
+
+
 class AlertKind(NamedTuple):
     """What all alerts and anomalies of a kind have in common."""
 
     severity: Severity
     by_model: bool = False
-    """Found by a model, so it counts in the alert budget and neighbours are joined; what a rule finds is alerted."""
+    """Found by a model, so it counts in the alert budget; what a rule finds is alerted."""
+    together: Together = "near"
+    """Findings at which devices of a beat may be one alert: those near each other (`alerts.group_m`), or all; alone:
+    every device has its own, and is told anew each time that it returns."""
 
 
 ALERT_KINDS: Final[dict[str, AlertKind]] = {
@@ -129,18 +135,18 @@ ALERT_KINDS: Final[dict[str, AlertKind]] = {
     "dead": AlertKind("warning", by_model=True),
     "level_high": AlertKind("warning", by_model=True),
     "level_low": AlertKind("info", by_model=True),
-    "context": AlertKind("info", by_model=True),
+    "context": AlertKind("info", by_model=True, together="beat"),
     # hazards
-    "smoke": AlertKind("critical"),
-    "heat": AlertKind("critical"),
-    "fire": AlertKind("critical"),
-    "water": AlertKind("warning"),
-    "noise_high": AlertKind("warning"),
+    "smoke": AlertKind("critical", together="alone"),
+    "heat": AlertKind("critical", together="alone"),
+    "fire": AlertKind("critical", together="alone"),
+    "water": AlertKind("warning", together="beat"),
+    "noise_high": AlertKind("warning", together="beat"),
     "door_open": AlertKind("warning"),
-    "cover_open": AlertKind("critical"),
-    "camera_fault": AlertKind("warning"),
+    "cover_open": AlertKind("critical", together="alone"),
+    "camera_fault": AlertKind("warning", together="beat"),
     "gate_stuck": AlertKind("warning"),
-    "tamper": AlertKind("warning"),
+    "tamper": AlertKind("warning", together="alone"),
     # vehicles at gates
     "stranger_vehicle": AlertKind("warning"),
     "tailgating": AlertKind("info"),
@@ -149,17 +155,17 @@ ALERT_KINDS: Final[dict[str, AlertKind]] = {
     "overstay": AlertKind("info"),
     "convoy": AlertKind("warning"),
     # devices that send too much
-    "device_fault": AlertKind("warning"),
+    "device_fault": AlertKind("warning", together="beat"),
     # devices that send nothing
-    "silent": AlertKind("info"),
-    "feed_lost": AlertKind("critical"),
-    "never_heard": AlertKind("info"),
+    "silent": AlertKind("info", together="beat"),
+    "feed_lost": AlertKind("critical", together="beat"),
+    "never_heard": AlertKind("info", together="alone"),
     # devices whose times cannot be believed
-    "clock_wrong": AlertKind("warning"),
-    "own_clock": AlertKind("warning"),
+    "clock_wrong": AlertKind("warning", together="beat"),
+    "own_clock": AlertKind("warning", together="beat"),
     # incidents
-    "burglary_series": AlertKind("warning"),
-    "incident_series": AlertKind("warning"),
+    "burglary_series": AlertKind("warning", together="beat"),
+    "incident_series": AlertKind("warning", together="beat"),
 }
 COUNT_ALERTS: Final = {HiddenState.SURGE: "surge", HiddenState.DEFICIT: "deficit", HiddenState.DEAD: "dead"}
 """Hidden state → the alert kind of its episode."""

@@ -43,7 +43,7 @@ class PipelineSettings(Section, frozen=True, kw_only=True):
     """A device is silent after this long without a word, in seconds."""
     alert_ttl_s: Annotated[float, Meta(ge=60)] = 14_400.0
     """Alerts that have no end of their own, such as a stranger's car, expire after this."""
-    flap_s: Annotated[float, Meta(ge=0)] = 300.0
+    flap_s: Annotated[float, Meta(ge=0)] = 1800.0
     """An alert that comes back within this time is the same alert."""
     hotspot_cell_m: Annotated[float, Meta(ge=10, le=5_000)] = 100.0
     """Size of a hotspot cell, in metres."""

@@ -143,6 +143,10 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     cause_seq: int = -1
     ends: bool = True
     """Whether a fall will follow; otherwise the alert expires, and every rise is an event of its own."""
+    about: str = ""
+    """What neighbours must have in common, beside the kind, to be one cause: which level is high, which fault it is."""
+    quiet: bool = False
+    """Only what it says has changed: there is nothing that people would have to hear."""
     devices: tuple[str, ...] = ()
     """All devices that it concerns, where a rule has combined several; `device` is the first."""
     takes: tuple[tuple[str, str], ...] = ()

@@ -2,7 +2,12 @@
 
 What happens to one (device, kind) depends only on the notices of it, in order, and not on other alerts or on when the
 book was asked: so the shards of a site may be faster or slower, and the alerts are the same. (An alert that takes the
-place of others, as a fire does of smoke and heat, does so within one shard.)
+place of others, as a fire does of smoke and heat, does so within one shard.) What needs only time to pass has a time of
+its own, and bears it whenever the book is asked.
+
+What comes and goes (a bad link, fireworks) is one alert: it returns under its old id, and from the third time on it
+stays open and says so, until nothing has come for the flap time. Of what must not be overlooked (kinds that stand
+`alone`) every beginning and every end is told.
 """
 
 import hashlib
@@ -10,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ingest.vocabulary import ALERT_KINDS
 from models.state import Saved, value
 from stream.alerts.standing import fuller, growth
 from stream.results import Alert, Notice
@@ -17,7 +23,11 @@ from stream.sentences import Why
 
 MAX_REMEMBERED: Final = 10_000
 """Command ids and ended alerts kept, so that repeats and returns are recognised."""
-
+_HELD_FROM: Final = 3
+"""What has come so many times is not told as over in every pause."""
+_GATHER_MS: Final = 60_000
+"""What calls nobody, such as a further device, is told so long after the change before, with all that came meanwhile.
+What stops for less has not stopped."""
 
 QUIET_MS: Final = 300_000
 """Numbers that have grown by less than double are told no more often."""
@@ -34,6 +44,22 @@ class Standing(msgspec.Struct, frozen=True):
     """In the newest revision."""
 
 
+class _Turns(msgspec.Struct):
+    """How often what an alert tells of has come, and what waits to be said of it."""
+
+    since_ms: int
+    """Event time of the first beginning."""
+    count: int = 1
+    told: int = 1
+    """The count that people have heard of."""
+    over_ms: int = 0
+    """When it was over for the last time, while the alert stays open all the same; 0: it goes on."""
+    end_ms: int = 0
+    """Event time of that end; 0: not known."""
+    news: Notice | None = None
+    """What the next quiet revision says."""
+
+
 class AlertBook(Saved):
     """All alerts of a site. Every method returns the changes it made, in order; replays give the same ones."""
 
@@ -45,6 +71,8 @@ class AlertBook(Saved):
     _heard = value(dict[tuple[str, str], int])
     """How many devices an open alert had when people last heard of it."""
     _standing = value(dict[tuple[str, str], Standing])
+    _turns = value(dict[tuple[str, str], _Turns])
+    """Of open and of ended alerts."""
     _commands = value(dict[str, None])
 
     def __init__(self, site: str, *, ttl_ms: int, flap_ms: int) -> None:
@@ -63,31 +91,21 @@ class AlertBook(Saved):
         second.
 
         An alert that ended less than the flap time ago comes back under its old id, unless a person cleared it: then
-        the person gets a new one.
+        the person gets a new one. One that stays open because it comes and goes is raised again when it has come twice
+        as often as people have heard.
 
-        A condition that goes on makes a revision where it shows at further `devices`, or where its numbers have grown
+        A condition that goes on makes a revision where it shows at other `devices`, or where its numbers have grown
         (`stream.alerts.standing`): people are called again when these or those have doubled since they last heard;
         what is less leaves state, name and note as they are, and numbers come at most every five minutes. The alerts
         that the notice `takes` the place of are cleared, and say so.
         """
         key, now_ms = (notice.device, notice.kind), notice.at_ms
         changes = self.expire(now_ms, key)
-        news = {name: getattr(notice, name) for name in ("why", "cause_ms", "cause_seq", "devices")}
         before = self._open.get(key)
-        if before is not None:
-            alert = self._further(before, notice, news)
-            if alert is None:
-                return []
+        if before is None:
+            changes.append(self._put(key, self._begun(key, notice)))
         else:
-            ended = self._ended.pop(key, None)
-            if notice.ends:
-                self._ending[key] = None
-            if ended is not None and not ended.by and now_ms - ended.changed_ms < self.flap_ms:
-                alert = _next(ended, now_ms, state="raised", **news)
-            else:
-                alert = self._new(notice)
-            self._hear(key, alert, notice.why)
-        changes.append(self._put(key, alert))
+            changes += self._gone_on(key, before, notice)
         return changes + [
             self._end(
                 taken,
@@ -97,27 +115,68 @@ class AlertBook(Saved):
             if (other := self._open.get(taken)) is not None
         ]
 
-    def _further(self, before: Alert, notice: Notice, news: dict[str, Any]) -> Alert | None:
-        """Return the revision that a further notice makes of an open alert; None where it says nothing new."""
-        key, now_ms, why = (notice.device, notice.kind), notice.at_ms, notice.why
+    def _begun(self, key: tuple[str, str], notice: Notice) -> Alert:
+        """Return the alert of what has begun: a new one, or one that comes back."""
+        if notice.ends:
+            self._ending[key] = None
+        ended, turns = self._ended.pop(key, None), self._turns.pop(key, None)
+        if ended is None or ended.by or notice.at_ms - ended.changed_ms >= self.flap_ms:
+            turns, alert = _Turns(since_ms=notice.cause_ms), self._new(notice)
+        else:
+            turns = turns or _Turns(since_ms=ended.cause_ms)
+            turns.count += 1
+            alert = _next(ended, notice.at_ms, state="raised", **_says(notice, turns))
+        self._turns[key] = turns
+        self._hear(key, alert, notice.why)
+        return alert
+
+    def _gone_on(self, key: tuple[str, str], before: Alert, notice: Notice) -> list[Alert]:
+        """Return the changes of an open alert: it is raised again, or revised now or later, or nothing is new."""
+        now_ms, why = notice.at_ms, notice.why
+        turns = self._turns.setdefault(key, _Turns(since_ms=before.cause_ms))
+        if turns.over_ms:
+            turns.count += now_ms - turns.over_ms >= _GATHER_MS
+            turns.over_ms, turns.news = 0, None
         standing = self._standing.get(key) or Standing(before.why, before.why)
         another = key not in self._ending and before.state == "acknowledged"
-        joined = len(notice.devices) > max(len(before.devices), 1)
         doubled = growth(notice.kind, why, standing.heard) >= 2.0
-        if another or doubled or (joined and len(notice.devices) >= 2 * self._heard.get(key, 1)):
+        more = len(notice.devices) >= 2 * self._heard.get(key, 1) or turns.count >= 2 * turns.told
+        if not notice.quiet and (another or doubled or more):
+            says = _says(notice, turns)
             if doubled:
-                news["why"] = Why("doubled", {"why": why, "kind": notice.kind})
-            alert = _next(before, now_ms, state="raised", **news)
+                says["why"] = Why("doubled", {"why": says["why"], "kind": notice.kind})
+            alert = _next(before, now_ms, state="raised", **says)
             self._hear(key, alert, why)
-            return alert
+            return [self._put(key, alert)]
+        others = set(notice.devices or (notice.device,)) != set(before.devices or (before.device,))
         grown = growth(notice.kind, why, standing.shown) >= _GROWN and now_ms - before.changed_ms >= QUIET_MS
-        if not (joined or grown or fuller(why, standing.shown)):
-            return None
-        self._standing[key] = Standing(standing.heard, why)
-        return _next(before, now_ms, by=before.by, note=before.note, heard_ms=before.heard_ms, **news)
+        if grown or fuller(why, standing.shown):
+            return [self._revised(key, before, notice, now_ms)]
+        if others or turns.news is not None or (notice.quiet and turns.count < _HELD_FROM):
+            turns.news = notice
+        return self._quietly(key, now_ms)
+
+    def _quietly(self, key: tuple[str, str], now_ms: int) -> list[Alert]:
+        """Revise an alert where something waits to be said and its time has come."""
+        alert, turns = self._open.get(key), self._turns.get(key)
+        if alert is None or turns is None or turns.news is None or turns.over_ms:
+            return []
+        at_ms = max(alert.changed_ms + _GATHER_MS, turns.news.at_ms)
+        return [] if at_ms > now_ms else [self._revised(key, alert, turns.news, at_ms)]
+
+    def _revised(self, key: tuple[str, str], alert: Alert, notice: Notice, at_ms: int) -> Alert:
+        """Say what a notice says, calling nobody: state, name and note stay."""
+        turns = self._turns[key]
+        turns.news = None
+        standing = self._standing.get(key) or Standing(alert.why, alert.why)
+        self._standing[key] = Standing(standing.heard, notice.why)
+        says = _says(notice, turns)
+        return self._put(key, _next(alert, at_ms, by=alert.by, note=alert.note, heard_ms=alert.heard_ms, **says))
 
     def _hear(self, key: tuple[str, str], alert: Alert, why: Why) -> None:
         """Note what people know now."""
+        turns = self._turns[key]
+        turns.told, turns.news = turns.count, None
         self._heard[key] = max(len(alert.devices), 1)
         self._standing[key] = Standing(why, why)
 
@@ -144,31 +203,55 @@ class AlertBook(Saved):
             devices=notice.devices,
         )
 
-    def fall(self, device: str, kind: str, now_ms: int, end_ms: int = 0, why: Why | None = None) -> list[Alert]:
+    def fall(self, device: str, kind: str, now_ms: int, end_ms: int = 0, told: Notice | None = None) -> list[Alert]:
         """Clear an alert whose condition is over; nothing where none is open.
 
-        `end_ms` is the event time of the end, where it is known: the alert says how long it went on, and in `why` what
-        it came to, where that is more than its newest revision says.
+        `end_ms` is the event time of the end, where it is known: the alert says how long it went on. `told` is what it
+        came to, where that is more than its newest revision says. What comes and goes stays open until it has not come
+        for the flap time.
         """
         key = (device, kind)
+        changes = self.expire(now_ms, key)
         alert = self._open.get(key)
         if alert is None:
-            return []
-        lasted_s = max((end_ms or now_ms) - (alert.cause_ms or alert.raised_ms), 0) / 1000
-        why = Why("over", {"why": why or alert.why, "lasted_s": lasted_s})
-        return [self._end(key, _next(alert, now_ms, state="cleared", why=why))]
+            return changes
+        turns = self._turns.setdefault(key, _Turns(since_ms=alert.cause_ms))
+        turns.news = told or turns.news
+        if turns.count >= _HELD_FROM and ALERT_KINDS[kind].together != "alone":
+            turns.over_ms, turns.end_ms = now_ms, end_ms
+            return changes
+        return [*changes, self._over(key, alert, turns, now_ms, end_ms or now_ms)]
+
+    def _over(self, key: tuple[str, str], alert: Alert, turns: _Turns, now_ms: int, end_ms: int) -> Alert:
+        """End an alert with how long it went on, and with what was still to be said."""
+        says: dict[str, Any] = {"why": alert.why, "devices": alert.devices}
+        if turns.news is not None:
+            says = _says(turns.news, turns)
+        since_ms = turns.since_ms if turns.count > 1 else alert.cause_ms
+        lasted_s = max(end_ms - (since_ms or alert.raised_ms), 0) / 1000
+        why = Why("over", {"why": says["why"], "lasted_s": lasted_s})
+        return self._end(key, _next(alert, now_ms, state="cleared", why=why, devices=says["devices"]))
 
     def expire(self, now_ms: int, *keys: tuple[str, str]) -> list[Alert]:
-        """End the open alerts (or those of some keys) that have no end of their own and have outlived their time.
+        """Do what time has brought for the open alerts (or those of some keys).
 
-        They end when that time was over, counted from their last change, whenever this is asked.
+        What waits to be said is said; what comes and goes, and has not come for the flap time, is cleared; what has no
+        end of its own and has outlived its time expires. Each bears the time at which it was due, whenever this is
+        asked.
         """
-        expired = []
+        changes: list[Alert] = []
         for key in keys or list(self._open):
-            alert = self._open.get(key)
-            if alert is not None and key not in self._ending and now_ms - alert.changed_ms >= self.ttl_ms:
-                expired.append(self._end(key, _next(alert, alert.changed_ms + self.ttl_ms, state="expired")))
-        return expired
+            changes += self._quietly(key, now_ms)
+            alert, turns = self._open.get(key), self._turns.get(key)
+            if alert is None:
+                continue
+            if turns is not None and turns.over_ms and now_ms - turns.over_ms >= self.flap_ms:
+                changes.append(
+                    self._over(key, alert, turns, turns.over_ms + self.flap_ms, turns.end_ms or turns.over_ms)
+                )
+            elif key not in self._ending and now_ms - alert.changed_ms >= self.ttl_ms:
+                changes.append(self._end(key, _next(alert, alert.changed_ms + self.ttl_ms, state="expired")))
+        return changes
 
     def command(self, command_id: str, action: str, alert_id: str, by: str, note: str, now_ms: int) -> list[Alert]:
         """Carry out what a person said. A repeated command changes nothing.
@@ -203,9 +286,22 @@ class AlertBook(Saved):
         self._heard.pop(key, None)
         self._standing.pop(key, None)
         self._ended[key] = alert
+        turns = self._turns.get(key)
+        if turns is not None:
+            turns.over_ms, turns.news = 0, None
         if len(self._ended) > MAX_REMEMBERED:
-            del self._ended[next(iter(self._ended))]
+            oldest = next(iter(self._ended))
+            del self._ended[oldest]
+            self._turns.pop(oldest, None)
         return alert
+
+
+def _says(notice: Notice, turns: _Turns) -> dict[str, Any]:
+    """Return what an alert says of a notice: the fields that it changes."""
+    why = notice.why
+    if turns.count > 1:
+        why = Why("comes_and_goes", {"kind": notice.kind, "count": turns.count, "since_ms": turns.since_ms, "why": why})
+    return {"why": why} | {name: getattr(notice, name) for name in ("cause_ms", "cause_seq", "devices")}
 
 
 def _next(alert: Alert, now_ms: int, **changes: Any) -> Alert:  # noqa: ANN401 - fields of `Alert`

@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from ingest.vocabulary import COUNT_ALERTS
+from ingest.vocabulary import COUNT_ALERTS, HiddenState
 from stream.detect.findings import Findings
 from stream.sentences import Why, literal
 from stream.windows.awaited import Missed
@@ -17,6 +17,7 @@ _FEED_LEAST: Final = 3
 _TOGETHER: Final = 3
 """So many devices of a beat that were never heard make one alert; so many clocks alike are not wrong themselves."""
 _MOST_NAMES: Final = 5
+_DEAD: Final = COUNT_ALERTS[HiddenState.DEAD]
 _SILENT: Final = "silent"
 _FEED_LOST: Final = "feed_lost"
 _NEVER_HEARD: Final = "never_heard"
@@ -45,39 +46,70 @@ class DeviceWatch:
             self._missed(missed, now_ms)
 
     def heard(self, devices: list[int], now_ms: int) -> None:
-        """Devices that were silent are heard again."""
+        """Devices that were silent are heard again; of a beat that was lost, the others may still be."""
         findings = self.findings
         for device in devices:
             findings.fall(device, _SILENT, now_ms)
-            findings.fall(findings.catalog.devices[device][0], _FEED_LOST, now_ms)
+        for beat in dict.fromkeys(findings.catalog.devices[device][0] for device in devices):
+            if not findings.active.has(beat, _FEED_LOST):
+                continue
+            lost, heard = self._lost(beat)
+            if _is_lost(lost, heard):
+                self._feed_lost(beat, lost, heard, now_ms, quiet=True)
+                continue
+            for device in lost:  # the beat is watched again, but not by these
+                self._one_silent(device, now_ms)
+            findings.fall(beat, _FEED_LOST, now_ms)
+
+    def _lost(self, beat: str) -> tuple[list[int], int]:
+        """Return the silent devices of a beat, and how many have been heard and are expected to go on."""
+        quality, devices = self.findings.quality, self.findings.catalog.devices
+        regular = [index for index in quality.regular().tolist() if devices[index][0] == beat]
+        return [index for index in regular if quality.silent[index]], len(regular)
 
     def _silent(self, devices: list[int], now_ms: int) -> None:
         """Tell of silent devices; where half a beat has gone quiet, once for the beat instead of for each."""
         findings = self.findings
-        quality, catalog = findings.quality, findings.catalog
-        lost: defaultdict[str, int] = defaultdict(int)
-        heard: defaultdict[str, int] = defaultdict(int)
-        for index in quality.regular().tolist():
-            beat = catalog.devices[index][0]
-            heard[beat] += 1
-            lost[beat] += bool(quality.silent[index])
         for device in devices:
-            beat = catalog.devices[device][0]
-            # Nobody sees any more whether an episode continues, so it ends here. The silence is alerted below.
+            # Nobody sees any more whether an episode continues, so it ends here: the silence is told instead. A counter
+            # that is dead stays dead until it counts.
             for kind in COUNT_ALERTS.values():
-                findings.fall(device, kind, now_ms, end_ms=quality.heard_ms(device))
-            if lost[beat] >= max(_FEED_LEAST, _FEED_SHARE * heard[beat]):
-                why = Why(_FEED_LOST, {"lost": lost[beat], "heard": heard[beat]})
-                findings.rise(beat, beat, _FEED_LOST, now_ms, why, cause_ms=now_ms)
+                if kind != _DEAD:
+                    findings.fall(device, kind, now_ms, end_ms=findings.quality.heard_ms(device))
+        by_beat: defaultdict[str, list[int]] = defaultdict(list)
+        for device in devices:
+            by_beat[findings.catalog.devices[device][0]].append(device)
+        for beat, silent in by_beat.items():
+            lost, heard = self._lost(beat)
+            if _is_lost(lost, heard):
+                self._feed_lost(beat, lost, heard, now_ms)
                 continue
-            since, reports = quality.heard_ms(device), quality.few_words(device)
-            silent_s = (now_ms - since) / 1000
-            why = Why(_SILENT, {"silent_s": silent_s, "usual_s": quality.usual_s(device)})
-            if reports:
-                why = Why("few_words", {"reports": reports, "silent_s": silent_s})
-            findings.rise(
-                *catalog.devices[device], _SILENT, now_ms, why, cause_ms=since, confidence=findings.confidence(device)
-            )
+            for device in silent:
+                self._one_silent(device, now_ms)
+
+    def _feed_lost(self, beat: str, lost: list[int], heard: int, now_ms: int, *, quiet: bool = False) -> None:
+        """Tell of a beat that is not watched, in place of its silent devices, or that some of them are back."""
+        findings, devices = self.findings, self.findings.catalog.devices
+        names = tuple(devices[index][1] for index in lost)
+        called = [literal(findings.called(name)) for name in names[:_MOST_NAMES]]
+        said: dict[str, Any] = {"lost": len(lost), "heard": heard, "devices": called, "more": len(lost) - len(called)}
+        findings.rise(
+            beat, beat, _FEED_LOST, now_ms, Why(_FEED_LOST, said),
+            cause_ms=now_ms, devices=names, quiet=quiet,
+            takes=tuple((name, _SILENT) for name in names if findings.active.end(name, _SILENT)),
+        )  # fmt: skip
+
+    def _one_silent(self, device: int, now_ms: int) -> None:
+        findings, quality = self.findings, self.findings.quality
+        since, reports = quality.heard_ms(device), quality.few_words(device)
+        silent_s = (now_ms - since) / 1000
+        why = Why(_SILENT, {"silent_s": silent_s, "usual_s": quality.usual_s(device)})
+        if reports:
+            why = Why("few_words", {"reports": reports, "silent_s": silent_s})
+        findings.rise(
+            *findings.catalog.devices[device], _SILENT, now_ms, why,
+            cause_ms=since, confidence=findings.confidence(device),
+        )  # fmt: skip
 
     def _missed(self, missed: Missed, now_ms: int) -> None:
         """Tell of devices that were never heard: each for itself, or all of a beat together where there are many."""
@@ -158,3 +190,8 @@ class DeviceWatch:
         local = datetime.fromtimestamp(now_ms / 1000, self._zone).utcoffset()
         offset_h = local.total_seconds() / 3600 if local is not None else 0.0
         return "local" if -behind_h == offset_h else "utc" if behind_h == offset_h else "other"
+
+
+def _is_lost(lost: list[int], heard: int) -> bool:
+    """Tell whether so many silent devices mean that their beat is not watched."""
+    return len(lost) >= max(_FEED_LEAST, _FEED_SHARE * heard)

@@ -190,6 +190,8 @@ class Findings:
         cause_seq: int = -1,
         ends: bool = True,
         surprise: float = 0.0,
+        about: str = "",
+        quiet: bool = False,
         devices: tuple[str, ...] = (),
         takes: tuple[tuple[str, str], ...] = (),
     ) -> None:
@@ -210,6 +212,8 @@ class Findings:
                 cause_ms=cause_ms,
                 cause_seq=cause_seq,
                 ends=ends,
+                about=about,
+                quiet=quiet,
                 devices=devices,
                 takes=takes,
             )

@@ -7,13 +7,13 @@ its shards, and gives results for the sinks. What it says does not depend on whi
   deliver an earlier one. Every shard's time goes on by itself, because the gateway writes a tick where nothing else is
   to be written;
 * what a rule has found, and what a person has said, is acted upon at once, without waiting for other shards: it
-  concerns a single (device, kind), whose notices all come from one shard, in order.
+  concerns a single beat, whose notices all come from one shard, in order.
 
 With one shard nothing ever waits.
 
-What models have found goes through two sieves on its way to people: neighbours that fire together are one cause
-(`stream.alerts.grouping`), and a cause must be strange enough for the site's budget (`stream.alerts.budget`). Rules
-pass by both.
+What is found goes through two sieves on its way to people: devices of a beat that fire together are one cause
+(`stream.alerts.grouping`), and a cause of models must be strange enough for the site's budget
+(`stream.alerts.budget`). What must never be hidden behind another passes by both.
 """
 
 import heapq
@@ -31,11 +31,11 @@ from ingest.events import Incident
 from ingest.observations import epoch_ms
 from ingest.places import Places, decode_places
 from ingest.refusal import Refusal
-from ingest.vocabulary import Reason
+from ingest.vocabulary import ALERT_KINDS, Reason
 from models.state import Saved, State, array, part, value
 from stream.alerts.alert_book import AlertBook
 from stream.alerts.budget import AlertBudget
-from stream.alerts.grouping import Causes
+from stream.alerts.grouping import Cause, Causes
 from stream.alerts.hotspot_stage import HotspotStage
 from stream.config import PipelineConfig
 from stream.results import (
@@ -143,7 +143,12 @@ class SiteStage(Saved):
         )
         self.hotspots = self._hotspots(places)
         self.budget = AlertBudget(config.alerts.per_day, ZoneInfo(config.site.timezone))
-        self.causes = Causes(places, config.alerts.group_m, within_ms=2 * config.pipeline.window_s * 1000)
+        self.causes = Causes(
+            places,
+            config.alerts.group_m,
+            within_ms=2 * config.pipeline.window_s * 1000,
+            returns_ms=self.book.flap_ms,
+        )
         self.catalog = SiteCatalog()
         super().__init__()
         self._budget: BudgetState | None = None
@@ -265,41 +270,63 @@ class SiteStage(Saved):
                 out.incidents.append(incident)
                 out.alerts += alerts
         for notice in entry.notices:
-            out.alerts += self._of_model(notice)
+            out.alerts += self._notice(notice)
         out.alerts += self.book.expire(entry.time_ms)
         self.hotspots.anomalies(entry.anomalies)
         hotspots = self.hotspots.due(entry.time_ms)
         if hotspots is not None:
             self._maps.append(hotspots)
 
-    def _of_model(self, notice: Notice) -> list[Alert]:
-        """Take what a model has found, or what of it is over: as part of a cause, and where the budget allows."""
-        if notice.act == "fall":
-            over = self.causes.fall(notice)
-            if over is None:
-                return []
-            return self.book.fall(over.first.device, over.kind, notice.at_ms, notice.cause_ms, self.causes.why(over))
-        cause = self.causes.rise(notice)
-        if not self.budget.note(cause.noted, cause.strangest.surprise):
-            return []
-        first, strangest = cause.first, cause.strangest
-        return self._notice(
-            msgspec.structs.replace(
-                strangest,
-                at_ms=notice.at_ms,
-                device=first.device,
-                lonlat=first.lonlat,
-                place=first.place,
-                why=self.causes.why(cause),
-                cause_ms=cause.cause_ms,
-                devices=cause.devices,
-            )
-        )
-
     def _notice(self, notice: Notice) -> list[Alert]:
+        """Take what has been found, or what of it is over: as part of a cause, and where the budget allows."""
+        if ALERT_KINDS[notice.kind].together == "alone":
+            if notice.act == "fall":
+                return self.book.fall(notice.device, notice.kind, notice.at_ms, notice.cause_ms)
+            return self.book.rise(notice)
         if notice.act == "fall":
-            return self.book.fall(notice.device, notice.kind, notice.at_ms, notice.cause_ms)
-        return self.book.rise(notice)
+            return self._fall(notice.device, notice.kind, notice.at_ms, notice.cause_ms)
+        cause = self.causes.rise(notice)
+        if notice.by_model and not self.budget.note(cause.noted, cause.strangest.surprise):
+            return []
+        # What this takes the place of may have been part of a cause: of one that goes on without it, it is a part less.
+        gone = [self.causes.fall(*taken, notice.at_ms) for taken in notice.takes]
+        changes = [
+            alert
+            for one in gone
+            if one is not None and one.active
+            for alert in self.book.rise(self._told(one, notice.at_ms, quiet=True))
+        ]
+        takes = tuple((one.first.device, one.kind) for one in gone if one is not None and not one.active)
+        told = self._told(cause, notice.at_ms, quiet=notice.quiet)
+        if notice.devices:
+            told = msgspec.structs.replace(told, devices=notice.devices)
+        return changes + self.book.rise(msgspec.structs.replace(told, takes=takes))
+
+    def _fall(self, device: str, kind: str, at_ms: int, end_ms: int) -> list[Alert]:
+        """Take that something is over at a device: what it is part of ends with the last of its devices."""
+        cause = self.causes.fall(device, kind, at_ms)
+        if cause is None:  # of an alert that an earlier version raised, nothing is noted
+            known = self.causes.knows(device, kind)
+            return [] if known else self.book.fall(device, kind, at_ms, end_ms)
+        if not cause.active:
+            told = self._told(cause, at_ms, quiet=True)
+            return self.book.fall(told.device, kind, at_ms, end_ms, told)
+        return [] if cause.first.by_model else self.book.rise(self._told(cause, at_ms, quiet=True))
+
+    def _told(self, cause: Cause, at_ms: int, *, quiet: bool) -> Notice:
+        """Return what the alert of a cause is to say."""
+        first = cause.first
+        return msgspec.structs.replace(
+            cause.strangest,
+            at_ms=at_ms,
+            device=first.device,
+            lonlat=first.lonlat,
+            place=first.place,
+            why=self.causes.why(cause),
+            cause_ms=cause.cause_ms,
+            devices=cause.devices,
+            quiet=quiet,
+        )
 
     def _commands(self, output: ShardOutput) -> None:
         for command in output.commands:

@@ -128,7 +128,11 @@ clock_of_node = The clocks of { $count } of { $heard } devices agree with each o
    *[other] behind
 } the station's: its own clock is probably wrong.
 silent = Nothing heard for { $silent_s }; it usually reports every { $usual_s }.
-feed_lost = { $lost } of { $heard } devices in this beat have gone silent; the area is not being watched.
+feed_lost = { $lost } of { $heard } devices in this beat have gone silent; the area is not being watched. Silent: { $devices }{ $more ->
+    [0] {""}
+   *[other] {" "}and { $more } more
+}.
+    .devices = {", "}
 device_fault = { $what ->
     [rate] It sends more than { $limit } observations a second; { $refused } were not taken (alarms are).
     [bytes] It sends more than { $limit } bytes a second; { $refused } observations were not taken (alarms are).
@@ -198,6 +202,23 @@ together = { $count } { devices } within { TENS($metres) } m: { $names }{ $more 
    *[none] {""}
 }. Strongest at { $place }: { $strongest }
     .names = {", "}
+alike = { $count } { devices } within { TENS($metres) } m: { $names }{ $more ->
+    [0] {""}
+   *[other] {" "}and { $more } more
+}. At { $place }: { $strongest }
+    .names = {", "}
+still = Still at { $names }{ $more ->
+    [0] {""}
+   *[other] {" "}and { $more } more
+}; over at { $over } of { $count } devices. { $why }
+    .names = {", "}
+comes_and_goes = { $kind ->
+    [silent] Unreliable: silent
+    [feed_lost] Unreliable: silent
+    [device_fault] Unreliable:
+    [clock_wrong] Unreliable:
+   *[other] Comes and goes:
+} { $count } times since { $since_ms }. { $why }
 devices = { $type ->
     [camera] cameras
     [gate] gates

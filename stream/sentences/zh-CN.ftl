@@ -124,7 +124,11 @@ clock_of_node = { $heard }台设备中有{ $count }台的时钟彼此一致，�
    *[other] 慢
 }{ $off_s }：可能是本站时钟有误。
 silent = 已{ $silent_s }未收到数据，正常每{ $usual_s }上报一次。
-feed_lost = 本网格{ $heard }台设备中有{ $lost }台失联，该区域目前无法监测。
+feed_lost = 本网格{ $heard }台设备中有{ $lost }台失联，该区域目前无法监测。失联设备：{ $devices }{ $more ->
+    [0] {""}
+   *[other] 等
+}。
+    .devices = 、
 device_fault = { $what ->
     [rate] 该设备每秒上报超过{ NUMBER($limit, useGrouping: 0) }条，{ NUMBER($refused, useGrouping: 0) }条未接收（告警不受影响）。
     [bytes] 该设备每秒发送超过{ NUMBER($limit, useGrouping: 0) }字节，{ NUMBER($refused, useGrouping: 0) }条未接收（告警不受影响）。
@@ -191,6 +195,23 @@ together = { TENS($metres) }米范围内{ $count }{ devices }同时异常：{ $n
    *[none] {""}
 }。{ $place }最为明显：{ $strongest }
     .names = 、
+alike = { TENS($metres) }米范围内{ $count }{ devices }：{ $names }{ $more ->
+    [0] {""}
+   *[other] 等
+}。{ $place }：{ $strongest }
+    .names = 、
+still = { $names }{ $more ->
+    [0] {""}
+   *[other] 等
+}仍在持续；{ $count }台设备中{ $over }台已结束。{ $why }
+    .names = 、
+comes_and_goes = { $kind ->
+    [silent] 设备不稳定：自{ $since_ms }起失联{ $count }次。
+    [feed_lost] 网络不稳定：自{ $since_ms }起失联{ $count }次。
+    [device_fault] 设备不稳定：自{ $since_ms }起出现{ $count }次。
+    [clock_wrong] 设备不稳定：自{ $since_ms }起出现{ $count }次。
+   *[other] 反复出现：自{ $since_ms }起{ $count }次。
+}{ $why }
 devices = { $type ->
     [camera] 个摄像头
     [gate] 个卡口

@@ -103,7 +103,7 @@ _ADDED: Final[dict[int, dict[str, dict[str, _Value | _Array]]]] = {
     },
     5: {
         "shard": {"detection/leveling/peak": _Array("<f8", np.nan, like="detection/leveling/series")},
-        "site": {"book/standing": _Value({})},
+        "site": {"book/standing": _Value({}), "book/turns": _Value({})},
     },
 }
 """Version → part → path → what it has and the one before had not, such as ``"quality/skew": _Array("f8", like="…")``.

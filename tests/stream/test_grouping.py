@@ -114,7 +114,7 @@ def test_an_alert_of_neighbours_clears_when_all_have_settled_and_says_how_long_i
     assert (cleared.id, cleared.state, cleared.revision) == (first.id, "cleared", 3)
     assert text_of(cleared)["en"].endswith("Over after 25 min.")
     assert text_of(cleared)["zh-CN"].endswith("现已结束，共持续25分钟。")
-    (after,) = site.rise(1, 40)
+    (after,) = site.rise(1, 60)
     assert after.device == "d1"
 
 
@@ -143,7 +143,7 @@ def test_all_devices_of_a_cause_are_near_each_other():
 
 def test_kinds_that_neighbours_do_not_share_and_devices_without_a_place_stay_alone():
     site = Site(town([0, 60]))
-    assert site.rise(0, 0, kind="context")[0].id != site.rise(1, 0, kind="context")[0].id
+    assert site.rise(0, 0, kind="smoke")[0].id != site.rise(1, 0, kind="smoke")[0].id
     assert site.rise(0, 0, device="x", lonlat=(0.0, 0.0))[0].id != site.rise(1, 0, device="y", lonlat=(0.0, 0.0))[0].id
     alone = Site(town([0, 0]), group_m=0.0)
     assert alone.rise(0, 0)[0].id != alone.rise(1, 0)[0].id
@@ -185,8 +185,8 @@ def test_what_the_budget_holds_back_is_told_with_its_neighbours_when_it_grows():
     site = Site(town([0, 60, 900]), per_day=1)
     for day in range(1, 9):  # eight days with four findings of 8 each
         for number in range(4):
-            site.rise(2, day * 1440 + 30 * number, surprise=8.0)
-            site.fall(2, day * 1440 + 30 * number + 20)
+            site.rise(2, day * 1440 + 60 * number, surprise=8.0)
+            site.fall(2, day * 1440 + 60 * number + 20)
     evening = 9 * 1440
     assert site.rise(0, evening, surprise=6.0) == []
     assert site.rise(1, evening + 1, surprise=7.0) == []
@@ -232,3 +232,65 @@ def test_a_crowd_before_two_cameras_is_one_alert_through_the_whole_pipeline():
         "Strongest at cam-1: 100 people in 5 min, 21 expected; "
     )
     assert {one.device for one in anomalies} == set(cameras)
+
+
+def test_fireworks_over_a_beat_are_one_alert_that_says_how_often():
+    site = Site(town([100 * number for number in range(10)], kinds=dict.fromkeys(range(10), "noise")))
+    told = []
+    for burst in range(34):
+        for number in range(10):
+            told += site.rise(number, 7 * burst + 0.05 * number, kind="noise_high", surprise=0.0)
+        for number in range(10):
+            told += site.fall(number, 7 * burst + 1 + 0.05 * number, kind="noise_high")
+    assert len({alert.id for alert in told}) == 1
+    assert len(told) <= 20
+    assert told[-1].devices == tuple(f"d{number}" for number in range(10))
+    assert told[-1].state == "raised"
+    (cleared,) = site._apply(34 * 7 + 60)
+    assert "34 times since" in text_of(cleared)["en"]
+
+
+def test_what_comes_and_goes_is_one_alert_that_stays_open_until_it_has_not_come_for_the_flap_time():
+    site = Site(town([0]))
+    changes = [
+        (site.rise(0, 15 * turn, kind="silent"), site.fall(0, 15 * turn + 2, kind="silent")) for turn in range(7)
+    ]
+    states = [[alert.state for alert in (*rise, *fall)] for rise, fall in changes]
+    assert states == [["raised", "cleared"], ["raised", "cleared"], ["raised"], [], [], ["raised"], []]
+    assert len({alert.id for rise, fall in changes for alert in (*rise, *fall)}) == 1
+    assert site._apply(7 * 15 + 16) == []
+    (cleared,) = site._apply(7 * 15 + 18)
+    assert (cleared.state, cleared.changed_ms) == ("cleared", NOON + (6 * 15 + 2 + 30) * MINUTE)
+    assert text_of(cleared)["en"].startswith("Unreliable: silent 7 times since 11:59.")
+    assert text_of(cleared)["en"].endswith("Over after 93 min.")
+
+
+def test_who_acknowledged_what_comes_and_goes_hears_of_it_when_it_has_come_twice_as_often():
+    site = Site(town([0]))
+    for turn in range(3):
+        (alert,) = site.rise(0, 10 * turn, kind="noise_high")
+        site.fall(0, 10 * turn + 2, kind="noise_high")
+    site.acknowledge(alert, 25)
+    again = []
+    for turn in (3, 4, 5):
+        again.append([one.state for one in site.rise(0, 10 * turn, kind="noise_high")])
+        assert site.fall(0, 10 * turn + 2, kind="noise_high") == []
+    assert again == [[], [], ["raised"]]
+
+
+def test_every_smoke_is_told_and_never_part_of_another():
+    site = Site(town([0, 10]))
+    first = site.rise(0, 0, kind="smoke") + site.rise(1, 0.1, kind="smoke")
+    assert [len(alert.devices) for alert in first] == [0, 0]
+    assert first[0].id != first[1].id
+    for turn in range(1, 6):
+        assert [alert.state for alert in site.fall(0, 5 * turn - 3, kind="smoke")] == ["cleared"]
+        assert [(alert.state, alert.id) for alert in site.rise(0, 5 * turn, kind="smoke")] == [("raised", first[0].id)]
+
+
+def test_further_devices_are_told_at_once_only_where_they_double_what_people_know():
+    site = Site(town([10 * number for number in range(5)]))
+    told = [site.rise(number, 0.01 * number, kind="door_open") for number in range(5)]
+    assert [[len(alert.devices) for alert in changes] for changes in told] == [[0], [2], [], [4], []]
+    (last,) = site._apply(2)
+    assert (last.state, len(last.devices), last.changed_ms) == ("raised", 5, NOON + round(1.03 * MINUTE))

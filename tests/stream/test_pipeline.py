@@ -469,7 +469,23 @@ def test_half_a_beat_gone_silent_is_one_alert():
     out += [pipe.process(log.tick(NOON + 300_000 + second * 1000)) for second in range(0, 400, 20)]
     assert [(alert.kind, alert.device, alert.severity) for alert in alerts(out)] == [("feed_lost", "b1", "critical")]
     back = pipe.process(log.count("cam-1", NOON + 720_000, 1, interval=30.0).record())
-    assert [(alert.kind, alert.state) for alert in back.alerts] == [("feed_lost", "cleared")]
+    (fewer,) = back.alerts
+    assert (fewer.kind, fewer.state, "cam-1" in fewer.devices, len(fewer.devices)) == ("feed_lost", "raised", False, 5)
+    assert "5 of 6 devices" in text_of(fewer)["en"]
+
+
+def test_a_beat_that_is_watched_again_leaves_an_alert_for_who_is_still_silent():
+    pipe, log = pipeline(devices={f"cam-{index}": "camera" for index in range(6)}), Writer()
+    for second in range(0, 300, 30):
+        for index in range(6):
+            log.count(f"cam-{index}", NOON + second * 1000, 1, interval=30.0)
+        pipe.process(log.record())
+    told = [pipe.process(log.tick(NOON + 300_000 + second * 1000)) for second in range(0, 400, 20)]
+    back = [log.count(f"cam-{index}", NOON + 720_000 + index * 1000, 1, interval=30.0).record() for index in range(5)]
+    told += [pipe.process(record) for record in [*back, log.tick(NOON + 800_000)]]
+    lost, silent = {alert.id: alert for alert in alerts(told)}.values()
+    assert (lost.kind, lost.state, silent.kind, silent.state) == ("feed_lost", "cleared", "silent", "raised")
+    assert text_of(silent)["en"].startswith("Still at cam-5; over at 1 of 2 devices. Nothing heard for ")
 
 
 def test_a_snapshot_of_another_site_or_window_is_refused():

@@ -62,7 +62,7 @@ EMITTED = {
     "barrier_down": Why("barrier_down", {"passes": 4, "since_ms": T}),
     "silent": Why("silent", {"silent_s": 700.0, "usual_s": 60.0}),
     "device_fault": Why("device_fault", {"what": "rate", "refused": 1200, "limit": 200.0}),
-    "feed_lost": Why("feed_lost", {"lost": 3, "heard": 5}),
+    "feed_lost": Why("feed_lost", {"lost": 7, "heard": 9, "devices": [NAME] * 5, "more": 2}),
     "context": Why(
         "context",
         {"channels": CHANNELS, "calm": 1, "usual": [Why("channel-name", {"channel": "noise"})], "p": 1e-7,
@@ -73,6 +73,13 @@ EMITTED = {
         {"type": "camera", "count": 7, "metres": 61.0, "names": [NAME] * 5, "more": 2, "place": NAME,
          "strongest": Why("surge", COUNT), **COUNT},
     ),
+    "alike": Why(
+        "alike",
+        {"type": "", "count": 7, "metres": 610.0, "names": [NAME] * 5, "more": 2, "place": NAME,
+         "strongest": DOOR},
+    ),
+    "still": Why("still", {"names": [NAME] * 5, "more": 2, "over": 3, "count": 10, "why": DOOR}),
+    "comes_and_goes": Why("comes_and_goes", {"kind": "door_open", "count": 4, "since_ms": T, "why": DOOR}),
     "fire": Why("fire", {"metres": 0.0, "parts": [Why("part", {"place": NAME, "why": DOOR})]}),
     "series": Why("series", {"category": "burglary", "count": 3, "metres": 300.0, "hours": 72.0}),
     "hotspot": Why("hotspot", {"parts": [Why("hotspot-part", {"category": "theft", "count": 1})], "hours": 72.0}),
