@@ -2,8 +2,9 @@
 
 import re
 from array import array
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from heapq import merge
@@ -52,6 +53,12 @@ class CountedSeries:
     out: bool = False
     """Whether they went out, else came in."""
 
+    def row_keys(self) -> Iterator[int]:
+        """Give for each row a hash of all that it says."""
+        about = f"{self.device} {self.interval_ms} {self.of} {self.out} "
+        for start, n in zip(self.starts, self.counts, strict=True):
+            yield int.from_bytes(blake2b(f"{about}{start} {n}".encode(), digest_size=8).digest(), "big")
+
     def rows(self) -> Iterator[CountRow]:
         """Give the observations in the order of time.
 
@@ -94,6 +101,34 @@ class CountsTrack:
         """Return the places of this replay."""
         return self.document
 
+    def beside(self, document: dict[str, Any]) -> None:
+        """Add the places of earlier replays into the same site."""
+        found: dict[object, dict[str, Any]] = {}
+        for place, one in enumerate([*document.get("features", ()), *self.document["features"]]):
+            found[one["properties"].get("kind"), one["properties"].get("id", place)] = one
+        names = {one["properties"]["id"]: one["properties"]["name"] for one in found.values() if _on_grid(one)}
+        beat = found.get(("beat", BEAT))
+        others = [one for one in found.values() if one is not beat and not _on_grid(one)]
+        self.document = ground.collection([*(_grid(names, beat["properties"]["name"]) if beat else ()), *others])
+
+    def leave_out(self, known: Sequence[int]) -> int:
+        """Leave out the rows with these keys, which rise, and return how many these were.
+
+        What a file has in common with one that was replayed before is known by its content, however long ago it was.
+        """
+        before = self.total
+        for one in self.series:
+            new = [at for at, key in enumerate(one.row_keys()) if not _is_in(key, known)]
+            if len(new) < len(one.starts):
+                one.starts = array("q", map(one.starts.__getitem__, new))
+                one.counts = array("q", map(one.counts.__getitem__, new))
+        self.total = sum(len(one.starts) for one in self.series)
+        return before - self.total
+
+    def keys(self) -> "array[int]":
+        """Return the keys of the rows, 64 bits each; they rise."""
+        return array("Q", sorted(key for one in self.series for key in one.row_keys()))
+
     def rows(self) -> Iterator[CountRow]:
         """Give the observations, in order of time, then of devices."""
         return merge(*(series.rows() for series in self.series))
@@ -106,7 +141,7 @@ class CountsTrack:
             for device in devices
             if device["kind"] == "device"
         }
-        first = min(series.starts[0] + series.interval_ms for series in self.series)
+        first = min((one.starts[0] + one.interval_ms for one in self.series if one.starts), default=0)
         for done, row in enumerate(self.rows(), 1):
             payload = msgspec.json.encode({
                 "type": "count", "boot": row.boot, "seq": row.seq, "ts": row.ts,
@@ -145,8 +180,21 @@ def csv_track(path: Path, *, timezone: str = "UTC", site: str = "replay", of: st
     names = {made: name for name, made in ids.items()}
     if len(names) < len(ids):
         raise CsvError(f"{path}: two of its devices have the same id, {_twice(ids)}")
-    features, _ = ground.square(BEAT, names, (0.0, 0.0), device_type="camera", name=path.stem, officers=1)
-    return CountsTrack(site, timezone, series, ground.collection(features), found.missing, found.bad)
+    return CountsTrack(site, timezone, series, ground.collection(_grid(names, path.stem)), found.missing, found.bad)
+
+
+def _grid(names: dict[str, str], title: str) -> list[dict[str, Any]]:
+    return ground.square(BEAT, names, (0.0, 0.0), device_type="camera", name=title, officers=1)[0]
+
+
+def _on_grid(feature: dict[str, Any]) -> bool:
+    """Tell whether a feature is a device of which only the name is known."""
+    return bool(feature["properties"].get("kind") == "device" and feature["properties"].get("beat") == BEAT)
+
+
+def _is_in(key: int, known: Sequence[int]) -> bool:
+    at = bisect_left(known, key)
+    return at < len(known) and known[at] == key
 
 
 def _twice(ids: dict[str, str]) -> str:

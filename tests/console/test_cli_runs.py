@@ -193,8 +193,17 @@ def test_a_counts_file_goes_through_the_real_chain(tmp_path):
     assert [device["id"] for device in status["devices"]] == ["door-in", "door-out"]
     assert status["counts"]["windows"] == rows
     assert status["totals"]["late"] == 0
-    kept = json.loads(run("replay", file, "--keep", "--json", "--data-dir", data).stdout)
-    assert (kept["stored"], kept["duplicates"]) == (0, rows), "the same file again changes nothing"
+    more = file.read_text(encoding="utf-8") + "2026-03-10 00:00,door-in,3\n2026-03-10 00:00,东门,3\n2026-03-10,东门,3\n"
+    file.write_bytes(more.encode("gbk"))
+    done = run("replay", file, "--keep", "--json", "--data-dir", data)
+    kept = json.loads(done.stdout)
+    assert (kept["stored"], kept["duplicates"]) == (2, rows), "the same rows again change nothing, others are added"
+    assert f"my counts.csv, line {rows + 5}: is a second row of 东门" in done.stderr
+    assert [bad["line"] for bad in kept["bad"]] == [rows + 5]
+    places = json.loads((data / "my-counts" / "places.geojson").read_text(encoding="utf-8"))
+    names = {one["properties"]["id"]: one["properties"]["name"] for one in places["features"]}
+    assert names["device-ca0891d6fa"] == "东门"
+    assert {"door-in", "door-out"} < names.keys()
     assert nobody_left(tmp_path)
 
 

@@ -84,6 +84,33 @@ def test_errors_name_file_and_line(tmp_path, rows, head, match):
     assert "counts.csv" in str(error.value)
 
 
+def test_the_numbering_follows_from_the_counts_so_that_another_file_adds(tmp_path):
+    january = [f"2026-01-{day:02d},a,{day}" for day in range(1, 20)]
+    one, again = (csv_track(csv(tmp_path, *january, "2026-01-01,b,7", "2026-01-02,b,8")) for _ in range(2))
+    boots = {row.device: row.boot for row in one.rows()}
+    assert list(one.rows()) == list(again.rows())
+    assert len(set(boots.values())) == 2
+    other = csv_track(csv(tmp_path, *january[:-1], "2026-01-19,a,99", "2026-01-01,b,7", "2026-01-02,b,8"))
+    assert {row.device for row in other.rows() if row.boot != boots[row.device]} == {"a"}
+    vehicles = csv_track(csv(tmp_path, *january), of="vehicle")
+    assert vehicles.leave_out(one.keys()) == 0, "cars of the same place and time are others"
+    assert other.leave_out(one.keys()) == 20
+    assert [(row.device, row.seq, row.came) for row in other.rows()] == [("a", 0, 99)]
+    assert again.leave_out(one.keys()) == 21
+    assert list(again.messages()) == []
+
+
+def test_places_of_earlier_replays_stay(tmp_path):
+    one = csv_track(csv(tmp_path, "2026-01-01,东门,1", "2026-01-02,东门,1"))
+    two = csv_track(csv(tmp_path, "2026-01-01,a b,1", "2026-01-02,a b,1", "2026-01-02,东门,1"))
+    two.beside(one.places_geojson())
+    two.beside({})
+    found = parse_places(two.places_geojson())
+    assert [device.name["en"] for device in found.devices.values()] == ["东门", "a b"]
+    assert len({(device.lon, device.lat) for device in found.devices.values()}) == 2
+    assert list(found.beats) == ["replay"]
+
+
 def test_a_plan_is_published_in_order(broker, tmp_path):
     rows = [f"2026-01-{1 + n // 24:02d} {n % 24:02d}:00:00,{name},{n}" for n in range(200) for name in ("a", "b")]
     plan = csv_track(csv(tmp_path, *rows))

@@ -9,7 +9,9 @@ import json
 import math
 import shutil
 import time
+from array import array
 from datetime import date
+from heapq import merge
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +30,7 @@ from console.errors import CommandError
 from console.running import own_broker, refuse_running, run_site, since, totals
 from deploy.processes import StopRequest
 from deploy.settings import Settings, at_broker
+from ingest.files import read_json, replace_file
 from ingest.login import BrokerAddress
 from simulators.replay.auckland import auckland_track
 from simulators.replay.csv_counts import CountsTrack, csv_track, site_of
@@ -48,6 +51,7 @@ pip install '.[realdata]'.
 _AUCKLAND: Final = "auckland"
 _GZIP: Final = b"\x1f\x8b"
 _MARKER: Final = "replay.json"
+_REPLAYED: Final = "replayed.keys"
 _CATCH_UP_S: Final = 900.0
 
 
@@ -129,7 +133,7 @@ def _with_own_node(
     if isinstance(track, RecordingTrack):
         track.tells_time = True
     refuse_running(settings)
-    _prepare(options, settings.site_dir, track)
+    known = _prepare(options, settings.site_dir, track)
     with run_site(settings, texts) as running:
         before = totals(settings)
         port = running.start_broker("embedded", 1883)
@@ -140,12 +144,16 @@ def _with_own_node(
         if not options.json:
             print(texts("replay-catching"), flush=True)
         caught = running.wait_caught_up(_CATCH_UP_S)
+        if isinstance(track, CountsTrack) and caught and not running.stop.asked:
+            _remember(settings.site_dir / _REPLAYED, track)
         if not options.serve:
             running.supervisor.stop("node")
+        came = since(before, totals(settings))
         document = {
             "site": track.site,
             "published": sent.observations,
-            **since(before, totals(settings)),
+            **came,
+            "duplicates": came["duplicates"] + known,
             "seconds": round(took_s, 2),
             "observations_s": round(sent.observations / took_s) if took_s else None,
             "caught_up": caught,
@@ -163,9 +171,12 @@ def _with_own_node(
         return 0 if caught or running.stop.asked else 1
 
 
-def _prepare(options: argparse.Namespace, folder: Path, track: Track) -> None:
-    """Make the site's folder, empty unless the data is to be kept; never touch one that no replay made."""
-    marker = folder / _MARKER
+def _prepare(options: argparse.Namespace, folder: Path, track: Track) -> int:
+    """Make the site's folder, empty unless the data is to be kept; never touch one that no replay made.
+
+    Returns how many of the track's counts are left out, because an earlier replay had them.
+    """
+    marker, places, known = folder / _MARKER, folder / "places.geojson", 0
     if folder.exists() and any(folder.iterdir()):
         if not marker.exists():
             raise CommandError(
@@ -173,9 +184,27 @@ def _prepare(options: argparse.Namespace, folder: Path, track: Track) -> None:
             )
         if not options.keep:
             shutil.rmtree(folder)
+        elif isinstance(track, CountsTrack):
+            track.beside(read_json(places) or {})
+            known = track.leave_out(_replayed(folder / _REPLAYED))
     folder.mkdir(parents=True, exist_ok=True)
     marker.write_text(json.dumps({"of": str(options.what)}) + "\n", encoding="utf-8")
-    (folder / "places.geojson").write_text(json.dumps(track.places_geojson(), ensure_ascii=False), encoding="utf-8")
+    places.write_text(json.dumps(track.places_geojson(), ensure_ascii=False), encoding="utf-8")
+    return known
+
+
+def _replayed(path: Path) -> "array[int]":
+    """Return the keys of all counts that were replayed into a site, as far as that is known."""
+    known = array("Q")
+    if path.exists():
+        content = path.read_bytes()
+        known.frombytes(content[: len(content) // known.itemsize * known.itemsize])
+    return known
+
+
+def _remember(path: Path, track: CountsTrack) -> None:
+    """Note the keys of counts that the node has taken."""
+    replace_file(path, array("Q", merge(_replayed(path), track.keys())).tobytes())
 
 
 def _of_file(track: Track) -> dict[str, Any]:
