@@ -214,6 +214,8 @@ class Reason(StrEnum):
     """A trained model that cannot be read, or is not one for this site."""
     PLACES = "places"
     """Edited places in the log that cannot be read."""
+    CALENDAR = "calendar"
+    """A calendar of the site that cannot be read."""
     RECORD = "record"
     """What came from Kafka is no record of ours, was cut short or altered, or was written by a later version."""
     PROCESSING = "processing"

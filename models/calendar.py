@@ -1,6 +1,6 @@
 """Which kind of day and which second of it an instant is, in a site's own time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import holidays
 import numpy as np
 from numpy.typing import NDArray
+
+from ingest.days.site_calendar import CalendarEntry, SiteCalendar
+from models.occurrences import Occurrence, Occurrences
 
 WORKING, SATURDAY, REST = 0, 1, 2
 DAY_CLASSES: Final = 3
@@ -19,6 +22,7 @@ _FIRST_MS: Final = -62_135_596_800_000 + 2 * 86_400_000
 _LAST_MS: Final = 253_402_300_799_000 - 2 * 86_400_000
 _CACHE_LIMIT: Final = 200_000
 _INSTANTS: Final = 4096
+_PLANNED: Final = frozenset({"event", "maintenance"})
 
 
 class Day(NamedTuple):
@@ -60,6 +64,8 @@ class Calendar:
         library knows of weekends that are worked in exchange (China), those days are `WORKING`.
     extra_holidays
         More days that count as `REST`.
+    entries
+        What else the site's calendar says (`ingest.days.site_calendar`). A worked day is one whatever else is said.
 
     Raises
     ------
@@ -67,22 +73,67 @@ class Calendar:
         Where the zone or the country is not known; the text names it.
     """
 
-    def __init__(self, timezone: str, country: str | None = None, extra_holidays: Sequence[date] = ()) -> None:
+    def __init__(
+        self,
+        timezone: str,
+        country: str | None = None,
+        extra_holidays: Sequence[date] = (),
+        entries: Iterable[CalendarEntry] = (),
+    ) -> None:
         try:
             self._zone = ZoneInfo(timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(f"time zone {timezone!r} is not known; expected a name such as Asia/Shanghai") from error
-        self.timezone, self.country = timezone, country
+        self.timezone = timezone
         self._extra = frozenset(extra_holidays)
-        self._holidays: holidays.HolidayBase | None = None
-        if country is not None:
+        self.take(SiteCalendar(country or "", tuple(entries)))
+
+    def take(self, found: SiteCalendar) -> None:
+        """Go by another calendar from now on; further holidays stay. Raises ValueError for an unknown country."""
+        library: holidays.HolidayBase | None = None
+        if found.country:
             try:
-                self._holidays = holidays.country_holidays(country)
+                library = holidays.country_holidays(found.country)
             except NotImplementedError as error:
-                raise ValueError(f"country {country!r} has no calendar; expected an ISO code such as CN") from error
+                raise ValueError(
+                    f"country {found.country!r} has no calendar; expected an ISO code such as CN"
+                ) from error
+        self.country, self._holidays = found.country or None, library
+        self._rest, self._worked, self._school = (
+            Occurrences((one for one in found.entries if one.kind == kind), self._zone)
+            for kind in ("rest", "worked", "school")
+        )
+        self._planned = Occurrences((one for one in found.entries if one.kind in _PLANNED), self._zone)
         self._instants: dict[int, tuple[int, int]] = {}
         self._offsets: dict[int, int] = {}
         self._days: dict[int, Day] = {}
+
+    @property
+    def plans(self) -> bool:
+        """Whether there are planned events or maintenance at all."""
+        return bool(self._planned.entries)
+
+    def planned(self, start_ms: int, end_ms: int) -> list[Occurrence]:
+        """Return the events and the maintenance that overlap a span of time (epoch ms)."""
+        return self._planned.between(start_ms, end_ms)
+
+    def ends(self, today: date) -> date | None:
+        """Return the last day up to which it is known which weekends are worked; None where none ever are.
+
+        That is the end of the last year for which the library, or the site, has any. The library knows them for as
+        long as they were published when it was made.
+        """
+        if self._holidays is None:
+            return None
+        years = range(today.year - 4, today.year + 6)
+        known = {day.year for day in holidays.country_holidays(str(self.country), years=years).weekend_workdays}
+        if not known:
+            return None
+        for year in years:
+            begin, end = (round(datetime(one, 1, 1, tzinfo=self._zone).timestamp() * 1000) for one in (year, year + 1))
+            if self._worked.between(begin, end):
+                known.add(year)
+        return date(max(known), 12, 31)
 
     def local(self, start_ms: int | NDArray[np.int64]) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
         """Return (day class, second of the local day) of epoch milliseconds; arrays of the shape of `start_ms`."""
@@ -153,7 +204,7 @@ class Calendar:
                 weekday=local.weekday(),
                 holiday=holiday,
                 after=not holiday and self._is_holiday(local - timedelta(days=1)),
-                school=False,
+                school=self._school.on(local),
             )
         return found
 
@@ -171,7 +222,9 @@ class Calendar:
         return self._is_named(day)
 
     def _is_named(self, day: date) -> bool:
-        return day in self._extra or (self._holidays is not None and day in self._holidays)
+        if self._worked.on(day):
+            return False
+        return day in self._extra or self._rest.on(day) or (self._holidays is not None and day in self._holidays)
 
     def _is_free(self, day: date) -> bool:
         return self._class_apart_from_holidays(day) != WORKING
@@ -181,6 +234,8 @@ class Calendar:
         return REST if self._is_holiday(day) else self._class_apart_from_holidays(day)
 
     def _class_apart_from_holidays(self, day: date) -> int:
+        if self._worked.on(day):
+            return WORKING
         if self._holidays is not None:
             if day.weekday() >= 5 and self._holidays.is_working_day(day):
                 # Other countries' weekends (Friday and Saturday, say) are known to the library as well.

@@ -40,6 +40,9 @@ class RecordKind(IntEnum):
 
     FAULT = 9
     """JSON of `ingest.events.DeviceFault`."""
+    CALENDAR = 10
+    """The site's calendar, after its settings or its calendar file have changed; see
+    `ingest.days.site_calendar.encode_calendar`."""
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):

@@ -107,14 +107,19 @@ class ContextStage(Saved):
         self.forest, self._packed = forest, np.frombuffer(payload, dtype=np.uint8)
         self._index = self._places()
 
-    def close(self, number: int, fields: Mapping[str, NDArray[Any]]) -> None:
-        """Judge the beats by a closed window, after `CountsStage` and `LevelsStage` have written what they expected."""
+    def close(self, number: int, fields: Mapping[str, NDArray[Any]], quiet: NDArray[np.bool_] | None = None) -> None:
+        """Judge the beats by a closed window, after `CountsStage` and `LevelsStage` have written what they expected.
+
+        What is `quiet` (all series,) says nothing: something is planned for it.
+        """
         if not len(self._series):
             return
         start_ms = number * self.window_s * 1000
         series = self._series
         state = fields["state"][series]
         alarmed, unknown = (_in_states(state, self._level, states) for states in (ALARMED, UNKNOWN))
+        if quiet is not None:
+            unknown |= quiet[series]
         total = fields["sum_a"][series]
         observed = np.where(self._level, total / np.maximum(fields["n"][series], 1), total + fields["sum_b"][series])
         expected = np.where(unknown | (fields["n"][series] == 0), np.nan, fields["expected"][series])

@@ -134,11 +134,18 @@ class CountsStage(Saved):
             seen = float(total[place]), float(exposure[place]), float(windows[place])
             self._found(rows, number, test, place, *seen)
 
-    def close(self, number: int, fields: Mapping[str, NDArray[Any]]) -> None:
-        """Test a closed window, learn from it, and write expected, band and state into `fields`."""
+    def close(self, number: int, fields: Mapping[str, NDArray[Any]], quiet: NDArray[np.bool_] | None = None) -> None:
+        """Test a closed window, learn from it, and write expected, band and state into `fields`.
+
+        Series that are `quiet` (all series,) are neither tested nor learned from: something is planned for them.
+        """
         exposure = fields["exposure"][self.series].astype(np.float64)
         rows = np.flatnonzero(exposure > 0)
         self._full.clear()  # what closes is learned: windows still open are judged by it, too, here and after a restart
+        if quiet is not None:
+            hushed = quiet[self.series[rows]]
+            self._pass_by(rows[hushed], number, fields)
+            rows = rows[~hushed]
         if not len(rows):
             return
         series, exposure = self.series[rows], exposure[rows]
@@ -158,6 +165,18 @@ class CountsStage(Saved):
         settled = (over & ~test.alarm) | (self._calm[rows] >= _CALM)
         self._dismissed_ms[rows] = np.where(settled & ~over, test.onset_ms, self._dismissed_ms[rows])
         self._settle(rows, settled, start_ms + self.window_ms)
+
+    def _pass_by(self, rows: NDArray[np.int64], number: int, fields: Mapping[str, NDArray[Any]]) -> None:
+        """Write what would be usual of rows that are not judged, and end what was told of them: now it is expected."""
+        if not len(rows):
+            return
+        series, start_ms = self.series[rows], number * self.window_ms
+        _, exposure, windows = _per_window(np.zeros(len(rows)), fields["exposure"][series].astype(np.float64))
+        test = self.baseline.test(rows, start_ms, np.zeros(len(rows)), exposure)
+        for name in ("expected", "lower", "upper"):
+            fields[name][series] = np.where(test.state == HiddenState.YOUNG, np.nan, getattr(test, name) * windows)
+        self._calm[rows] = 0
+        self._settle(rows, np.ones(len(rows), dtype=np.bool_), start_ms + self.window_ms)
 
     def amend(
         self,

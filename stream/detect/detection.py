@@ -17,6 +17,7 @@ from stream.detect.device_faults import DeviceFaults
 from stream.detect.findings import ActiveConditions, Findings
 from stream.detect.learned_windows import AT_ONCE, HISTORY, Late, LearnedWindows
 from stream.detect.levels_stage import LevelsStage
+from stream.detect.planned import Planned
 from stream.detect.rules_stage import RulesStage
 from stream.results import Taught, WindowRows
 from stream.windows.axes import LATE_COUNT, LATE_LEVEL
@@ -28,6 +29,7 @@ from stream.windows.quality import Quality
 class Detection(Saved):
     """The stages of a shard: rules, counts, levels, and the context of its beats."""
 
+    planned: Planned = part()
     active: ActiveConditions = part()
     rules: RulesStage = part()
     faults: DeviceFaults = part()
@@ -44,7 +46,8 @@ class Detection(Saved):
         site = config.site
         holidays = tuple(date.fromisoformat(day) for day in site.holidays)
         calendar = Calendar(site.timezone, site.country or None, holidays)
-        findings = self.findings = Findings(catalog, quality)
+        self.planned = Planned(calendar, catalog)
+        findings = self.findings = Findings(catalog, quality, self.planned)
         self.catalog, self.active = catalog, findings.active
         self.rules = RulesStage(calendar, findings)
         self.faults = DeviceFaults(findings, config.pipeline.max_metrics)
@@ -92,7 +95,8 @@ class Detection(Saved):
         fresh = ~self.learned.from_history(late["series"], late["number"])
         kept = {name: values[fresh] for name, values in late.items()}
         self.learned.late(kept["series"], kept["number"])
-        return kept
+        planned = self.planned.left_out(kept["series"], kept["number"], self.counting.window_ms)
+        return {name: values[~planned] for name, values in kept.items()}
 
     def teach(
         self, history: HistoryColumns, series: NDArray[np.int64], early: NDArray[np.bool_], recent: int
@@ -110,8 +114,9 @@ class Detection(Saved):
             rows = np.flatnonzero(fresh & (kind == stage_kind))
             if not len(rows):
                 continue
-            stage.amend(series[rows], number[rows], history.value[rows], history.exposure[rows])
             self.learned.history(series[rows], number[rows])
+            rows = rows[~self.planned.left_out(series[rows], number[rows], self.counting.window_ms)]
+            stage.amend(series[rows], number[rows], history.value[rows], history.exposure[rows])
             lately = rows[number[rows] >= recent]
             if stage_kind == Kind.COUNT and len(lately):
                 recalled = self.counting.recall(series[lately], number[lately], history.exposure[lately])
@@ -122,11 +127,23 @@ class Detection(Saved):
         self.counting.forget()
         self.leveling.forget()
 
+    def open_window(self, number: int, series: NDArray[np.int64], fields: Mapping[str, NDArray[Any]]) -> None:
+        """Test the counts of a window that is still open."""
+        quiet = self._quiet(number)
+        self.counting.open_window(number, series if quiet is None else series[~quiet[series]], fields)
+
+    def _quiet(self, number: int) -> NDArray[np.bool_] | None:
+        """Return which series, shape (series,), have something planned in a window; None where none has."""
+        window_ms = self.counting.window_ms
+        quiet = self.planned.quiet(number * window_ms, (number + 1) * window_ms)
+        return None if quiet is None else quiet[self.catalog.series_device[: len(self.catalog.series)]]
+
     def close(self, number: int, fields: Mapping[str, NDArray[Any]]) -> None:
-        """Test a closed window and learn from it."""
-        self.counting.close(number, fields)
-        self.leveling.close(number, fields)
-        self.context.close(number, fields)
+        """Test a closed window and learn from it; devices that have something planned are passed by."""
+        quiet = self._quiet(number)
+        self.counting.close(number, fields, quiet)
+        self.leveling.close(number, fields, quiet)
+        self.context.close(number, fields, quiet)
         counted, measured = self.counting.series, self.leveling.series
         learned = [counted[fields["exposure"][counted] > 0], measured[fields["n"][measured] > 0]]
         self.learned.live(np.concatenate(learned), number)

@@ -37,6 +37,9 @@ class DeviceWatch:
         removed = quality.awaited.removed()
         if removed:
             self.findings.end_all(removed)
+        works = self.findings.planned.works(now_ms)
+        if works is not None:
+            quality.excuse(works)
         silent = quality.newly_silent()
         if silent:
             self._silent(silent, now_ms)

@@ -10,6 +10,7 @@ from ingest.places import Places
 from ingest.vocabulary import ALERT_KINDS, AnomalyDirection
 from models.state import Saved, value
 from stream.alerts.standing import says_more
+from stream.detect.planned import Planned
 from stream.results import Anomaly, Names, Notice
 from stream.sentences import Why
 from stream.windows.axes import DEVICE
@@ -82,8 +83,8 @@ class Findings:
     The shard sets `now_ms` before a record, and takes what was found after it.
     """
 
-    def __init__(self, catalog: Catalog, quality: Quality) -> None:
-        self.catalog, self.quality = catalog, quality
+    def __init__(self, catalog: Catalog, quality: Quality, planned: Planned) -> None:
+        self.catalog, self.quality, self.planned = catalog, quality, planned
         self.now_ms = 0
         """Received time of the record, epoch ms."""
         self.anomalies: list[Anomaly] = []

@@ -49,9 +49,15 @@ class LevelsStage(Saved):
         """Find the rows of series."""
         self._row[self.series] = np.arange(len(self.series))
 
-    def close(self, number: int, fields: Mapping[str, NDArray[Any]]) -> None:
-        """Test a closed window, learn from it, and write expected, band and state into `fields`."""
+    def close(self, number: int, fields: Mapping[str, NDArray[Any]], quiet: NDArray[np.bool_] | None = None) -> None:
+        """Test a closed window, learn from it, and write expected, band and state into `fields`.
+
+        Series that are `quiet` (all series,) are passed by: something is planned for them.
+        """
         n = fields["n"][self.series]
+        if quiet is not None:
+            n = np.where(quiet[self.series], 0, n)
+            self.stuck[self.series[quiet[self.series]]] = False
         rows = np.flatnonzero(n > 0)
         if not len(rows):
             return

@@ -215,10 +215,13 @@ class RulesStage(Saved):
         elif rows is None and isinstance(event.value, str):  # a timer that ran out before its word came
             late_s = (now_ms - event.ts) / 1000 - event.threshold
         why = _told_late(why, late_s, over=event.until is not None)
+        doubtful, work = why.code in _LATE, findings.planned.work(device, event.ts)
+        if work is not None:
+            why = Why("at_work", {"why": why, "name": work.entry.name or " ".join(work.entry.at)})
         observed, expected = (1.0, 1.0) if isinstance(event.value, str) else (event.value, event.threshold)
         anomaly = findings.anomaly(
             device, metric, event.kind, "hazard", event.ts, why, observed=observed, expected=expected,
-            confidence=round(findings.confidence(device) * (_LATE_CONFIDENCE if why.code in _LATE else 1.0), 2),
+            confidence=round(findings.confidence(device) * (_LATE_CONFIDENCE if doubtful or work else 1.0), 2),
         )  # fmt: skip
         if event.until is not None and (event.beside or self._goes_on(device, event.kind, event.row)):
             return  # people know of the same already, and that does not end

@@ -16,7 +16,7 @@ events for `stream.pipeline.site`.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -29,7 +29,6 @@ from ingest.log import Record, RecordKind
 from ingest.places import Places, PlacesError
 from ingest.refusal import Refusal
 from ingest.vocabulary import Kind, Reason, WindowStatus
-from models.context.beat_forest import ContextError
 from models.state import Saved, array, part, value
 from stream.config import PipelineConfig
 from stream.detect.detection import Detection
@@ -131,9 +130,11 @@ class ShardPipeline(Saved):
             case RecordKind.HISTORY:
                 self._history(record)
             case RecordKind.MODEL:
-                self._model(record)
+                self._take(record, self.detection.context.take, Reason.MODEL)
             case RecordKind.PLACES:
                 self._places(record)
+            case RecordKind.CALENDAR:
+                self._take(record, self.detection.planned.take, Reason.CALENDAR)
         self._advance(max(self.watermark_ms, now_ms - round(self.config.pipeline.grace_s * 1000)))
         self.detection.tick(now_ms)
         self._test_open()
@@ -304,11 +305,12 @@ class ShardPipeline(Saved):
             self._make_room()
             self.quality.offline[index] = status.state == "offline"
 
-    def _model(self, record: Record) -> None:
+    def _take(self, record: Record, take: Callable[[bytes], None], reason: Reason) -> None:
+        """Give a record's payload to what takes it over, or refuse it: what was there before then stays."""
         try:
-            self.detection.context.take(record.payload)
-        except ContextError as error:
-            emit.refuse(self._out, record, Reason.MODEL, error)
+            take(record.payload)
+        except ValueError as error:
+            emit.refuse(self._out, record, reason, error)
 
     def _places(self, record: Record) -> None:
         """Take over edited places: what follows from them is found anew, as after a restart."""
@@ -374,7 +376,7 @@ class ShardPipeline(Saved):
             return
         for number in self.windows.numbers():
             if number >= self.windows.open_from:
-                counting.open_window(number, touched, self.windows.column(number))
+                self.detection.open_window(number, touched, self.windows.column(number))
 
     def _write_revised(self) -> None:
         for number in self.windows.numbers():

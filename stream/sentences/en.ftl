@@ -243,6 +243,7 @@ late = { $why } Told late, by { $late_s }: delayed on its way, or the device's c
 ahead = { $why } It bears a time { $ahead_s } after its receipt: the device's clock is fast, or the station's slow.
 odd_unit = { $why } It came in “{ $unit }”, a unit not known for it: the number was judged as it is.
 late_over = { $why } Told late, { $late_s } after it began; it is over already.
+at_work = { $why } During maintenance there ({ $name }): it may be the work.
 doubled = { $why } { $kind ->
     [surge] Twice as many as last told.
    *[other] Half as many as last told.
@@ -1251,6 +1252,7 @@ board-quarantine-record = damaged record
 board-quarantine-batch = damaged batch
 board-quarantine-model = unusable model
 board-quarantine-places = unreadable places
+board-quarantine-calendar = unreadable calendar
 board-part-broker = connection to the broker (a second client uses its id)
 board-part-status = status file
 board-part-log = log (disk full?)

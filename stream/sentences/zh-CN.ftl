@@ -235,6 +235,7 @@ late = { $why }迟报{ $late_s }：传输延误，或设备时钟偏慢。
 ahead = { $why }所报时间比收到时间超前{ $ahead_s }：设备时钟偏快，或本站时钟偏慢。
 odd_unit = { $why }读数单位为“{ $unit }”，系统不识别：按原数值判断。
 late_over = { $why }迟报，距发生已{ $late_s }，现已结束。
+at_work = { $why }该处正在维护（{ $name }），可能由作业引起。
 doubled = { $why }{ $kind ->
     [surge] 比上次通知时增加一倍。
    *[other] 比上次通知时减少一半。
@@ -1098,6 +1099,7 @@ board-quarantine-record = 记录损坏
 board-quarantine-batch = 数据包损坏
 board-quarantine-model = 模型无法使用
 board-quarantine-places = 点位无法读取
+board-quarantine-calendar = 日历无法读取
 board-part-broker = 与消息代理的连接（另一客户端使用了其标识）
 board-part-status = 状态文件
 board-part-log = 数据日志（磁盘可能已满）

@@ -102,7 +102,10 @@ _ADDED: Final[dict[int, dict[str, dict[str, _Value | _Array]]]] = {
         },
     },
     5: {
-        "shard": {"detection/leveling/peak": _Array("<f8", np.nan, like="detection/leveling/series")},
+        "shard": {
+            "detection/leveling/peak": _Array("<f8", np.nan, like="detection/leveling/series"),
+            "detection/planned/calendar": _Value(b""),
+        },
         "site": {"book/standing": _Value({}), "book/turns": _Value({})},
     },
 }

@@ -130,6 +130,11 @@ class Quality(Saved):
         self._heard = np.minimum(self._heard, now_ms)
         self.clocks.set_back(now_ms)
 
+    def excuse(self, devices: NDArray[np.bool_]) -> None:
+        """Count no silence of some devices (a mask) up to now: they are worked on; then each has its whole time."""
+        mine = np.flatnonzero(devices)
+        self._heard_at[mine] = np.where(self.silent[mine], self._heard_at[mine], self.time.listened_ms)
+
     def newly_silent(self) -> list[int]:
         """Mark and return the devices that report regularly but have not for too long.
 

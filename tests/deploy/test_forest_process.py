@@ -10,6 +10,7 @@ from models.calendar import Calendar
 from models.context import beat_forest as context
 from stream.detect.context_stage import ContextStage
 from stream.detect.findings import Findings
+from stream.detect.planned import Planned
 from stream.results import SeriesKey
 from stream.sinks.store.store_sink import StoreSink
 from stream.sinks.store.tables import StoreError, StoreMissingError
@@ -70,7 +71,9 @@ def test_sums_are_those_of_the_stage(store):
     catalog = Catalog(places(), 16)
     catalog.series = CATALOG
     catalog.series_device = np.zeros(len(CATALOG), dtype=np.int64)
-    stage = ContextStage(300, Calendar("UTC"), Findings(catalog, Quality(catalog, silent_s=300)))
+    stage = ContextStage(
+        300, Calendar("UTC"), Findings(catalog, Quality(catalog, silent_s=300), Planned(Calendar("UTC"), catalog))
+    )
     stage.add_series(list(range(len(CATALOG))))
     for number, window in enumerate((0, 1, 3)):
         fields = {name: np.zeros(len(CATALOG), dtype=np.float32) for name in FIELDS}

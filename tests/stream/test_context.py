@@ -7,9 +7,11 @@ import pytest
 
 from ingest.log.records import RecordKind
 from ingest.vocabulary import HiddenState
+from models.calendar import Calendar
 from models.context.forest_training import BeatHistory, train
 from stream.detect.context_stage import ContextStage
 from stream.detect.findings import Findings
+from stream.detect.planned import Planned
 from stream.pipeline.pipeline import Pipeline
 from stream.results import SeriesKey, ShardOutput
 from stream.windows.catalog import Catalog
@@ -42,7 +44,7 @@ class Beat:
             catalog.series.append(SeriesKey(beat="b1", device=device, kind=kind, metric=metric))
         catalog.series_device = np.array([catalog.device("b1", device) for device, *_ in SERIES])
         self.catalog = catalog
-        self.findings = Findings(catalog, quality)
+        self.findings = Findings(catalog, quality, Planned(Calendar("UTC"), catalog))
         self.stage = ContextStage(WINDOW_S, CALENDAR, self.findings)
         self.stage.add_series(list(range(len(SERIES))))
         if trained:
