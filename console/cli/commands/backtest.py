@@ -39,8 +39,8 @@ examples:
   patrolgrid backtest hotspots incidents.csv --domain points.csv --train-until 2018-01-01 --save forecasts.npz
 
 Files: counts `timestamp,device,count` (empty: missing), levels `timestamp,device,value`, events `start,end`,
-incidents `timestamp,lon,lat,category`, domain `lon,lat`. Times are local, without zone; with a zone they are used as
-they are.
+incidents `timestamp,lon,lat,category`, domain `lon,lat`. Times without a zone are local. docs/csv.md tells what else a
+CSV may look like.
 """
 BUDGETS: Final = (1.0, 2.0, 5.0)
 """False alarms a week for which the report gives the detection."""

@@ -45,6 +45,8 @@ examples:
   patrolgrid replay auckland --from 2024-01-01 --days 28 --speed max --serve
   patrolgrid replay night.pgr.gz --broker 127.0.0.1:1883 --site demo
 
+docs/csv.md tells what a CSV may look like. With --keep and the same --site, another file adds to what is there.
+
 `auckland` is 21 street sensors of Auckland with their places, hourly, 2019-2025 (CC BY 4.0); it needs
 pip install '.[realdata]'.
 """

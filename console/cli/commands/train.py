@@ -38,7 +38,8 @@ examples:
   patrolgrid train noise.csv --metric noise              columns timestamp,device,value
   patrolgrid train counts.csv --dry-run                  only say what would be learned
 
-Works while the node runs and while it is stopped. What was learned before is left out. docs/models.md tells more.
+Works while the node runs and while it is stopped. What was learned before is left out. docs/models.md tells more,
+docs/csv.md what a CSV may look like.
 """
 _SHOWN: Final = 10
 
