@@ -19,6 +19,7 @@ from deploy.node.lock import is_locked
 from deploy.node.status_file import newest_status
 from deploy.settings import Settings, find_file, load_settings, with_values
 from ingest.codecs.csv_files import BadRows
+from ingest.codecs.csv_values import Instants
 from ingest.files import read_json
 from ingest.setup.extras import load
 from stream.config import Site
@@ -104,6 +105,14 @@ def zone_of(options: argparse.Namespace, settings: Settings) -> ZoneInfo:
     except (KeyError, ValueError, OSError) as error:
         text = f"--timezone {options.timezone!r} is not known, expected one such as Asia/Shanghai"
         raise CommandError(text, 2) from error
+
+
+def time_of(text: str, name: str, zone: ZoneInfo) -> int:
+    """Return the time (epoch ms) that an option names, local where it has no zone. Raises `CommandError`."""
+    try:
+        return Instants(zone).first(text, name)
+    except ValueError as error:
+        raise CommandError(str(error), 2) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,17 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     note: Text = ""
 
 
+class Belief(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody's word that what a device measures since some time is how it is now (`patrolgrid models --accept`)."""
+
+    beat: str
+    device: Id
+    metric: str = ""
+    """Only what the device measures of this; empty: everything."""
+    since_ms: int
+    by: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
 class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A device's retained status or last will, with the device filled in from the topic by the gateway."""
 

@@ -149,6 +149,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """Only what it says has changed: there is nothing that people would have to hear."""
     devices: tuple[str, ...] = ()
     """All devices that it concerns, where a rule has combined several; `device` is the first."""
+    by: str = ""
+    """Of a fall: who has said that it is over, because it is how things are now."""
     takes: tuple[tuple[str, str], ...] = ()
     """(device, kind) of findings whose alerts this one takes the place of."""
 

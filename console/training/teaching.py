@@ -117,6 +117,15 @@ def _of_file(options: argparse.Namespace, settings: Settings, places: Places) ->
     return HistorySource(str(options.file), windows, first, last, bad=found.bad, missing=found.missing)
 
 
+def log_time(log: Log, reader: StoreReader | None, *, kafka: bool) -> int:
+    """Return the log's own time, which a replay's or a demo's clock may have set: who adds to it must not move it."""
+    newest = [] if kafka else log.read(log.head() - 1, limit=1)
+    if newest:
+        return newest[-1].received_ms
+    stored = reader.progress()["now_ms"] if reader is not None else 0
+    return int(stored) or wall_ms()
+
+
 class Teaching:
     """Gives history to a site's node through its log, a few records ahead of it."""
 
@@ -159,7 +168,7 @@ class Teaching:
             self.site.folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
             opened = open_kafka_log(self.settings, "patrolgrid-train") if self.kafka else open_log(self.settings)
             log: Log = stack.enter_context(closing(opened))
-            self.received_ms = self._log_time(log)
+            self.received_ms = log_time(log, self.source.reader, kafka=self.kafka)
             reader = stack.enter_context(closing(StoreReader(self.site.store)))
             waiting: deque[tuple[int, int]] = deque()
             for piece in self._pieces():
@@ -216,14 +225,6 @@ class Teaching:
         self.series.update(portion.names[index] for index in set(portion.which[~known].tolist()))
         fresh: NDArray[np.bool_] = ~known
         return fresh
-
-    def _log_time(self, log: Log) -> int:
-        """Return the log's own time, which a replay's or a demo's clock may have set: history must not move it."""
-        newest = [] if self.kafka else log.read(log.head() - 1, limit=1)
-        if newest:
-            return newest[-1].received_ms
-        stored = self.source.reader.progress()["now_ms"] if self.source.reader is not None else 0
-        return int(stored) or wall_ms()
 
     def _append(self, log: Log, piece: Piece) -> None:
         try:

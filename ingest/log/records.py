@@ -43,6 +43,8 @@ class RecordKind(IntEnum):
     CALENDAR = 10
     """The site's calendar, after its settings or its calendar file have changed; see
     `ingest.days.site_calendar.encode_calendar`."""
+    BELIEF = 11
+    """JSON of `ingest.events.Belief`."""
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):

@@ -16,13 +16,14 @@ Floats = NDArray[np.floating[Any]]
 
 USUAL_DOUBT: Final = 0.2
 """Share of weight that is doubted in ordinary windows, at least."""
-_CALM: Final = np.array([[1.0 - 3e-4 if one == states.NORMAL else 1e-4] for one in range(states.STATES)])
+CALM: Final = np.array([[1.0 - 3e-4 if one == states.NORMAL else 1e-4] for one in range(states.STATES)])
+"""Probabilities of the hidden states (states, 1) of a series that nothing is known of."""
 
 
 class CountMemory(Saved):
     """All that a `CountBaseline` remembers."""
 
-    pi = array(np.float32, states.STATES, ROW, fill=_CALM)
+    pi = array(np.float32, states.STATES, ROW, fill=CALM)
     """Probabilities of the hidden states."""
     onset_ms = array(np.int64, ROW)
     last_ms = array(np.int64, ROW)

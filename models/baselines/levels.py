@@ -247,3 +247,16 @@ class LevelBaseline(Saved):
             # The threshold climbs and sinks until the wanted share of windows lies over it.
             start = np.clip(start + 0.02 * t * (peak - _PEAK_SHARE), 1.5, 6.0)
             peaks[:, side, rows] = np.stack([start, rate, have, mean, square])
+
+    def believe(self, rows: NDArray[np.intp], since_ms: int) -> NDArray[np.bool_]:
+        """Take for usual what some series (rows,), which must not repeat, have read since a time, epoch ms.
+
+        Returns of which of them something was read since.
+        """
+        read = self.last_ms[rows] >= since_ms
+        row = rows[read]
+        self.season[1][..., row] += self.slow[row]
+        self.overall[1, row] += self.slow[row]
+        self.slow[row] = 0.0
+        self.onset_ms[row] = 0
+        return read

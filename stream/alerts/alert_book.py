@@ -203,12 +203,14 @@ class AlertBook(Saved):
             devices=notice.devices,
         )
 
-    def fall(self, device: str, kind: str, now_ms: int, end_ms: int = 0, told: Notice | None = None) -> list[Alert]:
+    def fall(
+        self, device: str, kind: str, now_ms: int, end_ms: int = 0, told: Notice | None = None, by: str = ""
+    ) -> list[Alert]:
         """Clear an alert whose condition is over; nothing where none is open.
 
         `end_ms` is the event time of the end, where it is known: the alert says how long it went on. `told` is what it
         came to, where that is more than its newest revision says. What comes and goes stays open until it has not come
-        for the flap time.
+        for the flap time, unless somebody (`by`) has said that this is how it is now.
         """
         key = (device, kind)
         changes = self.expire(now_ms, key)
@@ -217,20 +219,21 @@ class AlertBook(Saved):
             return changes
         turns = self._turns.setdefault(key, _Turns(since_ms=alert.cause_ms))
         turns.news = told or turns.news
-        if turns.count >= _HELD_FROM and ALERT_KINDS[kind].together != "alone":
+        if turns.count >= _HELD_FROM and ALERT_KINDS[kind].together != "alone" and not by:
             turns.over_ms, turns.end_ms = now_ms, end_ms
             return changes
-        return [*changes, self._over(key, alert, turns, now_ms, end_ms or now_ms)]
+        return [*changes, self._over(key, alert, turns, now_ms, end_ms or now_ms, by)]
 
-    def _over(self, key: tuple[str, str], alert: Alert, turns: _Turns, now_ms: int, end_ms: int) -> Alert:
+    def _over(self, key: tuple[str, str], alert: Alert, turns: _Turns, now_ms: int, end_ms: int, by: str = "") -> Alert:
         """End an alert with how long it went on, and with what was still to be said."""
         says: dict[str, Any] = {"why": alert.why, "devices": alert.devices}
         if turns.news is not None:
             says = _says(turns.news, turns)
         since_ms = turns.since_ms if turns.count > 1 else alert.cause_ms
         lasted_s = max(end_ms - (since_ms or alert.raised_ms), 0) / 1000
-        why = Why("over", {"why": says["why"], "lasted_s": lasted_s})
-        return self._end(key, _next(alert, now_ms, state="cleared", why=why, devices=says["devices"]))
+        said = {"by": by} if by else {"lasted_s": lasted_s}
+        why = Why("believed" if by else "over", {"why": says["why"], **said})
+        return self._end(key, _next(alert, now_ms, state="cleared", why=why, devices=says["devices"], by=by))
 
     def expire(self, now_ms: int, *keys: tuple[str, str]) -> list[Alert]:
         """Do what time has brought for the open alerts (or those of some keys).

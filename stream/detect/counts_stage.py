@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ingest.places import DEVICE_TYPES
 from ingest.vocabulary import COUNT_ALERTS, HiddenState, WindowStatus
+from models.baselines.belief import believe
 from models.baselines.count_judge import CountTest
 from models.baselines.counts import CountBaseline
 from models.calendar import Calendar
@@ -58,6 +59,13 @@ class CountsStage(Saved):
         self.grow(COUNT, len(self.series) + len(added))
         self.series[rows] = added
         self._find(rows)
+
+    def believe(self, series: NDArray[np.int64], since_ms: int) -> NDArray[np.bool_]:
+        """Take for usual what series have counted since a time; return of which there is anything to go by."""
+        one, now_ms = self.baseline, self.findings.now_ms
+        done = [believe(one, row, since_ms, now_ms, one.calendar) for row in self._row[series].tolist()]
+        self._full.clear()
+        return np.array(done, dtype=np.bool_)
 
     def forget(self) -> None:
         """Give all series a baseline that knows nothing."""

@@ -1,13 +1,16 @@
 """Detection: the stages that look at observations and windows, and what state they have together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.vocabulary import Kind
+from ingest.events import Belief
+from ingest.log import RecordKind
+from ingest.vocabulary import ALERT_KINDS, Kind, Reason
 from models.calendar import Calendar
 from models.state import Saved, part
 from stream.config import PipelineConfig
@@ -57,6 +60,12 @@ class Detection(Saved):
         self.late_counts, self.late_levels = Late(), Late()
         self.learned = LearnedWindows(config.pipeline.window_s)
         super().__init__()
+        self.takers: dict[RecordKind, tuple[Callable[[bytes], None], Reason]] = {
+            RecordKind.MODEL: (self.context.take, Reason.MODEL),
+            RecordKind.CALENDAR: (self.planned.take, Reason.CALENDAR),
+            RecordKind.BELIEF: (self.believe, Reason.COMMAND),
+        }
+        """Who takes over what is in a record, or raises ValueError; and why it is then refused."""
 
     def tick(self, now_ms: int) -> None:
         """Fire what only needs time to pass."""
@@ -121,6 +130,29 @@ class Detection(Saved):
             if stage_kind == Kind.COUNT and len(lately):
                 recalled = self.counting.recall(series[lately], number[lately], history.exposure[lately])
         return Taught(int(fresh.sum()), int((known & ~early).sum()), int(early.sum())), recalled
+
+    def believe(self, payload: bytes) -> None:
+        """Take for usual what a person says is how it is now, and end what models have found of it.
+
+        Raises ValueError where there is nothing to go by; all then stays as it was.
+        """
+        one = msgspec.json.decode(payload, type=Belief)
+        wanted = [
+            index
+            for index, key in enumerate(self.catalog.series)
+            if key.device == one.device and one.metric in {"", key.metric}
+        ]
+        done = False
+        for kind, stage in ((Kind.COUNT, self.counting), (Kind.LEVEL, self.leveling)):
+            series = np.array([index for index in wanted if self.catalog.series[index].kind == kind], dtype=np.int64)
+            done |= bool(len(series)) and bool(stage.believe(series, one.since_ms).any())
+        if not done:
+            named = f"{one.device} {one.metric}".strip()
+            raise ValueError(f"{named}: nothing was counted or read of it since then")
+        device = int(self.catalog.series_device[wanted[0]])
+        for _, found in self.active.of({one.device}):
+            if ALERT_KINDS[found].by_model:
+                self.findings.fall(device, found, self.findings.now_ms, by=one.by)
 
     def forget(self) -> None:
         """Let the baselines know nothing. Which windows they had learned stays known."""

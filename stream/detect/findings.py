@@ -222,20 +222,24 @@ class Findings:
         if ends:
             self.active.begin(name, kind, cause_ms)
 
-    def fall(self, at: int | str | tuple[str, str], kind: str, now_ms: int, *, end_ms: int = 0) -> None:
+    def fall(self, at: int | str | tuple[str, str], kind: str, now_ms: int, *, end_ms: int = 0, by: str = "") -> None:
         """Tell the site that a condition at a device (its index, or beat and id) or a beat (its id) has ended.
 
         Nothing is told where it was not noted as begun.
 
-        Its anomalies are completed with how long it lasted. `end_ms` is the event time of its end, where known.
+        Its anomalies are completed with how long it lasted. `end_ms` is the event time of its end, where known; `by`
+        says who takes it for how things are now.
         """
         beat, name = self._named(at)
         for anomaly in self.active.take_anomalies(name, kind):
             lasted = max((end_ms or now_ms) - anomaly.ts, 0) / 1000
-            why = Why("over", {"why": anomaly.why, "lasted_s": lasted})
+            said = {"by": by} if by else {"lasted_s": lasted}
+            why = Why("believed" if by else "over", {"why": anomaly.why, **said})
             self.anomalies.append(msgspec.structs.replace(anomaly, duration_s=lasted, why=why))
         if self.active.end(name, kind):
-            self.notices.append(Notice(act="fall", beat=beat, device=name, kind=kind, at_ms=now_ms, cause_ms=end_ms))
+            self.notices.append(
+                Notice(act="fall", beat=beat, device=name, kind=kind, at_ms=now_ms, cause_ms=end_ms, by=by)
+            )
 
     def end_all(self, devices: AbstractSet[str]) -> None:
         """End every condition of some devices (ids): they were taken out of the places file."""

@@ -40,6 +40,10 @@ class LevelsStage(Saved):
         self.grow(LEVEL, len(self.series) + len(added))
         self.series[rows], self._row[added] = added, rows
 
+    def believe(self, series: NDArray[np.int64], since_ms: int) -> NDArray[np.bool_]:
+        """Take for usual what series have read since a time; return of which there is anything to go by."""
+        return self.baseline.believe(self._row[series], since_ms)
+
     def forget(self) -> None:
         """Give all series a baseline that knows nothing."""
         one = self.baseline

@@ -16,7 +16,7 @@ events for `stream.pipeline.site`.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -129,12 +129,10 @@ class ShardPipeline(Saved):
                 self._learn_late()  # nothing else came for a while
             case RecordKind.HISTORY:
                 self._history(record)
-            case RecordKind.MODEL:
-                self._take(record, self.detection.context.take, Reason.MODEL)
             case RecordKind.PLACES:
                 self._places(record)
-            case RecordKind.CALENDAR:
-                self._take(record, self.detection.planned.take, Reason.CALENDAR)
+            case RecordKind.MODEL | RecordKind.CALENDAR | RecordKind.BELIEF:
+                self._take(record)
         self._advance(max(self.watermark_ms, now_ms - round(self.config.pipeline.grace_s * 1000)))
         self.detection.tick(now_ms)
         self._test_open()
@@ -142,8 +140,7 @@ class ShardPipeline(Saved):
         if now_ms >= self._emit_open_ms and self._write_open():
             self._emit_open_ms = now_ms + round(self.config.emit_open_s * 1000)
         out.anomalies, out.notices = self.detection.findings.take()
-        out.watermark_ms = self.watermark_ms
-        self.position, self.now_ms = record.position, now_ms
+        self.position, self.now_ms, out.watermark_ms = record.position, now_ms, self.watermark_ms
         return out
 
     def _begin(self, position: int, now_ms: int) -> ShardOutput:
@@ -305,8 +302,9 @@ class ShardPipeline(Saved):
             self._make_room()
             self.quality.offline[index] = status.state == "offline"
 
-    def _take(self, record: Record, take: Callable[[bytes], None], reason: Reason) -> None:
+    def _take(self, record: Record) -> None:
         """Give a record's payload to what takes it over, or refuse it: what was there before then stays."""
+        take, reason = self.detection.takers[record.kind]
         try:
             take(record.payload)
         except ValueError as error:

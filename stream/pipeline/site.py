@@ -281,10 +281,10 @@ class SiteStage(Saved):
         """Take what has been found, or what of it is over: as part of a cause, and where the budget allows."""
         if ALERT_KINDS[notice.kind].together == "alone":
             if notice.act == "fall":
-                return self.book.fall(notice.device, notice.kind, notice.at_ms, notice.cause_ms)
+                return self.book.fall(notice.device, notice.kind, notice.at_ms, notice.cause_ms, by=notice.by)
             return self.book.rise(notice)
         if notice.act == "fall":
-            return self._fall(notice.device, notice.kind, notice.at_ms, notice.cause_ms)
+            return self._fall(notice.device, notice.kind, notice.at_ms, notice.cause_ms, notice.by)
         cause = self.causes.rise(notice)
         if notice.by_model and not self.budget.note(cause.noted, cause.strangest.surprise):
             return []
@@ -302,15 +302,15 @@ class SiteStage(Saved):
             told = msgspec.structs.replace(told, devices=notice.devices)
         return changes + self.book.rise(msgspec.structs.replace(told, takes=takes))
 
-    def _fall(self, device: str, kind: str, at_ms: int, end_ms: int) -> list[Alert]:
+    def _fall(self, device: str, kind: str, at_ms: int, end_ms: int, by: str) -> list[Alert]:
         """Take that something is over at a device: what it is part of ends with the last of its devices."""
         cause = self.causes.fall(device, kind, at_ms)
         if cause is None:  # of an alert that an earlier version raised, nothing is noted
             known = self.causes.knows(device, kind)
-            return [] if known else self.book.fall(device, kind, at_ms, end_ms)
+            return [] if known else self.book.fall(device, kind, at_ms, end_ms, by=by)
         if not cause.active:
             told = self._told(cause, at_ms, quiet=True)
-            return self.book.fall(told.device, kind, at_ms, end_ms, told)
+            return self.book.fall(told.device, kind, at_ms, end_ms, told, by)
         return [] if cause.first.by_model else self.book.rise(self._told(cause, at_ms, quiet=True))
 
     def _told(self, cause: Cause, at_ms: int, *, quiet: bool) -> Notice:

@@ -249,6 +249,7 @@ doubled = { $why } { $kind ->
    *[other] Half as many as last told.
 }
 over = { $why } Over after { $lasted_s }.
+believed = { $why } { $by } says that this is how it is now.
 taken_over = { $why } Now part of the alert “{ kind }”.
 
 seconds = { $count } s
@@ -897,6 +898,10 @@ models-summary = { $series } { $series ->
 models-figures = { n-windows } of { n-days }: { NUMBER($rare, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } as strange as 1 in 100, { NUMBER($rarer, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } as 1 in 20, { NUMBER($inside, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } inside the { NUMBER($band, style: "percent") } band.
 models-anew = The baselines learn anew since { $time } ({ $reason }); `patrolgrid train --from-store` brings back what they knew.
 models-state = The saved state cannot be read: { $problem }
+models-accepted = { $device } ({ $metrics }): what it shows since { $time } is how it is now, says { $by }.
+models-accepted-now = The node's models go by it at once; open alerts of it end. Where nothing was counted since then, it is refused: patrolgrid quarantine list --site { $site } --reason command
+models-accepted-later = The node of site { $site } is stopped: its models go by it when it starts next.
+models-accepted-kafka = The workers on Kafka go by it in their turn.
 
 ## The command line: CSV files
 

@@ -241,6 +241,7 @@ doubled = { $why }{ $kind ->
    *[other] 比上次通知时减少一半。
 }
 over = { $why }现已结束，共持续{ $lasted_s }。
+believed = { $why }{ $by }确认：现状如此，今后视为正常。
 taken_over = { $why }已并入“{ kind }”告警。
 
 seconds = { $count }秒
@@ -780,6 +781,10 @@ models-summary = 共 { $devices } 台设备、{ $series } 个模型：已可判�
 models-figures = { $days } 天内 { $windows } 个窗口：达到百分之一罕见程度的占 { NUMBER($rare, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }，达到二十分之一的占 { NUMBER($rarer, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }，落在 { NUMBER($band, style: "percent") } 区间内的占 { NUMBER($inside, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }。
 models-anew = 基线自 { $time } 起重新学习（{ $reason }）；执行 `patrolgrid train --from-store` 可恢复原有知识。
 models-state = 无法读取已保存的状态：{ $problem }
+models-accepted = { $device }（{ $metrics }）：{ $by }确认，自 { $time } 起的状况即为常态。
+models-accepted-now = 节点的模型立即据此判断，其未结束的告警随之结束。如此后没有任何计数，则被拒绝：patrolgrid quarantine list --site { $site } --reason command
+models-accepted-later = 站点 { $site } 的节点已停止：下次启动时据此判断。
+models-accepted-kafka = Kafka 上的处理进程将依次据此判断。
 
 ## 命令行：CSV 文件
 

@@ -14,7 +14,9 @@ from stream.windows.columns import Columns
 from stream.windows.device_clocks import DeviceClocks
 from stream.windows.site_time import SLACK_MS, SiteTime, Votes
 
-_BESIDE: Final = frozenset({RecordKind.HISTORY, RecordKind.MODEL, RecordKind.PLACES, RecordKind.CALENDAR})
+_BESIDE: Final = frozenset(
+    {RecordKind.HISTORY, RecordKind.MODEL, RecordKind.PLACES, RecordKind.CALENDAR, RecordKind.BELIEF}
+)
 """Who appends them knows the log's time only roughly: they say nothing of it."""
 
 

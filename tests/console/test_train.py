@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 
+import msgspec
 import pytest
 
 from console.cli.main import main
+from ingest.events import Belief
 from ingest.gateway.quarantine import Quarantine
 from ingest.log.history import open_history
 from ingest.log.records import Record, RecordKind
+from ingest.log.sqlite_log import SqliteLog
 from ingest.shards import ShardMap
 from tests.console.station import SITE, WINDOW, Station
 from tests.stream.build import MINUTE, NOON
@@ -169,6 +172,11 @@ def test_on_kafka_history_goes_to_the_shard_of_its_beat(tmp_path, capsys, monkey
         (["train", "none.csv", "--timezone", "Mars/Up"], 2, "'Mars/Up' is not known"),
         (["train", "--site", "s9"], 1, "no data of a site 's9'"),
         (["models", "--days", "-1"], 2, "--days is -1"),
+        (["models", "--accept", "cam-9"], 1, "no counts or levels of a device 'cam-9'"),
+        (["models", "--accept", "cam-1", "--metric", "x"], 1, "of x of a device 'cam-1'; it has person"),
+        (["models", "--accept", "cam-1", "--since", "2100-01-01"], 2, "--since is a time to come"),
+        (["models", "--accept", "cam-1", "--by", "a\nb"], 2, "expected a name"),
+        (["models", "--metric", "person"], 2, "go with --accept"),
         (["models", "--device", "cam-9"], 1, "no counts or levels of a device 'cam-9'"),
     ],
 )
@@ -223,3 +231,33 @@ def test_the_report_tells_what_each_model_knows(lived, capsys):
     assert "1 model of 1 device" in text
     main(["models", "--config", str(lived.config), "--lang", "zh-CN"])
     assert "工作日/周六/周日/节假日" in capsys.readouterr().out
+
+
+def test_a_person_may_say_that_how_it_is_now_is_usual(station, capsys):
+    since = _utc(NOON - 600 * MINUTE)
+    done = asked(station, capsys, "models", "--accept", "cam-1", "--since", since, "--by", "Wang Wei")
+    assert (done["device"], done["metrics"], done["by"]) == ("cam-1", ["person"], "Wang Wei")
+    assert (done["since_ms"], done["running"]) == (NOON - 600 * MINUTE, False)
+    log = SqliteLog(station.folder / "log.db")
+    (record,) = log.read(done["position"] - 1, limit=2)
+    log.close()
+    assert (record.kind, record.received_ms) == (RecordKind.BELIEF, NOON), "at the log's own time"
+    assert msgspec.json.decode(record.payload, type=Belief) == Belief(
+        beat="b1", device="cam-1", since_ms=NOON - 600 * MINUTE, by="Wang Wei"
+    )
+    said = call(station, capsys, "models", "--accept", "noise-1", "--metric", "noise")
+    assert "noise-1 (noise): what it shows since" in said
+    assert "its models go by it when it starts next" in said
+    with station.node() as node:
+        pass
+    assert node.engine.pipeline.position == done["position"] + 1
+
+
+def test_on_kafka_such_a_word_goes_to_the_shard_of_its_beat(station, capsys, monkeypatch):
+    log = Taken()
+    with station.config.open("a") as file:
+        file.write('[kafka]\nbootstrap = "127.0.0.1:9"\nshards = 3\n')
+    (station.folder / "log.db").unlink()
+    monkeypatch.setattr("console.training.acceptance.open_kafka_log", lambda *_: log)
+    assert "workers on Kafka go by it" in call(station, capsys, "models", "--accept", "cam-1")
+    assert [(one.kind, one.shard) for one in log.records] == [(RecordKind.BELIEF, ShardMap(3).shard_of("b1"))]

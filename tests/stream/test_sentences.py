@@ -90,6 +90,7 @@ EMITTED = {
     "doubled": Why("doubled", {"why": Why("surge", COUNT), "kind": "surge"}),
     "over": Why("over", {"why": DOOR, "lasted_s": 540.0}),
     "taken_over": Why("taken_over", {"why": DOOR, "kind": "fire"}),
+    "believed": Why("believed", {"why": Why("surge", COUNT), "by": "王伟"}),
 }  # fmt: skip
 """Each sentence of results, with arguments as the pipeline gives them."""
 

@@ -1,6 +1,7 @@
 """``patrolgrid models``: what each device's model has learned, what it lacks, and how far it can be believed."""
 
 import argparse
+import getpass
 from contextlib import closing
 from datetime import date
 from typing import Any, Final
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from console.common import (
+    FoundSite,
     add_settings_arguments,
     local_time,
     print_json,
@@ -17,11 +19,14 @@ from console.common import (
     safe,
     settings_of_site,
     texts_of,
+    time_of,
 )
 from console.errors import CommandError
+from console.training.acceptance import accept
 from console.training.model_health import ModelHealth, model_health, summary
 from console.training.saved_state import SavedState, read_saved
 from deploy.settings import Settings
+from deploy.wiring import open_places
 from models.calendar import Calendar
 from stream.sentences import Why
 from stream.sentences.catalogue import Sentences
@@ -31,6 +36,7 @@ EXAMPLES: Final = """\
 examples:
   patrolgrid models                                      every device's model, those that need a look first
   patrolgrid models --device cam-3 --days 28
+  patrolgrid models --accept cam-3 --since 2026-11-24T12:00    what it counts since then is how it is now
   patrolgrid models --json | jq '.models[] | select(.needs != "")'
 
 docs/models.md tells what the columns mean and what to do.
@@ -46,6 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--days", type=float, default=14.0, metavar="N", help="days that calibration looks back on (default: 14)"
     )
+    parser.add_argument("--accept", metavar="ID", help="tell the models of this device that how it is now is usual")
+    parser.add_argument("--metric", metavar="NAME", help="with --accept: only this of it (default: all it measures)")
+    parser.add_argument("--since", metavar="TIME", help="with --accept: since when it is so (default: three days ago)")
+    parser.add_argument("--by", metavar="NAME", help="with --accept: who says so (default: your login)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
@@ -56,6 +66,10 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(f"--days is {options.days:g}, expected a number above 0", 2)
     settings, site = settings_of_site(options)
     texts = texts_of(options, settings)
+    if options.accept is not None:
+        return _accept(options, settings, site, texts)
+    if options.metric or options.since or options.by:
+        raise CommandError("--metric, --since and --by go with --accept ID", 2)
     saved = read_saved(site.folder / "state", settings.pipeline.window_s)
     with closing(StoreReader(site.store)) as reader:
         models = _gather(options, settings, reader, saved)
@@ -79,6 +93,28 @@ def run(options: argparse.Namespace) -> int:
         print(texts("models-anew", time=since, reason=safe(anew["reason"])))
     if saved.problem:
         print(texts("models-state", problem=safe(saved.problem)))
+    return 0
+
+
+def _accept(options: argparse.Namespace, settings: Settings, site: FoundSite, texts: Sentences) -> int:
+    """Tell the models of a device that how it is now is usual."""
+    zone = site.zone(settings)
+    since_ms = None if options.since is None else time_of(options.since, "--since", zone)
+    by = options.by or getpass.getuser()
+    if not by.isprintable() or len(by) > 64:
+        raise CommandError(f"--by is {by!r}, expected a name of up to 64 characters", 2)
+    places = open_places(settings, site.folder).load()
+    with closing(StoreReader(site.store)) as reader:
+        done = accept(
+            settings, site, places, reader, device=options.accept, metric=options.metric, since_ms=since_ms, by=by
+        )
+    if options.json:
+        print_json({"site": site.id, **msgspec.to_builtins(done)})
+        return 0
+    since = local_time(done.since_ms, zone, "%Y-%m-%d %H:%M")
+    print(texts("models-accepted", device=done.device, metrics=", ".join(done.metrics), time=since, by=safe(by)))
+    when = "kafka" if done.kafka else "now" if done.running else "later"
+    print(texts(f"models-accepted-{when}", site=site.id))
     return 0
 
 

@@ -22,13 +22,13 @@ from console.common import (
     settings_of_site,
     sites,
     texts_of,
+    time_of,
 )
 from console.errors import CommandError
 from console.training.what_if import LoggedSource, Outcome, RecordedSource, RecordSource, Trial, try_out
 from deploy.settings import Settings, with_texts
 from deploy.settings.load import KEYS
 from deploy.wiring import check_places, open_places
-from ingest.codecs.csv_values import Instants
 from ingest.places import Places, load_places, parse_places
 from simulators.replay.recording import RecordingTrack
 from stream.engines.side_by_side import AlertDifference, ToldAlert
@@ -152,9 +152,9 @@ def _source(options: argparse.Namespace, settings: Settings, site: FoundSite | N
 
 def _span(options: argparse.Namespace, source: RecordSource, zone: ZoneInfo) -> tuple[int, int, bool]:
     """Return the span to compare, and whether it begins later than asked for: the log reaches no further back."""
-    until = _time(options.until, "--to", zone)
+    until = None if options.until is None else time_of(options.until, "--to", zone)
     until = source.last_ms + 1 if until is None else min(until, source.last_ms + 1)
-    since = _time(options.since, "--from", zone)
+    since = None if options.since is None else time_of(options.since, "--from", zone)
     asked = since
     if since is None:
         since = source.first_ms if options.file is not None else until - _WEEK_MS
@@ -163,15 +163,6 @@ def _span(options: argparse.Namespace, source: RecordSource, zone: ZoneInfo) -> 
         first, last = (local_time(ms, zone, "%Y-%m-%d %H:%M") for ms in (source.first_ms, source.last_ms))
         raise CommandError(f"{source.name} reaches from {first} to {last}, and --from and --to leave nothing of it", 2)
     return since, until, asked is not None and asked < since
-
-
-def _time(text: str | None, name: str, zone: ZoneInfo) -> int | None:
-    if text is None:
-        return None
-    try:
-        return Instants(zone).first(text, name)
-    except ValueError as error:
-        raise CommandError(str(error), 2) from error
 
 
 def _document(
