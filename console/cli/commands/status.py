@@ -20,8 +20,11 @@ from console.common import (
     texts_of,
 )
 from deploy.node.status_file import newest_status, read_status
+from ingest.files import read_json
 from ingest.gateway import Quarantine
+from ingest.gateway.places_file import LAST_GOOD
 from ingest.sqlite import StorageError
+from ingest.topics import id_of
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError, StoreMissingError
@@ -113,6 +116,7 @@ def gather(site: FoundSite, reader: StoreReader, *, limit: int = 200) -> dict[st
             key: newest.get(key) for key in ("start", "n", "in", "out", "mean", "expected", "state")
         }
     devices: dict[str, dict[str, Any]] = {}
+    names = _names(site)
     for row in series:
         device = row["device"]
         known, quality = totals["by_device"].get(device, {}), health.get(device, {})
@@ -120,6 +124,7 @@ def gather(site: FoundSite, reader: StoreReader, *, limit: int = 200) -> dict[st
             device,
             {
                 "id": device,
+                "name": names.get(device, device),
                 "beat": row["beat"],
                 "series": [],
                 "observations": known.get("n", 0),
@@ -257,10 +262,19 @@ def _print_rows(
         print("  " + texts("status-more", count=len(rows) - _SHOWN))
 
 
+def _names(site: FoundSite) -> dict[str, str]:
+    """Return device → its name in the places that the node goes by."""
+    found = (feature["properties"] for feature in read_json(site.folder / LAST_GOOD).get("features", ()))
+    return {one["id"]: one["name"] for one in found if one.get("kind") == "device" and isinstance(one.get("name"), str)}
+
+
 def _device(row: dict[str, Any]) -> list[object]:
+    """Return a row of the table; an id that was made of a name has the name beside it."""
+    name = row["name"]
+    label = f"{row['id']} ({name})" if name != row["id"] == id_of(name) else row["id"]
     quality = "-" if row["quality"] is None else f"{row['quality']:.2f}"
     measures = ", ".join(sorted({name.split(" ", 1)[1] for name in row["series"]}))
-    return [row["id"], row["beat"], safe(measures), row["observations"], row["in"], row["out"], quality]
+    return [safe(label), row["beat"], safe(measures), row["observations"], row["in"], row["out"], quality]
 
 
 def _event(row: dict[str, Any], when: str, texts: Sentences) -> list[object]:
