@@ -88,15 +88,14 @@ def read_history(
             )
         one.interval_ms = round(seconds * 1000)
     kind = int(Kind.COUNT if found.counts else Kind.LEVEL)
+    names: dict[SeriesName, int] = {}
+    which = [names.setdefault(one.name, len(names)) for one in found.series]
     lengths = [len(one.times) for one in found.series]
     value = np.concatenate([np.frombuffer(one.values, dtype=np.float64) for one in found.series])
     usable = np.isfinite(value)
     return HistoryFile(
-        names=[
-            HistorySeries(places.devices[one.name.device].beat, one.name.device, kind, one.name.metric)
-            for one in found.series
-        ],
-        which=np.repeat(np.arange(len(lengths)), lengths)[usable],
+        names=[HistorySeries(places.devices[name.device].beat, name.device, kind, name.metric) for name in names],
+        which=np.repeat(np.array(which, dtype=np.int64), lengths)[usable],
         start_ms=np.concatenate([np.frombuffer(one.times, dtype=np.int64) for one in found.series])[usable],
         value=value[usable],
         interval_ms=np.repeat(np.array([one.interval_ms for one in found.series]), lengths)[usable],

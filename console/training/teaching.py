@@ -113,8 +113,10 @@ def _of_file(options: argparse.Namespace, settings: Settings, places: Places) ->
             fitted(found.names, found.which[rows], found.start_ms[rows], found.value[rows], interval_ms, window_ms)
         )
     first, last = int(found.start_ms.min()), int((found.start_ms + found.interval_ms).max())
-    windows = iter([joined(parts)])
-    return HistorySource(str(options.file), windows, first, last, bad=found.bad, missing=found.missing)
+    windows = joined(parts)
+    if len(parts) > 1:  # the window in which a device changed its interval is in two of them
+        windows = windows.chosen(np.unique(np.stack((windows.number, windows.which)), axis=1, return_index=True)[1])
+    return HistorySource(str(options.file), iter([windows]), first, last, bad=found.bad, missing=found.missing)
 
 
 def log_time(log: Log, reader: StoreReader | None, *, kafka: bool) -> int:

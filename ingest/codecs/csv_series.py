@@ -5,7 +5,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -20,6 +20,8 @@ _MAX_SERIES: Final = 100_000
 _MAX_NAME: Final = 200
 _FAR_MS: Final = 3 * 3_600_000
 """Rows so far apart are not of one change of the clocks."""
+_RUN: Final = 12
+_MOST_INTERVALS: Final = 4
 _COUNTED: Final = ("person", "vehicle")
 _METRICS: Final = {
     "people": "person", "persons": "person", "人": "person", "行人": "person", "人员": "person",
@@ -165,7 +167,8 @@ def read_series(
     Returns
     -------
     SeriesFile
-        With one `Series` for each name that `resolve` gives; times rise in each, and no two are the same.
+        With one `Series` for each name that `resolve` gives, or one for each interval of it, if the device changed from
+        one to another; times rise in each, and no two of a name are the same.
 
     Raises
     ------
@@ -191,11 +194,11 @@ def read_series(
                 reader.last.texts.append(known.setdefault(text, text))
     for one in reader.series.values():
         one.settle()
-    result = SeriesFile(table, kind == "count", list(reader.series.values()), bad, reader.missing)
+    series = _with_intervals(reader.series.values())
+    result = SeriesFile(table, kind == "count", series, bad, reader.missing)
     if not result.rows:
         first = f"; line {bad[0].line}: {bad[0].why}" if bad else ""
         raise CsvError(f"{path}: has no rows that can be used{first}")
-    _find_intervals(result.series)
     return result
 
 
@@ -273,9 +276,10 @@ class _Reader:
         return self.series.setdefault(name, Series(name, device))
 
 
-def _find_intervals(series: Iterable[Series]) -> None:
-    """Find what the rows of each series cover: its commonest step, or where it has no two alike, the file's."""
+def _with_intervals(series: Iterable[Series]) -> list[Series]:
+    """Find what rows cover: the commonest step of their series, or where it has no two alike, of the file."""
     steps: Counter[int] = Counter()
+    found: list[Series] = []
     unsure: list[Series] = []
     for one in series:
         own = Counter(second - first for first, second in pairwise(one.times))
@@ -283,9 +287,39 @@ def _find_intervals(series: Iterable[Series]) -> None:
         one.interval_ms = _commonest(own)
         if own[one.interval_ms] < 2:
             unsure.append(one)
+        found += _parts(one, own)
     for one in unsure:
         one.interval_ms = _commonest(steps)
+    return found
 
 
 def _commonest(steps: Counter[int]) -> int:
     return max(steps, key=lambda step: (steps[step], -step), default=0)
+
+
+def _parts(one: Series, steps: Counter[int]) -> list[Series]:
+    """Split a series where its device began to report at another interval; rows of one interval stay together.
+
+    `_RUN` steps of one length in a row are no gaps. Steps that differ by less than a tenth are a clock that drifts.
+    """
+    usual = one.interval_ms
+    others = {step for step, times in steps.items() if times >= _RUN and abs(step - usual) * 10 > usual}
+    if not others or len(others) > _MOST_INTERVALS:
+        return [one]
+    intervals = array("q")
+    current = usual
+    for step, run in groupby(second - first for first, second in pairwise(one.times)):
+        length = sum(1 for _ in run)
+        if length >= _RUN:
+            current = step if step in others else usual
+        intervals.extend([current] * length)
+    intervals.append(current)
+    parts: dict[int, Series] = {}
+    for at, interval_ms in enumerate(intervals):
+        part = parts.setdefault(interval_ms, Series(one.name, one.written))
+        part.interval_ms = interval_ms
+        part.times.append(one.times[at])
+        part.values.append(one.values[at])
+        part.lines.append(one.lines[at])
+        part.texts += one.texts[at : at + 1]
+    return list(parts.values())

@@ -10,7 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from console.cli.commands import backtest
+from console.common import FoundSite
 from console.training.history_csv import read_history
+from console.training.teaching import history_of
+from deploy.settings import load_settings, with_values
 from ingest.codecs.csv_files import CsvError
 from ingest.places import parse_places
 from ingest.topics import id_of
@@ -109,3 +112,25 @@ def test_devices_of_two_intervals_are_judged_as_if_each_were_alone(tmp_path: Pat
     assert (report["rows"], report["missing"], report["bad_rows"]) == (800, 0, 0)
     assert [line for line in together if ",五" in line] == scored("five", five)[1]
     assert [line for line in together if ",十" in line] == scored("fifteen", fifteen)[1]
+
+
+def test_a_device_that_changes_its_interval_is_replayed_and_learned_with_both(tmp_path: Path):
+    path = tmp_path / "changed.csv"
+    times = [1_762_300_800 + 300 * n for n in range(40)] + [1_762_312_800 + 900 * n for n in range(20)]
+    rows = [f"{at},cam-1,{3 if n < 40 else 9}" for n, at in enumerate(times)]
+    path.write_text("\n".join(["timestamp,device,count", *rows]), encoding="utf-8")
+    track = csv_track(path, timezone=ZONE)
+    published = [(row.interval_s, row.came) for row in track.rows()]
+    assert published == [(300.0, 3)] * 40 + [(900.0, 9)] * 20
+    source = history_of_file(path)
+    windows = next(source.windows)
+    assert len(windows) == len({(which, number) for which, number in zip(windows.which, windows.number, strict=True)})
+    assert set(windows.value[windows.exposure == 1.0].tolist()) == {9.0}
+    assert source.last_ms == 1000 * (times[-1] + 900)
+
+
+def history_of_file(path):
+    """Return what `train` would learn from a file, in windows of 15 minutes."""
+    settings = with_values(load_settings(), pipeline={"window_s": 900})
+    options = Namespace(file=path, timezone=ZONE, metric=None, interval=None)
+    return history_of(options, settings, FoundSite("s", path.parent), PLACES)

@@ -203,6 +203,17 @@ def test_each_device_has_its_own_interval_and_metric(tmp_path):
     assert [row.why for row in found.bad] == ["metric is 'bear', expected person or vehicle"]
 
 
+def test_a_device_that_changes_its_interval_has_both(tmp_path):
+    times = [300 * n for n in range(40)] + [12_000 + 900 * n for n in range(20)] + [30_000 + 300 * n for n in range(30)]
+    text = "timestamp,device,count\n" + "".join(f"{1_774_670_400 + at},a,{n}\n" for n, at in enumerate(times))
+    found = read(tmp_path, text)
+    assert [(one.interval_ms, len(one.times)) for one in found.series] == [(300_000, 70), (900_000, 20)]
+    assert list(found.series[1].values) == [float(n) for n in range(40, 60)]
+    assert list(found.series[1].lines) == list(range(42, 62))
+    with_gaps = [line for at, line in enumerate(text.splitlines(keepends=True)[:40]) if at % 5 != 3]
+    assert [one.interval_ms for one in read(tmp_path, "".join(with_gaps)).series] == [300_000]
+
+
 def test_the_day_and_the_time_in_two_columns(tmp_path):
     found = read(tmp_path, "日期,时间,设备,计数\n2026/3/28,12:00,a,3\n2026-03-28,12:05:00,a,\n")
     assert rows(found)["a"][0] == (NOON, 3.0)

@@ -106,14 +106,7 @@ def _series(options: argparse.Namespace) -> dict[str, Any]:
         "window_s": window_s,
         "rows": found.rows,
         "missing": scores.missing,
-        "devices": {
-            name: {
-                "alarm_rows": int(scores.alarm[at].sum()),
-                "rows": int(np.isfinite(one.values).sum()),
-                "window_s": windows[at],
-            }
-            for at, (one, name) in enumerate(zip(found.series, names, strict=True))
-        },
+        "devices": _devices(found, names, windows, scores),
         **bad_rows_json(found.bad),
     }
     if options.events:
@@ -184,9 +177,23 @@ def _read(options: argparse.Namespace, calendar: Calendar) -> tuple[SeriesFile, 
     zone = ZoneInfo(calendar.timezone)
     found = read_series(options.file, zone, kinds=(kind,), texts=options.scores is not None)
     tell_bad_rows(Sentences(language_of(options.lang)), options.file, found.bad)
-    devices = Counter(one.name.device for one in found.series)
+    devices = Counter(name.device for name in {one.name for one in found.series})
     names = [one.name.device if devices[one.name.device] == 1 else ":".join(one.name) for one in found.series]
     return found, names
+
+
+def _devices(
+    found: SeriesFile, names: Sequence[str], windows: Sequence[int], scores: FileScores
+) -> dict[str, dict[str, Any]]:
+    """Return what came of each device; its window is the shortest, where it changed from one interval to another."""
+    devices: dict[str, dict[str, Any]] = {}
+    for name, one, window_s, alarm in zip(names, found.series, windows, scores.alarm, strict=True):
+        part = devices.setdefault(name, {"alarm_rows": 0, "rows": 0, "window_s": window_s, "windows_s": []})
+        part["alarm_rows"] += int(alarm.sum())
+        part["rows"] += int(np.isfinite(one.values).sum())
+        part["windows_s"] = sorted({*part["windows_s"], window_s})
+        part["window_s"] = part["windows_s"][0]
+    return devices
 
 
 def _run(options: argparse.Namespace, found: SeriesFile, calendar: Calendar) -> FileScores:
@@ -247,7 +254,7 @@ def _print(report: dict[str, Any], texts: Sentences) -> None:
         for share, rate in report["hit_rate"].items():
             print("  " + texts("backtest-area", share=float(share), rate=rate, pai=report["pai"][share]))
         return
-    windows = sorted({part["window_s"] for part in report["devices"].values()})
+    windows = sorted({window for part in report["devices"].values() for window in part["windows_s"]})
     window = windows[0] if len(windows) == 1 else ", ".join(map(str, windows))
     print(texts("backtest-rows", rows=report["rows"], missing=report["missing"], window=window))
     for device, part in report["devices"].items():
