@@ -42,6 +42,8 @@ class Standing(msgspec.Struct, frozen=True):
     """When they were last called, or took it up."""
     shown: Why
     """In the newest revision."""
+    most: Why | None = None
+    """What is more than that, and not told yet."""
 
 
 class _Turns(msgspec.Struct):
@@ -152,6 +154,8 @@ class AlertBook(Saved):
         grown = growth(notice.kind, why, standing.shown) >= _GROWN and now_ms - before.changed_ms >= QUIET_MS
         if grown or fuller(why, standing.shown):
             return [self._revised(key, before, notice, now_ms)]
+        if growth(notice.kind, why, standing.most or standing.shown) > 1.0:
+            self._standing[key] = msgspec.structs.replace(standing, most=why)
         if others or turns.news is not None or (notice.quiet and turns.count < _HELD_FROM):
             turns.news = notice
         return self._quietly(key, now_ms)
@@ -227,8 +231,11 @@ class AlertBook(Saved):
     def _over(self, key: tuple[str, str], alert: Alert, turns: _Turns, now_ms: int, end_ms: int, by: str = "") -> Alert:
         """End an alert with how long it went on, and with what was still to be said."""
         says: dict[str, Any] = {"why": alert.why, "devices": alert.devices}
+        standing = self._standing.get(key)
         if turns.news is not None:
             says = _says(turns.news, turns)
+        elif standing is not None and standing.most is not None and turns.count == 1:
+            says["why"] = standing.most
         since_ms = turns.since_ms if turns.count > 1 else alert.cause_ms
         lasted_s = max(end_ms - (since_ms or alert.raised_ms), 0) / 1000
         said = {"by": by} if by else {"lasted_s": lasted_s}

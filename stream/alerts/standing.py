@@ -1,8 +1,9 @@
-"""How much more one finding of counts says than another: what decides whether people hear of a crowd again.
+"""How much more one finding says than another: what decides whether people hear of a crowd or of high water again.
 
-A finding has its numbers in its `Why`: so many counted, so many expected, in so many seconds. Numbers of unequal
-periods are compared as rates, but what was counted in a part of a window is taken for all of that window: a busy minute
-is no busy five minutes yet, and a crowd that goes on as it began has not doubled when its first window closes.
+A finding of counts has its numbers in its `Why`: so many counted, so many expected, in so many seconds. Numbers of
+unequal periods are compared as rates, but what was counted in a part of a window is taken for all of that window: a
+busy minute is no busy five minutes yet, and a crowd that goes on as it began has not doubled when its first window
+closes.
 """
 
 from typing import Any, Final
@@ -12,13 +13,20 @@ from stream.sentences import Why
 _LEAST_LEFT: Final = 0.1
 """Share of the usual below which less is nothing new: a street with three people in it is as empty as one with none."""
 
+_AROUND: Final = frozenset({"late", "ahead", "odd_unit"})
+_TWICE_AS_LOUD: Final = 10.0
+"""Decibels by which noise is heard as twice as loud (Stevens, 1936)."""
+
 
 def growth(kind: str, new: Why, old: Why) -> float:
     """Return how many times as much a finding says as another of its kind: 2 for a crowd that has doubled.
 
-    For a surge that is how many people there are; for a deficit how few of the usual are left (2: half of the share).
-    1 where one of them has no numbers.
+    For a surge that is how many people there are; for a deficit how few of the usual are left (2: half of the share);
+    for a reading over its threshold how high it is. 1 where one of them has no numbers.
     """
+    new, old = _bare(new), _bare(old)
+    if new.code == old.code == "threshold" and new.args["metric"] == old.args["metric"]:
+        return _higher(new, old)
     if not (_counted(new) and _counted(old)):
         return 1.0
     if kind != "surge":
@@ -28,6 +36,21 @@ def growth(kind: str, new: Why, old: Why) -> float:
         return _share(new) / _share(old)
     at_least = _number(new, "observed") / max(_number(new, "period_s"), _number(new, "window_s"))
     return at_least * _number(old, "period_s") / max(_number(old, "observed"), 1e-9)
+
+
+def _bare(why: Why) -> Why:
+    """Return a finding without what is said of its lateness or its unit."""
+    inner = why.args.get("why")
+    return _bare(inner) if why.code in _AROUND and isinstance(inner, Why) else why
+
+
+def _higher(new: Why, old: Why) -> float:
+    value, before = _number(new, "observed"), _number(old, "observed")
+    if new.args["metric"] == "noise":
+        return float(2.0 ** ((value - before) / _TWICE_AS_LOUD))
+    if _number(new, "limit") > value:  # what must not fall
+        value, before = before, value
+    return value / before if value > 0 and before > 0 else 1.0
 
 
 def fuller(new: Why, old: Why) -> bool:

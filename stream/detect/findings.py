@@ -57,8 +57,13 @@ class ActiveConditions(Saved):
 
     def began(self, device: str, kind: str, metric: str) -> int | None:
         """Return since when a condition that is not over shows in one metric; None where it does not."""
+        kept = self.kept(device, kind, metric)
+        return None if kept is None else kept.ts
+
+    def kept(self, device: str, kind: str, metric: str) -> Anomaly | None:
+        """Return the newest anomaly of a condition that is not over, in one metric."""
         found = self._anomalies.get((device, kind), ())
-        return next((one.ts for one in found if one.metric == metric), None)
+        return next((one for one in reversed(found) if one.metric == metric), None)
 
     def add(self, anomaly: Anomaly) -> None:
         """Keep an anomaly; of several states of the same one that which says most, or is least probable."""

@@ -92,6 +92,8 @@ class RulesStage(Saved):
         """Forget whose rules there are; the series must be added again."""
         self._rows: dict[tuple[int, str], list[int]] = {}
         """(device, kind) → series with a hazard rule of that kind: a smoke detector reports a density and an alarm."""
+        self._kinds: dict[int, list[str]] = {}
+        """Level series → kinds of its hazard rules."""
 
     def add_series(self, added: Sequence[int]) -> None:
         """Give new series their rules; the places file may override the defaults."""
@@ -118,6 +120,8 @@ class RulesStage(Saved):
             for rule in rules:
                 self.hazards.set_rule(index, rule)
                 self._rows.setdefault((int(catalog.series_device[index]), rule.kind), []).append(index)
+                if key.kind == Kind.LEVEL:
+                    self._kinds.setdefault(index, []).append(rule.kind)
             off = self.hazards.keep_rules(index, {rule.kind for rule in rules})
             ended += [(int(catalog.series_device[index]), hazard) for hazard in off]
         for device, hazard in ended:
@@ -143,6 +147,22 @@ class RulesStage(Saved):
         rows = rows.where(rows.how.newest | ~rows.retained)
         for event in self.hazards.levels(rows.series, rows.ts, rows.a, rows.how):
             self._hazard(event, now_ms, rows)
+        newest = rows.where(rows.how.newest & ~rows.how.backfill)
+        for series in np.unique(newest.series).tolist():
+            self._goes_further(series, newest.a[newest.series == series], now_ms)
+
+    def _goes_further(self, series: int, values: NDArray[np.float64], now_ms: int) -> None:
+        """Tell of a reading further over its threshold than all before it; the alert book decides what people hear."""
+        active, key = self.findings.active, self.findings.catalog.series[series]
+        for kind in self._kinds.get(series, ()):
+            before = active.kept(key.device, kind, key.metric)
+            if before is None or not (active.has(key.device, kind) and self.hazards.active(series, kind)):
+                continue
+            high = before.observed >= before.expected
+            value = float(values.max() if high else values.min())
+            why = _further(before.why, value, high=high)
+            if why is not None and (value > before.observed if high else value < before.observed):
+                self.findings.alert(msgspec.structs.replace(before, observed=value, why=why), now_ms)
 
     def states(self, rows: Rows, now_ms: int) -> None:
         """Check states against the hazard rules; of newest words, only the changes are needed."""
@@ -326,7 +346,17 @@ def _hazard_why(event: HazardEvent, metric: str) -> Why:
     args: dict[str, Any] = {"kind": event.kind, "metric": metric, "since_ms": event.ts}
     if isinstance(event.value, str):
         return Why("state", args | {"word": event.value, "hold": event.threshold})
-    return Why("threshold", args | {"observed": event.value, "limit": event.threshold})
+    return Why("threshold", args | {"observed": event.value, "limit": event.threshold, "most": 0})
+
+
+def _further(why: Why, value: float, *, high: bool) -> Why | None:
+    """Return what a threshold's alert says with a reading that goes further; None where it says no reading."""
+    if why.code == "threshold":
+        return Why(why.code, {**why.args, "observed": value, "most": 1 if high else 2})
+    inner = why.args.get("why")
+    found = _further(inner, value, high=high) if isinstance(inner, Why) else None
+    # (what is told now is not late)
+    return Why(why.code, {**why.args, "why": found}) if found is not None and why.code == "odd_unit" else found
 
 
 def _in_its_unit(why: Why, metric: str, unit: str) -> Why:

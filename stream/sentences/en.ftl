@@ -69,7 +69,11 @@ unit = { $metric ->
    *[other] {""}
 }
 
-threshold = { kind }: { reading } { $observed }{ unit }, limit { $limit }{ unit }; since { $since_ms }.
+threshold = { kind }: { reading } { $most ->
+    [1] up to { $observed }
+    [2] down to { $observed }
+   *[0] { $observed }
+}{ unit }, limit { $limit }{ unit }; since { $since_ms }.
 state = { kind }: { $metric } is { state-word }{ $hold ->
     [0] {""}
    *[other] {" "}for more than { $hold } s
@@ -246,13 +250,19 @@ late_over = { $why } Told late, { $late_s } after it began; it is over already.
 at_work = { $why } During maintenance there ({ $name }): it may be the work.
 doubled = { $why } { $kind ->
     [surge] Twice as many as last told.
-   *[other] Half as many as last told.
+    [deficit] Half as many as last told.
+    [dead] Half as many as last told.
+    [noise_high] Twice as loud as last told.
+   *[other] Twice as much as last told.
 }
 over = { $why } Over after { $lasted_s }.
 believed = { $why } { $by } says that this is how it is now.
 taken_over = { $why } Now part of the alert “{ kind }”.
 
-seconds = { $count } s
+seconds = { $count ->
+    [0] less than a second
+   *[other] { $count } s
+}
 minutes = { $count } min
 hours = { $count } h
 days = { $count } days

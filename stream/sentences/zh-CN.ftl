@@ -68,7 +68,11 @@ unit = { $metric ->
    *[other] {""}
 }
 
-threshold = { kind }：{ reading }{ $observed }{ unit }，阈值{ $limit }{ unit }，自{ $since_ms }起。
+threshold = { kind }：{ reading }{ $most ->
+    [1] 最高{ $observed }
+    [2] 最低{ $observed }
+   *[0] { $observed }
+}{ unit }，阈值{ $limit }{ unit }，自{ $since_ms }起。
 state = { kind }：状态为“{ state-word }”{ $hold ->
     [0] {""}
    *[other] ，已超过{ $hold }秒
@@ -237,14 +241,19 @@ odd_unit = { $why }读数单位为“{ $unit }”，系统不识别：按原数�
 late_over = { $why }迟报，距发生已{ $late_s }，现已结束。
 at_work = { $why }该处正在维护（{ $name }），可能由作业引起。
 doubled = { $why }{ $kind ->
-    [surge] 比上次通知时增加一倍。
-   *[other] 比上次通知时减少一半。
+    [deficit] 比上次通知时减少一半。
+    [dead] 比上次通知时减少一半。
+    [noise_high] 响度比上次通知时增加一倍。
+   *[other] 比上次通知时增加一倍。
 }
 over = { $why }现已结束，共持续{ $lasted_s }。
 believed = { $why }{ $by }确认：现状如此，今后视为正常。
 taken_over = { $why }已并入“{ kind }”告警。
 
-seconds = { $count }秒
+seconds = { $count ->
+    [0] 不到1秒
+   *[other] { $count }秒
+}
 minutes = { $count }分钟
 hours = { $count }小时
 days = { $count }天

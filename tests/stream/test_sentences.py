@@ -52,7 +52,8 @@ EMITTED = {
     "level_high": Why("level_high", LEVEL),
     "level_low": Why("level_low", LEVEL | {"metric": "co2"}),
     "threshold": Why(
-        "threshold", {"kind": "noise_high", "metric": "noise", "observed": 91.3, "limit": 85.0, "since_ms": T}
+        "threshold",
+        {"kind": "noise_high", "metric": "noise", "observed": 91.3, "limit": 85.0, "since_ms": T, "most": 0},
     ),
     "state": DOOR,
     **{

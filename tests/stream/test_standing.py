@@ -206,6 +206,61 @@ def test_a_reading_says_its_band_and_the_highest_so_far():
     assert {one.ts for one in found} == {NOON}
 
 
+class Sensor:
+    """One sensor with a threshold, that says a reading every ten seconds."""
+
+    def __init__(self, device, metric):
+        self.pipe, self.log = Pipeline(pipeline_with(site="s", country=""), places({device: metric})), Writer()
+        self.device, self.metric, self.at, self.alerts, self.anomalies = device, metric, NOON, [], []
+
+    def say(self, *values):
+        before = len(self.alerts)
+        for value in values:
+            self.at += 10_000
+            out = self.pipe.process(self.log.level(self.device, self.at, value, metric=self.metric).record())
+            self.alerts += out.alerts
+            self.anomalies += out.anomalies
+        return self.alerts[before:]
+
+
+def test_water_that_rises_is_told_again_when_it_has_doubled_and_its_end_says_how_high_it_came():
+    sensor = Sensor("water-1", "water")
+    sensor.say(5, 6)
+    found = sensor.say(*[level for level in range(30, 131, 2) for _ in range(6)], *[4] * 60)
+    called = [alert for alert in found if not alert.quiet]
+    assert [alert.state for alert in called] == ["raised", "raised", "raised", "cleared"]
+    limit = called[0].why.args["limit"]
+    first = called[0].why.args["observed"]
+    assert isinstance(first, int | float)
+    second, third = (_inner(alert).args["observed"] for alert in called[1:3])
+    assert (second, third) == (2 * first, 4 * first)
+    assert text_of(called[1])["en"] == (
+        f"High water: water depth up to {2 * first:g} cm, limit {limit:g} cm; since 12:00. Twice as much as last told."
+    )
+    assert text_of(called[1])["zh-CN"].endswith("比上次通知时增加一倍。")
+    assert text_of(called[-1])["en"].startswith("High water: water depth up to 130 cm, ")
+    quiet = [one for one in found if one.quiet]
+    assert 0 < len(quiet) <= len(found) * MINUTE * 51 / QUIET_MS
+    assert sensor.anomalies[-1].observed == 130
+
+
+def _inner(alert) -> Why:
+    return alert.why.args["why"]
+
+
+def test_smoke_that_grows_less_than_double_is_in_the_last_word_of_it():
+    sensor = Sensor("smoke-1", "smoke")
+    found = sensor.say(0.1, 5.0, 5.5, 5.9, 6.1, *[0.1] * 40)
+    assert [(one.state, one.quiet) for one in found] == [("raised", False), ("cleared", False)]
+    assert text_of(found[1])["en"].startswith("Smoke: smoke density up to 6.1 %/m, limit ")
+    assert text_of(found[1])["zh-CN"].startswith("烟雾报警：烟雾浓度最高6.1 %/m，")
+
+
+def test_noise_has_doubled_when_it_is_heard_twice_as_loud():
+    quiet, loud = (Why("threshold", {"metric": "noise", "observed": db, "limit": 85.0}) for db in (87.0, 97.0))
+    assert growth("noise_high", loud, Why("late", {"why": quiet, "late_s": 90.0})) == pytest.approx(2.0)
+
+
 def counted(observed, expected=50.0, period_s=300.0, metric="person", since_ms=NOON):
     return Why(
         "surge",
