@@ -267,7 +267,7 @@ def _rows(one: AlertDifference, texts: Sentences, zone: ZoneInfo) -> list[list[o
 def _row(alert: ToldAlert, texts: Sentences, zone: ZoneInfo, why: str = "") -> list[object]:
     return [
         local_time(alert.raised_ms, zone, "%m-%d %H:%M"),
-        local_time(alert.ended_ms, zone, "%H:%M"),
+        local_time(alert.ended_ms, zone, "%m-%d %H:%M"),
         texts("kind", kind=alert.kind),
         alert.device if len(alert.devices) < 2 else f"{alert.device} +{len(alert.devices) - 1}",
         why + safe(texts.why(alert.why)),
