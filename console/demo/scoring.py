@@ -16,15 +16,8 @@ Alert = dict[str, Any]
 
 
 def rises(alerts: Iterable[Alert]) -> list[Alert]:
-    """Return the revisions with which an alert was raised (again), in order of time; each once.
-
-    Not those that only bring the numbers of an open one up to date.
-    """
-    found = {
-        (alert["id"], alert["revision"]): alert
-        for alert in alerts
-        if alert["state"] == "raised" and alert.get("heard_ms", 0) in {0, alert["changed_ms"]}
-    }
+    """Return the revisions with which an alert was raised (again), in order of time; each once."""
+    found = {(alert["id"], alert["revision"]): alert for alert in alerts if alert["state"] == "raised"}
     return sorted(found.values(), key=lambda alert: (alert["changed_ms"], alert["id"]))
 
 

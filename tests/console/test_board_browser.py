@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from deploy.processes.broker import embedded_command
 from ingest import topics
 from ingest.events import Command
-from stream.sentences import literal
+from stream.sentences import Why, literal
 from tests.console.stores import HOSTILE, SITE, Node
 from tests.stream import make_results as make
 from tests.support import free_port, require_program, wait_for
@@ -134,6 +134,27 @@ def assert_safe(station, page, requests, complaints):
     here = urlsplit(station.url).netloc
     assert {urlsplit(url).netloc for url in requests} == {here}
     assert complaints == []
+
+
+def test_an_alert_that_has_doubled_calls_again_and_one_whose_numbers_have_grown_does_not(station, watched):
+    open_page, _, _ = watched
+    page = open_page(viewport={"width": 1440, "height": 900})
+    page.wait_for_selector('#link[data-state="live"]')
+
+    def told(people, revision, heard, **more):
+        """Tell of a crowd, and return its card when it is on the page."""
+        grown = Why("surge", make.SURGE.args | {"observed": people})
+        at = {"raised_ms": make.T0, "changed_ms": make.T0 + revision * 1000, "heard_ms": make.T0 + heard * 1000}
+        station.node.write(alerts=[make.alert("al-8", revision, severity="critical", why=grown, **at, **more)])
+        station.node.status()
+        card = page.locator('[data-alert="al-8"]', has_text=f"{people:.0f} people")
+        card.wait_for()
+        return card
+
+    assert "fresh" in told(160.0, 1, 1).get_attribute("class")
+    assert "fresh" not in told(220.0, 2, 1).get_attribute("class")
+    assert "fresh" not in told(230.0, 4, 3, state="acknowledged", by="li").get_attribute("class")
+    assert "fresh" in told(330.0, 5, 5).get_attribute("class")
 
 
 def test_an_alert_arrives_and_is_acknowledged_by_a_click(station, watched):

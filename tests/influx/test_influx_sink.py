@@ -147,6 +147,16 @@ def test_two_changes_of_an_alert_within_a_second_both_stand(site):
     assert times == [T0 // 1000, T0 // 1000 + 1]
 
 
+def test_numbers_that_are_brought_up_to_date_are_no_alert_more(site):
+    grown = alert("a", 2, changed_ms=T0 + 300_000, heard_ms=T0)
+    site.write(results(1, alerts=[alert("a", 1, changed_ms=T0, heard_ms=T0), grown]))
+    doubled = alert("a", 3, changed_ms=T0 + 600_000, heard_ms=T0 + 600_000)
+    site.write(results(2, alerts=[doubled, alert("a", 4, changed_ms=T0 + 900_000, heard_ms=T0 + 600_000)]))
+    assert site.sink.drain(60)
+    times = [(int(line.rsplit(" ", 1)[1]) - T0 // 1000, line.split("revision=")[1][:2]) for line in site.fake.lines]
+    assert times == [(0, "1i"), (0, "2i"), (600, "3i"), (600, "4i")]
+
+
 def test_a_cell_that_leaves_the_map_says_so_also_after_a_restart(site):
     site.write(results(1, hotspots=hotspot_map(T0, ("c1", "b1"), ("c2", "b1"))))
     assert site.sink.drain(60)

@@ -157,7 +157,8 @@ MEASUREMENTS: Final[dict[str, Measurement]] = {
         Measurement(
             "alert",
             "One change of an alert. A device has at most one open alert of a kind, so the last point of beat, device "
-            "and kind tells whether one is open. Two changes within one second stand a second apart.",
+            "and kind tells whether one is open. Two changes within one second stand a second apart. "
+            "What only brings the numbers of an open alert up to date stands in the place of the change before it.",
             "time of the change",
             ("beat", "device", "kind", "site"),
             (
