@@ -107,6 +107,10 @@ class LevelState(IntEnum):
     """The reading has not changed for too long."""
     YOUNG = 4
     """Too little history to judge."""
+    STEP = 5
+    """The level changed for good, a day ago."""
+    DRIFT = 6
+    """The level has crept away for days."""
 
 
 AnomalyDirection = Literal["surge", "deficit", "hazard", "dead"]
@@ -154,6 +158,10 @@ ALERT_KINDS: Final[dict[str, AlertKind]] = {
     "wrong_way": AlertKind("warning"),
     "overstay": AlertKind("info"),
     "convoy": AlertKind("warning"),
+    # sensors that no longer measure what they did
+    "level_stuck": AlertKind("warning"),
+    "level_step": AlertKind("info"),
+    "level_drift": AlertKind("info"),
     # devices that send too much
     "device_fault": AlertKind("warning", together="beat"),
     # devices that send nothing

@@ -13,29 +13,45 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ingest.vocabulary import LevelState
+from models.baselines import level_tails as tails
+from models.baselines.level_faults import LevelFaults
+from models.baselines.level_tails import Doubles, Places
 from models.calendar import DAY_CLASSES, Calendar
-from models.state import ROW, Saved, array
+from models.state import ROW, Saved, array, part
 
-Doubles = NDArray[np.float64]
-
-THRESHOLD: Final = 5.0
+THRESHOLD: Final = 3.5
 """Surprise from which a window is an alarm."""
 MAX_VALUE: Final = 1e9
 BIN_S: Final = 1800
 _HALF_LIFE_VISITS: Final = 40.0
-"""Windows of one bin after which its location and scale have half forgotten."""
+"""Windows of one bin after which its location and scale have half forgotten, at least."""
+_HALF_LIFE_DAYS: Final = 10.0
+"""And so many days of its class, at least."""
 _SLOW_HALF_LIFE_S: Final = 14_400.0
 """Half-life of the slow level, which follows the weather, for instance."""
+_RUN_HALF_LIFE_S: Final = 1800.0
+"""Half-life of the mean of the last residuals, which sees what is small and lasts."""
 _LEAST_WINDOWS: Final = 72.0
 """Windows before a series stops being young."""
-_PEAK_SHARE: Final = 0.02
-"""Share of windows whose residual counts as a peak."""
-_PEAK_HALF_LIFE: Final = 200.0
-"""Peaks after which an old one has half its weight."""
-_STUCK_MS: Final = 21_600_000
-"""A reading that usually varies and has not changed for this long is stuck."""
+_FIRST: Final = 5
+"""First readings, of which the middle one begins the series: any of them may be a code or a spike."""
+_QUIET_MS: Final = 3_600_000
+"""An episode goes on until nothing strange was seen for so long."""
+_TIDES_H: Final = (12.4206, 12.6583, 25.8193)
+"""Periods of the moon's tides (M2, N2, O1); those of the sun are of the season."""
+_LEAST_TIDE: Final = 0.5
+"""Waves smaller than so many scales are taken for chance."""
+_EPISODE_H: Final = 24.0
+"""For so long the spread learns little of an episode."""
+_PAST_MS: Final = 7 * 86_400_000
+"""For so long after a step the old level is not strange."""
 _EPS: Final = 1e-9
-_SHOWN: Final = [int(state) for state in (LevelState.YOUNG, LevelState.STUCK, LevelState.HIGH, LevelState.LOW)]
+_SHOWN: Final = [
+    int(state)
+    for state in (
+        LevelState.YOUNG, LevelState.STUCK, LevelState.STEP, LevelState.DRIFT, LevelState.HIGH, LevelState.LOW,
+    )
+]  # fmt: skip
 
 
 @dataclass
@@ -49,12 +65,20 @@ class LevelTest:
     p_upper: Doubles
     """Probability of at least what was seen."""
     p_lower: Doubles
+    p: Doubles
+    """Probability of at least what was strangest, the window or the mean of the last ones, on its side."""
     surprise: Doubles
     """-log10 of the probability of something as strange, on either side."""
     alarm: NDArray[np.bool_]
     state: NDArray[np.uint8]
     """`LevelState`."""
     stuck: NDArray[np.bool_]
+    step: NDArray[np.bool_]
+    """The level has changed for good, a day ago; told once."""
+    drift: NDArray[np.bool_]
+    """The level has crept away for days; told once."""
+    moved: Doubles
+    """By how much it has stepped or drifted, else 0."""
     onset_ms: NDArray[np.int64]
     """Start of the current episode that is not normal, else 0."""
 
@@ -69,20 +93,38 @@ class LevelBaseline(Saved):
     season = array(np.float32, 3, DAY_CLASSES, "bins", ROW)
     """Weight, location, scale² by class and bin."""
     overall = array(np.float64, 3, ROW)
+    """Windows, location and scale² of the series as a whole."""
+    first = array(np.float64, _FIRST, ROW)
     slow = array(np.float64, ROW)
     """Slow level of the residual."""
-    peaks = array(np.float64, 5, 2, ROW, fill=np.array([2.5, 0.0, 0.0, 0.0, 0.0])[:, None, None])
-    """Threshold in scales, rate, weight, mean and mean square of excesses; upper then lower."""
-    same_since = array(np.int64, ROW)
+    shift = array(np.float64, ROW)
+    """Steps and drifts that are believed: added to what the season expects."""
+    past = array(np.float64, ROW)
+    """Where the level was before the last step, seen from the new one."""
+    past_ms = array(np.int64, ROW)
+    """Until when that is not strange."""
+    tide = array(np.float32, 2 * len(_TIDES_H), ROW)
+    """Cosine and sine of each of the moon's tides."""
+    run = array(np.float64, 2, ROW, fill=np.array([0.0, 0.25])[:, None])
+    """Mean of the last residuals, in scales, and its mean square."""
+    peaks = array(np.float64, 5, 2, ROW, fill=tails.EMPTY)
+    run_peaks = array(np.float64, 5, 2, ROW, fill=tails.EMPTY)
+    """Tails of a window and of the mean of the last ones, see `level_tails`."""
+    faults: LevelFaults = part()
     last = array(np.float64, ROW, fill=np.nan)
     last_ms = array(np.int64, ROW)
     onset_ms = array(np.int64, ROW)
+    strange_ms = array(np.int64, ROW)
+    """When the current episode was last strange."""
 
     def __init__(self, window_s: int, calendar: Calendar, size: int = 0, bin_s: int = BIN_S) -> None:
         if window_s < 1 or bin_s < 1:
             raise ValueError(f"window_s {window_s}, bin_s {bin_s}: expected from 1 second")
         self.window_s, self.bin_s, self.calendar = window_s, bin_s, calendar
         self.bins = -(-86_400 // bin_s)
+        visits = max(_HALF_LIFE_VISITS, _HALF_LIFE_DAYS * bin_s / window_s)
+        self._most = 1.0 / (1.0 - 0.5 ** (1.0 / visits))
+        self.faults = LevelFaults(window_s)
         super().__init__()
         self.grow(ROW, size)
 
@@ -99,33 +141,127 @@ class LevelBaseline(Saved):
         index = np.asarray(rows, dtype=np.intp)
         x = np.asarray(mean, dtype=np.float64)
         seen = (np.asarray(n) > 0) & np.isfinite(x)
-        x = np.where(seen, np.clip(np.nan_to_num(x), -MAX_VALUE, MAX_VALUE), 0.0)
-        day_class, second = self.calendar.instant(start_ms)
-        position = second // self.bin_s
-        location, scale = self._season(index, day_class, second)
-        # The slow level fades when nothing is heard.
-        gap = np.clip((start_ms - self.last_ms[index]) / 1000.0, 0.0, 1e9)
-        slow = self.slow[index] * 0.5 ** (np.maximum(gap - self.window_s, 0.0) / _SLOW_HALF_LIFE_S)
+        if seen.all():
+            return self._step(index, start_ms, np.clip(x, -MAX_VALUE, MAX_VALUE))
+        test = self._unseen(index, start_ms)
+        found = self._step(index[seen], start_ms, np.clip(x[seen], -MAX_VALUE, MAX_VALUE))
+        for name, column in vars(test).items():
+            column[seen] = getattr(found, name)
+        return test
+
+    def _unseen(self, index: NDArray[np.intp], start_ms: int) -> LevelTest:
+        """Return what is expected where nothing was read."""
+        location, scale, _ = self._season(index, start_ms)
+        expected = location + self._slow(index, start_ms)
+        lower, upper = self._band(index, expected, scale)
+        state = np.where(self.overall[0, index] < _LEAST_WINDOWS, LevelState.YOUNG, LevelState.NORMAL).astype(np.uint8)
+        half, (surprise, moved) = np.full((3, len(index)), 0.5), np.zeros((2, len(index)))
+        alarm, stuck, step, drift = np.zeros((4, len(index)), np.bool_)
+        return LevelTest(
+            expected, lower, upper, half[0], half[1], half[2], surprise, alarm, state, stuck, step, drift, moved,
+            self.onset_ms[index],
+        )  # fmt: skip
+
+    def _step(self, index: NDArray[np.intp], start_ms: int, x: Doubles) -> LevelTest:
+        at = _places(index)
+        location, scale, base = self._season(at, start_ms)
+        slow, away = self._slow(at, start_ms), x - location
         expected = location + slow
-        z = np.where(seen, (x - expected) / scale, 0.0)
-        p_upper = np.where(seen, self._tail(index, z, 0), 0.5)
-        p_lower = np.where(seen, self._tail(index, -z, 1), 0.5)
-        young = self.overall[0, index] < _LEAST_WINDOWS
-        surprise = np.where(seen & ~young, -np.log10(np.minimum(2.0 * np.minimum(p_upper, p_lower), 1.0)), 0.0)
-        same = seen & (x == self.last[index]) & (self.same_since[index] > 0)
-        stuck = same & (start_ms - self.same_since[index] >= _STUCK_MS)
-        stuck &= self.overall[2, index] > 1e-12
-        alarm = surprise >= THRESHOLD
-        shown = np.select([young, stuck, alarm & (z > 0), alarm & (z < 0)], _SHOWN, 0).astype(np.uint8)
-        before = self.onset_ms[index]
-        onset = np.where(young | (shown == 0), 0, np.where(before > 0, before, start_ms))
-        r, xs = index[seen], x[seen]
-        self.same_since[r] = np.where(same[seen], self.same_since[r], start_ms)
-        self.last[r], self.last_ms[r], self.onset_ms[r] = xs, start_ms, onset[seen]
-        self._learn(r, day_class, position, xs, location[seen], scale[seen], slow[seen], z[seen], ~stuck[seen])
-        above, below = self._quantile(index, 0.005)
-        lower, upper = expected - below * scale, expected + above * scale
-        return LevelTest(expected, lower, upper, p_upper, p_lower, surprise, alarm, shown, stuck, onset)
+        past = np.where(self.past_ms[at] > start_ms, self.past[at], 0.0)
+        rest = (away - slow) / scale
+        # To be at the habit's level again, or where it was before a step, is not strange, whatever the slow level says.
+        z = _nearest(away, slow, past) / scale
+        watched = self.overall[0, at].copy()
+        young = watched < _LEAST_WINDOWS
+        run = self._run(at, z, start_ms)
+        run_z = run / np.sqrt(self.run[1, at])
+        peaks, said = self.peaks[:, :, at], rest < 0
+        p = tails.survival(tails.of_side(peaks, said), watched, rest)
+        p_far = np.where(z == rest, p, tails.survival(tails.of_side(peaks, z < 0), watched, z))
+        p_run = tails.survival(tails.of_side(self.run_peaks[:, :, at], run_z < 0), watched, run_z)
+        raised = np.minimum(p_far, p_run)
+        surprise = np.where(young, 0.0, -np.log10(np.minimum(2.0 * raised, 1.0)))
+        below = np.where(p_run < p_far, run_z, z) < 0
+        was_stuck = self.faults.stuck[at].copy()
+        stuck = self.faults.stands_still(at, x, self.last[at], location, scale, start_ms)
+        usable = (~stuck & (watched >= _FIRST)).astype(np.float64)
+        steps, drifts = self.faults.strays_for_good(at, away, usable, start_ms)
+        step, drift, moved = steps != 0, drifts != 0, steps + drifts
+        over = (surprise >= THRESHOLD) & ~stuck
+        shown = np.select([young, stuck, step, drift, over & ~below, over & below], _SHOWN, 0).astype(np.uint8)
+        onset = self._onset(at, start_ms, shown, over)
+        lower, upper = self._band(at, expected, scale)
+        trust = (~stuck).astype(np.float64)
+        # An episode is one thing that happened, however many windows it lasts: the tails learn its first.
+        once = np.where((onset > 0) & (onset < start_ms), 0.0, trust)
+        self._learn_tails(at, (rest, run, run_z), watched, once)
+        self._learn_tide(at, away, scale, trust, start_ms)
+        lasted_h = np.where(onset > 0, (start_ms - onset) / 3_600_000.0, 0.0)
+        self._learn(at, start_ms, x, base, location, scale, slow, trust, lasted_h)
+        self.last[at], self.last_ms[at] = x, start_ms
+        if moved.any():
+            self._believe(index[step | drift], moved[step | drift], start_ms)
+        return LevelTest(
+            expected, lower, upper, np.where(said, 1.0 - p, p), np.where(said, p, 1.0 - p), raised, surprise,
+            over | step | drift | (stuck & ~was_stuck), shown, stuck, step, drift, moved, onset,
+        )  # fmt: skip
+
+    def _slow(self, at: Places, start_ms: int) -> Doubles:
+        """Return the slow level, which fades when nothing is heard."""
+        silent_s = np.clip((start_ms - self.last_ms[at]) / 1000.0 - self.window_s, 0.0, 1e9)
+        return np.asarray(self.slow[at] * 0.5 ** (silent_s / _SLOW_HALF_LIFE_S))
+
+    def _run(self, at: Places, z: Doubles, start_ms: int) -> Doubles:
+        """Return the mean of the last residuals with one more."""
+        silent_s = np.clip((start_ms - self.last_ms[at]) / 1000.0 - self.window_s, 0.0, 1e9)
+        keep = 0.5 ** ((self.window_s + silent_s) / _RUN_HALF_LIFE_S)
+        return np.asarray(self.run[0, at] * keep + (1.0 - 0.5 ** (self.window_s / _RUN_HALF_LIFE_S)) * z)
+
+    def _band(self, at: Places, expected: Doubles, scale: Doubles) -> tuple[Doubles, Doubles]:
+        """Return the central 99 % band."""
+        peaks, watched = self.peaks[:, :, at], self.overall[0, at]
+        above, below = (tails.quantile(peaks[:, side], watched, 0.005) for side in (0, 1))
+        return expected - below * scale, expected + above * scale
+
+    def _onset(self, at: Places, start_ms: int, shown: NDArray[np.uint8], over: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return when the episode that goes on began, else 0; a pause that is not strange for an hour ends it."""
+        began, strange = self.onset_ms[at], np.where(over, start_ms, self.strange_ms[at])
+        lasts = (began > 0) & (start_ms - strange <= _QUIET_MS)
+        onset = np.where(lasts, began, np.where(shown != LevelState.NORMAL, start_ms, 0))
+        onset = np.where(shown == LevelState.STUCK, self.faults.same_since[at], onset)
+        onset = np.where(shown == LevelState.YOUNG, 0, onset)
+        self.onset_ms[at], self.strange_ms[at] = onset, strange
+        return onset
+
+    def believe(self, rows: NDArray[np.intp], since_ms: int) -> NDArray[np.bool_]:
+        """Take for usual what some series (rows,), which must not repeat, have read since a time, epoch ms.
+
+        Returns of which of them something was read since.
+        """
+        read = self.last_ms[rows] >= since_ms
+        row = rows[read]
+        if len(row):
+            now_ms = int(self.last_ms[row].max())
+            lately = self.faults.lately(row, since_ms, now_ms)
+            self._believe(row, np.where(np.isfinite(lately), lately, self.slow[row]), now_ms)
+            self.past_ms[row] = self.onset_ms[row] = self.strange_ms[row] = 0
+            self.faults.forget(row)
+        return np.asarray(read)
+
+    def _believe(self, rows: NDArray[np.intp], by: Doubles, start_ms: int) -> None:
+        """Take a level that was found for the usual one; for some days the old one is not strange either."""
+        self.shift[rows] += by
+        self.slow[rows] = self.run[0, rows] = 0.0
+        self.past[rows], self.past_ms[rows] = -by, start_ms + _PAST_MS
+
+    def _learn_tails(self, at: Places, residuals: tuple[Doubles, ...], watched: Doubles, trust: Doubles) -> None:
+        """Learn how far a window, and the mean of the last ones, are out."""
+        z, run, run_z = residuals
+        square = self.run[1, at]
+        gain = trust * (watched >= _LEAST_WINDOWS / 2) / np.clip(watched, 20.0, 2000.0)
+        self.run[:, at] = run, square + gain * (np.minimum(run**2, 9.0 * square) - square)
+        self.peaks[:, :, at] = tails.learn(self.peaks[:, :, at], watched, z, trust)
+        self.run_peaks[:, :, at] = tails.learn(self.run_peaks[:, :, at], watched, run_z, trust)
 
     def amend(self, rows: ArrayLike, start_ms: ArrayLike, mean: ArrayLike, n: ArrayLike) -> None:
         """Learn from late or backfilled windows, in any order; oldest first, seasons and tails only."""
@@ -137,126 +273,124 @@ class LevelBaseline(Saved):
             part = starts == at
             row, first = np.unique(index[part], return_index=True)
             x = values[part][first]
-            day_class, second = self.calendar.instant(at)
-            location, scale = self._season(row, day_class, second)
-            z, slow, trust = (x - location) / scale, self.slow[row], np.ones(len(row), dtype=bool)
-            self._learn(row, day_class, second // self.bin_s, x, location, scale, np.zeros(len(row)), z, trust)
+            location, scale, base = self._season(row, at)
+            z, slow, trust, zeros = (x - location) / scale, self.slow[row], np.ones(len(row)), np.zeros(len(row))
+            self.peaks[:, :, row] = tails.learn(self.peaks[:, :, row], self.overall[0, row], z, trust)
+            self._learn_tide(row, x - location, scale, trust, at)
+            self._learn(row, at, x, base, location, scale, zeros, trust, zeros)
             self.slow[row] = slow
 
-    def _season(self, rows: NDArray[np.intp], day_class: int, second: int) -> tuple[Doubles, Doubles]:
-        """Location and scale, between the bins on both sides, leaning on the whole series while young."""
-        at = second / self.bin_s - 0.5
-        low = int(np.floor(at))
-        share = at - low
-        overall = self.overall[:, rows]
-        spread = overall[2] + _EPS + 1e-6 * overall[1] ** 2
-        weight = np.full(len(rows), 3.0)
+    def _season(self, at: Places, start_ms: int) -> tuple[Doubles, Doubles, Doubles]:
+        """Return location and scale, and what of the location is no season.
+
+        Between the bins on both sides, leaning on the whole series while young.
+        """
+        day_class, second = self.calendar.instant(start_ms)
+        middle = second / self.bin_s - 0.5
+        low = int(np.floor(middle))
+        share = middle - low
+        overall = self.overall[:, at]
+        quantum = self.faults.quantum[at]
+        grain = 0.25 * np.where(np.isfinite(quantum), quantum, 0.0).astype(np.float64) ** 2
+        spread = overall[2] + _EPS + 1e-12 * overall[1] ** 2
+        weight = np.full(overall.shape[1], 3.0)
         location, square = overall[1] * 3.0, spread * 3.0
         for other, trust in [(c, 1.0 if c == day_class else 0.1) for c in range(DAY_CLASSES)]:
-            for where, part in ((low, 1.0 - share), (low + 1, share)):
-                w, m, v = self.season[:, other, where % self.bins][:, rows].astype(np.float64)
-                w = w * part * trust
-                weight, location, square = weight + w, location + w * m, square + w * v
-        scale = np.sqrt(square / weight + 1e-4 * spread)
+            for where, near in ((low, 1.0 - share), (low + 1, share)):
+                w, m, v = self.season[:, other, where % self.bins, at]
+                w = w * (near * trust)
+                weight += w
+                location += w * m
+                square += w * v
+        scale = np.sqrt(square / weight + 1e-4 * spread + grain)
         # The location itself is only known so well.
-        return location / weight, scale * np.sqrt(1.0 + 1.0 / weight)
+        scale = scale * np.sqrt(1.0 + 1.0 / weight)
+        base = self._base(at, scale, start_ms)
+        return location / weight + base, scale, base
 
-    def _tail(self, rows: NDArray[np.intp], z: Doubles, side: int) -> Doubles:
-        """P(Z ≥ z): logistic body up to the peaks' threshold, a generalised Pareto tail over it."""
-        start, rate, sigma, gamma = self._pareto(rows, side)
-        slope = np.log(1.0 / rate - 1.0) / start
-        body = 1.0 / (1.0 + np.exp(np.clip(slope * z, -500, 500)))
-        over = np.maximum(z - start, 0.0) / sigma
-        tail = rate * np.maximum(1.0 + gamma * over, 1e-12) ** (-1.0 / gamma)
-        return np.clip(np.where(z > start, tail, body), 1e-300, 1.0)
+    def _base(self, at: Places, scale: Doubles, start_ms: int) -> Doubles:
+        """Return what is expected beside the season: the believed shift, and the moon's tides where there are any."""
+        tide = self.tide[:, at].astype(np.float64)
+        size2 = (tide**2).reshape(len(_TIDES_H), 2, -1).sum(axis=1)
+        # Chance alone fits a small wave to anything.
+        share = np.maximum(1.0 - (_LEAST_TIDE * scale) ** 2 / np.maximum(size2, 1e-30), 0.0)
+        waves = (tide * _waves(start_ms)[:, None]).reshape(len(_TIDES_H), 2, -1).sum(axis=1)
+        return np.asarray(self.shift[at] + (waves * share).sum(axis=0))
 
-    def _quantile(self, rows: NDArray[np.intp], p: float) -> tuple[Doubles, Doubles]:
-        out = []
-        for side in (0, 1):
-            start, rate, sigma, gamma = self._pareto(rows, side)
-            over = start + sigma / gamma * (np.maximum(p / rate, 1e-12) ** (-gamma) - 1.0)
-            body = np.log(1.0 / p - 1.0) * start / np.log(1.0 / rate - 1.0)
-            out.append(np.where(rate > p, over, body))
-        return out[0], out[1]
-
-    def _pareto(self, rows: NDArray[np.intp], side: int) -> tuple[Doubles, ...]:
-        """Threshold, rate, scale and shape by moments, with 20 peaks of an exponential tail as a prior."""
-        start, rate, weight, mean, square = self.peaks[:, side][:, rows]
-        mean = (mean * weight + 0.5 * 20.0) / (weight + 20.0)
-        square = (square * weight + 0.5 * 20.0) / (weight + 20.0)
-        variance = np.maximum(square - mean**2, 0.05 * mean**2)
-        gamma = np.clip(0.5 * (1.0 - mean**2 / variance), 0.02, 0.4)
-        watched = self.overall[0, rows]
-        share = np.clip((rate * watched + 0.01 * 200.0) / (watched + 200.0), 1e-4, 0.2)
-        return start, share, mean * (1.0 - gamma), gamma
+    def _learn_tide(self, at: Places, rest: Doubles, scale: Doubles, trust: Doubles, start_ms: int) -> None:
+        """Turn the waves a little towards what they did not explain (least mean squares)."""
+        gain = 2.0 * trust / np.clip(self.overall[0, at], 2 * 86_400 / self.window_s, 2000.0)
+        self.tide[:, at] += _waves(start_ms)[:, None] * (gain * np.clip(rest, -3.0 * scale, 3.0 * scale))
 
     def _learn(  # noqa: PLR0917 - one column each
         self,
-        rows: NDArray[np.intp],
-        day_class: int,
-        position: int,
+        at: Places,
+        start_ms: int,
         x: Doubles,
+        base: Doubles,
         location: Doubles,
         scale: Doubles,
         slow: Doubles,
-        z: Doubles,
-        trust: NDArray[np.bool_],
+        t: Doubles,
+        lasted_h: Doubles,
     ) -> None:
-        t = trust.astype(np.float64)
-        overall = self.overall
-        first = overall[0, rows] == 0
-        overall[1, rows] = np.where(first, x, overall[1, rows])
-        weight = np.minimum(overall[0, rows] + t, 2000.0)
-        spread = np.sqrt(overall[2, rows]) + _EPS
-        rest = x - overall[1, rows]
-        # Early on the scale is unknown, and cutting by it would keep it small for ever.
-        cut = np.where(weight < 20, np.inf, 3.0 * spread)
-        psi = np.clip(rest, -cut, cut)
+        count, middle, square = self.overall[:, at]
+        weight = np.minimum(count + t, 2000.0)
+        early, number = count < _FIRST, count.astype(np.intp)
+        spread = np.sqrt(square) + _EPS
+        rest = x - base - middle
+        psi = np.clip(rest, -3.0 * spread, 3.0 * spread)
         gain = t / np.maximum(weight, 1.0)
-        overall[0, rows] = weight
-        overall[1, rows] += gain * psi
-        overall[2, rows] += gain * (np.minimum(psi**2, 9.0 * MAX_VALUE) - overall[2, rows])
-        season = self.season[:, day_class, position]
-        w, m, v = season[:, rows].astype(np.float64)
-        limit = 1.0 / (1.0 - 0.5 ** (1.0 / _HALF_LIFE_VISITS))
-        grown = np.minimum(w + t, limit)
+        self.overall[:, at] = weight, middle + gain * psi, square + gain * (psi**2 - square)
+        if early.any():
+            self._begin(at, early, x, number)
+        day_class, second = self.calendar.instant(start_ms)
+        season = self.season[:, day_class, second // self.bin_s]
+        w, m, v = season[:, at].astype(np.float64)
+        t = np.where(early, 0.0, t)
+        grown = np.minimum(w + t, self._most)
         step = t / np.maximum(grown, 1.0)
         # What the slow level explains does not belong to the season, but most of it must, or the season never learns.
-        inside = np.clip(x - 0.5 * slow - location, -2.5 * scale, 2.5 * scale)
-        m_new = np.where(w == 0, location + inside, m + step * (location + inside - m))
+        inside = location - base + np.clip(x - 0.5 * slow - location, -2.5 * scale, 2.5 * scale)
+        m_new = np.where((w == 0) & (t > 0), inside, m + step * (inside - m))
+        step = np.where((lasted_h > 0) & (lasted_h < _EPISODE_H), 0.2 * step, step)
         noise = np.clip(x - location - slow, -3.0 * scale, 3.0 * scale) ** 2 * 1.02
-        v_new = np.where(w == 0, noise, v + step * (noise - v))
-        season[:, rows] = np.stack([grown, m_new, np.minimum(v_new, 1e30)])
+        v_new = np.where((w == 0) & (t > 0), noise, v + step * (noise - v))
+        season[:, at] = grown, m_new, np.minimum(v_new, 1e30)
         keep = 0.5 ** (self.window_s / _SLOW_HALF_LIFE_S)
-        away = np.clip(x - location, -3.0 * scale, 3.0 * scale)
-        self.slow[rows] = np.where(trust, keep * slow + (1 - keep) * 0.8 * away, slow)
-        self._learn_peaks(rows, z, t, weight)
+        # What lasts is followed, however large it is.
+        cut = 3.0 * scale * (1.0 + lasted_h)
+        away = np.clip(x - location, -cut, cut)
+        self.slow[at] = np.where(t > 0, keep * slow + (1 - keep) * 0.8 * away, slow)
 
-    def _learn_peaks(self, rows: NDArray[np.intp], z: Doubles, t: Doubles, weight: Doubles) -> None:
-        """Excesses over the threshold, on both sides; an alarm's own excess is cut, not learned whole."""
-        peaks = self.peaks
-        limit = 1.0 / (1.0 - 0.5 ** (1.0 / _PEAK_HALF_LIFE))
-        for side, signed in ((0, z), (1, -z)):
-            start, rate, have, mean, square = peaks[:, side][:, rows]
-            peak = ((signed > start) & (weight >= 20)).astype(np.float64) * t
-            excess = np.clip(signed - start, 0.0, 6.0) * peak
-            have = np.where(peak > 0, np.minimum(have + 1.0, limit), have)
-            gain = peak / np.maximum(have, 1.0)
-            mean, square = mean + gain * (excess - mean), square + gain * (excess**2 - square)
-            rate = rate + t / np.maximum(weight, 20.0) * (peak - rate)
-            # The threshold climbs and sinks until the wanted share of windows lies over it.
-            start = np.clip(start + 0.02 * t * (peak - _PEAK_SHARE), 1.5, 6.0)
-            peaks[:, side, rows] = np.stack([start, rate, have, mean, square])
+    def _begin(self, at: Places, early: NDArray[np.bool_], x: Doubles, number: NDArray[np.intp]) -> None:
+        """Take the first readings; the middle one, and how far the others are from it, begin the series."""
+        rows = np.arange(self.overall.shape[1])[at][early] if isinstance(at, slice) else at[early]
+        number = number[early]
+        self.first[number, rows] = x[early]
+        taken = np.arange(_FIRST)[:, None] <= number
+        values = np.sort(np.where(taken, self.first[:, rows], np.inf), axis=0)
+        middle = values[number // 2, np.arange(len(rows))]
+        far = np.sort(np.where(taken, np.abs(self.first[:, rows] - middle), np.inf), axis=0)
+        square = (1.5 * far[number // 2, np.arange(len(rows))]) ** 2
+        self.overall[1, rows], self.overall[2, rows] = middle, np.minimum(square, MAX_VALUE**2)
 
-    def believe(self, rows: NDArray[np.intp], since_ms: int) -> NDArray[np.bool_]:
-        """Take for usual what some series (rows,), which must not repeat, have read since a time, epoch ms.
 
-        Returns of which of them something was read since.
-        """
-        read = self.last_ms[rows] >= since_ms
-        row = rows[read]
-        self.season[1][..., row] += self.slow[row]
-        self.overall[1, row] += self.slow[row]
-        self.slow[row] = 0.0
-        self.onset_ms[row] = 0
-        return read
+def _places(index: NDArray[np.intp]) -> Places:
+    """Return rows that follow each other as a slice, which copies nothing."""
+    if len(index) and index[-1] - index[0] == len(index) - 1 and bool((np.diff(index) == 1).all()):
+        return slice(int(index[0]), int(index[-1]) + 1)
+    return index
+
+
+def _waves(start_ms: int) -> Doubles:
+    """Return cosine and sine of each tide's phase, (2 · tides,)."""
+    phase = 2.0 * np.pi * (start_ms / 3_600_000.0 / np.array(_TIDES_H) % 1.0)
+    return np.stack([np.cos(phase), np.sin(phase)], axis=1).ravel()
+
+
+def _nearest(away: Doubles, *usual: Doubles) -> Doubles:
+    """Return how far a residual lies from the nearest of what is usual (0 among it); 0 where it lies between them."""
+    least, most = np.minimum(usual[0], usual[1]), np.maximum(usual[0], usual[1])
+    least, most = np.minimum(least, 0.0), np.maximum(most, 0.0)
+    return np.where(away > most, away - most, np.where(away < least, away - least, 0.0))

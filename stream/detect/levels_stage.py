@@ -6,14 +6,24 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.vocabulary import LevelState
+from ingest.vocabulary import AnomalyDirection, LevelState
 from models.baselines.levels import LevelBaseline, LevelTest
 from models.calendar import Calendar
 from models.state import Saved, array, part
 from stream.detect.findings import Findings
+from stream.sentences import Why
 from stream.windows.axes import LEVEL, SERIES
 
-_KINDS: Final[dict[int, str]] = {LevelState.HIGH: "level_high", LevelState.LOW: "level_low"}
+_KINDS: Final[dict[int, str]] = {
+    LevelState.HIGH: "level_high",
+    LevelState.LOW: "level_low",
+    LevelState.STUCK: "level_stuck",
+    LevelState.STEP: "level_step",
+    LevelState.DRIFT: "level_drift",
+}
+_STEP_MS: Final = 86_400_000
+_DRIFT_MS: Final = 6 * 86_400_000
+"""How long before it is told a step or a drift began."""
 
 
 class LevelsStage(Saved):
@@ -61,7 +71,10 @@ class LevelsStage(Saved):
         n = fields["n"][self.series]
         if quiet is not None:
             n = np.where(quiet[self.series], 0, n)
-            self.stuck[self.series[quiet[self.series]]] = False
+            passed = self.series[quiet[self.series] & self.stuck[self.series]]
+            self.stuck[passed] = False
+            for index in passed.tolist():
+                self._moves(index, number * self.window_ms)
         rows = np.flatnonzero(n > 0)
         if not len(rows):
             return
@@ -72,13 +85,38 @@ class LevelsStage(Saved):
         for name in ("expected", "lower", "upper", "state"):
             fields[name][series] = getattr(test, name)
         fields["p"][series] = np.minimum(test.p_upper, test.p_lower)
+        self._tell(rows, start_ms, test, mean, fields)
+
+    def _tell(
+        self,
+        rows: NDArray[np.int64],
+        start_ms: int,
+        test: LevelTest,
+        mean: NDArray[np.float64],
+        fields: Mapping[str, NDArray[Any]],
+    ) -> None:
+        """Note what is strange, and tell people of sensors that no longer measure what they did."""
+        series = self.series[rows]
+        before = self.stuck[series]
         self.stuck[series] = test.stuck
-        self._peak[rows[test.onset_ms == 0]] = np.nan
-        # Anomalies, not alerts: what a loud evening means is for people to judge; danger has thresholds.
-        for place in np.flatnonzero(test.alarm).tolist():
+        self._peak[rows[(test.onset_ms == 0) | (test.onset_ms == start_ms)]] = np.nan
+        for place in np.flatnonzero(before & ~test.stuck).tolist():
+            self._moves(int(series[place]), start_ms)
+        # What a loud evening means is for people to judge, and danger has thresholds: it is an anomaly, and no alert.
+        for place in np.flatnonzero(test.alarm | (test.stuck & ~before)).tolist():
             kind = _KINDS.get(int(test.state[place]))
-            if kind is not None:
-                self._found(int(rows[place]), kind, start_ms, test, place, float(mean[place]), fields)
+            if kind is None:
+                continue
+            index, value = int(series[place]), float(mean[place])
+            expected, moved = float(test.expected[place]), float(test.moved[place])
+            if kind == "level_stuck":
+                self._fault(index, kind, int(test.onset_ms[place]), value, expected)
+            elif moved:
+                since_ms = start_ms - (_STEP_MS if kind == "level_step" else _DRIFT_MS)
+                said = {"by": abs(moved), "higher": int(moved > 0), "days": _DRIFT_MS // _STEP_MS}
+                self._fault(index, kind, since_ms, expected + moved, expected, said)
+            else:
+                self._found(int(rows[place]), kind, start_ms, test, place, value, fields)
 
     def _found(
         self,
@@ -102,12 +140,32 @@ class LevelsStage(Saved):
             int(test.onset_ms[place]) or start_ms,
             mean,
             float(test.expected[place]),
-            float((test.p_upper if high else test.p_lower)[place]),
+            float(test.p[place]),
             # What cannot be below nothing is not said to be.
             lower=lower if metric == "temperature" or mean < 0 else max(lower, 0.0),
             upper=float(test.upper[place]),
             peak=float(peak),
         )
+
+    def _moves(self, series: int, end_ms: int) -> None:
+        """Note that a series is not stuck any more; its device is not, where none of its series is."""
+        device = int(self.findings.catalog.series_device[series])
+        owner = self.findings.catalog.series_device[self.series]
+        if not self.stuck[self.series[owner == device]].any():
+            self.findings.fall(device, "level_stuck", self.findings.now_ms, end_ms=end_ms)
+
+    def _fault(
+        self, series: int, kind: str, since_ms: int, value: float, expected: float, said: dict[str, Any] | None = None
+    ) -> None:
+        """Tell people of a sensor that is stuck, which ends, or has stepped or drifted, which is told once."""
+        findings, key = self.findings, self.findings.catalog.series[series]
+        direction: AnomalyDirection = "dead" if said is None else "surge" if said["higher"] else "deficit"
+        more: dict[str, Any] = {"since_ms": since_ms} if said is None else said
+        numbers: dict[str, Any] = {"metric": key.metric, "observed": value, "expected": expected}
+        why = Why(kind, numbers | more)
+        device = int(findings.catalog.series_device[series])
+        found = findings.anomaly(device, key.metric, kind, direction, since_ms, why, observed=value, expected=expected)
+        findings.alert(found, findings.now_ms, ends=said is None)
 
     def amend(
         self,

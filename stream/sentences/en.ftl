@@ -53,6 +53,16 @@ usual-range = { $upper ->
     [other] usually { $lower } to { $upper }{ unit }
    *[none] expected { $expected }{ unit }
 }
+level_stuck = { CAPITAL(reading) } reads { $observed }{ unit } without any change since { $since_ms }; it usually varies.
+level_step = { CAPITAL(reading) } is { $by }{ unit } { toward } than it was, and has been for a day: { $observed }{ unit }, expected { $expected }{ unit }. From now on this counts as usual.
+level_drift = { CAPITAL(reading) } has crept { $by }{ unit } { $higher ->
+    [1] up
+   *[0] down
+} in { $days } days: { $observed }{ unit }, expected { $expected }{ unit }. From now on this counts as usual.
+toward = { $higher ->
+    [1] higher
+   *[0] lower
+}
 reading = { $metric ->
     [noise] noise
     [smoke] smoke density
@@ -367,6 +377,9 @@ kind = { $kind ->
     [clock_wrong] Clock is wrong
     [own_clock] The station's clock is wrong
     [device_fault] Device sends too much
+    [level_stuck] Sensor stuck
+    [level_step] Reading has stepped to another level
+    [level_drift] Reading drifts
     [feed_lost] Beat not being watched
     [burglary_series] Series of burglaries
     [incident_series] Series of incidents
@@ -400,6 +413,9 @@ advice = { $kind ->
     [own_clock] Set the clock of the station's node, best by NTP; what is told goes by the devices' clocks meanwhile, and nothing old is deleted.
     [clock_wrong] Set clock and time zone of the device, best by NTP; its hazards are told all the same.
     [silent] Check power and network of the device.
+    [level_stuck] Have the sensor checked: it may be blocked, frozen or broken; until then its readings say nothing.
+    [level_step] Ask whether the sensor was moved, cleaned or set anew; look on site if nobody knows of it.
+    [level_drift] Compare with another sensor: clean or calibrate this one, or find out what is changing there.
     [device_fault] Have the device checked: restart it, correct its settings, or take it off the network if it goes on.
     [burglary_series] Patrol these streets on foot at changing times, warn residents, check doors and windows with them.
     [incident_series] Patrol there at changing times and look for what the incidents have in common.

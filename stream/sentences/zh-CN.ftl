@@ -52,6 +52,16 @@ usual-range = { $upper ->
     [other] 正常为{ $lower }至{ $upper }{ unit }
    *[none] 正常应为{ $expected }{ unit }
 }
+level_stuck = { reading }自{ $since_ms }起一直为{ $observed }{ unit }，毫无变化，而平时有波动。
+level_step = { reading }比原先{ toward }{ $by }{ unit }，已持续一天：现为{ $observed }{ unit }，正常应为{ $expected }{ unit }。此后按新水平判断。
+level_drift = { reading }在{ $days }天内缓慢{ $higher ->
+    [1] 上升
+   *[0] 下降
+}{ $by }{ unit }：现为{ $observed }{ unit }，正常应为{ $expected }{ unit }。此后按新水平判断。
+toward = { $higher ->
+    [1] 高
+   *[0] 低
+}
 reading = { $metric ->
     [noise] 噪声
     [smoke] 烟雾浓度
@@ -321,6 +331,9 @@ kind = { $kind ->
     [clock_wrong] 设备时钟有误
     [own_clock] 本站时钟有误
     [device_fault] 设备发送过量
+    [level_stuck] 传感器卡死
+    [level_step] 读数水平突变
+    [level_drift] 读数缓慢漂移
     [feed_lost] 网格监测中断
     [burglary_series] 连续入室盗窃
     [incident_series] 同类警情连发
@@ -354,6 +367,9 @@ advice = { $kind ->
     [own_clock] 校准本站节点时钟，最好启用NTP；其间以设备时钟为准，不删除旧数据。
     [clock_wrong] 校准设备时钟和时区，最好启用NTP；其危险告警照常发出。
     [silent] 检查设备供电和网络。
+    [level_stuck] 检查传感器是否堵塞、冻结或损坏；修复之前其读数不可信。
+    [level_step] 询问传感器是否被移动、清洁或重新设置；无人知情时到现场查看。
+    [level_drift] 与其他传感器比对：清洁或校准，或查明现场变化的原因。
     [device_fault] 检查该设备：重启或更正配置；如仍持续，将其断网。
     [burglary_series] 不定时加强该片区步巡，提醒居民防范，检查门窗安全。
     [incident_series] 不定时加强该片区巡逻，研判警情共同点。

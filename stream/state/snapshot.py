@@ -158,8 +158,33 @@ def _spans_of_numbers(state: State, heard: NDArray[np.int64]) -> None:
     state.arrays["repeats/shown"] = np.where(kinds < 2, np.append(heard, -1)[owner], np.int64(-(2**62)))
 
 
+_LEVELS_KNOW: Final[dict[str, tuple[Any, ...]]] = {
+    "first": ("f8", 0, 5),
+    "shift": ("f8", 0),
+    "past": ("f8", 0),
+    "past_ms": ("i8", 0),
+    "tide": ("f4", 0, 6),
+    "run": ("f8", 0, 2),
+    "run_peaks": ("f8", 0, 5, 2),
+    "strange_ms": ("i8", 0),
+    "faults/longest": ("f4", 0),
+    "faults/still": ("f4", 0),
+    "faults/quantum": ("f4", np.inf),
+    "faults/first_ms": ("i8", 0),
+    "faults/rest": ("f8", np.nan),
+    "faults/rest_ms": ("f8", 0),
+    "faults/stuck": ("?", 0),
+    "faults/swing": ("f4", 0, 2),
+    "faults/block": ("i8", -1),
+    "faults/filled": ("f8", 0, 2),
+    "faults/means": ("f4", np.nan, 24),
+    "faults/strays": ("f4", 0, 3),
+}
+"""What the baselines of levels have since version 5: type, what an empty place holds, the other lengths."""
+
+
 def _to_5(part: str, old: State) -> State:
-    """From 4: counts have a memory of visits, which begins empty."""
+    """From 4: counts have a memory of visits, and levels know of faults; both begin empty."""
     state = _with_added(5, part, old)
     counts = "detection/counting/baseline/"
     if f"{counts}ring/value" in state.arrays:
@@ -170,6 +195,14 @@ def _to_5(part: str, old: State) -> State:
         state.arrays[f"{counts}routine_ms"] = np.zeros(size, dtype="<i8")
         state.arrays[f"{counts}visits/code"] = np.zeros((56, min(bins, 144), size), dtype="u1")
         state.arrays[f"{counts}visits/day"] = np.full(56, -1, dtype="<i8")
+    levels = "detection/leveling/baseline/"
+    if f"{levels}same_since" in state.arrays:
+        state.arrays[f"{levels}faults/same_since"] = state.arrays.pop(f"{levels}same_since")
+        size = len(state.arrays[f"{levels}last"])
+        for path, (dtype, fill, *shape) in _LEVELS_KNOW.items():
+            state.arrays[levels + path] = np.full((*shape, size), fill, dtype=dtype)
+        state.arrays[f"{levels}run"][1] = 0.25
+        state.arrays[f"{levels}run_peaks"][0] = 2.5
     return state
 
 

@@ -11,7 +11,7 @@ def test_numbers_in_stores_and_logs_keep_their_meaning():
     assert vocabulary.PERMIT_VALUES == {1: True, 0: False, -1: None}
     assert vocabulary.STATUS_NAMES == {0: "open", 1: "closed", 2: "revised", 3: "late"}
     assert vocabulary.STATE_NAMES == {0: "normal", 1: "surge", 2: "deficit", 3: "dead", 4: "young"}
-    assert [state.name for state in LevelState] == ["NORMAL", "HIGH", "LOW", "STUCK", "YOUNG"]
+    assert [state.name for state in LevelState] == ["NORMAL", "HIGH", "LOW", "STUCK", "YOUNG", "STEP", "DRIFT"]
     assert [int(flag) for flag in vocabulary.Flag] == [1, 2, 4, 8]
 
 

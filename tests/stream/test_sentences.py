@@ -38,6 +38,7 @@ LEVEL: dict[str, Any] = {
     "metric": "noise", "observed": 91.26, "expected": 52.0, "p": 1.2e-5, "since_ms": T, "lower": 41.0, "upper": 63.5,
     "peak": 96.98,
 }  # fmt: skip
+MOVED: dict[str, Any] = {"metric": "noise", "by": 8.1, "higher": 1, "observed": 61.2, "expected": 53.1}
 GATE: dict[str, Any] = {"value": 2.4, "limit": 28.0, "at_ms": T}
 DOOR = Why("state", {"kind": "door_open", "metric": "door", "word": "open", "hold": 120.0, "since_ms": T})
 NAME = literal({"en": "West gate", "zh-CN": "西门"})
@@ -51,6 +52,9 @@ EMITTED = {
     "dead": Why("dead", COUNT | {"metric": "vehicle"}),
     "level_high": Why("level_high", LEVEL),
     "level_low": Why("level_low", LEVEL | {"metric": "co2"}),
+    "level_stuck": Why("level_stuck", {"metric": "smoke", "observed": 0.12, "since_ms": T}),
+    "level_step": Why("level_step", MOVED),
+    "level_drift": Why("level_drift", MOVED | {"metric": "temperature", "higher": 0, "days": 6}),
     "threshold": Why(
         "threshold",
         {"kind": "noise_high", "metric": "noise", "observed": 91.3, "limit": 85.0, "since_ms": T, "most": 0},
