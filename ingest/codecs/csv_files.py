@@ -23,7 +23,7 @@ _HEAD: Final = 1 << 12
 _CELL_LINES: Final = 50
 """A cell with line breaks in quotation marks may have so many; what goes on is a mark that was never closed."""
 _BROKEN: Final = "\ufffd"
-_DELIMITERS: Final = ",;\t"
+_DELIMITERS: Final = ",;\t|，；"
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "timestamp": (
         "timestamp", "datetime", "时间戳", "日期时间", "采集时间", "统计时间", "记录时间", "上报时间", "开始时间",
@@ -186,7 +186,7 @@ def open_csv(path: Path) -> CsvTable:
         lines = _Lines(file, path)
         while text := lines.next():
             text = text.strip("\n\ufeff")
-            if re.fullmatch(r"(?i)sep=[,;\t]", text):  # what Excel writes to itself
+            if re.fullmatch(r"(?i)sep=[,;\t|]", text):  # what Excel writes to itself
                 delimiter = text[-1]
             elif text.strip():
                 break
@@ -251,10 +251,10 @@ def encoding_of(path: Path) -> str:
     foreign, broken = _counted(path, "utf-8", lambda character: character == _BROKEN)
     if foreign - broken >= 4 * broken:
         return "utf-8"
-    # The pairs of bytes of a Chinese text are nearly all of GB 2312, the older and smaller table that GBK extends: a
-    # letter with an accent among plain ones makes a pair as well, but of the rarer characters.
-    foreign, rare = _counted(path, "gb18030", _is_rare)
-    return "gb18030" if rare * 2 <= foreign else "latin-1"
+    # A Western letter with an accent makes a Chinese character with the plain letter behind it, or none at all; the
+    # second byte of most Chinese characters is no ASCII.
+    foreign, odd = _counted(path, "gb18030", _is_odd)
+    return "gb18030" if odd * 2 <= foreign else "latin-1"
 
 
 def _counted(path: Path, encoding: str, is_odd: Callable[[str], bool]) -> tuple[int, int]:
@@ -270,13 +270,9 @@ def _counted(path: Path, encoding: str, is_odd: Callable[[str], bool]) -> tuple[
     return found.total(), sum(number for character, number in found.items() if is_odd(character))
 
 
-def _is_rare(character: str) -> bool:
-    """Tell whether a character is none of GB 2312."""
-    try:
-        character.encode("gb2312")
-    except UnicodeEncodeError:
-        return True
-    return False
+def _is_odd(character: str) -> bool:
+    """Tell whether a character that was read as GB 18030 was perhaps meant as another one and a plain letter."""
+    return character == _BROKEN or any(byte < 0x80 for byte in character.encode("gb18030", "replace"))
 
 
 class _Lines:

@@ -123,6 +123,12 @@ def test_a_chinese_name_behind_a_megabyte_of_plain_text_is_found(tmp_path):
     assert "东门" in rows(read_series(path, SHANGHAI))
 
 
+@pytest.mark.parametrize("name", ["喆", "囧巷口", "镕基路", "A区1号", "一号摄像机（东）"])
+def test_rare_characters_are_chinese_too(tmp_path, name):
+    text = f"timestamp,device,count\n2026-03-28 12:00,{name},3\n"
+    assert rows(read(tmp_path, text, encoding="gbk")) == {name: [(NOON, 3.0)]}
+
+
 def test_one_broken_byte_costs_its_row_only(tmp_path):
     text = "时间,设备,计数\n2026-03-28 12:00,东门,3\n2026-03-28 12:00,西门,3\n2026-03-28 12:05,东门,4\n".encode()
     found = read(tmp_path, text.replace("西".encode(), b"\xe8\xa5"))
@@ -136,7 +142,7 @@ def test_accents_of_western_exports_are_no_chinese(tmp_path):
     assert rows(read(tmp_path, text, encoding="latin-1")) == {"Stra\xdfe am M\xfcnster": [(NOON, 1.5)]}
 
 
-@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize("delimiter", [";", "\t", "|", "，"])
 def test_other_delimiters_have_decimal_commas(tmp_path, delimiter):
     lines = [
         "timestamp,device,value",
