@@ -1,6 +1,7 @@
 """The doctor's checks: each looks at one thing and says ok, warn or fail, and what to do."""
 
 import importlib.util
+import logging
 import os
 import shutil
 import subprocess
@@ -19,11 +20,12 @@ from deploy.node.window_change import saved_window_s
 from deploy.processes import free_port, listening
 from deploy.settings import Settings
 from deploy.settings.sections import SECRET_FILES
+from ingest.days.site_calendar import SiteCalendar
 from ingest.gateway.plate_keys import read_keys
 from ingest.gateway.plates import PlateKeyError
 from ingest.mqtt import Session
 from ingest.places import PlacesError, load_places
-from ingest.setup.extras import EXTRAS
+from ingest.setup.extras import EXTRAS, MissingExtraError, load
 from ingest.setup.settings import SettingsError
 from stream.sentences.catalogue import Sentences
 
@@ -33,6 +35,8 @@ _EARLIEST: Final = datetime(2025, 1, 1, tzinfo=UTC)
 """This program did not exist before: an earlier clock is a clock without a battery."""
 _LATEST: Final = datetime(2090, 1, 1, tzinfo=UTC)
 _BEHIND_S: Final = 60.0
+_CALENDAR_DAYS: Final = 60
+"""So many days before the calendar ends that is told: the next year's is published about then."""
 _MIB: Final = 1_048_576
 
 
@@ -77,6 +81,7 @@ def examine(texts: Sentences, file: Path | None, settings: Settings | None, wron
     if settings is not None:
         found["zone"] = _zone(settings)
         found["places"] = _places(settings)
+        found["calendar"] = _calendar(settings)
         found["windows"] = _windows(settings)
         found["disk"] = _disk(settings)
         found["files"] = _files(settings)
@@ -170,6 +175,40 @@ def _places(settings: Settings) -> _Finding:
     except (PlacesError, OSError) as error:
         return _fail("", "do", error=str(error))
     return _ok("ok", beats=len(places.beats), devices=len(places.devices), file=path)
+
+
+def _calendar(settings: Settings) -> _Finding:
+    """Look at the site's calendar: whether its file can be used, what it is about, and until when it is known."""
+    logging.disable(logging.ERROR)  # what is wrong with it is told here
+    try:
+        wiring = load("deploy.wiring")
+        file = wiring.open_calendar(settings, settings.site_dir)
+        found = file.load()
+        today = datetime.now(ZoneInfo(settings.site.timezone)).date()
+        ends = wiring.days_of(settings, found).ends(today)
+    except (MissingExtraError, ValueError, OSError) as error:
+        return _fail("", "do", error=str(error))
+    finally:
+        logging.disable(logging.NOTSET)
+    if file.problem:
+        return _fail("", "do", error=file.problem)
+    unknown = _unknown_places(settings, found)
+    if unknown:
+        return _warn("unknown", "unknown-do", names=", ".join(unknown))
+    shown: dict[str, object] = {"count": len(found.entries), "country": found.country or "–"}
+    if ends is not None and (ends - today).days <= _CALENDAR_DAYS:
+        return _warn("ends", "ends-do", day=ends.isoformat(), year=str(ends.year + 1), **shown)
+    return _ok("ok" if ends is None else "until", day="" if ends is None else ends.isoformat(), **shown)
+
+
+def _unknown_places(settings: Settings, found: SiteCalendar) -> list[str]:
+    """Return the ids that the calendar names and the places file does not have: nothing is planned for anybody."""
+    try:
+        places = load_places(settings.places_file)
+    except (PlacesError, OSError):
+        return []
+    named = {name for entry in found.entries for name in entry.at}
+    return sorted(named - places.beats.keys() - places.devices.keys())
 
 
 def _windows(settings: Settings) -> _Finding:

@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 from deploy.settings import Settings
 from deploy.settings.sections import Kafka
 from ingest.clock import Clock, DataClock, ScaledClock, SystemClock
+from ingest.days.calendar_file import LAST_CALENDAR, CalendarFile
+from ingest.days.site_calendar import SiteCalendar, entries_of
 from ingest.files import read_json
 from ingest.gateway import Quarantine, load_plates
 from ingest.gateway.gateway import Gateway
@@ -27,6 +29,7 @@ from ingest.places import Places, PlacesError
 from ingest.setup.extras import load
 from ingest.setup.settings import SettingsError
 from ingest.shards import ShardMap
+from models.calendar import Calendar
 from models.hotspots.grid import Grid
 from stream.config import PipelineConfig
 from stream.detect.rules_stage import check_overrides
@@ -82,6 +85,46 @@ def check_places(places: Places, settings: Settings, path: Path) -> None:
         Grid(places.bounds(), settings.pipeline.hotspot_cell_m)
     except ValueError as error:
         raise PlacesError(f"{path}: no map can be made of it: {error}") from error
+
+
+def open_calendar(settings: Settings, folder: Path) -> CalendarFile:
+    """Return a site's calendar: what the settings say, and the file they name. The last good one is in `folder`."""
+    fixed = SiteCalendar(settings.site.country, entries_of(settings.calendar, settings.site.holidays))
+    return CalendarFile(fixed, settings.calendar.file, folder / LAST_CALENDAR, ZoneInfo(settings.site.timezone))
+
+
+class SiteFiles(NamedTuple):
+    """The files of a site that people edit while its node runs."""
+
+    places: PlacesFile
+    calendar: CalendarFile
+
+    def load(self) -> Places:
+        """Read both and return the places; raises as `PlacesFile.load` does."""
+        self.calendar.load()
+        return self.places.load()
+
+    def begin(self, gateway: Gateway, *, log_is_new: bool) -> None:
+        """Let the gateway log, before anything else, what the log does not end with."""
+        if self.places.kept != self.places.places:
+            gateway.change_places(self.places.places)
+        self.calendar.begin(gateway, log_is_new=log_is_new)
+
+    def follow(self, gateway: Gateway) -> None:
+        """Let the gateway take what was edited; for every second."""
+        self.places.follow(gateway)
+        self.calendar.follow(gateway)
+
+
+def open_site_files(settings: Settings, folder: Path) -> SiteFiles:
+    """Return the files that people edit; the last good ones are kept in `folder`, which must be the process's own."""
+    return SiteFiles(open_places(settings, folder), open_calendar(settings, folder))
+
+
+def days_of(settings: Settings, found: SiteCalendar | None = None) -> Calendar:
+    """Return the days of a site, by its calendar as it is now or as it was `found`; what the node goes by, too."""
+    found = open_calendar(settings, settings.site_dir).load() if found is None else found
+    return Calendar(settings.site.timezone, found.country or None, entries=found.entries)
 
 
 def highest_position(folder: Path) -> int:

@@ -85,11 +85,11 @@ class Calendar:
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(f"time zone {timezone!r} is not known; expected a name such as Asia/Shanghai") from error
         self.timezone = timezone
-        self._extra = frozenset(extra_holidays)
-        self.take(SiteCalendar(country or "", tuple(entries)))
+        more = (CalendarEntry("rest", f"{day}T00:00:00", 86_400) for day in extra_holidays)
+        self.take(SiteCalendar(country or "", (*entries, *more)))
 
     def take(self, found: SiteCalendar) -> None:
-        """Go by another calendar from now on; further holidays stay. Raises ValueError for an unknown country."""
+        """Go by another calendar, and nothing else, from now on. Raises ValueError for an unknown country."""
         library: holidays.HolidayBase | None = None
         if found.country:
             try:
@@ -224,7 +224,7 @@ class Calendar:
     def _is_named(self, day: date) -> bool:
         if self._worked.on(day):
             return False
-        return day in self._extra or self._rest.on(day) or (self._holidays is not None and day in self._holidays)
+        return self._rest.on(day) or (self._holidays is not None and day in self._holidays)
 
     def _is_free(self, day: date) -> bool:
         return self._class_apart_from_holidays(day) != WORKING

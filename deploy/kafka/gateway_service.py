@@ -21,7 +21,7 @@ from deploy.node.lock import site_lock
 from deploy.processes import StopRequest
 from deploy.processes.metrics import Family, MetricsServer
 from deploy.settings import Settings
-from deploy.wiring import kafka_of, make_clock, make_gateway, open_kafka_log, open_places
+from deploy.wiring import kafka_of, make_clock, make_gateway, open_kafka_log, open_site_files
 from ingest.clock import DataClock
 from ingest.gateway import Quarantine
 from ingest.gateway.gateway import Gateway
@@ -102,9 +102,9 @@ class GatewayService:
         with ExitStack() as closing:
             own = folder / "gateways" / self.name
             closing.enter_context(site_lock(own))
-            file = open_places(settings, own)
-            places = file.load()
-            logged = file.kept or places
+            files = open_site_files(settings, own)
+            places = files.load()
+            logged = files.places.kept or places
             quarantine = Quarantine(folder / "quarantine.db")
             closing.callback(quarantine.close)
             log = open_kafka_log(settings, self.name)
@@ -112,8 +112,6 @@ class GatewayService:
             clock = make_clock(settings)
             config = replace(self.config, identity=own / "gateway.json", marker=own / "reading.mark")
             gateway = make_gateway(settings, config, logged, log, quarantine, clock)
-            if file.kept != places:
-                gateway.change_places(places)  # before anything else that it logs
             if settings.metrics.port:
                 server = MetricsServer(settings.metrics.port, self.ready, self.collect, host=settings.metrics.host)
                 closing.callback(server.close)
@@ -122,6 +120,7 @@ class GatewayService:
             def begin() -> None:
                 if isinstance(clock, DataClock):
                     _set_clock(clock, log, self.config.shards)
+                files.begin(gateway, log_is_new=not log.head())
                 gateway.start()
 
             if not stop.retry(begin, OSError, self._waits):
@@ -132,7 +131,7 @@ class GatewayService:
             )  # fmt: skip
             self._gateway = gateway
             while not stop.wait(1.0):
-                file.follow(gateway)
+                files.follow(gateway)
             _LOG.info("stopping: what was received goes to Kafka, and is acknowledged")
             self._gateway, self._waiting_for = None, "stopping"
             gateway.stop()

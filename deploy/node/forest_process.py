@@ -12,7 +12,6 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +19,7 @@ import msgspec
 import numpy as np
 
 from deploy.node.trainer import TOO_LITTLE
+from ingest.days.calendar_file import last_calendar
 from ingest.files import replace_file
 from ingest.sqlite import read_only
 from ingest.vocabulary import Kind, WindowStatus
@@ -133,7 +133,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="file to write the model to")
     parser.add_argument("--timezone", default="Asia/Shanghai")
     parser.add_argument("--country", default="", help="whose public holidays count")
-    parser.add_argument("--holidays", default="", help="further days off, YYYY-MM-DD, separated by commas")
+    parser.add_argument("--calendar", type=Path, help="the node's file of its last good calendar")
     parser.add_argument("--window-s", type=int, default=300)
     parser.add_argument("--days", type=float, default=14.0, help="how far back to look")
     parser.add_argument("--least-days", type=int, default=10)
@@ -142,8 +142,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     os.nice(options.nice)
     try:
-        extra = tuple(date.fromisoformat(day) for day in options.holidays.split(",") if day)
-        calendar = Calendar(options.timezone, options.country or None, extra)
+        calendar = Calendar(options.timezone, options.country or None)
+        found = None if options.calendar is None else last_calendar(options.calendar)
+        if found is not None:
+            calendar.take(found)
         history = read_history(options.store, days=options.days, window_s=options.window_s)
         least_days = min(options.least_days, int(most_days(len(history.beats), options.window_s)))
         forest = train(history, calendar, options.window_s, trees=options.trees, least_days=least_days)

@@ -20,7 +20,15 @@ from deploy.node.trainer import Trainer
 from deploy.node.window_change import finish_windows, note_window_length
 from deploy.processes import StopRequest
 from deploy.settings import Settings, find_file, load_settings
-from deploy.wiring import data_end_ms, make_clock, make_gateway, open_log, open_places, open_sinks, pipeline_config
+from deploy.wiring import (
+    data_end_ms,
+    make_clock,
+    make_gateway,
+    open_log,
+    open_sinks,
+    open_site_files,
+    pipeline_config,
+)
 from ingest.clock import wall_ms
 from ingest.files import keep_private
 from ingest.gateway import PlateKeyError
@@ -54,9 +62,9 @@ def run(settings: Settings, stop: StopRequest) -> int:
     site, folder = settings.site.id, settings.site_dir
     with ExitStack() as closing:
         closing.enter_context(site_lock(folder))
-        file = open_places(settings, folder)
-        places = file.load()
-        logged = file.kept or places
+        files = open_site_files(settings, folder)
+        places = files.load()
+        logged = files.places.kept or places
         sinks = open_sinks(settings, places, closing, log_again=True)
         clock = make_clock(settings)
         calm = settings.clock.mode == "system"  # a faster clock, or one that follows data, is no station's
@@ -88,10 +96,9 @@ def run(settings: Settings, stop: StopRequest) -> int:
             gather_s=_GATHER_S if calm else 0.0,
         )
         gateway = make_gateway(settings, gateway_config, logged, log, sinks.quarantine, clock, engine.tell_unlogged)
-        if file.kept != places:
-            gateway.change_places(places)  # before anything else that it logs
+        files.begin(gateway, log_is_new=not log.head())
         trainer = Trainer(settings, clock, log)
-        status = NodeStatus(settings, sinks, clock, gateway, engine, log, trainer, file)
+        status = NodeStatus(settings, sinks, clock, gateway, engine, log, trainer, files)
         closing.callback(status.close)
 
         started_ms = wall_ms()
@@ -104,7 +111,7 @@ def run(settings: Settings, stop: StopRequest) -> int:
         _LOG.info("node of site %s: %d beats, %d devices", site, len(places.beats), len(places.devices))
         try:
             while not stop.wait(_STATUS_EVERY_S) and engine.alive():
-                file.follow(gateway)
+                files.follow(gateway)
                 status.put()
         finally:
             _LOG.info("stopping: training, gateway, engine, sinks")

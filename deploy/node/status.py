@@ -16,11 +16,10 @@ import msgspec
 from deploy.node.status_file import StatusFile
 from deploy.node.trainer import Trainer
 from deploy.settings import Settings
-from deploy.wiring import SiteSinks
+from deploy.wiring import SiteFiles, SiteSinks
 from ingest.clock import Clock, wall_ms
 from ingest.files import all_put_aside, replace_json
 from ingest.gateway.gateway import Gateway
-from ingest.gateway.places_file import PlacesFile
 from ingest.log import Log
 from ingest.setup.extras import version
 from stream.engines.embedded import EmbeddedEngine
@@ -200,10 +199,10 @@ class NodeStatus(SiteStatus):
         engine: EmbeddedEngine,
         log: Log,
         trainer: Trainer,
-        file: PlacesFile,
+        files: SiteFiles,
     ) -> None:
         super().__init__(settings, sinks)
-        self._places = file
+        self._files = files
         self._head = 0
         self._clock, self._gateway, self._engine, self._log, self._trainer = clock, gateway, engine, log, trainer
         self._base: dict[str, int] | None = None
@@ -261,7 +260,8 @@ class NodeStatus(SiteStatus):
                 "anew": msgspec.to_builtins(engine.cold_start),
             },
             "training": self._trainer.status(),
-            "places": {"problem": self._places.problem},
+            "places": {"problem": self._files.places.problem},
+            "calendar": {"problem": self._files.calendar.problem},
         }
         # Without the totals of before, those of now would take their place.
         return {"status": status} if self._base is None else {"gateway_totals": totals, "status": status}

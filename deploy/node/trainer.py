@@ -15,6 +15,7 @@ from typing import Any, Final
 from deploy.processes import ChildError, Supervisor
 from deploy.settings import Settings
 from ingest.clock import Clock
+from ingest.days.calendar_file import LAST_CALENDAR
 from ingest.files import read_json, replace_json
 from ingest.log import Log, Record, RecordKind
 from models.context.beat_forest import BeatForest, ContextError
@@ -154,7 +155,7 @@ class Trainer:
             *("--out", str(self._model.resolve())),
             *("--timezone", settings.site.timezone),
             *("--country", settings.site.country),
-            *("--holidays", ",".join(settings.site.holidays)),
+            *("--calendar", str((settings.site_dir / LAST_CALENDAR).resolve())),
             *("--window-s", str(settings.pipeline.window_s)),
             *("--days", str(training.days)),
             *("--least-days", str(training.min_days)),

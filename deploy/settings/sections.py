@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
+from ingest.days.site_calendar import CalendarSettings
 from ingest.gateway import GatewaySettings
 from ingest.log.kafka_address import KafkaAddress
 from ingest.login import BrokerAddress, url_in_clear
@@ -164,6 +165,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """All sections."""
 
     site: Site = Site()
+    calendar: CalendarSettings = CalendarSettings()
     data: Data = Data()
     clock: ClockSettings = ClockSettings()
     broker: Broker = Broker()

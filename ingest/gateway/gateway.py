@@ -79,6 +79,8 @@ class Gateway:
         """Those that the newest observations in the log were taken by."""
         self._edited: Places | None = None
         """Those that are to be."""
+        self.calendar = self._next_calendar = b""
+        """The newest calendar in the log, as far as this gateway has logged one, and the one that is to be."""
         self._intake = Intake(
             routes=self._routes(places),
             clock=clock,
@@ -128,6 +130,10 @@ class Gateway:
         """Bring edited places into the log, and go by them from there on; the writer does so within a second."""
         self._edited = places
 
+    def change_calendar(self, payload: bytes) -> None:
+        """Bring a calendar of the site (`ingest.days.site_calendar.encode_calendar`) into the log, within a second."""
+        self._next_calendar = payload
+
     def stop(self) -> None:
         """Store and acknowledge what has been received, then disconnect. What comes later waits at the broker.
 
@@ -169,6 +175,8 @@ class Gateway:
         while True:
             if self._edited is not None and not keeper.stuck:
                 self._take_places(self._edited)
+            if self._next_calendar != self.calendar and not keeper.stuck:
+                self._take_calendar(self._next_calendar)
             waiting = len(self._inbox)
             if waiting and keeper.room:
                 self._gather()
@@ -219,6 +227,13 @@ class Gateway:
             self.places = places
             if self._edited is places:
                 self._edited = None
+
+    def _take_calendar(self, payload: bytes) -> None:
+        """Log a calendar for every shard; tried again at the next turn where that cannot be."""
+        now_ms = self._clock.now_ms()
+        with self._keeper.storing():
+            self._append([Record(RecordKind.CALENDAR, now_ms, payload, shard) for shard in range(self.config.shards)])
+            self.calendar = payload
 
     def _gather(self) -> None:
         """Wait where the flush before is not long ago, so that this one has more in it."""

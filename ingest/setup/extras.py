@@ -14,6 +14,8 @@ EXTRAS: Final = {
     "scipy": "stream",
     "sklearn": "stream",
     "holidays": "stream",
+    "icalendar": "stream",
+    "dateutil": "stream",
     "iotcore": "stream",
     "starlette": "console",
     "uvicorn": "console",

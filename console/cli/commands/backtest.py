@@ -23,9 +23,13 @@ from console.common import (
     tell_bad_rows,
 )
 from console.errors import CommandError
+from deploy.settings import find_file, load_settings
+from deploy.wiring import open_calendar
 from ingest.codecs.csv_files import RowError, read_rows
 from ingest.codecs.csv_series import SeriesFile, read_series
 from ingest.codecs.csv_values import Instants, number, wall_ms
+from ingest.days.ics_file import read_ics
+from ingest.days.site_calendar import SiteCalendar
 from models.backtests import series_backtest as backtest
 from models.backtests.file_backtest import FileScores, PastSeries, run_file
 from models.backtests.hotspot_backtest import hit_rates, hotspots
@@ -54,8 +58,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         part.add_argument("file", type=Path, metavar="FILE")
         part.add_argument("--events", type=Path, metavar="CSV", help="known events (start,end) to score against")
         part.add_argument("--scores", type=Path, metavar="CSV", help="write timestamp,device,score,alarm here")
-        part.add_argument("--timezone", default="UTC", metavar="ZONE", help="zone of local times (default: UTC)")
-        part.add_argument("--country", metavar="CODE", help="its holidays are rest days, such as CN or US")
+        part.add_argument(
+            "--config",
+            type=Path,
+            metavar="FILE",
+            help="settings file with zone and calendar (default: as elsewhere)",
+        )
+        part.add_argument(
+            "--timezone", metavar="ZONE", help="zone of local times (default: the settings file's, or UTC without one)"
+        )
+        part.add_argument(
+            "--country", metavar="CODE", help="its holidays count, such as CN or US (default: the settings file's)"
+        )
+        part.add_argument(
+            "--calendar", type=Path, metavar="ICS", help="calendar file in place of the settings' calendar"
+        )
         part.add_argument("--window", type=int, metavar="SECONDS", help="seconds between rows (default: found out)")
         part.add_argument("--join", type=float, default=1800.0, metavar="SECONDS", help="alarms closer are one")
         part.add_argument("--warm-up", type=float, default=14.0, metavar="DAYS", help="days not scored (default: 14)")
@@ -89,11 +106,9 @@ def _common(parser: argparse.ArgumentParser) -> None:
 
 
 def _series(options: argparse.Namespace) -> dict[str, Any]:
-    try:
-        calendar = Calendar(options.timezone, options.country)
-    except ValueError as error:
-        raise CommandError(str(error), 2) from error
+    calendar = _calendar(options)
     found, names = _read(options, calendar)
+    planned = _leave_out(found, calendar)
     scores = _run(options, found, calendar)
     if options.scores:
         _write_scores(options.scores, found, names, scores)
@@ -106,6 +121,7 @@ def _series(options: argparse.Namespace) -> dict[str, Any]:
         "window_s": window_s,
         "rows": found.rows,
         "missing": scores.missing,
+        "planned": planned,
         "devices": _devices(found, names, windows, scores),
         **bad_rows_json(found.bad),
     }
@@ -169,6 +185,35 @@ def _hotspots(options: argparse.Namespace) -> dict[str, Any]:
         "hit_rate": {f"{share:g}": rate for share, rate in rates.items()},
         "pai": {f"{share:g}": rate / share for share, rate in rates.items()},
     }
+
+
+def _calendar(options: argparse.Namespace) -> Calendar:
+    """Return the days that the node would go by, as the settings file says, with what the options say instead."""
+    path = find_file(options.config)
+    settings = None if path is None else load_settings(path)
+    zone = options.timezone or ("UTC" if settings is None else settings.site.timezone)
+    try:
+        found = SiteCalendar() if settings is None else open_calendar(settings, settings.site_dir).load()
+        entries = found.entries
+        if options.calendar is not None:
+            entries = read_ics(options.calendar.read_bytes(), str(options.calendar), ZoneInfo(zone))
+        return Calendar(zone, (found.country if options.country is None else options.country) or None, entries=entries)
+    except ValueError as error:
+        raise CommandError(str(error), 2) from error
+
+
+def _leave_out(found: SeriesFile, calendar: Calendar) -> int:
+    """Take out what is neither judged nor learned, as something is planned for the device; return how many rows."""
+    count = 0
+    for one in found.series if calendar.plans else ():
+        times, values = np.frombuffer(one.times, dtype=np.int64), np.frombuffer(one.values, dtype=np.float64)
+        for plan in calendar.planned(int(times.min()), int(times.max()) + one.interval_ms):
+            if plan.entry.at and one.name.device not in plan.entry.at:
+                continue
+            inside = (times + one.interval_ms > plan.start_ms) & (times < plan.end_ms)
+            count += int(np.isfinite(values[inside]).sum())
+            values[inside] = np.nan
+    return count
 
 
 def _read(options: argparse.Namespace, calendar: Calendar) -> tuple[SeriesFile, list[str]]:

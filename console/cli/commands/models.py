@@ -3,7 +3,6 @@
 import argparse
 import getpass
 from contextlib import closing
-from datetime import date
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -26,8 +25,7 @@ from console.training.acceptance import accept
 from console.training.model_health import ModelHealth, model_health, summary
 from console.training.saved_state import SavedState, read_saved
 from deploy.settings import Settings
-from deploy.wiring import open_places
-from models.calendar import Calendar
+from deploy.wiring import days_of, open_places
 from stream.sentences import Why
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import StoreReader
@@ -121,8 +119,7 @@ def _accept(options: argparse.Namespace, settings: Settings, site: FoundSite, te
 def _gather(
     options: argparse.Namespace, settings: Settings, reader: StoreReader, saved: SavedState
 ) -> list[ModelHealth]:
-    holidays = tuple(date.fromisoformat(day) for day in settings.site.holidays)
-    calendar = Calendar(settings.site.timezone, settings.site.country or None, holidays)
+    calendar = days_of(settings)
     with progress_bar(options, unit="d", leave=False) as progress:
         return model_health(
             reader, saved, calendar, settings.pipeline.window_s * 1000, days=options.days, progress=progress

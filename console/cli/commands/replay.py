@@ -66,6 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--from", dest="start", metavar="DATE", help="auckland: first day (default: 2019-01-01)")
     add("--days", type=int, default=28, metavar="N", help="auckland: how many days (default: 28)")
     add("--timezone", metavar="ZONE", help="time zone of the data's local times (default: the site's)")
+    add("--country", metavar="CODE", help="whose holidays count, such as CN (default: the site's, in its time zone)")
+    add("--calendar", type=Path, metavar="ICS", help="calendar file (default: the settings' one)")
     add("--of", choices=("person", "vehicle"), default="person", help="what a CSV counts (default: person)")
     add(
         "--broker",
@@ -126,7 +128,8 @@ def _with_own_node(
     settings = own_broker(
         settings,
         options.port,
-        site={"id": track.site, "timezone": track.timezone, "country": "", "holidays": [], "places": None},
+        site={"id": track.site, "timezone": track.timezone, "places": None, **_days(options, settings, track)},
+        **({} if options.calendar is None else {"calendar": {"file": options.calendar.absolute()}}),
         clock={"mode": "data"},
         gateway={"accept_unknown": True},
         # A window cannot be shorter than what one count covers: such counts would always come too late for it.
@@ -171,6 +174,13 @@ def _with_own_node(
             running.until_stopped()
             running.end()
         return 0 if caught or running.stop.asked else 1
+
+
+def _days(options: argparse.Namespace, settings: Settings, track: Track) -> dict[str, Any]:
+    """Return whose holidays count: the site's, as its node has them, unless the data is of another time zone."""
+    if options.country is not None:
+        return {"country": options.country}
+    return {} if track.timezone == settings.site.timezone else {"country": "", "holidays": []}
 
 
 def _prepare(options: argparse.Namespace, folder: Path, track: Track) -> int:

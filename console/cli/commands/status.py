@@ -198,6 +198,9 @@ def _print(document: dict[str, Any], texts: Sentences, zone: ZoneInfo) -> None:
     problem = (document["status"].get("places") or {}).get("problem")
     if problem:
         print(texts("status-places", problem=safe(problem)))
+    problem = (document["status"].get("calendar") or {}).get("problem")
+    if problem:
+        print(texts("status-calendar", problem=safe(problem)))
     print_faults(document["status"], texts, clock)
     _print_budget(document["status"].get("budget"), texts)
     _print_training(document["status"].get("training"), texts, clock)

@@ -46,9 +46,11 @@ function drawTrust() {
     put(bar, loud && sign(["catching_up", "waiting"].includes(kind) ? "warning" : "critical"), loud && el("span", {}, text));
   }
   bar.hidden = !loud;
-  const problem = state.overview?.status?.places?.problem;
-  byId("places-problem").hidden = !problem;
-  if (problem) say(byId("places-problem"), t("places-problem", { problem }));
+  for (const file of ["places", "calendar"]) {
+    const problem = state.overview?.status?.[file]?.problem;
+    byId(`${file}-problem`).hidden = !problem;
+    if (problem) say(byId(`${file}-problem`), t(`${file}-problem`, { problem }));
+  }
   const damaged = state.overview?.status?.damaged ?? [];
   byId("damaged").hidden = !damaged.length;
   if (damaged.length) say(byId("damaged"), t("damaged", { files: [...new Set(damaged.map((one) => one.file))].join(t("list-comma")), count: damaged.length }));
