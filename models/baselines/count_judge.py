@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.baselines import negbin
-from models.baselines.rows import Rows
+from models.baselines.rows import Rows, picked
 from models.baselines.scan import Ring
 
 Floats = NDArray[np.floating[Any]]
@@ -17,6 +17,8 @@ WIDEST: Final = 1e4
 """Largest dispersion: a band so wide that nothing is strange."""
 _DEFICIT_WEIGHT: Final = 0.5
 """A deficit counts for less than a surge as rare: covered lenses, rain and holidays make them all the time."""
+_BEYOND: Final = 0.01
+"""Relative variance of the ends of what is ordinary: the next visit may be a little beyond all that came before."""
 ODD: Final = 2.5
 """Residual from which a sum can be what is strangest about a window, and a count may have to be cut."""
 
@@ -44,6 +46,24 @@ class CountTest:
     period that is an alarm by itself; zeros where there is none. The direction is that of count and expected."""
 
 
+class Sum(NamedTuple):
+    """A count over one or more windows against what was expected; arrays (rows,).
+
+    One scale at a time: all of them together would leave the processor's cache.
+    """
+
+    total: Floats
+    mean: Floats
+    spread: Floats
+    """Its dispersion."""
+    z: Floats
+    """Its residual."""
+
+    def pick(self, some: NDArray[np.intp]) -> "Sum":
+        """Return some of the rows."""
+        return Sum(*(values[some] for values in self))
+
+
 @dataclass
 class Prediction:
     """What is expected before looking; arrays (rows,)."""
@@ -61,6 +81,14 @@ class Prediction:
     busy: Floats
     misfit: Floats
     """What the α of single windows lacks, (rows,)."""
+    least: Floats
+    """What is ordinary by routine, from the least to the most; elsewhere the mean is both."""
+    usual: Floats
+    most: Floats
+    routine: NDArray[np.intp]
+    """Rows in whose last hour the routine spoke; in increasing order."""
+    spoke: NDArray[np.intp]
+    """Rows for whose window it does."""
 
     def spread(self, rank: int, mean: Floats, windows: int) -> Floats:
         """Dispersion a of sums (rows,) of a scale, Var = μ + aμ², all doubts included."""
@@ -69,9 +97,21 @@ class Prediction:
         wide += self.uncertain
         # Over several windows it evens out; what they have in common is in φ and α.
         wide += self.misfit * (1.0 / windows)
-        np.maximum(wide, negbin.LEAST_DISPERSION, out=wide)
-        np.minimum(wide, WIDEST, out=wide)
-        return wide
+        return _within(wide)
+
+    def by_routine(self, rank: int, based: Sum, ends: Floats, windows: int) -> Sum:
+        """Return a sum of the rows `routine` against what is ordinary by routine, `ends` (least or most, routine).
+
+        A count is compared with what is ordinary and nearest to it.
+        """
+        some = self.routine
+        least, most = ends
+        mean = np.maximum(np.minimum(np.maximum(based.total, least), most), negbin.LEAST_MEAN)
+        wide = self.group[rank][some] / mean + self.busy[rank][some] + self.misfit[some] * (1.0 / windows)
+        share = np.minimum(based.mean / mean, 1.0)
+        wide += self.uncertain[some] * share * share + _BEYOND
+        wide = _within(wide)
+        return Sum(based.total, mean, wide, negbin.residual(based.total, mean, wide))
 
 
 @dataclass
@@ -83,28 +123,12 @@ class Comparison:
     lower: Doubles
     surprise: Doubles
     rising: NDArray[np.bool_]
-    sums: "list[Sum]"
-    """The window itself, and the sums that it ends."""
+    sums: list[Sum]
+    """The window itself, and the sums that it ends, against what is ordinary."""
+    based: list[Sum]
+    """The same against the base alone."""
     held: NDArray[np.bool_] | None
     """Which earlier windows the sums could use."""
-
-
-class Sum(NamedTuple):
-    """A count over one or more windows against what was expected; arrays (rows,).
-
-    One scale at a time: all of them together would leave the processor's cache.
-    """
-
-    total: Floats
-    mean: Floats
-    spread: Floats
-    """Its dispersion."""
-    z: Floats
-    """Its residual."""
-
-    def pick(self, some: NDArray[np.intp]) -> "Sum":
-        """Return some of the rows."""
-        return Sum(*(values[some] for values in self))
 
 
 def grounds(ring: Ring, rows: Rows, start_ms: int, exposure: Floats, found: Comparison, least: float) -> Doubles:
@@ -139,6 +163,9 @@ def compare(ring: Ring, at: Rows, start_ms: int, y: Floats, prediction: Predicti
     for rank, (total, mean) in enumerate(ring.sums(at, start_ms, y, prediction.mean, held)):
         spread = prediction.spread(rank, mean, ring.scales[rank])
         sums.append(Sum(total, mean, spread, negbin.residual(total, mean, spread)))
+    based = sums
+    if len(prediction.routine):
+        sums = _by_routine(ring, at, start_ms, prediction, based, held)
     upper, lower = negbin.quick_tails(*sums[0])
     up, down = negbin.rarity(upper), negbin.rarity(lower)
     # Sums are looked at only where they could matter: most are ordinary.
@@ -152,4 +179,30 @@ def compare(ring: Ring, at: Rows, start_ms: int, y: Floats, prediction: Predicti
     down *= _DEFICIT_WEIGHT
     # The best of several looks is rarer than it seems: about twice, as the looks overlap.
     surprise = np.maximum(np.maximum(up, down) - np.log10(2.0), 0.0)
-    return Comparison(upper, lower, surprise, up >= down, sums, held)
+    return Comparison(upper, lower, surprise, up >= down, sums, based, held)
+
+
+def _by_routine(
+    ring: Ring, at: Rows, start_ms: int, prediction: Prediction, based: list[Sum], held: NDArray[np.bool_] | None
+) -> list[Sum]:
+    """Return sums against what is ordinary: where the routine spoke lately it says that, elsewhere the base."""
+    some = prediction.routine
+    ends = ring.between(
+        picked(at, some),
+        start_ms,
+        (prediction.least[some], prediction.most[some]),
+        None if held is None else held[:, some],
+    )
+    sums = []
+    for rank, (one, reach) in enumerate(zip(based, ends, strict=True)):
+        values = [values.copy() for values in one]
+        for column, found in zip(
+            values, prediction.by_routine(rank, one.pick(some), reach, ring.scales[rank]), strict=True
+        ):
+            column[some] = found
+        sums.append(Sum(*values))
+    return sums
+
+
+def _within(wide: Floats) -> Floats:
+    return np.minimum(np.maximum(wide, negbin.LEAST_DISPERSION, out=wide), WIDEST, out=wide)

@@ -16,7 +16,8 @@ from models.baselines import dispersion, negbin, scan
 from models.baselines import hidden_states as states
 from models.baselines.count_judge import ODD, WIDEST, Comparison, CountTest, Prediction, compare, grounds
 from models.baselines.count_state import USUAL_DOUBT, CountMemory
-from models.baselines.rows import Rows, Seen, as_run, drawn, nearly_a_run, put, some_of
+from models.baselines.routine import Routine
+from models.baselines.rows import Rows, Seen, as_run, drawn, nearly_a_run, picked, put, some_of
 from models.baselines.seasonal import KIND
 from models.calendar import Calendar
 from models.state import ROW
@@ -50,6 +51,7 @@ _NEW_HABIT: Final = 0.6
 """Where more is doubted for days on end, it is no event: it is how things are now."""
 _CERTAIN: Final = 0.98
 """A little over what is normal in the long run: below it, every window is asked what it says of the state."""
+_NOBODY: Final = np.zeros(0, dtype=np.intp)
 
 
 class CountBaseline(CountMemory):
@@ -75,6 +77,7 @@ class CountBaseline(CountMemory):
         super().__init__(window_s)
         self.calendar = calendar
         self._chain = states.transition(window_s)
+        self._routine = Routine(self.visits, calendar)
         self._level_keep = 0.5 ** (window_s / _LEVEL_HALF_LIFE_S)
         self._doubt_keep = 0.5 ** (window_s / _HABIT_HALF_LIFE_S)
         self.grow(ROW, size)
@@ -179,14 +182,20 @@ class CountBaseline(CountMemory):
             put(self.pi, rows, pi, seen)
             put(self.onset_ms, rows, onset, seen)
             put(self.last_ms, rows, start_ms, seen)
+            put(self.routine_ms, picked(rows, prediction.spoke), start_ms)
             self._note(self.ring, rows, rows, start_ms, y, exposure, prediction, comparison, seen)
-        lower, upper = negbin.band(BAND_Z, prediction.mean, comparison.sums[0].spread)
+        spread = comparison.sums[0].spread
+        lower, upper = negbin.band(BAND_Z, prediction.mean, spread)
+        told = prediction.routine
+        if len(told):
+            lower[told] = negbin.band(BAND_Z, prediction.least[told], spread[told])[0]
+            upper[told] = negbin.band(BAND_Z, prediction.most[told], spread[told])[1]
         if seen is not None:
             comparison.upper[~seen] = comparison.lower[~seen] = 0.5
         found[young], onset[young] = states.YOUNG, 0
         comparison.surprise = surprise
         return CountTest(
-            expected=prediction.mean.astype(np.float64),
+            expected=prediction.usual.astype(np.float64),
             lower=np.floor(lower).astype(np.float64),
             upper=np.ceil(upper).astype(np.float64),
             p_upper=comparison.upper,
@@ -209,7 +218,11 @@ class CountBaseline(CountMemory):
             prior = 1.0 / _LEVEL_SPREAD**2
             counted, expected = self.level[:, rows]
             mean = np.maximum(base * (counted + prior) / (expected + prior), negbin.LEAST_MEAN)
-        return Prediction(base, mean, uncertain, own, group, busy, misfit)
+        prediction = Prediction(base, mean, uncertain, own, group, busy, misfit, mean, mean, mean, _NOBODY, _NOBODY)
+        if level:
+            lately = start_ms - self.routine_ms[rows] < self.ring.slots * self.ring.window_ms
+            self._routine.speak(prediction, rows, start_ms, (rate, exposure), lately)
+        return prediction
 
     def _filter(
         self,
@@ -250,9 +263,12 @@ class CountBaseline(CountMemory):
         seen: Seen = None,
     ) -> None:
         """Take a judged window into the ring and learn of its spread."""
-        ring.put(at, start_ms, (y, prediction.mean, exposure, prediction.base, prediction.mean, prediction.mean), seen)
+        fields = (y, prediction.mean, exposure, prediction.base, prediction.least, prediction.most)
+        ring.put(at, start_ms, fields, seen)
+        local = self.calendar.day_number(start_ms), self.calendar.instant(start_ms)[1]
+        self.visits.remember(ring, at, rows, start_ms, local, seen)
         up, low = [], []
-        for total, _, spread, z in comparison.sums:
+        for total, _, spread, z in comparison.based:
             # One count less: in small numbers the next whole number must not look like doubt.
             more = total + 0.375
             more *= 1.0 + spread * more
@@ -263,13 +279,17 @@ class CountBaseline(CountMemory):
         ring.judge(at, start_ms, up, low, comparison.held, _DOUBT_LOW)
         # Longer sums overlap from window to window and tell little new: one of them is drawn, and counts for all.
         others = len(comparison.sums) - 1
+        if len(prediction.routine):
+            # What is ordinary by routine tells nothing of how far counts stray from the base.
+            seen = np.ones(len(y), dtype=np.bool_) if seen is None else seen.copy()
+            seen[prediction.routine] = False
         for rank, times in ((0, 1), (1 + drawn(start_ms // (1000 * self.window_s)) % others, others)):
-            total, mean, spread, _ = comparison.sums[rank]
+            total, mean, spread, _ = comparison.based[rank]
             known = self.spread[:, rank, rows]
             variance = mean + spread * mean * mean
             dispersion.observe(known, total, mean, variance, prediction.uncertain, times, seen)
             self.solve(rank, rows, known)
-        one, last = comparison.sums[0], ring.before(at, start_ms, comparison.held)
+        one, last = comparison.based[0], ring.before(at, start_ms, comparison.held)
         found = dispersion.misfit(self.misfit[rows], one.total, one.mean, one.spread, last)
         put(self.misfit, rows, found, seen)
 
@@ -334,7 +354,9 @@ class CountBaseline(CountMemory):
         day_class, second = self.calendar.instant(start_ms)
         self.rates.learn(rows, self.kind[rows], start_ms, day_class, second, cut, e, weight, spread, seen)
         if level:
-            worth = 1.0 / (1.0 + spread * mean)
+            # A rush of routine says nothing of how warm the evening is.
+            plain = (ring.value[slot][scan.LEAST, at] == mean) & (ring.value[slot][scan.MOST, at] == mean)
+            worth = plain / (1.0 + spread * mean)
             inside = np.minimum(np.maximum(y, mean - 2.0 * deviation), mean + 2.0 * deviation)
             for which, more in enumerate((inside, base)):
                 put(self.level[which], rows, self.level[which, rows] * self._level_keep + worth * more, seen)

@@ -31,6 +31,11 @@ def some_of(rows: Rows, which: NDArray[np.bool_]) -> NDArray[np.intp]:
     return np.flatnonzero(which) + rows.start if isinstance(rows, slice) else rows[which]
 
 
+def picked(rows: Rows, places: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the rows at some places among `rows`, as indices."""
+    return places + rows.start if isinstance(rows, slice) else rows[places]
+
+
 def put(array: NDArray[Any], rows: Rows, values: NDArray[Any] | float, seen: Seen = None) -> None:
     """Write values (…, rows) into an array (…, series); only those seen, where `seen` (rows,) is given."""
     if seen is None:

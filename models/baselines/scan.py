@@ -63,6 +63,17 @@ class Ring(Saved):
             out.append((total, mean))
         return out
 
+    def between(self, some: NDArray[np.intp], start_ms: int, ends: tuple[Floats, Floats], held: Held) -> list[Floats]:
+        """Return for every scale (least, most), (2, some), of what is ordinary: of a window's and those before it."""
+        found = np.stack(ends)
+        out = [found]
+        for shorter, longer in pairwise(self.scales):
+            for part in self._slots(start_ms, shorter, longer):
+                value = self.value[part, LEAST : MOST + 1][:, :, some]
+                found = found + (value if held is None else value * held[part][:, None]).sum(axis=0)
+            out.append(found)
+        return out
+
     def before(self, rows: Rows, start_ms: int, held: Held) -> tuple[Floats, Floats]:
         """Return (total, mean) of the window before one, each (rows,); nothing where it is not there."""
         slot = self.slot(start_ms - self.window_ms)
