@@ -40,6 +40,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
         "车辆数", "人次", "通过人数", "people", "persons", "vehicles",
     ),
     "value": ("value", "数值", "數值", "读数", "讀數", "测量值", "测值", "值", "reading", "values"),
+    "name": ("设备名称", "设备名", "設備名稱", "点位名称", "devicename", "name", "名称"),
     "metric": ("metric", "指标", "指標", "测量项", "计数对象"),
     "start": ("start", "begin", "开始", "开始时间", "起始时间", "開始", "開始時間", "starttime"),
     "end": ("end", "结束", "结束时间", "截止时间", "結束", "結束時間", "endtime"),

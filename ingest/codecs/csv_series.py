@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
+from statistics import median_low
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -18,9 +19,11 @@ MOST: Final = 1e9
 """Larger readings are typing errors."""
 _MAX_SERIES: Final = 100_000
 _MAX_NAME: Final = 200
+_BROKEN: Final = "\ufffd"
 _FAR_MS: Final = 3 * 3_600_000
 """Rows so far apart are not of one change of the clocks."""
 _RUN: Final = 12
+_USUAL_MS: Final = tuple(1000 * s for s in (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 86_400))
 _MOST_INTERVALS: Final = 4
 _COUNTED: Final = ("person", "vehicle")
 _METRICS: Final = {
@@ -44,7 +47,9 @@ class Series:
     def __init__(self, name: SeriesName, written: str) -> None:
         self.name = name
         self.written = written
-        """The device's name in the file."""
+        """The device in the file."""
+        self.title = written
+        """Its name, where a column beside the device has one."""
         self.times, self.values, self.lines = array("q"), array("d"), array("q")
         """Starts of intervals (epoch ms), values (NaN for a missing one), lines of the file; times rise in the end."""
         self.texts: list[str] = []
@@ -180,7 +185,7 @@ def read_series(
     table = open_csv(path)
     exact = [name.lower() for name in table.header]
     kind = next((kind for kind in kinds if kind in exact), None) or next(filter(table.has, kinds), kinds[-1])
-    found = table.columns(("timestamp", "device", kind), ("metric",))
+    found = table.columns(("timestamp", "device", kind), ("metric", "name"))
     reader = _Reader(table, found, kind, zone, metric, resolve)
     bad = BadRows()
     known: dict[str, str] = {}
@@ -217,6 +222,7 @@ class _Reader:
         at, shown = columns.at, columns.shown
         self._time, self._device, self._value = at["timestamp"], at["device"], at[kind]
         self._metric, self._day = at.get("metric"), columns.day
+        self._title = at.get("name")
         self._time_name, self._device_name, self._value_name = shown["timestamp"], shown["device"], shown[kind]
         self._metric_name = shown.get("metric", "metric")
         self._whole, self._most = kind == "count", MAX_COUNT if kind == "count" else MOST
@@ -246,6 +252,9 @@ class _Reader:
         series = self._names.get(key)
         if series is None:
             series = self._names[key] = self._named(*key)
+            title = "" if self._title is None else unicodedata.normalize("NFC", cells[self._title].strip())
+            if isinstance(series, Series) and title.isprintable() and _BROKEN not in title:
+                series.title = title[:_MAX_NAME] or series.title
         if isinstance(series, str):
             raise RowError(series)
         cell = cells[self._value].strip()
@@ -261,8 +270,10 @@ class _Reader:
 
     def _named(self, device: str, metric: str) -> Series | str:
         """Return the series of a device and metric, or why there is none."""
+        if len(self._names) >= _MAX_SERIES:
+            raise CsvError(f"more than {_MAX_SERIES} different devices; is {self._device_name!r} the device?")
         device = unicodedata.normalize("NFC", device)
-        if not device or len(device) > _MAX_NAME or not device.isprintable() or "\ufffd" in device:
+        if not device or len(device) > _MAX_NAME or not device.isprintable() or _BROKEN in device:
             return f"{self._device_name} is {device[:50]!r}, expected a name of at most {_MAX_NAME} letters"
         metric = (_METRICS.get(metric.lower(), metric) if self._whole else metric) or self._default
         if self._whole and metric not in _COUNTED:
@@ -271,8 +282,6 @@ class _Reader:
             name = self._resolve(SeriesName(device, metric))
         except RowError as error:
             return str(error)
-        if len(self._names) >= _MAX_SERIES:
-            raise CsvError(f"more than {_MAX_SERIES} different devices; is {self._device_name!r} the device?")
         return self.series.setdefault(name, Series(name, device))
 
 
@@ -285,7 +294,7 @@ def _with_intervals(series: Iterable[Series]) -> list[Series]:
         own = Counter(second - first for first, second in pairwise(one.times))
         steps.update(own)
         one.interval_ms = _commonest(own)
-        if own[one.interval_ms] < 2:
+        if own.total() < _RUN and max(own.values(), default=0) < 2:
             unsure.append(one)
         found += _parts(one, own)
     for one in unsure:
@@ -294,7 +303,12 @@ def _with_intervals(series: Iterable[Series]) -> list[Series]:
 
 
 def _commonest(steps: Counter[int]) -> int:
-    return max(steps, key=lambda step: (steps[step], -step), default=0)
+    """Return the commonest step; of a clock that is a little early or late each time, the one that was meant."""
+    best = max(steps, key=lambda step: (steps[step], -step), default=0)
+    if steps[best] * 4 >= steps.total():
+        return best
+    middle = median_low(steps.elements())
+    return next((usual for usual in _USUAL_MS if abs(middle - usual) * 50 <= usual), middle)
 
 
 def _parts(one: Series, steps: Counter[int]) -> list[Series]:
@@ -317,7 +331,7 @@ def _parts(one: Series, steps: Counter[int]) -> list[Series]:
     parts: dict[int, Series] = {}
     for at, interval_ms in enumerate(intervals):
         part = parts.setdefault(interval_ms, Series(one.name, one.written))
-        part.interval_ms = interval_ms
+        part.interval_ms, part.title = interval_ms, one.title
         part.times.append(one.times[at])
         part.values.append(one.values[at])
         part.lines.append(one.lines[at])

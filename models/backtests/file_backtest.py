@@ -70,11 +70,18 @@ def run_file(
         missing=0,
     )
     lengths = [max(one.interval_ms, (window_s or 0) * 1000) for one in series]
-    groups = [[at for at, own in enumerate(lengths) if own == length] for length in sorted(set(lengths))]
-    tables = [_table(kind, [series[at] for at in group], lengths[group[0]]) for group in groups]
+    numbers = [_numbers(one, length) for one, length in zip(series, lengths, strict=True)]
+    groups: dict[tuple[int, int], list[int]] = {}
+    for at, (one, length) in enumerate(zip(series, lengths, strict=True)):
+        if one.interval_ms == length and (np.diff(numbers[at]) < 1).any():
+            numbers[at] = np.arange(len(one.times))  # its rows keep no time that others could share
+            groups[length, at] = [at]
+        else:
+            groups.setdefault((length, -1), []).append(at)
+    tables = [_table(kind, [series[at] for at in group], [numbers[at] for at in group]) for group in groups.values()]
     total, done = sum(len(table.times) for table in tables), 0
     found: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]] = []
-    for group, table in zip(groups, tables, strict=True):
+    for group, table in zip(groups.values(), tables, strict=True):
 
         def tell(rows: int, _rows: int, before: int = done) -> None:
             if progress is not None:
@@ -106,16 +113,19 @@ class _Table:
     """Of each series: the window of each of its rows."""
 
 
-def _table(kind: str, series: Sequence[PastSeries], length_ms: int) -> _Table:
-    """Put series into one table.
+def _numbers(one: PastSeries, length_ms: int) -> NDArray[np.int64]:
+    """Return the number of the window that each row of a series lies in, (rows,).
 
-    A device that reports at minutes 2, 17, 32 and 47 has windows from there on: it shares the windows of those that
+    A device that reports at minutes 2, 17, 32 and 47 has windows from there on: it shares the numbers of those that
     report on the hour, each with its own beginning. A row may be half an interval early or late.
     """
-    numbers: list[NDArray[np.int64]] = []
-    for one in series:
-        begin = int(one.times[0]) % length_ms if one.interval_ms == length_ms else 0
-        numbers.append((one.times - begin + min(one.interval_ms, length_ms) // 2) // length_ms)
+    begin = int(one.times[0]) % length_ms if one.interval_ms == length_ms else 0
+    numbers: NDArray[np.int64] = (one.times - begin + min(one.interval_ms, length_ms) // 2) // length_ms
+    return numbers
+
+
+def _table(kind: str, series: Sequence[PastSeries], numbers: Sequence[NDArray[np.int64]]) -> _Table:
+    """Put series into one table, whose rows are windows by their numbers."""
     windows, place = np.unique(np.concatenate(numbers), return_inverse=True)
     rows = np.split(place, np.cumsum([len(one) for one in numbers])[:-1])
     times = np.full(len(windows), np.iinfo(np.int64).max)

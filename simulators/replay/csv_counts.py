@@ -177,9 +177,9 @@ def csv_track(path: Path, *, timezone: str = "UTC", site: str = "replay", of: st
             series.append(
                 CountedSeries(ids[name], interval_ms, starts, counts, one.name.metric, bool(_OUT.search(name)))
             )
-    names = {made: name for name, made in ids.items()}
-    if len(names) < len(ids):
+    if len(set(ids.values())) < len(ids):
         raise CsvError(f"{path}: two of its devices have the same id, {_twice(ids)}")
+    names = {ids[one.name.device]: one.title for one in found.series}
     return CountsTrack(site, timezone, series, ground.collection(_grid(names, path.stem)), found.missing, found.bad)
 
 

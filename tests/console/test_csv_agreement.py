@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,8 @@ from deploy.settings import load_settings, with_values
 from ingest.codecs.csv_files import CsvError
 from ingest.places import parse_places
 from ingest.topics import id_of
+from models.backtests import series_backtest
+from models.backtests.file_backtest import PastSeries, run_file
 from models.calendar import Calendar
 from simulators.replay.csv_counts import csv_track
 from simulators.world import ground
@@ -94,8 +97,8 @@ def test_all_three_accept_and_refuse_the_same_rows(tmp_path: Path, lines: list[s
 
 
 def test_devices_of_two_intervals_are_judged_as_if_each_were_alone(tmp_path: Path):
-    five = [f"{1_772_400_000 + 300 * n},五分钟,{5 + n % 3 + n // 400}" for n in range(600)]
-    fifteen = [f"{1_772_400_120 + 900 * n},十五分钟,{15 + n % 2}" for n in range(200)]
+    five = [f"{1_772_400_000 + 300 * n},五分钟,{5 + n % 3 + n // 150}" for n in range(240)]
+    fifteen = [f"{1_772_400_120 + 900 * n},十五分钟,{15 + n % 2}" for n in range(80)]
 
     def scored(name, lines):
         path, scores = tmp_path / f"{name}.csv", tmp_path / f"{name}.scores.csv"
@@ -108,10 +111,20 @@ def test_devices_of_two_intervals_are_judged_as_if_each_were_alone(tmp_path: Pat
 
     report, together = scored("both", [*fifteen, *five])
     windows = {name: (part["window_s"], part["rows"]) for name, part in report["devices"].items()}
-    assert windows == {"五分钟": (300, 600), "十五分钟": (900, 200)}
-    assert (report["rows"], report["missing"], report["bad_rows"]) == (800, 0, 0)
+    assert windows == {"五分钟": (300, 240), "十五分钟": (900, 80)}
+    assert (report["rows"], report["missing"], report["bad_rows"]) == (320, 0, 0)
     assert [line for line in together if ",五" in line] == scored("five", five)[1]
     assert [line for line in together if ",十" in line] == scored("fifteen", fifteen)[1]
+
+
+def test_a_clock_that_drifts_costs_no_row_and_no_other_device(tmp_path: Path):
+    times = 1_762_300_800_000 + 300_000 * np.arange(120)
+    values = np.array([5.0 + n % 3 for n in range(120)])
+    steady, drifting = PastSeries(times, values, 300_000), PastSeries(times - np.arange(120) * 3_000, values, 300_000)
+    both = run_file("counts", [steady, drifting], Calendar(ZONE, None))
+    for series, surprise in zip((steady, drifting), both.surprise, strict=True):
+        alone = series_backtest.run("counts", series.times, values[:, None], Calendar(ZONE, None), 300)
+        assert surprise.tolist() == alone.surprise[:, 0].tolist()
 
 
 def test_a_device_that_changes_its_interval_is_replayed_and_learned_with_both(tmp_path: Path):

@@ -1,6 +1,7 @@
 """Counts and readings of devices from files of every country: each row is used as its writer meant it, or is named."""
 
 import math
+import random
 from datetime import UTC, datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -218,6 +219,13 @@ def test_a_device_that_changes_its_interval_has_both(tmp_path):
     assert list(found.series[1].lines) == list(range(42, 62))
     with_gaps = [line for at, line in enumerate(text.splitlines(keepends=True)[:40]) if at % 5 != 3]
     assert [one.interval_ms for one in read(tmp_path, "".join(with_gaps)).series] == [300_000]
+
+
+def test_a_clock_that_is_early_or_late_each_time_has_the_interval_that_was_meant(tmp_path):
+    chance = random.Random(1)
+    times = [1_774_670_400_000 + 300_000 * n + chance.randrange(9_000) for n in range(200)]
+    text = "timestamp,device,count\n" + "".join(f"{at},a,1\n" for at in times)
+    assert [(one.interval_ms, len(one.times)) for one in read(tmp_path, text).series] == [(300_000, 200)]
 
 
 def test_the_day_and_the_time_in_two_columns(tmp_path):

@@ -100,6 +100,12 @@ def test_the_numbering_follows_from_the_counts_so_that_another_file_adds(tmp_pat
     assert list(again.messages()) == []
 
 
+def test_a_column_with_names_beside_the_ids_is_shown(tmp_path):
+    rows = ["2026-01-01,1001,东门,1", "2026-01-02,1001,东门,1", "2026-01-02,1002,,1"]
+    found = parse_places(csv_track(csv(tmp_path, *rows, head="时间,设备编号,设备名称,人数")).places_geojson())
+    assert {device.id: device.name["zh-CN"] for device in found.devices.values()} == {"1001": "东门", "1002": "1002"}
+
+
 def test_places_of_earlier_replays_stay(tmp_path):
     one = csv_track(csv(tmp_path, "2026-01-01,东门,1", "2026-01-02,东门,1"))
     two = csv_track(csv(tmp_path, "2026-01-01,a b,1", "2026-01-02,a b,1", "2026-01-02,东门,1"))
