@@ -11,7 +11,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from console.training.saved_state import SavedState
+from console.training.rushes import Rush, rushes
+from console.training.saved_state import Name, SavedState
 from ingest.vocabulary import KIND_NAMES, MODELLED, HiddenState, Kind, LevelState, WindowStatus
 from models.backtests.calibration import BAND, Calibration, Tally, count_intervals, level_intervals
 from models.calendar import DAY_CLASSES, REST, SATURDAY, WORKING, Calendar
@@ -63,6 +64,10 @@ class ModelHealth(msgspec.Struct, frozen=True, kw_only=True):
     """``windows, below_1pct, below_5pct, inside, distance``; None without a judged window."""
     verdict: str
     """``good, narrow, wide, shifted``, or ``little`` where there is too little to judge by."""
+    learnt_since_ms: int
+    """Start of the oldest window that it learned, 0 for none."""
+    rushes: list[Rush]
+    """When it expects many more than around that time."""
 
     @property
     def needs(self) -> str:
@@ -160,8 +165,10 @@ def model_health(
     seen = local.seen(reader, size, progress)
     lately = _lately(reader, span, is_count, days)
     totals = reader.windows_by_series()
+    known = rushes(saved, calendar, window_ms // 1000, progress)
     return [
-        _health(row, saved, local, seen[:, row["id"]], lately, window_ms, totals.get(row["id"], 0)) for row in series
+        _health(row, saved, local, seen[:, row["id"]], lately, window_ms, totals.get(row["id"], 0), known)
+        for row in series
     ]
 
 
@@ -217,6 +224,7 @@ def _health(
     lately: _Lately,
     window_ms: int,
     windows: int,
+    known: dict[Name, list[Rush]],
 ) -> ModelHealth:
     number = row["id"]
     kind = Kind.COUNT if row["kind"] == KINDS[Kind.COUNT] else Kind.LEVEL
@@ -224,13 +232,14 @@ def _health(
     days = {name: int((seen & of).sum()) for name, of in local.of.items()}
     model = saved.models.get((row["device"], int(kind), row["metric"]))
     learned: dict[str, float] | None = None
-    history, last_learnt = 0, 0
+    history, last_learnt, since = 0, 0, 0
     if model is not None:
         share = model.evidence.reshape(DAY_CLASSES, -1).sum(axis=1) * window_ms / DAY_MS
         learned = {name: round(float(share[index]), 1) for index, name in CLASSES.items()}
         history = sum(high - low for low, high in model.spans["history"])
         ends = [high * window_ms for spans in model.spans.values() for _, high in spans]
         last_learnt = max(ends, default=0)
+        since = min((low * window_ms for spans in model.spans.values() for low, _ in spans), default=0)
     have = learned if learned is not None else {**days, "rest": days["sunday"] + days["holiday"]}
     judged, young = int(lately.judged[number]), int(lately.young[number])
     figures = lately.tally.figures(number)
@@ -254,6 +263,8 @@ def _health(
         or (model is not None and model.stuck),
         calibration=None if figures is None else _rounded(figures),
         verdict="little" if figures is None else figures.verdict,
+        learnt_since_ms=since,
+        rushes=known.get((row["device"], int(kind), row["metric"]), []),
     )
 
 

@@ -43,6 +43,8 @@ class SavedState:
     learned: list[LearnedWindows] = field(default_factory=list)
     index: dict[Name, tuple[int, int]] = field(default_factory=dict)
     """Series → its shard and its number there."""
+    counting: list[tuple[list[Name], State]] = field(default_factory=list)
+    """The baselines of counts of each shard, and whose their rows are."""
     problem: str = ""
     """Why nothing could be read; empty where something was, or where there is nothing yet."""
 
@@ -86,6 +88,8 @@ def _read(data: bytes, window_s: int) -> SavedState:
         found.learned.append(learned)
         names: list[Name] = [(device, kind, metric) for _, device, kind, metric in state.get("catalog/series")]
         found.index.update({name: (shard, number) for number, name in enumerate(names)})
+        rows = state.arrays["detection/counting/series"].tolist()
+        found.counting.append(([names[number] for number in rows], state.below("detection/counting/baseline")))
         found.models.update({names[number]: model for number, model in _models(state, learned)})
     return found
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ingest.events import Belief
 from ingest.log import RecordKind
-from ingest.vocabulary import ALERT_KINDS, Kind, Reason
+from ingest.vocabulary import COUNT_ALERTS, Kind, Reason
 from models.calendar import Calendar
 from models.state import Saved, part
 from stream.config import PipelineConfig
@@ -19,7 +19,7 @@ from stream.detect.counts_stage import CountsStage
 from stream.detect.device_faults import DeviceFaults
 from stream.detect.findings import ActiveConditions, Findings
 from stream.detect.learned_windows import AT_ONCE, HISTORY, Late, LearnedWindows
-from stream.detect.levels_stage import LevelsStage
+from stream.detect.levels_stage import LEVEL_ALERTS, LevelsStage
 from stream.detect.planned import Planned
 from stream.detect.rules_stage import RulesStage
 from stream.results import Taught, WindowRows
@@ -142,17 +142,20 @@ class Detection(Saved):
             for index, key in enumerate(self.catalog.series)
             if key.device == one.device and one.metric in {"", key.metric}
         ]
-        done = False
-        for kind, stage in ((Kind.COUNT, self.counting), (Kind.LEVEL, self.leveling)):
+        kinds: set[str] = set()
+        for kind, stage, found in (
+            (Kind.COUNT, self.counting, COUNT_ALERTS.values()),
+            (Kind.LEVEL, self.leveling, LEVEL_ALERTS.values()),
+        ):
             series = np.array([index for index in wanted if self.catalog.series[index].kind == kind], dtype=np.int64)
-            done |= bool(len(series)) and bool(stage.believe(series, one.since_ms).any())
-        if not done:
+            if len(series) and stage.believe(series, one.since_ms).any():
+                kinds.update(found)
+        if not kinds:
             named = f"{one.device} {one.metric}".strip()
             raise ValueError(f"{named}: nothing was counted or read of it since then")
         device = int(self.catalog.series_device[wanted[0]])
-        for _, found in self.active.of({one.device}):
-            if ALERT_KINDS[found].by_model:
-                self.findings.fall(device, found, self.findings.now_ms, by=one.by)
+        for ended in sorted(kinds):
+            self.findings.fall(device, ended, self.findings.now_ms, by=one.by)
 
     def forget(self) -> None:
         """Let the baselines know nothing. Which windows they had learned stays known."""

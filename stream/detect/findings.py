@@ -230,7 +230,7 @@ class Findings:
     def fall(self, at: int | str | tuple[str, str], kind: str, now_ms: int, *, end_ms: int = 0, by: str = "") -> None:
         """Tell the site that a condition at a device (its index, or beat and id) or a beat (its id) has ended.
 
-        Nothing is told where it was not noted as begun.
+        Nothing is told where it was not noted as begun, unless somebody says so: what is told once has no end.
 
         Its anomalies are completed with how long it lasted. `end_ms` is the event time of its end, where known; `by`
         says who takes it for how things are now.
@@ -241,7 +241,7 @@ class Findings:
             said = {"by": by} if by else {"lasted_s": lasted}
             why = Why("believed" if by else "over", {"why": anomaly.why, **said})
             self.anomalies.append(msgspec.structs.replace(anomaly, duration_s=lasted, why=why))
-        if self.active.end(name, kind):
+        if self.active.end(name, kind) or by:
             self.notices.append(
                 Notice(act="fall", beat=beat, device=name, kind=kind, at_ms=now_ms, cause_ms=end_ms, by=by)
             )

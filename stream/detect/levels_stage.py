@@ -14,13 +14,14 @@ from stream.detect.findings import Findings
 from stream.sentences import Why
 from stream.windows.axes import LEVEL, SERIES
 
-_KINDS: Final[dict[int, str]] = {
+LEVEL_ALERTS: Final[dict[int, str]] = {
     LevelState.HIGH: "level_high",
     LevelState.LOW: "level_low",
     LevelState.STUCK: "level_stuck",
     LevelState.STEP: "level_step",
     LevelState.DRIFT: "level_drift",
 }
+"""State of a level series → the kind of what is found then."""
 _STEP_MS: Final = 86_400_000
 _DRIFT_MS: Final = 6 * 86_400_000
 """How long before it is told a step or a drift began."""
@@ -104,7 +105,7 @@ class LevelsStage(Saved):
             self._moves(int(series[place]), start_ms)
         # What a loud evening means is for people to judge, and danger has thresholds: it is an anomaly, and no alert.
         for place in np.flatnonzero(test.alarm | (test.stuck & ~before)).tolist():
-            kind = _KINDS.get(int(test.state[place]))
+            kind = LEVEL_ALERTS.get(int(test.state[place]))
             if kind is None:
                 continue
             index, value = int(series[place]), float(mean[place])

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from console.training.model_health import DAY_MS, ModelHealth, model_health, summary
+from console.training.rushes import rushes
 from console.training.saved_state import SavedState, SeriesModel
 from ingest.vocabulary import HiddenState, Kind, WindowStatus
 from models.baselines import negbin
-from models.calendar import Calendar
+from models.baselines.counts import CountBaseline
+from models.calendar import WORKING, Calendar
 from stream.results import SeriesKey
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
@@ -141,3 +143,26 @@ def test_an_empty_store_has_no_models(tmp_path):
     reader = StoreReader(tmp_path / "store.db")
     assert report(reader) == {}
     reader.close()
+
+
+def test_a_rush_on_working_days_is_told_with_its_time():
+    calendar = Calendar("Asia/Shanghai")
+    model = CountBaseline(300, calendar, 2)
+    noon = 1_795_406_400_000  # a Monday in Shanghai
+    rates = model.rates
+    for amount, exposure in (rates.fine, rates.coarse, rates.overall[:2]):
+        exposure[:] = 30.0
+        amount[:] = 20.0 * 30.0
+    rates.overall[2] = 30.0
+    slots = slice(450 // 5, 490 // 5)  # from 7:30 to 8:10
+    rates.fine[0, WORKING, slots, 0] = 90.0 * 30.0
+    names = [("gate-1", 0, "person"), ("cam-1", 0, "person")]
+    saved = SavedState(1, noon, counting=[(names, model.capture())])
+    found = rushes(saved, calendar, 300)
+    assert list(found) == [names[0]]
+    (one,) = found[names[0]]
+    assert one.weekdays == (0, 1, 2, 3, 4)
+    assert one.begin in {"07:30", "07:20"}
+    assert one.end in {"08:10", "08:20"}
+    assert one.expected > 40
+    assert rushes(SavedState(), calendar, 300) == {}

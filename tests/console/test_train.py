@@ -229,6 +229,8 @@ def test_the_report_tells_what_each_model_knows(lived, capsys):
     text = call(lived, capsys, "models", "--device", "cam-1")
     assert "3/1/1/0" in text
     assert "1 model of 1 device" in text
+    assert camera["advice"]["en"].startswith("Learnt since 2026-11-19.") or camera["needs"]
+    assert f"cam-1, person: {camera['advice']['en']}" in text
     main(["models", "--config", str(lived.config), "--lang", "zh-CN"])
     assert "工作日/周六/周日/节假日" in capsys.readouterr().out
 

@@ -10,6 +10,7 @@ from ingest.events import Belief
 from ingest.log.records import Record, RecordKind
 from ingest.vocabulary import Reason
 from stream.pipeline.pipeline import Pipeline
+from stream.results import Notice
 from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, Writer, places
 
@@ -63,6 +64,18 @@ def test_what_cannot_be_believed_is_refused_and_changes_no_alert(lived, wrong, w
     results = pipe.process(word(log, **wrong))
     assert [(refusal.reason, refusal.detail) for refusal in results.refusals] == [(Reason.COMMAND, why)]
     assert [alert.state for alert in pipe.site.book.open()] == ["raised"]
+
+
+def test_readings_are_believed_too_and_what_has_no_end_of_its_own_ends(lived):
+    records, _ = lived
+    log = Writer()
+    log.position, log.newest = records[-1].position, NOON
+    pipe = fed(records)
+    step = Notice(act="rise", beat="b1", device="noise-1", kind="level_step", at_ms=NOON, ends=False)
+    (raised,) = pipe.site.book.rise(step)
+    results = pipe.process(word(log, device="noise-1"))
+    assert results.refusals == []
+    assert [(alert.id, alert.state, alert.by) for alert in results.alerts] == [(raised.id, "cleared", "Wang Wei")]
 
 
 def test_bytes_that_are_no_word_are_refused():

@@ -23,11 +23,12 @@ from console.common import (
 from console.errors import CommandError
 from console.training.acceptance import accept
 from console.training.model_health import ModelHealth, model_health, summary
+from console.training.rushes import Rush
 from console.training.saved_state import SavedState, read_saved
 from deploy.settings import Settings
 from deploy.wiring import days_of, open_places
 from stream.sentences import Why
-from stream.sentences.catalogue import Sentences
+from stream.sentences.catalogue import Sentences, in_all_languages
 from stream.sinks.store.reader import StoreReader
 
 EXAMPLES: Final = """\
@@ -41,6 +42,10 @@ docs/models.md tells what the columns mean and what to do.
 """
 _ORDER: Final = ("stuck", "unseen", "young", "narrow", "shifted", "wide", "missing", "")
 """What is shown first."""
+_ADVISED: Final = 30
+"""So many models get a line of their own."""
+_DAYS: Final = {(0, 1, 2, 3, 4): "working", (5, 6): "weekends", (0, 1, 2, 3, 4, 5, 6): "all"}
+"""Weekdays that have a name together."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,11 +85,16 @@ def run(options: argparse.Namespace) -> int:
     whole = summary(models)
     anew = (status.get("learning") or {}).get("anew")
     if options.json:
-        documents = [{**msgspec.to_builtins(model), "needs": model.needs} for model in models]
+        zone = site.zone(settings)
+        documents = [
+            {**msgspec.to_builtins(model), "needs": model.needs, "advice": in_all_languages(_advice(model, zone))}
+            for model in models
+        ]
         print_json({"site": site.id, "summary": whole, "anew": anew, "state": saved.problem, "models": documents})
         return 0
     zone = site.zone(settings)
     _print(models, texts, zone)
+    _print_advice(models, texts, zone)
     _print_summary(whole, texts, options.days)
     if anew:
         since = local_time(anew["since_ms"], zone, "%Y-%m-%d %H:%M")
@@ -132,6 +142,33 @@ def _print(models: list[ModelHealth], texts: Sentences, zone: ZoneInfo) -> None:
         return
     header = ("device", "metric", "weeks", "days", "state", "rare", "inside", "verdict", "learned", "needs")
     print_table([texts(f"models-col-{name}") for name in header], [_row(model, texts, zone) for model in models], "")
+
+
+def _print_advice(models: list[ModelHealth], texts: Sentences, zone: ZoneInfo) -> None:
+    """Print of each model in a line what a person can do about it; of many, those that need something."""
+    shown = models if len(models) <= _ADVISED else [model for model in models if model.needs][:_ADVISED]
+    if shown:
+        print()
+    for model in shown:
+        advice = texts.why(_advice(model, zone))
+        print(texts("models-advice", device=model.device, metric=safe(model.metric), advice=advice))
+
+
+def _advice(model: ModelHealth, zone: ZoneInfo) -> Why:
+    """Return what a person can do about a model, and what it has learned of the place."""
+    device, needs = model.device, model.needs
+    since = local_time(model.learnt_since_ms, zone, "%Y-%m-%d")
+    args: dict[str, Any] = {"device": device, "since": since, "rushes": [_rush(one) for one in model.rushes]}
+    if needs == "missing":
+        args["classes"] = [Why(f"models-class-{name}") for name in model.missing]
+    learned = "rushes" if model.rushes else "learnt" if model.learnt_since_ms else "nothing"
+    return Why(f"models-do-{needs or 'well'}", {**args, "learned": Why(f"models-{learned}", args)})
+
+
+def _rush(rush: Rush) -> Why:
+    days = rush.weekdays
+    on = [Why(f"models-on-{name}") for name in ([_DAYS[days]] if days in _DAYS else days)]
+    return Why("models-rush", {"begin": rush.begin, "end": rush.end, "days": on})
 
 
 def _row(model: ModelHealth, texts: Sentences, zone: ZoneInfo) -> list[object]:
