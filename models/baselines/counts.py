@@ -332,7 +332,8 @@ class CountBaseline(CountMemory):
             doubt *= _doubt(low, _DOUBT_LOW)
         weight = np.maximum(doubt, np.minimum(np.maximum((habit - _NEW_HABIT) * 5.0, 0.02), 1.0))
         if level:
-            weight *= 1.0 - self.pi[states.DEAD, rows]
+            alive = 1.0 - self.pi[states.DEAD, rows]  # what a dead counter says is no habit
+            weight *= alive
         cut = y.copy()
         odd = (np.abs(negbin.residual(y, mean, spread)) > ODD).nonzero()[0]
         if len(odd):
@@ -356,7 +357,7 @@ class CountBaseline(CountMemory):
         if level:
             # A rush of routine says nothing of how warm the evening is.
             plain = (ring.value[slot][scan.LEAST, at] == mean) & (ring.value[slot][scan.MOST, at] == mean)
-            worth = plain / (1.0 + spread * mean)
+            worth = alive * plain / (1.0 + spread * mean)
             inside = np.minimum(np.maximum(y, mean - 2.0 * deviation), mean + 2.0 * deviation)
             for which, more in enumerate((inside, base)):
                 put(self.level[which], rows, self.level[which, rows] * self._level_keep + worth * more, seen)

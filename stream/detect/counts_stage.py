@@ -13,6 +13,7 @@ from models.baselines.count_judge import CountTest
 from models.baselines.counts import CountBaseline
 from models.calendar import Calendar
 from models.state import Saved, array, part
+from stream.detect.count_ends import CountEnds
 from stream.detect.findings import Findings
 from stream.results import RECALLED, WindowRows
 from stream.windows.axes import COUNT, SERIES
@@ -27,12 +28,15 @@ _CALM_PART: Final = 1.5
 """Up to so much of the usual, a part of an open window is nothing special."""
 _METRICS: Final = ("person", "vehicle")
 _EPISODE_KINDS: Final = frozenset(COUNT_ALERTS.values())
+_SURGE: Final = COUNT_ALERTS[HiddenState.SURGE]
+_DEFICIT: Final = COUNT_ALERTS[HiddenState.DEFICIT]
 
 
 class CountsStage(Saved):
     """Baselines of all count series of a shard."""
 
     baseline: CountBaseline = part(rows=COUNT)
+    ends: CountEnds = part(rows=COUNT)
     series = array(np.int64, COUNT, of=SERIES)
     """Series of each row of the baseline."""
     _calm = array(np.int8, COUNT)
@@ -48,7 +52,7 @@ class CountsStage(Saved):
     def __init__(self, window_s: int, calendar: Calendar, findings: Findings) -> None:
         self.window_ms = window_s * 1000
         self.findings = findings
-        self.baseline = CountBaseline(window_s, calendar)
+        self.baseline, self.ends = CountBaseline(window_s, calendar), CountEnds()
         self._full: dict[int, NDArray[np.float64]] = {}
         """Window number → expected count of the whole window per row, infinite where too young to judge; a cache."""
         super().__init__()
@@ -172,7 +176,15 @@ class CountsStage(Saved):
         over = (test.state == HiddenState.NORMAL) | (test.state == HiddenState.YOUNG)
         settled = (over & ~test.alarm) | (self._calm[rows] >= _CALM)
         self._dismissed_ms[rows] = np.where(settled & ~over, test.onset_ms, self._dismissed_ms[rows])
-        self._settle(rows, settled, start_ms + self.window_ms)
+        low = self.ends.look(rows, test, total, start_ms, _ORDINARY_P)
+        self._settle(rows, settled, low, start_ms + self.window_ms)
+        self.ends.end(rows[settled & ~low])
+
+    @property
+    def dead(self) -> NDArray[np.int64]:
+        """The series that are told to count nobody any more."""
+        dead: NDArray[np.int64] = self.series[np.flatnonzero(self.ends.low[: len(self.series)] == HiddenState.DEAD)]
+        return dead
 
     def _pass_by(self, rows: NDArray[np.int64], number: int, fields: Mapping[str, NDArray[Any]]) -> None:
         """Write what would be usual of rows that are not judged, and end what was told of them: now it is expected."""
@@ -239,24 +251,36 @@ class CountsStage(Saved):
         news: NDArray[np.bool_] = test.alarm & (~known | (np.minimum(test.p_upper, test.p_lower) < _STRANGE_P))
         return news
 
-    def _settle(self, rows: NDArray[np.int64], settled: NDArray[np.bool_], end_ms: int) -> None:
-        """Clear the alerts of devices all of whose series have settled, unless a later window raised them."""
+    def _settle(self, rows: NDArray[np.intp], settled: NDArray[np.bool_], low: NDArray[np.bool_], end_ms: int) -> None:
+        """Clear the alerts of devices all of whose series have settled, unless a later window raised them.
+
+        Those of series that are `low` only for a surge: the end of too little needs evidence (`CountEnds`).
+        """
         findings = self.findings
         waiting = findings.active.begun_before(_EPISODE_KINDS, end_ms)
         if not waiting:
             return
         catalog, series = findings.catalog.series, self.series[rows]
-        unsettled = {catalog[index].device for index in series[~settled].tolist()}
-        seen = {catalog[index].device: int(findings.catalog.series_device[index]) for index in series.tolist()}
+        names = [catalog[index].device for index in series.tolist()]
+        held = {_SURGE: ~settled}
+        unsettled = {
+            kind: {names[place] for place in np.flatnonzero(held.get(kind, ~settled | low)).tolist()}
+            for kind in _EPISODE_KINDS
+        }
+        seen = dict(zip(names, findings.catalog.series_device[series].tolist(), strict=True))
         # What is over was over with the last window that was not ordinary.
         ended: dict[str, int] = {}
-        for index, calm in zip(series.tolist(), self._calm[rows].tolist(), strict=True):
-            device = catalog[index].device
-            ended[device] = max(ended.get(device, 0), end_ms - calm * self.window_ms)
+        few_ended: dict[str, int] = {}
+        over_ms = end_ms - self._calm[rows].astype(np.int64) * self.window_ms
+        for device, at_ms, strange_ms in zip(names, over_ms.tolist(), self.ends.strange_ms(rows).tolist(), strict=True):
+            ended[device] = max(ended.get(device, 0), at_ms)
+            if strange_ms:
+                few_ended[device] = max(few_ended.get(device, 0), strange_ms + self.window_ms)
         for (device, kind), since_ms in waiting:
-            if device in seen and device not in unsettled:
+            if device in seen and device not in unsettled[kind]:
+                last_ms = ended[device] if kind != _DEFICIT else few_ended.get(device, ended[device])
                 # (an open window that was ordinary when it closed is a window, too)
-                findings.fall(seen[device], kind, findings.now_ms, end_ms=max(ended[device], since_ms + self.window_ms))
+                findings.fall(seen[device], kind, findings.now_ms, end_ms=max(last_ms, since_ms + self.window_ms))
 
     def _found(
         self,
@@ -286,6 +310,10 @@ class CountsStage(Saved):
             since_ms = min(number * self.window_ms, round((number + share - watched * windows) * self.window_ms))
             if (kind == "surge") == (test.state[place] == HiddenState.SURGE) and test.onset_ms[place]:
                 since_ms = min(since_ms, int(test.onset_ms[place]))
+        if kind != _SURGE:
+            self.ends.begins(
+                int(rows[place]), HiddenState.DEAD if dead else HiddenState.DEFICIT, number * self.window_ms
+            )
         anomaly = findings.unusual(
             series,
             kind,

@@ -184,9 +184,10 @@ class Detection(Saved):
         self.learned.live(np.concatenate(learned), number)
 
     def stuck_devices(self, devices: int) -> NDArray[np.bool_]:
-        """Return which devices, shape (devices,), have a reading that does not change."""
+        """Return which devices, shape (devices,), have a reading that does not change, or count nobody any more."""
         stuck = np.zeros(devices, dtype=np.bool_)
         stuck[self.catalog.series_device[np.flatnonzero(self.leveling.stuck)]] = True
+        stuck[self.catalog.series_device[self.counting.dead]] = True
         return stuck
 
     def restored(self) -> None:

@@ -105,6 +105,10 @@ _ADDED: Final[dict[int, dict[str, dict[str, _Value | _Array]]]] = {
         "shard": {
             "detection/leveling/peak": _Array("<f8", np.nan, like="detection/leveling/series"),
             "detection/planned/calendar": _Value(b""),
+            "detection/counting/ends/low": _Array("i1", like="detection/counting/calm"),
+            "detection/counting/ends/came": _Array("<f4", like="detection/counting/calm"),
+            "detection/counting/ends/expected": _Array("<f4", like="detection/counting/calm"),
+            "detection/counting/ends/strange_ms": _Array("<i8", like="detection/counting/calm"),
         },
         "site": {"book/standing": _Value({}), "book/turns": _Value({})},
     },
