@@ -196,7 +196,9 @@ class CountsStage(Saved):
         for name in ("expected", "lower", "upper"):
             fields[name][series] = np.where(test.state == HiddenState.YOUNG, np.nan, getattr(test, name) * windows)
         self._calm[rows] = 0
-        self._settle(rows, np.ones(len(rows), dtype=np.bool_), start_ms + self.window_ms)
+        dead = self.ends.low[rows] == HiddenState.DEAD  # nothing that is planned brings a counter back
+        self._settle(rows, np.ones(len(rows), dtype=np.bool_), dead, start_ms + self.window_ms)
+        self.ends.end(rows[~dead])
 
     def amend(
         self,

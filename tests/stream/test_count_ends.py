@@ -89,7 +89,7 @@ def test_a_deficit_of_the_evening_is_not_over_before_the_morning_and_says_how_lo
     assert days.count(6) == []  # until 4:30
     ((kind, state, _),) = days.count(5)
     assert (kind, state) == ("deficit", "cleared")
-    assert 4 * 3600 <= days.alerts[-1].why.args["lasted_s"] <= 7 * 3600
+    assert 3.5 * 3600 <= days.alerts[-1].why.args["lasted_s"] <= 7 * 3600
 
 
 def test_a_deficit_by_day_is_over_as_soon_as_the_street_is_as_usual(taught):
