@@ -197,9 +197,10 @@ def read_series(
         else:
             if texts:
                 reader.last.texts.append(known.setdefault(text, text))
-    for one in reader.series.values():
+    used = [one for one in reader.series.values() if one.times]
+    for one in used:
         one.settle()
-    series = _with_intervals(reader.series.values())
+    series = _with_intervals(used)
     result = SeriesFile(table, kind == "count", series, bad, reader.missing)
     if not result.rows:
         first = f"; line {bad[0].line}: {bad[0].why}" if bad else ""

@@ -1,7 +1,7 @@
 """Replay, backtest and train take the same rows of a file, and refuse the same lines for the same reasons."""
 
 import math
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections import Counter
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -60,9 +60,11 @@ def of_train(path):
 
 
 def of_backtest(path):
-    options = Namespace(kind="counts", file=path, scores=None, lang="en")
+    options = Namespace(kind="counts", file=path, scores=None, lang="en", window=900, quiet=True, json=True)
     found, names = backtest._read(options, Calendar(ZONE, None))
     rows = set()
+    scores = backtest._run(options, found, Calendar(ZONE, None))
+    assert [len(one.times) for one in found.series] == [len(surprise) for surprise in scores.surprise]
     for one, name in zip(found.series, names, strict=True):
         assert name == one.name.device, "names are shown as the file has them"
         rows |= {(at, id_of(name), n) for at, n in zip(one.times, one.values, strict=True) if not math.isnan(n)}
@@ -103,10 +105,11 @@ def test_devices_of_two_intervals_are_judged_as_if_each_were_alone(tmp_path: Pat
     def scored(name, lines):
         path, scores = tmp_path / f"{name}.csv", tmp_path / f"{name}.scores.csv"
         path.write_bytes("\n".join(["时间,设备,计数", *lines]).encode("gbk"))
-        options = Namespace(
-            kind="counts", file=path, timezone="Asia/Shanghai", country=None, window=None, scores=scores, events=None,
-            json=True, quiet=True, lang="en",
-        )  # fmt: skip
+        parser = ArgumentParser()
+        backtest.add_arguments(parser)
+        options = parser.parse_args(
+            ["counts", str(path), "--timezone", "Asia/Shanghai", "--scores", str(scores), "--json"]
+        )
         return backtest._series(options), scores.read_text(encoding="utf-8").splitlines()[1:]
 
     report, together = scored("both", [*fifteen, *five])
