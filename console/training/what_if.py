@@ -162,6 +162,10 @@ class Trial:
     places: Places
     other_places: Places | None = None
     """Where other places are tried."""
+    calendar: bytes = b""
+    """The site's, as a `RecordKind.CALENDAR` has it."""
+    other_calendar: bytes = b""
+    """Where another one is tried."""
     models: str = "kept"
     """``kept`` as they were; ``store``: learned anew from the store; ``none``: young."""
     site: FoundSite | None = None
@@ -284,22 +288,40 @@ def _runs(trial: Trial, begun: Begun, progress: Progress) -> tuple[Run, Run]:
     if begun.data:
         now.restore(begun.data)
         then.restore(begun.data)
+        keeps = _tell_other(trial, then, begun)
         if trial.models != "kept":
             then.forget_models()
         if trial.models == "store":
             _learn(trial, then, begun, progress, again=True)
     else:
+        if trial.calendar:
+            for pipeline in (now, then):
+                pipeline.process(_record(RecordKind.CALENDAR, trial.calendar, pipeline, begun))
+        keeps = _tell_other(trial, then, begun)
         begun.windows = _learn(trial, now, begun, progress)
         begun.how = "store" if begun.windows else "nothing"
         if trial.models != "none":
             # Learned each by itself: another calendar sorts the days in another way.
             _learn(trial, then, begun, progress)
-    if trial.other_places is not None:
-        payload = encode_places(PlacesRecord(1, trial.other_places))
-        then.process(Record(RecordKind.PLACES, then.now_ms or begun.ms, payload, 0, begun.position))
     if trial.other.alerts.per_day != trial.settings.alerts.per_day:
         then.site.budget.choose_anew()
-    return Run(now), Run(then, keeps_places=trial.other_places is not None)
+    return Run(now), Run(then, keeps)
+
+
+def _tell_other(trial: Trial, pipeline: Pipeline, begun: Begun) -> set[RecordKind]:
+    """Let a pipeline go by the places and the calendar that are tried; return what it is not to take from the log."""
+    told: dict[RecordKind, bytes] = {}
+    if trial.other_places is not None:
+        told[RecordKind.PLACES] = encode_places(PlacesRecord(1, trial.other_places))
+    if trial.other_calendar:
+        told[RecordKind.CALENDAR] = trial.other_calendar
+    for kind, payload in told.items():
+        pipeline.process(_record(kind, payload, pipeline, begun))
+    return {*told}
+
+
+def _record(kind: RecordKind, payload: bytes, pipeline: Pipeline, begun: Begun) -> Record:
+    return Record(kind, pipeline.now_ms or begun.ms, payload, 0, begun.position)
 
 
 def _learn(trial: Trial, pipeline: Pipeline, begun: Begun, progress: Progress, *, again: bool = False) -> int:
@@ -317,9 +339,7 @@ def _learn(trial: Trial, pipeline: Pipeline, begun: Begun, progress: Progress, *
             since = max(span[0], begun.ms - _LEARN_MS)
             windows = stored_windows(reader, window_ms, since, begun.ms // window_ms * window_ms, names)
             for piece in pieces(windows, window_ms, again=again):
-                results = pipeline.process(
-                    Record(RecordKind.HISTORY, pipeline.now_ms or begun.ms, piece.payload, 0, begun.position)
-                )
+                results = pipeline.process(_record(RecordKind.HISTORY, piece.payload, pipeline, begun))
                 learned += 0 if results.taught is None else results.taught.learned
                 progress(piece.end_ms - since, begun.ms - since)
         except StoreError as error:

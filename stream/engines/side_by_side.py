@@ -6,6 +6,7 @@ Both begin with the same state and take the same log, so that what differs follo
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Final, Literal
 
@@ -73,12 +74,12 @@ class Run:
     ----------
     pipeline
         In the state to begin with.
-    keeps_places
-        Whether edited places in the log are passed over, because the places are what is tried.
+    keeps
+        Kinds of records that are passed over, because another calendar, or other places, are what is tried.
     """
 
-    def __init__(self, pipeline: Pipeline, *, keeps_places: bool = False) -> None:
-        self.pipeline, self._keeps_places = pipeline, keeps_places
+    def __init__(self, pipeline: Pipeline, keeps: AbstractSet[RecordKind] = frozenset()) -> None:
+        self.pipeline, self._keeps = pipeline, keeps
         self._alerts: dict[str, Alert] = {alert.id: alert for alert in pipeline.site.book.open()}
         self._found: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         """(device, kind) → when it was found."""
@@ -88,7 +89,7 @@ class Run:
         if poison is not None:
             self._note(self.pipeline.pass_by(record, poison))
             return
-        if self._keeps_places and record.kind is RecordKind.PLACES:
+        if record.kind in self._keeps:
             record = msgspec.structs.replace(record, kind=RecordKind.TICK, payload=b"")
         self._note(self.pipeline.process(record))
 

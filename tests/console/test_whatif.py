@@ -165,6 +165,15 @@ def test_other_places_are_tried(young, capsys, tmp_path):
     assert "none.geojson" in capsys.readouterr().err
 
 
+def test_another_calendar_is_tried(lived, capsys):
+    """Roadworks that somebody forgot to write down: the counts of that day are neither judged nor learned."""
+    found = asked(lived, capsys, "--from", utc(NOON), "--set", "calendar.maintenance=daily @ cam-1: roadworks")
+    assert found["alerts"]["now"] > found["alerts"]["then"] == 0
+    assert {one["because"] for one in found["gone"]} == {"unnoticed"}
+    assert main(["whatif", "--set", "calendar.events=whenever", "--config", str(lived.config)]) == 2
+    assert "calendar.events has 'whenever'" in capsys.readouterr().err
+
+
 def test_a_record_that_cannot_be_processed_is_passed_by_in_both(young, capsys, monkeypatch):
     process = Pipeline.process
 

@@ -28,7 +28,8 @@ from console.errors import CommandError
 from console.training.what_if import LoggedSource, Outcome, RecordedSource, RecordSource, Trial, try_out
 from deploy.settings import Settings, with_texts
 from deploy.settings.load import KEYS
-from deploy.wiring import check_places, open_places
+from deploy.wiring import check_places, open_calendar, open_places
+from ingest.days.site_calendar import SiteCalendar, encode_calendar
 from ingest.places import Places, load_places, parse_places
 from simulators.replay.recording import RecordingTrack
 from stream.engines.side_by_side import AlertDifference, ToldAlert
@@ -46,13 +47,15 @@ Works while the node runs and while it is stopped, and changes nothing. docs/mod
 """
 _WEEK_MS: Final = 7 * 86_400_000
 TRIED: Final = (
-    *(f"{section}.{key}" for section in ("site", "pipeline", "alerts") for key in KEYS[section]),
+    *(f"{section}.{key}" for section in ("site", "calendar", "pipeline", "alerts") for key in KEYS[section]),
     "gateway.clock_ahead_s",
     "gateway.backfill_days",
 )
 """Settings that the pipeline goes by."""
 _NOT_TRIED: Final = {"site.id": "", "site.language": "", "site.places": "; give --places FILE"}
 """Those of them that change no alert, or that have an option of their own."""
+_DAYS: Final = {"site.country", "site.holidays", "site.timezone"}
+"""Further keys that the calendar follows from."""
 _WHAT: Final = ("new", "gone", "different")
 
 
@@ -87,6 +90,10 @@ def run(options: argparse.Namespace) -> int:
     if options.places is not None:
         trial.other_places = load_places(options.places)
         check_places(trial.other_places, other, options.places)
+    folder = settings.site_dir if site is None else site.folder
+    trial.calendar = encode_calendar(_calendar(settings, folder))
+    if any(key.startswith("calendar.") or key in _DAYS for key in changed):
+        trial.other_calendar = encode_calendar(_calendar(other, folder))
     zone = ZoneInfo(settings.site.timezone)
     since_ms, until_ms, bounded = _span(options, source, zone)
     with progress_bar(options, desc=texts("whatif-progress"), unit="ms", unit_scale=True, leave=False) as progress:
@@ -150,6 +157,15 @@ def _source(options: argparse.Namespace, settings: Settings, site: FoundSite | N
     return RecordedSource(track, settings, places), places
 
 
+def _calendar(settings: Settings, folder: Path) -> SiteCalendar:
+    """Return the calendar that settings name. Raises `CommandError` for a file that cannot be used."""
+    file = open_calendar(settings, folder)
+    found = file.load()
+    if file.problem:
+        raise CommandError(file.problem, 2)
+    return found
+
+
 def _span(options: argparse.Namespace, source: RecordSource, zone: ZoneInfo) -> tuple[int, int, bool]:
     """Return the span to compare, and whether it begins later than asked for: the log reaches no further back."""
     until = None if options.until is None else time_of(options.until, "--to", zone)
@@ -197,7 +213,7 @@ def _document(
             "windows": begun.windows,
             "problems": begun.problems,
         },
-        "settings": msgspec.to_builtins(changed),
+        "settings": changed,
         "places": None if options.places is None else str(options.places),
         "models": options.models,
         "records": outcome.records,
