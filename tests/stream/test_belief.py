@@ -22,7 +22,7 @@ WINDOW = 30 * MINUTE
 DAY = 1440 * MINUTE
 CONFIG = pipeline_with(site="test", country="", window_s=WINDOW // 1000)
 SINCE = NOON - 8 * 60 * MINUTE
-"""The camera was turned: four times as many pass."""
+"""The camera was turned: six times as many pass."""
 
 
 def word(log: Writer, metric: str = "", device: str = "cam-1", since_ms: int = SINCE) -> Record:
@@ -32,10 +32,10 @@ def word(log: Writer, metric: str = "", device: str = "cam-1", since_ms: int = S
 
 @pytest.fixture(scope="module")
 def lived() -> tuple[list[Record], Writer]:
-    """The records of three days, and who goes on writing."""
+    """The records of five days, and who goes on writing."""
     rng, log, records = np.random.default_rng(2), Writer(), []
-    for end in range(NOON - 3 * DAY + WINDOW, NOON + 1, WINDOW):
-        log.count("cam-1", end, int(rng.poisson(40 if end <= SINCE else 160)), interval=1800.0)
+    for end in range(NOON - 5 * DAY + WINDOW, NOON + 1, WINDOW):
+        log.count("cam-1", end, int(rng.poisson(40 if end <= SINCE else 240)), interval=1800.0)
         log.level("noise-1", end - MINUTE, 50.0 + rng.normal())
         records.append(log.record())
     return records, log
@@ -82,7 +82,7 @@ def test_the_open_alert_ends_and_says_who_and_what_follows_is_usual(lived, state
     assert results.refusals == []
     rng, alerts = np.random.default_rng(4), []
     for end in range(NOON + WINDOW, NOON + DAY, WINDOW):
-        log.count("cam-1", end, int(rng.poisson(160)), interval=1800.0)
+        log.count("cam-1", end, int(rng.poisson(240)), interval=1800.0)
         alerts += pipe.process(log.record()).alerts
     assert [alert for alert in alerts if alert.device == "cam-1"] == []
 
