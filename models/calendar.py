@@ -105,6 +105,7 @@ class Calendar:
         )
         self._planned = Occurrences((one for one in found.entries if one.kind in _PLANNED), self._zone)
         self._instants: dict[int, tuple[int, int]] = {}
+        self._feasts: dict[int, bool] = {}
         self._offsets: dict[int, int] = {}
         self._days: dict[int, Day] = {}
 
@@ -157,6 +158,15 @@ class Calendar:
     def day_number(self, start_ms: int) -> int:
         """Return the local day, counted since 1970, that an instant (epoch ms) lies in."""
         return int(self._local(start_ms)[0])
+
+    def is_holiday(self, start_ms: int) -> bool:
+        """Tell whether the local day of an instant (epoch ms) is a holiday; kept, as `instant` is."""
+        found = self._feasts.get(start_ms)
+        if found is None:
+            if len(self._feasts) >= _INSTANTS:
+                self._feasts.clear()
+            found = self._feasts[start_ms] = self.day(self.day_number(start_ms)).holiday
+        return found
 
     def weekday(self, start_ms: int | NDArray[np.int64]) -> NDArray[np.int8]:
         """Return 0 (Monday) to 6 (Sunday) by local date, whatever the day's class."""

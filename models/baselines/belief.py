@@ -66,7 +66,7 @@ def _visited(memory: CountMemory, row: int, since_ms: int, now_ms: int, calendar
     first, last = calendar.day_number(since_ms), calendar.day_number(now_ms)
     for day in range(max(first, last - visits.days + 1), last + 1):
         place = day % visits.days
-        if visits.day[place] != day:
+        if visits.day[place] != day or calendar.day(day).holiday:
             continue
         code = visits.code[place, :, row].copy()
         if day == first:

@@ -211,7 +211,10 @@ class CountBaseline(CountMemory):
         group, busy = self.solved[:, :, rows]
         day_class, second = self.calendar.instant(start_ms)
         misfit = self.misfit[rows] * dispersion.AMENDS
-        rate, uncertain, own = self.rates.predict(rows, self.kind[rows], day_class, second, group[0], busy[0] + misfit)
+        holiday = self.calendar.is_holiday(start_ms)
+        rate, uncertain, own = self.rates.predict(
+            rows, self.kind[rows], day_class, second, group[0], busy[0] + misfit, holiday=holiday
+        )
         base = np.maximum(rate * exposure, negbin.LEAST_MEAN)
         mean = base
         if level:
@@ -353,7 +356,10 @@ class CountBaseline(CountMemory):
         lean = _LEAN + _LEAN_BUSY * np.minimum(busy, 1.0)
         cut += lean * deviation * np.minimum(mean, 1.0) * np.minimum(habit / USUAL_DOUBT, 1.0)
         day_class, second = self.calendar.instant(start_ms)
-        self.rates.learn(rows, self.kind[rows], start_ms, day_class, second, cut, e, weight, spread, seen)
+        holiday = self.calendar.is_holiday(start_ms)
+        self.rates.learn(
+            rows, self.kind[rows], start_ms, day_class, second, cut, e, weight, spread, seen, holiday=holiday
+        )
         if level:
             # A rush of routine says nothing of how warm the evening is.
             plain = (ring.value[slot][scan.LEAST, at] == mean) & (ring.value[slot][scan.MOST, at] == mean)

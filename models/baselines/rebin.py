@@ -32,6 +32,7 @@ def rebin_counts(state: State, before_s: int, after_s: int) -> State:
     arrays["rates/fine"] = _dealt(arrays["rates/fine"], _shares(old.bin_s, young.bin_s), windows)
     hours = _shares(old.coarse_s, young.coarse_s)
     arrays["rates/coarse"] = _dealt(arrays["rates/coarse"], hours, windows)
+    arrays["rates/holiday"] = _dealt(arrays["rates/holiday"][:, None], hours, windows)[:, 0]
     overall = arrays["rates/overall"].copy()
     overall[_EXPOSURE:] *= windows
     arrays["rates/overall"] = overall

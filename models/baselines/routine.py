@@ -160,7 +160,9 @@ class Routine:
         if not len(past):
             return None
         days = [self._calendar.day(number) for number in past.tolist()]
-        alike = [one for one in days if one.day_class == today.day_class]
+        # Feasts are days apart, and so are those without school: they neither make a routine of others nor break one.
+        usual = [one for one in days if (one.holiday, one.school) == (today.holiday, today.school)]
+        alike = [one for one in usual if one.day_class == today.day_class]
         same = [one for one in alike if one.weekday == today.weekday and one.as_usual == today.as_usual]
         turn = [one for one in alike if (one.week - today.week) % 2 == 0]
         other = [one for one in alike if (one.week - today.week) % 2 == 1]
@@ -174,9 +176,9 @@ class Routine:
 
         weekday, four = of(same, 6), of(same, 4, all_of=4)
         seasons = [weekday, of(alike, 10)]
-        if len(alike) > 1 and len(days) > 4:
+        if len(alike) > 1 and len(usual) > 4:
             # All days are alike, and this class has shown it, too.
-            every, two = of(days, 10), of(alike, 2, all_of=2)
+            every, two = of(usual, 10), of(alike, 2, all_of=2)
             seasons.append(
                 every._replace(reached=np.minimum(every.reached, two.reached), kept=np.maximum(every.kept, two.kept))
             )

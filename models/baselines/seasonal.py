@@ -31,6 +31,13 @@ _SPREAD_CLASS: Final = 0.5
 """Between a class of day and all days at that time."""
 _SPREAD_BIN: Final = 0.03
 """Between a bin of five minutes and the hours around it; grows with the width of the bin (a random walk)."""
+_SPREAD_HOLIDAY: Final = 0.3
+"""Between a holiday and a rest day, at a time of it."""
+_LEAST_HOLIDAY: Final = 0.05
+"""Between one holiday and the next, whatever has been seen of them: Spring Festival empties a street that Labour Day
+fills."""
+_HOLIDAY_VISITS: Final = 3.0
+"""Holidays after which the memory of them has halved."""
 
 
 _DAY_MS: Final = 86_400_000
@@ -167,6 +174,8 @@ class SeasonalRates(Saved):
     fine = array(np.float32, 2, DAY_CLASSES, "bins", ROW)
     """(amount or exposure, class, bin, series)."""
     coarse = array(np.float32, 2, DAY_CLASSES, "coarse_bins", ROW)
+    holiday = array(np.float32, 2, "coarse_bins", ROW)
+    """Amount and exposure of holidays, which teach nothing else: eight days of an empty street are no Sundays."""
     overall = array(np.float32, 3, ROW)
     """Amount, exposure, and exposure × what the kind usually shows at that time, over all times."""
     kinds: Kinds = part()
@@ -186,9 +195,19 @@ class SeasonalRates(Saved):
         super().__init__()
 
     def predict(
-        self, rows: Rows, kind: NDArray[np.int64], day_class: int, second: int, group: Floats, busy: Floats
+        self,
+        rows: Rows,
+        kind: NDArray[np.int64],
+        day_class: int,
+        second: int,
+        group: Floats,
+        busy: Floats,
+        *,
+        holiday: bool = False,
     ) -> tuple[Floats, Floats, Floats]:
         """Return (rate per unit of exposure, its relative variance, evidence in windows), each (rows,).
+
+        A holiday is as its class of day, by as much more or less as holidays have been in the hours around.
 
         `group` and `busy` are φ and α of `models.baselines.dispersion`: over-dispersed counts say less of their mean.
         The evidence is the series' own about this time of day; a known kind vouches for its series after their first
@@ -212,6 +231,7 @@ class SeasonalRates(Saved):
         strength, rate = _posterior(first, rate, everyday[0], everyday[1], group, busy)
         strength = np.minimum(strength, 1.0 / _SPREAD_CLASS)
         strength, rate = _posterior(strength, rate, around[0, day_class], around[1, day_class], group, busy)
+        usual = rate
         # What the hours around say of one bin is limited: rates change within them.
         strength = np.minimum(strength, 1.0 / (_SPREAD_BIN * self.bin_s / 300.0))
         position = int(second) // self.bin_s
@@ -220,6 +240,13 @@ class SeasonalRates(Saved):
         for offset, share in zip(self._offsets.tolist(), self._kernel.tolist(), strict=True):
             near += share * fine[:, (position + offset) % self.bins, rows]
         strength, rate = _posterior(strength, rate, near[0], near[1], group, busy)
+        if holiday:
+            amount, exposure = (
+                np.float32(left) * self.holiday[:, low, rows] + np.float32(right) * self.holiday[:, high, rows]
+            )
+            strength = np.minimum(strength, 1.0 / _SPREAD_HOLIDAY)
+            strength, rate = _posterior(strength, rate, amount, exposure * usual / rate, group, busy)
+            strength = np.minimum(strength, 1.0 / _LEAST_HOLIDAY)
         evidence = everyday[1] + near[1]
         if profile is not None:
             vouched = self.kinds.known(kind, day_class, between[0]) & (watched >= hour)
@@ -238,16 +265,25 @@ class SeasonalRates(Saved):
         weight: Floats,
         spread: Floats,
         seen: Seen = None,
+        *,
+        holiday: bool = False,
     ) -> None:
         """Add one (partly) observed window per row; `rows` must not repeat.
 
-        `weight` 0-1 says how much to trust it, `spread` is the dispersion α of a window.
+        `weight` 0-1 says how much to trust it, `spread` is the dispersion α of a window. A holiday's teaches holidays
+        only.
         """
         position, hour = int(second) // self.bin_s, int(second) // self.coarse_s
         # Whole windows, which are most, need no powers.
         whole = bool((exposure == 1.0).all())
         keep = float(self.decay[day_class]) ** (self.visit if whole else self.visit * exposure)
         slow = keep ** (self.bin_s / self.coarse_s)
+        if holiday:
+            sums = self.holiday[:, hour]
+            keep = slow ** (_HALF_LIFE_VISITS[day_class] / _HOLIDAY_VISITS)
+            for total, more in zip(sums, (amount * weight, exposure * weight), strict=True):
+                put(total, rows, total[rows] * keep + more, seen)
+            return
         worth = exposure * weight
         relative = self.kinds.profile(kind, day_class, (hour, hour), (1.0, 0.0))
         add = (amount * weight, worth, worth if relative is None else worth * relative)

@@ -188,7 +188,7 @@ _LEVELS_KNOW: Final[dict[str, tuple[Any, ...]]] = {
 
 
 def _to_5(part: str, old: State) -> State:
-    """From 4: counts have a memory of visits, and levels know of faults; both begin empty."""
+    """From 4: counts have a memory of visits and of holidays, and levels know of faults; all begin empty."""
     state = _with_added(5, part, old)
     counts = "detection/counting/baseline/"
     if f"{counts}ring/value" in state.arrays:
@@ -199,6 +199,8 @@ def _to_5(part: str, old: State) -> State:
         state.arrays[f"{counts}routine_ms"] = np.zeros(size, dtype="<i8")
         state.arrays[f"{counts}visits/code"] = np.zeros((56, min(bins, 144), size), dtype="u1")
         state.arrays[f"{counts}visits/day"] = np.full(56, -1, dtype="<i8")
+        hours = state.arrays[f"{counts}rates/coarse"].shape[2]
+        state.arrays[f"{counts}rates/holiday"] = np.zeros((2, hours, size), dtype="<f4")
     levels = "detection/leveling/baseline/"
     if f"{levels}same_since" in state.arrays:
         state.arrays[f"{levels}faults/same_since"] = state.arrays.pop(f"{levels}same_since")

@@ -44,6 +44,21 @@ def test_counts_with_events_and_scores(tmp_path: Path, capsys: pytest.CaptureFix
     assert float(rows[15 * 24 + 12]["score"]) == max(float(row["score"]) for row in rows)
 
 
+def test_the_settings_calendar_is_gone_by_and_options_take_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    config, file = tmp_path / "site.toml", counts(tmp_path / "c.csv")
+    config.write_text('[site]\ntimezone = "UTC"\n[calendar]\nevents = ["2026-03-16 12:00-13:00 @ door: sale"]\n')
+    calendar = tmp_path / "days.ics"
+    calendar.write_text("BEGIN:VCALENDAR\nEND:VCALENDAR\n")
+    told = []
+    for more in (["--config", str(config)], ["--config", str(config), "--calendar", str(calendar)], []):
+        assert main(["backtest", "counts", file, "--json", *more]) == 0
+        report = json.loads(capsys.readouterr().out)
+        told.append((report["planned"], report["devices"]["door"]["alarm_rows"] > 0))
+    assert told == [(1, False), (0, True), (0, True)]
+
+
 def test_levels(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     rows = [f"2026-03-{d:02d}T{h:02d}:00:00+08:00,mic,{50 + h + (d % 3)}" for d in range(1, 8) for h in range(24)]
     assert main(["backtest", "levels", write(tmp_path / "l.csv", "timestamp,device,value", rows)]) == 0

@@ -46,10 +46,10 @@ function drawTrust() {
     put(bar, loud && sign(["catching_up", "waiting"].includes(kind) ? "warning" : "critical"), loud && el("span", {}, text));
   }
   bar.hidden = !loud;
-  for (const file of ["places", "calendar"]) {
+  for (const [file, told] of [["places", (of) => t("places-problem", of)], ["calendar", (of) => t("calendar-problem", of)]]) {
     const problem = state.overview?.status?.[file]?.problem;
     byId(`${file}-problem`).hidden = !problem;
-    if (problem) say(byId(`${file}-problem`), t(`${file}-problem`, { problem }));
+    if (problem) say(byId(`${file}-problem`), told({ problem }));
   }
   const damaged = state.overview?.status?.damaged ?? [];
   byId("damaged").hidden = !damaged.length;
