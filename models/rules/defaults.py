@@ -43,6 +43,8 @@ _STATES: Final[dict[str, StateRule]] = {
 }
 WITH_RULES: Final = (*((Kind.LEVEL, metric) for metric in _LEVELS), *((Kind.STATE, metric) for metric in _STATES))
 """(kind, metric) of everything that has a rule."""
+READ_KINDS: Final = tuple(rule.kind for rule in _LEVELS.values())
+"""Hazards that readings tell of."""
 
 
 def defaults_for(

@@ -44,7 +44,8 @@ class HazardEvent:
     index: int
     """Position in the arrays given; -1 from `HazardRules.tick`."""
     until: int | None = None
-    """When it ended, where it was over before it became known; it needs no event of its own for its end."""
+    """When it ended, where it was over before it became known; it needs no event of its own for its end. Of the end of
+    a level: when it was last read that it went on."""
     beside: bool = False
     """Whether the rule was on then, for something newer than what was over."""
 
@@ -84,6 +85,8 @@ class _Rule(msgspec.Struct, array_like=True):
     clock: WordClock = msgspec.field(default_factory=WordClock)
     over: _Over | None = None
     """The newest condition that was over before it became known."""
+    read: int = _NONE
+    """When the newest value was read that is no end."""
 
     @property
     def waits(self) -> bool:
@@ -293,14 +296,13 @@ class HazardRules(Saved):
     def set_back(self, now_ms: int) -> None:
         """Let nothing wait for a time that is far ahead: the site's clock was, and has been put right."""
         for rule in self._rules:
-            rule.seen = min(rule.seen, now_ms)
-            rule.since = min(rule.since, now_ms)
+            rule.seen, rule.since, rule.read = (min(at, now_ms) for at in (rule.seen, rule.since, rule.read))
             rule.clock = WordClock()
 
     def _level(self, rule: _Rule, at: int, value: float, i: int, events: list[HazardEvent]) -> None:
         begins, ends, hold = _judged(rule, value)
         self._move(rule, begins=begins, ends=ends, hold=hold, at=at)
-        rule.value = value
+        rule.value, rule.read = value, rule.read if ends else at
         if rule.since != _NONE and at - rule.since >= rule.wait_ms:
             self._switch(rule, index=i, events=events)
 
@@ -333,7 +335,8 @@ class HazardRules(Saved):
         level = rule.on if rule.active else rule.off
         threshold = level if rule.sort == _LEVEL else rule.wait_ms / 1000
         value = rule.value if rule.sort == _LEVEL else rule.word
-        events.append(HazardEvent(rule.row, rule.kind, rule.active, since, value, threshold, index))
+        read = rule.read if rule.sort == _LEVEL and not rule.active and rule.read != _NONE else None
+        events.append(HazardEvent(rule.row, rule.kind, rule.active, since, value, threshold, index, read))
 
     def _mark(self, rule: _Rule) -> None:
         """Note whether a rule waits, and whether it needs every value of its row."""

@@ -165,7 +165,8 @@ class AlertBook(Saved):
         alert, turns = self._open.get(key), self._turns.get(key)
         if alert is None or turns is None or turns.news is None or turns.over_ms:
             return []
-        at_ms = max(alert.changed_ms + _GATHER_MS, turns.news.at_ms)
+        # What is only said otherwise waits for what else comes with it: it may be the end.
+        at_ms = max(alert.changed_ms + _GATHER_MS, turns.news.at_ms + turns.news.quiet)
         return [] if at_ms > now_ms else [self._revised(key, alert, turns.news, at_ms)]
 
     def _revised(self, key: tuple[str, str], alert: Alert, notice: Notice, at_ms: int) -> Alert:

@@ -31,8 +31,8 @@ class DeviceWatch:
     def __init__(self, findings: Findings, zone: ZoneInfo) -> None:
         self.findings, self._zone = findings, zone
 
-    def tick(self, now_ms: int) -> None:
-        """Tell of devices that have been silent for too long by now."""
+    def tick(self, now_ms: int) -> list[int]:
+        """Tell of devices that have been silent for too long by now, and return those that were not before."""
         quality = self.findings.quality
         removed = quality.awaited.removed()
         if removed:
@@ -47,6 +47,7 @@ class DeviceWatch:
         missed = quality.never_heard()
         if missed.new or missed.over:
             self._missed(missed, now_ms)
+        return silent
 
     def heard(self, devices: list[int], now_ms: int) -> None:
         """Devices that were silent are heard again; of a beat that was lost, the others may still be."""

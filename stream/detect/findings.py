@@ -77,6 +77,10 @@ class ActiveConditions(Saved):
         if more or (more is None and not same[0].p <= anomaly.p):
             found[found.index(same[0])] = anomaly
 
+    def anomalies(self, device: str, kind: str) -> list[Anomaly]:
+        """Return what is kept of a condition that goes on."""
+        return self._anomalies.get((device, kind), [])
+
     def take_anomalies(self, device: str, kind: str) -> list[Anomaly]:
         """Return the anomalies of a condition that is over, and forget them."""
         return self._anomalies.pop((device, kind), [])

@@ -10,18 +10,18 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.codecs.words import RULE_UNITS
 from ingest.places import CLOCK_OFFSET, MOST_OFFSET_S, PLATE_TOKENS, Places, PlacesError
 from ingest.vocabulary import Direction, Kind
 from models.calendar import Calendar
 from models.rules.barriers import BarrierEvent, Barriers
-from models.rules.defaults import WITH_RULES, defaults_for
+from models.rules.defaults import READ_KINDS, WITH_RULES, defaults_for
 from models.rules.fires import FIRE_KINDS, Fire, FireWatch, Spot, spot_of
 from models.rules.gates import GateEvent, GateRules
 from models.rules.hazards import HazardEvent, HazardRules
 from models.state import Saved, array, part, value
 from stream.detect.device_watch import DeviceWatch
 from stream.detect.findings import Findings
+from stream.detect.hazard_words import further, hazard_why, in_its_unit, told_late
 from stream.sentences import Why, literal
 from stream.windows.axes import SERIES
 from stream.windows.columns import Rows
@@ -32,8 +32,6 @@ _NIGHT_FROM_S, _NIGHT_UNTIL_S = 22 * 3600, 6 * 3600
 _GATES_EVERY_MS: Final = 60_000
 _STUCK: Final = "gate_stuck"
 _ONE_WAY: Final = {"in": Direction.IN, "out": Direction.OUT}
-_LATE_S: Final = 60.0
-"""What comes so long after its time, or before it, is told as such."""
 _LATE: Final = frozenset({"late", "late_over", "ahead"})
 _LATE_CONFIDENCE: Final = 0.8
 """What late words say is believed by so much less: something may have changed, or the clock is wrong."""
@@ -85,6 +83,8 @@ class RulesStage(Saved):
         self.calendar, self.findings = calendar, findings
         self.watch = DeviceWatch(findings, ZoneInfo(calendar.timezone))
         self.hazards, self.gates, self.barriers, self.fires = HazardRules(), GateRules(), Barriers(), FireWatch()
+        self._back: list[int] = []
+        """Devices that this record has brought back from silence."""
         super().__init__()
         self.restored()
 
@@ -149,9 +149,9 @@ class RulesStage(Saved):
             self._hazard(event, now_ms, rows)
         newest = rows.where(rows.how.newest & ~rows.how.backfill)
         for series in np.unique(newest.series).tolist():
-            self._goes_further(series, newest.a[newest.series == series], now_ms)
+            self._goesfurther(series, newest.a[newest.series == series], now_ms)
 
-    def _goes_further(self, series: int, values: NDArray[np.float64], now_ms: int) -> None:
+    def _goesfurther(self, series: int, values: NDArray[np.float64], now_ms: int) -> None:
         """Tell of a reading further over its threshold than all before it; the alert book decides what people hear."""
         active, key = self.findings.active, self.findings.catalog.series[series]
         for kind in self._kinds.get(series, ()):
@@ -160,7 +160,7 @@ class RulesStage(Saved):
                 continue
             high = before.observed >= before.expected
             value = float(values.max() if high else values.min())
-            why = _further(before.why, value, high=high)
+            why = further(before.why, value, high=high)
             if why is not None and (value > before.observed if high else value < before.observed):
                 self.findings.alert(msgspec.structs.replace(before, observed=value, why=why), now_ms)
 
@@ -198,6 +198,10 @@ class RulesStage(Saved):
 
         Nothing is fired where the time has just stepped: it may be wrong.
         """
+        for device in self._back:
+            for kind in self._read(device):
+                self._say(device, kind, now_ms)
+        self._back = []
         if self.findings.quality.time.resting:
             return
         for event in self.hazards.tick(now_ms):
@@ -208,10 +212,13 @@ class RulesStage(Saved):
                 self._gate(overstay, now_ms, -1)
             for stuck in self.barriers.tick(now_ms):
                 self._passed_down(stuck, now_ms)
-        self.watch.tick(now_ms)
+        for device in self.watch.tick(now_ms):
+            for kind in self._read(device):
+                self._say(device, kind, now_ms, "unread", since_ms=self.findings.quality.heard_ms(device))
 
     def heard(self, devices: list[int], clocks: Found, now_ms: int) -> None:
         """Devices that were silent are heard again, and clocks are found to be wrong or right."""
+        self._back += devices
         self.watch.heard(devices, now_ms)
         self.watch.clocks(clocks, now_ms)
 
@@ -220,21 +227,26 @@ class RulesStage(Saved):
         findings = self.findings
         device = int(findings.catalog.series_device[event.row])
         if not event.on:
-            self._hazard_over(device, event.kind, event.ts, now_ms, event.row)
+            end_ms = event.ts
+            if event.until is not None and end_ms - event.until > self._longest_ms(device):
+                # It is not known what was between the readings: it is over as of the last that said it went on.
+                self._say(device, event.kind, now_ms, "unread_between", since_ms=event.until, until_ms=end_ms)
+                end_ms = event.until
+            self._hazard_over(device, event.kind, end_ms, now_ms, event.row)
             return
         metric = findings.catalog.series[event.row].metric
-        why = _hazard_why(event, metric)
+        why = hazard_why(event, metric)
         late_s, seq = 0.0, -1
         if rows is not None and event.index >= 0:
             if why.code == "threshold":
-                why = _in_its_unit(why, metric, rows.strings[int(rows.text[event.index])])
+                why = in_its_unit(why, metric, rows.strings[int(rows.text[event.index])])
             late_s = int(rows.how.received[event.index] - rows.ts[event.index]) / 1000
             seq = int(rows.seq[event.index])
         if event.until is not None:
             late_s = max(late_s, (now_ms - event.ts) / 1000)
         elif rows is None and isinstance(event.value, str):  # a timer that ran out before its word came
             late_s = (now_ms - event.ts) / 1000 - event.threshold
-        why = _told_late(why, late_s, over=event.until is not None)
+        why = told_late(why, late_s, over=event.until is not None)
         doubtful, work = why.code in _LATE, findings.planned.work(device, event.ts)
         if work is not None:
             why = Why("at_work", {"why": why, "name": work.entry.name or " ".join(work.entry.at)})
@@ -258,6 +270,26 @@ class RulesStage(Saved):
             self._fire(fire, now_ms)
         if event.until is not None:
             self._hazard_over(device, event.kind, event.until, now_ms, event.row)
+
+    def _longest_ms(self, device: int) -> float:
+        """Return how far apart two readings of a device may be for nothing to be missing between them."""
+        quality = self.findings.quality
+        return max(quality.silent_ms, 3000 * quality.usual_s(device))
+
+    def _say(self, device: int, kind: str, now_ms: int, code: str = "", **said: int) -> None:
+        """Add something to what is said of a hazard that goes on; without a code, say only what it is."""
+        findings, (beat, name) = self.findings, self.findings.catalog.devices[device]
+        found = findings.active.anomalies(name, kind)
+        if found and findings.active.has(name, kind):
+            anomaly = found[-1]
+            why = Why(code, {"why": anomaly.why, **said}) if code else anomaly.why
+            findings.rise(beat, name, kind, now_ms, why, cause_ms=anomaly.ts, confidence=anomaly.confidence, quiet=True)
+
+    def _read(self, device: int) -> list[str]:
+        """Return the kinds of a device's hazards that go on by its readings alone; a word stands until the next."""
+        series = self.findings.catalog.series
+        every = ((kind, row) for kind in READ_KINDS for row in self._rows.get((device, kind), ()))
+        return [kind for kind, row in every if series[row].kind == Kind.LEVEL and self.hazards.active(row, kind)]
 
     def _goes_on(self, device: int, kind: str, but: int = -1) -> bool:
         """Tell whether anything of a device, `but` for one series, says that a hazard goes on."""
@@ -340,37 +372,6 @@ class RulesStage(Saved):
         """Let nothing wait for a time that is far ahead: the clock was set back."""
         self._gates_due_ms = 0
         self.hazards.set_back(now_ms)
-
-
-def _hazard_why(event: HazardEvent, metric: str) -> Why:
-    args: dict[str, Any] = {"kind": event.kind, "metric": metric, "since_ms": event.ts}
-    if isinstance(event.value, str):
-        return Why("state", args | {"word": event.value, "hold": event.threshold})
-    return Why("threshold", args | {"observed": event.value, "limit": event.threshold, "most": 0})
-
-
-def _further(why: Why, value: float, *, high: bool) -> Why | None:
-    """Return what a threshold's alert says with a reading that goes further; None where it says no reading."""
-    if why.code == "threshold":
-        return Why(why.code, {**why.args, "observed": value, "most": 1 if high else 2})
-    inner = why.args.get("why")
-    found = _further(inner, value, high=high) if isinstance(inner, Why) else None
-    # (what is told now is not late)
-    return Why(why.code, {**why.args, "why": found}) if found is not None and why.code == "odd_unit" else found
-
-
-def _in_its_unit(why: Why, metric: str, unit: str) -> Why:
-    """Return why something is told, with a unit that is not known for its metric: its number was judged as it is."""
-    return why if unit in {"", RULE_UNITS.get(metric)} else Why("odd_unit", {"why": why, "unit": unit})
-
-
-def _told_late(why: Why, late_s: float, *, over: bool) -> Why:
-    """Return why something is told, and how late that is (seconds; below 0: it bears a time that is still to come)."""
-    if over:
-        return Why("late_over", {"why": why, "late_s": max(late_s, 0.0)})
-    if late_s >= _LATE_S:
-        return Why("late", {"why": why, "late_s": late_s})
-    return Why("ahead", {"why": why, "ahead_s": -late_s}) if late_s <= -_LATE_S else why
 
 
 def _one_way(overrides: Mapping[str, Any]) -> int:

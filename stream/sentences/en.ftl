@@ -258,6 +258,8 @@ ahead = { $why } It bears a time { $ahead_s } after its receipt: the device's cl
 odd_unit = { $why } It came in “{ $unit }”, a unit not known for it: the number was judged as it is.
 late_over = { $why } Told late, { $late_s } after it began; it is over already.
 at_work = { $why } During maintenance there ({ $name }): it may be the work.
+unread = { $why } No readings since { $since_ms }: how it is now is not known.
+unread_between = { $why } No readings between { $since_ms } and { $until_ms }.
 doubled = { $why } { $kind ->
     [surge] Twice as many as last told.
     [deficit] Half as many as last told.

@@ -250,6 +250,8 @@ ahead = { $why }所报时间比收到时间超前{ $ahead_s }：设备时钟偏�
 odd_unit = { $why }读数单位为“{ $unit }”，系统不识别：按原数值判断。
 late_over = { $why }迟报，距发生已{ $late_s }，现已结束。
 at_work = { $why }该处正在维护（{ $name }），可能由作业引起。
+unread = { $why }自{ $since_ms }起无读数，现状不明。
+unread_between = { $why }{ $since_ms }至{ $until_ms }之间无读数。
 doubled = { $why }{ $kind ->
     [deficit] 比上次通知时减少一半。
     [dead] 比上次通知时减少一半。

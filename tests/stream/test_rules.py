@@ -67,6 +67,7 @@ def test_smoke_and_heat_close_together_become_one_fire_in_their_place(restart):
     if restart:
         run.restart()
     assert run.smoke(3, 0.1)[0] == []
+    assert run.heat(7, 60.0)[0] == []
     changes, (over,) = run.heat(12, 20.0)
     assert changes == [("fire", "smoke-1", "cleared")]
     assert text_of(over)["en"].endswith("Over after 12 min.")
@@ -166,3 +167,58 @@ def test_a_reading_in_a_unit_that_is_not_known_is_judged_as_it_is_and_says_so():
     assert changes == [("heat", "heat-1", "raised")]
     assert "“Delisle”" in text_of(alert)["en"]
     assert "“Delisle”" in text_of(alert)["zh-CN"]
+
+
+class Noise:
+    """A noise sensor that reads every ten seconds, and a camera that is always heard."""
+
+    def __init__(self):
+        self.pipe, self.log, self.at = Pipeline(CONFIG, places({"noise-1": "noise", "cam-1": "camera"})), Writer(), NOON
+        self.alerts = []
+
+    def minutes(self, minutes, value=None):
+        before = len(self.alerts)
+        for _ in range(6 * minutes):
+            self.at += 10_000
+            if value is not None:
+                self.log.level("noise-1", self.at, value, metric="noise", unit="dB")
+            self.log.count("cam-1", self.at, 1, interval=10.0)
+            self.alerts += self.pipe.process(self.log.record(self.at)).alerts
+        return [(alert.kind, alert.state) for alert in self.alerts[before:] if alert.kind == "noise_high"]
+
+    @property
+    def noise(self):
+        return next(alert for alert in reversed(self.alerts) if alert.kind == "noise_high")
+
+
+def test_a_hazard_is_not_stretched_over_a_gap_in_its_readings():
+    site = Noise()
+    site.minutes(10, 60.0)
+    assert site.minutes(5, 95.0) == [("noise_high", "raised")]
+    assert site.minutes(20) == [("noise_high", "raised")]
+    assert site.noise.quiet
+    assert text_of(site.noise)["en"].endswith("No readings since 12:15: how it is now is not known.")
+    assert site.minutes(1, 60.0) == [("noise_high", "cleared")]
+    assert text_of(site.noise)["en"].endswith("No readings between 12:15 and 12:35. Over after 5 min.")
+
+
+def test_a_hazard_that_is_read_again_after_a_gap_goes_on():
+    site = Noise()
+    site.minutes(10, 60.0)
+    site.minutes(5, 95.0)
+    site.minutes(20)
+    site.minutes(3, 95.0)
+    assert "No readings" not in text_of(site.noise)["en"]
+    site.minutes(1, 60.0)
+    assert text_of(site.noise)["en"].endswith("Over after 28 min.")
+
+
+def test_readings_that_always_come_far_apart_have_no_gap():
+    pipe, log = Pipeline(CONFIG, places({"water-1": "water"})), Writer()
+    found = []
+    for hour in range(12):
+        log.level("water-1", NOON + 60 * hour * MINUTE, 45.0 if 7 <= hour < 10 else 1.0, metric="water", unit="cm")
+        found += pipe.process(log.record(NOON + 60 * hour * MINUTE)).alerts
+    raised, *_, cleared = found
+    assert (raised.kind, cleared.state) == ("water", "cleared")
+    assert text_of(cleared)["en"].endswith("Over after 3 h.")

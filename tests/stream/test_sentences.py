@@ -84,6 +84,8 @@ EMITTED = {
          "strongest": DOOR},
     ),
     "still": Why("still", {"names": [NAME] * 5, "more": 2, "over": 3, "count": 10, "why": DOOR}),
+    "unread": Why("unread", {"why": DOOR, "since_ms": T}),
+    "unread_between": Why("unread_between", {"why": DOOR, "since_ms": T, "until_ms": T + 60_000}),
     "comes_and_goes": Why("comes_and_goes", {"kind": "door_open", "count": 4, "since_ms": T, "why": DOOR}),
     "fire": Why("fire", {"metres": 0.0, "parts": [Why("part", {"place": NAME, "why": DOOR})]}),
     "series": Why("series", {"category": "burglary", "count": 3, "metres": 300.0, "hours": 72.0}),
