@@ -258,13 +258,14 @@ class _Reader:
                 series.title = title[:_MAX_NAME] or series.title
         if isinstance(series, str):
             raise RowError(series)
+        start = at if isinstance(at, int) else series.instant(at)  # also a row without a number stands in the order
         cell = cells[self._value].strip()
         value = (
             number(cell, self._value_name, most=self._most, whole=self._whole, decimal_comma=self._comma)
             if cell
             else NAN
         )
-        series.add(at if isinstance(at, int) else series.instant(at), value, line)
+        series.add(start, value, line)
         self.missing += not cell
         self.last = series
         return text

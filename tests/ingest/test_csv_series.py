@@ -94,6 +94,14 @@ def test_each_device_has_its_own_repeated_hour_and_a_third_row_is_refused(tmp_pa
     ]
 
 
+@pytest.mark.parametrize("spoilt", ["many", "-1", ""])
+def test_a_row_that_cannot_be_used_still_stands_for_its_pass(tmp_path, spoilt):
+    text = f"timestamp,device,count\n2025-11-02 00:00,a,1\n2025-11-02 01:00,a,{spoilt}\n2025-11-02 01:00,a,3\n"
+    found = read(tmp_path, text + "2025-11-02 02:00,a,4\n", NEW_YORK)
+    used = [(at, n) for at, n in rows(found)["a"] if not math.isnan(n)]
+    assert used == [(utc("2025-11-02T04:00"), 1.0), (utc("2025-11-02T06:00"), 3.0), (utc("2025-11-02T07:00"), 4.0)]
+
+
 def test_the_hour_that_the_clocks_skip_is_refused_by_line(tmp_path):
     text = "timestamp,device,count\n"
     text += "".join(f"2025-03-09 {hour:02d}:{minute:02d},a,1\n" for hour in range(1, 5) for minute in (0, 30))
