@@ -144,7 +144,7 @@ ALERT_KINDS: Final[dict[str, AlertKind]] = {
     "smoke": AlertKind("critical", together="alone"),
     "heat": AlertKind("critical", together="alone"),
     "fire": AlertKind("critical", together="alone"),
-    "water": AlertKind("warning", together="beat"),
+    "water": AlertKind("warning"),
     "noise_high": AlertKind("warning", together="beat"),
     "door_open": AlertKind("warning"),
     "cover_open": AlertKind("critical", together="alone"),

@@ -2,7 +2,7 @@
 
 A finding joins a cause of its kind where the last of its devices joined, or was over, no longer than `within_ms` ago;
 of kinds that are about one place (a crowd, an open door) only where every device of the cause is no further away than
-`near_m`, of those that come over a whole beat (fireworks, rain, a network that is down) wherever it is. What must never
+`near_m`, of those that come over a whole beat (fireworks, fog, a network that is down) wherever it is. What must never
 be hidden behind another (smoke, an open manhole) is not shown to this. `ingest.vocabulary.ALERT_KINDS` says which.
 
 A cause is named after the device that began it, and over when the findings of all its devices are. It is remembered

@@ -45,7 +45,7 @@ class DeviceFaults(Saved):
         self._told_ms[name] = now_ms
         if begins:
             why = Why(KIND, {"what": what, "refused": refused, "limit": limit})
-            findings.rise(beat, name, KIND, now_ms, why, cause_ms=now_ms)
+            findings.rise(beat, name, KIND, now_ms, why, cause_ms=now_ms, about=what)
 
     def tick(self, now_ms: int) -> None:
         """End the faults that were not told again."""

@@ -172,7 +172,9 @@ class DeviceWatch:
                     "setting": round(shown_s if ahead else -shown_s),
                 },
             )
-            findings.rise(beat, name, _CLOCK_WRONG, now_ms, why, cause_ms=now_ms)
+            # Devices with the same mistake are one alert, and told the same setting.
+            about = f"{zone_h:g}" if zone_h else name
+            findings.rise(beat, name, _CLOCK_WRONG, now_ms, why, cause_ms=now_ms, about=about)
 
     def _own_clock(self, now_ms: int) -> None:
         """Tell of the station's own clock, at the first beat, while most devices contradict it."""

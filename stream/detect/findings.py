@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from ingest.places import Places
-from ingest.vocabulary import ALERT_KINDS, AnomalyDirection
+from ingest.vocabulary import ALERT_KINDS, COUNT_ALERTS, AnomalyDirection
 from models.state import Saved, value
 from stream.alerts.standing import says_more
 from stream.detect.planned import Planned
@@ -185,6 +185,8 @@ class Findings:
         self.rise(
             of.beat, of.device, of.kind, now_ms, of.why,
             confidence=of.confidence, cause_ms=of.ts, cause_seq=cause_seq, ends=ends, surprise=surprise,
+            # A crowd is people and vehicles; a noise that is high has nothing to do with water that is.
+            about="" if of.kind in COUNT_ALERTS.values() else of.metric,
         )  # fmt: skip
 
     def rise(

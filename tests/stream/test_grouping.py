@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import pytest
 
 from ingest.events import Command
 from ingest.places import parse_places
+from ingest.vocabulary import ALERT_KINDS
 from stream.pipeline.pipeline import Pipeline
 from stream.pipeline.site import SiteStage
 from stream.results import Notice, ShardOutput
@@ -294,3 +298,24 @@ def test_further_devices_are_told_at_once_only_where_they_double_what_people_kno
     assert [[len(alert.devices) for alert in changes] for changes in told] == [[0], [2], [], [4], []]
     (last,) = site._apply(2)
     assert (last.state, len(last.devices), last.changed_ms) == ("raised", 5, NOON + round(1.03 * MINUTE))
+
+
+@pytest.mark.parametrize("page", ["alerts.md", "alerts.zh-CN.md"])
+def test_the_documentation_says_of_every_kind_whether_it_joins(page):
+    rows = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8").split("\n\n")
+    (table,) = [
+        part.splitlines()[2:] for part in rows if part.startswith("|") and "`tailgating`" in part and "`smoke`" in part
+    ]
+    said = {kind: place for place, line in enumerate(table) for kind in re.findall(r"`([a-z_]+)`", line.split("|")[2])}
+    places = {"alone": {0}, "near": {1}, "beat": {2, 3}}
+    assert said.keys() == ALERT_KINDS.keys()
+    assert all(said[kind] in places[one.together] for kind, one in ALERT_KINDS.items())
+
+
+def test_high_readings_of_different_metrics_are_not_one_cause():
+    site = Site(town([0, 10, 20], kinds=dict.fromkeys(range(3), "environment")))
+    (noise,) = site.rise(0, 0, kind="level_high", about="noise")
+    (water,) = site.rise(1, 1, kind="level_high", about="water")
+    (both,) = site.rise(2, 2, kind="level_high", about="noise")
+    assert (noise.id, len(both.devices)) == (both.id, 2)
+    assert water.id != noise.id
