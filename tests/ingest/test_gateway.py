@@ -472,3 +472,24 @@ def test_edited_places_are_logged_before_anything_is_taken_by_them(broker, tmp_p
     assert kinds == [RecordKind.PLACES, RecordKind.OBSERVATIONS]
     node.stop()
     publisher.close()
+
+
+def test_a_calendar_is_logged_once_and_as_soon_as_there_is_room(broker, tmp_path, monkeypatch):
+    node = Node(tmp_path, broker, f"days-{broker.kind}")
+    honest, full = node.log.append, [True]
+
+    def append(records):
+        if full[0] and any(record.kind is RecordKind.CALENDAR for record in records):
+            raise LogFullError(28, "the log is full")
+        return honest(records)
+
+    monkeypatch.setattr(node.log, "append", append)
+    node.start()
+    node.gateway.change_calendar(b"{}")
+    wait_for(lambda: node.gateway.stats().log_full, "the calendar cannot be logged")
+    assert node.gateway.calendar == b""
+    full[0] = False
+    wait_for(lambda: node.gateway.calendar == b"{}", "the calendar is in the log")
+    node.stop()
+    kinds = [record.kind for record in node.log.read(0, limit=1000) if record.kind is not RecordKind.TICK]
+    assert kinds == [RecordKind.CALENDAR]
