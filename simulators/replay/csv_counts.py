@@ -25,6 +25,10 @@ BEAT: Final = "replay"
 _OUT: Final = re.compile(r"[-_ ](out|出|出口|离开)$", re.IGNORECASE)
 
 
+_LATE_MS: Final = 30_000
+"""A count that comes so long after the end of its window is late, by default."""
+
+
 class CountRow(NamedTuple):
     """One observation to be published."""
 
@@ -91,11 +95,16 @@ class CountsTrack:
     total: int = field(init=False)
     """Observations to be published."""
     interval_s: float = field(init=False)
-    """The longest time that a count covers."""
+    """The shortest time that a count covers; 0 where such counts would end after the windows of that length that they
+    belong to, as those of a device that reports at minutes 2, 17, 32 and 47: they would all come late."""
 
     def __post_init__(self) -> None:
         self.total = sum(len(one.starts) for one in self.series)
-        self.interval_s = max(one.interval_ms for one in self.series) / 1000
+        shortest = min(one.interval_ms for one in self.series)
+        late = any(
+            _LATE_MS < one.starts[0] % shortest < shortest / 2 for one in self.series if one.interval_ms == shortest
+        )
+        self.interval_s = 0.0 if late else shortest / 1000
 
     def places_geojson(self) -> dict[str, Any]:
         """Return the places of this replay."""

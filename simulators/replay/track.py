@@ -43,7 +43,7 @@ class Track(Protocol):
     """How far progress goes, in `unit`."""
     unit: str
     interval_s: float
-    """Seconds that each count covers; 0 where that differs."""
+    """Seconds that windows of it should at least have; 0 for as the settings say."""
 
     def places_geojson(self) -> dict[str, Any]:
         """Return its places, as `ingest.places.parse_places` reads them."""

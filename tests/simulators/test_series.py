@@ -100,6 +100,16 @@ def test_the_numbering_follows_from_the_counts_so_that_another_file_adds(tmp_pat
     assert list(again.messages()) == []
 
 
+def test_windows_are_of_the_shortest_interval_where_its_counts_are_not_late(tmp_path):
+    five = [f"2026-01-01 00:{minute:02d},five,1" for minute in range(0, 60, 5)]
+    fifteen = [f"2026-01-01 00:{minute:02d},fifteen,1" for minute in range(2, 60, 15)]
+    assert csv_track(csv(tmp_path, *five, *fifteen)).interval_s == 300
+    assert csv_track(csv(tmp_path, *fifteen)).interval_s == 0, "its counts end after their windows: all would be late"
+    hours = [f"2026-01-01 {hour:02d}:00,d,1" for hour in range(9)]
+    assert csv_track(csv(tmp_path, *hours), timezone="Asia/Kolkata").interval_s == 3600
+    assert csv_track(csv(tmp_path, *hours), timezone="Asia/Kathmandu").interval_s == 0
+
+
 def test_a_column_with_names_beside_the_ids_is_shown(tmp_path):
     rows = ["2026-01-01,1001,东门,1", "2026-01-02,1001,东门,1", "2026-01-02,1002,,1"]
     found = parse_places(csv_track(csv(tmp_path, *rows, head="时间,设备编号,设备名称,人数")).places_geojson())

@@ -132,7 +132,7 @@ def _with_own_node(
         **({} if options.calendar is None else {"calendar": {"file": options.calendar.absolute()}}),
         clock={"mode": "data"},
         gateway={"accept_unknown": True},
-        # A window cannot be shorter than what one count covers: such counts would always come too late for it.
+        # Longer counts are judged in the window that they end in.
         pipeline={"window_s": max(settings.pipeline.window_s, round(track.interval_s))},
     )
     if isinstance(track, RecordingTrack):
