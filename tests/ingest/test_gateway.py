@@ -490,6 +490,6 @@ def test_a_calendar_is_logged_once_and_as_soon_as_there_is_room(broker, tmp_path
     assert node.gateway.calendar == b""
     full[0] = False
     wait_for(lambda: node.gateway.calendar == b"{}", "the calendar is in the log")
-    node.stop()
     kinds = [record.kind for record in node.log.read(0, limit=1000) if record.kind is not RecordKind.TICK]
     assert kinds == [RecordKind.CALENDAR]
+    node.stop()
