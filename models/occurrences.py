@@ -1,5 +1,6 @@
 """When the entries of a site's calendar are: single ones and recurring ones, as instants and as local days."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
@@ -11,6 +12,8 @@ from ingest.days.site_calendar import CalendarEntry
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NOON: Final = timedelta(hours=12)
+_CHANGE_MS: Final = 86_400_000
+"""What takes its time by the clock on the wall may take longer where that is put back."""
 _LEAST_YEAR, _LAST_YEAR = 1971, 9990
 
 
@@ -39,6 +42,7 @@ class Occurrences:
     def __init__(self, entries: Iterable[CalendarEntry], zone: ZoneInfo) -> None:
         self._zone = zone
         self.entries = tuple(entries)
+        self._longest_ms = max((entry.seconds for entry in self.entries), default=0) * 1000 + _CHANGE_MS
         self._years: dict[int, list[Occurrence]] = {}
         self._days: dict[int, frozenset[date]] = {}
 
@@ -47,8 +51,12 @@ class Occurrences:
         if not self.entries:
             return []
         first, last = (_year(ms, self._zone) for ms in (start_ms, end_ms))
-        found = [one for year in range(first, last + 1) for one in self._in_year(year)]
-        return list(dict.fromkeys(one for one in found if one.start_ms < end_ms and one.end_ms > start_ms))
+        found = []
+        for year in range(first, last + 1):
+            of_year = self._in_year(year)
+            low = bisect_left(of_year, start_ms - self._longest_ms, key=_start)
+            found += [one for one in of_year[low : bisect_left(of_year, end_ms, key=_start)] if one.end_ms > start_ms]
+        return list(dict.fromkeys(found))
 
     def on(self, day: date) -> bool:
         """Tell whether any entry has a local day's noon in it."""
@@ -103,6 +111,10 @@ def _parts(rule: str) -> set[str]:
 def _plain(rule: str) -> bool:
     """Tell whether a rule says by itself on which days it comes."""
     return "FREQ=DAILY" in rule or ("FREQ=WEEKLY" in rule and "BYDAY=" in rule)
+
+
+def _start(one: Occurrence) -> int:
+    return one.start_ms
 
 
 def _instant(local: datetime, zone: ZoneInfo) -> int:
