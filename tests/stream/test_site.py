@@ -26,7 +26,7 @@ SHARDS = 4
 BEATS = ["b0", "b1", "b2", "b3", "b6"]
 CONFIG = pipeline_with(site="test", country="", alert_ttl_s=1800.0, per_day=1)
 STEPS = (0, 1, 700, 20_000, MINUTE, MINUTE, 6 * MINUTE, 40 * MINUTE, 9 * 60 * MINUTE)
-HAPPENS = ("tick", "smoke", "heat", "gate", "incident", "surge", "surge", "surge", "deficit", "fall", "fall")
+HAPPENS = ("tick", "smoke", "heat", "gate", "incident", *["surge", "noise_high"] * 3, "deficit", *["fall"] * 3)
 DAY = 1440 * MINUTE
 
 
@@ -99,9 +99,7 @@ def stories(draw):
             st.tuples(
                 st.sampled_from(STEPS),
                 st.integers(0, len(BEATS) - 1),
-                st.sampled_from(
-                    ("tick", "smoke", "heat", "gate", "incident", *["surge"] * 3, "deficit", "fall", "fall")
-                ),
+                st.sampled_from(HAPPENS),
                 st.integers(0, 7),
             ),
             min_size=20,
@@ -126,10 +124,10 @@ def stories(draw):
             report = {"id": f"i{number % 20}", "ts": now, "lon": 121.475 + 0.0001 * value, "lat": 31.235}
             story.add(log.json(RecordKind.INCIDENT, now, **report, category="burglary"), SHARD_OF[beat])
             continue
-        elif what in {"surge", "deficit", "fall"}:
-            kind = ("surge", "deficit")[value % 2] if what == "fall" else what
+        elif what in {"surge", "deficit", "noise_high", "fall"}:
+            kind = ("surge", "deficit", "noise_high")[value % 3] if what == "fall" else what
             act = "fall" if what == "fall" else "rise"
-            notice = _found(beat, value % 3, kind, act, now, 5.0 + 3 * value + number % 3)
+            notice = _found(beat, value // 2 % 3, kind, act, now, 5.0 + 3 * value + number % 3)
             story.notices[log.position + 1] = [notice]
         observed = what in {"smoke", "heat", "gate"}
         story.add(log.record(now) if observed else log.tick(now), SHARD_OF[beat])
