@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from ingest.places import DEVICE_TYPES
 from ingest.vocabulary import COUNT_ALERTS, HiddenState, WindowStatus
-from models.baselines.belief import believe
 from models.baselines.count_judge import CountTest
+from models.baselines.count_state import believe
 from models.baselines.counts import CountBaseline
 from models.calendar import Calendar
 from models.state import Saved, array, part

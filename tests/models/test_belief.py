@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ingest.vocabulary import HiddenState
-from models.baselines.belief import believe
+from models.baselines.count_state import believe
 from models.baselines.counts import CountBaseline
 from models.calendar import Calendar
 
