@@ -159,9 +159,13 @@ def grounds(ring: Ring, rows: Rows, start_ms: int, exposure: Floats, found: Comp
 def compare(ring: Ring, at: Rows, start_ms: int, y: Floats, prediction: Prediction) -> Comparison:
     """Compare a window, and the sums it ends, with what was expected."""
     held = ring.held(at, start_ms)
-    sums = []
+    sums: list[Sum] = []
     for rank, (total, mean) in enumerate(ring.sums(at, start_ms, y, prediction.mean, held)):
         spread = prediction.spread(rank, mean, ring.scales[rank])
+        if rank and held is not None:
+            # A sum of which windows are missing is no steadier than what is there of it.
+            whole = ring.whole(start_ms, ring.scales[rank], held)
+            spread = np.where(whole, spread, np.maximum(spread, sums[-1].spread))
         sums.append(Sum(total, mean, spread, negbin.residual(total, mean, spread)))
     based = sums
     if len(prediction.routine):

@@ -63,6 +63,13 @@ class Ring(Saved):
             out.append((total, mean))
         return out
 
+    def whole(self, start_ms: int, windows: int, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which rows, shape (rows,), hold all of the newest so many windows; `held` is of `held`."""
+        found: NDArray[np.bool_] = np.logical_and.reduce(
+            [held[part].all(axis=0) for part in self._slots(start_ms, 0, windows)]
+        )
+        return found
+
     def between(self, some: NDArray[np.intp], start_ms: int, ends: tuple[Floats, Floats], held: Held) -> list[Floats]:
         """Return for every scale (least, most), (2, some), of what is ordinary: of a window's and those before it."""
         found = np.stack(ends)

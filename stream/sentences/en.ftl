@@ -10,9 +10,12 @@ surge = { $most ->
     [1] Up to { $observed } { counted }
    *[0] { $observed } { counted }
 }{ period }, { usual }; { chance }; since { $since_ms }.
-deficit = { $most ->
-    [1] As few as { $observed } { counted }
-   *[0] { $observed } { counted }
+deficit = { $observed ->
+    [0] No { counted } counted
+   *[other] { $most ->
+        [1] As few as { $observed } { counted }
+       *[0] { $observed } { counted }
+    }
 }{ period }, { usual }; { chance }; since { $since_ms }.
 dead = { $observed ->
     [0] No { counted } counted
@@ -262,8 +265,8 @@ unread = { $why } No readings since { $since_ms }: how it is now is not known.
 unread_between = { $why } No readings between { $since_ms } and { $until_ms }.
 doubled = { $why } { $kind ->
     [surge] Twice as many as last told.
-    [deficit] Half as many as last told.
-    [dead] Half as many as last told.
+    [deficit] At most half as many as last told.
+    [dead] At most half as many as last told.
     [noise_high] Twice as loud as last told.
    *[other] Twice as much as last told.
 }

@@ -8,10 +8,13 @@ surge = { period }{ counted }{ $most ->
     [1] 最多达{ $observed }
    *[0] { $observed }
 }{ measure }，{ usual }，{ chance }，自{ $since_ms }起。
-deficit = { period }{ counted }{ $most ->
-    [1] 最少仅{ $observed }
-   *[0] { $observed }
-}{ measure }，{ usual }，{ chance }，自{ $since_ms }起。
+deficit = { period }{ $observed ->
+    [0] 未统计到{ counted }
+   *[other] { counted }{ $most ->
+        [1] 最少仅{ $observed }
+       *[0] { $observed }
+    }{ measure }
+}，{ usual }，{ chance }，自{ $since_ms }起。
 dead = { $observed ->
     [0] { period }未统计到{ counted }
    *[other] { period }{ counted }{ $observed }{ measure }
@@ -253,8 +256,8 @@ at_work = { $why }该处正在维护（{ $name }），可能由作业引起。
 unread = { $why }自{ $since_ms }起无读数，现状不明。
 unread_between = { $why }{ $since_ms }至{ $until_ms }之间无读数。
 doubled = { $why }{ $kind ->
-    [deficit] 比上次通知时减少一半。
-    [dead] 比上次通知时减少一半。
+    [deficit] 已不到上次通知时的一半。
+    [dead] 已不到上次通知时的一半。
     [noise_high] 响度比上次通知时增加一倍。
    *[other] 比上次通知时增加一倍。
 }

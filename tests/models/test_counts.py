@@ -79,12 +79,15 @@ def test_a_threefold_surge_is_seen_within_a_third_of_an_open_window(watched):
     place, fresh = watched
     model = fresh()
     start = T0 + (DAYS * 24 + 15) * 3_600_000
+    for before in range(start - 3_600_000, start, 300_000):
+        model.step(np.arange(50), before, np.rint(place.mean(before)), np.ones(50))
     mean = place.mean(start)
     share = np.full(50, 1 / 3)
     ordinary = model.test(np.arange(50), start, np.rint(mean / 3), share)
     surge = model.test(np.arange(50), start, np.rint(mean), share)
     assert not ordinary.alarm.any()
-    assert surge.alarm[mean >= 50].mean() > 0.95
+    assert surge.alarm[mean >= 50].mean() > 0.8
+    assert surge.alarm[mean >= 70].mean() > 0.95
     assert (surge.state[surge.alarm] == 1).all()
 
 
@@ -271,3 +274,16 @@ def test_an_alarm_tells_the_shortest_period_that_is_strange_by_itself(watched):
     assert quiet.alarm.any()
     assert (quiet.grounds[quiet.alarm, 0] < quiet.grounds[quiet.alarm, 1]).all()
     assert (quiet.grounds[quiet.alarm, 3] < 1e-10).all()
+
+
+def test_a_sum_of_which_windows_are_missing_is_no_steadier_than_what_is_there():
+    place = Neighbourhood(50, mean=100.0, dispersion=0.08, amplitude=0.0)
+    model, everyone = CountBaseline(300, CALENDAR, 50), np.arange(50)
+    for step in range(8 * 288):
+        model.step(everyone, T0 + step * 300_000, place.count(T0 + step * 300_000), np.ones(50))
+    # Two hours later nothing of the hour before is left: its sums are this window.
+    start = T0 + (9 * 288 + 144) * 300_000
+    usual = model.test(everyone, start, np.zeros(50), np.ones(50)).expected
+    test = model.test(everyone, start, np.rint(2.0 * usual), np.ones(50))
+    alone = -np.log10(test.p_upper) - np.log10(2.0)
+    assert test.surprise == pytest.approx(np.maximum(alone, 0.0), rel=1e-3)

@@ -268,6 +268,8 @@ def test_what_sentences_say(code, english, chinese):
          "3 people in 30 min, 7.3 expected", "30分钟内行人3人次，正常应为7.3人次"),
         ("deficit", {"most": 1, "observed": 3.0},
          "As few as 3 people in 5 min, 12 expected", "5分钟内行人最少仅3人次，正常应为12人次"),
+        ("deficit", {"observed": 0.0}, "No people counted in 5 min, 12 expected",
+         "5分钟内未统计到行人，正常应为12人次"),
         ("dead", {"observed": 0.0}, "No people counted in 5 min, 12 expected", "5分钟内未统计到行人，正常应为12人次"),
     ],
 )  # fmt: skip
