@@ -26,8 +26,8 @@ MAX_REMEMBERED: Final = 10_000
 _HELD_FROM: Final = 3
 """What has come so many times is not told as over in every pause."""
 _GATHER_MS: Final = 60_000
-"""What calls nobody, such as a further device, is told so long after the change before, with all that came meanwhile.
-What stops for less has not stopped."""
+"""What is said of further devices is said so long after the change before, with all that came meanwhile. What stops for
+less has not stopped."""
 
 QUIET_MS: Final = 300_000
 """Numbers that have grown by less than double are told no more often."""
@@ -142,23 +142,22 @@ class AlertBook(Saved):
         standing = self._standing.get(key) or Standing(before.why, before.why)
         another = key not in self._ending and before.state == "acknowledged"
         doubled = growth(notice.kind, why, standing.heard) >= 2.0
-        more = len(notice.devices) >= 2 * self._heard.get(key, 1) or turns.count >= 2 * turns.told
+        more = self._twice(key, notice, now_ms) or turns.count >= 2 * turns.told
         if not notice.quiet and (another or doubled or more):
-            says = _says(notice, turns)
-            if doubled:
-                says["why"] = Why("doubled", {"why": says["why"], "kind": notice.kind})
-            alert = _next(before, now_ms, state="raised", **says)
-            self._hear(key, alert, why)
-            return [self._put(key, alert)]
+            return [self._again(key, before, notice, now_ms, doubled=doubled)]
         others = set(notice.devices or (notice.device,)) != set(before.devices or (before.device,))
         grown = growth(notice.kind, why, standing.shown) >= _GROWN and now_ms - before.changed_ms >= QUIET_MS
+        changes: list[Alert] = []
+        waits = turns.news is not None
+        call = not notice.quiet or (turns.news is not None and not turns.news.quiet)
         if grown or fuller(why, standing.shown):
-            return [self._revised(key, before, notice, now_ms)]
-        if growth(notice.kind, why, standing.most or standing.shown) > 1.0:
+            changes.append(self._revised(key, before, notice, now_ms))
+            others = len(notice.devices) >= 2 * self._heard.get(key, 1)  # of which people are still to be told
+        elif growth(notice.kind, why, standing.most or standing.shown) > 1.0:
             self._standing[key] = msgspec.structs.replace(standing, most=why)
-        if others or turns.news is not None or (notice.quiet and turns.count < _HELD_FROM):
-            turns.news = notice
-        return self._quietly(key, now_ms)
+        if others or (waits and not changes) or (notice.quiet and turns.count < _HELD_FROM):
+            turns.news = msgspec.structs.replace(notice, quiet=not call)
+        return changes + self._quietly(key, now_ms)
 
     def _quietly(self, key: tuple[str, str], now_ms: int) -> list[Alert]:
         """Revise an alert where something waits to be said and its time has come."""
@@ -166,8 +165,27 @@ class AlertBook(Saved):
         if alert is None or turns is None or turns.news is None or turns.over_ms:
             return []
         # What is only said otherwise waits for what else comes with it: it may be the end.
-        at_ms = max(alert.changed_ms + _GATHER_MS, turns.news.at_ms + turns.news.quiet)
-        return [] if at_ms > now_ms else [self._revised(key, alert, turns.news, at_ms)]
+        news = turns.news
+        at_ms = max(alert.changed_ms + _GATHER_MS, news.at_ms + news.quiet)
+        if at_ms > now_ms:
+            return []
+        if news.quiet or not self._twice(key, news, at_ms):
+            return [self._revised(key, alert, news, at_ms)]
+        return [self._again(key, alert, news, at_ms)]
+
+    def _twice(self, key: tuple[str, str], notice: Notice, at_ms: int) -> bool:
+        """Tell whether there are twice as many devices as people know of, and they were not called just now."""
+        called = self._open[key].heard_ms
+        return len(notice.devices) >= 2 * self._heard.get(key, 1) and not 0 <= at_ms - called < _GATHER_MS
+
+    def _again(self, key: tuple[str, str], alert: Alert, notice: Notice, at_ms: int, *, doubled: bool = False) -> Alert:
+        """Call people again."""
+        says = _says(notice, self._turns[key])
+        if doubled:
+            says["why"] = Why("doubled", {"why": says["why"], "kind": notice.kind})
+        alert = _next(alert, at_ms, state="raised", **says)
+        self._hear(key, alert, notice.why)
+        return self._put(key, alert)
 
     def _revised(self, key: tuple[str, str], alert: Alert, notice: Notice, at_ms: int) -> Alert:
         """Say what a notice says, calling nobody: state, name and note stay."""

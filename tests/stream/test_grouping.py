@@ -155,7 +155,9 @@ def test_kinds_that_neighbours_do_not_share_and_devices_without_a_place_stay_alo
 
 def test_different_devices_are_called_devices_and_many_are_counted():
     site = Site(town([10 * number for number in range(8)], kinds={3: "gate"}))
-    said = [alert for number in range(8) for alert in site.rise(number, number * 0.1)][-1]
+    for number in range(8):
+        site.rise(number, number * 0.1)
+    (said,) = site._apply(2)
     assert text_of(said)["en"].startswith(
         "8 devices within 70 m: Place 0, Place 1, Place 2, Place 3, Place 4 and 3 more. Strongest at Place 0:"
     )
@@ -293,12 +295,22 @@ def test_every_smoke_is_told_and_never_part_of_another():
         assert [(alert.state, alert.id) for alert in site.rise(0, 5 * turn, kind="smoke")] == [("raised", first[0].id)]
 
 
-def test_further_devices_are_told_at_once_only_where_they_double_what_people_know():
+def test_devices_that_join_within_a_minute_are_one_call():
     site = Site(town([10 * number for number in range(5)]))
     told = [site.rise(number, 0.01 * number, kind="door_open") for number in range(5)]
-    assert [[len(alert.devices) for alert in changes] for changes in told] == [[0], [2], [], [4], []]
+    assert [[len(alert.devices) for alert in changes] for changes in told] == [[0], [], [], [], []]
     (last,) = site._apply(2)
-    assert (last.state, len(last.devices), last.changed_ms) == ("raised", 5, NOON + round(1.03 * MINUTE))
+    assert (last.state, last.quiet, len(last.devices), last.changed_ms) == ("raised", False, 5, NOON + MINUTE)
+
+
+def test_a_call_that_waits_is_not_lost_when_one_of_the_devices_settles_meanwhile():
+    site = Site(town([10 * number for number in range(5)]))
+    for number in range(5):
+        site.rise(number, 0.01 * number, kind="door_open")
+    assert site.fall(2, 0.3, kind="door_open") == []
+    (last,) = site._apply(2)
+    assert (last.quiet, len(last.devices)) == (False, 5)
+    assert text_of(last)["en"].startswith("Still at Place 0, Place 1, Place 3, Place 4; over at 1 of 5 devices.")
 
 
 @pytest.mark.parametrize("page", ["alerts.md", "alerts.zh-CN.md"])
