@@ -95,7 +95,8 @@ def with_values(settings: Settings, **sections: dict[str, Any]) -> Settings:
         for key, raw in keys.items():
             if section not in SECTIONS or key not in KEYS[section]:
                 raise SettingsError(_unknown(section, key, "the command line"))
-            checked[key] = raw if raw is None else _check(section, key, raw, "the command line", Path())
+            unset = raw is None and KEYS[section][key] == Path | None
+            checked[key] = None if unset else _check(section, key, raw, "the command line", Path())
         changed[section] = msgspec.structs.replace(getattr(settings, section), **checked)
     _refuse_mistakes(changed, "the command line")
     return msgspec.structs.replace(settings, **changed)
