@@ -1,7 +1,7 @@
 """The state of count baselines as arrays, the series last; and a person's word that what is counted now is how it is.
 
 The models believe a lasting change by themselves, after days of doubt. Whoever has turned the camera, or opened the
-gate, knows it at once (`believe`). What was counted since then (`models.baselines.visits`) becomes the rate of those
+gate, knows it at once (`believe`). What was counted since then (`routines.visits`) becomes the rate of those
 times; kinds of day that have not come since are scaled by the same change, so that a Saturday stays a Saturday. The new
 rates weigh as little as they are known: three visits at most.
 """
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from models.baselines import dispersion, scan
 from models.baselines import hidden_states as states
+from models.baselines.routines.visits import Visits
 from models.baselines.rows import Rows
 from models.baselines.seasonal import SeasonalRates
-from models.baselines.visits import Visits, decode
 from models.calendar import DAY_CLASSES, Calendar
 from models.state import ROW, Axis, Saved, array, part
 
@@ -131,7 +131,7 @@ def _visited(memory: CountMemory, row: int, since_ms: int, now_ms: int, calendar
             code[: _slots_before(memory, since_ms, calendar)] = 0
         which = calendar.day(day).day_class
         seen[which] += code > 0
-        total[which] += decode(code) / visits.windows * (code > 0)
+        total[which] += visits.usual(code) * (code > 0)
     if visits.slot_s <= _SMOOTH_S:
         seen, total = ((np.roll(one, 1, axis=1) + 2.0 * one + np.roll(one, -1, axis=1)) * 0.25 for one in (seen, total))
     return seen, total / np.maximum(seen, 1e-9)

@@ -2,7 +2,8 @@
 
 Expected is a seasonal rate (`models.baselines.seasonal`) times a slow level; the spread is over-dispersed
 (`models.baselines.dispersion`); tails are exact (`models.baselines.negbin`). A window is judged alone and in the sums
-it ends (`models.baselines.scan`); the surprise is the rarest of these. A hidden-state filter
+it ends (`models.baselines.scan`); the surprise is the rarest of these. What nearly every visit of a season brought is
+ordinary (`models.baselines.routines.routine`), whatever the rate says. A hidden-state filter
 (`models.baselines.hidden_states`) gives state, onset and persistence. docs/detection.md has the formulas, the sources,
 and what it reaches on real data.
 """
@@ -16,7 +17,7 @@ from models.baselines import dispersion, negbin, scan
 from models.baselines import hidden_states as states
 from models.baselines.count_judge import ODD, WIDEST, Comparison, CountTest, Prediction, compare, grounds
 from models.baselines.count_state import USUAL_DOUBT, CountMemory
-from models.baselines.routine import Routine
+from models.baselines.routines.routine import Routine
 from models.baselines.rows import Rows, Seen, as_run, drawn, nearly_a_run, picked, put, some_of
 from models.baselines.seasonal import KIND
 from models.calendar import Calendar
@@ -66,9 +67,10 @@ class CountBaseline(CountMemory):
 
     Notes
     -----
-    Fails where a series has a season the calendar does not know (a market every second Thursday is a surge each time),
-    in the first days after a lasting change of habit (a new entrance: alarms for some days, then it is learned), and
-    where nearly nothing is ever counted. Costs about half a microsecond per series and window.
+    Fails where a series has a season that `models.baselines.routines.routine` does not ask for (the first Thursday of a
+    month is a surge each time), in the first days after a lasting change of habit (a new entrance: alarms for some
+    days, then it is learned), and where nearly nothing is ever counted. Costs about half a microsecond per series and
+    window.
     """
 
     def __init__(self, window_s: int, calendar: Calendar, size: int = 0) -> None:

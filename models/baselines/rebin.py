@@ -3,8 +3,8 @@
 Sums by the time of day are dealt out to the new bins by how much of an old bin lies in each; exposures, which count
 windows, are counted anew. So the expected count of an hour, and how sure the baseline is of it, stay what they were.
 The dispersion of a time scale is that of the nearest one that was known. A visit's new slots are what the old ones
-around their middles counted in the same time. The newest windows, which the scan for long events looks at, are not
-kept.
+around their middles counted, in windows of the new length. The newest windows, which the scan for long events looks
+at, are not kept.
 
 Fails where windows become much shorter than the bins were: all new bins of an old one then begin alike.
 """
@@ -14,9 +14,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.baselines.routines.visits import Visits, decode, encode
 from models.baselines.scan import Ring, scales_for
 from models.baselines.seasonal import DAY_S, SeasonalRates
-from models.baselines.visits import Visits, decode, encode
 from models.state import State
 
 _EXPOSURE: Final = 1
@@ -41,7 +41,7 @@ def rebin_counts(state: State, before_s: int, after_s: int) -> State:
     lengths = np.array([scale * before_s for scale in scales_for(before_s)], dtype=np.float64)
     nearest = [int(np.abs(np.log(lengths / (scale * after_s))).argmin()) for scale in scales_for(after_s)]
     arrays["spread"] = np.ascontiguousarray(arrays["spread"][:, nearest])
-    arrays["visits/code"] = _visits(arrays["visits/code"], Visits(before_s), Visits(after_s))
+    arrays["visits/code"] = _visits(arrays["visits/code"], before_s, after_s)
     ring = Ring(after_s, arrays["ring/start"].shape[-1]).capture()
     arrays |= {f"ring/{name}": values for name, values in ring.arrays.items()}
     return new
@@ -55,13 +55,12 @@ def _shares(before_s: int, after_s: int) -> NDArray[np.float64]:
     return shares
 
 
-def _visits(codes: NDArray[np.uint8], before: Visits, after: Visits) -> NDArray[np.uint8]:
-    """Return remembered visits (days, slots, series) in slots of another length."""
-    if before.slot_s == after.slot_s:
-        return codes
+def _visits(codes: NDArray[np.uint8], before_s: int, after_s: int) -> NDArray[np.uint8]:
+    """Return remembered visits (days, slots, series) in slots for windows of another length."""
+    before, after = Visits(before_s), Visits(after_s)
     middle = np.minimum((np.arange(after.slots) + 0.5) * after.slot_s, DAY_S - 1)
     held = codes[:, (middle // before.slot_s).astype(np.int64)]
-    counts = decode(held) * (after.slot_s / before.slot_s)
+    counts = decode(held) * (after_s / before_s)
     return np.where(held > 0, encode(counts), 0).astype(np.uint8)
 
 

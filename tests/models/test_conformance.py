@@ -210,7 +210,7 @@ def test_one_series_or_many_is_the_same(make: type[Counts]) -> None:
         one = alone.feed(step, np.array([0]), values[step])
         many = crowd.feed(step, everyone, np.repeat(values[step], 300))
         for a, b in zip(one, many, strict=True):
-            np.testing.assert_allclose(b.astype(float), np.repeat(a, 300).astype(float), rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(b.astype(float), np.repeat(a, 300, axis=0).astype(float), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("make", [Counts, Levels], ids=lambda cls: cls.name)

@@ -24,6 +24,10 @@ _STEPS: Final = 20.0
 """Codes a unit of log(1 + count): neighbours differ by a twentieth."""
 _POOLED_S: Final = 1200
 """Up to this length of a slot its neighbours count: rushes are ten minutes early or late."""
+_GROUPS: Final = 1.4
+"""Variance of a count by chance, relative to a Poisson's: people come in groups."""
+_LEAST_SHARE: Final = 0.5
+"""Of less of a window than this nobody can say what the whole would have counted."""
 _FEW_ROWS: Final = 256
 _ALL_OF: Final = 5
 """So few visits must all agree; of more, four fifths."""
@@ -39,27 +43,37 @@ class Agreement(NamedTuple):
     """Nearly every visit reached it, within twenty minutes; 0 where there were too few visits."""
     kept: Codes
     """Nearly no visit exceeded it; `NEVER` where there were too few."""
+
+
+class Extent(NamedTuple):
+    """What some visits to a slot showed; codes (rows,)."""
+
     least: Codes
-    """What visits show at least (of ten minutes to either side), usually, and at most (of twenty)."""
     usual: Codes
     most: Codes
+    low: Codes
+    """The same of the least within ten minutes: at least and usually."""
+    usual_low: Codes
+    usual_high: Codes
+    """And of the highest within twenty, usually and at most."""
+    high: Codes
 
 
 class Visits(Saved):
     """Counts by local day and slot; a day lives in row (day % `DAYS`) until eight weeks later."""
 
     code = array(np.uint8, "days", "slots", ROW)
-    """(day, slot, series): 0 for not seen, else 1 + 20 log(1 + what a slot counts)."""
+    """(day, slot, series): 0 for not seen, else 1 + 20 log(1 + what the busiest window of a slot counted)."""
     day = array(np.int64, "days", fill=-1)
     """Which local day (since 1970) a row holds."""
 
     def __init__(self, window_s: int) -> None:
         self.days, self.slot_s = DAYS, max(window_s, SLOT_S)
         self.slots = -(-_DAY_S // self.slot_s)
-        self.windows = self.slot_s / window_s
-        """Windows a slot."""
         self.pooled = self.slot_s <= _POOLED_S
         """Whether neighbouring slots count."""
+        self.several = window_s < self.slot_s
+        """Whether a slot has more than one window."""
         self.version = 0
         """Changes whenever something other than the newest day does."""
         super().__init__()
@@ -79,26 +93,36 @@ class Visits(Saved):
         self.version += 1
 
     def put(self, rows: Rows, day: int, slot: int, rate: Floats, seen: Seen) -> None:
-        """Keep what rows counted per window in a slot of a day; days older than those held are past remembering."""
+        """Keep what rows counted in a window of a slot of a day; days older than those held are past remembering."""
         place = day % self.days
         if self.day[place] > day:
             return
         if self.day[place] < day:
             self.code[place] = 0
             self.day[place] = day
-        put(self.code[place, slot], rows, encode(rate * self.windows), seen)
+        put(self.code[place, slot], rows, encode(rate), seen)
 
     def remember(self, ring: Ring, at: Rows, rows: Rows, start_ms: int, local: tuple[int, int], seen: Seen) -> None:
-        """Keep what the slot of a window counted up to it, as a ring has it; `local` is its day and second of it."""
+        """Keep what the busiest window of a slot counted, up to the one given, as a ring has them.
+
+        A train each half hour fills one window in six: what is ordinary there is what the busiest showed. `local` is
+        the window's day and its second of that.
+        """
         day, second = local
         slot, window_ms = second // self.slot_s, ring.window_ms
         windows = (second - slot * self.slot_s) * 1000 // window_ms + 1
-        sums: Floats = np.zeros(2, dtype=np.float32)[:, None]
+        busiest: Floats = np.zeros(1, dtype=np.float32)
         for when in range(start_ms, start_ms - windows * window_ms, -window_ms):
             place = ring.slot(when)
             value = ring.value[place]
-            sums = sums + np.stack([value[TOTAL, at], value[EXPOSURE, at]]) * (ring.start[place, at] == when)
-        self.put(rows, day, slot, sums[0] / np.maximum(sums[1], 1e-3), seen)
+            rate = value[TOTAL, at] / np.maximum(value[EXPOSURE, at], _LEAST_SHARE)
+            busiest = np.maximum(busiest, rate * (ring.start[place, at] == when))
+        self.put(rows, day, slot, busiest, seen)
+
+    def usual(self, codes: Codes) -> Floats:
+        """Return what windows usually count where the busiest of a slot has some codes: by chance it is the busiest."""
+        counts = decode(codes)
+        return np.maximum(counts - busiest_by(0.5, counts), 0.0) if self.several else counts
 
     def at(self, days: list[int], slot: int) -> "Around":
         """Return what held days showed around a slot."""
@@ -124,45 +148,78 @@ class Around(NamedTuple):
     low: Codes
     high: Codes
 
-    def of(self, which: list[int]) -> "Around":
-        """Return some of the visits."""
-        return Around(self.here[which], self.low[which], self.high[which])
+    def of(self, which: list[int], rows: NDArray[np.intp]) -> "Around":
+        """Return some of the visits of some of the rows."""
+        some = np.ix_(np.array(which, dtype=np.intp), rows)
+        return Around(self.here[some], self.low[some], self.high[some])
 
 
-def agreement(visits: Around, all_of: int = 0) -> Agreement:
-    """Return what visits have in common.
+class _Sorted(NamedTuple):
+    """Visits in increasing order; those that were not seen come first."""
+
+    values: Codes
+    seen: NDArray[np.int64]
+    """How many were seen, (rows,), or (1,) where it is the same for all, as nearly always."""
+
+    def pick(self, place: NDArray[np.int64]) -> Codes:
+        """Return the value at a place (rows,) or (1,) of each row."""
+        place = np.minimum(np.maximum(place, 0), len(self.values) - 1)
+        if len(place) == 1:
+            one: Codes = self.values[int(place[0])]
+            return one
+        found: Codes = np.take_along_axis(self.values, place[None], axis=0)[0]
+        return found
+
+
+def agreement(high: Codes, all_of: int = 0) -> Agreement:
+    """Return what visits, by the highest around a slot (visits, rows), have in common.
 
     `all_of` visits are enough, but they must all agree; without it most of them must.
     """
-    here, low, high = (_sorted(codes) for codes in visits)
-    count = (high > 0).sum(axis=0)
+    found = _in_order(high)
+    count = found.seen
     need = np.where(count >= all_of, count, 0) if all_of else _NEED[count]
-    if len(count) and int(count.min()) == int(count.max()):
-        count, need = count[:1], need[:1]  # as nearly always: nobody was silent
-    apart = (count >= _APART).astype(np.int64)
-    last = len(high) - 1
-    first = last + 1 - count
-
-    def pick(values: Codes, place: NDArray[np.int64]) -> Codes:
-        place = np.minimum(np.maximum(place, 0), last)
-        if len(place) == 1:
-            one: Codes = values[int(place[0])]
-            return one
-        found: Codes = np.take_along_axis(values, place[None], axis=0)[0]
-        return found
-
     nothing, enough = np.zeros(high.shape[1], dtype=np.uint8), need > 0
     return Agreement(
-        reached=np.where(enough, pick(high, last + 1 - need), nothing),
-        kept=np.where(enough, pick(high, first + need - 1), nothing + np.uint8(NEVER)),
-        least=pick(low, first + apart),
-        usual=pick(here, np.minimum(first + count // 2, last)),
-        most=pick(high, last - apart),
+        reached=np.where(enough, found.pick(len(high) - need), nothing),
+        kept=np.where(enough, found.pick(len(high) - count + need - 1), nothing + np.uint8(NEVER)),
     )
 
 
+def extent(visits: Around) -> Extent:
+    """Return what visits showed; of six and more without the one that strays furthest to either side."""
+    here, low, high = (_in_order(codes) for codes in visits)
+    count = high.seen
+    apart = (count >= _APART).astype(np.int64)
+    last = len(visits.high) - 1
+    first = last + 1 - count
+    middle = first + count // 2
+    return Extent(
+        least=here.pick(first + apart),
+        usual=here.pick(middle),
+        most=here.pick(last - apart),
+        low=low.pick(first + apart),
+        usual_low=low.pick(middle),
+        usual_high=high.pick(middle),
+        high=high.pick(last - apart),
+    )
+
+
+def _in_order(codes: Codes) -> _Sorted:
+    count = (codes > 0).sum(axis=0)
+    if len(count) and int(count.min()) == int(count.max()):
+        count = count[:1]
+    return _Sorted(_sorted(codes), count)
+
+
+def busiest_by(deviations: float, counts: Floats) -> Floats:
+    """Return how much more than usual the busiest of some windows counts by chance."""
+    more: Floats = np.sqrt(_GROUPS * counts) * np.float32(deviations)
+    return more
+
+
 def encode(count: Floats) -> Codes:
-    """Return counts of a slot as codes, 1 to 255."""
+    """Return counts as codes, 1 to 255."""
     codes: Codes = np.minimum(np.log1p(count) * _STEPS + 1.5, 255.0).astype(np.uint8)
     return codes
 

@@ -1,10 +1,11 @@
 """Routines: what came on most of the last visits is ordinary, at its own size and with its own spread.
 
 The base (`models.baselines.seasonal`) is the lower of two habits, so a rush of every working day would be an event for
-ever. Beside it stand the visits themselves (`models.baselines.visits`). Which days a series goes by they say: for each
-season (the weekday; the class of day; all days; every second week) it is asked whether nearly all of its last visits
-reached what the base does not explain (a rise), or nearly none did what the base promises (a lull). The narrowest
-season that can tell decides. Games that come on some days and not on others agree in no season, and stay alarms.
+ever. Beside it stand the visits themselves (`models.baselines.routines.visits`). Which days a series goes by they say:
+for each season (the weekday; the class of day; all days; every second week) it is asked whether nearly all of its last
+visits reached what the base does not explain (a rise), or nearly none did what the base promises (a lull). The
+narrowest season that can tell decides. Games that come on some days and not on others agree in no season, and stay
+alarms.
 
 What is ordinary is then an interval, from the least to the most that the visits showed: a count is strange by what it
 lies outside of it. So a rush that jitters by ten minutes is wide at its edges and narrow in its middle, a rush that
@@ -17,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.baselines.count_judge import Prediction
-from models.baselines.rows import Rows
-from models.baselines.visits import Agreement, Visits, agreement, decode
+from models.baselines.routines.visits import Around, Visits, agreement, busiest_by, decode, extent
+from models.baselines.rows import Rows, picked
 from models.calendar import Calendar, Day
 
 Floats = NDArray[np.floating[Any]]
@@ -27,7 +28,11 @@ _MORE: Final = 1.2
 """A rise or lull is by this factor, and a standard deviation, and one count, away from the base."""
 _FARTHEST: Final = 1.55
 """The most that is ordinary, relative to what nearly every visit reached."""
-_HIGHEST: Final = 2.0
+_EDGE: Final = 1.4
+"""A slot whose neighbours usually differ by this factor is the edge of something."""
+_KNOWN: Final = 5
+"""Visits from which days of a kind, such as those without school, have a routine of their own."""
+_HIGHEST: Final = 2.5
 """So many deviations where the highest of some slots counts."""
 _SLACK: Final = 1.04
 """Codes are as coarse as this."""
@@ -44,26 +49,29 @@ class Ordinary(NamedTuple):
 
 
 class _Season(NamedTuple):
+    which: list[int]
+    """Its visits, among those of the slot."""
     reached: Floats
+    """As `models.baselines.routines.visits.Agreement`, counts a window, (series,)."""
     kept: Floats
-    least: Floats
-    usual: Floats
-    most: Floats
+    strange: bool = False
+    """Whether these are visits of other kinds of day: how little came on them promises nothing."""
 
 
 class _Slot(NamedTuple):
-    """What the seasons of one slot say, counts a slot; arrays (series,)."""
+    """What the seasons of one slot say, counts a window; arrays (series,)."""
 
+    around: Around
     seasons: list[_Season]
     """Narrowest first; the first is the weekday's."""
     never: Floats
     """What none of the weekday's last four visits exceeded: no wider season rises over it."""
     always: Floats
     """What all four reached."""
-    lately: Floats
-    """What the last three days of the class usually showed, and what nearly all before them reached: where a rush of
-    every day stays away, that is told twice."""
     before: Floats
+    """What nearly all days of the class reached before the last three of them."""
+    lately: list[int]
+    """Those three. Where a rush of every day stays away, that is told twice."""
 
 
 class Routine:
@@ -92,15 +100,15 @@ class Routine:
         found = self._slot
         if found is None:
             return None
-        windows = self._visits.windows
-        mean = rate * windows
+        mean = rate
         deviation = np.sqrt(mean + spread * mean * mean)
         if self._visits.pooled:
             deviation = deviation * _HIGHEST
-        above, below = mean * _MORE + deviation + 1.0, mean * (1.0 / _MORE) - deviation
+        above, below = mean * _MORE + deviation + 1.0, mean * (1.0 / _MORE)
+        if not self._visits.pooled:  # the highest of many is below the mean only if it is lower
+            below = below - deviation
         least, usual, most = np.zeros((3, len(mean)), dtype=np.float32)
         may_rise, may_fall = found.never[rows] >= above, found.always[rows] <= below
-        broken = (found.before[rows] > above) & (found.lately[rows] < above)
         told, high = np.zeros((2, len(mean)), dtype=np.bool_)
         for rank, season in enumerate(found.seasons):
             rises, falls = season.reached[rows] > above, season.kept[rows] < below
@@ -110,23 +118,33 @@ class Routine:
             falls &= ~told
             new = ((rises & ~told) | falls).nonzero()[0]
             if len(new):
-                for values, one in ((least, season.least), (usual, season.usual), (most, season.most)):
-                    values[new] = one[rows][new]
+                least[new], usual[new], most[new] = _extent(found, season, picked(rows, new))
             higher = (rises & high).nonzero()[0]
             if len(higher):  # a wider season is the first to see that a rush has grown
-                most[higher] = np.maximum(most[higher], season.most[rows][higher])
+                most[higher] = np.maximum(most[higher], _extent(found, season, picked(rows, higher))[2])
             high |= rises & ~(told & ~high)
             told |= rises | falls
         place = told.nonzero()[0]
         if not len(place):
             return None
-        least, usual, most = (values[place] * np.float32(1.0 / windows) for values in (least, usual, most))
-        base, up, gone = rate[place], high[place], broken[place]
-        least[gone] = np.minimum(least[gone], found.lately[rows][place][gone] * np.float32(1.0 / windows))
+        least, usual, most = (values[place] for values in (least, usual, most))
+        # The busiest of some windows is that by chance, too, and chance is reckoned with apart.
+        if self._visits.several:
+            least -= busiest_by(0.5, least)
+            usual -= busiest_by(0.5, usual)
+        if self._visits.pooled:
+            most -= busiest_by(1.0, most)
+        base, up = rate[place], high[place]
+        gone = (up & (found.before[rows][place] > above[place])).nonzero()[0]
+        if len(gone):
+            last = decode(extent(found.around.of(found.lately, picked(rows, place[gone]))).usual)
+            least[gone] = np.where(last < above[place[gone]], np.minimum(least[gone], last), least[gone])
         # A rise is over the base, a lull below it, whatever one visit was.
         least = np.where(up, np.maximum(least * (1.0 / _SLACK), base), least)
         usual = np.maximum(usual, least)
-        most = np.maximum(np.where(up, most * _SLACK, np.minimum(most * _SLACK, base)), usual)
+        # (one count where nobody comes is no crowd)
+        low = np.minimum(np.maximum(most * _SLACK, 1.0), base)
+        most = np.maximum(np.where(up, most * _SLACK, low), usual)
         return Ordinary(place, least, usual, most)
 
     def speak(
@@ -172,7 +190,11 @@ class Routine:
 
         def of(some: list[Day], last: int, all_of: int = 0) -> _Season:
             which = [place[one.number] for one in some[:last]]
-            return _decoded(agreement(around.of(which), all_of) if which else None, self._visits.size)
+            if not which:
+                nothing = np.zeros(self._visits.size, dtype=np.float32)
+                return _Season(which, nothing, nothing + np.float32(np.inf))
+            found = agreement(around.high[which], all_of)
+            return _Season(which, decode(found.reached), decode(found.kept))
 
         weekday, four = of(same, 6), of(same, 4, all_of=4)
         seasons = [weekday, of(alike, 10)]
@@ -182,13 +204,16 @@ class Routine:
             seasons.append(
                 every._replace(reached=np.minimum(every.reached, two.reached), kept=np.maximum(every.kept, two.kept))
             )
+        if len(alike) < _KNOWN:
+            # What such a day does to the others' routine is not known: neither its rush nor its absence is strange.
+            others = of([one for one in days if one.day_class == today.day_class], 10)
+            seasons.append(others._replace(kept=others.kept + np.float32(np.inf), strange=True))
         if len(turn) >= 3 and len(other) >= 3:
-            mine, others = of(turn, 8, all_of=6), of(other, 8, all_of=6)
-            seasons.append(_apart(mine, others))
+            seasons.append(_apart(of(turn, 8, all_of=6), of(other, 8, all_of=6)))
             mine = of([one for one in turn if one in same], 4, all_of=3)
-            others = of([one for one in other if one in same], 4, all_of=3)
-            seasons.append(_apart(mine, others))
-        return _Slot(seasons, four.kept, four.reached, of(alike, 3).usual, of(alike[3:], 10).reached)
+            seasons.append(_apart(mine, of([one for one in other if one in same], 4, all_of=3)))
+        lately = [place[one.number] for one in alike[:3]]
+        return _Slot(around, seasons, four.kept, four.reached, of(alike[3:], 10).reached, lately)
 
 
 def _apart(mine: _Season, others: _Season) -> _Season:
@@ -199,10 +224,14 @@ def _apart(mine: _Season, others: _Season) -> _Season:
     )
 
 
-def _decoded(found: Agreement | None, size: int) -> _Season:
-    if found is None:
-        nothing = np.zeros(size, dtype=np.float32)
-        return _Season(nothing, nothing + np.float32(np.inf), nothing, nothing, nothing)
-    season = _Season(*(decode(codes) for codes in found))
+def _extent(slot: _Slot, season: _Season, series: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
+    """Return what a season's visits showed at least, usually and at most, counts a window, each (series,)."""
+    least, usual, most, low, usual_low, usual_high, high = (
+        decode(codes) for codes in extent(slot.around.of(season.which, series))
+    )
+    # Where the neighbours differ, it is an edge, and visits are early or late; elsewhere they only add to chance.
+    most = np.where(usual_high > usual * _EDGE + 2.0, high, most)
+    least = np.where(usual > usual_low * _EDGE + 2.0, low, least)
     # One visit in five may have been an event: it is not what all the others have in common.
-    return season._replace(most=np.minimum(season.most, season.reached * _FARTHEST + 2.0))
+    most = np.minimum(most, season.reached[series] * _FARTHEST + 2.0)
+    return (np.zeros_like(least) if season.strange else least), usual, most

@@ -1,0 +1,119 @@
+"""What came on most of the last visits is ordinary; what exceeds it, breaks it, or comes on another day is told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.baselines.counts import CountBaseline
+from models.baselines.routines.visits import DAYS, Visits, agreement, decode, encode, extent
+from models.calendar import Calendar
+from models.state import ROW
+from tests.models.traffic import T0
+
+HALF_HOUR_MS, PER_DAY, WEEKS = 1_800_000, 48, 6
+CALENDAR = Calendar("Asia/Shanghai")
+RUSH = 16
+"""Half past seven to eight, and the half hour after it: 8:00 is the 16th."""
+
+
+def day(week: int, weekday: int) -> int:
+    return week * 7 + weekday
+
+
+@pytest.fixture(scope="module")
+def judged() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (alarm, expected, lower), (windows, series), of six weeks of streets with a quiet base of 30 a window.
+
+    0: a rush on working days. 1: on Fridays. 2: every second Saturday. 3: shut on Mondays. 4: on days of chance.
+    """
+    rng = np.random.default_rng(3)
+    weekday = np.arange(WEEKS * 7) % 7
+    mean = np.full((WEEKS * 7, PER_DAY, 5), 30.0)
+    mean[weekday < 5, RUSH : RUSH + 2, 0] += 170.0
+    mean[weekday == 4, RUSH : RUSH + 2, 1] += 170.0
+    mean[(weekday == 5) & (np.arange(WEEKS * 7) // 7 % 2 == 0), RUSH : RUSH + 2, 2] += 170.0
+    mean[weekday == 0, :, 3] = 0.1
+    mean[:, RUSH : RUSH + 2, 4] += 170.0 * (rng.random((WEEKS * 7, 1)) < 0.3)
+    mean[day(5, 4), RUSH : RUSH + 2, 4] = 200.0
+    mean[day(5, 1), RUSH : RUSH + 2, 0] = 460.0  # twice the usual
+    mean[day(5, 3), RUSH : RUSH + 2, 0] = 30.0  # it stays away
+    mean[day(5, 6), RUSH : RUSH + 2, 0] = 200.0  # on a Sunday
+    mean[day(5, 2), RUSH : RUSH + 2, 1] = 200.0  # on a Wednesday
+    counts = rng.poisson(mean * np.exp(rng.normal(0.0, 0.05, (WEEKS * 7, 1, 5)))).reshape(-1, 5)
+    model = CountBaseline(1800, CALENDAR, 5)
+    rows, whole, found = np.arange(5), np.ones(5), []
+    for at, row in enumerate(counts.astype(float)):
+        test = model.step(rows, T0 + at * HALF_HOUR_MS, row, whole)
+        found.append((test.alarm, test.expected, test.lower))
+    alarm, expected, lower = (np.array(values).reshape(WEEKS * 7, PER_DAY, 5) for values in zip(*found, strict=True))
+    return alarm, expected, lower
+
+
+def test_a_rush_of_every_visit_is_expected_at_its_size(judged):
+    alarm, expected, lower = judged
+    usual = [day(week, weekday) for week in (3, 4) for weekday in range(5)]
+    assert not alarm[usual, RUSH : RUSH + 3, 0].any()
+    assert expected[day(5, 0), RUSH, 0] == pytest.approx(200.0, rel=0.15)
+    assert lower[day(5, 0), RUSH, 0] > 60.0
+    assert expected[day(5, 5), RUSH, 0] == pytest.approx(30.0, rel=0.4)  # a class leans on all days a little
+
+
+@pytest.mark.parametrize(
+    ("when", "series"),
+    [(day(5, 1), 0), (day(5, 3), 0), (day(5, 6), 0), (day(5, 2), 1), (day(5, 4), 4)],
+    ids=["twice the usual", "stays away", "on a Sunday", "on another weekday", "on days of chance"],
+)
+def test_what_exceeds_or_breaks_a_routine_is_told(judged, when, series):
+    assert judged[0][when, RUSH : RUSH + 2, series].any()
+
+
+def test_weekdays_and_second_weeks_are_routines_too(judged):
+    alarm, expected, _ = judged
+    assert not alarm[day(4, 4), :, 1].any()
+    assert not alarm[day(5, 4), :, 1].any()
+    assert expected[day(5, 4), RUSH, 1] == pytest.approx(200.0, rel=0.2)
+    assert expected[day(5, 3), RUSH, 1] == pytest.approx(30.0, rel=0.3)
+    assert alarm[day(2, 5), RUSH : RUSH + 2, 2].any()  # nobody can know yet
+    assert expected[day(5, 5), RUSH, 2] == pytest.approx(30.0, rel=0.3)
+
+
+def test_a_closed_day_of_the_week_is_no_deficit(judged):
+    alarm, expected, _ = judged
+    assert not alarm[[day(4, 0), day(5, 0)], :, 3].any()
+    assert expected[day(5, 0), RUSH, 3] < 3.0
+    assert not alarm[[day(4, 1), day(5, 1)], :, 3].any()
+
+
+def test_agreement_is_what_nearly_all_visits_reached_early_or_late():
+    """Ten visits, of which two had no rush and the others had it ten minutes early, in time, or late."""
+    memory = Visits(300)
+    memory.grow(ROW, 300)
+    for number in range(10):
+        shown = np.full(memory.slots, 10.0)
+        if number not in {4, 7}:
+            shown[50 + number % 3 - 1] = 100.0
+        for slot in range(48, 53):
+            memory.put(slice(0, 300), number, slot, np.full(300, shown[slot], dtype=np.float32), None)
+    visits = memory.at(list(range(10)), 50)
+    assert decode(agreement(visits.high).reached) == pytest.approx(np.full(300, 100.0), rel=0.03)
+    assert decode(extent(visits).usual) == pytest.approx(np.full(300, 10.0), rel=0.05)
+    few = agreement(memory.at([0, 1, 2], 50).high)
+    assert not few.reached.any()  # three visits are not enough
+
+
+def test_a_day_is_forgotten_eight_weeks_later_and_older_ones_are_not_taken():
+    memory = Visits(1800)
+    memory.grow(ROW, 1)
+    row, five = slice(0, 1), np.array([5.0], dtype=np.float32)
+    memory.put(row, 100, 3, five, None)
+    memory.put(row, 100 - DAYS, 3, 2 * five, None)
+    assert decode(memory.code[100 % DAYS, 3]) == pytest.approx([5.0], rel=0.06)
+    memory.put(row, 100 + DAYS, 4, five, None)
+    assert memory.code[100 % DAYS, 3].tolist() == [0]
+
+
+def test_codes_are_within_a_twentieth():
+    counts = np.geomspace(1.0, 2e5, 500).astype(np.float32)
+    assert decode(encode(counts)) == pytest.approx(counts, rel=0.055, abs=0.06)
+    assert encode(np.zeros(1, dtype=np.float32)).tolist() == [1]
