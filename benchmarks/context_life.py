@@ -16,10 +16,10 @@ from typing import Final
 import numpy as np
 
 from models.baselines.counts import CountBaseline
-from models.baselines.levels import LevelBaseline
 from models.calendar import Calendar
 from models.context import beat_forest as context
 from models.context.forest_training import BeatHistory
+from models.levels.level_baseline import LevelBaseline
 from simulators.world import rhythm
 from simulators.world.neighbourhood import quarter
 

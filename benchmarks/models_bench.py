@@ -8,9 +8,9 @@ import numpy as np
 
 from benchmarks.trees import MISSING, half_space_trees
 from models.baselines.counts import CountBaseline
-from models.baselines.levels import LevelBaseline
 from models.calendar import Calendar
 from models.hotspots.risk_map import HotspotGrid
+from models.levels.level_baseline import LevelBaseline
 from models.rules.defaults import ThresholdRule
 from models.rules.hazards import HazardRules
 from models.state import ROW

@@ -32,6 +32,8 @@ class FileScores:
     surprise: list[NDArray[np.float64]]
     """Of each series, shape (its rows,). Where several rows lie in one window, the last of them bears its score."""
     alarm: list[NDArray[np.bool_]]
+    state: list[NDArray[np.uint8]]
+    """`HiddenState` or `LevelState`, of each series as above."""
     times: NDArray[np.int64]
     """Starts of all windows, epoch ms, (windows,)."""
     highest: NDArray[np.float64]
@@ -66,6 +68,7 @@ def run_file(
     scores = FileScores(
         [np.zeros(len(one.times)) for one in series],
         [np.zeros(len(one.times), dtype=np.bool_) for one in series],
+        [np.zeros(len(one.times), dtype=np.uint8) for one in series],
         *(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0, dtype=np.bool_)),
         missing=0,
     )
@@ -94,6 +97,7 @@ def run_file(
             last = np.append(row[1:] != row[:-1], True)
             scores.surprise[at][last] = said.surprise[row[last], column]
             scores.alarm[at][last] = said.alarm[row[last], column]
+            scores.state[at][last] = said.state[row[last], column]
         found.append((table.times, said.surprise.max(axis=1), np.logical_or.reduce(said.alarm, axis=1)))
         scores.missing += int((~np.isfinite(table.values)).sum())
         done += len(table.times)

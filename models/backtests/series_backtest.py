@@ -7,10 +7,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.baselines import counts, levels
+from models.baselines import counts
 from models.baselines.counts import CountBaseline
-from models.baselines.levels import LevelBaseline
 from models.calendar import Calendar
+from models.levels import level_baseline as levels
+from models.levels.level_baseline import LevelBaseline
 
 DAY_MS: Final = 86_400_000
 WEEK_MS: Final = 7 * DAY_MS

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.vocabulary import AnomalyDirection, LevelState
-from models.baselines.levels import LevelBaseline, LevelTest
 from models.calendar import Calendar
+from models.levels.level_baseline import LevelBaseline, LevelTest
 from models.state import Saved, array, part
 from stream.detect.findings import Findings
 from stream.sentences import Why

@@ -1069,6 +1069,10 @@ backtest-rows = { n-rows }, { $missing } missing, windows of { $window } s
 backtest-device = { $device }: { n-rows } in alarm
 backtest-events = { n-events }
 backtest-found = within { $budget } false alarms a week: { NUMBER($share, minimumFractionDigits: 3, maximumFractionDigits: 3) } found, threshold { $threshold }
+backtest-kind = { $name }: { $events } known, { $found } found{ $named ->
+    [-1] {""}
+   *[other] , { $named } named
+}
 backtest-shipped = shipped threshold: { NUMBER($share, minimumFractionDigits: 3, maximumFractionDigits: 3) } found, { NUMBER($false, minimumFractionDigits: 2, maximumFractionDigits: 2) } false a week
 record-done = { $file }: { n-messages }, { $size } bytes
 edge-lost = { $lost } observations are lost: { $spool }: { $trouble ->

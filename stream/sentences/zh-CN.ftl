@@ -936,6 +936,10 @@ backtest-rows = { $rows }行，缺失{ $missing }行，窗口{ $window }秒
 backtest-device = { $device }：{ $rows }行报警
 backtest-events = { $events }个事件
 backtest-found = 每周误报不超过{ $budget }次：检出{ NUMBER($share, minimumFractionDigits: 3, maximumFractionDigits: 3) }，阈值{ $threshold }
+backtest-kind = { $name }：已知{ $events }，检出{ $found }{ $named ->
+    [-1] {""}
+   *[other] ，正确归类{ $named }
+}
 backtest-shipped = 出厂阈值：检出{ NUMBER($share, minimumFractionDigits: 3, maximumFractionDigits: 3) }，每周误报{ NUMBER($false, minimumFractionDigits: 2, maximumFractionDigits: 2) }次
 record-done = { $file }：{ $messages }条消息，{ $size }字节
 edge-lost = 丢失{ $lost }条：{ $spool }：{ $trouble ->

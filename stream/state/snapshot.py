@@ -172,7 +172,7 @@ _LEVELS_KNOW: Final[dict[str, tuple[Any, ...]]] = {
     "run_peaks": ("f8", 0, 5, 2),
     "strange_ms": ("i8", 0),
     "faults/longest": ("f4", 0),
-    "faults/still": ("f4", 0),
+    "faults/still": ("f4", 1),
     "faults/quantum": ("f4", np.inf),
     "faults/first_ms": ("i8", 0),
     "faults/rest": ("f8", np.nan),

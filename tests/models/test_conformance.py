@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from models.baselines.counts import CountBaseline
-from models.baselines.levels import LevelBaseline
 from models.calendar import Calendar
 from models.hotspots.near_repeats import NearRepeats
 from models.hotspots.risk_map import HotspotGrid
+from models.levels.level_baseline import LevelBaseline
 from models.rules.defaults import StateRule, ThresholdRule
 from models.rules.gates import GateRules
 from models.rules.hazards import HazardRules

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.baselines.levels import LevelBaseline
 from models.calendar import Calendar
+from models.levels.level_baseline import LevelBaseline
 
 CALENDAR = Calendar("Asia/Shanghai", "CN")
 T0 = 1_795_363_200_000

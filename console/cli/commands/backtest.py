@@ -30,6 +30,7 @@ from ingest.codecs.csv_series import SeriesFile, read_series
 from ingest.codecs.csv_values import Instants, number, wall_ms
 from ingest.days.ics_file import read_ics
 from ingest.days.site_calendar import SiteCalendar
+from ingest.vocabulary import LevelState
 from models.backtests import series_backtest as backtest
 from models.backtests.file_backtest import FileScores, PastSeries, run_file
 from models.backtests.hotspot_backtest import hit_rates, hotspots
@@ -42,10 +43,13 @@ examples:
   patrolgrid backtest levels noise.csv --scores scores.csv
   patrolgrid backtest hotspots incidents.csv --domain points.csv --train-until 2018-01-01 --save forecasts.npz
 
-Files: counts `timestamp,device,count` (empty: missing), levels `timestamp,device,value`, events `start,end`,
+Files: counts `timestamp,device,count` (empty: missing), levels `timestamp,device,value`, events `start,end`
+(levels: and `kind`, of which `stuck`, `step` and `drift` are to be named),
 incidents `timestamp,lon,lat,category`, domain `lon,lat`. Times without a zone are local. docs/csv.md tells what else a
 CSV may look like.
 """
+_NAMED_LATE_MS: Final = 2 * 86_400_000
+"""So long after its end a fault may still be named."""
 BUDGETS: Final = (1.0, 2.0, 5.0)
 """False alarms a week for which the report gives the detection."""
 
@@ -56,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for kind, column in (("counts", "count"), ("levels", "value")):
         part = kinds.add_parser(kind, help=f"a file of timestamp,device,{column}")
         part.add_argument("file", type=Path, metavar="FILE")
-        part.add_argument("--events", type=Path, metavar="CSV", help="known events (start,end) to score against")
+        part.add_argument("--events", type=Path, metavar="CSV", help="known events (start,end[,kind]) to score against")
         part.add_argument("--scores", type=Path, metavar="CSV", help="write timestamp,device,score,alarm here")
         part.add_argument(
             "--config",
@@ -111,7 +115,7 @@ def _series(options: argparse.Namespace) -> dict[str, Any]:
     planned = _leave_out(found, calendar)
     scores = _run(options, found, calendar)
     if options.scores:
-        _write_scores(options.scores, found, names, scores)
+        _write_scores(options.scores, options.kind, found, names, scores)
     windows = [options.window or max(one.interval_ms // 1000, 1) for one in found.series]
     times, window_s = scores.times, max(windows)
     days = (int(times[-1]) - int(times[0])) / 86_400_000
@@ -126,7 +130,8 @@ def _series(options: argparse.Namespace) -> dict[str, Any]:
         **bad_rows_json(found.bad),
     }
     if options.events:
-        events = _events(options.events, calendar)
+        known = _events(options.events, calendar)
+        events = [(begin, end) for begin, end, _ in known]
         if days <= options.warm_up:
             raise CommandError(f"{options.file}: {days:.1f} days, but {options.warm_up:g} are warm-up; use --warm-up")
         rest: dict[str, Any] = {"join_s": options.join, "warm_up_days": options.warm_up}
@@ -136,6 +141,9 @@ def _series(options: argparse.Namespace) -> dict[str, Any]:
         report["events"] = shipped.events
         report["found_within"] = {f"{budget:g}": _detection(found) for budget, found in best.items()}
         report["shipped"] = _detection(shipped) | {"threshold": backtest.shipped_threshold(options.kind)}
+        if options.kind == "levels":
+            first = int(times[0]) + round(options.warm_up * 86_400_000)
+            report["kinds"] = _kinds([one for one in known if one[0] >= first], found, scores)
     return report
 
 
@@ -257,30 +265,52 @@ def _run(options: argparse.Namespace, found: SeriesFile, calendar: Calendar) -> 
         return run_file(options.kind, series, calendar, options.window, progress=progress)
 
 
-def _events(path: Path, calendar: Calendar) -> list[tuple[int, int]]:
+def _kinds(known: list[tuple[int, int, str]], found: SeriesFile, scores: FileScores) -> dict[str, dict[str, int]]:
+    """Return by kind how many there were, how many an alarm touched, and how many faults were called what they are.
+
+    A step is called so a day after it; a drift, when it has gone on for days.
+    """
+    kinds: dict[str, dict[str, int]] = {}
+    times = [np.frombuffer(one.times, dtype=np.int64) for one in found.series]
+    states = {state.name.lower(): int(state) for state in (LevelState.STUCK, LevelState.STEP, LevelState.DRIFT)}
+    for begin, end, kind in known:
+        part = kinds.setdefault(kind, {"events": 0, "found": 0} | ({"named": 0} if kind in states else {}))
+        part["events"] += 1
+        inside = [(when >= begin) & (when < end) for when in times]
+        part["found"] += any((alarm & rows).any() for alarm, rows in zip(scores.alarm, inside, strict=True))
+        if kind in states:
+            late = [(when >= begin) & (when < end + _NAMED_LATE_MS) for when in times]
+            called = ((state == states[kind]) & rows for state, rows in zip(scores.state, late, strict=True))
+            part["named"] += any(one.any() for one in called)
+    return kinds
+
+
+def _events(path: Path, calendar: Calendar) -> list[tuple[int, int, str]]:
     instants = Instants(ZoneInfo(calendar.timezone))
 
-    def parse(_line: int, row: dict[str, str]) -> tuple[int, int]:
+    def parse(_line: int, row: dict[str, str]) -> tuple[int, int, str]:
         begin, end = (instants.first(row[name], name) for name in ("start", "end"))
         if end <= begin:
             raise RowError(f"the event ends ({row['end']}) before it starts ({row['start']})")
-        return begin, end
+        return begin, end, row.get("kind") or "event"
 
     return list(read_rows(path, ("start", "end"), parse))
 
 
-def _write_scores(path: Path, found: SeriesFile, names: Sequence[str], scores: FileScores) -> None:
+def _write_scores(path: Path, kind: str, found: SeriesFile, names: Sequence[str], scores: FileScores) -> None:
     """Write the scores in the order of time; of several devices, rows without a value are left out."""
     alone = len(found.series) == 1
     rows = merge(*(zip(one.times, repeat(at), count()) for at, one in enumerate(found.series)))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("timestamp", "device", "score", "alarm"))
+        levels = kind == "levels"
+        writer.writerow(("timestamp", "device", "score", "alarm") + ("kind",) * levels)
         for _, at, row in rows:
             one = found.series[at]
             if alone or math.isfinite(one.values[row]):
                 surprise, alarm = scores.surprise[at][row], int(scores.alarm[at][row])
-                writer.writerow((one.texts[row], names[at], f"{surprise:.6g}", alarm))
+                said = (LevelState(int(scores.state[at][row])).name.lower(),) if levels else ()
+                writer.writerow((one.texts[row], names[at], f"{surprise:.6g}", alarm, *said))
 
 
 def _detection(found: backtest.BacktestScore) -> dict[str, Any]:
@@ -312,3 +342,5 @@ def _print(report: dict[str, Any], texts: Sentences) -> None:
             )
         shipped = report["shipped"]
         print("  " + texts("backtest-shipped", share=shipped["share"], false=shipped["false_per_week"]))
+        for kind, part in report.get("kinds", {}).items():
+            print("  " + texts("backtest-kind", name=kind, **{"named": -1} | part))

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ingest.vocabulary import LevelState
-from models.baselines import level_tails as tails
-from models.baselines.level_faults import LevelFaults
-from models.baselines.level_tails import Doubles, Places
 from models.calendar import DAY_CLASSES, Calendar
+from models.levels import level_tails as tails
+from models.levels.level_faults import LevelFaults
+from models.levels.level_tails import Doubles, Places
 from models.state import ROW, Saved, array, part
 
 THRESHOLD: Final = 3.5
@@ -26,11 +26,14 @@ BIN_S: Final = 1800
 _HALF_LIFE_VISITS: Final = 40.0
 """Windows of one bin after which its location and scale have half forgotten, at least."""
 _HALF_LIFE_DAYS: Final = 10.0
-"""And so many days of its class, at least."""
+_PRIOR: Final = 3.0
+"""What the series as a whole weighs beside a bin of its season, in windows."""
 _SLOW_HALF_LIFE_S: Final = 14_400.0
 """Half-life of the slow level, which follows the weather, for instance."""
 _RUN_HALF_LIFE_S: Final = 1800.0
 """Half-life of the mean of the last residuals, which sees what is small and lasts."""
+_STILL_OUT: Final = 0.5
+"""A reading that is out by less than so much of the mean of the last ones is back."""
 _LEAST_WINDOWS: Final = 72.0
 """Windows before a series stops being young."""
 _FIRST: Final = 5
@@ -163,7 +166,7 @@ class LevelBaseline(Saved):
         )  # fmt: skip
 
     def _step(self, index: NDArray[np.intp], start_ms: int, x: Doubles) -> LevelTest:
-        at = _places(index)
+        at = tails.places(index)
         location, scale, base = self._season(at, start_ms)
         slow, away = self._slow(at, start_ms), x - location
         expected = location + slow
@@ -174,11 +177,15 @@ class LevelBaseline(Saved):
         watched = self.overall[0, at].copy()
         young = watched < _LEAST_WINDOWS
         run = self._run(at, z, start_ms)
+        # What is over is over: once the reading is back, the mean of the last residuals says nothing, and forgets.
+        back = z * run < _STILL_OUT * run**2
+        run = np.where(back & (np.abs(run) > 1.0), 0.5 * run, run)
         run_z = run / np.sqrt(self.run[1, at])
         peaks, said = self.peaks[:, :, at], rest < 0
         p = tails.survival(tails.of_side(peaks, said), watched, rest)
         p_far = np.where(z == rest, p, tails.survival(tails.of_side(peaks, z < 0), watched, z))
         p_run = tails.survival(tails.of_side(self.run_peaks[:, :, at], run_z < 0), watched, run_z)
+        p_run = np.where(back, 0.5, p_run)
         raised = np.minimum(p_far, p_run)
         surprise = np.where(young, 0.0, -np.log10(np.minimum(2.0 * raised, 1.0)))
         below = np.where(p_run < p_far, run_z, z) < 0
@@ -293,8 +300,7 @@ class LevelBaseline(Saved):
         quantum = self.faults.quantum[at]
         grain = 0.25 * np.where(np.isfinite(quantum), quantum, 0.0).astype(np.float64) ** 2
         spread = overall[2] + _EPS + 1e-12 * overall[1] ** 2
-        weight = np.full(overall.shape[1], 3.0)
-        location, square = overall[1] * 3.0, spread * 3.0
+        weight, location, square = np.zeros((3, overall.shape[1]))
         for other, trust in [(c, 1.0 if c == day_class else 0.1) for c in range(DAY_CLASSES)]:
             for where, near in ((low, 1.0 - share), (low + 1, share)):
                 w, m, v = self.season[:, other, where % self.bins, at]
@@ -302,11 +308,14 @@ class LevelBaseline(Saved):
                 weight += w
                 location += w * m
                 square += w * v
-        scale = np.sqrt(square / weight + 1e-4 * spread + grain)
+        # What a series is on the whole is soon no guide to an hour; how far it strays remains one for longer.
+        prior = _PRIOR / (1.0 + weight / 6.0)
+        location = (location + prior * overall[1]) / (weight + prior)
+        weight += _PRIOR
         # The location itself is only known so well.
-        scale = scale * np.sqrt(1.0 + 1.0 / weight)
+        scale = np.sqrt((square + _PRIOR * spread) / weight + 1e-4 * spread + grain) * np.sqrt(1.0 + 1.0 / weight)
         base = self._base(at, scale, start_ms)
-        return location / weight + base, scale, base
+        return location + base, scale, base
 
     def _base(self, at: Places, scale: Doubles, start_ms: int) -> Doubles:
         """Return what is expected beside the season: the believed shift, and the moon's tides where there are any."""
@@ -350,8 +359,10 @@ class LevelBaseline(Saved):
         t = np.where(early, 0.0, t)
         grown = np.minimum(w + t, self._most)
         step = t / np.maximum(grown, 1.0)
-        # What the slow level explains does not belong to the season, but most of it must, or the season never learns.
-        inside = location - base + np.clip(x - 0.5 * slow - location, -2.5 * scale, 2.5 * scale)
+        # What the slow level explains does not belong to the season, but most of it must, or the season never learns;
+        # in its first days all of it must, as the slow level explains the season itself.
+        share = 0.5 * np.minimum(3.0 * w / self._most, 1.0)
+        inside = location - base + np.clip(x - share * slow - location, -2.5 * scale, 2.5 * scale)
         m_new = np.where((w == 0) & (t > 0), inside, m + step * (inside - m))
         step = np.where((lasted_h > 0) & (lasted_h < _EPISODE_H), 0.2 * step, step)
         noise = np.clip(x - location - slow, -3.0 * scale, 3.0 * scale) ** 2 * 1.02
@@ -374,13 +385,6 @@ class LevelBaseline(Saved):
         far = np.sort(np.where(taken, np.abs(self.first[:, rows] - middle), np.inf), axis=0)
         square = (1.5 * far[number // 2, np.arange(len(rows))]) ** 2
         self.overall[1, rows], self.overall[2, rows] = middle, np.minimum(square, MAX_VALUE**2)
-
-
-def _places(index: NDArray[np.intp]) -> Places:
-    """Return rows that follow each other as a slice, which copies nothing."""
-    if len(index) and index[-1] - index[0] == len(index) - 1 and bool((np.diff(index) == 1).all()):
-        return slice(int(index[0]), int(index[-1]) + 1)
-    return index
 
 
 def _waves(start_ms: int) -> Doubles:

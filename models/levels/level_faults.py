@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.baselines.level_tails import Doubles, Places
+from models.levels.level_tails import Doubles, Places
 from models.state import ROW, Saved, array
 
 Flags = NDArray[np.bool_]
@@ -33,8 +33,11 @@ _BLOCKS: Final = 24
 """Means kept: six days."""
 _DAY: Final = 4
 """Blocks of a day."""
+_FAR_DRIFT: Final = 2.5
 _FAR: Final = 3.0
-"""A step or drift is so many times what the means of six hours usually stray."""
+"""A step or drift is so many times what a block usually differs from the day before."""
+_MOST_SQUARE: Final = 3.0
+"""A square counts for so many usual ones at most, or the drift to be found would be what is usual."""
 _ROAMS: Final = 2.0
 """And a drift so many times what a day usually differs from that five days before."""
 
@@ -46,8 +49,8 @@ class LevelFaults(Saved):
     """Start of the run of the same value, epoch ms."""
     longest = array(np.float32, ROW)
     """Longest run, in ms, that ended by itself, at no resting value; forgotten by half in four weeks."""
-    still = array(np.float32, ROW)
-    """Share of windows without a change."""
+    still = array(np.float32, ROW, fill=1.0)
+    """Share of windows without a change; a series is a coarse one until it is known."""
     quantum = array(np.float32, ROW, fill=np.inf)
     """Smallest change seen."""
     first_ms = array(np.int64, ROW)
@@ -71,7 +74,7 @@ class LevelFaults(Saved):
     def __init__(self, window_s: int) -> None:
         self._window_ms = window_s * 1000.0
         self._keep_longest = 0.5 ** (self._window_ms / (28 * _DAY_MS))
-        self._keep_still = 0.5 ** (self._window_ms / (2 * _DAY_MS))
+        self._keep_still = 0.5 ** (self._window_ms / _DAY_MS)
         super().__init__()
 
     def stands_still(
@@ -107,7 +110,9 @@ class LevelFaults(Saved):
         self.first_ms[at] = first
         self.longest[at] = np.where(ended, np.maximum(self.longest[at], run), self.longest[at]) * self._keep_longest
         self.quantum[at] = np.where(change > 0, np.minimum(quantum, change), quantum)
-        self.still[at] = self.still[at] * self._keep_still + (1.0 - self._keep_still) * same
+        # How long it stands still says how coarse it is no more than that it does: a stuck one is not to become coarse.
+        keep = np.where(run > _STILL_MS / 2, 1.0, self._keep_still)
+        self.still[at] = self.still[at] * keep + (1.0 - keep) * same
         self.same_since[at] = np.where(same, self.same_since[at], start_ms)
         self.swing[:, at] = low, high
         leads = rest == x
@@ -174,7 +179,7 @@ class LevelFaults(Saved):
         means[-_DAY:] -= step.astype(np.float32)
         means[-_DAY - 1] = np.where(step != 0, np.nan, means[-_DAY - 1])
         drift = np.where(step == 0, self._drift(rows, means), 0.0)
-        means = np.where(drift != 0, np.concatenate([np.full_like(means[_DAY:], np.nan), means[-_DAY:] * 0]), means)
+        means = np.where(drift != 0, np.float32(np.nan), means)
         self.means[:, rows] = means
         self._learn_strays(rows, means)
         steps[place], drifts[place] = step, drift
@@ -195,10 +200,11 @@ class LevelFaults(Saved):
         by = now.mean(axis=0) - np.where(full, _middle(seen), 0.0)
         up = now.min(axis=0) > np.where(np.isfinite(seen), seen, -np.inf).max(axis=0)
         down = now.max(axis=0) < np.where(np.isfinite(seen), seen, np.inf).min(axis=0)
-        at_once = np.abs(means[-_DAY] - np.where(np.isfinite(means[-_DAY - 2]), means[-_DAY - 2], 0.0)) > 0.6 * np.abs(
-            by
-        )
-        steady = np.ptp(now, axis=0) < np.abs(by)
+        # What has crept that way for days is none.
+        first, day = _mean(before[:_DAY]), _mean(before[-_DAY:])
+        edge = np.where(np.isfinite(before[-1]), before[-1], 0.0)
+        at_once = (np.abs(now[0] - edge) > 0.6 * np.abs(by)) & ((day - first) * np.sign(by) < 0.2 * np.abs(by))
+        steady = np.ptp(now, axis=0) < 0.6 * np.abs(by)
         return np.where(full & (up | down) & at_once & steady & (np.abs(by) > _FAR * self._usual(rows)), by, 0.0)
 
     def _drift(self, rows: NDArray[np.intp], means: NDArray[np.float32]) -> Doubles:
@@ -211,16 +217,16 @@ class LevelFaults(Saved):
         no_step = np.abs(np.diff(daily, axis=0)).max(axis=0) < 0.45 * np.abs(by)
         watched, _, far = self.strays[:, rows].astype(np.float64)
         known = watched >= _BLOCKS + 2 * _DAY
-        least = np.maximum(_FAR * self._usual(rows), _ROAMS * np.sqrt(far))
+        least = np.maximum(_FAR_DRIFT * self._usual(rows), _ROAMS * np.sqrt(far))
         return np.where(full & known & one_way & no_step & (np.abs(by) > least), by, 0.0)
 
     def _learn_strays(self, rows: NDArray[np.intp], means: NDArray[np.float32]) -> None:
         """Learn how far a block usually is from the day before it; a step counts as a multiple of what is usual."""
         days = means.reshape(-1, _DAY, len(rows)).astype(np.float64).mean(axis=1)
         watched, near, far = self.strays[:, rows].astype(np.float64)
-        away = means[-1].astype(np.float64) - means[-2 * _DAY : -_DAY].astype(np.float64).mean(axis=0)
+        away = means[-1].astype(np.float64) - days[-2]
         good = np.isfinite(away)
-        grown = np.where(good, np.minimum(watched + 1.0, 30 * _DAY), watched)
+        grown = np.where(good, np.minimum(watched + 1.0, 21 * _DAY), watched)
         near = _mean_square(near, away, grown, early=watched < 2 * _DAY)
         far = _mean_square(far, days[-1] - days[0], np.maximum(grown - _BLOCKS, 1.0), early=watched < _BLOCKS + _DAY)
         self.strays[:, rows] = grown, near, far
@@ -228,8 +234,14 @@ class LevelFaults(Saved):
 
 def _mean_square(held: Doubles, away: Doubles, n: Doubles, *, early: Flags) -> Doubles:
     """Return a running mean square over n; what is far out counts as a multiple of what is usual, but for the first."""
-    squared = np.minimum(np.where(np.isfinite(away), away, 0.0) ** 2, np.where(early, np.inf, 6.0 * held))
+    squared = np.minimum(np.where(np.isfinite(away), away, 0.0) ** 2, np.where(early, np.inf, _MOST_SQUARE * held))
     return np.where(np.isfinite(away), held + (squared - held) / np.maximum(n, 1.0), held)
+
+
+def _mean(values: Doubles) -> Doubles:
+    """Return the mean over the first axis of what is finite; 0 where nothing is."""
+    good = np.isfinite(values)
+    return np.asarray(np.where(good, values, 0.0).sum(axis=0) / np.maximum(good.sum(axis=0), 1))
 
 
 def _middle(values: Doubles) -> Doubles:

@@ -24,6 +24,13 @@ _CUT: Final = 5.0
 """An excess is learned up to so many times the usual one: an event is not to become what is usual by itself."""
 
 
+def places(index: NDArray[np.intp]) -> Places:
+    """Return rows that follow each other as a slice, which copies nothing."""
+    if len(index) and index[-1] - index[0] == len(index) - 1 and bool((np.diff(index) == 1).all()):
+        return slice(int(index[0]), int(index[-1]) + 1)
+    return index
+
+
 def survival(peaks: Doubles, watched: Doubles, z: Doubles) -> Doubles:
     """Return P(at least as far out as z, on its side), (rows,): a logistic body, and the Pareto tail over it.
 
