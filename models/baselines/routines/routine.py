@@ -226,12 +226,9 @@ def _apart(mine: _Season, others: _Season) -> _Season:
 
 def _extent(slot: _Slot, season: _Season, series: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
     """Return what a season's visits showed at least, usually and at most, counts a window, each (series,)."""
-    least, usual, most, low, usual_low, usual_high, high = (
-        decode(codes) for codes in extent(slot.around.of(season.which, series))
-    )
-    # Where the neighbours differ, it is an edge, and visits are early or late; elsewhere they only add to chance.
+    least, usual, most, usual_high, high = (decode(codes) for codes in extent(slot.around.of(season.which, series)))
+    # Where the neighbours have more, it is an edge, and visits are early or late; elsewhere they only add to chance.
     most = np.where(usual_high > usual * _EDGE + 2.0, high, most)
-    least = np.where(usual > usual_low * _EDGE + 2.0, low, least)
     # One visit in five may have been an event: it is not what all the others have in common.
     most = np.minimum(most, season.reached[series] * _FARTHEST + 2.0)
     return (np.zeros_like(least) if season.strange else least), usual, most

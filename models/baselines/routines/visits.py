@@ -49,13 +49,11 @@ class Extent(NamedTuple):
     """What some visits to a slot showed; codes (rows,)."""
 
     least: Codes
+    """Within ten minutes."""
     usual: Codes
     most: Codes
-    low: Codes
-    """The same of the least within ten minutes: at least and usually."""
-    usual_low: Codes
     usual_high: Codes
-    """And of the highest within twenty, usually and at most."""
+    """The highest within twenty minutes, usually and at most."""
     high: Codes
 
 
@@ -195,11 +193,9 @@ def extent(visits: Around) -> Extent:
     first = last + 1 - count
     middle = first + count // 2
     return Extent(
-        least=here.pick(first + apart),
+        least=low.pick(first + apart),
         usual=here.pick(middle),
         most=here.pick(last - apart),
-        low=low.pick(first + apart),
-        usual_low=low.pick(middle),
         usual_high=high.pick(middle),
         high=high.pick(last - apart),
     )
