@@ -1,0 +1,39 @@
+"""Sensors that no longer measure what they did, from their readings to what people are told."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stream.pipeline.pipeline import Pipeline
+from tests.configs import pipeline_with
+from tests.stream.build import MINUTE, NOON, Writer, places, text_of
+
+CONFIG = pipeline_with(site="test", country="")
+DAY = 288
+"""Windows."""
+
+
+def told(values: np.ndarray):
+    """What people are told of a smoke detector with a reading per five minutes: (hour, alert)."""
+    pipe, log, out = Pipeline(CONFIG, places()), Writer(), []
+    for at in range(0, len(values), 12):
+        for step in range(at, at + 12):
+            log.level("smoke-1", NOON + step * 5 * MINUTE, float(values[step]), metric="smoke")
+        out += [(at // 12, alert) for alert in pipe.process(log.record()).alerts if alert.kind.startswith("level_")]
+    return out
+
+
+def test_a_stuck_sensor_is_told_and_over_when_it_moves():
+    values = np.abs(0.1 + np.random.default_rng(3).normal(0, 0.03, 4 * DAY)).round(3)
+    values[3 * DAY : 3 * DAY + 120] = 0.107
+    (began, raised), (ended, cleared) = told(values)
+    assert (raised.kind, raised.device, raised.state, raised.severity) == (
+        "level_stuck",
+        "smoke-1",
+        "raised",
+        "warning",
+    )
+    assert 77 <= began <= 79
+    assert "without any change" in text_of(raised)["en"]
+    assert (cleared.kind, cleared.state) == ("level_stuck", "cleared")
+    assert 81 <= ended <= 83
