@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from models.baselines import negbin
 from models.baselines.rows import Rows, picked
@@ -19,6 +20,8 @@ _DEFICIT_WEIGHT: Final = 0.5
 """A deficit counts for less than a surge as rare: covered lenses, rain and holidays make them all the time."""
 _BEYOND: Final = 0.01
 """Relative variance of the ends of what is ordinary: the next visit may be a little beyond all that came before."""
+_CLEAR: Final = 8.0
+"""Residual from which nothing hangs on how large it is."""
 ODD: Final = 2.5
 """Residual from which a sum can be what is strangest about a window, and a count may have to be cut."""
 
@@ -166,7 +169,7 @@ def compare(ring: Ring, at: Rows, start_ms: int, y: Floats, prediction: Predicti
             # A sum of which windows are missing is no steadier than what is there of it.
             whole = ring.whole(start_ms, ring.scales[rank], held)
             spread = np.where(whole, spread, np.maximum(spread, sums[-1].spread))
-        sums.append(Sum(total, mean, spread, negbin.residual(total, mean, spread)))
+        sums.append(Sum(total, mean, spread, _residual(total, mean, spread)))
     based = sums
     if len(prediction.routine):
         sums = _by_routine(ring, at, start_ms, prediction, based, held)
@@ -206,6 +209,16 @@ def _by_routine(
             column[some] = found
         sums.append(Sum(*values))
     return sums
+
+
+def _residual(total: Floats, mean: Floats, spread: Floats) -> Floats:
+    """Return the residual; of a crowd where few are expected that of a normal variable as rare."""
+    z = negbin.residual(total, mean, spread)
+    crowd = (negbin.crowd(total, mean) & (np.abs(z) < _CLEAR)).nonzero()[0]
+    if len(crowd):
+        upper, _ = negbin.tails(*(values[crowd].astype(np.float64) for values in (total, mean, spread)))
+        z[crowd] = np.maximum(z[crowd], -special.ndtri(upper))
+    return z
 
 
 def _within(wide: Floats) -> Floats:

@@ -340,7 +340,7 @@ class CountBaseline(CountMemory):
             alive = 1.0 - self.pi[states.DEAD, rows]  # what a dead counter says is no habit
             weight *= alive
         cut = y.copy()
-        odd = (np.abs(negbin.residual(y, mean, spread)) > ODD).nonzero()[0]
+        odd = ((np.abs(negbin.residual(y, mean, spread)) > ODD) | negbin.crowd(y, mean)).nonzero()[0]
         if len(odd):
             low_cut, high_cut = negbin.band(3.0, mean[odd], spread[odd])
             cut[odd] = np.minimum(np.maximum(y[odd], low_cut), high_cut + 1.0)
@@ -349,9 +349,10 @@ class CountBaseline(CountMemory):
         young = (watched < 48.0).nonzero()[0]
         if len(young):
             cut[young] = np.minimum(y[young], mean[young] + 10.0 * deviation[young] + 10.0)
-            # At first it knows nothing at all to doubt or cut by; what it then learns, it learns whole, for a part.
+            # At first it knows nothing at all to doubt or cut by; it learns for a part, and as far as
+            # the windows around say so, too: a counter can begin with its lifetime total.
             new = (watched < 0.25).nonzero()[0]
-            cut[new], weight[new] = y[new], 0.3
+            cut[new], weight[new] = ring.believed(picked(at, new), slot), 0.3
         # A band that is too wide for now doubts nobody, and then there is nothing to give back.
         habit = habit + (1.0 - self._doubt_keep) * (1.0 - doubt - habit)
         put(self.doubted, rows, habit, seen)

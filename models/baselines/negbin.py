@@ -21,6 +21,12 @@ LEAST_P: Final = 1e-300
 _NEAR: Final = 2.8
 """Residual up to which tails are approximated: beyond, about one ordinary window in 200, they are exact."""
 _FEW: Final = 6
+_ALWAYS: Final = 2.5
+_TIMES: Final = 4.0
+"""Up to so many, and so many times the mean, a count is no crowd."""
+_SMALL: Final = 2.0
+"""Means below it have a band that is summed up."""
+_MANY: Final = 40
 _WIDE: Final = 1.0
 """Above it the normal approximation is worse than 0.01."""
 _ROUNDING: Final = 1e-7
@@ -44,6 +50,16 @@ def tails(y: Doubles, mean: Doubles, dispersion: Doubles) -> tuple[Doubles, Doub
     return upper, np.clip(1.0 - upper, 1e-16, 1.0)
 
 
+def crowd(y: Floats, mean: Floats) -> NDArray[np.bool_]:
+    """Tell where a count is far more than the few that were expected.
+
+    Near zero the `residual` saturates: at a mean of 0.06 no number is two deviations from it. There it is the exact
+    tail that says how rare a count is; this says where it must be asked.
+    """
+    more: NDArray[np.bool_] = y > _ALWAYS + _TIMES * mean
+    return more
+
+
 def quick_tails(y: Floats, mean: Floats, dispersion: Floats, z: Floats) -> tuple[Doubles, Doubles]:
     """Return what `tails` does at a twentieth of its price: exact where `z` (the `residual`) is beyond 2.8 either way.
 
@@ -52,7 +68,7 @@ def quick_tails(y: Floats, mean: Floats, dispersion: Floats, z: Floats) -> tuple
     0.4 and 0.01 up to one.
     """
     upper = _cube_root(y, mean, dispersion).astype(np.float64)
-    near, few = np.abs(z) < _NEAR, y <= _FEW
+    near, few = (np.abs(z) < _NEAR) & ~crowd(y, mean), y <= _FEW
     some = (near & few).nonzero()[0]
     if len(some):
         upper[some] = _summed(y[some], mean[some], dispersion[some])
@@ -139,7 +155,8 @@ def residual(y: Floats, mean: Floats, dispersion: Floats) -> Floats:
 def band(z: float, mean: Floats, dispersion: Floats) -> tuple[Floats, Floats]:
     """Return the counts (lower, upper) whose `residual` is -z and z: quantiles to within about one count.
 
-    From sinh(t ± d) = sinh t cosh d ± cosh t sinh d, so that no inverse function is needed.
+    The upper end of small means is summed up: the residual, which saturates there, says hundreds of thousands. The
+    others follow from sinh(t ± d) = sinh t cosh d ± cosh t sinh d, so that no inverse function is needed.
     """
     inner = dispersion * (mean + 0.375)
     sine, cosine = np.sqrt(inner), np.sqrt(1.0 + inner)
@@ -149,7 +166,27 @@ def band(z: float, mean: Floats, dispersion: Floats) -> tuple[Floats, Floats]:
     cosine *= 0.5 * (step - back)
     low, high = np.maximum(sine - cosine, 0.0), sine + cosine
     # A count of 1e15 is beyond any camera.
-    return np.maximum(low * low / dispersion - 0.375, 0.0), np.minimum(high * high / dispersion - 0.375, 1e15)
+    upper = np.minimum(high * high / dispersion - 0.375, 1e15)
+    few = (mean < _SMALL).nonzero()[0]
+    if len(few):
+        upper[few] = _quantile(special.ndtr(-z), mean[few], dispersion[few])
+    return np.maximum(low * low / dispersion - 0.375, 0.0), upper
+
+
+def _quantile(beyond: float, mean: Floats, dispersion: Floats) -> Floats:
+    """Return the smallest counts, up to `_MANY`, above which lies no more than `beyond`."""
+    inner = dispersion * mean
+    step = mean / (1.0 + inner)
+    point = np.exp(-_log1p(inner) / dispersion)
+    left, end = 1.0 - point, np.zeros_like(point)
+    for k in range(1, _MANY):
+        above = left > beyond
+        if not above.any():
+            break
+        end += above
+        point *= step * ((1.0 + dispersion * (k - 1)) / k)
+        left -= point
+    return end
 
 
 def log_ratio(

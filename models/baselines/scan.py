@@ -21,6 +21,12 @@ TOTAL, MEAN, EXPOSURE, BASE, UP, LOW, LEAST, MOST = range(8)
 residuals of the sums it was part of; and what the routine makes ordinary, between the least and the most."""
 _FIELDS: Final = 8
 NEVER: Final = np.iinfo(np.int64).min
+_FAR: Final = 8.0
+_FEW: Final = 20.0
+"""Where nothing is known, a window is believed up to `_FAR` times the median of those around it, and `_FEW`; else
+these stand for it."""
+_NEIGHBOURS: Final = 3
+"""So many of them must be there; else what was expected takes their place."""
 
 
 def scales_for(window_s: int) -> tuple[int, ...]:
@@ -94,6 +100,23 @@ class Ring(Saved):
         there = (self.start[slot, rows] == start_ms - back * self.window_ms) & (back < windows)
         seen: Floats = (self.value[slot, EXPOSURE, rows] * there).sum(axis=0)
         return seen
+
+    def believed(self, rows: NDArray[np.intp], slot: int) -> Floats:
+        """Return the totals (rows,) of a slot of which nothing is known yet, as far as the windows around say so, too.
+
+        A counter can begin with its lifetime total, a code, or all that it had kept.
+        """
+        others = np.arange(self.slots) != slot
+        value = self.value[:, :, rows]
+        there = (self.start[:, rows] != NEVER) & (value[:, EXPOSURE] > 0) & others[:, None]
+        each = np.where(there, value[:, TOTAL] / np.maximum(value[:, EXPOSURE], 1e-3), np.inf)
+        each.sort(axis=0)
+        held = there.sum(axis=0)
+        near = np.take_along_axis(each, np.maximum(held - 1, 0)[None] // 2, axis=0)[0] * value[slot, EXPOSURE]
+        near = np.where(held < _NEIGHBOURS, value[slot, MEAN], near)
+        total = value[slot, TOTAL]
+        known: Floats = np.where(total > _FAR * near + _FEW, near, total)
+        return known
 
     def judge(self, rows: Rows, start_ms: int, up: list[Floats], low: list[Floats], held: Held, least: float) -> None:
         """Tell every window the worst residuals (rows,), by scale, of the sums it is part of.

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.baselines import negbin
 from models.baselines.counts import CountBaseline
 from models.calendar import Calendar
 from models.state import ROW
@@ -287,3 +288,23 @@ def test_a_sum_of_which_windows_are_missing_is_no_steadier_than_what_is_there():
     test = model.test(everyone, start, np.rint(2.0 * usual), np.ones(50))
     alone = -np.log10(test.p_upper) - np.log10(2.0)
     assert test.surprise == pytest.approx(np.maximum(alone, 0.0), rel=1e-3)
+
+
+@pytest.mark.parametrize("first", [500.0, 65_535.0])
+def test_a_first_value_that_is_a_lifetime_total_is_not_learned(first):
+    model = CountBaseline(300, CALENDAR, 2)
+    for step in range(36):
+        count = first if step == 0 else 2.0
+        model.step(np.arange(2), T0 + step * 300_000, [count, 2.0], np.ones(2))
+    expected = model.test(np.arange(2), T0 + 86_400_000, np.zeros(2), np.ones(2)).expected
+    assert expected[0] == pytest.approx(expected[1], rel=0.3)
+
+
+def test_tails_and_bands_are_exact_near_zero():
+    y, mean, spread = np.array([0, 3, 5, 10, 60.0]), np.full(5, 0.06), np.full(5, 8.0)
+    few, many, wide = (values.astype(np.float32) for values in (y, mean, spread))
+    upper, _ = negbin.quick_tails(few, many, wide, negbin.residual(few, many, wide))
+    np.testing.assert_allclose(upper, negbin.tails(y, mean, spread)[0], rtol=1e-3)
+    end = negbin.band(2.5758, many, wide)[1].astype(np.float64)
+    assert end[0] == 2.0
+    assert negbin.tails(end + 1, mean, spread)[0][0] < 0.005 < negbin.tails(end, mean, spread)[0][0] * 2
