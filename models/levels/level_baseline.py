@@ -32,8 +32,7 @@ _SLOW_HALF_LIFE_S: Final = 14_400.0
 """Half-life of the slow level, which follows the weather, for instance."""
 _RUN_HALF_LIFE_S: Final = 1800.0
 """Half-life of the mean of the last residuals, which sees what is small and lasts."""
-_STILL_OUT: Final = 0.5
-"""A reading that is out by less than so much of the mean of the last ones is back."""
+_STILL_OUT: Final = 0.5  # a reading that is out by less than so much of the mean of the last ones is back
 _LEAST_WINDOWS: Final = 72.0
 """Windows before a series stops being young."""
 _FIRST: Final = 5
@@ -209,8 +208,9 @@ class LevelBaseline(Saved):
         if moved.any():
             self._believe(index[step | drift], moved[step | drift], start_ms)
         return LevelTest(
-            expected, lower, upper, np.where(said, 1.0 - p, p), np.where(said, p, 1.0 - p), raised, surprise,
-            over | step | drift | (stuck & ~was_stuck), shown, stuck, step, drift, moved, onset,
+            np.where(step | drift, location, expected), lower, upper, np.where(said, 1.0 - p, p),
+            np.where(said, p, 1.0 - p), raised, surprise, over | step | drift | (stuck & ~was_stuck), shown,
+            stuck, step, drift, moved, onset,
         )  # fmt: skip
 
     def _slow(self, at: Places, start_ms: int) -> Doubles:

@@ -37,3 +37,13 @@ def test_a_stuck_sensor_is_told_and_over_when_it_moves():
     assert "without any change" in text_of(raised)["en"]
     assert (cleared.kind, cleared.state) == ("level_stuck", "cleared")
     assert 81 <= ended <= 83
+
+
+def test_a_step_is_told_once_with_the_level_before_and_after():
+    values = np.abs(0.5 + np.random.default_rng(4).normal(0, 0.03, 9 * DAY)).round(3)
+    values[7 * DAY :] += 0.4
+    (hour, raised), *rest = told(values)
+    assert (raised.kind, raised.state) == ("level_step", "raised")
+    assert 7 * 24 + 20 <= hour <= 7 * 24 + 36
+    assert [alert.state for _, alert in rest] == ["expired"]
+    assert "0.39 %/m higher than it was, and has been for a day: 0.91 %/m, expected 0.52 %/m" in text_of(raised)["en"]
