@@ -35,7 +35,7 @@ def id_of(name: str, kind: str = "device") -> str:
     if ID_PATTERN.match(name):
         return name
     digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
-    words = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:37].rstrip("-")
+    words = "-".join(re.sub(r"[^A-Za-z0-9]", " ", name).split())[:37].rstrip("-")
     return f"{words or kind}-{digest}"
 
 

@@ -191,7 +191,7 @@ def open_csv(path: Path) -> CsvTable:
                 delimiter = text[-1]
             elif text.strip():
                 break
-        outside = re.sub(r'"[^"]*"', "", text)
+        outside = re.sub(rf'"[^"]{{0,{_MAX_LINE}}}"', "", text)
         delimiter = delimiter or max(_DELIMITERS, key=outside.count)
         header = next(csv.reader([text], delimiter=delimiter), []) if text.strip() else []
     return CsvTable(path, encoding, delimiter, [name.strip() for name in header], max(lines.number, 1))
@@ -266,7 +266,7 @@ def _counted(path: Path, encoding: str, is_odd: Callable[[str], bool]) -> tuple[
         while chunk := file.read(_CHUNK):
             text = decoder.decode(chunk)
             if not text.isascii():
-                found.update(re.sub(r"[\x00-\x7f]+", "", text))
+                found.update(re.sub(r"[\x00-\x7f]{1,9999}", "", text))
     found.update(decoder.decode(b"", final=True))
     return found.total(), sum(number for character, number in found.items() if is_odd(character))
 
@@ -322,4 +322,4 @@ def _key(name: str) -> str:
     ('deviceid', '计数')
     """
     text = unicodedata.normalize("NFKC", name).strip().lower()
-    return re.sub(r"[\s_\-]+", "", re.sub(r"[(\[][^()\[\]]*[)\]]$", "", text))
+    return re.sub(r"[\s_\-]", "", re.sub(r"[(\[][^()\[\]]{0,999}[)\]]$", "", text))

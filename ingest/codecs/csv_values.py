@@ -18,13 +18,13 @@ _MAX_CACHED: Final = 200_000
 _PATTERN: Final = re.compile(
     r"(?:(?P<y>\d{4})[-/.年](?P<m>\d{1,2})[-/.月](?P<d>\d{1,2})日?|(?P<d2>\d{1,2})\.(?P<m2>\d{1,2})\.(?P<y2>\d{4})"
     r"|(?P<y3>\d{4})(?P<m3>\d\d)(?P<d3>\d\d))"
-    r"(?:[T\s]*(?P<half>上午|下午|[AaPp][Mm])?\s*(?P<hour>\d{1,2})[:时點点](?P<minute>\d{1,2})?"
-    r"(?:[:分](?P<second>\d{1,2})?(?:[.,](?P<part>\d{1,9}))?秒?)?\s*(?P<half2>[AaPp][Mm])?)?"
-    r"\s*(?P<zone>Z|z|UTC|GMT|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?",
+    r"(?:[T\s]{0,20}(?P<half>上午|下午|[AaPp][Mm])?\s{0,20}(?P<hour>\d{1,2})[:时點点](?P<minute>\d{1,2})?"
+    r"(?:[:分](?P<second>\d{1,2})?(?:[.,](?P<part>\d{1,9}))?秒?)?\s{0,20}(?P<half2>[AaPp][Mm])?)?"
+    r"\s{0,20}(?P<zone>Z|z|UTC|GMT|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?",
     re.ASCII,
 )
 _COMPACT: Final = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?", re.ASCII)
-_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER: Final = re.compile(r"[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][+-]?\d{1,9})?")
 _GROUPED: Final = re.compile(r"[+-]?\d{1,3}[.,]\d{3}")
 
 

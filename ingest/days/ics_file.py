@@ -40,7 +40,7 @@ def read_ics(content: bytes, name: str, zone: ZoneInfo) -> tuple[CalendarEntry, 
     """
     if len(content) > MOST_BYTES:
         raise CalendarError(f"{name} has {len(content):,} bytes, expected at most {MOST_BYTES:,}")
-    if not re.search(rb"END:VCALENDAR\s*\Z", content):
+    if not content.rstrip().endswith(b"END:VCALENDAR"):
         raise CalendarError(f"{name} does not end with END:VCALENDAR: it is cut short, or no iCalendar file")
     try:
         found = load("icalendar").Calendar.from_ical(content, multiple=True)
@@ -89,7 +89,7 @@ class _Reader:
         start, zone = self._local(begins)
         seconds = self._seconds(event, begins)
         kind = self._kind(event)
-        at = tuple(re.split(r"[\s,;、，]+", str(event.get("LOCATION", "")).strip())) if event.get("LOCATION") else ()
+        at = tuple(filter(None, re.split(r"[\s,;、，]", str(event.get("LOCATION", "")))))
         if kind == "maintenance" and not at:
             raise self._error("is maintenance without LOCATION, expected the ids of the beats or devices")
         but = {self._local(one.dt)[0] for part in _every(event.get("EXDATE")) for one in part.dts}
@@ -101,7 +101,7 @@ class _Reader:
             zone=zone,
             rule=self._rule(event, start, zone),
             but=tuple(sorted(one.isoformat() for one in but)),
-            at=tuple(filter(None, at)),
+            at=at,
             name=str(event.get("SUMMARY", "")).strip(),
         )
         yield whole

@@ -148,7 +148,7 @@ def _weekdays(names: str) -> Iterator[int]:
     if names == "daily":
         yield from range(7)
         return
-    if not re.fullmatch(r"(?:[A-Z][a-z]{2}(?:-[A-Z][a-z]{2})?\s*)+", names):
+    if not re.fullmatch(r"(?:[A-Z][a-z]{2}(?:-[A-Z][a-z]{2})?\s{0,9}){1,99}", names):
         return
     for first, last in re.findall(r"([A-Z][a-z]{2})(?:-([A-Z][a-z]{2}))?", names):
         if first not in _WEEKDAYS or (last or first) not in _WEEKDAYS:
