@@ -190,7 +190,7 @@ def decode_places(payload: bytes) -> PlacesRecord:
     """Return what `encode_places` was given. Raises `PlacesError` for any other bytes."""
     try:
         found = msgspec.json.decode(unpacked(payload, _MOST_BYTES), type=PlacesRecord)
-    except ValueError as error:  # of zlib, of msgspec, and of what is no UTF-8
+    except (ValueError, RecursionError) as error:  # of zlib, of msgspec, and of what is no UTF-8
         raise PlacesError(f"the places in the log cannot be read: {error}") from error
     if found.shards < 1:
         raise PlacesError("the places in the log cannot be read: they name no shard")

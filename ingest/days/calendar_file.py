@@ -174,7 +174,7 @@ def _read_kept(path: Path) -> _Kept | None:
         decode_calendar(encode_calendar(SiteCalendar("", kept.calendar.entries + kept.from_file)))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         _LOG.warning("%s cannot be used: %s", path, error)
         return None
     return kept

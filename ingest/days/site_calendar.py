@@ -106,7 +106,7 @@ def decode_calendar(payload: bytes) -> SiteCalendar:
         for entry in found.entries:
             datetime.fromisoformat(entry.start)
             [datetime.fromisoformat(start) for start in entry.but]
-    except ValueError as error:  # of msgspec, and of times
+    except (ValueError, RecursionError) as error:  # of msgspec, and of times
         raise CalendarError(f"the calendar in the log cannot be read: {error}") from error
     return found
 

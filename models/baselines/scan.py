@@ -112,8 +112,9 @@ class Ring(Saved):
         each = np.where(there, value[:, TOTAL] / np.maximum(value[:, EXPOSURE], 1e-3), np.inf)
         each.sort(axis=0)
         held = there.sum(axis=0)
-        near = np.take_along_axis(each, np.maximum(held - 1, 0)[None] // 2, axis=0)[0] * value[slot, EXPOSURE]
-        near = np.where(held < _NEIGHBOURS, value[slot, MEAN], near)
+        middle = np.take_along_axis(each, np.maximum(held - 1, 0)[None] // 2, axis=0)[0]
+        few = held < _NEIGHBOURS
+        near = np.where(few, value[slot, MEAN], np.where(few, 0.0, middle) * value[slot, EXPOSURE])
         total = value[slot, TOTAL]
         known: Floats = np.where(total > _FAR * near + _FEW, near, total)
         return known

@@ -307,7 +307,7 @@ class ShardPipeline(Saved):
         take, reason = self.detection.takers[record.kind]
         try:
             take(record.payload)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             emit.refuse(self._out, record, reason, error)
 
     def _places(self, record: Record) -> None:

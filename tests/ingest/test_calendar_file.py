@@ -77,6 +77,7 @@ def test_days_of_every_kind_and_what_apples_calendar_of_china_says():
         ("UID:1\nCATEGORIES:EVENT\nSUMMARY:x", ["no DTSTART"]),
         ("UID:1\nCATEGORIES:EVENT\nDTSTART:20261201T030000Z\nDTEND:20261201T010000Z", ["lasts -7200 s"]),
         ("UID:1\nCATEGORIES:MAINTENANCE\nDTSTART;VALUE=DATE:20261201", ["LOCATION", "ids"]),
+        ("UID:1\nCATEGORIES:MAINTENANCE\nLOCATION: \\, \nDTSTART;VALUE=DATE:20261201", ["LOCATION", "ids"]),
         ("UID:1\nCATEGORIES:EVENT\nDTSTART;VALUE=DATE:20261201\nRRULE:FREQ=SECONDLY", ["SECONDLY", "DAILY"]),
         ("UID:1\nCATEGORIES:EVENT\nDTSTART;VALUE=DATE:20261201\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", ["never"]),
     ],
@@ -217,3 +218,9 @@ def test_country_and_rest_days_alone_need_no_record_in_a_new_log(tmp_path):
     file.begin(gateway, log_is_new=True)
     file.follow(gateway)
     assert (gateway.logged, last_calendar(tmp_path / "good.json")) == ([], fixed)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a":' * 100_000, b"\xff"], ids=["nothing", "deep", "no text"])
+def test_a_last_good_calendar_that_cannot_be_read_is_none(tmp_path, content):
+    (tmp_path / "good.json").write_bytes(content)
+    assert last_calendar(tmp_path / "good.json") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -148,7 +149,11 @@ def test_every_shard_takes_its_part_and_the_site_all_of_it():
     assert [(alert.beat, alert.kind) for alert in results.alerts] == [("b2", "smoke")]
 
 
-@pytest.mark.parametrize("payload", [b"", b"{}", encode_places(PlacesRecord(1, FIRST))[:-3], b"\x78\x9c123"])
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"{}", encode_places(PlacesRecord(1, FIRST))[:-3], b"\x78\x9c123", zlib.compress(b'{"a":' * 100_000)],
+    ids=["nothing", "plain", "cut", "damaged", "deep"],
+)
 def test_a_record_of_places_that_cannot_be_read_is_refused_and_changes_nothing(payload):
     with pytest.raises(PlacesError, match="cannot be read"):
         decode_places(payload)
