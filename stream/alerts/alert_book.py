@@ -108,14 +108,13 @@ class AlertBook(Saved):
             changes.append(self._put(key, self._begun(key, notice)))
         else:
             changes += self._gone_on(key, before, notice)
-        return changes + [
-            self._end(
-                taken,
-                _next(other, now_ms, state="cleared", why=Why("taken_over", {"why": other.why, "kind": notice.kind})),
-            )
-            for taken in notice.takes
-            if (other := self._open.get(taken)) is not None
-        ]
+        for taken in notice.takes:
+            changes += self.expire(now_ms, taken)  # what was due before it ended
+            other = self._open.get(taken)
+            if other is not None:
+                why = Why("taken_over", {"why": other.why, "kind": notice.kind})
+                changes.append(self._end(taken, _next(other, now_ms, state="cleared", why=why)))
+        return changes
 
     def _begun(self, key: tuple[str, str], notice: Notice) -> Alert:
         """Return the alert of what has begun: a new one, or one that comes back."""

@@ -146,11 +146,15 @@ class Causes(Saved):
         return (device, kind) in self._of
 
     def _forget(self, notice: Notice) -> None:
-        """Forget what was over for so long in a notice's beat that it does not return."""
+        """Forget what was over for so long in a notice's beat that it does not return.
+
+        What models find waits for slower shards and what rules find does not, so neither tells the time of the other.
+        """
         kept: list[Cause] = []
         for cause in self._open:
             ago_ms = notice.at_ms - cause.over_ms
-            if not cause.over_ms or cause.first.beat != notice.beat or 0 <= ago_ms < self.returns_ms:
+            alike = cause.first.beat == notice.beat and cause.first.by_model == notice.by_model
+            if not cause.over_ms or not alike or 0 <= ago_ms < self.returns_ms:
                 kept.append(cause)
                 continue
             for device in cause.members:
