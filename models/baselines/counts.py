@@ -50,6 +50,8 @@ _LEAN_BUSY: Final = 0.6
 """How much more it takes per unit of α, where the distribution has a long upper side."""
 _NEW_HABIT: Final = 0.6
 """Where more is doubted for days on end, it is no event: it is how things are now."""
+_CROWD: Final = 100.0
+"""Where few are expected, up to so many are no outlier: how many come when some do is all that there is to learn."""
 _CERTAIN: Final = 0.98
 """A little over what is normal in the long run: below it, every window is asked what it says of the state."""
 _NOBODY: Final = np.zeros(0, dtype=np.intp)
@@ -343,6 +345,7 @@ class CountBaseline(CountMemory):
         odd = ((np.abs(negbin.residual(y, mean, spread)) > ODD) | negbin.crowd(y, mean)).nonzero()[0]
         if len(odd):
             low_cut, high_cut = negbin.band(3.0, mean[odd], spread[odd])
+            high_cut = np.where(mean[odd] < negbin.SMALL, np.maximum(high_cut, _CROWD), high_cut)
             cut[odd] = np.minimum(np.maximum(y[odd], low_cut), high_cut + 1.0)
         # A young series knows too little to cut: its own first days are all it has.
         watched = self.rates.overall[1, rows] * (self.window_s / 3600.0)

@@ -24,7 +24,7 @@ _FEW: Final = 6
 _ALWAYS: Final = 2.5
 _TIMES: Final = 4.0
 """Up to so many, and so many times the mean, a count is no crowd."""
-_SMALL: Final = 2.0
+SMALL: Final = 2.0
 """Means below it have a band that is summed up."""
 _MANY: Final = 40
 _WIDE: Final = 1.0
@@ -167,7 +167,7 @@ def band(z: float, mean: Floats, dispersion: Floats) -> tuple[Floats, Floats]:
     low, high = np.maximum(sine - cosine, 0.0), sine + cosine
     # A count of 1e15 is beyond any camera.
     upper = np.minimum(high * high / dispersion - 0.375, 1e15)
-    few = (mean < _SMALL).nonzero()[0]
+    few = (mean < SMALL).nonzero()[0]
     if len(few):
         upper[few] = _quantile(special.ndtr(-z), mean[few], dispersion[few])
     return np.maximum(low * low / dispersion - 0.375, 0.0), upper

@@ -30,6 +30,9 @@ _FARTHEST: Final = 1.55
 """The most that is ordinary, relative to what nearly every visit reached."""
 _EDGE: Final = 1.4
 """A slot whose neighbours usually differ by this factor is the edge of something."""
+_PLAIN: Final = 3.0
+"""Four visits of one weekday are few: home games come every second Friday for two months, and are no routine. A market
+that multiplies what is there by so much is."""
 _KNOWN: Final = 5
 """Visits from which days of a kind, such as those without school, have a routine of their own."""
 _HIGHEST: Final = 2.5
@@ -211,16 +214,16 @@ class Routine:
         if len(turn) >= 3 and len(other) >= 3:
             seasons.append(_apart(of(turn, 8, all_of=6), of(other, 8, all_of=6)))
             mine = of([one for one in turn if one in same], 4, all_of=3)
-            seasons.append(_apart(mine, of([one for one in other if one in same], 4, all_of=3)))
+            seasons.append(_apart(mine, of([one for one in other if one in same], 4, all_of=3), by=_PLAIN))
         lately = [place[one.number] for one in alike[:3]]
         return _Slot(around, seasons, four.kept, four.reached, of(alike[3:], 10).reached, lately)
 
 
-def _apart(mine: _Season, others: _Season) -> _Season:
-    """Every second week: only where the weeks between do not do the same."""
+def _apart(mine: _Season, others: _Season, *, by: float = 1.0) -> _Season:
+    """Every second week: only where the weeks between do not do the same, or are apart by a factor."""
     return mine._replace(
-        reached=np.where(others.kept < mine.reached, mine.reached, 0.0).astype(np.float32),
-        kept=np.where(others.reached > mine.kept, mine.kept, np.inf).astype(np.float32),
+        reached=np.where(others.kept * by < mine.reached, mine.reached, 0.0).astype(np.float32),
+        kept=np.where(others.reached > mine.kept * by, mine.kept, np.inf).astype(np.float32),
     )
 
 
