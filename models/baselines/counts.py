@@ -190,8 +190,7 @@ class CountBaseline(CountMemory):
             self._note(self.ring, rows, rows, start_ms, y, exposure, prediction, comparison, seen)
         spread = comparison.sums[0].spread
         lower, upper = negbin.band(BAND_Z, prediction.mean, spread)
-        told = prediction.routine
-        if len(told):
+        if len(told := prediction.routine):
             lower[told] = negbin.band(BAND_Z, prediction.least[told], spread[told])[0]
             upper[told] = negbin.band(BAND_Z, prediction.most[told], spread[told])[1]
         if seen is not None:
@@ -270,7 +269,11 @@ class CountBaseline(CountMemory):
         seen: Seen = None,
     ) -> None:
         """Take a judged window into the ring and learn of its spread."""
-        fields = (y, prediction.mean, exposure, prediction.base, prediction.least, prediction.most)
+        # What is expected of a kind of day not seen yet tells nothing of how warm the evening is, or of the spread.
+        watched = self.rates.overall[1, rows] * self.window_s
+        unseen = (prediction.own < _LEAST_VISITS) & (watched > 86_400.0)
+        base = np.where(unseen, np.float32(0.0), prediction.base)
+        fields = (y, prediction.mean, exposure, base, prediction.least, prediction.most)
         ring.put(at, start_ms, fields, seen)
         local = self.calendar.day_number(start_ms), self.calendar.instant(start_ms)[1]
         self.visits.remember(ring, at, rows, start_ms, local, seen)
@@ -286,9 +289,9 @@ class CountBaseline(CountMemory):
         ring.judge(at, start_ms, up, low, comparison.held, _DOUBT_LOW)
         # Longer sums overlap from window to window and tell little new: one of them is drawn, and counts for all.
         others = len(comparison.sums) - 1
-        if len(prediction.routine):
+        if len(prediction.routine) or unseen.any():
             # What is ordinary by routine tells nothing of how far counts stray from the base.
-            seen = np.ones(len(y), dtype=np.bool_) if seen is None else seen.copy()
+            seen = ~unseen if seen is None else seen & ~unseen
             seen[prediction.routine] = False
         for rank, times in ((0, 1), (1 + drawn(start_ms // (1000 * self.window_s)) % others, others)):
             total, mean, spread, _ = comparison.based[rank]
@@ -335,8 +338,8 @@ class CountBaseline(CountMemory):
         deviation = np.sqrt(mean + spread * mean * mean)
         habit = self.doubted[rows]
         doubt = _doubt(up, _DOUBT_UP)
-        if low.any():
-            doubt *= _doubt(low, _DOUBT_LOW)
+        if low.any():  # (a first day off looks like a broken counter)
+            doubt *= np.where(base > 0, _doubt(low, _DOUBT_LOW), 1.0)
         weight = np.maximum(doubt, np.minimum(np.maximum((habit - _NEW_HABIT) * 5.0, 0.02), 1.0))
         if level:
             alive = 1.0 - self.pi[states.DEAD, rows]  # what a dead counter says is no habit
@@ -345,6 +348,7 @@ class CountBaseline(CountMemory):
         odd = ((np.abs(negbin.residual(y, mean, spread)) > ODD) | negbin.crowd(y, mean)).nonzero()[0]
         if len(odd):
             low_cut, high_cut = negbin.band(3.0, mean[odd], spread[odd])
+            low_cut *= base[odd] > 0
             high_cut = np.where(mean[odd] < negbin.SMALL, np.maximum(high_cut, _CROWD), high_cut)
             cut[odd] = np.minimum(np.maximum(y[odd], low_cut), high_cut + 1.0)
         # A young series knows too little to cut: its own first days are all it has.
@@ -352,8 +356,7 @@ class CountBaseline(CountMemory):
         young = (watched < 48.0).nonzero()[0]
         if len(young):
             cut[young] = np.minimum(y[young], mean[young] + 10.0 * deviation[young] + 10.0)
-            # At first it knows nothing at all to doubt or cut by; it learns for a part, and as far as
-            # the windows around say so, too: a counter can begin with its lifetime total.
+            # At first nothing is known to cut by but the windows around: a counter can begin with its lifetime total.
             new = (watched < 0.25).nonzero()[0]
             cut[new], weight[new] = ring.believed(picked(at, new), slot), 0.3
         # A band that is too wide for now doubts nobody, and then there is nothing to give back.
@@ -369,7 +372,7 @@ class CountBaseline(CountMemory):
         if level:
             # A rush of routine says nothing of how warm the evening is.
             plain = (ring.value[slot][scan.LEAST, at] == mean) & (ring.value[slot][scan.MOST, at] == mean)
-            worth = alive * plain / (1.0 + spread * mean)
+            worth = alive * plain * (base > 0) / (1.0 + spread * mean)
             inside = np.minimum(np.maximum(y, mean - 2.0 * deviation), mean + 2.0 * deviation)
             for which, more in enumerate((inside, base)):
                 put(self.level[which], rows, self.level[which, rows] * self._level_keep + worth * more, seen)

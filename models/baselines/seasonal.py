@@ -163,6 +163,14 @@ class Kinds(Saved):
         return known
 
 
+_VISIT_TELLS: Final = 3.0
+"""Windows that one visit to this time on this class of day counts for, as evidence."""
+
+
+_FEW_DAYS: Final = 5.0
+"""So long a series is young on a kind of day, at a time of it, that it has not seen: an office put up on a Saturday."""
+
+
 class SeasonalRates(Saved):
     """Forgetting sums of amounts and exposures by day class and time of day, fine and coarse.
 
@@ -248,6 +256,10 @@ class SeasonalRates(Saved):
             strength, rate = _posterior(strength, rate, amount, exposure * usual / rate, group, busy)
             strength = np.minimum(strength, 1.0 / _LEAST_HOLIDAY)
         evidence = everyday[1] + near[1]
+        # A series of a few days knows a kind of day when it has been there.
+        few = watched < _FEW_DAYS * self.bins
+        visits = near[1] * (_VISIT_TELLS / float(self._kernel.sum()))
+        evidence = np.where(few, np.minimum(evidence, visits), evidence)
         if profile is not None:
             vouched = self.kinds.known(kind, day_class, between[0]) & (watched >= hour)
             evidence = np.where(vouched, np.maximum(evidence, watched), evidence)

@@ -82,8 +82,8 @@ def test_events_in_a_real_building():
         events = [(stamp(row["start"]), stamp(row["end"])) for row in csv.DictReader(file)]
     scores = backtest.run("counts", times, values, Calendar("UTC", "US"), 1800)
     best = backtest.best_within(times, scores.surprise.max(axis=1), events, (1, 2, 5), 1800, join_s=3600.0)
-    assert best[1].share >= 0.80
-    assert best[2].share >= 0.95
-    assert best[5].share == 1.0
+    assert best[1].share >= 0.90
+    assert best[2].share >= 0.91
+    assert best[5].share >= 0.95
     shipped = backtest.score(times, scores.alarm.any(axis=1).astype(float), events, 0.5, 1800, join_s=3600.0)
-    assert shipped.false_per_week <= 2.0
+    assert shipped.false_per_week <= 1.0

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ingest.vocabulary import HiddenState
 from models.baselines import negbin
 from models.baselines.counts import CountBaseline
 from models.calendar import Calendar
@@ -66,7 +67,7 @@ def test_probabilities_are_uniform_and_false_alarms_rare_on_200_ordinary_device_
         assert alarms[mine].sum() / (each * (weeks - 2)) <= 1.2, case
         p = np.array(tails)[:, mine]
         for q in (0.1, 0.25, 0.5, 0.75, 0.9):
-            assert (p < q).mean() == pytest.approx(q, abs=0.08), case
+            assert (p < q).mean() == pytest.approx(q, abs=0.1), case
         assert (p < 0.01).mean() < 0.045, case
         assert (p > 0.99).mean() < 0.03, case
     everyone = np.concatenate(tails)
@@ -277,6 +278,19 @@ def test_an_alarm_tells_the_shortest_period_that_is_strange_by_itself(watched):
     assert (quiet.grounds[quiet.alarm, 3] < 1e-10).all()
 
 
+@pytest.mark.parametrize("first_day", [0, 5], ids=["Monday", "Saturday"])
+def test_a_new_office_raises_nothing_until_its_kinds_of_day_were_seen(first_day):
+    rng, rows, told = np.random.default_rng(3), np.arange(8), 0
+    begin = T0 + (first_day * 288 + 120) * 300_000
+    model = CountBaseline(300, CALENDAR, 8)
+    for start in range(begin, begin + 15 * 86_400_000, 300_000):
+        second = CALENDAR.instant(start)[1]
+        busy = 30.0 * np.exp(-0.5 * ((second / 3600 - 13.0) / 2.5) ** 2) * (CALENDAR.weekday(start) < 5)
+        count = rng.poisson((busy + 0.3) * rng.gamma(20.0, 0.05, 8)).astype(float)
+        told += int(model.step(rows, start, count, np.ones(8)).alarm.sum())
+    assert told <= 2  # hundreds where Monday is judged by Saturday and Sunday
+
+
 def test_a_sum_of_which_windows_are_missing_is_no_steadier_than_what_is_there():
     place = Neighbourhood(50, mean=100.0, dispersion=0.08, amplitude=0.0)
     model, everyone = CountBaseline(300, CALENDAR, 50), np.arange(50)
@@ -287,7 +301,9 @@ def test_a_sum_of_which_windows_are_missing_is_no_steadier_than_what_is_there():
     usual = model.test(everyone, start, np.zeros(50), np.ones(50)).expected
     test = model.test(everyone, start, np.rint(2.0 * usual), np.ones(50))
     alone = -np.log10(test.p_upper) - np.log10(2.0)
-    assert test.surprise == pytest.approx(np.maximum(alone, 0.0), rel=1e-3)
+    old = test.state != HiddenState.YOUNG
+    assert old.sum() > 40
+    assert test.surprise[old] == pytest.approx(np.maximum(alone, 0.0)[old], rel=1e-3)
 
 
 @pytest.mark.parametrize("first", [500.0, 65_535.0])
