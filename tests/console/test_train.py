@@ -224,7 +224,7 @@ def test_the_report_tells_what_each_model_knows(lived, capsys):
     assert noise["stuck"] is False
     assert report["summary"]["series"] == 2
     assert set(report["summary"]["states"]) <= {"judged", "partly", "young"}
-    assert camera["calibration"]["windows"] > 50
+    assert camera["calibration"]["windows"] > 30  # what was seen before: no Saturday, no Sunday yet
     assert camera["calibration"]["inside"] > 0.9
     text = call(lived, capsys, "models", "--device", "cam-1")
     assert "3/1/1/0" in text
