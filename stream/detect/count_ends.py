@@ -26,7 +26,8 @@ class CountEnds(Saved):
 
     A dead counter is over when it counts and the hidden state believes it. A deficit is over when since the last
     strange window enough was expected that its absence would show, and it came; or after a day with that much expected
-    in which no window was strange. Both are over, too, when for a week nothing was strange: this is the habit now.
+    in which no window was strange. Both are over, too, when for a week nothing was strange: this is the habit now. A
+    kind of day that the model does not know yet is no evidence.
     """
 
     low = array(np.int8, ROW)
@@ -64,7 +65,7 @@ class CountEnds(Saved):
         quiet_ms = start_ms - self._strange_ms[row]
         enough = self._expected[row] >= _LEAST
         back = enough & ((self._came[row] >= _SHARE * self._expected[row]) | (quiet_ms >= _DAY_MS))
-        over = np.where(dead, self._came[row] > 0, back) | (quiet_ms >= _WEEK_MS) | (state == HiddenState.YOUNG)
+        over = np.where(dead, self._came[row] > 0, back) | (quiet_ms >= _WEEK_MS)
         goes_on[at] = ~over
         return goes_on
 

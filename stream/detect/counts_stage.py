@@ -67,9 +67,11 @@ class CountsStage(Saved):
     def believe(self, series: NDArray[np.int64], since_ms: int) -> NDArray[np.bool_]:
         """Take for usual what series have counted since a time; return of which there is anything to go by."""
         one, now_ms = self.baseline, self.findings.now_ms
-        done = [believe(one, row, since_ms, now_ms, one.calendar) for row in self._row[series].tolist()]
+        rows = self._row[series]
+        done = np.array([believe(one, row, since_ms, now_ms, one.calendar) for row in rows.tolist()], dtype=np.bool_)
+        self.ends.end(rows[done])
         self._full.clear()
-        return np.array(done, dtype=np.bool_)
+        return done
 
     def forget(self) -> None:
         """Give all series a baseline that knows nothing."""

@@ -9,7 +9,10 @@ import pytest
 
 from ingest.log.history import HistorySeries
 from ingest.log.records import Record, RecordKind
-from ingest.vocabulary import Kind
+from ingest.vocabulary import HiddenState, Kind
+from models.baselines.count_judge import CountTest
+from models.state import ROW
+from stream.detect.count_ends import CountEnds
 from stream.pipeline.pipeline import Pipeline
 from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, HistoryBuilder, Writer, places
@@ -108,3 +111,16 @@ def test_the_quality_of_a_device_whose_counter_is_dead_is_lower(taught):
     out = days.pipe.process(days.log.record(NOON + (days.window + 1) * WINDOW))
     health = {one.device: one for one in out.health}
     assert (health["cam-1"].stuck, health["cam-2"].stuck) == (True, False)
+
+
+@pytest.mark.parametrize("told", [HiddenState.DEAD, HiddenState.DEFICIT])
+def test_a_kind_of_day_that_is_not_known_yet_ends_nothing(told):
+    ends, one = CountEnds(), np.ones(1)
+    ends.grow(ROW, 1)
+    ends.begins(0, told, 0)
+    young = CountTest(
+        expected=0.1 * one, lower=0.0 * one, upper=one, p_upper=one, p_lower=one, surprise=0.0 * one,
+        alarm=np.zeros(1, dtype=np.bool_), state=np.full(1, HiddenState.YOUNG, dtype=np.uint8),
+        onset_ms=np.zeros(1, dtype=np.int64), grounds=np.zeros((1, 4)),
+    )  # fmt: skip
+    assert ends.look(np.zeros(1, dtype=np.intp), young, 0.0 * one, WINDOW, 0.05).tolist() == [True]
