@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.trees import MISSING, half_space_trees
 from models.baselines.counts import CountBaseline
 from models.calendar import Calendar
-from models.hotspots.risk_map import HotspotGrid
+from models.hotspots.forecast import Forecast
 from models.levels.level_baseline import LevelBaseline
 from models.rules.defaults import ThresholdRule
 from models.rules.hazards import HazardRules
@@ -108,7 +108,7 @@ def run(quick: bool) -> dict[str, Any]:  # noqa: FBT001 - as all benchmarks have
         hazards.set_rule(row, ThresholdRule("noise_high", 85.0, 75.0, 10.0))
     hazards_ms = best_ms(lambda n: hazards.levels(rows, np.full(SERIES, T0 + n), noise[n % 64]), repeats)
 
-    grid = HotspotGrid((121.40, 31.20, 121.48, 31.26), 100.0)
+    grid = Forecast((121.40, 31.20, 121.48, 31.26), 100.0)
     rng = np.random.default_rng(3)
     grid.add(rng.uniform(121.4, 121.48, 5000), rng.uniform(31.2, 31.26, 5000), T0, 1.0, rng.integers(0, 8, 5000))
     risk_ms = best_ms(lambda n: grid.risk(T0 + n * 1000), repeats)

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.hotspots.forecast import Forecast
 from models.hotspots.grid import METRES_PER_DEGREE, Grid
-from models.hotspots.risk_map import HotspotGrid
 
 DAY_MS: Final = 86_400_000
 SHARES: Final = (0.01, 0.03, 0.05, 0.10)
@@ -73,7 +73,7 @@ def hotspots(
         The forecast of a day knows the incidents before its midnight only.
     """
     grid, cells = domain_of(*domain, cell_m)
-    model = HotspotGrid(grid.bounds, cell_m, drivers=1)
+    model = Forecast(grid.bounds, cell_m, drivers=1)
     good = np.isfinite(lon) & np.isfinite(lat)
     ts_ms, lon, lat = ts_ms[good], lon[good], lat[good]
     order = np.argsort(ts_ms, kind="stable")

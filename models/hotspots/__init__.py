@@ -1,6 +1,6 @@
-"""Where to be next: `risk_map.HotspotGrid` remembers and forgets events, `near_repeats` finds series of incidents.
+"""Where to be next: `forecast.Forecast` remembers and forgets events, `near_repeats` finds series of incidents.
 
 `grid` has the cells and distances in metres.
 """
 
-__all__ = ["grid", "near_repeats", "risk_map"]
+__all__ = ["forecast", "grid", "near_repeats"]

@@ -1,5 +1,6 @@
 """The hotspot stage: what happened, where, becomes a map of where to be next."""
 
+from datetime import date
 from typing import Any, Final
 
 import numpy as np
@@ -7,9 +8,10 @@ from numpy.typing import NDArray
 
 from ingest.events import Incident
 from ingest.places import Places
+from models.calendar import Calendar
 from models.hotspots import near_repeats
+from models.hotspots.forecast import Forecast
 from models.hotspots.near_repeats import NearRepeats
-from models.hotspots.risk_map import HotspotGrid
 from models.state import Saved, State, part, value
 from stream.alerts.alert_book import AlertBook
 from stream.config import PipelineConfig
@@ -32,7 +34,7 @@ _LEAST_RISK: Final = 1e-3
 class HotspotStage(Saved):
     """The risk map of a site and the series of incidents that stand close together."""
 
-    grid: HotspotGrid = part()
+    grid: Forecast = part()
     series: NearRepeats = part()
     _drivers = value(list[str])
     """Driver name by number."""
@@ -42,7 +44,9 @@ class HotspotStage(Saved):
 
     def __init__(self, config: PipelineConfig, places: Places, book: AlertBook) -> None:
         self.config, self.places, self.book = config, places, book
-        self.grid = HotspotGrid(places.bounds(), config.pipeline.hotspot_cell_m, drivers=_DRIVERS)
+        site = config.site
+        calendar = Calendar(site.timezone, site.country or None, [date.fromisoformat(day) for day in site.holidays])
+        self.grid = Forecast(places.bounds(), config.pipeline.hotspot_cell_m, _DRIVERS, calendar.local)
         self.series = NearRepeats()
         super().__init__()
         self._beat_of_cell = self._beats()
@@ -136,7 +140,7 @@ class HotspotStage(Saved):
         best = np.argsort(-risk, kind="stable")[:top]
         highest = float(risk[best[0]]) if top else 0.0
         best = best[risk[best] > max(_LEAST_RISK * highest, 1e-9)]
-        expected = self.grid.expected(now_ms, self.config.hotspot_horizon_s)
+        expected = self.grid.expected(now_ms, now_ms + round(self.config.hotspot_horizon_s * 1000))
         shares = self.grid.drivers(best, now_ms)
         recent = self.grid.recent_counts(best, now_ms, _RECENT_H)
         lon, lat = self.grid.centres()

@@ -12,8 +12,8 @@ import pytest
 
 from models.baselines.counts import CountBaseline
 from models.calendar import Calendar
+from models.hotspots.forecast import Forecast
 from models.hotspots.near_repeats import NearRepeats
-from models.hotspots.risk_map import HotspotGrid
 from models.levels.level_baseline import LevelBaseline
 from models.rules.defaults import StateRule, ThresholdRule
 from models.rules.gates import GateRules
@@ -93,13 +93,13 @@ class Hotspots(Counts):
     per_row = False
 
     def __init__(self, size: int) -> None:
-        self.size, self.model = size, HotspotGrid((121.40, 31.20, 121.45, 31.24), 200.0)
+        self.size, self.model = size, Forecast((121.40, 31.20, 121.45, 31.24), 200.0)
 
     def feed(self, step: int, rows: np.ndarray, values: np.ndarray) -> Any:
         now = T0 + step * WINDOW_S * 1000
         lon, lat = 121.40 + (rows % 50) * 0.001, 31.20 + (rows % 40) * 0.001
         self.model.add(lon, lat, now, values, rows % 3)
-        return [self.model.risk(now), self.model.expected(now, 3600.0), self.model.drivers(np.arange(9), now)]
+        return [self.model.risk(now), self.model.expected(now, now + 3_600_000), self.model.drivers(np.arange(9), now)]
 
 
 class Incidents(Counts):

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from models.backtests.hotspot_backtest import hit_rates, hotspots
+from models.hotspots.forecast import Forecast
 from models.hotspots.grid import Grid, distance_m
 from models.hotspots.near_repeats import NearRepeats
-from models.hotspots.risk_map import HotspotGrid
 
 BOUNDS = (121.40, 31.20, 121.44, 31.23)
 NOW = 1_795_363_200_000
 HOUR = 3_600_000
+DAY = 24 * HOUR
 
 
 def test_cells_have_names_centres_and_edges():
@@ -32,12 +33,12 @@ def test_bad_bounds_are_refused(bounds):
 
 
 def test_risk_rises_where_something_happened_and_fades():
-    grid = HotspotGrid(BOUNDS, 100.0)
+    grid = Forecast(BOUNDS, 100.0)
     assert grid.risk(NOW).max() == 0
     assert grid.add(121.42, 31.215, NOW, 1.0, 0) == 1
     here = int(grid.cell_of(121.42, 31.215))
     assert grid.risk(NOW + HOUR).argmax() in {here, here - 1, here + 1}
-    soon, later = grid.expected(NOW + HOUR, 86_400).sum(), grid.expected(NOW + 60 * 24 * HOUR, 86_400).sum()
+    soon, later = grid.expected(NOW + HOUR, NOW + 25 * HOUR).sum(), grid.expected(NOW + 60 * DAY, NOW + 61 * DAY).sum()
     assert 0 < later < soon
     assert grid.add([0.0, 121.42], [0.0, 31.21], NOW, [1.0, np.nan], 0) == 0
 
@@ -46,7 +47,7 @@ def test_order_and_batches_do_not_matter():
     rng = np.random.default_rng(1)
     lon, lat = rng.uniform(121.40, 121.44, 200), rng.uniform(31.20, 31.23, 200)
     ts = NOW + rng.integers(0, 400 * 24 * HOUR, 200)
-    one, two = HotspotGrid(BOUNDS, 200.0), HotspotGrid(BOUNDS, 200.0)
+    one, two = Forecast(BOUNDS, 200.0), Forecast(BOUNDS, 200.0)
     one.add(lon, lat, ts, 1.0, 0)
     for at in rng.permutation(200):
         two.add(lon[at], lat[at], ts[at], 1.0, 0)
@@ -56,15 +57,15 @@ def test_order_and_batches_do_not_matter():
 
 def test_expected_is_the_rate_of_a_steady_process():
     rng = np.random.default_rng(2)
-    grid = HotspotGrid(BOUNDS, 200.0)
+    grid = Forecast(BOUNDS, 200.0)
     days = 400
     ts = np.sort(NOW + rng.integers(0, days * 24 * HOUR, 3 * days))
     grid.add(rng.uniform(121.41, 121.43, len(ts)), rng.uniform(31.21, 31.22, len(ts)), ts, 1.0, 0)
-    assert grid.expected(NOW + days * 24 * HOUR, 86_400).sum() == pytest.approx(3.0, rel=0.35)
+    assert grid.expected(NOW + days * DAY, NOW + (days + 1) * DAY).sum() == pytest.approx(3.0, rel=0.35)
 
 
 def test_drivers_and_recent_counts_explain_a_cell():
-    grid = HotspotGrid(BOUNDS, 100.0, drivers=3)
+    grid = Forecast(BOUNDS, 100.0, drivers=3)
     grid.add([121.42] * 4, [31.215] * 4, [NOW, NOW + 1, NOW + 2, NOW - 80 * HOUR], 1.0, [1, 1, 1, 2])
     cell = grid.cell_of(121.42, 31.215)
     shares = grid.drivers([cell], NOW + HOUR)
@@ -75,7 +76,7 @@ def test_drivers_and_recent_counts_explain_a_cell():
 
 def test_the_better_kernel_gains_weight():
     rng = np.random.default_rng(3)
-    grid = HotspotGrid(BOUNDS, 100.0)
+    grid = Forecast(BOUNDS, 100.0)
     # Where things happen moves every few days: a long memory is no use.
     for day in range(240):
         spot = (day // 4) % 7

@@ -110,7 +110,7 @@ def highest(pipe: Pipeline, now: int) -> tuple[float, float, float]:
     grid = pipe.site.hotspots.grid
     cell = int(np.argmax(grid.risk(now)))
     lon, lat = grid.centres()
-    return float(lon[cell]), float(lat[cell]), float(grid.expected(now, 3600).sum())
+    return float(lon[cell]), float(lat[cell]), float(grid.expected(now, now + 3_600_000).sum())
 
 
 def test_the_map_of_hotspots_stays_where_it_was_when_its_bounds_change():

@@ -5,16 +5,23 @@ kernels, in the family of self-exciting point processes (Mohler et al., JASA 201
 each kernel predicted the places of later events (expectation-maximisation, one step an event, forgetting).
 """
 
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
+from scipy import ndimage, special
 
 from models.hotspots.grid import Grid
 from models.state import Saved, State, array, value
 
 _DAY_MS: Final = 86_400_000.0
+_HOUR_MS: Final = 3_600_000
+_YOUNG: Final = 100.0
+"""So many (weighted) incidents make a history of a site's own."""
+LocalTime = Callable[[NDArray[np.int64]], tuple[NDArray[np.int8], NDArray[np.int32]]]
+"""From epoch ms (n,) to (day class, second of the local day), as `models.calendar.Calendar.local`."""
 _NEVER: Final = np.iinfo(np.int64).min
 _REBASE: Final = 200.0
 """Half-lives in exponents after which sums are scaled again; exp(700) is where float64 ends."""
@@ -29,7 +36,42 @@ _RECENT: Final = 4096
 """Events kept for `recent_counts`."""
 
 
-class HotspotGrid(Grid, Saved):
+class History(NamedTuple):
+    """Events that a fit goes by, in order of time; arrays (n,)."""
+
+    lon: NDArray[np.float64]
+    lat: NDArray[np.float64]
+    ts_ms: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    driver: NDArray[np.int64]
+
+
+class Fit(msgspec.Struct, frozen=True, kw_only=True):
+    """What a site's own history says of the mix."""
+
+    made_ms: int
+    """The fit knows events before this time only."""
+    events: int
+    share: list[float]
+
+    def encode(self) -> bytes:
+        """Return the fit as a record of the log carries it."""
+        return msgspec.msgpack.encode(self)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> "Fit":
+        """Return a fit from a record. Raises ValueError where it is none."""
+        return msgspec.msgpack.decode(payload, type=cls)
+
+
+def utc(start_ms: NDArray[np.int64]) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
+    """Return (day class, second of the day) of a place without a calendar, in UTC."""
+    day, ms = np.divmod(start_ms, round(_DAY_MS))
+    weekday = (day + 3) % 7
+    return np.where(weekday < 5, 0, weekday - 4).astype(np.int8), (ms // 1000).astype(np.int32)
+
+
+class Forecast(Grid, Saved):
     """A grid with a hotspot map on it.
 
     Parameters
@@ -38,6 +80,8 @@ class HotspotGrid(Grid, Saved):
         Of the `Grid`.
     drivers
         Number of classes of drivers that are kept apart (burglary, surge, …; the caller numbers them).
+    local
+        The site's local time; UTC without one.
 
     Notes
     -----
@@ -60,9 +104,11 @@ class HotspotGrid(Grid, Saved):
     _ground = value(list[float])
     """What the cells are: west, south, east, north in degrees, and their side in metres."""
 
-    def __init__(self, bounds: tuple[float, float, float, float], cell_m: float, drivers: int = 8) -> None:
+    def __init__(
+        self, bounds: tuple[float, float, float, float], cell_m: float, drivers: int = 8, local: LocalTime = utc
+    ) -> None:
         Grid.__init__(self, bounds, cell_m)
-        self.driver_classes = drivers
+        self.driver_classes, self._local = drivers, local
         Saved.__init__(self)
         self._ground = [*self.bounds, self.cell_m]
 
@@ -103,15 +149,15 @@ class HotspotGrid(Grid, Saved):
         if ground == self._ground:
             return state
         west, south, east, north, cell_m = ground or self._ground
-        here = HotspotGrid(self.bounds, self.cell_m, self.driver_classes)
+        here = Forecast(self.bounds, self.cell_m, self.driver_classes, self._local)
         if not ground and state.arrays["ahead"].shape[-1] != self.cells:  # version 3 did not say what they were
             return here.capture()
-        there = HotspotGrid((west, south, east, north), cell_m, self.driver_classes)
+        there = Forecast((west, south, east, north), cell_m, self.driver_classes, self._local)
         there.restore(state)
         here.take_over(there)
         return here.capture()
 
-    def take_over(self, other: "HotspotGrid") -> None:
+    def take_over(self, other: "Forecast") -> None:
         """Take what another grid, of other bounds, remembers: events stay where they were on earth.
 
         What lay outside these bounds is forgotten. Costs as much as adding an event in every cell.
@@ -145,12 +191,64 @@ class HotspotGrid(Grid, Saved):
         top = rate.max(initial=0.0)
         return rate / top if top > 0 else rate
 
-    def expected(self, now_ms: int, horizon_s: float) -> NDArray[np.float64]:
-        """Return expected (weighted) events per cell in the coming period, (cells,)."""
-        horizon_ms = horizon_s * 1000.0
-        per_kernel = self._per_kernel(now_ms)
-        mixed: NDArray[np.float64] = self._share @ per_kernel * (horizon_ms / _DAY_MS)
-        return mixed
+    def expected(self, begin_ms: int, end_ms: int) -> NDArray[np.float64]:
+        """Return expected (weighted) incidents per cell in a coming period, (cells,)."""
+        total: NDArray[np.float64] = self.by_hour(np.arange(self.cells), begin_ms, end_ms).sum(axis=1)
+        return total
+
+    def by_hour(self, cells: ArrayLike, begin_ms: int, end_ms: int) -> NDArray[np.float64]:
+        """Return what `expected` does of some cells, by local hour of day, (cells, 24)."""
+        rate = (self._share @ self._per_kernel(begin_ms))[np.asarray(cells, dtype=np.int64)]
+        edges = np.unique(np.append(np.arange(begin_ms, end_ms, _HOUR_MS), end_ms))
+        hour = self._local(edges[:-1])[1] // 3600
+        spent = np.bincount(hour, np.diff(edges) / _DAY_MS, 24)
+        hours: NDArray[np.float64] = rate[:, None] * spent
+        return hours
+
+    def spread(
+        self, begin_ms: int, end_ms: int, places: Sequence[ArrayLike] | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return bounds between which the expected number lies with 90 %, two of (cells,).
+
+        With `places`, groups of cells, the bounds are of each group's sum, two of (places,).
+        """
+        mean = self.expected(begin_ms, end_ms)
+        behind = self._per_kernel(begin_ms)[-1] * (_TAU_MS[-1] / _DAY_MS)
+        if places is not None:
+            groups = [np.asarray(group, dtype=np.int64) for group in places]
+            mean = np.array([mean[group].sum() for group in groups])
+            behind = np.array([behind[group].sum() for group in groups])
+        shape = 0.5 + behind
+        low, high = (special.gammaincinv(shape, share) / shape * mean for share in (0.05, 0.95))
+        return np.minimum(low, mean), np.maximum(high, mean)
+
+    def knows(self) -> str:
+        """Return what the forecast rests on: ``prior``, ``sensors`` (only), ``young`` or ``own`` (history)."""
+        if self._first == _NEVER:
+            return "prior"
+        return "own" if self._seen >= _YOUNG else "young"
+
+    def history(self) -> History:
+        """Return a copy of the events that are remembered one by one."""
+        order = np.argsort(self._recent_ms, kind="stable")
+        order = order[self._recent_cell[order] >= 0]
+        lon, lat = self.centres()
+        cell = self._recent_cell[order]
+        return History(lon[cell], lat[cell], self._recent_ms[order], np.ones(len(cell)), self._recent_driver[order])
+
+    def fit(self, history: History, now_ms: int) -> Fit:
+        """Return what a history says of the mix, made at `now_ms`; a pure function that takes seconds.
+
+        It goes by this grid's cells and local time, and by nothing that the grid remembers.
+        """
+        known = history.ts_ms < now_ms
+        return Fit(made_ms=now_ms, events=int(known.sum()), share=self._share.tolist())
+
+    def take(self, fit: Fit) -> None:
+        """Go by a fit from now on. Raises ValueError for one of another mix."""
+        if len(fit.share) != _KERNELS:
+            raise ValueError(f"a fit of {len(fit.share)} kernels, expected {_KERNELS}")
+        self._share[:] = fit.share
 
     def drivers(self, cells: ArrayLike, now_ms: int) -> NDArray[np.float64]:
         """Return each driver class's share of the risk of the cells, (cells, drivers); rows of zeros where none."""
