@@ -63,21 +63,31 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Street:
-    """A line on the map, for people's eyes only."""
+    """A line that people walk along; hotspots and stops are named after it."""
 
     name: dict[str, str]
     line: tuple[Point, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Landmark:
+    """A point that everybody there knows: a market, a school, a bridge."""
+
+    name: dict[str, str]
+    lon: float
+    lat: float
+
+
+@dataclass(frozen=True, slots=True)
 class Places:
-    """All beats, devices and streets of a site. Devices keep the order of the file."""
+    """All beats, devices, streets and landmarks of a site. Devices keep the order of the file."""
 
     beats: dict[str, Beat]
     devices: dict[str, Device]
     streets: tuple[Street, ...] = ()
     name: dict[str, str] = field(default_factory=dict)
     """Language code → name of the site for people; empty where the file gives none."""
+    landmarks: tuple[Landmark, ...] = ()
 
     def bounds(self) -> tuple[float, float, float, float]:
         """Return (west, south, east, north) in degrees, around every beat and device."""
@@ -92,9 +102,9 @@ class Places:
 def load_places(path: Path) -> Places:
     """Read and check a GeoJSON places file.
 
-    A FeatureCollection; each feature's ``properties.kind`` is ``beat`` (Polygon), ``device`` (Point) or ``street``
-    (LineString); ``id``, ``name`` (text, or an object by language) and the fields of `Beat` and `Device` stand in
-    ``properties``. The document may have a ``name`` of its own: what people call the site.
+    A FeatureCollection; each feature's ``properties.kind`` is ``beat`` (Polygon), ``device`` (Point), ``street``
+    (LineString) or ``landmark`` (Point); ``id``, ``name`` (text, or an object by language) and the fields of `Beat` and
+    `Device` stand in ``properties``. The document may have a ``name`` of its own: what people call the site.
 
     Raises `PlacesError` naming the file and the feature, OSError where it cannot be read.
     """
@@ -120,6 +130,7 @@ def parse_places(document: object, name: str = "places") -> Places:
     beats: dict[str, Beat] = {}
     devices: dict[str, Device] = {}
     streets: list[Street] = []
+    landmarks: list[Landmark] = []
     for number, feature in enumerate(features):
         reader = _FeatureReader(name, number, feature)
         kind = reader.properties.get("kind")
@@ -135,14 +146,11 @@ def parse_places(document: object, name: str = "places") -> Places:
             devices[device.id] = device
         elif kind == "street":
             streets.append(Street(reader.names(), reader.line("LineString", 2)))
+        elif kind == "landmark":
+            landmarks.append(Landmark(reader.names(), *reader.position()))
         else:
-            raise reader.error(f"'kind' is {kind!r}, expected beat, device or street")
-    for device in devices.values():
-        if device.beat not in beats:
-            raise PlacesError(
-                f"{name}: device {device.id!r} belongs to beat {device.beat!r}, which is not in the file; "
-                f"beats are {', '.join(sorted(beats)) or 'none'}"
-            )
+            raise reader.error(f"'kind' is {kind!r}, expected beat, device, street or landmark")
+    _check_beats(name, beats, devices)
     _check_distances(
         name,
         [(f"beat {beat.id!r}", point) for beat in beats.values() for point in beat.polygon]
@@ -151,7 +159,17 @@ def parse_places(document: object, name: str = "places") -> Places:
     title = _names(document.get("name", {}))
     if title is None:
         raise PlacesError(f"{name}: 'name' is {document['name']!r}, {_EXPECTED_NAME}")
-    return Places(beats, devices, tuple(streets), title)
+    return Places(beats, devices, tuple(streets), title, tuple(landmarks))
+
+
+def _check_beats(name: str, beats: dict[str, Beat], devices: dict[str, Device]) -> None:
+    """Raise `PlacesError` naming a device whose beat is not there."""
+    for device in devices.values():
+        if device.beat not in beats:
+            raise PlacesError(
+                f"{name}: device {device.id!r} belongs to beat {device.beat!r}, which is not in the file; "
+                f"beats are {', '.join(sorted(beats)) or 'none'}"
+            )
 
 
 def _check_distances(name: str, points: list[tuple[str, Point]]) -> None:
@@ -253,6 +271,11 @@ class _FeatureReader:
             return float(value[0]), float(value[1])
         raise self.error(f"has the coordinates {value!r}, expected [lon, lat] in degrees")
 
+    def position(self) -> Point:
+        if self.geometry.get("type") != "Point":
+            raise self.error(f"has a geometry of type {self.geometry.get('type')!r}, expected Point")
+        return self.point(self.geometry.get("coordinates"))
+
     def line(self, kind: str, least: int) -> tuple[Point, ...]:
         coordinates = self.geometry.get("coordinates")
         if self.geometry.get("type") != kind or not isinstance(coordinates, list):
@@ -284,9 +307,7 @@ class _FeatureReader:
         )
 
     def device(self) -> Device:
-        if self.geometry.get("type") != "Point":
-            raise self.error(f"has a geometry of type {self.geometry.get('type')!r}, expected Point")
-        lon, lat = self.point(self.geometry.get("coordinates"))
+        lon, lat = self.position()
         kind, overrides = self.properties.get("type"), self.properties.get("overrides", {})
         if kind not in DEVICE_TYPES:
             raise self.error(f"has type {kind!r}, expected one of {', '.join(DEVICE_TYPES)}")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ingest.events import Command, Incident
 from ingest.refusal import Refusal
 from ingest.vocabulary import ALERT_KINDS, AnomalyDirection, Severity
-from stream.sentences import Why
+from stream.sentences import OUTSIDE, Why
 
 Names = dict[str, str]
 """Language → what a place is called in it, from the places file."""
@@ -220,6 +220,35 @@ class BudgetState(msgspec.Struct, frozen=True, kw_only=True):
     """Those that did not, for the budget's sake."""
 
 
+class HotspotPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of neighbouring cells that people know as one place; the first of them has it.
+
+    Its name is `HotspotCell.where`, what drives it `HotspotCell.why`.
+    """
+
+    cells: list[str]
+    """All cells of it, highest risk first."""
+    lon: float
+    """Its middle, with `lat`."""
+    lat: float
+    hours: tuple[int, int] | None
+    """From and until which local hour most is expected; None where it is all hours alike."""
+    period_s: int
+    """The coming period that `expected` is about: in `hours` of its days only."""
+    category: str
+    """What `expected` counts; empty for incidents of all kinds."""
+    expected: float
+    low: float
+    """`expected` is probably between `low` and `high`."""
+    high: float
+    times: float | None
+    """So many times as much is expected in each of its cells as in a cell of the beat, in the same hours."""
+    known: str
+    """What the map knows: prior, sensors, young, own."""
+    why_amount: Why
+    why_sure: Why
+
+
 class HotspotCell(msgspec.Struct, frozen=True, kw_only=True):
     """One cell of the hotspot map."""
 
@@ -236,6 +265,12 @@ class HotspotCell(msgspec.Struct, frozen=True, kw_only=True):
     """Expected events in the coming period (see `HotspotMap.horizon_s`)."""
     why: Why
     """What drives it."""
+    where: Why = OUTSIDE
+    """What people call the place it is in."""
+    lead: str = ""
+    """The first cell of the place it is in."""
+    spot: HotspotPlace | None = None
+    """What is said of that place, in its first cell."""
 
 
 class HotspotMap(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,9 @@ from models.hotspots.near_repeats import NearRepeats
 from models.state import Saved, State, part, value
 from stream.alerts.alert_book import AlertBook
 from stream.config import PipelineConfig
-from stream.results import Alert, Anomaly, HotspotCell, HotspotMap, Notice
+from stream.hotspots.place_names import PlaceNames
+from stream.hotspots.spot_places import PERIOD_S, describe, joined
+from stream.results import Alert, Anomaly, HotspotCell, HotspotMap, HotspotPlace, Notice
 from stream.sentences import Why
 
 _PROVENANCE: Final = {"reported": 1.0, "sensor": 0.7, "patrol_discovered": 0.3}
@@ -50,6 +52,9 @@ class HotspotStage(Saved):
         self.series = NearRepeats()
         super().__init__()
         self._beat_of_cell = self._beats()
+        self._names = PlaceNames(places)
+        beats = np.array(self._beat_of_cell)
+        self._cells_of_beat = {beat: np.flatnonzero(beats == beat) for beat in dict.fromkeys(self._beat_of_cell)}
 
     def take_over(self, other: "HotspotStage") -> None:
         """Go on from a stage with other places: what it remembers stays where it was on earth."""
@@ -145,6 +150,14 @@ class HotspotStage(Saved):
         recent = self.grid.recent_counts(best, now_ms, _RECENT_H)
         lon, lat = self.grid.centres()
         ids = self.grid.cell_ids()
+        groups = joined(self.grid, best.tolist())
+        lead_of = {cell: group[0] for group in groups for cell in group}
+        where = {
+            group[0]: self._names.name(float(lon[group[0]]), float(lat[group[0]]), self._beat_of_cell[group[0]])
+            for group in groups
+        }
+        share_of = dict(zip(best.tolist(), shares, strict=True))
+        spots = self._spots(groups, share_of, now_ms)
         return HotspotMap(
             ts=now_ms,
             horizon_s=self.config.hotspot_horizon_s,
@@ -159,10 +172,31 @@ class HotspotStage(Saved):
                     rank=rank,
                     expected=round(float(expected[cell]), 4),
                     why=self._drivers_of(shares[rank - 1], recent[rank - 1]),
+                    where=where[lead_of[cell]],
+                    lead=ids[lead_of[cell]],
+                    spot=spots.get(cell),
                 )
                 for rank, cell in enumerate(best.tolist(), 1)
             ],
         )
+
+    def _spots(
+        self, groups: list[list[int]], shares: dict[int, NDArray[np.float64]], now_ms: int
+    ) -> dict[int, HotspotPlace]:
+        """Return first cell → what is said of its place."""
+        until_ms, known = now_ms + PERIOD_S * 1000, self.grid.knows()
+        bounds = self.grid.spread(now_ms, until_ms, groups)
+        found = {}
+        for group, low, high in zip(groups, *(bound.tolist() for bound in bounds), strict=True):
+            by_hour = self.grid.by_hour(group, now_ms, until_ms)
+            beat = self._beat_of_cell[group[0]]
+            usual = self.grid.by_hour(self._cells_of_beat[beat], now_ms, until_ms).mean(axis=0)
+            share = np.mean([shares[cell] for cell in group], axis=0)
+            drivers = {name: float(of) for name, of in zip(self._drivers, share, strict=False)}
+            whole = float(by_hour.sum()) or 1.0
+            spread = (low / whole, high / whole)
+            found[group[0]] = describe(self.grid, group, by_hour, usual, spread=spread, drivers=drivers, known=known)
+        return found
 
     def _driver(self, name: str) -> int:
         if name not in self._drivers and len(self._drivers) < _DRIVERS - 1:

@@ -4,7 +4,7 @@ It loads Fluent, and Babel for the numbers; a program that says nothing does wit
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -233,10 +233,33 @@ def with_texts(row: Mapping[str, Any], zone: tzinfo = UTC, name: str = "text") -
     if "why" not in row:
         return dict(row)
     made = {name: in_all_languages(msgspec.convert(row["why"], Why), zone)}
+    if "where" in row:
+        made["place"] = in_all_languages(msgspec.convert(row["where"], Why))
+    if row.get("spot"):
+        made["spot"] = _spot_with_texts(msgspec.to_builtins(row["spot"]), row, zone)
     if "revision" in row:
         made["advice"] = in_all_languages(Why("advice", {"kind": row["kind"]}))
         made["place"] = row["place"] or in_all_languages(OUTSIDE)
     return {**row, **made}
+
+
+def _spot_with_texts(spot: dict[str, Any], cell: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
+    """Return what is said of a hotspot's place, with ``amount``, ``sure`` and the whole as ``text``."""
+    amount, sure, drivers, place = (
+        msgspec.convert(one, Why) for one in (spot["why_amount"], spot["why_sure"], cell["why"], cell["where"])
+    )
+    return {
+        **spot,
+        "amount": in_all_languages(amount, zone),
+        "sure": in_all_languages(sure, zone),
+        "text": in_all_languages(spot_sentence(place, spot["hours"], amount, drivers, sure), zone),
+    }
+
+
+def spot_sentence(place: Why, hours: Sequence[int] | None, amount: Why, drivers: Why, sure: Why) -> Why:
+    """Return all that is said of a hotspot's place as one sentence."""
+    between = {} if hours is None else {"from": hours[0], "until": hours[1]}
+    return Why("spot", {"place": place, "amount": amount, "drivers": drivers, "sure": sure, **between})
 
 
 def with_why(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -254,6 +254,68 @@ hotspot = { $parts } within { $hours } h nearby.
 hotspot-part = { $count } { incidents }
 hotspot-earlier = Mostly earlier { incidents } ({ NUMBER($share, style: "percent") } of the risk).
 hotspot-nothing = Nothing known here yet.
+
+spot = { $place }{ $until ->
+    [one] , { $from }–{ $until } h
+    [other] , { $from }–{ $until } h
+   *[none] {""}
+}: { $amount } { $drivers } { $sure }
+spot-amount = { $known ->
+    [prior] { spot-more }
+    [sensors] { spot-more }
+   *[own] { spot-count } expected in four weeks{ $part ->
+        [morning] {" "}of such mornings
+        [midday] {" "}of such middays
+        [afternoon] {" "}of such afternoons
+        [evening] {" "}of such evenings
+        [night] {" "}of such nights
+       *[none] {""}
+    }{ $times ->
+        [1] {""}
+       *[other] , { $times } times the beat’s usual
+    }.
+}
+spot-more = Raised risk{ $times ->
+    [1] {""}
+   *[other] : { $times } times the beat’s usual
+}.
+spot-count = { HEADS($count) ->
+    [0] fewer than 0.1 { spot-incidents }
+   *[other] { HEADS($count) } { spot-incidents }
+}
+spot-incidents = { $category ->
+    [any] { $count ->
+        [one] incident
+       *[other] incidents
+    }
+   *[other] { incidents }
+}
+spot-sure = { $known ->
+    [prior] A first guess: no incidents known yet.
+    [sensors] From sensors only: no incidents known here yet.
+    [young] Little history yet: { spot-range }.
+   *[own] Probably { spot-range }.
+}
+spot-range = { HEADS($high) ->
+    [0] fewer than 0.1
+   *[other] { HEADS($low) } to { HEADS($high) }
+}
+place-street-landmark = { $street } by { $landmark }
+place-corner = { $street } at { $other }
+place-street = { $street }
+place-landmark = Around { $landmark }
+place-device = Near { $device }
+place-beat = { $beat }, { $direction ->
+    [north] in the north
+    [north_east] in the north-east
+    [east] in the east
+    [south_east] in the south-east
+    [south] in the south
+    [south_west] in the south-west
+    [west] in the west
+    [north_west] in the north-west
+   *[middle] in the middle
+}
 outside = outside the beats
 
 late = { $why } Told late, by { $late_s }: delayed on its way, or the device's clock is slow.

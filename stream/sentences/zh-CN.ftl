@@ -246,6 +246,65 @@ hotspot = 附近{ $hours }小时内{ $parts }。
 hotspot-part = { incidents }{ $count }起
 hotspot-earlier = 主要来自以往{ incidents }（占风险{ NUMBER($share, style: "percent") }）。
 hotspot-nothing = 暂无相关记录。
+
+spot = { $place }{ $until ->
+    [one] ，{ $from }–{ $until }时
+    [other] ，{ $from }–{ $until }时
+   *[none] {""}
+}：{ $amount }{ $drivers }{ $sure }
+spot-amount = { $known ->
+    [prior] { spot-more }
+    [sensors] { spot-more }
+   *[own] 未来四周{ $part ->
+        [morning] 的上午
+        [midday] 的中午
+        [afternoon] 的下午
+        [evening] 的晚间
+        [night] 的夜间
+       *[none] {""}
+    }预计{ spot-count }{ $times ->
+        [1] {""}
+       *[other] ，为本网格平常的{ $times }倍
+    }。
+}
+spot-more = 风险较高{ $times ->
+    [1] {""}
+   *[other] ，为本网格平常的{ $times }倍
+}。
+spot-count = { HEADS($count) ->
+    [0] { spot-incidents }不足0.1起
+   *[other] { spot-incidents }{ HEADS($count) }起
+}
+spot-incidents = { $category ->
+    [any] 警情
+   *[other] { incidents }
+}
+spot-sure = { $known ->
+    [prior] 仅为初步估计：尚无警情记录。
+    [sensors] 仅依据传感器：此处尚无警情记录。
+    [young] 历史数据尚少：{ spot-range }。
+   *[own] 大致范围：{ spot-range }。
+}
+spot-range = { HEADS($high) ->
+    [0] 不足0.1起
+   *[other] { HEADS($low) }至{ HEADS($high) }起
+}
+place-street-landmark = { $street }（{ $landmark }旁）
+place-corner = { $street }与{ $other }路口
+place-street = { $street }
+place-landmark = { $landmark }附近
+place-device = { $device }附近
+place-beat = { $beat }{ $direction ->
+    [north] 北部
+    [north_east] 东北部
+    [east] 东部
+    [south_east] 东南部
+    [south] 南部
+    [south_west] 西南部
+    [west] 西部
+    [north_west] 西北部
+   *[middle] 中部
+}
 outside = 网格之外
 
 late = { $why }迟报{ $late_s }：传输延误，或设备时钟偏慢。

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingest.places import PlacesError, load_places, parse_places
+from ingest.places import Landmark, PlacesError, load_places, parse_places
 
 SQUARE = [[121.0, 31.0], [121.1, 31.0], [121.1, 31.1], [121.0, 31.0]]
 GOOD: dict[str, Any] = {
@@ -25,11 +25,15 @@ GOOD: dict[str, Any] = {
             "properties": {"kind": "street", "name": "A street"},
             "geometry": {"type": "LineString", "coordinates": SQUARE[:2]},
         },
+        {
+            "properties": {"kind": "landmark", "name": {"en": "Market", "zh-CN": "菜场"}},
+            "geometry": {"type": "Point", "coordinates": [121.06, 31.02]},
+        },
     ],
 }
 
 
-def test_reads_beats_devices_streets_and_names(tmp_path):
+def test_reads_beats_devices_streets_landmarks_and_names(tmp_path):
     path = tmp_path / "places.geojson"
     path.write_text(json.dumps(GOOD), encoding="utf-8")
     places = load_places(path)
@@ -37,6 +41,7 @@ def test_reads_beats_devices_streets_and_names(tmp_path):
     assert places.beats["b1"].residents == 10
     assert (places.devices["cam-1"].lon, places.devices["cam-1"].name["zh-CN"]) == (121.05, "Cam")
     assert len(places.streets) == 1
+    assert places.landmarks == (Landmark({"en": "Market", "zh-CN": "菜场"}, 121.06, 31.02),)
     assert places.bounds() == (121.0, 31.0, 121.1, 31.1)
 
 
@@ -62,7 +67,9 @@ def test_reads_beats_devices_streets_and_names(tmp_path):
             r"device 'cam-1' .*\[12.05, 31.05\], 10,\d{3} km from the middle",
         ),
         (0, "geometry", "coordinates", [[*SQUARE[:2], [121.1, 13.1], SQUARE[3]]], r"beat 'b1' .* km from the middle"),
-        (2, "properties", "kind", "river", "'kind' is 'river', expected beat, device or street"),
+        (2, "properties", "kind", "river", "'kind' is 'river', expected beat, device, street or landmark"),
+        (3, "geometry", "type", "Polygon", "expected Point"),
+        (3, "properties", "name", 7, "has name 7"),
     ],
 )
 def test_names_the_feature_that_is_wrong(feature, section, key, value, told):
