@@ -83,6 +83,7 @@ def _geography(places: Places) -> dict[str, Any]:
                 for street in places.streets
             ],
         },
+        "landmarks": list(places.landmarks),
     }
 
 
@@ -172,6 +173,29 @@ async def alert(request: Request) -> Response:
     if found is None:
         raise ApiError(404, "no_alert", id=identifier[:64])
     return json_response({**found, "history": history})
+
+
+async def hotspots(request: Request) -> Response:
+    """GET /api/hotspots: the newest map; ``null`` before the first."""
+    return json_response({"hotspots": await _board(request).asker.ask(lambda reader: reader.hotspots())})
+
+
+async def incidents(request: Request) -> Response:
+    """GET /api/incidents?hours=&limit=: what was reported, by whom it came, newest first."""
+    board = _board(request)
+    limit = round(_number(request, "limit", 200, 1, 1000))
+    since = board.hub.site_ms() - round(_number(request, "hours", 72.0, 0.1, 24 * 366) * HOUR_MS)
+    rows = await board.asker.ask(lambda reader: reader.incidents(limit=limit, since_ms=since))
+    words = dict.fromkeys(row["category"] for row in rows)
+    return json_response(
+        {
+            "incidents": rows,
+            "since_ms": since,
+            "categories": {
+                word: in_all_languages(Why("incident-word", {"category": word, "count": 1})) for word in words
+            },
+        }
+    )
 
 
 class _Order(msgspec.Struct, forbid_unknown_fields=True):

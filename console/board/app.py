@@ -68,6 +68,8 @@ def make_app(
             Route("/api/device/{id}", routes.device),
             Route("/api/alerts", routes.alerts),
             Route("/api/alerts/{id}", routes.alert),
+            Route("/api/hotspots", routes.hotspots),
+            Route("/api/incidents", routes.incidents),
             Route("/api/alerts/{id}/{action}", routes.command, methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC_DIR)),
             Route("/locale/{language}.json", routes.locale),

@@ -29,6 +29,8 @@ _DRIVERS: Final = 16
 _RECENT_H: Final = 72.0
 _MOST_DRIVERS: Final = 3
 """So many kinds of recent events are named."""
+_MOST: Final = 0.5
+"""A kind of event with this share of the risk is what it mostly comes from."""
 _MAX_IDS: Final = 50_000
 _LEAST_RISK: Final = 1e-3
 
@@ -214,7 +216,8 @@ class HotspotStage(Saved):
         share, category = max(named, default=(0.0, ""))
         if share <= 0:
             return Why("hotspot-nothing")
-        return Why("hotspot-earlier", {"category": category, "count": 0, "share": share})
+        code = "hotspot-earlier" if share >= _MOST else "hotspot-mixed"
+        return Why(code, {"category": category, "count": 0, "share": share})
 
 
 def _inside(lon: NDArray[np.float64], lat: NDArray[np.float64], ring: NDArray[np.float64]) -> NDArray[np.bool_]:

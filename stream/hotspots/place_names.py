@@ -51,7 +51,7 @@ class PlaceNames:
             if len(streets) > 1 and streets[1][0] <= _CORNER_M:
                 other = literal(self._places.streets[streets[1][1]].name)
                 return Why("place-corner", {"street": street, "other": other})
-            return Why("place-street", {"street": street})
+            return street
         if landmark is not None:
             return Why("place-landmark", {"landmark": landmark})
         return self._rough(lon, lat, beat)

@@ -252,7 +252,9 @@ series = { $count } { incidents } within { $metres } m and { $hours } h.
 hotspot = { $parts } within { $hours } h nearby.
     .parts = {", "}
 hotspot-part = { $count } { incidents }
+incident-word = { CAPITAL(incidents) }
 hotspot-earlier = Mostly earlier { incidents } ({ NUMBER($share, style: "percent") } of the risk).
+hotspot-mixed = Earlier incidents of several kinds, most of them { incidents } ({ NUMBER($share, style: "percent") } of the risk).
 hotspot-nothing = Nothing known here yet.
 
 spot = { $place }{ $until ->
@@ -302,7 +304,6 @@ spot-range = { HEADS($high) ->
 }
 place-street-landmark = { $street } by { $landmark }
 place-corner = { $street } at { $other }
-place-street = { $street }
 place-landmark = Around { $landmark }
 place-device = Near { $device }
 place-beat = { $beat }, { $direction ->
@@ -1200,6 +1201,7 @@ board-map-out = Zoom out
 board-map-home = Whole area
 board-map-count = { $metric }: { $seen }, expected { $expected }
 board-map-hotspot = Hotspot { $rank } · { $place }
+board-map-incident = { $what } · { $time }
 board-legend-title = Legend
 board-alerts-title = Open alerts
 board-alerts-none = No open alerts.
@@ -1222,8 +1224,17 @@ board-clear-passed = Passed on
 board-clear-do = Clear alert
 board-hotspots-title = Hotspots
 board-hotspots-when = as of { $time }, next { $span }
-board-hotspots-expected = Expected events
+board-hotspots-hours = { $from }–{ $until } h
 board-hotspots-none = No hotspots yet.
+board-incidents-tab = Incidents
+board-incidents-lead = { $n ->
+    [one] { $n } incident in the last { $days } days, newest first.
+   *[other] { $n } incidents in the last { $days } days, newest first.
+}
+board-incidents-map = Incident, last { $days } days
+board-provenance-reported = reported
+board-provenance-sensor = by a sensor
+board-provenance-patrol_discovered = found by a patrol
 board-dock-label = Details
 board-device-tab = Device
 board-device-none = Choose a device on the map, or the place of an alert.

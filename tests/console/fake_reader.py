@@ -156,7 +156,10 @@ class FakeReader(StoreReader):
             risk = [1.0, 0.81, 0.55, 0.38, 0.22][rank - 1]
             cells.append(
                 {"cell": f"r{rank:03d}c{rank:03d}", "beat": beat, "lon": lon, "lat": lat, "risk": risk, "rank": rank,
-                 "expected": risk * 0.42, "drivers": {"en": en, "zh-CN": zh}}
+                 "expected": risk * 0.42, "drivers": {"en": en, "zh-CN": zh}, "lead": f"r{rank:03d}c{rank:03d}",
+                 "place": {"en": f"{en[-8:]} Lane", "zh-CN": "灯笼街"}, "spot": {
+                     "lon": lon, "lat": lat, "hours": [20, 23], "amount": {"en": "0.4 thefts.", "zh-CN": "盗窃0.4起。"},
+                     "sure": {"en": "Probably 0.2 to 0.8.", "zh-CN": "大致范围：0.2至0.8起。"}}}
             )  # fmt: skip
         return {"ts": self.now - 4 * MINUTE, "horizon_s": 86_400, "cell_m": 150.0, "cells": cells}
 
@@ -174,6 +177,11 @@ class FakeReader(StoreReader):
             }
             rows.append(row | bad.get(place.id, {}))
         return rows
+
+    def incidents(self, limit: int = 200, since_ms: int | None = None) -> list[Row]:
+        lon, lat = at(30, -150)
+        row = {"category": "theft", "provenance": "reported", "text": "Bicycle taken", "lon": lon, "lat": lat}
+        return [row | {"id": f"i{n}", "ts": self.now - 400 * n * MINUTE} for n in range(1, 6)]
 
     def states(self, device: str, limit: int = 100) -> list[Row]:
         place = self.places.devices.get(device)

@@ -4,6 +4,7 @@ import contextlib
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from console.board.app import make_app
@@ -78,6 +79,7 @@ def test_site_tells_what_does_not_change(board):
     assert {beat["id"] for beat in site["beats"]} == {"b1", "b2"}
     assert [device["type"] for device in site["devices"]] == ["camera", "gate", "noise", "door"]
     assert site["streets"]["features"][0]["geometry"]["type"] == "LineString"
+    assert site["landmarks"] == []
     assert site["bounds"] == [116.4, 39.9, 116.42, 39.908]
 
 
@@ -92,6 +94,26 @@ def test_overview_has_everything_at_a_glance(node, board):
     assert (newest["in"], newest["state"]) == (40, "surge")
     assert look["devices"]["noise-1"]["trouble"] == ["offline", "missing"]
     assert look["status"]["quarantined"] == {"clock": 3}
+
+
+def test_hotspots_are_places_with_hours_and_sentences(board):
+    cells = board.get("/api/hotspots").json()["hotspots"]["cells"]
+    assert [(cell["lead"], cell["spot"]["hours"]) for cell in cells] == [("r1c1", [20, 23]), ("r2c2", [20, 23])]
+    assert cells[0]["place"]["zh-CN"] == "r1c1巷"
+    assert cells[0]["spot"]["text"]["en"].startswith("Lane r1c1, 20–23 h: 0.4 thefts expected in four weeks of")
+
+
+def test_incidents_come_newest_first_with_their_provenance(node, board):
+    found = [make.incident("old", make.T0 - 80 * 3_600_000), make.incident("one", make.T0 - 5), make.incident("two")]
+    node.write(incidents=[*found, msgspec.structs.replace(found[0], id="three", provenance="sensor", ts=make.T0 + 1)])
+    answer = board.get("/api/incidents?limit=2").json()
+    assert [(row["id"], row["ts"], row["provenance"]) for row in answer["incidents"]] == [
+        ("three", make.T0 + 1, "sensor"),
+        ("two", make.T0, "reported"),
+    ]
+    assert answer["categories"]["burglary"] == {"en": "Burglary", "zh-CN": "入室盗窃"}
+    assert [row["id"] for row in board.get("/api/incidents?hours=70").json()["incidents"]] == ["three", "two", "one"]
+    assert board.get("/api/incidents?hours=x").status_code == 422
 
 
 def test_site_time_runs_on_from_the_nodes(node, board):

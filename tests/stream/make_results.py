@@ -19,6 +19,7 @@ from stream.results import (
     GateRows,
     HotspotCell,
     HotspotMap,
+    HotspotPlace,
     RecordOutput,
     Results,
     SeriesKey,
@@ -164,6 +165,16 @@ def alert(identifier: str = "al-1", revision: int = 0, **more: Any) -> Alert:
     return Alert(**(usual | more))
 
 
+def hotspot_place(cell: str) -> HotspotPlace:
+    """What the first cell of a place says of it."""
+    said = Why("spot-amount", {"known": "own", "category": "theft", "count": 0.4, "part": "evening", "times": 6})
+    return HotspotPlace(
+        cells=[cell], lon=116.0, lat=39.0, hours=(20, 23), period_s=28 * 86_400, category="theft", expected=0.4,
+        low=0.2, high=0.8, times=6.0, known="own", why_amount=said,
+        why_sure=Why("spot-sure", {"known": "own", "low": 0.2, "high": 0.8}),
+    )  # fmt: skip
+
+
 def hotspot_map(ts: int, *cells: tuple[str, str]) -> HotspotMap:
     """A map of (cell, beat) in order of rank."""
     return HotspotMap(
@@ -180,6 +191,9 @@ def hotspot_map(ts: int, *cells: tuple[str, str]) -> HotspotMap:
                 rank=rank,
                 expected=0.5,
                 why=literal({"en": "theft"}),
+                where=literal({"en": f"Lane {cell}", "zh-CN": f"{cell}巷"}),
+                lead=cell,
+                spot=hotspot_place(cell),
             )
             for rank, (cell, beat) in enumerate(cells, 1)
         ],

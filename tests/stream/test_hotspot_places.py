@@ -100,7 +100,7 @@ def spot(per_cell: float, *, known: str = "own", drivers: dict[str, float] | Non
 
 
 def told(place) -> dict[str, str]:
-    name = Why("place-street", {"street": literal(named("Lantern Street"))})
+    name = literal(named("Lantern Street"))
     why = Why("hotspot-earlier", {"category": "burglary", "count": 0, "share": 1.0})
     return in_all_languages(spot_sentence(name, place.hours, place.why_amount, why, place.why_sure))
 
@@ -136,7 +136,7 @@ def test_a_number_is_never_told_bare_nor_where_there_is_none(per_cell, more, sai
 def test_an_edge_gives_the_first_cell_its_sentences():
     row = HotspotCell(
         cell="r1c1", beat="b1", lon=LON, lat=LAT, risk=1.0, rank=1, expected=0.1, why=Why("hotspot-nothing"),
-        where=Why("place-street", {"street": literal(named("Long Street"))}), lead="r1c1", spot=spot(0.2),
+        where=literal(named("Long Street")), lead="r1c1", spot=spot(0.2),
     )  # fmt: skip
     made = with_texts(msgspec.structs.asdict(row), name="drivers")
     assert made["place"] == named("Long Street")

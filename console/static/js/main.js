@@ -5,6 +5,7 @@ import { startAlerts } from "./alerts.js";
 import { startDevice } from "./device.js";
 import { byId, el, put, say } from "./dom.js";
 import { startHotspots } from "./hotspots.js";
+import { startIncidents } from "./incidents.js";
 import { line, sign } from "./icons.js";
 import { currentLanguage, day, firstLanguage, pick, recall, remember, seconds, setLanguage, setZone, span, t, when, word } from "./i18n.js";
 import { startMap } from "./map.js";
@@ -157,6 +158,7 @@ async function start() {
   startMap();
   startAlerts(tone);
   startHotspots();
+  startIncidents();
   startDevice();
   startPanels();
   drawAll();

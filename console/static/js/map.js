@@ -3,13 +3,14 @@
 /* global L */
 import { byId, el, put } from "./dom.js";
 import { deviceIcon } from "./icons.js";
-import { number, pick, t, word } from "./i18n.js";
-import { bus, select, standing, standings, state, troubleOf } from "./state.js";
+import { spotWords } from "./hotspots.js";
+import { number, pick, t, when, word } from "./i18n.js";
+import { INCIDENT_DAYS, incidentTitle } from "./incidents.js";
+import { bus, select, siteNow, spots, standing, standings, state, troubleOf } from "./state.js";
 
 const METRES_PER_DEGREE = 111_320;
 const TYPES = ["camera", "gate", "noise", "smoke", "heat", "water", "door", "manhole", "environment"];
 const CROWDED = 400; // devices with a marker of their own; more are dots until one comes closer
-const RANKED = 20; // hotspots whose rank stands on the map
 const ORDER = { normal: 0, unknown: 50, trouble: 100, acknowledged: 200, info: 300, warning: 400, critical: 500 };
 
 let map;
@@ -18,7 +19,9 @@ let labels;
 let cells;
 const markers = new Map(); // device → {marker, drawn}
 const streets = []; // {line: [LatLng], name}
+let reports;
 let cellsDrawn = "";
+let reportsDrawn = "";
 let dots = null;
 
 function pane(name, z) {
@@ -56,6 +59,12 @@ function streetPlaces(line) {
   return found.sort((a, b) => b.worth - a.worth);
 }
 
+/** Return places for a landmark's name: below, above and beside its point. */
+function besidePlaces(mark) {
+  const at = map.latLngToLayerPoint([mark.lat, mark.lon]);
+  return [[0, 12], [0, -12], [44, 0], [-44, 0]].map(([x, y]) => ({ at: at.add([x, y]), angle: 0, room: Infinity }));
+}
+
 /** Return places for a beat's name inside its polygon, the middle first. */
 function beatPlaces(polygon) {
   const corners = polygon.map((p) => map.latLngToLayerPoint(latLng(p)));
@@ -90,7 +99,7 @@ function drawLabels() {
   const marked = state.site.devices.length > CROWDED ? [] : state.site.devices;
   const marks = (half) => marked.map((d) => boxAt(map.latLngToLayerPoint([d.lat, d.lon]), half, half));
   const hot = state.overview?.hotspots;
-  const ranks = (hot?.cells ?? []).slice(0, RANKED).map((cell) => boxAt(map.latLngToLayerPoint(corner(cell, hot.cell_m)).add([11, 11]), 11, 10));
+  const ranks = (hot ? spots() : []).map((cell) => boxAt(map.latLngToLayerPoint(corner(cell, hot.cell_m)).add([11, 11]), 11, 10));
   let taken = [...ranks, ...marks(15)];
   const corners = state.site.streets.features.flatMap(({ geometry }) => geometry.coordinates).map((p) => boxAt(map.latLngToLayerPoint(latLng(p)), 3, 3));
   const place = (places, text, className, size, always) => {
@@ -110,6 +119,7 @@ function drawLabels() {
   };
   for (const beat of state.site.beats) place(beatPlaces(beat.polygon), pick(beat.name), "beat-name", 15, true);
   taken = [...ranks, ...taken.slice(ranks.length + marked.length), ...marks(9)]; // a street's name may come close to a device
+  for (const mark of state.site.landmarks ?? []) place(besidePlaces(mark), pick(mark.name), "landmark-name", 12, false);
   for (const street of streets) place(streetPlaces(street.line), pick(street.name), "street-name", 12, false);
 }
 
@@ -174,14 +184,13 @@ function corner(cell, metres) {
   return [cell.lat + dy, cell.lon - dy / Math.cos((cell.lat * Math.PI) / 180)];
 }
 
-function cellWords(cell) {
-  const beat = state.beats.get(cell.beat);
+function cellWords(spot) {
+  const said = spotWords(spot);
   return el(
     "div",
     { class: "tip" },
-    el("strong", {}, t("map-hotspot", { rank: cell.rank, place: beat ? pick(beat.name) : cell.beat })),
-    el("span", {}, pick(cell.drivers)),
-    el("span", {}, `${t("hotspots-expected")}: ${number(cell.expected, 2)}`),
+    el("strong", {}, t("map-hotspot", { rank: spot.number, place: said.place }), said.hours && ` · ${said.hours}`),
+    [said.amount, said.drivers, said.sure].filter(Boolean).map((line) => el("span", {}, line)),
   );
 }
 
@@ -191,16 +200,39 @@ function drawCells() {
   if (look === cellsDrawn) return;
   cellsDrawn = look;
   cells.clearLayers();
+  const places = new Map(spots().map((spot) => [spot.cell, spot]));
   for (const cell of hot?.cells ?? []) {
+    const spot = places.get(cell.lead || cell.cell);
+    if (!spot) continue;
     const northWest = corner(cell, hot.cell_m);
     const box = [northWest, [2 * cell.lat - northWest[0], 2 * cell.lon - northWest[1]]];
-    L.rectangle(box, { pane: "cells", className: "cell", fillOpacity: 0.1 + 0.4 * cell.risk, weight: cell.rank <= 3 ? 2 : 1 })
-      .bindPopup(() => cellWords(cell), { className: "map-popup", closeButton: false, autoPan: false })
+    L.rectangle(box, { pane: "cells", className: "cell", fillOpacity: 0.1 + 0.4 * cell.risk, weight: spot.number <= 3 ? 2 : 1 })
+      .bindPopup(() => cellWords(spot), { className: "map-popup", closeButton: false, autoPan: false })
       .addTo(cells);
-    if (cell.rank > RANKED) continue;
-    L.marker(northWest, { pane: "ranks", icon: label("rank-name", String(cell.rank)), interactive: false, keyboard: false }).addTo(cells);
+    if (spot.cell !== cell.cell) continue;
+    L.marker(northWest, { pane: "ranks", icon: label("rank-name", String(spot.number)), interactive: false, keyboard: false }).addTo(cells);
   }
   drawLabels();
+}
+
+/** Put what was reported lately on the map, the older the fainter. */
+function drawReports() {
+  const { rows, categories } = state.incidents;
+  const look = JSON.stringify([rows, document.documentElement.lang]);
+  if (look === reportsDrawn) return;
+  reportsDrawn = look;
+  reports.clearLayers();
+  for (const row of rows) {
+    const age = Math.min(1, Math.max(0, (siteNow() - row.ts) / (INCIDENT_DAYS * 86_400_000)));
+    const icon = L.divIcon({ className: "incident-holder", iconSize: [14, 14], html: el("div", { class: `incident-mark ${row.provenance}` }) });
+    icon.options.html.style.opacity = (1 - 0.6 * age).toFixed(2);
+    L.marker([row.lat, row.lon], { pane: "reports", icon, keyboard: false })
+      .bindTooltip(
+        () => el("div", { class: "tip" }, el("strong", {}, t("map-incident", { what: incidentTitle(row, categories), time: when(row.ts, siteNow()) })), el("span", {}, word("provenance", row.provenance)), row.text && el("span", {}, row.text)),
+        { direction: "top", className: "map-tip", opacity: 1 },
+      )
+      .addTo(reports);
+  }
 }
 
 function drawLegend() {
@@ -211,6 +243,7 @@ function drawLegend() {
     TYPES.filter((type) => present.has(type)).map((type) => row(deviceIcon(type), word("type", type))),
     ["critical", "warning", "acknowledged", "trouble", "unknown"].map((level) => row(deviceIcon("camera", level), word("standing", level))),
     row(el("span", { class: "legend-cell" }, "1"), t("hotspots-title")),
+    row(el("span", { class: "legend-incident" }, el("span", { class: "incident-mark" })), t("incidents-map", { days: INCIDENT_DAYS })),
   );
 }
 
@@ -245,10 +278,10 @@ export function startMap() {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   map = L.map("map", { attributionControl: false, zoomSnap: 0.25, zoomAnimation: !calm, fadeAnimation: false, markerZoomAnimation: !calm, inertia: !calm, minZoom: 10, maxZoom: 20 });
   control();
-  for (const [name, z] of [["beats", 300], ["streets", 310], ["roads", 320], ["borders", 330], ["cells", 350], ["dots", 390], ["labels", 400], ["devices", 600], ["ranks", 640]]) pane(name, z);
+  for (const [name, z] of [["beats", 300], ["streets", 310], ["roads", 320], ["borders", 330], ["cells", 350], ["dots", 390], ["labels", 400], ["reports", 500], ["devices", 600], ["ranks", 640]]) pane(name, z);
   map.getPane("labels").style.pointerEvents = "none";
   map.getPane("ranks").style.pointerEvents = "none";
-  [labels, cells] = [L.layerGroup().addTo(map), L.layerGroup().addTo(map)];
+  [labels, cells, reports] = [L.layerGroup().addTo(map), L.layerGroup().addTo(map), L.layerGroup().addTo(map)];
   if (state.site.bounds) {
     const [west, south, east, north] = state.site.bounds;
     bounds = L.latLngBounds([south, west], [north, east]);
@@ -259,6 +292,7 @@ export function startMap() {
   const drawAll = () => {
     drawDevices();
     drawCells();
+    drawReports();
   };
   const relabel = () => {
     drawLabels();
@@ -269,6 +303,7 @@ export function startMap() {
   map.on("zoomend viewreset", drawLabels);
   map.on("moveend", drawDevices);
   bus.addEventListener("change", drawAll);
+  bus.addEventListener("incidents", drawReports);
   bus.addEventListener("select", drawDevices);
   bus.addEventListener("language", relabel);
   let moved = false; // until somebody has moved the map it shows the whole area

@@ -4,7 +4,7 @@ import { ApiFailure, get } from "./api.js";
 import { byId, el, put, say } from "./dom.js";
 import { deviceIcon, sign } from "./icons.js";
 import { number, percent, pick, span, t, when, word } from "./i18n.js";
-import { bus, kindTitle, select, siteNow, state, troubleOf } from "./state.js";
+import { bus, emit, kindTitle, select, siteNow, state, troubleOf } from "./state.js";
 
 const WORST_FIRST = ["offline", "silent", "unheard", "stuck", "skew", "missing", "late", "duplicate", "quality"];
 
@@ -136,6 +136,7 @@ export function startPanels() {
     }
     drawQuality();
     drawNode();
+    emit("tab");
     if (name === "recent") loadRecent();
   };
   for (const [index, tab] of tabs.entries()) {

@@ -12,6 +12,7 @@ export const state = {
   lostAt: 0, // site time at which the link was lost
   selected: null, // device id
   officer: "",
+  incidents: { rows: [], categories: {} }, // of the last days, newest first
 };
 
 export const bus = new EventTarget();
@@ -38,6 +39,12 @@ export const trusted = () => state.link === "open" && state.overview?.freshness.
 
 /** Return the title of a kind of alert, in the words that alerts on phones use too. */
 export const kindTitle = (kind) => pick(state.site?.kinds[kind]) || kind;
+
+/** Return the places of the hotspot map: their first cells, with their number in order of risk. */
+export function spots() {
+  const cells = [...(state.overview?.hotspots?.cells ?? [])].sort((a, b) => a.rank - b.rank);
+  return cells.filter((cell) => cell.spot || !cell.lead).map((cell, index) => ({ ...cell, number: index + 1 }));
+}
 
 export function select(device) {
   state.selected = device;

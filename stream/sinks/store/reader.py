@@ -267,6 +267,14 @@ class StoreReader:
         cells = [{**self._texts(body, "drivers")} for *_, body in rows if body is not None]
         return {"ts": rows[0][0], "horizon_s": rows[0][1], "cell_m": rows[0][2], "cells": cells}
 
+    def incidents(self, limit: int = 200, since_ms: int | None = None) -> list[Row]:
+        """Return incidents as they were told, with their ``ts`` as epoch ms, newest first."""
+        rows = self.query(
+            "SELECT ts, body FROM incidents WHERE ts >= ? ORDER BY ts DESC, id LIMIT ?",
+            (-_END if since_ms is None else since_ms, limit),
+        )
+        return [{**msgspec.json.decode(body), "ts": ts} for ts, body in rows]
+
     def gates(self, device: str | None = None, limit: int = 200) -> list[Row]:
         """Return passages, newest first: ``beat, device, ts, seq, boot, direction, allowed, vehicle, plate``."""
         rows = self.query(
