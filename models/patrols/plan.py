@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.patrols.ground import Ground
+from models.patrols.search import PlanSearch
 from models.patrols.shift import Committed, Minimum, Officer, Plan, Stop
 from models.patrols.task import Task, Visit, make_task
 from models.patrols.travel import Travel, straight_minutes
@@ -66,18 +66,11 @@ def plan(
     visits = greedy(task)
     if solver == "greedy":
         return told(task, visits, solver)
-    luck = np.random.default_rng(seed)
-    for _ in range(int(effort_s * 30)):
-        visits = max(visits, greedy(task, luck.gamma(10.0, 0.1, task.places)), key=task.value)
-    return told(task, visits, "search")
+    return told(task, PlanSearch(task, seed).best(visits, effort_s), "search")
 
 
-def greedy(task: Task, taste: NDArray[np.float64] | None = None) -> list[Visit]:
-    """Return a plan made forward in time: whoever is free first goes where most is covered a minute with the way.
-
-    `taste` (candidates,) is what each place is worth more or less than its risk: other tastes give other plans.
-    """
-    liked = np.ones(task.places) if taste is None else taste
+def greedy(task: Task) -> list[Visit]:
+    """Return a plan made forward in time: whoever is free first goes where most is covered a minute with the way."""
     cover, needs = task.cover(), task.needs.copy()
     visits: list[Visit] = []
     state = [task.start(number) for number in range(len(task.officers))] if task.places else []
@@ -88,7 +81,7 @@ def greedy(task: Task, taste: NDArray[np.float64] | None = None) -> list[Visit]:
         if not possible.any():
             state[number] = task.skip(number, where)
             continue
-        gain = cover.gains(arrive) * liked + task.bonus(needs)
+        gain = cover.gains(arrive) + task.bonus(needs)
         best = int(np.argmax(np.where(possible, gain / (arrive + task.stop_min - where.minute), -1.0)))
         visits.append(Visit(number, best, int(arrive[best])))
         cover.add(best, visits[-1].arrive)
