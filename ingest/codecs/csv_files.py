@@ -47,6 +47,9 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "lon": ("lon", "longitude", "lng", "经度", "經度"),
     "lat": ("lat", "latitude", "纬度", "緯度"),
     "category": ("category", "类别", "類別", "案件类别", "警情类别", "类型", "類型", "type"),
+    "hour": ("hour", "小时", "小時", "时段", "時段", "timestamp"),
+    "beat": ("beat", "网格", "網格", "责任区", "辖区"),
+    "officer_hours": ("officer_hours", "officerhours", "警力小时", "警力小時", "工时"),
 }  # fmt: skip
 """Column → the names that it may have in a file, the best first; without spaces, underscores and brackets."""
 _DAY: Final = frozenset({"日期", "date"})

@@ -69,15 +69,16 @@ def staffing(
         for first, plan in plans.items():
             equals[first].append(plan.there[: 7 * 24])
         share = max(plan.served for plan in plans.values())
-        # Officers come whole: what a week serves beyond its share, the next ones may serve less.
+        # Officers come whole: what was served beyond its share in earlier weeks, as it came out, need not be now.
         share -= over / float(likely.mean(axis=1).sum())
         before = spill[: len(likely)]
         made = cover(likely, share, rules, before=before)
         week_s = [one for one in made.shifts if one.begin < 7 * 24]
         there = there_of(week_s, before)
-        asked = float(likely[: 7 * 24].mean(axis=1).sum())
-        expected.append((served(likely[: 7 * 24], there[: 7 * 24]), asked))
-        over += asked * (expected[-1][0] - max(served(likely[: 7 * 24], one.there[: 7 * 24]) for one in plans.values()))
+        expected.append((served(likely[: 7 * 24], there[: 7 * 24]), float(likely[: 7 * 24].mean(axis=1).sum())))
+        came = np.nan_to_num(total[begin : begin + 7]).ravel()
+        over += float(np.minimum(came, there[: 7 * 24]).sum())
+        over -= max(float(np.minimum(came, plan.there[: 7 * 24]).sum()) for plan in plans.values())
         spill = np.zeros(_AHEAD * 24)
         spill[: len(likely) - 7 * 24] = there[7 * 24 :]
         chosen += [
@@ -91,9 +92,9 @@ def staffing(
         if progress is not None:
             progress(number + 1, len(weeks))
     hours = len(weeks) * 7 * 24
-    came = np.nan_to_num(total[base : base + len(weeks) * 7]).ravel()[:, None]
+    year = np.nan_to_num(total[base : base + len(weeks) * 7]).ravel()[:, None]
     there = there_of(chosen, np.zeros(hours + 24))[:hours]
-    shares = {first: served(came, np.concatenate(parts)) for first, parts in equals.items()}
+    shares = {first: served(year, np.concatenate(parts)) for first, parts in equals.items()}
     best = max(shares, key=lambda first: shares[first])
     weight = np.array(expected)
     return StaffingScore(
@@ -101,7 +102,7 @@ def staffing(
         first_h=best,
         hours=float(sum(one.officers * one.length_h for one in chosen)),
         equal_hours=float(len(weeks) * 7 * 24 * officers),
-        share=served(came, there),
+        share=served(year, there),
         equal_share=shares[best],
         expected_share=float((weight[:, 0] * weight[:, 1]).sum() / weight[:, 1].sum()),
     )

@@ -1,10 +1,10 @@
 """How many officers are needed when, and the fewest officer-hours that give them: shifts with staggered starts.
 
-The work of an hour is its *offered load* in officer-hours: alerts to answer, stops, routine duty. It is forecast by kind
-of day and hour, with its spread; then shifts are chosen that serve a given share of it with the fewest officer-hours
-(shift covering, Dantzig 1954). For a price of an hour served this is a linear programme whose best corner is whole: each
-shift covers hours in a row, so its matrix is an interval matrix (Fulkerson and Gross 1965). The price is sought by
-halving, which gives a bound as well (Lagrange); then officers are taken away and moved while the share allows it.
+The work of an hour is its *offered load* in officer-hours: alerts to answer, stops, routine duty. It is forecast by
+kind of day and hour, with its spread; then shifts are chosen that serve a given share of it with the fewest
+officer-hours (shift covering, Dantzig 1954). For a price of an hour served this is a linear programme whose best corner
+is whole: each shift covers hours in a row, so its matrix is an interval matrix (Fulkerson and Gross 1965). The price is
+sought by halving, which gives a bound as well (Lagrange); then officers are taken away while the share allows it.
 
 What officers on duty can serve is the lesser of load and officers, hour by hour. How long a caller waits within an hour
 is not modelled: Kolesar et al. (1975) do that with queues.
@@ -16,8 +16,8 @@ from typing import Final
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
-from scipy.sparse import csr_array, hstack, vstack
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array, hstack
 
 Floats = NDArray[np.float64]
 HOLIDAY: Final = 7
@@ -35,6 +35,8 @@ _RATIOS: Final = 24
 _BREAK_H: Final = 0.5
 _HALVINGS: Final = 10
 """Of the price: a thousandth of an officer-hour."""
+_MOVE_H: Final = 8
+"""Officers are moved by so many hours at most."""
 _DEAREST: Final = 1000.0
 """Officer-hours that an hour served may cost at most."""
 
@@ -116,7 +118,8 @@ class LoadForecast:
 
     def of(self, kinds: NDArray[np.int64]) -> Floats:
         """Return the expected load of days of given kinds, (days, 24, beats) officer-hours."""
-        return self.mean[kinds]
+        found: Floats = self.mean[kinds]
+        return found
 
     def likely(self, expected: Floats) -> Floats:
         """Return equally likely loads of a station's hours from their expectations: (hours,) to (hours, 24)."""
@@ -155,7 +158,7 @@ def cover(likely: Floats, share: float, rules: ShiftRules, *, before: Floats | N
         )
     problem.settle_starts(share)
     officers, bound = problem.cheapest(share)
-    shifts = problem.trimmed(officers, share)
+    shifts = problem.improved(officers, share)
     there = there_of(shifts, before)
     return ShiftPlan(shifts, there, served(likely, there), _paid(shifts), bound)
 
@@ -225,9 +228,9 @@ class _Problem:
             self.starts.remove(gone)
             # Those that nobody uses go at once: nothing is lost by that.
             for start in spare:
-                if not used[start] and start != gone and len(self.starts) > self.rules.most_starts:
-                    if self.reaches({*self.starts} - {start}):
-                        self.starts.remove(start)
+                few = len(self.starts) <= self.rules.most_starts
+                if not used[start] and start != gone and not few and self.reaches({*self.starts} - {start}):
+                    self.starts.remove(start)
             self._list()
 
     def reaches(self, starts: set[int]) -> bool:
@@ -255,15 +258,22 @@ class _Problem:
         Somebody is asked for in those hours only that a shift can cover: a plan's first may lie before any.
         """
         hours, steps = self.gain.shape
-        use = csr_array((np.ones(hours * steps), (np.repeat(np.arange(hours), steps), np.arange(hours * steps))))
-        empty = csr_array((hours, hours * steps))
-        asked = np.minimum(np.ceil(self.before) - self.rules.least, 0.0)
-        found = linprog(
+        shape = (hours, hours * steps)
+        at = (np.repeat(np.arange(hours), steps), np.arange(hours * steps))
+        use = csr_array((np.ones(hours * steps), at), shape=shape)
+        empty = csr_array(shape)
+        least = np.where(self.covers.sum(axis=1) > 0, self.rules.least - np.ceil(self.before), -np.inf)
+        upper = np.concatenate([np.full(len(self.shifts), np.inf), np.ones(self.gain.size)])
+        found = milp(
             np.concatenate([self.cost, -price * self.gain.ravel()]),
-            A_ub=vstack([hstack([-self.covers, use]), hstack([-self.covers, empty])]).tocsr(),
-            b_ub=np.concatenate([self.before, np.where(self.covers.sum(axis=1) > 0, asked, 0.0)]),
-            bounds=[(0, None)] * len(self.shifts) + [(0, 1)] * self.gain.size,
+            constraints=[
+                LinearConstraint(hstack([self.covers, -use]).tocsr(), -self.before, np.inf),
+                LinearConstraint(hstack([self.covers, empty]).tocsr(), least, np.inf),
+            ],
+            bounds=Bounds(np.zeros(len(upper)), upper),
         )
+        if found.x is None or found.fun is None:  # cannot be: shifts have no upper bound
+            raise ValueError(f"HiGHS found no shifts: {found.message}")
         return np.ceil(found.x[: len(self.shifts)] - 1e-6).astype(np.int64), float(found.fun)
 
     def _share(self, officers: NDArray[np.int64]) -> float:
@@ -290,26 +300,55 @@ class _Problem:
         likely = self.likely[hour]
         return float(np.minimum(likely, there).sum() - np.minimum(likely, there - _BREAK_H).sum())
 
-    def trimmed(self, officers: NDArray[np.int64], share: float) -> list[Shift]:
-        """Take officers away where the share allows it, those first whose hours serve least."""
+    def improved(self, officers: NDArray[np.int64], share: float) -> list[Shift]:
+        """Take officers away where the share allows it, and move them to where they allow more to be taken away."""
+        while True:
+            officers = self._trimmed(officers, share)
+            moved = self._moved(officers)
+            fewer = self._trimmed(moved, share)
+            if self.cost @ fewer >= self.cost @ officers:
+                return self.with_breaks(moved)
+            officers = fewer
+
+    def _trimmed(self, officers: NDArray[np.int64], share: float) -> NDArray[np.int64]:
+        """Take officers away as long as the share is served, those first whose hours serve least."""
         officers = officers.copy()
-        standing = np.ceil(self.before) + self.covers @ officers
         kept = np.zeros(len(officers), dtype=np.bool_)
         while True:
-            there = self.before + self.covers @ officers
-            lost = np.minimum(self.likely, there[:, None]).sum(axis=1)
-            lost -= np.minimum(self.likely, there[:, None] - 1.0).sum(axis=1)
-            worth = (self.covers.T @ lost) / self.cost
-            free = (officers > 0) & ~kept & (self.covers.T @ (standing <= self.rules.least) == 0)
+            free = (officers > 0) & ~kept
             if not free.any():
-                return self.with_breaks(officers)
-            least = int(np.argmin(np.where(free, worth, np.inf)))
+                return officers
+            there = (self.before + self.covers @ officers)[:, None]
+            lost = (np.minimum(self.likely, there) - np.minimum(self.likely, there - 1.0)).sum(axis=1)
+            least = int(np.argmin(np.where(free, (self.covers.T @ lost) / self.cost, np.inf)))
             officers[least] -= 1
-            if self._share(officers) >= share:
-                standing -= self.covers[:, [least]].toarray()[:, 0]
-            else:
+            if not self._is_staffed(officers) or self._share(officers) < share:
                 officers[least] += 1
                 kept[least] = True
+
+    def _moved(self, officers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Let officers begin earlier or later, or serve shorter, where more is served, breaks left out for speed."""
+        officers = officers.copy()
+        share = served(self.likely, self.before + self.covers @ officers)
+        for one in np.flatnonzero(officers).tolist():
+            near = [k for k, (begin, _) in enumerate(self.shifts) if abs(begin - self.shifts[one][0]) <= _MOVE_H]
+            for other in near:
+                if other == one or self.cost[other] > self.cost[one] or not officers[one]:
+                    continue
+                officers[one] -= 1
+                officers[other] += 1
+                tried = served(self.likely, self.before + self.covers @ officers)
+                if tried > share + 1e-9 and self._is_staffed(officers):
+                    share = tried
+                else:
+                    officers[one] += 1
+                    officers[other] -= 1
+        return officers
+
+    def _is_staffed(self, officers: NDArray[np.int64]) -> bool:
+        """Tell whether as many as the rules ask for are there, in all hours that a shift can cover."""
+        there = np.ceil(self.before) + self.covers @ officers
+        return bool((there[self.covers.sum(axis=1) > 0] >= self.rules.least).all())
 
 
 def _break_hours(begin: int, length: int) -> range:

@@ -1128,6 +1128,8 @@ replay-status = `patrolgrid status --site { $site }` shows more.
 
 backtest-days = { n-days } from { $first_day }, { n-cells }, { n-incidents }
 backtest-area = riskiest { NUMBER($share, style: "percent") } of the area: { NUMBER($rate, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } of incidents, PAI { NUMBER($pai, minimumFractionDigits: 2, maximumFractionDigits: 2) }
+backtest-staffing = three equal shifts of { $officers } (the first at { $first }): { NUMBER($equal_hours, maximumFractionDigits: 0) } officer-hours, { NUMBER($equal_share, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } of the load served
+    shifts by the forecast: { NUMBER($hours, maximumFractionDigits: 0) } officer-hours, { NUMBER($share, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } served, { NUMBER($saved, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } fewer hours
 backtest-rows = { n-rows }, { $missing } missing, windows of { $window } s
 backtest-device = { $device }: { n-rows } in alarm
 backtest-events = { n-events }

@@ -992,6 +992,8 @@ replay-status = `patrolgrid status --site { $site }` 可查看详情。
 
 backtest-days = 自{ $first_day }起{ $days }天，{ $cells }个网格单元，{ $incidents }起警情
 backtest-area = 风险最高的{ NUMBER($share, style: "percent") }区域：覆盖警情{ NUMBER($rate, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }，PAI { NUMBER($pai, minimumFractionDigits: 2, maximumFractionDigits: 2) }
+backtest-staffing = 三班均等，每班{ $officers }人（首班{ $first }）：{ NUMBER($equal_hours, maximumFractionDigits: 0) }警力小时，完成工作量{ NUMBER($equal_share, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }
+    按预测排班：{ NUMBER($hours, maximumFractionDigits: 0) }警力小时，完成工作量{ NUMBER($share, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }，少用{ NUMBER($saved, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }警力小时
 backtest-rows = { $rows }行，缺失{ $missing }行，窗口{ $window }秒
 backtest-device = { $device }：{ $rows }行报警
 backtest-events = { $events }个事件

@@ -5,6 +5,7 @@ import csv
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from heapq import merge
 from itertools import count, repeat
@@ -23,6 +24,7 @@ from console.common import (
     tell_bad_rows,
 )
 from console.errors import CommandError
+from console.training.offered_load import read_load, rules_of
 from deploy.settings import find_file, load_settings
 from deploy.wiring import open_calendar
 from ingest.codecs.csv_files import RowError, read_rows
@@ -34,19 +36,22 @@ from ingest.vocabulary import LevelState
 from models.backtests import series_backtest as backtest
 from models.backtests.file_backtest import FileScores, PastSeries, run_file
 from models.backtests.hotspot_backtest import hit_rates, hotspots
+from models.backtests.staffing_backtest import staffing
 from models.calendar import Calendar
+from stream.patrol.staffing_sheet import kinds_of
 from stream.sentences.catalogue import Sentences
 
 EXAMPLES: Final = """\
 examples:
   patrolgrid backtest counts counts.csv --events events.csv --scores scores.csv --json
   patrolgrid backtest levels noise.csv --scores scores.csv
+  patrolgrid backtest staffing load.csv --officers 3 --country CN
   patrolgrid backtest hotspots incidents.csv --domain points.csv --train-until 2018-01-01 --save forecasts.npz
 
 Files: counts `timestamp,device,count` (empty: missing), levels `timestamp,device,value`, events `start,end`
 (levels: and `kind`, of which `stuck`, `step` and `drift` are to be named),
-incidents `timestamp,lon,lat,category`, domain `lon,lat`. Times without a zone are local. docs/csv.md tells what else a
-CSV may look like.
+incidents `timestamp,lon,lat,category`, domain `lon,lat`, load `hour,beat,officer_hours`. Times without a zone are
+local. docs/csv.md tells what else a CSV may look like.
 """
 _NAMED_LATE_MS: Final = 2 * 86_400_000
 """So long after its end a fault may still be named."""
@@ -55,28 +60,14 @@ BUDGETS: Final = (1.0, 2.0, 5.0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of all three backtests."""
+    """Add the arguments of all backtests."""
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
     for kind, column in (("counts", "count"), ("levels", "value")):
         part = kinds.add_parser(kind, help=f"a file of timestamp,device,{column}")
         part.add_argument("file", type=Path, metavar="FILE")
         part.add_argument("--events", type=Path, metavar="CSV", help="known events (start,end[,kind]) to score against")
         part.add_argument("--scores", type=Path, metavar="CSV", help="write timestamp,device,score,alarm here")
-        part.add_argument(
-            "--config",
-            type=Path,
-            metavar="FILE",
-            help="settings file with zone and calendar (default: as elsewhere)",
-        )
-        part.add_argument(
-            "--timezone", metavar="ZONE", help="zone of local times (default: the settings file's, or UTC without one)"
-        )
-        part.add_argument(
-            "--country", metavar="CODE", help="its holidays count, such as CN or US (default: the settings file's)"
-        )
-        part.add_argument(
-            "--calendar", type=Path, metavar="ICS", help="calendar file in place of the settings' calendar"
-        )
+        _days(part)
         part.add_argument("--window", type=int, metavar="SECONDS", help="seconds between rows (default: found out)")
         part.add_argument("--join", type=float, default=1800.0, metavar="SECONDS", help="alarms closer are one")
         part.add_argument("--warm-up", type=float, default=14.0, metavar="DAYS", help="days not scored (default: 14)")
@@ -88,12 +79,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     spots.add_argument("--save", type=Path, metavar="NPZ", help="write days, lon, lat, risk and hits here")
     spots.add_argument("--cell", type=float, default=250.0, metavar="METRES", help="side of a cell (default: 250)")
     _common(spots)
+    staff = kinds.add_parser("staffing", help="a file of hour,beat,officer_hours")
+    staff.add_argument("file", type=Path, metavar="LOAD")
+    staff.add_argument("--officers", type=int, default=3, metavar="N", help="of each equal shift (default: 3)")
+    staff.add_argument("--lengths", default="8", metavar="HOURS", help="of shifts, such as 6,8,10 (default: 8)")
+    staff.add_argument("--starts", type=int, default=5, metavar="N", help="different hours of beginning (default: 5)")
+    staff.add_argument("--learn", type=int, default=8, metavar="WEEKS", help="weeks that are not planned (default: 8)")
+    _days(staff)
+    _common(staff)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the backtest asked for. Raises `CommandError` naming the file and the line that is wrong."""
     try:
-        report = _hotspots(options) if options.kind == "hotspots" else _series(options)
+        report = {"hotspots": _hotspots, "staffing": _staffing}.get(options.kind, _series)(options)
     except OSError as error:
         raise CommandError(f"{error.filename}: {error.strerror}") from error
     if options.json:
@@ -101,6 +100,23 @@ def run(options: argparse.Namespace) -> int:
     else:
         _print(report, Sentences(language_of(options.lang)))
     return 0
+
+
+def _days(parser: argparse.ArgumentParser) -> None:
+    """Add what says which days are like which."""
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="settings file with zone and calendar (default: as elsewhere)",
+    )
+    parser.add_argument(
+        "--timezone", metavar="ZONE", help="zone of local times (default: the settings file's, or UTC without one)"
+    )
+    parser.add_argument(
+        "--country", metavar="CODE", help="its holidays count, such as CN or US (default: the settings file's)"
+    )
+    parser.add_argument("--calendar", type=Path, metavar="ICS", help="calendar file in place of the settings' calendar")
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
@@ -192,6 +208,26 @@ def _hotspots(options: argparse.Namespace) -> dict[str, Any]:
         "outside": made.outside,
         "hit_rate": {f"{share:g}": rate for share, rate in rates.items()},
         "pai": {f"{share:g}": rate / share for share, rate in rates.items()},
+    }
+
+
+def _staffing(options: argparse.Namespace) -> dict[str, Any]:
+    calendar = _calendar(options)
+    past = read_load(options.file, calendar)
+    kinds = kinds_of(calendar, past.first_day, len(past.load))
+    try:
+        rules = rules_of(options.lengths, options.starts, 1)
+        with progress_bar(options, unit="weeks", leave=False) as progress:
+            found = staffing(past.load, kinds, options.officers, rules, learn_weeks=options.learn, progress=progress)
+    except ValueError as error:
+        raise CommandError(f"{options.file}: {error}") from error
+    return {
+        "file": str(options.file),
+        "kind": "staffing",
+        "beats": len(past.beats),
+        "days": len(past.load),
+        "saved": 1.0 - found.hours / found.equal_hours,
+        **asdict(found),
     }
 
 
@@ -328,6 +364,10 @@ def _print(report: dict[str, Any], texts: Sentences) -> None:
         print(texts("backtest-days", **{name: report[name] for name in ("days", "first_day", "cells", "incidents")}))
         for share, rate in report["hit_rate"].items():
             print("  " + texts("backtest-area", share=float(share), rate=rate, pai=report["pai"][share]))
+        return
+    if report["kind"] == "staffing":
+        numbers = {name: report[name] for name in ("officers", "hours", "equal_hours", "share", "equal_share", "saved")}
+        print(texts("backtest-staffing", first=f"{report['first_h']:02d}:00", **numbers))
         return
     windows = sorted({window for part in report["devices"].values() for window in part["windows_s"]})
     window = windows[0] if len(windows) == 1 else ", ".join(map(str, windows))
