@@ -198,6 +198,7 @@ def pipeline_config(settings: Settings) -> PipelineConfig:
         site=settings.site,
         pipeline=settings.pipeline,
         alerts=settings.alerts,
+        patrol=settings.patrol,
         ahead_s=settings.gateway.clock_ahead_s,
         backfill_s=settings.gateway.backfill_days * 86_400,
     )

@@ -1,14 +1,15 @@
-"""What people and systems say, beside devices: incidents, commands on alerts, and a device's status."""
+"""What people and systems say, beside devices: incidents, commands on alerts, patrols, and a device's status."""
 
 from typing import Annotated, Literal
 
 import msgspec
 
-from ingest.observations import Instant
+from ingest.observations import Backfill, EpochMs, Instant
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z")]
 Status = Literal["online", "offline"]
 Text = Annotated[str, msgspec.Meta(max_length=280)]
+Provenance = Literal["reported", "sensor", "patrol_discovered"]
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,8 +24,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     lon: Annotated[float, msgspec.Meta(ge=-180, le=180)]
     lat: Annotated[float, msgspec.Meta(ge=-90, le=90)]
     category: Annotated[str, msgspec.Meta(min_length=1, max_length=48, pattern=r"^[A-Za-z0-9_-]{1,48}\Z")]
-    provenance: Literal["reported", "sensor", "patrol_discovered"] = "reported"
+    provenance: Provenance = "reported"
     text: Text = ""
+    backfill: Backfill = False
+    """It is history, sent on purpose: the map learns from it, however old it is, and nobody is alerted."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,3 +95,71 @@ class DeviceFault(msgspec.Struct, frozen=True, kw_only=True):
     """How much was not taken since it was told last."""
     limit: float
     """What is allowed, where there is a number: observations or bytes a second, starts an hour, metrics; else 0."""
+
+
+Lon = Annotated[float, msgspec.Meta(ge=-180, le=180)]
+Lat = Annotated[float, msgspec.Meta(ge=-90, le=90)]
+DidWhat = Literal["arrived", "done", "skipped", "help", "away", "back"]
+
+
+class PatrolDid(msgspec.Struct, frozen=True, kw_only=True):
+    """What an officer has done, on ``patrolgrid/v1/{site}/patrol/{officer}/did``. A repeat changes nothing."""
+
+    what: DidWhat
+    """arrived at, done with, or has skipped a stop; needs help; is called away, or is back."""
+    stop: Id | Literal[""] = ""
+    """Of the plan; not needed for help, away and back."""
+    ts: Instant | None = None
+    """When; without it, when it was received."""
+    note: Text = ""
+    """Why it was skipped, what is going on."""
+    officer: str = ""
+    """Filled in from the topic by the gateway; what a message says here is not believed."""
+
+
+StopKind = Literal["risk", "committed", "minimum", "exploration"]
+
+
+class PatrolStop(msgspec.Struct, frozen=True, kw_only=True):
+    """One stop of a plan."""
+
+    id: Id
+    """Another one whenever place, officer or time is another."""
+    officer: str
+    lon: Lon
+    lat: Lat
+    arrive_ms: EpochMs
+    leave_ms: EpochMs
+    kind: StopKind = "risk"
+    """Why: most risk covered, agreed upon beforehand, the beat's minimum, or drawn at random so that the map learns."""
+    cell: str = ""
+    """The map's cell; empty for a committed stop outside it."""
+    beat: str = ""
+    place: dict[str, str] = {}
+    """Language → what people call it."""
+
+    @property
+    def planned_min(self) -> float:
+        """How long it is to take, in minutes."""
+        return max(self.leave_ms - self.arrive_ms, 0) / 60_000
+
+
+class PatrolPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A shift's plan from `made_ms` on: stops that were begun before are not in it again. JSON in the log."""
+
+    shift: Id
+    """Which shift of which day, such as ``early-2026-11-26``: plans of one shift follow one another."""
+    name: str = ""
+    """What people call the shift."""
+    begin_ms: EpochMs
+    end_ms: EpochMs
+    made_ms: EpochMs
+    solver: str = ""
+    """Who made it: ``pyvrp`` or ``greedy``."""
+    officers: tuple[str, ...] = ()
+    """All of the shift, those without stops included."""
+    stops: tuple[PatrolStop, ...] = ()
+    covered: float = 0.0
+    """Expected (weighted) incidents that the stops cover."""
+    bound: float | None = None
+    """What no plan could cover more of, where it is known."""

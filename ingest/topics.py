@@ -8,10 +8,11 @@ ROOT: Final = "patrolgrid/v1"
 ID_PATTERN: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,47}\Z")
 """What a site, beat or device id may look like: safe in topics, tags, file names and HTML."""
 MAX_TOPIC: Final = 200
-RESERVED_BEATS: Final = frozenset({"incidents", "commands"})
+RESERVED_BEATS: Final = frozenset({"incidents", "commands", "patrol", "claim"})
 """Words that stand where a beat would; no beat may be called so."""
+_PATROL: Final = "patrol"
 _ROOT_CASES: Final = ("patrolgrid", "Patrolgrid", "PatrolGrid", "PATROLGRID")
-_OUTPUTS: Final = {2: frozenset({"alerts", "hotspots"}), 3: frozenset({"settings", "health", "plan", "did"})}
+_OUTPUTS: Final = {2: frozenset({"alerts", "hotspots"}), 3: frozenset({"settings", "health"})}
 """Number of levels below the site → last levels of topics that are no gateway's business."""
 
 
@@ -78,9 +79,24 @@ def hotspots(site: str, beat: str) -> str:
     return f"{ROOT}/{site}/{beat}/hotspots"
 
 
+def patrol_plan(site: str, officer: str) -> str:
+    """Retained topic of an officer's running plan.
+
+    >>> patrol_plan("quarter", "p1"), patrol_did("quarter", "p1")
+    ('patrolgrid/v1/quarter/patrol/p1/plan', 'patrolgrid/v1/quarter/patrol/p1/did')
+    """
+    return f"{ROOT}/{site}/{_PATROL}/{officer}/plan"
+
+
+def patrol_did(site: str, officer: str) -> str:
+    """Topic on which an officer says what was done."""
+    return f"{ROOT}/{site}/{_PATROL}/{officer}/did"
+
+
 def inputs(site: str) -> tuple[str, ...]:
     """Return filters for exactly what a site's gateway takes."""
-    return observations(site, "+", "+"), status(site, "+", "+"), incidents(site), commands(site)
+    devices = observations(site, "+", "+"), status(site, "+", "+")
+    return *devices, incidents(site), commands(site), patrol_did(site, "+")
 
 
 def everything(site: str) -> str:
@@ -116,7 +132,21 @@ def is_output(topic: str, site: str) -> bool:
     False
     """
     parts = topic.removeprefix(f"{ROOT}/{site}/").split("/")
+    if parts[0] == _PATROL:
+        return len(parts) == 3 and parts[2] == "plan"
     return parts[-1] in _OUTPUTS.get(len(parts), ()) or (len(parts) == 2 and parts[0] == "claim")
+
+
+def officer_of(topic: str, site: str) -> str | None:
+    """Return whose word comes on a topic; None where it is not that of an officer.
+
+    >>> officer_of("patrolgrid/v1/quarter/patrol/p1/did", "quarter")
+    'p1'
+    >>> officer_of("patrolgrid/v1/quarter/patrol/p 1/did", "quarter") is None
+    True
+    """
+    officer = topic.removeprefix(f"{ROOT}/{site}/{_PATROL}/").removesuffix("/did")
+    return officer if ID_PATTERN.match(officer) and topic == patrol_did(site, officer) else None
 
 
 def parse_device_topic(topic: str) -> DeviceTopic | None:

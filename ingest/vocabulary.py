@@ -174,6 +174,8 @@ ALERT_KINDS: Final[dict[str, AlertKind]] = {
     # incidents
     "burglary_series": AlertKind("warning", together="beat"),
     "incident_series": AlertKind("warning", together="beat"),
+    # patrols
+    "officer_help": AlertKind("critical", together="alone"),
 }
 COUNT_ALERTS: Final = {HiddenState.SURGE: "surge", HiddenState.DEFICIT: "deficit", HiddenState.DEAD: "dead"}
 """Hidden state → the alert kind of its episode."""
@@ -202,6 +204,8 @@ class Reason(StrEnum):
     """An incident report that cannot be read."""
     COMMAND = "command"
     """A command on an alert that cannot be read."""
+    PATROL = "patrol"
+    """An officer's word, or a plan, that cannot be read or is about a stop that nobody knows."""
     STATUS = "status"
     """A device status that cannot be read."""
     HISTORY = "history"

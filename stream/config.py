@@ -5,6 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from ingest.days.patrol_settings import PatrolSettings
 from ingest.setup.settings import Country, Day, Identifier, Section, TimeZone, one_of
 from stream.sentences.languages import LANGUAGES
 
@@ -68,6 +69,7 @@ class PipelineConfig(Struct, frozen=True, kw_only=True):
     site: Site
     pipeline: PipelineSettings = PipelineSettings()
     alerts: AlertSettings = AlertSettings()
+    patrol: PatrolSettings = PatrolSettings()
     ahead_s: float = 120.0
     """How far ahead of its time of receipt a count or a passage may be; more is refused."""
     backfill_s: float = 30 * 86_400.0

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest import frame
-from ingest.events import Command, Incident
+from ingest.events import Command, Incident, PatrolDid, PatrolPlan
 from ingest.frame import Buffer, FrameError, FrameKind
 from ingest.refusal import Refusal
 from models.frames import to_numpy
@@ -81,13 +81,18 @@ class _Header(msgspec.Struct, omit_defaults=True, kw_only=True):
     anomalies: list[Anomaly] = []
     incidents: list[Incident] = []
     commands: list[Command] = []
+    plans: list[PatrolPlan] = []
+    dids: list[PatrolDid] = []
+    fits: list[bytes] = []
     notices: list[Notice] = []
     taught: Taught | None = None
     health: list[DeviceHealth] = []
     refusals: list[Refusal] = []
 
 
-_STRUCTS: Final = ("anomalies", "incidents", "commands", "notices", "taught", "health", "refusals")
+_STRUCTS: Final = (
+    "anomalies", "incidents", "commands", "plans", "dids", "fits", "notices", "taught", "health", "refusals",
+)  # fmt: skip
 _PLAIN: Final = (
     "position", "now_ms", "watermark_ms", "shard", "places", "sure", "put_back", "closing", "accepted", "duplicates",
     "late",

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.events import Command, Incident
+from ingest.events import Command, Incident, PatrolDid, PatrolPlan, PatrolStop
 from ingest.refusal import Refusal
 from ingest.vocabulary import ALERT_KINDS, AnomalyDirection, Severity
 from stream.sentences import OUTSIDE, Why
@@ -282,6 +282,61 @@ class HotspotMap(msgspec.Struct, frozen=True, kw_only=True):
     cells: list[HotspotCell]
 
 
+class PlacedIncident(Incident, frozen=True, kw_only=True):
+    """An incident that was not seen before; key id."""
+
+    beat: str = ""
+    """The beat that it lies in, empty for none."""
+
+
+StopState = Literal["planned", "arrived", "done", "skipped", "missed", "replaced"]
+
+
+class StopNow(PatrolStop, frozen=True, kw_only=True):
+    """A planned stop as it stands; key id."""
+
+    state: StopState = "planned"
+    """replaced: a newer plan of the shift has it no more; missed: the shift is over, and nobody was there."""
+    arrived_ms: int = 0
+    done_ms: int = 0
+    delivered_min: float = 0.0
+    note: str = ""
+
+
+class OfficerPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """An officer's plan of a shift as it stands, whenever it changes; key (shift, officer)."""
+
+    shift: str
+    name: str
+    officer: str
+    begin_ms: int
+    end_ms: int
+    made_ms: int
+    solver: str
+    changed_ms: int
+    away_ms: int = 0
+    """Since when the officer is called away; 0: is not."""
+    over: bool = False
+    """The shift is over."""
+    stops: list[StopNow] = msgspec.field(default_factory=list)
+    """All of the shift, in the order of time, replaced ones included."""
+
+
+class BeatShare(msgspec.Struct, frozen=True, kw_only=True):
+    """A beat's share of the site's patrol beside its share of what people reported; key (beat, ts)."""
+
+    beat: str
+    ts: int
+    minutes: float
+    """Delivered, older ones counting less."""
+    patrol: float
+    """0-1."""
+    reports: float
+    """Reported incidents, older ones counting less in the same way."""
+    reported: float
+    """0-1."""
+
+
 class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
     """A device's data quality over one closed window; key (device, start)."""
 
@@ -353,6 +408,10 @@ class ShardOutput(RecordOutput):
     """What has begun and ended."""
     incidents: list[Incident] = field(default_factory=list)
     """All that came."""
+    plans: list[PatrolPlan] = field(default_factory=list)
+    dids: list[PatrolDid] = field(default_factory=list)
+    fits: list[bytes] = field(default_factory=list)
+    """Weights for the hotspot forecast, fitted beside the pipeline."""
     places: bytes = b""
     """The record of places that came, see `ingest.places.encode_places`."""
     shard: int = 0
@@ -363,8 +422,12 @@ class Results(RecordOutput):
     """What a site gives its sinks."""
 
     alerts: list[Alert] = field(default_factory=list)
-    incidents: list[Incident] = field(default_factory=list)
+    incidents: list[PlacedIncident] = field(default_factory=list)
     """Those not seen before."""
+    patrols: list[OfficerPlan] = field(default_factory=list)
+    """Those that have changed."""
+    shares: list[BeatShare] = field(default_factory=list)
+    """Of all beats, now and then."""
     hotspots: HotspotMap | None = None
     budget: BudgetState | None = None
     """Where it has changed."""

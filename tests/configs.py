@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ingest.days.patrol_settings import PatrolSettings
 from ingest.gateway.gateway_settings import GatewayConfig, GatewaySettings
 from ingest.login import BrokerAddress
 from stream.config import AlertSettings, PipelineConfig, PipelineSettings, Site
@@ -13,6 +14,7 @@ def pipeline_with(site: str = "test", **keys: Any) -> PipelineConfig:
         site=Site(id=site, **_taken(Site, keys)),
         pipeline=PipelineSettings(**_taken(PipelineSettings, keys)),
         alerts=AlertSettings(**_taken(AlertSettings, keys)),
+        patrol=PatrolSettings(**_taken(PatrolSettings, keys)),
         **keys,
     )
 

@@ -40,6 +40,7 @@ _COUNTERS: Final = {
     "repeats": "Exact repeats of observations without a number, dropped",
     "incidents": "Incidents taken",
     "commands": "Commands taken",
+    "dids": "Words of officers taken",
     "statuses": "Device statuses taken",
     "records": "Records in Kafka, ticks included",
     "connections": "How often a connection to the broker was made",

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
+from ingest.days.patrol_settings import PatrolSettings
 from ingest.days.site_calendar import CalendarSettings
 from ingest.gateway import GatewaySettings
 from ingest.log.kafka_address import KafkaAddress
@@ -175,6 +176,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     kafka: Kafka = Kafka()
     pipeline: PipelineSettings = PipelineSettings()
     alerts: AlertSettings = AlertSettings()
+    patrol: PatrolSettings = PatrolSettings()
     store: Retention = Retention()
     training: TrainingSettings = TrainingSettings()
     sinks: SinkSettings = SinkSettings()

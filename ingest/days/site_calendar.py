@@ -89,8 +89,14 @@ def entries_of(settings: CalendarSettings, holidays: tuple[str, ...]) -> tuple[C
         if when is None:
             raise CalendarError(f"school_holidays has {text!r}, expected YYYY-MM-DD or YYYY-MM-DD/YYYY-MM-DD")
         found.append(CalendarEntry("school", when[0].isoformat(), when[1]))
-    found += [_planned("event", "events", text) for text in settings.events]
-    found += [_planned("maintenance", "maintenance", text) for text in settings.maintenance]
+    found += [timed_entry("event", "events", text) for text in settings.events]
+    for text in settings.maintenance:
+        entry = timed_entry("maintenance", "maintenance", text)
+        if not entry.at:
+            raise CalendarError(
+                f"maintenance has {text!r}, expected the ids of beats or devices after an @: {_EXAMPLES}"
+            )
+        found.append(entry)
     return tuple(found)
 
 
@@ -115,16 +121,17 @@ def _days(kind: Kind, day: str) -> CalendarEntry:
     return CalendarEntry(kind, f"{day}T00:00:00", _DAY_S)
 
 
-def _planned(kind: Kind, key: str, text: str) -> CalendarEntry:
-    """Return the entry of a text such as ``Sat 09:00-13:00 @ beat-3: market day``."""
+def timed_entry(kind: Kind, key: str, text: str, examples: str = _EXAMPLES) -> CalendarEntry:
+    """Return the entry of a text such as ``Sat 09:00-13:00 @ beat-3: market day``.
+
+    Raises `CalendarError`, which names the settings' key and shows `examples`.
+    """
     head, _, name = text.partition(": ")
     when, _, where = head.partition("@")
     at = tuple(where.split())
     found = _weekly(when.strip()) or _span(when.strip())
     if found is None:
-        raise CalendarError(f"{key} has {text!r}, expected WHEN @ WHERE: NAME, such as {_EXAMPLES}")
-    if kind == "maintenance" and not at:
-        raise CalendarError(f"{key} has {text!r}, expected the ids of beats or devices after an @: {_EXAMPLES}")
+        raise CalendarError(f"{key} has {text!r}, expected WHEN @ WHERE: NAME, such as {examples}")
     start, seconds, *rule = found
     return CalendarEntry(kind, start.isoformat(), seconds, rule=rule[0] if rule else "", at=at, name=name.strip())
 

@@ -20,6 +20,8 @@ class IntakeCounts(msgspec.Struct, kw_only=True):
     """Exact repeats of observations without a number, dropped."""
     incidents: int = 0
     commands: int = 0
+    dids: int = 0
+    """Words of officers about their stops."""
     statuses: int = 0
     quarantined: Counter[str] = msgspec.field(default_factory=Counter)
     """By reason; an array counts once for each of its bad elements."""

@@ -5,7 +5,7 @@ repeat, or it is a refusal with a reason. Nothing a message holds makes `Intake.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -13,11 +13,12 @@ import msgspec
 from ingest.clock import Clock, DataClock
 from ingest.codecs.lenient import NO_TIME, trimmed
 from ingest.codecs.native import NativeCodec, explain
-from ingest.events import Command, DeviceStatus, Incident, Status, read_status
+from ingest.events import Command, DeviceStatus, Incident, PatrolDid, Status
 from ingest.gateway.collector import FEW, Collector, Hurry
 from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.gateway_stats import IntakeCounts
 from ingest.gateway.numbering import Numbering, RepeatFilter, repeat_key
+from ingest.gateway.people import READERS, said_record
 from ingest.gateway.plates import SEALED, Plates, SealedPlateError
 from ingest.gateway.quarantine import MAX_PAYLOAD
 from ingest.gateway.quotas import STRANGERS, UNREAD, Condenser, Quotas, RefusalSums
@@ -35,14 +36,6 @@ _HALF_A_PLATE: Final = 64
 """Bytes that a plate has at most, in any encoding."""
 _OBSERVATIONS: Final = Leaf.OBSERVATIONS
 """Looked up once: looking up a member of an enumeration takes as long as a whole check, and every message needs it."""
-
-
-_OTHERS: Final[dict[Leaf, tuple[Callable[[bytes], Incident | Command | Status], Reason]]] = {
-    Leaf.INCIDENT: (msgspec.json.Decoder(Incident).decode, Reason.INCIDENT),
-    Leaf.COMMAND: (msgspec.json.Decoder(Command).decode, Reason.COMMAND),
-    Leaf.STATUS: (read_status, Reason.STATUS),
-}
-"""What is no observation → its decoder, and the reason where that fails."""
 
 
 class Taken(NamedTuple):
@@ -289,7 +282,7 @@ class Intake:
         collector.add((beat, device, boot), seq, ts, received, flags, values)
         return None
 
-    # -- incidents, commands, status ---------------------------------------------------------------------------------
+    # -- what people say, status -----------------------------------------------------------------------------------
 
     def _take_other(self, topic: str, route: Route, payload: bytes, *, retained: bool) -> None:
         if route.leaf is Leaf.CLOCK:
@@ -304,35 +297,23 @@ class Intake:
                 return
             if retained and self._statuses.get(route.device) == payload:
                 return  # the broker sends it after every reconnection
-        decode, reason = _OTHERS[route.leaf]
+        decode, reason = READERS[route.leaf]
         try:
             message = decode(trimmed(payload))
         except Exception as error:  # noqa: BLE001 - hostile bytes raise many types
             self._refuse(topic, reason, explain(error)[1], payload)
             return
-        if isinstance(message, Incident):
-            self._take_incident(message)
-        elif isinstance(message, Command):
-            self._take_command(message)
-        else:
+        if isinstance(message, str):
             self._take_status(topic, route, message, payload, retained=retained)
-
-    def _take_incident(self, incident: Incident) -> None:
-        ts = epoch_ms(incident.ts)
-        self._clock.observe(ts)
-        clean = msgspec.structs.replace(incident, ts=ts, text=self._plates.hidden_text(incident.text)[:280])
-        self._others.append(Record(RecordKind.INCIDENT, self._received(), msgspec.json.encode(clean)))
-        self.counts.incidents += 1
-
-    def _take_command(self, command: Command) -> None:
-        clean = msgspec.structs.replace(
-            command,
-            ts=epoch_ms(command.ts),
-            by=self._plates.hidden_text(command.by)[:64],
-            note=self._plates.hidden_text(command.note)[:280],
-        )
-        self._others.append(Record(RecordKind.COMMAND, self._received(), msgspec.json.encode(clean)))
-        self.counts.commands += 1
+            return
+        incidents = message if isinstance(message, list) else [message] if isinstance(message, Incident) else []
+        for incident in incidents:
+            self._clock.observe(epoch_ms(incident.ts))
+        if incidents or not isinstance(message, list):
+            self._others.append(said_record(message, route.officer, self._plates, self._received()))
+        self.counts.incidents += len(incidents)
+        self.counts.commands += isinstance(message, Command)
+        self.counts.dids += isinstance(message, PatrolDid)
 
     def _take_status(self, topic: str, route: Route, state: Status, payload: bytes, *, retained: bool) -> None:
         if route.device in self._statuses or len(self._statuses) < _STATUSES:

@@ -21,6 +21,7 @@ class Leaf(IntEnum):
     STATUS = 1
     INCIDENT = 2
     COMMAND = 3
+    DID = 6
     CLOCK = 5
     """What time a recording has come to."""
     OUTPUT = 4
@@ -28,12 +29,13 @@ class Leaf(IntEnum):
 
 
 class Route(NamedTuple):
-    """Where a message belongs. Beat and device are empty for incidents and commands, which go to shard 0."""
+    """Where a message belongs. Beat and device are empty for what people say, which goes to shard 0."""
 
     leaf: Leaf
     beat: str = ""
     device: str = ""
     shard: int = 0
+    officer: str = ""
 
 
 OUTPUT: Final = Route(Leaf.OUTPUT)
@@ -69,6 +71,9 @@ class Routes:
             return route
         if topics.is_output(topic, self._site):
             return OUTPUT
+        officer = topics.officer_of(topic, self._site)
+        if officer is not None:
+            return Route(Leaf.DID, officer=officer)
         parsed = topics.parse_device_topic(topic)
         wrong = ""
         if parsed is None:

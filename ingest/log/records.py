@@ -23,7 +23,7 @@ class RecordKind(IntEnum):
     OBSERVATIONS = 1
     """A columnar batch, see `ingest.log.batch`."""
     INCIDENT = 2
-    """JSON of `ingest.events.Incident`."""
+    """JSON of an `ingest.events.Incident`, or of a list of them."""
     COMMAND = 3
     """JSON of `ingest.events.Command`."""
     TICK = 4
@@ -45,6 +45,12 @@ class RecordKind(IntEnum):
     `ingest.days.site_calendar.encode_calendar`."""
     BELIEF = 11
     """JSON of `ingest.events.Belief`."""
+    PLAN = 12
+    """JSON of `ingest.events.PatrolPlan`: where a shift's officers are to be, made beside the pipeline."""
+    DID = 13
+    """JSON of `ingest.events.PatrolDid`."""
+    FIT = 14
+    """Weights of the hotspot forecast that were fitted beside the pipeline; see `models.hotspots`."""
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):

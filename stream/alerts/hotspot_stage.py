@@ -21,7 +21,8 @@ from stream.results import Alert, Anomaly, HotspotCell, HotspotMap, HotspotPlace
 from stream.sentences import Why
 
 _PROVENANCE: Final = {"reported": 1.0, "sensor": 0.7, "patrol_discovered": 0.3}
-"""Weight of an incident: patrols find more where they are sent (Ensign et al., FAT* 2018)."""
+"""Weight of an incident. Patrols find more where they are sent (Ensign et al., FAT* 2018): once it is known how much a
+place was patrolled, what they find weighs 1 - that share, see `stream.patrol.dose`."""
 _WEIGHT: Final = {"info": 0.05, "warning": 0.25, "critical": 0.5}
 """Weight of an anomaly beside a reported incident."""
 _DRIVERS: Final = 16
@@ -82,17 +83,33 @@ class HotspotStage(Saved):
                 beats[cell] = beat.id
         return beats
 
-    def incident(self, incident: Incident, ts_ms: int, now_ms: int) -> list[Alert] | None:
-        """Take an incident and return the alerts it gives; None where its id was taken before."""
+    def beat_of(self, lon: float, lat: float) -> str:
+        """Return the beat of a place's cell, empty for none."""
+        cell = int(self.grid.cell_of(lon, lat)[()])
+        return self._beat_of_cell[cell] if cell >= 0 else ""
+
+    @property
+    def area_m2(self) -> float:
+        """How large the beats are together."""
+        return sum(map(bool, self._beat_of_cell)) * self.grid.cell_m**2
+
+    def incident(
+        self, incident: Incident, ts_ms: int, now_ms: int, patrolled: float | None = None
+    ) -> list[Alert] | None:
+        """Take an incident and return the alerts it gives; None where its id was taken before.
+
+        `patrolled` is the share of `stream.patrol.dose.Dose.share`, where a patrol has discovered it.
+        """
         if incident.id in self._ids:
             return None
         self._ids[incident.id] = None
         if len(self._ids) > _MAX_IDS:
             del self._ids[next(iter(self._ids))]
-        weight = _PROVENANCE[incident.provenance]
+        weight = _PROVENANCE[incident.provenance] if patrolled is None else 1.0 - patrolled
         self.grid.add(incident.lon, incident.lat, ts_ms, weight, self._driver(incident.category))
         alerts: list[Alert] = []
-        found = self.series.add(incident.category, incident.lon, incident.lat, ts_ms)
+        # History alerts nobody, and is no part of what happens now.
+        found = None if incident.backfill else self.series.add(incident.category, incident.lon, incident.lat, ts_ms)
         if found is not None:
             cell = int(self.grid.cell_of(found.lon, found.lat)[()])
             beat = self._beat_of_cell[cell] if cell >= 0 else ""

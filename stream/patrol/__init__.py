@@ -1,3 +1,6 @@
-"""Patrols: the running plans and what was done of them, and the sheet of staff (`staffing_sheet`)."""
+"""Patrols: the running plans and what was done of them (`patrol_stage`), who was where for how long (`dose`).
 
-__all__ = ["staffing_sheet"]
+`staffing_sheet` is the sheet of staff.
+"""
+
+__all__ = ["dose", "patrol_stage", "staffing_sheet"]

@@ -2,18 +2,19 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.log import Record
+from ingest.events import Command, Incident, PatrolDid, PatrolPlan
+from ingest.log import Record, RecordKind
 from ingest.refusal import SUMMED, Refusal
 from ingest.vocabulary import KIND_NAMES, Kind, Reason, WindowStatus
 from models.rules.word_times import Receipt
 from stream.detect.rules_stage import RulesStage
-from stream.results import GateRows, RecordOutput, WindowRows
+from stream.results import GateRows, RecordOutput, ShardOutput, WindowRows
 from stream.windows.columns import Columns, Prepared, Rows
 from stream.windows.windows import Cells
 from stream.windows.word_order import Arranged, WordOrder, Words
@@ -112,6 +113,25 @@ def decoded(record: Record, kind: type[T], reason: Reason, out: RecordOutput) ->
     except (ValueError, RecursionError) as error:
         refuse(out, record, reason, error)
         return []
+
+
+_FOR_THE_SITE: Final[dict[RecordKind, tuple[str, Any, Reason]]] = {
+    RecordKind.INCIDENT: ("incidents", Incident | list[Incident], Reason.INCIDENT),
+    RecordKind.COMMAND: ("commands", Command, Reason.COMMAND),
+    RecordKind.PLAN: ("plans", PatrolPlan, Reason.PATROL),
+    RecordKind.DID: ("dids", PatrolDid, Reason.PATROL),
+}
+"""What concerns no shard -> the output's field, type and reason of refusal."""
+
+
+def pass_on(record: Record, out: ShardOutput) -> None:
+    """Give the site what concerns no shard."""
+    if record.kind is RecordKind.FIT:
+        out.fits.append(record.payload)
+        return
+    name, kind, reason = _FOR_THE_SITE[record.kind]
+    for found in decoded(record, kind, reason, out):
+        getattr(out, name).extend(found if isinstance(found, list) else [found])
 
 
 def refuse(out: RecordOutput, record: Record, reason: Reason, error: object) -> None:

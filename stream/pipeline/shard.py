@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.clock import ClockGuard
-from ingest.events import Command, DeviceFault, DeviceStatus, Incident
+from ingest.events import DeviceFault, DeviceStatus
 from ingest.frame import FrameError
 from ingest.log import Record, RecordKind
 from ingest.places import Places, PlacesError
@@ -117,10 +117,8 @@ class ShardPipeline(Saved):
         match record.kind:
             case RecordKind.OBSERVATIONS:
                 self._observations(record, opened)
-            case RecordKind.INCIDENT:
-                out.incidents += emit.decoded(record, Incident, Reason.INCIDENT, out)
-            case RecordKind.COMMAND:
-                out.commands += emit.decoded(record, Command, Reason.COMMAND, out)
+            case RecordKind.INCIDENT | RecordKind.COMMAND | RecordKind.PLAN | RecordKind.DID | RecordKind.FIT:
+                emit.pass_on(record, out)
             case RecordKind.STATUS:
                 self._status(record)
             case RecordKind.FAULT:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from ingest import topics
 from ingest.clock import ClockGuard
-from ingest.events import Incident
+from ingest.events import Incident, PatrolDid, PatrolPlan
 from ingest.observations import epoch_ms
 from ingest.places import Places, decode_places
 from ingest.refusal import Refusal
@@ -38,12 +38,14 @@ from stream.alerts.budget import AlertBudget
 from stream.alerts.grouping import Cause, Causes
 from stream.alerts.hotspot_stage import HotspotStage
 from stream.config import PipelineConfig
+from stream.patrol.patrol_stage import PatrolStage
 from stream.results import (
     Alert,
     Anomaly,
     BudgetState,
     HotspotMap,
     Notice,
+    PlacedIncident,
     RecordOutput,
     Results,
     SeriesKey,
@@ -62,6 +64,9 @@ class _SiteEntry(msgspec.Struct, frozen=True, kw_only=True, order=True):
     position: int
     anomalies: list[Anomaly] = msgspec.field(default_factory=list)
     incidents: list[Incident] = msgspec.field(default_factory=list)
+    plans: list[PatrolPlan] = msgspec.field(default_factory=list)
+    dids: list[PatrolDid] = msgspec.field(default_factory=list)
+    fits: list[bytes] = msgspec.field(default_factory=list)
     notices: list[Notice] = msgspec.field(default_factory=list)
     places: bytes = b""
     """Of shard 0: all shards get a record of the edited places, and the site goes by one."""
@@ -117,6 +122,7 @@ class SiteStage(Saved):
 
     book: AlertBook = part()
     hotspots: HotspotStage = part()
+    patrol: PatrolStage = part()
     budget: AlertBudget = part()
     causes: Causes = part()
     catalog: SiteCatalog = part()
@@ -142,6 +148,7 @@ class SiteStage(Saved):
             flap_ms=round(config.pipeline.flap_s * 1000),
         )
         self.hotspots = self._hotspots(places)
+        self.patrol = PatrolStage(config)
         self.budget = AlertBudget(config.alerts.per_day, ZoneInfo(config.site.timezone))
         self.causes = Causes(
             places,
@@ -176,7 +183,8 @@ class SiteStage(Saved):
         self._reached[shard] = max(int(self._reached[shard]), output.position)
         self._newest[shard] = output.now_ms if output.put_back else max(int(self._newest[shard]), output.now_ms)
         self._commands(output)
-        for notice in output.notices:
+        calls = [self.patrol.calls(did, output.now_ms, self.hotspots.places) for did in output.dids]
+        for notice in [*output.notices, *(call for call in calls if call is not None)]:
             if not notice.by_model:
                 out.alerts += self._notice(notice)
         heapq.heappush(
@@ -187,6 +195,9 @@ class SiteStage(Saved):
                 position=output.position,
                 anomalies=output.anomalies,
                 incidents=output.incidents,
+                plans=output.plans,
+                dids=output.dids,
+                fits=output.fits,
                 notices=[notice for notice in output.notices if notice.by_model],
                 places=output.places if shard == 0 else b"",
             ),
@@ -249,26 +260,9 @@ class SiteStage(Saved):
         if entry.places:
             self._take_places(entry.places)
         self.budget.roll(entry.time_ms)
+        self._patrols(entry)
         for incident in entry.incidents:
-            ts_ms = epoch_ms(incident.ts)
-            earliest_ms, latest_ms = self._guard.limits(entry.time_ms)
-            if not earliest_ms <= ts_ms <= latest_ms:
-                out.refusals.append(
-                    Refusal(
-                        topic=topics.incidents(self.config.site.id),
-                        reason=Reason.CLOCK,
-                        detail=self._guard.reason(ts_ms, entry.time_ms),
-                        payload=msgspec.json.encode(incident),
-                        received_ms=entry.time_ms,
-                    )
-                )
-                continue
-            alerts = self.hotspots.incident(incident, ts_ms, entry.time_ms)
-            if alerts is None:
-                out.duplicates += 1
-            else:
-                out.incidents.append(incident)
-                out.alerts += alerts
+            self._incident(incident, entry.time_ms)
         for notice in entry.notices:
             out.alerts += self._notice(notice)
         out.alerts += self.book.expire(entry.time_ms)
@@ -276,6 +270,48 @@ class SiteStage(Saved):
         hotspots = self.hotspots.due(entry.time_ms)
         if hotspots is not None:
             self._maps.append(hotspots)
+
+    def _incident(self, incident: Incident, now_ms: int) -> None:
+        """Take an incident where its time can be."""
+        out, ts_ms = self._out, epoch_ms(incident.ts)
+        earliest_ms, latest_ms = self._guard.limits(now_ms)
+        if not (0 if incident.backfill else earliest_ms) <= ts_ms <= latest_ms:
+            detail = self._guard.reason(ts_ms, now_ms)
+            self._refuse(topics.incidents(self.config.site.id), Reason.CLOCK, detail, incident, now_ms)
+            return
+        alerts = self.hotspots.incident(incident, ts_ms, now_ms, self._patrolled(incident, ts_ms))
+        if alerts is None:
+            out.duplicates += 1
+            return
+        beat = self.hotspots.beat_of(incident.lon, incident.lat)
+        if incident.provenance == "reported":
+            self.patrol.dose.reported(beat, ts_ms)
+        out.incidents.append(PlacedIncident(**msgspec.structs.asdict(incident), beat=beat))
+        out.alerts += alerts
+
+    def _patrolled(self, incident: Incident, ts_ms: int) -> float | None:
+        """Return how much the place of what a patrol discovered was patrolled; None for what others report."""
+        if incident.provenance != "patrol_discovered":
+            return None
+        return self.patrol.dose.share(incident.lon, incident.lat, ts_ms, self.hotspots.area_m2)
+
+    def _patrols(self, entry: _SiteEntry) -> None:
+        """Take plans, and what was done of them."""
+        out, now_ms = self._out, entry.time_ms
+        out.patrols += self.patrol.due(now_ms)
+        for plan in entry.plans:
+            out.patrols += self.patrol.plan(plan, now_ms)
+        for did in entry.dids:
+            try:
+                out.patrols += self.patrol.did(did, now_ms)
+            except KeyError as error:
+                topic = topics.patrol_did(self.config.site.id, did.officer)
+                self._refuse(topic, Reason.PATROL, str(error.args[0]), did, now_ms)
+        out.shares += self.patrol.shares(now_ms, self.hotspots.places)
+
+    def _refuse(self, topic: str, reason: Reason, detail: str, said: msgspec.Struct, now_ms: int) -> None:
+        """Refuse what was said, as it stood in the log."""
+        self._out.refusals.append(Refusal(reason, detail, msgspec.json.encode(said), topic, now_ms))
 
     def _notice(self, notice: Notice) -> list[Alert]:
         """Take what has been found, or what of it is over: as part of a cause, and where the budget allows."""
@@ -335,12 +371,5 @@ class SiteStage(Saved):
                     command.id, command.action, command.alert, command.by, command.note, output.now_ms
                 )
             except KeyError as error:
-                self._out.refusals.append(
-                    Refusal(
-                        topic=f"log position {output.position}",
-                        reason=Reason.COMMAND,
-                        detail=str(error.args[0]),
-                        payload=msgspec.json.encode(command),
-                        received_ms=output.now_ms,
-                    )
-                )
+                where = f"log position {output.position}"
+                self._refuse(where, Reason.COMMAND, str(error.args[0]), command, output.now_ms)

@@ -249,6 +249,10 @@ fire = Smoke and heat { $metres ->
 part = { $place }: { $why }
 
 series = { $count } { incidents } within { $metres } m and { $hours } h.
+officer_help = { $officer } asks for help{ $said ->
+    [0] .
+   *[other] : { $note }
+}
 hotspot = { $parts } within { $hours } h nearby.
     .parts = {", "}
 hotspot-part = { $count } { incidents }
@@ -451,6 +455,7 @@ kind = { $kind ->
     [feed_lost] Beat not being watched
     [burglary_series] Series of burglaries
     [incident_series] Series of incidents
+    [officer_help] Officer asks for help
     [level_high] Unusually high reading
     [level_low] Unusually low reading
     [context] Unusual mix in the beat
@@ -487,6 +492,7 @@ advice = { $kind ->
     [device_fault] Have the device checked: restart it, correct its settings, or take it off the network if it goes on.
     [burglary_series] Patrol these streets on foot at changing times, warn residents, check doors and windows with them.
     [incident_series] Patrol there at changing times and look for what the incidents have in common.
+    [officer_help] Call the officer and send the nearest patrol at once; call 110 or 120 if nobody answers.
     [level_high] Compare with the devices around; check on site if they agree.
     [level_low] Compare with the devices around; check on site if they agree.
     [context] Look at the beat's cameras for what ties the figures together; no single device is out of its range.

@@ -241,6 +241,10 @@ fire = { $metres ->
 part = { $place }：{ $why }
 
 series = { $hours }小时内在{ $metres }米范围内发生{ incidents }{ $count }起。
+officer_help = { $officer }请求支援{ $said ->
+    [0] 。
+   *[other] ：{ $note }
+}
 hotspot = 附近{ $hours }小时内{ $parts }。
     .parts = 、
 hotspot-part = { incidents }{ $count }起
@@ -402,6 +406,7 @@ kind = { $kind ->
     [feed_lost] 网格监测中断
     [burglary_series] 连续入室盗窃
     [incident_series] 同类警情连发
+    [officer_help] 巡逻民警请求支援
     [level_high] 读数异常偏高
     [level_low] 读数异常偏低
     [context] 网格多项指标组合异常
@@ -438,6 +443,7 @@ advice = { $kind ->
     [device_fault] 检查该设备：重启或更正配置；如仍持续，将其断网。
     [burglary_series] 不定时加强该片区步巡，提醒居民防范，检查门窗安全。
     [incident_series] 不定时加强该片区巡逻，研判警情共同点。
+    [officer_help] 立即联系该民警并就近派员支援；无人应答时拨打110或120。
     [level_high] 与周边设备比对，如一致则到现场核查。
     [level_low] 与周边设备比对，如一致则到现场核查。
     [context] 查看本网格各路视频，研判几项指标同时变化的原因；单台设备的读数均未超出正常范围。

@@ -43,6 +43,7 @@ class JsonLinesSink:
     """Appends results to a file, one JSON object a line, and starts a new file when it has grown.
 
     Types are ``window``, ``gate``, ``state``, ``anomaly``, ``alert``, ``hotspots``, ``health``, ``incident``,
+    ``patrol`` (an officer's plan as it stands), ``share`` (a beat's, of patrol and of reports),
     ``reject`` (payload in base64), ``counters`` (what this block adds) and ``position``. A window or a map may come
     again, as it changes: the last line of a key is the one that holds.
 
@@ -187,6 +188,8 @@ def _lines(results: list[Results], zone: tzinfo) -> Iterator[dict[str, Any]]:
         yield from ({"type": "health", **msgspec.structs.asdict(item)} for item in result.health)
         for incident in result.incidents:
             yield {"type": "incident", **msgspec.structs.asdict(incident), "ts": epoch_ms(incident.ts)}
+        yield from ({"type": "patrol", **msgspec.to_builtins(item)} for item in result.patrols)
+        yield from ({"type": "share", **msgspec.structs.asdict(item)} for item in result.shares)
         yield from ({"type": "reject", **msgspec.structs.asdict(item)} for item in result.refusals)
     yield {
         "type": "counters",

@@ -1,4 +1,4 @@
-"""Alerts and hotspots over MQTT: what phones, pagers and other systems hear.
+"""Alerts, hotspots and patrols' plans over MQTT: what phones, pagers and other systems hear.
 
 How nothing is lost
 -------------------
@@ -22,7 +22,8 @@ from ingest.login import BrokerAddress
 from ingest.mqtt import MemoryStorage, Outbound, Outbox, Session
 from ingest.topics import alerts as alerts_topic
 from ingest.topics import hotspots as hotspots_topic
-from stream.results import Alert, HotspotMap, Results
+from ingest.topics import patrol_plan
+from stream.results import Alert, HotspotMap, OfficerPlan, Results
 from stream.sentences.catalogue import with_texts
 from stream.sinks.result_rows import NOTHING_WRITTEN, after, order, position_of
 
@@ -43,7 +44,7 @@ class _Delivered(msgspec.Struct):
 
 
 class MqttSink:
-    """Publishes every change of an alert, and the hotspots of each beat as a retained message.
+    """Publishes every change of an alert; the hotspots of each beat, and each officer's plan, as retained messages.
 
     Parameters
     ----------
@@ -66,7 +67,8 @@ class MqttSink:
     Notes
     -----
     Payloads are JSON of `stream.results.Alert` with its texts (``text``, ``advice``), and a list of
-    `stream.results.HotspotCell` with ``drivers`` as text and the map's ``ts`` and ``horizon_s`` added. Of several maps
+    `stream.results.HotspotCell` with ``drivers`` as text and the map's ``ts`` and ``horizon_s`` added; plans are
+    `stream.results.OfficerPlan` with the stops that count, none of them once the shift is over. Of several maps
     written at once only the newest is published. Cells outside every beat have no topic and stand in the store only.
     Only MQTT 5 tells when the broker's access list refuses a message; with 3.1.1 it looks delivered.
     """
@@ -102,7 +104,7 @@ class MqttSink:
         fresh = after(results, self._taken)
         newest_map = max((number for number, result in enumerate(fresh) if result.hotspots is not None), default=None)
         for number, result in enumerate(fresh):
-            messages = list(map(self._message, result.alerts))
+            messages = [*map(self._message, result.alerts), *map(self._plan, result.patrols)]
             beats = self._beats
             if number == newest_map and result.hotspots is not None:
                 more, beats = self._hotspot_messages(result.hotspots)
@@ -125,6 +127,12 @@ class MqttSink:
     def _message(self, alert: Alert) -> Outbound:
         text = msgspec.json.encode(with_texts(msgspec.structs.asdict(alert), self._zone))
         return Outbound(alerts_topic(self.site, alert.beat), text)
+
+    def _plan(self, plan: OfficerPlan) -> Outbound:
+        """Return the plan that an officer's phone shows: of a shift that is over there is nothing left to do."""
+        stops = [] if plan.over else [stop for stop in plan.stops if stop.state != "replaced"]
+        text = msgspec.json.encode(msgspec.structs.replace(plan, stops=stops))
+        return Outbound(patrol_plan(self.site, plan.officer), text, retain=True)
 
     def flush(self) -> None:
         """Block until the broker has acknowledged everything.

@@ -3,13 +3,13 @@
 `MIGRATIONS` has a step from every version that can still be read to the next. A step that was released is never
 changed, and so uses nothing of the program that may change; what is new is a further step.
 
-How to change the saved state while the newest version is not released yet (version 5; 3 and 4 are released):
+How to change the saved state while the newest version is not released yet (version 6; 3 to 5 are released):
 
 1. Change the declaration in its class.
-2. A field that is new and begins with the same in every place: a line in `_ADDED`, under 5.
-3. Anything else (a field that goes, is renamed, has another type, or follows from others): a few lines in `_to_5`.
+2. A field that is new and begins with the same in every place: a line in `_ADDED`, under 6.
+3. Anything else (a field that goes, is renamed, has another type, or follows from others): a few lines in `_to_6`.
    Its ``state`` is a copy whose ``values`` and ``arrays`` may be replaced, but not changed in place.
-4. `tests/stream/test_snapshot.py` restores snapshots that versions 3 and 4 wrote and goes on with them.
+4. `tests/stream/test_snapshot.py` restores snapshots that versions 3 to 5 wrote and goes on with them.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ from ingest.frame import FrameError, FrameKind, NewerFrameError
 from models.frames import to_numpy
 from models.state import State
 
-STATE_VERSION: Final = 5
+STATE_VERSION: Final = 6
 """Raised, with a step in `MIGRATIONS`, whenever a declaration of saved state changes."""
 Migration = Callable[[str, State], State]
 """Takes the state of a part (``shard`` or ``site``) of one version to the next."""
@@ -111,6 +111,21 @@ _ADDED: Final[dict[int, dict[str, dict[str, _Value | _Array]]]] = {
             "detection/counting/ends/strange_ms": _Array("<i8", like="detection/counting/calm"),
         },
         "site": {"book/standing": _Value({}), "book/turns": _Value({})},
+    },
+    6: {
+        "shard": {},
+        "site": {
+            "patrol/shifts": _Value({}),
+            "patrol/away": _Value({}),
+            "patrol/heard": _Value({}),
+            "patrol/shares_ms": _Value(0),
+            "patrol/dose/by_beat": _Value({}),
+            "patrol/dose/as_of_ms": _Value(0),
+            "patrol/dose/lon": _Array("<f8", shape=(0,)),
+            "patrol/dose/lat": _Array("<f8", shape=(0,)),
+            "patrol/dose/ts": _Array("<i8", shape=(0,)),
+            "patrol/dose/minutes": _Array("<f8", shape=(0,)),
+        },
     },
 }
 """Version → part → path → what it has and the one before had not, such as ``"quality/skew": _Array("f8", like="…")``.
@@ -212,7 +227,12 @@ def _to_5(part: str, old: State) -> State:
     return state
 
 
-MIGRATIONS: Final[Mapping[int, Migration]] = {3: _to_4, 4: _to_5}
+def _to_6(part: str, old: State) -> State:
+    """From 5: there are patrols."""
+    return _with_added(6, part, old)
+
+
+MIGRATIONS: Final[Mapping[int, Migration]] = {3: _to_4, 4: _to_5, 5: _to_6}
 """Version → the step from it to the next."""
 
 

@@ -15,7 +15,15 @@ from stream.windows.device_clocks import DeviceClocks
 from stream.windows.site_time import SLACK_MS, SiteTime, Votes
 
 _BESIDE: Final = frozenset(
-    {RecordKind.HISTORY, RecordKind.MODEL, RecordKind.PLACES, RecordKind.CALENDAR, RecordKind.BELIEF}
+    {
+        RecordKind.HISTORY,
+        RecordKind.MODEL,
+        RecordKind.PLACES,
+        RecordKind.CALENDAR,
+        RecordKind.BELIEF,
+        RecordKind.PLAN,
+        RecordKind.FIT,
+    }
 )
 """Who appends them knows the log's time only roughly: they say nothing of it."""
 

@@ -23,6 +23,8 @@ WRITTEN_BY_3 = lzma.decompress((Path(__file__).parents[1] / "data" / "state-3.pg
 smoke that is high since minute 80, and an incident: 93 records, the last one at noon and 89 minutes."""
 WRITTEN_BY_4 = lzma.decompress((Path(__file__).parents[1] / "data" / "state-4.pgs.xz").read_bytes())
 """The same of version 4, without the incident, with the week in one record: 91 records."""
+WRITTEN_BY_5 = lzma.decompress((Path(__file__).parents[1] / "data" / "state-5.pgs.xz").read_bytes())
+"""The same of version 5, with two incidents: 93 records."""
 
 
 def pipeline() -> Pipeline:
@@ -58,7 +60,9 @@ def test_there_is_no_gap_between_the_steps():
     assert list(MIGRATIONS) == list(range(STATE_VERSION - len(MIGRATIONS), STATE_VERSION))
 
 
-@pytest.mark.parametrize(("written", "position"), [(WRITTEN_BY_3, 93), (WRITTEN_BY_4, 91)], ids=["3", "4"])
+@pytest.mark.parametrize(
+    ("written", "position"), [(WRITTEN_BY_3, 93), (WRITTEN_BY_4, 91), (WRITTEN_BY_5, 93)], ids=["3", "4", "5"]
+)
 def test_a_snapshot_of_an_earlier_version_is_read_and_gone_on_with(written, position):
     later = pipeline()
     later.restore(written)

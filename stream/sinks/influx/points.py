@@ -8,16 +8,20 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.observations import epoch_ms
 from ingest.vocabulary import SEVERITY_RANK, STATE_NAMES, STATUS_NAMES, HiddenState, Kind
 from stream.results import (
     Alert,
     Anomaly,
+    BeatShare,
     DeviceHealth,
     HotspotCell,
     HotspotMap,
+    PlacedIncident,
     Results,
     SeriesKey,
     StateRows,
+    StopNow,
     WindowRows,
 )
 from stream.sentences import OUTSIDE, Why, literal
@@ -241,12 +245,51 @@ def health_line(site: str, row: DeviceHealth) -> str:
     )
 
 
+def incident_line(site: str, incident: PlacedIncident) -> str:
+    """Return the line of an incident."""
+    tags = {"beat": incident.beat, "category": incident.category, "provenance": incident.provenance, "site": site}
+    fields = {"count": 1, "id": incident.id, "lon": incident.lon, "lat": incident.lat}
+    return point_line("incident", tags, fields, epoch_ms(incident.ts) // 1000)
+
+
+def stop_line(site: str, stop: StopNow) -> str:
+    """Return the line of a stop as it stands: an officer's stops never begin within one second."""
+    counts = stop.state != "replaced"
+    fields = {
+        "stops": int(counts),
+        "planned_min": stop.planned_min if counts else 0.0,
+        "delivered_min": stop.delivered_min,
+        "done": int(stop.state == "done"),
+        "skipped": int(stop.state in ("skipped", "missed")),
+        "state": stop.state,
+        "kind": stop.kind,
+        "cell": stop.cell or None,
+        "lon": stop.lon,
+        "lat": stop.lat,
+    }
+    return point_line(
+        "patrol", {"beat": stop.beat, "officer": stop.officer, "site": site}, fields, stop.arrive_ms // 1000
+    )
+
+
+def share_line(site: str, share: BeatShare) -> str:
+    """Return the line of a beat's shares."""
+    fields = {"share": share.patrol, "reported": share.reported}
+    return point_line("patrol", {"beat": share.beat, "site": site}, fields, share.ts // 1000)
+
+
 def event_lines(site: str, result: Results, sentence: TextFields) -> Iterator[Callable[[], str]]:
-    """Give what makes the line of each anomaly and health row: one that fails leaves the others alone."""
+    """Give what makes the line of each small result: one that fails leaves the others alone."""
     for anomaly in result.anomalies:
         yield partial(anomaly_line, site, anomaly, sentence)
     for row in result.health:
         yield partial(health_line, site, row)
+    for incident in result.incidents:
+        yield partial(incident_line, site, incident)
+    for stop in (stop for plan in result.patrols for stop in plan.stops):
+        yield partial(stop_line, site, stop)
+    for share in result.shares:
+        yield partial(share_line, site, share)
 
 
 def with_whole(rows: WindowRows, parts: Mapping[tuple[int, int], Sequence[Part]]) -> WindowRows:

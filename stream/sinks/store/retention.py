@@ -36,6 +36,8 @@ class Retention(Section, frozen=True, kw_only=True):
     """Days that data quality is kept; the newest of each device stays."""
     incidents_days: Days = 1_095.0
     """Days that incidents are kept after they came in."""
+    patrols_days: Days = 1_095.0
+    """Days that plans, and what was done of them, are kept."""
 
 
 class Pruning:
@@ -85,6 +87,9 @@ def prune(connection: sqlite3.Connection, retention: Retention, now_ms: int, por
         ("states", "ts", retention.states_days),
         ("anomalies", "ts", retention.anomalies_days),
         ("health", "start", retention.health_days),
+        ("officer_plans", "end_ms", retention.patrols_days),
+        ("patrol_stops", "arrive_ms", retention.patrols_days),
+        ("beat_shares", "ts", retention.patrols_days),
     ):
         bound = _bound(connection, table, column, cutoff(days), portion)
         if bound is not None:

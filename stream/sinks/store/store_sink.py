@@ -41,6 +41,7 @@ from stream.sinks.result_rows import (
     plain,
     position_of,
 )
+from stream.sinks.store.patrol_tables import write_patrols
 from stream.sinks.store.retention import Pruning, Retention
 from stream.sinks.store.series_ids import SeriesIds, SeriesMatch
 from stream.sinks.store.store_file import StoreFile
@@ -256,6 +257,7 @@ class StoreSink:
         self._write_events(results, match.ids)
         self._write_alerts(results)
         self._write_hotspots(results)
+        write_patrols(self._opened(), results)
         reached = max(order(result) for result in results)
         since = [result for result in results[_last_put_back(results) :] if not result.closing] or results[-1:]
         now_ms = max(0 if since[0].put_back else self._now_ms, *(result.now_ms for result in since))

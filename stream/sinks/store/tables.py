@@ -88,6 +88,20 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
             now_ms INTEGER NOT NULL, watermark_ms INTEGER NOT NULL, accepted INTEGER NOT NULL,
             duplicates INTEGER NOT NULL, late INTEGER NOT NULL, pruned_ms INTEGER NOT NULL)""",
     ),
+    (
+        """CREATE TABLE officer_plans (
+            shift TEXT NOT NULL, officer TEXT NOT NULL, begin_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL,
+            changed_ms INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (shift, officer)) WITHOUT ROWID""",
+        "CREATE INDEX officer_plans_end ON officer_plans (end_ms)",
+        """CREATE TABLE patrol_stops (
+            id TEXT PRIMARY KEY, shift TEXT NOT NULL, officer TEXT NOT NULL, beat TEXT NOT NULL, cell TEXT NOT NULL,
+            arrive_ms INTEGER NOT NULL, state TEXT NOT NULL, planned_min REAL NOT NULL, delivered_min REAL NOT NULL,
+            body TEXT NOT NULL) WITHOUT ROWID""",
+        "CREATE INDEX patrol_stops_arrive ON patrol_stops (arrive_ms)",
+        "CREATE INDEX patrol_stops_shift ON patrol_stops (shift, officer)",
+        """CREATE TABLE beat_shares (
+            ts INTEGER NOT NULL, beat TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (ts, beat)) WITHOUT ROWID""",
+    ),
 )
 VERSION: Final = len(_STEPS)
 """The version this program writes."""
