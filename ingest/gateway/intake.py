@@ -13,12 +13,12 @@ import msgspec
 from ingest.clock import Clock, DataClock
 from ingest.codecs.lenient import NO_TIME, trimmed
 from ingest.codecs.native import NativeCodec, explain
+from ingest.codecs.people import READERS, said_record
 from ingest.events import Command, DeviceStatus, Incident, PatrolDid, Status
 from ingest.gateway.collector import FEW, Collector, Hurry
 from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.gateway_stats import IntakeCounts
 from ingest.gateway.numbering import Numbering, RepeatFilter, repeat_key
-from ingest.gateway.people import READERS, said_record
 from ingest.gateway.plates import SEALED, Plates, SealedPlateError
 from ingest.gateway.quarantine import MAX_PAYLOAD
 from ingest.gateway.quotas import STRANGERS, UNREAD, Condenser, Quotas, RefusalSums
@@ -297,7 +297,7 @@ class Intake:
                 return
             if retained and self._statuses.get(route.device) == payload:
                 return  # the broker sends it after every reconnection
-        decode, reason = READERS[route.leaf]
+        decode, reason = READERS[RecordKind[route.leaf.name]]
         try:
             message = decode(trimmed(payload))
         except Exception as error:  # noqa: BLE001 - hostile bytes raise many types
@@ -309,8 +309,7 @@ class Intake:
         incidents = message if isinstance(message, list) else [message] if isinstance(message, Incident) else []
         for incident in incidents:
             self._clock.observe(epoch_ms(incident.ts))
-        if incidents or not isinstance(message, list):
-            self._others.append(said_record(message, route.officer, self._plates, self._received()))
+        self._others.append(said_record(message, route.officer, self._plates.hidden_text, self._received()))
         self.counts.incidents += len(incidents)
         self.counts.commands += isinstance(message, Command)
         self.counts.dids += isinstance(message, PatrolDid)

@@ -14,7 +14,8 @@ from ingest.places import Places
 from models.state import Saved, part, value
 from stream.config import PipelineConfig
 from stream.patrol.dose import Dose
-from stream.results import BeatShare, Notice, OfficerPlan, StopNow
+from stream.patrol_results import BeatShare, OfficerPlan, StopNow
+from stream.results import Notice
 from stream.sentences import Why
 
 _MINUTE_MS: Final = 60_000

@@ -23,7 +23,8 @@ from ingest.mqtt import MemoryStorage, Outbound, Outbox, Session
 from ingest.topics import alerts as alerts_topic
 from ingest.topics import hotspots as hotspots_topic
 from ingest.topics import patrol_plan
-from stream.results import Alert, HotspotMap, OfficerPlan, Results
+from stream.patrol_results import OfficerPlan
+from stream.results import Alert, HotspotMap, Results
 from stream.sentences.catalogue import with_texts
 from stream.sinks.result_rows import NOTHING_WRITTEN, after, order, position_of
 

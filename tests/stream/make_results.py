@@ -20,6 +20,7 @@ from stream.results import (
     HotspotCell,
     HotspotMap,
     HotspotPlace,
+    PlacedIncident,
     RecordOutput,
     Results,
     SeriesKey,
@@ -59,7 +60,9 @@ def results(position: int, *, catalog: list[SeriesKey] | None = None, **more: An
 def shard_output(given: Results) -> ShardOutput:
     """What a shard would have given, had the sinks got these results."""
     names = [field.name for field in fields(RecordOutput)] + ["incidents"]
-    return ShardOutput(**{name: getattr(given, name) for name in names})
+    parts = {name: getattr(given, name) for name in names}
+    plain = [{name: getattr(one, name) for name in Incident.__struct_fields__} for one in given.incidents]
+    return ShardOutput(**parts | {"incidents": [Incident(**one) for one in plain]})
 
 
 def windows(*rows: dict[str, Any]) -> WindowRows:
@@ -219,10 +222,10 @@ def health(device: str = "cam-1", start: int = T0, **more: Any) -> DeviceHealth:
     return DeviceHealth(**(usual | more))
 
 
-def incident(identifier: str = "in-1", ts: Any = T0, **more: Any) -> Incident:
+def incident(identifier: str = "in-1", ts: Any = T0, **more: Any) -> PlacedIncident:
     """A reported burglary."""
     usual: dict[str, Any] = {"id": identifier, "ts": ts, "lon": 116.4, "lat": 39.9, "category": "burglary"}
-    return Incident(**(usual | more))
+    return PlacedIncident(**(usual | more))
 
 
 def refusal(**more: Any) -> Refusal:

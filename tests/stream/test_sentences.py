@@ -89,7 +89,7 @@ EMITTED = {
     "comes_and_goes": Why("comes_and_goes", {"kind": "door_open", "count": 4, "since_ms": T, "why": DOOR}),
     "fire": Why("fire", {"metres": 0.0, "parts": [Why("part", {"place": NAME, "why": DOOR})]}),
     "series": Why("series", {"category": "burglary", "count": 3, "metres": 300.0, "hours": 72.0}),
-    "officer_help": Why("officer_help", {"officer": "Li Wei", "said": 1, "note": "Two men with knives"}),
+    "officer_help": Why("officer_help", {"officer": "王伟", "said": 1, "note": "两人持刀"}),
     "hotspot": Why("hotspot", {"parts": [Why("hotspot-part", {"category": "theft", "count": 1})], "hours": 72.0}),
     "hotspot-earlier": Why("hotspot-earlier", {"category": "theft", "count": 0, "share": 0.8}),
     "hotspot-mixed": Why("hotspot-mixed", {"category": "theft", "count": 0, "share": 0.24}),

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ingest.observations import epoch_ms
 from ingest.vocabulary import SEVERITY_RANK, STATE_NAMES, STATUS_NAMES, HiddenState, Kind
+from stream.patrol_results import BeatShare, StopNow
 from stream.results import (
     Alert,
     Anomaly,
-    BeatShare,
     DeviceHealth,
     HotspotCell,
     HotspotMap,
@@ -21,7 +21,6 @@ from stream.results import (
     Results,
     SeriesKey,
     StateRows,
-    StopNow,
     WindowRows,
 )
 from stream.sentences import OUTSIDE, Why, literal

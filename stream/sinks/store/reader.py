@@ -251,16 +251,6 @@ class StoreReader:
             "SELECT body FROM anomalies ORDER BY ts DESC, device, metric, kind LIMIT ?", (limit,), "text"
         )
 
-    def incidents(self, since_ms: int = 0, until_ms: int | None = None, limit: int = 200) -> list[Row]:
-        """Return the newest incidents with ``since_ms <= ts < until_ms``, newest first.
-
-        Each is ``id, ts, lon, lat, category, provenance, text, backfill, beat``.
-        """
-        until = _END if until_ms is None else until_ms
-        return self._bodies(
-            "SELECT body FROM incidents WHERE ts >= ? AND ts < ? ORDER BY ts DESC, id LIMIT ?", (since_ms, until, limit)
-        )
-
     def health(self) -> list[Row]:
         """Return the newest data quality of every device, by device."""
         return self._bodies("SELECT body FROM health_now ORDER BY device")

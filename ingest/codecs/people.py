@@ -1,0 +1,45 @@
+"""What people and other systems say, on its way into the log: decoded and checked, without plates, with plain times."""
+
+from collections.abc import Callable
+from typing import Annotated, Final
+
+import msgspec
+
+from ingest.events import Command, Incident, PatrolDid, Status, read_status
+from ingest.log import Record, RecordKind
+from ingest.observations import epoch_ms
+from ingest.vocabulary import Reason
+
+MOST_INCIDENTS: Final = 1_000
+"""In one message."""
+Said = Incident | list[Incident] | Command | PatrolDid
+_INCIDENTS: Final = Incident | Annotated[list[Incident], msgspec.Meta(min_length=1, max_length=MOST_INCIDENTS)]
+
+READERS: Final[dict[RecordKind, tuple[Callable[[bytes], Said | Status], Reason]]] = {
+    RecordKind.INCIDENT: (msgspec.json.Decoder(_INCIDENTS).decode, Reason.INCIDENT),
+    RecordKind.COMMAND: (msgspec.json.Decoder(Command).decode, Reason.COMMAND),
+    RecordKind.DID: (msgspec.json.Decoder(PatrolDid).decode, Reason.PATROL),
+    RecordKind.STATUS: (read_status, Reason.STATUS),
+}
+"""What is no observation -> its decoder, and the reason where that fails."""
+
+
+def said_record(said: Said, officer: str, hide: Callable[[str], str], received_ms: int) -> Record:
+    """Return the record of what was said; `officer` is whose topic it came on, `hide` takes plates out of texts."""
+    if isinstance(said, Command):
+        by, note = hide(said.by)[:64], hide(said.note)[:280]
+        clean: object = msgspec.structs.replace(said, ts=epoch_ms(said.ts), by=by, note=note)
+        kind = RecordKind.COMMAND
+    elif isinstance(said, PatrolDid):
+        note, ts = hide(said.note)[:280], None if said.ts is None else epoch_ms(said.ts)
+        clean = msgspec.structs.replace(said, officer=officer, ts=ts, note=note)
+        kind = RecordKind.DID
+    else:
+        clean = [_clean(one, hide) for one in said] if isinstance(said, list) else _clean(said, hide)
+        kind = RecordKind.INCIDENT
+    return Record(kind, received_ms, msgspec.json.encode(clean))
+
+
+def _clean(incident: Incident, hide: Callable[[str], str]) -> Incident:
+    text = hide(incident.text)[:280] if incident.text else ""
+    return msgspec.structs.replace(incident, ts=epoch_ms(incident.ts), text=text)
