@@ -18,6 +18,7 @@ from deploy.processes import ChildError, StopRequest, Supervisor, free_port
 from deploy.processes.broker import start_broker
 from deploy.settings import PREFIX, SECRETS, Settings, dump_toml, with_values
 from ingest.clock import wall_ms
+from ingest.days.patrol_settings import roster_of
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError
@@ -77,6 +78,7 @@ class Running:
             site=settings.site.id,
             host=settings.board.host,
             port=settings.board.port,
+            officers=roster_of(settings.patrol).officers,
             language=settings.site.language,
             timezone=settings.site.timezone,
             simulated=simulated,

@@ -3,6 +3,7 @@
 import unicodedata
 import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import anyio.to_thread
@@ -15,6 +16,7 @@ from console.board.commands import BrokerAwayError, UnconfirmedError
 from console.board.connections import Connection, gives_way
 from console.board.hub import Board
 from console.board.overview import Row, trouble
+from console.board.plan_page import plan_document
 from console.board.security import same_origin
 from ingest.events import Command
 from ingest.places import Places
@@ -178,6 +180,15 @@ async def alert(request: Request) -> Response:
 async def hotspots(request: Request) -> Response:
     """GET /api/hotspots: the newest map; ``null`` before the first."""
     return json_response({"hotspots": await _board(request).asker.ask(lambda reader: reader.hotspots())})
+
+
+async def plan(request: Request) -> Response:
+    """GET /api/plan: the running shift's stops, planned against delivered, the staffing sheet."""
+    board = _board(request)
+    now_ms, folder = board.hub.site_ms(), Path(board.config.store_path).parent
+    return json_response(
+        await board.asker.ask(lambda reader: plan_document(reader, now_ms, board.config.officers, folder))
+    )
 
 
 async def incidents(request: Request) -> Response:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -28,8 +28,11 @@ from stream.sinks.store.tables import StoreError
 STATIC_DIR: Final = Path(__file__).resolve().parent.parent / "static"
 
 
-async def _page(_request: Request) -> Response:
-    return FileResponse(STATIC_DIR / "index.html", media_type="text/html; charset=utf-8")
+def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(_request: Request) -> Response:
+        return FileResponse(STATIC_DIR / name, media_type="text/html; charset=utf-8")
+
+    return answer
 
 
 def make_app(
@@ -60,7 +63,8 @@ def make_app(
 
     app = Starlette(
         routes=[
-            Route("/", _page),
+            Route("/", _page("index.html")),
+            Route("/plan", _page("plan.html")),
             Route("/healthz", routes.healthz),
             Route("/api/site", routes.site),
             Route("/api/overview", routes.overview),
@@ -70,6 +74,7 @@ def make_app(
             Route("/api/alerts/{id}", routes.alert),
             Route("/api/hotspots", routes.hotspots),
             Route("/api/incidents", routes.incidents),
+            Route("/api/plan", routes.plan),
             Route("/api/alerts/{id}/{action}", routes.command, methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC_DIR)),
             Route("/locale/{language}.json", routes.locale),

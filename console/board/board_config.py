@@ -35,6 +35,8 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """First port tried; the next twenty follow where it is taken, then any free one."""
     site_name: dict[str, str] = {}
     """Language → name for people; where it is empty, the places file's name or else the id."""
+    officers: dict[str, str] = {}
+    """Officer's id → name, for the plan page."""
     language: Language = "zh-CN"
     """Language of a first visit."""
     timezone: str = "Asia/Shanghai"

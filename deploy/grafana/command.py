@@ -2,7 +2,7 @@
 
 from deploy.grafana import panels as p
 from deploy.grafana import words
-from deploy.grafana.panels import GREEN, RED, YELLOW, Json, override, target
+from deploy.grafana.panels import GREEN, RED, YELLOW, Json, target
 from deploy.grafana.shared import (
     BAD_GOOD,
     DEVICE,
@@ -122,16 +122,13 @@ def hotspots(say: Sentences) -> list[Json]:
     return [
         hotspot_map(say, (12, 14)),
         p.table(
-            say("grafana-top-cells"),
-            newest_map(f'"rank", "risk", "expected", {text_field("drivers", say.language)}', '"beat", "cell"'),
+            say("grafana-top-places"),
+            newest_map(f'"rank", "lead", {text_field("text", say.language)}', '"beat", "cell"') + ' AND "lead" = 1',
             size=(12, 14),
-            transformations=[p.sorted_by("rank"), p.ordered("rank", "risk", "cell", "beat")],
+            transformations=[p.sorted_by("rank"), p.ordered("rank", "text", "beat")],
             overrides=[
-                *words.columns(say, "beat", "cell", "rank", "risk", "expected", "drivers"),
-                *words.hidden("Time", "current"),
-                override(
-                    "risk", unit="percentunit", custom_cellOptions={"type": "gauge", "mode": "basic"}, min=0, max=1
-                ),
+                *words.columns(say, "beat", "rank", "text"),
+                *words.hidden("Time", "current", "lead", "cell"),
             ],
             links=go(say.language, "beat", say("grafana-see-beat"), "beat"),
         ),

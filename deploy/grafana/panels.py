@@ -147,7 +147,7 @@ def risk_map(title: str, query: str, **look: Unpack[Look]) -> Json:
         "controls": {"showZoom": True, "mouseWheelZoom": False, "showScale": True, "showAttribution": False},
         "tooltip": {"mode": "details"},
     }
-    look["steps"] = thresholds((None, GREEN), (0.4, YELLOW), (0.75, RED))
+    look["steps"] = thresholds((None, BLUE), (0.4, YELLOW), (0.75, RED))
     return panel("geomap", title, [target(query, table=True)], (12, 12), options, look)
 
 

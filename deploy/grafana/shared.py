@@ -121,7 +121,8 @@ def newest_map(fields: str, by: str) -> str:
 
 def hotspot_map(say: Sentences, size: tuple[int, int]) -> Json:
     """Return the map of hotspots."""
-    fields = f'"risk", "rank", "lon", "lat", "expected", {text_field("drivers", say.language)}'
+    texts = ", ".join(text_field(name, say.language) for name in ("place", "drivers"))
+    fields = f'"risk", "rank", "lon", "lat", {texts}'
     return p.risk_map(
         say("grafana-hotspot-map"),
         newest_map(fields, '"cell", "beat"'),
@@ -129,7 +130,7 @@ def hotspot_map(say: Sentences, size: tuple[int, int]) -> Json:
         description=say("grafana-map-help"),
         links=go(say.language, "hotspots", say("grafana-dashboard-hotspots"), "beat"),
         overrides=[
-            *words.columns(say, "rank", "risk", "expected", "drivers", "cell", "beat"),
+            *words.columns(say, "rank", "risk", "place", "drivers", "cell", "beat"),
             override("risk", unit="percentunit", decimals=0),
         ],
     )

@@ -19,7 +19,7 @@ TABLES = {
     for language in LANGUAGES
 }
 JS = "\n".join(path.read_text(encoding="utf-8") for path in sorted((STATIC_DIR / "js").glob("*.js")))
-HTML = (STATIC_DIR / "index.html").read_text(encoding="utf-8")
+HTML = "\n".join(path.read_text(encoding="utf-8") for path in sorted(STATIC_DIR.glob("*.html")))
 CSS = "\n".join(path.read_text(encoding="utf-8") for path in sorted((STATIC_DIR / "css").glob("*.css")))
 PY = "\n".join(path.read_text(encoding="utf-8") for path in (STATIC_DIR.parent / "board").glob("*.py"))
 

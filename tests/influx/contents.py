@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ingest.vocabulary import STATE_NAMES, STATUS_NAMES, Kind, WindowStatus
-from stream.results import RECALLED, Results
+from stream.results import RECALLED, HotspotCell, HotspotPlace, Results
 from stream.sentences import Why
-from stream.sentences.catalogue import in_all_languages
+from stream.sentences.catalogue import in_all_languages, spot_sentence
 from stream.sinks.influx.lines import clean, clean_tag
 from tests.influx.servers import Server
 from tests.stream.sink_tools import expected
@@ -100,9 +100,18 @@ def points(written: list[Results]) -> dict[str, Points]:  # noqa: C901, PLR0912,
                     "current": 1,
                     "lon": cell.lon, "lat": cell.lat, "risk": cell.risk, "rank": cell.rank, "expected": cell.expected,
                     "drivers": _text(cell.why, "en"), "drivers_zh": _text(cell.why, "zh-CN"),
+                    "place": _text(cell.where, "en"), "place_zh": _text(cell.where, "zh-CN"),
+                    "lead": int(cell.spot is not None),
+                    **(_spot(cell, cell.spot) if cell.spot else {}),
                 }  # fmt: skip
     out["alert"] = alerts
     return {name: {key: _clean(row) for key, row in rows.items()} for name, rows in out.items() if rows}
+
+
+def _spot(cell: HotspotCell, spot: HotspotPlace) -> dict[str, Any]:
+    said = spot_sentence(cell.where, spot.hours, spot.why_amount, cell.why, spot.why_sure)
+    numbers = {"number": spot.expected, "low": spot.low, "high": spot.high, "times": spot.times}
+    return numbers | {"text": _text(said, "en"), "text_zh": _text(said, "zh-CN")}
 
 
 def _round(value: float | None) -> int | None:

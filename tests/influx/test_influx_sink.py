@@ -166,7 +166,9 @@ def test_a_cell_that_leaves_the_map_says_so_also_after_a_restart(site):
     site.write(results(3, hotspots=hotspot_map(T0 + 120_000)))
     site.write(results(4, hotspots=hotspot_map(T0 + 180_000, ("c1", "b1"))))
     assert site.sink.drain(60)
-    last = {line.split(" ")[0]: line.split(" ")[-2:] for line in site.fake.lines}
+    last = {
+        line.split(" ")[0]: [line.split(" ", 1)[1].rpartition(" ")[0], line.split(" ")[-1]] for line in site.fake.lines
+    }
     assert last["hotspot,beat=b1,cell=c2,site=s1"] == ["risk=0.0,current=0i", str(T0 // 1000 + 120)]
     assert "current=1i" in last["hotspot,beat=b1,cell=c1,site=s1"][0]
     assert last["hotspot,beat=b1,cell=c1,site=s1"][1] == str(T0 // 1000 + 180)

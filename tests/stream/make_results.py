@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ingest.events import Incident
 from ingest.refusal import Refusal
 from ingest.vocabulary import Kind, WindowStatus
+from stream.patrol_results import BeatShare, OfficerPlan, StopNow
 from stream.results import (
     Alert,
     Anomaly,
@@ -220,6 +221,31 @@ def health(device: str = "cam-1", start: int = T0, **more: Any) -> DeviceHealth:
         "online": True,
     }
     return DeviceHealth(**(usual | more))
+
+
+def stop(identifier: str = "a", slot: int = 0, **more: Any) -> StopNow:
+    """A planned stop of twelve minutes, `slot` quarters of an hour after `T0`."""
+    begin = T0 + slot * 15 * 60_000
+    usual: dict[str, Any] = {
+        "id": identifier, "officer": "p1", "lon": 116.403, "lat": 39.904, "arrive_ms": begin,
+        "leave_ms": begin + 12 * 60_000, "cell": "r1c1", "beat": "b1", "place": {"en": "Long Street", "zh-CN": "长街"},
+    }  # fmt: skip
+    return StopNow(**(usual | more))
+
+
+def officer_plan(*stops: StopNow, **more: Any) -> OfficerPlan:
+    """An officer's plan of a shift that has begun an hour before `T0`."""
+    usual: dict[str, Any] = {
+        "shift": "late-1", "name": "late", "officer": "p1", "begin_ms": T0 - 3_600_000, "end_ms": T0 + 7 * 3_600_000,
+        "made_ms": T0 - 60_000, "solver": "search", "changed_ms": T0, "stops": list(stops),
+    }  # fmt: skip
+    return OfficerPlan(**(usual | more))
+
+
+def beat_share(beat: str = "b1", **more: Any) -> BeatShare:
+    """A beat's shares of patrol and of reports."""
+    usual: dict[str, Any] = {"ts": T0, "minutes": 30.0, "patrol": 0.75, "reports": 2.0, "reported": 0.5}
+    return BeatShare(beat=beat, **(usual | more))
 
 
 def incident(identifier: str = "in-1", ts: Any = T0, **more: Any) -> PlacedIncident:

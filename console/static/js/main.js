@@ -1,61 +1,18 @@
-// Starts the page: the site first, then its parts, then the stream of changes.
+// Starts the board: the site first, then its parts, then the stream of changes.
 
-import { checkLink, get, listen } from "./api.js";
 import { startAlerts } from "./alerts.js";
 import { startDevice } from "./device.js";
 import { byId, el, put, say } from "./dom.js";
 import { startHotspots } from "./hotspots.js";
 import { startIncidents } from "./incidents.js";
 import { line, sign } from "./icons.js";
-import { currentLanguage, day, firstLanguage, pick, recall, remember, seconds, setLanguage, setZone, span, t, when, word } from "./i18n.js";
+import { currentLanguage, pick, recall, remember, t } from "./i18n.js";
 import { startMap } from "./map.js";
+import { drawPage, keepUp, startPage } from "./page.js";
 import { startPanels } from "./panels.js";
-import { bus, emit, openAlerts, siteNow, state, trusted } from "./state.js";
+import { bus, openAlerts, state, trusted } from "./state.js";
 
 const SOUND = "patrolgrid.sound";
-
-function drawClock() {
-  const now = siteNow();
-  if (!now) return;
-  say(byId("clock"), seconds(now));
-  say(byId("date"), day(now));
-  const speed = state.overview?.status?.speed ?? 1;
-  const tag = byId("simulated");
-  const stands = state.overview?.status && state.overview.clock_speed === 0;
-  const off = speed !== 1 || stands || state.site?.simulated;
-  tag.hidden = !off;
-  if (off) say(tag, stands ? t("clock-replay") : speed === 1 ? t("clock-simulated") : t("clock-fast", { speed }));
-}
-
-/** Say how far the page can be believed, and say it loudly where it cannot. */
-function drawTrust() {
-  const fresh = state.overview?.freshness ?? { state: "waiting", since_ms: 0 };
-  const lost = state.link === "lost";
-  const kind = lost ? "link_lost" : state.link === "connecting" ? "connecting" : fresh.state;
-  const since = lost ? state.lostAt : fresh.since_ms;
-  const loud = !["live", "connecting"].includes(kind);
-  const bar = byId("stale");
-  document.body.dataset.trust = kind === "live" ? "live" : loud ? "stale" : "connecting";
-  byId("link").dataset.state = kind === "live" ? "live" : loud ? "stale" : "connecting";
-  const parts = (fresh.parts ?? []).map((name) => word("part", name)).join(t("list-comma"));
-  const values = { parts, time: since ? when(since, siteNow()) : "–", span: since ? span(siteNow() - since) : "–", behind: span((fresh.behind_s ?? 0) * 1000) };
-  say(byId("link-text"), kind === "live" ? t("link-live") : kind === "connecting" ? t("link-connecting") : since ? t("link-stale", values) : t(`link-${kind}`));
-  bar.dataset.kind = kind;
-  const text = loud ? t(`stale-${kind}`, values) : "";
-  if (bar.dataset.text !== text) {
-    bar.dataset.text = text;
-    put(bar, loud && sign(["catching_up", "waiting"].includes(kind) ? "warning" : "critical"), loud && el("span", {}, text));
-  }
-  bar.hidden = !loud;
-  for (const [file, told] of [["places", (of) => t("places-problem", of)], ["calendar", (of) => t("calendar-problem", of)]]) {
-    const problem = state.overview?.status?.[file]?.problem;
-    byId(`${file}-problem`).hidden = !problem;
-    if (problem) say(byId(`${file}-problem`), told({ problem }));
-  }
-  const damaged = state.overview?.status?.damaged ?? [];
-  byId("damaged").hidden = !damaged.length;
-  if (damaged.length) say(byId("damaged"), t("damaged", { files: [...new Set(damaged.map((one) => one.file))].join(t("list-comma")), count: damaged.length }));
-}
 
 function drawTally() {
   const open = openAlerts().filter((a) => a.state === "raised");
@@ -116,40 +73,10 @@ function startSound() {
   draw();
 }
 
-function drawLanguage() {
-  for (const button of document.querySelectorAll("[data-language]")) button.setAttribute("aria-pressed", String(button.dataset.language === currentLanguage()));
-  say(byId("site-name"), pick(state.site?.name) || "PatrolGrid");
-}
-
-async function loadSite() {
-  for (let wait = 1000; ; wait = Math.min(wait * 2, 15_000)) {
-    try {
-      return await get("/api/site");
-    } catch {
-      say(byId("link-text"), t("link-connecting"));
-      await new Promise((resolve) => setTimeout(resolve, wait));
-    }
-  }
-}
-
 async function start() {
-  await setLanguage(firstLanguage());
-  state.site = await loadSite();
-  setZone(state.site.timezone);
-  for (const device of state.site.devices) state.devices.set(device.id, device);
-  for (const beat of state.site.beats) state.beats.set(beat.id, beat);
-  await setLanguage(firstLanguage(state.site));
-  put(byId("languages"), Object.entries(state.site.languages).map(([language, name]) => {
-    const choose = async () => {
-      await setLanguage(language, { remembered: true });
-      emit("language");
-    };
-    return el("button", { type: "button", class: "tool", "data-language": language, lang: language, onclick: choose }, name);
-  }));
+  await startPage();
   const drawAll = () => {
-    drawLanguage();
-    drawClock();
-    drawTrust();
+    drawPage();
     drawTally();
   };
   bus.addEventListener("language", drawAll);
@@ -162,13 +89,7 @@ async function start() {
   startDevice();
   startPanels();
   drawAll();
-  listen();
-  setInterval(() => {
-    drawClock();
-    drawTrust();
-    checkLink();
-  }, 1000);
-  document.addEventListener("visibilitychange", () => !document.hidden && checkLink());
+  keepUp();
 }
 
 start();

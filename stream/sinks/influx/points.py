@@ -24,7 +24,7 @@ from stream.results import (
     WindowRows,
 )
 from stream.sentences import OUTSIDE, Why, literal
-from stream.sentences.catalogue import Sentences
+from stream.sentences.catalogue import Sentences, spot_sentence
 from stream.sinks.influx.lines import column_lines, point_line, string_text, tag_text
 from stream.sinks.influx.schema import MEASUREMENTS
 from stream.sinks.result_rows import WINDOW_COLUMNS
@@ -194,7 +194,7 @@ def alert_line(alert: Alert, time_s: int, sentence: TextFields) -> str:
 
 def hotspot_line(site: str, ts: int, cell: HotspotCell, sentence: TextFields) -> str:
     """Return the line of one cell of the map of a time."""
-    fields = {
+    fields: dict[str, Any] = {
         "lon": cell.lon,
         "lat": cell.lat,
         "risk": cell.risk,
@@ -202,7 +202,13 @@ def hotspot_line(site: str, ts: int, cell: HotspotCell, sentence: TextFields) ->
         "expected": cell.expected,
         "current": 1,
         **sentence("drivers", cell.why),
+        **sentence("place", cell.where),
+        "lead": int(cell.spot is not None),
     }
+    if cell.spot is not None:
+        spot = cell.spot
+        fields |= {"number": spot.expected, "low": spot.low, "high": spot.high, "times": spot.times}
+        fields |= sentence("text", spot_sentence(cell.where, spot.hours, spot.why_amount, cell.why, spot.why_sure))
     return point_line("hotspot", {"beat": cell.beat, "cell": cell.cell, "site": site}, fields, ts // 1000)
 
 

@@ -153,9 +153,18 @@ MEASUREMENTS: Final[dict[str, Measurement]] = {
                 Field("expected", "float", "events", "expected events in the coming period"),
                 Field("drivers", "string", "sentence", "what drives it, in English"),
                 Field("drivers_zh", "string", "sentence", "what drives it, in Simplified Chinese"),
+                Field("place", "string", "name", "the place it is in, in English"),
+                Field("place_zh", "string", "name", "the place it is in, in Simplified Chinese"),
+                Field("lead", "integer", "0/1", "1 for the first cell of its place: the fields below are the place's"),
+                Field("number", "float", "incidents", "expected in the coming four weeks, in the hours of the place"),
+                Field("low", "float", "incidents", "it is probably between `low` and `high`"),
+                Field("high", "float", "incidents", "see `low`"),
+                Field("times", "float", "1", "so many times as much as in a cell of the beat"),
+                Field("text", "string", "sentence", "all that is to be said of the place, in English"),
+                Field("text_zh", "string", "sentence", "all that is to be said of the place, in Simplified Chinese"),
             ),
-            'SELECT * FROM (SELECT last("current") AS "current", "rank", "risk", "drivers" FROM "hotspot" '
-            'WHERE $timeFilter GROUP BY "beat", "cell") WHERE "current" = 1',
+            'SELECT * FROM (SELECT last("current") AS "current", "rank", "lead", "text" FROM "hotspot" '
+            'WHERE $timeFilter GROUP BY "beat", "cell") WHERE "current" = 1 AND "lead" = 1',
         ),
         Measurement(
             "alert",

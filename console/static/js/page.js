@@ -1,0 +1,101 @@
+// What every page begins with: the site, its languages, the clock, how far the page can be believed, and the changes.
+
+import { checkLink, get, listen } from "./api.js";
+import { byId, el, put, say } from "./dom.js";
+import { sign } from "./icons.js";
+import { currentLanguage, day, firstLanguage, pick, seconds, setLanguage, setZone, span, t, when, word } from "./i18n.js";
+import { emit, siteNow, state } from "./state.js";
+
+function drawClock() {
+  const now = siteNow();
+  if (!now) return;
+  say(byId("clock"), seconds(now));
+  say(byId("date"), day(now));
+  const speed = state.overview?.status?.speed ?? 1;
+  const tag = byId("simulated");
+  const stands = state.overview?.status && state.overview.clock_speed === 0;
+  const off = speed !== 1 || stands || state.site?.simulated;
+  tag.hidden = !off;
+  if (off) say(tag, stands ? t("clock-replay") : speed === 1 ? t("clock-simulated") : t("clock-fast", { speed }));
+}
+
+/** Say how far the page can be believed, and say it loudly where it cannot. */
+function drawTrust() {
+  const fresh = state.overview?.freshness ?? { state: "waiting", since_ms: 0 };
+  const lost = state.link === "lost";
+  const kind = lost ? "link_lost" : state.link === "connecting" ? "connecting" : fresh.state;
+  const since = lost ? state.lostAt : fresh.since_ms;
+  const loud = !["live", "connecting"].includes(kind);
+  const bar = byId("stale");
+  document.body.dataset.trust = kind === "live" ? "live" : loud ? "stale" : "connecting";
+  byId("link").dataset.state = kind === "live" ? "live" : loud ? "stale" : "connecting";
+  const parts = (fresh.parts ?? []).map((name) => word("part", name)).join(t("list-comma"));
+  const values = { parts, time: since ? when(since, siteNow()) : "–", span: since ? span(siteNow() - since) : "–", behind: span((fresh.behind_s ?? 0) * 1000) };
+  say(byId("link-text"), kind === "live" ? t("link-live") : kind === "connecting" ? t("link-connecting") : since ? t("link-stale", values) : t(`link-${kind}`));
+  bar.dataset.kind = kind;
+  const text = loud ? t(`stale-${kind}`, values) : "";
+  if (bar.dataset.text !== text) {
+    bar.dataset.text = text;
+    put(bar, loud && sign(["catching_up", "waiting"].includes(kind) ? "warning" : "critical"), loud && el("span", {}, text));
+  }
+  bar.hidden = !loud;
+  for (const [file, told] of [["places", (of) => t("places-problem", of)], ["calendar", (of) => t("calendar-problem", of)]]) {
+    const problem = state.overview?.status?.[file]?.problem;
+    byId(`${file}-problem`).hidden = !problem;
+    if (problem) say(byId(`${file}-problem`), told({ problem }));
+  }
+  const damaged = state.overview?.status?.damaged ?? [];
+  byId("damaged").hidden = !damaged.length;
+  if (damaged.length) say(byId("damaged"), t("damaged", { files: [...new Set(damaged.map((one) => one.file))].join(t("list-comma")), count: damaged.length }));
+}
+
+function drawLanguage() {
+  for (const button of document.querySelectorAll("[data-language]")) button.setAttribute("aria-pressed", String(button.dataset.language === currentLanguage()));
+  say(byId("site-name"), pick(state.site?.name) || "PatrolGrid");
+}
+
+async function loadSite() {
+  for (let wait = 1000; ; wait = Math.min(wait * 2, 15_000)) {
+    try {
+      return await get("/api/site");
+    } catch {
+      say(byId("link-text"), t("link-connecting"));
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+}
+
+/** Load the site, set the language, and wire the language buttons. */
+export async function startPage() {
+  await setLanguage(firstLanguage());
+  state.site = await loadSite();
+  setZone(state.site.timezone);
+  for (const device of state.site.devices) state.devices.set(device.id, device);
+  for (const beat of state.site.beats) state.beats.set(beat.id, beat);
+  await setLanguage(firstLanguage(state.site));
+  put(byId("languages"), Object.entries(state.site.languages).map(([language, name]) => {
+    const choose = async () => {
+      await setLanguage(language, { remembered: true });
+      emit("language");
+    };
+    return el("button", { type: "button", class: "tool", "data-language": language, lang: language, onclick: choose }, name);
+  }));
+}
+
+/** Draw the bar and the banners of a page. */
+export function drawPage() {
+  drawLanguage();
+  drawClock();
+  drawTrust();
+}
+
+/** Listen for changes for as long as the page is open, and say when they fail to come. */
+export function keepUp() {
+  listen();
+  setInterval(() => {
+    drawClock();
+    drawTrust();
+    checkLink();
+  }, 1000);
+  document.addEventListener("visibilitychange", () => !document.hidden && checkLink());
+}
