@@ -33,14 +33,9 @@ class RouteSearch:
         officer, pairs = self.task.officers[number], len(self.task.pair_place)
         return (officer.end_min - officer.begin_min) * pairs * (int(self._from.shape[1]) + 1)
 
-    def best(
-        self, number: int, cover: Cover, needs: NDArray[np.int64], taste: NDArray[np.float64] | None = None
-    ) -> tuple[list[Visit], float]:
-        """Return an officer's stops, and what they add to what `cover` leaves and `needs` ask for.
-
-        `taste` (candidates,) multiplies what each place is worth; the value returned is then of that taste.
-        """
-        return _Sweep(self, number, cover, needs, taste).run()
+    def best(self, number: int, cover: Cover, needs: NDArray[np.int64]) -> tuple[list[Visit], float]:
+        """Return an officer's stops, and what they add to what `cover` leaves and `needs` ask for."""
+        return _Sweep(self, number, cover, needs).run()
 
     def moves(self, special: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return from where each candidate is reached and in how many minutes; the last is the point `special`."""
@@ -55,16 +50,8 @@ class RouteSearch:
 class _Sweep:
     """One pass over an officer's hours. Labels are ways to be free at a place; label 0 is the way of no stop."""
 
-    def __init__(
-        self,
-        search: RouteSearch,
-        number: int,
-        cover: Cover,
-        needs: NDArray[np.int64],
-        taste: NDArray[np.float64] | None,
-    ) -> None:
+    def __init__(self, search: RouteSearch, number: int, cover: Cover, needs: NDArray[np.int64]) -> None:
         self.search, self.task, self.number = search, search.task, number
-        self.taste = taste
         self.groups = np.flatnonzero(needs > 0)
         task = self.task
         self.sums = cover.sums.ravel()
@@ -148,8 +135,6 @@ class _Sweep:
         base = piece * self.width
         each = self.sums[base[None, :] + high[:, None]][:, :, None] - self.sums[base[None, :, None] + since]
         gain: NDArray[np.float64] = each if len(piece) == task.places else np.add.reduceat(each, task.first, axis=1)
-        if self.taste is not None:
-            gain = gain * self.taste[None, :, None]
         for at, group in enumerate(self.groups.tolist()):
             inside = np.flatnonzero(task.member[:, group])
             gain[:, inside] += task.weight * (self.needs[lab[:, inside], at] > 0)

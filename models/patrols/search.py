@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.patrols.routes import RouteSearch
 from models.patrols.task import Task, Visit
 
 _MOVES_A_SECOND: Final = 14e6
 """Moves that one core of an ordinary machine weighs in a second; only the default of effort rests on it."""
+PLANS: Final = 50
+"""Plans of which one is drawn."""
+LEAST: Final = 0.95
+"""What each of them covers at least, as a share of the best."""
+_BLOCK_MIN: Final = 60
 _TOGETHER: Final = 3
 """Officers whose routes are taken out at once."""
 
@@ -36,7 +40,7 @@ class PlanSearch:
         while left > 0:
             size = many if plan is start else int(self.luck.integers(1, min(_TOGETHER, many) + 1))
             chosen = self.luck.permutation(many)[:size].tolist()
-            new = self.again(plan, chosen, self.taste(0.25) if fails > many else None)
+            new = self.again(plan, chosen, 0.25 if fails > many else 0.0)
             left -= sum(self.routes.cost(number) for number in chosen)
             worth = self.task.value(new)
             fails = 0 if worth > value else fails + 1
@@ -44,18 +48,43 @@ class PlanSearch:
                 plan, value = new, worth
         return plan
 
-    def again(self, plan: Sequence[Visit], chosen: Sequence[int], taste: NDArray[np.float64] | None) -> list[Visit]:
+    def near_best(self, best: Sequence[Visit], many: int = PLANS, least: float = LEAST) -> list[list[Visit]]:
+        """Return plans that cover at least `least` of what `best` does: a walk among them, two routes a step.
+
+        Each step goes by risks that differ at random by place and hour, the more so the more steps were good enough.
+        Fewer than `many` where few are near enough; the best is always among them.
+        """
+        found, plan, spread = [list(best)], list(best), 0.4
+        everyone = len(self.officers)
+        floor = self._cover(best) * least - self.task.weight * float(self.task.left(best).sum())
+        for _ in range(2 * many if everyone and self.task.places else 0):
+            chosen = self.luck.permutation(everyone)[: max(2, everyone // 4)].tolist()
+            new = self.again(plan, chosen, spread, everybody=True)
+            good = self.task.value(new) >= floor
+            spread = min(spread * 1.1, 1.5) if good else spread * 0.8
+            if good:
+                plan = new
+                found.append(new)
+            if len(found) == many:
+                break
+        return found
+
+    def again(
+        self, plan: Sequence[Visit], chosen: Sequence[int], spread: float, *, everybody: bool = False
+    ) -> list[Visit]:
         """Return a plan in which the chosen officers' routes are made again, in that order.
 
-        All but the last follow `taste`, where it is given.
+        With a `spread` they go by risks that differ so much at random; the last one only with `everybody`.
         """
         kept = [visit for visit in plan if visit.officer not in chosen]
         for number in chosen:
-            liked = None if number == chosen[-1] else taste
-            own, _ = self.routes.best(number, self.task.cover(kept), self.task.left(kept), liked)
+            cover = self.task.cover(kept)
+            if spread > 0 and (everybody or number != chosen[-1]):
+                shape = (len(self.task.rate), -(-self.task.horizon // _BLOCK_MIN))
+                cover = cover.tasted(self.luck.gamma(1 / spread**2, spread**2, shape), _BLOCK_MIN)
+            own, _ = self.routes.best(number, cover, self.task.left(kept))
             kept += own
         return kept
 
-    def taste(self, spread: float) -> NDArray[np.float64]:
-        """Return how much more or less than its risk each place counts, (candidates,), one on average."""
-        return self.luck.gamma(1 / spread**2, spread**2, self.task.places)
+    def _cover(self, plan: Sequence[Visit]) -> float:
+        return float(self.task.rate.sum() - self.task.cover(plan).rate.sum())

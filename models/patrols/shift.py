@@ -58,8 +58,8 @@ class Plan(msgspec.Struct, frozen=True):
     """What made it: ``search`` or ``greedy``."""
     covered: float
     """Expected incidents of the ground within reach of a stop and within an hour of it, kept stops included."""
-    bound: float | None = None
-    """No plan can cover more than this; None: not asked for."""
+    best: float | None = None
+    """What the best plan found covers, where this one was drawn from many near it."""
     unmet: tuple[int, ...] = ()
     """Beats that get less than their minimum."""
     missed: tuple[str, ...] = ()

@@ -160,6 +160,13 @@ class Cover:
         if self._sums is not None:
             self._sums[pieces, 1:] = np.cumsum(self.rate[pieces], axis=1)
 
+    def tasted(self, taste: NDArray[np.float64], block_min: int) -> "Cover":
+        """Return the same with risks times `taste` (pieces, blocks of so many minutes)."""
+        found = Cover(self.task)
+        times = np.repeat(taste, block_min, axis=1)[:, : self.task.horizon]
+        found.rate[:-1] = self.rate[:-1] * times
+        return found
+
     def gains(self, arrive: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return what a stop at each candidate would add, for its own time of arrival, (candidates,)."""
         task = self.task

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from models.patrols.draw import shift_seed, weights
 from models.patrols.ground import Ground, choose_places, simple_ground
 from models.patrols.plan import Committed, Minimum, Officer, Plan, Stop, plan
+from models.patrols.task import Visit
 from models.patrols.travel import straight_minutes
 
 CENTRE = np.array([121.47, 31.23])
@@ -130,3 +132,27 @@ def test_nobody_and_nowhere_is_a_plan_without_stops():
     nowhere = simple_ground(np.zeros((0, 4)), np.zeros((0, 2)))
     assert plan(nowhere, [officer()], effort_s=0.02).stops == ()
     assert plan(town(), [], effort_s=0.02).stops == ()
+
+
+def test_a_drawn_plan_costs_little_and_can_be_drawn_again():
+    ground, officers = town(), [officer("a"), officer("b")]
+    draws = [plan(ground, officers, effort_s=0.02, draw_seed=seed) for seed in (1, 1, 2, 3)]
+    assert draws[0] == draws[1]
+    assert len({made.stops for made in draws}) > 1
+    for made in draws:
+        check(made, ground, officers)
+        assert made.best is not None
+        assert made.covered >= 0.95 * made.best - 1e-9
+
+
+def test_plans_are_drawn_so_that_places_keep_their_visits():
+    often, rarely = [Visit(0, 0, 0)] * 3, [Visit(0, 1, 0)] * 3
+    found = weights([often, rarely, often, rarely], 2)
+    assert found.sum() == pytest.approx(1)
+    assert found[0] > 0.25 > found[1] > 0  # the first is the best plan: its places are visited more
+    assert weights([often] * 4, 2).tolist() == pytest.approx([0.25] * 4)
+
+
+def test_nobody_foretells_a_draw_without_the_secret():
+    assert shift_seed(b"one", 5) == shift_seed(b"one", 5)
+    assert len({shift_seed(b"one", 5), shift_seed(b"two", 5), shift_seed(b"one", 6)}) == 3

@@ -1,0 +1,257 @@
+"""Backtest of plans: shifts of the past, planned from what was known, with calls that take officers away.
+
+What each way of patrolling covers is measured by rates fitted on all incidents, later ones included, so that luck is
+out of it; incidents really hit are counted beside it. A place is covered within 250 m and an hour of a stop.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from models.backtests.hotspot_backtest import DAY_MS, domain_of
+from models.backtests.patrol_guesser import PAST, Guesses, SeenStop, guess
+from models.backtests.patrol_rules import Called, Equal, Hottest, Planned, Rule, Told
+from models.hotspots.forecast import Forecast, History
+from models.hotspots.grid import METRES_PER_DEGREE
+from models.patrols.ground import REACH_M, choose_places
+from models.patrols.plan import STOP_MIN
+from models.patrols.task import HOLD_MIN
+from models.patrols.travel import flat
+
+SHIFT_MIN: Final = 480
+_HOUR_MS: Final = 3_600_000
+_CALLS: Final = 1.5
+"""Calls that take an officer away, in a shift on average."""
+_CALL_MIN: Final = 40.0
+"""How long one takes, on average."""
+_SPREAD_M: Final = 150.0
+"""Bandwidth of the true rates: of kernel densities, what predicted St. Louis best."""
+_BEAT_M: Final = 1000.0
+
+
+@dataclass
+class PatrolScore:
+    """What one way of patrolling reached, a row a shift."""
+
+    covered: list[float] = field(default_factory=list)
+    """Expected incidents covered an officer-hour."""
+    hit: list[int] = field(default_factory=list)
+    stops: list[int] = field(default_factory=list)
+
+
+@dataclass
+class PatrolReport:
+    """Scores of each way of patrolling, over the same shifts and the same calls."""
+
+    shifts: int
+    officers: int
+    incidents: int
+    scores: dict[str, PatrolScore]
+    cost: list[float] = field(default_factory=list)
+    """What share of the best plan's cover each drawn plan gave up, by the forecast, before any call."""
+    seen: tuple[list[list[SeenStop]], ...] = field(default_factory=lambda: ([], [], []))
+    """The plans of each of the day's three shifts, day by day."""
+
+    def note(self, rule: Planned, shift: int, cells: NDArray[np.int64]) -> None:
+        """Note what a shift's first plan was; `cells` (candidates,) are places of the same number in every shift."""
+        made = rule.first
+        if made is not None and made.best:
+            self.cost.append(1.0 - made.covered / made.best)
+            stops = [SeenStop(int(s.officer), int(cells[s.candidate]), s.arrive_min) for s in made.stops]
+            self.seen[shift].append(stops)
+
+    def guesses(self, past: int = PAST) -> Guesses:
+        """Return what a guesser learns of plans before those of the same shift; zeros for fewer than `past` + 1."""
+        found = [guess(shifts, past) for shifts in self.seen]
+        return Guesses(*(sum(one[at] for one in found) for at in range(3)))
+
+    def ratio(self, one: str, other: str, what: str = "covered", seed: int = 0) -> tuple[float, float, float]:
+        """Return how many times `other` covers (or hits) `one` does, with the 95 % interval of paired resamples."""
+        first, second = (np.asarray(getattr(self.scores[name], what), dtype=np.float64) for name in (one, other))
+        rows = np.random.default_rng(seed).integers(0, len(first), (2000, len(first)))
+        low, high = np.percentile(first[rows].sum(axis=1) / np.maximum(second[rows].sum(axis=1), 1e-12), [2.5, 97.5])
+        return float(first.sum() / max(second.sum(), 1e-12)), float(low), float(high)
+
+
+def patrols(
+    ts_ms: NDArray[np.int64],
+    lon: NDArray[np.float64],
+    lat: NDArray[np.float64],
+    domain: tuple[NDArray[np.float64], NDArray[np.float64]],
+    train_until_ms: int,
+    *,
+    officers: int,
+    every: int = 1,
+    effort_s: float = 1.0,
+    cell_m: float = 250.0,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> PatrolReport:
+    """Patrol three shifts a day from `train_until_ms` to the last incident, each way with the same officers and calls.
+
+    Parameters
+    ----------
+    ts_ms, lon, lat, domain, train_until_ms
+        As of `models.backtests.hotspot_backtest.hotspots`.
+    officers
+        On duty in each shift; all begin in the middle of the domain.
+    every
+        Patrol every so manieth day only.
+    effort_s
+        Of each plan made at a shift's begin; those made again after a call get a fifth.
+
+    Raises
+    ------
+    ValueError
+        Where no incident lies on or after the first day.
+    """
+    grid, cells = domain_of(*domain, cell_m)
+    good = np.isfinite(lon) & np.isfinite(lat)
+    order = np.argsort(ts_ms[good], kind="stable")
+    ts, x, y = ts_ms[good][order], lon[good][order], lat[good][order]
+    if not len(ts) or ts[-1] < train_until_ms:
+        raise ValueError("no incident lies on or after the date of the first plan")
+    centres = np.column_stack(grid.centres())[cells]
+    truth = _Truth(ts, x, y, centres, cell_m)
+    model = Forecast(grid.bounds, cell_m, drivers=1)
+    beats = _beats(centres)
+    report = PatrolReport(0, officers, 0, {name: PatrolScore() for name in ("plan", "greedy", "hottest", "rounds")})
+    last = int(ts[-1]) // DAY_MS
+    turn = 0
+    begin = 0
+    for day in range(int(ts[0]) // DAY_MS, last + 1):
+        model.intensity(day * DAY_MS)  # that is how it learns which kernel to trust
+        if day * DAY_MS == train_until_ms:
+            known = slice(0, begin)
+            past = History(x[known], y[known], ts[known], np.ones(begin), np.zeros(begin, dtype=np.int64))
+            model.take(model.fit(past, day * DAY_MS))
+        number = day - train_until_ms // DAY_MS
+        for shift in range(3):
+            at_ms = day * DAY_MS + shift * SHIFT_MIN * 60_000
+            if number >= 0 and number % every == 0:
+                luck = np.random.default_rng((seed, day, shift))
+                hours = model.by_hour(cells, at_ms, at_ms + SHIFT_MIN * 60_000)[:, shift * 8 : shift * 8 + 8]
+                ground = choose_places(centres, hours, cell_m)
+                calls = _calls(luck, officers, centres, truth.rate)
+                told = Told(officers, SHIFT_MIN, STOP_MIN, centres.mean(axis=0))
+                best = _hottest_of(beats, hours.sum(axis=1))
+                planned = Planned(ground, "best", effort_s, int(luck.integers(1 << 31)))
+                rules: dict[str, Rule] = {
+                    "plan": planned,
+                    "greedy": Planned(ground, "greedy", 0.0),
+                    "hottest": Hottest(ground),
+                    "rounds": Equal(centres[best], officers, turn),
+                }
+                inside = slice(*np.searchsorted(ts, (at_ms, at_ms + SHIFT_MIN * 60_000)).tolist())
+                minutes = (ts[inside] - at_ms) // 60_000
+                hours_there = (officers * SHIFT_MIN - sum(call.end - call.begin for call in calls)) / 60
+                for name, rule in rules.items():
+                    stops = told.run(rule, calls)
+                    score = report.scores[name]
+                    score.covered.append(truth.covered(stops, at_ms) / hours_there)
+                    score.hit.append(truth.hit(stops, x[inside], y[inside], minutes))
+                    score.stops.append(len(stops))
+                report.note(planned, shift, cells[ground.cell])
+                report.shifts += 1
+                report.incidents += len(minutes)
+                turn += 1
+            until = int(np.searchsorted(ts, at_ms + SHIFT_MIN * 60_000))
+            if until > begin:
+                model.add(x[begin:until], y[begin:until], ts[begin:until], 1.0, 0)
+                begin = until
+        if progress is not None and number >= 0:
+            progress(number + 1, last + 1 - train_until_ms // DAY_MS)
+    return report
+
+
+class _Truth:
+    """What incidents come at: rates in space (kernel density on exact positions) and by hour of the week."""
+
+    def __init__(
+        self, ts: NDArray[np.int64], lon: NDArray[np.float64], lat: NDArray[np.float64], centres: NDArray[np.float64],
+        cell_m: float,
+    ) -> None:  # fmt: skip
+        self.base = centres[0]
+        side = max(1, int(np.ceil(cell_m / 90.0)))
+        off = ((np.arange(side) + 0.5) / side - 0.5) * cell_m
+        shift = np.stack(np.meshgrid(off, off), axis=-1).reshape(-1, 2)
+        self.points = (flat(centres, self.base)[:, None] + shift[None]).reshape(-1, 2)
+        self.tree = cKDTree(self.points)
+        at = flat(np.column_stack([lon, lat]), self.base)
+        rate = np.zeros(len(self.points))
+        for near, place in zip(self.tree.query_ball_point(at, 4 * _SPREAD_M), at, strict=True):
+            weight = np.exp(-0.5 * ((self.points[near] - place) ** 2).sum(axis=1) / _SPREAD_M**2)
+            rate[near] += weight / max(weight.sum(), 1e-9)
+        days = (int(ts[-1]) - int(ts[0])) / DAY_MS + 1
+        self.point_rate = rate / days
+        """Incidents a day, (points,)."""
+        self.rate = self.point_rate.reshape(len(centres), -1).sum(axis=1)
+        hours = np.bincount((ts // _HOUR_MS) % 168, minlength=168).astype(np.float64)
+        smooth = (np.roll(hours, -1) + 2 * hours + np.roll(hours, 1)) / 4
+        self.hours = smooth / smooth.mean() / 24
+        """What share of a day's rate each hour of the week has, (168,)."""
+
+    def covered(self, stops: list[tuple[float, float, int, int]], at_ms: int) -> float:
+        """Return expected incidents within reach of stops (lon, lat, from, until) and an hour of them."""
+        if not stops:
+            return 0.0
+        where = flat(np.array([stop[:2] for stop in stops]), self.base)
+        near = self.tree.query_ball_point(where, REACH_M)
+        touched = np.unique(np.concatenate([np.asarray(one, dtype=np.int64) for one in near]))
+        held = np.zeros((len(touched), SHIFT_MIN), dtype=np.bool_)
+        for points, (_, _, begin, end) in zip(near, stops, strict=True):
+            held[np.searchsorted(touched, points), max(begin - HOLD_MIN, 0) : end + HOLD_MIN] = True
+        hour = (at_ms // _HOUR_MS + np.arange(SHIFT_MIN) // 60) % 168
+        return float(self.point_rate[touched] @ (held @ (self.hours[hour] / 60)))
+
+    def hit(
+        self,
+        stops: list[tuple[float, float, int, int]],
+        lon: NDArray[np.float64],
+        lat: NDArray[np.float64],
+        minute: NDArray[np.int64],
+    ) -> int:
+        """Return how many incidents lay within reach of a stop and an hour of it."""
+        if not stops or not len(lon):
+            return 0
+        here, there = flat(np.column_stack([lon, lat]), self.base), np.array(stops)
+        stand = flat(there[:, :2], self.base)
+        near = np.hypot(*(here[:, None] - stand[None]).transpose(2, 0, 1)) <= REACH_M
+        soon = (minute[:, None] >= there[:, 2] - HOLD_MIN) & (minute[:, None] <= there[:, 3] + HOLD_MIN)
+        return int((near & soon).any(axis=1).sum())
+
+
+def _beats(centres: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the square of 1 km that each cell lies in, numbered row by row and every other row backwards."""
+    base = centres.min(axis=0)
+    column = ((centres[:, 0] - base[0]) * METRES_PER_DEGREE * np.cos(np.radians(base[1])) // _BEAT_M).astype(np.int64)
+    row = ((centres[:, 1] - base[1]) * METRES_PER_DEGREE // _BEAT_M).astype(np.int64)
+    wide = int(column.max()) + 1
+    number = row * wide + np.where(row % 2 == 0, column, wide - 1 - column)
+    return np.unique(number, return_inverse=True)[1].ravel()
+
+
+def _hottest_of(beats: NDArray[np.int64], risk: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the cell with the highest risk of each beat, in the beats' order."""
+    order = np.lexsort((-risk, beats))
+    return order[np.unique(beats[order], return_index=True)[1]]
+
+
+def _calls(
+    luck: np.random.Generator, officers: int, centres: NDArray[np.float64], rate: NDArray[np.float64]
+) -> list[Called]:
+    """Draw the calls of a shift: who, from when until when, and where."""
+    found = []
+    for officer in range(officers):
+        free = 0
+        for begin in np.sort(luck.integers(10, SHIFT_MIN - 30, luck.poisson(_CALLS))).tolist():
+            end = min(begin + 10 + round(luck.exponential(_CALL_MIN - 10)), SHIFT_MIN)
+            if begin > free:
+                cell = luck.choice(len(centres), p=rate / rate.sum())
+                found.append(Called(officer, begin, end, *centres[cell].tolist()))
+                free = end
+    return sorted(found, key=lambda call: (call.begin, call.officer))
