@@ -61,7 +61,8 @@ def load_of_alerts(
     first = last - weeks * 7
     since_ms = until_ms - (weeks * 7 + 1) * 86_400_000
     found = reader.query(
-        "SELECT raised_ms, beat FROM alerts WHERE raised_ms >= ? AND raised_ms < ?", (since_ms, until_ms)
+        "SELECT raised_ms, json_extract(body, '$.beat') FROM alerts WHERE raised_ms >= ? AND raised_ms < ?",
+        (since_ms, until_ms),
     )
     at = {beat: number for number, beat in enumerate(beats)}
     load = np.full((last - first, 24, len(beats)), routine_h)

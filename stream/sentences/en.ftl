@@ -1130,6 +1130,40 @@ replay-sent = { $count } { $count ->
 replay-catching = Waiting for the node to catch up ...
 replay-status = `patrolgrid status --site { $site }` shows more.
 
+## The command line: plan
+
+plan-shift-of = { $officers } { $officers ->
+    [one] officer
+   *[other] officers
+  }
+plan-none = Site { $site } has no plan of a shift. Name officers and shifts under [patrol] in the settings file.
+plan-of-shift = Shift { $name }, { $begin } to { $end } (plan by { $solver })
+plan-officer = officer
+plan-time = time
+plan-place = place
+plan-beat = beat
+plan-kind = why
+plan-state = state
+plan-stop = stop
+plan-day = day
+plan-hours = hours
+plan-asked = asked for
+plan-there = there
+plan-week = Week of { $time }, by what { $days } days of the past asked for; officers on average
+plan-shifts = Shifts
+plan-served = { NUMBER($share, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } of the load served with { $hours } officer-hours
+plan-equal = Three equal shifts of { $officers } would serve as much with { $hours } officer-hours
+stop-risk = most risk
+stop-committed = agreed upon
+stop-minimum = the beat's minimum
+stop-exploration = drawn at random
+stop-planned = planned
+stop-arrived = there
+stop-done = done
+stop-skipped = skipped
+stop-missed = missed
+stop-replaced = replaced
+
 ## The command line: backtest, record, edge
 
 backtest-days = { n-days } from { $first_day }, { n-cells }, { n-incidents }

@@ -994,6 +994,37 @@ replay-sent = 已向 { $host }:{ $port } 发送 { $count } 条消息。
 replay-catching = 等待节点处理完毕……
 replay-status = `patrolgrid status --site { $site }` 可查看详情。
 
+## The command line: plan
+
+plan-shift-of = { $officers }名民警
+plan-none = 站点{ $site }尚无班次巡逻计划。请在设置文件的 [patrol] 中填写民警与班次。
+plan-of-shift = 班次{ $name }，{ $begin }至{ $end }（计划由 { $solver } 生成）
+plan-officer = 民警
+plan-time = 时间
+plan-place = 地点
+plan-beat = 网格
+plan-kind = 缘由
+plan-state = 状态
+plan-stop = 点位编号
+plan-day = 日期
+plan-hours = 时段
+plan-asked = 需要
+plan-there = 在岗
+plan-week = { $time }起一周，依据过去{ $days }天的工作量；平均警力
+plan-shifts = 班次
+plan-served = 以{ $hours }警力小时完成{ NUMBER($share, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }的工作量
+plan-equal = 三班均等、每班{ $officers }人，完成同样工作量需{ $hours }警力小时
+stop-risk = 风险最高
+stop-committed = 约定点位
+stop-minimum = 网格最低要求
+stop-exploration = 随机抽取
+stop-planned = 待到达
+stop-arrived = 已到达
+stop-done = 已完成
+stop-skipped = 已跳过
+stop-missed = 未到
+stop-replaced = 已替换
+
 ## 命令行：backtest、record、edge
 
 backtest-days = 自{ $first_day }起{ $days }天，{ $cells }个网格单元，{ $incidents }起警情

@@ -1,8 +1,10 @@
 """The staffing sheet of a week, and the file of past load."""
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 
+import icalendar
 import numpy as np
 import pytest
 
@@ -12,8 +14,12 @@ from ingest.codecs.csv_files import RowError
 from models.calendar import Calendar
 from models.patrols.staffing import HOLIDAY, WORKED
 from stream.patrol.staffing_sheet import kinds_of, monday_of, staffing_sheet
+from stream.patrol_results import OfficerPlan, StopNow
+from tests.console.stores import Node
+from tests.stream import make_results as make
 
 CHINA = Calendar("Asia/Shanghai", "CN")
+DAY_MS = 86_400_000
 _EPOCH = date(1970, 1, 1)
 
 
@@ -72,9 +78,68 @@ def test_what_is_wrong_in_a_file_of_load_is_named(tmp_path: Path, row: str, said
 
 
 def test_backtest_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    path = str(_write(tmp_path / "load.csv", 29))
-    options = ["--country", "CN", "--timezone", "Asia/Shanghai", "--learn", "3", "--quiet", "--lang", "en"]
+    path = str(_write(tmp_path / "load.csv", 22))
+    options = ["--country", "CN", "--timezone", "Asia/Shanghai", "--learn", "2", "--quiet", "--lang", "en"]
     assert main(["backtest", "staffing", path, *options]) == 0
     said = capsys.readouterr().out
     assert "three equal shifts of 3 (the first at" in said
     assert "fewer hours" in said
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Settings of a site with three weeks of alerts in beat b1 at eight in the evening, and a running plan."""
+    config = tmp_path / "patrolgrid.toml"
+    folder = tmp_path / "data" / "s1"
+    folder.mkdir(parents=True)
+    node = Node(folder)
+    config.write_text(f'[site]\nid = "s1"\nplaces = "{node.places_path}"\n[data]\ndir = "{tmp_path / "data"}"\n')
+    evening = make.T0 - make.T0 % DAY_MS + 12 * 3_600_000
+    alerts = [make.alert(id=f"a{day}", beat="b1", raised_ms=evening - day * DAY_MS) for day in range(1, 22)]
+    stop = StopNow(
+        id="p1-1", officer="p1", lon=116.404, lat=39.903, arrive_ms=make.T0, leave_ms=make.T0 + 720_000, cell="r1c1",
+        beat="b1", place={"en": "Long Street", "zh-CN": "长街"},
+    )  # fmt: skip
+    plan = OfficerPlan(
+        shift="late", name="late", officer="p1", begin_ms=make.T0 - 60_000, end_ms=make.T0 + DAY_MS // 3,
+        made_ms=make.T0, solver="search", changed_ms=make.T0, stops=[stop],
+    )  # fmt: skip
+    node.write(alerts=alerts, patrols=[plan])
+    node.sink.close()
+    return config
+
+
+def _said(site: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["plan", *arguments, "--config", str(site)]) == 0
+    return capsys.readouterr().out
+
+
+def test_week_from_the_alerts_of_the_store(site: Path, capsys: pytest.CaptureFixture[str]):
+    sheet = json.loads(_said(site, capsys, "week", "--served", "0.8", "--json"))
+    asked = np.array([one["asked"] for one in sheet["beats"]])
+    assert sheet["days"] == 21
+    assert asked[0, 20] == pytest.approx(0.6, abs=0.05)  # half an hour for the alert beside routine duty
+    assert asked[1, 20] == pytest.approx(0.1, abs=0.01)
+    assert json.loads((site.parent / "data" / "s1" / "staffing.json").read_bytes())["shifts"] == sheet["shifts"]
+    assert "20-22" in _said(site, capsys, "week", "--lang", "en")
+    calendar = icalendar.Calendar.from_ical(_said(site, capsys, "week", "--ics", "--lang", "zh-CN"))
+    assert "民警" in str(calendar.walk("VEVENT")[0]["summary"])
+    assert _said(site, capsys, "week", "--csv").startswith("begin,end,officers,breaks\n")
+    features = json.loads(_said(site, capsys, "week", "--geojson"))["features"]
+    assert [one["properties"]["id"] for one in features] == ["b1", "b2"]
+
+
+def test_stops_of_the_running_shift(site: Path, capsys: pytest.CaptureFixture[str]):
+    assert "Long Street" in _said(site, capsys, "shift", "--lang", "en")
+    said = _said(site, capsys, "shift", "--lang", "zh-CN")
+    assert "长街" in said
+    assert "待到达" in said
+    assert json.loads(_said(site, capsys, "shift", "--json"))[0]["stops"][0]["id"] == "p1-1"
+    assert json.loads(_said(site, capsys, "shift", "--geojson"))["features"][0]["geometry"]["coordinates"][0] == 116.404
+    assert len(_said(site, capsys, "shift", "--csv").splitlines()) == 2
+    assert "BEGIN:VEVENT" in _said(site, capsys, "shift", "--ics")
+
+
+def test_share_that_cannot_be_is_refused(site: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["plan", "week", "--served", "95", "--config", str(site)]) == 2
+    assert "--served is 95, expected a share above 0 and up to 1" in capsys.readouterr().err
