@@ -114,7 +114,7 @@ class Prediction:
         share = np.minimum(based.mean / mean, 1.0)
         wide += self.uncertain[some] * share * share + _BEYOND
         wide = _within(wide)
-        return Sum(based.total, mean, wide, negbin.residual(based.total, mean, wide))
+        return Sum(based.total, mean, wide, _residual(based.total, mean, wide))
 
 
 @dataclass

@@ -85,6 +85,19 @@ def test_a_closed_day_of_the_week_is_no_deficit(judged):
     assert not alarm[[day(4, 1), day(5, 1)], :, 3].any()
 
 
+def test_a_few_people_are_told_where_nights_are_empty_by_routine():
+    """Twenty within twenty minutes, where one in an hour is usual: sums are looked at though residuals saturate."""
+    rng, model, alarms = np.random.default_rng(3), CountBaseline(300, CALENDAR, 1), []
+    for number in range(18):
+        for window in range(24, 48):  # from two to four
+            count = 5 if number == 17 and 36 <= window < 40 else rng.poisson(0.05)
+            start = T0 + (number * 288 + window) * 300_000
+            alarms.append(bool(model.step(np.arange(1), start, [float(count)], np.ones(1)).alarm[0]))
+    assert not any(alarms[: 17 * 24 + 12])
+    assert alarms[17 * 24 + 13]
+    assert model.routine_ms[0] > 0
+
+
 def test_agreement_is_what_nearly_all_visits_reached_early_or_late():
     """Ten visits, of which two had no rush and the others had it ten minutes early, in time, or late."""
     memory = Visits(300)
