@@ -108,10 +108,11 @@ def test_agreement_is_what_nearly_all_visits_reached_early_or_late():
             shown[50 + number % 3 - 1] = 100.0
         for slot in range(48, 53):
             memory.put(slice(0, 300), number, slot, np.full(300, shown[slot], dtype=np.float32), None)
-    visits = memory.at(list(range(10)), 50)
+    visits = memory.around(list(range(10)), 50, np.arange(300))
+    assert visits.high.tolist() == memory.highest(list(range(10)), 50).tolist()
     assert decode(agreement(visits.high).reached) == pytest.approx(np.full(300, 100.0), rel=0.03)
     assert decode(extent(visits).usual) == pytest.approx(np.full(300, 10.0), rel=0.05)
-    few = agreement(memory.at([0, 1, 2], 50).high)
+    few = agreement(memory.highest([0, 1, 2], 50))
     assert not few.reached.any()  # three visits are not enough
 
 
@@ -130,3 +131,15 @@ def test_codes_are_within_a_twentieth():
     counts = np.geomspace(1.0, 2e5, 500).astype(np.float32)
     assert decode(encode(counts)) == pytest.approx(counts, rel=0.055, abs=0.06)
     assert encode(np.zeros(1, dtype=np.float32)).tolist() == [1]
+
+
+def test_an_old_day_that_late_windows_change_is_looked_at_again():
+    memory = Visits(1800)
+    memory.grow(ROW, 1)
+    row, five = slice(0, 1), np.array([5.0], dtype=np.float32)
+    memory.put(row, 100, 3, five, None)
+    known = memory.version
+    memory.put(row, 100, 4, five, None)
+    assert memory.version == known  # today makes no routine yet
+    memory.put(row, 99, 3, five, None)
+    assert memory.version != known
