@@ -85,6 +85,8 @@ class Calendar:
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(f"time zone {timezone!r} is not known; expected a name such as Asia/Shanghai") from error
         self.timezone = timezone
+        self.edition = 0
+        """Changes with what it says."""
         more = (CalendarEntry("rest", f"{day}T00:00:00", 86_400) for day in extra_holidays)
         self.take(SiteCalendar(country or "", (*entries, *more)))
 
@@ -104,10 +106,10 @@ class Calendar:
             for kind in ("rest", "worked", "school")
         )
         self._planned = Occurrences((one for one in found.entries if one.kind in _PLANNED), self._zone)
-        self._instants: dict[int, tuple[int, int]] = {}
-        self._feasts: dict[int, bool] = {}
+        self._instants: dict[int, tuple[Day, int]] = {}
         self._offsets: dict[int, int] = {}
         self._days: dict[int, Day] = {}
+        self.edition += 1
 
     @property
     def plans(self) -> bool:
@@ -142,14 +144,9 @@ class Calendar:
         return self._classes(day), second
 
     def instant(self, start_ms: int) -> tuple[int, int]:
-        """Return what `local` does of one instant, as plain numbers; kept, as the same windows are asked for often."""
-        found = self._instants.get(start_ms)
-        if found is None:
-            if len(self._instants) >= _INSTANTS:
-                self._instants.clear()
-            day_class, second = self.local(start_ms)
-            found = self._instants[start_ms] = int(day_class), int(second)
-        return found
+        """Return what `local` does of one instant, as plain numbers."""
+        day, second = self._at(start_ms)
+        return day.day_class, second
 
     def day(self, number: int) -> Day:
         """Return what is known of a local day, by its number since 1970."""
@@ -157,15 +154,21 @@ class Calendar:
 
     def day_number(self, start_ms: int) -> int:
         """Return the local day, counted since 1970, that an instant (epoch ms) lies in."""
-        return int(self._local(start_ms)[0])
+        return self._at(start_ms)[0].number
 
     def is_holiday(self, start_ms: int) -> bool:
-        """Tell whether the local day of an instant (epoch ms) is a holiday; kept, as `instant` is."""
-        found = self._feasts.get(start_ms)
+        """Tell whether the local day of an instant (epoch ms) is a holiday."""
+        return self._at(start_ms)[0].holiday
+
+    def _at(self, start_ms: int) -> tuple[Day, int]:
+        """Return the local day of an instant, and its second of it; kept, as the same windows are asked for often."""
+        found = self._instants.get(start_ms)
         if found is None:
-            if len(self._feasts) >= _INSTANTS:
-                self._feasts.clear()
-            found = self._feasts[start_ms] = self.day(self.day_number(start_ms)).holiday
+            if len(self._instants) >= _INSTANTS:
+                self._instants.clear()
+            ms = min(max(start_ms, _FIRST_MS), _LAST_MS)
+            day, second = divmod(ms // 1000 + self._offset(ms // _QUARTER_MS), 86_400)
+            found = self._instants[start_ms] = self._day(day), second
         return found
 
     def weekday(self, start_ms: int | NDArray[np.int64]) -> NDArray[np.int8]:

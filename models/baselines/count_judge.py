@@ -114,7 +114,7 @@ class Prediction:
         share = np.minimum(based.mean / mean, 1.0)
         wide += self.uncertain[some] * share * share + _BEYOND
         wide = _within(wide)
-        return Sum(based.total, mean, wide, negbin.residual(based.total, mean, wide))
+        return Sum(based.total, mean, wide, _residual(based.total, mean, wide))
 
 
 @dataclass
@@ -173,16 +173,16 @@ def compare(ring: Ring, at: Rows, start_ms: int, y: Floats, prediction: Predicti
     based = sums
     if len(prediction.routine):
         sums = _by_routine(ring, at, start_ms, prediction, based, held)
-    upper, lower = negbin.quick_tails(*sums[0])
-    up, down = negbin.rarity(upper), negbin.rarity(lower)
     # Sums are looked at only where they could matter: most are ordinary.
     places = [(np.abs(one.z) > ODD).nonzero()[0] for one in sums[1:]]
+    judged = [sums[0], *(one.pick(some) for one, some in zip(sums[1:], places, strict=True))]
+    upper, lower = negbin.quick_tails(*(np.concatenate(parts) for parts in zip(*judged, strict=True)))
+    up, down = negbin.rarity(upper), negbin.rarity(lower)
     place = np.concatenate(places)
-    if len(place):
-        odd = [one.pick(some) for one, some in zip(sums[1:], places, strict=True)]
-        more, less = negbin.quick_tails(*(np.concatenate(parts) for parts in zip(*odd, strict=True)))
-        np.maximum.at(up, place, negbin.rarity(more))
-        np.maximum.at(down, place, negbin.rarity(less))
+    size = len(y)
+    np.maximum.at(up, place, up[size:])
+    np.maximum.at(down, place, down[size:])
+    upper, lower, up, down = (values[:size] for values in (upper, lower, up, down))
     down *= _DEFICIT_WEIGHT
     # The best of several looks is rarer than it seems: about twice, as the looks overlap.
     surprise = np.maximum(np.maximum(up, down) - np.log10(2.0), 0.0)
@@ -214,7 +214,8 @@ def _by_routine(
 def _residual(total: Floats, mean: Floats, spread: Floats) -> Floats:
     """Return the residual; of a crowd where few are expected that of a normal variable as rare."""
     z = negbin.residual(total, mean, spread)
-    crowd = (negbin.crowd(total, mean) & (np.abs(z) < _CLEAR)).nonzero()[0]
+    crowd = negbin.crowd(total, mean).nonzero()[0]
+    crowd = crowd[np.abs(z[crowd]) < _CLEAR]
     if len(crowd):
         upper, _ = negbin.tails(*(values[crowd].astype(np.float64) for values in (total, mean, spread)))
         z[crowd] = np.maximum(z[crowd], -special.ndtri(upper))

@@ -178,4 +178,5 @@ def _forget(memory: CountMemory, row: int, since_ms: int, calendar: Calendar) ->
     memory.level[:, row] = 0.0
     memory.doubted[row] = USUAL_DOUBT
     memory.ring.start[:, row] = scan.NEVER
+    memory.ring.restored()
     memory.ring.value[:, scan.UP : scan.LOW + 1, row] = 0.0

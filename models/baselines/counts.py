@@ -272,21 +272,20 @@ class CountBaseline(CountMemory):
         # What is expected of a kind of day not seen yet tells nothing of how warm the evening is, or of the spread.
         watched = self.rates.overall[1, rows] * self.window_s
         unseen = (prediction.own < _LEAST_VISITS) & (watched > 86_400.0)
-        base = np.where(unseen, np.float32(0.0), prediction.base)
+        base = np.where(unseen, np.float32(0.0), prediction.base) if unseen.any() else prediction.base
         fields = (y, prediction.mean, exposure, base, prediction.least, prediction.most)
         ring.put(at, start_ms, fields, seen)
         local = self.calendar.day_number(start_ms), self.calendar.instant(start_ms)[1]
         self.visits.remember(ring, at, rows, start_ms, local, seen)
-        up, low = [], []
+        up = []
         for total, _, spread, z in comparison.based:
             # One count less: in small numbers the next whole number must not look like doubt.
             more = total + 0.375
             more *= 1.0 + spread * more
             up.append(np.maximum(z - 1.0 / np.sqrt(more), 0.0))
-            low.append(np.maximum(-z, 0.0))
         if seen is not None:
-            up, low = [values * seen for values in up], [values * seen for values in low]
-        ring.judge(at, start_ms, up, low, comparison.held, _DOUBT_LOW)
+            up = [values * seen for values in up]
+        ring.judge(at, start_ms, up, [one.z for one in comparison.based], comparison.held, _DOUBT_LOW, seen)
         # Longer sums overlap from window to window and tell little new: one of them is drawn, and counts for all.
         others = len(comparison.sums) - 1
         if len(prediction.routine) or unseen.any():
@@ -317,10 +316,13 @@ class CountBaseline(CountMemory):
         if usual == scan.NEVER:
             return
         due = starts == usual if seen is None else (starts == usual) & seen
-        self._learn(ring, slot, usual, at, rows, None if due.all() else due, level=level)
+        everyone = bool(due.all())
+        self._learn(ring, slot, usual, at, rows, None if everyone else due, level=level)
         # Few, if any: devices that were silent an hour ago.
-        late = (starts != usual) & (starts != scan.NEVER)
-        for start in np.unique(starts[late if seen is None else late & seen]).tolist():
+        late = [] if everyone else starts[~due if seen is None else ~due & seen]
+        for start in np.unique(late).tolist():
+            if start == scan.NEVER:
+                continue
             due = starts == start if seen is None else (starts == start) & seen
             self._learn(ring, slot, start, some_of(at, due), some_of(rows, due), None, level=level)
         put(ring.start[slot], at, scan.NEVER, seen)
@@ -393,8 +395,8 @@ def _clean(total: Doubles, exposure: Doubles) -> tuple[Floats, Floats, NDArray[n
     """Return usable totals and exposures, and which windows were seen at all."""
     if total.shape != exposure.shape:
         raise ValueError(f"total has the shape {total.shape} and exposure {exposure.shape}, expected the same")
-    seen = np.isfinite(total) & np.isfinite(exposure) & (exposure > 0) & (total >= 0)
-    y, e = np.clip(total, 0.0, MAX_TOTAL), np.clip(exposure, 0.0, 1.0)
+    seen = (total >= 0) & (total < np.inf) & (exposure > 0) & (exposure < np.inf)
     if not seen.all():
-        y, e = np.where(seen, y, 0.0), np.where(seen, e, 0.0)
-    return np.rint(y).astype(np.float32), e.astype(np.float32), seen
+        total, exposure = np.where(seen, total, 0.0), np.where(seen, exposure, 0.0)
+    y, e = np.minimum(np.rint(total), MAX_TOTAL), np.minimum(exposure, 1.0)
+    return y.astype(np.float32), e.astype(np.float32), seen

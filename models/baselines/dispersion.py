@@ -53,8 +53,8 @@ def solve(sums: Floats) -> tuple[Floats, Floats]:
     group = (a22 * b1 - a12 * b2) * scale
     busy = (a11 * b2 - a12 * b1) * scale
     # Neither is negative: where one would be, the other explains it all.
-    np.copyto(busy, np.maximum(b2, 0.0) / a22, where=group < 0)
-    np.copyto(group, b1 / a11, where=busy < 0)
+    busy = np.where(group < 0, np.maximum(b2, 0.0) / a22, busy)
+    group = np.where(busy < 0, b1 / a11, group)
     return np.maximum(group, _LEAST_GROUP), np.maximum(busy, 0.0)
 
 

@@ -27,9 +27,9 @@ _EVERY_S: Final = (4 * 86_400.0, 8 * 86_400.0, 60 * 86_400.0)
 """Mean time between the beginnings of surge, deficit, dead."""
 _LASTS_S: Final = (5_400.0, 5_400.0, 86_400.0)
 """Mean length of surge, deficit, dead."""
-_SURGE_SIZES: Final = (2.0, 4.0, 8.0)
+_SURGE_SIZES: Final = np.array([[2.0], [4.0], [8.0]], dtype=np.float32)
 """Sizes of surges, in standard deviations of the normal state."""
-_DEFICIT_SHARES: Final = (0.25, 0.6)
+_DEFICIT_SHARES: Final = np.array([[0.25], [0.6]], dtype=np.float32)
 """What is left of the expected count in a deficit."""
 
 
@@ -51,7 +51,7 @@ def ahead(pi: Floats, chain: tuple[Floats, Floats], gaps: NDArray[np.intp], wind
     """
     share, left = chain
     out = np.empty_like(pi)
-    np.maximum((pi[1:] - share) * left + share, LEAST, out=out[1:])
+    np.maximum(pi[1:] * left + share * (1.0 - left), LEAST, out=out[1:])
     if len(gaps):
         out[1:, gaps] = np.maximum((pi[1:, gaps] - share) * left**windows + share, LEAST)
     total = out[1] + out[2] + out[3]
@@ -66,8 +66,9 @@ def ahead(pi: Floats, chain: tuple[Floats, Floats], gaps: NDArray[np.intp], wind
 def log_likelihoods(y: Floats, mean: Floats, dispersion: Floats) -> Floats:
     """Return log likelihoods (3, rows) of surge, deficit and dead, relative to the normal state."""
     deviation = np.sqrt(mean + dispersion * mean * mean)
-    surge = _mixture([negbin.log_ratio(y, mean + size * deviation, mean, dispersion) for size in _SURGE_SIZES])
-    deficit = _mixture([negbin.log_ratio(y, share * mean, mean, dispersion) for share in _DEFICIT_SHARES])
+    others = np.concatenate([mean + _SURGE_SIZES * deviation, _DEFICIT_SHARES * mean])
+    logs = negbin.log_ratio(y, others, mean, dispersion)
+    surge, deficit = _mixture(logs[: len(_SURGE_SIZES)]), _mixture(logs[len(_SURGE_SIZES) :])
     # A dead camera says nothing but zeros; one count in a thousand windows is let through, not more.
     dead = np.where(y > 0, -6.9, np.log(1.0 + mean * dispersion) / dispersion)
     return np.stack([surge, deficit, dead])
@@ -82,12 +83,7 @@ def update(pi: Floats, log_likelihood: Floats) -> Floats:
     return np.maximum(out, LEAST, out=out)
 
 
-def _mixture(logs: list[Floats]) -> Floats:
-    top = logs[0]
-    for one in logs[1:]:
-        top = np.maximum(top, one)
-    total = np.exp(logs[0] - top)
-    for one in logs[1:]:
-        total += np.exp(one - top)
-    mixed: Floats = top + np.log(total / len(logs))
+def _mixture(logs: Floats) -> Floats:
+    top = logs.max(axis=0)
+    mixed: Floats = top + np.log(np.exp(logs - top).mean(axis=0))
     return mixed

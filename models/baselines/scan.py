@@ -44,7 +44,13 @@ class Ring(Saved):
         self.window_ms, self.scales = window_s * 1000, scales_for(window_s)
         self.slots = max(self.scales)
         super().__init__()
+        self.restored()
         self.grow(ROW, size)
+
+    def restored(self) -> None:
+        """Forget what was known of another state."""
+        self._whole: tuple[Rows, int] | None = None
+        """A run of rows that holds all windows before one; asked for each tick, and nearly always so."""
 
     def slot(self, start_ms: int) -> int:
         """Return the slot of a window."""
@@ -52,11 +58,18 @@ class Ring(Saved):
 
     def held(self, rows: Rows, start_ms: int) -> NDArray[np.bool_] | None:
         """Return which rows hold which of the windows before one, (slots, rows); None where all hold all."""
+        run = isinstance(rows, slice)
+        if run and self._whole == (rows, start_ms):
+            return None
         here = self.slot(start_ms)
         back = (here - np.arange(self.slots)) % self.slots
-        there = self.start[:, rows] == (start_ms - back * self.window_ms)[:, None]
+        there: NDArray[np.bool_] = self.start[:, rows] == (start_ms - back * self.window_ms)[:, None]
         there[here] = True
-        return None if there.all() else there
+        if not there.all():
+            return there
+        if run:
+            self._whole = rows, start_ms
+        return None
 
     def sums(self, rows: Rows, start_ms: int, total: Floats, mean: Floats, held: Held) -> list[tuple[Floats, Floats]]:
         """Return (total, mean), each (rows,), for every scale: over the given window and the ones before it."""
@@ -119,20 +132,28 @@ class Ring(Saved):
         known: Floats = np.where(total > _FAR * near + _FEW, near, total)
         return known
 
-    def judge(self, rows: Rows, start_ms: int, up: list[Floats], low: list[Floats], held: Held, least: float) -> None:
+    def judge(
+        self,
+        rows: Rows,
+        start_ms: int,
+        up: list[Floats],
+        z: list[Floats],
+        held: Held,
+        least: float,
+        seen: Seen,
+    ) -> None:
         """Tell every window the worst residuals (rows,), by scale, of the sums it is part of.
 
-        Residuals are not negative, nothing was seen where they are zero; lows up to `least` are of no interest.
+        `up` are not negative, and zero where nothing was seen; of the residuals `z` those below -`least` are told.
         """
         self._raise(UP, rows, start_ms, up, held)
-        deep = low[0]
-        for one in low[1:]:
-            deep = np.maximum(deep, one)
-        odd = deep > least
+        deep = z[0]
+        for one in z[1:]:
+            deep = np.minimum(deep, one)
+        odd = deep < -least if seen is None else (deep < -least) & seen
         if odd.any():
-            self._raise(
-                LOW, some_of(rows, odd), start_ms, [one[odd] for one in low], None if held is None else held[:, odd]
-            )
+            low = [np.maximum(-one[odd], 0.0) for one in z]
+            self._raise(LOW, some_of(rows, odd), start_ms, low, None if held is None else held[:, odd])
 
     def _raise(self, which: int, rows: Rows, start_ms: int, residuals: list[Floats], held: Held) -> None:
         worst = residuals[-1]
@@ -140,8 +161,9 @@ class Ring(Saved):
             worst = np.maximum(worst, residuals[rank])
             for part in self._slots(start_ms, self.scales[rank - 1] if rank else 0, self.scales[rank]):
                 value = self.value[part, which, rows]
-                higher = np.maximum(value, worst if held is None else worst * held[part])
-                self.value[part, which, rows] = higher
+                np.maximum(value, worst if held is None else worst * held[part], out=value)
+                if not isinstance(rows, slice):  # else it is changed in place
+                    self.value[part, which, rows] = value
 
     def put(self, rows: Rows, start_ms: int, fields: tuple[Floats, ...], seen: Seen) -> None:
         """Write the newest window over the one that leaves: digest that one first.
@@ -149,6 +171,8 @@ class Ring(Saved):
         `fields` are total, mean, exposure, base, least, most.
         """
         slot = self.slot(start_ms)
+        still = seen is None and isinstance(rows, slice) and self._whole == (rows, start_ms)
+        self._whole = (rows, start_ms + self.window_ms) if still else None
         put(self.start[slot], rows, start_ms, seen)
         value = self.value[slot]
         for which, values in zip((TOTAL, MEAN, EXPOSURE, BASE, LEAST, MOST), fields, strict=True):

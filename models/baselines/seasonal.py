@@ -119,18 +119,22 @@ class Kinds(Saved):
         the relative variance that chance gives the amount.
         """
         use = kind >= 0 if seen is None else (kind >= 0) & seen
-        kind, exposure = kind[use], exposure[use]
+        if not use.all():
+            kind = kind[use]
+            ratio, profile, noise, exposure, weight = (
+                values[use] for values in (ratio, profile, noise, exposure, weight)
+            )
         if not len(kind):
             return
         if self.as_of == 0:
             self.as_of = start_ms
         # Weights refer to the same instant as the sums: late windows count for less, as if they had come in time.
-        worth = 0.5 ** ((self.as_of - start_ms) / self._half_life_ms[day_class, 0, 0]) * weight[use]
-        cut = np.minimum(ratio[use], _MOST * exposure)
+        worth = 0.5 ** ((self.as_of - start_ms) / self._half_life_ms[day_class, 0, 0]) * weight
+        cut = np.minimum(ratio, _MOST * exposure)
         self.fresh[0, day_class, hour] += np.bincount(kind, cut * worth, self.count)
         self.fresh[1, day_class, hour] += np.bincount(kind, exposure * worth, self.count)
         # Where chance alone scatters a window widely, it tells nothing of the distance: it counts for less.
-        noise, away = noise[use], cut / (profile[use] * np.maximum(exposure, 1e-3)) - 1.0
+        away = cut / (profile * np.maximum(exposure, 1e-3)) - 1.0
         trust = worth / (1.0 + 4.0 * noise) ** 2
         self.strays[1, 0] += np.bincount(kind, (np.minimum(away * away, _FARTHEST) - noise) * trust, self.count)
         self.strays[1, 1] += np.bincount(kind, trust, self.count)
@@ -197,8 +201,8 @@ class SeasonalRates(Saved):
         self.coarse_bins = -(-DAY_S // self.coarse_s)
         self.decay = np.array([0.5 ** (1 / visits) for visits in _HALF_LIFE_VISITS])
         reach = int(2.5 * _SMOOTH_S / bin_s) if bin_s <= _SMOOTH_S else 0
-        self._offsets = np.arange(-reach, reach + 1)
-        self._kernel = np.exp(-0.5 * (self._offsets * bin_s / _SMOOTH_S) ** 2) if reach else np.ones(1)
+        self._kernel = np.exp(-0.5 * (np.arange(1, reach + 1) * bin_s / _SMOOTH_S) ** 2).tolist()
+        """Weights of a bin's neighbours to either side, by their distance; its own is one."""
         self.kinds = Kinds(self.coarse_bins, _HALF_LIFE_VISITS)
         super().__init__()
 
@@ -244,9 +248,11 @@ class SeasonalRates(Saved):
         strength = np.minimum(strength, 1.0 / (_SPREAD_BIN * self.bin_s / 300.0))
         position = int(second) // self.bin_s
         fine = self.fine[:, day_class]
-        near = np.zeros((2, len(rate)), dtype=np.float32)
-        for offset, share in zip(self._offsets.tolist(), self._kernel.tolist(), strict=True):
-            near += share * fine[:, (position + offset) % self.bins, rows]
+        near = fine[:, position, rows]
+        for away, share in enumerate(self._kernel, 1):
+            either = fine[:, (position - away) % self.bins, rows] + fine[:, (position + away) % self.bins, rows]
+            either *= share
+            near = near + either
         strength, rate = _posterior(strength, rate, near[0], near[1], group, busy)
         if holiday:
             amount, exposure = (
@@ -257,12 +263,12 @@ class SeasonalRates(Saved):
             strength = np.minimum(strength, 1.0 / _LEAST_HOLIDAY)
         evidence = everyday[1] + near[1]
         # A series of a few days knows a kind of day when it has been there.
-        few = watched < _FEW_DAYS * self.bins
-        visits = near[1] * (_VISIT_TELLS / float(self._kernel.sum()))
-        evidence = np.where(few, np.minimum(evidence, visits), evidence)
+        few = (watched < _FEW_DAYS * self.bins).nonzero()[0]
+        visits = near[1, few] * (_VISIT_TELLS / (1.0 + 2.0 * sum(self._kernel)))
+        evidence[few] = np.minimum(evidence[few], visits)
         if profile is not None:
             vouched = self.kinds.known(kind, day_class, between[0]) & (watched >= hour)
-            evidence = np.where(vouched, np.maximum(evidence, watched), evidence)
+            evidence = np.maximum(evidence, watched * vouched)
         return rate, 1.0 / strength, evidence
 
     def learn(  # noqa: PLR0917 - one column each

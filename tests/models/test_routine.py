@@ -85,6 +85,19 @@ def test_a_closed_day_of_the_week_is_no_deficit(judged):
     assert not alarm[[day(4, 1), day(5, 1)], :, 3].any()
 
 
+def test_a_few_people_are_told_where_nights_are_empty_by_routine():
+    """Twenty within twenty minutes, where one in an hour is usual: sums are looked at though residuals saturate."""
+    rng, model, alarms = np.random.default_rng(3), CountBaseline(300, CALENDAR, 1), []
+    for number in range(18):
+        for window in range(24, 48):  # from two to four
+            count = 5 if number == 17 and 36 <= window < 40 else rng.poisson(0.05)
+            start = T0 + (number * 288 + window) * 300_000
+            alarms.append(bool(model.step(np.arange(1), start, [float(count)], np.ones(1)).alarm[0]))
+    assert not any(alarms[: 17 * 24 + 12])
+    assert alarms[17 * 24 + 13]
+    assert model.routine_ms[0] > 0
+
+
 def test_agreement_is_what_nearly_all_visits_reached_early_or_late():
     """Ten visits, of which two had no rush and the others had it ten minutes early, in time, or late."""
     memory = Visits(300)
@@ -95,10 +108,11 @@ def test_agreement_is_what_nearly_all_visits_reached_early_or_late():
             shown[50 + number % 3 - 1] = 100.0
         for slot in range(48, 53):
             memory.put(slice(0, 300), number, slot, np.full(300, shown[slot], dtype=np.float32), None)
-    visits = memory.at(list(range(10)), 50)
+    visits = memory.around(list(range(10)), 50, np.arange(300))
+    assert visits.high.tolist() == memory.highest(list(range(10)), 50).tolist()
     assert decode(agreement(visits.high).reached) == pytest.approx(np.full(300, 100.0), rel=0.03)
     assert decode(extent(visits).usual) == pytest.approx(np.full(300, 10.0), rel=0.05)
-    few = agreement(memory.at([0, 1, 2], 50).high)
+    few = agreement(memory.highest([0, 1, 2], 50))
     assert not few.reached.any()  # three visits are not enough
 
 
@@ -117,3 +131,15 @@ def test_codes_are_within_a_twentieth():
     counts = np.geomspace(1.0, 2e5, 500).astype(np.float32)
     assert decode(encode(counts)) == pytest.approx(counts, rel=0.055, abs=0.06)
     assert encode(np.zeros(1, dtype=np.float32)).tolist() == [1]
+
+
+def test_an_old_day_that_late_windows_change_is_looked_at_again():
+    memory = Visits(1800)
+    memory.grow(ROW, 1)
+    row, five = slice(0, 1), np.array([5.0], dtype=np.float32)
+    memory.put(row, 100, 3, five, None)
+    known = memory.version
+    memory.put(row, 100, 4, five, None)
+    assert memory.version == known  # today makes no routine yet
+    memory.put(row, 99, 3, five, None)
+    assert memory.version != known

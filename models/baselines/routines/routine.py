@@ -18,11 +18,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.baselines.count_judge import Prediction
-from models.baselines.routines.visits import Around, Visits, agreement, busiest_by, decode, extent
+from models.baselines.routines.visits import (
+    NEVER,
+    Codes,
+    Extent,
+    Visits,
+    agreement,
+    bounds,
+    busiest_by,
+    decode,
+    extent,
+    needed,
+)
 from models.baselines.rows import Rows, picked
 from models.calendar import Calendar, Day
 
 Floats = NDArray[np.floating[Any]]
+Flags = NDArray[np.bool_]
 
 _MORE: Final = 1.2
 """A rise or lull is by this factor, and a standard deviation, and one count, away from the base."""
@@ -39,6 +51,13 @@ _HIGHEST: Final = 2.5
 """So many deviations where the highest of some slots counts."""
 _SLACK: Final = 1.04
 """Codes are as coarse as this."""
+_FEWEST: Final = 3
+"""No season is made of fewer visits that agree."""
+_FOUR, _BEFORE, _TWO, _SEASONS = range(4)
+"""What is asked of a slot: the weekday's last four visits, those of the class before its last three, these last two,
+and then the seasons."""
+_CLASS: Final = 1
+"""The season of the class of day, among these."""
 
 
 class Ordinary(NamedTuple):
@@ -52,40 +71,109 @@ class Ordinary(NamedTuple):
 
 
 class _Season(NamedTuple):
+    """Visits to a slot, and what they must do to make a routine."""
+
     which: list[int]
-    """Its visits, among those of the slot."""
-    reached: Floats
-    """As `models.baselines.routines.visits.Agreement`, counts a window, (series,)."""
-    kept: Floats
+    """The visits, by their places among those of the slot."""
+    all_of: int = 0
+    """See `models.baselines.routines.visits.needed`."""
+    also: list[int] | None = None
+    """Visits that must all have shown it, too."""
+    unlike: list[int] | None = None
+    """Visits that must not do the same, as they are of the weeks between."""
+    by: float = 1.0
+    """By this factor."""
     strange: bool = False
     """Whether these are visits of other kinds of day: how little came on them promises nothing."""
 
+    def agreed(self, high: Codes) -> tuple[Floats, Floats]:
+        """Return what they reached and kept, counts a window, by the highest (visits of the slot, rows)."""
+        reached, kept = (decode(codes) for codes in agreement(high[self.which], self.all_of))
+        if self.also is not None:
+            more = agreement(high[self.also], len(self.also))
+            reached, kept = np.minimum(reached, decode(more.reached)), np.maximum(kept, decode(more.kept))
+        if self.unlike is not None:
+            others = agreement(high[self.unlike], self.all_of)
+            reached = np.where(decode(others.kept) * self.by < reached, reached, np.float32(0.0))
+            kept = np.where(decode(others.reached) > kept * self.by, kept, np.float32(np.inf))
+        return reached, kept
 
-class _Slot(NamedTuple):
-    """What the seasons of one slot say, counts a window; arrays (series,)."""
 
-    around: Around
-    seasons: list[_Season]
-    """Narrowest first; the first is the weekday's."""
-    never: Floats
-    """What none of the weekday's last four visits exceeded: no wider season rises over it."""
-    always: Floats
-    """What all four reached."""
-    before: Floats
-    """What nearly all days of the class reached before the last three of them."""
-    lately: list[int]
-    """Those three. Where a rush of every day stays away, that is told twice."""
+class _Slot:
+    """The visits to one slot, and the seasons that they make.
+
+    Hardly any series has a routine at any one slot. So for all series it is only counted how many visits reached more
+    than the base explains, or less than it promises; where that can be enough, the seasons are asked.
+    """
+
+    def __init__(self, days: list[int], seasons: list[_Season], rest: list[_Season]) -> None:
+        self.days, self.seasons = days, seasons
+        """The days of its visits; narrowest season first."""
+        self.number = -1
+        """Which slot of the day it is."""
+        asked = [*rest, *seasons]
+        self._member = np.zeros((len(asked), len(days)), dtype=np.float32)
+        for member, season in zip(self._member, asked, strict=True):
+            member[season.which] = 1.0
+        counts = np.arange(len(days) + 1)
+        self._need = np.stack([needed(counts, season.all_of) for season in asked])
+
+    def move(self, visits: Visits, number: int) -> None:
+        """Go to a slot of the day, which has the same seasons."""
+        if number != self.number:
+            self.number, self.high = number, visits.highest(self.days, number)
+            self._seen = (self.high > 0).sum(axis=0, dtype=np.uint8)
+
+    def around(self, visits: Visits, which: list[int], series: NDArray[np.intp]) -> Extent:
+        """Return what some of its visits showed, of some series."""
+        return extent(visits.around([self.days[one] for one in which], self.number, series))
+
+    def doubtful(self, rows: Rows, more: Codes, less: Codes) -> NDArray[np.intp]:
+        """Return the places among rows where enough visits for any season were beyond `more` or short of `less`."""
+        high = self.high[:, rows]
+        beyond = (high > more).sum(axis=0, dtype=np.uint8)
+        short = self._seen[rows] - (high >= less).sum(axis=0, dtype=np.uint8)
+        places: NDArray[np.intp] = (np.maximum(beyond, short) >= _FEWEST).nonzero()[0]
+        return places
+
+    def ask(self, series: NDArray[np.intp], more: Codes, less: Codes) -> tuple[Flags, Flags, Flags]:
+        """Ask all seasons whether there is a rise, or a lull, in some series; both (seasons, series).
+
+        And whether there was a rise on nearly all days of the class before the last three of them, (series,).
+        """
+        high, one = self.high[:, series], np.uint8(1)
+        # (what was not seen, 0, becomes the largest)
+        facts = (high > 0, high > more, high - one < less - one)
+        seen, beyond, short = (self._member @ fact.astype(np.float32) for fact in facts)
+        need = self._need[np.arange(len(self._need))[:, None], seen.astype(np.intp)]
+        rises, falls = beyond >= need, short >= need
+        # No wider season rises over what the weekday's last four visits did not reach.
+        few = need[_FOUR] == NEVER
+        up, down = rises[_SEASONS:], falls[_SEASONS:]
+        up[1:] &= few | (beyond[_FOUR] > 0)
+        down[1:] &= few | (short[_FOUR] > 0)
+        for season, rise, fall in zip(self.seasons, up, down, strict=True):
+            if season.also is not None:
+                np.logical_and(rise, rises[_TWO], out=rise)
+                np.logical_and(fall, falls[_TWO], out=fall)
+            if season.strange:
+                fall[:] = False
+            if season.unlike is not None and len(some := (rise | fall).nonzero()[0]):
+                reached, kept = season.agreed(high[:, some])
+                rise[some] &= reached > 0
+                fall[some] &= np.isfinite(kept)
+        return up, down, rises[_BEFORE]
 
 
 class Routine:
-    """Finds what is ordinary at a slot; keeps what it found until the next one, or until the memory changes."""
+    """Finds what is ordinary at a slot; keeps what it looks at until it changes."""
 
     def __init__(self, visits: Visits, calendar: Calendar) -> None:
         self._visits, self._calendar = visits, calendar
         self._known: tuple[int, int, int] | None = None
         self._slot: _Slot | None = None
 
-    def find(self, rows: slice | NDArray[np.intp], start_ms: int, rate: Floats, spread: Floats) -> Ordinary | None:
+    def find(self, rows: Rows, start_ms: int, rate: Floats, spread: Floats) -> Ordinary | None:
         """Return what is ordinary in a window where it is not what the base says.
 
         Parameters
@@ -95,53 +183,54 @@ class Routine:
         rate, spread
             What the base expects of a whole window, and its dispersion, (rows,).
         """
-        day, second = self._calendar.day_number(start_ms), self._calendar.instant(start_ms)[1]
-        slot = second // self._visits.slot_s
-        if self._known != (day, slot, self._visits.version):
-            self._known = day, slot, self._visits.version
-            self._slot = self._look(self._calendar.day(day), slot)
+        key = self._calendar.day_number(start_ms), self._calendar.edition, self._visits.version
+        if self._known != key:
+            self._known, self._slot = key, self._look(self._calendar.day(key[0]))
         found = self._slot
         if found is None:
             return None
-        mean = rate
-        deviation = np.sqrt(mean + spread * mean * mean)
-        if self._visits.pooled:
-            deviation = deviation * _HIGHEST
-        above, below = mean * _MORE + deviation + 1.0, mean * (1.0 / _MORE)
-        if not self._visits.pooled:  # the highest of many is below the mean only if it is lower
+        found.move(self._visits, self._calendar.instant(start_ms)[1] // self._visits.slot_s)
+        pooled = self._visits.reach > 0
+        deviation = np.sqrt(rate + spread * rate * rate)
+        if pooled:
+            deviation *= _HIGHEST
+        above, below = rate * _MORE + deviation + 1.0, rate * (1.0 / _MORE)
+        if not pooled:  # the highest of many is below the mean only if it is lower
             below = below - deviation
-        least, usual, most = np.zeros((3, len(mean)), dtype=np.float32)
-        may_rise, may_fall = found.never[rows] >= above, found.always[rows] <= below
-        told, high = np.zeros((2, len(mean)), dtype=np.bool_)
-        for rank, season in enumerate(found.seasons):
-            rises, falls = season.reached[rows] > above, season.kept[rows] < below
-            if rank:
-                rises &= may_rise
-                falls &= may_fall
-            falls &= ~told
-            new = ((rises & ~told) | falls).nonzero()[0]
-            if len(new):
-                least[new], usual[new], most[new] = _extent(found, season, picked(rows, new))
-            higher = (rises & high).nonzero()[0]
-            if len(higher):  # a wider season is the first to see that a rush has grown
-                most[higher] = np.maximum(most[higher], _extent(found, season, picked(rows, higher))[2])
-            high |= rises & ~(told & ~high)
-            told |= rises | falls
-        place = told.nonzero()[0]
+        more, less = bounds(above, below)
+        place = found.doubtful(rows, more, less)
         if not len(place):
             return None
-        least, usual, most = (values[place] for values in (least, usual, most))
+        rises, lulls, earlier = found.ask(picked(rows, place), more[place], less[place])
+        told = np.flatnonzero((rises | lulls).any(axis=0))
+        if not len(told):
+            return None
+        place, rises, lulls = place[told], rises[:, told], lulls[:, told]
+        series, base, above = picked(rows, place), rate[place], above[place]
+        least, usual, most = np.zeros((3, len(place)), dtype=np.float32)
+        known, up = np.zeros((2, len(place)), dtype=np.bool_)
+        for season, rise, lull in zip(found.seasons, rises, lulls, strict=True):
+            fall = lull & ~known
+            new = ((rise & ~known) | fall).nonzero()[0]
+            if len(new):
+                least[new], usual[new], most[new] = self._extent(found, season, series[new])
+            higher = (rise & up).nonzero()[0]
+            if len(higher):  # a wider season is the first to see that a rush has grown
+                most[higher] = np.maximum(most[higher], self._extent(found, season, series[higher])[2])
+            up |= rise & ~(known & ~up)
+            known |= rise | fall
         # The busiest of some windows is that by chance, too, and chance is reckoned with apart.
         if self._visits.several:
             least -= busiest_by(0.5, least)
             usual -= busiest_by(0.5, usual)
-        if self._visits.pooled:
+        if pooled:
             most -= busiest_by(1.0, most)
-        base, up = rate[place], high[place]
-        gone = (up & (found.before[rows][place] > above[place])).nonzero()[0]
+        gone = (up & earlier[told]).nonzero()[0]
         if len(gone):
-            last = decode(extent(found.around.of(found.lately, picked(rows, place[gone]))).usual)
-            least[gone] = np.where(last < above[place[gone]], np.minimum(least[gone], last), least[gone])
+            # Where a rush of every day stays away, that is told twice.
+            lately = found.seasons[_CLASS].which[:3]
+            last = decode(found.around(self._visits, lately, series[gone]).usual)
+            least[gone] = np.where(last < above[gone], np.minimum(least[gone], last), least[gone])
         # A rise is over the base, a lull below it, whatever one visit was.
         least = np.where(up, np.maximum(least * (1.0 / _SLACK), base), least)
         usual = np.maximum(usual, least)
@@ -174,10 +263,10 @@ class Routine:
             prediction.spoke = some
         prediction.routine = lately.nonzero()[0]
 
-    def _look(self, today: Day, slot: int) -> _Slot | None:
-        """Ask the seasons. None where nothing is remembered."""
+    def _look(self, today: Day) -> _Slot | None:
+        """Say which seasons a day has. None where nothing is remembered."""
         held = self._visits.day
-        past = np.sort(held[(held >= 0) & (held < today.number) & (held >= today.number - self._visits.days)])[::-1]
+        past = np.sort(held[(held >= 0) & (held < today.number) & (held > today.number - self._visits.days)])[::-1]
         if not len(past):
             return None
         days = [self._calendar.day(number) for number in past.tolist()]
@@ -187,51 +276,33 @@ class Routine:
         same = [one for one in alike if one.weekday == today.weekday and one.as_usual == today.as_usual]
         turn = [one for one in alike if (one.week - today.week) % 2 == 0]
         other = [one for one in alike if (one.week - today.week) % 2 == 1]
+        place: dict[int, int] = {}
 
-        around = self._visits.at(past.tolist(), slot)
-        place = {one.number: at for at, one in enumerate(days)}
+        def of(some: list[Day]) -> list[int]:
+            """Return the places of days that are asked for, from now on."""
+            return [place.setdefault(one.number, len(place)) for one in some]
 
-        def of(some: list[Day], last: int, all_of: int = 0) -> _Season:
-            which = [place[one.number] for one in some[:last]]
-            if not which:
-                nothing = np.zeros(self._visits.size, dtype=np.float32)
-                return _Season(which, nothing, nothing + np.float32(np.inf))
-            found = agreement(around.high[which], all_of)
-            return _Season(which, decode(found.reached), decode(found.kept))
-
-        weekday, four = of(same, 6), of(same, 4, all_of=4)
-        seasons = [weekday, of(alike, 10)]
+        seasons = [_Season(of(same[:6])), _Season(of(alike[:10]))]
         if len(alike) > 1 and len(usual) > 4:
             # All days are alike, and this class has shown it, too.
-            every, two = of(usual, 10), of(alike, 2, all_of=2)
-            seasons.append(
-                every._replace(reached=np.minimum(every.reached, two.reached), kept=np.maximum(every.kept, two.kept))
-            )
+            seasons.append(_Season(of(usual[:10]), also=of(alike[:2])))
         if len(alike) < _KNOWN:
             # What such a day does to the others' routine is not known: neither its rush nor its absence is strange.
-            others = of([one for one in days if one.day_class == today.day_class], 10)
-            seasons.append(others._replace(kept=others.kept + np.float32(np.inf), strange=True))
+            seasons.append(_Season(of([one for one in days if one.day_class == today.day_class][:10]), strange=True))
         if len(turn) >= 3 and len(other) >= 3:
-            seasons.append(_apart(of(turn, 8, all_of=6), of(other, 8, all_of=6)))
-            mine = of([one for one in turn if one in same], 4, all_of=3)
-            seasons.append(_apart(mine, of([one for one in other if one in same], 4, all_of=3), by=_PLAIN))
-        lately = [place[one.number] for one in alike[:3]]
-        return _Slot(around, seasons, four.kept, four.reached, of(alike[3:], 10).reached, lately)
+            seasons.append(_Season(of(turn[:8]), all_of=6, unlike=of(other[:8])))
+            mine, theirs = ([one for one in week if one in same][:4] for week in (turn, other))
+            seasons.append(_Season(of(mine), all_of=3, unlike=of(theirs), by=_PLAIN))
+        rest = [_Season(of(same[:4]), all_of=4), _Season(of(alike[3:13])), _Season(of(alike[:2]), all_of=2)]
+        return _Slot(list(place), seasons, rest)
 
-
-def _apart(mine: _Season, others: _Season, *, by: float = 1.0) -> _Season:
-    """Every second week: only where the weeks between do not do the same, or are apart by a factor."""
-    return mine._replace(
-        reached=np.where(others.kept * by < mine.reached, mine.reached, 0.0).astype(np.float32),
-        kept=np.where(others.reached > mine.kept * by, mine.kept, np.inf).astype(np.float32),
-    )
-
-
-def _extent(slot: _Slot, season: _Season, series: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
-    """Return what a season's visits showed at least, usually and at most, counts a window, each (series,)."""
-    least, usual, most, usual_high, high = (decode(codes) for codes in extent(slot.around.of(season.which, series)))
-    # Where the neighbours have more, it is an edge, and visits are early or late; elsewhere they only add to chance.
-    most = np.where(usual_high > usual * _EDGE + 2.0, high, most)
-    # One visit in five may have been an event: it is not what all the others have in common.
-    most = np.minimum(most, season.reached[series] * _FARTHEST + 2.0)
-    return (np.zeros_like(least) if season.strange else least), usual, most
+    def _extent(self, slot: _Slot, season: _Season, series: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
+        """Return what a season's visits showed at least, usually and at most, counts a window, each (series,)."""
+        shown = slot.around(self._visits, season.which, series)
+        least, usual, most, usual_high, high = (decode(codes) for codes in shown)
+        # Where the neighbours have more it is an edge, and visits are early or late; elsewhere they only add to chance.
+        most = np.where(usual_high > usual * _EDGE + 2.0, high, most)
+        # One visit in five may have been an event: it is not what all the others have in common.
+        reached, _ = season.agreed(slot.high[:, series])
+        most = np.minimum(most, reached * _FARTHEST + 2.0)
+        return (np.zeros_like(least) if season.strange else least), usual, most

@@ -5,6 +5,7 @@ a few of them, and how far one visit strays from another, only the visits themse
 logarithm in one byte: eight weeks are 8 kB a series. Days and slots are local, so routines move with the clock.
 """
 
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -68,8 +69,8 @@ class Visits(Saved):
     def __init__(self, window_s: int) -> None:
         self.days, self.slot_s = DAYS, max(window_s, SLOT_S)
         self.slots = -(-_DAY_S // self.slot_s)
-        self.pooled = self.slot_s <= _POOLED_S
-        """Whether neighbouring slots count."""
+        self.reach = _POOLED_S // self.slot_s
+        """How many neighbouring slots to either side count."""
         self.several = window_s < self.slot_s
         """Whether a slot has more than one window."""
         self.version = 0
@@ -98,6 +99,8 @@ class Visits(Saved):
         if self.day[place] < day:
             self.code[place] = 0
             self.day[place] = day
+        if day < int(self.day.max()):
+            self.version += 1
         put(self.code[place, slot], rows, encode(rate), seen)
 
     def remember(self, ring: Ring, at: Rows, rows: Rows, start_ms: int, local: tuple[int, int], seen: Seen) -> None:
@@ -122,34 +125,35 @@ class Visits(Saved):
         counts = decode(codes)
         return np.maximum(counts - busiest_by(0.5, counts), 0.0) if self.several else counts
 
-    def at(self, days: list[int], slot: int) -> "Around":
-        """Return what held days showed around a slot."""
-        places = np.array(days, dtype=np.int64) % self.days
-        here = self.code[places, slot, : self.size]
-        if not self.pooled:
-            return Around(here, here, here)
-        low, high = here - np.uint8(1), here.copy()  # what was not seen is neither low nor high
-        for away in (-1, 1, -2, 2):
-            if abs(away) * self.slot_s <= _POOLED_S and 0 <= slot + away < self.slots:
-                other = self.code[places, slot + away, : self.size]
-                np.maximum(high, other, out=high)
-                if abs(away) == 1:
-                    np.minimum(low, other - np.uint8(1), out=low)
-        seen = high > 0
-        return Around(np.where(here > 0, here, high), np.where(seen, np.minimum(low + np.uint8(1), high), 0), high)
+    def highest(self, days: list[int], slot: int) -> Codes:
+        """Return the highest that held days showed within twenty minutes of a slot, (days, series)."""
+        high = np.empty((len(days), self.size), dtype=np.uint8)
+        for day, out in zip(days, high, strict=True):
+            np.maximum.reduce(self.code[day % self.days, self._around(slot), : self.size], axis=0, out=out)
+        return high
+
+    def around(self, days: list[int], slot: int, series: NDArray[np.intp]) -> "Around":
+        """Return what held days showed around a slot, of some series."""
+        here, span = slot, self._around(slot)
+        places = np.array(days, dtype=np.intp) % self.days
+        codes = self.code[places[:, None, None], np.arange(span.start, span.stop)[:, None], series]
+        here -= span.start
+        high, own = codes.max(axis=1), codes[:, here]
+        near = codes[:, max(here - 1, 0) : here + 2] if self.reach else codes
+        # (what was not seen is neither low nor high)
+        low = (near - np.uint8(1)).min(axis=1) + np.uint8(1)
+        return Around(np.where(own > 0, own, high), low, high)
+
+    def _around(self, slot: int) -> slice:
+        return slice(max(slot - self.reach, 0), min(slot + self.reach + 1, self.slots))
 
 
 class Around(NamedTuple):
-    """What visits showed at a slot, and least and most around it; codes (visits, series)."""
+    """What visits showed at a slot, least within ten minutes and most within twenty; codes (visits, rows)."""
 
     here: Codes
     low: Codes
     high: Codes
-
-    def of(self, which: list[int], rows: NDArray[np.intp]) -> "Around":
-        """Return some of the visits of some of the rows."""
-        some = np.ix_(np.array(which, dtype=np.intp), rows)
-        return Around(self.here[some], self.low[some], self.high[some])
 
 
 class _Sorted(NamedTuple):
@@ -169,15 +173,22 @@ class _Sorted(NamedTuple):
         return found
 
 
-def agreement(high: Codes, all_of: int = 0) -> Agreement:
-    """Return what visits, by the highest around a slot (visits, rows), have in common.
+def needed(seen: NDArray[Any], all_of: int) -> NDArray[np.int64]:
+    """Return how many of so many visits must agree; more than there can be where they are too few.
 
-    `all_of` visits are enough, but they must all agree; without it most of them must.
+    `all_of` visits are enough, but they must all agree; without it (0) most of them must.
     """
+    return np.where(seen >= all_of, seen, NEVER) if all_of else _NEED[seen]
+
+
+def agreement(high: Codes, all_of: int = 0) -> Agreement:
+    """Return what visits, by the highest around a slot (visits, rows), have in common; see `needed`."""
+    nothing = np.zeros(high.shape[1], dtype=np.uint8)
+    if not len(high):
+        return Agreement(nothing, nothing + np.uint8(NEVER))
     found = _in_order(high)
-    count = found.seen
-    need = np.where(count >= all_of, count, 0) if all_of else _NEED[count]
-    nothing, enough = np.zeros(high.shape[1], dtype=np.uint8), need > 0
+    count, need = found.seen, needed(found.seen, all_of)
+    enough = need < NEVER
     return Agreement(
         reached=np.where(enough, found.pick(len(high) - need), nothing),
         kept=np.where(enough, found.pick(len(high) - count + need - 1), nothing + np.uint8(NEVER)),
@@ -216,8 +227,15 @@ def busiest_by(deviations: float, counts: Floats) -> Floats:
 
 def encode(count: Floats) -> Codes:
     """Return counts as codes, 1 to 255."""
-    codes: Codes = np.minimum(np.log1p(count) * _STEPS + 1.5, 255.0).astype(np.uint8)
+    codes: Codes = np.minimum(np.log(1.0 + count) * _STEPS + 1.5, 255.0).astype(np.uint8)
     return codes
+
+
+def bounds(above: Floats, below: Floats) -> tuple[Codes, Codes]:
+    """Return codes that counts are beyond if they are more than `above`, and short of if less than `below`; (rows,)."""
+    scaled = (np.log(1.0 + np.maximum(ends, 0.0)) * np.float32(_STEPS) + np.float32(1.0) for ends in (above, below))
+    more, less = (np.minimum(codes, 255.0) for codes in scaled)
+    return more.astype(np.uint8), np.ceil(less).astype(np.uint8)
 
 
 def decode(codes: Codes) -> Floats:
@@ -227,32 +245,18 @@ def decode(codes: Codes) -> Floats:
 
 
 def _sorted(values: Codes) -> Codes:
-    """Return (visits, rows) sorted along the visits: by a network of comparisons, each of all rows at once."""
+    """Return (visits, rows) sorted along the visits: by comparisons of all rows at once, as visits are few."""
     if values.shape[1] < _FEW_ROWS:
         return np.sort(values, axis=0)
     values = values.copy()
     lower = np.empty(values.shape[1], dtype=np.uint8)
-    for one, other in _network(len(values)):
-        np.minimum(values[one], values[other], out=lower)
-        np.maximum(values[one], values[other], out=values[other])
-        values[one] = lower
+    for end in range(len(values) - 1, 0, -1):
+        for one, other in pairwise(values[: end + 1]):
+            np.minimum(one, other, out=lower)
+            np.maximum(one, other, out=other)
+            one[:] = lower
     return values
 
 
-def _network(size: int) -> list[tuple[int, int]]:
-    """Return the comparisons of Batcher's merge exchange (1968; Knuth, volume 3, algorithm 5.2.2 M)."""
-    pairs = []
-    top = p = 1 << max(size - 1, 1).bit_length() - 1
-    while p > 0:
-        q, r, d = top, 0, p
-        while True:
-            pairs += [(i, i + d) for i in range(size - d) if i & p == r]
-            if q == p:
-                break
-            d, q, r = q - p, q // 2, p
-        p //= 2
-    return pairs
-
-
 _COUNTS: Final = np.expm1(np.maximum(np.arange(256, dtype=np.float32) - 1.0, 0.0) / np.float32(_STEPS))
-_NEED: Final = np.array([0, 0, 0, 0] + [n if n <= _ALL_OF else -(-4 * n // 5) for n in range(4, DAYS + 1)])
+_NEED: Final = np.array([NEVER] * 4 + [n if n <= _ALL_OF else -(-4 * n // 5) for n in range(4, DAYS + 1)])
