@@ -3,6 +3,7 @@
 from deploy.grafana import panels as p
 from deploy.grafana import words
 from deploy.grafana.panels import GREEN, RED, YELLOW, Json, target
+from deploy.grafana.patrols import incidents
 from deploy.grafana.shared import (
     BAD_GOOD,
     DEVICE,
@@ -143,4 +144,5 @@ def hotspots(say: Sentences) -> list[Json]:
             [target(events, alias="$tag_beat")],
             interval="5m",
         ),
+        *incidents(say),
     ]

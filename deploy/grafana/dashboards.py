@@ -1,4 +1,4 @@
-"""The six dashboards, in every language of the catalogue from one source.
+"""The seven dashboards, in every language of the catalogue from one source.
 
 Every query is InfluxQL; names come from `stream.sinks.influx.schema`, which a test checks them against. A measurement
 of its own gets its panels in one function of `deploy.grafana.command` or `deploy.grafana.engineers`.
@@ -6,7 +6,7 @@ of its own gets its panels in one function of `deploy.grafana.command` or `deplo
 
 from typing import Final
 
-from deploy.grafana import command, engineers
+from deploy.grafana import command, engineers, patrols
 from deploy.grafana import panels as p
 from deploy.grafana.outlines import LABEL
 from deploy.grafana.panels import Json
@@ -33,6 +33,7 @@ def dashboards(language: str, outlines: str | None = None) -> dict[str, Json]:
             ("now", say("grafana-dashboard-now"), command.now),
             ("beat", say("grafana-dashboard-beat"), command.beat),
             ("hotspots", say("grafana-dashboard-hotspots"), command.hotspots),
+            ("patrols", say("grafana-dashboard-patrols"), patrols.patrols),
             ("devices", say("grafana-dashboard-devices"), engineers.devices),
             ("pipeline", say("grafana-dashboard-pipeline"), engineers.pipeline),
             ("replay", say("grafana-dashboard-replay"), engineers.replay),

@@ -1,13 +1,15 @@
 """Names and values as people read them: columns, kinds, severities, states, in the reader's language."""
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
-from deploy.grafana.panels import BLUE, GREEN, RED, YELLOW, Json, override
+from deploy.grafana.panels import BLUE, GREEN, GREY, RED, YELLOW, Json, override
+from ingest.events import Provenance
 from stream.sentences.catalogue import Sentences, choices
 
 ALERT: Final = ("severity", "Time", "kind", "place", "text", "state")
 """Columns of an alert, the most urgent thing first."""
 _WIDTHS: Final = {
+    "officer": 130,
     "Time": 155,
     "beat": 130,
     "device": 110,
@@ -24,6 +26,19 @@ _LONG: Final = {"place", "text", "drivers"}
 """Columns of sentences, which continue in a second line."""
 _SEVERITIES: Final = {"critical": RED, "warning": YELLOW, "info": BLUE}
 _STATES: Final = ("raised", "acknowledged", "cleared", "expired")
+_STOP_STATES: Final = {
+    "planned": BLUE,
+    "arrived": YELLOW,
+    "done": GREEN,
+    "skipped": RED,
+    "missed": RED,
+    "replaced": GREY,
+}
+CATEGORIES: Final = (
+    "burglary", "theft", "robbery", "fight", "dispute", "fraud", "vandalism", "traffic", "noise_complaint",
+    "lost_property", "fire",
+)  # fmt: skip
+"""Categories of incidents that have a name; others stand as they were told."""
 _DEVICE_STATES: Final = {
     "open": RED,
     "closed": GREEN,
@@ -71,6 +86,22 @@ def device_states(say: Sentences) -> list[Json]:
     """Return words and colours of what doors, covers, barriers, cameras say of themselves."""
     found = {word: {"text": say("state-word", word=word), "color": color} for word, color in _DEVICE_STATES.items()}
     return [override(".*", like=True, mappings=_mapping(found))]
+
+
+def stop_states(say: Sentences) -> list[Json]:
+    """Return words and colours of how a patrol's stop stands; one that nobody has said anything of has none."""
+    found = {word: {"text": say(f"stop-{word}"), "color": color} for word, color in _STOP_STATES.items()}
+    return [override(".*", like=True, mappings=_mapping(found))]
+
+
+def categories(say: Sentences) -> list[Json]:
+    """Return the names of categories of incidents, where each is a series."""
+    return [override(one, displayName=say("incident-word", category=one, count=1)) for one in CATEGORIES]
+
+
+def provenances(say: Sentences) -> list[Json]:
+    """Return the names of by whom an incident came, where each is a series."""
+    return [override(one, displayName=say(f"board-provenance-{one}")) for one in get_args(Provenance)]
 
 
 def yes_no(say: Sentences, good: int, *names: str) -> list[Json]:

@@ -356,6 +356,7 @@ incidents = { $count ->
         [fight] fight
         [robbery] robbery
         [noise] noise complaint
+        [noise_complaint] noise complaint
         [fire] fire
         [fraud] fraud
         [vandalism] case of vandalism
@@ -391,6 +392,7 @@ incidents = { $count ->
         [fight] fights
         [robbery] robberies
         [noise] noise complaints
+        [noise_complaint] noise complaints
         [fire] fires
         [fraud] frauds
         [vandalism] cases of vandalism
@@ -505,6 +507,7 @@ grafana-folder = PatrolGrid
 grafana-dashboard-now = Now
 grafana-dashboard-beat = Beat
 grafana-dashboard-hotspots = Hotspots
+grafana-dashboard-patrols = Patrols
 grafana-dashboard-devices = Devices and data quality
 grafana-dashboard-pipeline = Pipeline
 grafana-dashboard-replay = Replay
@@ -531,6 +534,22 @@ grafana-gates-in-out = Gates: vehicles in and out
 grafana-people-by-device = People by device
 grafana-sensors-of-limit = Sensors: share of the alarm limit
 grafana-device-states = Doors, covers, barriers, cameras
+grafana-delivered-by = { $tag ->
+    [officer] Planned and delivered, by officer
+   *[beat] Planned and delivered, by beat
+}
+grafana-delivered-share = Delivered of planned time
+grafana-stops-planned = Stops planned
+grafana-stops-done = Stops done
+grafana-stops-skipped = Stops skipped or missed
+grafana-planned-and-delivered = Planned and delivered minutes
+grafana-stops-over-time = Officers’ stops
+grafana-shares = Each beat’s share of patrol beside its share of reports
+grafana-shares-help = Older minutes and reports count less. A beat with much patrol and few reports has more than it asks for.
+grafana-incidents-by = { $tag ->
+    [category] Incidents, by category
+   *[provenance] Incidents, by whom they came
+}
 grafana-top-places = Places, when, how much and why
 grafana-see-beat = The beat's day
 grafana-cell-risk = How a cell's risk went
@@ -625,6 +644,13 @@ grafana-column = { $column ->
     [found] Found
     [happened] Happened
     [delay_s] Delay
+    [officer] Officer
+    [planned_min] Planned
+    [delivered_min] Delivered
+    [done] Done
+    [skipped] Skipped
+    [share] Share of patrol
+    [reported] Share of reports
    *[other] { $column }
 }
 severity = { $severity ->

@@ -343,6 +343,7 @@ incidents = { $category ->
     [fight] 打架斗殴
     [robbery] 抢劫
     [noise] 噪声扰民
+    [noise_complaint] 噪声扰民
     [fire] 火情
     [fraud] 诈骗
     [vandalism] 故意损毁财物
@@ -456,6 +457,7 @@ grafana-folder = PatrolGrid 网格巡防
 grafana-dashboard-now = 实时态势
 grafana-dashboard-beat = 网格一日
 grafana-dashboard-hotspots = 巡逻热点
+grafana-dashboard-patrols = 巡逻
 grafana-dashboard-devices = 设备与数据质量
 grafana-dashboard-pipeline = 数据管道
 grafana-dashboard-replay = 回放评估
@@ -482,6 +484,22 @@ grafana-gates-in-out = 卡口：进出车辆
 grafana-people-by-device = 各设备人流
 grafana-sensors-of-limit = 传感器：占报警阈值比例
 grafana-device-states = 门、井盖、道闸、摄像头状态
+grafana-delivered-by = { $tag ->
+    [officer] 各民警计划与完成
+   *[beat] 各网格计划与完成
+}
+grafana-delivered-share = 完成时间占计划
+grafana-stops-planned = 计划停留点
+grafana-stops-done = 已完成停留点
+grafana-stops-skipped = 跳过或未到
+grafana-planned-and-delivered = 计划与完成分钟数
+grafana-stops-over-time = 各民警停留点
+grafana-shares = 各网格巡逻占比与警情占比
+grafana-shares-help = 时间越久权重越低。巡逻占比高而警情占比低的网格，巡逻多于所需。
+grafana-incidents-by = { $tag ->
+    [category] 警情（按类别）
+   *[provenance] 警情（按来源）
+}
 grafana-top-places = 热点地点：时段、预计数与成因
 grafana-see-beat = 查看该网格
 grafana-cell-risk = 各格风险走势
@@ -576,6 +594,13 @@ grafana-column = { $column ->
     [found] 检出
     [happened] 发生
     [delay_s] 延迟
+    [officer] 民警
+    [planned_min] 计划
+    [delivered_min] 完成
+    [done] 已完成
+    [skipped] 跳过
+    [share] 巡逻占比
+    [reported] 警情占比
    *[other] { $column }
 }
 severity = { $severity ->

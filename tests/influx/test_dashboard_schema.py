@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import unquote
 
 import pytest
@@ -15,6 +15,8 @@ from deploy.grafana.dashboards import dashboards
 from deploy.grafana.outlines import outlines
 from deploy.grafana.panels import OUTLINES
 from deploy.grafana.rules import rules
+from deploy.grafana.words import CATEGORIES
+from ingest.events import Provenance
 from ingest.places import load_places
 from simulators.world.neighbourhood import QUARTER
 from stream.sentences.catalogue import choices
@@ -26,7 +28,7 @@ PLAIN = {"short", "none", "sishort"}
 UNITS = {
     "count": PLAIN, "events": PLAIN, "1": PLAIN, "0/1": PLAIN, "1-3": PLAIN, "degrees": PLAIN,
     "0-1": {"percentunit"}, "probability": {"percentunit"}, "ratio": {"percentunit"},
-    "s": {"s"}, "ms": {"ms"}, "1/s": {"ops"},
+    "s": {"s"}, "min": {"m"}, "incidents": PLAIN, "ms": {"ms"}, "1/s": {"ops"},
 }  # fmt: skip
 """Unit of the schema → what Grafana may call it."""
 METRICS = {"noise": "dB", "smoke": "suffix: %/m", "temperature": "celsius", "water": "suffix: cm"}
@@ -131,6 +133,8 @@ def test_columns_that_are_styled_or_sorted_by_are_there(language):
                 names.add("Time")
             if any(target.get("alias") == "$tag_kind" for target in panel["targets"]):
                 names |= set(choices("kind"))
+            if any(target.get("alias") in {"$tag_category", "$tag_provenance"} for target in panel["targets"]):
+                names |= {*CATEGORIES, *get_args(Provenance)}
             wanted = [one["matcher"] for one in panel["fieldConfig"]["overrides"]]
             styled = {one["options"] for one in wanted if one["id"] == "byName"}
             sorted_by = {
