@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ from simulators.devices.faults import FaultRates, skews
 from simulators.devices.fleet import Fleet, FleetSettings
 from simulators.devices.ledger import Ledger, Report
 from simulators.devices.messages import Post, boot_of, live
+from simulators.devices.officers import on_patrol
 from simulators.devices.warm_start import history
 from simulators.world import neighbourhood
 from simulators.world.life import World
@@ -52,6 +53,8 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Length of the live part in event time; 0 for until stopped."""
     history_days: float = 0.0
     scenarios: bool = True
+    officers: bool = False
+    """Whether officers go by the plans that the site publishes."""
     boot: str = ""
     drain_s: float = 10.0
 
@@ -95,7 +98,10 @@ def simulate(
         clock = None if endless else ScaledClock(origin, run.started_ms or time.time_ns() // 1_000_000, run.speed)
         until = origin + (round(run.duration_s * 1000) or _FOREVER_MS)
         if go_on:
-            fleet.play(live(world, post, until), clock=clock, stopped=stopped)
+            with ExitStack() as patrol:
+                if run.officers and clock is not None:
+                    patrol.enter_context(on_patrol(fleet_settings.broker, run.site_id, clock, run.seed))
+                fleet.play(live(world, post, until), clock=clock, stopped=stopped)
         if not fleet.drain(min(run.drain_s, _LAST_S) if stopped() else run.drain_s):
             logger.warning("%d messages were not acknowledged in time", fleet.pending)
     return ledger.finish([] if schedule is None else schedule.truths)
@@ -138,6 +144,7 @@ def add_arguments(found: argparse.ArgumentParser) -> None:
         default=10.0,
         help="wait so long for acknowledgements at the end (default: %(default)s)",
     )
+    add("--officers", action="store_true", help="officers go by the site's patrol plans and tell what they did")
     add("--no-scenarios", action="store_true", help="let nothing happen")
     add("--no-faults", action="store_true", help="let nothing go wrong on the way")
     usual = FaultRates()
@@ -212,7 +219,8 @@ def run(args: argparse.Namespace) -> int:
         return 2
     settings = RunSettings(
         site_id=args.site, seed=args.seed, origin_ms=args.origin_ms, started_ms=args.started_ms, speed=args.speed,
-        duration_s=args.duration, history_days=args.history_days, scenarios=not args.no_scenarios, boot=args.boot,
+        duration_s=args.duration, history_days=args.history_days, scenarios=not args.no_scenarios,
+        officers=args.officers, boot=args.boot,
         drain_s=args.drain_s,
     )  # fmt: skip
     fleet = FleetSettings(

@@ -41,6 +41,13 @@ examples:
 """
 SITE: Final = "demo"
 _INFLUX_FEED: Final = "console.demo.influx_feed"  # needs the extra influx
+_OFFICERS: Final = ("p1: Li Wei 李伟", "p2: Wang Lei 王磊", "p3: Chen Jing 陈静")
+_SHIFTS: Final = (
+    "daily 10:00-18:00 @ p1 p2 p3: Day 日班",
+    "daily 18:00-02:00 @ p1 p2 p3: Evening 晚班",
+    "daily 02:00-10:00 @ p1 p2: Night 夜班",
+)
+_COMMITTED: Final = ("Mon-Fri 07:30-07:45 @ 121.4703 31.2331: school gate 学校门口",)
 START_HOUR, START_MINUTE = 21, 45
 _HISTORY_S: Final = 600.0
 _SETTLE_S: Final = 60.0
@@ -106,6 +113,7 @@ def _settings(options: argparse.Namespace) -> Settings:
             "places": None,
             "language": texts_of(options, settings).language,
         },
+        patrol={} if settings.patrol.officers else {"officers": _OFFICERS, "shifts": _SHIFTS, "committed": _COMMITTED},
         pipeline={
             "lateness_s": settings.pipeline.lateness_s + 0.5 * slack_s,
             "grace_s": settings.pipeline.grace_s + 2.0 * slack_s,
@@ -199,7 +207,7 @@ class _Demo:
             sys.executable, "-m", "simulators.run", "--host", settings.broker.host, "--port", str(settings.broker.port),
             "--site", settings.site.id, "--seed", str(self.options.seed), "--speed", speed,
             "--history-days", f"{days:g}", "--origin-ms", str(origin_ms), "--started-ms", str(started_ms),
-            "--report", str(report),
+            "--report", str(report), *([] if days else ["--officers"]),
         ]  # fmt: skip
         if ready is not None:
             command += ["--ready", str(ready)]
