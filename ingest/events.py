@@ -107,7 +107,7 @@ class PatrolDid(msgspec.Struct, frozen=True, kw_only=True):
 
     what: DidWhat
     """arrived at, done with, or has skipped a stop; needs help; is called away, or is back."""
-    stop: Id | Literal[""] = ""
+    stop: Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._:-]{0,63})?\Z")] = ""
     """Of the plan; not needed for help, away and back."""
     ts: Instant | None = None
     """When; without it, when it was received."""

@@ -52,3 +52,16 @@ class BeatShare(msgspec.Struct, frozen=True, kw_only=True):
     """Reported incidents, older ones counting less in the same way."""
     reported: float
     """0-1."""
+
+
+class ComingRisk(msgspec.Struct, frozen=True, kw_only=True):
+    """What the forecast expects of the coming day where most is expected: what plans are made from."""
+
+    ts: int
+    bounds: tuple[float, float, float, float]
+    """West, south, east and north of the map, in degrees."""
+    cell_m: float
+    cells: list[int]
+    """Numbers of the map's cells, the one with most expected first."""
+    hours: bytes
+    """Expected (weighted) incidents by cell and local hour of the day: little-endian float32, (cells, 24)."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ingest.events import Command, Incident, PatrolDid, PatrolPlan
 from ingest.refusal import Refusal
 from ingest.vocabulary import ALERT_KINDS, AnomalyDirection, Severity
-from stream.patrol_results import BeatShare, OfficerPlan
+from stream.patrol_results import BeatShare, ComingRisk, OfficerPlan
 from stream.sentences import OUTSIDE, Why
 
 Names = dict[str, str]
@@ -381,6 +381,8 @@ class Results(RecordOutput):
     """Those that have changed."""
     shares: list[BeatShare] = field(default_factory=list)
     """Of all beats, now and then."""
+    coming: ComingRisk | None = None
+    """Where it is new."""
     hotspots: HotspotMap | None = None
     budget: BudgetState | None = None
     """Where it has changed."""

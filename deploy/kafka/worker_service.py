@@ -18,12 +18,13 @@ from prometheus_client.core import Metric
 from deploy.kafka import site_topics as topics
 from deploy.kafka.worker_status import WorkerStatus, metrics_of
 from deploy.node.lock import site_lock
+from deploy.node.planner import Planner
 from deploy.node.status import write_node_file
 from deploy.node.window_change import note_window_length
 from deploy.processes import StopRequest
 from deploy.processes.metrics import MetricsServer
 from deploy.settings import Settings
-from deploy.wiring import kafka_of, open_sinks, pipeline_config
+from deploy.wiring import kafka_of, make_clock, open_kafka_log, open_sinks, pipeline_config
 from ingest.clock import wall_ms
 from ingest.log.kafka_client import KafkaAwayError, KafkaTopicError
 from ingest.places import load_places
@@ -131,13 +132,19 @@ class WorkerService:
         """Open the sinks, in their thread; this worker has the site's topic now."""
         settings = self.settings
         stack.enter_context(site_lock(settings.site_dir))
-        sinks = open_sinks(settings, load_places(settings.places_file), stack)
+        places = load_places(settings.places_file)
+        sinks = open_sinks(settings, places, stack)
         note_window_length(sinks, settings.pipeline.window_s, None)
         started_ms = wall_ms()
         write_node_file(settings, started_ms=started_ms)
         self._status = status = WorkerStatus(settings, sinks, lambda: self._engine)
+        log = open_kafka_log(settings, f"{self.name}-planner")
+        stack.callback(log.close)
+        planner = Planner(settings, make_clock(settings), log, lambda: places)
+        planner.start()
 
         def over() -> None:
+            planner.stop()
             self._status = None
             status.close()
             write_node_file(settings, started_ms=started_ms, stopped_ms=wall_ms())

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from deploy.node.lock import LockedError, site_lock
-from deploy.node.status import NodeStatus, write_node_file
+from deploy.node.planner import Planner
+from deploy.node.status import Beside, NodeStatus, write_node_file
 from deploy.node.trainer import Trainer
 from deploy.node.window_change import finish_windows, note_window_length
 from deploy.processes import StopRequest
@@ -97,14 +98,16 @@ def run(settings: Settings, stop: StopRequest) -> int:
         )
         gateway = make_gateway(settings, gateway_config, logged, log, sinks.quarantine, clock, engine.tell_unlogged)
         files.begin(gateway, log_is_new=not log.head())
-        trainer = Trainer(settings, clock, log)
-        status = NodeStatus(settings, sinks, clock, gateway, engine, log, trainer, files)
+        trainer, planner = Trainer(settings, clock, log), Planner(settings, clock, log, lambda: files.places.places)
+        beside: dict[str, Beside] = {"training": trainer, "planning": planner}
+        status = NodeStatus(settings, sinks, clock, gateway, engine, log, beside, files)
         closing.callback(status.close)
 
         started_ms = wall_ms()
         engine.start()
         gateway.start()
-        trainer.start()
+        for one in (trainer, planner):
+            one.start()
         status.put()
         _until_connected(gateway, stop)
         write_node_file(settings, started_ms=started_ms)
@@ -114,8 +117,9 @@ def run(settings: Settings, stop: StopRequest) -> int:
                 files.follow(gateway)
                 status.put()
         finally:
-            _LOG.info("stopping: training, gateway, engine, sinks")
-            trainer.stop()
+            _LOG.info("stopping: training, planning, gateway, engine, sinks")
+            for one in (trainer, planner):
+                one.stop()
             gateway.stop()
             engine.stop()
             status.put(last=True)

@@ -8,13 +8,12 @@ so.
 import logging
 import os
 import time
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
 from deploy.node.status_file import StatusFile
-from deploy.node.trainer import Trainer
 from deploy.settings import Settings
 from deploy.wiring import SiteFiles, SiteSinks
 from ingest.clock import Clock, wall_ms
@@ -187,6 +186,13 @@ class SiteStatus:
         self._reader.close()
 
 
+class Beside(Protocol):
+    """What works beside the pipeline, in a thread of its own."""
+
+    def status(self) -> dict[str, Any]:
+        """Return how it is."""
+
+
 class NodeStatus(SiteStatus):
     """The status of a node's parts. Totals continue those of the node before."""
 
@@ -198,13 +204,13 @@ class NodeStatus(SiteStatus):
         gateway: Gateway,
         engine: EmbeddedEngine,
         log: Log,
-        trainer: Trainer,
+        beside: Mapping[str, Beside],
         files: SiteFiles,
     ) -> None:
         super().__init__(settings, sinks)
         self._files = files
         self._head = 0
-        self._clock, self._gateway, self._engine, self._log, self._trainer = clock, gateway, engine, log, trainer
+        self._clock, self._gateway, self._engine, self._log, self._beside = clock, gateway, engine, log, beside
         self._base: dict[str, int] | None = None
         """Totals of the node before, once the store can be read."""
 
@@ -259,7 +265,7 @@ class NodeStatus(SiteStatus):
                 "known": engine.known,
                 "anew": msgspec.to_builtins(engine.cold_start),
             },
-            "training": self._trainer.status(),
+            **{name: one.status() for name, one in self._beside.items()},
             "places": {"problem": self._files.places.problem},
             "calendar": {"problem": self._files.calendar.problem},
         }

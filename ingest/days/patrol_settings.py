@@ -38,8 +38,8 @@ class PatrolSettings(Section, frozen=True, kw_only=True):
     """Share of the stops that are drawn at random over the site, so that the map also learns from where nobody was."""
     candidates: Annotated[int, Meta(ge=1, le=400)] = 40
     """Among how many places of the map the stops are chosen."""
-    effort_s: Annotated[float, Meta(ge=0.1, le=60)] = 1.0
-    """Seconds of processor time for a plan."""
+    effort_s: Annotated[float, Meta(ge=0, le=60)] = 1.0
+    """Seconds of processor time to look for a better plan than going where most is covered next; 0: none."""
     answer_min: Annotated[float, Meta(ge=1, le=480)] = 30.0
     """Officer-minutes that an alert takes to answer, where staff is reckoned."""
     routine_h: Annotated[float, Meta(ge=0, le=10)] = 0.1

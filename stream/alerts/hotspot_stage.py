@@ -17,6 +17,7 @@ from stream.alerts.alert_book import AlertBook
 from stream.config import PipelineConfig
 from stream.hotspots.place_names import PlaceNames
 from stream.hotspots.spot_places import PERIOD_S, describe, joined
+from stream.patrol_results import ComingRisk
 from stream.results import Alert, Anomaly, HotspotCell, HotspotMap, HotspotPlace, Notice
 from stream.sentences import Why
 
@@ -33,6 +34,10 @@ _MOST_DRIVERS: Final = 3
 _MOST: Final = 0.5
 """A kind of event with this share of the risk is what it mostly comes from."""
 _MAX_IDS: Final = 50_000
+_DAY_MS: Final = 86_400_000
+_COMING_MS: Final = 900_000
+_MOST_COMING: Final = 400
+"""Cells of `ComingRisk`."""
 _LEAST_RISK: Final = 1e-3
 
 
@@ -46,6 +51,7 @@ class HotspotStage(Saved):
     _ids = value(dict[str, None])
     _counted = value(dict[str, None])
     _due_ms = value(int)
+    _coming_ms = value(int)
 
     def __init__(self, config: PipelineConfig, places: Places, book: AlertBook) -> None:
         self.config, self.places, self.book = config, places, book
@@ -79,7 +85,7 @@ class HotspotStage(Saved):
         lon, lat = self.grid.centres()
         beats = [""] * len(lon)
         for beat in self.places.beats.values():
-            for cell in np.flatnonzero(_inside(lon, lat, np.array(beat.polygon, dtype=np.float64))).tolist():
+            for cell in np.flatnonzero(inside(lon, lat, np.array(beat.polygon, dtype=np.float64))).tolist():
                 beats[cell] = beat.id
         return beats
 
@@ -199,6 +205,21 @@ class HotspotStage(Saved):
             ],
         )
 
+    def coming(self, now_ms: int) -> ComingRisk | None:
+        """Return what is expected of the coming day, every quarter of an hour."""
+        if now_ms // _COMING_MS == self._coming_ms // _COMING_MS:
+            return None
+        self._coming_ms = now_ms
+        hours = self.grid.by_hour(np.arange(self.grid.cells), now_ms, now_ms + _DAY_MS)
+        best = np.argsort(-hours.sum(axis=1), kind="stable")[:_MOST_COMING]
+        return ComingRisk(
+            ts=now_ms,
+            bounds=self.grid.bounds,
+            cell_m=self.grid.cell_m,
+            cells=best.tolist(),
+            hours=hours[best].astype("<f4").tobytes(),
+        )
+
     def _spots(
         self, groups: list[list[int]], shares: dict[int, NDArray[np.float64]], now_ms: int
     ) -> dict[int, HotspotPlace]:
@@ -237,7 +258,7 @@ class HotspotStage(Saved):
         return Why(code, {"category": category, "count": 0, "share": share})
 
 
-def _inside(lon: NDArray[np.float64], lat: NDArray[np.float64], ring: NDArray[np.float64]) -> NDArray[np.bool_]:
+def inside(lon: NDArray[np.float64], lat: NDArray[np.float64], ring: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Tell which points lie inside a polygon's outer ring, by the even-odd rule; shape (points,)."""
     inside = np.zeros(len(lon), dtype=np.bool_)
     for (x0, y0), (x1, y1) in zip(ring, np.roll(ring, -1, axis=0), strict=True):

@@ -267,6 +267,7 @@ class SiteStage(Saved):
             out.alerts += self._notice(notice)
         out.alerts += self.book.expire(entry.time_ms)
         self.hotspots.anomalies(entry.anomalies)
+        out.coming = self.hotspots.coming(entry.time_ms) or out.coming
         hotspots = self.hotspots.due(entry.time_ms)
         if hotspots is not None:
             self._maps.append(hotspots)

@@ -115,6 +115,7 @@ _ADDED: Final[dict[int, dict[str, dict[str, _Value | _Array]]]] = {
     6: {
         "shard": {},
         "site": {
+            "hotspots/coming_ms": _Value(0),
             "patrol/shifts": _Value({}),
             "patrol/away": _Value({}),
             "patrol/heard": _Value({}),

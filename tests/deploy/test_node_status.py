@@ -34,7 +34,7 @@ def test_a_store_that_is_locked_for_a_while_is_told_once_and_ends_nothing(tmp_pa
     store = StoreSink(settings.site_dir / "store.db", "s")
     heard = []
     sinks = SiteSinks(store, None, [], [heard.append])  # type: ignore[arg-type] # not asked
-    status = NodeStatus(settings, sinks, SystemClock(), None, None, None, None, None)  # type: ignore[arg-type] # same
+    status = NodeStatus(settings, sinks, SystemClock(), None, None, None, {}, None)  # type: ignore[arg-type] # same
     monkeypatch.setattr(status, "entries", lambda *, last: {"status": {"now_ms": 1, "last": last, "failing": {}}})
     honest = store.put_metas
 
@@ -155,7 +155,7 @@ def test_an_idle_node_writes_its_status_now_and_then_and_at_once_where_something
     settings.site_dir.mkdir()
     store = StoreSink(settings.site_dir / "store.db", "s")
     sinks = SiteSinks(store, None, [], [])  # type: ignore[arg-type] # not asked
-    status = NodeStatus(settings, sinks, SystemClock(), None, None, None, None, None)  # type: ignore[arg-type] # same
+    status = NodeStatus(settings, sinks, SystemClock(), None, None, None, {}, None)  # type: ignore[arg-type] # same
     told = {"connected": True, "failing": {}}
     monkeypatch.setattr(status, "entries", lambda *, last: {"status": dict(told)})
     monkeypatch.setattr("deploy.node.status.time.monotonic", lambda: now[0])

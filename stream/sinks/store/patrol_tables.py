@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from stream.patrol_results import ComingRisk
 from stream.results import Results
 
 Row = dict[str, Any]
@@ -32,6 +33,9 @@ def write_patrols(connection: sqlite3.Connection, results: Sequence[Results]) ->
                 for stop in plan.stops
             ),
         )  # fmt: skip
+    coming = next((result.coming for result in reversed(results) if result.coming is not None), None)
+    if coming is not None:
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('coming_risk', ?)", (_encode(coming).decode(),))
     connection.executemany(
         "INSERT OR REPLACE INTO beat_shares (ts, beat, body) VALUES (?, ?, ?)",
         ((one.ts, one.beat, _encode(one).decode()) for result in results for one in result.shares),
@@ -98,6 +102,12 @@ def delivered(query: Query, since_ms: int, until_ms: int, by: str = "beat") -> l
         | {state: int(n) for state, n in zip(_STATES, row[4:], strict=True)}
         for row in rows
     ]
+
+
+def coming_risk(query: Query) -> ComingRisk | None:
+    """Return what the forecast newly expects of the coming day; None before the first."""
+    rows = query("SELECT value FROM meta WHERE key = 'coming_risk'", ())
+    return msgspec.json.decode(rows[0][0], type=ComingRisk) if rows else None
 
 
 def shares(query: Query) -> list[Row]:
