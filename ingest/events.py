@@ -161,5 +161,5 @@ class PatrolPlan(msgspec.Struct, frozen=True, kw_only=True):
     stops: tuple[PatrolStop, ...] = ()
     covered: float = 0.0
     """Expected (weighted) incidents that the stops cover."""
-    bound: float | None = None
-    """What no plan could cover more of, where it is known."""
+    best: float | None = None
+    """What the best plan that was found covers: this one was drawn from many near it, so that nobody can guess it."""

@@ -124,7 +124,7 @@ class ShiftPlanner:
             kept=[_kept(stop, shift) for stop in stops if stop["state"] in {"arrived", "done"}],
             stop_min=round(settings.stop_min),
             travel=self._travel,
-            seed=_seed(secret, f"{shift.id}/{now_ms}"),
+            draw_seed=_seed(secret, f"{shift.id}/{now_ms}"),
             effort_s=settings.effort_s,
             solver="best" if settings.effort_s else "greedy",
         )
@@ -139,7 +139,7 @@ class ShiftPlanner:
             officers=shift.officers,
             stops=tuple(self._stop(stop, shift, ground.cell, fixed) for stop in made.stops),
             covered=round(made.covered, 6),
-            bound=None if made.bound is None else round(made.bound, 6),
+            best=None if made.best is None else round(made.best, 6),
         )
 
     # -- what is asked of the plan ---------------------------------------------------------------------------------
