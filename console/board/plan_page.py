@@ -5,12 +5,11 @@ from typing import Any, Final
 
 import msgspec
 
+from stream.patrol.staffing_sheet import SHEET
 from stream.sinks.store.patrol_tables import delivered, read_plans, shares
 from stream.sinks.store.reader import StoreReader
 
 Row = dict[str, Any]
-STAFFING: Final = "staffing.json"
-"""File beside the store with the sheet that `patrolgrid plan week`, or the node, has made."""
 _HEAD: Final = ("shift", "name", "begin_ms", "end_ms", "made_ms", "solver")
 _MINUTE_MS: Final = 60_000
 
@@ -61,7 +60,7 @@ def _spent(stop: Row, now_ms: int) -> float:
 def staffing(folder: Path) -> Row | None:
     """Return the staffing sheet; None where there is none, or none that can be read."""
     try:
-        sheet = msgspec.json.decode((folder / STAFFING).read_bytes())
+        sheet = msgspec.json.decode((folder / SHEET).read_bytes())
     except (OSError, ValueError):  # not made yet, or being made by hand
         return None
     return sheet if isinstance(sheet, dict) else None

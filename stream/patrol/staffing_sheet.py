@@ -13,6 +13,8 @@ from models.calendar import WORKING, Calendar
 from models.patrols.staffing import HOLIDAY, WORKED, LoadForecast, ShiftRules, cover, equal_shifts
 from stream.sinks.store.reader import StoreReader
 
+SHEET: Final = "staffing.json"
+"""The newest sheet, in the site's folder."""
 HOURS: Final = 7 * 24
 AHEAD: Final = 8
 """Days that are planned for a week: those who begin on its last evening are of use on the morning after."""

@@ -8,6 +8,7 @@ import argparse
 import math
 import shutil
 import sys
+import threading
 import time
 from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from console.common import add_settings_arguments, settings_of, texts_of
 from console.demo.listening import heard_alerts
+from console.demo.past_load import write_staffing
 from console.demo.report import demo_report, print_summary
 from console.errors import CommandError
 from console.running import Running, child_environment, own_broker, refuse_running, run_site, since, totals
@@ -187,6 +189,15 @@ class _Demo:
             if not url.rstrip("/").endswith(f":{wanted}"):
                 print(texts("run-port", wanted=str(wanted), port=url.rstrip("/").rpartition(":")[2]))
             print(texts("run-board", url=url))
+            # It takes seconds, and nobody waits for it.
+            sheet = (
+                running.settings,
+                load_places(self.folder / "places.geojson"),
+                self.folder,
+                origin_ms,
+                options.seed,
+            )
+            threading.Thread(target=write_staffing, args=sheet, name="staffing", daemon=True).start()
         shown = datetime.fromtimestamp(origin_ms / 1000, self.zone).strftime("%Y-%m-%d %H:%M:%S")
         print(texts("run-clock", time=shown, speed=options.speed))
         if options.duration is None:

@@ -34,7 +34,7 @@ from ingest.files import replace_json
 from ingest.places import Places
 from ingest.setup.extras import load
 from models.calendar import Calendar
-from stream.patrol.staffing_sheet import PastLoad, load_of_alerts, monday_of, staffing_sheet
+from stream.patrol.staffing_sheet import SHEET, PastLoad, load_of_alerts, monday_of, staffing_sheet
 from stream.patrol_results import OfficerPlan
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.patrol_tables import read_plans
@@ -51,8 +51,6 @@ examples:
 A week rests on the alerts that the store has, or on a file `hour,beat,officer_hours`. docs/patrols.md tells how it is
 reckoned.
 """
-SHEET: Final = "staffing.json"
-"""In the site's folder: what `plan week` made last, which the board shows."""
 _WEEKS: Final = 26
 _COLUMNS: Final = (
     "stop", "officer", "arrive", "leave", "lon", "lat", "beat", "place", "kind", "state", "delivered_min",
