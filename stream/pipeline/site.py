@@ -329,11 +329,10 @@ class SiteStage(Saved):
         )
 
     def _commands(self, output: ShardOutput) -> None:
+        due_ms = min(int(self._newest.min()), output.now_ms)
         for command in output.commands:
             try:
-                self._out.alerts += self.book.command(
-                    command.id, command.action, command.alert, command.by, command.note, output.now_ms
-                )
+                self._out.alerts += self.book.command(command, output.now_ms, due_ms)
             except KeyError as error:
                 self._out.refusals.append(
                     Refusal(
