@@ -1,6 +1,6 @@
 """What the alerts of some past days would have been with other settings, places or models: nothing is changed by it.
 
-A site's own log, or a recording, goes through two pipelines side by side: one as the node has it, one as it is tried.
+A site's log, or a recording, goes through two pipelines side by side: one as the node has it, one as it is tried.
 Both begin with the same state: the newest snapshot from before the time asked for, of those that the node keeps, or,
 where there is none that can be used, models that have learned from the windows of the store. What was told at the time
 is not looked at: an older version of the program may have told it, or a model that has learned more since.
@@ -10,24 +10,19 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from console.common import FoundSite
 from console.errors import CommandError
+from console.training.record_sources import LoggedSource, RecordSource
 from console.training.teaching import stored_series
 from deploy.settings import Settings
 from deploy.wiring import pipeline_config
-from ingest.clock import DataClock
 from ingest.frame import FrameError
-from ingest.gateway.intake import Intake
-from ingest.gateway.plates import Plates
-from ingest.gateway.routes import Routes
 from ingest.log import Record, RecordKind
-from ingest.log.log_view import LogView
 from ingest.places import Places, PlacesRecord, encode_places
-from simulators.replay.recording import RecordingTrack
 from stream.config import PipelineConfig
 from stream.engines.poison_notes import PoisonNotes
 from stream.engines.side_by_side import AlertDifference, ProcessingError, Run, ToldAlert, differences, run_both
@@ -43,112 +38,10 @@ _LEAD_MS: Final = 14 * _DAY_MS
 """Without a snapshot so much of the log before the time asked for is read as well: the budget looks back so far."""
 _LEARN_MS: Final = 84 * _DAY_MS
 """How far back models learn from the store; most of what is older they would have forgotten."""
-_RECORDS: Final = 256
-_FLUSH_MS: Final = 1_000
 _MOST_POISON: Final = 20
 _NEVER_S: Final = 1e9
 Progress = Callable[[int, int], None]
 """Is told how much is done of how much."""
-
-
-class RecordSource(Protocol):
-    """Where records come from."""
-
-    name: str
-    first_ms: int
-    last_ms: int
-    """When the oldest and the newest record were received, epoch ms."""
-
-    def positions(self) -> tuple[int, int]:
-        """Return the least and the greatest position that a snapshot to begin with may have."""
-
-    def begin(self, ms: int, position: int | None, /) -> int:
-        """Return the position behind which reading begins: a snapshot's, or else that of a time."""
-
-    def portions(self, after: int, until_ms: int) -> Iterator[list[Record]]:
-        """Give the records behind a position that were received before a time, in order."""
-
-
-class LoggedSource:
-    """The log of a site's node.
-
-    Raises `CommandError` for a log that is empty, `ingest.sqlite.StorageError` for one that cannot be read.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._log = LogView(path)
-        self.name = str(path)
-        span = self._log.span()
-        if span is None:
-            raise CommandError(f"{path}: the log is empty: there is nothing to run again")
-        self._oldest, self._newest = span
-        self.first_ms, self.last_ms = (self._log.received_ms(position) for position in span)
-
-    def positions(self) -> tuple[int, int]:
-        """See `RecordSource`: what follows a snapshot must be there."""
-        return self._oldest - 1, self._newest
-
-    def begin(self, ms: int, position: int | None, /) -> int:
-        """See `RecordSource`."""
-        return self._log.first_from(ms) - 1 if position is None else position
-
-    def portions(self, after: int, until_ms: int) -> Iterator[list[Record]]:
-        """See `RecordSource`. Raises `CommandError` where the node drops records before they are read."""
-        position = after
-        while records := self._log.read(position, _RECORDS):
-            if records[0].position != position + 1 and position > 0:
-                raise CommandError(
-                    f"{self.name}: the node has dropped records before they were read, as they are older than "
-                    "log.max_age_days or the log is full; ask again with a later --from"
-                )
-            position = records[-1].position
-            yield [record for record in records if record.received_ms < until_ms]
-            if records[-1].received_ms >= until_ms:
-                return
-
-
-class RecordedSource:
-    """A recording made by `patrolgrid record`, as a gateway of the site takes it."""
-
-    def __init__(self, track: RecordingTrack, settings: Settings, places: Places) -> None:
-        self._track, self._settings, self._places = track, settings, places
-        track.tells_time = True
-        self.name = str(track.path)
-        self.first_ms = self.last_ms = track.started_ms
-        for record in (record for portion in self.portions(0, 1 << 62) for record in portion):
-            self.last_ms = max(self.last_ms, record.received_ms)
-
-    def positions(self) -> tuple[int, int]:
-        """See `RecordSource`: a recording has positions of its own."""
-        return 0, 1 << 62
-
-    def begin(self, _ms: int, position: int | None, /) -> int:
-        """See `RecordSource`."""
-        return position or 0
-
-    def portions(self, after: int, until_ms: int) -> Iterator[list[Record]]:
-        """See `RecordSource`; records are numbered from `after` on."""
-        clock = DataClock()
-        gateway = self._settings.gateway
-        routes = Routes(self._track.site, self._places, accept_unknown=gateway.accept_unknown)
-        plates = Plates([("0", bytes(32))])  # a recording's plates are tokens already
-        intake = Intake(routes=routes, clock=clock, plates=plates, settings=gateway)
-        flushed_ms = 0
-        for _, message in self._track.messages():
-            now_ms = self._track.started_ms + round(message.offset_s * 1000)
-            if now_ms >= until_ms:
-                break
-            if now_ms >= flushed_ms + _FLUSH_MS or intake.rows() >= gateway.max_rows:
-                records = _numbered(intake.finish().records, after)
-                after, flushed_ms = after + len(records), now_ms
-                yield records
-            intake.begin()
-            intake.take(message.topic, message.payload, retained=message.retain)
-        yield _numbered(intake.finish().records, after)
-
-
-def _numbered(records: list[Record], after: int) -> list[Record]:
-    return [msgspec.structs.replace(record, position=after + at) for at, record in enumerate(records, 1)]
 
 
 @dataclass(slots=True)
@@ -215,7 +108,7 @@ def try_out(trial: Trial, source: RecordSource, since_ms: int, until_ms: int, pr
         notes.read()
         poison |= notes.known
     while True:
-        runs = _runs(trial, begun, progress)
+        runs = _runs(trial, begun, source.shards, progress)
         records = 0
 
         def counted(portions: Iterator[list[Record]]) -> Iterator[list[Record]]:
@@ -281,10 +174,10 @@ def _config(settings: Settings) -> PipelineConfig:
     return msgspec.structs.replace(pipeline_config(settings), emit_open_s=_NEVER_S, hotspot_every_s=_NEVER_S)
 
 
-def _runs(trial: Trial, begun: Begun, progress: Progress) -> tuple[Run, Run]:
+def _runs(trial: Trial, begun: Begun, shards: int, progress: Progress) -> tuple[Run, Run]:
     """Return both pipelines in the state to begin with."""
-    now = Pipeline(_config(trial.settings), trial.places)
-    then = Pipeline(_config(trial.other), trial.other_places or trial.places)
+    now = Pipeline(_config(trial.settings), trial.places, shards)
+    then = Pipeline(_config(trial.other), trial.other_places or trial.places, shards)
     if begun.data:
         now.restore(begun.data)
         then.restore(begun.data)
@@ -296,7 +189,7 @@ def _runs(trial: Trial, begun: Begun, progress: Progress) -> tuple[Run, Run]:
     else:
         if trial.calendar:
             for pipeline in (now, then):
-                pipeline.process(_record(RecordKind.CALENDAR, trial.calendar, pipeline, begun))
+                _tell(pipeline, RecordKind.CALENDAR, trial.calendar, begun)
         keeps = _tell_other(trial, then, begun)
         begun.windows = _learn(trial, now, begun, progress)
         begun.how = "store" if begun.windows else "nothing"
@@ -312,16 +205,21 @@ def _tell_other(trial: Trial, pipeline: Pipeline, begun: Begun) -> set[RecordKin
     """Let a pipeline go by the places and the calendar that are tried; return what it is not to take from the log."""
     told: dict[RecordKind, bytes] = {}
     if trial.other_places is not None:
-        told[RecordKind.PLACES] = encode_places(PlacesRecord(1, trial.other_places))
+        told[RecordKind.PLACES] = encode_places(PlacesRecord(len(pipeline.shards), trial.other_places))
     if trial.other_calendar:
         told[RecordKind.CALENDAR] = trial.other_calendar
     for kind, payload in told.items():
-        pipeline.process(_record(kind, payload, pipeline, begun))
+        _tell(pipeline, kind, payload, begun)
     return {*told}
 
 
-def _record(kind: RecordKind, payload: bytes, pipeline: Pipeline, begun: Begun) -> Record:
-    return Record(kind, pipeline.now_ms or begun.ms, payload, 0, begun.position)
+def _tell(pipeline: Pipeline, kind: RecordKind, payload: bytes, begun: Begun) -> None:
+    for shard in range(len(pipeline.shards)):
+        pipeline.process(_record(kind, payload, pipeline, begun, shard))
+
+
+def _record(kind: RecordKind, payload: bytes, pipeline: Pipeline, begun: Begun, shard: int) -> Record:
+    return Record(kind, pipeline.now_ms or begun.ms, payload, shard, begun.position)
 
 
 def _learn(trial: Trial, pipeline: Pipeline, begun: Begun, progress: Progress, *, again: bool = False) -> int:
@@ -338,8 +236,8 @@ def _learn(trial: Trial, pipeline: Pipeline, begun: Begun, progress: Progress, *
                 return 0
             since = max(span[0], begun.ms - _LEARN_MS)
             windows = stored_windows(reader, window_ms, since, begun.ms // window_ms * window_ms, names)
-            for piece in pieces(windows, window_ms, again=again):
-                results = pipeline.process(_record(RecordKind.HISTORY, piece.payload, pipeline, begun))
+            for piece in pieces(windows, window_ms, shards=len(pipeline.shards), again=again):
+                results = pipeline.process(_record(RecordKind.HISTORY, piece.payload, pipeline, begun, piece.shard))
                 learned += 0 if results.taught is None else results.taught.learned
                 progress(piece.end_ms - since, begun.ms - since)
         except StoreError as error:

@@ -275,8 +275,12 @@ def _counted(path: Path, encoding: str, is_odd: Callable[[str], bool]) -> tuple[
 
 
 def _is_odd(character: str) -> bool:
-    """Tell whether a character that was read as GB 18030 was perhaps meant as another one and a plain letter."""
-    return character == _BROKEN or any(byte < 0x80 for byte in character.encode("gb18030", "replace"))
+    """Tell whether a character that was read as GB 18030 was perhaps meant as another one and a plain letter.
+
+    Not so the rare ones of four bytes: two accents between two digits are no word.
+    """
+    code = character.encode("gb18030", "replace")
+    return character == _BROKEN or (len(code) == 2 and code[1] < 0x80)
 
 
 class _Lines:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from models.baselines import counts
 from models.baselines.counts import CountBaseline
 from models.calendar import Calendar
+from models.levels import level_bars
 from models.levels import level_baseline as levels
 from models.levels.level_baseline import LevelBaseline
 
@@ -110,7 +111,7 @@ def run(
 
 def shipped_threshold(kind: str) -> float:
     """Return the surprise from which the shipped model of ``counts`` or ``levels`` raises an alarm."""
-    return counts.THRESHOLD if kind == "counts" else levels.THRESHOLD
+    return counts.THRESHOLD if kind == "counts" else level_bars.THRESHOLD
 
 
 def alarms(

@@ -15,12 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from ingest.vocabulary import LevelState
 from models.calendar import DAY_CLASSES, Calendar
 from models.levels import level_tails as tails
+from models.levels.level_bars import QUIET_MS, THRESHOLD, LevelBars
 from models.levels.level_faults import LevelFaults
 from models.levels.level_tails import Doubles, Places
 from models.state import ROW, Saved, array, part
 
-THRESHOLD: Final = 3.5
-"""Surprise from which a window is an alarm."""
 MAX_VALUE: Final = 1e9
 BIN_S: Final = 1800
 _HALF_LIFE_VISITS: Final = 40.0
@@ -32,13 +31,14 @@ _SLOW_HALF_LIFE_S: Final = 14_400.0
 """Half-life of the slow level, which follows the weather, for instance."""
 _RUN_HALF_LIFE_S: Final = 1800.0
 """Half-life of the mean of the last residuals, which sees what is small and lasts."""
+_SPIKE: Final = 6.0
+"""A window counts so many scales at most in that mean: a spike is one window's affair."""
+_EXACT_S: Final = 300  # the threshold is meant for windows of so long; neighbours among shorter ones are the same
 _STILL_OUT: Final = 0.5  # a reading that is out by less than so much of the mean of the last ones is back
 _LEAST_WINDOWS: Final = 72.0
 """Windows before a series stops being young."""
 _FIRST: Final = 5
 """First readings, of which the middle one begins the series: any of them may be a code or a spike."""
-_QUIET_MS: Final = 3_600_000
-"""An episode goes on until nothing strange was seen for so long."""
 _TIDES_H: Final = (12.4206, 12.6583, 25.8193)
 """Periods of the moon's tides (M2, N2, O1); those of the sun are of the season."""
 _LEAST_TIDE: Final = 0.5
@@ -112,6 +112,7 @@ class LevelBaseline(Saved):
     peaks = array(np.float64, 5, 2, ROW, fill=tails.EMPTY)
     run_peaks = array(np.float64, 5, 2, ROW, fill=tails.EMPTY)
     """Tails of a window and of the mean of the last ones, see `level_tails`."""
+    bars: LevelBars = part()
     faults: LevelFaults = part()
     last = array(np.float64, ROW, fill=np.nan)
     last_ms = array(np.int64, ROW)
@@ -126,7 +127,8 @@ class LevelBaseline(Saved):
         self.bins = -(-86_400 // bin_s)
         visits = max(_HALF_LIFE_VISITS, _HALF_LIFE_DAYS * bin_s / window_s)
         self._most = 1.0 / (1.0 - 0.5 ** (1.0 / visits))
-        self.faults = LevelFaults(window_s)
+        self._chances = min(_EXACT_S / window_s, 1.0)
+        self.bars, self.faults = LevelBars(window_s), LevelFaults(window_s)
         super().__init__()
         self.grow(ROW, size)
 
@@ -171,11 +173,13 @@ class LevelBaseline(Saved):
         expected = location + slow
         past = np.where(self.past_ms[at] > start_ms, self.past[at], 0.0)
         rest = (away - slow) / scale
-        # To be at the habit's level again, or where it was before a step, is not strange, whatever the slow level says.
-        z = _nearest(away, slow, past) / scale
+        # To be at the habit's level again, or where it was before a step, is not strange, whatever the slow level says;
+        # and half of the sensor's smallest step may be rounding.
+        grain = self.faults.half_step(at)
+        z = tails.nearest(away, slow - grain, slow + grain, past - grain, past + grain, -grain, grain) / scale
         watched = self.overall[0, at].copy()
         young = watched < _LEAST_WINDOWS
-        run = self._run(at, z, start_ms)
+        run = self._run(at, np.clip(z, -_SPIKE, _SPIKE), start_ms)
         # What is over is over: once the reading is back, the mean of the last residuals says nothing, and forgets.
         back = z * run < _STILL_OUT * run**2
         run = np.where(back & (np.abs(run) > 1.0), 0.5 * run, run)
@@ -186,16 +190,19 @@ class LevelBaseline(Saved):
         p_run = tails.survival(tails.of_side(self.run_peaks[:, :, at], run_z < 0), watched, run_z)
         p_run = np.where(back, 0.5, p_run)
         raised = np.minimum(p_far, p_run)
-        surprise = np.where(young, 0.0, -np.log10(np.minimum(2.0 * raised, 1.0)))
         below = np.where(p_run < p_far, run_z, z) < 0
         was_stuck = self.faults.stuck[at].copy()
         stuck = self.faults.stands_still(at, x, self.last[at], location, scale, start_ms)
         usable = (~stuck & (watched >= _FIRST)).astype(np.float64)
         steps, drifts = self.faults.strays_for_good(at, away, usable, start_ms)
         step, drift, moved = steps != 0, drifts != 0, steps + drifts
-        over = (surprise >= THRESHOLD) & ~stuck
+        odds = np.minimum(2.0 * np.stack([p_far, p_run]) * self._chances, 1.0)
+        raw = np.where(young | stuck, 0.0, -np.log10(odds))
+        strange = raw.max(axis=0) >= THRESHOLD
+        surprise, alarm = self.bars.judge(at, raw, self.strange_ms[at], start_ms)
+        over = surprise >= THRESHOLD
         shown = np.select([young, stuck, step, drift, over & ~below, over & below], _SHOWN, 0).astype(np.uint8)
-        onset = self._onset(at, start_ms, shown, over)
+        onset = self._onset(at, start_ms, shown, strange)
         lower, upper = self._band(at, expected, scale)
         trust = (~stuck).astype(np.float64)
         # An episode is one thing that happened, however many windows it lasts: the tails learn its first.
@@ -209,7 +216,7 @@ class LevelBaseline(Saved):
             self._believe(index[step | drift], moved[step | drift], start_ms)
         return LevelTest(
             np.where(step | drift, location, expected), lower, upper, np.where(said, 1.0 - p, p),
-            np.where(said, p, 1.0 - p), raised, surprise, over | step | drift | (stuck & ~was_stuck), shown,
+            np.where(said, p, 1.0 - p), raised, surprise, alarm | step | drift | (stuck & ~was_stuck), shown,
             stuck, step, drift, moved, onset,
         )  # fmt: skip
 
@@ -233,8 +240,8 @@ class LevelBaseline(Saved):
     def _onset(self, at: Places, start_ms: int, shown: NDArray[np.uint8], over: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return when the episode that goes on began, else 0; a pause that is not strange for an hour ends it."""
         began, strange = self.onset_ms[at], np.where(over, start_ms, self.strange_ms[at])
-        lasts = (began > 0) & (start_ms - strange <= _QUIET_MS)
-        onset = np.where(lasts, began, np.where(shown != LevelState.NORMAL, start_ms, 0))
+        lasts = (began > 0) & (start_ms - strange <= QUIET_MS)
+        onset = np.where(lasts, began, np.where(over | (shown != LevelState.NORMAL), start_ms, 0))
         onset = np.where(shown == LevelState.STUCK, self.faults.same_since[at], onset)
         onset = np.where(shown == LevelState.YOUNG, 0, onset)
         self.onset_ms[at], self.strange_ms[at] = onset, strange
@@ -257,6 +264,7 @@ class LevelBaseline(Saved):
 
     def _believe(self, rows: NDArray[np.intp], by: Doubles, start_ms: int) -> None:
         """Take a level that was found for the usual one; for some days the old one is not strange either."""
+        self.bars.forgive(rows)
         self.shift[rows] += by
         self.slow[rows] = self.run[0, rows] = 0.0
         self.past[rows], self.past_ms[rows] = -by, start_ms + _PAST_MS
@@ -297,8 +305,7 @@ class LevelBaseline(Saved):
         low = int(np.floor(middle))
         share = middle - low
         overall = self.overall[:, at]
-        quantum = self.faults.quantum[at]
-        grain = 0.25 * np.where(np.isfinite(quantum), quantum, 0.0).astype(np.float64) ** 2
+        grain = self.faults.half_step(at) ** 2
         spread = overall[2] + _EPS + 1e-12 * overall[1] ** 2
         weight, location, square = np.zeros((3, overall.shape[1]))
         for other, trust in [(c, 1.0 if c == day_class else 0.1) for c in range(DAY_CLASSES)]:
@@ -391,10 +398,3 @@ def _waves(start_ms: int) -> Doubles:
     """Return cosine and sine of each tide's phase, (2 · tides,)."""
     phase = 2.0 * np.pi * (start_ms / 3_600_000.0 / np.array(_TIDES_H) % 1.0)
     return np.stack([np.cos(phase), np.sin(phase)], axis=1).ravel()
-
-
-def _nearest(away: Doubles, *usual: Doubles) -> Doubles:
-    """Return how far a residual lies from the nearest of what is usual (0 among it); 0 where it lies between them."""
-    least, most = np.minimum(usual[0], usual[1]), np.maximum(usual[0], usual[1])
-    least, most = np.minimum(least, 0.0), np.maximum(most, 0.0)
-    return np.where(away > most, away - most, np.where(away < least, away - least, 0.0))

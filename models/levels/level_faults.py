@@ -38,8 +38,14 @@ _FAR: Final = 3.0
 """A step or drift is so many times what a block usually differs from the day before."""
 _MOST_SQUARE: Final = 3.0
 """A square counts for so many usual ones at most, or the drift to be found would be what is usual."""
-_ROAMS: Final = 2.0
+_ROAMS: Final = 2.5
 """And a drift so many times what a day usually differs from that five days before."""
+_BEYOND: Final = 0.25
+"""So much of a step or drift lies beyond every day there was before: what the weather brings comes back."""
+_AGAIN: Final = 0.9
+"""And it is so many times the largest one told before: a series that steps by itself is not to be told each time."""
+_SEEN_BLOCKS: Final = 28 * _DAY
+"""After so many blocks what was seen has half been forgotten."""
 
 
 class LevelFaults(Saved):
@@ -68,6 +74,8 @@ class LevelFaults(Saved):
     """Windows in it, and the sum of their residuals."""
     means = array(np.float32, _BLOCKS, ROW, fill=np.nan)
     """Means of the last blocks, the newest last."""
+    extent = array(np.float32, 3, ROW, fill=np.array([np.inf, -np.inf, 0.0])[:, None])
+    """Lowest and highest day that was, but for the last five; largest step or drift told. Forgotten in weeks."""
     strays = array(np.float32, 3, ROW)
     """Blocks watched; mean squares of how far a block is from the day before it, and a day from the fifth before."""
 
@@ -124,6 +132,11 @@ class LevelFaults(Saved):
         self.stuck[at] = stuck
         return np.asarray(stuck)
 
+    def half_step(self, at: Places) -> Doubles:
+        """Return half of the smallest change seen, 0 for none yet."""
+        quantum = self.quantum[at].astype(np.float64)
+        return np.where(np.isfinite(quantum), 0.5 * quantum, 0.0)
+
     def strays_for_good(self, at: Places, rest: Doubles, trust: Doubles, start_ms: int) -> tuple[Doubles, Doubles]:
         """Add what the season does not explain; at the end of six hours return by how much it has stepped and drifted.
 
@@ -175,11 +188,13 @@ class LevelFaults(Saved):
             means = np.where(gone > 0, np.concatenate([means[1:], mean[None]]), means)
             mean, gone = np.full(len(rows), np.nan), gone - 1
         self.block[rows], self.filled[:, rows] = number, 0.0
+        self._learn_extent(rows, means)
         step = self._step(rows, means)
         means[-_DAY:] -= step.astype(np.float32)
         means[-_DAY - 1] = np.where(step != 0, np.nan, means[-_DAY - 1])
         drift = np.where(step == 0, self._drift(rows, means), 0.0)
         means = np.where(drift != 0, np.float32(np.nan), means)
+        self.extent[2, rows] = np.maximum(self.extent[2, rows], np.abs(step + drift))
         self.means[:, rows] = means
         self._learn_strays(rows, means)
         steps[place], drifts[place] = step, drift
@@ -205,7 +220,8 @@ class LevelFaults(Saved):
         edge = np.where(np.isfinite(before[-1]), before[-1], 0.0)
         at_once = (np.abs(now[0] - edge) > 0.6 * np.abs(by)) & ((day - first) * np.sign(by) < 0.2 * np.abs(by))
         steady = np.ptp(now, axis=0) < 0.6 * np.abs(by)
-        return np.where(full & (up | down) & at_once & steady & (np.abs(by) > _FAR * self._usual(rows)), by, 0.0)
+        far = (np.abs(by) > _FAR * self._usual(rows)) & self._beyond(rows, now.mean(axis=0), by)
+        return np.where(full & (up | down) & at_once & steady & far, by, 0.0)
 
     def _drift(self, rows: NDArray[np.intp], means: NDArray[np.float32]) -> Doubles:
         """Return by how much the level has drifted in six days, where it went one way all the time."""
@@ -218,7 +234,26 @@ class LevelFaults(Saved):
         watched, _, far = self.strays[:, rows].astype(np.float64)
         known = watched >= _BLOCKS + 2 * _DAY
         least = np.maximum(_FAR_DRIFT * self._usual(rows), _ROAMS * np.sqrt(far))
-        return np.where(full & known & one_way & no_step & (np.abs(by) > least), by, 0.0)
+        far = (np.abs(by) > least) & self._beyond(rows, daily[-1], by)
+        return np.where(full & known & one_way & no_step & far, by, 0.0)
+
+    def _beyond(self, rows: NDArray[np.intp], day: Doubles, by: Doubles) -> Flags:
+        """Return where a day lies beyond all that were seen, and the way there is longer than those told before."""
+        low, high, told = self.extent[:, rows].astype(np.float64)
+        out = np.where(by > 0, day - high, low - day)
+        return np.asarray((out > _BEYOND * np.abs(by)) & (np.abs(by) > _AGAIN * told))
+
+    def _learn_extent(self, rows: NDArray[np.intp], means: NDArray[np.float32]) -> None:
+        """Learn how far days go: the oldest one that is kept, so that a drift does not hide itself."""
+        low, high, told = self.extent[:, rows]
+        day = means[:_DAY].mean(axis=0)
+        good, keep = np.isfinite(day), np.float32(0.5 ** (1.0 / _SEEN_BLOCKS))
+        low, high = np.fmin(day + (low - day) * keep, day), np.fmax(day + (high - day) * keep, day)
+        self.extent[:, rows] = (
+            np.where(good, low, self.extent[0, rows]),
+            np.where(good, high, self.extent[1, rows]),
+            told * keep,
+        )
 
     def _learn_strays(self, rows: NDArray[np.intp], means: NDArray[np.float32]) -> None:
         """Learn how far a block usually is from the day before it; a step counts as a multiple of what is usual."""

@@ -54,6 +54,12 @@ def survival(peaks: Doubles, watched: Doubles, z: Doubles) -> Doubles:
     return body
 
 
+def nearest(away: Doubles, *usual: Doubles) -> Doubles:
+    """Return how far a residual lies from the nearest of what is usual (0 among it); 0 where it lies between them."""
+    least, most = np.minimum(np.minimum.reduce(usual), 0.0), np.maximum(np.maximum.reduce(usual), 0.0)
+    return np.where(away > most, away - most, np.where(away < least, away - least, 0.0))
+
+
 def of_side(peaks: Doubles, lower: NDArray[np.bool_]) -> Doubles:
     """Return what the side of each row knows, (5, rows), of `peaks` (5, 2, rows)."""
     return np.where(lower, peaks[:, 1], peaks[:, 0])

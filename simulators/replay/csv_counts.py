@@ -175,10 +175,9 @@ def csv_track(path: Path, *, timezone: str = "UTC", site: str = "replay", of: st
         name, interval_ms = one.name.device, one.interval_ms
         ids[name] = topics.id_of(name)
         if not 1_000 <= interval_ms <= 86_400_000:
-            raise CsvError(
-                f"{path}: the commonest step between the times of {name!r} is {interval_ms / 1000:g} s, expected 1 s "
-                f"to a day"
-            )
+            step = f"the commonest step between the times of {name!r} is {interval_ms / 1000:g} s"
+            why = step if interval_ms else "there is one time only, and no commonest step between times"
+            raise CsvError(f"{path}: {why}, expected 1 s to a day")
         used = [at for at, value in enumerate(one.values) if not isnan(value)]
         if used:
             starts = array("q", map(one.times.__getitem__, used))

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ingest.events import Command
 from ingest.vocabulary import ALERT_KINDS
 from models.state import Saved, value
 from stream.alerts.standing import fuller, growth
@@ -281,28 +282,34 @@ class AlertBook(Saved):
                 changes.append(self._end(key, _next(alert, alert.changed_ms + self.ttl_ms, state="expired")))
         return changes
 
-    def command(self, command_id: str, action: str, alert_id: str, by: str, note: str, now_ms: int) -> list[Alert]:
-        """Carry out what a person said. A repeated command changes nothing.
+    def command(self, command: Command, now_ms: int, due_ms: int) -> list[Alert]:
+        """Carry out what a person said, of the alert as it stands at `due_ms`: up to then it is known what came.
+
+        A repeated command changes nothing.
 
         Raises KeyError with a text for people where no open alert has that id.
         """
-        if command_id in self._commands:
+        if command.id in self._commands:
             return []
-        found = next((item for item in self._open.items() if item[1].id == alert_id), None)
+        found = next((item for item in self._open.items() if item[1].id == command.alert), None)
         if found is None:
-            raise KeyError(f"alert {alert_id!r} is not open, so it cannot be {action}d")
-        self._commands[command_id] = None
+            raise KeyError(f"alert {command.alert!r} is not open, so it cannot be {command.action}d")
+        self._commands[command.id] = None
         if len(self._commands) > MAX_REMEMBERED:
             del self._commands[next(iter(self._commands))]
-        key, alert = found
-        if action == "clear":
-            return [self._end(key, _next(alert, now_ms, state="cleared", by=by, note=note))]
+        key, says = found[0], {"by": command.by, "note": command.note}
+        changes = self.expire(due_ms, key)
+        alert = self._open.get(key)
+        if alert is None:  # it was over by then
+            return changes
+        if command.action == "clear":
+            return [*changes, self._end(key, _next(alert, now_ms, state="cleared", **says))]
         if alert.state == "acknowledged":
-            return []
+            return changes
         self._heard[key] = max(len(alert.devices), 1)
         if key in self._standing:
             self._standing[key] = Standing(self._standing[key].shown, self._standing[key].shown)
-        return [self._put(key, _next(alert, now_ms, state="acknowledged", by=by, note=note))]
+        return [*changes, self._put(key, _next(alert, now_ms, state="acknowledged", **says))]
 
     def _put(self, key: tuple[str, str], alert: Alert) -> Alert:
         self._open[key] = alert

@@ -12,6 +12,7 @@ Fails where a crowd is larger than `near_m`: it is then a few causes side by sid
 in one place.
 """
 
+from functools import reduce
 from typing import Any, Final
 
 import msgspec
@@ -21,7 +22,7 @@ from ingest.vocabulary import ALERT_KINDS
 from models.hotspots.grid import distance_m
 from models.state import Saved, value
 from stream.alerts.budget import Noted
-from stream.alerts.standing import in_place_of, says_more, together
+from stream.alerts.standing import growth, in_place_of, says_more, together
 from stream.results import Notice
 from stream.sentences import Why, literal
 
@@ -58,10 +59,11 @@ class Cause(msgspec.Struct, kw_only=True):
 
     @property
     def strangest(self) -> Notice:
-        """The strangest of these; of rules' the newest that is not over."""
+        """The strangest of these; of rules' that are not over the highest reading, or the newest."""
         if self.first.by_model:
             return max(self.now, key=lambda notice: notice.surprise)
-        return self.members[self.active[-1]] if self.active else self.now[-1]
+        found = [self.members[name] for name in self.active] or self.now
+        return reduce(lambda most, one: most if growth(self.kind, one.why, most.why) < 1.0 else one, found)
 
     @property
     def over(self) -> int:

@@ -13,7 +13,8 @@ from stream.sentences import Why
 _LEAST_LEFT: Final = 0.1
 """Share of the usual below which less is nothing new: a street with three people in it is as empty as one with none."""
 
-_AROUND: Final = frozenset({"late", "ahead", "odd_unit"})
+_AROUND: Final = {"late": "why", "ahead": "why", "odd_unit": "why", "still": "why", "alike": "strongest"}
+"""What is said around a finding → where the finding is."""
 _TWICE_AS_LOUD: Final = 10.0
 """Decibels by which noise is heard as twice as loud (Stevens, 1936)."""
 
@@ -39,9 +40,9 @@ def growth(kind: str, new: Why, old: Why) -> float:
 
 
 def _bare(why: Why) -> Why:
-    """Return a finding without what is said of its lateness or its unit."""
-    inner = why.args.get("why")
-    return _bare(inner) if why.code in _AROUND and isinstance(inner, Why) else why
+    """Return a finding without what is said of its lateness, its unit, or the other devices."""
+    inner = why.args.get(_AROUND.get(why.code, ""))
+    return _bare(inner) if isinstance(inner, Why) else why
 
 
 def _higher(new: Why, old: Why) -> float:

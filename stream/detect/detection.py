@@ -125,6 +125,8 @@ class Detection(Saved):
                 continue
             self.learned.history(series[rows], number[rows])
             rows = rows[~self.planned.left_out(series[rows], number[rows], self.counting.window_ms)]
+            if not len(rows):
+                continue
             stage.amend(series[rows], number[rows], history.value[rows], history.exposure[rows])
             lately = rows[number[rows] >= recent]
             if stage_kind == Kind.COUNT and len(lately):

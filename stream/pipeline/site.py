@@ -366,11 +366,10 @@ class SiteStage(Saved):
         )
 
     def _commands(self, output: ShardOutput) -> None:
+        due_ms = min(int(self._newest.min()), output.now_ms)
         for command in output.commands:
             try:
-                self._out.alerts += self.book.command(
-                    command.id, command.action, command.alert, command.by, command.note, output.now_ms
-                )
+                self._out.alerts += self.book.command(command, output.now_ms, due_ms)
             except KeyError as error:
                 where = f"log position {output.position}"
                 self._refuse(where, Reason.COMMAND, str(error.args[0]), command, output.now_ms)

@@ -82,15 +82,30 @@ unit = { $metric ->
    *[other] {""}
 }
 
-threshold = { kind }: { reading } { $most ->
+threshold = { CAPITAL(reading) } { $most ->
     [1] up to { $observed }
     [2] down to { $observed }
    *[0] { $observed }
 }{ unit }, limit { $limit }{ unit }; since { $since_ms }.
-state = { kind }: { $metric } is { state-word }{ $hold ->
-    [0] {""}
-   *[other] {" "}for more than { $hold } s
+state = { state-what } { $hold ->
+    [0] { $word ->
+        [alarm] gives alarm
+       *[other] is { state-word }
+    }
+   *[other] { $word ->
+        [alarm] has given alarm
+       *[other] has been { state-word }
+    } for more than { $hold } s
 }; since { $since_ms }.
+state-what = { $kind ->
+    [smoke] The smoke detector
+    [door_open] The door
+    [cover_open] The cover
+    [camera_fault] The picture
+    [gate_stuck] The barrier
+    [tamper] The tamper contact
+   *[other] { kind }: { $metric }
+}
 state-word = { $word ->
     [open] open
     [closed] closed
@@ -1102,7 +1117,7 @@ whatif-places = places of { $file }
 whatif-models-store = models that learn anew from the store
 whatif-models-none = models that have learned nothing
 whatif-span = From { $first } to { $last }: { $records } records.
-whatif-bounded = The log is kept for { $days } days (log.max_age_days) and begins at { $first }: nothing before that can be run again.
+whatif-bounded = The log is kept for { $days } days ({ $key }) and begins at { $first }: nothing before that can be run again.
 whatif-file = The recording begins at { $first }.
 whatif-begun-snapshot = Both runs begin with the state that was saved at { $time }.
 whatif-begun-store = No state is kept from before that can be used: both runs begin at { $time } with models that have learned { n-windows } from the store.

@@ -81,15 +81,28 @@ unit = { $metric ->
    *[other] {""}
 }
 
-threshold = { kind }：{ reading }{ $most ->
+threshold = { reading }{ $most ->
     [1] 最高{ $observed }
     [2] 最低{ $observed }
    *[0] { $observed }
 }{ unit }，阈值{ $limit }{ unit }，自{ $since_ms }起。
-state = { kind }：状态为“{ state-word }”{ $hold ->
+state = { state-what }{ $word ->
+    [open] 处于打开状态
+    [closed] 处于关闭状态
+   *[other] { state-word }
+}{ $hold ->
     [0] {""}
    *[other] ，已超过{ $hold }秒
 }，自{ $since_ms }起。
+state-what = { $kind ->
+    [smoke] 烟雾探测器
+    [door_open] 门
+    [cover_open] 井盖
+    [camera_fault] 画面
+    [gate_stuck] 道闸
+    [tamper] 防拆开关
+   *[other] { kind }（{ $metric }）：
+}
 state-word = { $word ->
     [open] 打开
     [closed] 关闭
@@ -974,7 +987,7 @@ whatif-places = 点位文件 { $file }
 whatif-models-store = 模型从存储中重新学习
 whatif-models-none = 模型未学习任何数据
 whatif-span = { $first } 至 { $last }：{ $records } 条记录。
-whatif-bounded = 日志保留 { $days } 天（log.max_age_days），从 { $first } 开始：此前的数据无法重新运行。
+whatif-bounded = 日志保留 { $days } 天（{ $key }），从 { $first } 开始：此前的数据无法重新运行。
 whatif-file = 录制文件从 { $first } 开始。
 whatif-begun-snapshot = 两次运行均从 { $time } 保存的状态开始。
 whatif-begun-store = 此前没有可用的已存状态：两次运行均从 { $time } 开始，模型已从存储中学习 { $windows } 个窗口。

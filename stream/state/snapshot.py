@@ -187,6 +187,9 @@ _LEVELS_KNOW: Final[dict[str, tuple[Any, ...]]] = {
     "run": ("f8", 0, 2),
     "run_peaks": ("f8", 0, 5, 2),
     "strange_ms": ("i8", 0),
+    "bars/seen": ("f8", 0, 3, 2),
+    "bars/weeks": ("f8", 0),
+    "bars/told": ("f8", 0, 3),
     "faults/longest": ("f4", 0),
     "faults/still": ("f4", 1),
     "faults/quantum": ("f4", np.inf),
@@ -198,6 +201,7 @@ _LEVELS_KNOW: Final[dict[str, tuple[Any, ...]]] = {
     "faults/block": ("i8", -1),
     "faults/filled": ("f8", 0, 2),
     "faults/means": ("f4", np.nan, 24),
+    "faults/extent": ("f4", 0, 3),
     "faults/strays": ("f4", 0, 3),
 }
 """What the baselines of levels have since version 5: type, what an empty place holds, the other lengths."""
@@ -225,6 +229,7 @@ def _to_5(part: str, old: State) -> State:
             state.arrays[levels + path] = np.full((*shape, size), fill, dtype=dtype)
         state.arrays[f"{levels}run"][1] = 0.25
         state.arrays[f"{levels}run_peaks"][0] = 2.5
+        state.arrays[f"{levels}faults/extent"][:2] = np.array([np.inf, -np.inf])[:, None]
     return state
 
 

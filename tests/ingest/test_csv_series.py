@@ -132,10 +132,10 @@ def test_a_chinese_name_behind_a_megabyte_of_plain_text_is_found(tmp_path):
     assert "东门" in rows(read_series(path, SHANGHAI))
 
 
-@pytest.mark.parametrize("name", ["喆", "囧巷口", "镕基路", "A区1号", "一号摄像机（东）"])
+@pytest.mark.parametrize("name", ["喆", "囧巷口", "镕基路", "A区1号", "一号摄像机（东）", "𠮷野路", "㐂㐂"])
 def test_rare_characters_are_chinese_too(tmp_path, name):
     text = f"timestamp,device,count\n2026-03-28 12:00,{name},3\n"
-    assert rows(read(tmp_path, text, encoding="gbk")) == {name: [(NOON, 3.0)]}
+    assert rows(read(tmp_path, text, encoding="gb18030")) == {name: [(NOON, 3.0)]}
 
 
 def test_one_broken_byte_costs_its_row_only(tmp_path):

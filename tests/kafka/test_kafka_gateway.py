@@ -108,13 +108,16 @@ def test_every_beat_comes_to_its_shard_and_time_passes_in_all(kafka, broker, pub
     def ticks():
         return {shard for shard, held in records(site.log).items() for r in held if r.kind is RecordKind.TICK}
 
+    site.gateway.change_calendar(b"{}")
     wait_for(lambda: len(ticks()) == SHARDS, "time passes in every shard")
+    wait_for(lambda: site.gateway.calendar == b"{}", "the calendar is logged")
     held = records(site.log)
     assert rows(site.log) == {(beat, f"cam-{beat}", seq): 1 for beat in beats for seq in (1, 2)}
     shards = ShardMap(SHARDS)
     for shard, found in held.items():
         kinds = Counter(record.kind for record in found)
         assert kinds[RecordKind.TICK] > 0
+        assert kinds[RecordKind.CALENDAR] == 1
         assert kinds[RecordKind.INCIDENT] == (1 if shard == 0 else 0)
         assert kinds[RecordKind.STATUS] == sum(shards.shard_of(beat) == shard for beat in beats)
         times = [record.received_ms for record in found]

@@ -6,13 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from ingest.days.site_calendar import CalendarSettings, SiteCalendar, encode_calendar, entries_of
+from ingest.events import Belief
+from ingest.log.history import HistorySeries
 from ingest.log.kafka_address import records_topic, site_topic
-from ingest.log.records import Record, encode_record
+from ingest.log.records import Record, RecordKind, encode_record
+from ingest.vocabulary import Kind
 from stream.engines import workloads
 from stream.engines.kafka_state import read_partition
 from stream.engines.partition_worker import PartitionRecord, PartitionWorker
@@ -23,7 +29,7 @@ from stream.sinks.delivery import QuarantineSink, Sink
 from stream.state.snapshot import STATE_VERSION, pack
 from tests.configs import pipeline_with
 from tests.kafka.servers import Kafka
-from tests.stream.build import MINUTE, NOON, Writer, places
+from tests.stream.build import MINUTE, NOON, HistoryBuilder, Writer, places
 from tests.stream.memory_sink import MemorySink
 
 POISON = 66.0
@@ -208,6 +214,61 @@ def test_the_next_worker_goes_on_where_the_state_is(site):
             len(once[out.position].windows),
             once[out.position].watermark_ms,
         )
+
+
+def words_and_days() -> list[Record]:
+    """Three weeks of history; a crowd at two cameras, a market at one of them; a word that it is usual at the other."""
+    built = HistoryBuilder(5 * MINUTE)
+    for step in range(21 * 48):
+        number = NOON // (5 * MINUTE) - (21 - step // 48) * 288 - 24 + step % 48
+        for device in ("cam-1", "cam-2"):
+            built.add(HistorySeries("b1", device, Kind.COUNT, "person"), number, 8 + step % 5)
+    market = CalendarSettings(events=("2026-11-23 12:00-14:00 @ cam-1: market day",))
+    log = Writer()
+    found = [log._next(RecordKind.HISTORY, built.encode(), NOON)]
+    found.append(log._next(RecordKind.CALENDAR, encode_calendar(SiteCalendar("", entries_of(market, ()))), NOON))
+    for minute in range(5, 91, 5):
+        for device in ("cam-1", "cam-2"):
+            log.count(device, NOON + minute * MINUTE, 200, interval=300.0)
+        found.append(log.record())
+        if minute == 75:
+            word = Belief(beat="b1", device="cam-2", metric="", since_ms=NOON, by="Wang Wei")
+            found.append(log._next(RecordKind.BELIEF, msgspec.json.encode(word), log.newest))
+    return found
+
+
+def test_a_calendar_and_a_persons_word_are_in_the_state_that_the_next_worker_finds(site):
+    site = replace(site, places=places({"cam-1": "camera", "cam-2": "camera"}))
+    records = words_and_days()
+    values = [encode_record(record) for record in records]
+    ends = (7, next(at for at, one in enumerate(records, 1) if one.kind is RecordKind.BELIEF), len(values))
+
+    def reached(worker: PartitionWorker, position: int) -> bool:
+        return worker.position == position
+
+    async def scenario() -> tuple[bytes, list[Any]]:
+        await write(site, records_topic(site.config.site.id), values)
+        begin = 0
+        for end in ends:  # a worker of its own for each part
+            feed = Feed()
+            async with running(PartitionWorker(ShardWorkload(site, 0))) as worker:
+                for offset in range(begin, end):
+                    await feed.give(worker, offset, values[offset])
+                await until(partial(reached, worker, end))
+                await worker.stop(save=True)
+                saved, begin = state(pipeline_of(worker)), end
+        return saved, await results_of(site)
+
+    saved, results = asyncio.run(scenario())
+    whole = ShardPipeline(site.config, site.places)
+    expected = [whole.process(record) for record in records]
+    assert saved == state(whole)
+    assert [one.anomalies for one in results] == [one.anomalies for one in expected]
+    assert [one.notices for one in results] == [one.notices for one in expected]
+    assert [one for out in results for one in out.refusals] == []
+    told = [(one.device, one.why.code) for out in results for one in out.anomalies]
+    assert {device for device, _ in told} == {"cam-2"}, "a market is expected"
+    assert told[-1] == ("cam-2", "believed"), "and what somebody calls usual is told no more"
 
 
 def test_who_was_thought_dead_cannot_write_any_more(site):

@@ -15,7 +15,7 @@ from ingest.vocabulary import ALERT_KINDS
 from stream.pipeline.pipeline import Pipeline
 from stream.pipeline.site import SiteStage
 from stream.results import Notice, ShardOutput
-from stream.sentences import literal
+from stream.sentences import Why, literal
 from tests.configs import pipeline_with
 from tests.stream import build
 from tests.stream.build import MINUTE, NOON, text_of
@@ -311,6 +311,35 @@ def test_a_call_that_waits_is_not_lost_when_one_of_the_devices_settles_meanwhile
     (last,) = site._apply(2)
     assert (last.quiet, len(last.devices)) == (False, 5)
     assert text_of(last)["en"].startswith("Still at Place 0, Place 1, Place 3, Place 4; over at 1 of 5 devices.")
+
+
+def test_a_command_meets_the_alert_as_it_stands_by_then():
+    site = Site(town([10 * number for number in range(5)]))
+    for number in range(5):
+        site.rise(number, 0.01 * number, kind="door_open")
+    (alert,) = site.stage.book.open()
+    told = site.acknowledge(alert, 2)
+    assert [(one.state, len(one.devices)) for one in told] == [("raised", 5), ("acknowledged", 5)]
+    assert told[1].revision == told[0].revision + 1
+    for number in range(5):
+        site.fall(number, 3, kind="door_open")
+    assert site.stage.book.open() == []
+
+
+def test_neighbours_hazards_tell_the_highest_reading_and_call_again_when_it_is_twice_as_loud():
+    site = Site(town([0, 10, 20], kinds=dict.fromkeys(range(3), "noise")))
+
+    def noise(number, minute, value):
+        args = {"kind": "noise_high", "metric": "noise", "observed": value, "limit": 85.0, "since_ms": NOON, "most": 0}
+        return site.rise(number, minute, kind="noise_high", surprise=0.0, why=Why("threshold", args))
+
+    noise(0, 0, 94.0)
+    (joined,) = noise(1, 2, 88.0)
+    assert text_of(joined)["en"].endswith("At Place 0: Noise 94 dB, limit 85 dB; since 12:00.")
+    assert noise(2, 4, 100.0)[0].quiet
+    (louder,) = noise(1, 5, 105.0)
+    assert (louder.state, louder.quiet) == ("raised", False)
+    assert "At Place 1: Noise 105 dB" in text_of(louder)["en"]
 
 
 @pytest.mark.parametrize("page", ["alerts.md", "alerts.zh-CN.md"])

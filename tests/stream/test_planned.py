@@ -148,6 +148,11 @@ def test_history_of_a_planned_time_teaches_nothing():
     pipeline.process(history(2))
     learned = pipeline.shards[0].detection.counting.baseline.rates.overall[1, :2]
     assert (learned[0], learned[1] > 0) == (0, True)
+    noise = HistoryBuilder(WINDOW)
+    noise.add(HistorySeries("b1", "cam-1", Kind.LEVEL, "noise"), NOON // WINDOW - 288, 50.0)
+    taught = pipeline.process(Record(RecordKind.HISTORY, NOON, noise.encode(), position=3)).taught
+    assert taught is not None
+    assert taught.learned == 1, "nothing of it is left to be learned, and it is not asked for again"
 
 
 def test_the_calendar_of_the_log_stays_over_a_restart_and_a_broken_one_is_refused():

@@ -58,8 +58,8 @@ def test_smoke_and_heat_close_together_become_one_fire_in_their_place(restart):
     assert changes == [("fire", "smoke-1", "raised"), ("smoke", "smoke-1", "cleared")]
     assert (fire.severity, fire.devices, fire.cause_ms) == ("critical", ("smoke-1", "heat-1"), NOON)
     assert text_of(fire)["en"] == (
-        "Smoke and heat within 10 m, probably a fire. smoke-1: Smoke: smoke density 7.2, limit 4; since 12:00. "
-        "heat-1: Dangerous heat: temperature 61 °C, limit 57 °C; since 12:02."
+        "Smoke and heat within 10 m, probably a fire. smoke-1: Smoke density 7.2, limit 4; since 12:00. "
+        "heat-1: Temperature 61 °C, limit 57 °C; since 12:02."
     ).replace("7.2, limit 4;", "7.2 %/m, limit 4 %/m;")
     assert text_of(fire)["zh-CN"].startswith("10米范围内烟感、温感同时报警，疑似起火。")
     assert text_of(smoke)["en"].endswith("Now part of the alert “Smoke and heat together”.")

@@ -238,10 +238,10 @@ def test_water_that_rises_is_told_again_when_it_has_doubled_and_its_end_says_how
     second, third = (_inner(alert).args["observed"] for alert in called[1:3])
     assert (second, third) == (2 * first, 4 * first)
     assert text_of(called[1])["en"] == (
-        f"High water: water depth up to {2 * first:g} cm, limit {limit:g} cm; since 12:00. Twice as much as last told."
+        f"Water depth up to {2 * first:g} cm, limit {limit:g} cm; since 12:00. Twice as much as last told."
     )
     assert text_of(called[1])["zh-CN"].endswith("比上次通知时增加一倍。")
-    assert text_of(called[-1])["en"].startswith("High water: water depth up to 130 cm, ")
+    assert text_of(called[-1])["en"].startswith("Water depth up to 130 cm, ")
     quiet = [one for one in found if one.quiet]
     assert 0 < len(quiet) <= len(found) * MINUTE * 51 / QUIET_MS
     assert sensor.anomalies[-1].observed == 130
@@ -255,8 +255,8 @@ def test_smoke_that_grows_less_than_double_is_in_the_last_word_of_it():
     sensor = Sensor("smoke-1", "smoke")
     found = sensor.say(0.1, 5.0, 5.5, 5.9, 6.1, *[0.1] * 40)
     assert [(one.state, one.quiet) for one in found] == [("raised", False), ("cleared", False)]
-    assert text_of(found[1])["en"].startswith("Smoke: smoke density up to 6.1 %/m, limit ")
-    assert text_of(found[1])["zh-CN"].startswith("烟雾报警：烟雾浓度最高6.1 %/m，")
+    assert text_of(found[1])["en"].startswith("Smoke density up to 6.1 %/m, limit ")
+    assert text_of(found[1])["zh-CN"].startswith("烟雾浓度最高6.1 %/m，")
 
 
 def test_noise_has_doubled_when_it_is_heard_twice_as_loud():

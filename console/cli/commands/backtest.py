@@ -288,7 +288,7 @@ def _devices(
 def _run(options: argparse.Namespace, found: SeriesFile, calendar: Calendar) -> FileScores:
     """Run the models over the series, each in windows of its own length."""
     if not options.window and not all(one.interval_ms for one in found.series):
-        raise CommandError("one time only: give --window SECONDS")
+        raise CommandError(f"{options.file}: has one time only: give --window SECONDS")
     series = [
         PastSeries(
             np.frombuffer(one.times, dtype=np.int64),

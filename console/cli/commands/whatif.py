@@ -4,6 +4,7 @@ Reads beside the node and changes nothing: what is tried comes into force only w
 """
 
 import argparse
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -25,11 +26,13 @@ from console.common import (
     time_of,
 )
 from console.errors import CommandError
-from console.training.what_if import LoggedSource, Outcome, RecordedSource, RecordSource, Trial, try_out
+from console.training.record_sources import CityLogSource, LoggedSource, RecordedSource, RecordSource
+from console.training.what_if import Outcome, Trial, try_out
 from deploy.settings import Settings, with_texts
 from deploy.settings.load import KEYS
-from deploy.wiring import check_places, open_calendar, open_places
+from deploy.wiring import check_places, open_calendar, open_kafka_log, open_places
 from ingest.days.site_calendar import SiteCalendar, encode_calendar
+from ingest.log.kafka_address import records_topic
 from ingest.places import Places, load_places, parse_places
 from simulators.replay.recording import RecordingTrack
 from stream.engines.side_by_side import AlertDifference, ToldAlert
@@ -86,18 +89,19 @@ def run(options: argparse.Namespace) -> int:
     if not changed and options.places is None and options.models == "kept":
         raise CommandError("nothing to try: give --set KEY=VALUE, --places FILE or --models; see --help", 2)
     source, places = _source(options, settings, site)
-    trial = Trial(settings, other, places, models=options.models, site=site)
-    if options.places is not None:
-        trial.other_places = load_places(options.places)
-        check_places(trial.other_places, other, options.places)
-    folder = settings.site_dir if site is None else site.folder
-    trial.calendar = encode_calendar(_calendar(settings, folder))
-    if any(key.startswith("calendar.") or key in _DAYS for key in changed):
-        trial.other_calendar = encode_calendar(_calendar(other, folder))
-    zone = ZoneInfo(settings.site.timezone)
-    since_ms, until_ms, bounded = _span(options, source, zone)
-    with progress_bar(options, desc=texts("whatif-progress"), unit="ms", unit_scale=True, leave=False) as progress:
-        outcome = try_out(trial, source, since_ms, until_ms, progress)
+    with closing(source):
+        trial = Trial(settings, other, places, models=options.models, site=site)
+        if options.places is not None:
+            trial.other_places = load_places(options.places)
+            check_places(trial.other_places, other, options.places)
+        folder = settings.site_dir if site is None else site.folder
+        trial.calendar = encode_calendar(_calendar(settings, folder))
+        if any(key.startswith("calendar.") or key in _DAYS for key in changed):
+            trial.other_calendar = encode_calendar(_calendar(other, folder))
+        zone = ZoneInfo(settings.site.timezone)
+        since_ms, until_ms, bounded = _span(options, source, zone)
+        with progress_bar(options, desc=texts("whatif-progress"), unit="ms", unit_scale=True, leave=False) as progress:
+            outcome = try_out(trial, source, since_ms, until_ms, progress)
     if options.json:
         print_json(_document(outcome, source, site, changed, options, zone))
     else:
@@ -145,7 +149,13 @@ def _source(options: argparse.Namespace, settings: Settings, site: FoundSite | N
     folder = settings.site_dir if site is None else site.folder
     if options.file is None:
         if settings.kafka.bootstrap and not (folder / "log.db").exists():
-            raise CommandError("the site's log is on Kafka: this command reads a node's own log, or a recording")
+            log, shards = open_kafka_log(settings, "patrolgrid-whatif"), settings.kafka.shards
+            topic = f"{records_topic(settings.site.id)} on {settings.kafka.bootstrap}"
+            try:
+                return CityLogSource(log, shards, topic), open_places(settings, folder).load()
+            except BaseException:
+                log.close()
+                raise
         return LoggedSource(folder / "log.db"), open_places(settings, folder).load()
     if not options.file.is_file():
         raise CommandError(f"there is no file {options.file}; expected a recording made by `patrolgrid record`")
@@ -253,8 +263,11 @@ def _print(
         print(texts(f"whatif-models-{options.models}"))
     print(texts("whatif-span", first=day(outcome.since_ms), last=day(outcome.until_ms), records=outcome.records))
     if bounded:
-        days = settings.log.max_age_days
-        print(texts("whatif-bounded" if options.file is None else "whatif-file", first=day(source.first_ms), days=days))
+        days, key = settings.log.max_age_days, "log.max_age_days"
+        if isinstance(source, CityLogSource):
+            days, key = settings.kafka.retention_h / 24, "kafka.retention_h"
+        name = "whatif-bounded" if options.file is None else "whatif-file"
+        print(texts(name, first=day(source.first_ms), days=days, key=key))
     print(texts(f"whatif-begun-{begun.how}", time=day(begun.ms), windows=begun.windows))
     for problem in begun.problems:
         print(texts("whatif-unusable", problem=safe(problem)))
