@@ -28,6 +28,8 @@ COMMANDS: Final = {
     "models": "tell what each device's model has learned, what it lacks, and how well it fits",
     "train": "let the models learn from the store's past, or from a CSV file",
     "whatif": "run past days again with other settings, places or models, and tell which alerts would differ",
+    "incidents": "import a file of reported incidents, or list them",
+    "patrol": "say what was done of a plan (arrive, done, skip, help, away, back); list stops and shares",
     "plan": "show the running shift's stops, and the officers and shifts that a week needs",
     "backtest": "run the shipped models over a file, without looking ahead",
     "gateway": "run one of a city's gateways: from MQTT to Kafka",

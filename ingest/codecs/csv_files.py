@@ -47,6 +47,9 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "lon": ("lon", "longitude", "lng", "经度", "經度"),
     "lat": ("lat", "latitude", "纬度", "緯度"),
     "category": ("category", "类别", "類別", "案件类别", "警情类别", "类型", "類型", "type"),
+    "id": ("id", "编号", "編號", "警情编号", "案件编号", "接警编号", "incidentid", "caseid", "casenumber"),
+    "provenance": ("provenance", "来源", "來源", "警情来源"),
+    "text": ("text", "简要警情", "简要案情", "警情内容", "备注", "description", "note"),
     "hour": ("hour", "小时", "小時", "时段", "時段", "timestamp"),
     "beat": ("beat", "网格", "網格", "责任区", "辖区"),
     "officer_hours": ("officer_hours", "officerhours", "警力小时", "警力小時", "工时"),
@@ -201,7 +204,12 @@ def open_csv(path: Path) -> CsvTable:
 
 
 def read_rows(
-    path: Path, columns: Sequence[str], parse: Callable[[int, dict[str, str]], T], bad: BadRows | None = None
+    path: Path,
+    columns: Sequence[str],
+    parse: Callable[[int, dict[str, str]], T],
+    bad: BadRows | None = None,
+    *,
+    optional: Sequence[str] = (),
 ) -> Iterator[T]:
     """Give what `parse` makes of each row; empty lines are left out.
 
@@ -213,6 +221,8 @@ def read_rows(
         Called with the line and the row: column → text without spaces around it. Raises `RowError`.
     bad
         Takes the rows that are wrong; without it, the first of them ends the reading.
+    optional
+        Columns that there may be, under any of their names.
 
     Raises
     ------
@@ -222,7 +232,7 @@ def read_rows(
         Where it cannot be read.
     """
     table = open_csv(path)
-    found = table.columns(columns)
+    found = table.columns(columns, optional)
     names = [name.lower() for name in table.header]
     for line, cells in table.rows(bad):
         row = dict(zip(names, map(str.strip, cells), strict=False))

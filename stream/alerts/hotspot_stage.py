@@ -1,5 +1,7 @@
 """The hotspot stage: what happened, where, becomes a map of where to be next."""
 
+import hashlib
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -7,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.events import Incident
+from ingest.observations import epoch_ms
 from ingest.places import Places
 from models.calendar import Calendar
 from models.hotspots import near_repeats
 from models.hotspots.forecast import Forecast
 from models.hotspots.near_repeats import NearRepeats
-from models.state import Saved, State, part, value
+from models.state import FREE, Saved, State, array, part, value
 from stream.alerts.alert_book import AlertBook
 from stream.config import PipelineConfig
 from stream.hotspots.place_names import PlaceNames
@@ -34,6 +37,8 @@ _MOST_DRIVERS: Final = 3
 _MOST: Final = 0.5
 """A kind of event with this share of the risk is what it mostly comes from."""
 _MAX_IDS: Final = 50_000
+_MOST_OLD: Final = 1 << 20
+"""Ids of history that are remembered: 8 MB."""
 _DAY_MS: Final = 86_400_000
 _COMING_MS: Final = 900_000
 _MOST_COMING: Final = 400
@@ -52,6 +57,8 @@ class HotspotStage(Saved):
     _counted = value(dict[str, None])
     _due_ms = value(int)
     _coming_ms = value(int)
+    _old_ids = array(np.int64, FREE)
+    """Hashes of the ids of history, rising."""
 
     def __init__(self, config: PipelineConfig, places: Places, book: AlertBook) -> None:
         self.config, self.places, self.book = config, places, book
@@ -89,10 +96,10 @@ class HotspotStage(Saved):
                 beats[cell] = beat.id
         return beats
 
-    def beat_of(self, lon: float, lat: float) -> str:
-        """Return the beat of a place's cell, empty for none."""
-        cell = int(self.grid.cell_of(lon, lat)[()])
-        return self._beat_of_cell[cell] if cell >= 0 else ""
+    def beats_of(self, incidents: Sequence[Incident]) -> list[str]:
+        """Return the beats that incidents lie in, empty for none."""
+        cells = self.grid.cell_of([one.lon for one in incidents], [one.lat for one in incidents])
+        return [self._beat_of_cell[cell] if cell >= 0 else "" for cell in cells.tolist()]
 
     @property
     def area_m2(self) -> float:
@@ -106,7 +113,7 @@ class HotspotStage(Saved):
 
         `patrolled` is the share of `stream.patrol.dose.Dose.share`, where a patrol has discovered it.
         """
-        if incident.id in self._ids:
+        if incident.id in self._ids or _hashes([incident])[0] in self._old_ids:
             return None
         self._ids[incident.id] = None
         if len(self._ids) > _MAX_IDS:
@@ -114,8 +121,7 @@ class HotspotStage(Saved):
         weight = _PROVENANCE[incident.provenance] if patrolled is None else 1.0 - patrolled
         self.grid.add(incident.lon, incident.lat, ts_ms, weight, self._driver(incident.category))
         alerts: list[Alert] = []
-        # History alerts nobody, and is no part of what happens now.
-        found = None if incident.backfill else self.series.add(incident.category, incident.lon, incident.lat, ts_ms)
+        found = self.series.add(incident.category, incident.lon, incident.lat, ts_ms)
         if found is not None:
             cell = int(self.grid.cell_of(found.lon, found.lat)[()])
             beat = self._beat_of_cell[cell] if cell >= 0 else ""
@@ -142,6 +148,27 @@ class HotspotStage(Saved):
             )
         self._due_ms = 0
         return alerts
+
+    def history(self, incidents: Sequence[Incident]) -> list[Incident]:
+        """Take incidents of the past, at once, and return those that were not taken before. They alert nobody."""
+        hashes = _hashes(incidents)
+        known = np.isin(hashes, self._old_ids)
+        new: list[Incident] = []
+        for incident, before in zip(incidents, known.tolist(), strict=True):
+            if not before and incident.id not in self._ids:
+                new.append(incident)
+        new = list({incident.id: incident for incident in reversed(new)}.values())[::-1]
+        if new:
+            self._old_ids = np.union1d(self._old_ids, _hashes(new)[: _MOST_OLD - len(self._old_ids)])
+            self.grid.add(
+                [incident.lon for incident in new],
+                [incident.lat for incident in new],
+                [epoch_ms(incident.ts) for incident in new],
+                [_PROVENANCE[incident.provenance] for incident in new],
+                [self._driver(incident.category) for incident in new],
+            )
+            self._due_ms = self._coming_ms = 0
+        return new
 
     def anomalies(self, anomalies: list[Anomaly]) -> None:
         """Let new anomalies raise the risk around their devices; one that goes on counts once."""
@@ -256,6 +283,12 @@ class HotspotStage(Saved):
             return Why("hotspot-nothing")
         code = "hotspot-earlier" if share >= _MOST else "hotspot-mixed"
         return Why(code, {"category": category, "count": 0, "share": share})
+
+
+def _hashes(incidents: Sequence[Incident]) -> NDArray[np.int64]:
+    """Return what is remembered of ids, (incidents,)."""
+    ids = (hashlib.blake2b(one.id.encode(), digest_size=8).digest() for one in incidents)
+    return np.frombuffer(b"".join(ids), dtype="<i8").astype(np.int64)
 
 
 def inside(lon: NDArray[np.float64], lat: NDArray[np.float64], ring: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -261,8 +261,8 @@ class SiteStage(Saved):
             self._take_places(entry.places)
         self.budget.roll(entry.time_ms)
         self._patrols(entry)
-        for incident in entry.incidents:
-            self._incident(incident, entry.time_ms)
+        if entry.incidents:
+            self._incidents(entry.incidents, entry.time_ms)
         for notice in entry.notices:
             out.alerts += self._notice(notice)
         out.alerts += self.book.expire(entry.time_ms)
@@ -272,23 +272,29 @@ class SiteStage(Saved):
         if hotspots is not None:
             self._maps.append(hotspots)
 
-    def _incident(self, incident: Incident, now_ms: int) -> None:
-        """Take an incident where its time can be."""
-        out, ts_ms = self._out, epoch_ms(incident.ts)
-        earliest_ms, latest_ms = self._guard.limits(now_ms)
-        if not (0 if incident.backfill else earliest_ms) <= ts_ms <= latest_ms:
-            detail = self._guard.reason(ts_ms, now_ms)
-            self._refuse(topics.incidents(self.config.site.id), Reason.CLOCK, detail, incident, now_ms)
-            return
-        alerts = self.hotspots.incident(incident, ts_ms, now_ms, self._patrolled(incident, ts_ms))
-        if alerts is None:
-            out.duplicates += 1
-            return
-        beat = self.hotspots.beat_of(incident.lon, incident.lat)
-        if incident.provenance == "reported":
-            self.patrol.dose.reported(beat, ts_ms)
-        out.incidents.append(PlacedIncident(**msgspec.structs.asdict(incident), beat=beat))
-        out.alerts += alerts
+    def _incidents(self, incidents: list[Incident], now_ms: int) -> None:
+        """Take incidents whose times can be: history at once, and what happens now one by one."""
+        out, (earliest_ms, latest_ms) = self._out, self._guard.limits(now_ms)
+        timely: list[Incident] = []
+        for incident in incidents:
+            ts_ms = epoch_ms(incident.ts)
+            if (0 if incident.backfill else earliest_ms) <= ts_ms <= latest_ms:
+                timely.append(incident)
+            else:
+                detail = self._guard.reason(ts_ms, now_ms)
+                self._refuse(topics.incidents(self.config.site.id), Reason.CLOCK, detail, incident, now_ms)
+        new = self.hotspots.history([one for one in timely if one.backfill])
+        for incident in (one for one in timely if not one.backfill):
+            ts_ms = epoch_ms(incident.ts)
+            alerts = self.hotspots.incident(incident, ts_ms, now_ms, self._patrolled(incident, ts_ms))
+            if alerts is not None:
+                new.append(incident)
+                out.alerts += alerts
+        out.duplicates += len(timely) - len(new)
+        for incident, beat in zip(new, self.hotspots.beats_of(new), strict=True):
+            if incident.provenance == "reported":
+                self.patrol.dose.reported(beat, epoch_ms(incident.ts))
+            out.incidents.append(PlacedIncident(**msgspec.structs.asdict(incident), beat=beat))
 
     def _patrolled(self, incident: Incident, ts_ms: int) -> float | None:
         """Return how much the place of what a patrol discovered was patrolled; None for what others report."""

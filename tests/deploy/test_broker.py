@@ -89,19 +89,19 @@ def test_the_production_configuration_keeps_what_it_promises(tmp_path):
     assert "password_file" not in scratch
 
 
-def test_a_device_writes_below_its_own_id_only(tmp_path):
+def test_a_device_writes_below_its_own_id_only_and_an_officer_knows_the_own_plan_only(tmp_path):
     program = require_program("mosquitto", "run: make services")
     passwd = require_program("mosquitto_passwd", "run: make services")
     import subprocess
 
     port, bound = free_port(), free_port()
     config = write_mosquitto(tmp_path, port, anonymous=False, ports={1884: bound})
-    for file, user in (("patrolgrid", "node"), ("devices", "cam-1"), ("devices", "console")):
+    for file, user in (("patrolgrid", "node"), ("devices", "cam-1"), ("devices", "p1"), ("devices", "console")):
         (tmp_path / f"{file}.passwd").touch(mode=0o600)
         subprocess.run(
             [passwd, "-b", str(tmp_path / f"{file}.passwd"), user, f"pw-{user}"], check=True, capture_output=True
         )
-    heard = []
+    heard, plans = [], []
 
     def client(user):
         made = mqtt.Client(CallbackAPIVersion.VERSION2)
@@ -122,7 +122,7 @@ def test_a_device_writes_below_its_own_id_only(tmp_path):
             with pytest.raises(ConnectionError, match=r"refused the connection: Not authorized"):
                 stranger.connect()
             assert stranger.refused
-        node, camera, console = client("node"), client("cam-1"), client("console")
+        node, camera, officer, console = client("node"), client("cam-1"), client("p1"), client("console")
         subscribed = threading.Event()
         node.on_subscribe = lambda *_: subscribed.set()
         node.on_message = lambda _c, _u, message: heard.append(message.topic)
@@ -132,11 +132,19 @@ def test_a_device_writes_below_its_own_id_only(tmp_path):
             camera.publish(f"patrolgrid/v1/{topic}", b"x", qos=1).wait_for_publish(60)
         for topic in ("s/b/cam-1/obs", "s/commands"):
             console.publish(f"patrolgrid/v1/{topic}", b"x", qos=1).wait_for_publish(60)
-        wait_for(lambda: "patrolgrid/v1/s/commands" in heard, "the console's command")
-        for made in (node, camera, console):
+        for topic in ("s/patrol/p2/did", "s/patrol/p1/did"):
+            officer.publish(f"patrolgrid/v1/{topic}", b"x", qos=1).wait_for_publish(60)
+        officer.on_message = lambda _c, _u, message: plans.append(message.topic)
+        officer.subscribe([(f"patrolgrid/v1/s/patrol/{whose}/plan", 1) for whose in ("p2", "p1")])
+        for whose in ("p2", "p1"):
+            node.publish(f"patrolgrid/v1/s/patrol/{whose}/plan", b"x", qos=1, retain=True).wait_for_publish(60)
+        wait_for(lambda: "patrolgrid/v1/s/patrol/p1/did" in heard and plans, "the officer's word, and the plan")
+        for made in (node, camera, officer, console):
             made.disconnect()
             made.loop_stop()
-    assert heard == ["patrolgrid/v1/s/b/cam-1/obs", "patrolgrid/v1/s/commands"]
+    said = [topic.removeprefix("patrolgrid/v1/s/") for topic in heard if not topic.endswith("/plan")]
+    assert said == ["b/cam-1/obs", "commands", "patrol/p1/did"]
+    assert plans == ["patrolgrid/v1/s/patrol/p1/plan"]
 
 
 def test_addresses():
