@@ -188,9 +188,6 @@ _LEVELS_KNOW: Final[dict[str, tuple[Any, ...]]] = {
     "run": ("f8", 0, 2),
     "run_peaks": ("f8", 0, 5, 2),
     "strange_ms": ("i8", 0),
-    "bars/seen": ("f8", 0, 3, 2),
-    "bars/weeks": ("f8", 0),
-    "bars/told": ("f8", 0, 3),
     "faults/longest": ("f4", 0),
     "faults/still": ("f4", 1),
     "faults/quantum": ("f4", np.inf),
@@ -202,7 +199,6 @@ _LEVELS_KNOW: Final[dict[str, tuple[Any, ...]]] = {
     "faults/block": ("i8", -1),
     "faults/filled": ("f8", 0, 2),
     "faults/means": ("f4", np.nan, 24),
-    "faults/extent": ("f4", 0, 3),
     "faults/strays": ("f4", 0, 3),
 }
 """What the baselines of levels have since version 5: type, what an empty place holds, the other lengths."""
@@ -230,13 +226,22 @@ def _to_5(part: str, old: State) -> State:
             state.arrays[levels + path] = np.full((*shape, size), fill, dtype=dtype)
         state.arrays[f"{levels}run"][1] = 0.25
         state.arrays[f"{levels}run_peaks"][0] = 2.5
-        state.arrays[f"{levels}faults/extent"][:2] = np.array([np.inf, -np.inf])[:, None]
     return state
 
 
 def _to_6(part: str, old: State) -> State:
-    """From 5: there are patrols."""
-    return _with_added(6, part, old)
+    """From 5: there are patrols, and each series of levels has a bar of its own, which begins as if never strange."""
+    state = _with_added(6, part, old)
+    levels = "detection/leveling/baseline/"
+    if f"{levels}last" in state.arrays:
+        size = len(state.arrays[f"{levels}last"])
+        state.arrays[f"{levels}bars/seen"] = np.zeros((3, 2, size))
+        state.arrays[f"{levels}bars/weeks"] = np.zeros(size)
+        state.arrays[f"{levels}bars/told"] = np.zeros((3, size))
+        extent = np.zeros((3, size), dtype="<f4")
+        extent[:2] = np.array([np.inf, -np.inf], dtype="<f4")[:, None]
+        state.arrays[f"{levels}faults/extent"] = extent
+    return state
 
 
 MIGRATIONS: Final[Mapping[int, Migration]] = {3: _to_4, 4: _to_5, 5: _to_6}
