@@ -10,8 +10,10 @@ from ingest.places import Places, Point
 from models.hotspots.grid import METRES_PER_DEGREE
 from stream.sentences import Why, literal
 
-_STREET_M: Final = 90.0
-"""A point this close to a street is on it."""
+_STREET_M: Final = 140.0
+"""A point this close to a street is called after it: the middle of a block is, too."""
+_AROUND_M: Final = 500.0
+"""Outside all beats a street this close is better than nothing."""
 _CORNER_M: Final = 45.0
 """Closer than this to a second street it is at the corner of both."""
 _LANDMARK_M: Final = 130.0
@@ -54,6 +56,8 @@ class PlaceNames:
             return street
         if landmark is not None:
             return Why("place-landmark", {"landmark": landmark})
+        if beat not in self._places.beats and streets and streets[0][0] <= _AROUND_M:
+            return Why("place-landmark", {"landmark": literal(self._places.streets[streets[0][1]].name)})
         return self._rough(lon, lat, beat)
 
     def _rough(self, lon: float, lat: float, beat: str) -> Why:

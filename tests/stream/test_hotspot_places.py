@@ -42,7 +42,7 @@ def called(places: Places, east: float, north: float) -> str:
         (190, 20, "Mill Street at Lantern Street"),
         (210, 300, "Mill Street"),
         (-350, -60, "Lantern Street"),
-        (-100, 150, "Around the market"),
+        (-100, 160, "Around the market"),
         (-400, 400, "Beat, in the north-west"),
         (380, -420, "Near Gate 1"),
     ],
@@ -50,6 +50,12 @@ def called(places: Places, east: float, north: float) -> str:
 def test_a_place_is_called_by_what_people_know_there(east, north, name):
     gate = Device("g1", "b1", "gate", named("Gate 1"), *at(370, -400))
     assert called(Places({"b1": SQUARE}, {"g1": gate}, (LANTERN, MILL), {}, (MARKET,)), east, north) == name
+
+
+def test_outside_the_beats_the_next_street_is_named():
+    places = Places({"b1": SQUARE}, {}, (LANTERN,))
+    assert in_all_languages(PlaceNames(places).name(*at(600, 300), ""))["en"] == "Around Lantern Street"
+    assert PlaceNames(places).name(*at(2000, 0), "") == Why("outside")
 
 
 def test_without_streets_and_devices_the_part_of_the_beat_is_named():

@@ -8,7 +8,7 @@ import { bus, siteNow, state } from "./state.js";
 
 const LEAST_MS = 1000; // between two questions, however often the node has something new
 const HOUR_MS = 3_600_000;
-const SHEET = { width: 733, height: 1054 }; // an A4 page less 8 mm on each side, in CSS pixels
+const SHEET = { width: 733, height: 1010 }; // an A4 page less 8 mm on each side, in CSS pixels, with some room for other fonts
 const LEAST_ZOOM = 0.4;
 
 let plan = null;
@@ -44,8 +44,8 @@ function stopRow(stop, past) {
     "li",
     { class: ["stop", stop.state, running && "running", past && "past", ended(stop) && "ended"].filter(Boolean).join(" "), "data-stop": stop.id },
     el("time", {}, `${minutes(stop.arrive_ms)}–${minutes(stop.leave_ms)}`),
-    el("div", { class: "stop-where" }, el("strong", {}, pick(stop.place) || beatName(stop.beat)), reasons(stop)),
-    el("span", { class: "stop-state" }, stateWords(stop), stop.note && el("span", { class: "note" }, stop.note)),
+    el("div", { class: "stop-where" }, el("strong", {}, pick(stop.place) || beatName(stop.beat)), reasons(stop), stop.note && el("span", { class: "note" }, stop.note)),
+    el("span", { class: "stop-state" }, stateWords(stop)),
   );
 }
 
