@@ -7,7 +7,6 @@ causal: its score of a row knows that row and earlier ones. Of several devices t
 """
 
 import argparse
-import csv
 import json
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -22,6 +22,8 @@ from scipy import special
 from sklearn.ensemble import IsolationForest
 
 from benchmarks import trees
+from console.cli.commands.backtest import known_events
+from ingest.codecs.csv_series import read_series
 from models.backtests import series_backtest as backtest
 from models.calendar import DAY_CLASSES, Calendar
 
@@ -46,24 +48,18 @@ Method = Callable[[Table, np.ndarray], np.ndarray]
 """(table, one device's counts) → score per row."""
 
 
-def stamp(text: str) -> int:
-    return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
-
-
 def load(folder: Path, name: str, calendar: Calendar) -> Table:
-    with (folder / f"{name}_counts.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    devices = sorted({row["device"] for row in rows})
-    times = np.array(sorted({stamp(row["timestamp"]) for row in rows}))
+    found = read_series(folder / f"{name}_counts.csv", ZoneInfo("UTC"), kinds=("count",))
+    times = np.unique(np.concatenate([one.times for one in found.series]))
+    devices = sorted({one.name.device for one in found.series})
     values = np.full((len(times), len(devices)), np.nan)
-    for row in rows:
-        if row["count"]:
-            values[np.searchsorted(times, stamp(row["timestamp"])), devices.index(row["device"])] = float(row["count"])
-    with (folder / f"{name}_events.csv").open(encoding="utf-8") as file:
-        events = [(stamp(row["start"]), stamp(row["end"])) for row in csv.DictReader(file)]
+    for one in found.series:
+        values[np.searchsorted(times, one.times), devices.index(one.name.device)] = one.values
     window_s = int(np.median(np.diff(times))) // 1000
     day_class, second = calendar.local(times)
-    return Table(name, times, values, events, window_s, day_class, second // window_s, 86_400 // window_s)
+    events = known_events(folder / f"{name}_events.csv", calendar)
+    pairs = [(begin, end) for begin, end, _ in events]
+    return Table(name, times, values, pairs, window_s, day_class, second // window_s, 86_400 // window_s)
 
 
 def poisson(table: Table, y: np.ndarray) -> np.ndarray:

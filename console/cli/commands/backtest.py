@@ -146,7 +146,7 @@ def _series(options: argparse.Namespace) -> dict[str, Any]:
         **bad_rows_json(found.bad),
     }
     if options.events:
-        known = _events(options.events, calendar)
+        known = known_events(options.events, calendar)
         events = [(begin, end) for begin, end, _ in known]
         if days <= options.warm_up:
             raise CommandError(f"{options.file}: {days:.1f} days, but {options.warm_up:g} are warm-up; use --warm-up")
@@ -321,7 +321,8 @@ def _kinds(known: list[tuple[int, int, str]], found: SeriesFile, scores: FileSco
     return kinds
 
 
-def _events(path: Path, calendar: Calendar) -> list[tuple[int, int, str]]:
+def known_events(path: Path, calendar: Calendar) -> list[tuple[int, int, str]]:
+    """Return the events of a file: (begin, end, kind), epoch ms. Raises as `read_rows` does."""
     instants = Instants(ZoneInfo(calendar.timezone))
 
     def parse(_line: int, row: dict[str, str]) -> tuple[int, int, str]:
