@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from models.patrols.draw import draw
+from models.patrols.filling import fill
 from models.patrols.ground import Ground
 from models.patrols.search import PlanSearch
 from models.patrols.shift import Committed, Minimum, Officer, Plan, Stop
@@ -108,7 +109,7 @@ def greedy(task: Task) -> list[Visit]:
 def told(task: Task, visits: Sequence[Visit], solver: str) -> Plan:
     """Return the plan that visits make, with the promised stops."""
     ground, needs = task.ground, task.needs.copy()
-    cover = task.cover()
+    cover, visits = task.cover(), fill(task, visits)
     stops = [
         _stop(task.officers[number].id, -1, task.committed[block.committed], block.begin, block.end, "committed")
         for number, blocks in enumerate(task.blocks)

@@ -9,6 +9,8 @@ from models.patrols.task import HOLD_MIN, Cover, Task, Visit
 
 _NEIGHBOURS: Final = 16
 """Places from which another is reached in one move; those further away are met by the way over others."""
+_TURN: Final = 6000
+"""What a turn of the loop costs beside its moves, in moves."""
 _NOT: Final = -1e30
 
 
@@ -24,25 +26,31 @@ class RouteSearch:
         self.task = task
         ways = task.minutes[: task.places, : task.places]
         near = min(_NEIGHBOURS, task.places)
-        self._from = np.argsort(ways, axis=0, kind="stable")[:near].T.copy()
+        self.origin = np.argsort(ways, axis=0, kind="stable")[:near].T.copy()
         """(candidates, neighbours): from where each is reached."""
-        self._ways = np.take_along_axis(ways.T, self._from, axis=1)
+        self._ways = np.take_along_axis(ways.T, self.origin, axis=1)
 
     def cost(self, number: int) -> int:
         """Return how many moves looking for an officer's route weighs."""
         officer, pairs = self.task.officers[number], len(self.task.pair_place)
-        return (officer.end_min - officer.begin_min) * pairs * (int(self._from.shape[1]) + 1)
+        minutes = officer.end_min - officer.begin_min
+        return minutes * pairs * (int(self.origin.shape[1]) + 1) + _TURN * (minutes // self.task.stop_min + 1)
 
-    def best(self, number: int, cover: Cover, needs: NDArray[np.int64]) -> tuple[list[Visit], float]:
-        """Return an officer's stops, and what they add to what `cover` leaves and `needs` ask for."""
-        return _Sweep(self, number, cover, needs).run()
+    def best(
+        self, number: int, cover: Cover, needs: NDArray[np.int64], toll: NDArray[np.float64] | None = None
+    ) -> tuple[list[Visit], float]:
+        """Return an officer's stops, and what they add to what `cover` leaves and `needs` ask for.
+
+        `toll` (candidates, candidates) is what going from one to another costs beside the time; the value is less it.
+        """
+        return _Sweep(self, number, cover, needs, toll).run()
 
     def moves(self, special: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return from where each candidate is reached and in how many minutes; the last is the point `special`."""
         places = self.task.places
         extra = self.task.minutes[special, :places]
         return (
-            np.column_stack([self._from, np.full(places, places)]),
+            np.column_stack([self.origin, np.full(places, places)]),
             np.column_stack([self._ways, extra]),
         )
 
@@ -50,10 +58,21 @@ class RouteSearch:
 class _Sweep:
     """One pass over an officer's hours. Labels are ways to be free at a place; label 0 is the way of no stop."""
 
-    def __init__(self, search: RouteSearch, number: int, cover: Cover, needs: NDArray[np.int64]) -> None:
+    def __init__(
+        self,
+        search: RouteSearch,
+        number: int,
+        cover: Cover,
+        needs: NDArray[np.int64],
+        toll: NDArray[np.float64] | None,
+    ) -> None:
         self.search, self.task, self.number = search, search.task, number
         self.groups = np.flatnonzero(needs > 0)
         task = self.task
+        tolls = np.zeros((task.places, search.origin.shape[1] + 1))
+        if toll is not None:
+            tolls[:, :-1] = np.take_along_axis(toll.T, search.origin, axis=1)
+        self.toll = tolls
         self.sums = cover.sums.ravel()
         self.width = cover.sums.shape[1]
         officer = task.officers[number]
@@ -111,7 +130,7 @@ class _Sweep:
             flat = origin[None] * length + np.maximum(ready, 0)
             held = values.ravel()[flat]
             lab = labels.ravel()[flat]
-            total = held + self._gain(begin + leave - stop, lab)
+            total = held + self._gain(begin + leave - stop, lab) - self.toll
             late = (begin + leave)[:, None] > deadline[None]
             total = np.where((ready < 0) | late[:, :, None], _NOT, total)
             best = np.argmax(total, axis=2)

@@ -15,6 +15,8 @@ PLANS: Final = 50
 LEAST: Final = 0.95
 """What each of them covers at least, as a share of the best."""
 _BLOCK_MIN: Final = 60
+_TOLL: Final = 4.0
+"""How much a way from place to place may cost at random, in what a stop covers, at a spread of one."""
 _TOGETHER: Final = 3
 """Officers whose routes are taken out at once."""
 
@@ -40,7 +42,8 @@ class PlanSearch:
         while left > 0:
             size = many if plan is start else int(self.luck.integers(1, min(_TOGETHER, many) + 1))
             chosen = self.luck.permutation(many)[:size].tolist()
-            new = self.again(plan, chosen, 0.25 if fails > many else 0.0)
+            stuck = fails > many
+            new = self.again(plan, chosen, 0.25 if stuck else 0.0, everybody=stuck and fails % 2 == 0)
             left -= sum(self.routes.cost(number) for number in chosen)
             worth = self.task.value(new)
             fails = 0 if worth > value else fails + 1
@@ -51,7 +54,8 @@ class PlanSearch:
     def near_best(self, best: Sequence[Visit], many: int = PLANS, least: float = LEAST) -> list[list[Visit]]:
         """Return plans that cover at least `least` of what `best` does: a walk among them, two routes a step.
 
-        Each step goes by risks that differ at random by place and hour, the more so the more steps were good enough.
+        Each step goes by risks that differ at random by place and hour, and with a random toll on every way from
+        place to place; both are the larger the more steps were good enough.
         Fewer than `many` where few are near enough; the best is always among them.
         """
         found, plan, spread = [list(best)], list(best), 0.4
@@ -82,7 +86,12 @@ class PlanSearch:
             if spread > 0 and (everybody or number != chosen[-1]):
                 shape = (len(self.task.rate), -(-self.task.horizon // _BLOCK_MIN))
                 cover = cover.tasted(self.luck.gamma(1 / spread**2, spread**2, shape), _BLOCK_MIN)
-            own, _ = self.routes.best(number, cover, self.task.left(kept))
+            toll = None
+            if everybody:
+                # Other ways cost nothing: without a toll on them the same tours come again and again.
+                usual = self._cover(plan) / max(len(plan), 1)
+                toll = self.luck.exponential(_TOLL * spread * usual, (self.task.places, self.task.places))
+            own, _ = self.routes.best(number, cover, self.task.left(kept), toll)
             kept += own
         return kept
 

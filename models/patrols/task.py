@@ -15,6 +15,10 @@ HOLD_MIN: Final = 60
 """A stop covers its place for so long before it begins and after it ends."""
 
 
+PAUSE_MIN: Final = 24
+"""From one stop to the next at the same place by the same officer at least: two on end are one long stop."""
+
+
 class Visit(NamedTuple):
     """One stop of a plan that is being made."""
 
@@ -198,6 +202,7 @@ def make_task(
     places = len(ground.lonlat)
     points = [*ground.lonlat.tolist(), *((o.lon, o.lat) for o in officers), *((c.lon, c.lat) for c in committed)]
     minutes = travel(np.array(points, dtype=np.float64).reshape(-1, 2)) if points else np.zeros((0, 0), dtype=np.int64)
+    np.fill_diagonal(minutes[:places, :places], PAUSE_MIN)
     blocks, missed = _blocks(officers, committed, minutes, places)
     deadline = [_deadlines(o, own, minutes[:places], places) for o, own in zip(officers, blocks, strict=True)]
     needs, member, need_beats = _needs(ground, minima, kept, stop_min)

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from models.patrols.bound import optimum, upper_bound
 from models.patrols.draw import shift_seed, weights
 from models.patrols.ground import Ground, choose_places, simple_ground
 from models.patrols.plan import Committed, Minimum, Officer, Plan, Stop, plan
-from models.patrols.task import Visit
+from models.patrols.task import Visit, make_task
 from models.patrols.travel import straight_minutes
 
 CENTRE = np.array([121.47, 31.23])
@@ -135,8 +137,8 @@ def test_nobody_and_nowhere_is_a_plan_without_stops():
 
 
 def test_a_drawn_plan_costs_little_and_can_be_drawn_again():
-    ground, officers = town(), [officer("a"), officer("b")]
-    draws = [plan(ground, officers, effort_s=0.02, draw_seed=seed) for seed in (1, 1, 2, 3)]
+    ground, officers = town(places=6, periods=2), [officer("a", end=80)]
+    draws = [plan(ground, officers, effort_s=0.02, draw_seed=seed) for seed in (1, 1, 2)]
     assert draws[0] == draws[1]
     assert len({made.stops for made in draws}) > 1
     for made in draws:
@@ -156,3 +158,29 @@ def test_plans_are_drawn_so_that_places_keep_their_visits():
 def test_nobody_foretells_a_draw_without_the_secret():
     assert shift_seed(b"one", 5) == shift_seed(b"one", 5)
     assert len({shift_seed(b"one", 5), shift_seed(b"two", 5), shift_seed(b"one", 6)}) == 3
+
+
+def test_the_search_comes_near_what_highs_proves_to_be_the_best():
+    luck = np.random.default_rng(3)
+    lonlat = CENTRE + luck.uniform(-0.02, 0.02, (4, 2))
+    ground = simple_ground(luck.gamma(0.7, 1, (4, 1)) * luck.gamma(4, 0.25, (4, 2)), lonlat)
+
+    def ways(points: NDArray[np.float64]) -> NDArray[np.int64]:
+        return -(-straight_minutes(points) // 6) * 6
+
+    officers = [officer(end=84)]
+    made = plan(ground, officers, travel=ways, effort_s=0.05)
+    task = make_task(ground, officers, [], [], [], 12, ways)
+    best, proved = optimum(task, 6)
+    assert best == pytest.approx(proved)
+    assert 0.95 * best <= made.covered <= best + 1e-9
+    assert best - 1e-9 <= upper_bound(task, made.covered, 20) <= ground.risk.sum() + 1e-9
+
+
+def test_officers_with_nothing_more_to_cover_are_still_seen():
+    lonlat = CENTRE + np.array([[0, 0], [0.004, 0], [0, 0.004]])
+    ground = simple_ground(np.ones((3, 4)), lonlat)
+    made = plan(ground, [officer("a"), officer("b")], effort_s=0.02)
+    check(made, ground, [officer("a"), officer("b")])
+    assert made.covered == pytest.approx(12)
+    assert len(made.stops) > 12  # six would cover everything
