@@ -36,6 +36,7 @@ _MOST_DRIVERS: Final = 3
 """So many kinds of recent events are named."""
 _MOST: Final = 0.5
 """A kind of event with this share of the risk is what it mostly comes from."""
+_POINTS: Final = 64
 _MAX_IDS: Final = 50_000
 _MOST_OLD: Final = 1 << 20
 """Ids of history that are remembered: 8 MB."""
@@ -102,9 +103,11 @@ class HotspotStage(Saved):
         return [self._beat_of_cell[cell] if cell >= 0 else "" for cell in cells.tolist()]
 
     @property
-    def area_m2(self) -> float:
-        """How large the beats are together."""
-        return sum(map(bool, self._beat_of_cell)) * self.grid.cell_m**2
+    def points(self) -> NDArray[np.float64]:
+        """Some points all over the beats, (points, 2) in degrees."""
+        inner = np.flatnonzero(np.array(self._beat_of_cell) != "")
+        cells = inner[np.linspace(0, len(inner) - 1, min(len(inner), _POINTS)).astype(np.int64)]
+        return np.column_stack(self.grid.centres())[cells]
 
     def incident(
         self, incident: Incident, ts_ms: int, now_ms: int, patrolled: float | None = None

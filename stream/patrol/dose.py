@@ -4,14 +4,15 @@ import math
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.state import FREE, Saved, array, value
 
 _RADIUS_M: Final = 250.0
 """A patrol sees what happens so far away."""
 _M_PER_DEGREE: Final = 111_195.0
-_MOST: Final = 8_192
-"""Stops that are remembered: some months of a station's."""
+_MOST: Final = 4_096
+"""Stops that are remembered: weeks of a station's."""
 _DAY_MS: Final = 86_400_000.0
 
 
@@ -27,9 +28,11 @@ class Dose(Saved):
     -----
     Ensign et al. (FAT* 2018) keep an incident that a patrol has discovered in one of two regions with the probability
     1 - p, p being the region's share of the patrols: what is added is then in proportion to the true rates, and not to
-    where the patrols were. On a map of many cells every share is small, and 1 - p would do nothing. So the place is
-    compared with others of its size: `share` is d / (d + d'), with d the minutes within 250 m and d' the mean minutes
-    of such circles elsewhere. For two regions that is p; for many it weighs by about 1 / d.
+    where the patrols were. On a map of many cells every share is small, and 1 - p would do nothing. So a place is
+    compared with the usual other one: `share` is d / (d + d'), with d the minutes within 250 m, and d' the median of
+    the minutes within 250 m of other points of the site (but a tenth of their mean at least). For two regions that is
+    p; for many it weighs by about 1 / d, which is what an incident is worth where the chance to see it is in proportion
+    to d. A place that is never patrolled tells nothing in this way: so some stops are drawn at random.
     """
 
     _lon = array(np.float64, FREE)
@@ -67,20 +70,23 @@ class Dose(Saved):
     def _faded(self, age_ms: float) -> float:
         return float(2.0 ** -min(max(age_ms, 0.0) / self._half_ms, 1000.0))
 
-    def share(self, lon: float, lat: float, now_ms: int, area_m2: float) -> float | None:
+    def share(self, lon: float, lat: float, now_ms: int, points: NDArray[np.float64]) -> float | None:
         """Return how much a place was patrolled beside others, 0-1: 0.5 as much as others; None where nobody was.
 
-        `area_m2` is the site's.
+        `points` are places all over the site, (points, 2) in degrees.
         """
         counts = self._minutes * np.exp2(-np.clip((now_ms - self._ts) / self._half_ms, 0.0, 1000.0))
-        total = float(counts.sum())
-        if total <= 0:
+        if counts.sum() <= 0:
             return None
-        east = (self._lon - lon) * math.cos(math.radians(lat))
-        here = float(counts[np.hypot(east, self._lat - lat) * _M_PER_DEGREE <= _RADIUS_M].sum())
-        part = min(math.pi * _RADIUS_M**2 / max(area_m2, 1.0), 0.5)
-        elsewhere = (total - here) * part / (1.0 - part)
-        return here / (here + elsewhere)
+        narrow, spots = math.cos(math.radians(lat)), np.concatenate([np.array([[lon, lat]]), points])
+        east = (self._lon - spots[:, :1]) * narrow
+        near = np.hypot(east, self._lat - spots[:, 1:]) * _M_PER_DEGREE <= _RADIUS_M
+        minutes = near @ counts
+        away = np.hypot((points[:, 0] - lon) * narrow, points[:, 1] - lat) * _M_PER_DEGREE > _RADIUS_M
+        others = minutes[1:][away]
+        usual = max(float(np.median(others)), 0.1 * float(others.mean())) if len(others) else 0.0
+        whole = float(minutes[0]) + usual
+        return float(minutes[0]) / whole if whole > 0 else 0.0
 
     def by_beat(self, now_ms: int) -> dict[str, tuple[float, float]]:
         """Return minutes and reports by beat, as they count now."""

@@ -300,7 +300,7 @@ class SiteStage(Saved):
         """Return how much the place of what a patrol discovered was patrolled; None for what others report."""
         if incident.provenance != "patrol_discovered":
             return None
-        return self.patrol.dose.share(incident.lon, incident.lat, ts_ms, self.hotspots.area_m2)
+        return self.patrol.dose.share(incident.lon, incident.lat, ts_ms, self.hotspots.points)
 
     def _patrols(self, entry: _SiteEntry) -> None:
         """Take plans, and what was done of them."""
