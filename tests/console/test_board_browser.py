@@ -1,6 +1,7 @@
 """The page in a real browser: an alert arrives, is acknowledged by a click, nothing leaves the machine."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -11,10 +12,14 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from console.cli.main import main
 from deploy.processes.broker import embedded_command
 from ingest import topics
-from ingest.events import Command
+from ingest.events import Command, PatrolDid, PatrolPlan, PatrolStop
+from stream.patrol.patrol_stage import PatrolStage
+from stream.patrol.staffing_sheet import SHEET
 from stream.sentences import Why, literal
+from tests.configs import pipeline_with
 from tests.console.stores import HOSTILE, SITE, Node
 from tests.stream import make_results as make
 from tests.support import free_port, require_program, wait_for
@@ -38,15 +43,14 @@ class Station:
     def __init__(self, folder):
         self.node = Node(folder, camera_name=f"Camera {HOSTILE}")
         self.node.fill()
-        self.commands, self._subscribed = [], threading.Event()
-        port = free_port()
+        self.commands, self.said, self._subscribed = [], [], threading.Event()
+        self.port = port = free_port()
         self.broker = subprocess.Popen(embedded_command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.listener = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="test-node")
-        self.listener.on_connect = lambda client, *_: client.subscribe(topics.commands(SITE), qos=1)
+        heard = [(topics.commands(SITE), 1), (topics.patrol_did(SITE, "+"), 1)]
+        self.listener.on_connect = lambda client, *_: client.subscribe(heard)
         self.listener.on_subscribe = lambda *_: self._subscribed.set()
-        self.listener.on_message = lambda _client, _data, message: self.commands.append(
-            msgspec.json.decode(message.payload, type=Command)
-        )
+        self.listener.on_message = lambda _client, _data, message: self._take(message)
         self.listener.reconnect_delay_set(1, 1)
         wait_for(lambda: self._try_connect(port), "the broker answers")
         self.listener.loop_start()
@@ -58,6 +62,7 @@ class Station:
             "site": SITE,
             "site_name": {"en": "Lakeside Station", "zh-CN": "湖滨派出所"},
             "language": "en",
+            "officers": {"p1": "Li Wei 李伟"},
             "broker": {"port": port},
             "port": 0,
             "address_file": str(told),
@@ -70,6 +75,13 @@ class Station:
         )
         wait_for(told.exists, "the board tells its address")
         self.url = told.read_text(encoding="utf-8").strip()
+
+    def _take(self, message):
+        if message.topic == topics.commands(SITE):
+            self.commands.append(msgspec.json.decode(message.payload, type=Command))
+        else:
+            did = msgspec.json.decode(message.payload, type=PatrolDid)
+            self.said.append(msgspec.structs.replace(did, officer=message.topic.split("/")[-2]))
 
     def _try_connect(self, port):
         try:
@@ -88,7 +100,8 @@ class Station:
 
 @pytest.fixture
 def station(tmp_path):
-    made = Station(tmp_path)
+    (tmp_path / SITE).mkdir()
+    made = Station(tmp_path / SITE)
     yield made
     made.close()
 
@@ -109,7 +122,7 @@ def watched(browser, station):
     """Make pages that note every request and every complaint of the console."""
     contexts, requests, complaints = [], [], []
 
-    def open_page(**options):
+    def open_page(path="", wanted=".card", **options):
         context = browser.new_context(**options)
         contexts.append(context)
         context.set_default_timeout(60_000)
@@ -118,8 +131,8 @@ def watched(browser, station):
         page.on("console", lambda m: complaints.append(m.text) if m.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         station.node.status()
-        page.goto(station.url)
-        page.wait_for_selector(".card")
+        page.goto(f"{station.url}{path}")
+        page.wait_for_selector(wanted)
         return page
 
     yield open_page, requests, complaints
@@ -254,3 +267,81 @@ def test_a_phone_shows_alerts_first_and_never_scrolls_sideways(watched):
     )
     assert small == []
     assert complaints == []
+
+
+# -- the plan ------------------------------------------------------------------------------------------------------
+
+MINUTE = 60_000
+
+
+def shift_plan(stops=12):
+    """Two officers' stops from `make.T0` on."""
+    return PatrolPlan(
+        shift="late-1", name="Evening 晚班", begin_ms=make.T0, end_ms=make.T0 + 8 * 60 * MINUTE, made_ms=make.T0,
+        solver="search", officers=("p1", "p2"),
+        stops=tuple(
+            PatrolStop(
+                id=f"{officer}-{n}", officer=officer, lon=116.403, lat=39.904, beat=("b1", "b2")[n % 2], cell="r1c1",
+                arrive_ms=make.T0 + 20 * n * MINUTE, leave_ms=make.T0 + (20 * n + 12) * MINUTE,
+                place={"en": f"Long Street by Hall {n} {HOSTILE}", "zh-CN": f"长街（会堂{n}旁）{HOSTILE}"},
+            )
+            for officer in ("p1", "p2")
+            for n in range(stops)
+        ),
+    )  # fmt: skip
+
+
+def sheet():
+    """A staffing sheet of a week in which the evenings lack officers."""
+    asked = [1.8 if hour % 24 >= 19 else 0.4 for hour in range(168)]
+    return {
+        "begin_ms": make.T0 - make.T0 % 86_400_000, "hours": 168, "served": 0.95, "officer_hours": 400,
+        "equal_hours": 504, "beats": [{"id": beat, "asked": asked, "there": [1.0] * 168} for beat in ("b1", "b2")],
+        "shifts": [{"begin_ms": make.T0, "end_ms": make.T0 + 8 * 60 * MINUTE, "officers": 2, "breaks": []}],
+    }  # fmt: skip
+
+
+def pages_of(pdf: bytes) -> int:
+    return len(re.findall(rb"/Type\s*/Page\b", pdf))
+
+
+def test_the_plan_prints_on_one_sheet_and_shows_what_was_delivered(station, watched, tmp_path):
+    open_page, requests, complaints = watched
+    stage = PatrolStage(pipeline_with(site=SITE))
+    station.node.write(patrols=stage.plan(shift_plan(), make.T0))
+    (tmp_path / SITE / SHEET).write_text(json.dumps(sheet()), encoding="utf-8")
+    screens = [
+        (language, open_page("plan", ".officer", viewport={"width": wide, "height": high}, locale=language))
+        for language, wide, high in (("zh-CN", 1366, 768), ("en", 390, 844))
+    ]
+
+    def say(action, stop, minute):
+        where = ("--data-dir", str(tmp_path), "--site", SITE, "--broker", f"127.0.0.1:{station.port}")
+        before = len(station.said)
+        assert main(["patrol", action, "p1", stop, *where]) == 0
+        wait_for(lambda: len(station.said) > before, "the officer's word arrives")
+        station.node.write(patrols=stage.did(station.said[-1], make.T0 + minute * MINUTE))
+        station.node.status()
+
+    for language, page in screens:
+        page.click(f'[data-language="{language}"]')
+        page.wait_for_selector(f'html[lang="{language}"]')
+        assert page.locator('[data-officer="p1"] h3').inner_text() == "Li Wei 李伟"
+        assert page.locator("td.short").count() > 0
+        assert page.locator('[data-row="p1"] .delivered').inner_text() == "0"
+        wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide[0] <= wide[1]
+        assert pages_of(page.pdf(prefer_css_page_size=True)) == 1
+
+    say("arrive", "p1-0", 1)
+    for _, page in screens:
+        page.wait_for_selector('.stop.arrived[data-stop="p1-0"]')
+    say("done", "p1-0", 10)
+    for _, page in screens:
+        page.wait_for_selector('.stop.done[data-stop="p1-0"]')
+        assert page.locator('[data-row="p1"] .planned').inner_text() == "144"
+        assert page.locator('[data-row="p1"] .delivered').inner_text() == "9"
+        assert page.locator('[data-row="b1"] .delivered').inner_text() == "9"
+    (chinese, english) = (page.locator('[data-stop="p1-0"] .stop-state').inner_text() for _, page in screens)
+    assert (chinese, english) == ("9/12分钟", "9 of 12 min")
+    assert_safe(station, screens[0][1], requests, complaints)
