@@ -3,8 +3,8 @@
 They are read off what the model expects of the coming week, so they are what it judges by, wherever it knows it from.
 """
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -22,6 +22,8 @@ _AROUND_S: Final = 9_000
 """A rush is compared with the median of so long before and after it."""
 _LONGEST_S: Final = 10_800
 """What lasts longer is the day's work, and no rush."""
+_LONGEST_OF_DAY_S: Final = 21_600
+"""The same of what other weekdays have not: a market's morning."""
 _TIMES: Final = 1.6
 _LEAST: Final = 5.0
 """A rush is so many times, and by so many a window, more than is expected around it."""
@@ -41,6 +43,15 @@ class Rush(msgspec.Struct, frozen=True, kw_only=True):
     """0 is Monday."""
     expected: float
     """The most that is expected of a window in it."""
+
+
+class _Found(NamedTuple):
+    """A rush in steps of a day."""
+
+    begin: int
+    end: int
+    days: set[int]
+    most: float
 
 
 def rushes(
@@ -92,24 +103,43 @@ def _of_series(expected: NDArray[np.float64], step_s: int) -> list[Rush]:
     reach = max(_AROUND_S // step_s, 1)
     week = expected.reshape(-1)
     around = np.median(sliding_window_view(np.pad(week, reach, mode="wrap"), 2 * reach + 1), axis=-1)
-    high = ((week > _TIMES * around) & (week > around + _LEAST)).reshape(expected.shape)
-    grouped: list[tuple[int, int, list[int], float]] = []
+    found = np.zeros(expected.shape, dtype=np.bool_)
+    grouped: list[_Found] = []
+    for usual, longest_s in (
+        (np.median(expected, axis=0), _LONGEST_OF_DAY_S),
+        (around.reshape(found.shape), _LONGEST_S),
+    ):
+        high = (expected > _TIMES * usual) & (expected > usual + _LEAST) & ~found
+        for weekday, begin, end in _runs(high):
+            if (end - begin) * step_s > longest_s:
+                continue
+            found[weekday, begin:end] = True
+            new = _Found(begin, end, {weekday}, float(expected[weekday, begin:end].max()))
+            same = next((one for one in grouped if abs(one.begin - begin) * step_s <= _SAME_S), None)
+            if same is None:
+                grouped.append(new)
+            else:
+                at = grouped.index(same)
+                grouped[at] = _Found(
+                    min(same.begin, begin), max(same.end, end), same.days | new.days, max(same.most, new.most)
+                )
+    return [
+        Rush(
+            begin=_time(one.begin * step_s),
+            end=_time(one.end * step_s),
+            weekdays=tuple(sorted(one.days)),
+            expected=round(one.most, 1),
+        )
+        for one in sorted(grouped, key=lambda one: (one.begin, one.end))
+    ]
+
+
+def _runs(high: NDArray[np.bool_]) -> Iterator[tuple[int, int, int]]:
+    """Give (weekday, begin, end) of every run, all days over."""
     for weekday, day in enumerate(high):
         edges = np.flatnonzero(np.diff(np.concatenate(([False], day, [False])).astype(np.int8)))
         for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-            if (end - begin) * step_s > _LONGEST_S:
-                continue
-            most = float(expected[weekday, begin:end].max())
-            same = next((one for one in grouped if abs(one[0] - begin) * step_s <= _SAME_S), None)
-            if same is None:
-                grouped.append((begin, end, [weekday], most))
-            else:
-                where = grouped.index(same)
-                grouped[where] = (min(same[0], begin), max(same[1], end), [*same[2], weekday], max(same[3], most))
-    return [
-        Rush(begin=_time(begin * step_s), end=_time(end * step_s), weekdays=tuple(days), expected=round(most, 1))
-        for begin, end, days, most in sorted(grouped)
-    ]
+            yield weekday, begin, end
 
 
 def _time(second: int) -> str:

@@ -11,7 +11,7 @@ from console.training.saved_state import SavedState, SeriesModel
 from ingest.vocabulary import HiddenState, Kind, WindowStatus
 from models.baselines import negbin
 from models.baselines.counts import CountBaseline
-from models.calendar import WORKING, Calendar
+from models.calendar import SATURDAY, WORKING, Calendar
 from stream.results import SeriesKey
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
@@ -145,7 +145,7 @@ def test_an_empty_store_has_no_models(tmp_path):
     reader.close()
 
 
-def test_a_rush_on_working_days_is_told_with_its_time():
+def test_rushes_are_told_with_their_times_and_days():
     calendar = Calendar("Asia/Shanghai")
     model = CountBaseline(300, calendar, 2)
     noon = 1_795_406_400_000  # a Monday in Shanghai
@@ -156,10 +156,16 @@ def test_a_rush_on_working_days_is_told_with_its_time():
     rates.overall[2] = 30.0
     slots = slice(450 // 5, 490 // 5)  # from 7:30 to 8:10
     rates.fine[0, WORKING, slots, 0] = 90.0 * 30.0
+    market = slice(390 // 5, 660 // 5)  # from 6:30 to 11
+    rates.fine[0, SATURDAY, market, 1] = 90.0 * 30.0
     names = [("gate-1", 0, "person"), ("cam-1", 0, "person")]
     saved = SavedState(1, noon, counting=[(names, model.capture())])
     found = rushes(saved, calendar, 300)
-    assert list(found) == [names[0]]
+    assert list(found) == names
+    (saturday,) = found[names[1]]
+    assert saturday.weekdays == (5,)
+    assert saturday.begin in {"06:20", "06:30"}
+    assert saturday.end in {"11:00", "11:10"}
     (one,) = found[names[0]]
     assert one.weekdays == (0, 1, 2, 3, 4)
     assert one.begin in {"07:30", "07:20"}
