@@ -1,78 +1,59 @@
-"""Where to be next: a map that remembers events and forgets them, at several speeds and widths at once.
+"""Where to be, and when: expected incidents per cell and coming period, from a mix that learns which city it is in.
 
-λ(cell, t) = Σ_k θ_k Σ_i w_i · exp(-(t-t_i)/τ_k)/τ_k · K_σk(cell, x_i): a mix of exponentially forgetting Gaussian
-kernels, in the family of self-exciting point processes (Mohler et al., JASA 2015). The shares θ_k follow from how well
-each kernel predicted the places of later events (expectation-maximisation, one step an event, forgetting).
+What happened is spread by kernels (`kernels`) whose shares, and trees over them, follow from the site's own history
+(`mixing`); hours of the day and kinds of day from how incidents nearby fell; what sensors notice raises the risk around
+them for a day.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage, special
 
-from models.hotspots.grid import Grid
-from models.state import Saved, State, array, value
+from models.hotspots import mixing
+from models.hotspots.grid import Grid, distance_m
+from models.hotspots.kernels import DAY_MS, KERNELS, LIVE_TAU, NEVER, TAUS, KernelMaps, over_period
+from models.hotspots.mixing import USUAL, Fit, History
+from models.state import FREE, Saved, State, array, part, value
 
-_DAY_MS: Final = 86_400_000.0
 _HOUR_MS: Final = 3_600_000
+_CLASSES: Final = 3
+_SLOTS: Final = 24 * _CLASSES
+"""Hours of the three classes of day, class by class."""
+_CLASS_DAYS: Final = np.repeat([5.0, 1.0, 1.0], 24) / 7.0 / 24.0
+"""Share of the time that a slot is."""
+_AREA_M: Final = 500.0
+"""Side of the areas that have hours of their own."""
+_FLAT: Final = 30.0
+"""Events that an even day weighs beside a site's hours, and these beside an area's."""
 _YOUNG: Final = 100.0
 """So many (weighted) incidents make a history of a site's own."""
-LocalTime = Callable[[NDArray[np.int64]], tuple[NDArray[np.int8], NDArray[np.int32]]]
-"""From epoch ms (n,) to (day class, second of the local day), as `models.calendar.Calendar.local`."""
-_NEVER: Final = np.iinfo(np.int64).min
-_REBASE: Final = 200.0
-"""Half-lives in exponents after which sums are scaled again; exp(700) is where float64 ends."""
-
-
-_TAU_MS: Final = np.array([5.0, 45.0, 200.0]) * _DAY_MS
-"""How quickly each kernel forgets: days, weeks and seasons."""
-_KERNELS: Final = len(_TAU_MS)
-_SIGMA_M: Final = 100.0
-"""How far an event spreads."""
+_KEPT: Final = 65_536
+"""Events kept one by one, the newest."""
 _RECENT: Final = 4096
 """Events kept for `recent_counts`."""
-
-
-class History(NamedTuple):
-    """Events that a fit goes by, in order of time; arrays (n,)."""
-
-    lon: NDArray[np.float64]
-    lat: NDArray[np.float64]
-    ts_ms: NDArray[np.int64]
-    weight: NDArray[np.float64]
-    driver: NDArray[np.int64]
-
-
-class Fit(msgspec.Struct, frozen=True, kw_only=True):
-    """What a site's own history says of the mix."""
-
-    made_ms: int
-    """The fit knows events before this time only."""
-    events: int
-    share: list[float]
-
-    def encode(self) -> bytes:
-        """Return the fit as a record of the log carries it."""
-        return msgspec.msgpack.encode(self)
-
-    @classmethod
-    def decode(cls, payload: bytes) -> "Fit":
-        """Return a fit from a record. Raises ValueError where it is none."""
-        return msgspec.msgpack.decode(payload, type=cls)
+_MOST_WEIGHT: Final = 1e6
+"""Nothing real weighs as much, and sums stay finite."""
+_LIVE_GAIN: Final = 0.2
+"""Incidents that a sensor's notice of weight 1 stands for."""
+_DRIVEN_TAU: Final = 180.0
+_DRIVEN_SIGMA: Final = 125.0
+"""Days and metres over which events drive a cell."""
+LocalTime = Callable[[NDArray[np.int64]], tuple[NDArray[np.int8], NDArray[np.int32]]]
+"""From epoch ms (n,) to (day class, second of the local day), as `models.calendar.Calendar.local`."""
 
 
 def utc(start_ms: NDArray[np.int64]) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
     """Return (day class, second of the day) of a place without a calendar, in UTC."""
-    day, ms = np.divmod(start_ms, round(_DAY_MS))
+    day, ms = np.divmod(start_ms, round(DAY_MS))
     weekday = (day + 3) % 7
     return np.where(weekday < 5, 0, weekday - 4).astype(np.int8), (ms // 1000).astype(np.int32)
 
 
 class Forecast(Grid, Saved):
-    """A grid with a hotspot map on it.
+    """A grid with a forecast on it.
 
     Parameters
     ----------
@@ -82,38 +63,75 @@ class Forecast(Grid, Saved):
         Number of classes of drivers that are kept apart (burglary, surge, …; the caller numbers them).
     local
         The site's local time; UTC without one.
+    domain
+        Cells that are forecast over; all without it.
+    more
+        Features of these cells that are known beforehand, (features, domain cells): how much is there to be burgled.
 
     Notes
     -----
-    Adding costs O(events), evaluating O(cells). Weights are the caller's: what patrols find themselves must weigh
-    less, or the map sends them where they have been (Ensign et al., FAT* 2018). The map tells where, hardly when: it
-    knows neither hours of the day nor reasons, and it cannot see what nobody reports.
+    An event costs its neighbourhood, a map O(cells); trees are asked once a day. Weights are the caller's: what patrols
+    find themselves must weigh less, or the map sends them where they have been (Ensign et al., FAT* 2018). It cannot
+    see what nobody reports.
     """
 
-    _sums = array(np.float64, _KERNELS, "driver_classes", "cells")
-    """Scaled by exp((base - now)/tau): adding needs no pass over the cells."""
-    _base = value(int, _NEVER)
-    _first = value(int, _NEVER)
-    _share = array(np.float64, _KERNELS, fill=1.0 / _KERNELS)
-    _seen = value(float)
-    _ahead = array(np.float64, _KERNELS, "cells")
-    _recent_ms = array(np.int64, _RECENT, fill=_NEVER)
+    maps: KernelMaps = part()
+    _position = array(np.float64, 2, FREE)
+    """Longitude and latitude of events, in order of time."""
+    _ts = array(np.int64, FREE)
+    _weight = array(np.float64, FREE)
+    _driver = array(np.int64, FREE)
+    _slot = array(np.uint8, FREE)
+    """Hour and class of day."""
+    _fit = value(bytes)
+    _factor = array(np.float64, "domain_cells", fill=1.0)
+    """What trees said at the beginning of the day."""
+    _factor_day = value(int, NEVER)
+    _recent_ms = array(np.int64, _RECENT, fill=NEVER)
     _recent_cell = array(np.int64, _RECENT, fill=-1)
     _recent_driver = array(np.int64, _RECENT)
+    _recent_live = array(np.float64, _RECENT)
+    """Weight of what sensors noticed; 0 for incidents."""
     _recent_next = value(int)
     _ground = value(list[float])
     """What the cells are: west, south, east, north in degrees, and their side in metres."""
 
     def __init__(
-        self, bounds: tuple[float, float, float, float], cell_m: float, drivers: int = 8, local: LocalTime = utc
+        self,
+        bounds: tuple[float, float, float, float],
+        cell_m: float,
+        drivers: int = 8,
+        local: LocalTime = utc,
+        domain: NDArray[np.int64] | None = None,
+        more: NDArray[np.float64] | None = None,
     ) -> None:
         Grid.__init__(self, bounds, cell_m)
         self.driver_classes, self._local = drivers, local
+        self.domain = np.arange(self.cells) if domain is None else domain
+        self.domain_cells = len(self.domain)
+        self._more = np.zeros((0, self.domain_cells)) if more is None else more
+        self.maps = KernelMaps(self)
+        block = max(1, round(_AREA_M / self.cell_m))
+        self._area_rows, self._area_columns = -(-self.rows // block), -(-self.columns // block)
+        row, column = np.divmod(np.arange(self.cells), self.columns)
+        self._area = row // block * self._area_columns + column // block
         Saved.__init__(self)
         self._ground = [*self.bounds, self.cell_m]
+        self.restored()
+
+    def restored(self) -> None:
+        """Read the fit that the state has."""
+        self._found = Fit.decode(self._fit) if self._fit else Fit(made_ms=NEVER, events=0, share=USUAL.tolist())
+        self._share = np.array(self._found.share)
+        self._hours: NDArray[np.float64] | None = None
+
+    @property
+    def fitted_ms(self) -> int:
+        """When the fit was made that the forecast goes by; 0 without one."""
+        return self._found.made_ms if self._fit else 0
 
     def add(self, lon: ArrayLike, lat: ArrayLike, ts_ms: ArrayLike, weight: ArrayLike, driver: ArrayLike) -> int:
-        """Add events, scalars or arrays (n,); returns how many lay on the map. Any order in time."""
+        """Add incidents, scalars or arrays (n,); returns how many lay on the map. Any order in time."""
         x, y, ts, w, d = np.broadcast_arrays(
             np.atleast_1d(np.asarray(lon, dtype=np.float64)),
             np.asarray(lat, dtype=np.float64),
@@ -121,99 +139,70 @@ class Forecast(Grid, Saved):
             np.asarray(weight, dtype=np.float64),
             np.asarray(driver, dtype=np.int64),
         )
-        cell = self.cell_of(x, y)
-        good = (cell >= 0) & np.isfinite(w) & (w > 0) & (d >= 0) & (d < self.driver_classes)
+        good = (self.cell_of(x, y) >= 0) & np.isfinite(w) & (w > 0) & (d >= 0) & (d < self.driver_classes)
         if not good.any():
             return 0
-        x, y, ts, w, d, cell = x[good], y[good], ts[good], w[good], d[good], cell[good]
-        if self._base == _NEVER:
-            self._base = self._first = int(ts.min())
-        self._first = min(self._first, int(ts.min()))
-        self._learn_shares(cell, w)
-        self._rebase(int(ts.max()))
-        age = (ts - self._base)[None, :] / _TAU_MS[:, None]
-        # One event weighs at most a million: nothing real does, and sums stay finite.
-        scaled = np.minimum(w, 1e6) * np.exp(np.maximum(age, -700.0)) / (_TAU_MS[:, None] / _DAY_MS)
-        for corner, share in self._corners(x, y):
-            for k in range(_KERNELS):
-                np.add.at(self._sums[k], (d, corner), scaled[k] * share)
-        self._remember(cell, ts, d)
-        return len(cell)
+        x, y, ts, w, d = x[good], y[good], ts[good], np.minimum(w[good], _MOST_WEIGHT), d[good]
+        self.maps.add(x, y, ts, w)
+        day_class, second = self._local(ts)
+        slot = (day_class.astype(np.int64) * 24 + second // 3600).astype(np.uint8)
+        every = np.concatenate([self._ts, ts])
+        order = np.argsort(every, kind="stable")[-_KEPT:]
+        self._ts = every[order]
+        self._position = np.concatenate([self._position, [x, y]], axis=1)[:, order]
+        self._weight = np.concatenate([self._weight, w])[order]
+        self._driver = np.concatenate([self._driver, d])[order]
+        self._slot = np.concatenate([self._slot, slot])[order]
+        self._hours = None
+        self._remember(self.cell_of(x, y), ts, d, 0.0)
+        return len(ts)
 
-    def fitted(self, state: State) -> State:
-        """Return what another grid has saved as this one would have: events stay where they were on earth.
-
-        Raises KeyError and `models.state.StateError` for a state that is not whole.
-        """
-        ground = state.get("ground", list[float])
-        if ground == self._ground:
-            return state
-        west, south, east, north, cell_m = ground or self._ground
-        here = Forecast(self.bounds, self.cell_m, self.driver_classes, self._local)
-        if not ground and state.arrays["ahead"].shape[-1] != self.cells:  # version 3 did not say what they were
-            return here.capture()
-        there = Forecast((west, south, east, north), cell_m, self.driver_classes, self._local)
-        there.restore(state)
-        here.take_over(there)
-        return here.capture()
-
-    def take_over(self, other: "Forecast") -> None:
-        """Take what another grid, of other bounds, remembers: events stay where they were on earth.
-
-        What lay outside these bounds is forgotten. Costs as much as adding an event in every cell.
-        """
-        state = other.capture()
-        lon, lat = other.centres()
-        here = self.cell_of(lon, lat)
-        inside = np.flatnonzero(here >= 0)
-        for name in ("sums", "ahead"):
-            before = state.arrays[name]
-            maps = np.zeros((before[..., 0].size, self.cells))
-            for corner, share in self._corners(lon[inside], lat[inside]):
-                for row, held in enumerate(before.reshape(len(maps), -1)):
-                    maps[row] += np.bincount(corner, held[inside] * share, self.cells)
-            state.arrays[name] = maps.reshape(*before.shape[:-1], self.cells)
-        cell = state.arrays["recent_cell"]
-        state.arrays["recent_cell"] = np.where(cell >= 0, here[np.maximum(cell, 0)], -1)
-        state.put("ground", self._ground)
-        self.restore(state)
+    def excite(self, lon: float, lat: float, ts_ms: int, weight: float, driver: int) -> bool:
+        """Let what sensors noticed raise the risk around them for a day; tells whether it lay on the map."""
+        cell = self.cell_of([lon], [lat])
+        if cell[0] < 0 or not (np.isfinite(weight) and weight > 0 and 0 <= driver < self.driver_classes):
+            return False
+        weight = min(weight, _MOST_WEIGHT)
+        self.maps.excite(lon, lat, ts_ms, weight)
+        self._remember(cell, np.array([ts_ms]), np.array([driver]), weight)
+        return True
 
     def intensity(self, now_ms: int) -> NDArray[np.float64]:
-        """Return expected events a day per cell now, (cells,)."""
-        per_kernel = self._per_kernel(now_ms)
-        self._ahead[:] = per_kernel
-        mixed: NDArray[np.float64] = self._share @ per_kernel
-        return mixed
+        """Return expected incidents a day per cell now, whatever the hour, (cells,)."""
+        return self._rate(now_ms, 0.0)
 
     def risk(self, now_ms: int) -> NDArray[np.float64]:
         """Return 0-1 per cell, relative to the highest cell; zeros while nothing is known."""
+        if self.knows() == "prior":
+            return np.zeros(self.cells)
         rate = self.intensity(now_ms)
-        top = rate.max(initial=0.0)
-        return rate / top if top > 0 else rate
+        return rate / max(float(rate.max(initial=0.0)), 1e-300)
 
     def expected(self, begin_ms: int, end_ms: int) -> NDArray[np.float64]:
         """Return expected (weighted) incidents per cell in a coming period, (cells,)."""
-        total: NDArray[np.float64] = self.by_hour(np.arange(self.cells), begin_ms, end_ms).sum(axis=1)
-        return total
+        spent = self._spent(begin_ms, end_ms)
+        mean: NDArray[np.float64] = self._rate(begin_ms, spent.sum()) * (self._profile() @ spent)[self._area]
+        return mean
 
     def by_hour(self, cells: ArrayLike, begin_ms: int, end_ms: int) -> NDArray[np.float64]:
         """Return what `expected` does of some cells, by local hour of day, (cells, 24)."""
-        rate = (self._share @ self._per_kernel(begin_ms))[np.asarray(cells, dtype=np.int64)]
-        edges = np.unique(np.append(np.arange(begin_ms, end_ms, _HOUR_MS), end_ms))
-        hour = self._local(edges[:-1])[1] // 3600
-        spent = np.bincount(hour, np.diff(edges) / _DAY_MS, 24)
-        hours: NDArray[np.float64] = rate[:, None] * spent
-        return hours
+        at, spent = np.asarray(cells, dtype=np.int64), self._spent(begin_ms, end_ms)
+        hours = (self._profile() * spent)[self._area[at]].reshape(-1, _CLASSES, 24).sum(axis=1)
+        split: NDArray[np.float64] = self._rate(begin_ms, spent.sum())[at][:, None] * hours
+        return split
 
     def spread(
         self, begin_ms: int, end_ms: int, places: Sequence[ArrayLike] | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return bounds between which the expected number lies with 90 %, two of (cells,).
 
-        With `places`, groups of cells, the bounds are of each group's sum, two of (places,).
+        With `places`, groups of cells, the bounds are of each group's sum, two of (places,). Gamma-Poisson: as sure as
+        the number of events behind the rate makes it, and no surer.
         """
         mean = self.expected(begin_ms, end_ms)
-        behind = self._per_kernel(begin_ms)[-1] * (_TAU_MS[-1] / _DAY_MS)
+        watched = 0.0 if self.maps.first_ms == NEVER else max((begin_ms - self.maps.first_ms) / DAY_MS, 1.0)
+        memory = self._share[:KERNELS].reshape(len(TAUS), -1).sum(axis=1) @ -(TAUS * np.expm1(-watched / TAUS))
+        behind = self._rate(begin_ms, 0.0) * memory
         if places is not None:
             groups = [np.asarray(group, dtype=np.int64) for group in places]
             mean = np.array([mean[group].sum() for group in groups])
@@ -224,48 +213,80 @@ class Forecast(Grid, Saved):
 
     def knows(self) -> str:
         """Return what the forecast rests on: ``prior``, ``sensors`` (only), ``young`` or ``own`` (history)."""
-        if self._first == _NEVER:
-            return "prior"
-        return "own" if self._seen >= _YOUNG else "young"
+        if not len(self._ts):
+            return "sensors" if self._recent_next or (self._recent_cell >= 0).any() else "prior"
+        return "own" if self._weight.sum() >= _YOUNG else "young"
 
     def history(self) -> History:
         """Return a copy of the events that are remembered one by one."""
-        order = np.argsort(self._recent_ms, kind="stable")
-        order = order[self._recent_cell[order] >= 0]
-        lon, lat = self.centres()
-        cell = self._recent_cell[order]
-        return History(lon[cell], lat[cell], self._recent_ms[order], np.ones(len(cell)), self._recent_driver[order])
+        lon, lat = self._position.copy()
+        return History(lon, lat, self._ts.copy(), self._weight.copy(), self._driver.copy())
 
     def fit(self, history: History, now_ms: int) -> Fit:
-        """Return what a history says of the mix, made at `now_ms`; a pure function that takes seconds.
+        """Return what a history says of the mix, made at `now_ms`; a pure function that takes seconds to a minute.
 
         It goes by this grid's cells and local time, and by nothing that the grid remembers.
         """
-        known = history.ts_ms < now_ms
-        return Fit(made_ms=now_ms, events=int(known.sum()), share=self._share.tolist())
+        _, second = self._local(np.array([now_ms]))
+        offset_ms = (int(second[0]) * 1000 - now_ms) % int(DAY_MS)
+        return mixing.fit(self, history, now_ms, self.domain, self._more, offset_ms)
 
     def take(self, fit: Fit) -> None:
         """Go by a fit from now on. Raises ValueError for one of another mix."""
-        if len(fit.share) != _KERNELS:
-            raise ValueError(f"a fit of {len(fit.share)} kernels, expected {_KERNELS}")
-        self._share[:] = fit.share
+        payload = fit.encode()
+        self._found = Fit.decode(payload)
+        self._fit, self._share, self._factor_day = payload, np.array(fit.share), NEVER
+
+    def fitted(self, state: State) -> State:
+        """Return what another grid has saved as this one would have it: events stay where they were on earth.
+
+        Raises KeyError and `models.state.StateError` for a state that is not whole.
+        """
+        ground = state.get("ground", list[float])
+        if ground == self._ground:
+            return state
+        here = self._empty()
+        lon, lat = state.arrays["position"]
+        here.add(lon, lat, state.arrays["ts"], state.arrays["weight"], state.arrays["driver"])
+        here._fit = state.get("fit", bytes)
+        if ground:
+            west, south, east, north, cell_m = ground
+            centres = Grid((west, south, east, north), cell_m).centres()
+            cell, weight = state.arrays["recent_cell"], state.arrays["recent_live"]
+            for at in np.flatnonzero((cell >= 0) & (weight > 0)).tolist():
+                lon, lat = (float(one[cell[at]]) for one in centres)
+                ts_ms, driver = int(state.arrays["recent_ms"][at]), int(state.arrays["recent_driver"][at])
+                here.excite(lon, lat, ts_ms, float(weight[at]), driver)
+        return here.capture()
+
+    def take_over(self, other: "Forecast") -> None:
+        """Take what another grid, of other bounds, remembers; what lay outside these bounds is forgotten."""
+        self.restore(self.fitted(other.capture()))
 
     def drivers(self, cells: ArrayLike, now_ms: int) -> NDArray[np.float64]:
         """Return each driver class's share of the risk of the cells, (cells, drivers); rows of zeros where none."""
-        index = np.asarray(cells, dtype=np.int64)
-        total = np.zeros((self.driver_classes, self.cells))
-        fade = self._fade(now_ms)
-        for k in range(_KERNELS):
-            total += self._share[k] * fade[k] * self._smooth(self._sums[k])
-        picked = total[:, index].T
-        whole = picked.sum(axis=1, keepdims=True)
-        out: NDArray[np.float64] = np.divide(picked, whole, out=np.zeros_like(picked), where=whole > 0)
-        return out
+        lon, lat = self.centres()
+        out = np.zeros((np.size(cells), self.driver_classes))
+        age = np.clip((now_ms - self._ts) / DAY_MS, 0.0, None)
+        held = self._weight * np.exp(-age / _DRIVEN_TAU) / _DRIVEN_TAU
+        live = np.flatnonzero((self._recent_live > 0) & (self._recent_cell >= 0))
+        days = np.clip((now_ms - self._recent_ms[live]) / DAY_MS, 0.0, None)
+        noticed = _LIVE_GAIN * self._recent_live[live] * np.exp(-days / LIVE_TAU) / LIVE_TAU
+        at = self._recent_cell[live]
+        for row, cell in enumerate(np.ravel(np.asarray(cells, dtype=np.int64)).tolist()):
+            here = lon[cell], lat[cell]
+            near = np.exp(-0.5 * (distance_m(*self._position, *here) / _DRIVEN_SIGMA) ** 2)
+            out[row] = np.bincount(self._driver, held * near, self.driver_classes)
+            near = np.exp(-0.5 * (distance_m(lon[at], lat[at], *here) / _DRIVEN_SIGMA) ** 2)
+            out[row] += np.bincount(self._recent_driver[live], noticed * near, self.driver_classes)
+        whole = out.sum(axis=1, keepdims=True)
+        shares: NDArray[np.float64] = np.divide(out, whole, out=np.zeros_like(out), where=whole > 0)
+        return shares
 
     def recent_counts(self, cells: ArrayLike, now_ms: int, hours: float = 72.0) -> NDArray[np.int64]:
         """Return how many events of each class lay in or next to each cell lately, (cells, drivers)."""
         index = np.asarray(cells, dtype=np.int64)
-        live = (self._recent_cell >= 0) & (self._recent_ms > now_ms - hours * 3_600_000)
+        live = (self._recent_cell >= 0) & (self._recent_ms > now_ms - hours * _HOUR_MS)
         live &= self._recent_ms <= now_ms
         row, column = np.divmod(self._recent_cell[live], self.columns)
         at_row, at_column = np.divmod(index, self.columns)
@@ -274,62 +295,60 @@ class Forecast(Grid, Saved):
         counts: NDArray[np.int64] = near.astype(np.int64) @ one
         return counts
 
-    def _fade(self, now_ms: int) -> NDArray[np.float64]:
-        """Factor from the stored sums to the intensity now, corrected for kernels longer than what was watched."""
-        if self._base == _NEVER:
-            return np.zeros(_KERNELS)
-        watched = max(now_ms - self._first, _DAY_MS)
-        fade: NDArray[np.float64] = np.exp(np.clip(-(now_ms - self._base) / _TAU_MS, -700.0, 700.0))
-        return fade / -np.expm1(-watched / _TAU_MS)
+    def _empty(self) -> "Forecast":
+        return Forecast(self.bounds, self.cell_m, self.driver_classes, self._local, self.domain, self._more)
 
-    def _per_kernel(self, now_ms: int) -> NDArray[np.float64]:
-        fade = self._fade(now_ms)
-        return np.stack([fade[k] * self._smooth(self._sums[k].sum(axis=0, keepdims=True))[0] for k in range(_KERNELS)])
+    def _rate(self, now_ms: int, days: float) -> NDArray[np.float64]:
+        """Return incidents a day per cell, now or as a mean over the coming days, (cells,)."""
+        even = self._share[-1] * self.maps.mean_rate(now_ms) / self.domain_cells
+        weights = self._share[:KERNELS] * (over_period(days) if days > 0 else 1.0)
+        if self._found.members:
+            self._ask_trees(now_ms, even)
+        rate = np.zeros(self.cells)
+        rate[self.domain] = self._factor * (weights @ self.maps.rates(now_ms) + even)[self.domain]
+        live = LIVE_TAU / days * -np.expm1(-days / LIVE_TAU) if days > 0 else 1.0
+        return rate + _LIVE_GAIN * live * self.maps.live(now_ms)
 
-    def _smooth(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        maps = sums.reshape(-1, self.rows, self.columns)
-        sigma = _SIGMA_M / self.cell_m
-        smooth = ndimage.gaussian_filter(maps, (0.0, sigma, sigma), mode="constant", truncate=4.0)
-        return np.asarray(smooth, dtype=np.float64).reshape(len(maps), -1)
-
-    def _rebase(self, newest: int) -> None:
-        """Keep exponents small: move the base time forward when it lies far behind."""
-        ahead = newest - self._base
-        if ahead > _REBASE * _TAU_MS.min():
-            self._sums *= np.exp(np.maximum(-ahead / _TAU_MS, -700.0))[:, None, None]
-            self._base = newest
-
-    def _corners(
-        self, lon: NDArray[np.float64], lat: NDArray[np.float64]
-    ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-        """Spread a point over the four nearest cell centres, by nearness: a grid's origin then matters little."""
-        row, column = self.position(lon, lat)
-        row, column = row - 0.5, column - 0.5
-        low_row, low_column = np.floor(row).astype(np.int64), np.floor(column).astype(np.int64)
-        out = []
-        for up in (0, 1):
-            for right in (0, 1):
-                r = np.clip(low_row + up, 0, self.rows - 1)
-                c = np.clip(low_column + right, 0, self.columns - 1)
-                share = np.abs(1 - up - (row - low_row)) * np.abs(1 - right - (column - low_column))
-                out.append((r * self.columns + c, share))
-        return out
-
-    def _learn_shares(self, cell: NDArray[np.int64], weight: NDArray[np.float64]) -> None:
-        """Take one EM step: ask which kernel's last map had expected these events."""
-        predicted = self._share[:, None] * self._ahead[:, cell]
-        total = predicted.sum(axis=0)
-        known = total > 0
-        if not known.any():
+    def _ask_trees(self, now_ms: int, even: float) -> None:
+        """Ask the trees where a new day has begun."""
+        _, second = self._local(np.array([now_ms]))
+        midnight = now_ms - int(second[0]) * 1000 - now_ms % 1000
+        if midnight == self._factor_day:
             return
-        duty = (predicted[:, known] / total[known] * np.minimum(weight[known], 1.0)).sum(axis=1)
-        # A prior of 30 events a kernel keeps a small site from believing the first few.
-        self._seen = min(self._seen + float(duty.sum()), 2000.0)
-        step = duty.sum() / (30.0 * _KERNELS + self._seen)
-        self._share += min(step, 1.0) * (duty / duty.sum() - self._share)
+        rates = self.maps.rates(now_ms, self.domain)
+        mix = self._share[:KERNELS] @ rates + even
+        self._factor = mixing.factor(self._found, mix, mixing.features(rates, self._more))
+        self._factor_day = midnight
 
-    def _remember(self, cell: NDArray[np.int64], ts: NDArray[np.int64], driver: NDArray[np.int64]) -> None:
+    def _spent(self, begin_ms: int, end_ms: int) -> NDArray[np.float64]:
+        """Return the days of a period that lie in each slot, (slots,)."""
+        first = begin_ms - begin_ms % _HOUR_MS + _HOUR_MS
+        edges = np.unique(np.concatenate([[begin_ms], np.arange(first, end_ms, _HOUR_MS), [max(end_ms, begin_ms)]]))
+        day_class, second = self._local(edges[:-1].astype(np.int64))
+        return np.bincount(day_class.astype(np.int64) * 24 + second // 3600, np.diff(edges) / DAY_MS, _SLOTS)
+
+    def _profile(self) -> NDArray[np.float64]:
+        """Return how busy each slot is in each area, relative to its mean, (areas, slots)."""
+        if self._hours is None:
+            areas = self._area_rows * self._area_columns
+            at = self._area[self.cell_of(*self._position)] if len(self._ts) else np.zeros(0, dtype=np.int64)
+            held = np.bincount(at * _SLOTS + self._slot, self._weight, areas * _SLOTS)
+            held = ndimage.convolve1d(held.reshape(-1, _CLASSES, 24), [0.25, 0.5, 0.25], axis=2, mode="wrap")
+            held = held.reshape(-1, _SLOTS)
+            site = held.sum(axis=0) + _FLAT * _CLASS_DAYS
+            site /= site.sum()
+            near = held.reshape(self._area_rows, self._area_columns, _SLOTS)
+            for axis in (0, 1):
+                near = ndimage.convolve1d(near, [0.5, 1.0, 0.5], axis=axis, mode="constant")
+            near = near.reshape(-1, _SLOTS)
+            area = (near + _FLAT * site) / (near.sum(axis=1, keepdims=True) + _FLAT)
+            self._hours = area / _CLASS_DAYS
+        return self._hours
+
+    def _remember(self, cell: NDArray[np.int64], ts: NDArray[np.int64], driver: NDArray[np.int64], live: float) -> None:
         size = len(self._recent_ms)
+        cell, ts, driver = cell[-size:], ts[-size:], driver[-size:]
         at = (self._recent_next + np.arange(len(cell))) % size
         self._recent_ms[at], self._recent_cell[at], self._recent_driver[at] = ts, cell, driver
+        self._recent_live[at] = live
         self._recent_next = (self._recent_next + len(cell)) % size
