@@ -15,8 +15,9 @@ from scipy.spatial import cKDTree
 from models.backtests.hotspot_backtest import DAY_MS, domain_of
 from models.backtests.patrol_guesser import PAST, Guesses, SeenStop, guess
 from models.backtests.patrol_rules import Called, Equal, Hottest, Planned, Rule, Told
-from models.hotspots.forecast import Forecast, History
+from models.hotspots.forecast import Forecast
 from models.hotspots.grid import METRES_PER_DEGREE
+from models.hotspots.mixing import History
 from models.patrols.ground import REACH_M, choose_places
 from models.patrols.plan import STOP_MIN
 from models.patrols.task import HOLD_MIN

@@ -248,7 +248,9 @@ class Forecast(Grid, Saved):
         here = self._empty()
         lon, lat = state.arrays["position"]
         here.add(lon, lat, state.arrays["ts"], state.arrays["weight"], state.arrays["driver"])
-        here._fit = state.get("fit", bytes)
+        fit = state.get("fit", bytes)
+        if fit:
+            here.take(Fit.decode(fit))
         if ground:
             west, south, east, north, cell_m = ground
             centres = Grid((west, south, east, north), cell_m).centres()
@@ -275,9 +277,11 @@ class Forecast(Grid, Saved):
         at = self._recent_cell[live]
         for row, cell in enumerate(np.ravel(np.asarray(cells, dtype=np.int64)).tolist()):
             here = lon[cell], lat[cell]
-            near = np.exp(-0.5 * (distance_m(*self._position, *here) / _DRIVEN_SIGMA) ** 2)
+            near = np.exp(
+                -0.5 * (distance_m(self._position[0], self._position[1], here[0], here[1]) / _DRIVEN_SIGMA) ** 2
+            )
             out[row] = np.bincount(self._driver, held * near, self.driver_classes)
-            near = np.exp(-0.5 * (distance_m(lon[at], lat[at], *here) / _DRIVEN_SIGMA) ** 2)
+            near = np.exp(-0.5 * (distance_m(lon[at], lat[at], here[0], here[1]) / _DRIVEN_SIGMA) ** 2)
             out[row] += np.bincount(self._recent_driver[live], noticed * near, self.driver_classes)
         whole = out.sum(axis=1, keepdims=True)
         shares: NDArray[np.float64] = np.divide(out, whole, out=np.zeros_like(out), where=whole > 0)
@@ -325,22 +329,26 @@ class Forecast(Grid, Saved):
         first = begin_ms - begin_ms % _HOUR_MS + _HOUR_MS
         edges = np.unique(np.concatenate([[begin_ms], np.arange(first, end_ms, _HOUR_MS), [max(end_ms, begin_ms)]]))
         day_class, second = self._local(edges[:-1].astype(np.int64))
-        return np.bincount(day_class.astype(np.int64) * 24 + second // 3600, np.diff(edges) / DAY_MS, _SLOTS)
+        slot = day_class.astype(np.int64) * 24 + second // 3600
+        return np.asarray(np.bincount(slot, np.diff(edges) / DAY_MS, _SLOTS), dtype=np.float64)
 
     def _profile(self) -> NDArray[np.float64]:
         """Return how busy each slot is in each area, relative to its mean, (areas, slots)."""
         if self._hours is None:
             areas = self._area_rows * self._area_columns
-            at = self._area[self.cell_of(*self._position)] if len(self._ts) else np.zeros(0, dtype=np.int64)
-            held = np.bincount(at * _SLOTS + self._slot, self._weight, areas * _SLOTS)
-            held = ndimage.convolve1d(held.reshape(-1, _CLASSES, 24), [0.25, 0.5, 0.25], axis=2, mode="wrap")
-            held = held.reshape(-1, _SLOTS)
-            site = held.sum(axis=0) + _FLAT * _CLASS_DAYS
+            at = (
+                self._area[self.cell_of(self._position[0], self._position[1])]
+                if len(self._ts)
+                else np.zeros(0, dtype=np.int64)
+            )
+            held = np.bincount(at * _SLOTS + self._slot, self._weight, areas * _SLOTS).astype(np.float64)
+            hourly = ndimage.convolve1d(held.reshape(-1, _CLASSES, 24), [0.25, 0.5, 0.25], axis=2, mode="wrap")
+            by_area = hourly.reshape(self._area_rows, self._area_columns, _SLOTS)
+            site = by_area.sum(axis=(0, 1)) + _FLAT * _CLASS_DAYS
             site /= site.sum()
-            near = held.reshape(self._area_rows, self._area_columns, _SLOTS)
             for axis in (0, 1):
-                near = ndimage.convolve1d(near, [0.5, 1.0, 0.5], axis=axis, mode="constant")
-            near = near.reshape(-1, _SLOTS)
+                by_area = ndimage.convolve1d(by_area, [0.5, 1.0, 0.5], axis=axis, mode="constant")
+            near = by_area.reshape(areas, _SLOTS)
             area = (near + _FLAT * site) / (near.sum(axis=1, keepdims=True) + _FLAT)
             self._hours = area / _CLASS_DAYS
         return self._hours

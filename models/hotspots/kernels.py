@@ -111,7 +111,7 @@ class KernelMaps(Saved):
             return np.zeros(KERNELS)
         watched = max((now_ms - self.first_ms) / DAY_MS, 1.0)
         fade = np.exp(np.clip(-(now_ms - self._base) / _TAUS_MS, -700.0, 700.0)) / (-np.expm1(-watched / TAUS) * TAUS)
-        return np.repeat(fade, len(SIGMAS))
+        return np.asarray(np.repeat(fade, len(SIGMAS)), dtype=np.float64)
 
     def live(self, now_ms: int) -> NDArray[np.float64]:
         """Return what sensors' notices add a day, (cells,), in the caller's weights."""
@@ -143,7 +143,7 @@ class KernelMaps(Saved):
         """Return how much of each event lies in each row (or column) from `begin` to `end`, (n, end - begin)."""
         if sigma <= 0:
             last = np.minimum(np.floor(at), end - 1)
-            return (last[:, None] == np.arange(begin, end)).astype(np.float64)
+            return np.asarray(last[:, None] == np.arange(begin, end), dtype=np.float64)
         edges = (np.arange(begin, end + 1) - at[:, None]) * (self.grid.cell_m / (sigma * np.sqrt(2.0)))
         shares: NDArray[np.float64] = 0.5 * np.diff(special.erf(edges), axis=1)
         return shares
@@ -151,4 +151,5 @@ class KernelMaps(Saved):
 
 def over_period(days: float) -> NDArray[np.float64]:
     """Return the mean of each kernel over the coming days, relative to now, (`KERNELS`,)."""
-    return -np.expm1(-days / _TAU_OF) * _TAU_OF / days
+    mean: NDArray[np.float64] = -np.expm1(-days / _TAU_OF) * _TAU_OF / days
+    return mean

@@ -38,7 +38,7 @@ def _usual() -> NDArray[np.float64]:
     by_tau = np.array([0.02, 0.06, 0.10, 0.12, 0.20, 0.30, 0.16])
     by_sigma = np.array([0.05, 0.40, 0.30, 0.15, 0.05])
     shares = np.append(np.outer(by_tau, by_sigma).ravel(), 0.09)
-    return shares / shares.sum()
+    return np.asarray(shares / shares.sum(), dtype=np.float64)
 
 
 USUAL: Final = _usual()
@@ -114,6 +114,10 @@ class History(NamedTuple):
     weight: NDArray[np.float64]
     driver: NDArray[np.int64]
 
+    def where(self, mine: NDArray[np.bool_]) -> "History":
+        """Return some of the events."""
+        return History(self.lon[mine], self.lat[mine], self.ts_ms[mine], self.weight[mine], self.driver[mine])
+
 
 class _CellDays(NamedTuple):
     """Cell days: all with an event, and a sample of the others."""
@@ -149,7 +153,7 @@ def fit(
     events = int(known.sum())
     if events < LEAST_EVENTS:
         return Fit(made_ms=now_ms, events=events, share=USUAL.tolist())
-    rows = _look_back(grid, History(*(one[known] for one in history)), now_ms, cells, more, offset_ms)
+    rows = _look_back(grid, history.where(known), now_ms, cells, more, offset_ms)
     if rows is None:
         return Fit(made_ms=now_ms, events=events, share=USUAL.tolist())
     days = rows.sums.shape[1]
@@ -239,7 +243,7 @@ def _look_back(
     where = place[np.maximum(grid.cell_of(history.lon, history.lat), 0)]
     edges = np.searchsorted(day, np.arange(int(day[0]), end + 1))
     maps = KernelMaps(grid)
-    found: list[tuple[NDArray[np.float64], ...]] = []
+    found: list[_CellDays] = []
     sums = np.zeros((KERNELS + 1, end - first))
     for number, (begin, until) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
         today = number - _WARM_DAYS
@@ -253,12 +257,22 @@ def _look_back(
             sums[:KERNELS, today], sums[KERNELS, today] = in_cells.sum(axis=1), even * len(cells)
             rates = np.concatenate([in_cells[:, chosen], np.full((1, len(chosen)), even)])
             stands = np.where(came[chosen] > 0, 1.0, 1.0 / share)
-            found.append((np.full(len(chosen), today), came[chosen], stands, rates, more[:, chosen]))
+            found.append(
+                _CellDays(
+                    np.full(len(chosen), today), came[chosen].astype(np.float64), stands, rates, more[:, chosen], sums
+                )
+            )
         if until > begin:
             part = slice(begin, until)
             maps.add(history.lon[part], history.lat[part], history.ts_ms[part], history.weight[part])
-    joined = [np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True)]
-    return _CellDays(joined[0].astype(np.int64), *joined[1:], sums=sums)
+    return _CellDays(
+        np.concatenate([one.day for one in found]),
+        np.concatenate([one.came for one in found]),
+        np.concatenate([one.stands_for for one in found]),
+        np.concatenate([one.rates for one in found], axis=1),
+        np.concatenate([one.more for one in found], axis=1),
+        sums,
+    )
 
 
 def _shares(rows: _CellDays, days: int) -> NDArray[np.float64]:

@@ -28,9 +28,13 @@ class Trees(NamedTuple):
     value: NDArray[np.float32]
     """(trees, 2 ** depth)."""
 
-    def add_to(self, log_rate: NDArray[np.float64], bins: NDArray[np.uint8], begin: int = 0) -> None:
-        """Add what trees from `begin` on say of rows, bins (features, n), to logarithms (n,)."""
-        for feature, cut, value in zip(self.feature[begin:], self.cut[begin:], self.value[begin:], strict=True):
+    def of(self, which: slice) -> "Trees":
+        """Return some of the trees, as views."""
+        return Trees(self.feature[which], self.cut[which], self.value[which])
+
+    def add_to(self, log_rate: NDArray[np.float64], bins: NDArray[np.uint8]) -> None:
+        """Add what the trees say of rows, bins (features, n), to logarithms (n,)."""
+        for feature, cut, value in zip(self.feature, self.cut, self.value, strict=True):
             leaf = np.zeros(bins.shape[1], dtype=np.uint8)
             for one, after in zip(feature.tolist(), cut, strict=True):
                 leaf = leaf * np.uint8(2) + (bins[one] > after)
@@ -79,8 +83,8 @@ def grow(
             break
         some = chosen[rng.random(len(chosen)) < _SAMPLE]
         columns = rng.permutation(features)[: max(1, round(_COLUMNS * features))]
-        _grow_one(rows, log_rate, some, columns, Trees(*(one[number : number + 1] for one in trees)))
-        Trees(*(one[: number + 1] for one in trees)).add_to(log_rate, rows.bins, number)
+        _grow_one(rows, log_rate, some, columns, trees.of(slice(number, number + 1)))
+        trees.of(slice(number, number + 1)).add_to(log_rate, rows.bins)
     return trees, np.array(told)
 
 

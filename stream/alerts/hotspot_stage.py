@@ -184,7 +184,7 @@ class HotspotStage(Saved):
             if len(self._counted) > _MAX_IDS:
                 del self._counted[next(iter(self._counted))]
             weight = _WEIGHT[anomaly.severity] * anomaly.confidence
-            self.grid.add(place.lon, place.lat, anomaly.ts, weight, self._driver(anomaly.kind))
+            self.grid.excite(place.lon, place.lat, anomaly.ts, weight, self._driver(anomaly.kind))
 
     def set_back(self) -> None:
         """Make a new map at the next chance: the clock was set back."""

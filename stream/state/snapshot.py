@@ -230,7 +230,7 @@ def _to_5(part: str, old: State) -> State:
 
 
 def _to_6(part: str, old: State) -> State:
-    """From 5: there are patrols, and each series of levels has a bar of its own, which begins as if never strange."""
+    """From 5: patrols; a bar of its own for each series of levels, as if never strange; incidents kept one by one."""
     state = _with_added(6, part, old)
     levels = "detection/leveling/baseline/"
     if f"{levels}last" in state.arrays:
@@ -241,7 +241,44 @@ def _to_6(part: str, old: State) -> State:
         extent = np.zeros((3, size), dtype="<f4")
         extent[:2] = np.array([np.inf, -np.inf], dtype="<f4")[:, None]
         state.arrays[f"{levels}faults/extent"] = extent
+    if "hotspots/grid/recent_ms" in state.arrays:
+        _events_one_by_one(state)
     return state
+
+
+def _events_one_by_one(state: State) -> None:
+    """Make events of the newest cells that the map named; the forecast makes its maps of them, as for other places.
+
+    They weigh what the map's longest memory (200 days) says of their class.
+    """
+    grid = "hotspots/grid/"
+    ground, base = state.take(f"{grid}ground", list[float]), state.take(f"{grid}base", int)
+    for path in ("first", "seen"):
+        state.values.pop(grid + path)
+    state.arrays.pop(f"{grid}share")
+    state.arrays.pop(f"{grid}ahead")
+    sums = state.arrays.pop(f"{grid}sums")
+    cell, ts = state.arrays[f"{grid}recent_cell"], state.arrays[f"{grid}recent_ms"]
+    driver = state.arrays[f"{grid}recent_driver"]
+    # Version 3 did not say where its cells were.
+    mine = np.flatnonzero((cell >= 0) & bool(ground))
+    mine = mine[np.argsort(ts[mine], kind="stable")]
+    cell, ts, driver = cell[mine], ts[mine], driver[mine]
+    lon, lat = np.zeros(0), np.zeros(0)
+    if ground:
+        west, south, east, north, cell_m = ground
+        lat_step = cell_m / 111_320.0
+        lon_step = lat_step / np.cos(np.radians((south + north) / 2))
+        row, column = np.divmod(cell, max(1, int(np.ceil((east - west) / lon_step))))
+        lon, lat = west + (column + 0.5) * lon_step, south + (row + 0.5) * lat_step
+    held = sums[2].sum(axis=1) * 200.0
+    faded = np.bincount(driver, np.exp(np.clip((ts - base) / (200.0 * 86_400_000), -700, 700)), len(held))
+    weight = np.clip(held / np.maximum(faded, 1e-9), 1e-3, 1.0)[driver]
+    state.put(f"{grid}ground", [])
+    state.put(f"{grid}fit", b"")
+    state.arrays[f"{grid}position"] = np.stack([lon, lat])
+    state.arrays[f"{grid}ts"], state.arrays[f"{grid}driver"] = ts, driver
+    state.arrays[f"{grid}weight"] = weight
 
 
 MIGRATIONS: Final[Mapping[int, Migration]] = {3: _to_4, 4: _to_5, 5: _to_6}

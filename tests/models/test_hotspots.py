@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from models.backtests.hotspot_backtest import hit_rates, hotspots
+from models.hotspots import mixing
 from models.hotspots.forecast import Forecast
 from models.hotspots.grid import Grid, distance_m
+from models.hotspots.kernels import KERNELS, TAUS
+from models.hotspots.mixing import Fit, History
 from models.hotspots.near_repeats import NearRepeats
 
 BOUNDS = (121.40, 31.20, 121.44, 31.23)
@@ -74,19 +78,110 @@ def test_drivers_and_recent_counts_explain_a_cell():
     assert grid.recent_counts([cell], NOW + HOUR).tolist() == [[0, 3, 0]]
 
 
-def test_the_better_kernel_gains_weight():
+def memory(fit: Fit) -> np.ndarray:
+    """Share of each forgetting time."""
+    return np.array(fit.share[:KERNELS]).reshape(len(TAUS), -1).sum(axis=1)
+
+
+def test_the_mix_finds_out_which_city_it_is_in():
     rng = np.random.default_rng(3)
+    grid = Forecast(BOUNDS, 200.0)
+    day = np.repeat(np.arange(280), 1)
+    ts = NOW + day * DAY + HOUR
+    zeros = np.zeros(len(day), dtype=np.int64)
+    places = rng.uniform(121.402, 121.438, 400), rng.uniform(31.202, 31.228, 400)
+    # Where things happen moves every week: a long memory is of no use. Or it never moves.
+    moving, fixed = day // 7, rng.integers(0, 4, len(day))
+    short, long = (
+        memory(grid.fit(History(places[0][at], places[1][at], ts, np.ones(len(at)), zeros), NOW + 280 * DAY))
+        for at in (moving, fixed)
+    )
+    assert short[:2].sum() > 0.5
+    assert long[-2:].sum() > 0.3
+    assert long[:2].sum() < 0.1
+
+
+def test_a_fit_travels_as_bytes_and_is_checked(monkeypatch):
+    monkeypatch.setattr(mixing, "_GROWN", ((True, 2, 20), (False, 3, 60)))
+    rng = np.random.default_rng(5)
+    days = 200
+    ts = np.sort(NOW + rng.integers(0, days * DAY, 450))
+    lon, lat = rng.normal(121.42, 0.004, 450), rng.normal(31.215, 0.003, 450)
+    grid = Forecast(BOUNDS, 500.0)
+    grid.add(lon, lat, ts, 1.0, 0)
+    before = grid.expected(NOW + days * DAY, NOW + (days + 1) * DAY)
+    fit = grid.fit(grid.history(), NOW + days * DAY)
+    assert fit == grid.fit(grid.history(), NOW + days * DAY)
+    assert Fit.decode(fit.encode()) == fit
+    assert grid.fitted_ms == 0
+    grid.take(fit)
+    after = grid.expected(NOW + days * DAY, NOW + (days + 1) * DAY)
+    assert grid.fitted_ms == NOW + days * DAY
+    assert (before != after).any()
+    assert after.sum() == pytest.approx(before.sum(), rel=0.3)
+    again = Forecast(BOUNDS, 500.0)
+    again.restore(grid.capture())
+    np.testing.assert_array_equal(again.expected(NOW + days * DAY, NOW + (days + 1) * DAY), after)
+    for bad in (b"", b"\x80", structs.replace(fit, share=[1.0]).encode(), structs.replace(fit, scale=-1.0).encode()):
+        with pytest.raises(ValueError, match=r"."):
+            Fit.decode(bad)
+
+
+def test_an_incident_of_later_changes_no_fit_of_earlier():
+    rng = np.random.default_rng(6)
+    ts = np.sort(NOW + rng.integers(0, 300 * DAY, 300))
+    whole = History(
+        rng.uniform(121.41, 121.43, 300), rng.uniform(31.21, 31.22, 300), ts, np.ones(300), np.zeros(300, int)
+    )
+    grid, until = Forecast(BOUNDS, 500.0), NOW + 200 * DAY
+    assert grid.fit(whole, until) == grid.fit(whole.where(ts < until), until)
+
+
+def test_hours_and_kinds_of_day_follow_what_happened_nearby():
+    grid = Forecast(BOUNDS, 200.0)
+    monday = NOW - NOW % DAY - ((NOW // DAY + 3) % 7) * DAY
+    nights = monday + np.arange(100) * DAY + 22 * HOUR
+    grid.add(121.41, 31.21, nights, 1.0, 0)
+    cell = int(grid.cell_of(121.41, 31.21))
+    begin = monday + 105 * DAY
+    by_hour = grid.by_hour([cell], begin, begin + 28 * DAY)
+    assert by_hour.argmax() == 22
+    assert by_hour.sum() == pytest.approx(grid.expected(begin, begin + 28 * DAY)[cell])
+    night, noon = (grid.expected(begin + hour * HOUR, begin + (hour + 1) * HOUR)[cell] for hour in (22, 12))
+    assert night > 5 * noon
+    low, high = grid.spread(begin, begin + DAY)
+    assert (low <= grid.expected(begin, begin + DAY)).all()
+    assert (grid.expected(begin, begin + DAY) <= high).all()
+    place = grid.spread(begin, begin + DAY, [[cell, cell + 1]])
+    assert (low[cell] + low[cell + 1], high[cell] + high[cell + 1]) != (place[0][0], place[1][0])
+
+
+def test_without_a_history_it_says_so_and_sensors_raise_the_risk_for_a_day():
+    grid = Forecast(BOUNDS, 200.0)
+    assert grid.knows() == "prior"
+    assert 0 < grid.expected(NOW, NOW + DAY).sum() < 1
+    assert grid.excite(121.42, 31.215, NOW, 0.5, 0)
+    assert not grid.excite(0.0, 0.0, NOW, 0.5, 0)
+    assert grid.knows() == "sensors"
+    cell = int(grid.cell_of(121.42, 31.215))
+    assert grid.risk(NOW + HOUR).argmax() == cell
+    fresh, stale = (grid.intensity(NOW + after)[cell] for after in (HOUR, 7 * DAY))
+    assert fresh > 3 * stale
+    grid.add(121.42, 31.215, NOW, 1.0, 0)
+    assert grid.knows() == "young"
+
+
+def test_other_cells_keep_what_is_known_where_it_was():
     grid = Forecast(BOUNDS, 100.0)
-    # Where things happen moves every few days: a long memory is no use.
-    for day in range(240):
-        spot = (day // 4) % 7
-        at = NOW + day * 24 * HOUR
-        grid.risk(at)
-        grid.add(121.405 + 0.005 * spot + rng.normal(0, 2e-4, 5), np.full(5, 31.21), at + HOUR, 1.0, 0)
-    share = grid.capture().arrays["share"]
-    assert share.argmax() == 0
-    assert share[0] > 0.4
-    assert share.sum() == pytest.approx(1.0)
+    grid.add([121.42] * 30, [31.215] * 30, NOW + np.arange(30) * HOUR, 1.0, 0)
+    grid.excite(121.41, 31.21, NOW + DAY, 0.5, 1)
+    wider = Forecast((121.38, 31.19, 121.46, 31.24), 150.0)
+    wider.take_over(grid)
+    assert wider.intensity(NOW + 2 * DAY).argmax() == wider.cell_of(121.42, 31.215)
+    lon, lat = wider.centres()
+    noticed = wider.maps.live(NOW + 2 * DAY).argmax()
+    assert distance_m(lon[noticed], lat[noticed], 121.41, 31.21) < 200
+    assert wider.history().ts_ms.tolist() == grid.history().ts_ms.tolist()
 
 
 def test_three_in_three_days_and_three_streets_are_a_series():
