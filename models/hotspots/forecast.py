@@ -121,14 +121,14 @@ class Forecast(Grid, Saved):
 
     def restored(self) -> None:
         """Read the fit that the state has."""
-        self._found = Fit.decode(self._fit) if self._fit else Fit(made_ms=NEVER, events=0, share=USUAL.tolist())
-        self._share = np.array(self._found.share)
+        self.found = Fit.decode(self._fit) if self._fit else Fit(made_ms=NEVER, events=0, share=USUAL.tolist())
+        self._share = np.array(self.found.share)
         self._hours: NDArray[np.float64] | None = None
 
     @property
     def fitted_ms(self) -> int:
         """When the fit was made that the forecast goes by; 0 without one."""
-        return self._found.made_ms if self._fit else 0
+        return self.found.made_ms if self._fit else 0
 
     def add(self, lon: ArrayLike, lat: ArrayLike, ts_ms: ArrayLike, weight: ArrayLike, driver: ArrayLike) -> int:
         """Add incidents, scalars or arrays (n,); returns how many lay on the map. Any order in time."""
@@ -234,7 +234,7 @@ class Forecast(Grid, Saved):
     def take(self, fit: Fit) -> None:
         """Go by a fit from now on. Raises ValueError for one of another mix."""
         payload = fit.encode()
-        self._found = Fit.decode(payload)
+        self.found = Fit.decode(payload)
         self._fit, self._share, self._factor_day = payload, np.array(fit.share), NEVER
 
     def fitted(self, state: State) -> State:
@@ -306,7 +306,7 @@ class Forecast(Grid, Saved):
         """Return incidents a day per cell, now or as a mean over the coming days, (cells,)."""
         even = self._share[-1] * self.maps.mean_rate(now_ms) / self.domain_cells
         weights = self._share[:KERNELS] * (over_period(days) if days > 0 else 1.0)
-        if self._found.members:
+        if self.found.members:
             self._ask_trees(now_ms, even)
         rate = np.zeros(self.cells)
         rate[self.domain] = self._factor * (weights @ self.maps.rates(now_ms) + even)[self.domain]
@@ -321,7 +321,7 @@ class Forecast(Grid, Saved):
             return
         rates = self.maps.rates(now_ms, self.domain)
         mix = self._share[:KERNELS] @ rates + even
-        self._factor = mixing.factor(self._found, mix, mixing.features(rates, self._more))
+        self._factor = mixing.factor(self.found, mix, mixing.features(rates, self._more))
         self._factor_day = midnight
 
     def _spent(self, begin_ms: int, end_ms: int) -> NDArray[np.float64]:

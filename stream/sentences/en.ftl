@@ -1208,7 +1208,18 @@ stop-replaced = replaced
 ## The command line: backtest, record, edge
 
 backtest-days = { n-days } from { $first_day }, { n-cells }, { n-incidents }
-backtest-area = riskiest { NUMBER($share, style: "percent") } of the area: { NUMBER($rate, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } of incidents, PAI { NUMBER($pai, minimumFractionDigits: 2, maximumFractionDigits: 2) }
+backtest-area = riskiest { NUMBER($share, style: "percent") } of the area: { NUMBER($rate, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } of incidents, PAI { NUMBER($pai, minimumFractionDigits: 2, maximumFractionDigits: 2) }, PEI* { NUMBER($pei, minimumFractionDigits: 2, maximumFractionDigits: 2) }; it expects { NUMBER($expects, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }; who knew the true mean rates: { NUMBER($ceiling, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }
+backtest-baseline-counts-1 = counts of a year
+backtest-baseline-counts-2 = counts of two years
+backtest-baseline-counts-all = counts of all years
+backtest-baseline-density = kernel density
+backtest-baseline-promap = ProMap
+backtest-baseline-etas = grid ETAS
+backtest-baseline = riskiest { NUMBER($share, style: "percent") }: { NUMBER($rate, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }, PAI { NUMBER($pai, minimumFractionDigits: 2, maximumFractionDigits: 2) }, PEI* { NUMBER($pei, minimumFractionDigits: 2, maximumFractionDigits: 2) }; { $told ->
+    [better] the forecast hits { NUMBER($by, minimumFractionDigits: 1, maximumFractionDigits: 1) } points more (95 %: { NUMBER($low, minimumFractionDigits: 1, maximumFractionDigits: 1) } to { NUMBER($high, minimumFractionDigits: 1, maximumFractionDigits: 1) })
+    [worse] the forecast hits fewer: { NUMBER($by, minimumFractionDigits: 1, maximumFractionDigits: 1) } points (95 %: { NUMBER($low, minimumFractionDigits: 1, maximumFractionDigits: 1) } to { NUMBER($high, minimumFractionDigits: 1, maximumFractionDigits: 1) })
+   *[none] no difference ({ NUMBER($by, minimumFractionDigits: 1, maximumFractionDigits: 1) } points, 95 %: { NUMBER($low, minimumFractionDigits: 1, maximumFractionDigits: 1) } to { NUMBER($high, minimumFractionDigits: 1, maximumFractionDigits: 1) })
+}
 backtest-staffing = three equal shifts of { $officers } (the first at { $first }): { NUMBER($equal_hours, maximumFractionDigits: 0) } officer-hours, { NUMBER($equal_share, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } of the load served
     shifts by the forecast: { NUMBER($hours, maximumFractionDigits: 0) } officer-hours, { NUMBER($share, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } served, { NUMBER($saved, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } fewer hours
 backtest-rows = { n-rows }, { $missing } missing, windows of { $window } s

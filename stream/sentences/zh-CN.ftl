@@ -1066,7 +1066,18 @@ stop-replaced = 已替换
 ## 命令行：backtest、record、edge
 
 backtest-days = 自{ $first_day }起{ $days }天，{ $cells }个网格单元，{ $incidents }起警情
-backtest-area = 风险最高的{ NUMBER($share, style: "percent") }区域：覆盖警情{ NUMBER($rate, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }，PAI { NUMBER($pai, minimumFractionDigits: 2, maximumFractionDigits: 2) }
+backtest-area = 风险最高的{ NUMBER($share, style: "percent") }区域：覆盖警情{ NUMBER($rate, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }，PAI { NUMBER($pai, minimumFractionDigits: 2, maximumFractionDigits: 2) }，PEI* { NUMBER($pei, minimumFractionDigits: 2, maximumFractionDigits: 2) }；模型自估{ NUMBER($expects, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }；若知真实平均风险：{ NUMBER($ceiling, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }
+backtest-baseline-counts-1 = 一年计数
+backtest-baseline-counts-2 = 两年计数
+backtest-baseline-counts-all = 历年计数
+backtest-baseline-density = 核密度
+backtest-baseline-promap = ProMap
+backtest-baseline-etas = 网格ETAS
+backtest-baseline = 风险最高的{ NUMBER($share, style: "percent") }区域：{ NUMBER($rate, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }，PAI { NUMBER($pai, minimumFractionDigits: 2, maximumFractionDigits: 2) }，PEI* { NUMBER($pei, minimumFractionDigits: 2, maximumFractionDigits: 2) }；{ $told ->
+    [better] 预测多覆盖{ NUMBER($by, minimumFractionDigits: 1, maximumFractionDigits: 1) }个百分点（95 %区间：{ NUMBER($low, minimumFractionDigits: 1, maximumFractionDigits: 1) }至{ NUMBER($high, minimumFractionDigits: 1, maximumFractionDigits: 1) }）
+    [worse] 预测覆盖较少：{ NUMBER($by, minimumFractionDigits: 1, maximumFractionDigits: 1) }个百分点（95 %区间：{ NUMBER($low, minimumFractionDigits: 1, maximumFractionDigits: 1) }至{ NUMBER($high, minimumFractionDigits: 1, maximumFractionDigits: 1) }）
+   *[none] 无差别（{ NUMBER($by, minimumFractionDigits: 1, maximumFractionDigits: 1) }个百分点，95 %区间：{ NUMBER($low, minimumFractionDigits: 1, maximumFractionDigits: 1) }至{ NUMBER($high, minimumFractionDigits: 1, maximumFractionDigits: 1) }）
+}
 backtest-staffing = 三班均等，每班{ $officers }人（首班{ $first }）：{ NUMBER($equal_hours, maximumFractionDigits: 0) }警力小时，完成工作量{ NUMBER($equal_share, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }
     按预测排班：{ NUMBER($hours, maximumFractionDigits: 0) }警力小时，完成工作量{ NUMBER($share, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }，少用{ NUMBER($saved, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }警力小时
 backtest-rows = { $rows }行，缺失{ $missing }行，窗口{ $window }秒

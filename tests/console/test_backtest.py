@@ -72,7 +72,7 @@ def test_hotspots(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     incidents = write(tmp_path / "i.csv", "timestamp,lon,lat,category", rows)
     domain = write(tmp_path / "d.csv", "lon,lat", [f"{x},{y}" for x, y in zip(lon, lat, strict=True)])
     out = tmp_path / "out.npz"
-    arguments = ["--domain", domain, "--train-until", "2026-03-01", "--save", str(out), "--json"]
+    arguments = ["--domain", domain, "--train-until", "2026-02-28", "--save", str(out), "--json"]
     assert main(["backtest", "hotspots", incidents, *arguments]) == 0
     report = json.loads(capsys.readouterr().out)
     with np.load(out, allow_pickle=False) as made:
@@ -81,6 +81,11 @@ def test_hotspots(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
         assert made["risk"].shape == made["hits"].shape == (report["days"], report["cells"])
         assert made["lon"].shape == made["lat"].shape == (report["cells"],)
         assert made["hits"].sum() == report["incidents"] == 100
+    assert report["hit_rate"]["0.1"] == pytest.approx(report["pai"]["0.1"] * 0.1)
+    assert set(report["baselines"]) == {"counts-1", "counts-2", "counts-all", "density", "promap", "etas"}
+    assert report["baselines"]["promap"]["compared"]["0.05"]["difference"] in {"better", "worse", "none"}
+    assert main(["backtest", "hotspots", incidents, *arguments[:-1]]) == 0
+    assert "kernel density\n  riskiest 1%: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from models.backtests.hotspot_backtest import hit_rates, hotspots
+from models.backtests.hotspot_backtest import IncidentFile, hotspots
+from models.backtests.hotspot_baselines import baselines
+from models.backtests.hotspot_scores import ceiling, compare, difference, expects, hit_rates, score
 from models.hotspots import mixing
 from models.hotspots.forecast import Forecast
 from models.hotspots.grid import Grid, distance_m
@@ -200,27 +202,53 @@ def test_three_in_three_days_and_three_streets_are_a_series():
     assert series.add("burglary", 121.4, 31.2, NOW + 200 * HOUR) is None
 
 
-def test_forecasts_know_nothing_of_the_future():
+def small_city(days: int = 60, count: int = 300) -> tuple[np.ndarray, ...]:
     rng = np.random.default_rng(4)
-    day = 24 * HOUR
-    start = NOW - NOW % day
-    ts = start + np.sort(rng.integers(0, 60 * day, 300))
-    lon, lat = rng.normal(121.42, 0.004, 300), rng.normal(31.215, 0.003, 300)
+    ts = NOW - NOW % DAY + np.sort(rng.integers(0, days * DAY, count))
+    lon, lat = rng.normal(121.42, 0.004, count), rng.normal(31.215, 0.003, count)
+    return ts, lon, lat
+
+
+def test_forecasts_and_baselines_know_nothing_of_the_future():
+    ts, lon, lat = small_city()
+    start = NOW - NOW % DAY
+    rng = np.random.default_rng(5)
     points = (rng.uniform(121.40, 121.44, 400), rng.uniform(31.20, 31.23, 400))
-    whole = hotspots(ts, lon, lat, points, start + 30 * day)
-    upto = ts < start + 45 * day
-    part = hotspots(ts[upto], lon[upto], lat[upto], points, start + 30 * day)
+    upto = ts < start + 45 * DAY
+    file = IncidentFile(ts, lon, lat, points, start + 30 * DAY)
+    before = IncidentFile(ts[upto], lon[upto], lat[upto], points, start + 30 * DAY)
+    whole, part = hotspots(file), hotspots(before)
     days = len(part.day_ms)
     assert (whole.risk[:days] == part.risk).all()
-    rates = hit_rates(whole, (0.1, 1.0))
-    assert rates[1.0] == 1.0
+    assert whole.fit == part.fit
+    rates = hit_rates(whole.risk, whole.hits)
     assert rates[0.1] > 0.2
-    assert whole.hits.sum() + whole.outside == (ts >= start + 30 * day).sum()
+    assert whole.hits.sum() + whole.outside == (ts >= start + 30 * DAY).sum()
+    for (name, one), other in zip(baselines(file).items(), baselines(before).values(), strict=True):
+        assert one.shape == whole.risk.shape
+        np.testing.assert_array_equal(one[:days], other, err_msg=name)
+
+
+def test_scores_of_one_who_knows_and_one_who_does_not():
+    rng = np.random.default_rng(7)
+    rate = rng.gamma(0.5, 0.1, 400)
+    hits = rng.poisson(rate, (140, 400)).astype(np.int32)
+    knows = np.tile(rate, (140, 1)).astype(np.float32)
+    guesses = rng.random((140, 400)).astype(np.float32)
+    told = compare(knows, guesses, hits)
+    assert told["0.1"]["difference"] == "better"
+    assert compare(guesses, knows, hits)["0.1"]["difference"] == "worse"
+    assert compare(knows, knows, hits)["0.1"] == {"by": 0.0, "low": 0.0, "high": 0.0, "difference": "none"}
+    assert abs(expects(knows, 0.1) - hit_rates(knows, hits)[0.1]) < 0.03
+    assert abs(ceiling(hits.sum(axis=0))[0.1] - hit_rates(knows, hits)[0.1]) < 0.04
+    assert score(hits.astype(np.float32), hits)["pei"]["0.05"] == 1.0
+    days = np.ones(14, dtype=np.int64)
+    assert difference(days, 0 * days, 2 * days) == (0.5, 0.5, 0.5)
 
 
 def test_no_forecast_day_and_no_domain_are_told():
     one = np.array([121.42]), np.array([31.21])
     with pytest.raises(ValueError, match="no incident lies on or after"):
-        hotspots(np.array([NOW]), *one, one, NOW + 10 * 24 * HOUR)
+        IncidentFile(np.array([NOW]), *one, one, NOW + 10 * 24 * HOUR)
     with pytest.raises(ValueError, match="no usable point"):
-        hotspots(np.array([NOW]), *one, (np.array([np.nan]), np.array([1.0])), NOW)
+        IncidentFile(np.array([NOW]), *one, (np.array([np.nan]), np.array([1.0])), NOW)

@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from heapq import merge
 from itertools import count, repeat
 from pathlib import Path
@@ -15,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from console.cli.hotspot_report import print_hotspots, run_hotspots
 from console.common import (
     add_language_argument,
     bad_rows_json,
@@ -29,13 +29,12 @@ from deploy.settings import find_file, load_settings
 from deploy.wiring import open_calendar
 from ingest.codecs.csv_files import RowError, read_rows
 from ingest.codecs.csv_series import SeriesFile, read_series
-from ingest.codecs.csv_values import Instants, number, wall_ms
+from ingest.codecs.csv_values import Instants
 from ingest.days.ics_file import read_ics
 from ingest.days.site_calendar import SiteCalendar
 from ingest.vocabulary import LevelState
 from models.backtests import series_backtest as backtest
 from models.backtests.file_backtest import FileScores, PastSeries, run_file
-from models.backtests.hotspot_backtest import hit_rates, hotspots
 from models.backtests.staffing_backtest import staffing
 from models.calendar import Calendar
 from stream.patrol.staffing_sheet import kinds_of
@@ -46,7 +45,7 @@ examples:
   patrolgrid backtest counts counts.csv --events events.csv --scores scores.csv --json
   patrolgrid backtest levels noise.csv --scores scores.csv
   patrolgrid backtest staffing load.csv --officers 3 --country CN
-  patrolgrid backtest hotspots incidents.csv --domain points.csv --train-until 2018-01-01 --save forecasts.npz
+  patrolgrid backtest hotspots incidents.csv --domain points.csv --train-until 2017-12-31 --save forecasts.npz
 
 Files: counts `timestamp,device,count` (empty: missing), levels `timestamp,device,value`, events `start,end`
 (levels: and `kind`, of which `stuck`, `step` and `drift` are to be named),
@@ -75,7 +74,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     spots = kinds.add_parser("hotspots", help="a file of timestamp,lon,lat,category")
     spots.add_argument("file", type=Path, metavar="INCIDENTS")
     spots.add_argument("--domain", type=Path, required=True, metavar="CSV", help="lon,lat of points of the area")
-    spots.add_argument("--train-until", required=True, metavar="DATE", help="day of the first forecast")
+    spots.add_argument(
+        "--train-until",
+        required=True,
+        metavar="DATE",
+        help="last day to learn from; the first forecast is for the day after",
+    )
     spots.add_argument("--save", type=Path, metavar="NPZ", help="write days, lon, lat, risk and hits here")
     spots.add_argument("--cell", type=float, default=250.0, metavar="METRES", help="side of a cell (default: 250)")
     _common(spots)
@@ -92,7 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the backtest asked for. Raises `CommandError` naming the file and the line that is wrong."""
     try:
-        report = {"hotspots": _hotspots, "staffing": _staffing}.get(options.kind, _series)(options)
+        report = {"hotspots": run_hotspots, "staffing": _staffing}.get(options.kind, _series)(options)
     except OSError as error:
         raise CommandError(f"{error.filename}: {error.strerror}") from error
     if options.json:
@@ -161,54 +165,6 @@ def _series(options: argparse.Namespace) -> dict[str, Any]:
             first = int(times[0]) + round(options.warm_up * 86_400_000)
             report["kinds"] = _kinds([one for one in known if one[0] >= first], found, scores)
     return report
-
-
-def _hotspots(options: argparse.Namespace) -> dict[str, Any]:
-    try:
-        until = datetime.fromisoformat(options.train_until).replace(tzinfo=UTC)
-    except ValueError as error:
-        raise CommandError(f"--train-until {options.train_until!r}: expected a date such as 2018-01-01", 2) from error
-
-    def incident(_line: int, row: dict[str, str]) -> tuple[float, float, float]:
-        # Local times: whatever zone they are of, days are cut at their midnight.
-        return wall_ms(row["timestamp"]), number(row["lon"], "lon"), number(row["lat"], "lat")
-
-    def point(_line: int, row: dict[str, str]) -> tuple[float, float]:
-        return number(row["lon"], "lon"), number(row["lat"], "lat")
-
-    incidents = np.array(list(read_rows(options.file, ("timestamp", "lon", "lat"), incident)), dtype=np.float64)
-    domain = np.array(list(read_rows(options.domain, ("lon", "lat"), point)), dtype=np.float64)
-    if not incidents.size or not domain.size:
-        raise CommandError(f"{options.domain if incidents.size else options.file}: no rows")
-    try:
-        with progress_bar(options, unit="days", leave=False) as progress:
-            made = hotspots(
-                incidents[:, 0].astype(np.int64),
-                incidents[:, 1].copy(),
-                incidents[:, 2].copy(),
-                (domain[:, 0], domain[:, 1]),
-                round(until.timestamp() * 1000),
-                cell_m=options.cell,
-                progress=progress,
-            )
-    except ValueError as error:
-        raise CommandError(f"{options.file}: {error}") from error
-    days = [datetime.fromtimestamp(ms / 1000, UTC).date().isoformat() for ms in made.day_ms.tolist()]
-    if options.save:
-        with options.save.open("wb") as file:
-            np.savez_compressed(file, days=np.array(days), lon=made.lon, lat=made.lat, risk=made.risk, hits=made.hits)
-    rates = hit_rates(made)
-    return {
-        "file": str(options.file),
-        "kind": "hotspots",
-        "days": len(days),
-        "first_day": days[0],
-        "cells": len(made.lon),
-        "incidents": int(made.hits.sum()),
-        "outside": made.outside,
-        "hit_rate": {f"{share:g}": rate for share, rate in rates.items()},
-        "pai": {f"{share:g}": rate / share for share, rate in rates.items()},
-    }
 
 
 def _staffing(options: argparse.Namespace) -> dict[str, Any]:
@@ -362,9 +318,7 @@ def _detection(found: backtest.BacktestScore) -> dict[str, Any]:
 
 def _print(report: dict[str, Any], texts: Sentences) -> None:
     if report["kind"] == "hotspots":
-        print(texts("backtest-days", **{name: report[name] for name in ("days", "first_day", "cells", "incidents")}))
-        for share, rate in report["hit_rate"].items():
-            print("  " + texts("backtest-area", share=float(share), rate=rate, pai=report["pai"][share]))
+        print_hotspots(report, texts)
         return
     if report["kind"] == "staffing":
         numbers = {name: report[name] for name in ("officers", "hours", "equal_hours", "share", "equal_share", "saved")}
