@@ -20,6 +20,7 @@ from deploy.kafka.worker_status import WorkerStatus, metrics_of
 from deploy.node.lock import site_lock
 from deploy.node.planner import Planner
 from deploy.node.status import write_node_file
+from deploy.node.trainer import Trainer, fit_job
 from deploy.node.window_change import note_window_length
 from deploy.processes import StopRequest
 from deploy.processes.metrics import MetricsServer
@@ -140,11 +141,14 @@ class WorkerService:
         self._status = status = WorkerStatus(settings, sinks, lambda: self._engine)
         log = open_kafka_log(settings, f"{self.name}-planner")
         stack.callback(log.close)
-        planner = Planner(settings, make_clock(settings), log, lambda: places)
-        planner.start()
+        clock = make_clock(settings)
+        beside = Planner(settings, clock, log, lambda: places), Trainer(settings, clock, log, fit_job(settings))
+        for one in beside:
+            one.start()
 
         def over() -> None:
-            planner.stop()
+            for one in beside:
+                one.stop()
             self._status = None
             status.close()
             write_node_file(settings, started_ms=started_ms, stopped_ms=wall_ms())

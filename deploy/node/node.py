@@ -17,7 +17,7 @@ from typing import Final
 from deploy.node.lock import LockedError, site_lock
 from deploy.node.planner import Planner
 from deploy.node.status import Beside, NodeStatus, write_node_file
-from deploy.node.trainer import Trainer
+from deploy.node.trainer import Trainer, fit_job
 from deploy.node.window_change import finish_windows, note_window_length
 from deploy.processes import StopRequest
 from deploy.settings import Settings, find_file, load_settings
@@ -98,15 +98,18 @@ def run(settings: Settings, stop: StopRequest) -> int:
         )
         gateway = make_gateway(settings, gateway_config, logged, log, sinks.quarantine, clock, engine.tell_unlogged)
         files.begin(gateway, log_is_new=not log.head())
-        trainer, planner = Trainer(settings, clock, log), Planner(settings, clock, log, lambda: files.places.places)
-        beside: dict[str, Beside] = {"training": trainer, "planning": planner}
+        beside: dict[str, Beside] = {
+            "training": Trainer(settings, clock, log),
+            "fitting": Trainer(settings, clock, log, fit_job(settings)),
+            "planning": Planner(settings, clock, log, lambda: files.places.places),
+        }
         status = NodeStatus(settings, sinks, clock, gateway, engine, log, beside, files)
         closing.callback(status.close)
 
         started_ms = wall_ms()
         engine.start()
         gateway.start()
-        for one in (trainer, planner):
+        for one in beside.values():
             one.start()
         status.put()
         _until_connected(gateway, stop)
@@ -118,7 +121,7 @@ def run(settings: Settings, stop: StopRequest) -> int:
                 status.put()
         finally:
             _LOG.info("stopping: training, planning, gateway, engine, sinks")
-            for one in (trainer, planner):
+            for one in beside.values():
                 one.stop()
             gateway.stop()
             engine.stop()

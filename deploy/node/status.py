@@ -189,6 +189,12 @@ class SiteStatus:
 class Beside(Protocol):
     """What works beside the pipeline, in a thread of its own."""
 
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End; the thread is gone when this returns."""
+
     def status(self) -> dict[str, Any]:
         """Return how it is."""
 

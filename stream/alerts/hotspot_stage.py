@@ -24,7 +24,7 @@ from stream.patrol_results import ComingRisk
 from stream.results import Alert, Anomaly, HotspotCell, HotspotMap, HotspotPlace, Notice
 from stream.sentences import Why
 
-_PROVENANCE: Final = {"reported": 1.0, "sensor": 0.7, "patrol_discovered": 0.3}
+PROVENANCE: Final = {"reported": 1.0, "sensor": 0.7, "patrol_discovered": 0.3}
 """Weight of an incident. Patrols find more where they are sent (Ensign et al., FAT* 2018): once it is known how much a
 place was patrolled, what they find weighs 1 - that share, see `stream.patrol.dose`."""
 _WEIGHT: Final = {"info": 0.05, "warning": 0.25, "critical": 0.5}
@@ -121,7 +121,7 @@ class HotspotStage(Saved):
         self._ids[incident.id] = None
         if len(self._ids) > _MAX_IDS:
             del self._ids[next(iter(self._ids))]
-        weight = _PROVENANCE[incident.provenance] if patrolled is None else 1.0 - patrolled
+        weight = PROVENANCE[incident.provenance] if patrolled is None else 1.0 - patrolled
         self.grid.add(incident.lon, incident.lat, ts_ms, weight, self._driver(incident.category))
         alerts: list[Alert] = []
         found = self.series.add(incident.category, incident.lon, incident.lat, ts_ms)
@@ -167,7 +167,7 @@ class HotspotStage(Saved):
                 [incident.lon for incident in new],
                 [incident.lat for incident in new],
                 [epoch_ms(incident.ts) for incident in new],
-                [_PROVENANCE[incident.provenance] for incident in new],
+                [PROVENANCE[incident.provenance] for incident in new],
                 [self._driver(incident.category) for incident in new],
             )
             self._due_ms = self._coming_ms = 0

@@ -30,6 +30,8 @@ CALL_MIN: Final = 45
 """So long a call is expected to take an officer away; who is still away then is planned for again."""
 _WAY_MIN: Final = 8.0
 """From stop to stop, about: for how many stops a shift has room."""
+_AGAIN_S: Final = 0.3
+"""Seconds of processor time for a plan that is made again: officers wait for it."""
 _EXPLORE: Final = "explore-"
 Row = Mapping[str, Any]
 
@@ -124,8 +126,9 @@ class ShiftPlanner:
             kept=[_kept(stop, shift) for stop in stops if stop["state"] in {"arrived", "done"}],
             stop_min=round(settings.stop_min),
             travel=self._travel,
-            draw_seed=_seed(secret, f"{shift.id}/{now_ms}"),
-            effort_s=settings.effort_s,
+            # Who waits for a new plan waits for the best one; what was done so far nobody could guess.
+            draw_seed=None if rows else _seed(secret, f"{shift.id}/{now_ms}"),
+            effort_s=min(settings.effort_s, _AGAIN_S) if rows else settings.effort_s,
             solver="best" if settings.effort_s else "greedy",
         )
         fixed = {(one.lon, one.lat): one.name for one in (*promised, *explored)}

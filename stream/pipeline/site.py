@@ -32,6 +32,7 @@ from ingest.observations import epoch_ms
 from ingest.places import Places, decode_places
 from ingest.refusal import Refusal
 from ingest.vocabulary import ALERT_KINDS, Reason
+from models.hotspots.forecast import Fit
 from models.state import Saved, State, array, part, value
 from stream.alerts.alert_book import AlertBook
 from stream.alerts.budget import AlertBudget
@@ -305,6 +306,11 @@ class SiteStage(Saved):
     def _patrols(self, entry: _SiteEntry) -> None:
         """Take plans, and what was done of them."""
         out, now_ms = self._out, entry.time_ms
+        for payload in entry.fits:
+            try:
+                self.hotspots.grid.take(Fit.decode(payload))
+            except ValueError as error:
+                out.refusals.append(Refusal(Reason.MODEL, str(error), payload, "log", now_ms))
         out.patrols += self.patrol.due(now_ms)
         for plan in entry.plans:
             out.patrols += self.patrol.plan(plan, now_ms)
