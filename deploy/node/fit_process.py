@@ -20,7 +20,8 @@ from ingest.days.calendar_file import last_calendar
 from ingest.files import replace_file
 from ingest.places import load_places
 from models.calendar import Calendar
-from models.hotspots.forecast import Forecast, History
+from models.hotspots.forecast import Forecast
+from models.hotspots.mixing import History
 from stream.alerts.hotspot_stage import PROVENANCE
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError

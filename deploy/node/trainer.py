@@ -21,7 +21,7 @@ from ingest.files import read_json, replace_json
 from ingest.gateway.places_file import LAST_GOOD
 from ingest.log import Log, Record, RecordKind
 from models.context.beat_forest import BeatForest, ContextError
-from models.hotspots.forecast import Fit
+from models.hotspots.mixing import Fit
 
 _LOG = logging.getLogger(__name__)
 TOO_LITTLE: Final = 3

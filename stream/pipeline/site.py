@@ -32,7 +32,7 @@ from ingest.observations import epoch_ms
 from ingest.places import Places, decode_places
 from ingest.refusal import Refusal
 from ingest.vocabulary import ALERT_KINDS, Reason
-from models.hotspots.forecast import Fit
+from models.hotspots.mixing import Fit
 from models.state import Saved, State, array, part, value
 from stream.alerts.alert_book import AlertBook
 from stream.alerts.budget import AlertBudget

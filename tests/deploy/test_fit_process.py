@@ -10,7 +10,7 @@ from deploy.settings import with_values
 from deploy.settings.sections import Settings
 from ingest.log import Record, RecordKind
 from ingest.vocabulary import Reason
-from models.hotspots.forecast import Fit
+from models.hotspots.mixing import Fit
 from stream.pipeline.pipeline import Pipeline
 from stream.sinks.store.store_sink import StoreSink
 from tests.configs import pipeline_with
