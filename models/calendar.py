@@ -1,6 +1,6 @@
 """Which kind of day and which second of it an instant is, in a site's own time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,10 +18,13 @@ DAY_CLASSES: Final = 3
 _QUARTER_MS: Final = 900_000
 """Offsets of all zones in use change on quarters of an hour, so one look-up a quarter is exact."""
 _EPOCH: Final = date(1970, 1, 1)
-_FIRST_MS: Final = -62_135_596_800_000 + 2 * 86_400_000
-_LAST_MS: Final = 253_402_300_799_000 - 2 * 86_400_000
+_FIRST_MS: Final = -62_135_596_800_000 + 10 * 86_400_000
+_LAST_MS: Final = 253_402_300_799_000 - 10 * 86_400_000
 _CACHE_LIMIT: Final = 200_000
 _INSTANTS: Final = 4096
+_BRIDGE_DAYS: Final = 3
+_FEASTS_APART: Final = 8
+"""So near to one another, two holidays such as Boxing Day and New Year's make one of all that lies between."""
 _PLANNED: Final = frozenset({"event", "maintenance"})
 
 
@@ -36,8 +39,9 @@ class Day(NamedTuple):
     """0 (Monday) to 6 (Sunday), whatever the day's class."""
     holiday: bool
     """A public holiday, a rest day that the site has set, or a weekend's day between two of these."""
-    after: bool
-    """The day after a holiday, and none itself."""
+    bridge: bool
+    """A working day that many take off: one or two between days off of which one is a holiday, or between two holidays
+    about a week apart. It may be as a working day or as a rest day."""
     school: bool
     """Whether schools are closed for holidays."""
 
@@ -216,7 +220,7 @@ class Calendar:
                 day_class=self.day_class(local),
                 weekday=local.weekday(),
                 holiday=holiday,
-                after=not holiday and self._is_holiday(local - timedelta(days=1)),
+                bridge=self._is_bridge(local),
                 school=self._school.on(local),
             )
         return found
@@ -233,6 +237,24 @@ class Calendar:
         while not self._is_named(day) and self._is_free(day):
             day += step
         return self._is_named(day)
+
+    def _is_bridge(self, day: date) -> bool:
+        if self.day_class(day) != WORKING:
+            return False
+        back, ahead = (self._days_to(day, way, self._is_off) for way in (-1, 1))
+        ends = (day - timedelta(days=back), day + timedelta(days=ahead))
+        if back + ahead - 1 <= _BRIDGE_DAYS and any(map(self._is_holiday, ends)):
+            return True
+        return sum(self._days_to(day, way, self._is_holiday) for way in (-1, 1)) <= _FEASTS_APART
+
+    @staticmethod
+    def _days_to(day: date, way: int, such: Callable[[date], bool]) -> int:
+        """Return how far away the next such day is, to one side; too far where there is none near."""
+        near = range(1, _FEASTS_APART)
+        return next((days for days in near if such(day + timedelta(days=way * days))), _FEASTS_APART)
+
+    def _is_off(self, day: date) -> bool:
+        return self.day_class(day) != WORKING
 
     def _is_named(self, day: date) -> bool:
         if self._worked.on(day):

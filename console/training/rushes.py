@@ -87,7 +87,7 @@ def _week(
     for ahead in range(1, _SEARCHED_DAYS):
         noon = now_ms + ahead * _DAY_S * 1000
         day = calendar.day(calendar.day_number(noon))
-        if day.as_usual and not day.holiday and not day.after:
+        if day.as_usual and not day.holiday and not day.bridge:
             days.setdefault(day.weekday, noon - calendar.instant(noon)[1] * 1000)
     every, whole = np.arange(rows), np.ones(rows)
     for done, (weekday, midnight) in enumerate(days.items(), 1):

@@ -107,14 +107,27 @@ class Prediction:
 
         A count is compared with what is ordinary and nearest to it.
         """
-        some = self.routine
         least, most = ends
         mean = np.maximum(np.minimum(np.maximum(based.total, least), most), negbin.LEAST_MEAN)
-        wide = self.group[rank][some] / mean + self.busy[rank][some] + self.misfit[some] * (1.0 / windows)
-        share = np.minimum(based.mean / mean, 1.0)
-        wide += self.uncertain[some] * share * share + _BEYOND
-        wide = _within(wide)
+        wide = self._beyond(rank, based.mean, mean, windows)
         return Sum(based.total, mean, wide, _residual(based.total, mean, wide))
+
+    def band(self, deviations: float, spread: Floats) -> tuple[Floats, Floats]:
+        """Return the band (rows,) of what is ordinary, so many `deviations` wide; the base's dispersion is `spread`."""
+        lower, upper = negbin.band(deviations, self.mean, spread)
+        if len(some := self.routine):
+            for which, ends, found in ((0, self.least, lower), (1, self.most, upper)):
+                end = np.maximum(ends[some], negbin.LEAST_MEAN)
+                found[some] = negbin.band(deviations, end, self._beyond(0, self.mean[some], end, 1))[which]
+        return lower, upper
+
+    def _beyond(self, rank: int, based: Floats, mean: Floats, windows: int) -> Floats:
+        """Return the dispersion of the rows `routine` around what is ordinary, where the base expects `based`."""
+        some = self.routine
+        wide = self.group[rank][some] / mean + self.busy[rank][some] + self.misfit[some] * (1.0 / windows)
+        share = np.minimum(based / mean, 1.0)
+        wide += self.uncertain[some] * share * share + _BEYOND
+        return _within(wide)
 
 
 @dataclass

@@ -20,7 +20,7 @@ from models.baselines.count_state import USUAL_DOUBT, CountMemory
 from models.baselines.routines.routine import Routine
 from models.baselines.rows import Rows, Seen, as_run, drawn, nearly_a_run, picked, put, some_of
 from models.baselines.seasonal import KIND
-from models.calendar import Calendar
+from models.calendar import REST, Calendar
 from models.state import ROW
 
 Floats = NDArray[np.floating[Any]]
@@ -188,11 +188,7 @@ class CountBaseline(CountMemory):
             put(self.last_ms, rows, start_ms, seen)
             put(self.routine_ms, picked(rows, prediction.spoke), start_ms)
             self._note(self.ring, rows, rows, start_ms, y, exposure, prediction, comparison, seen)
-        spread = comparison.sums[0].spread
-        lower, upper = negbin.band(BAND_Z, prediction.mean, spread)
-        if len(told := prediction.routine):
-            lower[told] = negbin.band(BAND_Z, prediction.least[told], spread[told])[0]
-            upper[told] = negbin.band(BAND_Z, prediction.most[told], spread[told])[1]
+        lower, upper = prediction.band(BAND_Z, comparison.based[0].spread)
         if seen is not None:
             comparison.upper[~seen] = comparison.lower[~seen] = 0.5
         found[young], onset[young] = states.YOUNG, 0
@@ -215,9 +211,8 @@ class CountBaseline(CountMemory):
         day_class, second = self.calendar.instant(start_ms)
         misfit = self.misfit[rows] * dispersion.AMENDS
         holiday = self.calendar.is_holiday(start_ms)
-        rate, uncertain, own = self.rates.predict(
-            rows, self.kind[rows], day_class, second, group[0], busy[0] + misfit, holiday=holiday
-        )
+        known = (second, group[0], busy[0] + misfit)
+        rate, uncertain, own = self.rates.predict(rows, self.kind[rows], day_class, *known, holiday=holiday)
         base = np.maximum(rate * exposure, negbin.LEAST_MEAN)
         mean = base
         if level:
@@ -227,7 +222,10 @@ class CountBaseline(CountMemory):
         prediction = Prediction(base, mean, uncertain, own, group, busy, misfit, mean, mean, mean, _NOBODY, _NOBODY)
         if level:
             lately = start_ms - self.routine_ms[rows] < self.ring.slots * self.ring.window_ms
-            self._routine.speak(prediction, rows, start_ms, (rate, exposure), lately)
+            resting = None
+            if self.calendar.day(self.calendar.day_number(start_ms)).bridge:
+                resting = self.rates.predict(rows, self.kind[rows], REST, *known)[0] * exposure
+            self._routine.speak(prediction, rows, start_ms, (rate, exposure), lately, resting)
         return prediction
 
     def _filter(

@@ -83,9 +83,19 @@ def test_what_a_habit_may_go_by():
     festival = [day_of(calendar, ms("Asia/Shanghai", 2026, 2, day, 12)) for day in range(14, 26)]
     # Saturday 14 is worked, Sunday 15 an ordinary one; Saturday 21 and Sunday 22 lie within the festival.
     assert [day.holiday for day in festival] == [False] * 2 + [True] * 8 + [False] * 2
-    assert [day.after for day in festival] == [False] * 10 + [True, False]
+    assert not any(day.bridge for day in festival)
     assert [day.day_class for day in festival] == [WORKING] + [REST] * 9 + [WORKING] * 2
     assert [day.weekday for day in festival[:3]] == [5, 6, 0]
+
+
+def test_working_days_between_days_off_are_bridges():
+    calendar = Calendar("Pacific/Auckland", "NZ")
+    christmas = [day_of(calendar, ms("Pacific/Auckland", 2024, 12, day, 12)) for day in range(16, 32)]
+    # Christmas is on a Wednesday: two days before it and all up to New Year's Day are bridges, where they are worked.
+    assert [day.number - christmas[0].number + 16 for day in christmas if day.bridge] == [23, 24, 27, 30, 31]
+    june = [day_of(calendar, ms("Pacific/Auckland", 2024, 6, day, 12)) for day in range(3, 15)]  # from a holiday on
+    assert june[0].holiday
+    assert not any(day.bridge for day in june)
 
 
 def test_a_weekend_beside_a_holiday_is_an_ordinary_one():

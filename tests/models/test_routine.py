@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from models.calendar import Calendar
 from models.state import ROW
 from tests.models.traffic import T0
 
-HALF_HOUR_MS, PER_DAY, WEEKS = 1_800_000, 48, 6
+HALF_HOUR_MS, HOUR_MS, PER_DAY, WEEKS = 1_800_000, 3_600_000, 48, 6
 CALENDAR = Calendar("Asia/Shanghai")
 RUSH = 16
 """Half past seven to eight, and the half hour after it: 8:00 is the 16th."""
@@ -143,3 +145,43 @@ def test_an_old_day_that_late_windows_change_is_looked_at_again():
     assert memory.version == known  # today makes no routine yet
     memory.put(row, 99, 3, five, None)
     assert memory.version != known
+
+
+def hours(calendar: Calendar, shown: np.ndarray, seed: int) -> np.ndarray:
+    """Return which hours are alarms, (days, 24, series), where (days, 24, series) are expected."""
+    rng = np.random.default_rng(seed)
+    counts = rng.poisson(shown * np.exp(rng.normal(0.0, 0.05, (len(shown), 1, shown.shape[2]))))
+    model, rows, whole = (
+        CountBaseline(3600, calendar, shown.shape[2]),
+        np.arange(shown.shape[2]),
+        np.ones(shown.shape[2]),
+    )
+    each = enumerate(counts.reshape(-1, shown.shape[2]))
+    return np.array([model.step(rows, T0 + at * HOUR_MS, row, whole).alarm for at, row in each]).reshape(shown.shape)
+
+
+def test_what_was_routine_may_come_back():
+    days = np.arange(6 * 7)
+    weekday, week = days % 7, days // 7
+    mean = np.full((len(days), 24, 2), 30.0)
+    # Three weeks of school, two of holidays that no calendar knows, then school again; beside it nothing of the kind.
+    mean[(weekday < 5) & ((week < 3) | (week == 5)), 7, 0] += 170.0
+    mean[day(5, 0), 7, 1] += 170.0
+    mean[day(5, 3), 7, 0] = 600.0
+    alarm = hours(CALENDAR, mean, 4)[:, 7]
+    assert not alarm[[day(5, one) for one in (0, 1, 2, 4)], 0].any()
+    assert alarm[day(5, 3), 0]
+    assert alarm[day(5, 0), 1]
+
+
+def test_a_day_between_feasts_is_as_a_working_day_or_as_a_rest_day():
+    """The Monday before a holiday."""
+    monday = day(3, 0)
+    feast = date(1970, 1, 1) + timedelta(days=CALENDAR.day_number(T0) + monday + 1)
+    mean = np.where(np.arange(monday + 1) % 7 < 5, 200.0, 60.0)[:, None, None] * np.ones((1, 24, 3))
+    mean[monday] = [60.0, 200.0, 600.0]
+    known, unknown = (
+        hours(one, mean, 5)[-1].any(axis=0) for one in (Calendar("Asia/Shanghai", None, [feast]), CALENDAR)
+    )
+    assert known.tolist() == [False, False, True]
+    assert unknown.tolist() == [True, False, True]

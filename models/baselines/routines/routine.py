@@ -51,13 +51,13 @@ _HIGHEST: Final = 2.5
 """So many deviations where the highest of some slots counts."""
 _SLACK: Final = 1.04
 """Codes are as coarse as this."""
-_FEWEST: Final = 3
-"""No season is made of fewer visits that agree."""
+_FEWEST, _MANY = 3, 7
+"""No season is made of fewer visits that agree; none of before of fewer than many."""
+_BREAK: Final = 5
+"""So many visits in a row that all stay below what a routine reached are its end, for now."""
 _FOUR, _BEFORE, _TWO, _SEASONS = range(4)
 """What is asked of a slot: the weekday's last four visits, those of the class before its last three, these last two,
 and then the seasons."""
-_CLASS: Final = 1
-"""The season of the class of day, among these."""
 
 
 class Ordinary(NamedTuple):
@@ -83,6 +83,8 @@ class _Season(NamedTuple):
     """Visits that must not do the same, as they are of the weeks between."""
     by: float = 1.0
     """By this factor."""
+    until: list[int] | None = None
+    """Visits since then, newest first, of which some in a row must have stayed below it: it has ended."""
     strange: bool = False
     """Whether these are visits of other kinds of day: how little came on them promises nothing."""
 
@@ -96,6 +98,10 @@ class _Season(NamedTuple):
             others = agreement(high[self.unlike], self.all_of)
             reached = np.where(decode(others.kept) * self.by < reached, reached, np.float32(0.0))
             kept = np.where(decode(others.reached) > kept * self.by, kept, np.float32(np.inf))
+        if self.until is not None:
+            since = high[self.until]
+            runs = [since[first : first + _BREAK].max(axis=0) for first in range(len(since) - _BREAK + 1)]
+            reached = np.where(decode(np.min(runs, axis=0)) < reached, reached, np.float32(0.0))
         return reached, kept
 
 
@@ -106,12 +112,13 @@ class _Slot:
     than the base explains, or less than it promises; where that can be enough, the seasons are asked.
     """
 
-    def __init__(self, days: list[int], seasons: list[_Season], rest: list[_Season]) -> None:
-        self.days, self.seasons = days, seasons
-        """The days of its visits; narrowest season first."""
+    def __init__(self, days: list[int], asked: list[_Season], earlier: list[_Season], newest: list[int]) -> None:
+        self.days, self.seasons, self.earlier, self.newest = days, asked[_SEASONS:], earlier, newest
+        """The days of its visits; seasons, narrowest first; those of before, which may come back; the last visits."""
         self.number = -1
         """Which slot of the day it is."""
-        asked = [*rest, *seasons]
+        self._near = 1 + max((one for season in asked for one in season.which), default=-1)
+        asked = [*asked, *earlier]
         self._member = np.zeros((len(asked), len(days)), dtype=np.float32)
         for member, season in zip(self._member, asked, strict=True):
             member[season.which] = 1.0
@@ -122,7 +129,7 @@ class _Slot:
         """Go to a slot of the day, which has the same seasons."""
         if number != self.number:
             self.number, self.high = number, visits.highest(self.days, number)
-            self._seen = (self.high > 0).sum(axis=0, dtype=np.uint8)
+            self._seen = (self.high[: self._near] > 0).sum(axis=0, dtype=np.uint8)
 
     def around(self, visits: Visits, which: list[int], series: NDArray[np.intp]) -> Extent:
         """Return what some of its visits showed, of some series."""
@@ -130,16 +137,20 @@ class _Slot:
 
     def doubtful(self, rows: Rows, more: Codes, less: Codes) -> NDArray[np.intp]:
         """Return the places among rows where enough visits for any season were beyond `more` or short of `less`."""
-        high = self.high[:, rows]
+        high, before = self.high[: self._near, rows], self.high[self._near :, rows]
         beyond = (high > more).sum(axis=0, dtype=np.uint8)
         short = self._seen[rows] - (high >= less).sum(axis=0, dtype=np.uint8)
-        places: NDArray[np.intp] = (np.maximum(beyond, short) >= _FEWEST).nonzero()[0]
+        doubt = np.maximum(beyond, short) >= _FEWEST
+        if self.earlier:
+            doubt |= beyond + (before > more).sum(axis=0, dtype=np.uint8) >= _MANY
+        places: NDArray[np.intp] = doubt.nonzero()[0]
         return places
 
-    def ask(self, series: NDArray[np.intp], more: Codes, less: Codes) -> tuple[Flags, Flags, Flags]:
+    def ask(self, series: NDArray[np.intp], more: Codes, less: Codes) -> tuple[Flags, Flags, Flags, Flags]:
         """Ask all seasons whether there is a rise, or a lull, in some series; both (seasons, series).
 
-        And whether there was a rise on nearly all days of the class before the last three of them, (series,).
+        And whether there was a rise on nearly all days of the class before the last three of them, or in a season that
+        has ended; both (series,).
         """
         high, one = self.high[:, series], np.uint8(1)
         # (what was not seen, 0, becomes the largest)
@@ -149,7 +160,8 @@ class _Slot:
         rises, falls = beyond >= need, short >= need
         # No wider season rises over what the weekday's last four visits did not reach.
         few = need[_FOUR] == NEVER
-        up, down = rises[_SEASONS:], falls[_SEASONS:]
+        end = _SEASONS + len(self.seasons)
+        up, down = rises[_SEASONS:end], falls[_SEASONS:end]
         up[1:] &= few | (beyond[_FOUR] > 0)
         down[1:] &= few | (short[_FOUR] > 0)
         for season, rise, fall in zip(self.seasons, up, down, strict=True):
@@ -162,7 +174,7 @@ class _Slot:
                 reached, kept = season.agreed(high[:, some])
                 rise[some] &= reached > 0
                 fall[some] &= np.isfinite(kept)
-        return up, down, rises[_BEFORE]
+        return up, down, rises[_BEFORE], np.logical_or.reduce(rises[end:], axis=0)
 
 
 class Routine:
@@ -201,12 +213,12 @@ class Routine:
         place = found.doubtful(rows, more, less)
         if not len(place):
             return None
-        rises, lulls, earlier = found.ask(picked(rows, place), more[place], less[place])
-        told = np.flatnonzero((rises | lulls).any(axis=0))
+        rises, lulls, before, ended = found.ask(picked(rows, place), more[place], less[place])
+        told = np.flatnonzero((rises | lulls).any(axis=0) | ended)
         if not len(told):
             return None
         place, rises, lulls = place[told], rises[:, told], lulls[:, told]
-        series, base, above = picked(rows, place), rate[place], above[place]
+        series, base, above, below = picked(rows, place), rate[place], above[place], below[place]
         least, usual, most = np.zeros((3, len(place)), dtype=np.float32)
         known, up = np.zeros((2, len(place)), dtype=np.bool_)
         for season, rise, lull in zip(found.seasons, rises, lulls, strict=True):
@@ -219,25 +231,28 @@ class Routine:
                 most[higher] = np.maximum(most[higher], self._extent(found, season, series[higher])[2])
             up |= rise & ~(known & ~up)
             known |= rise | fall
+        again = self._again(found, series, np.maximum(np.where(known & ~up, below, above), most))
+        new = ~known
+        least[new], usual[new], most[new], up[new] = base[new], base[new], base[new], True
         # The busiest of some windows is that by chance, too, and chance is reckoned with apart.
         if self._visits.several:
             least -= busiest_by(0.5, least)
             usual -= busiest_by(0.5, usual)
         if pooled:
             most -= busiest_by(1.0, most)
-        gone = (up & earlier[told]).nonzero()[0]
+        gone = (up & before[told]).nonzero()[0]
         if len(gone):
             # Where a rush of every day stays away, that is told twice.
-            lately = found.seasons[_CLASS].which[:3]
-            last = decode(found.around(self._visits, lately, series[gone]).usual)
+            last = decode(found.around(self._visits, found.newest, series[gone]).usual)
             least[gone] = np.where(last < above[gone], np.minimum(least[gone], last), least[gone])
         # A rise is over the base, a lull below it, whatever one visit was.
         least = np.where(up, np.maximum(least * (1.0 / _SLACK), base), least)
         usual = np.maximum(usual, least)
         # (one count where nobody comes is no crowd)
         low = np.minimum(np.maximum(most * _SLACK, 1.0), base)
-        most = np.maximum(np.where(up, most * _SLACK, low), usual)
-        return Ordinary(place, least, usual, most)
+        most = np.maximum(np.where(up, most * _SLACK, low), np.maximum(usual, again * _SLACK))
+        some = (known | (again > 0)).nonzero()[0]
+        return Ordinary(place[some], least[some], usual[some], most[some]) if len(some) else None
 
     def speak(
         self,
@@ -246,8 +261,12 @@ class Routine:
         start_ms: int,
         shares: tuple[Floats, Floats],
         lately: NDArray[np.bool_],
+        resting: Floats | None,
     ) -> None:
-        """Put into a prediction what is ordinary, where it is not what the base says or was not `lately` (rows,)."""
+        """Put into a prediction what is ordinary, where it is not what the base says or was not `lately` (rows,).
+
+        `resting` is what a rest day would show (rows,), on days that may be as one.
+        """
         rate, exposure = shares
         wide = prediction.group[0] / np.maximum(rate, 1e-3) + prediction.busy[0] + prediction.misfit
         found = self.find(rows, start_ms, rate, wide)
@@ -261,6 +280,11 @@ class Routine:
             prediction.most[some] = found.most * share * np.maximum(slow, 1.0)
             lately[some] = True
             prediction.spoke = some
+        if resting is not None:
+            prediction.least = np.minimum(prediction.least, resting)
+            prediction.most = np.maximum(prediction.most, resting)
+            lately[:] = True
+            prediction.spoke = np.arange(len(rate))
         prediction.routine = lately.nonzero()[0]
 
     def _look(self, today: Day) -> _Slot | None:
@@ -271,7 +295,8 @@ class Routine:
             return None
         days = [self._calendar.day(number) for number in past.tolist()]
         # Feasts are days apart, and so are those without school: they neither make a routine of others nor break one.
-        usual = [one for one in days if (one.holiday, one.school) == (today.holiday, today.school)]
+        kind = [one for one in days if (one.holiday, one.school) == (today.holiday, today.school)]
+        usual = [one for one in kind if not one.bridge]
         alike = [one for one in usual if one.day_class == today.day_class]
         same = [one for one in alike if one.weekday == today.weekday and one.as_usual == today.as_usual]
         turn = [one for one in alike if (one.week - today.week) % 2 == 0]
@@ -294,7 +319,20 @@ class Routine:
             mine, theirs = ([one for one in week if one in same][:4] for week in (turn, other))
             seasons.append(_Season(of(mine), all_of=3, unlike=of(theirs), by=_PLAIN))
         rest = [_Season(of(same[:4]), all_of=4), _Season(of(alike[3:13])), _Season(of(alike[:2]), all_of=2)]
-        return _Slot(list(place), seasons, rest)
+        # (what stayed away between two feasts has not come back yet on the day after)
+        newest = of([one for one in kind if one.day_class == today.day_class][:3])
+        firsts = range(_BREAK, len(alike) - _MANY, _BREAK)
+        earlier = [_Season(of(alike[one : one + 10]), until=of(alike[:one])) for one in firsts]
+        return _Slot(list(place), [*rest, *seasons], earlier, newest)
+
+    def _again(self, slot: _Slot, series: NDArray[np.intp], beyond: Floats) -> Floats:
+        """Return up to what the routines of before went where that was `beyond` something; (series,), 0 elsewhere."""
+        again = np.zeros(len(series), dtype=np.float32)
+        for season in slot.earlier:
+            back = (season.agreed(slot.high[:, series])[0] > beyond).nonzero()[0]
+            if len(back):
+                again[back] = np.maximum(again[back], self._extent(slot, season, series[back])[2])
+        return again
 
     def _extent(self, slot: _Slot, season: _Season, series: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
         """Return what a season's visits showed at least, usually and at most, counts a window, each (series,)."""
