@@ -1,7 +1,7 @@
 """Where patrols were, and for how long: so that what they find there because they were sent does not count as more."""
 
 import math
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,16 @@ _M_PER_DEGREE: Final = 111_195.0
 _MOST: Final = 4_096
 """Stops that are remembered: weeks of a station's."""
 _DAY_MS: Final = 86_400_000.0
+
+
+class Delivered(NamedTuple):
+    """Minutes that were spent at a place."""
+
+    beat: str
+    lon: float
+    lat: float
+    ts_ms: int
+    minutes: float
 
 
 class Dose(Saved):

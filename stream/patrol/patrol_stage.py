@@ -8,12 +8,12 @@ from typing import Final
 import msgspec
 
 from ingest.days.patrol_settings import roster_of
-from ingest.events import PatrolDid, PatrolPlan
+from ingest.events import Command, DidWhat, PatrolDid, PatrolPlan
 from ingest.observations import epoch_ms
 from ingest.places import Places
 from models.state import Saved, part, value
 from stream.config import PipelineConfig
-from stream.patrol.dose import Dose
+from stream.patrol.dose import Delivered, Dose
 from stream.patrol_results import BeatShare, OfficerPlan, StopNow
 from stream.results import Notice
 from stream.sentences import Why
@@ -42,7 +42,9 @@ class _Shift(msgspec.Struct):
 class PatrolStage(Saved):
     """Plans, stops and dose of a site.
 
-    Every method returns the officers' plans that have changed. The same plan or word a second time changes nothing.
+    All that is said of patrols comes from one shard, in order, and is acted upon at once. Only the dose, by which
+    incidents are weighed, waits for its turn among what other shards find (`delivered`). Every method returns the
+    officers' plans that have changed. The same plan or word a second time changes nothing.
     """
 
     dose: Dose = part()
@@ -58,6 +60,7 @@ class PatrolStage(Saved):
         self._ahead_ms = round(config.ahead_s * 1000)
         self._names = roster_of(config.patrol).officers
         self.dose = Dose(config.patrol.dose_days)
+        self._given: list[Delivered] = []
         super().__init__()
 
     def plan(self, plan: PatrolPlan, now_ms: int) -> list[OfficerPlan]:
@@ -93,9 +96,16 @@ class PatrolStage(Saved):
             self._leave_others(shift, stop, ts_ms)
             self._instead(shift, stop)
         shift.stops[stop.id] = changed
-        if changed.delivered_min > minutes:
-            self.dose.add(stop.beat, stop.lon, stop.lat, changed.done_ms, changed.delivered_min - minutes)
+        self._deliver(changed, minutes)
         return [self._of(shift, did.officer, now_ms)]
+
+    def answers(self, command: Command, now_ms: int) -> list[OfficerPlan]:
+        """Take that an officer on patrol has taken up an alert, and so is away until it is cleared."""
+        officer = next((one for one, name in self._names.items() if command.by in {one, name}), "")
+        if not self._running(officer):
+            return []
+        what: DidWhat = "away" if command.action == "acknowledge" else "back"
+        return self._presence(PatrolDid(what=what, officer=officer), now_ms, now_ms)
 
     def calls(self, did: PatrolDid, now_ms: int, places: Places) -> Notice | None:
         """Return what is to be raised because of a word: an officer needs help. None for others, and for a repeat."""
@@ -141,6 +151,11 @@ class PatrolStage(Saved):
         # Who has the next shift's plan already is told of it once more: the newest word on an officer's topic counts.
         return changed + [self._of(shift, officer, now_ms) for officer in ended for shift in self._running(officer)]
 
+    def delivered(self) -> list[Delivered]:
+        """Return what was delivered since this was asked last, for the dose."""
+        given, self._given = self._given, []
+        return given
+
     def shares(self, now_ms: int, places: Places) -> list[BeatShare]:
         """Return the beats' shares of patrol and of reports, once an hour; nothing before there is any patrol."""
         if now_ms // _HOUR_MS == self._shares_ms // _HOUR_MS:
@@ -161,6 +176,10 @@ class PatrolStage(Saved):
             )
             for beat, mine in ((beat, found.get(beat, (0.0, 0.0))) for beat in places.beats)
         ]
+
+    def _deliver(self, stop: StopNow, before_min: float = 0.0) -> None:
+        if stop.delivered_min > before_min:
+            self._given.append(Delivered(stop.beat, stop.lon, stop.lat, stop.done_ms, stop.delivered_min - before_min))
 
     # -- words ---------------------------------------------------------------------------------------------------
 
@@ -205,8 +224,8 @@ class PatrolStage(Saved):
         """Whoever arrives somewhere has left where he was."""
         for other in list(shift.stops.values()):
             if other.officer == stop.officer and other.state == "arrived" and other.id != stop.id:
-                left = shift.stops[other.id] = _delivered(other, ts_ms)
-                self.dose.add(left.beat, left.lon, left.lat, left.done_ms, left.delivered_min)
+                shift.stops[other.id] = left = _delivered(other, ts_ms)
+                self._deliver(left)
 
     @staticmethod
     def _instead(shift: _Shift, stop: StopNow) -> None:
@@ -222,8 +241,8 @@ class PatrolStage(Saved):
             shift.stops[stop.id] = msgspec.structs.replace(stop, state="missed")
         elif stop.state == "arrived":
             end_ms = min(stop.arrived_ms + round(stop.planned_min * _MINUTE_MS), shift.plan.end_ms)
-            left = shift.stops[stop.id] = _delivered(stop, max(end_ms, stop.arrived_ms))
-            self.dose.add(left.beat, left.lon, left.lat, left.done_ms, left.delivered_min)
+            shift.stops[stop.id] = left = _delivered(stop, max(end_ms, stop.arrived_ms))
+            self._deliver(left)
 
     def _near(self, did: PatrolDid, now_ms: int) -> StopNow | None:
         """Return the stop at which an officer probably is: the one named, the one arrived at, the nearest in time."""

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from ingest import topics
 from ingest.clock import ClockGuard
-from ingest.events import Incident, PatrolDid, PatrolPlan
+from ingest.events import Incident
 from ingest.observations import epoch_ms
 from ingest.places import Places, decode_places
 from ingest.refusal import Refusal
@@ -39,6 +39,7 @@ from stream.alerts.budget import AlertBudget
 from stream.alerts.grouping import Cause, Causes
 from stream.alerts.hotspot_stage import HotspotStage
 from stream.config import PipelineConfig
+from stream.patrol.dose import Delivered
 from stream.patrol.patrol_stage import PatrolStage
 from stream.results import (
     Alert,
@@ -65,8 +66,7 @@ class _SiteEntry(msgspec.Struct, frozen=True, kw_only=True, order=True):
     position: int
     anomalies: list[Anomaly] = msgspec.field(default_factory=list)
     incidents: list[Incident] = msgspec.field(default_factory=list)
-    plans: list[PatrolPlan] = msgspec.field(default_factory=list)
-    dids: list[PatrolDid] = msgspec.field(default_factory=list)
+    delivered: list[Delivered] = msgspec.field(default_factory=list)
     fits: list[bytes] = msgspec.field(default_factory=list)
     notices: list[Notice] = msgspec.field(default_factory=list)
     places: bytes = b""
@@ -184,8 +184,8 @@ class SiteStage(Saved):
         self._reached[shard] = max(int(self._reached[shard]), output.position)
         self._newest[shard] = output.now_ms if output.put_back else max(int(self._newest[shard]), output.now_ms)
         self._commands(output)
-        calls = [self.patrol.calls(did, output.now_ms, self.hotspots.places) for did in output.dids]
-        for notice in [*output.notices, *(call for call in calls if call is not None)]:
+        calls = self._patrols(output) if shard == 0 else []
+        for notice in [*output.notices, *calls]:
             if not notice.by_model:
                 out.alerts += self._notice(notice)
         heapq.heappush(
@@ -196,8 +196,7 @@ class SiteStage(Saved):
                 position=output.position,
                 anomalies=output.anomalies,
                 incidents=output.incidents,
-                plans=output.plans,
-                dids=output.dids,
+                delivered=self.patrol.delivered(),
                 fits=output.fits,
                 notices=[notice for notice in output.notices if notice.by_model],
                 places=output.places if shard == 0 else b"",
@@ -261,7 +260,7 @@ class SiteStage(Saved):
         if entry.places:
             self._take_places(entry.places)
         self.budget.roll(entry.time_ms)
-        self._patrols(entry)
+        self._learn(entry)
         if entry.incidents:
             self._incidents(entry.incidents, entry.time_ms)
         for notice in entry.notices:
@@ -303,24 +302,32 @@ class SiteStage(Saved):
             return None
         return self.patrol.dose.share(incident.lon, incident.lat, ts_ms, self.hotspots.points)
 
-    def _patrols(self, entry: _SiteEntry) -> None:
-        """Take plans, and what was done of them."""
-        out, now_ms = self._out, entry.time_ms
-        for payload in entry.fits:
-            try:
-                self.hotspots.grid.take(Fit.decode(payload))
-            except ValueError as error:
-                out.refusals.append(Refusal(Reason.MODEL, str(error), payload, "log", now_ms))
+    def _patrols(self, output: ShardOutput) -> list[Notice]:
+        """Take plans, and what was done of them; return what is to be raised."""
+        out, now_ms, calls = self._out, output.now_ms, []
         out.patrols += self.patrol.due(now_ms)
-        for plan in entry.plans:
+        for plan in output.plans:
             out.patrols += self.patrol.plan(plan, now_ms)
-        for did in entry.dids:
+        for did in output.dids:
+            call = self.patrol.calls(did, now_ms, self.hotspots.places)
+            calls += [] if call is None else [call]
             try:
                 out.patrols += self.patrol.did(did, now_ms)
             except KeyError as error:
                 topic = topics.patrol_did(self.config.site.id, did.officer)
                 self._refuse(topic, Reason.PATROL, str(error.args[0]), did, now_ms)
-        out.shares += self.patrol.shares(now_ms, self.hotspots.places)
+        return calls
+
+    def _learn(self, entry: _SiteEntry) -> None:
+        """Let the map know what was fitted to it, and where patrols were."""
+        for payload in entry.fits:
+            try:
+                self.hotspots.grid.take(Fit.decode(payload))
+            except ValueError as error:
+                self._out.refusals.append(Refusal(Reason.MODEL, str(error), payload, "log", entry.time_ms))
+        for one in entry.delivered:
+            self.patrol.dose.add(*one)
+        self._out.shares += self.patrol.shares(entry.time_ms, self.hotspots.places)
 
     def _refuse(self, topic: str, reason: Reason, detail: str, said: msgspec.Struct, now_ms: int) -> None:
         """Refuse what was said, as it stood in the log."""
@@ -381,7 +388,9 @@ class SiteStage(Saved):
         due_ms = min(int(self._newest.min()), output.now_ms)
         for command in output.commands:
             try:
-                self._out.alerts += self.book.command(command, output.now_ms, due_ms)
+                changes = self.book.command(command, output.now_ms, due_ms)
+                self._out.alerts += changes
+                self._out.patrols += self.patrol.answers(command, output.now_ms) if changes else []
             except KeyError as error:
                 where = f"log position {output.position}"
                 self._refuse(where, Reason.COMMAND, str(error.args[0]), command, output.now_ms)

@@ -26,7 +26,7 @@ SHARDS = 4
 BEATS = ["b0", "b1", "b2", "b3", "b6"]
 CONFIG = pipeline_with(site="test", country="", alert_ttl_s=1800.0, per_day=1)
 STEPS = (0, 1, 700, 20_000, MINUTE, MINUTE, 6 * MINUTE, 40 * MINUTE, 9 * 60 * MINUTE)
-HAPPENS = ("tick", "smoke", "heat", "gate", "incident", *["surge", "noise_high"] * 3, "deficit", *["fall"] * 3)
+HAPPENS = ("tick", "smoke", "heat", "gate", "incident", *["surge", "noise_high"] * 3, "deficit", "did", *["fall"] * 3)
 DAY = 1440 * MINUTE
 
 
@@ -91,6 +91,16 @@ def _found(beat, camera, kind, act, now, surprise):
     )
 
 
+def _shift(now):
+    """The plan of a shift of an hour for two officers, with three stops each."""
+    stops = [
+        {"id": f"s{number}", "officer": f"p{number % 2}", "lon": 121.475 + 0.01 * number, "lat": 31.235, "beat": beat,
+         "arrive_ms": now + number * 8 * MINUTE, "leave_ms": now + (number * 8 + 12) * MINUTE}
+        for number, beat in enumerate([*BEATS, "b0"])
+    ]  # fmt: skip
+    return {"shift": "a", "begin_ms": now, "end_ms": now + 60 * MINUTE, "made_ms": now, "stops": stops}
+
+
 @st.composite
 def stories(draw):
     story, now = Story(), NOON
@@ -111,6 +121,7 @@ def stories(draw):
         story.add(story.log.tick(now + day * DAY), SHARD_OF[BEATS[0]])
         story.notices[story.log.position] = acts
     now += 4 * DAY
+    story.add(story.log.json(RecordKind.PLAN, now, **_shift(now)), 0)
     for number, (wait, place, what, value) in enumerate(steps):
         now += wait
         beat, log = BEATS[place], story.log
@@ -122,7 +133,13 @@ def stories(draw):
             log.gate(f"{beat}-gate-5", now, f"h1:k:{value}", allowed=value % 2, beat=beat)
         elif what == "incident":
             report = {"id": f"i{number % 20}", "ts": now, "lon": 121.475 + 0.0001 * value, "lat": 31.235}
+            report["provenance"] = "patrol_discovered" if value % 2 else "reported"
             story.add(log.json(RecordKind.INCIDENT, now, **report, category="burglary"), SHARD_OF[beat])
+            continue
+        elif what == "did":
+            word = ("arrived", "done", "skipped", "help", "away", "back", "done", "arrived")[value]
+            did = {"officer": f"p{value % 2}", "what": word, "stop": f"s{(number + value) % 6}", "ts": now}
+            story.add(log.json(RecordKind.DID, now, **did), 0)
             continue
         elif what in {"surge", "deficit", "noise_high", "fall"}:
             kind = ("surge", "deficit", "noise_high")[value % 3] if what == "fall" else what
@@ -139,7 +156,7 @@ def stories(draw):
 
 
 def said(results):
-    """What people get: alerts, maps, incidents and the counts of what was kept from them; each once."""
+    """What people get: alerts, maps, incidents, patrols and the counts of what was kept from them; each once."""
     alerts = [alert for out in results for alert in out.alerts]
     maps = [out.hotspots for out in results if out.hotspots is not None]
     by_key = {(alert.id, alert.revision): alert for alert in alerts}
@@ -149,6 +166,8 @@ def said(results):
         {one.ts: msgspec.json.encode(one) for one in maps},
         sorted(incident.id for out in results for incident in out.incidents),
         sum(out.duplicates for out in results),
+        [msgspec.json.encode(plan) for out in results for plan in out.patrols],
+        [msgspec.json.encode(share) for out in results for share in out.shares],
     )
 
 
