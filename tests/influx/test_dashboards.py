@@ -22,7 +22,11 @@ from stream.sinks.influx.schema import MEASUREMENTS
 from tests.influx.servers import One, Two, missing, running, two_path
 
 HOUR_MS = 3_600_000
-PATIENT = {"PATROLGRID_PIPELINE__LATENESS_S": "1200", "PATROLGRID_PIPELINE__GRACE_S": "1200"}
+PATIENT = {
+    "PATROLGRID_PIPELINE__LATENESS_S": "1200",
+    "PATROLGRID_PIPELINE__GRACE_S": "1200",
+    "PATROLGRID_PATROL__EFFORT_S": "0.1",
+}
 """At 400 times real time half a second on a busy machine would make everything late, and late things raise nothing."""
 
 
@@ -70,7 +74,7 @@ def fed(tmp_path_factory):
     try:
         report = folder / "report.json"
         subprocess.run(
-            [sys.executable, "-m", "console.cli", "demo", "--headless", "--duration", "9", "--speed", "400",
+            [sys.executable, "-m", "console.cli", "demo", "--headless", "--duration", "12", "--speed", "400",
              "--backfill", "0.1d", "--seed", "7", "--data-dir", str(folder), "--report", str(report),
              "--influx", f"http://127.0.0.1:{tee.server_port}"],
             check=True, timeout=180, cwd=folder, capture_output=True,
