@@ -19,7 +19,9 @@ _USUAL: Final = 0.51606
 _SKEWED: Final = 0.11
 """`_USUAL` is smaller by this, per unit of α, for differences of negative binomials (by simulation)."""
 _SLACK: Final = 0.03
-"""A variance counts as too small only where more than this is left of the square."""
+"""A variance counts as too small only where more than this is left of the square; less where less can be seen."""
+_BLIND: Final = 1.5
+"""Up to so many expected, what is left of a square is the same whatever α is."""
 AMENDS: Final = 1.75
 """So, where the steps have found something missing, three quarters as much again are."""
 _CONSISTENT: Final = 1.93776
@@ -34,8 +36,9 @@ _BUSY: Final = 0.005
 """α of a series that nothing is known of."""
 _GROUP_WORTH: Final = 500.0
 """Windows that the starting φ counts for."""
-_BUSY_WORTH: Final = 5e4
-"""Squared counts that the starting α counts for: small series cannot tell α from φ."""
+_MOST_WORTH: Final = 100.0
+"""The starting α counts for the same windows, of counts that large at most (their mean square): in small ones a window
+says less of it."""
 MISFIT: Final = 0.05
 """What is added to α as long as nothing has been seen: a new camera gets a wide band, not false alarms."""
 _MISFIT_RATE: Final = 0.03
@@ -46,9 +49,11 @@ _HALF_LIFE: Final = 4000.0
 
 def solve(sums: Floats) -> tuple[Floats, Floats]:
     """Return (φ, α) of sums with the first axis `SUMS`."""
-    a11, a12, a22 = sums[0] + _GROUP_WORTH, sums[1], sums[2] + _BUSY_WORTH
+    # (the sums of both are in the ratio of the squared mean)
+    worth = _GROUP_WORTH * np.minimum((sums[2] + _MOST_WORTH) / (sums[0] + 1.0), _MOST_WORTH)
+    a11, a12, a22 = sums[0] + _GROUP_WORTH, sums[1], sums[2] + worth
     b1 = sums[3] + _GROUP_WORTH * _GROUP
-    b2 = sums[4] + _BUSY_WORTH * _BUSY
+    b2 = sums[4] + worth * _BUSY
     scale = 1.0 / (a11 * a22 - a12 * a12)
     group = (a22 * b1 - a12 * b2) * scale
     busy = (a11 * b2 - a12 * b1) * scale
@@ -113,9 +118,10 @@ def misfit(found: Floats, y: Floats, mean: Floats, spread: Floats, before: tuple
     last = np.maximum(before[1], 1e-6)
     left = np.minimum((y / mean - before[0] / last) ** 2 * 0.5 / relative, 1.0)
     least = np.minimum(mean, before[1])
-    trust = least / (least + 2.0)
-    # (what φ gives counts in few groups, not a longer side)
-    usual = (_USUAL + _SLACK) - _SKEWED * np.minimum(np.maximum(wide - 0.5 / mean, 0.0), 1.0)
-    step = _MISFIT_RATE * trust * trust * (left - usual) * relative
+    trust = np.maximum(least - _BLIND, 0.0) / (least + 2.0)
+    skewed, square = np.minimum(wide, 1.0), mean * mean
+    # Small counts and long sides leave about the same of a square whether it is too wide or not.
+    slack = _SLACK * (square / (square + 9.0)) * (1.0 - 0.6 * skewed)
+    step = _MISFIT_RATE * trust * (left - _USUAL - slack + _SKEWED * skewed) * relative
     grown: Floats = np.minimum(np.maximum(found + step, 0.0), 10.0)
     return grown
