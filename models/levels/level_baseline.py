@@ -6,7 +6,6 @@ fitted to the peaks over a high threshold (SPOT, and DSPOT where the location dr
 rare stays rare whatever the shape of the noise.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,8 +15,10 @@ from ingest.vocabulary import LevelState
 from models.calendar import DAY_CLASSES, Calendar
 from models.levels import level_tails as tails
 from models.levels.level_bars import QUIET_MS, THRESHOLD, LevelBars
+from models.levels.level_codes import may_be_code
 from models.levels.level_faults import LevelFaults
 from models.levels.level_tails import Doubles, Places
+from models.levels.level_test import LevelTest
 from models.state import ROW, Saved, array, part
 
 MAX_VALUE: Final = 1e9
@@ -47,6 +48,8 @@ _EPISODE_H: Final = 24.0
 """For so long the spread learns little of an episode."""
 _PAST_MS: Final = 7 * 86_400_000
 """For so long after a step the old level is not strange."""
+_CODE_Z: Final = 4.0
+"""So many scales out a reading that may be a code is one: few real ones have just that value, and fewer so far out."""
 _EPS: Final = 1e-9
 _SHOWN: Final = [
     int(state)
@@ -54,35 +57,6 @@ _SHOWN: Final = [
         LevelState.YOUNG, LevelState.STUCK, LevelState.STEP, LevelState.DRIFT, LevelState.HIGH, LevelState.LOW,
     )
 ]  # fmt: skip
-
-
-@dataclass
-class LevelTest:
-    """What the baseline says of one window per row; all arrays (rows,)."""
-
-    expected: Doubles
-    lower: Doubles
-    """Central 99 % band, with `upper`."""
-    upper: Doubles
-    p_upper: Doubles
-    """Probability of at least what was seen."""
-    p_lower: Doubles
-    p: Doubles
-    """Probability of at least what was strangest, the window or the mean of the last ones, on its side."""
-    surprise: Doubles
-    """-log10 of the probability of something as strange, on either side."""
-    alarm: NDArray[np.bool_]
-    state: NDArray[np.uint8]
-    """`LevelState`."""
-    stuck: NDArray[np.bool_]
-    step: NDArray[np.bool_]
-    """The level has changed for good, a day ago; told once."""
-    drift: NDArray[np.bool_]
-    """The level has crept away for days; told once."""
-    moved: Doubles
-    """By how much it has stepped or drifted, else 0."""
-    onset_ms: NDArray[np.int64]
-    """Start of the current episode that is not normal, else 0."""
 
 
 class LevelBaseline(Saved):
@@ -145,6 +119,7 @@ class LevelBaseline(Saved):
         index = np.asarray(rows, dtype=np.intp)
         x = np.asarray(mean, dtype=np.float64)
         seen = (np.asarray(n) > 0) & np.isfinite(x)
+        seen &= ~self.coded(index, start_ms, np.where(seen, x, 0.0))
         if seen.all():
             return self._step(index, start_ms, np.clip(x, -MAX_VALUE, MAX_VALUE))
         test = self._unseen(index, start_ms)
@@ -152,6 +127,18 @@ class LevelBaseline(Saved):
         for name, column in vars(test).items():
             column[seen] = getattr(found, name)
         return test
+
+    def coded(self, rows: NDArray[np.intp], start_ms: int, x: Doubles) -> NDArray[np.bool_]:
+        """Return which readings are a device's codes for a fault and no measurement, by series that are known."""
+        coded = may_be_code(x)
+        at = np.flatnonzero(coded)
+        if len(at):
+            row, values = rows[at], x[at]
+            location, scale, _ = self._season(row, start_ms)
+            slow = self._slow(row, start_ms)
+            out = np.abs(tails.nearest(values - location, slow)) > _CODE_Z * scale
+            coded[at] = out & (self.overall[0, row] >= _FIRST)
+        return coded
 
     def _unseen(self, index: NDArray[np.intp], start_ms: int) -> LevelTest:
         """Return what is expected where nothing was read."""

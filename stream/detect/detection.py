@@ -12,6 +12,7 @@ from ingest.events import Belief
 from ingest.log import RecordKind
 from ingest.vocabulary import COUNT_ALERTS, Kind, Reason
 from models.calendar import Calendar
+from models.levels.level_codes import IMPOSSIBLE, may_be_code
 from models.state import Saved, part
 from stream.config import PipelineConfig
 from stream.detect.context_stage import ContextStage
@@ -25,7 +26,7 @@ from stream.detect.rules_stage import RulesStage
 from stream.results import Taught, WindowRows
 from stream.windows.axes import LATE_COUNT, LATE_LEVEL
 from stream.windows.catalog import Catalog
-from stream.windows.columns import HistoryColumns
+from stream.windows.columns import Columns, HistoryColumns
 from stream.windows.quality import Quality
 
 
@@ -75,6 +76,21 @@ class Detection(Saved):
     def late(self) -> tuple[tuple[Kind, Late], ...]:
         """Return what waits to be learned, by kind."""
         return (Kind.COUNT, self.late_counts), (Kind.LEVEL, self.late_levels)
+
+    def codes(
+        self, columns: Columns, series: NDArray[np.int64], new: NDArray[np.bool_], now_ms: int
+    ) -> NDArray[np.bool_]:
+        """Return which new readings are a device's codes for a fault: no hazard begins or ends by them either.
+
+        Where a rule watches for danger, a code that could be measured (655.35 degrees) is left to it.
+        """
+        out: NDArray[np.bool_] = new & (columns.kind == Kind.LEVEL) & may_be_code(columns.a)
+        at = np.flatnonzero(out)
+        if len(at):
+            mine, value = series[at], columns.a[at]
+            spared = self.rules.ruled[mine] & (value > 0) & (value < IMPOSSIBLE)
+            out[at] = self.leveling.codes(mine, value, now_ms) & ~spared
+        return out
 
     def add_series(self, added: Sequence[int]) -> None:
         """Give new series their models and rules."""

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from ingest.vocabulary import AnomalyDirection, LevelState
 from models.calendar import Calendar
-from models.levels.level_baseline import LevelBaseline, LevelTest
+from models.levels.level_baseline import LevelBaseline
+from models.levels.level_test import LevelTest
 from models.state import Saved, array, part
 from stream.detect.findings import Findings
 from stream.sentences import Why
@@ -54,6 +55,10 @@ class LevelsStage(Saved):
     def believe(self, series: NDArray[np.int64], since_ms: int) -> NDArray[np.bool_]:
         """Take for usual what series have read since a time; return of which there is anything to go by."""
         return self.baseline.believe(self._row[series], since_ms)
+
+    def codes(self, series: NDArray[np.int64], value: NDArray[np.float64], now_ms: int) -> NDArray[np.bool_]:
+        """Return which readings, (readings,), of level series are codes for a fault and no measurement."""
+        return self.baseline.coded(self._row[series], now_ms - now_ms % self.window_ms, value)
 
     def forget(self) -> None:
         """Give all series a baseline that knows nothing."""

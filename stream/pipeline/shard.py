@@ -200,17 +200,19 @@ class ShardPipeline(Saved):
         wrong = (behind > self._guard.backfill_ms) | (behind < -self._guard.ahead_ms)
         doubted = wrong | self.quality.clocks.doubts(device, behind)
         nameless = verdict.new & (series < 0)
+        coded = self.detection.codes(columns, series, verdict.new & ~nameless, self.watermark_ms)
         outside = verdict.new & ~nameless & wrong & (columns.kind <= Kind.GATE)  # counts and passages
         for refused, reason, detail in (
             (verdict.unknown, Reason.SEQUENCE, "the number is older than everything still remembered of this device"),
             (nameless, Reason.METRICS, self._too_many),
+            (coded, Reason.RANGE, lambda row: f"{columns.a[row]:g} is a code for a fault, far from all that was read"),
             (outside, Reason.CLOCK, lambda row: self._guard.reason(int(columns.ts[row]), int(columns.received[row]))),
         ):
             if refused.any():
                 self._out.refusals += emit.refused_rows(record, columns, np.flatnonzero(refused), reason, detail)
                 if reason is Reason.METRICS:
                     self.detection.faults.made_up(device[refused], record.received_ms)
-        keep = np.flatnonzero(verdict.new & ~nameless & ~outside)
+        keep = np.flatnonzero(verdict.new & ~nameless & ~outside & ~coded)
         repeats = np.flatnonzero(~verdict.new & ~verdict.unknown)
         self._out.accepted, self._out.duplicates = len(keep), len(repeats)
         self.quality.count("duplicate", device[repeats])

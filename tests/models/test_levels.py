@@ -77,3 +77,12 @@ def test_backfill_gives_a_baseline():
     test = model.step([0], noon, [55.0 + 8], [1])
     assert test.expected[0] == pytest.approx(63.0, abs=2.5)
     assert test.state[0] == 0
+
+
+@pytest.mark.parametrize("code", [65_535.0, -999.0, -1.0])
+def test_a_code_of_a_known_series_is_passed_by(model: LevelBaseline, code: float):
+    before = model.capture().arrays
+    test = model.step([0], T0 + BEGIN * STEP * 1000, [code], [1])
+    assert not test.alarm[0]
+    after = model.capture().arrays
+    assert all(np.array_equal(before[path], after[path], equal_nan=True) for path in before)

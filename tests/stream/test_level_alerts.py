@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 
 from stream.pipeline.pipeline import Pipeline
@@ -47,3 +49,33 @@ def test_a_step_is_told_once_with_the_level_before_and_after():
     assert 7 * 24 + 20 <= hour <= 7 * 24 + 36
     assert [alert.state for _, alert in rest] == ["expired"]
     assert "0.38 %/m higher than it was, and has been for a day: 0.91 %/m, expected 0.52 %/m" in text_of(raised)["en"]
+
+
+def test_codes_of_known_devices_are_no_readings_but_refusals_with_device_and_value():
+    values = np.random.default_rng(5).normal(0, 1, 3 * DAY).round(2)
+    devices = {"warm-1": "environment", "cold-1": "environment", "smoke-1": "smoke"}
+    pipe, log = Pipeline(CONFIG, places(devices)), Writer()
+
+    def read(at: int, warm: float, cold: float, smoke: float):
+        for device, metric, value in (
+            ("warm-1", "temperature", warm), ("cold-1", "temperature", cold), ("smoke-1", "smoke", smoke)
+        ):  # fmt: skip
+            log.level(device, NOON + at * 30 * MINUTE, value, metric=metric)
+
+    for at, value in enumerate(values.tolist()):
+        read(at, 20 + value, value, 0.1 + 0.01 * abs(value))
+    pipe.process(log.record())
+    codes = (65_535.0, 32_767.0, 9_999.0, -999.0, -1.0)
+    for at, code in enumerate(codes, len(values)):
+        read(at, code, code, code)
+    result = pipe.process(log.record())
+    refused = {(one.reason, one.topic, json.loads(one.payload)["a"]) for one in result.refusals}
+    wanted = {("range", f"b1/{device}", code) for device in devices for code in codes}
+    assert refused == wanted - {("range", "b1/cold-1", -1.0)}, "which may well be one degree below zero"
+    assert all("is a code for a fault" in one.detail for one in result.refusals)
+    assert not result.alerts
+    read(len(values) + len(codes), 20, 0, 0.1)
+    result = pipe.process(log.record())
+    assert not result.alerts
+    assert not result.anomalies
+    assert not result.refusals
