@@ -309,7 +309,7 @@ class Forecast(Grid, Saved):
         if self.found.members:
             self._ask_trees(now_ms, even)
         rate = np.zeros(self.cells)
-        rate[self.domain] = self._factor * (weights @ self.maps.rates(now_ms) + even)[self.domain]
+        rate[self.domain] = self._factor * (self.maps.mixed(now_ms, weights) + even)[self.domain]
         live = LIVE_TAU / days * -np.expm1(-days / LIVE_TAU) if days > 0 else 1.0
         return rate + _LIVE_GAIN * live * self.maps.live(now_ms)
 

@@ -105,6 +105,11 @@ class KernelMaps(Saved):
         rates: NDArray[np.float64] = self.fade(now_ms)[:, None] * sums
         return rates
 
+    def mixed(self, now_ms: int, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sum of `rates`, each times a weight (`KERNELS`,), (cells,)."""
+        total: NDArray[np.float64] = (weights * self.fade(now_ms)) @ self._sums
+        return total
+
     def fade(self, now_ms: int) -> NDArray[np.float64]:
         """Return the factors from the sums to `rates`, (`KERNELS`,)."""
         if self._base == NEVER:
