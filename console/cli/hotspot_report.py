@@ -60,6 +60,7 @@ def run_hotspots(options: argparse.Namespace) -> dict[str, Any]:
         "incidents": int(made.hits.sum()),
         "outside": made.outside,
         "trained_on": made.fit.events,
+        "power": made.fit.power,
         "expected": float(made.risk.sum(dtype=np.float64)),
         **score(made.risk, made.hits),
         "expects": {f"{share:g}": expects(made.risk, share) for share in SHARES},

@@ -27,7 +27,9 @@ _CLASS_DAYS: Final = np.repeat([5.0, 1.0, 1.0], 24) / 7.0 / 24.0
 _AREA_M: Final = 500.0
 """Side of the areas that have hours of their own."""
 _FLAT: Final = 30.0
-"""Events that an even day weighs beside a site's hours, and these beside an area's."""
+"""Events that an even day weighs beside a site's hours,"""
+_LIKE_SITE: Final = 300.0
+"""and these beside an area's: areas' hours differ little, and noise moves the map."""
 _YOUNG: Final = 100.0
 """So many (weighted) incidents make a history of a site's own."""
 _KEPT: Final = 65_536
@@ -306,7 +308,7 @@ class Forecast(Grid, Saved):
         """Return incidents a day per cell, now or as a mean over the coming days, (cells,)."""
         even = self._share[-1] * self.maps.mean_rate(now_ms) / self.domain_cells
         weights = self._share[:KERNELS] * (over_period(days) if days > 0 else 1.0)
-        if self.found.members:
+        if self.found.members or self.found.power != 1.0:
             self._ask_trees(now_ms, even)
         rate = np.zeros(self.cells)
         rate[self.domain] = self._factor * (self.maps.mixed(now_ms, weights) + even)[self.domain]
@@ -349,7 +351,7 @@ class Forecast(Grid, Saved):
             for axis in (0, 1):
                 by_area = ndimage.convolve1d(by_area, [0.5, 1.0, 0.5], axis=axis, mode="constant")
             near = by_area.reshape(areas, _SLOTS)
-            area = (near + _FLAT * site) / (near.sum(axis=1, keepdims=True) + _FLAT)
+            area = (near + _LIKE_SITE * site) / (near.sum(axis=1, keepdims=True) + _LIKE_SITE)
             self._hours = area / _CLASS_DAYS
         return self._hours
 

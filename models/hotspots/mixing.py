@@ -23,7 +23,9 @@ from models.hotspots.trees import BINS, Rows, Trees, binned, cuts_of, grow
 _GROWN: Final = ((True, 3, 240), (True, 2, 240), (False, 3, 400), (False, 4, 300))
 """Whether trees begin from the mix, their depth, and how many at most: trees of different kinds err differently."""
 _ROWS: Final = 90_000
-"""So many cell days without an event are looked at."""
+"""So many cell days without an event are looked at,"""
+_ROWS_EACH: Final = 30
+"""and at most so many for each event."""
 _PRIOR: Final = 30.0
 """Events that the usual shares weigh."""
 _EM_STEPS: Final = 300
@@ -77,6 +79,8 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     cuts: bytes = b""
     """Where features are cut into bins, float32 (features, `BINS` - 1)."""
     members: list[Member] = []
+    power: float = 1.0
+    """How much sharper (or flatter) than the parts the whole is."""
     scale: float = 1.0
     """So that as much is expected as came."""
 
@@ -88,11 +92,11 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     def decode(cls, payload: bytes) -> "Fit":
         """Return a fit from a record. Raises ValueError where it is none of these kernels."""
         fit = msgspec.msgpack.decode(payload, type=cls)
-        numbers = np.array([*fit.share, fit.scale, *(one.base for one in fit.members)])
+        numbers = np.array([*fit.share, fit.scale, fit.power, *(one.base for one in fit.members)])
         cuts = fit.numbers(fit.cuts)
         good = len(fit.share) == KERNELS + 1 and bool(np.isfinite(numbers).all() and np.isfinite(cuts).all())
         features = len(cuts) // (BINS - 1)
-        good = good and min(fit.share) >= 0 and fit.scale > 0 and len(cuts) == features * (BINS - 1)
+        good = good and min(fit.share) >= 0 and min(fit.scale, fit.power) > 0 and len(cuts) == features * (BINS - 1)
         if not good or any(one.depth < 1 or one.depth > 6 for one in fit.members):
             raise ValueError(f"a fit of {len(fit.share)} shares and {len(cuts)} cuts, expected {KERNELS + 1} shares")
         if any(int(one.trees().feature.max(initial=0)) >= features for one in fit.members):
@@ -163,33 +167,40 @@ def fit(
     x = features(rows.rates[:KERNELS], rows.more)
     cuts = cuts_of(x).astype(np.float32)
     grown = Rows(binned(x, cuts.astype(np.float64)), rows.came, rows.stands_for)
-    members = _members(rows, grown, share, days)
+    members, power = _members(rows, grown, share, days)
     log_mix = np.log(share @ rows.rates)
-    rate = np.exp(_together(members, log_mix, grown.bins)) if members else np.exp(log_mix)
+    rate = np.exp(power * (_together(members, log_mix, grown.bins) if members else log_mix))
     return Fit(
         made_ms=now_ms,
         events=events,
         share=share.tolist(),
         cuts=cuts.tobytes() if members else b"",
         members=members,
+        power=power,
         scale=float(rows.came.sum() / (rows.stands_for @ rate)),
     )
 
 
-def _members(rows: _CellDays, grown: Rows, share: NDArray[np.float64], days: int) -> list[Member]:
-    """Return trees that told the last quarter of the history better than the mix had, with as many as did best."""
+def _members(rows: _CellDays, grown: Rows, share: NDArray[np.float64], days: int) -> tuple[list[Member], float]:
+    """Return trees that told the last quarter of the history better than the mix had, with as many as did best.
+
+    And the power that suits what the first three quarters said of the last: a mean of cautious forecasts is too flat.
+    """
     early = rows.day < 3 * days // 4
     before, mix = (np.log(one @ rows.rates) for one in (_shares(rows, 3 * days // 4), share))
     base = float(np.log(rows.came.sum() / rows.stands_for.sum()))
     members = []
-    unaided = -np.inf
+    unaided, said = -np.inf, []
     for from_mix, depth, most in _GROWN:
         start = before if from_mix else np.full(len(mix), base)
-        _, told = grow(grown, start, early, depth, most)
+        trees, told = grow(grown, start, early, depth, most)
         unaided = max(unaided, float(told[0]))
         if told.max() <= unaided or not told.argmax():
             continue
         best = 10 * int(told.argmax())
+        log_rate = start.copy()
+        trees.of(slice(best)).add_to(log_rate, grown.bins)
+        said.append(log_rate)
         trees, _ = grow(grown, mix if from_mix else start, np.ones(len(mix), dtype=np.bool_), depth, best)
         members.append(
             Member(
@@ -201,7 +212,15 @@ def _members(rows: _CellDays, grown: Rows, share: NDArray[np.float64], days: int
                 value=trees.value.tobytes(),
             )
         )
-    return members
+    return members, _power(rows, np.mean(said, axis=0) if said else before, ~early)
+
+
+def _power(rows: _CellDays, log_rate: NDArray[np.float64], mine: NDArray[np.bool_]) -> float:
+    """Return the power of rates that tells best where (not how much) came in some rows."""
+    log_rate, came, stands_for = log_rate[mine], rows.came[mine], rows.stands_for[mine]
+    powers = np.arange(0.8, 1.31, 0.01)
+    told = [came @ (one * log_rate) - came.sum() * np.log(stands_for @ np.exp(one * log_rate)) for one in powers]
+    return float(powers[int(np.argmax(told))])
 
 
 def features(rates: NDArray[np.float64], more: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -212,10 +231,11 @@ def features(rates: NDArray[np.float64], more: NDArray[np.float64]) -> NDArray[n
 def factor(found: Fit, mix: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return what the mix (n,) is multiplied by, (n,), given `features` (features, n)."""
     cuts = found.numbers(found.cuts).reshape(-1, BINS - 1)
-    if not found.members or len(cuts) != len(x):
-        return np.ones(len(mix))
-    log_mix, bins = np.log(mix), binned(x, cuts.astype(np.float64))
-    total: NDArray[np.float64] = np.exp(_together(found.members, log_mix, bins) - log_mix) * found.scale
+    log_mix = np.log(mix)
+    whole = log_mix
+    if found.members and len(cuts) == len(x):
+        whole = _together(found.members, log_mix, binned(x, cuts.astype(np.float64)))
+    total: NDArray[np.float64] = np.exp(found.power * whole - log_mix) * found.scale
     return total
 
 
@@ -237,7 +257,7 @@ def _look_back(
     if end - first < _WARM_DAYS:
         return None
     rng = np.random.default_rng(12)
-    share = min(1.0, _ROWS / ((end - first) * len(cells)))
+    share = min(1.0, min(_ROWS, _ROWS_EACH * len(day)) / ((end - first) * len(cells)))
     place = np.full(grid.cells, -1, dtype=np.int64)
     place[cells] = np.arange(len(cells))
     where = place[np.maximum(grid.cell_of(history.lon, history.lat), 0)]

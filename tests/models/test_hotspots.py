@@ -150,7 +150,7 @@ def test_hours_and_kinds_of_day_follow_what_happened_nearby():
     assert by_hour.argmax() == 22
     assert by_hour.sum() == pytest.approx(grid.expected(begin, begin + 28 * DAY)[cell])
     night, noon = (grid.expected(begin + hour * HOUR, begin + (hour + 1) * HOUR)[cell] for hour in (22, 12))
-    assert night > 5 * noon
+    assert night > 3 * noon
     low, high = grid.spread(begin, begin + DAY)
     assert (low <= grid.expected(begin, begin + DAY)).all()
     assert (grid.expected(begin, begin + DAY) <= high).all()
