@@ -71,6 +71,8 @@ class PatrolStage(Saved):
         stops = {} if before is None else before.stops
         now = {stop.id: StopNow(**msgspec.structs.asdict(stop)) for stop in plan.stops}
         for identifier, stop in stops.items():
+            if stop.state == "replaced" and identifier in now:
+                continue  # it is planned once more
             if stop.state != "planned":
                 now[identifier] = stop
             elif identifier not in now:

@@ -123,7 +123,7 @@ class ShiftPlanner:
             minima=[
                 Minimum(beat, round(settings.beat_min)) for beat in range(len(self._places.beats)) if settings.beat_min
             ],
-            kept=[_kept(stop, shift) for stop in stops if stop["state"] in {"arrived", "done"}],
+            kept=[_kept(stop, shift) for stop in stops if stop["state"] in {"arrived", "done", "skipped"}],
             stop_min=round(settings.stop_min),
             travel=self._travel,
             # Who waits for a new plan waits for the best one; what was done so far nobody could guess.
@@ -269,8 +269,11 @@ def _committed(one: Occurrence, begin_min: int) -> Committed:
 
 
 def _kept(stop: Row, shift: ShiftTime) -> Stop:
-    """Return a stop that was begun, as it really was."""
+    """Return a stop that was begun, as it really was; one that was skipped, so that nobody is sent there again soon."""
     planned = (stop["leave_ms"] - stop["arrive_ms"]) / _MINUTE_MS
+    if stop["state"] == "skipped":
+        arrive = max(round((stop["arrive_ms"] - shift.begin_ms) / _MINUTE_MS), 0)
+        return Stop(stop["id"], stop["officer"], -1, stop["lon"], stop["lat"], arrive, arrive + 1, stop["kind"])
     begin = ((stop["arrived_ms"] or stop["done_ms"] - planned * _MINUTE_MS) - shift.begin_ms) / _MINUTE_MS
     stay = stop["delivered_min"] if stop["state"] == "done" else planned
     arrive = max(round(begin), 0)

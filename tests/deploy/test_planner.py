@@ -107,6 +107,7 @@ def test_a_plan_is_made_once_and_stands_in_the_store(station):
 
 def test_it_is_made_again_from_now_when_an_officer_is_called_away_and_comes_back(station):
     station.look()
+    explored = [stop["kind"] for stop in station.stops()].count("exploration")
     first = station.stops("p1")[0]
     station.time_ms = first["arrive_ms"]
     station.did("p1", "arrived", first["id"])
@@ -125,6 +126,8 @@ def test_it_is_made_again_from_now_when_an_officer_is_called_away_and_comes_back
     planned = [stop for stop in station.stops("p1") if stop["state"] == "planned"]
     assert min(stop["arrive_ms"] for stop in planned) < away_ms + 45 * MINUTE
     assert "replaced" in {stop["state"] for stop in station.stops("p1", replaced=True)}
+    kinds = [stop["kind"] for stop in station.stops()]
+    assert kinds.count("exploration") >= explored - 1, "what was replaced and is planned once more is planned"
 
 
 def test_a_skipped_stop_makes_a_plan_again_and_a_new_process_does_not(station):
@@ -134,6 +137,9 @@ def test_a_skipped_stop_makes_a_plan_again_and_a_new_process_does_not(station):
     assert station.look() == 2
     kept = {one["id"]: one for one in station.stops()}[stop["id"]]
     assert (kept["state"], kept["note"]) == ("skipped", "street closed")
+    planned = [one for one in station.stops() if one["state"] == "planned"]
+    soon = [one for one in planned if abs(one["arrive_ms"] - stop["arrive_ms"]) < 30 * MINUTE]
+    assert stop["cell"] not in {one["cell"] for one in soon}
     station.planner = station.new_planner()
     assert station.look() == 2
 
