@@ -196,7 +196,10 @@ class Sentences:
             return _fitting(self.why(value))
         if isinstance(value, list):
             joint = self.fill(attributes[name], {}) if name in attributes else ""
-            return _fitting(joint.join(map(self.why, value)))
+            parts = [self.why(part) for part in value]
+            if any("," in part for part in parts):  # names such as "Camera, East Street"
+                joint = joint.replace(",", ";")
+            return _fitting(joint.join(parts))
         if value is not None and not isinstance(value, int | float):
             return _fitting(str(value))
         number = math.nan if value is None else float(value)

@@ -158,8 +158,8 @@ def test_an_alarm_whose_end_came_first_is_told_as_over(flags, apart):
     found = site.go(4)
     assert kinds(found) == [("smoke-1", "smoke", "raised"), ("smoke-1", "smoke", "cleared")]
     if apart:
-        assert text_of(found[0])["en"].endswith("Told late, 2 min after it began; it is over already.")
-        assert text_of(found[0])["zh-CN"].endswith("现已结束。")
+        assert text_of(found[0])["en"].endswith("Told late, 2 min after it began, when it was over.")
+        assert text_of(found[0])["zh-CN"].endswith("收到时已结束。")
     assert text_of(found[1])["en"].endswith("Over after 60 s.")
     assert site.now("smoke-1") == "ok"
     site.restart()

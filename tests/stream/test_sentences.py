@@ -242,6 +242,13 @@ def test_every_kind_has_a_title_and_advice(kind):
     assert set(choices("kind")) == set(choices("advice"))
 
 
+def test_names_with_commas_are_told_apart():
+    why = Why(
+        "still", {**EMITTED["still"].args, "names": [literal({"en": "Gate, East Street"}), literal({"en": "Mast"})]}
+    )
+    assert "Still at Gate, East Street; Mast" in in_all_languages(why)["en"]
+
+
 @pytest.mark.parametrize(
     ("code", "english", "chinese"),
     [
