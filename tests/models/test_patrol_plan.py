@@ -169,7 +169,7 @@ def test_the_search_comes_near_what_highs_proves_to_be_the_best():
         return -(-straight_minutes(points) // 6) * 6
 
     officers = [officer(end=84)]
-    made = plan(ground, officers, travel=ways, effort_s=0.05)
+    made = plan(ground, officers, travel=ways, effort_s=0.3)
     task = make_task(ground, officers, [], [], [], 12, ways)
     best, proved = optimum(task, 6)
     assert best == pytest.approx(proved)
