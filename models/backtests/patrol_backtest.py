@@ -4,7 +4,7 @@ What each way of patrolling covers is measured by rates fitted on all incidents,
 out of it; incidents really hit are counted beside it. A place is covered within 250 m and an hour of a stop.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from models.backtests.hotspot_backtest import DAY_MS, domain_of
-from models.backtests.patrol_guesser import PAST, Guesses, SeenStop, guess
-from models.backtests.patrol_rules import Called, Equal, Hottest, Planned, Rule, Told
+from models.backtests.patrol_guesser import PAST, Guesses, SeenStop
+from models.backtests.patrol_rules import Called, Equal, Free, Hottest, Planned, Rule, Told
 from models.hotspots.forecast import Forecast
 from models.hotspots.grid import METRES_PER_DEGREE
 from models.hotspots.mixing import History
-from models.patrols.ground import REACH_M, choose_places
-from models.patrols.plan import STOP_MIN
-from models.patrols.task import HOLD_MIN
-from models.patrols.travel import flat
+from models.patrols.bound import optimum, upper_bound
+from models.patrols.ground import PLACES, REACH_M, Ground, choose_places, simple_ground
+from models.patrols.plan import STOP_MIN, Officer, plan
+from models.patrols.task import HOLD_MIN, make_task
+from models.patrols.travel import flat, straight_minutes
 
 SHIFT_MIN: Final = 480
 _HOUR_MS: Final = 3_600_000
@@ -54,8 +55,26 @@ class PatrolReport:
     scores: dict[str, PatrolScore]
     cost: list[float] = field(default_factory=list)
     """What share of the best plan's cover each drawn plan gave up, by the forecast, before any call."""
+    of_best: list[float] = field(default_factory=list)
+    """What share of the exact optimum plans of small cases cover: two officers, six places, two and a half hours."""
+    of_bound: list[float] = field(default_factory=list)
+    """What share of a bound that no plan can exceed the best plan of a shift covers, before any call."""
     seen: tuple[list[list[SeenStop]], ...] = field(default_factory=lambda: ([], [], []))
     """The plans of each of the day's three shifts, day by day."""
+
+    def run(
+        self, told: Told, rules: dict[str, Rule], calls: list[Called], truth: "Truth", at_ms: int, inside: slice
+    ) -> None:
+        """Patrol one shift in each way and score it; `inside` are the incidents that came in it."""
+        hours = (told.officers * told.end - sum(call.end - call.begin for call in calls)) / 60
+        for name, rule in rules.items():
+            stops = told.run(rule, calls)
+            score = self.scores[name]
+            score.covered.append(truth.covered(stops, at_ms) / hours)
+            score.hit.append(truth.hit(stops, at_ms, inside))
+            score.stops.append(len(stops))
+        self.shifts += 1
+        self.incidents += inside.stop - inside.start
 
     def note(self, rule: Planned, shift: int, cells: NDArray[np.int64]) -> None:
         """Note what a shift's first plan was; `cells` (candidates,) are places of the same number in every shift."""
@@ -65,9 +84,24 @@ class PatrolReport:
             stops = [SeenStop(int(s.officer), int(cells[s.candidate]), s.arrive_min) for s in made.stops]
             self.seen[shift].append(stops)
 
-    def guesses(self, past: int = PAST) -> Guesses:
-        """Return what a guesser learns of plans before those of the same shift; zeros for fewer than `past` + 1."""
-        found = [guess(shifts, past) for shifts in self.seen]
+    def check(self, ground: Ground, start: Free, officers: int, effort_s: float) -> None:
+        """Hold plans against the optimum of a small part of the ground and against the bound of the whole."""
+        xy = flat(ground.lonlat)
+        near = np.argsort(np.hypot(*(xy - xy[0]).T), kind="stable")[:6]
+        small = simple_ground(ground.place_risk[near, :3], ground.lonlat[near])
+        lon, lat = ground.lonlat[0].tolist()
+        two = [Officer(name, 0, 150, lon, lat) for name in ("a", "b")]
+        best, _ = optimum(make_task(small, two, (), (), (), STOP_MIN, _sixes), 6)
+        if best > 0:
+            self.of_best.append(plan(small, two, travel=_sixes, effort_s=effort_s).covered / best)
+        everyone = [Officer(str(at), 0, SHIFT_MIN, start.lon, start.lat) for at in range(officers)]
+        made = plan(ground, everyone, effort_s=effort_s)
+        task = make_task(ground, everyone, (), (), (), STOP_MIN, straight_minutes)
+        self.of_bound.append(made.covered / max(upper_bound(task, made.covered), 1e-12))
+
+    def guesses(self, by: Callable[[Sequence[Sequence[SeenStop]], int], Guesses], past: int = PAST) -> Guesses:
+        """Return what a guesser learns from the plans before each of the same shift; zeros for `past` or fewer."""
+        found = [by(shifts, past) for shifts in self.seen]
         return Guesses(*(sum(one[at] for one in found) for at in range(3)))
 
     def ratio(self, one: str, other: str, what: str = "covered", seed: int = 0) -> tuple[float, float, float]:
@@ -89,6 +123,8 @@ def patrols(
     every: int = 1,
     effort_s: float = 1.0,
     cell_m: float = 250.0,
+    places: int = PLACES,
+    checks: int = 5,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> PatrolReport:
@@ -104,6 +140,10 @@ def patrols(
         Patrol every so manieth day only.
     effort_s
         Of each plan made at a shift's begin; those made again after a call get a fifth.
+    places
+        Candidate places of each shift.
+    checks
+        So many shifts' plans are held against the optimum and the bound.
 
     Raises
     ------
@@ -117,12 +157,11 @@ def patrols(
     if not len(ts) or ts[-1] < train_until_ms:
         raise ValueError("no incident lies on or after the date of the first plan")
     centres = np.column_stack(grid.centres())[cells]
-    truth = _Truth(ts, x, y, centres, cell_m)
+    truth = Truth(ts, x, y, centres, cell_m)
     model = Forecast(grid.bounds, cell_m, drivers=1)
     beats = _beats(centres)
     report = PatrolReport(0, officers, 0, {name: PatrolScore() for name in ("plan", "greedy", "hottest", "rounds")})
     last = int(ts[-1]) // DAY_MS
-    turn = 0
     begin = 0
     for day in range(int(ts[0]) // DAY_MS, last + 1):
         model.intensity(day * DAY_MS)  # that is how it learns which kernel to trust
@@ -134,32 +173,23 @@ def patrols(
         for shift in range(3):
             at_ms = day * DAY_MS + shift * SHIFT_MIN * 60_000
             if number >= 0 and number % every == 0:
-                luck = np.random.default_rng((seed, day, shift))
                 hours = model.by_hour(cells, at_ms, at_ms + SHIFT_MIN * 60_000)[:, shift * 8 : shift * 8 + 8]
-                ground = choose_places(centres, hours, cell_m)
-                calls = _calls(luck, officers, centres, truth.rate)
-                told = Told(officers, SHIFT_MIN, STOP_MIN, centres.mean(axis=0))
-                best = _hottest_of(beats, hours.sum(axis=1))
+                ground = choose_places(centres, hours, cell_m, places=places)
+                luck = np.random.default_rng((seed, day, shift))
                 planned = Planned(ground, "best", effort_s, int(luck.integers(1 << 31)))
+                best = _hottest_of(beats, hours.sum(axis=1))
                 rules: dict[str, Rule] = {
                     "plan": planned,
                     "greedy": Planned(ground, "greedy", 0.0),
                     "hottest": Hottest(ground),
-                    "rounds": Equal(centres[best], officers, turn),
+                    "rounds": Equal(centres[best], officers, report.shifts),
                 }
+                told = Told(officers, SHIFT_MIN, STOP_MIN, centres.mean(axis=0))
                 inside = slice(*np.searchsorted(ts, (at_ms, at_ms + SHIFT_MIN * 60_000)).tolist())
-                minutes = (ts[inside] - at_ms) // 60_000
-                hours_there = (officers * SHIFT_MIN - sum(call.end - call.begin for call in calls)) / 60
-                for name, rule in rules.items():
-                    stops = told.run(rule, calls)
-                    score = report.scores[name]
-                    score.covered.append(truth.covered(stops, at_ms) / hours_there)
-                    score.hit.append(truth.hit(stops, x[inside], y[inside], minutes))
-                    score.stops.append(len(stops))
+                report.run(told, rules, _calls(luck, officers, centres, truth.rate), truth, at_ms, inside)
                 report.note(planned, shift, cells[ground.cell])
-                report.shifts += 1
-                report.incidents += len(minutes)
-                turn += 1
+                if report.shifts <= checks:
+                    report.check(ground, told.start, officers, effort_s)
             until = int(np.searchsorted(ts, at_ms + SHIFT_MIN * 60_000))
             if until > begin:
                 model.add(x[begin:until], y[begin:until], ts[begin:until], 1.0, 0)
@@ -169,7 +199,12 @@ def patrols(
     return report
 
 
-class _Truth:
+def _sixes(lonlat: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return ways in minutes rounded up to sixes: an exact optimum needs few times."""
+    return -(-straight_minutes(lonlat) // 6) * 6
+
+
+class Truth:
     """What incidents come at: rates in space (kernel density on exact positions) and by hour of the week."""
 
     def __init__(
@@ -182,9 +217,9 @@ class _Truth:
         shift = np.stack(np.meshgrid(off, off), axis=-1).reshape(-1, 2)
         self.points = (flat(centres, self.base)[:, None] + shift[None]).reshape(-1, 2)
         self.tree = cKDTree(self.points)
-        at = flat(np.column_stack([lon, lat]), self.base)
+        self.ts, self.where = ts, flat(np.column_stack([lon, lat]), self.base)
         rate = np.zeros(len(self.points))
-        for near, place in zip(self.tree.query_ball_point(at, 4 * _SPREAD_M), at, strict=True):
+        for near, place in zip(self.tree.query_ball_point(self.where, 4 * _SPREAD_M), self.where, strict=True):
             weight = np.exp(-0.5 * ((self.points[near] - place) ** 2).sum(axis=1) / _SPREAD_M**2)
             rate[near] += weight / max(weight.sum(), 1e-9)
         days = (int(ts[-1]) - int(ts[0])) / DAY_MS + 1
@@ -209,17 +244,12 @@ class _Truth:
         hour = (at_ms // _HOUR_MS + np.arange(SHIFT_MIN) // 60) % 168
         return float(self.point_rate[touched] @ (held @ (self.hours[hour] / 60)))
 
-    def hit(
-        self,
-        stops: list[tuple[float, float, int, int]],
-        lon: NDArray[np.float64],
-        lat: NDArray[np.float64],
-        minute: NDArray[np.int64],
-    ) -> int:
+    def hit(self, stops: list[tuple[float, float, int, int]], at_ms: int, inside: slice) -> int:
         """Return how many incidents lay within reach of a stop and an hour of it."""
-        if not stops or not len(lon):
+        here, minute = self.where[inside], (self.ts[inside] - at_ms) // 60_000
+        if not stops or not len(here):
             return 0
-        here, there = flat(np.column_stack([lon, lat]), self.base), np.array(stops)
+        there = np.array(stops)
         stand = flat(there[:, :2], self.base)
         near = np.hypot(*(here[:, None] - stand[None]).transpose(2, 0, 1)) <= REACH_M
         soon = (minute[:, None] >= there[:, 2] - HOLD_MIN) & (minute[:, None] <= there[:, 3] + HOLD_MIN)

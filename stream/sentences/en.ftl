@@ -1220,6 +1220,23 @@ backtest-baseline = riskiest { NUMBER($share, style: "percent") }: { NUMBER($rat
     [worse] the forecast hits fewer: { NUMBER($by, minimumFractionDigits: 1, maximumFractionDigits: 1) } points (95 %: { NUMBER($low, minimumFractionDigits: 1, maximumFractionDigits: 1) } to { NUMBER($high, minimumFractionDigits: 1, maximumFractionDigits: 1) })
    *[none] no difference ({ NUMBER($by, minimumFractionDigits: 1, maximumFractionDigits: 1) } points, 95 %: { NUMBER($low, minimumFractionDigits: 1, maximumFractionDigits: 1) } to { NUMBER($high, minimumFractionDigits: 1, maximumFractionDigits: 1) })
 }
+backtest-patrols = { $shifts } shifts of { $officers }, { $incidents } incidents
+backtest-patrol-way = { $way ->
+    [plan] plans
+    [greedy] greedy, most covered a minute
+    [hottest] greedy, hottest first
+   *[rounds] equal rounds of all beats
+ }: { NUMBER($covered, minimumFractionDigits: 2, maximumFractionDigits: 2) } of 1,000 incidents expected an officer-hour covered, { $hit } really hit, { NUMBER($stops, maximumFractionDigits: 0) } stops a shift
+backtest-patrol-against = plans against { $way ->
+    [greedy] greedy, most covered a minute
+    [hottest] greedy, hottest first
+   *[rounds] equal rounds
+ }: { NUMBER($ratio, minimumFractionDigits: 2, maximumFractionDigits: 2) } times the cover ({ NUMBER($low, minimumFractionDigits: 2, maximumFractionDigits: 2) } to { NUMBER($high, minimumFractionDigits: 2, maximumFractionDigits: 2) }), { NUMBER($hits, minimumFractionDigits: 2, maximumFractionDigits: 2) } times the hits ({ NUMBER($hits_low, minimumFractionDigits: 2, maximumFractionDigits: 2) } to { NUMBER($hits_high, minimumFractionDigits: 2, maximumFractionDigits: 2) })
+backtest-patrol-cost = being unpredictable costs { NUMBER($cost, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } of the cover; small cases reach { NUMBER($of_best, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } of the optimum at least, whole shifts { NUMBER($of_bound, style: "percent", maximumFractionDigits: 0) } of a bound
+backtest-patrol-guess = { $what ->
+    [guess_places] where somebody stops in the next half hour
+   *[guess_next] where an officer who is followed goes next
+ }: guessed right in { NUMBER($by_order, style: "percent", maximumFractionDigits: 0) } after watching thirty shifts, in { NUMBER($by_visits, style: "percent", maximumFractionDigits: 0) } by how often places are visited
 backtest-staffing = three equal shifts of { $officers } (the first at { $first }): { NUMBER($equal_hours, maximumFractionDigits: 0) } officer-hours, { NUMBER($equal_share, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } of the load served
     shifts by the forecast: { NUMBER($hours, maximumFractionDigits: 0) } officer-hours, { NUMBER($share, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } served, { NUMBER($saved, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) } fewer hours
 backtest-rows = { n-rows }, { $missing } missing, windows of { $window } s

@@ -1078,6 +1078,23 @@ backtest-baseline = 风险最高的{ NUMBER($share, style: "percent") }区域：
     [worse] 预测覆盖较少：{ NUMBER($by, minimumFractionDigits: 1, maximumFractionDigits: 1) }个百分点（95 %区间：{ NUMBER($low, minimumFractionDigits: 1, maximumFractionDigits: 1) }至{ NUMBER($high, minimumFractionDigits: 1, maximumFractionDigits: 1) }）
    *[none] 无差别（{ NUMBER($by, minimumFractionDigits: 1, maximumFractionDigits: 1) }个百分点，95 %区间：{ NUMBER($low, minimumFractionDigits: 1, maximumFractionDigits: 1) }至{ NUMBER($high, minimumFractionDigits: 1, maximumFractionDigits: 1) }）
 }
+backtest-patrols = { $shifts }个班次，每班{ $officers }人，{ $incidents }起警情
+backtest-patrol-way = { $way ->
+    [plan] 巡逻计划
+    [greedy] 贪心（每分钟覆盖最多）
+    [hottest] 贪心（先去风险最高处）
+   *[rounds] 各网格平均轮巡
+ }：每警力小时覆盖千分之{ NUMBER($covered, minimumFractionDigits: 2, maximumFractionDigits: 2) }起预期警情，实际命中{ $hit }起，每班停留{ NUMBER($stops, maximumFractionDigits: 0) }次
+backtest-patrol-against = 计划与{ $way ->
+    [greedy] 贪心（每分钟覆盖最多）
+    [hottest] 贪心（先去风险最高处）
+   *[rounds] 平均轮巡
+ }相比：覆盖为{ NUMBER($ratio, minimumFractionDigits: 2, maximumFractionDigits: 2) }倍（{ NUMBER($low, minimumFractionDigits: 2, maximumFractionDigits: 2) }至{ NUMBER($high, minimumFractionDigits: 2, maximumFractionDigits: 2) }），命中为{ NUMBER($hits, minimumFractionDigits: 2, maximumFractionDigits: 2) }倍（{ NUMBER($hits_low, minimumFractionDigits: 2, maximumFractionDigits: 2) }至{ NUMBER($hits_high, minimumFractionDigits: 2, maximumFractionDigits: 2) }）
+backtest-patrol-cost = 不可预测的代价为覆盖的{ NUMBER($cost, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }；小规模算例至少达到最优的{ NUMBER($of_best, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }，整班达到上界的{ NUMBER($of_bound, style: "percent", maximumFractionDigits: 0) }
+backtest-patrol-guess = { $what ->
+    [guess_places] 下一个半小时哪里有人停留
+   *[guess_next] 被跟随的警员下一站去哪里
+ }：观察三十个班次后猜对{ NUMBER($by_order, style: "percent", maximumFractionDigits: 0) }，只知各处到访频次时猜对{ NUMBER($by_visits, style: "percent", maximumFractionDigits: 0) }
 backtest-staffing = 三班均等，每班{ $officers }人（首班{ $first }）：{ NUMBER($equal_hours, maximumFractionDigits: 0) }警力小时，完成工作量{ NUMBER($equal_share, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }
     按预测排班：{ NUMBER($hours, maximumFractionDigits: 0) }警力小时，完成工作量{ NUMBER($share, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }，少用{ NUMBER($saved, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }警力小时
 backtest-rows = { $rows }行，缺失{ $missing }行，窗口{ $window }秒

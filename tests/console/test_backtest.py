@@ -88,6 +88,21 @@ def test_hotspots(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert "kernel density\n  riskiest 1%: " in capsys.readouterr().out
 
 
+def test_patrols(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    rng = np.random.default_rng(0)
+    lon, lat = rng.normal(121.42, 0.005, 100), rng.normal(31.21, 0.004, 100)
+    rows = [f"2026-03-{1 + n % 28:02d} {n % 24:02d}:00:00,{lon[n]},{lat[n]},burglary" for n in range(100)]
+    incidents = write(tmp_path / "i.csv", "timestamp,lon,lat,category", rows)
+    domain = write(tmp_path / "d.csv", "lon,lat", [f"{x},{y}" for x, y in zip(lon[:9], lat[:9], strict=True)])
+    arguments = ["--domain", domain, "--officers", "1", "--effort", "0", "--checks", "0", "--quiet"]
+    assert main(["backtest", "patrols", incidents, *arguments, "--train-until", "2026-03-27", "--lang", "en"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("3 shifts of 1, ")
+    assert "equal rounds of all beats: " in said
+    assert main(["backtest", "patrols", incidents, *arguments, "--train-until", "soon"]) == 2
+    assert "expected a date such as 2017-12-31" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "error"),
     [

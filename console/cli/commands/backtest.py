@@ -25,6 +25,7 @@ from console.common import (
 )
 from console.errors import CommandError
 from console.training.offered_load import read_load, rules_of
+from console.training.past_patrols import add_patrol_arguments, print_patrols, report_patrols
 from deploy.settings import find_file, load_settings
 from deploy.wiring import open_calendar
 from ingest.codecs.csv_files import RowError, read_rows
@@ -45,6 +46,7 @@ examples:
   patrolgrid backtest counts counts.csv --events events.csv --scores scores.csv --json
   patrolgrid backtest levels noise.csv --scores scores.csv
   patrolgrid backtest staffing load.csv --officers 3 --country CN
+  patrolgrid backtest patrols incidents.csv --domain points.csv --train-until 2017-12-31 --officers 3 --every 10
   patrolgrid backtest hotspots incidents.csv --domain points.csv --train-until 2017-12-31 --save forecasts.npz
 
 Files: counts `timestamp,device,count` (empty: missing), levels `timestamp,device,value`, events `start,end`
@@ -83,6 +85,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     spots.add_argument("--save", type=Path, metavar="NPZ", help="write days, lon, lat, risk and hits here")
     spots.add_argument("--cell", type=float, default=250.0, metavar="METRES", help="side of a cell (default: 250)")
     _common(spots)
+    patrol = kinds.add_parser("patrols", help="a file of timestamp,lon,lat,category, patrolled as plans say")
+    add_patrol_arguments(patrol)
+    _common(patrol)
     staff = kinds.add_parser("staffing", help="a file of hour,beat,officer_hours")
     staff.add_argument("file", type=Path, metavar="LOAD")
     staff.add_argument("--officers", type=int, default=3, metavar="N", help="of each equal shift (default: 3)")
@@ -96,7 +101,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the backtest asked for. Raises `CommandError` naming the file and the line that is wrong."""
     try:
-        report = {"hotspots": run_hotspots, "staffing": _staffing}.get(options.kind, _series)(options)
+        reports = {"hotspots": run_hotspots, "staffing": _staffing, "patrols": report_patrols}
+        report = reports.get(options.kind, _series)(options)
     except OSError as error:
         raise CommandError(f"{error.filename}: {error.strerror}") from error
     if options.json:
@@ -319,6 +325,9 @@ def _detection(found: backtest.BacktestScore) -> dict[str, Any]:
 def _print(report: dict[str, Any], texts: Sentences) -> None:
     if report["kind"] == "hotspots":
         print_hotspots(report, texts)
+        return
+    if report["kind"] == "patrols":
+        print_patrols(report, texts)
         return
     if report["kind"] == "staffing":
         numbers = {name: report[name] for name in ("officers", "hours", "equal_hours", "share", "equal_share", "saved")}
