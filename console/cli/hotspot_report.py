@@ -16,8 +16,11 @@ from models.backtests.hotspot_scores import SHARES, ceiling, compare, expects, s
 from stream.sentences.catalogue import Sentences
 
 
-def run_hotspots(options: argparse.Namespace) -> dict[str, Any]:
-    """Run the backtest and return its report. Raises `CommandError` naming the file and the line that is wrong."""
+def read_incidents(options: argparse.Namespace) -> IncidentFile:
+    """Return the incidents and the domain of a backtest; its first day is the one after ``--train-until``.
+
+    Raises `CommandError` naming the file and the line that is wrong.
+    """
     try:
         until = datetime.fromisoformat(options.train_until).replace(tzinfo=UTC) + timedelta(days=1)
     except ValueError as error:
@@ -37,7 +40,15 @@ def run_hotspots(options: argparse.Namespace) -> dict[str, Any]:
     points = domain[:, 0].copy(), domain[:, 1].copy()
     ts_ms, lon, lat = incidents[:, 0].astype(np.int64), incidents[:, 1].copy(), incidents[:, 2].copy()
     try:
-        file = IncidentFile(ts_ms, lon, lat, points, round(until.timestamp() * 1000), options.cell)
+        return IncidentFile(ts_ms, lon, lat, points, round(until.timestamp() * 1000), options.cell)
+    except ValueError as error:
+        raise CommandError(f"{options.file}: {error}") from error
+
+
+def run_hotspots(options: argparse.Namespace) -> dict[str, Any]:
+    """Run the backtest and return its report. Raises `CommandError` naming the file and the line that is wrong."""
+    file = read_incidents(options)
+    try:
         with progress_bar(options, unit="days", leave=False) as progress:
             made = hotspots(file, progress)
     except ValueError as error:

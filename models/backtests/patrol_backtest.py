@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from models.backtests.hotspot_backtest import DAY_MS, domain_of
+from models.backtests.hotspot_backtest import DAY_MS, IncidentFile
 from models.backtests.patrol_guesser import PAST, Guesses, SeenStop
 from models.backtests.patrol_rules import Called, Equal, Free, Hottest, Planned, Rule, Told
 from models.hotspots.forecast import Forecast
 from models.hotspots.grid import METRES_PER_DEGREE
-from models.hotspots.mixing import History
 from models.patrols.bound import optimum, upper_bound
 from models.patrols.ground import PLACES, REACH_M, Ground, choose_places, simple_ground
 from models.patrols.plan import STOP_MIN, Officer, plan
@@ -108,32 +107,27 @@ class PatrolReport:
         """Return how many times `other` covers (or hits) `one` does, with the 95 % interval of paired resamples."""
         first, second = (np.asarray(getattr(self.scores[name], what), dtype=np.float64) for name in (one, other))
         rows = np.random.default_rng(seed).integers(0, len(first), (2000, len(first)))
-        low, high = np.percentile(first[rows].sum(axis=1) / np.maximum(second[rows].sum(axis=1), 1e-12), [2.5, 97.5])
-        return float(first.sum() / max(second.sum(), 1e-12)), float(low), float(high)
+        # No hit at all counts as one: nothing is infinitely better.
+        least = 1.0 if what == "hit" else 1e-12
+        low, high = np.percentile(first[rows].sum(axis=1) / np.maximum(second[rows].sum(axis=1), least), [2.5, 97.5])
+        return float(first.sum() / max(second.sum(), least)), float(low), float(high)
 
 
 def patrols(
-    ts_ms: NDArray[np.int64],
-    lon: NDArray[np.float64],
-    lat: NDArray[np.float64],
-    domain: tuple[NDArray[np.float64], NDArray[np.float64]],
-    train_until_ms: int,
+    file: IncidentFile,
     *,
     officers: int,
     every: int = 1,
     effort_s: float = 1.0,
-    cell_m: float = 250.0,
     places: int = PLACES,
     checks: int = 5,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> PatrolReport:
-    """Patrol three shifts a day from `train_until_ms` to the last incident, each way with the same officers and calls.
+    """Patrol three shifts a day of the file's days, each way with the same officers, calls and forecast.
 
     Parameters
     ----------
-    ts_ms, lon, lat, domain, train_until_ms
-        As of `models.backtests.hotspot_backtest.hotspots`.
     officers
         On duty in each shift; all begin in the middle of the domain.
     every
@@ -144,35 +138,21 @@ def patrols(
         Candidate places of each shift.
     checks
         So many shifts' plans are held against the optimum and the bound.
-
-    Raises
-    ------
-    ValueError
-        Where no incident lies on or after the first day.
     """
-    grid, cells = domain_of(*domain, cell_m)
-    good = np.isfinite(lon) & np.isfinite(lat)
-    order = np.argsort(ts_ms[good], kind="stable")
-    ts, x, y = ts_ms[good][order], lon[good][order], lat[good][order]
-    if not len(ts) or ts[-1] < train_until_ms:
-        raise ValueError("no incident lies on or after the date of the first plan")
-    centres = np.column_stack(grid.centres())[cells]
+    cells, cell_m, ts, x, y = file.cells, file.grid.cell_m, file.ts_ms, file.lon, file.lat
+    centres = np.column_stack(file.grid.centres())[cells]
     truth = Truth(ts, x, y, centres, cell_m)
-    model = Forecast(grid.bounds, cell_m, drivers=1)
+    model = Forecast(file.grid.bounds, cell_m, drivers=1, domain=cells, more=file.more)
+    past = file.history()
+    model.add(past.lon, past.lat, past.ts_ms, past.weight, past.driver)
+    model.take(model.fit(past, file.first * DAY_MS))
     beats = _beats(centres)
     report = PatrolReport(0, officers, 0, {name: PatrolScore() for name in ("plan", "greedy", "hottest", "rounds")})
-    last = int(ts[-1]) // DAY_MS
-    begin = 0
-    for day in range(int(ts[0]) // DAY_MS, last + 1):
-        model.intensity(day * DAY_MS)  # that is how it learns which kernel to trust
-        if day * DAY_MS == train_until_ms:
-            known = slice(0, begin)
-            past = History(x[known], y[known], ts[known], np.ones(begin), np.zeros(begin, dtype=np.int64))
-            model.take(model.fit(past, day * DAY_MS))
-        number = day - train_until_ms // DAY_MS
+    begin = len(past.ts_ms)
+    for day in range(file.first, file.last + 1):
         for shift in range(3):
             at_ms = day * DAY_MS + shift * SHIFT_MIN * 60_000
-            if number >= 0 and number % every == 0:
+            if (day - file.first) % every == 0:
                 hours = model.by_hour(cells, at_ms, at_ms + SHIFT_MIN * 60_000)[:, shift * 8 : shift * 8 + 8]
                 ground = choose_places(centres, hours, cell_m, places=places)
                 luck = np.random.default_rng((seed, day, shift))
@@ -194,8 +174,8 @@ def patrols(
             if until > begin:
                 model.add(x[begin:until], y[begin:until], ts[begin:until], 1.0, 0)
                 begin = until
-        if progress is not None and number >= 0:
-            progress(number + 1, last + 1 - train_until_ms // DAY_MS)
+        if progress is not None:
+            progress(day - file.first + 1, file.last - file.first + 1)
     return report
 
 

@@ -5,14 +5,13 @@ from functools import partialmethod
 import numpy as np
 import pytest
 
+from models.backtests.hotspot_backtest import DAY_MS, IncidentFile
 from models.backtests.patrol_backtest import patrols
 from models.backtests.patrol_guesser import SeenStop, guess_next, guess_places
 from models.backtests.patrol_rules import Called, Hottest, Told
 from models.patrols.ground import simple_ground
 from models.patrols.search import PlanSearch
 from tests.models.test_patrol_plan import CENTRE, town
-
-DAY_MS = 86_400_000
 
 
 @pytest.fixture(scope="module")
@@ -28,17 +27,8 @@ def report():
     few = partialmethod(PlanSearch.near_best, many=6)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PlanSearch, "near_best", few)  # fifty take seconds
-        return patrols(
-            ts,
-            where[:, 0],
-            where[:, 1],
-            (grid[:, 0], grid[:, 1]),
-            39 * DAY_MS,
-            officers=1,
-            effort_s=0.01,
-            places=5,
-            checks=0,
-        )
+        file = IncidentFile(ts, where[:, 0], where[:, 1], (grid[:, 0], grid[:, 1]), 39 * DAY_MS)
+        return patrols(file, officers=1, effort_s=0.01, places=5, checks=0)
 
 
 def test_every_way_patrols_the_same_shifts(report):

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from console.cli.hotspot_report import print_hotspots, run_hotspots
+from console.cli.patrol_report import add_patrol_arguments, print_patrols, report_patrols
 from console.common import (
     add_language_argument,
     bad_rows_json,
@@ -25,7 +26,6 @@ from console.common import (
 )
 from console.errors import CommandError
 from console.training.offered_load import read_load, rules_of
-from console.training.past_patrols import add_patrol_arguments, print_patrols, report_patrols
 from deploy.settings import find_file, load_settings
 from deploy.wiring import open_calendar
 from ingest.codecs.csv_files import RowError, read_rows
@@ -74,20 +74,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         part.add_argument("--warm-up", type=float, default=14.0, metavar="DAYS", help="days not scored (default: 14)")
         _common(part)
     spots = kinds.add_parser("hotspots", help="a file of timestamp,lon,lat,category")
-    spots.add_argument("file", type=Path, metavar="INCIDENTS")
-    spots.add_argument("--domain", type=Path, required=True, metavar="CSV", help="lon,lat of points of the area")
-    spots.add_argument(
-        "--train-until",
-        required=True,
-        metavar="DATE",
-        help="last day to learn from; the first forecast is for the day after",
-    )
     spots.add_argument("--save", type=Path, metavar="NPZ", help="write days, lon, lat, risk and hits here")
-    spots.add_argument("--cell", type=float, default=250.0, metavar="METRES", help="side of a cell (default: 250)")
-    _common(spots)
     patrol = kinds.add_parser("patrols", help="a file of timestamp,lon,lat,category, patrolled as plans say")
     add_patrol_arguments(patrol)
-    _common(patrol)
+    for part in (spots, patrol):
+        part.add_argument("file", type=Path, metavar="INCIDENTS")
+        part.add_argument("--domain", type=Path, required=True, metavar="CSV", help="lon,lat of points of the area")
+        part.add_argument(
+            "--train-until",
+            required=True,
+            metavar="DATE",
+            help="last day to learn from; the first forecast is for the day after",
+        )
+        part.add_argument("--cell", type=float, default=250.0, metavar="METRES", help="side of a cell (default: 250)")
+        _common(part)
     staff = kinds.add_parser("staffing", help="a file of hour,beat,officer_hours")
     staff.add_argument("file", type=Path, metavar="LOAD")
     staff.add_argument("--officers", type=int, default=3, metavar="N", help="of each equal shift (default: 3)")
