@@ -16,10 +16,14 @@ from typing import Any, Final
 import msgspec
 
 from deploy.settings import Settings
+from deploy.wiring import days_of
 from ingest.clock import Clock
+from ingest.files import read_json, replace_json
 from ingest.log import Log, Record, RecordKind
 from ingest.places import Places
+from models.patrols.staffing import ShiftRules
 from stream.patrol.shift_planner import ShiftPlanner, ShiftTime
+from stream.patrol.staffing_sheet import SHEET, load_of_alerts, monday_of, staffing_sheet
 from stream.sinks.store.patrol_tables import coming_risk, plans_between
 from stream.sinks.store.reader import Row, StoreReader
 from stream.sinks.store.tables import StoreError
@@ -33,6 +37,10 @@ _SEEN_S: Final = 30.0
 _RETRY_S: Final = 30.0
 _FAILURES: Final = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 _SOON_MS: Final = 900_000
+_DAY_MS: Final = 86_400_000
+_WEEKS: Final = 26
+"""Of alerts that a sheet of staff rests on."""
+_SERVED: Final = 0.95
 
 
 class Planner:
@@ -60,6 +68,7 @@ class Planner:
         self._planned_by: Places | None = None
         self._made: dict[str, tuple[int, float]] = {}
         """Shift -> when its newest plan was made (epoch ms), and when it was appended (steady seconds)."""
+        self._staffed_ms = 0
         self._marks: dict[str, object] = {}
         """Shift -> who is away and what was skipped when its newest plan was made."""
 
@@ -103,8 +112,36 @@ class Planner:
             rows = [row for row in self._rows(reader, shift) if row["shift"] == shift.id]
             if self._is_due(shift, rows, now_ms):
                 self._make(planner, shift, rows, reader, now_ms)
+        self._staff(reader, now_ms)
         if len(self._made) > 16:
             del self._made[next(iter(self._made))]
+
+    def _staff(self, reader: StoreReader, now_ms: int) -> None:
+        """Write the sheet of next week's staff where there is none of the last week; without a past, look tomorrow."""
+        if abs(now_ms - self._staffed_ms) < _DAY_MS:
+            return
+        self._staffed_ms, settings = now_ms, self._settings
+        path = settings.site_dir / SHEET
+        made_ms = read_json(path).get("made_ms", 0)
+        if isinstance(made_ms, int) and 0 <= now_ms - made_ms < 7 * _DAY_MS:
+            return
+        calendar, patrol = days_of(settings), settings.patrol
+        try:
+            past = load_of_alerts(
+                reader,
+                calendar,
+                list(self._places().beats),
+                now_ms,
+                weeks=_WEEKS,
+                answer_min=patrol.answer_min,
+                routine_h=patrol.routine_h,
+            )
+            rules = ShiftRules(least=patrol.least)
+            sheet = staffing_sheet(past, calendar, monday_of(calendar, now_ms + 7 * _DAY_MS), rules, share=_SERVED)
+        except ValueError as error:
+            _LOG.info("no sheet of staff yet: %s", error)
+            return
+        replace_json(path, sheet | {"made_ms": now_ms})
 
     def _current(self) -> ShiftPlanner:
         """Return what plans by the places as they are."""

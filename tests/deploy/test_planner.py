@@ -14,6 +14,7 @@ from stream.pipeline.pipeline import Pipeline
 from stream.sinks.store.patrol_tables import delivered, plans_between, read_plans
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
+from tests.stream import make_results as make
 from tests.stream.build import MINUTE, NOON, Writer, places
 
 STATION = {
@@ -188,3 +189,18 @@ def test_without_a_forecast_or_with_an_edited_map_a_plan_is_made_all_the_same(tm
         assert {stop["kind"] for stop in station.stops()} == {"committed", "exploration"}
     plan = msgspec.json.decode(station.plans[0].payload)
     assert plan["officers"] == ["p1", "p2"]
+
+
+def test_a_sheet_of_staff_is_written_once_there_is_a_past(station):
+    station.look()
+    sheet = station.settings.site_dir / "staffing.json"
+    assert not sheet.exists()
+    alerts = [
+        make.alert(f"a{day}", 1, site="s", raised_ms=NOON + day * 86_400_000, changed_ms=NOON + day * 86_400_000)
+        for day in range(-60, 0)
+    ]
+    station.writer.position += 1
+    station.store.write([make.results(station.writer.position, catalog=[], now_ms=NOON + 1, alerts=alerts)])
+    station.time_ms += 25 * 60 * MINUTE
+    station.look()
+    assert msgspec.json.decode(sheet.read_bytes())["made_ms"] == station.time_ms
