@@ -24,6 +24,8 @@ _BUSY: Final = 1.5
 _NAMED: Final = 0.5
 """A category with this share of the risk gives the number its name; otherwise it counts incidents."""
 _PARTS_OF_DAY: Final = ("night", "morning", "midday", "afternoon", "evening", "night")
+_LONGEST_PART: Final = 6
+"""More hours than this are no evening and no morning."""
 _PARTS_BEGIN: Final = (5, 11, 14, 18, 23)
 """Hours at which the parts of a day begin, from morning on; before the first and from the last on it is night."""
 
@@ -156,8 +158,10 @@ def _told(number: float) -> float | int:
 
 
 def _part_of_day(hours: tuple[int, int] | None) -> str:
-    """Return the word for the middle of some hours; "" for no hours."""
+    """Return the word for the middle of some hours, "long" for many; "" for no hours."""
     if hours is None:
         return ""
     meant = hours_between(hours)
+    if len(meant) > _LONGEST_PART:
+        return "long"
     return _PARTS_OF_DAY[int(np.searchsorted(_PARTS_BEGIN, meant[len(meant) // 2], side="right"))]

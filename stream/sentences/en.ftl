@@ -290,6 +290,7 @@ spot-amount = { $known ->
         [afternoon] {" "}of such afternoons
         [evening] {" "}of such evenings
         [night] {" "}of such nights
+        [long] {" "}of these hours
        *[none] {""}
     }{ $times ->
         [1] {""}

@@ -280,6 +280,7 @@ spot-amount = { $known ->
         [afternoon] 的下午
         [evening] 的晚间
         [night] 的夜间
+        [long] 的这一时段
        *[none] {""}
     }预计{ spot-count }{ $times ->
         [1] {""}

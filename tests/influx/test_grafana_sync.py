@@ -47,14 +47,14 @@ def test_it_makes_everything_once(fake, grafana):
     assert fake.datasources[DATASOURCE["uid"]]["jsonData"]["dbName"] == "patrolgrid"
     assert len(fake.rules) == len(rules("en"))
     assert {rule["folderUID"] for rule in fake.rules.values()} == {"patrolgrid-en"}
-    assert len(changes) == 1 + 2 + 12 + len(fake.rules)
+    assert len(changes) == 1 + 2 + 14 + len(fake.rules)
     writes = fake.writes
     assert sync(grafana, SOURCE) == []
     assert fake.writes == writes
 
 
 def test_a_check_tells_and_changes_nothing(fake, grafana):
-    assert len(sync(grafana, SOURCE, check=True)) == 15 + len(rules("en"))
+    assert len(sync(grafana, SOURCE, check=True)) == 17 + len(rules("en"))
     assert fake.writes == 0
     sync(grafana, SOURCE)
     fake.dashboards[NOW]["dashboard"]["panels"][0]["title"] = "moved"

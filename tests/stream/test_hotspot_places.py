@@ -139,6 +139,15 @@ def test_a_number_is_never_told_bare_nor_where_there_is_none(per_cell, more, sai
     assert said in told(spot(per_cell, **more))["en"]
 
 
+def test_many_hours_are_no_evening():
+    grid = Grid((121.40, 31.20, 121.42, 31.22), 100.0)
+    by_hour = np.full((1, 24), 0.05)
+    by_hour[:, 13:21] = 0.15
+    place = describe(grid, [0], by_hour, by_hour[0], spread=(0.5, 2.0), drivers={"theft": 1.0}, known="own")
+    assert place.hours == (13, 21)
+    assert "1.2 thefts expected in four weeks of these hours." in told(place)["en"]
+
+
 def test_an_edge_gives_the_first_cell_its_sentences():
     row = HotspotCell(
         cell="r1c1", beat="b1", lon=LON, lat=LAT, risk=1.0, rank=1, expected=0.1, why=Why("hotspot-nothing"),
