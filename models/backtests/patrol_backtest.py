@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from models.backtests.hotspot_backtest import DAY_MS, IncidentFile
 from models.backtests.patrol_guesser import PAST, Guesses, SeenStop
-from models.backtests.patrol_rules import Called, Equal, Free, Hottest, Planned, Rule, Told
+from models.backtests.patrol_rules import ByPlan, Called, Equal, Free, Hottest, Rule, Told
 from models.hotspots.forecast import Forecast
 from models.hotspots.grid import METRES_PER_DEGREE
 from models.patrols.bound import optimum, upper_bound
@@ -62,7 +62,7 @@ class PatrolReport:
     """The plans of each of the day's three shifts, day by day."""
 
     def run(
-        self, told: Told, rules: dict[str, Rule], calls: list[Called], truth: "Truth", at_ms: int, inside: slice
+        self, told: Told, rules: dict[str, Rule], calls: list[Called], truth: "TrueRates", at_ms: int, inside: slice
     ) -> None:
         """Patrol one shift in each way and score it; `inside` are the incidents that came in it."""
         hours = (told.officers * told.end - sum(call.end - call.begin for call in calls)) / 60
@@ -75,7 +75,7 @@ class PatrolReport:
         self.shifts += 1
         self.incidents += inside.stop - inside.start
 
-    def note(self, rule: Planned, shift: int, cells: NDArray[np.int64]) -> None:
+    def note(self, rule: ByPlan, shift: int, cells: NDArray[np.int64]) -> None:
         """Note what a shift's first plan was; `cells` (candidates,) are places of the same number in every shift."""
         made = rule.first
         if made is not None and made.best:
@@ -141,7 +141,7 @@ def patrols(
     """
     cells, cell_m, ts, x, y = file.cells, file.grid.cell_m, file.ts_ms, file.lon, file.lat
     centres = np.column_stack(file.grid.centres())[cells]
-    truth = Truth(ts, x, y, centres, cell_m)
+    truth = TrueRates(ts, x, y, centres, cell_m)
     model = Forecast(file.grid.bounds, cell_m, drivers=1, domain=cells, more=file.more)
     past = file.history()
     model.add(past.lon, past.lat, past.ts_ms, past.weight, past.driver)
@@ -156,11 +156,11 @@ def patrols(
                 hours = model.by_hour(cells, at_ms, at_ms + SHIFT_MIN * 60_000)[:, shift * 8 : shift * 8 + 8]
                 ground = choose_places(centres, hours, cell_m, places=places)
                 luck = np.random.default_rng((seed, day, shift))
-                planned = Planned(ground, "best", effort_s, int(luck.integers(1 << 31)))
+                planned = ByPlan(ground, "best", effort_s, int(luck.integers(1 << 31)))
                 best = _hottest_of(beats, hours.sum(axis=1))
                 rules: dict[str, Rule] = {
                     "plan": planned,
-                    "greedy": Planned(ground, "greedy", 0.0),
+                    "greedy": ByPlan(ground, "greedy", 0.0),
                     "hottest": Hottest(ground),
                     "rounds": Equal(centres[best], officers, report.shifts),
                 }
@@ -184,7 +184,7 @@ def _sixes(lonlat: NDArray[np.float64]) -> NDArray[np.int64]:
     return -(-straight_minutes(lonlat) // 6) * 6
 
 
-class Truth:
+class TrueRates:
     """What incidents come at: rates in space (kernel density on exact positions) and by hour of the week."""
 
     def __init__(

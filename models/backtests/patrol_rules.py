@@ -94,7 +94,7 @@ class Told:
             free[number] = Free(leave, going.lon, going.lat)
 
 
-class Planned:
+class ByPlan:
     """Plans of ours, made again at every call.
 
     The first is drawn from many with `draw_seed`, where there is one; those after a call are the best found.
