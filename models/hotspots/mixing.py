@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from models.hotspots.grid import Grid
 from models.hotspots.kernels import DAY_MS, KERNELS, KernelMaps
-from models.hotspots.trees import BINS, Rows, Trees, binned, cuts_of, grow
+from models.hotspots.trees import BINS, TreeRows, Trees, binned, cuts_of, grow
 
 _GROWN: Final = ((True, 3, 240), (True, 2, 240), (False, 3, 400), (False, 4, 300))
 """Whether trees begin from the mix, their depth, and how many at most: trees of different kinds err differently."""
@@ -166,7 +166,7 @@ def fit(
         return Fit(made_ms=now_ms, events=events, share=share.tolist())
     x = features(rows.rates[:KERNELS], rows.more)
     cuts = cuts_of(x).astype(np.float32)
-    grown = Rows(binned(x, cuts.astype(np.float64)), rows.came, rows.stands_for)
+    grown = TreeRows(binned(x, cuts.astype(np.float64)), rows.came, rows.stands_for)
     members, power = _members(rows, grown, share, days)
     log_mix = np.log(share @ rows.rates)
     rate = np.exp(power * (_together(members, log_mix, grown.bins) if members else log_mix))
@@ -181,7 +181,7 @@ def fit(
     )
 
 
-def _members(rows: _CellDays, grown: Rows, share: NDArray[np.float64], days: int) -> tuple[list[Member], float]:
+def _members(rows: _CellDays, grown: TreeRows, share: NDArray[np.float64], days: int) -> tuple[list[Member], float]:
     """Return trees that told the last quarter of the history better than the mix had, with as many as did best.
 
     And the power that suits what the first three quarters said of the last: a mean of cautious forecasts is too flat.

@@ -41,7 +41,7 @@ class Trees(NamedTuple):
             log_rate += value[leaf]
 
 
-class Rows(NamedTuple):
+class TreeRows(NamedTuple):
     """What trees are grown on: bins (features, n), events that came (n,), and how many rows each stands for (n,)."""
 
     bins: NDArray[np.uint8]
@@ -62,7 +62,7 @@ def binned(x: NDArray[np.float64], cuts: NDArray[np.float64]) -> NDArray[np.uint
 
 
 def grow(
-    rows: Rows, start: NDArray[np.float64], mine: NDArray[np.bool_], depth: int, most: int
+    rows: TreeRows, start: NDArray[np.float64], mine: NDArray[np.bool_], depth: int, most: int
 ) -> tuple[Trees, NDArray[np.float64]]:
     """Grow trees on some rows, from logarithms of rates `start` (n,).
 
@@ -89,7 +89,7 @@ def grow(
 
 
 def _grow_one(
-    rows: Rows, log_rate: NDArray[np.float64], some: NDArray[np.int64], columns: NDArray[np.int64], tree: Trees
+    rows: TreeRows, log_rate: NDArray[np.float64], some: NDArray[np.int64], columns: NDArray[np.int64], tree: Trees
 ) -> None:
     """Fill in one tree, level by level: the question that gains most over all leaves together."""
     expected = rows.stands_for[some] * np.exp(log_rate[some])
