@@ -322,6 +322,8 @@ def _one(draw: st.DrawFn, position: int, catalog: list[SeriesKey]) -> Results:
         alerts=[
             alert(draw(st.sampled_from(["x", "y"])), position, why=draw(whys), note=draw(_text)) for _ in range(few)
         ],
+        patrols=[officer_plan(stop(), changed_ms=T0 + position, away_ms=position) for _ in range(few)],
+        shares=[beat_share(ts=draw(_starts)) for _ in range(few)],
         incidents=[incident(draw(st.sampled_from(["i", "j"])), draw(_starts), text=draw(_text)) for _ in range(few)],
         hotspots=hotspot_map(
             draw(_starts),

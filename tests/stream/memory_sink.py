@@ -7,6 +7,7 @@ from typing import Any
 
 from ingest.events import Incident
 from ingest.refusal import Refusal
+from stream.patrol_results import BeatShare, OfficerPlan
 from stream.results import Alert, Anomaly, DeviceHealth, HotspotMap, Results, SeriesKey
 from stream.sinks.result_rows import (
     NOTHING_WRITTEN,
@@ -52,6 +53,9 @@ class MemorySink:
         """By ts."""
         self.health: dict[tuple[str, int], DeviceHealth] = {}
         self.incidents: dict[str, Incident] = {}
+        self.patrols: dict[tuple[str, str], OfficerPlan] = {}
+        """By (shift, officer)."""
+        self.shares: dict[tuple[int, str], BeatShare] = {}
         self.refusals: list[Refusal] = []
         self.accepted = self.duplicates = self.late = 0
 
@@ -110,6 +114,8 @@ class MemorySink:
             self.hotspots[result.hotspots.ts] = result.hotspots
         self.health |= {(item.device, item.start): item for item in result.health}
         self.incidents |= {item.id: item for item in result.incidents}
+        self.patrols |= {(item.shift, item.officer): item for item in result.patrols}
+        self.shares |= {(item.ts, item.beat): item for item in result.shares}
         self.refusals += result.refusals
         self.accepted += result.accepted
         self.duplicates += result.duplicates

@@ -77,7 +77,16 @@ class MemoryHarness(Harness):
             "states": {(series_name(s), ts): text for (s, ts), text in sink.states.items()},
             **{
                 name: {key: plain_json(item) for key, item in getattr(sink, name).items()}
-                for name in ("anomalies", "alerts", "alert_history", "hotspots", "health", "incidents")
+                for name in (
+                    "anomalies",
+                    "alerts",
+                    "alert_history",
+                    "hotspots",
+                    "health",
+                    "incidents",
+                    "patrols",
+                    "shares",
+                )
             },
             "counters": {"accepted": sink.accepted, "duplicates": sink.duplicates, "late": sink.late},
         }
@@ -106,11 +115,16 @@ class StoreHarness(Harness):
             "health": ("health", "device, start"),
             "alerts": ("alerts", "id"),
             "incidents": ("incidents", "id"),
+            "patrols": ("officer_plans", "shift, officer"),
+            "shares": ("beat_shares", "ts, beat"),
         }
         out: Tables = {}
         for name, (table, key) in bodies.items():
             found = connection.execute(f"SELECT {key}, body FROM {table}").fetchall()  # noqa: S608 - names from above
             out[name] = {(row[0] if len(row) == 2 else tuple(row)[:-1]): json.loads(row["body"]) for row in found}
+        for (shift, officer), plan in out["patrols"].items():
+            stops = "SELECT body FROM patrol_stops WHERE shift = ? AND officer = ? ORDER BY arrive_ms"
+            plan["stops"] = [json.loads(row["body"]) for row in connection.execute(stops, (shift, officer))]
         out["windows"] = {
             (names[row.pop("series")], row.pop("start"), row.pop("part")): row for row in rows("SELECT * FROM windows")
         }
@@ -181,6 +195,9 @@ class JsonLinesHarness(Harness):
                     out["health"][row["device"], row["start"]] = row
                 case "incident":
                     out["incidents"][row["id"]] = row
+                case "patrol" | "share" as kind:
+                    key = ("shift", "officer") if kind == "patrol" else ("ts", "beat")
+                    out[f"{kind}s"][tuple(map(row.get, key))] = row
                 case "counters":
                     out["counters"] = {name: out["counters"][name] + row[name] for name in row}
         return out

@@ -54,6 +54,8 @@ def expected(written: list[Results]) -> Tables:  # noqa: C901, PLR0912 - one bra
             "hotspots",
             "health",
             "incidents",
+            "patrols",
+            "shares",
         )
     }
     counters = {"accepted": 0, "duplicates": 0, "late": 0}
@@ -89,6 +91,10 @@ def expected(written: list[Results]) -> Tables:  # noqa: C901, PLR0912 - one bra
             out["health"][found.device, found.start] = plain_json(found)
         for incident in result.incidents:
             out["incidents"][incident.id] = plain_json(incident)
+        for plan in result.patrols:
+            out["patrols"][plan.shift, plan.officer] = plain_json(plan)
+        for share in result.shares:
+            out["shares"][share.ts, share.beat] = plain_json(share)
         for name in counters:
             counters[name] += getattr(result, name)
     out["counters"] = counters
