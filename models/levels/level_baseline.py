@@ -166,7 +166,7 @@ class LevelBaseline(Saved):
         z = tails.nearest(away, slow - grain, slow + grain, past - grain, past + grain, -grain, grain) / scale
         watched = self.overall[0, at].copy()
         young = watched < _LEAST_WINDOWS
-        run = self._run(at, np.clip(z, -_SPIKE, _SPIKE), start_ms)
+        run = self._run(at, np.clip(tails.nearest(away, slow, past) / scale, -_SPIKE, _SPIKE), start_ms)
         # What is over is over: once the reading is back, the mean of the last residuals says nothing, and forgets.
         back = z * run < _STILL_OUT * run**2
         run = np.where(back & (np.abs(run) > 1.0), 0.5 * run, run)

@@ -38,7 +38,7 @@ _FAR: Final = 3.0
 """A step or drift is so many times what a block usually differs from the day before."""
 _MOST_SQUARE: Final = 3.0
 """A square counts for so many usual ones at most, or the drift to be found would be what is usual."""
-_ROAMS: Final = 2.5
+_ROAMS: Final = 2.2
 """And a drift so many times what a day usually differs from that five days before."""
 _BEYOND: Final = 0.25
 """So much of a step or drift lies beyond every day there was before: what the weather brings comes back."""
