@@ -31,7 +31,8 @@ _PRIOR: Final = 30.0
 _EM_STEPS: Final = 300
 LEAST_EVENTS: Final = 100
 """A history of fewer changes nothing."""
-_LEAST_FOR_TREES: Final = 300
+_LEAST_FOR_TREES: Final = 2000
+"""Of fewer, the last quarter is too short to say how many trees do good: they expected far too much of themselves."""
 _WARM_DAYS: Final = 60
 
 

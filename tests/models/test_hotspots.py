@@ -104,6 +104,7 @@ def test_the_mix_finds_out_which_city_it_is_in():
 
 
 def test_a_fit_travels_as_bytes_and_is_checked(monkeypatch):
+    monkeypatch.setattr(mixing, "_LEAST_FOR_TREES", 300)
     monkeypatch.setattr(mixing, "_GROWN", ((True, 2, 20), (False, 3, 60)))
     rng = np.random.default_rng(5)
     days = 200
