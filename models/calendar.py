@@ -99,10 +99,10 @@ class Calendar:
         library: holidays.HolidayBase | None = None
         if found.country:
             try:
-                library = holidays.country_holidays(found.country)
+                library = _holidays_of(found.country)
             except NotImplementedError as error:
                 raise ValueError(
-                    f"country {found.country!r} has no calendar; expected an ISO code such as CN"
+                    f"country {found.country!r} has no calendar; expected an ISO 3166 code such as CN or NZ-AUK"
                 ) from error
         self.country, self._holidays = found.country or None, library
         self._rest, self._worked, self._school = (
@@ -133,7 +133,7 @@ class Calendar:
         if self._holidays is None:
             return None
         years = range(today.year - 4, today.year + 6)
-        known = {day.year for day in holidays.country_holidays(str(self.country), years=years).weekend_workdays}
+        known = {day.year for day in _holidays_of(str(self.country), years).weekend_workdays}
         if not known:
             return None
         for year in years:
@@ -278,3 +278,9 @@ class Calendar:
             if day.weekday() < 5 and not self._holidays.is_working_day(day):
                 return REST
         return SATURDAY if day.weekday() == 5 else REST if day.weekday() == 6 else WORKING
+
+
+def _holidays_of(country: str, years: Iterable[int] | None = None) -> holidays.HolidayBase:
+    """Return the holidays of a country or of a part of it. Raises NotImplementedError where they are not known."""
+    code, _, part = country.partition("-")
+    return holidays.country_holidays(code, subdiv=part or None, years=years)

@@ -20,7 +20,8 @@ class Site(Section, frozen=True, kw_only=True):
     language: Annotated[str, one_of(LANGUAGES)] = "en"
     """Language of messages and of the board at first sight."""
     country: Country = "CN"
-    """ISO 3166 code of the country whose public holidays count as holidays; empty for none."""
+    """ISO 3166 code of the country (CN), or of a part of it with holidays of its own (NZ-AUK), whose public holidays
+    count as holidays; empty for none."""
     holidays: tuple[Day, ...] = ()
     """Further days off, as YYYY-MM-DD, besides the country's."""
     places: Path | None = None

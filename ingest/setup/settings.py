@@ -115,5 +115,5 @@ Addresses = Annotated[
 ]
 TimeZone = Annotated[str, text("an IANA time zone such as Asia/Shanghai", check=_is_time_zone)]
 Day = Annotated[str, text("days as YYYY-MM-DD", check=_is_date)]
-Country = Annotated[str, text("a two-letter code such as CN, or nothing", pattern=r"^([A-Z]{2})?\Z")]
+Country = Annotated[str, text("a code such as CN or NZ-AUK, or nothing", pattern=r"^([A-Z]{2}(-[A-Z0-9]{1,3})?)?\Z")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]

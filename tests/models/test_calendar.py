@@ -70,6 +70,14 @@ def test_unknown_names_are_told():
         Calendar("UTC", "XX")
 
 
+def test_a_part_of_a_country_has_holidays_of_its_own():
+    """Auckland's Anniversary Day of 2024 was Monday, 29 January: a holiday there and nowhere else."""
+    for code, of_auckland in (("NZ", False), ("NZ-AUK", True)):
+        assert (Calendar("Pacific/Auckland", code).day_class(date(2024, 1, 29)) == REST) is of_auckland
+    with pytest.raises(ValueError, match="'NZ-XYZ' has no calendar"):
+        Calendar("Pacific/Auckland", "NZ-XYZ")
+
+
 def test_absurd_times_do_no_harm():
     assert Calendar("Asia/Shanghai", "CN").local(np.array([-(2**62), 2**62]))[1].shape == (2,)
 
