@@ -15,7 +15,7 @@ CODES: Final = (
 """Sentinels, a thermometer's -127 for no answer, and the ends of 16 bits, in tenths and hundredths too."""
 
 IMPOSSIBLE: Final = 3000.0
-"""From here on a code is no temperature, noise, smoke density or water level that could be."""
+"""From here on a code is no temperature, noise or water level that could be."""
 
 
 def may_be_code(x: NDArray[np.float64]) -> NDArray[np.bool_]:

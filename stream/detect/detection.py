@@ -82,13 +82,15 @@ class Detection(Saved):
     ) -> NDArray[np.bool_]:
         """Return which new readings are a device's codes for a fault: no hazard begins or ends by them either.
 
-        Where a rule watches for danger, a code that could be measured (655.35 degrees) is left to it.
+        Where a rule watches for danger, a code that could be measured (655.35 degrees) is left to it, and any of smoke:
+        a detector of unknown scale may end at 65,535, and a fire that is not told is worse than a wire's.
         """
         out: NDArray[np.bool_] = new & (columns.kind == Kind.LEVEL) & may_be_code(columns.a)
         at = np.flatnonzero(out)
         if len(at):
             mine, value = series[at], columns.a[at]
-            spared = self.rules.ruled[mine] & (value > 0) & (value < IMPOSSIBLE)
+            smoke = np.array([self.catalog.series[one].metric == "smoke" for one in mine.tolist()])
+            spared = self.rules.ruled[mine] & (value > 0) & (smoke | (value < IMPOSSIBLE))
             out[at] = self.leveling.codes(mine, value, now_ms) & ~spared
         return out
 
