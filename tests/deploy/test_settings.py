@@ -48,7 +48,7 @@ def test_the_table_is_up_to_date():
         ('[site]\nlanguage = "de"', ["site.language", "en, zh-CN"]),
         ('[site]\nholidays = ["1.10.2026"]', ["site.holidays", "YYYY-MM-DD"]),
         ("[site]\nholidays = 3", ["site.holidays", "a list of texts"]),
-        ('[site]\ncountry = "China"', ["site.country", "two-letter"]),
+        ('[site]\ncountry = "China"', ["site.country", "NZ-AUK"]),
         ("[sinks]\nmqtt = 1", ["sinks.mqtt", "true or false"]),
         (
             '[broker]\npassword = "123456"',
