@@ -10,10 +10,9 @@ from deploy.settings import Settings
 from deploy.wiring import days_of
 from ingest.files import replace_json
 from ingest.places import Places
-from stream.patrol.staffing_sheet import SHEET, PastLoad, monday_of, staffing_sheet
+from stream.patrol.staffing_sheet import SERVED, SHEET, PastLoad, monday_of, staffing_sheet
 
 _DAYS: Final = 56
-_SHARE: Final = 0.95
 _PER_1000: Final = 0.25
 """Officer-hours that a thousand residents ask for in an hour of medium trouble."""
 _BY_HOUR: Final = (
@@ -36,5 +35,5 @@ def write_staffing(settings: Settings, places: Places, folder: Path, now_ms: int
     load = settings.patrol.routine_h + chance.poisson(4 * mean) / 4
     rules = rules_of("8", 5, settings.patrol.least)
     past = PastLoad(tuple(places.beats), first, load)
-    sheet = staffing_sheet(past, calendar, monday_of(calendar, now_ms), rules, share=_SHARE)
+    sheet = staffing_sheet(past, calendar, monday_of(calendar, now_ms), rules, share=SERVED)
     replace_json(folder / SHEET, sheet | {"made_ms": now_ms})

@@ -23,7 +23,7 @@ from ingest.log import Log, Record, RecordKind
 from ingest.places import Places
 from models.patrols.staffing import ShiftRules
 from stream.patrol.shift_planner import ShiftPlanner, ShiftTime
-from stream.patrol.staffing_sheet import SHEET, load_of_alerts, monday_of, staffing_sheet
+from stream.patrol.staffing_sheet import SERVED, SHEET, WEEKS, load_of_alerts, monday_of, staffing_sheet
 from stream.sinks.store.patrol_tables import coming_risk, plans_between
 from stream.sinks.store.reader import Row, StoreReader
 from stream.sinks.store.tables import StoreError
@@ -38,9 +38,6 @@ _RETRY_S: Final = 30.0
 _FAILURES: Final = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 _SOON_MS: Final = 900_000
 _DAY_MS: Final = 86_400_000
-_WEEKS: Final = 26
-"""Of alerts that a sheet of staff rests on."""
-_SERVED: Final = 0.95
 
 
 class Planner:
@@ -132,12 +129,12 @@ class Planner:
                 calendar,
                 list(self._places().beats),
                 now_ms,
-                weeks=_WEEKS,
+                weeks=WEEKS,
                 answer_min=patrol.answer_min,
                 routine_h=patrol.routine_h,
             )
             rules = ShiftRules(least=patrol.least)
-            sheet = staffing_sheet(past, calendar, monday_of(calendar, now_ms + 7 * _DAY_MS), rules, share=_SERVED)
+            sheet = staffing_sheet(past, calendar, monday_of(calendar, now_ms + 7 * _DAY_MS), rules, share=SERVED)
         except ValueError as error:
             _LOG.info("no sheet of staff yet: %s", error)
             return

@@ -15,6 +15,10 @@ from stream.sinks.store.reader import StoreReader
 
 SHEET: Final = "staffing.json"
 """The newest sheet, in the site's folder."""
+WEEKS: Final = 26
+"""Of alerts that a sheet rests on."""
+SERVED: Final = 0.95
+"""Share of the load that is to be served where nothing else is asked for."""
 HOURS: Final = 7 * 24
 AHEAD: Final = 8
 """Days that are planned for a week: those who begin on its last evening are of use on the morning after."""

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from contextlib import closing
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -132,20 +133,20 @@ def _list(options: argparse.Namespace, settings: Settings, site: FoundSite, text
             print(_sum(one, texts))
 
 
-def _shift(plan: dict[str, Any], zone: Any) -> dict[str, str]:  # noqa: ANN401 - a zone
+def _shift(plan: dict[str, Any], zone: ZoneInfo) -> dict[str, str]:
     begin, end = (local_time(plan[f"{one}_ms"], zone, "%Y-%m-%d %H:%M") for one in ("begin", "end"))
     return {"name": safe(plan["name"]), "begin": begin, "end": end, "solver": plan["solver"]}
 
 
-def _row(stop: dict[str, Any], zone: Any, texts: Sentences) -> Sequence[str]:  # noqa: ANN401 - a zone
+def _row(stop: dict[str, Any], zone: ZoneInfo, texts: Sentences) -> Sequence[str]:
     place = stop["place"].get(texts.language) or stop["place"].get("en", "")
     planned = (stop["leave_ms"] - stop["arrive_ms"]) / 60_000
     return (
         stop["id"],
         f"{local_time(stop['arrive_ms'], zone, '%H:%M')}-{local_time(stop['leave_ms'], zone, '%H:%M')}",
         safe(place),
-        texts(f"patrol-kind-{stop['kind']}"),
-        texts(f"patrol-{stop['state']}"),
+        texts(f"stop-{stop['kind']}"),
+        texts(f"stop-{stop['state']}"),
         f"{stop['delivered_min']:.0f}/{planned:.0f}",
         safe(stop["note"]),
     )

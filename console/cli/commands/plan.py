@@ -34,7 +34,7 @@ from ingest.files import replace_json
 from ingest.places import Places
 from ingest.setup.extras import load
 from models.calendar import Calendar
-from stream.patrol.staffing_sheet import SHEET, PastLoad, load_of_alerts, monday_of, staffing_sheet
+from stream.patrol.staffing_sheet import SERVED, SHEET, WEEKS, PastLoad, load_of_alerts, monday_of, staffing_sheet
 from stream.patrol_results import OfficerPlan
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.patrol_tables import read_plans
@@ -51,7 +51,6 @@ examples:
 A week rests on the alerts that the store has, or on a file `hour,beat,officer_hours`. docs/patrols.md tells how it is
 reckoned.
 """
-_WEEKS: Final = 26
 _COLUMNS: Final = (
     "stop", "officer", "arrive", "leave", "lon", "lat", "beat", "place", "kind", "state", "delivered_min",
 )  # fmt: skip
@@ -65,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     week = kinds.add_parser("week", help="how many officers a week needs when, and shifts that bring them there")
     week.add_argument("--load", type=Path, metavar="CSV", help="past load as hour,beat,officer_hours (default: alerts)")
     week.add_argument("--from", dest="begin", metavar="DATE", help="a day of the week planned (default: next week)")
-    week.add_argument("--served", type=float, default=0.95, metavar="SHARE", help="of the load, 0-1 (default: 0.95)")
+    week.add_argument("--served", type=float, default=SERVED, metavar="SHARE", help="of the load, 0-1 (default: 0.95)")
     week.add_argument("--least", type=int, metavar="N", help="officers there at any hour (default: patrol.least)")
     week.add_argument("--lengths", default="8", metavar="HOURS", help="of shifts, such as 6,8,10 (default: 8)")
     week.add_argument("--starts", type=int, default=5, metavar="N", help="different hours of beginning (default: 5)")
@@ -136,7 +135,7 @@ def _past(
             calendar,
             list(places.beats),
             now_ms,
-            weeks=_WEEKS,
+            weeks=WEEKS,
             answer_min=settings.patrol.answer_min,
             routine_h=settings.patrol.routine_h,
         )
