@@ -65,8 +65,7 @@ class WorkerService:
         """Work until asked to stop; return 0.
 
         Raises TopicsError where the topics are missing or of another number of partitions, SettingsError and
-        PlacesError for what cannot be started with, OSError for a port that is taken, RuntimeError where Faust ends by
-        itself.
+        PlacesError for what cannot be started with, OSError for a port that is taken.
         """
         settings = self.settings
         places = load_places(settings.places_file)  # until the state, or the log, says otherwise

@@ -17,6 +17,7 @@ over when they come again, and those that are missing are read again.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -26,6 +27,7 @@ import faust
 from faust.types.auth import SASLMechanism
 from faust.types.tuples import TP
 
+from ingest.backoff import Backoff
 from ingest.log.kafka_address import KafkaAddress, records_topic, site_topic
 from stream.engines.partition_worker import PartitionRecord, PartitionWorker
 from stream.engines.workloads import KafkaSite, ShardWorkload, SiteWorkload
@@ -36,6 +38,7 @@ _BUFFER: Final = 128
 _FETCH_BYTES: Final = 512 << 10
 """Of one partition at a time: with more, one shard would run ahead of the others while a backlog is worked off."""
 _STOP_S: Final = 4.0
+_AGAIN_S: Final = (0.5, 30.0)
 
 
 class FaustEngine:
@@ -74,7 +77,7 @@ class FaustEngine:
         """Whether every partition it has is worked on, and if not, why."""
         for group in self._groups:
             if not group.assigned:
-                return False, f"waiting for Kafka to assign partitions of {group.topic}"
+                return False, group.trouble or f"waiting for Kafka to assign partitions of {group.topic}"
         for worker in self.workers:
             if not worker.ready:
                 return False, f"{worker}: {worker.trouble}"
@@ -88,10 +91,7 @@ class FaustEngine:
         return next(group for group in self._groups if group.topic == worker.topic)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set; then save state and leave the groups.
-
-        Raises RuntimeError where Faust ends by itself: whoever watches processes starts another.
-        """
+        """Work until `stop` is set; then save state and leave the groups. Raises only for a defect of ours."""
         running = [asyncio.create_task(group.run(stop), name=f"group {group.topic}") for group in self._groups]
         try:
             await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -120,6 +120,8 @@ class _Group:
         """By partition."""
         self.assigned = False
         """Whether Kafka has assigned partitions, if only none to this process."""
+        self.trouble = ""
+        """What ended Faust, until Kafka has assigned partitions again."""
         self.rebalances = 0
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -129,7 +131,23 @@ class _Group:
         return (consumer and consumer.highwater(TP(self.topic, partition))) or 0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, or raise RuntimeError where Faust ends by itself."""
+        """Work until `stop` is set. A Faust that ends by itself, or does not start, is begun anew after a pause."""
+        pause = Backoff(*_AGAIN_S)
+        while not stop.is_set():
+            try:
+                await self._run_app(stop)
+            except Exception as error:  # noqa: BLE001 - whatever ends it, nothing is lost by beginning anew
+                if self.assigned:
+                    pause.reset()
+                wait_s, self.trouble = pause.next_s(), f"{type(error).__name__}: {error}"
+                _LOG.warning("%s: begins anew in %.1f s: %s", self.topic, wait_s, self.trouble, exc_info=error)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), wait_s)
+            finally:
+                self.assigned = False
+
+    async def _run_app(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, or raise what ended Faust."""
         app = self._app = self._new_app()
         stopped = asyncio.create_task(stop.wait())
         try:
@@ -149,7 +167,7 @@ class _Group:
             await self._stop_app(app)
 
     async def _let_go(self, *, save: bool) -> None:
-        workers, self.assigned = list(self.workers.values()), False
+        workers = list(self.workers.values())
         await asyncio.gather(*(worker.stop(save=save, timeout_s=_STOP_S) for worker in workers), *self._leaving)
         self.workers.clear()
 
@@ -223,7 +241,7 @@ class _Group:
                 worker.start()
             else:
                 worker.resume()
-        self.assigned = True
+        self.assigned, self.trouble = True, ""
         _LOG.info("%s: assigned %s", self.topic, _named(*places))
 
 

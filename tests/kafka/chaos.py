@@ -49,13 +49,15 @@ class Report:
     compared: dict[str, int] = field(default_factory=dict)
     """Rows compared, by what they are."""
     differences: dict[str, Any] = field(default_factory=dict)
+    ended_badly: dict[str, str] = field(default_factory=dict)
+    """Worker → its exit code, and the end of what it wrote."""
     settled_s: float = 0.0
     """Seconds from the devices' last word until everything was in the store."""
 
     @property
     def passed(self) -> bool:
         """Whether both things hold."""
-        return not self.wrong_devices and not self.differences and self.observations > 0
+        return not (self.wrong_devices or self.differences or self.ended_badly) and self.observations > 0
 
 
 def run(
@@ -145,7 +147,8 @@ def _compare(city: City, report: Report, idle_s: float, say: Callable[[str], Non
     time.sleep(2.0)
     for worker in city.workers:
         if (code := worker.end(signal.SIGTERM)) != 0:
-            report.differences[worker.name] = {"missing": 0, "too_much": 0, "different": 0, "examples": [code]}
+            written = (worker.folder / f"{worker.name}.log").read_text(encoding="utf-8", errors="replace")
+            report.ended_badly[worker.name] = f"exit code {code} at SIGTERM; its log ends with\n{written[-3000:]}"
     report.differences |= differences(contents(city.store), rows)
     stored = city.stored()
     for device in sorted(books.keys() | stored.keys()):
@@ -169,6 +172,7 @@ def table(report: Report) -> str:
         said = "equal" if wrong is None else f"{wrong['missing']} missing, {wrong['too_much']} too many, "
         said += "" if wrong is None else f"{wrong['different']} different"
         lines.append(f"  {name:<22} {count:>9,} rows  {said}")
+    lines += [f"    {worker}: {how}" for worker, how in report.ended_badly.items()]
     return "\n".join(lines)
 
 

@@ -1,17 +1,18 @@
 """The Faust engine on Tansu, a small broker that speaks Kafka's protocol: for machines without Java.
 
 Tansu keeps everything in memory and knows neither idempotent producers nor transactions, so this holds less than the
-tests on Apache Kafka: equal results of one worker that nobody disturbs.
+tests on Apache Kafka: equal results of one worker whose Faust ends once by itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import faust
 import pytest
 from aiokafka import AIOKafkaProducer
 
@@ -20,7 +21,7 @@ from deploy.processes.supervisor import free_port, listening
 from ingest.log.kafka_address import KafkaAddress, records_topic
 from ingest.log.records import Record, encode_record
 from ingest.refusal import Refusal
-from stream.engines.faust_app import FaustEngine
+from stream.engines.faust_app import FaustEngine, _Group
 from stream.engines.workloads import KafkaSite
 from stream.sinks.delivery import QuarantineSink, Sink
 from stream.sinks.store.reader import StoreReader
@@ -69,7 +70,10 @@ def reached(store: Path) -> int:
         reader.close()
 
 
-def test_equal_to_the_embedded_engine(tansu, tmp_path):
+def test_equal_to_the_embedded_engine_also_where_faust_ends_by_itself_on_the_way(tansu, tmp_path, monkeypatch):
+    apps: list[faust.App] = []
+    make = _Group._new_app
+    monkeypatch.setattr(_Group, "_new_app", lambda group: apps.append(make(group)) or apps[-1])
     topics.create(tansu, topics.topics_of(SITE, SHARDS, 24))
     records, config = recorded(0.3, SHARDS), pipeline_with(site=SITE)
     store = tmp_path / "store.db"
@@ -80,25 +84,32 @@ def test_equal_to_the_embedded_engine(tansu, tmp_path):
         closing.callback(sink.close)
         return [sink, QuarantineSink(refused.extend)]
 
-    async def scenario() -> None:
-        await append(tansu, records)
-        stop = asyncio.Event()
-        site = KafkaSite(tansu, config, places(), SHARDS, sinks, checkpoint_s=1.0, plain=True)
-        engine = FaustEngine(site)
-        running = asyncio.create_task(engine.run(stop))
-        async with asyncio.timeout(90):
-            while reached(store) < len(records):
-                if running.done():
-                    break
-                await asyncio.sleep(0.1)
-        stop.set()
-        await running
-
-    asyncio.run(scenario())
     expected = tmp_path / "expected.db"
     replay([[one for one in records if one.shard == shard] for shard in range(SHARDS)], config, places(), expected)
     wanted = contents(expected)
     assert wanted["windows"]
+
+    async def until(condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(90):
+            while not condition():  # noqa: ASYNC110 - a file knows no event
+                await asyncio.sleep(0.2)
+
+    async def scenario() -> None:
+        half, stop = len(records) // 2, asyncio.Event()
+        await append(tansu, records[:half])
+        engine = FaustEngine(KafkaSite(tansu, config, places(), SHARDS, sinks, checkpoint_s=1.0, plain=True))
+        running = asyncio.create_task(engine.run(stop))
+        await until(lambda: reached(store) > 0)
+        for app in apps[:]:
+            await app.crash(RuntimeError("its consumer ends"))
+        await append(tansu, records[half:])
+        await until(lambda: not differences(contents(store), wanted))
+        assert engine.ready == (True, "")
+        stop.set()
+        await running
+
+    asyncio.run(scenario())
+    assert len(apps) == 4
     assert not differences(contents(store), wanted)
     # The series of burglaries goes on after the end of the stretch: its last report is of a time still to come.
     assert [refusal.reason for refusal in refused] == ["clock"]
