@@ -25,7 +25,7 @@ _BESIDE: Final = frozenset(
         RecordKind.FIT,
     }
 )
-"""Who appends them knows the log's time only roughly: they say nothing of it."""
+"""Who appends them knows the log's time only roughly: they say nothing of it, unless they are the first of all."""
 
 
 class Clocks:
@@ -43,7 +43,7 @@ class Clocks:
         Returns the time (epoch ms, `before_ms` at the record before), and whether it was put back.
         """
         if record.kind in _BESIDE:
-            return max(record.received_ms, before_ms), False
+            return before_ms or record.received_ms, False
         put_back = self._read(record, columns)
         if isinstance(columns, Columns) and columns.any(Flag.TIMELESS):
             columns.ts = np.where(columns.flags & Flag.TIMELESS, columns.received, columns.ts)
