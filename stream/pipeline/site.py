@@ -159,6 +159,7 @@ class SiteStage(Saved):
         )
         self.catalog = SiteCatalog()
         super().__init__()
+        self._told_places = places  # as shard 0 knows them: what it tells of patrols waits for no other
         self._budget: BudgetState | None = None
         """How the budget stood in the newest results that carry it."""
         self._out = Results(0, 0, 0, self.catalog.series)
@@ -184,8 +185,9 @@ class SiteStage(Saved):
         self._reached[shard] = max(int(self._reached[shard]), output.position)
         self._newest[shard] = output.now_ms if output.put_back else max(int(self._newest[shard]), output.now_ms)
         self._commands(output)
-        calls = self._patrols(output) if shard == 0 else []
-        for notice in [*output.notices, *calls]:
+        if shard == 0 and output.places:
+            self._told_places = decode_places(output.places).places
+        for notice in [*output.notices, *(self._patrols(output) if shard == 0 else [])]:
             if not notice.by_model:
                 out.alerts += self._notice(notice)
         heapq.heappush(
@@ -217,7 +219,9 @@ class SiteStage(Saved):
         if places:
             self.hotspots = self._hotspots(decode_places(places).places)
         super().restore(self.hotspots.fitted(state, "hotspots/"))
-        self.causes.places = self.hotspots.places
+        self._told_places = self.causes.places = self.hotspots.places
+        if waiting := [entry.places for entry in sorted(self._waiting) if entry.places]:
+            self._told_places = decode_places(waiting[-1]).places
 
     def _hotspots(self, places: Places) -> HotspotStage:
         return HotspotStage(self.config, places, self.book)
@@ -309,7 +313,7 @@ class SiteStage(Saved):
         for plan in output.plans:
             out.patrols += self.patrol.plan(plan, now_ms)
         for did in output.dids:
-            call = self.patrol.calls(did, now_ms, self.hotspots.places)
+            call = self.patrol.calls(did, now_ms, self._told_places)
             calls += [] if call is None else [call]
             try:
                 out.patrols += self.patrol.did(did, now_ms)

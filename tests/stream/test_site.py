@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.log.records import RecordKind
-from ingest.places import parse_places
+from ingest.places import PlacesRecord, encode_places, parse_places
 from ingest.shards import ShardMap
 from stream.pipeline.pipeline import Pipeline
 from stream.pipeline.shard import ShardPipeline
@@ -218,6 +218,24 @@ def embedded(story):
 def test_what_a_site_says_depends_neither_on_the_pace_of_its_shards_nor_on_a_restart(story, turns, cut):
     expected = said(embedded(story))
     assert said(merged(story, turns, cut=cut)) == expected
+
+
+@pytest.mark.parametrize("first", range(SHARDS))
+@pytest.mark.parametrize("cut", [None, 2, 3])
+def test_who_needs_help_after_an_edit_of_the_places_is_named_by_the_new_ones_whichever_shard_was_faster(first, cut):
+    story = Story()
+    renamed = {beat: replace(known, name={"en": "Renamed", "zh-CN": "新名"}) for beat, known in PLACES.beats.items()}
+    payload = encode_places(PlacesRecord(SHARDS, replace(PLACES, beats=renamed)))
+    story.add(story.log.json(RecordKind.PLAN, NOON, **_shift(NOON)), 0)
+    for shard in range(SHARDS):
+        story.add(story.log._next(RecordKind.PLACES, payload, NOON + 1), shard)
+    story.add(story.log.json(RecordKind.DID, NOON + 2, officer="p1", what="help", stop="s1", ts=NOON + 2), 0)
+    for shard in range(SHARDS):
+        story.add(story.log.tick(NOON + MINUTE), shard)
+    results = merged(story, [first, 0, 0, 0], cut=cut)
+    (alert,) = (alert for out in results for alert in out.alerts)
+    assert alert.place == {"en": "Renamed", "zh-CN": "新名"}
+    assert said(results) == said(embedded(story))
 
 
 def test_results_of_a_shard_that_does_not_exist_are_refused():
