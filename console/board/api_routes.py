@@ -18,6 +18,7 @@ from console.board.hub import Board
 from console.board.overview import Row, trouble
 from console.board.plan_page import plan_document
 from console.board.security import same_origin
+from console.deliver.receipts import Receipt, Receipts
 from ingest.events import Command
 from ingest.places import Places
 from stream.sentences import Why
@@ -167,14 +168,23 @@ async def alerts(request: Request) -> Response:
 
 
 async def alert(request: Request) -> Response:
-    """GET /api/alerts/{id}: one alert with all its changes."""
+    """GET /api/alerts/{id}: one alert with all its changes, and who has been told of it."""
     identifier = request.path_params["id"]
     found, history = await _board(request).asker.ask(
         lambda reader: (reader.alert(identifier), reader.alert_history(identifier))
     )
     if found is None:
         raise ApiError(404, "no_alert", id=identifier[:64])
-    return json_response({**found, "history": history})
+    receipts = await anyio.to_thread.run_sync(_receipts, Path(_board(request).config.store_path).parent, identifier)
+    return json_response({**found, "history": history, "receipts": receipts})
+
+
+def _receipts(folder: Path, alert: str) -> list[Receipt] | None:
+    """Return who has been told of an alert; None where that cannot be read just now."""
+    try:
+        return Receipts(folder).of(alert)
+    except OSError:
+        return None
 
 
 async def hotspots(request: Request) -> Response:

@@ -1,0 +1,292 @@
+"""What is to be told, on disk until a channel has accepted it: one SQLite file, `deliver.db` in the site's folder.
+
+How nothing is lost, and what a SIGKILL can repeat
+--------------------------------------------------
+1. An alert's revision and the messages that follow from it are written in one transaction.
+2. A worker sends one message at a time, and notes in a transaction of its own what became of it.
+3. So after a SIGKILL the one message of each channel that was on its way may go a second time. It bears the same alert
+   id and revision, and the same idempotency key (`Message.key`), as the first time.
+"""
+
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from ingest.sqlite import connect, transaction
+from ingest.vocabulary import SEVERITY_RANK
+from stream.results import Alert
+
+APPLICATION_ID: Final = 0x5047444C
+"""``PGDL``: marks a SQLite file as an outbox of ours."""
+VERSION: Final = 1
+FILE: Final = "deliver.db"
+
+MessageState = Literal["waiting", "failed", "accepted", "delivered", "dropped"]
+"""failed: the channel refused it; it is tried again now and then as long as the alert holds, and the next channel has
+it. dropped: there was no need for it any more."""
+
+_SCHEMA: Final = """
+CREATE TABLE alerts (
+    id TEXT PRIMARY KEY, revision INTEGER NOT NULL, state TEXT NOT NULL, seen_ms INTEGER NOT NULL,
+    body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY, alert TEXT NOT NULL, revision INTEGER NOT NULL, channel TEXT NOT NULL,
+    address TEXT NOT NULL, follows INTEGER NOT NULL, chain INTEGER NOT NULL, handed INTEGER NOT NULL DEFAULT 0,
+    rank INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'waiting', why TEXT NOT NULL DEFAULT '',
+    said TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0, queued_ms INTEGER NOT NULL,
+    due_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL, body BLOB NOT NULL,
+    UNIQUE (alert, revision, channel, address));
+CREATE INDEX messages_open ON messages (channel, rank, queued_ms) WHERE state IN ('waiting', 'failed');
+CREATE INDEX messages_at ON messages (at_ms)
+"""
+
+
+class Order(NamedTuple):
+    """Where an alert is to be told."""
+
+    channel: str
+    to: str = ""
+    """Whom a message on that channel calls: what its adapter takes for a mention or an address; empty: its own."""
+    follows: bool = False
+    """Whether the channel hears all that becomes of the alert (CAP), not only that people are called."""
+
+
+class Message(NamedTuple):
+    """One alert's revision on its way through one channel."""
+
+    id: int
+    channel: str
+    to: str
+    tries: int
+    queued_ms: int
+    alert: Alert
+    earlier: tuple[tuple[int, int], ...] = ()
+    """(revision, `Alert.changed_ms`) of what this channel has accepted of the alert before."""
+
+    @property
+    def key(self) -> str:
+        """The idempotency key: the same whenever this message is sent."""
+        return f"{self.alert.site}-{self.alert.id}-{self.alert.revision}"
+
+
+class Outbox:
+    """What is to be told, and what became of it. Threads may share it. Times are the wall clock's (epoch ms).
+
+    A file that is damaged is put aside, and a new one begins. Raises OSError where it cannot be opened, `sqlite3.Error`
+    by every method where the disk does not let it be read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._db = connect(
+            path,
+            application_id=APPLICATION_ID,
+            version=VERSION,
+            schema=_SCHEMA,
+            rescue=lambda _new, _old: (0, "what was to be told and is not yet; alerts that are open are told again"),
+        )
+        path.chmod(0o600)
+        rows = self._db.execute("SELECT id, revision FROM alerts")
+        self._known: dict[str, int] = dict(rows.fetchall())
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    @property
+    def new(self) -> bool:
+        """Whether no alert was ever taken."""
+        return not self._known
+
+    def knows(self, alert: str, revision: int) -> bool:
+        """Tell whether a revision of an alert, or a later one, was taken."""
+        return self._known.get(alert, -1) >= revision
+
+    def take(self, alert: Alert, orders: Sequence[Order], now_ms: int) -> set[str]:
+        """Take a revision of an alert; return the channels that have something to do.
+
+        One that calls people makes a message for every order, in the place of what still waits of earlier revisions.
+        One that says that the alert is taken up or over drops all that waits. What only follows is told where the
+        channel has accepted something of the alert before. A revision that is known already changes nothing.
+        """
+        if self.knows(alert.id, alert.revision):
+            return set()
+        body = msgspec.json.encode(alert)
+        calls = alert.state == "raised" and not alert.quiet
+        with self._lock, transaction(self._db):
+            self._db.execute(
+                "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?)",
+                (alert.id, alert.revision, alert.state, now_ms, body),
+            )
+            if calls or alert.state != "raised":
+                self._db.execute(
+                    "UPDATE messages SET state = 'dropped', why = ?, at_ms = ? "
+                    "WHERE alert = ? AND state IN ('waiting', 'failed')",
+                    ("newer" if calls else alert.state, now_ms, alert.id),
+                )
+            put = {
+                order.channel
+                for order in orders
+                if (calls or (order.follows and self._earlier(alert.id, order.channel, order.to, alert.revision)))
+                and self._put(alert, order, now_ms, body)
+            }
+        self._known[alert.id] = alert.revision
+        return put
+
+    def _put(self, alert: Alert, order: Order, now_ms: int, body: bytes, chain: int = 0) -> bool:
+        rank = SEVERITY_RANK[alert.severity]
+        cursor = self._db.execute(
+            "INSERT OR IGNORE INTO messages (alert, revision, channel, address, follows, chain, rank, queued_ms, "
+            "due_ms, at_ms, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (alert.id, alert.revision, order.channel, order.to, order.follows, chain, rank, *3 * (now_ms,), body),
+        )
+        if cursor.rowcount and not chain:
+            self._db.execute("UPDATE messages SET chain = id WHERE id = ?", (cursor.lastrowid,))
+        return bool(cursor.rowcount)
+
+    def _earlier(self, alert: str, channel: str, to: str, before: int) -> tuple[tuple[int, int], ...]:
+        rows = self._db.execute(
+            "SELECT revision, json_extract(body, '$.changed_ms') FROM messages WHERE alert = ? AND channel = ? "
+            "AND address = ? AND revision < ? AND state IN ('accepted', 'delivered') ORDER BY revision",
+            (alert, channel, to, before),
+        )
+        return tuple((int(revision), int(changed_ms)) for revision, changed_ms in rows)
+
+    def next(self, channel: str, now_ms: int) -> Message | None:
+        """Return what a channel has to send now: the most severe first, then the oldest; None for nothing."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT id, address, tries, queued_ms, body FROM messages WHERE channel = ? "
+                "AND state IN ('waiting', 'failed') AND due_ms <= ? ORDER BY rank DESC, queued_ms, id LIMIT 1",
+                (channel, now_ms),
+            ).fetchone()
+            if row is None:
+                return None
+            identifier, to, tries, queued_ms, body = row
+            alert = msgspec.json.decode(body, type=Alert)
+            earlier = self._earlier(alert.id, channel, to, alert.revision)
+        return Message(identifier, channel, to, tries, queued_ms, alert, earlier)
+
+    def due_ms(self, channel: str) -> int | None:
+        """Return when the next message of a channel is due; None where nothing waits."""
+        with self._lock:
+            found: int | None = self._db.execute(
+                "SELECT min(due_ms) FROM messages WHERE channel = ? AND state IN ('waiting', 'failed')", (channel,)
+            ).fetchone()[0]
+        return found
+
+    def accepted(self, message: Message, now_ms: int, said: str = "", *, delivered: bool = False) -> None:
+        """Note that a channel has taken a message, also one that was dropped while it was on its way.
+
+        Whatever was to stand in for it is dropped. Where the channel follows and the alert has changed meanwhile, that
+        is told next.
+        """
+        state: MessageState = "delivered" if delivered else "accepted"
+        alert = message.alert
+        with self._lock, transaction(self._db):
+            self._db.execute(
+                "UPDATE messages SET state = ?, why = '', said = ?, tries = tries + 1, at_ms = ? WHERE id = ?",
+                (state, said, now_ms, message.id),
+            )
+            chain, follows = self._db.execute(
+                "SELECT chain, follows FROM messages WHERE id = ?", (message.id,)
+            ).fetchone()
+            self._db.execute(
+                "UPDATE messages SET state = 'dropped', why = 'otherwise', said = ?, at_ms = ? "
+                "WHERE chain = ? AND alert = ? AND id <> ? AND state IN ('waiting', 'failed')",
+                (message.channel, now_ms, chain, alert.id, message.id),
+            )
+            newest = self._db.execute(
+                "SELECT body FROM alerts WHERE id = ? AND revision > ?", (alert.id, alert.revision)
+            ).fetchone()
+            if follows and newest is not None:
+                later = msgspec.json.decode(newest[0], type=Alert)
+                self._put(later, Order(message.channel, message.to, follows=True), now_ms, newest[0])
+
+    def delivered(self, alert: str, revision: int, channel: str, now_ms: int) -> None:
+        """Note that a message has reached whom it was for: its link was opened, its receipt came back."""
+        with self._lock, transaction(self._db):
+            self._db.execute(
+                "UPDATE messages SET state = 'delivered', at_ms = ? "
+                "WHERE alert = ? AND revision = ? AND channel = ? AND state = 'accepted'",
+                (now_ms, alert, revision, channel),
+            )
+
+    def not_accepted(
+        self, message: Message, now_ms: int, due_ms: int, why: str, said: str = "", *, refused: bool = False
+    ) -> None:
+        """Note that an attempt came to nothing, and when the next one is due; nothing where it was dropped meanwhile.
+
+        A message that was `refused` has failed: it is handed on at once, and tried again now and then.
+        """
+        state: MessageState = "failed" if refused else "waiting"
+        with self._lock, transaction(self._db):
+            self._db.execute(
+                "UPDATE messages SET state = ?, why = ?, said = ?, tries = tries + 1, due_ms = ?, at_ms = ? "
+                "WHERE id = ? AND state IN ('waiting', 'failed')",
+                (state, why, said, due_ms, now_ms, message.id),
+            )
+
+    def hand_on(self, ways: Mapping[str, Order], after_ms: int, now_ms: int) -> set[str]:
+        """Give what a channel has refused, or not accepted for `after_ms`, to the next one, too; return those.
+
+        `ways` is channel → where its messages go next. The first channel goes on trying until one of them has it.
+        """
+        found = set()
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT id, channel, chain, body FROM messages WHERE state IN ('waiting', 'failed') AND handed = 0 "
+                "AND (state = 'failed' OR queued_ms <= ?)",
+                (now_ms - after_ms,),
+            ).fetchall()
+            due = [row for row in rows if row[1] in ways]
+            if due:
+                with transaction(self._db):
+                    for identifier, channel, chain, body in due:
+                        alert = msgspec.json.decode(body, type=Alert)
+                        self._db.execute("UPDATE messages SET handed = 1 WHERE id = ?", (identifier,))
+                        if self._put(alert, ways[channel], now_ms, body, chain):
+                            found.add(ways[channel].channel)
+        return found
+
+    def drop(self, alert: str, why: str, now_ms: int) -> None:
+        """Drop what waits of an alert: nobody need be told any more."""
+        with self._lock, transaction(self._db):
+            self._db.execute(
+                "UPDATE messages SET state = 'dropped', why = ?, at_ms = ? "
+                "WHERE alert = ? AND state IN ('waiting', 'failed')",
+                (why, now_ms, alert),
+            )
+
+    def drop_channels(self, kept: Collection[str], now_ms: int) -> None:
+        """Drop what waits for channels that are no longer there."""
+        with self._lock, transaction(self._db):
+            rows = self._db.execute("SELECT DISTINCT channel FROM messages WHERE state IN ('waiting', 'failed')")
+            gone = [(now_ms, row[0]) for row in rows.fetchall() if row[0] not in kept]
+            self._db.executemany(
+                "UPDATE messages SET state = 'dropped', why = 'no_channel', at_ms = ? "
+                "WHERE channel = ? AND state IN ('waiting', 'failed')",
+                gone,
+            )
+
+    def tried_since(self, channel: str, since_ms: int) -> list[int]:
+        """Return when a channel's newest attempts were, oldest first: its rate goes on after a restart."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT at_ms FROM messages WHERE at_ms >= ? AND channel = ? AND tries > 0 ORDER BY at_ms",
+                (since_ms, channel),
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def prune(self, before_ms: int) -> None:
+        """Forget what has been over for long."""
+        with self._lock, transaction(self._db):
+            self._db.execute(
+                "DELETE FROM messages WHERE at_ms < ? AND state NOT IN ('waiting', 'failed')", (before_ms,)
+            )
+            self._db.execute("DELETE FROM alerts WHERE seen_ms < ? AND state IN ('cleared', 'expired')", (before_ms,))
+            self._known = dict(self._db.execute("SELECT id, revision FROM alerts").fetchall())

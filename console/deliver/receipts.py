@@ -1,0 +1,79 @@
+"""Who has been told of an alert: what became of its messages, as board, API and command line show it."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from console.deliver.outbox import FILE, MessageState
+from ingest.sqlite import read_only
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one message."""
+
+    channel: str
+    to: str
+    """Whom it was for on that channel; empty: those whom the channel reaches."""
+    state: MessageState
+    at_ms: int
+    """When that was, by the wall clock (epoch ms)."""
+    why: str
+    """A code (``deliver-why`` in the catalogue has the words) of why it has not been accepted, or was dropped."""
+    revision: int
+    """Of the alert."""
+    said: str = ""
+    """What the channel said to it, or for ``otherwise`` the channel that has told it instead."""
+    tries: int = 0
+
+
+class Receipts:
+    """The receipts in a site's folder; nothing is opened, and nothing is there, before somebody delivers."""
+
+    def __init__(self, site_dir: Path) -> None:
+        self._path = site_dir / FILE
+
+    def of(self, alert: str) -> list[Receipt]:
+        """Return the receipts of an alert, the newest revision first. Raises OSError where they cannot be read."""
+        return self._ask(
+            "SELECT channel, address, state, at_ms, why, revision, said, tries FROM messages WHERE alert = ? "
+            "ORDER BY revision DESC, id",
+            (alert,),
+        )
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many messages wait, by channel. Raises OSError where they cannot be read."""
+        rows = self._rows(
+            "SELECT channel, count(*) FROM messages WHERE state IN ('waiting', 'failed') GROUP BY channel", ()
+        )
+        return dict(rows)
+
+    def newest(self, limit: int = 50) -> list[tuple[str, Receipt]]:
+        """Return the newest receipts with their alerts' ids. Raises OSError where they cannot be read."""
+        rows = self._rows(
+            "SELECT alert, channel, address, state, at_ms, why, revision, said, tries FROM messages "
+            "ORDER BY at_ms DESC, id DESC LIMIT ?",
+            (limit,),
+        )
+        return [(row[0], _receipt(row[1:])) for row in rows]
+
+    def _ask(self, statement: str, values: tuple[object, ...]) -> list[Receipt]:
+        return [_receipt(row) for row in self._rows(statement, values)]
+
+    def _rows(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        if not self._path.exists():
+            return []
+        try:
+            with closing(read_only(self._path)) as connection:
+                return connection.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise OSError(f"{self._path}: the receipts cannot be read: {error}") from error
+
+
+_NAMES: Final = ("channel", "to", "state", "at_ms", "why", "revision", "said", "tries")
+
+
+def _receipt(row: tuple[Any, ...]) -> Receipt:
+    return msgspec.convert(dict(zip(_NAMES, row, strict=True)), Receipt)
