@@ -27,7 +27,20 @@ CREATE TABLE audit (
     about TEXT NOT NULL,
     detail TEXT NOT NULL,
     hash BLOB NOT NULL
-)
+);
+CREATE TABLE people (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, language TEXT NOT NULL, officer TEXT NOT NULL,
+    addresses TEXT NOT NULL, active INTEGER NOT NULL, password TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE links (
+    id TEXT PRIMARY KEY, person TEXT NOT NULL, purpose TEXT NOT NULL, about TEXT NOT NULL,
+    made_ms INTEGER NOT NULL, ends_ms INTEGER NOT NULL, revoked_ms INTEGER
+) WITHOUT ROWID;
+CREATE TABLE sessions (
+    hash BLOB PRIMARY KEY, person TEXT NOT NULL, link TEXT NOT NULL,
+    begun_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL, ends_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE attempts (at_ms INTEGER NOT NULL, person TEXT NOT NULL, place TEXT NOT NULL)
 """
 _WAIT_S: Final = 5.0
 """How long to wait for another process's transaction: nobody holds one for longer than a few milliseconds."""

@@ -1,0 +1,71 @@
+"""Passwords: what is kept of them, and which are too easy.
+
+Argon2id with the second recommended setting of RFC 9106, section 4 (64 MiB, 3 passes, 4 lanes).
+"""
+
+import re
+import threading
+import unicodedata
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+LEAST: Final = 10
+MOST: Final = 200
+"""In characters; what is longer is refused before anything is computed of it."""
+_DISTINCT: Final = 5
+_RUNS: Final = ("01234567890123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm")
+_HASHER: Final = PasswordHasher()
+_ONE: Final = threading.Lock()
+"""One at a time: many attempts at once take neither the memory nor all processors of a small machine."""
+_NOBODYS: Final = _HASHER.hash("nobody has this password")
+
+
+class PasswordError(ValueError):
+    """A password that is too easy; `why` is the code of the sentence behind ``people-password-``."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"this password is refused: {why}")
+        self.why = why
+
+
+def check(password: str, *names: str) -> None:
+    """Raise `PasswordError` for a password that is too short, too long, or among the first that anybody tries.
+
+    `names` are what the password must not be made of, such as the person's own.
+    """
+    plain = _plain(password).casefold()
+    if not LEAST <= len(plain) <= MOST:
+        raise PasswordError("short" if len(plain) < LEAST else "long")
+    without = re.sub(r"[\W\d_]+", "", plain)
+    named = any(len(name) > 2 and name.casefold() in plain and len(plain) - len(name) < LEAST for name in names)
+    run = any(plain[:8] in line or plain[:8] in line[::-1] for line in _RUNS)
+    if len(set(plain)) < _DISTINCT or named or run or without in {"password", "patrolgrid", "admin", "mima", "police"}:
+        raise PasswordError("easy")
+
+
+def hashed(password: str) -> str:
+    """Return what is kept of a password."""
+    with _ONE:
+        return _HASHER.hash(_plain(password))
+
+
+def matches(password: str, kept: str) -> bool:
+    """Tell whether a password is the one of which something was kept.
+
+    Where nothing is kept (nobody has that id, or no password yet) it takes as long to say no.
+    """
+    if len(password) > MOST:
+        return False
+    try:
+        with _ONE:
+            _HASHER.verify(kept or _NOBODYS, _plain(password))
+    except (Argon2Error, InvalidHashError):
+        return False
+    return bool(kept)
+
+
+def _plain(password: str) -> str:
+    """Return a password in one form, however the keyboard composed its characters (NIST SP 800-63B, 3.1.1.2)."""
+    return unicodedata.normalize("NFC", password)
