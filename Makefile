@@ -119,7 +119,7 @@ $(VENV)/.run: $(VENV)/.pip pyproject.toml $(LOCKS)/demo.txt
 
 $(VENV)/.dev: $(VENV)/.run
 	@echo "Installing the tools for tests and checks (once) ..."
-	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q -c constraints.txt -e '.[influx,kafka,seal]' --group dev
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q -c constraints.txt -e '.[influx,kafka,seal,deliver]' --group dev
 	@touch $@
 
 clean:

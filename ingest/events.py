@@ -37,8 +37,16 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     action: Literal["acknowledge", "clear"]
     alert: Id
     by: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    """Who: the id of an account, or where a site has none, a name."""
     ts: Instant
     note: Text = ""
+    name: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    """What people call them; empty: as in `by`."""
+
+    @property
+    def shown(self) -> str:
+        """What people read."""
+        return self.name or self.by
 
 
 class Belief(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,8 +27,8 @@ READERS: Final[dict[RecordKind, tuple[Callable[[bytes], Said | Status], Reason]]
 def said_record(said: Said, officer: str, hide: Callable[[str], str], received_ms: int) -> Record:
     """Return the record of what was said; `officer` is whose topic it came on, `hide` takes plates out of texts."""
     if isinstance(said, Command):
-        by, note = hide(said.by)[:64], hide(said.note)[:280]
-        clean: object = msgspec.structs.replace(said, ts=epoch_ms(said.ts), by=by, note=note)
+        by, name, note = hide(said.by)[:64], hide(said.name)[:64], hide(said.note)[:280]
+        clean: object = msgspec.structs.replace(said, ts=epoch_ms(said.ts), by=by, note=note, name=name)
         kind = RecordKind.COMMAND
     elif isinstance(said, PatrolDid):
         note, ts = hide(said.note)[:280], None if said.ts is None else epoch_ms(said.ts)

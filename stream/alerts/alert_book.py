@@ -297,7 +297,7 @@ class AlertBook(Saved):
         self._commands[command.id] = None
         if len(self._commands) > MAX_REMEMBERED:
             del self._commands[next(iter(self._commands))]
-        key, says = found[0], {"by": command.by, "note": command.note}
+        key, says = found[0], {"by": command.shown, "note": command.note}
         changes = self.expire(due_ms, key)
         alert = self._open.get(key)
         if alert is None:  # it was over by then

@@ -103,7 +103,7 @@ class PatrolStage(Saved):
 
     def answers(self, command: Command, now_ms: int) -> list[OfficerPlan]:
         """Take that an officer on patrol has taken up an alert, and so is away until it is cleared."""
-        officer = next((one for one, name in self._names.items() if command.by in {one, name}), "")
+        officer = next((one for one, name in self._names.items() if {command.by, command.name} & {one, name}), "")
         if not self._running(officer):
             return []
         what: DidWhat = "away" if command.action == "acknowledge" else "back"

@@ -350,7 +350,15 @@ def test_no_file_ever_holds_a_raw_plate(tmp_path, caplog):
     intake.take(f"patrolgrid/v1/s/{RAW}/g/obs", b"{}")
     incident = {"id": "i1", "ts": now, "lon": 1, "lat": 2, "category": "theft", "text": f"took {RAW}, ran"}
     intake.take(topics.incidents("s"), json.dumps(incident, ensure_ascii=False).encode())
-    command = {"id": "c1", "ts": now, "action": "clear", "alert": "a1", "by": f"li {RAW}", "note": f"it was {RAW}"}
+    command = {
+        "id": "c1",
+        "ts": now,
+        "action": "clear",
+        "alert": "a1",
+        "by": f"li {RAW}",
+        "note": f"it was {RAW}",
+        "name": RAW,
+    }
     intake.take(topics.commands("s"), json.dumps(command, ensure_ascii=False).encode())
     taken = intake.finish()
     assert taken.observations == 5  # whether a clock is wrong, the shard decides

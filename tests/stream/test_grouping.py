@@ -180,8 +180,9 @@ def test_who_has_acknowledged_is_told_again_when_it_has_doubled():
 def test_an_alert_that_a_person_has_cleared_comes_back_as_a_new_one():
     site = Site(town([0, 20]))
     (alert,) = site.rise(0, 0)
-    command = Command(id="c", action="clear", alert=alert.id, by="li", ts=NOON)
-    site._apply(1, commands=[command])
+    command = Command(id="c", action="clear", alert=alert.id, by="li", ts=NOON, name="李伟")
+    (cleared,) = site._apply(1, commands=[command])
+    assert cleared.by == "李伟", "people read a name, not an account"
     (again,) = site.rise(1, 2)
     assert again.id != alert.id
     assert again.devices == ("d0", "d1")
