@@ -64,6 +64,7 @@ class _Header(msgspec.Struct, omit_defaults=True, kw_only=True):
     watermark_ms: int
     shard: int = 0
     places: bytes = b""
+    calendar: bytes = b""
     sure: bool = False
     put_back: bool = False
     closing: bool = False
@@ -94,8 +95,8 @@ _STRUCTS: Final = (
     "anomalies", "incidents", "commands", "plans", "dids", "fits", "notices", "taught", "health", "refusals",
 )  # fmt: skip
 _PLAIN: Final = (
-    "position", "now_ms", "watermark_ms", "shard", "places", "sure", "put_back", "closing", "accepted", "duplicates",
-    "late",
+    "position", "now_ms", "watermark_ms", "shard", "places", "calendar", "sure", "put_back", "closing", "accepted",
+    "duplicates", "late",
 )  # fmt: skip
 _TABLES: Final[dict[str, tuple[type, dict[str, str]]]] = {
     "windows": (WindowRows, WINDOW_COLUMNS),

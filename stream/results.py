@@ -367,6 +367,8 @@ class ShardOutput(RecordOutput):
     """Weights for the hotspot forecast, fitted beside the pipeline."""
     places: bytes = b""
     """The record of places that came, see `ingest.places.encode_places`."""
+    calendar: bytes = b""
+    """The record of the calendar that came, see `ingest.days.site_calendar.encode_calendar`."""
     shard: int = 0
 
 

@@ -9,7 +9,7 @@ way they do when the session is over.
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from typing import Final
 
@@ -28,7 +28,7 @@ from deploy.settings import Settings
 from deploy.wiring import kafka_of, make_clock, open_kafka_log, open_sinks, pipeline_config
 from ingest.clock import wall_ms
 from ingest.log.kafka_client import KafkaAwayError, KafkaTopicError
-from ingest.places import load_places
+from ingest.places import Places, load_places
 from stream.detect.rules_stage import check_overrides
 from stream.engines.faust_app import FaustEngine
 from stream.engines.workloads import KafkaSite
@@ -128,12 +128,11 @@ class WorkerService:
     def _waits(self, why: str) -> None:
         self._waiting_for = why
 
-    def _open_sinks(self, stack: ExitStack) -> list[Sink]:
-        """Open the sinks, in their thread; this worker has the site's topic now."""
+    def _open_sinks(self, stack: ExitStack, places: Callable[[], Places]) -> list[Sink]:
+        """Open the sinks, in their thread; this worker has the site's topic now, and `places` are as its log says."""
         settings = self.settings
         stack.enter_context(site_lock(settings.site_dir))
-        places = load_places(settings.places_file)
-        sinks = open_sinks(settings, places, stack)
+        sinks = open_sinks(settings, load_places(settings.places_file), stack)
         note_window_length(sinks, settings.pipeline.window_s, None)
         started_ms = wall_ms()
         write_node_file(settings, started_ms=started_ms)
@@ -141,7 +140,7 @@ class WorkerService:
         log = open_kafka_log(settings, f"{self.name}-planner")
         stack.callback(log.close)
         clock = make_clock(settings)
-        beside = Planner(settings, clock, log, lambda: places), Trainer(settings, clock, log, fit_job(settings))
+        beside = Planner(settings, clock, log, places), Trainer(settings, clock, log, fit_job(settings))
         for one in beside:
             one.start()
 

@@ -146,18 +146,24 @@ class Forecast(Grid, Saved):
             return 0
         x, y, ts, w, d = x[good], y[good], ts[good], np.minimum(w[good], _MOST_WEIGHT), d[good]
         self.maps.add(x, y, ts, w)
-        day_class, second = self._local(ts)
-        slot = (day_class.astype(np.int64) * 24 + second // 3600).astype(np.uint8)
         every = np.concatenate([self._ts, ts])
         order = np.argsort(every, kind="stable")[-_KEPT:]
         self._ts = every[order]
         self._position = np.concatenate([self._position, [x, y]], axis=1)[:, order]
         self._weight = np.concatenate([self._weight, w])[order]
         self._driver = np.concatenate([self._driver, d])[order]
-        self._slot = np.concatenate([self._slot, slot])[order]
+        self._slot = np.concatenate([self._slot, self._slots(ts)])[order]
         self._hours = None
         self._remember(self.cell_of(x, y), ts, d, 0.0)
         return len(ts)
+
+    def find_kinds_of_day(self) -> None:
+        """Find anew which kind of day events fell on: the calendar behind the local time has changed."""
+        self._slot, self._hours = self._slots(self._ts), None
+
+    def _slots(self, ts_ms: NDArray[np.int64]) -> NDArray[np.uint8]:
+        day_class, second = self._local(ts_ms)
+        return (day_class.astype(np.int64) * 24 + second // 3600).astype(np.uint8)
 
     def excite(self, lon: float, lat: float, ts_ms: int, weight: float, driver: int) -> bool:
         """Let what sensors noticed raise the risk around them for a day; tells whether it lay on the map."""
@@ -330,8 +336,7 @@ class Forecast(Grid, Saved):
         """Return the days of a period that lie in each slot, (slots,)."""
         first = begin_ms - begin_ms % _HOUR_MS + _HOUR_MS
         edges = np.unique(np.concatenate([[begin_ms], np.arange(first, end_ms, _HOUR_MS), [max(end_ms, begin_ms)]]))
-        day_class, second = self._local(edges[:-1].astype(np.int64))
-        slot = day_class.astype(np.int64) * 24 + second // 3600
+        slot = self._slots(edges[:-1].astype(np.int64))
         return np.asarray(np.bincount(slot, np.diff(edges) / DAY_MS, _SLOTS), dtype=np.float64)
 
     def _profile(self) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.days.site_calendar import decode_calendar
 from ingest.events import Incident
 from ingest.observations import epoch_ms
 from ingest.places import Places
@@ -58,14 +59,17 @@ class HotspotStage(Saved):
     _counted = value(dict[str, None])
     _due_ms = value(int)
     _coming_ms = value(int)
+    _calendar = value(bytes)
+    """The calendar as it last came through the log; empty before that: the settings' one."""
     _old_ids = array(np.int64, FREE)
     """Hashes of the ids of history, rising."""
 
     def __init__(self, config: PipelineConfig, places: Places, book: AlertBook) -> None:
         self.config, self.places, self.book = config, places, book
         site = config.site
-        calendar = Calendar(site.timezone, site.country or None, [date.fromisoformat(day) for day in site.holidays])
-        self.grid = Forecast(places.bounds(), config.pipeline.hotspot_cell_m, _DRIVERS, calendar.local)
+        holidays = [date.fromisoformat(day) for day in site.holidays]
+        self._days = Calendar(site.timezone, site.country or None, holidays)
+        self.grid = Forecast(places.bounds(), config.pipeline.hotspot_cell_m, _DRIVERS, self._days.local)
         self.series = NearRepeats()
         super().__init__()
         self._beat_of_cell = self._beats()
@@ -78,8 +82,23 @@ class HotspotStage(Saved):
         self.restore(self.fitted(other.capture()))
         self._due_ms = 0
 
+    def restored(self) -> None:
+        """Go by the calendar that the state knows."""
+        if self._calendar:
+            self._days.take(decode_calendar(self._calendar))
+
+    def take_calendar(self, payload: bytes) -> None:
+        """Go by an edited calendar, of past days too: which kind of day each incident fell on is found anew."""
+        self._days.take(decode_calendar(payload))
+        self._calendar = payload
+        self.grid.find_kinds_of_day()
+        self._due_ms = self._coming_ms = 0
+
     def fitted(self, state: State, path: str = "") -> State:
         """Return a state, with this stage's below a path, whose map is of other cells, as this stage would have it."""
+        calendar = state.get(f"{path}calendar", bytes)
+        if calendar:  # before events are sorted by kinds of day again
+            self._days.take(decode_calendar(calendar))
         grid = state.below(f"{path}grid")
         fitting = self.grid.fitted(grid)
         if fitting is grid:

@@ -48,9 +48,10 @@ class KafkaSite:
     config: PipelineConfig
     places: Places
     shards: int
-    open_sinks: Callable[[ExitStack], Sequence[Sink]]
+    open_sinks: Callable[[ExitStack, Callable[[], Places]], Sequence[Sink]]
     """Opens what the site's results go to, in a thread of its own, and leaves with the stack how to close it. What the
-    pipeline refused goes to a sink, too (`stream.sinks.delivery.QuarantineSink`)."""
+    pipeline refused goes to a sink, too (`stream.sinks.delivery.QuarantineSink`). It may ask, in any thread, for the
+    places that the site goes by then."""
     name: str = "worker"
     """The worker process's, for Kafka's log files."""
     checkpoint_s: float = 5.0
@@ -185,8 +186,13 @@ class SiteWorkload:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="outlets")
         self._closing = ExitStack()
         loop = asyncio.get_running_loop()
-        self._delivery = Delivery(await loop.run_in_executor(self._thread, self.site.open_sinks, self._closing))
+        opening = loop.run_in_executor(self._thread, self.site.open_sinks, self._closing, self.places)
+        self._delivery = Delivery(await opening)
         self._closing.callback(self._delivery.close)
+
+    def places(self) -> Places:
+        """Return the places as the log has last said."""
+        return self.stage.hotspots.places
 
     async def close(self) -> None:
         """Close the sinks."""

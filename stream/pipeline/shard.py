@@ -309,6 +309,8 @@ class ShardPipeline(Saved):
             take(record.payload)
         except (ValueError, RecursionError) as error:
             emit.refuse(self._out, record, reason, error)
+        else:  # the site's map goes by kinds of day, too
+            self._out.calendar = record.payload if record.kind is RecordKind.CALENDAR else b""
 
     def _places(self, record: Record) -> None:
         """Take over edited places: what follows from them is found anew, as after a restart."""

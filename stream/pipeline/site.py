@@ -70,7 +70,8 @@ class _SiteEntry(msgspec.Struct, frozen=True, kw_only=True, order=True):
     fits: list[bytes] = msgspec.field(default_factory=list)
     notices: list[Notice] = msgspec.field(default_factory=list)
     places: bytes = b""
-    """Of shard 0: all shards get a record of the edited places, and the site goes by one."""
+    """Of shard 0: all shards get a record of the edited places, and the site goes by one; so with the calendar."""
+    calendar: bytes = b""
 
 
 class SiteCatalog(Saved):
@@ -160,8 +161,7 @@ class SiteStage(Saved):
         self.catalog = SiteCatalog()
         super().__init__()
         self._told_places = places  # as shard 0 knows them: what it tells of patrols waits for no other
-        self._budget: BudgetState | None = None
-        """How the budget stood in the newest results that carry it."""
+        self._budget: BudgetState | None = None  # as it stood in the newest results that carry it
         self._out = Results(0, 0, 0, self.catalog.series)
         """Results of the output at work: the steps add to them."""
 
@@ -201,13 +201,12 @@ class SiteStage(Saved):
                 delivered=self.patrol.delivered(),
                 fits=output.fits,
                 notices=[notice for notice in output.notices if notice.by_model],
-                places=output.places if shard == 0 else b"",
+                **({"places": output.places, "calendar": output.calendar} if shard == 0 else {}),
             ),
         )
         while self._waiting and self._is_due(self._waiting[0]):
             self._take(heapq.heappop(self._waiting))
-        if self._maps:
-            out.hotspots = self._maps.pop(0)
+        out.hotspots = self._maps.pop(0) if self._maps else None
         budget = self.budget.state()
         if budget != self._budget:
             self._budget = out.budget = budget
@@ -263,6 +262,8 @@ class SiteStage(Saved):
         self._now_ms = entry.time_ms
         if entry.places:
             self._take_places(entry.places)
+        if entry.calendar:
+            self.hotspots.take_calendar(entry.calendar)
         self.budget.roll(entry.time_ms)
         self._learn(entry)
         if entry.incidents:
@@ -272,8 +273,7 @@ class SiteStage(Saved):
         out.alerts += self.book.expire(entry.time_ms)
         self.hotspots.anomalies(entry.anomalies)
         out.coming = self.hotspots.coming(entry.time_ms) or out.coming
-        hotspots = self.hotspots.due(entry.time_ms)
-        if hotspots is not None:
+        if (hotspots := self.hotspots.due(entry.time_ms)) is not None:
             self._maps.append(hotspots)
 
     def _incidents(self, incidents: list[Incident], now_ms: int) -> None:

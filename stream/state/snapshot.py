@@ -116,6 +116,7 @@ _ADDED: Final[dict[int, dict[str, dict[str, _Value | _Array]]]] = {
         "shard": {},
         "site": {
             "hotspots/coming_ms": _Value(0),
+            "hotspots/calendar": _Value(b""),
             "hotspots/old_ids": _Array("<i8", shape=(0,)),
             "patrol/shifts": _Value({}),
             "patrol/away": _Value({}),

@@ -52,7 +52,7 @@ class Outside:
     def __init__(self) -> None:
         self.sink, self.refusals = MemorySink(), []
 
-    def open(self, _closing: object) -> list[Sink]:
+    def open(self, _closing: object, _places: object) -> list[Sink]:
         return [self.sink, QuarantineSink(self.refusals.extend)]
 
 

@@ -79,7 +79,7 @@ def test_equal_to_the_embedded_engine_also_where_faust_ends_by_itself_on_the_way
     store = tmp_path / "store.db"
     refused: list[Refusal] = []
 
-    def sinks(closing: ExitStack) -> list[Sink]:
+    def sinks(closing: ExitStack, _places: object) -> list[Sink]:
         sink = StoreSink(store, SITE)
         closing.callback(sink.close)
         return [sink, QuarantineSink(refused.extend)]

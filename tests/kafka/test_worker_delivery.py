@@ -48,7 +48,7 @@ def test_with_a_full_store_alerts_go_out_and_it_gets_what_it_missed(kafka: Kafka
     store, listener = FullStore(tmp_path / "store.db", name), Listener(broker.port)
     mqtt = MqttSink(BrokerAddress(port=broker.port), name, delivered_path=tmp_path / "delivered.json")
     site = KafkaSite(
-        kafka.address, config, places(DEVICES), 1, lambda _: [store, mqtt, QuarantineSink(forget)], checkpoint_s=0.1
+        kafka.address, config, places(DEVICES), 1, lambda *_: [store, mqtt, QuarantineSink(forget)], checkpoint_s=0.1
     )
     shard, writer, records = ShardPipeline(config, places(DEVICES)), Writer(), []
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from functools import cache
 
 import msgspec
+import numpy as np
 import pytest
 
 from ingest.days.site_calendar import CalendarSettings, SiteCalendar, encode_calendar, entries_of
@@ -16,6 +18,8 @@ from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, HistoryBuilder, Writer, places, text_of
 
 WINDOW = 5 * MINUTE
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 DEVICES = {"cam-1": "camera", "cam-2": "camera", "smoke-1": "smoke"}
 MARKET = "2026-11-23 12:00-13:00 @ cam-1: market day"
 """It begins at `NOON`."""
@@ -56,8 +60,8 @@ class Site:
     def record(self, kind: RecordKind, payload: bytes, received: int) -> Record:
         return self.writer._next(kind, payload, received)
 
-    def plan(self, **calendar: tuple[str, ...]) -> None:
-        found = SiteCalendar("", entries_of(msgspec.convert(calendar, CalendarSettings), ()))
+    def plan(self, holidays: tuple[str, ...] = (), **calendar: tuple[str, ...]) -> None:
+        found = SiteCalendar("", entries_of(msgspec.convert(calendar, CalendarSettings), holidays))
         self.put(self.record(RecordKind.CALENDAR, encode_calendar(found), NOON))
 
     def put(self, record: Record) -> None:
@@ -153,6 +157,36 @@ def test_history_of_a_planned_time_teaches_nothing():
     taught = pipeline.process(Record(RecordKind.HISTORY, NOON, noise.encode(), position=3)).taught
     assert taught is not None
     assert taught.learned == 1, "nothing of it is left to be learned, and it is not asked for again"
+
+
+def test_the_map_goes_by_an_edited_calendar_also_after_a_restart():
+    """Thefts come on Sundays at three in the night; a Tuesday that becomes a day of rest is like them."""
+    site = Site()
+    thefts = [
+        {"id": f"i{week}-{at}", "ts": NOON - (7 * week + 1) * DAY - 9 * HOUR, "category": "theft", "lon": 121.474,
+         "lat": 31.232, "provenance": "reported", "backfill": True} for week in range(30) for at in range(5)
+    ]  # fmt: skip
+    site.put(site.record(RecordKind.INCIDENT, msgspec.json.encode(thefts), NOON))
+
+    def coming() -> np.ndarray:
+        """Return what is expected by hour of the day of the 24 hours from Monday noon on."""
+        site.now += 15 * MINUTE
+        found = site.pipeline.process(site.writer.tick(site.now)).coming
+        assert found is not None
+        return np.frombuffer(found.hours, "<f4").reshape(-1, 24).sum(axis=0)
+
+    before = coming()
+    site.plan(holidays=("2026-11-24",))
+    again = Pipeline(CONFIG, places(DEVICES))
+    again.restore(site.pipeline.snapshot())
+    assert again.snapshot() == site.pipeline.snapshot()
+    site.pipeline = again
+    after = coming()
+    assert after[3] > 3 * before[3], "the small hours of the free day"
+    assert after[19] == pytest.approx(before[19], rel=0.05), "the evening before it"
+    sundays = tuple(f"{date(2026, 11, 22) - timedelta(weeks=week)}" for week in range(30))
+    site.plan(worked_days=sundays)  # then the thefts came on working days, as the Tuesday is one again
+    assert coming()[3] > 3 * before[3]
 
 
 def test_the_calendar_of_the_log_stays_over_a_restart_and_a_broken_one_is_refused():
