@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from console.board.board_config import BoardConfig
+from console.board.board_config import PASSWORD_VARIABLE, BoardConfig
 from console.common import NODE_FILE, FoundSite
 from console.errors import CommandError
 from deploy.node.lock import is_locked
@@ -82,7 +82,8 @@ class Running:
             language=settings.site.language,
             timezone=settings.site.timezone,
             simulated=simulated,
-            broker=msgspec.structs.replace(settings.broker, password=""),  # the board has the environment's
+            broker=msgspec.structs.replace(settings.people_login(), password=""),  # the board has the environment's
+            command_key_file=str(settings.command_key_file),
             hosts=tuple(settings.board.hosts),
             address_file=str(address),
         )
@@ -93,7 +94,7 @@ class Running:
             [sys.executable, "-m", "console.board", "--config-json", str(file)],
             ready=lambda: address.exists() and bool(address.read_text(encoding="utf-8").strip()),
             ready_s=_BOARD_S,
-            environment=child_environment(),
+            environment=board_environment(settings),
         )
         return address.read_text(encoding="utf-8").strip()
 
@@ -150,6 +151,15 @@ def child_environment() -> dict[str, str]:
     """Return the environment for children: settings are in their files already, only secrets stay."""
     secrets = {PREFIX + name.replace(".", "__").upper() for name in SECRETS}
     return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) or name in secrets}
+
+
+def board_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment for the board: of passwords only that of the account at the broker that it uses."""
+    environment = child_environment()
+    for name in SECRETS:
+        environment.pop(PREFIX + name.replace(".", "__").upper(), None)
+    password = settings.people_login().password
+    return environment | ({PASSWORD_VARIABLE: password} if password else {})
 
 
 def refuse_running(settings: Settings) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from deploy.settings import Settings
 from deploy.settings.sections import Kafka
 from ingest.clock import Clock, DataClock, ScaledClock, SystemClock
@@ -23,6 +25,7 @@ from ingest.gateway import Quarantine, load_plates
 from ingest.gateway.gateway import Gateway
 from ingest.gateway.gateway_settings import GatewayConfig
 from ingest.gateway.places_file import LAST_GOOD, PlacesFile
+from ingest.gateway.plate_keys import command_keys
 from ingest.log import Log, Record, SqliteLog
 from ingest.log.kafka_address import records_topic
 from ingest.places import Places, PlacesError
@@ -184,8 +187,10 @@ def make_gateway(
 ) -> Gateway:
     """Return a gateway; `tell` is given records that cannot be logged yet.
 
-    Raises `ingest.gateway.plates.PlateKeyError` for a key of the plates that cannot be used.
+    Raises `ingest.gateway.plates.PlateKeyError` for a key of the plates, or of commands, that cannot be used.
     """
+    if clock.live:
+        config = replace(config, command_keys=command_keys(settings.command_key_file))
     plates = load_plates(
         settings.plate_key_file, was=settings.site_dir / "plates.key", seal_path=settings.seal_key_file
     )

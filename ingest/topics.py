@@ -8,7 +8,7 @@ ROOT: Final = "patrolgrid/v1"
 ID_PATTERN: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,47}\Z")
 """What a site, beat or device id may look like: safe in topics, tags, file names and HTML."""
 MAX_TOPIC: Final = 200
-RESERVED_BEATS: Final = frozenset({"incidents", "commands", "patrol", "claim"})
+RESERVED_BEATS: Final = frozenset({"incidents", "commands", "patrol", "claim", "audit"})
 """Words that stand where a beat would; no beat may be called so."""
 _PATROL: Final = "patrol"
 _ROOT_CASES: Final = ("patrolgrid", "Patrolgrid", "PatrolGrid", "PATROLGRID")
@@ -93,6 +93,11 @@ def patrol_did(site: str, officer: str) -> str:
     return f"{ROOT}/{site}/{_PATROL}/{officer}/did"
 
 
+def audit_head(site: str) -> str:
+    """Retained topic of the newest entry of the audit log: where it can be seen whether that was cut short."""
+    return f"{ROOT}/{site}/audit/head"
+
+
 def inputs(site: str) -> tuple[str, ...]:
     """Return filters for exactly what a site's gateway takes."""
     devices = observations(site, "+", "+"), status(site, "+", "+")
@@ -132,6 +137,8 @@ def is_output(topic: str, site: str) -> bool:
     False
     """
     parts = topic.removeprefix(f"{ROOT}/{site}/").split("/")
+    if parts == ["audit", "head"]:
+        return True
     if parts[0] == _PATROL:
         return len(parts) == 3 and parts[2] == "plan"
     return parts[-1] in _OUTPUTS.get(len(parts), ()) or (len(parts) == 2 and parts[0] == "claim")

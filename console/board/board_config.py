@@ -30,6 +30,8 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Id of the site, as in topics."""
     broker: BrokerAddress
     """Takes the board's commands. The environment's `PASSWORD_VARIABLE` is taken before its `password_file`."""
+    command_key_file: str = ""
+    """File with the key that commands are signed with, made where there is none; empty: they are not signed."""
     host: str = "127.0.0.1"
     port: Port = 8060
     """First port tried; the next twenty follow where it is taken, then any free one."""

@@ -1,15 +1,26 @@
-"""Commands of people (acknowledge, clear) on their way to the node: MQTT, QoS 1, confirmed before the page says so."""
+"""What people say (acknowledge, clear, stops of a patrol) on its way to the node: MQTT, QoS 1, and heard back.
 
+An MQTT 3.1.1 broker acknowledges also what its access list throws away. So the board listens on the topics itself, and
+tells a person that something was sent when it has come back. What it hears there beside its own and is no command of
+this site's board is somebody's attempt to give one: the gateway refuses it, and the audit log has it.
+"""
+
+import logging
+import threading
+import time
 import uuid
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 
 from ingest import topics
-from ingest.events import Command
+from ingest.codecs.people import is_signed, signed
+from ingest.events import Command, PatrolDid
 from ingest.login import BrokerAddress
-from ingest.mqtt import MemoryStorage, Outbound, Outbox, Session
+from ingest.mqtt import Inbound, MemoryStorage, Outbound, Outbox, Session
 
+_LOG: Final = logging.getLogger(__name__)
 CONFIRM_S: Final = 5.0
 """How long a person waits for the broker's confirmation before the page says that there is none."""
 
@@ -23,18 +34,42 @@ class UnconfirmedError(TimeoutError):
 
 
 class MqttCommandPublisher:
-    """Publishes commands on ``patrolgrid/v1/{site}/commands``.
+    """Publishes commands on ``patrolgrid/v1/{site}/commands``, and officers' words on ``…/patrol/{officer}/did``.
 
-    Connects in the background and reconnects by itself. `publish` may be called from any thread. Raises OSError or
-    ValueError for a file of the login that cannot be used.
+    Connects in the background and reconnects by itself. `publish` and `say` may be called from any thread.
+
+    Parameters
+    ----------
+    site, broker
+        Whose topics, and where.
+    keys
+        Secrets that commands are signed with, the newest last (`ingest.gateway.plate_keys.command_keys`); none: they
+        are not signed.
+    forged
+        Is called, in the session's thread, with the bytes of a command that this board did not send and nobody signed.
+
+    Raises OSError or ValueError for a file of the login that cannot be used.
     """
 
-    def __init__(self, site: str, broker: BrokerAddress) -> None:
-        self.topic = topics.commands(site)
+    def __init__(
+        self,
+        site: str,
+        broker: BrokerAddress,
+        keys: Sequence[bytes] = (),
+        forged: Callable[[bytes], None] = lambda _payload: None,
+    ) -> None:
+        self.topic, self._site, self._keys, self._forged = topics.commands(site), site, keys, forged
         self._broker, self._waiting = broker, MemoryStorage()
+        self._expected: dict[bytes, threading.Event] = {}
         self._outbox = Outbox(self._waiting, keep_refused=False)
         self._session = Session(
-            broker, f"board-{site}-{uuid.uuid4().hex[:8]}", outbox=self._outbox, keepalive_s=15, backoff_s=(1.0, 15.0)
+            broker,
+            f"board-{site}-{uuid.uuid4().hex[:8]}",
+            outbox=self._outbox,
+            filters=(self.topic, topics.patrol_did(site, "+")),
+            on_message=self._hear,
+            keepalive_s=15,
+            backoff_s=(1.0, 15.0),
         )
         self._session.start()
 
@@ -44,19 +79,50 @@ class MqttCommandPublisher:
         return self._session.up
 
     def publish(self, command: Command) -> None:
-        """Send a command and block until the broker has it, for at most `CONFIRM_S`.
+        """Send a command and block until it has come back from the broker, for at most `CONFIRM_S`.
 
         Raises `BrokerAwayError` or `UnconfirmedError`.
         """
-        if not self._session.up:
-            raise BrokerAwayError(f"no connection to the broker at {self._broker}")
-        sent = self._waiting.put(Outbound(self.topic, msgspec.json.encode(command)))
+        payload = msgspec.json.encode(command)
+        self._send(self.topic, signed(payload, self.topic, self._keys[-1]) if self._keys else payload)
+
+    def say(self, officer: str, did: PatrolDid) -> None:
+        """Send what an officer has done, as `publish` sends a command."""
+        self._send(topics.patrol_did(self._site, officer), msgspec.json.encode(did))
+
+    def tell(self, topic: str, payload: bytes) -> None:
+        """Publish something retained, without waiting; it is sent when there is a connection."""
+        self._waiting.put(Outbound(topic, payload, retain=True))
         self._session.wake()
-        if not self._outbox.wait(lambda: sent.acknowledged or bool(sent.refusal), CONFIRM_S):
-            raise UnconfirmedError(f"the broker at {self._broker} confirmed nothing within {CONFIRM_S:g} s")
-        if sent.refusal:
-            raise UnconfirmedError(f"the broker at {self._broker} refused the command: {sent.refusal}")
 
     def close(self) -> None:
         """Disconnect and end the background thread."""
         self._session.close()
+
+    def _send(self, topic: str, payload: bytes) -> None:
+        if not self._session.up:
+            raise BrokerAwayError(f"no connection to the broker at {self._broker}")
+        until, back = time.monotonic() + CONFIRM_S, threading.Event()
+        self._expected[payload] = back
+        try:
+            sent = self._waiting.put(Outbound(topic, payload))
+            self._session.wake()
+            if not self._outbox.wait(lambda: sent.acknowledged or bool(sent.refusal), CONFIRM_S):
+                raise UnconfirmedError(f"the broker at {self._broker} confirmed nothing within {CONFIRM_S:g} s")
+            if sent.refusal:
+                raise UnconfirmedError(f"the broker at {self._broker} refused the command: {sent.refusal}")
+            if not back.wait(max(until - time.monotonic(), 0.0)):
+                text = f"the broker at {self._broker} took the command and passed it on to nobody: may the account "
+                text += f"{self._broker.username or '(none)'} write {topic}? board.broker_username names another"
+                _LOG.error(text)
+                raise UnconfirmedError(text)
+        finally:
+            del self._expected[payload]
+
+    def _hear(self, message: Inbound) -> None:
+        back = self._expected.get(message.payload)
+        if back is not None:
+            back.set()
+        elif self._keys and message.topic == self.topic.encode():
+            ours = is_signed(message.payload, self.topic, self._keys)
+            self._forged(message.payload) if not ours else None

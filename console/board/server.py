@@ -17,6 +17,7 @@ from console.board.commands import MqttCommandPublisher
 from console.board.connections import Connection
 from ingest.files import replace_file
 from ingest.gateway.places_file import LAST_GOOD, PlacesFile
+from ingest.gateway.plate_keys import command_keys
 from ingest.places import PlacesError
 from stream.sinks.store.reader import StoreReader
 
@@ -90,7 +91,8 @@ def serve(config: BoardConfig) -> int:
     url = address(config.host, sock.getsockname()[1])
     reader = StoreReader(Path(config.store_path), ZoneInfo(config.timezone))
     try:
-        publisher = MqttCommandPublisher(config.site, config.login())
+        keys = command_keys(Path(config.command_key_file)) if config.command_key_file else ()
+        publisher = MqttCommandPublisher(config.site, config.login(), keys)
     except (OSError, ValueError) as error:
         sock.close()
         return _fail(f"broker {config.broker}: {error}")

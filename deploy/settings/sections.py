@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from ingest.days.patrol_settings import PatrolSettings
 from ingest.days.site_calendar import CalendarSettings
@@ -137,11 +138,33 @@ class BoardSettings(Section, frozen=True, kw_only=True):
     enabled: bool = True
     """Whether `patrolgrid up` starts the board."""
     host: str = "127.0.0.1"
-    """Address the board listens on; put a proxy with sign-in before it to open it to others."""
+    """Address the board listens on. Beyond this machine only with accounts (`patrolgrid people add`) and TLS."""
     port: Port = 8060
     """Port of the board; a taken one is stepped around."""
     hosts: tuple[str, ...] = ()
-    """Names by which browsers call the board, besides addresses and localhost: those of a proxy before it."""
+    """Names by which browsers call the board, besides addresses and localhost: that of the machine, of a proxy."""
+    tls_cert: Path | None = None
+    """Certificate of the board, with that of its authority behind it (`patrolgrid pki init`); empty: no TLS."""
+    tls_key: Path | None = None
+    """Private key of tls_cert."""
+    fenced: bool = False
+    """Whether something else keeps strangers from host, so that it may be beyond this machine without accounts and
+    TLS: a container whose port is open to its own machine only, or a proxy with TLS and sign-in."""
+    broker_username: str = ""
+    """Account at the broker by which what people say goes: `board` at a station's broker; empty: that of [broker]."""
+    broker_password: str = ""
+    broker_password_file: Path | None = None
+    """File that holds that account's password on its first line."""
+    command_key_file: Path | None = None
+    """File with the key that commands are signed with, made at the first start; gateways on other machines need a copy.
+    Empty: commands.key beside plates.key_file."""
+
+    def mistake(self) -> str:
+        """Return what cannot be meant; see `ingest.setup.settings.Section.mistake`."""
+        if (self.tls_cert is None) != (self.tls_key is None):
+            one, other = ("tls_cert", "tls_key") if self.tls_key is None else ("tls_key", "tls_cert")
+            return f"{one} is set and {other} is not; expected both, or neither"
+        return ""
 
 
 class MetricsSettings(Section, frozen=True, kw_only=True):
@@ -207,6 +230,23 @@ class Settings(Struct, frozen=True, kw_only=True):
         return self.plates.seal_key_file or self.plate_key_file.with_name("seal.key")
 
     @property
+    def command_key_file(self) -> Path:
+        """The file of the key that commands are signed with, set or by default."""
+        return self.board.command_key_file or self.plate_key_file.with_name("commands.key")
+
+    def people_login(self) -> BrokerAddress:
+        """Return the broker with the account by which what people say goes: the board's own, where it has one."""
+        board = self.board
+        if not board.broker_username:
+            return self.broker
+        return replace(
+            self.broker,
+            username=board.broker_username,
+            password=board.broker_password,
+            password_file=board.broker_password_file,
+        )
+
+    @property
     def places_file(self) -> Path:
         """The places file, set or by default."""
         return self.site.places or self.site_dir / "places.geojson"
@@ -220,5 +260,9 @@ SECTIONS: Final[dict[str, type[Section]]] = {
 SECRETS: Final = {f"{name}.{key}": f"{name}.{key}_file" for name, cls in SECTIONS.items() for key in cls.secrets()}
 """Secret that only the environment may hold → key that names a file for it instead."""
 
-SECRET_FILES: Final = (*SECRETS.values(), "broker.tls_key", "kafka.tls_key", "plates.key_file", "plates.seal_key_file")
+SECRET_FILES: Final = (
+    *SECRETS.values(),
+    *("broker.tls_key", "kafka.tls_key", "plates.key_file", "plates.seal_key_file"),
+    *("board.tls_key", "board.command_key_file"),
+)
 """Keys that name files which only their owner should be able to read."""

@@ -86,6 +86,7 @@ class Gateway:
             clock=clock,
             plates=plates,
             settings=settings,
+            command_keys=config.command_keys,
         )
         self._inbox = Inbox(settings.max_payload_bytes, config.max_queued_bytes)
         identity = Identity(config.identity, config.full_name, settings.client_id)

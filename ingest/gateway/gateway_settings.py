@@ -82,6 +82,9 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     marker: Path | None = None
     """File that knows what was being read when the process died, see `ingest.setup.crash_marker`; None: nobody does."""
 
+    command_keys: tuple[bytes, ...] = ()
+    """Secrets by one of which a live site's commands must be signed, see `ingest.codecs.people`; empty: need not."""
+
     @property
     def full_name(self) -> str:
         """What the client id begins with, and what Kafka knows the gateway by."""
@@ -117,7 +120,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     def leaver(self, inbox: Inbox, client_id: str) -> Leaver:
         """Return what empties a session of before into an inbox."""
         old = [topics.everything(self.site), *topics.near_misses(self.site), *topics.inputs(self.site)]
-        mark_topic = "" if self.settings.shared_group else topics.commands(self.site)
+        mark_topic = "" if self.settings.shared_group else topics.incidents(self.site)
         filters, expiry_s = self.filters(old), self.expiry_s
         return Leaver(
             self.broker, client_id, filters=filters, mark_topic=mark_topic, expiry_s=expiry_s, receive=inbox.put

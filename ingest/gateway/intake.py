@@ -13,7 +13,7 @@ import msgspec
 from ingest.clock import Clock, DataClock
 from ingest.codecs.lenient import NO_TIME, trimmed
 from ingest.codecs.native import NativeCodec, explain
-from ingest.codecs.people import READERS, said_record
+from ingest.codecs.people import READERS, is_signed, said_record
 from ingest.events import Command, DeviceStatus, Incident, PatrolDid, Status
 from ingest.gateway.collector import FEW, Collector, Hurry
 from ingest.gateway.gateway_settings import GatewaySettings
@@ -32,6 +32,9 @@ from ingest.vocabulary import Flag, Reason
 _MAX_SEALED: Final = 200
 """Most sealed plates in a message, four times what an edge agent sends: opening one takes as long as fifty readings."""
 _STATUSES: Final = 50_000
+_NOT_OURS: Final = (
+    "it is not signed by the board of this site, or by another key than that of the gateway (commands.key)"
+)
 _HALF_A_PLATE: Final = 64
 """Bytes that a plate has at most, in any encoding."""
 _OBSERVATIONS: Final = Leaf.OBSERVATIONS
@@ -58,10 +61,18 @@ class Intake:
     """
 
     def __init__(
-        self, *, routes: Routes, clock: Clock, plates: Plates, settings: GatewaySettings | None = None
+        self,
+        *,
+        routes: Routes,
+        clock: Clock,
+        plates: Plates,
+        settings: GatewaySettings | None = None,
+        command_keys: Sequence[bytes] = (),
     ) -> None:
         self._routes, self._clock, self._plates, self._shards = routes, clock, plates, routes.shards
         settings = settings or GatewaySettings()
+        # A replay tells again what was said, to a node that only it speaks to.
+        self._command_keys = command_keys if clock.live else ()
         self._codec = NativeCodec(max_observations=settings.max_observations)
         self._max_bytes = settings.max_payload_bytes
         self.repeats = RepeatFilter(settings.repeat_window_s)
@@ -297,6 +308,9 @@ class Intake:
                 return
             if retained and self._statuses.get(route.device) == payload:
                 return  # the broker sends it after every reconnection
+        if route.leaf is Leaf.COMMAND and self._command_keys and not is_signed(payload, topic, self._command_keys):
+            self._refuse(topic, Reason.COMMAND, _NOT_OURS, payload)
+            return
         decode, reason = READERS[RecordKind[route.leaf.name]]
         try:
             message = decode(trimmed(payload))

@@ -1,7 +1,7 @@
-"""The files of the keys that plate tokens are made with, and that sealed plates are opened with; kept private.
+"""Files of keys: those that plate tokens are made with, that open sealed plates, that commands are signed with.
 
-The first is made at the first start, the second when somebody asks for its public half. Both live outside the data
-folder: whoever carries off the data, or a backup of it, has tokens that lead back to nobody.
+The first and the last are made at the first start, the second when somebody asks for its public half. All live outside
+the data folder: whoever carries off the data, or a backup of it, has tokens that lead back to nobody.
 """
 
 import logging
@@ -125,21 +125,31 @@ def public_seal_keys(path: Path) -> list[str]:
     return [str(key) for key in load("ingest.sealing").PrivateKeys([key.secret for key in read_keys(path)]).public]
 
 
+def command_keys(path: Path) -> tuple[bytes, ...]:
+    """Return the secrets that the board signs commands with, newest last; makes one where there is none.
+
+    Whoever comes first makes it, the board or a gateway. Raises `PlateKeyError`.
+    """
+    if not path.exists():
+        _write(path, [_new_key()], create_only=True)
+    return tuple(key.secret for key in read_keys(path))
+
+
 def read_keys(path: Path) -> list[_Key]:
     """Return the keys of a file, oldest first. Raises `PlateKeyError`."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         content = path.read_bytes()
     except OSError as error:
-        raise PlateKeyError(f"plate key file {path}: cannot be read: {error.strerror}") from error
+        raise PlateKeyError(f"key file {path}: cannot be read: {error.strerror}") from error
     if os.name == "posix" and mode & 0o077:
-        raise PlateKeyError(f"plate key file {path}: mode {mode:o} lets others read it, expected 600: chmod 600 {path}")
+        raise PlateKeyError(f"key file {path}: mode {mode:o} lets others read it, expected 600: chmod 600 {path}")
     try:
         keys = msgspec.json.decode(content, type=_KeyFile).keys
     except msgspec.MsgspecError as error:
-        raise PlateKeyError(f"plate key file {path}: {error}; restore it from a backup, or move it away") from error
+        raise PlateKeyError(f"key file {path}: {error}; restore it from a backup, or move it away") from error
     if not keys or len({key.id for key in keys}) < len(keys):
-        raise PlateKeyError(f"plate key file {path}: expected at least one key, and every id once")
+        raise PlateKeyError(f"key file {path}: expected at least one key, and every id once")
     return sorted(keys, key=lambda key: key.created_ms)
 
 

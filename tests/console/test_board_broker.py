@@ -9,12 +9,13 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from console.board.board_config import PASSWORD_VARIABLE, BoardConfig
-from console.board.commands import MqttCommandPublisher
+from console.board.commands import MqttCommandPublisher, UnconfirmedError
 from deploy.processes.broker import write_mosquitto
 from deploy.processes.supervisor import Supervisor, listening
 from deploy.settings.load import with_values
 from deploy.settings.sections import Settings
-from ingest.events import Command
+from ingest import topics
+from ingest.events import Command, PatrolDid
 from ingest.login import BrokerAddress
 from simulators.replay.recording import Recorder
 from tests.support import free_port, require_program, wait_for
@@ -38,7 +39,7 @@ def station(tmp_path_factory):
     config = write_mosquitto(folder, port, anonymous=False, ports={1884: (devices := free_port())})
     tls = f"certfile {certificate}\nkeyfile {key}\nallow_anonymous"
     config.write_text(config.read_text("utf-8").replace("allow_anonymous", tls), "utf-8")
-    for file, user in (("patrolgrid", "node"), ("devices", "alerts")):
+    for file, user in (("patrolgrid", "node"), ("patrolgrid", "board"), ("devices", "alerts")):
         passwords = folder / f"{file}.passwd"
         passwords.touch(mode=0o600)
         subprocess.run([passwd, "-b", str(passwords), user, f"pw-{user}"], check=True, capture_output=True)
@@ -47,14 +48,14 @@ def station(tmp_path_factory):
         yield port, certificate, devices
 
 
-def configuration(station, **more):
+def configuration(station, account="board", **more):
     port, certificate, _ = station
-    broker = BrokerAddress(port=port, username="node", tls=True, tls_ca=certificate, **more)
+    broker = BrokerAddress(port=port, username=account, tls=True, tls_ca=certificate, **more)
     return BoardConfig(store_path="x", places_path="x", site="s", broker=broker)
 
 
-def publisher(config):
-    return MqttCommandPublisher(config.site, config.login())
+def publisher(config, **more):
+    return MqttCommandPublisher(config.site, config.login(), **more)
 
 
 def heard_by(station, topic):
@@ -74,17 +75,35 @@ def heard_by(station, topic):
 
 @pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 def test_a_command_of_the_board_passes_the_access_rules(station, monkeypatch, protocol):
-    monkeypatch.setenv(PASSWORD_VARIABLE, "pw-node")
-    listener, heard = heard_by(station, "patrolgrid/v1/s/commands")
+    monkeypatch.setenv(PASSWORD_VARIABLE, "pw-board")
+    listener, heard = heard_by(station, "patrolgrid/v1/#")
     board = publisher(configuration(station, protocol=protocol))
     try:
         wait_for(lambda: board.connected, "the board connects")
         board.publish(COMMAND)
-        wait_for(lambda: heard, "the command arrives")
+        board.say("p1", PatrolDid(what="help"))
+        board.tell(topics.audit_head("s"), b"")  # nothing is kept of an empty one
+        wait_for(lambda: len(heard) == 3, "all of it arrives")
+        assert heard == [f"patrolgrid/v1/s/{topic}" for topic in ("commands", "patrol/p1/did", "audit/head")]
     finally:
         board.close()
         listener.disconnect()
         listener.loop_stop()
+
+
+@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
+def test_a_command_that_the_broker_throws_away_is_no_success(station, monkeypatch, protocol):
+    """By MQTT 3.1.1 the broker acknowledges it all the same: the account of the node may give no commands."""
+    monkeypatch.setenv(PASSWORD_VARIABLE, "pw-node")
+    monkeypatch.setattr("console.board.commands.CONFIRM_S", 0.5)
+    board = publisher(configuration(station, account="node", protocol=protocol))
+    try:
+        wait_for(lambda: board.connected, "the board connects")
+        for act in (lambda: board.publish(COMMAND), lambda: board.say("p1", PatrolDid(what="help"))):
+            with pytest.raises(UnconfirmedError, match=r"to nobody: may the account node|[Nn]ot authorized"):
+                act()
+    finally:
+        board.close()
 
 
 def test_a_device_cannot_raise_alerts_whatever_it_is_called(station):

@@ -89,14 +89,16 @@ def test_the_production_configuration_keeps_what_it_promises(tmp_path):
     assert "password_file" not in scratch
 
 
-def test_a_device_writes_below_its_own_id_only_and_an_officer_knows_the_own_plan_only(tmp_path):
+def test_who_may_write_what_at_a_station(tmp_path):
+    """A device below its own id, an officer about the own plan, the node no command, the board what people do."""
     program = require_program("mosquitto", "run: make services")
     passwd = require_program("mosquitto_passwd", "run: make services")
     import subprocess
 
     port, bound = free_port(), free_port()
     config = write_mosquitto(tmp_path, port, anonymous=False, ports={1884: bound})
-    for file, user in (("patrolgrid", "node"), ("devices", "cam-1"), ("devices", "p1"), ("devices", "console")):
+    accounts = {"patrolgrid": ("node", "board"), "devices": ("cam-1", "p1", "console")}
+    for file, user in [(file, user) for file, users in accounts.items() for user in users]:
         (tmp_path / f"{file}.passwd").touch(mode=0o600)
         subprocess.run(
             [passwd, "-b", str(tmp_path / f"{file}.passwd"), user, f"pw-{user}"], check=True, capture_output=True
@@ -106,7 +108,7 @@ def test_a_device_writes_below_its_own_id_only_and_an_officer_knows_the_own_plan
     def client(user):
         made = mqtt.Client(CallbackAPIVersion.VERSION2)
         made.username_pw_set(user, f"pw-{user}")
-        made.connect("127.0.0.1", port if user == "node" else bound)
+        made.connect("127.0.0.1", port if user in {"node", "board"} else bound)
         made.loop_start()
         return made
 
@@ -122,7 +124,8 @@ def test_a_device_writes_below_its_own_id_only_and_an_officer_knows_the_own_plan
             with pytest.raises(ConnectionError, match=r"refused the connection: Not authorized"):
                 stranger.connect()
             assert stranger.refused
-        node, camera, officer, console = client("node"), client("cam-1"), client("p1"), client("console")
+        clients = client("node"), client("board"), client("cam-1"), client("p1"), client("console")
+        node, board, camera, officer, console = clients
         subscribed = threading.Event()
         node.on_subscribe = lambda *_: subscribed.set()
         node.on_message = lambda _c, _u, message: heard.append(message.topic)
@@ -130,20 +133,26 @@ def test_a_device_writes_below_its_own_id_only_and_an_officer_knows_the_own_plan
         assert subscribed.wait(60)
         for topic in ("s/b/cam-2/obs", "s/commands", "s/b/alerts", "s/b/cam-1/obs"):
             camera.publish(f"patrolgrid/v1/{topic}", b"x", qos=1).wait_for_publish(60)
-        for topic in ("s/b/cam-1/obs", "s/commands"):
+        people = ("s/commands", "s/patrol/p1/did", "s/audit/head")
+        for topic in ("s/b/cam-1/obs", *people, "s/incidents"):
             console.publish(f"patrolgrid/v1/{topic}", b"x", qos=1).wait_for_publish(60)
-        for topic in ("s/patrol/p2/did", "s/patrol/p1/did"):
+        for made, topics in ((node, people), (board, ("s/b/alerts", "s/b/cam-1/obs", *people))):
+            for topic in topics:
+                made.publish(f"patrolgrid/v1/{topic}", b"x", qos=1).wait_for_publish(60)
+        for topic in ("s/commands", "s/patrol/p2/did", "s/patrol/p1/did"):
             officer.publish(f"patrolgrid/v1/{topic}", b"x", qos=1).wait_for_publish(60)
         officer.on_message = lambda _c, _u, message: plans.append(message.topic)
         officer.subscribe([(f"patrolgrid/v1/s/patrol/{whose}/plan", 1) for whose in ("p2", "p1")])
         for whose in ("p2", "p1"):
             node.publish(f"patrolgrid/v1/s/patrol/{whose}/plan", b"x", qos=1, retain=True).wait_for_publish(60)
-        wait_for(lambda: "patrolgrid/v1/s/patrol/p1/did" in heard and plans, "the officer's word, and the plan")
-        for made in (node, camera, officer, console):
+        wait_for(
+            lambda: heard.count("patrolgrid/v1/s/patrol/p1/did") == 2 and plans, "the officer's word, and the plan"
+        )
+        for made in clients:
             made.disconnect()
             made.loop_stop()
     said = [topic.removeprefix("patrolgrid/v1/s/") for topic in heard if not topic.endswith("/plan")]
-    assert said == ["b/cam-1/obs", "commands", "patrol/p1/did"]
+    assert said == ["b/cam-1/obs", "incidents", "commands", "patrol/p1/did", "audit/head", "patrol/p1/did"]
     assert plans == ["patrolgrid/v1/s/patrol/p1/plan"]
 
 

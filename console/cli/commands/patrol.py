@@ -107,7 +107,7 @@ def _say(options: argparse.Namespace, settings: Settings, site: FoundSite, texts
     node = site.node()
     settings = at_broker(settings, options.broker, node if node["running"] else None)
     said = {name: value for name, value in msgspec.to_builtins(did).items() if value and name != "officer"}
-    publish_all(settings.broker, [Outbound(topics.patrol_did(site.id, officer), msgspec.json.encode(said))])
+    publish_all(settings.people_login(), [Outbound(topics.patrol_did(site.id, officer), msgspec.json.encode(said))])
     print(texts("patrol-said", officer=known.get(officer, officer), what=texts(f"patrol-{what}"), stop=stop))
 
 

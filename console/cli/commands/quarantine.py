@@ -23,7 +23,7 @@ from deploy.settings import Settings, at_broker
 from ingest.clock import wall_ms
 from ingest.gateway import Entry, Quarantine
 from ingest.mqtt import Outbound, publish_all
-from ingest.topics import MAX_TOPIC, ROOT
+from ingest.topics import MAX_TOPIC, ROOT, commands, officer_of
 from stream.sentences.catalogue import Sentences
 
 EXAMPLES: Final = """\
@@ -157,7 +157,7 @@ def _replay(
         ids = [entry.id for entry in whole]
         quarantine.mark_replayed(ids, wall_ms())
         try:
-            publish_all(settings.broker, [Outbound(entry.topic, entry.payload) for entry in whole])
+            _publish(whole, site.id, settings)
         except BaseException:  # also Ctrl-C: what may not have been sent has to wait for the next attempt
             quarantine.mark_replayed(ids, None)
             raise
@@ -168,6 +168,15 @@ def _replay(
         print(texts("quarantine-replayed", count=sent, host=settings.broker.host, port=str(settings.broker.port)))
         if passed_by:
             print(texts("quarantine-cut", count=passed_by))
+
+
+def _publish(entries: Sequence[Entry], site: str, settings: Settings) -> None:
+    """Send entries once more: what people said by the account that it may come by, all else by the node's."""
+    said = {entry.id for entry in entries if entry.topic == commands(site) or officer_of(entry.topic, site)}
+    for broker, ours in ((settings.broker, False), (settings.people_login(), True)):
+        messages = [Outbound(entry.topic, entry.payload) for entry in entries if (entry.id in said) is ours]
+        if messages:
+            publish_all(broker, messages)
 
 
 def _chosen(quarantine: Quarantine, site: FoundSite, options: argparse.Namespace) -> Iterator[Sequence[Entry]]:
