@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from console.broker_queue import measure
-from console.common import FoundSite
+from console.common import FoundSite, failing_parts
 from console.integrity import examine_files
 from deploy.node.window_change import saved_window_s
 from deploy.processes import free_port, listening
@@ -326,7 +326,7 @@ def _node(settings: Settings) -> _Finding:
     if not node["running"]:
         return _ok("stopped", site=here.id)
     status = here.status()
-    lag, failing = status.get("lag") or {}, status.get("failing") or {}
+    lag, failing = status.get("lag") or {}, failing_parts(status)
     if failing:
         return _warn("failing", "failing-do", parts="; ".join(f"{part}: {why}" for part, why in failing.items()))
     records, seconds = int(lag.get("records") or 0), float(lag.get("seconds") or 0.0)

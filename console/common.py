@@ -255,6 +255,13 @@ def local_time(ms: float | None, zone: ZoneInfo, pattern: str = "%Y-%m-%d %H:%M:
     return datetime.fromtimestamp(ms / 1000, zone).strftime(pattern) if ms and ms > 0 else "-"
 
 
+def failing_parts(status: dict[str, Any]) -> dict[str, str]:
+    """Return which parts of a node fail, and why: also its planner, though all that is measured goes on."""
+    planning = status.get("planning") or {}
+    failed = {"planning": str(planning["detail"])} if planning.get("state") == "failed" else {}
+    return {part: str(why) for part, why in (status.get("failing") or {}).items()} | failed
+
+
 def counted(counts: Mapping[str, int]) -> str:
     """Return counts by name in one line."""
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))

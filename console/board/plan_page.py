@@ -18,9 +18,12 @@ def plan_document(reader: StoreReader, now_ms: int, names: dict[str, str], folde
     """Return the plan of the shift that runs at a time, else of the next one, else of the last one.
 
     `names` are the officers' by id. ``shift`` is None where nothing was ever planned, ``staffing`` where no sheet is.
+    ``failed`` says why no new plan can be made: officers have the one before then.
     """
     plans = read_plans(reader.query, at_ms=now_ms)
     found: Row = {"now_ms": now_ms, "shift": None, "officers": [], "beats": [], "staffing": staffing(folder)}
+    planning = (reader.meta("status", None) or {}).get("planning") or {}
+    found["failed"] = str(planning["detail"]) if planning.get("state") == "failed" else ""
     if not plans:
         return found
     newest = max(plans, key=lambda plan: plan["made_ms"])

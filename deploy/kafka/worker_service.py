@@ -19,7 +19,7 @@ from deploy.kafka import site_topics as topics
 from deploy.kafka.worker_status import WorkerStatus, metrics_of
 from deploy.node.lock import site_lock
 from deploy.node.planner import Planner
-from deploy.node.status import write_node_file
+from deploy.node.status import Beside, write_node_file
 from deploy.node.trainer import Trainer, fit_job
 from deploy.node.window_change import note_window_length
 from deploy.processes import StopRequest
@@ -136,16 +136,19 @@ class WorkerService:
         note_window_length(sinks, settings.pipeline.window_s, None)
         started_ms = wall_ms()
         write_node_file(settings, started_ms=started_ms)
-        self._status = status = WorkerStatus(settings, sinks, lambda: self._engine)
         log = open_kafka_log(settings, f"{self.name}-planner")
         stack.callback(log.close)
         clock = make_clock(settings)
-        beside = Planner(settings, clock, log, places), Trainer(settings, clock, log, fit_job(settings))
-        for one in beside:
+        beside: dict[str, Beside] = {
+            "fitting": Trainer(settings, clock, log, fit_job(settings)),
+            "planning": Planner(settings, clock, log, places),
+        }
+        self._status = status = WorkerStatus(settings, sinks, lambda: self._engine, beside)
+        for one in beside.values():
             one.start()
 
         def over() -> None:
-            for one in beside:
+            for one in beside.values():
                 one.stop()
             self._status = None
             status.close()

@@ -1,14 +1,14 @@
 """What a worker tells: its metrics, and the status of the site while it has its topic."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
 from prometheus_client.core import Metric
 
-from deploy.node.status import SiteStatus
+from deploy.node.status import Beside, SiteStatus
 from deploy.processes.metrics import Family
 from deploy.settings import Settings
 from deploy.wiring import SiteSinks
@@ -62,9 +62,15 @@ class WorkerStatus(SiteStatus):
     What other workers and gateways do, their metrics tell.
     """
 
-    def __init__(self, settings: Settings, sinks: SiteSinks, engine: Callable[[], FaustEngine | None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        sinks: SiteSinks,
+        engine: Callable[[], FaustEngine | None],
+        beside: Mapping[str, Beside],
+    ) -> None:
         super().__init__(settings, sinks)
-        self._engine = engine
+        self._engine, self._beside = engine, beside
         self._before = (time.monotonic(), 0)
         self._progress: dict[str, Any] = {"now_ms": 0, "watermark_ms": 0}
 
@@ -86,6 +92,7 @@ class WorkerStatus(SiteStatus):
             "connected": True,
             "waiting": 0,
             "failing": {name: why for worker in workers for name, why in worker.failing.items()},
+            **{name: one.status() for name, one in self._beside.items()},
         }
         cold_start = next((one.stats.cold_start for one in workers if one.stats.cold_start is not None), None)
         for worker in workers:

@@ -35,7 +35,8 @@ _LEAD_MS: Final = 600_000
 _SEEN_S: Final = 30.0
 """So long a plan may take from the log to the store before it is taken for lost."""
 _RETRY_S: Final = 30.0
-_FAILURES: Final = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+_NO_FORECAST: Final = "there is no forecast yet: promised stops, beats' minima and stops at random"
+_ENDED: Final = {"state": "failed", "detail": "its thread has ended; start the node again"}
 _SOON_MS: Final = 900_000
 _DAY_MS: Final = 86_400_000
 
@@ -83,7 +84,8 @@ class Planner:
 
     def status(self) -> dict[str, Any]:
         """Return ``state`` (off, waiting, planned, failed), ``detail``, and how the newest plan was made."""
-        return dict(self._status)
+        ended = self._thread.ident is not None and not self._thread.is_alive() and not self._stop.is_set()
+        return self._status | (_ENDED if ended else {})
 
     def _run(self) -> None:
         with closing(StoreReader(self._settings.site_dir / "store.db")) as reader:
@@ -95,7 +97,7 @@ class Planner:
                 except StoreError as error:  # it is being made, or mended
                     self._status |= {"detail": str(error)}
                     wait_s = _PAUSE_S
-                except _FAILURES as error:  # the node continues with the plan before
+                except Exception as error:  # noqa: BLE001 - whatever it is, officers keep the plan before
                     _LOG.exception("no plan could be made, the one before stays")
                     self._status |= {"state": "failed", "detail": f"{type(error).__name__}: {error}"}
                     wait_s = _RETRY_S
@@ -185,14 +187,15 @@ class Planner:
     ) -> None:
         began = time.monotonic()
         made_ms = max(now_ms, self._made.get(shift.id, (0, 0.0))[0] + 1, *(row["made_ms"] + 1 for row in rows), 0)
-        plan = planner.plan(shift, made_ms, coming_risk(reader.query), rows, self._secret)
+        coming = coming_risk(reader.query)
+        plan = planner.plan(shift, made_ms, coming, rows, self._secret)
         self._log.append([Record(RecordKind.PLAN, now_ms, msgspec.json.encode(plan))])
         self._made[shift.id] = plan.made_ms, time.monotonic()
         self._marks[shift.id] = self._mark(rows)
         took_s = round(time.monotonic() - began, 2)
         self._status = {
             "state": "planned",
-            "detail": "",
+            "detail": _NO_FORECAST if coming is None else "",
             "shift": shift.id,
             "made_ms": plan.made_ms,
             "solver": plan.solver,

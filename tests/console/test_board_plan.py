@@ -28,7 +28,7 @@ def asked(node, tmp_path):
 
 
 def test_before_any_plan_nothing_is_known(asked):
-    assert asked() == {"now_ms": make.T0, "shift": None, "officers": [], "beats": [], "staffing": None}
+    assert asked() == {"now_ms": make.T0, "shift": None, "officers": [], "beats": [], "staffing": None, "failed": ""}
 
 
 def test_minutes_are_by_officer_and_beat_and_where_somebody_is_counts_up_to_now(node, asked):
@@ -55,6 +55,19 @@ def test_minutes_are_by_officer_and_beat_and_where_somebody_is_counts_up_to_now(
     assert [stop["id"] for stop in found["officers"][0]["stops"]] == ["a", "b"]
     rows = [(row["id"], row["planned_min"], row["delivered_min"], row["patrol"]) for row in found["beats"]]
     assert rows == [("b1", 24.0, 9.5, 0.75), ("b2", 12.0, 4.0, 0.25)]
+
+
+@pytest.mark.parametrize(
+    ("planning", "failed"),
+    [({"state": "failed", "detail": "OSError: the disk is full"}, "OSError: the disk is full"),
+     ({"state": "planned", "detail": "there is no forecast yet"}, ""), (None, "")],
+)  # fmt: skip
+def test_that_no_new_plan_can_be_made_is_told_beside_the_one_before(node, asked, planning, failed):
+    node.write(patrols=[make.officer_plan(make.stop("a"))])
+    node.status(planning=planning)
+    found = asked()
+    assert found["failed"] == failed
+    assert found["shift"] is not None
 
 
 @pytest.mark.parametrize(("content", "sheet"), [("{", None), ("[1]", None), ('{"hours": 168}', {"hours": 168})])

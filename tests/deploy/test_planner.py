@@ -1,21 +1,26 @@
 """The planner beside a node: a shift's plan is made, and made again from now when officers are called away."""
 
-from contextlib import closing
+import sqlite3
+from contextlib import ExitStack, closing
+from functools import partial
 
 import msgspec
 import pytest
 
+from console.common import failing_parts
 from deploy.node.planner import Planner
 from deploy.settings import with_values
 from deploy.settings.sections import Settings
 from deploy.wiring import pipeline_config
 from ingest.log import RecordKind
+from stream.patrol.shift_planner import ShiftPlanner
 from stream.pipeline.pipeline import Pipeline
 from stream.sinks.store.patrol_tables import delivered, plans_between, read_plans
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
 from tests.stream import make_results as make
 from tests.stream.build import MINUTE, NOON, Writer, places
+from tests.support import wait_for
 
 STATION = {
     "officers": ["p1: Li Wei", "p2: Wang Fang"],
@@ -187,8 +192,52 @@ def test_without_a_forecast_or_with_an_edited_map_a_plan_is_made_all_the_same(tm
             station.store._opened().commit()
         assert station.look() == 1
         assert {stop["kind"] for stop in station.stops()} == {"committed", "exploration"}
+        assert "no forecast yet" in station.planner.status()["detail"]
     plan = msgspec.json.decode(station.plans[0].payload)
     assert plan["officers"] == ["p1", "p2"]
+
+
+def test_a_planner_that_fails_says_so_goes_on_and_the_plan_before_stays(station, monkeypatch, caplog):
+    station.look()
+    before = station.stops()
+    broken, planned = [sqlite3.OperationalError("disk I/O error"), KeyError("street")], ShiftPlanner.plan
+
+    def fails(*given):
+        if broken:
+            raise broken[0]
+        return planned(*given)
+
+    def said(why):
+        return (station.planner.status()["state"], station.planner.status()["detail"]) == ("failed", why)
+
+    monkeypatch.setattr(ShiftPlanner, "plan", fails)
+    monkeypatch.setattr("deploy.node.planner._RETRY_S", 0.01)
+    station.did("p1", "away")
+    station.planner.start()
+    with ExitStack() as ending:
+        ending.callback(station.planner.stop)
+        while broken:
+            why = f"{type(broken[0]).__name__}: {broken[0]}"
+            wait_for(partial(said, why), f"the status says {why}")
+            assert failing_parts({"failing": {}, "planning": station.planner.status()}) == {"planning": why}
+            assert station.stops() == before
+            broken.pop(0)
+        wait_for(lambda: station.planner.status()["state"] == "planned", "what fails no longer is tried again")
+        wait_for(lambda: len(station.plans) == 2, "the plan is made again")
+    assert "the one before stays" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_planner_whose_thread_has_ended_is_told(station, monkeypatch):
+    def ends(_reader):
+        raise SystemExit
+
+    monkeypatch.setattr(station.planner, "look", ends)
+    assert station.planner.status()["state"] == "off"
+    station.planner.start()
+    wait_for(lambda: station.planner.status()["state"] == "failed", "the thread's end is told")
+    assert "start the node again" in station.planner.status()["detail"]
+    station.planner.stop()
 
 
 def test_a_sheet_of_staff_is_written_once_there_is_a_past(station):

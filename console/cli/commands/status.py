@@ -12,6 +12,7 @@ from console.common import (
     add_settings_arguments,
     chosen_site,
     counted,
+    failing_parts,
     local_time,
     print_json,
     print_table,
@@ -91,8 +92,8 @@ def _without_store(options: argparse.Namespace, site: FoundSite, status: dict[st
 
 def print_faults(status: dict[str, Any], texts: Sentences, clock: Callable[[float | None], str]) -> None:
     """Print which parts of a node fail, which files were put aside, and what to do."""
-    known = {"store", "log", "quarantine", "snapshot", "mqtt", "influx", "jsonl", "broker", "status"}
-    for part, why in sorted((status.get("failing") or {}).items()):
+    known = {"store", "log", "quarantine", "snapshot", "mqtt", "influx", "jsonl", "broker", "status", "planning"}
+    for part, why in sorted(failing_parts(status).items()):
         todo = texts(f"status-do-{part}" if part in known else "status-do-other")
         print(texts("status-fault", part=part, why=safe(why), do=todo))
     for part, position in sorted((status.get("again") or {}).items()):

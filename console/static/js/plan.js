@@ -146,8 +146,9 @@ function draw() {
   document.title = `${t("plan-title")} · ${pick(state.site?.name) || "PatrolGrid"}`;
   const shift = plan?.shift;
   say(byId("shift"), shift ? t("plan-shift", { name: shift.name, day: day(shift.begin_ms), begin: minutes(shift.begin_ms), end: minutes(shift.end_ms) }) : t("plan-title"));
-  say(byId("shift-made"), error || (shift ? t("plan-made", { time: when(shift.made_ms, siteNow()), solver: word("solver", shift.solver) }) : t("plan-none")));
-  byId("shift-made").classList.toggle("failed", Boolean(error));
+  const failed = error || (plan?.failed ? t("plan-failed", { why: plan.failed }) : "");
+  say(byId("shift-made"), failed || (shift ? t("plan-made", { time: when(shift.made_ms, siteNow()), solver: word("solver", shift.solver) }) : t("plan-none")));
+  byId("shift-made").classList.toggle("failed", Boolean(failed));
   put(byId("officers"), (plan?.officers ?? []).map(officerBlock));
   byId("minutes").hidden = !shift;
   if (shift) {
