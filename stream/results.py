@@ -385,6 +385,7 @@ class Results(RecordOutput):
     """Of all beats, now and then."""
     coming: ComingRisk | None = None
     """Where it is new."""
-    hotspots: HotspotMap | None = None
+    maps: list[HotspotMap] = field(default_factory=list)
+    """Of hotspots, the oldest first: several may fall due at once."""
     budget: BudgetState | None = None
     """Where it has changed."""

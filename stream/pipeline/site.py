@@ -45,7 +45,6 @@ from stream.results import (
     Alert,
     Anomaly,
     BudgetState,
-    HotspotMap,
     Notice,
     PlacedIncident,
     RecordOutput,
@@ -137,8 +136,6 @@ class SiteStage(Saved):
     _now_ms = value(int, _NEVER)
     _places = value(bytes)
     """The places as they last came through the log; empty before that."""
-    _maps = value(list[HotspotMap])
-    """Maps still to be given: results have room for one, and several may fall due at once."""
 
     def __init__(self, config: PipelineConfig, places: Places, shards: int = 1, *, apart: bool = False) -> None:
         self.config, self.shards = config, shards
@@ -206,7 +203,6 @@ class SiteStage(Saved):
         )
         while self._waiting and self._is_due(self._waiting[0]):
             self._take(heapq.heappop(self._waiting))
-        out.hotspots = self._maps.pop(0) if self._maps else None
         budget = self.budget.state()
         if budget != self._budget:
             self._budget = out.budget = budget
@@ -274,7 +270,7 @@ class SiteStage(Saved):
         self.hotspots.anomalies(entry.anomalies)
         out.coming = self.hotspots.coming(entry.time_ms) or out.coming
         if (hotspots := self.hotspots.due(entry.time_ms)) is not None:
-            self._maps.append(hotspots)
+            out.maps.append(hotspots)
 
     def _incidents(self, incidents: list[Incident], now_ms: int) -> None:
         """Take incidents whose times can be: history at once, and what happens now one by one."""

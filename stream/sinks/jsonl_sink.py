@@ -182,9 +182,9 @@ def _lines(results: list[Results], zone: tzinfo) -> Iterator[dict[str, Any]]:
         yield from _event_lines(result, catalog)
         yield from ({"type": "anomaly", **with_texts(msgspec.structs.asdict(item), zone)} for item in result.anomalies)
         yield from ({"type": "alert", **with_texts(msgspec.structs.asdict(item), zone)} for item in result.alerts)
-        if result.hotspots is not None:
-            cells = [with_texts(msgspec.structs.asdict(cell), zone, "drivers") for cell in result.hotspots.cells]
-            yield {"type": "hotspots", **msgspec.structs.asdict(result.hotspots), "cells": cells}
+        for hotspots in result.maps:
+            cells = [with_texts(msgspec.structs.asdict(cell), zone, "drivers") for cell in hotspots.cells]
+            yield {"type": "hotspots", **msgspec.structs.asdict(hotspots), "cells": cells}
         yield from ({"type": "health", **msgspec.structs.asdict(item)} for item in result.health)
         for incident in result.incidents:
             yield {"type": "incident", **msgspec.structs.asdict(incident), "ts": epoch_ms(incident.ts)}

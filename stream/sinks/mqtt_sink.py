@@ -103,16 +103,17 @@ class MqttSink:
     def write(self, results: Sequence[Results]) -> None:
         """Queue what is new for the broker. Results that were queued are passed over when they are written again."""
         fresh = after(results, self._taken)
-        newest_map = max((number for number, result in enumerate(fresh) if result.hotspots is not None), default=None)
-        for number, result in enumerate(fresh):
+        newest = next((result.maps[-1] for result in reversed(fresh) if result.maps), None)
+        for result in fresh:
             messages = [*map(self._message, result.alerts), *map(self._plan, result.patrols)]
             beats = self._beats
-            if number == newest_map and result.hotspots is not None:
-                more, beats = self._hotspot_messages(result.hotspots)
-                messages += more
-            elif result.hotspots is not None:
-                # Passed over now, but a run before a crash may have published it: its beats have to be emptied.
-                beats = beats | {cell.beat for cell in result.hotspots.cells if cell.beat}
+            for hotspots in result.maps:
+                if hotspots is newest:
+                    more, beats = self._hotspot_messages(hotspots, beats)
+                    messages += more
+                else:
+                    # Passed over now, but a run before a crash may have published it: its beats have to be emptied.
+                    beats = beats | {cell.beat for cell in hotspots.cells if cell.beat}
             for message in messages:
                 self._waiting.put(message)
             self._taken, self._beats = order(result), beats
@@ -166,8 +167,8 @@ class MqttSink:
         finally:
             self._session.close()
 
-    def _hotspot_messages(self, hotspots: HotspotMap) -> tuple[list[Outbound], set[str]]:
-        by_beat: dict[str, list[dict[str, Any]]] = {beat: [] for beat in sorted(self._beats)}
+    def _hotspot_messages(self, hotspots: HotspotMap, before: set[str]) -> tuple[list[Outbound], set[str]]:
+        by_beat: dict[str, list[dict[str, Any]]] = {beat: [] for beat in sorted(before)}
         for cell in hotspots.cells:
             if not cell.beat:
                 continue  # no patrol's ground; the store has it

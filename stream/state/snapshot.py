@@ -244,6 +244,7 @@ def _to_6(part: str, old: State) -> State:
         state.arrays[f"{levels}faults/extent"] = extent
     if "hotspots/grid/recent_ms" in state.arrays:
         _events_one_by_one(state)
+    state.values.pop("maps", None)
     return state
 
 

@@ -73,7 +73,7 @@ class Node:
             windows=[make.windows(*rows, surge, level)],
             gates=[make.gates({"ts": make.T0 - 1000, "allowed": 0})],
             states=[make.states((4, make.T0 - 2000, "open"))],
-            hotspots=make.hotspot_map(make.T0, ("r1c1", "b1"), ("r2c2", "b2")),
+            maps=[make.hotspot_map(make.T0, ("r1c1", "b1"), ("r2c2", "b2"))],
             health=[make.health(), make.health("noise-1", online=False, quality=0.0)],
             alerts=[
                 make.alert("al-1", 1, severity="critical"),

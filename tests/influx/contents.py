@@ -90,12 +90,12 @@ def points(written: list[Results]) -> dict[str, Points]:  # noqa: C901, PLR0912,
             new = {"state": alert.state, "severity": alert.severity, "changed_ms": alert.changed_ms, "lon": alert.lon}
             new |= {"text": _text(alert.why, "en"), "place_zh": clean(alert.place["zh-CN"])}
             alerts[alert.id, alert.revision] = old | {k: v for k, v in new.items() if v is not None}
-        if result.hotspots is not None:
-            second, now = result.hotspots.ts // 1000, {(cell.beat, cell.cell) for cell in result.hotspots.cells}
+        for hotspots in result.maps:
+            second, now = hotspots.ts // 1000, {(cell.beat, cell.cell) for cell in hotspots.cells}
             for beat, gone in before - now:
                 out["hotspot"].setdefault((second, beat, gone), {}).update({"current": 0, "risk": 0.0})
             before = now
-            for cell in result.hotspots.cells:
+            for cell in hotspots.cells:
                 out["hotspot"][second, cell.beat, cell.cell] = {
                     "current": 1,
                     "lon": cell.lon, "lat": cell.lat, "risk": cell.risk, "rank": cell.rank, "expected": cell.expected,

@@ -61,7 +61,7 @@ class Load:
             windows=found,
             alerts=[alert(f"a{number}", step, device=key.device, changed_ms=T0 + position * 1000)],
             health=[health(key.device, start, received=position)],
-            hotspots=hotspot_map(T0 + position * 1000, ("c1", "b1"), ("c2", "b2")) if not step else None,
+            maps=[hotspot_map(T0 + position * 1000, ("c1", "b1"), ("c2", "b2"))] if not step else [],
         )
         self.written.append(result)
         return result

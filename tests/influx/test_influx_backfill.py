@@ -44,9 +44,9 @@ def life():
         results(2, windows=[windows({"n": 4, "sum_a": 4.0, "status": WindowStatus.CLOSED, "expected": 5.0})]),
         results(3, states=[states((4, T0, "open"), (4, T0 + 5000, "closed"))], anomalies=[anomaly(T0 + 1000)]),
         results(4, alerts=[alert("a", 1, changed_ms=T0), alert("a", 2, changed_ms=T0 + 300, state="cleared")]),
-        results(5, hotspots=hotspot_map(T0, ("c1", "b1"), ("c2", "b1")), health=[health(), health("d2", skew_s=-1.0)]),
-        results(6, hotspots=hotspot_map(T0 + CHUNK_MS, ("c2", "b1"), ("c3", "b2"))),
-        results(7, hotspots=hotspot_map(T0 + CHUNK_MS + 1000)),
+        results(5, maps=[hotspot_map(T0, ("c1", "b1"), ("c2", "b1"))], health=[health(), health("d2", skew_s=-1.0)]),
+        results(6, maps=[hotspot_map(T0 + CHUNK_MS, ("c2", "b1"), ("c3", "b2"))]),
+        results(7, maps=[hotspot_map(T0 + CHUNK_MS + 1000)]),
         results(8, windows=[windows(late, recalled, late | {"start": T0 + WINDOW_MS})]),
     ]
 

@@ -158,13 +158,13 @@ def test_numbers_that_are_brought_up_to_date_are_no_alert_more(site):
 
 
 def test_a_cell_that_leaves_the_map_says_so_also_after_a_restart(site):
-    site.write(results(1, hotspots=hotspot_map(T0, ("c1", "b1"), ("c2", "b1"))))
+    site.write(results(1, maps=[hotspot_map(T0, ("c1", "b1"), ("c2", "b1"))]))
     assert site.sink.drain(60)
     site.close()
     site.open()
-    site.write(results(2, hotspots=hotspot_map(T0 + 60_000, ("c2", "b1"))))
-    site.write(results(3, hotspots=hotspot_map(T0 + 120_000)))
-    site.write(results(4, hotspots=hotspot_map(T0 + 180_000, ("c1", "b1"))))
+    site.write(results(2, maps=[hotspot_map(T0 + 60_000, ("c2", "b1"))]))
+    site.write(results(3, maps=[hotspot_map(T0 + 120_000)]))
+    site.write(results(4, maps=[hotspot_map(T0 + 180_000, ("c1", "b1"))]))
     assert site.sink.drain(60)
     last = {
         line.split(" ")[0]: [line.split(" ", 1)[1].rpartition(" ")[0], line.split(" ")[-1]] for line in site.fake.lines

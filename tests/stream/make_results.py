@@ -325,18 +325,19 @@ def _one(draw: st.DrawFn, position: int, catalog: list[SeriesKey]) -> Results:
         patrols=[officer_plan(stop(), changed_ms=T0 + position, away_ms=position) for _ in range(few)],
         shares=[beat_share(ts=draw(_starts)) for _ in range(few)],
         incidents=[incident(draw(st.sampled_from(["i", "j"])), draw(_starts), text=draw(_text)) for _ in range(few)],
-        hotspots=hotspot_map(
-            draw(_starts),
-            *draw(
-                st.lists(
-                    st.tuples(st.sampled_from("abc"), st.sampled_from(["b1", "b2"])),
-                    max_size=3,
-                    unique_by=lambda c: c[0],
-                )
-            ),
-        )
-        if draw(st.booleans())
-        else None,
+        maps=[
+            hotspot_map(
+                draw(_starts),
+                *draw(
+                    st.lists(
+                        st.tuples(st.sampled_from("abc"), st.sampled_from(["b1", "b2"])),
+                        max_size=3,
+                        unique_by=lambda c: c[0],
+                    )
+                ),
+            )
+            for _ in range(draw(st.integers(0, 2)))
+        ],
         health=[
             health(draw(st.sampled_from(["cam-1", "d2"])), draw(_starts), skew_s=draw(_number)) for _ in range(few)
         ],

@@ -110,8 +110,8 @@ class MemorySink:
             self.alert_history[alert.id, alert.revision] = alert
             if alert.id not in self.alerts or self.alerts[alert.id].revision <= alert.revision:
                 self.alerts[alert.id] = alert
-        if result.hotspots is not None:
-            self.hotspots[result.hotspots.ts] = result.hotspots
+        for hotspots in result.maps:
+            self.hotspots[hotspots.ts] = hotspots
         self.health |= {(item.device, item.start): item for item in result.health}
         self.incidents |= {item.id: item for item in result.incidents}
         self.patrols |= {(item.shift, item.officer): item for item in result.patrols}

@@ -85,8 +85,8 @@ def expected(written: list[Results]) -> Tables:  # noqa: C901, PLR0912 - one bra
             out["alert_history"][alert.id, alert.revision] = plain_json(alert)
             if out["alerts"].get(alert.id, {"revision": -1})["revision"] <= alert.revision:
                 out["alerts"][alert.id] = plain_json(alert)
-        if result.hotspots is not None:
-            out["hotspots"][result.hotspots.ts] = plain_json(result.hotspots)
+        for hotspots in result.maps:
+            out["hotspots"][hotspots.ts] = plain_json(hotspots)
         for found in result.health:
             out["health"][found.device, found.start] = plain_json(found)
         for incident in result.incidents:
@@ -114,9 +114,9 @@ def retained(written: list[Results]) -> dict[str, list[str]]:
     """Beat → cells of the newest map; empty for beats that were in an earlier one."""
     beats: dict[str, list[str]] = {}
     for result in written:
-        if result.hotspots is not None:
-            beats = {beat: [] for beat in (*beats, *(cell.beat for cell in result.hotspots.cells))}
-            for cell in result.hotspots.cells:
+        for hotspots in result.maps:
+            beats = {beat: [] for beat in (*beats, *(cell.beat for cell in hotspots.cells))}
+            for cell in hotspots.cells:
                 beats[cell.beat] = [*beats[cell.beat], cell.cell]
     return beats
 

@@ -334,7 +334,7 @@ def test_incidents_near_each_other_make_a_hotspot_and_a_series():
     out.append(pipe.process(log.json(RecordKind.INCIDENT, NOON + 4 * MINUTE, **again)))
     assert [len(results.incidents) for results in out] == [1, 1, 1, 0]
     assert [alert.kind for alert in alerts(out)] == ["burglary_series"]
-    best = out[-1].hotspots.cells[0]
+    best = out[-1].maps[0].cells[0]
     assert (best.rank, best.risk, best.beat) == (1, 1.0, "b1")
     assert abs(best.lon - 121.474) < 0.001
 
@@ -376,7 +376,7 @@ def comparable(results):
     rest = (
         results.anomalies,
         results.alerts,
-        results.hotspots,
+        results.maps,
         results.health,
         results.refusals,
         (results.accepted, results.duplicates, results.late, results.watermark_ms),

@@ -200,10 +200,10 @@ def test_hostile_text_and_numbers_that_are_none(kind, tmp_path):
             states=[states((4, T0, text))],
             alerts=[alert(why=literal({"zh-CN": text}), note=text)],
             incidents=[incident(text=text)],
-            hotspots=hotspot_map(T0, ("c1", "b1"), ("c2", "b2")),
+            maps=[hotspot_map(T0, ("c1", "b1"), ("c2", "b2"))],
             refusals=[refusal(detail=text)],
         ),
-        results(2, hotspots=hotspot_map(T0 + 1, ("c2", "b2"))),
+        results(2, maps=[hotspot_map(T0 + 1, ("c2", "b2"))]),
     ]
     harness = kind(tmp_path)
     sink = harness.open()

@@ -84,11 +84,11 @@ def test_reading_the_log_again_rings_no_phone_for_what_was_delivered(listener, o
 
 def test_hotspots_are_retained_and_emptied(broker, opened, request):
     sink = opened(beats=["b1", "b3"])
-    sink.write([results(1, hotspots=hotspot_map(T0, ("c1", "b1"), ("c2", "b2")))])
+    sink.write([results(1, maps=[hotspot_map(T0, ("c1", "b1"), ("c2", "b2"))])])
     sink.flush()
     sink._session.close()
     sink = opened()
-    sink.write([results(2, hotspots=hotspot_map(T0 + 5, ("c2", "b2"), ("c3", "b2")))])
+    sink.write([results(2, maps=[hotspot_map(T0 + 5, ("c2", "b2"), ("c3", "b2"))])])
     sink.close()
     late = Listener(broker.port)  # hears what was retained
     eventually(lambda: late.cells(request.node.name), {"b1": [], "b2": ["c2", "c3"], "b3": []})
@@ -107,8 +107,8 @@ def wire(broker):
 
 def test_a_map_published_before_a_crash_is_emptied_after_it(broker, opened, request):
     first, second = (
-        results(1, hotspots=hotspot_map(T0, ("c1", "b1"))),
-        results(2, hotspots=hotspot_map(T0 + 5, ("c2", "b2"))),
+        results(1, maps=[hotspot_map(T0, ("c1", "b1"))]),
+        results(2, maps=[hotspot_map(T0 + 5, ("c2", "b2"))]),
     )
     sink = opened()
     sink.write([first])

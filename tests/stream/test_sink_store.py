@@ -188,8 +188,8 @@ def test_alerts_stand_as_their_newest_revision_open_and_critical_first(sink, rea
 
 
 def test_hotspots_are_the_newest_map_and_a_cells_history(sink, reader):
-    sink.write([results(1, hotspots=hotspot_map(T0, ("c1", "b1"), ("c2", "b2")))])
-    sink.write([results(2, hotspots=hotspot_map(T0 + 60_000, ("c2", "b2"), ("c3", "b1")))])
+    sink.write([results(1, maps=[hotspot_map(T0, ("c1", "b1"), ("c2", "b2"))])])
+    sink.write([results(2, maps=[hotspot_map(T0 + 60_000, ("c2", "b2"), ("c3", "b1"))])])
     newest = reader.hotspots()
     assert newest is not None
     assert (newest["ts"], newest["cell_m"], [(c["cell"], c["rank"]) for c in newest["cells"]]) == (
@@ -197,7 +197,7 @@ def test_hotspots_are_the_newest_map_and_a_cells_history(sink, reader):
         250.0,
         [("c2", 1), ("c3", 2)],
     )
-    sink.write([results(3, hotspots=hotspot_map(T0 + 120_000))])
+    sink.write([results(3, maps=[hotspot_map(T0 + 120_000)])])
     empty = reader.hotspots()
     assert empty is not None
     assert empty["cells"] == []
@@ -380,7 +380,7 @@ def test_old_rows_go_in_portions_and_totals_stay(path, reader):
                     gates=[gates({"seq": position, "ts": ts})],
                     states=[states((4, ts, "open"))],
                     anomalies=[anomaly(ts)],
-                    hotspots=hotspot_map(ts, ("c1", "b1")) if position < 6 else None,
+                    maps=[hotspot_map(ts, ("c1", "b1"))] if position < 6 else [],
                     health=[health("cam-1" if position > 2 else "gone", ts)],
                     alerts=[
                         alert(f"open-{position}", changed_ms=ts),

@@ -125,9 +125,9 @@ class InfluxSink:
             for states in result.states:
                 lines += state_lines(self._heads, states)
             makers = list(event_lines(self.site, result, self._sentence))
-            if result.hotspots is not None:
+            for hotspots in result.maps:
                 before = changed[_MAP] if _MAP in changed else self._backlog.remembered.get(_MAP, [])
-                more, changed[_MAP] = map_lines(self.site, result.hotspots, before, self._sentence)
+                more, changed[_MAP] = map_lines(self.site, hotspots, before, self._sentence)
                 makers += more
             makers += [partial(self._alert, alert, changed) for alert in result.alerts]
             for make in makers:

@@ -359,10 +359,7 @@ class StoreSink:
         )
 
     def _write_hotspots(self, results: list[Results]) -> None:
-        for result in results:
-            hotspots = result.hotspots
-            if hotspots is None:
-                continue
+        for hotspots in (hotspots for result in results for hotspots in result.maps):
             # The map of one time is replaced whole: a cell that left it must not stay.
             self._opened().execute("DELETE FROM hotspots WHERE ts = ?", (hotspots.ts,))
             self._opened().execute(
