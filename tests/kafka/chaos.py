@@ -172,6 +172,7 @@ def table(report: Report) -> str:
         said = "equal" if wrong is None else f"{wrong['missing']} missing, {wrong['too_much']} too many, "
         said += "" if wrong is None else f"{wrong['different']} different"
         lines.append(f"  {name:<22} {count:>9,} rows  {said}")
+        lines += [f"      {example}" for example in (wrong or {}).get("examples", [])]
     lines += [f"    {worker}: {how}" for worker, how in report.ended_badly.items()]
     return "\n".join(lines)
 

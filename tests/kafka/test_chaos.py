@@ -16,7 +16,7 @@ from tests.support import require_program
 @pytest.mark.slow
 def test_a_city_whose_processes_are_killed(kafka: Kafka, tmp_path: Path):
     require_program("mosquitto", "make services")
-    city = City(tmp_path, kafka=kafka.node, site="chaos", speed=60)
+    city = City(tmp_path, kafka=kafka.node, site="chaos", speed=24)
     try:
         city.start()
         report = chaos.run(
