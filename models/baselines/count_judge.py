@@ -100,7 +100,7 @@ class Prediction:
         wide += self.uncertain
         # Over several windows it evens out; what they have in common is in φ and α.
         wide += self.misfit * (1.0 / windows)
-        return _within(wide)
+        return within(wide)
 
     def by_routine(self, rank: int, based: Sum, ends: Floats, windows: int) -> Sum:
         """Return a sum of the rows `routine` against what is ordinary by routine, `ends` (least or most, routine).
@@ -127,7 +127,7 @@ class Prediction:
         wide = self.group[rank][some] / mean + self.busy[rank][some] + self.misfit[some] * (1.0 / windows)
         share = np.minimum(based / mean, 1.0)
         wide += self.uncertain[some] * share * share + _BEYOND
-        return _within(wide)
+        return within(wide)
 
 
 @dataclass
@@ -235,5 +235,6 @@ def _residual(total: Floats, mean: Floats, spread: Floats) -> Floats:
     return z
 
 
-def _within(wide: Floats) -> Floats:
+def within(wide: Floats) -> Floats:
+    """Keep dispersions within what the tails can be worked out for; in place."""
     return np.minimum(np.maximum(wide, negbin.LEAST_DISPERSION, out=wide), WIDEST, out=wide)

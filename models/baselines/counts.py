@@ -15,10 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.baselines import dispersion, negbin, scan
 from models.baselines import hidden_states as states
-from models.baselines.count_judge import ODD, WIDEST, Comparison, CountTest, Prediction, compare, grounds
+from models.baselines.count_judge import ODD, Comparison, CountTest, Prediction, compare, grounds, within
 from models.baselines.count_state import USUAL_DOUBT, CountMemory
 from models.baselines.routines.routine import Routine
-from models.baselines.rows import Rows, Seen, as_run, drawn, nearly_a_run, picked, put, some_of
+from models.baselines.rows import Rows, Seen, as_run, columns, drawn, fade, nearly_a_run, picked, put, some_of
 from models.baselines.seasonal import KIND
 from models.calendar import REST, Calendar
 from models.state import ROW
@@ -174,7 +174,7 @@ class CountBaseline(CountMemory):
         alarm = surprise >= THRESHOLD
         found = np.zeros(len(y), dtype=np.uint8)
         odd = (pi[states.NORMAL] < 0.5).nonzero()[0]
-        found[odd] = pi[:, odd].argmax(axis=0)
+        found[odd] = columns(pi, odd).argmax(axis=0)
         # What the sums see, the filter may not have followed yet.
         ahead = (alarm & (found == states.NORMAL)).nonzero()[0]
         found[ahead] = np.where(comparison.rising[ahead], states.SURGE, states.DEFICIT)
@@ -195,8 +195,8 @@ class CountBaseline(CountMemory):
         comparison.surprise = surprise
         return CountTest(
             expected=prediction.usual.astype(np.float64),
-            lower=np.floor(lower).astype(np.float64),
-            upper=np.ceil(upper).astype(np.float64),
+            lower=np.floor(lower, out=lower).astype(np.float64),
+            upper=np.ceil(upper, out=upper).astype(np.float64),
             p_upper=comparison.upper,
             p_lower=comparison.lower,
             surprise=surprise,
@@ -239,8 +239,7 @@ class CountBaseline(CountMemory):
         """Return the probabilities of the hidden states after this window, (4, rows)."""
         before = self.last_ms[rows]
         gaps = (before != start_ms - 1000 * self.window_s).nonzero()[0]
-        windows = np.clip((start_ms - before[gaps]) / (1000.0 * self.window_s), 1.0, 10_000.0)
-        pi = states.ahead(self.pi[:, rows], self._chain, gaps, windows.astype(np.float32))
+        pi = states.ahead(self.pi[:, rows], self._chain, gaps, (start_ms - before[gaps]) / (1000.0 * self.window_s))
         # Most windows are ordinary and say nothing new of a state that is certain: they cost no logarithms.
         odd = (there & ((np.abs(comparison.sums[0].z) > 1.5) | (y == 0) | (pi[states.NORMAL] < _CERTAIN))).nonzero()[0]
         if not len(odd):
@@ -251,7 +250,8 @@ class CountBaseline(CountMemory):
         last = comparison.sums[-1]
         hour = 1.0 + last.spread[odd] * last.mean[odd]
         temper = np.clip((1.0 + spread * mean) / hour, 0.2, 1.0)
-        pi[:, odd] = states.update(pi[:, odd], logs * temper)
+        for state, new in zip(pi, states.update(columns(pi, odd), logs * temper), strict=True):
+            state[odd] = new
         return pi
 
     def _note(  # noqa: PLR0917 - one column each
@@ -280,7 +280,7 @@ class CountBaseline(CountMemory):
             # One count less: in small numbers the next whole number must not look like doubt.
             more = total + 0.375
             more *= 1.0 + spread * more
-            up.append(np.maximum(z - 1.0 / np.sqrt(more), 0.0))
+            up.append(np.maximum(z - 1.0 / np.sqrt(more, out=more), 0.0))
         if seen is not None:
             up = [values * seen for values in up]
         ring.judge(at, start_ms, up, [one.z for one in comparison.based], comparison.held, _DOUBT_LOW, seen)
@@ -293,7 +293,7 @@ class CountBaseline(CountMemory):
         for rank, times in ((0, 1), (1 + drawn(start_ms // (1000 * self.window_s)) % others, others)):
             total, mean, spread, _ = comparison.based[rank]
             known = self.spread[:, rank, rows]
-            variance = mean + spread * mean * mean
+            variance = negbin.variance(mean, spread)
             dispersion.observe(known, total, mean, variance, prediction.uncertain, times, seen)
             self.solve(rank, rows, known)
         one, last = comparison.based[0], ring.before(at, start_ms, comparison.held)
@@ -317,10 +317,8 @@ class CountBaseline(CountMemory):
         everyone = bool(due.all())
         self._learn(ring, slot, usual, at, rows, None if everyone else due, level=level)
         # Few, if any: devices that were silent an hour ago.
-        late = [] if everyone else starts[~due if seen is None else ~due & seen]
-        for start in np.unique(late).tolist():
-            if start == scan.NEVER:
-                continue
+        late = starts[:0] if everyone else starts[~due if seen is None else ~due & seen]
+        for start in sorted(set(late.tolist()) - {scan.NEVER}):
             due = starts == start if seen is None else (starts == start) & seen
             self._learn(ring, slot, start, some_of(at, due), some_of(rows, due), None, level=level)
         put(ring.start[slot], at, scan.NEVER, seen)
@@ -334,11 +332,11 @@ class CountBaseline(CountMemory):
             mean = np.maximum(mean, negbin.LEAST_MEAN)
         group, busy = self.solved[:, 0, rows]
         busy = busy + self.misfit[rows] * dispersion.AMENDS
-        spread = np.minimum(np.maximum(group / mean + busy, negbin.LEAST_DISPERSION), WIDEST)
-        deviation = np.sqrt(mean + spread * mean * mean)
+        spread = within(group / mean + busy)
+        deviation = np.sqrt(negbin.variance(mean, spread))
         habit = self.doubted[rows]
         doubt = _doubt(up, _DOUBT_UP)
-        if low.any():  # (a first day off looks like a broken counter)
+        if low.max() > 0:  # (a first day off looks like a broken counter)
             doubt *= np.where(base > 0, _doubt(low, _DOUBT_LOW), 1.0)
         weight = np.maximum(doubt, np.minimum(np.maximum((habit - _NEW_HABIT) * 5.0, 0.02), 1.0))
         if level:
@@ -372,10 +370,11 @@ class CountBaseline(CountMemory):
         if level:
             # A rush of routine says nothing of how warm the evening is.
             plain = (ring.value[slot][scan.LEAST, at] == mean) & (ring.value[slot][scan.MOST, at] == mean)
-            worth = alive * plain * (base > 0) / (1.0 + spread * mean)
-            inside = np.minimum(np.maximum(y, mean - 2.0 * deviation), mean + 2.0 * deviation)
-            for which, more in enumerate((inside, base)):
-                put(self.level[which], rows, self.level[which, rows] * self._level_keep + worth * more, seen)
+            worth = alive * (plain & (base > 0)) / (1.0 + spread * mean)
+            deviation *= 2.0
+            inside = np.minimum(np.maximum(y, mean - deviation), mean + deviation)
+            for level_sum, part in zip(self.level, (inside, base), strict=True):
+                fade(level_sum, rows, self._level_keep, worth * part, seen)
 
 
 def _doubt(z: Floats, limit: float) -> Floats:

@@ -50,17 +50,26 @@ _HALF_LIFE: Final = 4000.0
 def solve(sums: Floats) -> tuple[Floats, Floats]:
     """Return (φ, α) of sums with the first axis `SUMS`."""
     # (the sums of both are in the ratio of the squared mean)
-    worth = _GROUP_WORTH * np.minimum((sums[2] + _MOST_WORTH) / (sums[0] + 1.0), _MOST_WORTH)
+    worth = sums[2] + _MOST_WORTH
+    worth /= sums[0] + 1.0
+    np.minimum(worth, _MOST_WORTH, out=worth)
+    worth *= _GROUP_WORTH
     a11, a12, a22 = sums[0] + _GROUP_WORTH, sums[1], sums[2] + worth
     b1 = sums[3] + _GROUP_WORTH * _GROUP
-    b2 = sums[4] + worth * _BUSY
-    scale = 1.0 / (a11 * a22 - a12 * a12)
-    group = (a22 * b1 - a12 * b2) * scale
-    busy = (a11 * b2 - a12 * b1) * scale
+    worth *= _BUSY
+    b2 = np.add(sums[4], worth, out=worth)
+    scale, group, busy = a11 * a22, a22 * b1, a11 * b2
+    scale -= a12 * a12
+    group -= a12 * b2
+    busy -= a12 * b1
+    group *= np.divide(1.0, scale, out=scale)
+    busy *= scale
     # Neither is negative: where one would be, the other explains it all.
-    busy = np.where(group < 0, np.maximum(b2, 0.0) / a22, busy)
-    group = np.where(busy < 0, b1 / a11, group)
-    return np.maximum(group, _LEAST_GROUP), np.maximum(busy, 0.0)
+    odd = (group < 0).nonzero()
+    busy[odd] = np.maximum(b2[odd], 0.0) / a22[odd]
+    odd = (busy < 0).nonzero()
+    group[odd] = b1[odd] / a11[odd]
+    return np.maximum(group, _LEAST_GROUP, out=group), np.maximum(busy, 0.0, out=busy)
 
 
 def observe(
@@ -88,8 +97,13 @@ def observe(
     # Everything relative to the variance: fourth powers of large counts would leave single precision.
     e1 = mean / variance
     e2 = e1 * mean
-    left = np.minimum((y - mean) ** 2 / variance, 1.0)
-    square = left * _CONSISTENT - e1 - uncertain * e2
+    square = y - mean
+    square *= square
+    square /= variance
+    np.minimum(square, 1.0, out=square)
+    square *= _CONSISTENT
+    square -= e1
+    square -= uncertain * e2
     # Below a few counts a cut square says more of the cut than of the spread.
     trust = mean / (mean + 2.0)
     trust *= trust * times
@@ -100,8 +114,9 @@ def observe(
         trust *= seen
         sums *= np.where(seen, np.float32(keep), np.float32(1.0))
     a1, a2 = trust * e1, trust * e2
-    for which, more in enumerate((a1 * e1, a1 * e2, a2 * e2, a1 * square, a2 * square)):
-        sums[which] += more
+    more = np.empty_like(e1)
+    for which, (one, other) in enumerate(((a1, e1), (a1, e2), (a2, e2), (a1, square), (a2, square))):
+        sums[which] += np.multiply(one, other, out=more)
 
 
 def misfit(found: Floats, y: Floats, mean: Floats, spread: Floats, before: tuple[Floats, Floats]) -> Floats:
@@ -116,12 +131,23 @@ def misfit(found: Floats, y: Floats, mean: Floats, spread: Floats, before: tuple
     wide = spread - (AMENDS - 1.0) * found
     relative = wide + 1.0 / mean
     last = np.maximum(before[1], 1e-6)
-    left = np.minimum((y / mean - before[0] / last) ** 2 * 0.5 / relative, 1.0)
+    left = y / mean
+    left -= before[0] / last
+    left *= left
+    left *= 0.5
+    left /= relative
+    np.minimum(left, 1.0, out=left)
     least = np.minimum(mean, before[1])
     trust = np.maximum(least - _BLIND, 0.0) / (least + 2.0)
     skewed, square = np.minimum(wide, 1.0), mean * mean
     # Small counts and long sides leave about the same of a square whether it is too wide or not.
     slack = _SLACK * (square / (square + 9.0)) * (1.0 - 0.6 * skewed)
-    step = _MISFIT_RATE * trust * (left - _USUAL - slack + _SKEWED * skewed) * relative
-    grown: Floats = np.minimum(np.maximum(found + step, 0.0), 10.0)
+    left -= _USUAL
+    left -= slack
+    left += _SKEWED * skewed
+    trust *= _MISFIT_RATE
+    trust *= left
+    trust *= relative
+    trust += found
+    grown: Floats = np.minimum(np.maximum(trust, 0.0, out=trust), 10.0, out=trust)
     return grown

@@ -53,7 +53,8 @@ def ahead(pi: Floats, chain: tuple[Floats, Floats], gaps: NDArray[np.intp], wind
     out = np.empty_like(pi)
     np.maximum(pi[1:] * left + share * (1.0 - left), LEAST, out=out[1:])
     if len(gaps):
-        out[1:, gaps] = np.maximum((pi[1:, gaps] - share) * left**windows + share, LEAST)
+        passed = np.clip(windows, 1.0, 10_000.0).astype(np.float32)
+        out[1:, gaps] = np.maximum((pi[1:, gaps] - share) * left**passed + share, LEAST)
     total = out[1] + out[2] + out[3]
     crowded = (total > _MOST).nonzero()[0]
     if len(crowded):
@@ -65,7 +66,7 @@ def ahead(pi: Floats, chain: tuple[Floats, Floats], gaps: NDArray[np.intp], wind
 
 def log_likelihoods(y: Floats, mean: Floats, dispersion: Floats) -> Floats:
     """Return log likelihoods (3, rows) of surge, deficit and dead, relative to the normal state."""
-    deviation = np.sqrt(mean + dispersion * mean * mean)
+    deviation = np.sqrt(negbin.variance(mean, dispersion))
     others = np.concatenate([mean + _SURGE_SIZES * deviation, _DEFICIT_SHARES * mean])
     logs = negbin.log_ratio(y, others, mean, dispersion)
     surge, deficit = _mixture(logs[: len(_SURGE_SIZES)]), _mixture(logs[len(_SURGE_SIZES) :])
@@ -78,12 +79,13 @@ def update(pi: Floats, log_likelihood: Floats) -> Floats:
     """Multiply state probabilities (4, rows) by likelihoods relative to the first (3, rows), and normalise."""
     # Beyond e^60 no state comes back in a window anyway, and single precision ends at e^88.
     out = pi.copy()
-    out[1:] *= np.exp(np.clip(log_likelihood, -60.0, 60.0))
+    likelihood = np.clip(log_likelihood, -60.0, 60.0)
+    out[1:] *= np.exp(likelihood, out=likelihood)
     out /= out.sum(axis=0)
     return np.maximum(out, LEAST, out=out)
 
 
 def _mixture(logs: Floats) -> Floats:
     top = logs.max(axis=0)
-    mixed: Floats = top + np.log(np.exp(logs - top).mean(axis=0))
+    mixed: Floats = top + np.log(np.exp(logs - top).sum(axis=0) / len(logs))
     return mixed

@@ -2,7 +2,8 @@
 
 Y has mean μ and variance μ + αμ²; r = 1/α is its size and μ/(μ+r) the success probability. All functions are
 vectorised and give no numpy warning for μ ≥ `LEAST_MEAN`, α ≥ `LEAST_DISPERSION`. Single precision is enough for all
-but the exact tails, and three to eight times as fast.
+but the exact tails, and three to eight times as fast. Where ten thousand series pass at every tick, sums and products
+are written in place: half of the price of a plain one is that of the new array.
 """
 
 from itertools import pairwise
@@ -28,6 +29,8 @@ _TIMES: Final = 4.0
 SMALL: Final = 2.0
 """Means below it have a band that is summed up."""
 _MANY: Final = 40
+_AT_ONCE: Final = 6
+"""So many counts are summed up in one step: nearly all bands of small means end among the first."""
 _WIDE: Final = 1.0
 """Above it the normal approximation is worse than 0.01."""
 _ROUNDING: Final = 1e-7
@@ -73,7 +76,8 @@ def quick_tails(y: Floats, mean: Floats, dispersion: Floats, z: Floats) -> tuple
     some = (few & ~far).nonzero()[0]
     if len(some):
         single[some] = _summed(y[some], mean[some], dispersion[some])
-    upper = np.minimum(np.maximum(single, _ROUNDING), 1.0 - _ROUNDING).astype(np.float64)
+    np.minimum(np.maximum(single, _ROUNDING, out=single), 1.0 - _ROUNDING, out=single)
+    upper = single.astype(np.float64)
     lower = 1.0 - upper
     rare = (far | ((dispersion >= _WIDE) & ~few)).nonzero()[0]
     if len(rare):
@@ -119,16 +123,32 @@ def _cube_root(y: Floats, mean: Floats, dispersion: Floats) -> Floats:
     middle = y + 0.5
     # (far out the cube root of nothing would be: those tails are exact anyway)
     own, other = (1.0 / 9.0) / middle, dispersion * (1.0 / 9.0)
-    root = np.exp(np.log(mean / middle) * (1.0 / 3.0))
-    deviate = ((1.0 - other) * root - (1.0 - own)) / np.sqrt(other * root * root + own)
+    root = mean / middle
+    np.log(root, out=root)
+    root *= 1.0 / 3.0
+    np.exp(root, out=root)
+    deviate = 1.0 - other
+    deviate *= root
+    deviate -= 1.0 - own
+    other *= root
+    other *= root
+    other += own
+    deviate /= np.sqrt(other, out=other)
     size = np.abs(deviate)
-    density = np.exp(-0.5 * size * size) * _ROOT
+    density = -0.5 * size
+    density *= size
+    np.exp(density, out=density)
+    density *= _ROOT
     # Abramowitz and Stegun 26.2.17, within 7.5e-8.
     t = 1.0 / (1.0 + 0.2316419 * size)
     series = 1.781477937 + t * (-1.821255978 + t * 1.330274429)
-    tail = density * t * (0.319381530 + t * (-0.356563782 + t * series))
-    tail += density * size / (8.0 * middle * (1.0 + dispersion * middle))
-    return 0.5 + np.copysign(0.5 - tail, deviate)
+    tail = density * t
+    tail *= 0.319381530 + t * (-0.356563782 + t * series)
+    density *= size
+    density /= 8.0 * middle * (1.0 + dispersion * middle)
+    tail += density
+    upper: Floats = 0.5 + np.copysign(0.5 - tail, deviate)
+    return upper
 
 
 def _log1p(x: Floats) -> Floats:
@@ -145,14 +165,30 @@ def _point(y: Doubles, r: Doubles, q: Doubles) -> Doubles:
     return point
 
 
+def variance(mean: Floats, dispersion: Floats) -> Floats:
+    """Return μ + αμ²."""
+    wide: Floats = dispersion * mean
+    wide *= mean
+    wide += mean
+    return wide
+
+
 def residual(y: Floats, mean: Floats, dispersion: Floats) -> Floats:
     """Return the variance-stabilised residual ∫ du/√(u + αu²) from μ to y (Anscombe, 1948; both raised by 3/8).
 
     By the midpoint rule on the square-root scale: within a hundredth of (2/√α)[asinh √(αy) - asinh √(αμ)] up to
     three deviations, at a third of its price.
     """
-    middle = 0.25 * (np.sqrt(y + 0.375) + np.sqrt(mean + 0.375)) ** 2
-    z: Floats = (y - mean) / np.sqrt(middle * (1.0 + dispersion * middle))
+    middle, root = y + 0.375, mean + 0.375
+    np.sqrt(middle, out=middle)
+    middle += np.sqrt(root, out=root)
+    middle *= middle
+    middle *= 0.25
+    wide = dispersion * middle
+    wide += 1.0
+    wide *= middle
+    z: Floats = y - mean
+    z /= np.sqrt(wide, out=wide)
     return z
 
 
@@ -162,19 +198,27 @@ def band(z: float, mean: Floats, dispersion: Floats) -> tuple[Floats, Floats]:
     The upper end of small means is summed up: the residual, which saturates there, says hundreds of thousands. The
     others follow from sinh(t ± d) = sinh t cosh d ± cosh t sinh d, so that no inverse function is needed.
     """
-    inner = dispersion * (mean + 0.375)
-    sine, cosine = np.sqrt(inner), np.sqrt(1.0 + inner)
-    step = np.exp(np.minimum(0.5 * z * np.sqrt(dispersion), 15.0))
+    inner = mean + 0.375
+    inner *= dispersion
+    sine = np.sqrt(inner)
+    inner += 1.0
+    cosine = np.sqrt(inner, out=inner)
+    step = np.sqrt(dispersion)
+    step *= 0.5 * z
+    np.exp(np.minimum(step, 15.0, out=step), out=step)
     back = 1.0 / step
     sine *= 0.5 * (step + back)
     cosine *= 0.5 * (step - back)
-    low, high = np.maximum(sine - cosine, 0.0), sine + cosine
+    low, high = sine - cosine, np.add(sine, cosine, out=sine)
+    np.maximum(low, 0.0, out=low)
+    low *= low
+    high *= high
     # A count of 1e15 is beyond any camera.
-    upper = np.minimum(high * high / dispersion - 0.375, 1e15)
+    lower, upper = np.maximum(low / dispersion - 0.375, 0.0), np.minimum(high / dispersion - 0.375, 1e15)
     few = (mean < SMALL).nonzero()[0]
     if len(few):
         upper[few] = _quantile(special.ndtr(-z), mean[few], dispersion[few])
-    return np.maximum(low * low / dispersion - 0.375, 0.0), upper
+    return lower, upper
 
 
 def _quantile(beyond: float, mean: Floats, dispersion: Floats) -> Floats:
@@ -183,13 +227,17 @@ def _quantile(beyond: float, mean: Floats, dispersion: Floats) -> Floats:
     step = mean / (1.0 + inner)
     point = np.exp(-_log1p(inner) / dispersion)
     left, end = 1.0 - point, np.zeros_like(point)
-    for k in range(1, _MANY):
-        above = left > beyond
-        if not above.any():
+    which = np.arange(len(point))
+    for first in range(1, _MANY, _AT_ONCE):
+        k = np.arange(first, min(first + _AT_ONCE, _MANY), dtype=mean.dtype)[:, None]
+        points = np.multiply.accumulate(np.concatenate([point[None], step * ((1.0 + dispersion * (k - 1.0)) / k)]))
+        beyond_each = np.subtract.accumulate(np.concatenate([left[None], points[1:]]))
+        end[which] += (beyond_each[:-1] > beyond).sum(axis=0)
+        more = (beyond_each[-1] > beyond).nonzero()[0]
+        if not len(more):
             break
-        end += above
-        point *= step * ((1.0 + dispersion * (k - 1)) / k)
-        left -= point
+        which, left, point = which[more], beyond_each[-1, more], points[-1, more]
+        step, dispersion = step[more], dispersion[more]
     return end
 
 

@@ -36,6 +36,11 @@ def picked(rows: Rows, places: NDArray[np.intp]) -> NDArray[np.intp]:
     return places + rows.start if isinstance(rows, slice) else rows[places]
 
 
+def columns(values: NDArray[Any], places: NDArray[np.intp]) -> NDArray[Any]:
+    """Return values (…, rows) at some places. In rows of memory again, which `values[..., places]` would not be."""
+    return values.take(places, axis=-1)
+
+
 def put(array: NDArray[Any], rows: Rows, values: NDArray[Any] | float, seen: Seen = None) -> None:
     """Write values (…, rows) into an array (…, series); only those seen, where `seen` (rows,) is given."""
     if seen is None:
@@ -44,6 +49,16 @@ def put(array: NDArray[Any], rows: Rows, values: NDArray[Any] | float, seen: See
         np.copyto(array[..., rows], values, where=seen)
     else:
         array[..., rows[seen]] = values[..., seen] if isinstance(values, np.ndarray) else values
+
+
+def fade(sums: NDArray[Any], rows: Rows, keep: NDArray[Any] | float, more: NDArray[Any], seen: Seen = None) -> None:
+    """Let forgetting sums (series,) of some rows fade and add more (rows,) to them."""
+    some = sums[rows]
+    if seen is None and isinstance(rows, slice):  # in place
+        some *= keep
+        some += more
+    else:
+        put(sums, rows, some * keep + more, seen)
 
 
 def drawn(number: int) -> int:

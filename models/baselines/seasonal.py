@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.baselines.rows import Rows, Seen, drawn, put
+from models.baselines.rows import Rows, Seen, drawn, fade
 from models.calendar import DAY_CLASSES
 from models.state import ROW, Axis, Saved, array, part, value
 
@@ -149,22 +149,26 @@ class Kinds(Saved):
         if self.count == 0:
             return None
         sums = weights[0] * self.shown[:, day_class, hours[0]] + weights[1] * self.shown[:, day_class, hours[1]]
-        shape = np.append((sums[0] + _ORDINARY) / (sums[1] + _ORDINARY), 1.0).astype(np.float32)
-        profile: Floats = shape[kind]
-        return profile
+        return _of_kind((sums[0] + _ORDINARY) / (sums[1] + _ORDINARY), 1.0, kind)
 
     def stray(self, kind: NDArray[np.int64]) -> Floats:
         """Return how far (relative variance) series of the kind of each row stray from it."""
         squares, windows = self.strays[0]
         found = np.maximum((squares + _STRAY * _STRAY_WORTH) / (windows + _STRAY_WORTH), _LEAST_STRAY)
-        stray: Floats = np.append(found, _STRAY).astype(np.float32)[kind]
-        return stray
+        return _of_kind(found, _STRAY, kind)
 
     def known(self, kind: NDArray[np.int64], day_class: int, hours: tuple[int, int]) -> NDArray[np.bool_]:
         """Return for each row whether enough is known of what its kind shows at a time."""
         least = np.minimum(self.shown[1, day_class, hours[0]], self.shown[1, day_class, hours[1]])
-        known: NDArray[np.bool_] = np.append(least >= _KNOWN, False)[kind]
-        return known
+        return _of_kind(least, 0.0, kind) >= _KNOWN
+
+
+def _of_kind(values: Floats, other: float, kind: NDArray[np.int64]) -> Floats:
+    """Return for each row the value (kinds,) of its kind; `other` for those without one (-1)."""
+    known = np.empty(len(values) + 1, dtype=np.float32)
+    known[:-1], known[-1] = values, other
+    found: Floats = known.take(kind)
+    return found
 
 
 _VISIT_TELLS: Final = 3.0
@@ -230,7 +234,8 @@ class SeasonalRates(Saved):
         overall = self._overall(rows)
         rate = np.maximum(overall if profile is None else overall * profile, 1e-9)
         (low, high), (left, right) = between
-        around = np.float32(left) * self.coarse[:, :, low, rows] + np.float32(right) * self.coarse[:, :, high, rows]
+        around = np.float32(left) * self.coarse[:, :, low, rows]
+        around += np.float32(right) * self.coarse[:, :, high, rows]
         everyday = around[:, 0] + around[:, 1] + around[:, 2]
         watched = self.overall[1, rows]
         hour = HOUR_S / (self.visit * self.bin_s)
@@ -239,9 +244,14 @@ class SeasonalRates(Saved):
         else:
             # The series strays from its kind now, and did when its own rate was seen: the more hours, the less.
             doubt = (self.kinds.stray(kind) + busy) * (1.0 + hour / np.maximum(watched, 0.1 * hour))
-            first = np.where(kind >= 0, 1.0 / (doubt + 1.0 / (self.overall[0, rows] + 1.0)), 1.0 / _SPREAD_KIND)
+            first = self.overall[0, rows] + 1.0
+            np.divide(1.0, first, out=first)
+            first += doubt
+            np.divide(1.0, first, out=first)
+            first[kind < 0] = 1.0 / _SPREAD_KIND
+        group = 1.0 + group
         strength, rate = _posterior(first, rate, everyday[0], everyday[1], group, busy)
-        strength = np.minimum(strength, 1.0 / _SPREAD_CLASS)
+        np.minimum(strength, 1.0 / _SPREAD_CLASS, out=strength)
         strength, rate = _posterior(strength, rate, around[0, day_class], around[1, day_class], group, busy)
         usual = rate
         # What the hours around say of one bin is limited: rates change within them.
@@ -252,7 +262,7 @@ class SeasonalRates(Saved):
         for away, share in enumerate(self._kernel, 1):
             either = fine[:, (position - away) % self.bins, rows] + fine[:, (position + away) % self.bins, rows]
             either *= share
-            near = near + either
+            near = np.add(near, either, out=either)
         strength, rate = _posterior(strength, rate, near[0], near[1], group, busy)
         if holiday:
             amount, exposure = (
@@ -300,7 +310,7 @@ class SeasonalRates(Saved):
             sums = self.holiday[:, hour]
             keep = slow ** (_HALF_LIFE_VISITS[day_class] / _HOLIDAY_VISITS)
             for total, more in zip(sums, (amount * weight, exposure * weight), strict=True):
-                put(total, rows, total[rows] * keep + more, seen)
+                fade(total, rows, keep, more, seen)
             return
         worth = exposure * weight
         relative = self.kinds.profile(kind, day_class, (hour, hour), (1.0, 0.0))
@@ -311,7 +321,7 @@ class SeasonalRates(Saved):
             (self.overall, slow ** (1.0 / self.coarse_bins)),
         ):
             for total, more in zip(sums, add, strict=False):
-                put(total, rows, total[rows] * factor + more, seen)
+                fade(total, rows, factor, more, seen)
         # A kind has many series and its profile is coarse: a window in a quarter of an hour says enough.
         window_ms = int(1000 * self.visit * self.bin_s)
         if relative is not None and drawn(start_ms // window_ms) % max(900_000 // window_ms, 1) == 0:
@@ -336,8 +346,15 @@ class SeasonalRates(Saved):
 def _posterior(
     strength: Floats, rate: Floats, amount: Floats, exposure: Floats, group: Floats, busy: Floats
 ) -> tuple[Floats, Floats]:
-    """Gamma prior (shape `strength`, mean `rate`) → posterior, with over-dispersed data discounted to their worth."""
-    worth = 1.0 / (1.0 + group + busy * rate)
-    shape = strength + worth * amount
-    scale = strength / rate + worth * exposure
-    return shape, shape / scale
+    """Gamma prior (shape `strength`, mean `rate`) → posterior, with over-dispersed data discounted to their worth.
+
+    `group` is 1 + φ.
+    """
+    worth = busy * rate
+    worth += group
+    np.divide(1.0, worth, out=worth)
+    shape = worth * amount
+    shape += strength
+    scale = strength / rate
+    scale += np.multiply(worth, exposure, out=worth)
+    return shape, np.divide(shape, scale, out=scale)

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.baselines import negbin
 from models.baselines.count_judge import Prediction
 from models.baselines.routines.visits import (
     NEVER,
@@ -203,7 +204,7 @@ class Routine:
             return None
         found.move(self._visits, self._calendar.instant(start_ms)[1] // self._visits.slot_s)
         pooled = self._visits.reach > 0
-        deviation = np.sqrt(rate + spread * rate * rate)
+        deviation = np.sqrt(negbin.variance(rate, spread))
         if pooled:
             deviation *= _HIGHEST
         above, below = rate * _MORE + deviation + 1.0, rate * (1.0 / _MORE)
@@ -268,7 +269,9 @@ class Routine:
         `resting` is what a rest day would show (rows,), on days that may be as one.
         """
         rate, exposure = shares
-        wide = prediction.group[0] / np.maximum(rate, 1e-3) + prediction.busy[0] + prediction.misfit
+        wide = prediction.group[0] / np.maximum(rate, 1e-3)
+        wide += prediction.busy[0]
+        wide += prediction.misfit
         found = self.find(rows, start_ms, rate, wide)
         if found is not None:
             some, share = found.rows, exposure[found.rows]

@@ -117,7 +117,10 @@ class Visits(Saved):
             place = ring.slot(when)
             value = ring.value[place]
             rate = value[TOTAL, at] / np.maximum(value[EXPOSURE, at], _LEAST_SHARE)
-            busiest = np.maximum(busiest, rate * (ring.start[place, at] == when))
+            there = ring.start[place, at] == when
+            if not there.all():
+                rate *= there
+            busiest = np.maximum(busiest, rate, out=rate)
         self.put(rows, day, slot, busiest, seen)
 
     def usual(self, codes: Codes) -> Floats:
