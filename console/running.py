@@ -84,6 +84,9 @@ class Running:
             simulated=simulated,
             broker=msgspec.structs.replace(settings.people_login(), password=""),  # the board has the environment's
             command_key_file=str(settings.command_key_file),
+            tls_cert=str(settings.board.tls_cert or ""),
+            tls_key=str(settings.board.tls_key or ""),
+            fenced=settings.board.fenced,
             hosts=tuple(settings.board.hosts),
             address_file=str(address),
         )

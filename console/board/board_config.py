@@ -30,6 +30,12 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Id of the site, as in topics."""
     broker: BrokerAddress
     """Takes the board's commands. The environment's `PASSWORD_VARIABLE` is taken before its `password_file`."""
+    tls_cert: str = ""
+    """The board's certificate, PEM, with those of its authorities behind it; empty: no TLS."""
+    tls_key: str = ""
+    """Its private key."""
+    fenced: bool = False
+    """Whether something else keeps strangers from a `host` beyond this machine, see `deploy.settings.sections`."""
     command_key_file: str = ""
     """File with the key that commands are signed with, made where there is none; empty: they are not signed."""
     host: str = "127.0.0.1"
@@ -55,6 +61,8 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Raise `BoardConfigError` for values whose types are right and that still cannot work."""
         if not ID_PATTERN.match(self.site):
             raise BoardConfigError(f"{name}: site is {self.site!r}, expected letters, digits, - and _, at most 48")
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise BoardConfigError(f"{name}: one of tls_cert and tls_key is set; expected both, or neither")
         if self.broker.mistake():
             raise BoardConfigError(f"{name}: broker.{self.broker.mistake()}")
         try:

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -20,6 +20,9 @@ from ingest.events import Command, PatrolDid
 from ingest.login import BrokerAddress
 from ingest.mqtt import Inbound, MemoryStorage, Outbound, Outbox, Session
 
+_HEAD: Final = b"/audit/head"
+_MOST_FORGED: Final = 99
+"""Commands of others that are kept until somebody asks."""
 _LOG: Final = logging.getLogger(__name__)
 CONFIRM_S: Final = 5.0
 """How long a person waits for the broker's confirmation before the page says that there is none."""
@@ -45,8 +48,6 @@ class MqttCommandPublisher:
     keys
         Secrets that commands are signed with, the newest last (`ingest.gateway.plate_keys.command_keys`); none: they
         are not signed.
-    forged
-        Is called, in the session's thread, with the bytes of a command that this board did not send and nobody signed.
 
     Raises OSError or ValueError for a file of the login that cannot be used.
     """
@@ -56,9 +57,12 @@ class MqttCommandPublisher:
         site: str,
         broker: BrokerAddress,
         keys: Sequence[bytes] = (),
-        forged: Callable[[bytes], None] = lambda _payload: None,
     ) -> None:
-        self.topic, self._site, self._keys, self._forged = topics.commands(site), site, keys, forged
+        self.topic, self._site, self._keys = topics.commands(site), site, keys
+        self._topic_bytes = self.topic.encode()
+        self._forged: list[bytes] = []
+        self.kept_head: bytes | None = None
+        """What the broker keeps as the audit log's head, as far as it has told."""
         self._broker, self._waiting = broker, MemoryStorage()
         self._expected: dict[bytes, threading.Event] = {}
         self._outbox = Outbox(self._waiting, keep_refused=False)
@@ -66,7 +70,7 @@ class MqttCommandPublisher:
             broker,
             f"board-{site}-{uuid.uuid4().hex[:8]}",
             outbox=self._outbox,
-            filters=(self.topic, topics.patrol_did(site, "+")),
+            filters=(self.topic, topics.patrol_did(site, "+"), topics.audit_head(site)),
             on_message=self._hear,
             keepalive_s=15,
             backoff_s=(1.0, 15.0),
@@ -77,6 +81,16 @@ class MqttCommandPublisher:
     def connected(self) -> bool:
         """Whether commands can be sent now."""
         return self._session.up
+
+    @property
+    def connections(self) -> int:
+        """How often there has been a connection."""
+        return self._session.connections
+
+    def take_forged(self) -> list[bytes]:
+        """Return the newest commands since the last call that this board did not send and nobody signed."""
+        found, self._forged = self._forged, []
+        return found
 
     def publish(self, command: Command) -> None:
         """Send a command and block until it has come back from the broker, for at most `CONFIRM_S`.
@@ -123,6 +137,10 @@ class MqttCommandPublisher:
         back = self._expected.get(message.payload)
         if back is not None:
             back.set()
-        elif self._keys and message.topic == self.topic.encode():
-            ours = is_signed(message.payload, self.topic, self._keys)
-            self._forged(message.payload) if not ours else None
+        elif message.topic.endswith(_HEAD):
+            self.kept_head = message.payload
+        elif self._keys and message.topic == self._topic_bytes and not self._ours(message.payload):
+            self._forged = [*self._forged[-_MOST_FORGED:], message.payload]
+
+    def _ours(self, payload: bytes) -> bool:
+        return is_signed(payload, self.topic, self._keys)

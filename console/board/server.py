@@ -1,28 +1,37 @@
 """Runs the board: finds a port, answers, tells the real address, and stops when it is asked to."""
 
+import asyncio
 import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import uvicorn
+from msgspec.structs import replace
 from starlette.applications import Starlette
 
 from console.board.app import make_app
 from console.board.board_config import BoardConfig, BoardConfigError
 from console.board.commands import MqttCommandPublisher
 from console.board.connections import Connection
+from console.people.caretaker import Caretaker
+from console.people.people import People
+from console.people.pki import Certified
 from ingest.files import replace_file
 from ingest.gateway.places_file import LAST_GOOD, PlacesFile
 from ingest.gateway.plate_keys import command_keys
+from ingest.login import is_loopback
 from ingest.places import PlacesError
 from stream.sinks.store.reader import StoreReader
 
 TRIES: Final = 20
 """Ports tried after the wanted one, before any free one is taken."""
+HANDSHAKE_S: Final = 10.0
+"""From a connection to the end of its TLS handshake."""
 GRACE_S: Final = 3
 """How long open requests may take when the board stops."""
 
@@ -49,10 +58,28 @@ def listen(host: str, port: int) -> socket.socket:
     raise AssertionError("port 0 either binds or raises")
 
 
-def address(host: str, port: int) -> str:
+def address(host: str, port: int, *, tls: bool = False) -> str:
     """Return the URL under which this machine's browser reaches the board."""
+    scheme = "https" if tls else "http"
     name = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
+    return f"{scheme}://[{name}]:{port}/" if ":" in name else f"{scheme}://{name}:{port}/"
+
+
+def exposed(config: BoardConfig, people: People) -> str:
+    """Return why a board may not be reached from other machines; empty where it is not, or may be.
+
+    Raises StorageError where it cannot be known whether there are accounts.
+    """
+    if config.fenced or is_loopback(config.host):
+        return ""
+    missing = [] if people.anybody() else ["accounts (`patrolgrid people add`)"]
+    missing += [] if config.tls_cert else ["TLS (`patrolgrid pki init`)"]
+    if not missing:
+        return ""
+    return (
+        f"board.host is {config.host!r}, which other machines reach, and there is no {' and no '.join(missing)}; "
+        "expected both, or board.host = 127.0.0.1 (docs/security.md)"
+    )
 
 
 class Server(uvicorn.Server):
@@ -64,6 +91,12 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer, and tell so."""
+        if self.config.ssl is not None:
+            # Uvicorn gives a handshake a minute; whoever holds many half open must not keep others out for so long.
+            loop = asyncio.get_running_loop()
+            loop.create_server = partial(  # type: ignore[method-assign]  # uvicorn passes no such option on
+                loop.create_server, ssl_handshake_timeout=HANDSHAKE_S
+            )
         await super().startup(sockets)
         if self.started:
             self._ready()
@@ -81,6 +114,9 @@ def serve(config: BoardConfig) -> int:
     """
     try:
         config.check()
+        people = People(Path(config.store_path).parent)
+        if why := exposed(config, people):
+            return _fail(why)
         file = PlacesFile(Path(config.store_path).with_name(LAST_GOOD), Path(config.places_path))
         file.load()
         sock = listen(config.host, config.port)
@@ -88,14 +124,17 @@ def serve(config: BoardConfig) -> int:
         return _fail(str(error))
     except OSError as error:
         return _fail(f"host {config.host!r}, places {config.places_path!r}: {error}")
-    url = address(config.host, sock.getsockname()[1])
+    url = address(config.host, sock.getsockname()[1], tls=bool(config.tls_cert))
     reader = StoreReader(Path(config.store_path), ZoneInfo(config.timezone))
     try:
+        certified = Certified(Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert else None
         keys = command_keys(Path(config.command_key_file)) if config.command_key_file else ()
         publisher = MqttCommandPublisher(config.site, config.login(), keys)
     except (OSError, ValueError) as error:
         sock.close()
         return _fail(f"broker {config.broker}: {error}")
+    if certified is not None:
+        config = replace(config, hosts=(*config.hosts, *certified.names))
     app = make_app(reader, file, publisher.publish, config)
 
     def report() -> None:
@@ -103,22 +142,23 @@ def serve(config: BoardConfig) -> int:
             replace_file(Path(config.address_file), f"{url}\n".encode(), durable=False)
         print(f"PatrolGrid board: {url}", flush=True)
 
-    server = Server(
-        uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_S,
-            http=Connection,
-        ),
-        report,
+    asgi = uvicorn.Config(
         app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        http=Connection,
     )
+    asgi.load()
+    asgi.ssl = certified.context if certified is not None else None
+    server, caretaker = Server(asgi, report, app), Caretaker(config.site, people, publisher, certified)
     before = _quiet_signals()
+    caretaker.start()
     try:
         server.run(sockets=[sock])
     finally:
+        caretaker.stop()
         for number, handler in before.items():
             signal.signal(number, handler)
         publisher.close()

@@ -23,10 +23,12 @@ _WHAT: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}\Z")
 _HEAD: Final = re.compile(r"\s*(\d{1,12})\s*[:·-]\s*([0-9a-fA-F ]{16,80})\s*\Z")
 _SHORT: Final = 20
 """Hexadecimal digits of a hash on paper: 80 bits, which nobody finds a second chain for."""
+BROKEN: Final = "log-broken"
+"""What the board notes where the log has not the entry whose head the broker has kept."""
 _BATCH: Final = 10_000
 _COLUMNS: Final = "SELECT number, at_ms, by, what, about, detail, hash FROM audit"
 
-FaultKind = Literal["changed", "missing", "cut", "other"]
+FaultKind = Literal["changed", "missing", "cut", "other", "noted"]
 
 
 class Head(NamedTuple):
@@ -58,12 +60,13 @@ class AuditEntry(NamedTuple):
     detail: dict[str, Any]
 
 
-class Fault(NamedTuple):
+class AuditFault(NamedTuple):
     """What is wrong with a log, and where."""
 
     kind: FaultKind
     """changed: its hash does not follow from what it says and the one before; missing: entries before it are gone;
-    cut: a head that was kept elsewhere is newer than the whole log; other: the head's entry was another one."""
+    cut: a head that was kept elsewhere is newer than the whole log; other: the head's entry was another one; noted: the
+    board has found at this entry that it was cut or made anew."""
     number: int
 
 
@@ -97,13 +100,18 @@ class Audit:
         found = self._file.rows("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1")
         return Head(int(found[0][0]), bytes(found[0][1]).hex()) if found else Head(0, "")
 
+    def holds(self, head: Head) -> bool:
+        """Tell whether the log has the entry whose head was kept elsewhere, as it was then."""
+        found = self._file.rows("SELECT hash FROM audit WHERE number = ?", head.number)
+        return bool(found) and bytes(found[0][0]).hex().startswith(head.hash.lower())
+
     def entries(self, *, limit: int = 100, by: str = "", about: str = "", before: int = 1 << 62) -> list[AuditEntry]:
         """Return the newest entries, newest first; only of a person, about something, before a number where given."""
         wanted = "number < ? AND (? = '' OR by = ?) AND (? = '' OR about = ?) ORDER BY number DESC LIMIT ?"
         found = self._file.rows(f"{_COLUMNS} WHERE {wanted}", before, by, by, about, about, limit)
         return [AuditEntry._make((*row[:5], _read(row[5]))) for row in found]
 
-    def verify(self, *witnesses: Head) -> list[Fault]:
+    def verify(self, *witnesses: Head) -> list[AuditFault]:
         """Return what is wrong with the log, oldest first; nothing where it is whole.
 
         `witnesses` are heads that were kept elsewhere. An entry that does not fit is named once: the chain is followed
@@ -114,13 +122,15 @@ class Audit:
         for row in self._rows():
             number, stored = row[0], row[6] if isinstance(row[6], bytes) else b""
             if number != last + 1:
-                faults.append(Fault("missing", number))
+                faults.append(AuditFault("missing", number))
             elif not hmac.compare_digest(stored, _hash(before, row[:6])):
-                faults.append(Fault("changed", number))
+                faults.append(AuditFault("changed", number))
+            if row[3] == BROKEN:
+                faults.append(AuditFault("noted", number))
             if number in kept and not stored.hex().startswith(kept[number].hash.lower()):
-                faults.append(Fault("other", number))
+                faults.append(AuditFault("other", number))
             last, before = number, stored
-        return faults + [Fault("cut", number) for number in sorted(kept) if number > last]
+        return faults + [AuditFault("cut", number) for number in sorted(kept) if number > last]
 
     def _rows(self) -> Iterable[tuple[Any, ...]]:
         """Yield all rows in their order, some thousands at a time, so that nobody waits for a long log."""

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from console.people.audit import Audit, Fault, Head, read_head
+from console.people.audit import Audit, AuditFault, Head, read_head
 from console.people.people_file import PeopleFile, has_file
 from ingest.sqlite import StorageError
 
@@ -46,7 +46,7 @@ def test_a_log_that_nobody_touched_is_whole(file):
 def test_an_empty_log_is_whole_until_somebody_kept_a_head(file):
     assert Audit(file).verify() == []
     assert Audit(file).head() == Head(0, "")
-    assert Audit(file).verify(Head(3, "ab" * 32)) == [Fault("cut", 3)]
+    assert Audit(file).verify(Head(3, "ab" * 32)) == [AuditFault("cut", 3)]
 
 
 @pytest.mark.parametrize("column", ["at_ms", "by", "what", "about", "detail", "hash"])
@@ -54,7 +54,7 @@ def test_an_entry_that_was_changed_is_found(file, column):
     audit = filled(file)
     value = "zeroblob(32)" if column == "hash" else "7"
     tamper(file, "UPDATE audit SET COLUMN = VALUE WHERE number = 3".replace("COLUMN", column).replace("VALUE", value))
-    expected = [Fault("changed", 3)] if column != "hash" else [Fault("changed", 3), Fault("changed", 4)]
+    expected = [AuditFault("changed", 3)] if column != "hash" else [AuditFault("changed", 3), AuditFault("changed", 4)]
     assert audit.verify() == expected
 
 
@@ -67,22 +67,22 @@ def test_entries_that_changed_places_are_found(file):
         move + "kept WHERE number = 4) WHERE number = 3",
         move + "kept WHERE number = 3) WHERE number = 4",
     )
-    assert audit.verify() == [Fault("changed", 3), Fault("changed", 4)]
+    assert audit.verify() == [AuditFault("changed", 3), AuditFault("changed", 4)]
     tamper(
         file,
         "UPDATE audit SET number = -1 WHERE number = 3",
         "UPDATE audit SET number = 3 WHERE number = 4",
         "UPDATE audit SET number = 4 WHERE number = -1",
     )
-    assert audit.verify()[0] == Fault("changed", 3)
+    assert audit.verify()[0] == AuditFault("changed", 3)
 
 
 def test_entries_that_were_taken_out_are_found(file):
     audit = filled(file)
     tamper(file, "DELETE FROM audit WHERE number IN (3, 4)")
-    assert audit.verify() == [Fault("missing", 5)]
+    assert audit.verify() == [AuditFault("missing", 5)]
     tamper(file, "UPDATE audit SET number = number - 2 WHERE number > 4")
-    assert audit.verify() == [Fault("changed", 3), Fault("changed", 4)]
+    assert audit.verify() == [AuditFault("changed", 3), AuditFault("changed", 4)]
 
 
 def test_an_entry_that_was_put_in_is_found(file):
@@ -93,7 +93,7 @@ def test_an_entry_that_was_put_in_is_found(file):
         "UPDATE audit SET number = -number WHERE number < 0",
         "INSERT INTO audit SELECT 4, at_ms, 'p9', what, about, detail, hash FROM audit WHERE number = 3",
     )
-    assert Fault("changed", 4) in audit.verify()
+    assert AuditFault("changed", 4) in audit.verify()
 
 
 def test_a_log_whose_end_was_cut_off_shows_by_a_head_that_was_kept(file):
@@ -101,11 +101,11 @@ def test_a_log_whose_end_was_cut_off_shows_by_a_head_that_was_kept(file):
     head = audit.head()
     tamper(file, "DELETE FROM audit WHERE number > 4")
     assert audit.verify() == []
-    assert audit.verify(head) == [Fault("cut", 6)]
-    assert audit.verify(read_head(str(head))) == [Fault("cut", 6)]
+    assert audit.verify(head) == [AuditFault("cut", 6)]
+    assert audit.verify(read_head(str(head))) == [AuditFault("cut", 6)]
     audit.note("p1", "acknowledge", "another")
     audit.note("p1", "acknowledge", "another")
-    assert audit.verify(head) == [Fault("other", 6)]
+    assert audit.verify(head) == [AuditFault("other", 6)]
 
 
 def test_a_chain_made_anew_shows_by_an_older_head(file):
@@ -118,13 +118,13 @@ def test_a_chain_made_anew_shows_by_an_older_head(file):
     for row in rows:
         clever.note(row[2], row[3], row[4])
     assert clever.verify() == []
-    assert clever.verify(old) == [Fault("other", 6)]
+    assert clever.verify(old) == [AuditFault("other", 6)]
 
 
 def test_junk_in_the_table_is_a_fault_and_no_crash(file):
     audit = filled(file)
     tamper(file, "UPDATE audit SET by = x'ff00', hash = 'text', detail = 'no json' WHERE number = 2")
-    assert audit.verify() == [Fault("changed", 2), Fault("changed", 3)]
+    assert audit.verify() == [AuditFault("changed", 2), AuditFault("changed", 3)]
     assert audit.entries(limit=10)[4].detail == {"unreadable": "no json"}
 
 

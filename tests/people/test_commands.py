@@ -100,14 +100,16 @@ def broker(tmp_path):
 
 
 def test_the_board_notices_what_others_send_in_its_place(broker):
-    forged, heard = [], []
+    heard = []
     with closing(Session(broker, "", filters=(TOPIC,), on_message=heard.append)) as listener:
         listener.start()
-        with closing(MqttCommandPublisher(SITE, broker, [KEY], forged.append)) as board:
+        with closing(MqttCommandPublisher(SITE, broker, [KEY])) as board:
             wait_for(lambda: board.connected and listener.up, "both are there")
             board.publish(COMMAND)
             publish_all(broker, [Outbound(TOPIC, PAYLOAD)])
-            wait_for(lambda: forged and len(heard) == 2, "the forged one is noticed")
+            wait_for(lambda: len(heard) == 2, "both are heard")
+            forged = []
+            wait_for(lambda: forged.extend(board.take_forged()) or forged, "the forged one is noticed")
             results = []
             more = [msgspec.structs.replace(COMMAND, id=one) for one in ("c-2", "c-3")]
             others = [threading.Thread(target=lambda c=c: results.append(board.publish(c))) for c in more]
@@ -115,6 +117,7 @@ def test_the_board_notices_what_others_send_in_its_place(broker):
                 thread.start()
             for thread in others:
                 thread.join()
+            wait_for(lambda: len(heard) == 4, "all are heard")
     assert results == [None, None], "several people at once"
     assert forged == [PAYLOAD]
     assert [is_signed(message.payload, TOPIC, [KEY]) for message in heard] == [True, False, True, True]
