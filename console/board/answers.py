@@ -1,17 +1,23 @@
 """Errors of the API: JSON with a word for machines and a sentence for people, in the language that they read."""
 
 import logging
-from typing import Any
+import unicodedata
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
+import anyio.to_thread
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from console.board.commands import BrokerAwayError, UnconfirmedError
 from stream.sentences.catalogue import Sentences
 from stream.sentences.languages import accepted, choose_language
 from stream.sinks.store.tables import StoreMissingError
 
+T = TypeVar("T")
+MAX_BODY: Final = 4096
 _log = logging.getLogger(__name__)
 
 
@@ -56,6 +62,12 @@ async def on_store_error(request: Request, error: Exception) -> Response:
     return answer(request, 503, "no_store" if isinstance(error, StoreMissingError) else "store", {})
 
 
+async def on_people_error(request: Request, error: Exception) -> Response:
+    """Answer while the file of people cannot be read or written."""
+    _log.error("%s %s: %s", request.method, request.url.path, error)
+    return answer(request, 503, "people", {})
+
+
 async def on_http_error(request: Request, error: Exception) -> Response:
     """Answer an unknown path or a wrong method in the same form."""
     status = error.status_code if isinstance(error, HTTPException) else 500
@@ -69,3 +81,34 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 async def on_crash(request: Request, _error: Exception) -> Response:
     """Answer an error that nobody foresaw, without telling its inside; the server's log has the trace."""
     return answer(request, 500, "internal", {"path": request.url.path[:100], "method": request.method})
+
+
+async def read_body(request: Request, kind: type[T]) -> T:
+    """Return what a request says. Raises `ApiError` where it is not JSON, too long, or something else."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise ApiError(415, "not_json")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise ApiError(413, "too_long")
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (ValueError, RecursionError) as error:
+        raise ApiError(422, "bad_body", detail=str(error)[:200]) from error
+
+
+def one_line(text: str) -> str:
+    """Return a person's text without control and direction characters, which could make a record read as another."""
+    kept = (" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
+    return " ".join("".join(kept).split())
+
+
+async def hand_over(send: Callable[[], None]) -> None:
+    """Send something to the node. Raises `ApiError` where the broker does not take it."""
+    try:
+        await anyio.to_thread.run_sync(send)
+    except BrokerAwayError as error:
+        raise ApiError(503, "broker_away") from error
+    except UnconfirmedError as error:
+        raise ApiError(503, "unconfirmed") from error

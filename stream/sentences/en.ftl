@@ -1586,7 +1586,7 @@ board-error-no_alert = There is no alert { $id }.
 board-error-bad_number = { $name } is { $value }, expected a number from { $least } to { $most }.
 board-error-foreign = Commands are taken from the board's own page only.
 board-error-not_json = Expected JSON (Content-Type: application/json).
-board-error-bad_body = Expected {"{"}"by": "name", "note": "text"{"}"}: { $detail }
+board-error-bad_body = The request says something else than expected: { $detail }
 board-error-no_name = Say who you are first.
 board-error-too_long = That is too long: a name has at most 64 characters, a note 280.
 board-error-already_acknowledged = Already acknowledged by { $by }.
@@ -1594,6 +1594,28 @@ board-error-already_cleared = Already cleared by { $by }.
 board-error-already_expired = This alert has already ended by itself.
 board-error-broker_away = NOT SENT: there is no connection to the message broker. Try again in a moment.
 board-error-unconfirmed = Not confirmed: the message broker did not answer. Look whether the alert changes before you try again.
+board-error-people = The accounts cannot be read or written, so nobody can be let in. Call technical support.
+board-error-signed_out = Sign in first.
+board-error-no_right = Your account may not do this.
+board-error-no_accounts = This site has no accounts yet: `patrolgrid people add` makes the first.
+board-error-wrong_password = The account or the password is wrong.
+board-error-locked = Too many attempts. Try again in { $minutes ->
+    [one] { $minutes } minute
+   *[other] { $minutes } minutes
+}, or ask for a personal link.
+board-error-link_forged = This link opens nothing. Was all of it copied?
+board-error-link_expired = This link is too old. Ask for a new one.
+board-error-link_revoked = This link was withdrawn. Ask for a new one.
+board-error-link_purpose = This link is for something else.
+board-error-link_other = This link is another person’s. Sign out first.
+board-error-name_by_hand = Who gives the command is the account that is signed in; a name is not taken.
+board-error-password_short = Too short: at least 10 characters.
+board-error-password_long = Too long: at most 200 characters.
+board-error-password_easy = Too easy to guess: not your name, no keys in a row, at least five different characters.
+board-error-no_officer = Your account belongs to no officer of the patrols.
+board-error-no_stop = You have no stop { $id }.
+board-error-no_person = There is no account { $id }.
+board-error-no_link = There is no such link of a patrol.
 
 ## patrolgrid incidents, patrolgrid patrol
 

@@ -1414,7 +1414,7 @@ board-error-no_alert = 没有告警{ $id }。
 board-error-bad_number = { $name }为{ $value }，应为{ $least }至{ $most }之间的数字。
 board-error-foreign = 只接受本看板页面发出的指令。
 board-error-not_json = 应为JSON（Content-Type: application/json）。
-board-error-bad_body = 应为{"{"}"by": "姓名", "note": "备注"{"}"}：{ $detail }
+board-error-bad_body = 请求内容不符合要求：{ $detail }
 board-error-no_name = 请先填写姓名。
 board-error-too_long = 内容过长：姓名最多64个字，备注最多280个字。
 board-error-already_acknowledged = { $by }已签收。
@@ -1422,6 +1422,25 @@ board-error-already_cleared = { $by }已解除。
 board-error-already_expired = 该告警已自行结束。
 board-error-broker_away = 未发送：与消息服务断开，请稍后重试。
 board-error-unconfirmed = 未确认：消息服务没有应答。请先查看告警是否变化，再决定是否重试。
+board-error-people = 无法读写账号数据，任何人都不能登录，请联系技术支持。
+board-error-signed_out = 请先登录。
+board-error-no_right = 您的账号无权进行此操作。
+board-error-no_accounts = 本站点还没有账号：用`patrolgrid people add`创建第一个。
+board-error-wrong_password = 账号或密码错误。
+board-error-locked = 尝试次数过多，请{ $minutes }分钟后再试，或索取个人链接。
+board-error-link_forged = 此链接无效，请检查是否复制完整。
+board-error-link_expired = 此链接已过期，请索取新链接。
+board-error-link_revoked = 此链接已被撤销，请索取新链接。
+board-error-link_purpose = 此链接不用于此处。
+board-error-link_other = 此链接属于他人，请先退出登录。
+board-error-name_by_hand = 指令以登录账号为准，不接受填写的姓名。
+board-error-password_short = 密码太短：至少10个字符。
+board-error-password_long = 密码太长：最多200个字符。
+board-error-password_easy = 密码太容易猜到：不要用姓名或连续按键，至少包含五种不同字符。
+board-error-no_officer = 您的账号未关联巡逻人员。
+board-error-no_stop = 您没有停留点{ $id }。
+board-error-no_person = 没有账号{ $id }。
+board-error-no_link = 没有这条巡逻链接。
 
 ## patrolgrid incidents、patrolgrid patrol
 

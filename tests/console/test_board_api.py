@@ -180,7 +180,7 @@ def test_a_command_goes_to_the_node_with_the_sites_time(board, publisher):
         ("/api/alerts/al-1/acknowledge", {"by": "x" * 65}, 422, "too_long"),
         ("/api/alerts/al-1/acknowledge", {"by": "x", "note": "y" * 5000}, 413, "too_long"),
         ("/api/alerts/al-1/acknowledge", {"by": "x", "more": 1}, 422, "bad_body"),
-        ("/api/alerts/al-1/acknowledge", {"note": "x"}, 422, "bad_body"),
+        ("/api/alerts/al-1/acknowledge", {"note": "x"}, 422, "no_name"),
         ("/api/alerts/al-1/acknowledge", [], 422, "bad_body"),
         ("/api/alerts/nobody/clear", {"by": "x"}, 404, "no_alert"),
         ("/api/alerts/al-0/clear", {"by": "x"}, 409, "already_cleared"),

@@ -1,0 +1,257 @@
+"""The API's answers about people: who they are, how they come in and go, their links, and what officers say."""
+
+from functools import partial
+from io import BytesIO
+from typing import Annotated, Any, Final
+
+import anyio.to_thread
+import msgspec
+import segno
+from starlette.requests import Request
+from starlette.responses import Response
+
+from console.board.answers import ApiError, hand_over, json_response, one_line, read_body
+from console.board.hub import Board
+from console.board.security import same_origin
+from console.board.who import place_of, session_cookie, who_of
+from console.people.links import LinkError
+from console.people.passwords import PasswordError
+from console.people.people import PeopleError, Person, SignInError, Visitor
+from ingest.events import DidWhat, PatrolDid
+from stream.sentences.catalogue import Sentences
+from stream.sentences.languages import LANGUAGES
+
+_KNOWN: Final = "patrolgrid-known"
+_KNOWN_S: Final = 180 * 86_400
+_MOST_VALID_H: Final = 24 * 31
+Word = Annotated[str, msgspec.Meta(max_length=400)]
+
+
+class _SignIn(msgspec.Struct, forbid_unknown_fields=True):
+    id: Word
+    password: Word
+
+
+class _NewPassword(msgspec.Struct, forbid_unknown_fields=True):
+    new: Word
+    old: Word = ""
+
+
+class _Token(msgspec.Struct, forbid_unknown_fields=True):
+    token: Word
+
+
+class _NewLink(msgspec.Struct, forbid_unknown_fields=True):
+    valid_h: Annotated[float, msgspec.Meta(gt=0, le=_MOST_VALID_H)] = 14.0
+
+
+class _Said(msgspec.Struct, forbid_unknown_fields=True):
+    what: DidWhat
+    stop: Word = ""
+    note: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+
+
+def _board(request: Request) -> Board:
+    board: Board = request.app.state.board
+    return board
+
+
+def _visitor(request: Request) -> Visitor:
+    """Return who asks. Raises `ApiError` where the site has no accounts."""
+    visitor = who_of(request).visitor
+    if visitor is None:
+        raise ApiError(409, "no_accounts")
+    return visitor
+
+
+def _own_page(request: Request) -> None:
+    if not same_origin(request):
+        raise ApiError(403, "foreign")
+
+
+def _told(person: Person) -> dict[str, Any]:
+    return {name: getattr(person, name) for name in ("id", "name", "role", "language", "officer")}
+
+
+async def me(request: Request) -> Response:
+    """GET /api/me: who asks and what they may do; what a page needs before anybody has signed in."""
+    who, board = who_of(request), _board(request)
+    visitor = who.visitor
+    return json_response(
+        {
+            "accounts": who.accounts,
+            "person": None if visitor is None else _told(visitor.person),
+            "rights": who.rights,
+            "purpose": None if visitor is None else visitor.purpose,
+            "about": "" if visitor is None else visitor.about,
+            "ends_ms": None if visitor is None else visitor.ends_ms,
+            "home": who.home,
+            "site": {
+                "name": board.site_name,
+                "language": board.config.language,
+                "languages": {language: Sentences(language)("language-name") for language in LANGUAGES},
+            },
+        }
+    )
+
+
+async def sign_in(request: Request) -> Response:
+    """POST /api/sign-in: begin a session with an id and a password."""
+    _own_page(request)
+    asked, board, known = await read_body(request, _SignIn), _board(request), request.cookies.get(_KNOWN, "")[:400]
+    if not who_of(request).accounts:
+        raise ApiError(409, "no_accounts")
+    people = board.doors.people
+    sign = partial(people.sign_in, asked.id, asked.password, place_of(request), known)
+    try:
+        token = await anyio.to_thread.run_sync(sign, limiter=board.doors.slow)
+    except SignInError as error:
+        raise _refused(error) from error
+    response = await _begun(request, token)
+    visitor = await anyio.to_thread.run_sync(people.visitor, token)
+    if visitor is not None:
+        known = await anyio.to_thread.run_sync(people.recognise, visitor.person.id, known)
+    secure = request.url.scheme == "https"
+    response.set_cookie(_KNOWN, known, _KNOWN_S, path="/api/sign-in", httponly=True, secure=secure, samesite="strict")
+    return response
+
+
+async def open_link(request: Request) -> Response:
+    """POST /api/link: begin a session with a personal link's token."""
+    _own_page(request)
+    asked, board, visitor = await read_body(request, _Token), _board(request), who_of(request).visitor
+    if not who_of(request).accounts:
+        raise ApiError(409, "no_accounts")
+    beside = None if visitor is None else visitor.person
+    begin = partial(board.doors.people.open_link, asked.token, place_of(request), beside=beside)
+    try:
+        token = await anyio.to_thread.run_sync(begin)
+    except SignInError as error:
+        raise _refused(error) from error
+    except LinkError as error:
+        raise ApiError(403, f"link_{error.why}") from error
+    return await _begun(request, token)
+
+
+async def _begun(request: Request, token: str) -> Response:
+    """Return the answer that begins a session, and ends the one before it in this browser."""
+    board, before = _board(request), who_of(request)
+    if before.visitor is not None:
+        await anyio.to_thread.run_sync(board.doors.people.sign_out, before.token)
+    now = await board.doors.who(token)
+    response = json_response({"home": now.home, "person": None if now.visitor is None else _told(now.visitor.person)})
+    lasts_s = None
+    if now.visitor is not None and now.visitor.purpose is not None:  # a phone ends its browser whenever it likes
+        lasts_s = max(0, (now.visitor.ends_ms - board.doors.now_ms()) // 1000)
+    secure = request.url.scheme == "https"
+    response.set_cookie(session_cookie(request), token, lasts_s, httponly=True, secure=secure, samesite="lax")
+    return response
+
+
+async def sign_out(request: Request) -> Response:
+    """POST /api/sign-out: end the session."""
+    _own_page(request)
+    await anyio.to_thread.run_sync(_board(request).doors.people.sign_out, who_of(request).token)
+    response = json_response({})
+    name, secure = session_cookie(request), request.url.scheme == "https"
+    response.delete_cookie(name, httponly=True, secure=secure, samesite="lax")
+    return response
+
+
+async def password(request: Request) -> Response:
+    """POST /api/password: change one's password; the old one is asked for, unless a link was made for it."""
+    _own_page(request)
+    visitor, who, asked = _visitor(request), who_of(request), await read_body(request, _NewPassword)
+    people, slow = _board(request).doors.people, _board(request).doors.slow
+    try:
+        if visitor.purpose == "password":
+            begun = await anyio.to_thread.run_sync(people.set_by_link, who.token, asked.new, limiter=slow)
+            return await _begun(request, begun)
+        if visitor.purpose is not None:
+            raise ApiError(403, "no_right")
+        change = partial(people.change_password, visitor.person.id, asked.old, asked.new, place_of(request), who.token)
+        await anyio.to_thread.run_sync(change, limiter=slow)
+    except PasswordError as error:
+        raise ApiError(422, f"password_{error.why}") from error
+    except SignInError as error:
+        raise _refused(error) from error
+    except LinkError as error:
+        raise ApiError(403, f"link_{error.why}") from error
+    return json_response({"home": who.home})
+
+
+def _refused(error: SignInError) -> ApiError:
+    if error.why == "wrong":
+        return ApiError(403, "wrong_password")
+    return ApiError(429, "locked", minutes=-(-error.wait_s // 60))
+
+
+async def people(request: Request) -> Response:
+    """GET /api/people: who there is, and the links that are open."""
+    store = _board(request).doors.people
+    everybody = await anyio.to_thread.run_sync(lambda: (store.all(), store.links()))
+    links: dict[str, list[dict[str, Any]]] = {}
+    for link in everybody[1]:
+        links.setdefault(link.person, []).append({"id": link.id, "purpose": link.purpose, "ends_ms": link.ends_ms})
+    shown = [{**_told(one), "active": one.active, "links": links.get(one.id, [])} for one in everybody[0]]
+    return json_response({"people": shown})
+
+
+async def make_link(request: Request) -> Response:
+    """POST /api/people/{id}/link: a patrol's personal link, with its QR code; nobody else's can be made here."""
+    _own_page(request)
+    visitor, asked, identifier = _visitor(request), await read_body(request, _NewLink), request.path_params["id"]
+    store = _board(request).doors.people
+    person = await anyio.to_thread.run_sync(store.person, identifier)
+    if person is None or not person.active:
+        raise ApiError(404, "no_person", id=identifier[:64])
+    if person.role != "patrol":
+        raise ApiError(403, "no_right")
+    make = partial(store.link, person.id, "patrol", asked.valid_h * 3600, by=visitor.person.id)
+    token = await anyio.to_thread.run_sync(make)
+    url = f"{str(request.base_url).rstrip('/')}/go#{token}"
+    image = BytesIO()
+    segno.make(url, error="m").save(image, kind="svg", scale=6, xmldecl=False, dark="#000", light="#fff")
+    return json_response({"url": url, "svg": image.getvalue().decode()}, 201)
+
+
+async def revoke_link(request: Request) -> Response:
+    """POST /api/links/{id}/revoke: let a patrol's link open nothing more."""
+    _own_page(request)
+    visitor, identifier, store = _visitor(request), request.path_params["id"], _board(request).doors.people
+
+    def revoke() -> bool:
+        if all(link.id != identifier or link.purpose != "patrol" for link in store.links()):
+            return False
+        store.revoke(identifier, visitor.person.id)
+        return True
+
+    try:
+        found = await anyio.to_thread.run_sync(revoke)
+    except PeopleError:
+        found = False
+    if not found:
+        raise ApiError(404, "no_link")
+    return json_response({})
+
+
+async def did(request: Request) -> Response:
+    """POST /api/did: what the officer who is signed in has done of their stops; 202 once the broker has it."""
+    _own_page(request)
+    visitor, asked, board = _visitor(request), await read_body(request, _Said), _board(request)
+    officer = visitor.person.officer
+    if not officer:
+        raise ApiError(403, "no_officer")
+    said = {"what": asked.what, "stop": asked.stop, "ts": board.hub.site_ms(), "note": one_line(asked.note)}
+    try:
+        message = msgspec.convert(said, PatrolDid)
+    except msgspec.ValidationError as error:
+        raise ApiError(422, "bad_body", detail=str(error)[:200]) from error
+    if asked.stop or asked.what in {"arrived", "done", "skipped"}:
+        query = "SELECT officer FROM patrol_stops WHERE id = ?"
+        if await board.asker.ask(lambda reader: reader.query(query, (asked.stop,))) != [(officer,)]:
+            await board.doors.note(who_of(request), "refused", asked.stop, done=asked.what)
+            raise ApiError(404, "no_stop", id=asked.stop[:64])
+    await hand_over(partial(board.say, officer, message))
+    await board.doors.note(who_of(request), "did", asked.stop, done=asked.what)
+    return json_response({"officer": officer, "what": asked.what, "stop": asked.stop}, 202)

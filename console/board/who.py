@@ -1,0 +1,195 @@
+"""Who asks: whose session a request's cookie is, what they may do, and what is answered without one.
+
+A site without accounts answers everybody, as its board then listens on this machine alone. Once the board has seen an
+account it never goes back to that while it runs, and a file of people that cannot be read lets nobody in.
+"""
+
+import ipaddress
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import anyio
+import anyio.to_thread
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from console.board.answers import ApiError, answer
+from console.people.people import People, Visitor
+from console.people.rights import RIGHTS, Right
+from ingest.clock import wall_ms
+from ingest.sqlite import StorageError
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+OPEN: Final = frozenset({"/signin", "/go", "/healthz", "/api/me", "/api/sign-in", "/api/link"})
+"""What is answered to everybody: the ways in, and whether the board lives."""
+_OPEN_UNDER: Final = ("/static/", "/locale/", "/vendor/")
+"""Files that are the same at every site; nothing in them is of this one."""
+_PAGES: Final = frozenset({"/", "/plan", "/password"})
+_HOMES: Final = {"password": "/password", "patrol": "/plan", "alert": "/go"}
+_AGAIN_MS: Final = 600_000
+"""How soon it is noted again that somebody looked at the same."""
+_MOST_NOTED: Final = 10_000
+_CHECK_MS: Final = 5_000
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who asks. Where the site has no accounts, everybody may do everything that they could before there were any."""
+
+    accounts: bool
+    visitor: Visitor | None = None
+    token: str = ""
+
+    def may(self, right: Right, about: str = "") -> bool:
+        """Tell whether they have a right, on something where it is about one thing."""
+        return not self.accounts or (self.visitor is not None and self.visitor.may(right, about))
+
+    @property
+    def rights(self) -> list[Right]:
+        """What they may do."""
+        return [right for right in RIGHTS if not self.accounts or (self.visitor and right in self.visitor.rights)]
+
+    @property
+    def home(self) -> str:
+        """The page that is theirs."""
+        purpose = self.visitor.purpose if self.visitor is not None else None
+        return _HOMES[purpose] if purpose else "/"
+
+
+class Doors:
+    """The way into a board: who somebody is, and what is noted of what they see."""
+
+    def __init__(self, people: People, clock: Callable[[], int] = wall_ms) -> None:
+        self.people, self._clock = people, clock
+        self._accounts = False
+        self._noted: dict[tuple[str, str, str], int] = {}
+        self.slow = anyio.CapacityLimiter(1)
+        """For what computes a password's hash: it takes no thread that others wait for."""
+
+    def now_ms(self) -> int:
+        """Return the time that sessions go by."""
+        return self._clock()
+
+    async def who(self, token: str) -> Who:
+        """Return who has a session's token. Raises StorageError where that cannot be known."""
+        return await anyio.to_thread.run_sync(self._who, token)
+
+    def _who(self, token: str) -> Who:
+        self._accounts = self._accounts or self.people.anybody()
+        return Who(self._accounts, self.people.visitor(token), token) if self._accounts else Who(accounts=False)
+
+    async def note(self, who: Who, what: str, about: str, **detail: object) -> None:
+        """Add what somebody did to the audit log. A log that cannot be written keeps nobody from the alerts."""
+        if who.visitor is None:
+            return
+        by = who.visitor.person.id
+        try:
+            await anyio.to_thread.run_sync(lambda: self.people.audit.note(by, what, about, **detail))
+        except StorageError as error:
+            _LOG.error("the audit log takes nothing: %s", error)
+
+    async def note_once(self, who: Who, what: str, about: str) -> None:
+        """Add it unless that was done some minutes ago: a page asks again and again."""
+        if who.visitor is None:
+            return
+        key, now_ms = (who.visitor.person.id, what, about), self._clock()
+        if now_ms - self._noted.get(key, -_AGAIN_MS) < _AGAIN_MS:
+            return
+        if len(self._noted) >= _MOST_NOTED:
+            self._noted.clear()
+        self._noted[key] = now_ms
+        await self.note(who, what, about)
+
+
+class Watched:
+    """Whether a stream's session still lasts; looked at every few seconds."""
+
+    def __init__(self, doors: Doors, who: Who) -> None:
+        self._doors, self._who, self._looked_ms = doors, who, wall_ms()
+
+    async def over(self) -> bool:
+        """Tell whether whoever began the stream may no longer have it."""
+        now_ms = wall_ms()
+        if abs(now_ms - self._looked_ms) < _CHECK_MS:
+            return False
+        self._looked_ms = now_ms
+        try:
+            now = await self._doors.who(self._who.token)
+        except StorageError:
+            return True
+        return now.accounts and (now.visitor is None or now.rights != self._who.rights)
+
+
+def who_of(request: HTTPConnection) -> Who:
+    """Return who asks."""
+    found: Who = request.scope["who"]
+    return found
+
+
+def place_of(request: HTTPConnection) -> str:
+    """Return where a request comes from: an address, of IPv6 its network, as one machine has many in it."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host[:64]
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else host
+
+
+def need(right: Right, endpoint: Endpoint, *, seen: bool = False) -> Endpoint:
+    """Return an endpoint for whoever has a right; with `seen` it is noted who looked."""
+
+    async def guarded(request: Request) -> Response:
+        who, doors = who_of(request), request.app.state.board.doors
+        if not who.may(right, request.path_params.get("id", "")):
+            await doors.note_once(who, "refused", request.url.path[:100])
+            if request.url.path in _PAGES and who.home != request.url.path:
+                return RedirectResponse(who.home, 303)
+            raise ApiError(403, "no_right")
+        if seen:
+            await doors.note_once(who, "see", request.url.path[:100])
+        return await endpoint(request)
+
+    return guarded
+
+
+def session_cookie(request: HTTPConnection) -> str:
+    """Return the name of the session's cookie; over TLS browsers take one of that name from this host alone."""
+    return "__Host-patrolgrid" if request.url.scheme == "https" else "patrolgrid-session"
+
+
+class SignedIn:
+    """ASGI middleware: finds out who asks, and turns away whom nobody knows.
+
+    Plain ASGI and no more, so that an event stream passes through without being held up.
+    """
+
+    def __init__(self, app: ASGIApp, doors: Doors) -> None:
+        self.app, self.doors = app, doors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and not scope["path"].startswith(_OPEN_UNDER):
+            request = Request(scope)
+            refused = await self._let_in(request)
+            if refused is not None:
+                await refused(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+    async def _let_in(self, request: Request) -> Response | None:
+        try:
+            who = await self.doors.who(request.cookies.get(session_cookie(request), ""))
+        except StorageError as error:
+            _LOG.error("nobody is let in: %s", error)
+            return answer(request, 503, "people", {})
+        request.scope["who"] = who
+        if not who.accounts or who.visitor is not None or request.url.path in OPEN:
+            return None
+        if request.method == "GET" and request.url.path in _PAGES:
+            return RedirectResponse(f"/signin?next={request.url.path}", 303)
+        return answer(request, 401, "signed_out", {})
