@@ -89,6 +89,7 @@ async def me(request: Request) -> Response:
             "site": {
                 "name": board.site_name,
                 "language": board.config.language,
+                "timezone": board.config.timezone,
                 "languages": {language: Sentences(language)("language-name") for language in LANGUAGES},
             },
         }

@@ -120,7 +120,7 @@ def test_streams_that_are_many_keep_nobody_out(board, connect, monkeypatch):
 
 
 def test_a_stream_that_nobody_reads_is_given_up(board, connect, monkeypatch):
-    monkeypatch.setattr(board.board.hub, "overview", lambda _since=0: b"x" * 4_000_000)
+    monkeypatch.setattr(board.board.hub, "overview", lambda *_, **__: b"x" * 4_000_000)
     connect(STREAM, buffer=4_096)
     wait_for(lambda: board.board.streams, "it is open")
     wait_for(lambda: not board.board.streams, "it is given up")

@@ -147,7 +147,7 @@ def test_nothing_is_answered_to_who_has_not_come_in(opened, browser):
         if not isinstance(route, Route) or route.path in OPEN or route.path.startswith("/locale/"):
             continue
         path = route.path.replace("{id}", "cam-1")
-        answer = stranger.post(path, json={}) if "POST" in route.methods else stranger.get(path)
+        answer = stranger.post(path, json={}) if "POST" in (route.methods or ()) else stranger.get(path)
         if answer.status_code == 303:
             pages.append(path)
             assert answer.headers["location"] == f"/signin?next={path}"
@@ -163,9 +163,9 @@ def test_what_is_open_tells_nothing_of_the_site_but_its_name(browser):
     stranger = browser()
     me = stranger.get("/api/me").json()
     assert (me["accounts"], me["person"], me["rights"]) == (True, None, [])
-    assert me["site"].keys() == {"name", "language", "languages"}
+    assert me["site"].keys() == {"name", "language", "languages", "timezone"}
     assert stranger.get("/healthz").json() == {"ok": True}
-    for path in ("/signin", "/go", "/locale/en.json"):
+    for path in ("/signin", "/go", "/static/js/door.js", "/locale/en.json"):
         assert stranger.get(path).status_code == 200
 
 
@@ -292,7 +292,9 @@ def test_another_sites_page_acts_for_nobody(opened, browser, people, sent, heade
         victim = browser(name)
         for one in drop:
             del victim.headers[one]
-        paths = [route.path for route in opened[3].routes if isinstance(route, Route) and "POST" in route.methods]
+        paths = [
+            route.path for route in opened[3].routes if isinstance(route, Route) and "POST" in (route.methods or ())
+        ]
         for path in paths:
             if headers.get("Content-Type") and path in {"/api/sign-out", "/api/links/{id}/revoke"}:
                 continue  # nothing in their content is read
@@ -405,6 +407,7 @@ def test_a_password_is_set_by_its_link_and_changed_by_who_knows_it(browser, peop
 
 def test_an_open_page_ends_with_the_account(browser, people, monkeypatch):
     monkeypatch.setattr("console.board.who._CHECK_MS", 0)
+    monkeypatch.setattr("console.board.api_routes.HEARTBEAT_S", 0.1)
     people.add(Person("gone", "Gone", "duty"), "cli:root", WORDS)
     with browser("gone").stream("GET", "/api/events") as stream:
         lines = stream.iter_lines()
@@ -436,7 +439,9 @@ def test_a_log_that_cannot_be_written_keeps_nobody_from_an_alert(opened, browser
     assert len(sent.commands) == 1
 
 
-def test_a_board_closes_with_its_first_account_and_stays_closed(tmp_path):
+def test_a_board_closes_with_its_first_account_and_stays_closed(tmp_path, monkeypatch):
+    monkeypatch.setattr("console.board.who._CHECK_MS", 0)
+    monkeypatch.setattr("console.board.api_routes.HEARTBEAT_S", 0.1)
     with open_board(tmp_path) as (browser, people, sent, _):
         anybody = browser()
         assert anybody.get("/api/me").json()["accounts"] is False
@@ -450,8 +455,7 @@ def test_a_board_closes_with_its_first_account_and_stays_closed(tmp_path):
         assert anybody.post("/api/alerts/al-1/acknowledge", json={"by": "Li"}).status_code == 202
         assert (sent.commands[0].by, sent.commands[0].name) == ("Li", "")
         assert not (tmp_path / "people.db").exists()
-        with anybody.stream("GET", "/api/events") as stream, pytest.MonkeyPatch.context() as patch:
-            patch.setattr("console.board.who._CHECK_MS", 0)
+        with anybody.stream("GET", "/api/events") as stream:
             people.add(PEOPLE[0], "cli:root", WORDS)
             wait_for(lambda: anybody.get("/api/site").status_code == 401, "the board has seen the account")
             assert "event: signed_out" in list(stream.iter_lines())

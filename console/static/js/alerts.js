@@ -4,7 +4,7 @@ import { command } from "./api.js";
 import { KeyedList, byId, el, put, say } from "./dom.js";
 import { line, sign } from "./icons.js";
 import { percent, pick, recall, remember, span, t, when, word } from "./i18n.js";
-import { bus, emit, kindTitle, openAlerts, select, siteNow, state, trusted } from "./state.js";
+import { bus, emit, kindTitle, may, openAlerts, select, siteNow, state, trusted } from "./state.js";
 
 const OFFICER = "patrolgrid.officer";
 const SLOW_MS = 15_000; // a command is on its way through the node's log; longer than this is worth a word
@@ -86,8 +86,9 @@ class Card {
     return el(
       "div",
       { class: "actions" },
-      el("button", { type: "button", "data-focus": "clear", "data-action": "clear", onclick: () => this.open("clear") }, t("alerts-clear")),
+      may("clear") && el("button", { type: "button", "data-focus": "clear", "data-action": "clear", onclick: () => this.open("clear") }, t("alerts-clear")),
       !calm &&
+        may("acknowledge") &&
         el("button", { type: "button", class: "main", "data-focus": "acknowledge", "data-action": "acknowledge", onclick: () => this.send("acknowledge") }, t("alerts-acknowledge")),
     );
   }
@@ -166,7 +167,7 @@ class Card {
     this.pending = { action, since: performance.now(), slow: false };
     this.draw();
     try {
-      await command(this.alert.id, action, state.officer, note);
+      await command(this.alert.id, action, state.me.accounts ? "" : state.officer, note);
     } catch (failure) {
       this.pending = null;
       this.error = failure.message || t("error-unreachable");
@@ -239,8 +240,11 @@ function officerButton() {
 
 /** Show open alerts, and keep them up to date. `tone(critical)` sounds. */
 export function startAlerts(tone) {
-  state.officer = recall(OFFICER) ?? "";
-  officerButton();
+  if (!state.me.accounts) {
+    state.officer = recall(OFFICER) ?? "";
+    officerButton();
+  }
+  byId("officer").hidden = state.me.accounts;
   const list = new KeyedList(byId("alerts-list"), (alert) => new Card(alert));
   const calm = el("p", { class: "all-calm" });
   byId("alerts-list").after(calm);

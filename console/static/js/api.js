@@ -14,6 +14,7 @@ async function call(path, options = {}) {
   } catch {
     throw new ApiFailure("");
   }
+  if (answer.status === 401) leave();
   const document = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new ApiFailure(document.message ?? "");
   return document;
@@ -21,13 +22,16 @@ async function call(path, options = {}) {
 
 export const get = (path) => call(path);
 
-/** Send a command; throws `ApiFailure` with a sentence for the officer (empty where the board cannot be reached). */
-export function command(alert, action, by, note = "") {
-  return call(`/api/alerts/${encodeURIComponent(alert)}/${action}`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json", "X-PatrolGrid": "board" },
-    body: JSON.stringify({ by, note }),
-  });
+/** Send something; throws `ApiFailure` with a sentence for whoever reads (empty where the board cannot be reached). */
+export const post = (path, body) =>
+  call(path, { method: "POST", headers: { "Content-Type": "application/json", "X-PatrolGrid": "board" }, body: JSON.stringify(body) });
+
+/** Send a command; `by` is a name where the site has no accounts. */
+export const command = (alert, action, by, note = "") => post(`/api/alerts/${encodeURIComponent(alert)}/${action}`, { by, note });
+
+/** Go where one signs in, as nobody is any more; and back to this page from there. */
+export function leave() {
+  location.assign(`/signin?next=${location.pathname}`);
 }
 
 let source = null;
@@ -57,8 +61,11 @@ export function listen() {
     take(JSON.parse(event.data));
   });
   source.addEventListener("heartbeat", alive);
+  source.addEventListener("signed_out", leave);
   source.addEventListener("error", () => {
     link("lost");
+    // Is it that nobody is signed in any more?
+    get("/api/me").then((me) => me.accounts && !me.person && leave(), () => {});
     // A refusal ends an EventSource for good, and a proxy's hang-up may: begin again, less and less eagerly.
     source.close();
     clearTimeout(retry);

@@ -1,10 +1,12 @@
 // What every page begins with: the site, its languages, the clock, how far the page can be believed, and the changes.
 
-import { checkLink, get, listen } from "./api.js";
+import { checkLink, get, leave, listen, post } from "./api.js";
 import { byId, el, put, say } from "./dom.js";
-import { sign } from "./icons.js";
-import { currentLanguage, day, firstLanguage, pick, seconds, setLanguage, setZone, span, t, when, word } from "./i18n.js";
-import { emit, siteNow, state } from "./state.js";
+import { line, sign } from "./icons.js";
+import { currentLanguage, day, firstLanguage, minutes, pick, seconds, setLanguage, setZone, span, t, when, word } from "./i18n.js";
+import { emit, may, siteNow, state } from "./state.js";
+
+const SOON_MS = 1_800_000; // before a session ends, somebody should sign in anew
 
 function drawClock() {
   const now = siteNow();
@@ -54,10 +56,45 @@ function drawLanguage() {
   say(byId("site-name"), pick(state.site?.name) || "PatrolGrid");
 }
 
-async function loadSite() {
+/** Show who has signed in, what they may see, and the way out. Where there are no accounts nobody has. */
+function drawPerson() {
+  const { person, purpose, ends_ms: ends } = state.me;
+  if (!person) return;
+  const out = async () => {
+    await post("/api/sign-out", {}).catch(() => {});
+    location.assign("/signin");
+  };
+  put(
+    byId("person"),
+    el("summary", { class: "tool", title: t("person-signed_in") }, line("person"), el("span", {}, person.name)),
+    el(
+      "div",
+      { class: "menu" },
+      el("strong", {}, person.name),
+      el("span", { class: "muted" }, `${word("role", person.role)} · ${person.id}`),
+      el("span", { class: "muted" }, t("person-until", { time: when(ends, Date.now()) })),
+      !purpose && el("a", { class: "tool", href: "/password" }, t("person-password")),
+      el("button", { type: "button", onclick: out }, t("person-sign_out")),
+    ),
+  );
+  byId("person").hidden = false;
+}
+
+function drawEnd() {
+  const left = state.me.ends_ms ? state.me.ends_ms - Date.now() : Infinity;
+  if (left < 0) return leave();
+  const bar = byId("session");
+  bar.hidden = left > SOON_MS || state.me.purpose !== null;
+  if (!bar.hidden && bar.dataset.lang !== currentLanguage()) {
+    bar.dataset.lang = currentLanguage();
+    put(bar, t("person-ends", { time: minutes(state.me.ends_ms) }), el("a", { href: `/signin?again=1&next=${location.pathname}` }, t("person-again")));
+  }
+}
+
+async function ask(path) {
   for (let wait = 1000; ; wait = Math.min(wait * 2, 15_000)) {
     try {
-      return await get("/api/site");
+      return await get(path);
     } catch {
       say(byId("link-text"), t("link-connecting"));
       await new Promise((resolve) => setTimeout(resolve, wait));
@@ -68,7 +105,12 @@ async function loadSite() {
 /** Load the site, set the language, and wire the language buttons. */
 export async function startPage() {
   await setLanguage(firstLanguage());
-  state.site = await loadSite();
+  state.me = await ask("/api/me");
+  state.site = await ask("/api/site");
+  state.officer = state.me.person?.name ?? "";
+  for (const node of document.querySelectorAll("[data-right]")) node.hidden = !may(node.dataset.right);
+  document.body.dataset.alerts = may("alerts") ? "shown" : "not-shown";
+  document.addEventListener("pointerdown", (event) => !byId("person").contains(event.target) && byId("person").removeAttribute("open"));
   setZone(state.site.timezone);
   for (const device of state.site.devices) state.devices.set(device.id, device);
   for (const beat of state.site.beats) state.beats.set(beat.id, beat);
@@ -85,6 +127,8 @@ export async function startPage() {
 /** Draw the bar and the banners of a page. */
 export function drawPage() {
   drawLanguage();
+  if (byId("person").dataset.lang !== currentLanguage()) drawPerson();
+  byId("person").dataset.lang = currentLanguage();
   drawClock();
   drawTrust();
 }
@@ -95,6 +139,7 @@ export function keepUp() {
   setInterval(() => {
     drawClock();
     drawTrust();
+    drawEnd();
     checkLink();
   }, 1000);
   document.addEventListener("visibilitychange", () => !document.hidden && checkLink());

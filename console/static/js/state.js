@@ -3,6 +3,7 @@
 import { pick } from "./i18n.js";
 
 export const state = {
+  me: null, // who looks, and what they may do
   site: null,
   devices: new Map(), // id → place
   beats: new Map(), // id → place
@@ -17,6 +18,9 @@ export const state = {
 
 export const bus = new EventTarget();
 export const emit = (name) => bus.dispatchEvent(new Event(name));
+
+/** Tell whether whoever looks has a right. */
+export const may = (right) => Boolean(state.me?.rights.includes(right));
 
 /** Return the site's time now: the node's, carried on at its speed by a clock that nobody can set. */
 export function siteNow() {
