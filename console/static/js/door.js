@@ -126,7 +126,8 @@ async function byLink() {
     if (!chosen) remember("patrolgrid.language", person.language);
     if (home !== "/go") return location.replace(home);
     me = await get("/api/me");
-    await setLanguage(firstLanguage({ ...me.site, language: person.language }));
+    await setLanguage(firstLanguage(me.site));
+    languages();
     draw = oneAlert;
     await oneAlert();
   } catch (failure) {
@@ -166,7 +167,7 @@ async function start() {
   await setLanguage(firstLanguage());
   me = await load();
   setZone(me.site.timezone);
-  await setLanguage(firstLanguage(me.site));
+  await setLanguage(firstLanguage({ ...me.site, language: me.person?.language ?? me.site.language }));
   languages();
   if (!me.accounts) return location.replace("/");
   const path = location.pathname;
