@@ -25,6 +25,8 @@ COMMANDS: Final = {
     "repair": "save what can be saved of damaged files, while the node is stopped",
     "quarantine": "list, show, count or replay what could not be accepted",
     "plates": "keys for number plates: renew the one of the tokens, make the one that edge agents seal to",
+    "audit": "show who saw and did what, and tell whether the log of it is whole",
+    "pki": "make the site's certificate authority and the board's certificate, for phones that reach the board",
     "models": "tell what each device's model has learned, what it lacks, and how well it fits",
     "train": "let the models learn from the store's past, or from a CSV file",
     "whatif": "run past days again with other settings, places or models, and tell which alerts would differ",

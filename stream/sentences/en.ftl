@@ -782,6 +782,56 @@ sum-of = { $part } of { $whole }
 sum-missed = missed
 sum-none = -
 
+## The command line: audit, pki
+
+audit-none = Site { $site } has no accounts, and so no audit log.
+audit-whole = The audit log is whole: { $count ->
+    [one] { $count } entry
+   *[other] { $count } entries
+}.
+audit-broken = THE AUDIT LOG IS NOT WHOLE.
+audit-fault-changed = Entry { $number } is not as it was written, or does not follow the one before: it was changed, moved or put in.
+audit-fault-missing = Entries before { $number } are gone.
+audit-fault-cut = Entry { $number } is gone, and all after it: its head was kept elsewhere.
+audit-fault-other = Entry { $number } is another one than that whose head was kept elsewhere: the log was made anew.
+audit-fault-noted = Entry { $number }: the board found then that the log had been cut off or made anew, or brought back from an older copy.
+audit-compared = Compared with the heads of entries that were kept elsewhere: { $heads }.
+audit-broker-nothing = The broker keeps no head: nobody can tell by it whether the end of the log is missing.
+audit-broker-away = The head that the broker keeps could not be read, so nothing is known of the log's end: { $error }
+audit-head = Audit log up to entry { $head }
+audit-col-number = number
+audit-col-time = time
+audit-col-by = who
+audit-col-what = what
+audit-col-about = about
+audit-col-detail = more
+audit-what = { $what ->
+    [person-add] account made
+    [person-change] account changed
+    [sign-in] signed in
+    [sign-in-refused] sign-in refused
+    [sign-in-locked] sign-in locked
+    [sign-out] signed out
+    [password] password set
+    [link-make] link made
+    [link-open] link opened
+    [link-refused] link refused
+    [link-revoke] link revoked
+    [acknowledge] acknowledged
+    [clear] cleared
+    [did] said of a patrol
+    [see] saw
+    [refused] refused: no right
+    [command-refused] FORGED COMMAND, refused
+    [log-broken] LOG WAS CUT OFF OR MADE ANEW
+   *[other] { $what }
+}
+pki-none = There are no certificates in { $folder } yet; `patrolgrid pki init` makes them.
+pki-authority = Made the site's authority, { $file }, until { $ends }. Give this file to each phone (docs/security.md tells how), and compare its fingerprint there:
+pki-authority-known = The site's authority is { $file }, until { $ends }. Its fingerprint:
+pki-board = The board's certificate is { $file }, until { $ends }, for { $names }.
+pki-settings = In the settings of the board:
+
 ## The command line: topics
 
 plates-rotated = New key { $id } in { $file }. Vehicles stay known: for { $days } days their old tokens are linked to the new ones.

@@ -664,6 +664,53 @@ sum-of = { $part } / { $whole }
 sum-missed = 漏检
 sum-none = -
 
+## 命令行：audit、pki
+
+audit-none = 站点 { $site } 没有账户，因此没有审计日志。
+audit-whole = 审计日志完整：共 { $count } 条。
+audit-broken = 审计日志不完整。
+audit-fault-changed = 第 { $number } 条与写入时不同，或与上一条不衔接：被改动、移动或插入过。
+audit-fault-missing = 第 { $number } 条之前有缺失。
+audit-fault-cut = 第 { $number } 条及其后全部缺失：别处留有该条的链首值。
+audit-fault-other = 第 { $number } 条与别处留存的链首值不符：日志被重新生成过。
+audit-fault-noted = 第 { $number } 条：看板当时发现日志曾被截断、重新生成，或由较旧的副本恢复。
+audit-compared = 已与别处留存的以下各条链首值核对：{ $heads }。
+audit-broker-nothing = 消息代理上没有留存链首值：无法据此判断日志末尾是否缺失。
+audit-broker-away = 无法读取消息代理上留存的链首值，因此日志末尾是否缺失不得而知：{ $error }
+audit-head = 审计日志至第 { $head }
+audit-col-number = 序号
+audit-col-time = 时间
+audit-col-by = 何人
+audit-col-what = 何事
+audit-col-about = 对象
+audit-col-detail = 详情
+audit-what = { $what ->
+    [person-add] 新建账户
+    [person-change] 修改账户
+    [sign-in] 登录
+    [sign-in-refused] 登录被拒
+    [sign-in-locked] 登录被锁
+    [sign-out] 退出
+    [password] 设置密码
+    [link-make] 生成链接
+    [link-open] 打开链接
+    [link-refused] 链接被拒
+    [link-revoke] 撤销链接
+    [acknowledge] 确认警情
+    [clear] 解除警情
+    [did] 巡逻回报
+    [see] 查看
+    [refused] 越权被拒
+    [command-refused] 伪造指令，已拒绝
+    [log-broken] 日志曾被截断或重新生成
+   *[other] { $what }
+}
+pki-none = { $folder } 中还没有证书；请运行 `patrolgrid pki init` 生成。
+pki-authority = 已生成本站证书机构 { $file }，有效期至 { $ends }。请将此文件装到每部手机上（方法见 docs/security.zh-CN.md），并在手机上核对指纹：
+pki-authority-known = 本站证书机构为 { $file }，有效期至 { $ends }。指纹：
+pki-board = 看板证书为 { $file }，有效期至 { $ends }，适用于 { $names }。
+pki-settings = 请在看板设置中写入：
+
 ## 命令行：topics
 
 plates-rotated = 新密钥 { $id } 已写入 { $file }。车辆不会变成陌生车：{ $days } 天内新旧代号相互关联。
