@@ -8,9 +8,10 @@ ROOT: Final = "patrolgrid/v1"
 ID_PATTERN: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,47}\Z")
 """What a site, beat or device id may look like: safe in topics, tags, file names and HTML."""
 MAX_TOPIC: Final = 200
-RESERVED_BEATS: Final = frozenset({"incidents", "commands", "patrol", "claim", "audit"})
+RESERVED_BEATS: Final = frozenset({"incidents", "commands", "patrol", "claim", "audit", "told"})
 """Words that stand where a beat would; no beat may be called so."""
 _PATROL: Final = "patrol"
+_TOLD: Final = "told"
 _ROOT_CASES: Final = ("patrolgrid", "Patrolgrid", "PatrolGrid", "PATROLGRID")
 _OUTPUTS: Final = {2: frozenset({"alerts", "hotspots"}), 3: frozenset({"settings", "health"})}
 """Number of levels below the site → last levels of topics that are no gateway's business."""
@@ -79,6 +80,15 @@ def hotspots(site: str, beat: str) -> str:
     return f"{ROOT}/{site}/{beat}/hotspots"
 
 
+def told(site: str, channel: str) -> str:
+    """Topic of what delivery tells through a channel of kind mqtt.
+
+    >>> told("quarter", "siren"), is_output(told("quarter", "siren"), "quarter")
+    ('patrolgrid/v1/quarter/told/siren', True)
+    """
+    return f"{ROOT}/{site}/{_TOLD}/{channel}"
+
+
 def patrol_plan(site: str, officer: str) -> str:
     """Retained topic of an officer's running plan.
 
@@ -141,7 +151,7 @@ def is_output(topic: str, site: str) -> bool:
         return True
     if parts[0] == _PATROL:
         return len(parts) == 3 and parts[2] == "plan"
-    return parts[-1] in _OUTPUTS.get(len(parts), ()) or (len(parts) == 2 and parts[0] == "claim")
+    return parts[-1] in _OUTPUTS.get(len(parts), ()) or (len(parts) == 2 and parts[0] in {"claim", _TOLD})
 
 
 def officer_of(topic: str, site: str) -> str | None:

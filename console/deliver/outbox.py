@@ -40,7 +40,8 @@ CREATE TABLE messages (
     due_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL, body BLOB NOT NULL,
     UNIQUE (alert, revision, channel, address));
 CREATE INDEX messages_open ON messages (channel, rank, queued_ms) WHERE state IN ('waiting', 'failed');
-CREATE INDEX messages_at ON messages (at_ms)
+CREATE INDEX messages_at ON messages (at_ms);
+CREATE TABLE begun (one INTEGER PRIMARY KEY CHECK (one = 1))
 """
 
 
@@ -99,8 +100,14 @@ class Outbox:
 
     @property
     def new(self) -> bool:
-        """Whether no alert was ever taken."""
-        return not self._known
+        """Whether the alerts that were there before it have not all been taken yet; see `begin`."""
+        with self._lock:
+            return self._db.execute("SELECT one FROM begun").fetchone() is None
+
+    def begin(self) -> None:
+        """Note that everything which was there before has been taken: from now on what is new to it is told."""
+        with self._lock:
+            self._db.execute("INSERT OR IGNORE INTO begun VALUES (1)")
 
     def knows(self, alert: str, revision: int) -> bool:
         """Tell whether a revision of an alert, or a later one, was taken."""

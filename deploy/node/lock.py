@@ -1,4 +1,4 @@
-"""One node a site: an advisory lock on its folder, which the system takes back when the process ends."""
+"""One process for each part of a site: an advisory lock, which the system takes back when the process ends."""
 
 import fcntl
 import os
@@ -10,23 +10,23 @@ from typing import Final
 
 from ingest.files import make_private, put_aside
 
-_NAME: Final = "node.lock"
 _ATTEMPTS: Final = 5
 PRIVATE: Final = 0o700
 """Mode of a site's folder where it is made: who passed which gate is in it."""
 
 
 class LockedError(RuntimeError):
-    """Another node already works on this folder; the text names the folder and its process id."""
+    """Another process already does this for the folder; the text names the folder and its process id."""
 
 
 @contextmanager
-def site_lock(folder: Path) -> Iterator[None]:
-    """Hold the lock of a site's folder until the block is left or the process ends. Raises `LockedError`."""
+def site_lock(folder: Path, part: str = "node") -> Iterator[None]:
+    """Hold the lock of a site's part until the block is left or the process ends. Raises `LockedError`."""
+    path = folder / f"{part}.lock"
     folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-    if (folder / _NAME).is_dir():
-        put_aside(folder / _NAME, "is a folder, expected a file")
-    file = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    if path.is_dir():
+        put_aside(path, "is a folder, expected a file")
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         for attempt in range(_ATTEMPTS):
             try:
@@ -38,7 +38,7 @@ def site_lock(folder: Path) -> Iterator[None]:
                     continue
                 holder = os.read(file, 32).decode("ascii", "replace").strip() or "unknown"
                 raise LockedError(
-                    f"{folder}: another node (process {holder}) already works here; stop it first"
+                    f"{folder}: another {part} (process {holder}) already works here; stop it first"
                 ) from error
         os.ftruncate(file, 0)
         os.pwrite(file, f"{os.getpid()}\n".encode("ascii"), 0)
@@ -48,14 +48,14 @@ def site_lock(folder: Path) -> Iterator[None]:
         os.close(file)
 
 
-def is_locked(folder: Path) -> bool:
-    """Tell whether a node works on a folder."""
+def is_locked(folder: Path, part: str = "node") -> bool:
+    """Tell whether a node, or another part of a site, works on a folder."""
     try:
-        file = os.open(folder / _NAME, os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(folder / f"{part}.lock", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:
-        # A shared lock is refused exactly while a node holds its exclusive one.
+        # A shared lock is refused exactly while a part holds its exclusive one.
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return True

@@ -17,7 +17,7 @@ from ingest.days.site_calendar import CalendarSettings
 from ingest.gateway import GatewaySettings
 from ingest.log.kafka_address import KafkaAddress
 from ingest.login import BrokerAddress, url_in_clear
-from ingest.setup.settings import Port, Section, url_mistake
+from ingest.setup.settings import Identifier, Port, Section, url_mistake
 from stream.config import AlertSettings, PipelineSettings, Site
 from stream.sinks.influx.address import Address
 from stream.sinks.store.retention import Retention
@@ -108,6 +108,28 @@ class SinkSettings(Section, frozen=True, kw_only=True):
     """Whether alerts and hotspots are published over MQTT."""
     jsonl: Path | None = None
     """File to which every result is appended as a line of JSON; empty: none."""
+
+
+class DeliverSettings(Section, frozen=True, kw_only=True):
+    """Delivery of alerts to chat groups, mail and other systems (docs/deliver.md)."""
+
+    enabled: bool = True
+    """Whether `patrolgrid up` starts it, where there is a channels file."""
+    channels_file: Path | None = None
+    """File of the channels, with their keys. It belongs outside the data folder; empty: channels.toml beside the plate
+    keys."""
+    critical: tuple[Identifier, ...] = ()
+    """Channels that are told of every critical alert."""
+    warning: tuple[Identifier, ...] = ()
+    """Channels that are told of every warning."""
+    info: tuple[Identifier, ...] = ()
+    """Channels that are told of every alert of the lowest severity."""
+    hand_on_s: Annotated[float, Meta(ge=1, le=3_600)] = 30.0
+    """How long a channel may take before the next one is told, too, in seconds."""
+    exercise: Literal["auto", "yes", "no"] = "auto"
+    """Whether messages say that they are an exercise; auto: where the site's clock is not the system's."""
+    keep_days: Annotated[float, Meta(ge=1, le=3_660)] = 90.0
+    """For how many days receipts are kept."""
 
 
 class GrafanaSettings(Section, frozen=True, kw_only=True):
@@ -203,6 +225,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     store: Retention = Retention()
     training: TrainingSettings = TrainingSettings()
     sinks: SinkSettings = SinkSettings()
+    deliver: DeliverSettings = DeliverSettings()
     influx: Address = Address()
     grafana: GrafanaSettings = GrafanaSettings()
     board: BoardSettings = BoardSettings()
@@ -247,6 +270,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def channels_file(self) -> Path:
+        """The file of delivery's channels, set or by default; it may not be there."""
+        return self.deliver.channels_file or self.plate_key_file.with_name("channels.toml")
+
+    @property
     def places_file(self) -> Path:
         """The places file, set or by default."""
         return self.site.places or self.site_dir / "places.geojson"
@@ -263,6 +291,6 @@ SECRETS: Final = {f"{name}.{key}": f"{name}.{key}_file" for name, cls in SECTION
 SECRET_FILES: Final = (
     *SECRETS.values(),
     *("broker.tls_key", "kafka.tls_key", "plates.key_file", "plates.seal_key_file"),
-    *("board.tls_key", "board.command_key_file"),
+    *("board.tls_key", "board.command_key_file", "deliver.channels_file"),
 )
 """Keys that name files which only their owner should be able to read."""

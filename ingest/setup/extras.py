@@ -28,6 +28,7 @@ EXTRAS: Final = {
     "urllib3": "influx",
     "grafana_api": "influx",
     "requests": "influx",
+    "apprise": "deliver",
     "cryptography": "seal",
     "aiokafka": "kafka",
     "faust": "kafka",

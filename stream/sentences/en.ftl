@@ -1730,3 +1730,73 @@ patrol-col-reported = of reports
 patrol-sum = { $officer }: { $done } of { $stops } stops done, { $delivered } of { $planned } minutes delivered.
 patrol-no-share = Site { $site } has no delivered minutes yet.
 patrol-share-means = Shares of the last weeks, older days counting less. A beat with a far larger share of patrol than of reports is looked at more than people there ask for.
+
+## Delivery: what a message says
+
+deliver-title = { CAPITAL($severity) }: { $kind }, { $place }
+deliver-exercise = EXERCISE (not real): { $title }
+deliver-time = { $again ->
+    [1] First at { $raised_ms }, called again at { $heard_ms }.
+   *[0] Since { $raised_ms }.
+}
+deliver-advice = What to do: { $advice }
+deliver-late = This message is late: it waited for { $late_s }.
+deliver-mark = No. { $id }/{ $revision }
+deliver-test-title = PatrolGrid: a test, nothing has happened
+deliver-test-mark = No. test
+deliver-test-words = This channel works. It was tried from the command line of site { $site }.
+deliver-why = { $why ->
+    [away] cannot be reached
+    [hangs] does not answer in time
+    [cut] cut the connection
+    [error] its server is in trouble
+    [busy] asks to send less
+    [unclear] its answer cannot be understood
+    [refused] refused it
+    [login] does not accept the key, the signature or the address that this comes from
+    [fault] a fault of ours
+    [newer] a newer message took its place
+    [acknowledged] somebody has taken the alert up
+    [cleared] the alert is over
+    [expired] the alert is over
+    [otherwise] told by another channel
+    [no_channel] that channel is not set up any more
+   *[other] { $why }
+}
+deliver-state = { $state ->
+    [waiting] waits
+    [failed] failed
+    [accepted] accepted
+    [delivered] delivered
+   *[dropped] not needed any more
+}
+deliver-do = { $why ->
+    [away] check address and port, and that this machine may go there (a proxy is not used)
+    [hangs] check that this machine may go there, and what the server is waiting for
+    [cut] check that the server speaks what is set (TLS or not)
+    [error] look at the server; it is tried again by itself
+    [busy] lower per_minute of the channel, or send less to it
+    [unclear] check that the address is the service itself and no proxy or sign-in page before it
+    [refused] look at what the channel says; correct its settings or the group's rules
+    [login] check key, token and secret in the channels file, and the addresses or keywords that the group allows
+   *[fault] please report it
+}
+deliver-none = No channels: { $file } is not there. docs/deliver.md has an example.
+deliver-runs = Delivery runs: { $channels }. Ctrl-C ends it.
+deliver-running = Delivery is running.
+deliver-stopped = Delivery is not running: nobody is told. `patrolgrid up` or `patrolgrid deliver run` starts it.
+deliver-mute = No channel is told of { $severity } alerts ([deliver] { $severity } is empty).
+deliver-test-ok = { $channel }: accepted ({ $said })
+deliver-test-bad = { $channel }: { $why } ({ $said }); do: { $todo }
+deliver-clear = { $channel }: its key goes over the network without encryption; use https
+deliver-nothing = Nothing was told yet.
+deliver-col-alert = alert
+deliver-col-channel = channel
+deliver-col-state = state
+deliver-col-when = when
+deliver-col-why = why
+deliver-col-kind = kind
+deliver-col-where = where
+deliver-col-waits = wait
+deliver-col-next = next
+deliver-col-severities = told of

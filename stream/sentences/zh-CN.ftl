@@ -1552,3 +1552,73 @@ patrol-col-reported = 上报占比
 patrol-sum = { $officer }：完成点位{ $done }/{ $stops }，执行{ $delivered }/{ $planned }分钟。
 patrol-no-share = 站点{ $site }尚无已执行的巡逻时间。
 patrol-share-means = 为近几周的占比，越早的权重越小。巡逻占比远高于上报占比的网格，受到的关注超出群众所反映的情况。
+
+## 送达：消息里说什么
+
+deliver-title = 【{ $severity }】{ $kind }，{ $place }
+deliver-exercise = 【演练，非真实警情】{ $title }
+deliver-time = { $again ->
+    [1] 首次 { $raised_ms }，{ $heard_ms } 再次告警。
+   *[0] { $raised_ms } 起。
+}
+deliver-advice = 处置：{ $advice }
+deliver-late = 本消息已延迟：等待了 { $late_s }。
+deliver-mark = 编号 { $id }/{ $revision }
+deliver-test-title = PatrolGrid 测试消息，无任何警情
+deliver-test-mark = 编号 test
+deliver-test-words = 本通道工作正常。由站点 { $site } 的命令行发起测试。
+deliver-why = { $why ->
+    [away] 无法连接
+    [hangs] 未按时应答
+    [cut] 连接被切断
+    [error] 对方服务器故障
+    [busy] 对方要求降低发送频率
+    [unclear] 对方的应答无法识别
+    [refused] 被对方拒绝
+    [login] 对方不接受密钥、签名或来源地址
+    [fault] 本系统故障
+    [newer] 已被更新的消息取代
+    [acknowledged] 已有人受理该告警
+    [cleared] 告警已结束
+    [expired] 告警已结束
+    [otherwise] 已由其他通道送达
+    [no_channel] 该通道已不再配置
+   *[other] { $why }
+}
+deliver-state = { $state ->
+    [waiting] 等待中
+    [failed] 失败
+    [accepted] 已接收
+    [delivered] 已送达
+   *[dropped] 无需再发
+}
+deliver-do = { $why ->
+    [away] 检查地址和端口，以及本机是否允许访问该处（不使用代理）
+    [hangs] 检查本机是否允许访问该处，以及对方服务器在等待什么
+    [cut] 检查对方服务器的协议与设置是否一致（是否使用 TLS）
+    [error] 查看对方服务器；系统会自动重试
+    [busy] 调低该通道的 per_minute，或减少发往它的消息
+    [unclear] 检查地址是否为服务本身，而不是代理或登录页面
+    [refused] 查看对方的说明；更正通道设置或群机器人的规则
+    [login] 检查通道文件中的 key、token 和 secret，以及群机器人允许的地址或关键词
+   *[fault] 请反馈给我们
+}
+deliver-none = 没有通道：{ $file } 不存在。示例见 docs/deliver.zh-CN.md。
+deliver-runs = 送达服务运行中：{ $channels }。按 Ctrl-C 结束。
+deliver-running = 送达服务正在运行。
+deliver-stopped = 送达服务未运行：没有人会收到消息。请用 `patrolgrid up` 或 `patrolgrid deliver run` 启动。
+deliver-mute = 没有通道接收 { $severity } 级告警（[deliver] 的 { $severity } 为空）。
+deliver-test-ok = { $channel }：已接收（{ $said }）
+deliver-test-bad = { $channel }：{ $why }（{ $said }）；处理：{ $todo }
+deliver-clear = { $channel }：其密钥以明文经过网络；请使用 https
+deliver-nothing = 尚未发送过任何消息。
+deliver-col-alert = 告警
+deliver-col-channel = 通道
+deliver-col-state = 状态
+deliver-col-when = 时间
+deliver-col-why = 原因
+deliver-col-kind = 类型
+deliver-col-where = 内外
+deliver-col-waits = 等待
+deliver-col-next = 后备
+deliver-col-severities = 接收级别

@@ -126,6 +126,8 @@ def test_a_restart_keeps_what_waits_and_what_is_known(tmp_path):
     box.close()
     again = Outbox(tmp_path / FILE)
     assert again.knows("a1", 1)
+    assert again.new
+    again.begin()
     assert not again.new
     assert again.next("chat", 10) is None
     assert due(again, "mail", 10).key == "s1-a1-1"

@@ -1,0 +1,243 @@
+"""Delivery as a whole, in one process, against fakes: alerts from the store, workers, failing over, falling silent."""
+
+import json
+from contextlib import closing, contextmanager
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from console.deliver import worker as worker_module
+from console.deliver.channel import Surroundings
+from console.deliver.channel_file import read_channels
+from console.deliver.receipts import Receipts
+from console.deliver.service import STATUS, Deliverer, Limits
+from console.deliver.telling import Telling
+from deploy.processes.broker import start_broker
+from deploy.processes.supervisor import Supervisor
+from ingest.login import BrokerAddress
+from ingest.mqtt import Outbound, Session, publish_all
+from ingest.setup.settings import SettingsError
+from ingest.topics import alerts as alerts_topic
+from ingest.topics import told
+from tests.console.deliver.fakes import FakeHttp
+from tests.console.stores import Node
+from tests.stream.make_results import T0
+from tests.stream.make_results import alert as make_alert
+from tests.support import free_port, wait_for
+
+
+@pytest.fixture
+def fakes():
+    with closing(FakeHttp()) as chat, closing(FakeHttp()) as hook:
+        yield {"chat": chat, "hook": hook}
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch):
+    """Failures are tried again soon."""
+    monkeypatch.setattr(worker_module, "_FIRST_S", 0.02)
+    monkeypatch.setattr(worker_module, "_LONGEST_S", 0.1)
+    monkeypatch.setattr(worker_module, "REFUSED_S", 0.2)
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory):
+    with Supervisor(folder := tmp_path_factory.mktemp("broker")) as supervisor:
+        start_broker(supervisor, "embedded", port := free_port(), folder)
+        yield BrokerAddress(port=port)
+
+
+class Station:
+    """A store, a channels file, and somebody who delivers."""
+
+    def __init__(self, tmp_path, fakes, broker=None, **more):
+        self.folder, self.node, self.fakes = tmp_path, Node(tmp_path), fakes
+        self.broker = broker or BrokerAddress(port=free_port())
+        self.file = tmp_path / "channels.toml"
+        self.file.write_text(
+            f"[chat]\nkind = 'wecom'\nwhere = 'inside'\nkey = 'k-secret'\nbase_url = '{fakes['chat'].url}'\n"
+            f"timeout_s = 0.3\nper_minute = {more.get('per_minute', 1000)}\nnext = '{more.get('next', '')}'\n"
+            f"[hook]\nkind = 'webhook'\nwhere = 'outside'\nurl = '{fakes['hook'].url}/hook'\ntimeout_s = 0.3\n"
+            "[cap]\nkind = 'cap'\nwhere = 'outside'\nfolder = 'cap'\n"
+        )
+        self.file.chmod(0o600)
+        self.routes = more.get("routes", {"critical": ["chat", "hook", "cap"], "warning": ["chat"], "info": []})
+        self.limits = Limits(more.get("hand_on_ms", 60_000), 10**9)
+
+    @contextmanager
+    def delivering(self):
+        declared = read_channels(self.file)
+        zone = ZoneInfo("Asia/Shanghai")
+        around = Surroundings("s1", zone, "en", self.broker, False, self.folder)
+        deliverer = Deliverer(self.folder, declared, around, Telling(self.routes, declared), self.limits)
+        deliverer.start()
+        try:
+            yield deliverer
+        finally:
+            deliverer.close()
+
+    def tell(self, *alerts):
+        self.node.write(alerts=list(alerts))
+
+    def states(self, alert):
+        return {one.channel: (one.state, one.why) for one in reversed(Receipts(self.folder).of(alert))}
+
+    def until(self, deliverer, alert, **expected):
+        """Deliver until the receipts are these."""
+
+        def done():
+            deliverer.step()
+            found = self.states(alert)
+            return all(found.get(channel) == state for channel, state in expected.items())
+
+        wait_for(done, lambda: f"{alert}: {self.states(alert)}, expected {expected}")
+
+
+def critical(name="a1", revision=1, **more):
+    return make_alert(name, revision, severity="critical", kind="smoke", **{"heard_ms": T0 + revision * 1000, **more})
+
+
+OK = ("accepted", "")
+
+
+def test_an_alert_goes_to_the_channels_of_its_severity(tmp_path, fakes):
+    station = Station(tmp_path, fakes)
+    with station.delivering() as deliverer:
+        station.tell(critical(), make_alert("w", 1), make_alert("i", 1, severity="info"))
+        station.until(deliverer, "a1", chat=OK, hook=OK, cap=OK)
+        station.until(deliverer, "w", chat=OK)
+    assert station.states("w").keys() == {"chat"}
+    assert station.states("i") == {}
+    assert len(fakes["chat"].got) == 2
+    assert len(fakes["hook"].got) == 1
+    assert (tmp_path / "cap" / "s1-a1-1.xml").exists()
+
+
+def test_a_server_that_fails_in_every_way_and_comes_back_has_it_in_the_end(tmp_path, fakes):
+    station = Station(tmp_path, fakes)
+    fakes["chat"].will.extend(["500", "hang", "cut", "html", "refuse 93000 bad key", "drip", "refuse -1 busy"])
+    with station.delivering() as deliverer:
+        station.tell(critical())
+        station.until(deliverer, "a1", chat=OK, hook=OK)
+    assert [one.did.split()[0] for one in fakes["chat"].got][-1] == "ok"
+    assert len(fakes["chat"].got) == 8
+    chat = next(one for one in Receipts(tmp_path).of("a1") if one.channel == "chat")
+    assert (chat.tries, chat.said) == (8, "0")
+
+
+def test_what_a_channel_refuses_goes_to_the_next_and_is_said(tmp_path, fakes):
+    station = Station(tmp_path, fakes, next="hook", routes={"critical": ["chat"], "warning": [], "info": []})
+    fakes["chat"].usual = "refuse 93000 invalid key k-secret"
+    with station.delivering() as deliverer:
+        station.tell(critical())
+        station.until(deliverer, "a1", hook=OK, chat=("dropped", "otherwise"))
+        station.tell(critical(revision=2))
+        station.until(deliverer, "a1", hook=OK)
+        status = wait_for(lambda: deliverer.step() or json.loads((tmp_path / STATUS).read_text()), "no status")
+    assert "k-secret" not in (tmp_path / STATUS).read_text()
+    assert status["channels"].keys() == {"chat", "hook", "cap"}
+
+
+def test_what_hangs_for_too_long_goes_to_the_next(tmp_path, fakes):
+    station = Station(
+        tmp_path, fakes, next="hook", hand_on_ms=300, routes={"critical": ["chat"], "warning": [], "info": []}
+    )
+    fakes["chat"].usual = "hang"
+    with station.delivering() as deliverer:
+        station.tell(critical())
+        station.until(deliverer, "a1", hook=OK)
+
+
+def test_acknowledging_and_clearing_silence_all_channels(tmp_path, fakes):
+    station = Station(tmp_path, fakes)
+    fakes["chat"].usual = fakes["hook"].usual = "500"
+    with station.delivering() as deliverer:
+        station.tell(critical(), critical("a2"))
+        wait_for(lambda: deliverer.step() or (len(fakes["chat"].got) > 1 and len(fakes["hook"].got) > 1), "no attempt")
+        station.tell(critical(revision=2, state="acknowledged", by="Wang"), critical("a2", 2, state="cleared"))
+        station.until(deliverer, "a1", chat=("dropped", "acknowledged"), hook=("dropped", "acknowledged"))
+        station.until(deliverer, "a2", chat=("dropped", "cleared"), hook=("dropped", "cleared"))
+        fakes["chat"].usual = fakes["hook"].usual = "ok"
+        station.tell(critical("a3"))
+        station.until(deliverer, "a3", chat=OK, hook=OK)
+    assert [one.json["text"]["content"].splitlines()[-1] for one in fakes["chat"].accepted()] == ["No. a3/1"]
+    assert len(fakes["hook"].accepted()) == 1
+
+
+def test_the_rate_of_a_channel_is_kept_and_the_most_severe_goes_first(tmp_path, fakes):
+    station = Station(tmp_path, fakes, per_minute=2)
+    with station.delivering() as deliverer:
+        station.tell(critical("a1"), make_alert("w1", 1), critical("a2"))
+        station.until(deliverer, "a1", chat=OK)
+        station.until(deliverer, "a2", chat=OK)
+    with station.delivering() as deliverer:  # a restart does not begin the minute again
+        station.tell(critical("a3"))
+        station.until(deliverer, "a3", hook=OK)
+    assert len(fakes["chat"].got) == 2
+    assert station.states("w1") == {"chat": ("waiting", "")}
+
+
+def test_at_the_first_start_old_alerts_are_passed_over_and_later_what_came_meanwhile_is_told(tmp_path, fakes):
+    station = Station(tmp_path, fakes)
+    hour = 3_600_000
+    new = critical("new", raised_ms=T0 + hour, heard_ms=T0 + hour)
+    station.node.write(now_ms=T0 + hour, alerts=[critical("old"), new])
+    with station.delivering() as deliverer:
+        station.until(deliverer, "new", chat=OK)
+    assert station.states("old") == {}
+    over = critical("over", 1), critical("over", 2, state="cleared")
+    station.node.write(now_ms=T0 + 2 * hour, alerts=[critical("meanwhile"), *over])
+    with station.delivering() as deliverer:
+        station.until(deliverer, "meanwhile", chat=OK, hook=OK)
+    assert station.states("over") == {}
+
+
+def test_alerts_over_mqtt_are_told_while_the_store_cannot_be_read(tmp_path, fakes, broker):
+    station = Station(tmp_path, fakes, broker=broker)
+    station.node.store_path.write_bytes(b"junk" * 1000)
+    payload = msgspec.json.encode(msgspec.structs.asdict(critical()) | {"text": {"en": "x"}})
+    with station.delivering() as deliverer:
+        wait_for(lambda: deliverer.step() or deliverer.hears, "no session")
+        topic = alerts_topic("s1", "b1")
+        publish_all(broker, [Outbound(topic, b"{"), Outbound(topic, payload)])
+        station.until(deliverer, "a1", chat=OK, hook=OK)
+    assert len(fakes["chat"].got) == 1
+
+
+def test_a_channel_that_settings_name_and_nobody_declared_is_refused(tmp_path, fakes):
+    station = Station(tmp_path, fakes, routes={"critical": ["pager"], "warning": [], "info": []})
+    expected = "deliver.critical has 'pager', expected chat, hook, cap"
+    with pytest.raises(SettingsError, match=expected), station.delivering():
+        pass
+
+
+def test_a_channel_that_is_gone_leaves_nothing_waiting(tmp_path, fakes):
+    station = Station(tmp_path, fakes)
+    fakes["chat"].usual = "500"
+    with station.delivering() as deliverer:
+        station.tell(critical())
+        station.until(deliverer, "a1", hook=OK)
+    station.file.write_text(station.file.read_text().partition("[hook]")[2].join(["[hook]", ""]))
+    station.routes = {"critical": ["hook"], "warning": [], "info": []}
+    with station.delivering():
+        assert station.states("a1")["chat"] == ("dropped", "no_channel")
+
+
+def test_a_channel_over_mqtt_waits_for_the_brokers_word(tmp_path, fakes, broker):
+    heard = []
+    ear = Session(broker, "ear", filters=[told("s1", "siren")], on_message=heard.append)
+    ear.connect()
+    ear.start()
+    station = Station(tmp_path, fakes, broker=broker, routes={"critical": ["siren"], "warning": [], "info": []})
+    station.file.write_text("[siren]\nkind = 'mqtt'\nwhere = 'inside'\ntimeout_s = 0.3\n")
+    with station.delivering() as deliverer:
+        station.tell(critical())
+        station.until(deliverer, "a1", siren=OK)
+    wait_for(lambda: heard, "nothing was heard")
+    ear.close()
+    assert msgspec.json.decode(heard[0].payload)["id"] == "a1"
+    station.broker = BrokerAddress(port=free_port())  # nobody listens there
+    with station.delivering() as deliverer:
+        station.tell(critical("a2"))
+        station.until(deliverer, "a2", siren=("waiting", "away"))
