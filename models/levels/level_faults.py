@@ -26,6 +26,8 @@ _LONGER: Final = 3.0
 """A reading is stuck when it stands still so many times longer than it ever did."""
 _REST_MS: Final = 3 * _DAY_MS
 """A value that leads all others together by so much time is where the series rests."""
+_REST_SHARE: Final = 0.25
+"""Or, in its first days, by such a share of them before it stood still: it came back there by itself."""
 _COARSE: Final = 0.3
 """Share of windows without a change from which a series is a coarse one: it says little by standing still."""
 _BLOCK_MS: Final = 6 * _HOUR_MS
@@ -43,7 +45,7 @@ _ROAMS: Final = 2.2
 _BEYOND: Final = 0.25
 """So much of a step or drift lies beyond every day there was before: what the weather brings comes back."""
 _AGAIN: Final = 0.9
-"""And it is so many times the largest one told before: a series that steps by itself is not to be told each time."""
+"""And it is so many times all told before, forgotten alike: a series that steps by itself is not told each time."""
 _SEEN_BLOCKS: Final = 28 * _DAY
 """After so many blocks what was seen has half been forgotten."""
 
@@ -75,7 +77,7 @@ class LevelFaults(Saved):
     means = array(np.float32, _BLOCKS, ROW, fill=np.nan)
     """Means of the last blocks, the newest last."""
     extent = array(np.float32, 3, ROW, fill=np.array([np.inf, -np.inf, 0.0])[:, None])
-    """Lowest and highest day that was, but for the last five; largest step or drift told. Forgotten in weeks."""
+    """Lowest and highest day that was, but for the last five; sum of steps and drifts told. Forgotten in weeks."""
     strays = array(np.float32, 3, ROW)
     """Blocks watched; mean squares of how far a block is from the day before it, and a day from the fifth before."""
 
@@ -108,12 +110,14 @@ class LevelFaults(Saved):
         quantum, rest, rest_ms = self.quantum[at], self.rest[at], self.rest_ms[at]
         coarse = self.still[at] > _COARSE
         first = np.where(self.first_ms[at] > 0, self.first_ms[at], start_ms)
+        young_rest = np.maximum(_REST_SHARE * (start_ms - run - first), 2 * _STILL_MS)
         rests = rest_ms >= _REST_MS
+        back = rests | (rest_ms - run >= young_rest)
         gauge = rests & (start_ms - first >= 14 * _DAY_MS) & (rest_ms >= 0.7 * (start_ms - first))
         bound = np.maximum(np.where(coarse, 2 * _STILL_MS, _STILL_MS), _LONGER * self.longest[at])
         # A coarse series is only stuck where the season says that it should have moved, or away from where it rests.
         should = ~coarse | (high - low > np.maximum(2.5 * quantum, scale)) | (gauge & (run >= 2 * _DAY_MS))
-        stuck = same & (run >= bound) & should & np.isfinite(quantum) & ~(rests & (rest == x))
+        stuck = same & (run >= bound) & should & np.isfinite(quantum) & ~(back & (rest == x))
         ended = (change > 0) & (last != rest) & (run < np.maximum(bound, _DAY_MS))
         self.first_ms[at] = first
         self.longest[at] = np.where(ended, np.maximum(self.longest[at], run), self.longest[at]) * self._keep_longest
@@ -194,7 +198,7 @@ class LevelFaults(Saved):
         means[-_DAY - 1] = np.where(step != 0, np.nan, means[-_DAY - 1])
         drift = np.where(step == 0, self._drift(rows, means), 0.0)
         means = np.where(drift != 0, np.float32(np.nan), means)
-        self.extent[2, rows] = np.maximum(self.extent[2, rows], np.abs(step + drift))
+        self.extent[2, rows] += np.abs(step + drift)
         self.means[:, rows] = means
         self._learn_strays(rows, means)
         steps[place], drifts[place] = step, drift
@@ -203,7 +207,8 @@ class LevelFaults(Saved):
     def _usual(self, rows: NDArray[np.intp]) -> Doubles:
         watched, square, _ = self.strays[:, rows].astype(np.float64)
         quantum = self.quantum[rows].astype(np.float64)
-        usual = np.sqrt(square * (1.0 + 8.0 / np.maximum(watched, 1.0)))
+        # Blocks of a day resemble each other: a few days of them are few.
+        usual = np.sqrt(square * (1.0 + 24.0 / np.maximum(watched, 1.0)))
         usual = np.maximum(usual, np.where(np.isfinite(quantum), quantum, np.inf))
         return np.where(watched >= 3 * _DAY, usual, np.inf)
 
@@ -218,7 +223,7 @@ class LevelFaults(Saved):
         # What has crept that way for days is none.
         first, day = _mean(before[:_DAY]), _mean(before[-_DAY:])
         edge = np.where(np.isfinite(before[-1]), before[-1], 0.0)
-        at_once = (np.abs(now[0] - edge) > 0.6 * np.abs(by)) & ((day - first) * np.sign(by) < 0.2 * np.abs(by))
+        at_once = (np.abs(now[0] - edge) > 0.6 * np.abs(by)) & ((day - first) * np.sign(by) < 0.4 * np.abs(by))
         steady = np.ptp(now, axis=0) < 0.6 * np.abs(by)
         far = (np.abs(by) > _FAR * self._usual(rows)) & self._beyond(rows, now.mean(axis=0), by)
         return np.where(full & (up | down) & at_once & steady & far, by, 0.0)
@@ -238,7 +243,7 @@ class LevelFaults(Saved):
         return np.where(full & known & one_way & no_step & far, by, 0.0)
 
     def _beyond(self, rows: NDArray[np.intp], day: Doubles, by: Doubles) -> Flags:
-        """Return where a day lies beyond all that were seen, and the way there is longer than those told before."""
+        """Return where a day lies beyond all that were seen, and the way there is longer than all told before."""
         low, high, told = self.extent[:, rows].astype(np.float64)
         out = np.where(by > 0, day - high, low - day)
         return np.asarray((out > _BEYOND * np.abs(by)) & (np.abs(by) > _AGAIN * told))
@@ -270,7 +275,8 @@ class LevelFaults(Saved):
 def _mean_square(held: Doubles, away: Doubles, n: Doubles, *, early: Flags) -> Doubles:
     """Return a running mean square over n; what is far out counts as a multiple of what is usual, but for the first."""
     squared = np.minimum(np.where(np.isfinite(away), away, 0.0) ** 2, np.where(early, np.inf, _MOST_SQUARE * held))
-    return np.where(np.isfinite(away), held + (squared - held) / np.maximum(n, 1.0), held)
+    gain = 2.0 / (np.maximum(n, 1.0) + 1.0)
+    return np.where(np.isfinite(away), held + (squared - held) * gain, held)
 
 
 def _mean(values: Doubles) -> Doubles:

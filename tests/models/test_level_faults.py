@@ -13,8 +13,8 @@ from models.levels.level_baseline import LevelBaseline
 CALENDAR = Calendar("Asia/Shanghai", "CN")
 T0 = 1_772_380_800_000
 """Monday 2 March 2026, midnight in Shanghai."""
-STEP = 900
-HOUR = 4
+STEP = 1800
+HOUR = 2
 DAY = 24 * HOUR
 WEEK = 7 * DAY
 SIZE = 3 * WEEK + 5 * DAY
@@ -55,6 +55,8 @@ def series() -> dict[str, np.ndarray]:
     stuck[CHANGE : CHANGE + DAY] = stuck[CHANGE]
     frozen = np.round(2 * room) / 2
     frozen[CHANGE : CHANGE + 3 * DAY] = frozen[CHANGE]
+    pressed = (hour > 9) & (hour < 17) & (np.arange(SIZE) % WEEK // DAY < 5) & (rng.random(SIZE) < 0.7)
+    keys = np.round(rng.exponential(3.0, SIZE) * pressed, 2)
     first = np.round(street + 2, 1)
     first[0] = 65_535.0
     return {
@@ -69,6 +71,7 @@ def series() -> dict[str, np.ndarray]:
         "smoke": clean,
         "stuck": stuck,
         "frozen": frozen,
+        "keys": keys,
         "code first": first,
     }
 
@@ -119,7 +122,9 @@ def test_half_degrees_that_should_have_moved_with_the_day_are_stuck(lived: Lived
     assert stuck[-1] == CHANGE + 3 * DAY - 1
 
 
-@pytest.mark.parametrize("kind", ["street", "room", "underpass", "cellar", "smoke", "code first", "louder", "drifts"])
+@pytest.mark.parametrize(
+    "kind", ["street", "room", "underpass", "cellar", "smoke", "keys", "code first", "louder", "drifts"]
+)
 def test_what_stands_still_by_its_nature_is_not_stuck(lived: Lived, kind: str):
     assert not lived.when(kind, LevelState.STUCK)
 
