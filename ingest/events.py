@@ -89,8 +89,11 @@ def read_status(payload: bytes) -> Status:
     return found
 
 
-Fault = Literal["rate", "bytes", "boots", "metrics", "refused", "crash"]
-"""What a device has too much of: observations, bytes, starts, names of metrics, refusals; or it ended the gateway."""
+Fault = Literal["rate", "bytes", "boots", "metrics", "refused", "crash", "codes"]
+"""What a device has too much of: observations, bytes, starts, names of metrics, refusals; or it ended the gateway.
+
+Or it sends a code for a fault again and again, in place of readings or counts: this the pipeline finds, and no gateway.
+"""
 
 
 class DeviceFault(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.baselines import dispersion, negbin, scan
 from models.baselines import hidden_states as states
+from models.baselines.clean_counts import clean, not_counted
 from models.baselines.count_judge import ODD, Comparison, CountTest, Prediction, compare, grounds, within
 from models.baselines.count_state import USUAL_DOUBT, CountMemory
 from models.baselines.routines.routine import Routine
@@ -26,8 +27,6 @@ from models.state import ROW
 Floats = NDArray[np.floating[Any]]
 Doubles = NDArray[np.float64]
 
-MAX_TOTAL: Final = 1e9
-"""Larger totals are cut: no place on earth passes a thousand million people in a window."""
 BAND_Z: Final = 2.5758
 """Half of a percent on either side."""
 THRESHOLD: Final = 5.0
@@ -118,7 +117,7 @@ class CountBaseline(CountMemory):
         What a kind learns from them shows from the next `step` on.
         """
         index, starts = np.asarray(rows, dtype=np.intp), np.asarray(start_ms, dtype=np.int64)
-        totals, shares, _ = _clean(np.asarray(total, dtype=np.float64), np.asarray(exposure, dtype=np.float64))
+        totals, shares, _ = clean(np.asarray(total, dtype=np.float64), np.asarray(exposure, dtype=np.float64))
         if len(index) == 0:
             return
         window_ms = self.window_s * 1000
@@ -132,7 +131,7 @@ class CountBaseline(CountMemory):
             here, where = np.unique(local[part], return_inverse=True)
             y = np.bincount(where, totals[part]).astype(np.float32)
             e = np.minimum(np.bincount(where, shares[part]), 1.0).astype(np.float32)
-            use = e > 0
+            use = (e > 0) & ~not_counted(self, unique[here], at, y, e)
             if use.any():
                 self._backfill(ring, as_run(here[use]), as_run(unique[here[use]]), at, y[use], e[use])
         everyone, everywhere = slice(0, len(unique)), as_run(unique)
@@ -141,10 +140,15 @@ class CountBaseline(CountMemory):
 
     def _run(self, rows: ArrayLike, start_ms: int, total: ArrayLike, exposure: ArrayLike, *, learn: bool) -> CountTest:
         index = np.asarray(rows, dtype=np.intp)
-        y, e, seen = _clean(np.asarray(total, dtype=np.float64), np.asarray(exposure, dtype=np.float64))
+        y, e, seen = clean(np.asarray(total, dtype=np.float64), np.asarray(exposure, dtype=np.float64))
         if y.shape != index.shape:
             raise ValueError(f"rows has the shape {index.shape} and total {y.shape}, expected the same")
         start_ms = start_ms // (self.window_s * 1000) * self.window_s * 1000
+        if learn:
+            coded = not_counted(self, index, start_ms, y, e)
+            if coded.any():
+                seen &= ~coded
+                y[coded] = e[coded] = 0.0
         run = nearly_a_run(index)
         if run is None:
             return self._look(as_run(index), start_ms, y, e, seen, learn=learn)
@@ -386,14 +390,3 @@ def _doubt(z: Floats, limit: float) -> Floats:
     ratio *= ratio * ratio
     ratio *= ratio
     return ratio
-
-
-def _clean(total: Doubles, exposure: Doubles) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Return usable totals and exposures, and which windows were seen at all."""
-    if total.shape != exposure.shape:
-        raise ValueError(f"total has the shape {total.shape} and exposure {exposure.shape}, expected the same")
-    seen = (total >= 0) & (total < np.inf) & (exposure > 0) & (exposure < np.inf)
-    if not seen.all():
-        total, exposure = np.where(seen, total, 0.0), np.where(seen, exposure, 0.0)
-    y, e = np.minimum(np.rint(total), MAX_TOTAL), np.minimum(exposure, 1.0)
-    return y.astype(np.float32), e.astype(np.float32), seen

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ingest.vocabulary import LevelState
 from models.calendar import DAY_CLASSES, Calendar
+from models.codes import HARD, may_be_code
 from models.levels import level_tails as tails
 from models.levels.level_bars import QUIET_MS, THRESHOLD, LevelBars
-from models.levels.level_codes import may_be_code
 from models.levels.level_faults import LevelFaults
 from models.levels.level_tails import Doubles, Places
 from models.levels.level_test import LevelTest
@@ -27,14 +27,15 @@ _HALF_LIFE_VISITS: Final = 40.0
 """Windows of one bin after which its location and scale have half forgotten, at least."""
 _HALF_LIFE_DAYS: Final = 10.0
 _PRIOR: Final = 3.0
-"""What the series as a whole weighs beside a bin of its season, in windows."""
+"""What the series as a whole weighs beside a bin of its season, in windows; for its location, in sixths of a bin."""
 _SLOW_HALF_LIFE_S: Final = 14_400.0
 """Half-life of the slow level, which follows the weather, for instance."""
 _RUN_HALF_LIFE_S: Final = 1800.0
 """Half-life of the mean of the last residuals, which sees what is small and lasts."""
 _SPIKE: Final = 6.0
 """A window counts so many scales at most in that mean: a spike is one window's affair."""
-_EXACT_S: Final = 300  # the threshold is meant for windows of so long; neighbours among shorter ones are the same
+_EXACT_S: Final = np.array([[300.0], [1200.0]])
+"""The threshold is meant for windows of so long, and means of the last ones so far apart: nearer ones are the same."""
 _STILL_OUT: Final = 0.5  # a reading that is out by less than so much of the mean of the last ones is back
 _LEAST_WINDOWS: Final = 72.0
 """Windows before a series stops being young."""
@@ -101,7 +102,8 @@ class LevelBaseline(Saved):
         self.bins = -(-86_400 // bin_s)
         visits = max(_HALF_LIFE_VISITS, _HALF_LIFE_DAYS * bin_s / window_s)
         self._most = 1.0 / (1.0 - 0.5 ** (1.0 / visits))
-        self._chances = min(_EXACT_S / window_s, 1.0)
+        self._prior = _PRIOR * min(bin_s / (6.0 * window_s), 1.0)
+        self._chances = np.minimum(_EXACT_S / window_s, 1.0)
         self.bars, self.faults = LevelBars(window_s), LevelFaults(window_s)
         super().__init__()
         self.grow(ROW, size)
@@ -129,7 +131,10 @@ class LevelBaseline(Saved):
         return test
 
     def coded(self, rows: NDArray[np.intp], start_ms: int, x: Doubles) -> NDArray[np.bool_]:
-        """Return which readings are a device's codes for a fault and no measurement, by series that are known."""
+        """Return which readings are a device's codes for a fault and no measurement.
+
+        A series that is known says so; one that is not yet is not to begin with one.
+        """
         coded = may_be_code(x)
         at = np.flatnonzero(coded)
         if len(at):
@@ -137,7 +142,7 @@ class LevelBaseline(Saved):
             location, scale, _ = self._season(row, start_ms)
             slow = self._slow(row, start_ms)
             out = np.abs(tails.nearest(values - location, slow)) > _CODE_Z * scale
-            coded[at] = out & (self.overall[0, row] >= _FIRST)
+            coded[at] = np.where(self.overall[0, row] >= _FIRST, out, np.abs(values) >= HARD)
         return coded
 
     def _unseen(self, index: NDArray[np.intp], start_ms: int) -> LevelTest:
@@ -275,6 +280,8 @@ class LevelBaseline(Saved):
             part = starts == at
             row, first = np.unique(index[part], return_index=True)
             x = values[part][first]
+            good = ~self.coded(row, at, x)
+            row, x = row[good], x[good]
             location, scale, base = self._season(row, at)
             z, slow, trust, zeros = (x - location) / scale, self.slow[row], np.ones(len(row)), np.zeros(len(row))
             self.peaks[:, :, row] = tails.learn(self.peaks[:, :, row], self.overall[0, row], z, trust)
@@ -294,20 +301,24 @@ class LevelBaseline(Saved):
         overall = self.overall[:, at]
         grain = self.faults.half_step(at) ** 2
         spread = overall[2] + _EPS + 1e-12 * overall[1] ** 2
-        weight, location, square = np.zeros((3, overall.shape[1]))
+        weight, known, location, square = np.zeros((4, overall.shape[1]))
         for other, trust in [(c, 1.0 if c == day_class else 0.1) for c in range(DAY_CLASSES)]:
             for where, near in ((low, 1.0 - share), (low + 1, share)):
                 w, m, v = self.season[:, other, where % self.bins, at]
-                w = w * (near * trust)
+                w = w * near
+                known += w
+                w = w * trust
                 weight += w
                 location += w * m
                 square += w * v
         # What a series is on the whole is soon no guide to an hour; how far it strays remains one for longer.
-        prior = _PRIOR / (1.0 + weight / 6.0)
+        # What other kinds of day are at this hour is a better one.
+        prior = self._prior / (1.0 + known / 6.0)
         location = (location + prior * overall[1]) / (weight + prior)
-        weight += _PRIOR
         # The location itself is only known so well.
-        scale = np.sqrt((square + _PRIOR * spread) / weight + 1e-4 * spread + grain) * np.sqrt(1.0 + 1.0 / weight)
+        sure = 1.0 + 1.0 / (weight + np.maximum(prior, self._prior / 2.0))
+        weight += _PRIOR
+        scale = np.sqrt((square + _PRIOR * spread) / weight + 1e-4 * spread + grain) * np.sqrt(sure)
         base = self._base(at, scale, start_ms)
         return location + base, scale, base
 

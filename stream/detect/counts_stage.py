@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ingest.places import DEVICE_TYPES
 from ingest.vocabulary import COUNT_ALERTS, HiddenState, WindowStatus
+from models.baselines.clean_counts import not_counted
 from models.baselines.count_judge import CountTest
 from models.baselines.count_state import believe
 from models.baselines.counts import CountBaseline
@@ -72,6 +73,13 @@ class CountsStage(Saved):
         self.ends.end(rows[done])
         self._full.clear()
         return done
+
+    def codes(
+        self, series: NDArray[np.int64], said: NDArray[np.float64], interval_s: NDArray[np.float64], now_ms: int
+    ) -> NDArray[np.bool_]:
+        """Return which counts, (counts,), of some series nobody has counted; each covers `interval_s`."""
+        total, exposure, _ = _per_window(said, interval_s * 1000.0 / self.window_ms)
+        return not_counted(self.baseline, self._row[series], now_ms, total, exposure, said)
 
     def forget(self) -> None:
         """Give all series a baseline that knows nothing."""

@@ -12,7 +12,7 @@ from ingest.events import Belief
 from ingest.log import RecordKind
 from ingest.vocabulary import COUNT_ALERTS, Kind, Reason
 from models.calendar import Calendar
-from models.levels.level_codes import IMPOSSIBLE, may_be_code
+from models.codes import COUNTS, IMPOSSIBLE, cannot_pass, may_be_code, may_be_count_code
 from models.state import Saved, part
 from stream.config import PipelineConfig
 from stream.detect.context_stage import ContextStage
@@ -80,10 +80,11 @@ class Detection(Saved):
     def codes(
         self, columns: Columns, series: NDArray[np.int64], new: NDArray[np.bool_], now_ms: int
     ) -> NDArray[np.bool_]:
-        """Return which new readings are a device's codes for a fault: no hazard begins or ends by them either.
+        """Find the new readings and counts that are a device's codes for a fault, or more than anything can count.
 
-        Where a rule watches for danger, a code that could be measured (655.35 degrees) is left to it, and any of smoke:
-        a detector of unknown scale may end at 65,535, and a fire that is not told is worse than a wire's.
+        Where they keep coming, the device's fault is told. No hazard begins or ends by them either. Where a rule
+        watches for danger, a code that could be measured (655.35 degrees) is left to it, and any of smoke: a detector
+        of unknown scale may end at 65,535, and a fire that is not told is worse than a wire's.
         """
         out: NDArray[np.bool_] = new & (columns.kind == Kind.LEVEL) & may_be_code(columns.a)
         at = np.flatnonzero(out)
@@ -92,6 +93,24 @@ class Detection(Saved):
             smoke = np.array([self.catalog.series[one].metric == "smoke" for one in mine.tolist()])
             spared = self.rules.ruled[mine] & (value > 0) & (smoke | (value < IMPOSSIBLE))
             out[at] = self.leveling.codes(mine, value, now_ms) & ~spared
+        most = np.maximum(columns.a, columns.b)
+        counted = np.flatnonzero((most >= COUNTS[0]) & new & (columns.kind == Kind.COUNT))
+        if len(counted):
+            out[counted] = self._impossible(columns, counted, series[counted], now_ms)
+        self.faults.coded(columns, np.flatnonzero(out), series)
+        return out
+
+    def _impossible(
+        self, columns: Columns, at: NDArray[np.intp], series: NDArray[np.int64], now_ms: int
+    ) -> NDArray[np.bool_]:
+        """Return which of some rows (rows,) count what nobody has counted, in one direction or in both."""
+        interval_s = columns.interval[at].astype(np.float64)
+        out = np.zeros(len(at), dtype=np.bool_)
+        for value in (columns.a[at], columns.b[at]):
+            out |= cannot_pass(value, interval_s)
+            may = np.flatnonzero(may_be_count_code(value) & ~out)
+            if len(may):
+                out[may] = self.counting.codes(series[may], value[may], interval_s[may], now_ms)
         return out
 
     def add_series(self, added: Sequence[int]) -> None:

@@ -150,6 +150,14 @@ def refusal(record: Record, reason: Reason, detail: str) -> Refusal:
     )
 
 
+def coded_detail(columns: Columns, row: int) -> str:
+    """Return what was wrong with a row that holds a code for a fault."""
+    if columns.kind[row] != Kind.COUNT:
+        return f"{columns.a[row]:g} is a code for a fault, far from all that was read"
+    most, seconds = max(columns.a[row], columns.b[row]), columns.interval[row]
+    return f"{most:.0f} in {seconds:g} s is a code for a fault, or more than can pass; far less is usual"
+
+
 def refused_rows(
     record: Record, columns: Columns, rows: NDArray[np.intp], reason: Reason, detail: str | Callable[[int], str]
 ) -> list[Refusal]:

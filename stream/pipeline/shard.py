@@ -205,7 +205,7 @@ class ShardPipeline(Saved):
         for refused, reason, detail in (
             (verdict.unknown, Reason.SEQUENCE, "the number is older than everything still remembered of this device"),
             (nameless, Reason.METRICS, self._too_many),
-            (coded, Reason.RANGE, lambda row: f"{columns.a[row]:g} is a code for a fault, far from all that was read"),
+            (coded, Reason.RANGE, lambda row: emit.coded_detail(columns, row)),
             (outside, Reason.CLOCK, lambda row: self._guard.reason(int(columns.ts[row]), int(columns.received[row]))),
         ):
             if refused.any():

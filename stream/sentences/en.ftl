@@ -72,6 +72,8 @@ reading = { $metric ->
     [temperature] temperature
     [water] water depth
     [humidity] humidity
+    [person] the number of people
+    [vehicle] the number of vehicles
    *[other] { $metric }
 }
 unit = { $metric ->
@@ -170,6 +172,7 @@ device_fault = { $what ->
     [bytes] It sends more than { $limit } bytes a second; { $refused } observations were not taken (alarms are).
     [boots] It starts more than { $limit } times an hour; { $refused } observations were not taken (alarms are).
     [metrics] It reports more than { $limit } different metrics; { $refused } observations were not taken.
+    [codes] It sends { $observed } in place of { reading }: a code for a fault, or more than can be. { $refused } were not taken.
     [crash] A message of it ended the gateway and was passed by; it is in quarantine.
    *[other] It sends what cannot be read, too much to keep; { $refused } were only counted.
 }
@@ -466,7 +469,7 @@ kind = { $kind ->
     [never_heard] Device never heard
     [clock_wrong] Clock is wrong
     [own_clock] The station's clock is wrong
-    [device_fault] Device sends too much
+    [device_fault] Device fault
     [level_stuck] Sensor stuck
     [level_step] Reading has stepped to another level
     [level_drift] Reading drifts

@@ -71,6 +71,8 @@ reading = { $metric ->
     [temperature] 温度
     [water] 水深
     [humidity] 湿度
+    [person] 人数
+    [vehicle] 车辆数
    *[other] { $metric }
 }
 unit = { $metric ->
@@ -164,6 +166,7 @@ device_fault = { $what ->
     [bytes] 该设备每秒发送超过{ NUMBER($limit, useGrouping: 0) }字节，{ NUMBER($refused, useGrouping: 0) }条未接收（告警不受影响）。
     [boots] 该设备每小时重启超过{ NUMBER($limit, useGrouping: 0) }次，{ NUMBER($refused, useGrouping: 0) }条未接收（告警不受影响）。
     [metrics] 该设备上报的指标超过{ NUMBER($limit, useGrouping: 0) }种，{ NUMBER($refused, useGrouping: 0) }条未接收。
+    [codes] 该设备上报的{ reading }为{ NUMBER($observed, useGrouping: 0) }，属故障代码或超出可能范围，{ NUMBER($refused, useGrouping: 0) }条未接收。
     [crash] 该设备的一条消息致网关中止，现已跳过并隔离。
    *[other] 该设备发送大量无法读取的内容，{ NUMBER($refused, useGrouping: 0) }条仅计数未保存。
 }
@@ -414,7 +417,7 @@ kind = { $kind ->
     [never_heard] 设备从未上报
     [clock_wrong] 设备时钟有误
     [own_clock] 本站时钟有误
-    [device_fault] 设备发送过量
+    [device_fault] 设备故障
     [level_stuck] 传感器卡死
     [level_step] 读数水平突变
     [level_drift] 读数缓慢漂移

@@ -113,7 +113,7 @@ _ADDED: Final[dict[int, dict[str, dict[str, _Value | _Array]]]] = {
         "site": {"book/standing": _Value({}), "book/turns": _Value({})},
     },
     6: {
-        "shard": {},
+        "shard": {"detection/faults/coded": _Value({})},
         "site": {
             "hotspots/coming_ms": _Value(0),
             "hotspots/calendar": _Value(b""),

@@ -321,3 +321,30 @@ def test_tails_and_bands_are_exact_near_zero():
     end = negbin.band(2.5758, many, wide)[1].astype(np.float64)
     assert end[0] == 2.0
     assert negbin.tails(end + 1, mean, spread)[0][0] < 0.005 < negbin.tails(end, mean, spread)[0][0] * 2
+
+
+def test_a_code_of_a_known_counter_and_more_than_can_pass_are_passed_by():
+    model, rows = CountBaseline(300, CALENDAR, 4), np.arange(4)
+    for step in range(3 * 288):
+        model.step(rows, T0 + step * 300_000, [7.0, 7.0, 7.0, 2_000.0], np.ones(4))
+    before, later = model.capture().arrays, T0 + 3 * 86_400_000
+    test = model.step(rows[:3], later, [65_535.0, 9_999.0, 65_534.0], np.ones(3))
+    assert not test.alarm.any()
+    assert not model.step(rows[3:], later, [60_215.0], [1]).alarm[0], "the difference of a total that began again"
+    after = model.capture().arrays
+    assert all(np.array_equal(before[path], after[path], equal_nan=True) for path in before)
+    # A crowd is none, though it has the value of one.
+    assert model.step(rows[3:], later, [9_999.0], [1]).alarm[0]
+    assert model.step(rows[:1], later, [700.0], [1]).alarm[0]
+
+
+@pytest.mark.parametrize("code", [65_535.0, 9_999.0])
+def test_history_with_codes_teaches_what_it_teaches_without(code):
+    clean, coded = CountBaseline(300, CALENDAR, 1), CountBaseline(300, CALENDAR, 1)
+    starts, counts = T0 + np.arange(4 * 288) * 300_000, np.full(4 * 288, 20.0)
+    spoilt = counts.copy()
+    spoilt[2 * 288 :: 7] = code
+    for model, values in ((clean, counts), (coded, spoilt)):
+        model.amend(np.zeros(len(starts), dtype=int), starts, values, np.ones(len(starts)))
+    expected = [model.test([0], int(starts[-1]) + 300_000, [0], [1]).expected[0] for model in (clean, coded)]
+    assert expected[1] == pytest.approx(expected[0], rel=0.03)

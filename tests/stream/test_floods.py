@@ -128,6 +128,39 @@ def test_made_up_metrics_are_told_as_the_devices_fault():
     assert "more than 16 different metrics; 34 observations were not taken" in text_of(results.alerts[0])["en"]
 
 
+COUNTS = (
+    lambda log, at, value: log.count("cam-1", at, value),
+    65_535,
+    "65,535 in place of the number of people",
+    "人数为65535",
+)
+READS = (lambda log, at, value: log.level("noise-1", at, float(value)), -999, "-999 in place of noise", "噪声为-999")
+
+
+@pytest.mark.parametrize(("say", "code", "english", "chinese"), [COUNTS, READS], ids=["counts", "readings"])
+def test_codes_that_keep_coming_are_told_as_the_devices_fault_until_they_are_over(say, code, english, chinese):
+    pipe, log = pipeline(), Writer()
+
+    def lives(minute: int, value: int):
+        return pipe.process(say(log, NOON + minute * MINUTE, value).record())
+
+    for minute, value in enumerate((code, 50, 51, 50, 52)):
+        assert not lives(minute, value).alerts, "one code is a glitch"
+    out = [lives(minute, code) for minute in range(5, 20)]
+    assert all([refusal.reason for refusal in one.refusals] == ["range"] for one in out)
+    (raised,) = [alert for one in out for alert in one.alerts]
+    assert (raised.kind, raised.state) == ("device_fault", "raised")
+    said = text_of(raised)
+    assert said["en"].startswith(f"It sends {english}: a code for a fault")
+    assert chinese in said["zh-CN"]
+    resumed = pipeline()
+    resumed.restore(pipe.snapshot())
+    for one in (pipe, resumed):
+        ended = [one.process(log.tick(NOON + minute * MINUTE)).alerts for minute in (24, 31)]
+        told = [[alert.state for alert in alerts if alert.kind == "device_fault"] for alerts in ended]
+        assert told == [[], ["cleared"]]
+
+
 def test_a_fault_of_a_device_that_is_not_known_or_that_cannot_be_read_ends_nothing():
     pipe, log = pipeline(), Writer()
     assert pipe.process(log.json(RecordKind.FAULT, NOON, device="nobody")).refusals

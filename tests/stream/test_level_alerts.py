@@ -48,7 +48,7 @@ def test_a_step_is_told_once_with_the_level_before_and_after():
     assert (raised.kind, raised.state) == ("level_step", "raised")
     assert 7 * 24 + 20 <= hour <= 7 * 24 + 36
     assert [alert.state for _, alert in rest] == ["expired"]
-    assert "0.38 %/m higher than it was, and has been for a day: 0.91 %/m, expected 0.52 %/m" in text_of(raised)["en"]
+    assert "0.38 %/m higher than it was, and has been for a day: 0.91 %/m, expected 0.53 %/m" in text_of(raised)["en"]
 
 
 def test_codes_of_known_devices_are_no_readings_but_refusals_with_device_and_value():

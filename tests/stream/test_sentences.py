@@ -67,6 +67,9 @@ EMITTED = {
     "barrier_down": Why("barrier_down", {"passes": 4, "since_ms": T}),
     "silent": Why("silent", {"silent_s": 700.0, "usual_s": 60.0}),
     "device_fault": Why("device_fault", {"what": "rate", "refused": 1200, "limit": 200.0}),
+    "device_fault codes": Why(
+        "device_fault", {"what": "codes", "refused": 12, "limit": 0.0, "metric": "person", "observed": 65_535.0}
+    ),
     "feed_lost": Why("feed_lost", {"lost": 7, "heard": 9, "devices": [NAME] * 5, "more": 2}),
     "context": Why(
         "context",
