@@ -27,6 +27,7 @@ NODE_STOP_S: Final = 90.0
 """A node that is behind works its log off before it ends."""
 _BOARD_S: Final = 30.0
 _SAMPLE_S: Final = 0.25
+_DELIVER_AGAIN_S: Final = 10.0
 _PORT_ATTEMPTS: Final = 4
 
 
@@ -39,6 +40,8 @@ class Running:
     def __init__(self, settings: Settings, supervisor: Supervisor, stop: StopRequest) -> None:
         self.settings, self.supervisor, self.stop = settings, supervisor, stop
         self.folder = settings.site_dir
+        self._deliver_again: float | None = None
+        """When to begin delivery anew (monotonic); None while it runs."""
 
     def start_broker(self, kind: str, wanted: int) -> int:
         """Start a broker on the wanted port or the next free one, and return the port."""
@@ -101,18 +104,41 @@ class Running:
         )
         return address.read_text(encoding="utf-8").strip()
 
+    def start_deliver(self) -> None:
+        """Start delivery, where it is wanted and there are channels; `until_stopped` begins it anew when it ends.
+
+        Nothing waits for it: channels that are set up wrongly must not keep a station from running.
+        """
+        settings = self.settings
+        if settings.deliver.enabled and settings.channels_file.exists():
+            arguments = ["deliver", "run", "--config", str(self.folder / NODE_FILE)]
+            self.supervisor.start(
+                "deliver", [sys.executable, "-m", "console.cli", *arguments], environment=child_environment()
+            )
+            self._deliver_again = None
+
+    def _revive_deliver(self) -> None:
+        """Begin delivery anew where it has ended: a file of channels that was put right is taken up so, too."""
+        now = time.monotonic()
+        if "deliver" in self.supervisor and self.supervisor.wait("deliver", 0.0) is not None:
+            self._deliver_again = now + _DELIVER_AGAIN_S
+        elif self._deliver_again is not None and now >= self._deliver_again:
+            self._deliver_again = now + _DELIVER_AGAIN_S
+            self.start_deliver()
+
     def until_stopped(self, seconds: float = math.inf) -> None:
         """Wait until somebody asks to stop or the time is over. Raises ChildError where a process ends by itself."""
         deadline = time.monotonic() + seconds
         while not self.stop.wait(min(0.5, max(deadline - time.monotonic(), 0.0))) and time.monotonic() < deadline:
+            self._revive_deliver()
             self.supervisor.check()
 
     def end(self) -> None:
         """Stop what runs, in the order that loses nothing: the broker after those that it serves."""
-        for name in ("board", "node"):
+        for name in ("deliver", "board", "node"):
             if name in self.supervisor:
                 self.supervisor.ask(name)
-        for name in ("node", "board", "broker"):
+        for name in ("node", "deliver", "board", "broker"):
             if name in self.supervisor:
                 self.supervisor.stop(name)
 

@@ -39,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
             port = running.start_broker("embedded", settings.broker.port)
             print(texts("run-broker", port=str(port), kind="embedded"))
         running.start_node()
+        running.start_deliver()
         print(texts("run-data", folder=settings.site_dir))
         if settings.board.enabled and not options.headless:
             print(texts("run-board", url=running.start_board()))
