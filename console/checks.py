@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from console.broker_queue import measure
 from console.common import FoundSite, failing_parts
 from console.integrity import examine_files
+from console.people.people_file import has_file
 from deploy.node.window_change import saved_window_s
 from deploy.processes import free_port, listening
 from deploy.settings import Settings
@@ -23,6 +24,7 @@ from deploy.settings.sections import SECRET_FILES
 from ingest.days.site_calendar import SiteCalendar
 from ingest.gateway.plate_keys import read_keys
 from ingest.gateway.plates import PlateKeyError
+from ingest.login import is_loopback
 from ingest.mqtt import Session
 from ingest.places import PlacesError, load_places
 from ingest.setup.extras import EXTRAS, MissingExtraError, load
@@ -37,6 +39,8 @@ _LATEST: Final = datetime(2090, 1, 1, tzinfo=UTC)
 _BEHIND_S: Final = 60.0
 _CALENDAR_DAYS: Final = 60
 """So many days before the calendar ends that is told: the next year's is published about then."""
+_CERTIFICATE_DAYS: Final = 21
+"""The board renews a certificate of the site's own authority 30 days before its end: below this it did not."""
 _MIB: Final = 1_048_576
 
 
@@ -86,6 +90,7 @@ def examine(texts: Sentences, file: Path | None, settings: Settings | None, wron
         found["disk"] = _disk(settings)
         found["files"] = _files(settings)
         found["secrets"] = _secrets(settings)
+        found["reach"] = _reach(settings)
         found["broker"] = _broker(settings)
         if found["broker"].code == "ok":
             found["queue"] = _queue(settings)
@@ -257,12 +262,12 @@ def _secrets(settings: Settings) -> _Finding:
         if path is None:
             continue
         if not path.is_file():
-            if key.startswith("plates."):  # made at first start, or when it is asked for
+            if key.startswith(("plates.", "board.command")):  # made at first start, or when it is asked for
                 continue
             return _fail("missing", "missing-do", file=path, key=key)
         if path.stat().st_mode & 0o077:
             return _warn("open", "open-do", file=path)
-    for path in (settings.plate_key_file, settings.seal_key_file):
+    for path in (settings.plate_key_file, settings.seal_key_file, settings.command_key_file):
         try:
             if path.exists():
                 read_keys(path)
@@ -271,6 +276,30 @@ def _secrets(settings: Settings) -> _Finding:
     if clear := settings.in_clear():
         return _warn("clear", "clear-do", sections=", ".join(clear))
     return _ok("ok")
+
+
+def _reach(settings: Settings) -> _Finding:
+    """Tell whether those reach the board who should: its accounts, its certificate, its account at the broker."""
+    board, accounts = settings.board, has_file(settings.site_dir)
+    if not board.enabled:
+        return _ok("off")
+    open_to_others = not is_loopback(board.host) and not board.fenced
+    if open_to_others and not (accounts and board.tls_cert):
+        return _fail("open", "open-do", host=board.host)
+    if board.tls_cert is not None:
+        try:
+            days = load("console.people.pki").read_certificate(board.tls_cert).days_left()
+        except ValueError as error:
+            return _fail("", "bad-do", error=str(error))
+        if days < _CERTIFICATE_DAYS:
+            return _finding_of_days(days)
+    if accounts and settings.broker.mode == "external" and settings.broker.username and not board.broker_username:
+        return _warn("account", "account-do", user=settings.broker.username)
+    return _ok("accounts" if accounts else "alone", host=board.host)
+
+
+def _finding_of_days(days: int) -> _Finding:
+    return _warn("soon", "soon-do", days=days) if days >= 0 else _fail("over", "soon-do", days=days)
 
 
 def _broker(settings: Settings) -> _Finding:

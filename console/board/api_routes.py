@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 import anyio.to_thread
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import FileResponse, Response, StreamingResponse
 
 from console.board.answers import ApiError, hand_over, json_response, one_line, read_body
 from console.board.connections import Connection, gives_way
@@ -273,6 +273,15 @@ def _giver(request: Request, typed: str) -> tuple[str, str]:
         raise ApiError(422, "name_by_hand")
     person = visitor.person
     return person.id, _board(request).config.officers.get(person.officer, person.name)[:64]
+
+
+async def authority(request: Request) -> Response:
+    """GET /ca.crt: what a phone is told to trust; no secret, and worth nothing before it is compared."""
+    certificate = _board(request).config.tls_cert
+    path = Path(certificate).with_name("ca.crt")
+    if not certificate or not path.is_file():
+        raise ApiError(404, "not_found", path=request.url.path)
+    return FileResponse(path, media_type="application/x-x509-ca-cert", filename="patrolgrid-ca.crt")
 
 
 async def healthz(request: Request) -> Response:

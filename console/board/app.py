@@ -101,6 +101,7 @@ def _api() -> list[BaseRoute]:
     """Return the API's routes; what is without a right is for everybody who was let in, or one of `who.OPEN`."""
     return [
         Route("/healthz", routes.healthz),
+        Route("/ca.crt", routes.authority),
         Route("/api/me", people.me),
         Route("/api/sign-in", people.sign_in, methods=["POST"]),
         Route("/api/sign-out", people.sign_out, methods=["POST"]),

@@ -23,7 +23,7 @@ from ingest.clock import wall_ms
 from ingest.sqlite import StorageError
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-OPEN: Final = frozenset({"/signin", "/go", "/healthz", "/api/me", "/api/sign-in", "/api/link"})
+OPEN: Final = frozenset({"/signin", "/go", "/healthz", "/api/me", "/api/sign-in", "/api/link", "/ca.crt"})
 """What is answered to everybody: the ways in, and whether the board lives."""
 _OPEN_UNDER: Final = ("/static/", "/locale/", "/vendor/")
 """Files that are the same at every site; nothing in them is of this one."""

@@ -8,19 +8,22 @@ import ssl
 import subprocess
 import sys
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import msgspec
 import pytest
 
+from console import checks
 from console.board.board_config import BoardConfig, BoardConfigError
 from console.board.server import exposed, serve
 from console.people.people import People, Person
-from console.people.pki import Pki
-from deploy.settings.load import load_settings
+from console.people.pki import BOARD_DAYS, Pki
+from deploy.settings.load import load_settings, with_values
 from deploy.settings.sections import Settings
 from ingest.login import BrokerAddress
 from ingest.setup.settings import SettingsError
+from stream.sentences.catalogue import Sentences
 from tests.console.stores import SITE, Node
 from tests.support import free_port, wait_for
 
@@ -139,7 +142,8 @@ def test_a_real_board_over_tls(node, people, tmp_path):
         trusting = ssl.create_default_context(cafile=pki.authority)
         with httpx.Client(base_url=url, verify=trusting, timeout=60) as phone:
             assert phone.get("/healthz").json()["ok"]
-            assert phone.get("/api/overview").status_code in {200, 401}
+            assert phone.get("/api/overview").status_code == 401
+            assert phone.get("/ca.crt").content == pki.authority.read_bytes(), "what phones are given"
             named = phone.get("/healthz", headers={"Host": f"station.local:{url.port}"})
             assert named.status_code == 200, "the names of the certificate are the board's"
             assert phone.get("/healthz", headers={"Host": "evil.example"}).status_code == 421
@@ -159,3 +163,31 @@ def test_a_real_board_over_tls(node, people, tmp_path):
         process.wait()
     assert process.returncode == 0, errors
     assert "Traceback" not in errors
+
+
+def doctor(tmp_path, **sections):
+    found = checks._reach(with_values(Settings(), data={"dir": tmp_path}, **sections))
+    for language in ("en", "zh-CN"):
+        checks._check(Sentences(language), "reach", found)
+    return found.state, found.code
+
+
+def test_the_doctor_says_who_reaches_the_board(tmp_path):
+    station, account = tmp_path / "station-1", {"username": "node"}
+    pki = Pki(tmp_path / "tls")
+    pki.make_authority(SITE)
+    assert doctor(tmp_path) == ("ok", "alone")
+    assert doctor(tmp_path, board={"enabled": False}) == ("ok", "off")
+    assert doctor(tmp_path, board={"host": EVERYWHERE}) == ("fail", "open")
+    assert doctor(tmp_path, board={"host": EVERYWHERE, "fenced": True}) == ("ok", "alone")
+    People(station).add(Person(id="li", name="Li", role="duty"), "cli:root")
+    assert doctor(tmp_path) == ("ok", "accounts")
+    assert doctor(tmp_path, broker=account) == ("warn", "account")
+    assert doctor(tmp_path, broker=account, board={"broker_username": "board"}) == ("ok", "accounts")
+    reached = {"host": EVERYWHERE, "tls_cert": pki.board, "tls_key": pki.board_key}
+    assert doctor(tmp_path, board=reached) == ("fail", "")
+    now = datetime.now(UTC)
+    states = {1: ("ok", "accounts"), BOARD_DAYS - 9: ("warn", "soon"), BOARD_DAYS + 9: ("fail", "over")}
+    for days, expected in states.items():
+        pki.issue_board(["localhost"], [], now - timedelta(days=days))
+        assert doctor(tmp_path, board=reached) == expected, days
