@@ -39,6 +39,8 @@ _NO_FORECAST: Final = "there is no forecast yet: promised stops, beats' minima a
 _ENDED: Final = {"state": "failed", "detail": "its thread has ended; start the node again"}
 _SOON_MS: Final = 900_000
 _DAY_MS: Final = 86_400_000
+_WATCHED_MS: Final = 30 * _DAY_MS
+"""Somebody may have watched the plans of so long, and learned who goes where after which stop."""
 
 
 class Planner:
@@ -188,7 +190,9 @@ class Planner:
         began = time.monotonic()
         made_ms = max(now_ms, self._made.get(shift.id, (0, 0.0))[0] + 1, *(row["made_ms"] + 1 for row in rows), 0)
         coming = coming_risk(reader.query)
-        plan = planner.plan(shift, made_ms, coming, rows, self._secret)
+        past = [] if rows else plans_between(reader.query, shift.begin_ms - _WATCHED_MS, shift.begin_ms)
+        before = [row for row in past if row["name"] == shift.name]
+        plan = planner.plan(shift, made_ms, coming, rows, self._secret, before)
         self._log.append([Record(RecordKind.PLAN, now_ms, msgspec.json.encode(plan))])
         self._made[shift.id] = plan.made_ms, time.monotonic()
         self._marks[shift.id] = self._mark(rows)

@@ -19,7 +19,7 @@ from models.hotspots.forecast import Forecast
 from models.hotspots.grid import METRES_PER_DEGREE
 from models.patrols.bound import optimum, upper_bound
 from models.patrols.ground import PLACES, REACH_M, Ground, choose_places, simple_ground
-from models.patrols.plan import STOP_MIN, Officer, plan
+from models.patrols.plan import STOP_MIN, Officer, Stop, plan
 from models.patrols.task import HOLD_MIN, make_task
 from models.patrols.travel import flat, straight_minutes
 
@@ -60,6 +60,8 @@ class PatrolReport:
     """What share of a bound that no plan can exceed the best plan of a shift covers, before any call."""
     seen: tuple[list[list[SeenStop]], ...] = field(default_factory=lambda: ([], [], []))
     """The plans of each of the day's three shifts, day by day."""
+    plans: tuple[list[Sequence[Stop]], ...] = field(default_factory=lambda: ([], [], []))
+    """The same, as they were made."""
 
     def run(
         self, told: Told, rules: dict[str, Rule], calls: list[Called], truth: "TrueRates", at_ms: int, inside: slice
@@ -82,6 +84,7 @@ class PatrolReport:
             self.cost.append(1.0 - made.covered / made.best)
             stops = [SeenStop(int(s.officer), int(cells[s.candidate]), s.arrive_min) for s in made.stops]
             self.seen[shift].append(stops)
+            self.plans[shift].append(made.stops)
 
     def check(self, ground: Ground, start: Free, officers: int, effort_s: float) -> None:
         """Hold plans against the optimum of a small part of the ground and against the bound of the whole."""
@@ -156,7 +159,7 @@ def patrols(
                 hours = model.by_hour(cells, at_ms, at_ms + SHIFT_MIN * 60_000)[:, shift * 8 : shift * 8 + 8]
                 ground = choose_places(centres, hours, cell_m, places=places)
                 luck = np.random.default_rng((seed, day, shift))
-                planned = ByPlan(ground, "best", effort_s, int(luck.integers(1 << 31)))
+                planned = ByPlan(ground, "best", effort_s, int(luck.integers(1 << 31)), report.plans[shift][-PAST:])
                 best = _hottest_of(beats, hours.sum(axis=1))
                 rules: dict[str, Rule] = {
                     "plan": planned,

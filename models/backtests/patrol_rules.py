@@ -1,5 +1,6 @@
 """Ways of patrolling that a backtest compares, and the shift in which they are carried out."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
@@ -97,11 +98,20 @@ class Told:
 class ByPlan:
     """Plans of ours, made again at every call.
 
-    The first is drawn from many with `draw_seed`, where there is one; those after a call are the best found.
+    The first is drawn from many with `draw_seed`, where there is one, and goes other ways than those `watched` before;
+    those after a call are the best found.
     """
 
-    def __init__(self, ground: Ground, solver: str, effort_s: float, draw_seed: int | None = None) -> None:
+    def __init__(
+        self,
+        ground: Ground,
+        solver: str,
+        effort_s: float,
+        draw_seed: int | None = None,
+        watched: Sequence[Sequence[Stop]] = (),
+    ) -> None:
         self.ground, self.solver, self.effort_s, self.draw_seed = ground, solver, effort_s, draw_seed
+        self.watched = watched
         self.routes: list[list[Stop]] = []
         self.first: Plan | None = None
 
@@ -111,7 +121,16 @@ class ByPlan:
         draws = self.draw_seed if self.first is None else None
         effort = self.effort_s if self.first is None else self.effort_s / 5
         seed = self.draw_seed or 0
-        made = plan(self.ground, officers, kept=done, seed=seed, effort_s=effort, solver=self.solver, draw_seed=draws)
+        made = plan(
+            self.ground,
+            officers,
+            kept=done,
+            watched=self.watched,
+            seed=seed,
+            effort_s=effort,
+            solver=self.solver,
+            draw_seed=draws,
+        )
         self.first = self.first or made
         self.routes = [[stop for stop in made.stops if stop.officer == one.id] for one in officers]
 

@@ -1,7 +1,5 @@
 """One plan out of many: an outsider who has seen thirty shifts should not know where the next stop is."""
 
-import hashlib
-import hmac
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,31 +13,28 @@ _FIRM: Final = 3.0
 """How much more keeping visits counts than being even."""
 
 
-def shift_seed(secret: bytes, begin_ms: int) -> int:
-    """Return the seed of a shift's draw: the same each time for who has the secret, unknown to who has not."""
-    said = hmac.new(secret, f"patrol plan {begin_ms}".encode(), hashlib.sha256).digest()
-    return int.from_bytes(said[:8], "big")
-
-
 def weights(plans: Sequence[Sequence[Visit]], places: int) -> NDArray[np.float64]:
     """Return with which probability each plan is drawn, (plans,).
 
     The most even distribution (of the highest entropy) under which every place is expected to be visited as often as
     in the first plan, the best one, as nearly as the plans allow: minimise Σ w log w + c |A w - a|² on the simplex by
     exponentiated gradient steps (Kivinen and Warmuth 1997). So who watches long learns how often each place is
-    visited, which is what the risk asks for, and as little as possible else.
+    visited, which is what the risk asks for, and as little as possible else. The best one itself, which goes the same
+    ways whenever risks are the same, is drawn only where there is no other.
     """
+    if len(plans) == 1:
+        return np.ones(1)
     visits = np.zeros((len(plans), places))
     for row, made in enumerate(plans):
         np.add.at(visits[row], [visit.place for visit in made], 1.0)
-    off = visits - visits[0]
+    off = visits[1:] - visits[0]
     scale = _FIRM / max(float((off**2).sum(axis=1).mean()), 1e-9)
-    found = np.full(len(plans), 1.0 / len(plans))
+    found = np.full(len(off), 1.0 / len(off))
     for step in range(_STEPS):
         slope = np.log(np.maximum(found, 1e-12)) + 2 * scale * off @ (off.T @ found)
         found *= np.exp(-(slope - slope @ found) * 0.3 / (1 + step / 50))
         found /= found.sum()
-    return found
+    return np.append(0.0, found)
 
 
 def draw(plans: Sequence[Sequence[Visit]], places: int, luck: np.random.Generator) -> Sequence[Visit]:

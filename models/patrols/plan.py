@@ -1,18 +1,21 @@
 """The stops of a shift: where each officer stands, and when, so that the most risk is covered."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from models.patrols.draw import draw
 from models.patrols.filling import fill
-from models.patrols.ground import Ground
+from models.patrols.ground import REACH_M, Ground
 from models.patrols.search import PlanSearch
 from models.patrols.shift import Committed, Minimum, Officer, Plan, Stop
 from models.patrols.task import Task, Visit, make_task
-from models.patrols.travel import Travel, straight_minutes
+from models.patrols.travel import Travel, flat, straight_minutes
 
 __all__ = ["Committed", "Minimum", "Officer", "Plan", "Stop", "plan"]
 
@@ -27,6 +30,7 @@ def plan(
     committed: Sequence[Committed] = (),
     minima: Sequence[Minimum] = (),
     kept: Sequence[Stop] = (),
+    watched: Sequence[Sequence[Stop]] = (),
     stop_min: int = STOP_MIN,
     travel: Travel = straight_minutes,
     seed: int = 0,
@@ -50,6 +54,8 @@ def plan(
     kept
         Stops done or under way: what they cover is covered, what they count towards a minimum counts. They are not in
         the plan that is returned.
+    watched
+        Plans of such shifts before, which somebody may have watched: with `draw_seed` officers go other ways.
     stop_min
         Length of a stop.
     travel
@@ -61,9 +67,8 @@ def plan(
     solver
         ``best``, or ``greedy`` for the first step alone.
     draw_seed
-        Makes the plan unpredictable: one of about fifty that cover at least 95 % of the best is drawn with this seed
-        (`models.patrols.draw.shift_seed`: nobody must know it beforehand). None: the best
-        plan that was found.
+        Makes the plan unpredictable: one of about twenty that cover at least 94 % of the best is drawn with this seed,
+        which nobody must know beforehand. None: the best plan that was found.
 
     Raises
     ------
@@ -81,7 +86,7 @@ def plan(
         return made
     luck = np.random.default_rng(draw_seed)
     search = PlanSearch(task, int(luck.integers(1 << 62)))
-    drawn = told(task, draw(search.near_best(visits), task.places, luck), "search")
+    drawn = told(task, draw(search.near_best(visits, _ways(task, watched)), task.places, luck), "search")
     return msgspec.structs.replace(drawn, best=made.covered)
 
 
@@ -104,6 +109,26 @@ def greedy(task: Task) -> list[Visit]:
         needs = np.maximum(needs - task.member[best], 0)
         state[number] = task.after(where, visits[-1])
     return visits
+
+
+def _ways(task: Task, watched: Sequence[Sequence[Stop]]) -> NDArray[np.int64]:
+    """Return how often officers went from candidate to candidate, (candidates, candidates).
+
+    A stop stands for the candidate nearest to it, within `REACH_M`.
+    """
+    found = np.zeros((task.places, task.places), dtype=np.int64)
+    stops = [(number, stop) for number, made in enumerate(watched) for stop in made]
+    if not task.places or not stops:
+        return found
+    base = task.ground.lonlat[0]
+    where = flat(np.array([(stop.lon, stop.lat) for _, stop in stops]), base)
+    metres, place = (np.asarray(one) for one in cKDTree(flat(task.ground.lonlat, base)).query(where))
+    near = np.where(metres <= REACH_M, place, -1).tolist()
+    known = [(number, stop.officer, stop.arrive_min, at) for (number, stop), at in zip(stops, near, strict=True)]
+    for one, then in pairwise(sorted(known)):
+        if one[:2] == then[:2] and min(one[3], then[3]) >= 0:
+            found[one[3], then[3]] += 1
+    return found
 
 
 def told(task: Task, visits: Sequence[Visit], solver: str) -> Plan:

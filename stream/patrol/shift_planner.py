@@ -84,7 +84,13 @@ class ShiftPlanner:
         return found
 
     def plan(
-        self, shift: ShiftTime, now_ms: int, coming: ComingRisk | None, rows: Sequence[Row], secret: bytes = b""
+        self,
+        shift: ShiftTime,
+        now_ms: int,
+        coming: ComingRisk | None,
+        rows: Sequence[Row],
+        secret: bytes = b"",
+        before: Sequence[Row] = (),
     ) -> PatrolPlan:
         """Return the plan of a shift from now on.
 
@@ -95,6 +101,8 @@ class ShiftPlanner:
             first plan.
         secret
             What nobody can guess: it decides between plans that are equally good, and where is explored.
+        before
+            Plans of such shifts before, as rows: who has watched them must not know the ways of this one.
         """
         settings = self._settings
         now_min = max(0, math.ceil((now_ms - shift.begin_ms) / _MINUTE_MS))
@@ -124,6 +132,7 @@ class ShiftPlanner:
                 Minimum(beat, round(settings.beat_min)) for beat in range(len(self._places.beats)) if settings.beat_min
             ],
             kept=[_kept(stop, shift) for stop in stops if stop["state"] in {"arrived", "done", "skipped"}],
+            watched=_watched(before),
             stop_min=round(settings.stop_min),
             travel=self._travel,
             # Who waits for a new plan waits for the best one; what was done so far nobody could guess.
@@ -280,6 +289,22 @@ def _kept(stop: Row, shift: ShiftTime) -> Stop:
     return Stop(
         stop["id"], stop["officer"], -1, stop["lon"], stop["lat"], arrive, arrive + max(round(stay), 1), stop["kind"]
     )
+
+
+def _watched(rows: Sequence[Row]) -> list[list[Stop]]:
+    """Return the stops of each shift; minutes count from its begin."""
+    found: dict[str, list[Stop]] = {}
+    for row in rows:
+        found.setdefault(row["shift"], []).extend(
+            Stop(stop["id"], stop["officer"], -1, stop["lon"], stop["lat"], *_minutes(stop, row), stop["kind"])
+            for stop in row["stops"]
+        )
+    return [*found.values()]
+
+
+def _minutes(stop: Row, row: Row) -> tuple[int, int]:
+    arrive, leave = (round((stop[name] - row["begin_ms"]) / _MINUTE_MS) for name in ("arrive_ms", "leave_ms"))
+    return arrive, leave
 
 
 def _seed(secret: bytes, what: str) -> int:
