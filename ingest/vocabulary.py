@@ -232,3 +232,10 @@ class Reason(StrEnum):
     """What came from Kafka is no record of ours, was cut short or altered, or was written by a later version."""
     PROCESSING = "processing"
     """A fault of ours: an unexpected error while the input was handled. Please report it."""
+
+
+INCIDENT_CATEGORIES: Final = (
+    "burglary", "theft", "robbery", "fight", "dispute", "fraud", "vandalism", "traffic", "noise", "noise_complaint",
+    "lost_property", "fire",
+)  # fmt: skip
+"""Categories of incidents that have a name. Others are taken as they are told, and are no series of their own."""

@@ -4,6 +4,7 @@ from typing import Any, Final, get_args
 
 from deploy.grafana.panels import BLUE, GREEN, GREY, RED, YELLOW, Json, override
 from ingest.events import Provenance
+from ingest.vocabulary import INCIDENT_CATEGORIES
 from stream.sentences.catalogue import Sentences, choices
 
 ALERT: Final = ("severity", "Time", "kind", "place", "text", "state")
@@ -34,11 +35,6 @@ _STOP_STATES: Final = {
     "missed": RED,
     "replaced": GREY,
 }
-CATEGORIES: Final = (
-    "burglary", "theft", "robbery", "fight", "dispute", "fraud", "vandalism", "traffic", "noise_complaint",
-    "lost_property", "fire",
-)  # fmt: skip
-"""Categories of incidents that have a name; others stand as they were told."""
 _DEVICE_STATES: Final = {
     "open": RED,
     "closed": GREEN,
@@ -96,7 +92,8 @@ def stop_states(say: Sentences) -> list[Json]:
 
 def categories(say: Sentences) -> list[Json]:
     """Return the names of categories of incidents, where each is a series."""
-    return [override(one, displayName=say("incident-word", category=one, count=1)) for one in CATEGORIES]
+    named = [override(one, displayName=say("incident-word", category=one, count=1)) for one in INCIDENT_CATEGORIES]
+    return [*named, override("other", displayName=say("grafana-incidents-other"))]
 
 
 def provenances(say: Sentences) -> list[Json]:

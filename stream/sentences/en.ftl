@@ -569,6 +569,7 @@ grafana-incidents-by = { $tag ->
     [category] Incidents, by category
    *[provenance] Incidents, by whom they came
 }
+grafana-incidents-other = Others
 grafana-top-places = Places, when, how much and why
 grafana-see-beat = The beat's day
 grafana-cell-risk = How a cell's risk went

@@ -517,6 +517,7 @@ grafana-incidents-by = { $tag ->
     [category] 警情（按类别）
    *[provenance] 警情（按来源）
 }
+grafana-incidents-other = 其他
 grafana-top-places = 热点地点：时段、预计数与成因
 grafana-see-beat = 查看该网格
 grafana-cell-risk = 各格风险走势

@@ -15,9 +15,9 @@ from deploy.grafana.dashboards import dashboards
 from deploy.grafana.outlines import outlines
 from deploy.grafana.panels import OUTLINES
 from deploy.grafana.rules import rules
-from deploy.grafana.words import CATEGORIES
 from ingest.events import Provenance
 from ingest.places import load_places
+from ingest.vocabulary import INCIDENT_CATEGORIES
 from simulators.world.neighbourhood import QUARTER
 from stream.sentences.catalogue import choices
 from stream.sentences.languages import LANGUAGES
@@ -134,7 +134,7 @@ def test_columns_that_are_styled_or_sorted_by_are_there(language):
             if any(target.get("alias") == "$tag_kind" for target in panel["targets"]):
                 names |= set(choices("kind"))
             if any(target.get("alias") in {"$tag_category", "$tag_provenance"} for target in panel["targets"]):
-                names |= {*CATEGORIES, *get_args(Provenance)}
+                names |= {*INCIDENT_CATEGORIES, "other", *get_args(Provenance)}
             wanted = [one["matcher"] for one in panel["fieldConfig"]["overrides"]]
             styled = {one["options"] for one in wanted if one["id"] == "byName"}
             sorted_by = {

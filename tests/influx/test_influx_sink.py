@@ -12,12 +12,13 @@ from ingest.vocabulary import WindowStatus
 from stream.results import RECALLED, SeriesKey
 from stream.sinks.influx.http import ExpiredError, UnavailableError
 from stream.sinks.influx.lines import clean, clean_tag, float_texts, point_line
+from stream.sinks.influx.points import incident_line
 from stream.sinks.influx.schema import MEASUREMENTS, TAGS
 from stream.sinks.store.store_sink import StoreSink
 from tests.influx.outage import outage
 from tests.influx.schema_page import PAGE, page
 from tests.influx.site import Site
-from tests.stream.make_results import T0, alert, anomaly, health, hotspot_map, results, states, windows
+from tests.stream.make_results import T0, alert, anomaly, health, hotspot_map, incident, results, states, windows
 from tests.support import examples, wait_for
 
 
@@ -49,6 +50,15 @@ def test_an_influxdb_that_is_away_costs_only_delay(site):
     assert len(set(site.fake.lines)) == 20 * 250, "every row once, the last one last"
     assert ",n=20i," in site.fake.lines[-1]
     assert site.sink.state["trouble"] == ""
+
+
+def test_what_anybody_may_send_as_a_category_makes_no_series():
+    lines = [incident_line("s", incident(f"in-{n}", T0 + 1000 * n, category=f"made-up-{n}")) for n in range(50)]
+    series = {line.partition(" ")[0] for line in lines}
+    assert len(series) == 1
+    assert ",category=other," in series.pop()
+    assert 'said="made-up-7"' in lines[7]
+    assert ",category=theft," in incident_line("s", incident(category="theft"))
 
 
 def test_a_bad_line_ends_alone_in_quarantine(site):

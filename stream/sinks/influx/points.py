@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.observations import epoch_ms
-from ingest.vocabulary import SEVERITY_RANK, STATE_NAMES, STATUS_NAMES, HiddenState, Kind
+from ingest.vocabulary import (
+    INCIDENT_CATEGORIES,
+    SEVERITY_RANK,
+    STATE_NAMES,
+    STATUS_NAMES,
+    HiddenState,
+    Kind,
+)
 from stream.patrol_results import BeatShare, StopNow
 from stream.results import (
     Alert,
@@ -251,9 +258,10 @@ def health_line(site: str, row: DeviceHealth) -> str:
 
 
 def incident_line(site: str, incident: PlacedIncident) -> str:
-    """Return the line of an incident."""
-    tags = {"beat": incident.beat, "category": incident.category, "provenance": incident.provenance, "site": site}
-    fields = {"count": 1, "id": incident.id, "lon": incident.lon, "lat": incident.lat}
+    """Return the line of an incident: a category that has no name, which anybody may send, makes no new series."""
+    category = incident.category if incident.category in INCIDENT_CATEGORIES else "other"
+    tags = {"beat": incident.beat, "category": category, "provenance": incident.provenance, "site": site}
+    fields = {"count": 1, "id": incident.id, "lon": incident.lon, "lat": incident.lat, "said": incident.category}
     return point_line("incident", tags, fields, epoch_ms(incident.ts) // 1000)
 
 
