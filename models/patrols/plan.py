@@ -48,7 +48,7 @@ def plan(
         Who is there from when until when. To plan again from now, `begin_min` is now (or when the stop under way
         ends) and the place is where the officer is (or that stop), while minute 0 stays the shift's begin.
     committed
-        Promised stops that are still to come.
+        Promised stops that are still to come; where two cannot both be kept, the first in the list is.
     minima
         At least so many minutes for a beat; met before risk counts, or named in `Plan.unmet`.
     kept
@@ -67,7 +67,7 @@ def plan(
     solver
         ``best``, or ``greedy`` for the first step alone.
     draw_seed
-        Makes the plan unpredictable: one of about twenty that cover at least 94 % of the best is drawn with this seed,
+        Makes the plan unpredictable: one of a dozen that cover at least 94 % of the best is drawn with this seed,
         which nobody must know beforehand. None: the best plan that was found.
 
     Raises

@@ -12,7 +12,7 @@ from models.patrols.task import Task, Visit
 
 _MOVES_A_SECOND: Final = 14e6
 """Moves that one core of an ordinary machine weighs in a second; only the default of effort rests on it."""
-PLANS: Final = 20
+PLANS: Final = 12
 """Plans of which one is drawn."""
 LEAST: Final = 0.94
 """What each of them covers at least, as a share of the best."""
@@ -23,6 +23,8 @@ _TOLL: Final = 4.0
 """How much a way from place to place may cost at random, in what a stop covers, at a spread of one."""
 _STRENGTH: Final = 3.0
 """What a way costs in what a stop covers, at first, where one place has always followed the other,"""
+_GAIN: Final = 20.0
+"""How fast tolls rise while more than `AIM` is covered."""
 _LOOSE: Final = 0.05
 """and on average at random, so that the first plans differ."""
 _TOGETHER: Final = 3
@@ -79,7 +81,7 @@ class PlanSearch:
             for number in self.luck.permutation(len(self.officers)).tolist():
                 new += self.routes.best(number, self.task.cover(new), self.task.left(new), toll)[0]
             value = (self.task.value(new) + missing) / most
-            strength *= 1.15 if value > AIM else 0.87
+            strength *= float(np.exp(np.clip(_GAIN * (value - AIM), -0.7, 0.7)))
             if value >= least:
                 found.append(new)
                 ways += self.ways(new)
