@@ -269,7 +269,10 @@ def _needs(
 def _blocks(
     officers: Sequence[Officer], committed: Sequence[Committed], minutes: NDArray[np.int64], places: int
 ) -> tuple[list[list[Block]], list[str]]:
-    """Return each officer's blocks in the order of time, and the names of promised stops that nobody can keep."""
+    """Return each officer's blocks in the order of time, and the names of promised stops that nobody can keep.
+
+    What stands first in the list is promised first: what is explored at random takes nobody away from a promise.
+    """
     blocks = [
         [
             Block(max(begin, officer.begin_min), min(end, officer.end_min), -1)
@@ -280,8 +283,7 @@ def _blocks(
     ]
     missed = []
     first = places + len(officers)
-    for at in sorted(range(len(committed)), key=lambda at: committed[at].begin_min):
-        stop = committed[at]
+    for at, stop in enumerate(committed):
         block = Block(stop.begin_min, stop.begin_min + stop.minutes, first + at, at)
         ways: list[tuple[int, int]] = []
         for number, officer in enumerate(officers):
@@ -312,7 +314,15 @@ def _way(officer: Officer, blocks: list[Block], block: Block, point: int, minute
         if other.point >= 0:
             point, gaps = other.point, []
     way = int(minutes[point, block.point])
-    return way if max([*gaps, block.begin - free]) >= way else None
+    if max([*gaps, block.begin - free]) < way:
+        return None
+    free, gaps = block.end, []
+    for other in (one for one in blocks if one.begin >= block.end):
+        gaps.append(other.begin - free)
+        free = other.end
+        if other.point >= 0:  # what was promised before must still be reached
+            return way if max(gaps) >= minutes[block.point, other.point] else None
+    return way
 
 
 def _deadlines(officer: Officer, blocks: list[Block], minutes: NDArray[np.int64], places: int) -> NDArray[np.int64]:

@@ -95,6 +95,16 @@ def test_a_promise_nobody_can_keep_is_named():
     assert sorted(made.missed) == ["far", "night", "other"]
 
 
+def test_what_stands_first_among_promises_is_kept():
+    school = Committed("school", 121.48, 31.24, 120, 15)
+    before, after = (Committed(name, 121.46, 31.22, begin, 12) for name, begin in (("before", 105), ("after", 137)))
+    made = plan(town(), [officer()], committed=[school, before, after], effort_s=0.02)
+    assert sorted(made.missed) == ["after", "before"]
+    check(made, town(), [officer()])
+    made = plan(town(), [officer()], committed=[before, school, after], effort_s=0.02)
+    assert sorted(made.missed) == ["school"]
+
+
 def test_what_was_done_counts_when_it_is_planned_again():
     ground = simple_ground(np.array([[1.0, 1.0], [0.4, 0.4]]), CENTRE + np.array([[0, 0], [0.004, 0]]))
     done = Stop("x", "b", 0, 121.47, 31.23, 20, 32, "risk")
