@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from console.people import people_file
 from ingest import frame
 from ingest.files import all_put_aside
 from ingest.frame import FrameKind
@@ -24,6 +25,7 @@ DATABASES: Final = {
     "store.db": (tables.APPLICATION_ID, tables.VERSION),
     "quarantine.db": (quarantine.APPLICATION, quarantine.VERSION),
     "influx.db": None,
+    people_file.NAME: (people_file.APPLICATION, people_file.VERSION),
 }
 """File → its kind and version."""
 _DOCUMENTS: Final = ("node.json", "delivered.json", "training.json", "gateway.json", "gateway.copy.json", "status.json")

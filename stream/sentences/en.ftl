@@ -836,6 +836,30 @@ pki-authority-known = The site's authority is { $file }, until { $ends }. Its fi
 pki-board = The board's certificate is { $file }, until { $ends }, for { $names }.
 pki-settings = In the settings of the board:
 
+## The command line: people
+
+people-added = { $id } ({ $name }) has an account.
+people-changed = { $id } is changed.
+people-revoked = { $what } opens nothing more.
+people-none = Site { $site } has no accounts: its board answers on this machine alone. `patrolgrid people add` makes the first.
+people-link-password = Whoever opens it sets the password, once; it lasts { $hours } hours. Hand it over in person.
+people-link-patrol = Whoever opens it is taken for this person for { $hours } hours. `patrolgrid people revoke` ends it.
+people-link-here = It opens on this machine only. Name the board's address as phones see it: --board https://NAME:PORT
+people-col-id = account
+people-col-name = name
+people-col-role = role
+people-col-officer = officer
+people-col-state = state
+people-col-addresses = channels
+people-col-link = link
+people-col-purpose = for
+people-col-until = until
+people-active = in use
+people-gone = revoked
+people-for-password = a password
+people-for-patrol = a patrol's phone
+people-for-alert = one alert
+
 ## The command line: topics
 
 plates-rotated = New key { $id } in { $file }. Vehicles stay known: for { $days } days their old tokens are linked to the new ones.

@@ -670,7 +670,7 @@ sum-none = -
 
 ## 命令行：audit、pki
 
-audit-none = 站点 { $site } 没有账户，因此没有审计日志。
+audit-none = 站点 { $site } 没有账号，因此没有审计日志。
 audit-whole = 审计日志完整：共 { $count } 条。
 audit-broken = 审计日志不完整。
 audit-fault-changed = 第 { $number } 条与写入时不同，或与上一条不衔接：被改动、移动或插入过。
@@ -689,8 +689,8 @@ audit-col-what = 何事
 audit-col-about = 对象
 audit-col-detail = 详情
 audit-what = { $what ->
-    [person-add] 新建账户
-    [person-change] 修改账户
+    [person-add] 新建账号
+    [person-change] 修改账号
     [sign-in] 登录
     [sign-in-refused] 登录被拒
     [sign-in-locked] 登录被锁
@@ -714,6 +714,30 @@ pki-authority = 已生成本站证书机构 { $file }，有效期至 { $ends }�
 pki-authority-known = 本站证书机构为 { $file }，有效期至 { $ends }。指纹：
 pki-board = 看板证书为 { $file }，有效期至 { $ends }，适用于 { $names }。
 pki-settings = 请在看板设置中写入：
+
+## 命令行：people
+
+people-added = 已创建账号{ $id }（{ $name }）。
+people-changed = 已修改{ $id }。
+people-revoked = { $what }已失效。
+people-none = 站点{ $site }还没有账号，看板只在本机可用。用`patrolgrid people add`创建第一个。
+people-link-password = 打开者可设置一次密码，{ $hours }小时内有效，请当面交付。
+people-link-patrol = { $hours }小时内打开者即视为本人。用`patrolgrid people revoke`撤销。
+people-link-here = 只能在本机打开。请用--board https://名称:端口 指定手机可访问的看板地址
+people-col-id = 账号
+people-col-name = 姓名
+people-col-role = 角色
+people-col-officer = 巡逻人员
+people-col-state = 状态
+people-col-addresses = 渠道
+people-col-link = 链接
+people-col-purpose = 用途
+people-col-until = 有效至
+people-active = 使用中
+people-gone = 已停用
+people-for-password = 设置密码
+people-for-patrol = 巡逻手机
+people-for-alert = 单条告警
 
 ## 命令行：topics
 

@@ -16,6 +16,7 @@ from console.common import (
 )
 from console.errors import CommandError
 from console.integrity import Fault, check_database, examine_files
+from console.people import people_file
 from deploy.node.lock import LockedError, site_lock
 from deploy.settings import Settings
 from deploy.wiring import open_log
@@ -72,12 +73,13 @@ def repair(settings: Settings, site: FoundSite, *, rewrite_store: bool = False) 
     """Put aside what is damaged, and save what can be saved, also out of what was put aside before.
 
     Returns what stands aside now, with what came of it, and the time of the log's first record (epoch ms, 0 for none).
+    The file of people stays where it is: without it the board would be open to everybody. A saved one takes its place.
     The caller holds the site's lock. Raises OSError for a disk that cannot be used.
     """
     folder = site.folder
     for fault in list(examine_files(folder)):
         path = folder / fault.file
-        if fault.code == "damaged" and not _changed_only(path):
+        if fault.code == "damaged" and not _changed_only(path) and path.name != people_file.NAME:
             put_aside(path, fault.why, done=path.name not in _BOTH)
     if rewrite_store and (folder / "store.db").exists():
         put_aside(folder / "store.db", "was put aside to be written again from the log")
