@@ -4,12 +4,16 @@ import json
 import signal
 from contextlib import closing
 
+import msgspec
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from console.cli.main import main
 from ingest import topics
+from ingest.codecs.people import signed
+from ingest.events import Command
+from ingest.gateway.plate_keys import command_keys
 from ingest.gateway.quarantine import Quarantine
 from ingest.login import BrokerAddress
 from ingest.mqtt import Outbound, publish_all
@@ -65,6 +69,17 @@ def patrolgrid(site, *arguments):
     return main([*arguments, "--config", str(site.folder / "patrolgrid.toml")])
 
 
+def commands_are_the_boards(site, quarantine):
+    """A command of somebody else is refused at the door, one of the board's gets as far as the alerts."""
+    (key,), topic = command_keys(site.folder / "data.keys" / SITE / "commands.key"), topics.commands(SITE)
+    command = msgspec.json.encode(Command(id="c", action="clear", alert="none", by="li", ts=0))
+    publish_all(BrokerAddress(port=site.port), [Outbound(topic, command), Outbound(topic, signed(command, topic, key))])
+    wait_for(lambda: len(quarantine.list(reason="command")) == 2, "both in quarantine")
+    forged, unknown = (entry.detail for entry in quarantine.list(reason="command"))
+    assert "not signed by the board" in forged
+    assert "not open" in unknown
+
+
 def test_a_stop_from_plan_to_delivered_minutes_and_a_kill(site, capsys, tmp_path):
     wait_for(lambda: plans(site), "a plan of the running shift")
     heard = []
@@ -90,6 +105,7 @@ def test_a_stop_from_plan_to_delivered_minutes_and_a_kill(site, capsys, tmp_path
     publish_all(settings, [Outbound(did, b'{"what":"flew"}'), Outbound(did, b'{"what":"done","stop":"nobody-knows"}')])
     with closing(Quarantine(site.folder / "data" / SITE / "quarantine.db")) as quarantine:
         wait_for(lambda: len(quarantine.list(reason="patrol")) == 2, "both in quarantine")
+        commands_are_the_boards(site, quarantine)
 
     west, south, east, north = parse_places(places_geojson()).bounds()
     calls = tmp_path / "警情.csv"
