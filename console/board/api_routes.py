@@ -11,13 +11,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
-from console.board.answers import ApiError, hand_over, json_response, one_line, read_body
+from console.board.answers import ApiError, json_response, one_line, read_body
 from console.board.connections import Connection, gives_way
 from console.board.hub import Board
 from console.board.overview import Row, trouble
 from console.board.plan_page import plan_document
-from console.board.security import same_origin
-from console.board.who import Watched, who_of
+from console.board.who import Watched, noted_order, who_of
 from console.deliver.receipts import Receipt, Receipts
 from ingest.events import Command
 from ingest.places import Places
@@ -240,10 +239,8 @@ async def clear(request: Request) -> Response:
 
 async def _command(request: Request, action: Literal["acknowledge", "clear"]) -> Response:
     board, identifier = _board(request), request.path_params["id"]
-    if not same_origin(request):
-        raise ApiError(403, "foreign")
     order = await read_body(request, _Order)
-    by, name = _giver(request, one_line(order.by))
+    by, name = await _giver(request, one_line(order.by))
     note = one_line(order.note)
     if len(by) > 64 or len(note) > 280:
         raise ApiError(422, "too_long")
@@ -257,12 +254,11 @@ async def _command(request: Request, action: Literal["acknowledge", "clear"]) ->
     sent = Command(
         id=uuid.uuid4().hex, action=action, alert=identifier, by=by, ts=board.hub.site_ms(), note=note, name=name
     )
-    await hand_over(partial(board.publish, sent))
-    await board.doors.note(who_of(request), action, identifier, command=sent.id, note=note)
+    await noted_order(request, partial(board.publish, sent), action, identifier, command=sent.id, note=note)
     return json_response({"command": sent.id, "alert": identifier, "action": action, "by": name or by}, 202)
 
 
-def _giver(request: Request, typed: str) -> tuple[str, str]:
+async def _giver(request: Request, typed: str) -> tuple[str, str]:
     """Return who gives a command: account and name; without accounts, the name that was typed."""
     visitor = who_of(request).visitor
     if visitor is None:
@@ -270,6 +266,7 @@ def _giver(request: Request, typed: str) -> tuple[str, str]:
             raise ApiError(422, "no_name")
         return typed, ""
     if typed:
+        await _board(request).doors.note(who_of(request), "refused", request.url.path[:100], name=typed)
         raise ApiError(422, "name_by_hand")
     person = visitor.person
     return person.id, _board(request).config.officers.get(person.officer, person.name)[:64]

@@ -10,10 +10,9 @@ import segno
 from starlette.requests import Request
 from starlette.responses import Response
 
-from console.board.answers import ApiError, hand_over, json_response, one_line, read_body
+from console.board.answers import ApiError, json_response, one_line, read_body
 from console.board.hub import Board
-from console.board.security import same_origin
-from console.board.who import place_of, session_cookie, who_of
+from console.board.who import noted_order, place_of, session_cookie, who_of
 from console.people.links import LinkError
 from console.people.passwords import PasswordError
 from console.people.people import PeopleError, Person, SignInError, Visitor
@@ -64,11 +63,6 @@ def _visitor(request: Request) -> Visitor:
     return visitor
 
 
-def _own_page(request: Request) -> None:
-    if not same_origin(request):
-        raise ApiError(403, "foreign")
-
-
 def _told(person: Person) -> dict[str, Any]:
     return {name: getattr(person, name) for name in ("id", "name", "role", "language", "officer")}
 
@@ -98,7 +92,6 @@ async def me(request: Request) -> Response:
 
 async def sign_in(request: Request) -> Response:
     """POST /api/sign-in: begin a session with an id and a password."""
-    _own_page(request)
     asked, board, known = await read_body(request, _SignIn), _board(request), request.cookies.get(_KNOWN, "")[:400]
     if not who_of(request).accounts:
         raise ApiError(409, "no_accounts")
@@ -119,7 +112,6 @@ async def sign_in(request: Request) -> Response:
 
 async def open_link(request: Request) -> Response:
     """POST /api/link: begin a session with a personal link's token."""
-    _own_page(request)
     asked, board, visitor = await read_body(request, _Token), _board(request), who_of(request).visitor
     if not who_of(request).accounts:
         raise ApiError(409, "no_accounts")
@@ -151,7 +143,6 @@ async def _begun(request: Request, token: str) -> Response:
 
 async def sign_out(request: Request) -> Response:
     """POST /api/sign-out: end the session."""
-    _own_page(request)
     await anyio.to_thread.run_sync(_board(request).doors.people.sign_out, who_of(request).token)
     response = json_response({})
     name, secure = session_cookie(request), request.url.scheme == "https"
@@ -161,7 +152,6 @@ async def sign_out(request: Request) -> Response:
 
 async def password(request: Request) -> Response:
     """POST /api/password: change one's password; the old one is asked for, unless a link was made for it."""
-    _own_page(request)
     visitor, who, asked = _visitor(request), who_of(request), await read_body(request, _NewPassword)
     people, slow = _board(request).doors.people, _board(request).doors.slow
     try:
@@ -200,7 +190,6 @@ async def people(request: Request) -> Response:
 
 async def make_link(request: Request) -> Response:
     """POST /api/people/{id}/link: a patrol's personal link, with its QR code; nobody else's can be made here."""
-    _own_page(request)
     visitor, asked, identifier = _visitor(request), await read_body(request, _NewLink), request.path_params["id"]
     store = _board(request).doors.people
     person = await anyio.to_thread.run_sync(store.person, identifier)
@@ -218,7 +207,6 @@ async def make_link(request: Request) -> Response:
 
 async def revoke_link(request: Request) -> Response:
     """POST /api/links/{id}/revoke: let a patrol's link open nothing more."""
-    _own_page(request)
     visitor, identifier, store = _visitor(request), request.path_params["id"], _board(request).doors.people
 
     def revoke() -> bool:
@@ -238,7 +226,6 @@ async def revoke_link(request: Request) -> Response:
 
 async def did(request: Request) -> Response:
     """POST /api/did: what the officer who is signed in has done of their stops; 202 once the broker has it."""
-    _own_page(request)
     visitor, asked, board = _visitor(request), await read_body(request, _Said), _board(request)
     officer = visitor.person.officer
     if not officer:
@@ -253,6 +240,5 @@ async def did(request: Request) -> Response:
         if await board.asker.ask(lambda reader: reader.query(query, (asked.stop,))) != [(officer,)]:
             await board.doors.note(who_of(request), "refused", asked.stop, done=asked.what)
             raise ApiError(404, "no_stop", id=asked.stop[:64])
-    await hand_over(partial(board.say, officer, message))
-    await board.doors.note(who_of(request), "did", asked.stop, done=asked.what)
+    await noted_order(request, partial(board.say, officer, message), "did", asked.stop, done=asked.what)
     return json_response({"officer": officer, "what": asked.what, "stop": asked.stop}, 202)

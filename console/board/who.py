@@ -16,7 +16,8 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from console.board.answers import ApiError, answer
+from console.board.answers import ApiError, answer, hand_over
+from console.board.security import same_origin
 from console.people.people import People, Visitor
 from console.people.rights import RIGHTS, Right
 from ingest.clock import wall_ms
@@ -157,6 +158,18 @@ def need(right: Right, endpoint: Endpoint, *, seen: bool = False) -> Endpoint:
     return guarded
 
 
+async def noted_order(request: Request, send: Callable[[], None], what: str, about: str, **detail: object) -> None:
+    """Send what somebody orders to the node, and note it, also where it may not have arrived. Raises `ApiError`."""
+    doors: Doors = request.app.state.board.doors
+    try:
+        await hand_over(send)
+    except ApiError as error:
+        if error.key == "unconfirmed":
+            await doors.note(who_of(request), what, about, unconfirmed=True, **detail)
+        raise
+    await doors.note(who_of(request), what, about, **detail)
+
+
 def session_cookie(request: HTTPConnection) -> str:
     """Return the name of the session's cookie; over TLS browsers take one of that name from this host alone."""
     return "__Host-patrolgrid" if request.url.scheme == "https" else "patrolgrid-session"
@@ -188,6 +201,9 @@ class SignedIn:
             _LOG.error("nobody is let in: %s", error)
             return answer(request, 503, "people", {})
         request.scope["who"] = who
+        if request.method not in {"GET", "HEAD"} and not same_origin(request):
+            await self.doors.note_once(who, "refused", f"{request.url.path[:100]} (another page)")
+            return answer(request, 403, "foreign", {})
         if not who.accounts or who.visitor is not None or request.url.path in OPEN:
             return None
         if request.method == "GET" and request.url.path in _PAGES:

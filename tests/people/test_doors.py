@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from console.board.app import make_app
 from console.board.board_config import BoardConfig
+from console.board.commands import BrokerAwayError, UnconfirmedError
 from console.board.who import OPEN
 from console.people import passwords
 from console.people.attempts import MOST_PERSON
@@ -89,6 +90,7 @@ def open_board(folder):
     )
     app = make_app(reader, as_file(places()), sent.publish, config, sent.say)
     with served(app) as client, contextlib.ExitStack() as browsers:
+        app.state.url, app.state.node = str(client.base_url).rstrip("/"), node
 
         def browser(person="", password=WORDS, **headers):
             made = browsers.enter_context(
@@ -213,7 +215,24 @@ def test_a_command_is_of_who_has_signed_in(browser, people, sent):
 def test_a_name_typed_by_hand_is_not_taken(browser, people, sent):
     answer = browser("wang").post("/api/alerts/al-1/acknowledge", json={"by": "Chen"})
     assert (answer.status_code, answer.json()["error"]) == (422, "name_by_hand")
+    assert newest(people) == ("wang", "refused", "/api/alerts/al-1/acknowledge")
     assert sent.commands == []
+
+
+def test_a_command_that_may_not_have_arrived_is_noted_as_that(opened, browser, people, monkeypatch):
+    def unconfirmed(_command):
+        raise UnconfirmedError("nothing came back")
+
+    def away(_command):
+        raise BrokerAwayError("no connection")
+
+    officer = browser("wang")
+    for error, word in ((away, "broker_away"), (unconfirmed, "unconfirmed")):
+        before = people.audit.head().number
+        monkeypatch.setattr(opened[3].state.board, "publish", error)
+        assert officer.post("/api/alerts/al-1/clear", json={}).json()["error"] == word
+        assert people.audit.head().number - before == (word == "unconfirmed")
+    assert people.audit.entries(limit=1)[0].detail["unconfirmed"] is True
 
 
 def test_an_officer_speaks_of_their_own_stops_alone(browser, people, sent):
@@ -302,7 +321,11 @@ def test_another_sites_page_acts_for_nobody(opened, browser, people, sent, heade
             answer = victim.post(
                 path.replace("{id}", "al-1"), headers={"Content-Type": "application/json"} | headers, content=body
             )
-            assert answer.status_code in {403, 415}, path
+            assert answer.status_code in ({403, 415} if "Content-Type" in headers else {403}), path
+            if "Content-Type" not in headers:
+                assert answer.json()["error"] == "foreign"
+        noted = [one.about for one in people.audit.entries(by=name) if one.what == "refused"]
+        assert "Content-Type" in headers or any("(another page)" in about for about in noted)
         assert victim.get("/api/me").json()["person"]["id"] == name
     assert (sent.commands, sent.said) == ([], [])
 

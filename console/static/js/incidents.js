@@ -3,7 +3,7 @@
 import { ApiFailure, get } from "./api.js";
 import { byId, el, put } from "./dom.js";
 import { pick, t, when, word } from "./i18n.js";
-import { bus, emit, siteNow, state } from "./state.js";
+import { bus, emit, may, siteNow, state } from "./state.js";
 
 export const INCIDENT_DAYS = 14;
 const MOST = 200;
@@ -14,6 +14,7 @@ let error = "";
 let asked = "";
 
 async function load() {
+  if (!may("alerts")) return;
   try {
     const found = await get(`/api/incidents?hours=${24 * INCIDENT_DAYS}&limit=${MOST}`);
     state.incidents = { rows: found.incidents, categories: found.categories };

@@ -6,7 +6,7 @@ import { deviceIcon } from "./icons.js";
 import { spotWords } from "./hotspots.js";
 import { number, pick, t, when, word } from "./i18n.js";
 import { INCIDENT_DAYS, incidentTitle } from "./incidents.js";
-import { bus, select, siteNow, spots, standing, standings, state, troubleOf } from "./state.js";
+import { bus, may, select, siteNow, spots, standing, standings, state, troubleOf } from "./state.js";
 
 const METRES_PER_DEGREE = 111_320;
 const TYPES = ["camera", "gate", "noise", "smoke", "heat", "water", "door", "manhole", "environment"];
@@ -241,9 +241,9 @@ function drawLegend() {
   put(
     byId("legend-body"),
     TYPES.filter((type) => present.has(type)).map((type) => row(deviceIcon(type), word("type", type))),
-    ["critical", "warning", "acknowledged", "trouble", "unknown"].map((level) => row(deviceIcon("camera", level), word("standing", level))),
+    may("alerts") && ["critical", "warning", "acknowledged", "trouble", "unknown"].map((level) => row(deviceIcon("camera", level), word("standing", level))),
     row(el("span", { class: "legend-cell" }, "1"), t("hotspots-title")),
-    row(el("span", { class: "legend-incident" }, el("span", { class: "incident-mark" })), t("incidents-map", { days: INCIDENT_DAYS })),
+    may("alerts") && row(el("span", { class: "legend-incident" }, el("span", { class: "incident-mark" })), t("incidents-map", { days: INCIDENT_DAYS })),
   );
 }
 

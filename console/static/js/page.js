@@ -143,4 +143,6 @@ export function keepUp() {
     checkLink();
   }, 1000);
   document.addEventListener("visibilitychange", () => !document.hidden && checkLink());
+  // The browser's way back shows no page of somebody who has signed out.
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
