@@ -130,7 +130,12 @@ def test_week_from_the_alerts_of_the_store(site: Path, capsys: pytest.CaptureFix
 
 
 def test_stops_of_the_running_shift(site: Path, capsys: pytest.CaptureFixture[str]):
-    assert "Long Street" in _said(site, capsys, "shift", "--lang", "en")
+    said = _said(site, capsys, "shift", "--lang", "en")
+    assert "Long Street" in said
+    assert "0/12" in said
+    assert "0 of 1 stops done, 0 of 12 minutes delivered" in said
+    assert main(["plan", "shift", "--officer", "p9", "--config", str(site)]) == 1
+    capsys.readouterr()
     said = _said(site, capsys, "shift", "--lang", "zh-CN")
     assert "长街" in said
     assert "待到达" in said

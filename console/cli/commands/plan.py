@@ -30,6 +30,7 @@ from console.training.offered_load import read_load, rules_of
 from deploy.settings import Settings
 from deploy.wiring import days_of, open_places
 from ingest.codecs.csv_files import CsvError, RowError
+from ingest.days.patrol_settings import roster_of
 from ingest.files import replace_json
 from ingest.places import Places
 from ingest.setup.extras import load
@@ -37,12 +38,12 @@ from models.calendar import Calendar
 from stream.patrol.staffing_sheet import SERVED, SHEET, WEEKS, PastLoad, load_of_alerts, monday_of, staffing_sheet
 from stream.patrol_results import OfficerPlan
 from stream.sentences.catalogue import Sentences
-from stream.sinks.store.patrol_tables import read_plans
+from stream.sinks.store.patrol_tables import delivered, read_plans
 from stream.sinks.store.reader import StoreReader
 
 EXAMPLES: Final = """\
 examples:
-  patrolgrid plan shift                            who is to stop where, and when
+  patrolgrid plan shift                            who is to stop where and when, and what was done
   patrolgrid plan shift --ics > shift.ics          for a phone's calendar
   patrolgrid plan week                             officers asked for by hour, and the shifts that bring them there
   patrolgrid plan week --load load.csv --served 0.9 --least 2 --csv
@@ -54,6 +55,7 @@ reckoned.
 _COLUMNS: Final = (
     "stop", "officer", "arrive", "leave", "lon", "lat", "beat", "place", "kind", "state", "delivered_min",
 )  # fmt: skip
+_STOP_COLUMNS: Final = ("officer", "time", "place", "beat", "kind", "state", "minutes", "stop", "note")
 _FORMS: Final = ("json", "geojson", "csv", "ics")
 
 
@@ -61,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     kinds = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     shift = kinds.add_parser("shift", help="the stops of the running shift, or of the next one")
+    shift.add_argument("--officer", metavar="OFFICER", help="only this officer's")
     week = kinds.add_parser("week", help="how many officers a week needs when, and shifts that bring them there")
     week.add_argument("--load", type=Path, metavar="CSV", help="past load as hour,beat,officer_hours (default: alerts)")
     week.add_argument("--from", dest="begin", metavar="DATE", help="a day of the week planned (default: next week)")
@@ -180,9 +183,12 @@ def _shift(options: argparse.Namespace, settings: Settings, site: FoundSite) -> 
     texts = texts_of(options, settings)
     zone = site.zone(settings)
     with closing(StoreReader(site.store)) as reader:
-        plans = msgspec.convert(read_plans(reader.query, at_ms=_now_ms(reader)), list[OfficerPlan])
-    if not plans:
-        raise CommandError(texts("plan-none", site=site.id))
+        found = read_plans(reader.query, at_ms=_now_ms(reader), officer=options.officer)
+        plans = msgspec.convert(found, list[OfficerPlan])
+        if not plans:
+            raise CommandError(texts("plan-none", site=site.id))
+        begin_ms, end_ms = min(plan.begin_ms for plan in plans), max(plan.end_ms for plan in plans)
+        sums = delivered(reader.query, begin_ms, end_ms, by="officer")
     stops = [one for plan in plans for one in plan.stops if one.state != "replaced"]
     places = [one.place.get(texts.language) or next(iter(one.place.values()), one.cell) for one in stops]
     made_ms = max(plan.made_ms for plan in plans)
@@ -221,7 +227,7 @@ def _shift(options: argparse.Namespace, settings: Settings, site: FoundSite) -> 
         }
         print(texts("plan-of-shift", name=safe(first.name), solver=first.solver, **times))
         print_table(
-            [texts(f"plan-{name}") for name in ("officer", "time", "place", "beat", "kind", "state", "stop")],
+            [texts(f"plan-{name}") for name in _STOP_COLUMNS],
             [
                 (
                     one.officer,
@@ -230,11 +236,19 @@ def _shift(options: argparse.Namespace, settings: Settings, site: FoundSite) -> 
                     one.beat,
                     texts(f"stop-{one.kind}"),
                     texts(f"stop-{one.state}"),
+                    f"{one.delivered_min:.0f}/{(one.leave_ms - one.arrive_ms) / 60_000:.0f}",
                     one.id,
+                    safe(one.note),
                 )
                 for one, place in zip(stops, places, strict=True)
             ],
         )
+        known = roster_of(settings.patrol).officers
+        for one in sums:
+            if options.officer in {None, one["officer"]}:
+                names = {"done": one["done"], "stops": one["stops"]}
+                spent = {name: round(one[f"{name}_min"]) for name in ("delivered", "planned")}
+                print(texts("plan-sum", officer=safe(known.get(one["officer"], one["officer"])), **names, **spent))
     return 0
 
 
