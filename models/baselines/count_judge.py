@@ -50,10 +50,7 @@ class CountTest:
 
 
 class Sum(NamedTuple):
-    """A count over one or more windows against what was expected; arrays (rows,).
-
-    One scale at a time: all of them together would leave the processor's cache.
-    """
+    """A count over one or more windows against what was expected; arrays (rows,), or (scales, rows) for all scales."""
 
     total: Floats
     mean: Floats
@@ -93,13 +90,13 @@ class Prediction:
     spoke: NDArray[np.intp]
     """Rows for whose window it does."""
 
-    def spread(self, rank: int, mean: Floats, windows: int) -> Floats:
-        """Dispersion a of sums (rows,) of a scale, Var = μ + aμ², all doubts included."""
-        wide: Floats = self.group[rank] / mean
-        wide += self.busy[rank]
+    def spread(self, mean: Floats, windows: tuple[int, ...]) -> Floats:
+        """Dispersion a of sums (scales, rows) over so many `windows`, Var = μ + aμ², all doubts included."""
+        wide: Floats = self.group / mean
+        wide += self.busy
         wide += self.uncertain
         # Over several windows it evens out; what they have in common is in φ and α.
-        wide += self.misfit * (1.0 / windows)
+        wide += self.misfit * np.array([[1.0 / one] for one in windows], dtype=np.float32)
         return within(wide)
 
     def by_routine(self, rank: int, based: Sum, ends: Floats, windows: int) -> Sum:
@@ -143,6 +140,8 @@ class Comparison:
     """The window itself, and the sums that it ends, against what is ordinary."""
     based: list[Sum]
     """The same against the base alone."""
+    scales: Sum
+    """`based` as one."""
     held: NDArray[np.bool_] | None
     """Which earlier windows the sums could use."""
 
@@ -175,15 +174,15 @@ def grounds(ring: Ring, rows: Rows, start_ms: int, exposure: Floats, found: Comp
 def compare(ring: Ring, at: Rows, start_ms: int, y: Floats, prediction: Prediction) -> Comparison:
     """Compare a window, and the sums it ends, with what was expected."""
     held = ring.held(at, start_ms)
-    sums: list[Sum] = []
-    for rank, (total, mean) in enumerate(ring.sums(at, start_ms, y, prediction.mean, held)):
-        spread = prediction.spread(rank, mean, ring.scales[rank])
-        if rank and held is not None:
+    total, mean = ring.sums(at, start_ms, y, prediction.mean, held)
+    spread = prediction.spread(mean, ring.scales)
+    if held is not None:
+        for rank in range(1, len(spread)):
             # A sum of which windows are missing is no steadier than what is there of it.
-            whole = ring.whole(start_ms, ring.scales[rank], held)
-            spread = np.where(whole, spread, np.maximum(spread, sums[-1].spread))
-        sums.append(Sum(total, mean, spread, _residual(total, mean, spread)))
-    based = sums
+            gaps = ~ring.whole(start_ms, ring.scales[rank], held)
+            np.maximum(spread[rank], spread[rank - 1], out=spread[rank], where=gaps)
+    every = Sum(total, mean, spread, _residual(total, mean, spread))
+    based = sums = [Sum(*values) for values in zip(*every, strict=True)]
     if len(prediction.routine):
         sums = _by_routine(ring, at, start_ms, prediction, based, held)
     # Sums are looked at only where they could matter: most are ordinary.
@@ -199,7 +198,7 @@ def compare(ring: Ring, at: Rows, start_ms: int, y: Floats, prediction: Predicti
     down *= _DEFICIT_WEIGHT
     # The best of several looks is rarer than it seems: about twice, as the looks overlap.
     surprise = np.maximum(np.maximum(up, down) - np.log10(2.0), 0.0)
-    return Comparison(upper, lower, surprise, up >= down, sums, based, held)
+    return Comparison(upper, lower, surprise, up >= down, sums, based, every, held)
 
 
 def _by_routine(
@@ -227,11 +226,11 @@ def _by_routine(
 def _residual(total: Floats, mean: Floats, spread: Floats) -> Floats:
     """Return the residual; of a crowd where few are expected that of a normal variable as rare."""
     z = negbin.residual(total, mean, spread)
-    crowd = negbin.crowd(total, mean).nonzero()[0]
-    crowd = crowd[np.abs(z[crowd]) < _CLEAR]
+    crowd = np.flatnonzero(negbin.crowd(total, mean))
+    crowd = crowd[np.abs(z.take(crowd)) < _CLEAR]
     if len(crowd):
-        upper, _ = negbin.tails(*(values[crowd].astype(np.float64) for values in (total, mean, spread)))
-        z[crowd] = np.maximum(z[crowd], -special.ndtri(upper))
+        upper, _ = negbin.tails(*(values.take(crowd).astype(np.float64) for values in (total, mean, spread)))
+        z.reshape(-1)[crowd] = np.maximum(z.take(crowd), -special.ndtri(upper))
     return z
 
 

@@ -253,7 +253,7 @@ class CountBaseline(CountMemory):
         # Windows of one hour resemble each other: where sums stray further than single windows tell, each tells less.
         last = comparison.sums[-1]
         hour = 1.0 + last.spread[odd] * last.mean[odd]
-        temper = np.clip((1.0 + spread * mean) / hour, 0.2, 1.0)
+        temper = np.minimum(np.maximum((1.0 + spread * mean) / hour, 0.2), 1.0)
         for state, new in zip(pi, states.update(columns(pi, odd), logs * temper), strict=True):
             state[odd] = new
         return pi
@@ -279,15 +279,14 @@ class CountBaseline(CountMemory):
         ring.put(at, start_ms, fields, seen)
         local = self.calendar.day_number(start_ms), self.calendar.instant(start_ms)[1]
         self.visits.remember(ring, at, rows, start_ms, local, seen)
-        up = []
-        for total, _, spread, z in comparison.based:
-            # One count less: in small numbers the next whole number must not look like doubt.
-            more = total + 0.375
-            more *= 1.0 + spread * more
-            up.append(np.maximum(z - 1.0 / np.sqrt(more, out=more), 0.0))
+        total, _, spread, z = comparison.scales
+        # One count less: in small numbers the next whole number must not look like doubt.
+        more = total + 0.375
+        more *= 1.0 + spread * more
+        up = np.maximum(z - 1.0 / np.sqrt(more, out=more), 0.0)
         if seen is not None:
-            up = [values * seen for values in up]
-        ring.judge(at, start_ms, up, [one.z for one in comparison.based], comparison.held, _DOUBT_LOW, seen)
+            up *= seen
+        ring.judge(at, start_ms, up, z, comparison.held, _DOUBT_LOW, seen)
         # Longer sums overlap from window to window and tell little new: one of them is drawn, and counts for all.
         others = len(comparison.sums) - 1
         if len(prediction.routine) or unseen.any():

@@ -79,7 +79,7 @@ def update(pi: Floats, log_likelihood: Floats) -> Floats:
     """Multiply state probabilities (4, rows) by likelihoods relative to the first (3, rows), and normalise."""
     # Beyond e^60 no state comes back in a window anyway, and single precision ends at e^88.
     out = pi.copy()
-    likelihood = np.clip(log_likelihood, -60.0, 60.0)
+    likelihood = np.minimum(np.maximum(log_likelihood, -60.0), 60.0)
     out[1:] *= np.exp(likelihood, out=likelihood)
     out /= out.sum(axis=0)
     return np.maximum(out, LEAST, out=out)

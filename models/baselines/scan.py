@@ -71,16 +71,17 @@ class Ring(Saved):
             self._whole = rows, start_ms
         return None
 
-    def sums(self, rows: Rows, start_ms: int, total: Floats, mean: Floats, held: Held) -> list[tuple[Floats, Floats]]:
-        """Return (total, mean), each (rows,), for every scale: over the given window and the ones before it."""
-        out = [(total, mean)]
-        for shorter, longer in pairwise(self.scales):
+    def sums(self, rows: Rows, start_ms: int, total: Floats, mean: Floats, held: Held) -> Floats:
+        """Return totals and means, (2, scales, rows), for every scale: over the given window and the ones before it."""
+        found = np.empty((MEAN + 1, len(self.scales), len(total)), dtype=np.float32)
+        found[TOTAL, 0], found[MEAN, 0] = total, mean
+        for rank, (shorter, longer) in enumerate(pairwise(self.scales), 1):
+            before = found[:, rank - 1]
             for part in self._slots(start_ms, shorter, longer):
                 value = self.value[part, : MEAN + 1, rows]
                 more = value.sum(axis=0) if held is None else (value * held[part][:, None]).sum(axis=0)
-                total, mean = total + more[TOTAL], mean + more[MEAN]
-            out.append((total, mean))
-        return out
+                before = np.add(before, more, out=found[:, rank])
+        return found
 
     def whole(self, start_ms: int, windows: int, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which rows, shape (rows,), hold all of the newest so many windows; `held` is of `held`."""
@@ -136,26 +137,24 @@ class Ring(Saved):
         self,
         rows: Rows,
         start_ms: int,
-        up: list[Floats],
-        z: list[Floats],
+        up: Floats,
+        z: Floats,
         held: Held,
         least: float,
         seen: Seen,
     ) -> None:
-        """Tell every window the worst residuals (rows,), by scale, of the sums it is part of.
+        """Tell every window the worst residuals (scales, rows) of the sums it is part of.
 
         `up` are not negative, and zero where nothing was seen; of the residuals `z` those below -`least` are told.
         """
         self._raise(UP, rows, start_ms, up, held)
-        deep = z[0]
-        for one in z[1:]:
-            deep = np.minimum(deep, one)
-        odd = deep < -least if seen is None else (deep < -least) & seen
+        deep = z.min(axis=0) < -least
+        odd = deep if seen is None else deep & seen
         if odd.any():
-            low = [np.maximum(-one[odd], 0.0) for one in z]
+            low = np.maximum(-z[:, odd], 0.0)
             self._raise(LOW, some_of(rows, odd), start_ms, low, None if held is None else held[:, odd])
 
-    def _raise(self, which: int, rows: Rows, start_ms: int, residuals: list[Floats], held: Held) -> None:
+    def _raise(self, which: int, rows: Rows, start_ms: int, residuals: Floats, held: Held) -> None:
         worst = residuals[-1]
         for rank in range(len(self.scales) - 1, -1, -1):
             worst = np.maximum(worst, residuals[rank])
