@@ -12,7 +12,8 @@ examples:
   patrolgrid board                                       the site that was written to last
   patrolgrid board --site demo --port 8070
 
-The board listens on 127.0.0.1 (board.host); put a proxy with sign-in before it to open it to others.
+The board listens on 127.0.0.1 (board.host). `patrolgrid people` and `patrolgrid pki` open it to others, as
+docs/security.md says.
 """
 
 
