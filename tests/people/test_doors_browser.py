@@ -4,6 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from console.people.people import Person
 from tests.console.test_board_browser import browser as chromium
@@ -59,7 +60,10 @@ def sign_in(page, who="wang", password=WORDS):
 
 
 def fits(page):
+    """Nothing is cut off to the right, and axe-core finds nothing serious for people who see or move badly."""
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in {"serious", "critical"}] == []
 
 
 @pytest.mark.parametrize(("size", "language"), [("screen", "zh-CN"), ("phone", "en")])
@@ -93,6 +97,7 @@ def test_an_officer_signs_in_acknowledges_and_signs_out(board, watched, size, la
     command = sent.commands[-1]
     assert (command.action, command.by, command.name) == ("acknowledge", "wang", "王磊")
     page.click("#person summary")
+    fits(page)
     assert page.locator(".menu .muted").first.inner_text() == role
     page.click(".menu button")
     page.wait_for_url("**/signin")
@@ -135,6 +140,7 @@ def test_a_link_shows_an_alert_and_only_the_button_acts(board, watched):
 def test_a_password_is_set_by_a_link_on_a_phone(board, watched):
     (open_page, _), (people, _, _) = watched, board
     page = open_page(f"/go#{link_of(people, 'p1', 'password')}", "[name=new]", viewport=SIZES["phone"])
+    fits(page)
     page.fill("[name=new]", "1234567890")
     page.click("button[type=submit]")
     page.wait_for_selector(".failed:not(:empty)")
@@ -152,4 +158,5 @@ def test_a_partner_has_a_page_without_alerts_and_without_complaints(board, watch
     page.wait_for_selector("#hotspots-list li")
     for part in ("#alerts", "#dock", "#tally", "#sound", 'a[href="/plan"]'):
         assert page.locator(part).is_hidden(), part
+    fits(page)
     assert complaints == []

@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { byId, el, put, say } from "./dom.js";
-import { currentLanguage, firstLanguage, minutes, pick, remember, setLanguage, setZone, t, word } from "./i18n.js";
+import { currentLanguage, firstLanguage, minutes, pick, recall, remember, setLanguage, setZone, t, word } from "./i18n.js";
 
 const PAGES = ["/", "/plan", "/password"];
 let me = null;
@@ -13,6 +13,12 @@ const wanted = () => {
   const next = new URLSearchParams(location.search).get("next");
   return PAGES.includes(next) ? next : null;
 };
+
+/** Speak a person's own language, unless they have chosen another one in this browser. */
+function greet(person) {
+  if (!chosen && recall("patrolgrid.person") !== person.id) remember("patrolgrid.language", person.language);
+  remember("patrolgrid.person", person.id);
+}
 
 /** Return a field of a form; a password can be looked at, as nobody types twelve hidden characters right on a phone. */
 function field(name, label, attributes) {
@@ -50,7 +56,7 @@ function signIn() {
   ];
   const send = async (typed) => {
     const { home, person } = await post("/api/sign-in", typed);
-    if (!chosen) remember("patrolgrid.language", person.language);
+    greet(person);
     location.replace(wanted() ?? home);
   };
   // Whoever was here a moment ago must not think that alerts still come.
@@ -123,7 +129,7 @@ async function byLink() {
   put(byId("door"), el("p", { role: "status" }, t("loading")));
   try {
     const { home, person } = await post("/api/link", { token });
-    if (!chosen) remember("patrolgrid.language", person.language);
+    greet(person);
     if (home !== "/go") return location.replace(home);
     me = await get("/api/me");
     await setLanguage(firstLanguage(me.site));
