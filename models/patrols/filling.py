@@ -8,15 +8,21 @@ from numpy.typing import NDArray
 
 from models.patrols.task import HOLD_MIN, Task, Visit
 
+_AVOID: Final = 10.0
+"""How much less likely a place is drawn that has always come next."""
 _SOON_MIN: Final = 20
 """Nobody stops where somebody was or will be within so many minutes."""
 
 
-def fill(task: Task, visits: Sequence[Visit]) -> list[Visit]:
+def fill(
+    task: Task, visits: Sequence[Visit], luck: np.random.Generator | None = None, seen: NDArray[np.int64] | None = None
+) -> list[Visit]:
     """Return the plan with stops where officers would wait: at places of much risk that were not visited lately.
 
-    What is there stays as it is, so that nothing is covered less.
+    What is there stays as it is, so that nothing is covered less. With `luck` they are drawn, the more likely the more
+    they are worth, and the less the more often they came next in `seen` (candidates, candidates).
     """
+    ways = np.zeros((task.places, task.places)) if seen is None else seen / (seen.sum(axis=1, keepdims=True) + 1.0)
     found = list(visits)
     risk = task.ground.covers @ task.rate.sum(axis=1) + 1e-12 if task.places else np.zeros(0)
     for number in range(len(task.officers)):
@@ -35,6 +41,9 @@ def fill(task: Task, visits: Sequence[Visit]) -> list[Visit]:
             ago = _ago(task, found, arrive)
             worth = risk * np.minimum(ago, HOLD_MIN) / (arrive + task.stop_min - where.minute)
             worth = np.where(fits & (ago >= _SOON_MIN), worth, 0.0)
+            if luck is not None:
+                usual = ways[where.point] if where.point < task.places else 0.0
+                worth *= np.exp(-_AVOID * usual) / luck.exponential(1.0, task.places)
             best = int(np.argmax(worth))
             if worth[best] > 0:
                 found.append(Visit(number, best, int(arrive[best])))

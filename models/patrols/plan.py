@@ -78,15 +78,17 @@ def plan(
     task = make_task(ground, officers, committed, minima, kept, stop_min, travel)
     visits = greedy(task)
     if solver == "greedy":
-        return told(task, visits, solver)
+        return told(task, fill(task, visits), solver)
     search = PlanSearch(task, seed)
     visits = search.best(visits, effort_s)
-    made = told(task, visits, "search")
+    made = told(task, fill(task, visits), "search")
     if draw_seed is None:
         return made
     luck = np.random.default_rng(draw_seed)
     search = PlanSearch(task, int(luck.integers(1 << 62)))
-    drawn = told(task, draw(search.near_best(visits, _ways(task, watched)), task.places, luck), "search")
+    seen = _ways(task, watched)
+    chosen = draw(search.near_best(visits, seen), task.places, luck)
+    drawn = told(task, fill(task, chosen, luck, seen), "search")
     return msgspec.structs.replace(drawn, best=made.covered)
 
 
@@ -134,7 +136,7 @@ def _ways(task: Task, watched: Sequence[Sequence[Stop]]) -> NDArray[np.int64]:
 def told(task: Task, visits: Sequence[Visit], solver: str) -> Plan:
     """Return the plan that visits make, with the promised stops."""
     ground, needs = task.ground, task.needs.copy()
-    cover, visits = task.cover(), fill(task, visits)
+    cover = task.cover()
     stops = [
         _stop(task.officers[number].id, -1, task.committed[block.committed], block.begin, block.end, "committed")
         for number, blocks in enumerate(task.blocks)
