@@ -85,7 +85,10 @@ class _Part(NamedTuple):
 
     def view(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return a view of the values with the places as first dimension."""
-        return np.moveaxis(array if self.piece is None else array[..., self.piece, :], self.dim, 0)
+        some = array if self.piece is None else array[..., self.piece, :]
+        dim = self.dim % some.ndim
+        # (what `np.moveaxis` does, at a tenth of its price: there are hundreds of parts to each batch)
+        return some.transpose(dim, *range(dim), *range(dim + 1, some.ndim))
 
 
 class Changelog:

@@ -22,7 +22,7 @@ from tests.configs import pipeline_with
 from tests.stream.build import MINUTE, NOON, Writer, places
 from tests.support import SOAK
 
-HISTORIES, LENGTHS = (5_000, (20, 60)) if SOAK else (100, (5, 25))
+HISTORIES, LENGTHS = (5_000, (20, 60)) if SOAK else (50, (5, 25))
 CONFIG = pipeline_with(site="test", country="")
 DEVICES = {"cam-1": "camera", "cam-2": "camera", "gate-1": "gate", "door-1": "door", "noise-1": "noise"}
 
@@ -93,9 +93,9 @@ def live(rng: random.Random, records: int) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("first", range(0, HISTORIES, 50))
+@pytest.mark.parametrize("first", range(0, HISTORIES, 25))
 def test_a_rebuilt_shard_goes_on_as_if_nothing_had_been(first):
-    for seed in range(first, first + 50):
+    for seed in range(first, first + 25):
         rng = random.Random(seed)
         live(rng, rng.randint(*LENGTHS))
 
