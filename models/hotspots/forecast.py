@@ -244,7 +244,6 @@ class Forecast(Grid, Saved):
         payload = fit.encode()
         self.found = Fit.decode(payload)
         self._fit, self._share, self._factor_day = payload, np.array(fit.share), NEVER
-        self._factor = np.ones(self.domain_cells)
 
     def fitted(self, state: State) -> State:
         """Return what another grid has saved as this one would have it: events stay where they were on earth.
@@ -318,11 +317,7 @@ class Forecast(Grid, Saved):
         if self.found.members or self.found.power != 1.0:
             self._ask_trees(now_ms, even)
         rate = np.zeros(self.cells)
-        shape = self._factor * (self.maps.mixed(now_ms, weights) + even)[self.domain]
-        if self.found.level:
-            counts = np.append(self.maps.counts(now_ms, self.domain), self.maps.mean_rate(now_ms))
-            shape *= self.found.level @ counts / max(float(shape.sum()), 1e-300)
-        rate[self.domain] = shape
+        rate[self.domain] = self._factor * (self.maps.mixed(now_ms, weights) + even)[self.domain]
         live = LIVE_TAU / days * -np.expm1(-days / LIVE_TAU) if days > 0 else 1.0
         return rate + _LIVE_GAIN * live * self.maps.live(now_ms)
 

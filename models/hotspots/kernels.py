@@ -110,12 +110,6 @@ class KernelMaps(Saved):
         total: NDArray[np.float64] = (weights * self.fade(now_ms)) @ self._sums
         return total
 
-    def counts(self, now_ms: int, cells: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return how many events a day each memory expects in some cells together, (τ,)."""
-        sums = self._sums[:: len(SIGMAS)]
-        total = sums.sum(axis=1) if len(cells) == self.cells else sums[:, cells].sum(axis=1)
-        return np.asarray(self.fade(now_ms)[:: len(SIGMAS)] * total, dtype=np.float64)
-
     def fade(self, now_ms: int) -> NDArray[np.float64]:
         """Return the factors from the sums to `rates`, (`KERNELS`,)."""
         if self._base == NEVER:

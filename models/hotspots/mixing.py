@@ -1,13 +1,12 @@
 """How much each kernel counts: learned from a site's own history, so that the mix finds out which city it is in.
 
 1. *Shares* by expectation-maximisation on the additive mix λ = Σ θ_k λ_k, with a prior (as for self-exciting point
-   processes: Mohler et al., JASA 2015), by where each day's events were, given how many.
+   processes: Mohler et al., JASA 2015).
 2. *Trees* (`models.hotspots.trees`) on the logarithms of the kernels, some of which begin from the mix, some from the
-   same rate everywhere; the forecast is the geometric mean. They count only where together they found more of the last
-   quarter of the events than the mix.
-3. *A power* that makes the rates as sharp as that last quarter wants them.
+   same rate everywhere; the forecast is the geometric mean. Those that tell the last quarter of the history no better
+   than the mix are left out: all, where the mix says it all.
 
-All look at the history day by day, each day's kernels made from earlier events only.
+Both look at the history day by day, each day's kernels made from earlier events only.
 """
 
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.hotspots.grid import Grid
-from models.hotspots.kernels import DAY_MS, KERNELS, SIGMAS, TAUS, KernelMaps
+from models.hotspots.kernels import DAY_MS, KERNELS, KernelMaps
 from models.hotspots.trees import BINS, TreeRows, Trees, binned, cuts_of, grow
 
 _GROWN: Final = ((True, 3, 240), (True, 2, 240), (False, 3, 400), (False, 4, 300))
@@ -27,18 +26,14 @@ _ROWS: Final = 90_000
 """So many cell days without an event are looked at,"""
 _ROWS_EACH: Final = 30
 """and at most so many for each event."""
-_PRIOR: Final = 2.0
+_PRIOR: Final = 30.0
 """Events that the usual shares weigh."""
-_POWER_PRIOR: Final = 50.0
-"""How sure one is beforehand that rates are neither too flat nor too sharp: a standard deviation of 0.14."""
 _EM_STEPS: Final = 300
 LEAST_EVENTS: Final = 100
 """A history of fewer changes nothing."""
 _LEAST_FOR_TREES: Final = 2000
 """Of fewer, the last quarter is too short to say how many trees do good: they expected far too much of themselves."""
 _WARM_DAYS: Final = 60
-_BLOCK: Final = 28
-"""Days over which a site's level is taken for steady."""
 
 
 def _usual() -> NDArray[np.float64]:
@@ -87,8 +82,8 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     members: list[Member] = []
     power: float = 1.0
     """How much sharper (or flatter) than the parts the whole is."""
-    level: list[float] = []
-    """How much the memories of a site's count a day weigh, of every τ and of an even rate; empty: as the mix has it."""
+    scale: float = 1.0
+    """So that as much is expected as came."""
 
     def encode(self) -> bytes:
         """Return the fit as a record of the log carries it."""
@@ -98,12 +93,11 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     def decode(cls, payload: bytes) -> "Fit":
         """Return a fit from a record. Raises ValueError where it is none of these kernels."""
         fit = msgspec.msgpack.decode(payload, type=cls)
-        numbers = np.array([*fit.share, *fit.level, fit.power, *(one.base for one in fit.members)])
+        numbers = np.array([*fit.share, fit.scale, fit.power, *(one.base for one in fit.members)])
         cuts = fit.numbers(fit.cuts)
         good = len(fit.share) == KERNELS + 1 and bool(np.isfinite(numbers).all() and np.isfinite(cuts).all())
         features = len(cuts) // (BINS - 1)
-        good = good and min([*fit.share, *fit.level]) >= 0 and fit.power > 0 and len(cuts) == features * (BINS - 1)
-        good = good and len(fit.level) in {0, len(TAUS) + 1}
+        good = good and min(fit.share) >= 0 and min(fit.scale, fit.power) > 0 and len(cuts) == features * (BINS - 1)
         if not good or any(one.depth < 1 or one.depth > 6 for one in fit.members):
             raise ValueError(f"a fit of {len(fit.share)} shares and {len(cuts)} cuts, expected {KERNELS + 1} shares")
         if any(int(one.trees().feature.max(initial=0)) >= features for one in fit.members):
@@ -168,51 +162,47 @@ def fit(
     if rows is None:
         return Fit(made_ms=now_ms, events=events, share=USUAL.tolist())
     days = rows.sums.shape[1]
-    came = np.bincount(rows.day, rows.came, days).astype(np.float64)
-    totals = np.concatenate([rows.sums[: KERNELS : len(SIGMAS)], rows.sums[KERNELS:]])
-    level = _level(came, totals)
-    # By events, not by days: a gap in the data may fill the last quarter of the time.
-    cut = int(np.searchsorted(came.cumsum(), 0.75 * came.sum()))
-    early, late, share = rows.day < cut, rows.day >= cut, _shares(rows, days)
-    before, mix = (np.log(one @ rows.rates) for one in (_shares(rows, cut), share))
-    shape, members, cuts = _beside_usual(rows, before), [], b""
-    if came.sum() >= _LEAST_FOR_TREES:
-        x = features(rows.rates[:KERNELS], rows.more)
-        numbers = cuts_of(x).astype(np.float32)
-        grown = TreeRows(binned(x, numbers.astype(np.float64)), rows.came, rows.stands_for)
-        found, said = _members(grown, before, mix, early)
-        said = _beside_usual(rows, said)
-        if _found_by(rows, said, late) > _found_by(rows, shape, late):
-            members, cuts, shape = found, numbers.tobytes(), said
-    power = _power(rows, shape, late)
+    share = _shares(rows, days)
+    if rows.came.sum() < _LEAST_FOR_TREES:
+        return Fit(made_ms=now_ms, events=events, share=share.tolist())
+    x = features(rows.rates[:KERNELS], rows.more)
+    cuts = cuts_of(x).astype(np.float32)
+    grown = TreeRows(binned(x, cuts.astype(np.float64)), rows.came, rows.stands_for)
+    members, power = _members(rows, grown, share, days)
+    log_mix = np.log(share @ rows.rates)
+    rate = np.exp(power * (_together(members, log_mix, grown.bins) if members else log_mix))
     return Fit(
         made_ms=now_ms,
         events=events,
         share=share.tolist(),
-        cuts=cuts,
+        cuts=cuts.tobytes() if members else b"",
         members=members,
         power=power,
-        level=level.tolist(),
+        scale=float(rows.came.sum() / (rows.stands_for @ rate)),
     )
 
 
-def _members(
-    grown: TreeRows, before: NDArray[np.float64], mix: NDArray[np.float64], early: NDArray[np.bool_]
-) -> tuple[list[Member], NDArray[np.float64]]:
-    """Return trees of every kind, as many as told the last quarter of the events best.
+def _members(rows: _CellDays, grown: TreeRows, share: NDArray[np.float64], days: int) -> tuple[list[Member], float]:
+    """Return trees that told the last quarter of the history better than the mix had, with as many as did best.
 
-    And what those that knew the first three quarters said together, as the logarithm of each row's rate (n,).
+    And the power that suits what the first three quarters said of the last: a mean of cautious forecasts is too flat.
     """
-    base = float(np.log(grown.came.sum() / grown.stands_for.sum()))
-    members, said = [], np.zeros(len(mix))
+    early = rows.day < 3 * days // 4
+    before, mix = (np.log(one @ rows.rates) for one in (_shares(rows, 3 * days // 4), share))
+    base = float(np.log(rows.came.sum() / rows.stands_for.sum()))
+    members = []
+    unaided, said = -np.inf, []
     for from_mix, depth, most in _GROWN:
-        start, again = (before, mix) if from_mix else (np.full(len(mix), base),) * 2
+        start = before if from_mix else np.full(len(mix), base)
         trees, told = grow(grown, start, early, depth, most)
+        unaided = max(unaided, float(told[0]))
+        if told.max() <= unaided or not told.argmax():
+            continue
         best = 10 * int(told.argmax())
         log_rate = start.copy()
         trees.of(slice(best)).add_to(log_rate, grown.bins)
-        said += log_rate / len(_GROWN)
-        trees, _ = grow(grown, again, np.ones(len(mix), dtype=np.bool_), depth, best)
+        said.append(log_rate)
+        trees, _ = grow(grown, mix if from_mix else start, np.ones(len(mix), dtype=np.bool_), depth, best)
         members.append(
             Member(
                 from_mix=from_mix,
@@ -223,43 +213,14 @@ def _members(
                 value=trees.value.tobytes(),
             )
         )
-    return members, said
+    return members, _power(rows, np.mean(said, axis=0) if said else before, ~early)
 
 
-def _found_by(rows: _CellDays, shape: NDArray[np.float64], mine: NDArray[np.bool_]) -> float:
-    """Return the mean weight of the events in the highest 1, 3, 5 and 10 % of the area, of some rows.
-
-    What patrols are sent by are the highest cells; the likelihood is mostly about the many others.
-    """
-    order = np.argsort(-shape[mine], kind="stable")
-    area = rows.stands_for[mine][order].cumsum()
-    inside = np.searchsorted(area, np.array([0.01, 0.03, 0.05, 0.10]) * area[-1], side="right")
-    return float(np.append(0.0, rows.came[mine][order].cumsum())[inside].mean())
-
-
-def _beside_usual(rows: _CellDays, log_rate: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return logarithms of rates (n,) beside those of the usual cell of the same four weeks."""
-    _, block = np.unique(rows.day // _BLOCK, return_inverse=True)
-    usual = np.bincount(block, rows.stands_for * np.exp(log_rate)) / np.bincount(block, rows.stands_for)
-    shape: NDArray[np.float64] = log_rate - np.log(usual)[block]
-    return shape
-
-
-def _power(rows: _CellDays, shape: NDArray[np.float64], mine: NDArray[np.bool_]) -> float:
-    """Return the power of what rates are beside the usual cell's that tells best where something came, of some rows.
-
-    Given how many came in each four weeks. A mean of cautious forecasts is too flat, one that learned noise too sharp.
-    Where rates hardly differ any power suits, so that 1 has the weight of `_POWER_PRIOR`.
-    """
-    shape, came, stands_for = shape[mine], rows.came[mine], rows.stands_for[mine]
-    _, block = np.unique(rows.day[mine] // _BLOCK, return_inverse=True)
-    many, powers = np.bincount(block, came), np.arange(50, 151) / 100
-    told = [
-        came @ (one * shape)
-        - many @ np.log(np.bincount(block, stands_for * np.exp(one * shape)))
-        - _POWER_PRIOR * (one - 1.0) ** 2 / 2
-        for one in powers
-    ]
+def _power(rows: _CellDays, log_rate: NDArray[np.float64], mine: NDArray[np.bool_]) -> float:
+    """Return the power of rates that tells best where (not how much) came in some rows."""
+    log_rate, came, stands_for = log_rate[mine], rows.came[mine], rows.stands_for[mine]
+    powers = np.arange(0.8, 1.31, 0.01)
+    told = [came @ (one * log_rate) - came.sum() * np.log(stands_for @ np.exp(one * log_rate)) for one in powers]
     return float(powers[int(np.argmax(told))])
 
 
@@ -275,7 +236,7 @@ def factor(found: Fit, mix: NDArray[np.float64], x: NDArray[np.float64]) -> NDAr
     whole = log_mix
     if found.members and len(cuts) == len(x):
         whole = _together(found.members, log_mix, binned(x, cuts.astype(np.float64)))
-    total: NDArray[np.float64] = np.exp(found.power * whole - log_mix)
+    total: NDArray[np.float64] = np.exp(found.power * whole - log_mix) * found.scale
     return total
 
 
@@ -336,32 +297,12 @@ def _look_back(
 
 
 def _shares(rows: _CellDays, days: int) -> NDArray[np.float64]:
-    """Return shares by expectation-maximisation on the first days, with the usual ones as a prior.
-
-    Each day's events say where, given how many: seasons, gaps in the data and a city that begins to report more would
-    otherwise pass for short memories. Later events count more, in proportion to how much was known: long memories are
-    surer by then.
-    """
+    """Return shares by expectation-maximisation on the first days, with the usual ones as a prior."""
     mine = (rows.came > 0) & (rows.day < days)
-    rates, day, sums = rows.rates[:, mine], rows.day[mine], rows.sums[:, :days]
-    many = np.bincount(day, rows.came[mine], days)
-    trust = many.cumsum() / max(many.sum(), 1e-300)
-    came, many = rows.came[mine] * trust[day], many * trust
+    rates, came, whole = rows.rates[:, mine], rows.came[mine], rows.sums[:, :days].sum(axis=1)
     share = USUAL.copy()
     for _ in range(_EM_STEPS):
         duty = share[:, None] * rates
         duty *= came / np.maximum(duty.sum(axis=0), 1e-300)
-        whole = sums @ (many / np.maximum(share @ sums, 1e-300))
         share = (duty.sum(axis=1) + _PRIOR * USUAL) / (whole + _PRIOR)
-    return np.asarray(share / share.sum(), dtype=np.float64)
-
-
-def _level(came: NDArray[np.float64], totals: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how much memories of the whole count, (memories, days), weigh in what came each day (days,)."""
-    usual = np.append(USUAL[:KERNELS].reshape(len(TAUS), -1).sum(axis=1), USUAL[KERNELS])
-    level = usual
-    for _ in range(_EM_STEPS):
-        duty = level[:, None] * totals
-        duty *= came / np.maximum(duty.sum(axis=0), 1e-300)
-        level = (duty.sum(axis=1) + _PRIOR * usual) / (totals.sum(axis=1) + _PRIOR)
-    return level
+    return share
