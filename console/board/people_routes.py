@@ -79,6 +79,7 @@ async def me(request: Request) -> Response:
             "purpose": None if visitor is None else visitor.purpose,
             "about": "" if visitor is None else visitor.about,
             "ends_ms": None if visitor is None else visitor.ends_ms,
+            "left_ms": None if visitor is None else visitor.ends_ms - board.doors.now_ms(),
             "home": who.home,
             "site": {
                 "name": board.site_name,

@@ -7,6 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from console.people.people import Person
+from ingest.clock import wall_ms
 from tests.console.test_board_browser import browser as chromium
 from tests.people.test_doors import WORDS, link_of, open_board, quick_hashes
 from tests.stream import make_results as make
@@ -107,14 +108,20 @@ def test_an_officer_signs_in_acknowledges_and_signs_out(board, watched, size, la
     assert len(complaints) <= 2, complaints
 
 
-def test_a_page_whose_account_is_ended_says_that_it_shows_nothing(board, watched, monkeypatch):
+def test_a_session_ends_by_the_boards_clock_and_then_the_page_says_that_it_shows_nothing(board, watched, monkeypatch):
     (open_page, _), (people, _, _) = watched, board
     monkeypatch.setattr("console.board.who._CHECK_MS", 0)
     monkeypatch.setattr("console.board.api_routes.HEARTBEAT_S", 0.2)
     people.add(Person("gone", "Gone", "duty"), "cli:root", WORDS)
     page = open_page("/signin", "[name=id]")
+    page.add_init_script("const now = Date.now; Date.now = () => now() + 20 * 3_600_000")  # the browser's is wrong
     sign_in(page, "gone")
     page.wait_for_selector(".card")
+    assert page.locator("#session").is_hidden()
+    with people.file.change() as connection:
+        connection.execute("UPDATE sessions SET ends_ms = ? WHERE person = 'gone'", (wall_ms() + 1_700_000,))
+    page.reload()
+    page.wait_for_selector("#session:not([hidden])")
     people.revoke("gone", "cli:root")
     page.wait_for_url("**/signin?next=/")
     page.wait_for_selector("#unseen:not([hidden])")

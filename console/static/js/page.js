@@ -1,6 +1,6 @@
 // What every page begins with: the site, its languages, the clock, how far the page can be believed, and the changes.
 
-import { checkLink, get, leave, listen, post } from "./api.js";
+import { checkLink, get, listen, post } from "./api.js";
 import { byId, el, put, say } from "./dom.js";
 import { line, sign } from "./icons.js";
 import { currentLanguage, day, firstLanguage, minutes, pick, seconds, setLanguage, setZone, span, t, when, word } from "./i18n.js";
@@ -72,7 +72,7 @@ function drawPerson() {
       { class: "menu" },
       el("strong", {}, person.name),
       el("span", { class: "muted" }, `${word("role", person.role)} · ${person.id}`),
-      el("span", { class: "muted" }, t("person-until", { time: when(ends, Date.now()) })),
+      el("span", { class: "muted" }, t("person-until", { time: when(ends, ends - state.me.left_ms) })),
       !purpose && el("a", { class: "tool", href: "/password" }, t("person-password")),
       el("button", { type: "button", onclick: out }, t("person-sign_out")),
     ),
@@ -80,9 +80,9 @@ function drawPerson() {
   byId("person").hidden = false;
 }
 
+/** Say that the session ends soon. When it has ended the server says so: this machine's clock may be any. */
 function drawEnd() {
-  const left = state.me.ends_ms ? state.me.ends_ms - Date.now() : Infinity;
-  if (left < 0) return leave();
+  const left = state.me.person ? state.me.left_ms - (performance.now() - state.me.heardAt) : Infinity;
   const bar = byId("session");
   bar.hidden = left > SOON_MS || state.me.purpose !== null;
   if (!bar.hidden && bar.dataset.lang !== currentLanguage()) {
@@ -105,7 +105,7 @@ async function ask(path) {
 /** Load the site, set the language, and wire the language buttons. */
 export async function startPage() {
   await setLanguage(firstLanguage());
-  state.me = await ask("/api/me");
+  state.me = { ...(await ask("/api/me")), heardAt: performance.now() };
   state.site = await ask("/api/site");
   state.officer = state.me.person?.name ?? "";
   for (const node of document.querySelectorAll("[data-right]")) node.hidden = !may(node.dataset.right);
