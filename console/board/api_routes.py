@@ -232,6 +232,15 @@ async def acknowledge(request: Request) -> Response:
     return await _command(request, "acknowledge")
 
 
+async def seen(request: Request) -> Response:
+    """POST /api/alerts/{id}/seen: somebody has seen an alert that had ended unseen; for the audit log alone."""
+    board, identifier = _board(request), request.path_params["id"]
+    if await board.asker.ask(lambda reader: reader.alert(identifier)) is None:
+        raise ApiError(404, "no_alert", id=identifier[:64])
+    await board.doors.note(who_of(request), "see", identifier)
+    return json_response({})
+
+
 async def clear(request: Request) -> Response:
     """POST /api/alerts/{id}/clear: the same for an alert that is over."""
     return await _command(request, "clear")

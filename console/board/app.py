@@ -120,6 +120,7 @@ def _api() -> list[BaseRoute]:
         Route("/api/alerts/{id}", need("alerts", routes.alert, seen=True)),
         Route("/api/incidents", need("alerts", routes.incidents, seen=True)),
         Route("/api/plan", need("plan", routes.plan)),
+        Route("/api/alerts/{id}/seen", need("alerts", routes.seen), methods=["POST"]),
         Route("/api/alerts/{id}/acknowledge", need("acknowledge", routes.acknowledge), methods=["POST"]),
         Route("/api/alerts/{id}/clear", need("clear", routes.clear), methods=["POST"]),
     ]

@@ -16,6 +16,7 @@ from console.board.board_config import BoardConfig
 from console.board.connections import Connection
 from console.board.freshness import Freshness, FreshnessJudge
 from console.board.who import Doors
+from console.deliver.receipts import Receipts
 from console.people.people import People
 from deploy.node.status_file import newest_status
 from ingest.clock import wall_ms
@@ -66,8 +67,12 @@ class Hub:
         quiet_s: float,
         wall: Callable[[], int] = wall_ms,
         newest: Callable[[dict[str, Any] | None], dict[str, Any]] = lambda stored: stored or {},
+        receipts: Receipts | None = None,
     ) -> None:
-        self._asker, self._wall, self._newest = asker, wall, newest
+        self._asker, self._wall, self._newest, self._receipts = asker, wall, newest, receipts
+        self._told: dict[str, list[dict[str, Any]]] = {}
+        """Open alert → who has been told of it, and who has not."""
+        self._told_of: object = None
         self._status: dict[str, Any] | None = None
         """What the node says outside the store, while that cannot be read or written."""
         self._judge = FreshnessJudge(quiet_s)
@@ -114,10 +119,26 @@ class Hub:
         stored = current.status if current else None
         status = await asyncio.to_thread(self._newest, stored) if stored else None
         self._status = None if status is stored else status
-        await self._publish(taken, self._judge.judge(status, self._wall()))
+        news = await self._look_told(current)
+        await self._publish(taken, self._judge.judge(status, self._wall()), anyway=news)
 
-    async def _publish(self, taken: overview.Overview | None, freshness: Freshness) -> None:
-        if taken is None and freshness == self.freshness and self.generation:
+    async def _look_told(self, look: overview.Overview | None) -> bool:
+        """Look who has been told of the open alerts, and tell whether that has changed."""
+        if self._receipts is None or look is None:
+            return False
+        alerts = [str(alert["id"]) for alert in look.alerts]
+        told_of = await asyncio.to_thread(self._receipts.stamp), alerts
+        if told_of == self._told_of:
+            return False
+        try:
+            told = await asyncio.to_thread(self._receipts.told, alerts)
+        except OSError:  # somebody writes it for long, or it is damaged: delivery itself says so
+            return False
+        self._told_of, before, self._told = told_of, self._told, told
+        return told != before
+
+    async def _publish(self, taken: overview.Overview | None, freshness: Freshness, *, anyway: bool = False) -> None:
+        if taken is None and freshness == self.freshness and self.generation and not anyway:
             return
         self.generation += 1
         self.freshness = freshness
@@ -186,6 +207,8 @@ class Hub:
             "freshness": self.freshness,
             "status": (self._status or (look.status if look else None)) if whole else None,
             "alerts": look.alerts if look and whole else [],
+            "ended": look.ended if look and whole else [],
+            "told": self._told if whole else {},
             "hotspots": look.hotspots if look else None,
             "devices": devices if whole else {},
         }
@@ -222,7 +245,9 @@ class Board:
 
     def __post_init__(self) -> None:
         folder = Path(self.config.store_path).parent
-        self.hub = Hub(self.asker, quiet_s=self.config.quiet_s, newest=partial(newest_status, folder))
+        self.hub = Hub(
+            self.asker, quiet_s=self.config.quiet_s, newest=partial(newest_status, folder), receipts=Receipts(folder)
+        )
         self.hub.places = self.file.version
         self.doors = Doors(People(folder))
 

@@ -14,6 +14,8 @@ _SERIES_KEYS: Final = (
 _HEALTH_KEYS: Final = (
     "start", "received", "late", "missing", "duplicate", "stuck", "silent", "skew_s", "quality", "online",
 )  # fmt: skip
+ENDED_MS: Final = 24 * 3_600_000
+"""How long a critical alert that nobody saw is shown after its end."""
 SKEW_S: Final = 120.0
 """A clock this far off is a reason to send somebody; the ingest guard quarantines beyond it."""
 LOW_QUALITY: Final = 0.8
@@ -27,6 +29,8 @@ class Overview:
     status: Row | None
     alerts: list[Row]
     hotspots: Row | None
+    ended: list[Row] = field(default_factory=list)
+    """Critical alerts of the last hours that ended without anybody having taken them up."""
     devices: dict[str, Row] = field(default_factory=dict)
     """Device id → ``series`` (its newest windows) and ``health``, with ``trouble``: reasons in words of the locale."""
 
@@ -42,11 +46,13 @@ def take(reader: StoreReader) -> Overview:
         entry = devices.setdefault(str(row["device"]), {"series": [], "health": None, "trouble": []})
         entry["health"] = {key: row.get(key) for key in _HEALTH_KEYS}
         entry["trouble"] = trouble(row)
+    status = reader.meta("status", None)
     return Overview(
         version=version,
-        status=reader.meta("status", None),
+        status=status,
         alerts=reader.alerts(open_only=True, limit=MAX_OPEN_ALERTS),
         hotspots=reader.hotspots(),
+        ended=reader.ended_alone(int((status or {}).get("now_ms") or 0) - ENDED_MS),
         devices=devices,
     )
 

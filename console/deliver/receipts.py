@@ -1,6 +1,7 @@
 """Who has been told of an alert: what became of its messages, as board, API and command line show it."""
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +10,8 @@ import msgspec
 
 from console.deliver.outbox import FILE, MessageState
 from ingest.sqlite import read_only
+from stream.sentences import Why
+from stream.sentences.catalogue import in_all_languages
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +45,28 @@ class Receipts:
             "ORDER BY revision DESC, id",
             (alert,),
         )
+
+    def stamp(self) -> tuple[int, ...]:
+        """Return what changes whenever a receipt does."""
+        parts = (self._path, self._path.with_name(f"{self._path.name}-wal"))
+        return tuple(part.stat().st_mtime_ns if part.exists() else 0 for part in parts)
+
+    def told(self, alerts: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+        """Return, for alerts that have receipts, the newest of each channel, with its reason in words, by language.
+
+        What was dropped for a newer message is left out. Raises OSError where they cannot be read.
+        """
+        found: dict[str, dict[str, dict[str, Any]]] = {}
+        rows = self._rows(
+            "SELECT alert, channel, state, at_ms, why FROM messages WHERE state != 'dropped' "
+            "AND alert IN (SELECT value FROM json_each(?)) ORDER BY revision, id",
+            (msgspec.json.encode(alerts).decode(),),
+        )
+        for alert, channel, state, at_ms, why in rows:
+            reason = in_all_languages(Why("deliver-why", {"why": why})) if why else {}
+            one = {"channel": channel, "state": state, "at_ms": at_ms, "reason": reason}
+            found.setdefault(alert, {})[channel] = one
+        return {alert: list(channels.values()) for alert, channels in found.items()}
 
     def waiting(self) -> dict[str, int]:
         """Return how many messages wait, by channel. Raises OSError where they cannot be read."""

@@ -700,8 +700,8 @@ audit-what = { $what ->
     [link-open] 打开链接
     [link-refused] 链接被拒
     [link-revoke] 撤销链接
-    [acknowledge] 确认警情
-    [clear] 解除警情
+    [acknowledge] 签收告警
+    [clear] 解除告警
     [did] 巡逻回报
     [see] 查看
     [refused] 越权被拒
@@ -1299,6 +1299,11 @@ board-alerts-acknowledge = 签收
 board-alerts-clear = 解除
 board-alerts-taken = { $by }已于{ $time }签收
 board-alerts-taken_system = 已签收
+board-alerts-ended = 已于{ $time }自行结束，此前无人签收。
+board-alerts-seen = 已阅
+board-alerts-told = 已通知：{ $channels }
+board-alerts-untold = 未能通知：{ $channel }（{ $why }）
+board-alerts-untold_yet = 正在通知：{ $channel }
 board-alerts-pending_acknowledge = 正在签收…
 board-alerts-pending_clear = 正在解除…
 board-alerts-pending_slow = 已发送，节点尚未确认…

@@ -130,6 +130,9 @@ class FakeReader(StoreReader):
         rows = [row for row in rows if since_ms is None or row["changed_ms"] >= since_ms]
         return sorted(rows, key=lambda row: -row["raised_ms"])[:limit]
 
+    def ended_alone(self, since_ms: int, limit: int = 50) -> list[Row]:
+        return []
+
     def alert(self, alert: str) -> Row | None:
         return self.open_alerts[alert][-1] if alert in self.open_alerts else None
 

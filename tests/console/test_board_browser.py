@@ -2,9 +2,11 @@
 
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from urllib.parse import urlsplit
 
 import msgspec
@@ -13,6 +15,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from console.cli.main import main
+from console.deliver.outbox import FILE, Outbox
 from deploy.processes.broker import embedded_command
 from ingest import topics
 from ingest.events import Command, PatrolDid, PatrolPlan, PatrolStop
@@ -41,6 +44,7 @@ class Station:
     """A broker, a board process over a real store, and what people's commands look like on MQTT."""
 
     def __init__(self, folder):
+        self.folder = folder
         self.node = Node(folder, camera_name=f"Camera {HOSTILE}")
         self.node.fill()
         self.commands, self.said, self._subscribed = [], [], threading.Event()
@@ -122,8 +126,9 @@ def watched(browser, station):
     """Make pages that note every request and every complaint of the console."""
     contexts, requests, complaints = [], [], []
 
-    def open_page(path="", wanted=".card", **options):
+    def open_page(path="", wanted=".card", script="", **options):
         context = browser.new_context(**options)
+        context.add_init_script(script)
         contexts.append(context)
         context.set_default_timeout(60_000)
         page = context.new_page()
@@ -345,3 +350,81 @@ def test_the_plan_prints_on_one_sheet_and_shows_what_was_delivered(station, watc
     (chinese, english) = (page.locator('[data-stop="p1-0"] .stop-state').inner_text() for _, page in screens)
     assert (chinese, english) == ("9/12分钟", "9 of 12 min")
     assert_safe(station, screens[0][1], requests, complaints)
+
+
+def test_who_was_told_stands_on_the_card_and_an_alert_that_ended_unseen_stays_until_it_is_seen(station, watched):
+    open_page, requests, complaints = watched
+    page = open_page(viewport={"width": 1366, "height": 768}, wanted='[data-alert="al-1"]')
+    card = page.locator('[data-alert="al-1"]')
+    assert card.locator(".told-who").count() == 0, "nobody delivers here"
+    Outbox(station.folder / FILE).close()
+    with closing(sqlite3.connect(station.folder / FILE)) as written:
+        for channel, state, why in (("duty", "accepted", ""), ("mail", "waiting", "hangs"), ("sms", "waiting", "")):
+            row = ("al-1", channel, state, why, "", b"", 1, 0, 0, 1, 1, 1, 1)
+            written.execute(
+                "INSERT INTO messages (alert, channel, state, why, address, body, revision, follows, chain, rank, "
+                "queued_ms, due_ms, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
+        written.commit()
+    card.locator(".told-who").wait_for()
+    assert card.locator(".told-who").inner_text().splitlines() == [
+        "Told: duty", "Not told: mail (does not answer in time)", "Being told: sms",
+    ]  # fmt: skip
+    page.locator('[data-language="zh-CN"]').click()
+    wait_for(lambda: "未能通知：mail（" in card.inner_text(), "the same in Chinese")
+    page.locator('[data-language="en"]').click()
+
+    gone = {"state": "expired", "changed_ms": make.T0 + 60_000, "severity": "critical"}
+    station.node.write(alerts=[make.alert("al-1", 2, **gone), make.alert("al-9", 1, by="li", **gone)])
+    card.locator('[data-action="seen"]').wait_for()
+    assert "nobody had taken it up" in card.inner_text()
+    assert page.locator('[data-alert="al-9"]').count() == 0, "somebody had seen that one"
+    assert card.locator('[data-action="acknowledge"]').count() == 0
+    page.reload()
+    card.locator('[data-action="seen"]').click()
+    card.wait_for(state="detached")
+    page.reload()
+    page.wait_for_selector(".all-calm:not([hidden])")
+    assert card.count() == 0
+    assert_safe(station, page, requests, complaints)
+
+
+NOTES = """
+window.notes = 0;
+window.AudioContext = class {
+  currentTime = 0;
+  resume() {}
+  createOscillator() { window.notes++; return { frequency: {}, connect: (to) => to, start() {}, stop() {} }; }
+  createGain() {
+    return { gain: { setValueAtTime() {}, linearRampToValueAtTime() {} }, connect: (to) => to };
+  }
+};
+"""
+
+
+def test_sound_is_on_from_the_first_click_and_comes_again(station, watched):
+    open_page, _, _ = watched
+    page = open_page(viewport={"width": 390, "height": 844}, script=NOTES)
+    page.wait_for_selector('#link[data-state="live"]')
+    assert page.evaluate("window.notes") == 0
+    page.locator("#site-name").click()
+    assert page.locator("#sound").get_attribute("aria-pressed") == "true"
+    station.node.write(alerts=[make.alert("al-7", 1, raised_ms=make.T0 + 59_000, severity="critical")])
+    wait_for(lambda: page.evaluate("window.notes") >= 4, "a critical alert sounds")
+    before = page.evaluate("window.notes")
+    page.evaluate("const now = performance.now.bind(performance); performance.now = () => now() + 61_000")
+    wait_for(lambda: page.evaluate("window.notes") >= before + 4, "it sounds again while nobody has taken it up")
+    for one in ("al-1", "al-7"):
+        station.node.write(alerts=[make.alert(one, 9, severity="critical", state="acknowledged", by="li")])
+    page.wait_for_selector('[data-alert="al-7"].calm')
+    page.wait_for_selector('[data-alert="al-1"].calm')
+    before = page.evaluate("window.notes")
+    station.node.status(connected=False)
+    page.wait_for_selector('#link:not([data-state="live"])')
+    page.evaluate("const then = performance.now.bind(performance); performance.now = () => then() + 11_000")
+    wait_for(lambda: page.evaluate("window.notes") >= before + 4, "lost data sounds, too")
+    page.locator("#sound").click()
+    page.reload()
+    page.locator("#site-name").click()
+    assert page.locator("#sound").get_attribute("aria-pressed") == "false", "whoever switched it off is left in peace"

@@ -54,7 +54,7 @@ def test_who_did_what_is_listed_in_words(station, capsys):
     assert "acknowledged" in lines[1]
     assert "note=on my way" in lines[1]
     assert "account made" in lines[4]
-    assert "确认警情" in said(capsys, "list", "--lang", "zh-CN", "--by", "li", "--limit", "1")
+    assert "签收告警" in said(capsys, "list", "--lang", "zh-CN", "--by", "li", "--limit", "1")
     found = json.loads(said(capsys, "list", "--json", "--about", "al-1"))
     assert [(one["number"], one["by"]) for one in found] == [(3, "li")]
     assert json.loads(said(capsys, "list", "--json", "--before", "2"))[0]["number"] == 1

@@ -1,10 +1,10 @@
 // Open alerts as cards: what, where, why, what to do; acknowledged with one click, cleared with two.
 
-import { command } from "./api.js";
+import { command, post } from "./api.js";
 import { KeyedList, byId, el, put, say } from "./dom.js";
 import { line, sign } from "./icons.js";
 import { percent, pick, recall, remember, span, t, when, word } from "./i18n.js";
-import { bus, emit, kindTitle, may, openAlerts, select, siteNow, state, trusted } from "./state.js";
+import { bus, emit, endedUnseen, kindTitle, may, openAlerts, select, setSeen, siteNow, state, trusted } from "./state.js";
 
 const OFFICER = "patrolgrid.officer";
 const SLOW_MS = 15_000; // a command is on its way through the node's log; longer than this is worth a word
@@ -30,10 +30,12 @@ class Card {
   draw() {
     const a = this.alert;
     this.tick();
-    const look = JSON.stringify([a, this.pending, this.form, this.error, document.documentElement.lang]);
+    const told = state.overview?.told?.[a.id] ?? [];
+    const look = JSON.stringify([a, told, this.pending, this.form, this.error, document.documentElement.lang]);
     if (look === this.drawn) return;
     this.drawn = look;
     const calm = a.state === "acknowledged";
+    const over = !calm && a.state !== "raised";
     const focus = this.node.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
     const typed = this.node.querySelector("input")?.value;
     this.node.className = `card ${a.severity} ${calm ? "calm" : ""}`;
@@ -56,9 +58,10 @@ class Card {
         el("span", {}, pick(a.place) || a.device || a.beat),
       ),
       el("p", { class: "why" }, pick(a.text), " ", el("span", { class: "sure" }, t("alerts-confidence", { share: percent(a.confidence) }))),
-      calm ? this.taken() : el("p", { class: "advice" }, line("go"), el("span", {}, pick(a.advice))),
+      calm ? this.taken() : over ? el("p", { class: "over" }, t("alerts-ended", { time: when(a.changed_ms, siteNow()) })) : el("p", { class: "advice" }, line("go"), el("span", {}, pick(a.advice))),
+      whoWasTold(told),
       this.error && el("p", { class: "failed", role: "alert" }, this.error),
-      this.form ? this.drawForm() : this.buttons(calm),
+      over ? this.seenButton() : this.form ? this.drawForm() : this.buttons(calm),
     );
     const input = this.node.querySelector("input");
     if (input && typed !== undefined) input.value = typed;
@@ -77,6 +80,14 @@ class Card {
     const a = this.alert;
     const text = a.by ? t("alerts-taken", { by: a.by, time: when(a.heard_ms || a.changed_ms, siteNow()) }) : t("alerts-taken_system");
     return el("p", { class: "taken" }, text, a.note && el("span", { class: "note" }, a.note));
+  }
+
+  seenButton() {
+    const seen = () => {
+      setSeen(this.alert.id);
+      if (state.me.accounts) post(`/api/alerts/${encodeURIComponent(this.alert.id)}/seen`, {}).catch(() => {});
+    };
+    return el("div", { class: "actions" }, el("button", { type: "button", class: "main", "data-focus": "seen", "data-action": "seen", onclick: seen }, t("alerts-seen")));
   }
 
   buttons(calm) {
@@ -176,6 +187,19 @@ class Card {
   }
 }
 
+/** Say which channels have taken a message of an alert, and which have not, and why. */
+function whoWasTold(rows) {
+  if (!rows.length) return false;
+  const taken = rows.filter((row) => row.state === "accepted" || row.state === "delivered").map((row) => row.channel);
+  const not = rows.filter((row) => row.state === "waiting" || row.state === "failed");
+  return el(
+    "p",
+    { class: "told-who" },
+    taken.length > 0 && el("span", { class: "told-yes" }, t("alerts-told", { channels: taken.join(", ") })),
+    not.map((row) => el("span", { class: "told-no" }, pick(row.reason) ? t("alerts-untold", { channel: row.channel, why: pick(row.reason) }) : t("alerts-untold_yet", { channel: row.channel }))),
+  );
+}
+
 function show(alert) {
   if (state.devices.has(alert.device)) select(alert.device);
   bus.dispatchEvent(new CustomEvent("look", { detail: { lon: alert.lon, lat: alert.lat } }));
@@ -250,15 +274,16 @@ export function startAlerts(tone) {
   byId("alerts-list").after(calm);
   const draw = () => {
     const alerts = openAlerts();
-    list.show(alerts, (alert) => alert.id);
+    const ended = endedUnseen();
+    list.show([...alerts, ...ended], (alert) => alert.id);
     const open = alerts.filter((a) => a.state === "raised").length;
     say(byId("alerts-count"), String(alerts.length));
     byId("alerts-count").dataset.level = alerts.some((a) => a.state === "raised" && a.severity === "critical") ? "critical" : open ? "warning" : "calm";
-    calm.hidden = alerts.length > 0 || !state.overview;
+    calm.hidden = alerts.length + ended.length > 0 || !state.overview;
     put(calm, trusted() ? [sign("acknowledged"), t("alerts-none")] : [sign("warning"), t("alerts-unknown")]);
     announce(alerts, tone);
   };
-  for (const name of ["change", "link", "language"]) bus.addEventListener(name, draw);
+  for (const name of ["change", "link", "language", "seen"]) bus.addEventListener(name, draw);
   setInterval(() => list.views.forEach((view) => view.tick()), 1000);
 }
 

@@ -31,9 +31,30 @@ function drawTally() {
   byId("favicon").href = critical ? "/static/icon-alert.svg" : "/static/icon.svg";
 }
 
+const AGAIN_MS = 60_000; // a critical alert that nobody has taken up sounds again so often
+const LOST_MS = 10_000; // data that stays away so long is told by a sound, and again every five minutes
+const LOST_AGAIN_MS = 300_000;
 let audio = null;
+let toldAt = 0;
+let lostAt = null; // since when there is no data that can be trusted, after there was some
+let lostTold = -Infinity;
+
+/** Sound again while a critical alert is unanswered, and where data has stopped: silence is no good news then. */
+function remind() {
+  const now = performance.now();
+  if (trusted()) lostAt = Infinity;
+  else if (lostAt === Infinity) lostAt = now;
+  if (lostAt !== null && now - lostAt > LOST_MS && now - lostTold > LOST_AGAIN_MS) {
+    lostTold = now;
+    tone(true);
+  }
+  if (trusted()) lostTold = -Infinity;
+  if (openAlerts().some((a) => a.state === "raised" && a.severity === "critical") && now - toldAt > AGAIN_MS) tone(true);
+}
+
 /** Sound two quiet notes for a warning, four for a critical alert, where sound is switched on. */
 function tone(critical) {
+  toldAt = performance.now();
   if (!audio || byId("sound").getAttribute("aria-pressed") !== "true") return;
   for (let i = 0; i < (critical ? 4 : 2); i++) {
     const [note, volume] = [audio.createOscillator(), audio.createGain()];
@@ -68,7 +89,14 @@ function startSound() {
     set(button.getAttribute("aria-pressed") !== "true");
     tone(false);
   });
-  if (recall(SOUND) === "on") document.addEventListener("pointerdown", (event) => !button.contains(event.target) && set(true), { once: true });
+  if (recall(SOUND) !== "off") {
+    const begin = (event) => {
+      for (const name of ["pointerdown", "keydown"]) document.removeEventListener(name, begin, true);
+      if (!button.contains(event.target)) set(true);
+    };
+    for (const name of ["pointerdown", "keydown"]) document.addEventListener(name, begin, true);
+  }
+  setInterval(remind, 1000);
   bus.addEventListener("language", draw);
   draw();
 }

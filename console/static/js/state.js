@@ -1,6 +1,6 @@
 // What the page knows, in one place; who shows a part of it listens for "change".
 
-import { pick } from "./i18n.js";
+import { pick, recall, remember } from "./i18n.js";
 
 export const state = {
   me: null, // who looks, and what they may do
@@ -63,6 +63,21 @@ export function openAlerts() {
   const alerts = (state.overview?.alerts ?? []).filter((a) => a.state === "raised" || a.state === "acknowledged");
   const taken = (a) => (a.state === "acknowledged" ? 1 : 0);
   return [...alerts].sort((a, b) => taken(a) - taken(b) || rank(b.severity) - rank(a.severity) || b.raised_ms - a.raised_ms);
+}
+
+const SEEN = "patrolgrid.seen";
+const MOST_SEEN = 200;
+const seen = () => (recall(SEEN) ?? "").split(" ");
+
+/** Return critical alerts that ended without anybody having taken them up, until somebody at this browser has seen them. */
+export function endedUnseen() {
+  const known = new Set(seen());
+  return (state.overview?.ended ?? []).filter((a) => !known.has(a.id));
+}
+
+export function setSeen(id) {
+  remember(SEEN, [...seen(), id].slice(-MOST_SEEN).join(" "));
+  emit("seen");
 }
 
 /** Return what is wrong with a device's data; one of which nothing was ever heard is not fine, but unknown. */

@@ -236,6 +236,16 @@ class StoreReader:
             "text",
         )
 
+    def ended_alone(self, since_ms: int, limit: int = 50) -> list[Row]:
+        """Return critical alerts that have ended since then without anybody having taken them up, newest first."""
+        rows = self._bodies(
+            """SELECT body FROM alerts WHERE state IN ('cleared', 'expired') AND severity = 'critical'
+            AND changed_ms >= ? ORDER BY changed_ms DESC, id LIMIT ?""",
+            (since_ms, limit),
+            "text",
+        )
+        return [row for row in rows if not row.get("by")]
+
     def alert(self, identifier: str) -> Row | None:
         """Return one alert as it stands, or None."""
         found = self._bodies("SELECT body FROM alerts WHERE id = ?", (identifier,), "text")
