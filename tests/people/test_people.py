@@ -30,6 +30,9 @@ class Clock:
         return self.ms
 
 
+AS_SHIPPED = passwords._HASHER, passwords._NOBODYS
+
+
 @pytest.fixture(autouse=True)
 def quick_hashes(monkeypatch):
     """Hash as the program does, in no time: what is tested here is who gets in."""
@@ -93,6 +96,14 @@ def test_a_password_opens_a_session_until_it_is_signed_out(site):
 def test_a_password_is_the_same_however_its_letters_are_composed(site):
     site.set_password("wang", "café au lait, twice", "cli:root")
     assert site.sign_in("wang", "café au lait, twice", HOME)
+
+
+def test_passwords_are_kept_as_the_rfc_recommends_and_nobodys_costs_as_much():
+    hasher, nobodys = AS_SHIPPED
+    kept = hasher.hash(WORDS)
+    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert hasher.verify(kept, WORDS)
+    assert not hasher.check_needs_rehash(nobodys)
 
 
 def test_nothing_in_the_file_opens_anything(site, tmp_path):
