@@ -267,7 +267,8 @@ class LevelFaults(Saved):
         away = means[-1].astype(np.float64) - days[-2]
         good = np.isfinite(away)
         grown = np.where(good, np.minimum(watched + 1.0, 21 * _DAY), watched)
-        near = _mean_square(near, away, grown, early=watched < 2 * _DAY)
+        # Of blocks the later ones say more: at first the season is not known yet.
+        near = _mean_square(near, away, 0.5 * (grown + 1.0), early=watched < 2 * _DAY)
         far = _mean_square(far, days[-1] - days[0], np.maximum(grown - _BLOCKS, 1.0), early=watched < _BLOCKS + _DAY)
         self.strays[:, rows] = grown, near, far
 
@@ -275,8 +276,7 @@ class LevelFaults(Saved):
 def _mean_square(held: Doubles, away: Doubles, n: Doubles, *, early: Flags) -> Doubles:
     """Return a running mean square over n; what is far out counts as a multiple of what is usual, but for the first."""
     squared = np.minimum(np.where(np.isfinite(away), away, 0.0) ** 2, np.where(early, np.inf, _MOST_SQUARE * held))
-    gain = 2.0 / (np.maximum(n, 1.0) + 1.0)
-    return np.where(np.isfinite(away), held + (squared - held) * gain, held)
+    return np.where(np.isfinite(away), held + (squared - held) / np.maximum(n, 1.0), held)
 
 
 def _mean(values: Doubles) -> Doubles:
