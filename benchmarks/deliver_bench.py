@@ -36,7 +36,7 @@ class Station:
         channels.chmod(0o600)
         self.config.write_text(
             f"[site]\nid = 's1'\n[data]\ndir = '{folder / 'data'}'\n[broker]\nport = {free_port()}\n"
-            f"[deliver]\nchannels_file = '{channels}'\ncritical = ['chat', 'hook']\n",
+            f"[deliver]\nchannels_file = '{channels}'\n[telling]\nrules = ['critical @ #chat #hook']\n",
             encoding="utf-8",
         )
 

@@ -11,7 +11,8 @@ from typing import Annotated, ClassVar, Final, Literal, NamedTuple, Protocol
 
 import msgspec
 
-from console.deliver.outbox import Message
+from console.deliver.message_links import MessageLinks
+from console.deliver.orders import Message
 from console.deliver.wording import Writer
 from ingest.login import BrokerAddress, url_in_clear
 from ingest.setup.settings import url_mistake
@@ -28,7 +29,7 @@ class LaterError(Exception):
         self.why, self.said, self.after_s = why, said, after_s
 
 
-class RefusedError(Exception):
+class ChannelRefusedError(Exception):
     """A channel refused a message for a reason that somebody has to put right: a key, a right, an address."""
 
     def __init__(self, why: Reason, said: str = "") -> None:
@@ -48,6 +49,8 @@ class Surroundings(NamedTuple):
     """Whether nothing of what is told has happened."""
     base: Path
     """Where relative paths begin: the folder of the channels file."""
+    links: MessageLinks | None = None
+    """Makes the links in messages."""
 
 
 class ChannelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -65,6 +68,8 @@ class ChannelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     SECRETS: ClassVar[tuple[str, ...]] = ()
     """Fields that must be in no log, no receipt and no list."""
+    GROUP: ClassVar[bool] = True
+    """Whether others may read what is meant for one person."""
     FOLLOWS: ClassVar[bool] = False
     """Whether it hears all that becomes of an alert."""
 
@@ -112,7 +117,7 @@ class Channel(Protocol):
     def send(self, message: Message) -> str:
         """Send a message; return what the channel said to it. Returns only when the channel has accepted it.
 
-        Raises `LaterError` or `RefusedError`.
+        Raises `LaterError` or `ChannelRefusedError`.
         """
 
     def check(self, text: str) -> str:

@@ -83,7 +83,9 @@ def _check_way(path: Path, name: str, found: Declared) -> None:
 def open_channel(name: str, settings: ChannelSettings, around: Surroundings) -> Channel:
     """Return a channel, ready to send. Raises `SettingsError`, or what its packages or files raise."""
     language, outside = settings.language or around.language, settings.where == "outside"
-    writer = Writer(language, around.zone, outside=outside, exercise=around.exercise)
+    links, group = around.links, settings.GROUP
+    link = None if links is None else lambda message: links.of(message, outside=outside, group=group)
+    writer = Writer(language, around.zone, outside=outside, exercise=around.exercise, link=link)
     try:
         return settings.open(writer, name, around)
     except ValueError as error:

@@ -12,7 +12,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection, RemoteDi
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from console.deliver.channel import LaterError, RefusedError
+from console.deliver.channel import ChannelRefusedError, LaterError
 
 _MOST: Final = 64 << 10
 """Bytes of an answer that are read."""
@@ -81,8 +81,8 @@ def post(
 ) -> Answer:
     """POST a body; return the answer where its status is 2xx. Redirects are not followed: nobody asked to go there.
 
-    Raises `LaterError` where the server is away, hangs, is busy (429) or in trouble (5xx), `RefusedError` for any other
-    status.
+    Raises `LaterError` where the server is away, hangs, is busy (429) or in trouble (5xx), `ChannelRefusedError` for
+    any other status.
     """
     parts = urlsplit(url)
     host, path = parts.hostname or "", parts.path + (f"?{parts.query}" if parts.query else "")
@@ -110,7 +110,7 @@ def post(
         raise LaterError("busy", said, min(float(wait), _LONGEST_WAIT_S) if wait.isdecimal() else _BUSY_S)
     if status >= 500 or status == 408:
         raise LaterError("error", said)
-    raise RefusedError("login" if status in {401, 403} else "refused", said)
+    raise ChannelRefusedError("login" if status in {401, 403} else "refused", said)
 
 
 def shown(text: object) -> str:

@@ -8,8 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
-from console.deliver.outbox import FILE, MessageState
+from console.deliver.message_box import FILE
+from console.deliver.orders import MessageState
 from ingest.sqlite import read_only
+from ingest.vocabulary import SEVERITY_RANK
 from stream.sentences import Why
 from stream.sentences.catalogue import in_all_languages
 
@@ -83,6 +85,20 @@ class Receipts:
             (limit,),
         )
         return [(row[0], _receipt(row[1:])) for row in rows]
+
+    def by_person(self, since_ms: int) -> dict[str, tuple[int, int]]:
+        """Return person → (messages accepted, critical ones among them) since a time. Raises OSError."""
+        found: dict[str, tuple[int, int]] = {}
+        rows = self._rows(
+            "SELECT persons, count(*), sum(rank = ?) FROM messages WHERE at_ms >= ? AND persons <> '' "
+            "AND state IN ('accepted', 'delivered') GROUP BY persons",
+            (SEVERITY_RANK["critical"], since_ms),
+        )
+        for persons, messages, critical in rows:
+            for person in persons.split():
+                before = found.get(person, (0, 0))
+                found[person] = before[0] + messages, before[1] + critical
+        return found
 
     def _ask(self, statement: str, values: tuple[object, ...]) -> list[Receipt]:
         return [_receipt(row) for row in self._rows(statement, values)]

@@ -10,7 +10,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +18,9 @@ import msgspec
 
 from console.deliver.channel import Surroundings
 from console.deliver.channel_file import Declared, open_channel
-from console.deliver.outbox import FILE, Outbox
+from console.deliver.message_box import FILE, MessageBox
+from console.deliver.mutes import Mutes
+from console.deliver.orders import Order
 from console.deliver.telling import Telling
 from console.deliver.worker import Worker
 from ingest.clock import wall_ms
@@ -35,10 +37,13 @@ STATUS: Final = "deliver.json"
 """In the site's folder: which channels there are, and what is wrong with them."""
 _LOOK_S: Final = 0.05
 _HAND_ON_S: Final = 0.5
+_CALL_S: Final = 1.0
 _STATUS_S: Final = 2.0
 _PRUNE_S: Final = 3_600.0
 _STOP_S: Final = 3.0
 _DAY_MS: Final = 86_400_000
+_HISTORY: Final = 1_000
+"""Revisions of an alert that are looked through for what came while nobody delivered."""
 _FIRST_MS: Final = 15 * 60_000
 """Where nothing was ever delivered, only what people were called for in the last minutes is told."""
 
@@ -57,8 +62,9 @@ class Deliverer:
         self, folder: Path, declared: Declared, around: Surroundings, telling: Telling, limits: Limits
     ) -> None:
         self._folder, self._telling, self._limits = folder, telling, limits
-        self._outbox = Outbox(folder / FILE)
+        self._outbox = MessageBox(folder / FILE)
         self._outbox.drop_channels(declared, wall_ms())
+        self._mutes = Mutes(folder)
         self._reader = StoreReader(folder / "store.db", around.zone)
         self._workers = {
             name: Worker(name, settings, _opener(name, declared, around), self._outbox)
@@ -92,6 +98,7 @@ class Deliverer:
             self._take_heard()
             self._look()
             self._every(_HAND_ON_S, self._hand_on)
+            self._every(_CALL_S, self._call_again)
             self._every(_PRUNE_S, self._prune)
         except (sqlite3.Error, StoreError) as error:
             self._tell_fault(str(error))
@@ -109,6 +116,7 @@ class Deliverer:
             worker.join(max(deadline - time.monotonic(), 0.0))
         self._reader.close()
         self._outbox.close()
+        self._mutes.close()
 
     def _on_message(self, message: Inbound) -> None:
         try:
@@ -143,29 +151,60 @@ class Deliverer:
         for identifier, revision, _state, changed_ms in rows:
             self._since_ms = max(self._since_ms, changed_ms - _DAY_MS)
             if not self._outbox.knows(identifier, revision):
-                found = self._reader.query("SELECT body FROM alerts WHERE id = ?", (identifier,))
-                self._take_row(found, None if not first else now_ms - _FIRST_MS)
+                self._take_revisions(identifier, now_ms - _FIRST_MS if first else None)
         if first:
             self._outbox.begin()
         self._version = version
 
-    def _take_row(self, rows: list[Any], told_from_ms: int | None) -> None:
-        for (body,) in rows:
-            try:
-                alert = msgspec.convert(with_why(msgspec.json.decode(body)), Alert)
-            except msgspec.MsgspecError as error:
-                _LOG.warning("an alert in the store cannot be read, and is not told: %s", error)
-                continue
+    def _take_revisions(self, identifier: str, told_from_ms: int | None) -> None:
+        """Take what is new of an alert: its last call, where that holds; what was before only says who had it."""
+        rows = self._reader.query(
+            "SELECT body FROM alert_history WHERE id = ? ORDER BY revision DESC LIMIT ?", (identifier, _HISTORY)
+        )
+        rows += self._reader.query("SELECT body FROM alerts WHERE id = ?", (identifier,))
+        found = {alert.revision: alert for alert in (_alert(body) for (body,) in rows) if alert is not None}
+        alerts = [found[revision] for revision in sorted(found)]
+        calls = [alert.revision for alert in alerts if alert.state == "raised" and not alert.quiet]
+        holds = bool(alerts) and alerts[-1].state == "raised"
+        told_from = max(calls, default=0) if holds else alerts[-1].revision if alerts else 0
+        for alert in alerts:
             old = told_from_ms is not None and max(alert.heard_ms, alert.raised_ms) < told_from_ms
-            self._take(alert, silently=old)
+            self._take(alert, silently=old or alert.revision < told_from)
 
     def _take(self, alert: Alert, *, silently: bool = False) -> None:
-        orders = [] if silently else self._telling.orders(alert)
-        for channel in self._outbox.take(alert, orders, wall_ms()):
-            self._workers[channel].ring()
+        now_ms = wall_ms()
+        orders: list[Order] = []
+        if not silently:
+            muted_ms = self._mutes.until(alert, now_ms)
+            found = self._telling.orders(alert, now_ms)
+            orders = [order._replace(due_ms=max(order.due_ms, muted_ms)) for order in found]
+        self._ring(self._outbox.take(alert, orders, now_ms, silently=silently))
 
     def _hand_on(self) -> None:
-        for channel in self._outbox.hand_on(self._telling.ways, self._limits.hand_on_ms, wall_ms()):
+        self._ring(self._outbox.hand_on(self._telling.way, self._limits.hand_on_ms, wall_ms()))
+
+    def _call_again(self) -> None:
+        """Ask who is next, and remind, where nobody has taken an alert up."""
+        now_ms = wall_ms()
+        for called in self._outbox.called():
+            alert, waited_ms = called.alert, now_ms - called.called_ms
+            if self._mutes.until(alert, now_ms):
+                continue
+            steps = [rule for rule in self._telling.escalations(alert, now_ms) if rule.after_ms <= waited_ms]
+            if len(steps) > called.escalated:
+                new = steps[called.escalated :]
+                orders = [order for rule in new for order in self._telling.escalation(rule, alert, now_ms)]
+                asked = called._replace(escalated=len(steps))
+                self._ring(self._outbox.call_again(asked, orders, "escalation", now_ms))
+                continue  # who was asked just now is not reminded in the same breath
+            every_ms = self._telling.reminder_ms(alert, now_ms)
+            if every_ms and waited_ms // every_ms > called.reminded:
+                again = called._replace(reminded=waited_ms // every_ms)
+                orders = self._telling.reminder(alert, called.escalated, now_ms)
+                self._ring(self._outbox.call_again(again, orders, "reminder", now_ms))
+
+    def _ring(self, channels: Collection[str]) -> None:
+        for channel in channels:
             self._workers[channel].ring()
 
     def _prune(self) -> None:
@@ -188,6 +227,15 @@ class Deliverer:
         if fault and fault != self._fault:
             _LOG.error("alerts cannot be taken, and are tried again: %s", fault)
         self._fault = fault
+
+
+def _alert(body: str | bytes) -> Alert | None:
+    """Return an alert of the store; None for one that cannot be read."""
+    try:
+        return msgspec.convert(with_why(msgspec.json.decode(body)), Alert)
+    except msgspec.MsgspecError as error:
+        _LOG.warning("an alert in the store cannot be read, and is not told: %s", error)
+        return None
 
 
 def _opener(name: str, declared: Declared, around: Surroundings) -> Callable[[], Any]:

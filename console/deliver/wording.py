@@ -1,10 +1,10 @@
 """The words of a message: what, where, since when, what to do; and which of them may go outside."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from typing import Any, Final, NamedTuple
 
-from console.deliver.outbox import Message
+from console.deliver.orders import Message
 from ingest.clock import wall_ms
 from stream.results import Alert
 from stream.sentences import OUTSIDE, Why
@@ -53,33 +53,50 @@ class Writer:
         Whether they leave the station: then no person, no vehicle token and no text that somebody wrote is in them.
     exercise
         Whether nothing of it has happened: a replay, a demo.
+    link
+        Returns the address at which a message's reader finds the alert; empty for none.
     """
 
-    def __init__(self, language: str, zone: tzinfo, *, outside: bool, exercise: bool) -> None:
+    def __init__(
+        self,
+        language: str,
+        zone: tzinfo,
+        *,
+        outside: bool,
+        exercise: bool,
+        link: Callable[[Message], str] | None = None,
+    ) -> None:
         self.say, self.outside, self.exercise = Sentences(language, zone), outside, exercise
-        self.language = self.say.language
+        self.language, self._zone, self._link = self.say.language, zone, link
 
     def text(self, message: Message) -> Text:
-        """Return the text of a message that calls people."""
+        """Return the text of a message that calls people, in its reader's language where it is known."""
         alert = message.alert
+        say = Sentences(message.language, self._zone) if message.language else self.say
         again = alert.heard_ms > alert.raised_ms
-        lines = [self.say("deliver-time", again=int(again), raised_ms=alert.raised_ms, heard_ms=alert.heard_ms)]
+        lines = [say("deliver-time", again=int(again), raised_ms=alert.raised_ms, heard_ms=alert.heard_ms)]
+        if message.act != "call":
+            had = "" if self.outside else message.had
+            lines.insert(0, say("deliver-act", act=message.act, round=message.round, had=had, known=int(bool(had))))
         if not self.outside:
-            lines.append(self.say.why(alert.why))
-        lines.append(self.say("deliver-advice", advice=Why("advice", {"kind": alert.kind})))
+            lines.append(say.why(alert.why))
+        lines.append(say("deliver-advice", advice=Why("advice", {"kind": alert.kind})))
         late_s = (wall_ms() - message.queued_ms) / 1000
         if late_s >= _LATE_S:
-            lines.append(self.say("deliver-late", late_s=late_s))
-        return Text(self.title(alert), [*lines, self.say("deliver-mark", id=alert.id, revision=str(alert.revision))])
+            lines.append(say("deliver-late", late_s=late_s))
+        link = self._link(message) if self._link else ""
+        lines += [say("deliver-link", link=link)] if link else []
+        return Text(self.title(alert, say), [*lines, say("deliver-mark", id=alert.id, revision=str(alert.revision))])
 
     def test(self, words: str) -> Text:
         """Return the text of a test."""
         return Text(self.say("deliver-test-title"), [words, self.say("deliver-test-mark")])
 
-    def title(self, alert: Alert) -> str:
+    def title(self, alert: Alert, say: Sentences | None = None) -> str:
         """Return severity, kind and place in one line."""
+        say = say or self.say
         title = Why("deliver-title", {"severity": _severity(alert), "kind": kind_of(alert), "place": place_of(alert)})
-        return self.say("deliver-exercise", title=title) if self.exercise else self.say.why(title)
+        return say("deliver-exercise", title=title) if self.exercise else say.why(title)
 
     def document(self, message: Message) -> dict[str, Any]:
         """Return a message for programs: what the text says, in numbers and codes."""
@@ -89,6 +106,7 @@ class Writer:
             for name in ("id", "revision", "site", "beat", "kind", "state", "severity", "raised_ms", "changed_ms")
         }
         document |= {"lon": alert.lon, "lat": alert.lat, "place": self.say.why(place_of(alert))}
+        document |= {"act": message.act, "round": message.round}
         if not self.outside:
             document |= {"device": alert.device, "devices": alert.devices, "why": alert.why, "to": message.to}
         return document | {"title": text.title, "text": "\n".join(text.lines), "exercise": self.exercise}

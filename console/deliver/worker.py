@@ -12,8 +12,9 @@ from typing import Final
 
 import msgspec
 
-from console.deliver.channel import Channel, ChannelSettings, LaterError, RefusedError
-from console.deliver.outbox import Message, Outbox
+from console.deliver.channel import Channel, ChannelRefusedError, ChannelSettings, LaterError
+from console.deliver.message_box import MessageBox
+from console.deliver.orders import Message
 from ingest.backoff import Backoff, spread
 from ingest.clock import wall_ms
 
@@ -48,7 +49,7 @@ class Worker:
     """
 
     def __init__(
-        self, name: str, settings: ChannelSettings, open_channel: Callable[[], Channel], outbox: Outbox
+        self, name: str, settings: ChannelSettings, open_channel: Callable[[], Channel], outbox: MessageBox
     ) -> None:
         self.name, self._settings, self._open, self._outbox = name, settings, open_channel, outbox
         self._backoff = Backoff(_FIRST_S, _LONGEST_S)
@@ -125,7 +126,7 @@ class Worker:
             wait_s = max(spread(self._backoff.next_s()), error.after_s)
             self._wait_until = wall_ms() + round(wait_s * 1000)
             self._missed(message, self._wait_until, error.why, error.said)
-        except RefusedError as error:
+        except ChannelRefusedError as error:
             self._missed(message, wall_ms() + round(spread(REFUSED_S) * 1000), error.why, error.said, refused=True)
         except FAULTS as error:
             _LOG.exception("channel %s: an unexpected error; please report it", self.name)

@@ -14,10 +14,11 @@ from msgspec.structs import replace
 
 from ingest.days.patrol_settings import PatrolSettings
 from ingest.days.site_calendar import CalendarSettings
+from ingest.days.telling_settings import TellingSettings
 from ingest.gateway import GatewaySettings
 from ingest.log.kafka_address import KafkaAddress
 from ingest.login import BrokerAddress, url_in_clear
-from ingest.setup.settings import Identifier, Port, Section, url_mistake
+from ingest.setup.settings import Port, Section, url_mistake
 from stream.config import AlertSettings, PipelineSettings, Site
 from stream.sinks.influx.address import Address
 from stream.sinks.store.retention import Retention
@@ -118,18 +119,18 @@ class DeliverSettings(Section, frozen=True, kw_only=True):
     channels_file: Path | None = None
     """File of the channels, with their keys. It belongs outside the data folder; empty: channels.toml beside the plate
     keys."""
-    critical: tuple[Identifier, ...] = ()
-    """Channels that are told of every critical alert."""
-    warning: tuple[Identifier, ...] = ()
-    """Channels that are told of every warning."""
-    info: tuple[Identifier, ...] = ()
-    """Channels that are told of every alert of the lowest severity."""
     hand_on_s: Annotated[float, Meta(ge=1, le=3_600)] = 30.0
     """How long a channel may take before the next one is told, too, in seconds."""
     exercise: Literal["auto", "yes", "no"] = "auto"
     """Whether messages say that they are an exercise; auto: where the site's clock is not the system's."""
     keep_days: Annotated[float, Meta(ge=1, le=3_660)] = 90.0
     """For how many days receipts are kept."""
+    board_url: str = ""
+    """Address by which phones reach the board, such as https://10.0.0.5:8060; messages then have a link to it."""
+
+    def mistake(self) -> str:
+        """Return what cannot be meant; see `ingest.setup.settings.Section.mistake`."""
+        return url_mistake("board_url", self.board_url)
 
 
 class GrafanaSettings(Section, frozen=True, kw_only=True):
@@ -226,6 +227,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     training: TrainingSettings = TrainingSettings()
     sinks: SinkSettings = SinkSettings()
     deliver: DeliverSettings = DeliverSettings()
+    telling: TellingSettings = TellingSettings()
     influx: Address = Address()
     grafana: GrafanaSettings = GrafanaSettings()
     board: BoardSettings = BoardSettings()

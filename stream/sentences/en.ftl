@@ -1780,6 +1780,17 @@ deliver-time = { $again ->
     [1] First at { $raised_ms }, called again at { $heard_ms }.
    *[0] Since { $raised_ms }.
 }
+deliver-act = { $act ->
+    [again] { $known ->
+        [1] Raised again; { $had } had taken it up.
+       *[0] Raised again after somebody had taken it up.
+    }
+    [held] Held back for quiet hours; it still holds.
+    [reminder] Reminder: nobody has taken it up yet.
+    [escalation] Nobody has taken it up: you are asked now.
+   *[other] { $act }
+}
+deliver-link = Open and answer: { $link }
 deliver-advice = What to do: { $advice }
 deliver-late = This message is late: it waited for { $late_s }.
 deliver-mark = No. { $id }/{ $revision }
@@ -1826,7 +1837,11 @@ deliver-none = No channels: { $file } is not there. docs/deliver.md has an examp
 deliver-runs = Delivery runs: { $channels }. Ctrl-C ends it.
 deliver-running = Delivery is running.
 deliver-stopped = Delivery is not running: nobody is told. `patrolgrid up` or `patrolgrid deliver run` starts it.
-deliver-mute = No channel is told of { $severity } alerts ([deliver] { $severity } is empty).
+deliver-no_rules = Nobody is told of anything: there are no rules ([telling] rules).
+deliver-mute = Mute { $number }: { $only } until { $until }, by { $by }: { $why }
+deliver-muted = Muted until { $until } (number { $number }); what still holds then is told.
+deliver-unmuted = Mute { $number } has ended; what it held back and still holds is told now.
+deliver-over = more than can be answered
 deliver-test-ok = { $channel }: accepted ({ $said })
 deliver-test-bad = { $channel }: { $why } ({ $said }); do: { $todo }
 deliver-clear = { $channel }: its key goes over the network without encryption; use https
@@ -1840,4 +1855,9 @@ deliver-col-kind = kind
 deliver-col-where = where
 deliver-col-waits = wait
 deliver-col-next = next
-deliver-col-severities = told of
+deliver-col-person = person
+deliver-col-messages = messages (24 h)
+deliver-col-hours = hours on duty
+deliver-col-rate = an hour
+deliver-col-critical = critical
+deliver-col-budget = budget

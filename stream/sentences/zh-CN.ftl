@@ -1602,6 +1602,17 @@ deliver-time = { $again ->
     [1] 首次 { $raised_ms }，{ $heard_ms } 再次告警。
    *[0] { $raised_ms } 起。
 }
+deliver-act = { $act ->
+    [again] { $known ->
+        [1] 再次告警；此前由{ $had }受理。
+       *[0] 再次告警；此前已有人受理。
+    }
+    [held] 免打扰时段内暂缓发送；目前仍未结束。
+    [reminder] 催办：尚无人受理。
+    [escalation] 尚无人受理，现转请您处理。
+   *[other] { $act }
+}
+deliver-link = 查看并处理：{ $link }
 deliver-advice = 处置：{ $advice }
 deliver-late = 本消息已延迟：等待了 { $late_s }。
 deliver-mark = 编号 { $id }/{ $revision }
@@ -1648,7 +1659,11 @@ deliver-none = 没有通道：{ $file } 不存在。示例见 docs/deliver.zh-CN
 deliver-runs = 送达服务运行中：{ $channels }。按 Ctrl-C 结束。
 deliver-running = 送达服务正在运行。
 deliver-stopped = 送达服务未运行：没有人会收到消息。请用 `patrolgrid up` 或 `patrolgrid deliver run` 启动。
-deliver-mute = 没有通道接收 { $severity } 级告警（[deliver] 的 { $severity } 为空）。
+deliver-no_rules = 没有告知规则，任何人都不会收到消息（[telling] 的 rules 为空）。
+deliver-mute = 静默 { $number }：{ $only }，至 { $until }，由 { $by } 设置：{ $why }
+deliver-muted = 已静默至 { $until }（编号 { $number }）；届时仍未结束的会告知。
+deliver-unmuted = 静默 { $number } 已结束；其间暂缓且仍未结束的现在告知。
+deliver-over = 超出可处理量
 deliver-test-ok = { $channel }：已接收（{ $said }）
 deliver-test-bad = { $channel }：{ $why }（{ $said }）；处理：{ $todo }
 deliver-clear = { $channel }：其密钥以明文经过网络；请使用 https
@@ -1662,4 +1677,9 @@ deliver-col-kind = 类型
 deliver-col-where = 内外
 deliver-col-waits = 等待
 deliver-col-next = 后备
-deliver-col-severities = 接收级别
+deliver-col-person = 人员
+deliver-col-messages = 消息数（24 小时）
+deliver-col-hours = 在岗小时
+deliver-col-rate = 每小时
+deliver-col-critical = 紧急
+deliver-col-budget = 负荷

@@ -15,7 +15,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from console.cli.main import main
-from console.deliver.outbox import FILE, Outbox
+from console.deliver.message_box import FILE, MessageBox
 from deploy.processes.broker import embedded_command
 from ingest import topics
 from ingest.events import Command, PatrolDid, PatrolPlan, PatrolStop
@@ -357,7 +357,7 @@ def test_who_was_told_stands_on_the_card_and_an_alert_that_ended_unseen_stays_un
     page = open_page(viewport={"width": 1366, "height": 768}, wanted='[data-alert="al-1"]')
     card = page.locator('[data-alert="al-1"]')
     assert card.locator(".told-who").count() == 0, "nobody delivers here"
-    Outbox(station.folder / FILE).close()
+    MessageBox(station.folder / FILE).close()
     with closing(sqlite3.connect(station.folder / FILE)) as written:
         for channel, state, why in (("duty", "accepted", ""), ("mail", "waiting", "hangs"), ("sms", "waiting", "")):
             row = ("al-1", channel, state, why, "", b"", 1, 0, 0, 1, 1, 1, 1)

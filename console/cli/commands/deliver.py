@@ -1,8 +1,11 @@
 """``patrolgrid deliver run|test|list``: alerts to chat groups, mail and other systems."""
 
 import argparse
+import getpass
 import logging
+import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -19,31 +22,40 @@ from console.common import (
     settings_of_site,
     texts_of,
 )
-from console.deliver.channel import ChannelSettings, LaterError, RefusedError, Surroundings
+from console.deliver.channel import ChannelRefusedError, ChannelSettings, LaterError, Surroundings
 from console.deliver.channel_file import Declared, open_channel, read_channels
+from console.deliver.message_links import MessageLinks
+from console.deliver.mutes import LONGEST_MS, Mute, Mutes, mutes_of
 from console.deliver.receipts import Receipts
 from console.deliver.service import STATUS, Deliverer, Limits
-from console.deliver.telling import SEVERITIES, Telling
+from console.deliver.telling import RecentPeople, Telling
 from console.deliver.worker import FAULTS
+from console.errors import CommandError
+from console.people.people import People
 from deploy.node.lock import is_locked, site_lock
 from deploy.processes import StopRequest
 from deploy.settings import Settings, at_broker
+from ingest.clock import wall_ms
+from ingest.days.telling_settings import rules_of
 from ingest.files import read_json
 from ingest.setup.settings import SettingsError
+from ingest.vocabulary import ALERT_KINDS
 from stream.sentences.catalogue import Sentences
 
 EXAMPLES: Final = """\
 examples:
   patrolgrid deliver test                    try every channel with a test message; what is wrong, in words
   patrolgrid deliver test duty               only this one
-  patrolgrid deliver run                     deliver until Ctrl-C or SIGTERM (patrolgrid up does it by itself)
-  patrolgrid deliver list                    channels, what waits, and the newest receipts
+  patrolgrid deliver run                     deliver until Ctrl-C or SIGTERM (patrolgrid up does so by itself)
+  patrolgrid deliver list                    channels, what waits, the newest receipts, how often each person was told
+  patrolgrid deliver mute --device smoke-3 --for 2h --why "painting"
 
-Channels stand in a file of their own, with their keys (deliver.channels_file); [deliver] says which severity goes
-where. docs/deliver.md has an example of every kind.
+Channels stand in a file of their own, with their keys (deliver.channels_file); [telling] says who is told of what.
+docs/deliver.md has an example of every kind.
 """
 _DAY_MS: Final = 86_400_000
 _SHOWN: Final = 20
+_PEOPLE_S: Final = 10.0
 
 
 class _Tried(NamedTuple):
@@ -61,13 +73,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, text in (
         ("run", "deliver alerts until asked to stop"),
         ("test", "send a test through every channel, and say what is wrong"),
-        ("list", "show the channels, what waits, and who has been told"),
+        ("list", "show the channels, what waits, who has been told, and how often each person was"),
+        ("mute", "tell nobody of some alerts for a while; what still holds at the end is told"),
+        ("unmute", "end a mute"),
     ):
         child = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         add_settings_arguments(child, site=True)
         if name == "test":
             child.add_argument("channels", nargs="*", metavar="CHANNEL", help="only these (default: all)")
-        if name != "run":
+        if name == "mute":
+            for part in ("beat", "kind", "device"):
+                child.add_argument(f"--{part}", default="", metavar="ID", help=f"only alerts of this {part}")
+            child.add_argument("--for", dest="span", required=True, metavar="TIME", help="such as 90m, 2h or 1d")
+            child.add_argument("--why", required=True, metavar="TEXT", help="what is done there")
+        if name == "unmute":
+            child.add_argument("number", type=int, metavar="N", help="its number in the list")
+        if name in {"test", "list"}:
             child.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -75,6 +96,8 @@ def run(options: argparse.Namespace) -> int:
     """Do what was asked for."""
     settings, site = settings_of_site(options, new=True)
     settings, texts = at_broker(settings, None, site.node()), texts_of(options, settings)
+    if options.action in {"mute", "unmute"}:
+        return _mute(options, settings, site, texts)
     declared = read_channels(settings.channels_file)
     if options.action == "list":
         return _list(options, settings, site, declared, texts)
@@ -92,22 +115,58 @@ def surroundings(settings: Settings, site: FoundSite) -> Surroundings:
     deliver = settings.deliver
     exercise = settings.clock.mode != "system" if deliver.exercise == "auto" else deliver.exercise == "yes"
     zone, language = ZoneInfo(settings.site.timezone), settings.site.language
-    return Surroundings(site.id, zone, language, settings.broker, exercise, settings.channels_file.parent)
+    links = MessageLinks(deliver.board_url, People(site.folder))
+    return Surroundings(site.id, zone, language, settings.broker, exercise, settings.channels_file.parent, links)
+
+
+def telling_of(settings: Settings, declared: Declared) -> Telling:
+    """Return the rules of telling, with the site's people as they are at most ten seconds ago."""
+    people, known = People(settings.site_dir), RecentPeople(_PEOPLE_S)
+    zone = ZoneInfo(settings.site.timezone)
+    return Telling(rules_of(settings.telling), declared, zone, lambda: known.of(people.all))
+
+
+def _mute(options: argparse.Namespace, settings: Settings, site: FoundSite, texts: Sentences) -> int:
+    by, people = f"cli:{getpass.getuser()}", People(site.folder)
+    with closing(Mutes(site.folder)) as mutes:
+        if options.action == "unmute":
+            if not mutes.remove(options.number, wall_ms()):
+                raise CommandError(f"there is no mute {options.number}; `patrolgrid deliver list` shows them")
+            about, what = str(options.number), {}
+            print(texts("deliver-unmuted", number=about))
+        else:
+            if options.kind and options.kind not in ALERT_KINDS:
+                raise CommandError(f"--kind {options.kind!r} is not known, expected one of {', '.join(ALERT_KINDS)}", 2)
+            until_ms = wall_ms() + _span_ms(options.span)
+            what = {"beat": options.beat, "kind": options.kind, "device": options.device}
+            about = str(mutes.add(Mute(0, until_ms, options.beat, options.kind, options.device, by, options.why)))
+            until = local_time(until_ms, ZoneInfo(settings.site.timezone), "%Y-%m-%d %H:%M")
+            print(texts("deliver-muted", number=about, until=until))
+    if people.anybody():
+        people.audit.note(by, options.action, about, **what)
+    return 0
+
+
+def _span_ms(text: str) -> int:
+    """Return the milliseconds of ``90m``, ``2h`` or ``1d``. Raises `CommandError` above a week."""
+    found = re.fullmatch(r"(\d{1,5})([mhd])", text)
+    span_ms = int(found[1]) * {"m": 60_000, "h": 3_600_000, "d": _DAY_MS}[found[2]] if found else 0
+    if not 0 < span_ms <= LONGEST_MS:
+        raise CommandError(f"--for {text!r}: expected a time of up to a week, such as 90m, 2h or 1d", 2)
+    return span_ms
 
 
 def _run(settings: Settings, declared: Declared, around: Surroundings, texts: Sentences) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     deliver = settings.deliver
-    routes = {severity: getattr(deliver, severity) for severity in SEVERITIES}
-    telling = Telling(routes, declared)
+    telling = telling_of(settings, declared)
     limits = Limits(round(deliver.hand_on_s * 1000), round(deliver.keep_days * _DAY_MS))
     with StopRequest() as stop, site_lock(settings.site_dir, "deliver"):
         deliverer = Deliverer(settings.site_dir, declared, around, telling, limits)
         deliverer.start()
         try:
-            for severity in SEVERITIES[:2]:
-                if not routes[severity]:
-                    print(texts("deliver-mute", severity=severity))
+            if not settings.telling.rules:
+                print(texts("deliver-no_rules"))
             print(texts("deliver-runs", channels=", ".join(declared)), flush=True)
             while not stop.asked:
                 deliverer.step()
@@ -147,7 +206,7 @@ def _try(around: Surroundings, name: str, settings: ChannelSettings) -> _Tried:
             said = channel.check(Sentences(language)("deliver-test-words", site=around.site))
         finally:
             channel.close()
-    except (LaterError, RefusedError) as error:
+    except (LaterError, ChannelRefusedError) as error:
         why, said = error.why, error.said
     except SettingsError as error:
         why, said = "refused", str(error)
@@ -169,32 +228,47 @@ def _list(
             "id": name,
             "kind": str(one.__struct_config__.tag),
             "where": one.where,
-            "severities": [severity for severity in SEVERITIES if name in getattr(settings.deliver, severity)],
             "next": one.next,
             "waiting": waiting.get(name, 0),
             "trouble": _trouble(status, name) if running else "",
         }
         for name, one in declared.items()
     ]
+    persons = _persons(settings, site, declared) if declared else []
+    mutes = mutes_of(site.folder, wall_ms())
     if options.json:
         told = [{"alert": alert, **msgspec.to_builtins(receipt)} for alert, receipt in newest]
-        print_json({"file": settings.channels_file, "running": running, "channels": channels, "receipts": told})
+        document = {"file": settings.channels_file, "running": running, "channels": channels, "receipts": told}
+        print_json({**document, "persons": persons, "mutes": [mute._asdict() for mute in mutes]})
         return 0
     print(texts("deliver-running" if running else "deliver-stopped"))
     if not declared:
         print(texts("deliver-none", file=str(settings.channels_file)))
-    columns = ("channel", "kind", "where", "severities", "next", "waits", "why")
+    columns = ("channel", "kind", "where", "next", "waits", "why")
     print_table(
         [texts(f"deliver-col-{name}") for name in columns],
         [
-            (one["id"], one["kind"], one["where"], ", ".join(one["severities"]), one["next"], one["waiting"],
-             safe(one["trouble"]))
+            (one["id"], one["kind"], one["where"], one["next"], one["waiting"], safe(one["trouble"]))
             for one in channels
         ],
     )  # fmt: skip
+    if not settings.telling.rules:
+        print(texts("deliver-no_rules"))
     if not newest:
         print(texts("deliver-nothing"))
     zone = ZoneInfo(settings.site.timezone)
+    for mute in mutes:
+        only = " ".join(part for part in (mute.beat, mute.kind, mute.device) if part)
+        until = local_time(mute.until_ms, zone, "%Y-%m-%d %H:%M")
+        print(texts("deliver-mute", number=str(mute.number), only=only, until=until, by=mute.by, why=safe(mute.why)))
+    print_table(
+        [texts(f"deliver-col-{name}") for name in ("person", "messages", "hours", "rate", "critical", "budget")],
+        [
+            (one["id"], one["messages"], f"{one['hours']:.1f}", f"{one['per_hour']:.2f}", one["critical"],
+             texts("deliver-over") if one["over"] else "")
+            for one in persons
+        ],
+    )  # fmt: skip
     print_table(
         [texts(f"deliver-col-{name}") for name in ("when", "alert", "channel", "state", "why")],
         [
@@ -204,6 +278,27 @@ def _list(
         ],
     )  # fmt: skip
     return 0
+
+
+def _persons(settings: Settings, site: FoundSite, declared: Declared) -> list[dict[str, Any]]:
+    """Return how often each person was told in the last day, and whether that is more than can be answered."""
+    now_ms = wall_ms()
+    since_ms, found = now_ms - _DAY_MS, []
+    telling = telling_of(settings, declared)
+    for person, (messages, critical) in sorted(Receipts(site.folder).by_person(since_ms).items()):
+        hours = (telling.on_duty_ms(person, since_ms, now_ms) or _DAY_MS) / 3_600_000
+        rate = messages / hours
+        found.append(
+            {
+                "id": person,
+                "messages": messages,
+                "critical": critical,
+                "hours": round(hours, 2),
+                "per_hour": round(rate, 3),
+                "over": rate > settings.telling.per_hour,
+            }
+        )
+    return found
 
 
 def _trouble(status: dict[str, Any], name: str) -> str:

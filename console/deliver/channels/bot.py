@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from console.deliver.channel import BotSettings, LaterError, RefusedError
+from console.deliver.channel import BotSettings, ChannelRefusedError, LaterError
 from console.deliver.http_post import post, shown
-from console.deliver.outbox import Message
+from console.deliver.orders import Message
 from console.deliver.wording import Text, Writer, mentions
 
 _JSON: Final = {"Content-Type": "application/json; charset=utf-8"}
@@ -64,4 +64,4 @@ class Bot:
         said = shown(f"{code}: {found.get('errmsg') or found.get('msg') or ''}")
         if code in self.LATER:
             raise LaterError("busy", said, self.LATER[code])
-        raise RefusedError("login" if code in self.LOGIN else "refused", said)
+        raise ChannelRefusedError("login" if code in self.LOGIN else "refused", said)

@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 import msgspec
 
 from console.deliver.channel import Channel, ChannelSettings, LaterError, Surroundings
-from console.deliver.outbox import Message
+from console.deliver.orders import Message
 from console.deliver.wording import Writer, kind_of, place_of
 from ingest.clock import wall_ms
 from ingest.files import replace_file

@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
 
-from console.deliver.channel import Channel, ChannelSettings, LaterError, RefusedError, Surroundings
-from console.deliver.outbox import Message
+from console.deliver.channel import Channel, ChannelRefusedError, ChannelSettings, LaterError, Surroundings
+from console.deliver.orders import Message
 from console.deliver.wording import Text, Writer
 from ingest.setup.extras import load
 
@@ -74,5 +74,5 @@ class LongTail:
         code = int(found[1]) if found else 0
         said = f"HTTP {code}" if code else "apprise could not send it"
         if 400 <= code < 500 and code not in {408, 429}:
-            raise RefusedError("login" if code in {401, 403} else "refused", said)
+            raise ChannelRefusedError("login" if code in {401, 403} else "refused", said)
         raise LaterError("busy" if code == 429 else "error" if code else "away", said)

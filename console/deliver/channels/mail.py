@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
-from console.deliver.channel import Channel, ChannelSettings, LaterError, RefusedError, Surroundings
+from console.deliver.channel import Channel, ChannelRefusedError, ChannelSettings, LaterError, Surroundings
 from console.deliver.http_post import deadline, shown
-from console.deliver.outbox import Message
+from console.deliver.orders import Message
 from console.deliver.wording import Text, Writer
 from ingest.clock import wall_ms
 from ingest.setup.settings import Port
@@ -30,6 +30,7 @@ class MailSettings(ChannelSettings, frozen=True, kw_only=True, tag="mail"):
     recipients: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=50)]
     per_minute: int = 60
 
+    GROUP: ClassVar[bool] = False
     SECRETS: ClassVar[tuple[str, ...]] = ("password", "username", "recipients")
 
     def mistake(self) -> str:
@@ -111,7 +112,7 @@ class Mail:
             raise _meaning(error) from error
 
 
-def _meaning(error: smtplib.SMTPException) -> LaterError | RefusedError:
+def _meaning(error: smtplib.SMTPException) -> LaterError | ChannelRefusedError:
     """Return what an error of SMTP means: 4xx passes, 5xx does not (RFC 5321, 4.2.1)."""
     if isinstance(error, smtplib.SMTPServerDisconnected):
         return LaterError("cut", "the connection was cut")
@@ -120,7 +121,7 @@ def _meaning(error: smtplib.SMTPException) -> LaterError | RefusedError:
         codes = [code for code, _ in error.recipients.values()]
     said = shown(f"SMTP {' '.join(map(str, sorted(set(codes))))}") if codes else type(error).__name__
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return RefusedError("refused", "the server does not offer STARTTLS or a login")
+        return ChannelRefusedError("refused", "the server does not offer STARTTLS or a login")
     if codes and min(codes) >= 500:
-        return RefusedError("login" if set(codes) & _LOGIN_CODES else "refused", said)
+        return ChannelRefusedError("login" if set(codes) & _LOGIN_CODES else "refused", said)
     return LaterError("error", said)

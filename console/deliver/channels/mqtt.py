@@ -4,8 +4,8 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from console.deliver.channel import Channel, ChannelSettings, LaterError, RefusedError, Surroundings
-from console.deliver.outbox import Message
+from console.deliver.channel import Channel, ChannelRefusedError, ChannelSettings, LaterError, Surroundings
+from console.deliver.orders import Message
 from console.deliver.wording import Writer
 from ingest.login import BrokerAddress
 from ingest.mqtt import MemoryStorage, Outbound, Outbox, Session
@@ -65,5 +65,5 @@ class Mqtt:
             self._sent = {key: sent}
             raise LaterError("hangs", "the broker has not acknowledged it")
         if sent.refusal:
-            raise RefusedError("login", sent.refusal)
+            raise ChannelRefusedError("login", sent.refusal)
         return "PUBACK"

@@ -8,7 +8,7 @@ import msgspec
 
 from console.deliver.channel import Channel, ChannelSettings, Surroundings
 from console.deliver.http_post import post
-from console.deliver.outbox import Message
+from console.deliver.orders import Message
 from console.deliver.wording import Writer
 from ingest.clock import wall_ms
 

@@ -11,7 +11,8 @@ import xmlschema
 
 from console.deliver.channel import Surroundings
 from console.deliver.channels.cap import ATOM, CAP, FEED, CapSettings
-from console.deliver.outbox import FILE, Message, Order, Outbox
+from console.deliver.message_box import FILE, MessageBox
+from console.deliver.orders import Message, Order
 from console.deliver.wording import Writer
 from ingest.login import BrokerAddress
 from ingest.vocabulary import ALERT_KINDS
@@ -34,7 +35,7 @@ class Station:
         settings = CapSettings(where="outside", folder="cap", **more)
         around = Surroundings("s1", zone, "zh-CN", BrokerAddress(), exercise, tmp_path)
         writer = Writer("zh-CN", zone, outside=True, exercise=exercise)
-        self.cap, self.outbox = settings.open(writer, "cap", around), Outbox(tmp_path / FILE)
+        self.cap, self.outbox = settings.open(writer, "cap", around), MessageBox(tmp_path / FILE)
         self.folder = tmp_path / "cap"
 
     def tell(self, revision, **more):

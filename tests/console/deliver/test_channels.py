@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from console.deliver.channel import LaterError, RefusedError, Surroundings
+from console.deliver.channel import ChannelRefusedError, LaterError, Surroundings
 from console.deliver.channel_file import open_channel, read_channels
-from console.deliver.outbox import Message
+from console.deliver.orders import Message
 from ingest.login import BrokerAddress
 from ingest.setup.settings import SettingsError
 from stream.sentences import Why
@@ -99,12 +99,12 @@ def test_feishu_signs_and_nothing_in_a_text_becomes_a_tag(tmp_path, fake):
 
 
 REFUSALS = [
-    ("wecom", "refuse 93000 invalid webhook url", RefusedError, "login"),
-    ("wecom", "refuse 40058 invalid parameter", RefusedError, "refused"),
+    ("wecom", "refuse 93000 invalid webhook url", ChannelRefusedError, "login"),
+    ("wecom", "refuse 40058 invalid parameter", ChannelRefusedError, "refused"),
     ("wecom", "refuse 45009 api freq out of limit", LaterError, "busy"),
-    ("dingtalk", "refuse 310000 sign not match", RefusedError, "login"),
+    ("dingtalk", "refuse 310000 sign not match", ChannelRefusedError, "login"),
     ("dingtalk", "refuse 130101 send too fast", LaterError, "busy"),
-    ("feishu", "refuse 19021 sign match fail", RefusedError, "login"),
+    ("feishu", "refuse 19021 sign match fail", ChannelRefusedError, "login"),
     ("feishu", "refuse 11232 frequency limited", LaterError, "busy"),
 ]
 
@@ -123,9 +123,9 @@ FAILURES = [
     ("429 7", LaterError, "busy"),
     ("500", LaterError, "error"),
     ("503", LaterError, "error"),
-    ("404", RefusedError, "refused"),
-    ("403", RefusedError, "login"),
-    ("redirect", RefusedError, "refused"),
+    ("404", ChannelRefusedError, "refused"),
+    ("403", ChannelRefusedError, "login"),
+    ("redirect", ChannelRefusedError, "refused"),
     ("html", LaterError, "unclear"),
     ("hang", LaterError, "hangs"),
     ("drip", LaterError, "hangs"),
@@ -211,7 +211,7 @@ def test_mail_is_sent_with_an_id_that_stays(tmp_path):
         server.rcpt.append("550 nobody here")
         assert sender.send(message()) == "1 of 2 recipients were refused"
         server.rcpt.extend(["550 nobody here"] * 2)
-        with pytest.raises(RefusedError) as refused:
+        with pytest.raises(ChannelRefusedError) as refused:
             sender.send(message())
         assert (refused.value.why, refused.value.said) == ("refused", "SMTP 550")
         server.data.append("cut")
@@ -229,7 +229,7 @@ def test_a_mail_server_that_hangs_or_takes_no_login_is_noticed(tmp_path):
     with closing(FakeSmtp()) as server:
         text = f"kind = 'mail'\nhost = '127.0.0.1'\nport = {server.port}\nsecure = 'none'\nsender = 'a@station'"
         sender = channel(tmp_path, text + "\nrecipients = ['d@station']\nusername = 'u'\ntimeout_s = 0.3")
-        with pytest.raises(RefusedError) as found:
+        with pytest.raises(ChannelRefusedError) as found:
             sender.send(message())
         assert found.value.why == "login"
         server.greeting = "hang"
@@ -245,7 +245,7 @@ def test_apprise_takes_the_long_tail_and_its_failures_are_noticed(tmp_path, fake
     assert sender.send(message()) == "ok"
     assert b"No. a1/3" in fake.got[0].body
     fake.will.extend(["403", "503"])
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(ChannelRefusedError) as refused:
         sender.send(message())
     assert refused.value.why == "login"
     with pytest.raises(LaterError):

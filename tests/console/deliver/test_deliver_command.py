@@ -10,7 +10,10 @@ from contextlib import closing
 import pytest
 
 from console.cli.main import main
+from console.deliver.message_box import FILE, MessageBox
+from console.deliver.orders import Order
 from console.deliver.receipts import Receipts
+from ingest.clock import wall_ms
 from tests.console.deliver.fakes import FakeHttp
 from tests.console.stores import Node
 from tests.stream.make_results import alert as make_alert
@@ -30,7 +33,7 @@ class Station:
         file.chmod(0o600)
         self.config.write_text(
             f"[site]\nid = 's1'\nlanguage = 'en'\n[data]\ndir = '{self.data}'\n[broker]\nport = {free_port()}\n"
-            f"[deliver]\nchannels_file = '{file}'\ncritical = ['chat', 'hook']\n"
+            f"[deliver]\nchannels_file = '{file}'\n[telling]\nrules = ['critical @ #chat #hook']\n"
         )
         self.number = 0
 
@@ -107,6 +110,35 @@ def test_a_list_shows_channels_and_receipts_but_no_secret(tmp_path, fakes, capsy
     assert "k-secret" not in said
 
 
+def test_mutes_are_made_shown_and_ended(tmp_path, fakes, capsys):
+    station = Station(tmp_path, channels(*fakes))
+    assert station.run("mute", "--kind", "smoke", "--for", "2h", "--why", "painting") == 0
+    assert "number 1" in capsys.readouterr().out
+    assert station.run("list") == 0
+    assert "Mute 1: smoke until" in capsys.readouterr().out
+    assert station.run("unmute", "1") == 0
+    assert station.run("unmute", "1") == 1
+    for wrong in (["--kind", "flood", "--for", "2h"], ["--kind", "smoke", "--for", "8d"], ["--for", "2h"]):
+        assert station.run("mute", *wrong, "--why", "x") in {1, 2}
+    assert "up to a week" in capsys.readouterr().err
+
+
+def test_a_list_shows_who_is_told_more_than_can_be_answered(tmp_path, fakes, capsys):
+    station = Station(tmp_path, channels(*fakes))
+    box = MessageBox(station.folder / FILE)
+    for number in range(30):
+        box.take(make_alert(f"p{number}", 1, severity="critical"), [Order("chat", "w", persons=("wang",))], wall_ms())
+        message = box.next("chat", wall_ms())
+        assert message is not None
+        box.accepted(message, wall_ms())
+    box.close()
+    assert station.run("list", "--json") == 0
+    wang = json.loads(capsys.readouterr().out)["persons"][0]
+    assert wang == {"id": "wang", "messages": 30, "critical": 30, "hours": 24.0, "per_hour": 1.25, "over": True}
+    assert station.run("list") == 0
+    assert "more than can be answered" in capsys.readouterr().out
+
+
 def test_without_channels_it_says_where_they_would_stand(tmp_path, fakes, capsys):
     station = Station(tmp_path, channels(*fakes))
     (tmp_path / "channels.toml").unlink()
@@ -156,7 +188,7 @@ def kill_often(station, chat, hook, kills, pause):
 def test_nothing_is_lost_when_the_delivering_process_is_killed(tmp_path, fakes):
     station = Station(tmp_path, channels(*fakes))
     chat, hook = fakes
-    kill_often(station, chat, hook, kills=2, pause=lambda kill: 3 + kill)
+    kill_often(station, chat, hook, kills=1, pause=lambda kill: 3 + kill)
 
 
 @pytest.mark.field

@@ -10,11 +10,16 @@ import pytest
 from console.deliver import worker as worker_module
 from console.deliver.channel import Surroundings
 from console.deliver.channel_file import read_channels
+from console.deliver.message_links import MessageLinks
+from console.deliver.mutes import Mute, Mutes
+from console.deliver.orders import Message
 from console.deliver.receipts import Receipts
 from console.deliver.service import STATUS, Deliverer, Limits
 from console.deliver.telling import Telling
+from console.people.people import People, Person
 from deploy.processes.broker import start_broker
 from deploy.processes.supervisor import Supervisor
+from ingest.days.telling_settings import TellingSettings, rules_of
 from ingest.login import BrokerAddress
 from ingest.mqtt import Outbound, Session, publish_all
 from ingest.setup.settings import SettingsError
@@ -63,6 +68,7 @@ class Station:
         )
         self.file.chmod(0o600)
         self.routes = more.get("routes", {"critical": ["chat", "hook", "cap"], "warning": ["chat"], "info": []})
+        self.people, self.settings = more.get("people", []), more.get("settings", {})
         self.limits = Limits(more.get("hand_on_ms", 60_000), 10**9)
 
     @contextmanager
@@ -70,12 +76,18 @@ class Station:
         declared = read_channels(self.file)
         zone = ZoneInfo("Asia/Shanghai")
         around = Surroundings("s1", zone, "en", self.broker, False, self.folder)
-        deliverer = Deliverer(self.folder, declared, around, Telling(self.routes, declared), self.limits)
+        deliverer = Deliverer(self.folder, declared, around, self.telling(declared), self.limits)
         deliverer.start()
         try:
             yield deliverer
         finally:
             deliverer.close()
+
+    def telling(self, declared):
+        routes = {severity: " ".join(f"#{name}" for name in names) for severity, names in self.routes.items()}
+        rules = tuple(f"{severity} @ {names}" for severity, names in routes.items() if names)
+        settings = TellingSettings(rules=rules, **self.settings)
+        return Telling(rules_of(settings), declared, ZoneInfo("Asia/Shanghai"), lambda: self.people)
 
     def tell(self, *alerts):
         self.node.write(alerts=list(alerts))
@@ -95,7 +107,8 @@ class Station:
 
 
 def critical(name="a1", revision=1, **more):
-    return make_alert(name, revision, severity="critical", kind="smoke", **{"heard_ms": T0 + revision * 1000, **more})
+    usual = {"severity": "critical", "kind": "smoke", "heard_ms": T0 + revision * 1000}
+    return make_alert(name, revision, **(usual | more))
 
 
 OK = ("accepted", "")
@@ -207,7 +220,7 @@ def test_alerts_over_mqtt_are_told_while_the_store_cannot_be_read(tmp_path, fake
 
 def test_a_channel_that_settings_name_and_nobody_declared_is_refused(tmp_path, fakes):
     station = Station(tmp_path, fakes, routes={"critical": ["pager"], "warning": [], "info": []})
-    expected = "deliver.critical has 'pager', expected chat, hook, cap"
+    expected = "telling has #pager, expected #chat, #hook, #cap"
     with pytest.raises(SettingsError, match=expected), station.delivering():
         pass
 
@@ -241,3 +254,69 @@ def test_a_channel_over_mqtt_waits_for_the_brokers_word(tmp_path, fakes, broker)
     with station.delivering() as deliverer:
         station.tell(critical("a2"))
         station.until(deliverer, "a2", siren=("waiting", "away"))
+
+
+def test_reminders_and_escalation_end_when_somebody_takes_it_up(tmp_path, fakes, monkeypatch):
+    now = [1_000_000_000_000]
+    monkeypatch.setattr("console.deliver.service.wall_ms", lambda: now[0])
+    settings = {"remind": ("critical every 5 min",), "escalate": ("critical after 10 min @ #hook",)}
+    station = Station(tmp_path, fakes, routes={"critical": ["chat"], "warning": [], "info": []}, settings=settings)
+    chat, hook = fakes["chat"], fakes["hook"]
+
+    def passes(minutes, deliverer):
+        now[0] += minutes * 60_000
+        deliverer._due.clear()
+        deliverer.step()
+
+    with station.delivering() as deliverer:
+        station.tell(critical())
+        station.until(deliverer, "a1", chat=OK)
+        passes(6, deliverer)
+        wait_for(lambda: len(chat.got) == 2, "no reminder")
+        assert "Reminder: nobody has taken it up yet." in chat.got[1].json["text"]["content"]
+        assert not hook.got
+        passes(5, deliverer)
+        wait_for(lambda: len(hook.got) == 1, "nobody else is asked")
+        assert hook.got[0].json["act"] == "escalation"
+        passes(0, deliverer)
+        wait_for(lambda: len(chat.got) == 3, "who was told first is not reminded")
+        wait_for(lambda: len(hook.got) == 2, "who was asked is not reminded")
+        station.tell(critical(revision=2, state="acknowledged", by="Wang"))
+        station.until(deliverer, "a1", chat=OK)
+        passes(60, deliverer)
+        station.tell(critical(revision=3))
+        wait_for(lambda: deliverer.step() or len(chat.got) == 4, "not told again")
+    assert "Raised again; Wang had taken it up." in chat.got[3].json["text"]["content"]
+    assert len(hook.got) == 2
+
+
+def test_quiet_hours_and_mutes_hold_back_and_what_still_holds_is_told(tmp_path, fakes):
+    station = Station(tmp_path, fakes)
+    with closing(Mutes(tmp_path)) as mutes, station.delivering() as deliverer:
+        number = mutes.add(Mute(0, 2**50, "", "smoke", "", "cli", "painting"))
+        station.tell(critical(), critical("a2"), critical("a3", kind="fire"))
+        station.until(deliverer, "a3", chat=OK, hook=OK)
+        station.tell(critical("a2", 2, state="cleared"))
+        station.until(deliverer, "a2", chat=("dropped", "cleared"))
+        mutes.remove(number, 0)
+        for worker in deliverer._workers.values():
+            worker.ring()
+        station.until(deliverer, "a1", chat=OK, hook=OK)
+    said = [one.json["text"]["content"] for one in fakes["chat"].got]
+    assert [text.splitlines()[-1] for text in said] == ["No. a3/1", "No. a1/1"]
+    assert "Held back for quiet hours" in said[1]
+
+
+def test_a_message_to_one_person_inside_has_a_link_of_his_own(tmp_path, fakes):
+    people = People(tmp_path)
+    people.add(Person("wang", "Wang", "duty", "en", addresses={"post": "wang@b"}), by="test")
+    links = MessageLinks("https://board:8060/", people)
+    message = Message(1, "post", "wang@b", 0, 0, critical(), persons=("wang",))
+    first = links.of(message, outside=False, group=False)
+    assert first == links.of(message, outside=False, group=False)  # also when it is tried again
+    token = first.partition("https://board:8060/go#")[2]
+    assert people.of_link(token, "alert").id == "wang"
+    for where in ({"outside": True, "group": False}, {"outside": False, "group": True}):
+        assert links.of(message, **where) == "https://board:8060/"
+    assert links.of(message._replace(persons=("wang", "li")), outside=False, group=False) == "https://board:8060/"
+    assert MessageLinks("", people).of(message, outside=False, group=False) == ""

@@ -8,13 +8,15 @@ How nothing is lost, and what a SIGKILL can repeat
    id and revision, and the same idempotency key (`Message.key`), as the first time.
 """
 
+import sqlite3
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
+from console.deliver.orders import Act, Message, MessageState, OpenCall, Order
 from ingest.sqlite import connect, transaction
 from ingest.vocabulary import SEVERITY_RANK
 from stream.results import Alert
@@ -24,56 +26,47 @@ APPLICATION_ID: Final = 0x5047444C
 VERSION: Final = 1
 FILE: Final = "deliver.db"
 
-MessageState = Literal["waiting", "failed", "accepted", "delivered", "dropped"]
-"""failed: the channel refused it; it is tried again now and then as long as the alert holds, and the next channel has
-it. dropped: there was no need for it any more."""
-
 _SCHEMA: Final = """
 CREATE TABLE alerts (
     id TEXT PRIMARY KEY, revision INTEGER NOT NULL, state TEXT NOT NULL, seen_ms INTEGER NOT NULL,
+    called_ms INTEGER NOT NULL, reminded INTEGER NOT NULL, escalated INTEGER NOT NULL, round INTEGER NOT NULL,
     body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE messages (
     id INTEGER PRIMARY KEY, alert TEXT NOT NULL, revision INTEGER NOT NULL, channel TEXT NOT NULL,
-    address TEXT NOT NULL, follows INTEGER NOT NULL, chain INTEGER NOT NULL, handed INTEGER NOT NULL DEFAULT 0,
+    address TEXT NOT NULL, persons TEXT NOT NULL DEFAULT '', language TEXT NOT NULL DEFAULT '',
+    act TEXT NOT NULL DEFAULT 'call', had TEXT NOT NULL DEFAULT '', round INTEGER NOT NULL DEFAULT 0,
+    follows INTEGER NOT NULL, chain INTEGER NOT NULL, handed INTEGER NOT NULL DEFAULT 0,
     rank INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'waiting', why TEXT NOT NULL DEFAULT '',
     said TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0, queued_ms INTEGER NOT NULL,
     due_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL, body BLOB NOT NULL,
-    UNIQUE (alert, revision, channel, address));
+    UNIQUE (alert, revision, channel, address, round));
 CREATE INDEX messages_open ON messages (channel, rank, queued_ms) WHERE state IN ('waiting', 'failed');
 CREATE INDEX messages_at ON messages (at_ms);
+CREATE TABLE mutes (
+    number INTEGER PRIMARY KEY, until_ms INTEGER NOT NULL, beat TEXT NOT NULL, kind TEXT NOT NULL,
+    device TEXT NOT NULL, by TEXT NOT NULL, why TEXT NOT NULL);
 CREATE TABLE begun (one INTEGER PRIMARY KEY CHECK (one = 1))
 """
 
 
-class Order(NamedTuple):
-    """Where an alert is to be told."""
-
-    channel: str
-    to: str = ""
-    """Whom a message on that channel calls: what its adapter takes for a mention or an address; empty: its own."""
-    follows: bool = False
-    """Whether the channel hears all that becomes of the alert (CAP), not only that people are called."""
-
-
-class Message(NamedTuple):
-    """One alert's revision on its way through one channel."""
-
-    id: int
-    channel: str
-    to: str
-    tries: int
-    queued_ms: int
-    alert: Alert
-    earlier: tuple[tuple[int, int], ...] = ()
-    """(revision, `Alert.changed_ms`) of what this channel has accepted of the alert before."""
-
-    @property
-    def key(self) -> str:
-        """The idempotency key: the same whenever this message is sent."""
-        return f"{self.alert.site}-{self.alert.id}-{self.alert.revision}"
+def open_outbox(path: Path) -> sqlite3.Connection:
+    """Open the file, or make it; one that is damaged is put aside. Raises OSError where it cannot be opened."""
+    connection = connect(
+        path,
+        application_id=APPLICATION_ID,
+        version=VERSION,
+        schema=_SCHEMA,
+        rescue=lambda _new, _old: (0, "what was to be told and is not yet; alerts that are open are told again"),
+    )
+    path.chmod(0o600)
+    return connection
 
 
-class Outbox:
+Way = Callable[[str, Sequence[str]], Sequence[Order]]
+"""(channel, persons) → where its message goes next."""
+
+
+class MessageBox:
     """What is to be told, and what became of it. Threads may share it. Times are the wall clock's (epoch ms).
 
     A file that is damaged is put aside, and a new one begins. Raises OSError where it cannot be opened, `sqlite3.Error`
@@ -82,14 +75,7 @@ class Outbox:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._db = connect(
-            path,
-            application_id=APPLICATION_ID,
-            version=VERSION,
-            schema=_SCHEMA,
-            rescue=lambda _new, _old: (0, "what was to be told and is not yet; alerts that are open are told again"),
-        )
-        path.chmod(0o600)
+        self._db = open_outbox(path)
         rows = self._db.execute("SELECT id, revision FROM alerts")
         self._known: dict[str, int] = dict(rows.fetchall())
 
@@ -113,21 +99,27 @@ class Outbox:
         """Tell whether a revision of an alert, or a later one, was taken."""
         return self._known.get(alert, -1) >= revision
 
-    def take(self, alert: Alert, orders: Sequence[Order], now_ms: int) -> set[str]:
+    def take(self, alert: Alert, orders: Sequence[Order], now_ms: int, *, silently: bool = False) -> set[str]:
         """Take a revision of an alert; return the channels that have something to do.
 
         One that calls people makes a message for every order, in the place of what still waits of earlier revisions.
         One that says that the alert is taken up or over drops all that waits. What only follows is told where the
-        channel has accepted something of the alert before. A revision that is known already changes nothing.
+        channel has accepted something of the alert before. A revision that is known already changes nothing. What is
+        taken `silently` calls nobody, also not later.
         """
         if self.knows(alert.id, alert.revision):
             return set()
         body = msgspec.json.encode(alert)
         calls = alert.state == "raised" and not alert.quiet
         with self._lock, transaction(self._db):
+            before = self._db.execute(
+                "SELECT state, called_ms, reminded, escalated, round, body FROM alerts WHERE id = ?", (alert.id,)
+            ).fetchone()
+            standing = (0 if silently else now_ms, 0, 0, 0) if calls or before is None else before[1:5]
+            had = _had(before) if calls else ""
             self._db.execute(
-                "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?)",
-                (alert.id, alert.revision, alert.state, now_ms, body),
+                "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (alert.id, alert.revision, alert.state, now_ms, *standing, body),
             )
             if calls or alert.state != "raised":
                 self._db.execute(
@@ -139,21 +131,64 @@ class Outbox:
                 order.channel
                 for order in orders
                 if (calls or (order.follows and self._earlier(alert.id, order.channel, order.to, alert.revision)))
-                and self._put(alert, order, now_ms, body)
+                and self._put(alert, order, now_ms, body, act="again" if had else "call", had=had)
             }
         self._known[alert.id] = alert.revision
         return put
 
-    def _put(self, alert: Alert, order: Order, now_ms: int, body: bytes, chain: int = 0) -> bool:
-        rank = SEVERITY_RANK[alert.severity]
+    def _put(
+        self, alert: Alert, order: Order, now_ms: int, body: bytes, *, chain: int = 0, act: str = "call",
+        had: str = "", turn: int = 0,
+    ) -> bool:  # fmt: skip
+        due_ms = max(now_ms, order.due_ms)
+        if due_ms > now_ms and act == "call":
+            act = "held"
         cursor = self._db.execute(
-            "INSERT OR IGNORE INTO messages (alert, revision, channel, address, follows, chain, rank, queued_ms, "
-            "due_ms, at_ms, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (alert.id, alert.revision, order.channel, order.to, order.follows, chain, rank, *3 * (now_ms,), body),
-        )
+            "INSERT OR IGNORE INTO messages (alert, revision, channel, address, persons, language, act, had, round, "
+            "follows, chain, rank, queued_ms, due_ms, at_ms, body) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                alert.id, alert.revision, order.channel, order.to, " ".join(order.persons), order.language, act, had,
+                turn, order.follows, chain, SEVERITY_RANK[alert.severity], due_ms, due_ms, now_ms, body,
+            ),
+        )  # fmt: skip
         if cursor.rowcount and not chain:
             self._db.execute("UPDATE messages SET chain = id WHERE id = ?", (cursor.lastrowid,))
         return bool(cursor.rowcount)
+
+    def called(self) -> list[OpenCall]:
+        """Return the alerts that people were called for and that nobody has taken up."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT body, called_ms, reminded, escalated FROM alerts WHERE state = 'raised' AND called_ms > 0"
+            ).fetchall()
+        return [OpenCall(msgspec.json.decode(body, type=Alert), *rest) for body, *rest in rows]
+
+    def call_again(self, called: OpenCall, orders: Sequence[Order], act: Act, now_ms: int) -> set[str]:
+        """Remind, or ask somebody else; return the channels that have something to do.
+
+        `called` has the counts that hold from now on. Nothing where the alert has changed meanwhile. What still waits
+        for the same address on the same channel makes way.
+        """
+        alert = called.alert
+        body = msgspec.json.encode(alert)
+        with self._lock, transaction(self._db):
+            row = self._db.execute(
+                "UPDATE alerts SET reminded = ?, escalated = ?, round = round + 1 WHERE id = ? AND revision = ? "
+                "RETURNING round",
+                (called.reminded, called.escalated, alert.id, alert.revision),
+            ).fetchone()
+            if row is None:
+                return set()
+            for order in orders:
+                self._db.execute(
+                    "UPDATE messages SET state = 'dropped', why = 'newer', at_ms = ? WHERE alert = ? AND channel = ? "
+                    "AND address = ? AND state IN ('waiting', 'failed')",
+                    (now_ms, alert.id, order.channel, order.to),
+                )
+            return {
+                order.channel for order in orders if self._put(alert, order, now_ms, body, act=act, turn=int(row[0]))
+            }
 
     def _earlier(self, alert: str, channel: str, to: str, before: int) -> tuple[tuple[int, int], ...]:
         rows = self._db.execute(
@@ -167,16 +202,20 @@ class Outbox:
         """Return what a channel has to send now: the most severe first, then the oldest; None for nothing."""
         with self._lock:
             row = self._db.execute(
-                "SELECT id, address, tries, queued_ms, body FROM messages WHERE channel = ? "
+                "SELECT id, address, tries, queued_ms, act, round, had, persons, language, body "
+                "FROM messages WHERE channel = ? "
                 "AND state IN ('waiting', 'failed') AND due_ms <= ? ORDER BY rank DESC, queued_ms, id LIMIT 1",
                 (channel, now_ms),
             ).fetchone()
             if row is None:
                 return None
-            identifier, to, tries, queued_ms, body = row
+            identifier, to, tries, queued_ms, act, turn, had, persons, language, body = row
             alert = msgspec.json.decode(body, type=Alert)
             earlier = self._earlier(alert.id, channel, to, alert.revision)
-        return Message(identifier, channel, to, tries, queued_ms, alert, earlier)
+        called = tuple(persons.split())
+        return Message(
+            identifier, channel, to, tries, queued_ms, alert, earlier, act, turn, had, called, language
+        )  # fmt: skip
 
     def due_ms(self, channel: str) -> int | None:
         """Return when the next message of a channel is due; None where nothing waits."""
@@ -238,36 +277,28 @@ class Outbox:
                 (state, why, said, due_ms, now_ms, message.id),
             )
 
-    def hand_on(self, ways: Mapping[str, Order], after_ms: int, now_ms: int) -> set[str]:
+    def hand_on(self, way: Way, after_ms: int, now_ms: int) -> set[str]:
         """Give what a channel has refused, or not accepted for `after_ms`, to the next one, too; return those.
 
-        `ways` is channel → where its messages go next. The first channel goes on trying until one of them has it.
+        `way` tells where a channel's message for some persons goes next. The first channel goes on trying until one of
+        them has it.
         """
         found = set()
         with self._lock:
             rows = self._db.execute(
-                "SELECT id, channel, chain, body FROM messages WHERE state IN ('waiting', 'failed') AND handed = 0 "
-                "AND (state = 'failed' OR queued_ms <= ?)",
+                "SELECT id, channel, chain, persons, act, had, round, body FROM messages WHERE handed = 0 "
+                "AND state IN ('waiting', 'failed') AND (state = 'failed' OR queued_ms <= ?)",
                 (now_ms - after_ms,),
             ).fetchall()
-            due = [row for row in rows if row[1] in ways]
-            if due:
+            if rows:
                 with transaction(self._db):
-                    for identifier, channel, chain, body in due:
+                    for identifier, channel, chain, persons, act, had, turn, body in rows:
                         alert = msgspec.json.decode(body, type=Alert)
                         self._db.execute("UPDATE messages SET handed = 1 WHERE id = ?", (identifier,))
-                        if self._put(alert, ways[channel], now_ms, body, chain):
-                            found.add(ways[channel].channel)
+                        for order in way(channel, persons.split()):
+                            if self._put(alert, order, now_ms, body, chain=chain, act=act, had=had, turn=turn):
+                                found.add(order.channel)
         return found
-
-    def drop(self, alert: str, why: str, now_ms: int) -> None:
-        """Drop what waits of an alert: nobody need be told any more."""
-        with self._lock, transaction(self._db):
-            self._db.execute(
-                "UPDATE messages SET state = 'dropped', why = ?, at_ms = ? "
-                "WHERE alert = ? AND state IN ('waiting', 'failed')",
-                (why, now_ms, alert),
-            )
 
     def drop_channels(self, kept: Collection[str], now_ms: int) -> None:
         """Drop what waits for channels that are no longer there."""
@@ -297,3 +328,10 @@ class Outbox:
             )
             self._db.execute("DELETE FROM alerts WHERE seen_ms < ? AND state IN ('cleared', 'expired')", (before_ms,))
             self._known = dict(self._db.execute("SELECT id, revision FROM alerts").fetchall())
+
+
+def _had(before: tuple[Any, ...] | None) -> str:
+    """Return who has taken an alert up, as it stood before; empty where nobody had."""
+    if before is None or before[0] != "acknowledged":
+        return ""
+    return msgspec.json.decode(before[5], type=Alert).by or "?"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from console.deliver.outbox import FILE, Order, Outbox
+from console.deliver.message_box import FILE, MessageBox
+from console.deliver.orders import Order
 from console.deliver.receipts import Receipts
 from tests.stream.make_results import T0
 from tests.stream.make_results import alert as make_alert
@@ -12,7 +13,7 @@ CHAT, MAIL, CAP = Order("chat"), Order("mail"), Order("cap", follows=True)
 
 @pytest.fixture
 def outbox(tmp_path):
-    box = Outbox(tmp_path / FILE)
+    box = MessageBox(tmp_path / FILE)
     yield box
     box.close()
 
@@ -96,7 +97,9 @@ def test_an_end_that_comes_while_a_message_is_on_its_way_is_told_after_it(outbox
 
 
 def test_what_is_refused_or_late_is_handed_on_and_whoever_has_it_first_is_enough(outbox, tmp_path):
-    ways = {"chat": MAIL}
+    def ways(channel, _persons):
+        return [MAIL] if channel == "chat" else []
+
     outbox.take(revised(1), [CHAT], 0)
     assert outbox.hand_on(ways, 30_000, 29_000) == set()
     outbox.not_accepted(due(outbox, "chat", 0), 29_000, 60_000, "hangs")
@@ -120,11 +123,11 @@ def test_what_is_dropped_is_not_brought_back_by_an_attempt_that_ends_later(outbo
 
 
 def test_a_restart_keeps_what_waits_and_what_is_known(tmp_path):
-    box = Outbox(tmp_path / FILE)
+    box = MessageBox(tmp_path / FILE)
     box.take(revised(1), [CHAT, MAIL], 0)
     box.accepted(due(box, "chat", 0), 7)
     box.close()
-    again = Outbox(tmp_path / FILE)
+    again = MessageBox(tmp_path / FILE)
     assert again.knows("a1", 1)
     assert again.new
     again.begin()
@@ -137,7 +140,7 @@ def test_a_restart_keeps_what_waits_and_what_is_known(tmp_path):
 
 def test_a_file_that_is_damaged_is_put_aside(tmp_path):
     (tmp_path / FILE).write_bytes(b"junk" * 4096)
-    box = Outbox(tmp_path / FILE)
+    box = MessageBox(tmp_path / FILE)
     assert box.new
     assert box.take(revised(1), [CHAT], 0) == {"chat"}
     box.close()
@@ -160,3 +163,30 @@ def test_what_has_been_over_for_long_is_forgotten_and_what_is_open_is_not(outbox
 def test_receipts_of_a_site_where_nobody_delivers_are_none(tmp_path):
     assert Receipts(tmp_path).of("a1") == []
     assert Receipts(tmp_path).waiting() == {}
+
+
+def test_a_reminder_makes_way_for_none_before_it_and_bears_a_number_of_its_own(outbox, tmp_path):
+    outbox.take(revised(1), [CHAT], 1000)
+    called = outbox.called()[0]
+    assert (called.alert.id, called.called_ms, called.reminded, called.escalated) == ("a1", 1000, 0, 0)
+    assert outbox.call_again(called._replace(reminded=1), [CHAT], "reminder", 2000) == {"chat"}
+    message = due(outbox, "chat", 2000)
+    assert (message.act, message.round, message.key) == ("reminder", 1, "s1-a1-1-1")
+    assert states(tmp_path) == [("chat", 1, "dropped", "newer"), ("chat", 1, "waiting", "")]
+    assert outbox.called()[0].reminded == 1
+    outbox.take(revised(2, state="acknowledged", by="Wang"), [CHAT], 3000)
+    assert outbox.called() == []
+    assert outbox.call_again(called, [CHAT], "escalation", 4000) == set()
+
+
+def test_what_is_raised_again_says_who_had_it(outbox):
+    outbox.take(revised(1), [CHAT], 0)
+    outbox.take(revised(2, state="acknowledged", by="Wang"), [CHAT], 1)
+    outbox.take(revised(3), [CHAT], 2)
+    message = due(outbox, "chat", 2)
+    assert (message.act, message.had) == ("again", "Wang")
+
+
+def test_what_is_taken_silently_calls_nobody_later_either(outbox):
+    outbox.take(revised(1), [], 1000, silently=True)
+    assert outbox.called() == []
