@@ -79,6 +79,9 @@ class Station:
     def _wait_for_drop(self, name: str) -> None:
         wait_for(lambda: {one.state for one in Receipts(self.site).of(name)} == {"dropped"}, "still waits")
 
+    def _wait_for_all(self, name: str) -> None:
+        wait_for(lambda: {one.state for one in Receipts(self.site).of(name)} == {"accepted"}, "not accepted")
+
     def silence(self, rounds: int) -> float:
         """Return how long after an acknowledgement, at the most, a server was still called, in seconds."""
         longest = 0.0
@@ -92,6 +95,10 @@ class Station:
             time.sleep(2.5)
             last = max(one.at for one in (*self.chat.got, *self.hook.got))
             longest = max(longest, last - acknowledged)
+            self.chat.usual = self.hook.usual = "ok"
+            name, _began = self.tell()  # a success, after which the wait between attempts begins anew
+            self._wait_for_all(name)
+            self.chat.usual = self.hook.usual = "500"
         self.chat.usual = self.hook.usual = "ok"
         return longest
 

@@ -21,7 +21,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
     channel: str
     to: str
-    """Whom it was for on that channel; empty: those whom the channel reaches."""
+    """Ids of the persons whom it calls; empty: whoever the channel reaches. Their addresses are nobody's business."""
     state: MessageState
     at_ms: int
     """When that was, by the wall clock (epoch ms)."""
@@ -43,7 +43,7 @@ class Receipts:
     def of(self, alert: str) -> list[Receipt]:
         """Return the receipts of an alert, the newest revision first. Raises OSError where they cannot be read."""
         return self._ask(
-            "SELECT channel, address, state, at_ms, why, revision, said, tries FROM messages WHERE alert = ? "
+            "SELECT channel, persons, state, at_ms, why, revision, said, tries FROM messages WHERE alert = ? "
             "ORDER BY revision DESC, id",
             (alert,),
         )
@@ -80,7 +80,7 @@ class Receipts:
     def newest(self, limit: int = 50) -> list[tuple[str, Receipt]]:
         """Return the newest receipts with their alerts' ids. Raises OSError where they cannot be read."""
         rows = self._rows(
-            "SELECT alert, channel, address, state, at_ms, why, revision, said, tries FROM messages "
+            "SELECT alert, channel, persons, state, at_ms, why, revision, said, tries FROM messages "
             "ORDER BY at_ms DESC, id DESC LIMIT ?",
             (limit,),
         )
@@ -110,6 +110,8 @@ class Receipts:
             with closing(read_only(self._path)) as connection:
                 return connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
+            if str(error).startswith("no such table"):  # it is being made
+                return []
             raise OSError(f"{self._path}: the receipts cannot be read: {error}") from error
 
 

@@ -4,9 +4,11 @@ import argparse
 import getpass
 import logging
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -53,9 +55,11 @@ examples:
 Channels stand in a file of their own, with their keys (deliver.channels_file); [telling] says who is told of what.
 docs/deliver.md has an example of every kind.
 """
+_LOG: Final = logging.getLogger(__name__)
 _DAY_MS: Final = 86_400_000
 _SHOWN: Final = 20
 _PEOPLE_S: Final = 10.0
+_EDITS_S: Final = 1.0
 
 
 class _Tried(NamedTuple):
@@ -162,17 +166,51 @@ def _run(settings: Settings, declared: Declared, around: Surroundings, texts: Se
     telling = telling_of(settings, declared)
     limits = Limits(round(deliver.hand_on_s * 1000), round(deliver.keep_days * _DAY_MS))
     with StopRequest() as stop, site_lock(settings.site_dir, "deliver"):
-        deliverer = Deliverer(settings.site_dir, declared, around, telling, limits)
-        deliverer.start()
-        try:
-            if not settings.telling.rules:
-                print(texts("deliver-no_rules"))
-            print(texts("deliver-runs", channels=", ".join(declared)), flush=True)
-            while not stop.asked:
-                deliverer.step()
-        finally:
-            deliverer.close()
+        if not settings.telling.rules:
+            print(texts("deliver-no_rules"))
+        while not stop.asked:
+            edits = _Edits(settings.channels_file)
+            with closing(Deliverer(settings.site_dir, declared, around, telling, limits)) as deliverer:
+                deliverer.start()
+                print(texts("deliver-runs", channels=", ".join(declared)), flush=True)
+                while not (edits.came() or stop.asked):
+                    deliverer.step()
+            if not stop.asked:
+                declared, telling = _edited(settings, declared, telling)
     return 0
+
+
+class _Edits:
+    """Tells whether a file was edited since; looked at now and then."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._next = path, 0.0
+        self._seen = self._stamp()
+
+    def came(self) -> bool:
+        """Tell whether it is another one by now; a file that is gone for a moment is still the same."""
+        if time.monotonic() < self._next:
+            return False
+        self._next = time.monotonic() + _EDITS_S
+        now = self._stamp()
+        return now is not None and now != self._seen
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return None
+        return stat.st_mtime_ns, stat.st_size, stat.st_mode
+
+
+def _edited(settings: Settings, declared: Declared, telling: Telling) -> tuple[Declared, Telling]:
+    """Return the channels as they were edited; those before where nothing can be made of the edit, which is said."""
+    try:
+        found = read_channels(settings.channels_file)
+        return found, telling_of(settings, found)
+    except SettingsError as error:
+        _LOG.warning("the channels before stay in use: %s", error)
+        return declared, telling
 
 
 def _test(options: argparse.Namespace, declared: Declared, around: Surroundings, texts: Sentences) -> int:

@@ -110,6 +110,26 @@ def test_a_list_shows_channels_and_receipts_but_no_secret(tmp_path, fakes, capsy
     assert "k-secret" not in said
 
 
+def test_edited_channels_are_taken_up_and_a_broken_edit_changes_nothing(tmp_path, fakes):
+    chat, hook = fakes
+    station = Station(tmp_path, channels(chat, hook))
+    file = tmp_path / "channels.toml"
+    process = station.start()
+    try:
+        station.raise_alerts(1)
+        wait_for(lambda: len(_accepted(station, "a0")) == 2, "not told")
+        file.write_text(channels(chat, hook).replace("k-secret", "k-new"))
+        station.raise_alerts(1)
+        wait_for(lambda: len(_accepted(station, "a1")) == 2, "not told")
+        wait_for(lambda: station.raise_alerts(1) and "k-new" in chat.got[-1].path, "the edit is not taken up")
+        file.write_text("[chat]\nkind = 'pigeon'\n")
+        name = station.raise_alerts(1)[0]
+        wait_for(lambda: len(_accepted(station, name)) == 2, "a broken edit ends it")
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+
+
 def test_mutes_are_made_shown_and_ended(tmp_path, fakes, capsys):
     station = Station(tmp_path, channels(*fakes))
     assert station.run("mute", "--kind", "smoke", "--for", "2h", "--why", "painting") == 0
