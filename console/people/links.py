@@ -23,6 +23,8 @@ KEY_FILE: Final = "people.key"
 _KEY_BYTES: Final = 32
 _ID_BYTES: Final = 9
 _MAC_BYTES: Final = 20
+_KEPT_MS: Final = 30 * 86_400_000
+"""For how long after its end a link is remembered, so that whoever opens it reads that it is too old."""
 
 
 class LinkError(ValueError):
@@ -61,6 +63,7 @@ class Links:
         token = secrets.token_bytes(_ID_BYTES)
         link = Link(_text(token), person, purpose, about, now_ms, ends_ms)
         with self._file.change() as connection:
+            connection.execute("DELETE FROM links WHERE ends_ms < ?", (now_ms - _KEPT_MS,))
             connection.execute("INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?)", msgspec.structs.astuple(link))
         return link, _text(token + self.sign(msgspec.structs.astuple(link)[:-1])[:_MAC_BYTES])
 

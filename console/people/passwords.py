@@ -36,20 +36,20 @@ def check(password: str, *names: str) -> None:
 
     `names` are what the password must not be made of, such as the person's own.
     """
-    plain = _plain(password).casefold()
-    if not LEAST <= len(plain) <= MOST:
-        raise PasswordError("short" if len(plain) < LEAST else "long")
-    without = re.sub(r"[\W\d_]+", "", plain)
-    named = any(len(name) > 2 and name.casefold() in plain and len(plain) - len(name) < LEAST for name in names)
-    run = any(plain[:8] in line or plain[:8] in line[::-1] for line in _RUNS)
-    if len(set(plain)) < _DISTINCT or named or run or without in {"password", "patrolgrid", "admin", "mima", "police"}:
+    typed = plain(password).casefold()
+    if not LEAST <= len(typed) <= MOST:
+        raise PasswordError("short" if len(typed) < LEAST else "long")
+    without = re.sub(r"[\W\d_]+", "", typed)
+    named = any(len(name) > 2 and name.casefold() in typed and len(typed) - len(name) < LEAST for name in names)
+    run = any(typed[:8] in line or typed[:8] in line[::-1] for line in _RUNS)
+    if len(set(typed)) < _DISTINCT or named or run or without in {"password", "patrolgrid", "admin", "mima", "police"}:
         raise PasswordError("easy")
 
 
 def hashed(password: str) -> str:
     """Return what is kept of a password."""
     with _ONE:
-        return _HASHER.hash(_plain(password))
+        return _HASHER.hash(plain(password))
 
 
 def matches(password: str, kept: str) -> bool:
@@ -61,12 +61,15 @@ def matches(password: str, kept: str) -> bool:
         return False
     try:
         with _ONE:
-            _HASHER.verify(kept or _NOBODYS, _plain(password))
+            _HASHER.verify(kept or _NOBODYS, plain(password))
     except (Argon2Error, InvalidHashError):
         return False
     return bool(kept)
 
 
-def _plain(password: str) -> str:
-    """Return a password in one form, however the keyboard composed its characters (NIST SP 800-63B, 3.1.1.2)."""
-    return unicodedata.normalize("NFC", password)
+def plain(typed: str) -> str:
+    """Return what was typed in one form, however the keyboard composed it, and whether wide or narrow.
+
+    A Chinese input method types ``ｗａｎｇ`` as easily as ``wang``.
+    """
+    return unicodedata.normalize("NFKC", typed)

@@ -182,7 +182,7 @@ class People:
 
         `where` is the address that it comes from, `known` what `recognise` gave to the browser. Raises `SignInError`.
         """
-        identifier = identifier.strip()[:_MOST_NAME]
+        identifier = passwords.plain(identifier).strip()[:_MOST_NAME]
         place = self._proved(identifier, password, where, known)
         with self.file.change():
             self._attempts.succeeded(identifier, place)

@@ -31,6 +31,17 @@ def test_a_link_stands_for_its_person_until_its_end(site, clock):
     assert said(site)[-1] == ("p1", "link-refused", "")
 
 
+def test_links_that_are_long_over_are_forgotten(site, clock):
+    old = site.link("p1", "patrol", 3600, by="wang")
+    clock.ms += 29 * 86_400_000
+    site.link("p1", "patrol", 3600, by="wang")
+    assert refused(site, old) == "expired"
+    clock.ms += 2 * 86_400_000
+    site.link("p1", "patrol", 3600, by="wang")
+    assert refused(site, old) == "forged"
+    assert site.file.rows("SELECT count(*) FROM links") == [(2,)]
+
+
 def test_a_link_opens_for_its_purpose_alone(site):
     token = site.link("p1", "alert", 3600, about="al-1", by="wang")
     assert refused(site, token, "patrol") == "purpose"

@@ -95,7 +95,9 @@ def test_a_password_opens_a_session_until_it_is_signed_out(site):
 
 def test_a_password_is_the_same_however_its_letters_are_composed(site):
     site.set_password("wang", "café au lait, twice", "cli:root")
-    assert site.sign_in("wang", "café au lait, twice", HOME)
+    assert site.sign_in("wang", "cafe\u0301 au lait, twice", HOME)
+    site.set_password("wang", "river 2046 fog", "cli:root")
+    assert site.sign_in(" ｗａｎｇ ", "river ２０４６ fog", HOME), "as a Chinese input method may type it"
 
 
 def test_passwords_are_kept_as_the_rfc_recommends_and_nobodys_costs_as_much():
