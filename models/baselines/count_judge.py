@@ -89,6 +89,8 @@ class Prediction:
     """Rows in whose last hour the routine spoke; in increasing order."""
     spoke: NDArray[np.intp]
     """Rows for whose window it does."""
+    rhythm: Floats | None = None
+    """Residuals that are ordinary, see `models.baselines.routines.strays`, (scales, rows)."""
 
     def spread(self, mean: Floats, windows: tuple[int, ...]) -> Floats:
         """Dispersion a of sums (scales, rows) over so many `windows`, Var = μ + aμ², all doubts included."""
@@ -115,12 +117,39 @@ class Prediction:
         if len(some := self.routine):
             for which, ends, found in ((0, self.least, lower), (1, self.most, upper)):
                 end = np.maximum(ends[some], negbin.LEAST_MEAN)
-                found[some] = negbin.band(deviations, end, self._beyond(0, self.mean[some], end, 1))[which]
+                wide = self._beyond(0, self.mean[some], end, 1, some)
+                found[some] = negbin.band(deviations, end, wide)[which]
+        if self.rhythm is not None and len(some := self.rhythm[0].nonzero()[0]):
+            top = np.maximum(_top(self.rhythm[0][some], self.mean[some], spread[some]), self.least[some])
+            wide = self._beyond(0, self.mean[some], top, 1, some)
+            upper[some] = negbin.band(deviations, top, wide)[1]
         return lower, upper
 
-    def _beyond(self, rank: int, based: Floats, mean: Floats, windows: int) -> Floats:
-        """Return the dispersion of the rows `routine` around what is ordinary, where the base expects `based`."""
-        some = self.routine
+    def by_rhythm(self, rank: int, one: Sum, based: list[Sum], least: Floats, windows: int) -> Sum:
+        """Return a sum against the most that it usually strays to in these hours, and the `least` by routine, (rows,).
+
+        Where bursts come hour after hour, the busiest of each ten minutes of each day say nothing of sums.
+        """
+        if self.rhythm is None or not len(some := self.rhythm[0].nonzero()[0]):
+            return one
+        total, mean, spread, _ = based[rank].pick(some)
+        low = least[some]
+        # One burst is ordinary in every sum, and several are where the sums have shown it.
+        single = based[0].pick(some)
+        burst = _top(self.rhythm[0][some], single.mean, single.spread) - single.mean
+        high = np.maximum(np.maximum(_top(self.rhythm[rank][some], mean, spread), mean + burst), low)
+        end = np.maximum(np.minimum(np.maximum(total, low), high), negbin.LEAST_MEAN)
+        wide = self._beyond(rank, mean, end, windows, some)
+        values = [values.copy() for values in one]
+        for column, found in zip(values, (total, end, wide, _residual(total, end, wide)), strict=True):
+            column[some] = found
+        return Sum(*values)
+
+    def _beyond(
+        self, rank: int, based: Floats, mean: Floats, windows: int, some: NDArray[np.intp] | None = None
+    ) -> Floats:
+        """Return the dispersion of rows around what is ordinary, where the base expects `based`."""
+        some = self.routine if some is None else some
         wide = self.group[rank][some] / mean + self.busy[rank][some] + self.misfit[some] * (1.0 / windows)
         share = np.minimum(based / mean, 1.0)
         wide += self.uncertain[some] * share * share + _BEYOND
@@ -183,7 +212,7 @@ def compare(ring: Ring, at: Rows, start_ms: int, y: Floats, prediction: Predicti
             np.maximum(spread[rank], spread[rank - 1], out=spread[rank], where=gaps)
     every = Sum(total, mean, spread, _residual(total, mean, spread))
     based = sums = [Sum(*values) for values in zip(*every, strict=True)]
-    if len(prediction.routine):
+    if len(prediction.routine) or prediction.rhythm is not None:
         sums = _by_routine(ring, at, start_ms, prediction, based, held)
     # Sums are looked at only where they could matter: most are ordinary.
     places = [(np.abs(one.z) > ODD).nonzero()[0] for one in sums[1:]]
@@ -219,7 +248,9 @@ def _by_routine(
             values, prediction.by_routine(rank, one.pick(some), reach, ring.scales[rank]), strict=True
         ):
             column[some] = found
-        sums.append(Sum(*values))
+        least = one.mean.copy()
+        least[some] = reach[0]
+        sums.append(prediction.by_rhythm(rank, Sum(*values), based, least, ring.scales[rank]))
     return sums
 
 
@@ -232,6 +263,12 @@ def _residual(total: Floats, mean: Floats, spread: Floats) -> Floats:
         upper, _ = negbin.tails(*(values.take(crowd).astype(np.float64) for values in (total, mean, spread)))
         z.reshape(-1)[crowd] = np.maximum(z.take(crowd), -special.ndtri(upper))
     return z
+
+
+def _top(residuals: Floats, mean: Floats, spread: Floats) -> Floats:
+    """Return the counts that have some residuals."""
+    top = negbin.band(residuals.astype(np.float64), mean.astype(np.float64), spread.astype(np.float64))[1]
+    return np.maximum(top, mean).astype(np.float32)
 
 
 def within(wide: Floats) -> Floats:

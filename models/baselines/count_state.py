@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.baselines import dispersion, scan
 from models.baselines import hidden_states as states
+from models.baselines.routines.strays import Strays
 from models.baselines.routines.visits import Visits
 from models.baselines.rows import Rows
 from models.baselines.seasonal import SeasonalRates
@@ -58,6 +59,7 @@ class CountMemory(Saved):
     """Start of the last window in which the routine, and not the base, said what is ordinary."""
     rates: SeasonalRates = part()
     visits: Visits = part()
+    strays: Strays = part()
     ring: scan.Ring = part()
 
     def __init__(self, window_s: int) -> None:
@@ -66,6 +68,7 @@ class CountMemory(Saved):
         self.visits = Visits(window_s)
         self.ring = scan.Ring(window_s)
         self.scales = len(self.ring.scales)
+        self.strays = Strays(window_s, self.scales)
         super().__init__()
         self.restored()
 
@@ -173,6 +176,8 @@ def _forget(memory: CountMemory, row: int, since_ms: int, calendar: Calendar) ->
     visits.code[visits.day < day, :, row] = 0
     visits.code[visits.day == day, : _slots_before(memory, since_ms, calendar), row] = 0
     visits.restored()
+    memory.strays.code[..., row] = 0
+    memory.strays.restored()
     memory.pi[:, row] = CALM[:, 0]
     memory.onset_ms[row] = memory.routine_ms[row] = 0
     memory.level[:, row] = 0.0

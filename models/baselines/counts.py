@@ -230,6 +230,7 @@ class CountBaseline(CountMemory):
             if self.calendar.day(self.calendar.day_number(start_ms)).bridge:
                 resting = self.rates.predict(rows, self.kind[rows], REST, *known)[0] * exposure
             self._routine.speak(prediction, rows, start_ms, (rate, exposure), lately, resting)
+            prediction.rhythm = self.strays.usual(rows, self.calendar, start_ms)
         return prediction
 
     def _filter(
@@ -272,14 +273,14 @@ class CountBaseline(CountMemory):
     ) -> None:
         """Take a judged window into the ring and learn of its spread."""
         # What is expected of a kind of day not seen yet tells nothing of how warm the evening is, or of the spread.
-        watched = self.rates.overall[1, rows] * self.window_s
-        unseen = (prediction.own < _LEAST_VISITS) & (watched > 86_400.0)
+        unseen = (prediction.own < _LEAST_VISITS) & (self.rates.overall[1, rows] * self.window_s > 86_400.0)
         base = np.where(unseen, np.float32(0.0), prediction.base) if unseen.any() else prediction.base
         fields = (y, prediction.mean, exposure, base, prediction.least, prediction.most)
         ring.put(at, start_ms, fields, seen)
         local = self.calendar.day_number(start_ms), self.calendar.instant(start_ms)[1]
         self.visits.remember(ring, at, rows, start_ms, local, seen)
         total, _, spread, z = comparison.scales
+        self.strays.put(rows, local, z, seen)
         # One count less: in small numbers the next whole number must not look like doubt.
         more = total + 0.375
         more *= 1.0 + spread * more

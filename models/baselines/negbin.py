@@ -192,7 +192,7 @@ def residual(y: Floats, mean: Floats, dispersion: Floats) -> Floats:
     return z
 
 
-def band(z: float, mean: Floats, dispersion: Floats) -> tuple[Floats, Floats]:
+def band(z: float | Floats, mean: Floats, dispersion: Floats) -> tuple[Floats, Floats]:
     """Return the counts (lower, upper) whose `residual` is -z and z: quantiles to within about one count.
 
     The upper end of small means is summed up: the residual, which saturates there, says hundreds of thousands. The
@@ -217,11 +217,12 @@ def band(z: float, mean: Floats, dispersion: Floats) -> tuple[Floats, Floats]:
     lower, upper = np.maximum(low / dispersion - 0.375, 0.0), np.minimum(high / dispersion - 0.375, 1e15)
     few = (mean < SMALL).nonzero()[0]
     if len(few):
-        upper[few] = _quantile(special.ndtr(-z), mean[few], dispersion[few])
+        beyond = np.broadcast_to(special.ndtr(-np.asarray(z)), mean.shape)
+        upper[few] = _quantile(beyond[few], mean[few], dispersion[few])
     return lower, upper
 
 
-def _quantile(beyond: float, mean: Floats, dispersion: Floats) -> Floats:
+def _quantile(beyond: Doubles, mean: Floats, dispersion: Floats) -> Floats:
     """Return the smallest counts, up to `_MANY`, above which lies no more than `beyond`."""
     inner = dispersion * mean
     step = mean / (1.0 + inner)
@@ -236,7 +237,7 @@ def _quantile(beyond: float, mean: Floats, dispersion: Floats) -> Floats:
         more = (beyond_each[-1] > beyond).nonzero()[0]
         if not len(more):
             break
-        which, left, point = which[more], beyond_each[-1, more], points[-1, more]
+        which, left, point, beyond = which[more], beyond_each[-1, more], points[-1, more], beyond[more]
         step, dispersion = step[more], dispersion[more]
     return end
 

@@ -4,7 +4,7 @@ Sums by the time of day are dealt out to the new bins by how much of an old bin 
 windows, are counted anew. So the expected count of an hour, and how sure the baseline is of it, stay what they were.
 The dispersion of a time scale is that of the nearest one that was known. A visit's new slots are what the old ones
 around their middles counted, in windows of the new length. The newest windows, which the scan for long events looks
-at, are not kept.
+at, and how far each hour strayed, are not kept.
 
 Fails where windows become much shorter than the bins were: all new bins of an old one then begin alike.
 """
@@ -14,10 +14,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.baselines.routines.strays import Strays
 from models.baselines.routines.visits import Visits, decode, encode
 from models.baselines.scan import Ring, scales_for
 from models.baselines.seasonal import DAY_S, SeasonalRates
-from models.state import State
+from models.state import ROW, State
 
 _EXPOSURE: Final = 1
 """Which of a bin's sums is the exposure; after the amounts."""
@@ -42,7 +43,11 @@ def rebin_counts(state: State, before_s: int, after_s: int) -> State:
     nearest = [int(np.abs(np.log(lengths / (scale * after_s))).argmin()) for scale in scales_for(after_s)]
     arrays["spread"] = np.ascontiguousarray(arrays["spread"][:, nearest])
     arrays["visits/code"] = _visits(arrays["visits/code"], before_s, after_s)
-    ring = Ring(after_s, arrays["ring/start"].shape[-1]).capture()
+    size = arrays["ring/start"].shape[-1]
+    strays = Strays(after_s, len(scales_for(after_s)))
+    strays.grow(ROW, size)
+    arrays |= {f"strays/{name}": values for name, values in strays.capture().arrays.items()}
+    ring = Ring(after_s, size).capture()
     arrays |= {f"ring/{name}": values for name, values in ring.arrays.items()}
     return new
 

@@ -242,6 +242,13 @@ def _to_6(part: str, old: State) -> State:
         extent = np.zeros((3, size), dtype="<f4")
         extent[:2] = np.array([np.inf, -np.inf], dtype="<f4")[:, None]
         state.arrays[f"{levels}faults/extent"] = extent
+    counts = "detection/counting/baseline/"
+    if f"{counts}visits/code" in state.arrays:
+        scales, size = state.arrays[f"{counts}spread"].shape[1:]
+        # (an hour of a few long windows has no bursts)
+        hours = 24 if state.arrays[f"{counts}rates/fine"].shape[2] >= 96 else 0
+        state.arrays[f"{counts}strays/code"] = np.zeros((16, hours, scales, size), dtype="u1")
+        state.arrays[f"{counts}strays/day"] = np.full(16, -1, dtype="<i8")
     if "hotspots/grid/recent_ms" in state.arrays:
         _events_one_by_one(state)
     state.values.pop("maps", None)

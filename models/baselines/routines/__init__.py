@@ -1,3 +1,3 @@
-"""`visits` remembers what each day showed, `routine` finds what nearly all visits of a season have in common."""
+"""What comes again: `visits` remembers each day, `routine` finds what a season's have in common, `strays` bursts."""
 
-__all__ = ["routine", "visits"]
+__all__ = ["routine", "strays", "visits"]

@@ -29,6 +29,7 @@ from models.baselines.routines.visits import (
     busiest_by,
     decode,
     extent,
+    kindred,
     needed,
 )
 from models.baselines.rows import Rows, picked
@@ -297,10 +298,7 @@ class Routine:
         if not len(past):
             return None
         days = [self._calendar.day(number) for number in past.tolist()]
-        # Feasts are days apart, and so are those without school: they neither make a routine of others nor break one.
-        kind = [one for one in days if (one.holiday, one.school) == (today.holiday, today.school)]
-        usual = [one for one in kind if not one.bridge]
-        alike = [one for one in usual if one.day_class == today.day_class]
+        usual, alike = kindred(days, today)
         same = [one for one in alike if one.weekday == today.weekday and one.as_usual == today.as_usual]
         turn = [one for one in alike if (one.week - today.week) % 2 == 0]
         other = [one for one in alike if (one.week - today.week) % 2 == 1]
@@ -323,7 +321,8 @@ class Routine:
             seasons.append(_Season(of(mine), all_of=3, unlike=of(theirs), by=_PLAIN))
         rest = [_Season(of(same[:4]), all_of=4), _Season(of(alike[3:13])), _Season(of(alike[:2]), all_of=2)]
         # (what stayed away between two feasts has not come back yet on the day after)
-        newest = of([one for one in kind if one.day_class == today.day_class][:3])
+        like = today.holiday, today.school, today.day_class
+        newest = of([one for one in days if (one.holiday, one.school, one.day_class) == like][:3])
         firsts = range(_BREAK, len(alike) - _MANY, _BREAK)
         earlier = [_Season(of(alike[one : one + 10]), until=of(alike[:one])) for one in firsts]
         return _Slot(list(place), [*rest, *seasons], earlier, newest)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.baselines.rows import Rows, Seen, put
 from models.baselines.scan import EXPOSURE, TOTAL, Ring
+from models.calendar import Day
 from models.state import ROW, Axis, Saved, array
 
 Floats = NDArray[np.floating[Any]]
@@ -220,6 +221,21 @@ def _in_order(codes: Codes) -> _Sorted:
     if len(count) and int(count.min()) == int(count.max()):
         count = count[:1]
     return _Sorted(_sorted(codes), count)
+
+
+def nearly_most(codes: Codes) -> Codes:
+    """Return the most that visits (visits, rows) showed; of six and more without the one that strays furthest."""
+    found = _in_order(codes)
+    return found.pick(len(codes) - 1 - (found.seen >= _APART).astype(np.int64))
+
+
+def kindred(days: list[Day], today: Day) -> tuple[list[Day], list[Day]]:
+    """Return which days are of today's kind, and which of these of its class, too.
+
+    Feasts are days apart, and so are those without school: they neither make a routine of others nor break one.
+    """
+    kind = [one for one in days if (one.holiday, one.school) == (today.holiday, today.school) and not one.bridge]
+    return kind, [one for one in kind if one.day_class == today.day_class]
 
 
 def busiest_by(deviations: float, counts: Floats) -> Floats:
