@@ -27,7 +27,7 @@ DELETE FROM sessions WHERE person = ? AND hash NOT IN
 """
 
 
-class Session(msgspec.Struct, frozen=True):
+class OpenSession(msgspec.Struct, frozen=True):
     """A session as it stands in the table."""
 
     hash: bytes
@@ -55,12 +55,12 @@ class Sessions:
             connection.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?)", row)
         return token
 
-    def of(self, token: str, now_ms: int) -> Session | None:
+    def of(self, token: str, now_ms: int) -> OpenSession | None:
         """Return a token's session, and note that it is used; None where it is over."""
         found = self._file.rows("SELECT * FROM sessions WHERE hash = ?", _hash(token))
         if not found:
             return None
-        session = Session(*found[0])
+        session = OpenSession(*found[0])
         idle = not session.link and now_ms >= session.seen_ms + IDLE_MS
         if now_ms >= session.ends_ms or idle:
             self.end(token=token)
