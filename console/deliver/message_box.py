@@ -4,7 +4,8 @@ How nothing is lost, and what a SIGKILL can repeat
 --------------------------------------------------
 1. An alert's revision and the messages that follow from it are written in one transaction.
 2. A worker sends one message at a time, and notes in a transaction of its own what became of it.
-3. So after a SIGKILL the one message of each channel that was on its way may go a second time. It bears the same alert
+3. While the disk takes nothing (it is full, say), all goes on in memory, and is written when the disk takes it again.
+4. So after a SIGKILL the one message of each channel that was on its way may go a second time. It bears the same alert
    id and revision, and the same idempotency key (`Message.key`), as the first time.
 """
 
@@ -76,13 +77,46 @@ class MessageBox:
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         self._db = open_outbox(path)
+        self._file: sqlite3.Connection | None = None
+        """The file, while the disk takes nothing and all goes on in memory."""
         rows = self._db.execute("SELECT id, revision FROM alerts")
         self._known: dict[str, int] = dict(rows.fetchall())
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; what is in memory alone is written where the disk takes it by now."""
+        self.to_disk()
         with self._lock:
             self._db.close()
+            if self._file is not None:
+                self._file.close()
+
+    def to_memory(self) -> None:
+        """Go on in memory, with all that the file has as far as it can be read: the disk takes nothing any more."""
+        with self._lock:
+            if self._file is not None:
+                return
+            memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            try:
+                self._db.backup(memory)
+            except sqlite3.Error:  # then at least what comes from now on
+                memory.close()
+                memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+                for statement in _SCHEMA.split(";"):
+                    memory.execute(statement)
+            self._file, self._db = self._db, memory
+
+    def to_disk(self) -> bool:
+        """Write back what was kept in memory; tell whether the file is in use again."""
+        with self._lock:
+            if self._file is None:
+                return True
+            try:
+                self._db.backup(self._file)
+            except sqlite3.Error:
+                return False
+            self._db.close()
+            self._db, self._file = self._file, None
+            return True
 
     @property
     def new(self) -> bool:

@@ -38,6 +38,7 @@ STATUS: Final = "deliver.json"
 _LOOK_S: Final = 0.05
 _HAND_ON_S: Final = 0.5
 _CALL_S: Final = 1.0
+_DISK_S: Final = 5.0
 _STATUS_S: Final = 2.0
 _PRUNE_S: Final = 3_600.0
 _STOP_S: Final = 3.0
@@ -62,12 +63,12 @@ class Deliverer:
         self, folder: Path, declared: Declared, around: Surroundings, telling: Telling, limits: Limits
     ) -> None:
         self._folder, self._telling, self._limits = folder, telling, limits
-        self._outbox = MessageBox(folder / FILE)
-        self._outbox.drop_channels(declared, wall_ms())
+        self._box = MessageBox(folder / FILE)
+        self._box.drop_channels(declared, wall_ms())
         self._mutes = Mutes(folder)
         self._reader = StoreReader(folder / "store.db", around.zone)
         self._workers = {
-            name: Worker(name, settings, _opener(name, declared, around), self._outbox)
+            name: Worker(name, settings, _opener(name, declared, around), self._box)
             for name, settings in declared.items()
         }
         self._heard: queue.SimpleQueue[Alert] = queue.SimpleQueue()
@@ -76,7 +77,7 @@ class Deliverer:
             around.broker, "", filters=[alerts_topic(around.site, "+")], on_message=self._on_message
         )
         self._version: int | None = None
-        self._since_ms, self._fault = -1, ""
+        self._since_ms, self._fault, self._on_disk = -1, "", True
         self._due: dict[Callable[[], None], float] = {}
 
     def start(self) -> None:
@@ -100,10 +101,15 @@ class Deliverer:
             self._every(_HAND_ON_S, self._hand_on)
             self._every(_CALL_S, self._call_again)
             self._every(_PRUNE_S, self._prune)
-        except (sqlite3.Error, StoreError) as error:
+            self._every(_DISK_S, self._to_disk)
+        except sqlite3.Error as error:
+            self._box.to_memory()
+            self._on_disk = False
+            self._tell_fault(f"the disk takes nothing, so messages are kept in memory: {error}")
+        except StoreError as error:
             self._tell_fault(str(error))
         else:
-            self._tell_fault("")
+            self._tell_fault("" if self._on_disk else self._fault)
         self._every(_STATUS_S, self._write_status)
 
     def close(self) -> None:
@@ -115,7 +121,7 @@ class Deliverer:
         for worker in self._workers.values():
             worker.join(max(deadline - time.monotonic(), 0.0))
         self._reader.close()
-        self._outbox.close()
+        self._box.close()
         self._mutes.close()
 
     def _on_message(self, message: Inbound) -> None:
@@ -131,7 +137,7 @@ class Deliverer:
             try:
                 self._take(alert)
             except sqlite3.Error:
-                self._heard.put(alert)  # again, when the disk lets us
+                self._heard.put(alert)  # again, in memory
                 raise
 
     def _look(self) -> None:
@@ -147,13 +153,13 @@ class Deliverer:
             now_ms = int(self._reader.progress()["now_ms"])
         except StoreMissingError:
             return
-        first = self._outbox.new
+        first = self._box.new
         for identifier, revision, _state, changed_ms in rows:
             self._since_ms = max(self._since_ms, changed_ms - _DAY_MS)
-            if not self._outbox.knows(identifier, revision):
+            if not self._box.knows(identifier, revision):
                 self._take_revisions(identifier, now_ms - _FIRST_MS if first else None)
         if first:
-            self._outbox.begin()
+            self._box.begin()
         self._version = version
 
     def _take_revisions(self, identifier: str, told_from_ms: int | None) -> None:
@@ -178,15 +184,15 @@ class Deliverer:
             muted_ms = self._mutes.until(alert, now_ms)
             found = self._telling.orders(alert, now_ms)
             orders = [order._replace(due_ms=max(order.due_ms, muted_ms)) for order in found]
-        self._ring(self._outbox.take(alert, orders, now_ms, silently=silently))
+        self._ring(self._box.take(alert, orders, now_ms, silently=silently))
 
     def _hand_on(self) -> None:
-        self._ring(self._outbox.hand_on(self._telling.way, self._limits.hand_on_ms, wall_ms()))
+        self._ring(self._box.hand_on(self._telling.way, self._limits.hand_on_ms, wall_ms()))
 
     def _call_again(self) -> None:
         """Ask who is next, and remind, where nobody has taken an alert up."""
         now_ms = wall_ms()
-        for called in self._outbox.called():
+        for called in self._box.called():
             alert, waited_ms = called.alert, now_ms - called.called_ms
             if self._mutes.until(alert, now_ms):
                 continue
@@ -195,20 +201,23 @@ class Deliverer:
                 new = steps[called.escalated :]
                 orders = [order for rule in new for order in self._telling.escalation(rule, alert, now_ms)]
                 asked = called._replace(escalated=len(steps))
-                self._ring(self._outbox.call_again(asked, orders, "escalation", now_ms))
+                self._ring(self._box.call_again(asked, orders, "escalation", now_ms))
                 continue  # who was asked just now is not reminded in the same breath
             every_ms = self._telling.reminder_ms(alert, now_ms)
             if every_ms and waited_ms // every_ms > called.reminded:
                 again = called._replace(reminded=waited_ms // every_ms)
                 orders = self._telling.reminder(alert, called.escalated, now_ms)
-                self._ring(self._outbox.call_again(again, orders, "reminder", now_ms))
+                self._ring(self._box.call_again(again, orders, "reminder", now_ms))
 
     def _ring(self, channels: Collection[str]) -> None:
         for channel in channels:
             self._workers[channel].ring()
 
+    def _to_disk(self) -> None:
+        self._on_disk = self._box.to_disk()
+
     def _prune(self) -> None:
-        self._outbox.prune(wall_ms() - self._limits.keep_ms)
+        self._box.prune(wall_ms() - self._limits.keep_ms)
 
     def _write_status(self) -> None:
         channels = {name: {"trouble": worker.trouble} for name, worker in self._workers.items()}

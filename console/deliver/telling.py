@@ -76,6 +76,7 @@ class Telling:
                 raise SettingsError(f"telling has {one}, expected {expected}")
         self._rota = Occurrences(rules.rota, zone)
         self._quiet = Occurrences(rules.quiet, zone)
+        self._during: dict[CalendarEntry, Occurrences] = {}
 
     def orders(self, alert: Alert, now_ms: int) -> list[Order]:
         """Return who is told of an alert that calls people now."""
@@ -123,7 +124,11 @@ class Telling:
     def _fits(self, what: What, alert: Alert, now_ms: int) -> bool:
         if not what.fits(alert.severity, alert.kind, alert.beat):
             return False
-        return what.during is None or bool(Occurrences([what.during], self._zone).between(now_ms, now_ms + 1))
+        if what.during is None:
+            return True
+        if what.during not in self._during:  # found once: a year of a recurrence takes a while
+            self._during[what.during] = Occurrences([what.during], self._zone)
+        return bool(self._during[what.during].between(now_ms, now_ms + 1))
 
     def _orders(self, whom: Iterable[str], alert: Alert, now_ms: int) -> list[Order]:
         due: dict[int, list[_Target]] = {}

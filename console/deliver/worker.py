@@ -44,14 +44,14 @@ class Worker:
         Of the channel.
     open_channel
         Makes the channel, in the worker's thread; it is tried again where that fails.
-    outbox
+    box
         What is due.
     """
 
     def __init__(
-        self, name: str, settings: ChannelSettings, open_channel: Callable[[], Channel], outbox: MessageBox
+        self, name: str, settings: ChannelSettings, open_channel: Callable[[], Channel], box: MessageBox
     ) -> None:
-        self.name, self._settings, self._open, self._outbox = name, settings, open_channel, outbox
+        self.name, self._settings, self._open, self._box = name, settings, open_channel, box
         self._backoff = Backoff(_FIRST_S, _LONGEST_S)
         self._wait_until = 0
         self._tried: deque[int] = deque()
@@ -82,11 +82,12 @@ class Worker:
         while not self._stopping.is_set():
             self._bell.clear()
             try:
-                self._tried = self._tried or deque(self._outbox.tried_since(self.name, wall_ms() - _MINUTE_MS))
+                self._tried = self._tried or deque(self._box.tried_since(self.name, wall_ms() - _MINUTE_MS))
                 channel = channel or self._open()
                 wait_s = self._step(channel)
-            except sqlite3.Error as error:  # the disk; what waits stays there
-                self._note(f"the outbox cannot be used: {error}")
+            except sqlite3.Error as error:
+                self._note(f"the disk takes nothing: {error}")
+                self._box.to_memory()
                 wait_s = _DISK_S
             except FAULTS as error:  # a channel that cannot be made must not end the others
                 self._note(f"{type(error).__name__}: {error}")
@@ -103,9 +104,9 @@ class Worker:
         if pause_ms > 0:
             self._stopping.wait(min(pause_ms / 1000, _IDLE_S))
             return 0.0
-        message = self._outbox.next(self.name, now_ms)
+        message = self._box.next(self.name, now_ms)
         if message is None:
-            due_ms = self._outbox.due_ms(self.name)
+            due_ms = self._box.due_ms(self.name)
             return _IDLE_S if due_ms is None else min(max((due_ms - now_ms) / 1000, 0.001), _IDLE_S)
         self._tried.append(now_ms)
         self._attempt(channel, message)
@@ -137,20 +138,21 @@ class Worker:
             if self.trouble:
                 _LOG.info("channel %s: works again", self.name)
             self.trouble = ""
-            self._keep(lambda: self._outbox.accepted(message, wall_ms(), said))
+            self._keep(lambda: self._box.accepted(message, wall_ms(), said))
 
     def _missed(self, message: Message, due_ms: int, why: str, said: str, *, refused: bool = False) -> None:
         said = self._clean(said)
         self._note(f"{why} ({said})")
-        self._keep(lambda: self._outbox.not_accepted(message, wall_ms(), due_ms, why, said, refused=refused))
+        self._keep(lambda: self._box.not_accepted(message, wall_ms(), due_ms, why, said, refused=refused))
 
     def _keep(self, note: Callable[[], None]) -> None:
-        """Note what became of a message; while the disk does not let it, nothing more is sent, or it would go twice."""
+        """Note what became of a message, in memory where the disk does not let it; before that nothing more is sent."""
         while True:
             try:
                 note()
             except sqlite3.Error as error:
-                self._note(f"the outbox cannot be used: {error}")
+                self._note(f"the disk takes nothing: {error}")
+                self._box.to_memory()
                 if self._stopping.wait(_DISK_S):
                     return
             else:

@@ -1785,7 +1785,7 @@ deliver-act = { $act ->
         [1] Raised again; { $had } had taken it up.
        *[0] Raised again after somebody had taken it up.
     }
-    [held] Held back for quiet hours; it still holds.
+    [held] Held back (quiet hours, or work on the place); it still holds.
     [reminder] Reminder: nobody has taken it up yet.
     [escalation] Nobody has taken it up: you are asked now.
    *[other] { $act }

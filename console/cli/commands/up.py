@@ -40,6 +40,8 @@ def run(options: argparse.Namespace) -> int:
             print(texts("run-broker", port=str(port), kind="embedded"))
         running.start_node()
         running.start_deliver()
+        if settings.channels_file.exists() and not settings.telling.rules:
+            print(texts("deliver-no_rules"))
         print(texts("run-data", folder=settings.site_dir))
         if settings.board.enabled and not options.headless:
             print(texts("run-board", url=running.start_board()))

@@ -304,7 +304,7 @@ def test_quiet_hours_and_mutes_hold_back_and_what_still_holds_is_told(tmp_path, 
         station.until(deliverer, "a1", chat=OK, hook=OK)
     said = [one.json["text"]["content"] for one in fakes["chat"].got]
     assert [text.splitlines()[-1] for text in said] == ["No. a3/1", "No. a1/1"]
-    assert "Held back for quiet hours" in said[1]
+    assert "Held back (quiet hours, or work on the place)" in said[1]
 
 
 def test_a_message_to_one_person_inside_has_a_link_of_his_own(tmp_path, fakes):
@@ -320,3 +320,24 @@ def test_a_message_to_one_person_inside_has_a_link_of_his_own(tmp_path, fakes):
         assert links.of(message, **where) == "https://board:8060/"
     assert links.of(message._replace(persons=("wang", "li")), outside=False, group=False) == "https://board:8060/"
     assert MessageLinks("", people).of(message, outside=False, group=False) == ""
+
+
+def test_a_disk_that_takes_nothing_silences_nobody_and_has_it_all_when_it_takes_again(tmp_path, fakes):
+    station = Station(tmp_path, fakes)
+    with station.delivering() as deliverer:
+        box = deliverer._box
+        station.tell(critical())
+        station.until(deliverer, "a1", chat=OK, hook=OK, cap=OK)
+        pages = box._db.execute("PRAGMA page_count").fetchone()[0]
+        box._db.execute(f"PRAGMA max_page_count = {pages}")
+        station.tell(critical("a2", place={"en": "a long way " * 3000}))
+        wait_for(lambda: deliverer.step() or len(fakes["hook"].got) == 2, "it waits for the disk")
+        assert station.states("a2") == {}, "it is in memory"
+        wait_for(lambda: deliverer.step() or "in memory" in (tmp_path / STATUS).read_text(), "it is not said")
+        assert box._file is not None
+        box._file.execute(f"PRAGMA max_page_count = {pages * 100}")
+        deliverer._due.clear()
+        station.until(deliverer, "a2", chat=OK, hook=OK)
+        station.tell(critical("a3"))
+        station.until(deliverer, "a3", chat=OK, hook=OK)
+    assert [len(fake.got) for fake in fakes.values()] == [3, 3]
