@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.rules.defaults import StateRule, ThresholdRule
-from models.rules.word_times import Receipt, WordClock, latest_times
+from models.rules.word_times import Arrival, WordClock, latest_times
 from models.state import ROW, Axis, Saved, array, value
 
 _NONE: Final = np.iinfo(np.int64).min
@@ -102,7 +102,7 @@ class HazardRules(Saved):
     `release_s`. With `off` above `on` the rule watches for low values instead. A state rule turns on when a bad word
     has been the newest one for its hold time: a door that is left open says nothing more, so `tick` fires it.
 
-    What is newest does not go by time: whoever calls knows it (`Receipt`), and gives words in their order. How long a
+    What is newest does not go by time: whoever calls knows it (`Arrival`), and gives words in their order. How long a
     condition has lasted does; `models.rules.word_times` says when a word was said. What was over before it came is an
     event, too, with its end.
     """
@@ -164,7 +164,7 @@ class HazardRules(Saved):
         return look
 
     def levels(
-        self, rows: ArrayLike, ts: ArrayLike, values: ArrayLike, how: Receipt | None = None
+        self, rows: ArrayLike, ts: ArrayLike, values: ArrayLike, how: Arrival | None = None
     ) -> list[HazardEvent]:
         """Look at values, each (n,), at their event times (epoch ms); without `how`, they come in time and in order."""
         index, value = np.asarray(rows, dtype=np.intp), np.asarray(values, dtype=np.float64)
@@ -175,7 +175,7 @@ class HazardRules(Saved):
         return self._looked(_LEVEL, index, ts, picked, value[picked].tolist(), how)
 
     def states(
-        self, rows: ArrayLike, ts: ArrayLike, values: Sequence[str], how: Receipt | None = None
+        self, rows: ArrayLike, ts: ArrayLike, values: Sequence[str], how: Arrival | None = None
     ) -> list[HazardEvent]:
         """Look at words, each (n,), as `levels` does at values."""
         index = np.asarray(rows, dtype=np.intp)
@@ -192,7 +192,7 @@ class HazardRules(Saved):
         ts: ArrayLike,
         picked: NDArray[np.intp],
         values: Sequence[float | str],
-        how: Receipt | None,
+        how: Arrival | None,
     ) -> list[HazardEvent]:
         """Show the words at the `picked` positions, which are `values`, to the rules of their rows."""
         events: list[HazardEvent] = []
@@ -201,7 +201,7 @@ class HazardRules(Saved):
         times = np.asarray(ts, dtype=np.int64)
         if how is None:
             same, new = np.zeros(len(index), dtype=np.int64), np.ones(len(index), dtype=np.bool_)
-            how = Receipt(times, same, new, times, ~new)
+            how = Arrival(times, same, new, times, ~new)
         came = how.where(picked)
         latest = latest_times(index[picked], came.boot, times[picked], came.received)
         lists = [column.tolist() for column in (picked, index[picked], times[picked], *came)]

@@ -27,7 +27,7 @@ _APART_MS: Final = 1_000
 """Words received so far apart were not delayed by the same outage, or one would be delayed less."""
 
 
-class Receipt(NamedTuple):
+class Arrival(NamedTuple):
     """How words came; all arrays of shape (n,), beside the words and in the order in which they are to be taken."""
 
     received: NDArray[np.int64]
@@ -41,9 +41,9 @@ class Receipt(NamedTuple):
     backfill: NDArray[np.bool_]
     """Whether it was sent late on purpose, with all that was said around it."""
 
-    def where(self, chosen: NDArray[Any]) -> "Receipt":
+    def where(self, chosen: NDArray[Any]) -> "Arrival":
         """Return how some of them came; `chosen` is what numpy takes as an index."""
-        return Receipt(
+        return Arrival(
             self.received[chosen], self.boot[chosen], self.newest[chosen], self.until[chosen], self.backfill[chosen]
         )
 

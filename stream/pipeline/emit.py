@@ -12,7 +12,7 @@ from ingest.events import Command, Incident, PatrolDid, PatrolPlan
 from ingest.log import Record, RecordKind
 from ingest.refusal import SUMMED, Refusal
 from ingest.vocabulary import KIND_NAMES, Kind, Reason, WindowStatus
-from models.rules.word_times import Receipt
+from models.rules.word_times import Arrival
 from stream.detect.rules_stage import RulesStage
 from stream.results import GateRows, RecordOutput, ShardOutput, WindowRows
 from stream.windows.columns import Columns, Prepared, Rows
@@ -96,7 +96,7 @@ def stage_rows(
         device=new.device[place],
         ts=columns.ts[rows],
         at=new.at[place],
-        how=Receipt(received[found.order], boot[found.order], found.newest, found.until, backfill[found.order]),
+        how=Arrival(received[found.order], boot[found.order], found.newest, found.until, backfill[found.order]),
         retained=retained[found.order],
         seq=columns.seq[rows],
         a=columns.a[rows],

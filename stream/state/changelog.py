@@ -66,11 +66,9 @@ class _Array(msgspec.Struct, array_like=True):
 class _Meta(msgspec.Struct, kw_only=True):
     arrays: dict[str, _Array]
     lists: dict[str, Column]
-    """Lists with an item for every place."""
     values: dict[str, msgspec.Raw]
-    """Small values; larger ones are in pages."""
     pages: dict[str, int]
-    """Name → bytes."""
+    """Values that are too large for here: name → bytes."""
     devices: int
 
 
@@ -84,10 +82,9 @@ class _Part(NamedTuple):
     """Which places along the dimension before the last; None: the whole array."""
 
     def view(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Return a view of the values with the places as first dimension."""
+        """Return a view with the places as first dimension; `np.moveaxis` would take ten times as long."""
         some = array if self.piece is None else array[..., self.piece, :]
         dim = self.dim % some.ndim
-        # (what `np.moveaxis` does, at a tenth of its price: there are hundreds of parts to each batch)
         return some.transpose(dim, *range(dim), *range(dim + 1, some.ndim))
 
 

@@ -13,7 +13,7 @@ from ingest.log.history import open_history
 from ingest.observations import LATEST_MS, MAX_INTERVAL_S, MAX_SEQ
 from ingest.vocabulary import MODELLED, Direction, Flag, Kind, Permit
 from models.frames import to_numpy
-from models.rules.word_times import Receipt
+from models.rules.word_times import Arrival
 from stream.config import PipelineConfig
 from stream.windows.word_order import word_code
 
@@ -226,7 +226,7 @@ class Rows:
     """Event time, epoch ms."""
     at: NDArray[np.int64]
     """The same, but never after the receipt, and the time of receipt where it cannot be."""
-    how: Receipt
+    how: Arrival
     retained: NDArray[np.bool_]
     seq: NDArray[np.int64]
     a: NDArray[np.float64]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ingest.vocabulary import Kind
 from models.rules.defaults import StateRule, ThresholdRule, defaults_for
 from models.rules.hazards import HazardRules
-from models.rules.word_times import Receipt
+from models.rules.word_times import Arrival
 from tests.support import examples
 
 
@@ -86,9 +86,9 @@ def test_a_worse_word_shortens_the_wait():
     assert event.ts == 0
 
 
-def how(received: list[int], newest: list[bool], until: list[int]) -> Receipt:
+def how(received: list[int], newest: list[bool], until: list[int]) -> Arrival:
     rows, none = len(received), np.zeros(len(received), dtype=np.int64)
-    return Receipt(
+    return Arrival(
         np.array(received), none, np.array(newest), np.array(until, dtype=np.int64), np.zeros(rows, dtype=np.bool_)
     )
 

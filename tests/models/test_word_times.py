@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.rules.word_times import Receipt, WordClock, latest_times
+from models.rules.word_times import Arrival, WordClock, latest_times
 
 SECOND, HOUR, DAY = 1_000, 3_600_000, 86_400_000
 NOON = 1_795_406_400_000
@@ -68,6 +68,6 @@ def test_what_another_boot_said_bounds_nothing():
 
 def test_some_of_the_receipts_are_those_of_some_words():
     column = np.arange(4)
-    how = Receipt(column, column + 10, column % 2 == 0, column - 5, column > 2)
+    how = Arrival(column, column + 10, column % 2 == 0, column - 5, column > 2)
     some = how.where(np.array([True, False, False, True]))
     assert [one.tolist() for one in some] == [[0, 3], [10, 13], [True, False], [-5, -2], [False, True]]
