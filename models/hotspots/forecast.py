@@ -244,6 +244,8 @@ class Forecast(Grid, Saved):
         payload = fit.encode()
         self.found = Fit.decode(payload)
         self._fit, self._share, self._factor_day = payload, np.array(fit.share), NEVER
+        # A fit without trees asks none, and must not keep what those of the fit before it said.
+        self._factor = np.ones(self.domain_cells)
 
     def fitted(self, state: State) -> State:
         """Return what another grid has saved as this one would have it: events stay where they were on earth.

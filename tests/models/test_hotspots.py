@@ -130,6 +130,19 @@ def test_a_fit_travels_as_bytes_and_is_checked(monkeypatch):
             Fit.decode(bad)
 
 
+def test_a_fit_without_a_power_keeps_nothing_of_the_fit_before_it():
+    grid, plain = Forecast(BOUNDS, 250.0), Forecast(BOUNDS, 250.0)
+    for one in (grid, plain):
+        one.add([121.41, 121.43], [31.21, 31.22], NOW, 1.0, 0)
+    found = plain.fit(plain.history(), NOW + DAY)
+    grid.take(structs.replace(found, power=1.3))
+    sharper = grid.expected(NOW + DAY, NOW + 2 * DAY)
+    for one in (grid, plain):
+        one.take(found)
+    np.testing.assert_array_equal(grid.expected(NOW + DAY, NOW + 2 * DAY), plain.expected(NOW + DAY, NOW + 2 * DAY))
+    assert (sharper != plain.expected(NOW + DAY, NOW + 2 * DAY)).any()
+
+
 def test_an_incident_of_later_changes_no_fit_of_earlier():
     rng = np.random.default_rng(6)
     ts = np.sort(NOW + rng.integers(0, 300 * DAY, 300))
