@@ -202,7 +202,7 @@ class MessageBox:
         """Remind, or ask somebody else; return the channels that have something to do.
 
         `called` has the counts that hold from now on. Nothing where the alert has changed meanwhile. What still waits
-        for the same address on the same channel makes way.
+        on the same channel makes way, but for what is held back.
         """
         alert = called.alert
         body = msgspec.json.encode(alert)
@@ -217,8 +217,8 @@ class MessageBox:
             for order in orders:
                 self._db.execute(
                     "UPDATE messages SET state = 'dropped', why = 'newer', at_ms = ? WHERE alert = ? AND channel = ? "
-                    "AND address = ? AND state IN ('waiting', 'failed')",
-                    (now_ms, alert.id, order.channel, order.to),
+                    "AND state IN ('waiting', 'failed') AND NOT (act = 'held' AND due_ms > ?)",
+                    (now_ms, alert.id, order.channel, now_ms),
                 )
             return {
                 order.channel for order in orders if self._put(alert, order, now_ms, body, act=act, turn=int(row[0]))

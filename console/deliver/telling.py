@@ -180,10 +180,16 @@ class Telling:
         return max((one.end_ms for one in now), default=0)
 
     def _joined(self, targets: Sequence[_Target]) -> list[Order]:
-        """Return one order a channel: a group hears of one cause once, with everybody named who is meant there."""
+        """Return one order a group: it hears of one cause once, with everybody named who is meant there.
+
+        On a channel that reaches each person alone there is one order a person.
+        """
         orders = []
-        for channel in dict.fromkeys(target.channel for target in targets):
-            here = [target for target in targets if target.channel == channel]
+        groups: dict[tuple[str, str], list[_Target]] = {}
+        for target in targets:
+            alone = "" if self._declared[target.channel].GROUP else target.address
+            groups.setdefault((target.channel, alone), []).append(target)
+        for (channel, _), here in groups.items():
             to = " ".join(dict.fromkeys(one.address for one in here if one.address))
             languages = {one.language for one in here}
             persons = tuple(dict.fromkeys(one.person for one in here if one.person))

@@ -67,6 +67,15 @@ def test_everybody_in_a_group_is_named_in_one_message():
     assert told(rules) == [("group", "w1 l1"), ("mail", "chief@b")]
     orders = telling("all @ wang li").orders(make_alert(), at(8))
     assert (orders[0].persons, orders[0].language) == (("wang", "li"), "zh-CN")
+    alone = telling("all @ chief on:street").orders(make_alert(), at(15))
+    assert [(one.channel, one.to, one.persons) for one in alone] == [
+        ("mail", "chief@b", ("chief",)),
+        ("group", "w1", ("wang",)),
+    ]
+    mails = Telling(
+        rules_of(TellingSettings(rules=("all @ chief wang",))), {"mail": CHANNELS["mail"]}, ZONE, lambda: PEOPLE
+    )
+    assert [one.to for one in mails.orders(make_alert(), at(8))] == ["chief@b", "wang@b"]  # a mail each
     assert telling("all @ chief").orders(make_alert(), at(8))[0].language == "en"
 
 
