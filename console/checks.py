@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from console.broker_queue import measure
 from console.common import FoundSite, failing_parts
+from console.deliver.examined import examine_delivery
 from console.integrity import examine_files
 from console.people.people_file import has_file
 from deploy.node.window_change import saved_window_s
@@ -91,6 +92,7 @@ def examine(texts: Sentences, file: Path | None, settings: Settings | None, wron
         found["files"] = _files(settings)
         found["secrets"] = _secrets(settings)
         found["reach"] = _reach(settings)
+        found["deliver"] = _Finding(*examine_delivery(settings))
         found["broker"] = _broker(settings)
         if found["broker"].code == "ok":
             found["queue"] = _queue(settings)

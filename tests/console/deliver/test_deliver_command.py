@@ -10,9 +10,12 @@ from contextlib import closing
 import pytest
 
 from console.cli.main import main
+from console.deliver.examined import examine_delivery
 from console.deliver.message_box import FILE, MessageBox
 from console.deliver.orders import Order
 from console.deliver.receipts import Receipts
+from deploy.node.lock import site_lock
+from deploy.settings import load_settings, with_values
 from ingest.clock import wall_ms
 from tests.console.deliver.fakes import FakeHttp
 from tests.console.stores import Node
@@ -128,6 +131,25 @@ def test_edited_channels_are_taken_up_and_a_broken_edit_changes_nothing(tmp_path
     finally:
         process.terminate()
         assert process.wait(30) == 0
+
+
+def test_the_doctor_says_whether_anybody_would_be_told(tmp_path, fakes):
+    station = Station(tmp_path, channels(*fakes))
+    file = tmp_path / "channels.toml"
+
+    def found(**telling):
+        settings = load_settings(station.config)
+        return examine_delivery(with_values(settings, telling=telling) if telling else settings)[:2]
+
+    assert found() == ("ok", "ok")
+    assert found(rules=[]) == ("warn", "silent")
+    assert found(rules=["all @ #pager"]) == ("fail", "")
+    with site_lock(station.folder):
+        assert found() == ("fail", "stopped")
+    file.write_text(channels(*fakes).replace("http://127.0.0.1", "http://chat.example"))
+    assert found() == ("warn", "clear")
+    file.unlink()
+    assert (found(), found(rules=[])) == (("fail", "none"), ("ok", "off"))
 
 
 def test_mutes_are_made_shown_and_ended(tmp_path, fakes, capsys):
