@@ -13,6 +13,7 @@ from stream.sentences.why import literal
 
 _LATE_S: Final = 60.0
 """What is told later than so many seconds after it was due says so."""
+_MINUTE_MS: Final = 60_000
 _CUT: Final = "…"
 
 
@@ -73,7 +74,7 @@ class Writer:
         """Return the text of a message that calls people, in its reader's language where it is known."""
         alert = message.alert
         say = Sentences(message.language, self._zone) if message.language else self.say
-        again = alert.heard_ms > alert.raised_ms
+        again = alert.heard_ms - alert.raised_ms >= _MINUTE_MS
         lines = [say("deliver-time", again=int(again), raised_ms=alert.raised_ms, heard_ms=alert.heard_ms)]
         if message.act != "call":
             had = "" if self.outside else message.had

@@ -1,12 +1,15 @@
 """What a site's settings say of telling: who is told of what and when, who is on duty, reminders, escalation, quiet."""
 
 import re
+import tomllib
+from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
+import msgspec
 from msgspec import Meta
 
 from ingest.days.site_calendar import CalendarEntry, CalendarError, timed_entry
-from ingest.setup.settings import Section
+from ingest.setup.settings import Section, SettingsError
 from ingest.topics import ID_PATTERN
 from ingest.vocabulary import ALERT_KINDS, SEVERITY_RANK, Severity
 
@@ -19,6 +22,9 @@ _ROLES: Final = ("duty", "patrol", "engineer", "chief", "partner")
 class TellingSettings(Section, frozen=True, kw_only=True):
     """Who is told of what (docs/deliver.md)."""
 
+    file: Path | None = None
+    """TOML file with more of these keys, each in the place of the one here; edits are taken up while it runs, so it is
+    the place for a rota. Empty: none."""
     rules: tuple[str, ...] = ()
     """Who is told of an alert, as WHAT @ WHOM; all that fit count. WHAT is severities, beat=IDS, kind=KINDS, and
     "during WHEN" with WHEN as in events of [calendar]; WHOM is persons' ids, on:DUTY for those on the rota now,
@@ -42,6 +48,40 @@ class TellingSettings(Section, frozen=True, kw_only=True):
         except CalendarError as error:
             return str(error)
         return ""
+
+
+def with_file(settings: TellingSettings) -> TellingSettings:
+    """Return settings with what their file says; without a file, or where it is not there, as they are.
+
+    Raises `SettingsError`, which names the file and the key.
+    """
+    if settings.file is None:
+        return settings
+    try:
+        found = tomllib.loads(settings.file.read_text(encoding="utf-8"))
+        values = msgspec.convert(found, _Keys)
+    except FileNotFoundError:
+        return settings
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise SettingsError(f"{settings.file}: {error}") from error
+    except OSError as error:
+        raise SettingsError(f"{settings.file}: cannot be read: {error.strerror or error}") from error
+    given = {name: value for name in values.__struct_fields__ if (value := getattr(values, name)) is not None}
+    merged = msgspec.structs.replace(settings, **given)
+    mistake = merged.mistake()
+    if mistake:
+        raise SettingsError(f"{settings.file}: {mistake}")
+    return merged
+
+
+class _Keys(msgspec.Struct, forbid_unknown_fields=True):
+    """What may stand in the file."""
+
+    rules: tuple[str, ...] | None = None
+    rota: tuple[str, ...] | None = None
+    remind: tuple[str, ...] | None = None
+    escalate: tuple[str, ...] | None = None
+    quiet: tuple[str, ...] | None = None
 
 
 class What(NamedTuple):

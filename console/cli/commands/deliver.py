@@ -38,7 +38,7 @@ from deploy.node.lock import is_locked, site_lock
 from deploy.processes import StopRequest
 from deploy.settings import Settings, at_broker
 from ingest.clock import wall_ms
-from ingest.days.telling_settings import rules_of
+from ingest.days.telling_settings import rules_of, with_file
 from ingest.files import read_json
 from ingest.setup.settings import SettingsError
 from ingest.vocabulary import ALERT_KINDS
@@ -127,7 +127,7 @@ def telling_of(settings: Settings, declared: Declared) -> Telling:
     """Return the rules of telling, with the site's people as they are at most ten seconds ago."""
     people, known = People(settings.site_dir), RecentPeople(_PEOPLE_S)
     zone = ZoneInfo(settings.site.timezone)
-    return Telling(rules_of(settings.telling), declared, zone, lambda: known.of(people.all))
+    return Telling(rules_of(with_file(settings.telling)), declared, zone, lambda: known.of(people.all))
 
 
 def _mute(options: argparse.Namespace, settings: Settings, site: FoundSite, texts: Sentences) -> int:
@@ -166,10 +166,10 @@ def _run(settings: Settings, declared: Declared, around: Surroundings, texts: Se
     telling = telling_of(settings, declared)
     limits = Limits(round(deliver.hand_on_s * 1000), round(deliver.keep_days * _DAY_MS))
     with StopRequest() as stop, site_lock(settings.site_dir, "deliver"):
-        if not settings.telling.rules:
+        if not with_file(settings.telling).rules:
             print(texts("deliver-no_rules"))
         while not stop.asked:
-            edits = _Edits(settings.channels_file)
+            edits = _Edits(*filter(None, (settings.channels_file, settings.telling.file)))
             with closing(Deliverer(settings.site_dir, declared, around, telling, limits)) as deliverer:
                 deliverer.start()
                 print(texts("deliver-runs", channels=", ".join(declared)), flush=True)
@@ -181,35 +181,38 @@ def _run(settings: Settings, declared: Declared, around: Surroundings, texts: Se
 
 
 class _Edits:
-    """Tells whether a file was edited since; looked at now and then."""
+    """Tells whether files were edited since; looked at now and then."""
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._next = path, 0.0
-        self._seen = self._stamp()
+    def __init__(self, *paths: Path) -> None:
+        self._paths, self._next = paths, 0.0
+        self._seen = self._stamps()
 
     def came(self) -> bool:
         """Tell whether it is another one by now; a file that is gone for a moment is still the same."""
         if time.monotonic() < self._next:
             return False
         self._next = time.monotonic() + _EDITS_S
-        now = self._stamp()
-        return now is not None and now != self._seen
+        return any(now is not None and now != seen for now, seen in zip(self._stamps(), self._seen, strict=True))
 
-    def _stamp(self) -> tuple[int, int, int] | None:
-        try:
-            stat = self._path.stat()
-        except OSError:
-            return None
-        return stat.st_mtime_ns, stat.st_size, stat.st_mode
+    def _stamps(self) -> list[tuple[int, int, int] | None]:
+        return [_stamp(path) for path in self._paths]
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_mode
 
 
 def _edited(settings: Settings, declared: Declared, telling: Telling) -> tuple[Declared, Telling]:
-    """Return the channels as they were edited; those before where nothing can be made of the edit, which is said."""
+    """Return channels and rules as they were edited; those before where the edit is a mistake, which is said."""
     try:
         found = read_channels(settings.channels_file)
         return found, telling_of(settings, found)
     except SettingsError as error:
-        _LOG.warning("the channels before stay in use: %s", error)
+        _LOG.warning("what was before stays in use: %s", error)
         return declared, telling
 
 
@@ -290,7 +293,7 @@ def _list(
             for one in channels
         ],
     )  # fmt: skip
-    if not settings.telling.rules:
+    if not with_file(settings.telling).rules:
         print(texts("deliver-no_rules"))
     if not newest:
         print(texts("deliver-nothing"))

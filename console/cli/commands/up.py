@@ -7,6 +7,7 @@ from console.common import add_settings_arguments, settings_and_texts
 from console.errors import CommandError
 from console.running import refuse_running, run_site
 from deploy.wiring import open_places
+from ingest.days.telling_settings import with_file
 from ingest.gateway.places_file import LAST_GOOD
 
 EXAMPLES: Final = """\
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
             print(texts("run-broker", port=str(port), kind="embedded"))
         running.start_node()
         running.start_deliver()
-        if settings.channels_file.exists() and not settings.telling.rules:
+        if settings.channels_file.exists() and not with_file(settings.telling).rules:
             print(texts("deliver-no_rules"))
         print(texts("run-data", folder=settings.site_dir))
         if settings.board.enabled and not options.headless:

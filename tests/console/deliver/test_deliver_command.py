@@ -36,7 +36,7 @@ class Station:
         file.chmod(0o600)
         self.config.write_text(
             f"[site]\nid = 's1'\nlanguage = 'en'\n[data]\ndir = '{self.data}'\n[broker]\nport = {free_port()}\n"
-            f"[deliver]\nchannels_file = '{file}'\n[telling]\nrules = ['critical @ #chat #hook']\n"
+            f"[deliver]\nchannels_file = '{file}'\n[telling]\nfile = 'rota.toml'\nrules = ['critical @ #chat #hook']\n"
         )
         self.number = 0
 
@@ -125,6 +125,10 @@ def test_edited_channels_are_taken_up_and_a_broken_edit_changes_nothing(tmp_path
         station.raise_alerts(1)
         wait_for(lambda: len(_accepted(station, "a1")) == 2, "not told")
         wait_for(lambda: station.raise_alerts(1) and "k-new" in chat.got[-1].path, "the edit is not taken up")
+        (tmp_path / "rota.toml").write_text("rules = ['critical @ #hook']\n")
+        wait_for(lambda: len(_receipts(station, station.raise_alerts(1)[0])) == 1, "the rules are not taken up")
+        (tmp_path / "rota.toml").write_text("rules = ['critical @ #chat #hook']\n")
+        wait_for(lambda: len(_receipts(station, station.raise_alerts(1)[0])) == 2, "the rules are not taken up")
         file.write_text("[chat]\nkind = 'pigeon'\n")
         name = station.raise_alerts(1)[0]
         wait_for(lambda: len(_accepted(station, name)) == 2, "a broken edit ends it")
@@ -187,6 +191,11 @@ def test_without_channels_it_says_where_they_would_stand(tmp_path, fakes, capsys
     assert station.run("run") == 1
     assert station.run("list") == 0
     assert "channels.toml is not there" in capsys.readouterr().out
+
+
+def _receipts(station, alert):
+    """Return the receipts of an alert once there are any."""
+    return wait_for(lambda: Receipts(station.folder).of(alert), "no receipts")
 
 
 def _accepted(station, alert):

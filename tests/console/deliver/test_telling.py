@@ -17,7 +17,7 @@ from console.deliver.telling import Telling
 from console.people.people import Person
 from deploy.settings import with_values
 from deploy.settings.sections import Settings
-from ingest.days.telling_settings import TellingSettings, rules_of
+from ingest.days.telling_settings import TellingSettings, rules_of, with_file
 from ingest.setup.settings import SettingsError
 from tests.stream.make_results import alert as make_alert
 
@@ -194,3 +194,22 @@ def test_a_mute_holds_back_ends_by_itself_and_lets_go_when_it_is_ended(tmp_path)
         assert (message.act, message.queued_ms) == ("held", 7_000)
     box.close()
     assert mutes_of(tmp_path, 0) == []
+
+
+def test_a_file_has_the_rota_and_a_broken_one_is_refused_by_name(tmp_path):
+    file = tmp_path / "rota.toml"
+    settings = TellingSettings(file=file, rota=ROTA, rules=("all @ on:desk",))
+    assert with_file(settings) == settings
+    file.write_text("rota = ['daily 00:00-24:00 @ li: desk']\n")
+    assert rules_of(with_file(settings)).rota[0].at == ("li",)
+    assert with_file(settings).rules == settings.rules
+    for broken, expected in (
+        ("rota = [", "rota.toml"),
+        ("rota = ['x']", "rota has 'x'"),
+        ("rota = 'daily'", "array"),
+        ("roster = []", "roster"),
+        ("rota = ['daily 00:00-24:00 @ li: door']", "no such duty"),
+    ):
+        file.write_text(broken)
+        with pytest.raises(SettingsError, match=expected):
+            with_file(settings)
