@@ -4,7 +4,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any, Final
 
@@ -71,8 +71,11 @@ class Running:
             environment=child_environment(),
         )
 
-    def start_board(self, *, simulated: bool = False) -> str:
-        """Start the board and return its address; a taken port is stepped around."""
+    def start_board(self, *, simulated: bool = False, demo: Mapping[str, str] | None = None) -> str:
+        """Start the board and return its address; a taken port is stepped around.
+
+        `demo` is the account that a demo's sign-in page offers.
+        """
         settings, address = self.settings, self.folder / "board.url"
         address.unlink(missing_ok=True)
         config = BoardConfig(
@@ -85,6 +88,7 @@ class Running:
             language=settings.site.language,
             timezone=settings.site.timezone,
             simulated=simulated,
+            demo=dict(demo or {}),
             broker=msgspec.structs.replace(settings.people_login(), password=""),  # the board has the environment's
             command_key_file=str(settings.command_key_file),
             tls_cert=str(settings.board.tls_cert or ""),

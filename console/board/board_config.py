@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from ingest.login import BrokerAddress
+from ingest.login import BrokerAddress, is_loopback
 from ingest.topics import ID_PATTERN
 from stream.sentences.languages import LANGUAGES
 
@@ -50,6 +50,9 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     timezone: str = "Asia/Shanghai"
     simulated: bool = False
     """Whether devices and time are simulated; the page then says so."""
+    demo: dict[str, str] = {}
+    """``id`` and ``password`` that the sign-in page of a demo offers to everybody, and ``chat``, where messages that it
+    tells a made-up group are shown; on this machine alone."""
     hosts: tuple[str, ...] = ()
     """Names, beside addresses and localhost, by which browsers may call the board (names of a reverse proxy)."""
     quiet_s: Annotated[float, msgspec.Meta(gt=0)] = 120.0
@@ -63,6 +66,8 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise BoardConfigError(f"{name}: site is {self.site!r}, expected letters, digits, - and _, at most 48")
         if bool(self.tls_cert) != bool(self.tls_key):
             raise BoardConfigError(f"{name}: one of tls_cert and tls_key is set; expected both, or neither")
+        if self.demo and not is_loopback(self.host):
+            raise BoardConfigError(f"{name}: demo is set, and host is {self.host!r}; expected this machine, 127.0.0.1")
         if self.broker.mistake():
             raise BoardConfigError(f"{name}: broker.{self.broker.mistake()}")
         try:

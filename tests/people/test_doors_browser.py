@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from msgspec.structs import replace
 
 from console.people.people import Person
 from ingest.clock import wall_ms
@@ -166,4 +167,18 @@ def test_a_partner_has_a_page_without_alerts_and_without_complaints(board, watch
     for part in ("#alerts", "#dock", "#tally", "#sound", 'a[href="/plan"]'):
         assert page.locator(part).is_hidden(), part
     fits(page)
+    assert complaints == []
+
+
+@pytest.mark.parametrize(("size", "language"), [("phone", "zh-CN"), ("screen", "en")])
+def test_a_demo_says_whom_to_be_and_one_button_does_it(board, watched, monkeypatch, size, language):
+    (open_page, complaints), (_, _, app) = watched, board
+    demo = {"id": "wang", "password": WORDS, "chat": "http://127.0.0.1:9/"}
+    monkeypatch.setattr(app.state.board, "config", replace(app.state.board.config, demo=demo))
+    page = open_page("/", ".demo", viewport=SIZES[size])
+    page.click(f'[data-language="{language}"]')
+    page.wait_for_selector(f'.demo:has-text("{WORDS}")')
+    fits(page)
+    page.click(".demo button[type=submit]")
+    page.wait_for_selector(".card")
     assert complaints == []

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from console.common import add_settings_arguments, settings_of, texts_of
 from console.demo.listening import heard_alerts
 from console.demo.past_load import write_staffing
+from console.demo.people import FakeChat, forget_people, make_people
 from console.demo.report import demo_report, print_summary
 from console.errors import CommandError
 from console.running import Running, child_environment, own_broker, refuse_running, run_site, since, totals
@@ -62,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings_arguments(parser)
     add = parser.add_argument
     add("--headless", action="store_true", help="no board")
+    add("--no-accounts", action="store_true", help="nobody signs in: a board as on a station without accounts")
     add("--duration", type=float, metavar="S", help="stop after so many seconds by the wall clock (default: on Ctrl-C)")
     add("--speed", type=float, default=10.0, metavar="N", help="seconds that pass at the site in one (default: 10)")
     add("--seed", type=int, default=7, metavar="N", help="what chance starts from (default: 7)")
@@ -136,6 +138,7 @@ class _Demo:
         self.zone = ZoneInfo(running.settings.site.timezone)
         self.reports: list[Path] = []
         self.heard: list[tuple[dict[str, Any], int]] = []
+        self.login: dict[str, str] = {}
 
     def run(self, stack: ExitStack) -> int:
         options, running, texts = self.options, self.running, self.texts
@@ -180,15 +183,27 @@ class _Demo:
     def _live(self, origin_ms: int, stack: ExitStack) -> None:
         options, running, texts = self.options, self.running, self.texts
         started_ms = wall_ms() + round(_LEAD_S * 1000)
+        if not options.headless:
+            if options.no_accounts:
+                forget_people(self.folder)
+            else:
+                self.login = make_people(running.settings)
+            self.chat = stack.enter_context(FakeChat())
+            running.settings = self.chat.told(running.settings, accounts=bool(self.login))
         running.start_node(clock=_clock(origin_ms, started_ms, options.speed))
         self.heard = stack.enter_context(heard_alerts(running.settings))
         self._start_simulator("simulator", origin_ms, started_ms, f"{options.speed:g}")
         if not options.headless:
-            url = running.start_board(simulated=True)
+            demo = self.login and {**self.login, "chat": self.chat.url}
+            url = running.start_board(simulated=True, demo=demo)
+            running.start_deliver()
             wanted = running.settings.board.port
             if not url.rstrip("/").endswith(f":{wanted}"):
                 print(texts("run-port", wanted=str(wanted), port=url.rstrip("/").rpartition(":")[2]))
             print(texts("run-board", url=url))
+            if self.login:
+                print(texts("run-login", **self.login))
+            print(texts("run-chat", url=self.chat.url))
             # It takes seconds, and nobody waits for it.
             sheet = (
                 running.settings,

@@ -195,7 +195,7 @@ function whoWasTold(rows) {
   return el(
     "p",
     { class: "told-who" },
-    taken.length > 0 && el("span", { class: "told-yes" }, t("alerts-told", { channels: taken.join(", ") })),
+    taken.length > 0 && el("span", { class: "told-yes" }, t("alerts-told", { channels: taken.join(", ") }), state.me.demo?.chat && [" ", el("a", { href: state.me.demo.chat, target: "_blank", rel: "noopener" }, t("alerts-demo_chat"))]),
     not.map((row) => el("span", { class: "told-no" }, pick(row.reason) ? t("alerts-untold", { channel: row.channel, why: pick(row.reason) }) : t("alerts-untold_yet", { channel: row.channel }))),
   );
 }

@@ -62,8 +62,13 @@ function signIn() {
   // Whoever was here a moment ago must not think that alerts still come.
   byId("unseen").hidden = !wanted();
   say(byId("unseen"), t("door-unseen"));
-  put(byId("door"), el("h2", {}, t("door-title")), form(fields, t("door-sign_in"), send), el("p", { class: "hint" }, t("door-lost")));
+  put(byId("door"), me.demo && demo(send), el("h2", {}, t("door-title")), form(fields, t("door-sign_in"), send), el("p", { class: "hint" }, t("door-lost")));
   byId("door").querySelector("input").focus();
+}
+
+/** Offer the account of a demo, which everybody at this machine may use. */
+function demo(send) {
+  return el("section", { class: "demo" }, el("p", {}, t("door-demo", me.demo)), form([], t("door-demo_in"), () => send({ id: me.demo.id, password: me.demo.password })));
 }
 
 function newPassword() {
