@@ -199,9 +199,10 @@ async def plan(request: Request) -> Response:
     """GET /api/plan: the running shift's stops, planned against delivered, the staffing sheet."""
     board = _board(request)
     now_ms, folder = board.hub.site_ms(), Path(board.config.store_path).parent
-    return json_response(
-        await board.asker.ask(lambda reader: plan_document(reader, now_ms, board.config.officers, folder))
-    )
+    document = await board.asker.ask(lambda reader: plan_document(reader, now_ms, board.config.officers, folder))
+    # What is printed is kept: whoever cuts the audit log off later, it shows by this sheet.
+    head = await anyio.to_thread.run_sync(board.doors.people.audit.head) if who_of(request).accounts else None
+    return json_response(document | {"audit": str(head) if head else None})
 
 
 async def incidents(request: Request) -> Response:

@@ -1500,6 +1500,7 @@ board-plan-stops = Stops, by officer
 board-plan-shift = { $name } · { $day }, { $begin }–{ $end }
 board-plan-failed = No new plan can be made, this one stays. Tried again every half minute. Tell technical support: { $why }
 board-plan-made = Plan as of { $time }, { $solver }
+board-plan-audit = audit log up to { $head }
 board-plan-none = No shift is planned. Officers and shifts stand in the settings, section [patrol].
 board-plan-none_officer = No stops planned.
 board-plan-no_beat = outside the beats

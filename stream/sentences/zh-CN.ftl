@@ -1349,6 +1349,7 @@ board-plan-stops = 各民警停留点
 board-plan-shift = { $name } · { $day } { $begin }–{ $end }
 board-plan-failed = 无法制定新计划，沿用此前计划，每半分钟重试一次。请告知技术人员：{ $why }
 board-plan-made = { $time }制定，{ $solver }
+board-plan-audit = 审计日志至 { $head }
 board-plan-none = 尚无计划班次。民警与班次在设置的 [patrol] 一节填写。
 board-plan-none_officer = 未安排停留点。
 board-plan-no_beat = 网格之外

@@ -10,6 +10,8 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from console.cli.main import main
+from console.people.audit import Audit
+from console.people.people_file import PeopleFile
 from ingest import topics
 from ingest.codecs.people import signed
 from ingest.events import Command
@@ -93,7 +95,10 @@ def test_a_stop_from_plan_to_delivered_minutes_and_a_kill(site, capsys, tmp_path
     stop = heard[0]["stops"][0]
     assert patrolgrid(site, "patrol", "arrive", "p1", stop["id"]) == 0
     wait_for(lambda: stop_of(site, stop["id"]).get("state") == "arrived", "the arrival in the store")
-    assert patrolgrid(site, "patrol", "done", "p1", stop["id"], "--note", "all quiet") == 0
+    with closing(PeopleFile(site.folder / "data" / SITE)) as file:  # a site with accounts has it in its log
+        assert patrolgrid(site, "patrol", "done", "p1", stop["id"], "--note", "all quiet") == 0
+        (entry,) = Audit(file).entries()
+    assert (entry.what, entry.about, entry.detail) == ("did", stop["id"], {"done": "done", "officer": "p1"})
     wait_for(lambda: stop_of(site, stop["id"]).get("state") == "done", "the stop done")
     wait_for(lambda: heard[-1]["stops"][0]["state"] == "done", "the phone's plan follows")
     phone.loop_stop()

@@ -14,6 +14,7 @@ from console.board.commands import BrokerAwayError, UnconfirmedError
 from console.board.who import OPEN
 from console.people import passwords
 from console.people.attempts import MOST_PERSON
+from console.people.audit import read_head
 from console.people.people import People, Person
 from console.people.rights import ROLES
 from ingest.login import BrokerAddress
@@ -504,3 +505,10 @@ def test_a_damaged_file_of_people_opens_nothing(tmp_path):
         assert "Call technical support" in answer.json()["message"]
     reader.close()
     node.close()
+
+
+def test_the_sheet_of_a_shift_says_up_to_where_the_audit_log_goes(browser, people):
+    document = browser("wang").get("/api/plan").json()
+    head = read_head(document["audit"])
+    assert people.audit.holds(head)
+    assert people.audit.verify(head) == []

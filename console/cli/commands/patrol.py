@@ -1,6 +1,7 @@
 """``patrolgrid patrol``: what a phone would say of an officer's stops, and what was planned and delivered."""
 
 import argparse
+import getpass
 from contextlib import closing
 from typing import Final
 
@@ -15,6 +16,8 @@ from console.common import (
     texts_of,
 )
 from console.errors import CommandError
+from console.people.audit import Audit
+from console.people.people_file import PeopleFile, has_file
 from deploy.settings import Settings, at_broker
 from deploy.wiring import make_clock
 from ingest import topics
@@ -95,6 +98,9 @@ def _say(options: argparse.Namespace, settings: Settings, site: FoundSite, texts
     settings = at_broker(settings, options.broker, node if node["running"] else None)
     said = {name: value for name, value in msgspec.to_builtins(did).items() if value and name != "officer"}
     publish_all(settings.people_login(), [Outbound(topics.patrol_did(site.id, officer), msgspec.json.encode(said))])
+    if has_file(site.folder):
+        with closing(PeopleFile(site.folder)) as file:
+            Audit(file).note(f"cli:{getpass.getuser()}", "did", stop or officer, done=what, officer=officer)
     print(texts("patrol-said", officer=known.get(officer, officer), what=texts(f"patrol-{what}"), stop=stop))
 
 

@@ -147,7 +147,8 @@ function draw() {
   const shift = plan?.shift;
   say(byId("shift"), shift ? t("plan-shift", { name: shift.name, day: day(shift.begin_ms), begin: minutes(shift.begin_ms), end: minutes(shift.end_ms) }) : t("plan-title"));
   const failed = error || (plan?.failed ? t("plan-failed", { why: plan.failed }) : "");
-  say(byId("shift-made"), failed || (shift ? t("plan-made", { time: when(shift.made_ms, siteNow()), solver: word("solver", shift.solver) }) : t("plan-none")));
+  const made = shift ? t("plan-made", { time: when(shift.made_ms, siteNow()), solver: word("solver", shift.solver) }) : t("plan-none");
+  say(byId("shift-made"), [failed || made, plan?.audit && t("plan-audit", { head: plan.audit })].filter(Boolean).join(" · "));
   byId("shift-made").classList.toggle("failed", Boolean(failed));
   put(byId("officers"), (plan?.officers ?? []).map(officerBlock));
   byId("minutes").hidden = !shift;
