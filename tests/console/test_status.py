@@ -1,7 +1,10 @@
 """What `patrolgrid status --json` says of a store."""
 
-from console.cli.commands.status import _print_budget, gather
+import pytest
+
+from console.cli.commands.status import _print_budget, _print_delivery, gather
 from console.common import FoundSite
+from deploy.settings import load_settings, with_values
 from ingest.vocabulary import Kind
 from stream.results import SeriesKey
 from stream.sentences.catalogue import Sentences
@@ -19,6 +22,21 @@ def test_a_level_and_a_state_of_one_name_are_two_series_with_their_own_windows(t
     series = gather(FoundSite("s1", tmp_path), reader)["series"]
     reader.close()
     assert [(row["kind"], row["latest"]["n"]) for row in series] == [("level", 60), ("state", 1)]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "FAULT: delivery does not work: [telling] has rules, and there is no channels file at"),
+        ("zh-CN", "故障：送达 异常："),
+    ],
+)
+def test_that_nobody_is_told_is_said(tmp_path, capsys, language, said):
+    settings = with_values(load_settings(), data={"dir": tmp_path}, telling={"rules": ["critical @ #duty"]})
+    _print_delivery(settings, Sentences(language))
+    _print_delivery(with_values(settings, telling={"rules": []}), Sentences(language))
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(said)
 
 
 def test_what_the_alert_budget_holds_back_is_said(capsys):

@@ -62,7 +62,9 @@ def read(folder: Path, profile: str) -> dict:
     return json.loads(done.stdout)["services"]
 
 
-@pytest.mark.parametrize(("profile", "expected"), [("station", STATION), ("city", CITY)])
+@pytest.mark.parametrize(
+    ("profile", "expected"), [("station", STATION), ("city", CITY), ("city,deliver", CITY | {"deliver"})]
+)
 def test_docker_reads_it_and_nothing_listens_outside(tmp_path, profile, expected):
     services = read(tmp_path, profile)
     assert set(services) == expected

@@ -20,7 +20,9 @@ from console.common import (
     settings_of,
     texts_of,
 )
+from console.deliver.examined import examine_delivery
 from deploy.node.status_file import newest_status, read_status
+from deploy.settings import Settings
 from ingest.files import read_json
 from ingest.gateway import Quarantine
 from ingest.gateway.places_file import LAST_GOOD
@@ -68,7 +70,10 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(document)
     else:
-        _print(document, texts_of(options, settings), zone)
+        texts = texts_of(options, settings)
+        _print(document, texts, zone)
+        if site.id == settings.site.id:
+            _print_delivery(settings, texts)
     return 0
 
 
@@ -216,6 +221,14 @@ def _print(document: dict[str, Any], texts: Sentences, zone: ZoneInfo) -> None:
     header = ("time", "severity", "kind", "device", "text")
     _print_rows(texts, "alerts", alerts, header, lambda row: _event(row, clock(row["raised_ms"]), texts))
     _print_rows(texts, "anomalies", document["anomalies"], header, lambda row: _event(row, clock(row["ts"]), texts))
+
+
+def _print_delivery(settings: Settings, texts: Sentences) -> None:
+    """Print why nobody is told, where that is so."""
+    state, code, values, todo = examine_delivery(settings)
+    if state == "fail":
+        why = texts(f"doctor-deliver-{code}", **values) if code else safe(values["error"])
+        print(texts("status-fault", part=texts("doctor-deliver"), why=why, do=texts(f"doctor-deliver-{todo}")))
 
 
 def _print_broker(broker: dict[str, Any], texts: Sentences) -> None:
