@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 
 from console.board.board_config import BoardConfig, BoardConfigError
 from console.deliver.channel_file import read_channels
-from console.demo.people import FakeChat, forget_people, make_people
+from console.demo.demo_people import FakeChat, forget_people, make_people
 from console.people import passwords
 from console.people.people import People, SignInError
 from deploy.settings import Settings, with_values

@@ -17,9 +17,9 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from console.common import add_settings_arguments, settings_of, texts_of
+from console.demo.demo_people import FakeChat, forget_people, make_people
 from console.demo.listening import heard_alerts
 from console.demo.past_load import write_staffing
-from console.demo.people import FakeChat, forget_people, make_people
 from console.demo.report import demo_report, print_summary
 from console.errors import CommandError
 from console.running import Running, child_environment, own_broker, refuse_running, run_site, since, totals

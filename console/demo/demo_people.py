@@ -66,7 +66,7 @@ class FakeChat:
         self.messages: deque[str] = deque(maxlen=_MOST)
         messages = self.messages
 
-        class Handler(BaseHTTPRequestHandler):
+        class Chatter(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 length = self.headers.get("Content-Length", "")
                 size = int(length) if length.isdecimal() else _MOST_BYTES + 1
@@ -89,7 +89,7 @@ class FakeChat:
             def log_message(self, *_args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Chatter)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.2,), name="chat", daemon=True)
