@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 import paho.mqtt.client as mqtt
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from paho.mqtt.enums import CallbackAPIVersion
 
 from console.cli.main import main
@@ -352,6 +353,13 @@ def test_the_plan_prints_on_one_sheet_and_shows_what_was_delivered(station, watc
     assert_safe(station, screens[0][1], requests, complaints)
 
 
+def reads_well(page):
+    """Nothing is cut off to the right, and axe-core finds nothing serious for people who see or move badly."""
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in {"serious", "critical"}] == []
+
+
 def test_who_was_told_stands_on_the_card_and_an_alert_that_ended_unseen_stays_until_it_is_seen(station, watched):
     open_page, requests, complaints = watched
     page = open_page(viewport={"width": 1366, "height": 768}, wanted='[data-alert="al-1"]')
@@ -371,6 +379,8 @@ def test_who_was_told_stands_on_the_card_and_an_alert_that_ended_unseen_stays_un
     assert card.locator(".told-who").inner_text().splitlines() == [
         "Told: duty", "Not told: mail (does not answer in time)", "Being told: sms",
     ]  # fmt: skip
+    reads_well(page)
+    page.set_viewport_size({"width": 390, "height": 844})
     page.locator('[data-language="zh-CN"]').click()
     wait_for(lambda: "未能通知：mail（" in card.inner_text(), "the same in Chinese")
     page.locator('[data-language="en"]').click()
@@ -379,6 +389,7 @@ def test_who_was_told_stands_on_the_card_and_an_alert_that_ended_unseen_stays_un
     station.node.write(alerts=[make.alert("al-1", 2, **gone), make.alert("al-9", 1, by="li", **gone)])
     card.locator('[data-action="seen"]').wait_for()
     assert "nobody had taken it up" in card.inner_text()
+    reads_well(page)
     assert page.locator('[data-alert="al-9"]').count() == 0, "somebody had seen that one"
     assert card.locator('[data-action="acknowledge"]').count() == 0
     page.reload()
