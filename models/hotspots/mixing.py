@@ -154,7 +154,8 @@ def fit(
     offset_ms
         Local midnight, from that of UTC.
     """
-    known = history.ts_ms < now_ms
+    # What lay beside the grid is on no forecast's map either (its cell is -1, and no cell's).
+    known = (history.ts_ms < now_ms) & (grid.cell_of(history.lon, history.lat) >= 0)
     events = int(known.sum())
     if events < LEAST_EVENTS:
         return Fit(made_ms=now_ms, events=events, share=USUAL.tolist())
@@ -261,7 +262,7 @@ def _look_back(
     share = min(1.0, min(_ROWS, _ROWS_EACH * len(day)) / ((end - first) * len(cells)))
     place = np.full(grid.cells, -1, dtype=np.int64)
     place[cells] = np.arange(len(cells))
-    where = place[np.maximum(grid.cell_of(history.lon, history.lat), 0)]
+    where = place[grid.cell_of(history.lon, history.lat)]
     edges = np.searchsorted(day, np.arange(int(day[0]), end + 1))
     maps = KernelMaps(grid)
     found: list[_CellDays] = []

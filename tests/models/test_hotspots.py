@@ -153,6 +153,17 @@ def test_an_incident_of_later_changes_no_fit_of_earlier():
     assert grid.fit(whole, until) == grid.fit(whole.where(ts < until), until)
 
 
+def test_what_lay_beside_the_grid_teaches_a_fit_nothing():
+    rng = np.random.default_rng(8)
+    grid, now = Forecast(BOUNDS, 500.0), NOW + 200 * DAY
+    ts = np.sort(NOW + rng.integers(0, 200 * DAY, 300))
+    lon, lat = rng.uniform(121.41, 121.43, 300), rng.uniform(31.21, 31.22, 300)
+    outside = rng.random(300) < 0.3
+    all_of_it = History(np.where(outside, 120.0, lon), lat, ts, np.ones(300), np.zeros(300, dtype=np.int64))
+    found, inside = (grid.fit(one, now) for one in (all_of_it, all_of_it.where(~outside)))
+    np.testing.assert_allclose(found.share, inside.share)
+
+
 def test_hours_and_kinds_of_day_follow_what_happened_nearby():
     grid = Forecast(BOUNDS, 200.0)
     monday = NOW - NOW % DAY - ((NOW // DAY + 3) % 7) * DAY
