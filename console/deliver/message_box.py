@@ -26,6 +26,8 @@ APPLICATION_ID: Final = 0x5047444C
 """``PGDL``: marks a SQLite file as an outbox of ours."""
 VERSION: Final = 1
 FILE: Final = "deliver.db"
+_AHEAD_MS: Final = 2_000
+"""So far ahead of the clock is no thread of ours."""
 
 _SCHEMA: Final = """
 CREATE TABLE alerts (
@@ -344,6 +346,17 @@ class MessageBox:
                 "WHERE channel = ? AND state IN ('waiting', 'failed')",
                 gone,
             )
+
+    def clock_set_back(self, now_ms: int) -> None:
+        """Let what was noted at a time that is yet to come go now: the clock was set back, and nobody waits for it."""
+        ahead_ms = now_ms + _AHEAD_MS
+        with self._lock, transaction(self._db):
+            self._db.execute(
+                "UPDATE messages SET due_ms = min(due_ms, ?), queued_ms = min(queued_ms, ?), at_ms = ? "
+                "WHERE at_ms > ? AND state IN ('waiting', 'failed') AND (act <> 'held' OR tries > 0)",
+                (now_ms, now_ms, now_ms, ahead_ms),
+            )
+            self._db.execute("UPDATE alerts SET called_ms = ? WHERE called_ms > ?", (now_ms, ahead_ms))
 
     def tried_since(self, channel: str, since_ms: int) -> list[int]:
         """Return when a channel's newest attempts were, oldest first: its rate goes on after a restart."""

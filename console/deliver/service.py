@@ -26,6 +26,8 @@ from console.deliver.worker import Worker
 from ingest.clock import wall_ms
 from ingest.files import replace_json
 from ingest.mqtt import Inbound, Session
+from ingest.observations import LATEST_MS
+from ingest.topics import ID_PATTERN
 from ingest.topics import alerts as alerts_topic
 from stream.results import Alert
 from stream.sentences.catalogue import with_why
@@ -45,6 +47,7 @@ _STOP_S: Final = 3.0
 _DAY_MS: Final = 86_400_000
 _HISTORY: Final = 1_000
 """Revisions of an alert that are looked through for what came while nobody delivered."""
+_MOST_REVISION: Final = 1 << 31
 _FIRST_MS: Final = 15 * 60_000
 """Where nothing was ever delivered, only what people were called for in the last minutes is told."""
 
@@ -62,7 +65,7 @@ class Deliverer:
     def __init__(
         self, folder: Path, declared: Declared, around: Surroundings, telling: Telling, limits: Limits
     ) -> None:
-        self._folder, self._telling, self._limits = folder, telling, limits
+        self._folder, self._telling, self._limits, self._site = folder, telling, limits, around.site
         self._box = MessageBox(folder / FILE)
         self._box.drop_channels(declared, wall_ms())
         self._mutes = Mutes(folder)
@@ -102,6 +105,7 @@ class Deliverer:
             self._every(_CALL_S, self._call_again)
             self._every(_PRUNE_S, self._prune)
             self._every(_DISK_S, self._to_disk)
+            self._every(_DISK_S, self._look_at_clock)
         except sqlite3.Error as error:
             self._box.to_memory()
             self._on_disk = False
@@ -126,8 +130,8 @@ class Deliverer:
 
     def _on_message(self, message: Inbound) -> None:
         try:
-            self._heard.put(msgspec.json.decode(message.payload, type=Alert))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            self._heard.put(_checked(msgspec.json.decode(message.payload, type=Alert), self._site))
+        except (ValueError, RecursionError) as error:
             _LOG.warning("an alert over MQTT cannot be read, the store will have it: %s", error)
         self._bell.set()
 
@@ -216,6 +220,9 @@ class Deliverer:
     def _to_disk(self) -> None:
         self._on_disk = self._box.to_disk()
 
+    def _look_at_clock(self) -> None:
+        self._box.clock_set_back(wall_ms())
+
     def _prune(self) -> None:
         self._box.prune(wall_ms() - self._limits.keep_ms)
 
@@ -236,6 +243,19 @@ class Deliverer:
         if fault and fault != self._fault:
             _LOG.error("alerts cannot be taken, and are tried again: %s", fault)
         self._fault = fault
+
+
+def _checked(alert: Alert, site: str) -> Alert:
+    """Return an alert that came over MQTT, which whoever may write the topic has made. Raises ValueError.
+
+    Its id and site become names of files and headers, its numbers columns of the outbox.
+    """
+    if alert.site != site or not ID_PATTERN.match(alert.id):
+        raise ValueError(f"alert {alert.id[:48]!r} of {alert.site[:48]!r}, expected an id, and the site {site!r}")
+    times = (alert.raised_ms, alert.changed_ms, alert.heard_ms)
+    if not 0 < alert.revision < _MOST_REVISION or not all(0 <= one <= LATEST_MS for one in times):
+        raise ValueError(f"alert {alert.id!r}: revision {alert.revision} at {times}, expected numbers that can be")
+    return alert
 
 
 def _alert(body: str | bytes) -> Alert | None:

@@ -6,6 +6,7 @@ A channel that is slow or dead holds up its own worker and nobody else.
 import logging
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -82,7 +83,7 @@ class Worker:
         while not self._stopping.is_set():
             self._bell.clear()
             try:
-                self._tried = self._tried or deque(self._box.tried_since(self.name, wall_ms() - _MINUTE_MS))
+                self._tried = self._tried or self._tried_before()
                 channel = channel or self._open()
                 wait_s = self._step(channel)
             except sqlite3.Error as error:
@@ -99,8 +100,8 @@ class Worker:
 
     def _step(self, channel: Channel) -> float:
         """Send a message where one is due and may go; return after how many seconds to look again."""
-        now_ms = wall_ms()
-        pause_ms = max(self._wait_until, self._free_ms(now_ms)) - now_ms
+        now_ms, spent_ms = wall_ms(), _spent_ms()
+        pause_ms = max(self._wait_until, self._free_ms(spent_ms)) - spent_ms
         if pause_ms > 0:
             self._stopping.wait(min(pause_ms / 1000, _IDLE_S))
             return 0.0
@@ -108,9 +109,14 @@ class Worker:
         if message is None:
             due_ms = self._box.due_ms(self.name)
             return _IDLE_S if due_ms is None else min(max((due_ms - now_ms) / 1000, 0.001), _IDLE_S)
-        self._tried.append(now_ms)
+        self._tried.append(spent_ms)
         self._attempt(channel, message)
         return 0.0
+
+    def _tried_before(self) -> deque[int]:
+        """Return when the attempts of the last minute were, those of an earlier run too."""
+        wall, spent = wall_ms(), _spent_ms()
+        return deque(spent - max(wall - at_ms, 0) for at_ms in self._box.tried_since(self.name, wall - _MINUTE_MS))
 
     def _free_ms(self, now_ms: int) -> int:
         """Return when the channel's rate allows another message."""
@@ -122,11 +128,12 @@ class Worker:
 
     def _attempt(self, channel: Channel, message: Message) -> None:
         try:
-            said = self._clean(channel.send(message))
+            said = self._clean(channel.send(message), message)
         except LaterError as error:
             wait_s = max(spread(self._backoff.next_s()), error.after_s)
-            self._wait_until = wall_ms() + round(wait_s * 1000)
-            self._missed(message, self._wait_until, error.why, error.said)
+            wait_ms = round(wait_s * 1000)
+            self._wait_until = _spent_ms() + wait_ms
+            self._missed(message, wall_ms() + wait_ms, error.why, error.said)
         except ChannelRefusedError as error:
             self._missed(message, wall_ms() + round(spread(REFUSED_S) * 1000), error.why, error.said, refused=True)
         except FAULTS as error:
@@ -141,7 +148,7 @@ class Worker:
             self._keep(lambda: self._box.accepted(message, wall_ms(), said))
 
     def _missed(self, message: Message, due_ms: int, why: str, said: str, *, refused: bool = False) -> None:
-        said = self._clean(said)
+        said = self._clean(said, message)
         self._note(f"{why} ({said})")
         self._keep(lambda: self._box.not_accepted(message, wall_ms(), due_ms, why, said, refused=refused))
 
@@ -158,9 +165,9 @@ class Worker:
             else:
                 return
 
-    def _clean(self, said: str) -> str:
-        """Return what a channel said without the channel's secrets, which servers like to repeat."""
-        for secret in self._settings.secrets():
+    def _clean(self, said: str, message: Message) -> str:
+        """Return what a channel said without its secrets and people's addresses, which servers like to repeat."""
+        for secret in (*self._settings.secrets(), *message.to.split()):
             said = said.replace(secret, "…")
         return said
 
@@ -168,3 +175,8 @@ class Worker:
         if trouble != self.trouble:
             _LOG.warning("channel %s: %s", self.name, trouble)
         self.trouble = trouble
+
+
+def _spent_ms() -> int:
+    """Return a time that nobody sets back: rates and pauses go by it."""
+    return time.monotonic_ns() // 1_000_000

@@ -87,7 +87,8 @@ class Mail:
 
     def _send(self, text: Text, recipients: list[str], key: str) -> str:
         mail = EmailMessage()
-        mail["Subject"], mail["From"], mail["To"] = text.title, self._mail.sender, ", ".join(recipients)
+        mail["Subject"], mail["From"] = shown(text.title), self._mail.sender  # in one line, or it is no header
+        mail["To"] = ", ".join(recipients)
         mail["Message-ID"], mail["Date"] = f"<{key}@patrolgrid.invalid>", formatdate()
         mail.set_content("\n".join(text.lines) + "\n")
         kind = _Tls if self._mail.secure == "tls" else _Plain

@@ -225,6 +225,16 @@ def test_mail_is_sent_with_an_id_that_stays(tmp_path):
     assert "No. a1/3" in mails[0].get_content()
 
 
+def test_a_place_of_two_lines_makes_no_header_of_a_mail(tmp_path):
+    with closing(FakeSmtp()) as server:
+        text = f"kind = 'mail'\nhost = '127.0.0.1'\nport = {server.port}\nsecure = 'none'\nsender = 'a@station'"
+        sender = channel(tmp_path, text + "\nrecipients = ['duty@station']")
+        sender.send(message(place={"en": "Gate\r\nBcc: out@else.example", "zh-CN": "门\r\nBcc: out@else.example"}))
+        mail = message_from_string(server.mails[0], policy=default)
+    assert mail["Bcc"] is None
+    assert "Gate" in mail["Subject"]
+
+
 def test_a_mail_server_that_hangs_or_takes_no_login_is_noticed(tmp_path):
     with closing(FakeSmtp()) as server:
         text = f"kind = 'mail'\nhost = '127.0.0.1'\nport = {server.port}\nsecure = 'none'\nsender = 'a@station'"

@@ -160,6 +160,16 @@ def test_what_has_been_over_for_long_is_forgotten_and_what_is_open_is_not(outbox
     assert states(tmp_path) == []
 
 
+def test_a_clock_that_was_set_back_makes_nothing_wait_but_what_is_held_for_quiet_hours(outbox):
+    outbox.take(revised(1), [CHAT, MAIL._replace(due_ms=9_000_000)], 5_000_000)
+    outbox.not_accepted(due(outbox, "chat", 5_000_000), 5_000_000, 5_060_000, "away")
+    outbox.clock_set_back(4_999_000)  # a thread that is a little ahead
+    assert outbox.due_ms("chat") == 5_060_000
+    outbox.clock_set_back(1_000_000)
+    assert (outbox.due_ms("chat"), outbox.due_ms("mail")) == (1_000_000, 9_000_000)
+    assert outbox.called()[0].called_ms == 1_000_000, "reminders would wait, too"
+
+
 def test_receipts_of_a_site_where_nobody_delivers_are_none(tmp_path):
     assert Receipts(tmp_path).of("a1") == []
     assert Receipts(tmp_path).waiting() == {}

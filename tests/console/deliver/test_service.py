@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from console.deliver import service as service_module
 from console.deliver import worker as worker_module
 from console.deliver.channel import Surroundings
 from console.deliver.channel_file import read_channels
@@ -19,6 +20,7 @@ from console.deliver.telling import Telling
 from console.people.people import People, Person
 from deploy.processes.broker import start_broker
 from deploy.processes.supervisor import Supervisor
+from ingest.clock import wall_ms
 from ingest.days.telling_settings import TellingSettings, rules_of
 from ingest.login import BrokerAddress
 from ingest.mqtt import Outbound, Session, publish_all
@@ -86,7 +88,7 @@ class Station:
     def telling(self, declared):
         routes = {severity: " ".join(f"#{name}" for name in names) for severity, names in self.routes.items()}
         rules = tuple(f"{severity} @ {names}" for severity, names in routes.items() if names)
-        settings = TellingSettings(rules=rules, **self.settings)
+        settings = TellingSettings(**({"rules": rules} | self.settings))
         return Telling(rules_of(settings), declared, ZoneInfo("Asia/Shanghai"), lambda: self.people)
 
     def tell(self, *alerts):
@@ -152,6 +154,18 @@ def test_what_a_channel_refuses_goes_to_the_next_and_is_said(tmp_path, fakes):
     assert status["channels"].keys() == {"chat", "hook", "cap"}
 
 
+def test_a_persons_number_that_a_server_repeats_stands_in_no_receipt_and_no_log(tmp_path, fakes, caplog):
+    station = Station(tmp_path, fakes, settings={"rules": ("critical @ li",)}, routes={})
+    station.people = [Person("li", "Li", "patrol", addresses={"chat": "13800138000"})]
+    fakes["chat"].usual = "refuse 40003 nobody has 13800138000"
+    with station.delivering() as deliverer:
+        station.tell(critical())
+        station.until(deliverer, "a1", chat=("failed", "refused"))
+    assert Receipts(tmp_path).of("a1")[0].said == "40003: 40003 nobody has …"
+    assert b"13800138000" in fakes["chat"].got[0].body
+    assert "13800138000" not in caplog.text
+
+
 def test_what_hangs_for_too_long_goes_to_the_next(tmp_path, fakes):
     station = Station(
         tmp_path, fakes, next="hook", hand_on_ms=300, routes={"critical": ["chat"], "warning": [], "info": []}
@@ -191,6 +205,22 @@ def test_the_rate_of_a_channel_is_kept_and_the_most_severe_goes_first(tmp_path, 
     assert station.states("w1") == {"chat": ("waiting", "")}
 
 
+def test_a_clock_that_is_set_back_holds_up_no_channel(tmp_path, fakes, monkeypatch):
+    station = Station(tmp_path, fakes, per_minute=2)
+    fakes["chat"].will.extend(["429 3600", "ok"])
+    with station.delivering() as deliverer:
+        station.tell(critical("a1"))
+        station.until(deliverer, "a1", chat=("waiting", "busy"))
+        day_ms, hour_ms = 86_400_000, 3_700_000
+        back, on = wall_ms() - day_ms, worker_module._spent_ms() + hour_ms
+        monkeypatch.setattr(worker_module, "wall_ms", lambda: back)
+        monkeypatch.setattr(service_module, "wall_ms", lambda: back)
+        monkeypatch.setattr(worker_module, "_spent_ms", lambda: on)
+        monkeypatch.setattr(service_module, "_DISK_S", 0.05)
+        deliverer._due.clear()
+        station.until(deliverer, "a1", chat=OK)
+
+
 def test_at_the_first_start_old_alerts_are_passed_over_and_later_what_came_meanwhile_is_told(tmp_path, fakes):
     station = Station(tmp_path, fakes)
     hour = 3_600_000
@@ -216,6 +246,27 @@ def test_alerts_over_mqtt_are_told_while_the_store_cannot_be_read(tmp_path, fake
         publish_all(broker, [Outbound(topic, b"{"), Outbound(topic, payload)])
         station.until(deliverer, "a1", chat=OK, hook=OK)
     assert len(fakes["chat"].got) == 1
+
+
+def test_what_is_no_alert_of_the_site_ends_nothing_and_names_no_file(tmp_path, fakes, broker, caplog):
+    station = Station(tmp_path, fakes, broker=broker)
+    document = msgspec.to_builtins(critical())
+    hostile = [
+        {"id": "../../out"},
+        {"id": "a\r\nX-Header: y"},
+        {"id": "site", "site": "../s1"},
+        {"id": "far", "revision": 2**63},
+        {"id": "below", "revision": -(2**70)},
+        {"id": "late", "raised_ms": 2**64},
+    ]
+    with station.delivering() as deliverer:
+        wait_for(lambda: deliverer.step() or deliverer.hears, "no session")
+        payloads = [msgspec.json.encode(document | one) for one in (*hostile, {})]
+        publish_all(broker, [Outbound(alerts_topic("s1", "b1"), payload) for payload in payloads])
+        station.until(deliverer, "a1", chat=OK, hook=OK, cap=OK)
+    assert len(fakes["chat"].got) == len(fakes["hook"].got) == 1
+    assert {path.name for path in tmp_path.rglob("*.xml")} == {"s1-a1-1.xml", "feed.xml"}
+    assert caplog.text.count("cannot be read") == len(hostile)
 
 
 def test_a_channel_that_settings_name_and_nobody_declared_is_refused(tmp_path, fakes):
