@@ -90,7 +90,7 @@ class Audit:
             body = json.dumps({"cut": body[:_DETAIL]}, ensure_ascii=False)
         with self._file.change() as connection:
             row = connection.execute("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1").fetchone()
-            number, before = (row[0] + 1, row[1]) if row else (1, _BEGINNING)
+            number, before = (row[0] + 1, _stored(row[1])) if row else (1, _BEGINNING)
             entry = (number, self._clock(), _clean(by, _BY), what, _clean(about, _ABOUT), _clean(body, 2 * _DETAIL))
             connection.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)", (*entry, _hash(before, entry)))
         return int(number)
@@ -98,12 +98,12 @@ class Audit:
     def head(self) -> Head:
         """Return the newest entry's number and hash."""
         found = self._file.rows("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1")
-        return Head(int(found[0][0]), bytes(found[0][1]).hex()) if found else Head(0, "")
+        return Head(int(found[0][0]), _stored(found[0][1]).hex()) if found else Head(0, "")
 
     def holds(self, head: Head) -> bool:
         """Tell whether the log has the entry whose head was kept elsewhere, as it was then."""
         found = self._file.rows("SELECT hash FROM audit WHERE number = ?", head.number)
-        return bool(found) and bytes(found[0][0]).hex().startswith(head.hash.lower())
+        return bool(found) and _stored(found[0][0]).hex().startswith(head.hash.lower())
 
     def entries(self, *, limit: int = 100, by: str = "", about: str = "", before: int = 1 << 62) -> list[AuditEntry]:
         """Return the newest entries, newest first; only of a person, about something, before a number where given."""
@@ -120,7 +120,7 @@ class Audit:
         faults, kept = [], {witness.number: witness for witness in witnesses if witness.number > 0}
         last, before = 0, _BEGINNING
         for row in self._rows():
-            number, stored = row[0], row[6] if isinstance(row[6], bytes) else b""
+            number, stored = row[0], _stored(row[6])
             if number != last + 1:
                 faults.append(AuditFault("missing", number))
             elif not hmac.compare_digest(stored, _hash(before, row[:6])):
@@ -156,6 +156,11 @@ def read_head(text: str) -> Head:
 def _hash(before: bytes, entry: tuple[Any, ...]) -> bytes:
     text = json.dumps(entry, ensure_ascii=False, separators=(",", ":"), default=repr)
     return sha256(before + text.encode("utf-8", "replace")).digest()
+
+
+def _stored(value: object) -> bytes:
+    """Return the hash that stands in an entry; nothing where somebody has put something else there."""
+    return value if isinstance(value, bytes) else b""
 
 
 def _clean(text: str, limit: int) -> str:

@@ -119,6 +119,8 @@ class Caretaker:
             return  # what is kept at the broker comes right behind the subscription
         if not self._told.number and (kept := publisher.kept_head):
             self._compare(kept)
+        elif self._told.number and not audit.holds(self._told):
+            self._broken(self._told, wall_ms())
         head = audit.head()
         if head.number and head != self._told:
             publisher.tell(self._topic, msgspec.json.encode(KeptHead(head.number, head.hash, wall_ms())))
@@ -129,5 +131,8 @@ class Caretaker:
         with suppress(msgspec.MsgspecError):
             kept = msgspec.json.decode(payload, type=KeptHead)
             if not self._people.audit.holds(Head(kept.number, kept.hash)):
-                _LOG.error("the audit log does not have entry %d as it was: it was cut short or made anew", kept.number)
-                self._people.audit.note("", BROKEN, str(kept.number), hash=kept.hash, published_ms=kept.ts)
+                self._broken(Head(kept.number, kept.hash), kept.ts)
+
+    def _broken(self, head: Head, published_ms: int) -> None:
+        _LOG.error("the audit log does not have entry %d as it was: it was cut short or made anew", head.number)
+        self._people.audit.note("", BROKEN, str(head.number), hash=head.hash, published_ms=published_ms)

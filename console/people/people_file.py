@@ -70,6 +70,8 @@ class PeopleFile:
         self._lock = threading.RLock()
         self._depth = 0
         self._connection = sqlite.connect(self.path, application_id=APPLICATION, version=VERSION, schema=_SCHEMA)
+        # What somebody has put in that is no text must not hide the entries beside it.
+        self._connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         self._connection.execute(f"PRAGMA busy_timeout={round(_WAIT_S * 1000)}")
 
     @contextmanager
@@ -100,7 +102,7 @@ class PeopleFile:
     def _named(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OverflowError) as error:  # the latter: a number that somebody has put in
             raise sqlite.StorageError(f"{self.path}: {error}") from error
 
 

@@ -58,6 +58,24 @@ def test_an_entry_that_was_changed_is_found(file, column):
     assert audit.verify() == expected
 
 
+@pytest.mark.parametrize("change", ["by = CAST(x'ff' AS TEXT)", "hash = 'words'", "hash = 7"])
+def test_what_is_no_text_or_no_hash_hides_nothing_and_the_log_goes_on(file, change):
+    audit = filled(file)
+    tamper(file, "UPDATE audit SET CHANGE WHERE number = 6".replace("CHANGE", change))
+    assert audit.note("p1", "see", "alert-1") == 7
+    assert AuditFault("changed", 6) in audit.verify()
+    assert audit.entries(limit=1)[0].number == 7
+    assert audit.head().number == 7
+
+
+def test_a_number_that_leaves_no_next_one_is_an_error_of_the_file(file):
+    audit = filled(file)
+    tamper(file, "UPDATE audit SET number = 9223372036854775807 WHERE number = 6")
+    assert audit.verify() == [AuditFault("missing", 2**63 - 1)]
+    with pytest.raises(StorageError):
+        audit.note("p1", "see", "alert-1")
+
+
 def test_entries_that_changed_places_are_found(file):
     audit = filled(file)
     move = "UPDATE audit SET (by, what, about, detail, at_ms) = (SELECT by, what, about, detail, at_ms FROM "

@@ -93,6 +93,21 @@ def test_a_log_that_was_cut_while_the_board_was_away_is_told_in_the_log(people, 
     assert (len(wire.told), people.audit.head().number) == (told + 1, entry.number), "it is told once"
 
 
+def test_a_log_that_is_cut_while_the_board_runs_is_told_too(people):
+    wire = FakeWire()
+    people.audit.note("li", "clear", "al-1")
+    caretaker = turns(people, wire)
+    kept = wire.told[-1]
+    with people.file.change() as connection:
+        connection.execute("DELETE FROM audit WHERE number = ?", (kept.number,))
+    people.audit.note("li", "see", "al-2")  # under the same number
+    caretaker.turn()
+    entry = people.audit.entries(limit=1)[0]
+    assert (entry.what, entry.about, entry.detail["hash"]) == ("log-broken", str(kept.number), kept.hash)
+    caretaker.turn()
+    assert people.audit.head().number == wire.told[-1].number == entry.number, "it is told once"
+
+
 def test_junk_that_is_kept_there_is_no_head(people):
     for junk in (b"", b"junk", b"[]", b'{"number":"x"}', b'{"number":-1,"hash":"","ts":0}'):
         before = people.audit.head().number
