@@ -285,7 +285,7 @@ async def _giver(request: Request, typed: str) -> tuple[str, str]:
 async def authority(request: Request) -> Response:
     """GET /ca.crt: what a phone is told to trust; no secret, and worth nothing before it is compared."""
     certificate = _board(request).config.tls_cert
-    path = Path(certificate).with_name("ca.crt")
+    path = Path(certificate).parent / "ca.crt"
     if not certificate or not path.is_file():
         raise ApiError(404, "not_found", path=request.url.path)
     return FileResponse(path, media_type="application/x-x509-ca-cert", filename="patrolgrid-ca.crt")

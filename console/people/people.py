@@ -162,6 +162,9 @@ class People:
             connection.execute("UPDATE people SET password = ? WHERE id = ?", (kept, person))
             self._sessions.end(person=person, but=keep)
             self._attempts.forget(person)
+            for link in self._links.open_now(self._clock(), person):
+                if link.purpose == "password":  # another one that is still out would set it once more
+                    self._links.revoke(link.id, self._clock())
             self.audit.note(by, "password", person)
 
     def revoke(self, what: str, by: str) -> None:
@@ -278,16 +281,21 @@ class People:
 
         Raises `LinkError`, for another person's too, and `SignInError` after too many that were none.
         """
-        wait_ms = self._attempts.begin("", where, self._clock())
-        if wait_ms:
-            self._locked("", where)
-            raise SignInError("locked", math.ceil(wait_ms / 1000))
-        link, person = self._of_link(token, None, where)
+        try:
+            link, person = self._checked(self._links.opened(token, self._clock()), None)
+        except LinkError as error:
+            # Nobody guesses a link; those that are none are counted so that they fill no log, and others' wrong
+            # passwords from the same address keep nobody's link from opening.
+            wait_ms = self._attempts.begin("", where, self._clock())
+            if wait_ms:
+                self._locked("", where)
+                raise SignInError("locked", math.ceil(wait_ms / 1000)) from error
+            self._refused_link(error, where)
+            raise
         if beside is not None and beside.id != person.id:
             self.audit.note(beside.id, "link-refused", link.id, why="other", person=person.id)
             raise LinkError("other", person.id)
         with self.file.change():
-            self._attempts.succeeded("", where)
             begun = self._sessions.begin(person.id, self._clock(), link=link.id, ends_ms=link.ends_ms)
             self.audit.note(person.id, "link-open", link.id, purpose=link.purpose, on=link.about, where=where)
         return begun
@@ -304,7 +312,6 @@ class People:
         person = visitor.person.id
         with self.file.change():
             self.set_password(person, password, person)
-            self._links.revoke(session.link, self._clock())
             begun = self._sessions.begin(person, self._clock())
             self.audit.note(person, "sign-in", person, by_link=session.link)
         return begun
@@ -313,8 +320,11 @@ class People:
         try:
             return self._checked(self._links.opened(token, self._clock()), purpose)
         except LinkError as error:
-            self.audit.note(error.person, "link-refused", "", why=error.why, where=where)
+            self._refused_link(error, where)
             raise
+
+    def _refused_link(self, error: LinkError, where: str) -> None:
+        self.audit.note(error.person, "link-refused", "", why=error.why, where=where)
 
     def _checked(self, link: Link, purpose: Purpose | None) -> tuple[Link, Person]:
         person = self.person(link.person)

@@ -168,6 +168,7 @@ def test_what_is_open_tells_nothing_of_the_site_but_its_name(browser):
     assert (me["accounts"], me["person"], me["rights"]) == (True, None, [])
     assert me["site"].keys() == {"name", "language", "languages", "timezone"}
     assert stranger.get("/healthz").json() == {"ok": True}
+    assert stranger.get("/ca.crt").status_code == 404, "a board without TLS has none"
     for path in ("/signin", "/go", "/static/js/door.js", "/locale/en.json"):
         assert stranger.get(path).status_code == 200
 

@@ -126,6 +126,14 @@ def test_guessing_links_is_stopped(site):
     assert site.open_link(site.link("p1", "patrol", 3600, by="wang"), HOME)
 
 
+def test_others_wrong_passwords_from_the_same_address_keep_nobodys_link_from_opening(site):
+    token = site.link("p1", "patrol", 3600, by="wang")
+    for number in range(MOST_PLACE + 1):
+        with pytest.raises(SignInError):
+            site.sign_in(f"nobody-{number}", "x", HOME)
+    assert site.of_session(site.open_link(token, HOME)) == LI
+
+
 def test_a_chat_program_that_opens_a_link_again_and_again_fills_nothing(site):
     token = site.link("p1", "patrol", 3600, by="wang")
     opened = [site.open_link(token, HOME) for _ in range(25)]
@@ -144,6 +152,14 @@ def test_a_password_is_set_by_a_link_once(site):
     assert site.of_session(opened) is None
     assert refused(site, token, "password") == "revoked"
     assert site.sign_in("p1", "a river in the fog", HOME)
+
+
+def test_a_new_password_ends_the_other_links_that_would_set_one(site):
+    first, second = (site.link("p1", "password", 3600, by="cli:root") for _ in range(2))
+    patrol = site.link("p1", "patrol", 3600, by="wang")
+    site.set_by_link(site.open_link(first, HOME), "a river in the fog")
+    assert refused(site, second, "password") == "revoked"
+    assert site.of_link(patrol, "patrol") == LI
 
 
 def test_another_session_sets_no_password_as_a_link_does(site):
