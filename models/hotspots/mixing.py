@@ -28,6 +28,10 @@ _ROWS_EACH: Final = 30
 """and at most so many for each event."""
 _PRIOR: Final = 30.0
 """Events that the usual shares weigh."""
+_SMALL_PRIOR: Final = 2.0
+"""The same in a short history."""
+_POWER_PRIOR: Final = 50.0
+"""How sure one is of a power of 1 in a short history: a standard deviation of 0.14."""
 _EM_STEPS: Final = 300
 LEAST_EVENTS: Final = 100
 """A history of fewer changes nothing."""
@@ -160,12 +164,12 @@ def fit(
     if events < LEAST_EVENTS:
         return Fit(made_ms=now_ms, events=events, share=USUAL.tolist())
     rows = _look_back(grid, history.where(known), now_ms, cells, more, offset_ms)
-    if rows is None:
+    if rows is None or not rows.came.any():
         return Fit(made_ms=now_ms, events=events, share=USUAL.tolist())
     days = rows.sums.shape[1]
-    share = _shares(rows, days)
     if rows.came.sum() < _LEAST_FOR_TREES:
-        return Fit(made_ms=now_ms, events=events, share=share.tolist())
+        return _small(rows, now_ms, events)
+    share = _shares(rows, days)
     x = features(rows.rates[:KERNELS], rows.more)
     cuts = cuts_of(x).astype(np.float32)
     grown = TreeRows(binned(x, cuts.astype(np.float64)), rows.came, rows.stands_for)
@@ -181,6 +185,24 @@ def fit(
         power=power,
         scale=float(rows.came.sum() / (rows.stands_for @ rate)),
     )
+
+
+def _small(rows: _CellDays, now_ms: int, events: int) -> Fit:
+    """Return the fit of a short history: shares by where things came, a power held by a prior, no trees.
+
+    A city of few incidents cannot outvote the usual shares as a large one does; and with few a season or a gap in the
+    data easily passes for short memories, so that how many came each day is taken as given.
+    """
+    days = rows.sums.shape[1]
+    came = np.bincount(rows.day, rows.came, days)
+    share = _shares_of_where(rows, days)
+    share *= came.sum() / (share @ rows.sums.sum(axis=1))
+    # The last quarter of the events, not of the days: it may be empty where data are missing.
+    cut = int(np.searchsorted(came.cumsum(), 0.75 * came.sum()))
+    power = _power(rows, np.log(_shares_of_where(rows, cut) @ rows.rates), rows.day >= cut, _POWER_PRIOR)
+    rate = np.exp(power * np.log(share @ rows.rates))
+    scale = float(rows.came.sum() / (rows.stands_for @ rate))
+    return Fit(made_ms=now_ms, events=events, share=share.tolist(), power=power, scale=scale)
 
 
 def _members(rows: _CellDays, grown: TreeRows, share: NDArray[np.float64], days: int) -> tuple[list[Member], float]:
@@ -217,12 +239,12 @@ def _members(rows: _CellDays, grown: TreeRows, share: NDArray[np.float64], days:
     return members, _power(rows, np.mean(said, axis=0) if said else before, ~early)
 
 
-def _power(rows: _CellDays, log_rate: NDArray[np.float64], mine: NDArray[np.bool_]) -> float:
-    """Return the power of rates that tells best where (not how much) came in some rows."""
+def _power(rows: _CellDays, log_rate: NDArray[np.float64], mine: NDArray[np.bool_], prior: float = 0.0) -> float:
+    """Return the power of rates that tells best where (not how much) came in some rows; a prior holds it near 1."""
     log_rate, came, stands_for = log_rate[mine], rows.came[mine], rows.stands_for[mine]
     powers = np.arange(0.8, 1.31, 0.01)
     told = [came @ (one * log_rate) - came.sum() * np.log(stands_for @ np.exp(one * log_rate)) for one in powers]
-    return float(powers[int(np.argmax(told))])
+    return float(powers[int(np.argmax(np.array(told) - prior * (powers - 1.0) ** 2 / 2))])
 
 
 def features(rates: NDArray[np.float64], more: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -307,3 +329,22 @@ def _shares(rows: _CellDays, days: int) -> NDArray[np.float64]:
         duty *= came / np.maximum(duty.sum(axis=0), 1e-300)
         share = (duty.sum(axis=1) + _PRIOR * USUAL) / (whole + _PRIOR)
     return share
+
+
+def _shares_of_where(rows: _CellDays, days: int) -> NDArray[np.float64]:
+    """Return shares, of 1 together, by where the events of each of the first days were, given how many.
+
+    Later events count more, in proportion to how much was known: long memories are surer by then.
+    """
+    mine = (rows.came > 0) & (rows.day < days)
+    rates, day, sums = rows.rates[:, mine], rows.day[mine], rows.sums[:, :days]
+    many = np.bincount(day, rows.came[mine], days)
+    trust = many.cumsum() / max(many.sum(), 1e-300)
+    came, many = rows.came[mine] * trust[day], many * trust
+    share = USUAL.copy()
+    for _ in range(_EM_STEPS):
+        duty = share[:, None] * rates
+        duty *= came / np.maximum(duty.sum(axis=0), 1e-300)
+        whole = sums @ (many / np.maximum(share @ sums, 1e-300))
+        share = (duty.sum(axis=1) + _SMALL_PRIOR * USUAL) / (whole + _SMALL_PRIOR)
+    return np.asarray(share / share.sum(), dtype=np.float64)

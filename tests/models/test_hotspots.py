@@ -103,6 +103,37 @@ def test_the_mix_finds_out_which_city_it_is_in():
     assert long[:2].sum() < 0.1
 
 
+@pytest.mark.parametrize("what", ["steady", "a gap in the data", "reporting that doubled"])
+def test_a_short_history_says_where_apart_from_how_many(what):
+    rng = np.random.default_rng(50)
+    day = rng.uniform(0, 600, 900)
+    if what == "a gap in the data":
+        day = day[(day < 250) | (day > 480)]
+    elif what == "reporting that doubled":
+        day = np.append(day, rng.uniform(450, 600, 225))
+    grid, now = Forecast(BOUNDS, 250.0), NOW + 600 * DAY
+    true = np.exp(1.5 * rng.normal(size=grid.cells))
+    true /= true.sum()
+    row, column = np.divmod(rng.choice(grid.cells, len(day), p=true), grid.columns)
+    lon = grid.bounds[0] + (column + rng.random(len(day))) * grid.lon_step
+    lat = grid.bounds[1] + (row + rng.random(len(day))) * grid.lat_step
+    grid.add(lon, lat, NOW + (np.sort(day) * DAY).astype(np.int64), 1.0, 0)
+    fit = grid.fit(grid.history(), now)
+    assert memory(fit)[:4].sum() < 0.12 * memory(fit).sum()
+    grid.take(fit)
+    expected = grid.expected(now, now + DAY)
+    best = np.argsort(-expected)[: grid.cells // 10]
+    # As sharp as it is right.
+    assert expected[best].sum() / expected.sum() == pytest.approx(true[best].sum(), abs=0.09)
+
+
+def test_a_history_that_ended_before_it_could_be_looked_back_on_changes_nothing():
+    grid, rng = Forecast(BOUNDS, 500.0), np.random.default_rng(3)
+    grid.add(rng.uniform(121.41, 121.43, 150), 31.21, NOW + rng.integers(0, 30 * DAY, 150), 1.0, 0)
+    fit = grid.fit(grid.history(), NOW + 200 * DAY)
+    assert (fit.share, fit.power, fit.members) == (mixing.USUAL.tolist(), 1.0, [])
+
+
 def test_a_fit_travels_as_bytes_and_is_checked(monkeypatch):
     monkeypatch.setattr(mixing, "_LEAST_FOR_TREES", 300)
     monkeypatch.setattr(mixing, "_GROWN", ((True, 2, 20), (False, 3, 60)))
