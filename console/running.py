@@ -95,6 +95,7 @@ class Running:
             tls_key=str(settings.board.tls_key or ""),
             fenced=settings.board.fenced,
             hosts=tuple(settings.board.hosts),
+            map_link=settings.board.map_link,
             address_file=str(address),
         )
         file = self.folder / "board.json"

@@ -16,9 +16,9 @@ from console.board.connections import Connection, gives_way
 from console.board.hub import Board
 from console.board.overview import Row, trouble
 from console.board.plan_page import plan_document
-from console.board.who import Watched, noted_order, who_of
+from console.board.who import Watched, noted_order, press_of, who_of
 from console.deliver.receipts import Receipt, Receipts
-from ingest.events import Command
+from ingest.events import Command, Id
 from ingest.places import Places
 from stream.sentences import Why
 from stream.sentences.catalogue import Sentences, choices, in_all_languages, page_texts
@@ -52,6 +52,7 @@ async def site(request: Request) -> Response:
             "places": board.file.version,
             "kinds": {kind: in_all_languages(Why("kind", {"kind": kind})) for kind in choices("kind")},
             "site_ms": board.hub.site_ms(),
+            "map_link": config.map_link,
             **_geography(places, devices=who_of(request).may("alerts")),
         }
     )
@@ -223,9 +224,17 @@ async def incidents(request: Request) -> Response:
     )
 
 
+FalseAlarm = Literal["nothing", "ordinary", "weather", "animal", "works", "device"]
+"""Why an alert was none, as who was there says it."""
+
+
 class _Order(msgspec.Struct, forbid_unknown_fields=True):
     by: Annotated[str, msgspec.Meta(max_length=200)] = ""
     note: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+    reason: FalseAlarm | None = None
+    """It was a false alarm; the note then begins with that, in the site's language."""
+    id: Id | Literal[""] = ""
+    """Of one press of a button: its repeats say nothing new."""
 
 
 async def acknowledge(request: Request) -> Response:
@@ -252,20 +261,28 @@ async def _command(request: Request, action: Literal["acknowledge", "clear"]) ->
     order = await read_body(request, _Order)
     by, name = await _giver(request, one_line(order.by))
     note = one_line(order.note)
+    if order.reason is not None:
+        said = Sentences(board.config.language)(f"board-false-{order.reason}")
+        note = f"{said} · {note}" if note else said
     if len(by) > 64 or len(note) > 280:
         raise ApiError(422, "too_long")
     found = await board.asker.ask(lambda reader: reader.alert(identifier))
     if found is None:
         raise ApiError(404, "no_alert", id=identifier[:64])
+    press = press_of(request, order.id)
+    sent_id = uuid.uuid5(uuid.NAMESPACE_OID, f"{by}/{order.id}") if order.id else uuid.uuid4()
+    answered = {"id": order.id, "command": sent_id.hex, "alert": identifier, "action": action, "by": name or by}
+    if press in board.taken:
+        return json_response(answered, 202)
     if found["state"] not in _OPEN or (action == "acknowledge" and found["state"] == "acknowledged"):
         # An alert that ended without a person ended by itself, whichever way.
         ended_alone = found["state"] == "expired" or not found.get("by")
         raise ApiError(409, "already_expired" if ended_alone else f"already_{found['state']}", by=found.get("by"))
-    sent = Command(
-        id=uuid.uuid4().hex, action=action, alert=identifier, by=by, ts=board.hub.site_ms(), note=note, name=name
-    )
-    await noted_order(request, partial(board.publish, sent), action, identifier, command=sent.id, note=note)
-    return json_response({"command": sent.id, "alert": identifier, "action": action, "by": name or by}, 202)
+    sent = Command(id=sent_id.hex, action=action, alert=identifier, by=by, ts=board.hub.site_ms(), note=note, name=name)
+    reason = {} if order.reason is None else {"reason": order.reason}
+    send = partial(board.publish, sent)
+    await noted_order(request, send, action, identifier, press, command=sent.id, note=note, **reason)
+    return json_response(answered, 202)
 
 
 async def _giver(request: Request, typed: str) -> tuple[str, str]:

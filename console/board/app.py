@@ -93,6 +93,7 @@ def _pages() -> list[BaseRoute]:
     return [
         Route("/", need("hotspots", _page("index.html"), seen=True)),
         Route("/plan", need("plan", _page("plan.html"), seen=True)),
+        Route("/patrol", need("did", _page("patrol.html"), seen=True)),
         *(Route(path, _page("door.html")) for path in ("/signin", "/go", "/password")),
     ]
 

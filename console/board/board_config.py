@@ -55,6 +55,8 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     tells a made-up group are shown; on this machine alone."""
     hosts: tuple[str, ...] = ()
     """Names, beside addresses and localhost, by which browsers may call the board (names of a reverse proxy)."""
+    map_link: str = ""
+    """Address with {lat} and {lon} by which a phone's own map shows a place; empty: there is no such link."""
     quiet_s: Annotated[float, msgspec.Meta(gt=0)] = 120.0
     """Wall-clock seconds without any observation after which the page says that data stopped."""
     address_file: str = ""

@@ -242,6 +242,8 @@ class Board:
     doors: Doors = field(init=False)
     streams: dict[object, Connection | None] = field(default_factory=dict)
     """Event streams open now, with their connections where the server tells them."""
+    taken: dict[str, None] = field(default_factory=dict)
+    """Presses of buttons that the broker has, the newest of them, see `console.board.who.noted_order`."""
 
     def __post_init__(self) -> None:
         folder = Path(self.config.store_path).parent

@@ -2,7 +2,7 @@
 
 from functools import partial
 from io import BytesIO
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import anyio.to_thread
 import msgspec
@@ -12,17 +12,20 @@ from starlette.responses import Response
 
 from console.board.answers import ApiError, json_response, one_line, read_body
 from console.board.hub import Board
-from console.board.who import noted_order, place_of, session_cookie, who_of
+from console.board.who import noted_order, place_of, press_of, session_cookie, who_of
 from console.people.links import LinkError
 from console.people.passwords import PasswordError
 from console.people.people import PeopleError, Person, SignInError, Visitor
-from ingest.events import DidWhat, PatrolDid
+from ingest.events import DidWhat, Id, PatrolDid
+from ingest.observations import EpochMs
 from stream.sentences.catalogue import Sentences
 from stream.sentences.languages import LANGUAGES
 
 _KNOWN: Final = "patrolgrid-known"
 _KNOWN_S: Final = 180 * 86_400
 _MOST_VALID_H: Final = 24 * 31
+_OLDEST_MS: Final = 86_400_000
+"""What was pressed before that is not said any more: the node would take it for something of now."""
 Word = Annotated[str, msgspec.Meta(max_length=400)]
 
 
@@ -48,6 +51,10 @@ class _Said(msgspec.Struct, forbid_unknown_fields=True):
     what: DidWhat
     stop: Word = ""
     note: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+    id: Id | Literal[""] = ""
+    """Of one press of a button: its repeats say nothing new."""
+    at_ms: EpochMs | None = None
+    """When it was pressed, where that was before it could be sent; by the site's clock."""
 
 
 def _board(request: Request) -> Board:
@@ -232,7 +239,11 @@ async def did(request: Request) -> Response:
     officer = visitor.person.officer
     if not officer:
         raise ApiError(403, "no_officer")
-    said = {"what": asked.what, "stop": asked.stop, "ts": board.hub.site_ms(), "note": one_line(asked.note)}
+    now_ms = board.hub.site_ms()
+    at_ms = now_ms if asked.at_ms is None else asked.at_ms
+    if at_ms < now_ms - _OLDEST_MS:
+        raise ApiError(409, "too_old")
+    said = {"what": asked.what, "stop": asked.stop, "ts": at_ms, "note": one_line(asked.note)}
     try:
         message = msgspec.convert(said, PatrolDid)
     except msgspec.ValidationError as error:
@@ -242,5 +253,6 @@ async def did(request: Request) -> Response:
         if await board.asker.ask(lambda reader: reader.query(query, (asked.stop,))) != [(officer,)]:
             await board.doors.note(who_of(request), "refused", asked.stop, done=asked.what)
             raise ApiError(404, "no_stop", id=asked.stop[:64])
-    await noted_order(request, partial(board.say, officer, message), "did", asked.stop, done=asked.what)
-    return json_response({"officer": officer, "what": asked.what, "stop": asked.stop}, 202)
+    press = press_of(request, asked.id)
+    await noted_order(request, partial(board.say, officer, message), "did", asked.stop, press, done=asked.what)
+    return json_response({"id": asked.id, "officer": officer, "what": asked.what, "stop": asked.stop}, 202)

@@ -28,8 +28,8 @@ OPEN: Final = frozenset({"/signin", "/go", "/healthz", "/api/me", "/api/sign-in"
 """What is answered to everybody: the ways in, and whether the board lives."""
 _OPEN_UNDER: Final = ("/static/", "/locale/", "/vendor/")
 """Files that are the same at every site; nothing in them is of this one."""
-_PAGES: Final = frozenset({"/", "/plan", "/password"})
-_HOMES: Final = {"password": "/password", "patrol": "/plan", "alert": "/go"}
+_PAGES: Final = frozenset({"/", "/plan", "/patrol", "/password"})
+_HOMES: Final = {"password": "/password", "patrol": "/patrol", "alert": "/go"}
 _AGAIN_MS: Final = 600_000
 """How soon it is noted again that somebody looked at the same."""
 _MOST_NOTED: Final = 10_000
@@ -158,15 +158,33 @@ def need(right: Right, endpoint: Endpoint, *, seen: bool = False) -> Endpoint:
     return guarded
 
 
-async def noted_order(request: Request, send: Callable[[], None], what: str, about: str, **detail: object) -> None:
-    """Send what somebody orders to the node, and note it, also where it may not have arrived. Raises `ApiError`."""
+def press_of(request: Request, identifier: str) -> str:
+    """Return the name of one press of a button: nobody's id is taken for another person's."""
+    visitor = who_of(request).visitor
+    return f"{visitor.person.id if visitor else ''}/{identifier}" if identifier else ""
+
+
+async def noted_order(
+    request: Request, send: Callable[[], None], what: str, about: str, press: str = "", **detail: object
+) -> None:
+    """Send what somebody orders to the node, and note it, also where it may not have arrived. Raises `ApiError`.
+
+    A `press` that the broker has taken already is sent no second time: a phone repeats what it had no answer to.
+    """
     doors: Doors = request.app.state.board.doors
+    taken: dict[str, None] = request.app.state.board.taken
+    if press in taken:
+        return
     try:
         await hand_over(send)
     except ApiError as error:
         if error.key == "unconfirmed":
             await doors.note(who_of(request), what, about, unconfirmed=True, **detail)
         raise
+    if press:
+        taken[press] = None
+        if len(taken) > _MOST_NOTED:
+            del taken[next(iter(taken))]
     await doors.note(who_of(request), what, about, **detail)
 
 

@@ -173,6 +173,9 @@ class BoardSettings(Section, frozen=True, kw_only=True):
     fenced: bool = False
     """Whether something else keeps strangers from host, so that it may be beyond this machine without accounts and
     TLS: a container whose port is open to its own machine only, or a proxy with TLS and sign-in."""
+    map_link: str = ""
+    """Link by which the patrol page shows a place on the phone's own map, with {lat} and {lon} (WGS 84), such as
+    geo:{lat},{lon} or the address of a map service, which then learns the place; empty: no such link."""
     broker_username: str = ""
     """Account at the broker by which what people say goes: `board` at a station's broker; empty: that of [broker]."""
     broker_password: str = ""
@@ -187,6 +190,9 @@ class BoardSettings(Section, frozen=True, kw_only=True):
         if (self.tls_cert is None) != (self.tls_key is None):
             one, other = ("tls_cert", "tls_key") if self.tls_key is None else ("tls_key", "tls_cert")
             return f"{one} is set and {other} is not; expected both, or neither"
+        begins = self.map_link.startswith(("geo:", "https://"))
+        if self.map_link and not (begins and "{lat}" in self.map_link and "{lon}" in self.map_link):
+            return f"map_link is {self.map_link!r}; expected geo: or https:// with {{lat}} and {{lon}}"
         return ""
 
 

@@ -1492,6 +1492,71 @@ board-incidents-map = Incident, last { $days } days
 board-provenance-reported = reported
 board-provenance-sensor = by a sensor
 board-provenance-patrol_discovered = found by a patrol
+board-patrol-title = Patrol
+board-patrol-page = Patrol page
+board-patrol-alerts = My alerts
+board-patrol-next = Next stop
+board-patrol-here = You are here
+board-patrol-my_stops = My stops
+board-patrol-no_alerts = No alerts for you.
+board-patrol-elsewhere = { $n ->
+    [one] { $n } more open alert elsewhere
+   *[other] { $n } more open alerts elsewhere
+}
+board-patrol-no_plan = No stops are planned for you now. Places that need somebody most:
+board-patrol-all_done = All stops are done.
+board-patrol-sending = { $state } (not confirmed yet)
+board-patrol-arrived = Arrived
+board-patrol-done = Done
+board-patrol-note = Note…
+board-patrol-skip = Skip
+board-patrol-skip_ask = Why is this stop skipped?
+board-patrol-help = Help
+board-patrol-help_ask = Do you need help?
+board-patrol-help_hint = It raises a critical alert at the station at once, with the stop where you are.
+board-patrol-help_send = Send for help
+board-patrol-away = I am called away
+board-patrol-back = I am back
+board-patrol-sketch = Sketch of the streets around this place
+board-patrol-way = { $metres } m, to the { $direction } of your last stop
+board-patrol-map = Open in the phone’s map
+board-patrol-sun = Sun
+board-patrol-night = Night
+board-patrol-waits = { $n ->
+    [one] { $n } entry is not sent yet. It is kept, and sent as soon as there is a connection.
+   *[other] { $n } entries are not sent yet. They are kept, and sent as soon as there is a connection.
+}
+board-patrol-help_waits = YOUR CALL FOR HELP IS NOT SENT YET. Use the radio or call. It is tried again all the time.
+board-patrol-help_sent = The station has your call for help ({ $time }).
+board-patrol-refused = Not taken: { $why }
+board-patrol-links = Patrols’ phones
+board-patrol-links_hint = The code opens the page of one officer, on one phone, for 14 hours. Let nobody else take it.
+board-patrol-links_none = No account with the role “patrol” yet: `patrolgrid people add` makes one.
+board-patrol-make = Show code
+board-patrol-withdraw = Withdraw links
+board-patrol-open_links = { $n ->
+    [one] { $n } link open
+   *[other] { $n } links open
+}
+board-compass-n = north
+board-compass-ne = north-east
+board-compass-e = east
+board-compass-se = south-east
+board-compass-s = south
+board-compass-sw = south-west
+board-compass-w = west
+board-compass-nw = north-west
+board-false-nothing = False alarm: nothing there
+board-false-ordinary = False alarm: ordinary activity
+board-false-weather = False alarm: wind, rain or light
+board-false-animal = False alarm: an animal
+board-false-works = False alarm: works or a test
+board-false-device = False alarm: the device is faulty
+board-skip-called = Called to something else
+board-skip-time = No time
+board-skip-access = No access
+board-skip-unsafe = Not safe alone
+board-skip-quiet = No need
 board-plan-link = Plan
 board-plan-board = Board
 board-plan-print = Print
@@ -1535,6 +1600,8 @@ board-stopkind-risk = most risk covered
 board-stopkind-committed = agreed upon
 board-stopkind-minimum = the beat’s minimum
 board-stopkind-exploration = at random, so that the map learns
+board-stopstate-arrived = there
+board-stopstate-done = done
 board-stopstate-planned = planned
 board-stopstate-skipped = skipped
 board-stopstate-missed = missed
@@ -1760,6 +1827,7 @@ board-error-password_easy = Too easy to guess: not your name, no keys in a row, 
 board-error-no_officer = Your account belongs to no officer of the patrols.
 board-error-no_stop = You have no stop { $id }.
 board-error-no_person = There is no account { $id }.
+board-error-too_old = That was pressed more than a day ago; it is not sent any more.
 board-error-no_link = There is no such link of a patrol.
 
 ## patrolgrid incidents, patrolgrid patrol

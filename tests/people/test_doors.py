@@ -156,7 +156,7 @@ def test_nothing_is_answered_to_who_has_not_come_in(opened, browser):
             assert answer.headers["location"] == f"/signin?next={path}"
         else:
             assert (answer.status_code, answer.json()["error"]) == (401, "signed_out"), path
-    assert pages == ["/", "/plan", "/password"]
+    assert pages == ["/", "/plan", "/patrol", "/password"]
     assert stranger.get("/nothing/here").status_code == 401
     for cookie in ("x", "A" * 43, "%00", "x" * 5000):
         assert stranger.get("/api/site", headers={"Cookie": f"patrolgrid-session={cookie}"}).status_code == 401
@@ -350,10 +350,47 @@ def test_guessing_ends_with_waiting_and_the_log_has_it(browser, people):
     assert browser().post("/api/sign-in", json={"id": "chen", "password": WORDS}).status_code == 429
 
 
+def test_what_a_phone_repeats_is_said_once_and_as_of_when_it_was_pressed(opened, browser, people, sent, monkeypatch):
+    officer, at_ms = browser("p1"), make.T0 - 600_000
+    body = {"what": "arrived", "stop": "a", "id": "0f" * 16, "at_ms": at_ms}
+    with monkeypatch.context() as patch:
+        patch.setattr(opened[3].state.board, "say", lambda *_: (_ for _ in ()).throw(UnconfirmedError("no answer")))
+        assert officer.post("/api/did", json=body).status_code == 503
+    for _ in range(3):
+        assert officer.post("/api/did", json=body).json()["id"] == body["id"]
+    assert [(who, did.what, did.ts) for who, did in sent.said] == [("p1", "arrived", at_ms)]
+    other = browser("p2").post("/api/did", json=body | {"stop": "b"})
+    assert (other.status_code, len(sent.said)) == (202, 2), "nobody else's press has that id"
+    old = officer.post("/api/did", json={"what": "help", "at_ms": make.T0 - 90_000_000})
+    assert (old.status_code, old.json()["error"], len(sent.said)) == (409, "too_old", 2)
+    assert officer.post("/api/did", json=body | {"id": "x y"}).json()["error"] == "bad_body"
+
+
+def test_a_false_alarm_has_a_reason_of_the_list_and_is_told_once(opened, browser, people, sent):
+    officer, body = browser("p1"), {"reason": "animal", "note": "a cat", "id": "ab" * 16}
+    first, again = (officer.post("/api/alerts/al-1/clear", json=body) for _ in range(2))
+    assert (first.status_code, first.json()) == (again.status_code, again.json())
+    (command,) = sent.commands
+    assert (command.action, command.note) == ("clear", "False alarm: an animal · a cat")
+    entry = people.audit.entries(limit=1)[0]
+    assert (entry.by, entry.what, entry.detail["reason"]) == ("p1", "clear", "animal")
+    chen = browser("chen").post("/api/alerts/al-1/clear", json={"id": "ab" * 16})
+    assert (chen.status_code, len({one.id for one in sent.commands})) == (202, 2)
+    assert officer.post("/api/alerts/al-1/clear", json={"reason": "bored"}).json()["error"] == "bad_body"
+
+
+def test_the_patrols_page_is_for_officers_outside(browser):
+    assert browser("p1").get("/patrol").status_code == 200
+    assert browser("wang").get("/patrol").headers["location"] == "/"
+    manifest = browser().get("/static/patrol.json")
+    assert manifest.headers["content-type"] == "application/json"
+    assert manifest.json()["start_url"] == "/patrol"
+
+
 def test_a_links_token_opens_its_persons_page_and_no_more(browser, people):
     phone = browser()
     answer = phone.post("/api/link", json={"token": link_of(people, "p1")})
-    assert answer.json()["home"] == "/plan"
+    assert answer.json()["home"] == "/patrol"
     assert "Max-Age=35" in answer.headers["set-cookie"]
     me = phone.get("/api/me").json()
     assert (me["person"]["id"], me["purpose"]) == ("p1", "patrol")

@@ -107,6 +107,17 @@ def test_a_certificate_without_its_key_is_refused(tmp_path, key):
         configuration(tmp_path, **{key: "x"}).check()
 
 
+@pytest.mark.parametrize("link", ["javascript:alert({lat},{lon})", "http://maps/{lat},{lon}", "geo:{lat}"])
+def test_a_link_to_the_phones_map_is_one(tmp_path, link):
+    path = tmp_path / "patrolgrid.toml"
+    for text in ("geo:{lat},{lon}", link):
+        path.write_text(f'[board]\nmap_link = "{text}"\n', "utf-8")
+        if text != link:
+            assert load_settings(path, {}).board.map_link == text
+    with pytest.raises(SettingsError, match=r"board\.map_link is .*expected geo: or https://"):
+        load_settings(path, {})
+
+
 def test_the_board_s_own_account_at_the_broker_is_used_for_what_people_say(tmp_path):
     path, secret = tmp_path / "patrolgrid.toml", tmp_path / "secret"
     secret.write_text("hush\n", "utf-8")

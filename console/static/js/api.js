@@ -5,7 +5,10 @@ import { emit, siteNow, state, take } from "./state.js";
 
 const SILENT_MS = 25_000; // the server says something at least every 10 s
 
-export class ApiFailure extends Error {}
+export class ApiFailure extends Error {
+  error = ""; // a word for programs, empty where it was no board that answered
+  status = 0;
+}
 
 async function call(path, options = {}) {
   let answer;
@@ -16,15 +19,15 @@ async function call(path, options = {}) {
   }
   if (answer.status === 401) leave();
   const document = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new ApiFailure(document.message ?? "");
+  if (!answer.ok) throw Object.assign(new ApiFailure(document.message ?? ""), { error: document.error ?? "", status: answer.status });
   return document;
 }
 
 export const get = (path) => call(path);
 
 /** Send something; throws `ApiFailure` with a sentence for whoever reads (empty where the board cannot be reached). */
-export const post = (path, body) =>
-  call(path, { method: "POST", headers: { "Content-Type": "application/json", "X-PatrolGrid": "board" }, body: JSON.stringify(body) });
+export const post = (path, body, options = {}) =>
+  call(path, { ...options, method: "POST", headers: { "Content-Type": "application/json", "X-PatrolGrid": "board" }, body: JSON.stringify(body) });
 
 /** Send a command; `by` is a name where the site has no accounts. */
 export const command = (alert, action, by, note = "") => post(`/api/alerts/${encodeURIComponent(alert)}/${action}`, { by, note });

@@ -4,7 +4,7 @@ import { get, post } from "./api.js";
 import { byId, el, put, say } from "./dom.js";
 import { currentLanguage, firstLanguage, minutes, pick, recall, remember, setLanguage, setZone, t, word } from "./i18n.js";
 
-const PAGES = ["/", "/plan", "/password"];
+const PAGES = ["/", "/plan", "/patrol", "/password"];
 let me = null;
 let chosen = false; // whether somebody has chosen a language on this page
 let draw = () => {};

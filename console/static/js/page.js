@@ -4,6 +4,7 @@ import { checkLink, get, listen, post } from "./api.js";
 import { byId, el, put, say } from "./dom.js";
 import { line, sign } from "./icons.js";
 import { currentLanguage, day, firstLanguage, minutes, pick, seconds, setLanguage, setZone, span, t, when, word } from "./i18n.js";
+import { showLinks } from "./links.js";
 import { emit, may, siteNow, state } from "./state.js";
 
 const SOON_MS = 1_800_000; // before a session ends, somebody should sign in anew
@@ -73,6 +74,9 @@ function drawPerson() {
       el("strong", {}, person.name),
       el("span", { class: "muted" }, `${word("role", person.role)} · ${person.id}`),
       el("span", { class: "muted" }, t("person-until", { time: when(ends, ends - state.me.left_ms) })),
+      person.officer && may("did") && location.pathname !== "/patrol" && el("a", { class: "tool", href: "/patrol" }, t("patrol-page")),
+      location.pathname === "/patrol" && el("a", { class: "tool", href: "/" }, t("plan-board")),
+      may("links") && el("button", { type: "button", onclick: showLinks }, t("patrol-links")),
       !purpose && el("a", { class: "tool", href: "/password" }, t("person-password")),
       el("button", { type: "button", onclick: out }, t("person-sign_out")),
     ),
