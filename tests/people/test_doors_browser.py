@@ -101,7 +101,7 @@ def test_an_officer_signs_in_acknowledges_and_signs_out(board, watched, size, la
     page.click("#person summary")
     fits(page)
     assert page.locator(".menu .muted").first.inner_text() == role
-    page.click(".menu button")
+    page.click(".menu button >> nth=-1")
     page.wait_for_url("**/signin")
     page.go_back()
     page.wait_for_selector("[name=id]")
