@@ -254,5 +254,7 @@ async def did(request: Request) -> Response:
             await board.doors.note(who_of(request), "refused", asked.stop, done=asked.what)
             raise ApiError(404, "no_stop", id=asked.stop[:64])
     press = press_of(request, asked.id)
-    await noted_order(request, partial(board.say, officer, message), "did", asked.stop, press, done=asked.what)
+    pressed = {} if asked.at_ms is None else {"at_ms": at_ms}
+    send = partial(board.say, officer, message)
+    await noted_order(request, send, "did", asked.stop, press, done=asked.what, **pressed)
     return json_response({"id": asked.id, "officer": officer, "what": asked.what, "stop": asked.stop}, 202)

@@ -359,6 +359,8 @@ def test_what_a_phone_repeats_is_said_once_and_as_of_when_it_was_pressed(opened,
     for _ in range(3):
         assert officer.post("/api/did", json=body).json()["id"] == body["id"]
     assert [(who, did.what, did.ts) for who, did in sent.said] == [("p1", "arrived", at_ms)]
+    entries = [one.detail for one in people.audit.entries(limit=2)]
+    assert entries == [{"done": "arrived", "at_ms": at_ms}, {"unconfirmed": True, "done": "arrived", "at_ms": at_ms}]
     other = browser("p2").post("/api/did", json=body | {"stop": "b"})
     assert (other.status_code, len(sent.said)) == (202, 2), "nobody else's press has that id"
     old = officer.post("/api/did", json={"what": "help", "at_ms": make.T0 - 90_000_000})

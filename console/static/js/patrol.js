@@ -76,7 +76,7 @@ function ask({ title, hint, choices = [], label, kind = "main" }, done) {
     hint && el("p", {}, hint),
     options,
     el("label", { class: "note-label" }, t("clear-note"), el("input", { name: "note", maxlength: 200, autocomplete: "off" })),
-    el("div", { class: "actions" }, button(t("cancel"), close), el("button", { type: "submit", class: kind }, label)),
+    el("div", { class: "actions" }, button(t("cancel"), close), el("button", { type: "submit", class: kind, autofocus: kind === "help" }, label)),
   );
   const dialog = el("dialog", { class: "ask", onclose: () => dialog.remove() }, form);
   document.body.append(dialog);
@@ -263,6 +263,7 @@ function light() {
 
 async function start() {
   await startPage();
+  if (!state.me.person) return location.replace("/"); // a site without accounts has no officers' pages
   await setLanguage(firstLanguage({ ...state.site, language: state.me.person?.language ?? state.site.language }));
   light();
   for (const name of ["change", "pressed", "language", "link"]) bus.addEventListener(name, draw);
