@@ -130,7 +130,12 @@ def test_an_alert_is_taken_up_and_was_a_false_alarm(board, watched, plan):
     (open_page, complaints), (people, sent, app) = watched, board
     plan("p1")
     app.state.node.write(alerts=[make.alert("al-far", 1, beat="b2", severity="warning", raised_ms=make.T0 + 1)])
+    help_of = {"kind": "officer_help", "severity": "critical", "raised_ms": make.T0 + 2}
+    calls = [make.alert(f"al-{one}", 1, device=one, **help_of) for one in ("p1", "p2")]
+    app.state.node.write(alerts=calls)
     page = open_page(f"/go#{link_of(people, 'p1')}", "[data-alert=al-1]", viewport=SIZES["phone"])
+    buttons = {one: page.locator(f"[data-alert=al-{one}] button").all_inner_texts() for one in ("p1", "p2")}
+    assert buttons == {"p1": ["Clear"], "p2": ["Clear", "Acknowledge"]}, "nobody takes up their own call for help"
     assert page.locator("[data-alert=al-far]").count() == 0
     assert "1 more open alert" in page.locator(".elsewhere").inner_text()
     card = page.locator("[data-alert=al-1]")

@@ -105,6 +105,7 @@ const askHelp = () => {
 function alertCard(a) {
   const last = pressed().findLast((one) => one.path.startsWith(`/api/alerts/${encodeURIComponent(a.id)}/`))?.path.split("/").at(-1);
   const over = last === "clear";
+  const own = a.kind === "officer_help" && a.device === officerId(); // taking up one's own call would silence it for all
   const taken = a.state === "acknowledged" || last === "acknowledge";
   return el(
     "article",
@@ -119,7 +120,7 @@ function alertCard(a) {
         "div",
         { class: "actions" },
         may("clear") && button(t("alerts-clear"), () => askClear(a)),
-        !taken && may("acknowledge") && button(t("alerts-acknowledge"), () => act(a.id, "acknowledge"), "main"),
+        !taken && !own && may("acknowledge") && button(t("alerts-acknowledge"), () => act(a.id, "acknowledge"), "main"),
       ),
   );
 }

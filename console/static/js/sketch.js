@@ -66,11 +66,12 @@ export function sketch(to, from) {
   const size = half / 9;
   const names = new Map(); // a street's name → where there is room for it, far from what matters
   for (const { line, name } of streets) {
-    const seen = line.filter((at) => inside(at, 0.8));
+    const wide = [...name].reduce((sum, c) => sum + (c > "\u2e80" ? 1 : 0.6), 0) * size;
+    const seen = line.filter((at) => inside(at, 0.9) && Math.abs(at[0] - middle[0]) + wide / 2 < half * WIDE);
     if (!name || names.has(name) || seen.length < 3) continue;
     const free = (at) => Math.min(...[goal, start, ...names.values()].filter(Boolean).map((other) => between(at, other)));
     const spot = seen.reduce((best, at) => (free(at) > free(best) ? at : best), seen[0]);
-    if (free(spot) > size * 2.5) names.set(name, spot);
+    if (seen.length && free(spot) > Math.max(size * 2.5, wide * 0.8)) names.set(name, spot);
   }
   const picture = svg(
     "svg",
