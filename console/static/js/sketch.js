@@ -71,7 +71,7 @@ export function sketch(to, from) {
     if (!name || names.has(name) || seen.length < 3) continue;
     const free = (at) => Math.min(...[goal, start, ...names.values()].filter(Boolean).map((other) => between(at, other)));
     const spot = seen.reduce((best, at) => (free(at) > free(best) ? at : best), seen[0]);
-    if (seen.length && free(spot) > Math.max(size * 2.5, wide * 0.8)) names.set(name, spot);
+    if (free(spot) > Math.max(size * 2.5, wide * 0.8)) names.set(name, spot);
   }
   const picture = svg(
     "svg",
