@@ -17,11 +17,13 @@ import msgspec
 from console.people import passwords
 from console.people.attempts import KNOWN, Attempts
 from console.people.audit import Audit
-from console.people.links import Link, LinkError, Links
+from console.people.links import KEY_FILE, Link, LinkError, Links
+from console.people.people_file import NAME as PEOPLE_FILE
 from console.people.people_file import PeopleFile, has_file
 from console.people.rights import PURPOSES, ROLES, Purpose, Right, Role
 from console.people.sessions import Sessions
 from ingest.clock import wall_ms
+from ingest.sqlite import StorageError
 from ingest.topics import ID_PATTERN
 from stream.sentences.languages import LANGUAGES
 
@@ -108,7 +110,13 @@ class People:
         return Links(self.file)
 
     def anybody(self) -> bool:
-        """Tell whether the site has accounts, in use or not: nobody gets in without one then."""
+        """Tell whether the site has accounts, in use or not: nobody gets in without one then.
+
+        A file that is gone, and whose key is still there, opens nothing to everybody: it is an error.
+        """
+        if not has_file(self._folder) and self._folder.joinpath(KEY_FILE).exists():
+            name = self._folder / PEOPLE_FILE
+            raise StorageError(f"{name}: is not there, but its {KEY_FILE} is; bring it back, or remove both")
         return has_file(self._folder) and bool(self.file.rows("SELECT 1 FROM people LIMIT 1"))
 
     def all(self) -> list[Person]:

@@ -283,6 +283,17 @@ def test_a_damaged_file_lets_nobody_in(site, tmp_path):
     assert path.read_bytes() == b"x" * 8192
 
 
+def test_a_file_that_is_gone_lets_nobody_in_while_its_key_is_there(site, tmp_path):
+    site.link("p1", "patrol", 60, by="wang")
+    site.file.close()
+    for path in (tmp_path / "lakeside").glob("people.db*"):
+        path.unlink()
+    with pytest.raises(StorageError, match=r"people\.db: is not there"):
+        People(tmp_path / "lakeside").anybody()
+    (tmp_path / "lakeside" / "people.key").unlink()
+    assert not People(tmp_path / "lakeside").anybody(), "a site that never had accounts looks like this"
+
+
 def test_an_act_and_its_entry_are_one(site, monkeypatch):
     def fail(*_args, **_detail):
         raise sqlite3.OperationalError("database or disk is full")
