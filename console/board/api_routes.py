@@ -281,7 +281,8 @@ async def _command(request: Request, action: Literal["acknowledge", "clear"]) ->
     sent = Command(id=sent_id.hex, action=action, alert=identifier, by=by, ts=board.hub.site_ms(), note=note, name=name)
     reason = {} if order.reason is None else {"reason": order.reason}
     send = partial(board.publish, sent)
-    await noted_order(request, send, action, identifier, press, command=sent.id, note=note, **reason)
+    # Not the note: it may have number plates in it, which the gateway takes out; the alert's history has it.
+    await noted_order(request, send, action, identifier, press, command=sent.id, **reason)
     return json_response(answered, 202)
 
 

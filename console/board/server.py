@@ -149,6 +149,8 @@ def serve(config: BoardConfig) -> int:
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
         http=Connection,
+        # Only a proxy in front may say where requests come from; anybody else would choose whom attempts count for.
+        proxy_headers=config.fenced,
     )
     asgi.load()
     asgi.ssl = certified.context if certified is not None else None

@@ -158,6 +158,9 @@ def test_a_real_board_over_tls(node, people, tmp_path):
             named = phone.get("/healthz", headers={"Host": f"station.local:{url.port}"})
             assert named.status_code == 200, "the names of the certificate are the board's"
             assert phone.get("/healthz", headers={"Host": "evil.example"}).status_code == 421
+            pretended = {"X-PatrolGrid": "board", "X-Forwarded-For": "10.9.9.9", "X-Forwarded-Proto": "http"}
+            phone.post("/api/sign-in", json={"id": "nobody", "password": "a guess of many"}, headers=pretended)
+            assert people.audit.entries(limit=1)[0].detail == {"where": "127.0.0.1"}, "nobody chooses an address"
         with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
             httpx.get(url, timeout=60)
         with pytest.raises(httpx.TransportError):
