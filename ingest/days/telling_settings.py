@@ -149,10 +149,10 @@ def rules_of(settings: TellingSettings) -> TellingRules:
 def _timed(key: str, text: str, word: str, example: str) -> TellingRule:
     """Return a rule that has ``every N min`` or ``after N min`` in it."""
     head, _, whom = text.partition("@")
-    found = re.fullmatch(rf"(.*?)\s{word} (\d{{1,4}}) min\s*", head)
-    if found is None or not int(found[2]):
+    found = re.search(r"\s(every|after) (\d{1,4}) min\s{0,99}\Z", head)
+    if found is None or found[1] != word or not int(found[2]):
         raise CalendarError(f"{key} has {text!r}, expected WHAT {word} N min, such as {example}")
-    return TellingRule(_what(key, text, found[1]), tuple(whom.split()), int(found[2]) * 60_000)
+    return TellingRule(_what(key, text, head[: found.start()]), tuple(whom.split()), int(found[2]) * 60_000)
 
 
 def _what(key: str, text: str, head: str) -> What:

@@ -39,6 +39,11 @@ def configuration(node, folder, **more):
     return file
 
 
+def test_an_answer_does_not_wait_for_an_acknowledgement_of_its_first_part():
+    with listen("127.0.0.1", 0) as sock:
+        assert sock.proto == socket.IPPROTO_TCP  # asyncio switches Nagle's algorithm off for these alone
+
+
 def test_a_board_process_steps_around_a_taken_port_streams_and_stops(node, tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
