@@ -5,7 +5,6 @@ Update, taking it up an Ack, its end a Cancel; all of them name the messages bef
 """
 
 import math
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from html import unescape
@@ -215,8 +214,8 @@ def _bytes(root: ET.Element) -> bytes:
 
 def _said(document: str, name: str) -> str:
     """Return the text of the first element of a name in a document that `_bytes` has written."""
-    found = re.search(f"<{name}>([^<]*)</{name}>", document)
-    return unescape(found[1]) if found else ""
+    _, found, rest = document.partition(f"<{name}>")
+    return unescape(rest.partition("<")[0]) if found else ""
 
 
 def _time(ms: int, zone: tzinfo) -> str:
