@@ -44,7 +44,7 @@ def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     wanted = [candidate for candidate in range(port, port + TRIES + 1) if 0 < candidate <= 65_535] if port else []
     for candidate in [*wanted, 0]:
-        # Named as TCP, or asyncio leaves Nagle's algorithm on: the body of an answer then waits 40 ms for an acknowledgement.
+        # Named as TCP, or asyncio leaves Nagle's algorithm on: an answer's body waits 40 ms for an acknowledgement.
         sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -20,7 +20,7 @@ from ingest.clock import wall_ms
 _BEGINNING: Final = bytes(32)
 _BY, _ABOUT, _DETAIL = 80, 200, 4_000
 _WHAT: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}\Z")
-_HEAD: Final = re.compile(r"\s*(\d{1,12})\s*[:·-]\s*([0-9a-fA-F ]{16,80})\s*\Z")
+_HEAD: Final = re.compile(r"(\d{1,12}) {0,3}[:·-] {0,3}([0-9a-fA-F ]{16,80})\Z")
 _SHORT: Final = 20
 """Hexadecimal digits of a hash on paper: 80 bits, which nobody finds a second chain for."""
 BROKEN: Final = "log-broken"
@@ -146,7 +146,7 @@ def read_head(text: str) -> Head:
     >>> read_head("12: 9f3c 21ab 00ff ee00 1234")
     Head(number=12, hash='9f3c21ab00ffee001234')
     """
-    found = _HEAD.match(text)
+    found = _HEAD.match(text.strip())
     digits = found[2].replace(" ", "").lower() if found else ""
     if found is None or not 16 <= len(digits) <= 64:
         raise ValueError(f"{text!r} is no head of an audit log, expected one such as '12: 9f3c 21ab 00ff ee00 1234'")

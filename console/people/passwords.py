@@ -39,7 +39,7 @@ def check(password: str, *names: str) -> None:
     typed = plain(password).casefold()
     if not LEAST <= len(typed) <= MOST:
         raise PasswordError("short" if len(typed) < LEAST else "long")
-    without = re.sub(r"[\W\d_]+", "", typed)
+    without = re.sub(r"[\W\d_]", "", typed)
     named = any(len(name) > 2 and name.casefold() in typed and len(typed) - len(name) < LEAST for name in names)
     run = any(typed[:8] in line or typed[:8] in line[::-1] for line in _RUNS)
     if len(set(typed)) < _DISTINCT or named or run or without in {"password", "patrolgrid", "admin", "mima", "police"}:

@@ -51,7 +51,7 @@ class CapSettings(ChannelSettings, frozen=True, kw_only=True, tag="cap"):
 
     folder: str
     """Relative to the folder of the channels file."""
-    sender: Annotated[str, msgspec.Meta(pattern=r"^[^\s,<&]*\Z")] = ""
+    sender: Annotated[str, msgspec.Meta(pattern=r"^[^\s,<&]{0,200}\Z")] = ""
     """Who sends, as CAP names it; empty: patrolgrid.SITE."""
     scope: Literal["Public", "Restricted", "Private"] = "Restricted"
     restriction: str = "For the police and those they inform"

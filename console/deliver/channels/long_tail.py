@@ -21,7 +21,7 @@ _CODE: Final = re.compile(r"error[= ](\d{3})")
 class AppriseSettings(ChannelSettings, frozen=True, kw_only=True, tag="apprise"):
     """One address as apprise writes it, such as ntfys://HOST/TOPIC."""
 
-    url: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+://")]
+    url: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]{1,40}://")]
     per_minute: int = 30
 
     SECRETS: ClassVar[tuple[str, ...]] = ("url",)
