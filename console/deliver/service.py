@@ -1,7 +1,8 @@
 """Delivery as a whole: alerts in, from the store and over MQTT, and a worker for every channel.
 
-The store has every alert, also of the time when nobody delivered. MQTT has them at once, and also while the store
-cannot be written. Whichever comes first is taken; a revision that is known already changes nothing.
+The store has every alert, also of the time when nobody delivered. MQTT has them also while the store cannot be
+written; but whoever may write the topic can make one there. So what is heard waits a moment for the store, which
+decides, where it is whole, whether an alert was taken up or is over. A revision that is known changes nothing.
 """
 
 import logging
@@ -16,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from console.common import failing_parts
 from console.deliver.channel import Surroundings
 from console.deliver.channel_file import Declared, open_channel
 from console.deliver.message_box import FILE, MessageBox
@@ -23,6 +25,7 @@ from console.deliver.mutes import Mutes
 from console.deliver.orders import Order
 from console.deliver.telling import Telling
 from console.deliver.worker import Worker
+from deploy.node.status_file import read_status
 from ingest.clock import wall_ms
 from ingest.files import replace_json
 from ingest.mqtt import Inbound, Session
@@ -38,6 +41,8 @@ _LOG: Final = logging.getLogger(__name__)
 STATUS: Final = "deliver.json"
 """In the site's folder: which channels there are, and what is wrong with them."""
 _LOOK_S: Final = 0.05
+_CONFIRM_S: Final = 1.0
+"""So long the store has to bring what was heard over MQTT."""
 _HAND_ON_S: Final = 0.5
 _CALL_S: Final = 1.0
 _DISK_S: Final = 5.0
@@ -75,6 +80,10 @@ class Deliverer:
             for name, settings in declared.items()
         }
         self._heard: queue.SimpleQueue[Alert] = queue.SimpleQueue()
+        self._unconfirmed: dict[tuple[str, int], tuple[Alert, float]] = {}
+        """Alerts over MQTT, and since when (steady seconds) they wait for the store."""
+        self._readable = True
+        """Whether the store could be read at the last look."""
         self._bell = threading.Event()
         self._session = Session(
             around.broker, "", filters=[alerts_topic(around.site, "+")], on_message=self._on_message
@@ -136,18 +145,32 @@ class Deliverer:
         self._bell.set()
 
     def _take_heard(self) -> None:
+        """Take what was heard over MQTT and the store does not bring: of a whole store only what is new, and calls."""
         while not self._heard.empty():
             alert = self._heard.get()
-            try:
-                self._take(alert)
-            except sqlite3.Error:
-                self._heard.put(alert)  # again, in memory
-                raise
+            self._unconfirmed.setdefault((alert.id, alert.revision), (alert, time.monotonic()))
+        if not self._unconfirmed:
+            return
+        whole = self._readable and "store" not in failing_parts(read_status(self._folder))
+        for key, (alert, since) in list(self._unconfirmed.items()):
+            known = self._box.knows(*key)
+            if not known and whole and time.monotonic() - since < _CONFIRM_S:
+                continue
+            if not known and whole and (alert.state != "raised" or self._in_store(alert.id)):
+                _LOG.warning("alert %s, revision %d, came over MQTT, and the store does not have it: left out", *key)
+            elif not known:
+                self._take(alert)  # where the disk fails it waits on, and is taken in memory
+            del self._unconfirmed[key]
+
+    def _in_store(self, identifier: str) -> bool:
+        return bool(self._reader.query("SELECT 1 FROM alerts WHERE id = ?", (identifier,)))
 
     def _look(self) -> None:
         """Take what is new in the store."""
+        self._readable = False
         try:
             version = self._reader.version()
+            self._readable = True
             if version == self._version:
                 return
             rows = self._reader.query(

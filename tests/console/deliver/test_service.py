@@ -248,6 +248,25 @@ def test_alerts_over_mqtt_are_told_while_the_store_cannot_be_read(tmp_path, fake
     assert len(fakes["chat"].got) == 1
 
 
+def test_what_somebody_made_up_over_mqtt_silences_nothing(tmp_path, fakes, broker, caplog):
+    station = Station(tmp_path, fakes, broker=broker)
+    fakes["chat"].usual = "500"
+    with station.delivering() as deliverer:
+        wait_for(lambda: deliverer.step() or deliverer.hears, "no session")
+        station.tell(critical())
+        station.until(deliverer, "a1", hook=OK)
+        made_up = [critical(revision=2_000_000_000, state=state) for state in ("acknowledged", "raised")]
+        payloads = [msgspec.json.encode(msgspec.to_builtins(one)) for one in made_up]
+        for payload in payloads:
+            publish_all(broker, [Outbound(alerts_topic("s1", "b1"), payload)])
+            wait_for(lambda: deliverer.step() or "left out" in caplog.text, "it was not left out")
+            caplog.clear()
+        fakes["chat"].usual = "ok"
+        station.until(deliverer, "a1", chat=OK)
+        station.tell(critical(revision=2))
+        wait_for(lambda: deliverer.step() or len(fakes["hook"].got) == 2, "what came later was not told")
+
+
 def test_what_is_no_alert_of_the_site_ends_nothing_and_names_no_file(tmp_path, fakes, broker, caplog):
     station = Station(tmp_path, fakes, broker=broker)
     document = msgspec.to_builtins(critical())
