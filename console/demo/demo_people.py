@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final, Self
 
+from console.people.links import KEY_FILE
 from console.people.people import People, Person
 from console.people.people_file import NAME
 from deploy.settings import Settings, with_values
@@ -55,8 +56,8 @@ def make_people(settings: Settings) -> dict[str, str]:
 
 def forget_people(folder: Path) -> None:
     """Take the demo's accounts away, for a board without sign-in."""
-    for path in folder.glob(f"{NAME}*"):
-        path.unlink()
+    for path in (*folder.glob(f"{NAME}*"), folder / KEY_FILE):
+        path.unlink(missing_ok=True)
 
 
 class FakeChat:
