@@ -73,7 +73,12 @@ def reached(store: Path) -> int:
 def test_equal_to_the_embedded_engine_also_where_faust_ends_by_itself_on_the_way(tansu, tmp_path, monkeypatch):
     apps: list[faust.App] = []
     make = _Group._new_app
-    monkeypatch.setattr(_Group, "_new_app", lambda group: apps.append(make(group)) or apps[-1])
+
+    def noted(group: _Group) -> faust.App:
+        apps.append(make(group))
+        return apps[-1]
+
+    monkeypatch.setattr(_Group, "_new_app", noted)
     topics.create(tansu, topics.topics_of(SITE, SHARDS, 24))
     records, config = recorded(0.3, SHARDS), pipeline_with(site=SITE)
     store = tmp_path / "store.db"
