@@ -76,7 +76,8 @@ def run(
     chance, report = random.Random(seed), Report(seed, round(seconds / 60, 2))
     city.add_devices(2, "--seed", str(seed % 1000), "--hold-s", str(hold_s), "--loss", "0.01")
     # Mosquitto saves its sessions every five seconds: what it had never saved, nobody could ask of it.
-    time.sleep(min(8.0, seconds / 3))
+    saved, since = city.folder / "mosquitto" / "data" / "mosquitto.db", time.time()
+    wait_for(lambda: saved.exists() and saved.stat().st_mtime > since, "the broker has saved the gateways' sessions")
     ends, struck = time.monotonic() + seconds, 0.0
     great: list[tuple[float, str, Callable[[], None]]] = []
     if kafka_too:
