@@ -35,7 +35,7 @@ examples:
   patrolgrid audit verify --head "118: 9f3c 21ab 00ff ee00 1234"    and as far as somebody wrote down?
 
 Whoever may write the site's files could cut the log off, or make all of it anew. That shows by a head of it that was
-kept elsewhere: `verify` prints one, a hand-over has one, and the broker keeps the newest. Exit code 1: something is
+kept elsewhere: `verify` prints one, a shift's sheet has one, and the broker keeps the newest. Exit code 1: something is
 wrong with the log.
 """
 _ANSWER_S: Final = 1.5
@@ -109,12 +109,7 @@ def _tell(faults: list[AuditFault], head: Head, kept: list[Head], asked: str, te
         print(texts("audit-compared", heads=", ".join(str(one.number) for one in kept)))
     if asked == "nothing":
         print(texts("audit-broker-nothing"))
-    print(head_line(head, texts))
-
-
-def head_line(head: Head, texts: Sentences) -> str:
-    """Return the line that a hand-over prints: up to where the log went, to be kept on paper."""
-    return texts("audit-head", head=str(head))
+    print(texts("audit-head", head=str(head)))
 
 
 def _kept_at(broker: BrokerAddress, site: str) -> Head | None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from console.deliver.message_box import FILE, MessageBox
-from console.deliver.orders import Order
+from console.deliver.orders import Message, Order
 from console.deliver.receipts import Receipts
 from tests.stream.make_results import T0
 from tests.stream.make_results import alert as make_alert
@@ -30,7 +30,7 @@ class Histories(RuleBasedStateMachine):
         self.revisions: dict[str, int] = {}
         self.state: dict[str, str] = {}
         self.called: dict[str, int] = {}
-        self.flying: dict[str, object] = {}
+        self.flying: dict[str, Message] = {}
 
     def teardown(self) -> None:
         self.box.close()
@@ -61,9 +61,9 @@ class Histories(RuleBasedStateMachine):
             return
         self.now += 1
         if how == "accepted":
-            self.box.accepted(message, self.now)  # type: ignore[arg-type]
+            self.box.accepted(message, self.now)
         else:
-            self.box.not_accepted(message, self.now, self.now + 3, "error", refused=how == "refused")  # type: ignore[arg-type]
+            self.box.not_accepted(message, self.now, self.now + 3, "error", refused=how == "refused")
 
     @rule(channel=st.sampled_from(sorted(CHANNELS)), how=st.sampled_from(["accepted", "later", "refused"]))
     def attempts(self, channel: str, how: str) -> None:
