@@ -60,7 +60,10 @@ class Tee(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def fed(tmp_path_factory):
-    """Servers with what one demo sent, and the time it ended."""
+    """Servers with what one demo sent, and the time it ended.
+
+    Its seed spoils five messages in the first seconds: other seeds spoil none in a whole run on a busy machine.
+    """
     folder = tmp_path_factory.mktemp("demo")
     kinds = [One, Two] if two_path() is not None else [One]
     contexts = [running(kind, tmp_path_factory.mktemp(kind.__name__)) for kind in kinds]
@@ -75,7 +78,7 @@ def fed(tmp_path_factory):
         report = folder / "report.json"
         subprocess.run(
             [sys.executable, "-m", "console.cli", "demo", "--headless", "--duration", "12", "--speed", "400",
-             "--backfill", "0.1d", "--seed", "7", "--data-dir", str(folder), "--report", str(report),
+             "--backfill", "0.1d", "--seed", "2", "--data-dir", str(folder), "--report", str(report),
              "--influx", f"http://127.0.0.1:{tee.server_port}"],
             check=True, timeout=180, cwd=folder, capture_output=True,
             env={k: v for k, v in os.environ.items() if not k.startswith("PATROLGRID_")} | PATIENT,
@@ -92,7 +95,8 @@ def fed(tmp_path_factory):
 
 def filled(query, report, **chosen):
     """Fill in what Grafana would."""
-    begin, end = report["event_start_ms"] - 12 * HOUR_MS, report["event_end_ms"] + HOUR_MS
+    # Until the node has ended its clock runs on, at 400 times real time: a busy machine's last words are hours later.
+    begin, end = report["event_start_ms"] - 12 * HOUR_MS, report["event_end_ms"] + 72 * HOUR_MS
     values = {"site": "demo", "beat": ".*", "device": ".*"} | chosen
     query = query.replace("$timeFilter", f"time >= {begin}ms AND time <= {end}ms").replace("$__interval", "5m")
     for name, value in values.items():
