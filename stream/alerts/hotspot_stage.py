@@ -15,9 +15,11 @@ from ingest.places import Places
 from models.calendar import Calendar
 from models.hotspots import near_repeats
 from models.hotspots.forecast import Forecast
-from models.hotspots.near_repeats import NearRepeats
+from models.hotspots.grid import distance_m
+from models.hotspots.near_repeats import IncidentSeries, NearRepeats
 from models.state import FREE, Saved, State, array, part, value
 from stream.alerts.alert_book import AlertBook
+from stream.alerts.standing import innermost
 from stream.config import PipelineConfig
 from stream.hotspots.place_names import PlaceNames
 from stream.hotspots.spot_places import PERIOD_S, describe, joined
@@ -146,8 +148,10 @@ class HotspotStage(Saved):
         found = self.series.add(incident.category, incident.lon, incident.lat, ts_ms)
         if found is not None:
             cell = int(self.grid.cell_of(found.lon, found.lat)[()])
-            beat = self._beat_of_cell[cell] if cell >= 0 else ""
-            name = self.grid.cell_ids()[cell] if cell >= 0 else "site"
+            kind = "burglary_series" if incident.category == "burglary" else "incident_series"
+            going_on = self._going_on(kind, incident.category, found, now_ms)
+            beat = going_on.beat if going_on else self._beat_of_cell[cell] if cell >= 0 else ""
+            name = going_on.device if going_on else self._free_name(kind, cell)
             said: dict[str, Any] = {
                 "category": incident.category,
                 "count": found.count,
@@ -159,10 +163,10 @@ class HotspotStage(Saved):
                     act="rise",
                     beat=beat or next(iter(self.places.beats), "site"),
                     device=name,
-                    kind="burglary_series" if incident.category == "burglary" else "incident_series",
+                    kind=kind,
                     at_ms=now_ms,
                     lonlat=(found.lon, found.lat),
-                    place=self.places.beats[beat].name if beat else {},
+                    place=self.places.beats[beat].name if beat in self.places.beats else {},
                     why=Why("series", said),
                     cause_ms=ts_ms,
                     ends=False,
@@ -170,6 +174,21 @@ class HotspotStage(Saved):
             )
         self._due_ms = 0
         return alerts
+
+    def _going_on(self, kind: str, category: str, found: IncidentSeries, now_ms: int) -> Alert | None:
+        """Return the open alert of a series: its middle moves with every incident, even into another cell."""
+        for alert in self.book.open():
+            near = distance_m(alert.lon, alert.lat, found.lon, found.lat) <= near_repeats.RADIUS_M
+            known = now_ms - alert.changed_ms < self.book.ttl_ms
+            if near and known and alert.kind == kind and innermost(alert.why).args.get("category") == category:
+                return alert
+        return None
+
+    def _free_name(self, kind: str, cell: int) -> str:
+        """Return what a new series is called: its cell, with a number where that cell has one of another category."""
+        name = self.grid.cell_ids()[cell] if cell >= 0 else "site"
+        taken = {alert.device for alert in self.book.open() if alert.kind == kind}
+        return next(one for one in (name, *(f"{name}.{n}" for n in range(2, 99))) if one not in taken)
 
     def history(self, incidents: Sequence[Incident]) -> list[Incident]:
         """Take incidents of the past, at once, and return those that were not taken before. They alert nobody."""

@@ -23,9 +23,11 @@ def growth(kind: str, new: Why, old: Why) -> float:
     """Return how many times as much a finding says as another of its kind: 2 for a crowd that has doubled.
 
     For a surge that is how many people there are; for a deficit how few of the usual are left (2: half of the share);
-    for a reading over its threshold how high it is. 1 where one of them has no numbers.
+    for a reading over its threshold how high it is; for a series how many incidents. 1 where one has no numbers.
     """
     new, old = _bare(new), _bare(old)
+    if new.code == old.code == "series":
+        return _number(new, "count") / max(_number(old, "count"), 1.0)
     if new.code == old.code == "threshold" and new.args["metric"] == old.args["metric"]:
         return _higher(new, old)
     if not (_counted(new) and _counted(old)):
@@ -45,6 +47,12 @@ def _bare(why: Why) -> Why:
     return _bare(inner) if isinstance(inner, Why) else why
 
 
+def innermost(why: Why) -> Why:
+    """Return what has begun, without all that an alert says around it: that it doubled, comes and goes, is over."""
+    inner = why.args.get("why")
+    return innermost(inner) if isinstance(inner, Why) else why
+
+
 def _higher(new: Why, old: Why) -> float:
     value, before = _number(new, "observed"), _number(old, "observed")
     if new.args["metric"] == "noise":
@@ -55,7 +63,12 @@ def _higher(new: Why, old: Why) -> float:
 
 
 def fuller(new: Why, old: Why) -> bool:
-    """Tell whether a finding is of a whole window where the other was of a part of one, of the same metric."""
+    """Tell whether a finding is of a whole window where the other was of a part of one, of the same metric.
+
+    So is a series with a further incident: they are few, and each is news to whoever looks.
+    """
+    if new.code == "series":
+        return growth("", new, old) > 1.0
     return (
         _counted(new)
         and _counted(old)

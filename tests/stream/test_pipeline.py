@@ -339,6 +339,30 @@ def test_incidents_near_each_other_make_a_hotspot_and_a_series():
     assert abs(best.lon - 121.474) < 0.001
 
 
+def test_a_series_is_one_alert_however_its_middle_moves_and_another_category_has_its_own():
+    pipe, log, out, moved = pipeline(), Writer(), [], 0.003  # 286 m: the middle then lies in another cell
+
+    def tell(minute, category, lon):
+        fields = {"id": f"i{minute}", "lon": lon, "lat": 31.234, "category": category, "ts": NOON + minute * MINUTE}
+        out.append(pipe.process(log.json(RecordKind.INCIDENT, NOON + minute * MINUTE, **fields)))
+
+    for minute, lon in enumerate((121.474, 121.474, 121.474, 121.474 + moved, 121.474 + moved)):
+        tell(minute, "burglary", lon)
+    (first, *later) = alerts(out)
+    assert {alert.id for alert in later} == {first.id}
+    assert [alert.why.args["count"] for alert in alerts(out)] == [3, 4, 5]
+    assert [alert.quiet for alert in alerts(out)] == [False, True, True], "people are not called for every further one"
+    taken = {"id": "c1", "action": "acknowledge", "alert": first.id, "by": "li", "ts": NOON + 5 * MINUTE}
+    pipe.process(log.json(RecordKind.COMMAND, NOON + 5 * MINUTE, **taken))
+    tell(6, "burglary", 121.474)
+    assert (alerts(out)[-1].id, alerts(out)[-1].state) == (first.id, "raised"), "who took it up has not heard of this"
+    for minute, category in enumerate(("theft", "vandalism") * 3, 7):
+        tell(minute, category, 121.474)
+    others = alerts(out)[-2:]
+    assert [alert.why.args["category"] for alert in others] == ["theft", "vandalism"]
+    assert len({first.id, *(alert.id for alert in others)}) == 3
+
+
 def test_what_cannot_be_applied_is_refused_with_its_reason():
     pipe, log = pipeline(), Writer()
     bad = Record(kind=RecordKind.OBSERVATIONS, received_ms=NOON, payload=b"PGba\x09" + b"\0" * 30, position=1)
