@@ -30,6 +30,10 @@ from stream.sinks.store.tables import StoreError
 _BAD_SHOWN: Final = 10
 NODE_FILE: Final = "node.toml"
 """In a site's folder: the settings that `patrolgrid up`, `demo` or `replay` gave its node."""
+PARTS_FILE: Final = "parts.json"
+"""In a site's folder: which parts have ended by themselves and are started again, by whoever holds `SUPERVISED`."""
+SUPERVISED: Final = "up"
+"""The lock of whoever runs a site's processes."""
 
 
 def add_settings_arguments(parser: argparse.ArgumentParser, *, site: bool = False) -> None:
@@ -135,6 +139,10 @@ class FoundSite:
     def node(self) -> dict[str, Any]:
         """Return what ``node.json`` says, with ``running`` added; empty where there was never a node."""
         return {**read_json(self.folder / "node.json"), "running": is_locked(self.folder)}
+
+    def ended_parts(self) -> dict[str, dict[str, Any]]:
+        """Return the parts that have ended and are started again: name → ``times``, and ``how`` in words."""
+        return read_json(self.folder / PARTS_FILE) if is_locked(self.folder, SUPERVISED) else {}
 
     def status(self) -> dict[str, Any]:
         """Return the newest status of the node, from the store or the node's own file; empty before the first."""

@@ -5,20 +5,23 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
 from console.board.board_config import PASSWORD_VARIABLE, BoardConfig
-from console.common import NODE_FILE, FoundSite
+from console.common import NODE_FILE, PARTS_FILE, SUPERVISED, FoundSite
 from console.errors import CommandError
-from deploy.node.lock import is_locked
-from deploy.processes import ChildError, StopRequest, Supervisor, free_port
+from deploy.node.lock import is_locked, site_lock
+from deploy.processes import LOOP, UNUSABLE, ChildError, Ended, StopRequest, Supervisor, free_port
 from deploy.processes.broker import start_broker
 from deploy.settings import PREFIX, SECRETS, Settings, dump_toml, with_values
 from ingest.clock import wall_ms
 from ingest.days.patrol_settings import roster_of
+from ingest.files import replace_file, replace_json
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError
@@ -27,7 +30,6 @@ NODE_STOP_S: Final = 90.0
 """A node that is behind works its log off before it ends."""
 _BOARD_S: Final = 30.0
 _SAMPLE_S: Final = 0.25
-_DELIVER_AGAIN_S: Final = 10.0
 _PORT_ATTEMPTS: Final = 4
 
 
@@ -37,11 +39,12 @@ class Running:
     `start_broker` changes the port in `settings` to the one really used.
     """
 
-    def __init__(self, settings: Settings, supervisor: Supervisor, stop: StopRequest) -> None:
+    def __init__(self, settings: Settings, texts: Sentences, supervisor: Supervisor, stop: StopRequest) -> None:
         self.settings, self.supervisor, self.stop = settings, supervisor, stop
         self.folder = settings.site_dir
-        self._deliver_again: float | None = None
-        """When to begin delivery anew (monotonic); None while it runs."""
+        self._texts = texts
+        self._ended: dict[str, Ended] = {}
+        """Parts that have ended and not run for long since: how the last time."""
 
     def start_broker(self, kind: str, wanted: int) -> int:
         """Start a broker on the wanted port or the next free one, and return the port."""
@@ -99,7 +102,7 @@ class Running:
             address_file=str(address),
         )
         file = self.folder / "board.json"
-        file.write_bytes(msgspec.json.format(msgspec.json.encode(config, enc_hook=str), indent=1) + b"\n")
+        _write_config(file, config)
         self.supervisor.start(
             "board",
             [sys.executable, "-m", "console.board", "--config-json", str(file)],
@@ -107,36 +110,53 @@ class Running:
             ready_s=_BOARD_S,
             environment=board_environment(settings),
         )
-        return address.read_text(encoding="utf-8").strip()
+        url = address.read_text(encoding="utf-8").strip()
+        # Started again it has the same address, which browsers have open.
+        _write_config(file, msgspec.structs.replace(config, port=urlsplit(url).port or config.port))
+        return url
 
     def start_deliver(self) -> None:
-        """Start delivery, where it is wanted and there are channels; `until_stopped` begins it anew when it ends.
+        """Start delivery, where it is wanted and there are channels.
 
-        Nothing waits for it: channels that are set up wrongly must not keep a station from running.
+        Nothing waits for it: channels that are set up wrongly must not keep a station from running. Where it ends it is
+        begun anew whatever the reason, for the file of channels may be put right meanwhile.
         """
         settings = self.settings
         if settings.deliver.enabled and settings.channels_file.exists():
             arguments = ["deliver", "run", "--config", str(self.folder / NODE_FILE)]
             self.supervisor.start(
-                "deliver", [sys.executable, "-m", "console.cli", *arguments], environment=child_environment()
+                "deliver",
+                [sys.executable, "-m", "console.cli", *arguments],
+                environment=child_environment(),
+                last_code=None,
             )
-            self._deliver_again = None
-
-    def _revive_deliver(self) -> None:
-        """Begin delivery anew where it has ended: a file of channels that was put right is taken up so, too."""
-        now = time.monotonic()
-        if "deliver" in self.supervisor and self.supervisor.wait("deliver", 0.0) is not None:
-            self._deliver_again = now + _DELIVER_AGAIN_S
-        elif self._deliver_again is not None and now >= self._deliver_again:
-            self._deliver_again = now + _DELIVER_AGAIN_S
-            self.start_deliver()
 
     def until_stopped(self, seconds: float = math.inf) -> None:
-        """Wait until somebody asks to stop or the time is over. Raises ChildError where a process ends by itself."""
+        """Wait until somebody asks to stop or the time is over. What ends by itself meanwhile is started again.
+
+        Raises ChildError where a part ends that no later start would help: its settings cannot be used.
+        """
         deadline = time.monotonic() + seconds
         while not self.stop.wait(min(0.5, max(deadline - time.monotonic(), 0.0))) and time.monotonic() < deadline:
-            self._revive_deliver()
-            self.supervisor.check()
+            self._mend()
+
+    def _mend(self) -> None:
+        """Start again what has ended, and tell so: here, and to status, doctor and board in the site's folder."""
+        found = self.supervisor.mend()
+        for one in found:
+            code = "loop" if one.times == LOOP else "ended"
+            # Its last words are the same each time.
+            how = one.how if one.times in {1, LOOP} else one.how.splitlines()[0]
+            print(self._texts(f"run-{code}", part=one.name, how=how, times=one.times, wait=one.wait_s), flush=True)
+        well = self._ended.keys() - self.supervisor.ended().keys()
+        for name in sorted(well):
+            print(self._texts("run-well", part=name), flush=True)
+        self._ended = {name: one for name, one in self._ended.items() if name not in well}
+        self._ended |= {one.name: one for one in found}
+        if found or well:
+            parts = {one.name: {"times": one.times, "how": one.how.splitlines()[0]} for one in self._ended.values()}
+            with suppress(OSError):  # a full disk: it is told on the terminal, and the part is started all the same
+                replace_json(self.folder / PARTS_FILE, parts)
 
     def end(self) -> None:
         """Stop what runs, in the order that loses nothing: the broker after those that it serves."""
@@ -168,17 +188,27 @@ class Running:
         return False
 
 
+def _write_config(file: Path, config: BoardConfig) -> None:
+    replace_file(file, msgspec.json.format(msgspec.json.encode(config, enc_hook=str), indent=1) + b"\n", durable=False)
+
+
 @contextmanager
-def run_site(settings: Settings, texts: Sentences) -> Iterator[Running]:
+def run_site(settings: Settings, texts: Sentences, *, alone: bool = True) -> Iterator[Running]:
     """Give a way to start a site's processes; leaving the block, by any way, stops them.
 
-    Raises `CommandError` where one of them ends by itself.
+    With `alone` nobody else runs the same site meanwhile, also while its node has ended and is about to be started
+    again. Raises `CommandError` where a process cannot be started, or ends for good.
     """
-    with StopRequest() as stop, Supervisor(settings.site_dir) as supervisor:
+    folder = settings.site_dir
+    with ExitStack() as stack:
+        if alone:
+            stack.enter_context(site_lock(folder, SUPERVISED))
+            (folder / PARTS_FILE).unlink(missing_ok=True)
+        stop, supervisor = stack.enter_context(StopRequest()), stack.enter_context(Supervisor(folder))
         try:
-            yield Running(settings, supervisor, stop)
+            yield Running(settings, texts, supervisor, stop)
         except ChildError as error:
-            raise CommandError(f"{texts('run-died')} {error}") from error
+            raise CommandError(f"{texts('run-died')} {error}", 2 if error.code == UNUSABLE else 1) from error
 
 
 def child_environment() -> dict[str, str]:
@@ -197,8 +227,8 @@ def board_environment(settings: Settings) -> dict[str, str]:
 
 
 def refuse_running(settings: Settings) -> None:
-    """Raise `CommandError` where a node works on the site's folder already."""
-    if is_locked(settings.site_dir):
+    """Raise `CommandError` where somebody runs the site already."""
+    if is_locked(settings.site_dir) or is_locked(settings.site_dir, SUPERVISED):
         url = settings.site_dir / "board.url"
         where = f"; its board is at {url.read_text(encoding='utf-8').strip()}" if url.exists() else ""
         raise CommandError(f"site {settings.site.id} is running already, in {settings.site_dir}{where}")

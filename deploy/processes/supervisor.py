@@ -15,14 +15,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 _PR_SET_PDEATHSIG: Final = 1
 _LAST_LINES: Final = 12
 _CONNECT_S: Final = 0.3
+_FIRST_S: Final = 1.0
+_LONGEST_S: Final = 30.0
+"""The pause before a child that has ended is started again: it doubles from the first to the longest."""
+_LASTED_S: Final = 60.0
+"""A child that has run for so long was well: where it ends, the pauses start over."""
+LOOP: Final = 5
+"""A child that has ended so many times, and never ran for long, ends for a reason that does not pass by itself."""
+UNUSABLE: Final = 2
+"""Exit code of a child whose settings cannot be started with: no later start is any better."""
 _LOG_BYTES: Final = 4 << 20
 """A log larger than this is put aside when its child is started again."""
 _LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -32,6 +41,24 @@ _LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else
 class ChildError(RuntimeError):
     """A child did not become ready, or ended by itself; the text has its name, its end and its last words."""
 
+    def __init__(self, text: str, code: int | None = None) -> None:
+        super().__init__(text)
+        self.code = code
+        """The exit code that it ended with; None where it did not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """How a child is started, this time and any other."""
+
+    command: Sequence[str]
+    again: Callable[[], Sequence[str]]
+    environment: Mapping[str, str] | None
+    stop_s: float
+    """How long it may take to end after SIGTERM."""
+    last_code: int | None
+    """Exit code after which it is not started again; None: always."""
+
 
 @dataclass(slots=True)
 class Child:
@@ -40,9 +67,10 @@ class Child:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
-    stop_s: float
-    """How long it may take to end after SIGTERM."""
+    order: _Order
     log_start: int = 0
+    started: float = 0.0
+    """When (monotonic)."""
 
     def last_words(self) -> str:
         """Return the last lines that this child, and not one before it, wrote to its log."""
@@ -68,6 +96,28 @@ class Child:
         return f"{self.name} {how} (log: {self.log})" + (f"\n{words}" if words else "")
 
 
+class Ended(NamedTuple):
+    """A child that has ended by itself and is to be started again."""
+
+    name: str
+    how: str
+    """How it ended, with its last words."""
+    times: int
+    """How often it has ended since it last ran for long."""
+    wait_s: float
+    """The pause before its next start."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A child that has ended at least once since it last ran for long."""
+
+    order: _Order
+    times: int = 0
+    due: float = 0.0
+    """When it is to be started again (monotonic)."""
+
+
 class Supervisor:
     """Starts named children, notices a death, and stops all of them in reverse order.
 
@@ -77,6 +127,7 @@ class Supervisor:
     def __init__(self, log_dir: Path) -> None:
         self._log_dir = log_dir
         self._children: dict[str, Child] = {}
+        self._turns: dict[str, _Turn] = {}
         log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def start(
@@ -88,14 +139,39 @@ class Supervisor:
         ready_s: float = 30.0,
         stop_s: float = 15.0,
         environment: Mapping[str, str] | None = None,
+        again: Callable[[], Sequence[str]] | None = None,
+        last_code: int | None = UNUSABLE,
     ) -> Child:
         """Start a child and wait until `ready()` says that it does its work.
 
-        Its output goes to ``{log_dir}/{name}.log``; `environment` stands in for this process's. Raises `ChildError`
-        where it cannot be started, ends, or is not ready after `ready_s` seconds; it is then stopped.
+        Its output goes to ``{log_dir}/{name}.log``; `environment` stands in for this process's. `again` returns the
+        command by which `mend` starts it later, by default the same; after `last_code` it does not. Raises
+        `ChildError` where it cannot be started, ends, or is not ready after `ready_s` seconds; it is then stopped.
         """
+        order = _Order(
+            command=list(command),
+            again=again or (lambda: command),
+            environment=environment,
+            stop_s=stop_s,
+            last_code=last_code,
+        )
+        child = self._begin(name, order)
+        deadline = time.monotonic() + ready_s
+        while ready is not None and not ready():
+            if child.process.poll() is not None:
+                del self._children[name]
+                raise ChildError(child.how_it_ended(), child.process.returncode)
+            if time.monotonic() > deadline:
+                self.stop(name)
+                raise ChildError(f"{name} was not ready after {ready_s:g} s (log: {child.log})\n{child.last_words()}")
+            time.sleep(0.03)
+        return child
+
+    def _begin(self, name: str, order: _Order) -> Child:
+        """Start a child, and wait for nothing."""
         if name in self._children:
             raise ChildError(f"{name} is already running")
+        command, environment = order.command, order.environment
         path = self.log_of(name)
         if path.exists() and path.stat().st_size > _LOG_BYTES:
             path.replace(path.with_suffix(".log.1"))
@@ -113,17 +189,48 @@ class Supervisor:
                 )
             except OSError as error:
                 raise ChildError(f"{name} cannot be started: {' '.join(command)}: {error}") from error
-        child = self._children[name] = Child(name, process, path, stop_s, log_start)
-        deadline = time.monotonic() + ready_s
-        while ready is not None and not ready():
-            if process.poll() is not None:
-                del self._children[name]
-                raise ChildError(child.how_it_ended())
-            if time.monotonic() > deadline:
-                self.stop(name)
-                raise ChildError(f"{name} was not ready after {ready_s:g} s (log: {path})\n{child.last_words()}")
-            time.sleep(0.03)
-        return child
+        self._children[name] = Child(name, process, path, order, log_start, time.monotonic())
+        return self._children[name]
+
+    def mend(self) -> list[Ended]:
+        """Start again what has ended by itself, after a pause; return what has ended since the last call.
+
+        Call it often: it waits for nothing. The pause doubles with every end, up to half a minute, and starts over
+        after a minute's run. Raises `ChildError` for a child that ended with its order's `last_code`.
+        """
+        now = time.monotonic()
+        found: list[Ended] = []
+        for name, child in list(self._children.items()):
+            code = child.process.poll()
+            if now - child.started >= _LASTED_S:
+                self._turns.pop(name, None)
+            if code is None:
+                continue
+            how = child.how_it_ended()
+            self.stop(name)
+            if code == child.order.last_code:
+                raise ChildError(how, code)
+            turn = self._turns.setdefault(name, _Turn(child.order))
+            found.append(self._put_off(name, turn, how, now))
+        for name, turn in list(self._turns.items()):
+            if name in self._children or now < turn.due:
+                continue
+            try:
+                self._begin(name, replace(turn.order, command=turn.order.again()))
+            except (ChildError, OSError) as error:  # no more processes, or no memory: later, perhaps
+                found.append(self._put_off(name, turn, str(error), now))
+        return found
+
+    @staticmethod
+    def _put_off(name: str, turn: _Turn, how: str, now: float) -> Ended:
+        wait_s = min(_FIRST_S * 2.0 ** min(turn.times, 10), _LONGEST_S)
+        turn.times += 1
+        turn.due = now + wait_s
+        return Ended(name, how, turn.times, wait_s)
+
+    def ended(self) -> dict[str, int]:
+        """Return the children that `mend` has come upon and that have not run for a minute since: name → how often."""
+        return {name: turn.times for name, turn in self._turns.items()}
 
     def log_of(self, name: str) -> Path:
         """Return the file that a child of that name writes to."""
@@ -138,8 +245,7 @@ class Supervisor:
         for name, child in self._children.items():
             if child.process.poll() is not None:
                 reason = child.how_it_ended()
-                self.stop(name)
-                raise ChildError(reason)
+                raise ChildError(reason, self.stop(name))
 
     def wait(self, name: str, timeout_s: float) -> int | None:
         """Wait for a child that is meant to end; return its exit code, or None where it still runs."""
@@ -164,7 +270,7 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(child.stop_s)
+                process.wait(child.order.stop_s)
         # What the child itself started and left behind is in its group, also after its own end.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)

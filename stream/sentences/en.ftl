@@ -766,6 +766,9 @@ run-headless = Running for { $seconds } { $seconds ->
 } ...
 run-port = Port { $wanted } is taken, using { $port }.
 run-died = Stopped because a part ended by itself:
+run-ended = { $part } ended by itself and is started again in { $wait } s (time { $times }). { $how }
+run-loop = { $part } ENDS AGAIN AND AGAIN ({ $times } times); it is tried again every half minute. { $how }
+run-well = { $part } runs again.
 
 ## The command line: sum
 
@@ -928,6 +931,7 @@ sync-same = Grafana has everything as it should be.
 status-site = Site { $site }: { $state }
 status-running = running
 status-stopped = stopped
+status-ended = ENDED: { $part } ended by itself, { $times } times in a row, and is started again: { $how }
 status-upto = Data up to { $time }
 status-totals = { n-observations }, { n-windows }, { n-anomalies }, { n-alerts } ({ $open } open)
 status-quality = { n-duplicates } dropped, { $late } late

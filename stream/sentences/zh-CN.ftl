@@ -648,6 +648,9 @@ run-stopping = 正在停止……
 run-headless = 运行 { $seconds } 秒……
 run-port = 端口 { $wanted } 已被占用，改用 { $port }。
 run-died = 有组件意外退出，系统已停止：
+run-ended = { $part } 自行退出，{ $wait } 秒后重新启动（第 { $times } 次）。{ $how }
+run-loop = { $part } 反复退出（{ $times } 次），此后每半分钟重试一次。{ $how }
+run-well = { $part } 已恢复运行。
 
 ## 命令行：sum
 
@@ -804,6 +807,7 @@ sync-same = Grafana 已是最新，无需改动。
 status-site = 站点 { $site }：{ $state }
 status-running = 运行中
 status-stopped = 已停止
+status-ended = 退出：{ $part } 连续 { $times } 次自行退出，正在重新启动：{ $how }
 status-upto = 数据截至 { $time }
 status-totals = 观测 { $observations } 条，窗口 { $windows } 个，异常 { $anomalies } 起，告警 { $alerts } 条（未关闭 { $open } 条）
 status-quality = 去除重复 { $duplicates } 条，迟到 { $late } 条

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from deploy.node.lock import LockedError, is_locked, site_lock
+from deploy.processes import supervisor as supervisor_module
 from deploy.processes.stopping import StopRequest
 from deploy.processes.supervisor import ChildError, Supervisor, free_port, listening
 from tests.support import alive, wait_for
@@ -53,6 +54,58 @@ def test_a_child_that_ends_before_it_is_ready_is_told(tmp_path):
         assert "never" not in supervisor
         with pytest.raises(ChildError, match="cannot be started"):
             supervisor.start("nothing", ["/no/such/program"])
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """No pause before a child is started again; what has run for a quarter of a second was well."""
+    monkeypatch.setattr(supervisor_module, "_FIRST_S", 0.001)
+    monkeypatch.setattr(supervisor_module, "_LONGEST_S", 0.05)
+    monkeypatch.setattr(supervisor_module, "_LASTED_S", 0.25)
+
+
+def mended(supervisor, count):
+    """Call `mend` until so many ends have been told; return them."""
+    told = []
+    wait_for(lambda: told.extend(supervisor.mend()) or len(told) >= count, "ends that are told")
+    return told
+
+
+def test_what_is_killed_is_started_again_and_the_pauses_start_over_once_it_has_lasted(tmp_path, hasty):
+    with Supervisor(tmp_path) as supervisor:
+        first = supervisor.start("part", SLEEPER, ready=said_up(tmp_path, "part"))
+        assert supervisor.mend() == []
+        first.process.kill()
+        (told,) = mended(supervisor, 1)
+        assert (told.name, told.times) == ("part", 1)
+        assert "was ended by SIGKILL" in told.how
+        assert supervisor.ended() == {"part": 1}
+        wait_for(lambda: supervisor.mend() == [] and "part" in supervisor, "the next one")
+        wait_for(lambda: supervisor.mend() == [] and not supervisor.ended(), "one that has lasted")
+        assert list(supervisor.stop_all().values()) == [-signal.SIGTERM]
+
+
+def test_a_loop_of_crashes_is_tried_ever_more_slowly_and_for_ever(tmp_path, hasty):
+    with Supervisor(tmp_path) as supervisor:
+        crashing = [sys.executable, "-S", "-c", "raise SystemExit('no more paper')"]
+        supervisor.start("part", crashing, again=lambda: [*crashing, "again"])
+        told = mended(supervisor, 4)
+        assert [one.times for one in told] == [1, 2, 3, 4]
+        assert [one.wait_s for one in told] == [0.001, 0.002, 0.004, 0.008]
+        turn = supervisor._turns["part"]
+        waits = [supervisor._put_off("part", turn, "", 0.0).wait_s for _ in range(20)]
+        assert waits[-1] == 0.05
+
+
+def test_settings_that_cannot_be_started_with_are_no_reason_to_try_again(tmp_path, hasty):
+    refused = [sys.executable, "-S", "-c", "raise SystemExit(2)"]
+    with Supervisor(tmp_path) as supervisor:
+        supervisor.start("deliver", refused, last_code=None)
+        assert len(mended(supervisor, 2)) >= 2
+        supervisor.start("node", refused)
+        with pytest.raises(ChildError, match="node ended with exit code 2") as error:
+            wait_for(lambda: supervisor.mend() is None, "the end")
+    assert error.value.code == 2
 
 
 def test_last_words_are_of_this_run_only(tmp_path):

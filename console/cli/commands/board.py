@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     if options.port is not None:
         settings = with_values(settings, board={"port": options.port})
     texts = texts_of(options, settings)
-    with run_site(settings, texts) as running:
+    with run_site(settings, texts, alone=False) as running:
         print(texts("run-board", url=running.start_board()))
         print(texts("run-stop"), flush=True)
         running.until_stopped()

@@ -229,15 +229,24 @@ class _Demo:
         report.unlink(missing_ok=True)
         self.reports.append(report)
         settings = self.running.settings
-        command = [
-            sys.executable, "-m", "simulators.run", "--host", settings.broker.host, "--port", str(settings.broker.port),
-            "--site", settings.site.id, "--seed", str(self.options.seed), "--speed", speed,
-            "--history-days", f"{days:g}", "--origin-ms", str(origin_ms), "--started-ms", str(started_ms),
-            "--report", str(report), *([] if days else ["--officers"]),
-        ]  # fmt: skip
-        if ready is not None:
-            command += ["--ready", str(ready)]
-        self.running.supervisor.start(name, command, stop_s=30.0, environment=child_environment())
+
+        def command(origin_ms: int, started_ms: int) -> list[str]:
+            return [
+                *(sys.executable, "-m", "simulators.run"),
+                *("--host", settings.broker.host, "--port", str(settings.broker.port), "--site", settings.site.id),
+                *("--seed", str(self.options.seed), "--speed", speed, "--history-days", f"{days:g}"),
+                *("--origin-ms", str(origin_ms), "--started-ms", str(started_ms), "--report", str(report)),
+                *([] if days else ["--officers"]),
+                *([] if ready is None else ["--ready", str(ready)]),
+            ]
+
+        def from_now() -> list[str]:
+            now_ms = wall_ms()
+            return command(origin_ms + round((now_ms - started_ms) * float(speed)), now_ms)
+
+        self.running.supervisor.start(
+            name, command(origin_ms, started_ms), stop_s=30.0, environment=child_environment(), again=from_now
+        )
 
     def _end(self, stack: ExitStack) -> None:
         """Stop devices first, then the node once it has everything, then the rest."""

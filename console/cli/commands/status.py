@@ -90,9 +90,16 @@ def _without_store(options: argparse.Namespace, site: FoundSite, status: dict[st
     texts = texts_of(options, settings)
     state = texts("status-running" if node["running"] else "status-stopped")
     print(texts("status-site", site=site.id, state=state))
+    print_ended(site.ended_parts(), texts)
     print(texts("status-store", error=safe(error)))
     print_faults(status, texts, partial(local_time, zone=site.zone(settings)))
     return 1
+
+
+def print_ended(parts: dict[str, dict[str, Any]], texts: Sentences) -> None:
+    """Print which parts have ended by themselves lately and are started again."""
+    for part, one in sorted(parts.items()):
+        print(texts("status-ended", part=part, times=one["times"], how=safe(one["how"])))
 
 
 def print_faults(status: dict[str, Any], texts: Sentences, clock: Callable[[float | None], str]) -> None:
@@ -111,7 +118,7 @@ def print_faults(status: dict[str, Any], texts: Sentences, clock: Callable[[floa
 def gather(site: FoundSite, reader: StoreReader, *, limit: int = 200) -> dict[str, Any]:
     """Return everything there is to say about a site, for JSON.
 
-    ``site, running, node, progress, totals, counts, devices, series, alerts, anomalies, hotspots, quarantine,
+    ``site, running, parts, node, progress, totals, counts, devices, series, alerts, anomalies, hotspots, quarantine,
     status``. Raises `stream.sinks.store.tables.StoreMissingError` where the node has written nothing yet.
     """
     node, totals, health = site.node(), reader.totals(), {row["device"]: row for row in reader.health()}
@@ -145,6 +152,7 @@ def gather(site: FoundSite, reader: StoreReader, *, limit: int = 200) -> dict[st
     return {
         "site": site.id,
         "running": node["running"],
+        "parts": site.ended_parts(),
         "node": node,
         "progress": reader.progress(),
         "totals": {
@@ -184,6 +192,7 @@ def _print(document: dict[str, Any], texts: Sentences, zone: ZoneInfo) -> None:
     counts, totals = document["counts"], document["totals"]
     state = texts("status-running" if document["running"] else "status-stopped")
     print(texts("status-site", site=document["site"], state=state))
+    print_ended(document["parts"], texts)
     print(texts("status-upto", time=clock(document["progress"]["now_ms"])))
     figures = {name: counts[name] for name in ("windows", "anomalies", "alerts")}
     print(texts("status-totals", observations=totals["observations"], open=counts["open_alerts"], **figures))
