@@ -49,10 +49,13 @@ def points(written: list[Results]) -> dict[str, Points]:  # noqa: C901, PLR0912,
         if status == WindowStatus.CLOSED and found[-1][0] > 0:
             status = WindowStatus.REVISED
         model = {name: first[name] if whole else None for name in ("expected", "lower", "upper", "p")}
+        if part == 0 and model["expected"] is None and found[0][0] == RECALLED:
+            model |= {name: rows[0][name] for name in ("expected", "lower", "upper")}
         words = {"state": STATE_NAMES[first["state"] if whole else 4], "status": STATUS_NAMES[status]}
         second = start // 1000
         if kind in (Kind.COUNT, Kind.GATE):
-            fields = {"in": _round(sums[0]), "out": _round(sums[1]), "n": n, **model, **words}
+            came = [_round(one) if n else None for one in sums]
+            fields = {"in": came[0], "out": came[1], "n": n, **model, **words}
             fields["exposure"] = first["exposure"] if whole else None
             name = "people" if metric == "person" else "vehicles"
             of = {"gate": "gate"}.get(metric, "")

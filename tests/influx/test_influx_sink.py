@@ -14,6 +14,7 @@ from stream.sinks.influx.http import ExpiredError, UnavailableError
 from stream.sinks.influx.lines import clean, clean_tag, float_texts, point_line
 from stream.sinks.influx.points import incident_line
 from stream.sinks.influx.schema import MEASUREMENTS, TAGS
+from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
 from tests.influx.outage import outage
 from tests.influx.schema_page import PAGE, page
@@ -148,6 +149,25 @@ def test_what_the_model_recalls_of_late_windows_is_shown(site):
     assert site.sink.drain(60)
     assert " in=3i,out=0i,n=2i," in site.fake.lines[-1]
     assert 'expected=7.5,state="normal"' in site.fake.lines[-1]
+
+
+def test_what_came_after_a_windows_end_keeps_what_the_model_recalls(site):
+    """Windows just before a node's first start are revised without ever having been judged: no hole in the band."""
+    recalled = {"n": 0, "sum_a": 0.0, "part": RECALLED, "status": WindowStatus.LATE, "expected": 7.5, "state": 0}
+    site.write(results(1, windows=[windows(recalled)]))
+    assert site.sink.drain(60)
+    assert " in=" not in site.fake.lines[0], "of a window that is only recalled nobody knows that it was empty"
+    revised = {"n": 4, "sum_a": 4.0, "status": WindowStatus.REVISED}
+    site.write(results(2, windows=[windows(revised)]))
+    site.write(results(3, windows=[windows(revised | {"n": 5, "sum_a": 5.0})]))
+    assert site.sink.drain(60)
+    for line, count in zip(site.fake.lines[1:], (4, 5), strict=True):
+        assert f" in={count}i,out=0i,n={count}i," in line
+        assert 'expected=7.5,state="young",status="revised"' in line
+    reader = StoreReader(site.folder / "store.db")
+    (window,) = reader.windows("cam-1")
+    reader.close()
+    assert (window["in"], window["expected"]) == (5, 7.5)
 
 
 def test_two_changes_of_an_alert_within_a_second_both_stand(site):

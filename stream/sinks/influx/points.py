@@ -107,7 +107,11 @@ def window_lines(heads: SeriesHeads, rows: WindowRows) -> list[str]:
                 mean = np.divide(rows.sum_a[picked], n, where=n > 0, out=np.full(len(n), np.nan))
                 columns = {"value": mean, "low": rows.low[picked], "high": rows.high[picked], "n": n, **model}
             else:
-                passing = {"in": rows.sum_a[picked], "out": rows.sum_b[picked]}
+                # Of a window that is only expected, or recalled, nobody knows that it was empty.
+                passing = {
+                    field: np.where(n > 0, getattr(rows, column)[picked], np.nan)
+                    for field, column in (("in", "sum_a"), ("out", "sum_b"))
+                }
                 columns = {**passing, "n": n, "exposure": rows.exposure[picked], **model}
             words = {
                 "state": [_STATES[state] for state in rows.state[picked].tolist()],

@@ -216,6 +216,7 @@ MEASUREMENTS: Final[dict[str, Measurement]] = {
             "the site's clock",
             ("reason", "site"),
             (
+                Field("now_ms", "integer", "ms", "the point's own time as a number, epoch milliseconds: for its age"),
                 Field("observations_s", "float", "1/s", "observations taken a second"),
                 Field("messages_s", "float", "1/s", "messages taken a second"),
                 Field("received", "integer", "count", "observations received, in all"),

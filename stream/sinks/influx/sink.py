@@ -167,6 +167,7 @@ class InfluxSink:
         self._pipeline_ms = now_ms
         waiting, counters = self._backlog.waiting(), status["counters"]
         fields = {
+            "now_ms": now_ms,
             **status["rates"],
             **{name: counters[name] for name in ("received", "stored", "duplicates", "late", "open_alerts")},
             "lag_records": status["lag"]["records"],

@@ -73,8 +73,11 @@ Part = tuple[Any, ...]
 
 def whole(parts: Sequence[Part]) -> Part:
     """Return a window as the sum of its parts, without their number: ``status, n, sum_a, …, p, state``."""
-    # What the model said stands in part 0, or else in what it recalls; additions that came too late have no say.
+    # What the model said stands in part 0, or else in what it recalls: a window whose counts all came after its end, as
+    # those just before a node's first start, has a part 0 that no model has judged. Later additions have no say.
     said = next((part for part in parts if part[0] == 0), parts[0])
+    if said[0] == 0 and said[8] is None and parts[0][0] == RECALLED:
+        said = (*said[:8], *parts[0][8:11], *said[11:])
     status = said[1]
     if status == WindowStatus.CLOSED and parts[-1][0] > 0:
         status = WindowStatus.REVISED
