@@ -1,21 +1,45 @@
 """The dashboards of the people who keep it running: Devices and data quality, Pipeline, Replay."""
 
+from typing import Final
+
 from deploy.grafana import panels as p
 from deploy.grafana import words
-from deploy.grafana.panels import BLUE, GREEN, RED, YELLOW, Json, override, target, thresholds
-from deploy.grafana.shared import BAD_GOOD, DEVICE, HERE, NOTHING, SITE, band, known, trouble
+from deploy.grafana.panels import GREEN, RED, YELLOW, Json, known, override, target
+from deploy.grafana.shared import (
+    BAD_GOOD,
+    DEVICE,
+    HERE,
+    NODE_NOW,
+    NODE_THEN,
+    OVER_TIME,
+    SITE,
+    WINDOW,
+    band,
+    last_word,
+    trouble,
+)
 from stream.sentences.catalogue import Sentences
 
 
 def devices(say: Sentences) -> list[Json]:
     """Return how good the data is."""
+    health = f'FROM "device_health" WHERE {DEVICE}'
 
-    def over_time(what: str, *by: str) -> str:
-        groups = "".join(f', "{one}"' for one in by)
-        return f'SELECT {what} FROM "device_health" WHERE {DEVICE} GROUP BY time($__interval){groups} fill(none)'
+    def over_time(what: str) -> str:
+        return f"SELECT {what} {health} {OVER_TIME} fill(null)"
+
+    def at_once(function: str, *names: str, by: str = "") -> str:
+        """Return the query for what devices came to together in one window: the `function` of windows over time."""
+        group = f', "{by}"' if by else ""
+        sums = ", ".join(f'sum("{name}") AS "{name}"' for name in names)
+        shown = ", ".join(
+            f'{function}("{name}") AS "{say("grafana-observations" if by else f"grafana-{name}")}"' for name in names
+        )
+        windows = f"SELECT {sums} {health} GROUP BY time({WINDOW}){group} fill(none)"
+        return f"SELECT {shown} FROM ({windows}) WHERE $timeFilter {OVER_TIME}{group} fill(null)"
 
     late, missing, twice = say("grafana-late"), say("grafana-missing"), say("grafana-duplicate")
-    silent, stuck = say("grafana-silent"), say("grafana-stuck")
+    faulty = f'sum("late") AS "{late}", sum("missing") AS "{missing}", sum("duplicate") AS "{twice}"'
     return [
         p.lines(
             say("grafana-quality-over-time"),
@@ -28,22 +52,17 @@ def devices(say: Sentences) -> list[Json]:
                 )
             ],
             unit="percentunit",
-            interval="5m",
+            decimals=0,
+            interval=WINDOW,
         ),
         p.bars(
             say("grafana-faulty-observations"),
-            [
-                target(
-                    over_time(f'sum("late") AS "{late}", sum("missing") AS "{missing}", sum("duplicate") AS "{twice}"'),
-                    alias="$col",
-                )
-            ],
-            interval="5m",
+            [target(f"SELECT {faulty} {health} GROUP BY time(15m) fill(none)", alias="$col")],
         ),
-        p.bars(
+        p.lines(
             say("grafana-silent-and-stuck"),
-            [target(over_time(f'sum("silent") AS "{silent}", sum("stuck") AS "{stuck}"'), alias="$col")],
-            interval="5m",
+            [target(at_once("max", "silent", "stuck"), alias="$col")],
+            interval=WINDOW,
         ),
         p.lines(
             say("grafana-clock-skew"),
@@ -56,14 +75,14 @@ def devices(say: Sentences) -> list[Json]:
                 )
             ],
             unit="s",
-            interval="5m",
+            interval=WINDOW,
         ),
         trouble(say, (24, 12)),
         p.lines(
             say("grafana-observations-by-beat"),
-            [target(over_time('sum("received")', "beat"), alias="$tag_beat")],
+            [target(at_once("mean", "received", by="beat"), alias="$tag_beat")],
             size=(24, 8),
-            interval="5m",
+            interval=WINDOW,
         ),
     ]
 
@@ -72,45 +91,42 @@ def pipeline(say: Sentences) -> list[Json]:
     """Return how the node does."""
 
     def over_time(what: str) -> str:
-        return f'SELECT {what} FROM "pipeline" WHERE "reason" = \'\' AND {SITE} GROUP BY time($__interval) fill(none)'
+        return f'SELECT {what} FROM "pipeline" WHERE {NODE_THEN} {OVER_TIME} fill(null)'
 
     def last(field: str) -> str:
-        return f'SELECT last("{field}") AS "{field}" FROM "pipeline" WHERE "reason" = \'\' AND {SITE}'
+        return f'SELECT last("{field}") AS "{field}" FROM "pipeline" WHERE {NODE_NOW}'
 
-    reasons = (
-        f'SELECT last("quarantined") FROM "pipeline" WHERE "reason" != \'\' AND {SITE} '
-        'GROUP BY time($__interval), "reason" fill(none)'
+    def a_minute(*fields: str) -> str:
+        """Return the query for how fast counters grow, which count from the node's first day on."""
+        grown = ", ".join(f'non_negative_derivative(max("{name}"), 1m) AS "{name}"' for name in fields)
+        shown = ", ".join(f'mean("{name}") AS "{say(f"grafana-{word}")}"' for name, word in _COUNTERS if name in fields)
+        minutes = f'SELECT {grown} FROM "pipeline" WHERE {NODE_THEN} GROUP BY time(1m)'
+        return f"SELECT {shown} FROM ({minutes}) WHERE $timeFilter {OVER_TIME} fill(null)"
+
+    refused = (
+        f'SELECT non_negative_difference(max("quarantined")) FROM "pipeline" WHERE "reason" != \'\' AND {SITE} '
+        'GROUP BY time(15m), "reason"'
     )
-    lag = thresholds((None, GREEN), (5, YELLOW), (30, RED))
     bad = known((0, GREEN), (1, RED))
     return [
+        last_word(say),
         p.stat(
             say("grafana-behind"),
             last("lag_s"),
+            size=(4, 4),
             unit="s",
             steps=known((0, GREEN), (5, YELLOW), (30, RED)),
-            no_value=NOTHING,
         ),
         p.stat(
             say("grafana-waiting-for-influxdb"),
             last("backlog_lines"),
+            size=(4, 4),
             steps=known((0, GREEN), (10_000, YELLOW), (1_000_000, RED)),
-            no_value=NOTHING,
         ),
-        p.stat(say("grafana-parts-failing"), last("failing"), steps=bad, no_value=NOTHING),
-        p.stat(say("grafana-in-quarantine"), last("quarantined"), steps=known((0, BLUE)), no_value=NOTHING),
-        p.stat(
-            say("grafana-refused"),
-            last("influx_rejected"),
-            steps=bad,
-            no_value=NOTHING,
-        ),
-        p.stat(
-            say("grafana-dropped"),
-            last("influx_dropped"),
-            steps=bad,
-            no_value=NOTHING,
-        ),
+        p.stat(say("grafana-parts-failing"), last("failing"), size=(3, 4), steps=bad),
+        p.stat(say("grafana-in-quarantine"), last("quarantined"), size=(3, 4)),
+        p.stat(say("grafana-refused"), last("influx_rejected"), size=(3, 4), steps=bad),
+        p.stat(say("grafana-dropped"), last("influx_dropped"), size=(3, 4), steps=bad),
         p.lines(
             say("grafana-rates"),
             [
@@ -123,14 +139,16 @@ def pipeline(say: Sentences) -> list[Json]:
                 )
             ],
             unit="ops",
-            interval="10s",
+            interval=_WORDS,
         ),
         p.lines(
             say("grafana-how-far-behind"),
             [target(over_time('max("lag_s")'), alias=say("grafana-lag"))],
             unit="s",
-            steps=lag,
-            interval="10s",
+            steps=known((5, YELLOW), (30, RED)),
+            color={"mode": "palette-classic"},
+            custom={"thresholdsStyle": {"mode": "dashed"}},
+            interval=_WORDS,
         ),
         p.lines(
             say("grafana-backlog"),
@@ -138,35 +156,27 @@ def pipeline(say: Sentences) -> list[Json]:
                 target(over_time(f'max("backlog_lines") AS "{say("grafana-lines")}"'), alias="$col"),
                 target(over_time(f'max("backlog_s") AS "{say("grafana-age")}"'), ref="B", alias="$col"),
             ],
-            interval="10s",
+            interval=_WORDS,
             overrides=[override(say("grafana-age"), unit="s", custom_axisPlacement="right")],
         ),
-        p.lines(say("grafana-quarantine-by-reason"), [target(reasons, alias="$tag_reason")], interval="10s"),
+        p.bars(say("grafana-quarantine-by-reason"), [target(refused, alias="$tag_reason")]),
         p.lines(
             say("grafana-received-and-stored"),
-            [
-                target(
-                    over_time(
-                        f'max("received") AS "{say("grafana-received")}", max("stored") AS "{say("grafana-stored")}"'
-                    ),
-                    alias="$col",
-                )
-            ],
-            interval="10s",
+            [target(a_minute("received", "stored"), alias="$col")],
+            interval="1m",
         ),
         p.lines(
             say("grafana-duplicate-and-late"),
-            [
-                target(
-                    over_time(
-                        f'max("duplicates") AS "{say("grafana-duplicate")}", max("late") AS "{say("grafana-late")}"'
-                    ),
-                    alias="$col",
-                )
-            ],
-            interval="10s",
+            [target(a_minute("duplicates", "late"), alias="$col")],
+            interval="1m",
         ),
     ]
+
+
+_COUNTERS: Final = (("received", "received"), ("stored", "stored"), ("duplicates", "duplicate"), ("late", "late"))
+"""Counter → the word for what it counts."""
+_WORDS: Final = "30s"
+"""Long enough for three words of the node: a line is broken only where it said nothing."""
 
 
 def replay(say: Sentences) -> list[Json]:
@@ -176,7 +186,7 @@ def replay(say: Sentences) -> list[Json]:
     score = f'SELECT sum("found") AS "found", count("found") AS "happened" FROM "truth" WHERE {HERE} GROUP BY "name"'
     delay = f'SELECT mean("delay_s") AS "delay_s" FROM "truth" WHERE {HERE} GROUP BY "name"'
     found = f'SELECT sum("found") / count("found") AS "recall" FROM "truth" WHERE {HERE}'
-    anomalies = f'SELECT count("observed") FROM "anomaly" WHERE {HERE} GROUP BY time($__interval), "kind" fill(none)'
+    anomalies = f'SELECT count("observed") FROM "anomaly" WHERE {HERE} GROUP BY time(1h), "kind" fill(none)'
     on_off = [
         {
             "type": "value",
@@ -189,9 +199,9 @@ def replay(say: Sentences) -> list[Json]:
             say("grafana-found-share"),
             found,
             unit="percentunit",
+            decimals=0,
             steps=BAD_GOOD,
             size=(6, 8),
-            no_value=NOTHING,
         ),
         p.table(
             say("grafana-found-by-scenario"),
@@ -206,7 +216,7 @@ def replay(say: Sentences) -> list[Json]:
             overrides=[
                 *words.columns(say, "name", "delay_s"),
                 *words.hidden("Time"),
-                override("delay_s", unit="s"),
+                override("delay_s", unit="s", decimals=1),
             ],
         ),
         p.timeline(say("grafana-what-really-happened"), [target(truth, alias="$tag_name $tag_beat")], overrides=held),
@@ -219,7 +229,6 @@ def replay(say: Sentences) -> list[Json]:
         p.bars(
             say("grafana-anomalies-by-kind"),
             [target(anomalies, alias="$tag_kind")],
-            interval="15m",
             overrides=words.kind_series(say),
         ),
         band(say("grafana-people-against-expected"), "people", HERE, say, (12, 8)),

@@ -5,6 +5,12 @@ from typing import Any, Final, TypedDict, Unpack
 Json = dict[str, Any]
 DATASOURCE: Final = {"type": "influxdb", "uid": "patrolgrid-influxdb"}
 GREEN, YELLOW, RED, BLUE, GREY = "green", "#EAB839", "red", "blue", "rgba(140,140,140,0.35)"
+CALM: Final = "#5c7a99"
+"""What is as it should be, as far as was last heard. It stays on a wall when nothing is heard any more: never green."""
+NOTHING: Final = "—"
+"""What is shown for what is not known: not 0, which would be good news."""
+COUNT: Final = "locale"
+"""The unit of whole numbers: every digit, grouped as the reader is used to."""
 _NO_TILES: Final = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 """One transparent pixel as the base map: nothing is asked for from outside."""
 
@@ -26,12 +32,25 @@ def thresholds(*steps: tuple[float | None, str]) -> Json:
     return {"mode": "absolute", "steps": [{"value": value, "color": color} for value, color in steps]}
 
 
+def known(*steps: tuple[float, str]) -> Json:
+    """Return colours of a number that may be missing: grey then."""
+    return thresholds((None, GREY), *steps)
+
+
+RISK: Final = known((0, BLUE), (0.4, YELLOW), (0.75, RED))
+"""Colours of a risk, as a share of the highest."""
+
+
 def override(name: str, *, like: bool = False, **properties: object) -> Json:
     """Return properties of one column or series; ``custom_x`` stands for ``custom.x``.
 
-    With `like` the name is a regular expression that is found in the series' names.
+    With `like` the name is a regular expression that is found in the series' names. What a cell looks like is written
+    under both of its names: Grafana knows ``displayMode`` up to 9.4, and ``cellOptions`` since.
     """
     named = {key.replace("custom_", "custom."): value for key, value in properties.items()}
+    cell = properties.get("custom_cellOptions")
+    if isinstance(cell, dict) and cell["type"] != "auto":
+        named["custom.displayMode"] = cell["mode"] if cell["type"] == "gauge" else cell["type"]
     return {
         "matcher": {"id": "byRegexp", "options": f"/{name}/"} if like else {"id": "byName", "options": name},
         "properties": [{"id": key, "value": value} for key, value in named.items()],
@@ -44,14 +63,17 @@ class Look(TypedDict, total=False):
     size: tuple[int, int]
     """Width and height in Grafana's grid of 24 columns."""
     unit: str
+    """Grafana's name of it; `COUNT` where there is none."""
+    decimals: int
     steps: Json
     """Colours by value, see `thresholds`."""
     color: Json
     overrides: list[Json]
     custom: Json
     description: str
-    no_value: str
     links: list[Json]
+    linked: str
+    """The column of a table that leads on: links on every cell would underline them all."""
     interval: str
     transformations: list[Json]
 
@@ -59,11 +81,11 @@ class Look(TypedDict, total=False):
 def panel(kind: str, title: str, targets: list[Json], size: tuple[int, int], options: Json, look: Look) -> Json:
     """Return a panel; `lay_out` gives it its place. `size` is for a look that has none."""
     width, height = look.get("size", size)
-    defaults: Json = {"unit": look.get("unit", "short"), "custom": look.get("custom", {})}
+    defaults: Json = {"unit": look.get("unit", COUNT), "noValue": NOTHING, "custom": look.get("custom", {})}
+    if "decimals" in look or "unit" not in look:
+        defaults["decimals"] = look.get("decimals", 0)
     if "steps" in look:
         defaults |= {"thresholds": look["steps"], "color": look.get("color", {"mode": "thresholds"})}
-    if look.get("no_value"):
-        defaults["noValue"] = look["no_value"]
     if look.get("links"):
         defaults["links"] = look["links"]
     found: Json = {
@@ -79,40 +101,56 @@ def panel(kind: str, title: str, targets: list[Json], size: tuple[int, int], opt
     return found | {key: value for key, value in look.items() if key in more and value}
 
 
-def stat(title: str, query: str, **look: Unpack[Look]) -> Json:
-    """Return one large number."""
+def stat(title: str, query: str, *more: str, **look: Unpack[Look]) -> Json:
+    """Return one large number: the sum of what its queries answer, grey and `NOTHING` where none answers."""
     options = {
-        "reduceOptions": {"calcs": ["lastNotNull"], "values": False},
+        "reduceOptions": {"calcs": ["sum" if more else "lastNotNull"], "fields": "", "values": False},
         "colorMode": "background",
         "graphMode": "none",
     }
-    look.setdefault("steps", thresholds((None, BLUE)))
-    look.setdefault("no_value", "0")
-    return panel("stat", title, [target(query, table=True)], (4, 4), options, look)
+    look.setdefault("steps", known((0, BLUE)))
+    if more:
+        look["transformations"] = [{"id": "merge", "options": {}}]
+    targets = [target(one, ref="ABC"[number], table=True) for number, one in enumerate((query, *more))]
+    return panel("stat", title, targets, (4, 4), options, look)
 
 
 def lines(title: str, targets: list[Json], **look: Unpack[Look]) -> Json:
-    """Return a chart over time."""
+    """Return a chart over time, in which nothing is drawn where nothing is known: its queries fill with null.
+
+    What stands alone between two gaps is a dot.
+    """
     options = {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi"}}
-    look["custom"] = {"lineWidth": 2, "showPoints": "never", "spanNulls": 1_200_000} | look.get("custom", {})
+    look["custom"] = {"lineWidth": 2, "showPoints": "auto", "spanNulls": False} | look.get("custom", {})
     return panel("timeseries", title, targets, (12, 8), options, look)
 
 
 def bars(title: str, targets: list[Json], **look: Unpack[Look]) -> Json:
-    """Return stacked bars over time."""
-    look["custom"] = {"drawStyle": "bars", "fillOpacity": 70, "stacking": {"mode": "normal"}}
+    """Return stacked bars over time: what was counted in each period, which the title names."""
+    look["custom"] = {
+        "drawStyle": "bars",
+        "fillOpacity": 70,
+        "showPoints": "never",
+        "stacking": {"mode": "normal"},
+        # The axis has whole numbers on it also where there is one alert in an hour.
+        "axisSoftMin": 0,
+        "axisSoftMax": 5,
+    }
     return lines(title, targets, **look)
 
 
 def table(title: str, query: str, **look: Unpack[Look]) -> Json:
-    """Return a table."""
+    """Return a table; `Look.links` stand on its column `Look.linked`."""
+    if look.get("links"):
+        look["overrides"] = [*look.get("overrides", []), override(look["linked"], links=look.pop("links"))]
     return panel("table", title, [target(query, table=True)], (12, 8), {"showHeader": True}, look)
 
 
 def timeline(title: str, targets: list[Json], **look: Unpack[Look]) -> Json:
-    """Return what state each thing was in, over time."""
+    """Return what state each thing was in, over time. The last one lasts, for Grafana, whoever has died: grey or calm."""
     options = {"mergeValues": True, "showValue": "auto", "legend": {"showLegend": False}}
     look["custom"] = {"fillOpacity": 70}
+    look["steps"] = thresholds((None, GREY))
     return panel("state-timeline", title, targets, (24, 8), options, look)
 
 
@@ -147,7 +185,7 @@ def risk_map(title: str, query: str, **look: Unpack[Look]) -> Json:
         "controls": {"showZoom": True, "mouseWheelZoom": False, "showScale": True, "showAttribution": False},
         "tooltip": {"mode": "details"},
     }
-    look["steps"] = thresholds((None, BLUE), (0.4, YELLOW), (0.75, RED))
+    look["steps"] = RISK
     return panel("geomap", title, [target(query, table=True)], (12, 12), options, look)
 
 

@@ -4,24 +4,58 @@ from typing import Any, Final
 
 from deploy.grafana import panels as p
 from deploy.grafana import words
-from deploy.grafana.panels import BLUE, GREEN, GREY, RED, YELLOW, Json, override, target, thresholds
+from deploy.grafana.panels import BLUE, GREEN, GREY, RED, YELLOW, Json, known, override, target, thresholds
 from ingest.vocabulary import Kind
 from models.rules.defaults import ThresholdRule, defaults_for
 from stream.sentences.catalogue import Sentences
 
-HERE: Final = '"site" =~ /^$site$/ AND "beat" =~ /^$beat$/ AND $timeFilter'
-SITE: Final = '"site" =~ /^$site$/ AND $timeFilter'
+_SITE: Final = '"site" =~ /^$site$/'
+_PLACE: Final = f'{_SITE} AND "beat" =~ /^$beat$/'
+HERE: Final = f"{_PLACE} AND $timeFilter"
+SITE: Final = f"{_SITE} AND $timeFilter"
 DEVICE: Final = f'"device" =~ /^$device$/ AND {HERE}'
 EACH: Final = 'GROUP BY "beat", "device"'
+OVER_TIME: Final = "GROUP BY time($__interval)"
 BAD_GOOD: Final = thresholds((None, GREY), (0, RED), (0.5, YELLOW), (0.8, GREEN))
-GOOD_BAD: Final = thresholds((None, GREEN), (1, YELLOW), (5, RED))
-NOTHING: Final = "—"
-"""What is shown for a number that is not known: not 0, which would be good news."""
+GOOD_BAD: Final = known((0, GREEN), (1, YELLOW), (5, RED))
+WINDOW: Final = "5m"
+"""Of sums of windows the mean is shown, so that a chart means the same however long the time that it shows."""
 
 
-def known(*steps: tuple[float, str]) -> Json:
-    """Return colours of a number that may be missing: grey then."""
-    return thresholds((None, GREY), *steps)
+def ending(back: str) -> str:
+    """Return the condition for what stands at the end of the time shown, however little of it is shown.
+
+    What was said longer than `back` before is not what stands now: whoever said it may be dead.
+    """
+    return f"time > ${{__to}}ms - {back} AND time <= ${{__to}}ms"
+
+
+STANDING: Final = f"{_PLACE} AND {ending('30d')}"
+"""An alert is open until it is closed, and stays so when nobody is there to close it."""
+LATELY: Final = f"{_PLACE} AND {ending('12m')}"
+"""The newest closed windows: the last one began up to eleven minutes ago."""
+NODE_NOW: Final = f"\"reason\" = '' AND {_SITE} AND {ending('2m')}"
+"""What the node says of itself, every ten seconds."""
+NODE_THEN: Final = f"\"reason\" = '' AND {SITE}"
+"""The same, in the time shown."""
+
+
+def nothing_else(name: str, where: str) -> str:
+    """Return the query that answers 0 where the node was heard: without it, nothing found may be nobody looking."""
+    return f'SELECT last("failing") * 0 AS "{name}" FROM "pipeline" WHERE {where}'
+
+
+def last_word(say: Sentences) -> Json:
+    """Return how long ago the node was heard, at the end of the time shown."""
+    said = f"\"reason\" = '' AND {_SITE} AND {ending('30d')}"
+    return p.stat(
+        say("grafana-last-word"),
+        f'SELECT (${{__to}} - last("now_ms")) / 1000 AS "age" FROM "pipeline" WHERE {said}',
+        unit="s",
+        decimals=0,
+        steps=known((-60, GREEN), (60, YELLOW), (120, RED)),
+        description=say("grafana-last-word-help"),
+    )
 
 
 def short(language: str) -> str:
@@ -49,9 +83,19 @@ def band(title: str, measurement: str, where: str, say: Sentences, size: tuple[i
     """Return what was counted against what was expected, with the usual band."""
     seen, expected = say("grafana-seen"), say("grafana-expected")
     lower, upper = say("grafana-usual-from"), say("grafana-usual-to")
+    # The window that is still open would make the line plunge at its end.
+    each = (
+        'SELECT "in" + "out" AS "s", "expected" AS "e", pow("expected" - "lower", 2) AS "l", '
+        f'pow("upper" - "expected", 2) AS "u" FROM "{measurement}" WHERE "status" != \'open\' AND {where}'
+    )
+    # Devices err for themselves, so it is the squares of what they err that add up.
+    windows = (
+        'SELECT sum("s") AS "s", sum("e") AS "e", sum("e") - sqrt(sum("l")) AS "l", sum("e") + sqrt(sum("u")) AS "u" '
+        f"FROM ({each}) WHERE $timeFilter GROUP BY time({WINDOW}) fill(none)"
+    )
     query = (
-        f'SELECT sum("in") + sum("out") AS "{seen}", sum("expected") AS "{expected}", sum("lower") AS "{lower}", '
-        f'sum("upper") AS "{upper}" FROM "{measurement}" WHERE {where} GROUP BY time($__interval) fill(none)'
+        f'SELECT mean("s") AS "{seen}", mean("e") AS "{expected}", mean("l") AS "{lower}", mean("u") AS "{upper}" '
+        f"FROM ({windows}) WHERE $timeFilter {OVER_TIME} fill(null)"
     )
     edge: dict[str, Any] = {
         "color": {"mode": "fixed", "fixedColor": GREY},
@@ -62,7 +106,7 @@ def band(title: str, measurement: str, where: str, say: Sentences, size: tuple[i
         title,
         [target(query, alias="$col")],
         size=size,
-        interval="5m",
+        interval=WINDOW,
         description=say("grafana-band-help"),
         overrides=[
             override(seen, color={"mode": "fixed", "fixedColor": BLUE}),
@@ -77,7 +121,7 @@ def open_alerts(say: Sentences, size: tuple[int, int]) -> Json:
     """Return the table of open alerts, the gravest first, of those the newest."""
     fields = f'"severity", {text_field("place", say.language)}, {text_field("text", say.language)}, "state", "level"'
     query = (
-        f'SELECT * FROM (SELECT last("open") AS "open", {fields} FROM "alert" WHERE {HERE} '
+        f'SELECT * FROM (SELECT last("open") AS "open", {fields} FROM "alert" WHERE {STANDING} '
         'GROUP BY "beat", "device", "kind") WHERE "open" = 1'
     )
     return p.table(
@@ -85,6 +129,7 @@ def open_alerts(say: Sentences, size: tuple[int, int]) -> Json:
         query,
         size=size,
         links=go(say.language, "beat", say("grafana-see-beat"), "beat"),
+        linked="place",
         transformations=[p.sorted_by("Time", desc=True), p.sorted_by("level", desc=True), p.ordered(*words.ALERT)],
         overrides=[
             *words.alert_columns(say),
@@ -112,9 +157,10 @@ def alert_changes(say: Sentences) -> Json:
 
 
 def newest_map(fields: str, by: str) -> str:
-    """Return the query for the cells of the newest map: those that left it say so."""
+    """Return the query for the cells of the newest map: those that left it say so. It is made for eight hours."""
     return (
-        f'SELECT * FROM (SELECT last("current") AS "current", {fields} FROM "hotspot" WHERE {HERE} GROUP BY {by}) '
+        f'SELECT * FROM (SELECT last("current") AS "current", {fields} FROM "hotspot" '
+        f"WHERE {_PLACE} AND {ending('8h')} GROUP BY {by}) "
         'WHERE "current" = 1'
     )
 
@@ -136,7 +182,7 @@ def hotspot_map(say: Sentences, size: tuple[int, int]) -> Json:
     )
 
 
-def hazards(say: Sentences, title: str, where: str, *by: str) -> Json:
+def hazards(say: Sentences, title: str, where: str, *by: str, size: tuple[int, int] = (12, 8)) -> Json:
     """Return the highest of each metric as a share of its alarm limit: 100 % is where the alarm goes off.
 
     One scale for what is measured in decibels, degrees and centimetres. Limits are the default ones.
@@ -147,18 +193,20 @@ def hazards(say: Sentences, title: str, where: str, *by: str) -> Json:
         name = f"{say('reading', metric=metric)} ({limit:g} {unit})"
         query = (
             f'SELECT max("high") / {limit:g} FROM "level" WHERE "metric" = \'{metric}\' AND {where} '
-            f"GROUP BY time($__interval){''.join(f', {quoted}' for quoted in by)} fill(none)"
+            f"{OVER_TIME}{''.join(f', {quoted}' for quoted in by)} fill(null)"
         )
         devices = "".join(f" $tag_{one.strip(chr(34))}" for one in by)
         targets.append(target(query, ref="ABCD"[number], alias=name + devices))
     return p.lines(
         title,
         targets,
+        size=size,
         unit="percentunit",
-        interval="5m",
+        decimals=0,
+        interval=WINDOW,
         description=say("grafana-limit-help"),
         custom={"thresholdsStyle": {"mode": "dashed"}},
-        steps=thresholds((None, GREEN), (1, RED)),
+        steps=known((1, RED)),
         color={"mode": "palette-classic"},
     )
 
@@ -176,13 +224,14 @@ def trouble(say: Sentences, size: tuple[int, int]) -> Json:
     """Return the table of devices, the worst first."""
     query = (
         'SELECT last("quality") AS "quality", "online", "silent", "stuck", "missing", "late", "skew_s" '
-        f'FROM "device_health" WHERE {HERE} {EACH}'
+        f'FROM "device_health" WHERE {LATELY} {EACH}'
     )
     return p.table(
         say("grafana-worst-devices"),
         query,
         size=size,
         links=go(say.language, "devices", say("grafana-see-device"), "beat", "device"),
+        linked="device",
         transformations=[p.sorted_by("quality"), p.ordered("quality", "device", "beat")],
         overrides=[
             *words.columns(say, "beat", "device", "quality", "online", "silent", "stuck", "missing", "late", "skew_s"),
@@ -190,8 +239,13 @@ def trouble(say: Sentences, size: tuple[int, int]) -> Json:
             *words.yes_no(say, 0, "silent", "stuck"),
             *words.hidden("Time"),
             override(
-                "quality", unit="percentunit", thresholds=BAD_GOOD, custom_cellOptions={"type": "color-background"}
+                "quality",
+                unit="percentunit",
+                decimals=0,
+                thresholds=BAD_GOOD,
+                color={"mode": "thresholds"},
+                custom_cellOptions={"type": "color-background"},
             ),
-            override("skew_s", unit="s"),
+            override("skew_s", unit="s", decimals=1),
         ],
     )

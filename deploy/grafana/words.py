@@ -1,8 +1,9 @@
 """Names and values as people read them: columns, kinds, severities, states, in the reader's language."""
 
+import colorsys
 from typing import Any, Final, get_args
 
-from deploy.grafana.panels import BLUE, GREEN, GREY, RED, YELLOW, Json, override
+from deploy.grafana.panels import BLUE, CALM, GREY, RED, YELLOW, Json, override
 from ingest.events import Provenance
 from ingest.vocabulary import INCIDENT_CATEGORIES
 from stream.sentences.catalogue import Sentences, choices
@@ -19,7 +20,7 @@ _WIDTHS: Final = {
     "state": 110,
     "cell": 90,
     "rank": 60,
-    "risk": 110,
+    "risk": 130,
     "expected": 130,
 }
 """Column → its width in pixels; the others share what is left."""
@@ -28,25 +29,48 @@ _LONG: Final = {"place", "text", "drivers"}
 _SEVERITIES: Final = {"critical": RED, "warning": YELLOW, "info": BLUE}
 _STATES: Final = ("raised", "acknowledged", "cleared", "expired")
 _STOP_STATES: Final = {
-    "planned": BLUE,
+    "planned": CALM,
     "arrived": YELLOW,
-    "done": GREEN,
+    "done": BLUE,
     "skipped": RED,
     "missed": RED,
     "replaced": GREY,
 }
 _DEVICE_STATES: Final = {
     "open": RED,
-    "closed": GREEN,
+    "closed": CALM,
     "tilted": RED,
     "alarm": RED,
-    "ok": GREEN,
+    "ok": CALM,
     "blocked": RED,
     "lost": RED,
     "stuck": RED,
     "up": BLUE,
-    "down": GREEN,
+    "down": CALM,
 }
+
+
+_FAMILIES: Final = (
+    (0.00, 0.75, ("fire", "smoke", "heat", "officer_help")),
+    (0.07, 0.85, ("cover_open", "water", "noise_high", "tamper", "door_open")),
+    (0.13, 0.80, ("burglary_series", "incident_series", "context")),
+    (0.60, 0.70, ("surge", "deficit", "level_high", "level_low")),
+    (0.78, 0.55, ("convoy", "stranger_vehicle", "tailgating", "circling", "wrong_way", "overstay")),
+    (0.53, 0.25, ("gate_stuck", "dead", "camera_fault", "device_fault", "level_stuck", "level_step", "level_drift")),
+    (0.92, 0.25, ("feed_lost", "silent", "never_heard", "clock_wrong", "own_clock")),
+)
+"""Hue, saturation and the kinds of alerts of a family, the gravest first, which is the darkest: what burns is red, what
+counts is blue, what passes a gate is violet, what ails a device is pale. Nothing is green, which is for good news."""
+
+
+def _kind_colors() -> dict[str, str]:
+    """Return a colour for each kind: the same one on every chart, whatever else is on it."""
+    found = {}
+    for hue, saturation, kinds in _FAMILIES:
+        for place, kind in enumerate(kinds):
+            parts = colorsys.hls_to_rgb(hue, 0.38 + 0.44 * place / len(kinds), saturation)
+            found[kind] = "#" + "".join(f"{round(255 * part):02x}" for part in parts)
+    return found
 
 
 def columns(say: Sentences, *names: str) -> list[Json]:
@@ -61,8 +85,12 @@ def columns(say: Sentences, *names: str) -> list[Json]:
 
 
 def kind_series(say: Sentences) -> list[Json]:
-    """Return the names of kinds of alerts, where each is a series."""
-    return [override(kind, displayName=say("kind", kind=kind)) for kind in choices("kind")]
+    """Return names and colours of kinds of alerts, where each is a series."""
+    colors = _kind_colors()
+    return [
+        override(kind, displayName=say("kind", kind=kind), color={"mode": "fixed", "fixedColor": colors[kind]})
+        for kind in choices("kind")
+    ]
 
 
 def alert_columns(say: Sentences) -> list[Json]:

@@ -78,8 +78,8 @@ def _property(name: str, value: Any, config: Any) -> list[str]:
     """Return what is wrong with one property of an override."""
     if name.startswith("custom."):
         document = functools.reduce(lambda inner, key: {key: inner}, reversed(name.split(".")[1:]), value)
-        if name == "custom.hidden" or config.field_config_from_json_hook is None:
-            return []  # taken by every table, in a part of the schema that its panels do not repeat
+        if name in {"custom.hidden", "custom.displayMode"} or config.field_config_from_json_hook is None:
+            return []  # taken by every table, in a part of the schema that its panels do not repeat, or by older ones
         return _typed(config.field_config_from_json_hook, document)
     return _problems({name: value}, dashboard.FieldConfig)
 

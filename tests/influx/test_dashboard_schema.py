@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import re
 from typing import Any, get_args
@@ -24,7 +25,7 @@ from stream.sentences.languages import LANGUAGES
 from stream.sinks.influx.schema import MEASUREMENTS
 from tests.influx.grafana_schema import dashboard_problems, rule_problems
 
-PLAIN = {"short", "none", "sishort"}
+PLAIN = {"short", "none", "sishort", "locale"}
 UNITS = {
     "count": PLAIN, "events": PLAIN, "1": PLAIN, "0/1": PLAIN, "1-3": PLAIN, "degrees": PLAIN,
     "0-1": {"percentunit"}, "probability": {"percentunit"}, "ratio": {"percentunit"},
@@ -52,10 +53,10 @@ def test_dashboards_and_rules_are_of_grafanas_schema(language):
         (("panels", 0, "type"), "statt", "no panel type statt"),
         (("panels", 0, "options", "colorMode"), "loud", "'loud', expected one of"),
         (("panels", 0, "fieldConfig", "defaults", "unit"), "furlongs", "unit furlongs"),
-        (("panels", 8, "fieldConfig", "defaults", "custom", "lineWith"), 2, "lineWith: unknown key"),
-        (("panels", 8, "fieldConfig", "overrides", 2, "properties", 0, "id"), "couleur", "couleur: unknown key"),
+        (("panels", 9, "fieldConfig", "defaults", "custom", "lineWith"), 2, "lineWith: unknown key"),
+        (("panels", 9, "fieldConfig", "overrides", 2, "properties", 0, "id"), "couleur", "couleur: unknown key"),
         (("panels", 0, "targets", 0, "qwery"), "", "query key qwery"),
-        (("panels", 12, "transformations", 0, "identity"), "", "identity: unknown key"),
+        (("panels", 7, "transformations", 0, "identity"), "", "identity: unknown key"),
     ],
 )
 def test_the_check_finds_what_is_wrong(path, value, told):
@@ -70,22 +71,37 @@ def test_the_check_finds_what_is_wrong(path, value, told):
 # -- what a query shows --------------------------------------------------------------------------------------------
 
 
+def depths(text: str) -> list[tuple[int, str]]:
+    """Each character with how many parentheses are open before it."""
+    opened = itertools.accumulate(({"(": 1, ")": -1}.get(one, 0) for one in text), initial=0)
+    return list(zip(opened, text, strict=False))
+
+
+def inside(query: str) -> str:
+    """The query in whose answer a query looks; empty where it looks into a measurement."""
+    _, begun, rest = query.partition(" FROM (")
+    end = next((at for at, (depth, one) in enumerate(depths(rest)) if depth == 0 and one == ")"), 0)
+    return rest[:end] if begun else ""
+
+
 def shown(query: str) -> dict[str, str]:
     """Column → unit of the schema, for each field that a query's answer has."""
     measurement = MEASUREMENTS[re.findall(r'FROM "(\w+)"', query)[-1]]
     kinds = {field.name: field.unit for field in measurement.fields}
     out: dict[str, str] = {}
-    inner = re.search(r"\((SELECT .*)\)", query)
-    if inner is not None:
-        kinds = shown(inner[1])
+    if inside(query):
+        kinds = shown(inside(query))
         if re.match(r"SELECT \*", query):
             return kinds
-    for part in re.findall(r'(?:[^,"(]|"[^"]*"|\([^)]*\))+', re.findall(r"^SELECT (.*?) FROM ", query)[0]):
+    columns = re.findall(r"^SELECT (.*?) FROM ", query)[0]
+    for part in "".join("\n" if mark == (0, ",") else mark[1] for mark in depths(columns)).split("\n"):
         expression, _, alias = part.partition(" AS ")
         functions, fields = re.findall(r"(\w+)\(", expression), re.findall(r'"(\w+)"', expression)
         units = {kinds[field] for field in fields}
         assert len(units) == 1 or functions == ["spread", "spread"], (query, units)
-        unit = "ratio" if "/" in expression else "count" if "count" in functions else units.pop()
+        unit = "ratio" if re.search('" ?/|\\) /', expression) else "count" if "count" in functions else units.pop()
+        if unit == "ratio" and expression.endswith("/ 1000"):
+            unit = "s"
         # A name for what has none, as InfluxDB gives it.
         out[alias.strip('"') or (functions[0] if functions else fields[0])] = unit
     return out
