@@ -28,13 +28,11 @@ def devices(say: Sentences) -> list[Json]:
     def over_time(what: str) -> str:
         return f"SELECT {what} {health} {OVER_TIME} fill(null)"
 
-    def at_once(function: str, *names: str, by: str = "") -> str:
-        """Return the query for what devices came to together in one window: the `function` of windows over time."""
+    def at_once(function: str, by: str = "", **names: str) -> str:
+        """Return the query for what devices come to together: the `function` of sums of fields over each window."""
         group = f', "{by}"' if by else ""
-        sums = ", ".join(f'sum("{name}") AS "{name}"' for name in names)
-        shown = ", ".join(
-            f'{function}("{name}") AS "{say("grafana-observations" if by else f"grafana-{name}")}"' for name in names
-        )
+        sums = ", ".join(f'sum("{field}") AS "{field}"' for field in names)
+        shown = ", ".join(f'{function}("{field}") AS "{name}"' for field, name in names.items())
         windows = f"SELECT {sums} {health} GROUP BY time({WINDOW}){group} fill(none)"
         return f"SELECT {shown} FROM ({windows}) WHERE $timeFilter {OVER_TIME}{group} fill(null)"
 
@@ -61,7 +59,7 @@ def devices(say: Sentences) -> list[Json]:
         ),
         p.lines(
             say("grafana-silent-and-stuck"),
-            [target(at_once("max", "silent", "stuck"), alias="$col")],
+            [target(at_once("max", silent=say("grafana-silent"), stuck=say("grafana-stuck")), alias="$col")],
             interval=WINDOW,
         ),
         p.lines(
@@ -80,7 +78,7 @@ def devices(say: Sentences) -> list[Json]:
         trouble(say, (24, 12)),
         p.lines(
             say("grafana-observations-by-beat"),
-            [target(at_once("mean", "received", by="beat"), alias="$tag_beat")],
+            [target(at_once("mean", "beat", received=say("grafana-received")), alias="$tag_beat")],
             size=(24, 8),
             interval=WINDOW,
         ),
@@ -96,10 +94,10 @@ def pipeline(say: Sentences) -> list[Json]:
     def last(field: str) -> str:
         return f'SELECT last("{field}") AS "{field}" FROM "pipeline" WHERE {NODE_NOW}'
 
-    def a_minute(*fields: str) -> str:
-        """Return the query for how fast counters grow, which count from the node's first day on."""
-        grown = ", ".join(f'non_negative_derivative(max("{name}"), 1m) AS "{name}"' for name in fields)
-        shown = ", ".join(f'mean("{name}") AS "{say(f"grafana-{word}")}"' for name, word in _COUNTERS if name in fields)
+    def a_minute(**counters: str) -> str:
+        """Return the query for how fast counters grow, which count from the node's first day on, by their names."""
+        grown = ", ".join(f'non_negative_derivative(max("{field}"), 1m) AS "{field}"' for field in counters)
+        shown = ", ".join(f'mean("{field}") AS "{name}"' for field, name in counters.items())
         minutes = f'SELECT {grown} FROM "pipeline" WHERE {NODE_THEN} GROUP BY time(1m)'
         return f"SELECT {shown} FROM ({minutes}) WHERE $timeFilter {OVER_TIME} fill(null)"
 
@@ -162,19 +160,17 @@ def pipeline(say: Sentences) -> list[Json]:
         p.bars(say("grafana-quarantine-by-reason"), [target(refused, alias="$tag_reason")]),
         p.lines(
             say("grafana-received-and-stored"),
-            [target(a_minute("received", "stored"), alias="$col")],
+            [target(a_minute(received=say("grafana-received"), stored=say("grafana-stored")), alias="$col")],
             interval="1m",
         ),
         p.lines(
             say("grafana-duplicate-and-late"),
-            [target(a_minute("duplicates", "late"), alias="$col")],
+            [target(a_minute(duplicates=say("grafana-duplicate"), late=say("grafana-late")), alias="$col")],
             interval="1m",
         ),
     ]
 
 
-_COUNTERS: Final = (("received", "received"), ("stored", "stored"), ("duplicates", "duplicate"), ("late", "late"))
-"""Counter → the word for what it counts."""
 _WORDS: Final = "30s"
 """Long enough for three words of the node: a line is broken only where it said nothing."""
 

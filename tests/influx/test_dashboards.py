@@ -98,7 +98,7 @@ def filled(query, report, newest=None, **chosen):
     # Until the node has ended its clock runs on, at 400 times real time: a busy machine's last words are hours later.
     begin, end = report["event_start_ms"] - 12 * HOUR_MS, report["event_end_ms"] + 72 * HOUR_MS
     values = {"site": "demo", "beat": ".*", "device": ".*"} | chosen
-    query = query.replace("$timeFilter", f"time >= {begin}ms AND time <= {end}ms").replace("$__interval", "5m")
+    query = query.replace("$timeFilter", f"time >= {begin}ms AND time <= {end}ms").replace("$__interval", "1h")
     if "${__to}" in query:
         measurement = re.findall(r'FROM "(\w+)"', query)[0]
         query = query.replace("${__to}", str(newest[measurement] + 1000))
