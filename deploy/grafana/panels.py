@@ -147,7 +147,7 @@ def table(title: str, query: str, **look: Unpack[Look]) -> Json:
 
 
 def timeline(title: str, targets: list[Json], **look: Unpack[Look]) -> Json:
-    """Return what state each thing was in, over time; the last state goes on, also of what has died: it is not green."""
+    """Return what state each thing was in, over time; the last one goes on, also of what has died: it is not green."""
     options = {"mergeValues": True, "showValue": "auto", "legend": {"showLegend": False}}
     look["custom"] = {"fillOpacity": 70}
     look["steps"] = thresholds((None, GREY))
