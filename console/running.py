@@ -142,15 +142,15 @@ class Running:
 
     def _mend(self) -> None:
         """Start again what has ended, and tell so: here, and to status, doctor and board in the site's folder."""
-        found = self.supervisor.mend()
+        found, texts = self.supervisor.mend(), self._texts
         for one in found:
             code = "loop" if one.times == LOOP else "ended"
             # Its last words are the same each time.
             how = one.how if one.times in {1, LOOP} else one.how.splitlines()[0]
-            print(self._texts(f"run-{code}", part=one.name, how=how, times=one.times, wait=one.wait_s), flush=True)
+            print(texts(f"run-{code}", part=one.name, how=how, times=one.times, wait=one.wait_s), flush=True)
         well = self._ended.keys() - self.supervisor.ended().keys()
         for name in sorted(well):
-            print(self._texts("run-well", part=name), flush=True)
+            print(texts("run-well", part=name), flush=True)
         self._ended = {name: one for name, one in self._ended.items() if name not in well}
         self._ended |= {one.name: one for one in found}
         if found or well:
