@@ -29,6 +29,34 @@ class Freshness(msgspec.Struct, frozen=True):
     """Names of the node's parts that fail, where the state is failing."""
 
 
+DELIVERY_SILENT_MS: Final = 15_000
+"""Delivery writes how it is every two seconds."""
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """Whether alerts reach people's phones."""
+
+    state: Literal["none", "ok", "trouble", "fault", "stopped"] = "none"
+    """none (nobody was ever told from here); trouble (some `channels` do not take messages); fault (it cannot take
+    alerts); stopped."""
+    at_ms: int = 0
+    """When a delivery that has stopped said something last, wall clock."""
+    channels: tuple[str, ...] = ()
+
+
+def delivery(document: Mapping[str, Any], now_ms: int) -> Delivery:
+    """Return how delivery is, by what it has written last (empty: nothing), see `console.deliver.service`."""
+    if not document:
+        return Delivery()
+    at_ms = int(document.get("at_ms") or 0)
+    if now_ms - at_ms > DELIVERY_SILENT_MS:
+        return Delivery("stopped", at_ms)
+    if document.get("fault"):
+        return Delivery("fault")
+    bad = tuple(sorted(name for name, one in (document.get("channels") or {}).items() if one.get("trouble")))
+    return Delivery("trouble", channels=bad) if bad else Delivery("ok")
+
+
 class FreshnessJudge:
     """Judges the node's status, look by look; remembers when its counters last moved.
 

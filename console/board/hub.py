@@ -14,13 +14,15 @@ import msgspec
 from console.board import overview
 from console.board.board_config import BoardConfig
 from console.board.connections import Connection
-from console.board.freshness import Freshness, FreshnessJudge
+from console.board.freshness import Delivery, Freshness, FreshnessJudge, delivery
 from console.board.who import Doors
 from console.deliver.receipts import Receipts
+from console.deliver.service import STATUS
 from console.people.people import People
 from deploy.node.status_file import newest_status
 from ingest.clock import wall_ms
 from ingest.events import Command, PatrolDid
+from ingest.files import read_json
 from ingest.gateway.places_file import PlacesFile
 from ingest.places import Places
 from stream.sinks.store.reader import StoreReader
@@ -68,8 +70,10 @@ class Hub:
         wall: Callable[[], int] = wall_ms,
         newest: Callable[[dict[str, Any] | None], dict[str, Any]] = lambda stored: stored or {},
         receipts: Receipts | None = None,
+        delivery_file: Path | None = None,
     ) -> None:
         self._asker, self._wall, self._newest, self._receipts = asker, wall, newest, receipts
+        self._delivery_file, self._delivery = delivery_file, Delivery()
         self._told: dict[str, list[dict[str, Any]]] = {}
         """Open alert → who has been told of it, and who has not."""
         self._told_of: object = None
@@ -97,6 +101,7 @@ class Hub:
     async def look(self) -> None:
         """Look once; wake the streams where something changed."""
         known = self._overview.version if self._overview else None
+        before, self._delivery = self._delivery, await self._look_at_delivery()
         try:
             taken = await self._asker.ask(
                 lambda reader: None if reader.version() == known and known is not None else overview.take(reader)
@@ -120,7 +125,12 @@ class Hub:
         status = await asyncio.to_thread(self._newest, stored) if stored else None
         self._status = None if status is stored else status
         news = await self._look_told(current)
+        news = news or before != self._delivery
         await self._publish(taken, self._judge.judge(status, self._wall()), anyway=news)
+
+    async def _look_at_delivery(self) -> Delivery:
+        found = await asyncio.to_thread(read_json, self._delivery_file) if self._delivery_file else {}
+        return delivery(found, self._wall())
 
     async def _look_told(self, look: overview.Overview | None) -> bool:
         """Look who has been told of the open alerts, and tell whether that has changed."""
@@ -209,10 +219,17 @@ class Hub:
             "alerts": look.alerts if look and whole else [],
             "ended": look.ended if look and whole else [],
             "told": self._told if whole else {},
+            "delivery": self._delivery_told() if whole else None,
             "hotspots": look.hotspots if look else None,
             "devices": devices if whole else {},
         }
         return msgspec.json.encode(document)
+
+    def _delivery_told(self) -> dict[str, Any]:
+        """Return how delivery is, with the site's time at which one that has stopped said something last."""
+        known = self._delivery
+        since_ms = self.site_ms() - round((self._wall() - known.at_ms) * self._clock_speed) if known.at_ms else 0
+        return {"state": known.state, "since_ms": since_ms, "channels": known.channels}
 
 
 def _clock_speed(before: overview.Overview | None, after: overview.Overview, known: float) -> float:
@@ -248,7 +265,11 @@ class Board:
     def __post_init__(self) -> None:
         folder = Path(self.config.store_path).parent
         self.hub = Hub(
-            self.asker, quiet_s=self.config.quiet_s, newest=partial(newest_status, folder), receipts=Receipts(folder)
+            self.asker,
+            quiet_s=self.config.quiet_s,
+            newest=partial(newest_status, folder),
+            receipts=Receipts(folder),
+            delivery_file=folder / STATUS,
         )
         self.hub.places = self.file.version
         self.doors = Doors(People(folder))

@@ -18,7 +18,7 @@ from fluent.runtime.resolver import CurrentEnvironment, ResolverEnvironment
 from fluent.runtime.types import FluentFloat
 from fluent.syntax.ast import Message, Resource
 
-from stream.sentences.languages import ENGLISH, FOLDER, LANGUAGES
+from stream.sentences.languages import ENGLISH, FOLDER, LANGUAGES, one_script
 from stream.sentences.why import LITERAL, OUTSIDE, Why, literal
 
 _LEAST_P: Final = 1e-9
@@ -93,12 +93,18 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _readable(code: str) -> str:
+    """Return a code that nobody has translated as words: ``lost_bicycle`` as "lost bicycle"."""
+    return " ".join(code.replace("_", " ").replace("-", " ").split())
+
+
 _FUNCTIONS: Final[dict[str, Callable[[Any], Any]]] = {
     "ODDS": _odds,
     "TENS": _tens,
     "HEADS": _heads,
     "COMPACT": _compact,
     "CAPITAL": _capital,
+    "READABLE": _readable,
 }
 
 
@@ -201,7 +207,7 @@ class Sentences:
                 joint = joint.replace(",", ";")
             return _fitting(joint.join(parts))
         if value is not None and not isinstance(value, int | float):
-            return _fitting(str(value))
+            return _fitting(one_script(str(value), self.language))
         number = math.nan if value is None else float(value)
         if name.endswith("_ms"):
             return _number(number, self._clock)

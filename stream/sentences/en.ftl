@@ -403,7 +403,7 @@ incidents = { $count ->
         [level_high] unusual reading
         [level_low] unusual reading
         [context] unusual mix
-       *[other] incident ({ $category })
+       *[other] incident ({ READABLE($category) })
     }
    *[other] { $category ->
         [burglary] burglaries
@@ -439,7 +439,7 @@ incidents = { $count ->
         [level_high] unusual readings
         [level_low] unusual readings
         [context] unusual mixes
-       *[other] incidents ({ $category })
+       *[other] incidents ({ READABLE($category) })
     }
 }
 
@@ -1402,6 +1402,17 @@ board-link-node_silent = No data
 board-link-failing = Faulty
 board-link-store_error = No data
 board-link-link_lost = Not connected
+board-todo-link_lost = Waiting for the board’s server. Is the network cable in, and the computer with the board on? Until then: radio and telephone.
+board-todo-node_silent = Waiting for the node to start again, which is tried by itself. Longer than two minutes: technical support runs `patrolgrid doctor`. Until then: radio and telephone.
+board-todo-disconnected = Waiting for the message broker; the node goes on by itself when it is back. Longer than two minutes: technical support runs `patrolgrid doctor`.
+board-todo-quiet = Waiting for any device to report. Look at switches and cables of the devices’ network first.
+board-todo-failing = Technical support finds the reason with `patrolgrid status`.
+board-todo-store_error = Technical support finds the reason with `patrolgrid doctor`.
+board-todo-waiting = Longer than a minute: technical support runs `patrolgrid doctor`, which says what is missing.
+board-todo-catching_up = There is nothing to do: it goes on by itself.
+board-delivery-stopped = NOBODY IS TOLD ON PHONES since { $time }: delivery has stopped. Alerts appear on this page only, so call patrols yourself. Technical support runs `patrolgrid doctor`.
+board-delivery-fault = ALERTS MAY NOT REACH PHONES: delivery has a fault. Call patrols yourself. Technical support runs `patrolgrid doctor`.
+board-delivery-trouble = Not working just now: { $channels }. Messages there wait and are tried again; call whoever should know.
 board-stale-link_lost = NO CONNECTION since { $time } ({ $span }). This page shows old information. Trying again…
 board-stale-node_silent = NO DATA since { $time } ({ $span }): the PatrolGrid node has stopped. New alerts will not appear.
 board-stale-failing = FAULT since { $time } ({ $span }): { $parts } not working. Alerts may be late or missing. Call technical support.
@@ -1417,6 +1428,7 @@ board-tally-open = open · { $taken } being handled
 board-sound-label = Sound for new alerts
 board-sound-on = Sound on
 board-sound-off = Sound off
+board-sound-held = The browser holds sound back: press here
 board-language-label = Language
 board-officer-ask = Your name
 board-officer-none = Officer on duty
@@ -1462,6 +1474,10 @@ board-map-incident = { $what } · { $time }
 board-legend-title = Legend
 board-alerts-title = Open alerts
 board-alerts-none = No open alerts.
+board-alerts-none_blind = No open alerts; but { $n } of { $total } devices { $n ->
+    [one] is
+   *[other] are
+} not heard as they should be.
 board-alerts-unknown = No data, so nothing can be said about alerts.
 board-alerts-show = Show on the map
 board-alerts-confidence = Confidence { $share }
@@ -1616,10 +1632,12 @@ board-solver-pyvrp = by the best search (PyVRP)
 board-solver-search = by search
 board-solver-greedy = by the simple method (greedy)
 board-dock-label = Details
+board-dock-close = Close details
 board-device-tab = Device
 board-device-none = Choose a device on the map, or the place of an alert.
 board-device-id = Number
 board-device-standing = State
+board-device-newest = Last data
 board-device-quality = Data quality
 board-device-trouble = Trouble
 board-device-skew = Clock behind
@@ -1650,8 +1668,9 @@ board-quality-some = { $n } of { $total } devices { $n ->
     [one] needs attention; its
    *[other] need attention; their
 } alerts count for less.
-board-quality-unheard = Of { $n } of { $total } devices nothing was ever heard.
+board-quality-unheard = { $n } of { $total } devices: not yet heard.
 board-quality-fine = All { $total } devices report as they should.
+board-quality-old = How the { $total } devices are is not known now.
 board-quality-figures = received { $received } · missing { $missing } · late { $late }
 board-recent-tab = Last 24 hours
 board-recent-lead = { $n } { $n ->
@@ -1659,6 +1678,7 @@ board-recent-lead = { $n } { $n ->
    *[other] alerts
 } changed in the last 24 hours.
 board-recent-by = by { $by }
+board-recent-unseen = Nobody took it up
 board-recent-took = after { $span }
 board-node-tab = Node
 board-node-observations_s = Observations per second
@@ -1694,7 +1714,8 @@ board-standing-warning = Warning
 board-standing-info = Notice
 board-standing-acknowledged = Being handled
 board-standing-trouble = Data trouble
-board-standing-unknown = Never heard
+board-standing-unknown = Not yet heard
+board-standing-outdated = Not known now
 board-standing-normal = Normal
 board-alertstate-raised = Open
 board-alertstate-acknowledged = Being handled
@@ -1752,7 +1773,7 @@ board-vehicle-emergency = emergency vehicle
 board-vehicle-unknown = vehicle
 board-trouble-offline = offline
 board-trouble-silent = silent
-board-trouble-unheard = never heard
+board-trouble-unheard = not yet heard
 board-trouble-stuck = value stuck
 board-trouble-skew = clock wrong
 board-trouble-missing = data missing

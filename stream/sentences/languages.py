@@ -1,5 +1,6 @@
 """Which languages there are, and which one a reader gets."""
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,19 @@ def choose_language(wanted: Iterable[str], default: str = ENGLISH) -> str:
                 if same(language) == same(tag):
                     return language
     return default
+
+
+_TWO_SCRIPTS: Final = re.compile(r"(?=.*[a-z]{2})([A-Za-z][A-Za-z .,'’-]*)\s+([\u3400-\u9fff·]+)")
+
+
+def one_script(name: str, language: str) -> str:
+    """Return a name that is written in both scripts in the one of a language; others as they are.
+
+    >>> one_script("Li Wei 李伟", "zh-CN"), one_script("Li Wei 李伟", "en"), one_script("A3 摄像头", "zh-CN")
+    ('李伟', 'Li Wei', 'A3 摄像头')
+    """
+    found = _TWO_SCRIPTS.fullmatch(name)
+    return name if found is None else found[2 if language.startswith("zh") else 1].rstrip()
 
 
 def accepted(header: str) -> list[str]:

@@ -332,7 +332,7 @@ def test_the_plan_prints_on_one_sheet_and_shows_what_was_delivered(station, watc
     for language, page in screens:
         page.click(f'[data-language="{language}"]')
         page.wait_for_selector(f'html[lang="{language}"]')
-        assert page.locator('[data-officer="p1"] h3').inner_text() == "Li Wei 李伟"
+        assert page.locator('[data-officer="p1"] h3').inner_text() == {"zh-CN": "李伟", "en": "Li Wei"}[language]
         assert page.locator("td.short").count() > 0
         assert page.locator('[data-row="p1"] .delivered').inner_text() == "0"
         wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
@@ -405,6 +405,7 @@ NOTES = """
 window.notes = 0;
 window.AudioContext = class {
   currentTime = 0;
+  state = "running";
   resume() {}
   createOscillator() { window.notes++; return { frequency: {}, connect: (to) => to, start() {}, stop() {} }; }
   createGain() {

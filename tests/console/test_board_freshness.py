@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from console.board.freshness import FreshnessJudge
+from console.board.freshness import Delivery, FreshnessJudge, delivery
 from console.board.hub import Asker, Hub
 from stream.sinks.store.tables import StoreError
 from tests.console.fake_reader import FakeReader
@@ -75,6 +75,20 @@ def test_a_part_that_fails_is_told_since_it_was_last_well():
     judge.judge(status(), WALL)
     told = judge.judge(status(WALL + 5000, received=11, failing={"log": "disk full"}), WALL + 5000)
     assert (told.state, told.since_ms, told.parts) == ("failing", SITE_NOW, ("log",))
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ({}, Delivery("none")),
+        ({"at_ms": WALL - 2_000, "fault": "", "channels": {"sms": {"trouble": ""}}}, Delivery("ok")),
+        ({"at_ms": WALL - 2_000, "channels": {"sms": {"trouble": "401"}}}, Delivery("trouble", channels=("sms",))),
+        ({"at_ms": WALL - 2_000, "fault": "the disk takes nothing"}, Delivery("fault")),
+        ({"at_ms": WALL - 60_000, "fault": "", "channels": {}}, Delivery("stopped", WALL - 60_000)),
+    ],
+)
+def test_how_delivery_is_goes_by_its_newest_word(document, told):
+    assert delivery(document, WALL) == told
 
 
 def test_a_clock_that_follows_data_stands_when_there_is_none():

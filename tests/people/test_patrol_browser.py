@@ -56,7 +56,7 @@ def words_of(sent, officer):
 def test_a_stop_is_arrived_at_without_a_line_and_done_with_one(board, watched, plan, officer, language, size):
     (open_page, _), (people, sent, _), says = watched, board, SAYS[language]
     plan(officer)
-    page = open_page(f"/go#{link_of(people, officer)}", ".stop-card", viewport=SIZES[size])
+    page = open_page(f"/go#{link_of(people, officer)}", ".stop-card", viewport=SIZES[size], locale=language)
     assert page.url.endswith("/patrol")
     page.locator(f'[data-stop="{officer}-1"] .sketch-street').first.wait_for(state="attached")
     for _ in range(2):

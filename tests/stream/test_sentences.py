@@ -333,8 +333,8 @@ def test_an_unusual_mix_links_what_it_tells():
     [
         ("burglary", 1, "1 burglary", "入室盗窃1起"),
         ("vandalism", 2, "2 cases of vandalism", "故意损毁财物2起"),
-        ("robbery_knife", 1, "1 incident (robbery_knife)", "警情（robbery_knife）1起"),
-        ("robbery_knife", 3, "3 incidents (robbery_knife)", "警情（robbery_knife）3起"),
+        ("robbery_knife", 1, "1 incident (robbery knife)", "警情（robbery knife）1起"),
+        ("robbery_knife", 3, "3 incidents (robbery knife)", "警情（robbery knife）3起"),
     ],
 )
 def test_one_is_singular_and_an_unknown_category_is_named(category, count, english, chinese):

@@ -3,8 +3,8 @@
 import { command, post } from "./api.js";
 import { KeyedList, byId, el, put, say } from "./dom.js";
 import { line, sign } from "./icons.js";
-import { percent, pick, recall, remember, span, t, when, word } from "./i18n.js";
-import { bus, emit, endedUnseen, kindTitle, may, openAlerts, select, setSeen, siteNow, state, trusted } from "./state.js";
+import { named, percent, pick, recall, remember, span, t, when, word } from "./i18n.js";
+import { bus, calmness, emit, endedUnseen, kindTitle, may, openAlerts, select, setSeen, siteNow, state } from "./state.js";
 
 const OFFICER = "patrolgrid.officer";
 const SLOW_MS = 15_000; // a command is on its way through the node's log; longer than this is worth a word
@@ -16,6 +16,9 @@ class Card {
     this.pending = null; // {action, since}
     this.form = null; // "name:acknowledge", "name:clear" or "clear"
     this.error = "";
+    this.opened = null; // whether somebody wants to see all of it, or not; null: as there is room
+    this.folded = false;
+    this.turn = 0; // how often it was drawn
     this.node = el("article", { class: "card", tabindex: "-1" });
     this.age = el("span", { class: "age" });
     this.drawn = "";
@@ -34,11 +37,12 @@ class Card {
     const look = JSON.stringify([a, told, this.pending, this.form, this.error, document.documentElement.lang]);
     if (look === this.drawn) return;
     this.drawn = look;
+    this.turn += 1;
     const calm = a.state === "acknowledged";
     const over = !calm && a.state !== "raised";
     const focus = this.node.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
     const typed = this.node.querySelector("input")?.value;
-    this.node.className = `card ${a.severity} ${calm ? "calm" : ""}`;
+    this.node.className = `card ${a.severity} ${calm ? "calm" : ""} ${this.folded ? "folded" : ""}`;
     this.node.dataset.alert = a.id;
     const title = kindTitle(a.kind);
     this.node.setAttribute("aria-label", `${word("severity", a.severity)}: ${title}, ${pick(a.place)}`);
@@ -48,7 +52,7 @@ class Card {
         "header",
         { class: "card-head" },
         sign(calm ? "acknowledged" : a.severity),
-        el("div", { class: "card-title" }, el("span", { class: "severity" }, word("severity", a.severity)), el("h3", {}, title)),
+        el("div", { class: "card-title" }, el("span", { class: "severity" }, word("severity", a.severity)), el("h3", {}, el("button", { type: "button", class: "fold", "data-focus": "fold", "aria-expanded": String(!this.folded), onclick: () => this.toggle() }, title))),
         el("div", { class: "card-when" }, this.age, el("time", {}, when(a.raised_ms, siteNow()))),
       ),
       el(
@@ -68,6 +72,20 @@ class Card {
     if (focus) (this.node.querySelector(`[data-focus="${focus}"]`) ?? this.node).focus({ preventScroll: true });
   }
 
+  /** Show its first lines and its button only, or all of it. */
+  fold(folded) {
+    const now = folded && !this.form && !this.error;
+    if (now === this.folded) return;
+    this.folded = now;
+    this.node.classList.toggle("folded", now);
+    this.node.querySelector(".fold")?.setAttribute("aria-expanded", String(!now));
+  }
+
+  toggle() {
+    this.opened = this.folded;
+    emit("fold");
+  }
+
   tick() {
     say(this.age, span(siteNow() - this.alert.raised_ms));
     if (this.pending && !this.pending.slow && performance.now() - this.pending.since > SLOW_MS) {
@@ -78,8 +96,8 @@ class Card {
 
   taken() {
     const a = this.alert;
-    const text = a.by ? t("alerts-taken", { by: a.by, time: when(a.heard_ms || a.changed_ms, siteNow()) }) : t("alerts-taken_system");
-    return el("p", { class: "taken" }, text, a.note && el("span", { class: "note" }, a.note));
+    const text = a.by ? t("alerts-taken", { by: named(a.by), time: when(a.heard_ms || a.changed_ms, siteNow()) }) : t("alerts-taken_system");
+    return el("p", { class: "taken" }, text, a.note && el("span", { class: "note" }, named(a.note)));
   }
 
   seenButton() {
@@ -106,6 +124,7 @@ class Card {
 
   open(form) {
     this.form = form;
+    this.fold(false);
     this.draw();
     (this.node.querySelector("input") ?? this.node.querySelector(".form button"))?.focus();
   }
@@ -182,8 +201,30 @@ class Card {
     } catch (failure) {
       this.pending = null;
       this.error = failure.message || t("error-unreachable");
+      this.fold(false);
       this.draw();
     }
+  }
+}
+
+/** Fold cards from the bottom up until all are in sight, where the list has a height of its own (not on a phone). */
+function fit(list) {
+  const views = [...byId("alerts-list").children].map((node) => [...list.views.values()].find((view) => view.node === node));
+  const box = byId("alerts");
+  const narrow = matchMedia("(max-width: 900px)").matches;
+  const look = JSON.stringify([views.map((view) => [view.alert.id, view.turn, view.opened, Boolean(view.form)]), box.clientHeight, narrow]);
+  if (box.dataset.fit === look) return;
+  box.dataset.fit = look;
+  const free = views.filter((view) => view.opened === null);
+  const fits = () => narrow || box.scrollHeight <= box.clientHeight;
+  for (const view of views) view.fold(view.opened === false);
+  if (fits()) return;
+  for (const view of free) view.fold(true);
+  for (const view of free) {
+    view.fold(false);
+    if (fits()) continue;
+    view.fold(true);
+    break;
   }
 }
 
@@ -202,7 +243,7 @@ function whoWasTold(rows) {
 
 function show(alert) {
   if (state.devices.has(alert.device)) select(alert.device);
-  bus.dispatchEvent(new CustomEvent("look", { detail: { lon: alert.lon, lat: alert.lat } }));
+  bus.dispatchEvent(new CustomEvent("look", { detail: alert }));
 }
 
 /** Keep an officer's name; tell whether there is one. */
@@ -254,7 +295,7 @@ function officerButton() {
   };
   button.addEventListener("click", edit);
   const draw = () => {
-    put(button, line("person"), el("span", {}, state.officer || t("officer-none")));
+    put(button, line("person"), el("span", {}, named(state.officer) || t("officer-none")));
     button.title = t("officer-ask");
   };
   bus.addEventListener("officer", draw);
@@ -280,10 +321,21 @@ export function startAlerts(tone) {
     say(byId("alerts-count"), String(alerts.length));
     byId("alerts-count").dataset.level = alerts.some((a) => a.state === "raised" && a.severity === "critical") ? "critical" : open ? "warning" : "calm";
     calm.hidden = alerts.length + ended.length > 0 || !state.overview;
-    put(calm, trusted() ? [sign("acknowledged"), t("alerts-none")] : [sign("warning"), t("alerts-unknown")]);
+    const { level, text } = calmness();
+    put(calm, sign(level === "calm" ? "acknowledged" : level), t(...text));
     announce(alerts, tone);
+    fit(list);
   };
-  for (const name of ["change", "link", "language", "seen"]) bus.addEventListener(name, draw);
+  for (const name of ["change", "link", "language", "seen", "fold"]) bus.addEventListener(name, draw);
+  new ResizeObserver(() => fit(list)).observe(byId("alerts"));
+  bus.addEventListener("alert", ({ detail }) => {
+    const view = list.views.get(detail);
+    if (!view) return;
+    view.opened = true;
+    draw();
+    view.node.scrollIntoView({ block: "nearest" });
+    view.node.focus({ preventScroll: true });
+  });
   setInterval(() => list.views.forEach((view) => view.tick()), 1000);
 }
 

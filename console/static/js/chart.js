@@ -185,7 +185,7 @@ function split(all, gap) {
   const runs = [];
   all.forEach((p, i) => {
     if (i === 0 || p.at - all[i - 1].at > gap) runs.push([]);
-    runs.at(-1).push(p);
+    runs[runs.length - 1].push(p);
   });
   return runs;
 }

@@ -9,6 +9,7 @@ import { bus, kindTitle, siteNow, standing, state, troubleOf } from "./state.js"
 
 const RANGES = [3, 12, 24, 168];
 const REFRESH_MS = 5000;
+const FRESH_MS = 1_800_000; // what has said nothing for longer is not shown in green: a door may be shut, or its sensor gone
 let hours = 12;
 let shown = null; // id of the device whose data is on the screen
 let data = null;
@@ -39,6 +40,8 @@ function facts(place) {
   const trouble = troubleOf(place.id);
   const row = (name, value, extra = "") => [el("dt", {}, t(name)), el("dd", { class: extra }, value)];
   const level = standing(place.id);
+  const newest = Math.max(0, ...(data?.series ?? []).flatMap((s) => s.windows.slice(-1).map((w) => w.start)), ...(data?.states ?? []).slice(0, 1).map((s) => s.ts));
+  const fresh = level !== "normal" || siteNow() - newest < FRESH_MS;
   return el(
     "div",
     { class: "facts" },
@@ -52,7 +55,8 @@ function facts(place) {
       "dl",
       {},
       row("device-id", place.id),
-      row("device-standing", word("standing", level), `standing-${level}`),
+      row("device-standing", word("standing", level), fresh ? `standing-${level}` : ""),
+      data && row("device-newest", newest ? when(newest, siteNow()) : "—"),
       health && row("device-quality", percent(health.quality), trouble.length ? "bad" : ""),
       trouble.length > 0 && row("device-trouble", trouble.map((w) => word("trouble", w)).join(t("list-comma")), "bad"),
       health && Math.abs(health.skew_s) > 5 && row("device-skew", t("span-s", { n: number(health.skew_s, 0) })),
@@ -120,7 +124,7 @@ function happened() {
     el(
       "li",
       {},
-      sign(a.state === "raised" ? a.severity : "acknowledged"),
+      sign(a.state === "raised" ? a.severity : a.by ? "acknowledged" : "ended"),
       el("time", {}, when(a.raised_ms, siteNow())),
       el("span", {}, el("strong", {}, kindTitle(a.kind)), " ", pick(a.text)),
     ),

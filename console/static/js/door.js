@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { byId, el, put, say } from "./dom.js";
-import { currentLanguage, firstLanguage, minutes, pick, recall, remember, setLanguage, setZone, t, word } from "./i18n.js";
+import { currentLanguage, firstLanguage, forgetLanguage, minutes, named, pick, recall, remember, setLanguage, setZone, t, word } from "./i18n.js";
 
 const PAGES = ["/", "/plan", "/patrol", "/password"];
 let me = null;
@@ -14,9 +14,9 @@ const wanted = () => {
   return PAGES.includes(next) ? next : null;
 };
 
-/** Speak a person's own language, unless they have chosen another one in this browser. */
+/** Forget which language somebody else has chosen in this browser. */
 function greet(person) {
-  if (!chosen && recall("patrolgrid.person") !== person.id) remember("patrolgrid.language", person.language);
+  if (!chosen && recall("patrolgrid.person") !== person.id) forgetLanguage();
   remember("patrolgrid.person", person.id);
 }
 
@@ -84,7 +84,7 @@ function newPassword() {
   };
   put(
     byId("door"),
-    el("h2", {}, t("door-password_of", { name: me.person.name, id: me.person.id })),
+    el("h2", {}, t("door-password_of", { name: named(me.person.name), id: me.person.id })),
     el("p", { class: "hint" }, t("door-rule")),
     form(fields, t("door-set"), send),
     !byLink && el("a", { href: me.home }, t("cancel")),
@@ -106,11 +106,11 @@ async function oneAlert() {
       for (let tries = 0; tries < 30 && (await get(`/api/alerts/${encodeURIComponent(me.about)}`)).state === "raised"; tries++) await new Promise((resolve) => setTimeout(resolve, 500));
       await oneAlert();
     };
-    const taken = alert.by ? t("alerts-taken", { by: alert.by, time: minutes(alert.heard_ms || alert.changed_ms) }) : "";
+    const taken = alert.by ? t("alerts-taken", { by: named(alert.by), time: minutes(alert.heard_ms || alert.changed_ms) }) : "";
     const status = el("p", { class: alert.state === "raised" ? "" : "good", role: "status" }, alert.state === "acknowledged" ? taken || t("alerts-taken_system") : alert.state === "raised" ? "" : t("door-over"));
     put(
       byId("door"),
-      el("p", { class: "hint" }, t("door-for", { name: me.person.name })),
+      el("p", { class: "hint" }, t("door-for", { name: named(me.person.name) })),
       el(
         "article",
         { class: `told ${alert.severity}` },

@@ -2,7 +2,7 @@
 
 import { KeyedList, byId, el, put, say } from "./dom.js";
 import { pick, span, t, when } from "./i18n.js";
-import { bus, siteNow, spots, state } from "./state.js";
+import { bus, emit, siteNow, spots, state } from "./state.js";
 
 const SHOWN = 8;
 
@@ -15,6 +15,8 @@ export function spotWords(spot) {
   return { place, hours, amount: pick(said?.amount), drivers: pick(spot.drivers), sure: pick(said?.sure) };
 }
 
+let opened = ""; // cell of the place of which all is said; on a phone that is said of each
+
 class Spot {
   constructor() {
     this.drawn = "";
@@ -22,22 +24,27 @@ class Spot {
   }
 
   update(spot) {
-    const look = JSON.stringify([spot, document.documentElement.lang]);
+    const look = JSON.stringify([spot, spot.cell === opened, document.documentElement.lang]);
     if (look === this.drawn) return;
     this.drawn = look;
     const said = spotWords(spot);
     const at = spot.spot ?? spot;
-    const go = () => bus.dispatchEvent(new CustomEvent("look", { detail: { lon: at.lon, lat: at.lat } }));
+    const go = () => {
+      opened = opened === spot.cell ? "" : spot.cell;
+      bus.dispatchEvent(new CustomEvent("look", { detail: { lon: at.lon, lat: at.lat } }));
+      emit("spot");
+      this.node.querySelector("button").focus({ preventScroll: true });
+    };
     put(
       this.node,
       el(
         "button",
-        { type: "button", class: "row-button", onclick: go, title: t("alerts-show") },
+        { type: "button", class: "row-button", "aria-expanded": String(spot.cell === opened), onclick: go, title: [said.amount, said.drivers, said.sure].filter(Boolean).join("\n") },
         el("span", { class: "rank" }, spot.number),
         el(
           "span",
           { class: "spot-text" },
-          el("strong", {}, said.place, said.hours && el("span", { class: "hours" }, said.hours)),
+          el("strong", {}, el("span", {}, said.place), said.hours && el("span", { class: "hours" }, said.hours)),
           said.amount && el("span", { class: "amount" }, said.amount),
           el("span", { class: "drivers" }, said.drivers, " ", said.sure),
         ),
@@ -58,6 +65,5 @@ export function startHotspots() {
     say(none, t("hotspots-none"));
     say(byId("hotspots-when"), map ? t("hotspots-when", { time: when(map.ts, siteNow()), span: span(map.horizon_s * 1000) }) : "");
   };
-  bus.addEventListener("change", draw);
-  bus.addEventListener("language", draw);
+  for (const name of ["change", "language", "spot"]) bus.addEventListener(name, draw);
 }

@@ -5,12 +5,17 @@ const tables = new Map();
 let language = "en";
 let zone = "UTC";
 
-/** Return the language chosen before, else the site's; the browser's as long as the site is not known. */
+/** Return the language chosen in this browser before, else the browser's own, else the person's or the site's. */
 export function firstLanguage(site) {
   const kept = recall(KEY);
   if (!site) return kept || navigator.language || "en";
-  return kept in site.languages ? kept : site.language;
+  const spoken = Object.keys(site.languages);
+  const alike = (wanted) => spoken.find((one) => one === wanted) ?? spoken.find((one) => one.split("-")[0] === wanted.split("-")[0]);
+  return [kept, ...navigator.languages].map((one) => one && alike(one)).find(Boolean) ?? site.language;
 }
+
+/** Forget which language was chosen here: it was somebody else. */
+export const forgetLanguage = () => remember(KEY, "");
 
 export async function setLanguage(wanted, { remembered = false } = {}) {
   if (!tables.has(wanted)) {
@@ -43,6 +48,14 @@ export function word(prefix, name) {
   const key = `${prefix}-${name}`;
   const text = t(key);
   return text === key ? String(name) : text;
+}
+
+const TWO_SCRIPTS = /^(?=.*[a-z]{2})([A-Za-z][A-Za-z .,'’-]*)\s+([\u3400-\u9fff·]+)$/;
+
+/** Return a name or a word that is written in both scripts, as "Li Wei 李伟", in the reader's; others as they are. */
+export function named(text) {
+  const [, latin, chinese] = TWO_SCRIPTS.exec(text) ?? [];
+  return latin ? (language.startsWith("zh") ? chinese : latin) : text ?? "";
 }
 
 /** Return the sentence of a {language: text} object that fits best. */
@@ -86,7 +99,7 @@ export function span(ms) {
 
 /** Return a number with as many decimals as it deserves. */
 export function number(value, digits) {
-  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  if (value === null || value === undefined || Number.isNaN(value)) return "—";
   const size = Math.abs(value);
   const most = digits ?? (size >= 100 || Number.isInteger(value) ? 0 : size >= 10 ? 1 : 2);
   return format(`n${most}`, () => new Intl.NumberFormat(language, { maximumFractionDigits: most })).format(value);

@@ -2,7 +2,7 @@
 
 import { ApiFailure, get } from "./api.js";
 import { byId, el, put } from "./dom.js";
-import { pick, t, when, word } from "./i18n.js";
+import { named, pick, t, when, word } from "./i18n.js";
 import { bus, emit, may, siteNow, state } from "./state.js";
 
 export const INCIDENT_DAYS = 14;
@@ -41,7 +41,7 @@ function draw() {
         { type: "button", class: "row-button", onclick: go, title: t("alerts-show") },
         el("span", { class: `incident-mark ${row.provenance}`, "aria-hidden": "true" }),
         el("time", {}, when(row.ts, siteNow())),
-        el("span", { class: "row-text" }, el("strong", {}, incidentTitle(row, categories)), row.text && el("span", {}, row.text)),
+        el("span", { class: "row-text" }, el("strong", {}, incidentTitle(row, categories)), row.text && el("span", {}, named(row.text))),
         el("span", { class: "row-end" }, word("provenance", row.provenance)),
       ),
     );

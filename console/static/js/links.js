@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { byId, el, put } from "./dom.js";
-import { t } from "./i18n.js";
+import { named, t } from "./i18n.js";
 
 const DIALOG = "patrol-phones";
 
@@ -20,7 +20,7 @@ function row(person, again) {
   return el(
     "li",
     { "data-person": person.id },
-    el("strong", {}, person.name),
+    el("strong", {}, named(person.name)),
     open.length > 0 && el("span", { class: "muted" }, ` · ${t("patrol-open_links", { n: open.length })}`),
     el("div", { class: "chips" }, el("button", { type: "button", class: "main", onclick: make }, t("patrol-make")), open.length > 0 && el("button", { type: "button", onclick: withdraw }, t("patrol-withdraw"))),
     place,

@@ -10,7 +10,7 @@ import { currentLanguage, pick, recall, remember, t } from "./i18n.js";
 import { startMap } from "./map.js";
 import { drawPage, keepUp, startPage } from "./page.js";
 import { startPanels } from "./panels.js";
-import { bus, openAlerts, state, trusted } from "./state.js";
+import { bus, calmness, openAlerts, state, trusted } from "./state.js";
 
 const SOUND = "patrolgrid.sound";
 
@@ -18,13 +18,13 @@ function drawTally() {
   const open = openAlerts().filter((a) => a.state === "raised");
   const taken = openAlerts().length - open.length;
   const critical = open.filter((a) => a.severity === "critical").length;
-  const level = critical ? "critical" : open.length || !trusted() ? "warning" : "calm";
+  const level = critical ? "critical" : open.length ? "warning" : calmness().level;
   const tally = byId("tally");
   tally.dataset.level = level;
   const look = `${open.length}/${taken}/${level}/${trusted()}/${currentLanguage()}`;
   if (tally.dataset.look !== look) {
     tally.dataset.look = look;
-    put(tally, sign(level === "calm" ? "acknowledged" : level), el("strong", {}, open.length || trusted() ? open.length : "?"), el("span", {}, t("tally-open", { taken })));
+    put(tally, sign(level === "calm" ? "acknowledged" : level), el("strong", {}, open.length || trusted() ? open.length : "—"), el("span", {}, t("tally-open", { taken })));
   }
   const name = pick(state.site?.name) || "PatrolGrid";
   document.title = open.length ? `(${open.length}) ${name}` : name;
@@ -55,7 +55,7 @@ function remind() {
 /** Sound two quiet notes for a warning, four for a critical alert, where sound is switched on. */
 function tone(critical) {
   toldAt = performance.now();
-  if (!audio || byId("sound").getAttribute("aria-pressed") !== "true") return;
+  if (!sounds()) return;
   for (let i = 0; i < (critical ? 4 : 2); i++) {
     const [note, volume] = [audio.createOscillator(), audio.createGain()];
     const at = audio.currentTime + i * 0.22;
@@ -69,25 +69,29 @@ function tone(critical) {
   }
 }
 
+let wanted = false; // whether somebody wants sound
+const sounds = () => wanted && audio?.state === "running";
+
 function startSound() {
   const button = byId("sound");
+  // It is shown as on only where it can be heard: a browser may hold it back for reasons of its own.
   const draw = () => {
-    const on = button.getAttribute("aria-pressed") === "true";
-    put(button, line(on ? "sound" : "silent"));
+    put(button, line(sounds() ? "sound" : "silent"));
+    button.setAttribute("aria-pressed", String(Boolean(sounds())));
     button.setAttribute("aria-label", t("sound-label"));
-    button.title = t(on ? "sound-on" : "sound-off");
+    button.title = t(sounds() ? "sound-on" : wanted ? "sound-held" : "sound-off");
   };
   const set = (on) => {
     // A browser lets a page sound only after a click, so a remembered choice starts with the first one anywhere.
     if (on) audio ??= new AudioContext();
-    audio?.resume();
-    button.setAttribute("aria-pressed", String(on));
+    if (audio) audio.onstatechange = draw;
+    wanted = on;
     remember(SOUND, on ? "on" : "off");
     draw();
+    return Promise.resolve(audio?.resume()).then(draw);
   };
   button.addEventListener("click", () => {
-    set(button.getAttribute("aria-pressed") !== "true");
-    tone(false);
+    set(!sounds()).then(() => tone(false));
   });
   if (recall(SOUND) !== "off") {
     const begin = (event) => {

@@ -2,16 +2,16 @@
 
 /* global L */
 import { byId, el, put } from "./dom.js";
-import { deviceIcon } from "./icons.js";
+import { deviceIcon, sign } from "./icons.js";
 import { spotWords } from "./hotspots.js";
-import { number, pick, t, when, word } from "./i18n.js";
+import { named, number, pick, t, when, word } from "./i18n.js";
 import { INCIDENT_DAYS, incidentTitle } from "./incidents.js";
-import { bus, may, select, siteNow, spots, standing, standings, state, troubleOf } from "./state.js";
+import { bus, devicesOf, endedUnseen, kindTitle, may, openAlerts, select, siteNow, spots, standing, standings, state, troubleOf } from "./state.js";
 
 const METRES_PER_DEGREE = 111_320;
 const TYPES = ["camera", "gate", "noise", "smoke", "heat", "water", "door", "manhole", "environment"];
 const CROWDED = 400; // devices with a marker of their own; more are dots until one comes closer
-const ORDER = { normal: 0, unknown: 50, trouble: 100, acknowledged: 200, info: 300, warning: 400, critical: 500 };
+const ORDER = { normal: 0, outdated: 0, unknown: 50, trouble: 100, acknowledged: 200, info: 300, warning: 400, critical: 500 };
 
 let map;
 let bounds;
@@ -23,6 +23,8 @@ let reports;
 let cellsDrawn = "";
 let reportsDrawn = "";
 let dots = null;
+let calls; // alerts that no device on the map shows
+let callsDrawn = "";
 
 function pane(name, z) {
   map.createPane(name).style.zIndex = z;
@@ -43,17 +45,33 @@ function drawBeats() {
   }
 }
 
-/** Return places for a street's name, best first: middles of its pieces, and points beside them, with the slope there. */
+/** Return the straight stretches of a street on the screen: pieces that hardly turn are one. */
+function stretches(line) {
+  const points = line.map((p) => map.latLngToLayerPoint(p));
+  const found = [];
+  const turn = (a, b, c) => Math.abs(Math.atan2((b.x - a.x) * (c.y - b.y) - (b.y - a.y) * (c.x - b.x), (b.x - a.x) * (c.x - b.x) + (b.y - a.y) * (c.y - b.y)));
+  for (let i = 1; i < points.length; i++) {
+    const last = found[found.length - 1];
+    if (last && turn(last[0], last[1], points[i]) < 0.17) last[1] = points[i];
+    else found.push([points[i - 1], points[i]]);
+  }
+  return found;
+}
+
+/** Return places for a street's name, best first: on and beside its straight stretches, with the slope there. */
 function streetPlaces(line) {
   const found = [];
-  for (let i = 1; i < line.length; i++) {
-    const [a, b] = [map.latLngToLayerPoint(line[i - 1]), map.latLngToLayerPoint(line[i])];
+  for (const [a, b] of stretches(line)) {
     const length = a.distanceTo(b);
     let angle = (Math.atan2(b.y - a.y, b.x - a.x) * 180) / Math.PI;
     if (angle > 90) angle -= 180;
     if (angle < -90) angle += 180;
-    for (const share of [0.5, 0.35, 0.65, 0.22, 0.78]) {
-      found.push({ at: L.point(a.x + (b.x - a.x) * share, a.y + (b.y - a.y) * share), room: 2 * length * Math.min(share, 1 - share), angle, worth: length * (1 - Math.abs(share - 0.5)) });
+    const side = length ? L.point(a.y - b.y, b.x - a.x).divideBy(length) : L.point(0, 0);
+    for (let share = 0.1; share < 0.91; share += 0.05) {
+      for (const off of [0, 13, -13]) {
+        const at = L.point(a.x + (b.x - a.x) * share, a.y + (b.y - a.y) * share).add(side.multiplyBy(off));
+        found.push({ at, room: 2 * length * Math.min(share, 1 - share), angle, worth: length * (1 - Math.abs(share - 0.5)) - Math.abs(off) });
+      }
     }
   }
   return found.sort((a, b) => b.worth - a.worth);
@@ -104,15 +122,19 @@ function drawLabels() {
   const corners = state.site.streets.features.flatMap(({ geometry }) => geometry.coordinates).map((p) => boxAt(map.latLngToLayerPoint(latLng(p)), 3, 3));
   const place = (places, text, className, size, always) => {
     const wide = [...text].reduce((sum, c) => sum + (CHINESE.test(c) ? 1.02 : 0.6), 0) * size + 8;
-    const boxOf = ({ at, angle }) => {
-      const [cos, sin] = [Math.abs(Math.cos((angle * Math.PI) / 180)), Math.abs(Math.sin((angle * Math.PI) / 180))];
-      return boxAt(at, (wide * cos + size * sin) / 2, (wide * sin + size * cos) / 2 + 2);
+    // A name that slopes takes a row of small boxes, not the large one around it.
+    const boxesOf = ({ at, angle }) => {
+      if (!angle) return [boxAt(at, wide / 2, size / 2 + 2)];
+      const [cos, sin] = [Math.cos((angle * Math.PI) / 180), Math.sin((angle * Math.PI) / 180)];
+      const count = Math.ceil(wide / size);
+      return [...Array(count).keys()].map((i) => (i - (count - 1) / 2) * (wide / count)).map((d) => boxAt(L.point(at.x + d * cos, at.y + d * sin), size / 2, size / 2));
     };
-    const free = (spot) => spot.room > wide && !taken.some((other) => overlap(boxOf(spot), other)) && !corners.some((other) => always && overlap(boxOf(spot), other));
-    const hits = (spot) => taken.filter((other) => overlap(boxOf(spot), other)).length;
-    const spot = places.find(free) ?? (always ? places.reduce((best, other) => (hits(other) < hits(best) ? other : best), places[0]) : null);
+    const hits = (spot, others) => boxesOf(spot).reduce((sum, box) => sum + others.filter((other) => overlap(box, other)).length, 0);
+    const clear = (spot, others) => boxesOf(spot).every((box) => !others.some((other) => overlap(box, other)));
+    const free = (spot) => spot.room > wide && clear(spot, taken) && !(always && !clear(spot, corners));
+    const spot = places.find(free) ?? (always ? places.reduce((best, other) => (hits(other, taken) < hits(best, taken) ? other : best), places[0]) : null);
     if (!spot) return;
-    taken.push(boxOf(spot));
+    taken.push(...boxesOf(spot));
     const icon = label(className, text);
     icon.options.html.style.transform = `translate(-50%, -50%) rotate(${spot.angle.toFixed(1)}deg)`;
     L.marker(map.layerPointToLatLng(spot.at), { pane: "labels", icon, interactive: false, keyboard: false }).addTo(labels);
@@ -168,7 +190,11 @@ function drawDevices() {
     if (!known) {
       const marker = L.marker([device.lat, device.lon], { pane: "devices", icon, keyboard: true, riseOnHover: true });
       marker.bindTooltip(() => words(device), { direction: "top", offset: [0, -14], className: "map-tip", opacity: 1 });
-      marker.on("click", () => select(device.id));
+      marker.on("click", () => {
+        const alert = openAlerts().find((one) => devicesOf(one).includes(device.id));
+        select(device.id);
+        if (alert) bus.dispatchEvent(new CustomEvent("alert", { detail: alert.id }));
+      });
       marker.addTo(map);
       markers.set(device.id, (known = { marker, drawn: "" }));
     } else known.marker.setIcon(icon);
@@ -228,10 +254,43 @@ function drawReports() {
     icon.options.html.style.opacity = (1 - 0.6 * age).toFixed(2);
     L.marker([row.lat, row.lon], { pane: "reports", icon, keyboard: false })
       .bindTooltip(
-        () => el("div", { class: "tip" }, el("strong", {}, t("map-incident", { what: incidentTitle(row, categories), time: when(row.ts, siteNow()) })), el("span", {}, word("provenance", row.provenance)), row.text && el("span", {}, row.text)),
+        () => el("div", { class: "tip" }, el("strong", {}, t("map-incident", { what: incidentTitle(row, categories), time: when(row.ts, siteNow()) })), el("span", {}, word("provenance", row.provenance)), row.text && el("span", {}, named(row.text))),
         { direction: "top", className: "map-tip", opacity: 1 },
       )
       .addTo(reports);
+  }
+}
+
+/** Return the incidents of an alert of a series: as the node counts them, those near the newest one. */
+function seriesOf(alert) {
+  let why = alert.why;
+  while (why?.args?.why) why = why.args.why;
+  const { category, metres, hours } = why?.args ?? {};
+  const like = state.incidents.rows.filter((row) => row.category === category && row.ts <= alert.cause_ms && row.ts > alert.cause_ms - hours * 3_600_000);
+  const newest = like.find((row) => row.ts === alert.cause_ms);
+  return newest ? like.filter((row) => map.distance([row.lat, row.lon], [newest.lat, newest.lon]) <= metres) : [];
+}
+
+/** Mark alerts that are about no device on the map where they are, and the incidents of a series. */
+function drawCalls() {
+  const shown = [...openAlerts(), ...endedUnseen()].filter((a) => (a.lon || a.lat) && !devicesOf(a).some((id) => state.devices.has(id)));
+  const look = JSON.stringify([shown.map((a) => [a.id, a.revision]), state.incidents.rows.length, document.documentElement.lang]);
+  if (look === callsDrawn) return;
+  callsDrawn = look;
+  calls.clearLayers();
+  for (const alert of shown) {
+    const taken = alert.state !== "raised";
+    const rows = seriesOf(alert);
+    const at = rows.length ? L.latLngBounds(rows.map((row) => [row.lat, row.lon])).getCenter() : L.latLng(alert.lat, alert.lon);
+    const far = Math.max(0, ...rows.map((row) => at.distanceTo([row.lat, row.lon])));
+    if (rows.length) L.circle(at, { radius: far + 35, pane: "cells", className: "series-area", interactive: false }).addTo(calls);
+    for (const row of rows) L.circleMarker([row.lat, row.lon], { radius: 12, pane: "reports", className: "series-ring", interactive: false }).addTo(calls);
+    const box = el("div", { class: `alert-mark ${alert.severity}`, "data-alert-mark": alert.id }, sign(taken ? "acknowledged" : alert.severity));
+    const marker = L.marker(at, { pane: "devices", icon: L.divIcon({ className: "device-holder", iconSize: [36, 36], html: box }), zIndexOffset: ORDER[taken ? "acknowledged" : alert.severity] ?? 300 });
+    marker.bindTooltip(() => el("div", { class: "tip" }, el("strong", {}, kindTitle(alert.kind)), el("span", {}, pick(alert.text))), { direction: "top", className: "map-tip", opacity: 1 });
+    marker.on("click", () => bus.dispatchEvent(new CustomEvent("alert", { detail: alert.id })));
+    marker.addTo(calls);
+    marker.getElement()?.setAttribute("aria-label", `${word("severity", alert.severity)}: ${kindTitle(alert.kind)}`);
   }
 }
 
@@ -281,7 +340,7 @@ export function startMap() {
   for (const [name, z] of [["beats", 300], ["streets", 310], ["roads", 320], ["borders", 330], ["cells", 350], ["dots", 390], ["labels", 400], ["reports", 500], ["devices", 600], ["ranks", 640]]) pane(name, z);
   map.getPane("labels").style.pointerEvents = "none";
   map.getPane("ranks").style.pointerEvents = "none";
-  [labels, cells, reports] = [L.layerGroup().addTo(map), L.layerGroup().addTo(map), L.layerGroup().addTo(map)];
+  [labels, cells, reports, calls] = [1, 2, 3, 4].map(() => L.layerGroup().addTo(map));
   if (state.site.bounds) {
     const [west, south, east, north] = state.site.bounds;
     bounds = L.latLngBounds([south, west], [north, east]);
@@ -293,6 +352,7 @@ export function startMap() {
     drawDevices();
     drawCells();
     drawReports();
+    drawCalls();
   };
   const relabel = () => {
     drawLabels();
@@ -302,12 +362,12 @@ export function startMap() {
   };
   map.on("zoomend viewreset", drawLabels);
   map.on("moveend", drawDevices);
-  bus.addEventListener("change", drawAll);
-  bus.addEventListener("incidents", drawReports);
+  for (const name of ["change", "link", "incidents", "seen"]) bus.addEventListener(name, drawAll);
   bus.addEventListener("select", drawDevices);
   bus.addEventListener("language", relabel);
   let moved = false; // until somebody has moved the map it shows the whole area
   bus.addEventListener("look", ({ detail }) => {
+    if (!detail.lon && !detail.lat) return; // it has no place
     moved = true;
     const zoom = Math.max(map.getZoom(), map.getBoundsZoom(bounds ?? map.getBounds()) + 1);
     map.setView([detail.lat, detail.lon], zoom, { animate: !calm });
@@ -317,7 +377,7 @@ export function startMap() {
     map.invalidateSize({ animate: false });
     if (!moved) home();
   }).observe(byId("map"));
-  byId("legend").open = matchMedia("(min-width: 1300px)").matches;
+  byId("legend").open = matchMedia("(min-width: 1500px)").matches;
   relabel();
   home();
 }

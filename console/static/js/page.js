@@ -3,7 +3,7 @@
 import { checkLink, get, listen, post } from "./api.js";
 import { byId, el, put, say } from "./dom.js";
 import { line, sign } from "./icons.js";
-import { currentLanguage, day, firstLanguage, minutes, pick, seconds, setLanguage, setZone, span, t, when, word } from "./i18n.js";
+import { currentLanguage, day, firstLanguage, minutes, named, pick, seconds, setLanguage, setZone, span, t, when, word } from "./i18n.js";
 import { showLinks } from "./links.js";
 import { emit, may, siteNow, state } from "./state.js";
 
@@ -33,23 +33,33 @@ function drawTrust() {
   document.body.dataset.trust = kind === "live" ? "live" : loud ? "stale" : "connecting";
   byId("link").dataset.state = kind === "live" ? "live" : loud ? "stale" : "connecting";
   const parts = (fresh.parts ?? []).map((name) => word("part", name)).join(t("list-comma"));
-  const values = { parts, time: since ? when(since, siteNow()) : "–", span: since ? span(siteNow() - since) : "–", behind: span((fresh.behind_s ?? 0) * 1000) };
+  const values = { parts, time: since ? when(since, siteNow()) : "—", span: since ? span(siteNow() - since) : "—", behind: span((fresh.behind_s ?? 0) * 1000) };
   say(byId("link-text"), kind === "live" ? t("link-live") : kind === "connecting" ? t("link-connecting") : since ? t("link-stale", values) : t(`link-${kind}`));
   bar.dataset.kind = kind;
   const text = loud ? t(`stale-${kind}`, values) : "";
   if (bar.dataset.text !== text) {
     bar.dataset.text = text;
-    put(bar, loud && sign(["catching_up", "waiting"].includes(kind) ? "warning" : "critical"), loud && el("span", {}, text));
+    put(bar, loud && sign(kind === "waiting" ? "unknown" : kind === "catching_up" ? "warning" : "critical"), loud && el("span", {}, text, el("small", {}, t(`todo-${kind}`))));
   }
   bar.hidden = !loud;
-  for (const [file, told] of [["places", (of) => t("places-problem", of)], ["calendar", (of) => t("calendar-problem", of)]]) {
-    const problem = state.overview?.status?.[file]?.problem;
-    byId(`${file}-problem`).hidden = !problem;
-    if (problem) say(byId(`${file}-problem`), told({ problem }));
-  }
-  const damaged = state.overview?.status?.damaged ?? [];
-  byId("damaged").hidden = !damaged.length;
-  if (damaged.length) say(byId("damaged"), t("damaged", { files: [...new Set(damaged.map((one) => one.file))].join(t("list-comma")), count: damaged.length }));
+  drawProblems();
+}
+
+/** Say what else is wrong, each in a bar of its own, where the page has room for it. */
+function drawProblems() {
+  const box = byId("problems");
+  const { status, delivery } = state.overview ?? {};
+  const damaged = status?.damaged ?? [];
+  const told = {
+    delivery: delivery && !["ok", "none"].includes(delivery.state) && t(`delivery-${delivery.state}`, { time: when(delivery.since_ms, siteNow()), channels: delivery.channels.join(t("list-comma")) }),
+    places: status?.places?.problem && t("places-problem", status.places),
+    calendar: status?.calendar?.problem && t("calendar-problem", status.calendar),
+    damaged: damaged.length > 0 && t("damaged", { files: [...new Set(damaged.map((one) => one.file))].join(t("list-comma")), count: damaged.length }),
+  };
+  const look = JSON.stringify(told);
+  if (!box || box.dataset.look === look) return;
+  box.dataset.look = look;
+  put(box, Object.entries(told).filter(([, text]) => text).map(([name, text]) => el("div", { class: "stale", "data-kind": name === "delivery" ? "delivery" : "waiting", "data-problem": name }, name === "delivery" && sign("critical"), el("span", {}, text))));
 }
 
 function drawLanguage() {
@@ -67,11 +77,11 @@ function drawPerson() {
   };
   put(
     byId("person"),
-    el("summary", { class: "tool", title: t("person-signed_in") }, line("person"), el("span", {}, person.name)),
+    el("summary", { class: "tool", title: t("person-signed_in") }, line("person"), el("span", {}, named(person.name))),
     el(
       "div",
       { class: "menu" },
-      el("strong", {}, person.name),
+      el("strong", {}, named(person.name)),
       el("span", { class: "muted" }, `${word("role", person.role)} · ${person.id}`),
       el("span", { class: "muted" }, t("person-until", { time: when(ends, ends - state.me.left_ms) })),
       person.officer && may("did") && location.pathname !== "/patrol" && el("a", { class: "tool", href: "/patrol" }, t("patrol-page")),

@@ -3,8 +3,8 @@
 import { ApiFailure, get } from "./api.js";
 import { byId, el, put, say } from "./dom.js";
 import { deviceIcon, sign } from "./icons.js";
-import { number, percent, pick, span, t, when, word } from "./i18n.js";
-import { bus, emit, kindTitle, select, siteNow, state, troubleOf } from "./state.js";
+import { named, number, percent, pick, span, t, when, word } from "./i18n.js";
+import { bus, emit, heard, kindTitle, select, siteNow, state, troubleOf } from "./state.js";
 
 const WORST_FIRST = ["offline", "silent", "unheard", "stuck", "skew", "missing", "late", "duplicate", "quality"];
 
@@ -22,7 +22,7 @@ function qualityLead(rows) {
   const unheard = rows.filter(([, entry]) => entry.trouble.includes("unheard")).length;
   const others = rows.length - unheard;
   const said = [unheard && t("quality-unheard", { n: unheard, total }), others && t("quality-some", { n: others, total })].filter(Boolean);
-  return said.join(" ") || t("quality-fine", { total });
+  return said.join(" ") || (heard() ? t("quality-fine", { total }) : t("quality-old", { total }));
 }
 
 function drawQuality() {
@@ -44,7 +44,7 @@ function drawQuality() {
         deviceIcon(place?.type, "trouble"),
         el("span", { class: "row-text" }, el("strong", {}, place ? pick(place.name) : id), el("span", {}, entry.trouble.map((w) => word("trouble", w)).join(t("list-comma")))),
         health && el("span", { class: "row-figures" }, t("quality-figures", { received: number(health.received), missing: number(health.missing), late: number(health.late) })),
-        el("span", { class: "row-end" }, health ? percent(health.quality) : "?"),
+        el("span", { class: "row-end" }, health ? percent(health.quality) : "—"),
       ),
     );
   });
@@ -74,9 +74,11 @@ function drawRecent() {
   const now = siteNow();
   const rows = [...recent].sort((a, b) => b.changed_ms - a.changed_ms).map((a) => {
     const open = a.state === "raised" || a.state === "acknowledged";
-    const about = [pick(a.place), a.by && t("recent-by", { by: a.by }), a.note].filter(Boolean).join(" · ");
+    const alone = !open && !a.by; // it ended, and nobody had to do with it
+    const about = [pick(a.place), a.by && t("recent-by", { by: named(a.by) }), named(a.note)].filter(Boolean).join(" · ");
     const show = () => {
       if (state.devices.has(a.device)) select(a.device);
+      bus.dispatchEvent(new CustomEvent("look", { detail: a }));
     };
     return el(
       "li",
@@ -84,10 +86,10 @@ function drawRecent() {
       el(
         "button",
         { type: "button", class: "row-button", onclick: show },
-        sign(a.state === "raised" ? a.severity : "acknowledged"),
+        sign(a.state === "raised" ? a.severity : alone ? "ended" : "acknowledged"),
         el("time", {}, when(a.raised_ms, now)),
         el("span", { class: "row-text" }, el("strong", {}, kindTitle(a.kind)), el("span", {}, about)),
-        el("span", { class: `row-end state-${a.state}` }, word("alertstate", a.state === "cleared" && !a.by ? "expired" : a.state), !open && el("small", {}, t("recent-took", { span: span(a.changed_ms - a.raised_ms) }))),
+        el("span", { class: `row-end state-${a.state} ${alone && a.severity === "critical" ? "bad" : ""}` }, t(alone && a.severity === "critical" ? "recent-unseen" : `alertstate-${alone ? "expired" : a.state}`), !open && el("small", {}, t("recent-took", { span: span(a.changed_ms - a.raised_ms) }))),
       ),
     );
   });
@@ -103,6 +105,7 @@ function drawNode() {
     return;
   }
   const { rates = {}, lag = {}, counters = {}, quarantined = {} } = status;
+  const unit = (name, value) => (value === undefined || value === null ? "—" : t(name, { n: number(value, 1) }));
   const figure = (name, value, note = "") => el("div", { class: "figure" }, el("span", {}, t(name)), el("strong", {}, value), note && el("small", {}, note));
   const reasons = Object.entries(quarantined).sort((a, b) => b[1] - a[1]);
   const total = reasons.reduce((sum, [, n]) => sum + n, 0);
@@ -112,25 +115,31 @@ function drawNode() {
       "div",
       { class: "figures" },
       figure("node-observations_s", number(rates.observations_s, 1), t("node-messages_s", { n: number(rates.messages_s, 1) })),
-      figure("node-lag", t("span-s", { n: number(lag.seconds, 1) }), t("node-lag_records", { n: number(lag.records) })),
+      figure("node-lag", unit("span-s", lag.seconds), t("node-lag_records", { n: number(lag.records) })),
       figure("node-stored", number(counters.stored), t("node-received", { n: number(counters.received) })),
       figure("node-duplicates", number(counters.duplicates), t("node-duplicates_note")),
       figure("node-late", number(counters.late), t("node-late_note")),
       figure("node-windows", number(counters.windows), t("node-anomalies", { n: number(counters.anomalies), alerts: number(counters.alerts) })),
-      figure("node-quarantined", number(total), reasons.map(([reason, n]) => `${word("quarantine", reason)} ${number(n)}`).join(t("list-comma"))),
-      figure("node-uptime", span((status.uptime_s ?? 0) * 1000), t(status.connected ? "node-connected" : "node-disconnected")),
+      figure("node-quarantined", status.quarantined ? number(total) : "—", reasons.map(([reason, n]) => `${word("quarantine", reason)} ${number(n)}`).join(t("list-comma"))),
+      figure("node-uptime", status.uptime_s === undefined ? "—" : span(status.uptime_s * 1000), t(status.connected ? "node-connected" : "node-disconnected")),
     ),
   );
 }
 
 /** Wire the tabs and the panels behind them (the device's panel fills itself). */
 export function startPanels() {
-  const tabs = [...document.querySelectorAll("[data-tab]")];
+  const all = [...document.querySelectorAll("[data-tab]")];
+  let shown = "";
+  // Without a name the dock is closed, and the map has its room.
   const open = (name, focus = false) => {
-    for (const tab of tabs) {
+    shown = name;
+    byId("dock").classList.toggle("closed", !name);
+    byId("dock-close").hidden = !name;
+    byId("tab-device").hidden = !state.selected;
+    for (const [index, tab] of all.entries()) {
       const mine = tab.dataset.tab === name;
       tab.setAttribute("aria-selected", String(mine));
-      tab.tabIndex = mine ? 0 : -1;
+      tab.tabIndex = mine || (!name && index === 1) ? 0 : -1; // the device's, the first, is not always there
       byId(`panel-${tab.dataset.tab}`).hidden = !mine;
       if (mine && focus) tab.focus();
     }
@@ -139,14 +148,22 @@ export function startPanels() {
     emit("tab");
     if (name === "recent") loadRecent();
   };
-  for (const [index, tab] of tabs.entries()) {
-    tab.addEventListener("click", () => open(tab.dataset.tab));
+  for (const tab of all) {
+    tab.addEventListener("click", () => open(shown === tab.dataset.tab ? "" : tab.dataset.tab));
     tab.addEventListener("keydown", (event) => {
       const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (move) open(tabs[(index + move + tabs.length) % tabs.length].dataset.tab, true);
+      const tabs = all.filter((one) => !one.hidden);
+      if (move) open(tabs[(tabs.indexOf(tab) + move + tabs.length) % tabs.length].dataset.tab, true);
     });
   }
-  open("device");
+  const close = () => {
+    const before = shown;
+    open("");
+    byId(`tab-${before === "device" ? "recent" : before}`).focus();
+  };
+  byId("dock-close").addEventListener("click", close);
+  byId("dock").addEventListener("keydown", (event) => event.key === "Escape" && shown && close());
+  open("");
   const draw = () => {
     drawQuality();
     drawNode();

@@ -4,7 +4,7 @@ import { ApiFailure, get, listen } from "./api.js";
 import { byId, el, put, say } from "./dom.js";
 import { spotWords } from "./hotspots.js";
 import { line, sign } from "./icons.js";
-import { currentLanguage, minutes, pick, recall, remember, setLanguage, firstLanguage, t, when, word } from "./i18n.js";
+import { currentLanguage, minutes, named, pick, recall, remember, setLanguage, firstLanguage, t, when, word } from "./i18n.js";
 import { drawPage, keepUp, startPage } from "./page.js";
 import { press, pressed, send, trouble, waiting } from "./pressed.js";
 import { sketch } from "./sketch.js";
@@ -22,9 +22,10 @@ let chosen = null; // id of the stop that somebody wants to see instead of the n
 let known = null; // ids of my alerts, so that a new one is felt
 const drawn = new Map(); // part of the page → what it shows
 
+const newest = (list, is) => list.filter(is).pop(); // browsers of station computers and phones may be years old
 const officerId = () => state.me.person?.officer;
 const mine = () => plan?.officers.find((one) => one.id === officerId() && plan.shift.end_ms > siteNow());
-const said = (body) => pressed().filter((one) => one.path === "/api/did" && body(one.body)).at(-1);
+const said = (body) => newest(pressed(), (one) => one.path === "/api/did" && body(one.body));
 const did = (what, stop = "", note = "") => press("/api/did", { what, stop, note, at_ms: Math.round(siteNow()) });
 const act = (alert, action, more = {}) => press(`/api/alerts/${encodeURIComponent(alert)}/${action}`, more);
 
@@ -40,7 +41,7 @@ function stops() {
 /** Return the stop to show: the chosen one, where I am, else the next that is still to be reached in time. */
 function shownStop(all) {
   const left = all.filter((stop) => stop.state === "planned");
-  return all.find((stop) => stop.id === chosen) ?? all.findLast((stop) => stop.state === "arrived") ?? left.find((stop) => stop.leave_ms > siteNow()) ?? left[0];
+  return all.find((stop) => stop.id === chosen) ?? newest(all, (stop) => stop.state === "arrived") ?? left.find((stop) => stop.leave_ms > siteNow()) ?? left[0];
 }
 
 /** Return alerts that are mine: what I have taken up, what is raised where I have stops, and whatever is critical. */
@@ -94,16 +95,16 @@ function askClear(a) {
 
 function askSkip(stop) {
   const choices = SKIPPED.map((one) => [one, word("skip", one)]);
-  ask({ title: t("patrol-skip_ask"), hint: pick(stop.place), choices, label: t("patrol-skip") }, (why, note) => did("skipped", stop.id, [word("skip", why), note].filter(Boolean).join(" · ")));
+  ask({ title: t("patrol-skip_ask"), hint: named(pick(stop.place)), choices, label: t("patrol-skip") }, (why, note) => did("skipped", stop.id, [word("skip", why), note].filter(Boolean).join(" · ")));
 }
 
 const askHelp = () => {
-  const at = stops().findLast((stop) => stop.state === "arrived")?.id ?? "";
+  const at = newest(stops(), (stop) => stop.state === "arrived")?.id ?? "";
   ask({ title: t("patrol-help_ask"), hint: t("patrol-help_hint"), label: t("patrol-help_send"), kind: "help" }, (_, note) => did("help", at, note));
 };
 
 function alertCard(a) {
-  const last = pressed().findLast((one) => one.path.startsWith(`/api/alerts/${encodeURIComponent(a.id)}/`))?.path.split("/").at(-1);
+  const last = newest(pressed(), (one) => one.path.startsWith(`/api/alerts/${encodeURIComponent(a.id)}/`))?.path.split("/").pop();
   const over = last === "clear";
   const own = a.kind === "officer_help" && a.device === officerId(); // taking up one's own call would silence it for all
   const taken = a.state === "acknowledged" || last === "acknowledge";
@@ -153,9 +154,9 @@ function stopCard(stop, all) {
     "article",
     { class: `stop-card ${stop.state}`, "data-stop": stop.id },
     el("div", { class: "told-head" }, line("place"), el("strong", {}, t(stop.state === "arrived" ? "patrol-here" : "patrol-next")), el("time", {}, `${minutes(stop.arrive_ms)}–${minutes(stop.leave_ms)}`)),
-    el("h2", {}, pick(stop.place) || pick(state.beats.get(stop.beat)?.name) || stop.beat),
+    el("h2", {}, named(pick(stop.place)) || pick(state.beats.get(stop.beat)?.name) || stop.beat),
     el("p", { class: "muted" }, stateWords(stop), " · ", word("stopkind", stop.kind), stop.kind === "risk" && cell ? ` · ${pick(cell.drivers)}` : ""),
-    stop.note && el("p", { class: "note" }, stop.note),
+    stop.note && el("p", { class: "note" }, named(stop.note)),
     sketch(stop, stop.state === "planned" ? before : null),
   );
 }
@@ -177,7 +178,7 @@ function stopRow(stop, shown) {
     draw();
     byId("next").scrollIntoView();
   };
-  const row = button([el("time", {}, minutes(stop.arrive_ms)), el("span", {}, pick(stop.place) || stop.beat), el("small", {}, stateWords(stop))], look, `row ${stop.state}`);
+  const row = button([el("time", {}, minutes(stop.arrive_ms)), el("span", {}, named(pick(stop.place)) || stop.beat), el("small", {}, stateWords(stop))], look, `row ${stop.state}`);
   row.setAttribute("aria-pressed", String(stop.id === shown?.id));
   return el("li", {}, row);
 }
@@ -197,7 +198,7 @@ function drawStops() {
   part("thumb", [stop?.id, stop?.state, officerId()], () => [
     officerId() && button(t("patrol-help"), askHelp, "help"),
     stop && ["planned", "arrived"].includes(stop.state) && button(t("patrol-skip"), () => askSkip(stop)),
-    stop?.state === "arrived" && button(t("patrol-note"), () => ask({ title: t("patrol-done"), hint: pick(stop.place), label: t("patrol-done") }, (_, note) => finish(stop, note))),
+    stop?.state === "arrived" && button(t("patrol-note"), () => ask({ title: t("patrol-done"), hint: named(pick(stop.place)), label: t("patrol-done") }, (_, note) => finish(stop, note))),
     stop?.state === "planned" && button(t("patrol-arrived"), () => did("arrived", stop.id), "main"),
     stop?.state === "arrived" && button(t("patrol-done"), () => finish(stop, ""), "main"),
   ]);

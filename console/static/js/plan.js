@@ -2,7 +2,7 @@
 
 import { ApiFailure, get } from "./api.js";
 import { byId, el, put, say } from "./dom.js";
-import { day, minutes, number, percent, pick, t, when, word } from "./i18n.js";
+import { day, minutes, named, number, percent, pick, t, when, word } from "./i18n.js";
 import { drawPage, keepUp, startPage } from "./page.js";
 import { bus, siteNow, state } from "./state.js";
 
@@ -44,7 +44,7 @@ function stopRow(stop, past) {
     "li",
     { class: ["stop", stop.state, running && "running", past && "past", ended(stop) && "ended"].filter(Boolean).join(" "), "data-stop": stop.id },
     el("time", {}, `${minutes(stop.arrive_ms)}–${minutes(stop.leave_ms)}`),
-    el("div", { class: "stop-where" }, el("strong", {}, pick(stop.place) || beatName(stop.beat)), reasons(stop), stop.note && el("span", { class: "note" }, stop.note)),
+    el("div", { class: "stop-where" }, el("strong", {}, named(pick(stop.place)) || beatName(stop.beat)), reasons(stop), stop.note && el("span", { class: "note" }, named(stop.note))),
     el("span", { class: "stop-state" }, stateWords(stop)),
   );
 }
@@ -62,7 +62,7 @@ function officerBlock(officer) {
   return el(
     "article",
     { class: folded ? "officer fold" : "officer", "data-officer": officer.id },
-    el("header", {}, el("h3", {}, officer.name), away, el("span", { class: "muted" }, figures)),
+    el("header", {}, el("h3", {}, named(officer.name)), away, el("span", { class: "muted" }, figures)),
     past.size > 0 && el("button", { type: "button", class: "earlier", "aria-expanded": String(!folded), onclick: toggle }, t("plan-earlier", { n: past.size })),
     officer.stops.length ? el("ol", { class: "stops" }, officer.stops.map((stop) => stopRow(stop, past.has(stop)))) : el("p", { class: "muted pad" }, t("plan-none_officer")),
   );
@@ -74,7 +74,7 @@ function doseTable(title, rows, nameOf, shares) {
   const body = rows.map((row) => {
     const bar = el("span", { class: "dose", "aria-hidden": "true" }, el("i"));
     bar.firstChild.style.width = `${row.planned_min > 0 ? Math.min(100, (100 * row.delivered_min) / row.planned_min) : 0}%`;
-    const share = (value) => (value === null || value === undefined ? "–" : percent(value));
+    const share = (value) => (value === null || value === undefined ? "—" : percent(value));
     return el(
       "tr",
       { "data-row": row.id },
@@ -145,7 +145,7 @@ function draw() {
   drawn = look;
   document.title = `${t("plan-title")} · ${pick(state.site?.name) || "PatrolGrid"}`;
   const shift = plan?.shift;
-  say(byId("shift"), shift ? t("plan-shift", { name: shift.name, day: day(shift.begin_ms), begin: minutes(shift.begin_ms), end: minutes(shift.end_ms) }) : t("plan-title"));
+  say(byId("shift"), shift ? t("plan-shift", { name: named(shift.name), day: day(shift.begin_ms), begin: minutes(shift.begin_ms), end: minutes(shift.end_ms) }) : t("plan-title"));
   const failed = error || (plan?.failed ? t("plan-failed", { why: plan.failed }) : "");
   const made = shift ? t("plan-made", { time: when(shift.made_ms, siteNow()), solver: word("solver", shift.solver) }) : t("plan-none");
   say(byId("shift-made"), [failed || made, plan?.audit && t("plan-audit", { head: plan.audit })].filter(Boolean).join(" · "));
@@ -155,7 +155,7 @@ function draw() {
   if (shift) {
     put(
       byId("minutes"),
-      doseTable(t("plan-by_officer"), plan.officers, (row) => row.name, false),
+      doseTable(t("plan-by_officer"), plan.officers, (row) => named(row.name), false),
       doseTable(t("plan-by_beat"), plan.beats, (row) => beatName(row.id), true),
     );
   }

@@ -41,6 +41,9 @@ export function take(look) {
 /** Tell whether what the page shows is so now. Where it is not, an empty list is no good news. */
 export const trusted = () => state.link === "open" && state.overview?.freshness.state === "live";
 
+/** Tell whether devices' data come in: destinations of results may fail meanwhile. */
+export const heard = () => state.link === "open" && ["live", "failing"].includes(state.overview?.freshness.state);
+
 /** Return the title of a kind of alert, in the words that alerts on phones use too. */
 export const kindTitle = (kind) => pick(state.site?.kinds[kind]) || kind;
 
@@ -80,23 +83,34 @@ export function setSeen(id) {
   emit("seen");
 }
 
+/** Return how much an empty list of alerts is worth: nothing without data, little where devices are not heard. */
+export function calmness() {
+  const ids = [...state.devices.keys()];
+  const blind = ids.filter((id) => troubleOf(id).length).length;
+  if (!trusted() || !ids.length) return { level: "unknown", text: ["alerts-unknown", {}] };
+  return blind ? { level: "unknown", text: ["alerts-none_blind", { n: blind, total: ids.length }] } : { level: "calm", text: ["alerts-none", {}] };
+}
+
 /** Return what is wrong with a device's data; one of which nothing was ever heard is not fine, but unknown. */
 export function troubleOf(id) {
   const entry = state.overview?.devices?.[id];
   return entry && (entry.health || entry.series.length) ? entry.trouble : ["unheard"];
 }
 
-/** Return a function that tells how a device stands: critical, warning, info, acknowledged, trouble, unknown, normal. */
+/** Return the devices that an alert is about. */
+export const devicesOf = (alert) => (alert.devices?.length ? alert.devices : [alert.device]);
+
+/**
+ * Return a function that tells how a device stands: critical, warning, info, acknowledged, trouble, unknown, normal;
+ * outdated where it was normal and no data come in any more.
+ */
 export function standings() {
   const worst = new Map();
-  for (const alert of state.overview?.alerts ?? []) {
-    const before = worst.get(alert.device);
-    if (alert.state === "acknowledged") worst.set(alert.device, before ?? "acknowledged");
-    else if (alert.state === "raised" && (!before || before === "acknowledged" || rank(alert.severity) > rank(before))) worst.set(alert.device, alert.severity);
-  }
+  for (const alert of openAlerts().reverse()) for (const device of devicesOf(alert)) worst.set(device, alert.state === "acknowledged" ? "acknowledged" : alert.severity);
+  const usual = heard() ? "normal" : "outdated";
   return (id) => {
     const trouble = troubleOf(id);
-    return worst.get(id) ?? (trouble.includes("unheard") ? "unknown" : trouble.length ? "trouble" : "normal");
+    return worst.get(id) ?? (trouble.includes("unheard") ? "unknown" : trouble.length ? "trouble" : usual);
   };
 }
 
