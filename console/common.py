@@ -275,6 +275,13 @@ def counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
 
 
+def reason_in_words(texts: Sentences, reason: str) -> str:
+    """Return why something was refused (`ingest.vocabulary.Reason`) as people say it; a word of its own as it is."""
+    code = f"board-quarantine-{reason}"
+    found = texts(code)
+    return reason if found == code else found
+
+
 def print_table(header: Iterable[str], rows: Iterable[Iterable[object]], indent: str = "  ") -> None:
     """Print columns that line up, also with Chinese text, whose characters are two cells wide."""
     table = [[str(cell) for cell in row] for row in [header, *rows]]

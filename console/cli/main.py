@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "status": "show what a site has seen and how far it is",
     "doctor": "check broker, disk, files, clock, settings and places, and say what to do",
     "repair": "save what can be saved of damaged files, while the node is stopped",
+    "listen": "show what a device sends, as it comes, and what becomes of it",
     "quarantine": "list, show, count or replay what could not be accepted",
     "plates": "keys for number plates: renew the one of the tokens, make the one that edge agents seal to",
     "audit": "show who saw and did what, and tell whether the log of it is whole",

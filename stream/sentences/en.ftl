@@ -1260,6 +1260,85 @@ whatif-col-kind = kind
 whatif-col-device = device
 whatif-col-text = what people read
 
+## The command line: listen
+
+listen-begin = Listening for { $device } at { $broker }. It belongs on { $topic }. Ctrl-C ends.
+listen-begin-all = Listening for all devices of site { $site } at { $broker }; the places file has { $devices }. Ctrl-C ends.
+listen-unknown = The places file ({ $file }) does not know { $device } yet.
+listen-no_places = There are no places to go by, so every device is unknown: { $problem }
+listen-no_node = No node of this site runs on this machine. What is called stored is what a node would do.
+listen-trouble = The broker is not there: { $trouble }
+listen-places = The places file was edited: { $devices } devices.
+listen-quiet = Nothing from { $device } within { $seconds } s. Is it on? Does it reach the broker? Is its account there called as it is? Does it publish, or only connect?
+listen-size = { $bytes } bytes
+listen-kept = (kept by the broker since it was said)
+listen-label-raw = raw
+listen-label-stored = stored
+listen-label-taken = taken
+listen-label-if = then
+listen-label-ignored = unread
+listen-label-refused = REFUSED
+listen-label-note = NOTE
+listen-label-do = to do
+listen-row = { $row }; { $when }; { $number }
+listen-why = { $reason }: { $detail }
+listen-missed = Not heard yet: { $count } ({ $devices })
+listen-row-count = count: { $of } in { $in }, out { $out } within { $interval } s
+listen-row-gate = passage: { $vehicle }, { $direction }, plate { $token }
+listen-row-level = reading: { $metric } { $value } { $unit }
+listen-row-state = state: { $metric } { $word }
+listen-when-behind = of { $time }, { $gone_s } ago
+listen-when-ahead = of { $time }, { $gone_s } AHEAD of the station's clock
+listen-when-none = without a time, so of now
+listen-number = no. { $seq } of boot { $boot }
+listen-unnumbered = not numbered
+listen-status = a status
+listen-incident = incidents
+listen-command = a command of the board
+listen-did = an officer's word
+listen-repeats = { $count } said before: nothing changes
+listen-nobody = nobody reads this topic
+listen-belongs = publish on { $topic }
+listen-beat = the places file has no beat { $beat } (it has { $known }): draw it there, or correct the topic
+listen-feature = put this line into { $file }, with its true place and name; until then nothing of it is stored:
+listen-unit = { $unit } is no unit known for { $metric }: the number is judged as if it were in the rule's unit
+listen-clock-ahead = the device's clock is { $off_s } ahead: set it (NTP)
+listen-clock-behind = what it says is { $off_s } old when it comes: its clock is behind, or it waits before it sends
+listen-clock-zone = that is { $hours } h, as if its time zone were wrong: set the zone, or where that cannot be, put { $setting } into its "overrides"
+listen-col-device = device
+listen-col-messages = messages
+listen-col-stored = stored
+listen-col-rate = a minute
+listen-col-clock = clock ahead
+listen-col-refused = refused
+
+## What to do about what was refused, by reason
+
+reason-do-json = send plain JSON in UTF-8, whole and not compressed
+reason-do-type = compare its fields with docs/devices.md; times need a zone
+reason-do-range = compare its values with docs/devices.md; send no number in place of a fault
+reason-do-topic = publish on patrolgrid/v1/SITE/BEAT/DEVICE/obs, written exactly so
+reason-do-size = send smaller messages, more often
+reason-do-depth = send flat objects, as in docs/devices.md
+reason-do-clock = set the device's clock and time zone (NTP), or give clock_offset_s in the places file
+reason-do-unknown_device = put the device into the places file, in the beat of its topic
+reason-do-incident = compare it with docs/devices.md, "Incidents"
+reason-do-command = acknowledge and clear at the board: only the board's commands count
+reason-do-patrol = compare it with docs/devices.md; the stop must be of the running plan
+reason-do-status = send { "{" }"state":"online"{ "}" } or offline
+reason-do-history = nothing: the rest of the file was learned
+reason-do-sequence = let the device choose a new boot whenever its numbers begin again
+reason-do-batch = `patrolgrid doctor`: a disk, or a program that writes to the log, is at fault
+reason-do-metrics = let the device use a few fixed metrics: no numbers or times in their names
+reason-do-plate = bring the station's key back (`patrolgrid plates keys`), then `patrolgrid quarantine replay`
+reason-do-quota = let the device send less often; its alarms are taken all the same
+reason-do-crash = please report it, with this entry
+reason-do-model = nothing: the model before stays, and a new one is trained
+reason-do-places = correct the places file
+reason-do-calendar = correct the calendar file
+reason-do-record = look who else writes to the topics on Kafka, and whether all parts have one version
+reason-do-processing = please report it, with this entry
+
 ## The command line: quarantine
 
 quarantine-empty = The quarantine of site { $site } is empty.

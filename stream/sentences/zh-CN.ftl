@@ -1121,6 +1121,85 @@ whatif-col-kind = 类型
 whatif-col-device = 设备
 whatif-col-text = 内容
 
+## 命令行：listen
+
+listen-begin = 正在接听 { $device }（代理 { $broker }）。它应发布到 { $topic }。按 Ctrl-C 结束。
+listen-begin-all = 正在接听站点 { $site } 的全部设备（代理 { $broker }）；地点文件中有 { $devices } 个设备。按 Ctrl-C 结束。
+listen-unknown = 地点文件（{ $file }）尚未登记 { $device }。
+listen-no_places = 没有可用的地点文件，因此所有设备均视为未登记：{ $problem }
+listen-no_node = 本机没有运行该站点的节点。“入库”指节点将会怎样处理。
+listen-trouble = 代理不可用：{ $trouble }
+listen-places = 地点文件已修改：共 { $devices } 个设备。
+listen-quiet = { $seconds } 秒内没有收到 { $device } 的消息。设备开机了吗？能连到代理吗？代理上有同名账号吗？它发布了消息，还是只连接？
+listen-size = { $bytes } 字节
+listen-kept = （代理保留的旧消息）
+listen-label-raw = 原文
+listen-label-stored = 入库
+listen-label-taken = 接收
+listen-label-if = 届时
+listen-label-ignored = 未读
+listen-label-refused = 拒收
+listen-label-note = 注意
+listen-label-do = 处理
+listen-row = { $row }；{ $when }；{ $number }
+listen-why = { $reason }：{ $detail }
+listen-missed = 尚无消息：{ $count } 个（{ $devices }）
+listen-row-count = 计数：{ $of }，{ $interval } 秒内进 { $in }、出 { $out }
+listen-row-gate = 过车：{ $vehicle }，{ $direction }，号牌 { $token }
+listen-row-level = 读数：{ $metric } { $value } { $unit }
+listen-row-state = 状态：{ $metric } { $word }
+listen-when-behind = 时间 { $time }，{ $gone_s }前
+listen-when-ahead = 时间 { $time }，比所内时钟超前{ $gone_s }
+listen-when-none = 没有时间，按收到时计
+listen-number = boot { $boot } 第 { $seq } 号
+listen-unnumbered = 未编号
+listen-status = 设备状态
+listen-incident = 警情
+listen-command = 大屏的操作
+listen-did = 民警反馈
+listen-repeats = { $count } 个重复，不产生影响
+listen-nobody = 此主题无人读取
+listen-belongs = 请发布到 { $topic }
+listen-beat = 地点文件中没有网格 { $beat }（现有：{ $known }）：请画出该网格，或改正主题
+listen-feature = 请将下面一行放入 { $file }，填上真实位置和名称；在此之前其数据不入库：
+listen-unit = { $metric }没有“{ $unit }”这种单位：其数值按规则的单位判断
+listen-clock-ahead = 设备时钟超前 { $off_s }：请校准（NTP）
+listen-clock-behind = 收到时已过去 { $off_s }：设备时钟落后，或发送前等待过久
+listen-clock-zone = 恰为 { $hours } 小时，像是时区不对：请改正时区；无法改正时，在其 "overrides" 中写入 { $setting }
+listen-col-device = 设备
+listen-col-messages = 消息
+listen-col-stored = 入库
+listen-col-rate = 每分钟
+listen-col-clock = 时钟超前
+listen-col-refused = 拒收
+
+## 被拒收后怎么办（按原因）
+
+reason-do-json = 请发送完整、未压缩的 UTF-8 JSON
+reason-do-type = 请对照 docs/devices.zh-CN.md 核对字段；时间须带时区
+reason-do-range = 请对照 docs/devices.zh-CN.md 核对数值；故障时不要用数值代替
+reason-do-topic = 请发布到 patrolgrid/v1/站点/网格/设备/obs，一字不差
+reason-do-size = 请拆成较小的消息，分多次发送
+reason-do-depth = 请发送不嵌套的对象，见 docs/devices.zh-CN.md
+reason-do-clock = 请校准设备的时钟和时区（NTP），或在地点文件中填写 clock_offset_s
+reason-do-unknown_device = 请在地点文件中登记该设备，网格与主题一致
+reason-do-incident = 请对照 docs/devices.zh-CN.md 的“警情”一节
+reason-do-command = 请在大屏上确认或解除告警：只有大屏的操作有效
+reason-do-patrol = 请对照 docs/devices.zh-CN.md；停留点须属于当前计划
+reason-do-status = 请发送 { "{" }"state":"online"{ "}" } 或 offline
+reason-do-history = 无需处理：其余各行已学习
+reason-do-sequence = 序号重新开始时，设备须更换 boot
+reason-do-batch = 请运行 `patrolgrid doctor`：磁盘有故障，或有别的程序在写日志
+reason-do-metrics = 设备只应使用少数固定指标：指标名中不要带数字或时间
+reason-do-plate = 请找回本站密钥（`patrolgrid plates keys`），然后 `patrolgrid quarantine replay`
+reason-do-quota = 请降低设备的发送频率；其告警照常接收
+reason-do-crash = 请连同此条上报给开发者
+reason-do-model = 无需处理：沿用原模型，并会重新训练
+reason-do-places = 请改正地点文件
+reason-do-calendar = 请改正日历文件
+reason-do-record = 请检查还有谁在写 Kafka 主题，以及各部分版本是否一致
+reason-do-processing = 请连同此条上报给开发者
+
 ## 命令行：quarantine
 
 quarantine-empty = 站点 { $site } 的隔离区为空。

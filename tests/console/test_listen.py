@@ -1,0 +1,129 @@
+"""What `patrolgrid listen` says of a message: what the gateway would do, what the places file needs, what is odd."""
+
+import json
+
+import pytest
+
+from console.cli.main import main
+from console.hearing import Hearing, Tally
+from ingest.clock import ScaledClock
+from ingest.gateway.gateway_settings import GatewaySettings
+from ingest.places import parse_places
+from tests.documented import examples, places
+
+NOW = 1_795_442_700_000
+HOUR = 3_600_000
+TOPIC = "patrolgrid/v1/station-1/old-market/{}/obs"
+
+
+@pytest.fixture
+def hearing():
+    found = Hearing("station-1", GatewaySettings(), ScaledClock(NOW, NOW * 2, 1.0))  # a clock that stands still
+    found.go_by(parse_places(places()))
+    return found
+
+
+def said(hearing, device, topic=TOPIC, **message):
+    return hearing.hear(topic.format(device), json.dumps({"ts": NOW, **message}, ensure_ascii=False).encode())
+
+
+def count(hearing, device="camera-01", topic=TOPIC, **message):
+    return said(hearing, device, topic, **{"type": "count", "interval_s": 60, "in": 1, **message})
+
+
+def fate(heard):
+    return heard.refused[0].reason if heard.refused else "ignored" if heard.ignored else "stored"
+
+
+def test_it_says_of_every_line_of_the_page_what_the_page_says(hearing):
+    lines = examples(now_ms=NOW)
+    found = [fate(hearing.hear(one.topic, one.payload.encode(), retained=one.retain)) for one in lines]
+    assert found == [one.fate for one in lines]
+
+
+def test_a_device_that_nobody_knows_is_read_all_the_same_and_gets_the_line_it_needs(hearing):
+    heard = said(hearing, "door-77", type="state", metric="cover", value="开")
+    assert fate(heard) == "unknown_device"
+    assert [(row.metric, row.text) for row in heard.rows] == [("cover", "open")]
+    feature = hearing.feature(heard)
+    document = places()
+    document["features"].append(feature)
+    hearing.go_by(parse_places(document))
+    assert feature["properties"]["type"] == "manhole"
+    again = said(hearing, "door-77", type="state", metric="cover", value="开")
+    assert (fate(again), hearing.feature(again)) == ("stored", None)
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "patrolgrid/v1/station-1/creekside/camera-01/obs",
+        "patrolgrid/v1/station-1/old-market/Camera-01/obs",
+        "PatrolGrid/v1/station-1/old-market/camera-01/obs",
+        "zigbee2mqtt/camera-01",
+    ],
+)
+def test_a_device_on_a_wrong_topic_is_told_the_right_one(hearing, topic):
+    heard = count(hearing, topic=topic)
+    assert heard.refused
+    assert (heard.device, heard.belongs) == ("camera-01", TOPIC.format("camera-01"))
+    assert hearing.feature(heard) is None
+
+
+def test_without_places_everything_is_unknown_and_read(hearing):
+    hearing.go_by(None)
+    heard = count(hearing)
+    assert (fate(heard), len(heard.rows)) == ("unknown_device", 1)
+    assert hearing.feature(heard)["properties"]["beat"] == "old-market"
+
+
+def test_plates_are_never_shown(hearing):
+    heard = said(hearing, "gate-01", type="gate", plate="京A12345", direction="in")
+    broken = hearing.hear(TOPIC.format("gate-01"), '{"type":"gate","plate":"京A12345"'.encode())
+    stranger = said(hearing, "gate-99", type="gate", plate="京A12345")
+    assert heard.rows[0].text.startswith("h1:")
+    for one in (heard, broken, stranger):
+        assert "A12345" not in repr(one)
+
+
+def test_a_clock_shows_by_what_comes_and_a_count_is_refused_for_it(hearing):
+    ahead, behind = count(hearing, ts=NOW + 8 * HOUR), count(hearing, ts=NOW - HOUR)
+    reading = said(hearing, "noise-01", type="level", metric="noise", value=1, ts=NOW + 8 * HOUR)
+    kept = count(hearing, ts=NOW - HOUR, backfill=True)
+    assert [fate(one) for one in (ahead, behind, reading, kept)] == ["clock", "stored", "stored", "stored"]
+    assert [one.offset_s for one in (ahead, behind, reading, kept)] == [28_800.0, -3_600.0, 28_800.0, None]
+    document = places()
+    document["features"][1]["properties"]["overrides"] = {"clock_offset_s": 28_800}
+    hearing.go_by(parse_places(document))
+    assert fate(count(hearing, ts=NOW + 8 * HOUR)) == "stored"
+
+
+def test_a_repeat_changes_nothing_and_a_number_that_says_something_else_is_new(hearing):
+    first, again = (count(hearing, boot="a", seq=7) for _ in range(2))
+    other = count(hearing, boot="a", seq=7, out=3)
+    unnumbered = [count(hearing, ts=NOW - 1) for _ in range(2)]
+    assert [len(one.rows) for one in (first, again, other, *unnumbered)] == [1, 0, 1, 1, 0]
+    assert (again.repeats, unnumbered[1].repeats) == (1, 1)
+
+
+def test_units_are_converted_and_an_odd_one_is_noted(hearing):
+    metres = said(hearing, "water-01", type="level", metric="water", value=0.5, unit="m").rows[0]
+    odd = said(hearing, "water-01", type="level", metric="water", value=0.5, unit="span").rows[0]
+    own = said(hearing, "water-01", type="level", metric="battery", value=0.5, unit="span").rows[0]
+    assert (metres.a, metres.text) == (50, "cm")
+    assert (metres.odd_unit, odd.odd_unit, own.odd_unit) == (False, True, False)
+
+
+def test_a_tally_sums_up(hearing):
+    tally = Tally(NOW)
+    for device in ("camera-01", "camera-01", "camera-99"):
+        tally.add(count(hearing, device, ts=NOW - 5_000))
+    assert (tally.messages, tally.observations, tally.repeats) == (3, 1, 1)
+    assert tally.refused == {"unknown_device": 1}
+    assert (tally.offset_s, tally.per_minute) == (-5.0, None)
+
+
+def test_one_device_or_all(capsys, tmp_path):
+    for wrong in ([], ["camera-01", "--all"]):
+        assert main(["listen", *wrong, "--data-dir", str(tmp_path)]) == 2
+        assert "--all" in capsys.readouterr().err
