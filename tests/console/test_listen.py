@@ -1,14 +1,21 @@
 """What `patrolgrid listen` says of a message: what the gateway would do, what the places file needs, what is odd."""
 
 import json
+from contextlib import closing
 
 import pytest
 
 from console.cli.main import main
+from console.common import reason_in_words
 from console.hearing import Hearing, Tally
 from ingest.clock import ScaledClock
 from ingest.gateway.gateway_settings import GatewaySettings
+from ingest.gateway.quarantine import Quarantine
 from ingest.places import parse_places
+from ingest.refusal import Refusal
+from ingest.vocabulary import Reason
+from stream.sentences.catalogue import Sentences
+from stream.sentences.languages import LANGUAGES
 from tests.documented import examples, places
 
 NOW = 1_795_442_700_000
@@ -127,3 +134,20 @@ def test_one_device_or_all(capsys, tmp_path):
     for wrong in ([], ["camera-01", "--all"]):
         assert main(["listen", *wrong, "--data-dir", str(tmp_path)]) == 2
         assert "--all" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_reason_says_what_is_wrong_and_what_to_do(language):
+    texts = Sentences(language)
+    for reason in Reason:
+        assert reason_in_words(texts, reason) != reason
+        assert texts(f"reason-do-{reason}") != f"reason-do-{reason}"
+
+
+def test_what_is_in_quarantine_is_said_in_words(tmp_path, capsys):
+    with closing(Quarantine(tmp_path / "s" / "quarantine.db")) as file:
+        file.add_many([Refusal(Reason.CLOCK, "28797 s ahead", b"{}", "old-market/camera-01", NOW)])
+    (tmp_path / "s" / "log.db").touch()
+    for words in (["list"], ["counts"], ["show", "1"]):
+        assert main(["quarantine", *words, "--data-dir", str(tmp_path), "--lang", "zh-CN"]) == 0
+        assert "时钟错误" in capsys.readouterr().out

@@ -60,7 +60,7 @@ def test_every_line_of_the_page_ends_where_it_says_and_listen_says_so(site, caps
     with closing(Quarantine(site.folder / "data" / SITE / "quarantine.db")) as quarantine:
 
         def found():
-            return {(one.topic, one.reason) for one in quarantine.list(limit=1_000) if one.received_ms >= now_ms}
+            return {(one.topic, one.reason) for one in quarantine.list(limit=1_000) if one.last_ms >= now_ms}
 
         wait_for(lambda: found() >= refused, lambda: f"missing: {refused - found()}")
         assert found() == refused

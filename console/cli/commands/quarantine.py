@@ -15,6 +15,7 @@ from console.common import (
     local_time,
     print_json,
     print_table,
+    reason_in_words,
     safe,
     settings_and_texts,
 )
@@ -77,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
             case "counts":
                 _counts(quarantine, site, texts, as_json=options.json)
             case "show":
-                _show(quarantine, site, options.id, as_json=options.json)
+                _show(quarantine, site, options.id, texts, as_json=options.json)
             case "replay":
                 _replay(quarantine, site, settings, options, texts)
             case _:
@@ -106,7 +107,7 @@ def _list(
             (
                 entry.id,
                 local_time(entry.received_ms, zone),
-                entry.reason,
+                f"{entry.reason}: {reason_in_words(texts, entry.reason)}",
                 entry.count,
                 safe(entry.topic)[:_DETAIL_WIDTH],
                 safe(entry.detail)[:_DETAIL_WIDTH],
@@ -116,7 +117,7 @@ def _list(
         print_table(header, rows, indent="")
 
 
-def _show(quarantine: Quarantine, site: FoundSite, number: int, *, as_json: bool) -> None:
+def _show(quarantine: Quarantine, site: FoundSite, number: int, texts: Sentences, *, as_json: bool) -> None:
     entry = quarantine.get(number)
     if entry is None:
         raise CommandError(f"site {site.id} has no entry {number} in quarantine")
@@ -125,6 +126,7 @@ def _show(quarantine: Quarantine, site: FoundSite, number: int, *, as_json: bool
         print_json(document)
         return
     del document["payload_base64"]
+    document["meaning"], document["to_do"] = reason_in_words(texts, entry.reason), texts(f"reason-do-{entry.reason}")
     for key, value in document.items():
         print(f"{key:<12} {safe(value)}")
     print(safe(entry.payload.decode("utf-8", "backslashreplace")))
@@ -138,7 +140,11 @@ def _counts(quarantine: Quarantine, site: FoundSite, texts: Sentences, *, as_jso
         print(texts("quarantine-empty", site=site.id))
     else:
         header = [texts("quarantine-col-reason"), texts("quarantine-col-count")]
-        print_table(header, [(reason, t.total) for reason, t in totals.items()], indent="")
+        print_table(
+            header,
+            [(f"{reason}: {reason_in_words(texts, reason)}", t.total) for reason, t in totals.items()],
+            indent="",
+        )
         print(texts("quarantine-total", count=sum(t.total for t in totals.values())))
 
 
