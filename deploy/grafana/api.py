@@ -4,6 +4,7 @@ grafana-api has no calls for alert rules and none for data sources by uid; those
 token and the error types.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -20,6 +21,9 @@ _HINTS: Final = {
     409: "Grafana has another thing of that name or uid",
     412: "somebody else changed it meanwhile, or another dashboard in the folder has the title",
 }
+OLDEST: Final = (9, 4)
+"""Version of Grafana: the oldest in which the dashboards were looked at."""
+_RULES: Final = "/v1/provisioning/alert-rules"
 _SHOWN: Final = {"X-Disable-Provenance": "true"}
 """With this header people can still edit the rule in Grafana."""
 
@@ -69,6 +73,14 @@ class Grafana:
         """Release connections."""
         self._face.api.s.close()
 
+    def check_version(self) -> None:
+        """Raise `GrafanaError` where Grafana says that it is older than `OLDEST`; it may keep that to itself."""
+        said = str(self._ask("health", "GET", "/health").get("version") or "")
+        found = re.match(r"(\d+)\.(\d+)", said)
+        if found is not None and (int(found[1]), int(found[2])) < OLDEST:
+            oldest = ".".join(map(str, OLDEST))
+            raise GrafanaError(f"Grafana at {self.url} has version {said}, expected {oldest} or newer")
+
     def datasource(self, uid: str) -> Json | None:
         """Return a data source, None where there is none."""
         return self._find("data source", "GET", f"/datasources/uid/{quote(uid)}")
@@ -106,19 +118,32 @@ class Grafana:
         self._call(f"dashboard {document['title']}", self._face.dashboard.update_dashboard, body)
 
     def rule(self, uid: str) -> Json | None:
-        """Return an alert rule, None where there is none."""
-        return self._find("alert rule", "GET", f"/v1/provisioning/alert-rules/{quote(uid)}")
+        """Return an alert rule, None where there is none: Grafana 9 says 500 then, later ones an empty 404."""
+        return self._find("alert rule", "GET", f"{_RULES}/{quote(uid)}", missing=(404, 500))
 
     def put_rule(self, document: Json, *, new: bool) -> None:
         """Make or replace an alert rule."""
-        path = "/v1/provisioning/alert-rules" + ("" if new else f"/{quote(document['uid'])}")
+        path = _RULES + ("" if new else f"/{quote(document['uid'])}")
         self._ask(f"alert rule {document['title']}", "POST" if new else "PUT", path, document, _SHOWN)
 
-    def _find(self, what: str, method: str, path: str) -> Json | None:
+    def delete_rule(self, uid: str) -> None:
+        """Take an alert rule away."""
+        api = self._face.api
+
+        def ask() -> Json:
+            # Not through grafana-api, which wants JSON as an answer: Grafana gives none.
+            answer = api.s.delete(f"{api.url}{_RULES}/{quote(uid)}", auth=api.auth, headers=_SHOWN, timeout=api.timeout)
+            if answer.status_code >= 400:
+                raise GrafanaException(answer.status_code, answer.text, answer.text)
+            return {}
+
+        self._call(f"alert rule {uid}", ask)
+
+    def _find(self, what: str, method: str, path: str, missing: tuple[int, ...] = (404,)) -> Json | None:
         try:
             return self._ask(what, method, path)
         except GrafanaError as error:
-            if error.status == 404:
+            if error.status in missing:
                 return None
             raise
 

@@ -1,4 +1,8 @@
-"""Writes what Grafana reads at start: ``python -m deploy.grafana.build``. A test holds that it was run."""
+"""What Grafana reads at its start.
+
+``python -m deploy.grafana.build`` writes the files that stand here, for a site whose settings say nothing (a test holds
+that it was run); `patrolgrid grafana files` writes those of a site.
+"""
 
 import json
 from pathlib import Path
@@ -6,16 +10,21 @@ from typing import Final
 
 from deploy.grafana.dashboards import FOLDERS, dashboards
 from deploy.grafana.rules import GROUP, rules
+from ingest.files import replace_file
+from ingest.places import Places
+from stream.config import Site
+from stream.sentences.catalogue import Sentences
 from stream.sentences.languages import LANGUAGES
 
 ROOT: Final = Path(__file__).parent
 
 
-def files() -> dict[Path, str]:
-    """Return the text of every file by its path."""
+def files(site: Site | None = None, places: Places | None = None) -> dict[Path, str]:
+    """Return the text of every file by its path below the folder they go to; see `dashboards` and `rules`."""
+    site = site or Site()
     made = {
-        ROOT / "provisioning" / "datasources" / "patrolgrid.yaml": _DATASOURCE,
-        ROOT / "provisioning" / "dashboards" / "patrolgrid.yaml": _json(
+        Path("provisioning", "datasources", "patrolgrid.yaml"): _DATASOURCE,
+        Path("provisioning", "dashboards", "patrolgrid.yaml"): _json(
             {
                 "apiVersion": 1,
                 "providers": [
@@ -31,29 +40,34 @@ def files() -> dict[Path, str]:
                 ],
             }
         ),
-        ROOT / "provisioning" / "alerting" / "patrolgrid.yaml": _json(
+        Path("provisioning", "alerting", "patrolgrid.yaml"): _json(
             {
                 "apiVersion": 1,
                 "groups": [
                     {
                         "orgId": 1,
-                        "name": f"{GROUP}-{language}",
-                        "folder": FOLDERS[language][1],
+                        "name": GROUP,
+                        "folder": Sentences(site.language)("grafana-rules-folder"),
                         "interval": "1m",
                         "rules": [
                             {key: value for key, value in rule.items() if key not in {"ruleGroup", "orgID"}}
-                            for rule in rules(language)
+                            for rule in rules(site.language, places)
                         ],
                     }
-                    for language in LANGUAGES[:1]
                 ],
             }
         ),
     }
     for language in LANGUAGES:
-        for uid, dashboard in dashboards(language).items():
-            made[ROOT / "dashboards" / language / f"{uid}.json"] = _json(dashboard)
+        for uid, dashboard in dashboards(language, site, places).items():
+            made[Path("dashboards", language, f"{uid}.json")] = _json(dashboard)
     return made
+
+
+def write(folder: Path, made: dict[Path, str]) -> None:
+    """Write files below a folder, each whole or not at all."""
+    for path, text in made.items():
+        replace_file(folder / path, text.encode(), durable=False)
 
 
 def _json(document: object) -> str:
@@ -71,6 +85,7 @@ datasources:
     type: influxdb
     access: proxy
     url: ${INFLUX_URL}
+    database: ${INFLUX_BUCKET} # where Grafana 9 looks for it, later ones in jsonData
     jsonData:
       version: InfluxQL
       dbName: ${INFLUX_BUCKET}
@@ -83,12 +98,5 @@ datasources:
 """
 
 
-def main() -> None:
-    """Write the files."""
-    for path, text in files().items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    write(ROOT, files())

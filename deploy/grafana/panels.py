@@ -1,5 +1,6 @@
 """Grafana's JSON, piece by piece: panels, queries, variables. Knows nothing of what is shown."""
 
+import math
 from typing import Any, Final, TypedDict, Unpack
 
 Json = dict[str, Any]
@@ -158,13 +159,15 @@ def risk_map(title: str, query: str, **look: Unpack[Look]) -> Json:
     """Return cells on a map without tiles: the columns lon, lat and risk place, colour and size them.
 
     Under them lie the beats and streets of `OUTLINES`; where Grafana does not have that file, only the cells are shown.
+    `with_site` puts a site's own outlines, names and view in.
     """
     style = {
         "color": {"field": "risk", "fixed": "red"},
-        "size": {"field": "risk", "fixed": 8, "min": 6, "max": 20},
+        # Cells lie 100 m apart: larger marks would hide each other, smaller ones would not hold their rank.
+        "size": {"field": "risk", "fixed": 10, "min": 9, "max": 14},
         # Grafana writes the rank in the marker's own colour: it can only be read on a pale one.
-        "opacity": 0.3,
-        "lineWidth": 2,
+        "opacity": 0.15,
+        "lineWidth": 1,
         "symbol": {"mode": "fixed", "fixed": "img/icons/marker/square.svg"},
         "text": {"field": "rank", "mode": "field", "fixed": ""},
         "textConfig": _TEXT,
@@ -172,16 +175,17 @@ def risk_map(title: str, query: str, **look: Unpack[Look]) -> Json:
     options = {
         "basemap": {"type": "xyz", "name": "", "config": {"url": _NO_TILES, "attribution": ""}},
         "layers": [
-            outlines_layer(OUTLINES, "id"),
+            outlines_layer(OUTLINES, label="id"),
             {
                 "type": "markers",
                 "name": "risk",
                 "location": {"mode": "coords", "longitude": "lon", "latitude": "lat"},
-                "config": {"style": style, "showLegend": True},
+                "config": {"style": style, "showLegend": False},
                 "tooltip": True,
             },
         ],
-        "view": {"id": "fit", "allLayers": True, "padding": 15, "lat": 0, "lon": 0, "zoom": 14},
+        # Where nobody says where the site lies: as near as all of it can be seen.
+        "view": {"id": "fit", "allLayers": True, "padding": 5, "lat": 0, "lon": 0, "zoom": 19},
         "controls": {"showZoom": True, "mouseWheelZoom": False, "showScale": True, "showAttribution": False},
         "tooltip": {"mode": "details"},
     }
@@ -194,24 +198,19 @@ OUTLINES: Final = "public/maps/patrolgrid.geojson"
 _TEXT: Final = {"fontSize": 12, "textAlign": "center", "textBaseline": "middle", "offsetX": 0, "offsetY": 0}
 
 
-def outlines_layer(source: str, label: str) -> Json:
-    """Return the layer of beats, streets and devices of a GeoJSON file, beats with the property `label` on them."""
+def outlines_layer(source: str, label: str = "") -> Json:
+    """Return the layer of beats, streets and devices of a GeoJSON file, with the property `label` on them."""
 
     def named(kind: str, **style: object) -> Json:
         return {"check": {"property": "kind", "operation": "eq", "value": kind}, "style": style}
 
+    style: Json = {"color": {"fixed": "#6e7f96"}, "opacity": 0.06, "lineWidth": 2}
     return {
         "type": "geojson",
         "name": "beats",
         "config": {
             "src": source,
-            "style": {
-                "color": {"fixed": "#6e7f96"},
-                "opacity": 0.06,
-                "lineWidth": 2,
-                "text": {"field": label, "mode": "field", "fixed": ""},
-                "textConfig": _TEXT,
-            },
+            "style": style | (_labelled(label) if label else {}),
             "rules": [
                 named("street", color={"fixed": "#8a8a8a"}, opacity=0, lineWidth=1),
                 named("device", color={"fixed": "#8a8a8a"}, opacity=0.5, lineWidth=0, size={"fixed": 2}),
@@ -221,10 +220,34 @@ def outlines_layer(source: str, label: str) -> Json:
     }
 
 
-def with_outlines(panel: Json, source: str, label: str) -> Json:
-    """Return a panel, with other outlines where it is a map."""
-    if panel["type"] == "geomap":
-        panel["options"]["layers"][0] = outlines_layer(source, label)
+def _labelled(label: str) -> Json:
+    return {"text": {"field": label, "mode": "field", "fixed": ""}, "textConfig": _TEXT | {"fontSize": 13}}
+
+
+def names_layer(source: str, label: str) -> Json:
+    """Return the layer that writes the property `label` of points: above the cells, so that it can be read."""
+    # Grafana leaves out the name of an area that is narrower than the name; that of a point it always writes.
+    dot: Json = {"color": {"fixed": "#8797ad"}, "opacity": 0, "lineWidth": 0, "size": {"fixed": 1}}
+    config = {"src": source, "style": dot | _labelled(label), "rules": []}
+    return {"type": "geojson", "name": "names", "config": config, "tooltip": False}
+
+
+def with_site(panel: Json, outlines: str, names: str, label: str, bounds: tuple[float, float, float, float]) -> Json:
+    """Return a map with a site's outlines and names, seen so that `bounds` (west, south, east, north) fill it."""
+    options, place = panel["options"], panel["gridPos"]
+    risk = options["layers"][1]
+    options["layers"] = [outlines_layer(outlines), risk, names_layer(names, label)]
+    west, south, east, north = bounds
+    lat = (south + north) / 2
+    # The world of zoom 0 is 256 pixels wide; a row of Grafana's grid is 38 high, a column 52 wide on a small screen.
+    wide = place["w"] * 52 * 360 / (256 * max(east - west, 1e-4))
+    high = (place["h"] * 38 - 50) * 360 * math.cos(math.radians(lat)) / (256 * max(north - south, 1e-4))
+    options["view"] = {
+        "id": "coords",
+        "lat": round(lat, 5),
+        "lon": round((west + east) / 2, 5),
+        "zoom": round(math.log2(min(wide, high)) - 0.1, 2),
+    }
     return panel
 
 
@@ -246,7 +269,7 @@ def ordered(*names: str) -> Json:
 
 
 def variable(name: str, label: str, query: str, *, many: bool = True) -> Json:
-    """Return a variable whose values InfluxDB knows."""
+    """Return a variable whose values InfluxDB knows; of many values or, without `many`, of one."""
     found: Json = {
         "type": "query",
         "name": name,
@@ -259,9 +282,35 @@ def variable(name: str, label: str, query: str, *, many: bool = True) -> Json:
         "multi": many,
         "includeAll": many,
         "options": [],
-        "current": {"text": "All", "value": "$__all"} if many else {},
+        "current": _ALL if many else {},
     }
     return found | ({"allValue": ".*"} if many else {})
+
+
+def named_variable(name: str, label: str, named: dict[str, str], *, many: bool = True) -> Json:
+    """Return a variable whose values are known, with names for people: `named` has value → name."""
+    options = [{"text": text, "value": value, "selected": False} for value, text in named.items()]
+    if many:
+        options.insert(0, _ALL | {"selected": True})
+    found: Json = {
+        "type": "custom",
+        "name": name,
+        "label": label,
+        # What Grafana splits at: a comma is escaped, and a name has no colon between blanks.
+        "query": ", ".join(f"{_plain(text)} : {value}" for value, text in named.items()),
+        "multi": many,
+        "includeAll": many,
+        "options": options,
+        "current": _ALL if many else options[0] | {"selected": True},
+    }
+    return found | ({"allValue": ".*"} if many else {})
+
+
+def _plain(text: str) -> str:
+    return text.replace(" : ", ": ").replace(",", "\\,")
+
+
+_ALL: Final = {"text": "All", "value": "$__all"}
 
 
 def lay_out(panels: list[Json]) -> list[Json]:

@@ -176,8 +176,13 @@ def hotspot_map(say: Sentences, size: tuple[int, int]) -> Json:
         description=say("grafana-map-help"),
         links=go(say.language, "hotspots", say("grafana-dashboard-hotspots"), "beat"),
         overrides=[
-            *words.columns(say, "rank", "risk", "place", "drivers", "cell", "beat"),
+            *words.columns(say, "rank", "risk", "place", "drivers", "beat"),
             override("risk", unit="percentunit", decimals=0),
+            # Where a cell lies is seen; what it is called helps nobody.
+            *(
+                override(name, custom_hideFrom={"tooltip": True, "legend": True, "viz": False})
+                for name in ("Time", "current", "lon", "lat", "cell")
+            ),
         ],
     )
 

@@ -5,14 +5,14 @@ from typing import Any, Final, get_args
 
 from deploy.grafana.panels import BLUE, CALM, GREY, RED, YELLOW, Json, override
 from ingest.events import Provenance
-from ingest.vocabulary import INCIDENT_CATEGORIES
+from ingest.vocabulary import INCIDENT_CATEGORIES, Reason
 from stream.sentences.catalogue import Sentences, choices
 
 ALERT: Final = ("severity", "Time", "kind", "place", "text", "state")
 """Columns of an alert, the most urgent thing first."""
 _WIDTHS: Final = {
     "officer": 130,
-    "Time": 155,
+    "Time": 105,
     "beat": 130,
     "device": 110,
     "kind": 190,
@@ -74,10 +74,12 @@ def _kind_colors() -> dict[str, str]:
 
 
 def columns(say: Sentences, *names: str) -> list[Json]:
-    """Return how the columns of a table are called and how wide they are."""
+    """Return how the columns of a table are called, how wide they are, and that times are short: day and minute."""
     made = []
     for name in names:
         more: dict[str, Any] = {"custom_width": _WIDTHS[name]} if name in _WIDTHS else {}
+        if name == "Time":
+            more["unit"] = "time:MM-DD HH:mm"
         if name in _LONG:
             more["custom_cellOptions"] = {"type": "auto", "wrapText": True}
         made.append(override(name, displayName=say("grafana-column", column=name), **more))
@@ -139,6 +141,48 @@ def yes_no(say: Sentences, good: int, *names: str) -> list[Json]:
 def hidden(*names: str) -> list[Json]:
     """Return columns that are there for links and sorting only."""
     return [override(name, custom_hidden=True) for name in names]
+
+
+def units(panel: Json, say: Sentences) -> Json:
+    """Return a panel with its units in the reader's language: Grafana's own are English words."""
+
+    def told(unit: str) -> str:
+        return say("grafana-unit", unit=unit)
+
+    looks = panel["fieldConfig"]
+    looks["defaults"]["unit"] = told(looks["defaults"]["unit"])
+    for one in (one for look in looks["overrides"] for one in look["properties"] if one["id"] == "unit"):
+        one["value"] = told(one["value"])
+    return panel
+
+
+def codes(panel: Json, say: Sentences) -> Json:
+    """Return a panel in which series and rows that are called by a code have its words, whatever else is in the name.
+
+    A name of two parts keeps the other one: Grafana fills it in from the series' labels.
+    """
+    looks = []
+    aliases = {target.get("alias", "") for target in panel["targets"]}
+    for alias in sorted(aliases & _CODED.keys()):
+        message, argument, pattern, shown = _CODED[alias]
+        for code in choices(message):
+            name = shown.replace("$word", say(message, **{argument: code}))
+            looks.append(override(pattern.replace("$code", code), like=True, displayName=name))
+    if "$tag_reason" in aliases:
+        looks += [override(reason, displayName=say(f"board-quarantine-{reason}")) for reason in Reason]
+    if panel["type"] == "table" and any('GROUP BY "name"' in target["query"] for target in panel["targets"]):
+        named: Json = {one: {"text": say("scenario", name=one)} for one in choices("scenario")}
+        looks.append(override("name", mappings=_mapping(named)))
+    panel["fieldConfig"]["overrides"] = [*panel["fieldConfig"]["overrides"], *looks]
+    return panel
+
+
+_CODED: Final = {
+    "$tag_kind $tag_device": ("kind", "kind", "^$code ", "$word ${__field.labels.device}"),
+    "$tag_name $tag_beat": ("scenario", "name", "^$code ", "$word ${__field.labels.beat}"),
+    "$tag_device $tag_metric": ("state-metric", "metric", " $code$", "${__field.labels.device} $word"),
+}
+"""How a query names its series → the message with the code's words, its argument, where the code is, what is shown."""
 
 
 def _mapping(options: Json) -> list[Json]:

@@ -121,6 +121,15 @@ state-word = { $word ->
     [down] down
    *[other] { $word }
 }
+state-metric = { $metric ->
+    [door] door
+    [cover] cover
+    [barrier] barrier
+    [video] picture
+    [smoke] smoke detector
+    [tamper] tamper contact
+   *[other] { $metric }
+}
 
 stranger_vehicle = Vehicle not on the list, { $value ->
     [-1] never seen here before
@@ -359,6 +368,7 @@ doubled = { $why } { $kind ->
 over = { $why } Over after { $lasted_s }.
 believed = { $why } { $by } says that this is how it is now.
 taken_over = { $why } Now part of the alert “{ kind }”.
+alert-title = { kind }: { $place }
 
 seconds = { $count ->
     [0] less than a second
@@ -523,6 +533,7 @@ advice = { $kind ->
 ## Grafana: titles and explanations of panels, names of columns
 
 grafana-folder = PatrolGrid
+grafana-rules-folder = PatrolGrid alert rules
 grafana-dashboard-now = Now
 grafana-dashboard-beat = Beat
 grafana-dashboard-hotspots = Hotspots
@@ -534,7 +545,6 @@ grafana-site = Site
 grafana-beat = Beat
 grafana-device = Device
 grafana-alerts = Alerts
-grafana-dashboards = Dashboards
 grafana-open-alerts = Open alerts
 grafana-anomalies = Anomalies in the time shown
 grafana-silent-devices = Silent devices
@@ -628,7 +638,8 @@ grafana-limit-help = 100 % is where the alarm goes off.
 grafana-worst-devices = Devices, the worst first
 grafana-see-device = This device
 grafana-rule-no-data = A beat sends no data
-grafana-rule-no-data-help = Nothing came from a beat for 15 minutes.
+grafana-rule-no-data-help = Nothing came from { $beat } for 15 minutes.
+grafana-rule-any-beat = any beat
 grafana-rule-node-down = The node says nothing
 grafana-rule-node-down-help = The node has written no status for 5 minutes.
 grafana-rule-lag = Results lag behind
@@ -639,6 +650,26 @@ grafana-rule-quarantine = Much goes to quarantine
 grafana-rule-quarantine-help = More than 100 inputs were refused in 5 minutes.
 grafana-rule-dropped = Lines were dropped or refused
 grafana-rule-dropped-help = A full backlog dropped lines, or InfluxDB refused some.
+grafana-unit = { $unit ->
+    [s] s
+    [ms] ms
+    [m] m
+    [ops] suffix:/s
+   *[other] { $unit }
+}
+scenario = { $name ->
+    [crowd_surge] Crowd
+    [burglary_series] Series of burglaries
+    [tailgating] Tailgating at a gate
+    [manhole_open] Manhole cover lifted
+    [smoke] Smoke
+    [camera_dead] Dead camera
+    [fire_door_open] Fire door held open
+    [stranger_vehicle] Unknown vehicle at night
+    [gate_stuck] Barrier stuck
+    [fight] Fight
+   *[other] { $name }
+}
 grafana-no = no
 grafana-yes = yes
 grafana-column = { $column ->
@@ -920,13 +951,17 @@ sync-url = grafana.url is empty: set it in [grafana], or PATROLGRID_GRAFANA__URL
 sync-token = there is no Grafana token: name a file with grafana.token_file, or set PATROLGRID_GRAFANA__TOKEN
 sync-create = created{"     "}
 sync-update = updated{"     "}
+sync-delete = removed{"     "}
 sync-would_create = would create
+sync-would_delete = would remove
 sync-would_update = would update
 sync-data-source = data source
 sync-folder = folder{"     "}
 sync-dashboard = dashboard{"  "}
 sync-alert-rule = alert rule{" "}
 sync-same = Grafana has everything as it should be.
+sync-no-places = { $path } is not there: maps have no beats and streets in them, and beats are called by their ids. Name it with site.places, or run this in the folder where it is.
+sync-files = { $count } files written below { $path }
 
 ## The command line: status
 

@@ -118,6 +118,15 @@ state-word = { $word ->
     [down] 落下
    *[other] { $word }
 }
+state-metric = { $metric ->
+    [door] 门
+    [cover] 井盖
+    [barrier] 道闸
+    [video] 画面
+    [smoke] 烟感
+    [tamper] 防拆
+   *[other] { $metric }
+}
 
 stranger_vehicle = { $at_ms }，未登记车辆，{ $value ->
     [-1] 近{ $limit }天内首次出现
@@ -345,6 +354,7 @@ doubled = { $why }{ $kind ->
 over = { $why }现已结束，共持续{ $lasted_s }。
 believed = { $why }{ $by }确认：现状如此，今后视为正常。
 taken_over = { $why }已并入“{ kind }”告警。
+alert-title = { kind }：{ $place }
 
 seconds = { $count ->
     [0] 不到1秒
@@ -470,7 +480,8 @@ advice = { $kind ->
 
 ## Grafana：面板标题与说明、列名
 
-grafana-folder = PatrolGrid 网格巡防
+grafana-folder = 网格巡防
+grafana-rules-folder = 网格巡防告警规则
 grafana-dashboard-now = 实时态势
 grafana-dashboard-beat = 网格一日
 grafana-dashboard-hotspots = 巡逻热点
@@ -482,7 +493,6 @@ grafana-site = 站点
 grafana-beat = 网格
 grafana-device = 设备
 grafana-alerts = 告警
-grafana-dashboards = 看板
 grafana-open-alerts = 未解除告警
 grafana-anomalies = 时段内异常
 grafana-silent-devices = 失联设备
@@ -576,7 +586,8 @@ grafana-limit-help = 100% 即报警阈值。
 grafana-worst-devices = 设备（质量最差在前）
 grafana-see-device = 查看该设备
 grafana-rule-no-data = 网格无数据上报
-grafana-rule-no-data-help = 某网格 15 分钟内无任何数据。
+grafana-rule-no-data-help = { $beat }已有 15 分钟没有任何数据。
+grafana-rule-any-beat = 所有网格
 grafana-rule-node-down = 节点无状态上报
 grafana-rule-node-down-help = 节点 5 分钟内未上报运行状态。
 grafana-rule-lag = 处理滞后
@@ -587,6 +598,26 @@ grafana-rule-quarantine = 隔离数据激增
 grafana-rule-quarantine-help = 5 分钟内隔离数据超过 100 条。
 grafana-rule-dropped = 数据被丢弃或拒收
 grafana-rule-dropped-help = 积压溢出丢弃数据，或 InfluxDB 拒收数据。
+grafana-unit = { $unit ->
+    [s] suffix: 秒
+    [ms] suffix: 毫秒
+    [m] suffix: 分钟
+    [ops] suffix:/秒
+   *[other] { $unit }
+}
+scenario = { $name ->
+    [crowd_surge] 人群聚集
+    [burglary_series] 连续入室盗窃
+    [tailgating] 尾随闯闸
+    [manhole_open] 井盖被掀开
+    [smoke] 冒烟
+    [camera_dead] 摄像头失效
+    [fire_door_open] 消防门未关
+    [stranger_vehicle] 夜间陌生车辆
+    [gate_stuck] 道闸卡住
+    [fight] 打架
+   *[other] { $name }
+}
 grafana-no = 否
 grafana-yes = 是
 grafana-column = { $column ->
@@ -796,13 +827,17 @@ sync-url = grafana.url 未设置：请在 [grafana] 中填写，或设置 PATROL
 sync-token = 缺少 Grafana 令牌：请用 grafana.token_file 指定文件，或设置 PATROLGRID_GRAFANA__TOKEN
 sync-create = 已创建
 sync-update = 已更新
+sync-delete = 已移除
 sync-would_create = 将创建
 sync-would_update = 将更新
+sync-would_delete = 将移除
 sync-data-source = 数据源
 sync-folder = 文件夹
 sync-dashboard = 看板{"  "}
 sync-alert-rule = 告警规则
 sync-same = Grafana 已是最新，无需改动。
+sync-no-places = 找不到 { $path }：地图上没有网格和街道，网格以编号显示。请用 site.places 指定该文件，或在其所在目录运行本命令。
+sync-files = 已在 { $path } 下写入 { $count } 个文件
 
 ## 命令行：status
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ingest.vocabulary import STATE_NAMES, STATUS_NAMES, Kind, WindowStatus
 from stream.results import RECALLED, HotspotCell, HotspotPlace, Results
-from stream.sentences import Why
+from stream.sentences import Why, literal
 from stream.sentences.catalogue import in_all_languages, spot_sentence
 from stream.sinks.influx.lines import clean, clean_tag
 from tests.influx.servers import Server
@@ -92,6 +92,7 @@ def points(written: list[Results]) -> dict[str, Points]:  # noqa: C901, PLR0912,
             old = alerts.get((alert.id, alert.revision), {})
             new = {"state": alert.state, "severity": alert.severity, "changed_ms": alert.changed_ms, "lon": alert.lon}
             new |= {"text": _text(alert.why, "en"), "place_zh": clean(alert.place["zh-CN"])}
+            new["title"] = _text(Why("alert-title", {"kind": alert.kind, "place": literal(alert.place)}), "en")
             alerts[alert.id, alert.revision] = old | {k: v for k, v in new.items() if v is not None}
         for hotspots in result.maps:
             second, now = hotspots.ts // 1000, {(cell.beat, cell.cell) for cell in hotspots.cells}
@@ -148,7 +149,7 @@ def stored(server: Server, database: str, site: str) -> dict[str, Points]:
         row.pop("measurement")
         row.pop("site")
         if name == "alert":
-            kept = ("state", "severity", "changed_ms", "lon", "text", "place_zh")
+            kept = ("state", "severity", "changed_ms", "lon", "title", "text", "place_zh")
             key: tuple[Any, ...] = (row["id"], row["revision"])
             row = {field: row.get(field) for field in kept}
         else:

@@ -1,8 +1,12 @@
-"""An HTTP server that behaves as Grafana's documented API does, as far as we use it."""
+"""An HTTP server that behaves as Grafana does, as far as we use it: as its API is documented, and as 9.4 was seen to.
+
+What 9.4 does, and later ones do not: `old`.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -15,7 +19,9 @@ UNKNOWN_DATASOURCE = {"message": "Data source not found"}
 class FakeGrafana:
     """What it holds can be looked at and changed by a test, as by somebody at its pages."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, old: bool = False) -> None:
+        self.old = old
+        self.version = "9.4.7" if old else "11.6.0"
         self.datasources: dict[str, dict[str, Any]] = {}
         self.folders: dict[str, dict[str, Any]] = {}
         self.dashboards: dict[str, dict[str, Any]] = {}
@@ -33,7 +39,7 @@ class FakeGrafana:
                 size = int(self.headers.get("Content-Length") or 0)
                 body = json.loads(self.rfile.read(size) or b"null")
                 status, answer = fake.answer(self.command, self.path, body, self.headers.get("Authorization", ""))
-                data = json.dumps(answer).encode()
+                data = b"" if answer is None else json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
@@ -53,6 +59,8 @@ class FakeGrafana:
     def answer(  # noqa: C901, PLR0911, PLR0912 - one branch a call of the API
         self, method: str, path: str, body: Any, authorization: str
     ) -> tuple[int, Any]:
+        if path == "/api/health":
+            return 200, {"database": "ok", "version": self.version}
         if authorization not in {f"Bearer {TOKEN}", f"Bearer {READER}"}:
             return 401, {"message": "Invalid API key"}
         if method != "GET":
@@ -75,6 +83,10 @@ class FakeGrafana:
             case "POST", "folders":
                 if body["uid"] in self.folders:
                     return 412, {"message": "a folder with that uid already exists"}
+                if slug(body["title"]) in {slug(one["title"]) for one in self.folders.values()}:
+                    return 409, {
+                        "message": "a folder or dashboard in the general folder with the same name already exists"
+                    }
                 self.folders[body["uid"]] = body | {"id": len(self.folders) + 1, "version": 1}
                 return 200, self.folders[body["uid"]]
             case "PUT", "folders", uid:
@@ -94,6 +106,8 @@ class FakeGrafana:
         return 404, {"message": f"Not found: {method} {path}"}
 
     def _keep_datasource(self, body: dict[str, Any]) -> tuple[int, Any]:
+        if self.datasources.get(body["uid"], {}).get("readOnly"):
+            return 403, {"message": "Cannot update read-only data source"}
         kept = {key: value for key, value in body.items() if key != "secureJsonData"}
         fields = dict.fromkeys(body.get("secureJsonData", {}), True)
         self.datasources[body["uid"]] = kept | {"id": 1, "orgId": 1, "readOnly": False, "secureJsonFields": fields}
@@ -120,13 +134,28 @@ class FakeGrafana:
         return 200, {"uid": uid, "version": version + 1, "status": "success"}
 
     def _rule(self, method: str, uid: str, body: Any) -> tuple[int, Any]:
-        if method == "GET":
-            return (200, self.rules[uid]) if uid in self.rules else (404, {"message": "alert rule not found"})
-        if method == "POST" and uid in self.rules:
-            return 409, {"message": "conflict: alert rule with that uid exists"}
-        if method == "PUT" and uid not in self.rules:
-            return 404, {"message": "alert rule not found"}
-        if body["folderUID"] not in self.folders:
-            return 400, {"message": "folder does not exist"}
+        there = self.rules.get(uid)
+        if method == "GET" and there is None:
+            return (500, {"message": "could not find alert rule"}) if self.old else (404, None)
+        if there is not None and method == "GET":
+            return 200, {key: value for key, value in there.items() if not self.old or key != "isPaused"}
+        if method == "DELETE":
+            self.rules.pop(uid, None)
+            return 204, None
+        refused = {
+            (409, "conflict: alert rule with that uid exists"): method == "POST" and there is not None,
+            (404, "alert rule not found"): method == "PUT" and there is None,
+            (409, "cannot change provenance from 'file' to ''"): (there or {}).get("provenance") == "file",
+            (400, "folder does not exist"): body["folderUID"] not in self.folders,
+        }
+        for (status, message), refuses in refused.items():
+            if refuses:
+                return status, {"message": message}
         self.rules[uid] = body | {"id": 1, "updated": "2026-11-23T08:00:00Z", "provenance": ""}
         return (201 if method == "POST" else 200), self.rules[uid]
+
+
+def slug(title: str) -> str:
+    """Return what Grafana 9.4 tells folders apart by: what is left of a title in ASCII."""
+    found = re.sub("[^a-z0-9]+", "-", title.lower()).strip("-")
+    return found or title

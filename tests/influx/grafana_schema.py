@@ -27,9 +27,11 @@ register_default_plugins()
 
 QUERY_KEYS = {"refId", "datasource", "query", "rawQuery", "resultFormat", "alias", "intervalMs", "maxDataPoints"}
 """Of the type ``InfluxQuery`` of Grafana's InfluxDB data source, what we use."""
-ANNOTATION_KEYS = {*QUERY_KEYS, "textColumn", "tagsColumn", "fromAnnotations", "textEditor"}
+ANNOTATION_KEYS = {*QUERY_KEYS, "titleColumn", "textColumn", "fromAnnotations", "textEditor"}
 OPEN = re.compile(r"\.templating\.list\[\d+\]\.definition: |\.annotations\.list\[\d+\]\.target\.")
 """Variables carry their query a second time, as text; an annotation's target is a query of its data source."""
+NUMBERS = re.compile(r"\.view\.(lat|lon|zoom): [\d.-]+, expected int")
+"""The schema says whole degrees, and Grafana's own maps do not keep to it."""
 UNITS = {value for name, value in vars(units).items() if isinstance(value, str) and not name.startswith("_")}
 CUSTOM = ("suffix:", "prefix:", "time:", "si:", "count:", "currency:")
 
@@ -49,7 +51,8 @@ def dashboard_problems(document: dict[str, Any]) -> list[str]:
         defaults = panel["fieldConfig"]["defaults"]
         problems += [f"{where}: unit {unit}" for unit in _units(panel) if not known_unit(unit)]
         if config.options_from_json_hook is not None:
-            problems += [f"{where}: {one}" for one in _typed(config.options_from_json_hook, panel["options"])]
+            found = _typed(config.options_from_json_hook, panel["options"])
+            problems += [f"{where}: {one}" for one in found if not NUMBERS.match(one)]
         if config.field_config_from_json_hook is not None:
             problems += [f"{where}: {one}" for one in _typed(config.field_config_from_json_hook, defaults["custom"])]
         for override in panel["fieldConfig"]["overrides"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import math
 import re
 from typing import Any, get_args
 from urllib.parse import unquote
@@ -18,7 +19,7 @@ from deploy.grafana.panels import OUTLINES
 from deploy.grafana.rules import rules
 from ingest.events import Provenance
 from ingest.places import load_places
-from ingest.vocabulary import INCIDENT_CATEGORIES
+from ingest.vocabulary import INCIDENT_CATEGORIES, Reason
 from simulators.world.neighbourhood import QUARTER
 from stream.sentences.catalogue import choices
 from stream.sentences.languages import LANGUAGES
@@ -29,9 +30,10 @@ PLAIN = {"short", "none", "sishort", "locale"}
 UNITS = {
     "count": PLAIN, "events": PLAIN, "1": PLAIN, "0/1": PLAIN, "1-3": PLAIN, "degrees": PLAIN,
     "0-1": {"percentunit"}, "probability": {"percentunit"}, "ratio": {"percentunit"},
-    "s": {"s"}, "min": {"m"}, "incidents": PLAIN, "ms": {"ms"}, "1/s": {"ops"},
+    "s": {"s", "suffix: 秒"}, "min": {"m", "suffix: 分钟"}, "incidents": PLAIN, "ms": {"ms", "suffix: 毫秒"},
+    "1/s": {"suffix:/s", "suffix:/秒"},
 }  # fmt: skip
-"""Unit of the schema → what Grafana may call it."""
+"""Unit of the schema → what Grafana may call it, in either language."""
 METRICS = {"noise": "dB", "smoke": "suffix: %/m", "temperature": "celsius", "water": "suffix: cm"}
 
 
@@ -145,12 +147,14 @@ def test_columns_that_are_styled_or_sorted_by_are_there(language):
         for panel in dashboard["panels"]:
             names = {name for target in panel["targets"] for name in shown(target["query"])}
             names |= {tag for target in panel["targets"] for tag in re.findall(r'"(\w+)"', target["query"])}
-            if panel["type"] == "table":
+            if panel["type"] in {"table", "geomap"}:
                 names.add("Time")
             if any(target.get("alias") == "$tag_kind" for target in panel["targets"]):
                 names |= set(choices("kind"))
             if any(target.get("alias") in {"$tag_category", "$tag_provenance"} for target in panel["targets"]):
                 names |= {*INCIDENT_CATEGORIES, "other", *get_args(Provenance)}
+            if any(target.get("alias") == "$tag_reason" for target in panel["targets"]):
+                names |= set(Reason)
             wanted = [one["matcher"] for one in panel["fieldConfig"]["overrides"]]
             styled = {one["options"] for one in wanted if one["id"] == "byName"}
             sorted_by = {
@@ -173,22 +177,90 @@ def maps(found):
     return [panel for one in found.values() for panel in one["panels"] if panel["type"] == "geomap"]
 
 
+def features(address):
+    return json.loads(unquote(address.removeprefix("data:application/json,")))["features"]
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_maps_have_the_sites_beats_in_them(places, language):
     address = outlines(places, language)
     assert address is not None
-    document = json.loads(unquote(address.removeprefix("data:application/json,")))
-    beats = [one for one in document["features"] if one["properties"]["kind"] == "beat"]
-    assert [one["properties"]["label"] for one in beats] == [beat.name[language] for beat in places.beats.values()]
+    called = [beat.name[language] for beat in places.beats.values()]
+    beats = [one for one in features(address) if one["properties"]["kind"] == "beat"]
+    assert [one["properties"]["label"] for one in beats] == called
     for one in beats:
         ring = one["geometry"]["coordinates"][0]
         assert ring[0] == ring[-1]
         assert ring[0] != ring[-2]
-    assert len(beats) + len(places.streets) == len(document["features"])
-    found = dashboards(language, address)
-    assert [panel["options"]["layers"][0]["config"]["src"] for panel in maps(found)] == [address] * 2
+    assert len(beats) + len(places.streets) == len(features(address))
+    found = dashboards(language, None, places)
+    assert len(maps(found)) == 2
+    for panel in maps(found):
+        under, _, above = panel["options"]["layers"]
+        assert under["config"]["src"] == address
+        points = features(above["config"]["src"])
+        assert [one["properties"]["label"] for one in points] == called
+        for point, beat in zip(points, beats, strict=True):
+            lons, lats = zip(*beat["geometry"]["coordinates"][0], strict=True)
+            lon, lat = point["geometry"]["coordinates"]
+            assert min(lons) < lon < max(lons)
+            assert min(lats) < lat < max(lats)
     for dashboard in found.values():
         assert dashboard_problems(dashboard) == []
+
+
+@pytest.mark.parametrize(("width", "column"), [(1366, 54), (1920, 77)])
+def test_maps_show_the_whole_site_as_large_as_they_can(places, width, column):
+    """From numbers, not from what is on the map, which a new map of risks would move."""
+    lons, lats = zip(*(point for beat in places.beats.values() for point in beat.polygon), strict=True)
+    for panel in maps(dashboards("en", None, places)):
+        view, place = panel["options"]["view"], panel["gridPos"]
+        scale = 256 * 2 ** view["zoom"] / 360
+        wide = (max(lons) - min(lons)) * scale / (place["w"] * column)
+        high = (max(lats) - min(lats)) * scale / math.cos(math.radians(view["lat"])) / (place["h"] * 38 - 40)
+        assert view["id"] == "coords"
+        assert (min(lons) + max(lons)) / 2 == pytest.approx(view["lon"], abs=1e-4)
+        assert 0.6 < max(wide, high) < 1, (width, wide, high)
+
+
+def test_the_tooltip_of_a_map_has_no_raw_fields():
+    for language in LANGUAGES:
+        for panel in maps(dashboards(language)):
+            columns = shown(panel["targets"][0]["query"]).keys() | {"Time", "cell", "beat"}
+            hidden, named = set(), set()
+            for one in panel["fieldConfig"]["overrides"]:
+                told = {prop["id"]: prop["value"] for prop in one["properties"]}
+                if told.get("custom.hideFrom", {}).get("tooltip"):
+                    hidden.add(one["matcher"]["options"])
+                if "displayName" in told:
+                    named.add(one["matcher"]["options"])
+            assert columns <= hidden | named
+            assert {"Time", "lon", "lat", "current", "cell"} <= hidden
+            assert panel["options"]["layers"][1]["config"]["showLegend"] is False
+
+
+def test_beats_are_called_by_their_names_where_they_are_known(places):
+    called = {beat.id: beat.name["zh-CN"] for beat in places.beats.values()}
+    found = dashboards("zh-CN", None, places)
+    for dashboard in found.values():
+        for variable in dashboard["templating"]["list"]:
+            if variable["name"] == "beat":
+                texts = {one["value"]: one["text"] for one in variable["options"] if one["value"] != "$__all"}
+                assert texts == called
+        for panel in dashboard["panels"]:
+            looks = panel["fieldConfig"]["overrides"]
+            if any(target.get("alias") == "$tag_beat" for target in panel["targets"]):
+                names = {one["matcher"]["options"]: one["properties"][0]["value"] for one in looks}
+                assert called.items() <= names.items(), panel["title"]
+            if panel["type"] == "table":
+                mapped = [
+                    prop["value"][0]["options"]
+                    for one in looks
+                    if one["matcher"]["options"] == "beat"
+                    for prop in one["properties"]
+                    if prop["id"] == "mappings"
+                ]
+                assert [{key: one["text"] for key, one in options.items()} for options in mapped] == [called]
 
 
 def test_maps_without_the_sites_places_look_for_a_file_that_the_compose_file_mounts():

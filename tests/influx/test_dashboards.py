@@ -9,13 +9,17 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import pytest
 
 from deploy.grafana.build import ROOT, files
 from deploy.grafana.dashboards import dashboards
 from deploy.grafana.rules import rules
+from ingest.events import Provenance
+from ingest.vocabulary import ALERT_KINDS, INCIDENT_CATEGORIES, WITH_RULES, Kind, Reason
+from simulators.world.scenarios import KINDS
+from stream.config import Site
 from stream.sentences.languages import LANGUAGES
 from stream.sinks.influx.http import connect
 from stream.sinks.influx.schema import MEASUREMENTS
@@ -160,8 +164,8 @@ def test_every_query_answers_from_what_a_demo_sent(fed):
 def test_the_files_are_those_that_the_code_makes():
     made = files()
     for path, text in made.items():
-        assert path.read_text("utf-8") == text, f"{path}: run python -m deploy.grafana.build"
-    assert {*ROOT.glob("dashboards/*/*.json")} == {path for path in made if path.suffix == ".json"}
+        assert (ROOT / path).read_text("utf-8") == text, f"{path}: run python -m deploy.grafana.build"
+    assert {*ROOT.glob("dashboards/*/*.json")} == {ROOT / path for path in made if path.suffix == ".json"}
 
 
 def test_queries_name_only_what_the_schema_has():
@@ -188,7 +192,6 @@ def test_dashboards_are_whole(language):
     found = dashboards(language)
     for dashboard in found.values():
         assert dashboard["title"]
-        assert {v["name"] for v in dashboard["templating"]["list"]} == {"site", "beat", "device"}
         boxes = [tuple(panel["gridPos"].values()) for panel in dashboard["panels"]]
         assert len({panel["id"] for panel in dashboard["panels"]}) == len(boxes)
         cells = [(x + i, y + j) for w, h, x, y in boxes for i in range(w) for j in range(h)]
@@ -201,3 +204,103 @@ def test_dashboards_are_whole(language):
         assert "https://" not in text
         for uid in re.findall(r"/d/([\w-]+)", text):
             assert uid in found
+
+
+PAGES = ("now", "beat", "hotspots", "patrols", "devices", "pipeline", "replay")
+"""In the order of work."""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_page_has_the_variables_that_its_queries_ask_for_and_no_other(language):
+    for dashboard in dashboards(language).values():
+        names = [one["name"] for one in dashboard["templating"]["list"]]
+        asked = json.dumps([panel["targets"] for panel in dashboard["panels"]])
+        assert names == [name for name in ("site", "beat", "device") if f"${name}" in asked], dashboard["title"]
+        assert ("device" in names) == (dashboard["uid"].split("-")[1] in {"beat", "devices"})
+    beat = dashboards(language)[f"patrolgrid-beat-{language[:2]}"]["templating"]["list"][1]
+    assert (beat["multi"], beat["includeAll"]) == (False, False), "curves of all beats together say nothing"
+
+
+def test_links_go_to_every_other_page_in_the_order_of_work_with_what_is_chosen():
+    found = dashboards("en")
+    assert [uid.split("-")[1] for uid in found] == list(PAGES)
+    for uid, dashboard in found.items():
+        urls = [link["url"] for link in dashboard["links"]]
+        assert [url.partition("?")[0].removeprefix("/d/") for url in urls] == [other for other in found if other != uid]
+        assert all("${site:queryparam}" in url for url in urls)
+        assert all(link["keepTime"] and not link["includeVars"] for link in dashboard["links"])
+    beat = "${beat:queryparam}"
+    to = {link["title"]: link["url"] for link in found["patrolgrid-now-en"]["links"]}
+    assert beat in to["Hotspots"]
+    assert beat not in to["Beat"], "several beats where one is shown"
+    assert "beat" not in to["Pipeline"].partition("?")[2], "a page without that variable"
+    back = {link["title"]: link["url"] for link in found["patrolgrid-beat-en"]["links"]}
+    assert beat in back["Now"]
+    assert "${device:queryparam}" in back["Devices and data quality"]
+
+
+def test_times_are_in_the_sites_zone():
+    for timezone in ("Asia/Shanghai", "Pacific/Auckland"):
+        for dashboard in dashboards("zh-CN", Site(timezone=timezone)).values():
+            assert dashboard["timezone"] == timezone
+    assert {one["timezone"] for one in dashboards("en").values()} == {Site().timezone}
+    for language in LANGUAGES:
+        for dashboard in dashboards(language).values():
+            for panel in dashboard["panels"]:
+                for look in panel["fieldConfig"]["overrides"]:
+                    told = {one["id"]: one["value"] for one in look["properties"]}
+                    if look["matcher"]["options"] == "Time" and "displayName" in told:
+                        assert told["unit"] == "time:MM-DD HH:mm", panel["title"]
+
+
+def test_marks_are_of_grave_alerts_and_say_what_and_where():
+    """36 of silent devices would bury the charts; a page of the machine's own state has none."""
+    for language, suffix in zip(LANGUAGES, ("", "_zh"), strict=True):
+        for uid, dashboard in dashboards(language).items():
+            queries = [one["target"]["query"] for one in dashboard["annotations"]["list"]]
+            least = {"now": 3, "beat": 2}.get(uid.split("-")[1])
+            assert len(queries) == (least is not None)
+            for query in queries:
+                assert f'"level" >= {least} ' in query
+                assert f'"title{suffix}"' in query
+
+
+def test_every_measurement_that_is_written_has_a_panel():
+    targets = json.dumps([panel["targets"] for one in dashboards("en").values() for panel in one["panels"]])
+    shown = set(re.findall(r'FROM \\"(\w+)\\"', targets))
+    assert shown == {name for name, measurement in MEASUREMENTS.items() if measurement.written}
+
+
+CODES: dict[str, set[str]] = {
+    "kind": set(ALERT_KINDS),
+    "reason": {str(reason) for reason in Reason},
+    "category": {*INCIDENT_CATEGORIES, "other"},
+    "provenance": set(get_args(Provenance)),
+    "name": set(KINDS),
+    "metric": {metric for kind, metric in WITH_RULES if kind == Kind.STATE},
+}
+"""Tag → the codes in it, which are no words. (The others are ids, which stand on the things themselves.)"""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_series_that_are_called_by_a_code_are_shown_in_words(language):
+    for panel in (panel for one in dashboards(language).values() for panel in one["panels"]):
+        for alias in {target.get("alias", "") for target in panel["targets"]}:
+            for tag in re.findall(r"\$tag_(\w+)", alias):
+                for code in CODES.get(tag, set()):
+                    series = re.sub(r"\$tag_\w+", "x-1", alias.replace(f"$tag_{tag}", code))
+                    shown = displayed(panel, series)
+                    assert shown is not None, (panel["title"], series)
+                    assert not re.search("[a-z]_|[a-z]{2}", shown) or language == "en", (panel["title"], shown)
+
+
+def displayed(panel, series):
+    """The name under which a panel shows a series, less what Grafana fills in; None where nobody names it."""
+    found = None
+    for look in panel["fieldConfig"]["overrides"]:
+        kind, options = look["matcher"]["id"], look["matcher"]["options"]
+        if options == series if kind == "byName" else re.search(options.strip("/"), series):
+            named = [one["value"] for one in look["properties"] if one["id"] == "displayName"]
+            assert not named or found is None, (panel["title"], series, "is named twice")
+            found = named[0] if named else found
+    return None if found is None else re.sub(r"\$\{.*?\}", "", found).replace("JSON", "")

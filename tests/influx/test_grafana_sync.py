@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import copy
+import json
+from pathlib import Path
 
 import pytest
 
 from console.cli.main import main
 from deploy.grafana.api import Grafana, GrafanaError
-from deploy.grafana.dashboards import dashboards
+from deploy.grafana.build import files
+from deploy.grafana.dashboards import FOLDERS, dashboards
 from deploy.grafana.panels import DATASOURCE
 from deploy.grafana.rules import rules
-from deploy.grafana.shared import uid
+from deploy.grafana.shared import short, uid
 from deploy.grafana.sync import Change, data_source, differs, sync
 from deploy.settings.load import load_settings
-from tests.influx.fake_grafana import READER, TOKEN, FakeGrafana
+from simulators.world.neighbourhood import QUARTER
+from stream.config import Site
+from stream.sentences.catalogue import Sentences
+from stream.sentences.languages import LANGUAGES
+from tests.influx.fake_grafana import READER, TOKEN, FakeGrafana, slug
 from tests.support import free_port
 
 ENVIRONMENT = {
@@ -26,9 +33,9 @@ SOURCE = data_source(load_settings(None, ENVIRONMENT))
 NOW = uid("now", "en")
 
 
-@pytest.fixture
-def fake():
-    made = FakeGrafana()
+@pytest.fixture(params=[False, True], ids=["new", "9.4"])
+def fake(request):
+    made = FakeGrafana(old=request.param)
     yield made
     made.close()
 
@@ -44,17 +51,18 @@ def test_it_makes_everything_once(fake, grafana):
     changes = sync(grafana, SOURCE)
     assert {change.action for change in changes} == {"create"}
     assert set(fake.dashboards) == {*dashboards("en"), *dashboards("zh-CN")}
-    assert fake.datasources[DATASOURCE["uid"]]["jsonData"]["dbName"] == "patrolgrid"
+    source = fake.datasources[DATASOURCE["uid"]]
+    assert source["jsonData"]["dbName"] == source["database"] == "patrolgrid"
     assert len(fake.rules) == len(rules("en"))
-    assert {rule["folderUID"] for rule in fake.rules.values()} == {"patrolgrid-en"}
-    assert len(changes) == 1 + 2 + 14 + len(fake.rules)
+    assert {rule["folderUID"] for rule in fake.rules.values()} == {"patrolgrid-rules"}
+    assert len(changes) == 1 + 3 + 14 + len(fake.rules)
     writes = fake.writes
     assert sync(grafana, SOURCE) == []
     assert fake.writes == writes
 
 
 def test_a_check_tells_and_changes_nothing(fake, grafana):
-    assert len(sync(grafana, SOURCE, check=True)) == 17 + len(rules("en"))
+    assert len(sync(grafana, SOURCE, check=True)) == 18 + len(rules("en"))
     assert fake.writes == 0
     sync(grafana, SOURCE)
     fake.dashboards[NOW]["dashboard"]["panels"][0]["title"] = "moved"
@@ -109,12 +117,74 @@ def test_a_conflict_that_stays_is_an_error(fake, grafana):
         sync(grafana, SOURCE)
 
 
-def test_a_provisioned_dashboard_is_told(fake, grafana):
+def test_rules_are_there_once_whichever_dashboards_are_asked_for(fake, grafana):
     sync(grafana, SOURCE)
-    fake.dashboards[NOW]["meta"]["provisioned"] = True
-    fake.dashboards[NOW]["dashboard"]["title"] = "Then"
-    with pytest.raises(GrafanaError, match="Cannot save provisioned dashboard"):
+    writes = fake.writes
+    assert sync(grafana, SOURCE, languages=["zh-CN"]) == []
+    assert fake.writes == writes
+    titles = {rule["title"] for rule in fake.rules.values()}
+    changes = sync(grafana, SOURCE, site=Site(language="zh-CN"), languages=["en"])
+    assert {change.kind for change in changes} == {"alert rule", "folder"}
+    assert len(fake.rules) == len(titles)
+    assert titles.isdisjoint(rule["title"] for rule in fake.rules.values())
+
+
+def test_the_rules_of_0_2_which_were_there_once_a_language_are_taken_away(fake, grafana):
+    sync(grafana, SOURCE)
+    for language in ("en", "zh"):
+        fake.rules[f"patrolgrid-lag-{language}"] = fake.rules["patrolgrid-lag"] | {"folderUID": "patrolgrid-en"}
+    told = [Change("delete", "alert rule", f"patrolgrid-lag-{language}") for language in ("en", "zh")]
+    assert sync(grafana, SOURCE, check=True) == told
+    assert sync(grafana, SOURCE) == told
+    assert fake.rules.keys() == {rule["uid"] for rule in rules("en")}
+    assert sync(grafana, SOURCE) == []
+
+
+def fill_from_files(fake, site):
+    """What Grafana holds after a start with the files of `patrolgrid grafana files`."""
+    made = files(site)
+    for path, text in made.items():
+        if path.suffix == ".json":
+            document, folder = json.loads(text), f"patrolgrid-{short(path.parent.name)}"
+            fake.folders.setdefault(folder, {"uid": folder, "title": FOLDERS[path.parent.name][1], "version": 1})
+            fake.dashboards[document["uid"]] = {
+                "dashboard": document | {"id": 1, "version": 3}, "meta": {"folderUid": folder, "provisioned": True}
+            }  # fmt: skip
+    [group] = json.loads(made[Path("provisioning", "alerting", "patrolgrid.yaml")])["groups"]
+    fake.folders["x1"] = {"uid": "x1", "title": group["folder"], "version": 1}
+    for rule in group["rules"]:
+        fake.rules[rule["uid"]] = rule | {
+            "provenance": "file", "folderUID": "x1", "ruleGroup": group["name"], "orgID": 1,
+        }  # fmt: skip
+    fake.datasources[DATASOURCE["uid"]] = {
+        "uid": DATASOURCE["uid"], "name": "PatrolGrid", "type": "influxdb", "readOnly": True, "url": "http://influxdb",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_grafana_that_reads_files_is_recognised_and_left_alone(fake, grafana, language):
+    site = Site(language=language, timezone="Pacific/Auckland")
+    fill_from_files(fake, site)
+    assert sync(grafana, SOURCE, site=site) == []
+    fake.dashboards[NOW]["dashboard"]["timezone"] = "browser"
+    assert sync(grafana, SOURCE, site=site, check=True) == [Change("update", "dashboard", "Now", "timezone")]
+    with pytest.raises(GrafanaError, match=r"the dashboard Now from a file .*patrolgrid grafana files"):
+        sync(grafana, SOURCE, site=site)
+    assert fake.writes == 0
+
+
+def test_folders_have_names_that_grafana_tells_apart():
+    titles = [title for _, title in FOLDERS.values()]
+    titles += [Sentences(language)("grafana-rules-folder") for language in LANGUAGES]
+    assert len({slug(title) for title in titles}) == len(titles)
+
+
+def test_a_grafana_that_is_too_old_is_told(fake, grafana):
+    fake.version = "8.5.27"
+    with pytest.raises(GrafanaError, match=r"version 8.5.27, expected 9.4 or newer"):
         sync(grafana, SOURCE)
+    fake.version = ""  # it may be told to keep it to itself
+    sync(grafana, SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +217,25 @@ def test_the_command(fake, tmp_path, monkeypatch, capsys):
     assert main(["grafana", "sync", "--lang", "zh-CN"]) == 0
     assert "已创建" in capsys.readouterr().out
     assert main(["grafana", "sync", "--check", "--lang", "en"]) == 0
-    assert "as it should be" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "as it should be" in told.out
+    assert "places.geojson is not there" in told.err
+
+
+def test_files_are_those_of_the_site(tmp_path, monkeypatch, capsys):
+    """Its zone, its language of rules, its beats: by their names, and on maps."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "places.geojson").write_bytes(QUARTER.read_bytes())
+    (tmp_path / "patrolgrid.toml").write_text(
+        '[site]\ntimezone = "Pacific/Auckland"\nlanguage = "zh-CN"\nplaces = "places.geojson"\n'
+    )
+    assert main(["grafana", "files", "made", "--lang", "en"]) == 0
+    assert "17 files" in capsys.readouterr().out
+    now = json.loads((tmp_path / "made/dashboards/zh-CN/patrolgrid-now-zh.json").read_text("utf-8"))
+    assert now["timezone"] == "Pacific/Auckland"
+    assert "学府坊 : academy" in now["templating"]["list"][1]["query"]
+    text = (tmp_path / "made/provisioning/alerting/patrolgrid.yaml").read_text("utf-8")
+    assert '{{ else if eq $labels.beat \\"academy\\" }}{{ \\"学府坊\\" }}' in text
 
 
 def test_what_grafana_adds_is_no_difference():

@@ -185,6 +185,7 @@ def alert_second(alert: Alert, before: Mapping[str, Sequence[Any]]) -> tuple[str
 def alert_line(alert: Alert, time_s: int, sentence: TextFields) -> str:
     """Return the line of one change of an alert at a time of its own."""
     tags = {"beat": alert.beat, "device": alert.device, "kind": alert.kind, "site": alert.site}
+    place = literal(alert.place) if alert.place else OUTSIDE
     fields = {
         "id": alert.id,
         "revision": alert.revision,
@@ -192,7 +193,8 @@ def alert_line(alert: Alert, time_s: int, sentence: TextFields) -> str:
         "open": int(alert.state in ("raised", "acknowledged")),
         "severity": alert.severity,
         "level": SEVERITY_RANK[alert.severity] + 1,
-        **sentence("place", literal(alert.place) if alert.place else OUTSIDE),
+        **sentence("place", place),
+        **sentence("title", Why("alert-title", {"kind": alert.kind, "place": place})),
         **sentence("text", alert.why),
         "lon": alert.lon,
         "lat": alert.lat,

@@ -182,6 +182,8 @@ MEASUREMENTS: Final[dict[str, Measurement]] = {
                 Field("level", "integer", "1-3", "the severity as a number"),
                 Field("place", "string", "name", "where, in English"),
                 Field("place_zh", "string", "name", "where, in Simplified Chinese"),
+                Field("title", "string", "sentence", "what and where, in English"),
+                Field("title_zh", "string", "sentence", "what and where, in Simplified Chinese"),
                 *_TEXTS,
                 Field("lon", "float", "degrees", "longitude, WGS 84"),
                 Field("lat", "float", "degrees", "latitude, WGS 84"),
