@@ -111,6 +111,13 @@ def zone_of(options: argparse.Namespace, settings: Settings) -> ZoneInfo:
         raise CommandError(text, 2) from error
 
 
+def time_zone_here() -> str:
+    """Return this machine's time zone, as far as it says one; else UTC."""
+    link = Path("/etc/localtime").resolve()
+    name = str(link).partition("zoneinfo/")[2] or "UTC"
+    return "UTC" if name.startswith("Etc/") else name
+
+
 def time_of(text: str, name: str, zone: ZoneInfo) -> int:
     """Return the time (epoch ms) that an option names, local where it has no zone. Raises `CommandError`."""
     try:

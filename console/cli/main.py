@@ -16,6 +16,8 @@ from ingest.setup.extras import load, version
 
 COMMANDS: Final = {
     "demo": "run a living neighbourhood on this machine, board and all",
+    "init": "make a station's folder: settings, an example of places, the broker's accounts, systemd units",
+    "places": "check a places file, or import devices, beats and streets into it",
     "up": "run a site: its node and its board, from a settings file",
     "simulate": "publish simulated devices to a broker, with known truth",
     "record": "write what a broker carries to a compressed file",

@@ -97,6 +97,25 @@ class Pki:
         Raises `PkiError` where the authority's files cannot be used or may not speak for one of them, OSError where the
         files cannot be written.
         """
+        self._issue((self.board, self.board_key), "PatrolGrid board", names, addresses, now, BOARD_DAYS)
+
+    def issue_broker(self, files: tuple[Path, Path], names: Sequence[str], addresses: Sequence[str]) -> None:
+        """Make a certificate and its key for a broker: until the authority's own end, since devices renew nothing.
+
+        Raises as `issue_board` does.
+        """
+        self._issue(files, "PatrolGrid broker", names, addresses, None, AUTHORITY_DAYS)
+
+    def _issue(
+        self,
+        files: tuple[Path, Path],
+        title: str,
+        names: Sequence[str],
+        addresses: Sequence[str],
+        now: datetime | None,
+        days: int,
+    ) -> None:
+        certificate, key_file = files
         authority, authority_key = _read(self.authority), self._authority_key()
         now = now or datetime.now(UTC)
         wanted: list[x509.GeneralName] = [x509.DNSName(one) for one in names]
@@ -107,12 +126,10 @@ class Pki:
                 f"{self.authority}: may not speak for {outside}: it was made for private addresses and other names; "
                 f"move {self.folder} away for a new one, which every phone must be told to trust once more"
             )
-        if not self.board_key.exists():
-            _write(self.board_key, _private(generate_private_key(SECP256R1())), 0o600)
-        key, ends = _read_key(self.board_key), now + timedelta(days=BOARD_DAYS)
-        builder = _begun(
-            _name("PatrolGrid board"), authority.subject, key, now, min(ends, authority.not_valid_after_utc)
-        )
+        if not key_file.exists():
+            _write(key_file, _private(generate_private_key(SECP256R1())), 0o600)
+        key, ends = _read_key(key_file), now + timedelta(days=days)
+        builder = _begun(_name(title), authority.subject, key, now, min(ends, authority.not_valid_after_utc))
         signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
         for extension, critical in (
             (x509.BasicConstraints(ca=False, path_length=None), True),
@@ -123,7 +140,7 @@ class Pki:
         ):
             builder = builder.add_extension(extension, critical=critical)
         made = builder.sign(authority_key, SHA256()).public_bytes(Encoding.PEM)
-        _write(self.board, made + authority.public_bytes(Encoding.PEM), 0o644)
+        _write(certificate, made + authority.public_bytes(Encoding.PEM), 0o644)
 
     def renew_if_due(self, now: datetime | None = None) -> bool:
         """Make the board's certificate anew where it is about to end, for the same names; tell whether it was.

@@ -50,8 +50,13 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "id": ("id", "编号", "編號", "警情编号", "案件编号", "接警编号", "incidentid", "caseid", "casenumber"),
     "provenance": ("provenance", "来源", "來源", "警情来源"),
     "text": ("text", "简要警情", "简要案情", "警情内容", "备注", "description", "note"),
+    "device_id": (
+        "id", "deviceid", "设备编号", "设备号", "设备编码", "设备id", "设备国标编号", "国标编号", "编号", "編號",
+        "設備編號", "device", "sensorid", "cameraid",
+    ),
+    "type": ("type", "devicetype", "设备类型", "設備類型", "类型", "類型", "类别", "kind"),
     "hour": ("hour", "小时", "小時", "时段", "時段", "timestamp"),
-    "beat": ("beat", "网格", "網格", "责任区", "辖区"),
+    "beat": ("beat", "网格", "網格", "所属网格", "网格编号", "责任区", "辖区"),
     "officer_hours": ("officer_hours", "officerhours", "警力小时", "警力小時", "工时"),
 }  # fmt: skip
 """Column → the names that it may have in a file, the best first; without spaces, underscores and brackets."""

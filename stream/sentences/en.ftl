@@ -2088,3 +2088,66 @@ deliver-col-hours = hours on duty
 deliver-col-rate = an hour
 deliver-col-critical = critical
 deliver-col-budget = budget
+
+## `patrolgrid init` and `patrolgrid places`
+
+init-file-settings =
+    Settings of this station, made by `patrolgrid init`. Paths are relative to this file. Every other key has its default:
+    `patrolgrid settings --example` shows them all, docs/settings.md says what they mean.
+init-section-site = Which site this is; its places are in places.geojson.
+init-section-data = Where log, results and snapshots are. The keys are beside it, in data.keys.
+init-section-broker = Mosquitto on this machine, with the accounts in mosquitto/.
+init-section-board = The page that people look at, and its own account at the broker.
+init-example-beat = A beat: the outline is a ring of [longitude, latitude], the first point again at the end. Draw yours, with residents and officers.
+init-example-street = A street: hotspots and patrol stops are named after it, and patrols travel along it.
+init-example-landmark = A landmark: a point that everybody there knows.
+init-example-camera = A camera that counts people or vehicles. The id stands in its topic and is its account at the broker; beat is the id of a beat.
+init-example-gate = A vehicle gate: a passage is one message; number plates become tokens before anything is written.
+init-example-noise = A noise sensor: levels in dB. "overrides" beside "type" can change its thresholds.
+init-example-smoke = A smoke detector: smoke density in %/m, or the word alarm. With "overrides" room, smoke and heat in one room are a fire.
+init-example-heat = A heat detector: temperature in °C.
+init-example-water = A water level in cm.
+init-example-door = A door: open or closed.
+init-example-manhole = A manhole cover: open or closed.
+init-example-environment = Anything else that measures: the model learns what is usual.
+init-ask-site = The site's id, in topics and file names (letters, digits, - and _)
+init-ask-name = What people call it
+init-ask-timezone = Its time zone
+init-ask-country = Whose holidays count (code of the country; empty: nobody's)
+init-ask-at = Where it is, as longitude,latitude
+init-ask-address = This machine's address in the station's network, for devices and phones (empty: this machine only)
+init-ask-chief = The first account, as ID NAME
+init-chief = chief Head of the station
+init-nothing = Everything is there already in { $folder }; nothing was changed.
+init-made = Made in { $folder }:
+init-broker-told = The broker has read the new accounts.
+init-root = This was done as root, so the station would run as root. A user of its own is better: make one, and call `patrolgrid init` as that user.
+init-next = What comes next:
+init-step-start = For good, with systemd (as root):
+init-step-try = Or only to try, in two terminals:
+init-step-sign-in = Open this page, choose a password, come in (the link lasts 24 hours):
+init-step-doctor = Look whether everything is well:
+init-step-device = Let the example's first device say something, and see it on the board:
+init-step-places = Put your own devices into the places file; each gets an account at the broker:
+places-line = { $file }, line { $line }
+places-wrong = wrong
+places-odd = odd
+places-odd-crosses = the outline of beat { $beat } crosses itself
+places-odd-account = no device can be called { $device }: an account of that name has rights of its own at the broker
+places-odd-outside = device { $device } stands { $metres } m outside its beat { $beat }{ $other ->
+    [-] {""}
+   *[other] , in { $other }
+}
+places-odd-example = { $count ->
+    [one] one feature is still of the example
+   *[other] { $count } features are still of the example
+}: `patrolgrid places import FILE --without-example` takes them out; or take "explained" away where one has become yours
+places-has = { n-beats }, { n-devices }, { $streets ->
+    [one] one street
+   *[other] { $streets } streets
+}
+places-first = { $file } has to be put right first
+places-import = added: { $added }, changed: { $changed }, as before: { $same }
+places-gone = taken out with the example: { $names }
+places-written = written: { $file } (the file of before: { $before }). A running node takes it up within seconds.
+places-accounts = accounts at the broker: { $names }; their passwords are in { $folder }

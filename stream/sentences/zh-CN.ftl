@@ -1898,3 +1898,60 @@ deliver-col-hours = 在岗小时
 deliver-col-rate = 每小时
 deliver-col-critical = 紧急
 deliver-col-budget = 负荷
+
+## `patrolgrid init` 和 `patrolgrid places`
+
+init-file-settings =
+    本站设置，由 `patrolgrid init` 生成。路径相对于本文件。其余各项取默认值：
+    `patrolgrid settings --example` 列出全部，含义见 docs/settings.md。
+init-section-site = 本站点；点位在 places.geojson 中。
+init-section-data = 日志、结果和快照的位置；密钥在旁边的 data.keys 中。
+init-section-broker = 本机的 Mosquitto，账号在 mosquitto/ 中。
+init-section-board = 人员查看的看板，及其在消息服务器上的专用账号。
+init-example-beat = 网格：边界是一圈 [经度, 纬度]，末点与首点相同。请画出自己的网格，并填写居民数和警力。
+init-example-street = 街道：热点和停留点以它命名，巡逻沿它行进。
+init-example-landmark = 地标：当地人人都知道的地点。
+init-example-camera = 统计行人或车辆的摄像头。id 写在主题中，也是它在消息服务器上的账号；beat 填网格的 id。
+init-example-gate = 车辆道闸：每次通行一条消息；车牌在写盘之前换成代号。
+init-example-noise = 噪声传感器：单位分贝。在 "type" 旁加 "overrides" 可改阈值。
+init-example-smoke = 烟感探测器：烟雾浓度（%/m）或 alarm。用 "overrides" 写明 room，同一房间的烟雾加高温即为火情。
+init-example-heat = 感温探测器：温度，单位°C。
+init-example-water = 水位，单位厘米。
+init-example-door = 门：open（开）或 closed（关）。
+init-example-manhole = 井盖：open（开）或 closed（关）。
+init-example-environment = 其他测量设备：由模型学习正常范围。
+init-ask-site = 站点编号，用于主题和文件名（字母、数字、- 和 _）
+init-ask-name = 站点名称
+init-ask-timezone = 时区
+init-ask-country = 采用哪国节假日（国家代码；留空为不采用）
+init-ask-at = 所在位置：经度,纬度
+init-ask-address = 本机在所内网络中的地址，供设备和手机访问（留空为仅限本机）
+init-ask-chief = 第一个账号：编号 姓名
+init-chief = chief 所长
+init-nothing = { $folder } 中已全部就绪，未做任何更改。
+init-made = 已在 { $folder } 中生成：
+init-broker-told = 消息服务器已读取新账号。
+init-root = 本次以 root 执行，站点也将以 root 运行。建议另建一个专用用户，以该用户执行 `patrolgrid init`。
+init-next = 接下来：
+init-step-start = 正式运行，用 systemd（需 root）：
+init-step-try = 或者仅试运行，在两个终端中执行：
+init-step-sign-in = 打开此页面，设置密码后进入（链接24小时内有效）：
+init-step-doctor = 检查是否一切正常：
+init-step-device = 让示例中的第一台设备上报一次，在看板上查看：
+init-step-places = 把自己的设备导入点位文件；每台设备会得到一个消息服务器账号：
+places-line = { $file } 第{ $line }行
+places-wrong = 错误
+places-odd = 可疑
+places-odd-crosses = 网格{ $beat }的边界自相交叉
+places-odd-account = 设备不能叫{ $device }：消息服务器上同名账号另有权限
+places-odd-outside = 设备{ $device }位于所属网格{ $beat }之外{ $metres }米{ $other ->
+    [-] {""}
+   *[other] ，在{ $other }内
+}
+places-odd-example = 仍有{ $count }个要素来自示例：`patrolgrid places import 文件 --without-example` 可将其删除；已改成自己的，请去掉其中的 "explained"
+places-has = { $beats }个网格、{ $devices }台设备、{ $streets }条街道
+places-first = 请先改正 { $file }
+places-import = 新增{ $added }，修改{ $changed }，不变{ $same }
+places-gone = 已随示例删除：{ $names }
+places-written = 已写入 { $file }（原文件另存为 { $before }），运行中的节点数秒内生效。
+places-accounts = 消息服务器账号：{ $names }；密码在 { $folder } 中

@@ -2,6 +2,7 @@
 
 import math
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -30,6 +31,11 @@ _MOST_BYTES: Final = 16 << 20
 
 class PlacesError(ValueError):
     """The places file is wrong; the text names the file, the feature, what was wrong and what was expected."""
+
+    def __init__(self, text: str, feature: int | None = None) -> None:
+        super().__init__(text)
+        self.feature = feature
+        """Number of the feature that is wrong, from 0; None where it is none alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,74 +126,112 @@ def read_places(content: bytes, name: str) -> Places:
     return parse_places(document, name)
 
 
-def parse_places(document: object, name: str = "places") -> Places:
-    """Check a decoded GeoJSON document; `name` stands in errors. Raises `PlacesError`."""
+def parse_places(document: object, name: str = "places", faults: list[PlacesError] | None = None) -> Places:
+    """Check a decoded GeoJSON document; `name` stands in errors.
+
+    Raises `PlacesError` for the first feature that is wrong. With `faults`, that list takes all of them instead, and
+    the places are those of the other features; only a document that is no FeatureCollection is raised then.
+    """
     if not isinstance(document, dict) or document.get("type") != "FeatureCollection":
         raise PlacesError(f"{name}: expected a GeoJSON FeatureCollection")
     features = document.get("features")
     if not isinstance(features, list):
         raise PlacesError(f"{name}: expected a list under 'features'")
-    beats: dict[str, Beat] = {}
-    devices: dict[str, Device] = {}
-    streets: list[Street] = []
-    landmarks: list[Landmark] = []
+    parser = FeatureParser(name)
     for number, feature in enumerate(features):
-        reader = _FeatureReader(name, number, feature)
+        try:
+            parser.take(number, feature)
+        except PlacesError as error:
+            if faults is None:
+                raise
+            faults.append(error)
+    title = _names(document.get("name", {}))
+    found = [*parser.strays(), *parser.far_away()]
+    if title is None:
+        found.append(PlacesError(f"{name}: 'name' is {document['name']!r}, {_EXPECTED_NAME}"))
+    if found and faults is None:
+        raise found[0]
+    for wrong in found:
+        parser.drop(wrong.feature)
+    if faults is not None:
+        faults += found
+    return Places(parser.beats, parser.devices, tuple(parser.streets), title or {}, tuple(parser.landmarks))
+
+
+class FeatureParser:
+    """Takes the features of one document, one after the other."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.beats: dict[str, Beat] = {}
+        self.devices: dict[str, Device] = {}
+        self.streets: list[Street] = []
+        self.landmarks: list[Landmark] = []
+        self._numbers: dict[tuple[str, str], int] = {}
+        """Kind and id of a beat or device → number of its feature."""
+
+    def take(self, number: int, feature: object) -> None:
+        """Take a feature. Raises `PlacesError`."""
+        reader = _FeatureReader(self.name, number, feature)
         kind = reader.properties.get("kind")
         if kind == "beat":
             beat = reader.beat()
-            if beat.id in beats:
+            if beat.id in self.beats:
                 raise reader.error(f"beat id {beat.id!r} is used twice")
-            beats[beat.id] = beat
+            self.beats[beat.id] = beat
+            self._numbers["beat", beat.id] = number
         elif kind == "device":
             device = reader.device()
-            if device.id in devices:
+            if device.id in self.devices:
                 raise reader.error(f"device id {device.id!r} is used twice; ids are unique in the site")
-            devices[device.id] = device
+            self.devices[device.id] = device
+            self._numbers["device", device.id] = number
         elif kind == "street":
-            streets.append(Street(reader.names(), reader.line("LineString", 2)))
+            self.streets.append(Street(reader.names(), reader.line("LineString", 2)))
         elif kind == "landmark":
-            landmarks.append(Landmark(reader.names(), *reader.position()))
+            self.landmarks.append(Landmark(reader.names(), *reader.position()))
         else:
             raise reader.error(f"'kind' is {kind!r}, expected beat, device, street or landmark")
-    _check_beats(name, beats, devices)
-    _check_distances(
-        name,
-        [(f"beat {beat.id!r}", point) for beat in beats.values() for point in beat.polygon]
-        + [(f"device {device.id!r}", (device.lon, device.lat)) for device in devices.values()],
-    )
-    title = _names(document.get("name", {}))
-    if title is None:
-        raise PlacesError(f"{name}: 'name' is {document['name']!r}, {_EXPECTED_NAME}")
-    return Places(beats, devices, tuple(streets), title, tuple(landmarks))
 
+    def strays(self) -> Iterator[PlacesError]:
+        """Give an error for each device whose beat is not there."""
+        for device in self.devices.values():
+            if device.beat not in self.beats:
+                yield PlacesError(
+                    f"{self.name}: device {device.id!r} belongs to beat {device.beat!r}, which is not in the file; "
+                    f"beats are {', '.join(sorted(self.beats)) or 'none'}",
+                    self._numbers["device", device.id],
+                )
 
-def _check_beats(name: str, beats: dict[str, Beat], devices: dict[str, Device]) -> None:
-    """Raise `PlacesError` naming a device whose beat is not there."""
-    for device in devices.values():
-        if device.beat not in beats:
-            raise PlacesError(
-                f"{name}: device {device.id!r} belongs to beat {device.beat!r}, which is not in the file; "
-                f"beats are {', '.join(sorted(beats)) or 'none'}"
-            )
+    def far_away(self) -> Iterator[PlacesError]:
+        """Give an error for each beat or device that cannot belong to the site, the farthest first."""
+        points = [(("beat", beat.id), point) for beat in self.beats.values() for point in beat.polygon]
+        points += [(("device", device.id), (device.lon, device.lat)) for device in self.devices.values()]
+        if not points:
+            return
+        lon, lat = (median(point[axis] for _, point in points) for axis in (0, 1))
+        narrow = math.cos(math.radians(lat))
 
+        def away_km(point: Point) -> float:
+            return _KM_PER_DEGREE * math.hypot((point[0] - lon) * narrow, point[1] - lat)
 
-def _check_distances(name: str, points: list[tuple[str, Point]]) -> None:
-    """Raise `PlacesError` naming the feature that lies farthest away, where it cannot belong to the site."""
-    if not points:
-        return
-    lon, lat = (median(point[axis] for _, point in points) for axis in (0, 1))
-    narrow = math.cos(math.radians(lat))
+        told = set()
+        for (kind, identifier), point in sorted(points, key=lambda one: -away_km(one[1])):
+            if away_km(point) <= _FARTHEST_KM:
+                return
+            if (kind, identifier) not in told:
+                told.add((kind, identifier))
+                yield PlacesError(
+                    f"{self.name}: {kind} {identifier!r} has the coordinates {list(point)}, {away_km(point):,.0f} km "
+                    f"from the middle of the others ([{lon:.4f}, {lat:.4f}]); expected at most {_FARTHEST_KM:.0f} km",
+                    self._numbers[kind, identifier],
+                )
 
-    def away_km(point: Point) -> float:
-        return _KM_PER_DEGREE * math.hypot((point[0] - lon) * narrow, point[1] - lat)
-
-    feature, point = max(points, key=lambda one: away_km(one[1]))
-    if away_km(point) > _FARTHEST_KM:
-        raise PlacesError(
-            f"{name}: {feature} has the coordinates {list(point)}, {away_km(point):,.0f} km from the middle of the "
-            f"others ([{lon:.4f}, {lat:.4f}]); expected at most {_FARTHEST_KM:.0f} km"
-        )
+    def drop(self, number: int | None) -> None:
+        """Leave a beat or device out that was taken before."""
+        for (kind, identifier), one in self._numbers.items():
+            if one == number:
+                (self.beats if kind == "beat" else self.devices).pop(identifier, None)
 
 
 class PlacesRecord(msgspec.Struct, frozen=True):
@@ -245,7 +289,8 @@ class _FeatureReader:
 
     def error(self, what: str) -> PlacesError:
         label = self.properties.get("id")
-        return PlacesError(f"{self.name}: feature {self.number}{f' ({label!r})' if label else ''} {what}")
+        text = f"{self.name}: feature {self.number}{f' ({label!r})' if label else ''} {what}"
+        return PlacesError(text, self.number)
 
     def identifier(self) -> str:
         value = self.properties.get("id")

@@ -1,0 +1,260 @@
+"""``patrolgrid init``: makes a station's folder, and says what comes next."""
+
+import argparse
+import getpass
+import ipaddress
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from console.common import language_of, time_zone_here
+from console.errors import CommandError
+from console.people.people import People, Person
+from console.people.pki import Pki, own_names
+from deploy.settings import Settings, load_settings, with_values
+from deploy.station import station_files
+from deploy.station.example_places import zone_hint
+from deploy.station.station_accounts import tell_broker
+from deploy.station.station_files import Choices, StationFolder
+from ingest.setup.extras import load
+from ingest.topics import ID_PATTERN, observations
+from stream.sentences.catalogue import Sentences
+from stream.sentences.languages import LANGUAGES
+
+EXAMPLES: Final = """\
+examples:
+  patrolgrid init                                        asks, and makes the folder `station`
+  patrolgrid init --yes                                  takes what it would propose
+  patrolgrid init station --yes --site qingwu --name 青梧所 --at 121.47,31.23
+  patrolgrid init station --address 10.1.2.3             devices and phones reach this machine there, over TLS
+  patrolgrid init station                                later: accounts for devices that have come
+
+What is there is never overwritten: a second call makes what is missing. README.md goes through all of it.
+"""
+_SHANGHAI: Final = ("", 121.4667, 31.2333)
+_LINK_S: Final = 24 * 3600.0
+_FIRST: Final = "camera-01"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path("station"), metavar="FOLDER", help="default: station"
+    )
+    parser.add_argument("--yes", action="store_true", help="ask nothing: take options, and defaults for the rest")
+    parser.add_argument("--site", metavar="ID", help="the site's name in topics and files (default: station-1)")
+    parser.add_argument("--name", metavar="NAME", help="what people call it")
+    parser.add_argument("--timezone", metavar="ZONE", help="such as Asia/Shanghai (default: this machine's)")
+    parser.add_argument("--country", metavar="CODE", help="whose holidays count (default: the time zone's)")
+    parser.add_argument("--at", metavar="LON,LAT", help="where the station is: the example is drawn around it")
+    parser.add_argument(
+        "--address", metavar="ADDR", help="this machine's address for devices and phones (default: this machine only)"
+    )
+    parser.add_argument("--chief", metavar="'ID NAME'", help="the first account (default: chief)")
+    parser.add_argument("--broker-port", type=int, default=1883, metavar="PORT", help="of the node; devices: the next")
+    parser.add_argument("--board-port", type=int, default=8060, metavar="PORT", help="default: 8060")
+    parser.add_argument("--lang", choices=LANGUAGES, help="language of the station (default: that of LANG)")
+
+
+class _Answers(NamedTuple):
+    """Where answers come from: the options, a person, or the defaults."""
+
+    options: argparse.Namespace
+    texts: Sentences
+
+    def get(self, name: str, default: str, check: Callable[[str], object]) -> str:
+        """Return a checked answer. Raises `CommandError` for an option that is wrong."""
+        given = getattr(self.options, name)
+        if given is not None or self.options.yes:
+            text = default if given is None else given
+            try:
+                check(text)
+            except ValueError as error:
+                raise CommandError(f"--{name} {text!r}: {error}", 2) from error
+            return text
+        while True:
+            text = input(f"{self.texts(f'init-ask-{name}')} [{default}] ").strip() or default
+            try:
+                check(text)
+            except ValueError as error:
+                print(f"  {error}")
+            else:
+                return text
+
+
+def run(options: argparse.Namespace) -> int:
+    """Make what is missing of a station's folder. Raises `CommandError`."""
+    folder = options.folder.resolve()
+    try:
+        station_files.check_folder(folder)
+    except ValueError as error:
+        raise CommandError(str(error), 2) from error
+    station, texts = StationFolder(folder), Sentences(language_of(options.lang))
+    made: list[Path] = []
+    answers = _Answers(options, texts)
+    if not station.settings.exists():
+        if not options.yes and not sys.stdin.isatty():
+            raise CommandError("there is nobody to ask here; --yes takes the defaults", 2)
+        choices = _choices(answers)
+        made += _certificates(station, choices)
+        tls = (_pki(station, choices.site).board, _pki(station, choices.site).board_key) if choices.address else None
+        station_files.write_settings(station, choices, tls, texts)
+        made.append(station.settings)
+        if station_files.write_places(station, choices, texts):
+            made.append(station.places)
+    settings, user = _read(station.settings), getpass.getuser()
+    address = settings.board.host if settings.board.tls_cert is not None else ""
+    made += station_files.write_broker(station, settings, address, user)
+    made += station_files.write_units(station, user)
+    link = _first_account(settings, answers)
+    _tell(station, settings, made, link, texts)
+    if user == "root":
+        print(texts("init-root"), file=sys.stderr)
+    return 0
+
+
+def _read(path: Path) -> Settings:
+    """Return what the station's file says; the environment is whoever's who calls this."""
+    return load_settings(path, {})
+
+
+def _choices(answers: _Answers) -> Choices:
+    options, texts = answers.options, answers.texts
+    zone = answers.get("timezone", time_zone_here(), lambda text: _checked("timezone", text))
+    country, lon, lat = zone_hint(zone) or _SHANGHAI
+    site = answers.get("site", "station-1", lambda text: _checked("id", text))
+    name = answers.get("name", site, _some)
+    country = answers.get("country", country if _has_holidays(country) else "", _country)
+    at = answers.get("at", f"{lon:g},{lat:g}", _position)
+    lon, lat = _position(at)
+    address = answers.get("address", "", _address)
+    return Choices(
+        site=site, name=name, language=texts.language, timezone=zone, country=country, lon=lon, lat=lat,
+        broker_port=options.broker_port, board_port=options.board_port, address=address,
+    )  # fmt: skip
+
+
+def _checked(key: str, text: str) -> None:
+    """Raise SettingsError for what a key of [site] cannot be."""
+    with_values(Settings(), site={key: text})
+
+
+def _some(text: str) -> None:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("expected a name")
+
+
+def _has_holidays(country: str) -> bool:
+    try:
+        _country(country)
+    except ValueError:
+        return False
+    return True
+
+
+def _country(text: str) -> None:
+    if text:
+        _checked("country", text)
+        load("models.calendar").Calendar("UTC", text)
+
+
+def _position(text: str) -> tuple[float, float]:
+    parts = text.replace("，", ",").split(",")
+    try:
+        lon, lat = map(float, parts)
+    except ValueError:
+        lon = lat = 1e9
+    if not (abs(lon) <= 180 and abs(lat) <= 85):
+        raise ValueError("expected longitude and latitude in degrees, such as 121.47,31.23")
+    return lon, lat
+
+
+def _address(text: str) -> None:
+    if text:
+        ipaddress.ip_address(text)
+
+
+def _account(text: str) -> tuple[str, str]:
+    """Return id and name of an account."""
+    identifier, _, name = text.strip().partition(" ")
+    if not ID_PATTERN.match(identifier):
+        raise ValueError("expected an id of letters, digits, - and _, and behind a blank a name, such as: wang 王磊")
+    return identifier, name.strip() or identifier
+
+
+def _pki(station: StationFolder, site: str) -> Pki:
+    """Return the certificates where `patrolgrid pki` looks for them: beside the plate keys."""
+    return Pki(station.folder / "data.keys" / site / "tls")
+
+
+def _certificates(station: StationFolder, choices: Choices) -> list[Path]:
+    """Make the certificates of board and broker, where others are to reach them. Raises `PkiError`."""
+    if not choices.address:
+        return []
+    pki, (names, addresses) = _pki(station, choices.site), own_names()
+    addresses = list(dict.fromkeys([choices.address, *addresses]))
+    pki.make_authority(choices.site, names)
+    pki.issue_board(names, addresses)
+    handed = station.broker / "ca.crt"
+    pki.issue_broker((station.broker / "server.crt", station.broker / "server.key"), names, addresses)
+    handed.write_bytes(pki.authority.read_bytes())
+    return [pki.board, station.broker / "server.crt", handed]
+
+
+def _first_account(settings: Settings, answers: _Answers) -> str:
+    """Make the first account; return a link that sets its password, or nothing where there are accounts."""
+    people = People(settings.site_dir)
+    if people.anybody():
+        return ""
+    identifier, name = _account(answers.get("chief", answers.texts("init-chief"), _account))
+    by = f"cli:{getpass.getuser()}"
+    with closing(people.file):
+        people.add(Person(identifier, name, "chief", settings.site.language), by)
+        token = people.link(identifier, "password", _LINK_S, by=by)
+    board = settings.board
+    scheme = "http" if board.tls_cert is None else "https"
+    return f"{scheme}://{board.host}:{board.port}/go#{token}"
+
+
+def _tell(station: StationFolder, settings: Settings, made: list[Path], link: str, texts: Sentences) -> None:
+    """Say what was made, and what comes next."""
+    if not made and not link:
+        print(texts("init-nothing", folder=station.folder))
+        return
+    print(texts("init-made", folder=station.folder))
+    for path in made:
+        print(f"  {path.relative_to(station.folder)}")
+    if tell_broker(station.broker):
+        print(texts("init-broker-told"))
+    if not link:
+        return
+    program = sys.argv[0] if sys.argv[0].endswith("patrolgrid") else "patrolgrid"
+    topic = observations(settings.site.id, "old-market", _FIRST)
+    word = '{"type":"count","ts":\'$(date +%s)\',"interval_s":60,"in":12,"out":9,"of":"person"}'
+    steps = {
+        "start": [
+            "sudo systemctl disable --now mosquitto",
+            f"sudo cp {station.units}/*.service /etc/systemd/system/",
+            "sudo systemctl daemon-reload",
+            "sudo systemctl enable --now patrolgrid-broker patrolgrid",
+        ],
+        "try": [
+            f"/usr/sbin/mosquitto -c {station.broker}/patrolgrid.conf",
+            f"{program} up --config {station.settings}",
+        ],
+        "sign-in": [link],
+        "doctor": [f"{program} doctor --config {station.settings}"],
+        "device": [
+            f"mosquitto_pub -p {settings.broker.port + 1} -u {_FIRST} -q 1 -t {topic} \\",
+            f"  -P \"$(cat {station.secrets}/devices/{_FIRST}.password)\" -m '{word}'",
+        ],
+        "places": [f"{program} places import FILE.csv --without-example --config {station.settings}"],
+    }
+    print()
+    print(texts("init-next"))
+    for number, (step, lines) in enumerate(steps.items(), 1):
+        print(f"{number}. {texts(f'init-step-{step}')}")
+        for line in lines:
+            print(f"     {line}")

@@ -1,0 +1,83 @@
+"""Accounts at a station's Mosquitto: its password files, and each account's password in a file of its own.
+
+Mosquitto keeps PBKDF2 (RFC 8018, 5.2) with SHA-512: ``user:$7$ITERATIONS$SALT$HASH``, as `mosquitto_passwd` writes it.
+Passwords are random; what is hashed need not be slow.
+"""
+
+import base64
+import contextlib
+import hashlib
+import os
+import secrets
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from ingest.files import replace_file
+
+_ITERATIONS: Final = 101
+"""As `mosquitto_passwd` has it; Mosquitto checks a password at every connection."""
+_PASSWORD_BYTES: Final = 18
+PID_FILE: Final = "mosquitto.pid"
+"""In the broker's folder: the process to tell of new accounts."""
+
+
+def password_line(user: str, password: str, salt: bytes | None = None) -> str:
+    """Return a line of a password file.
+
+    >>> password_line("camera-01", "x", bytes(12))[:42]
+    'camera-01:$7$101$AAAAAAAAAAAAAAAA$u5ZujTT0'
+    """
+    salt = secrets.token_bytes(12) if salt is None else salt
+    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ITERATIONS)
+    return f"{user}:$7${_ITERATIONS}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
+
+
+def accounts_of(file: Path) -> set[str]:
+    """Return the accounts in a password file; none where there is no file."""
+    if not file.exists():
+        return set()
+    return {line.partition(":")[0] for line in file.read_text(encoding="utf-8").splitlines() if ":" in line}
+
+
+def add_accounts(file: Path, users: Iterable[str], folder: Path) -> list[str]:
+    """Make the accounts that are missing in a password file, and return them.
+
+    Each one's password is in ``USER.password`` in `folder`, for its owner's eyes only; one that is there already is
+    taken. Raises OSError where a file cannot be written.
+    """
+    known = accounts_of(file)
+    new = [user for user in dict.fromkeys(users) if user not in known]
+    if new or not file.exists():
+        lines = [password_line(user, _password(folder / f"{user}.password")) for user in new]
+        before = file.read_text(encoding="utf-8") if file.exists() else ""
+        if before and not before.endswith("\n"):
+            before += "\n"
+        replace_file(file, "".join([before, *(f"{line}\n" for line in lines)]).encode(), mode=0o600)
+    return new
+
+
+def _password(file: Path) -> str:
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        replace_file(file, f"{secrets.token_urlsafe(_PASSWORD_BYTES)}\n".encode(), mode=0o600)
+    return file.read_text(encoding="utf-8").partition("\n")[0]
+
+
+def tell_broker(folder: Path) -> bool | None:
+    """Let the Mosquitto of a broker's folder read its accounts anew.
+
+    Returns None where it does not run, False where it may not be told by this user.
+    """
+    try:
+        process = int((folder / PID_FILE).read_text(encoding="ascii"))
+        name = Path(f"/proc/{process}/comm").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
+    if name != "mosquitto":
+        return None
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(process, signal.SIGHUP)
+        return True
+    return False

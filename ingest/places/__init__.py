@@ -1,0 +1,49 @@
+"""A site's places: beats, devices, streets and landmarks, from one GeoJSON file.
+
+`site_places` reads and checks it, and brings it into the log; `place_findings` tells all that is wrong or odd in a
+file, by line; `importing` takes devices from a CSV, and anything from a GeoJSON of another program.
+"""
+
+from ingest.places.site_places import (
+    CLOCK_OFFSET,
+    DEVICE_TYPES,
+    MOST_OFFSET_S,
+    PLATE_TOKENS,
+    Beat,
+    Device,
+    DeviceType,
+    Landmark,
+    Places,
+    PlacesError,
+    PlacesRecord,
+    Point,
+    Street,
+    decode_places,
+    encode_places,
+    load_places,
+    parse_places,
+    read_places,
+)
+
+__all__ = [
+    "CLOCK_OFFSET",
+    "DEVICE_TYPES",
+    "MOST_OFFSET_S",
+    "PLATE_TOKENS",
+    "Beat",
+    "Device",
+    "DeviceType",
+    "Landmark",
+    "Places",
+    "PlacesError",
+    "PlacesRecord",
+    "Point",
+    "Street",
+    "decode_places",
+    "encode_places",
+    "importing",
+    "load_places",
+    "parse_places",
+    "place_findings",
+    "read_places",
+]

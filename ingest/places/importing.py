@@ -1,0 +1,262 @@
+"""Takes devices from a CSV, and beats, devices, streets and landmarks from a GeoJSON of another program.
+
+What comes is brought to the form of the places file and put into it: what has the id of something that is there changes
+it, everything else is added. Nothing else of the file is touched.
+"""
+
+import copy
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from ingest.codecs.csv_files import BadRows, RowError, read_rows
+from ingest.codecs.csv_values import number
+from ingest.codecs.words import WordError, plain
+from ingest.places.place_findings import ACCOUNTS, EXPLAINED, beat_at, lines_of, short
+from ingest.places.site_places import DEVICE_TYPES, Beat, FeatureParser, Places, PlacesError, parse_places
+from ingest.topics import id_of
+
+_TYPES: Final = {
+    **{name: name for name in DEVICE_TYPES},
+    "摄像头": "camera", "摄像机": "camera", "攝像機": "camera", "监控": "camera", "球机": "camera", "枪机": "camera",
+    "人流": "camera", "客流": "camera", "counter": "camera", "cctv": "camera",
+    "卡口": "gate", "车辆卡口": "gate", "道闸": "gate", "闸机": "gate", "barrier": "gate", "anpr": "gate",
+    "噪声": "noise", "噪音": "noise", "噪声仪": "noise", "噪声传感器": "noise", "sound": "noise", "microphone": "noise",
+    "烟感": "smoke", "烟雾": "smoke", "烟雾报警器": "smoke", "烟感探测器": "smoke", "smokedetector": "smoke",
+    "温感": "heat", "感温": "heat", "温度": "heat", "感温探测器": "heat", "temperature": "heat", "heatdetector": "heat",
+    "水位": "water", "水位计": "water", "积水": "water", "waterlevel": "water",
+    "门": "door", "门磁": "door", "门禁": "door", "井盖": "manhole", "manholecover": "manhole", "cover": "manhole",
+    "环境": "environment", "环境监测": "environment", "空气": "environment", "air": "environment",
+}  # fmt: skip
+"""What lists of devices call a type, in small letters without blanks → type."""
+_KINDS: Final = {"Polygon": "beat", "MultiPolygon": "beat", "LineString": "street", "MultiLineString": "street"}
+"""Geometry → what it is, where nothing says so; a point is a device where it has a type, else a landmark."""
+
+
+class Source(NamedTuple):
+    """A feature that comes, in the form of the places file, and where it stands in the file that it comes from."""
+
+    line: int
+    feature: dict[str, Any]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from others: its kind, and its id or name."""
+        return _key(self.feature)
+
+
+class Merged(NamedTuple):
+    """What became of the places file."""
+
+    document: dict[str, Any]
+    added: list[str]
+    changed: list[str]
+    same: int
+    """So many were there already, as they are."""
+    gone: list[str]
+    """What was taken out with the example."""
+
+
+def read_devices(path: Path, bad: BadRows) -> list[Source]:
+    """Return the devices of a CSV with the columns ``id,type,name,lon,lat,beat``, or other names of them.
+
+    Of `id` and `name` one is enough. Rows that are wrong are noted in `bad`. Raises
+    `ingest.codecs.csv_files.CsvError`, OSError.
+    """
+    return list(read_rows(path, ("type", "lon", "lat"), _device, bad, optional=("device_id", "name", "beat")))
+
+
+def _device(line: int, row: dict[str, str]) -> Source:
+    """Return the device of a row. Raises `RowError`."""
+    name = row.get("name", "")
+    identifier = row.get("device_id", "") or name
+    if not identifier:
+        raise RowError("has neither an id nor a name, expected one of them")
+    properties: dict[str, Any] = {"kind": "device", "id": id_of(identifier), "type": _type_of(row["type"])}
+    if properties["type"] not in DEVICE_TYPES:
+        raise RowError(f"type is {row['type']!r}, expected one of {', '.join(DEVICE_TYPES)}")
+    properties |= {key: text for key, text in (("name", name or identifier), ("beat", row.get("beat", ""))) if text}
+    point = [number(row["lon"], "lon", most=180.0), number(row["lat"], "lat", most=90.0)]
+    return Source(line, {"type": "Feature", "properties": properties, "geometry": _point(point)})
+
+
+def read_features(path: Path) -> list[Source]:
+    """Return the features of a GeoJSON, brought to the form of the places file as far as they can be understood.
+
+    Raises `PlacesError` where it is none, OSError.
+    """
+    content = path.read_bytes()
+    try:
+        document = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise PlacesError(f"{path}: not JSON: {error}") from error
+    features = document.get("features") if isinstance(document, dict) else None
+    if not isinstance(features, list):
+        raise PlacesError(f"{path}: expected a GeoJSON FeatureCollection")
+    lines = lines_of(content) or [0] * len(features)
+    return [Source(line, _formed(feature)) for line, feature in zip(lines, features, strict=True)]
+
+
+def _formed(feature: object) -> dict[str, Any]:
+    """Return a feature with a kind, an id and a name, as far as it says any; the rest is for the checks."""
+    found = copy.deepcopy(feature) if isinstance(feature, dict) else {}
+    properties = found.setdefault("properties", {})
+    geometry = found.get("geometry")
+    if not isinstance(properties, dict) or not isinstance(geometry, dict):
+        return found
+    shape, parts = geometry.get("type"), geometry.get("coordinates")
+    if shape in {"MultiPolygon", "MultiLineString"} and isinstance(parts, list) and len(parts) == 1:
+        found["geometry"] = {"type": shape.removeprefix("Multi"), "coordinates": parts[0]}
+    type_ = _type_of(properties.get("type"))
+    kind = properties.setdefault("kind", _KINDS.get(str(shape), "device" if type_ in DEVICE_TYPES else "landmark"))
+    if kind == "device":
+        properties["type"] = type_
+    name = _name_of(properties)
+    if name:
+        properties["name"] = name
+    if kind in {"beat", "device"} and (properties.get("id") or name):
+        first = next(iter(name.values())) if isinstance(name, dict) else name
+        properties["id"] = id_of(str(properties.get("id") or first), str(kind))
+    return found
+
+
+def _name_of(properties: dict[str, Any]) -> object:
+    """Return a feature's name: a text, or texts by language where a map has them as ``name:zh``."""
+    tagged = {"en": properties.pop("name:en", None), "zh-CN": properties.pop("name:zh", None)}
+    known = {language: text for language, text in tagged.items() if isinstance(text, str) and text}
+    name = properties.get("name") or properties.get("名称")
+    return name if not known or isinstance(name, dict) else ({"zh-CN": name, **known} if name else known)
+
+
+def _type_of(word: object) -> object:
+    if not isinstance(word, str):
+        return word
+    try:
+        text = plain(word).casefold()
+    except WordError:
+        return word
+    return _TYPES.get("".join(text.split()).replace("_", "").replace("-", ""), word)
+
+
+def merge(document: dict[str, Any], sources: Sequence[Source], *, without_example: bool) -> Merged:
+    """Return the places file's document with what comes put into it; the features that come must be right.
+
+    Without the example, its beats stay that other devices are in.
+    """
+    features: list[dict[str, Any]] = copy.deepcopy(document["features"])
+    gone: list[str] = []
+    if without_example:
+        coming = {one.key for one in sources}
+        own = [one for one in features if EXPLAINED not in one["properties"]]
+        used = {one["properties"].get("beat") for one in (*own, *(source.feature for source in sources))}
+        kept = coming | {("beat", str(beat)) for beat in used}
+        left = [one for one in features if EXPLAINED not in one["properties"] or _key(one) in kept]
+        gone = [_shown(one) for one in features if one not in left]
+        features = left
+    places = {_key(one): at for at, one in enumerate(features)}
+    added, changed, same = [], [], 0
+    for one in sources:
+        at = places.get(one.key)
+        if at is None:
+            places[one.key] = len(features)
+            features.append(one.feature)
+            added.append(_shown(one.feature))
+            continue
+        before = features[at]
+        said = {**before["properties"], **one.feature["properties"]}
+        said.pop(EXPLAINED, None)
+        after = {**before, "properties": said, "geometry": one.feature["geometry"]}
+        features[at] = after
+        if after == before:
+            same += 1
+        else:
+            changed.append(_shown(after))
+    return Merged({**document, "features": features}, added, changed, same, gone)
+
+
+def in_beats(sources: Sequence[Source], places: Places, faults: list[tuple[int, str]]) -> list[Source]:
+    """Return what can be put beside the places of a site, its devices in a beat; `faults` takes (line, why) of others.
+
+    A device's beat may be named by its id or its name; where it is not named, it is the one that it stands in.
+    """
+    right = list(_each_alone(sources, faults))
+    beats = dict(places.beats)
+    for one in right:
+        if one.key[0] == "beat":
+            beats.update(parse_places({"type": "FeatureCollection", "features": [one.feature]}).beats)
+    names = {name: beat.id for beat in beats.values() for name in beat.name.values()}
+    found, seen = [], dict[tuple[str, str], int]()
+    for one in right:
+        properties, key = one.feature["properties"], one.key
+        if key in seen and key[0] in {"beat", "device"}:
+            faults.append((one.line, f"{key[0]} id {key[1]!r} is used twice; the first is line {seen[key]}"))
+            continue
+        seen[key] = one.line
+        if key[0] == "device":
+            why = _put_into_beat(properties, one.feature["geometry"]["coordinates"], places, beats, names)
+            if why:
+                faults.append((one.line, why))
+                continue
+        found.append(one)
+    return found
+
+
+def _put_into_beat(
+    properties: dict[str, Any], at: list[float], places: Places, beats: dict[str, Beat], names: dict[str, str]
+) -> str:
+    """Name a device's beat; return why that cannot be done, or nothing."""
+    known = places.devices.get(properties["id"])
+    named = properties.get("beat", "")
+    beat = named if named in beats else names.get(named) if named else beat_at(beats.values(), (at[0], at[1]))
+    if beat is None and not named and known is not None:
+        beat = known.beat
+    if beat is None:
+        shown = ", ".join(sorted(beats)) or "none"
+        return (
+            f"beat is {named!r}, which is not there; beats are {shown}"
+            if named
+            else f"the coordinates {at[:2]} lie in no beat; name one of {shown}, or draw one around it"
+        )
+    properties["beat"] = beat
+    return ""
+
+
+def _each_alone(sources: Sequence[Source], faults: list[tuple[int, str]]) -> Iterator[Source]:
+    """Give the features that are right by themselves, whatever the others are."""
+    for one in sources:
+        try:
+            FeatureParser("").take(0, one.feature)
+        except PlacesError as error:
+            faults.append((one.line, short(error, "").removeprefix("feature 0 ")))
+            continue
+        if one.key[0] == "device" and one.key[1] in ACCOUNTS:
+            faults.append((one.line, f"id is {one.key[1]!r}, an account with rights of its own at the broker"))
+        else:
+            yield one
+
+
+def dump(document: dict[str, Any]) -> bytes:
+    """Return a places file with a feature a line, so that a line names it."""
+    head = {key: value for key, value in document.items() if key != "features"}
+    features = b",\n".join(msgspec.json.encode(feature) for feature in document["features"])
+    return msgspec.json.encode(head)[:-1] + b',"features":[\n' + features + b"\n]}\n"
+
+
+def _key(feature: dict[str, Any]) -> tuple[str, str]:
+    properties = feature["properties"]
+    kind = str(properties.get("kind"))
+    own = properties.get("id") if kind in {"beat", "device"} else properties.get("name")
+    return kind, own if isinstance(own, str) else msgspec.json.encode(own, order="sorted").decode()
+
+
+def _shown(feature: dict[str, Any]) -> str:
+    """Return how people call a feature: its id, else its name."""
+    properties = feature["properties"]
+    name = properties.get("id") or properties.get("name", "")
+    return str(next(iter(name.values()), "")) if isinstance(name, dict) else str(name)
+
+
+def _point(coordinates: list[float]) -> dict[str, Any]:
+    return {"type": "Point", "coordinates": coordinates}

@@ -1,0 +1,171 @@
+"""All that is wrong or odd in a places file, by line: for whoever is making one.
+
+A node stops at the first error of a file. Whoever edits one wants to see all of them, and what is allowed and hardly
+meant: a device that stands outside its beat, a beat whose outline crosses itself.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any, Final
+
+import msgspec
+
+from ingest.places.site_places import Beat, Places, PlacesError, Point, parse_places
+
+ACCOUNTS: Final = frozenset({"console", "node", "board"})
+"""Accounts at a station's broker that have rights of their own: no device may be called so."""
+EXPLAINED: Final = "explained"
+"""A property of the features that `patrolgrid init` makes, which says what each is for; nobody reads it."""
+_METRES: Final = 111_320.0
+"""In a degree of latitude."""
+_OUTSIDE_M: Final = 20.0
+"""A device at the edge of its beat may stand so far outside."""
+
+
+class PlaceFinding(msgspec.Struct, frozen=True):
+    """One thing that is wrong, or odd."""
+
+    line: int
+    """Where its feature begins, from 1; 0 where it is none alone."""
+    code: str
+    """What is odd; empty where `error` says what is wrong."""
+    error: str = ""
+    values: dict[str, Any] = {}
+    """The numbers and names of the code's sentence."""
+
+
+class _Document(msgspec.Struct):
+    features: list[msgspec.Raw] = []
+
+
+def lines_of(content: bytes) -> list[int]:
+    r"""Return in which line each feature of a GeoJSON file begins, from 1; nothing where it is none.
+
+    >>> lines_of(b'{"features": [\n{},\n\n{"a": 1}]}')
+    [2, 4]
+    """
+    try:
+        features = msgspec.json.decode(content, type=_Document).features
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return []
+    at, line, found = 0, 1, []
+    for raw in features:
+        start = content.find(bytes(raw), at)
+        line += content.count(b"\n", at, start)
+        found.append(line)
+        at = start
+    return found
+
+
+def find_all(content: bytes, name: str) -> tuple[Places | None, list[PlaceFinding]]:
+    """Return the places of a file as far as they can be read (None: not at all), and all findings by line.
+
+    `name` is that of the file, which is left out of the findings' texts.
+    """
+    faults: list[PlacesError] = []
+    try:
+        document = msgspec.json.decode(content)
+        places = parse_places(document, name, faults)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return None, [PlaceFinding(0, "", f"not JSON: {error}")]
+    except PlacesError as error:
+        return None, [PlaceFinding(0, "", short(error, name))]
+    lines = lines_of(content)
+    found = [PlaceFinding(_at(lines, error.feature), "", short(error, name)) for error in faults]
+    where = _lines_by_id(document["features"], lines)
+    found += [*odd(places, where), *_examples(document["features"], lines)]
+    return places, sorted(found, key=lambda one: one.line)
+
+
+def short(error: PlacesError, name: str) -> str:
+    """Return what an error says, without the file."""
+    return str(error).removeprefix(f"{name}: ")
+
+
+def odd(places: Places, lines: dict[tuple[str, str], int]) -> Iterator[PlaceFinding]:
+    """Give what is allowed and hardly meant; `lines` has the line of each beat and device, by kind and id."""
+    for beat in places.beats.values():
+        if _crosses(beat.polygon):
+            yield PlaceFinding(lines.get(("beat", beat.id), 0), "crosses", values={"beat": beat.id})
+    for device in places.devices.values():
+        line, point = lines.get(("device", device.id), 0), (device.lon, device.lat)
+        if device.id in ACCOUNTS:
+            yield PlaceFinding(line, "account", values={"device": device.id})
+        away_m = outside_m(places.beats[device.beat], point)
+        if away_m > _OUTSIDE_M:
+            inside = beat_at(places.beats.values(), point)
+            values = {"device": device.id, "beat": device.beat, "metres": round(away_m), "other": inside or "-"}
+            yield PlaceFinding(line, "outside", values=values)
+
+
+def beat_at(beats: Iterable[Beat], point: Point) -> str | None:
+    """Return the id of the first beat that a point lies in."""
+    return next((beat.id for beat in beats if _is_inside(beat.polygon, point)), None)
+
+
+def outside_m(beat: Beat, point: Point) -> float:
+    """Return how far a point lies outside a beat, in metres; 0 inside."""
+    if _is_inside(beat.polygon, point):
+        return 0.0
+    narrow = _METRES * math.cos(math.radians(point[1]))
+    ring = [((lon - point[0]) * narrow, (lat - point[1]) * _METRES) for lon, lat in beat.polygon]
+    return min(_from_origin(one, other) for one, other in pairwise([*ring, ring[0]]))
+
+
+def _from_origin(one: Point, other: Point) -> float:
+    """Return the distance of a segment from (0, 0)."""
+    across, up = other[0] - one[0], other[1] - one[1]
+    length = across * across + up * up
+    share = 0.0 if length == 0 else min(max(-(one[0] * across + one[1] * up) / length, 0.0), 1.0)
+    return math.hypot(one[0] + share * across, one[1] + share * up)
+
+
+def _is_inside(ring: Sequence[Point], point: Point) -> bool:
+    """Tell whether a point is inside a ring, by the even-odd rule."""
+    inside = False
+    for one, other in pairwise([*ring, ring[0]]):
+        if (one[1] > point[1]) != (other[1] > point[1]):
+            share = (point[1] - one[1]) / (other[1] - one[1])
+            inside ^= point[0] < one[0] + share * (other[0] - one[0])
+    return inside
+
+
+def _crosses(ring: Sequence[Point]) -> bool:
+    """Tell whether two sides of a ring cross each other."""
+    corners = ring if ring[0] == ring[-1] else (*ring, ring[0])
+    sides = list(pairwise(corners))
+    return any(
+        _side(a, b, c) * _side(a, b, d) < 0 and _side(c, d, a) * _side(c, d, b) < 0
+        for number, (a, b) in enumerate(sides)
+        for c, d in sides[number + 2 :]
+    )
+
+
+def _side(a: Point, b: Point, c: Point) -> float:
+    """Return on which side of the line from a to b the point c lies."""
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+def _examples(features: list[Any], lines: list[int]) -> Iterator[PlaceFinding]:
+    """Give one finding for all features that still are those of the example."""
+    left = [number for number, one in enumerate(features) if EXPLAINED in _properties(one)]
+    if left:
+        yield PlaceFinding(_at(lines, left[0]), "example", values={"count": len(left)})
+
+
+def _lines_by_id(features: list[Any], lines: list[int]) -> dict[tuple[str, str], int]:
+    found = {}
+    for number, one in enumerate(features):
+        said = _properties(one)
+        found[str(said.get("kind")), str(said.get("id"))] = _at(lines, number)
+    return found
+
+
+def _properties(feature: object) -> dict[str, Any]:
+    found = feature.get("properties") if isinstance(feature, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _at(lines: list[int], number: int | None) -> int:
+    return 0 if number is None or number >= len(lines) else lines[number]
