@@ -7,11 +7,12 @@ LOCKS := deploy/locks
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check coverage field soak fuzz bench wear chaos parity same speed outage services constraints locks clean distclean
+.PHONY: help demo install test check coverage field soak fuzz bench wear chaos parity same speed outage services constraints locks clean distclean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo       a living neighbourhood on this machine (options: ARGS=\"--headless --duration 60\")"
+	@echo "make install    the program into .venv, for a station (README, \"A real station\")"
 	@echo "make test       all tests (options: ARGS=\"-k gateway\")"
 	@echo "make check      format, lint, types, import rules"
 	@echo "make coverage   how much of each room the tests run through; a figure, no gate"
@@ -30,6 +31,8 @@ help:
 
 demo: $(VENV)/.run
 	@exec $(BIN)/patrolgrid demo $(ARGS)
+
+install: $(VENV)/.run
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest $(ARGS)

@@ -4,7 +4,17 @@
 a question. `broker` starts MQTT brokers, and is itself run as the embedded one; `metrics` needs the extra kafka.
 """
 
-from deploy.processes.stopping import StopRequest
+from deploy.processes.stopping import StopRequest, tell_started
 from deploy.processes.supervisor import LOOP, UNUSABLE, ChildError, Ended, Supervisor, free_port, listening
 
-__all__ = ["LOOP", "UNUSABLE", "ChildError", "Ended", "StopRequest", "Supervisor", "free_port", "listening"]
+__all__ = [
+    "LOOP",
+    "UNUSABLE",
+    "ChildError",
+    "Ended",
+    "StopRequest",
+    "Supervisor",
+    "free_port",
+    "listening",
+    "tell_started",
+]

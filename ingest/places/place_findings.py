@@ -94,9 +94,9 @@ def odd(places: Places, lines: dict[tuple[str, str], int]) -> Iterator[PlaceFind
             yield PlaceFinding(line, "account", values={"device": device.id})
         away_m = outside_m(places.beats[device.beat], point)
         if away_m > _OUTSIDE_M:
-            inside = beat_at(places.beats.values(), point)
-            values = {"device": device.id, "beat": device.beat, "metres": round(away_m), "other": inside or "-"}
-            yield PlaceFinding(line, "outside", values=values)
+            other = beat_at(places.beats.values(), point)
+            values = {"device": device.id, "beat": device.beat, "metres": round(away_m), "other": other or ""}
+            yield PlaceFinding(line, "elsewhere" if other else "outside", values=values)
 
 
 def beat_at(beats: Iterable[Beat], point: Point) -> str | None:

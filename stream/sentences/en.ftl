@@ -2134,10 +2134,8 @@ places-wrong = wrong
 places-odd = odd
 places-odd-crosses = the outline of beat { $beat } crosses itself
 places-odd-account = no device can be called { $device }: an account of that name has rights of its own at the broker
-places-odd-outside = device { $device } stands { $metres } m outside its beat { $beat }{ $other ->
-    [-] {""}
-   *[other] , in { $other }
-}
+places-odd-outside = device { $device } stands { $metres } m outside its beat { $beat }
+places-odd-elsewhere = device { $device } stands { $metres } m outside its beat { $beat }, in { $other }
 places-odd-example = { $count ->
     [one] one feature is still of the example
    *[other] { $count } features are still of the example

@@ -1944,10 +1944,8 @@ places-wrong = 错误
 places-odd = 可疑
 places-odd-crosses = 网格{ $beat }的边界自相交叉
 places-odd-account = 设备不能叫{ $device }：消息服务器上同名账号另有权限
-places-odd-outside = 设备{ $device }位于所属网格{ $beat }之外{ $metres }米{ $other ->
-    [-] {""}
-   *[other] ，在{ $other }内
-}
+places-odd-outside = 设备{ $device }位于所属网格{ $beat }之外{ $metres }米
+places-odd-elsewhere = 设备{ $device }位于所属网格{ $beat }之外{ $metres }米，在网格{ $other }内
 places-odd-example = 仍有{ $count }个要素来自示例：`patrolgrid places import 文件 --without-example` 可将其删除；已改成自己的，请去掉其中的 "explained"
 places-has = { $beats }个网格、{ $devices }台设备、{ $streets }条街道
 places-first = 请先改正 { $file }

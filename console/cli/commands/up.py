@@ -6,6 +6,7 @@ from typing import Final
 from console.common import add_settings_arguments, settings_and_texts
 from console.errors import CommandError
 from console.running import refuse_running, run_site
+from deploy.processes import tell_started
 from deploy.wiring import open_places
 from ingest.days.telling_settings import with_file
 from ingest.gateway.places_file import LAST_GOOD
@@ -47,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
         if settings.board.enabled and not options.headless:
             print(texts("run-board", url=running.start_board()))
         print(texts("run-stop"), flush=True)
+        tell_started()
         running.until_stopped()
         print(texts("run-stopping"), flush=True)
         running.end()
