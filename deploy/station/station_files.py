@@ -22,6 +22,7 @@ from deploy.settings import Settings
 from deploy.settings.load import toml
 from deploy.station.example_places import example_places
 from deploy.station.station_accounts import PID_FILE, add_accounts
+from ingest.days.patrol_settings import roster_of
 from ingest.files import replace_file
 from ingest.places import PlacesError, load_places
 from ingest.places.importing import dump
@@ -142,7 +143,7 @@ def write_places(station: StationFolder, choices: Choices, say: Callable[..., st
 
 
 def write_broker(station: StationFolder, settings: Settings, address: str, user: str) -> list[Path]:
-    """Write what is missing of the broker's files, and return it; accounts are made for the devices of the places.
+    """Write what is missing of the broker's files, and return it; accounts are made for devices, officers, and what reports.
 
     Parameters
     ----------
@@ -158,7 +159,9 @@ def write_broker(station: StationFolder, settings: Settings, address: str, user:
     made = [folder / name for name, text in texts.items() if _new(folder / name, text, mode=0o600)]
     if add_accounts(folder / "patrolgrid.passwd", ["node", "board"], station.secrets):
         made.append(folder / "patrolgrid.passwd")
-    if station.add_devices(_devices(station.places)):
+    others = ["console", *roster_of(settings.patrol).officers]
+    new = add_accounts(folder / "devices.passwd", others, station.secrets / "devices")
+    if new + station.add_devices(_devices(station.places)):
         made.append(folder / "devices.passwd")
     return made
 
