@@ -143,7 +143,7 @@ def write_places(station: StationFolder, choices: Choices, say: Callable[..., st
 
 
 def write_broker(station: StationFolder, settings: Settings, address: str, user: str) -> list[Path]:
-    """Write what is missing of the broker's files, and return it; accounts are made for devices, officers, and what reports.
+    """Write what is missing of the broker's files, and return it, with the accounts that are missing.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ _KINDS: Final = {"Polygon": "beat", "MultiPolygon": "beat", "LineString": "stree
 """Geometry → what it is, where nothing says so; a point is a device where it has a type, else a landmark."""
 
 
-class Source(NamedTuple):
+class Incoming(NamedTuple):
     """A feature that comes, in the form of the places file, and where it stands in the file that it comes from."""
 
     line: int
@@ -59,7 +59,7 @@ class Merged(NamedTuple):
     """What was taken out with the example."""
 
 
-def read_devices(path: Path, bad: BadRows) -> list[Source]:
+def read_devices(path: Path, bad: BadRows) -> list[Incoming]:
     """Return the devices of a CSV with the columns ``id,type,name,lon,lat,beat``, or other names of them.
 
     Of `id` and `name` one is enough. Rows that are wrong are noted in `bad`. Raises
@@ -68,7 +68,7 @@ def read_devices(path: Path, bad: BadRows) -> list[Source]:
     return list(read_rows(path, ("type", "lon", "lat"), _device, bad, optional=("device_id", "name", "beat")))
 
 
-def _device(line: int, row: dict[str, str]) -> Source:
+def _device(line: int, row: dict[str, str]) -> Incoming:
     """Return the device of a row. Raises `RowError`."""
     name = row.get("name", "")
     identifier = row.get("device_id", "") or name
@@ -79,10 +79,10 @@ def _device(line: int, row: dict[str, str]) -> Source:
         raise RowError(f"type is {row['type']!r}, expected one of {', '.join(DEVICE_TYPES)}")
     properties |= {key: text for key, text in (("name", name or identifier), ("beat", row.get("beat", ""))) if text}
     point = [number(row["lon"], "lon", most=180.0), number(row["lat"], "lat", most=90.0)]
-    return Source(line, {"type": "Feature", "properties": properties, "geometry": _point(point)})
+    return Incoming(line, {"type": "Feature", "properties": properties, "geometry": _point(point)})
 
 
-def read_features(path: Path) -> list[Source]:
+def read_features(path: Path) -> list[Incoming]:
     """Return the features of a GeoJSON, brought to the form of the places file as far as they can be understood.
 
     Raises `PlacesError` where it is none, OSError.
@@ -96,7 +96,7 @@ def read_features(path: Path) -> list[Source]:
     if not isinstance(features, list):
         raise PlacesError(f"{path}: expected a GeoJSON FeatureCollection")
     lines = lines_of(content) or [0] * len(features)
-    return [Source(line, _formed(feature)) for line, feature in zip(lines, features, strict=True)]
+    return [Incoming(line, _formed(feature)) for line, feature in zip(lines, features, strict=True)]
 
 
 def _formed(feature: object) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def _type_of(word: object) -> object:
     return _TYPES.get("".join(text.split()).replace("_", "").replace("-", ""), word)
 
 
-def merge(document: dict[str, Any], sources: Sequence[Source], *, without_example: bool) -> Merged:
+def merge(document: dict[str, Any], sources: Sequence[Incoming], *, without_example: bool) -> Merged:
     """Return the places file's document with what comes put into it; the features that come must be right.
 
     Without the example, its beats stay that other devices are in.
@@ -176,7 +176,7 @@ def merge(document: dict[str, Any], sources: Sequence[Source], *, without_exampl
     return Merged({**document, "features": features}, added, changed, same, gone)
 
 
-def in_beats(sources: Sequence[Source], places: Places, faults: list[tuple[int, str]]) -> list[Source]:
+def in_beats(sources: Sequence[Incoming], places: Places, faults: list[tuple[int, str]]) -> list[Incoming]:
     """Return what can be put beside the places of a site, its devices in a beat; `faults` takes (line, why) of others.
 
     A device's beat may be named by its id or its name; where it is not named, it is the one that it stands in.
@@ -223,7 +223,7 @@ def _put_into_beat(
     return ""
 
 
-def _each_alone(sources: Sequence[Source], faults: list[tuple[int, str]]) -> Iterator[Source]:
+def _each_alone(sources: Sequence[Incoming], faults: list[tuple[int, str]]) -> Iterator[Incoming]:
     """Give the features that are right by themselves, whatever the others are."""
     for one in sources:
         try:

@@ -16,7 +16,7 @@ from deploy.wiring import check_places
 from ingest.codecs.csv_files import BadRows, CsvError
 from ingest.files import replace_file
 from ingest.places import Places, PlacesError
-from ingest.places.importing import Merged, Source, dump, in_beats, merge, read_devices, read_features
+from ingest.places.importing import Incoming, Merged, dump, in_beats, merge, read_devices, read_features
 from ingest.places.place_findings import PlaceFinding, find_all
 from stream.sentences.catalogue import Sentences
 
@@ -130,7 +130,7 @@ def _import(options: argparse.Namespace, settings: Settings, texts: Sentences) -
     return 1 if faults else 0
 
 
-def _sources(file: Path, faults: list[tuple[int, str]]) -> list[Source]:
+def _sources(file: Path, faults: list[tuple[int, str]]) -> list[Incoming]:
     try:
         if file.suffix.lower() in {".geojson", ".json"}:
             return read_features(file)
