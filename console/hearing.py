@@ -38,7 +38,7 @@ _TYPES: Final = {
 """What a device sends → its type in the places file, as a proposal."""
 
 
-class Row(msgspec.Struct, frozen=True):
+class HeardRow(msgspec.Struct, frozen=True):
     """One observation, as the log would have it."""
 
     kind: str
@@ -85,7 +85,7 @@ class Heard(msgspec.Struct, kw_only=True):
     size: int
     payload: str
     """As it came, without plates."""
-    rows: list[Row] = []
+    rows: list[HeardRow] = []
     other: list[str] = []
     """What is no observation and is taken: ``status``, ``incident``, ``command``, ``did``."""
     repeats: int = 0
@@ -96,7 +96,8 @@ class Heard(msgspec.Struct, kw_only=True):
     belongs: str = ""
     """The topic on which the device should publish, where this is another."""
     newest_ms: int | None = None
-    """Newest time that it says it is, also of what is refused for that; None where it says none, or says old things."""
+    """Newest time that it says it is, also of what is refused for that; None where it says none, or says old things.
+    What the places file says of its clock (`clock_offset_s`) is taken off."""
 
     @property
     def ignored(self) -> bool:
@@ -138,7 +139,7 @@ class Hearing:
         self.places = places or Places({}, {})
         self._intake = self._asked(self.places)
         self._if_known = self._asked(None)
-        self._said: dict[tuple[str, str, int], Row] = {}
+        self._said: dict[tuple[str, str, int], HeardRow] = {}
 
     def hear(self, topic: str, payload: bytes, *, retained: bool = False) -> Heard:
         """Return what becomes of a message."""
@@ -198,7 +199,7 @@ class Hearing:
                 heard.other.append(record.kind.name.lower())
             for row in _rows(record) if record.kind is RecordKind.OBSERVATIONS else ():
                 if not (heard.retained or row.backfill or row.timeless):
-                    heard.newest_ms = max(heard.newest_ms or 0, row.ts_ms)
+                    heard.newest_ms = max(heard.newest_ms or 0, row.ts_ms - self._ahead_ms(heard.device))
                 wrong = self._wrong_time(heard, row)
                 if wrong:
                     heard.refused.append(Refused(str(Reason.CLOCK), wrong))
@@ -207,16 +208,20 @@ class Hearing:
                 else:
                     heard.rows.append(row)
 
-    def _wrong_time(self, heard: Heard, row: Row) -> str:
+    def _wrong_time(self, heard: Heard, row: HeardRow) -> str:
         """Return why the pipeline would refuse a count or a passage for its time; empty where it would not."""
-        place = self.places.devices.get(heard.device)
-        ahead_s = place.overrides.get(CLOCK_OFFSET, 0) if place else 0
-        ts_ms = row.ts_ms - round(1000 * ahead_s)
+        ts_ms = row.ts_ms - self._ahead_ms(heard.device)
         earliest, latest = self._guard.limits(heard.at_ms)
         counted = row.kind in {KIND_NAMES[Kind.COUNT], KIND_NAMES[Kind.GATE]}
         return self._guard.reason(ts_ms, heard.at_ms) if counted and not earliest <= ts_ms <= latest else ""
 
-    def _repeated(self, device: str, row: Row) -> bool:
+    def _ahead_ms(self, device: str) -> int:
+        """Return how far ahead the places file says that a device's clock is."""
+        place = self.places.devices.get(device)
+        ahead_s = place.overrides.get(CLOCK_OFFSET, 0) if place else 0
+        return round(1000 * ahead_s) if isinstance(ahead_s, int | float) else 0
+
+    def _repeated(self, device: str, row: HeardRow) -> bool:
         if row.seq is None:
             return False
         key = device, row.boot, row.seq
@@ -233,7 +238,7 @@ class Hearing:
         return [round(statistics.fmean(point[axis] for point in points), 6) for axis in (0, 1)]
 
 
-class Tally:
+class DeviceTally:
     """What one device has sent since somebody listens."""
 
     def __init__(self, at_ms: int) -> None:
@@ -284,17 +289,17 @@ def concerns(topic: str, device: str) -> bool:
     return device.lower() in (level.strip().lower() for level in topic.split("/"))
 
 
-def _rows(record: Record) -> Sequence[Row]:
+def _rows(record: Record) -> Sequence[HeardRow]:
     batch = open_batch(record.payload)
     columns = {name: batch.columns[name].values() for name in COLUMNS}
     return [_row(batch.sources, batch.strings, {name: column[at] for name, column in columns.items()})
             for at in range(batch.rows)]  # fmt: skip
 
 
-def _row(sources: Sequence[Any], strings: Sequence[str], at: dict[str, Any]) -> Row:
+def _row(sources: Sequence[Any], strings: Sequence[str], at: dict[str, Any]) -> HeardRow:
     kind, metric, text = KIND_NAMES[at["kind"]], strings[at["metric"]], strings[at["text"]]
     flags = Flag(at["flags"])
-    return Row(
+    return HeardRow(
         kind=kind, ts_ms=at["ts"], metric=metric, text=text.partition(" ")[0] if kind == "gate" else text, a=at["a"],
         b=at["b"], interval_s=at["interval"], boot=sources[at["source"]].boot,
         seq=None if Flag.NUMBERED_HERE in flags else at["seq"], backfill=Flag.BACKFILL in flags,

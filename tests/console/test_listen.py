@@ -7,7 +7,7 @@ import pytest
 
 from console.cli.main import main
 from console.common import reason_in_words
-from console.hearing import Hearing, Tally
+from console.hearing import DeviceTally, Hearing
 from ingest.clock import ScaledClock
 from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.quarantine import Quarantine
@@ -102,7 +102,8 @@ def test_a_clock_shows_by_what_comes_and_a_count_is_refused_for_it(hearing):
     document = places()
     document["features"][1]["properties"]["overrides"] = {"clock_offset_s": 28_800}
     hearing.go_by(parse_places(document))
-    assert fate(count(hearing, ts=NOW + 8 * HOUR)) == "stored"
+    corrected = count(hearing, ts=NOW + 8 * HOUR)
+    assert (fate(corrected), corrected.offset_s) == ("stored", 0.0)
 
 
 def test_a_repeat_changes_nothing_and_a_number_that_says_something_else_is_new(hearing):
@@ -122,7 +123,7 @@ def test_units_are_converted_and_an_odd_one_is_noted(hearing):
 
 
 def test_a_tally_sums_up(hearing):
-    tally = Tally(NOW)
+    tally = DeviceTally(NOW)
     for device in ("camera-01", "camera-01", "camera-99"):
         tally.add(count(hearing, device, ts=NOW - 5_000))
     assert (tally.messages, tally.observations, tally.repeats) == (3, 1, 1)

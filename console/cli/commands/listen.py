@@ -22,7 +22,7 @@ from console.common import (
     texts_of,
 )
 from console.errors import CommandError
-from console.hearing import Heard, Hearing, Row, Tally, concerns, zone_of
+from console.hearing import DeviceTally, Heard, HeardRow, Hearing, concerns, zone_of
 from deploy.processes import StopRequest
 from deploy.settings import Settings, at_broker
 from deploy.wiring import make_clock
@@ -118,7 +118,7 @@ class _Listener:
         clock = make_clock(settings)
         self._hearing = Hearing(settings.site.id, settings.gateway, clock, _plates(settings), _keys(settings))
         self._places = PlacesFile(settings.places_file, site.folder / LAST_GOOD)
-        self.tallies: dict[str, Tally] = {}
+        self.tallies: dict[str, DeviceTally] = {}
         self._asked_for: set[tuple[str, str]] = set()
         self._heard_at = time.monotonic()
         self._trouble = ""
@@ -165,7 +165,7 @@ class _Listener:
             self._hearing.go_by(edited)
             self._say("listen-places", devices=len(edited.devices))
         heard = self._hearing.hear(topic, message.payload, retained=message.retain)
-        tally = self.tallies.setdefault(heard.device or heard.leaf, Tally(heard.at_ms))
+        tally = self.tallies.setdefault(heard.device or heard.leaf, DeviceTally(heard.at_ms))
         tally.add(heard)
         self._heard_at = time.monotonic()
         self.left = None if self.left is None else self.left - 1
@@ -252,7 +252,7 @@ class _Listener:
                 setting = f'"{CLOCK_OFFSET}": {zone:.0f}'
                 self._line("do", self._texts("listen-clock-zone", hours=abs(zone) / 3600, setting=setting))
 
-    def _row(self, row: Row) -> str:
+    def _row(self, row: HeardRow) -> str:
         texts = self._texts
         if row.kind == "count":
             return texts(
@@ -269,7 +269,7 @@ class _Listener:
             return texts("listen-row-level", metric=self._word("metric", row.metric), value=f"{row.a:g}", unit=unit)
         return texts("listen-row-state", metric=self._word("metric", row.metric), word=self._word("value", row.text))
 
-    def _when(self, heard: Heard, row: Row) -> str:
+    def _when(self, heard: Heard, row: HeardRow) -> str:
         texts = self._texts
         if row.timeless:
             return texts("listen-when-none")
@@ -278,7 +278,7 @@ class _Listener:
         code = "listen-when-behind" if gone_s >= 0 else "listen-when-ahead"
         return texts(code, time=time_of_day, gone_s=abs(gone_s))
 
-    def _number(self, row: Row) -> str:
+    def _number(self, row: HeardRow) -> str:
         if row.seq is None:
             return self._texts("listen-unnumbered")
         return self._texts("listen-number", seq=str(row.seq), boot=safe(row.boot) or "—")
