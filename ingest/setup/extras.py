@@ -5,9 +5,14 @@ for the few places where one function of a module needs a package that the rest 
 """
 
 import importlib
+import sys
 from importlib import metadata
+from pathlib import Path
 from types import ModuleType
 from typing import Final
+
+_ROOT: Final = Path(__file__).parents[2]
+"""The folder that this program lies in."""
 
 EXTRAS: Final = {
     "numpy": "stream",
@@ -60,4 +65,26 @@ def version() -> str:
 def missing(error: ModuleNotFoundError) -> str:
     """Return one line for people about a package that is not installed."""
     package = (error.name or str(error)).split(".", 1)[0]
-    return f"this needs the package {package}; in PatrolGrid's folder: pip install '.[{EXTRAS.get(package, 'all')}]'"
+    return f"this needs the package {package}; it comes with: {install(EXTRAS.get(package, 'all'))}"
+
+
+def install(*extras: str) -> str:
+    """Return the command that installs extras where this program runs: by its own Python, from its own folder.
+
+    The versions are the pinned ones where the folder has their list. What was installed without a folder of sources is
+    asked of the package index by name.
+    """
+    python, names = _shown(Path(sys.executable)), ",".join(extras)
+    if not (_ROOT / "pyproject.toml").is_file():
+        return f"{python} -m pip install 'patrolgrid[{names}]'"
+    pins = _ROOT / "constraints.txt"
+    pinned = f"-c {_shown(pins)} " if pins.is_file() else ""
+    return f"{python} -m pip install {pinned}-e '{_shown(_ROOT)}[{names}]'"
+
+
+def _shown(path: Path) -> str:
+    """Return a path as one types it here: relative where it is below the current folder."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):  # elsewhere; or the current folder is gone
+        return str(path)

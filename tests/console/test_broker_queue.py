@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from console.broker_queue import measure
 from console.cli.main import main
+from console.doctor.broker_queue import measure
 from deploy.processes.broker import mosquitto_command
 from deploy.processes.supervisor import Supervisor, listening
 from ingest.login import BrokerAddress

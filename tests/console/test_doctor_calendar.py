@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 import pytest
 
-from console import checks
+from console.doctor import own_files
 from deploy.settings import Settings, with_values
 from models.calendar import Calendar
 from simulators.world.neighbourhood import QUARTER
@@ -24,9 +24,9 @@ def found(monkeypatch, tmp_path, days_before: int, **calendar):
             day = date.fromordinal(KNOWN.toordinal() - days_before)
             return cls(day.year, day.month, day.day, 12, tzinfo=tz)
 
-    monkeypatch.setattr(checks, "datetime", Then)
+    monkeypatch.setattr(own_files, "datetime", Then)
     settings = with_values(Settings(), data={"dir": tmp_path / "data"}, calendar=calendar)
-    return checks._calendar(settings)
+    return own_files.calendar(settings)
 
 
 @pytest.mark.parametrize(("days", "state"), [(61, "ok"), (60, "warn"), (-30, "warn")])

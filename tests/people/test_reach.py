@@ -14,9 +14,10 @@ import httpx
 import msgspec
 import pytest
 
-from console import checks
 from console.board.board_config import BoardConfig, BoardConfigError
 from console.board.server import exposed, serve
+from console.doctor.doors import reach
+from console.doctor.findings import in_words
 from console.people.people import People, Person
 from console.people.pki import BOARD_DAYS, Pki
 from deploy.settings.load import load_settings, with_values
@@ -180,10 +181,11 @@ def test_a_real_board_over_tls(node, people, tmp_path):
 
 
 def doctor(tmp_path, **sections):
-    found = checks._reach(with_values(Settings(), data={"dir": tmp_path}, **sections))
+    found = reach(with_values(Settings(), data={"dir": tmp_path}, **sections))
     for language in ("en", "zh-CN"):
-        checks._check(Sentences(language), "reach", found)
-    return found.state, found.code
+        for one in found:
+            in_words(Sentences(language), "reach", one)
+    return found[0].state, found[0].code
 
 
 def test_the_doctor_says_who_reaches_the_board(tmp_path):

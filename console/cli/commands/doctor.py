@@ -3,8 +3,8 @@
 import argparse
 from typing import Final
 
-from console.checks import examine
 from console.common import add_settings_arguments, print_json, settings_of, texts_of
+from console.doctor.examine import examine
 from deploy.settings import find_file
 from ingest.setup.settings import SettingsError
 
@@ -13,7 +13,7 @@ examples:
   patrolgrid doctor --config patrolgrid.toml             each line: ok, warn, or FAIL with what to do
   patrolgrid doctor --json | jq '.checks[] | select(.state != "ok")'
 
-Exit code 1 where something would keep a node from running.
+Exit code 1 where something would keep `patrolgrid up` from running, or does not work as it is set.
 """
 
 
@@ -40,5 +40,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"{texts(f'doctor-{check.state}'):<6}{check.name}: {check.text}")
         if check.todo:
             print(f"      {texts('doctor-todo', text=check.todo)}")
-    print(texts("doctor-bad", count=failed) if failed else texts("doctor-good"))
+    warned = sum(check.state == "warn" for check in results)
+    code, count = ("bad", failed) if failed else ("warned", warned) if warned else ("good", 0)
+    print(texts(f"doctor-{code}", count=count))
     return 1 if failed else 0

