@@ -103,21 +103,24 @@ class Server:
     def database(self, name: str) -> None:
         raise NotImplementedError
 
+    def series(self, database: str, *statements: str) -> list[list[dict[str, Any]]]:
+        """Answer InfluxQL queries, in one request: the series of each. AssertionError has its error."""
+        sent = {"db": database, "q": ";".join(statements), "epoch": "ms"}
+        answer = _HTTP.request("POST", f"{self.url}/query", fields=sent, headers=self.headers(), encode_multipart=False)
+        document = json.loads(answer.data)
+        assert answer.status == 200, (answer.status, document, statements)
+        results = document["results"]
+        assert len(results) == len(statements), (document, statements)
+        for result, statement in zip(results, statements, strict=True):
+            assert "error" not in result, (result, statement)
+        return [result.get("series", []) for result in results]
+
     def query(self, database: str, statement: str) -> list[dict[str, Any]]:
         """Answer an InfluxQL query: a dict a row, with its series' tags. AssertionError has its error."""
-        answer = _HTTP.request(
-            "GET", f"{self.url}/query", fields={"db": database, "q": statement, "epoch": "ms"}, headers=self.headers()
-        )
-        document = json.loads(answer.data)
-        assert answer.status == 200, (answer.status, document, statement)
         rows = []
-        for result in document["results"]:
-            assert "error" not in result, (result, statement)
-            for series in result.get("series", []):
-                head = {"measurement": series.get("name"), **series.get("tags", {})}
-                rows += [
-                    head | dict(zip(series["columns"], values, strict=True)) for values in series.get("values", [])
-                ]
+        for series in self.series(database, statement)[0]:
+            head = {"measurement": series.get("name"), **series.get("tags", {})}
+            rows += [head | dict(zip(series["columns"], values, strict=True)) for values in series.get("values", [])]
         return rows
 
     def headers(self) -> dict[str, str]:
