@@ -47,7 +47,7 @@ def lines(site: str, *, fire: bool) -> list[str]:
             tags = {"beat": beat, "device": f"cam-{beat}", "site": site}
             count = {"in": 0, "out": 0, "n": 5, "expected": 0.0, "lower": 0.0, "upper": 0.0, "state": "normal"}
             made.append(point_line("people", tags, count | {"status": "open" if is_open else "closed"}, second))
-            health = dict.fromkeys(("received", "late", "missing", "duplicate", "stuck", "silent"), 0)
+            health: dict[str, Any] = dict.fromkeys(("received", "late", "missing", "duplicate", "stuck", "silent"), 0)
             if not is_open:
                 good = {"online": 1, "skew_s": 0.0, "quality": 1.0}
                 made.append(point_line("device_health", tags, health | good, second))
@@ -83,7 +83,7 @@ def tiles(found: list[Shown]) -> dict[str, tuple[str, str]]:
     return {one.panel: (one.text, one.color) for one in found if one.kind == "stat"}
 
 
-UNKNOWN = {
+UNKNOWN: dict[str, Any] = {
     "no data": {"site": "nobody"},
     "before all data": {"after_s": -40 * 86_400},
     "a beat that nobody has": {"beat": "b9", "after_s": 3 * 3600, "hours": 1},

@@ -16,6 +16,7 @@ from stream.sinks.influx.points import incident_line
 from stream.sinks.influx.schema import MEASUREMENTS, TAGS
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
+from stream.sinks.store.tables import StoreError
 from tests.influx.outage import outage
 from tests.influx.schema_page import PAGE, page
 from tests.influx.site import Site
@@ -139,6 +140,32 @@ def test_late_parts_are_summed_with_what_the_store_has(site):
     assert ",device=cam-1,site=s1 in=8i,out=0i,n=7i," in site.fake.lines[-1]
     assert "expected=5.0" in site.fake.lines[-1]
     assert 'status="revised"' in site.fake.lines[-1]
+
+
+def test_a_window_that_was_added_to_waits_for_the_store(site, monkeypatch):
+    """Each sink has a thread of its own: what the store has not yet would be missing in the sum for ever."""
+    first = results(1, windows=[windows({"n": 4, "sum_a": 4.0, "status": WindowStatus.CLOSED})])
+    late = results(2, windows=[windows({"n": 2, "sum_a": 3.0, "part": 2, "status": WindowStatus.LATE})])
+    site.write(first)
+    reached = []
+
+    def look(seconds):
+        reached.append(seconds)
+        if len(reached) == 3:
+            site.store.write([late])
+
+    monkeypatch.setattr("stream.sinks.influx.sink.time.sleep", look)
+    site.sink.write([late])
+    assert len(reached) == 3
+    assert site.sink.drain(60)
+    assert " in=7i,out=0i,n=6i," in site.fake.lines[-1]
+    monkeypatch.setattr("stream.sinks.influx.sink._STORE_S", 0.0)
+    more = results(3, windows=[windows({"n": 1, "sum_a": 1.0, "part": 3, "status": WindowStatus.LATE})])
+    with pytest.raises(StoreError, match="has come to log position 2, and windows of 3"):
+        site.sink.write([more])
+    site.write(more)
+    assert site.sink.drain(60)
+    assert " in=8i,out=0i,n=7i," in site.fake.lines[-1]
 
 
 def test_what_the_model_recalls_of_late_windows_is_shown(site):

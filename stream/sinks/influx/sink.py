@@ -8,11 +8,12 @@ How nothing is lost, and nothing waits
 3. Points are named by measurement, tags and second, so a batch that is sent twice changes nothing.
 
 A window is the sum of its parts, and a point can only be written over, so a window that got an addition after it had
-left the pipeline's memory is written whole again, from the store: it stands before this sink in the engine's list and
-has every part already. The backlog's file remembers which windows have such parts.
+left the pipeline's memory is written whole again, from the store. Each sink has a queue of its own, so the store may
+not have every part yet: this one waits for it then. The backlog's file remembers which windows have such parts.
 """
 
 import logging
+import time
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, tzinfo
@@ -41,12 +42,16 @@ from stream.sinks.influx.points import (
     with_whole,
 )
 from stream.sinks.influx.sender import WORTH_LINES, Sender
-from stream.sinks.result_rows import after, check_series, merge_windows, order
+from stream.sinks.result_rows import after, check_series, merge_windows, order, position_of
 from stream.sinks.store.reader import StoreReader
+from stream.sinks.store.tables import StoreError
 
 _LOG = logging.getLogger(__name__)
 _MIB: Final = 1 << 20
 _CLOSE_S: Final = 1.0
+_STORE_S: Final = 5.0
+"""How long a write waits for the store; then it fails, is told of, and is tried again."""
+_STORE_LOOK_S: Final = 0.02
 _LATE_KEPT_MS: Final = 60 * 86_400_000
 _PIPELINE_EVERY_MS: Final = 10_000
 _MAP: Final = "hotspots"
@@ -79,6 +84,8 @@ class InfluxSink:
         The backlog cannot be opened; by `write`: nothing of the results went in.
     ValueError
         By `write`: a row's series is not in the catalogue.
+    stream.sinks.store.tables.StoreError
+        By `write`: the store cannot be read, or does not come as far as the results within some seconds.
     """
 
     name = "influx"
@@ -114,7 +121,7 @@ class InfluxSink:
         apart: list[str] = []
         lines: list[str] = []
         if rows is not None:
-            rows, late = self._whole_windows(rows)
+            rows, late = self._whole_windows(rows, order(fresh[-1]))
             # Each window once: its lines may go in any order, which two connections at once make of them.
             apart = window_lines(self._heads, rows)
             if len(apart) < WORTH_LINES:
@@ -234,8 +241,11 @@ class InfluxSink:
             self._backlog.forget_late(results[-1].watermark_ms - _LATE_KEPT_MS)
         return after(results, self._backlog.reached)
 
-    def _whole_windows(self, rows: WindowRows) -> tuple[WindowRows, list[tuple[int, int]]]:
-        """Return the rows with every window of several parts as its sum, and the (start, series) of those."""
+    def _whole_windows(self, rows: WindowRows, reached: int) -> tuple[WindowRows, list[tuple[int, int]]]:
+        """Return the rows with every window of several parts as its sum, and the (start, series) of those.
+
+        `reached` is the `order` of the newest results, which the store must have for that.
+        """
         keys = {(series, start) for series, start in self._backlog.late_series(np.unique(rows.start).tolist())}
         present = set(zip(rows.series.tolist(), rows.start.tolist(), strict=True)) if keys else set()
         parted = rows.part != 0
@@ -243,6 +253,14 @@ class InfluxSink:
         wanted = sorted((keys & present) | added)
         if not wanted:
             return rows, []
+        until = time.monotonic() + _STORE_S
+        while (has := self._store.reached()) < reached:
+            if time.monotonic() > until:
+                raise StoreError(
+                    f"{self._store.path}: has come to log position {position_of(has)}, and windows of "
+                    f"{position_of(reached)}, which were added to, are waited for"
+                )
+            time.sleep(_STORE_LOOK_S)
         return with_whole(rows, self._store.parts(wanted)), [(start, series) for series, start in sorted(added)]
 
     def _alert(self, alert: Alert, changed: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ import msgspec
 from ingest.sqlite import read_only, untouched
 from ingest.vocabulary import DIRECTION_NAMES, KIND_NAMES, PERMIT_VALUES, SEVERITY_RANK, Kind
 from stream.sentences.catalogue import with_texts
-from stream.sinks.result_rows import position_of
+from stream.sinks.result_rows import NOTHING_WRITTEN, position_of
 from stream.sinks.store.tables import VERSION, StoreError, StoreMissingError, StoreVersionError, stored_version
 from stream.sinks.store.window_view import PART_COLUMNS, Part, fold, window_rows
 
@@ -114,6 +114,11 @@ class StoreReader:
             raise StoreMissingError(f"{self.path}: the store is being made; ask again")
         site, reached, now_ms, watermark_ms = rows[0]
         return {"site": site, "position": position_of(reached), "now_ms": now_ms, "watermark_ms": watermark_ms}
+
+    def reached(self) -> int:
+        """Return how far the log is in, as `stream.sinks.result_rows.order` has it."""
+        rows = self.query("SELECT reached FROM progress")
+        return int(rows[0][0]) if rows else NOTHING_WRITTEN
 
     def counters(self) -> Row:
         """Return ``accepted``, ``duplicates`` and ``late``: observations, over all that was ever written."""
