@@ -226,9 +226,10 @@ def _labelled(label: str) -> Json:
 
 def names_layer(source: str, label: str) -> Json:
     """Return the layer that writes the property `label` of points: above the cells, so that it can be read."""
-    # Grafana leaves out the name of an area that is narrower than the name; that of a point it always writes.
-    dot: Json = {"color": {"fixed": "#8797ad"}, "opacity": 0, "lineWidth": 0, "size": {"fixed": 1}}
-    config = {"src": source, "style": dot | _labelled(label), "rules": []}
+    # Grafana leaves out the name of an area that is narrower than the name; that of a point it always writes, and
+    # without a symbol nothing but that.
+    style: Json = {"color": {"fixed": "#8797ad"}, **_labelled(label)}
+    config = {"src": source, "style": style, "rules": []}
     return {"type": "geojson", "name": "names", "config": config, "tooltip": False}
 
 

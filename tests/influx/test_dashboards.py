@@ -223,6 +223,15 @@ def test_dashboards_are_whole(language):
             assert uid in found
 
 
+WALL = 28
+"""Rows of Grafana's grid on a screen of 1920 by 1080: 38 pixels each."""
+
+
+def test_everything_on_now_fits_a_wall():
+    places = [panel["gridPos"] for panel in dashboards("en")["patrolgrid-now-en"]["panels"]]
+    assert max(place["y"] + place["h"] for place in places) <= WALL
+
+
 PAGES = ("now", "beat", "hotspots", "patrols", "devices", "pipeline", "replay")
 """In the order of work."""
 
