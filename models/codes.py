@@ -33,11 +33,14 @@ def may_be_code(x: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.isin(x, READINGS)
 
 
+def are_small(total: Floats) -> bool:
+    """Tell whether none of some counts can be a code or more than can pass; nearly always so."""
+    return not len(total) or bool(total.max() < COUNTS[0])
+
+
 def may_be_count_code(total: Floats) -> NDArray[np.bool_]:
     """Return where counts have exactly the value of a code."""
-    if not len(total) or total.max() < COUNTS[0]:  # nearly always
-        return np.zeros(len(total), dtype=np.bool_)
-    return np.isin(total, COUNTS)
+    return np.zeros(len(total), dtype=np.bool_) if are_small(total) else np.isin(total, COUNTS)
 
 
 def cannot_pass(total: Floats, seconds: Floats | float) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ingest.vocabulary import HiddenState
 from models.baselines.count_judge import CountTest
-from models.codes import cannot_pass, may_be_count_code
+from models.codes import are_small, cannot_pass, may_be_count_code
 
 Floats = NDArray[np.floating[Any]]
 Doubles = NDArray[np.float64]
@@ -50,6 +50,8 @@ def not_counted(
     A code is one where a series that is known expects far less. What the device `said` is not `total` where its own
     interval covers several windows.
     """
+    if are_small(total) and (said is None or are_small(said)):
+        return np.zeros(len(total), dtype=np.bool_)
     out = cannot_pass(total, baseline.window_s)
     at = np.flatnonzero(may_be_count_code(total if said is None else said) & ~out)
     if len(at):

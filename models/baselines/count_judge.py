@@ -63,6 +63,17 @@ class Sum(NamedTuple):
         """Return some of the rows."""
         return Sum(*(values[some] for values in self))
 
+    def put(self, some: NDArray[np.intp], found: "Sum") -> None:
+        """Compare some of the rows with something else."""
+        self.mean[some], self.spread[some], self.z[some] = found.mean, found.spread, found.z
+
+
+class Rhythm(NamedTuple):
+    """Rows that stray hour after hour, and to which residuals they usually do, (scales, those rows)."""
+
+    rows: NDArray[np.intp]
+    residuals: Floats
+
 
 @dataclass
 class Prediction:
@@ -89,8 +100,8 @@ class Prediction:
     """Rows in whose last hour the routine spoke; in increasing order."""
     spoke: NDArray[np.intp]
     """Rows for whose window it does."""
-    rhythm: Floats | None = None
-    """Residuals that are ordinary, see `models.baselines.routines.strays`, (scales, rows)."""
+    rhythm: Rhythm | None = None
+    """To which residuals it is ordinary that some rows stray."""
 
     def spread(self, mean: Floats, windows: tuple[int, ...]) -> Floats:
         """Dispersion a of sums (scales, rows) over so many `windows`, Var = μ + aμ², all doubts included."""
@@ -119,31 +130,27 @@ class Prediction:
                 end = np.maximum(ends[some], negbin.LEAST_MEAN)
                 wide = self._beyond(0, self.mean[some], end, 1, some)
                 found[some] = negbin.band(deviations, end, wide)[which]
-        if self.rhythm is not None and len(some := self.rhythm[0].nonzero()[0]):
-            top = np.maximum(_top(self.rhythm[0][some], self.mean[some], spread[some]), self.least[some])
+        if self.rhythm is not None:
+            some = self.rhythm.rows
+            top = np.maximum(_top(self.rhythm.residuals[0], self.mean[some], spread[some]), self.least[some])
             wide = self._beyond(0, self.mean[some], top, 1, some)
             upper[some] = negbin.band(deviations, top, wide)[1]
         return lower, upper
 
-    def by_rhythm(self, rank: int, one: Sum, based: list[Sum], least: Floats, windows: int) -> Sum:
-        """Return a sum against the most that it usually strays to in these hours, and the `least` by routine, (rows,).
+    def by_rhythm(self, rank: int, based: list[Sum], rhythm: Rhythm, low: Floats, windows: int) -> Sum:
+        """Return a sum of the rows of a rhythm against the most that it strays to; `low` is the least by routine.
 
         Where bursts come hour after hour, the busiest of each ten minutes of each day say nothing of sums.
         """
-        if self.rhythm is None or not len(some := self.rhythm[0].nonzero()[0]):
-            return one
+        some, usual = rhythm
         total, mean, spread, _ = based[rank].pick(some)
-        low = least[some]
         # One burst is ordinary in every sum, and several are where the sums have shown it.
         single = based[0].pick(some)
-        burst = _top(self.rhythm[0][some], single.mean, single.spread) - single.mean
-        high = np.maximum(np.maximum(_top(self.rhythm[rank][some], mean, spread), mean + burst), low)
+        burst = _top(usual[0], single.mean, single.spread) - single.mean
+        high = np.maximum(np.maximum(_top(usual[rank], mean, spread), mean + burst), low)
         end = np.maximum(np.minimum(np.maximum(total, low), high), negbin.LEAST_MEAN)
         wide = self._beyond(rank, mean, end, windows, some)
-        values = [values.copy() for values in one]
-        for column, found in zip(values, (total, end, wide, _residual(total, end, wide)), strict=True):
-            column[some] = found
-        return Sum(*values)
+        return Sum(total, end, wide, _residual(total, end, wide))
 
     def _beyond(
         self, rank: int, based: Floats, mean: Floats, windows: int, some: NDArray[np.intp] | None = None
@@ -241,16 +248,16 @@ def _by_routine(
         (prediction.least[some], prediction.most[some]),
         None if held is None else held[:, some],
     )
+    rhythm = prediction.rhythm
     sums = []
-    for rank, (one, reach) in enumerate(zip(based, ends, strict=True)):
-        values = [values.copy() for values in one]
-        for column, found in zip(
-            values, prediction.by_routine(rank, one.pick(some), reach, ring.scales[rank]), strict=True
-        ):
-            column[some] = found
-        least = one.mean.copy()
-        least[some] = reach[0]
-        sums.append(prediction.by_rhythm(rank, Sum(*values), based, least, ring.scales[rank]))
+    for rank, (one, reach, windows) in enumerate(zip(based, ends, ring.scales, strict=True)):
+        new = Sum(one.total, one.mean.copy(), one.spread.copy(), one.z.copy())
+        new.mean[some] = reach[0]
+        low = None if rhythm is None else new.mean[rhythm.rows]
+        new.put(some, prediction.by_routine(rank, one.pick(some), reach, windows))
+        if rhythm is not None and low is not None:
+            new.put(rhythm.rows, prediction.by_rhythm(rank, based, rhythm, low, windows))
+        sums.append(new)
     return sums
 
 

@@ -174,7 +174,9 @@ class CountBaseline(CountMemory):
         comparison = compare(self.ring, rows, start_ms, y, prediction)
         pi = self._filter(rows, start_ms, y, there, comparison)
         young = prediction.own < _LEAST_VISITS
-        surprise = comparison.surprise * (there & ~young)
+        surprise = comparison.surprise
+        if seen is not None or young.any():
+            surprise = surprise * (there & ~young)
         alarm = surprise >= THRESHOLD
         found = np.zeros(len(y), dtype=np.uint8)
         odd = (pi[states.NORMAL] < 0.5).nonzero()[0]
@@ -183,7 +185,7 @@ class CountBaseline(CountMemory):
         ahead = (alarm & (found == states.NORMAL)).nonzero()[0]
         found[ahead] = np.where(comparison.rising[ahead], states.SURGE, states.DEFICIT)
         onset = np.zeros(len(y), dtype=np.int64)
-        odd = found.nonzero()[0]
+        odd = (found != states.NORMAL).nonzero()[0]
         before = self.onset_ms[rows][odd]
         onset[odd] = np.where(before > 0, before, start_ms)
         if learn:
@@ -284,7 +286,8 @@ class CountBaseline(CountMemory):
         # One count less: in small numbers the next whole number must not look like doubt.
         more = total + 0.375
         more *= 1.0 + spread * more
-        up = np.maximum(z - 1.0 / np.sqrt(more, out=more), 0.0)
+        up = np.subtract(z, np.divide(1.0, np.sqrt(more, out=more), out=more), out=more)
+        np.maximum(up, 0.0, out=up)
         if seen is not None:
             up *= seen
         ring.judge(at, start_ms, up, z, comparison.held, _DOUBT_LOW, seen)
@@ -365,7 +368,8 @@ class CountBaseline(CountMemory):
         habit = habit + (1.0 - self._doubt_keep) * (1.0 - doubt - habit)
         put(self.doubted, rows, habit, seen)
         lean = _LEAN + _LEAN_BUSY * np.minimum(busy, 1.0)
-        cut += lean * deviation * np.minimum(mean, 1.0) * np.minimum(habit / USUAL_DOUBT, 1.0)
+        lean *= deviation
+        cut += lean * np.minimum(mean, 1.0) * np.minimum(habit / USUAL_DOUBT, 1.0)
         day_class, second = self.calendar.instant(start_ms)
         holiday = self.calendar.is_holiday(start_ms)
         self.rates.learn(
@@ -374,7 +378,8 @@ class CountBaseline(CountMemory):
         if level:
             # A rush of routine says nothing of how warm the evening is.
             plain = (ring.value[slot][scan.LEAST, at] == mean) & (ring.value[slot][scan.MOST, at] == mean)
-            worth = alive * (plain & (base > 0)) / (1.0 + spread * mean)
+            worth = alive / (1.0 + spread * mean)
+            worth *= np.logical_and(plain, base > 0, out=plain)
             deviation *= 2.0
             inside = np.minimum(np.maximum(y, mean - deviation), mean + deviation)
             for level_sum, part in zip(self.level, (inside, base), strict=True):

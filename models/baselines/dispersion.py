@@ -138,13 +138,18 @@ def misfit(found: Floats, y: Floats, mean: Floats, spread: Floats, before: tuple
     left /= relative
     np.minimum(left, 1.0, out=left)
     least = np.minimum(mean, before[1])
-    trust = np.maximum(least - _BLIND, 0.0) / (least + 2.0)
-    skewed, square = np.minimum(wide, 1.0), mean * mean
+    trust = least - _BLIND
+    least += 2.0
+    trust = np.divide(np.maximum(trust, 0.0, out=trust), least, out=trust)
+    skewed, slack = np.minimum(wide, 1.0, out=wide), mean * mean
     # Small counts and long sides leave about the same of a square whether it is too wide or not.
-    slack = _SLACK * (square / (square + 9.0)) * (1.0 - 0.6 * skewed)
+    slack /= slack + 9.0
+    slack *= _SLACK
+    slack *= 1.0 - 0.6 * skewed
     left -= _USUAL
     left -= slack
-    left += _SKEWED * skewed
+    skewed *= _SKEWED
+    left += skewed
     trust *= _MISFIT_RATE
     trust *= left
     trust *= relative

@@ -51,7 +51,9 @@ def ahead(pi: Floats, chain: tuple[Floats, Floats], gaps: NDArray[np.intp], wind
     """
     share, left = chain
     out = np.empty_like(pi)
-    np.maximum(pi[1:] * left + share * (1.0 - left), LEAST, out=out[1:])
+    moved = np.multiply(pi[1:], left, out=out[1:])
+    moved += share * (1.0 - left)
+    np.maximum(moved, LEAST, out=moved)
     if len(gaps):
         passed = np.clip(windows, 1.0, 10_000.0).astype(np.float32)
         out[1:, gaps] = np.maximum((pi[1:, gaps] - share) * left**passed + share, LEAST)

@@ -60,7 +60,9 @@ def crowd(y: Floats, mean: Floats) -> NDArray[np.bool_]:
     Near zero the `residual` saturates: at a mean of 0.06 no number is two deviations from it. There it is the exact
     tail that says how rare a count is; this says where it must be asked.
     """
-    more: NDArray[np.bool_] = y > _ALWAYS + _TIMES * mean
+    most = _TIMES * mean
+    most += _ALWAYS
+    more: NDArray[np.bool_] = y > most
     return more
 
 
@@ -87,8 +89,10 @@ def quick_tails(y: Floats, mean: Floats, dispersion: Floats, z: Floats) -> tuple
 
 def rarity(p: Doubles) -> Doubles:
     """Return -log10 of probabilities: to single precision for those that are not rare."""
-    single = np.maximum(p.astype(np.float32), np.float32(1e-37))
-    out = (np.log(single) * np.float32(-1.0 / np.log(10.0))).astype(np.float64)
+    single = p.astype(np.float32)
+    np.log(np.maximum(single, np.float32(1e-37), out=single), out=single)
+    single *= np.float32(-1.0 / np.log(10.0))
+    out = single.astype(np.float64)
     rare = (p < _RARE).nonzero()[0]
     out[rare] = -np.log10(p[rare])
     return out
@@ -140,14 +144,25 @@ def _cube_root(y: Floats, mean: Floats, dispersion: Floats) -> Floats:
     np.exp(density, out=density)
     density *= _ROOT
     # Abramowitz and Stegun 26.2.17, within 7.5e-8.
-    t = 1.0 / (1.0 + 0.2316419 * size)
-    series = 1.781477937 + t * (-1.821255978 + t * 1.330274429)
-    tail = density * t
-    tail *= 0.319381530 + t * (-0.356563782 + t * series)
+    t = 0.2316419 * size
+    t += 1.0
+    np.divide(1.0, t, out=t)
+    series = t * 1.330274429
+    for coefficient in (-1.821255978, 1.781477937, -0.356563782):
+        series += coefficient
+        series *= t
+    series += 0.319381530
+    series *= np.multiply(density, t, out=t)
+    curve = dispersion * middle
+    curve += 1.0
+    middle *= 8.0
+    curve *= middle
     density *= size
-    density /= 8.0 * middle * (1.0 + dispersion * middle)
-    tail += density
-    upper: Floats = 0.5 + np.copysign(0.5 - tail, deviate)
+    density /= curve
+    series += density
+    upper: Floats = np.subtract(0.5, series, out=series)
+    np.copysign(upper, deviate, out=upper)
+    upper += 0.5
     return upper
 
 
@@ -184,10 +199,10 @@ def residual(y: Floats, mean: Floats, dispersion: Floats) -> Floats:
     middle += np.sqrt(root, out=root)
     middle *= middle
     middle *= 0.25
-    wide = dispersion * middle
+    wide = np.multiply(dispersion, middle, out=root)
     wide += 1.0
     wide *= middle
-    z: Floats = y - mean
+    z: Floats = np.subtract(y, mean, out=middle)
     z /= np.sqrt(wide, out=wide)
     return z
 
@@ -217,8 +232,8 @@ def band(z: float | Floats, mean: Floats, dispersion: Floats) -> tuple[Floats, F
     lower, upper = np.maximum(low / dispersion - 0.375, 0.0), np.minimum(high / dispersion - 0.375, 1e15)
     few = (mean < SMALL).nonzero()[0]
     if len(few):
-        beyond = np.broadcast_to(special.ndtr(-np.asarray(z)), mean.shape)
-        upper[few] = _quantile(beyond[few], mean[few], dispersion[few])
+        beyond = special.ndtr(-np.asarray(z))
+        upper[few] = _quantile(beyond[few] if beyond.ndim else beyond, mean[few], dispersion[few])
     return lower, upper
 
 
@@ -231,14 +246,23 @@ def _quantile(beyond: Doubles, mean: Floats, dispersion: Floats) -> Floats:
     which = np.arange(len(point))
     for first in range(1, _MANY, _AT_ONCE):
         k = np.arange(first, min(first + _AT_ONCE, _MANY), dtype=mean.dtype)[:, None]
-        points = np.multiply.accumulate(np.concatenate([point[None], step * ((1.0 + dispersion * (k - 1.0)) / k)]))
-        beyond_each = np.subtract.accumulate(np.concatenate([left[None], points[1:]]))
-        end[which] += (beyond_each[:-1] > beyond).sum(axis=0)
-        more = (beyond_each[-1] > beyond).nonzero()[0]
+        points = dispersion * (k - 1.0)
+        points += 1.0
+        points /= k
+        points *= step
+        beyond_each = np.empty_like(points)
+        for one, out in zip(points, beyond_each, strict=True):
+            # (one row after the other: numpy's own accumulate goes down the columns)
+            out[:] = left
+            left = np.subtract(left, np.multiply(one, point, out=one))
+            point = one
+        end[which] += np.add.reduce((beyond_each > beyond).view(np.uint8), axis=0, dtype=np.uint8)
+        more = (left > beyond).nonzero()[0]
         if not len(more):
             break
-        which, left, point, beyond = which[more], beyond_each[-1, more], points[-1, more], beyond[more]
+        which, left, point = which[more], left[more], point[more]
         step, dispersion = step[more], dispersion[more]
+        beyond = beyond[more] if beyond.ndim else beyond
     return end
 
 

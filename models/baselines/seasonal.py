@@ -278,7 +278,7 @@ class SeasonalRates(Saved):
         evidence[few] = np.minimum(evidence[few], visits)
         if profile is not None:
             vouched = self.kinds.known(kind, day_class, between[0]) & (watched >= hour)
-            evidence = np.maximum(evidence, watched * vouched)
+            evidence = np.maximum(evidence, watched if vouched.all() else watched * vouched)
         return rate, 1.0 / strength, evidence
 
     def learn(  # noqa: PLR0917 - one column each

@@ -31,7 +31,10 @@ def usual(hours: range, what=BURST, missing: tuple[int, ...] = (), today: int = 
             residuals = np.array([[z, 1.0] for z in strayed], dtype=np.float32)
             strays.put(slice(0, 2), (first + day, hour * 3600), residuals, None)
     found = strays.usual(slice(0, 2), CALENDAR, T0 + today * DAY_MS + at * HOUR_MS)
-    return np.zeros(2) if found is None else found[0]
+    usually = np.zeros(2)
+    if found is not None:
+        usually[found.rows] = found.residuals[0]
+    return usually
 
 
 def test_it_begins_on_a_monday():

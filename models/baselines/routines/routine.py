@@ -53,8 +53,8 @@ _HIGHEST: Final = 2.5
 """So many deviations where the highest of some slots counts."""
 _SLACK: Final = 1.04
 """Codes are as coarse as this."""
-_FEWEST, _MANY = 3, 7
-"""No season is made of fewer visits that agree; none of before of fewer than many."""
+_FEWEST, _MANY = 4, 7
+"""No season is made of fewer visits that agree, if it does not say so; none of before of fewer than many."""
 _BREAK: Final = 5
 """So many visits in a row that all stay below what a routine reached are its end, for now."""
 _FOUR, _BEFORE, _TWO, _SEASONS = range(4)
@@ -120,6 +120,8 @@ class _Slot:
         self.number = -1
         """Which slot of the day it is."""
         self._near = 1 + max((one for season in asked for one in season.which), default=-1)
+        agree = ((season.all_of or _FEWEST, len(season.which)) for season in self.seasons)
+        self._fewest = np.uint8(min((need for need, visits in agree if need <= visits), default=NEVER))
         asked = [*asked, *earlier]
         self._member = np.zeros((len(asked), len(days)), dtype=np.float32)
         for member, season in zip(self._member, asked, strict=True):
@@ -130,8 +132,10 @@ class _Slot:
     def move(self, visits: Visits, number: int) -> None:
         """Go to a slot of the day, which has the same seasons."""
         if number != self.number:
-            self.number, self.high = number, visits.highest(self.days, number)
-            self._seen = (self.high[: self._near] > 0).sum(axis=0, dtype=np.uint8)
+            if number // 2 != self.number // 2:
+                self._shared = visits.shared(self.days, number)
+            self.number, self.high = number, visits.highest(self.days, number, self._shared)
+            self._seen = _how_many(self.high[: self._near] > 0)
 
     def around(self, visits: Visits, which: list[int], series: NDArray[np.intp]) -> Extent:
         """Return what some of its visits showed, of some series."""
@@ -140,11 +144,11 @@ class _Slot:
     def doubtful(self, rows: Rows, more: Codes, less: Codes) -> NDArray[np.intp]:
         """Return the places among rows where enough visits for any season were beyond `more` or short of `less`."""
         high, before = self.high[: self._near, rows], self.high[self._near :, rows]
-        beyond = (high > more).sum(axis=0, dtype=np.uint8)
-        short = self._seen[rows] - (high >= less).sum(axis=0, dtype=np.uint8)
-        doubt = np.maximum(beyond, short) >= _FEWEST
+        beyond = _how_many(high > more)
+        short = self._seen[rows] - _how_many(high >= less)
+        doubt = np.maximum(beyond, short) >= self._fewest
         if self.earlier:
-            doubt |= beyond + (before > more).sum(axis=0, dtype=np.uint8) >= _MANY
+            doubt |= beyond + _how_many(before > more) >= _MANY
         places: NDArray[np.intp] = doubt.nonzero()[0]
         return places
 
@@ -177,6 +181,12 @@ class _Slot:
                 rise[some] &= reached > 0
                 fall[some] &= np.isfinite(kept)
         return up, down, rises[_BEFORE], np.logical_or.reduce(rises[end:], axis=0)
+
+
+def _how_many(visits: Flags) -> Codes:
+    """Return of how many visits something holds, (rows,)."""
+    counts: Codes = np.add.reduce(visits.view(np.uint8), axis=0, dtype=np.uint8)
+    return counts
 
 
 class Routine:

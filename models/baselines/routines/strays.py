@@ -14,7 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.baselines.routines.visits import agreement, kindred, nearly_most
+from models.baselines.count_judge import Rhythm
+from models.baselines.routines.visits import agreement, kindred, nearly_most, needed
 from models.baselines.rows import Rows, Seen, put
 from models.calendar import Calendar, Day
 from models.state import ROW, Axis, Saved, array
@@ -28,6 +29,8 @@ _STEPS: Final = 10.0
 """Codes a unit of the residual."""
 _REACH: Final = 2
 """So many hours to either side are asked."""
+_HOURS: Final = 3
+"""In so many of them it must show."""
 _FEWEST: Final = 4
 """Fewer visits say nothing."""
 _LEAST: Final = 1.8
@@ -76,23 +79,26 @@ class Strays(Saved):
             self.day[place] = day
         if self._known is not None and day < self._known[0]:
             self._known = None
-        codes = self.code[place, second // _HOUR_S]
-        for held, z in zip(codes, residuals, strict=True):
-            new = np.minimum(np.maximum(z, 0.0) * np.float32(_STEPS) + np.float32(1.0), 255.0).astype(np.uint8)
-            put(held, rows, np.maximum(held[rows], new), seen)
+        new = np.maximum(residuals, 0.0)
+        new *= np.float32(_STEPS)
+        new += np.float32(1.0)
+        codes = np.minimum(new, 255.0, out=new).astype(np.uint8)
+        held = self.code[place, second // _HOUR_S]
+        put(held, rows, np.maximum(held[:, rows], codes, out=codes), seen)
 
-    def usual(self, rows: Rows, calendar: Calendar, start_ms: int) -> Floats | None:
-        """Return to which residual rows usually stray at a time, (scales, rows), 0 where they do not.
-
-        None where no series does.
-        """
+    def usual(self, rows: Rows, calendar: Calendar, start_ms: int) -> Rhythm | None:
+        """Return which rows usually stray at a time, and how far. None where none does."""
         if not self.hours:
             return None
         day, hour = calendar.day_number(start_ms), calendar.instant(start_ms)[1] // _HOUR_S
         key = day, hour, calendar.edition
         if self._known != key:
             self._known, self._found = key, self._look(calendar, day, hour)
-        return None if self._found is None else self._found[:, rows]
+        if self._found is None:
+            return None
+        found = self._found[:, rows]
+        some = (found[0] != 0).nonzero()[0]
+        return Rhythm(some, found[:, some]) if len(some) else None
 
     def _look(self, calendar: Calendar, today: int, hour: int) -> Floats | None:
         past = np.sort(self.day[(self.day >= 0) & (self.day < today) & (self.day > today - self.days)])[::-1]
@@ -104,30 +110,43 @@ class Strays(Saved):
         least, size = np.uint8(1.0 + _LEAST * _STEPS), self.size_of(ROW)
         found = np.zeros((self.scales, size), dtype=np.float32)
         for which, also in seasons:
-            if len(which) < _FEWEST:
+            # Hardly any series has a rhythm: of the others only single windows are looked at.
+            if len(which) < _FEWEST or not len(some := self._several(which, hour, least, size)):
                 continue
-            reached = agreement(self._shown(which, hour, size)).reached
-            reached = np.minimum(reached, self._shown(also, hour, size).min(axis=0)).reshape(self.scales, size)
-            some = (reached[0] >= least).nonzero()[0]
-            if len(some):
-                place = np.array([one.number for one in which], dtype=np.intp) % self.days
-                codes = self.code[place, max(hour - 1, 0) : hour + 2][..., some].max(axis=1)
-                most = nearly_most(codes.reshape(len(which), -1)).reshape(self.scales, -1).astype(np.float32)
-                bar = (most - 1.0) * np.float32(1.0 / _STEPS) - np.float32(_CHANCE)
-                bar *= (reached[:, some] >= least) & (most[1:3].min(axis=0) < most[0] * _LOST)
-                found[:, some] = np.maximum(found[:, some], bar)
+            reached = agreement(self._shown(which, hour, some)).reached
+            reached = np.minimum(reached, self._shown(also, hour, some).min(axis=0)).reshape(self.scales, -1)
+            place = np.array([one.number for one in which], dtype=np.intp) % self.days
+            codes = self.code[place, max(hour - 1, 0) : hour + 2][..., some].max(axis=1)
+            most = nearly_most(codes.reshape(len(which), -1)).reshape(self.scales, -1).astype(np.float32)
+            bar = (most - 1.0) * np.float32(1.0 / _STEPS) - np.float32(_CHANCE)
+            bar *= (reached[0] >= least) & (reached >= least) & (most[1:3].min(axis=0) < most[0] * _LOST)
+            found[:, some] = np.maximum(found[:, some], bar)
         return found if found.any() else None
 
-    def _shown(self, days: list[Day], hour: int, size: int) -> Codes:
-        """Return the third largest code of five hours around one, (days, scales x series).
+    def _several(self, days: list[Day], hour: int, least: np.uint8, size: int) -> NDArray[np.intp]:
+        """Return the series whose single windows strayed so far in three hours around one, on days enough."""
+        far, all_seen = np.zeros(size, dtype=np.uint8), True
+        for one in days:
+            held = self.code[one.number % self.days, self._around(hour), 0, :size]
+            hours = np.add.reduce((held >= least).view(np.uint8), axis=0, dtype=np.uint8)
+            far += hours >= _HOURS
+            all_seen &= bool(held.min(initial=1))
+        found: NDArray[np.intp] = (far >= (needed(np.array(len(days)), 0) if all_seen else _FEWEST)).nonzero()[0]
+        return found
+
+    def _around(self, hour: int) -> slice:
+        return slice(max(hour - _REACH - 1, 0), min(hour + _REACH + 2, self.hours))
+
+    def _shown(self, days: list[Day], hour: int, some: NDArray[np.intp]) -> Codes:
+        """Return the third largest code of five hours around one, (days, scales x series), of some series.
 
         Of the five that lie evenly around it, or begin an hour earlier or later, those that show most: a service
         begins, and ends.
         """
         place = np.array([one.number for one in days], dtype=np.intp) % self.days
-        around = range(max(hour - _REACH - 1, 0), min(hour + _REACH + 2, self.hours))
-        every = [self.code[place, one, :, :size] for one in around]
-        shown = np.zeros((len(days), self.scales, size), dtype=np.uint8)
+        around = self._around(hour)
+        every = [self.code[place, one][..., some] for one in range(around.start, around.stop)]
+        shown = np.zeros((len(days), self.scales, len(some)), dtype=np.uint8)
         for begin in range(max(len(every) - 2 * _REACH, 1)):
             first, second, third = np.zeros((3, *shown.shape), dtype=np.uint8)
             for new in every[begin : begin + 2 * _REACH + 1]:
@@ -137,4 +156,4 @@ class Strays(Saved):
                 second = np.maximum(second, lower)
                 third = np.maximum(third, lowest)
             shown = np.maximum(shown, third)
-        return shown.reshape(len(days), self.scales * size)
+        return shown.reshape(len(days), -1)

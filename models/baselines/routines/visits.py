@@ -129,11 +129,31 @@ class Visits(Saved):
         counts = decode(codes)
         return np.maximum(counts - busiest_by(0.5, counts), 0.0) if self.several else counts
 
-    def highest(self, days: list[int], slot: int) -> Codes:
-        """Return the highest that held days showed within twenty minutes of a slot, (days, series)."""
+    def highest(self, days: list[int], slot: int, shared: Codes | None = None) -> Codes:
+        """Return the highest that held days showed within twenty minutes of a slot, (days, series).
+
+        What the slot has in common with its other of a pair, see `shared`, needs not be looked at again.
+        """
+        span = self._around(slot)
+        if shared is not None:
+            span = slice(span.start, span.start + 1) if slot % 2 == 0 else slice(span.stop - 1, span.stop)
+        high = self._most(days, span)
+        return high if shared is None else np.maximum(high, shared, out=high)
+
+    def shared(self, days: list[int], slot: int) -> Codes | None:
+        """Return the highest in the slots that both of a pair, of which the first is even, look at, (days, series).
+
+        None where a slot stands alone, or at the ends of a day.
+        """
+        first = slot - slot % 2
+        if not self.reach or first < self.reach or first + 1 + self.reach >= self.slots:
+            return None
+        return self._most(days, slice(first + 1 - self.reach, first + 1 + self.reach))
+
+    def _most(self, days: list[int], span: slice) -> Codes:
         high = np.empty((len(days), self.size), dtype=np.uint8)
         for day, out in zip(days, high, strict=True):
-            np.maximum.reduce(self.code[day % self.days, self._around(slot), : self.size], axis=0, out=out)
+            np.maximum.reduce(self.code[day % self.days, span, : self.size], axis=0, out=out)
         return high
 
     def around(self, days: list[int], slot: int, series: NDArray[np.intp]) -> "Around":
@@ -252,9 +272,15 @@ def encode(count: Floats) -> Codes:
 
 def bounds(above: Floats, below: Floats) -> tuple[Codes, Codes]:
     """Return codes that counts are beyond if they are more than `above`, and short of if less than `below`; (rows,)."""
-    scaled = (np.log(1.0 + np.maximum(ends, 0.0)) * np.float32(_STEPS) + np.float32(1.0) for ends in (above, below))
-    more, less = (np.minimum(codes, 255.0) for codes in scaled)
-    return more.astype(np.uint8), np.ceil(less).astype(np.uint8)
+    codes: Floats = np.maximum((above, below), np.float32(0.0))
+    codes += 1.0
+    np.log(codes, out=codes)
+    codes *= np.float32(_STEPS)
+    codes += 1.0
+    np.minimum(codes, 255.0, out=codes)
+    np.ceil(codes[1], out=codes[1])
+    more, less = codes.astype(np.uint8)
+    return more, less
 
 
 def decode(codes: Codes) -> Floats:
