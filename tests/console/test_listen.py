@@ -1,16 +1,21 @@
 """What `patrolgrid listen` says of a message: what the gateway would do, what the places file needs, what is odd."""
 
+import argparse
 import json
+import re
+import types
 from contextlib import closing
 
 import pytest
 
+from console.cli.commands import listen
 from console.cli.main import main
-from console.common import reason_in_words
+from console.common import reason_in_words, settings_of_site
 from console.hearing import DeviceTally, Hearing
 from ingest.clock import ScaledClock
 from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.quarantine import Quarantine
+from ingest.mqtt import Inbound
 from ingest.places import parse_places
 from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
@@ -152,3 +157,57 @@ def test_what_is_in_quarantine_is_said_in_words(tmp_path, capsys):
     for words in (["list"], ["counts"], ["show", "1"]):
         assert main(["quarantine", *words, "--data-dir", str(tmp_path), "--lang", "zh-CN"]) == 0
         assert "时钟错误" in capsys.readouterr().out
+
+
+@pytest.fixture
+def listener(tmp_path):
+    """What prints, for a language and a device, of a station with the page's places."""
+    (tmp_path / "places.geojson").write_text(json.dumps(places()), encoding="utf-8")
+    config = tmp_path / "patrolgrid.toml"
+    config.write_text(
+        '[site]\nid = "station-1"\nplaces = "places.geojson"\n[clock]\nmode = "scaled"\n'
+        f"origin_ms = {NOW}\nstarted_ms = {NOW * 2}\n[data]\ndir = 'data'\n"
+    )
+
+    def made(language, device=None):
+        options = argparse.Namespace(
+            device=device, json=False, count=None, config=config, data_dir=None, site=None, lang=language
+        )
+        found = listen._Listener(options, *settings_of_site(options, new=True))
+        found.begin("127.0.0.1:1883", running=False)
+        return found
+
+    return made
+
+
+def inbound(topic, payload):
+    return Inbound(topic.encode(), payload.encode(), 1, 1, False, len(payload))
+
+
+def test_all_that_people_read_of_the_page_is_in_their_language(listener, capsys):
+    chinese = listener("zh-CN")
+    for one in examples(now_ms=NOW):
+        chinese.take(inbound(one.topic, one.payload))
+    reading = {"type": "level", "ts": NOW - 8 * HOUR, "metric": "temperature", "value": 20, "unit": "Ro"}
+    strange = json.dumps(reading)
+    chinese.take(inbound(TOPIC.format("smoke-01"), strange))
+    chinese.take(inbound(TOPIC.format("heat-77").replace("old-market", "harbour"), strange))
+    chinese.end()
+    said = capsys.readouterr().out
+    assert '"clock_offset_s": -28800' in said
+    assert '"id": "heat-77"' in said
+    ours = [line for line in said.splitlines() if not line.strip().startswith(("原文", "拒收", "{"))]
+    assert [line for line in ours if re.search(r"[a-z]+ [a-z]+ [a-z]+", line)] == []
+
+
+def test_a_device_is_found_however_it_is_written_and_silence_says_what_to_look_for(listener, capsys):
+    one = listener("en", "Noise-01")
+    one.quiet(types.SimpleNamespace(trouble="the connection was lost"))
+    one.take(inbound(TOPIC.format("door-01"), '{"type":"state","ts":1,"metric":"door","value":"open"}'))
+    assert not one.tallies
+    said = capsys.readouterr().out
+    assert TOPIC.format("noise-01") in said
+    assert "the connection was lost" in said
+    one.take(inbound(TOPIC.format("noise-01"), '{"type":"level","metric":"noise","value":"95.5 dB"}'))
+    assert "without a time" in capsys.readouterr().out
+    assert one.tallies["noise-01"].observations == 1
