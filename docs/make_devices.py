@@ -27,7 +27,7 @@ PAGES: Final = {"en": ROOT / "devices.md", "zh-CN": ROOT / "devices.zh-CN.md"}
 STRUCTS: Final = {"count": Count, "gate": Gate, "level": Level, "state": State, "incident": Incident, "did": PatrolDid}
 _FILLED_IN: Final = {"did": {"officer"}}
 """Fields that a gateway fills in: nobody sends them."""
-_EVERYWHERE: Final = ("ts", "seq", "boot", "backfill")
+_TIME: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$"
 _COMMON: Final = "observation"
 
 FIELDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
@@ -219,6 +219,8 @@ def portable(found: dict[str, Any]) -> dict[str, Any]:
     """Return a schema with patterns that other languages can read, whole limits as whole numbers, texts in one line."""
 
     def hook(part: dict[str, Any]) -> dict[str, Any]:
+        if part.get("format") == "date-time":  # many tools do not look at formats
+            part["pattern"] = _TIME
         for key, value in part.items():
             if key == "pattern":
                 part[key] = ecma(value)
