@@ -118,9 +118,10 @@ def _beat_named(say: Sentences, named: dict[str, str]) -> str:
     """Return what Grafana's templates make a beat's name of; without the label nothing came from any beat."""
     # In quotes, as Go takes them: whatever stands in a name.
     quoted = [(json.dumps(beat), json.dumps(name, ensure_ascii=False)) for beat, name in named.items()]
-    known = "".join(f"{{{{ else if eq $labels.beat {beat} }}}}{{{{ {name} }}}}" for beat, name in quoted)
-    anyone = f"{{{{ if not $labels.beat }}}}{say('grafana-rule-any-beat')}"
-    return f"{anyone}{known}{{{{ else }}}}{{{{ $labels.beat }}}}{{{{ end }}}}"
+    known = "".join(f"{{{{ else if eq $beat {beat} }}}}{{{{ {name} }}}}" for beat, name in quoted)
+    # By index: asked as `$labels.beat` a label that is missing is an error in some versions.
+    anyone = f'{{{{ $beat := index $labels "beat" }}}}{{{{ if not $beat }}}}{say("grafana-rule-any-beat")}'
+    return f"{anyone}{known}{{{{ else }}}}{{{{ $beat }}}}{{{{ end }}}}"
 
 
 _EXPRESSION: Final = {"type": "__expr__", "uid": "__expr__"}
