@@ -18,6 +18,7 @@ from deploy.station import station_files
 from deploy.station.example_places import zone_hint
 from deploy.station.station_accounts import tell_broker
 from deploy.station.station_files import Choices, StationFolder
+from ingest.files import replace_file
 from ingest.setup.extras import load
 from ingest.topics import ID_PATTERN, observations
 from stream.sentences.catalogue import Sentences
@@ -91,28 +92,37 @@ def run(options: argparse.Namespace) -> int:
         station_files.check_folder(folder)
     except ValueError as error:
         raise CommandError(str(error), 2) from error
-    station, texts = StationFolder(folder), Sentences(language_of(options.lang))
-    made: list[Path] = []
+    station = StationFolder(folder)
+    before = _read(station.settings) if station.settings.exists() else None
+    texts = Sentences(language_of(options.lang, None if before is None else before.site.language))
     answers = _Answers(options, texts)
-    if not station.settings.exists():
-        if not options.yes and not sys.stdin.isatty():
-            raise CommandError("there is nobody to ask here; --yes takes the defaults", 2)
-        choices = _choices(answers)
-        made += _certificates(station, choices)
-        tls = (_pki(station, choices.site).board, _pki(station, choices.site).board_key) if choices.address else None
-        station_files.write_settings(station, choices, tls, texts)
-        made.append(station.settings)
-        if station_files.write_places(station, choices, texts):
-            made.append(station.places)
+    if before is None and not options.yes and not sys.stdin.isatty():
+        raise CommandError("there is nobody to ask here; --yes takes the defaults", 2)
+    choices = _choices(answers) if before is None else None
+    nobody = before is None or not People(before.site_dir).anybody()
+    account = _account(answers.get("chief", texts("init-chief"), _account)) if nobody else None
+    made = [] if choices is None else _begin(station, choices, texts)
     settings, user = _read(station.settings), getpass.getuser()
     address = settings.board.host if settings.board.tls_cert is not None else ""
     made += station_files.write_broker(station, settings, address, user)
     made += station_files.write_units(station, user)
-    link = _first_account(settings, answers)
+    link = "" if account is None else _first_account(settings, *account)
     _tell(station, settings, made, link, texts)
     if user == "root":
         print(texts("init-root"), file=sys.stderr)
     return 0
+
+
+def _begin(station: StationFolder, choices: Choices, texts: Sentences) -> list[Path]:
+    """Write what a new station begins with; return it. Raises `PkiError` for an address that is not private."""
+    pki, made = Pki(station.folder / "data.keys" / choices.site / "tls"), []
+    if choices.address:
+        made += _certificates(station, choices, pki)
+    station_files.write_settings(station, choices, (pki.board, pki.board_key) if choices.address else None, texts)
+    made.append(station.settings)
+    if station_files.write_places(station, choices, texts):
+        made.append(station.places)
+    return made
 
 
 def _read(path: Path) -> Settings:
@@ -184,32 +194,21 @@ def _account(text: str) -> tuple[str, str]:
     return identifier, name.strip() or identifier
 
 
-def _pki(station: StationFolder, site: str) -> Pki:
-    """Return the certificates where `patrolgrid pki` looks for them: beside the plate keys."""
-    return Pki(station.folder / "data.keys" / site / "tls")
-
-
-def _certificates(station: StationFolder, choices: Choices) -> list[Path]:
+def _certificates(station: StationFolder, choices: Choices, pki: Pki) -> list[Path]:
     """Make the certificates of board and broker, where others are to reach them. Raises `PkiError`."""
-    if not choices.address:
-        return []
-    pki, (names, addresses) = _pki(station, choices.site), own_names()
+    names, addresses = own_names()
     addresses = list(dict.fromkeys([choices.address, *addresses]))
     pki.make_authority(choices.site, names)
     pki.issue_board(names, addresses)
-    handed = station.broker / "ca.crt"
-    pki.issue_broker((station.broker / "server.crt", station.broker / "server.key"), names, addresses)
-    handed.write_bytes(pki.authority.read_bytes())
-    return [pki.board, station.broker / "server.crt", handed]
+    certificate, handed = station.broker / "server.crt", station.broker / "ca.crt"
+    pki.issue_broker((certificate, station.broker / "server.key"), names, addresses)
+    replace_file(handed, pki.authority.read_bytes(), mode=0o644)
+    return [pki.board, certificate, handed]
 
 
-def _first_account(settings: Settings, answers: _Answers) -> str:
-    """Make the first account; return a link that sets its password, or nothing where there are accounts."""
-    people = People(settings.site_dir)
-    if people.anybody():
-        return ""
-    identifier, name = _account(answers.get("chief", answers.texts("init-chief"), _account))
-    by = f"cli:{getpass.getuser()}"
+def _first_account(settings: Settings, identifier: str, name: str) -> str:
+    """Make the first account, of the head of the station; return a link that sets its password."""
+    people, by = People(settings.site_dir), f"cli:{getpass.getuser()}"
     with closing(people.file):
         people.add(Person(identifier, name, "chief", settings.site.language), by)
         token = people.link(identifier, "password", _LINK_S, by=by)

@@ -1,0 +1,184 @@
+"""A station's folder: nothing is overwritten, Mosquitto takes its accounts, systemd its units."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from console.cli.main import main
+from deploy.settings import load_settings
+from deploy.station.example_places import zone_hint
+from deploy.station.station_accounts import add_accounts, password_line, tell_broker
+from deploy.station.station_files import check_folder
+from ingest.places import DEVICE_TYPES, load_places
+from tests.support import require_program
+
+
+def init(folder, *options):
+    assert main(["init", str(folder), "--yes", "--timezone", "Asia/Shanghai", *options]) == 0
+
+
+def files_of(folder):
+    return {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def station(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "station"
+    init(folder, "--lang", "zh-CN", "--site", "qingwu", "--name", "青梧所", "--address", "127.0.0.2")
+    return folder
+
+
+def test_the_settings_can_be_loaded_and_name_files_that_are_there(station):
+    settings = load_settings(station / "patrolgrid.toml", {})
+    assert (settings.site.id, settings.site.country, settings.site.language) == ("qingwu", "CN", "zh-CN")
+    assert (settings.broker.username, settings.board.broker_username) == ("node", "board")
+    for path in (
+        settings.broker.password_file, settings.board.broker_password_file, settings.board.tls_cert,
+        settings.board.tls_key, settings.places_file,
+    ):  # fmt: skip
+        assert path is not None
+        assert path.is_file()
+    assert settings.site_dir.is_relative_to(station)
+    assert settings.plate_key_file.is_relative_to(station)
+    assert not settings.plate_key_file.is_relative_to(settings.data.dir)
+    comments = re.findall(r"^# (.*)$", (station / "patrolgrid.toml").read_text("utf-8"), flags=re.MULTILINE)
+    assert all(re.search("[\u4e00-\u9fff]", line) for line in comments)
+
+
+def test_the_example_has_a_device_of_every_type_around_the_place(station):
+    places = load_places(station / "places.geojson")
+    assert {one.type for one in places.devices.values()} == set(DEVICE_TYPES)
+    assert places.name["zh-CN"] == "青梧所"
+    west, south, east, north = places.bounds()
+    country, lon, lat = zone_hint("Asia/Shanghai") or ("", 0, 0)
+    assert country == "CN"
+    assert west < lon < east
+    assert south < lat < north
+
+
+def test_what_is_secret_is_for_its_owner_alone(station):
+    open_to_all = {
+        str(name) for name, path in files_of(station).items()
+        if path.stat().st_mode & 0o077 and re.search("secret|key|passw|people", str(name))
+    }  # fmt: skip
+    assert open_to_all == {"data.keys/qingwu/tls/board.crt", "data.keys/qingwu/tls/ca.crt"}
+
+
+def test_every_device_officer_and_reporter_has_an_account(station):
+    accounts = {line.partition(":")[0] for line in (station / "mosquitto" / "devices.passwd").read_text().splitlines()}
+    assert accounts == {*load_places(station / "places.geojson").devices, "console"}
+    assert not accounts & {"node", "board"}
+    assert {path.stem for path in (station / "secrets" / "devices").iterdir()} == accounts
+
+
+def test_a_second_call_leaves_everything_and_makes_what_is_missing(station, capsys):
+    before = {name: path.read_bytes() for name, path in files_of(station).items() if name.suffix != ".db-shm"}
+    init(station)
+    assert {name: path.read_bytes() for name, path in files_of(station).items() if name in before} == before
+    assert "已全部就绪" in capsys.readouterr().out, "it speaks the station's language"
+    unit = station / "systemd" / "patrolgrid.service"
+    unit.unlink()
+    init(station)
+    assert unit.read_bytes() == before[unit.relative_to(station)]
+
+
+def test_the_brokers_files_name_nothing_outside_the_folder(station):
+    text = (station / "mosquitto" / "patrolgrid.conf").read_text("utf-8")
+    active = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    assert set(re.findall(r" (/\S+)", active)) <= {str(path) for path in (station / "mosquitto").iterdir()} | {
+        f"{station}/mosquitto/data/", f"{station}/mosquitto/mosquitto.pid",
+    }  # fmt: skip
+    assert re.findall(r"^listener (.*)$", active, flags=re.MULTILINE) == [
+        "1883 127.0.0.1", "1884 127.0.0.1", "8884 127.0.0.2",
+    ]  # fmt: skip
+    assert "/etc/mosquitto" not in text
+
+
+def test_mosquitto_tells_the_passwords_apart(tmp_path):
+    """Its own program has made one file, and we the other: a salt gives the same hash in both."""
+    require_program("mosquitto_passwd", "run `make services`")
+    theirs = tmp_path / "theirs"
+    subprocess.run(["mosquitto_passwd", "-c", "-b", str(theirs), "camera-01", "a secret"], check=True)
+    line = theirs.read_text().strip()
+    salt = base64.b64decode(line.split("$")[3])
+    assert password_line("camera-01", "a secret", salt) == line
+
+
+def test_accounts_are_added_and_never_changed(tmp_path):
+    file, folder = tmp_path / "passwd", tmp_path / "secrets"
+    assert add_accounts(file, ["a", "b", "a"], folder) == ["a", "b"]
+    before = file.read_text()
+    assert add_accounts(file, ["b", "a"], folder) == []
+    assert file.read_text() == before
+    assert add_accounts(file, ["c"], folder) == ["c"]
+    assert file.read_text().startswith(before)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert len({(folder / f"{name}.password").read_text() for name in "abc"}) == 3
+
+
+def test_only_mosquitto_is_told(tmp_path):
+    assert tell_broker(tmp_path) is None
+    (tmp_path / "mosquitto.pid").write_text(str(os.getpid()))
+    assert tell_broker(tmp_path) is None, "that number is another process by now"
+
+
+def test_systemd_reads_the_units(station):
+    units = sorted((station / "systemd").iterdir())
+    for unit in units:
+        text = unit.read_text("utf-8")
+        assert f"ReadWritePaths={station}" in text
+        assert "/etc/" not in text.replace("/etc/systemd", "")
+        assert "StateDirectory" not in text
+        assert "/opt/" not in text
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not here: there is no systemd")
+    done = subprocess.run(["systemd-analyze", "verify", *map(str, units)], capture_output=True, text=True, check=False)
+    assert not [line for line in done.stderr.splitlines() if "patrolgrid" in line], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--site", "no blank"], "--site 'no blank'.*site.id"),
+        (["--timezone", "Mars/Base"], "--timezone 'Mars/Base'"),
+        (["--at", "121"], "expected longitude and latitude"),
+        (["--address", "my-pc"], "--address 'my-pc'"),
+        (["--country", "XX"], "--country 'XX'"),
+    ],
+)
+def test_a_wrong_answer_is_named_and_nothing_is_made(tmp_path, capsys, options, told):
+    assert main(["init", str(tmp_path / "s"), "--yes", *options]) == 2
+    assert re.search(told, capsys.readouterr().err)
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_folder_that_systemd_would_misread_is_refused(tmp_path, capsys):
+    assert main(["init", str(tmp_path / "my station"), "--yes"]) == 2
+    assert "without blanks" in capsys.readouterr().err
+    check_folder(Path("/srv/派出所"))
+
+
+def test_it_asks_until_the_answer_will_do(tmp_path, monkeypatch, capsys):
+    answers = iter(["", "no blank", "qingwu", "青梧所", "", "121,31", "", "王磊", "wang 王磊"])
+    monkeypatch.setattr("builtins.input", lambda _question: next(answers))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    assert main(["init", str(tmp_path / "s"), "--lang", "zh-CN"]) == 0
+    assert next(answers, None) is None
+    site = tomllib.loads((tmp_path / "s" / "patrolgrid.toml").read_text("utf-8"))["site"]
+    assert site["id"] == "qingwu"
+    shown = capsys.readouterr().out
+    assert "expected" in shown
+    assert "/go#" in shown
+
+
+def test_nobody_is_asked_where_nobody_sits(tmp_path, capsys):
+    assert main(["init", str(tmp_path / "s")]) == 2
+    assert "--yes" in capsys.readouterr().err
