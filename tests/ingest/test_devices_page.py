@@ -18,6 +18,8 @@ from ingest.places import DEVICE_TYPES, parse_places
 from ingest.topics import RESERVED_BEATS
 from ingest.vocabulary import INCIDENT_CATEGORIES, WITH_RULES, Reason
 from stream.detect.rules_stage import check_overrides
+from stream.patrol_results import OfficerPlan
+from stream.results import Alert, HotspotCell
 from tests.documented import PAGES, examples, places
 
 MADE = runpy.run_path(str(PAGES["en"].parent / "make_devices.py"))
@@ -171,4 +173,6 @@ def test_the_places_of_the_page_can_be_worked_with():
 def test_the_page_names_every_word_that_has_a_meaning(language):
     words = set(re.findall(r"`([^`\n]+)`", PAGES[language].read_text(encoding="utf-8")))
     assert {str(one) for one in Reason} - NOT_A_DEVICES <= words
+    sent = {name for struct in (Alert, OfficerPlan, HotspotCell) for name in struct.__struct_fields__}
+    assert sent - {"where", "solver"} <= words  # `where` goes out as `place`
     assert {*DEVICE_TYPES, *RESERVED_BEATS, *INCIDENT_CATEGORIES, *(metric for _, metric in WITH_RULES)} <= words
