@@ -3,7 +3,6 @@
 import argparse
 import json
 import logging
-import os
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 from console.errors import CommandError
+from console.width import cells
 from deploy.node.lock import is_locked
 from deploy.node.status_file import newest_status
 from deploy.settings import Settings, find_file, load_settings, with_values
@@ -24,7 +24,7 @@ from ingest.files import read_json
 from ingest.setup.extras import load
 from stream.config import Site
 from stream.sentences.catalogue import Sentences
-from stream.sentences.languages import LANGUAGES, choose_language
+from stream.sentences.languages import LANGUAGES, language_of
 from stream.sinks.store.tables import StoreError
 
 _BAD_SHOWN: Final = 10
@@ -51,7 +51,11 @@ def add_settings_arguments(parser: argparse.ArgumentParser, *, site: bool = Fals
 
 def add_language_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--lang``."""
-    parser.add_argument("--lang", choices=LANGUAGES, help="language of messages (default: the site's, or LANG)")
+    parser.add_argument(
+        "--lang",
+        choices=LANGUAGES,
+        help="language of help and messages (default: PATROLGRID_LANG, the site's, or LANG)",
+    )
 
 
 def add_service_arguments(parser: argparse.ArgumentParser, name: str, tells: str) -> None:
@@ -93,13 +97,6 @@ def texts_of(options: argparse.Namespace, settings: Settings | None = None) -> S
     if settings is not None and find_file(options.config) is not None:
         configured = settings.site.language
     return Sentences(language_of(options.lang, configured))
-
-
-def language_of(option: str | None, configured: str | None = None) -> str:
-    """Return the language to speak: the option's, the environment's, the settings file's, the locale's, or English."""
-    named = os.environ.get("PATROLGRID_SITE__LANGUAGE")
-    locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), None)
-    return choose_language(filter(None, (option, named, configured, locale)))
 
 
 def zone_of(options: argparse.Namespace, settings: Settings) -> ZoneInfo:
@@ -298,11 +295,6 @@ def print_table(header: Iterable[str], rows: Iterable[Iterable[object]], indent:
     for row in table:
         padded = (text + " " * (width - cells(text)) for text, width in zip(row, widths, strict=True))
         print((indent + "  ".join(padded)).rstrip())
-
-
-def cells(text: str) -> int:
-    """Return how many terminal cells a text takes."""
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def safe(text: object) -> str:

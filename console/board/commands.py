@@ -126,8 +126,10 @@ class MqttCommandPublisher:
             if sent.refusal:
                 raise UnconfirmedError(f"the broker at {self._broker} refused the command: {sent.refusal}")
             if not back.wait(max(until - time.monotonic(), 0.0)):
-                text = f"the broker at {self._broker} took the command and passed it on to nobody: may the account "
-                text += f"{self._broker.username or '(none)'} write {topic}? board.broker_username names another"
+                text = (
+                    f"the broker at {self._broker} took the command and passed it on to nobody: may the account "
+                    f"{self._broker.username or '(none)'} write {topic}? board.broker_username names another"
+                )
                 _LOG.error(text)
                 raise UnconfirmedError(text)
         finally:

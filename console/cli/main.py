@@ -4,15 +4,23 @@
 """
 
 import argparse
+import itertools
 import os
+import re
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Final, Protocol, cast
 
+from console.cli.parser import speaking
 from console.errors import CommandError
 from ingest.files import keep_private
 from ingest.setup.extras import load, version
+from stream.sentences.languages import LANGUAGES, language_of
+from stream.sentences.plain import plain
 
 COMMANDS: Final = {
     "demo": "run a living neighbourhood on this machine, board and all",
@@ -60,6 +68,7 @@ examples:
 
 `patrolgrid COMMAND --help` tells more. Exit codes: 0 success, 1 failure, 2 wrong use or wrong setting.
 """
+_LANGUAGE: Final = re.compile(r"""^\s*language\s*=\s*["']([^"']+)""", re.MULTILINE)
 
 
 class CommandModule(Protocol):
@@ -78,8 +87,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     keep_private()
+    say = _speaker(arguments)
     try:
-        options = _parser(arguments).parse_args(arguments)
+        options = _parser(arguments, say).parse_args(arguments)
+        if options.speak:
+            os.environ["PATROLGRID_LANG"] = options.speak
         return _module(options.command).run(options)
     except KeyboardInterrupt:
         return 130
@@ -90,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - people get a line; --debug shows where it came from
         if "--debug" in arguments or os.environ.get("PATROLGRID_DEBUG"):
             traceback.print_exc()
-        print(f"patrolgrid {_asked(arguments)}: {explain(error)}", file=sys.stderr)
+        print(f"patrolgrid {_asked(arguments)}: {say(explain(error))}", file=sys.stderr)
         return _exit_code(error)
 
 
@@ -99,6 +111,22 @@ def explain(error: BaseException) -> str:
     if isinstance(error, CommandError | ValueError | OSError | RuntimeError):
         return str(error) or type(error).__name__
     return f"{type(error).__name__}: {error} (--debug shows where; please report it)"
+
+
+def _speaker(arguments: Sequence[str]) -> Callable[[str], str]:
+    """Return what says a text of the code in the reader's language, which is found out when something is said."""
+
+    @cache
+    def language() -> str:
+        options = dict(itertools.pairwise("=".join(arguments).split("=")))
+        path = options.get("--config") or os.environ.get("PATROLGRID_CONFIG") or "patrolgrid.toml"
+        # Not by reading the settings: they may be what is wrong, and help is not to wait for them.
+        with suppress(OSError, ValueError):
+            configured = _LANGUAGE.search(Path(path).read_text(encoding="utf-8"))
+            return language_of(options.get("--lang"), configured and configured[1])
+        return language_of(options.get("--lang"))
+
+    return lambda text: plain(text, language())
 
 
 def _asked(arguments: Sequence[str]) -> str | None:
@@ -117,15 +145,15 @@ def _exit_code(error: BaseException) -> int:
     return 2 if type(error).__name__ in {"SettingsError", "PlacesError"} else 1
 
 
-def _parser(arguments: list[str]) -> argparse.ArgumentParser:
+def _parser(arguments: list[str], say: Callable[[str], str]) -> argparse.ArgumentParser:
     """Return the parser, with the arguments of the one command that is asked for."""
-    parser = argparse.ArgumentParser(
+    parser = speaking(say)(
         prog="patrolgrid",
         description="Turns what a neighbourhood's cameras, gates and sensors see into anomalies, hotspots and alerts.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"patrolgrid {version()}")
+    parser.add_argument("--lang", dest="speak", choices=LANGUAGES, help="as --lang of the commands")
     parser.add_argument("--debug", action="store_true", help="show where an error came from")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     asked = _asked(arguments)
@@ -139,7 +167,6 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
             help=summary,
             description=summary[0].upper() + summary[1:] + ".",
             epilog=command.EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_arguments(child)
         # SUPPRESS: without it, this default would overwrite a --debug given before the command.

@@ -27,7 +27,7 @@ EXAMPLE: Final = Path(__file__).parents[1] / "patrolgrid.example.toml"
 """A settings file in which every key stands with its default and its meaning; `docs/make_settings.py` makes it."""
 DEFAULT_FILE: Final = "patrolgrid.toml"
 """Read from the current folder where nothing else is named and it is there."""
-NOT_SETTINGS: Final = frozenset({CONFIG_VARIABLE, "PATROLGRID_DEBUG"})
+NOT_SETTINGS: Final = frozenset({CONFIG_VARIABLE, "PATROLGRID_DEBUG", "PATROLGRID_LANG"})
 _SWITCHES: Final = {
     "true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False,
 }  # fmt: skip

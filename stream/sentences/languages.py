@@ -1,5 +1,6 @@
 """Which languages there are, and which one a reader gets."""
 
+import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -38,6 +39,13 @@ def one_script(name: str, language: str) -> str:
     """
     found = _TWO_SCRIPTS.fullmatch(name)
     return name if found is None else found[2 if language.startswith("zh") else 1].rstrip()
+
+
+def language_of(option: str | None, configured: str | None = None) -> str:
+    """Return the language to speak: the option's, the environment's, the settings file's, the locale's, or English."""
+    named = map(os.environ.get, ("PATROLGRID_LANG", "PATROLGRID_SITE__LANGUAGE"))
+    locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), None)
+    return choose_language(filter(None, (option, *named, configured, locale)))
 
 
 def accepted(header: str) -> list[str]:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from console.cli.main import COMMANDS, main
-from console.common import cells, language_of, safe
+from console.common import safe
+from console.width import cells
 from stream.sentences.catalogue import Sentences
+from stream.sentences.languages import language_of
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -19,7 +19,6 @@ from console.cli.patrol_report import add_patrol_arguments, print_patrols, repor
 from console.common import (
     add_language_argument,
     bad_rows_json,
-    language_of,
     print_json,
     progress_bar,
     tell_bad_rows,
@@ -40,6 +39,7 @@ from models.backtests.staffing_backtest import staffing
 from models.calendar import Calendar
 from stream.patrol.staffing_sheet import kinds_of
 from stream.sentences.catalogue import Sentences
+from stream.sentences.languages import language_of
 
 EXAMPLES: Final = """\
 examples:

@@ -5,11 +5,12 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from console.common import add_language_argument, language_of
+from console.common import add_language_argument
 from console.errors import CommandError
 from deploy.processes import StopRequest, Supervisor, free_port
 from deploy.processes.broker import start_broker
 from stream.sentences.catalogue import Sentences
+from stream.sentences.languages import language_of
 
 EXAMPLES: Final = """\
 examples:

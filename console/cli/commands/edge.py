@@ -12,13 +12,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from console.common import language_of
 from console.errors import CommandError
 from ingest.edge import EdgeAgent, EdgeSettings, bounded_lines, feed
 from ingest.edge.spool_file import SpoolError
 from ingest.login import BrokerAddress, parse_address
 from ingest.setup.extras import MissingExtraError
 from stream.sentences.catalogue import Sentences
+from stream.sentences.languages import language_of
 
 EXAMPLES: Final = """\
 examples:

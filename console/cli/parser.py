@@ -1,0 +1,102 @@
+"""The parser of the command line in the reader's language: argparse's own words, too, and lines of Chinese that fit.
+
+Commands write their help in English. It is translated where somebody reads it, so that nothing else takes longer.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Final, NoReturn
+
+from console.width import wrapped
+
+_COMMENTED: Final = re.compile(r"(\s+(?:\S+ )*\S+\s{2,}|\s+# )(\S.*)")
+_DESCRIBED: Final = re.compile(r"[A-Z].*\.", re.DOTALL)
+
+
+def speaking(say: Callable[[str], str]) -> type[argparse.ArgumentParser]:
+    """Return the class of parsers whose help and errors are said in the reader's language.
+
+    `say` makes the reader's text of an English one. It is called when help or an error is printed, and not before.
+    """
+
+    class Parser(argparse.ArgumentParser):
+        """Parsers of commands are of the class of their parent: they speak the same language."""
+
+        def __init__(
+            self,
+            *,
+            prog: str | None = None,
+            description: str | None = None,
+            epilog: str | None = None,
+            add_help: bool = True,
+        ) -> None:
+            form = partial(_Formatter, say=say)
+            super().__init__(prog, None, description, epilog, formatter_class=form, add_help=add_help)
+
+        def error(self, message: str) -> NoReturn:
+            """Say what is wrong with the arguments, and end with 2."""
+            self.print_usage(sys.stderr)
+            self.exit(2, f"{self.prog}: {say(f'error: {message}')}\n")
+
+    return Parser
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Says what it is given. Prose is filled to the width; indented lines are commands, and stay as they are."""
+
+    def __init__(self, prog: str, *, say: Callable[[str], str]) -> None:
+        super().__init__(prog)
+        self._say = say
+
+    def add_usage(
+        self, usage: str | None, actions: Iterable[Any], groups: Iterable[Any], prefix: str | None = None
+    ) -> None:
+        super().add_usage(usage, actions, groups, self._say("usage: ") if prefix is None else prefix)
+
+    def start_section(self, heading: str | None) -> None:
+        super().start_section(heading and self._say(heading))
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help and self._say(action.help)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return wrapped(text, width)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines: list[str] = []
+        for kept, said in block_parts(text):
+            shown = self._sentence(said) if said else ""
+            lines += [kept + shown] if kept or not said else wrapped(shown, width)
+        return "\n".join(indent + line for line in lines)
+
+    def _sentence(self, text: str) -> str:
+        """Return prose in the reader's language; a description is known by the summary that it was made of."""
+        found = self._say(text)
+        if found == text and _DESCRIBED.fullmatch(text):
+            summary = text[0].lower() + text[1:-1]
+            spoken = self._say(summary)
+            found = text if spoken == summary else spoken + "。"
+        return found
+
+
+def block_parts(text: str) -> list[tuple[str, str]]:
+    """Return the parts of a block of help: what stays as it is, and what is said in the reader's language.
+
+    A paragraph of prose is one part, without its line breaks. An indented line is a command, which stays; what follows
+    after two spaces, or a `#`, is its comment.
+    """
+    found: list[tuple[str, str]] = []
+    prose: list[str] = []
+    for line in [*text.strip("\n").splitlines(), ""]:
+        if line and not line[0].isspace():
+            prose.append(line)
+            continue
+        if prose:
+            found.append(("", " ".join(prose)))
+            prose = []
+        commented = _COMMENTED.fullmatch(line)
+        found.append((commented[1], commented[2]) if commented else (line, ""))
+    return found[:-1]

@@ -1,0 +1,103 @@
+"""Texts of the code in the reader's language: help, errors, refusals; all that stands in the code as plain English.
+
+What a result says has a code (`stream.sentences.catalogue`). Help and errors have none: whoever raises an error deep in
+a room knows no reader, and writes what is wrong in English. Here, at the edge where a person reads, the English is
+looked up. ``plain.zh-CN.po`` has a pair for each text, in the format of GNU gettext; a field of an f-string stands as
+``{0}``, ``{1}``, in the order of the English. A text is found again by what stands between its fields, and a field may
+be such a text itself: what is wrong with a file, say, within the error of a command.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from itertools import islice
+from typing import Final
+
+from stream.sentences.languages import FOLDER
+
+FIELD: Final = re.compile(r"\{(\d+)\}")
+_DEEPEST: Final = 5
+"""Texts within texts that are followed."""
+_MOST: Final = 3
+"""Readings of a text that are tried."""
+_LONGEST: Final = 4000
+"""Characters of a text that is looked up; longer ones hold somebody's file."""
+_JOINTS: Final = ((": ", "："), ("; ", "；"), (") ", ") "), (", ", "，"))
+"""What joins texts that have translations of their own, and how Chinese joins them."""
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
+_ENGLISH: Final = re.compile(r"(?<![\w./-])[a-z]{2,}(?![\w./-])")
+
+
+@cache
+def pairs(language: str) -> dict[str, str]:
+    """Return English → translation of a language; nothing for one that has no file, as English has none."""
+    path = FOLDER / f"plain.{language}.po"
+    found: list[list[str]] = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        word, quote, rest = line.partition('"')
+        if word == "msgid ":
+            found.append([json.loads(quote + rest), ""])
+        elif word == "msgstr ":
+            found[-1][1] = json.loads(quote + rest)
+        elif quote and not word:
+            found[-1][1] += json.loads(quote + rest)
+    return {english: translated for english, translated in found if english}
+
+
+@cache
+def _templates(language: str) -> list[tuple[list[str], str]]:
+    """Return what stands between the fields of each text that has some, with its translation; what says most first."""
+    found = [(FIELD.split(english)[::2], translated) for english, translated in pairs(language).items()]
+    return sorted((one for one in found if len(one[0]) > 1), key=lambda one: -sum(map(len, one[0])))
+
+
+@lru_cache(4096)
+def plain(text: str, language: str, depth: int = 0) -> str:
+    """Return a text of the code in a language; as it is where nothing is known of it.
+
+    Of several readings (a template with wide fields may hold another one) that counts which leaves least English.
+    """
+    known = pairs(language)
+    if text in known:
+        return known[text]
+    if not known or depth > _DEEPEST or len(text) > _LONGEST or " " not in text:
+        return text
+    found = [*islice(_readings(text, language, depth + 1), _MOST)]
+    for joint, ours in _JOINTS:
+        parts = text.partition(joint)
+        said = [plain(part, language, depth + 1) for part in parts[::2]]
+        if parts[1] and said != [*parts[::2]]:
+            found.append(ours.join(said))
+            break
+    return min([*found, text], key=lambda one: len(_ENGLISH.findall(_QUOTED.sub("", one))))
+
+
+def _readings(text: str, language: str, depth: int) -> Iterator[str]:
+    """Yield what a text may be, whole or with a beginning before it; what says most first."""
+    for parts, translated in _templates(language):
+        # What begins with a space or a semicolon follows something.
+        start = 0 if parts[0][:1].isalnum() or not parts[0] else text.find(parts[0])
+        fields = _fields(text[start:], parts) if start >= 0 else None
+        if fields is not None:
+            said = [plain(field, language, depth) for field in fields]
+            yield plain(text[:start], language, depth) + _filled(translated, said)
+
+
+def _filled(template: str, said: list[str]) -> str:
+    return FIELD.sub(lambda number: said[int(number[1])], template)
+
+
+def _fields(text: str, parts: list[str]) -> list[str] | None:
+    """Return what stands in a text between these parts, None where it is another text."""
+    first, *middle, last = parts
+    if not (text.startswith(first) and text.endswith(last)):
+        return None
+    at, end, found = len(first), len(text) - len(last), []
+    for part in middle:
+        place = text.find(part, at, end)
+        if place < 0:
+            return None
+        found.append(text[at:place])
+        at = place + len(part)
+    return [*found, text[at:end]] if at <= end else None

@@ -1,0 +1,205 @@
+"""Every plain English text of the code that may reach a person has its Chinese, and no Chinese is left over.
+
+What is missing is printed as it has to stand in ``stream/sentences/plain.zh-CN.po``, with the Chinese to fill in. Files
+whose texts nobody reads are named in `NOT_FOR_PEOPLE`, with the reason.
+"""
+
+import argparse
+import ast
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from console.cli.main import COMMANDS, _parser
+from console.cli.parser import block_parts
+from stream.sentences.plain import pairs
+
+CHINESE = "zh-CN"
+ROOT = Path(__file__).parents[2]
+CATALOGUE = ROOT / "stream" / "sentences" / f"plain.{CHINESE}.po"
+OUTSIDE = {"[Errno {0}] {1}: {2}", "[Errno {0}] {1}", "{0}: line {1} column {2} (char {3})"}
+"""What other programs say more of than people need."""
+HAN = re.compile(r"[\u4e00-\u9fff]")
+FOREIGN = {"icalendar", "kafka", "overrides"}
+"""Words of other languages that Chinese uses and the English text has not."""
+ROOMS = ("ingest", "models", "stream", "simulators", "deploy", "console")
+NOT_FOR_PEOPLE = {
+    "console/board/security.py": "headers",
+    "console/demo/demo_people.py": "a stand-in for a chat, in both languages",
+    "console/deliver/channels/cap.py": "an alert's own language",
+    "deploy/grafana": "dashboards have languages of their own, and the rest is queries",
+    "deploy/influx/downsampling.py": "queries",
+    "models": "what only a program does wrong: its arguments",
+    "simulators/devices": "what simulated devices and officers say",
+    "stream/detect/context_stage.py": "what only a program does wrong",
+    "stream/detect/detection.py": "what only a program does wrong",
+    "stream/output_codec.py": "what only a program does wrong",
+    "stream/sinks/influx/lines.py": "what only a program does wrong",
+    "stream/sinks/influx/schema.py": "docs/schema.md has it",
+    "stream/sinks/result_rows.py": "what only a program does wrong",
+    "stream/windows": "what only a program does wrong",
+}
+TAKEN_ALL_THE_SAME = (
+    "deploy/grafana/api.py",
+    "models/calendar.py",
+    "models/context/forest_training.py",
+    "models/rules/defaults.py",
+    "models/rules/fires.py",
+    "models/backtests/hotspot_backtest.py",
+)
+ONLY_RAISED = (
+    "deploy/grafana/sync.py",
+    "deploy/influx/setup.py",
+    "deploy/kafka/gateway_service.py",
+    "deploy/kafka/worker_status.py",
+    "deploy/node/forest_process.py",
+    "deploy/processes/broker.py",
+    "models/patrols/staffing.py",
+)
+"""Files that are full of other texts: of these, what is raised."""
+NO_SENTENCES = {
+    "unexpected end of data", "no such table", "no such column", "beyond retention policy", "have changed",
+    "'Mon-Fri 07:30-07:45 @ 121.4737 31.2304: school gate'", "Sat 09:00-13:00 @ beat-3: market day",
+    "'critical,warning beat=b1 kind=smoke,fire during daily 22:00-06:00 @ on:desk role:chief #duty'",
+    "'daily 06:00-14:00 @ wang li: desk'", "'critical every 5 min'", "'critical after 5 min @ role:chief'",
+    "Mon-Fri 07:30-07:45 @ 121.4703 31.2331: school gate 学校门口", "Auckland city centre", "patrolgrid grafana sync",
+    "dict[str, int | float | str | Why | list[Why] | None]", ", id, revision", "fitted to {0} incidents in {1} s\n",
+    "port 0 either binds or raises", "host {0}, places {1}: {2}", "broker {0}: {1}", "patrolgrid {0}: {1}",
+    ' <at user_id="{0}"></at>', "{0} / {1} ms ({2})", "PatrolGrid {0} {1}", "PatrolGrid board", "{0} value={1} {2}",
+}  # fmt: skip
+"""What other programs say and is looked for, examples of settings, names, and lines of logs."""
+NO_PROSE = re.compile(
+    r"\b(SELECT|INSERT|CREATE|UPDATE|DELETE|PRAGMA|WHERE|FROM|VALUES|VACUUM|ALTER|DROP|BEGIN|ORDER BY|CASE|WHEN)\b"
+    r"|^python -m |charset=|^text/|!= '| \? |%[sd]| IN \('"
+)
+PROSE = re.compile(r"[A-Za-z]{2,}[,:;]? [a-z({\"']|[a-z}'] [a-z]{2,}")
+LOGS = {"debug", "info", "warning", "exception", "critical", "log"}
+LEFT_OUT = LOGS | {"add", "add_argument", "add_parser", "ArgumentParser", "add_argument_group", "compile"}
+WITHOUT_TEXTS = (ast.Name, ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
+
+
+def text_of(node: ast.AST) -> str | None:
+    """Return a literal's text; the fields of an f-string as {0}, {1}."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.JoinedStr):
+        fields = iter(range(len(node.values)))
+        return "".join(
+            str(part.value) if isinstance(part, ast.Constant) else f"{{{next(fields)}}}" for part in node.values
+        )
+    return None
+
+
+def literals(tree: ast.AST, *, only_raised: bool) -> set[str]:
+    """Return the texts of a module, docstrings, logs and help left out."""
+    found: set[str] = set()
+    waiting: list[tuple[ast.AST, bool]] = [(tree, not only_raised)]
+    while waiting:
+        node, taken = waiting.pop()
+        match node:
+            case ast.Expr(value=ast.Constant()):
+                continue
+            case ast.AnnAssign(target=ast.Name(id="EXAMPLES" | "_EXAMPLES")):
+                continue
+            case ast.Call(func=ast.Attribute(attr=name)) if name in LEFT_OUT:
+                continue
+            case ast.Call(func=ast.Attribute(attr="error", value=ast.Name(id="LOG" | "_LOG"))):
+                continue
+            case ast.Call(func=ast.Name(id=name)) if name in LEFT_OUT:
+                continue
+            case ast.Raise():
+                taken = True
+            case ast.Constant() | ast.JoinedStr():
+                text = text_of(node)
+                if text and taken and PROSE.search(text) and not NO_PROSE.search(text):
+                    found.add(text)
+                parts = node.values if isinstance(node, ast.JoinedStr) else []
+                waiting += [(part.value, taken) for part in parts if isinstance(part, ast.FormattedValue)]
+                continue
+        for name in node._fields:
+            inner = getattr(node, name)
+            for child in inner if isinstance(inner, list) else (inner,):
+                if isinstance(child, ast.AST) and not isinstance(child, WITHOUT_TEXTS):
+                    waiting.append((child, taken))
+    return found
+
+
+@cache
+def texts_of_source() -> dict[str, str]:
+    """Return text → the file it stands in, of all that stands in the source."""
+    found: dict[str, str] = {}
+    for path in (path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))):
+        name = path.relative_to(ROOT).as_posix()
+        raised, taken = name in ONLY_RAISED, name in TAKEN_ALL_THE_SAME
+        if raised or taken or not name.startswith(tuple(NOT_FOR_PEOPLE)):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            found |= {text: name for text in sorted(literals(tree, only_raised=raised)) if text not in found}
+    return {text: name for text, name in found.items() if text not in NO_SENTENCES}
+
+
+def parsers_below(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for child in {id(one): one for one in action.choices.values()}.values():
+                yield from parsers_below(child)
+
+
+@cache
+def texts_of_help() -> dict[str, str]:
+    """Return text → command, of all that `--help` says; a description that is made of a summary counts as that."""
+    found: dict[str, str] = {}
+    for command in COMMANDS:
+        for parser in parsers_below(_parser([command], str)):
+            helps = [action.help for action in parser._actions]
+            helps += [
+                one.help
+                for action in parser._actions
+                if isinstance(action, argparse._SubParsersAction)
+                for one in action._choices_actions
+            ]
+            titles = [group.title for group in parser._action_groups] + ["usage: "]
+            blocks = [said for _, said in block_parts(f"{parser.description or ''}\n\n{parser.epilog or ''}")]
+            found |= {text: command for text in [*helps, *titles] if text and text not in found}
+            summaries = {text[0].upper() + text[1:] + "." for text in found}
+            found |= {text: command for text in blocks if text and text not in found and text not in summaries}
+    return found
+
+
+def as_entries(texts: dict[str, str]) -> str:
+    lines = []
+    for text, where in texts.items():
+        lines += [f"#. {where}", f"msgid {json.dumps(text, ensure_ascii=False)}", 'msgstr ""']
+    return "\n".join(lines)
+
+
+def test_every_text_of_the_code_has_its_chinese():
+    wanted = texts_of_help() | texts_of_source()
+    missing = {text: where for text, where in wanted.items() if not pairs(CHINESE).get(text)}
+    assert not missing, f"{len(missing)} to be added to stream/sentences/{CATALOGUE.name}:\n{as_entries(missing)}"
+
+
+def test_no_chinese_is_left_over():
+    ours = CATALOGUE.read_text(encoding="utf-8").partition("\n# outside")[0]
+    known = {json.loads(line.removeprefix("msgid ")) for line in ours.splitlines() if line.startswith("msgid ")} - {""}
+    stale = known - {*texts_of_help(), *texts_of_source()}
+    assert not stale, f"no longer in the code, so to be removed from stream/sentences/{CATALOGUE.name}: {sorted(stale)}"
+    assert ours.count("\nmsgid ") == len(known) + 1, "a text stands twice"
+
+
+def test_chinese_has_the_fields_and_only_the_foreign_words_of_the_english():
+    wrong = []
+    for english, chinese in pairs(CHINESE).items():
+        fields = [set(re.findall(r"\{\d+\}|%\(\w+\)s", text)) for text in (english, chinese)]
+        foreign = latin_words(re.sub(r"\.zh-CN", "", chinese)) - latin_words(english) - FOREIGN
+        untold = re.search(r"([a-z]{2,} ){3}", english) and not HAN.search(chinese)
+        pages = [page for page in re.findall(r"docs/[\w.-]+\.md", chinese) if not (ROOT / page).is_file()]
+        if english not in OUTSIDE and (fields[0] != fields[1] or foreign or untold or pages):
+            wrong.append((english, chinese, foreign, pages))
+    assert not wrong
+
+
+def latin_words(text: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Za-z][A-Za-z_]{2,}", text)}
