@@ -11,7 +11,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
-from console.board.answers import ApiError, json_response, one_line, read_body
+from console.board.answers import ApiError, json_response, language_of, one_line, read_body
 from console.board.connections import Connection, gives_way
 from console.board.hub import Board
 from console.board.overview import Row, trouble
@@ -23,6 +23,7 @@ from ingest.places import Places
 from stream.sentences import Why
 from stream.sentences.catalogue import Sentences, choices, in_all_languages, page_texts
 from stream.sentences.languages import LANGUAGES, choose_language
+from stream.sentences.plain import plain
 from stream.sinks.store.reader import StoreReader
 
 HEARTBEAT_S: Final = 10.0
@@ -203,6 +204,7 @@ async def plan(request: Request) -> Response:
     document = await board.asker.ask(lambda reader: plan_document(reader, now_ms, board.config.officers, folder))
     # What is printed is kept: whoever cuts the audit log off later, it shows by this sheet.
     head = await anyio.to_thread.run_sync(board.doors.people.audit.head) if who_of(request).accounts else None
+    document["failed"] = plain(document["failed"], language_of(request))
     return json_response(document | {"audit": str(head) if head else None})
 
 

@@ -215,7 +215,7 @@ class Hub:
             "site_ms": self.site_ms(),
             "clock_speed": self._clock_speed,
             "freshness": self.freshness,
-            "status": (self._status or (look.status if look else None)) if whole else None,
+            "status": overview.with_told(self._status or (look.status if look else None)) if whole else None,
             "alerts": look.alerts if look and whole else [],
             "ended": look.ended if look and whole else [],
             "told": self._told if whole else {},

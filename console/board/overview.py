@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from stream.sentences.plain import in_all
 from stream.sinks.store.reader import StoreReader
 
 Row = dict[str, Any]
@@ -55,6 +56,13 @@ def take(reader: StoreReader) -> Overview:
         ended=reader.ended_alone(int((status or {}).get("now_ms") or 0) - ENDED_MS),
         devices=devices,
     )
+
+
+def with_told(status: Row | None) -> Row | None:
+    """Return a status with what is wrong with its files in all languages: a page may change its own."""
+    files = {name: found for name in ("places", "calendar") if isinstance(found := (status or {}).get(name), dict)}
+    told = {name: {**found, "told": in_all(str(found.get("problem") or ""))} for name, found in files.items()}
+    return status and {**status, **told}
 
 
 def trouble(health: dict[str, Any]) -> list[str]:

@@ -74,12 +74,10 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
     def _sentence(self, text: str) -> str:
         """Return prose in the reader's language; a description is known by the summary that it was made of."""
-        found = self._say(text)
-        if found == text and _DESCRIBED.fullmatch(text):
-            summary = text[0].lower() + text[1:-1]
-            spoken = self._say(summary)
-            found = text if spoken == summary else spoken + "。"
-        return found
+        summary = text[0].lower() + text[1:-1]
+        if _DESCRIBED.fullmatch(text) and (spoken := self._say(summary)) != summary:
+            return spoken + "。"
+        return self._say(text)
 
 
 def block_parts(text: str) -> list[tuple[str, str]]:

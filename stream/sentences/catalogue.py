@@ -19,12 +19,15 @@ from fluent.runtime.types import FluentFloat
 from fluent.syntax.ast import Message, Resource
 
 from stream.sentences.languages import ENGLISH, FOLDER, LANGUAGES, one_script
+from stream.sentences.plain import plain
 from stream.sentences.why import LITERAL, OUTSIDE, Why, literal
 
 _LEAST_P: Final = 1e-9
 """Smaller probabilities are not told apart."""
 _LONGEST: Final = 2400
 """Characters of one argument; Fluent refuses more than 2500."""
+_PLAIN: Final = frozenset({"detail", "error", "problem", "reason", "trouble", "why"})
+"""Arguments that are texts of the code, in plain English: they are said in the language of the sentence."""
 _WHOLE, _TENTHS, _SMALL = (parse_pattern(text) for text in ("#,##0", "#,##0.0", "0.################"))
 
 
@@ -186,6 +189,10 @@ class Sentences:
             return self.pick(why.args)
         return self(why.code, **why.args)
 
+    def told(self, text: str) -> str:
+        """Return a text of the code, such as that of an error, in this language; as it is where it is none."""
+        return plain(text, self.language)
+
     def pick(self, texts: Mapping[str, Any]) -> str:
         """Return the text for this language of a dict of languages, another one where there is none."""
         return str(texts.get(self.language) or texts.get(ENGLISH) or next(iter(texts.values()), ""))
@@ -207,7 +214,7 @@ class Sentences:
                 joint = joint.replace(",", ";")
             return _fitting(joint.join(parts))
         if value is not None and not isinstance(value, int | float):
-            return _fitting(one_script(str(value), self.language))
+            return _fitting(self.told(str(value)) if name in _PLAIN else one_script(str(value), self.language))
         number = math.nan if value is None else float(value)
         if name.endswith("_ms"):
             return _number(number, self._clock)

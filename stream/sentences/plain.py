@@ -14,13 +14,15 @@ from functools import cache, lru_cache
 from itertools import islice
 from typing import Final
 
-from stream.sentences.languages import FOLDER
+from stream.sentences.languages import FOLDER, LANGUAGES
 
 FIELD: Final = re.compile(r"\{(\d+)\}")
 _DEEPEST: Final = 5
 """Texts within texts that are followed."""
 _MOST: Final = 3
 """Readings of a text that are tried."""
+_LITTLE: Final = 8
+"""Characters around the fields, below which a template is hardly one."""
 _LONGEST: Final = 4000
 """Characters of a text that is looked up; longer ones hold somebody's file."""
 _JOINTS: Final = ((": ", "："), ("; ", "；"), (") ", ") "), (", ", "，"))
@@ -70,7 +72,17 @@ def plain(text: str, language: str, depth: int = 0) -> str:
         if parts[1] and said != [*parts[::2]]:
             found.append(ours.join(said))
             break
-    return min([*found, text], key=lambda one: len(_ENGLISH.findall(_QUOTED.sub("", one))))
+    return min([*found, text], key=_english_left)
+
+
+def _english_left(text: str) -> int:
+    """Return how many English words a text still has; what is quoted is somebody's own."""
+    return len(_ENGLISH.findall(_QUOTED.sub("", text)))
+
+
+def in_all(text: str) -> dict[str, str]:
+    """Return language → a text of the code: what an edge carries that does not know its readers."""
+    return {language: plain(text, language) for language in LANGUAGES}
 
 
 def _readings(text: str, language: str, depth: int) -> Iterator[str]:
@@ -81,7 +93,10 @@ def _readings(text: str, language: str, depth: int) -> Iterator[str]:
         fields = _fields(text[start:], parts) if start >= 0 else None
         if fields is not None:
             said = [plain(field, language, depth) for field in fields]
-            yield plain(text[:start], language, depth) + _filled(translated, said)
+            reading = plain(text[:start], language, depth) + _filled(translated, said)
+            # Any sentence may have "in" or "of" in it: so little says something only where all the rest is known, too.
+            if sum(map(len, parts)) >= _LITTLE or not _english_left(reading):
+                yield reading
 
 
 def _filled(template: str, said: list[str]) -> str:

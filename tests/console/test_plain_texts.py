@@ -12,9 +12,13 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from console.cli.main import COMMANDS, _parser
+import pytest
+
+from console.cli.main import COMMANDS, _parser, main
 from console.cli.parser import block_parts
-from stream.sentences.plain import pairs
+from console.width import cells
+from stream.sentences.catalogue import Sentences
+from stream.sentences.plain import pairs, plain
 
 CHINESE = "zh-CN"
 ROOT = Path(__file__).parents[2]
@@ -173,6 +177,82 @@ def as_entries(texts: dict[str, str]) -> str:
     for text, where in texts.items():
         lines += [f"#. {where}", f"msgid {json.dumps(text, ensure_ascii=False)}", 'msgstr ""']
     return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("places.geojson: feature 0 ('x') has type 'camra', expected one of camera, gate",
+         "places.geojson：要素 0 ('x') 的类型为 'camra'，应为其中之一：camera, gate"),
+        ("b.toml: broker.port is 'x', expected a whole number from 1 to 65535",
+         "b.toml: broker.port 为 'x'，应为整数，1 至 65535"),
+        ("c.csv: has no rows that can be used; line 2: count is 'x', expected a whole number from 0",
+         "c.csv：没有一行可用；第 2 行：count 为 'x'，应为从 0 起的整数"),
+        ("no connection to the MQTT broker at 10.0.0.1:1883: the connection was lost: Unspecified error",
+         "连不上 MQTT 消息代理 10.0.0.1:1883：连接中断：原因不明"),
+        ("/x/store.db: cannot be opened: [Errno 13] Permission denied: '/x/store.db'",
+         "/x/store.db：无法打开：'/x/store.db'：没有权限"),
+        ("ts is 'abc', expected epoch milliseconds, or text like 2026-11-23T08:05:00Z or …+08:00",
+         "ts 为 'abc'，应为毫秒时间戳，或 2026-11-23T08:05:00Z、…+08:00 形式的文本"),
+        ("Camera, East Street", "Camera, East Street"),
+        ("a: b, c; d (e) " * 200, "a: b, c; d (e) " * 200),
+    ],
+)  # fmt: skip
+def test_a_text_is_found_again_with_its_fields_and_what_is_in_them(english, chinese):
+    assert plain(english, CHINESE) == chinese
+    assert plain(english, "en") == english
+
+
+def test_errors_within_sentences_are_said_in_their_language():
+    said = Sentences(CHINESE)("worker-ended", error="the log cannot be read or written: disk I/O error")
+    assert "日志无法读写：磁盘读写出错" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["pki", "destroy"], ["用法：", "参数 ACTION：'destroy' 不可选（可选：'init', 'show'）"]),
+        (["up", "--bogus"], ["不认识的参数：--bogus"]),
+        (["replay", "nothing.csv"], ["没有文件 nothing.csv；应为计数 CSV"]),
+        (["settings", "--config", "nothing.toml"], ["nothing.toml：无法读取：没有这个文件或目录"]),
+        (["settings", "--config", "{folder}/a.toml"], ["没有键 site.nme；是不是"]),
+    ],
+)
+def test_a_wrong_use_is_explained_in_chinese(arguments, said, tmp_path, monkeypatch, capsys):
+    (tmp_path / "a.toml").write_text('[site]\nlanguage = "zh-CN"\nnme = 1\n', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    code: object
+    try:
+        code = main([one.format(folder=tmp_path) for one in arguments])
+    except SystemExit as ended:
+        code = ended.code
+    assert code in {1, 2}
+    shown = capsys.readouterr().err
+    assert all(part in shown for part in said), shown
+
+
+@pytest.mark.parametrize("command", ["edge", "people", "settings"])
+def test_help_in_chinese_fits_a_terminal_and_has_no_english(command, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("PATROLGRID_LANG", CHINESE)
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    prose = [line for line in capsys.readouterr().out.splitlines() if HAN.search(line)]
+    assert len(prose) > 5
+    assert all(cells(line) <= 80 for line in prose if not line.startswith("  patrolgrid "))
+    assert not [line for line in prose if re.search(r"\b(the|of|and|with|that)\b", line)]
+
+
+def test_the_settings_file_says_the_language_of_help(tmp_path, monkeypatch, capsys):
+    for name in ("PATROLGRID_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "patrolgrid.toml").write_text('[site]\nlanguage = "zh-CN"\n', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for arguments, expected in ((["--help"], "用法："), (["--help", "--lang", "en"], "usage: ")):
+        with pytest.raises(SystemExit, match="0"):
+            main(arguments)
+        assert capsys.readouterr().out.startswith(expected)
 
 
 def test_every_text_of_the_code_has_its_chinese():

@@ -110,7 +110,7 @@ def _list(
                 f"{entry.reason}: {reason_in_words(texts, entry.reason)}",
                 entry.count,
                 safe(entry.topic)[:_DETAIL_WIDTH],
-                safe(entry.detail)[:_DETAIL_WIDTH],
+                safe(texts.told(entry.detail))[:_DETAIL_WIDTH],
             )
             for entry in entries
         ]
@@ -126,6 +126,7 @@ def _show(quarantine: Quarantine, site: FoundSite, number: int, texts: Sentences
         print_json(document)
         return
     del document["payload_base64"]
+    document["detail"] = texts.told(entry.detail)
     document["meaning"], document["to_do"] = reason_in_words(texts, entry.reason), texts(f"reason-do-{entry.reason}")
     for key, value in document.items():
         print(f"{key:<12} {safe(value)}")

@@ -45,6 +45,9 @@ function drawTrust() {
   drawProblems();
 }
 
+/** Return what is wrong with a file in the page's language; a node's last words, with the store away, are English. */
+const inMyLanguage = ({ problem, told }) => ({ problem: pick(told) || problem });
+
 /** Say what else is wrong, each in a bar of its own, where the page has room for it. */
 function drawProblems() {
   const box = byId("problems");
@@ -52,8 +55,8 @@ function drawProblems() {
   const damaged = status?.damaged ?? [];
   const told = {
     delivery: delivery && !["ok", "none"].includes(delivery.state) && t(`delivery-${delivery.state}`, { time: when(delivery.since_ms, siteNow()), channels: delivery.channels.join(t("list-comma")) }),
-    places: status?.places?.problem && t("places-problem", status.places),
-    calendar: status?.calendar?.problem && t("calendar-problem", status.calendar),
+    places: status?.places?.problem && t("places-problem", inMyLanguage(status.places)),
+    calendar: status?.calendar?.problem && t("calendar-problem", inMyLanguage(status.calendar)),
     damaged: damaged.length > 0 && t("damaged", { files: [...new Set(damaged.map((one) => one.file))].join(t("list-comma")), count: damaged.length }),
   };
   const look = JSON.stringify(told);
