@@ -87,9 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     keep_private()
-    say = _speaker(arguments)
+    language = _language(arguments)
     try:
-        options = _parser(arguments, say).parse_args(arguments)
+        options = _parser(arguments, language).parse_args(arguments)
         if options.speak:
             os.environ["PATROLGRID_LANG"] = options.speak
         return _module(options.command).run(options)
@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - people get a line; --debug shows where it came from
         if "--debug" in arguments or os.environ.get("PATROLGRID_DEBUG"):
             traceback.print_exc()
-        print(f"patrolgrid {_asked(arguments)}: {say(explain(error))}", file=sys.stderr)
+        print(f"patrolgrid {_asked(arguments)}: {plain(explain(error), language())}", file=sys.stderr)
         return _exit_code(error)
 
 
@@ -113,8 +113,8 @@ def explain(error: BaseException) -> str:
     return f"{type(error).__name__}: {error} (--debug shows where; please report it)"
 
 
-def _speaker(arguments: Sequence[str]) -> Callable[[str], str]:
-    """Return what says a text of the code in the reader's language, which is found out when something is said."""
+def _language(arguments: Sequence[str]) -> Callable[[], str]:
+    """Return what finds out the reader's language, when something is to be said."""
 
     @cache
     def language() -> str:
@@ -126,7 +126,7 @@ def _speaker(arguments: Sequence[str]) -> Callable[[str], str]:
             return language_of(options.get("--lang"), configured and configured[1])
         return language_of(options.get("--lang"))
 
-    return lambda text: plain(text, language())
+    return language
 
 
 def _asked(arguments: Sequence[str]) -> str | None:
@@ -145,9 +145,9 @@ def _exit_code(error: BaseException) -> int:
     return 2 if type(error).__name__ in {"SettingsError", "PlacesError"} else 1
 
 
-def _parser(arguments: list[str], say: Callable[[str], str]) -> argparse.ArgumentParser:
+def _parser(arguments: list[str], language: Callable[[], str]) -> argparse.ArgumentParser:
     """Return the parser, with the arguments of the one command that is asked for."""
-    parser = speaking(say)(
+    parser = speaking(language)(
         prog="patrolgrid",
         description="Turns what a neighbourhood's cameras, gates and sensors see into anomalies, hotspots and alerts.",
         epilog=_EXAMPLES,

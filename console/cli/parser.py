@@ -11,16 +11,20 @@ from functools import partial
 from typing import Any, Final, NoReturn
 
 from console.width import wrapped
+from stream.sentences.plain import pairs, plain
 
 _COMMENTED: Final = re.compile(r"(\s+(?:\S+ )*\S+\s{2,}|\s+# )(\S.*)")
 _DESCRIBED: Final = re.compile(r"[A-Z].*\.", re.DOTALL)
 
 
-def speaking(say: Callable[[str], str]) -> type[argparse.ArgumentParser]:
+def speaking(language: Callable[[], str]) -> type[argparse.ArgumentParser]:
     """Return the class of parsers whose help and errors are said in the reader's language.
 
-    `say` makes the reader's text of an English one. It is called when help or an error is printed, and not before.
+    `language` tells it. It is called when help or an error is printed, and not before.
     """
+
+    def say(text: str) -> str:
+        return pairs(language()).get(text, text)
 
     class Parser(argparse.ArgumentParser):
         """Parsers of commands are of the class of their parent: they speak the same language."""
@@ -39,7 +43,7 @@ def speaking(say: Callable[[str], str]) -> type[argparse.ArgumentParser]:
         def error(self, message: str) -> NoReturn:
             """Say what is wrong with the arguments, and end with 2."""
             self.print_usage(sys.stderr)
-            self.exit(2, f"{self.prog}: {say(f'error: {message}')}\n")
+            self.exit(2, f"{self.prog}: {plain(f'error: {message}', language())}\n")
 
     return Parser
 
@@ -74,10 +78,12 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
     def _sentence(self, text: str) -> str:
         """Return prose in the reader's language; a description is known by the summary that it was made of."""
-        summary = text[0].lower() + text[1:-1]
-        if _DESCRIBED.fullmatch(text) and (spoken := self._say(summary)) != summary:
-            return spoken + "。"
-        return self._say(text)
+        found = self._say(text)
+        if found == text and _DESCRIBED.fullmatch(text):
+            summary = text[0].lower() + text[1:-1]
+            spoken = self._say(summary)
+            found = text if spoken == summary else spoken + "。"
+        return found
 
 
 def block_parts(text: str) -> list[tuple[str, str]]:

@@ -93,10 +93,9 @@ def _readings(text: str, language: str, depth: int) -> Iterator[str]:
         fields = _fields(text[start:], parts) if start >= 0 else None
         if fields is not None:
             said = [plain(field, language, depth) for field in fields]
-            reading = plain(text[:start], language, depth) + _filled(translated, said)
-            # Any sentence may have "in" or "of" in it: so little says something only where all the rest is known, too.
-            if sum(map(len, parts)) >= _LITTLE or not _english_left(reading):
-                yield reading
+            # Any sentence may have "in" or "of": so little says something only where the rest is known, or a name.
+            if sum(map(len, parts)) >= _LITTLE or all(_english_left(field) < 2 for field in said):
+                yield plain(text[:start], language, depth) + _filled(translated, said)
 
 
 def _filled(template: str, said: list[str]) -> str:
