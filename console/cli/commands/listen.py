@@ -13,7 +13,6 @@ import msgspec
 from console.common import (
     FoundSite,
     add_settings_arguments,
-    cells,
     local_time,
     print_table,
     reason_in_words,
@@ -23,6 +22,7 @@ from console.common import (
 )
 from console.errors import CommandError
 from console.hearing import DeviceTally, Heard, HeardRow, Hearing, concerns, zone_of
+from console.width import cells
 from deploy.processes import StopRequest
 from deploy.settings import Settings, at_broker
 from deploy.wiring import make_clock
