@@ -35,6 +35,7 @@ NOT_FOR_PEOPLE = {
     "console/deliver/channels/cap.py": "an alert's own language",
     "deploy/grafana": "dashboards have languages of their own, and the rest is queries",
     "deploy/influx/downsampling.py": "queries",
+    "deploy/station/example_places.py": "names of an example, in both languages",
     "models": "what only a program does wrong: its arguments",
     "simulators/devices": "what simulated devices and officers say",
     "stream/detect/context_stage.py": "what only a program does wrong",
@@ -54,6 +55,8 @@ TAKEN_ALL_THE_SAME = (
     "models/backtests/hotspot_backtest.py",
 )
 ONLY_RAISED = (
+    "console/doctor/mosquitto_conf.py",
+    "deploy/station/station_files.py",
     "deploy/grafana/sync.py",
     "deploy/influx/setup.py",
     "deploy/kafka/gateway_service.py",
@@ -71,12 +74,13 @@ NO_SENTENCES = {
     "Mon-Fri 07:30-07:45 @ 121.4703 31.2331: school gate 学校门口", "Auckland city centre", "patrolgrid grafana sync",
     "dict[str, int | float | str | Why | list[Why] | None]", ", id, revision", "fitted to {0} incidents in {1} s\n",
     "port 0 either binds or raises", "host {0}, places {1}: {2}", "broker {0}: {1}", "patrolgrid {0}: {1}",
-    ' <at user_id="{0}"></at>', "{0} / {1} ms ({2})", "PatrolGrid {0} {1}", "PatrolGrid board", "{0} value={1} {2}",
+    ' <at user_id="{0}"></at>', "{0} / {1} ms ({2})", "PatrolGrid {0} {1}", "PatrolGrid board", "PatrolGrid broker",
+    "{0} value={1} {2}",
 }  # fmt: skip
 """What other programs say and is looked for, examples of settings, names, and lines of logs."""
 NO_PROSE = re.compile(
     r"\b(SELECT|INSERT|CREATE|UPDATE|DELETE|PRAGMA|WHERE|FROM|VALUES|VACUUM|ALTER|DROP|BEGIN|ORDER BY|CASE|WHEN)\b"
-    r"|^python -m |charset=|^text/|!= '| \? |%[sd]| IN \('"
+    r"|^python -m |charset=|^text/|!= '| \? |%[sd]| IN \('|^sudo |^\{0\} (doctor|up|places) |-m pip|password\)\""
 )
 PROSE = re.compile(r"[A-Za-z]{2,}[,:;]? [a-z({\"']|[a-z}'] [a-z]{2,}")
 LOGS = {"debug", "info", "warning", "exception", "critical", "log"}

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from console.common import language_of, time_zone_here
+from console.common import time_zone_here
 from console.errors import CommandError
 from console.people.people import People, Person
 from console.people.pki import Pki, own_names
@@ -22,7 +22,7 @@ from ingest.files import replace_file
 from ingest.setup.extras import load
 from ingest.topics import ID_PATTERN, observations
 from stream.sentences.catalogue import Sentences
-from stream.sentences.languages import LANGUAGES
+from stream.sentences.languages import LANGUAGES, language_of
 
 EXAMPLES: Final = """\
 examples:
@@ -80,7 +80,7 @@ class _Answers(NamedTuple):
             try:
                 check(text)
             except ValueError as error:
-                print(f"  {error}")
+                print(f"  {self.texts.told(str(error))}")
             else:
                 return text
 
