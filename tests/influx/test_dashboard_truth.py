@@ -118,7 +118,12 @@ def test_a_dead_node_is_not_well_though_its_good_hours_are_in_sight(life, site):
 
 
 def test_a_node_that_lives_and_finds_nothing_says_so(life):
-    told = tiles(seen(life, PANELS))
+    found = seen(life, PANELS)
+    told = tiles(found)
+    words = {one.name: one.text for one in found if one.panel == "Devices, the worst first"}
+    assert words == {"beat": "b2", "device": "cam-b2", "quality": "1", "online": "yes"} | dict.fromkeys(
+        ("silent", "stuck"), "no"
+    ) | dict.fromkeys(("missing", "late", "skew_s"), "0")
     assert {title: told[title] for title in STANDS_NOW} == {
         title: ("1", "green") if title == "Data quality" else ("0", "blue" if title == "In quarantine" else "green")
         for title in STANDS_NOW
