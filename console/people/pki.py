@@ -221,7 +221,13 @@ def own_names() -> tuple[list[str], list[str]]:
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
         asked.connect(_NOBODY)  # sends nothing; tells which address packets would go out by
         found[asked.getsockname()[0]] = None
-    return names, [one for one in found if any(ipaddress.ip_address(one) in network for network in _PRIVATE)]
+    return names, [one for one in found if is_private(one)]
+
+
+def is_private(address: str) -> bool:
+    """Tell whether an authority of ours may speak for an address. Raises ValueError for what is none."""
+    found = ipaddress.ip_address(address)
+    return any(found in network for network in _PRIVATE)
 
 
 def _name(text: str) -> x509.Name:

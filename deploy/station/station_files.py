@@ -20,6 +20,7 @@ import msgspec
 from deploy.processes.broker import MOSQUITTO_DIR
 from deploy.settings import Settings
 from deploy.settings.load import toml
+from deploy.settings.sections import Broker
 from deploy.station.example_places import example_places
 from deploy.station.station_accounts import PID_FILE, add_accounts
 from ingest.days.patrol_settings import roster_of
@@ -95,6 +96,11 @@ def station_of(settings: Settings) -> StationFolder | None:
     """Return the folder that `patrolgrid init` made for these settings; None where the station was set up otherwise."""
     found = StationFolder(settings.places_file.parent)
     return found if (found.broker / "devices.passwd").exists() else None
+
+
+def tls_port(broker_port: int) -> int:
+    """Return the port at which devices in the network reach the broker: the usual one, or with others beside them."""
+    return _TLS_PORT if broker_port == Broker().port else broker_port + 2
 
 
 def check_folder(folder: Path) -> None:
@@ -184,7 +190,7 @@ def _conf(folder: Path, port: int, address: str, user: str) -> str:
     text = text.replace("listener 1883 ", f"listener {port} ").replace("listener 1884 ", f"listener {port + 1} ")
     if address:
         text = _TLS_BLOCK.sub(lambda found: found[0].replace("#", ""), text)
-        text = text.replace(f"listener {_TLS_PORT}\n", f"listener {_TLS_PORT + port - 1883} {address}\n")
+        text = text.replace(f"listener {_TLS_PORT}\n", f"listener {tls_port(port)} {address}\n")
     # Started by root it would become the user `mosquitto`, whose the folder is not.
     own = f"# Whose process it is, and where it says which.\nuser {user}\npid_file {folder / PID_FILE}\n"
     return text.replace("# --- What it tells", f"{own}\n# --- What it tells")

@@ -5,7 +5,8 @@ meant: a device that stands outside its beat, a beat whose outline crosses itsel
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -58,10 +59,17 @@ def lines_of(content: bytes) -> list[int]:
     return found
 
 
-def find_all(content: bytes, name: str) -> tuple[Places | None, list[PlaceFinding]]:
+def find_all(
+    content: bytes, name: str, check: Callable[[Places], None] = lambda _: None
+) -> tuple[Places | None, list[PlaceFinding]]:
     """Return the places of a file as far as they can be read (None: not at all), and all findings by line.
 
-    `name` is that of the file, which is left out of the findings' texts.
+    Parameters
+    ----------
+    name
+        That of the file, which is left out of the findings' texts.
+    check
+        Raises `PlacesError` for what can be read and still cannot be worked with; asked for each device.
     """
     faults: list[PlacesError] = []
     try:
@@ -74,6 +82,12 @@ def find_all(content: bytes, name: str) -> tuple[Places | None, list[PlaceFindin
     lines = lines_of(content)
     found = [PlaceFinding(_at(lines, error.feature), "", short(error, name)) for error in faults]
     where = _lines_by_id(document["features"], lines)
+    for device in places.devices.values():
+        try:
+            check(replace(places, devices={device.id: device}))
+        except PlacesError as error:
+            text = short(error, name).removeprefix("places: ")
+            found.append(PlaceFinding(where.get(("device", device.id), 0), "", text))
     found += [*odd(places, where), *_examples(document["features"], lines)]
     return places, sorted(found, key=lambda one: one.line)
 

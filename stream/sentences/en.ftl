@@ -2182,6 +2182,7 @@ init-ask-address = This machine's address in the station's network, for devices 
 init-ask-chief = The first account, as ID NAME
 init-chief = chief Head of the station
 init-nothing = Everything is there already in { $folder }; nothing was changed.
+init-kept = { $file } is there already, and is never overwritten: { $options } would change nothing. Edit it, or move it away (docs/setup.md).
 init-made = Made in { $folder }:
 init-broker-told = The broker has read the new accounts.
 init-root = This was done as root, so the station would run as root. A user of its own is better: make one, and call `patrolgrid init` as that user.

@@ -1992,6 +1992,7 @@ init-ask-address = 本机在所内网络中的地址，供设备和手机访问�
 init-ask-chief = 第一个账号：编号 姓名
 init-chief = chief 所长
 init-nothing = { $folder } 中已全部就绪，未做任何更改。
+init-kept = { $file } 已经存在，不会被覆盖，{ $options } 不起作用。请直接修改该文件，或先将它移走（docs/setup.zh-CN.md）。
 init-made = 已在 { $folder } 中生成：
 init-broker-told = 消息服务器已读取新账号。
 init-root = 本次以 root 执行，站点也将以 root 运行。建议另建一个专用用户，以该用户执行 `patrolgrid init`。

@@ -11,18 +11,23 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from paho.mqtt import MQTTException
+from paho.mqtt.publish import single
 
 from console.cli.main import main
+from deploy.processes import listening
+from deploy.processes.broker import mosquitto_command
 from deploy.settings import load_settings
 from deploy.station.example_places import zone_hint
 from deploy.station.station_accounts import add_accounts, password_line, tell_broker
-from deploy.station.station_files import check_folder
+from deploy.station.station_files import StationFolder, check_folder, tls_port
 from ingest.places import DEVICE_TYPES, load_places
-from tests.support import require_program
+from tests.support import free_port, require_program, wait_for
 
 
 def init(folder, *options):
-    assert main(["init", str(folder), "--yes", "--timezone", "Asia/Shanghai", *options]) == 0
+    zone = [] if (folder / "patrolgrid.toml").exists() else ["--timezone", "Asia/Shanghai"]
+    assert main(["init", str(folder), "--yes", *zone, *options]) == 0
 
 
 def files_of(folder):
@@ -102,6 +107,65 @@ def test_the_brokers_files_name_nothing_outside_the_folder(station):
     assert "/etc/mosquitto" not in text
 
 
+def test_devices_in_the_network_are_let_in_by_their_password_and_new_ones_without_a_restart(tmp_path):
+    require_program("mosquitto", "run `make services`")
+    port, folder = free_port(), tmp_path / "s"
+    init(folder, "--address", "127.0.0.2", "--broker-port", str(port))
+    station = StationFolder(folder)
+    process = subprocess.Popen(mosquitto_command(station.broker / "patrolgrid.conf"), stderr=subprocess.DEVNULL)
+
+    def say(device, password):
+        """Publish as a device in the network; Mosquitto is known by the authority that was handed out."""
+        single(
+            "patrolgrid/v1/station-1/old-market/x/obs", "{}", qos=1, hostname="127.0.0.2", port=tls_port(port),
+            client_id=device, auth={"username": device, "password": password},
+            tls={"ca_certs": str(station.broker / "ca.crt")},
+        )  # fmt: skip
+
+    def password(device):
+        return (station.secrets / "devices" / f"{device}.password").read_text().strip()
+
+    try:
+        wait_for(lambda: (station.broker / "mosquitto.pid").exists() and listening("127.0.0.2", tls_port(port)), "it")
+        say("camera-01", password("camera-01"))
+        with pytest.raises(MQTTException):
+            say("camera-01", password("smoke-01"))
+        assert station.add_devices(["camera-02"]) == ["camera-02"]
+        assert tell_broker(station.broker) is True
+
+        def is_let_in():
+            try:
+                say("camera-02", password("camera-02"))
+            except MQTTException:
+                return False
+            return True
+
+        wait_for(is_let_in, "Mosquitto to read its accounts anew")
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_options_that_would_change_nothing_are_told(station, capsys):
+    before = (station / "patrolgrid.toml").read_bytes()
+    assert main(["init", str(station), "--yes", "--address", "10.1.2.3", "--lang", "en"]) == 2
+    assert "is never overwritten: --address would change nothing" in capsys.readouterr().err
+    assert (station / "patrolgrid.toml").read_bytes() == before
+
+
+def test_settings_that_were_moved_away_come_back_with_an_address_and_keep_the_accounts(tmp_path, capsys):
+    folder = tmp_path / "s"
+    init(folder)
+    for name in ("patrolgrid.toml", "mosquitto/patrolgrid.conf"):
+        (folder / name).unlink()
+    people = (folder / "data" / "station-1" / "people.db").read_bytes()
+    init(folder, "--address", "127.0.0.2")
+    assert (folder / "data" / "station-1" / "people.db").read_bytes() == people
+    assert "listener 8884 127.0.0.2" in (folder / "mosquitto" / "patrolgrid.conf").read_text("utf-8")
+    assert load_settings(folder / "patrolgrid.toml", {}).board.host == "127.0.0.2"
+    capsys.readouterr()
+
+
 def test_mosquitto_tells_the_passwords_apart(tmp_path):
     """Its own program has made one file, and we the other: a salt gives the same hash in both."""
     require_program("mosquitto_passwd", "run `make services`")
@@ -151,6 +215,7 @@ def test_systemd_reads_the_units(station):
         (["--timezone", "Mars/Base"], "--timezone 'Mars/Base'"),
         (["--at", "121"], "expected longitude and latitude"),
         (["--address", "my-pc"], "--address 'my-pc'"),
+        (["--address", "8.8.8.8"], "expected an address of a closed network"),
         (["--country", "XX"], "--country 'XX'"),
     ],
 )

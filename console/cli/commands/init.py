@@ -2,7 +2,6 @@
 
 import argparse
 import getpass
-import ipaddress
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -12,7 +11,7 @@ from typing import Final, NamedTuple
 from console.common import time_zone_here
 from console.errors import CommandError
 from console.people.people import People, Person
-from console.people.pki import Pki, own_names
+from console.people.pki import Pki, is_private, own_names
 from deploy.settings import Settings, load_settings, with_values
 from deploy.station import station_files
 from deploy.station.example_places import zone_hint
@@ -35,6 +34,8 @@ examples:
 What is there is never overwritten: a second call makes what is missing. README.md goes through all of it.
 """
 _SHANGHAI: Final = ("", 121.4667, 31.2333)
+_OF_SETTINGS: Final = ("site", "name", "timezone", "country", "at", "address")
+"""Options that only a settings file that is not there yet can take."""
 _LINK_S: Final = 24 * 3600.0
 _FIRST: Final = "camera-01"
 
@@ -96,10 +97,14 @@ def run(options: argparse.Namespace) -> int:
     before = _read(station.settings) if station.settings.exists() else None
     texts = Sentences(language_of(options.lang, None if before is None else before.site.language))
     answers = _Answers(options, texts)
+    given = [f"--{name}" for name in _OF_SETTINGS if getattr(options, name) is not None]
+    if before is not None and given:
+        raise CommandError(texts("init-kept", file=str(station.settings), options=", ".join(given)), 2)
     if before is None and not options.yes and not sys.stdin.isatty():
         raise CommandError("there is nobody to ask here; --yes takes the defaults", 2)
     choices = _choices(answers) if before is None else None
-    nobody = before is None or not People(before.site_dir).anybody()
+    site_dir = station.folder / "data" / choices.site if choices is not None else _read(station.settings).site_dir
+    nobody = not People(site_dir).anybody()
     account = _account(answers.get("chief", texts("init-chief"), _account)) if nobody else None
     made = [] if choices is None else _begin(station, choices, texts)
     settings, user = _read(station.settings), getpass.getuser()
@@ -182,8 +187,8 @@ def _position(text: str) -> tuple[float, float]:
 
 
 def _address(text: str) -> None:
-    if text:
-        ipaddress.ip_address(text)
+    if text and not is_private(text):
+        raise ValueError("expected an address of a closed network, such as 10.1.2.3")
 
 
 def _account(text: str) -> tuple[str, str]:

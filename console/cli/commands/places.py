@@ -1,7 +1,6 @@
 """``patrolgrid places``: what is wrong in a places file, by line; and devices, beats and streets from other files."""
 
 import argparse
-import dataclasses
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from deploy.station.station_files import station_of
 from deploy.wiring import check_places
 from ingest.codecs.csv_files import BadRows, CsvError
 from ingest.files import replace_file
-from ingest.places import Places, PlacesError
+from ingest.places import Places
 from ingest.places.importing import Incoming, Merged, dump, in_beats, merge, read_devices, read_features
 from ingest.places.place_findings import PlaceFinding, find_all
 from stream.sentences.catalogue import Sentences
@@ -73,15 +72,7 @@ def _check(options: argparse.Namespace, settings: Settings, texts: Sentences) ->
 
 def _find(content: bytes, path: Path, settings: Settings) -> tuple[Places | None, list[PlaceFinding]]:
     """Return the places of a file and all findings, also of what only the rules and the map know."""
-    places, found = find_all(content, str(path))
-    if places is None or not places.beats:
-        return places, found
-    for device in places.devices.values():
-        try:
-            check_places(dataclasses.replace(places, devices={device.id: device}), settings, path)
-        except PlacesError as error:
-            found.append(PlaceFinding(0, "", str(error).removeprefix(f"{path}: ").removeprefix("places: ")))
-    return places, found
+    return find_all(content, str(path), lambda places: check_places(places, settings, path))
 
 
 def _read(path: Path) -> bytes:

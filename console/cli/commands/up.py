@@ -13,7 +13,7 @@ from ingest.gateway.places_file import LAST_GOOD
 
 EXAMPLES: Final = """\
 examples:
-  patrolgrid settings --example > patrolgrid.toml        begin with every key and its default
+  patrolgrid init                                        a station's folder to begin with
   patrolgrid doctor                                      what stands in the way
   patrolgrid up                                          run until Ctrl-C or SIGTERM
 
