@@ -599,9 +599,9 @@ grafana-rule-quarantine-help = 5 分钟内隔离数据超过 100 条。
 grafana-rule-dropped = 数据被丢弃或拒收
 grafana-rule-dropped-help = 积压溢出丢弃数据，或 InfluxDB 拒收数据。
 grafana-unit = { $unit ->
-    [s] suffix: 秒
-    [ms] suffix: 毫秒
-    [m] suffix: 分钟
+    [s] suffix:秒
+    [ms] suffix:毫秒
+    [m] suffix:分钟
     [ops] suffix:/秒
    *[other] { $unit }
 }

@@ -30,7 +30,7 @@ PLAIN = {"short", "none", "sishort", "locale"}
 UNITS = {
     "count": PLAIN, "events": PLAIN, "1": PLAIN, "0/1": PLAIN, "1-3": PLAIN, "degrees": PLAIN,
     "0-1": {"percentunit"}, "probability": {"percentunit"}, "ratio": {"percentunit"},
-    "s": {"s", "suffix: 秒"}, "min": {"m", "suffix: 分钟"}, "incidents": PLAIN, "ms": {"ms", "suffix: 毫秒"},
+    "s": {"s", "suffix:秒"}, "min": {"m", "suffix:分钟"}, "incidents": PLAIN, "ms": {"ms", "suffix:毫秒"},
     "1/s": {"suffix:/s", "suffix:/秒"},
 }  # fmt: skip
 """Unit of the schema → what Grafana may call it, in either language."""
