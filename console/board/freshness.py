@@ -27,13 +27,15 @@ class Freshness(msgspec.Struct, frozen=True):
     behind_s: float = 0.0
     parts: tuple[str, ...] = ()
     """Names of the node's parts that fail, where the state is failing."""
+    alone: bool = False
+    """Of a node that is silent: nobody is there who starts it again, so a person has to."""
 
 
 DELIVERY_SILENT_MS: Final = 15_000
 """Delivery writes how it is every two seconds."""
 
 
-class Delivery(msgspec.Struct, frozen=True):
+class DeliveryState(msgspec.Struct, frozen=True):
     """Whether alerts reach people's phones."""
 
     state: Literal["none", "ok", "trouble", "fault", "stopped"] = "none"
@@ -44,17 +46,17 @@ class Delivery(msgspec.Struct, frozen=True):
     channels: tuple[str, ...] = ()
 
 
-def delivery(document: Mapping[str, Any], now_ms: int) -> Delivery:
+def delivery(document: Mapping[str, Any], now_ms: int) -> DeliveryState:
     """Return how delivery is, by what it has written last (empty: nothing), see `console.deliver.service`."""
     if not document:
-        return Delivery()
+        return DeliveryState()
     at_ms = int(document.get("at_ms") or 0)
     if now_ms - at_ms > DELIVERY_SILENT_MS:
-        return Delivery("stopped", at_ms)
+        return DeliveryState("stopped", at_ms)
     if document.get("fault"):
-        return Delivery("fault")
+        return DeliveryState("fault")
     bad = tuple(sorted(name for name, one in (document.get("channels") or {}).items() if one.get("trouble")))
-    return Delivery("trouble", channels=bad) if bad else Delivery("ok")
+    return DeliveryState("trouble", channels=bad) if bad else DeliveryState("ok")
 
 
 class FreshnessJudge:

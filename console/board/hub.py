@@ -14,11 +14,13 @@ import msgspec
 from console.board import overview
 from console.board.board_config import BoardConfig
 from console.board.connections import Connection
-from console.board.freshness import Delivery, Freshness, FreshnessJudge, delivery
+from console.board.freshness import DeliveryState, Freshness, FreshnessJudge, delivery
 from console.board.who import Doors
+from console.common import SUPERVISED
 from console.deliver.receipts import Receipts
 from console.deliver.service import STATUS
 from console.people.people import People
+from deploy.node.lock import is_locked
 from deploy.node.status_file import newest_status
 from ingest.clock import wall_ms
 from ingest.events import Command, PatrolDid
@@ -70,10 +72,10 @@ class Hub:
         wall: Callable[[], int] = wall_ms,
         newest: Callable[[dict[str, Any] | None], dict[str, Any]] = lambda stored: stored or {},
         receipts: Receipts | None = None,
-        delivery_file: Path | None = None,
+        folder: Path | None = None,
     ) -> None:
         self._asker, self._wall, self._newest, self._receipts = asker, wall, newest, receipts
-        self._delivery_file, self._delivery = delivery_file, Delivery()
+        self._folder, self._delivery = folder, DeliveryState()
         self._told: dict[str, list[dict[str, Any]]] = {}
         """Open alert → who has been told of it, and who has not."""
         self._told_of: object = None
@@ -115,7 +117,7 @@ class Hub:
             self._error = str(error) or type(error).__name__
             self._status = await asyncio.to_thread(self._newest, None) or None
             parts = tuple(sorted({"store", *map(str, (self._status or {}).get("failing") or ())}))
-            told = self._judge.judge(self._status, self._wall())
+            told = await self._judged(self._status)
             silent = told.state in {"node_silent", "disconnected"}
             since_ms = self._overview.status.get("now_ms", 0) if self._overview and self._overview.status else 0
             await self._publish(None, told if silent else Freshness("store_error", int(since_ms), parts=parts))
@@ -126,10 +128,17 @@ class Hub:
         self._status = None if status is stored else status
         news = await self._look_told(current)
         news = news or before != self._delivery
-        await self._publish(taken, self._judge.judge(status, self._wall()), anyway=news)
+        await self._publish(taken, await self._judged(status), anyway=news)
 
-    async def _look_at_delivery(self) -> Delivery:
-        found = await asyncio.to_thread(read_json, self._delivery_file) if self._delivery_file else {}
+    async def _judged(self, status: dict[str, Any] | None) -> Freshness:
+        """Return how fresh a status is, and whether anybody starts again a node that has stopped."""
+        told = self._judge.judge(status, self._wall())
+        if told.state != "node_silent" or self._folder is None:
+            return told
+        return msgspec.structs.replace(told, alone=not await asyncio.to_thread(is_locked, self._folder, SUPERVISED))
+
+    async def _look_at_delivery(self) -> DeliveryState:
+        found = await asyncio.to_thread(read_json, self._folder / STATUS) if self._folder else {}
         return delivery(found, self._wall())
 
     async def _look_told(self, look: overview.Overview | None) -> bool:
@@ -269,7 +278,7 @@ class Board:
             quiet_s=self.config.quiet_s,
             newest=partial(newest_status, folder),
             receipts=Receipts(folder),
-            delivery_file=folder / STATUS,
+            folder=folder,
         )
         self.hub.places = self.file.version
         self.doors = Doors(People(folder))

@@ -377,12 +377,12 @@ def test_who_was_told_stands_on_the_card_and_an_alert_that_ended_unseen_stays_un
         written.commit()
     card.locator(".told-who").wait_for()
     assert card.locator(".told-who").inner_text().splitlines() == [
-        "Told: duty", "Not told: mail (does not answer in time)", "Being told: sms",
+        "Told: duty", "Not told: mail (does not answer in time)", "Being told: text message",
     ]  # fmt: skip
     reads_well(page)
     page.set_viewport_size({"width": 390, "height": 844})
     page.locator('[data-language="zh-CN"]').click()
-    wait_for(lambda: "未能通知：mail（" in card.inner_text(), "the same in Chinese")
+    wait_for(lambda: "未能通知：邮件（" in card.inner_text(), "the same in Chinese")
     page.locator('[data-language="en"]').click()
 
     gone = {"state": "expired", "changed_ms": make.T0 + 60_000, "severity": "critical"}

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from console.board.freshness import Delivery, FreshnessJudge, delivery
+from console.board.freshness import DeliveryState, FreshnessJudge, delivery
 from console.board.hub import Asker, Hub
 from stream.sinks.store.tables import StoreError
 from tests.console.fake_reader import FakeReader
@@ -80,11 +80,11 @@ def test_a_part_that_fails_is_told_since_it_was_last_well():
 @pytest.mark.parametrize(
     ("document", "told"),
     [
-        ({}, Delivery("none")),
-        ({"at_ms": WALL - 2_000, "fault": "", "channels": {"sms": {"trouble": ""}}}, Delivery("ok")),
-        ({"at_ms": WALL - 2_000, "channels": {"sms": {"trouble": "401"}}}, Delivery("trouble", channels=("sms",))),
-        ({"at_ms": WALL - 2_000, "fault": "the disk takes nothing"}, Delivery("fault")),
-        ({"at_ms": WALL - 60_000, "fault": "", "channels": {}}, Delivery("stopped", WALL - 60_000)),
+        ({}, DeliveryState("none")),
+        ({"at_ms": WALL - 2_000, "fault": "", "channels": {"sms": {"trouble": ""}}}, DeliveryState("ok")),
+        ({"at_ms": WALL - 2_000, "channels": {"sms": {"trouble": "401"}}}, DeliveryState("trouble", channels=("sms",))),
+        ({"at_ms": WALL - 2_000, "fault": "the disk takes nothing"}, DeliveryState("fault")),
+        ({"at_ms": WALL - 60_000, "fault": "", "channels": {}}, DeliveryState("stopped", WALL - 60_000)),
     ],
 )
 def test_how_delivery_is_goes_by_its_newest_word(document, told):

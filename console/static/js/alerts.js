@@ -236,8 +236,8 @@ function whoWasTold(rows) {
   return el(
     "p",
     { class: "told-who" },
-    taken.length > 0 && el("span", { class: "told-yes" }, t("alerts-told", { channels: taken.join(", ") }), state.me.demo?.chat && [" ", el("a", { href: state.me.demo.chat, target: "_blank", rel: "noopener" }, t("alerts-demo_chat"))]),
-    not.map((row) => el("span", { class: "told-no" }, pick(row.reason) ? t("alerts-untold", { channel: row.channel, why: pick(row.reason) }) : t("alerts-untold_yet", { channel: row.channel }))),
+    taken.length > 0 && el("span", { class: "told-yes" }, t("alerts-told", { channels: taken.map((one) => word("channel", one)).join(t("list-comma")) }), state.me.demo?.chat && [" ", el("a", { href: state.me.demo.chat, target: "_blank", rel: "noopener" }, t("alerts-demo_chat"))]),
+    not.map((row) => el("span", { class: "told-no" }, pick(row.reason) ? t("alerts-untold", { channel: word("channel", row.channel), why: pick(row.reason) }) : t("alerts-untold_yet", { channel: word("channel", row.channel) }))),
   );
 }
 
@@ -323,6 +323,7 @@ export function startAlerts(tone) {
     calm.hidden = alerts.length + ended.length > 0 || !state.overview;
     const { level, text } = calmness();
     put(calm, sign(level === "calm" ? "acknowledged" : level), t(...text));
+    byId("alerts").parentElement.classList.toggle("busy", alerts.length + ended.length > 0); // then the places below take less room
     announce(alerts, tone);
     fit(list);
   };

@@ -106,7 +106,7 @@ export class BandChart {
       ]).flat(),
       times.map((at) => [
         svg("line", { class: "grid", x1: x(at), x2: x(at), y1: height - PAD.bottom, y2: height - PAD.bottom + 4 }),
-        svg("text", { class: "tick", x: x(at), y: height - 7, "text-anchor": "middle" }, isMidnight(at) ? shortDay(at) : minutes(at)),
+        svg("text", { class: "tick", x: Math.min(x(at), width - 22), y: height - 7, "text-anchor": "middle" }, isMidnight(at) ? shortDay(at) : minutes(at)),
       ]).flat(),
       runs.map((run) => band(run, middle, y)),
       runs.map((run) => path("expected", run.filter((p) => p.expected !== null && p.expected !== undefined), middle, y, "expected")),

@@ -39,7 +39,7 @@ function drawTrust() {
   const text = loud ? t(`stale-${kind}`, values) : "";
   if (bar.dataset.text !== text) {
     bar.dataset.text = text;
-    put(bar, loud && sign(kind === "waiting" ? "unknown" : kind === "catching_up" ? "warning" : "critical"), loud && el("span", {}, text, el("small", {}, t(`todo-${kind}`))));
+    put(bar, loud && sign(kind === "waiting" ? "unknown" : kind === "catching_up" ? "warning" : "critical"), loud && el("span", {}, text, el("small", {}, t(kind === "node_silent" && fresh.alone ? "node-alone" : `todo-${kind}`))));
   }
   bar.hidden = !loud;
   drawProblems();
@@ -54,7 +54,7 @@ function drawProblems() {
   const { status, delivery } = state.overview ?? {};
   const damaged = status?.damaged ?? [];
   const told = {
-    delivery: delivery && !["ok", "none"].includes(delivery.state) && t(`delivery-${delivery.state}`, { time: when(delivery.since_ms, siteNow()), channels: delivery.channels.join(t("list-comma")) }),
+    delivery: delivery && !["ok", "none"].includes(delivery.state) && t(`delivery-${delivery.state}`, { time: when(delivery.since_ms, siteNow()), channels: delivery.channels.map((one) => word("channel", one)).join(t("list-comma")) }),
     places: status?.places?.problem && t("places-problem", inMyLanguage(status.places)),
     calendar: status?.calendar?.problem && t("calendar-problem", inMyLanguage(status.calendar)),
     damaged: damaged.length > 0 && t("damaged", { files: [...new Set(damaged.map((one) => one.file))].join(t("list-comma")), count: damaged.length }),

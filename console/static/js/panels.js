@@ -149,13 +149,17 @@ export function startPanels() {
     if (name === "recent") loadRecent();
   };
   for (const tab of all) {
-    tab.addEventListener("click", () => open(shown === tab.dataset.tab ? "" : tab.dataset.tab));
+    tab.addEventListener("click", () => {
+      open(shown === tab.dataset.tab ? "" : tab.dataset.tab);
+      if (shown) inView();
+    });
     tab.addEventListener("keydown", (event) => {
       const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       const tabs = all.filter((one) => !one.hidden);
       if (move) open(tabs[(tabs.indexOf(tab) + move + tabs.length) % tabs.length].dataset.tab, true);
     });
   }
+  const inView = () => matchMedia("(max-width: 900px)").matches && byId("dock").scrollIntoView({ block: "start" });
   const close = () => {
     const before = shown;
     open("");
@@ -175,7 +179,7 @@ export function startPanels() {
   });
   bus.addEventListener("select", () => {
     open("device");
-    if (matchMedia("(max-width: 900px)").matches) byId("dock").scrollIntoView({ block: "start" });
+    inView();
   });
   setInterval(() => !byId("panel-recent").hidden && !document.hidden && loadRecent(), 5000);
 }
