@@ -68,6 +68,15 @@ def test_no_markup_is_ever_made_from_text():
     assert not re.search(r"https?://(?!www\.w3\.org)", JS + HTML + CSS)
 
 
+def test_browsers_of_2021_know_all_that_the_pages_use():
+    """Computers of stations are old: Chromium 90."""
+    later = r"\.at\(|findLast|toSorted|toReversed|structuredClone|hasOwn\(|groupBy|checkVisibility|Array\.fromAsync"
+    assert re.findall(later, JS) == []
+    for block in re.findall(r"\{[^{}]*\d[ds]vh[^{}]*\}", CSS):
+        assert re.search(r"(\S+?: ?\d+)vh; *\1dvh", block), f"a height for those that know no dvh: {block}"
+    assert not re.search(r"color-mix|@container|@layer|oklch|:has\([^)]*\)[^{]*,", CSS)
+
+
 (SUN,) = re.findall(r":root\.sun \{.*?\}", CSS, re.DOTALL)
 COLOURS = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", CSS.replace(SUN, "")))
 IN_THE_SUN = COLOURS | dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", SUN))
