@@ -35,7 +35,7 @@ class Wall:
     """A board over a store, in this process, with an hour of data and three open alerts."""
 
     def __init__(self, folder):
-        self.folder, self.node = folder, Node(folder)
+        self.folder, self.node, self.url = folder, Node(folder), ""
         self.node.fill()
         series = {"kind": "burglary_series", "device": "r001c001", "why": SERIES, "cause_ms": make.T0 + 30_000}
         series |= {"lon": 116.4052, "lat": 39.9052, "raised_ms": make.T0 + 30_000}
