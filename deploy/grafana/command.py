@@ -1,5 +1,7 @@
 """The dashboards of the command centre: Now, Beat, Hotspots."""
 
+from typing import Final
+
 from deploy.grafana import panels as p
 from deploy.grafana import words
 from deploy.grafana.panels import GREEN, RED, YELLOW, Json, known, override, target
@@ -8,7 +10,6 @@ from deploy.grafana.shared import (
     BAD_GOOD,
     DEVICE,
     EACH,
-    GOOD_BAD,
     HERE,
     LATELY,
     NODE_NOW,
@@ -29,30 +30,41 @@ from deploy.grafana.shared import (
 )
 from stream.sentences.catalogue import Sentences
 
+_TILE: Final = (3, 4)
+"""Eight of them stand side by side."""
+
 
 def now(say: Sentences) -> list[Json]:
     """Return what stands now."""
     latest = f'FROM "device_health" WHERE {LATELY} {EACH}'
-    open_ones = f'SELECT last("open") AS "open" FROM "alert" WHERE {STANDING} GROUP BY "beat", "device", "kind"'
-    return [
-        p.stat(
-            say("grafana-open-alerts"),
-            f'SELECT sum("open") AS "open" FROM ({open_ones}) WHERE "open" = 1',
+    open_ones = (
+        f'SELECT last("open") AS "open", "level" FROM "alert" WHERE {STANDING} GROUP BY "beat", "device", "kind"'
+    )
+
+    def standing(title: str, *steps: tuple[float, str], which: str = "") -> Json:
+        return p.stat(
+            title,
+            f'SELECT sum("open") AS "open" FROM ({open_ones}) WHERE "open" = 1{which}',
             nothing_else("open", NODE_NOW),
-            steps=GOOD_BAD,
-        ),
+            size=_TILE,
+            steps=known((0, GREEN), *steps),
+        )
+
+    return [
+        standing(say("grafana-critical-alerts"), (1, RED), which=' AND "level" = 3'),
+        standing(say("grafana-open-alerts"), (1, YELLOW)),
         last_word(say),
         p.stat(
             say("grafana-silent-devices"),
             f'SELECT sum("silent") AS "silent" FROM (SELECT last("silent") AS "silent" {latest})',
-            size=(3, 4),
+            size=_TILE,
             steps=known((0, GREEN), (1, YELLOW), (5, RED)),
             links=go(say.language, "devices", say("grafana-devices")),
         ),
         p.stat(
             say("grafana-data-quality"),
             f'SELECT mean("quality") AS "quality" FROM (SELECT last("quality") AS "quality" {latest})',
-            size=(3, 4),
+            size=_TILE,
             unit="percentunit",
             decimals=0,
             steps=BAD_GOOD,
@@ -61,16 +73,17 @@ def now(say: Sentences) -> list[Json]:
             say("grafana-anomalies"),
             f'SELECT count("observed") AS "anomalies" FROM "anomaly" WHERE {HERE}',
             nothing_else("anomalies", NODE_THEN),
-            size=(3, 4),
+            size=_TILE,
         ),
         p.stat(
             say("grafana-people"),
             f'SELECT sum("in") + sum("out") AS "people" FROM "people" WHERE {HERE}',
-            size=(3, 4),
+            size=_TILE,
         ),
         p.stat(
             say("grafana-vehicles"),
             f'SELECT sum("in") + sum("out") AS "vehicles" FROM "vehicles" WHERE {HERE}',
+            size=_TILE,
         ),
         open_alerts(say, (16, 10)),
         hotspot_map(say, (8, 10)),

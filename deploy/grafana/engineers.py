@@ -124,7 +124,7 @@ def pipeline(say: Sentences) -> list[Json]:
         p.stat(say("grafana-parts-failing"), last("failing"), size=(3, 4), steps=bad),
         p.stat(say("grafana-in-quarantine"), last("quarantined"), size=(3, 4)),
         p.stat(say("grafana-refused"), last("influx_rejected"), size=(3, 4), steps=bad),
-        p.stat(say("grafana-dropped"), last("influx_dropped"), size=(3, 4), steps=bad),
+        p.stat(say("grafana-dropped"), last("influx_dropped"), steps=bad),
         p.lines(
             say("grafana-rates"),
             [

@@ -17,7 +17,6 @@ DEVICE: Final = f'"device" =~ /^$device$/ AND {HERE}'
 EACH: Final = 'GROUP BY "beat", "device"'
 OVER_TIME: Final = "GROUP BY time($__interval)"
 BAD_GOOD: Final = thresholds((None, GREY), (0, RED), (0.5, YELLOW), (0.8, GREEN))
-GOOD_BAD: Final = known((0, GREEN), (1, YELLOW), (5, RED))
 WINDOW: Final = "5m"
 """Of sums of windows the mean is shown, so that a chart means the same however long the time that it shows."""
 
@@ -51,7 +50,8 @@ def last_word(say: Sentences) -> Json:
     return p.stat(
         say("grafana-last-word"),
         f'SELECT (${{__to}} - last("now_ms")) / 1000 AS "age" FROM "pipeline" WHERE {said}',
-        unit="s",
+        size=(3, 4),
+        unit="dthms",
         decimals=0,
         steps=known((-60, GREEN), (60, YELLOW), (120, RED)),
         description=say("grafana-last-word-help"),

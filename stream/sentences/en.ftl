@@ -546,6 +546,7 @@ grafana-beat = Beat
 grafana-device = Device
 grafana-alerts = Alerts
 grafana-open-alerts = Open alerts
+grafana-critical-alerts = Critical alerts open
 grafana-anomalies = Anomalies in the time shown
 grafana-silent-devices = Silent devices
 grafana-last-word = Last word from the node, ago

@@ -494,6 +494,7 @@ grafana-beat = 网格
 grafana-device = 设备
 grafana-alerts = 告警
 grafana-open-alerts = 未解除告警
+grafana-critical-alerts = 未解除紧急告警
 grafana-anomalies = 时段内异常
 grafana-silent-devices = 失联设备
 grafana-last-word = 节点最后消息距今

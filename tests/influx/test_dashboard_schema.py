@@ -30,7 +30,7 @@ PLAIN = {"short", "none", "sishort", "locale"}
 UNITS = {
     "count": PLAIN, "events": PLAIN, "1": PLAIN, "0/1": PLAIN, "1-3": PLAIN, "degrees": PLAIN,
     "0-1": {"percentunit"}, "probability": {"percentunit"}, "ratio": {"percentunit"},
-    "s": {"s", "suffix:秒"}, "min": {"m", "suffix:分钟"}, "incidents": PLAIN, "ms": {"ms", "suffix:毫秒"},
+    "s": {"s", "suffix:秒", "dthms"}, "min": {"m", "suffix:分钟"}, "incidents": PLAIN, "ms": {"ms", "suffix:毫秒"},
     "1/s": {"suffix:/s", "suffix:/秒"},
 }  # fmt: skip
 """Unit of the schema → what Grafana may call it, in either language."""
@@ -55,10 +55,10 @@ def test_dashboards_and_rules_are_of_grafanas_schema(language):
         (("panels", 0, "type"), "statt", "no panel type statt"),
         (("panels", 0, "options", "colorMode"), "loud", "'loud', expected one of"),
         (("panels", 0, "fieldConfig", "defaults", "unit"), "furlongs", "unit furlongs"),
-        (("panels", 9, "fieldConfig", "defaults", "custom", "lineWith"), 2, "lineWith: unknown key"),
-        (("panels", 9, "fieldConfig", "overrides", 2, "properties", 0, "id"), "couleur", "couleur: unknown key"),
+        (("panels", 10, "fieldConfig", "defaults", "custom", "lineWith"), 2, "lineWith: unknown key"),
+        (("panels", 10, "fieldConfig", "overrides", 2, "properties", 0, "id"), "couleur", "couleur: unknown key"),
         (("panels", 0, "targets", 0, "qwery"), "", "query key qwery"),
-        (("panels", 7, "transformations", 0, "identity"), "", "identity: unknown key"),
+        (("panels", 8, "transformations", 0, "identity"), "", "identity: unknown key"),
     ],
 )
 def test_the_check_finds_what_is_wrong(path, value, told):
