@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from console.board.board_config import PASSWORD_VARIABLE, BoardConfig
+from console.board.board_config import PASSWORD_VARIABLE, BoardConfig, load_config
 from console.common import NODE_FILE, PARTS_FILE, SUPERVISED, FoundSite
 from console.errors import CommandError
 from deploy.node.lock import is_locked, site_lock
@@ -74,8 +74,13 @@ class Running:
             environment=child_environment(),
         )
 
-    def start_board(self, *, simulated: bool = False, demo: Mapping[str, str] | None = None) -> str:
-        """Start the board and return its address; a taken port is stepped around.
+    def start_board(self) -> str:
+        """Start the board and return its address; a taken port is stepped around."""
+        self.begin_board()
+        return self.board_url()
+
+    def begin_board(self, *, simulated: bool = False, demo: Mapping[str, str] | None = None) -> None:
+        """Start the board, and wait for nothing: it needs no node, and both take seconds. `board_url` waits.
 
         `demo` is the account that a demo's sign-in page offers.
         """
@@ -106,12 +111,18 @@ class Running:
         self.supervisor.start(
             "board",
             [sys.executable, "-m", "console.board", "--config-json", str(file)],
-            ready=lambda: address.exists() and bool(address.read_text(encoding="utf-8").strip()),
-            ready_s=_BOARD_S,
             environment=board_environment(settings),
+        )
+
+    def board_url(self) -> str:
+        """Return the address of the board that has begun, once it answers."""
+        address, file = self.folder / "board.url", self.folder / "board.json"
+        self.supervisor.await_ready(
+            "board", lambda: address.exists() and bool(address.read_text(encoding="utf-8").strip()), _BOARD_S
         )
         url = address.read_text(encoding="utf-8").strip()
         # Started again it has the same address, which browsers have open.
+        config = load_config(file)
         _write_config(file, msgspec.structs.replace(config, port=urlsplit(url).port or config.port))
         return url
 

@@ -156,8 +156,17 @@ class Supervisor:
             last_code=last_code,
         )
         child = self._begin(name, order)
-        deadline = time.monotonic() + ready_s
-        while ready is not None and not ready():
+        if ready is not None:
+            self.await_ready(name, ready, ready_s)
+        return child
+
+    def await_ready(self, name: str, ready: Callable[[], bool], ready_s: float = 30.0) -> None:
+        """Wait until `ready()` says that a child does its work; raises as `start` does.
+
+        So several that need nothing of each other can be started at once.
+        """
+        child, deadline = self._children[name], time.monotonic() + ready_s
+        while not ready():
             if child.process.poll() is not None:
                 del self._children[name]
                 raise ChildError(child.how_it_ended(), child.process.returncode)
@@ -165,7 +174,6 @@ class Supervisor:
                 self.stop(name)
                 raise ChildError(f"{name} was not ready after {ready_s:g} s (log: {child.log})\n{child.last_words()}")
             time.sleep(0.03)
-        return child
 
     def _begin(self, name: str, order: _Order) -> Child:
         """Start a child, and wait for nothing."""

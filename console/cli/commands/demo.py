@@ -19,7 +19,6 @@ from zoneinfo import ZoneInfo
 from console.common import add_settings_arguments, settings_of, texts_of
 from console.demo.demo_people import FakeChat, forget_people, make_people
 from console.demo.listening import heard_alerts
-from console.demo.past_load import write_staffing
 from console.demo.report import demo_report, print_summary
 from console.errors import CommandError
 from console.running import Running, child_environment, own_broker, refuse_running, run_site, since, totals
@@ -44,6 +43,7 @@ examples:
 """
 SITE: Final = "demo"
 _INFLUX_FEED: Final = "console.demo.influx_feed"  # needs the extra influx
+_PAST_LOAD: Final = "console.demo.past_load"  # takes a second to import
 _OFFICERS: Final = ("p1: Li Wei 李伟", "p2: Wang Lei 王磊", "p3: Chen Jing 陈静")
 _SHIFTS: Final = (
     "daily 10:00-18:00 @ p1 p2 p3: Day 日班",
@@ -190,12 +190,12 @@ class _Demo:
                 self.login = make_people(running.settings)
             self.chat = stack.enter_context(FakeChat())
             running.settings = self.chat.told(running.settings, accounts=bool(self.login))
+            running.begin_board(simulated=True, demo=self.login and {**self.login, "chat": self.chat.url})
         running.start_node(clock=_clock(origin_ms, started_ms, options.speed))
         self.heard = stack.enter_context(heard_alerts(running.settings))
         self._start_simulator("simulator", origin_ms, started_ms, f"{options.speed:g}")
         if not options.headless:
-            demo = self.login and {**self.login, "chat": self.chat.url}
-            url = running.start_board(simulated=True, demo=demo)
+            url = running.board_url()
             running.start_deliver()
             wanted = running.settings.board.port
             if not url.rstrip("/").endswith(f":{wanted}"):
@@ -212,7 +212,7 @@ class _Demo:
                 origin_ms,
                 options.seed,
             )
-            threading.Thread(target=write_staffing, args=sheet, name="staffing", daemon=True).start()
+            threading.Thread(target=_write_staffing, args=sheet, name="staffing", daemon=True).start()
         shown = datetime.fromtimestamp(origin_ms / 1000, self.zone).strftime("%Y-%m-%d %H:%M:%S")
         print(texts("run-clock", time=shown, speed=options.speed))
         if options.duration is None:
@@ -276,6 +276,10 @@ class _Demo:
         print_summary(report, self.texts)
         if self.options.report is not None:
             replace_json(self.options.report, report)
+
+
+def _write_staffing(*sheet: object) -> None:
+    load(_PAST_LOAD).write_staffing(*sheet)
 
 
 def _clock(origin_ms: int, started_ms: int, speed: float) -> dict[str, Any]:

@@ -40,13 +40,16 @@ def run(options: argparse.Namespace) -> int:
         if settings.broker.mode == "embedded":
             port = running.start_broker("embedded", settings.broker.port)
             print(texts("run-broker", port=str(port), kind="embedded"))
+        boarded = settings.board.enabled and not options.headless
+        if boarded:
+            running.begin_board()
         running.start_node()
         running.start_deliver()
         if settings.channels_file.exists() and not with_file(settings.telling).rules:
             print(texts("deliver-no_rules"))
         print(texts("run-data", folder=settings.site_dir))
-        if settings.board.enabled and not options.headless:
-            print(texts("run-board", url=running.start_board()))
+        if boarded:
+            print(texts("run-board", url=running.board_url()))
         print(texts("run-stop"), flush=True)
         tell_started()
         running.until_stopped()
