@@ -14,7 +14,7 @@ import msgspec
 from ingest.codecs.csv_files import BadRows, RowError, read_rows
 from ingest.codecs.csv_values import number
 from ingest.codecs.words import WordError, plain
-from ingest.places.place_findings import ACCOUNTS, EXPLAINED, beat_at, lines_of, short
+from ingest.places.place_findings import ACCOUNTS, EXPLAINED, beat_at, lines_of
 from ingest.places.site_places import DEVICE_TYPES, Beat, FeatureParser, Places, PlacesError, parse_places
 from ingest.topics import id_of
 
@@ -35,6 +35,10 @@ _KINDS: Final = {"Polygon": "beat", "MultiPolygon": "beat", "LineString": "stree
 """Geometry → what it is, where nothing says so; a point is a device where it has a type, else a landmark."""
 
 
+Called = str | dict[str, str]
+"""How people call a feature: its id, else its name, or its names by language."""
+
+
 class Incoming(NamedTuple):
     """A feature that comes, in the form of the places file, and where it stands in the file that it comes from."""
 
@@ -51,11 +55,11 @@ class Merged(NamedTuple):
     """What became of the places file."""
 
     document: dict[str, Any]
-    added: list[str]
-    changed: list[str]
+    added: list[Called]
+    changed: list[Called]
     same: int
     """So many were there already, as they are."""
-    gone: list[str]
+    gone: list[Called]
     """What was taken out with the example."""
 
 
@@ -146,7 +150,7 @@ def merge(document: dict[str, Any], sources: Sequence[Incoming], *, without_exam
     Without the example, its beats stay that other devices are in.
     """
     features: list[dict[str, Any]] = copy.deepcopy(document["features"])
-    gone: list[str] = []
+    gone: list[Called] = []
     if without_example:
         coming = {one.key for one in sources}
         own = [one for one in features if EXPLAINED not in one["properties"]]
@@ -156,7 +160,9 @@ def merge(document: dict[str, Any], sources: Sequence[Incoming], *, without_exam
         gone = [_shown(one) for one in features if one not in left]
         features = left
     places = {_key(one): at for at, one in enumerate(features)}
-    added, changed, same = [], [], 0
+    added: list[Called] = []
+    changed: list[Called] = []
+    same = 0
     for one in sources:
         at = places.get(one.key)
         if at is None:
@@ -176,12 +182,13 @@ def merge(document: dict[str, Any], sources: Sequence[Incoming], *, without_exam
     return Merged({**document, "features": features}, added, changed, same, gone)
 
 
-def in_beats(sources: Sequence[Incoming], places: Places, faults: list[tuple[int, str]]) -> list[Incoming]:
+def in_beats(sources: Sequence[Incoming], places: Places, name: str, faults: list[tuple[int, str]]) -> list[Incoming]:
     """Return what can be put beside the places of a site, its devices in a beat; `faults` takes (line, why) of others.
 
-    A device's beat may be named by its id or its name; where it is not named, it is the one that it stands in.
+    `name` is that of the file; errors of single features begin with it. A device's beat may be named by its id or its
+    name; where it is not named, it is the one that it stands in.
     """
-    right = list(_each_alone(sources, faults))
+    right = list(_each_alone(sources, name, faults))
     beats = dict(places.beats)
     for one in right:
         if one.key[0] == "beat":
@@ -191,7 +198,7 @@ def in_beats(sources: Sequence[Incoming], places: Places, faults: list[tuple[int
     for one in right:
         properties, key = one.feature["properties"], one.key
         if key in seen and key[0] in {"beat", "device"}:
-            faults.append((one.line, f"{key[0]} id {key[1]!r} is used twice; the first is line {seen[key]}"))
+            faults.append((one.line, f"the id {key[1]!r} is used twice; the first is line {seen[key]}"))
             continue
         seen[key] = one.line
         if key[0] == "device":
@@ -223,13 +230,13 @@ def _put_into_beat(
     return ""
 
 
-def _each_alone(sources: Sequence[Incoming], faults: list[tuple[int, str]]) -> Iterator[Incoming]:
+def _each_alone(sources: Sequence[Incoming], name: str, faults: list[tuple[int, str]]) -> Iterator[Incoming]:
     """Give the features that are right by themselves, whatever the others are."""
-    for one in sources:
+    for at, one in enumerate(sources):
         try:
-            FeatureParser("").take(0, one.feature)
+            FeatureParser(name).take(at, one.feature)
         except PlacesError as error:
-            faults.append((one.line, short(error, "").removeprefix("feature 0 ")))
+            faults.append((one.line, str(error)))
             continue
         if one.key[0] == "device" and one.key[1] in ACCOUNTS:
             faults.append((one.line, f"id is {one.key[1]!r}, an account with rights of its own at the broker"))
@@ -251,11 +258,10 @@ def _key(feature: dict[str, Any]) -> tuple[str, str]:
     return kind, own if isinstance(own, str) else msgspec.json.encode(own, order="sorted").decode()
 
 
-def _shown(feature: dict[str, Any]) -> str:
-    """Return how people call a feature: its id, else its name."""
+def _shown(feature: dict[str, Any]) -> Called:
     properties = feature["properties"]
-    name = properties.get("id") or properties.get("name", "")
-    return str(next(iter(name.values()), "")) if isinstance(name, dict) else str(name)
+    found: Called = properties.get("id") or properties.get("name", "")
+    return found
 
 
 def _point(coordinates: list[float]) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def find_all(
     Parameters
     ----------
     name
-        That of the file, which is left out of the findings' texts.
+        That of the file; errors begin with it.
     check
         Raises `PlacesError` for what can be read and still cannot be worked with; asked for each device.
     """
@@ -76,25 +76,19 @@ def find_all(
         document = msgspec.json.decode(content)
         places = parse_places(document, name, faults)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return None, [PlaceFinding(0, "", f"not JSON: {error}")]
+        return None, [PlaceFinding(0, "", f"{name}: not JSON: {error}")]
     except PlacesError as error:
-        return None, [PlaceFinding(0, "", short(error, name))]
+        return None, [PlaceFinding(0, "", str(error))]
     lines = lines_of(content)
-    found = [PlaceFinding(_at(lines, error.feature), "", short(error, name)) for error in faults]
+    found = [PlaceFinding(_at(lines, error.feature), "", str(error)) for error in faults]
     where = _lines_by_id(document["features"], lines)
     for device in places.devices.values():
         try:
             check(replace(places, devices={device.id: device}))
         except PlacesError as error:
-            text = short(error, name).removeprefix("places: ")
-            found.append(PlaceFinding(where.get(("device", device.id), 0), "", text))
+            found.append(PlaceFinding(where.get(("device", device.id), 0), "", str(error)))
     found += [*odd(places, where), *_examples(document["features"], lines)]
     return places, sorted(found, key=lambda one: one.line)
-
-
-def short(error: PlacesError, name: str) -> str:
-    """Return what an error says, without the file."""
-    return str(error).removeprefix(f"{name}: ")
 
 
 def odd(places: Places, lines: dict[tuple[str, str], int]) -> Iterator[PlaceFinding]:

@@ -222,8 +222,8 @@ class FeatureParser:
             if (kind, identifier) not in told:
                 told.add((kind, identifier))
                 yield PlacesError(
-                    f"{self.name}: {kind} {identifier!r} has the coordinates {list(point)}, {away_km(point):,.0f} km "
-                    f"from the middle of the others ([{lon:.4f}, {lat:.4f}]); expected at most {_FARTHEST_KM:.0f} km",
+                    f"{self.name}: {kind} {identifier!r} has the coordinates {list(point)}: {away_km(point):,.0f} km "
+                    f"from the middle of the others ({lon:.4f} {lat:.4f}), expected at most {_FARTHEST_KM:.0f} km",
                     self._numbers[kind, identifier],
                 )
 

@@ -64,7 +64,7 @@ def test_reads_beats_devices_streets_landmarks_and_names(tmp_path):
             "geometry",
             "coordinates",
             [12.05, 31.05],
-            r"device 'cam-1' .*\[12.05, 31.05\], 10,\d{3} km from the middle",
+            r"device 'cam-1' .*\[12.05, 31.05\]: 10,\d{3} km from the middle",
         ),
         (0, "geometry", "coordinates", [[*SQUARE[:2], [121.1, 13.1], SQUARE[3]]], r"beat 'b1' .* km from the middle"),
         (2, "properties", "kind", "river", "'kind' is 'river', expected beat, device, street or landmark"),

@@ -15,7 +15,7 @@ from deploy.wiring import check_places
 from ingest.codecs.csv_files import BadRows, CsvError
 from ingest.files import replace_file
 from ingest.places import Places
-from ingest.places.importing import Incoming, Merged, dump, in_beats, merge, read_devices, read_features
+from ingest.places.importing import Called, Incoming, Merged, dump, in_beats, merge, read_devices, read_features
 from ingest.places.place_findings import PlaceFinding, find_all
 from stream.sentences.catalogue import Sentences
 
@@ -61,7 +61,7 @@ def _check(options: argparse.Namespace, settings: Settings, texts: Sentences) ->
     places, found = _find(_read(path), path, settings)
     wrong = any(not one.code for one in found)
     if options.json:
-        shown = [{"line": one.line, "error": not one.code, "text": _text(one, texts)} for one in found]
+        shown = [{"line": one.line, "error": not one.code, "text": _text(path, one, texts)} for one in found]
         print_json({"ok": not wrong, "findings": shown})
         return 1 if wrong else 0
     _print(path, found, texts)
@@ -82,14 +82,16 @@ def _read(path: Path) -> bytes:
         raise CommandError(f"{path}: {error.strerror}") from error
 
 
-def _text(one: PlaceFinding, texts: Sentences) -> str:
-    return texts(f"places-odd-{one.code}", **one.values) if one.code else safe(one.error)
+def _text(path: Path, one: PlaceFinding, texts: Sentences) -> str:
+    if one.code:
+        return texts(f"places-odd-{one.code}", **one.values)
+    return safe(texts.told(one.error).removeprefix(str(path)).lstrip(":： "))
 
 
 def _print(path: Path, found: list[PlaceFinding], texts: Sentences) -> None:
     for one in found:
         where = texts("places-line", file=str(path), line=str(one.line)) if one.line else str(path)
-        print(f"{texts('places-odd' if one.code else 'places-wrong')}  {where}: {_text(one, texts)}")
+        print(f"{texts('places-odd' if one.code else 'places-wrong')}  {where}: {_text(path, one, texts)}")
 
 
 def _import(options: argparse.Namespace, settings: Settings, texts: Sentences) -> int:
@@ -102,7 +104,7 @@ def _import(options: argparse.Namespace, settings: Settings, texts: Sentences) -
     faults: list[tuple[int, str]] = []
     merged = merge(
         msgspec.json.decode(before),
-        in_beats(_sources(options.file, faults), places, faults),
+        in_beats(_sources(options.file, faults), places, str(options.file), faults),
         without_example=options.without_example,
     )
     content = dump(merged.document)
@@ -135,6 +137,10 @@ def _sources(file: Path, faults: list[tuple[int, str]]) -> list[Incoming]:
     return found
 
 
+def _called(one: Called, texts: Sentences) -> str:
+    return texts.pick(one) if isinstance(one, dict) else one
+
+
 def _accounts(settings: Settings, merged: Merged) -> list[str]:
     """Make the accounts of devices that have none, where the station was made by `patrolgrid init`."""
     station = station_of(settings)
@@ -155,14 +161,15 @@ def _tell_import(
 ) -> None:
     """Say what became of a file; `accounts` are those that were made, None where nothing was written."""
     if options.json:
-        shown = {"added": merged.added, "changed": merged.changed, "same": merged.same, "removed": merged.gone}
+        names = {"added": merged.added, "changed": merged.changed, "removed": merged.gone}
+        shown = {key: [_called(one, texts) for one in some] for key, some in names.items()} | {"same": merged.same}
         bad = [{"line": line, "why": why} for line, why in sorted(faults)]
         print_json({**shown, "accounts": accounts or [], "written": accounts is not None, "bad": bad})
         return
     _print(options.file, [PlaceFinding(line, "", why) for line, why in sorted(faults)], texts)
     print(texts("places-import", added=len(merged.added), changed=len(merged.changed), same=merged.same))
     if merged.gone:
-        print(texts("places-gone", names=", ".join(merged.gone)))
+        print(texts("places-gone", names=", ".join(_called(one, texts) for one in merged.gone)))
     if accounts is not None:
         print(texts("places-written", file=str(settings.places_file), before=_BEFORE))
     station = station_of(settings)
