@@ -240,7 +240,7 @@ def test_it_asks_until_the_answer_will_do(tmp_path, monkeypatch, capsys):
     site = tomllib.loads((tmp_path / "s" / "patrolgrid.toml").read_text("utf-8"))["site"]
     assert site["id"] == "qingwu"
     shown = capsys.readouterr().out
-    assert "expected" in shown
+    assert shown.count("应为") == 2, "two answers were wrong, and it says how in the language of the station"
     assert "/go#" in shown
 
 
