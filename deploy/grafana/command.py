@@ -150,10 +150,10 @@ def hotspots(say: Sentences) -> list[Json]:
             newest_map(f'"rank", "risk", "lead", {text_field("text", say.language)}', '"beat", "cell"')
             + ' AND "lead" = 1',
             size=(12, 14),
-            transformations=[p.sorted_by("rank"), p.ordered("rank", "risk", "text", "beat")],
+            transformations=[p.sorted_by("rank"), p.ordered("rank", "risk", "text", "beat", "Time")],
             overrides=[
-                *words.columns(say, "beat", "rank", "risk", "text"),
-                *words.hidden("Time", "current", "lead", "cell"),
+                *words.columns(say, "beat", "rank", "risk", "text", "Time"),
+                *words.hidden("current", "lead", "cell"),
                 override(
                     "risk",
                     unit="percentunit",

@@ -6,7 +6,7 @@ from deploy.grafana import panels as p
 from deploy.grafana import words
 from deploy.grafana.panels import GREEN, RED, YELLOW, Json, known, override, target
 from deploy.grafana.shared import (
-    BAD_GOOD,
+    BAD_FINE,
     DEVICE,
     HERE,
     NODE_NOW,
@@ -196,7 +196,7 @@ def replay(say: Sentences) -> list[Json]:
             found,
             unit="percentunit",
             decimals=0,
-            steps=BAD_GOOD,
+            steps=BAD_FINE,
             size=(6, 8),
         ),
         p.table(

@@ -5,7 +5,7 @@ from typing import Final
 from deploy.grafana import panels as p
 from deploy.grafana import words
 from deploy.grafana.panels import BLUE, RED, YELLOW, Json, known, override, target
-from deploy.grafana.shared import BAD_GOOD, HERE, go
+from deploy.grafana.shared import BAD_FINE, HERE, go
 from stream.sentences.catalogue import Sentences
 
 _STOPS: Final = f"\"officer\" != '' AND {HERE}"
@@ -48,7 +48,7 @@ def patrols(say: Sentences) -> list[Json]:
             size=(6, 4),
             unit="percentunit",
             decimals=0,
-            steps=BAD_GOOD,
+            steps=BAD_FINE,
         ),
         p.stat(
             say("grafana-stops-planned"),

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from deploy.grafana import panels as p
 from deploy.grafana import words
-from deploy.grafana.panels import BLUE, GREEN, GREY, RED, YELLOW, Json, known, override, target, thresholds
+from deploy.grafana.panels import BLUE, GREEN, GREY, RED, YELLOW, Json, known, override, target
 from ingest.vocabulary import Kind
 from models.rules.defaults import ThresholdRule, defaults_for
 from stream.sentences.catalogue import Sentences
@@ -16,7 +16,9 @@ SITE: Final = f"{_SITE} AND $timeFilter"
 DEVICE: Final = f'"device" =~ /^$device$/ AND {HERE}'
 EACH: Final = 'GROUP BY "beat", "device"'
 OVER_TIME: Final = "GROUP BY time($__interval)"
-BAD_GOOD: Final = thresholds((None, GREY), (0, RED), (0.5, YELLOW), (0.8, GREEN))
+BAD_GOOD: Final = known((0, RED), (0.5, YELLOW), (0.8, GREEN))
+BAD_FINE: Final = known((0, RED), (0.5, YELLOW), (0.8, BLUE))
+"""The same of what was, in the time shown: green is what somebody has just seen to be well."""
 WINDOW: Final = "5m"
 """Of sums of windows the mean is shown, so that a chart means the same however long the time that it shows."""
 

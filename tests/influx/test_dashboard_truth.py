@@ -55,6 +55,10 @@ def lines(site: str, *, fire: bool) -> list[str]:
             made.append(point_line("state", tags | {"metric": "door"}, {"value": "closed"}, second))
             cell = {"lon": 1.0, "lat": 2.0, "risk": 1.0, "rank": 1, "current": 1, "lead": 1, "text": "here"}
             made.append(point_line("hotspot", {"beat": beat, "cell": f"c-{beat}", "site": site}, cell, second))
+    stop = {"stops": 1, "planned_min": 10.0, "delivered_min": 10.0, "done": 1, "skipped": 0, "state": "done"}
+    made.append(point_line("patrol", {"beat": "b1", "officer": "o1", "site": site}, stop, DIED_S - 3000))
+    truth = {"active": 1, "found": 1, "delay_s": 60.0}
+    made.append(point_line("truth", {"beat": "b1", "name": "fire", "site": site}, truth, DIED_S - 3000))
     tags = {"beat": "b1", "device": "smoke-b1", "kind": "fire", "site": site}
     alert: dict[str, Any] = {"severity": "critical", "level": 3, "place": "here", "text": "it burns", "id": "a"}
     made.append(point_line("alert", tags, alert | {"state": "raised", "open": 1, "revision": 1}, DIED_S - 3000))
@@ -110,6 +114,7 @@ def test_a_dead_node_is_not_well_though_its_good_hours_are_in_sight(life, site):
     found = seen(life, PANELS, site=site, after_s=3 * 3600, hours=24)
     assert [one for one in found if "green" in one.color] == []
     told = tiles(found)
+    assert told["Delivered of planned time"] == ("1", "blue")
     for title in STANDS_NOW - ({"Critical alerts open", "Open alerts"} if site == "burning" else set()):
         assert told[title][0] == NOTHING, title
     assert told["Last word from the node, ago"] == ("10800", "red")
