@@ -35,13 +35,16 @@ function offsetAt(ms, zone) {
   return Date.UTC(p.year, p.month - 1, p.day, p.hour, p.minute, p.second) - Math.floor(ms / 1000) * 1000;
 }
 
+/** Return how many a window has counted; null where nobody counted, and only the model has something to say. */
+export const counts = (w) => (w.n === 0 ? null : (w.in ?? 0) + (w.out ?? 0));
+
 /** Turn a store's windows into points: what was seen, and what was expected. */
 export function points(kind, windows) {
   return windows.map((w) => {
     const counted = kind === "count" || kind === "gate";
     return {
       at: w.start,
-      y: counted ? (w.in ?? 0) + (w.out ?? 0) : w.mean ?? (kind === "state" ? w.n : null),
+      y: counted ? counts(w) : w.mean ?? (kind === "state" ? w.n : null),
       low: kind === "level" ? w.low : w.lower,
       high: kind === "level" ? w.high : w.upper,
       expected: w.expected,
@@ -112,7 +115,7 @@ export class BandChart {
       runs.map((run) => path("expected", run.filter((p) => p.expected !== null && p.expected !== undefined), middle, y, "expected")),
       bars
         ? all.filter((p) => p.y).map((p) => svg("rect", { class: `bar${p.open ? " bar-open" : ""}`, x: x(p.at) + 0.5, width: Math.max(1, x(p.at + step) - x(p.at) - 1), y: y(p.y), height: y(0) - y(p.y) }))
-        : runs.map((run) => path("seen", run.filter((p) => !p.open && p.y !== null), middle, y, "y")),
+        : split(all.filter((p) => !p.open && p.y !== null), step * GAP).map((run) => path("seen", run, middle, y, "y")),
       all.filter((p) => !bars && p.y !== null && (p.open || p.state !== "normal")).map((p) => mark(p, middle(p), y(p.y))),
       (this.cursor = svg("g", { class: "cursor", visibility: "hidden" }, svg("line", { y1: PAD.top, y2: height - PAD.bottom }), svg("circle", { r: 5 }))),
     );
@@ -170,9 +173,10 @@ export class BandChart {
   words(p) {
     const unit = this.data.unit ? ` ${this.data.unit}` : "";
     const rows = [`${minutes(p.at)}–${minutes(p.at + this.step)}`];
-    if (this.data.kind === "count" || this.data.kind === "gate") {
+    if (p.y === null) rows.push("—");
+    else if (this.data.kind === "count" || this.data.kind === "gate") {
       rows.push(t("chart-inout", { total: number(p.y), into: number(p.row.in), out: number(p.row.out) }));
-    } else if (p.y !== null) rows.push(`${number(p.y)}${unit}`);
+    } else rows.push(`${number(p.y)}${unit}`);
     if (p.expected !== null && p.expected !== undefined) rows.push(t("chart-expected", { value: number(p.expected, 1), lower: number(p.low, 0), upper: number(p.high, 0) }));
     else if (p.low !== null && p.low !== undefined) rows.push(t("chart-range", { low: number(p.low), high: number(p.high) }));
     if (p.state !== "normal") rows.push(word("state", p.state));

@@ -1,6 +1,7 @@
 // The map: beats, streets, devices and hotspot cells as vectors, from the site's own places. No tile server.
 
 /* global L */
+import { counts } from "./chart.js";
 import { byId, el, put } from "./dom.js";
 import { deviceIcon, sign } from "./icons.js";
 import { spotWords } from "./hotspots.js";
@@ -152,8 +153,8 @@ function words(device) {
   const trouble = troubleOf(device.id);
   if (trouble.length) rows.push(el("span", {}, trouble.map((w) => word("trouble", w)).join(t("list-comma"))));
   for (const s of entry?.series ?? []) {
-    if (s.kind === "count" && s.expected === null) rows.push(el("span", {}, `${word("metric", s.metric)} ${number((s.in ?? 0) + (s.out ?? 0))}`));
-    else if (s.kind === "count") rows.push(el("span", {}, t("map-count", { metric: word("metric", s.metric), seen: number((s.in ?? 0) + (s.out ?? 0)), expected: number(s.expected, 1) })));
+    if (s.kind === "count" && s.expected === null) rows.push(el("span", {}, `${word("metric", s.metric)} ${number(counts(s))}`));
+    else if (s.kind === "count") rows.push(el("span", {}, t("map-count", { metric: word("metric", s.metric), seen: number(counts(s)), expected: number(s.expected, 1) })));
     else if (s.kind === "level") rows.push(el("span", {}, `${word("metric", s.metric)} ${number(s.mean)}`));
   }
   return el("div", { class: "tip" }, rows);
