@@ -20,11 +20,10 @@ from msgspec import inspect
 from deploy.settings.sections import PREFIX, SECRETS, SECTIONS, Settings
 from ingest.login import parse_address
 from ingest.setup.settings import Section, SettingsError
+from stream.sentences.languages import ENGLISH
 
 CONFIG_VARIABLE: Final = "PATROLGRID_CONFIG"
 """Names the settings file where no ``--config`` is given."""
-EXAMPLE: Final = Path(__file__).parents[1] / "patrolgrid.example.toml"
-"""A settings file in which every key stands with its default and its meaning; `docs/make_settings.py` makes it."""
 DEFAULT_FILE: Final = "patrolgrid.toml"
 """Read from the current folder where nothing else is named and it is there."""
 NOT_SETTINGS: Final = frozenset({CONFIG_VARIABLE, "PATROLGRID_DEBUG", "PATROLGRID_LANG"})
@@ -42,6 +41,12 @@ def _types_of(section: str, cls: type[Section]) -> dict[str, Any]:
 
 KEYS: Final = {section: _types_of(section, cls) for section, cls in SECTIONS.items()}
 """Section → key → type, with its limits."""
+
+
+def example_file(language: str) -> Path:
+    """Return a settings file with every key, its default and its meaning; `docs/make_settings.py` makes it."""
+    name = "patrolgrid.example.toml" if language == ENGLISH else f"patrolgrid.example.{language}.toml"
+    return Path(__file__).parents[1] / name
 
 
 def find_file(given: Path | None, environ: Mapping[str, str] | None = None) -> Path | None:

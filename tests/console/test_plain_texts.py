@@ -8,6 +8,7 @@ import argparse
 import ast
 import json
 import re
+import runpy
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -176,6 +177,13 @@ def texts_of_help() -> dict[str, str]:
     return found
 
 
+@cache
+def wanted() -> dict[str, str]:
+    """Return text → where it stands, of all that has to have its Chinese."""
+    make_settings = runpy.run_path(str(ROOT / "docs" / "make_settings.py"))
+    return dict.fromkeys(make_settings["texts"](), "settings") | texts_of_help() | texts_of_source()
+
+
 def as_entries(texts: dict[str, str]) -> str:
     lines = []
     for text, where in texts.items():
@@ -260,15 +268,14 @@ def test_the_settings_file_says_the_language_of_help(tmp_path, monkeypatch, caps
 
 
 def test_every_text_of_the_code_has_its_chinese():
-    wanted = texts_of_help() | texts_of_source()
-    missing = {text: where for text, where in wanted.items() if not pairs(CHINESE).get(text)}
+    missing = {text: where for text, where in wanted().items() if not pairs(CHINESE).get(text)}
     assert not missing, f"{len(missing)} to be added to stream/sentences/{CATALOGUE.name}:\n{as_entries(missing)}"
 
 
 def test_no_chinese_is_left_over():
     ours = CATALOGUE.read_text(encoding="utf-8").partition("\n# outside")[0]
     known = {json.loads(line.removeprefix("msgid ")) for line in ours.splitlines() if line.startswith("msgid ")} - {""}
-    stale = known - {*texts_of_help(), *texts_of_source()}
+    stale = known - {*wanted()}
     assert not stale, f"no longer in the code, so to be removed from stream/sentences/{CATALOGUE.name}: {sorted(stale)}"
     assert ours.count("\nmsgid ") == len(known) + 1, "a text stands twice"
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.settings.load import EXAMPLE, KEYS, dump_toml, find_file, load_settings, with_values
+from deploy.settings.load import KEYS, dump_toml, example_file, find_file, load_settings, with_values
 from deploy.settings.sections import Settings
 from ingest.setup.settings import SettingsError
+from stream.sentences.languages import LANGUAGES
 from tests.support import examples
 
 DOCS = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "make_settings.py"))
@@ -22,14 +23,18 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def test_the_example_is_up_to_date_and_gives_the_defaults():
-    assert EXAMPLE.read_text(encoding="utf-8") == DOCS["example_toml"](), "run: python docs/make_settings.py"
-    loaded = load_settings(EXAMPLE, {})
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_example_is_up_to_date_and_gives_the_defaults(language):
+    example = example_file(language)
+    assert example.read_text(encoding="utf-8") == DOCS["example_toml"](language), "run: python docs/make_settings.py"
+    loaded = load_settings(example, {})
     assert with_values(loaded, data={"dir": "patrolgrid-data"}) == load_settings(None, {})
 
 
-def test_the_table_is_up_to_date():
-    assert DOCS["TABLE"].read_text(encoding="utf-8") == DOCS["settings_table"](), "run: python docs/make_settings.py"
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_table_is_up_to_date(language):
+    page = DOCS["table_file"](language).read_text(encoding="utf-8")
+    assert page == DOCS["settings_table"](language), "run: python docs/make_settings.py"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from typing import Final
 
 from console.common import add_settings_arguments, print_json, settings_of
 from deploy.settings import SECRETS, SECTIONS, dump_toml
-from deploy.settings.load import EXAMPLE
+from deploy.settings.load import example_file
+from stream.sentences.languages import language_of
 
 EXAMPLES: Final = """\
 examples:
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print settings; secrets are never among them."""
     if options.example:
-        print(EXAMPLE.read_text(encoding="utf-8"), end="")
+        print(example_file(language_of(options.lang)).read_text(encoding="utf-8"), end="")
         return 0
     settings = settings_of(options)
     if options.json:
