@@ -65,8 +65,16 @@ def _labels(places: Places, found: dict[str, str]) -> list[Json]:
     made = []
     for beat in places.beats.values():
         west, south, east, north = _bounds([beat])
-        at = (west + east) / 2, north - _FROM_TOP * (north - south)
-        made.append(_feature("Point", _line([at])[0], kind="name", label=found[beat.id]))
+        lat = north - _FROM_TOP * (north - south)
+        crossed = sorted(
+            a + (lat - c) / (d - c) * (b - a)
+            for (a, c), (b, d) in zip(beat.polygon, (*beat.polygon[1:], beat.polygon[0]), strict=True)
+            if (c > lat) != (d > lat)
+        )
+        # In the middle of the widest stretch of that latitude within it: bounds of a slanted beat reach into others.
+        stretches = zip(crossed[::2], crossed[1::2], strict=True)
+        west, east = max(stretches, key=lambda one: one[1] - one[0], default=(west, east))
+        made.append(_feature("Point", _line([((west + east) / 2, lat)])[0], kind="name", label=found[beat.id]))
     return made
 
 

@@ -225,7 +225,7 @@ def _labelled(label: str) -> Json:
 
 
 def names_layer(source: str, label: str) -> Json:
-    """Return the layer that writes the property `label` of points: above the cells, so that it can be read."""
+    """Return the layer that writes the property `label` of points: seen through the cells, whose ranks come first."""
     # Grafana leaves out the name of an area that is narrower than the name; that of a point it always writes, and
     # without a symbol nothing but that.
     style: Json = {"color": {"fixed": "#8797ad"}, **_labelled(label)}
@@ -237,7 +237,7 @@ def with_site(panel: Json, outlines: str, names: str, label: str, bounds: tuple[
     """Return a map with a site's outlines and names, seen so that `bounds` (west, south, east, north) fill it."""
     options, place = panel["options"], panel["gridPos"]
     risk = options["layers"][1]
-    options["layers"] = [outlines_layer(outlines), risk, names_layer(names, label)]
+    options["layers"] = [outlines_layer(outlines), names_layer(names, label), risk]
     west, south, east, north = bounds
     lat = (south + north) / 2
     # The world of zoom 0 is 256 pixels wide; a row of Grafana's grid is 38 high, a column 52 wide on a small screen.
