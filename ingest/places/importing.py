@@ -120,9 +120,9 @@ def _formed(feature: object) -> dict[str, Any]:
     name = _name_of(properties)
     if name:
         properties["name"] = name
-    if kind in {"beat", "device"} and (properties.get("id") or name):
-        first = next(iter(name.values())) if isinstance(name, dict) else name
-        properties["id"] = id_of(str(properties.get("id") or first), str(kind))
+    own = properties.get("id") or found.get("id") or (next(iter(name.values())) if isinstance(name, dict) else name)
+    if kind in {"beat", "device"} and own:
+        properties["id"] = id_of(str(own), str(kind))
     return found
 
 

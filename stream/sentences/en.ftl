@@ -2184,9 +2184,9 @@ init-example-environment = Anything else that measures: the model learns what is
 init-ask-site = The site's id, in topics and file names (letters, digits, - and _)
 init-ask-name = What people call it
 init-ask-timezone = Its time zone
-init-ask-country = Whose holidays count (code of the country; empty: nobody's)
+init-ask-country = Whose holidays count (code of the country; -: nobody's)
 init-ask-at = Where it is, as longitude,latitude
-init-ask-address = This machine's address in the station's network, for devices and phones (empty: this machine only)
+init-ask-address = This machine's address in the station's network, for devices and phones (-: this machine only)
 init-ask-chief = The first account, as ID NAME
 init-chief = chief Head of the station
 init-nothing = Everything is there already in { $folder }; nothing was changed.
@@ -2200,6 +2200,7 @@ init-step-try = Or only to try, in two terminals:
 init-step-sign-in = Open this page, choose a password, come in (the link lasts 24 hours):
 init-step-doctor = Look whether everything is well:
 init-step-device = Let the example's first device say something, and see it on the board:
+init-step-people = Make an account for each officer, with a link that sets its password:
 init-step-places = Put your own devices into the places file; each gets an account at the broker:
 places-line = { $file }, line { $line }
 places-wrong = wrong
@@ -2212,6 +2213,7 @@ places-odd-example = { $count ->
     [one] one feature is still of the example
    *[other] { $count } features are still of the example
 }: `patrolgrid places import FILE --without-example` takes them out; or take "explained" away where one has become yours
+places-odd-login = device { $device } has no account at the broker; `patrolgrid init { $folder }` makes it
 places-has = { n-beats }, { n-devices }, { $streets ->
     [one] one street
    *[other] { $streets } streets

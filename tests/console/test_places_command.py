@@ -73,6 +73,13 @@ def test_a_check_names_what_the_rules_refuse_and_what_is_odd(station, capsys):
     assert "'noise-01'" in found["findings"][1]["text"]
 
 
+def test_a_device_that_the_broker_would_not_let_in_is_named(station, capsys):
+    file = station / "places.geojson"
+    file.write_text(file.read_text("utf-8").replace('"id":"noise-01"', '"id":"noise-02"'), encoding="utf-8")
+    assert main(["places", "check", "--json"]) == 0
+    assert "device noise-02 has no account at the broker" in said(capsys)["findings"][1]["text"]
+
+
 def test_a_file_of_no_site_can_be_checked(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "new.geojson").write_text('{"type": "FeatureCollection", "features": [\n{}]}', encoding="utf-8")

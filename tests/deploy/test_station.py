@@ -232,13 +232,13 @@ def test_a_folder_that_systemd_would_misread_is_refused(tmp_path, capsys):
 
 
 def test_it_asks_until_the_answer_will_do(tmp_path, monkeypatch, capsys):
-    answers = iter(["", "no blank", "qingwu", "青梧所", "", "121,31", "", "王磊", "wang 王磊"])
+    answers = iter(["no blank", "qingwu", "青梧所", "Asia/Shanghai", "-", "121,31", "", "王磊", "wang 王磊"])
     monkeypatch.setattr("builtins.input", lambda _question: next(answers))
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     assert main(["init", str(tmp_path / "s"), "--lang", "zh-CN"]) == 0
     assert next(answers, None) is None
     site = tomllib.loads((tmp_path / "s" / "patrolgrid.toml").read_text("utf-8"))["site"]
-    assert site["id"] == "qingwu"
+    assert (site["id"], site["timezone"], site["country"]) == ("qingwu", "Asia/Shanghai", "")
     shown = capsys.readouterr().out
     assert shown.count("应为") == 2, "two answers were wrong, and it says how in the language of the station"
     assert "/go#" in shown

@@ -82,7 +82,7 @@ def test_what_is_there_is_changed_and_keeps_what_the_list_does_not_say(tmp_path)
 def test_a_map_of_another_program_becomes_beats_streets_landmarks_and_devices(tmp_path):
     ring = [[121.475, 31.228], [121.48, 31.228], [121.48, 31.232], [121.475, 31.232], [121.475, 31.228]]
     features = [
-        {"properties": {"name": "Harbour"}, "geometry": {"type": "MultiPolygon", "coordinates": [[ring]]}},
+        {"id": 7, "properties": {"name": "Harbour"}, "geometry": {"type": "MultiPolygon", "coordinates": [[ring]]}},
         {
             "properties": {"name": "码头路", "name:en": "Quay Road"},
             "geometry": {"type": "LineString", "coordinates": ring[:2]},
@@ -98,8 +98,8 @@ def test_a_map_of_another_program_becomes_beats_streets_landmarks_and_devices(tm
     text = '{"type": "FeatureCollection", "features": [\n' + ",\n".join(map(json.dumps, features)) + "]}"
     merged, faults = put(tmp_path, "map.geojson", text)
     places = parse_places(merged.document)
-    assert merged.added == ["Harbour", {"en": "Quay Road", "zh-CN": "码头路"}, "Lighthouse", "Quay"]
-    assert places.devices["Quay"].beat == "Harbour"
+    assert merged.added == ["7", {"en": "Quay Road", "zh-CN": "码头路"}, "Lighthouse", "Quay"]
+    assert places.devices["Quay"].beat == "7"
     assert places.streets[-1].name == {"en": "Quay Road", "zh-CN": "码头路"}
     assert places.landmarks[-1].name["en"] == "Lighthouse"
     assert [line for line, _ in faults] == [6, 7]

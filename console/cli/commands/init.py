@@ -77,7 +77,8 @@ class _Answers(NamedTuple):
                 raise CommandError(f"--{name} {text!r}: {error}", 2) from error
             return text
         while True:
-            text = input(f"{self.texts(f'init-ask-{name}')} [{default}] ").strip() or default
+            text = input(f"{self.texts(f'init-ask-{name}')} [{default or '-'}] ").strip() or default
+            text = "" if text == "-" else text
             try:
                 check(text)
             except ValueError as error:
@@ -137,10 +138,10 @@ def _read(path: Path) -> Settings:
 
 def _choices(answers: _Answers) -> Choices:
     options, texts = answers.options, answers.texts
-    zone = answers.get("timezone", time_zone_here(), lambda text: _checked("timezone", text))
-    country, lon, lat = zone_hint(zone) or _SHANGHAI
     site = answers.get("site", "station-1", lambda text: _checked("id", text))
     name = answers.get("name", site, _some)
+    zone = answers.get("timezone", time_zone_here(), lambda text: _checked("timezone", text))
+    country, lon, lat = zone_hint(zone) or _SHANGHAI
     country = answers.get("country", country if _has_holidays(country) else "", _country)
     at = answers.get("at", f"{lon:g},{lat:g}", _position)
     lon, lat = _position(at)
@@ -254,6 +255,7 @@ def _tell(station: StationFolder, settings: Settings, made: list[Path], link: st
             f"mosquitto_pub -p {settings.broker.port + 1} -u {_FIRST} -q 1 -t {topic} \\",
             f"  -P \"$(cat {station.secrets}/devices/{_FIRST}.password)\" -m '{word}'",
         ],
+        "people": [f"{program} people add ID NAME --role duty --config {station.settings}"],
         "places": [f"{program} places import FILE.csv --without-example --config {station.settings}"],
     }
     print()

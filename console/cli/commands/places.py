@@ -1,6 +1,7 @@
 """``patrolgrid places``: what is wrong in a places file, by line; and devices, beats and streets from other files."""
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,14 +10,14 @@ import msgspec
 from console.common import add_settings_arguments, print_json, safe, settings_of, settings_of_site, texts_of
 from console.errors import CommandError
 from deploy.settings import Settings
-from deploy.station.station_accounts import tell_broker
+from deploy.station.station_accounts import accounts_of, tell_broker
 from deploy.station.station_files import station_of
 from deploy.wiring import check_places
 from ingest.codecs.csv_files import BadRows, CsvError
 from ingest.files import replace_file
 from ingest.places import Places
 from ingest.places.importing import Called, Incoming, Merged, dump, in_beats, merge, read_devices, read_features
-from ingest.places.place_findings import PlaceFinding, find_all
+from ingest.places.place_findings import ACCOUNTS, PlaceFinding, find_all
 from stream.sentences.catalogue import Sentences
 
 EXAMPLES: Final = """\
@@ -59,6 +60,8 @@ def run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace, settings: Settings, texts: Sentences) -> int:
     path = options.file or settings.places_file
     places, found = _find(_read(path), path, settings)
+    if places is not None and path == settings.places_file:
+        found += _without_account(places, settings)
     wrong = any(not one.code for one in found)
     if options.json:
         shown = [{"line": one.line, "error": not one.code, "text": _text(path, one, texts)} for one in found]
@@ -73,6 +76,14 @@ def _check(options: argparse.Namespace, settings: Settings, texts: Sentences) ->
 def _find(content: bytes, path: Path, settings: Settings) -> tuple[Places | None, list[PlaceFinding]]:
     """Return the places of a file and all findings, also of what only the rules and the map know."""
     return find_all(content, str(path), lambda places: check_places(places, settings, path))
+
+
+def _without_account(places: Places, settings: Settings) -> Iterator[PlaceFinding]:
+    """Give the devices that the broker of a station made by `init` would not let in."""
+    station = station_of(settings)
+    known = accounts_of(station.broker / "devices.passwd") if station is not None else set(places.devices)
+    for device in places.devices.keys() - known - ACCOUNTS:
+        yield PlaceFinding(0, "login", values={"device": device, "folder": str(settings.places_file.parent)})
 
 
 def _read(path: Path) -> bytes:
