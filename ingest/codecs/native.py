@@ -22,6 +22,7 @@ from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
 
 _RANGE_WORDS: Final = re.compile(r" of length |[<>]=? |matching regex|out of range|multiple of|Invalid enum value")
+_PATTERN: Final = re.compile(r"Expected `str` matching regex .* - at `\$(?:\[\d+\])?\.(\w+)`")
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _LEVELS: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
@@ -174,6 +175,8 @@ def explain(error: Exception) -> tuple[Reason, str]:
         return Reason.JSON, "text that is not UTF-8"
     if isinstance(error, msgspec.ValidationError):
         text = str(error)
+        if found := _PATTERN.match(text):
+            return Reason.RANGE, f"{found[1]} has a character that it may not have, or not as its first"
         return (Reason.RANGE if _RANGE_WORDS.search(text) else Reason.TYPE), text
     if isinstance(error, ValueError):
         return Reason.JSON, str(error)

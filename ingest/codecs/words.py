@@ -158,7 +158,7 @@ def word_of(metric: str, word: str) -> str:
     folded = _folded(word).strip("!.。")
     found = known.get(folded)
     if found is None and folded in {*_YES, *_NO}:
-        raise WordError(f"value is {word!r}, expected {' or '.join(_STATES[metric])}: it does not say which")
+        raise WordError(f"value is {word!r}, expected one of {', '.join(_STATES[metric])}: it does not say which")
     return found or word
 
 
