@@ -65,7 +65,7 @@ FIELDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "direction": ("Which way it passed.", "通行方向。"),
         "plate": (
             "As it was read, sealed (`s1:`) or a token (`h1:`); never stored raw: [plates.md](plates.md).",
-            "识别结果、密封（`s1:`）或令牌（`h1:`）；原文从不入库，见 [plates.zh-CN.md](plates.zh-CN.md)。",
+            "识别结果、加密（`s1:`）或代号（`h1:`）；原文从不入库，见 [plates.zh-CN.md](plates.zh-CN.md)。",
         ),
         "vehicle": ("What it is.", "车型。"),
         "allowed": (
