@@ -4,12 +4,16 @@
 # Does nothing where they are there already. Uses apt-get where it is at hand; says what to install where it is not.
 set -euo pipefail
 
+locale=${PATROLGRID_LANG:-${LC_ALL:-${LC_MESSAGES:-${LANG:-}}}}
+say() { # say ENGLISH CHINESE
+    if [[ $locale == zh* ]]; then echo "$2"; else echo "$1"; fi
+}
 missing=()
 need() { # need DEBIAN_PACKAGE FOUND_COMMAND...
     local package=$1
     shift
     if "$@" >/dev/null 2>&1; then
-        echo "found    $package"
+        say "found    $package" "已有    $package"
     else
         missing+=("$package")
     fi
@@ -39,7 +43,8 @@ if [ ${#missing[@]} -eq 0 ]; then
 fi
 
 if ! command -v apt-get >/dev/null; then
-    echo "There is no apt-get here. Install these with your system's package manager: ${missing[*]}" >&2
+    say "There is no apt-get here. Install these with your system's package manager: ${missing[*]}" \
+        "这里没有 apt-get。请用本系统的软件包管理器安装：${missing[*]}" >&2
     exit 1
 fi
 as_root=()
@@ -47,20 +52,20 @@ if [ "$(id -u)" -ne 0 ]; then
     if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
         as_root=(sudo)
     else
-        echo "Not root. Run this, then try again:" >&2
+        say "Not root. Run this, then try again:" "不是 root 用户。请执行以下命令后重试：" >&2
         echo "  sudo apt-get install --no-install-recommends ${missing[*]}" >&2
         exit 1
     fi
 fi
 # RUNLEVEL=1: the tests start their own Mosquitto on a free port; the package should not start one on 1883.
 run() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq -o DPkg::Lock::Timeout=120 "$@"; }
-echo "installing ${missing[*]} ..."
+say "installing ${missing[*]} ..." "正在安装 ${missing[*]} ..."
 if ! run install -y --no-install-recommends "${missing[@]}" >/dev/null; then
     run update
     run install -y --no-install-recommends "${missing[@]}" >/dev/null
 fi
 for package in "${missing[@]}"; do
-    echo "installed $package"
+    say "installed $package" "已安装  $package"
 done
 bring_kafka
 build_influxdb2

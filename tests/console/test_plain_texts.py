@@ -294,3 +294,14 @@ def test_chinese_has_the_fields_and_only_the_foreign_words_of_the_english():
 
 def latin_words(text: str) -> set[str]:
     return {word.lower() for word in re.findall(r"[A-Za-z][A-Za-z_]{2,}", text)}
+
+
+def test_make_says_the_same_in_both_languages():
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    blocks = [re.findall(rf"define {name}\n(.*?)\nendef", text, re.DOTALL)[0] for name in ("HELP", "HELP_ZH")]
+    english, chinese = ([line.split(maxsplit=2) for line in block.splitlines()] for block in blocks)
+    assert [line[1] for line in english] == [line[1] for line in chinese]
+    assert all(HAN.search(line[2]) for line in chinese)
+    targets = set(re.findall(r"^\.PHONY: (.*)", text, re.MULTILINE)[0].split())
+    assert targets - {line[1] for line in english} == {"help", "constraints", "locks", "distclean"}
+    assert not re.search(r'echo "[^$ ]', text), "said in one language only: $(call say,English,中文)"
