@@ -16,6 +16,7 @@ from tests.console.fake_places import as_file
 from tests.console.serving import served
 from tests.console.stores import SITE, Node, places
 from tests.console.test_board_browser import browser as chromium
+from tests.console.test_board_browser import reads_well
 from tests.stream import make_results as make
 from tests.support import wait_for
 
@@ -132,6 +133,7 @@ def test_alerts_places_and_map_are_all_on_the_screen(open_page, language):
         assert page.locator(".street-name").count() == 1
     page.click("#tab-recent")
     page.wait_for_selector("#panel-recent li")
+    reads_well(page)
     page.keyboard.press("Escape")
     page.wait_for_selector("#dock.closed")
 

@@ -5,7 +5,7 @@ import { BandChart, points } from "./chart.js";
 import { byId, el, put } from "./dom.js";
 import { deviceIcon, sign } from "./icons.js";
 import { number, percent, pick, seconds, t, when, word } from "./i18n.js";
-import { bus, kindTitle, siteNow, standing, state, troubleOf } from "./state.js";
+import { bus, heard, kindTitle, siteNow, standing, state, troubleOf } from "./state.js";
 
 const RANGES = [3, 12, 24, 168];
 const REFRESH_MS = 5000;
@@ -57,7 +57,7 @@ function facts(place) {
       row("device-id", place.id),
       row("device-standing", word("standing", level), fresh ? `standing-${level}` : ""),
       data && row("device-newest", newest ? when(newest, siteNow()) : "—"),
-      health && row("device-quality", percent(health.quality), trouble.length ? "bad" : ""),
+      health && row("device-quality", heard() ? percent(health.quality) : "—", trouble.length ? "bad" : ""),
       trouble.length > 0 && row("device-trouble", trouble.map((w) => word("trouble", w)).join(t("list-comma")), "bad"),
       health && Math.abs(health.skew_s) > 5 && row("device-skew", t("span-s", { n: number(health.skew_s, 0) })),
     ),
