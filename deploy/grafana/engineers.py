@@ -28,13 +28,10 @@ def devices(say: Sentences) -> list[Json]:
     def over_time(what: str) -> str:
         return f"SELECT {what} {health} {OVER_TIME} fill(null)"
 
-    def at_once(function: str, by: str = "", **names: str) -> str:
-        """Return the query for what devices come to together: the `function` of sums of fields over each window."""
-        group = f', "{by}"' if by else ""
-        sums = ", ".join(f'sum("{field}") AS "{field}"' for field in names)
-        shown = ", ".join(f'{function}("{field}") AS "{name}"' for field, name in names.items())
-        windows = f"SELECT {sums} {health} GROUP BY time({WINDOW}){group} fill(none)"
-        return f"SELECT {shown} FROM ({windows}) WHERE $timeFilter {OVER_TIME}{group} fill(null)"
+    def at_once(what: str, *by: str) -> str:
+        """Return the query for what devices come to together, window by window."""
+        groups = "".join(f', "{one}"' for one in by)
+        return f"SELECT {what} {health} GROUP BY time({WINDOW}){groups} fill(null)"
 
     late, missing, twice = say("grafana-late"), say("grafana-missing"), say("grafana-duplicate")
     faulty = f'sum("late") AS "{late}", sum("missing") AS "{missing}", sum("duplicate") AS "{twice}"'
@@ -59,8 +56,14 @@ def devices(say: Sentences) -> list[Json]:
         ),
         p.lines(
             say("grafana-silent-and-stuck"),
-            [target(at_once("max", silent=say("grafana-silent"), stuck=say("grafana-stuck")), alias="$col")],
-            interval=WINDOW,
+            [
+                target(
+                    at_once(
+                        f'sum("silent") AS "{say("grafana-silent")}", sum("stuck") AS "{say("grafana-stuck")}"',
+                    ),
+                    alias="$col",
+                )
+            ],
         ),
         p.lines(
             say("grafana-clock-skew"),
@@ -78,9 +81,8 @@ def devices(say: Sentences) -> list[Json]:
         trouble(say, (24, 12)),
         p.lines(
             say("grafana-observations-by-beat"),
-            [target(at_once("mean", "beat", received=say("grafana-received")), alias="$tag_beat")],
+            [target(at_once('sum("received")', "beat"), alias="$tag_beat")],
             size=(24, 8),
-            interval=WINDOW,
         ),
     ]
 
