@@ -103,9 +103,12 @@ def panel(kind: str, title: str, targets: list[Json], size: tuple[int, int], opt
 
 
 def stat(title: str, query: str, *more: str, **look: Unpack[Look]) -> Json:
-    """Return one large number: the sum of what its queries answer, grey and `NOTHING` where none answers."""
+    """Return one large number: the greatest that its queries answer, grey and `NOTHING` where none answers.
+
+    (The sum of no numbers is 0 to Grafana.)
+    """
     options = {
-        "reduceOptions": {"calcs": ["sum" if more else "lastNotNull"], "fields": "", "values": False},
+        "reduceOptions": {"calcs": ["max" if more else "lastNotNull"], "fields": "", "values": False},
         "colorMode": "background",
         "graphMode": "none",
     }

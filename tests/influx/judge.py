@@ -8,7 +8,7 @@ it has where a panel has none is green) and `noValue`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tests.influx.servers import Server
@@ -72,6 +72,14 @@ def _rows(series: list[Json]) -> list[Json]:
     ]
 
 
+_REDUCED: dict[str, Callable[[list[Any]], Any]] = {
+    "lastNotNull": lambda values: values[-1] if values else None,
+    "max": lambda values: max(values, default=None),
+    "sum": sum,
+}
+"""Grafana's reductions by name. Its sum of no numbers is 0."""
+
+
 def _tile(panel: Json, frames: list[list[Json]]) -> list[Shown]:
     tables = [_rows(series) for series in frames]
     if [one["id"] for one in panel.get("transformations", [])] == ["merge"]:
@@ -80,13 +88,10 @@ def _tile(panel: Json, frames: list[list[Json]]) -> list[Shown]:
     assert not options["values"]
     assert options.get("fields", "") == ""
     for table in tables:
-        names = dict.fromkeys(name for row in table for name, value in row.items() if isinstance(value, int | float))
-        for name in names:
-            if name == "time":
-                continue
+        for name in dict.fromkeys(name for row in table for name in row):
             values = [row[name] for row in table if row.get(name) is not None]
-            value = {"lastNotNull": values[-1], "sum": sum(values)}[options["calcs"][0]]
-            out.append(_display(panel, name, value, colored=True))
+            if name != "time" and not any(isinstance(value, str) for value in values):
+                out.append(_display(panel, name, _REDUCED[options["calcs"][0]](values), colored=True))
     return out or [_display(panel, "", None, colored=True)]
 
 
