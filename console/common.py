@@ -24,7 +24,7 @@ from ingest.files import read_json
 from ingest.setup.extras import load
 from stream.config import Site
 from stream.sentences.catalogue import Sentences
-from stream.sentences.languages import LANGUAGES, language_of
+from stream.sentences.languages import ENGLISH, LANGUAGES, language_of
 from stream.sinks.store.tables import StoreError
 
 _BAD_SHOWN: Final = 10
@@ -281,9 +281,20 @@ def counted(counts: Mapping[str, int]) -> str:
 
 def reason_in_words(texts: Sentences, reason: str) -> str:
     """Return why something was refused (`ingest.vocabulary.Reason`) as people say it; a word of its own as it is."""
-    code = f"board-quarantine-{reason}"
+    return in_words(texts, "board-quarantine", reason)
+
+
+def in_words(texts: Sentences, prefix: str, name: str) -> str:
+    """Return what is called by a code of ours as people say it; a word of its own as it is."""
+    code = f"{prefix}-{name}"
     found = texts(code)
-    return reason if found == code else found
+    return name if found == code else found
+
+
+def with_word(texts: Sentences, prefix: str, name: str) -> str:
+    """Return a code that people have to type, with its word where their language is another."""
+    word = in_words(texts, prefix, name)
+    return name if texts.language == ENGLISH or word == name else f"{name} {word}"
 
 
 def print_table(header: Iterable[str], rows: Iterable[Iterable[object]], indent: str = "  ") -> None:

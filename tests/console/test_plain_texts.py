@@ -292,6 +292,13 @@ def test_chinese_has_the_fields_and_only_the_foreign_words_of_the_english():
     assert not wrong
 
 
+def test_pages_that_are_named_are_there():
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "stream" / "sentences").glob("*.ftl")]
+    named = {page for text in [*texts, *wanted()] for page in re.findall(r"docs/[\w.-]+\.md", text)}
+    assert len(named) > 5
+    assert {page for page in named if not (ROOT / page).is_file()} == set()
+
+
 def latin_words(text: str) -> set[str]:
     return {word.lower() for word in re.findall(r"[A-Za-z][A-Za-z_]{2,}", text)}
 

@@ -289,7 +289,10 @@ def _list(
     print_table(
         [texts(f"deliver-col-{name}") for name in columns],
         [
-            (one["id"], one["kind"], one["where"], one["next"], one["waiting"], safe(one["trouble"]))
+            (
+                *(one["id"], one["kind"], texts(f"deliver-where-{one['where']}"), one["next"], one["waiting"]),
+                safe(one["trouble"]),
+            )
             for one in channels
         ],
     )  # fmt: skip

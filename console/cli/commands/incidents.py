@@ -31,6 +31,8 @@ from ingest.codecs.csv_values import Instants, number
 from ingest.events import Incident, Provenance
 from ingest.mqtt import Outbound, publish_all
 from ingest.topics import id_of
+from stream.sentences.catalogue import Sentences
+from stream.sentences.languages import ENGLISH
 from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError
 
@@ -190,7 +192,7 @@ def _list(options: argparse.Namespace) -> int:
         [
             (
                 local_time(one["ts"], zone),
-                safe(one["category"]),
+                safe(_category(one["category"], texts)),
                 texts(f"incidents-from-{one['provenance']}"),
                 safe(one.get("beat", "")) or "-",
                 f"{one['lon']:.5f} {one['lat']:.5f}",
@@ -201,3 +203,7 @@ def _list(options: argparse.Namespace) -> int:
         indent="",
     )
     return 0
+
+
+def _category(code: str, texts: Sentences) -> str:
+    return code if texts.language == ENGLISH else texts("incidents", count=1, category=code)

@@ -19,6 +19,7 @@ from console.common import (
     settings_of_site,
     texts_of,
     time_of,
+    with_word,
 )
 from console.errors import CommandError
 from console.training.acceptance import accept
@@ -182,7 +183,7 @@ def _row(model: ModelHealth, texts: Sentences, zone: ZoneInfo) -> list[object]:
         needs.append(texts("models-needs-missing", classes=missing))
     return [
         model.device,
-        safe(model.metric),
+        safe(with_word(texts, "board-metric", model.metric)),
         f"{model.weeks:.1f}",
         f"{days['working']}/{days['saturday']}/{days['sunday']}/{days['holiday']}",
         texts(f"models-state-{model.state}"),

@@ -26,7 +26,7 @@ from console.people.rights import ROLES, Purpose
 from deploy.settings import Settings
 from ingest.days.patrol_settings import roster_of
 from stream.sentences.catalogue import Sentences
-from stream.sentences.languages import LANGUAGES
+from stream.sentences.languages import LANGUAGES, one_script
 
 EXAMPLES: Final = """\
 examples:
@@ -192,7 +192,7 @@ def _list(options: argparse.Namespace, people: People, texts: Sentences, site: F
     header = [texts(f"people-col-{one}") for one in ("id", "name", "role", "officer", "state", "addresses")]
     rows = [
         (
-            *(one.id, safe(one.name), texts(f"board-role-{one.role}"), one.officer),
+            *(one.id, safe(one_script(one.name, texts.language)), texts(f"board-role-{one.role}"), one.officer),
             *(texts("people-active" if one.active else "people-gone"), ", ".join(sorted(one.addresses))),
         )
         for one in everybody

@@ -17,6 +17,7 @@ import numpy as np
 from console.common import (
     FoundSite,
     add_settings_arguments,
+    in_words,
     local_time,
     print_json,
     print_table,
@@ -225,7 +226,8 @@ def _shift(options: argparse.Namespace, settings: Settings, site: FoundSite) -> 
             name: local_time(at_ms, zone, "%Y-%m-%d %H:%M")
             for name, at_ms in (("begin", first.begin_ms), ("end", first.end_ms))
         }
-        print(texts("plan-of-shift", name=safe(first.name), solver=first.solver, **times))
+        solver = in_words(texts, "board-solver", first.solver)
+        print(texts("plan-of-shift", name=safe(first.name), solver=solver, **times))
         print_table(
             [texts(f"plan-{name}") for name in _STOP_COLUMNS],
             [

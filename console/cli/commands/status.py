@@ -19,6 +19,7 @@ from console.common import (
     safe,
     settings_of,
     texts_of,
+    with_word,
 )
 from console.deliver.examined import examine_delivery
 from deploy.node.status_file import newest_status, read_status
@@ -222,10 +223,10 @@ def _print(document: dict[str, Any], texts: Sentences, zone: ZoneInfo) -> None:
     anew = (document["status"].get("learning") or {}).get("anew")
     if anew:
         print(texts("models-anew", time=clock(anew["since_ms"]), reason=safe(anew["reason"])))
-    print(texts("status-quarantine", text=counted(document["quarantine"]) or texts("status-empty")))
-    _print_rows(
-        texts, "devices", document["devices"], ("device", "beat", "series", "n", "in", "out", "quality"), _device
-    )
+    refused = {with_word(texts, "board-quarantine", reason): n for reason, n in document["quarantine"].items()}
+    print(texts("status-quarantine", text=counted(refused) or texts("status-empty")))
+    columns = ("device", "beat", "series", "n", "in", "out", "quality")
+    _print_rows(texts, "devices", document["devices"], columns, lambda row: _device(row, texts))
     alerts = [row for row in document["alerts"] if row["state"] in {"raised", "acknowledged"}]
     header = ("time", "severity", "kind", "device", "text")
     _print_rows(texts, "alerts", alerts, header, lambda row: _event(row, clock(row["raised_ms"]), texts))
@@ -294,12 +295,13 @@ def _names(site: FoundSite) -> dict[str, str]:
     return {one["id"]: one["name"] for one in found if one.get("kind") == "device" and isinstance(one.get("name"), str)}
 
 
-def _device(row: dict[str, Any]) -> list[object]:
+def _device(row: dict[str, Any], texts: Sentences) -> list[object]:
     """Return a row of the table; an id that was made of a name has the name beside it."""
     name = row["name"]
     label = f"{row['id']} ({name})" if name != row["id"] == id_of(name) else row["id"]
     quality = "-" if row["quality"] is None else f"{row['quality']:.2f}"
-    measures = ", ".join(sorted({name.split(" ", 1)[1] for name in row["series"]}))
+    metrics = sorted({name.split(" ", 1)[1] for name in row["series"]})
+    measures = ", ".join(with_word(texts, "board-metric", metric) for metric in metrics)
     return [safe(label), row["beat"], safe(measures), row["observations"], row["in"], row["out"], quality]
 
 
