@@ -40,10 +40,9 @@ def main() -> None:
     options = parser.parse_args()
     settings = settings_of(options)
     site = chosen_site(settings, options.site)
-    reader = StoreReader(site.store)
+    zone = site.zone(settings)
+    reader = StoreReader(site.store, zone)
     try:
-        described = reader.meta("site", {}) or {}
-        zone = ZoneInfo(described.get("timezone", settings.site.timezone))
         device = options.device or _busiest(reader.totals()["by_device"])
         rows = reader.windows(device, limit=_MAX_WINDOWS)
     finally:
@@ -89,6 +88,8 @@ def draw(rows: Sequence[dict[str, Any]], device: str, zone: ZoneInfo, path: Path
     axes.margins(x=0.01)
     axes.xaxis.set_major_locator(days.DayLocator(tz=zone))
     axes.xaxis.set_major_formatter(days.DateFormatter("%a %d %b", tz=zone))
+    axes.xaxis.set_minor_locator(days.HourLocator(byhour=[12], tz=zone))
+    axes.set_xlabel(f"local time ({zone.key}); the short marks are noon", fontsize=8)
     axes.legend(loc="upper left", ncols=4, fontsize=8, frameon=False)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

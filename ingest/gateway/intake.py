@@ -32,6 +32,7 @@ from ingest.vocabulary import Flag, Reason
 _MAX_SEALED: Final = 200
 """Most sealed plates in a message, four times what an edge agent sends: opening one takes as long as fifty readings."""
 _STATUSES: Final = 50_000
+_STEP_MS: Final = 60_000  # so far a clock that follows the data goes within one record
 _NOT_OURS: Final = (
     "it is not signed by the board of this site, or by another key than that of the gateway (commands.key)"
 )
@@ -91,6 +92,9 @@ class Intake:
         self.sums = RefusalSums()
         self._hurry = Hurry()
         self._others: list[Record] = []
+        self._whole: list[Record] = []
+        """Records that are complete, and `_rows` observations in them."""
+        self._rows = 0
         self._refusals: list[Refusal] = []
         self.counts = IntakeCounts()
         self.begin()
@@ -101,7 +105,7 @@ class Intake:
 
     def begin(self) -> None:
         """Read the clock. Messages taken until the next call count as received now."""
-        self._now = self._clock.now_ms()
+        self._now = self._since = self._clock.now_ms()
 
     def steady_ms(self) -> int:
         """Return a time, in milliseconds, that goes on without steps: repeats are remembered by it."""
@@ -118,6 +122,8 @@ class Intake:
     def take(self, topic: str, payload: bytes, *, retained: bool = False, size: int | None = None) -> None:
         """Take one message. ``size`` is its size as it came, where the payload was cut because it is too large."""
         size, limit = size or len(payload), self._max_bytes
+        if not self._clock.live and self._clock.now_ms() - self._since >= _STEP_MS:
+            self._cut()
         others = len(self._others)
         collector: Collector | None = None
         before = 0
@@ -155,6 +161,17 @@ class Intake:
             collector = self._collectors[shard] = Collector(self._plates, self._routes.with_tokens)
         return collector
 
+    def _cut(self) -> None:
+        """End the record at hand. A replay at full speed brings days at once: what is found has their time so."""
+        received = self._since = self._received()
+        for shard, collector in enumerate(self._collectors):
+            if collector is not None and len(collector):
+                self._rows += len(collector)
+                self._whole.append(Record(RecordKind.OBSERVATIONS, received, collector.batch.encode(), shard))
+        self._whole += self._others
+        self._collectors = [None] * self._shards.shards
+        self._others, self._fullest = [], 0
+
     def finish(self, *, sums: bool = True) -> Taken:
         """Return what has been taken since the last call, and begin the next.
 
@@ -167,13 +184,9 @@ class Intake:
             shard = self._shards.shard_of(fault.beat)
             self._others.append(Record(RecordKind.FAULT, received, msgspec.json.encode(fault), shard))
         self._refusals += self.sums.take() if sums else []
-        rows, records = 0, []
-        for shard, collector in enumerate(self._collectors):
-            if collector is not None and len(collector):
-                rows += len(collector)
-                records.append(Record(RecordKind.OBSERVATIONS, received, collector.batch.encode(), shard))
-        taken = Taken(records + self._others, self._refusals, rows)
-        self.counts.observations += rows
+        self._cut()
+        taken = Taken(self._whole, self._refusals, self._rows)
+        self.counts.observations += self._rows
         if self._codec.odd_units:
             self.counts.odd_units = {
                 self._plates.hidden_text(f"{metric} in {unit}"): readings
@@ -200,7 +213,8 @@ class Intake:
 
     def _reset(self) -> None:
         self._collectors = [None] * self._shards.shards
-        self._others, self._refusals, self._fullest = [], [], 0
+        self._others, self._refusals, self._whole = [], [], []
+        self._fullest = self._rows = 0
         self._condenser, self._late_statuses = Condenser(), {}
 
     # -- observations ------------------------------------------------------------------------------------------------

@@ -204,6 +204,21 @@ def test_a_clock_that_follows_the_data_takes_any_time_and_shows_it():
     assert reasons(taken) == ["clock"]
 
 
+def test_days_that_a_replay_brings_at_once_are_records_of_their_own_times():
+    intake = make(clock=DataClock())
+    intake.begin()
+    times = [NOW + hour * 3_600_000 + second * 1_000 for hour in range(3) for second in range(3)]
+    for seq, ts in enumerate(times):
+        send(intake, count(seq=seq, ts=ts))
+    taken = intake.finish()
+    # The first of an hour is what moves the clock, and ends the record.
+    assert [record.received_ms for record in taken.records] == [times[0], times[3], times[6], times[8]]
+    batches = [open_batch(record.payload) for record in taken.records]
+    assert [ts for batch in batches for ts in batch.columns["ts"].values().tolist()] == times
+    assert (taken.observations, intake.counts.observations, intake.rows()) == (9, 9, 0)
+    assert intake.finish().records == []
+
+
 def test_devices_that_cannot_number_are_numbered_and_their_repeats_dropped():
     intake = make()
     naive = count()
