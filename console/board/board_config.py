@@ -46,7 +46,7 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     officers: dict[str, str] = {}
     """Officer's id → name, for the plan page."""
     language: Language = "zh-CN"
-    """Language of a first visit."""
+    """Language of a first visit by a browser that asks for none of ours."""
     timezone: str = "Asia/Shanghai"
     simulated: bool = False
     """Whether devices and time are simulated; the page then says so."""

@@ -68,7 +68,7 @@ function streetPlaces(line) {
     if (angle > 90) angle -= 180;
     if (angle < -90) angle += 180;
     const side = length ? L.point(a.y - b.y, b.x - a.x).divideBy(length) : L.point(0, 0);
-    for (let share = 0.1; share < 0.91; share += 0.05) {
+    for (let share = 0.1; share < 0.91; share += 0.08) {
       for (const off of [0, 13, -13]) {
         const at = L.point(a.x + (b.x - a.x) * share, a.y + (b.y - a.y) * share).add(side.multiplyBy(off));
         found.push({ at, room: 2 * length * Math.min(share, 1 - share), angle, worth: length * (1 - Math.abs(share - 0.5)) - Math.abs(off) });
@@ -112,10 +112,12 @@ const CHINESE = /[\u2e80-\u9fff]/;
 const overlap = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
 const boxAt = (at, w, h) => [at.x - w, at.y - h, at.x + w, at.y + h];
 
+const large = () => state.site.devices.length > CROWDED || streets.length > CROWDED;
+
 /** Put names on the map where they cover neither a device nor another name: beats always, streets where there is room. */
 function drawLabels() {
   labels.clearLayers();
-  const marked = state.site.devices.length > CROWDED ? [] : state.site.devices;
+  const marked = large() ? [] : state.site.devices;
   const marks = (half) => marked.map((d) => boxAt(map.latLngToLayerPoint([d.lat, d.lon]), half, half));
   const hot = state.overview?.hotspots;
   const ranks = (hot ? spots() : []).map((cell) => boxAt(map.latLngToLayerPoint(corner(cell, hot.cell_m)).add([11, 11]), 11, 10));
@@ -130,10 +132,14 @@ function drawLabels() {
       const count = Math.ceil(wide / size);
       return [...Array(count).keys()].map((i) => (i - (count - 1) / 2) * (wide / count)).map((d) => boxAt(L.point(at.x + d * cos, at.y + d * sin), size / 2, size / 2));
     };
-    const hits = (spot, others) => boxesOf(spot).reduce((sum, box) => sum + others.filter((other) => overlap(box, other)).length, 0);
-    const clear = (spot, others) => boxesOf(spot).every((box) => !others.some((other) => overlap(box, other)));
+    const near = (spot, others) => others.filter((other) => overlap(boxAt(spot.at, wide / 2 + size, wide / 2 + size), other));
+    const hits = (spot) => boxesOf(spot).reduce((sum, box) => sum + near(spot, taken).filter((other) => overlap(box, other)).length, 0);
+    const clear = (spot, others) => {
+      const close = near(spot, others);
+      return !close.length || boxesOf(spot).every((box) => !close.some((other) => overlap(box, other)));
+    };
     const free = (spot) => spot.room > wide && clear(spot, taken) && !(always && !clear(spot, corners));
-    const spot = places.find(free) ?? (always ? places.reduce((best, other) => (hits(other, taken) < hits(best, taken) ? other : best), places[0]) : null);
+    const spot = places.find(free) ?? (always ? places.reduce((best, other) => (hits(other) < hits(best) ? other : best), places[0]) : null);
     if (!spot) return;
     taken.push(...boxesOf(spot));
     const icon = label(className, text);
@@ -143,7 +149,7 @@ function drawLabels() {
   for (const beat of state.site.beats) place(beatPlaces(beat.polygon), pick(beat.name), "beat-name", 15, true);
   taken = [...ranks, ...taken.slice(ranks.length + marked.length), ...marks(9)]; // a street's name may come close to a device
   for (const mark of state.site.landmarks ?? []) place(besidePlaces(mark), pick(mark.name), "landmark-name", 12, false);
-  for (const street of streets) place(streetPlaces(street.line), pick(street.name), "street-name", 12, false);
+  for (const street of streets.filter(({ line }) => !large() || map.getBounds().pad(0.2).intersects(L.latLngBounds(line)))) place(streetPlaces(street.line), pick(street.name), "street-name", 12, false);
 }
 
 function words(device) {
@@ -362,7 +368,10 @@ export function startMap() {
     drawAll();
   };
   map.on("zoomend viewreset", drawLabels);
-  map.on("moveend", drawDevices);
+  map.on("moveend", () => {
+    drawDevices();
+    if (large()) drawLabels(); // there only streets in sight have names
+  });
   for (const name of ["change", "link", "incidents", "seen"]) bus.addEventListener(name, drawAll);
   bus.addEventListener("select", drawDevices);
   bus.addEventListener("language", relabel);
