@@ -15,6 +15,8 @@ from console.people.people import People, Person
 from console.people.people_file import NAME
 from deploy.settings import Settings, with_values
 from ingest.days.patrol_settings import roster_of
+from stream.sentences.catalogue import Sentences
+from stream.sentences.languages import accepted, choose_language
 
 DUTY: Final = "duty"
 _BY: Final = "cli:demo"
@@ -28,12 +30,11 @@ _TELLING: Final = {
     "escalate": ["critical after 15 min @ role:patrol"],
 }
 """Who is told in the demo, and who is asked when nobody answers."""
-_PAGE: Final = """<!doctype html><html lang="zh-CN"><meta charset="utf-8"><meta http-equiv="refresh" content="3">
-<meta name="viewport" content="width=device-width"><title>WeCom 企业微信 (demo 演示)</title>
+_PAGE: Final = """<!doctype html><html lang="{language}"><meta charset="utf-8"><meta http-equiv="refresh" content="3">
+<meta name="viewport" content="width=device-width"><title>{title}</title>
 <style>body{{margin:0 auto;max-width:560px;padding:16px;background:#ededed;font:17px/1.5 sans-serif}}
 p{{padding:10px 14px;border-radius:8px;background:#fff;white-space:pre-wrap;overflow-wrap:anywhere}}</style>
-<h1>WeCom 企业微信</h1><p>What a chat group would have got. Nothing has left this machine.
-群内本应收到的消息。没有任何内容离开本机。</p>{messages}</html>"""
+<h1>{title}</h1><p>{note}</p>{messages}</html>"""
 
 
 def make_people(settings: Settings) -> dict[str, str]:
@@ -78,7 +79,10 @@ class FakeChat:
 
             def do_GET(self) -> None:
                 shown = "".join(f"<p>{html.escape(text)}</p>" for text in reversed(messages))
-                self._answer(_PAGE.format(messages=shown).encode(), "text/html; charset=utf-8")
+                language = choose_language(accepted(self.headers.get("Accept-Language", "")))
+                says = {name: html.escape(Sentences(language)(f"demo-chat-{name}")) for name in ("title", "note")}
+                page = _PAGE.format(language=language, messages=shown, **says)
+                self._answer(page.encode(), "text/html; charset=utf-8")
 
             def _answer(self, body: bytes, kind: str = "application/json") -> None:
                 self.send_response(200)

@@ -64,6 +64,9 @@ def test_the_chat_shows_what_its_bot_was_sent_and_takes_nothing_else():
         for junk in (b"", b"junk", b"[]", b'{"text":{"content":7}}', b"[" * 60_000, b"x" * 70_000):
             assert posted(chat.url, junk) != 0
         page = httpx.get(chat.url, timeout=60).text
+        chinese = httpx.get(chat.url, timeout=60, headers={"Accept-Language": "zh-CN,zh;q=0.9"}).text
+    assert "Nothing has left this machine." in page
+    assert "没有任何内容离开本机。" in chinese
     assert "@zhaomin Smoke &lt;img src=x&gt;\n烟雾" in page
     assert len(chat.messages) == 1
 
