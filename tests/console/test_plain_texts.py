@@ -20,6 +20,7 @@ from console.cli.parser import block_parts
 from console.width import cells
 from stream.sentences.catalogue import Sentences
 from stream.sentences.plain import pairs, plain
+from tests.influx import schema_page
 
 CHINESE = "zh-CN"
 ROOT = Path(__file__).parents[2]
@@ -43,7 +44,7 @@ NOT_FOR_PEOPLE = {
     "stream/detect/detection.py": "what only a program does wrong",
     "stream/output_codec.py": "what only a program does wrong",
     "stream/sinks/influx/lines.py": "what only a program does wrong",
-    "stream/sinks/influx/schema.py": "docs/schema.md has it",
+    "stream/sinks/influx/schema.py": "`schema_page.texts` has it",
     "stream/sinks/result_rows.py": "what only a program does wrong",
     "stream/windows": "what only a program does wrong",
 }
@@ -181,7 +182,8 @@ def texts_of_help() -> dict[str, str]:
 def wanted() -> dict[str, str]:
     """Return text → where it stands, of all that has to have its Chinese."""
     make_settings = runpy.run_path(str(ROOT / "docs" / "make_settings.py"))
-    return dict.fromkeys(make_settings["texts"](), "settings") | texts_of_help() | texts_of_source()
+    documented = dict.fromkeys(make_settings["texts"](), "settings") | dict.fromkeys(schema_page.texts(), "schema")
+    return documented | texts_of_help() | texts_of_source()
 
 
 def as_entries(texts: dict[str, str]) -> str:

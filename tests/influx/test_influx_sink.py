@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ingest.vocabulary import WindowStatus
 from stream.results import RECALLED, SeriesKey
+from stream.sentences.languages import LANGUAGES
 from stream.sinks.influx.http import ExpiredError, UnavailableError
 from stream.sinks.influx.lines import clean, clean_tag, float_texts, point_line
 from stream.sinks.influx.points import incident_line
@@ -18,7 +19,7 @@ from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.store_sink import StoreSink
 from stream.sinks.store.tables import StoreError
 from tests.influx.outage import outage
-from tests.influx.schema_page import PAGE, page
+from tests.influx.schema_page import page, page_file
 from tests.influx.site import Site
 from tests.stream.make_results import T0, alert, anomaly, health, hotspot_map, incident, results, states, windows
 from tests.support import examples, wait_for
@@ -282,7 +283,8 @@ def test_no_text_breaks_a_line(tag, text):
 
 
 def test_the_schema_says_all_that_is_written():
-    assert PAGE.read_text("utf-8") == page(), "run python -m tests.influx.schema_page"
+    for language in LANGUAGES:
+        assert page_file(language).read_text("utf-8") == page(language), "run python -m tests.influx.schema_page"
     for measurement in MEASUREMENTS.values():
         assert list(measurement.tags) == sorted(measurement.tags)
         assert set(measurement.tags) <= set(TAGS)
