@@ -8,12 +8,15 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import groupby
 from typing import Any, Final, NoReturn
 
-from console.width import wrapped
+from console.width import cells, wrapped
 from stream.sentences.plain import pairs, plain
 
 _COMMENTED: Final = re.compile(r"(\s+(?:\S+ )*\S+\s{2,}|\s+# )(\S.*)")
+_OPTION: Final = re.compile(r"(?= --| \| | > )")
+"""Where a command can be continued on the next line."""
 _DESCRIBED: Final = re.compile(r"[A-Z].*\.", re.DOTALL)
 
 
@@ -60,6 +63,16 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     ) -> None:
         super().add_usage(usage, actions, groups, self._say("usage: ") if prefix is None else prefix)
 
+    def _format_usage(
+        self, usage: str | None, actions: Iterable[Any], groups: Iterable[Any], prefix: str | None
+    ) -> str:
+        wider = cells(prefix or "") - len(prefix or "")  # argparse counts characters, and Chinese takes two cells
+        self._width -= wider
+        try:
+            return super()._format_usage(usage, actions, groups, prefix)
+        finally:
+            self._width += wider
+
     def start_section(self, heading: str | None) -> None:
         super().start_section(heading and self._say(heading))
 
@@ -71,9 +84,12 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         lines: list[str] = []
-        for kept, said in block_parts(text):
-            shown = self._sentence(said) if said else ""
-            lines += [kept + shown] if kept or not said else wrapped(shown, width)
+        parts = [(kept, self._sentence(said) if said else "") for kept, said in block_parts(text)]
+        for commands, some in groupby(parts, key=lambda part: bool(part[0])):
+            if commands:
+                lines += _commands(list(some), width)
+            else:
+                lines += [line for _, said in some for line in (wrapped(said, width) if said else [""])]
         return "\n".join(indent + line for line in lines)
 
     def _sentence(self, text: str) -> str:
@@ -84,6 +100,29 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
             spoken = self._say(summary)
             found = text if spoken == summary else spoken + "。"
         return found
+
+
+def _commands(lines: list[tuple[str, str]], width: int) -> list[str]:
+    """Return commands with their comments beside them, or all above them where one does not fit beside."""
+    if all(cells(kept + said) <= width for kept, said in lines):
+        return [kept + said for kept, said in lines]
+    found: list[str] = []
+    for kept, said in lines:
+        found += [f"  # {line}" for line in wrapped(said, width - 4)]
+        found += _continued(kept.rstrip(), width) if kept.strip() != "#" else []
+    return found
+
+
+def _continued(command: str, width: int) -> list[str]:
+    """Return a command in lines that fit, to be copied as they are: all but the last end with a backslash."""
+    found = [""]
+    for piece in _OPTION.split(command):
+        if found[-1].strip() and cells(found[-1] + piece) > width - 2:
+            found[-1] += " \\"
+            found.append("      " + piece.lstrip())
+        else:
+            found[-1] += piece
+    return found
 
 
 def block_parts(text: str) -> list[tuple[str, str]]:

@@ -36,7 +36,8 @@ examples:
   patrolgrid patrol done p1 p1-0735-3fa2 --note "all quiet"
   patrolgrid patrol skip p1 p1-0735-3fa2 --note "street closed"
   patrolgrid patrol help p1                              raises an alert at once
-  patrolgrid patrol away p1 / patrol back p1             called away: the plan is made again
+  patrolgrid patrol away p1                              called away: the plan is made again
+  patrolgrid patrol back p1
   patrolgrid patrol share                                each beat's share of patrol beside its share of reports
 """
 _DID: Final[dict[str, tuple[DidWhat, str]]] = {
