@@ -175,6 +175,7 @@ def _forget(memory: CountMemory, row: int, since_ms: int, calendar: Calendar) ->
     visits, day = memory.visits, calendar.day_number(since_ms)
     visits.code[visits.day < day, :, row] = 0
     visits.code[visits.day == day, : _slots_before(memory, since_ms, calendar), row] = 0
+    visits.past[..., row] = 0
     visits.restored()
     memory.strays.code[..., row] = 0
     memory.strays.restored()

@@ -80,7 +80,7 @@ class CountBaseline(CountMemory):
         super().__init__(window_s)
         self.calendar = calendar
         self._chain = states.transition(window_s)
-        self._routine = Routine(self.visits, calendar)
+        self._routine = Routine(self.visits, calendar, window_s)
         self._level_keep = 0.5 ** (window_s / _LEVEL_HALF_LIFE_S)
         self._doubt_keep = 0.5 ** (window_s / _HABIT_HALF_LIFE_S)
         self.grow(ROW, size)
@@ -281,6 +281,7 @@ class CountBaseline(CountMemory):
         ring.put(at, start_ms, fields, seen)
         local = self.calendar.day_number(start_ms), self.calendar.instant(start_ms)[1]
         self.visits.remember(ring, at, rows, start_ms, local, seen)
+        self._routine.keep(rows, start_ms, seen)
         total, _, spread, z = comparison.scales
         self.strays.put(rows, local, z, seen)
         # One count less: in small numbers the next whole number must not look like doubt.

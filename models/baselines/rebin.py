@@ -42,8 +42,11 @@ def rebin_counts(state: State, before_s: int, after_s: int) -> State:
     lengths = np.array([scale * before_s for scale in scales_for(before_s)], dtype=np.float64)
     nearest = [int(np.abs(np.log(lengths / (scale * after_s))).argmin()) for scale in scales_for(after_s)]
     arrays["spread"] = np.ascontiguousarray(arrays["spread"][:, nearest])
-    arrays["visits/code"] = _visits(arrays["visits/code"], before_s, after_s)
     size = arrays["ring/start"].shape[-1]
+    for name in ("code", "past"):
+        held = arrays[f"visits/{name}"]
+        slots = _visits(held.reshape(-1, held.shape[-2], size), before_s, after_s)
+        arrays[f"visits/{name}"] = slots.reshape(*held.shape[:-2], -1, size)
     strays = Strays(after_s, len(scales_for(after_s)))
     strays.grow(ROW, size)
     arrays |= {f"strays/{name}": values for name, values in strays.capture().arrays.items()}

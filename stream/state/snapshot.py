@@ -245,6 +245,9 @@ def _to_6(part: str, old: State) -> State:
     counts = "detection/counting/baseline/"
     if f"{counts}visits/code" in state.arrays:
         scales, size = state.arrays[f"{counts}spread"].shape[1:]
+        slots = state.arrays[f"{counts}visits/code"].shape[1]
+        state.arrays[f"{counts}visits/past"] = np.zeros((3, 3, slots, size), dtype="u1")
+        state.arrays[f"{counts}visits/quarter"] = np.full(3, -1, dtype="<i8")
         # (an hour of a few long windows has no bursts)
         hours = 24 if state.arrays[f"{counts}rates/fine"].shape[2] >= 96 else 0
         state.arrays[f"{counts}strays/code"] = np.zeros((16, hours, scales, size), dtype="u1")

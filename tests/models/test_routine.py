@@ -177,6 +177,43 @@ def test_what_was_routine_may_come_back():
     assert alarm[day(5, 0), 1]
 
 
+def test_what_was_routine_months_ago_is_again_after_one_visit():
+    """Five weeks of school, nine of holidays that no calendar knows, and school again; and so once a fortnight."""
+    rng, days = np.random.default_rng(5), np.arange(15 * 7)
+    week = days // 7
+    mean = np.full((len(days), 4, 3), 30.0)  # the hours from 6 to 9
+    mean[(days % 7 < 5) & ((week < 5) | (week == 14)), 1, 0] = 200.0
+    mean[day(14, 3), 1, 0] = 600.0
+    mean[(days % 7 == 2) & (week % 2 == 0), 1, 1] = 200.0
+    mean[[day(14, 0), day(14, 1)], 1, 1:] = 200.0
+    counts = rng.poisson(mean * np.exp(rng.normal(0.0, 0.05, (len(days), 1, 3)))).astype(float)
+    model, rows, alarm = CountBaseline(3600, CALENDAR, 3), np.arange(3), np.zeros(mean.shape, dtype=bool)
+    for number, hour in np.ndindex(len(days), 4):
+        start = T0 + (number * 24 + 6 + hour) * HOUR_MS
+        alarm[number, hour] = model.step(rows, start, counts[number, hour], np.ones(3)).alarm
+    assert alarm[[day(14, 0), day(14, 3)], 1, 0].all()  # it is back; and thrice as many
+    assert not alarm[[day(14, 1), day(14, 2), day(14, 4)], 1, 0].any()
+    assert alarm[[day(14, 0), day(14, 1)], 1, 1:].all()  # nothing of the kind came day after day
+
+
+def test_what_all_visits_of_four_weeks_reached_is_kept_for_three_quarters_of_a_year():
+    memory, row = Visits(3600), slice(0, 1)
+    memory.grow(ROW, 1)
+    first = CALENDAR.day_number(T0)
+    for number in range(first, first + 35):
+        today = CALENDAR.day(number)
+        memory.put(row, number, 7, np.array([50.0 if today.weekday < 5 else 5.0], dtype=np.float32), None)
+        alike = [one for one in map(CALENDAR.day, memory.before(number)) if one.day_class == today.day_class]
+        memory.keep(row, today, alike, 7, None)
+        if number == first + 28:  # the fifth Monday
+            assert memory.once(today, 7).tolist() == [0]
+    monday, saturday = CALENDAR.day(first + 98), CALENDAR.day(first + 103)
+    assert decode(memory.once(monday, 7)) == pytest.approx([50.0], rel=0.06)
+    assert decode(memory.once(saturday, 7)) == pytest.approx([5.0], rel=0.06)
+    assert memory.once(monday, 8).tolist() == [0]
+    assert memory.once(CALENDAR.day(first + 400), 7).tolist() == [0]
+
+
 def test_a_day_between_feasts_is_as_a_working_day_or_as_a_rest_day():
     """The Monday before a holiday."""
     monday = day(3, 0)

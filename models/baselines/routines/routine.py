@@ -32,7 +32,7 @@ from models.baselines.routines.visits import (
     kindred,
     needed,
 )
-from models.baselines.rows import Rows, picked
+from models.baselines.rows import Rows, Seen, picked
 from models.calendar import Calendar, Day
 
 Floats = NDArray[np.floating[Any]]
@@ -57,6 +57,8 @@ _FEWEST, _MANY = 4, 7
 """No season is made of fewer visits that agree, if it does not say so; none of before of fewer than many."""
 _BREAK: Final = 5
 """So many visits in a row that all stay below what a routine reached are its end, for now."""
+_NEARLY: Final = np.uint8(4)
+"""A visit that reached a fifth less, in codes, reached it."""
 _FOUR, _BEFORE, _TWO, _SEASONS = range(4)
 """What is asked of a slot: the weekday's last four visits, those of the class before its last three, these last two,
 and then the seasons."""
@@ -117,6 +119,8 @@ class _Slot:
     def __init__(self, days: list[int], asked: list[_Season], earlier: list[_Season], newest: list[int]) -> None:
         self.days, self.seasons, self.earlier, self.newest = days, asked[_SEASONS:], earlier, newest
         """The days of its visits; seasons, narrowest first; those of before, which may come back; the last visits."""
+        self.lately: list[int] = []
+        """The last visits of an ordinary day's class."""
         self.number = -1
         """Which slot of the day it is."""
         self._near = 1 + max((one for season in asked for one in season.which), default=-1)
@@ -129,13 +133,17 @@ class _Slot:
         counts = np.arange(len(days) + 1)
         self._need = np.stack([needed(counts, season.all_of) for season in asked])
 
-    def move(self, visits: Visits, number: int) -> None:
-        """Go to a slot of the day, which has the same seasons."""
+    def move(self, visits: Visits, today: Day, second: int) -> None:
+        """Go to the slot of a second of the day; all have the same seasons."""
+        number = second // visits.slot_s
         if number != self.number:
             if number // 2 != self.number // 2:
                 self._shared = visits.shared(self.days, number)
             self.number, self.high = number, visits.highest(self.days, number, self._shared)
             self._seen = _how_many(self.high[: self._near] > 0)
+            # What was a routine months ago is one again when it has come once.
+            once, came = visits.once(today, number), self.high[self.lately].max(axis=0, initial=0)
+            self.back = np.where(np.maximum(once, _NEARLY) - _NEARLY < came, once, np.uint8(0))
 
     def around(self, visits: Visits, which: list[int], series: NDArray[np.intp]) -> Extent:
         """Return what some of its visits showed, of some series."""
@@ -149,6 +157,7 @@ class _Slot:
         doubt = np.maximum(beyond, short) >= self._fewest
         if self.earlier:
             doubt |= beyond + _how_many(before > more) >= _MANY
+        doubt |= self.back[rows] > more
         places: NDArray[np.intp] = doubt.nonzero()[0]
         return places
 
@@ -180,7 +189,7 @@ class _Slot:
                 reached, kept = season.agreed(high[:, some])
                 rise[some] &= reached > 0
                 fall[some] &= np.isfinite(kept)
-        return up, down, rises[_BEFORE], np.logical_or.reduce(rises[end:], axis=0)
+        return up, down, rises[_BEFORE], np.logical_or.reduce(rises[end:], axis=0) | (self.back[series] > more)
 
 
 def _how_many(visits: Flags) -> Codes:
@@ -192,8 +201,8 @@ def _how_many(visits: Flags) -> Codes:
 class Routine:
     """Finds what is ordinary at a slot; keeps what it looks at until it changes."""
 
-    def __init__(self, visits: Visits, calendar: Calendar) -> None:
-        self._visits, self._calendar = visits, calendar
+    def __init__(self, visits: Visits, calendar: Calendar, window_s: int) -> None:
+        self._visits, self._calendar, self._window_s = visits, calendar, window_s
         self._known: tuple[int, int, int] | None = None
         self._slot: _Slot | None = None
 
@@ -213,7 +222,7 @@ class Routine:
         found = self._slot
         if found is None:
             return None
-        found.move(self._visits, self._calendar.instant(start_ms)[1] // self._visits.slot_s)
+        found.move(self._visits, self._calendar.day(key[0]), self._calendar.instant(start_ms)[1])
         pooled = self._visits.reach > 0
         deviation = np.sqrt(negbin.variance(rate, spread))
         if pooled:
@@ -266,6 +275,15 @@ class Routine:
         some = (known | (again > 0)).nonzero()[0]
         return Ordinary(place[some], least[some], usual[some], most[some]) if len(some) else None
 
+    def keep(self, rows: Rows, start_ms: int, seen: Seen) -> None:
+        """Keep for longer what the visits have in common; to be told of each window, and done where a slot ends."""
+        second, slot_s = self._calendar.instant(start_ms)[1], self._visits.slot_s
+        today = self._calendar.day(self._calendar.day_number(start_ms))
+        if (second + self._window_s) // slot_s == second // slot_s or today.holiday or today.school or today.bridge:
+            return
+        days = [self._calendar.day(number) for number in self._visits.before(today.number)]
+        self._visits.keep(rows, today, kindred(days, today)[1], second // slot_s, seen)
+
     def speak(
         self,
         prediction: Prediction,
@@ -303,11 +321,9 @@ class Routine:
 
     def _look(self, today: Day) -> _Slot | None:
         """Say which seasons a day has. None where nothing is remembered."""
-        held = self._visits.day
-        past = np.sort(held[(held >= 0) & (held < today.number) & (held > today.number - self._visits.days)])[::-1]
-        if not len(past):
+        days = [self._calendar.day(number) for number in self._visits.before(today.number)]
+        if not days:
             return None
-        days = [self._calendar.day(number) for number in past.tolist()]
         usual, alike = kindred(days, today)
         same = [one for one in alike if one.weekday == today.weekday and one.as_usual == today.as_usual]
         turn = [one for one in alike if (one.week - today.week) % 2 == 0]
@@ -335,11 +351,15 @@ class Routine:
         newest = of([one for one in days if (one.holiday, one.school, one.day_class) == like][:3])
         firsts = range(_BREAK, len(alike) - _MANY, _BREAK)
         earlier = [_Season(of(alike[one : one + 10]), until=of(alike[:one])) for one in firsts]
-        return _Slot(list(place), [*rest, *seasons], earlier, newest)
+        slot = _Slot(list(place), [*rest, *seasons], earlier, newest)
+        if not (today.holiday or today.school or today.bridge):
+            slot.lately = [place[one.number] for one in alike[:_BREAK]]
+        return slot
 
     def _again(self, slot: _Slot, series: NDArray[np.intp], beyond: Floats) -> Floats:
         """Return up to what the routines of before went where that was `beyond` something; (series,), 0 elsewhere."""
-        again = np.zeros(len(series), dtype=np.float32)
+        reached = decode(slot.back[series])
+        again = np.where(reached > beyond, reached * _FARTHEST + 2.0, 0.0).astype(np.float32)
         for season in slot.earlier:
             back = (season.agreed(slot.high[:, series])[0] > beyond).nonzero()[0]
             if len(back):

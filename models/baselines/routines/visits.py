@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models.baselines.rows import Rows, Seen, put
 from models.baselines.scan import EXPOSURE, TOTAL, Ring
-from models.calendar import Day
+from models.calendar import DAY_CLASSES, WORKING, Day
 from models.state import ROW, Axis, Saved, array
 
 Floats = NDArray[np.floating[Any]]
@@ -30,6 +30,11 @@ _GROUPS: Final = 1.4
 """Variance of a count by chance, relative to a Poisson's: people come in groups."""
 _LEAST_SHARE: Final = 0.5
 """Of less of a window than this nobody can say what the whole would have counted."""
+_QUARTERS: Final = 3
+"""So many, with the current one, are remembered: holidays end, and a street is opened again."""
+_QUARTER_DAYS: Final = 91
+_TEN: Final = 10
+"""Visits that are asked whether they agree; of working days as many before them must, too: four weeks."""
 _FEW_ROWS: Final = 256
 _ALL_OF: Final = 5
 """So few visits must all agree; of more, four fifths."""
@@ -66,6 +71,11 @@ class Visits(Saved):
     """(day, slot, series): 0 for not seen, else 1 + 20 log(1 + what the busiest window of a slot counted)."""
     day = array(np.int64, "days", fill=-1)
     """Which local day (since 1970) a row holds."""
+    past = array(np.uint8, _QUARTERS, DAY_CLASSES, "slots", ROW)
+    """What nearly all visits of some four weeks reached, at most, in a quarter of a year: (quarter, class, slot,
+    series), codes."""
+    quarter = array(np.int64, _QUARTERS, fill=-1)
+    """Which quarter (91 days, since 1970) a row of `past` holds."""
 
     def __init__(self, window_s: int) -> None:
         self.days, self.slot_s = DAYS, max(window_s, SLOT_S)
@@ -123,6 +133,38 @@ class Visits(Saved):
                 rate *= there
             busiest = np.maximum(busiest, rate, out=rate)
         self.put(rows, day, slot, busiest, seen)
+
+    def keep(self, rows: Rows, today: Day, alike: list[Day], slot: int, seen: Seen) -> None:
+        """Keep for longer what nearly all visits of four weeks to a slot of a day reached; `alike`, newest first.
+
+        Working days are many: each slot is looked at on one of the week's.
+        """
+        working = today.day_class == WORKING
+        if len(alike) < (2 * _TEN if working else 1) or (working and slot % 5 != today.weekday):
+            return
+        high = np.stack([self.code[one.number % self.days, self._around(slot)][:, rows].max(axis=0) for one in alike])
+        reached = agreement(high[:_TEN]).reached
+        if working:
+            reached = np.minimum(reached, agreement(high[_TEN : 2 * _TEN]).reached)
+        number = today.number // _QUARTER_DAYS
+        place = number % _QUARTERS
+        if self.quarter[place] > number:
+            return
+        if self.quarter[place] < number:
+            self.past[place], self.quarter[place] = 0, number
+        held = self.past[place, today.day_class, slot]
+        put(held, rows, np.maximum(held[rows], reached, out=reached), seen)
+
+    def once(self, today: Day, slot: int) -> Codes:
+        """Return what days of today's class reached in the last quarters, (series,); 0 where they never agreed."""
+        held = self.quarter > today.number // _QUARTER_DAYS - _QUARTERS
+        most: Codes = self.past[held, today.day_class, slot, : self.size].max(axis=0, initial=0)
+        return most
+
+    def before(self, today: int) -> list[int]:
+        """Return which days before one are held, newest first."""
+        held = (self.day >= 0) & (self.day < today) & (self.day > today - self.days)
+        return sorted(self.day[held].tolist(), reverse=True)
 
     def usual(self, codes: Codes) -> Floats:
         """Return what windows usually count where the busiest of a slot has some codes: by chance it is the busiest."""
