@@ -301,6 +301,19 @@ def test_pages_that_are_named_are_there():
     assert {page for page in named if not (ROOT / page).is_file()} == set()
 
 
+FOR_ENGINEERS = {"architecture", "context", "dependencies", "performance"}
+
+
+def test_pages_for_users_are_there_in_chinese_and_lead_to_each_other():
+    docs = ROOT / "docs"
+    english = {path.stem for path in docs.glob("*.md") if "." not in path.stem}
+    assert {page for page in english if not (docs / f"{page}.{CHINESE}.md").is_file()} == FOR_ENGINEERS
+    for page in docs.glob(f"*.{CHINESE}.md"):
+        own = page.name.partition(".")[0]
+        linked = re.findall(r"\]\((\w+)\.md", page.read_text(encoding="utf-8"))
+        assert set(linked) - FOR_ENGINEERS <= {own}, page.name
+
+
 def latin_words(text: str) -> set[str]:
     return {word.lower() for word in re.findall(r"[A-Za-z][A-Za-z_]{2,}", text)}
 
