@@ -49,6 +49,28 @@ def examine(texts: Sentences, file: Path | None, settings: Settings | None, wron
     ]
 
 
+def examine_at_start(texts: Sentences, settings: Settings) -> list[Check]:
+    """Make the checks that take no time, of what lets a site start and not do its work; return what fails.
+
+    For a site that has just been started: what it waits for, or does without, is said where somebody looks.
+    """
+    found = {
+        "places": [own_files.places(settings)],
+        "calendar": [own_files.calendar(settings)],
+        "secrets": own_files.secrets(settings),
+        "reach": doors.reach(settings),
+        "broker": servers.broker(settings),
+        "deliver": [Finding(*examine_delivery(settings))],
+        "channels": servers.channels(settings),
+        "influx": [servers.influx(settings)],
+    }
+    # Delivery has only just been started.
+    failed = {
+        name: [one for one in some if one.state == "fail" and one.code != "stopped"] for name, some in found.items()
+    }
+    return [in_words(texts, name, one) for name, some in failed.items() for one in some]
+
+
 def _of_site(settings: Settings) -> dict[str, Finding | list[Finding]]:
     found: dict[str, Finding | list[Finding]] = {
         "zone": machine.zone(settings),

@@ -50,6 +50,14 @@ def or_ok(found: list[Finding], code: str, **values: object) -> list[Finding]:
     return sorted(found, key=lambda one: _WORST.index(one.state)) or [ok(code, **values)]
 
 
+def print_checks(texts: Sentences, checks: list[Check]) -> None:
+    """Print what was found, a line each, and below it what to do."""
+    for check in checks:
+        print(f"{texts(f'doctor-{check.state}'):<6}{check.name}: {check.text}")
+        if check.todo:
+            print(f"      {texts('doctor-todo', text=check.todo)}")
+
+
 def in_words(texts: Sentences, name: str, found: Finding) -> Check:
     """Return a finding of the check called so as people read it."""
     text = texts(f"doctor-{name}-{found.code}", **found.values) if found.code else str(found.values["error"])

@@ -5,6 +5,7 @@ from typing import Final
 
 from console.common import add_settings_arguments, print_json, settings_of, texts_of
 from console.doctor.examine import examine
+from console.doctor.findings import print_checks
 from deploy.settings import find_file
 from ingest.setup.settings import SettingsError
 
@@ -36,10 +37,7 @@ def run(options: argparse.Namespace) -> int:
         checks = [{"check": found.id, "state": found.state, "text": found.text, "do": found.todo} for found in results]
         print_json({"ok": failed == 0, "checks": checks})
         return 1 if failed else 0
-    for check in results:
-        print(f"{texts(f'doctor-{check.state}'):<6}{check.name}: {check.text}")
-        if check.todo:
-            print(f"      {texts('doctor-todo', text=check.todo)}")
+    print_checks(texts, results)
     warned = sum(check.state == "warn" for check in results)
     code, count = ("bad", failed) if failed else ("warned", warned) if warned else ("good", 0)
     print(texts(f"doctor-{code}", count=count))

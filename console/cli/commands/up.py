@@ -1,9 +1,12 @@
 """``patrolgrid up``: a site's node and board under one supervisor, from a settings file."""
 
 import argparse
+from contextlib import suppress
 from typing import Final
 
 from console.common import add_settings_arguments, settings_and_texts
+from console.doctor.examine import examine_at_start
+from console.doctor.findings import print_checks
 from console.errors import CommandError
 from console.running import refuse_running, run_site
 from deploy.processes import tell_started
@@ -52,6 +55,8 @@ def run(options: argparse.Namespace) -> int:
             print(texts("run-board", url=running.board_url()))
         print(texts("run-stop"), flush=True)
         tell_started()
+        with suppress(Exception):  # nothing that only says something may end a station
+            print_checks(texts, examine_at_start(texts, settings))
         running.until_stopped()
         print(texts("run-stopping"), flush=True)
         running.end()
