@@ -15,7 +15,7 @@ from ingest.codecs.csv_files import BadRows, RowError, read_rows
 from ingest.codecs.csv_values import number
 from ingest.codecs.words import WordError, plain
 from ingest.places.place_findings import ACCOUNTS, EXPLAINED, beat_at, lines_of
-from ingest.places.site_places import DEVICE_TYPES, Beat, FeatureParser, Places, PlacesError, parse_places
+from ingest.places.site_places import DEVICE_TYPES, Beat, FeatureParser, Places, PlacesError, decoded, parse_places
 from ingest.topics import id_of
 
 _TYPES: Final = {
@@ -87,18 +87,19 @@ def _device(line: int, row: dict[str, str]) -> Incoming:
 
 
 def read_features(path: Path) -> list[Incoming]:
-    """Return the features of a GeoJSON, brought to the form of the places file as far as they can be understood.
+    """Return the features of a GeoJSON file, brought to the form of the places file as far as they can be understood.
 
     Raises `PlacesError` where it is none, OSError.
     """
-    content = path.read_bytes()
-    try:
-        document = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PlacesError(f"{path}: not JSON: {error}") from error
+    return take_features(path.read_bytes(), str(path))
+
+
+def take_features(content: bytes, name: str) -> list[Incoming]:
+    """Return the features in the content of a GeoJSON file as `read_features` does. Raises `PlacesError`."""
+    document = decoded(content, name)
     features = document.get("features") if isinstance(document, dict) else None
     if not isinstance(features, list):
-        raise PlacesError(f"{path}: expected a GeoJSON FeatureCollection")
+        raise PlacesError(f"{name}: expected a GeoJSON FeatureCollection")
     lines = lines_of(content) or [0] * len(features)
     return [Incoming(line, _formed(feature)) for line, feature in zip(lines, features, strict=True)]
 
@@ -110,19 +111,21 @@ def _formed(feature: object) -> dict[str, Any]:
     geometry = found.get("geometry")
     if not isinstance(properties, dict) or not isinstance(geometry, dict):
         return found
-    shape, parts = geometry.get("type"), geometry.get("coordinates")
+    shape, parts = str(geometry.get("type")), geometry.get("coordinates")
     if shape in {"MultiPolygon", "MultiLineString"} and isinstance(parts, list) and len(parts) == 1:
         found["geometry"] = {"type": shape.removeprefix("Multi"), "coordinates": parts[0]}
     type_ = _type_of(properties.get("type"))
-    kind = properties.setdefault("kind", _KINDS.get(str(shape), "device" if type_ in DEVICE_TYPES else "landmark"))
+    kind = properties.setdefault("kind", _KINDS.get(shape, "device" if type_ in DEVICE_TYPES else "landmark"))
+    if not isinstance(kind, str):
+        return found
     if kind == "device":
         properties["type"] = type_
     name = _name_of(properties)
     if name:
         properties["name"] = name
-    own = properties.get("id") or found.get("id") or (next(iter(name.values())) if isinstance(name, dict) else name)
+    own = properties.get("id") or found.get("id") or (next(iter(name.values()), "") if isinstance(name, dict) else name)
     if kind in {"beat", "device"} and own:
-        properties["id"] = id_of(str(own), str(kind))
+        properties["id"] = id_of(str(own), kind)
     return found
 
 
@@ -154,8 +157,8 @@ def merge(document: dict[str, Any], sources: Sequence[Incoming], *, without_exam
     if without_example:
         coming = {one.key for one in sources}
         own = [one for one in features if EXPLAINED not in one["properties"]]
-        used = {one["properties"].get("beat") for one in (*own, *(source.feature for source in sources))}
-        kept = coming | {("beat", str(beat)) for beat in used}
+        used = {str(one["properties"].get("beat")) for one in (*own, *(source.feature for source in sources))}
+        kept = coming | {("beat", beat) for beat in used}
         left = [one for one in features if EXPLAINED not in one["properties"] or _key(one) in kept]
         gone = [_shown(one) for one in features if one not in left]
         features = left
@@ -215,7 +218,7 @@ def _put_into_beat(
 ) -> str:
     """Name a device's beat; return why that cannot be done, or nothing."""
     known = places.devices.get(properties["id"])
-    named = properties.get("beat", "")
+    named = str(properties.get("beat", ""))
     beat = named if named in beats else names.get(named) if named else beat_at(beats.values(), (at[0], at[1]))
     if beat is None and not named and known is not None:
         beat = known.beat

@@ -5,6 +5,7 @@ meant: a device that stands outside its beat, a beat whose outline crosses itsel
 """
 
 import math
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ingest.places.site_places import Beat, Places, PlacesError, Point, parse_places
+from ingest.places.site_places import Beat, Places, PlacesError, Point, decoded, parse_places
 
 ACCOUNTS: Final = frozenset({"console", "node", "board"})
 """Accounts at a station's broker that have rights of their own: no device may be called so."""
@@ -20,6 +21,8 @@ EXPLAINED: Final = "explained"
 """A property of the features that `patrolgrid init` makes, which says what each is for; nobody reads it."""
 _METRES: Final = 111_320.0
 """In a degree of latitude."""
+_MOST_SIDES: Final = 1_000
+"""Of an outline that is looked at for knots, each against each."""
 _OUTSIDE_M: Final = 20.0
 """A device at the edge of its beat may stand so far outside."""
 
@@ -43,19 +46,19 @@ class _Document(msgspec.Struct):
 def lines_of(content: bytes) -> list[int]:
     r"""Return in which line each feature of a GeoJSON file begins, from 1; nothing where it is none.
 
-    >>> lines_of(b'{"features": [\n{},\n\n{"a": 1}]}')
-    [2, 4]
+    >>> lines_of(b'{"features": [\n{},\n\n{"a": 1},\n{}]}')
+    [2, 4, 5]
     """
     try:
-        features = msgspec.json.decode(content, type=_Document).features
+        features = msgspec.json.decode(content.removeprefix(BOM_UTF8), type=_Document).features
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return []
-    at, line, found = 0, 1, []
+    at, seen, line, found = 0, 0, 1, []
     for raw in features:
         start = content.find(bytes(raw), at)
-        line += content.count(b"\n", at, start)
+        line += content.count(b"\n", seen, start)
         found.append(line)
-        at = start
+        at, seen = start + len(bytes(raw)), start
     return found
 
 
@@ -73,10 +76,8 @@ def find_all(
     """
     faults: list[PlacesError] = []
     try:
-        document = msgspec.json.decode(content)
+        document: Any = decoded(content, name)
         places = parse_places(document, name, faults)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return None, [PlaceFinding(0, "", f"{name}: not JSON: {error}")]
     except PlacesError as error:
         return None, [PlaceFinding(0, "", str(error))]
     lines = lines_of(content)
@@ -140,9 +141,11 @@ def _is_inside(ring: Sequence[Point], point: Point) -> bool:
 
 
 def _crosses(ring: Sequence[Point]) -> bool:
-    """Tell whether two sides of a ring cross each other."""
+    """Tell whether two sides of a ring cross each other; of a ring with very many nobody looks."""
     corners = ring if ring[0] == ring[-1] else (*ring, ring[0])
     sides = list(pairwise(corners))
+    if len(sides) > _MOST_SIDES:
+        return False
     return any(
         _side(a, b, c) * _side(a, b, d) < 0 and _side(c, d, a) * _side(c, d, b) < 0
         for number, (a, b) in enumerate(sides)

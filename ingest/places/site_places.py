@@ -2,6 +2,7 @@
 
 import math
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,11 +120,19 @@ def load_places(path: Path) -> Places:
 
 def read_places(content: bytes, name: str) -> Places:
     """Read and check the content of a places file; `name` stands in errors. Raises `PlacesError`, and nothing else."""
+    return parse_places(decoded(content, name), name)
+
+
+def decoded(content: bytes, name: str) -> object:
+    """Return the document in the content of a file, also with the mark that Windows begins it with.
+
+    Raises `PlacesError` for what is no JSON; `name` stands in it.
+    """
     try:
-        document = msgspec.json.decode(content)
+        document: object = msgspec.json.decode(content.removeprefix(BOM_UTF8))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PlacesError(f"{name}: not JSON: {error}" if content.strip() else f"{name}: the file is empty") from error
-    return parse_places(document, name)
+    return document
 
 
 def parse_places(document: object, name: str = "places", faults: list[PlacesError] | None = None) -> Places:
@@ -167,6 +176,8 @@ class FeatureParser:
         self.devices: dict[str, Device] = {}
         self.streets: list[Street] = []
         self.landmarks: list[Landmark] = []
+        self._wrong: set[str] = set()
+        """Ids of beats that are wrong: what belongs to them is, for now, right."""
         self._numbers: dict[tuple[str, str], int] = {}
         """Kind and id of a beat or device → number of its feature."""
 
@@ -175,9 +186,11 @@ class FeatureParser:
         reader = _FeatureReader(self.name, number, feature)
         kind = reader.properties.get("kind")
         if kind == "beat":
+            self._wrong.add(str(reader.properties.get("id")))
             beat = reader.beat()
             if beat.id in self.beats:
                 raise reader.error(f"beat id {beat.id!r} is used twice")
+            self._wrong.discard(beat.id)
             self.beats[beat.id] = beat
             self._numbers["beat", beat.id] = number
         elif kind == "device":
@@ -194,9 +207,11 @@ class FeatureParser:
             raise reader.error(f"'kind' is {kind!r}, expected beat, device, street or landmark")
 
     def strays(self) -> Iterator[PlacesError]:
-        """Give an error for each device whose beat is not there."""
-        for device in self.devices.values():
-            if device.beat not in self.beats:
+        """Give an error for each device whose beat is not there; devices of a beat that is wrong are left out."""
+        for device in list(self.devices.values()):
+            if device.beat in self._wrong - self.beats.keys():
+                del self.devices[device.id]
+            elif device.beat not in self.beats:
                 yield PlacesError(
                     f"{self.name}: device {device.id!r} belongs to beat {device.beat!r}, which is not in the file; "
                     f"beats are {', '.join(sorted(self.beats)) or 'none'}",

@@ -30,7 +30,9 @@ from ingest.gateway.routes import Routes
 from ingest.log.batch import COLUMNS, Batch, Source
 from ingest.log.records import Record, RecordKind
 from ingest.observations import Observation
-from ingest.places import PlacesError, PlacesRecord, decode_places, encode_places, read_places
+from ingest.places import PlacesError, PlacesRecord, decode_places, encode_places, parse_places, read_places
+from ingest.places.importing import in_beats, merge, take_features
+from ingest.places.place_findings import find_all
 from ingest.vocabulary import Reason
 from models.state import StateError
 from simulators.replay.recording import Recording, RecordingError
@@ -129,10 +131,12 @@ def edge() -> Iterator[Entry]:
 
 @contextlib.contextmanager
 def site_places() -> Iterator[Entry]:
-    """Places files, and places that come through the log."""
+    """Places files, those of other programs, and places that come through the log."""
     document = places_geojson()
     document["features"] = document["features"][:12] + document["features"][-6:]
     record = encode_places(PlacesRecord(1, places()))
+    beats = document | {"features": document["features"][:6]}
+    known = parse_places(beats)
 
     def one(rng: random.Random) -> Take:
         if rng.random() < 0.8:
@@ -142,7 +146,13 @@ def site_places() -> Iterator[Entry]:
                 with contextlib.suppress(PlacesError):
                     read_places(content, "places.geojson")
 
-            return read
+            def bring() -> None:
+                find_all(content, "x")
+                with contextlib.suppress(PlacesError):
+                    coming = in_beats(take_features(content, "x"), known, "x", [])
+                    parse_places(merge(beats, coming, without_example=True).document, "x", [])
+
+            return rng.choice((read, bring))
         if rng.random() < 0.3:
             packed = zlib.compress(b"[" * rng.choice((10, 100_000, 5_000_000)), 9)
         else:

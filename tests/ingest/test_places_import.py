@@ -145,6 +145,16 @@ def test_all_that_is_wrong_or_odd_is_told_by_line():
     assert not {"gate-01", "smoke-01", "water-01"} & places.devices.keys(), "what is wrong is left out"
 
 
+def test_a_beat_that_is_wrong_is_one_finding_and_not_one_for_each_of_its_devices():
+    document = merge(EXAMPLE, [], without_example=False).document
+    document["features"][0]["properties"]["residents"] = -1
+    places, found = find_all(dump(document), "x.geojson")
+    assert {(one.line, one.code) for one in found} == {(2, ""), (2, "example")}
+    assert len(found) == 2
+    assert places is not None
+    assert {one.beat for one in places.devices.values()} == {"creekside"}
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"type":"FeatureCollection"}', b"\xff\xfe", b"[" * 100_000])
 def test_what_is_no_places_file_is_one_finding(content):
     places, found = find_all(content, "x.geojson")
