@@ -1857,6 +1857,10 @@ board-quality-some = { $n } of { $total } devices { $n ->
 } alerts count for less.
 board-quality-unheard = { $n } of { $total } devices: not yet heard.
 board-quality-fine = All { $total } devices report as they should.
+board-quality-alerts = All { $total } devices send; but { $n } { $n ->
+    [one] open alert is
+   *[other] open alerts are
+} about devices themselves.
 board-quality-old = How the { $total } devices are is not known now.
 board-quality-figures = received { $received } · missing { $missing } · late { $late }
 board-recent-tab = Last 24 hours

@@ -1682,6 +1682,7 @@ board-quality-tab = 数据质量
 board-quality-some = { $total }台设备中有{ $n }台需要关注，其告警可信度已降低。
 board-quality-unheard = { $total }台设备中有{ $n }台尚无消息。
 board-quality-fine = 全部{ $total }台设备上报正常。
+board-quality-alerts = 全部{ $total }台设备均有上报，但有{ $n }条未结告警与设备本身有关。
 board-quality-old = { $total }台设备现状不明。
 board-quality-figures = 收到{ $received } · 缺失{ $missing } · 迟到{ $late }
 board-recent-tab = 近24小时

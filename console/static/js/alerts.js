@@ -57,7 +57,7 @@ class Card {
       ),
       el(
         "button",
-        { type: "button", class: "place", "data-focus": "place", title: t("alerts-show"), onclick: () => show(a) },
+        { type: "button", class: "place", "data-focus": "place", title: `${pick(a.place)} · ${t("alerts-show")}`, onclick: () => show(a) },
         line("place"),
         el("span", {}, pick(a.place) || a.device || a.beat),
       ),
@@ -316,8 +316,8 @@ export function startAlerts(tone) {
   const draw = () => {
     const alerts = openAlerts();
     const ended = endedUnseen();
-    list.show([...alerts, ...ended], (alert) => alert.id);
-    const open = alerts.filter((a) => a.state === "raised").length;
+    const open = alerts.filter((a) => a.state === "raised").length; // they come first, and before what is in hand what nobody saw
+    list.show([...alerts.slice(0, open), ...ended, ...alerts.slice(open)], (alert) => alert.id);
     say(byId("alerts-count"), String(alerts.length));
     byId("alerts-count").dataset.level = alerts.some((a) => a.state === "raised" && a.severity === "critical") ? "critical" : open ? "warning" : "calm";
     calm.hidden = alerts.length + ended.length > 0 || !state.overview;

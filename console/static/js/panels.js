@@ -4,8 +4,9 @@ import { ApiFailure, get } from "./api.js";
 import { byId, el, put, say } from "./dom.js";
 import { deviceIcon, sign } from "./icons.js";
 import { named, number, percent, pick, span, t, when, word } from "./i18n.js";
-import { bus, emit, heard, kindTitle, select, siteNow, state, troubleOf } from "./state.js";
+import { bus, emit, heard, kindTitle, openAlerts, select, siteNow, state, troubleOf } from "./state.js";
 
+const OF_DEVICES = new Set(["camera_fault", "dead", "silent", "never_heard", "device_fault", "clock_wrong", "level_stuck", "level_drift", "level_step", "feed_lost"]);
 const WORST_FIRST = ["offline", "silent", "unheard", "stuck", "skew", "missing", "late", "duplicate", "quality"];
 
 function qualityRows() {
@@ -22,6 +23,8 @@ function qualityLead(rows) {
   const unheard = rows.filter(([, entry]) => entry.trouble.includes("unheard")).length;
   const others = rows.length - unheard;
   const said = [unheard && t("quality-unheard", { n: unheard, total }), others && t("quality-some", { n: others, total })].filter(Boolean);
+  const about = openAlerts().filter((a) => OF_DEVICES.has(a.kind)).length;
+  if (!said.length && heard() && about) return t("quality-alerts", { n: about, total });
   return said.join(" ") || (heard() ? t("quality-fine", { total }) : t("quality-old", { total }));
 }
 
