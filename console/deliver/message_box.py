@@ -11,59 +11,23 @@ How nothing is lost, and what a SIGKILL can repeat
 
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from console.deliver.orders import Act, Message, MessageState, OpenCall, Order
-from ingest.sqlite import connect, transaction
+from console.deliver.outbox_file import SCHEMA, open_outbox
+from ingest.sqlite import transaction
 from ingest.vocabulary import SEVERITY_RANK
 from stream.results import Alert
 
-APPLICATION_ID: Final = 0x5047444C
-"""``PGDL``: marks a SQLite file as an outbox of ours."""
-VERSION: Final = 1
-FILE: Final = "deliver.db"
 _AHEAD_MS: Final = 2_000
 """So far ahead of the clock is no thread of ours."""
-
-_SCHEMA: Final = """
-CREATE TABLE alerts (
-    id TEXT PRIMARY KEY, revision INTEGER NOT NULL, state TEXT NOT NULL, seen_ms INTEGER NOT NULL,
-    called_ms INTEGER NOT NULL, reminded INTEGER NOT NULL, escalated INTEGER NOT NULL, round INTEGER NOT NULL,
-    body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE messages (
-    id INTEGER PRIMARY KEY, alert TEXT NOT NULL, revision INTEGER NOT NULL, channel TEXT NOT NULL,
-    address TEXT NOT NULL, persons TEXT NOT NULL DEFAULT '', language TEXT NOT NULL DEFAULT '',
-    act TEXT NOT NULL DEFAULT 'call', had TEXT NOT NULL DEFAULT '', round INTEGER NOT NULL DEFAULT 0,
-    follows INTEGER NOT NULL, chain INTEGER NOT NULL, handed INTEGER NOT NULL DEFAULT 0,
-    rank INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'waiting', why TEXT NOT NULL DEFAULT '',
-    said TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0, queued_ms INTEGER NOT NULL,
-    due_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL, body BLOB NOT NULL,
-    UNIQUE (alert, revision, channel, address, round));
-CREATE INDEX messages_open ON messages (channel, rank, queued_ms) WHERE state IN ('waiting', 'failed');
-CREATE INDEX messages_at ON messages (at_ms);
-CREATE TABLE mutes (
-    number INTEGER PRIMARY KEY, until_ms INTEGER NOT NULL, beat TEXT NOT NULL, kind TEXT NOT NULL,
-    device TEXT NOT NULL, by TEXT NOT NULL, why TEXT NOT NULL);
-CREATE TABLE begun (one INTEGER PRIMARY KEY CHECK (one = 1))
-"""
-
-
-def open_outbox(path: Path) -> sqlite3.Connection:
-    """Open the file, or make it; one that is damaged is put aside. Raises OSError where it cannot be opened."""
-    connection = connect(
-        path,
-        application_id=APPLICATION_ID,
-        version=VERSION,
-        schema=_SCHEMA,
-        rescue=lambda _new, _old: (0, "what was to be told and is not yet; alerts that are open are told again"),
-    )
-    path.chmod(0o600)
-    return connection
-
+_AT_ONCE: Final = 500
+"""Messages that are handed on in one go."""
 
 Way = Callable[[str, Sequence[str]], Sequence[Order]]
 """(channel, persons) → where its message goes next."""
@@ -77,12 +41,14 @@ class MessageBox:
     """
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._db = open_outbox(path)
         self._file: sqlite3.Connection | None = None
         """The file, while the disk takes nothing and all goes on in memory."""
         rows = self._db.execute("SELECT id, revision FROM alerts")
         self._known: dict[str, int] = dict(rows.fetchall())
+        self._fresh: dict[str, int] = {}
+        """What is known since the transaction began that is not over yet."""
 
     def close(self) -> None:
         """Close the file; what is in memory alone is written where the disk takes it by now."""
@@ -103,7 +69,7 @@ class MessageBox:
             except sqlite3.Error:  # then at least what comes from now on
                 memory.close()
                 memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-                for statement in _SCHEMA.split(";"):
+                for statement in SCHEMA.split(";"):
                     memory.execute(statement)
             self._file, self._db = self._db, memory
 
@@ -120,6 +86,20 @@ class MessageBox:
             self._db, self._file = self._file, None
             return True
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write all that the body does, or nothing, with one wait for the disk. Other threads wait for its end."""
+        with self._lock:
+            if self._db.in_transaction:
+                yield
+                return
+            try:
+                with transaction(self._db):
+                    yield
+                self._known |= self._fresh
+            finally:
+                self._fresh = {}
+
     @property
     def new(self) -> bool:
         """Whether the alerts that were there before it have not all been taken yet; see `begin`."""
@@ -133,7 +113,7 @@ class MessageBox:
 
     def knows(self, alert: str, revision: int) -> bool:
         """Tell whether a revision of an alert, or a later one, was taken."""
-        return self._known.get(alert, -1) >= revision
+        return max(self._known.get(alert, -1), self._fresh.get(alert, -1)) >= revision
 
     def take(self, alert: Alert, orders: Sequence[Order], now_ms: int, *, silently: bool = False) -> set[str]:
         """Take a revision of an alert; return the channels that have something to do.
@@ -147,7 +127,7 @@ class MessageBox:
             return set()
         body = msgspec.json.encode(alert)
         calls = alert.state == "raised" and not alert.quiet
-        with self._lock, transaction(self._db):
+        with self.together():
             before = self._db.execute(
                 "SELECT state, called_ms, reminded, escalated, round, body FROM alerts WHERE id = ?", (alert.id,)
             ).fetchone()
@@ -169,7 +149,7 @@ class MessageBox:
                 if (calls or (order.follows and self._earlier(alert.id, order.channel, order.to, alert.revision)))
                 and self._put(alert, order, now_ms, body, act="again" if had else "call", had=had)
             }
-        self._known[alert.id] = alert.revision
+            self._fresh[alert.id] = alert.revision
         return put
 
     def _put(
@@ -208,7 +188,7 @@ class MessageBox:
         """
         alert = called.alert
         body = msgspec.json.encode(alert)
-        with self._lock, transaction(self._db):
+        with self.together():
             row = self._db.execute(
                 "UPDATE alerts SET reminded = ?, escalated = ?, round = round + 1 WHERE id = ? AND revision = ? "
                 "RETURNING round",
@@ -269,7 +249,7 @@ class MessageBox:
         """
         state: MessageState = "delivered" if delivered else "accepted"
         alert = message.alert
-        with self._lock, transaction(self._db):
+        with self.together():
             self._db.execute(
                 "UPDATE messages SET state = ?, why = '', said = ?, tries = tries + 1, at_ms = ? WHERE id = ?",
                 (state, said, now_ms, message.id),
@@ -291,7 +271,7 @@ class MessageBox:
 
     def delivered(self, alert: str, revision: int, channel: str, now_ms: int) -> None:
         """Note that a message has reached whom it was for: its link was opened, its receipt came back."""
-        with self._lock, transaction(self._db):
+        with self.together():
             self._db.execute(
                 "UPDATE messages SET state = 'delivered', at_ms = ? "
                 "WHERE alert = ? AND revision = ? AND channel = ? AND state = 'accepted'",
@@ -306,7 +286,7 @@ class MessageBox:
         A message that was `refused` has failed: it is handed on at once, and tried again now and then.
         """
         state: MessageState = "failed" if refused else "waiting"
-        with self._lock, transaction(self._db):
+        with self.together():
             self._db.execute(
                 "UPDATE messages SET state = ?, why = ?, said = ?, tries = tries + 1, due_ms = ?, at_ms = ? "
                 "WHERE id = ? AND state IN ('waiting', 'failed')",
@@ -323,11 +303,12 @@ class MessageBox:
         with self._lock:
             rows = self._db.execute(
                 "SELECT id, channel, chain, persons, act, had, round, body FROM messages WHERE handed = 0 "
-                "AND state IN ('waiting', 'failed') AND (state = 'failed' OR queued_ms <= ?)",
-                (now_ms - after_ms,),
+                "AND state IN ('waiting', 'failed') AND (state = 'failed' OR queued_ms <= ?) "
+                "ORDER BY rank DESC, queued_ms LIMIT ?",
+                (now_ms - after_ms, _AT_ONCE),
             ).fetchall()
             if rows:
-                with transaction(self._db):
+                with self.together():
                     for identifier, channel, chain, persons, act, had, turn, body in rows:
                         alert = msgspec.json.decode(body, type=Alert)
                         self._db.execute("UPDATE messages SET handed = 1 WHERE id = ?", (identifier,))
@@ -338,7 +319,7 @@ class MessageBox:
 
     def drop_channels(self, kept: Collection[str], now_ms: int) -> None:
         """Drop what waits for channels that are no longer there."""
-        with self._lock, transaction(self._db):
+        with self.together():
             rows = self._db.execute("SELECT DISTINCT channel FROM messages WHERE state IN ('waiting', 'failed')")
             gone = [(now_ms, row[0]) for row in rows.fetchall() if row[0] not in kept]
             self._db.executemany(
@@ -350,7 +331,7 @@ class MessageBox:
     def clock_set_back(self, now_ms: int) -> None:
         """Let what was noted at a time that is yet to come go now: the clock was set back, and nobody waits for it."""
         ahead_ms = now_ms + _AHEAD_MS
-        with self._lock, transaction(self._db):
+        with self.together():
             self._db.execute(
                 "UPDATE messages SET due_ms = min(due_ms, ?), queued_ms = min(queued_ms, ?), at_ms = ? "
                 "WHERE at_ms > ? AND state IN ('waiting', 'failed') AND (act <> 'held' OR tries > 0)",
@@ -369,7 +350,7 @@ class MessageBox:
 
     def prune(self, before_ms: int) -> None:
         """Forget what has been over for long."""
-        with self._lock, transaction(self._db):
+        with self.together():
             self._db.execute(
                 "DELETE FROM messages WHERE at_ms < ? AND state NOT IN ('waiting', 'failed')", (before_ms,)
             )

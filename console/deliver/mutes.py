@@ -1,10 +1,11 @@
 """Mutes: for a while nobody is told of some alerts, because somebody works there; what holds at the end is told."""
 
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from console.deliver.message_box import FILE, open_outbox
+from console.deliver.outbox_file import FILE, open_outbox
 from ingest.sqlite import transaction
 from stream.results import Alert
 
@@ -69,9 +70,10 @@ class Mutes:
         )
         return [Mute(*row) for row in rows.fetchall()]
 
-    def until(self, alert: Alert, now_ms: int) -> int:
-        """Return until when an alert is muted; 0 for not at all."""
-        return max((mute.until_ms for mute in self.now(now_ms) if mute.meant(alert)), default=0)
+
+def muted_until(mutes: Iterable[Mute], alert: Alert) -> int:
+    """Return until when an alert is muted; 0 for not at all."""
+    return max((mute.until_ms for mute in mutes if mute.meant(alert)), default=0)
 
 
 def mutes_of(site_dir: Path, now_ms: int) -> list[Mute]:

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from console.deliver.message_box import FILE
 from console.deliver.orders import MessageState
+from console.deliver.outbox_file import FILE
 from ingest.sqlite import read_only
 from ingest.vocabulary import SEVERITY_RANK
 from stream.sentences import Why

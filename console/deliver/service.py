@@ -11,7 +11,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,9 +20,9 @@ import msgspec
 from console.common import failing_parts
 from console.deliver.channel import Surroundings
 from console.deliver.channel_file import Declared, open_channel
-from console.deliver.message_box import FILE, MessageBox
-from console.deliver.mutes import Mutes
-from console.deliver.orders import Order
+from console.deliver.message_box import MessageBox
+from console.deliver.mutes import Mutes, muted_until
+from console.deliver.outbox_file import FILE
 from console.deliver.telling import Telling
 from console.deliver.worker import Worker
 from deploy.node.status_file import read_status
@@ -52,6 +52,8 @@ _STOP_S: Final = 3.0
 _DAY_MS: Final = 86_400_000
 _HISTORY: Final = 1_000
 """Revisions of an alert that are looked through for what came while nobody delivered."""
+_AT_ONCE: Final = 100
+"""Alerts that are taken in one transaction: an acknowledgement that comes behind thousands waits for no more."""
 _MOST_REVISION: Final = 1 << 31
 _FIRST_MS: Final = 15 * 60_000
 """Where nothing was ever delivered, only what people were called for in the last minutes is told."""
@@ -152,21 +154,28 @@ class Deliverer:
         if not self._unconfirmed:
             return
         whole = self._readable and "store" not in failing_parts(read_status(self._folder))
-        for key, (alert, since) in list(self._unconfirmed.items()):
+        taken, over = list[Alert](), list[tuple[str, int]]()
+        for key, (alert, since) in sorted(self._unconfirmed.items(), key=_silences_first):
             known = self._box.knows(*key)
             if not known and whole and time.monotonic() - since < _CONFIRM_S:
                 continue
             if not known and whole and (alert.state != "raised" or self._in_store(alert.id)):
                 _LOG.warning("alert %s, revision %d, came over MQTT, and the store does not have it: left out", *key)
             elif not known:
-                self._take(alert)  # where the disk fails it waits on, and is taken in memory
+                taken.append(alert)
+            over.append(key)
+            if len(taken) == _AT_ONCE:
+                self._bell.set()
+                break
+        self._take((alert, False) for alert in taken)  # where the disk fails they wait on, and are taken in memory
+        for key in over:
             del self._unconfirmed[key]
 
     def _in_store(self, identifier: str) -> bool:
         return bool(self._reader.query("SELECT 1 FROM alerts WHERE id = ?", (identifier,)))
 
     def _look(self) -> None:
-        """Take what is new in the store."""
+        """Take what is new in the store, first what silences; of very much a part, and soon the rest."""
         self._readable = False
         try:
             version = self._reader.version()
@@ -174,23 +183,30 @@ class Deliverer:
             if version == self._version:
                 return
             rows = self._reader.query(
-                "SELECT id, revision, state, changed_ms FROM alerts WHERE changed_ms >= ? ORDER BY changed_ms, id",
+                "SELECT id, revision, changed_ms FROM alerts WHERE changed_ms >= ? "
+                "ORDER BY state = 'raised', changed_ms, id",
                 (self._since_ms,),
             )
             now_ms = int(self._reader.progress()["now_ms"])
         except StoreMissingError:
             return
         first = self._box.new
-        for identifier, revision, _state, changed_ms in rows:
-            self._since_ms = max(self._since_ms, changed_ms - _DAY_MS)
-            if not self._box.knows(identifier, revision):
-                self._take_revisions(identifier, now_ms - _FIRST_MS if first else None)
+        new = [identifier for identifier, revision, _ in rows if not self._box.knows(identifier, revision)]
+        told_from_ms = now_ms - _FIRST_MS if first else None
+        self._take(one for identifier in new[:_AT_ONCE] for one in self._revisions(identifier, told_from_ms))
+        if len(new) > _AT_ONCE:
+            self._bell.set()
+            return
         if first:
             self._box.begin()
+        self._since_ms = max([self._since_ms, *(changed_ms - _DAY_MS for *_, changed_ms in rows)])
         self._version = version
 
-    def _take_revisions(self, identifier: str, told_from_ms: int | None) -> None:
-        """Take what is new of an alert: its last call, where that holds; what was before only says who had it."""
+    def _revisions(self, identifier: str, told_from_ms: int | None) -> Iterable[tuple[Alert, bool]]:
+        """Yield what is new of an alert: its last call, where that holds; what was before only says who had it.
+
+        With each whether it is taken silently.
+        """
         rows = self._reader.query(
             "SELECT body FROM alert_history WHERE id = ? ORDER BY revision DESC LIMIT ?", (identifier, _HISTORY)
         )
@@ -202,39 +218,52 @@ class Deliverer:
         told_from = max(calls, default=0) if holds else alerts[-1].revision if alerts else 0
         for alert in alerts:
             old = told_from_ms is not None and max(alert.heard_ms, alert.raised_ms) < told_from_ms
-            self._take(alert, silently=old or alert.revision < told_from)
+            yield alert, old or alert.revision < told_from
 
-    def _take(self, alert: Alert, *, silently: bool = False) -> None:
-        now_ms = wall_ms()
-        orders: list[Order] = []
-        if not silently:
-            muted_ms = self._mutes.until(alert, now_ms)
-            found = self._telling.orders(alert, now_ms)
-            orders = [order._replace(due_ms=max(order.due_ms, muted_ms)) for order in found]
-        self._ring(self._box.take(alert, orders, now_ms, silently=silently))
+    def _take(self, alerts: Iterable[tuple[Alert, bool]]) -> None:
+        """Take alerts, those silently that say so, in one transaction: each of its own waits for the disk."""
+        found = list(alerts)
+        if not found:
+            return
+        now_ms, channels = wall_ms(), set[str]()
+        mutes = self._mutes.now(now_ms)
+        with self._box.together():
+            for alert, silently in found:
+                muted_ms = muted_until(mutes, alert)
+                orders = [] if silently else self._telling.orders(alert, now_ms)
+                orders = [order._replace(due_ms=max(order.due_ms, muted_ms)) for order in orders]
+                channels |= self._box.take(alert, orders, now_ms, silently=silently)
+        self._ring(channels)
 
     def _hand_on(self) -> None:
         self._ring(self._box.hand_on(self._telling.way, self._limits.hand_on_ms, wall_ms()))
 
     def _call_again(self) -> None:
-        """Ask who is next, and remind, where nobody has taken an alert up."""
-        now_ms = wall_ms()
-        for called in self._box.called():
-            alert, waited_ms = called.alert, now_ms - called.called_ms
-            if self._mutes.until(alert, now_ms):
-                continue
-            steps = [rule for rule in self._telling.escalations(alert, now_ms) if rule.after_ms <= waited_ms]
-            if len(steps) > called.escalated:
-                new = steps[called.escalated :]
-                orders = [order for rule in new for order in self._telling.escalation(rule, alert, now_ms)]
-                asked = called._replace(escalated=len(steps))
-                self._ring(self._box.call_again(asked, orders, "escalation", now_ms))
-                continue  # who was asked just now is not reminded in the same breath
-            every_ms = self._telling.reminder_ms(alert, now_ms)
-            if every_ms and waited_ms // every_ms > called.reminded:
-                again = called._replace(reminded=waited_ms // every_ms)
-                orders = self._telling.reminder(alert, called.escalated, now_ms)
-                self._ring(self._box.call_again(again, orders, "reminder", now_ms))
+        """Ask who is next, and remind, where nobody has taken an alert up; of very many some each second."""
+        now_ms, asked, channels = wall_ms(), 0, set[str]()
+        mutes = self._mutes.now(now_ms)
+        with self._box.together():
+            for called in self._box.called():
+                alert, waited_ms = called.alert, now_ms - called.called_ms
+                if muted_until(mutes, alert):
+                    continue
+                every_ms = self._telling.reminder_ms(alert, now_ms)
+                steps = [rule for rule in self._telling.escalations(alert, now_ms) if rule.after_ms <= waited_ms]
+                if len(steps) > called.escalated:  # who is asked now is not reminded in the same breath
+                    new = steps[called.escalated :]
+                    orders = [order for rule in new for order in self._telling.escalation(rule, alert, now_ms)]
+                    again = called._replace(escalated=len(steps))
+                    channels |= self._box.call_again(again, orders, "escalation", now_ms)
+                elif every_ms and waited_ms // every_ms > called.reminded:
+                    again = called._replace(reminded=waited_ms // every_ms)
+                    orders = self._telling.reminder(alert, called.escalated, now_ms)
+                    channels |= self._box.call_again(again, orders, "reminder", now_ms)
+                else:
+                    continue
+                asked += 1
+                if asked == _AT_ONCE:
+                    break
+        self._ring(channels)
 
     def _ring(self, channels: Collection[str]) -> None:
         for channel in channels:
@@ -266,6 +295,10 @@ class Deliverer:
         if fault and fault != self._fault:
             _LOG.error("alerts cannot be taken, and are tried again: %s", fault)
         self._fault = fault
+
+
+def _silences_first(heard: tuple[tuple[str, int], tuple[Alert, float]]) -> bool:
+    return heard[1][0].state == "raised"
 
 
 def _checked(alert: Alert, site: str) -> Alert:

@@ -16,7 +16,8 @@ from axe_playwright_python.sync_playwright import Axe
 from paho.mqtt.enums import CallbackAPIVersion
 
 from console.cli.main import main
-from console.deliver.message_box import FILE, MessageBox
+from console.deliver.message_box import MessageBox
+from console.deliver.outbox_file import FILE
 from deploy.processes.broker import embedded_command
 from ingest import topics
 from ingest.events import Command, PatrolDid, PatrolPlan, PatrolStop

@@ -5,7 +5,6 @@ Update, taking it up an Ack, its end a Cancel; all of them name the messages bef
 """
 
 import math
-from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from html import unescape
 from pathlib import Path
@@ -83,6 +82,10 @@ class Cap:
         self._cap, self._writer, self._site, self._zone = settings, writer, around.site, around.zone
         self.folder = around.base / Path(settings.folder).expanduser()
         self._sender = settings.sender or f"patrolgrid.{around.site}"
+        self._written: dict[str, None] | None = None
+        """Names of the messages in the folder, oldest first; None before it was looked at."""
+        self._entries: dict[str, ET.Element] = {}
+        """The newest ones' entries in the feed."""
 
     def send(self, message: Message) -> str:
         """Write a message, and the feed."""
@@ -168,37 +171,46 @@ class Cap:
         try:
             replace_file(self.folder / name, _bytes(root))
             if listed:
-                self._renew_feed()
+                self._renew_feed(name)
         except OSError as error:
+            self._written = None  # somebody else may have been at the folder
             raise LaterError("error", f"{error.strerror or error}") from error
 
-    def _renew_feed(self) -> None:
-        """Write the feed of the newest messages, and remove the oldest files."""
-        written = [path for path in self.folder.glob(f"{self._site}-*.xml") if path.is_file()]
-        newest = sorted(written, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
-        for path in newest[self._cap.keep :]:
-            path.unlink(missing_ok=True)
-        replace_file(self.folder / FEED, _bytes(self._feed(newest[: min(_IN_FEED, self._cap.keep)])))
+    def _renew_feed(self, name: str) -> None:
+        """Write the feed of the newest messages, with one that was just written, and remove the oldest files."""
+        if self._written is None:
+            found = [path for path in self.folder.glob(f"{self._site}-*.xml") if path.is_file()]
+            found.sort(key=lambda path: (path.stat().st_mtime_ns, path.name))
+            self._written, self._entries = dict.fromkeys(path.name for path in found), {}
+        for names in (self._written, self._entries):
+            names.pop(name, None)  # it may have been written anew
+        self._written[name] = None
+        for old in list(self._written)[: -self._cap.keep]:
+            (self.folder / old).unlink(missing_ok=True)
+            del self._written[old]
+        newest = list(self._written)[: -min(_IN_FEED, self._cap.keep) - 1 : -1]
+        known = self._entries
+        self._entries = {one: known[one] if one in known else _entry(self.folder / one) for one in newest}
+        replace_file(self.folder / FEED, _bytes(self._feed()))
 
-    def _feed(self, paths: Iterable[Path]) -> ET.Element:
+    def _feed(self) -> ET.Element:
         feed = ET.Element("feed", {"xmlns": ATOM})
         _add(feed, "id", _iri(self._site))
         _add(feed, "title", f"PatrolGrid {self._site}")
-        updated = _add(feed, "updated", "")
+        _add(feed, "updated", next((entry.findtext("updated", "") for entry in self._entries.values()), ""))
         _add(ET.SubElement(feed, "author"), "name", self._sender)
-        for path in paths:
-            document = path.read_text(encoding="utf-8")
-            sent, kind, headline = (_said(document, name) for name in ("sent", "msgType", "headline"))
-            entry = ET.SubElement(feed, "entry")
-            for name, text in (
-                ("id", _iri(path.stem)),
-                ("title", f"{kind}: {headline or path.stem}"),
-                ("updated", sent),
-            ):
-                _add(entry, name, text)
-            ET.SubElement(entry, "link", {"href": path.name, "type": "application/cap+xml"})
-            updated.text = updated.text or sent
+        feed.extend(self._entries.values())
         return feed
+
+
+def _entry(path: Path) -> ET.Element:
+    document = path.read_text(encoding="utf-8")
+    sent, kind, headline = (_said(document, name) for name in ("sent", "msgType", "headline"))
+    entry = ET.Element("entry")
+    for name, text in (("id", _iri(path.stem)), ("title", f"{kind}: {headline or path.stem}"), ("updated", sent)):
+        _add(entry, name, text)
+    ET.SubElement(entry, "link", {"href": path.name, "type": "application/cap+xml"})
+    return entry
 
 
 def _add(parent: ET.Element, name: str, text: str) -> ET.Element:

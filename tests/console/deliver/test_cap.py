@@ -11,8 +11,9 @@ import xmlschema
 
 from console.deliver.channel import Surroundings
 from console.deliver.channels.cap import ATOM, CAP, FEED, CapSettings
-from console.deliver.message_box import FILE, MessageBox
+from console.deliver.message_box import MessageBox
 from console.deliver.orders import Message, Order
+from console.deliver.outbox_file import FILE
 from console.deliver.wording import Writer
 from ingest.login import BrokerAddress
 from ingest.vocabulary import ALERT_KINDS

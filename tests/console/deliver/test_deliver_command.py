@@ -11,8 +11,9 @@ import pytest
 
 from console.cli.main import main
 from console.deliver.examined import examine_delivery
-from console.deliver.message_box import FILE, MessageBox
+from console.deliver.message_box import MessageBox
 from console.deliver.orders import Order
+from console.deliver.outbox_file import FILE
 from console.deliver.receipts import Receipts
 from deploy.node.lock import site_lock
 from deploy.settings import load_settings, with_values

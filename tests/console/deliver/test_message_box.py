@@ -1,9 +1,12 @@
 """The outbox: what is due, in which order, what is dropped, what is handed on, and what a restart keeps."""
 
+import sqlite3
+
 import pytest
 
-from console.deliver.message_box import FILE, MessageBox
+from console.deliver.message_box import MessageBox
 from console.deliver.orders import Order
+from console.deliver.outbox_file import FILE
 from console.deliver.receipts import Receipts
 from tests.stream.make_results import T0
 from tests.stream.make_results import alert as make_alert
@@ -200,3 +203,18 @@ def test_what_is_raised_again_says_who_had_it(outbox):
 def test_what_is_taken_silently_calls_nobody_later_either(outbox):
     outbox.take(revised(1), [], 1000, silently=True)
     assert outbox.called() == []
+
+
+def test_what_is_written_together_is_written_whole_or_not_at_all(outbox, tmp_path):
+    def half() -> None:
+        with outbox.together():
+            outbox.take(revised(1), [CHAT], 0)
+            outbox.take(make_alert("b", 1), [CHAT], 0)
+            assert outbox.knows("a1", 1)
+            raise sqlite3.OperationalError("disk I/O error")
+
+    with pytest.raises(sqlite3.OperationalError):
+        half()
+    assert not outbox.knows("a1", 1)
+    assert states(tmp_path) == []
+    assert outbox.take(revised(1), [CHAT], 0) == {"chat"}

@@ -8,8 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from console.deliver.message_box import FILE, MessageBox
+from console.deliver.message_box import MessageBox
 from console.deliver.orders import Message, Order
+from console.deliver.outbox_file import FILE
 from console.deliver.receipts import Receipts
 from tests.stream.make_results import T0
 from tests.stream.make_results import alert as make_alert

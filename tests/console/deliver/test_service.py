@@ -411,3 +411,19 @@ def test_a_disk_that_takes_nothing_silences_nobody_and_has_it_all_when_it_takes_
         station.tell(critical("a3"))
         station.until(deliverer, "a3", chat=OK, hook=OK)
     assert [len(fake.got) for fake in fakes.values()] == [3, 3]
+
+
+def test_an_acknowledgement_behind_very_many_alerts_silences_before_they_are_told(tmp_path, fakes, monkeypatch):
+    monkeypatch.setattr(service_module, "_AT_ONCE", 3)
+    fakes["hook"].usual = "500"
+    station = Station(tmp_path, fakes)
+    with station.delivering() as deliverer:
+        station.tell(critical("x"))
+        station.until(deliverer, "x", hook=("waiting", "error"))
+        many = [critical(f"a{number}") for number in range(7)]
+        station.tell(*many, critical("x", 2, state="acknowledged", by="Wang", changed_ms=T0 + 60_000))
+        deliverer.step()
+        assert station.states("x")["hook"] == ("dropped", "acknowledged")
+        told = [bool(station.states(alert.id)) for alert in many]
+        assert not all(told)  # of very many only some are taken before it looks again
+        wait_for(lambda: deliverer.step() or all(station.states(alert.id) for alert in many), "not all are told")

@@ -10,9 +10,10 @@ from console.deliver.channel import ChannelSettings
 from console.deliver.channels.cap import CapSettings
 from console.deliver.channels.mail import MailSettings
 from console.deliver.channels.wecom import WeComSettings
-from console.deliver.message_box import FILE, MessageBox
-from console.deliver.mutes import Mute, Mutes, mutes_of
+from console.deliver.message_box import MessageBox
+from console.deliver.mutes import Mute, Mutes, muted_until, mutes_of
 from console.deliver.orders import Order
+from console.deliver.outbox_file import FILE
 from console.deliver.telling import Telling
 from console.people.people import Person
 from deploy.settings import with_values
@@ -181,10 +182,10 @@ def test_a_mute_holds_back_ends_by_itself_and_lets_go_when_it_is_ended(tmp_path)
             mutes.add(Mute(0, 100, "", "", "", "cli", "work"))
         number = mutes.add(Mute(0, 10_000, "b1", "", "cam-1", "cli", "work"))
         alert = make_alert("a1", 1)
-        assert mutes.until(alert, 5_000) == 10_000
-        assert mutes.until(alert, 10_000) == 0
-        assert mutes.until(make_alert(devices=("cam-1", "cam-2")), 5_000) == 0
-        assert mutes.until(make_alert(beat="b2"), 5_000) == 0
+        assert muted_until(mutes.now(5_000), alert) == 10_000
+        assert muted_until(mutes.now(10_000), alert) == 0
+        assert muted_until(mutes.now(5_000), make_alert(devices=("cam-1", "cam-2"))) == 0
+        assert muted_until(mutes.now(5_000), make_alert(beat="b2")) == 0
         box.take(alert, [Order("chat", due_ms=10_000)], 5_000)
         assert box.next("chat", 6_000) is None
         assert mutes.remove(number, 7_000)
