@@ -129,6 +129,7 @@ def grafana(settings: Settings) -> Finding:
         with closing(
             api.Grafana(section.url, section.read_secret("token"), timeout_s=min(section.timeout_s, _CONNECT_S))
         ) as server:
+            server.check_version()
             found = server.datasource(panels.DATASOURCE["uid"])
     except (MissingExtraError, ValueError) as error:
         return fail("", "packages-do" if isinstance(error, MissingExtraError) else "down-do", error=str(error))

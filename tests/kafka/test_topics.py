@@ -9,7 +9,9 @@ import json
 import pytest
 
 from console.cli.main import main
+from console.doctor import servers
 from deploy.kafka import site_topics as topics
+from deploy.settings import Settings, with_values
 from deploy.settings.load import load_settings
 from ingest.log.kafka_address import KafkaAddress, records_topic
 from ingest.log.kafka_client import KafkaAwayError, KafkaTopicError
@@ -62,6 +64,14 @@ def test_topics_are_as_they_must_be(kafka, site):
     assert state.config["cleanup.policy"] == "compact"
     more = topics.check(kafka.address, wanted, replication=2)
     assert {(one.what, one.found, one.expected) for one in more} == {("replication", "1", "2")}
+
+
+def test_the_doctor_says_that_they_are_missing_and_that_they_are_not(kafka, site):
+    settings = with_values(Settings(), site={"id": site}, kafka={"bootstrap": kafka.address.bootstrap, "shards": 2})
+    found = servers.kafka(settings)
+    assert (found.state, found.code, found.todo) == ("fail", "topics", "topics-do")
+    topics.create(kafka.address, topics.topics_of(site, 2, settings.kafka.retention_h))
+    assert servers.kafka(settings).state == "ok"
 
 
 def test_more_copies_than_brokers_is_an_error_that_says_so(kafka, site):
