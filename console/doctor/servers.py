@@ -205,7 +205,8 @@ def certificates(settings: Settings) -> list[Finding]:
                 continue
     ending = sorted(f"{name} ({days})" for name, days in shown.items() if days is not None and days < _END_DAYS)
     known = [name for name, days in shown.items() if days is not None]
-    return or_ok([warn("soon", "soon-do", names=", ".join(ending))] if ending else [], "ok", count=len(known))
+    found = [warn("soon", "soon-do", names=", ".join(ending))] if ending else []
+    return or_ok(found, "ok" if known else "none", count=len(known))
 
 
 def _all_reached(places: dict[str, Place], *, tls: bool = False) -> dict[str, Reached]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
+import socket
+import ssl
+import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,6 +17,7 @@ from console.cli.main import main
 from console.doctor import machine, mosquitto_conf, servers
 from console.doctor.broker_queue import Measured
 from console.doctor.reached import Place, reached
+from console.people.pki import BOARD_DAYS, Pki
 from deploy.processes.supervisor import Supervisor
 from deploy.settings import Settings, with_values
 from ingest.login import BrokerAddress
@@ -121,3 +127,30 @@ def test_a_server_is_reached_without_a_word_and_its_key_is_not_shown():
     assert reached(place).trouble == "nobody listens there"
     assert "secret" not in str(place)
     assert Place.of_url("") is None
+
+
+def test_a_certificate_that_ends_soon_is_named(tmp_path):
+    now = datetime.now(UTC)
+    for days_left, code in ((9, "soon"), (200, "ok")):
+        pki = Pki(tmp_path / str(days_left))
+        pki.make_authority("s1", now=now - timedelta(days=400))
+        pki.issue_board(["localhost"], ["127.0.0.1"], now - timedelta(days=BOARD_DAYS - days_left))
+        served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        served.load_cert_chain(pki.board, pki.board_key)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            answering = threading.Thread(target=handshake, args=(listener, served))
+            answering.start()
+            broker = {"port": port, "tls": True, "tls_ca": pki.authority}
+            (found,) = servers.certificates(with_values(Settings(), data={"dir": tmp_path}, broker=broker))
+            answering.join(60)
+        assert found.code == code
+        assert code == "ok" or found.values["names"] in {"broker (8)", "broker (9)"}
+    assert servers.certificates(with_values(Settings(), data={"dir": tmp_path}))[0].code == "none"
+
+
+def handshake(listener, context):
+    """Answer one connection as far as its handshake."""
+    connection, _ = listener.accept()
+    with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
+        secure.recv(1)
