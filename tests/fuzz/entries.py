@@ -146,13 +146,15 @@ def site_places() -> Iterator[Entry]:
                 with contextlib.suppress(PlacesError):
                     read_places(content, "places.geojson")
 
-            def bring() -> None:
+            def check() -> None:
                 find_all(content, "x")
+
+            def bring() -> None:
                 with contextlib.suppress(PlacesError):
                     coming = in_beats(take_features(content, "x"), known, "x", [])
                     parse_places(merge(beats, coming, without_example=True).document, "x", [])
 
-            return rng.choice((read, bring))
+            return rng.choice((read, check, bring))
         if rng.random() < 0.3:
             packed = zlib.compress(b"[" * rng.choice((10, 100_000, 5_000_000)), 9)
         else:
