@@ -42,7 +42,9 @@ _WORDS: Final = {
             `PATROLGRID_BROKER__PORT=8883`; lists are separated by commas. Paths in the file are relative to the file's
             folder. An unknown key or a bad value stops the command with a sentence that names the key, where it stands
             and what was expected. `patrolgrid settings` shows what is in force.
-            中文：[settings.zh-CN.md](settings.zh-CN.md).
+
+            Commands speak the language of `--lang`, else of `PATROLGRID_LANG`, else of the site
+            (`site.language`), else of the locale (`LC_ALL`, `LANG`). 中文：[settings.zh-CN.md](settings.zh-CN.md).
 
             Secrets never stand in the file: {secrets}.
 
@@ -68,7 +70,8 @@ _WORDS: Final = {
             全部大写，如 `PATROLGRID_BROKER__PORT=8883`；列表用逗号分隔。文件中的路径相对于文件所在目录。
             键名不存在或值有误时，命令停止，并说明是哪个键、在哪里、应当怎样写。
             `patrolgrid settings` 显示当前生效的设置；
-            `patrolgrid settings --example` 输出带中文说明的示例文件。English: [settings.md](settings.md)。
+            `patrolgrid settings --example` 输出带中文说明的示例文件。命令的语言依次取自 `--lang`、`PATROLGRID_LANG`、
+            站点语言（`site.language`）、系统区域设置（`LC_ALL`、`LANG`）。English: [settings.md](settings.md)。
 
             秘密绝不写在文件中：{secrets}。
 

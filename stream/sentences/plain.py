@@ -2,17 +2,18 @@
 
 What a result says has a code (`stream.sentences.catalogue`). Help and errors have none: whoever raises an error deep in
 a room knows no reader, and writes what is wrong in English. Here, at the edge where a person reads, the English is
-looked up. ``plain.zh-CN.po`` has a pair for each text, in the format of GNU gettext; a field of an f-string stands as
-``{0}``, ``{1}``, in the order of the English. A text is found again by what stands between its fields, and a field may
-be such a text itself: what is wrong with a file, say, within the error of a command.
+looked up. ``plain.zh-CN.po`` has a pair for each text, in the format of GNU gettext, in two lines; a field of an
+f-string stands as ``{0}``, ``{1}``, in the order of the English. A text is found again by what stands between its
+fields, and a field may be such a text itself: what is wrong with a file, say, within the error of a command.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from itertools import islice
 from typing import Final
+
+import msgspec
 
 from stream.sentences.languages import FOLDER, LANGUAGES
 
@@ -37,14 +38,15 @@ def pairs(language: str) -> dict[str, str]:
     path = FOLDER / f"plain.{language}.po"
     found: list[list[str]] = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        word, quote, rest = line.partition('"')
-        if word == "msgid ":
-            found.append([json.loads(quote + rest), ""])
-        elif word == "msgstr ":
-            found[-1][1] = json.loads(quote + rest)
-        elif quote and not word:
-            found[-1][1] += json.loads(quote + rest)
+        if line.startswith("msgid "):
+            found.append([_unquoted(line[6:]), ""])
+        elif line.startswith("msgstr "):
+            found[-1][1] = _unquoted(line[7:])
     return {english: translated for english, translated in found if english}
+
+
+def _unquoted(text: str) -> str:
+    return str(msgspec.json.decode(text)) if "\\" in text else text[1:-1]
 
 
 @cache
