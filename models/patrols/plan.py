@@ -67,7 +67,7 @@ def plan(
     solver
         ``best``, or ``greedy`` for the first step alone.
     draw_seed
-        Makes the plan unpredictable: one of a dozen that cover at least 94 % of the best is drawn with this seed,
+        Makes the plan unpredictable: one of some that cover at least 94 % of the best is drawn with this seed,
         which nobody must know beforehand. None: the best plan that was found.
 
     Raises

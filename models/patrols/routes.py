@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from models.patrols.task import HOLD_MIN, Cover, Task, Visit
 
 _NEIGHBOURS: Final = 16
-"""Places from which another is reached in one move; those further away are met by the way over others."""
+"""Places from which another is reached in one move; others are met by the way over these."""
 _TURN: Final = 6000
 """What a turn of the loop costs beside its moves, in moves."""
 _NOT: Final = -1e30
@@ -22,12 +22,13 @@ class RouteSearch:
     the one that covered more is kept, though the other may have left more for later.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, luck: np.random.Generator | None = None) -> None:
         self.task = task
         ways = task.minutes[: task.places, : task.places]
         near = min(_NEIGHBOURS, task.places)
-        self.origin = np.argsort(ways, axis=0, kind="stable")[:near].T.copy()
-        """(candidates, neighbours): from where each is reached."""
+        order = ways if luck is None else luck.random(ways.shape)
+        self.origin = np.argsort(order, axis=0, kind="stable")[:near].T.copy()
+        """(candidates, neighbours): from where each is reached: the nearest, or with `luck` any."""
         self._ways = np.take_along_axis(ways.T, self.origin, axis=1)
 
     def cost(self, number: int) -> int:

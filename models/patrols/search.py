@@ -12,16 +12,16 @@ from models.patrols.task import Task, Visit
 
 _MOVES_A_SECOND: Final = 14e6
 """Moves that one core of an ordinary machine weighs in a second; only the default of effort rests on it."""
-PLANS: Final = 12
+PLANS: Final = 8
 """Plans of which one is drawn."""
 LEAST: Final = 0.94
 """What each of them covers at least, as a share of the best."""
-AIM: Final = 0.953
+AIM: Final = 0.96
 """And what they cover on average, about."""
 _BLOCK_MIN: Final = 60
 _TOLL: Final = 4.0
 """How much a way from place to place may cost at random, in what a stop covers, at a spread of one."""
-_STRENGTH: Final = 3.0
+_STRENGTH: Final = 10.0
 """What a way costs in what a stop covers, at first, where one place has always followed the other,"""
 _GAIN: Final = 20.0
 """How fast tolls rise while more than `AIM` is covered."""
@@ -69,6 +69,8 @@ class PlanSearch:
         Each is made anew, officer by officer, with a toll on every way from place to place: the more often the other
         place has followed the one, in `seen` (candidates, candidates) and in the plans made here, the dearer. So no
         place has a usual successor. Tolls rise while plans are better than they need be, and fall when they are not.
+        Which ways are open at all is drawn for each plan: by the nearest ones alone, who follows an officer has few
+        places to guess among.
         """
         found, strength, places = [list(best)], _STRENGTH, self.task.places
         ways = np.zeros((places, places)) if seen is None else seen.astype(np.float64)
@@ -78,8 +80,9 @@ class PlanSearch:
             share = ways / (ways.sum(axis=1, keepdims=True) + 1.0)
             toll = usual * (strength * share + self.luck.exponential(_LOOSE, (places, places)))
             new: list[Visit] = []
+            routes = RouteSearch(self.task, self.luck)
             for number in self.luck.permutation(len(self.officers)).tolist():
-                new += self.routes.best(number, self.task.cover(new), self.task.left(new), toll)[0]
+                new += routes.best(number, self.task.cover(new), self.task.left(new), toll)[0]
             value = (self.task.value(new) + missing) / most
             strength *= float(np.exp(np.clip(_GAIN * (value - AIM), -0.7, 0.7)))
             if value >= least:
