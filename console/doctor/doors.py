@@ -4,7 +4,7 @@ import socket
 from contextlib import closing
 from typing import Final
 
-from console.doctor.findings import Finding, fail, ok, or_ok, warn
+from console.doctor.verdicts import Finding, fail, ok, or_ok, warn
 from console.people.rights import may
 from deploy.settings import Settings
 from ingest.login import is_loopback

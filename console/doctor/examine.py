@@ -6,7 +6,7 @@ from typing import Final
 from console.common import SUPERVISED, FoundSite, failing_parts
 from console.deliver.examined import examine_delivery
 from console.doctor import doors, machine, own_files, servers
-from console.doctor.findings import Check, Finding, fail, in_words, ok, or_ok, warn
+from console.doctor.verdicts import Check, Finding, fail, in_words, ok, or_ok, warn
 from deploy.node.lock import is_locked
 from deploy.settings import Settings
 from ingest.clock import wall_ms

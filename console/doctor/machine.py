@@ -12,7 +12,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from console.deliver.channel_file import read_channels
-from console.doctor.findings import Finding, fail, ok, or_ok, warn
+from console.doctor.verdicts import Finding, fail, ok, or_ok, warn
 from deploy.settings import Settings
 from ingest.setup.extras import EXTRAS, install
 from ingest.setup.settings import SettingsError

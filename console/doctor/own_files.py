@@ -9,7 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from console.common import NODE_FILE
-from console.doctor.findings import Finding, fail, ok, or_ok, warn
+from console.doctor.verdicts import Finding, fail, ok, or_ok, warn
 from console.integrity import examine_files
 from deploy.node.window_change import saved_window_s
 from deploy.settings import Settings

@@ -12,9 +12,9 @@ from typing import Final
 from console.deliver.channel import ChannelSettings
 from console.deliver.channel_file import read_channels
 from console.doctor.broker_queue import measure
-from console.doctor.findings import Finding, fail, ok, or_ok, warn
 from console.doctor.mosquitto_conf import running_conf, short_of
 from console.doctor.reached import Place, Reached, place_of, reached
+from console.doctor.verdicts import Finding, fail, ok, or_ok, warn
 from deploy.processes import listening
 from deploy.settings import Settings
 from ingest.login import BrokerAddress

@@ -17,7 +17,7 @@ import pytest
 from console.board.board_config import BoardConfig, BoardConfigError
 from console.board.server import exposed, serve
 from console.doctor.doors import reach
-from console.doctor.findings import in_words
+from console.doctor.verdicts import in_words
 from console.people.people import People, Person
 from console.people.pki import BOARD_DAYS, Pki
 from deploy.settings.load import load_settings, with_values

@@ -5,7 +5,7 @@ from typing import Final
 
 from console.common import add_settings_arguments, print_json, settings_of, texts_of
 from console.doctor.examine import examine
-from console.doctor.findings import print_checks
+from console.doctor.verdicts import print_checks
 from deploy.settings import find_file
 from ingest.setup.settings import SettingsError
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from console.common import add_settings_arguments, settings_and_texts
 from console.doctor.examine import examine_at_start
-from console.doctor.findings import print_checks
+from console.doctor.verdicts import print_checks
 from console.errors import CommandError
 from console.running import refuse_running, run_site
 from deploy.processes import tell_started
