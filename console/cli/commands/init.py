@@ -20,6 +20,7 @@ from deploy.station.station_files import Choices, StationFolder
 from ingest.files import replace_file
 from ingest.setup.extras import load
 from ingest.topics import ID_PATTERN, observations
+from stream.config import Site
 from stream.sentences.catalogue import Sentences
 from stream.sentences.languages import LANGUAGES, language_of
 
@@ -140,7 +141,9 @@ def _choices(answers: _Answers) -> Choices:
     options, texts = answers.options, answers.texts
     site = answers.get("site", "station-1", lambda text: _checked("id", text))
     name = answers.get("name", site, _some)
-    zone = answers.get("timezone", time_zone_here(), lambda text: _checked("timezone", text))
+    here = time_zone_here()
+    here = Site().timezone if here == "UTC" and texts.language == "zh-CN" else here  # a machine that nobody told
+    zone = answers.get("timezone", here, lambda text: _checked("timezone", text))
     country, lon, lat = zone_hint(zone) or _SHANGHAI
     country = answers.get("country", country if _has_holidays(country) else "", _country)
     at = answers.get("at", f"{lon:g},{lat:g}", _position)
@@ -228,7 +231,7 @@ def _tell(station: StationFolder, settings: Settings, made: list[Path], link: st
     if not made and not link:
         print(texts("init-nothing", folder=station.folder))
         return
-    print(texts("init-made", folder=station.folder))
+    print(texts("init-made", folder=station.folder, site=settings.site.id, zone=settings.site.timezone))
     for path in made:
         print(f"  {path.relative_to(station.folder)}")
     if tell_broker(station.broker):
@@ -249,6 +252,7 @@ def _tell(station: StationFolder, settings: Settings, made: list[Path], link: st
             f"/usr/sbin/mosquitto -c {station.broker}/patrolgrid.conf",
             f"{program} up --config {station.settings}",
         ],
+        **({"trust": [str(station.broker / "ca.crt")]} if settings.board.tls_cert is not None else {}),
         "sign-in": [link],
         "doctor": [f"{program} doctor --config {station.settings}"],
         "device": [
