@@ -11,7 +11,7 @@ CATCHING_UP_S: Final = 120.0
 """How far results may be behind, in wall-clock seconds, before the page says that they are."""
 
 FreshnessState = Literal[
-    "live", "waiting", "catching_up", "quiet", "disconnected", "failing", "node_silent", "store_error"
+    "live", "waiting", "unheard", "catching_up", "quiet", "disconnected", "failing", "node_silent", "store_error"
 ]
 
 
@@ -19,8 +19,8 @@ class Freshness(msgspec.Struct, frozen=True):
     """What the page says about its own data."""
 
     state: FreshnessState
-    """live; waiting (no node has written yet); catching_up (behind by `behind_s`); quiet (no observation comes in);
-    disconnected (the node has lost its broker); failing (some of its `parts` fail: a full disk, a destination that is
+    """live; waiting (no node has written yet); unheard (it runs, and no device has spoken since); catching_up (behind by
+    `behind_s`); quiet (no observation comes in); disconnected (the node has lost its broker); failing (some of its `parts` fail: a full disk, a destination that is
     away); node_silent (the node stopped writing); store_error."""
     since_ms: int = 0
     """Site time (epoch ms) up to which data can be believed; 0 where unknown or live."""
@@ -99,6 +99,8 @@ class FreshnessJudge:
         return Freshness("failing", self._whole_site_ms or site_ms, parts=failing) if failing else None
 
     def _flow(self, status: Mapping[str, Any], wall_ms: int) -> Freshness:
+        if (status.get("counters") or {}).get("received") == 0:
+            return Freshness("unheard")
         behind = float((status.get("lag") or {}).get("seconds") or 0.0)
         if behind > CATCHING_UP_S:
             return Freshness("catching_up", int(status.get("watermark_ms") or 0), behind)

@@ -36,6 +36,13 @@ def test_no_status_means_waiting():
     assert FreshnessJudge(120).judge(None, WALL).state == "waiting"
 
 
+def test_a_node_that_no_device_has_spoken_to_is_not_live():
+    judge = FreshnessJudge(120)
+    assert judge.judge(status(received=0), WALL + 500).state == "unheard"
+    assert judge.judge(status(WALL + 200_000, received=0), WALL + 200_500).state == "unheard", "that is no failure yet"
+    assert judge.judge(status(WALL + 201_000, received=1), WALL + 201_500).state == "live"
+
+
 def test_a_node_that_stopped_writing_was_last_right_at_its_last_word():
     told = FreshnessJudge(120).judge(status(), WALL + 16_000)
     assert (told.state, told.since_ms) == ("node_silent", SITE_NOW)

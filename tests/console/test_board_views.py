@@ -168,6 +168,10 @@ def test_without_fresh_data_nothing_is_green_and_the_page_says_what_it_waits_for
     assert page.evaluate(GREEN) == []
     page.click('[data-language="zh-CN"]')
     wait_for(lambda: "请技术人员启动" in page.locator("#stale").inner_text(), "the same in Chinese")
+    wall.node.status(counters={"received": 0})
+    page.wait_for_selector('#stale[data-kind="begins"]')
+    assert "尚无设备上报" in page.locator("#stale").inner_text()
+    assert page.evaluate(GREEN) == []
     wall.well = True
     page.wait_for_selector("#stale", state="hidden")
     page.wait_for_selector('[data-device="gate-1"] .is-normal')

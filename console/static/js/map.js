@@ -383,9 +383,16 @@ export function startMap() {
     map.setView([detail.lat, detail.lon], zoom, { animate: !calm });
   });
   for (const kind of ["pointerdown", "wheel", "keydown"]) byId("map").addEventListener(kind, () => (moved = true), { passive: true });
+  // What was chosen stays in sight, also beside the dock that opens for it.
+  const keepInSight = () => {
+    const place = state.devices.get(state.selected);
+    if (place && !map.getBounds().pad(-0.08).contains([place.lat, place.lon])) map.panTo([place.lat, place.lon], { animate: false });
+  };
+  bus.addEventListener("select", () => requestAnimationFrame(keepInSight));
   new ResizeObserver(() => {
     map.invalidateSize({ animate: false });
-    if (!moved) home();
+    if (moved) keepInSight();
+    else home();
   }).observe(byId("map"));
   byId("legend").open = matchMedia("(min-width: 1500px)").matches;
   relabel();

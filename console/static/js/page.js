@@ -29,17 +29,18 @@ function drawTrust() {
   const kind = lost ? "link_lost" : state.link === "connecting" ? "connecting" : fresh.state;
   const since = lost ? state.lostAt : fresh.since_ms;
   const loud = !["live", "connecting"].includes(kind);
+  const begins = ["waiting", "unheard"].includes(kind); // nothing is wrong yet, and nothing is known
   const bar = byId("stale");
   document.body.dataset.trust = kind === "live" ? "live" : loud ? "stale" : "connecting";
-  byId("link").dataset.state = kind === "live" ? "live" : loud ? "stale" : "connecting";
+  byId("link").dataset.state = kind === "live" ? "live" : loud && !begins ? "stale" : "connecting";
   const parts = (fresh.parts ?? []).map((name) => word("part", name)).join(t("list-comma"));
   const values = { parts, time: since ? when(since, siteNow()) : "—", span: since ? span(siteNow() - since) : "—", behind: span((fresh.behind_s ?? 0) * 1000) };
   say(byId("link-text"), kind === "live" ? t("link-live") : kind === "connecting" ? t("link-connecting") : since ? t("link-stale", values) : t(`link-${kind}`));
-  bar.dataset.kind = kind;
+  bar.dataset.kind = begins ? "begins" : kind;
   const text = loud ? t(`stale-${kind}`, values) : "";
   if (bar.dataset.text !== text) {
     bar.dataset.text = text;
-    put(bar, loud && sign(kind === "waiting" ? "unknown" : kind === "catching_up" ? "warning" : "critical"), loud && el("span", {}, text, el("small", {}, t(kind === "node_silent" && fresh.alone ? "node-alone" : `todo-${kind}`))));
+    put(bar, loud && sign(begins ? "unknown" : kind === "catching_up" ? "warning" : "critical"), loud && el("span", {}, text, el("small", {}, t(kind === "node_silent" && fresh.alone ? "node-alone" : `todo-${kind}`))));
   }
   bar.hidden = !loud;
   drawProblems();
