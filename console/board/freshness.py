@@ -19,9 +19,9 @@ class Freshness(msgspec.Struct, frozen=True):
     """What the page says about its own data."""
 
     state: FreshnessState
-    """live; waiting (no node has written yet); unheard (it runs, and no device has spoken since); catching_up (behind by
-    `behind_s`); quiet (no observation comes in); disconnected (the node has lost its broker); failing (some of its `parts` fail: a full disk, a destination that is
-    away); node_silent (the node stopped writing); store_error."""
+    """live; waiting (no node has written yet); unheard (it runs, and no device has spoken since); catching_up (behind
+    by `behind_s`); quiet (no observation comes in); disconnected (the node has lost its broker); failing (some of its
+    `parts` fail: a full disk, a destination that is away); node_silent (the node stopped writing); store_error."""
     since_ms: int = 0
     """Site time (epoch ms) up to which data can be believed; 0 where unknown or live."""
     behind_s: float = 0.0
