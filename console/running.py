@@ -82,6 +82,8 @@ class Running:
     def begin_board(self, *, simulated: bool = False, demo: Mapping[str, str] | None = None) -> None:
         """Start the board, and wait for nothing: it needs no node, and both take seconds. `board_url` waits.
 
+        It is begun anew whatever it ended of: a node must not end because nobody can look at it.
+
         `demo` is the account that a demo's sign-in page offers.
         """
         settings, address = self.settings, self.folder / "board.url"
@@ -112,13 +114,20 @@ class Running:
             "board",
             [sys.executable, "-m", "console.board", "--config-json", str(file)],
             environment=board_environment(settings),
+            last_code=None,
         )
 
-    def board_url(self) -> str:
-        """Return the address of the board that has begun, once it answers."""
+    def board_url(self, *, give_up: bool = True) -> str:
+        """Return the address of the board that has begun, once it answers.
+
+        Unless to `give_up`, a board that does not is started again by `until_stopped`. Raises ChildError.
+        """
         address, file = self.folder / "board.url", self.folder / "board.json"
         self.supervisor.await_ready(
-            "board", lambda: address.exists() and bool(address.read_text(encoding="utf-8").strip()), _BOARD_S
+            "board",
+            lambda: address.exists() and bool(address.read_text(encoding="utf-8").strip()),
+            _BOARD_S,
+            give_up=give_up,
         )
         url = address.read_text(encoding="utf-8").strip()
         # Started again it has the same address, which browsers have open.

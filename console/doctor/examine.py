@@ -59,6 +59,7 @@ def examine_at_start(texts: Sentences, settings: Settings) -> list[Check]:
         "calendar": [own_files.calendar(settings)],
         "secrets": own_files.secrets(settings),
         "reach": doors.reach(settings),
+        "ports": [doors.ports(settings)],
         "broker": servers.broker(settings),
         "deliver": [Finding(*examine_delivery(settings))],
         "channels": servers.channels(settings),

@@ -160,18 +160,21 @@ class Supervisor:
             self.await_ready(name, ready, ready_s)
         return child
 
-    def await_ready(self, name: str, ready: Callable[[], bool], ready_s: float = 30.0) -> None:
+    def await_ready(self, name: str, ready: Callable[[], bool], ready_s: float = 30.0, *, give_up: bool = True) -> None:
         """Wait until `ready()` says that a child does its work; raises as `start` does.
 
-        So several that need nothing of each other can be started at once.
+        So several that need nothing of each other can be started at once. Unless to `give_up`, a child that ends or is
+        not ready in time stays for `mend`.
         """
         child, deadline = self._children[name], time.monotonic() + ready_s
         while not ready():
             if child.process.poll() is not None:
-                del self._children[name]
+                if give_up:
+                    del self._children[name]
                 raise ChildError(child.how_it_ended(), child.process.returncode)
             if time.monotonic() > deadline:
-                self.stop(name)
+                if give_up:
+                    self.stop(name)
                 raise ChildError(f"{name} was not ready after {ready_s:g} s (log: {child.log})\n{child.last_words()}")
             time.sleep(0.03)
 

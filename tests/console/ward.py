@@ -107,6 +107,12 @@ def _channels(ward: Ward, text: str) -> None:
     ward.set("telling", rules=["critical @ #chat"])
 
 
+def _rota(ward: Ward) -> None:
+    _channels(ward, "[chat]\nkind = 'wecom'\nwhere = 'inside'\nkey = 'k'\nbase_url = 'http://127.0.0.1:1'\n")
+    (ward.folder / "rota.toml").write_text("rules = [\n", encoding="utf-8")
+    ward.set("telling", file="rota.toml")
+
+
 def _people_gone(ward: Ward) -> None:
     people = People(ward.site)
     with closing(people.file):
@@ -180,14 +186,14 @@ BREAKS = {
         lambda w: w.key("commands.key", "{}", 0o644), "secrets", "lets others read it"
     ),
     "a board that is open to everybody": Break(
-        lambda w: w.set("board", host="0.0.0.0"), "reach", "would be open to others on 0.0.0.0"  # noqa: S104
+        lambda w: w.set("board", host="0.0.0.0"), "reach", "would be open to others on 0.0.0.0", up=True  # noqa: S104
     ),
     "a board on an address of another machine": Break(
-        lambda w: w.set("board", host="192.0.2.1", fenced=True), "ports", "nobody can listen on 192.0.2.1"
+        lambda w: w.set("board", host="192.0.2.1", fenced=True), "ports", "nobody can listen on 192.0.2.1", up=True
     ),
     "a board's certificate that is none": Break(
         lambda w: w.set("board", tls_cert=str(w.secret("cert", "junk")), tls_key=str(w.secret("key", "junk"))),
-        "reach", "is no certificate that can be read",
+        "reach", "is no certificate that can be read", up=True,
     ),
     "accounts that are damaged": Break(
         lambda w: (w.site / "people.db").write_bytes(b"junk" * 4_000), "reach", "people.db", up=True
@@ -214,6 +220,7 @@ BREAKS = {
         lambda w: _channels(w, "[hook]\nkind = 'webhook'\nwhere = 'inside'\nurl = 'http://127.0.0.1:1/x'\n"),
         "deliver", "chat", up=True,
     ),
+    "a rota that is no TOML": Break(_rota, "deliver", "rota.toml", up=True),
     "a chat server that is away": Break(
         lambda w: _channels(
             w, f"[chat]\nkind = 'wecom'\nwhere = 'inside'\nkey = 'k'\nbase_url = 'http://{_nobody()}'\n"

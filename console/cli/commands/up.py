@@ -9,10 +9,11 @@ from console.doctor.examine import examine_at_start
 from console.doctor.verdicts import print_checks
 from console.errors import CommandError
 from console.running import refuse_running, run_site
-from deploy.processes import tell_started
+from deploy.processes import ChildError, tell_started
 from deploy.wiring import open_places
 from ingest.days.telling_settings import with_file
 from ingest.gateway.places_file import LAST_GOOD
+from ingest.setup.settings import SettingsError
 
 EXAMPLES: Final = """\
 examples:
@@ -48,11 +49,13 @@ def run(options: argparse.Namespace) -> int:
             running.begin_board()
         running.start_node()
         running.start_deliver()
-        if settings.channels_file.exists() and not with_file(settings.telling).rules:
-            print(texts("deliver-no_rules"))
+        with suppress(SettingsError):  # a rota that is broken is told below
+            if settings.channels_file.exists() and not with_file(settings.telling).rules:
+                print(texts("deliver-no_rules"))
         print(texts("run-data", folder=settings.site_dir))
         if boarded:
-            print(texts("run-board", url=running.board_url()))
+            with suppress(ChildError):  # it is told below, and tried again: detection and telling go on
+                print(texts("run-board", url=running.board_url(give_up=False)))
         print(texts("run-stop"), flush=True)
         tell_started()
         with suppress(Exception):  # nothing that only says something may end a station
