@@ -26,7 +26,7 @@ _LEAST_P: Final = 1e-9
 """Smaller probabilities are not told apart."""
 _LONGEST: Final = 2400
 """Characters of one argument; Fluent refuses more than 2500."""
-_PLAIN: Final = frozenset({"detail", "error", "problem", "reason", "trouble", "why"})
+_PLAIN: Final = frozenset({"detail", "error", "lost", "problem", "reason", "trouble", "why"})
 """Arguments that are texts of the code, in plain English: they are said in the language of the sentence."""
 _WHOLE, _TENTHS, _SMALL = (parse_pattern(text) for text in ("#,##0", "#,##0.0", "0.################"))
 

@@ -22,14 +22,24 @@ _DEEPEST: Final = 5
 """Texts within texts that are followed."""
 _MOST: Final = 3
 """Readings of a text that are tried."""
+_LEAST: Final = 5
+"""Characters that what follows something begins with, at least, such as "; line " or " of at most "."""
 _LITTLE: Final = 8
 """Characters around the fields, below which a template is hardly one."""
 _LONGEST: Final = 4000
 """Characters of a text that is looked up; longer ones hold somebody's file."""
-_JOINTS: Final = ((": ", "："), ("; ", "；"), (") ", ") "), (", ", "，"))
+_JOINTS: Final = (
+    (re.compile(r"([a-z_]+\.)([a-z_]+ .*)", re.DOTALL), ""),
+    (re.compile(r"(.*?): (.*)", re.DOTALL), "："),
+    (re.compile(r"(.*?); (.*)", re.DOTALL), "；"),
+    (re.compile(r"(.*?\)) (.*)", re.DOTALL), " "),
+    (re.compile(r"(.*?), (.*)", re.DOTALL), "，"),
+)
 """What joins texts that have translations of their own, and how Chinese joins them."""
+_OF_A_FILE: Final = re.compile(r"\[Errno \d+\] (.*): ('[^']*')", re.DOTALL)
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
-_ENGLISH: Final = re.compile(r"(?<![\w./-])[a-z]{2,}(?![\w./-])")
+_ENGLISH: Final = re.compile(r"(?<![\w./-])[A-Za-z]?[a-z]+(?![\w/-]|\.\w)")
+_BETWEEN_HAN: Final = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])")
 
 
 @cache
@@ -63,17 +73,20 @@ def plain(text: str, language: str, depth: int = 0) -> str:
     Of several readings (a template with wide fields may hold another one) that counts which leaves least English.
     """
     known = pairs(language)
+    if not known or depth > _DEEPEST or len(text) > _LONGEST or " " not in text:
+        return text  # a single word is mostly a code
     if text in known:
         return known[text]
-    if not known or depth > _DEEPEST or len(text) > _LONGEST or " " not in text:
-        return text
+    if of_file := _OF_A_FILE.fullmatch(text):
+        return f"{of_file[2]}：{plain(of_file[1], language, depth + 1)}"
     found = [*islice(_readings(text, language, depth + 1), _MOST)]
     for joint, ours in _JOINTS:
-        parts = text.partition(joint)
-        said = [plain(part, language, depth + 1) for part in parts[::2]]
-        if parts[1] and said != [*parts[::2]]:
-            found.append(ours.join(said))
-            break
+        if parts := joint.fullmatch(text):
+            said = [plain(part, language, depth + 1) for part in parts.groups()]
+            if said != [*parts.groups()]:
+                found.append(ours.join(said))
+                if depth > 1 or not _english_left(found[-1]):
+                    break
     return min([*found, text], key=_english_left)
 
 
@@ -92,6 +105,8 @@ def _readings(text: str, language: str, depth: int) -> Iterator[str]:
     for parts, translated in _templates(language):
         # What begins with a space or a semicolon follows something.
         start = 0 if parts[0][:1].isalnum() or not parts[0] else text.find(parts[0])
+        if start > 0 and len(parts[0]) < _LEAST:
+            continue
         fields = _fields(text[start:], parts) if start >= 0 else None
         if fields is not None:
             said = [plain(field, language, depth) for field in fields]
@@ -101,7 +116,7 @@ def _readings(text: str, language: str, depth: int) -> Iterator[str]:
 
 
 def _filled(template: str, said: list[str]) -> str:
-    return FIELD.sub(lambda number: said[int(number[1])], template)
+    return _BETWEEN_HAN.sub("", FIELD.sub(lambda number: said[int(number[1])], template))
 
 
 def _fields(text: str, parts: list[str]) -> list[str] | None:

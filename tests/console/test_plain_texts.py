@@ -25,7 +25,11 @@ from tests.influx import schema_page
 CHINESE = "zh-CN"
 ROOT = Path(__file__).parents[2]
 CATALOGUE = ROOT / "stream" / "sentences" / f"plain.{CHINESE}.po"
-OUTSIDE = {"[Errno {0}] {1}: {2}", "[Errno {0}] {1}", "{0}: line {1} column {2} (char {3})"}
+OUTSIDE = {
+    "[Errno {0}] {1}", "{0}: line {1} column {2} (char {3})", "Unable to load PEM file. See {0}",
+    "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {0} (_ssl.c:{1})",
+    "Error {0} while decompressing data: {1}",
+}  # fmt: skip
 """What other programs say more of than people need."""
 HAN = re.compile(r"[\u4e00-\u9fff]")
 FOREIGN = {"icalendar", "kafka", "overrides"}
@@ -208,6 +212,13 @@ def as_entries(texts: dict[str, str]) -> str:
          "/x/store.db：无法打开：'/x/store.db'：没有权限"),
         ("ts is 'abc', expected epoch milliseconds, or text like 2026-11-23T08:05:00Z or …+08:00",
          "ts 为 'abc'，应为毫秒时间戳，或 2026-11-23T08:05:00Z、…+08:00 形式的文本"),
+        ("[Errno 28] the disk is full: No space left on device: '/x/log.db'", "'/x/log.db'：磁盘已满：磁盘空间已满"),
+        ("a.toml: board.map_link is 'geo:{lat}'; expected geo: or https:// with {lat} and {lon}",
+         "a.toml：board.map_link 为 'geo:{lat}'；应为 geo: 或 https://，并含 {lat} 和 {lon}"),
+        ("days.ics: event 2 ('Party') has DTSTART that cannot be read: x",
+         "days.ics：event 2 ('Party') 有无法读取的 DTSTART：x"),
+        ("f.geojson: feature 0 ('commands') has an id that is a reserved topic word (audit, commands)",
+         "f.geojson：要素 0 ('commands') 的编号是主题保留词（audit, commands）"),
         ("Camera, East Street", "Camera, East Street"),
         ("a: b, c; d (e) " * 200, "a: b, c; d (e) " * 200),
     ],

@@ -231,10 +231,11 @@ def _test(options: argparse.Namespace, declared: Declared, around: Surroundings,
         if declared[one.channel].in_clear():
             print(texts("deliver-clear", channel=one.channel))
         if one.ok:
-            print(texts("deliver-test-ok", channel=one.channel, said=safe(one.said)))
+            print(texts("deliver-test-ok", channel=one.channel, said=safe(texts.told(one.said))))
         else:
             why, todo = texts("deliver-why", why=one.why), texts("deliver-do", why=one.why)
-            print(texts("deliver-test-bad", channel=one.channel, why=why, said=safe(one.said), todo=todo))
+            said = safe(texts.told(one.said))
+            print(texts("deliver-test-bad", channel=one.channel, why=why, said=said, todo=todo))
     return 1 if failed else 0
 
 
@@ -291,7 +292,7 @@ def _list(
         [
             (
                 *(one["id"], one["kind"], texts(f"deliver-where-{one['where']}"), one["next"], one["waiting"]),
-                safe(one["trouble"]),
+                safe(texts.told(one["trouble"])),
             )
             for one in channels
         ],
@@ -352,5 +353,5 @@ def _trouble(status: dict[str, Any], name: str) -> str:
 
 
 def _because(texts: Sentences, why: str, said: str) -> str:
-    words = texts("deliver-why", why=why) if why else ""
+    words, said = texts("deliver-why", why=why) if why else "", texts.told(said)
     return safe(f"{words} ({said})" if words and said else words or said)
