@@ -39,7 +39,7 @@ _JOINTS: Final = (
 _OF_A_FILE: Final = re.compile(r"\[Errno \d+\] (.*): ('[^']*')", re.DOTALL)
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
 _ENGLISH: Final = re.compile(r"(?<![\w./-])[A-Za-z]?[a-z]+(?![\w/-]|\.\w)")
-_BETWEEN_HAN: Final = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])")
+_BETWEEN_HAN: Final = re.compile(r"(?<=[\u4e00-\u9fff）]) (?=[\u4e00-\u9fff])")
 
 
 @cache
@@ -84,7 +84,7 @@ def plain(text: str, language: str, depth: int = 0) -> str:
         if parts := joint.fullmatch(text):
             said = [plain(part, language, depth + 1) for part in parts.groups()]
             if said != [*parts.groups()]:
-                found.append(ours.join(said))
+                found.append(_BETWEEN_HAN.sub("", ours.join(said)))
                 if depth > 1 or not _english_left(found[-1]):
                     break
     return min([*found, text], key=_english_left)

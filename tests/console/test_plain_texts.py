@@ -216,7 +216,7 @@ def as_entries(texts: dict[str, str]) -> str:
         ("a.toml: board.map_link is 'geo:{lat}'; expected geo: or https:// with {lat} and {lon}",
          "a.toml：board.map_link 为 'geo:{lat}'；应为 geo: 或 https://，并含 {lat} 和 {lon}"),
         ("days.ics: event 2 ('Party') has DTSTART that cannot be read: x",
-         "days.ics：event 2 ('Party') 有无法读取的 DTSTART：x"),
+         "days.ics：事件 2（'Party'）有无法读取的 DTSTART：x"),
         ("f.geojson: feature 0 ('commands') has an id that is a reserved topic word (audit, commands)",
          "f.geojson：要素 0 ('commands') 的编号是主题保留词（audit, commands）"),
         ("Camera, East Street", "Camera, East Street"),
