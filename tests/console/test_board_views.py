@@ -170,6 +170,8 @@ def test_without_fresh_data_nothing_is_green_and_the_page_says_what_it_waits_for
     wait_for(lambda: "请技术人员启动" in page.locator("#stale").inner_text(), "the same in Chinese")
     wall.node.status(counters={"received": 0})
     page.wait_for_selector('#stale[data-kind="begins"]')
+    assert page.locator("#alerts-count").inner_text() == "3", "what is known to be open stays"
+    assert "—条处置中" in page.locator("#tally").inner_text()
     assert "尚无设备上报" in page.locator("#stale").inner_text()
     assert page.evaluate(GREEN) == []
     wall.well = True

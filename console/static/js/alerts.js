@@ -4,7 +4,7 @@ import { command, post } from "./api.js";
 import { KeyedList, byId, el, put, say } from "./dom.js";
 import { line, sign } from "./icons.js";
 import { named, percent, pick, recall, remember, span, t, when, word } from "./i18n.js";
-import { bus, calmness, emit, endedUnseen, kindTitle, may, openAlerts, select, setSeen, siteNow, state } from "./state.js";
+import { bus, calmness, emit, endedUnseen, kindTitle, may, openAlerts, select, setSeen, siteNow, state, trusted } from "./state.js";
 
 const OFFICER = "patrolgrid.officer";
 const SLOW_MS = 15_000; // a command is on its way through the node's log; longer than this is worth a word
@@ -318,7 +318,7 @@ export function startAlerts(tone) {
     const ended = endedUnseen();
     const open = alerts.filter((a) => a.state === "raised").length; // they come first, and before what is in hand what nobody saw
     list.show([...alerts.slice(0, open), ...ended, ...alerts.slice(open)], (alert) => alert.id);
-    say(byId("alerts-count"), String(alerts.length));
+    say(byId("alerts-count"), alerts.length || trusted() ? String(alerts.length) : "—");
     byId("alerts-count").dataset.level = alerts.some((a) => a.state === "raised" && a.severity === "critical") ? "critical" : open ? "warning" : "calm";
     calm.hidden = alerts.length + ended.length > 0 || !state.overview;
     const { level, text } = calmness();

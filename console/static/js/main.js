@@ -24,7 +24,7 @@ function drawTally() {
   const look = `${open.length}/${taken}/${level}/${trusted()}/${currentLanguage()}`;
   if (tally.dataset.look !== look) {
     tally.dataset.look = look;
-    put(tally, sign(level === "calm" ? "acknowledged" : level), el("strong", {}, open.length || trusted() ? open.length : "—"), el("span", {}, t("tally-open", { taken })));
+    put(tally, sign(level === "calm" ? "acknowledged" : level), el("strong", {}, open.length || trusted() ? open.length : "—"), el("span", {}, t("tally-open", { taken: taken || trusted() ? taken : "—" })));
   }
   const name = pick(state.site?.name) || "PatrolGrid";
   document.title = open.length ? `(${open.length}) ${name}` : name;
