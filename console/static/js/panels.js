@@ -145,6 +145,7 @@ export function startPanels() {
       tab.tabIndex = mine || (!name && index === 1) ? 0 : -1; // the device's, the first, is not always there
       byId(`panel-${tab.dataset.tab}`).hidden = !mine;
       if (mine && focus) tab.focus();
+      if (mine) tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 20; // on a phone they do not all fit
     }
     drawQuality();
     drawNode();
