@@ -142,7 +142,7 @@ barrier_down = 道闸显示为落下状态，仍连续有{ $passes }辆车通过
 never_heard = { $devices }{ $more ->
     [0] {""}
    *[other] 等{ $count }台设备
-}已登记在位置文件中，但从未收到其数据。
+}已登记在点位文件中，但从未收到其数据。
     .devices = 、
 few_words = 总共只收到{ $reports }次，之后已{ $silent_s }未收到数据。
 clock_wrong = 设备时钟{ $ahead ->
@@ -461,7 +461,7 @@ advice = { $kind ->
     [cover_open] 立即设置警示围挡，防止行人坠落，通知井盖权属单位。
     [tamper] 到现场检查设备，调取周边视频。
     [feed_lost] 先派巡逻人员到场补位，并立即排查该网格的网络和供电。
-    [never_heard] 检查设备供电、网络、编号和主题；现场没有该设备的，从位置文件中删除。
+    [never_heard] 检查设备供电、网络、编号和主题；现场没有该设备的，从点位文件中删除。
     [own_clock] 校准本站节点时钟，最好启用NTP；其间以设备时钟为准，不删除旧数据。
     [clock_wrong] 校准设备时钟和时区，最好启用NTP；其危险告警照常发出。
     [silent] 检查设备供电和网络。
@@ -795,7 +795,7 @@ topics-what-missing = 缺失
 topics-what-partitions = 分区数
 topics-what-replication = 副本数
 topics-do-missing = 缺失的主题：运行 `patrolgrid topics create` 即可创建。
-topics-do-partitions = 本命令不改动分区数：请将 kafka.shards 设为现有分区数，或参阅 docs/operations.md。
+topics-do-partitions = 本命令不改动分区数：请将 kafka.shards 设为现有分区数，或参阅 docs/operations.zh-CN.md。
 topics-do-replication = 副本数：请恢复缺少的 Kafka 节点并重新分配分区，或将 kafka.replication 设小。
 topics-do-config = 主题配置：使用 kafka-configs.sh --alter --topic TOPIC --add-config KEY=VALUE，或修改 [kafka] 设置。
 topics-alter = 现有主题未作任何改动。
@@ -871,7 +871,7 @@ status-do-influx = 请检查 InfluxDB 是否运行；缺失数据稍后补发。
 status-do-jsonl = 请为结果文件清理磁盘空间，或更正文件属主。
 status-do-broker = 请停止占用网关标识的另一客户端。
 status-do-status = 请清理站点目录所在磁盘的空间。
-status-do-planning = 警员沿用此前计划，每半分钟重试一次。若持续失败，请查看 node.log。
+status-do-planning = 民警沿用此前计划，每半分钟重试一次。若持续失败，请查看 node.log。
 status-do-other = 请查看 node.log。
 status-again = { $part }：正从日志重新生成结果，已到位置 { $position }
 status-damaged = 损坏：{ $file } 已于 { $time } 移为 { $kept }（{ $why }）；救回 { $saved } 条；损失：{ $lost }。确认不再需要后请移走，运行 `patrolgrid repair` 可再次尝试救回。
@@ -879,7 +879,7 @@ status-forgotten = 消息代理：自启动以来已有 { $times } 次丢失网�
 status-restless = 反复重连的设备：{ $devices }。可能有第二个边缘程序使用同一设备编号（复制了存储卡？），或网络中断：请为每个程序设置独立编号。
 status-places = 点位文件：修改后的文件无法使用，仍沿用上一次有效的点位。{ $problem }
 status-calendar = 日历：日历文件无法使用，仍沿用上一次有效的内容。{ $problem }
-status-clear = 警告：口令或令牌未加密就经过网络：{ $sections }。请使用 TLS（`patrolgrid doctor` 会说明做法）。
+status-clear = 警告：密码或令牌未加密就经过网络：{ $sections }。请使用 TLS（`patrolgrid doctor` 会说明做法）。
 status-quarantine = 隔离区：{ $text }
 status-empty = 空
 status-devices = 设备
@@ -954,7 +954,7 @@ doctor-queue-dropped = 它报告自启动以来已丢弃 { $dropped } 条消息
 doctor-queue-short-do = 请像 deploy/mosquitto/patrolgrid.conf 那样，在消息代理上设置 max_queued_messages 1000000 与 max_queued_bytes 536870912，然后重新启动它
 doctor-queue-unknown = 无法测出节点离线时它能保留多少消息：{ $error }
 doctor-queue-unknown-do = 请允许节点账号读写 patrolgrid/v1/ 之下的主题（deploy/mosquitto/patrolgrid.acl）
-doctor-broker-refused-do = 请检查 broker.username（看板为 board.broker_username）、其口令（mosquitto_passwd）与 TLS 证书文件
+doctor-broker-refused-do = 请检查 broker.username（看板为 board.broker_username）、其密码（mosquitto_passwd）与 TLS 证书文件
 doctor-disk-ok = { $folder } 可写，剩余 { $free }
 doctor-disk-low = { $folder } 剩余 { $free }，不足 { $need }
 doctor-disk-low-do = 请清理磁盘，或调低 log.max_mb 与 log.max_age_days
@@ -999,16 +999,16 @@ doctor-node-behind-do = 请检查本机负载与 node.log
 doctor-node-failing = 正在运行，但部分功能异常：{ $parts }
 doctor-node-failing-do = 运行 `patrolgrid status` 可查看各项处理办法
 doctor-reach-off = 此处没有看板
-doctor-reach-alone = 看板仅在本机可达（{ $host }），无账户
+doctor-reach-alone = 看板仅在本机可达（{ $host }），无账号
 doctor-reach-accounts = 访问看板须登录（{ $host }）
-doctor-reach-open = 看板将在 { $host } 对他人开放，却没有账户或没有 TLS：因此不会启动
+doctor-reach-open = 看板将在 { $host } 对他人开放，却没有账号或没有 TLS：因此不会启动
 doctor-reach-open-do = 执行 `patrolgrid people add` 与 `patrolgrid pki init`，或设 board.host = 127.0.0.1
 doctor-reach-bad-do = 可用 `patrolgrid pki init` 生成证书；或更正 board.tls_cert
 doctor-reach-soon = 看板证书还有 { $days } 天到期，且未能自动续期
 doctor-reach-over = 看板证书已过期：手机将拒绝访问
 doctor-reach-soon-do = 将证书机构私钥 ca.key 放回原处，执行 `patrolgrid pki init`，然后重启看板
-doctor-reach-account = 看板的指令使用账户 { $user }，而所附代理配置不允许该账户下达指令
-doctor-reach-account-do = 在代理上添加账户（mosquitto_passwd … board），并设置 board.broker_username
+doctor-reach-account = 看板的指令使用账号 { $user }，而随附的消息代理配置不允许该账号下达指令
+doctor-reach-account-do = 在消息代理上添加账号（mosquitto_passwd … board），并设置 board.broker_username
 doctor-deliver = 送达
 doctor-deliver-ok = 规则和通道无误：{ $channels }
 doctor-deliver-off = 没有通道：告警只在看板上显示并经 MQTT 发出
@@ -1023,7 +1023,7 @@ doctor-deliver-clear = 密钥以明文经过网络：{ $channels }
 doctor-deliver-clear-do = 改用 https 地址
 doctor-secrets-ok = 密钥文件仅所有者可读
 doctor-secrets-open = { $file } 可被其他用户读取
-doctor-secrets-clear = 口令或令牌未加密就经过网络：{ $sections }
+doctor-secrets-clear = 密码或令牌未加密就经过网络：{ $sections }
 doctor-secrets-clear-do = 请使用 TLS：在 [broker]、[kafka] 中设 tls = true，在 [influx]、[grafana] 中使用 https 地址
 doctor-secrets-open-do = 执行 chmod 600 { $file }
 doctor-secrets-bad = { $error }
@@ -1048,8 +1048,8 @@ doctor-secrets-tls = [{ $section }] { $error }
 doctor-secrets-tls-do = 请更正 [{ $section }] 中的 tls_ca、tls_cert 或 tls_key
 doctor-reach-packages-do = “软件包”一项说明了要安装什么
 doctor-reach-people-do = 请从备份恢复 people.db：在此之前任何人都无法登录看板
-doctor-reach-nobody = 已有账户，但没有一个能确认告警
-doctor-reach-nobody-do = 执行 `patrolgrid people add 编号 --role duty`，或重新启用某个账户
+doctor-reach-nobody = 已有账号，但没有一个能确认告警
+doctor-reach-nobody-do = 执行 `patrolgrid people add 编号 --role duty`，或重新启用某个账号
 doctor-ports-off = 此处没有看板
 doctor-ports-address = 无法在 { $host } 上监听：{ $error }
 doctor-ports-address-do = 请将 board.host 设为本机地址或 127.0.0.1
@@ -1386,7 +1386,7 @@ backtest-patrol-against = 计划与{ $way ->
 backtest-patrol-cost = 不可预测的代价为覆盖的{ NUMBER($cost, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }；小规模算例至少达到最优的{ NUMBER($of_best, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }，整班达到上界的{ NUMBER($of_bound, style: "percent", maximumFractionDigits: 0) }
 backtest-patrol-guess = { $what ->
     [guess_places] 下一个半小时哪里有人停留
-   *[guess_next] 被跟随的警员下一站去哪里
+   *[guess_next] 被跟随的民警下一站去哪里
  }：观察三十个班次后猜对{ NUMBER($by_order, style: "percent", maximumFractionDigits: 0) }，只知各处到访频次时猜对{ NUMBER($by_visits, style: "percent", maximumFractionDigits: 0) }
 backtest-staffing = 三班均等，每班{ $officers }人（首班{ $first }）：{ NUMBER($equal_hours, maximumFractionDigits: 0) }警力小时，完成工作量{ NUMBER($equal_share, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }
     按预测排班：{ NUMBER($hours, maximumFractionDigits: 0) }警力小时，完成工作量{ NUMBER($share, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }，少用{ NUMBER($saved, style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1) }警力小时
@@ -1862,7 +1862,7 @@ board-error-no_link = 没有这条巡逻链接。
 ## patrolgrid incidents、patrolgrid patrol
 
 incidents-found = 共{ $rows }行：新增{ $new }行，文件内重复{ $twice }行，此前已有{ $known }行。
-incidents-sent = { $count }条警情已经由消息服务器 { $host }:{ $port } 写入日志。
+incidents-sent = { $count }条警情已经由消息代理 { $host }:{ $port } 写入日志。
 incidents-none = 站点{ $site }暂无警情。
 incidents-col-time = 时间
 incidents-col-category = 类别
@@ -1983,7 +1983,7 @@ deliver-col-budget = 负荷
 
 init-file-settings =
     本站设置，由 `patrolgrid init` 生成。路径相对于本文件。其余各项取默认值：
-    `patrolgrid settings --example` 列出全部，含义见 docs/settings.md。
+    `patrolgrid settings --example` 列出全部，含义见 docs/settings.zh-CN.md。
 init-section-site = 本站点；点位在 places.geojson 中。
 init-section-data = 日志、结果和快照的位置；密钥在旁边的 data.keys 中。
 init-section-broker = 本机的 Mosquitto，账号在 mosquitto/ 中。
@@ -1992,7 +1992,7 @@ init-example-beat = 网格：边界是一圈 [经度, 纬度]，末点与首点�
 init-example-street = 街道：热点和停留点以它命名，巡逻沿它行进。
 init-example-landmark = 地标：当地人人都知道的地点。
 init-example-camera = 统计行人或车辆的摄像头。id 写在主题中，也是它在消息代理上的账号；beat 填网格的 id。
-init-example-gate = 车辆道闸：每次通行一条消息；车牌在写盘之前换成代号。
+init-example-gate = 车辆道闸：每次通行一条消息；号牌在写盘之前换成代号。
 init-example-noise = 噪声传感器：单位分贝。在 "type" 旁加 "overrides" 可改阈值。
 init-example-smoke = 烟感探测器：烟雾浓度（%/m）或 alarm。用 "overrides" 写明 room，同一房间的烟雾加高温即为火情。
 init-example-heat = 感温探测器：温度，单位°C。

@@ -31,6 +31,7 @@ OUTSIDE = {
     "Error {0} while decompressing data: {1}",
 }  # fmt: skip
 """What other programs say more of than people need."""
+FOR_ENGINEERS = {"architecture", "context", "dependencies", "performance"}
 HAN = re.compile(r"[\u4e00-\u9fff]")
 FOREIGN = {"icalendar", "kafka", "overrides"}
 """Words of other languages that Chinese uses and the English text has not."""
@@ -305,14 +306,21 @@ def test_chinese_has_the_fields_and_only_the_foreign_words_of_the_english():
     assert not wrong
 
 
+def test_one_thing_has_one_name():
+    """Chinese names of one thing differ where several people write; these are the house's."""
+    ours = {"口令": "密码", "警员": "民警", "账户": "账号", "位置文件": "点位文件", "车牌": "号牌"}
+    for path in (ROOT / "stream" / "sentences").glob(f"*{CHINESE}*"):
+        text = path.read_text(encoding="utf-8")
+        assert {other: word for other, word in ours.items() if other in text} == {}, path.name
+
+
 def test_pages_that_are_named_are_there():
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "stream" / "sentences").glob("*.ftl")]
     named = {page for text in [*texts, *wanted()] for page in re.findall(r"docs/[\w.-]+\.md", text)}
     assert len(named) > 5
     assert {page for page in named if not (ROOT / page).is_file()} == set()
-
-
-FOR_ENGINEERS = {"architecture", "context", "dependencies", "performance"}
+    chinese = (ROOT / "stream" / "sentences" / f"{CHINESE}.ftl").read_text(encoding="utf-8")
+    assert set(re.findall(r"docs/(\w+)\.md", chinese)) <= FOR_ENGINEERS
 
 
 def test_pages_for_users_are_there_in_chinese_and_lead_to_each_other():
