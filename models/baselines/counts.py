@@ -346,7 +346,9 @@ class CountBaseline(CountMemory):
         doubt = _doubt(up, _DOUBT_UP)
         if low.max() > 0:  # (a first day off looks like a broken counter)
             doubt *= np.where(base > 0, _doubt(low, _DOUBT_LOW), 1.0)
-        weight = np.maximum(doubt, np.minimum(np.maximum((habit - _NEW_HABIT) * 5.0, 0.02), 1.0))
+        weight = habit - _NEW_HABIT
+        weight *= 5.0
+        np.maximum(doubt, np.minimum(np.maximum(weight, 0.02, out=weight), 1.0, out=weight), out=weight)
         if level:
             alive = 1.0 - self.pi[states.DEAD, rows]  # what a dead counter says is no habit
             weight *= alive

@@ -103,10 +103,11 @@ def observe(
     np.minimum(square, 1.0, out=square)
     square *= _CONSISTENT
     square -= e1
-    square -= uncertain * e2
+    more = uncertain * e2
+    square -= more
     # Below a few counts a cut square says more of the cut than of the spread.
-    trust = mean / (mean + 2.0)
-    trust *= trust * times
+    trust = mean / np.add(mean, 2.0, out=more)
+    trust *= np.multiply(trust, times, out=more)
     keep = 0.5 ** (times / _HALF_LIFE)
     if seen is None:
         sums *= keep
@@ -114,7 +115,6 @@ def observe(
         trust *= seen
         sums *= np.where(seen, np.float32(keep), np.float32(1.0))
     a1, a2 = trust * e1, trust * e2
-    more = np.empty_like(e1)
     for which, (one, other) in enumerate(((a1, e1), (a1, e2), (a2, e2), (a1, square), (a2, square))):
         sums[which] += np.multiply(one, other, out=more)
 

@@ -277,6 +277,12 @@ def log_ratio(
     The gamma functions cancel.
     """
     r = 1.0 / dispersion
-    grown = np.log((other + r) / (mean + r))
-    ratio: Floats = y * (np.log(other / mean) - grown) - r * grown
+    grown = other + r
+    grown /= mean + r
+    np.log(grown, out=grown)
+    ratio: Floats = other / mean
+    np.log(ratio, out=ratio)
+    ratio -= grown
+    ratio *= y
+    ratio -= np.multiply(grown, r, out=grown)
     return ratio

@@ -243,7 +243,10 @@ class SeasonalRates(Saved):
             first = np.full_like(rate, 1.0 / _SPREAD_KIND)
         else:
             # The series strays from its kind now, and did when its own rate was seen: the more hours, the less.
-            doubt = (self.kinds.stray(kind) + busy) * (1.0 + hour / np.maximum(watched, 0.1 * hour))
+            doubt = np.maximum(watched, 0.1 * hour)
+            np.divide(hour, doubt, out=doubt)
+            doubt += 1.0
+            doubt *= self.kinds.stray(kind) + busy
             first = self.overall[0, rows] + 1.0
             np.divide(1.0, first, out=first)
             first += doubt

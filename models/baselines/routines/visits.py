@@ -308,7 +308,11 @@ def busiest_by(deviations: float, counts: Floats) -> Floats:
 
 def encode(count: Floats) -> Codes:
     """Return counts as codes, 1 to 255."""
-    codes: Codes = np.minimum(np.log(1.0 + count) * _STEPS + 1.5, 255.0).astype(np.uint8)
+    scaled = 1.0 + count
+    np.log(scaled, out=scaled)
+    scaled *= _STEPS
+    scaled += 1.5
+    codes: Codes = np.minimum(scaled, 255.0, out=scaled).astype(np.uint8)
     return codes
 
 
