@@ -177,7 +177,7 @@ def chosen_site(settings: Settings, wanted: str | None) -> FoundSite:
     found = {site.id: site for site in sites(settings)}
     if not found:
         raise CommandError(
-            f"there is no data in {settings.data.dir} yet; `patrolgrid demo` or `patrolgrid replay FILE` makes some"
+            f"there is no data in {settings.data.dir} yet; `patrolgrid up` runs a station, `patrolgrid demo` an example"
         )
     if wanted is None:
         configured = settings.site.id if settings.site.id != Site().id else ""

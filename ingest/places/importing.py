@@ -44,6 +44,8 @@ class Incoming(NamedTuple):
 
     line: int
     feature: dict[str, Any]
+    written: str = ""
+    """What it was called there, where that cannot be an id and another was made of it."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -83,7 +85,8 @@ def _device(line: int, row: dict[str, str]) -> Incoming:
         raise RowError(f"type is {row['type']!r}, expected one of {', '.join(DEVICE_TYPES)}")
     properties |= {key: text for key, text in (("name", name or identifier), ("beat", row.get("beat", ""))) if text}
     point = [number(row["lon"], "lon", most=180.0), number(row["lat"], "lat", most=90.0)]
-    return Incoming(line, {"type": "Feature", "properties": properties, "geometry": _point(point)})
+    feature = {"type": "Feature", "properties": properties, "geometry": _point(point)}
+    return Incoming(line, feature, _instead_of(identifier, properties["id"]))
 
 
 def read_features(path: Path) -> list[Incoming]:
@@ -101,23 +104,23 @@ def take_features(content: bytes, name: str) -> list[Incoming]:
     if not isinstance(features, list):
         raise PlacesError(f"{name}: expected a GeoJSON FeatureCollection")
     lines = lines_of(content) or [0] * len(features)
-    return [Incoming(line, _formed(feature)) for line, feature in zip(lines, features, strict=True)]
+    return [_formed(line, feature) for line, feature in zip(lines, features, strict=True)]
 
 
-def _formed(feature: object) -> dict[str, Any]:
+def _formed(line: int, feature: object) -> Incoming:
     """Return a feature with a kind, an id and a name, as far as it says any; the rest is for the checks."""
     found = copy.deepcopy(feature) if isinstance(feature, dict) else {}
     properties = found.setdefault("properties", {})
     geometry = found.get("geometry")
     if not isinstance(properties, dict) or not isinstance(geometry, dict):
-        return found
+        return Incoming(line, found)
     shape, parts = str(geometry.get("type")), geometry.get("coordinates")
     if shape in {"MultiPolygon", "MultiLineString"} and isinstance(parts, list) and len(parts) == 1:
         found["geometry"] = {"type": shape.removeprefix("Multi"), "coordinates": parts[0]}
     type_ = _type_of(properties.get("type"))
     kind = properties.setdefault("kind", _KINDS.get(shape, "device" if type_ in DEVICE_TYPES else "landmark"))
     if not isinstance(kind, str):
-        return found
+        return Incoming(line, found)
     if kind == "device":
         properties["type"] = type_
     name = _name_of(properties)
@@ -126,7 +129,12 @@ def _formed(feature: object) -> dict[str, Any]:
     own = properties.get("id") or found.get("id") or (next(iter(name.values()), "") if isinstance(name, dict) else name)
     if kind in {"beat", "device"} and own:
         properties["id"] = id_of(str(own), kind)
-    return found
+        return Incoming(line, found, _instead_of(str(own), properties["id"]))
+    return Incoming(line, found)
+
+
+def _instead_of(written: str, identifier: str) -> str:
+    return "" if written == identifier else written
 
 
 def _name_of(properties: dict[str, Any]) -> object:

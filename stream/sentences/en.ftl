@@ -2232,6 +2232,7 @@ places-has = { n-beats }, { n-devices }, { $streets ->
    *[other] { $streets } streets
 }
 places-first = { $file } has to be put right first
+places-id = { $written } cannot be an id; its id, in its topic and as its account, is { $id }
 places-import = added: { $added }, changed: { $changed }, as before: { $same }
 places-gone = taken out with the example: { $names }
 places-written = written: { $file } (the file of before: { $before }). A running node takes it up within seconds.

@@ -2033,6 +2033,7 @@ places-odd-example = 仍有{ $count }个要素来自示例：`patrolgrid places 
 places-odd-login = 设备{ $device }在消息代理上没有账号；`patrolgrid init { $folder }` 可建立
 places-has = { $beats }个网格、{ $devices }台设备、{ $streets }条街道
 places-first = 请先改正 { $file }
+places-id = “{ $written }”不能用作编号（只能用字母、数字、- 和 _）；其主题和账号中的编号为 { $id }
 places-import = 新增{ $added }，修改{ $changed }，不变{ $same }
 places-gone = 已随示例删除：{ $names }
 places-written = 已写入 { $file }（原文件另存为 { $before }），运行中的节点数秒内生效。

@@ -32,6 +32,7 @@ def test_good_rows_are_taken_bad_ones_named_and_the_file_of_before_kept(station,
         "added": ["mine"], "changed": [], "same": 0, "removed": [], "accounts": ["mine"], "written": True,
         "bad": [{"line": 3, "why": "type is 'airship', expected one of camera, gate, noise, smoke, heat, water, door, "
                  "manhole, environment"}],
+        "ids": [],
     }  # fmt: skip
     assert (station / "places.before.geojson").read_bytes() == before
     assert load_places(station / "places.geojson").devices["mine"].beat == "old-market"
@@ -41,6 +42,22 @@ def test_good_rows_are_taken_bad_ones_named_and_the_file_of_before_kept(station,
     assert main(["places", "import", "list.csv"]) == 1
     assert "list.csv, line 3: type is 'airship'" in capsys.readouterr().out
     assert (station / "places.geojson").read_bytes() == written
+
+
+def test_an_id_that_had_to_be_another_is_told_by_line(station, capsys):
+    rows = "id,type,name,lon,lat\n后门1,door,菜场后门,121.468,31.23\n,smoke,三号楼,121.468,31.23\n"
+    (station / "list.csv").write_text(rows, encoding="utf-8")
+    assert main(["places", "import", "list.csv"]) == 0
+    shown = capsys.readouterr().out
+    devices = {device.name["en"]: device.id for device in load_places(station / "places.geojson").devices.values()}
+    assert (
+        f"list.csv, line 2: 后门1 cannot be an id; its id, in its topic and as its account, is {devices['菜场后门']}"
+        in shown
+    )
+    assert (
+        f"list.csv, line 3: 三号楼 cannot be an id; its id, in its topic and as its account, is {devices['三号楼']}"
+        in shown
+    )
 
 
 def test_a_dry_run_writes_nothing(station, capsys):

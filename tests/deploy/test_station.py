@@ -150,6 +150,10 @@ def test_options_that_would_change_nothing_are_told(station, capsys):
     before = (station / "patrolgrid.toml").read_bytes()
     assert main(["init", str(station), "--yes", "--address", "10.1.2.3", "--lang", "en"]) == 2
     assert "is never overwritten: --address would change nothing" in capsys.readouterr().err
+    assert main(["init", str(station), "--broker-port", "2883", "--lang", "en"]) == 2
+    assert "--broker-port would change nothing" in capsys.readouterr().err
+    assert main(["init", str(station), "--chief", "li 李梅", "--lang", "en"]) == 2
+    assert "--chief is for the first account" in capsys.readouterr().err
     assert (station / "patrolgrid.toml").read_bytes() == before
 
 
@@ -217,6 +221,10 @@ def test_systemd_reads_the_units(station):
         (["--address", "my-pc"], "--address 'my-pc'"),
         (["--address", "8.8.8.8"], "expected an address of a closed network"),
         (["--country", "XX"], "--country 'XX'"),
+        (["--broker-port", "99999"], "--broker-port 99999: expected a port from 1 to"),
+        (["--broker-port", "65535"], "--broker-port 65535: expected"),  # devices have the next one
+        (["--board-port", "0"], "--board-port 0: expected"),
+        (["--board-port", "1884"], "--board-port 1884: that is a port of the broker"),
     ],
 )
 def test_a_wrong_answer_is_named_and_nothing_is_made(tmp_path, capsys, options, told):
@@ -240,8 +248,20 @@ def test_it_asks_until_the_answer_will_do(tmp_path, monkeypatch, capsys):
     site = tomllib.loads((tmp_path / "s" / "patrolgrid.toml").read_text("utf-8"))["site"]
     assert (site["id"], site["timezone"], site["country"]) == ("qingwu", "Asia/Shanghai", "")
     shown = capsys.readouterr().out
+    assert "命令行" not in shown, "nobody typed an option"
     assert shown.count("应为") == 2, "two answers were wrong, and it says how in the language of the station"
     assert "/go#" in shown
+
+
+def test_who_goes_away_from_the_questions_leaves_nothing_behind(tmp_path, monkeypatch, capsys):
+    def away(_question):
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", away)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    assert main(["init", str(tmp_path / "s"), "--lang", "en"]) == 2
+    assert "nothing was made" in capsys.readouterr().err
+    assert not (tmp_path / "s").exists()
 
 
 def test_nobody_is_asked_where_nobody_sits(tmp_path, capsys):

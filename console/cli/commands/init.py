@@ -13,12 +13,14 @@ from console.errors import CommandError
 from console.people.people import People, Person
 from console.people.pki import Pki, is_private, own_names
 from deploy.settings import Settings, load_settings, with_values
+from deploy.settings.sections import BoardSettings, Broker
 from deploy.station import station_files
 from deploy.station.example_places import zone_hint
 from deploy.station.station_accounts import tell_broker
 from deploy.station.station_files import Choices, StationFolder
 from ingest.files import replace_file
 from ingest.setup.extras import load
+from ingest.setup.settings import SettingsError
 from ingest.topics import ID_PATTERN, observations
 from stream.config import Site
 from stream.sentences.catalogue import Sentences
@@ -35,10 +37,11 @@ examples:
 What is there is never overwritten: a second call makes what is missing. README.md goes through all of it.
 """
 _SHANGHAI: Final = ("", 121.4667, 31.2333)
-_OF_SETTINGS: Final = ("site", "name", "timezone", "country", "at", "address")
+_OF_SETTINGS: Final = ("site", "name", "timezone", "country", "at", "address", "broker_port", "board_port")
 """Options that only a settings file that is not there yet can take."""
 _LINK_S: Final = 24 * 3600.0
 _FIRST: Final = "camera-01"
+_LAST_PORT: Final = 65_535
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,8 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--address", metavar="ADDR", help="this machine's address for devices and phones (default: this machine only)"
     )
     parser.add_argument("--chief", metavar="'ID NAME'", help="the first account (default: chief)")
-    parser.add_argument("--broker-port", type=int, default=1883, metavar="PORT", help="of the node; devices: the next")
-    parser.add_argument("--board-port", type=int, default=8060, metavar="PORT", help="default: 8060")
+    parser.add_argument(
+        "--broker-port", type=int, metavar="PORT", help="of the node (default: 1883); devices: the next"
+    )
+    parser.add_argument("--board-port", type=int, metavar="PORT", help="default: 8060")
     parser.add_argument("--lang", choices=LANGUAGES, help="language of the station (default: that of LANG)")
 
 
@@ -78,7 +83,10 @@ class _Answers(NamedTuple):
                 raise CommandError(f"--{name} {text!r}: {error}", 2) from error
             return text
         while True:
-            text = input(f"{self.texts(f'init-ask-{name}')} [{default or '-'}] ").strip() or default
+            try:
+                text = input(f"{self.texts(f'init-ask-{name}')} [{default or '-'}] ").strip() or default
+            except EOFError as error:
+                raise CommandError("no answer; nothing was made", 2) from error
             text = "" if text == "-" else text
             try:
                 check(text)
@@ -99,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
     before = _read(station.settings) if station.settings.exists() else None
     texts = Sentences(language_of(options.lang, None if before is None else before.site.language))
     answers = _Answers(options, texts)
-    given = [f"--{name}" for name in _OF_SETTINGS if getattr(options, name) is not None]
+    given = [f"--{name.replace('_', '-')}" for name in _OF_SETTINGS if getattr(options, name) is not None]
     if before is not None and given:
         raise CommandError(texts("init-kept", file=str(station.settings), options=", ".join(given)), 2)
     if before is None and not options.yes and not sys.stdin.isatty():
@@ -107,6 +115,10 @@ def run(options: argparse.Namespace) -> int:
     choices = _choices(answers) if before is None else None
     site_dir = station.folder / "data" / choices.site if choices is not None else _read(station.settings).site_dir
     nobody = not People(site_dir).anybody()
+    if options.chief is not None and not nobody:
+        raise CommandError(
+            "--chief is for the first account, and there are accounts; `patrolgrid people add` makes more", 2
+        )
     account = _account(answers.get("chief", texts("init-chief"), _account)) if nobody else None
     made = [] if choices is None else _begin(station, choices, texts)
     settings, user = _read(station.settings), getpass.getuser()
@@ -139,6 +151,7 @@ def _read(path: Path) -> Settings:
 
 def _choices(answers: _Answers) -> Choices:
     options, texts = answers.options, answers.texts
+    broker_port, board_port = _ports(options)
     site = answers.get("site", "station-1", lambda text: _checked("id", text))
     name = answers.get("name", site, _some)
     here = time_zone_here()
@@ -151,13 +164,29 @@ def _choices(answers: _Answers) -> Choices:
     address = answers.get("address", "", _address)
     return Choices(
         site=site, name=name, language=texts.language, timezone=zone, country=country, lon=lon, lat=lat,
-        broker_port=options.broker_port, board_port=options.board_port, address=address,
+        broker_port=broker_port, board_port=board_port, address=address,
     )  # fmt: skip
 
 
+def _ports(options: argparse.Namespace) -> tuple[int, int]:
+    """Return the node's port at the broker and the board's. Raises `CommandError` for what nobody can listen at."""
+    broker = Broker().port if options.broker_port is None else options.broker_port
+    board = BoardSettings().port if options.board_port is None else options.board_port
+    taken = (broker, broker + 1, station_files.tls_port(broker))
+    for name, port, last in (("broker", broker, max(taken)), ("board", board, board)):
+        if port < 1 or last > _LAST_PORT:
+            raise CommandError(f"--{name}-port {port}: expected a port from 1 to {_LAST_PORT - last + port}", 2)
+    if board in taken:
+        raise CommandError(f"--board-port {board}: that is a port of the broker, which has {sorted(set(taken))}", 2)
+    return broker, board
+
+
 def _checked(key: str, text: str) -> None:
-    """Raise SettingsError for what a key of [site] cannot be."""
-    with_values(Settings(), site={key: text})
+    """Raise ValueError for what a key of [site] cannot be."""
+    try:
+        with_values(Settings(), site={key: text})
+    except SettingsError as error:  # it names the command line, where somebody may just have answered a question
+        raise ValueError(str(error).partition(": ")[2]) from error
 
 
 def _some(text: str) -> None:

@@ -113,11 +113,8 @@ def _import(options: argparse.Namespace, settings: Settings, texts: Sentences) -
         _print(target, [one for one in wrong if not one.code], texts)
         raise CommandError(texts("places-first", file=str(target)))
     faults: list[tuple[int, str]] = []
-    merged = merge(
-        msgspec.json.decode(before),
-        in_beats(_sources(options.file, faults), places, str(options.file), faults),
-        without_example=options.without_example,
-    )
+    coming = in_beats(_sources(options.file, faults), places, str(options.file), faults)
+    merged = merge(msgspec.json.decode(before), coming, without_example=options.without_example)
     content = dump(merged.document)
     found = [one for one in _find(content, options.file, settings)[1] if not one.code]
     if found:  # each is right alone, and together they are not
@@ -130,7 +127,8 @@ def _import(options: argparse.Namespace, settings: Settings, texts: Sentences) -
             replace_file(target.with_name(_BEFORE), before)
         replace_file(target, content)
         accounts = _accounts(settings, merged)
-    _tell_import(options, settings, texts, merged, faults, accounts if written else None)
+    renamed = [(one.line, one.written, one.key[1]) for one in coming if one.written]
+    _tell_import(options, settings, texts, merged, faults, renamed, accounts if written else None)
     return 1 if faults else 0
 
 
@@ -168,16 +166,25 @@ def _tell_import(
     texts: Sentences,
     merged: Merged,
     faults: list[tuple[int, str]],
+    renamed: list[tuple[int, str, str]],
     accounts: list[str] | None,
 ) -> None:
-    """Say what became of a file; `accounts` are those that were made, None where nothing was written."""
+    """Say what became of a file.
+
+    `renamed` has (line, what was written, the id that was made of it): a device that speaks under the first is not
+    known. `accounts` are those that were made, None where nothing was written.
+    """
     if options.json:
         names = {"added": merged.added, "changed": merged.changed, "removed": merged.gone}
         shown = {key: [_called(one, texts) for one in some] for key, some in names.items()} | {"same": merged.same}
         bad = [{"line": line, "why": why} for line, why in sorted(faults)]
-        print_json({**shown, "accounts": accounts or [], "written": accounts is not None, "bad": bad})
+        made = [{"line": line, "written": written, "id": own} for line, written, own in renamed]
+        print_json({**shown, "ids": made, "accounts": accounts or [], "written": accounts is not None, "bad": bad})
         return
     _print(options.file, [PlaceFinding(line, "", why) for line, why in sorted(faults)], texts)
+    for line, written, own in renamed:
+        where = texts("places-line", file=str(options.file), line=str(line)) if line else str(options.file)
+        print(f"{where}: {texts('places-id', written=safe(written), id=own)}")
     print(texts("places-import", added=len(merged.added), changed=len(merged.changed), same=merged.same))
     if merged.gone:
         print(texts("places-gone", names=", ".join(_called(one, texts) for one in merged.gone)))
