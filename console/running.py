@@ -165,9 +165,10 @@ class Running:
         found, texts = self.supervisor.mend(), self._texts
         for one in found:
             code = "loop" if one.times == LOOP else "ended"
+            why, *words = one.how.splitlines()
+            said = texts(f"run-{code}", part=one.name, why=why, times=one.times, wait=one.wait_s)
             # Its last words are the same each time.
-            how = one.how if one.times in {1, LOOP} else one.how.splitlines()[0]
-            print(texts(f"run-{code}", part=one.name, how=how, times=one.times, wait=one.wait_s), flush=True)
+            print("\n".join([said, *(words if one.times in {1, LOOP} else [])]), flush=True)
         well = self._ended.keys() - self.supervisor.ended().keys()
         for name in sorted(well):
             print(texts("run-well", part=name), flush=True)

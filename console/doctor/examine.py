@@ -102,7 +102,7 @@ def node(settings: Settings) -> list[Finding]:
     """Look whether the node runs, keeps up, and says so."""
     here = FoundSite(settings.site.id, settings.site_dir)
     found = [
-        fail("ended", "ended-do", part=part, times=one["times"], how=one["how"])
+        fail("ended", "ended-do", part=part, times=one["times"], why=one["how"])
         for part, one in here.ended_parts().items()
     ]
     state = here.node()

@@ -802,8 +802,8 @@ run-headless = Running for { $seconds } { $seconds ->
 } ...
 run-port = Port { $wanted } is taken, using { $port }.
 run-died = Stopped because a part ended by itself:
-run-ended = { $part } ended by itself and is started again in { $wait } s (time { $times }). { $how }
-run-loop = { $part } ENDS AGAIN AND AGAIN ({ $times } times); it is tried again every half minute. { $how }
+run-ended = { $part } ended by itself and is started again in { $wait } s (time { $times }). { $why }
+run-loop = { $part } ENDS AGAIN AND AGAIN ({ $times } times); it is tried again every half minute. { $why }
 run-well = { $part } runs again.
 
 ## The command line: sum
@@ -971,7 +971,7 @@ sync-files = { $count } files written below { $path }
 status-site = Site { $site }: { $state }
 status-running = running
 status-stopped = stopped
-status-ended = ENDED: { $part } ended by itself, { $times } times in a row, and is started again: { $how }
+status-ended = ENDED: { $part } ended by itself, { $times } times in a row, and is started again: { $why }
 status-upto = Data up to { $time }
 status-totals = { n-observations }, { n-windows }, { n-anomalies }, { n-alerts } ({ $open } open)
 status-quality = { n-duplicates } dropped, { $late } late
@@ -1213,7 +1213,7 @@ doctor-certificates-ok = of { $count } certificates none ends within three weeks
 doctor-certificates-soon = certificates that end soon (days left): { $names }
 doctor-certificates-soon-do = renew them before they end: nothing connects afterwards
 doctor-node-starting = the node of site { $site } is being started
-doctor-node-ended = { $part } ended by itself, { $times } times in a row, and is started again: { $how }
+doctor-node-ended = { $part } ended by itself, { $times } times in a row, and is started again: { $why }
 doctor-node-ended-do = look at the log that is named, and at the other findings here
 doctor-node-silent = process { $pid } runs, and has written no status for { NUMBER($seconds, maximumFractionDigits: 0) } s
 doctor-node-silent-do = look at the disk, the machine's load and node.log; end the process, and it is started again

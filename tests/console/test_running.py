@@ -39,7 +39,8 @@ def test_what_ends_again_and_again_is_told_once_with_its_words_and_stands_in_the
     said = capsys.readouterr().out
     assert said.count("no more paper") == 2
     assert loops in said
-    assert "deliver ended with exit code 1" in said.splitlines()[-1]
+    ended = {"en": "deliver ended with exit code 1", "zh-CN": "deliver 以退出码 1 结束"}[language]
+    assert ended in said.splitlines()[-1]
 
 
 def test_a_part_whose_settings_cannot_be_used_ends_the_site_with_the_code_that_says_so(settings):

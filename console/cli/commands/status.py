@@ -100,7 +100,7 @@ def _without_store(options: argparse.Namespace, site: FoundSite, status: dict[st
 def print_ended(parts: dict[str, dict[str, Any]], texts: Sentences) -> None:
     """Print which parts have ended by themselves lately and are started again."""
     for part, one in sorted(parts.items()):
-        print(texts("status-ended", part=part, times=one["times"], how=safe(one["how"])))
+        print(texts("status-ended", part=part, times=one["times"], why=safe(one["how"])))
 
 
 def print_faults(status: dict[str, Any], texts: Sentences, clock: Callable[[float | None], str]) -> None:
