@@ -17,8 +17,8 @@ from console.board.connections import Connection
 from console.board.freshness import DeliveryState, Freshness, FreshnessJudge, delivery
 from console.board.who import Doors
 from console.common import SUPERVISED
+from console.deliver.outbox_file import STATUS
 from console.deliver.receipts import Receipts
-from console.deliver.service import STATUS
 from console.people.people import People
 from deploy.node.lock import is_locked
 from deploy.node.status_file import newest_status

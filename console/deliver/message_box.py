@@ -9,18 +9,13 @@ How nothing is lost, and what a SIGKILL can repeat
    id and revision, and the same idempotency key (`Message.key`), as the first time.
 """
 
-import sqlite3
-import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from console.deliver.orders import Act, Message, MessageState, OpenCall, Order
-from console.deliver.outbox_file import SCHEMA, open_outbox
-from ingest.sqlite import transaction
+from console.deliver.outbox_file import OutboxFile
 from ingest.vocabulary import SEVERITY_RANK
 from stream.results import Alert
 
@@ -33,87 +28,12 @@ Way = Callable[[str, Sequence[str]], Sequence[Order]]
 """(channel, persons) → where its message goes next."""
 
 
-class MessageBox:
+class MessageBox(OutboxFile):
     """What is to be told, and what became of it. Threads may share it. Times are the wall clock's (epoch ms).
 
     A file that is damaged is put aside, and a new one begins. Raises OSError where it cannot be opened, `sqlite3.Error`
     by every method where the disk does not let it be read or written.
     """
-
-    def __init__(self, path: Path) -> None:
-        self._lock = threading.RLock()
-        self._db = open_outbox(path)
-        self._file: sqlite3.Connection | None = None
-        """The file, while the disk takes nothing and all goes on in memory."""
-        rows = self._db.execute("SELECT id, revision FROM alerts")
-        self._known: dict[str, int] = dict(rows.fetchall())
-        self._fresh: dict[str, int] = {}
-        """What is known since the transaction began that is not over yet."""
-
-    def close(self) -> None:
-        """Close the file; what is in memory alone is written where the disk takes it by now."""
-        self.to_disk()
-        with self._lock:
-            self._db.close()
-            if self._file is not None:
-                self._file.close()
-
-    def to_memory(self) -> None:
-        """Go on in memory, with all that the file has as far as it can be read: the disk takes nothing any more."""
-        with self._lock:
-            if self._file is not None:
-                return
-            memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-            try:
-                self._db.backup(memory)
-            except sqlite3.Error:  # then at least what comes from now on
-                memory.close()
-                memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-                for statement in SCHEMA.split(";"):
-                    memory.execute(statement)
-            self._file, self._db = self._db, memory
-
-    def to_disk(self) -> bool:
-        """Write back what was kept in memory; tell whether the file is in use again."""
-        with self._lock:
-            if self._file is None:
-                return True
-            try:
-                self._db.backup(self._file)
-            except sqlite3.Error:
-                return False
-            self._db.close()
-            self._db, self._file = self._file, None
-            return True
-
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """Write all that the body does, or nothing, with one wait for the disk. Other threads wait for its end."""
-        with self._lock:
-            if self._db.in_transaction:
-                yield
-                return
-            try:
-                with transaction(self._db):
-                    yield
-                self._known |= self._fresh
-            finally:
-                self._fresh = {}
-
-    @property
-    def new(self) -> bool:
-        """Whether the alerts that were there before it have not all been taken yet; see `begin`."""
-        with self._lock:
-            return self._db.execute("SELECT one FROM begun").fetchone() is None
-
-    def begin(self) -> None:
-        """Note that everything which was there before has been taken: from now on what is new to it is told."""
-        with self._lock:
-            self._db.execute("INSERT OR IGNORE INTO begun VALUES (1)")
-
-    def knows(self, alert: str, revision: int) -> bool:
-        """Tell whether a revision of an alert, or a later one, was taken."""
-        return max(self._known.get(alert, -1), self._fresh.get(alert, -1)) >= revision
 
     def take(self, alert: Alert, orders: Sequence[Order], now_ms: int, *, silently: bool = False) -> set[str]:
         """Take a revision of an alert; return the channels that have something to do.
@@ -250,17 +170,19 @@ class MessageBox:
         state: MessageState = "delivered" if delivered else "accepted"
         alert = message.alert
         with self.together():
-            self._db.execute(
-                "UPDATE messages SET state = ?, why = '', said = ?, tries = tries + 1, at_ms = ? WHERE id = ?",
-                (state, said, now_ms, message.id),
-            )
-            chain, follows = self._db.execute(
-                "SELECT chain, follows FROM messages WHERE id = ?", (message.id,)
+            row = self._db.execute(
+                "UPDATE messages SET state = ?, why = '', said = ?, tries = tries + 1, at_ms = ? "
+                "WHERE alert = ? AND revision = ? AND channel = ? AND address = ? AND round = ? "
+                "RETURNING id, chain, follows",
+                (state, said, now_ms, *_this(message)),
             ).fetchone()
+            if row is None:
+                return
+            identifier, chain, follows = row
             self._db.execute(
                 "UPDATE messages SET state = 'dropped', why = 'otherwise', said = ?, at_ms = ? "
                 "WHERE chain = ? AND alert = ? AND id <> ? AND state IN ('waiting', 'failed')",
-                (message.channel, now_ms, chain, alert.id, message.id),
+                (message.channel, now_ms, chain, alert.id, identifier),
             )
             newest = self._db.execute(
                 "SELECT body FROM alerts WHERE id = ? AND revision > ?", (alert.id, alert.revision)
@@ -289,8 +211,9 @@ class MessageBox:
         with self.together():
             self._db.execute(
                 "UPDATE messages SET state = ?, why = ?, said = ?, tries = tries + 1, due_ms = ?, at_ms = ? "
-                "WHERE id = ? AND state IN ('waiting', 'failed')",
-                (state, why, said, due_ms, now_ms, message.id),
+                "WHERE alert = ? AND revision = ? AND channel = ? AND address = ? AND round = ? "
+                "AND state IN ('waiting', 'failed')",
+                (state, why, said, due_ms, now_ms, *_this(message)),
             )
 
     def hand_on(self, way: Way, after_ms: int, now_ms: int) -> set[str]:
@@ -356,6 +279,12 @@ class MessageBox:
             )
             self._db.execute("DELETE FROM alerts WHERE seen_ms < ? AND state IN ('cleared', 'expired')", (before_ms,))
             self._known = dict(self._db.execute("SELECT id, revision FROM alerts").fetchall())
+
+
+def _this(message: Message) -> tuple[str | int, ...]:
+    """Return what a message is: its number is another one where the file had to be made anew."""
+    alert = message.alert
+    return alert.id, alert.revision, message.channel, message.to, message.round
 
 
 def _had(before: tuple[Any, ...] | None) -> str:

@@ -22,12 +22,12 @@ from console.deliver.channel import Surroundings
 from console.deliver.channel_file import Declared, open_channel
 from console.deliver.message_box import MessageBox
 from console.deliver.mutes import Mutes, muted_until
-from console.deliver.outbox_file import FILE
+from console.deliver.outbox_file import FILE, STATUS
 from console.deliver.telling import Telling
 from console.deliver.worker import Worker
 from deploy.node.status_file import read_status
 from ingest.clock import wall_ms
-from ingest.files import replace_json
+from ingest.files import read_json, replace_json
 from ingest.mqtt import Inbound, Session
 from ingest.observations import LATEST_MS
 from ingest.topics import ID_PATTERN
@@ -38,14 +38,14 @@ from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError, StoreMissingError
 
 _LOG: Final = logging.getLogger(__name__)
-STATUS: Final = "deliver.json"
-"""In the site's folder: which channels there are, and what is wrong with them."""
 _LOOK_S: Final = 0.05
 _CONFIRM_S: Final = 1.0
 """So long the store has to bring what was heard over MQTT."""
 _HAND_ON_S: Final = 0.5
 _CALL_S: Final = 1.0
 _DISK_S: Final = 5.0
+_FILE_S: Final = 1.0
+_CHECK_S: Final = 60.0
 _STATUS_S: Final = 2.0
 _PRUNE_S: Final = 3_600.0
 _STOP_S: Final = 3.0
@@ -73,7 +73,12 @@ class Deliverer:
         self, folder: Path, declared: Declared, around: Surroundings, telling: Telling, limits: Limits
     ) -> None:
         self._folder, self._telling, self._limits, self._site = folder, telling, limits, around.site
+        anew = read_json(folder / STATUS).get("anew")
+        self._anew: dict[str, Any] = anew if isinstance(anew, dict) else {}
+        """When and why the outbox had to be made anew, and whether anything was lost."""
         self._box = MessageBox(folder / FILE)
+        if self._box.anew:
+            self._note_anew("was removed", kept=False)
         self._box.drop_channels(declared, wall_ms())
         self._mutes = Mutes(folder)
         self._reader = StoreReader(folder / "store.db", around.zone)
@@ -110,6 +115,8 @@ class Deliverer:
         self._bell.wait(wait_s)
         self._bell.clear()
         try:
+            self._every(_FILE_S, self._look_at_file)
+            self._every(_CHECK_S, self._box.check)
             self._take_heard()
             self._look()
             self._every(_HAND_ON_S, self._hand_on)
@@ -118,10 +125,12 @@ class Deliverer:
             self._every(_DISK_S, self._to_disk)
             self._every(_DISK_S, self._look_at_clock)
         except sqlite3.Error as error:
-            self._box.to_memory()
-            self._on_disk = False
-            self._tell_fault(f"the disk takes nothing, so messages are kept in memory: {error}")
-        except StoreError as error:
+            self._box.to_memory(error)
+            trouble = self._box.trouble()  # then it is made anew, as soon as the disk lets us
+            self._on_disk = bool(trouble)
+            why = f"{FILE} {trouble}" if trouble else "the disk takes nothing, so messages are kept in memory"
+            self._tell_fault(f"{why}: {error}")
+        except (StoreError, OSError) as error:
             self._tell_fault(str(error))
         else:
             self._tell_fault("" if self._on_disk else self._fault)
@@ -183,17 +192,17 @@ class Deliverer:
             if version == self._version:
                 return
             rows = self._reader.query(
-                "SELECT id, revision, changed_ms FROM alerts WHERE changed_ms >= ? "
-                "ORDER BY state = 'raised', changed_ms, id",
+                "SELECT id, revision, state, changed_ms FROM alerts WHERE changed_ms >= ? ORDER BY changed_ms, id",
                 (self._since_ms,),
             )
             now_ms = int(self._reader.progress()["now_ms"])
         except StoreMissingError:
             return
         first = self._box.new
-        new = [identifier for identifier, revision, _ in rows if not self._box.knows(identifier, revision)]
+        new = [row for row in rows if not self._box.knows(*row[:2])]
+        new.sort(key=lambda row: 1 if row[2] == "raised" else 0 if self._box.knows(row[0], 0) else 2)
         told_from_ms = now_ms - _FIRST_MS if first else None
-        self._take(one for identifier in new[:_AT_ONCE] for one in self._revisions(identifier, told_from_ms))
+        self._take(one for identifier, *_ in new[:_AT_ONCE] for one in self._revisions(identifier, told_from_ms))
         if len(new) > _AT_ONCE:
             self._bell.set()
             return
@@ -272,6 +281,23 @@ class Deliverer:
     def _to_disk(self) -> None:
         self._on_disk = self._box.to_disk()
 
+    def _look_at_file(self) -> None:
+        """Make the outbox anew where somebody has removed it, or it is damaged; what cannot be kept is told again."""
+        why = self._box.trouble()
+        if why:
+            self._mutes.close()
+            try:
+                kept = self._box.renew(why)
+            finally:
+                self._mutes = Mutes(self._folder)
+            self._version, self._since_ms = None, -1  # what is open in the store and not known any more is told again
+            self._note_anew(why, kept=kept)
+
+    def _note_anew(self, why: str, *, kept: bool) -> None:
+        self._anew = {"at_ms": wall_ms(), "why": why, "kept": kept}
+        lost = "nothing of it is lost" if kept else "what waited is lost, and alerts that are open are told again"
+        _LOG.error("%s %s; it was made anew, and %s", self._folder / FILE, why, lost)
+
     def _look_at_clock(self) -> None:
         self._box.clock_set_back(wall_ms())
 
@@ -281,6 +307,7 @@ class Deliverer:
     def _write_status(self) -> None:
         channels = {name: {"trouble": worker.trouble} for name, worker in self._workers.items()}
         document = {"pid": os.getpid(), "at_ms": wall_ms(), "fault": self._fault, "channels": channels}
+        document["anew"] = self._anew
         try:
             replace_json(self._folder / STATUS, document)
         except OSError as error:

@@ -88,7 +88,7 @@ class Worker:
                 wait_s = self._step(channel)
             except sqlite3.Error as error:
                 self._note(f"the disk takes nothing: {error}")
-                self._box.to_memory()
+                self._box.to_memory(error)
                 wait_s = _DISK_S
             except FAULTS as error:  # a channel that cannot be made must not end the others
                 self._note(f"{type(error).__name__}: {error}")
@@ -159,7 +159,7 @@ class Worker:
                 note()
             except sqlite3.Error as error:
                 self._note(f"the disk takes nothing: {error}")
-                self._box.to_memory()
+                self._box.to_memory(error)
                 if self._stopping.wait(_DISK_S):
                     return
             else:

@@ -1143,6 +1143,11 @@ doctor-deliver-silent = there are channels in { $file }, and no rules: nobody is
 doctor-deliver-silent-do = say in [telling] rules who is told of what (docs/deliver.md)
 doctor-deliver-stopped = the node runs, and nothing delivers: nobody is told
 doctor-deliver-stopped-do = look at deliver.log in the site's folder; start `patrolgrid up` or `patrolgrid deliver run`
+doctor-deliver-anew = deliver.db was removed or damaged, and made anew at { $when }{ $kept ->
+        [yes] : nothing of it is lost
+       *[no] : messages that waited are lost, and alerts that were open have been told again
+    }
+doctor-deliver-anew-do = let nobody but delivery touch the file (backups: `patrolgrid backup`); look at deliver.log
 doctor-deliver-clear = keys go over the network without encryption: { $channels }
 doctor-deliver-clear-do = use an https address for them
 doctor-secrets-ok = secret files are readable by their owner only

@@ -1019,6 +1019,11 @@ doctor-deliver-silent = { $file } 中有通道，但没有规则：不会告知�
 doctor-deliver-silent-do = 在 [telling] 的 rules 中写明什么告知谁（docs/deliver.zh-CN.md）
 doctor-deliver-stopped = 节点在运行，但送达服务没有运行：不会告知任何人
 doctor-deliver-stopped-do = 查看站点目录下的 deliver.log；启动 `patrolgrid up` 或 `patrolgrid deliver run`
+doctor-deliver-anew = deliver.db 曾被删除或损坏，已于 { $when } 重建{ $kept ->
+        [yes] ：内容没有丢失
+       *[no] ：等待发送的消息已丢失，当时未结束的告警已重新告知
+    }
+doctor-deliver-anew-do = 除送达服务外，不要让任何程序动这个文件（备份请用 `patrolgrid backup`）；查看 deliver.log
 doctor-deliver-clear = 密钥以明文经过网络：{ $channels }
 doctor-deliver-clear-do = 改用 https 地址
 doctor-secrets-ok = 密钥文件仅所有者可读

@@ -8,7 +8,7 @@ import pytest
 
 from console.board.app import make_app
 from console.board.board_config import BoardConfig
-from console.deliver.service import STATUS
+from console.deliver.outbox_file import STATUS
 from ingest.login import BrokerAddress
 from stream.sentences import Why
 from stream.sinks.store.reader import StoreReader

@@ -28,8 +28,9 @@ from console.deliver.channel import ChannelRefusedError, ChannelSettings, LaterE
 from console.deliver.channel_file import Declared, open_channel, read_channels
 from console.deliver.message_links import MessageLinks
 from console.deliver.mutes import LONGEST_MS, Mute, Mutes, mutes_of
+from console.deliver.outbox_file import STATUS
 from console.deliver.receipts import Receipts
-from console.deliver.service import STATUS, Deliverer, Limits
+from console.deliver.service import Deliverer, Limits
 from console.deliver.telling import RecentPeople, Telling
 from console.deliver.worker import FAULTS
 from console.errors import CommandError

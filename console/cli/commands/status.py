@@ -234,9 +234,9 @@ def _print(document: dict[str, Any], texts: Sentences, zone: ZoneInfo) -> None:
 
 
 def _print_delivery(settings: Settings, texts: Sentences) -> None:
-    """Print why nobody is told, where that is so."""
+    """Print why nobody is told, where that is so, or that what waited was lost."""
     state, code, values, todo = examine_delivery(settings)
-    if state == "fail":
+    if state == "fail" or code == "anew":
         why = texts(f"doctor-deliver-{code}", **values) if code else safe(values["error"])
         print(texts("status-fault", part=texts("doctor-deliver"), why=why, do=texts(f"doctor-deliver-{todo}")))
 

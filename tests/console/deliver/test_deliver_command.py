@@ -13,7 +13,7 @@ from console.cli.main import main
 from console.deliver.examined import examine_delivery
 from console.deliver.message_box import MessageBox
 from console.deliver.orders import Order
-from console.deliver.outbox_file import FILE
+from console.deliver.outbox_file import FILE, STATUS
 from console.deliver.receipts import Receipts
 from deploy.node.lock import site_lock
 from deploy.settings import load_settings, with_values
@@ -153,6 +153,10 @@ def test_the_doctor_says_whether_anybody_would_be_told(tmp_path, fakes):
         assert found() == ("fail", "stopped")
     file.write_text(channels(*fakes).replace("http://127.0.0.1", "http://chat.example"))
     assert found() == ("warn", "clear")
+    (station.folder / STATUS).write_text(
+        json.dumps({"anew": {"at_ms": wall_ms(), "why": "was removed", "kept": False}})
+    )
+    assert found() == ("warn", "anew")
     file.unlink()
     assert (found(), found(rules=[])) == (("fail", "none"), ("ok", "off"))
 

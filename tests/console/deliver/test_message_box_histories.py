@@ -1,6 +1,7 @@
 """Random histories of the message box: whatever happens, in whatever order, nobody who should be told is forgotten."""
 
 import shutil
+import sqlite3
 import tempfile
 from pathlib import Path
 
@@ -89,7 +90,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def has_no_disk_for_a_while(self) -> None:
-        self.box.to_memory()
+        self.box.to_memory(sqlite3.OperationalError("disk I/O error"))
         self.box.to_disk()
 
     @invariant()

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from console.deliver import outbox_file
 from console.deliver import service as service_module
 from console.deliver import worker as worker_module
 from console.deliver.channel import Surroundings
@@ -14,8 +15,9 @@ from console.deliver.channel_file import read_channels
 from console.deliver.message_links import MessageLinks
 from console.deliver.mutes import Mute, Mutes
 from console.deliver.orders import Message
+from console.deliver.outbox_file import FILE, STATUS
 from console.deliver.receipts import Receipts
-from console.deliver.service import STATUS, Deliverer, Limits
+from console.deliver.service import Deliverer, Limits
 from console.deliver.telling import Telling
 from console.people.people import People, Person
 from deploy.processes.broker import start_broker
@@ -114,6 +116,7 @@ def critical(name="a1", revision=1, **more):
 
 
 OK = ("accepted", "")
+LONG_AGO = dict.fromkeys(("heard_ms", "raised_ms", "changed_ms"), T0 - 3_600_000)
 
 
 def test_an_alert_goes_to_the_channels_of_its_severity(tmp_path, fakes):
@@ -427,3 +430,73 @@ def test_an_acknowledgement_behind_very_many_alerts_silences_before_they_are_tol
         told = [bool(station.states(alert.id)) for alert in many]
         assert not all(told)  # of very many only some are taken before it looks again
         wait_for(lambda: deliverer.step() or all(station.states(alert.id) for alert in many), "not all are told")
+
+
+def test_an_outbox_that_is_removed_while_it_runs_is_made_anew_with_all_that_it_had(tmp_path, fakes, monkeypatch):
+    monkeypatch.setattr(service_module, "_FILE_S", 0.0)
+    fakes["hook"].usual = "500"
+    station = Station(tmp_path, fakes)
+    with station.delivering() as deliverer:
+        station.tell(critical())
+        station.until(deliverer, "a1", chat=OK, hook=("waiting", "error"))
+        for part in ("", "-wal", "-shm"):
+            (tmp_path / f"{FILE}{part}").unlink()
+        fakes["hook"].usual = "ok"
+        station.until(deliverer, "a1", chat=OK, hook=OK)
+        assert len(fakes["chat"].got) == 1
+        deliverer._write_status()
+    found = json.loads((tmp_path / STATUS).read_text())["anew"]
+    assert (found["why"], found["kept"]) == ("was removed", True)
+    assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_of_an_outbox_that_is_damaged_while_it_runs_what_is_open_in_the_store_is_told_again(
+    tmp_path, fakes, monkeypatch, readable
+):
+    if not readable:  # else SQLite may still have all its pages in memory
+        monkeypatch.setattr(outbox_file, "_copied", lambda _source, _path: False)
+    monkeypatch.setattr(service_module, "_FILE_S", 0.0)
+    monkeypatch.setattr(service_module, "_CHECK_S", 0.0)
+    fakes["hook"].usual = "500"
+    station = Station(tmp_path, fakes)
+    with closing(Mutes(tmp_path)) as mutes:
+        mutes.add(Mute(0, wall_ms() + 3_600_000, "b9", "", "", "cli", "painting"))
+    with station.delivering() as deliverer:
+        station.tell(critical(), critical("over"), critical("over", 2, state="cleared"))
+        station.until(deliverer, "a1", chat=OK, hook=("waiting", "error"))
+        station.tell(critical("long", **LONG_AGO))
+        station.until(deliverer, "long", chat=OK)
+        with (tmp_path / FILE).open("r+b") as file:
+            file.write(b"\0" * 8192)
+        (tmp_path / f"{FILE}-wal").write_bytes(b"")
+        fakes["hook"].usual = "ok"
+        wait_for(
+            lambda: (
+                deliverer.step()
+                or (
+                    list(tmp_path.glob(f"{FILE}.damaged-*"))
+                    and all(station.states(name).get("hook") == OK for name in ("a1", "long"))
+                )
+            ),
+            "not told again",
+        )
+        assert station.states("over") == {}
+        wait_for(lambda: deliverer.step() or station.states("long")["chat"] == OK, "not told again")
+        deliverer._write_status()
+    assert json.loads((tmp_path / STATUS).read_text())["anew"]["kept"] == readable
+    assert len(fakes["chat"].got) == (2 if readable else 4)
+
+
+def test_an_outbox_that_was_removed_while_nobody_delivered_lets_what_is_open_be_told_again(tmp_path, fakes):
+    station = Station(tmp_path, fakes)
+    with station.delivering() as deliverer:
+        station.tell(
+            critical(**dict.fromkeys(("heard_ms", "raised_ms", "changed_ms"), T0 - 3_600_000)), critical("new")
+        )
+        station.until(deliverer, "new", chat=OK)
+        wait_for(lambda: deliverer.step() or (tmp_path / STATUS).exists(), "no status")
+    assert station.states("a1") == {}  # the very first start tells of the last minutes alone
+    (tmp_path / FILE).unlink()
+    with station.delivering() as deliverer:
+        station.until(deliverer, "a1", chat=OK)
