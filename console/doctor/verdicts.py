@@ -60,6 +60,8 @@ def print_checks(texts: Sentences, checks: list[Check]) -> None:
 
 def in_words(texts: Sentences, name: str, found: Finding) -> Check:
     """Return a finding of the check called so as people read it."""
-    text = texts(f"doctor-{name}-{found.code}", **found.values) if found.code else str(found.values["error"])
+    text = (
+        texts(f"doctor-{name}-{found.code}", **found.values) if found.code else texts.told(str(found.values["error"]))
+    )
     todo = texts(f"doctor-{name}-{found.todo}", **found.values) if found.todo else ""
     return Check(name, found.state, texts(f"doctor-{name}"), text, todo)

@@ -40,6 +40,7 @@ _OF_A_FILE: Final = re.compile(r"\[Errno \d+\] (.*): ('[^']*')", re.DOTALL)
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
 _ENGLISH: Final = re.compile(r"(?<![\w./-])[A-Za-z]?[a-z]+(?![\w/-]|\.\w)")
 _BETWEEN_HAN: Final = re.compile(r"(?<=[\u4e00-\u9fff）]) (?=[\u4e00-\u9fff])")
+_BEFORE_LATIN: Final = re.compile(r"(?<=[\u4e00-\u9fff])(?=[A-Za-z0-9'])")
 
 
 @cache
@@ -116,7 +117,8 @@ def _readings(text: str, language: str, depth: int) -> Iterator[str]:
 
 
 def _filled(template: str, said: list[str]) -> str:
-    return _BETWEEN_HAN.sub("", FIELD.sub(lambda number: said[int(number[1])], template))
+    whole = FIELD.sub(lambda number: said[int(number[1])], template)
+    return _BEFORE_LATIN.sub(" ", _BETWEEN_HAN.sub("", whole))
 
 
 def _fields(text: str, parts: list[str]) -> list[str] | None:

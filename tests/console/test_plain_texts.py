@@ -258,6 +258,13 @@ def test_a_wrong_use_is_explained_in_chinese(arguments, said, tmp_path, monkeypa
     assert all(part in shown for part in said), shown
 
 
+def test_the_doctor_says_in_chinese_what_is_wrong(tmp_path, monkeypatch, capsys):
+    (tmp_path / "a.toml").write_text('[site]\ntimezone = "Mars"\n', encoding="utf-8")
+    monkeypatch.setenv("PATROLGRID_LANG", CHINESE)
+    assert main(["doctor", "--config", str(tmp_path / "a.toml")]) == 1
+    assert "site.timezone 为 'Mars'，应为 IANA 时区" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("command", ["edge", "people", "settings"])
 def test_help_in_chinese_fits_a_terminal_and_has_no_english(command, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
