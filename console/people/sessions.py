@@ -20,10 +20,11 @@ IDLE_MS: Final = 2 * 3_600_000
 _SEEN_MS: Final = 60_000
 """How exactly it is noted when a session was last used."""
 _MOST: Final = 20
-"""Of one person's; the oldest gives way: a chat program that opens a link again and again fills nothing."""
+"""That one person has signed in with, and that one link has begun; the oldest gives way. So a chat program that opens
+a link again and again fills nothing, and whoever has got hold of a link ends no session but that link's."""
 _GIVES_WAY: Final = """
-DELETE FROM sessions WHERE person = ? AND hash NOT IN
-    (SELECT hash FROM sessions WHERE person = ? ORDER BY begun_ms DESC, seen_ms DESC LIMIT ?)
+DELETE FROM sessions WHERE person = ? AND link = ? AND hash NOT IN
+    (SELECT hash FROM sessions WHERE person = ? AND link = ? ORDER BY begun_ms DESC, seen_ms DESC LIMIT ?)
 """
 
 
@@ -51,7 +52,7 @@ class Sessions:
         row = (_hash(token), person, link, now_ms, now_ms, now_ms + LASTS_MS if ends_ms is None else ends_ms)
         with self._file.change() as connection:
             connection.execute("DELETE FROM sessions WHERE ends_ms <= ?", (now_ms,))
-            connection.execute(_GIVES_WAY, (person, person, _MOST - 1))
+            connection.execute(_GIVES_WAY, (person, link, person, link, _MOST - 1))
             connection.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?)", row)
         return token
 

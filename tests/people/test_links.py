@@ -141,6 +141,15 @@ def test_a_chat_program_that_opens_a_link_again_and_again_fills_nothing(site):
     assert site.of_session(opened[-1]) == LI
 
 
+def test_who_has_got_hold_of_a_link_ends_none_of_its_persons_other_sessions(site):
+    own = site.sign_in("wang", WORDS, HOME)
+    first, leaked = (site.link("wang", "alert", 3600, about=f"al-{number}", by="wang") for number in range(2))
+    other = site.open_link(first, HOME)
+    for _ in range(25):
+        site.open_link(leaked, "203.0.113.9")
+    assert site.of_session(own) == site.of_session(other) == WANG
+
+
 def test_a_password_is_set_by_a_link_once(site):
     token = site.link("p1", "password", 3600, by="cli:root")
     opened = site.open_link(token, HOME)
