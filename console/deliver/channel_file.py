@@ -64,6 +64,10 @@ def _checked(path: Path, name: str, table: object) -> ChannelSettings:
     if settings.language not in {"", *LANGUAGES}:
         raise SettingsError(f"{path}: channel {name}: language is {settings.language!r}, expected {LANGUAGES}")
     mistake = settings.mistake()
+    for key in settings.SECRETS:
+        found = getattr(settings, key)
+        if not all(one.isprintable() for one in ([found] if isinstance(found, str) else found)):
+            mistake = f"{key} has a line break, or another character that is not to be seen; expected one line of text"
     if mistake:
         raise SettingsError(f"{path}: channel {name}: {mistake}")
     return settings

@@ -7,6 +7,7 @@ import logging
 import sqlite3
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -91,7 +92,7 @@ class Worker:
                 self._box.to_memory(error)
                 wait_s = _DISK_S
             except FAULTS as error:  # a channel that cannot be made must not end the others
-                self._note(f"{type(error).__name__}: {error}")
+                self._note(self._clean(f"{type(error).__name__}: {error}"))
                 wait_s = spread(self._backoff.next_s())
             if wait_s > 0:
                 self._bell.wait(wait_s)
@@ -137,7 +138,8 @@ class Worker:
         except ChannelRefusedError as error:
             self._missed(message, wall_ms() + round(spread(REFUSED_S) * 1000), error.why, error.said, refused=True)
         except FAULTS as error:
-            _LOG.exception("channel %s: an unexpected error; please report it", self.name)
+            trace = self._clean("".join(traceback.format_exception(error)), message)
+            _LOG.error("channel %s: an unexpected error; please report it\n%s", self.name, trace)
             due_ms = wall_ms() + round(spread(REFUSED_S) * 1000)
             self._missed(message, due_ms, "fault", type(error).__name__, refused=True)
         else:
@@ -165,9 +167,9 @@ class Worker:
             else:
                 return
 
-    def _clean(self, said: str, message: Message) -> str:
+    def _clean(self, said: str, message: Message | None = None) -> str:
         """Return what a channel said without its secrets and people's addresses, which servers like to repeat."""
-        for secret in (*self._settings.secrets(), *message.to.split()):
+        for secret in (*self._settings.secrets(), *(message.to.split() if message else ())):
             said = said.replace(secret, "…")
         return said
 

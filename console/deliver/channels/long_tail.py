@@ -44,13 +44,14 @@ class LongTail:
     def __init__(self, settings: AppriseSettings, writer: Writer) -> None:
         self._writer = writer
         apprise = load("apprise")
-        self._logs = apprise.LogCapture
+        self._logs, self._plain = apprise.LogCapture, apprise.NotifyFormat.TEXT
         service: Any = apprise.Apprise.instantiate(settings.url)
         if service is None:
             raise ValueError("url is none that apprise knows; expected one such as ntfys://HOST/TOPIC")
         service.request_rate_per_sec = 0.0
         service.socket_connect_timeout = service.socket_read_timeout = settings.timeout_s
-        self._service = service
+        self._service, self._all = service, apprise.Apprise()
+        self._all.add(service)
 
     def send(self, message: Message) -> str:
         """Send a message."""
@@ -67,7 +68,8 @@ class LongTail:
         room = int(self._service.body_maxlen) - len(text.lines[-1]) - 1
         body = "\n".join(["\n".join(text.lines[:-1])[: max(room, 0)], text.lines[-1]])
         with self._logs(level=30) as log:
-            if self._service.notify(body=body, title=text.title):
+            # Not the service itself: that takes any text for its own format, as HTML.
+            if self._all.notify(body=body, title=text.title, body_format=self._plain):
                 return "ok"
             words = log.getvalue()
         found = _CODE.search(words)

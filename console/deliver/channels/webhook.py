@@ -27,6 +27,8 @@ class WebhookSettings(ChannelSettings, frozen=True, kw_only=True, tag="webhook")
 
     def mistake(self) -> str:
         """Return what cannot be meant; see `ChannelSettings.mistake`."""
+        if not self.authorization.isascii():
+            return "authorization has a character that no header can have; expected ASCII, such as Bearer …"
         known = self.url.startswith(("http://", "https://"))
         return "" if known and self.url.isascii() and self.url.isprintable() else "url is none; expected https://HOST/…"
 

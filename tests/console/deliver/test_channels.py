@@ -262,6 +262,17 @@ def test_apprise_takes_the_long_tail_and_its_failures_are_noticed(tmp_path, fake
         sender.send(message())
 
 
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+def test_what_apprise_sends_as_html_shows_a_places_name_as_it_is(tmp_path, monkeypatch):
+    apprise = pytest.importorskip("apprise")
+    sent = []
+    monkeypatch.setattr(apprise.plugins.telegram.requests, "post", lambda *_args, **more: sent.append(more["data"]))
+    sender = channel(tmp_path, "kind = 'apprise'\nurl = 'tgram://123456789:abcdefg_hijklmnop/12315544/'")
+    with pytest.raises(LaterError):
+        sender.check("gate <b> & yard")
+    assert "gate &lt;b&gt; &amp; yard" in sent[0]
+
+
 BAD = [
     ("kind = 'wecom'", "missing required field `key`"),
     ("kind = 'pigeon'", "pigeon"),
@@ -274,6 +285,10 @@ BAD = [
     ("kind = 'mail'\nhost = 'h'\nsender = 'a@b'\nrecipients = ['a b']", "recipients has what is no address"),
     ("kind = 'mail'\nhost = 'h'\nsender = 'a@b'\nrecipients = ['a@b']\nsecure = 'none'\npassword = 'p'", "in clear"),
     ("kind = 'webhook'\nurl = 'x'", "url is none"),
+    ('kind = "webhook"\nurl = "http://x"\nauthorization = "Bearer s3cret\\n"', "authorization has a line break"),
+    ('kind = "webhook"\nurl = "http://x"\nauthorization = "s3cret 密"', "authorization has a character that no header"),
+    ('kind = "webhook"\nurl = "http://x"\nsecret = "s3cret\\r"', "secret has a line break"),
+    ('kind = "dingtalk"\ntoken = "s3cret\\n"', "token has a line break"),
     ("kind = 'cap'\nfolder = 'f'\nscope = 'Private'", "addresses is empty"),
     ("kind = 'apprise'\nurl = 'wecombot://k'", "refusals apprise does not see"),
     ("kind = 'apprise'\nurl = 'nosuch://x'", "none that apprise knows"),
@@ -286,6 +301,7 @@ def test_a_channel_that_cannot_be_meant_is_refused_by_name(tmp_path, text, expec
     with pytest.raises(SettingsError, match="channel") as found:
         channel(tmp_path, text)
     assert expected in str(found.value)
+    assert "s3cret" not in str(found.value)
 
 
 def test_a_channels_file_that_others_may_read_is_refused(tmp_path):
