@@ -249,7 +249,7 @@ async def seen(request: Request) -> Response:
     board, identifier = _board(request), request.path_params["id"]
     if await board.asker.ask(lambda reader: reader.alert(identifier)) is None:
         raise ApiError(404, "no_alert", id=identifier[:64])
-    await board.doors.note(who_of(request), "see", identifier)
+    await board.doors.note_once(who_of(request), "see", identifier)
     return json_response({})
 
 
@@ -296,7 +296,8 @@ async def _giver(request: Request, typed: str) -> tuple[str, str]:
             raise ApiError(422, "no_name")
         return typed, ""
     if typed:
-        await _board(request).doors.note(who_of(request), "refused", request.url.path[:100], name=typed)
+        path = request.url.path[:100]
+        await _board(request).doors.refused(who_of(request), "a name by hand", path, name=typed[:64])
         raise ApiError(422, "name_by_hand")
     person = visitor.person
     return person.id, _board(request).config.officers.get(person.officer, person.name)[:64]

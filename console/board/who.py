@@ -14,6 +14,7 @@ import anyio
 import anyio.to_thread
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from console.board.answers import ApiError, answer, hand_over
@@ -32,6 +33,8 @@ _PAGES: Final = frozenset({"/", "/plan", "/patrol", "/password"})
 _HOMES: Final = {"password": "/password", "patrol": "/patrol", "alert": "/go"}
 _AGAIN_MS: Final = 600_000
 """How soon it is noted again that somebody looked at the same."""
+_REPEATS_MS: Final = 60_000
+"""So long what somebody is refused again is counted, before one entry says how often it was."""
 _MOST_NOTED: Final = 10_000
 _CHECK_MS: Final = 5_000
 _LOG: Final = logging.getLogger(__name__)
@@ -68,6 +71,8 @@ class Doors:
         self.people, self._clock = people, clock
         self._accounts = False
         self._noted: dict[tuple[str, str, str], int] = {}
+        self._refused: dict[tuple[str, str], tuple[int, int, str]] = {}
+        """(Person, what they asked for) → since when, how often again, the first address."""
         self.slow = anyio.CapacityLimiter(1)
         """For what computes a password's hash: it takes no thread that others wait for."""
 
@@ -77,6 +82,7 @@ class Doors:
 
     async def who(self, token: str) -> Who:
         """Return who has a session's token. Raises StorageError where that cannot be known."""
+        await self._note_repeats()
         return await anyio.to_thread.run_sync(self._who, token)
 
     def _who(self, token: str) -> Who:
@@ -85,9 +91,10 @@ class Doors:
 
     async def note(self, who: Who, what: str, about: str, **detail: object) -> None:
         """Add what somebody did to the audit log. A log that cannot be written keeps nobody from the alerts."""
-        if who.visitor is None:
-            return
-        by = who.visitor.person.id
+        if who.visitor is not None:
+            await self._write(who.visitor.person.id, what, about, **detail)
+
+    async def _write(self, by: str, what: str, about: str, **detail: object) -> None:
         try:
             await anyio.to_thread.run_sync(lambda: self.people.audit.note(by, what, about, **detail))
         except StorageError as error:
@@ -104,6 +111,31 @@ class Doors:
             self._noted.clear()
         self._noted[key] = now_ms
         await self.note(who, what, about)
+
+    async def refused(self, who: Who, asked: str, about: str, **detail: object) -> None:
+        """Note that somebody was refused what they asked for: one entry a minute, whatever they make up.
+
+        `asked` is one of few words (a route's path as it is declared).
+        """
+        if who.visitor is None:
+            return
+        key = who.visitor.person.id, asked
+        if key in self._refused:
+            since_ms, again, first = self._refused[key]
+            self._refused[key] = since_ms, again + 1, first
+            return
+        self._refused[key] = self._clock(), 0, about
+        await self.note(who, "refused", about, **detail)
+
+    async def _note_repeats(self) -> None:
+        now_ms = self._clock()
+        for key, (since_ms, again, about) in list(self._refused.items()):
+            if abs(now_ms - since_ms) < _REPEATS_MS:
+                continue
+            del self._refused[key]
+            if again:
+                self._refused[key] = now_ms, 0, about
+                await self._write(key[0], "refused", about, again=again)
 
 
 class Watched:
@@ -147,13 +179,15 @@ def need(right: Right, endpoint: Endpoint, *, seen: bool = False) -> Endpoint:
     async def guarded(request: Request) -> Response:
         who, doors = who_of(request), request.app.state.board.doors
         if not who.may(right, request.path_params.get("id", "")):
-            await doors.note_once(who, "refused", request.url.path[:100])
+            asked = request.url.path.replace(request.path_params.get("id") or "{id}", "{id}")
+            await doors.refused(who, asked, request.url.path[:100])
             if request.url.path in _PAGES and who.home != request.url.path:
                 return RedirectResponse(who.home, 303)
             raise ApiError(403, "no_right")
-        if seen:
+        answered = await endpoint(request)
+        if seen:  # what is not there has raised: nobody fills the log with addresses that they make up
             await doors.note_once(who, "see", request.url.path[:100])
-        return await endpoint(request)
+        return answered
 
     return guarded
 
@@ -220,7 +254,9 @@ class SignedIn:
             return answer(request, 503, "people", {})
         request.scope["who"] = who
         if request.method not in {"GET", "HEAD"} and not same_origin(request):
-            await self.doors.note_once(who, "refused", f"{request.url.path[:100]} (another page)")
+            known = any(route.matches(request.scope)[0] is Match.FULL for route in request.app.routes)
+            about = request.url.path[:100] if known else ""
+            await self.doors.refused(who, "another page", f"{about} (another page)".strip())
             return answer(request, 403, "foreign", {})
         if not who.accounts or who.visitor is not None or request.url.path in OPEN:
             return None

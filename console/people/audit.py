@@ -28,7 +28,7 @@ BROKEN: Final = "log-broken"
 _BATCH: Final = 10_000
 _COLUMNS: Final = "SELECT number, at_ms, by, what, about, detail, hash FROM audit"
 
-FaultKind = Literal["changed", "missing", "cut", "other", "noted"]
+FaultKind = Literal["changed", "missing", "cut", "other", "noted", "foreign"]
 
 
 class Head(NamedTuple):
@@ -66,8 +66,11 @@ class AuditFault(NamedTuple):
     kind: FaultKind
     """changed: its hash does not follow from what it says and the one before; missing: entries before it are gone;
     cut: a head that was kept elsewhere is newer than the whole log; other: the head's entry was another one; noted: the
-    board has found at this entry that it was cut or made anew."""
+    board has found at this entry that it was cut or made anew; foreign: the file has a trigger or a view, which could
+    delete rows or show others, and which is never ours."""
     number: int
+    name: str = ""
+    """Of what is foreign."""
 
 
 class Audit:
@@ -117,7 +120,9 @@ class Audit:
         `witnesses` are heads that were kept elsewhere. An entry that does not fit is named once: the chain is followed
         on from the hash that stands in it.
         """
-        faults, kept = [], {witness.number: witness for witness in witnesses if witness.number > 0}
+        query = "SELECT type || ' ' || name FROM sqlite_master WHERE type IN ('trigger', 'view') ORDER BY name"
+        faults = [AuditFault("foreign", 0, str(name)) for (name,) in self._file.rows(query)]
+        kept = {witness.number: witness for witness in witnesses if witness.number > 0}
         last, before = 0, _BEGINNING
         for row in self._rows():
             number, stored = row[0], _stored(row[6])

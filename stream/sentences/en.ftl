@@ -836,6 +836,7 @@ audit-whole = The audit log is whole: { $count ->
 }.
 audit-broken = THE AUDIT LOG IS NOT WHOLE.
 audit-fault-changed = Entry { $number } is not as it was written, or does not follow the one before: it was changed, moved or put in.
+audit-fault-foreign = The file has a { $name } that is none of ours: it could delete entries or show others. Find out who made it.
 audit-fault-missing = Entries before { $number } are gone.
 audit-fault-cut = Entry { $number } is gone, and all after it: its head was kept elsewhere.
 audit-fault-other = Entry { $number } is another one than that whose head was kept elsewhere: the log was made anew.

@@ -715,6 +715,7 @@ audit-none = 站点 { $site } 没有账号，因此没有审计日志。
 audit-whole = 审计日志完整：共 { $count } 条。
 audit-broken = 审计日志不完整。
 audit-fault-changed = 第 { $number } 条与写入时不同，或与上一条不衔接：被改动、移动或插入过。
+audit-fault-foreign = 文件中有不属于本系统的 { $name }（触发器或视图）：它可能删除条目或显示假条目。请查明由谁创建。
 audit-fault-missing = 第 { $number } 条之前有缺失。
 audit-fault-cut = 第 { $number } 条及其后全部缺失：别处留有该末条。
 audit-fault-other = 第 { $number } 条与别处留存的末条不符：日志被重新生成过。

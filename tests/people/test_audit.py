@@ -139,6 +139,13 @@ def test_a_chain_made_anew_shows_by_an_older_head(file):
     assert clever.verify(old) == [AuditFault("other", 6)]
 
 
+def test_a_trigger_that_takes_entries_out_and_a_view_are_named(file):
+    audit = filled(file)
+    hides = "CREATE TRIGGER hides AFTER INSERT ON audit WHEN new.by = 'p1' BEGIN DELETE FROM audit WHERE by = 'p1'; END"
+    tamper(file, hides, "CREATE VIEW other AS SELECT 1")
+    assert audit.verify() == [AuditFault("foreign", 0, "trigger hides"), AuditFault("foreign", 0, "view other")]
+
+
 def test_junk_in_the_table_is_a_fault_and_no_crash(file):
     audit = filled(file)
     tamper(file, "UPDATE audit SET by = x'ff00', hash = 'text', detail = 'no json' WHERE number = 2")

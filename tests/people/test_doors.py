@@ -17,6 +17,7 @@ from console.people.attempts import MOST_PERSON
 from console.people.audit import read_head
 from console.people.people import People, Person
 from console.people.rights import ROLES
+from ingest.clock import wall_ms
 from ingest.login import BrokerAddress
 from stream.sinks.store.reader import StoreReader
 from tests.console.fake_places import as_file
@@ -491,6 +492,22 @@ def test_who_looked_is_noted_once_and_not_every_second(browser, people):
     seen = [(one.by, one.about) for one in people.audit.entries(by="sun") if one.what == "see"]
     assert seen.count(("sun", "/api/device/gate-1")) == 1
     assert people.audit.verify() == []
+
+
+def test_addresses_that_somebody_makes_up_do_not_fill_the_log(opened, browser, people, monkeypatch):
+    officer, doors = browser("sun"), opened[3].state.board.doors
+    before = people.audit.head().number
+    for number in range(5):
+        assert officer.get(f"/api/device/made-up-{number}").status_code == 404
+        assert officer.post(f"/api/{number}", headers={"Origin": "https://evil.example"}).status_code == 403
+        assert officer.post(f"/api/links/{number}/revoke", json={}).status_code == 403
+    noted = [(one.what, one.about) for one in people.audit.entries(by="sun") if one.number > before]
+    assert noted == [("refused", "/api/links/0/revoke"), ("refused", "(another page)")]
+    at_ms = wall_ms() + 61_000
+    monkeypatch.setattr(doors, "_clock", lambda: at_ms)
+    officer.get("/api/me")
+    counted = [one.detail for one in people.audit.entries(by="sun", limit=2)]
+    assert counted == [{"again": 4}, {"again": 4}]
 
 
 def test_a_log_that_cannot_be_written_keeps_nobody_from_an_alert(opened, browser, people, sent, monkeypatch):

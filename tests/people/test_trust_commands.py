@@ -74,8 +74,11 @@ def test_a_log_that_is_whole_and_one_that_is_not(station, capsys):
     assert "Entry 4 is gone" in shown
     assert "THE AUDIT LOG IS NOT WHOLE" in shown
     found = json.loads(said(capsys, "verify", "--no-broker", "--json", "--after", "2", "--head", head, code=1))
-    assert found["faults"] == [{"kind": "cut", "number": 4}]
+    assert found["faults"] == [{"kind": "cut", "number": 4, "name": ""}]
     assert "not whole" not in said(capsys, "verify", "--no-broker", "--after", "2").lower()
+    with closing(PeopleFile(station)) as file, file.change() as connection:
+        connection.execute("CREATE TRIGGER hides AFTER INSERT ON audit BEGIN DELETE FROM audit; END")
+    assert "The file has a trigger hides" in said(capsys, "verify", "--no-broker", "--after", "2", code=1)
 
 
 def test_a_head_that_is_none_is_a_wrong_use_and_no_accounts_is_said(station, capsys):

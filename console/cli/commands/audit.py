@@ -90,7 +90,7 @@ def _verify(audit: Audit, options: argparse.Namespace, settings: Settings, site:
             print(texts("audit-broker-away", error=safe(error)), file=sys.stderr)
         kept += [found] if found else []
         asked = "nothing" if asked == "asked" and not found else asked
-    faults = [fault for fault in audit.verify(*kept) if fault.number > options.after]
+    faults = [fault for fault in audit.verify(*kept) if fault.number > options.after or fault.name]
     head = audit.head()
     if options.json:
         shown = [fault._asdict() for fault in faults]
@@ -103,7 +103,7 @@ def _verify(audit: Audit, options: argparse.Namespace, settings: Settings, site:
 
 def _tell(faults: list[AuditFault], head: Head, kept: list[Head], asked: str, texts: Sentences) -> None:
     for fault in faults:
-        print(texts(f"audit-fault-{fault.kind}", number=str(fault.number)))
+        print(texts(f"audit-fault-{fault.kind}", number=str(fault.number), name=safe(fault.name)))
     print(texts("audit-whole" if not faults else "audit-broken", count=head.number))
     if kept:
         print(texts("audit-compared", heads=", ".join(str(one.number) for one in kept)))
