@@ -270,6 +270,8 @@ class People:
         found = self.person(person)
         if found is None or not found.active:
             raise PeopleError(f"there is no person {person!r} in use")
+        if purpose == "patrol" and "did" not in ROLES[found.role]:
+            raise PeopleError(f"the role of {person!r} is {found.role}, which has no patrol's page for a link to open")
         now_ms = self._clock()
         with self.file.change():
             link, token = self._links.make(person, purpose, about, now_ms, now_ms + round(valid_s * 1000))

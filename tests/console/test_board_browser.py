@@ -276,6 +276,20 @@ def test_a_phone_shows_alerts_first_and_never_scrolls_sideways(watched):
     assert complaints == []
 
 
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_a_phones_head_is_readable_while_no_data_comes(station, watched, language):
+    open_page, _, _ = watched
+    page = open_page(viewport={"width": 390, "height": 844}, locale=language)
+    station.node.status(age_s=60)
+    page.wait_for_selector("#stale:visible")
+    over = page.evaluate(
+        """() => { const [side, link] = [".clock-side", "#link"].map((one) => document.querySelector(one)
+            .getBoundingClientRect()); return link.width > 0 && link.left < side.right && link.top < side.bottom; }"""
+    )
+    assert not over, "the pill lies over the date"
+    assert "`" not in page.inner_text("body")
+
+
 # -- the plan ------------------------------------------------------------------------------------------------------
 
 MINUTE = 60_000

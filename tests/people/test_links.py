@@ -6,7 +6,7 @@ import pytest
 from console.people.attempts import MOST_PLACE
 from console.people.links import LinkError
 from console.people.passwords import PasswordError
-from console.people.people import People, SignInError
+from console.people.people import People, PeopleError, Person, SignInError
 from console.people.rights import PURPOSES, ROLES
 from tests.people.test_people import HOME, LI, WANG, WORDS, clock, quick_hashes, said, site
 
@@ -54,8 +54,9 @@ def test_a_link_opens_for_its_purpose_alone(site):
 
 
 def test_a_link_gives_no_more_than_the_role(site):
+    token = site.link("p1", "patrol", 3600, by="wang")
     site.change(msgspec.structs.replace(LI, role="partner"), "wang")
-    visitor = site.visitor(site.open_link(site.link("p1", "patrol", 3600, by="wang"), HOME))
+    visitor = site.visitor(site.open_link(token, HOME))
     assert visitor.rights == {"hotspots"}
 
 
@@ -186,3 +187,10 @@ def test_a_key_that_is_none_is_told(site, tmp_path):
     with pytest.raises(ValueError, match=r"people\.key: is no key of 32 bytes"):
         again.link("p1", "patrol", 3600, by="wang")
     again.file.close()
+
+
+def test_a_patrols_link_is_only_made_for_who_has_that_page(site):
+    site.add(Person("chief", "Chief", "chief"), "cli:root")
+    with pytest.raises(PeopleError, match="'chief' is chief, which has no patrol's page"):
+        site.link("chief", "patrol", 60, by="wang")
+    assert site.link("chief", "password", 60, by="wang")
