@@ -137,13 +137,15 @@ class _Slot:
         """Go to the slot of a second of the day; all have the same seasons."""
         number = second // visits.slot_s
         if number != self.number:
-            if number // 2 != self.number // 2:
-                self._shared = visits.shared(self.days, number)
-            self.number, self.high = number, visits.highest(self.days, number, self._shared)
+            self.number = number
+            self.high, self._calm = visits.highest(self.days, number)
             self._seen = _how_many(self.high[: self._near] > 0)
-            # What was a routine months ago is one again when it has come once.
-            once, came = visits.once(today, number), self.high[self.lately].max(axis=0, initial=0)
-            self.back = np.where(np.maximum(once, _NEARLY) - _NEARLY < came, once, np.uint8(0))
+            # What was a routine months ago is one again when it has come once. (While it is one, the weekday that it
+            # leaves out is out of it.)
+            once = visits.once(today, number)
+            came = self.high[self.lately] > np.maximum(once, _NEARLY) - _NEARLY
+            again = (_how_many(came[:_BREAK]) > 0) & (_how_many(came) < needed(np.array(len(came)), 0))
+            self.back = np.where(again, once, np.uint8(0))
 
     def around(self, visits: Visits, which: list[int], series: NDArray[np.intp]) -> Extent:
         """Return what some of its visits showed, of some series."""
@@ -153,7 +155,7 @@ class _Slot:
         """Return the places among rows where enough visits for any season were beyond `more` or short of `less`."""
         high, before = self.high[: self._near, rows], self.high[self._near :, rows]
         beyond = _how_many(high > more)
-        short = self._seen[rows] - _how_many(high >= less)
+        short = self._seen[rows] - _how_many(self._calm[: self._near, rows] >= less)
         doubt = np.maximum(beyond, short) >= self._fewest
         if self.earlier:
             doubt |= beyond + _how_many(before > more) >= _MANY
@@ -167,9 +169,9 @@ class _Slot:
         And whether there was a rise on nearly all days of the class before the last three of them, or in a season that
         has ended; both (series,).
         """
-        high, one = self.high[:, series], np.uint8(1)
+        high, calm, one = self.high[:, series], self._calm[:, series], np.uint8(1)
         # (what was not seen, 0, becomes the largest)
-        facts = (high > 0, high > more, high - one < less - one)
+        facts = (high > 0, high > more, calm - one < less - one)
         seen, beyond, short = (self._member @ fact.astype(np.float32) for fact in facts)
         need = self._need[np.arange(len(self._need))[:, None], seen.astype(np.intp)]
         rises, falls = beyond >= need, short >= need
@@ -353,7 +355,7 @@ class Routine:
         earlier = [_Season(of(alike[one : one + 10]), until=of(alike[:one])) for one in firsts]
         slot = _Slot(list(place), [*rest, *seasons], earlier, newest)
         if not (today.holiday or today.school or today.bridge):
-            slot.lately = [place[one.number] for one in alike[:_BREAK]]
+            slot.lately = [place[one.number] for one in alike[:10]]
         return slot
 
     def _again(self, slot: _Slot, series: NDArray[np.intp], beyond: Floats) -> Floats:

@@ -171,26 +171,20 @@ class Visits(Saved):
         counts = decode(codes)
         return np.maximum(counts - busiest_by(0.5, counts), 0.0) if self.several else counts
 
-    def highest(self, days: list[int], slot: int, shared: Codes | None = None) -> Codes:
-        """Return the highest that held days showed within twenty minutes of a slot, (days, series).
+    def highest(self, days: list[int], slot: int) -> tuple[Codes, Codes]:
+        """Return the highest that held days showed within twenty minutes of a slot, and on its calmer side.
 
-        What the slot has in common with its other of a pair, see `shared`, needs not be looked at again.
+        Both (days, series). A lull begins beside what is as busy as ever, and only on one of its sides.
         """
         span = self._around(slot)
-        if shared is not None:
-            span = slice(span.start, span.start + 1) if slot % 2 == 0 else slice(span.stop - 1, span.stop)
-        high = self._most(days, span)
-        return high if shared is None else np.maximum(high, shared, out=high)
-
-    def shared(self, days: list[int], slot: int) -> Codes | None:
-        """Return the highest in the slots that both of a pair, of which the first is even, look at, (days, series).
-
-        None where a slot stands alone, or at the ends of a day.
-        """
-        first = slot - slot % 2
-        if not self.reach or first < self.reach or first + 1 + self.reach >= self.slots:
-            return None
-        return self._most(days, slice(first + 1 - self.reach, first + 1 + self.reach))
+        before, after = (self._most(days, side) for side in (slice(span.start, slot + 1), slice(slot, span.stop)))
+        high = np.maximum(before, after)
+        # (what was not seen, 0, becomes the largest)
+        before -= np.uint8(1)
+        after -= np.uint8(1)
+        calm = np.minimum(before, after, out=before)
+        calm += np.uint8(1)
+        return high, calm
 
     def _most(self, days: list[int], span: slice) -> Codes:
         high = np.empty((len(days), self.size), dtype=np.uint8)
