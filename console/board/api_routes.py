@@ -297,7 +297,7 @@ async def _giver(request: Request, typed: str) -> tuple[str, str]:
         return typed, ""
     if typed:
         path = request.url.path[:100]
-        await _board(request).doors.refused(who_of(request), "a name by hand", path, name=typed[:64])
+        await _board(request).doors.refused(who_of(request), "name_by_hand", path, name=typed[:64])
         raise ApiError(422, "name_by_hand")
     person = visitor.person
     return person.id, _board(request).config.officers.get(person.officer, person.name)[:64]

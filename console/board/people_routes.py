@@ -251,7 +251,7 @@ async def did(request: Request) -> Response:
     if asked.stop or asked.what in {"arrived", "done", "skipped"}:
         query = "SELECT officer FROM patrol_stops WHERE id = ?"
         if await board.asker.ask(lambda reader: reader.query(query, (asked.stop,))) != [(officer,)]:
-            await board.doors.refused(who_of(request), "a stop", asked.stop[:64], done=asked.what)
+            await board.doors.refused(who_of(request), "no_stop", asked.stop[:64], done=asked.what)
             raise ApiError(404, "no_stop", id=asked.stop[:64])
     press = press_of(request, asked.id)
     pressed = {} if asked.at_ms is None else {"at_ms": at_ms}

@@ -256,7 +256,7 @@ class SignedIn:
         if request.method not in {"GET", "HEAD"} and not same_origin(request):
             known = any(route.matches(request.scope)[0] is Match.FULL for route in request.app.routes)
             about = request.url.path[:100] if known else ""
-            await self.doors.refused(who, "another page", f"{about} (another page)".strip())
+            await self.doors.refused(who, "foreign", f"{about} (another page)".strip())
             return answer(request, 403, "foreign", {})
         if not who.accounts or who.visitor is not None or request.url.path in OPEN:
             return None
