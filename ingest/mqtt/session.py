@@ -319,7 +319,7 @@ class Session:
         self.trouble = text
 
     def _warn(self, text: str) -> None:
-        logger.warning("MQTT session %s at %s: %s", self.client_id, self.broker, text)
+        logger.warning("MQTT session %s at %s: %s", self.client_id or "without id", self.broker, text)
 
     def _drop(self) -> None:
         connection = self.socket
@@ -378,7 +378,7 @@ class Session:
         self.up, self.trouble = True, ""
         self.connections += 1
         if self._thread is not None:
-            logger.info("MQTT session %s at %s: connected", self.client_id, self.broker)
+            logger.info("MQTT session %s at %s: connected", self.client_id or "without id", self.broker)
 
     def _published(self, client: Client, _userdata: object, mid: int, reason: ReasonCode, _properties: object) -> None:
         if not reason.is_failure:
