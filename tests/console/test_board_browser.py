@@ -448,7 +448,7 @@ def test_sound_is_on_from_the_first_click_and_comes_again(station, watched):
     page.wait_for_selector('[data-alert="al-1"].calm')
     before = page.evaluate("window.notes")
     station.node.status(connected=False)
-    page.wait_for_selector('#link:not([data-state="live"])')
+    page.wait_for_selector('#link:not([data-state="live"])', state="attached")
     page.evaluate("const then = performance.now.bind(performance); performance.now = () => then() + 11_000")
     wait_for(lambda: page.evaluate("window.notes") >= before + 4, "lost data sounds, too")
     page.locator("#sound").click()
