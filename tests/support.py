@@ -1,6 +1,7 @@
 """What tests of several rooms need: programs that may be missing, free ports, waiting without guessing."""
 
 import os
+import random
 import shutil
 import socket
 import time
@@ -11,6 +12,7 @@ from typing import TypeVar
 import pytest
 
 T = TypeVar("T")
+_PORTS = (20_000, 32_000)
 SOAK = os.environ.get("PATROLGRID_SOAK") == "1"
 """Set by `make soak`: thousands of examples and histories where `make test` has some dozens."""
 
@@ -32,10 +34,19 @@ def require_program(name: str, hint: str) -> str:
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that nobody listens on just now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """Return a TCP port of the loopback interface that nobody listens on just now.
+
+    It is below those that the system gives to outgoing connections: one of them could take the port of a server that
+    a test ends and starts again.
+    """
+    while True:
+        port = random.SystemRandom().randint(*_PORTS)  # hypothesis seeds the other one alike everywhere
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def wait_for(condition: Callable[[], T], reason: str | Callable[[], str], within_s: float = 60.0) -> T:

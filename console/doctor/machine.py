@@ -36,13 +36,20 @@ def python() -> Finding:
     return ok("ok", version=shown)
 
 
+def _is_here(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ValueError:  # it is imported, and has put something without a specification in its place, as Faust does
+        return True
+
+
 def packages(settings: Settings | None, *, station: bool) -> Finding:
     """Look for the packages that a node and its board need, with all that the settings ask for.
 
     Without a `station`'s settings this may be an edge device, which needs none of them.
     """
     wanted = {"stream", "console"} if settings is None else _extras(settings)
-    needed = {name: extra for name, extra in EXTRAS.items() if extra in wanted and not importlib.util.find_spec(name)}
+    needed = {name: extra for name, extra in EXTRAS.items() if extra in wanted and not _is_here(name)}
     if not needed:
         return ok("ok")
     shown = {"names": ", ".join(needed), "command": install(*dict.fromkeys(needed.values()))}

@@ -16,7 +16,7 @@ _LEAST: Final = {
 _LONGEST_SAVE_S: Final = 60
 _SAVE_DEFAULT_S: Final = 1_800
 _PROCESSES: Final = Path("/proc")
-_PORTS: Final = re.compile(r"^(?:listener|port)\s+(\d{1,5})\b", re.MULTILINE)
+_PORTS: Final = re.compile(r"^(?:listener|port)\s{1,40}(\d{1,5})\b", re.MULTILINE)
 
 
 def running_conf(broker: BrokerAddress, processes: Path = _PROCESSES) -> Path | None:

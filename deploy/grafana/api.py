@@ -76,7 +76,7 @@ class Grafana:
     def check_version(self) -> None:
         """Raise `GrafanaError` where Grafana says that it is older than `OLDEST`; it may keep that to itself."""
         said = str(self._ask("health", "GET", "/health").get("version") or "")
-        found = re.match(r"(\d+)\.(\d+)", said)
+        found = re.match(r"(\d{1,4})\.(\d{1,4})", said)
         if found is not None and (int(found[1]), int(found[2])) < OLDEST:
             oldest = ".".join(map(str, OLDEST))
             raise GrafanaError(f"Grafana at {self.url} has version {said}, expected {oldest} or newer")

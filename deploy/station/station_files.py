@@ -34,9 +34,9 @@ _DOCS: Final = Path(__file__).parents[2] / "docs"
 BROKER_UNIT, STATION_UNIT = "patrolgrid-broker.service", "patrolgrid.service"
 _CONF: Final = "/etc/mosquitto/patrolgrid/"
 _TLS_PORT: Final = 8884
-_TLS_BLOCK: Final = re.compile(r"^#listener 8884\n(?:#[a-z].*\n?)+", flags=re.MULTILINE)
+_TLS_BLOCK: Final = re.compile(r"^#listener 8884\n(?:#[a-z].{0,200}\n?){1,30}", flags=re.MULTILINE)
 _HOMES: Final = ("/home/", "/root/", "/run/user/")
-_PLAIN: Final = re.compile(r"[\w./+@-]+")
+_PLAIN: Final = re.compile(r"[\w./+@-]{1,4096}")
 
 
 class Choices(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
 
 _RANGE_WORDS: Final = re.compile(r" of length |[<>]=? |matching regex|out of range|multiple of|Invalid enum value")
-_PATTERN: Final = re.compile(r"Expected `str` matching regex .* - at `\$(?:\[\d+\])?\.(\w+)`")
+_PATTERN: Final = re.compile(r"Expected `str` matching regex .{1,200} - at `\$(?:\[\d{1,9}\])?\.(\w{1,60})`")
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _LEVELS: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 

@@ -118,7 +118,7 @@ def test_a_file_teaches_what_was_before_the_site_and_its_bad_rows_are_kept(stati
     main(["train", path, "--config", str(station.config), "--lang", "zh-CN"])
     out, err = capsys.readouterr()
     assert "无需学习：144 个窗口此前均已学过" in out
-    assert "第74行：timestamp is 'yesterday'" in err
+    assert "第74行：timestamp 为 'yesterday'" in err
     assert "quarantine list" in err
     quarantine = Quarantine(station.folder / "quarantine.db")
     kept = quarantine.list(reason="history")

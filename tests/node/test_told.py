@@ -46,7 +46,8 @@ def running_site(tmp_path, channels, rules):
             cwd=ROOT, stdout=out, stderr=out, env=os.environ | {"PYTHONPATH": str(ROOT)},
         )  # fmt: skip
     try:
-        wait_for(lambda: (folder / "board.url").exists() or process.poll() is not None, "it runs")
+        both = [folder / "board.url", folder / "node.json"]
+        wait_for(lambda: all(map(os.path.exists, both)) or process.poll() is not None, "it runs")
         yield folder, (folder / "board.url").read_text().strip().rstrip("/")
     finally:
         process.send_signal(signal.SIGTERM)

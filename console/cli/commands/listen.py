@@ -5,7 +5,8 @@ import json
 import logging
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Final
 
 import msgspec
@@ -68,14 +69,30 @@ def run(options: argparse.Namespace) -> int:
     """Listen until asked to stop; return 1 where nothing came."""
     if bool(options.device) == options.all:
         raise CommandError("name one device, or --all", code=2)
-    logging.getLogger("ingest").setLevel(logging.ERROR)  # what it would warn of is said here, in the reader's language
     settings, site = settings_of_site(options, new=True)
     node = site.node()
     settings = at_broker(settings, options.broker, node if node["running"] else None)
+    with _said_here():
+        return _listen(options, settings, site, running=node["running"])
+
+
+@contextmanager
+def _said_here() -> Iterator[None]:
+    """Keep the log quiet: what it would warn of is said here, in the reader's language."""
+    log = logging.getLogger("ingest")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+def _listen(options: argparse.Namespace, settings: Settings, site: FoundSite, *, running: bool) -> int:
     inbox = Inbox(settings.gateway.max_payload_bytes, settings.gateway.max_payload_bytes * 64)
     with closing(_subscribed(settings, inbox, options.device)) as session, StopRequest() as stop:
         listener = _Listener(options, settings, site)
-        listener.begin(str(settings.broker), running=node["running"])
+        listener.begin(str(settings.broker), running=running)
         until = time.monotonic() + (options.seconds or 1e9)
         while not stop.asked and time.monotonic() < until and listener.left != 0:
             message = inbox.take()
