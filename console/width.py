@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Final
 
-_PIECES: Final = re.compile(r"[^\s\u2e80-\uffff]+|\s+|.")
+_PIECES: Final = re.compile(r"[^\s\u2e80-\uffff]{1,400}|\s|.")
 _NOT_FIRST: Final = frozenset("，。；：、？！）》”…")
 """What no line begins with."""
 

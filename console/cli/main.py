@@ -68,7 +68,7 @@ examples:
 
 `patrolgrid COMMAND --help` tells more. Exit codes: 0 success, 1 failure, 2 wrong use or wrong setting.
 """
-_LANGUAGE: Final = re.compile(r"""^\s*language\s*=\s*["']([^"']+)""", re.MULTILINE)
+_LANGUAGE: Final = re.compile(r"""^[ \t]{0,20}language[ \t]{0,20}=[ \t]{0,20}["']([^"']{1,40})""", re.MULTILINE)
 
 
 class CommandModule(Protocol):

@@ -14,10 +14,8 @@ from typing import Any, Final, NoReturn
 from console.width import cells, wrapped
 from stream.sentences.plain import pairs, plain
 
-_COMMENTED: Final = re.compile(r"(\s+(?:\S+ )*\S+\s{2,}|\s+# )(\S.*)")
 _OPTION: Final = re.compile(r"(?= --| \| | > )")
 """Where a command can be continued on the next line."""
-_DESCRIBED: Final = re.compile(r"[A-Z].*\.", re.DOTALL)
 
 
 def speaking(language: Callable[[], str]) -> type[argparse.ArgumentParser]:
@@ -95,7 +93,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     def _sentence(self, text: str) -> str:
         """Return prose in the reader's language; a description is known by the summary that it was made of."""
         found = self._say(text)
-        if found == text and _DESCRIBED.fullmatch(text):
+        if found == text and text[:1].isupper() and text.endswith("."):
             summary = text[0].lower() + text[1:-1]
             spoken = self._say(summary)
             found = text if spoken == summary else spoken + "。"
@@ -140,6 +138,18 @@ def block_parts(text: str) -> list[tuple[str, str]]:
         if prose:
             found.append(("", " ".join(prose)))
             prose = []
-        commented = _COMMENTED.fullmatch(line)
-        found.append((commented[1], commented[2]) if commented else (line, ""))
+        found.append(_commented(line))
     return found[:-1]
+
+
+def _commented(line: str) -> tuple[str, str]:
+    """Return a command with the blanks after it, and its comment."""
+    text = line.lstrip()
+    if text.startswith("# "):
+        said = text[2:]
+    else:
+        command, _, said = text.partition("  ")
+        said = said.lstrip()
+        if not command:
+            return line, ""
+    return (line[: len(line) - len(said)], said) if said else (line, "")

@@ -28,7 +28,7 @@ def choose_language(wanted: Iterable[str], default: str = ENGLISH) -> str:
     return default
 
 
-_TWO_SCRIPTS: Final = re.compile(r"(?=.*[a-z]{2})([A-Za-z][A-Za-z .,'’-]*)\s+([\u3400-\u9fff·]+)")
+_TWO_SCRIPTS: Final = re.compile(r"(?=.{0,80}[a-z]{2})([A-Za-z][A-Za-z .,'’-]{0,80})\s{1,4}([\u3400-\u9fff·]{1,40})")
 
 
 def one_script(name: str, language: str) -> str:

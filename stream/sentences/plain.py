@@ -17,7 +17,7 @@ import msgspec
 
 from stream.sentences.languages import FOLDER, LANGUAGES
 
-FIELD: Final = re.compile(r"\{(\d+)\}")
+FIELD: Final = re.compile(r"\{(\d{1,3})\}")
 _DEEPEST: Final = 5
 """Texts within texts that are followed."""
 _MOST: Final = 3
@@ -28,17 +28,12 @@ _LITTLE: Final = 8
 """Characters around the fields, below which a template is hardly one."""
 _LONGEST: Final = 4000
 """Characters of a text that is looked up; longer ones hold somebody's file."""
-_JOINTS: Final = (
-    (re.compile(r"([a-z_]+\.)([a-z_]+ .*)", re.DOTALL), ""),
-    (re.compile(r"(.*?): (.*)", re.DOTALL), "："),
-    (re.compile(r"(.*?); (.*)", re.DOTALL), "；"),
-    (re.compile(r"(.*?\)) (.*)", re.DOTALL), " "),
-    (re.compile(r"(.*?), (.*)", re.DOTALL), "，"),
-)
-"""What joins texts that have translations of their own, and how Chinese joins them."""
-_OF_A_FILE: Final = re.compile(r"\[Errno \d+\] (.*): ('[^']*')", re.DOTALL)
-_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
-_ENGLISH: Final = re.compile(r"(?<![\w./-])[A-Za-z]?[a-z]+(?![\w/-]|\.\w)")
+_JOINTS: Final = ((".", "", ""), (": ", "", "："), ("; ", "", "；"), (") ", ")", " "), (", ", "", "，"))
+"""What joins texts that have translations of their own, what of it belongs to the first, and how Chinese joins them."""
+_OF_A_FILE: Final = re.compile(r"\[Errno \d{1,5}\] (.{1,200}): ('[^']{0,4000}')", re.DOTALL)
+_QUOTED: Final = re.compile(r"'[^']{0,4000}'|\"[^\"]{0,4000}\"|`[^`]{0,4000}`")
+_ENGLISH: Final = re.compile(r"(?<![\w./-])[A-Za-z]?[a-z]{1,40}(?![\w/-]|\.\w)")
+_NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyz_")
 _BETWEEN_HAN: Final = re.compile(r"(?<=[\u4e00-\u9fff）]) (?=[\u4e00-\u9fff])")
 _BEFORE_LATIN: Final = re.compile(r"(?<=[\u4e00-\u9fff])(?=[A-Za-z0-9'])")
 
@@ -81,14 +76,29 @@ def plain(text: str, language: str, depth: int = 0) -> str:
     if of_file := _OF_A_FILE.fullmatch(text):
         return f"{of_file[2]}：{plain(of_file[1], language, depth + 1)}"
     found = [*islice(_readings(text, language, depth + 1), _MOST)]
-    for joint, ours in _JOINTS:
-        if parts := joint.fullmatch(text):
-            said = [plain(part, language, depth + 1) for part in parts.groups()]
-            if said != [*parts.groups()]:
+    for mark, stays, ours in _JOINTS:
+        if parts := _apart(text, mark, stays):
+            said = [plain(part, language, depth + 1) for part in parts]
+            if said != parts:
                 found.append(_BETWEEN_HAN.sub("", ours.join(said)))
                 if depth > 1 or not _english_left(found[-1]):
                     break
     return min([*found, text], key=_english_left)
+
+
+def _apart(text: str, mark: str, stays: str) -> list[str]:
+    """Return the two texts that the first `mark` joins, none where there is no such; a dot is that of a setting."""
+    first, found, then = text.partition(mark)
+    if not found:
+        return []
+    if mark == ".":
+        key, said, _ = then.partition(" ")
+        return [first + mark, then] if said and _is_name(first) and _is_name(key) else []
+    return [first + stays, then]
+
+
+def _is_name(text: str) -> bool:
+    return bool(text) and set(text) <= _NAME
 
 
 def _english_left(text: str) -> int:
