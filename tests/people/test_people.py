@@ -212,17 +212,18 @@ def test_rights_are_those_of_the_role_now(site):
 
 
 def test_who_is_no_longer_here_loses_everything_at_once(site):
-    token, link = site.sign_in("wang", WORDS, HOME), site.link("wang", "patrol", 3600, by="wang")
+    site.set_password("p1", WORDS, "p1")
+    token, link = site.sign_in("p1", WORDS, HOME), site.link("p1", "patrol", 3600, by="p1")
     opened = site.open_link(link, HOME)
-    site.revoke("wang", "cli:root")
+    site.revoke("p1", "cli:root")
     assert site.of_session(token) is None
     assert site.of_session(opened) is None
     with pytest.raises(LinkError, match="revoked"):
         site.of_link(link, "patrol")
-    assert refused(site, "wang", WORDS).why == "wrong"
-    with pytest.raises(PeopleError, match="no person 'wang' in use"):
-        site.link("wang", "patrol", 3600, by="wang")
-    site.change(WANG, "cli:root")
+    assert refused(site, "p1", WORDS).why == "wrong"
+    with pytest.raises(PeopleError, match="no person 'p1' in use"):
+        site.link("p1", "patrol", 3600, by="p1")
+    site.change(LI, "cli:root")
     assert site.of_session(token) is None
     with pytest.raises(LinkError, match="revoked"):
         site.of_link(link, "patrol")
