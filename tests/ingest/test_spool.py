@@ -196,12 +196,12 @@ def test_what_is_acknowledged_is_gone_from_the_file_while_the_agent_runs(tmp_pat
         for n in range(40):
             put(spool, [Count(ts=1, interval_s=1, in_=4_711)])
             spool.acknowledge([n])
-        wait_for(lambda: b"4711" not in content(tmp_path), "it stands in a file")
+        wait_for(lambda: b'"in":4711' not in content(tmp_path), "it stands in a file")
         put(spool, [Count(ts=1, interval_s=1, in_=815)])
         put(spool, [Count(ts=1, interval_s=1, in_=4_712)])
         spool.acknowledge([41])
-        wait_for(lambda: b"4712" not in content(tmp_path), "it stands in a file")
-        assert b"815" in content(tmp_path)
+        wait_for(lambda: b'"in":4712' not in content(tmp_path), "it stands in a file")
+        assert b'"in":815' in content(tmp_path)
 
 
 def test_what_is_acknowledged_is_gone_from_all_files_when_the_agent_ends(tmp_path):
@@ -211,8 +211,8 @@ def test_what_is_acknowledged_is_gone_from_all_files_when_the_agent_ends(tmp_pat
             put(spool, [Count(ts=1, interval_s=1, in_=4_711 if n % 2 else 815)])
         places(spool)
         spool.acknowledge(range(1, 100, 2))
-        assert b"4711" in content(tmp_path)
-    assert b"4711" not in content(tmp_path)
+        assert b'"in":4711' in content(tmp_path)
+    assert b'"in":4711' not in content(tmp_path)
     with closing(Spool(path)) as spool:
         assert [one.in_ for one in waiting(spool)] == [815] * 50
         spool.acknowledge(places(spool))
