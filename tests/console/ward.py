@@ -169,7 +169,7 @@ BREAKS = {
         lambda w: w.secret("board", "guessed"), "broker", "refuses: the broker refused the connection", up=True
     ),
     "the node has the board's account": Break(
-        lambda w: w.sections["broker"].update(w.boards_account()) or w.write(),
+        lambda w: (w.sections["broker"].update(w.boards_account()), w.write()),
         "broker", "does not hear what it publishes", up=True,
     ),
     "a password file that is not there": Break(

@@ -67,7 +67,12 @@ def hasty(monkeypatch):
 def mended(supervisor, count):
     """Call `mend` until so many ends have been told; return them."""
     told = []
-    wait_for(lambda: told.extend(supervisor.mend()) or len(told) >= count, "ends that are told")
+
+    def enough():
+        told.extend(supervisor.mend())
+        return len(told) >= count
+
+    wait_for(enough, "ends that are told")
     return told
 
 
