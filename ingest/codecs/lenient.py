@@ -267,7 +267,7 @@ def _mark(_name: str, value: object) -> bool:
 # -- times -----------------------------------------------------------------------------------------------------------
 
 
-def _instant(name: str, value: object) -> int:
+def instant(name: str, value: object) -> int:
     """Return a time as epoch milliseconds, whatever it was given in. Raises `UnreadableError`."""
     if isinstance(value, str):
         text = unicodedata.normalize("NFKC", value[:80]).strip()
@@ -321,7 +321,7 @@ def _zone(said: str) -> timezone:
 
 def _time_or_none(value: object) -> int:
     try:
-        return _instant("ts", value)
+        return instant("ts", value)
     except UnreadableError:
         return NO_TIME
 
@@ -340,11 +340,11 @@ Mend = Callable[[str, object], Any]
 _NUMBERED: Final[dict[str, Mend]] = {"backfill": _mark, "seq": _whole, "boot": _text}
 _MAY_BE_NULL: Final = frozenset({"backfill", "seq", "boot", "unit", "plate", "vehicle", "direction", "allowed", "of"})
 _TYPES: Final[dict[str, tuple[type[Count | Gate | Level | State], dict[str, Mend]]]] = {
-    "count": (Count, {"ts": _instant, "interval_s": _real, "in": _whole, "out": _whole, "of": _choice, **_NUMBERED}),
+    "count": (Count, {"ts": instant, "interval_s": _real, "in": _whole, "out": _whole, "of": _choice, **_NUMBERED}),
     "gate": (
         Gate,
         {
-            "ts": _instant,
+            "ts": instant,
             "direction": _choice,
             "plate": _plate,
             "vehicle": _choice,

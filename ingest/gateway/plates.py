@@ -27,10 +27,12 @@ _SEALED_PREFIX: Final = "s1:"
 LINK_DAYS: Final = 28
 """So long after a new key a vehicle's older tokens are given beside its new one; `models.rules.gates` remembers a
 vehicle for as long."""
-_NO_PLATE: Final = frozenset(
-    {"", "无牌", "无牌车", "无车牌", "未识别", "未知", "UNKNOWN", "NOPLATE", "NONE", "NULL", "NA"}
+_NO_PLATE: Final = re.compile(
+    r"(?:无|无牌|无牌车|无车牌|无匹配|车牌|未识别|未识别车牌|未知|UNKNOWN|UNRECOGNIZED|NOPLATE|NONE|NULL|NA|0{8})?\Z"
 )
 """What cameras write when they read no plate, normalised."""
+_COLOUR: Final = re.compile(r"(?:蓝|黄|黄绿|绿|渐变绿|白|黑)(?=[^\W\d_a-zA-Z][A-Z])")
+"""What some firmware writes before a plate: `蓝京A12345`."""
 _BEFORE: Final = 16
 _NAME_BYTES: Final = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 _HIDDEN: Final = b"(plate-removed)"
@@ -56,11 +58,13 @@ def is_token(text: str) -> bool:
 def normalise(plate: str) -> str:
     """Return a plate without what readers write differently; empty where there is none.
 
-    >>> normalise("吉A·12345"), normalise(" 吉a—12345 "), normalise("无牌车")
-    ('吉A12345', '吉A12345', '')
+    >>> normalise("吉A·12345"), normalise(" 吉a—12345 "), normalise("无牌车"), normalise("蓝吉A12345")
+    ('吉A12345', '吉A12345', '', '吉A12345')
     """
     text = "".join(filter(str.isalnum, unicodedata.normalize("NFKC", plate))).upper()
-    return "" if text in _NO_PLATE else text
+    if not text.isascii() and (colour := _COLOUR.match(text)):
+        text = text[colour.end() :]
+    return "" if _NO_PLATE.match(text) else text
 
 
 class Plates:

@@ -243,8 +243,9 @@ class SqliteLog:
         """Return the committed position, 0 for a consumer never seen."""
         return self._number("SELECT position FROM consumers WHERE name = ?", consumer)
 
-    def head(self, shard: int = 0) -> int:  # noqa: ARG002 - all shards are numbered together
+    def head(self, shard: int = 0) -> int:
         """Return the newest position ever given (retention may have dropped its record), 0 for a new log."""
+        del shard  # all shards are numbered together
         return self._number("SELECT seq FROM sqlite_sequence WHERE name = 'records'")
 
     def close(self) -> None:

@@ -1445,6 +1445,10 @@ reason-do-model = nothing: the model before stays, and a new one is trained
 reason-do-places = correct the places file
 reason-do-calendar = correct the calendar file
 reason-do-record = look who else writes to the topics on Kafka, and whether all parts have one version
+reason-do-personal = switch the register of people and faces off at the sender: it is never taken
+reason-do-xml = compare it with docs/devices.md; XML with entities or a document type is never read
+reason-do-auth = give the device the account or token that the station made for it
+reason-do-birth_missing = let the node send its birth again (Rebirth), or restart it
 reason-do-processing = please report it, with this entry
 
 ## The command line: quarantine
@@ -1994,6 +1998,10 @@ board-quarantine-command = unreadable command
 board-quarantine-status = unreadable status
 board-quarantine-history = history not learned
 board-quarantine-sequence = wrong number
+board-quarantine-personal = personal data
+board-quarantine-xml = unreadable XML
+board-quarantine-auth = not signed in
+board-quarantine-birth_missing = birth not heard
 board-quarantine-processing = fault of ours
 board-quarantine-plate = sealed plate not opened
 board-quarantine-metrics = too many metrics

@@ -1306,6 +1306,10 @@ reason-do-model = 无需处理：沿用原模型，并会重新训练
 reason-do-places = 请改正点位文件
 reason-do-calendar = 请改正日历文件
 reason-do-record = 请检查还有谁在写 Kafka 主题，以及各部分版本是否一致
+reason-do-personal = 请在发送方关闭人员和人脸上报：此类内容一律不收
+reason-do-xml = 请对照 docs/devices.zh-CN.md；含实体或文档类型的 XML 一律不读
+reason-do-auth = 请在设备上填写本所为它生成的账号或令牌
+reason-do-birth_missing = 请让节点重发上线消息（Rebirth）或重启它
 reason-do-processing = 请连同此条上报给开发者
 
 ## 命令行：quarantine
@@ -1804,6 +1808,10 @@ board-quarantine-command = 指令无法执行
 board-quarantine-status = 状态无法读取
 board-quarantine-history = 历史数据无法学习
 board-quarantine-sequence = 序号错误
+board-quarantine-personal = 含个人信息
+board-quarantine-xml = XML 无法读取
+board-quarantine-auth = 未认证
+board-quarantine-birth_missing = 缺少上线消息
 board-quarantine-processing = 程序故障
 board-quarantine-plate = 加密号牌无法解开
 board-quarantine-metrics = 指标过多
