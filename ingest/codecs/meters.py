@@ -8,7 +8,9 @@ import msgspec
 from ingest.codecs.codec import Codec
 
 _RETURN_MS: Final = 600_000
-"""A total that falls and is back at its height so soon was misread, or came from a device in its start."""
+"""A total that falls and is back at its height so soon was misread, or came from a device in its start,"""
+_FALL: Final = 20
+"""where it fell by so much at least: a small one may count so far again."""
 _MOST_PER_S: Final = 100
 """Passages a second, of one line, above which a total cannot be."""
 _MOST_AFTER_RESET: Final = 5
@@ -39,8 +41,9 @@ def increment(codec: Codec, key: str, ts_ms: int, totals: Mapping[str, int], *, 
     """Return what was counted since the last word of these totals, None where that is not known or nothing is new.
 
     The first word is a baseline. A total that is lower than before was reset and has counted that much since; near the
-    end of 16, 31 or 32 bits it went round; one that is back at its height within ten minutes never fell. A word that is
-    older than the newest, or the same again, is left out. More than a hundred a second cannot be: a new baseline.
+    end of 16, 31 or 32 bits it went round; one that is at its height in the next word, within ten minutes, never fell.
+    A word that is older than the newest, or the same again, is left out. More than a hundred a second cannot be: a new
+    baseline.
 
     Parameters
     ----------
@@ -73,12 +76,16 @@ def increment(codec: Codec, key: str, ts_ms: int, totals: Mapping[str, int], *, 
             height = last.height.get(name)
             back = height is not None and height <= total and ts_ms - last.fell <= _RETURN_MS
             counted[name] = total - height if back and height is not None else total - before
+            if total > before and height is not None:  # it counts again from where it fell to, or never fell
+                now.height = {other: high for other, high in now.height.items() if other != name}
         elif (wrapped := _wrapped(before, total)) is not None and wrapped <= _MOST_PER_S * seconds:
             counted[name] = wrapped
             codec.tell("wrap")
         else:
             counted[name] = total
-            now.fell, now.height = ts_ms, {**now.height, name: before}
+            now.fell = ts_ms
+            if before - total >= _FALL:
+                now.height = {**now.height, name: before}
             codec.tell("reset")
     if restarted:
         codec.tell("reset")

@@ -39,6 +39,7 @@ from simulators.replay.recording import Recording, RecordingError
 from simulators.world.neighbourhood import places_geojson
 from stream.pipeline.pipeline import Pipeline
 from stream.state import snapshot
+from tests.fuzz.dialects import DIALECTS
 from tests.fuzz.mutations import changed, damaged, nasty_bytes
 from tests.ingest.test_hostile import hostile
 from tests.stream.build import MINUTE, NOON, Writer, places
@@ -428,4 +429,5 @@ ENTRIES: dict[str, Callable[[], contextlib.AbstractContextManager[Entry]]] = {
     "records of the log": records,
     "spool pages": spools,
     "board requests": board,
+    **DIALECTS,
 }

@@ -11,7 +11,9 @@ from typing import NamedTuple
 from tests.fuzz.entries import ENTRIES
 
 SECONDS = 0.05
-"""Processor time that one input may take."""
+"""Processor time that one input may take;"""
+OF_A_CODEC = 0.02
+"""and one that a vendor's device may have sent: it is read where there is only a small computer."""
 BYTES = 96 << 20
 """Memory that one input may take at its peak, beside what is there before."""
 _MEASURED = 50
@@ -33,7 +35,7 @@ def run(name: str, inputs: int, seed: int = 20261126) -> Cost:
     Raises AssertionError, naming the seed of the input, for one that costs too much, and whatever an entry point
     raises that it should not.
     """
-    longest, largest = 0.0, 0
+    longest, largest, most = 0.0, 0, OF_A_CODEC if name.startswith("codec ") else SECONDS
     logging.disable(logging.CRITICAL)
     try:
         with ENTRIES[name]() as entry:
@@ -43,20 +45,20 @@ def run(name: str, inputs: int, seed: int = 20261126) -> Cost:
                 try:
                     if measured:
                         largest = max(largest, _bytes(entry(rng)))
-                    spent = _seconds(entry, f"{seed} {name} {number}")
+                    spent = _seconds(entry, f"{seed} {name} {number}", most)
                 except Exception as error:
                     error.add_note(f"{name}: input {number} of seed {seed}")
                     raise
                 if number >= 0:
                     longest = max(longest, spent)
-                    assert spent <= SECONDS, f"{name}: input {number} of seed {seed} took {spent:.3f} s"
+                    assert spent <= most, f"{name}: input {number} of seed {seed} took {spent:.3f} s"
                     assert largest <= BYTES, f"{name}: input {number} of seed {seed} took {largest >> 10} kB"
     finally:
         logging.disable(logging.NOTSET)
     return Cost(inputs, longest, largest)
 
 
-def _seconds(entry, seed: str) -> float:
+def _seconds(entry, seed: str, most: float) -> float:
     """Return the least processor time of a few attempts: the first may find the machine busy with something else."""
     spent = float("inf")
     for _ in range(_AGAIN):
@@ -64,7 +66,7 @@ def _seconds(entry, seed: str) -> float:
         began = time.process_time()
         take()
         spent = min(spent, time.process_time() - began)
-        if spent <= SECONDS / 2:
+        if spent <= most / 2:
             break
     return spent
 

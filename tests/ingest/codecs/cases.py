@@ -4,11 +4,14 @@ import base64
 import json
 from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from ingest.codecs.bindings import Binding
+from ingest.codecs.bindings import Binding, Bindings
 from ingest.codecs.codec import VendorMessage
+from ingest.codecs.memory import Memory
+from ingest.codecs.vendors import codec_class
 from ingest.gateway.plates import normalise
 from ingest.observations import epoch_ms
 
@@ -95,3 +98,56 @@ def _plainly(case, said):
 
 TRANSLATE = {}
 """Codec → (case, its binding) → fields of our bindings."""
+
+
+class Feed:
+    """A codec with what it has saved: it can be restarted at any time."""
+
+    def __init__(self, name, bindings):
+        self.name, self.bindings, self.saved = name, Bindings(bindings), {}
+        self.restart()
+
+    @classmethod
+    def of(cls, name, chain):
+        return cls(name, together(chain))
+
+    def restart(self):
+        self.codec = codec_class(self.name)(self.bindings, Memory(self.saved), ZoneInfo("Asia/Shanghai"))
+
+    def __call__(self, message):
+        meaning = self.codec.decode(message)
+        for key, value in self.codec.memory.changes().items():
+            if value is None:
+                self.saved.pop(key, None)
+            else:
+                self.saved[key] = value
+        return meaning
+
+
+def together(some):
+    """Return the bindings of several messages; of two for the same thing the first."""
+    found = {}
+    for case in some:
+        for one in bindings_of(case):
+            found.setdefault((one.match, one.part), one)
+    return list(found.values())
+
+
+def chains(name):
+    """Return every message of a codec with those that are to come before it."""
+    known = cases()
+    return [
+        [*(known[earlier] for earlier in case.get("after", [])), case]
+        for case in known.values()
+        if codec_of(case) == name
+    ]
+
+
+def everything_of(name):
+    """Return all messages of a codec, and bindings for them; where there are none, one that may be anything."""
+    some = [case for case in cases().values() if codec_of(case) == name]
+    topic = next((topic.replace("+", "a").replace("#", "b") for topic in codec_class(name).topics), "a/b")
+    if not some:
+        path = next(iter(codec_class(name).paths), topic)
+        return [VendorMessage(path, b'{"a": 1}', 1_795_134_000_000)], [Binding(name, "d-1", path)]
+    return [message_of(case) for case in some], together(some)
