@@ -3,6 +3,7 @@
 `EdgeAgent` takes observations from local code, `feed` from lines of JSON; `spool` is the queue.
 """
 
-from ingest.edge.agent import EdgeAgent, EdgeSettings, bounded_lines, feed
+from ingest.edge.agent import EdgeAgent, EdgeSettings
+from ingest.edge.plain_lines import bounded_lines, feed
 
 __all__ = ["EdgeAgent", "EdgeSettings", "bounded_lines", "feed"]

@@ -6,40 +6,29 @@ repeats by (device, boot, seq), so sending too often does no harm and sending to
 sends again.
 """
 
-import logging
 import math
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from ingest import topics
-from ingest.clock import wall_ms
-from ingest.codecs.lenient import NO_TIME, UnreadableError, cut, observed, parsed, trimmed
 from ingest.edge.plate_guard import PlateGuard
 from ingest.edge.spool import Spool
 from ingest.edge.spool_queue import SpoolStats
 from ingest.login import BrokerAddress
 from ingest.mqtt import Outbound, Outbox, Session
 from ingest.observations import Observation
-from ingest.vocabulary import Reason
 
-logger = logging.getLogger(__name__)
 _BATCH: Final = 50
 """Most observations in a message."""
 _BATCH_BYTES: Final = 9_000
 _LINGER_S: Final = 0.05
 """Wait so long between messages that are not full, so that a burst becomes a batch."""
 _IN_FLIGHT: Final = 8
-_LINE_BYTES: Final = 128 << 10
-_LINE_ITEMS: Final = 1_000
-"""As many as a gateway takes in one message."""
-_QUOTED: Final = re.compile(r"'[^']{0,400}+'?")
-_LETTERS: Final = re.compile(r"'[A-Za-z_]{0,400}+'\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,63 +171,3 @@ class EdgeAgent:
         """Stop. What is not acknowledged goes out when an agent runs here again."""
         self._session.close()
         self.spool.close()
-
-
-def bounded_lines(stream: BinaryIO, ended: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
-    """Yield the lines of a stream, of a longer one no more than `feed` needs to refuse it.
-
-    Where `ended` says that the input was cut off, a last line without its end is left out.
-    """
-    while line := stream.readline(_LINE_BYTES + 1):
-        whole = line
-        while not whole.endswith(b"\n") and (whole := stream.readline(_LINE_BYTES)):
-            pass  # the rest of a line that is too long
-        if whole or not ended():
-            yield line
-
-
-def feed(agent: EdgeAgent, lines: Iterable[bytes]) -> tuple[int, int]:
-    """Take JSON lines, each one observation or an array of them, and return how many were taken and refused.
-
-    ``ts`` may be left out and is then now. Numbers and boot ids in the input are replaced by the agent's. What is
-    refused is named in the log by the number of its line and the reason; it is kept nowhere, since nobody knows what
-    it holds.
-    """
-    taken = refused = 0
-    for number, line in enumerate(lines, 1):
-        text = trimmed(line)
-        good: list[Observation] = []
-        for piece in _pieces(text) if text else ():
-            try:
-                if isinstance(piece, UnreadableError):
-                    raise piece
-                item, now = parsed(piece), wall_ms()
-                observation = observed({"ts": now, **item} if isinstance(item, dict) else item)
-                if observation.ts == NO_TIME:
-                    observation = msgspec.structs.replace(observation, ts=now)
-                good.append(agent.spool.protect(observation))
-            except ValueError as error:
-                refused += 1
-                # A value may be a plate, and logs are written to disks.
-                logger.warning("line %d refused: %s", number, _without_values(str(error)))
-        agent.observe(*good)
-        taken += len(good)
-    return taken, refused
-
-
-def _without_values(error: str) -> str:
-    """Return what an error says, without what is quoted in it and is no plain word."""
-    return _QUOTED.sub(lambda found: found[0] if _LETTERS.match(found[0]) else "'…'", error[:400])
-
-
-def _pieces(text: bytes) -> list[bytes | UnreadableError]:
-    """Return the elements of a line, with an error in the place of what cannot be cut into such."""
-    if len(text) > _LINE_BYTES:
-        return [UnreadableError(Reason.SIZE, f"longer than {_LINE_BYTES} bytes")]
-    elements, left, too_many = cut(text, _LINE_ITEMS)
-    if too_many:
-        return [UnreadableError(Reason.SIZE, f"more than {_LINE_ITEMS} observations in a line")]
-    if left:
-        broken = UnreadableError(Reason.JSON, "no JSON, or breaks off; expected an object or an array of them")
-        return [*elements, broken]
-    return [*elements]

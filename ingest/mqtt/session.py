@@ -26,6 +26,7 @@ from ingest.backoff import Backoff, spread
 from ingest.login import BrokerAddress
 from ingest.mqtt.client import BufferedClient, Inbound, poll
 from ingest.mqtt.conflicts import Conflicts
+from ingest.mqtt.last_words import LastWords
 from ingest.mqtt.outbox import MemoryStorage, Outbox
 
 logger = logging.getLogger(__name__)
@@ -70,8 +71,7 @@ class Session:
         Most messages that the broker sends without acknowledgement (MQTT 5).
     backoff_s
         First and longest wait before another attempt; each is the double of the one before, with a random part. Only a
-        connection that has lasted as long as the longest wait starts this over: two clients that share a client id
-        take the session from each other, and each of their connections is accepted.
+        connection that lasted as long as the longest starts this over: two clients may share a client id.
 
     Raises OSError for TLS files that cannot be read, ValueError for such a password file.
     """
@@ -114,6 +114,9 @@ class Session:
         self._password, self._tls = broker.secret(), broker.tls_context()
         if broker.in_clear() and self._password:
             self._warn(_IN_CLEAR)
+        self.words = LastWords()
+        if status_topic:
+            self.words.say(status_topic, _ONLINE, retain=True)
         self._client: BufferedClient | None = None
         self._accepted_at: float | None = None
         self._next_attempt = self._next_check = self._answer_by = 0.0
@@ -142,9 +145,7 @@ class Session:
     def acknowledge(self, connection: int, mids: Sequence[int]) -> bool:
         """Acknowledge messages of a connection (`Inbound.connection`), in the order in which they came.
 
-        This does not wait for the subscription: a broker that kept messages may send them before it confirms that,
-        and confirm it only when they have been acknowledged (rumqttd does).
-
+        This does not wait for the subscription: rumqttd confirms that when what it kept has been acknowledged.
         False where that connection is over: the broker sends them again, perhaps under other ids, so acknowledging
         the old ids could lose messages that have not been stored.
         """
@@ -269,6 +270,7 @@ class Session:
         if client is None:
             return
         if self.up:
+            self.words.publish(lambda topic, payload, retain: client.publish(topic, payload, qos=1, retain=retain))
             # Where this fails the connection is lost, and the outbox sends the message again on the next.
             self.outbox.send(lambda one: client.publish(one.topic, one.payload, qos=1, retain=one.retain).mid)
         if client.want_write():
@@ -354,12 +356,11 @@ class Session:
         if self._persistent and self.connections and not self.resumed:
             self.forgotten += 1
             self._warn(_FORGOTTEN)
-        if self._status_topic:
-            client.publish(self._status_topic, _ONLINE, qos=1, retain=True)
+        self.words.reconnected()
         self.outbox.reconnected()
         if self.resumed and self._forget:
             client.unsubscribe([*self._forget])
-        if self._filters:
+        if self._filters or self._also:
             client.subscribe_all([*self._filters, *self._also])
         else:
             self._came_up()

@@ -79,7 +79,12 @@ def url_mistake(key: str, url: str) -> str:
     return ""
 
 
-def _is_time_zone(text: str) -> bool:
+def is_time_zone(text: str) -> bool:
+    """Tell whether a name is that of a time zone.
+
+    >>> is_time_zone("Asia/Shanghai"), is_time_zone("Asia/Atlantis")
+    (True, False)
+    """
     try:
         ZoneInfo(text)
     except (ValueError, OSError, KeyError):  # not a name; a folder of names; not a known zone
@@ -113,7 +118,7 @@ Addresses = Annotated[
     str,
     text("HOST:PORT, several with commas and no spaces, or nothing", pattern=rf"^({_ADDRESS}(,{_ADDRESS}){{0,63}})?\Z"),
 ]
-TimeZone = Annotated[str, text("an IANA time zone such as Asia/Shanghai", check=_is_time_zone)]
+TimeZone = Annotated[str, text("an IANA time zone such as Asia/Shanghai", check=is_time_zone)]
 Day = Annotated[str, text("days as YYYY-MM-DD", check=_is_date)]
 Country = Annotated[str, text("a code such as CN or NZ-AUK, or nothing", pattern=r"^([A-Z]{2}(-[A-Z0-9]{1,3})?)?\Z")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]

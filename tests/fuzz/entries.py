@@ -21,7 +21,7 @@ import numpy as np
 
 from ingest import frame, salvage, topics
 from ingest.clock import SystemClock
-from ingest.edge.agent import bounded_lines, feed
+from ingest.edge.plain_lines import bounded_lines, feed
 from ingest.edge.spool_file import lines, read_lines
 from ingest.frame import FrameError, FrameKind
 from ingest.gateway.intake import Intake

@@ -17,7 +17,8 @@ from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy.processes.supervisor import listening
-from ingest.edge.agent import EdgeAgent, EdgeSettings, bounded_lines, feed
+from ingest.edge.agent import EdgeAgent, EdgeSettings
+from ingest.edge.plain_lines import bounded_lines, feed
 from ingest.login import BrokerAddress
 from ingest.observations import Count, Level, Observation
 from tests.ingest.brokers import Broker as MqttBroker

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from ingest import topics
 from ingest.clock import SystemClock
-from ingest.edge.agent import EdgeAgent, EdgeSettings, feed
+from ingest.edge.agent import EdgeAgent, EdgeSettings
+from ingest.edge.plain_lines import feed
 from ingest.gateway import PlateKeyError, load_plates
 from ingest.gateway.intake import Intake
 from ingest.gateway.plate_keys import add_seal_key, public_seal_keys
