@@ -183,8 +183,8 @@ class Calendar:
     def _local(self, start_ms: int | NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         ms = np.clip(np.asarray(start_ms, dtype=np.int64), _FIRST_MS, _LAST_MS)
         quarter = ms // _QUARTER_MS
-        if quarter.ndim == 0:
-            offset: int | NDArray[np.int64] = self._offset(int(quarter))
+        if (alike := _alike(quarter)) is not None:
+            offset: int | NDArray[np.int64] = self._offset(alike)
         else:
             unique, inverse = np.unique(quarter, return_inverse=True)
             offset = np.array([self._offset(int(q)) for q in unique], dtype=np.int64)[inverse].reshape(ms.shape)
@@ -203,8 +203,8 @@ class Calendar:
         return found
 
     def _classes(self, day: NDArray[np.int64]) -> NDArray[np.int8]:
-        if day.ndim == 0:
-            return np.asarray(self._day(int(day)).day_class, dtype=np.int8)
+        if (alike := _alike(day)) is not None:
+            return np.full(day.shape, self._day(alike).day_class, dtype=np.int8)
         unique, inverse = np.unique(day, return_inverse=True)
         return np.array([self._day(int(d)).day_class for d in unique], dtype=np.int8)[inverse].reshape(day.shape)
 
@@ -284,3 +284,11 @@ def _holidays_of(country: str, years: Iterable[int] | None = None) -> holidays.H
     """Return the holidays of a country or of a part of it. Raises NotImplementedError where they are not known."""
     code, _, part = country.partition("-")
     return holidays.country_holidays(code, subdiv=part or None, years=years)
+
+
+def _alike(numbers: NDArray[np.int64]) -> int | None:
+    """Return the number that all are, which is so of most windows of one tick; None where they differ."""
+    if numbers.size == 0:
+        return None
+    first = int(numbers.flat[0])
+    return first if numbers.size == 1 or bool((numbers == first).all()) else None

@@ -126,6 +126,8 @@ class Forecast(Grid, Saved):
         self.found = Fit.decode(self._fit) if self._fit else Fit(made_ms=NEVER, events=0, share=USUAL.tolist())
         self._share = np.array(self.found.share)
         self._hours: NDArray[np.float64] | None = None
+        self._period = (0, 0, np.zeros(_SLOTS))
+        """Begin and end of the period that was last asked for, and its days in each slot."""
 
     @property
     def fitted_ms(self) -> int:
@@ -159,7 +161,7 @@ class Forecast(Grid, Saved):
 
     def find_kinds_of_day(self) -> None:
         """Find anew which kind of day events fell on: the calendar behind the local time has changed."""
-        self._slot, self._hours = self._slots(self._ts), None
+        self._slot, self._hours, self._period = self._slots(self._ts), None, (0, 0, np.zeros(_SLOTS))
 
     def _slots(self, ts_ms: NDArray[np.int64]) -> NDArray[np.uint8]:
         day_class, second = self._local(ts_ms)
@@ -195,7 +197,7 @@ class Forecast(Grid, Saved):
     def by_hour(self, cells: ArrayLike, begin_ms: int, end_ms: int) -> NDArray[np.float64]:
         """Return what `expected` does of some cells, by local hour of day, (cells, 24)."""
         at, spent = np.asarray(cells, dtype=np.int64), self._spent(begin_ms, end_ms)
-        hours = (self._profile() * spent)[self._area[at]].reshape(-1, _CLASSES, 24).sum(axis=1)
+        hours = (self._profile() * spent).reshape(-1, _CLASSES, 24).sum(axis=1)[self._area[at]]
         split: NDArray[np.float64] = self._rate(begin_ms, spent.sum())[at][:, None] * hours
         return split
 
@@ -335,11 +337,15 @@ class Forecast(Grid, Saved):
         self._factor_day = midnight
 
     def _spent(self, begin_ms: int, end_ms: int) -> NDArray[np.float64]:
-        """Return the days of a period that lie in each slot, (slots,)."""
+        """Return the days of a period that lie in each slot, (slots,); of the same period again the same array."""
+        if self._period[:2] == (begin_ms, end_ms):
+            return self._period[2]
         first = begin_ms - begin_ms % _HOUR_MS + _HOUR_MS
         edges = np.unique(np.concatenate([[begin_ms], np.arange(first, end_ms, _HOUR_MS), [max(end_ms, begin_ms)]]))
         slot = self._slots(edges[:-1].astype(np.int64))
-        return np.asarray(np.bincount(slot, np.diff(edges) / DAY_MS, _SLOTS), dtype=np.float64)
+        spent = np.asarray(np.bincount(slot, np.diff(edges) / DAY_MS, _SLOTS), dtype=np.float64)
+        self._period = begin_ms, end_ms, spent
+        return spent
 
     def _profile(self) -> NDArray[np.float64]:
         """Return how busy each slot is in each area, relative to its mean, (areas, slots)."""

@@ -293,12 +293,15 @@ class HotspotStage(Saved):
     ) -> dict[int, HotspotPlace]:
         """Return first cell → what is said of its place."""
         until_ms, known = now_ms + PERIOD_S * 1000, self.grid.knows()
+        if not groups:
+            return {}
         bounds = self.grid.spread(now_ms, until_ms, groups)
+        hours = self.grid.by_hour(np.arange(self.grid.cells), now_ms, until_ms)
         found = {}
         for group, low, high in zip(groups, *(bound.tolist() for bound in bounds), strict=True):
-            by_hour = self.grid.by_hour(group, now_ms, until_ms)
+            by_hour = hours[group]
             beat = self._beat_of_cell[group[0]]
-            usual = self.grid.by_hour(self._cells_of_beat[beat], now_ms, until_ms).mean(axis=0)
+            usual = hours[self._cells_of_beat[beat]].mean(axis=0)
             share = np.mean([shares[cell] for cell in group], axis=0)
             drivers = {name: float(of) for name, of in zip(self._drivers, share, strict=False)}
             whole = float(by_hour.sum()) or 1.0
