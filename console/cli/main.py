@@ -50,6 +50,7 @@ COMMANDS: Final = {
     "worker": "run one of a city's workers: from Kafka to results",
     "topics": "make a city's topics on Kafka, or tell what differs in them",
     "edge": "run the edge agent beside devices: spool until the broker has acknowledged",
+    "codec": "list the dialects of vendors' devices, and try what a message of one becomes",
     "deliver": "take alerts to chat groups, mail and other systems; try the channels; tell who has been told",
     "broker": "run a broker: embedded, or Mosquitto with the shipped configuration",
     "board": "run the live board of a site whose node runs elsewhere",

@@ -53,6 +53,26 @@ class Binding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         return self.states.get(text, self.states.get(text.lower(), text))
 
 
+def read_bindings(items: object, where: str, device: str = "") -> tuple[Binding, ...]:
+    """Return the bindings in a decoded list; `device` is filled in where the list belongs to one.
+
+    Raises `BindingError`, which begins with `where`.
+    """
+    if not isinstance(items, list):
+        raise BindingError(f"{where} are {str(items)[:60]!r}, expected a list of bindings")
+    found: list[Binding] = []
+    for number, item in enumerate(items, 1):
+        given = {"device": device, **item} if device and isinstance(item, dict) else item
+        try:
+            one = msgspec.convert(given, Binding)
+        except msgspec.ValidationError as error:
+            raise BindingError(f"{where}, number {number}: {error}") from None
+        if device and one.device != device:
+            raise BindingError(f"{where}, number {number}: device is {one.device!r}, expected {device!r} or none")
+        found.append(one)
+    return tuple(found)
+
+
 class Bindings:
     """Looks bindings up by what a message shows of its sender.
 

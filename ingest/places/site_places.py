@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from ingest.codecs.bindings import Binding, BindingError, read_bindings
 from ingest.files import unpacked
 from ingest.topics import ID_PATTERN, RESERVED_BEATS
 
@@ -66,6 +67,8 @@ class Device:
     lat: float
     overrides: dict[str, Any] = field(default_factory=dict)
     """Per-device settings of rules, e.g. ``{"open_s": 120}`` for a door."""
+    bindings: tuple[Binding, ...] = ()
+    """What it says in a vendor's dialect, and what that means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,12 +376,18 @@ class _FeatureReader:
             raise self.error(f"has type {kind!r}, expected one of {', '.join(DEVICE_TYPES)}")
         if not isinstance(overrides, dict):
             raise self.error(f"has overrides {overrides!r}, expected an object")
+        identifier = self.identifier()
+        try:
+            bindings = read_bindings(self.properties.get("bindings", []), "bindings", identifier)
+        except BindingError as error:
+            raise self.error(f"has wrong {error}") from error
         return Device(
-            id=self.identifier(),
+            id=identifier,
             beat=str(self.properties.get("beat", "")),
             type=kind,
             name=self.names(),
             lon=lon,
             lat=lat,
             overrides=overrides,
+            bindings=bindings,
         )

@@ -907,6 +907,30 @@ people-for-alert = one alert
 plates-rotated = New key { $id } in { $file }. Vehicles stay known: for { $days } days their old tokens are linked to the new ones.
 plates-sealed = New key { $id } in { $file }. Keep a copy of that file, not with the data. Put the line below on the edge devices: patrolgrid edge --seal-key FILE
 plates-key = key { $id }, since { $since }
+codec-message = Message { $number }: { $topic }, { $size } bytes
+codec-col-device = device
+codec-col-type = type
+codec-col-says = says
+codec-col-time = time
+codec-backfill = (sent later on purpose)
+codec-count = { $of ->
+    [person] people
+   *[vehicle] vehicles
+}: { $came } in, { $went } out, in { $seconds } s
+codec-status = { $device } is { $state }
+codec-refused = refused, { $reason }: { $detail }
+codec-stranger = bound to no device; a binding needs: { $words } (may be: { $guess })
+codec-told-retained = left out { $times }×: the broker had kept it, it may have been counted long ago
+codec-told-repeat = left out { $times }×: it was said before
+codec-told-resent = left out { $times }×: a total that is not newer than the last
+codec-told-reset = noted { $times }×: the device began its total anew
+codec-told-wrap = noted { $times }×: the total went round
+codec-told-restart = noted { $times }×: the device was restarted
+codec-told-jump = left out { $times }×: the total rose by more than can pass; it counts on from there
+codec-told-no_news = left out { $times }×: an end, a keep-alive, or something else that is no news
+codec-reply = answer: HTTP { $status }
+codec-nothing = says nothing: it holds nothing that is bound, or is the first word of a total
+codec-unbound = says nothing: there are no bindings, give some with --bind or --bindings
 topics-made = made { $topic }
 topics-same = All { $count } topics at { $kafka } are as they must be.
 topics-col-topic = topic

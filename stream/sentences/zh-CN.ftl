@@ -786,6 +786,33 @@ people-for-alert = 单条告警
 plates-rotated = 新密钥 { $id } 已写入 { $file }。车辆不会变成陌生车：{ $days } 天内新旧代号相互关联。
 plates-sealed = 新密钥 { $id } 已写入 { $file }。请另存一份，勿与数据放在一起。将下面一行放到边缘设备上：patrolgrid edge --seal-key 文件
 plates-key = 密钥 { $id }，自 { $since } 起使用
+codec-message = 第 { $number } 条消息：{ $topic }，{ $size } 字节
+codec-col-device = 设备
+codec-col-type = 类型
+codec-col-says = 内容
+codec-col-time = 时间
+codec-backfill = （补传）
+codec-count = { $of ->
+    [person] 人
+   *[vehicle] 车
+}：{ $seconds } 秒内进 { $came }、出 { $went }
+codec-status = { $device } 状态：{ $state ->
+    [online] 在线
+   *[other] 离线
+}
+codec-refused = 拒收，{ $reason }：{ $detail }
+codec-stranger = 未绑定设备；绑定须写：{ $words }（可能是：{ $guess }）
+codec-told-retained = 略去 { $times } 次：由消息代理保留，可能早已计过
+codec-told-repeat = 略去 { $times } 次：此前已报
+codec-told-resent = 略去 { $times } 次：累计值不比上次新
+codec-told-reset = 注意 { $times } 次：设备的累计值已清零重计
+codec-told-wrap = 注意 { $times } 次：累计值已溢出回绕
+codec-told-restart = 注意 { $times } 次：设备已重启
+codec-told-jump = 略去 { $times } 次：累计值增长过快，不可能；从此处继续计数
+codec-told-no_news = 略去 { $times } 次：结束、保活等，不是新情况
+codec-reply = 应答：HTTP { $status }
+codec-nothing = 没有内容：其中没有已绑定的，或是累计值的第一次上报
+codec-unbound = 没有内容：没有绑定，请用 --bind 或 --bindings 给出
 topics-made = 已创建 { $topic }
 topics-same = { $kafka } 上的 { $count } 个主题均符合要求。
 topics-col-topic = 主题
