@@ -5,7 +5,15 @@ from typing import Final
 
 from ingest.codecs.codec import Codec
 
-_CLASSES: Final = {"zigbee2mqtt": "Zigbee2Mqtt"}
+_CLASSES: Final = {
+    "axis": "AxisCamera",
+    "esphome": "EspHome",
+    "frigate": "Frigate",
+    "onvif": "Onvif",
+    "shelly": "Shelly",
+    "tasmota": "Tasmota",
+    "zigbee2mqtt": "Zigbee2Mqtt",
+}
 """Name of a codec, which is that of its module → its class."""
 NAMES: Final = tuple(_CLASSES)
 

@@ -96,7 +96,49 @@ def _plainly(case, said):
     return [{"device": said["device"], "match": topic}] if "device" in said else []
 
 
-TRANSLATE = {}
+def _axis(case, said):
+    one = {key: said[key] for key in ("device", "direction", "of", "meaning") if key in said}
+    part = f"Device1Scenario{said['scenario']}" if "scenario" in said else ""
+    return [{**one, "match": case["topic_or_path"].split("/")[1], "part": part}]
+
+
+def _by_part(match):
+    """Of boards: a part → its metric and its words."""
+
+    def translate(case, said):
+        parts = {key: value for key, value in said.items() if isinstance(value, dict)}
+        whole = {"device": said["device"], "match": match(case)}
+        return [
+            {
+                **whole,
+                "part": part,
+                "metric": value["metric"],
+                "states": {k: v for k, v in value.items() if k != "metric"},
+            }
+            for part, value in parts.items()
+        ] or [{**whole, **{key: said[key] for key in ("metric", "direction") if key in said}}]
+
+    return translate
+
+
+def _frigate(_case, said):
+    one = {key: said[key] for key in ("device", "direction", "of") if key in said}
+    return [{**one, "match": said.get("topic", said.get("camera")), "part": said.get("zone", "")}]
+
+
+def _onvif(case, said):
+    one = {key: said[key] for key in ("device", "direction", "of", "directions") if key in said}
+    return [{**one, "match": case["topic_or_path"].split("/onvif-ej/")[0], "directions": said.get("rules", {})}]
+
+
+TRANSLATE = {
+    "axis": _axis,
+    "esphome": lambda case, said: [{**said, "match": case["topic_or_path"]}],
+    "frigate": _frigate,
+    "onvif": _onvif,
+    "shelly": _by_part(lambda case: case["topic_or_path"].split("/")[0]),
+    "tasmota": _by_part(lambda case: case["topic_or_path"].split("/")[1]),
+}
 """Codec → (case, its binding) → fields of our bindings."""
 
 
