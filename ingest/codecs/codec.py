@@ -125,6 +125,9 @@ class Codec(ABC):
     """MQTT filters that its devices publish on as they leave the factory."""
     paths: ClassVar[tuple[str, ...]] = ()
     """Beginnings of the HTTP paths that are its alone."""
+    named_in: ClassVar[str] = ""
+    """Header in which the sender of an HTTP request names itself, where the dialect has it prove that only once: a
+    source may believe it of an address from which it was proved lately."""
     most_bytes: ClassVar[int] = MOST_BYTES
 
     def __init__(self, bindings: Bindings, memory: Memory, zone: tzinfo) -> None:

@@ -9,6 +9,7 @@ _CLASSES: Final = {
     "axis": "AxisCamera",
     "esphome": "EspHome",
     "frigate": "Frigate",
+    "gat1400": "Gat1400",
     "onvif": "Onvif",
     "shelly": "Shelly",
     "tasmota": "Tasmota",

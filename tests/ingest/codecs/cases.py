@@ -2,7 +2,7 @@
 
 import base64
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -24,7 +24,26 @@ CODEC_OF = {"gat1400": "gat1400", "homeassistant": "esphome", "sparkplugb": "spa
 def cases():
     if not FILE.exists():
         return {}
-    return {case["id"]: case for case in map(json.loads, FILE.read_text("utf-8").splitlines())}
+    found = {}
+    for case in map(json.loads, FILE.read_text("utf-8").splitlines()):
+        if case.get("given", {}).get("registered"):
+            first = _registers(case)
+            found[first["id"]] = first
+            case["after"] = [first["id"], *case.get("after", [])]
+        found[case["id"]] = case
+    return found
+
+
+def _registers(case):
+    """Return what comes before a message of a system that is given as registered."""
+    earlier = datetime.fromisoformat(case["received_at"]) - timedelta(seconds=30)
+    ident = case["headers"]["User-Identify"]
+    return {
+        "id": f"{case['id']}, registered", "vendor": "gat1400", "transport": "http",
+        "topic_or_path": "/VIID/System/Register", "headers": case["headers"], "received_at": earlier.isoformat(),
+        "payload": json.dumps({"RegisterObject": {"DeviceID": ident}}), "given": {"registered": True}, "expect": [],
+        "reply": {"status": 200}, "binding": case.get("binding", {}),
+    }  # fmt: skip
 
 
 def codec_of(case):
@@ -126,6 +145,10 @@ def _frigate(_case, said):
     return [{**one, "match": said.get("topic", said.get("camera")), "part": said.get("zone", "")}]
 
 
+def _gat1400(_case, said):
+    return [{"match": said["viid"], "part": part, **one} for part, one in said.get("devices", {}).items()]
+
+
 def _onvif(case, said):
     one = {key: said[key] for key in ("device", "direction", "of", "directions") if key in said}
     return [{**one, "match": case["topic_or_path"].split("/onvif-ej/")[0], "directions": said.get("rules", {})}]
@@ -135,6 +158,7 @@ TRANSLATE = {
     "axis": _axis,
     "esphome": lambda case, said: [{**said, "match": case["topic_or_path"]}],
     "frigate": _frigate,
+    "gat1400": _gat1400,
     "onvif": _onvif,
     "shelly": _by_part(lambda case: case["topic_or_path"].split("/")[0]),
     "tasmota": _by_part(lambda case: case["topic_or_path"].split("/")[1]),

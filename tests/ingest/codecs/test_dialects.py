@@ -1,5 +1,6 @@
 """Every message of the shared file gives what it means."""
 
+import json
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -42,5 +43,7 @@ def test_a_real_message_gives_what_it_means(name):
     if "reply" in case:
         assert heard.reply is not None
         assert heard.reply.status == case["reply"]["status"]
+        if "body" in case["reply"]:
+            assert json.loads(heard.reply.body) == case["reply"]["body"]
     again = codec.decode(message_of(case))
     assert not [one for _, one in again.observations if type(one).__name__ in {"Count", "Gate"}]

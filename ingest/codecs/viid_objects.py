@@ -1,0 +1,164 @@
+"""What the lists of GA/T 1400 hold, however they are wrapped, and whether any of it is about somebody."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from ingest.codecs.codec import Codec, Json
+from ingest.codecs.lenient import UnreadableError
+from ingest.vocabulary import Reason
+
+_MOST_NODES: Final = 20_000
+"""Objects, lists and values of a message that are looked at."""
+KINDS: Final = {
+    "motorvehicle": "motor", "nonmotorvehicle": "nonmotor", "person": "person", "ape": "camera", "device": "camera",
+    "apestatu": "status", "devicestatu": "status", "tollgate": "tollgate", "doordevice": "door", "doorinfo": "door",
+}  # fmt: skip
+"""Name of a list or an object, as `bare_name` gives it → what it is."""
+_IDS: Final = {
+    "faceid": "face", "personinfoid": "face", "carinfoid": "face", "motorvehicleid": "motor",
+    "nonmotorvehicleid": "nonmotor", "personid": "person", "apeid": "camera", "tollgateid": "tollgate",
+}  # fmt: skip
+"""Key of an object in a bare list → what it is; the first of these that it has."""
+PERSONAL: Final = frozenset({
+    "face", "facefeature", "faceimage", "gait", "personinfo", "carinfo", "houseinfo", "residentinfo", "ownerinfo",
+    "visitor", "visitorinfo", "archive", "archivesubject", "vehiclearchive", "personarchive", "opendoorrecord",
+    "dooropenrecord", "accessrecord", "cardinfo", "photodata",
+})  # fmt: skip
+"""Names of lists and objects that are somebody."""
+_IDENTITY: Final = re.compile(
+    r"(?:.{0,40}(?:idnumber|idcard|idcardno|idcardnum|idcardnumber|certno|certificateno|certificatenumber|phone|phoneno"
+    r"|phonenum|phonenumber|mobile|telephone|passportnumber)|tel|idno|owner|ownerid|owner.{0,20}name|driver.{0,20}name"
+    r"|person.{0,20}name|realname|residence.{0,20}address|homeaddress|email)\Z"
+)
+"""Keys whose value, where there is one, is about somebody."""
+_NAMES: Final = frozenset({"name", "usedname", "alias", "nickname"})
+"""The same in what is a person; a camera may have a name."""
+_PEOPLE: Final = frozenset({"IDType", "IDNumber", "PersonID", "GenderCode"})
+"""Keys of a person."""
+_CODE: Final = re.compile(r"(?:[0-9]{1,2}|true)\Z")
+_SOMEBODY: Final = "somebody's face, name, number or address, or a car of a register"
+_NOBODY: Final = frozenset({"", "0", "-", "--", "/", "null", "none", "unknown", "n/a", "nan", "无", "未知", "false"})
+_ENDINGS: Final = re.compile(r"(?:list|object|s)+\Z")
+TIMES: Final = ("PassTime", "AppearTime", "PersonAppearTime", "MarkTime", "DisappearTime", "PersonDisAppearTime")
+
+
+class Seen(NamedTuple):
+    """An object of a message."""
+
+    kind: str
+    it: dict[str, Any]
+    name: str
+    """Its own number: what the answer calls it."""
+
+
+def bare_name(key: str) -> str:
+    """Return a key without what says that it is a list, or an object.
+
+    >>> bare_name("MotorVehicleListObject"), bare_name("MotorVehicleObjectList"), bare_name("APEs")
+    ('motorvehicle', 'motorvehicle', 'ape')
+    """
+    return _ENDINGS.sub("", key.strip().lower()[:80])
+
+
+def objects(said: Json, kind: str) -> Iterator[Seen]:
+    """Yield what a message lists, however it is wrapped.
+
+    Raises `UnreadableError` for what is personal, wherever it stands, and for far too much.
+    """
+    waiting: list[tuple[str, Json, bool]] = [(kind, said, True)]
+    nodes = 0
+    while waiting:
+        kind, it, top = waiting.pop()
+        nodes += 1
+        if nodes > _MOST_NODES:
+            raise UnreadableError(Reason.SIZE, f"more than {_MOST_NODES} objects and lists in one message")
+        if isinstance(it, list):
+            waiting.extend((kind, one, top) for one in reversed(it))
+        if not isinstance(it, dict):
+            if kind and nodes > 1 and not isinstance(it, list) and not is_empty(it):
+                yield Seen(kind, {}, "")
+            continue
+        inner: list[tuple[str, Json, bool]] = []
+        for key, value in it.items():
+            bare = bare_name(key)
+            if _is_about_somebody(kind, it, key, bare):
+                raise UnreadableError(Reason.PERSONAL, _SOMEBODY)
+            named = bare in KINDS and bare != key.strip().lower()  # a list or an object, whatever stands there
+            if named or isinstance(value, dict | list):
+                inner.append((KINDS.get(bare, ""), value, False))
+        waiting.extend(reversed(inner))
+        if not kind and top:
+            keys = {key.strip().lower() for key in it}
+            kind = next((kind for key, kind in _IDS.items() if key in keys), "")
+        if kind == "face":
+            raise UnreadableError(Reason.PERSONAL, _SOMEBODY)
+        if kind and not any(found == kind for found, _, _ in inner):
+            name = _name(kind, it)
+            if name or not top or any(key in it for key in (*TIMES, "PlateNo")):
+                yield Seen(kind, it, name)
+
+
+def _is_about_somebody(kind: str, it: Mapping[str, Json], key: str, bare: str) -> bool:
+    """Tell whether what stands below a key of an object is personal; an empty value is not."""
+    value, name = it[key], key.strip().lower()[:80]
+    if bare in PERSONAL:
+        return not is_empty(value)
+    if name in _NAMES and (kind == "person" or not _PEOPLE.isdisjoint(it)):
+        return not is_empty(value)
+    # One or two digits are a code: whether the driver is on the phone.
+    return _IDENTITY.match(name) is not None and not is_empty(value) and not _CODE.match(text_of(value))
+
+
+def is_empty(value: Json) -> bool:
+    """Tell whether nothing stands there, whatever its brackets."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+        elif one is not None and str(one).strip().lower() not in _NOBODY:
+            return False
+    return True
+
+
+def _name(kind: str, it: Mapping[str, Json]) -> str:
+    keys = {
+        "motor": ("MotorVehicleID",), "nonmotor": ("NonMotorVehicleID",), "person": ("PersonID",),
+        "camera": ("ApeID", "APEID", "DeviceID"), "status": ("ApeID", "APEID", "DeviceID"), "tollgate": ("TollgateID",),
+        "door": ("DeviceID", "DoorID"),
+    }[kind]  # fmt: skip
+    return next((text for key in keys if (text := text_of(it.get(key)))), "")[:64]
+
+
+def camera_of(seen: Seen) -> str:
+    """Return the camera's number: its own key, or the beginning of the object's number, which is made from it."""
+    named = text_of(seen.it.get("DeviceID"))
+    if named:
+        return named
+    source = text_of(seen.it.get("SourceID")) or seen.name
+    return source[:20] if len(source) >= 20 and not seen.it.get("TollgateID") else ""
+
+
+def text_of(value: Json) -> str:
+    """Return a value as the text that it would be; nothing for what is none.
+
+    >>> text_of(1), text_of(" 1 "), text_of(None), text_of(True), text_of([1])
+    ('1', '1', '', 'true', '')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value).strip()[:200] if isinstance(value, str | int | float) else ""
+
+
+def code_of(value: Json) -> str:
+    """Return a code without what is written differently.
+
+    >>> code_of("01"), code_of(1.0), code_of("1"), code_of("")
+    ('1', '1', '1', '')
+    """
+    text = text_of(value)
+    number = Codec.number(text)
+    return text if number is None or number != int(number) else str(int(number))
