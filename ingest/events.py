@@ -89,10 +89,15 @@ def read_status(payload: bytes) -> Status:
     return found
 
 
-Fault = Literal["rate", "bytes", "boots", "metrics", "refused", "crash", "codes"]
+Fault = Literal[
+    "rate", "bytes", "boots", "metrics", "refused", "crash", "codes",
+    "drops", "power", "disk", "heat", "settings", "certificate", "time",
+]  # fmt: skip
 """What a device has too much of: observations, bytes, starts, names of metrics, refusals; or it ended the gateway.
 
-Or it sends a code for a fault again and again, in place of readings or counts: this the pipeline finds, and no gateway.
+Or it sends a code for a fault again and again, in place of readings or counts. Or what its edge agent says of itself
+(`ingest.health`): it gives up observations, its power supply is weak, its disk is full, it is hot, does not take the
+station's settings, its certificate ends, its clock is wrong. These the pipeline finds, and no gateway.
 """
 
 

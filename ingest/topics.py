@@ -13,7 +13,9 @@ RESERVED_BEATS: Final = frozenset({"incidents", "commands", "patrol", "claim", "
 _PATROL: Final = "patrol"
 _TOLD: Final = "told"
 _ROOT_CASES: Final = ("patrolgrid", "Patrolgrid", "PatrolGrid", "PATROLGRID")
-_OUTPUTS: Final = {2: frozenset({"alerts", "hotspots"}), 3: frozenset({"settings", "health"})}
+_LEAVES: Final = frozenset({"obs", "status", "health"})
+"""What a device says."""
+_OUTPUTS: Final = {2: frozenset({"alerts", "hotspots"}), 3: frozenset({"settings"})}
 """Number of levels below the site → last levels of topics that are no gateway's business."""
 
 
@@ -53,6 +55,16 @@ def observations(site: str, beat: str, device: str) -> str:
 def status(site: str, beat: str, device: str) -> str:
     """Topic of a device's retained status and last will."""
     return f"{ROOT}/{site}/{beat}/{device}/status"
+
+
+def health(site: str, beat: str, device: str) -> str:
+    """Topic on which an edge agent says how it is (`ingest.health`)."""
+    return f"{ROOT}/{site}/{beat}/{device}/health"
+
+
+def settings(site: str, beat: str, device: str) -> str:
+    """Retained topic of the settings that a station sends to an edge agent (`ingest.edge.signed_settings`)."""
+    return f"{ROOT}/{site}/{beat}/{device}/settings"
 
 
 def incidents(site: str) -> str:
@@ -110,7 +122,7 @@ def audit_head(site: str) -> str:
 
 def inputs(site: str) -> tuple[str, ...]:
     """Return filters for exactly what a site's gateway takes."""
-    devices = observations(site, "+", "+"), status(site, "+", "+")
+    devices = tuple(leaf(site, "+", "+") for leaf in (observations, status, health))
     return *devices, incidents(site), commands(site), patrol_did(site, "+")
 
 
@@ -177,7 +189,7 @@ def parse_device_topic(topic: str) -> DeviceTopic | None:
     if len(topic) > MAX_TOPIC:
         return None
     parts = topic.split("/")
-    if len(parts) != 6 or f"{parts[0]}/{parts[1]}" != ROOT or parts[5] not in {"obs", "status"}:
+    if len(parts) != 6 or f"{parts[0]}/{parts[1]}" != ROOT or parts[5] not in _LEAVES:
         return None
     if not all(ID_PATTERN.match(part) for part in parts[2:5]):
         return None

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ingest import frame
 from ingest.events import Command, Incident, PatrolDid, PatrolPlan
 from ingest.frame import Buffer, FrameError, FrameKind
+from ingest.health import AgentReport
 from ingest.refusal import Refusal
 from models.frames import to_numpy
 from stream.results import (
@@ -88,11 +89,13 @@ class _Header(msgspec.Struct, omit_defaults=True, kw_only=True):
     notices: list[Notice] = []
     taught: Taught | None = None
     health: list[DeviceHealth] = []
+    agents: list[AgentReport] = []
     refusals: list[Refusal] = []
 
 
 _STRUCTS: Final = (
-    "anomalies", "incidents", "commands", "plans", "dids", "fits", "notices", "taught", "health", "refusals",
+    "anomalies", "incidents", "commands", "plans", "dids", "fits", "notices", "taught", "health", "agents",
+    "refusals",
 )  # fmt: skip
 _PLAIN: Final = (
     "position", "now_ms", "watermark_ms", "shard", "places", "calendar", "sure", "put_back", "closing", "accepted",

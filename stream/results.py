@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.events import Command, Incident, PatrolDid, PatrolPlan
+from ingest.health import AgentReport
 from ingest.refusal import Refusal
 from ingest.vocabulary import ALERT_KINDS, AnomalyDirection, Severity
 from stream.patrol_results import BeatShare, ComingRisk, OfficerPlan
@@ -335,6 +336,8 @@ class RecordOutput:
     states: list[StateRows] = field(default_factory=list)
     anomalies: list[Anomaly] = field(default_factory=list)
     health: list[DeviceHealth] = field(default_factory=list)
+    agents: list[AgentReport] = field(default_factory=list)
+    """What edge agents say of themselves, and strangers."""
     refusals: list[Refusal] = field(default_factory=list)
     accepted: int = 0
     """Observations applied (late ones included)."""

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import msgspec
 
 from ingest.events import Command, Incident, PatrolDid, Status, read_status
+from ingest.health import AgentHealth, read_health
 from ingest.log import Record, RecordKind
 from ingest.observations import epoch_ms
 from ingest.vocabulary import Reason
@@ -16,11 +17,12 @@ MOST_INCIDENTS: Final = 1_000
 Said = Incident | list[Incident] | Command | PatrolDid
 _INCIDENTS: Final = Incident | Annotated[list[Incident], msgspec.Meta(min_length=1, max_length=MOST_INCIDENTS)]
 
-READERS: Final[dict[RecordKind, tuple[Callable[[bytes], Said | Status], Reason]]] = {
+READERS: Final[dict[RecordKind, tuple[Callable[[bytes], Said | Status | AgentHealth], Reason]]] = {
     RecordKind.INCIDENT: (msgspec.json.Decoder(_INCIDENTS).decode, Reason.INCIDENT),
     RecordKind.COMMAND: (msgspec.json.Decoder(Command).decode, Reason.COMMAND),
     RecordKind.DID: (msgspec.json.Decoder(PatrolDid).decode, Reason.PATROL),
     RecordKind.STATUS: (read_status, Reason.STATUS),
+    RecordKind.HEALTH: (read_health, Reason.STATUS),
 }
 """What is no observation -> its decoder, and the reason where that fails."""
 _SIGN: Final = b',"sign":"'

@@ -4,14 +4,16 @@ import math
 import struct
 from array import array
 from collections.abc import Container, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import astuple
 
 from ingest.gateway.plate_forms import names_plate
 from ingest.gateway.plates import Plates, SealedPlateError
+from ingest.log import Record
 from ingest.log.batch import Batch, Source
 from ingest.observations import LATEST_MS, Count, Gate, Level, Observation, State, epoch_ms, may_be_seconds
+from ingest.refusal import Refusal
 from ingest.vocabulary import DIRECTION_NAMES, PERMIT_VALUES, Flag, Kind
 
 _DIRECTIONS: Final = {word: float(number) for number, word in DIRECTION_NAMES.items()}
@@ -35,6 +37,17 @@ def kind_of(observation: type) -> Kind:
     if kind is None:
         kind = _KINDS[observation] = next(kind for base, kind in _KINDS.items() if issubclass(observation, base))
     return kind
+
+
+class Taken(NamedTuple):
+    """What the messages since the last `ingest.gateway.intake.Intake.finish` came to."""
+
+    records: list[Record]
+    """To append to the log, in one append: a batch for every shard that got something, in the order of their numbers,
+    then incidents, commands and statuses as they came."""
+    refusals: list[Refusal]
+    observations: int
+    """Rows of the batches."""
 
 
 class Collector:

@@ -22,10 +22,11 @@ import msgspec
 
 from ingest import topics
 from ingest.clock import Clock
+from ingest.gateway.collector import Taken
 from ingest.gateway.gateway_settings import GatewayConfig
 from ingest.gateway.gateway_stats import GatewayStats, Meter
 from ingest.gateway.identity import Identity, Leaving
-from ingest.gateway.intake import Intake, Taken
+from ingest.gateway.intake import Intake
 from ingest.gateway.numbering import refill
 from ingest.gateway.plates import Plates
 from ingest.gateway.quarantine import Quarantine

@@ -6,16 +6,17 @@ repeat, or it is a refusal with a reason. Nothing a message holds makes `Intake.
 
 import time
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
 from ingest.clock import Clock, DataClock
+from ingest.codecs.codec import Stranger
 from ingest.codecs.lenient import NO_TIME, trimmed
 from ingest.codecs.native import NativeCodec, explain
-from ingest.codecs.people import READERS, is_signed, said_record
+from ingest.codecs.people import READERS, Said, is_signed, said_record
 from ingest.events import Command, DeviceStatus, Incident, PatrolDid, Status
-from ingest.gateway.collector import FEW, Collector, Hurry
+from ingest.gateway.collector import FEW, Collector, Hurry, Taken
 from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.gateway_stats import IntakeCounts
 from ingest.gateway.numbering import Numbering, RepeatFilter, repeat_key
@@ -24,6 +25,7 @@ from ingest.gateway.quarantine import MAX_PAYLOAD
 from ingest.gateway.quotas import STRANGERS, UNREAD, Condenser, Quotas, RefusalSums
 from ingest.gateway.restless import Restless
 from ingest.gateway.routes import OUTPUT, Leaf, Route, Routes
+from ingest.health import AgentHealth, AgentReports
 from ingest.log import Record, RecordKind
 from ingest.observations import LATEST_MS, Gate, Level, Observation, State, epoch_ms
 from ingest.refusal import Refusal
@@ -33,24 +35,11 @@ _MAX_SEALED: Final = 200
 """Most sealed plates in a message, four times what an edge agent sends: opening one takes as long as fifty readings."""
 _STATUSES: Final = 50_000
 _STEP_MS: Final = 60_000  # so far a clock that follows the data goes within one record
-_NOT_OURS: Final = (
-    "it is not signed by the board of this site, or by another key than that of the gateway (commands.key)"
-)
+_NOT_OURS: Final = "not signed by the board of this site, or by another key than that of the gateway (commands.key)"
 _HALF_A_PLATE: Final = 64
 """Bytes that a plate has at most, in any encoding."""
 _OBSERVATIONS: Final = Leaf.OBSERVATIONS
 """Looked up once: looking up a member of an enumeration takes as long as a whole check, and every message needs it."""
-
-
-class Taken(NamedTuple):
-    """What the messages since the last `Intake.finish` came to."""
-
-    records: list[Record]
-    """To append to the log, in one append: a batch for every shard that got something, in the order of their numbers,
-    then incidents, commands and statuses as they came."""
-    refusals: list[Refusal]
-    observations: int
-    """Rows of the batches."""
 
 
 class Intake:
@@ -87,6 +76,7 @@ class Intake:
         """Who sent the message at hand, as far as that is known."""
         self._beat = ""
         self._condenser = Condenser()
+        self._agents = AgentReports()
         self._late_statuses: dict[str, tuple[Route, DeviceStatus]] = {}
         """Device → its newest status over its quota."""
         self.sums = RefusalSums()
@@ -134,6 +124,8 @@ class Intake:
                 return
             self.counts.messages += 1
             if isinstance(route, Refusal):
+                if route.reason is Reason.UNKNOWN_DEVICE:
+                    self._agents.meet("", "", [Stranger("native", topic)], self._now)
                 self._refuse(topic, route.reason, route.detail, payload, size)
                 return
             self._source, self._beat = route.device or STRANGERS, route.beat
@@ -169,6 +161,9 @@ class Intake:
                 self._rows += len(collector)
                 self._whole.append(Record(RecordKind.OBSERVATIONS, received, collector.batch.encode(), shard))
         self._whole += self._others
+        for report in self._agents.reports(received):
+            shard = self._shards.shard_of(report.beat)
+            self._whole.append(Record(RecordKind.HEALTH, report.ts, msgspec.json.encode(report), shard))
         self._collectors = [None] * self._shards.shards
         self._others, self._fullest = [], 0
 
@@ -331,9 +326,15 @@ class Intake:
         except Exception as error:  # noqa: BLE001 - hostile bytes raise many types
             self._refuse(topic, reason, explain(error)[1], payload)
             return
-        if isinstance(message, str):
+        if isinstance(message, AgentHealth):  # what a broker kept says nothing of now
+            if not retained and not self._agents.take(route.beat, route.device, message, self._received()):
+                self._too_much(topic, payload, 1)
+        elif isinstance(message, str):
             self._take_status(topic, route, message, payload, retained=retained)
-            return
+        else:
+            self._take_said(message, route)
+
+    def _take_said(self, message: Said, route: Route) -> None:
         incidents = message if isinstance(message, list) else [message] if isinstance(message, Incident) else []
         for incident in incidents:
             self._clock.observe(epoch_ms(incident.ts))
@@ -348,8 +349,7 @@ class Intake:
         if state == "online" and not retained:
             self.restless.note(route.device, self._now)
         # The time in a last will is that of the connection, not of its end: what counts is when it came.
-        received = self._received()
-        status = DeviceStatus(beat=route.beat, device=route.device, state=state, ts=received)
+        status = DeviceStatus(beat=route.beat, device=route.device, state=state, ts=self._received())
         share = self._quotas.share(route.device, self._now)
         if not self._quotas.over_status(share):
             self._append_status(route, status)

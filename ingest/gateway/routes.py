@@ -22,6 +22,8 @@ class Leaf(IntEnum):
     INCIDENT = 2
     COMMAND = 3
     DID = 6
+    HEALTH = 7
+    """An edge agent's word on itself."""
     CLOCK = 5
     """What time a recording has come to."""
     OUTPUT = 4
@@ -39,6 +41,7 @@ class Route(NamedTuple):
 
 
 OUTPUT: Final = Route(Leaf.OUTPUT)
+_LEAVES: Final = {"obs": Leaf.OBSERVATIONS, "status": Leaf.STATUS, "health": Leaf.HEALTH}
 
 
 class Routes:
@@ -88,7 +91,7 @@ class Routes:
         if unknown is not None:
             return Refusal(Reason.UNKNOWN_DEVICE, unknown)
         route = Route(
-            Leaf.OBSERVATIONS if parsed.leaf == "obs" else Leaf.STATUS,
+            _LEAVES[parsed.leaf],
             parsed.beat,
             parsed.device,
             self.shards.shard_of(parsed.beat),

@@ -51,6 +51,8 @@ class RecordKind(IntEnum):
     """JSON of `ingest.events.PatrolDid`."""
     FIT = 14
     """Weights of the hotspot forecast that were fitted beside the pipeline; see `models.hotspots`."""
+    HEALTH = 15
+    """JSON of `ingest.health.AgentReport`."""
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):

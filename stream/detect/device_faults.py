@@ -1,4 +1,7 @@
-"""Devices that send more than their share, or codes for a fault: told to people as that device's, while it lasts."""
+"""Devices that send more than their share, or codes for a fault, and edge agents that are not well.
+
+They are told to people as that device's fault, while it lasts.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.events import DeviceFault, Fault
+from ingest.health import AgentReport
 from models.state import Saved, value
 from stream.detect.findings import Findings
 from stream.sentences import Why
@@ -40,6 +44,14 @@ class DeviceFaults(Saved):
             index = self.findings.catalog.known(one.device)
             if index is not None:  # else nothing was taken of it yet, and it is told again in a minute
                 self._told(index, one.what, one.refused, one.limit, now_ms)
+
+    def agents(self, reports: Sequence[AgentReport], now_ms: int) -> None:
+        """Take what edge agents say of themselves; the worst of it is told."""
+        for report in reports:
+            index = self.findings.catalog.known(report.device)
+            worst = next(iter(report.troubles()), None)
+            if index is not None and worst is not None:
+                self._told(index, worst.what, worst.amount, 0.0, now_ms, side=worst.side)
 
     def made_up(self, devices: NDArray[np.int64], now_ms: int) -> None:
         """Note the devices whose observations were refused because of too many metrics (repeats add up)."""

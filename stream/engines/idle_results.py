@@ -42,5 +42,5 @@ class IdleResults:
 def _empty(one: Results) -> bool:
     """Tell whether results say no more than how far time has come."""
     counted = one.accepted or one.duplicates or one.late or one.taught is not None or one.closing
-    lists = (one.anomalies, one.incidents, one.health, one.maps)
+    lists = (one.anomalies, one.incidents, one.health, one.agents, one.maps)
     return rows_of(one) == 1 and not counted and not any(lists) and one.budget is None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.events import Command, Incident, PatrolDid, PatrolPlan
+from ingest.health import AgentReport
 from ingest.log import Record, RecordKind
 from ingest.refusal import SUMMED, Refusal
 from ingest.vocabulary import KIND_NAMES, Kind, Reason, WindowStatus
@@ -21,7 +22,8 @@ from stream.windows.word_order import Arranged, WordOrder, Words
 
 _KEPT: Final = 16
 """Refusals of one device and one reason in a record that keep what was refused."""
-
+FURTHER_PART: Final = 1 << 48
+"""Parts of windows after the time was put back are above the parts of late additions, which are log positions."""
 T = TypeVar("T")
 
 
@@ -113,6 +115,12 @@ def decoded(record: Record, kind: type[T], reason: Reason, out: RecordOutput) ->
     except (ValueError, RecursionError) as error:
         refuse(out, record, reason, error)
         return []
+
+
+def agents(record: Record, out: ShardOutput) -> list[AgentReport]:
+    """Return, and give the sinks, what an edge agent says of itself."""
+    out.agents += decoded(record, AgentReport, Reason.STATUS, out)
+    return out.agents
 
 
 _FOR_THE_SITE: Final[dict[RecordKind, tuple[str, Any, Reason]]] = {

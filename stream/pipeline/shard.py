@@ -17,7 +17,6 @@ events for `stream.pipeline.site`.
 
 import math
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +46,6 @@ from stream.windows.sequences import Sequences
 from stream.windows.site_time import SiteTime
 from stream.windows.windows import Windows
 from stream.windows.word_order import NO_TIME, WordOrder
-
-_FURTHER_PART: Final = 1 << 48
-"""Parts of windows after the time was put back are above the parts of late additions, which are log positions."""
 
 
 class ShardPipeline(Saved):
@@ -123,6 +119,8 @@ class ShardPipeline(Saved):
                 self._status(record)
             case RecordKind.FAULT:
                 self.detection.faults.take(emit.decoded(record, DeviceFault, Reason.STATUS, out), now_ms)
+            case RecordKind.HEALTH:
+                self.detection.faults.agents(emit.agents(record, out), now_ms)
             case RecordKind.TICK:
                 self._learn_late()  # nothing else came for a while
             case RecordKind.HISTORY:
@@ -170,7 +168,7 @@ class ShardPipeline(Saved):
         self._write_open()
         self.windows.clear()
         self.watermark_ms = NO_TIME
-        self._part = _FURTHER_PART + record.position
+        self._part = emit.FURTHER_PART + record.position
         self._emit_open_ms = 0
         self.detection.rules.set_back(self.time.now_ms)
         self.states.set_back()

@@ -183,6 +183,16 @@ device_fault = { $what ->
     [metrics] It reports more than { $limit } different metrics; { $refused } observations were not taken.
     [codes] It sends { $observed } in place of { reading }: a code for a fault, or more than can be. { $refused } were not taken.
     [crash] A message of it ended the gateway and was passed by; it is in quarantine.
+    [drops] Its edge agent gave up { $refused } observations: there was no room for them while the network was away.
+    [power] The power supply of its edge agent is too weak: it may stop at any time, and its card may be damaged.
+    [disk] The disk of its edge agent is nearly full: { $refused } MB are left.
+    [heat] Its edge agent is too hot: { $refused } °C. It slows itself down.
+    [settings] Its edge agent has not taken the settings { $refused } of the station, and goes on with those before.
+    [certificate] { $side ->
+        [over] The certificate of its edge agent has ended: the broker does not let it in again.
+       *[left] The certificate of its edge agent ends in { $refused } days.
+    }
+    [time] The clock of its edge agent is { $refused } s { $side }.
    *[other] It sends what cannot be read, too much to keep; { $refused } were only counted.
 }
 

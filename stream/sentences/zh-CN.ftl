@@ -177,6 +177,19 @@ device_fault = { $what ->
     [metrics] 该设备上报的指标超过{ NUMBER($limit, useGrouping: 0) }种，{ NUMBER($refused, useGrouping: 0) }条未接收。
     [codes] 该设备上报的{ reading }为{ NUMBER($observed, useGrouping: 0) }，属故障代码或超出可能范围，{ NUMBER($refused, useGrouping: 0) }条未接收。
     [crash] 该设备的一条消息致网关中止，现已跳过并隔离。
+    [drops] 该设备的边缘代理因断网期间缓存已满，舍弃了{ NUMBER($refused, useGrouping: 0) }条数据。
+    [power] 该设备的边缘代理供电不足，随时可能停机，并可能损坏存储卡。
+    [disk] 该设备的边缘代理磁盘将满，仅剩{ NUMBER($refused, useGrouping: 0) } MB。
+    [heat] 该设备的边缘代理温度过高，达{ $refused }°C，已自动降频。
+    [settings] 该设备的边缘代理未采用本站下发的第{ NUMBER($refused, useGrouping: 0) }版设置，仍按原设置运行。
+    [certificate] { $side ->
+        [over] 该设备的边缘代理证书已过期，断线后将无法再连接。
+       *[left] 该设备的边缘代理证书将在{ $refused }天后到期。
+    }
+    [time] 该设备的边缘代理时钟{ $side ->
+        [ahead] 快
+       *[other] 慢
+    }{ NUMBER($refused, useGrouping: 0) }秒。
    *[other] 该设备发送大量无法读取的内容，{ NUMBER($refused, useGrouping: 0) }条仅计数未保存。
 }
 

@@ -186,6 +186,7 @@ def _lines(results: list[Results], zone: tzinfo) -> Iterator[dict[str, Any]]:
             cells = [with_texts(msgspec.structs.asdict(cell), zone, "drivers") for cell in hotspots.cells]
             yield {"type": "hotspots", **msgspec.structs.asdict(hotspots), "cells": cells}
         yield from ({"type": "health", **msgspec.structs.asdict(item)} for item in result.health)
+        yield from ({"type": "agent", **msgspec.to_builtins(item)} for item in result.agents)
         for incident in result.incidents:
             yield {"type": "incident", **msgspec.structs.asdict(incident), "ts": epoch_ms(incident.ts)}
         yield from ({"type": "patrol", **msgspec.to_builtins(item)} for item in result.patrols)

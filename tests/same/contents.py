@@ -45,6 +45,8 @@ _TABLES: Final[dict[str, tuple[int, str]]] = {
     "hotspots": (2, "SELECT ts, cell, rank, body FROM hotspots"),
     "incidents": (1, "SELECT id, ts, seen_ms, body FROM incidents"),
     "health": (2, "SELECT device, start, body FROM health"),
+    "agents": (1, "SELECT device, beat, at_ms, body FROM agents"),
+    "strangers": (4, "SELECT codec, match, part, device, beat, guess, name, first_ms, last_ms FROM strangers"),
     "health now": (1, "SELECT device, start, body FROM health_now"),
     "totals": (1, "SELECT site, now_ms, watermark_ms, accepted, duplicates, late FROM progress"),
 }

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.health import AgentHealth, AgentReport
 from ingest.observations import epoch_ms
 from ingest.vocabulary import (
     INCIDENT_CATEGORIES,
@@ -263,6 +264,32 @@ def health_line(site: str, row: DeviceHealth) -> str:
     )
 
 
+def agent_line(site: str, report: AgentReport) -> str:
+    """Return the line of what an edge agent says of itself: further fields of its device's health."""
+    health = report.health or AgentHealth(ts=report.ts)
+    fields = {
+        "queue": health.queue,
+        "oldest_s": float(health.oldest_s),
+        "dropped": sum(health.dropped.values()),
+        "refused": sum(health.refused.values()),
+        "strangers": len(report.met),
+        "disk_free_mb": _float(health.disk_free_mb),
+        "memory_mb": _float(health.memory_mb),
+        "written_mb": _float(health.written_mb),
+        "temperature_c": _float(health.temperature_c),
+        "undervoltage": None if health.undervoltage is None else int(health.undervoltage),
+        "ahead_s": report.ahead_s,
+        "settings": health.settings,
+        "version": health.version or None,
+    }
+    tags = {"beat": report.beat, "device": report.device, "site": site}
+    return point_line("device_health", tags, fields, report.ts // 1000)
+
+
+def _float(number: float | None) -> float | None:
+    return None if number is None else float(number)
+
+
 def incident_line(site: str, incident: PlacedIncident) -> str:
     """Return the line of an incident: a category that has no name, which anybody may send, makes no new series."""
     category = incident.category if incident.category in INCIDENT_CATEGORIES else "other"
@@ -303,6 +330,8 @@ def event_lines(site: str, result: Results, sentence: TextFields) -> Iterator[Ca
         yield partial(anomaly_line, site, anomaly, sentence)
     for row in result.health:
         yield partial(health_line, site, row)
+    for report in (one for one in result.agents if one.health is not None):
+        yield partial(agent_line, site, report)
     for incident in result.incidents:
         yield partial(incident_line, site, incident)
     for stop in (stop for plan in result.patrols for stop in plan.stops):

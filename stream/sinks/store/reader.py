@@ -17,6 +17,7 @@ from ingest.sqlite import read_only, untouched
 from ingest.vocabulary import DIRECTION_NAMES, KIND_NAMES, PERMIT_VALUES, SEVERITY_RANK, Kind
 from stream.sentences.catalogue import with_texts
 from stream.sinks.result_rows import NOTHING_WRITTEN, position_of
+from stream.sinks.store.agent_tables import read_agents, read_strangers
 from stream.sinks.store.tables import VERSION, StoreError, StoreMissingError, StoreVersionError, stored_version
 from stream.sinks.store.window_view import PART_COLUMNS, Part, fold, window_rows
 
@@ -269,6 +270,14 @@ class StoreReader:
     def health(self) -> list[Row]:
         """Return the newest data quality of every device, by device."""
         return self._bodies("SELECT body FROM health_now ORDER BY device")
+
+    def agents(self) -> list[Row]:
+        """Return every edge agent as it last said; see `stream.sinks.store.agent_tables.read_agents`."""
+        return read_agents(self.query)
+
+    def strangers(self) -> list[Row]:
+        """Return what waits to be bound to a device; see `stream.sinks.store.agent_tables.read_strangers`."""
+        return read_strangers(self.query)
 
     def hotspots(self) -> Row | None:
         """Return the newest map (``ts, horizon_s, cell_m, cells`` by rank), or None before the first."""

@@ -41,6 +41,7 @@ from stream.sinks.result_rows import (
     plain,
     position_of,
 )
+from stream.sinks.store.agent_tables import write_agents
 from stream.sinks.store.patrol_tables import write_patrols
 from stream.sinks.store.retention import Pruning, Retention
 from stream.sinks.store.series_ids import SeriesIds, SeriesMatch
@@ -258,6 +259,7 @@ class StoreSink:
         self._write_alerts(results)
         self._write_hotspots(results)
         write_patrols(self._opened(), results)
+        write_agents(self._opened(), results)
         reached = max(order(result) for result in results)
         since = [result for result in results[_last_put_back(results) :] if not result.closing] or results[-1:]
         now_ms = max(0 if since[0].put_back else self._now_ms, *(result.now_ms for result in since))

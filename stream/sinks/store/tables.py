@@ -101,6 +101,12 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX patrol_stops_shift ON patrol_stops (shift, officer)",
         """CREATE TABLE beat_shares (
             ts INTEGER NOT NULL, beat TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (ts, beat)) WITHOUT ROWID""",
+        """CREATE TABLE agents (
+            device TEXT PRIMARY KEY, beat TEXT NOT NULL, at_ms INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID""",
+        """CREATE TABLE strangers (
+            codec TEXT NOT NULL, match TEXT NOT NULL, part TEXT NOT NULL, device TEXT NOT NULL, beat TEXT NOT NULL,
+            guess TEXT NOT NULL, name TEXT NOT NULL, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
+            PRIMARY KEY (codec, match, part, device)) WITHOUT ROWID""",
     ),
 )
 VERSION: Final = len(_STEPS)
