@@ -24,7 +24,9 @@ from ingest.log.batch import COLUMNS, open_batch
 from ingest.places import CLOCK_OFFSET, Device, Places
 from ingest.vocabulary import DIRECTION_NAMES, KIND_NAMES, Flag, Kind, Reason
 
-_SAID: Final = frozenset({RecordKind.STATUS, RecordKind.INCIDENT, RecordKind.COMMAND, RecordKind.DID})
+_SAID: Final = frozenset(
+    {RecordKind.STATUS, RecordKind.INCIDENT, RecordKind.COMMAND, RecordKind.DID, RecordKind.HEALTH}
+)
 _ZONE_S: Final = 1_800
 _ZONE_SLACK_S: Final = 60
 _LEAST_MS: Final = 10_000
@@ -195,7 +197,7 @@ class Hearing:
         heard.repeats += intake.counts.repeats - repeats
         heard.refused += [Refused(str(one.reason), one.detail) for one in taken.refusals]
         for record in taken.records:
-            if record.kind in _SAID:
+            if record.kind in _SAID and not heard.refused:
                 heard.other.append(record.kind.name.lower())
             for row in _rows(record) if record.kind is RecordKind.OBSERVATIONS else ():
                 if not (heard.retained or row.backfill or row.timeless):

@@ -26,7 +26,7 @@ _FULL, _FULL_MB = 0.05, 200.0
 _HOT_C: Final = 80.0
 """From here on a Raspberry Pi slows itself down (its documentation, "Frequency management and thermal control")."""
 _OFF_S: Final = 120.0
-CERTIFICATE_DAYS: Final = 14
+CERTIFICATE_DAYS: Final = 21
 """So long before its end a certificate is told."""
 _Times = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 _Word = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f<>]{0,64}\Z")]
@@ -37,8 +37,9 @@ Sums = Annotated[dict[_Word, _Times], msgspec.Meta(max_length=64)]
 class AgentHealth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How an agent is. Whatever it cannot know is left out; counts are of the time since `started_ms`."""
 
-    ts: EpochMs
-    """Its clock, epoch ms: the station finds by how much that is off."""
+    ts: EpochMs = 0
+    """Its clock, epoch ms: the station finds by how much that is off. 0: it is no agent's word, but the station's own
+    about a certificate, or that of a device with other things to say, which are passed over."""
     started_ms: EpochMs = 0
     version: _Word = ""
     devices: Annotated[tuple[Id, ...], msgspec.Meta(max_length=1_000)] = ()
@@ -124,7 +125,7 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     @property
     def ahead_s(self) -> float:
         """The agent's clock less the time of receipt, seconds. Below zero it may also have been long on the way."""
-        return (self.health.ts - self.ts) / 1000 if self.health else 0.0
+        return (self.health.ts - self.ts) / 1000 if self.health and self.health.ts else 0.0
 
     def troubles(self) -> list[Trouble]:
         """Return what is wrong with the agent, the worst first.
@@ -148,7 +149,7 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             found.append(Trouble("time", round(-self.ahead_s), "behind"))
         if health.temperature_c is not None and health.temperature_c >= _HOT_C:
             found.append(Trouble("heat", round(health.temperature_c)))
-        if health.settings_refused:
+        if health.settings_refused or health.settings_problem:
             found.append(Trouble("settings", health.settings_refused))
         if health.certificate_days is not None and health.certificate_days <= CERTIFICATE_DAYS:
             left = health.certificate_days
@@ -168,13 +169,17 @@ class AgentReports:
 
     def take(self, beat: str, device: str, health: AgentHealth, now_ms: int) -> bool:
         """Take an agent's word; False where it says more than one in five seconds: then it is not taken."""
-        before = self._taken_ms.get(device)
+        report = AgentReport(beat=beat, device=device, ts=now_ms, health=health)
+        if not health.ts and not report.troubles():
+            return True
+        who = device if health.ts else f"{device}/"
+        before = self._taken_ms.get(who)
         if before is not None and 0 <= now_ms - before < _EVERY_MS:
             return False
         if before is None and len(self._taken_ms) >= _MOST_HEARD:
             self._taken_ms.clear()
-        self._taken_ms[device] = now_ms
-        self._reports[device] = AgentReport(beat=beat, device=device, ts=now_ms, health=health)
+        self._taken_ms[who] = now_ms
+        self._reports[who] = report
         return True
 
     def meet(self, beat: str, device: str, strangers: Iterable[Stranger], now_ms: int) -> None:

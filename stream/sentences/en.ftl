@@ -187,7 +187,10 @@ device_fault = { $what ->
     [power] The power supply of its edge agent is too weak: it may stop at any time, and its card may be damaged.
     [disk] The disk of its edge agent is nearly full: { $refused } MB are left.
     [heat] Its edge agent is too hot: { $refused } °C. It slows itself down.
-    [settings] Its edge agent has not taken the settings { $refused } of the station, and goes on with those before.
+    [settings] { $refused ->
+        [0] Its edge agent was sent settings that the station has not signed, or old ones again, and has not taken them.
+       *[other] Its edge agent has not taken the settings { $refused } of the station, and goes on with those before.
+    }
     [certificate] { $side ->
         [over] The certificate of its edge agent has ended: the broker does not let it in again.
        *[left] The certificate of its edge agent ends in { $refused } days.
@@ -1435,6 +1438,7 @@ listen-when-none = without a time, so of now
 listen-number = no. { $seq } of boot { $boot }
 listen-unnumbered = not numbered
 listen-status = a status
+listen-health = how an edge agent is
 listen-incident = incidents
 listen-command = a command of the board
 listen-did = an officer's word

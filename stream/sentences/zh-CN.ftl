@@ -180,11 +180,14 @@ device_fault = { $what ->
     [drops] 该设备的边缘代理因断网期间缓存已满，舍弃了{ NUMBER($refused, useGrouping: 0) }条数据。
     [power] 该设备的边缘代理供电不足，随时可能停机，并可能损坏存储卡。
     [disk] 该设备的边缘代理磁盘将满，仅剩{ NUMBER($refused, useGrouping: 0) } MB。
-    [heat] 该设备的边缘代理温度过高，达{ $refused }°C，已自动降频。
-    [settings] 该设备的边缘代理未采用本站下发的第{ NUMBER($refused, useGrouping: 0) }版设置，仍按原设置运行。
+    [heat] 该设备的边缘代理温度过高，达{ NUMBER($refused, useGrouping: 0) }°C，已自动降频。
+    [settings] { $refused ->
+        [0] 该设备的边缘代理收到未经本站签名或重复发送的设置，未予采用。
+       *[other] 该设备的边缘代理未采用本站下发的第{ NUMBER($refused, useGrouping: 0) }版设置，仍按原设置运行。
+    }
     [certificate] { $side ->
         [over] 该设备的边缘代理证书已过期，断线后将无法再连接。
-       *[left] 该设备的边缘代理证书将在{ $refused }天后到期。
+       *[left] 该设备的边缘代理证书将在{ NUMBER($refused, useGrouping: 0) }天后到期。
     }
     [time] 该设备的边缘代理时钟{ $side ->
         [ahead] 快
@@ -1302,6 +1305,7 @@ listen-when-none = 没有时间，按收到时计
 listen-number = boot { $boot } 第 { $seq } 号
 listen-unnumbered = 未编号
 listen-status = 设备状态
+listen-health = 边缘代理状况
 listen-incident = 警情
 listen-command = 看板的操作
 listen-did = 民警反馈

@@ -66,7 +66,9 @@ def test_what_a_broker_kept_says_nothing_and_what_cannot_be_read_is_refused():
     one = intake(Hand())
     one.take(TOPIC, encode_health(SAID), retained=True)
     assert reports(one) == []
-    for bad in (b"", b"{}", b"[1]", b'{"ts":"now"}', b'{"ts":1,"disk_free":7}', b"\xff"):
+    one.take(TOPIC, b'{"battery":0.82}')  # another device's own
+    assert one.finish() == ([], [], 0)
+    for bad in (b"", b"[1]", b'{"ts":"now"}', b'{"ts":1,"disk_free":7}', b"\xff"):
         one.take(TOPIC, bad)
         assert [refusal.reason for refusal in one.finish().refusals] == ["status"], bad
 
@@ -81,6 +83,14 @@ def test_a_flood_of_words_is_one_in_five_seconds_and_told():
         clock.now += 1_000
     assert came == 6
     assert one.counts.quarantined["quota"] == 24
+
+
+def test_a_certificate_that_ends_is_told_beside_the_agents_own_word():
+    one = intake(Hand())
+    for days in (100, 5, 5):
+        one.take(TOPIC, b'{"certificate_days":%d}' % days)
+    one.take(TOPIC, encode_health(SAID))
+    assert [found.health for found in reports(one)] == [AgentHealth(certificate_days=5), SAID]
 
 
 def test_devices_that_nobody_knows_wait_as_strangers_and_are_not_told_each_time():

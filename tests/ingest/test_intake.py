@@ -318,7 +318,7 @@ def test_topics_that_lead_nowhere(topic, reason):
     send(intake, count(), topic)
     taken = intake.finish()
     assert reasons(taken) == [reason]
-    assert taken.records == []
+    assert [one for one in taken.records if one.kind is not RecordKind.HEALTH] == []  # who is unknown waits
 
 
 def test_unknown_devices_can_be_accepted():

@@ -48,6 +48,7 @@ WELL: dict[str, Any] = {
         ({"ts": NOON - 400_000, "clock_synced": False}, "time", "clock of its edge agent is 400 s behind", "400秒"),
         ({"temperature_c": 84.0}, "heat", "84 °C", "84°C"),
         ({"settings_refused": 7, "settings": 6}, "settings", "settings 7", "第7版"),
+        ({"settings_problem": "not signed"}, "settings", "has not signed", "未经本站签名"),
         ({"certificate_days": 5}, "certificate", "ends in 5 days", "5天"),
         ({"certificate_days": -2}, "certificate", "has ended", "已过期"),
     ],

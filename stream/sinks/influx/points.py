@@ -330,7 +330,7 @@ def event_lines(site: str, result: Results, sentence: TextFields) -> Iterator[Ca
         yield partial(anomaly_line, site, anomaly, sentence)
     for row in result.health:
         yield partial(health_line, site, row)
-    for report in (one for one in result.agents if one.health is not None):
+    for report in (one for one in result.agents if one.health is not None and one.health.ts):
         yield partial(agent_line, site, report)
     for incident in result.incidents:
         yield partial(incident_line, site, incident)

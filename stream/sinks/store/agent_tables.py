@@ -28,7 +28,7 @@ def write_agents(connection: sqlite3.Connection, results: Sequence[Results]) -> 
         (
             (one.device, one.beat, one.ts, _encode(msgspec.structs.replace(one.health, strangers=())).decode())
             for one in reports
-            if one.health is not None
+            if one.health is not None and one.health.ts
         ),
     )
     met = [(one, stranger) for one in reports for stranger in one.met]
