@@ -9,7 +9,6 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 
-from ingest.codecs.codec import Stranger
 from ingest.events import Fault, Id
 from ingest.observations import EpochMs
 
@@ -32,6 +31,19 @@ _Times = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 _Word = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f<>]{0,64}\Z")]
 _Amount = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
 Sums = Annotated[dict[_Word, _Times], msgspec.Meta(max_length=64)]
+
+
+class Stranger(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that speaks and is bound to no device: it waits for a person's word."""
+
+    codec: str
+    match: str
+    """What a binding would have as its ``match``."""
+    part: str = ""
+    guess: str = ""
+    """A type of the places file (`ingest.places.DEVICE_TYPES`), as far as the message tells."""
+    name: str = ""
+    """What it calls itself: no person's name."""
 
 
 class AgentHealth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -26,6 +26,7 @@ from ingest.codecs.memory import Memory
 from ingest.codecs.native import explain
 from ingest.codecs.words import WordError, WordForms
 from ingest.events import Status
+from ingest.health import Stranger
 from ingest.observations import LATEST_MS, MAX_COUNT, MAX_INTERVAL_S, Count, Gate, Level, Observation, State
 from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
@@ -67,19 +68,6 @@ class Reply(NamedTuple):
     status: int
     body: bytes = b""
     content_type: str = "application/json"
-
-
-class Stranger(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Something that speaks and is bound to no device: it waits for a person's word."""
-
-    codec: str
-    match: str
-    """What a binding would have as its ``match``."""
-    part: str = ""
-    guess: str = ""
-    """A type of the places file (`ingest.places.DEVICE_TYPES`), as far as the message tells."""
-    name: str = ""
-    """What it calls itself: no person's name."""
 
 
 @dataclass(slots=True)

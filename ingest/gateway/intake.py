@@ -11,7 +11,6 @@ from typing import Final
 import msgspec
 
 from ingest.clock import Clock, DataClock
-from ingest.codecs.codec import Stranger
 from ingest.codecs.lenient import NO_TIME, trimmed
 from ingest.codecs.native import NativeCodec, explain
 from ingest.codecs.people import READERS, Said, is_signed, said_record
@@ -25,7 +24,7 @@ from ingest.gateway.quarantine import MAX_PAYLOAD
 from ingest.gateway.quotas import STRANGERS, UNREAD, Condenser, Quotas, RefusalSums
 from ingest.gateway.restless import Restless
 from ingest.gateway.routes import OUTPUT, Leaf, Route, Routes
-from ingest.health import AgentHealth, AgentReports
+from ingest.health import AgentHealth, AgentReports, Stranger
 from ingest.log import Record, RecordKind
 from ingest.observations import LATEST_MS, Gate, Level, Observation, State, epoch_ms
 from ingest.refusal import Refusal

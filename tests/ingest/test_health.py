@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from ingest import topics
-from ingest.codecs.codec import Stranger
 from ingest.edge.signed_settings import (
     SettingsRefusedError,
     SignedSettings,
@@ -20,7 +19,7 @@ from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.gateway.intake import Intake
 from ingest.gateway.plates import Plates
 from ingest.gateway.routes import Routes
-from ingest.health import AgentHealth, AgentReport, AgentReports, encode_health, read_health
+from ingest.health import AgentHealth, AgentReport, AgentReports, Stranger, encode_health, read_health
 from ingest.log import RecordKind
 from ingest.places import Beat, Device, Places
 

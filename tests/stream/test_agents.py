@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingest.codecs.codec import Stranger
-from ingest.health import AgentHealth, AgentReport
+from ingest.health import AgentHealth, AgentReport, Stranger
 from ingest.log import RecordKind
 from stream.output_codec import decode_output, encode_output
 from stream.sinks.influx.points import agent_line

@@ -77,7 +77,7 @@ def read_agents(query: Query) -> list[Row]:
 def read_strangers(query: Query) -> list[Row]:
     """Return what has spoken within the last days and is bound to no device, the newest first.
 
-    ``codec, match, part, guess, name, device, beat, first_ms, last_ms``: see `ingest.codecs.codec.Stranger`. ``device``
+    ``codec, match, part, guess, name, device, beat, first_ms, last_ms``: see `ingest.health.Stranger`. ``device``
     is the one through whose agent, or on whose topic, it was heard; empty where nobody's.
     """
     names = ("codec", "match", "part", "guess", "name", "device", "beat", "first_ms", "last_ms")
