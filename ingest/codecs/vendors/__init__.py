@@ -11,6 +11,7 @@ _CLASSES: Final = {
     "frigate": "Frigate",
     "gat1400": "Gat1400",
     "onvif": "Onvif",
+    "senml": "Senml",
     "shelly": "Shelly",
     "tasmota": "Tasmota",
     "zigbee2mqtt": "Zigbee2Mqtt",

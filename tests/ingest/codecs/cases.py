@@ -154,12 +154,22 @@ def _onvif(case, said):
     return [{**one, "match": case["topic_or_path"].split("/onvif-ej/")[0], "directions": said.get("rules", {})}]
 
 
+def _senml(_case, said):
+    states = {"states": said["door"]} if "door" in said else {}
+    return [
+        {"device": device, "match": match, "part": part, **(states if part else {})}
+        for match, device in said.get("names", {}).items()
+        for part in ("", *(["door"] if states else []))
+    ]
+
+
 TRANSLATE = {
     "axis": _axis,
     "esphome": lambda case, said: [{**said, "match": case["topic_or_path"]}],
     "frigate": _frigate,
     "gat1400": _gat1400,
     "onvif": _onvif,
+    "senml": _senml,
     "shelly": _by_part(lambda case: case["topic_or_path"].split("/")[0]),
     "tasmota": _by_part(lambda case: case["topic_or_path"].split("/")[1]),
 }
