@@ -15,7 +15,7 @@ from ingest.codecs.bindings import Binding, part_of
 from ingest.codecs.codec import Codec, Json, VendorMessage, Way, read_json
 from ingest.codecs.lenient import UnreadableError
 from ingest.codecs.times import instant_ms
-from ingest.codecs.viid_objects import (
+from ingest.codecs.vendors.viid_objects import (
     KINDS,
     PERSONAL,
     TIMES,
