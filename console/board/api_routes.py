@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from console.board.answers import ApiError, json_response, language_of, one_line, read_body
 from console.board.connections import Connection, gives_way
 from console.board.hub import Board
-from console.board.overview import Row, trouble
+from console.board.overview import Row, agent_trouble, trouble
 from console.board.plan_page import plan_document
 from console.board.who import Watched, noted_order, press_of, who_of
 from console.deliver.receipts import Receipt, Receipts
@@ -133,13 +133,14 @@ async def device(request: Request) -> Response:
     until = board.hub.site_ms()
     since = until - round(hours * HOUR_MS)
 
-    def gather(reader: StoreReader) -> tuple[list[Row], list[Row], list[Row], list[Row], list[Row]]:
+    def gather(reader: StoreReader) -> tuple[list[Row], list[Row], list[Row], list[Row], list[Row], Row | None]:
         windows = reader.windows(identifier, since_ms=since, limit=20_000)
+        agent = next((row for row in reader.agents() if row["device"] == identifier), None)
         alerts = [row for row in reader.alerts(limit=1000, since_ms=since) if row["device"] == identifier]
         health = [row for row in reader.health() if row["device"] == identifier]
-        return windows, alerts, health, reader.states(identifier), reader.gates(identifier, limit=50)
+        return windows, alerts, health, reader.states(identifier), reader.gates(identifier, limit=50), agent
 
-    windows, alerts, health, states, gates = await board.asker.ask(gather)
+    windows, alerts, health, states, gates, agent = await board.asker.ask(gather)
     place = board.places.devices.get(identifier)
     if place is None and not windows and not health:
         raise ApiError(404, "no_device", id=identifier[:64])
@@ -156,7 +157,8 @@ async def device(request: Request) -> Response:
             "gates": gates,
             "alerts": alerts,
             "health": health[0] if health else None,
-            "trouble": trouble(health[0]) if health else [],
+            "agent": agent,
+            "trouble": (trouble(health[0]) if health else []) + (agent_trouble(agent) if agent else []),
         }
     )
 

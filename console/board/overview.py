@@ -47,6 +47,9 @@ def take(reader: StoreReader) -> Overview:
         entry = devices.setdefault(str(row["device"]), {"series": [], "health": None, "trouble": []})
         entry["health"] = {key: row.get(key) for key in _HEALTH_KEYS}
         entry["trouble"] = trouble(row)
+    for row in reader.agents():
+        entry = devices.setdefault(str(row["device"]), {"series": [], "health": None, "trouble": []})
+        entry["trouble"] += agent_trouble(row)
     status = reader.meta("status", None)
     return Overview(
         version=version,
@@ -63,6 +66,11 @@ def with_told(status: Row | None) -> Row | None:
     files = {name: found for name in ("places", "calendar") if isinstance(found := (status or {}).get(name), dict)}
     told = {name: {**found, "told": in_all(str(found.get("problem") or ""))} for name, found in files.items()}
     return status and {**status, **told}
+
+
+def agent_trouble(agent: Row) -> list[str]:
+    """Return what is wrong with an edge agent, worst first, as words that the catalogue explains."""
+    return [f"agent_{one['what']}" for one in agent["troubles"]]
 
 
 def trouble(health: dict[str, Any]) -> list[str]:

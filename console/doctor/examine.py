@@ -5,7 +5,7 @@ from typing import Final
 
 from console.common import SUPERVISED, FoundSite, failing_parts
 from console.deliver.examined import examine_delivery
-from console.doctor import doors, machine, own_files, servers
+from console.doctor import agents, doors, machine, own_files, servers
 from console.doctor.verdicts import Check, Finding, fail, in_words, ok, or_ok, warn
 from deploy.node.lock import is_locked
 from deploy.settings import Settings
@@ -42,6 +42,7 @@ def examine(texts: Sentences, file: Path | None, settings: Settings | None, wron
         found["settings"] = ok("default") if file is None else ok("ok", file=file)
     if settings is not None:
         found |= _of_site(settings)
+        found["agents"] = agents.agents(texts, settings)
     return [
         in_words(texts, name, one)
         for name, answer in found.items()

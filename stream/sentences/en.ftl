@@ -1045,6 +1045,11 @@ status-clear = WARNING: passwords or tokens go over the network without encrypti
 status-quarantine = Quarantine: { $text }
 status-empty = empty
 status-devices = Devices
+status-agents = Edge agents
+status-strangers = { $count ->
+    [1] One thing speaks that is bound to no device
+   *[other] { $count } things speak that are bound to no device
+}: `patrolgrid device list --waiting` shows what, `patrolgrid device approve` lets one in.
 status-alerts = Open alerts
 status-anomalies = Latest anomalies
 status-more = {"..."} and { $count } more (--json shows all)
@@ -1055,6 +1060,11 @@ status-col-n = observations
 status-col-in = in
 status-col-out = out
 status-col-quality = quality
+status-col-version = version
+status-col-heard = heard
+status-col-queue = waiting
+status-col-dropped = given up
+status-col-trouble = trouble
 status-col-time = time
 status-col-kind = kind
 status-col-severity = severity
@@ -1077,6 +1087,18 @@ doctor-clock = clock
 doctor-zone = time zone
 doctor-ports = ports
 doctor-node = node
+doctor-agents = edge agents
+doctor-agents-none = none has spoken
+doctor-agents-ok = { $count } are well
+doctor-agents-trouble = not well: { $names }
+doctor-agents-trouble-do = the alert of each says what is wrong; docs/edge.md says what to do
+doctor-agents-away = not heard for more than five minutes: { $names }
+doctor-agents-away-do = look at the agent's power and network; what it takes meanwhile it keeps and sends later
+doctor-agents-strangers = { $count ->
+    [1] one thing speaks that is bound to no device: { $names }
+   *[other] { $count } things speak that are bound to no device: { $names }
+}
+doctor-agents-strangers-do = `patrolgrid device list --waiting` shows them with a guess, `patrolgrid device approve` lets one in
 doctor-secrets = secrets
 doctor-reach = board
 doctor-python-ok = { $version }
@@ -1880,6 +1902,8 @@ board-device-newest = Last data
 board-device-quality = Data quality
 board-device-trouble = Trouble
 board-device-skew = Clock behind
+board-device-agent = Edge agent
+board-device-agent_said = { $version }, { $time }: { $queue } waiting
 board-device-alerts = Alerts here
 board-device-gates = Last passages
 board-device-range = Time shown
@@ -2023,6 +2047,13 @@ board-trouble-missing = data missing
 board-trouble-late = data late
 board-trouble-duplicate = repeats itself
 board-trouble-quality = poor data
+board-trouble-agent_drops = agent gave up data
+board-trouble-agent_power = agent's power supply too weak
+board-trouble-agent_disk = agent's disk nearly full
+board-trouble-agent_time = agent's clock wrong
+board-trouble-agent_heat = agent too hot
+board-trouble-agent_settings = agent refuses settings
+board-trouble-agent_certificate = agent's certificate ends
 board-quarantine-json = not JSON
 board-quarantine-type = wrong type
 board-quarantine-range = value out of range

@@ -119,8 +119,9 @@ def print_faults(status: dict[str, Any], texts: Sentences, clock: Callable[[floa
 def gather(site: FoundSite, reader: StoreReader, *, limit: int = 200) -> dict[str, Any]:
     """Return everything there is to say about a site, for JSON.
 
-    ``site, running, parts, node, progress, totals, counts, devices, series, alerts, anomalies, hotspots, quarantine,
-    status``. Raises `stream.sinks.store.tables.StoreMissingError` where the node has written nothing yet.
+    ``site, running, parts, node, progress, totals, counts, devices, series, alerts, anomalies, hotspots, agents,
+    strangers, quarantine, status``. Raises `stream.sinks.store.tables.StoreMissingError` where the node has written
+    nothing yet.
     """
     node, totals, health = site.node(), reader.totals(), {row["device"]: row for row in reader.health()}
     series, latest = reader.series(), {_series_key(row): row for row in reader.latest()}
@@ -167,6 +168,8 @@ def gather(site: FoundSite, reader: StoreReader, *, limit: int = 200) -> dict[st
         "alerts": reader.alerts(limit=limit),
         "anomalies": reader.anomalies(limit=limit),
         "hotspots": reader.hotspots(),
+        "agents": reader.agents(),
+        "strangers": reader.strangers(),
         "quarantine": quarantined(site),
         "status": status,
     }
@@ -227,6 +230,10 @@ def _print(document: dict[str, Any], texts: Sentences, zone: ZoneInfo) -> None:
     print(texts("status-quarantine", text=counted(refused) or texts("status-empty")))
     columns = ("device", "beat", "series", "n", "in", "out", "quality")
     _print_rows(texts, "devices", document["devices"], columns, lambda row: _device(row, texts))
+    columns = ("device", "version", "heard", "queue", "dropped", "trouble")
+    _print_rows(texts, "agents", document["agents"], columns, lambda row: _agent(row, texts, clock))
+    if document["strangers"]:
+        print("\n" + texts("status-strangers", count=len(document["strangers"])))
     alerts = [row for row in document["alerts"] if row["state"] in {"raised", "acknowledged"}]
     header = ("time", "severity", "kind", "device", "text")
     _print_rows(texts, "alerts", alerts, header, lambda row: _event(row, clock(row["raised_ms"]), texts))
@@ -303,6 +310,13 @@ def _device(row: dict[str, Any], texts: Sentences) -> list[object]:
     metrics = sorted({name.split(" ", 1)[1] for name in row["series"]})
     measures = ", ".join(with_word(texts, "board-metric", metric) for metric in metrics)
     return [safe(label), row["beat"], safe(measures), row["observations"], row["in"], row["out"], quality]
+
+
+def _agent(row: dict[str, Any], texts: Sentences, clock: Callable[[float | None], str]) -> list[object]:
+    """Return a row of the table: an edge agent by the device that it speaks through."""
+    troubles = ", ".join(texts(f"board-trouble-agent_{one['what']}") for one in row["troubles"])
+    dropped = sum(row["dropped"].values())
+    return [row["device"], safe(row["version"]), clock(row["at_ms"]), row["queue"], dropped, troubles or "-"]
 
 
 def _event(row: dict[str, Any], when: str, texts: Sentences) -> list[object]:

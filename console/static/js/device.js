@@ -60,6 +60,7 @@ function facts(place) {
       health && row("device-quality", heard() ? percent(health.quality) : "—", trouble.length ? "bad" : ""),
       trouble.length > 0 && row("device-trouble", trouble.map((w) => word("trouble", w)).join(t("list-comma")), "bad"),
       health && Math.abs(health.skew_s) > 5 && row("device-skew", t("span-s", { n: number(health.skew_s, 0) })),
+      data?.agent && row("device-agent", t("device-agent_said", { version: data.agent.version, time: when(data.agent.at_ms, siteNow()), queue: number(data.agent.queue, 0) })),
     ),
   );
 }

@@ -1,0 +1,42 @@
+"""The doctor on edge agents: those that are not well, those that are away, and what speaks and is bound to nothing."""
+
+from contextlib import closing
+from typing import Any, Final
+
+from console.doctor.verdicts import Finding, ok, or_ok, warn
+from deploy.settings import Settings
+from ingest.setup.extras import MissingExtraError, load
+from stream.sentences.catalogue import Sentences
+
+_AWAY_MS: Final = 300_000
+_STRANGE_MS: Final = 1_800_000
+"""What was bound meanwhile is no longer told as a stranger, and so is none after this long."""
+_SHOWN: Final = 5
+
+
+def agents(texts: Sentences, settings: Settings) -> list[Finding]:
+    """Look at what edge agents last said."""
+    try:
+        store = load("stream.sinks.store.reader")
+        with closing(store.StoreReader(settings.site_dir / "store.db", untouched=True)) as reader:
+            said, strangers = reader.agents(), reader.strangers()
+            now_ms = int(reader.progress()["now_ms"])
+    except (MissingExtraError, RuntimeError):  # told by the checks of packages and of files
+        return [ok("none")]
+    ill = [f"{one['device']} ({_words(texts, one)})" for one in said if one["troubles"]]
+    away = [str(one["device"]) for one in said if now_ms - one["at_ms"] > _AWAY_MS]
+    strange = [
+        f"{one['codec']} {one['match']} {one['part']}".strip()
+        for one in strangers
+        if now_ms - one["last_ms"] < _STRANGE_MS
+    ]
+    found = [
+        warn(code, f"{code}-do", count=len(names), names=", ".join(names[:_SHOWN]) + (", …" if names[_SHOWN:] else ""))
+        for code, names in (("trouble", ill), ("away", away), ("strangers", strange))
+        if names
+    ]
+    return or_ok(found, "ok" if said else "none", count=len(said))
+
+
+def _words(texts: Sentences, agent: dict[str, Any]) -> str:
+    return ", ".join(texts(f"board-trouble-agent_{one['what']}") for one in agent["troubles"])
