@@ -230,8 +230,8 @@ def _print(document: dict[str, Any], texts: Sentences, zone: ZoneInfo) -> None:
     print(texts("status-quarantine", text=counted(refused) or texts("status-empty")))
     columns = ("device", "beat", "series", "n", "in", "out", "quality")
     _print_rows(texts, "devices", document["devices"], columns, lambda row: _device(row, texts))
-    columns = ("device", "version", "heard", "queue", "dropped", "trouble")
-    _print_rows(texts, "agents", document["agents"], columns, lambda row: _agent(row, texts, clock))
+    shown = ("device", "version", "heard", "queue", "dropped", "trouble")
+    _print_rows(texts, "agents", document["agents"], shown, lambda row: _agent(row, texts, clock))
     if document["strangers"]:
         print("\n" + texts("status-strangers", count=len(document["strangers"])))
     alerts = [row for row in document["alerts"] if row["state"] in {"raised", "acknowledged"}]
