@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from ingest.codecs.bindings import Binding, Bindings
-from ingest.codecs.lenient import UnreadableError
+from ingest.codecs.lenient import UnreadableError, text_of
 from ingest.codecs.memory import Memory
 from ingest.codecs.native import explain
 from ingest.codecs.words import WordError, WordForms
@@ -34,6 +34,8 @@ from ingest.vocabulary import Reason
 _log = logging.getLogger(__name__)
 MOST_BYTES: Final = 4 << 20
 """Of one message: a plate's picture in base64 is under three megabytes."""
+_MOST_SIGNS: Final = 50_000
+"""Commas and brackets of JSON: reading more would hold everybody else up."""
 _MOST_SAID: Final = 1_000
 """Observations of one message."""
 _OLDEST_MS: Final = 946_684_800_000
@@ -152,6 +154,11 @@ class Codec(ABC):
                 _log.warning("%s: %s could not be read: %s", self.name, message.topic, type(error).__name__)
                 detail = type(error).__name__  # its text may quote the message
             raise UnreadableError(reason, detail) from None
+
+    @property
+    def received_ms(self) -> int:
+        """When the message came that is being read, by the receiver's clock."""
+        return self._message.received_ms
 
     @abstractmethod
     def read(self, message: VendorMessage) -> None:
@@ -293,7 +300,9 @@ class Codec(ABC):
             return
         # Without a time of its own, two that are alike are two.
         if identity or not timeless:
-            what = f"{self.name} {identity} {'' if identity and timeless else said}"
+            # Sent again as backfill it is the same.
+            plain = msgspec.structs.replace(said, backfill=False)
+            what = f"{self.name} {identity} {'' if identity and timeless else plain}"
             self._same[what] += 1
             if not self.memory.once(binding.device, f"{what} {self._same[what]}"):
                 self.tell("repeat")
@@ -328,18 +337,14 @@ def _is_time(ts_ms: int | None) -> bool:
     return ts_ms is not None and ts_ms >= _OLDEST_MS
 
 
-def read_json(payload: bytes) -> Json:
+def read_json(payload: bytes, charset: str = "") -> Json:
     """Return what a payload of JSON holds. Raises `UnreadableError` for what is none, or too deep; also for GBK.
 
     Numbers keep what JSON gives them; a number that no float can hold is refused.
     """
-    try:
-        text = payload.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            text = payload.decode("gb18030")
-        except UnicodeDecodeError:
-            raise UnreadableError(Reason.JSON, "text that is neither UTF-8 nor GBK") from None
+    if sum(map(payload.count, (b",", b"[", b"{"))) > _MOST_SIGNS:
+        raise UnreadableError(Reason.SIZE, f"more than {_MOST_SIGNS} values in one message")
+    text = text_of(payload, charset)
     try:
         return json.loads(text.strip("\0 \t\r\n"), parse_int=_whole, parse_constant=_none, strict=False)
     except RecursionError:

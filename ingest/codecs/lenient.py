@@ -36,6 +36,8 @@ _TIME: Final = re.compile(
     r" ?([Zz]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)?\Z"
 )
 _COMPRESSED: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\x78\x9c": "zlib", b"\x78\xda": "zlib"}
+_PROVINCE: Final = re.compile(r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领]\s?[A-Z]")
+_CHINESE: Final = {"gb2312", "gbk", "gb18030", "cp936", "ms936", "gb_2312-80", "x-gbk"}
 _SHOWN: Final = 40
 _DEEPEST: Final = 1_000
 """Brackets in brackets after which nothing is looked for."""
@@ -59,6 +61,37 @@ class Cut(NamedTuple):
     left: bytes
     """What is behind the last whole one: the beginning of another, or what is no JSON."""
     too_many: bool = False
+
+
+def text_of(raw: bytes, declared: str = "") -> str:
+    r"""Return bytes as text: UTF-8, UTF-16 with its mark, or GBK, whatever is declared. Raises `UnreadableError`.
+
+    Firmware declares one and sends the other. Chinese in UTF-8 takes three bytes a letter, which GBK hardly ever is by
+    chance; two bytes (`鲁` in GBK) may be either, and then it counts what is declared, or which gives a number plate.
+
+    >>> text_of("鲁A12345".encode("gbk")), text_of("京A".encode(), "gbk"), text_of(b"\xef\xbb\xbfok")
+    ('鲁A12345', '京A', 'ok')
+    """
+    if raw[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        try:
+            return raw.decode("utf-16")
+        except UnicodeDecodeError:
+            raise UnreadableError(Reason.JSON, "text in UTF-16 that breaks off") from None
+    try:
+        text: str | None = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = None
+    if text is not None and (text.isascii() or max(text) >= "\u0800"):
+        return text
+    try:
+        chinese = raw.decode("gb18030")
+    except UnicodeDecodeError:
+        if text is None:
+            raise UnreadableError(Reason.JSON, "text that is neither UTF-8 nor GBK") from None
+        return text
+    if text is None or declared.lower() in _CHINESE or (not declared and _PROVINCE.search(chinese)):
+        return chinese
+    return text
 
 
 def trimmed(payload: bytes) -> bytes:

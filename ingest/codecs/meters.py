@@ -11,6 +11,8 @@ _RETURN_MS: Final = 600_000
 """A total that falls and is back at its height so soon was misread, or came from a device in its start,"""
 _FALL: Final = 20
 """where it fell by so much at least: a small one may count so far again."""
+_AHEAD_MS: Final = 3_600_000
+"""A device's clock that is farther ahead is wrong: once it is set, every later word would be older than that."""
 _MOST_PER_S: Final = 100
 """Passages a second, of one line, above which a total cannot be."""
 _MOST_AFTER_RESET: Final = 5
@@ -55,6 +57,7 @@ def increment(codec: Codec, key: str, ts_ms: int, totals: Mapping[str, int], *, 
         Since when the device says that it has counted: a later one is a reset, whatever the totals say.
     """
     memory, key = codec.memory, f"total/{codec.name}/{key}"
+    ts_ms = min(ts_ms, (codec.received_ms or ts_ms) + _AHEAD_MS)
     last = memory.get(key, _Last)
     if last is None:
         memory.put(key, _Last(ts_ms, dict(totals), epoch_ms))

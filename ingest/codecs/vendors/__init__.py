@@ -7,9 +7,12 @@ from ingest.codecs.codec import Codec
 
 _CLASSES: Final = {
     "axis": "AxisCamera",
+    "dahua": "Dahua",
     "esphome": "EspHome",
     "frigate": "Frigate",
     "gat1400": "Gat1400",
+    "hikvision": "Hikvision",
+    "milesight": "Milesight",
     "onvif": "Onvif",
     "senml": "Senml",
     "shelly": "Shelly",

@@ -163,11 +163,36 @@ def _senml(_case, said):
     ]
 
 
+def _kept(said, *names):
+    return {name: said[name] for name in names if name in said}
+
+
+def _dahua(case, said):
+    return [{"match": case["topic_or_path"], **_kept(said, "device", "of", "direction", "directions")}]
+
+
+def _hikvision(case, said):
+    match, meaning = case["topic_or_path"], {"realTime": "total", "timeRange": "interval"}.get(said.get("method"), "")
+    if "channels" in said:
+        return [{"match": match, "part": channel, "device": device} for channel, device in said["channels"].items()]
+    return [{"match": match, "meaning": meaning, **_kept(said, "device", "of", "direction", "directions")}]
+
+
+def _milesight(case, said):
+    meaning = {"periodic": "interval", "trigger": "total"}.get(said.get("method"), "")
+    lines = said.get("lines", {"": {}})
+    match, device = case["topic_or_path"], said["device"]
+    return [{"match": match, "device": device, "part": line, "meaning": meaning, **one} for line, one in lines.items()]
+
+
 TRANSLATE = {
     "axis": _axis,
+    "dahua": _dahua,
     "esphome": lambda case, said: [{**said, "match": case["topic_or_path"]}],
     "frigate": _frigate,
     "gat1400": _gat1400,
+    "hikvision": _hikvision,
+    "milesight": _milesight,
     "onvif": _onvif,
     "senml": _senml,
     "shelly": _by_part(lambda case: case["topic_or_path"].split("/")[0]),

@@ -23,7 +23,7 @@ STEP = st.tuples(st.sampled_from(["put", "forget", "fail", "save"]), KEYS, st.in
 class Counting:
     """As much of a codec as totals need."""
 
-    name = "x"
+    name, received_ms = "x", 0
 
     def __init__(self, memory):
         self.memory, self.told = memory, Counter()
