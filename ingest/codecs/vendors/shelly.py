@@ -100,7 +100,7 @@ class Shelly(Codec):
             return
         bound = self._bound(device, *([source] if isinstance(source, str) else []))
         ts = instant_ms(params.get("ts"), self.zone)
-        if said.get("method") in {"NotifyStatus", "NotifyFullStatus"}:
+        if str(said.get("method")) in {"NotifyStatus", "NotifyFullStatus"}:
             for component, body in params.items():
                 if isinstance(body, dict):
                     self._component(bound, device, component, body, ts)

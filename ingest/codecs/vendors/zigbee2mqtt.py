@@ -71,6 +71,9 @@ class Zigbee2Mqtt(Codec):
             if bound:
                 self._say(bound, {attribute: bare(payload)})
                 return
+        if not bound and b"{" not in payload[:20]:
+            self.tell("no_news")  # an attribute that has no meaning here
+            return
         said = read_json(payload)
         if not isinstance(said, dict):
             raise UnreadableError(Reason.TYPE, "no object, expected one with the device's attributes")
