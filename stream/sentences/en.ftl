@@ -1620,6 +1620,15 @@ edge-lost = { $lost } observations are lost: { $spool }: { $trouble ->
    *[other] { $trouble }
   }
 edge-plates = { $removed } passages were taken without their plates: without the station's key (--seal-key) no plate is written to a disk. On the node: patrolgrid plates keys > station.seal
+edge-settings-unknown = { $device } is no device of { $file }; expected the one that the agent speaks through
+edge-settings-large = the settings have { $size } bytes signed, at most { $most } are taken
+edge-settings-sent = Settings { $version } for { $device } are at the broker; `patrolgrid edge settings { $device }` tells when the agent goes by them.
+edge-settings-last = { $device }: settings { $version } were sent last; the agent goes by { $has ->
+    [0] its own file
+   *[other] settings { $has }
+}.
+edge-settings-problem = It has not taken what was sent: { $problem }
+edge-settings-unheard = the broker did not pass on what was published on { $topic }: it does not let the account { $user } write there; deploy/mosquitto has the access list that does
 edge-done = { $taken } taken, { $refused } refused, { $acknowledged } acknowledged
 
 ## The board's page and the errors of its API; the page fills in the values itself

@@ -1475,6 +1475,15 @@ edge-lost = 丢失{ $lost }条：{ $spool }：{ $trouble ->
    *[other] { $trouble }
   }
 edge-plates = { $removed }次过车未带号牌：没有站点公钥（--seal-key）时，号牌不会写入磁盘。请在节点上运行：patrolgrid plates keys > station.seal
+edge-settings-unknown = { $file } 中没有设备 { $device }；应为代理发言所用的设备
+edge-settings-large = 签名后的设置有 { $size } 字节，最多 { $most } 字节
+edge-settings-sent = { $device } 的第{ $version }版设置已送达消息服务器；用 `patrolgrid edge settings { $device }` 查看代理是否已采用。
+edge-settings-last = { $device }：最近下发第{ $version }版设置；代理目前采用{ $has ->
+    [0] 自己的设置文件
+   *[other] 第{ $has }版设置
+}。
+edge-settings-problem = 代理未采用下发的设置：{ $problem }
+edge-settings-unheard = 消息服务器未转发发往 { $topic } 的消息：不允许账号 { $user } 写此主题；deploy/mosquitto 中的访问控制表允许
 edge-done = 已接收{ $taken }条，拒绝{ $refused }条，代理已确认{ $acknowledged }条
 
 ## 看板页面及其接口的错误提示；数值由页面填入
