@@ -89,9 +89,9 @@ class Meaning:
     """The answer that the dialect wants; None leaves it to the source."""
 
 
-Told = Literal["retained", "repeat", "resent", "reset", "wrap", "restart", "jump", "no_news"]
+Told = Literal["retained", "repeat", "resent", "reset", "wrap", "restart", "jump", "gap", "no_news"]
 """retained: passages a broker kept; repeat: said before; resent: a total older than the newest; reset, wrap, restart:
-of a total; jump: a total that cannot be; no_news: a stop, an end, a keep-alive."""
+of a total; jump: a total that cannot be; gap: messages are missing; no_news: a stop, an end, a keep-alive."""
 
 
 class Codec(ABC):

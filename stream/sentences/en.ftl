@@ -940,6 +940,7 @@ codec-told-reset = noted { $times }×: the device began its total anew
 codec-told-wrap = noted { $times }×: the total went round
 codec-told-restart = noted { $times }×: the device was restarted
 codec-told-jump = left out { $times }×: the total rose by more than can pass; it counts on from there
+codec-told-gap = noted { $times }×: messages before this one are missing
 codec-told-no_news = left out { $times }×: an end, a keep-alive, or something else that is no news
 codec-reply = answer: HTTP { $status }
 codec-nothing = says nothing: it holds nothing that is bound, or is the first word of a total

@@ -825,6 +825,7 @@ codec-told-reset = 注意 { $times } 次：设备的累计值已清零重计
 codec-told-wrap = 注意 { $times } 次：累计值已溢出回绕
 codec-told-restart = 注意 { $times } 次：设备已重启
 codec-told-jump = 略去 { $times } 次：累计值增长过快，不可能；从此处继续计数
+codec-told-gap = 注意 { $times } 次：此前有消息缺失
 codec-told-no_news = 略去 { $times } 次：结束、保活等，不是新情况
 codec-reply = 应答：HTTP { $status }
 codec-nothing = 没有内容：其中没有已绑定的，或是累计值的第一次上报

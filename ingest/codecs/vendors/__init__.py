@@ -16,6 +16,7 @@ _CLASSES: Final = {
     "onvif": "Onvif",
     "senml": "Senml",
     "shelly": "Shelly",
+    "sparkplug": "Sparkplug",
     "tasmota": "Tasmota",
     "zigbee2mqtt": "Zigbee2Mqtt",
 }

@@ -62,7 +62,6 @@ def say(
     value: Value,
     unit: str = "",
     *,
-    received_ms: int,
     backfill: bool = False,
     birth: bool = False,
 ) -> None:
@@ -87,7 +86,7 @@ def say(
     elif binding.meaning in {"total", "interval", "crossings"} or (
         not binding.meaning and not binding.metric and (binding.of or binding.direction)
     ):
-        _count(codec, binding, key, ts_ms, value, received_ms=received_ms, backfill=backfill, birth=birth)
+        _count(codec, binding, key, ts_ms, value, backfill=backfill, birth=birth)
     else:
         metric = "occupancy" if binding.meaning == "occupancy" and not binding.metric else metric
         codec.level(binding, ts_ms, metric, value, _UNITS.get(unit, unit)[:16], backfill=backfill)
@@ -105,7 +104,6 @@ def _count(
     ts_ms: int | None,
     value: float,
     *,
-    received_ms: int,
     backfill: bool,
     birth: bool,
 ) -> None:
@@ -118,7 +116,7 @@ def _count(
         return
     if not 0 <= value < 1 << 53:
         raise UnreadableError(Reason.RANGE, "a total below 0, or too large for one")
-    found = meters.increment(codec, f"{binding.device}/{key[:160]}", ts_ms or received_ms, {way: int(value)})
+    found = meters.increment(codec, f"{binding.device}/{key[:160]}", ts_ms or codec.received_ms, {way: int(value)})
     if found is not None:
         came, went = found.counted.get("in", 0), found.counted.get("out", 0)
         codec.count(binding, ts_ms, interval_s=found.interval_s, came=came, went=went, backfill=backfill, of_total=True)

@@ -72,7 +72,7 @@ class Senml(Codec):
                 self._unbound(record)
             elif binding.part or record.unit not in _NOT_MEASURED:
                 ts = self._ts(record.time, message.received_ms)
-                say(self, binding, full, ts, value, record.unit, received_ms=message.received_ms)
+                say(self, binding, full, ts, value, record.unit)
         if unread:
             self.refuse(Reason.TYPE, f"{unread} records whose value is no number")
 

@@ -185,6 +185,22 @@ def _milesight(case, said):
     return [{"match": match, "device": device, "part": line, "meaning": meaning, **one} for line, one in lines.items()]
 
 
+def _sparkplug(_case, said):
+    own = ("device", "of", "direction", "metric", "unit")
+    return [
+        {
+            "device": device["device"],
+            "match": f"{said['node']}/{name}",
+            "part": part,
+            **{key: value for key, value in one.items() if key in own},
+            "states": {key: value for key, value in one.items() if key not in own},
+        }
+        for name, device in said["devices"].items()
+        for part, one in device.items()
+        if part != "device"
+    ]
+
+
 TRANSLATE = {
     "axis": _axis,
     "dahua": _dahua,
@@ -196,6 +212,7 @@ TRANSLATE = {
     "onvif": _onvif,
     "senml": _senml,
     "shelly": _by_part(lambda case: case["topic_or_path"].split("/")[0]),
+    "sparkplug": _sparkplug,
     "tasmota": _by_part(lambda case: case["topic_or_path"].split("/")[1]),
 }
 """Codec → (case, its binding) → fields of our bindings."""
