@@ -87,8 +87,10 @@ class StopRequest:
             signal.signal(number, handler)
 
 
-def tell_started() -> None:
-    """Tell systemd, where it has started this process and waits (``Type=notify``), that everything runs.
+def tell_started(word: str = "READY=1") -> None:
+    """Tell systemd, where it has started this process and listens (``Type=notify``), that everything runs.
+
+    Or another word of its own, such as ``WATCHDOG=1``.
 
     Source: sd_notify(3). Nobody hears it elsewhere.
     """
@@ -97,4 +99,4 @@ def tell_started() -> None:
         return
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
         told.connect(f"\0{address[1:]}" if address.startswith("@") else address)
-        told.send(b"READY=1")
+        told.send(word.encode())

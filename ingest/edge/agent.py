@@ -8,7 +8,7 @@ sends again.
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -21,6 +21,7 @@ from ingest.edge.spool import Spool
 from ingest.edge.spool_queue import SpoolStats
 from ingest.login import BrokerAddress
 from ingest.mqtt import Outbound, Outbox, Session
+from ingest.mqtt.client import Inbound
 from ingest.observations import Observation
 
 _BATCH: Final = 50
@@ -112,11 +113,13 @@ class _SpoolStorage:
 class EdgeAgent:
     """Runs one thread that carries observations from the spool to the broker, until `close`.
 
+    `hears` is called with what the station says to this device (its settings), in the session's thread.
+
     Raises `ingest.edge.spool_file.SpoolError` where the spool cannot be opened, OSError for TLS files that cannot be
     read, and what `ingest.edge.plate_guard.PlateGuard` raises for the key.
     """
 
-    def __init__(self, settings: EdgeSettings) -> None:
+    def __init__(self, settings: EdgeSettings, *, hears: Callable[[Inbound], None] | None = None) -> None:
         self.settings = settings
         broker = settings.broker
         if broker.secret() and not broker.username:
@@ -124,8 +127,9 @@ class EdgeAgent:
         where = settings.site, settings.beat, settings.device
         # First, since it reads TLS files, which may not be there.
         self._session = Session(
-            broker, settings.device, status_topic=topics.status(*where), backoff_s=settings.backoff_s
-        )
+            broker, settings.device, status_topic=topics.status(*where), backoff_s=settings.backoff_s,
+            also=(topics.settings(*where),) if hears else (), on_message=hears or (lambda _message: None),
+        )  # fmt: skip
         self._plates = PlateGuard(settings.seal_key)
         self.spool = Spool(settings.spool, hold_s=settings.hold_s, protect=self._plates.protect)
         self._storage = _SpoolStorage(self.spool, topics.observations(*where))
@@ -166,6 +170,16 @@ class EdgeAgent:
     def connected(self) -> bool:
         """Whether there is a connection to the broker."""
         return self._session.up
+
+    @property
+    def trouble(self) -> str:
+        """Why there is no connection; empty while there is one."""
+        return self._session.trouble
+
+    def say(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publish beside the observations, ahead of them: of each topic the last word, on no disk."""
+        self._session.words.say(topic, payload, retain=retain)
+        self._session.wake()
 
     def close(self) -> None:
         """Stop. What is not acknowledged goes out when an agent runs here again."""

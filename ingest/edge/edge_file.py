@@ -23,6 +23,7 @@ from ingest.setup.settings import Identifier, Port, SettingsError, TimeZone, is_
 FROM_AFAR: Final = ("broker", "sources", "bindings", "health_s")
 """What a station may set: nothing that says who the agent is, which keys it has, or where it writes."""
 _BROKER_FROM_AFAR: Final = frozenset({"host", "port", "protocol", "tls"})
+_AFAR: Final = "settings from the station"
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `([^`]{1,200})`(?: - at `\$\.?([^`]{0,200})`)?")
 _AT: Final = re.compile(r"(.{1,400}?) - at `\$\.?([^`]{0,200})`\Z", re.DOTALL)
 
@@ -203,8 +204,16 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def merged(own: Mapping[str, Any], afar: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an agent's own settings with those of the station over them. Raises as `check_remote`."""
+    """Return an agent's own settings with those of the station over them.
+
+    Raises as `check_remote`, and for a path that stands in none of the agent's own sources: nobody far away has a
+    folder emptied, or a file read.
+    """
     check_remote(afar)
+    known = set(_paths(own.get("sources", [])).values())
+    for key, path in _paths(afar.get("sources", [])).items():
+        if path not in known:
+            raise SettingsError(f"{_AFAR}: {key} is {path!r}, expected a path of a source in the agent's own file")
     found = {**own, **{key: afar[key] for key in ("sources", "bindings") if key in afar}}
     if "broker" in afar:
         found["broker"] = {**own.get("broker", {}), **afar["broker"]}
@@ -213,9 +222,21 @@ def merged(own: Mapping[str, Any], afar: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _paths(sources: Json, name: str = "sources") -> dict[str, Json]:
+    """Return what stands where a source has a path: key → value."""
+    found = {}
+    for number, source in enumerate(sources):
+        for key, value in source.items():
+            if key == "path" or key.endswith("_file") or key.startswith("tls_"):
+                found[f"{name}[{number}].{key}"] = value
+            elif key == "accounts" and isinstance(value, list):
+                found.update(_paths(value, f"{name}[{number}].{key}"))
+    return found
+
+
 def check_remote(afar: Mapping[str, Any]) -> None:
     """Check settings for an agent that is elsewhere, as far as one can without its own file. Raises `SettingsError`."""
-    where = "settings from the station"
+    where = _AFAR
     for key in afar:
         if key not in FROM_AFAR:
             raise SettingsError(f"{where}: {key} cannot be set from afar; expected {', '.join(FROM_AFAR)}")
@@ -241,14 +262,12 @@ def settled(document: Mapping[str, Any], where: str, base: Path) -> EdgeFile:
         mistake = mistake or "password is a secret and must not stand in this file; name a file with password_file"
         raise SettingsError(f"{where}: broker.{mistake}")
     zone = found.agent.zone
-    _refuse(where, "agent.zone", zone, "a time zone, as Asia/Shanghai", unless=is_time_zone(zone))
+    _refuse(where, "agent.zone", zone, "an IANA time zone such as Asia/Shanghai", unless=is_time_zone(zone))
     ids = [one.device for one in found.devices]
     twice = next((name for name in ids if ids.count(name) > 1), "")
     _refuse(where, "devices", twice, "each device once", unless=not twice)
     speaker = found.agent.device
-    _refuse(
-        where, "agent.device", speaker, f"one of the devices: {', '.join(ids)}", unless=not speaker or speaker in ids
-    )
+    _refuse(where, "agent.device", speaker, f"one of {', '.join(ids)}", unless=not speaker or speaker in ids)
     for number, one in enumerate(found.bindings):
         _refuse(where, f"bindings[{number}].device", one.device, f"one of {', '.join(ids)}", unless=one.device in ids)
     try:
@@ -304,7 +323,8 @@ _ADDRESS_FIELDS: Final = frozenset(BrokerAddress.__struct_fields__)
 
 def _refuse(where: str, key: str, found: object, expected: str, *, unless: object) -> None:
     if not unless:
-        raise SettingsError(f"{where}: {key} is {found!r}, expected {expected}")
+        name = f"{where}: {key}"
+        raise SettingsError(f"{name} is {found!r}, expected {expected}")
 
 
 def _converted(document: object, kind: Json, where: str, base: Path, top: str = "") -> Json:

@@ -1,4 +1,4 @@
-"""``patrolgrid edge``: the edge agent, fed with JSON lines on standard input. Needs no numpy."""
+"""``patrolgrid edge``: the edge agent, as a service or fed with JSON lines on standard input. Needs no numpy."""
 
 import argparse
 import json
@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
+from console import edge_run
 from console.errors import CommandError
 from ingest.edge import EdgeAgent, EdgeSettings, bounded_lines, feed
 from ingest.edge.spool_file import SpoolError
@@ -22,6 +23,8 @@ from stream.sentences.languages import language_of
 
 EXAMPLES: Final = """\
 examples:
+  patrolgrid edge run --config edge.toml                 many devices and sources, as a service
+  patrolgrid edge run --example                          every setting, with its meaning
   read-my-camera | patrolgrid edge --site station-1 --beat old-market --device cam-07 --spool /var/lib/cam-07.db
   echo '{"type":"level","metric":"noise","value":71.5,"unit":"dB"}' | patrolgrid edge --site station-1 \\
       --beat old-market --device noise-02 --spool noise.db --broker 10.0.0.5:8883 --tls-ca ca.crt
@@ -39,11 +42,12 @@ _LAST_S: Final = 3.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    add = parser.add_argument
-    add("--site", required=True, metavar="ID")
-    add("--beat", required=True, metavar="ID")
-    add("--device", required=True, metavar="ID")
-    add("--spool", required=True, type=Path, metavar="FILE", help="where observations wait for the broker")
+    add, actions = parser.add_argument, parser.add_subparsers(dest="action", metavar="ACTION")
+    edge_run.add_arguments(actions.add_parser("run", help="run many devices and sources, from a settings file"))
+    add("--site", metavar="ID")
+    add("--beat", metavar="ID")
+    add("--device", metavar="ID")
+    add("--spool", type=Path, metavar="FILE", help="where observations wait for the broker")
     add("--broker", default="127.0.0.1:1883", metavar="HOST:PORT", help="default: 127.0.0.1:1883")
     add("--mqtt", choices=("3.1.1", "5"), default="3.1.1", help="protocol version (default: 3.1.1)")
     add("--password-file", type=Path, metavar="FILE", help="file with the device's password on its first line")
@@ -57,7 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Feed standard input to an agent."""
+    """Run an agent with a settings file, or feed standard input to the agent of one device."""
+    if options.action == "run":
+        return edge_run.run(options)
+    missing = [f"--{name}" for name in ("site", "beat", "device", "spool") if getattr(options, name) is None]
+    if missing:
+        raise CommandError(f"{', '.join(missing)} is missing; or `patrolgrid edge run --config edge.toml`", code=2)
     os.umask(0o077)  # whatever it writes is for nobody but its owner
     with closing(_agent(options)) as agent, _ended_by_signals() as ended:
         taken, refused = feed(agent, bounded_lines(sys.stdin.buffer, ended.is_set))

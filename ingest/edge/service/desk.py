@@ -1,0 +1,156 @@
+"""Where all sources of an agent meet: messages go through codecs, and what they mean into the spool."""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol, TypeAlias
+from zoneinfo import ZoneInfo
+
+from ingest.codecs.bindings import Bindings
+from ingest.codecs.codec import Codec, Meaning, VendorMessage
+from ingest.codecs.memory import Memory
+from ingest.codecs.vendors import codec_class
+from ingest.edge.edge_file import EdgeFile, codecs_of
+from ingest.events import Status
+from ingest.health import Stranger
+from ingest.observations import Observation
+from ingest.refusal import Refusal
+from ingest.vocabulary import Reason
+
+logger = logging.getLogger(__name__)
+_STRANGERS: Final = 1_000
+_STRANGER_S: Final = 600.0
+_LOGGED: Final = 20
+"""Refusals of one reason that the log has in words; after these it has one in so many hundred."""
+Said: TypeAlias = tuple[str, Observation]
+"""Device, and what it said."""
+
+
+class Keeps(Protocol):
+    """A spool, as far as the desk needs it."""
+
+    def put(self, said: Sequence[Said], memory: Mapping[str, bytes | None]) -> object:
+        """Take observations and what is to be remembered, or nothing: then it raises ValueError."""
+
+    def check(self, device: str, observation: Observation) -> object:
+        """Raise ValueError for an observation that cannot be taken."""
+
+    def settle(self) -> bool:
+        """Wait until it is in the file."""
+
+    def memory(self) -> Mapping[str, bytes]:
+        """Return what is remembered."""
+
+
+class Desk:
+    """Hands over for sources: see `ingest.edge.sources.source.Taker`. For any thread.
+
+    Parameters
+    ----------
+    on_status
+        Called with a device and ``online`` or ``offline``, where a dialect says so of it.
+    """
+
+    def __init__(self, file: EdgeFile, spool: Keeps, on_status: Callable[[str, Status], None]) -> None:
+        self._spool, self._on_status = spool, on_status
+        self._lock = threading.Lock()
+        bindings, zone = Bindings(file.bindings), ZoneInfo(file.agent.zone)
+        saved = spool.memory()
+        names = dict.fromkeys(name for part in file.sources for name in codecs_of(part))
+        self._codecs: dict[str, Codec] = {
+            name: codec_class(name)(bindings, Memory(_below(f"{name}:", saved)), zone) for name in names
+        }
+        self.refused: Counter[str] = Counter()
+        """By reason."""
+        self.told: Counter[str] = Counter()
+        self._strangers: dict[Stranger, float] = {}
+        """When each spoke last (monotonic)."""
+
+    def take(self, codec: str, message: VendorMessage) -> Meaning:
+        """Hand over a vendor's message."""
+        with self._lock:
+            found = self._codecs[codec]
+            meaning = found.decode(message)
+            changes = {f"{codec}:{key}": value for key, value in found.memory.changes().items()}
+            for why in self._put(meaning.observations, changes):
+                meaning.refusals.append(
+                    Refusal(Reason.RANGE, why, b"", message.topic, message.received_ms, len(message.payload))
+                )
+            self._note(codec, meaning)
+        if meaning.observations or changes:
+            self._spool.settle()
+        for device, status in meaning.statuses:
+            self._on_status(device, status)
+        return meaning
+
+    def observe(
+        self, device: str, observations: Sequence[Observation], remember: Mapping[str, bytes | None] | None = None
+    ) -> list[str]:
+        """Hand over what a source has understood itself."""
+        with self._lock:
+            wrong = self._put([(device, one) for one in observations], _under("source:", remember or {}))
+            if wrong:
+                self.refused[Reason.RANGE] += len(wrong)
+        self._spool.settle()
+        return wrong
+
+    def recall(self, prefix: str) -> dict[str, bytes]:
+        """Return what a source had remembered."""
+        return {key: value for key, value in _below("source:", self._spool.memory()).items() if key.startswith(prefix)}
+
+    def strangers(self, most: int) -> list[Stranger]:
+        """Return who has spoken of late and is bound to nothing: others each time, where there are more."""
+        with self._lock:
+            now = time.monotonic()
+            recent = {one: when for one, when in self._strangers.items() if now - when < _STRANGER_S}
+            said = list(recent)[:most]
+            for one in said:  # next time the others come first
+                recent[one] = recent.pop(one)
+            self._strangers = recent
+            return said
+
+    def is_free(self, within_s: float) -> bool:
+        """Tell whether the desk takes a message within so long: no codec and no disk holds it."""
+        if self._lock.acquire(timeout=within_s):
+            self._lock.release()
+            return True
+        return False
+
+    def _put(self, said: Sequence[Said], changes: Mapping[str, bytes | None]) -> list[str]:
+        """Put what can be put; return why observations were left out."""
+        if not said and not changes:
+            return []
+        try:
+            self._spool.put(said, changes)
+        except ValueError:
+            good, wrong = [], []
+            for device, observation in said:
+                try:
+                    self._spool.check(device, observation)
+                    good.append((device, observation))
+                except ValueError as error:
+                    wrong.append(str(error))
+            self._spool.put(good, changes)
+            return wrong
+        return []
+
+    def _note(self, codec: str, meaning: Meaning) -> None:
+        self.told.update(meaning.told)
+        for refusal in meaning.refusals:
+            self.refused[refusal.reason] += 1
+            times = self.refused[refusal.reason]
+            if times <= _LOGGED or times % (100 * _LOGGED) == 0:
+                logger.warning("%s: refused (%s, %d times): %s", codec, refusal.reason, times, refusal.detail)
+        for stranger in meaning.strangers:
+            if stranger in self._strangers or len(self._strangers) < _STRANGERS:
+                self._strangers[stranger] = time.monotonic()
+
+
+def _below(prefix: str, saved: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {key.removeprefix(prefix): value for key, value in saved.items() if key.startswith(prefix)}
+
+
+def _under(prefix: str, changes: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
+    return {f"{prefix}{key}": value for key, value in changes.items()}

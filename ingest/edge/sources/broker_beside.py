@@ -1,0 +1,114 @@
+"""A broker beside the agent: Zigbee2MQTT, Frigate and cameras publish there, and the agent takes what they say.
+
+The session is one that the broker keeps, and a message is acknowledged when the spool has it: what was on its way when
+the agent was killed comes again.
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+from ingest.clock import wall_ms
+from ingest.codecs.bindings import Binding, fits
+from ingest.codecs.codec import MOST_BYTES, VendorMessage
+from ingest.codecs.vendors import codec_class
+from ingest.edge.edge_file import MqttPart, mqtt_address
+from ingest.edge.sources.source import Source, Taker
+from ingest.mqtt.client import Inbound
+from ingest.mqtt.inbox import Inbox
+from ingest.mqtt.session import Session
+
+logger = logging.getLogger(__name__)
+_INBOX_BYTES: Final = 8 << 20
+_LOOK_S: Final = 0.5
+_JOIN_S: Final = 3.0
+_EXPIRY_S: Final = 7 * 86_400
+"""How long a broker of MQTT 5 keeps what comes while the agent is away."""
+
+
+class MqttSource(Source):
+    """One connection, and a thread that hands over what it brings."""
+
+    def __init__(
+        self, settings: MqttPart, name: str, taker: Taker, bindings: Sequence[Binding], client_id: str
+    ) -> None:
+        super().__init__(name, taker)
+        self._routes = routes(settings, bindings)
+        self._inbox = Inbox(MOST_BYTES, _INBOX_BYTES)
+        self._session = Session(
+            mqtt_address(settings), settings.client_id or client_id,
+            filters=[topic for topic, _ in self._routes], on_message=self._inbox.put,
+            persistent=True, expiry_s=_EXPIRY_S, receive_maximum=20,
+        )  # fmt: skip
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @property
+    def up(self) -> bool:
+        """Whether the broker is there, and lets the agent hear what it wants to."""
+        self.trouble = "" if self._session.up else self._session.trouble or "connecting"
+        return self._session.up
+
+    def start(self) -> None:
+        """Connect, and hand over."""
+        self._session.start()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Disconnect; what has not been handed over, the broker keeps."""
+        self._closing.set()
+        self._inbox.close()
+        self._thread.join(_JOIN_S)
+        self._session.close()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            message = self._inbox.take()
+            if message is None:
+                self._inbox.wait(_LOOK_S)
+                continue
+            try:
+                self._hand_over(message)
+            except Exception:  # the thread is all that hands over: it goes on, and the broker has the message
+                logger.exception("%s: a message could not be handed over", self.name)
+                self.refused += 1
+            if message.qos:
+                self._session.acknowledge(message.connection, [message.mid])
+
+    def _hand_over(self, message: Inbound) -> None:
+        try:
+            topic = message.topic.decode()
+        except UnicodeDecodeError:
+            self.refused += 1
+            return
+        codec = next((name for pattern, name in self._routes if fits(pattern, topic)), None)
+        if codec is None:  # of a filter that an earlier start subscribed to
+            return
+        if message.size > len(message.payload):
+            self.refused += 1
+            logger.warning("%s: %d bytes on %s, at most %d are taken", self.name, message.size, topic, MOST_BYTES)
+            return
+        self.taken += 1
+        self.taker.take(codec, VendorMessage(topic, message.payload, wall_ms(), message.retain))
+
+
+def routes(settings: MqttPart, bindings: Sequence[Binding]) -> list[tuple[str, str]]:
+    """Return which topics go to which codec: (filter, codec), the first that fits.
+
+    Those that are bound and not among the usual ones of a codec are subscribed to as well, with what is below them.
+    Raises ValueError for a codec that has no topics and no bindings: it would hear nothing.
+    """
+    found: list[tuple[str, str]] = []
+    for codec in settings.codecs:
+        usual = settings.topics or codec_class(codec).topics
+        bound = [one.match for one in bindings if one.codec == codec and "/" in one.match.strip("/")]
+        more = [topic for topic in dict.fromkeys(bound) if not any(fits(one, topic) for one in usual)]
+        below = [f"{topic}/#" for topic in more if not topic.endswith("#")]
+        mine = [*usual, *more, *below] if not settings.topics else [*usual]
+        if not mine:
+            raise ValueError(f"{codec}: there is no topic to subscribe to; expected topics, or bindings with topics")
+        # What is bound is told apart before what only looks like a dialect's.
+        found = [*((topic, codec) for topic in (*more, *below)), *found] if not settings.topics else found
+        found += [(topic, codec) for topic in mine if (topic, codec) not in found]
+    return found
