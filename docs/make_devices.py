@@ -16,10 +16,12 @@ import msgspec
 
 from ingest import topics
 from ingest.codecs.people import MOST_INCIDENTS
+from ingest.codecs.vendors import NAMES, codec_class
 from ingest.events import Incident, PatrolDid
 from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.observations import Count, Gate, Level, State
 from ingest.places import DEVICE_TYPES
+from stream.sentences.plain import pairs
 
 ROOT: Final = Path(__file__).parent
 SCHEMA: Final = ROOT / "devices.schema.json"
@@ -109,6 +111,10 @@ FIELDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
 _HEADS: Final = {
     "en": "| field | what it may be | left out | meaning |",
     "zh-CN": "| 字段 | 取值 | 不写时 | 含义 |",
+}
+_DIALECT_HEADS: Final = {
+    "en": "| dialect | topics, or paths of HTTP, as it leaves the factory | what to write in a binding |",
+    "zh-CN": "| 协议 | 出厂时的主题或 HTTP 路径 | 对应关系中的填写内容 |",
 }
 _SAID: Final = {
     "en": {"whole": "whole number", "number": "number", "text": "text", "truth": "`true`, `false`", "time": "time",
@@ -294,13 +300,25 @@ def table(name: str, language: str) -> str:
     return "\n".join(rows)
 
 
+def dialects(language: str) -> str:
+    """Return the table of the dialects: what each codec says that a binding of it wants."""
+    translated, colon = pairs(language), ": " if language == "en" else "："
+    rows = [_DIALECT_HEADS[language], "|---|---|---|"]
+    for name in sorted(NAMES):
+        codec = codec_class(name)
+        wants = (f"`{key}`{colon}{translated.get(text, text)}" for key, text in codec.binds.items())
+        where = ", ".join(f"`{one}`" for one in (*codec.topics, *codec.paths))
+        rows.append(f"| `{name}` | {where} | {'<br>'.join(wants)} |")
+    return "\n".join(rows)
+
+
 def page(language: str) -> str:
     """Return a page as it is, with the tables as they should be: each stands between two comments."""
     text = PAGES[language].read_text(encoding="utf-8")
-    for name in FIELDS:
+    for name, made in {**{name: table(name, language) for name in FIELDS}, "dialects": dialects(language)}.items():
         begin, end = f"<!-- made: {name} -->\n", "<!-- end -->"
         before, _, rest = text.partition(begin)
-        text = f"{before}{begin}{table(name, language)}\n{end}{rest.partition(end)[2]}"
+        text = f"{before}{begin}{made}\n{end}{rest.partition(end)[2]}"
     return text
 
 

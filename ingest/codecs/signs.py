@@ -56,26 +56,28 @@ def word(metric: str, *, yes: bool) -> str:
     return _WORDS.get(metric, ("on", "off"))[not yes]
 
 
-def our_word(binding: Binding, metric: str, value: object) -> str | None:
+def our_word(binding: Binding, metric: str, value: object, *, turned: bool = False) -> str | None:
     """Return our word for a state as the vendor says it, None where nobody has said what it means.
 
     What the binding has goes first, whether it says `ON`, `on` or `true`; then yes and no in the metric's words. Other
-    texts are none: there could be anything in them, a name or a plate.
+    texts are none: there could be anything in them, a name or a plate. With `turned` the vendor's yes is our no.
     """
     said, yes = str(value).strip().lower(), truth(value)
     for theirs, ours in binding.states.items():
         if theirs.lower() == said or (yes is not None and truth(theirs) is yes):
             return ours
     if yes is not None:
-        return word(binding.metric or metric, yes=yes)
+        return word(binding.metric or metric, yes=yes is not turned)
     return said if said in _SPOKEN else None
 
 
-def say_state(codec: Codec, binding: Binding, ts_ms: int | None, metric: str, value: object) -> None:
+def say_state(
+    codec: Codec, binding: Binding, ts_ms: int | None, metric: str, value: object, *, turned: bool = False
+) -> None:
     """Say a state as `our_word` has it, or count that nobody knows what it means."""
     if binding.meaning == "ignore":
         return
-    ours = our_word(binding, metric, value)
+    ours = our_word(binding, metric, value, turned=turned)
     if ours is None:
         codec.tell("no_news")
     else:

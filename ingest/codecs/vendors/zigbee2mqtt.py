@@ -96,8 +96,8 @@ class Zigbee2Mqtt(Codec):
             binding, yes = part_of(bound, name), truth(said.get(name))
             if binding is None or yes is None:
                 continue
-            turned = name == "contact" and not binding.states
-            say_state(self, binding if main else own_names(binding), ts, metric, yes is not turned)
+            binding = binding if main else own_names(binding)
+            say_state(self, binding, ts, metric, yes, turned=name == "contact")
             main = False
         levels = {metric: (name, unit) for name, (metric, unit) in reversed(_LEVELS.items()) if name in said}
         for metric, (name, unit) in levels.items():

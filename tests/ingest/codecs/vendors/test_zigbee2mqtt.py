@@ -72,6 +72,12 @@ def test_a_contact_on_a_cover_mounted_the_other_way():
     assert heard == [("cover", "open"), ("tamper", "alarm"), ("temperature", 12.0, "°C")]
 
 
+def test_words_for_one_of_two_leave_the_other_as_it_is():
+    listener = Listener("zigbee2mqtt", {"match": "zigbee2mqtt/c", "states": {"true": "shut"}})
+    assert listener.hear("zigbee2mqtt/c", {"contact": False}) == [("door", "open")]
+    assert listener.hear("zigbee2mqtt/c", {"contact": True}) == [("door", "closed")]
+
+
 def test_one_part_of_a_device_alone():
     listener = Listener("zigbee2mqtt", {"match": "zigbee2mqtt/c", "part": "humidity", "metric": "cellar"})
     assert listener.hear("zigbee2mqtt/c", {"contact": True, "humidity": 80}) == [("cellar", 80.0, "%")]
