@@ -5,7 +5,6 @@ the agent was killed comes again.
 """
 
 import logging
-import threading
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,7 +13,7 @@ from ingest.codecs.bindings import Binding, fits
 from ingest.codecs.codec import MOST_BYTES, VendorMessage
 from ingest.codecs.vendors import codec_class
 from ingest.edge.edge_file import MqttPart, mqtt_address
-from ingest.edge.sources.source import Source, Taker
+from ingest.edge.sources.source import Taker, ThreadSource
 from ingest.mqtt.client import Inbound
 from ingest.mqtt.inbox import Inbox
 from ingest.mqtt.session import Session
@@ -22,12 +21,11 @@ from ingest.mqtt.session import Session
 logger = logging.getLogger(__name__)
 _INBOX_BYTES: Final = 8 << 20
 _LOOK_S: Final = 0.5
-_JOIN_S: Final = 3.0
 _EXPIRY_S: Final = 7 * 86_400
 """How long a broker of MQTT 5 keeps what comes while the agent is away."""
 
 
-class MqttSource(Source):
+class MqttSource(ThreadSource):
     """One connection, and a thread that hands over what it brings."""
 
     def __init__(
@@ -41,8 +39,6 @@ class MqttSource(Source):
             filters=[topic for topic, _ in self._routes], on_message=self._inbox.put,
             persistent=True, expiry_s=_EXPIRY_S, receive_maximum=20,
         )  # fmt: skip
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @property
     def up(self) -> bool:
@@ -53,17 +49,17 @@ class MqttSource(Source):
     def start(self) -> None:
         """Connect, and hand over."""
         self._session.start()
-        self._thread.start()
+        super().start()
 
     def close(self) -> None:
         """Disconnect; what has not been handed over, the broker keeps."""
-        self._closing.set()
         self._inbox.close()
-        self._thread.join(_JOIN_S)
+        super().close()
         self._session.close()
 
-    def _run(self) -> None:
-        while not self._closing.is_set():
+    def run(self) -> None:
+        """Hand over what comes."""
+        while not self.closing.is_set():
             message = self._inbox.take()
             if message is None:
                 self._inbox.wait(_LOOK_S)

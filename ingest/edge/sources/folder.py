@@ -4,7 +4,6 @@ Where the agent is killed while it takes one, the next goes on behind the lines 
 """
 
 import logging
-import threading
 import time
 from fnmatch import fnmatchcase
 from hashlib import blake2b
@@ -17,23 +16,22 @@ from ingest.clock import wall_ms
 from ingest.codecs.codec import MOST_BYTES, VendorMessage
 from ingest.edge.edge_file import DirPart
 from ingest.edge.plain_lines import NATIVE, bounded_lines, understood
-from ingest.edge.sources.source import Source, Taker
+from ingest.edge.sources.source import Taker, ThreadSource
 from ingest.observations import Observation
 
 logger = logging.getLogger(__name__)
-_LOOK_S: Final = 1.0
-_JOIN_S: Final = 3.0
 _BATCH: Final = 200
 """Lines whose observations go into the spool together."""
 _HALF_DONE: Final = (".tmp", ".part", ".partial", ".swp", "~")
 """Endings of files that are still written."""
 
 
-class FolderSource(Source):
+class FolderSource(ThreadSource):
     """Looks into a folder once a second. Raises ValueError where that is none, or cannot be written in."""
 
     def __init__(self, settings: DirPart, name: str, taker: Taker) -> None:
         super().__init__(name, taker)
+        self.look_s = 1.0
         self._settings, self._folder = settings, settings.path
         if not self._folder.is_dir():
             raise ValueError(f"{name}: {self._folder} is no folder; expected one that exists")
@@ -42,28 +40,18 @@ class FolderSource(Source):
             self._done.mkdir(exist_ok=True)
         self._passed: set[tuple[str, int, int]] = set()
         """Files that cannot be taken away, which are not taken twice: name, time and size."""
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Look no more; a file that is being read is taken up again by the next start."""
-        self._closing.set()
-        self._thread.join(_JOIN_S)
-
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Look, again and again; a file that is being read at the end is taken up again by the next start."""
         while True:
             try:
                 self._look()
-                self.trouble = ""
+                self.trouble = self.trouble if self._passed else ""
             except OSError as error:
                 self._tell(f"{error.filename or self._folder}: {error.strerror or error}")
             except Exception:  # the thread is all there is; the file stays where it is
                 logger.exception("%s: a look into %s failed", self.name, self._folder)
-            if self._closing.wait(_LOOK_S):
+            if self.closing.wait(self.look_s):
                 return
 
     def _tell(self, trouble: str) -> None:
@@ -73,9 +61,11 @@ class FolderSource(Source):
 
     def _look(self) -> None:
         quiet_before = time.time() - self._settings.quiet_s
-        for path in sorted(self._folder.iterdir()):
+        there = sorted(self._folder.iterdir())
+        self._passed = {key for key in self._passed if self._folder / key[0] in there}
+        for path in there:
             name = path.name
-            if self._closing.is_set():
+            if self.closing.is_set():
                 return
             if name.startswith(".") or name.endswith(_HALF_DONE) or not fnmatchcase(name, self._settings.pattern):
                 continue
@@ -135,7 +125,7 @@ class FolderSource(Source):
                 if number % _BATCH == 0:
                     self._put(good, key, _Done(mark, number))
                     good = []
-                    if self._closing.is_set():
+                    if self.closing.is_set():
                         return False
         self._put(good, key, _Done(mark, number))
         self.taken += 1

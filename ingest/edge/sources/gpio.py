@@ -2,24 +2,22 @@
 
 import logging
 import queue
-import threading
 from typing import Final
 
 from gpiozero import BadPinFactory, DigitalInputDevice, GPIOZeroError
 
 from ingest.clock import wall_ms
 from ingest.edge.edge_file import GpioPart, PinPart
-from ingest.edge.sources.source import Source, Taker
+from ingest.edge.sources.source import Taker, ThreadSource
 from ingest.observations import Count, Observation, State
 
 logger = logging.getLogger(__name__)
 _LOOK_S: Final = 1.0
-_JOIN_S: Final = 3.0
 _MOST: Final = 10_000
 _CROSSING_S: Final = 1.0
 
 
-class GpioSource(Source):
+class GpioSource(ThreadSource):
     """Says what a contact is when it changes and when the agent starts, and counts pulses.
 
     Raises ValueError where the machine has no such pins.
@@ -40,18 +38,17 @@ class GpioSource(Source):
                 f"{name}: pin {settings.pins[len(self._pins)].pin}: {error}; expected a pin of this machine that is"
                 " free, numbered as the chip does (BCM)"
             ) from error
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Say what every contact is, and listen."""
         self._look()
-        self._thread.start()
+        super().start()
 
     def close(self) -> None:
         """Hand over what has happened, and let the pins go."""
         self._release()
         self._changes.put(None)
-        self._thread.join(_JOIN_S)
+        super().close()
 
     def _release(self) -> None:
         for _, device in self._pins:
@@ -70,7 +67,8 @@ class GpioSource(Source):
         except queue.Full:
             self.refused += 1
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Hand over changes."""
         while True:
             try:
                 change = self._changes.get(timeout=_LOOK_S)

@@ -1,7 +1,6 @@
 """Lines from a serial port. Needs the extra serial."""
 
 import logging
-import threading
 import time
 from typing import Final
 
@@ -15,7 +14,6 @@ from ingest.edge.sources.standard_input import Lines, LineSource
 logger = logging.getLogger(__name__)
 _READ_S: Final = 0.5
 _PIECE: Final = 4_096
-_JOIN_S: Final = 3.0
 
 
 class SerialSource(LineSource):
@@ -25,21 +23,11 @@ class SerialSource(LineSource):
         super().__init__(name, taker, settings.codec, settings.device)
         self._settings, self._lines = settings, Lines()
         self.trouble = "not open yet"
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
-    def start(self) -> None:
-        """Open the port, now or when it is there."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Close the port."""
-        self._closing.set()
-        self._thread.join(_JOIN_S)
-
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Read the port, and open it again whenever its device was away."""
         backoff = Backoff(0.5, 15.0)
-        while not self._closing.is_set():
+        while not self.closing.is_set():
             opened = time.monotonic()
             try:
                 self._read()
@@ -52,13 +40,13 @@ class SerialSource(LineSource):
                 logger.exception("%s: %s could not be read", self.name, self._settings.port)
             if time.monotonic() - opened > backoff.longest_s:
                 backoff.reset()
-            self._closing.wait(backoff.next_s())
+            self.closing.wait(backoff.next_s())
 
     def _read(self) -> None:
         with serial.Serial(self._settings.port, self._settings.baud, timeout=_READ_S) as port:
             self.trouble = ""
             self._lines.rest()  # what was cut off when the device went away
-            while not self._closing.is_set():
+            while not self.closing.is_set():
                 more = port.read(max(1, min(port.in_waiting, _PIECE)))
                 for line in self._lines.cut(more):
                     self.take_line(line, f"serial/{self._settings.port}")

@@ -1,8 +1,9 @@
 """What a source is to an edge agent: it takes messages from somewhere, until the spool has them."""
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from ingest.codecs.codec import Meaning, VendorMessage
 from ingest.observations import Observation
@@ -46,6 +47,9 @@ class Taker(Protocol):
         """Return what was remembered under keys that begin so."""
 
 
+_JOIN_S: Final = 3.0
+
+
 class Source(ABC):
     """One source: runs in a thread of its own from `start` to `close`.
 
@@ -80,3 +84,26 @@ class Source(ABC):
     def state(self) -> SourceState:
         """Return how it is; from any thread."""
         return SourceState(self.name, self.up, self.trouble, self.taken, self.refused)
+
+
+class ThreadSource(Source):
+    """A source whose `run` works in a thread of its own, until `closing` is set."""
+
+    def __init__(self, name: str, taker: Taker) -> None:
+        super().__init__(name, taker)
+        self.closing = threading.Event()
+        self._thread = threading.Thread(target=self.run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin to take messages."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take no more, and wait shortly for what is under way."""
+        self.closing.set()
+        if self._thread.is_alive():
+            self._thread.join(_JOIN_S)
+
+    @abstractmethod
+    def run(self) -> None:
+        """Work. An exception would end the source: catch what messages and cables may cause."""

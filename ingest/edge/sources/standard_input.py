@@ -4,19 +4,17 @@ import logging
 import os
 import select
 import sys
-import threading
 from typing import ClassVar, Final
 
 from ingest.clock import wall_ms
 from ingest.codecs.codec import VendorMessage
 from ingest.edge.edge_file import StdinPart
 from ingest.edge.plain_lines import MOST_BYTES, NATIVE, understood
-from ingest.edge.sources.source import Source, Taker
+from ingest.edge.sources.source import Taker, ThreadSource
 
 logger = logging.getLogger(__name__)
 _PIECE: Final = 64 << 10
 _LOOK_S: Final = 0.5
-_JOIN_S: Final = 3.0
 
 
 class Lines:
@@ -51,7 +49,7 @@ class Lines:
         return left
 
 
-class LineSource(Source):
+class LineSource(ThreadSource):
     """Understands lines: our own words of one device, or messages of a codec, each a line."""
 
     def __init__(self, name: str, taker: Taker, codec: str, device: str) -> None:
@@ -82,26 +80,17 @@ class StdinSource(LineSource):
 
     def __init__(self, settings: StdinPart, name: str, taker: Taker) -> None:
         super().__init__(name, taker, settings.codec, settings.device)
-        self._closing, self._at_end = threading.Event(), False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._at_end = False
 
     @property
     def ended(self) -> bool:
         """Whether the input is at its end, and all of it handed over."""
         return self._at_end
 
-    def start(self) -> None:
-        """Begin to read."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Read no more."""
-        self._closing.set()
-        self._thread.join(_JOIN_S)
-
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Read lines."""
         file = sys.stdin.fileno()
-        while not self._closing.is_set():
+        while not self.closing.is_set():
             if not select.select([file], [], [], _LOOK_S)[0]:
                 continue
             more = os.read(file, _PIECE)
