@@ -84,6 +84,20 @@ def devices(say: Sentences) -> list[Json]:
             [target(at_once('sum("received")', "beat"), alias="$tag_beat")],
             size=(24, 8),
         ),
+        p.lines(
+            say("grafana-agents-waiting"),
+            [target(f'SELECT max("queue") {health} GROUP BY time({WINDOW}), "device" fill(null)', alias="$tag_device")],
+        ),
+        p.lines(
+            say("grafana-agents-disk"),
+            [
+                target(
+                    f'SELECT min("disk_free_mb") {health} GROUP BY time({WINDOW}), "device" fill(null)',
+                    alias="$tag_device",
+                )
+            ],
+            unit="decmbytes",
+        ),
     ]
 
 

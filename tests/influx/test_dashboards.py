@@ -37,6 +37,7 @@ PATIENT = {
 """At 400 times real time half a second on a busy machine would make everything late, and late things raise nothing."""
 
 
+AGENT = b"device_health,beat=b1,device=cam-1,site=demo queue=3i,disk_free_mb=900.0 "
 FOUND = b"truth,beat=academy,name=smoke,site=demo active=1i,found=1i,delay_s=30 "
 
 
@@ -97,6 +98,7 @@ def fed(tmp_path_factory, request):
         for endpoint in Tee.endpoints:
             # On a very busy machine all comes late, and a demo finds nothing that really happened.
             endpoint.write(FOUND + str(told["event_start_ms"] // 1000).encode())
+            endpoint.write(AGENT + str(told["event_start_ms"] // 1000).encode())  # a demo's devices have none
         yield servers, told
     finally:
         tee.shutdown()
