@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from console.common import FoundSite, add_settings_arguments, print_json, settings_and_texts
+from console.common import FoundSite, print_json, settings_and_texts
 from console.errors import CommandError
 from deploy.settings import Settings
 from ingest import topics
@@ -34,8 +34,6 @@ from stream.sinks.store.reader import StoreReader
 from stream.sinks.store.tables import StoreError
 
 _HEARD_S: Final = 5.0
-ACTIONS: Final = ("settings", "key")
-"""What `add_arguments` adds, and `run` does."""
 
 
 def station_secret(settings: Settings) -> bytes:
@@ -49,21 +47,6 @@ def station_secret(settings: Settings) -> bytes:
 def agent_key(settings: Settings, device: str) -> bytes:
     """Return the key of the agent that speaks through a device, as it is given at enrolment (`key_text`)."""
     return settings_key(station_secret(settings), device)
-
-
-def add_arguments(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the actions."""
-    send = actions.add_parser("settings", help="send an agent its settings, signed, or show what it has")
-    add_settings_arguments(send)
-    send.add_argument("device", metavar="DEVICE", help="the device that the agent speaks through")
-    what = send.add_mutually_exclusive_group()
-    what.add_argument("file", nargs="?", type=Path, metavar="FILE", help="TOML: keys as in the agent's own file")
-    what.add_argument("--places", action="store_true", help="the bindings of the places file for the agent's devices")
-    what.add_argument("--none", action="store_true", help="let it go by its own file again")
-    send.add_argument("--json", action="store_true", help="print JSON")
-    key = actions.add_parser("key", help="print the key with which an agent knows its station's settings")
-    add_settings_arguments(key)
-    key.add_argument("device", metavar="DEVICE", help="the device that the agent speaks through")
 
 
 def run(options: argparse.Namespace) -> int:

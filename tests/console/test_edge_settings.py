@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from console import edge_settings
+from console.cli.commands import edge
 from console.errors import CommandError
 from ingest import topics
 from ingest.codecs.bindings import BindingError
@@ -54,9 +54,9 @@ def station(tmp_path, broker, capsys):
 
     def run(line: str):
         parser = argparse.ArgumentParser()
-        edge_settings.add_arguments(parser.add_subparsers(dest="action"))
+        edge.add_arguments(parser)
         options = parser.parse_args([*shlex.split(line), "--config", str(tmp_path / "patrolgrid.toml")])
-        assert edge_settings.run(options) == 0
+        assert edge.run(options) == 0
         return capsys.readouterr().out
 
     return run

@@ -17,14 +17,16 @@ from console.errors import CommandError
 from ingest.edge import EdgeAgent, EdgeSettings, bounded_lines, feed
 from ingest.edge.spool_file import SpoolError
 from ingest.login import BrokerAddress, parse_address
-from ingest.setup.extras import MissingExtraError
+from ingest.setup.extras import MissingExtraError, load
 from stream.sentences.catalogue import Sentences
-from stream.sentences.languages import language_of
+from stream.sentences.languages import LANGUAGES, language_of
 
 EXAMPLES: Final = """\
 examples:
   patrolgrid edge run --config edge.toml                 many devices and sources, as a service
   patrolgrid edge run --example                          every setting, with its meaning
+  patrolgrid edge settings pi-01 new.toml                at the station: what the agent is to go by from now on
+  patrolgrid edge settings pi-01                         whether it does
   read-my-camera | patrolgrid edge --site station-1 --beat old-market --device cam-07 --spool /var/lib/cam-07.db
   echo '{"type":"level","metric":"noise","value":71.5,"unit":"dB"}' | patrolgrid edge --site station-1 \\
       --beat old-market --device noise-02 --spool noise.db --broker 10.0.0.5:8883 --tls-ca ca.crt
@@ -44,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add, actions = parser.add_argument, parser.add_subparsers(dest="action", metavar="ACTION")
     edge_run.add_arguments(actions.add_parser("run", help="run many devices and sources, from a settings file"))
+    _station_arguments(actions)
     add("--site", metavar="ID")
     add("--beat", metavar="ID")
     add("--device", metavar="ID")
@@ -60,10 +63,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="print what was done as JSON")
 
 
+def _station_arguments(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add what is done at the station, and not beside the devices; `console.common` would take memory there."""
+    send = actions.add_parser("settings", help="at the station: send an agent settings, signed, or show what it has")
+    key = actions.add_parser("key", help="at the station: print the key that an agent checks settings with")
+    for child in (send, key):
+        child.add_argument("device", metavar="DEVICE", help="the device that the agent speaks through")
+        child.add_argument("--config", type=Path, metavar="FILE", help="the station's settings file")
+        child.add_argument("--data-dir", type=Path, metavar="DIR", help="folder of the sites' data")
+        child.add_argument("--lang", choices=LANGUAGES, help="language of what is said")
+    what = send.add_mutually_exclusive_group()
+    what.add_argument("file", nargs="?", type=Path, metavar="FILE", help="TOML: keys as in the agent's own file")
+    what.add_argument("--places", action="store_true", help="the places file's bindings for the agent's devices")
+    what.add_argument("--none", action="store_true", help="let it go by its own file again")
+    send.add_argument("--json", action="store_true", help="print JSON")
+
+
 def run(options: argparse.Namespace) -> int:
     """Run an agent with a settings file, or feed standard input to the agent of one device."""
     if options.action == "run":
         return edge_run.run(options)
+    if options.action in {"settings", "key"}:
+        return int(load("console.edge_settings").run(options))
     missing = [f"--{name}" for name in ("site", "beat", "device", "spool") if getattr(options, name) is None]
     if missing:
         raise CommandError(f"{', '.join(missing)} is missing; or `patrolgrid edge run --config edge.toml`", code=2)
