@@ -151,6 +151,17 @@ class Running:
                 last_code=None,
             )
 
+    def start_edge(self) -> None:
+        """Start the edge agent of this machine, where the settings name one; nothing waits for it, as for delivery."""
+        file = self.settings.edge.file
+        if file is not None:
+            self.supervisor.start(
+                "edge",
+                [sys.executable, "-m", "console.cli", "edge", "run", "--config", str(file.resolve())],
+                environment=child_environment(),
+                last_code=None,
+            )
+
     def until_stopped(self, seconds: float = math.inf) -> None:
         """Wait until somebody asks to stop or the time is over. What ends by itself meanwhile is started again.
 
@@ -181,10 +192,10 @@ class Running:
 
     def end(self) -> None:
         """Stop what runs, in the order that loses nothing: the broker after those that it serves."""
-        for name in ("deliver", "board", "node"):
+        for name in ("edge", "deliver", "board", "node"):
             if name in self.supervisor:
                 self.supervisor.ask(name)
-        for name in ("node", "deliver", "board", "broker"):
+        for name in ("edge", "node", "deliver", "board", "broker"):
             if name in self.supervisor:
                 self.supervisor.stop(name)
 

@@ -133,6 +133,13 @@ class DeliverSettings(Section, frozen=True, kw_only=True):
         return url_mistake("board_url", self.board_url)
 
 
+class EdgeSection(Section, frozen=True, kw_only=True):
+    """An edge agent on this machine: what the station's own cameras and bridges say (docs/edge.md)."""
+
+    file: Path | None = None
+    """Its settings file; empty: none. Where there is one, `patrolgrid up` runs the agent, too."""
+
+
 class GrafanaSettings(Section, frozen=True, kw_only=True):
     """Grafana, for `patrolgrid grafana sync`."""
 
@@ -234,6 +241,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     sinks: SinkSettings = SinkSettings()
     deliver: DeliverSettings = DeliverSettings()
     telling: TellingSettings = TellingSettings()
+    edge: EdgeSection = EdgeSection()
     influx: Address = Address()
     grafana: GrafanaSettings = GrafanaSettings()
     board: BoardSettings = BoardSettings()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from console.cli.main import COMMANDS
+from console.cli.main import COMMANDS, _parser
 
 UNITS = sorted((Path(__file__).parents[2] / "deploy" / "systemd").glob("*.service"))
 
@@ -20,6 +20,10 @@ def test_a_unit_starts_a_command_that_there_is(unit):
     program, name, *options = command.split()
     if unit.name == "patrolgrid-broker.service":
         assert command == "/usr/sbin/mosquitto -c /etc/mosquitto/patrolgrid/patrolgrid.conf"
+        return
+    if unit.name == "patrolgrid-edge.service":
+        assert program == "/opt/patrolgrid-edge/current/bin/patrolgrid"
+        assert _parser([name, *options], lambda: "en").parse_args([name, *options]).action == "run"
         return
     assert program == "/opt/patrolgrid/.venv/bin/patrolgrid"
     assert name in COMMANDS
@@ -32,7 +36,7 @@ def test_systemd_reads_them(tmp_path):
     copies = []
     for unit in UNITS:
         copy = tmp_path / unit.name
-        text = unit.read_text("utf-8").replace("/opt/patrolgrid/.venv/bin/patrolgrid", "/bin/true")
+        text = re.sub(r"/opt/patrolgrid\S{0,40}/bin/patrolgrid", "/bin/true", unit.read_text("utf-8"))
         copy.write_text(text.replace("/usr/sbin/mosquitto", "/bin/true"), "utf-8")
         copies.append(str(copy))
     done = subprocess.run(["systemd-analyze", "verify", *copies], capture_output=True, text=True, check=False)

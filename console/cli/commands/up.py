@@ -48,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
         if boarded:
             running.begin_board()
         running.start_node()
+        running.start_edge()
         running.start_deliver()
         with suppress(SettingsError):  # a rota that is broken is told below
             if settings.channels_file.exists() and not with_file(settings.telling).rules:
