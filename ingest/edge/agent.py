@@ -20,8 +20,7 @@ from ingest.edge.plate_guard import PlateGuard
 from ingest.edge.spool import Spool
 from ingest.edge.spool_queue import SpoolStats
 from ingest.login import BrokerAddress
-from ingest.mqtt import Outbound, Outbox, Session
-from ingest.mqtt.client import Inbound
+from ingest.mqtt import Inbound, Outbound, Outbox, Session
 from ingest.observations import Observation
 
 _BATCH: Final = 50
@@ -69,73 +68,93 @@ class EdgeStats(NamedTuple):
     refused: int
     """Messages the broker acknowledged with an error; they go again after a reconnect."""
     plates_removed: int
-    """Passages taken without their plate, because there was no key to seal it."""
+    """Passages taken without their plate, because there was no key to seal it; by an agent with its own spool."""
     spool: SpoolStats
+    """Of all devices that share it."""
     conflict: str
     """What to do about another client that uses this device's id; empty while none is seen."""
 
 
 class _SpoolStorage:
-    """The spool as an outbox sees it: batches of the observations that wait."""
+    """What the spool has of one device, as an outbox sees it: batches of the observations that wait."""
 
-    def __init__(self, spool: Spool, topic: str) -> None:
+    def __init__(self, spool: Spool, device: str, topic: str, wake: Callable[[], None]) -> None:
         self.hold_s, self.due = spool.hold_s, math.inf
         self.acknowledged = 0
         """Observations."""
+        self.is_settled: Callable[[], bool] = lambda: True
+        self.reader = spool.reader(device, wake)
         self._spool, self._topic = spool, topic
-        self._taken = -1
         self._next_batch = 0.0
 
     def take(self) -> Outbound | None:
         """Return the next batch, None where there is none or where it is soon to be larger."""
         now, self.due = time.monotonic(), math.inf
-        rows = self._spool.waiting(self._taken, limit=_BATCH, max_bytes=_BATCH_BYTES)
-        if not rows:
+        may_wait = now < self._next_batch
+        batch = self._spool.take(
+            self.reader, limit=_BATCH, max_bytes=_BATCH_BYTES, is_settled=self.is_settled(), may_wait=may_wait
+        )
+        if batch is None or not batch.payloads:
+            self.due = math.inf if batch is None else self._next_batch
             return None
-        if len(rows) < _BATCH and now < self._next_batch:
-            self.due = self._next_batch
-            return None
-        self._taken, self._next_batch = rows[-1].place, now + _LINGER_S
-        payload = rows[0].payload if len(rows) == 1 else b"[" + b",".join(row.payload for row in rows) + b"]"
-        return Outbound(self._topic, payload, source=[row.place for row in rows])
+        self._next_batch = now + _LINGER_S
+        payloads = batch.payloads
+        payload = payloads[0] if len(payloads) == 1 else b"[" + b",".join(payloads) + b"]"
+        return Outbound(self._topic, payload, source=batch.places)
 
     def acknowledge(self, message: Outbound) -> None:
         """Hold a batch's observations."""
-        self._spool.acknowledge(message.source)
+        self._spool.acknowledge(self.reader, message.source)
         self.acknowledged += len(message.source)
 
-    def rewind(self, in_flight: Iterable[Outbound]) -> int:  # noqa: ARG002 - the spool has these, too
+    def is_empty(self) -> bool:
+        """Tell whether nothing of the device waits."""
+        return not self._spool.waiting(self.reader)
+
+    def rewind(self, in_flight: Iterable[Outbound]) -> int:
         """Begin again with the oldest observation that waits or is held; return how many were held."""
-        self._taken = -1
-        return self._spool.rewind()
+        return self._spool.rewind(self.reader, [message.source for message in in_flight])
 
 
 class EdgeAgent:
-    """Runs one thread that carries observations from the spool to the broker, until `close`.
+    """Runs one thread that carries a device's observations from the spool to the broker, until `close`.
 
-    `hears` is called with what the station says to this device (its settings), in the session's thread.
+    Parameters
+    ----------
+    settings
+        The device's.
+    spool
+        The one that several devices' agents share, and that their owner closes; else the agent has its own.
+    hears
+        Called with what the station sends to the device (its settings), in the session's thread.
 
     Raises `ingest.edge.spool_file.SpoolError` where the spool cannot be opened, OSError for TLS files that cannot be
     read, and what `ingest.edge.plate_guard.PlateGuard` raises for the key.
     """
 
-    def __init__(self, settings: EdgeSettings, *, hears: Callable[[Inbound], None] | None = None) -> None:
+    def __init__(
+        self, settings: EdgeSettings, spool: Spool | None = None, *, hears: Callable[[Inbound], None] | None = None
+    ) -> None:
         self.settings = settings
         broker = settings.broker
         if broker.secret() and not broker.username:
             broker = msgspec.structs.replace(broker, username=settings.device)
         where = settings.site, settings.beat, settings.device
         # First, since it reads TLS files, which may not be there.
-        self._session = Session(
+        self.session = Session(
             broker, settings.device, status_topic=topics.status(*where), backoff_s=settings.backoff_s,
-            also=(topics.settings(*where),) if hears else (), on_message=hears or (lambda _message: None),
+            also=(topics.settings(*where),) if hears else (), on_message=hears or _nothing,
         )  # fmt: skip
-        self._plates = PlateGuard(settings.seal_key)
-        self.spool = Spool(settings.spool, hold_s=settings.hold_s, protect=self._plates.protect)
-        self._storage = _SpoolStorage(self.spool, topics.observations(*where))
-        self._outbox = self._session.outbox = Outbox(self._storage, window=_IN_FLIGHT)
+        self._plates = PlateGuard(None if spool else settings.seal_key)
+        self._owns = spool is None
+        self.spool = spool or Spool(
+            settings.spool, owner=settings.device, hold_s=settings.hold_s, protect=self._plates.protect
+        )
+        self._storage = _SpoolStorage(self.spool, settings.device, topics.observations(*where), self.session.wake)
+        self._outbox = self.session.outbox = Outbox(self._storage, window=_IN_FLIGHT)
+        self._storage.is_settled = lambda: self._outbox.is_settled
         self._observed = 0
-        self._session.start()
+        self.session.start()
 
     def observe(self, *observations: Observation) -> list[int]:
         """Take observations and return their numbers: they are on their way, and in the spool when this returns.
@@ -143,9 +162,8 @@ class EdgeAgent:
         Where the disk does not take them, or not within two seconds, they are in memory: `ingest.edge.spool` tells
         what becomes of them. Raises ValueError for one that breaks a limit of its type; none is then taken.
         """
-        numbers = self.spool.put(observations)
+        numbers = self.spool.put([(self.settings.device, observation) for observation in observations])
         self._observed += len(numbers)
-        self._session.wake()
         self.spool.settle()
         return numbers
 
@@ -154,34 +172,39 @@ class EdgeAgent:
 
         An attempt to connect that is due later is made now.
         """
-        self._session.hurry()
-        return self._outbox.wait(self.spool.is_empty, timeout_s)
+        self.session.hurry()
+        return self._outbox.wait(self._storage.is_empty, timeout_s)
 
     def stats(self) -> EdgeStats:
         """Return counts; may be called at any time, from any thread."""
-        up, acknowledged, outbox = self._session.up, self._storage.acknowledged, self._outbox
+        up, acknowledged, outbox = self.session.up, self._storage.acknowledged, self._outbox
         return EdgeStats(
             up, self._observed, acknowledged, outbox.resent, outbox.sent, outbox.refused,
             self._plates.removed, self.spool.stats(),
-            self._session.conflicts.text,
+            self.session.conflicts.text,
         )  # fmt: skip
 
     @property
     def connected(self) -> bool:
         """Whether there is a connection to the broker."""
-        return self._session.up
+        return self.session.up
 
     @property
     def trouble(self) -> str:
         """Why there is no connection; empty while there is one."""
-        return self._session.trouble
+        return self.session.trouble
 
     def say(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish beside the observations, ahead of them: of each topic the last word, on no disk."""
-        self._session.words.say(topic, payload, retain=retain)
-        self._session.wake()
+        self.session.words.say(topic, payload, retain=retain)
+        self.session.wake()
 
     def close(self) -> None:
         """Stop. What is not acknowledged goes out when an agent runs here again."""
-        self._session.close()
-        self.spool.close()
+        self.session.close()
+        if self._owns:
+            self.spool.close()
+
+
+def _nothing(_message: Inbound) -> None:
+    """Hear nothing."""

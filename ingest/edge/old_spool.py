@@ -16,8 +16,8 @@ from ingest.observations import Observation
 
 logger = logging.getLogger(__name__)
 _HEADER: Final = b"SQLite format 3\0"
-_ROW: Final = re.compile(rb'(?<! )\{"type":[^{}\0]{1,2000}\}')
-"""An observation that no blank stands before, as it does in a line."""
+_ROW: Final = re.compile(rb'(?<![ \t])\{"type":[^{}\0]{1,2000}\}')
+"""An observation that neither blank nor tab stands before, as they do in a line."""
 _DECODER: Final = msgspec.json.Decoder(Observation)
 
 

@@ -1,70 +1,96 @@
 """Observations that wait for the broker: what an edge agent keeps through power cuts, full disks and broken networks.
 
-Everything waits in memory and, as lines, in a file; a long queue is moved to further files (``.000001``…), which are
-read again when their turn comes. One thread does all writing, so that a disk that is full, slow or broken keeps nobody
-waiting: the queue then goes on in memory, within a bound, and is written when the disk takes it.
+One spool has the observations of all the devices of an agent. Everything waits in memory and, as lines, in a file; a
+long queue is moved to further files (``.000001``…), of which only an index is kept in memory. One thread does all
+writing (`ingest.edge.spool_writer`), so that a disk that is full, slow or broken keeps nobody waiting: the queue then
+goes on in memory, within a bound, and is written when the disk takes it.
 
 When something is on the disk is decided by what a card can bear. An observation is given to the system at once: the end
 of this process does not lose it, a power cut may. What has waited for `SYNC_S` seconds is synced, a hazard at once.
 What the broker has acknowledged before that costs no sync; it is taken out of the file some seconds later.
 
-Numbers begin at 0 under a new boot id whenever a spool is opened: a card that forgets its last writes, or that was
-copied, never gives a number twice. What is still in the file keeps the number and the boot id that it had.
+What a codec remembers is put together with the observations that it has made: both are in the spool, or neither.
+
+Numbers begin at 0 under new boot ids whenever a spool is opened: a card that forgets its last writes, or that was
+copied, never gives a number twice. What is still in the file keeps the number and the boot id that it had. A device has
+two boot ids at a time, one for what detectors say and one for all the rest, which is sent behind it.
 """
 
-import contextlib
 import logging
 import math
 import os
 import secrets
-import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from ingest.backoff import Backoff
 from ingest.edge import old_spool
 from ingest.edge.spool_file import (
     DISK_ERRORS,
-    PRIVATE,
+    OVERHEAD,
+    ROW,
     SpoolError,
-    SpoolFile,
-    further_file,
+    apart,
     further_files,
-    lines,
     read_lines,
     read_through,
+    remember,
     take_lock,
+    together,
 )
-from ingest.edge.spool_queue import News, Queue, Segment, SpooledRow, SpoolStats
-from ingest.files import replace_file
+from ingest.edge.spool_queue import (
+    HELD,
+    LANES,
+    TAKEN,
+    WORDS,
+    Key,
+    News,
+    Segment,
+    SpoolStats,
+    Worth,
+    payload_worth,
+    worth_of,
+)
+from ingest.edge.spool_reader import Found, Reader
+from ingest.edge.spool_writer import SYNC_S, SpoolWriter
 from ingest.observations import Observation
 
 logger = logging.getLogger(__name__)
-SYNC_S: Final = 8.0
-"""What has waited so long is synced: with the time that a sync may take, a power cut costs ten seconds at most."""
-_TIDY_S: Final = 20.0
-"""Between two looks for what can be taken out of the files."""
-_SHRINK_S: Final = 600.0
-"""After so long a file is written without what was acknowledged, even where most of it is still wanted."""
 _PATIENCE_S: Final = 2.0
 """How long `Spool.settle` waits for a slow disk."""
 _CLOSE_S: Final = 3.0
-_DECODER: Final = msgspec.json.Decoder(Observation)
+_LOOK_S: Final = 600.0
+"""What waits is looked at so often, whether it is too old."""
+_OBSERVATION: Final = msgspec.json.Decoder(Observation)
+_OBSERVATIONS: Final = msgspec.json.Decoder(list[Observation])
+_LIVE, _LATE = b'"backfill":false', b'"backfill":true'
+
+
+class Batch(NamedTuple):
+    """Observations of one device that go to the broker together."""
+
+    places: Sequence[int]
+    payloads: list[bytes]
+    """JSON, with numbers and boot id."""
 
 
 class Spool:
-    """The queue of one device. Safe to use from several threads, by one process at a time.
+    """The queue of an agent. Safe to use from several threads, by one process at a time.
 
     Parameters
     ----------
     path
         The first file; others stand beside it. Made with its folder where missing, for nobody but its owner.
+    owner
+        The device of observations that an earlier version wrote without one.
     max_bytes
-        Bound of all that is kept. Beyond it the oldest go: acknowledged ones unnoticed, others counted.
+        Bound of all that is kept. Beyond it what is worth least goes (`Worth`), and of that the oldest: acknowledged
+        ones unnoticed, others counted.
+    max_age_s
+        What has waited for so long, by the time that agents have run, goes.
     memory_bytes
         Bound of what is kept while the disk takes nothing.
     file_bytes
@@ -82,158 +108,262 @@ class Spool:
         self,
         path: Path,
         *,
+        owner: str = "",
         max_bytes: int = 64 << 20,
+        max_age_s: float = 30 * 86_400.0,
         memory_bytes: int = 8 << 20,
         file_bytes: int = 1 << 20,
         hold_s: float = 10.0,
         protect: Callable[[Observation], Observation] = lambda observation: observation,
     ) -> None:
-        self.path, self.max_bytes, self.memory_bytes, self.hold_s = path, max_bytes, memory_bytes, hold_s
+        self.path, self.hold_s, self.protect = path, hold_s, protect
         self.boot = secrets.token_hex(6)
-        """Boot id of the numbers given since the start."""
-        self.trouble = ""
-        """Why the disk takes nothing; empty while it does."""
-        self.protect, self._file_bytes = protect, min(file_bytes, max_bytes // 8)
-        self._changed = threading.Condition()
-        """Guards all below but the file, which belongs to the writer."""
-        self._queue, self._file = Queue(), SpoolFile(path)
-        self._seq = self._written = self._synced = self._files = self._dropped = 0
-        """The next number; the first place that is not in a file, and not on disk; files made, rows dropped."""
-        self._urgent = 0
-        """What comes before this place must be on disk at once."""
-        self._reader = -1
-        self._sync_due = self._tidy_due = self._retry_due = math.inf
-        self._slow = self._closing = False
-        self._shrunk = time.monotonic()
-        self._backoff = Backoff(1.0, 10.0)
-        self._news = News()
-        self._lock: int | None = None
+        """Boot id of what detectors say since the start; that of all else has an ``r`` behind it."""
+        self._boots = (self.boot, f"{self.boot}r")
+        self._numbers: dict[Key, int] = {}
+        self._news, self._lock = News(), None
+        failure: OSError | None = None
         try:
-            self._open()
+            try:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._lock = take_lock(path)
+            except SpoolError:
+                raise
+            except OSError as error:
+                failure = error
+            self._writer = SpoolWriter(
+                path, self._lock, owner=owner, max_bytes=max_bytes, max_age_s=max_age_s, memory_bytes=memory_bytes,
+                file_bytes=min(file_bytes, max_bytes // 8), hold_s=hold_s,
+            )  # fmt: skip
+            self._changed = self._writer.changed
+            self._open(failure)
         except BaseException:
             self._release()
             raise
-        self._writer = threading.Thread(target=self._run, name="spool", daemon=True)
-        self._writer.start()
+        self._writer.thread.start()
 
     # -- for any thread ------------------------------------------------------------------------------------------------
 
-    def put(self, observations: Sequence[Observation]) -> list[int]:
-        """Take all observations under new numbers, or none, and return their numbers.
+    @property
+    def trouble(self) -> str:
+        """Why the disk takes nothing; empty while it does."""
+        return self._writer.trouble
 
-        Raises ValueError naming the first that breaks a limit of its type.
-        """
+    def memory(self) -> dict[str, bytes]:
+        """Return what codecs remember."""
         with self._changed:
-            payloads: list[bytes] = []
-            for number, observation in enumerate(observations):
-                numbered = msgspec.structs.replace(observation, seq=self._seq + number, boot=self.boot)
+            memory = dict(self._writer.memory)
+            for _, changes in self._writer.pending:
+                remember(memory, changes)
+            return memory
+
+    def check(self, device: str, observation: Observation) -> None:
+        """Raise ValueError where an observation breaks a limit of its type, or cannot be protected."""
+        self._encoded(device, observation, 0)
+
+    def put(
+        self, said: Sequence[tuple[str, Observation]], memory: Mapping[str, bytes | None] | None = None
+    ) -> list[int]:
+        """Take all observations of devices under new numbers, and what is remembered since; return the numbers.
+
+        Raises ValueError naming the first that breaks a limit of its type; nothing is then taken.
+        """
+        writer, queue = self._writer, self._writer.queue
+        with self._changed:
+            rows: list[tuple[str, Worth, bytes]] = []
+            given, numbers = dict[Key, int](), list[int]()
+            for index, (device, observation) in enumerate(said):
+                worth = worth_of(observation)
+                key = device, LANES[worth]
+                number = given.get(key, self._numbers.get(key, 0))
                 try:
-                    payloads.append(msgspec.json.encode(self.protect(numbered)))
-                    _DECODER.decode(payloads[-1])  # a struct built in Python has not had its limits checked
+                    rows.append((device, worth, self._encoded(device, observation, number, key[1])))
                 except ValueError as error:
-                    raise ValueError(f"observation {number} of {len(observations)}: {error}") from error
-            now = time.monotonic()
-            self._queue.add(payloads, now)
-            self._seq += len(payloads)
-            if self._news.has_news(observations, now):
-                self._urgent = self._queue.next
-            dropped = self._queue.make_room(self.max_bytes, self.memory_bytes)
-            if dropped:
-                self._dropped, self._tidy_due = self._dropped + dropped, now
-                because = self.trouble or "the spool is full"
-                logger.warning("%s: dropped the %d oldest observations: %s", self.path, dropped, because)
-            self._sync_due = min(self._sync_due, now + SYNC_S)
+                    raise ValueError(f"observation {index} of {len(said)}: {error}") from error
+                given[key] = number + 1
+                numbers.append(number)
+            now, changes = time.monotonic(), memory or {}
+            self._numbers.update(given)
+            if rows:
+                queue.add(rows, now)
+            if rows or changes:
+                named = [(device, payload) for device, _, payload in rows]
+                # Where nothing is remembered, nothing has to go together, and damage costs less.
+                parts = [named] if changes else [[one] for one in named]
+                writer.pending += [(b"" if writer.trouble else together(part, changes), changes) for part in parts]
+                writer.puts += 1
+            if changes:
+                writer.remember_soon(now)
+            if self._news.has_news(said, now):
+                writer.urgent = queue.next
+            bound = min(writer.memory_bytes, writer.max_bytes)
+            if queue.last.size > bound:
+                writer.drop_last(bound - bound // 100, range(-1, len(Worth)), "memory" if writer.trouble else "full")
+            if rows:
+                writer.sync_due = min(writer.sync_due, now + SYNC_S)
+                writer.tidy_due = min(writer.tidy_due, now + _LOOK_S)
             self._changed.notify_all()
-            return list(range(self._seq - len(payloads), self._seq))
+            wake = [self._writer.readers[device].wake for device in {*dict(said)} & self._writer.readers.keys()]
+        for one in wake:
+            one()
+        return numbers
 
     def settle(self) -> bool:
         """Wait until what was put is in the file, and a hazard on the disk; tell whether it was so in time.
 
         It is not where the disk is full, broken, or slower than two seconds: then all is in memory, and goes on.
         """
+        writer = self._writer
         with self._changed:
-            end = self._queue.next
+            end, puts = writer.queue.next, writer.puts
 
             def is_there() -> bool:
-                return self._written >= end and self._synced >= min(self._urgent, end)
+                is_written = writer.written >= end and writer.puts_written >= puts
+                return is_written and writer.synced >= min(writer.urgent, end)
 
-            self._changed.wait_for(lambda: self.trouble or self._slow or is_there(), _PATIENCE_S)
-            if not (self.trouble or self._slow or is_there()):
-                self._slow = True
+            self._changed.wait_for(lambda: writer.trouble or writer.slow or is_there(), _PATIENCE_S)
+            if not (writer.trouble or writer.slow or is_there()):
+                writer.slow = True
                 logger.warning("%s: the disk is slow; observations go on in memory until it has caught up", self.path)
             return is_there()
 
-    def waiting(self, after: int, *, limit: int, max_bytes: int) -> list[SpooledRow]:
-        """Return observations not acknowledged, at places above `after`, in order; at least one where there is one.
-
-        For one thread, which may have to wait for the disk where the queue is long.
-        """
-        found: list[SpooledRow] = []
-        size = 2
+    def is_empty(self) -> bool:
+        """Tell whether nothing waits."""
         with self._changed:
-            segments = self._queue.after(after)
-        for segment in segments:
-            if not segment.is_read:
-                self._load(segment)
-            with self._changed:
-                for place, row in segment.waiting(after + 1, self._queue.next):
-                    size += len(row.payload) + 1
-                    if found and (size > max_bytes or len(found) == limit):
-                        return found
-                    found.append(SpooledRow(place, row.payload))
-                    self._reader = max(self._reader, place)
-        return found
+            return not self._writer.queue.waiting
 
-    def acknowledge(self, places: Iterable[int]) -> None:
+    def stats(self) -> SpoolStats:
+        """Return what is in it."""
+        writer, queue = self._writer, self._writer.queue
+        with self._changed:
+            last = queue.last
+            unwritten = sum(1 for _ in last.waiting(last.position(writer.written)))
+            drops = dict(writer.dropped)
+            for why, count in writer.tally.dropped.items():
+                drops[why] = drops.get(why, 0) + count
+            return SpoolStats(
+                queue.waiting, queue.held, sum(drops.values()), unwritten, queue.size, drops, writer.oldest_s()
+            )
+
+    def close(self) -> None:
+        """Write what can be written, take out of the files what was acknowledged, and release them."""
+        with self._changed:
+            self._writer.closing = True
+            self._changed.notify_all()
+        self._writer.thread.join(_CLOSE_S)
+        if lost := self.stats().unwritten:
+            logger.error("%s: %d observations are lost: %s", self.path, lost, self.trouble or "the disk hangs")
+        self._release()
+
+    def waiting(self, reader: Reader) -> int:
+        """Return how many observations of a device wait; those of files not looked into yet may be others'."""
+        with self._changed:
+            return reader.waiting
+
+    # -- for the connections of devices --------------------------------------------------------------------------------
+
+    def reader(self, device: str, wake: Callable[[], None] = lambda: None) -> Reader:
+        """Return the view of one device, which has one; `wake` is called when something of it was put.
+
+        What the one before had on its way, or held, waits again.
+        """
+        if device in self._writer.readers:
+            for segment in list(self._writer.queue.segments):
+                if not segment.is_indexed and (TAKEN in segment.state or HELD in segment.state):
+                    self._writer.look_into(segment)
+        with self._changed:
+            self._writer.queue.wait_again(device)
+            reader = Reader(self._writer.queue, device, self.hold_s, wake)
+            self._writer.readers[device] = reader
+            return reader
+
+    def take(
+        self, reader: Reader, *, limit: int, max_bytes: int, is_settled: bool = True, may_wait: bool = False
+    ) -> Batch | None:
+        """Return what is to be sent next, None where there is nothing.
+
+        For one thread a device, which may have to wait for the disk where the queue is long.
+
+        Parameters
+        ----------
+        limit, max_bytes
+            Of a batch, which has at least one observation.
+        is_settled
+            Whether the connection is known to be good: no more than a little of a backlog is sent before.
+        may_wait
+            Return an empty batch where it could become fuller, and nothing in it is a hazard.
+        """
+        writer = self._writer
+        while True:
+            with self._changed:
+                found = reader.next(limit, is_settled=is_settled)
+                if found is None:
+                    return None
+                if isinstance(found, Found):
+                    if may_wait and found.is_live and len(found.positions) < limit and not found.has_hazard:
+                        return Batch((), [])
+                    segment = found.segment
+                    places = reader.take(found, found.fitting(max_bytes))
+                    payloads = None
+                    if segment.path is None:
+                        payloads = [segment.payloads[position] for position in found.positions[: len(places)]]
+            if isinstance(found, Segment):
+                writer.look_into(found)
+                continue
+            if payloads is None:
+                payloads = self._read(reader, segment, places)
+            if payloads:
+                return Batch(places, [one.replace(_LIVE, _LATE, 1) for one in payloads] if found.is_late else payloads)
+
+    def acknowledge(self, reader: Reader, places: Sequence[int]) -> None:
         """Note that the broker has these, and take them out of the file when they have been held long enough.
 
         Only memory knows of it: after a restart what is still in the file is sent again under its numbers.
         """
         with self._changed:
             now = time.monotonic()
-            self._queue.acknowledge(places, now)
-            if math.isinf(self._tidy_due):
-                self._tidy_due = now + self.hold_s + _TIDY_S
-                self._changed.notify_all()
+            reader.acknowledge(places, now)
+            reader.forget(now - self.hold_s)
+            self._writer.tidy_soon(now)
 
-    def rewind(self) -> int:
+    def rewind(self, reader: Reader, in_flight: Iterable[Sequence[int]] = ()) -> int:
         """Let everything that is still held wait again, and return how many: for after a reconnect."""
         with self._changed:
-            now = time.monotonic()
-            self._queue.forget(now - self.hold_s)
-            self._sync_due, self._synced, self._reader = now, 0, -1  # what was acknowledged may not have been synced
+            # What was acknowledged may not have been synced.
+            self._writer.sync_due, self._writer.synced = time.monotonic(), 0
             self._changed.notify_all()
-            return self._queue.rewind()
+            return reader.rewind(in_flight)
 
-    def is_empty(self) -> bool:
-        """Tell whether nothing waits."""
-        with self._changed:
-            return not self._queue.waiting
+    def _encoded(self, device: str, observation: Observation, number: int, lane: int = WORDS) -> bytes:
+        if not device or not device.isprintable() or device[0] in "{=":
+            raise ValueError(f"device is {device!r}, expected an id")
+        numbered = msgspec.structs.replace(observation, seq=number, boot=self._boots[lane])
+        payload = msgspec.json.encode(self.protect(numbered))
+        _OBSERVATION.decode(payload)  # a struct built in Python has not had its limits checked
+        return payload
 
-    def stats(self) -> SpoolStats:
-        """Return what is in it."""
+    def _read(self, reader: Reader, segment: Segment, places: Sequence[int]) -> list[bytes]:
+        """Return observations of a file; what it has no longer is counted as lost."""
+        try:
+            payloads = self._writer.payloads(segment, places)
+            _OBSERVATIONS.decode(b"[" + b",".join(payloads) + b"]")
+            if len(payloads) == len(places):
+                return payloads
+        except (OSError, ValueError) as error:
+            logger.warning("%s: %d observations cannot be read: %s", segment.path, len(places), error)
         with self._changed:
-            unwritten = sum(1 for _ in self._queue.last.waiting(self._written, self._queue.next))
-            return SpoolStats(self._queue.waiting, self._queue.held, self._dropped, unwritten, self._queue.size)
-
-    def close(self) -> None:
-        """Write what can be written, take out of the files what was acknowledged, and release them."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
-        self._writer.join(_CLOSE_S)
-        if lost := self.stats().unwritten:
-            logger.error("%s: %d observations are lost: %s", self.path, lost, self.trouble or "the disk hangs")
-        self._release()
+            self._writer.lose(reader.give_up(places))
+        return []
 
     # -- opening -------------------------------------------------------------------------------------------------------
 
-    def _open(self) -> None:
+    def _open(self, failure: OSError | None) -> None:
+        writer = self._writer
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = take_lock(self.path)
-            old_spool.convert(self.path, self._file_bytes, self.protect)
-            self._read()
+            if failure is not None:
+                raise failure
+            old_spool.convert(self.path, writer.file_bytes, self.protect)
+            self._read_files()
         except SpoolError:
             raise
         except OSError as error:
@@ -241,153 +371,29 @@ class Spool:
                 raise SpoolError(
                     f"{self.path}: cannot be used: {error.strerror}; expected a file in a folder that can be written"
                 ) from error
-            self._failed(error)
+            writer.failed(error)
 
     def _release(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
-    def _read(self) -> None:
+    def _read_files(self) -> None:
         """Take over what an agent before this one has left."""
-        for number, path in further_files(self.path):
+        writer, queue, files = self._writer, self._writer.queue, further_files(self.path)
+        found, size = list[tuple[int, bytes]](), 0
+        for number, path in files:
             content = read_through(path)
-            self._queue.add_file(path, content.count(b"\n"), len(content))
-            self._files = number
+            queue.add_file(number, path, content.count(ROW), len(content))
+            writer.files = number
         if self.path.exists():
-            self._queue.add(read_lines(self.path), time.monotonic())
-        self._written = self._synced = self._queue.next
-        self._file.append(b"")
-        if self._file.size != self._queue.last.size:
-            self._file.rewrite(lines(self._queue.last.payloads()), in_place=False)
-        elif self._file.size:
-            self._file.sync()
-
-    def _load(self, segment: Segment) -> None:
-        """Read a file of the queue; what the disk does not give is passed over, and the log says so."""
-        payloads: list[bytes] = []
-        try:
-            payloads = read_lines(segment.path or self.path)
-        except OSError as error:
-            logger.warning("%s: %d observations cannot be read: %s", segment.path, segment.count, error.strerror)
-        with self._changed:
-            self._queue.fill(segment, payloads)
-
-    # -- the writer ----------------------------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        done = False
-        while not done:
-            with self._changed:
-                while not self._closing and (wait_s := self._wait_s()) > 0.0:
-                    self._changed.wait(None if math.isinf(wait_s) else wait_s)
-                done = self._closing
-            try:
-                self._work()
-            except Exception as error:
-                if not isinstance(error, OSError):  # a fault of ours: what waits still goes out
-                    logger.exception("%s: the writer's turn failed", self.path)
-                self._failed(error)
-        self._file.close()
-
-    def _wait_s(self) -> float:
-        if not self.trouble and self._written < self._queue.next:
-            return 0.0
-        due = self._retry_due if self.trouble else min(self._sync_due, self._tidy_due)
-        return due - time.monotonic()
-
-    def _work(self) -> None:
-        """Bring the disk up to date."""
-        queue = self._queue
-        with self._changed:
-            now, last, end, failing = time.monotonic(), queue.last, queue.next, bool(self.trouble)
-            if tidy := self._closing or now >= self._tidy_due:
-                queue.forget(now if self._closing else now - self.hold_s)
-            content = lines(row.payload for _, row in last.waiting(self._written, end))
-            rewrite = failing or (tidy and self._is_worth_it(self._file.size + len(content), last.size, now))
-            # Where nothing waits nothing can be lost, and a card is spared a new file.
-            safely = rewrite and (failing or next(last.waiting(0, end), None) is not None)
-            content, sync = lines(last.payloads()) if rewrite else content, self._must_sync(now, end)
-        if rewrite:
-            self._file.rewrite(content, in_place=not safely)
-        else:
-            self._file.append(content)
-        with self._changed:
-            self._written = end
-            self._changed.notify_all()
-        if sync and not safely:
-            self._file.sync()
-        with self._changed:
-            if sync or safely:
-                self._synced = end
-            if failing:
-                logger.warning("%s: the disk takes observations again", self.path)
-                self.trouble = ""
-                self._backoff.reset()
-            self._changed.notify_all()
-        if tidy:
-            self._tidy(now)
-        self._slow = False
-        if self._file.size >= self._file_bytes and not self._closing:
-            self._move(end)
-
-    def _must_sync(self, now: float, end: int) -> bool:
-        """Tell whether it is time to sync, and note when it will be."""
-        if self._synced < self._urgent:
-            return True
-        oldest = next(self._queue.last.waiting(self._synced, end), None)
-        if oldest is None:
-            self._synced, self._sync_due = end, math.inf
-            return False
-        self._synced, self._sync_due = oldest[0], oldest[1].put + SYNC_S
-        return self._closing or now >= self._sync_due
-
-    def _is_worth_it(self, on_disk: int, wanted: int, now: float) -> bool:
-        """Tell whether a file is to be written without what was acknowledged."""
-        return on_disk > wanted and (self._closing or on_disk >= 2 * wanted or now >= self._shrunk + _SHRINK_S)
-
-    def _tidy(self, now: float) -> None:
-        """Take what was acknowledged out of the files behind the first, and set the time of the next look."""
-        queue = self._queue
-        with self._changed:
-            emptied = queue.emptied()
-            shrunk = [
-                (segment, segment.path, lines(segment.payloads()))
-                for segment in queue.segments[:-1]
-                if segment.path and segment.is_read and self._is_worth_it(segment.on_disk, segment.size, now)
-            ]
-            if now >= self._shrunk + _SHRINK_S:
-                self._shrunk = now
-            oldest = queue.oldest_held()
-            self._tidy_due = now + _TIDY_S if oldest is None else max(oldest + self.hold_s, now) + _TIDY_S
-            if oldest is None and self._file.size == queue.last.size and not queue.segments[:-1]:
-                self._tidy_due = math.inf
-        for path in emptied:
-            with contextlib.suppress(OSError):  # it is sent once more after the next start
-                path.unlink()
-        for segment, path, content in shrunk:
-            replace_file(path, content, mode=PRIVATE)
-            segment.on_disk = len(content)
-
-    def _move(self, end: int) -> None:
-        """Close the file that is appended to, since it is long, and begin another."""
-        self._files += 1
-        target, size = further_file(self.path, self._files), self._file.size
-        self._file.move(target)
-        with self._changed:
-            closed = self._queue.split(end, target, size)
-            self._synced = max(self._synced, end)
-            if self._reader < closed.first:  # nobody has asked for it yet, so it cannot be acknowledged
-                closed.is_read, closed.rows = False, {}
-
-    def _failed(self, error: Exception) -> None:
-        text = getattr(error, "strerror", None) or str(error)
-        with self._changed:
-            if text != self.trouble:
-                logger.error(
-                    "%s: the disk takes nothing: %s; observations are kept in memory, up to %d MB, and are lost if this"
-                    " process ends before there is a connection", self.path, text, self.memory_bytes >> 20,
-                )  # fmt: skip
-            self.trouble, self._written = text, min(self._written, self._synced)
-            self._retry_due = time.monotonic() + self._backoff.next_s()
-            self._changed.notify_all()
+            size, found = self.path.stat().st_size, read_lines(self.path)
+        rows, memory = apart(found, writer.owner)
+        is_whole = size == sum(len(text) + OVERHEAD for _, text in found)
+        if files and not found:  # its first line was not written any more
+            memory = apart(read_lines(files[-1][1]), writer.owner)[1]
+            is_whole &= not memory
+        writer.memory = memory or {}
+        if rows:
+            queue.add([(row.device, payload_worth(row.payload), row.payload) for row in rows], -math.inf)
+        writer.begin({number for number, _ in files}, is_whole=is_whole)

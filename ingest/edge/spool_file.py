@@ -1,7 +1,9 @@
-"""The bytes of a spool: lines with a check sum, and the file that they are appended to.
+"""The bytes of a spool: lines with a check sum, the file that they are appended to, and the tally of all its files.
 
-A line is eight hexadecimal digits (CRC-32 of the observation), a blank, the observation as JSON, and a line feed, which
-JSON never holds. So a file that was cut anywhere, or that has a damaged block, still gives every line that is whole.
+A line is eight hexadecimal digits (CRC-32 of the rest), a blank, and what was put at once: fields with a tab between
+them, which JSON never holds. A field is the id of a device, an observation of the device named last (JSON), or, behind
+``=``, what a codec remembers since; ``==`` stands before all that is remembered. So a file that was cut anywhere, or
+that has a damaged block, gives what was put at once as a whole or not at all.
 """
 
 import contextlib
@@ -9,38 +11,141 @@ import fcntl
 import logging
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from errno import EDQUOT, EIO, ENODEV, ENOENT, ENOSPC, ENXIO, EROFS, ESTALE
+from itertools import accumulate
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from zlib import crc32
+
+import msgspec
 
 from ingest.clock import wall_ms
 from ingest.files import replace_file, sync_folder
 
 logger = logging.getLogger(__name__)
+_MEMORY: Final = msgspec.json.Decoder(dict[str, bytes | None])
 OVERHEAD: Final = 10
-"""Bytes of a line beside its observation."""
+"""Bytes of a line beside its fields."""
+ROW: Final = b'{"type":"'
+"""What begins every observation, and stands nowhere else."""
 PRIVATE: Final = 0o600
 _ASIDE: Final = 5
 _BLOCK: Final = 4096
+_COPY: Final = 64 << 10
 
 
 DISK_ERRORS: Final = frozenset({ENOSPC, EDQUOT, EROFS, EIO, ENXIO, ENODEV, ESTALE})
 """A disk is full or broken. Other errors are a wrong path or missing rights, which a person has to put right."""
 
 
+Memory = Mapping[str, bytes | None]
+"""Key → what is remembered under it; None: nothing any more."""
+
+
+class Filed(NamedTuple):
+    """One observation of a file."""
+
+    device: str
+    payload: bytes
+    at: int
+    """Where the payload begins in the file."""
+
+
+class Tally(msgspec.Struct):
+    """What a spool's files are known to hold, so that nothing is lost from them without being counted.
+
+    It is changed before acknowledged observations leave a file, and after dropped ones do: a process that is killed in
+    between finds the latter missing, and counts them.
+    """
+
+    rows: dict[int, int] = {}
+    """Number of a file (0: the one that is appended to) → observations in it."""
+    dropped: dict[str, int] = {}
+    """Why and what → observations given up or lost since the spool was made."""
+    ran_s: float = 0.0
+    """How long agents have run on this spool."""
+    closed_s: dict[int, float] = {}
+    """Number of a file → `ran_s` when nothing more was appended to it: a clock may be wrong."""
+
+    def lose(self, why: str, count: int) -> None:
+        """Count what is given up or lost."""
+        if count:
+            self.dropped[why] = self.dropped.get(why, 0) + count
+
+    def leave(self, number: int) -> None:
+        """Forget a file."""
+        self.rows.pop(number, None)
+        self.closed_s.pop(number, None)
+
+
 class SpoolError(OSError):
     """The spool cannot be opened; the text names the file and what to do."""
 
 
-def lines(payloads: Iterable[bytes]) -> bytes:
-    r"""Return observations as lines.
+def lines(contents: Iterable[bytes]) -> bytes:
+    r"""Return contents as lines.
 
     >>> lines([b'{"type":"level"}'])
     b'6f44820b {"type":"level"}\n'
     """
-    return b"".join(b"%08x %b\n" % (crc32(payload), payload) for payload in payloads)
+    return b"".join(b"%08x %b\n" % (crc32(content), content) for content in contents)
+
+
+def together(rows: Iterable[tuple[str, bytes]], memory: Memory | None = None, *, whole: bool = False) -> bytes:
+    r"""Return the content of a line: observations of devices, and what is remembered since, or (`whole`) at all.
+
+    >>> together([("cam-1", b'{"type":"count"}'), ("cam-1", b'{"type":"gate"}')], {"a": b"7", "b": None})
+    b'cam-1\t{"type":"count"}\t{"type":"gate"}\t={"a":"Nw==","b":null}'
+    """
+    fields, before = list[bytes](), None
+    for device, payload in rows:
+        if device != before:
+            fields.append(device.encode())
+            before = device
+        fields.append(payload)
+    if memory or whole:
+        fields.append((b"==" if whole else b"=") + msgspec.json.encode(memory))
+    return b"\t".join(fields)
+
+
+def apart(contents: Iterable[tuple[int, bytes]], owner: str) -> tuple[list[Filed], dict[str, bytes] | None]:
+    """Return the observations of a file, and what its codecs remembered at its end; None where no line says.
+
+    `contents` are lines and where each begins in the file; `owner` is the device of observations that name none.
+    """
+    rows, memory = list[Filed](), dict[str, bytes]()
+    known = False
+    for start, content in contents:
+        device, at = owner, start
+        for part in content.split(b"\t"):
+            if part.startswith(b"{"):
+                rows.append(Filed(device, part, at))
+            elif part.startswith(b"="):
+                if whole := part.startswith(b"=="):
+                    memory.clear()
+                known |= whole
+                remember(memory, _remembered(part))
+            else:
+                device = part.decode(errors="replace")
+            at += len(part) + 1
+    return rows, memory if known or memory else None
+
+
+def remember(memory: dict[str, bytes], changes: Memory) -> None:
+    """Take changes over into what is remembered."""
+    for key, value in changes.items():
+        if value is None:
+            memory.pop(key, None)
+        else:
+            memory[key] = value
+
+
+def _remembered(part: bytes) -> dict[str, bytes | None]:
+    try:
+        return _MEMORY.decode(part.lstrip(b"="))
+    except msgspec.MsgspecError:
+        return {}
 
 
 def further_file(path: Path, number: int) -> Path:
@@ -82,31 +187,59 @@ def take_lock(path: Path) -> int | None:
     return file
 
 
-def read_lines(path: Path) -> list[bytes]:
-    """Return the observations of a file, in order. Raises OSError where it cannot be opened.
+def read_lines(path: Path) -> list[tuple[int, bytes]]:
+    """Return the contents of a file's lines, in order, and where each begins. Raises OSError where it cannot be opened.
 
     What is no whole line is named in the log. The end that a power cut took is usual; a file that has more wrong with
     it is copied, with the ending ``.broken-<time>``, and written again without that. At most `_ASIDE` copies are made.
     """
     content = read_through(path)
     *whole, end = content.split(b"\n")
-    found = [line[9:] for line in whole if line[:9] == b"%08x " % crc32(line[9:])]
-    wrong = len(content) - sum(map(len, found)) - OVERHEAD * len(found)
+    found, at, wrong = list[tuple[int, bytes]](), 0, len(content)
+    for line in whole:
+        if line[:9] == b"%08x " % crc32(line[9:]):
+            found.append((at + 9, line[9:]))
+            wrong -= len(line) + 1
+        at += len(line) + 1
     if wrong > len(end) or (wrong and not found):
         aside = path.with_name(f"{path.name}.broken-{wall_ms()}")
         logger.error(
-            "%s: damaged: %d bytes hold no observations; the other %d observations are saved, a copy of the file is %s",
+            "%s: damaged: %d bytes hold no observations; the other %d lines are saved, a copy of the file is %s",
             path, wrong, len(found), aside.name,
         )  # fmt: skip
         try:
             if len(list(path.parent.glob("*.broken-*"))) < _ASIDE:
                 replace_file(aside, content, mode=PRIVATE)
-            replace_file(path, lines(found), mode=PRIVATE)
+            replace_file(path, lines(text for _, text in found), mode=PRIVATE)
         except OSError as error:
             logger.warning("%s: the copy cannot be written: %s", aside, error.strerror)
+        else:
+            ends = accumulate((len(text) + OVERHEAD for _, text in found), initial=9)
+            found = [(start, text) for start, (_, text) in zip(ends, found, strict=False)]
     elif wrong:
         logger.warning("%s: the last %d bytes were not written whole; all before them is there", path, wrong)
     return found
+
+
+def read_tally(lock: int | None) -> Tally:
+    """Return what the lock's file says of all files; an empty one where it says nothing that can be read."""
+    for start in (0, _COPY):
+        if lock is None:
+            break
+        with contextlib.suppress(OSError, ValueError):
+            line = os.pread(lock, _COPY, start).partition(b"\n")[0]
+            if line[:9] == b"%08x " % crc32(line[9:]):
+                return msgspec.json.decode(line[9:], type=Tally)
+    return Tally()
+
+
+def write_tally(lock: int | None, tally: Tally) -> None:
+    """Write it, twice, in the lock's file: a block of it may get lost. A disk that takes nothing loses only this."""
+    line = lines([msgspec.json.encode(tally)])
+    if lock is not None and len(line) <= _COPY:
+        with contextlib.suppress(OSError):
+            for start in (0, _COPY):
+                os.pwrite(lock, line, start)
 
 
 def read_through(path: Path) -> bytes:
@@ -174,12 +307,15 @@ class SpoolFile:
             self._entered = True
         self.size = len(data)
 
-    def move(self, target: Path) -> None:
-        """Sync what is there, give it another name, and begin again with nothing."""
+    def move(self, target: Path, head: bytes) -> None:
+        """Sync what is there, give it another name, and begin again with `head`."""
         self.sync()
         self.path.rename(target)
-        sync_folder(self.path.parent)
         self.close()
+        if head:
+            self.rewrite(head, in_place=False)
+            return
+        sync_folder(self.path.parent)
         self.append(b"")
 
     def close(self) -> None:

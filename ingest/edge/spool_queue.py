@@ -1,31 +1,69 @@
-"""The queue of a spool: which observations wait, which are held, and in which file each is. No disk, no threads."""
+"""The queue of a spool: which observations wait, which are held, and where each is. No disk, no threads.
+
+An observation has a place, which no other gets. The files that nothing is appended to any more are segments of which
+only an index is kept; the last segment, which is appended to, has its observations in memory.
+"""
 
 import math
-from bisect import bisect_right
-from collections import deque
+from array import array
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
+from enum import IntEnum
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ingest.edge.spool_file import OVERHEAD
-from ingest.observations import Level, Observation, State
-from ingest.vocabulary import HAZARD_LEVELS
+import msgspec
+
+from ingest.edge.spool_file import OVERHEAD, Filed
+from ingest.observations import Count, Gate, Level, Observation, State
+from ingest.vocabulary import HAZARD_LEVELS, WITH_RULES, Kind
 
 _METRICS: Final = 64
 _BURST: Final = 20
 _REST_S: Final = 5.0
-_STATE: Final = b'{"type":"state"'
+WAITING, TAKEN, HELD, GONE = range(4)
+"""What an observation is: not sent, on its way, acknowledged and kept in case the broker forgets, or no more wanted."""
 
 
-class SpooledRow(NamedTuple):
-    """One observation that waits."""
+class Worth(IntEnum):
+    """What an observation is worth, the least first: where there is no room, they go in this order."""
 
-    place: int
-    """In the queue."""
-    payload: bytes
-    """JSON, with number and boot id."""
+    LEVEL = 0
+    """Of a metric without a rule."""
+    COUNT = 1
+    READING = 2
+    """A level of a metric that has a rule, below the value from which on it is a hazard."""
+    STATE = 3
+    """Of a metric without a rule."""
+    GATE = 4
+    HAZARD = 5
+    """A level of a metric that has a rule, from that value on."""
+    WORD = 6
+    """A state's, of a metric with a rule."""
+
+
+WORDS, REST = 0, 1
+"""The two lanes of a device. Each has numbers of its own, so that what overtakes leaves no gap among the others', and
+everything about one detector is in one lane, in its order."""
+LANES: Final = tuple(WORDS if worth in {Worth.READING, Worth.HAZARD, Worth.WORD} else REST for worth in Worth)
+Key = tuple[str, int]
+"""Device and lane."""
+_SPAN_BITS: Final = 20
+SPAN: Final = (1 << _SPAN_BITS) - 1
+"""The part of a span that is the payload's length; what is above it is where the payload begins."""
+
+
+def span(at: int, size: int) -> int:
+    """Return a span."""
+    return at << _SPAN_BITS | size
+
+
+def span_start(one: int) -> int:
+    """Return where the payload of a span begins."""
+    return one >> _SPAN_BITS
 
 
 class SpoolStats(NamedTuple):
@@ -35,11 +73,52 @@ class SpoolStats(NamedTuple):
     held: int
     """Acknowledged, and kept in case the broker forgets."""
     dropped: int
-    """Never acknowledged, and pushed out since the start because there was no room."""
+    """Never acknowledged, and given up or lost since the spool was made: the sum of `drops`."""
     unwritten: int
     """Of those that wait: only in memory, because the disk does not take them."""
     size: int
     """Bytes of all."""
+    drops: dict[str, int]
+    """Why and what (``full level``, ``old count``, ``memory gate``, ``damaged``) → how many."""
+    oldest_s: float
+    """How long something has waited, at least, while agents ran."""
+
+
+class _Head(msgspec.Struct):
+    type: str
+    metric: str = ""
+    value: float | str = 0.0
+
+
+_HEADS: Final = msgspec.json.Decoder(_Head)
+_PLAIN: Final = {"count": Worth.COUNT, "gate": Worth.GATE}
+
+
+def worth_of(observation: Observation) -> Worth:
+    """Return what an observation is worth."""
+    if isinstance(observation, Count):
+        return Worth.COUNT
+    if isinstance(observation, Gate):
+        return Worth.GATE
+    return _worth(observation.metric, observation.value)
+
+
+def payload_worth(payload: bytes) -> Worth:
+    """Return what an observation of a file is worth."""
+    try:
+        head = _HEADS.decode(payload)
+    except msgspec.MsgspecError:
+        return Worth.LEVEL
+    return _PLAIN[head.type] if head.type in _PLAIN else _worth(head.metric, head.value)
+
+
+def _worth(metric: str, value: float | str) -> Worth:
+    if isinstance(value, str):
+        return Worth.WORD if (Kind.STATE, metric) in WITH_RULES else Worth.STATE
+    limit = HAZARD_LEVELS.get(metric)
+    if limit is None:
+        return Worth.LEVEL
+    return Worth.HAZARD if value >= limit else Worth.READING
 
 
 class News:
@@ -49,82 +128,137 @@ class News:
     """
 
     def __init__(self) -> None:
-        self._said: dict[tuple[type, str], str | None] = {}
-        self._rests: dict[tuple[type, str], float] = {}
+        self._said: dict[tuple[str, type, str], str | None] = {}
+        self._rests: dict[tuple[str, type, str], float] = {}
         """When a metric would have rested from all its news (monotonic)."""
+        self._metrics: Counter[str] = Counter()
 
-    def has_news(self, observations: Sequence[Observation], now: float) -> bool:
-        """Take note of observations, and tell whether one of them is news."""
+    def has_news(self, said: Sequence[tuple[str, Observation]], now: float) -> bool:
+        """Take note of observations of devices, and tell whether one of them is news."""
         found = False
-        for observation in observations:
+        for device, observation in said:
             if isinstance(observation, State):
-                said: str | None = observation.value
+                word: str | None = observation.value
             elif isinstance(observation, Level):
-                said = "hazard" if observation.value >= HAZARD_LEVELS.get(observation.metric, math.inf) else None
+                word = "hazard" if observation.value >= HAZARD_LEVELS.get(observation.metric, math.inf) else None
             else:
                 continue
-            key = type(observation), observation.metric
-            if key not in self._said and len(self._said) >= _METRICS:
-                key = type(observation), ""  # so many are made up
-            is_news = said is not None and self._said.get(key) != said
-            self._said[key] = said
+            key = device, type(observation), observation.metric
+            if key not in self._said:
+                if self._metrics[device] >= _METRICS:
+                    key = device, type(observation), ""  # so many are made up
+                else:
+                    self._metrics[device] += 1
+            is_news = word is not None and self._said.get(key) != word
+            self._said[key] = word
             rest = max(self._rests.get(key, now), now) + _REST_S
             if is_news and rest <= now + _BURST * _REST_S:
                 self._rests[key], found = rest, True
         return found
 
 
-@dataclass(slots=True)
-class Row:
-    """One observation."""
-
-    payload: bytes
-    put: float
-    """When it was put here (monotonic)."""
-    acknowledged: bool = False
-
-
 @dataclass(slots=True, eq=False)
 class Segment:
-    """The rows of one file, numbered from `first` up to and without `end`."""
+    """The rows of one file, in its order; a row's position is its place among them."""
 
     first: int
-    end: int
-    count: int = 0
-    """Rows that are still wanted."""
-    size: int = 0
-    """Their bytes, as lines; where the file has not been read, all its bytes."""
-    on_disk: int = 0
-    """Bytes of a file that is no longer appended to."""
+    """Place of the first row."""
+    number: int = 0
+    """Of the file; 0 for the one that is appended to."""
     path: Path | None = None
-    """None: the file that is appended to, which is always the last."""
-    rows: dict[int, Row] = field(default_factory=dict)
-    """By place, in this order."""
-    is_read: bool = True
-    """Whether `rows` has what is in the file."""
+    state: bytearray = field(default_factory=bytearray)
+    """By position."""
+    worth: bytearray = field(default_factory=bytearray)
+    places: "array[int] | None" = None
+    """By position; None where they follow one another from `first`."""
+    spans: "array[int]" = field(default_factory=lambda: array("Q"))
+    """By position, of a file that is no longer appended to: where each payload is in it (`span`)."""
+    index: dict[Key, "array[int]"] = field(default_factory=dict)
+    """Device and lane → positions."""
+    devices: list[str] = field(default_factory=list)
+    payloads: list[bytes] = field(default_factory=list)
+    puts: "array[float]" = field(default_factory=lambda: array("d"))
+    """By position, of the last segment: when each was put (monotonic)."""
+    size: int = 0
+    """Bytes, as lines."""
+    left: int = 0
+    """Rows that are not gone."""
+    until: float = -math.inf
+    """When the newest row was put; far in the past where that was before the start."""
+    is_indexed: bool = True
+    version: int = 0
+    """Another one: the file was written again, and its rows have other positions."""
 
-    def payloads(self) -> Iterator[bytes]:
-        """Yield what is still wanted, in order."""
-        return (row.payload for row in self.rows.values())
+    def place(self, position: int) -> int:
+        """Return a row's place."""
+        return self.first + position if self.places is None else self.places[position]
 
-    def waiting(self, start: int, end: int) -> Iterator[tuple[int, Row]]:
-        """Yield what waits from place `start` up to and without `end`."""
-        rows = self.rows
-        for place in range(max(start, next(iter(rows), end)), min(end, self.end)):
-            row = rows.get(place)
-            if row is not None and not row.acknowledged:
-                yield place, row
+    def position(self, place: int) -> int:
+        """Return the position of the first row at a place or behind it."""
+        if self.places is None:
+            return max(place - self.first, 0)
+        return bisect_left(self.places, place)
+
+    def find(self, place: int) -> int | None:
+        """Return the position of the row at a place, None where there is none."""
+        position = self.position(place)
+        if position < len(self.state) and self.place(position) == place:
+            return position
+        return None
+
+    def enter(self, device: str, worth: int, place: int = 0) -> None:
+        """Append a row that waits to the arrays and the index; its place counts where they do not follow another."""
+        if self.places is not None:
+            self.places.append(place)
+        key = device, LANES[worth]
+        positions = self.index.get(key)
+        if positions is None:
+            positions = self.index[key] = array("I")
+        positions.append(len(self.state))
+        self.state.append(WAITING)
+        self.worth.append(worth)
+        self.left += 1
+
+    def waiting(self, start: int = 0) -> Iterator[int]:
+        """Yield the positions, from one on, of what is not acknowledged."""
+        state = self.state
+        return (position for position in range(start, len(state)) if state[position] <= TAKEN)
+
+    def wanted(self) -> list[int]:
+        """Return the positions of what is not gone."""
+        return [position for position, state in enumerate(self.state) if state != GONE]
+
+    def compact(self, kept: Sequence[int]) -> None:
+        """Let the rows that were at some positions be all there are."""
+        self.version += 1
+        if len(kept) == len(self.state):
+            return
+        self.places = array("q", map(self.place, kept))
+        now_at = dict(zip(kept, range(len(kept)), strict=True))
+        for key, positions in self.index.items():
+            self.index[key] = array("I", (now_at[position] for position in positions if position in now_at))
+        self.state = bytearray(map(self.state.__getitem__, kept))
+        self.worth = bytearray(map(self.worth.__getitem__, kept))
+        if self.path is None:
+            self.devices = [self.devices[position] for position in kept]
+            self.payloads = [self.payloads[position] for position in kept]
+            self.puts = array("d", map(self.puts.__getitem__, kept))
+            self.size = sum(map(line_size, self.devices, self.payloads))
 
 
 class Queue:
-    """Rows in the order in which they came, each at its place; places are never used twice."""
+    """Segments in the order in which their rows came."""
 
     def __init__(self) -> None:
-        self.segments = [Segment(0, 0)]
+        self.segments = [Segment(0)]
         self.next = 0
         """The next place."""
-        self.size = 0
-        self._held: deque[tuple[float, Segment, int]] = deque()
+        self.waiting = self.held = 0
+        """Rows that are not acknowledged, and those that are and are kept."""
+        self.waits: Counter[str] = Counter()
+        """Of which device how many wait, as far as the files have been looked into."""
+        self.unseen = 0
+        """Rows of files that have not been looked into."""
 
     @property
     def last(self) -> Segment:
@@ -132,130 +266,124 @@ class Queue:
         return self.segments[-1]
 
     @property
-    def held(self) -> int:
-        """How many are acknowledged and kept."""
-        return len(self._held)
+    def size(self) -> int:
+        """Bytes of all."""
+        return sum(segment.size for segment in self.segments)
 
-    @property
-    def waiting(self) -> int:
-        """How many are not acknowledged."""
-        return sum(segment.count for segment in self.segments) - len(self._held)
-
-    def oldest_held(self) -> float | None:
-        """Return when the first of those that are held was acknowledged."""
-        return self._held[0][0] if self._held else None
-
-    def add(self, payloads: Sequence[bytes], now: float) -> None:
+    def add(self, rows: Sequence[tuple[str, Worth, bytes]], now: float) -> None:
         """Append rows to the last segment."""
         last = self.last
-        for payload in payloads:
-            last.rows[self.next] = Row(payload, now)
-            self.next += 1
-        last.end = self.next
-        self._grow(last, len(payloads), sum(map(len, payloads)) + OVERHEAD * len(payloads))
+        if not last.state:
+            last.first, last.places = self.next, None
+        for number, (device, worth, payload) in enumerate(rows, self.next):
+            last.enter(device, worth, number)
+            last.devices.append(device)
+            last.payloads.append(payload)
+            last.puts.append(now)
+            last.size += line_size(device, payload)
+            self.waits[device] += 1
+        last.until = now
+        self.next += len(rows)
+        self.waiting += len(rows)
 
-    def add_file(self, path: Path, count: int, size: int) -> None:
-        """Append a file of so many rows and bytes, which has not been read. Before any row is added."""
-        segment = Segment(self.next, self.next + count, on_disk=size, path=path, is_read=False)
+    def add_file(self, number: int, path: Path, count: int, size: int) -> None:
+        """Append a file of so many rows and bytes, which has not been looked into. Before any row is added."""
+        segment = Segment(self.next, number, path, bytearray(count), size=size, left=count, is_indexed=False)
         self.next += count
+        self.waiting += count
+        self.unseen += count
         self.segments.insert(-1, segment)
-        self.last.first = self.last.end = self.next
-        self._grow(segment, count, size)
+        self.last.first = self.next
 
-    def fill(self, segment: Segment, payloads: Sequence[bytes]) -> None:
-        """Give a segment the rows that its file was found to hold: no more than it was said to."""
-        if segment.is_read:
-            return
-        segment.is_read = True
-        segment.rows = {segment.first + n: Row(payload, 0.0) for n, payload in enumerate(payloads)}
-        size = sum(map(len, payloads)) + OVERHEAD * len(payloads)
-        self._grow(segment, len(payloads) - segment.count, size - segment.size)
-
-    def split(self, end: int, path: Path, on_disk: int) -> Segment:
-        """Close the last segment before place `end`, begin another, and return the closed one."""
-        closed = self.last
-        fresh = Segment(end, self.next)
-        for place in range(end, self.next):
-            row = closed.rows.pop(place, None)
-            if row is not None:
-                fresh.rows[place] = row
-        moved = sum(len(payload) + OVERHEAD for payload in fresh.payloads())
-        fresh.count, fresh.size = len(fresh.rows), moved
-        closed.end, closed.path, closed.on_disk = end, path, on_disk
-        closed.count, closed.size = closed.count - fresh.count, closed.size - moved
-        self._held = deque(
-            (when, fresh if place >= end and segment is closed else segment, place)
-            for when, segment, place in self._held
-        )
+    def close_last(self, number: int, path: Path, size: int, end: int) -> None:
+        """Begin another segment at place `end`, and forget what is in the file of the one before."""
+        last, fresh, split = self.last, Segment(end), self.last.position(end)
+        for position in range(split, len(last.state)):
+            fresh.enter(last.devices[position], last.worth[position])
+            fresh.state[-1] = last.state[position]
+        fresh.devices, fresh.payloads, fresh.puts = last.devices[split:], last.payloads[split:], last.puts[split:]
+        fresh.size, fresh.until = sum(map(line_size, fresh.devices, fresh.payloads)), last.until
+        fresh.left -= fresh.state.count(GONE)
+        for position in range(split):
+            if last.state[position] <= TAKEN:
+                self.waits[last.devices[position]] -= 1
+                self.unseen += 1
+        last.state, last.worth = last.state[:split], bytearray()
+        last.places = last.places[:split] if last.places is not None else None
+        last.left = split - last.state.count(GONE)
+        last.number, last.path, last.size, last.is_indexed = number, path, size, False
+        last.index, last.devices, last.payloads, last.puts = {}, [], [], array("d")
         self.segments.append(fresh)
-        return closed
 
-    def after(self, place: int) -> list[Segment]:
-        """Return the segments that may hold rows behind a place."""
-        return self.segments[self._index(place + 1) :]
+    def fill(self, segment: Segment, rows: Sequence[Filed]) -> int:
+        """Index a segment by what its file was found to hold; return how many rows are lost.
 
-    def acknowledge(self, places: Iterable[int], now: float) -> None:
-        """Hold rows. Places without a row that waits are passed over."""
-        for place in places:
-            segment = self.segments[self._index(place)]
-            row = segment.rows.get(place)
-            if row is not None and not row.acknowledged:
-                row.acknowledged = True
-                self._held.append((now, segment, place))
-
-    def rewind(self) -> int:
-        """Let all that is held wait again; return how many."""
-        for _, segment, place in self._held:
-            segment.rows[place].acknowledged = False
-        count = len(self._held)
-        self._held.clear()
-        return count
-
-    def forget(self, until: float) -> None:
-        """Take out what was acknowledged up to a time."""
-        while self._held and self._held[0][0] <= until:
-            _, segment, place = self._held.popleft()
-            self._remove(segment, place)
-
-    def emptied(self) -> list[Path]:
-        """Take out the segments that nothing is wanted of, and return their files."""
-        empty = [segment for segment in self.segments[:-1] if not segment.count]
-        self.segments = [segment for segment in self.segments if segment not in empty]
-        return [segment.path for segment in empty if segment.path is not None]
-
-    def make_room(self, most: int, most_in_last: int) -> int:
-        """Drop the oldest rows above so many bytes, in all and in the last segment; return how many had waited.
-
-        Other segments go whole; `emptied` has their files.
+        Where it holds fewer rows than it was written with, all that it holds wait.
         """
-        if self.size <= most and self.last.size <= most_in_last:
-            return 0
-        before = self.waiting
-        for segment in self.segments[:-1]:
-            if self.size > most:
-                segment.is_read, segment.rows = True, {}
-                self._grow(segment, -segment.count, -segment.size)
-        last, limit = self.last, min(most, most_in_last)
-        if last.size > limit:
-            limit -= limit // 100  # some more, so that this is not done for every observation
-            rows = last.rows
-            for word in (_STATE, b""):  # what a detector said last goes last
-                for place in [place for place, row in rows.items() if not (word and row.payload.startswith(word))]:
-                    if last.size <= limit:
-                        break
-                    self._remove(last, place)
-        self._held = deque(one for one in self._held if one[2] in one[1].rows)
-        return before - self.waiting
+        before, fresh = segment.state, Segment(segment.first)
+        for row in rows[: len(before)]:
+            fresh.enter(row.device, payload_worth(row.payload))
+        self.unseen -= sum(state <= TAKEN for state in before)
+        lost = len(before) - len(fresh.state)
+        if lost:
+            self.waiting += len(fresh.state) - sum(state <= TAKEN for state in before)
+            self.held -= before.count(HELD)
+            segment.state, segment.places = fresh.state, None
+        segment.index, segment.worth, segment.is_indexed = fresh.index, fresh.worth, True
+        segment.spans = array("Q", (span(row.at, len(row.payload)) for row in rows))
+        for (device, _), positions in segment.index.items():
+            self.waits[device] += sum(segment.state[position] <= TAKEN for position in positions)
+        segment.left = len(segment.state) - segment.state.count(GONE)
+        return lost
 
-    def _index(self, place: int) -> int:
+    def segment_of(self, place: int) -> int:
+        """Return the index of the segment that a place is in, or would be."""
         return max(bisect_right(self.segments, place, key=attrgetter("first")) - 1, 0)
 
-    def _remove(self, segment: Segment, place: int) -> None:
-        row = segment.rows.pop(place, None)
-        if row is not None:
-            self._grow(segment, -1, -len(row.payload) - OVERHEAD)
+    def turn(self, device: str, segment: Segment, position: int, state: int) -> None:
+        """Make a row something else, and count."""
+        before = segment.state[position]
+        segment.state[position] = state
+        gone = (before <= TAKEN) - (state <= TAKEN)
+        self.waiting -= gone
+        if segment.is_indexed:
+            self.waits[device] -= gone
+        else:
+            self.unseen -= gone
+        self.held += (state == HELD) - (before == HELD)
+        segment.left -= (state == GONE) - (before == GONE)
 
-    def _grow(self, segment: Segment, rows: int, size: int) -> None:
-        segment.count += rows
-        segment.size += size
-        self.size += size
+    def wait_again(self, device: str) -> None:
+        """Let all that a device has on its way, or held, wait."""
+        for segment in self.segments:
+            for lane in (WORDS, REST):
+                for position in segment.index.get((device, lane), ()):
+                    if segment.state[position] in {TAKEN, HELD}:
+                        self.turn(device, segment, position, WAITING)
+
+    def victims(self, segment: Segment, worth: int) -> list[tuple[str, int]]:
+        """Return (device, position) of what may go of a worth, oldest first; of -1: of any, if it was acknowledged."""
+        states = {HELD} if worth < 0 else {WAITING, HELD}
+        return sorted(
+            (
+                (device, position)
+                for (device, _), positions in segment.index.items()
+                for position in positions
+                if (worth < 0 or segment.worth[position] == worth) and segment.state[position] in states
+            ),
+            key=itemgetter(1),
+        )
+
+    def drop(self, segment: Segment, victims: Iterable[tuple[str, int]], why: str) -> Counter[str]:
+        """Let rows go; return how many of what had waited."""
+        dropped: Counter[str] = Counter()
+        for device, position in victims:
+            if segment.state[position] == WAITING:
+                dropped[f"{why} {Worth(segment.worth[position]).name.lower()}"] += 1
+            self.turn(device, segment, position, GONE)
+        return dropped
+
+
+def line_size(device: str, payload: bytes) -> int:
+    """Return how many bytes a row takes as a line of its own."""
+    return len(payload) + len(device) + 1 + OVERHEAD

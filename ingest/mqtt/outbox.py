@@ -198,6 +198,11 @@ class Outbox:
         self.resent += self.storage.rewind(self.in_flight.values())
         self.in_flight.clear()
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether a reconnect is over: what is sent now does not go once more."""
+        return math.isinf(self._settles_at)
+
     def stalled(self, now: float) -> bool:
         """Tell whether something is in flight and nothing was acknowledged for `ack_timeout_s`."""
         return bool(self.in_flight) and now - self._progress > self.ack_timeout_s

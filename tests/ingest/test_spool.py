@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ingest.edge import spool as spool_module
+from ingest.edge import spool_writer
 from ingest.edge.spool import Spool
 from ingest.edge.spool_file import SpoolError, lines, read_lines
 from ingest.observations import Count, Level, Observation, State
@@ -28,8 +29,8 @@ from tests.support import examples, wait_for
 BIG = 1 << 30
 
 
-def put(spool, observations):
-    numbers = spool.put(observations)
+def put(spool, observations, memory=None):
+    numbers = spool.put([("d", one) for one in observations], memory)
     spool.settle()
     return numbers
 
@@ -38,17 +39,39 @@ def level(value, ts=1):
     return Level(ts=ts, metric="noise", value=value, unit="dB")
 
 
-def waiting(spool, after=-1):
-    found = spool.waiting(after, limit=100_000, max_bytes=BIG)
-    return [msgspec.json.decode(row.payload, type=Observation) for row in found]
+def reader(spool):
+    return spool._writer.readers.get("d") or spool.reader("d")
 
 
-def places(spool, after=-1):
-    return [row.place for row in spool.waiting(after, limit=100_000, max_bytes=BIG)]
+def look(spool):
+    """What waits, as (place, JSON), without a trace."""
+    view, found = reader(spool), {}
+    while batch := spool.take(view, limit=100_000, max_bytes=BIG):
+        found |= dict(zip(batch.places, batch.payloads, strict=True))
+    for segment, position in view._rows(sorted(found)):
+        segment.state[position] = 0
+    view._at = [0, 0, 0, 0]
+    return sorted(found.items())
+
+
+def waiting(spool):
+    return [msgspec.json.decode(payload, type=Observation) for _, payload in look(spool)]
+
+
+def places(spool):
+    return [place for place, _ in look(spool)]
+
+
+def acknowledge(spool, places):
+    spool.acknowledge(reader(spool), list(places))
+
+
+def rewind(spool):
+    return spool.rewind(reader(spool))
 
 
 def content(folder):
-    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
+    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix != ".lock")
 
 
 def test_every_start_numbers_under_a_new_boot_id_and_what_waits_keeps_its_own(tmp_path):
@@ -56,7 +79,7 @@ def test_every_start_numbers_under_a_new_boot_id_and_what_waits_keeps_its_own(tm
     with closing(Spool(path, hold_s=0)) as spool:
         first = spool.boot
         assert put(spool, [level(1.0), level(2.0)]) == [0, 1]
-        spool.acknowledge([0])
+        acknowledge(spool, [0])
     with closing(Spool(path, hold_s=0)) as spool:
         assert spool.boot != first
         assert put(spool, [level(3.0)]) == [0]
@@ -82,11 +105,13 @@ def test_a_card_that_forgets_its_last_writes_gives_no_number_twice(tmp_path):
 def test_a_batch_is_bounded_in_rows_and_bytes_but_never_empty(tmp_path):
     with closing(Spool(tmp_path / "s.db")) as spool:
         put(spool, [level(float(n)) for n in range(20)])
-        size = len(spool.waiting(-1, limit=1, max_bytes=BIG)[0].payload)
-        assert len(spool.waiting(-1, limit=5, max_bytes=BIG)) == 5
-        assert len(spool.waiting(-1, limit=20, max_bytes=size * 3 + 20)) == 3
-        assert len(spool.waiting(-1, limit=20, max_bytes=1)) == 1
-        assert [row.place for row in spool.waiting(7, limit=2, max_bytes=BIG)] == [8, 9]
+        size = len(look(spool)[0][1])
+        for limit, most, count in ((5, BIG, 5), (20, size * 3 + 20, 3), (20, 1, 1), (2, BIG, 2)):
+            batch = spool.take(reader(spool), limit=limit, max_bytes=most)
+            assert batch is not None
+            assert len(batch.payloads) == count
+            last = list(batch.places)
+        assert last == [9, 10]
 
 
 def test_one_bad_observation_and_none_is_taken(tmp_path):
@@ -120,21 +145,21 @@ def test_what_was_acknowledged_and_pushed_out_is_not_called_dropped(tmp_path):
     with closing(Spool(tmp_path / "s.db", max_bytes=20_000, hold_s=3_600)) as spool:
         for n in range(500):
             put(spool, [level(float(n))])
-            spool.acknowledge(places(spool))
+            acknowledge(spool, places(spool))
         assert (spool.stats().dropped, spool.stats().waiting) == (0, 0)
 
 
 def test_held_ones_wait_again_after_a_rewind_until_their_time_is_over(tmp_path, monkeypatch):
     with closing(Spool(tmp_path / "s.db", hold_s=60)) as spool:
         put(spool, [level(1.0), level(2.0), level(3.0)])
-        spool.acknowledge([1, 0, 7])
+        acknowledge(spool, [1, 0, 7])
         assert places(spool) == [2]
-        assert spool.rewind() == 2
+        assert rewind(spool) == 2
         assert places(spool) == [0, 1, 2]
-        spool.acknowledge([0, 1])
+        acknowledge(spool, [0, 1])
         later = time.monotonic() + 61
         monkeypatch.setattr("ingest.edge.spool.time.monotonic", lambda: later)
-        assert spool.rewind() == 0
+        assert rewind(spool) == 0
         assert places(spool) == [2]
         assert spool.stats().held == 0
 
@@ -191,15 +216,15 @@ def test_nobody_else_may_read_what_it_writes(tmp_path):
 
 
 def test_what_is_acknowledged_is_gone_from_the_file_while_the_agent_runs(tmp_path, monkeypatch):
-    monkeypatch.setattr(spool_module, "_TIDY_S", 0.02)
+    monkeypatch.setattr(spool_writer, "_TIDY_S", 0.02)
     with closing(Spool(tmp_path / "s.db", hold_s=0.05)) as spool:
         for n in range(40):
             put(spool, [Count(ts=1, interval_s=1, in_=4_711)])
-            spool.acknowledge([n])
+            acknowledge(spool, [n])
         wait_for(lambda: b'"in":4711' not in content(tmp_path), "it stands in a file")
         put(spool, [Count(ts=1, interval_s=1, in_=815)])
         put(spool, [Count(ts=1, interval_s=1, in_=4_712)])
-        spool.acknowledge([41])
+        acknowledge(spool, [41])
         wait_for(lambda: b'"in":4712' not in content(tmp_path), "it stands in a file")
         assert b'"in":815' in content(tmp_path)
 
@@ -210,16 +235,20 @@ def test_what_is_acknowledged_is_gone_from_all_files_when_the_agent_ends(tmp_pat
         for n in range(100):
             put(spool, [Count(ts=1, interval_s=1, in_=4_711 if n % 2 else 815)])
         places(spool)
-        spool.acknowledge(range(1, 100, 2))
+        acknowledge(spool, range(1, 100, 2))
         assert b'"in":4711' in content(tmp_path)
     assert b'"in":4711' not in content(tmp_path)
     with closing(Spool(path)) as spool:
         assert [one.in_ for one in waiting(spool)] == [815] * 50
-        spool.acknowledge(places(spool))
+        acknowledge(spool, places(spool))
     assert content(tmp_path) == b""
 
 
 # Power cuts and damage ----------------------------------------------------------------------------------------------
+
+
+def last_of(content):
+    return msgspec.json.decode(content.splitlines()[-1].split(b"\t")[1])
 
 
 class Card:
@@ -248,7 +277,7 @@ def test_a_hazard_is_on_the_disk_when_observe_returns(tmp_path, monkeypatch):
             Level(ts=3, metric="smoke", value=4.0),
         ):
             put(spool, [news])
-            assert msgspec.json.decode(card.synced.splitlines()[-1][9:])["ts"] == news.ts
+            assert last_of(card.synced)["ts"] == news.ts
         syncs = card.syncs
         put(spool, [State(ts=2, metric="smoke", value="alarm"), Level(ts=3, metric="smoke", value=5.0)])
         assert card.syncs == syncs, "no news, and a card has only so many writes"
@@ -261,19 +290,20 @@ def test_a_word_that_flaps_does_not_wear_out_the_card_and_delays_no_other(tmp_pa
             put(spool, [State(ts=n, metric="door", value="open" if n % 2 else "closed")])
         assert 20 <= card.syncs < 40
         put(spool, [State(ts=200, metric="smoke", value="alarm")])
-        assert msgspec.json.decode(card.synced.splitlines()[-1][9:])["ts"] == 200
+        assert last_of(card.synced)["ts"] == 200
         for n in range(300):  # made-up names have a share together
             put(spool, [State(ts=n, metric=f"m{n}", value="on")])
         assert card.syncs < 140
 
 
 def test_what_waits_is_synced_within_seconds_and_what_is_acknowledged_costs_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(spool_writer, "SYNC_S", 0.2)
     monkeypatch.setattr(spool_module, "SYNC_S", 0.2)
     card = Card(monkeypatch)
     with closing(Spool(tmp_path / "s.db", hold_s=0.0)) as spool:
         for n in range(20):
             put(spool, [level(float(n))])
-            spool.acknowledge([n])
+            acknowledge(spool, [n])
         put(spool, [level(815.0)])
         wait_for(lambda: b"815" in card.synced, "it was not synced")
         assert card.syncs == 1
@@ -289,7 +319,7 @@ def test_a_file_that_was_cut_anywhere_has_all_before_the_cut(tmp_path, payloads,
     cut = data.draw(st.integers(0, len(whole)))
     path = tmp_path / "s.db"
     path.write_bytes(whole[:cut] + bytes(data.draw(st.sampled_from([0, 1, 4_096]))))
-    assert read_lines(path) == payloads[: whole[:cut].count(b"\n")]
+    assert [one for _, one in read_lines(path)] == payloads[: whole[:cut].count(b"\n")]
 
 
 @settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -301,7 +331,7 @@ def test_damage_costs_the_lines_that_it_touches_and_no_other(tmp_path, payloads,
     noise = data.draw(st.one_of(st.just(bytes(end - start)), st.binary(max_size=40)))
     path = tmp_path / "s.db"
     path.write_bytes(whole[:start] + noise + whole[end:])
-    found = read_lines(path)
+    found = [one for _, one in read_lines(path)]
     before, behind = whole[:start].count(b"\n"), max(whole[end:].count(b"\n") - 1, 0)
     assert found[:before] == payloads[:before]
     assert found[len(found) - behind :] == payloads[len(payloads) - behind :]
@@ -383,14 +413,14 @@ def test_a_long_queue_is_sent_in_order_from_all_its_files(tmp_path):
     with closing(Spool(path, max_bytes=80_000, hold_s=0)) as spool:
         for n in range(300, 600):
             put(spool, [level(float(n))])
-        sent, after = [], -1
-        while rows := spool.waiting(after, limit=7, max_bytes=BIG):
-            after = rows[-1].place
-            sent += [msgspec.json.decode(row.payload)["value"] for row in rows]
+        sent, last = [], 0
+        while batch := spool.take(reader(spool), limit=7, max_bytes=BIG):
+            last = batch.places[-1]
+            sent += [msgspec.json.decode(payload)["value"] for payload in batch.payloads]
             if len(sent) % 3:
-                spool.acknowledge([row.place for row in rows])
+                acknowledge(spool, batch.places)
         assert sent == [float(n) for n in range(600)]
-        spool.acknowledge(range(after + 1))
+        acknowledge(spool, range(last + 1))
         assert spool.stats().waiting == 0
     assert content(tmp_path) == b""
     assert [entry.name for entry in sorted(tmp_path.iterdir())] == ["s.db", "s.db.lock"]
@@ -420,7 +450,7 @@ class Disk:
         self._write, self._sync = os.write, os.fsync
         monkeypatch.setattr(os, "write", self.write)
         monkeypatch.setattr(os, "fsync", self.fsync)
-        monkeypatch.setattr(spool_module, "Backoff", lambda _first, _longest: Quick())
+        monkeypatch.setattr(spool_writer, "Backoff", lambda _first, _longest: Quick())
 
     def write(self, file, data):
         if self.error is None or not stat.S_ISREG(os.fstat(file).st_mode):
@@ -455,7 +485,7 @@ def test_while_the_disk_takes_nothing_the_queue_goes_on_in_memory(tmp_path, monk
         assert [one.value for one in waiting(spool)] == [float(n) for n in range(50)]
         wait_for(lambda: os.strerror(error) in spool.trouble, "nothing was said")
         assert spool.stats().unwritten >= 49
-        spool.acknowledge(range(10))
+        acknowledge(spool, range(10))
         disk.error = None
         wait_for(lambda: not spool.trouble, "it did not try again")
         put(spool, [level(50.0)])
@@ -469,8 +499,9 @@ def test_while_the_disk_takes_nothing_the_queue_goes_on_in_memory(tmp_path, monk
 
 @pytest.mark.parametrize("other", [None, b"somebody else's"])
 def test_a_file_that_somebody_took_away_is_written_again(tmp_path, monkeypatch, caplog, other):
+    monkeypatch.setattr(spool_writer, "SYNC_S", 0.05)
     monkeypatch.setattr(spool_module, "SYNC_S", 0.05)
-    monkeypatch.setattr(spool_module, "Backoff", lambda _first, _longest: Quick())
+    monkeypatch.setattr(spool_writer, "Backoff", lambda _first, _longest: Quick())
     path = tmp_path / "deep" / "s.db"
     with closing(Spool(path)) as spool:
         put(spool, [level(1.0)])
@@ -518,7 +549,7 @@ def test_memory_is_bounded_and_what_is_dropped_is_counted_and_a_detectors_word_g
         assert stats.waiting + stats.dropped == 1_001
         found = waiting(spool)
         assert (found[0].metric, found[-1].value) == ("smoke", 999.0)
-        assert "oldest observations: No space left on device" in caplog.text
+        assert "No space left on device" in caplog.text
         assert caplog.text.count("the disk takes nothing") == 1
     assert f"{stats.waiting} observations are lost: No space left on device" in caplog.text
 
@@ -530,11 +561,11 @@ def test_a_slow_disk_holds_nobody_up(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(os, "write", lambda file, data: (goes_on.wait(), write(file, data))[1])
     path = tmp_path / "s.db"
     with closing(Spool(path)) as spool:
-        spool.put([level(1.0)])
+        spool.put([("d", level(1.0))])
         assert not spool.settle()
         put(spool, [level(2.0)])
         assert [one.value for one in waiting(spool)] == [1.0, 2.0]
-        spool.acknowledge([0])
+        acknowledge(spool, [0])
         assert spool.stats().waiting == 1
         assert caplog.text.count("the disk is slow") == 1
         goes_on.set()
@@ -564,12 +595,12 @@ def old_spool(path, rows=400):
 def test_what_waits_in_an_old_spool_goes_first_under_its_numbers(tmp_path):
     path = tmp_path / "s.db"
     old_spool(path)
-    with closing(Spool(path, max_bytes=100_000)) as spool:
+    with closing(Spool(path, owner="d", max_bytes=100_000)) as spool:
         put(spool, [level(1.0)])
         found = waiting(spool)
         assert [(one.boot, one.seq) for one in found] == [*(("old", n) for n in range(400)), (spool.boot, 0)]
     assert b"SQLite" not in content(tmp_path)
-    with closing(Spool(path, max_bytes=100_000)) as spool:
+    with closing(Spool(path, owner="d", max_bytes=100_000)) as spool:
         assert waiting(spool) == found
 
 
@@ -580,7 +611,7 @@ def test_what_can_be_read_of_a_damaged_old_spool_is_saved(tmp_path, damage):
     whole = bytearray(path.read_bytes())
     whole[damage] = bytes(damage.stop - damage.start)
     path.write_bytes(whole)
-    with closing(Spool(path)) as spool:
+    with closing(Spool(path, owner="d")) as spool:
         found = {(one.boot, one.seq) for one in waiting(spool)}
     assert len(found) > 300
     assert found <= {("old", n) for n in range(400)}
@@ -594,7 +625,7 @@ def test_a_row_of_an_old_spool_that_is_none_stops_nothing(tmp_path, row):
         good = msgspec.json.encode(Level(ts=1, metric="noise", value=1.0, seq=1, boot="old"))
         db.executemany("INSERT INTO spool (payload) VALUES (?)", [(row,), (good,)])
         db.commit()
-    with closing(Spool(path)) as spool:
+    with closing(Spool(path, owner="d")) as spool:
         assert [one.seq for one in waiting(spool)] == [1]
 
 
@@ -617,7 +648,7 @@ from ingest.edge.spool import Spool
 spool = Spool(Path(sys.argv[1]))
 n = 0
 while True:
-    numbers = spool.put([Level(ts=n, metric="noise", value=float(n)) for n in range(n, n + 3)])
+    numbers = spool.put([("d", Level(ts=n, metric="noise", value=float(n))) for n in range(n, n + 3)])
     spool.settle()
     n += 3
     print(numbers[-1], flush=True)
@@ -662,8 +693,7 @@ class SpoolMachine(RuleBasedStateMachine):
         return Spool(self.path, hold_s=3_600, max_bytes=1 << 30, file_bytes=500)
 
     def found(self):
-        rows = self.spool.waiting(-1, limit=10_000, max_bytes=BIG)
-        return {msgspec.json.decode(row.payload)["ts"]: row.place for row in rows}
+        return {msgspec.json.decode(payload)["ts"]: place for place, payload in look(self.spool)}
 
     @rule(n=st.integers(1, 5))
     def append(self, n):
@@ -676,13 +706,13 @@ class SpoolMachine(RuleBasedStateMachine):
     def acknowledge(self, data):
         some = data.draw(st.sets(st.sampled_from(self.waiting_now), max_size=6))
         places = self.found()
-        self.spool.acknowledge([*(places[one] for one in some), 10_000])
+        acknowledge(self.spool, [*(places[one] for one in some), 10_000])
         self.waiting_now = [one for one in self.waiting_now if one not in some]
         self.held += sorted(some)
 
     @rule()
     def rewind(self):
-        assert self.spool.rewind() == len(self.held)
+        assert rewind(self.spool) == len(self.held)
         self.waiting_now = sorted(self.waiting_now + self.held)
         self.held = []
 

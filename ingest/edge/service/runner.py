@@ -14,12 +14,13 @@ from ingest.clock import wall_ms
 from ingest.edge import edge_file
 from ingest.edge.agent import EdgeAgent, EdgeSettings
 from ingest.edge.edge_file import EdgeFile
+from ingest.edge.plate_guard import PlateGuard
 from ingest.edge.service.afar import SettingsFromAfar
 from ingest.edge.service.computer import Computer, certificate_days
 from ingest.edge.service.desk import Desk
-from ingest.edge.service.spools import Spools
 from ingest.edge.signed_settings import SettingsRefusedError, SignedSettings, read_key
 from ingest.edge.sources.source import Source
+from ingest.edge.spool import Spool
 from ingest.events import Status
 from ingest.health import MOST_STRANGERS, AgentHealth, encode_health
 from ingest.mqtt.client import Inbound
@@ -89,8 +90,15 @@ class EdgeService:
         """What is tried, which devices must be connected, and until when (monotonic)."""
         self._connected: frozenset[str] = frozenset()
         self._health_due, self._said_at = math.inf, -math.inf
-        self._spool = Spools(agent.folder)
-        self._house = self._first_house(file)
+        self._spool = Spool(
+            agent.folder / "spool", max_bytes=round(agent.max_mb * 1e6), max_age_s=agent.max_days * 86_400,
+            protect=PlateGuard(agent.seal_key).protect,
+        )  # fmt: skip
+        try:
+            self._house = self._first_house(file)
+        except BaseException:
+            self._spool.close()
+            raise
 
     # -- running -------------------------------------------------------------------------------------------------------
 
@@ -138,6 +146,7 @@ class EdgeService:
     def close(self) -> None:
         """Stop; what is not acknowledged goes out at the next start."""
         self._house.close()
+        self._spool.close()
 
     @property
     def file(self) -> EdgeFile:
@@ -246,7 +255,7 @@ class EdgeService:
 class _House:
     """What one version of the settings makes: devices, codecs and sources, running."""
 
-    def __init__(self, file: EdgeFile, spool: Spools, hear: Callable[[Inbound], None]) -> None:
+    def __init__(self, file: EdgeFile, spool: Spool, hear: Callable[[Inbound], None]) -> None:
         self.file, self.agents = file, dict[str, EdgeAgent]()
         self._open = ExitStack()
         try:
@@ -255,11 +264,12 @@ class _House:
                 agent = EdgeAgent(
                     EdgeSettings(
                         site=file.agent.site, beat=one.beat, device=one.device, broker=file.address(one),
-                        spool=spool.folder / f"{one.device}.spool", seal_key=file.agent.seal_key,
+                        spool=spool.path,
                     ),
+                    spool,
                     hears=hear if speaks else None,
                 )  # fmt: skip
-                self.agents[one.device] = spool.agents[one.device] = agent
+                self.agents[one.device] = agent
                 self._open.callback(agent.close)
             self.desk = Desk(file, spool, self._say_status)
             self.sources = [self._source(place) for place in range(len(file.sources))]
