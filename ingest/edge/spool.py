@@ -54,7 +54,7 @@ from ingest.edge.spool_queue import (
     payload_worth,
     worth_of,
 )
-from ingest.edge.spool_reader import Found, Reader
+from ingest.edge.spool_reader import NextRows, Reader
 from ingest.edge.spool_writer import SYNC_S, SpoolWriter
 from ingest.observations import Observation
 
@@ -69,7 +69,7 @@ _OBSERVATIONS: Final = msgspec.json.Decoder(list[Observation])
 _LIVE, _LATE = b'"backfill":false', b'"backfill":true'
 
 
-class Batch(NamedTuple):
+class Sending(NamedTuple):
     """Observations of one device that go to the broker together."""
 
     places: Sequence[int]
@@ -279,7 +279,7 @@ class Spool:
 
     def take(
         self, reader: Reader, *, limit: int, max_bytes: int, is_settled: bool = True, may_wait: bool = False
-    ) -> Batch | None:
+    ) -> Sending | None:
         """Return what is to be sent next, None where there is nothing.
 
         For one thread a device, which may have to wait for the disk where the queue is long.
@@ -299,9 +299,9 @@ class Spool:
                 found = reader.next(limit, is_settled=is_settled)
                 if found is None:
                     return None
-                if isinstance(found, Found):
+                if isinstance(found, NextRows):
                     if may_wait and found.is_live and len(found.positions) < limit and not found.has_hazard:
-                        return Batch((), [])
+                        return Sending((), [])
                     segment = found.segment
                     places = reader.take(found, found.fitting(max_bytes))
                     payloads = None
@@ -313,7 +313,9 @@ class Spool:
             if payloads is None:
                 payloads = self._read(reader, segment, places)
             if payloads:
-                return Batch(places, [one.replace(_LIVE, _LATE, 1) for one in payloads] if found.is_late else payloads)
+                return Sending(
+                    places, [one.replace(_LIVE, _LATE, 1) for one in payloads] if found.is_late else payloads
+                )
 
     def acknowledge(self, reader: Reader, places: Sequence[int]) -> None:
         """Note that the broker has these, and take them out of the file when they have been held long enough.

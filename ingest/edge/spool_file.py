@@ -52,7 +52,7 @@ class Filed(NamedTuple):
     """Where the payload begins in the file."""
 
 
-class Tally(msgspec.Struct):
+class SpoolTally(msgspec.Struct):
     """What a spool's files are known to hold, so that nothing is lost from them without being counted.
 
     It is changed before acknowledged observations leave a file, and after dropped ones do: a process that is killed in
@@ -63,9 +63,9 @@ class Tally(msgspec.Struct):
     """Number of a file (0: the one that is appended to) → observations in it."""
     dropped: dict[str, int] = {}
     """Why and what → observations given up or lost since the spool was made."""
-    ran_s: float = 0.0
+    ran_s: int = 0
     """How long agents have run on this spool."""
-    closed_s: dict[int, float] = {}
+    closed_s: dict[int, int] = {}
     """Number of a file → `ran_s` when nothing more was appended to it: a clock may be wrong."""
 
     def lose(self, why: str, count: int) -> None:
@@ -221,7 +221,7 @@ def read_lines(path: Path) -> list[tuple[int, bytes]]:
     return found
 
 
-def read_tally(lock: int | None) -> Tally:
+def read_tally(lock: int | None) -> SpoolTally:
     """Return what the lock's file says of all files; an empty one where it says nothing that can be read."""
     for start in (0, _COPY):
         if lock is None:
@@ -229,11 +229,11 @@ def read_tally(lock: int | None) -> Tally:
         with contextlib.suppress(OSError, ValueError):
             line = os.pread(lock, _COPY, start).partition(b"\n")[0]
             if line[:9] == b"%08x " % crc32(line[9:]):
-                return msgspec.json.decode(line[9:], type=Tally)
-    return Tally()
+                return msgspec.json.decode(line[9:], type=SpoolTally)
+    return SpoolTally()
 
 
-def write_tally(lock: int | None, tally: Tally) -> None:
+def write_tally(lock: int | None, tally: SpoolTally) -> None:
     """Write it, twice, in the lock's file: a block of it may get lost. A disk that takes nothing loses only this."""
     line = lines([msgspec.json.encode(tally)])
     if lock is not None and len(line) <= _COPY:

@@ -25,7 +25,7 @@ _BEHIND_S: Final = 5.0
 
 
 @dataclass(slots=True)
-class Found:
+class NextRows:
     """Rows of one device and lane."""
 
     segment: Segment
@@ -77,7 +77,7 @@ class Reader:
         """How many of the device's observations wait; those of files that were not looked into may be others'."""
         return self._queue.waits[self.device] + self._queue.unseen
 
-    def next(self, limit: int, *, is_settled: bool) -> Found | Segment | None:
+    def next(self, limit: int, *, is_settled: bool) -> NextRows | Segment | None:
         """Return what is to be sent next, at most so many of one lane; or a segment that must be looked into first.
 
         `is_settled`: whether the connection is known to be good.
@@ -96,7 +96,7 @@ class Reader:
                     self._overtake()
                     return self.next(limit, is_settled=is_settled)
                 is_late = not is_live and self._put_at(segment, positions[-1]) < now - _LATE_S
-                return Found(segment, positions, lane, is_live, is_late)
+                return NextRows(segment, positions, lane, is_live, is_late)
         return None
 
     def _look(self, turn: int, key: Key, limit: int, end: float) -> tuple[Segment, list[int]] | Segment | None:
@@ -129,7 +129,7 @@ class Reader:
     def _put_at(self, segment: Segment, position: int) -> float:
         return segment.puts[position] if segment.path is None else segment.until
 
-    def take(self, found: Found, count: int) -> "array[int]":
+    def take(self, found: NextRows, count: int) -> "array[int]":
         """Pass over the first `count` rows that were found, and return their places."""
         segment, positions = found.segment, found.positions[:count]
         for position in positions:

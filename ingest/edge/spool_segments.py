@@ -44,12 +44,16 @@ class FurtherFiles:
         self.tally.lose("damaged", count)
         self.note()
 
+    def ran_s(self) -> float:
+        """Return how long agents have run on this spool."""
+        return self._ran_s + time.monotonic() - self._began
+
     def oldest_s(self) -> float:
         """Return how long something has waited, at least."""
         now, last = time.monotonic(), self.queue.last
         for segment in self.queue.segments[:-1]:
             if segment.left:
-                return self._ran_s + now - self._began - self.tally.closed_s.get(segment.number, 0.0)
+                return self.ran_s() - self.tally.closed_s.get(segment.number, 0.0)
         first = next(last.waiting(), None)
         return 0.0 if first is None else now - max(last.puts[first], self._began)
 
@@ -62,7 +66,7 @@ class FurtherFiles:
 
     def note(self) -> None:
         """Write the tally."""
-        self.tally.ran_s = self._ran_s + time.monotonic() - self._began
+        self.tally.ran_s = round(self.ran_s())
         write_tally(self._lock, self.tally)
 
     # -- for any thread, without `changed` -----------------------------------------------------------------------------

@@ -114,7 +114,7 @@ class SpoolWriter(FurtherFiles):
         tally.lose("damaged", max(tally.rows.get(0, 0) - found, 0))
         tally.rows[0] = found
         for number in numbers:
-            tally.closed_s.setdefault(number, self._ran_s)
+            tally.closed_s.setdefault(number, self.tally.ran_s)
         self.written = self.synced = queue.next
         if found or numbers:
             self.tidy_due = time.monotonic() + _TIDY_S
@@ -209,7 +209,7 @@ class SpoolWriter(FurtherFiles):
         return lines([together([], self.memory, whole=True)]) if self.memory else b""
 
     def _write(self, turn: "_Turn", added: int) -> None:
-        """Write the file that is appended to; the tally before and behind it (see `Tally`)."""
+        """Write the file that is appended to; the tally before and behind it (see `SpoolTally`)."""
         tally, kept = self.tally, turn.kept
         if kept is not None:
             tally.rows[0] = min(tally.rows.get(0, 0), len(kept) + turn.dropped.total())
@@ -244,7 +244,7 @@ class SpoolWriter(FurtherFiles):
 
     def _tidy(self, now: float) -> None:
         """Take what was acknowledged out of the files behind the first, and set the time of the next look."""
-        queue, aged = self.queue, self._ran_s + now - self._began - self._max_age_s
+        queue, aged = self.queue, self.ran_s() - self._max_age_s
         for segment in queue.segments[:-1]:
             if self.tally.closed_s.get(segment.number, math.inf) < aged:
                 self.drop(segment, range(-1, len(Worth)), "old")
@@ -297,7 +297,7 @@ class SpoolWriter(FurtherFiles):
         number = self.files + 1
         target, size = further_file(self.path, number), self.file.size
         self.tally.rows[number], self.tally.rows[0] = self.tally.rows.get(0, 0), 0
-        self.tally.closed_s[number] = self._ran_s + time.monotonic() - self._began
+        self.tally.closed_s[number] = round(self.ran_s())
         self.file.move(target, self._head())
         with self.changed:
             self.files = number

@@ -173,7 +173,9 @@ def bytes_of(folder):
 def test_a_raw_plate_never_touches_the_edges_disk(station, tmp_path):
     with agent_of(tmp_path, station.public) as agent:
         assert feed(agent, lines(PLATE, PLATE, "无牌", "h1:aaaa0123456789abcdef0123456789abcdef")) == (4, 0)
-        payload = b"[" + b",".join(row.payload for row in agent.spool.waiting(-1, limit=9, max_bytes=1 << 20)) + b"]"
+        batch = agent.spool.take(agent.spool.reader("g"), limit=9, max_bytes=1 << 20)
+        assert batch is not None
+        payload = b"[" + b",".join(batch.payloads) + b"]"
         found = bytes_of(tmp_path / "spool")
     for trace in ("98765", PLATE):
         assert trace.encode() not in found
@@ -188,9 +190,9 @@ def test_a_raw_plate_never_touches_the_edges_disk(station, tmp_path):
 def test_without_a_key_the_passage_is_taken_without_its_plate_and_loudly(tmp_path, caplog):
     with agent_of(tmp_path) as agent:
         assert feed(agent, lines(PLATE, PLATE, "")) == (3, 0)
-        assert [json.loads(row.payload)["plate"] for row in agent.spool.waiting(-1, limit=9, max_bytes=1 << 20)] == [
-            ""
-        ] * 3
+        batch = agent.spool.take(agent.spool.reader("g"), limit=9, max_bytes=1 << 20)
+        assert batch is not None
+        assert [json.loads(payload)["plate"] for payload in batch.payloads] == [""] * 3
         assert agent.stats().plates_removed == 2
         assert b"98765" not in bytes_of(tmp_path / "spool")
     assert [record.levelno for record in caplog.records if "WITHOUT ITS PLATE" in record.message] == [logging.ERROR]
