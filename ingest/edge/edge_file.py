@@ -102,6 +102,25 @@ class HttpPart(_Part, frozen=True, tag_field="kind", tag="http"):
     port: Port = 8480
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    plain: bool = False
+    """Without TLS although the host is no loopback: for cameras that have none, in a network of their own."""
+
+    def mistake(self) -> str:
+        """Return what is wrong: a key, what it is and what was expected; empty where nothing is."""
+        names = [one.name for one in self.accounts]
+        if (self.tls_cert is None) != (self.tls_key is None):
+            return "tls_key: expected together with tls_cert"
+        if len(set(names)) < len(names):
+            return f"accounts: {next(name for name in names if names.count(name) > 1)!r} twice, expected each once"
+        if self.tls_cert is not None or self.host in {"127.0.0.1", "::1", "localhost"}:
+            return ""
+        if not self.plain:
+            return f"host: {self.host!r} without TLS, expected tls_cert and tls_key, 127.0.0.1, or plain = true"
+        if any(one.auth == "token" for one in self.accounts):
+            return (
+                "accounts: auth is 'token' with plain = true, expected digest: a token without TLS is read by anybody"
+            )
+        return ""
 
 
 class StdinPart(_Part, frozen=True, tag_field="kind", tag="stdin"):
@@ -294,6 +313,8 @@ def _check_sources(found: EdgeFile, where: str, ids: list[str]) -> None:
                 _refuse(
                     where, f"{at}.metric", pin.metric, "metric or counts", unless=bool(pin.metric) != bool(pin.counts)
                 )
+        if isinstance(one, HttpPart) and one.mistake():
+            raise SettingsError(f"{where}: {name}.{one.mistake()}")
         if isinstance(one, MqttPart):
             several = bool(one.topics) and len(one.codecs) > 1
             _refuse(where, f"{name}.topics", one.topics, "one codec where topics are named", unless=not several)

@@ -39,7 +39,7 @@ _PEOPLE: Final = frozenset({"IDType", "IDNumber", "PersonID", "GenderCode"})
 _CODE: Final = re.compile(r"(?:[0-9]{1,2}|true)\Z")
 _SOMEBODY: Final = "somebody's face, name, number or address, or a car of a register"
 _NOBODY: Final = frozenset({"", "0", "-", "--", "/", "null", "none", "unknown", "n/a", "nan", "无", "未知", "false"})
-_ENDINGS: Final = re.compile(r"(?:list|object|s)+\Z")
+_ENDINGS: Final = re.compile(r"(?:list|object|s){1,8}\Z")
 TIMES: Final = ("PassTime", "AppearTime", "PersonAppearTime", "MarkTime", "DisappearTime", "PersonDisAppearTime")
 
 
