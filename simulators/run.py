@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -20,9 +21,11 @@ from ingest.places import PlacesError
 from simulators.devices.faults import FaultRates, skews
 from simulators.devices.fleet import Fleet, FleetSettings
 from simulators.devices.ledger import Ledger, Report
-from simulators.devices.messages import Post, boot_of, live
+from simulators.devices.messages import Post, SimulatedMessage, boot_of, live
 from simulators.devices.officers import on_patrol
 from simulators.devices.warm_start import history
+from simulators.dialects import SPEAKERS, translated
+from simulators.dialects.mapping import write_mapping
 from simulators.world import neighbourhood
 from simulators.world.life import World
 from simulators.world.rhythm import LocalDays
@@ -55,6 +58,10 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     scenarios: bool = True
     officers: bool = False
     """Whether officers go by the plans that the site publishes."""
+    dialects: tuple[str, ...] = ()
+    """Names of codecs: a device whose type the first of them knows speaks that."""
+    own_topics: bool = False
+    """Publish dialects on the vendors' topics, as beside an edge agent, instead of below the device's own."""
     boot: str = ""
     drain_s: float = 10.0
 
@@ -81,6 +88,11 @@ def simulate(
         spared = frozenset(skews(site, rates, run.seed))
         schedule = Schedule(site, calendar, seed=run.seed, origin_ms=origin, spared=spared)
     world = World(site, calendar, seed=run.seed, origin_ms=origin, schedule=schedule)
+    speakers = [SPEAKERS[name](calendar.zone) for name in run.dialects]
+
+    def said(messages: Iterator[SimulatedMessage]) -> Iterator[SimulatedMessage]:
+        return translated(messages, speakers, site, run.site_id, own_topics=run.own_topics) if speakers else messages
+
     endless = math.isinf(run.speed)
     report = Report(site=run.site_id, seed=run.seed, boot=boot, origin_ms=origin, speed=None if endless else run.speed)
     ledger = Ledger(report, site)
@@ -89,7 +101,9 @@ def simulate(
             logger.warning("only %d connections so far; the others keep trying: %s", fleet.up, fleet.trouble)
         go_on = True
         if run.history_days > 0:
-            go_on = fleet.play(history(world, post, days=run.history_days, end_ms=origin), clock=None, stopped=stopped)
+            go_on = fleet.play(
+                said(history(world, post, days=run.history_days, end_ms=origin)), clock=None, stopped=stopped
+            )
             report.history = report.published
             # What was before must be in before what is now begins, or a burst of both would mix.
             while go_on and fleet.pending and not stopped():
@@ -101,7 +115,7 @@ def simulate(
             with ExitStack() as patrol:
                 if run.officers and clock is not None:
                     patrol.enter_context(on_patrol(fleet_settings.broker, run.site_id, clock, run.seed))
-                fleet.play(live(world, post, until), clock=clock, stopped=stopped)
+                fleet.play(said(live(world, post, until)), clock=clock, stopped=stopped)
         if not fleet.drain(min(run.drain_s, _LAST_S) if stopped() else run.drain_s):
             logger.warning("%d messages were not acknowledged in time", fleet.pending)
     return ledger.finish([] if schedule is None else schedule.truths)
@@ -143,6 +157,22 @@ def add_arguments(found: argparse.ArgumentParser) -> None:
         type=float,
         default=10.0,
         help="wait so long for acknowledgements at the end (default: %(default)s)",
+    )
+    add(
+        "--dialect",
+        action="append",
+        choices=sorted(SPEAKERS),
+        default=[],
+        metavar="NAME",
+        help="devices of types that this codec's vendor makes speak its dialect; may be given several times",
+    )
+    add(
+        "--own-topics", action="store_true", help="publish dialects on the vendor's own topics, as beside an edge agent"
+    )
+    add(
+        "--bindings",
+        type=Path,
+        help="only write what is to be mapped for the dialects: .toml for an edge agent, .geojson as places",
     )
     add("--officers", action="store_true", help="officers go by the site's patrol plans and tell what they did")
     add("--no-scenarios", action="store_true", help="let nothing happen")
@@ -213,6 +243,10 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         site, rates = _site(args), _rates(args)
+        if args.bindings is not None:
+            speakers = [SPEAKERS[name](ZoneInfo(site.timezone)) for name in args.dialect]
+            write_mapping(args.bindings, site, speakers, args.places)
+            return 0
         password = "" if args.password_file is None else args.password_file.read_text(encoding="utf-8").strip()
     except (OSError, ValueError, PlacesError) as error:
         logger.error("%s", error)  # noqa: TRY400 - the text says it all; a trace would hide it
@@ -221,7 +255,7 @@ def run(args: argparse.Namespace) -> int:
         site_id=args.site, seed=args.seed, origin_ms=args.origin_ms, started_ms=args.started_ms, speed=args.speed,
         duration_s=args.duration, history_days=args.history_days, scenarios=not args.no_scenarios,
         officers=args.officers, boot=args.boot,
-        drain_s=args.drain_s,
+        drain_s=args.drain_s, dialects=tuple(args.dialect), own_topics=args.own_topics,
     )  # fmt: skip
     fleet = FleetSettings(
         broker=BrokerAddress(

@@ -160,7 +160,7 @@ class Sparkplug(Codec):
         named = [metric for metric in payload.metrics if metric.name and not metric.name.startswith(_OWN)]
         for metric in named[:20]:
             self.stranger(match, metric.name, guess=guess_of(metric.name, metric.unit))
-        if not named:
+        if not named and not any(one.codec == self.name and _is_of(one.match, where) for one in self.bindings.all):
             self.stranger(match)
 
     # -- metrics -----------------------------------------------------------------------------------------------------
