@@ -101,6 +101,7 @@ class Running:
             demo=dict(demo or {}),
             broker=msgspec.structs.replace(settings.people_login(), password=""),  # the board has the environment's
             command_key_file=str(settings.command_key_file),
+            seal_key_file=str(settings.seal_key_file),
             tls_cert=str(settings.board.tls_cert or ""),
             tls_key=str(settings.board.tls_key or ""),
             fenced=settings.board.fenced,

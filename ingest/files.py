@@ -2,11 +2,13 @@
 
 import contextlib
 import errno
+import fcntl
 import json
 import logging
 import os
 import time
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,6 +78,18 @@ def replace_file(
         fresh.unlink(missing_ok=True)
     if durable:
         sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let one thread of one process at a time change a file; a file ``PATH.lock`` stays beside it. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def replace_json(path: Path, document: object) -> None:

@@ -12,6 +12,7 @@ RESERVED_BEATS: Final = frozenset({"incidents", "commands", "patrol", "claim", "
 """Words that stand where a beat would; no beat may be called so."""
 _PATROL: Final = "patrol"
 _TOLD: Final = "told"
+_CLAIM: Final = "claim"
 _ROOT_CASES: Final = ("patrolgrid", "Patrolgrid", "PatrolGrid", "PATROLGRID")
 _LEAVES: Final = frozenset({"obs", "status", "health"})
 """What a device says."""
@@ -115,6 +116,20 @@ def patrol_did(site: str, officer: str) -> str:
     return f"{ROOT}/{site}/{_PATROL}/{officer}/did"
 
 
+def claim(site: str, account: str) -> str:
+    """Topic on which a device that has nothing but a code asks for its account.
+
+    >>> is_output(claim("quarter", "claim.7k3q9m"), "quarter"), is_output(claim_answer("quarter", "+"), "quarter")
+    (True, True)
+    """
+    return f"{ROOT}/{site}/{_CLAIM}/{account}"
+
+
+def claim_answer(site: str, account: str) -> str:
+    """Topic of the station's answer to it."""
+    return f"{ROOT}/{site}/{_CLAIM}/{account}/answer"
+
+
 def audit_head(site: str) -> str:
     """Retained topic of the newest entry of the audit log: where it can be seen whether that was cut short."""
     return f"{ROOT}/{site}/audit/head"
@@ -163,7 +178,9 @@ def is_output(topic: str, site: str) -> bool:
         return True
     if parts[0] == _PATROL:
         return len(parts) == 3 and parts[2] == "plan"
-    return parts[-1] in _OUTPUTS.get(len(parts), ()) or (len(parts) == 2 and parts[0] in {"claim", _TOLD})
+    if parts[0] == _CLAIM:
+        return len(parts) == 2 or (len(parts) == 3 and parts[2] == "answer")
+    return parts[-1] in _OUTPUTS.get(len(parts), ()) or (len(parts) == 2 and parts[0] == _TOLD)
 
 
 def officer_of(topic: str, site: str) -> str | None:

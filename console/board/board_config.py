@@ -38,6 +38,8 @@ class BoardConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Whether something else keeps strangers from a `host` beyond this machine, see `deploy.settings.sections`."""
     command_key_file: str = ""
     """File with the key that commands are signed with, made where there is none; empty: they are not signed."""
+    seal_key_file: str = ""
+    """File with the keys that open sealed plates: devices that claim an account are given the public half."""
     host: str = "127.0.0.1"
     port: Port = 8060
     """First port tried; the next twenty follow where it is taken, then any free one."""

@@ -18,14 +18,18 @@ from console.board.app import make_app
 from console.board.board_config import BoardConfig, BoardConfigError
 from console.board.commands import MqttCommandPublisher
 from console.board.connections import Connection
+from console.devices.claim_book import CLAIMS, ClaimBook
+from console.devices.claim_desk import ClaimDesk
+from console.devices.credentials import Credentials
 from console.people.caretaker import Caretaker
 from console.people.people import People
 from console.people.pki import Certified
+from deploy.station.station_files import StationFolder
 from ingest.files import replace_file
 from ingest.gateway.places_file import LAST_GOOD, PlacesFile
-from ingest.gateway.plate_keys import command_keys
+from ingest.gateway.plate_keys import command_keys, public_seal_keys
 from ingest.login import is_loopback
-from ingest.places import PlacesError
+from ingest.places import Device, Places, PlacesError, load_places
 from stream.sinks.store.reader import StoreReader
 
 TRIES: Final = 20
@@ -155,19 +159,48 @@ def serve(config: BoardConfig) -> int:
     )
     asgi.load()
     asgi.ssl = certified.context if certified is not None else None
-    server, caretaker = Server(asgi, report, app), Caretaker(config.site, people, publisher, certified)
-    before = _quiet_signals()
+    desk = desk_of(config, people, file)
+    caretaker = Caretaker(config.site, people, publisher, certified, desk.turn if desk is not None else lambda: None)
+    server, before = Server(asgi, report, app), _quiet_signals()
     caretaker.start()
+    if desk is not None:
+        desk.start()
     try:
         server.run(sockets=[sock])
     finally:
         caretaker.stop()
+        if desk is not None:
+            desk.stop()
         for number, handler in before.items():
             signal.signal(number, handler)
         publisher.close()
         reader.close()
         sock.close()
     return 0 if server.started else 1
+
+
+def desk_of(config: BoardConfig, people: People, file: PlacesFile) -> ClaimDesk | None:
+    """Return what answers devices' codes; None where the station was not made by `patrolgrid init`."""
+    station, keys = StationFolder(Path(config.places_path).parent), Path(config.command_key_file).parent
+    if not config.command_key_file or not (station.broker / "devices.passwd").exists():
+        return None
+    credentials = Credentials(station, keys / "tls", config.login())
+
+    def places() -> Places:
+        """Return the places as they are now: a device may have been added a second ago."""
+        try:
+            return load_places(file.path)
+        except (PlacesError, OSError):
+            return file.places
+
+    def keys_of(_device: Device) -> tuple[str, str]:
+        sealed = Path(config.seal_key_file or keys / "seal.key")
+        return "", public_seal_keys(sealed)[-1] if sealed.exists() else ""
+
+    book = ClaimBook(keys / CLAIMS)
+    return ClaimDesk(
+        config.site, credentials, book, places=places, keys_of=keys_of, login=config.login(), audit=people.audit
+    )
 
 
 def _quiet_signals() -> dict[signal.Signals, Any]:

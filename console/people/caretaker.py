@@ -7,6 +7,7 @@ meanwhile, and the board says so in the log itself before it goes on.
 
 import logging
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -63,6 +64,8 @@ class Caretaker:
         Whose audit log, and the way to the broker, by which its head goes out and comes back.
     certificate
         The certificate that is renewed and taken up anew; None without TLS.
+    also
+        What else is to be done every two seconds; it must not raise.
     """
 
     def __init__(
@@ -71,8 +74,10 @@ class Caretaker:
         people: People,
         publisher: Wire,
         certificate: Certified | None = None,
+        also: Callable[[], None] = lambda: None,
     ) -> None:
         self._topic, self._people, self._publisher, self._certificate = audit_head(site), people, publisher, certificate
+        self._also = also
         self._told, self._connection = Head(0, ""), 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="caretaker", daemon=True)
@@ -90,6 +95,7 @@ class Caretaker:
         certificate_s = 0.0
         while not self._stopping.wait(_TURN_S):
             self.turn()
+            self._also()
             certificate_s -= _TURN_S
             if certificate_s <= 0:
                 if self._certificate is not None:

@@ -20,7 +20,13 @@ from typing import Final, NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+    generate_private_key,
+)
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -28,6 +34,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from ingest.files import replace_file
 
 _LOG: Final = logging.getLogger(__name__)
+PublicKey = EllipticCurvePublicKey | RSAPublicKey
 AUTHORITY_DAYS: Final = 3_650
 BOARD_DAYS: Final = 397
 RENEW_DAYS: Final = 30
@@ -82,12 +89,12 @@ class Pki:
         name = _name(f"PatrolGrid {site[:40]} {now:%Y-%m-%d %H:%M:%S}")
         permitted: list[x509.GeneralName] = [x509.DNSName(one) for one in dict.fromkeys((*_CLOSED, *names))]
         permitted += [x509.IPAddress(one) for one in _PRIVATE]
-        builder = _begun(name, name, key, now, now + timedelta(days=AUTHORITY_DAYS))
+        builder = _begun(name, name, key.public_key(), now, now + timedelta(days=AUTHORITY_DAYS))
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         builder = builder.add_extension(x509.NameConstraints(permitted, None), critical=True)
         builder = builder.add_extension(_usage(signs=True), critical=True)
-        _write(self.authority_key, _private(key), 0o600)
-        _write(self.authority, builder.sign(key, SHA256()).public_bytes(Encoding.PEM), 0o644)
+        write_private(self.authority_key, private_pem(key))
+        write_private(self.authority, builder.sign(key, SHA256()).public_bytes(Encoding.PEM), 0o644)
         return True
 
     def issue_board(self, names: Sequence[str], addresses: Sequence[str], now: datetime | None = None) -> None:
@@ -116,7 +123,7 @@ class Pki:
         days: int,
     ) -> None:
         certificate, key_file = files
-        authority, authority_key = _read(self.authority), self._authority_key()
+        authority, authority_key = self.signer()
         now = now or datetime.now(UTC)
         wanted: list[x509.GeneralName] = [x509.DNSName(one) for one in names]
         wanted += [x509.IPAddress(ipaddress.ip_address(one)) for one in addresses]
@@ -127,20 +134,14 @@ class Pki:
                 f"move {self.folder} away for a new one, which every phone must be told to trust once more"
             )
         if not key_file.exists():
-            _write(key_file, _private(generate_private_key(SECP256R1())), 0o600)
+            write_private(key_file, private_pem(generate_private_key(SECP256R1())))
         key, ends = _read_key(key_file), now + timedelta(days=days)
-        builder = _begun(_name(title), authority.subject, key, now, min(ends, authority.not_valid_after_utc))
-        signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
-        for extension, critical in (
-            (x509.BasicConstraints(ca=False, path_length=None), True),
-            (_usage(signs=False), True),
-            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
-            (x509.SubjectAlternativeName(wanted), False),
-            (signer, False),
-        ):
-            builder = builder.add_extension(extension, critical=critical)
+        ends = min(ends, authority.not_valid_after_utc)
+        builder = end_entity(title, key.public_key(), authority, authority_key, now, ends)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        builder = builder.add_extension(x509.SubjectAlternativeName(wanted), critical=False)
         made = builder.sign(authority_key, SHA256()).public_bytes(Encoding.PEM)
-        _write(certificate, made + authority.public_bytes(Encoding.PEM), 0o644)
+        write_private(certificate, made + authority.public_bytes(Encoding.PEM), 0o644)
 
     def renew_if_due(self, now: datetime | None = None) -> bool:
         """Make the board's certificate anew where it is about to end, for the same names; tell whether it was.
@@ -151,21 +152,22 @@ class Pki:
         if not self.board.exists() or not self.authority_key.exists():
             return False
         found = read_certificate(self.board)
-        if found.days_left(now) >= RENEW_DAYS or not _is_of(_read(self.board), _read(self.authority)):
+        if found.days_left(now) >= RENEW_DAYS or not _is_of(read_x509(self.board), read_x509(self.authority)):
             return False
         self.issue_board(found.names, found.addresses, now)
         return True
 
-    def _authority_key(self) -> EllipticCurvePrivateKey:
-        key = _read_key(self.authority_key)
-        if key.public_key() != _read(self.authority).public_key():
+    def signer(self) -> tuple[x509.Certificate, EllipticCurvePrivateKey]:
+        """Return the authority's certificate and its key. Raises `PkiError` where they cannot be used."""
+        authority, key = read_x509(self.authority), _read_key(self.authority_key)
+        if key.public_key() != authority.public_key():
             raise PkiError(f"{self.authority_key}: is not the key that belongs to {self.authority}")
-        return key
+        return authority, key
 
 
 def read_certificate(path: Path) -> Certificate:
     """Return what the first certificate of a file says. Raises `PkiError`."""
-    found = _read(path)
+    found = read_x509(path)
     try:
         alternative = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -237,11 +239,27 @@ def _name(text: str) -> x509.Name:
 
 
 def _begun(
-    subject: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey, now: datetime, ends: datetime
+    subject: x509.Name, issuer: x509.Name, public: PublicKey, now: datetime, ends: datetime
 ) -> x509.CertificateBuilder:
-    builder = x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
+    builder = x509.CertificateBuilder(issuer, subject, public, x509.random_serial_number())
     builder = builder.not_valid_before(now - _BEFORE).not_valid_after(ends)
-    return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+
+
+def end_entity(
+    title: str,
+    public: PublicKey,
+    authority: x509.Certificate,
+    authority_key: EllipticCurvePrivateKey,
+    now: datetime,
+    ends: datetime,
+) -> x509.CertificateBuilder:
+    """Return the beginning of a certificate that signs no others: for whom (its common name), whose, until when."""
+    signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
+    builder = _begun(_name(title), authority.subject, public, now, ends)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    builder = builder.add_extension(_usage(signs=False), critical=True)
+    return builder.add_extension(signer, critical=False)
 
 
 def _usage(*, signs: bool) -> x509.KeyUsage:
@@ -273,7 +291,8 @@ def _is_of(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     return True
 
 
-def _read(path: Path) -> x509.Certificate:
+def read_x509(path: Path) -> x509.Certificate:
+    """Return the first certificate of a file. Raises `PkiError`."""
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -290,10 +309,12 @@ def _read_key(path: Path) -> EllipticCurvePrivateKey:
     return key
 
 
-def _private(key: EllipticCurvePrivateKey) -> bytes:
+def private_pem(key: EllipticCurvePrivateKey) -> bytes:
+    """Return a key as PEM, without a password."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _write(path: Path, content: bytes, mode: int) -> None:
+def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a file whole, in a folder that nobody else may read. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     replace_file(path, content, mode=mode)

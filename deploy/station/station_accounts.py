@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from ingest.files import replace_file
+from ingest.files import locked, replace_file
+from ingest.topics import ROOT
 
 _ITERATIONS: Final = 101
 """As `mosquitto_passwd` has it; Mosquitto checks a password at every connection."""
@@ -47,15 +48,66 @@ def add_accounts(file: Path, users: Iterable[str], folder: Path) -> list[str]:
     Each one's password is in ``USER.password`` in `folder`, for its owner's eyes only; one that is there already is
     taken. Raises OSError where a file cannot be written.
     """
-    known = accounts_of(file)
-    new = [user for user in dict.fromkeys(users) if user not in known]
-    if new or not file.exists():
-        lines = [password_line(user, _password(folder / f"{user}.password")) for user in new]
-        before = file.read_text(encoding="utf-8") if file.exists() else ""
-        if before and not before.endswith("\n"):
-            before += "\n"
-        replace_file(file, "".join([before, *(f"{line}\n" for line in lines)]).encode(), mode=0o600)
+    with locked(file):
+        known = accounts_of(file)
+        new = [user for user in dict.fromkeys(users) if user not in known]
+        if new or not file.exists():
+            _write(file, _lines(file) + [password_line(user, _password(folder / f"{user}.password")) for user in new])
     return new
+
+
+def set_account(file: Path, user: str, password: str) -> None:
+    """Let an account have this password from now on; make it where there is none. Raises OSError."""
+    with locked(file):
+        _write(file, [*_others(file, {user}), password_line(user, password)])
+
+
+def renew_account(file: Path, user: str, folder: Path) -> str:
+    """Give an account a fresh password, which stands in ``USER.password`` in `folder` then, and return it.
+
+    Raises OSError. The file is written first: a password that nobody knows would shut its device out.
+    """
+    (folder / f"{user}.password").unlink(missing_ok=True)
+    password = _password(folder / f"{user}.password")
+    set_account(file, user, password)
+    return password
+
+
+def remove_accounts(file: Path, users: Iterable[str]) -> None:
+    """Take accounts out of a password file. Raises OSError."""
+    gone = set(users)
+    with locked(file):
+        if accounts_of(file) & gone:
+            _write(file, _others(file, gone))
+
+
+def add_officers(file: Path, officers: Iterable[str]) -> list[str]:
+    """Write the lines of officers that are missing in an access list, and return these. Raises OSError.
+
+    An officer reads the own plan and says what was done of it; what officers say is no device's business.
+    """
+    with locked(file):
+        lines = _lines(file)
+        known = {line.split()[1] for line in lines if line.startswith("user ") and len(line.split()) == 2}
+        new = [one for one in dict.fromkeys(officers) if one not in known]
+        for one in new:
+            lines += ["", f"user {one}"]
+            lines += [f"topic read {ROOT}/+/patrol/{one}/plan", f"topic write {ROOT}/+/patrol/{one}/did"]
+        if new:
+            _write(file, lines)
+    return new
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+
+
+def _others(file: Path, users: set[str]) -> list[str]:
+    return [line for line in _lines(file) if line.partition(":")[0] not in users]
+
+
+def _write(file: Path, lines: list[str]) -> None:
+    replace_file(file, "".join(f"{line}\n" for line in lines).encode(), mode=0o600)
 
 
 def _password(file: Path) -> str:

@@ -22,7 +22,7 @@ from deploy.settings import Settings
 from deploy.settings.load import toml
 from deploy.settings.sections import Broker
 from deploy.station.example_places import example_places
-from deploy.station.station_accounts import PID_FILE, add_accounts
+from deploy.station.station_accounts import PID_FILE, add_accounts, add_officers
 from ingest.days.patrol_settings import roster_of
 from ingest.files import replace_file
 from ingest.places import PlacesError, load_places
@@ -33,8 +33,8 @@ _UNITS: Final = Path(__file__).parents[1] / "systemd"
 _DOCS: Final = Path(__file__).parents[2] / "docs"
 BROKER_UNIT, STATION_UNIT = "patrolgrid-broker.service", "patrolgrid.service"
 _CONF: Final = "/etc/mosquitto/patrolgrid/"
-_TLS_PORT: Final = 8884
-_TLS_BLOCK: Final = re.compile(r"^#listener 8884\n(?:#[a-z].{0,200}\n?){1,30}", flags=re.MULTILINE)
+_TLS_PORT, _CERTIFICATE_PORT = 8884, 8883
+_TLS_BLOCKS: Final = re.compile(r"^#listener 888[34]\n(?:#[a-z].{0,200}\n?){1,30}", flags=re.MULTILINE)
 _HOMES: Final = ("/home/", "/root/", "/run/user/")
 _PLAIN: Final = re.compile(r"[\w./+@-]{1,4096}")
 
@@ -103,6 +103,11 @@ def tls_port(broker_port: int) -> int:
     return _TLS_PORT if broker_port == Broker().port else broker_port + 2
 
 
+def certificate_port(broker_port: int) -> int:
+    """Return the port at which those reach it that have a certificate."""
+    return _CERTIFICATE_PORT if broker_port == Broker().port else broker_port + 3
+
+
 def check_folder(folder: Path) -> None:
     """Raise ValueError for a folder whose name systemd or Mosquitto would read as something else."""
     if not _PLAIN.fullmatch(str(folder)):
@@ -165,7 +170,10 @@ def write_broker(station: StationFolder, settings: Settings, address: str, user:
     made = [folder / name for name, text in texts.items() if _new(folder / name, text, mode=0o600)]
     if add_accounts(folder / "patrolgrid.passwd", ["node", "board"], station.secrets):
         made.append(folder / "patrolgrid.passwd")
-    others = ["console", *roster_of(settings.patrol).officers]
+    officers = list(roster_of(settings.patrol).officers)
+    others = ["console", *officers]
+    if add_officers(folder / "devices.acl", officers) and folder / "devices.acl" not in made:
+        made.append(folder / "devices.acl")
     new = add_accounts(folder / "devices.passwd", others, station.secrets / "devices")
     if new + station.add_devices(_devices(station.places)):
         made.append(folder / "devices.passwd")
@@ -189,8 +197,9 @@ def _conf(folder: Path, port: int, address: str, user: str) -> str:
     text = text.replace("/var/lib/mosquitto/", f"{folder}/data/").replace(_CONF, f"{folder}/")
     text = text.replace("listener 1883 ", f"listener {port} ").replace("listener 1884 ", f"listener {port + 1} ")
     if address:
-        text = _TLS_BLOCK.sub(lambda found: found[0].replace("#", ""), text)
-        text = text.replace(f"listener {_TLS_PORT}\n", f"listener {tls_port(port)} {address}\n")
+        text = _TLS_BLOCKS.sub(lambda found: found[0].replace("#", ""), text)
+        for shipped, here in ((_TLS_PORT, tls_port(port)), (_CERTIFICATE_PORT, certificate_port(port))):
+            text = text.replace(f"listener {shipped}\n", f"listener {here} {address}\n")
     # Started by root it would become the user `mosquitto`, whose the folder is not.
     own = f"# Whose process it is, and where it says which.\nuser {user}\npid_file {folder / PID_FILE}\n"
     return text.replace("# --- What it tells", f"{own}\n# --- What it tells")

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from console.common import time_zone_here
+from console.devices.credentials import CONF, CRL
+from console.devices.device_certificates import DeviceCertificates
 from console.errors import CommandError
 from console.people.people import People, Person
 from console.people.pki import Pki, is_private, own_names
@@ -123,6 +125,8 @@ def run(options: argparse.Namespace) -> int:
     made = [] if choices is None else _begin(station, choices, texts)
     settings, user = _read(station.settings), getpass.getuser()
     address = settings.board.host if settings.board.tls_cert is not None else ""
+    if address and not (station.broker / CONF).exists():
+        _revocations(station, Pki(settings.plate_key_file.with_name("tls")))
     made += station_files.write_broker(station, settings, address, user)
     made += station_files.write_units(station, user)
     link = "" if account is None else _first_account(settings, *account)
@@ -172,7 +176,7 @@ def _ports(options: argparse.Namespace) -> tuple[int, int]:
     """Return the node's port at the broker and the board's. Raises `CommandError` for what nobody can listen at."""
     broker = Broker().port if options.broker_port is None else options.broker_port
     board = BoardSettings().port if options.board_port is None else options.board_port
-    taken = (broker, broker + 1, station_files.tls_port(broker))
+    taken = (broker, broker + 1, station_files.tls_port(broker), station_files.certificate_port(broker))
     for name, port, last in (("broker", broker, max(taken)), ("board", board, board)):
         if port < 1 or last > _LAST_PORT:
             raise CommandError(f"--{name}-port {port}: expected a port from 1 to {_LAST_PORT - last + port}", 2)
@@ -242,6 +246,13 @@ def _certificates(station: StationFolder, choices: Choices, pki: Pki) -> list[Pa
     pki.issue_broker((certificate, station.broker / "server.key"), names, addresses)
     replace_file(handed, pki.authority.read_bytes(), mode=0o644)
     return [pki.board, certificate, handed]
+
+
+def _revocations(station: StationFolder, pki: Pki) -> None:
+    """Write the list of revoked certificates, without which Mosquitto would not start. Raises `PkiError`."""
+    certificates = DeviceCertificates(pki)
+    certificates.publish()
+    replace_file(station.broker / CRL, certificates.revoked.read_bytes(), mode=0o644)
 
 
 def _first_account(settings: Settings, identifier: str, name: str) -> str:
