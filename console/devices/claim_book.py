@@ -5,8 +5,11 @@ from typing import Final
 
 import msgspec
 
+from console.devices.credentials import Credentials
 from console.people.pki import PkiError, write_private
+from deploy.station.station_accounts import remove_accounts, set_account
 from ingest.clock import wall_ms
+from ingest.edge.claim import Ticket, new_code
 from ingest.files import locked
 
 CLAIMS: Final = "claims.json"
@@ -96,3 +99,22 @@ class ClaimBook:
     def _write(self, known: list[OpenClaim]) -> None:
         lines = b",\n".join(map(msgspec.json.encode, known))
         write_private(self.path, b"[" + lines + b"]\n")
+
+
+def give_out(
+    credentials: Credentials, book: ClaimBook, site: str, device: str, hours: float
+) -> tuple[Ticket, OpenClaim]:
+    """Make a code for a device, with its account at the broker, and return the ticket for its sheet.
+
+    Codes of the device that were not used are worth nothing from now on. Raises `PkiError`, OSError.
+    """
+    door, now = credentials.door(), wall_ms()
+    ticket = Ticket(site, str(door), door.tls, new_code())
+    keys = ticket.keys()
+    claim = OpenClaim(
+        account=ticket.account, device=device, master=keys.master, made_ms=now, ends_ms=now + round(hours * 3_600_000)
+    )
+    remove_accounts(credentials.passwords, [one.account for one in book.add(claim)])
+    set_account(credentials.passwords, ticket.account, keys.password)
+    credentials.tell()
+    return ticket, claim

@@ -84,6 +84,11 @@ class ClaimDesk:
         """End, after what is under way."""
         self._session.close()
 
+    @property
+    def up(self) -> bool:
+        """Whether it is connected and listens."""
+        return self._session.up
+
     def turn(self, now_ms: int | None = None) -> None:
         """Take the accounts of old codes away, and once a day tell how long devices' certificates are still good."""
         now_ms = wall_ms() if now_ms is None else now_ms
@@ -91,7 +96,7 @@ class ClaimDesk:
             if now_ms - self._swept_ms >= _TURN_MS:
                 self._swept_ms = now_ms
                 self._sweep(now_ms)
-            if now_ms - self._told_ms >= _DAY_MS and self._session.up:
+            if now_ms - self._told_ms >= _DAY_MS and self.up:
                 self._told_ms = now_ms
                 self._tell_certificates(now_ms)
         except (PkiError, OSError) as error:

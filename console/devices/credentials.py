@@ -20,6 +20,11 @@ from ingest.mqtt import Session
 
 _LOG: Final = logging.getLogger(__name__)
 _THROW_S: Final = 5.0
+_NO_CERTIFICATES: Final = (
+    "has no listener for devices with certificates; move it away and call `patrolgrid init`, where broker and board have "
+    "TLS (--address)"
+)
+_NO_PASSWORDS: Final = "has no listener for devices with passwords; move it away and call `patrolgrid init`"
 CRL: Final = "devices.crl"
 CONF: Final = "patrolgrid.conf"
 
@@ -88,11 +93,8 @@ class Credentials:
         for one in self.doors():
             if one.certificates == certificates:
                 return one
-        what = "certificates" if certificates else "passwords"
-        raise PkiError(
-            f"{self.station.broker / CONF}: has no listener for devices with {what}; move it away and call `patrolgrid "
-            "init` with --address to have one made"
-        )
+        conf = self.station.broker / CONF
+        raise PkiError(f"{conf}: {_NO_CERTIFICATES}" if certificates else f"{conf}: {_NO_PASSWORDS}")
 
     def give_password(self, device: str) -> str:
         """Give a device a fresh password, and return it; the one before is worth nothing. Raises OSError."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from ingest.files import locked, replace_file
-from ingest.topics import ROOT
+from ingest.topics import patrol_did, patrol_plan
 
 _ITERATIONS: Final = 101
 """As `mosquitto_passwd` has it; Mosquitto checks a password at every connection."""
@@ -91,8 +91,8 @@ def add_officers(file: Path, officers: Iterable[str]) -> list[str]:
         known = {line.split()[1] for line in lines if line.startswith("user ") and len(line.split()) == 2}
         new = [one for one in dict.fromkeys(officers) if one not in known]
         for one in new:
-            lines += ["", f"user {one}"]
-            lines += [f"topic read {ROOT}/+/patrol/{one}/plan", f"topic write {ROOT}/+/patrol/{one}/did"]
+            rights = (("user", one), ("topic", "read", patrol_plan("+", one)), ("topic", "write", patrol_did("+", one)))
+            lines += ["", *(" ".join(words) for words in rights)]
         if new:
             _write(file, lines)
     return new

@@ -84,7 +84,9 @@ class Ticket(NamedTuple):
     def keys(self) -> "ClaimKeys":
         """Return what is derived from the code."""
         code = plain_code(self.code)
-        return ClaimKeys.of(_hmac(code[_ID:].encode(), f"patrolgrid claim 1/{self.site}/{code[:_ID]}".encode()))
+        return ClaimKeys.of(
+            _hmac(code[_ID:].encode(), "/".join(("patrolgrid-claim-1", self.site, code[:_ID])).encode())
+        )
 
 
 class ClaimKeys(NamedTuple):

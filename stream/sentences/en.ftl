@@ -883,6 +883,14 @@ audit-what = { $what ->
     [did] said of a patrol
     [see] saw
     [refused] refused: no right
+    [claim] device claimed its account
+    [claim-refused] CODE REFUSED
+    [device-add] device put in
+    [device-approve] device approved
+    [device-replace] device's account replaced
+    [device-retire] device retired
+    [device-move] device moved
+    [device-sheet] sheet made
     [command-refused] FORGED COMMAND, refused
     [log-broken] LOG WAS CUT OFF OR MADE ANEW
    *[other] { $what }
@@ -892,6 +900,75 @@ pki-authority = Made the site's authority, { $file }, until { $ends }. Give this
 pki-authority-known = The site's authority is { $file }, until { $ends }. Its fingerprint:
 pki-board = The board's certificate is { $file }, until { $ends }, for { $names }.
 pki-settings = In the settings of the board:
+pki-issued = { $device } has a certificate until { $ends }:
+pki-connect = It connects to { $address } with it, and knows the broker by ca.crt.
+pki-revoked = { $count ->
+    [one] One certificate of { $device } is
+   *[other] { $count } certificates of { $device } are
+} accepted no more.
+pki-list-file = The broker has to be given { $file }, and told to read it (SIGHUP).
+pki-no-devices = No device has a certificate.
+pki-col-device = device
+pki-col-serial = serial
+pki-col-ends = ends
+pki-col-state = state
+pki-state-revoked = revoked: { $why }
+pki-state-over = ended
+pki-state-days = { $days } days left
+pki-state-older = older, still good
+
+## The command line: device
+
+device-added = { $device } is in beat { $beat }. It publishes on { $topic }
+device-account = Its account at the broker is { $device }, its password in { $file }. `patrolgrid device sheet { $device }` makes the page for whoever installs it.
+device-by-hand = Give it an account { $device } at the broker: `patrolgrid init` has not made that one.
+device-bound = { $what } is a part of { $device } from now on.
+device-moved = { $device } is in beat { $beat } now. It has to publish on { $topic } (with an edge agent: `beat` of the device in edge.toml).
+device-replaced = What { $device } had gets in no more. A fresh password is made; what was learned of it stays.
+device-retired = { $device } is retired: its account is gone, and it is out of the places file (that of before is { $before }).
+device-sheet = The technician's page is { $file }: open it in a browser and print it. It holds a secret; delete it afterwards.
+device-code = The code { $code } works once, until { $until }. Instead of the page, on the device:
+    {"  "}patrolgrid edge claim { $ticket }
+device-waiting = Waiting for approval (`patrolgrid device approve NUMBER`):
+device-none-waiting = Nothing waits for approval.
+device-open = code is out
+device-col-id = device
+device-col-type = type
+device-col-beat = beat
+device-col-connects = connects by
+device-col-days = days left
+device-col-code = code
+device-col-number = no.
+device-col-codec = dialect
+device-col-match = who
+device-col-part = part
+device-col-guess = perhaps
+device-col-via = heard by
+device-col-last = last heard
+
+## The technician's page
+
+sheet-device = Device
+sheet-type = Type
+sheet-beat = Beat
+sheet-position = Longitude, latitude (WGS 84)
+sheet-broker = Broker
+sheet-plain = not encrypted
+sheet-topic = Topic
+sheet-fingerprint = Fingerprint of the station's authority (SHA-256)
+sheet-code = Code, works once
+sheet-until = until { $until }
+sheet-step-install = Install the edge agent on the machine beside the device.
+sheet-step-claim = Scan the QR code, or type the line below there. The code is used up by it.
+sheet-step-run = Start the agent. Ask the station whether the device is heard, before you leave.
+sheet-account = Account, to be typed into the device
+sheet-username = User name (and client id)
+sheet-password = Password
+sheet-by-hand = To be filled in
+sheet-installed = Installed by
+sheet-date = Date
+sheet-serial = Serial number
+sheet-away = Whoever has this page has the code or the password: give it back to the station, or destroy it. A page that is lost: have the device replaced there (patrolgrid device replace).
 
 ## The command line: people
 

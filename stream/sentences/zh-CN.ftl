@@ -765,6 +765,14 @@ audit-what = { $what ->
     [did] 巡逻回报
     [see] 查看
     [refused] 越权被拒
+    [claim] 设备领取了账号
+    [claim-refused] 代码被拒绝
+    [device-add] 添加设备
+    [device-approve] 批准设备
+    [device-replace] 更换设备凭据
+    [device-retire] 设备退役
+    [device-move] 移动设备
+    [device-sheet] 生成安装单
     [command-refused] 伪造指令，已拒绝
     [log-broken] 日志曾被截断或重新生成
    *[other] { $what }
@@ -774,6 +782,72 @@ pki-authority = 已生成本站证书机构 { $file }，有效期至 { $ends }�
 pki-authority-known = 本站证书机构为 { $file }，有效期至 { $ends }。指纹：
 pki-board = 看板证书为 { $file }，有效期至 { $ends }，适用于 { $names }。
 pki-settings = 请在看板设置中写入：
+pki-issued = { $device } 的证书有效期至 { $ends }：
+pki-connect = 设备用该证书连接 { $address }，并用 ca.crt 验证消息代理。
+pki-revoked = 已吊销 { $device } 的 { $count } 张证书，不再接受。
+pki-list-file = 请把 { $file } 交给消息代理并让其重新读取（SIGHUP）。
+pki-no-devices = 还没有设备持有证书。
+pki-col-device = 设备
+pki-col-serial = 序列号
+pki-col-ends = 到期
+pki-col-state = 状态
+pki-state-revoked = 已吊销：{ $why }
+pki-state-over = 已过期
+pki-state-days = 还剩 { $days } 天
+pki-state-older = 旧证书，仍有效
+
+## 命令行：device
+
+device-added = { $device } 已加入网格 { $beat }，发布主题为 { $topic }
+device-account = 它在消息代理上的账号是 { $device }，密码在 { $file }。`patrolgrid device sheet { $device }` 可生成安装人员用的单页。
+device-by-hand = 请在消息代理上为它建账号 { $device }：该代理不是 `patrolgrid init` 建立的。
+device-bound = { $what } 从现在起属于 { $device }。
+device-moved = { $device } 现在属于网格 { $beat }，须改在 { $topic } 上发布（用边缘代理时：修改 edge.toml 中该设备的 `beat`）。
+device-replaced = { $device } 原来的凭据已不能接入，已生成新密码；已学到的规律保留。
+device-retired = { $device } 已退役：账号已删除，也已从地点文件中移除（原文件保存为 { $before }）。
+device-sheet = 安装单为 { $file }：用浏览器打开并打印。其中含有机密，打印后请删除。
+device-code = 代码 { $code } 只能用一次，有效期至 { $until }。也可不用安装单，直接在设备上执行：
+    {"  "}patrolgrid edge claim { $ticket }
+device-waiting = 等待批准（`patrolgrid device approve 序号`）：
+device-none-waiting = 没有等待批准的设备。
+device-open = 代码未用
+device-col-id = 设备
+device-col-type = 类型
+device-col-beat = 网格
+device-col-connects = 接入方式
+device-col-days = 剩余天数
+device-col-code = 代码
+device-col-number = 序号
+device-col-codec = 协议方言
+device-col-match = 对象
+device-col-part = 部分
+device-col-guess = 可能是
+device-col-via = 由谁听到
+device-col-last = 最近听到
+
+## 安装单
+
+sheet-device = 设备
+sheet-type = 类型
+sheet-beat = 网格
+sheet-position = 经度、纬度（WGS 84）
+sheet-broker = 消息代理
+sheet-plain = 未加密
+sheet-topic = 主题
+sheet-fingerprint = 本站证书机构指纹（SHA-256）
+sheet-code = 一次性代码
+sheet-until = 有效期至 { $until }
+sheet-step-install = 在设备旁的主机上安装边缘代理。
+sheet-step-claim = 扫描二维码，或在该主机上输入下面这一行；代码随即失效。
+sheet-step-run = 启动边缘代理。离开前请向站内确认已收到该设备的数据。
+sheet-account = 账号（填入设备）
+sheet-username = 用户名（也是客户端 ID）
+sheet-password = 密码
+sheet-by-hand = 现场填写
+sheet-installed = 安装人
+sheet-date = 日期
+sheet-serial = 出厂序列号
+sheet-away = 持有此页者即持有代码或密码：请交还站内或销毁。若遗失，请在站内更换该设备的凭据（patrolgrid device replace）。
 
 ## 命令行：people
 

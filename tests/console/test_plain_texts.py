@@ -237,7 +237,10 @@ def test_errors_within_sentences_are_said_in_their_language():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["pki", "destroy"], ["用法：", "参数 ACTION：'destroy' 不可选（可选：'init', 'show'）"]),
+        (
+            ["pki", "destroy"],
+            ["用法：", "参数 ACTION：'destroy' 不可选（可选：'init', 'show', 'issue', 'renew', 'revoke', 'list'）"],
+        ),
         (["up", "--bogus"], ["不认识的参数：--bogus"]),
         (["replay", "nothing.csv"], ["没有文件 nothing.csv；应为计数 CSV"]),
         (["settings", "--config", "nothing.toml"], ["nothing.toml：无法读取：没有这个文件或目录"]),

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from console.common import add_settings_arguments, print_json, safe, settings_of, settings_of_site, texts_of
+from console.devices.device_list import BEFORE
 from console.errors import CommandError
 from deploy.settings import Settings
 from deploy.station.station_accounts import accounts_of, tell_broker
@@ -31,7 +32,6 @@ examples:
 What comes with the id of something that is there changes it; all else is added. Devices that are new get an account at
 the broker where `patrolgrid init` made its files. Exit code 1 where something is wrong or was not taken.
 """
-_BEFORE: Final = "places.before.geojson"
 _EMPTY: Final[dict[str, Any]] = {"type": "FeatureCollection", "features": []}
 
 
@@ -124,7 +124,7 @@ def _import(options: argparse.Namespace, settings: Settings, texts: Sentences) -
     accounts: list[str] = []
     if written:
         if target.exists():
-            replace_file(target.with_name(_BEFORE), before)
+            replace_file(target.with_name(BEFORE), before)
         replace_file(target, content)
         accounts = _accounts(settings, merged)
     renamed = [(one.line, one.written, one.key[1]) for one in coming if one.written]
@@ -189,7 +189,7 @@ def _tell_import(
     if merged.gone:
         print(texts("places-gone", names=", ".join(_called(one, texts) for one in merged.gone)))
     if accounts is not None:
-        print(texts("places-written", file=str(settings.places_file), before=_BEFORE))
+        print(texts("places-written", file=str(settings.places_file), before=BEFORE))
     station = station_of(settings)
     if accounts and station is not None:
         print(texts("places-accounts", names=", ".join(accounts), folder=str(station.secrets / "devices")))
