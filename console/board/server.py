@@ -25,6 +25,7 @@ from console.people.caretaker import Caretaker
 from console.people.people import People
 from console.people.pki import Certified
 from deploy.station.station_files import StationFolder
+from ingest.edge.signed_settings import key_text, settings_key
 from ingest.files import replace_file
 from ingest.gateway.places_file import LAST_GOOD, PlacesFile
 from ingest.gateway.plate_keys import command_keys, public_seal_keys
@@ -193,9 +194,9 @@ def desk_of(config: BoardConfig, people: People, file: PlacesFile) -> ClaimDesk 
         except (PlacesError, OSError):
             return file.places
 
-    def keys_of(_device: Device) -> tuple[str, str]:
-        sealed = Path(config.seal_key_file or keys / "seal.key")
-        return "", public_seal_keys(sealed)[-1] if sealed.exists() else ""
+    def keys_of(device: Device) -> tuple[str, str]:
+        sealed, own = Path(config.seal_key_file or keys / "seal.key"), command_keys(keys / "settings.key")[0]
+        return key_text(settings_key(own, device.id)), public_seal_keys(sealed)[-1] if sealed.exists() else ""
 
     book = ClaimBook(keys / CLAIMS)
     return ClaimDesk(

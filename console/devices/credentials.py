@@ -21,8 +21,8 @@ from ingest.mqtt import Session
 _LOG: Final = logging.getLogger(__name__)
 _THROW_S: Final = 5.0
 _NO_CERTIFICATES: Final = (
-    "has no listener for devices with certificates; move it away and call `patrolgrid init`, where broker and board have "
-    "TLS (--address)"
+    "has no listener for devices with certificates; move it away and call `patrolgrid init`, where broker and board "
+    "have TLS (--address)"
 )
 _NO_PASSWORDS: Final = "has no listener for devices with passwords; move it away and call `patrolgrid init`"
 CRL: Final = "devices.crl"

@@ -1709,6 +1709,9 @@ edge-settings-last = { $device }: settings { $version } were sent last; the agen
 }.
 edge-settings-problem = It has not taken what was sent: { $problem }
 edge-settings-unheard = the broker did not pass on what was published on { $topic }: it does not let the account { $user } write there; deploy/mosquitto has the access list that does
+edge-claimed = { $device } (beat { $beat }) has its account at the broker { $broker }:
+edge-claimed-next = Now write the sources and bindings into { $file } (docs/edge.md), and start the agent: patrolgrid edge run --config { $file }
+edge-claimed-known = The device is in { $file } already. Start the agent again, so that it uses the new account.
 edge-done = { $taken } taken, { $refused } refused, { $acknowledged } acknowledged
 
 ## The board's page and the errors of its API; the page fills in the values itself

@@ -1561,6 +1561,9 @@ edge-settings-last = { $device }：最近下发第{ $version }版设置；代理
 }。
 edge-settings-problem = 代理未采用下发的设置：{ $problem }
 edge-settings-unheard = 消息服务器未转发发往 { $topic } 的消息：不允许账号 { $user } 写此主题；deploy/mosquitto 中的访问控制表允许
+edge-claimed = { $device }（网格 { $beat }）已取得消息代理 { $broker } 的账号：
+edge-claimed-next = 接着在 { $file } 中写入数据来源和绑定（docs/edge.zh-CN.md），再启动代理：patrolgrid edge run --config { $file }
+edge-claimed-known = { $file } 中已有该设备。请重新启动代理，使新账号生效。
 edge-done = 已接收{ $taken }条，拒绝{ $refused }条，代理已确认{ $acknowledged }条
 
 ## 看板页面及其接口的错误提示；数值由页面填入

@@ -10,6 +10,7 @@ from deploy.processes.broker import MAX_PAYLOAD, MOSQUITTO_DIR, embedded_command
 from deploy.processes.supervisor import ChildError, Supervisor, free_port
 from deploy.settings.load import at_broker, with_values
 from deploy.settings.sections import Settings
+from deploy.station.station_accounts import add_officers
 from ingest.login import parse_address
 from ingest.mqtt.outbox import Outbound
 from ingest.mqtt.publisher import publish_all
@@ -97,6 +98,7 @@ def test_who_may_write_what_at_a_station(tmp_path):
 
     port, bound = free_port(), free_port()
     config = write_mosquitto(tmp_path, port, anonymous=False, ports={1884: bound})
+    assert add_officers(tmp_path / "devices.acl", ["p1"]) == ["p1"]
     accounts = {"patrolgrid": ("node", "board"), "devices": ("cam-1", "p1", "console")}
     for file, user in [(file, user) for file, users in accounts.items() for user in users]:
         (tmp_path / f"{file}.passwd").touch(mode=0o600)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from datetime import UTC, datetime, timedelta
 
 import paho.mqtt.client as mqtt
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy.processes.broker import mosquitto_command, write_mosquitto
@@ -41,6 +46,7 @@ class Station:
         self._sign("server", "/CN=localhost", [*by_ca, "-addext", "subjectAltName=IP:127.0.0.1"])
         for name in ("cam-1", "cam-2", "node"):
             self._sign(name, f"/CN={name}", by_ca)
+        self._revoke_nothing()
         self.command = mosquitto_command(config)
         self.supervisor = Supervisor(folder)
         self.start()
@@ -56,6 +62,15 @@ class Station:
              "-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", subject, *options],
             check=True, capture_output=True, cwd=self.folder,
         )  # fmt: skip
+
+    def _revoke_nothing(self) -> None:
+        """Write the list of revoked certificates that Mosquitto is given."""
+        key = load_pem_private_key((self.folder / "ca.key").read_bytes(), None)
+        authority = x509.load_pem_x509_certificate((self.folder / "ca.crt").read_bytes())
+        now = datetime.now(UTC)
+        builder = x509.CertificateRevocationListBuilder(authority.subject, now - timedelta(1), now + timedelta(1))
+        assert isinstance(key, EllipticCurvePrivateKey)
+        (self.folder / "devices.crl").write_bytes(builder.sign(key, SHA256()).public_bytes(Encoding.PEM))
 
     def client(self, listener, account, client_id, protocol=mqtt.MQTTv311):
         """Connect, and return the client with the list of its disconnections."""

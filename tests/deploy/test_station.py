@@ -74,7 +74,7 @@ def test_what_is_secret_is_for_its_owner_alone(station):
         str(name) for name, path in files_of(station).items()
         if path.stat().st_mode & 0o077 and re.search("secret|key|passw|people", str(name))
     }  # fmt: skip
-    assert open_to_all == {"data.keys/qingwu/tls/board.crt", "data.keys/qingwu/tls/ca.crt"}
+    assert open_to_all == {f"data.keys/qingwu/tls/{name}" for name in ("board.crt", "ca.crt", "devices.crl")}
 
 
 def test_every_device_officer_and_reporter_has_an_account(station):
@@ -102,7 +102,7 @@ def test_the_brokers_files_name_nothing_outside_the_folder(station):
         f"{station}/mosquitto/data/", f"{station}/mosquitto/mosquitto.pid",
     }  # fmt: skip
     assert re.findall(r"^listener (.*)$", active, flags=re.MULTILINE) == [
-        "1883 127.0.0.1", "1884 127.0.0.1", "8884 127.0.0.2",
+        "1883 127.0.0.1", "1884 127.0.0.1", "8883 127.0.0.2", "8884 127.0.0.2",
     ]  # fmt: skip
     assert "/etc/mosquitto" not in text
 

@@ -1,0 +1,158 @@
+"""``patrolgrid edge claim``: a device's account by the code on its sheet, and what the agent needs to use it.
+
+Standard library and base install alone. With the package cryptography (extra seal) the device gets a certificate, for
+a key that never leaves this machine; else a password. All devices of an agent connect in the same way.
+"""
+
+import argparse
+import contextlib
+import json
+import platform
+import secrets
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from console.errors import CommandError
+from ingest.edge.claim import ClaimError, Enrolment, Ticket, claim
+from ingest.edge.edge_file import EdgeFile, load_edge_file
+from ingest.files import replace_file
+from ingest.setup.extras import MissingExtraError, load, version
+from stream.sentences.catalogue import Sentences
+from stream.sentences.languages import LANGUAGES, language_of
+
+_KEYS: Final = "keys"
+_LONGEST: Final = 200
+
+
+def add_arguments(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the action."""
+    child = actions.add_parser("claim", help="get a device's account by the code on its sheet, once")
+    child.add_argument(
+        "ticket", metavar="TICKET", help="the line of the sheet, or of its QR code; - reads it from input"
+    )
+    child.add_argument(
+        "--config",
+        type=Path,
+        default=Path("edge.toml"),
+        metavar="FILE",
+        help="the agent's settings (default: edge.toml)",
+    )
+    child.add_argument(
+        "--folder", default="state", metavar="DIR", help="of a new agent: where it keeps what waits (default: state)"
+    )
+    child.add_argument("--password", action="store_true", help="a password also where a certificate could be had")
+    child.add_argument("--wait-s", type=float, default=30.0, metavar="S", help="for the station's answer (default: 30)")
+    child.add_argument("--lang", choices=LANGUAGES, help="language of messages")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Claim, and write what came. Raises `CommandError`, `ClaimError`, ConnectionError."""
+    texts, path = Sentences(language_of(options.lang)), options.config.resolve()
+    text = sys.stdin.readline(_LONGEST) if options.ticket == "-" else options.ticket
+    ticket, known = Ticket.parse(text), load_edge_file(path) if path.exists() else None
+    if known is not None and known.agent.site != ticket.site:
+        raise CommandError(f"{path}: is of the site {known.agent.site!r}, and the code of {ticket.site!r}", 2)
+    keys = path.parent / _KEYS
+    keys.mkdir(parents=True, exist_ok=True, mode=0o700)
+    pending = _Pending(keys, ticket.account)
+    wants = not options.password and (known is None or any(one.tls_cert is not None for one in known.devices))
+    csr = pending.request() if wants else ""
+    about = {"host": platform.node(), "system": platform.platform(), "version": version()}
+    try:
+        given = claim(ticket, csr=csr, about=about, number=pending.number(), timeout_s=options.wait_s)
+    except ClaimError:
+        pending.end()
+        raise
+    files = _write_keys(keys, given, pending, first=known is None)
+    written = _write_file(path, given, options.folder, files, known)
+    pending.end()
+    print(texts("edge-claimed", device=given.device, beat=given.beat, broker=f"{given.host}:{given.port}"))
+    for file in [*files.values(), *([path] if written else [])]:
+        print(f"  {file}")
+    print(texts("edge-claimed-next" if written else "edge-claimed-known", file=str(path)))
+    return 0
+
+
+class _Pending:
+    """What has to outlive a crash between the request and the last file: its number, and the key that it is for."""
+
+    def __init__(self, keys: Path, account: str) -> None:
+        self._number, self.key = keys / f"{account}.number", keys / f"{account}.key"
+
+    def number(self) -> str:
+        """Return the number of the request, that of before where it was not ended."""
+        if not self._number.exists():
+            replace_file(self._number, secrets.token_hex(16).encode(), mode=0o600)
+        return self._number.read_text(encoding="ascii").strip()
+
+    def request(self) -> str:
+        """Return a request for a certificate (PEM); empty where the package for it is not there."""
+        try:
+            x509, ec = load("cryptography.x509"), load("cryptography.hazmat.primitives.asymmetric.ec")
+            pem, hashes = (
+                load("cryptography.hazmat.primitives.serialization"),
+                load("cryptography.hazmat.primitives.hashes"),
+            )
+        except MissingExtraError:
+            return ""
+        if not self.key.exists():
+            made = ec.generate_private_key(ec.SECP256R1())
+            content = made.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption())
+            replace_file(self.key, content, mode=0o600)
+        key = pem.load_pem_private_key(self.key.read_bytes(), None)
+        builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+        found: str = builder.sign(key, hashes.SHA256()).public_bytes(pem.Encoding.PEM).decode("ascii")
+        return found
+
+    def end(self) -> None:
+        """Forget it."""
+        for file in (self._number, self.key):
+            with contextlib.suppress(FileNotFoundError):
+                file.unlink()
+
+
+def _write_keys(keys: Path, given: Enrolment, pending: _Pending, *, first: bool) -> dict[str, Path]:
+    """Write what is secret; return the files by their keys in the settings."""
+    name, contents = given.device, dict[str, tuple[Path, str]]()
+    if given.certificate:
+        contents["tls_key"] = keys / f"{name}.key", pending.key.read_text(encoding="ascii")
+        contents["tls_cert"] = keys / f"{name}.crt", given.certificate
+    else:
+        contents["password_file"] = keys / f"{name}.password", f"{given.password}\n"
+    if given.ca:
+        contents["tls_ca"] = keys / "ca.crt", given.ca
+    if given.seal_key:
+        contents["seal_key"] = keys / "station.seal", f"{given.seal_key}\n"
+    if given.settings_key and first:
+        contents["settings_key_file"] = keys / "settings.key", f"{given.settings_key}\n"
+    for file, content in contents.values():
+        replace_file(file, content.encode(), mode=0o600)
+    return {key: file for key, (file, _) in contents.items()}
+
+
+def _write_file(path: Path, given: Enrolment, folder: str, files: dict[str, Path], known: EdgeFile | None) -> bool:
+    """Write the device into the agent's settings; tell whether it was not there yet."""
+    if known is not None and any(one.device == given.device for one in known.devices):
+        return False
+
+    def line(key: str, value: Any) -> str:  # noqa: ANN401 - what TOML has
+        shown = value.relative_to(path.parent).as_posix() if isinstance(value, Path) else value
+        return f"{key} = {json.dumps(shown, ensure_ascii=False)}"
+
+    def filed(*names: str) -> list[str]:
+        return [line(name, files[name]) for name in names if name in files]
+
+    own = ["", "[[devices]]", line("device", given.device), line("beat", given.beat)]
+    own += filed("password_file", "tls_cert", "tls_key")
+    if known is not None:
+        before = path.read_text(encoding="utf-8-sig").rstrip()
+        replace_file(path, "\n".join([before, *own, ""]).encode(), mode=0o640)
+        return True
+    agent = ["[agent]", line("site", given.site), line("folder", folder), line("device", given.device)]
+    agent += filed("seal_key", "settings_key_file")
+    broker = ["", "[broker]", line("host", given.host), line("port", given.port), line("tls", given.tls)]
+    broker += filed("tls_ca")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, "\n".join([*agent, *broker, *own, ""]).encode(), mode=0o640)
+    return True

@@ -1,0 +1,197 @@
+"""`patrolgrid device` and `pki` as an administrator uses them, and `edge claim` as a technician does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+
+import pytest
+
+from console import edge_claim
+from console.cli.main import main
+from console.errors import CommandError
+from ingest.edge.edge_file import load_edge_file
+from ingest.places import load_places
+from tests.support import wait_for
+
+PLACE = ("--at", "121.4665,31.2335")
+
+
+def device(station, *words):
+    return main(["device", *words, "--config", str(station.folder / "patrolgrid.toml"), "--lang", "en"])
+
+
+def places(station):
+    return load_places(station.settings.places_file)
+
+
+def claimed(path, ticket, *words):
+    parser = argparse.ArgumentParser()
+    edge_claim.add_arguments(parser.add_subparsers())
+    return edge_claim.run(parser.parse_args(["claim", ticket, "--config", str(path), "--lang", "en", *words]))
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def ticket_in(said):
+    (found,) = re.findall(r"patrolgrid edge claim (\S+)", said)
+    return found
+
+
+def test_a_device_from_the_sheet_to_the_broker(station, tmp_path, capsys):
+    assert device(station, "add", "cam-07", "--type", "camera", *PLACE, "--name", "东门", "--sheet") == 0
+    said = capsys.readouterr().out
+    added = places(station).devices["cam-07"]
+    assert (added.beat, added.type, added.name["en"]) == ("old-market", "camera", "东门")
+    page = (tmp_path / "cam-07.sheet.html").read_text("utf-8")
+    ticket = ticket_in(said)
+    for word in (
+        "cam-07",
+        "东门",
+        "Camera",
+        "摄像头",
+        ticket,
+        ticket.rpartition("/")[2],
+        "<svg",
+        "old-market",
+        "SHA-256",
+    ):
+        assert word in page, word
+    assert (tmp_path / "cam-07.sheet.html").stat().st_mode & 0o077 == 0
+    assert "http" not in page.replace("http://www.w3.org/", ""), "no address stands in it, and no code in one"
+    edge = tmp_path / "edge" / "edge.toml"
+    assert claimed(edge, ticket) == 0
+    settings = load_edge_file(edge)
+    (one,) = settings.devices
+    assert (settings.agent.site, one.device, one.beat) == ("s", "cam-07", "old-market")
+    assert one.tls_cert is not None
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "edge" / "keys").iterdir())
+    assert sorted(path.name for path in (tmp_path / "edge" / "keys").iterdir()) == [
+        "ca.crt", "cam-07.crt", "cam-07.key", "settings.key", "station.seal",
+    ]  # fmt: skip
+    visitor = station.client("cam-07", chain=(one.tls_cert, one.tls_key))
+    assert visitor.connect(), visitor.why
+    visitor.leave()
+    capsys.readouterr()
+    assert device(station, "list", "--json") == 0
+    row = next(row for row in json.loads(capsys.readouterr().out)["devices"] if row["id"] == "cam-07")
+    assert (row["connects"], row["code"]) == ("certificate + password", "")
+    assert 800 < row["days"] <= 825
+
+
+def test_more_devices_of_one_agent_connect_as_the_first(station, tmp_path, capsys):
+    path = tmp_path / "edge.toml"
+    for name in ("noise-71", "noise-72"):
+        device(station, "add", name, "--type", "noise", *PLACE, "--sheet")
+        assert claimed(path, ticket_in(capsys.readouterr().out), "--password") == 0
+    settings = load_edge_file(path)
+    assert [one.device for one in settings.devices] == ["noise-71", "noise-72"]
+    for one in settings.devices:
+        assert one.password_file is not None
+        assert one.password_file.read_text().strip() == station.password(one.device)
+    assert settings.speaker.device == "noise-71"
+    path.write_text(path.read_text().replace('site = "s"', 'site = "other"'))
+    device(station, "sheet", "noise-71")
+    with pytest.raises(CommandError, match="is of the site 'other'"):
+        claimed(path, ticket_in(capsys.readouterr().out))
+
+
+def test_what_was_replaced_gets_in_no_more(station, tmp_path, capsys):
+    device(station, "add", "cam-08", "--type", "camera", *PLACE)
+    station.credentials.give_certificate("cam-08")
+    before = station.password("cam-08")
+    kept = station.certified("cam-08")
+    assert kept.connect(), kept.why
+    assert device(station, "replace", "cam-08", "--why", "stolen", "--sheet") == 0
+    wait_for(lambda: kept.ended, "its connection is ended")
+    assert not station.certified("cam-08").connect()
+    wait_for(lambda: not station.client("cam-08", before).let_in(), "its password is worth nothing")
+    wait_for(lambda: station.client("cam-08", station.password("cam-08")).let_in(), "the fresh one opens")
+    assert claimed(tmp_path / "edge.toml", ticket_in(capsys.readouterr().out)) == 0
+    assert station.audited("device-replace")[0].detail == {"why": "stolen"}
+
+
+def test_a_device_that_moved_is_told_where_it_publishes(station, capsys):
+    device(station, "add", "cam-09", "--type", "camera", *PLACE)
+    capsys.readouterr()
+    assert device(station, "move", "cam-09", "--at", "121.4695,31.2335") == 0
+    assert places(station).devices["cam-09"].beat == "creekside"
+    assert "patrolgrid/v1/s/creekside/cam-09/obs" in capsys.readouterr().out
+    assert device(station, "move", "cam-09", "--beat", "老菜场（示例）") == 0
+    assert places(station).devices["cam-09"].beat == "old-market", "a beat's name will do, and its middle"
+
+
+def test_a_retired_device_is_out_of_everything(station, capsys):
+    device(station, "add", "cam-10", "--type", "camera", *PLACE, "--sheet")
+    ticket, password = ticket_in(capsys.readouterr().out), station.password("cam-10")
+    assert device(station, "retire", "cam-10") == 0
+    assert "cam-10" not in places(station).devices
+    assert "cam-10" not in station.credentials.accounts()
+    assert not station.credentials.password_file("cam-10").exists()
+    wait_for(lambda: not station.client("cam-10", password).let_in(), "the broker knows it no more")
+    with pytest.raises(ValueError, match="too old"):
+        claimed(station.folder / "nowhere.toml", ticket)
+    assert (station.settings.places_file.with_name("places.before.geojson")).exists()
+
+
+def test_what_cannot_take_a_code_has_its_account_on_paper(station, tmp_path):
+    assert device(station, "sheet", "gate-01", "--account", "--out", "gate.html") == 0
+    page = (tmp_path / "gate.html").read_text("utf-8")
+    assert station.password("gate-01") in page
+    assert "<svg" not in page
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("add", "camera-01", "--type", "camera", *PLACE), "is there already"),
+        (("add", "console", "--type", "camera", *PLACE), "another account at the broker"),
+        (("add", "../x", "--type", "camera", *PLACE), "is no id of a device"),
+        (("add", "x", "--type", "camera"), "where is it"),
+        (("add", "x", "--type", "camera", "--at", "1,2"), "lies in no beat"),
+        (("add", "x", "--type", "camera", "--at", "121"), "expected longitude and latitude"),
+        (("add", "x", "--type", "camera", "--beat", "moon"), "beat is 'moon'"),
+        (("move", "x", *PLACE), "there is no device 'x'"),
+        (("retire", "x"), "there is no device 'x'"),
+        (("sheet", "x"), "there is no device 'x'"),
+        (("sheet", "gate-01", "--hours", "0"), "--hours 0"),
+        (("approve", "1", "--id", "x"), "nothing waits under the number 1"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_changes_nothing(station, capsys, words, told):
+    before = station.settings.places_file.read_bytes(), station.credentials.passwords.read_bytes()
+    assert device(station, *words) in {1, 2}
+    assert told in capsys.readouterr().err
+    assert (station.settings.places_file.read_bytes(), station.credentials.passwords.read_bytes()) == before
+
+
+def test_pki_as_the_administrator_uses_it(station, capsys):
+    def pki(*words):
+        return main(["pki", *words, "--config", str(station.folder / "patrolgrid.toml"), "--lang", "en"])
+
+    assert pki("issue", "manhole-7", "--days", "20") == 0
+    said = capsys.readouterr().out
+    assert f"127.0.0.2:{station.ports['certificates']}" in said
+    first = station.credentials.certificates.newest()["manhole-7"]
+    assert first.days_left() in {19, 20}
+    assert pki("renew", "manhole-7") == 0
+    assert station.certified("manhole-7").connect()
+    assert pki("list") == 0
+    said = capsys.readouterr().out
+    assert "older, still good" in said
+    assert re.search(r"82[45] days left", said)
+    assert pki("revoke", "manhole-7", "--why", "lost") == 0
+    assert pki("revoke", "manhole-7") == 1
+    assert pki("list", "--json") == 0
+    said = capsys.readouterr()
+    rows = [one for one in json.loads(said.out[said.out.index("[") :]) if one["device"] == "manhole-7"]
+    assert [(one["revoked"], one["why"]) for one in rows] == [(True, "lost")] * 2
+    assert "no certificate that could be revoked" in said.err
+    assert pki("issue", "node") == 1
+    assert pki("renew", "camera-99") == 1
+    assert pki("issue", "manhole-7", "--csr", str(station.folder / "patrolgrid.toml")) == 1
+    assert not station.certified("manhole-7").connect()
