@@ -11,7 +11,7 @@ import platform
 import secrets
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from console.errors import CommandError
 from ingest.edge.claim import ClaimError, Enrolment, Ticket, claim
@@ -136,7 +136,7 @@ def _write_file(path: Path, given: Enrolment, folder: str, files: dict[str, Path
     if known is not None and any(one.device == given.device for one in known.devices):
         return False
 
-    def line(key: str, value: Any) -> str:  # noqa: ANN401 - what TOML has
+    def line(key: str, value: str | int | Path) -> str:
         shown = value.relative_to(path.parent).as_posix() if isinstance(value, Path) else value
         return f"{key} = {json.dumps(shown, ensure_ascii=False)}"
 

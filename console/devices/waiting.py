@@ -13,7 +13,7 @@ from ingest.topics import parse_device_topic
 from stream.sinks.store.reader import StoreReader
 
 
-class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+class Unbound(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that waits."""
 
     codec: str
@@ -50,21 +50,21 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
         return {"number": number, **msgspec.to_builtins(self)}
 
 
-def waiting(site_dir: Path, places: Places) -> list[Waiting]:
+def waiting(site_dir: Path, places: Places) -> list[Unbound]:
     """Return what waits, newest first; nothing that is bound or known by now."""
     store = site_dir / "store.db"
     if not store.exists():
         return []
     reader = StoreReader(store, ZoneInfo("UTC"))
     try:
-        found = msgspec.convert(reader.strangers(), list[Waiting], strict=False)
+        found = msgspec.convert(reader.strangers(), list[Unbound], strict=False)
     finally:
         reader.close()
     bound = Bindings([one for device in places.devices.values() for one in device.bindings])
     return [one for one in found if not _is_known(one, bound, places)]
 
 
-def _is_known(one: Waiting, bound: Bindings, places: Places) -> bool:
+def _is_known(one: Unbound, bound: Bindings, places: Places) -> bool:
     if one.native:
         return one.calls_itself in places.devices
     return any(binding.part in {"", one.part} for binding in bound.find(one.codec, one.match))

@@ -14,7 +14,7 @@ from console.devices.claim_book import CLAIMS, ClaimBook, give_out
 from console.devices.credentials import Credentials
 from console.devices.device_list import BEFORE, DeviceList
 from console.devices.device_sheet import Way, device_sheet
-from console.devices.waiting import Waiting, waiting
+from console.devices.waiting import Unbound, waiting
 from console.errors import CommandError
 from console.people.audit import Audit
 from console.people.people_file import PeopleFile, has_file
@@ -247,7 +247,7 @@ def _list(options: argparse.Namespace, work: _Work) -> int:
     return 0
 
 
-def _cells(one: Waiting, zone: ZoneInfo) -> list[str]:
+def _cells(one: Unbound, zone: ZoneInfo) -> list[str]:
     last = f"{datetime.fromtimestamp(one.last_ms / 1000, zone):%m-%d %H:%M}"
     return [safe(text) for text in (one.codec, one.match, one.part, one.guess, one.device, last)]
 

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from console import edge_run
+from console import edge_claim, edge_run
 from console.errors import CommandError
 from ingest.edge import EdgeAgent, EdgeSettings, bounded_lines, feed
 from ingest.edge.spool_file import SpoolError
@@ -24,6 +24,7 @@ from stream.sentences.languages import LANGUAGES, language_of
 EXAMPLES: Final = """\
 examples:
   patrolgrid edge run --config edge.toml                 many devices and sources, as a service
+  patrolgrid edge claim PG1/s1/10.1.2.3:8884/tls/7K3Q9M-ABCD-EFGH-JKMN-PQRS   the code of a device's sheet
   patrolgrid edge run --example                          every setting, with its meaning
   patrolgrid edge settings pi-01 new.toml                at the station: what the agent is to go by from now on
   patrolgrid edge settings pi-01                         whether it does
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add, actions = parser.add_argument, parser.add_subparsers(dest="action", metavar="ACTION")
     edge_run.add_arguments(actions.add_parser("run", help="run many devices and sources, from a settings file"))
+    edge_claim.add_arguments(actions)
     _station_arguments(actions)
     add("--site", metavar="ID")
     add("--beat", metavar="ID")
@@ -83,6 +85,8 @@ def run(options: argparse.Namespace) -> int:
     """Run an agent with a settings file, or feed standard input to the agent of one device."""
     if options.action == "run":
         return edge_run.run(options)
+    if options.action == "claim":
+        return edge_claim.run(options)
     if options.action in {"settings", "key"}:
         return int(load("console.edge_settings").run(options))
     missing = [f"--{name}" for name in ("site", "beat", "device", "spool") if getattr(options, name) is None]
