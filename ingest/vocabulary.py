@@ -23,10 +23,13 @@ class Kind(IntEnum):
 KIND_NAMES: Final = {kind.value: kind.name.lower() for kind in Kind}
 HAZARD_LEVELS: Final = {"noise": 85.0, "smoke": 4.0, "temperature": 57.0, "water": 30.0}
 """Metric of a level → the value from which on it is a hazard, where a device's entry in the places says no other."""
+STATES_WITH_RULES: Final = (
+    "smoke", "heat", "gas", "carbon_monoxide", "water", "door", "cover", "video", "barrier", "tamper",
+)  # fmt: skip
 WITH_RULES: Final = frozenset(
     {
         *((Kind.LEVEL, metric) for metric in HAZARD_LEVELS),
-        *((Kind.STATE, metric) for metric in ("smoke", "door", "cover", "video", "barrier", "tamper")),
+        *((Kind.STATE, metric) for metric in STATES_WITH_RULES),
     }
 )
 """(kind, metric) of everything that has a hazard rule: no quota may lose an alarm of these."""
@@ -144,6 +147,7 @@ ALERT_KINDS: Final[dict[str, AlertKind]] = {
     "smoke": AlertKind("critical", together="alone"),
     "heat": AlertKind("critical", together="alone"),
     "fire": AlertKind("critical", together="alone"),
+    "gas": AlertKind("critical", together="alone"),
     "water": AlertKind("warning"),
     "noise_high": AlertKind("warning", together="beat"),
     "door_open": AlertKind("warning"),

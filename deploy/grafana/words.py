@@ -51,7 +51,7 @@ _DEVICE_STATES: Final = {
 
 
 _FAMILIES: Final = (
-    (0.00, 0.75, ("fire", "smoke", "heat", "officer_help")),
+    (0.00, 0.75, ("fire", "smoke", "heat", "gas", "officer_help")),
     (0.07, 0.85, ("cover_open", "water", "noise_high", "tamper", "door_open")),
     (0.13, 0.80, ("burglary_series", "incident_series", "context")),
     (0.60, 0.70, ("surge", "deficit", "level_high", "level_low")),

@@ -128,7 +128,7 @@ _OPEN: Final[_Meanings] = {
     "closed": ("close", "shut", "关闭", "关", *_NO),
 }
 _STATES: Final[dict[str, _Meanings]] = {
-    "smoke": _ALARM,
+    **dict.fromkeys(("smoke", "heat", "gas", "carbon_monoxide", "water"), _ALARM),
     "tamper": _ALARM,
     "door": _OPEN,
     "cover": _OPEN | {"tilted": ("tilt", "倾斜")},

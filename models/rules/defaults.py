@@ -35,6 +35,10 @@ _LEVELS: Final[dict[str, ThresholdRule]] = {
 }
 _STATES: Final[dict[str, StateRule]] = {
     "smoke": StateRule("smoke", {"alarm": 0.0}),
+    "heat": StateRule("heat", {"alarm": 0.0}),
+    "gas": StateRule("gas", {"alarm": 0.0}),
+    "carbon_monoxide": StateRule("gas", {"alarm": 0.0}),
+    "water": StateRule("water", {"alarm": 0.0}),
     "door": StateRule("door_open", {"open": 120.0}),
     "cover": StateRule("cover_open", {"open": 0.0, "tilted": 0.0}),
     "video": StateRule("camera_fault", {"blocked": 0.0, "lost": 0.0}),

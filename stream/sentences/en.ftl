@@ -101,6 +101,9 @@ state = { state-what } { $hold ->
 }; since { $since_ms }.
 state-what = { $kind ->
     [smoke] The smoke detector
+    [heat] The heat detector
+    [gas] The gas detector
+    [water] The water detector
     [door_open] The door
     [cover_open] The cover
     [camera_fault] The picture
@@ -127,6 +130,10 @@ state-metric = { $metric ->
     [barrier] barrier
     [video] picture
     [smoke] smoke detector
+    [heat] heat detector
+    [gas] gas detector
+    [carbon_monoxide] carbon monoxide detector
+    [water] water detector
     [tamper] tamper contact
    *[other] { $metric }
 }
@@ -411,6 +418,7 @@ incidents = { $count ->
         [noise_high] noise alarm
         [smoke] smoke alarm
         [heat] heat alarm
+        [gas] gas alarm
         [water] high-water alarm
         [door_open] door left open
         [cover_open] open manhole cover
@@ -447,6 +455,7 @@ incidents = { $count ->
         [noise_high] noise alarms
         [smoke] smoke alarms
         [heat] heat alarms
+        [gas] gas alarms
         [water] high-water alarms
         [door_open] doors left open
         [cover_open] open manhole covers
@@ -484,6 +493,7 @@ kind = { $kind ->
     [smoke] Smoke
     [heat] Dangerous heat
     [fire] Smoke and heat together
+    [gas] Gas
     [water] High water
     [door_open] Door left open
     [cover_open] Manhole cover open
@@ -521,6 +531,7 @@ advice = { $kind ->
     [smoke] Call the fire service (119) and the property management; send the nearest patrol to help people out.
     [heat] Check for fire at once; call the fire service (119) if in doubt.
     [fire] Call the fire service (119) now, have people leave, keep the fire lane free.
+    [gas] Have people leave and open windows, no switches and no flames; call the fire service (119) and the gas company.
     [water] Close the way to people and cars; tell the drainage service.
     [door_open] Have the door closed and find out who opened it.
     [cover_open] Secure the hole at once, keep people away, tell the owner of the cover.

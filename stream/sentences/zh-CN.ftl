@@ -98,6 +98,9 @@ state = { state-what }{ $word ->
 }，自{ $since_ms }起。
 state-what = { $kind ->
     [smoke] 烟雾探测器
+    [heat] 感温探测器
+    [gas] 燃气探测器
+    [water] 水浸探测器
     [door_open] 门
     [cover_open] 井盖
     [camera_fault] 画面
@@ -124,6 +127,10 @@ state-metric = { $metric ->
     [barrier] 道闸
     [video] 画面
     [smoke] 烟感
+    [heat] 温感
+    [gas] 燃气探测器
+    [carbon_monoxide] 一氧化碳探测器
+    [water] 水浸探测器
     [tamper] 防拆
    *[other] { $metric }
 }
@@ -399,6 +406,7 @@ incidents = { $category ->
     [noise_high] 噪声报警
     [smoke] 烟雾报警
     [heat] 高温报警
+    [gas] 燃气报警
     [water] 积水报警
     [door_open] 门未关闭
     [cover_open] 井盖异动
@@ -435,6 +443,7 @@ kind = { $kind ->
     [smoke] 烟雾报警
     [heat] 高温报警
     [fire] 烟温复合火警
+    [gas] 燃气报警
     [water] 积水过深
     [door_open] 门未关闭
     [cover_open] 井盖异动
@@ -472,6 +481,7 @@ advice = { $kind ->
     [smoke] 立即通知消防（119）和物业，就近派员协助疏散。
     [heat] 立即核实是否起火，如有疑问先报消防（119）。
     [fire] 立即报消防（119），组织疏散，保持消防通道畅通。
+    [gas] 疏散人员、开窗通风，禁止开关电器和明火，立即报消防（119）并通知燃气公司。
     [water] 封闭积水路段，通知排水部门。
     [door_open] 派员关门并查明开启原因。
     [cover_open] 立即设置警示围挡，防止行人坠落，通知井盖权属单位。

@@ -75,6 +75,34 @@ def test_smoke_and_heat_close_together_become_one_fire_in_their_place(restart):
     assert lasted == {("smoke-1", "smoke"): 180.0, ("heat-1", "heat"): 600.0}
 
 
+@pytest.mark.parametrize(
+    ("metric", "kind", "severity", "sentence"),
+    [
+        ("water", "water", "warning", "The water detector gives alarm"),
+        ("gas", "gas", "critical", "The gas detector gives alarm"),
+        ("carbon_monoxide", "gas", "critical", "The gas detector gives alarm"),
+        ("heat", "heat", "critical", "The heat detector gives alarm"),
+    ],
+)
+def test_a_detector_that_knows_two_words_only_is_believed(metric, kind, severity, sentence):
+    run = Run()
+    run.log.state("heat-1", NOON, "alarm", metric=metric)
+    changes, (alert,) = run._process(run.log.record())
+    assert changes == [(kind, "heat-1", "raised")]
+    assert alert.severity == severity
+    assert text_of(alert)["en"].startswith(sentence)
+    assert "探测器报警" in text_of(alert)["zh-CN"]
+    run.log.state("heat-1", NOON + MINUTE, "ok", metric=metric)
+    assert run._process(run.log.record())[0] == [(kind, "heat-1", "cleared")]
+
+
+def test_smoke_and_a_heat_detectors_word_are_a_fire():
+    run = Run()
+    run.smoke(0, 7.2)
+    run.log.state("heat-1", NOON + MINUTE, "alarm", metric="heat")
+    assert ("fire", "smoke-1", "raised") in run._process(run.log.record())[0]
+
+
 def test_a_fire_may_be_switched_off_for_a_device():
     run = Run({"heat-1": {"fire_rule": False}})
     run.smoke(0, 7.0)
