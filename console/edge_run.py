@@ -16,8 +16,8 @@ from ingest.edge.service import EdgeService
 from ingest.edge.spool_file import SpoolError
 from ingest.setup.extras import MissingExtraError
 from ingest.setup.settings import SettingsError
+from stream.sentences.languages import ENGLISH, language_of
 
-EXAMPLE_FILE: Final = Path(__file__).parents[1] / "deploy" / "edge.example.toml"
 _SECOND: Final = 1_000_000
 
 
@@ -30,10 +30,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="with --check: print it as JSON")
 
 
+def example_file(language: str) -> Path:
+    """Return a settings file with every key and its meaning."""
+    name = "edge.example.toml" if language == ENGLISH else f"edge.example.{language}.toml"
+    return Path(__file__).parents[1] / "deploy" / name
+
+
 def run(options: argparse.Namespace) -> int:
     """Run an agent until it is asked to stop, or until its standard input has ended."""
     if options.example:
-        print(EXAMPLE_FILE.read_text(encoding="utf-8"), end="")
+        print(example_file(language_of(None)).read_text(encoding="utf-8"), end="")
         return 0
     os.umask(0o077)  # whatever it writes is for nobody but its owner
     if options.check:

@@ -46,9 +46,15 @@ def test_a_wrong_key_ends_it_with_two_and_is_named(path, capsys, monkeypatch, la
     assert ("did you mean beat?" in said) == (language == "en")
 
 
-def test_the_example_is_printed(capsys):
+@pytest.mark.parametrize(("language", "word"), [("en", "an edge agent"), ("zh-CN", "边缘代理的设置")])
+def test_the_example_is_printed_in_the_reader_s_language_and_says_the_same(monkeypatch, capsys, language, word):
+    monkeypatch.setenv("PATROLGRID_LANG", language)
     assert main(["edge", "run", "--example"]) == 0
-    assert capsys.readouterr().out == edge_run.EXAMPLE_FILE.read_text(encoding="utf-8")
+    said = capsys.readouterr().out
+    assert word in said
+    keys = [line for line in said.splitlines() if not line.startswith(("# ", "## "))]
+    english = edge_run.example_file("en").read_text(encoding="utf-8").splitlines()
+    assert [line for line in keys if line] == [line for line in english if line and not line.startswith(("# ", "## "))]
 
 
 def test_without_run_all_of_one_device_must_be_named(capsys):
