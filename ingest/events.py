@@ -91,13 +91,14 @@ def read_status(payload: bytes) -> Status:
 
 Fault = Literal[
     "rate", "bytes", "boots", "metrics", "refused", "crash", "codes",
-    "drops", "power", "disk", "heat", "settings", "certificate", "time",
+    "drops", "power", "disk", "source", "heat", "settings", "certificate", "time",
 ]  # fmt: skip
 """What a device has too much of: observations, bytes, starts, names of metrics, refusals; or it ended the gateway.
 
 Or it sends a code for a fault again and again, in place of readings or counts. Or what its edge agent says of itself
-(`ingest.health`): it gives up observations, its power supply is weak, its disk is full, it is hot, does not take the
-station's settings, its certificate ends, its clock is wrong. These the pipeline finds, and no gateway.
+(`ingest.health`): it gives up observations, its power supply is weak, its disk is full, a source of it is away, it is
+hot, does not take the station's settings, its certificate ends, its clock is wrong. These the pipeline finds, and no
+gateway.
 """
 
 

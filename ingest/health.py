@@ -87,6 +87,8 @@ class AgentHealth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """Version of those that it did not take, or has taken back; 0: none."""
     settings_problem: Annotated[str, msgspec.Meta(max_length=400)] = ""
     """Why, as a sentence."""
+    sources: Annotated[dict[_Word, Annotated[str, msgspec.Meta(max_length=200)]], msgspec.Meta(max_length=16)] = {}
+    """Name of a source that takes nothing at present (a broker beside it, a port, a serial line) → why."""
     certificate_days: Annotated[int, msgspec.Meta(ge=-100_000, le=100_000)] | None = None
     """Whole days until the first of its certificates ends; below zero it is over."""
     strangers: Annotated[tuple[Stranger, ...], msgspec.Meta(max_length=MOST_STRANGERS)] = ()
@@ -155,6 +157,8 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         free, free_mb = health.disk_free, health.disk_free_mb
         if (free is not None and free < _FULL) or (free_mb is not None and free_mb < _FULL_MB):
             found.append(Trouble("disk", round(free_mb or 0)))
+        if health.sources:
+            found.append(Trouble("source", len(health.sources)))
         if self.ahead_s > _OFF_S:
             found.append(Trouble("time", round(self.ahead_s), "ahead"))
         if health.clock_synced is False and self.ahead_s < -_OFF_S:

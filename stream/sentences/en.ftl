@@ -193,6 +193,10 @@ device_fault = { $what ->
     [drops] Its edge agent gave up { $refused } observations: there was no room for them while the network was away.
     [power] The power supply of its edge agent is too weak: it may stop at any time, and its card may be damaged.
     [disk] The disk of its edge agent is nearly full: { $refused } MB are left.
+    [source] { $refused ->
+        [1] A source of its edge agent takes
+       *[other] { $refused } sources of its edge agent take
+    } nothing: what is connected to it says nothing at present.
     [heat] Its edge agent is too hot: { $refused } °C. It slows itself down.
     [settings] { $refused ->
         [0] Its edge agent was sent settings that the station has not signed, or old ones again, and has not taken them.
@@ -2153,6 +2157,7 @@ board-trouble-quality = poor data
 board-trouble-agent_drops = agent gave up data
 board-trouble-agent_power = agent's power supply too weak
 board-trouble-agent_disk = agent's disk nearly full
+board-trouble-agent_source = agent hears a source no more
 board-trouble-agent_time = agent's clock wrong
 board-trouble-agent_heat = agent too hot
 board-trouble-agent_settings = agent refuses settings

@@ -187,6 +187,7 @@ device_fault = { $what ->
     [drops] 该设备的边缘代理因断网期间缓存已满，舍弃了{ NUMBER($refused, useGrouping: 0) }条数据。
     [power] 该设备的边缘代理供电不足，随时可能停机，并可能损坏存储卡。
     [disk] 该设备的边缘代理磁盘将满，仅剩{ NUMBER($refused, useGrouping: 0) } MB。
+    [source] 该设备的边缘代理有{ NUMBER($refused, useGrouping: 0) }个数据源中断，所接设备目前无数据。
     [heat] 该设备的边缘代理温度过高，达{ NUMBER($refused, useGrouping: 0) }°C，已自动降频。
     [settings] { $refused ->
         [0] 该设备的边缘代理收到未经本站签名或重复发送的设置，未予采用。
@@ -1959,6 +1960,7 @@ board-trouble-quality = 数据质量差
 board-trouble-agent_drops = 代理舍弃了数据
 board-trouble-agent_power = 代理供电不足
 board-trouble-agent_disk = 代理磁盘将满
+board-trouble-agent_source = 代理数据源中断
 board-trouble-agent_time = 代理时钟不准
 board-trouble-agent_heat = 代理温度过高
 board-trouble-agent_settings = 代理未采用设置

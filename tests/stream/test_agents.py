@@ -45,6 +45,7 @@ WELL: dict[str, Any] = {
         ({"disk_free_mb": 20.0}, "disk", "20 MB", "20 MB"),
         ({"ts": NOON + 400_000}, "time", "clock of its edge agent is 400 s ahead", "400秒"),
         ({"ts": NOON - 400_000, "clock_synced": False}, "time", "clock of its edge agent is 400 s behind", "400秒"),
+        ({"sources": {"mqtt-1": "refused"}}, "source", "A source of its edge agent takes nothing", "1个数据源中断"),
         ({"temperature_c": 84.0}, "heat", "84 °C", "84°C"),
         ({"settings_refused": 7, "settings": 6}, "settings", "settings 7", "第7版"),
         ({"settings_problem": "not signed"}, "settings", "has not signed", "未经本站签名"),

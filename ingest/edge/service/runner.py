@@ -171,6 +171,7 @@ class EdgeService:
             written_mb=computer.written_mb(), memory_mb=computer.memory_mb(), temperature_c=computer.temperature_c(),
             undervoltage=computer.undervoltage(), clock_synced=computer.clock_synced(),
             settings=self._afar.version, settings_refused=self._afar.refused, settings_problem=self._afar.problem,
+            sources=dict([(one.name, one.trouble[:200]) for one in house.sources if not (one.up or one.ended)][:16]),
             certificate_days=certificate_days([*certificates, house.file.broker.tls_cert], time.time()),
             strangers=tuple(house.desk.strangers(MOST_STRANGERS)),
         )  # fmt: skip
