@@ -55,8 +55,7 @@ class HttpSource(Source):
         self._accounts = Accounts(settings.accounts)
         self._codecs = {codec: codec_class(codec) for one in settings.accounts for codec in one.codecs}
         self._tls = _tls(settings)
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        self._socket = socket.create_server((settings.host, settings.port), family=family, backlog=64)
+        self._socket = _listening(settings.host, settings.port)
         self.port: int = self._socket.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -210,6 +209,14 @@ def _status(meaning: Meaning) -> int:
     What was refused is answered like the rest, or the device would send it for ever; the agent's health tells it.
     """
     return 401 if any(refusal.reason == Reason.AUTH for refusal in meaning.refusals) else 200
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=64)
+    except OSError as error:
+        raise OSError(error.errno, f"port {port} of {host} cannot be had: {error.strerror}") from error
 
 
 def _tls(settings: HttpPart) -> ssl.SSLContext | None:

@@ -173,3 +173,8 @@ def test_password_files_are_checked_before_the_port_opens(tmp_path):
             HttpSource(settings(tmp_path, accounts=(account,)), "cameras", Taken())
     twice = settings(tmp_path).accounts[:1] * 2
     assert "twice" in settings(tmp_path, accounts=twice).mistake()
+
+
+def test_a_port_that_is_taken_is_named(tmp_path, port):
+    with pytest.raises(OSError, match=f"port {port[0].port} of 127.0.0.1 cannot be had"):
+        HttpSource(settings(tmp_path, port=port[0].port), "cameras", Taken())
