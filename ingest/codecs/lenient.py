@@ -38,6 +38,7 @@ _TIME: Final = re.compile(
 _COMPRESSED: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\x78\x9c": "zlib", b"\x78\xda": "zlib"}
 _PROVINCE: Final = re.compile(r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领]\s?[A-Z]")
 _CHINESE: Final = {"gb2312", "gbk", "gb18030", "cp936", "ms936", "gb_2312-80", "x-gbk"}
+_ASCII: Final = bytes(range(128))
 _SHOWN: Final = 40
 _DEEPEST: Final = 1_000
 """Brackets in brackets after which nothing is looked for."""
@@ -81,7 +82,7 @@ def text_of(raw: bytes, declared: str = "") -> str:
         text: str | None = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = None
-    if text is not None and (text.isascii() or max(text) >= "\u0800"):
+    if text is not None and (text.isascii() or max(raw.translate(None, _ASCII)) >= 0xE0):  # three bytes a letter
         return text
     try:
         chinese = raw.decode("gb18030")

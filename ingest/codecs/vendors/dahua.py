@@ -239,6 +239,7 @@ class Dahua(Codec):
             device = _word(said.get("deviceid")) or _word(said.get("serialno"))
             for one in self._bound(device):
                 self.status(one.device, "online")
+            self.tell("no_news")
             return
         lane = _word(snap.get("lanno")) or _word(snap.get("laneno"))
         parts = ["lane " + lane if lane else "", "channel " + _word(plate.get("channel"))]
@@ -291,7 +292,9 @@ def _coded(text: str) -> Iterator[_Event]:
             raise UnreadableError(Reason.TYPE, "an event that does not begin with Code=…;action=…")
         data: Json = {}
         if begin := _DATA.match(said, head.end()):
-            data = lowered(read_json(said[begin.end() :].encode("utf-8", "surrogatepass")))
+            # Behind it there may be what is left of the stream that it was cut from.
+            body = said[begin.end() :].rpartition("}")
+            data = lowered(read_json((body[0] + body[1]).encode("utf-8", "surrogatepass")))
         yield _Event(
             head[1].strip().lower(), head[2].strip().lower(), head[3] or "0", data if isinstance(data, dict) else {}
         )

@@ -38,9 +38,10 @@ _STATES: Final = {
 _PERSONAL: Final = {
     "facesnap", "facecapture", "facedetection", "alarmresult", "facecontrast", "accesscontrollerevent", "faces",
     "employeeno", "employeenostring", "cardno", "certificateno", "certificatenumber", "idcardinfoevent", "faceinfo",
-    "idnum", "identityinfo", "personinfo", "facelibtype", "humanname",
+    "face", "idnum", "identityinfo", "personinfo", "facelibtype", "humanname",
 }  # fmt: skip
 """Events about one person, and names of what they hold."""
+_ENDS: Final = (("in", "enter"), ("out", "exit"))
 _YES: Final = {"1", "true", "history", "yes"}
 
 
@@ -120,7 +121,9 @@ class Hikvision(Codec):
             self.status(device, "online")
 
     def _people(self, binding: Binding, said: Json, ts: int | None, key: str, *, resent: bool) -> None:
-        came, went = _whole(said.get("enter")), _whole(said.get("exit"))
+        totals = {way: _whole(said[name]) for way, name in _ENDS if _text(said.get(name))}
+        if not totals:
+            raise UnreadableError(Reason.TYPE, "enter or exit is missing, or no whole number")
         span = said.get("timerange")
         method = _text(said.get("statisticalmethods")).lower() or ("timerange" if span else "realtime")
         meaning = "interval" if method == "timerange" else "total"
@@ -131,7 +134,7 @@ class Hikvision(Codec):
         if meaning == "total":
             known = instant_ms(inside(said, "realtime", "time"), self.zone) or ts
             now = known or self._message.received_ms
-            step = increment(self, key, now, {"in": came, "out": went})
+            step = increment(self, key, now, totals)
             self.memory.put(f"until/{self.name}/{key}", now)
             if step is not None and (known or any(step.counted.values())):
                 self.count(
@@ -145,7 +148,9 @@ class Hikvision(Codec):
             self.tell("repeat")  # the camera counts both ways: its totals have these people
             return
         seconds = (end - start) / 1000 if start and end and end > start else None
-        self.count(binding, end, interval_s=seconds, came=came, went=went, backfill=resent)
+        self.count(
+            binding, end, interval_s=seconds, came=totals.get("in", 0), went=totals.get("out", 0), backfill=resent
+        )
 
     def _plate(self, binding: Binding, event: Json, said: Json, ts: int | None, *, resent: bool) -> None:
         kind = _text(said.get("vehicletype")).lower()

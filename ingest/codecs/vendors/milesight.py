@@ -104,18 +104,19 @@ class Milesight(Codec):
             if self._meaning.told["resent"] > before:
                 return
             counted = None if step is None else _Figures(step.counted.get("in", 0), step.counted.get("out", 0))
-            if step is not None and counted is not None and (now is None or counted != now):
+            if step is not None and counted is not None:
+                same = counted == now and report.interval_s is not None
                 if report.ts or any(counted):
                     self.count(
-                        binding, report.ts, interval_s=step.interval_s, came=counted.came, went=counted.went,
-                        of_total=True, backfill=report.backfill,
+                        binding, report.ts, interval_s=report.interval_s if same else step.interval_s,
+                        came=counted.came, went=counted.went, of_total=True, backfill=report.backfill,
                     )  # fmt: skip
                 return
         if now is None:
             if total is None:
                 self.tell("no_news")
             return
-        # The totals say the same, or have only begun, or are not gone by.
+        # The totals have only begun, or are not gone by.
         self.count(
             binding, report.ts, interval_s=report.interval_s, came=now.came, went=now.went, backfill=report.backfill
         )

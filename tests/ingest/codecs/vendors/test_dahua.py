@@ -304,3 +304,8 @@ def test_messages_about_persons_are_refused_whole(text):
 def test_what_cannot_be_read_is_refused(text, reason):
     meaning = say(feed(), text)
     assert [one.reason for one in meaning.refusals] == [reason]
+
+
+def test_what_is_left_of_the_stream_behind_an_event_is_passed_over():
+    text = coded("CrossLineDetection", crossing()) + "\r\n\r\n--myboundary\r\n"
+    assert len(say(feed(), text).observations) == 1

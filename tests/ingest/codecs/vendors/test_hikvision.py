@@ -276,3 +276,9 @@ def test_a_clock_that_was_years_ahead_ends_no_counting_once_it_is_set():
     heard = [say(to, people(16, 14, at=at), received=at) for at in ("08:10:00", "09:10:00")]
     heard.append(say(to, people(19, 14, at="09:20:00"), received="09:20:00"))
     assert counts(*heard) == (4, 0)
+
+
+def test_a_camera_that_counts_one_way_only_says_no_exit():
+    to = feed()
+    heard = [say(to, people(came, "", at=at)) for came, at in ((3, "08:00:00"), (7, "08:01:00"))]
+    assert counts(*heard) == (4, 0)

@@ -150,3 +150,13 @@ def test_lines_may_be_devices_of_their_own_and_others_wait():
 )
 def test_what_cannot_be_read_is_refused(said, reason):
     assert [one.reason for one in say(feed(), said).refusals] == [reason]
+
+
+def test_totals_that_a_broker_kept_are_news_where_they_are_newer():
+    to = feed()
+    say(to, trigger(27, 25, "08:20:40"))
+    kept = VendorMessage(
+        "ms/1", json.dumps(periodic((3, 1), (30, 26), "08:20:49", "08:21:49")).encode(), ms("09:00:00"), retained=True
+    )
+    assert counts(to(kept)) == (3, 1)
+    assert to(kept).observations == []
