@@ -238,7 +238,7 @@ class Codec(ABC):
     ) -> None:
         """Say that a vehicle passed; as `count`. The plate as it was read: what makes plates equal comes later."""
         given = {
-            "type": "gate", "ts": self._time(ts_ms), "direction": way, "plate": plate, "vehicle": vehicle,
+            "type": "gate", "ts": self._time(ts_ms), "direction": way, "plate": _whole_signs(plate), "vehicle": vehicle,
             "allowed": allowed, "backfill": backfill,
         }  # fmt: skip
         self._passed(binding, msgspec.convert(given, Gate), identity, timeless=not _is_time(ts_ms))
@@ -265,6 +265,7 @@ class Codec(ABC):
 
     def stranger(self, match: str, part: str = "", *, guess: str = "", name: str = "") -> None:
         """Say that something speaks which is bound to no device."""
+        match, part, name = _whole_signs(match), _whole_signs(part), _whole_signs(name)
         one = Stranger(self.name, match[:200], part[:64], guess, name[:64])
         if one not in self._meaning.strangers and len(self._meaning.strangers) < 100:
             self._meaning.strangers.append(one)
@@ -277,7 +278,7 @@ class Codec(ABC):
         """Refuse a part of the message. The text quotes nothing that may be personal."""
         size = len(self._message.payload)
         self._meaning.refusals.append(
-            Refusal(reason, detail, b"", self._message.topic, self._message.received_ms, size)
+            Refusal(reason, _whole_signs(detail), b"", self._message.topic, self._message.received_ms, size)
         )
 
     def reply(self, status: int, body: object = None, content_type: str = "application/json") -> None:
@@ -326,6 +327,11 @@ class Codec(ABC):
             return True
         self.memory.put(key, now)
         return False
+
+
+def _whole_signs(text: str) -> str:
+    """Return a text without halves of signs, which JSON can hold and nothing can write."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _check(meaning: Meaning) -> None:

@@ -116,7 +116,8 @@ class Dahua(Codec):
             self._event(event)
 
     def _bound(self, *names: str) -> list[Binding]:
-        wanted = (self._message.sender, self._message.topic, *names)
+        topic = self._message.topic
+        wanted = (self._message.sender, topic, topic.removeprefix("/"), *names)
         return list(self.bindings.find(self.name, *filter(None, wanted)))
 
     def _binding(self, guess: str, parts: list[str], *names: str) -> Binding | None:

@@ -56,7 +56,6 @@ class Hikvision(Codec):
         "directions": "`forward` and `reverse` of a plate camera: which is in and which is out",
         "meaning": "`total` or `interval` to take only that, where a camera counts both ways",
     }
-    paths = ("/ISAPI/",)
 
     def read(self, message: VendorMessage) -> None:
         """Say every event of a body."""
@@ -84,8 +83,8 @@ class Hikvision(Codec):
         active = _text(event.get("eventstate")).lower() != "inactive"
         mac = _text(event.get("macaddress")).lower().replace("-", ":")
         channel = _channel(event)
-        sender, topic = self._message.sender, self._message.topic
-        bound = self.bindings.find(self.name, *filter(None, (sender, topic, mac, _text(event.get("ipaddress")))))
+        sender, topic, address = self._message.sender, self._message.topic, _text(event.get("ipaddress"))
+        bound = self.bindings.find(self.name, *filter(None, (sender, topic, topic.removeprefix("/"), mac, address)))
         if not bound:
             self.stranger(mac or topic, channel, guess="gate" if kind == "anpr" else "camera")
             return

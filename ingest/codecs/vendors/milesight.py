@@ -56,8 +56,9 @@ class Milesight(Codec):
     def _report(self, said: Json) -> None:
         device, time = _object(said.get("device_info")), _object(said.get("time_info"))
         serial, mac = _word(device.get("device_sn")), _word(device.get("device_mac")).lower()
+        topic = self._message.topic
         bound = self.bindings.find(
-            self.name, *filter(None, (self._message.sender, self._message.topic, serial, mac, _word(said.get("sn"))))
+            self.name, *filter(None, (self._message.sender, topic, topic.removeprefix("/"), serial, mac))
         )
         regions = _regions(said)
         if not bound:

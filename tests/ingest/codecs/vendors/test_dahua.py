@@ -4,6 +4,7 @@ import json
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from ingest.codecs.bindings import Binding
@@ -309,3 +310,9 @@ def test_what_cannot_be_read_is_refused(text, reason):
 def test_what_is_left_of_the_stream_behind_an_event_is_passed_over():
     text = coded("CrossLineDetection", crossing()) + "\r\n\r\n--myboundary\r\n"
     assert len(say(feed(), text).observations) == 1
+
+
+def test_half_signs_in_a_plate_can_be_written_to_the_spool():
+    text = as_json("TrafficJunction", junction("x"), action="Pulse").replace('"x"', r'"\ud800京A1"')
+    ((_, said),) = say(feed(), text).observations
+    assert json.loads(msgspec.json.encode(said))["plate"] == "?京A1"

@@ -282,3 +282,9 @@ def test_a_camera_that_counts_one_way_only_says_no_exit():
     to = feed()
     heard = [say(to, people(came, "", at=at)) for came, at in ((3, "08:00:00"), (7, "08:01:00"))]
     assert counts(*heard) == (4, 0)
+
+
+def test_a_path_may_be_mapped_with_its_slash_or_without():
+    for path in ("/hik", "hik"):
+        to = Feed("hikvision", [Binding("hikvision", "d-1", path)])
+        assert len(say(to, anpr()).observations) == 1
