@@ -72,6 +72,15 @@ class Reply(NamedTuple):
     content_type: str = "application/json"
 
 
+class _Kept(msgspec.Struct, array_like=True):
+    """Of a state or a reading that a broker keeps."""
+
+    mark: str
+    """Of what was taken last; empty where a live word has come since."""
+    renewed: bool = False
+    """Another one was kept before: its sender renews it."""
+
+
 @dataclass(slots=True)
 class Meaning:
     """What one message came to."""
@@ -311,7 +320,7 @@ class Codec(ABC):
         self._meaning.observations.append((binding.device, said))
 
     def _said(self, binding: Binding, given: Mapping[str, Any], kind: type[Level | State]) -> None:
-        if self._message.retained and self._kept_before(f"{binding.device}/{given['metric']}", str(given["value"])):
+        if self._kept_before(f"{binding.device}/{given['metric']}", str(given["value"])):
             return
         try:
             self._meaning.observations.append((binding.device, _FORMS.settled(msgspec.convert(given, kind))))
@@ -319,13 +328,24 @@ class Codec(ABC):
             self.refuse(Reason.RANGE, f"{binding.device}: {given['metric'][:40]!r} {error}")
 
     def _kept_before(self, what: str, value: str) -> bool:
-        """Tell whether the broker kept this already when it was last meaning; brokers show it at each subscription."""
+        """Tell whether the broker has kept this since it was last taken: brokers show it at each subscription.
+
+        Where the sender renews what is kept, a live word that differs ends that: the kept one may have come back since.
+        One that is never renewed is somebody's old word, which must not come back with every connection.
+        """
         key, topic = f"kept/{what[:100]}", self._message.topic
+        before = self.memory.get(key, _Kept)
+        if before is None and not self._message.retained:
+            return False
         now = blake2b(f"{topic}\n{value}".encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
-        if self.memory.get(key, str) == now:
-            self.tell("retained")
-            return True
-        self.memory.put(key, now)
+        if before is not None and before.mark == now:
+            if self._message.retained:
+                self.tell("retained")
+            return self._message.retained
+        if self._message.retained:
+            self.memory.put(key, _Kept(now, renewed=before is not None))
+        elif before is not None and before.renewed and before.mark:
+            self.memory.put(key, _Kept("", renewed=True))
         return False
 
 

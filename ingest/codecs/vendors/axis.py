@@ -7,6 +7,7 @@ Source: the vendor's developer documentation, "AXIS Object Analytics counting da
 """
 
 import re
+from datetime import UTC
 from typing import ClassVar, Final
 
 from ingest.codecs.bindings import Binding, part_of
@@ -104,7 +105,7 @@ class AxisCamera(Codec):
             totals, named = {"total": int(number)}, {"total": binding.of or "person"}
         if not totals or min(totals.values()) < 0:
             raise UnreadableError(Reason.TYPE, "no totals, expected numbers of 0 or more")
-        since = instant_ms(data.get("startTime", data.get("resetTime")), self.zone) or 0
+        since = instant_ms(data.get("startTime", data.get("resetTime")), UTC) or 0
         counted = increment(self, f"{binding.device}/{name}", when, totals, epoch_ms=since)
         for of in ("person", "vehicle") if counted else ():
             amounts = [amount for one, amount in counted.counted.items() if named.get(one) == of] if counted else []
@@ -117,7 +118,10 @@ class AxisCamera(Codec):
     def _occupancy(self, binding: Binding, data: dict[str, Json], ts: int | None) -> None:
         said = data.get("total")
         if binding.of:
-            numbers = [number for one in _THERE[binding.of] if (number := self.number(data.get(one))) is not None]
+            names = _THERE[binding.of]
+            if not any(one in data for one in names):
+                names = tuple(f"total{one[0].upper()}{one[1:]}" for one in names)
+            numbers = [number for one in names if (number := self.number(data.get(one))) is not None]
             said = sum(numbers) if numbers else said
         number = self.number(said)
         if number is not None:

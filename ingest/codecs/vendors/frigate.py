@@ -21,6 +21,7 @@ _VEHICLES: Final = {
 }  # fmt: skip
 _COUNTED: Final = frozenset({"person", "all", *_VEHICLES})
 _PLATES: Final = "plates"
+_EVENTS: Final = frozenset({"available", "events", "tracked_object_update"})
 _MOST_OBJECTS: Final = 200
 """Of a camera that are followed at once; those that never end because Frigate was killed leave so."""
 
@@ -43,7 +44,8 @@ class Frigate(Codec):
         """Say numbers as occupancy, and objects that enter."""
         topic, payload = message.topic, message.payload
         prefix, _, last = topic.rpartition("/")
-        if bound := self.bindings.find(self.name, topic):
+        bound = () if last in _EVENTS else self.bindings.find(self.name, topic)
+        if bound:
             number = self.number(bare(payload))
             if number is None:
                 raise UnreadableError(Reason.TYPE, "no number, expected how many are there")

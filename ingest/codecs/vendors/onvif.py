@@ -6,7 +6,9 @@ Source: ONVIF Core Specification ("Event handling by MQTT"), Analytics Service S
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC
 from typing import ClassVar, Final
+from urllib.parse import unquote
 
 from ingest.codecs.bindings import Binding, part_of
 from ingest.codecs.codec import Codec, Json, VendorMessage, read_json
@@ -70,8 +72,11 @@ class Onvif(Codec):
         said = read_json(message.payload)
         if not isinstance(said, dict):
             raise UnreadableError(Reason.TYPE, "no object, expected one with UtcTime, Source and Data")
-        source, data = (one if isinstance(one, dict) else {} for one in (said.get("Source"), said.get("Data")))
-        rule = next((str(source[name]) for name in _RULES if source.get(name)), rest.rpartition("/")[2])
+        source, data = _items(said.get("Source")), _items(said.get("Data"))
+        rule = next((str(source[name]) for name in _RULES if source.get(name)), unquote(rest.rpartition("/")[2]))
+        if said.get("PropertyOperation") == "Deleted":
+            self.tell("no_news")
+            return
         bound = self.bindings.find(self.name, prefix, message.topic)
         if not bound:
             self._unknown(prefix, rule, kind)
@@ -80,7 +85,7 @@ class Onvif(Codec):
         if binding is None or binding.meaning == "ignore":
             self.tell("no_news")
             return
-        self._event(binding, kind, rule, data, instant_ms(said.get("UtcTime"), self.zone))
+        self._event(binding, kind, rule, data, instant_ms(said.get("UtcTime"), UTC))
 
     def _unknown(self, prefix: str, rule: str, kind: str) -> None:
         if kind.find(_PLATE) >= 0:
@@ -146,6 +151,19 @@ class Onvif(Codec):
         word = next((text for name, text in _texts(data) if name == "Direction"), None)
         number = str(data.get("ObjectId", ""))[:64]
         self.gate(binding, ts, way=binding.way(word), plate=plate[:40], vehicle=vehicle, identity=number)
+
+
+def _items(said: Json) -> dict[str, Json]:
+    """Return a part of an event as name → value; some write it as the XML has it, with a list of items."""
+    if not isinstance(said, dict):
+        return {}
+    items = said.get("SimpleItem", said.get("SimpleItems"))
+    found = dict(said)
+    for item in [items] if isinstance(items, dict) else items[:100] if isinstance(items, list) else []:
+        if isinstance(item, dict):
+            name = item.get("@Name", item.get("Name"))
+            found[str(name)] = item.get("@Value", item.get("Value"))
+    return found
 
 
 def _texts(said: Json, name: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:

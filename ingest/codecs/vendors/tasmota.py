@@ -38,6 +38,8 @@ class _Value(NamedTuple):
     """The name that it stands under: a sensor's; empty at the top."""
     name: str
     value: Json
+    address: str = ""
+    """The sensor's own number, which stays when the order of several changes."""
 
 
 class Tasmota(Codec):
@@ -46,8 +48,8 @@ class Tasmota(Codec):
     name = "tasmota"
     binds: ClassVar = {
         "match": "the board's name in its topics: `lamp-7` of `tele/lamp-7/SENSOR`",
-        "part": "`Switch1`, a sensor such as `DS18B20-1`, one reading such as `DS18B20-1.Temperature`, a counter such "
-        "as `COUNTER.C1`, or `POWER`; left out: all switches and readings",
+        "part": "`Switch1`, a sensor such as `DS18B20-1` or its `Id`, one reading such as `DS18B20-1.Temperature`, a "
+        "counter such as `COUNTER.C1`, or `POWER`; left out: all switches and readings",
         "metric": "what an input tells: `door`, `cover` …",
         "states": "`ON` → `open` …",
         "direction": "of a counter: `in` or `out`",
@@ -95,7 +97,7 @@ class Tasmota(Codec):
             binding = _bound(bound, one)
             if binding is None or binding.meaning == "ignore":
                 continue
-            low, exact = one.name.lower(), binding.part not in {"", one.group}
+            low, exact = one.name.lower(), binding.part not in {"", *_groups(one)}
             if _SWITCH.match(low) or (binding.part and low.startswith("power")):
                 metric = low if binding.part or not main else "switch1"
                 say_state(self, binding if main else own_names(binding), ts, metric, one.value)
@@ -103,7 +105,7 @@ class Tasmota(Codec):
             elif binding.part and one.group == "COUNTER":
                 self._counter(binding, one, ts)
             elif low in _LEVELS or (exact and (binding.metric or binding.states)):
-                if binding.part == one.group and binding.metric:
+                if binding.part and not exact and binding.metric:
                     # One name for a sensor of several readings: it is that of the first, or of the one called so.
                     wanted = _LEVELS[low][0] == binding.metric or binding.metric not in _METRICS
                     if not wanted or one.group in grouped:
@@ -142,8 +144,14 @@ _METRICS: Final = frozenset(metric for metric, _ in _LEVELS.values())
 
 
 def _bound(bound: Sequence[Binding], one: _Value) -> Binding | None:
-    whole = f"{one.group}.{one.name}" if one.group else one.name
-    return part_of(bound, whole, one.name, one.name.capitalize(), *([one.group] if one.group else []))
+    groups = _groups(one)
+    names = [one.name, one.name.capitalize()]
+    return part_of(bound, *(f"{group}.{one.name}" for group in groups), *names, *groups)
+
+
+def _groups(one: _Value) -> list[str]:
+    """Return what a sensor may be called in a binding: its number, its name, its name with the usual index."""
+    return [group for group in dict.fromkeys((one.address, one.group, one.group.replace("_", "-"))) if group]
 
 
 def _values(said: dict[str, Json]) -> Iterator[_Value]:
@@ -158,4 +166,4 @@ def _values(said: dict[str, Json]) -> Iterator[_Value]:
             continue
         for name, inner in value.items():
             if not isinstance(inner, dict):
-                yield _Value(group, name, inner)
+                yield _Value(group, name, inner, str(low.get("id", "")))

@@ -30,6 +30,7 @@ _STATES: Final = {
 """Attribute → metric, and the type of device that has it. ``contact`` true is closed."""
 _LEVELS: Final = {
     "noise": ("noise", "dB"),
+    "smoke_density_dbm": ("smoke", "dB/m"),
     "temperature": ("temperature", "°C"),
     "humidity": ("humidity", "%"),
     "illuminance_lux": ("illuminance", "lx"),

@@ -80,6 +80,18 @@ def test_sensors_and_readings_may_be_bound_alone():
     assert ("b", "pipe", 100.0, "°C") in listener.hear(SENSOR, said)
 
 
+def test_a_sensor_by_its_number_and_with_another_index():
+    listener = Listener(
+        "tasmota",
+        {"match": "lamp-7", "part": "0316A279F2FF", "metric": "pipe", "device": "a"},
+        {"match": "lamp-7", "part": "DS18B20-2", "metric": "room", "device": "b"},
+    )
+    said = {"DS18B20_1": {"Id": "7", "Temperature": 1}, "DS18B20_2": {"Id": "0316A279F2FF", "Temperature": 2}}
+    assert listener.hear(SENSOR, said) == [("a", "pipe", 2.0, "°C")]
+    said = {"DS18B20_2": {"Id": "7", "Temperature": 1}, "DS18B20-1": {"Id": "0316A279F2FF", "Temperature": 2}}
+    assert listener.hear(SENSOR, said) == [("b", "room", 1.0, "°C"), ("a", "pipe", 2.0, "°C")]
+
+
 def test_a_pulse_counter_counts_up():
     listener = Listener("tasmota", {"match": "lamp-7", "part": "COUNTER.C1", "direction": "out"})
     assert listener.hear(SENSOR, {"COUNTER": {"C1": 118, "C2": 4}}) == []

@@ -40,6 +40,20 @@ def test_a_counter_counts_since_its_reset(camera, rule, counts, heard):
     assert camera.hear(topic, said(rule, when="2026-11-20T04:00:30Z", Count=counts[1])) == []
 
 
+def test_an_event_as_the_xml_has_it(camera):
+    item = [{"@Name": "Rule", "@Value": "Exit Counter"}, {"@Name": "VideoSource", "@Value": "1"}]
+    message = {"UtcTime": "2026-11-20T03:59:30", "Source": {"SimpleItem": item}}
+    topic = f"{CAM}/RuleEngine/CountAggregation/Counter/&1/Exit%20Counter"
+    assert camera.hear(topic, message | {"Data": {"SimpleItem": {"@Name": "Count", "@Value": "7"}}}) == []
+    message |= {"UtcTime": "2026-11-20T03:59:40", "Data": {"SimpleItem": {"Name": "Count", "Value": "9"}}}
+    assert second(camera, topic, message) == -20
+    del message["Source"]
+    assert camera.hear(topic, message | {"UtcTime": "2026-11-20T03:59:50Z", "Data": {"Count": 10}}) == [
+        ("person", 0, 1)
+    ]
+    assert camera.hear(topic, {**message, "PropertyOperation": "Deleted"}) == []
+
+
 def test_occupancy_is_no_counter(camera):
     topic = f"{CAM}/RuleEngine/CountAggregation/OccupancyCounter/&1/Hall"
     assert camera.hear(topic, said("Hall", Count="4")) == [("occupancy", 4.0, "")]
@@ -196,6 +210,7 @@ def test_all_scenarios_again_are_not_counted_again(axis):
         (None, {"total": "4", "human": "4"}, 4.0),
         ("person", {"total": "6", "human": "4", "car": "2", "scenarioType": "OccupancyInArea"}, 4.0),
         ("vehicle", {"total": "6", "human": "1", "car": "3", "truck": "2"}, 5.0),
+        ("vehicle", {"total": "6", "totalHuman": "1", "totalCar": "5", "scenarioType": "OccupancyInArea"}, 5.0),
         (None, {"total": 0, "scenarioType": "occupancyInArea", "reason": "human"}, 0.0),
     ],
 )

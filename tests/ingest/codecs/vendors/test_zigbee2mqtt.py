@@ -28,6 +28,7 @@ def door():
         ]),
         ({"battery_low": True, "state": "ON", "power": 12, "device": {"model": "x", "contact": True}}, []),
         ({"temperature": "nan", "humidity": 1e300}, []),
+        ({"smoke_density": 3, "smoke_density_dbm": 0.1}, [("smoke", 2.276278, "%/m")]),
         ({"update": {"state": "idle"}, "smoke_density": 40}, []),
     ],
 )  # fmt: skip
@@ -103,6 +104,23 @@ def test_a_retained_state_sets_the_state_once_also_after_a_restart(door):
     door.restart()
     assert door.hear(DOOR, {"contact": False}, retained=True, at=60) == []
     assert door.hear(DOOR, {"contact": False}, at=90) == [("door", "open")]
+
+
+def test_an_alarm_that_came_back_while_nobody_listened_is_heard(door):
+    """The sender renews what the broker keeps, so that the same word again is news after another one."""
+    for said, word in (({"smoke": False}, "ok"), ({"smoke": True}, "alarm")):
+        assert door.hear(DOOR, said, retained=True) == [("smoke", word)]
+    assert door.hear(DOOR, {"smoke": False}) == [("smoke", "ok")]
+    door.restart()
+    assert door.hear(DOOR, {"smoke": True}, retained=True) == [("smoke", "alarm")]
+    assert door.hear(DOOR, {"smoke": True}, retained=True) == []
+
+
+def test_an_old_word_that_nobody_renews_does_not_come_back_with_every_connection(door):
+    assert door.hear(DOOR, {"contact": False}, retained=True) == [("door", "open")]
+    for _ in range(3):
+        assert door.hear(DOOR, {"contact": True}) == [("door", "closed")]
+        assert door.hear(DOOR, {"contact": False}, retained=True) == []
 
 
 def test_strangers_are_told_with_a_guess():
