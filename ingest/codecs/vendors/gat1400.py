@@ -24,6 +24,7 @@ from ingest.codecs.vendors.viid_objects import (
     camera_of,
     code_of,
     is_empty,
+    is_vague,
     objects,
     text_of,
 )
@@ -220,6 +221,8 @@ class Gat1400(Codec):
         ends = (f"/{kind}", *([f"/{lane}"] if lane else []), "")
         parts = [f"{place}{end}" for place in (camera, tollgate) if place for end in ends]
         binding = part_of(bound, *parts, kind)
+        if binding is None and len(bound) == 1 and not tollgate and is_vague(seen):
+            binding = bound[0]
         if binding is None:
             self.stranger(match, camera or tollgate, guess="camera" if kind == "person" else "gate")
             return

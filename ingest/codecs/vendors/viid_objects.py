@@ -142,6 +142,11 @@ def camera_of(seen: Seen) -> str:
     return source[:20] if len(source) >= 20 and not seen.it.get("TollgateID") else ""
 
 
+def is_vague(seen: Seen) -> bool:
+    """Tell whether an object names no camera, not even in its own number (which is then not one of 48 digits)."""
+    return not text_of(seen.it.get("DeviceID")) and not text_of(seen.it.get("SourceID")) and len(seen.name) < 40
+
+
 def text_of(value: Json) -> str:
     """Return a value as the text that it would be; nothing for what is none.
 

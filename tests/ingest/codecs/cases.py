@@ -145,8 +145,13 @@ def _frigate(_case, said):
     return [{**one, "match": said.get("topic", said.get("camera")), "part": said.get("zone", "")}]
 
 
-def _gat1400(_case, said):
-    return [{"match": said["viid"], "part": part, **one} for part, one in said.get("devices", {}).items()]
+def _gat1400(case, said):
+    match = said.get("viid") or case.get("headers", {}).get("User-Identify") or case["topic_or_path"]
+    several = said.get("devices") or ({"": said} if "device" in said else {})
+    keys = ("device", "direction", "directions", "of")
+    return [
+        {"match": match, "part": part, **{key: one[key] for key in keys if key in one}} for part, one in several.items()
+    ]
 
 
 def _onvif(case, said):

@@ -1,14 +1,16 @@
 """The port that cameras post to: Digest, tokens, dialects, and an answer only after the spool."""
 
 import json
+import re
 import shutil
 import ssl
 import subprocess
+from pathlib import Path
 
 import httpx
 import pytest
 
-from ingest.edge.edge_file import HttpAccount
+from ingest.edge.edge_file import HttpAccount, HttpPart, load_edge_file
 from ingest.edge.sources.http import HttpSource
 from ingest.observations import Gate, State
 from tests.ingest.edge.posting import (
@@ -178,3 +180,17 @@ def test_password_files_are_checked_before_the_port_opens(tmp_path):
 def test_a_port_that_is_taken_is_named(tmp_path, port):
     with pytest.raises(OSError, match=f"port {port[0].port} of 127.0.0.1 cannot be had"):
         HttpSource(settings(tmp_path, port=port[0].port), "cameras", Taken())
+
+
+@pytest.mark.parametrize("name", ["edge.md", "edge.zh-CN.md"])
+def test_what_the_page_says_of_a_system_of_gat_1400_are_settings(tmp_path, name):
+    page = (Path(__file__).parents[3] / "docs" / name).read_text(encoding="utf-8")
+    (block,) = re.findall(r"```toml\n(\[\[sources\]\]\nkind = \"http\".{1,2000}?)```", page, re.DOTALL)
+    path = tmp_path / "edge.toml"
+    head = '[agent]\nsite = "s1"\nfolder = "kept"\n[[devices]]\ndevice = "gate-1"\nbeat = "b1"\n'
+    path.write_text(head + block, encoding="utf-8")
+    found = load_edge_file(path)
+    (source,) = found.sources
+    assert isinstance(source, HttpPart)
+    assert not source.mistake()
+    assert found.bindings[0].way("1") == "in"

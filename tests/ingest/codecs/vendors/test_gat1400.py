@@ -205,6 +205,15 @@ def test_the_bound_part_may_be_a_lane_a_kind_or_everything():
     ]  # fmt: skip
 
 
+def test_who_names_no_camera_is_the_only_one_that_is_bound():
+    vague = motor(DeviceID="", TollgateID="", SourceID="", MotorVehicleID="99999900001210000118", InOut="in")
+    assert one_pass(vague)["direction"] == "in"
+    two = registered(BINDING, Binding("gat1400", "gate-2", SYSTEM, "99999900001190000009"))
+    assert not post(two, "MotorVehicles", vague).observations
+    other = motor(DeviceID="", MotorVehicleID=NUMBER.replace("9", "8"))
+    assert not post(registered(), "MotorVehicles", other).observations
+
+
 def test_a_camera_over_a_street_counts():
     counted = Binding("gat1400", "camera-1", SYSTEM, CAMERA, of="vehicle", direction="in")
     found = one_pass(motor(), "MotorVehicles", counted)
