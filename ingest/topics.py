@@ -12,7 +12,7 @@ RESERVED_BEATS: Final = frozenset({"incidents", "commands", "patrol", "claim", "
 """Words that stand where a beat would; no beat may be called so."""
 _PATROL: Final = "patrol"
 _TOLD: Final = "told"
-_CLAIM: Final = "claim"
+_CLAIM, _ANSWER = "claim", "answer"
 _ROOT_CASES: Final = ("patrolgrid", "Patrolgrid", "PatrolGrid", "PATROLGRID")
 _LEAVES: Final = frozenset({"obs", "status", "health"})
 """What a device says."""
@@ -126,8 +126,8 @@ def claim(site: str, account: str) -> str:
 
 
 def claim_answer(site: str, account: str) -> str:
-    """Topic of the station's answer to it."""
-    return f"{ROOT}/{site}/{_CLAIM}/{account}/answer"
+    """Topic of the station's answer to it: not below the account's own level, where a device may write."""
+    return f"{ROOT}/{site}/{_CLAIM}/{_ANSWER}/{account}"
 
 
 def audit_head(site: str) -> str:
@@ -179,7 +179,7 @@ def is_output(topic: str, site: str) -> bool:
     if parts[0] == _PATROL:
         return len(parts) == 3 and parts[2] == "plan"
     if parts[0] == _CLAIM:
-        return len(parts) == 2 or (len(parts) == 3 and parts[2] == "answer")
+        return len(parts) == 2 or (len(parts) == 3 and parts[1] == _ANSWER)
     return parts[-1] in _OUTPUTS.get(len(parts), ()) or (len(parts) == 2 and parts[0] == _TOLD)
 
 

@@ -1,10 +1,10 @@
 """How a device gets its account with nothing but a code that works once. Standard library only.
 
 The code on a device's sheet has two halves. The first names the claim: it is the account ``claim.ID`` at the broker,
-which may write ``patrolgrid/v1/SITE/claim/claim.ID`` and read ``…/answer``, and nothing else. The second is the secret
-(80 bits), which is never sent: the account's password and the keys of both messages are derived from it. So neither
-side has to be known beforehand. Who has no code can read nothing and forge nothing, whether the connection is
-encrypted or not, and the certificate of the station's authority comes with the answer.
+which may write ``patrolgrid/v1/SITE/claim/claim.ID`` and read ``…/claim/answer/claim.ID``, and nothing else. The second
+is the secret (80 bits), which is never sent: the account's password and the keys of both messages are derived from it.
+So neither side has to be known beforehand. Who has no code can read nothing and forge nothing, whether the connection
+is encrypted or not, and the certificate of the station's authority comes with the answer.
 
 Each message is sealed by encrypt-then-MAC (Bellare and Namprempre, 2000): a fresh nonce of 16 bytes, the text under
 HMAC-SHA-256 in counter mode (a pseudo-random function as key stream), and HMAC-SHA-256 over both. Keys are derived by
