@@ -41,6 +41,7 @@ from stream.pipeline.pipeline import Pipeline
 from stream.state import snapshot
 from tests.fuzz.dialects import DIALECTS
 from tests.fuzz.mutations import changed, damaged, nasty_bytes
+from tests.fuzz.posts import posts
 from tests.ingest.test_hostile import hostile
 from tests.stream.build import MINUTE, NOON, Writer, places
 from tests.stream.test_pipeline import pipeline
@@ -429,5 +430,6 @@ ENTRIES: dict[str, Callable[[], contextlib.AbstractContextManager[Entry]]] = {
     "records of the log": records,
     "spool pages": spools,
     "board requests": board,
+    "posts of cameras": posts,
     **DIALECTS,
 }

@@ -19,7 +19,7 @@ from ingest.codecs.codec import Meaning, Reply, VendorMessage
 from ingest.codecs.vendors import codec_class
 from ingest.edge.edge_file import HttpAccount, HttpPart
 from ingest.edge.sources.http_accounts import Accounts
-from ingest.edge.sources.http_talk import CHUNK, Admitted, RefusedError, Request, Talk
+from ingest.edge.sources.http_talk import CHUNK, Admitted, NotTakenError, Request, Talk
 from ingest.edge.sources.source import Source, Taker
 from ingest.vocabulary import Reason
 
@@ -127,18 +127,18 @@ class HttpSource(Source):
     # -- what a connection asks ----------------------------------------------------------------------------------------
 
     def admit(self, request: Request, peer: str) -> Admitted:
-        """Return whose a request is and in which dialect. Raises `RefusedError`."""
+        """Return whose a request is and in which dialect. Raises `NotTakenError`."""
         now = self._loop.time()
-        verdict = self._accounts.judge(request.method, request.target, request.headers, peer, now)
-        account = verdict.account
-        if account is None and not verdict.wrong and "authorization" not in request.headers:
+        proof = self._accounts.judge(request.method, request.target, request.headers, peer, now)
+        account = proof.account
+        if account is None and not proof.wrong and "authorization" not in request.headers:
             account = self._standing(request.headers, peer, now)
         if account is None:
             status = 429 if self._accounts.is_shut_out(peer, now) else 401
-            raise RefusedError(status, verdict.detail, stale=verdict.stale)
+            raise NotTakenError(status, proof.detail, stale=proof.stale)
         codec = self._codecs[self._dialect(account, request)]
         if request.method not in (_MORE_METHODS if codec.paths else _METHODS):
-            raise RefusedError(405, "another method than POST")
+            raise NotTakenError(405, "another method than POST")
         return Admitted(account.name, codec.name, codec.most_bytes)
 
     def _standing(self, headers: Mapping[str, str], peer: str, now: float) -> HttpAccount | None:
@@ -155,7 +155,7 @@ class HttpSource(Source):
         free = [name for name in account.codecs if not self._codecs[name].paths]
         found = own or free or (account.codecs if len(account.codecs) == 1 else ())
         if not found:
-            raise RefusedError(404, "a path of none of the account's dialects")
+            raise NotTakenError(404, "a path of none of the account's dialects")
         return found[0]
 
     async def take(self, request: Request, admitted: Admitted, body: bytes, peer: str) -> Reply:
@@ -183,9 +183,9 @@ class HttpSource(Source):
         return self._accounts.challenges(self._loop.time(), stale=stale, old=old)
 
     def hold(self, size: int) -> None:
-        """Take room for bytes of a body. Raises `RefusedError` where there is none."""
+        """Take room for bytes of a body. Raises `NotTakenError` where there is none."""
         if self._held + size > _AT_ONCE:
-            raise RefusedError(503, "too many large bodies at once", end=True)
+            raise NotTakenError(503, "too many large bodies at once", end=True)
         self._held += size
 
     def release(self, size: int) -> None:

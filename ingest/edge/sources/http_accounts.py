@@ -37,7 +37,7 @@ _PARAMETER: Final = re.compile(
 _NUMBER: Final = re.compile(r"[0-9a-fA-F]{8}\Z")
 
 
-class Verdict(NamedTuple):
+class Proof(NamedTuple):
     """What a request's proof comes to."""
 
     account: HttpAccount | None
@@ -113,56 +113,56 @@ class Accounts:
 
     # -- proofs --------------------------------------------------------------------------------------------------------
 
-    def judge(self, method: str, target: str, headers: Mapping[str, str], peer: str, now: float) -> Verdict:
+    def judge(self, method: str, target: str, headers: Mapping[str, str], peer: str, now: float) -> Proof:
         """Tell whose a request is. `now` is a clock that only goes forward, in seconds."""
         if self.is_shut_out(peer, now):
-            return Verdict(None, "too many wrong attempts from there: not heard for a minute", wrong=True)
+            return Proof(None, "too many wrong attempts from there: not heard for a minute", wrong=True)
         said = headers.get("authorization", "")
         scheme, _, rest = said.partition(" ")
         if scheme.lower() == "digest":
-            verdict = self._by_digest(method, target, rest.strip(), now)
+            proof = self._by_digest(method, target, rest.strip(), now)
         elif scheme.lower() == "bearer":
-            verdict = self._by_token(rest.strip())
+            proof = self._by_token(rest.strip())
         elif said:
-            verdict = Verdict(None, "another kind of proof than Digest or a token", wrong=True)
+            proof = Proof(None, "another kind of proof than Digest or a token", wrong=True)
         else:
-            verdict = Verdict(None, "no proof")
-        if verdict.wrong:
+            proof = Proof(None, "no proof")
+        if proof.wrong:
             self._note_wrong(peer, now)
-        return verdict
+        return proof
 
-    def _by_token(self, token: str) -> Verdict:
+    def _by_token(self, token: str) -> Proof:
         digest = _digest(token)
         found = [account for known, account in self._tokens if hmac.compare_digest(known, digest)]
-        return Verdict(found[0]) if found else Verdict(None, "a token that nobody has", wrong=True)
+        return Proof(found[0]) if found else Proof(None, "a token that nobody has", wrong=True)
 
-    def _by_digest(self, method: str, target: str, text: str, now: float) -> Verdict:
+    def _by_digest(self, method: str, target: str, text: str, now: float) -> Proof:
         said = _parameters(text)
         flaw = _flaw(said, target)
         if flaw:
-            return Verdict(None, flaw, wrong=True)
+            return Proof(None, flaw, wrong=True)
         name, nonce, nc, algorithm = said["username"], said["nonce"], said["nc"], said["algorithm"].upper()
         age = self._age(nonce, now)
         if age is None:
             # It may be of the process before this one: who is honest tries again with another.
-            return Verdict(None, "a nonce that was not made here", stale=True)
+            return Proof(None, "a nonce that was not made here", stale=True)
         known = self._hashes.get((name, algorithm), "0" * 32)
         asked = _hashed(algorithm, f"{method}:{target}")
         wanted = _hashed(algorithm, f"{known}:{nonce}:{nc}:{said['cnonce']}:auth:{asked}")
         right = hmac.compare_digest(wanted.encode(), said["response"].lower().encode())
         if not right or (name, algorithm) not in self._hashes:
-            return Verdict(None, "a wrong user name or password", wrong=True)
+            return Proof(None, "a wrong user name or password", wrong=True)
         return self._once(name, nonce, int(nc, 16), now - age, now)
 
-    def _once(self, name: str, nonce: str, number: int, made: float, now: float) -> Verdict:
+    def _once(self, name: str, nonce: str, number: int, made: float, now: float) -> Proof:
         if not 0 <= now - made <= _NONCE_S or (made <= self._forgotten and nonce not in self._used):
-            return Verdict(None, "a nonce that is too old", stale=True)
+            return Proof(None, "a nonce that is too old", stale=True)
         if not self._used.setdefault(nonce, _Used(name, made)).first(name, number):
-            return Verdict(None, "a request that came before (nc)", stale=True)
+            return Proof(None, "a request that came before (nc)", stale=True)
         while len(self._used) > _MOST:
             _, oldest = self._used.popitem(last=False)
             self._forgotten = max(self._forgotten, oldest.made)
-        return Verdict(self._known[name])
+        return Proof(self._known[name])
 
     # -- those who are known already -----------------------------------------------------------------------------------
 

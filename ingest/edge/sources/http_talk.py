@@ -33,7 +33,7 @@ UNPROVED: Final = "no proof"
 """Why the first request of every Digest is refused: nothing to be told."""
 
 
-class RefusedError(Exception):
+class NotTakenError(Exception):
     """A request that is not taken: the status of the answer, and why, for the log."""
 
     def __init__(self, status: int, detail: str, *, stale: bool = False, end: bool = False) -> None:
@@ -70,7 +70,7 @@ class Port(Protocol):
     stopping: bool
 
     def admit(self, request: Request, peer: str) -> Admitted:
-        """Return whose a request is. Raises `RefusedError`."""
+        """Return whose a request is. Raises `NotTakenError`."""
 
     async def take(self, request: Request, admitted: Admitted, body: bytes, peer: str) -> Reply:
         """Hand over a request and return the answer."""
@@ -79,7 +79,7 @@ class Port(Protocol):
         """Return what stands in WWW-Authenticate."""
 
     def hold(self, size: int) -> None:
-        """Take room for bytes of a body. Raises `RefusedError` where there is none."""
+        """Take room for bytes of a body. Raises `NotTakenError` where there is none."""
 
     def release(self, size: int) -> None:
         """Give room back."""
@@ -106,7 +106,7 @@ class Talk:
             try:
                 more = await self._one()
             except h11.RemoteProtocolError as error:
-                await self._refuse(RefusedError(error.error_status_hint, "no HTTP that can be read", end=True))
+                await self._refuse(NotTakenError(error.error_status_hint, "no HTTP that can be read", end=True))
                 return
             if not more or self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
                 return
@@ -137,10 +137,10 @@ class Talk:
             self._known = True
             async with asyncio.timeout(_BODY_S):
                 body = await self._body(request, admitted.most_bytes)
-        except RefusedError as error:
+        except NotTakenError as error:
             return await self._refuse(error, old=old)
         except TimeoutError:
-            return await self._refuse(RefusedError(408, "a request that took too long", end=True))
+            return await self._refuse(NotTakenError(408, "a request that took too long", end=True))
         size = len(body)
         try:
             reply = await self._port.take(request, admitted, body, self._peer)
@@ -157,11 +157,11 @@ class Talk:
         return event
 
     async def _body(self, request: Request, most: int) -> bytes:
-        """Return the body, and keep its room. Raises `RefusedError` for one that is too long."""
+        """Return the body, and keep its room. Raises `NotTakenError` for one that is too long."""
         parts: list[bytes] = []
         size = int(request.headers.get("content-length", "0"))
         if size > most:
-            raise RefusedError(413, f"a body of more than {most} bytes", end=True)
+            raise NotTakenError(413, f"a body of more than {most} bytes", end=True)
         size = 0
         try:
             while isinstance(event := await self._event(), h11.Data):
@@ -176,12 +176,12 @@ class Talk:
             raise
         if not isinstance(event, h11.EndOfMessage):
             self._port.release(size)
-            raise RefusedError(413, f"a body of more than {most} bytes", end=True)
+            raise NotTakenError(413, f"a body of more than {most} bytes", end=True)
         return b"".join(parts)
 
     # -- answers -------------------------------------------------------------------------------------------------------
 
-    async def _refuse(self, error: RefusedError, *, old: bool = False) -> bool:
+    async def _refuse(self, error: NotTakenError, *, old: bool = False) -> bool:
         """Answer that a request is not taken; tell whether another may follow."""
         if error.detail != UNPROVED:
             self._port.tell(self._peer, error.detail)
@@ -235,44 +235,44 @@ class Talk:
 
 
 def _checked(event: h11.Request) -> Request:
-    """Return a request that can be understood in one way only. Raises `RefusedError`."""
+    """Return a request that can be understood in one way only. Raises `NotTakenError`."""
     headers: dict[str, str] = {}
     if event.http_version not in {b"1.0", b"1.1"}:
-        raise RefusedError(505, "another HTTP than 1.0 and 1.1", end=True)
+        raise NotTakenError(505, "another HTTP than 1.0 and 1.1", end=True)
     size = len(event.target) + sum(len(name) + len(value) for name, value in event.headers)
     if len(event.headers) > _HEADERS or size > _HEADER_BYTES:
-        raise RefusedError(431, f"more than {_HEADERS} headers, or {_HEADER_BYTES} bytes of them", end=True)
+        raise NotTakenError(431, f"more than {_HEADERS} headers, or {_HEADER_BYTES} bytes of them", end=True)
     for raw_name, raw_value in event.headers:
         name, value = raw_name.decode("ascii"), raw_value.decode("latin-1")
         if name in headers and name in _ONCE:
-            raise RefusedError(400, f"two headers {name}", end=True)
+            raise NotTakenError(400, f"two headers {name}", end=True)
         headers.setdefault(name, value)
     if "transfer-encoding" in headers and ("content-length" in headers or event.http_version != b"1.1"):
-        raise RefusedError(400, "a body with two lengths", end=True)
+        raise NotTakenError(400, "a body with two lengths", end=True)
     if headers.get("content-encoding", "identity").lower() != "identity":
-        raise RefusedError(415, "a compressed body")
+        raise NotTakenError(415, "a compressed body")
     if "upgrade" in headers:
-        raise RefusedError(400, "another protocol", end=True)
+        raise NotTakenError(400, "another protocol", end=True)
     target = event.target.decode("latin-1")
     return Request(event.method.decode("ascii").upper(), target, path_of(target), headers)
 
 
 def path_of(target: str) -> str:
-    """Return the path of a target, its escapes resolved once. Raises `RefusedError` for one with tricks in it.
+    """Return the path of a target, its escapes resolved once. Raises `NotTakenError` for one with tricks in it.
 
     >>> path_of("/VIID/System/Time?a=1"), path_of("/%E9%97%A8")
     ('/VIID/System/Time', '/门')
     """
     path = target.partition("?")[0]
     if not _PATH.match(path) or _ESCAPED.search(path) or "#" in target:
-        raise RefusedError(400, "a path that is none", end=True)
+        raise NotTakenError(400, "a path that is none", end=True)
     try:
         plain = unquote_to_bytes(path).decode()
     except UnicodeDecodeError:
-        raise RefusedError(400, "a path that is no text", end=True) from None
+        raise NotTakenError(400, "a path that is no text", end=True) from None
     steps = plain.split("/")
     if not plain.isprintable() or not {"\\", "%"}.isdisjoint(plain) or not {".", ".."}.isdisjoint(steps):
-        raise RefusedError(400, "a path with tricks in it", end=True)
+        raise NotTakenError(400, "a path with tricks in it", end=True)
     if "" in steps[1:-1]:
-        raise RefusedError(400, "a path with an empty step", end=True)
+        raise NotTakenError(400, "a path with an empty step", end=True)
     return plain
