@@ -138,8 +138,9 @@ class Shelly(Codec):
             if kind == "bthomesensor" and not binding.states and not isinstance(value, bool):
                 self._reading(binding, ts, metric, value)
             elif value is not None:
-                # A detector's alarm is its own; a metric for all parts is meant for the input.
-                binding = binding if binding.part or kind == "input" else own_names(binding)
+                # A detector's alarm is its own; a metric for all parts is meant for the first input.
+                binding = binding if component == "input:0" else own_names(binding)
+                metric = component.replace(":", "-") if metric == "input" else metric
                 say_state(self, binding, ts, metric, value)
 
     def _counter(self, binding: Binding, component: str, said: Json, ts: int | None) -> None:
@@ -197,7 +198,8 @@ class Shelly(Codec):
             elif metric == "gas" and not binding.states:
                 say_state(self, own_names(binding), None, metric, _GAS.get(said_word, said_word))
             else:
-                main = kind in {"input", "sensor/state"}
+                main = what in {"input", "input/0", "sensor/state"}
+                metric = what.replace("/", "-") if metric == "input" else metric
                 say_state(self, binding if main else own_names(binding), None, metric, said_word)
 
 

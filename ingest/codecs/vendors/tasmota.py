@@ -27,6 +27,7 @@ _LEVELS: Final = {
 }
 """Name of a reading in small letters → metric, unit."""
 _SWITCH: Final = re.compile(r"switch[0-9]{0,2}\Z")
+_FIRST: Final = frozenset({"switch", "switch1"})
 _CHIP: Final = "ESP"
 """Beginning of the names of the board's own thermometer: no reading of a place."""
 _PARTS: Final = frozenset({"SENSOR", "STATE", "RESULT", "STATUS8", "STATUS10"})
@@ -92,16 +93,15 @@ class Tasmota(Codec):
     def _say(self, bound: Sequence[Binding], said: dict[str, Json]) -> None:
         ts = instant_ms(said.get("Time"), self.zone)
         units = {"temperature": "°F" if said.get("TempUnit") == "F" else "°C", "pressure": said.get("PressureUnit")}
-        main, grouped = True, set[str]()
+        grouped = set[str]()
         for one in _values(said):
             binding = _bound(bound, one)
             if binding is None or binding.meaning == "ignore":
                 continue
             low, exact = one.name.lower(), binding.part not in {"", *_groups(one)}
             if _SWITCH.match(low) or (binding.part and low.startswith("power")):
-                metric = low if binding.part or not main else "switch1"
-                say_state(self, binding if main else own_names(binding), ts, metric, one.value)
-                main = False
+                # A name for all parts is that of the first switch, also where only another one has changed.
+                say_state(self, binding if low in _FIRST else own_names(binding), ts, low, one.value)
             elif binding.part and one.group == "COUNTER":
                 self._counter(binding, one, ts)
             elif low in _LEVELS or (exact and (binding.metric or binding.states)):

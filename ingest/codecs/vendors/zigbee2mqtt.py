@@ -70,7 +70,7 @@ class Zigbee2Mqtt(Codec):
         if not bound and (attribute in _STATES or attribute in _LEVELS):
             bound = self.bindings.find(self.name, whole)
             if bound:
-                self._say(bound, {attribute: bare(payload)})
+                self._say(bound, {attribute: bare(payload)}, alone=True)
                 return
         if not bound and b"{" not in payload[:20]:
             self.tell("no_news")  # an attribute that has no meaning here
@@ -90,16 +90,17 @@ class Zigbee2Mqtt(Codec):
             said = said.get("state") if isinstance(said, dict) else None
         say_status(self, self.bindings.find(self.name, topic), said)
 
-    def _say(self, bound: Sequence[Binding], said: dict[str, Json]) -> None:
+    def _say(self, bound: Sequence[Binding], said: dict[str, Json], *, alone: bool = False) -> None:
         ts = instant_ms(said.get("last_seen"), self.zone)
         main = True
-        for name, (metric, _) in _STATES.items():
+        for name, (metric, kind) in _STATES.items():
             binding, yes = part_of(bound, name), truth(said.get(name))
             if binding is None or yes is None:
                 continue
-            binding = binding if main else own_names(binding)
-            say_state(self, binding, ts, metric, yes, turned=name == "contact")
-            main = False
+            may = bool(kind) if alone else name != "tamper"
+            say_state(self, binding if main and may else own_names(binding), ts, metric, yes, turned=name == "contact")
+            main = main and not may
+        main = main and not alone
         levels = {metric: (name, unit) for name, (metric, unit) in reversed(_LEVELS.items()) if name in said}
         for metric, (name, unit) in levels.items():
             binding, number = part_of(bound, name), self.number(said[name])

@@ -92,6 +92,15 @@ def test_a_sensor_by_its_number_and_with_another_index():
     assert listener.hear(SENSOR, said) == [("b", "room", 1.0, "°C"), ("a", "pipe", 2.0, "°C")]
 
 
+def test_a_name_for_all_parts_is_that_of_the_first_alone():
+    tasmota = Listener("tasmota", {"match": "lamp-7", "metric": "door"})
+    assert tasmota.hear(SENSOR, {"Switch1": "ON", "Switch2": "ON"}) == [("door", "open"), ("switch2", "on")]
+    assert tasmota.hear("stat/lamp-7/RESULT", {"Switch2": {"Action": "ON"}}) == [("switch2", "on")]
+    shelly = Listener("shelly", {"match": PLUS, "metric": "door"})
+    assert shelly.hear(RPC, notify(**{"input:1": {"state": True}})) == [("input-1", "on")]
+    assert shelly.hear(RPC, notify(**{"input:0": {"state": True}})) == [("door", "open")]
+
+
 def test_a_pulse_counter_counts_up():
     listener = Listener("tasmota", {"match": "lamp-7", "part": "COUNTER.C1", "direction": "out"})
     assert listener.hear(SENSOR, {"COUNTER": {"C1": 118, "C2": 4}}) == []
@@ -177,7 +186,7 @@ def test_a_button_pressed_is_no_news_and_a_bluetooth_door_is():
         ("ext_temperature/1", "4.5", [("temperature", 4.5, "°C")]),
         ("sensor/battery", "99", []),
         ("temperature", "58.1", []),
-        ("input/0", "1", [("input", "on")]),
+        ("input/0", "1", [("input-0", "on")]),
         ("relay/0", "on", []),
         ("status", '{"motion":true,"vibration":false,"lux":3}', [("motion", "occupied"), ("vibration", "ok")]),
         ("info", '{"mac":"x"}', []),

@@ -73,6 +73,15 @@ def test_a_contact_on_a_cover_mounted_the_other_way():
     assert heard == [("cover", "open"), ("tamper", "alarm"), ("temperature", 12.0, "°C")]
 
 
+def test_a_name_for_all_parts_is_not_that_of_the_lid_which_speaks_alone():
+    listener = Listener("zigbee2mqtt", {"match": "zigbee2mqtt/c", "metric": "cover"})
+    for said in ({"tamper": True, "linkquality": 3}, {"tamper": True, "temperature": 3}):
+        assert listener.hear("zigbee2mqtt/c", said)[0] == ("tamper", "alarm")
+    assert listener.hear("zigbee2mqtt/c/tamper", "true") == [("tamper", "alarm")]
+    assert listener.hear("zigbee2mqtt/c/temperature", "3") == [("temperature", 3.0, "°C")]
+    assert listener.hear("zigbee2mqtt/c/contact", "false") == [("cover", "open")]
+
+
 def test_words_for_one_of_two_leave_the_other_as_it_is():
     listener = Listener("zigbee2mqtt", {"match": "zigbee2mqtt/c", "states": {"true": "shut"}})
     assert listener.hear("zigbee2mqtt/c", {"contact": False}) == [("door", "open")]
