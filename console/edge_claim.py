@@ -18,7 +18,6 @@ from ingest.edge.claim import ClaimError, Enrolment, Ticket, claim
 from ingest.edge.edge_file import EdgeFile, load_edge_file
 from ingest.files import replace_file
 from ingest.setup.extras import MissingExtraError, load, version
-from stream.sentences.catalogue import Sentences
 from stream.sentences.languages import LANGUAGES, language_of
 
 _KEYS: Final = "keys"
@@ -48,7 +47,8 @@ def add_arguments(actions: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(options: argparse.Namespace) -> int:
     """Claim, and write what came. Raises `CommandError`, `ClaimError`, ConnectionError."""
-    texts, path = Sentences(language_of(options.lang)), options.config.resolve()
+    catalogue = load("stream.sentences.catalogue")  # which `edge run` has no room for
+    texts, path = catalogue.Sentences(language_of(options.lang)), options.config.resolve()
     text = sys.stdin.readline(_LONGEST) if options.ticket == "-" else options.ticket
     ticket, known = Ticket.parse(text), load_edge_file(path) if path.exists() else None
     if known is not None and known.agent.site != ticket.site:

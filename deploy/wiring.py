@@ -21,11 +21,11 @@ from ingest.clock import Clock, DataClock, ScaledClock, SystemClock
 from ingest.days.calendar_file import LAST_CALENDAR, CalendarFile
 from ingest.days.site_calendar import SiteCalendar, entries_of
 from ingest.files import read_json
-from ingest.gateway import Quarantine, load_plates
 from ingest.gateway.gateway import Gateway
 from ingest.gateway.gateway_settings import GatewayConfig
 from ingest.gateway.places_file import LAST_GOOD, PlacesFile
-from ingest.gateway.plate_keys import command_keys
+from ingest.gateway.plate_keys import command_keys, load_plates
+from ingest.gateway.quarantine import Quarantine
 from ingest.log import Log, Record, SqliteLog
 from ingest.log.kafka_address import records_topic
 from ingest.places import Places, PlacesError

@@ -15,10 +15,10 @@ from typing import Final
 import msgspec
 
 from ingest import topics
-from ingest.codecs.people import is_signed, signed
 from ingest.events import Command, PatrolDid
 from ingest.login import BrokerAddress
 from ingest.mqtt import Inbound, MemoryStorage, Outbound, Outbox, Session
+from ingest.signing import is_signed, signed
 
 _HEAD: Final = b"/audit/head"
 _MOST_FORGED: Final = 99

@@ -23,9 +23,9 @@ from deploy.processes.metrics import Family, MetricsServer
 from deploy.settings import Settings
 from deploy.wiring import kafka_of, make_clock, make_gateway, open_kafka_log, open_site_files
 from ingest.clock import DataClock
-from ingest.gateway import Quarantine
 from ingest.gateway.gateway import Gateway
 from ingest.gateway.gateway_settings import GatewayConfig
+from ingest.gateway.quarantine import Quarantine
 from ingest.log import Log
 from ingest.setup.settings import SettingsError
 

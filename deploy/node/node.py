@@ -32,9 +32,9 @@ from deploy.wiring import (
 )
 from ingest.clock import wall_ms
 from ingest.files import keep_private
-from ingest.gateway import PlateKeyError
 from ingest.gateway.gateway import Gateway
 from ingest.gateway.gateway_settings import GatewayConfig
+from ingest.gateway.plates import PlateKeyError
 from ingest.places import PlacesError
 from ingest.setup.crash_marker import allow_watchdogs
 from ingest.setup.extras import MissingExtraError

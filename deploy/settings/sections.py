@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from ingest.days.patrol_settings import PatrolSettings
 from ingest.days.site_calendar import CalendarSettings
 from ingest.days.telling_settings import TellingSettings
-from ingest.gateway import GatewaySettings
+from ingest.gateway.gateway_settings import GatewaySettings
 from ingest.log.kafka_address import KafkaAddress
 from ingest.login import BrokerAddress, url_in_clear
 from ingest.setup.settings import Port, Section, url_mistake

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import re
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -13,6 +12,7 @@ import msgspec
 from ingest.edge.spool_file import OVERHEAD, PRIVATE, SpoolError, further_file, lines, read_through
 from ingest.files import replace_file
 from ingest.observations import Observation
+from ingest.setup.extras import load
 
 logger = logging.getLogger(__name__)
 _HEADER: Final = b"SQLite format 3\0"
@@ -61,6 +61,7 @@ def convert(path: Path, file_bytes: int, protect: Callable[[Observation], Observ
 
 def _observations(path: Path) -> Iterator[Observation]:
     """Yield observations under the numbers and boot ids that they had; some may have been acknowledged."""
+    sqlite3 = load("sqlite3")  # a megabyte that few need
     try:
         with contextlib.closing(sqlite3.connect(path, timeout=1.0)) as db:
             for (payload,) in db.execute("SELECT payload FROM spool ORDER BY seq"):

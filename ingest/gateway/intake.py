@@ -13,7 +13,7 @@ import msgspec
 from ingest.clock import Clock, DataClock
 from ingest.codecs.lenient import NO_TIME, trimmed
 from ingest.codecs.native import NativeCodec, explain
-from ingest.codecs.people import READERS, Said, is_signed, said_record
+from ingest.codecs.people import READERS, Said, said_record
 from ingest.events import Command, DeviceStatus, Incident, PatrolDid, Status
 from ingest.gateway.collector import FEW, Collector, Hurry, Taken
 from ingest.gateway.gateway_settings import GatewaySettings
@@ -28,6 +28,7 @@ from ingest.health import AgentHealth, AgentReports, Stranger
 from ingest.log import Record, RecordKind
 from ingest.observations import LATEST_MS, Gate, Level, Observation, State, epoch_ms
 from ingest.refusal import Refusal
+from ingest.signing import is_signed
 from ingest.vocabulary import Flag, Reason
 
 _MAX_SEALED: Final = 200

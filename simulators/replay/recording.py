@@ -21,7 +21,7 @@ from typing import Any, Final
 import msgspec
 
 from ingest import topics
-from ingest.gateway import Plates
+from ingest.gateway.plates import Plates
 from ingest.login import BrokerAddress
 from ingest.mqtt import Inbound, Session
 from ingest.topics import ROOT, parse_device_topic

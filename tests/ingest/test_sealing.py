@@ -14,10 +14,9 @@ from ingest import topics
 from ingest.clock import SystemClock
 from ingest.edge.agent import EdgeAgent, EdgeSettings
 from ingest.edge.plain_lines import feed
-from ingest.gateway import PlateKeyError, load_plates
 from ingest.gateway.intake import Intake
-from ingest.gateway.plate_keys import add_seal_key, public_seal_keys
-from ingest.gateway.plates import SEALED, normalise
+from ingest.gateway.plate_keys import add_seal_key, load_plates, public_seal_keys
+from ingest.gateway.plates import SEALED, PlateKeyError, normalise
 from ingest.gateway.routes import Routes
 from ingest.login import BrokerAddress
 from ingest.observations import MAX_PLATE

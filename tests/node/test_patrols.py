@@ -12,13 +12,13 @@ from console.cli.main import main
 from console.people.audit import Audit
 from console.people.people_file import PeopleFile
 from ingest import topics
-from ingest.codecs.people import signed
 from ingest.events import Command
 from ingest.gateway.plate_keys import command_keys
 from ingest.gateway.quarantine import Quarantine
 from ingest.login import BrokerAddress
 from ingest.mqtt import Outbound, publish_all
 from ingest.places import parse_places
+from ingest.signing import signed
 from stream.sinks.store.patrol_tables import read_plans
 from stream.sinks.store.tables import StoreError
 from tests.documented import places

@@ -11,7 +11,6 @@ from deploy.processes.broker import start_broker
 from deploy.processes.supervisor import Supervisor, free_port
 from ingest import topics
 from ingest.clock import DataClock, SystemClock
-from ingest.codecs.people import is_signed, signed
 from ingest.events import Command
 from ingest.gateway.intake import Intake
 from ingest.gateway.plate_keys import command_keys, rotate
@@ -22,6 +21,7 @@ from ingest.login import BrokerAddress
 from ingest.mqtt.outbox import Outbound
 from ingest.mqtt.publisher import publish_all
 from ingest.mqtt.session import Session
+from ingest.signing import is_signed, signed
 from tests.support import wait_for
 
 SITE = "s"

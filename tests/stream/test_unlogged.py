@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from ingest.clock import SystemClock
-from ingest.gateway import load_plates
 from ingest.gateway.gateway import Gateway
+from ingest.gateway.plate_keys import load_plates
 from ingest.gateway.quarantine import Quarantine
 from ingest.log.records import LogFullError
 from ingest.log.sqlite_log import SqliteLog

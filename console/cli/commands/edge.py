@@ -18,7 +18,6 @@ from ingest.edge import EdgeAgent, EdgeSettings, bounded_lines, feed
 from ingest.edge.spool_file import SpoolError
 from ingest.login import BrokerAddress, parse_address
 from ingest.setup.extras import MissingExtraError, load
-from stream.sentences.catalogue import Sentences
 from stream.sentences.languages import LANGUAGES, language_of
 
 EXAMPLES: Final = """\
@@ -97,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
         taken, refused = feed(agent, bounded_lines(sys.stdin.buffer, ended.is_set))
         arrived = _flush(agent, options.flush_s, ended)
     stats = agent.stats()
-    texts = Sentences(language_of(None))
+    texts = load("stream.sentences.catalogue").Sentences(language_of(None))  # a service says nothing and needs none
     lost = stats.spool.dropped + stats.spool.unwritten
     if options.json:
         document: dict[str, object] = {"taken": taken, "refused": refused, "acknowledged": stats.acknowledged}

@@ -29,9 +29,9 @@ from deploy.settings import Settings, at_broker
 from deploy.wiring import make_clock
 from ingest import topics
 from ingest.clock import wall_ms
-from ingest.gateway import PlateKeyError, Plates
 from ingest.gateway.places_file import LAST_GOOD, PlacesFile
 from ingest.gateway.plate_keys import FilePlates, command_keys
+from ingest.gateway.plates import PlateKeyError, Plates
 from ingest.mqtt import Inbound, Session
 from ingest.mqtt.inbox import Inbox
 from ingest.places import CLOCK_OFFSET, PlacesError

@@ -22,7 +22,7 @@ from console.common import (
 from console.errors import CommandError
 from deploy.settings import Settings, at_broker
 from ingest.clock import wall_ms
-from ingest.gateway import Entry, Quarantine
+from ingest.gateway.quarantine import Entry, Quarantine
 from ingest.mqtt import Outbound, publish_all
 from ingest.topics import MAX_TOPIC, ROOT, commands, officer_of
 from stream.sentences.catalogue import Sentences

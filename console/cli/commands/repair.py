@@ -21,7 +21,7 @@ from deploy.node.lock import LockedError, site_lock
 from deploy.settings import Settings
 from deploy.wiring import open_log
 from ingest.files import PutAside, all_put_aside, note_put_aside, put_aside
-from ingest.gateway import Quarantine
+from ingest.gateway.quarantine import Quarantine
 from ingest.log import SqliteLog
 from stream.sentences.catalogue import Sentences
 from stream.sinks.store.store_sink import StoreSink

@@ -25,8 +25,8 @@ from console.deliver.examined import examine_delivery
 from deploy.node.status_file import newest_status, read_status
 from deploy.settings import Settings
 from ingest.files import read_json
-from ingest.gateway import Quarantine
 from ingest.gateway.places_file import LAST_GOOD
+from ingest.gateway.quarantine import Quarantine
 from ingest.sqlite import StorageError
 from ingest.topics import id_of
 from stream.sentences.catalogue import Sentences

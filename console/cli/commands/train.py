@@ -24,7 +24,8 @@ from console.errors import CommandError
 from console.training.teaching import HistorySource, Teaching, history_of
 from deploy.settings import Settings
 from ingest.clock import wall_ms
-from ingest.gateway import Quarantine, load_plates
+from ingest.gateway.plate_keys import load_plates
+from ingest.gateway.quarantine import Quarantine
 from ingest.places import load_places
 from ingest.refusal import Refusal
 from ingest.vocabulary import Reason
