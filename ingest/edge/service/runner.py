@@ -19,7 +19,7 @@ from ingest.edge.service.afar import SettingsFromAfar
 from ingest.edge.service.computer import Computer, certificate_days
 from ingest.edge.service.desk import Desk
 from ingest.edge.signed_settings import SettingsRefusedError, SignedSettings, read_key
-from ingest.edge.sources.source import Source
+from ingest.edge.sources.source import EdgeSource
 from ingest.edge.spool import Spool
 from ingest.events import Status
 from ingest.health import MOST_STRANGERS, AgentHealth, encode_health
@@ -64,7 +64,7 @@ class EdgeService:
         How long after its last word the agent says again how it is, where something has changed.
 
     Raises `SettingsError` for the settings, `ingest.edge.spool_file.SpoolError` where the folder cannot be used, and
-    what `ingest.edge.plate_guard.PlateGuard`, `Source` and `EdgeAgent` raise.
+    what `ingest.edge.plate_guard.PlateGuard`, `EdgeSource` and `EdgeAgent` raise.
     """
 
     def __init__(self, path: Path, *, trial_s: float = _TRIAL_S, gap_s: float = _GAP_S) -> None:
@@ -290,7 +290,7 @@ class _House:
         """Close sources first, then devices."""
         self._open.close()
 
-    def _source(self, place: int) -> Source:
+    def _source(self, place: int) -> EdgeSource:
         """Make a source; its module is imported now."""
         part = self.file.sources[place]
         kind = str(part.__struct_config__.tag)
@@ -299,7 +299,7 @@ class _House:
         made = getattr(load(f"ingest.edge.sources.{module}"), cls)
         if isinstance(part, edge_file.MqttPart):
             client_id = f"patrolgrid-edge-{self.file.agent.site}-{self.file.speaker.device}-{place + 1}"
-            found: Source = made(part, name, self.desk, self.file.bindings, client_id)
+            found: EdgeSource = made(part, name, self.desk, self.file.bindings, client_id)
         else:
             found = made(part, name, self.desk)
         return found

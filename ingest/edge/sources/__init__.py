@@ -3,6 +3,6 @@
 `source` is what they have in common.
 """
 
-from ingest.edge.sources.source import Source, SourceState, Taker, ThreadSource
+from ingest.edge.sources.source import EdgeSource, SourceState, Taker, ThreadSource
 
-__all__ = ["Source", "SourceState", "Taker", "ThreadSource"]
+__all__ = ["EdgeSource", "SourceState", "Taker", "ThreadSource"]

@@ -20,7 +20,7 @@ from ingest.codecs.vendors import codec_class
 from ingest.edge.edge_file import HttpAccount, HttpPart
 from ingest.edge.sources.http_accounts import Accounts
 from ingest.edge.sources.http_talk import CHUNK, Admitted, NotTakenError, Request, Talk
-from ingest.edge.sources.source import Source, Taker
+from ingest.edge.sources.source import EdgeSource, Taker
 from ingest.vocabulary import Reason
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ _SAID_EVERY_S: Final = 60.0
 _CLOSE_S: Final = 3.0
 
 
-class HttpSource(Source):
+class HttpSource(EdgeSource):
     """Takes what is posted.
 
     Raises ValueError for accounts or a host that are not safe, for password files that cannot be used, and OSError for

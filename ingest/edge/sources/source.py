@@ -50,7 +50,7 @@ class Taker(Protocol):
 _JOIN_S: Final = 3.0
 
 
-class Source(ABC):
+class EdgeSource(ABC):
     """One source: runs in a thread of its own from `start` to `close`.
 
     A constructor takes its settings, the name for people, and the `Taker`. It raises ValueError or OSError for what a
@@ -86,7 +86,7 @@ class Source(ABC):
         return SourceState(self.name, self.up, self.trouble, self.taken, self.refused)
 
 
-class ThreadSource(Source):
+class ThreadSource(EdgeSource):
     """A source whose `run` works in a thread of its own, until `closing` is set."""
 
     def __init__(self, name: str, taker: Taker) -> None:
