@@ -312,10 +312,10 @@ class Spool:
                 continue
             if payloads is None:
                 payloads = self._read(reader, segment, places)
+            if payloads and found.is_late:
+                payloads = [one.replace(_LIVE, _LATE, 1) for one in payloads]
             if payloads:
-                return Sending(
-                    places, [one.replace(_LIVE, _LATE, 1) for one in payloads] if found.is_late else payloads
-                )
+                return Sending(places, payloads)
 
     def acknowledge(self, reader: Reader, places: Sequence[int]) -> None:
         """Note that the broker has these, and take them out of the file when they have been held long enough.
