@@ -113,7 +113,10 @@ _ADDED: Final[dict[int, dict[str, dict[str, _Value | _Array]]]] = {
         "site": {"book/standing": _Value({}), "book/turns": _Value({})},
     },
     6: {
-        "shard": {"detection/faults/coded": _Value({})},
+        "shard": {
+            "catalog/heard": _Array("<i8", like="catalog/slot_device"),
+            "detection/faults/coded": _Value({}),
+        },
         "site": {
             "hotspots/coming_ms": _Value(0),
             "hotspots/calendar": _Value(b""),

@@ -24,6 +24,10 @@ MAX_NAMES: Final = 512
 """Different (kind, metric) pairs of a site that are found in a table, one column each; the others more slowly."""
 MAX_BOOTS: Final = 4
 """Boots remembered per device, and more where one record holds more: a device that keeps restarting, or a backlog."""
+_FRESH_MIN: Final = 15
+"""A boot that was heard so many minutes ago stays: an agent that was restarted again and again while it had no
+network sends what it kept of all its boots, and after a broken connection once more."""
+_MINUTE_MS: Final = 60_000
 _CROWDED: Final = 256
 """A device with more boots than this loses the oldest with the next record: a flood of boots is not kept for good."""
 _OWED: Final = frozenset((int(kind), metric) for kind, metric in WITH_RULES)
@@ -45,6 +49,8 @@ class Catalog(Saved):
     """Device index per slot, -1 for a free one."""
     lives = array(np.int64, SLOT)
     """How often the numbers of a slot's boot had begun again when it got the slot."""
+    heard = array(np.int64, SLOT)
+    """The minute since 1970 in which a slot's boot was heard last."""
     before = array(np.int64, SLOT, fill=-1, derived=True)
     """The slot that a boot had before its numbers began again, -1 where they have not."""
     _places = value(bytes)
@@ -119,13 +125,16 @@ class Catalog(Saved):
     def slots(self, columns: Columns, sequences: Sequences) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return (slot, device index) of each source of one record, in a time that grows with their number only.
 
-        A device's fifth boot takes the place of its oldest, but never of one that is in the same record: two boots in
-        one slot would take each other's numbers for repeats.
+        A device's fifth boot takes the place of its oldest, but never of one that is in the same record (two boots in
+        one slot would take each other's numbers for repeats), nor of one that was heard of late.
         """
         sources, devices = columns.sources, self.devices_of(columns)
+        minute = int(columns.received[-1]) // _MINUTE_MS if columns.rows else 0
         known = [self._slots.get(source, -1) for source in sources]
         if not self._crowded and -1 not in known:
-            return np.array(known, dtype=np.int64), devices
+            found = np.array(known, dtype=np.int64)
+            self.heard[found] = minute
+            return found, devices
         fresh: dict[int, list[Source]] = {}
         for source, device in zip(sources, devices.tolist(), strict=True):
             if source not in self._slots:
@@ -134,15 +143,24 @@ class Catalog(Saved):
         present = frozenset(sources)
         for device in fresh.keys() | self._crowded:
             boots = fresh.get(device, ())
-            self._leave(device, MAX_BOOTS - len(boots) if boots else _CROWDED, present, sequences)
+            self._leave(device, MAX_BOOTS - len(boots) if boots else _CROWDED, present, sequences, minute - _FRESH_MIN)
         for device, boots in fresh.items():
             self._enter_boots(device, boots, sequences)
-        return np.fromiter(map(self._slots.__getitem__, sources), np.int64, len(sources)), devices
+        found = np.fromiter(map(self._slots.__getitem__, sources), np.int64, len(sources))
+        self.heard[found] = minute
+        return found, devices
 
-    def _leave(self, device: int, room: int, present: frozenset[Source], sequences: Sequences) -> None:
-        """Forget a device's oldest boots until it has no more than `room`; those that are `present` stay."""
+    def _leave(
+        self, device: int, room: int, present: frozenset[Source], sequences: Sequences, heard_until: int | None = None
+    ) -> None:
+        """Forget a device's oldest boots until it has no more than `room`.
+
+        Those that are `present` stay, and while the device is not crowded those that were heard after `heard_until`.
+        """
         boots = self._boots[device]
         idle = [entry for entry in boots if entry[0] not in present or self._slots[entry[0]] != entry[1]]
+        if heard_until is not None and len(boots) <= _CROWDED:
+            idle = [entry for entry in idle if self.heard[entry[1]] <= heard_until]
         gone = idle[: max(len(boots) - max(room, 0), 0)]
         if gone:
             slots = {slot for _, slot in gone}
@@ -151,7 +169,7 @@ class Catalog(Saved):
         for source, slot in gone:
             if self._slots.get(source) == slot:
                 del self._slots[source]
-            self.before[slot], self.lives[slot] = -1, 0
+            self.before[slot], self.lives[slot], self.heard[slot] = -1, 0, 0
             sequences.forget(slot)
             self._slot_device[slot] = -1
             heappush(self._free, slot)

@@ -91,6 +91,23 @@ def test_two_devices_of_one_name_are_both_counted():
     assert len(catalog._boots[catalog._device_index["cam-1"]]) <= MAX_BOOTS
 
 
+def test_boots_that_were_heard_of_late_are_known_again_however_many_there_are():
+    """An edge agent that was killed twelve times without a network, whose connection then breaks in the middle."""
+    pipe = new_pipeline()
+    for again in range(2):
+        outs = [send(pipe, [(n, boot * 50 + n, 1) for n in range(50)], boot=f"b{boot}") for boot in range(12)]
+        assert (sum(out.accepted for out in outs), sum(out.duplicates for out in outs)) == (600, 0)[:: 1 - 2 * again]
+        pipe = restored(pipe)
+    for minute in range(20):  # an hour later these are forgotten
+        send(pipe, [(0, 3_600 + minute * 60, 1)], boot=f"c{minute}")
+    catalog = pipe.shards[0].catalog
+    boots = [source.boot for source, _ in catalog._boots[catalog._device_index["cam-1"]]]
+    assert boots == [f"c{minute}" for minute in range(5, 20)]
+    for boot in range(400):
+        send(pipe, [(0, 9_000, 1)], boot=f"f{boot}")
+    assert len(catalog._boots[catalog._device_index["cam-1"]]) <= 257, "a flood of boots is not kept"
+
+
 LIVES = st.lists(st.tuples(st.integers(1, 60), st.integers(0, 30), st.booleans()), min_size=1, max_size=MAX_BOOTS)
 
 
