@@ -66,8 +66,9 @@ class Share:
     """While it has plenty: whose observations are taken unasked."""
     rows: int = 0
     """How many were."""
-    backlog_ms: int | None = None
-    """Newest event time of what it had kept, from when its seconds first ran out."""
+    backlog_ms: dict[bool, int] = field(default_factory=dict)
+    """Newest event time of what it had kept, from when its seconds first ran out: of what has rules, which edge agents
+    send first, and of the rest."""
     over_ms: int = -1
     """When it was over its quota last: it stays so until the flush ends, so that nothing overtakes."""
     over: Fault = "rate"
@@ -182,11 +183,12 @@ class Quotas:
 
     def _credit(self, share: Share, observations: Sequence[Observation], cost: float) -> None:
         """Give back as many seconds as a backlog's own time has gone on."""
-        newest, before = max(epoch_ms(one.ts) for one in observations), share.backlog_ms
+        newest, ruled = max(epoch_ms(one.ts) for one in observations), has_rule(observations[0])
+        before = share.backlog_ms.get(ruled)
         if newest > share.at_ms - _BACKLOG_MS:
             return
         newest = max(newest, share.at_ms - _OLDEST_MS)
-        share.backlog_ms = newest if before is None else max(newest, before)
+        share.backlog_ms[ruled] = newest if before is None else max(newest, before)
         # Where the backlog began is not known before its seconds run low: one message is free.
         gone_s = cost if before is None else max(newest - before, 0) / 1000
         share.seconds = min(share.seconds + gone_s, max(self._burst_s, cost))

@@ -132,17 +132,19 @@ def test_a_fault_that_lasts_is_told_every_minute_and_one_that_is_over_no_more():
     assert faults(hand.finish(later_s=600)) == []
 
 
-def test_a_backlog_is_counted_by_its_own_times():
+LEVEL: dict[str, Any] = {"type": "level", "metric": "noise", "value": 50}
+COUNT: dict[str, Any] = {"type": "count", "interval_s": 1, "in": 1}
+
+
+@pytest.mark.parametrize("said", [[COUNT] * 60, [LEVEL] * 30 + [COUNT] * 30], ids=["in order", "detectors first"])
+def test_a_backlog_is_counted_by_its_own_times(said):
     """A device that was cut off for a week sends an observation of every second, as fast as it can."""
     hand = Hand(device_observations_s=2, device_burst_s=300)
     start = NOW - 70_000_000
-    for number in range(60):
+    for number, one in enumerate(said):
         for row in range(0, 1_000, 100):
-            at = start + (number * 1_000 + row) * 1_000
-            payload = [
-                {"type": "count", "boot": "a", "seq": hand.seq + n, "ts": at + n * 1_000, "interval_s": 1, "in": 1}
-                for n in range(100)
-            ]
+            at = start + (said[:number].count(one) * 1_000 + row) * 1_000
+            payload = [{**one, "boot": "a", "seq": hand.seq + n, "ts": at + n * 1_000} for n in range(100)]
             hand.seq += 100
             hand.intake.take(OBS, json.dumps(payload).encode())
         hand.send()  # what is observed now comes between
