@@ -384,10 +384,9 @@ class Spool:
         """Take over what an agent before this one has left."""
         writer, queue, files = self._writer, self._writer.queue, further_files(self.path)
         found, size = list[tuple[int, bytes]](), 0
-        for number, path in files:
+        for writer.files, path in files:
             content = read_through(path)
-            queue.add_file(number, path, content.count(ROW), len(content))
-            writer.files = number
+            queue.add_file(writer.files, path, content.count(ROW), len(content))
         if self.path.exists():
             size, found = self.path.stat().st_size, read_lines(self.path)
         rows, memory = apart(found, writer.owner)
